@@ -1,0 +1,68 @@
+//! The org's clock: real time or a fixed start, moved forward by whoever runs the simulator.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Tells the simulator what time it is; clones share one time line.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    start: Option<Timestamp>,
+    moved_ms: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The machine's time, plus what [`Clock::advance`] added.
+    #[must_use]
+    pub fn system() -> Self {
+        Self { start: None, moved_ms: Arc::default() }
+    }
+
+    /// Stands still at `start` until it is advanced.
+    #[must_use]
+    pub fn manual(start: Timestamp) -> Self {
+        Self { start: Some(start), moved_ms: Arc::default() }
+    }
+
+    /// The present moment.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        let base = self.start.unwrap_or_else(machine_time);
+        let moved = SignedDuration::from_millis(self.moved_ms.load(Ordering::SeqCst));
+        base.saturating_add(moved).unwrap_or(base)
+    }
+
+    /// Moves the org's time forward; sessions age, retries fall due.
+    pub fn advance(&self, by: SignedDuration) {
+        let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.moved_ms.fetch_add(ms.max(0), Ordering::SeqCst);
+    }
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::system()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the simulator's one reader of the machine's clock; it may not use Ferry's")]
+fn machine_time() -> Timestamp {
+    Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_moves_only_when_advanced() {
+        let clock = Clock::manual(Timestamp::UNIX_EPOCH);
+        let other = clock.clone();
+        assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
+
+        other.advance(SignedDuration::from_secs(90));
+
+        assert_eq!(clock.now().as_second(), 90);
+    }
+}

@@ -1,0 +1,393 @@
+//! The handle with which tests and the local stack start an org, drive it and look into it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::{Clock, Error};
+
+/// What is in the org when it starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seed {
+    /// The small built-in seed: an admin, two sales reps, a few accounts, contacts, leads and opportunities.
+    #[default]
+    Default,
+    /// The users, schema and record types only.
+    None,
+}
+
+/// How to start a simulator.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// What the org holds at the start.
+    pub seed: Seed,
+    /// The org's time; the machine's unless told otherwise.
+    pub clock: Clock,
+    /// Send outbound messages by itself as they fall due. Tests leave this off and call [`Simulator::deliver_outbound_messages`].
+    pub send_outbound_messages: bool,
+}
+
+/// A user of the org.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct User {
+    /// 18-character id.
+    pub id: String,
+    /// Login name, unique.
+    pub username: String,
+    /// Display name.
+    pub name: String,
+    /// E-mail address.
+    pub email: String,
+    /// Sees and changes everything.
+    pub is_admin: bool,
+    /// May log in.
+    pub is_active: bool,
+}
+
+/// A user to add.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewUser {
+    /// Login name, unique.
+    pub username: String,
+    /// First name, may be empty.
+    #[serde(default)]
+    pub first_name: String,
+    /// Last name.
+    pub last_name: String,
+    /// E-mail address; the username when empty.
+    #[serde(default)]
+    pub email: String,
+    /// Sees and changes everything.
+    #[serde(default)]
+    pub is_admin: bool,
+}
+
+/// A definition of an outbound message: which object's changes go where, with which fields.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OutboundMessage {
+    /// Name of the definition.
+    pub name: String,
+    /// The object whose creates and updates are sent.
+    pub object: String,
+    /// Fields to send; `Id` is always sent.
+    pub fields: Vec<String>,
+    /// Where to post; must be a loopback address.
+    pub endpoint_url: String,
+}
+
+/// Where a queued notification stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// Waiting for its first or next attempt.
+    Pending,
+    /// The endpoint answered with a correct Ack.
+    Delivered,
+    /// Given up 24 hours after it was queued.
+    Dropped,
+}
+
+/// One notification of the outbound queue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Id of the notification (`04l`), the same in every attempt.
+    pub notification_id: String,
+    /// Id of the definition (`04k`).
+    pub action_id: String,
+    /// Object of the record.
+    pub object: String,
+    /// The record that changed.
+    pub record_id: String,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Attempts made so far.
+    pub attempts: u32,
+    /// What came of the last attempt, for example `acknowledged` or `status 503`.
+    pub last_outcome: Option<String>,
+    /// When the next attempt falls due.
+    pub next_attempt_at: Option<jiff::Timestamp>,
+}
+
+/// A package installation to announce.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PackageInstall {
+    /// Where the package's post-install script calls; must be a loopback address.
+    pub callout_url: String,
+    /// Version that was installed.
+    pub package_version: String,
+    /// Version that was there before, for an upgrade.
+    #[serde(default)]
+    pub previous_version: Option<String>,
+    /// Whether the vendor pushed the upgrade.
+    #[serde(default)]
+    pub is_push: bool,
+}
+
+/// What the callout of a package installation was answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstallAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body, as JSON where it is JSON and as a string otherwise.
+    pub body: Value,
+    /// The JSON that was sent.
+    pub sent: Value,
+}
+
+/// What a fault does to a request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Effect {
+    /// Answer this and do nothing.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// Content type of the body.
+        content_type: String,
+        /// The body.
+        body: String,
+    },
+    /// Close the connection before anything is done.
+    ResetBefore,
+    /// Do the work, then close the connection without an answer.
+    ResetAfter,
+    /// Do the work, then wait this long before answering.
+    Delay {
+        /// Milliseconds of real time.
+        delay_ms: u64,
+    },
+    /// 403 `REQUEST_LIMIT_EXCEEDED`, `TotalRequests Limit exceeded.`
+    RequestLimitExceeded,
+    /// 503 with an HTML page, as in maintenance.
+    Unavailable,
+    /// 400 `UNABLE_TO_LOCK_ROW`.
+    UnableToLockRow,
+}
+
+/// A fault for the next requests that match.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fault {
+    /// Beginning of the path, for example `/services/data/v66.0/composite`.
+    pub path_prefix: String,
+    /// HTTP method, or any when absent.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// How many requests are hit before the fault is gone.
+    pub times: u32,
+    /// What happens to them.
+    pub effect: Effect,
+}
+
+/// What came of loading CRM data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadReport {
+    /// Records created, by object.
+    pub loaded: BTreeMap<String, usize>,
+    /// Rows not loaded, by `object: reason`.
+    pub refused: BTreeMap<String, usize>,
+    /// Rows loaded with a value filled in or replaced, by `object: what was done`.
+    pub adjusted: BTreeMap<String, usize>,
+}
+
+/// A running org. It stops when dropped.
+pub struct Simulator {
+    url: String,
+}
+
+impl Simulator {
+    /// Starts an org on 127.0.0.1 and returns when it accepts connections.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let _ = options;
+        todo!()
+    }
+
+    /// Base URL, without a trailing slash; login host and instance in one.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// 18-character OrganizationId.
+    #[must_use]
+    pub fn org_id(&self) -> String {
+        todo!()
+    }
+
+    /// Client id of the app that is registered from the start.
+    #[must_use]
+    pub fn client_id(&self) -> &'static str {
+        todo!()
+    }
+
+    /// Client secret of the app that is registered from the start.
+    #[must_use]
+    pub fn client_secret(&self) -> &'static str {
+        todo!()
+    }
+
+    /// Registers an OAuth app; for a client id that is known, adds the redirect URI and replaces the secret.
+    pub fn add_app(&self, name: &str, client_id: &str, client_secret: &str, redirect_uri: &str) {
+        let _ = (name, client_id, client_secret, redirect_uri);
+        todo!()
+    }
+
+    /// All users, the admin first.
+    #[must_use]
+    pub fn users(&self) -> Vec<User> {
+        todo!()
+    }
+
+    /// Adds a user.
+    pub fn add_user(&self, user: &NewUser) -> Result<User, Error> {
+        let _ = user;
+        todo!()
+    }
+
+    /// A live access token of the user without the OAuth flow, for tests of the data API.
+    pub fn access_token(&self, username: &str) -> Result<String, Error> {
+        let _ = username;
+        todo!()
+    }
+
+    /// Ends all access tokens of the user; refresh tokens live on.
+    pub fn expire_sessions(&self, username: &str) -> Result<(), Error> {
+        let _ = username;
+        todo!()
+    }
+
+    /// Revokes all grants of the user: access and refresh tokens.
+    pub fn revoke_grants(&self, username: &str) -> Result<(), Error> {
+        let _ = username;
+        todo!()
+    }
+
+    /// Switches rotation of refresh tokens on (the default) or off.
+    pub fn rotate_refresh_tokens(&self, on: bool) {
+        let _ = on;
+        todo!()
+    }
+
+    /// How long the token endpoint works on a refresh; a second refresh within that time is refused as already being processed.
+    pub fn set_token_processing_time(&self, time: Duration) {
+        let _ = time;
+        todo!()
+    }
+
+    /// Adds or, for a known name, replaces a definition; returns its action id (`04k`).
+    pub fn define_outbound_message(&self, definition: &OutboundMessage) -> Result<String, Error> {
+        let _ = definition;
+        todo!()
+    }
+
+    /// Sends what is due now, in batches of up to 100, and returns the notifications that were tried.
+    pub async fn deliver_outbound_messages(&self) -> Vec<Delivery> {
+        todo!()
+    }
+
+    /// Every notification queued so far, oldest first.
+    #[must_use]
+    pub fn outbound_messages(&self) -> Vec<Delivery> {
+        todo!()
+    }
+
+    /// Announces an installation to the callout URL, as the package's post-install script does.
+    pub async fn install_package(&self, install: &PackageInstall) -> Result<InstallAnswer, Error> {
+        let _ = install;
+        todo!()
+    }
+
+    /// Creates a record as the user, by the same rules as the data API, and returns its id.
+    pub fn create_record(&self, username: &str, object: &str, fields: &Map<String, Value>) -> Result<String, Error> {
+        let _ = (username, object, fields);
+        todo!()
+    }
+
+    /// Changes a record as the user.
+    pub fn update_record(&self, username: &str, object: &str, id: &str, fields: &Map<String, Value>) -> Result<(), Error> {
+        let _ = (username, object, id, fields);
+        todo!()
+    }
+
+    /// Moves a record to the recycle bin.
+    pub fn delete_record(&self, username: &str, object: &str, id: &str) -> Result<(), Error> {
+        let _ = (username, object, id);
+        todo!()
+    }
+
+    /// All fields of a record, deleted or not, as the data API renders them.
+    #[must_use]
+    pub fn record(&self, object: &str, id: &str) -> Option<Map<String, Value>> {
+        let _ = (object, id);
+        todo!()
+    }
+
+    /// Live records by object, objects without records left out.
+    #[must_use]
+    pub fn record_counts(&self) -> BTreeMap<String, usize> {
+        todo!()
+    }
+
+    /// Makes the object private (a rep sees own records only) or public again.
+    pub fn set_private(&self, object: &str, private: bool) -> Result<(), Error> {
+        let _ = (object, private);
+        todo!()
+    }
+
+    /// Loads a folder of CRM data: `developer-edition/*.json`, `sobject-trees/*/`, `b2b-sales/*.csv`, `opportunities-3000-upsert.csv`.
+    /// Loading queues no outbound messages.
+    pub fn load_crm_data(&self, dir: &Path) -> Result<LoadReport, Error> {
+        let _ = dir;
+        todo!()
+    }
+
+    /// Adds a fault; faults are tried in the order they were added.
+    pub fn fault(&self, fault: Fault) {
+        let _ = fault;
+        todo!()
+    }
+
+    /// Removes all faults.
+    pub fn clear_faults(&self) {
+        todo!()
+    }
+
+    /// Sets the size of the org's daily API budget.
+    pub fn set_daily_api_limit(&self, max: u64) {
+        let _ = max;
+        todo!()
+    }
+
+    /// API calls counted in the last 24 hours of the org's clock.
+    #[must_use]
+    pub fn api_calls(&self) -> u64 {
+        todo!()
+    }
+
+    /// The requests answered so far, as `METHOD /path status`, without queries and bodies; the newest 10,000.
+    #[must_use]
+    pub fn request_log(&self) -> Vec<String> {
+        todo!()
+    }
+
+    /// The org's clock.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        todo!()
+    }
+
+    /// Moves the org's clock forward.
+    pub fn advance_clock(&self, by: SignedDuration) {
+        self.clock().advance(by);
+    }
+
+    /// Stops serving and waits until the port is free.
+    pub async fn stop(self) {
+        todo!()
+    }
+}
