@@ -1,0 +1,108 @@
+//! The hosts that Ferry may talk to: an `instance_url` or a login host is believed only when it is Salesforce's.
+
+use std::fmt;
+
+use serde::Serialize;
+use url::Url;
+
+use crate::Error;
+
+/// Which hosts count as Salesforce's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostPolicy {
+    /// `https` on `salesforce.com`, `force.com` and `salesforce.mil` hosts only.
+    SalesforceOnly,
+    /// Also `http` and `https` on loopback: the local stack and tests.
+    LoopbackToo,
+}
+
+/// The checked base URL of an org's API: an origin without a path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct InstanceUrl(String);
+
+/// The checked origin of the OAuth endpoints: login, test, or the org's My Domain.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(transparent)]
+pub struct LoginHost(String);
+
+impl InstanceUrl {
+    /// Checks an `instance_url`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when it is not an `https` origin of a host that `policy` allows.
+    pub fn parse(url: &str, policy: HostPolicy) -> Result<Self, Error> {
+        origin(url, policy, "instance URL").map(Self)
+    }
+
+    /// The origin, without a trailing slash.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl LoginHost {
+    /// Checks a login host such as `https://login.salesforce.com`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when it is not an `https` origin of a host that `policy` allows.
+    pub fn parse(url: &str, policy: HostPolicy) -> Result<Self, Error> {
+        origin(url, policy, "login host").map(Self)
+    }
+
+    /// The origin, without a trailing slash.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn origin(url: &str, policy: HostPolicy, what: &'static str) -> Result<String, Error> {
+    let invalid = |reason| Error::Invalid { what, reason };
+    let url = Url::parse(url.trim()).map_err(|_| invalid("is not a URL"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(invalid("carries credentials"));
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(invalid("is not a bare origin"));
+    }
+    if is_salesforce(&url) || (policy == HostPolicy::LoopbackToo && is_loopback(&url)) {
+        Ok(url.origin().ascii_serialization())
+    } else {
+        Err(invalid("is not on a Salesforce host over https"))
+    }
+}
+
+fn is_salesforce(url: &Url) -> bool {
+    const SUFFIXES: [&str; 3] = [".salesforce.com", ".force.com", ".salesforce.mil"];
+    let Some(url::Host::Domain(host)) = url.host() else {
+        return false;
+    };
+    url.scheme() == "https"
+        && url.port().is_none()
+        && SUFFIXES.iter().any(|suffix| host.ends_with(suffix))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let loopback = match url.host() {
+        Some(url::Host::Domain(host)) => host == "localhost" || host.ends_with(".localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    loopback && matches!(url.scheme(), "http" | "https")
+}
+
+macro_rules! display {
+    ($type:ty) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+display!(InstanceUrl);
+display!(LoginHost);

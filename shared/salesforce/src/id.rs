@@ -1,0 +1,160 @@
+//! Salesforce ids in their 18-character form.
+//!
+//! The 15-character form is case-sensitive; the 18-character form appends three characters that encode
+//! which of the first 15 are capitals (docs/salesforce.md 1.9).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+
+/// The id of a record of any object, always held with its checksum.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct RecordId([u8; 18]);
+
+impl RecordId {
+    /// The 18-character form.
+    pub fn as_str(&self) -> &str {
+        text(&self.0)
+    }
+
+    /// The case-sensitive 15-character form, as it appears in URLs and in the License Management App.
+    pub fn short(&self) -> &str {
+        text(&self.0[..15])
+    }
+
+    /// The first three characters, which name the object: `006` is Opportunity.
+    pub fn key_prefix(&self) -> &str {
+        text(&self.0[..3])
+    }
+
+    pub(crate) const fn from_static(id: &'static [u8; 18]) -> Self {
+        Self(*id)
+    }
+}
+
+/// The id of a Salesforce organization.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OrgId(RecordId);
+
+impl OrgId {
+    /// The 18-character form.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+
+    /// The case-sensitive 15-character form.
+    pub fn short(&self) -> &str {
+        self.0.short()
+    }
+}
+
+impl FromStr for RecordId {
+    type Err = Error;
+
+    /// Takes 15 or 18 characters; the checksum of the longer form must be right.
+    fn from_str(id: &str) -> Result<Self, Error> {
+        let invalid = |reason| Error::Invalid {
+            what: "record id",
+            reason,
+        };
+        let bytes = id.as_bytes();
+        if !bytes.iter().all(u8::is_ascii_alphanumeric) {
+            return Err(invalid("has characters other than letters and digits"));
+        }
+        let mut full = [0; 18];
+        let Some((head, given)) = bytes.split_at_checked(15) else {
+            return Err(invalid("is not 15 or 18 characters long"));
+        };
+        full[..15].copy_from_slice(head);
+        full[15..].copy_from_slice(&checksum(head));
+        match given {
+            [] => Ok(Self(full)),
+            given if given.len() != 3 => Err(invalid("is not 15 or 18 characters long")),
+            given if given != &full[15..] => Err(invalid("has a wrong checksum")),
+            _ => Ok(Self(full)),
+        }
+    }
+}
+
+impl FromStr for OrgId {
+    type Err = Error;
+
+    /// Takes what [`RecordId`] takes, and the key prefix must be that of an organization.
+    fn from_str(id: &str) -> Result<Self, Error> {
+        let invalid = |reason| Error::Invalid {
+            what: "organization id",
+            reason,
+        };
+        let id: RecordId = id.parse().map_err(|error| match error {
+            Error::Invalid { reason, .. } => invalid(reason),
+            other => other,
+        })?;
+        if id.key_prefix() == "00D" {
+            Ok(Self(id))
+        } else {
+            Err(invalid("does not begin with 00D"))
+        }
+    }
+}
+
+fn checksum(head: &[u8]) -> [u8; 3] {
+    let mut suffix = [0; 3];
+    for (group, letter) in head.chunks(5).zip(&mut suffix) {
+        let bits = group.iter().rev().fold(0, |bits, byte| {
+            bits << 1 | usize::from(byte.is_ascii_uppercase())
+        });
+        *letter = ALPHABET[bits];
+    }
+    suffix
+}
+
+/// Both constructors take ASCII letters and digits only, so the text is never empty for want of UTF-8.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+macro_rules! text_like {
+    ($type:ty) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl AsRef<str> for $type {
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = Error;
+
+            fn try_from(id: String) -> Result<Self, Error> {
+                id.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(id: $type) -> Self {
+                id.as_str().to_owned()
+            }
+        }
+    };
+}
+
+text_like!(RecordId);
+text_like!(OrgId);

@@ -1,0 +1,203 @@
+//! API names of objects and fields, and the API version.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// The API name of an object: `Account`, `Invoice__c`, `ns__Invoice__c`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ObjectName(Cow<'static, str>);
+
+/// The API name of a field, or a path to one through relationships: `Name`, `ns__Key__c`, `Owner.Email`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct FieldName(Cow<'static, str>);
+
+/// A REST API version such as `66.0`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ApiVersion(u16);
+
+impl ObjectName {
+    /// A name known when the program is written.
+    ///
+    /// # Panics
+    ///
+    /// When the name is no API name; in a `const` that is a compile error.
+    pub const fn from_static(name: &'static str) -> Self {
+        assert!(is_name(name.as_bytes()), "not an API name");
+        Self(Cow::Borrowed(name))
+    }
+
+    /// The name as Salesforce spells it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FieldName {
+    /// A name known when the program is written.
+    ///
+    /// # Panics
+    ///
+    /// When the name is no API name or path; in a `const` that is a compile error.
+    pub const fn from_static(name: &'static str) -> Self {
+        assert!(is_path(name.as_bytes()), "not a field name");
+        Self(Cow::Borrowed(name))
+    }
+
+    /// The name as Salesforce spells it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ApiVersion {
+    /// The version that Ferry is written for.
+    pub const DEFAULT: Self = Self(66);
+}
+
+/// Letters, digits and underscores, beginning with a letter.
+const fn is_name(name: &[u8]) -> bool {
+    if name.is_empty() || name.len() > 255 || !name[0].is_ascii_alphabetic() {
+        return false;
+    }
+    let mut i = 0;
+    while i < name.len() {
+        if !name[i].is_ascii_alphanumeric() && name[i] != b'_' {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+/// Names joined by dots.
+const fn is_path(path: &[u8]) -> bool {
+    let mut i = 0;
+    while i < path.len() {
+        if path[i] == b'.' {
+            let (name, rest) = path.split_at(i);
+            return is_name(name) && is_path(rest.split_at(1).1);
+        }
+        i += 1;
+    }
+    is_name(path)
+}
+
+impl FromStr for ObjectName {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        if is_name(name.as_bytes()) {
+            Ok(Self(Cow::Owned(name.to_owned())))
+        } else {
+            Err(Error::Invalid {
+                what: "object name",
+                reason: "is not an API name",
+            })
+        }
+    }
+}
+
+impl FromStr for FieldName {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        if name.len() <= 1024 && is_path(name.as_bytes()) {
+            Ok(Self(Cow::Owned(name.to_owned())))
+        } else {
+            Err(Error::Invalid {
+                what: "field name",
+                reason: "is not an API name",
+            })
+        }
+    }
+}
+
+impl FromStr for ApiVersion {
+    type Err = Error;
+
+    /// Takes `66.0`, and also `v66.0` and `66`.
+    fn from_str(version: &str) -> Result<Self, Error> {
+        let digits = version.trim_start_matches('v');
+        let digits = digits.strip_suffix(".0").unwrap_or(digits);
+        match digits.parse() {
+            Ok(version @ 1..=999) => Ok(Self(version)),
+            _ => Err(Error::Invalid {
+                what: "API version",
+                reason: "is not of the form 66.0",
+            }),
+        }
+    }
+}
+
+impl fmt::Display for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.0", self.0)
+    }
+}
+
+impl fmt::Debug for ApiVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl TryFrom<String> for ApiVersion {
+    type Error = Error;
+
+    fn try_from(version: String) -> Result<Self, Error> {
+        version.parse()
+    }
+}
+
+impl From<ApiVersion> for String {
+    fn from(version: ApiVersion) -> Self {
+        version.to_string()
+    }
+}
+
+macro_rules! text_like {
+    ($type:ty) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl AsRef<str> for $type {
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        }
+
+        impl TryFrom<String> for $type {
+            type Error = Error;
+
+            fn try_from(name: String) -> Result<Self, Error> {
+                name.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(name: $type) -> Self {
+                name.0.into_owned()
+            }
+        }
+    };
+}
+
+text_like!(ObjectName);
+text_like!(FieldName);

@@ -1,0 +1,3 @@
+//! Salesforce's SOAP: the outbound messages that it sends.
+
+pub mod outbound_message;

@@ -1,0 +1,255 @@
+//! SOQL text from checked names and escaped values: what is given as a value cannot become syntax.
+
+use std::fmt;
+
+use jiff::Timestamp;
+
+use crate::{FieldName, ObjectName, RecordId, datetime};
+
+/// A query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Soql {
+    select: String,
+    object: ObjectName,
+    condition: Option<Condition>,
+    order: Vec<String>,
+    limit: Option<u32>,
+}
+
+/// What to select, waiting for the object to select it from.
+#[derive(Clone, Debug)]
+pub struct Selection(String);
+
+/// A condition for a WHERE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition(String);
+
+/// A value in a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Literal {
+    /// A text; it is quoted and escaped.
+    Text(String),
+    /// A date-time.
+    DateTime(Timestamp),
+    /// A whole number.
+    Number(i64),
+    /// True or false.
+    Boolean(bool),
+    /// Null.
+    Null,
+}
+
+impl Soql {
+    /// Selects fields, or paths such as `Owner.Name`.
+    pub fn select(fields: &[FieldName]) -> Selection {
+        let names: Vec<&str> = fields.iter().map(FieldName::as_str).collect();
+        Selection(names.join(", "))
+    }
+
+    /// Counts rows, for [`Client::count`](crate::Client::count).
+    pub fn count() -> Selection {
+        Selection("COUNT()".to_owned())
+    }
+
+    /// Adds a condition that must hold besides those given before.
+    #[must_use]
+    pub fn where_(self, condition: Condition) -> Self {
+        let condition = match self.condition {
+            Some(earlier) => earlier.and(condition),
+            None => condition,
+        };
+        Self {
+            condition: Some(condition),
+            ..self
+        }
+    }
+
+    /// Sorts by a field, ascending, within the order given before.
+    #[must_use]
+    pub fn order_by(mut self, field: &FieldName) -> Self {
+        self.order.push(field.as_str().to_owned());
+        self
+    }
+
+    /// Sorts by a field, descending, within the order given before.
+    #[must_use]
+    pub fn order_by_desc(mut self, field: &FieldName) -> Self {
+        self.order.push(format!("{field} DESC"));
+        self
+    }
+
+    /// At most so many rows.
+    #[must_use]
+    pub fn limit(self, rows: u32) -> Self {
+        Self {
+            limit: Some(rows),
+            ..self
+        }
+    }
+}
+
+impl Selection {
+    /// The object to select from.
+    pub fn from(self, object: &ObjectName) -> Soql {
+        Soql {
+            select: self.0,
+            object: object.clone(),
+            condition: None,
+            order: Vec::new(),
+            limit: None,
+        }
+    }
+}
+
+impl fmt::Display for Soql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SELECT {} FROM {}", self.select, self.object)?;
+        if let Some(condition) = &self.condition {
+            write!(f, " WHERE {}", condition.0)?;
+        }
+        if !self.order.is_empty() {
+            write!(f, " ORDER BY {}", self.order.join(", "))?;
+        }
+        match self.limit {
+            Some(rows) => write!(f, " LIMIT {rows}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Condition {
+    /// Both must hold.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(format!("({} AND {})", self.0, other.0))
+    }
+
+    /// At least one must hold.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self(format!("({} OR {})", self.0, other.0))
+    }
+}
+
+/// `field = value`; with [`Literal::Null`], the field is empty.
+pub fn eq(field: &FieldName, value: impl Into<Literal>) -> Condition {
+    compare(field, "=", value)
+}
+
+/// `field != value`.
+pub fn ne(field: &FieldName, value: impl Into<Literal>) -> Condition {
+    compare(field, "!=", value)
+}
+
+/// `field < value`.
+pub fn lt(field: &FieldName, value: impl Into<Literal>) -> Condition {
+    compare(field, "<", value)
+}
+
+/// `field <= value`.
+pub fn le(field: &FieldName, value: impl Into<Literal>) -> Condition {
+    compare(field, "<=", value)
+}
+
+/// `field > value`.
+pub fn gt(field: &FieldName, value: impl Into<Literal>) -> Condition {
+    compare(field, ">", value)
+}
+
+/// `field >= value`.
+pub fn ge(field: &FieldName, value: impl Into<Literal>) -> Condition {
+    compare(field, ">=", value)
+}
+
+/// `field IN (values)`; without any value, a condition that never holds.
+pub fn in_<V: Into<Literal>>(field: &FieldName, values: impl IntoIterator<Item = V>) -> Condition {
+    let values: Vec<String> = values
+        .into_iter()
+        .map(|value| value.into().to_string())
+        .collect();
+    if values.is_empty() {
+        Condition("Id = NULL".to_owned())
+    } else {
+        Condition(format!("{field} IN ({})", values.join(", ")))
+    }
+}
+
+fn compare(field: &FieldName, operator: &str, value: impl Into<Literal>) -> Condition {
+    Condition(format!("{field} {operator} {}", value.into()))
+}
+
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(&quote(text)),
+            Self::DateTime(time) => f.write_str(&datetime::render(*time)),
+            Self::Number(number) => write!(f, "{number}"),
+            Self::Boolean(true) => f.write_str("TRUE"),
+            Self::Boolean(false) => f.write_str("FALSE"),
+            Self::Null => f.write_str("NULL"),
+        }
+    }
+}
+
+/// A text as a quoted SOQL string (docs/salesforce.md 4.5).
+pub fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('\'');
+    for character in text.chars() {
+        match character {
+            '\\' => quoted.push_str("\\\\"),
+            '\'' => quoted.push_str("\\'"),
+            '"' => quoted.push_str("\\\""),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '\u{8}' => quoted.push_str("\\b"),
+            '\u{c}' => quoted.push_str("\\f"),
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('\'');
+    quoted
+}
+
+impl From<&str> for Literal {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Literal {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<RecordId> for Literal {
+    fn from(id: RecordId) -> Self {
+        Self::Text(id.into())
+    }
+}
+
+impl From<&RecordId> for Literal {
+    fn from(id: &RecordId) -> Self {
+        Self::from(*id)
+    }
+}
+
+impl From<Timestamp> for Literal {
+    fn from(time: Timestamp) -> Self {
+        Self::DateTime(time)
+    }
+}
+
+impl From<i64> for Literal {
+    fn from(number: i64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<bool> for Literal {
+    fn from(boolean: bool) -> Self {
+        Self::Boolean(boolean)
+    }
+}

@@ -1,0 +1,74 @@
+//! Picklist values as a record type offers them, which only the UI API tells (docs/salesforce.md 6.4).
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Client, Error, FieldName, ObjectName, RecordId};
+
+/// The record type that every object of every org has.
+pub const MASTER_RECORD_TYPE: RecordId = RecordId::from_static(b"012000000000000AAA");
+
+/// A picklist field's values for one record type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all(deserialize = "camelCase"))]
+pub struct Picklist {
+    /// The values, in the order of the org's set-up.
+    pub values: Vec<PicklistValue>,
+    /// The values of the controlling field, by their index.
+    #[serde(default)]
+    pub controller_values: BTreeMap<String, u32>,
+}
+
+/// A picklist value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all(deserialize = "camelCase"))]
+pub struct PicklistValue {
+    /// What records hold; the key.
+    pub value: String,
+    /// Label in the user's language.
+    pub label: String,
+    /// Indexes of the controlling values that allow it; empty when nothing controls it.
+    #[serde(default)]
+    pub valid_for: Vec<u32>,
+    /// What is particular to some fields; see [`PicklistValue::stage`].
+    #[serde(default)]
+    pub attributes: Value,
+}
+
+/// What an opportunity stage says about itself.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StageAttributes {
+    /// Whether the opportunity is over.
+    pub closed: bool,
+    /// Whether it is won.
+    pub won: bool,
+    /// In percent.
+    pub default_probability: Option<f64>,
+    /// Such as `Pipeline` or `Best Case`.
+    pub forecast_category_name: Option<String>,
+}
+
+impl PicklistValue {
+    /// The attributes of an opportunity stage, where the value is one.
+    pub fn stage(&self) -> Option<StageAttributes> {
+        StageAttributes::deserialize(&self.attributes).ok()
+    }
+}
+
+impl Client {
+    /// The values of all picklists of an object for a record type, by field.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`] when the record type is unknown or the object is not supported.
+    pub async fn picklist_values(
+        &self,
+        object: &ObjectName,
+        record_type: &RecordId,
+    ) -> Result<BTreeMap<FieldName, Picklist>, Error> {
+        todo!()
+    }
+}
