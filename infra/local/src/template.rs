@@ -1,0 +1,148 @@
+//! `infra/template.yaml` as data, in the JSON form that CloudFormation takes as well.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use saphyr::{LoadableYamlNode as _, ScalarOwned, YamlOwned};
+use serde_json::{Map, Value, json};
+
+/// A CloudFormation template.
+#[derive(Clone, Debug)]
+pub struct Template(Map<String, Value>);
+
+impl Template {
+    /// Reads a template in YAML, short-form functions such as `!Ref` included.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not a YAML mapping.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = fs::read_to_string(path)
+            .with_context(|| format!("could not read {}", path.display()))?;
+        Self::parse(&text).with_context(|| format!("{} is not a template", path.display()))
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let mut documents = YamlOwned::load_from_str(text)?;
+        match (
+            documents.pop().map(to_json).transpose()?,
+            documents.is_empty(),
+        ) {
+            (Some(Value::Object(root)), true) => Ok(Self(root)),
+            _ => bail!("expected one document that is a mapping"),
+        }
+    }
+
+    /// The template without all resources of other types, and without what would refer to them.
+    #[must_use]
+    pub fn only(mut self, types: &[&str]) -> Self {
+        self.0.remove("Outputs");
+        self.0.remove("Globals");
+        self.0.remove("Transform");
+        if let Some(Value::Object(resources)) = self.0.get_mut("Resources") {
+            resources.retain(|_, resource| types.iter().any(|wanted| resource["Type"] == *wanted));
+        }
+        self
+    }
+
+    /// The properties of every resource of a type, with its logical id.
+    pub fn resources<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+        let resources = self.0.get("Resources").and_then(Value::as_object);
+        resources
+            .into_iter()
+            .flatten()
+            .filter(move |(_, resource)| resource["Type"] == kind)
+            .map(|(id, resource)| (id.as_str(), &resource["Properties"]))
+    }
+
+    /// The template as CloudFormation takes it.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        Value::Object(self.0.clone()).to_string()
+    }
+}
+
+fn to_json(node: YamlOwned) -> Result<Value> {
+    Ok(match node {
+        YamlOwned::Value(scalar) => scalar_to_json(scalar),
+        YamlOwned::Sequence(items) => items.into_iter().map(to_json).collect::<Result<_>>()?,
+        YamlOwned::Mapping(entries) => Value::Object(
+            entries
+                .into_iter()
+                .map(entry_to_json)
+                .collect::<Result<_>>()?,
+        ),
+        YamlOwned::Tagged(tag, inner) => long_form(&tag.suffix, to_json(*inner)?),
+        YamlOwned::Representation(..) | YamlOwned::Alias(_) | YamlOwned::BadValue => {
+            bail!("it uses aliases or values that CloudFormation does not know")
+        }
+    })
+}
+
+fn entry_to_json((key, value): (YamlOwned, YamlOwned)) -> Result<(String, Value)> {
+    match key {
+        YamlOwned::Value(ScalarOwned::String(key)) => Ok((key, to_json(value)?)),
+        key => bail!("the key {key:?} is not a string"),
+    }
+}
+
+fn scalar_to_json(scalar: ScalarOwned) -> Value {
+    match scalar {
+        ScalarOwned::Null => Value::Null,
+        ScalarOwned::Boolean(value) => json!(value),
+        ScalarOwned::Integer(value) => json!(value),
+        ScalarOwned::FloatingPoint(value) => json!(value.into_inner()),
+        ScalarOwned::String(value) => json!(value),
+    }
+}
+
+/// `!Sub x` is short for `{"Fn::Sub": x}`; three functions have forms of their own.
+fn long_form(function: &str, argument: Value) -> Value {
+    match (function, argument) {
+        ("Ref" | "Condition", argument) => json!({ function: argument }),
+        ("GetAtt", Value::String(path)) => {
+            let (resource, attribute) = path.split_once('.').unwrap_or((&path, ""));
+            json!({ "Fn::GetAtt": [resource, attribute] })
+        }
+        (_, argument) => json!({ format!("Fn::{function}"): argument }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_form_functions_become_long_ones() {
+        let template = Template::parse(
+            "Resources:\n  Q:\n    Type: T\n    Properties:\n      A: !GetAtt Dead.Arn\n      B: !Ref X\n      C: !If [Yes, !Sub '${X}-y', 7]\n",
+        )
+        .unwrap();
+
+        let (id, properties) = template.resources("T").next().unwrap();
+
+        assert_eq!(id, "Q");
+        let expected = json!({
+            "A": {"Fn::GetAtt": ["Dead", "Arn"]},
+            "B": {"Ref": "X"},
+            "C": {"Fn::If": ["Yes", {"Fn::Sub": "${X}-y"}, 7]},
+        });
+        assert_eq!(properties, &expected);
+    }
+
+    #[test]
+    fn a_part_of_the_template_has_only_the_wanted_types() {
+        let template = Template::parse(
+            "Transform: X\nOutputs: {}\nResources:\n  A: {Type: T}\n  B: {Type: U}\n",
+        )
+        .unwrap()
+        .only(&["U"]);
+
+        assert_eq!(template.to_json(), r#"{"Resources":{"B":{"Type":"U"}}}"#);
+    }
+
+    #[test]
+    fn a_list_is_no_template() {
+        assert!(Template::parse("- a\n").is_err());
+    }
+}
