@@ -1,1 +1,46 @@
-//! Placeholder.
+//! Ferry's state: one module a noun, each the only one that knows its keys.
+//!
+//! DynamoDB holds everything but the secrets; Secrets Manager holds the tokens and the app registrations; SQS and
+//! EventBridge carry what moves between the functions. The types are concrete and talk to AWS through its SDK: there are no
+//! repository traits and no stand-ins. Every write is idempotent by its key or guarded by a condition, and the decisions
+//! behind the conditions are pure functions ([`records::rule`], [`connections::lease`], [`cursors::rule`],
+//! [`orgs::rule`], [`writes::rule`], [`budgets::lanes`]) with property tests of their own.
+
+pub mod apps;
+pub mod authorizations;
+pub mod budgets;
+pub mod connections;
+pub mod cursors;
+pub mod deliveries;
+mod error;
+pub mod events;
+pub mod ids;
+pub mod orgs;
+pub mod owner_policy;
+pub mod pipelines;
+pub mod queues;
+pub mod records;
+mod table;
+pub mod time;
+pub mod token_vault;
+pub mod webhook_secret;
+pub mod writes;
+
+pub use apps::{AppRegistration, Apps};
+pub use authorizations::{Authorization, AuthorizationId, Authorizations, Purpose};
+pub use budgets::{Budget, Budgets, Lane, Observation};
+pub use connections::{
+    Connected, Connection, ConnectionKind, ConnectionState, Connections, Lease, LeaseClaim, LeaseRequest, Settlement,
+};
+pub use cursors::{Cursor, CursorName, Cursors, Position};
+pub use deliveries::{Deliveries, Delivery, DeliveryOutcome};
+pub use error::Error;
+pub use events::{BusEvent, EventBus};
+pub use ids::{ConnectionId, IdempotencyKey, InvalidText, PlatformUser, Tenant, TokenVersion, WriteId};
+pub use orgs::{Activate, Activation, Claim, Environment, InstallClaim, Org, OrgState, Orgs};
+pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};
+pub use queues::{ChangeHint, Message, Queue, RefreshKind, RefreshTask, WriteTask};
+pub use records::{Apply, Change, MirrorRecord, RecordCount, RecordPage, Records, Tombstone};
+pub use token_vault::{TokenVault, Tokens};
+pub use webhook_secret::{SecretHash, WebhookSecret};
+pub use writes::{Begin, NewWrite, Write, WriteKind, WriteRoute, WriteState, Writes};

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::connections::{Connection, ConnectionState};
 use crate::ids::ConnectionId;
-use crate::ids::ConnectionId;
 use crate::writes::WriteRoute;
 
 /// How a deployment wants writes on a rep's behalf to go (`OWNER_POLICY`).

@@ -1,0 +1,140 @@
+//! How far each scan of each org has come.
+
+use std::fmt;
+
+use aws_sdk_dynamodb::Client;
+use jiff::Timestamp;
+use salesforce::{ObjectName, OrgId, RecordId};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::table::Table;
+
+pub mod rule;
+
+/// Which scan a cursor belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CursorName(String);
+
+impl CursorName {
+    /// The incremental scan of an object.
+    #[must_use]
+    pub fn incremental(object: &ObjectName) -> Self {
+        Self(format!("incremental/{object}"))
+    }
+
+    /// The backfill of an object.
+    #[must_use]
+    pub fn backfill(object: &ObjectName) -> Self {
+        Self(format!("backfill/{object}"))
+    }
+
+    /// The scan for deleted records of an object.
+    #[must_use]
+    pub fn deleted(object: &ObjectName) -> Self {
+        Self(format!("deleted/{object}"))
+    }
+}
+
+impl fmt::Display for CursorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The last row that was stored; rows are read in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Position {
+    /// The row's SystemModstamp.
+    #[serde(with = "crate::time::millis")]
+    pub system_modstamp: Timestamp,
+    /// The row's id, among rows of the same SystemModstamp.
+    pub last_id: RecordId,
+}
+
+/// How far a scan has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// Its org.
+    pub org_id: OrgId,
+    /// Which scan.
+    pub cursor_name: CursorName,
+    /// The last row that was stored; `None` before the first.
+    #[serde(flatten)]
+    pub position: Option<Position>,
+    /// Where the running scan goes on, in the scan's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<String>,
+    /// When a scan last came to its end.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// When it last changed.
+    #[serde(with = "crate::time::millis")]
+    pub updated_at: Timestamp,
+}
+
+/// The `cursors` table.
+#[derive(Clone, Debug)]
+pub struct Cursors {
+    table: Table,
+}
+
+impl Cursors {
+    /// On this table.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { table: Table::new(client, table) }
+    }
+
+    /// The cursor, or `None` before the first scan.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn load(&self, org: OrgId, name: &CursorName) -> Result<Option<Cursor>, Error> {
+        let _ = (&self.table, org, name);
+        todo!()
+    }
+
+    /// The org's cursors.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn list(&self, org: OrgId) -> Result<Vec<Cursor>, Error> {
+        let _ = org;
+        todo!()
+    }
+
+    /// Moves the cursor to `to`, after the rows up to there were stored, and says whether it moved: one that is there
+    /// already, or further, stays.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn advance(&self, org: OrgId, name: &CursorName, to: Position, now: Timestamp) -> Result<bool, Error> {
+        let _ = (org, name, to, now);
+        todo!()
+    }
+
+    /// Notes where the running scan goes on, after the rows up to there were stored.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn store_checkpoint(
+        &self,
+        org: OrgId,
+        name: &CursorName,
+        checkpoint: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let _ = (org, name, checkpoint, now);
+        todo!()
+    }
+
+    /// Notes that the running scan came to its end, and forgets its checkpoint.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn finish(&self, org: OrgId, name: &CursorName, now: Timestamp) -> Result<(), Error> {
+        let _ = (org, name, now);
+        todo!()
+    }
+}

@@ -1,0 +1,1 @@
+//! A cursor only moves forward: a pure rule.

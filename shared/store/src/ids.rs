@@ -1,0 +1,173 @@
+//! Names and keys as types: checked where they enter, so that nothing behind them has to look again.
+
+use std::fmt;
+use std::str::FromStr;
+
+use salesforce::OrgId;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// A text that is empty, too long or has characters that its kind does not allow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind} must be {rule}")]
+pub struct InvalidText {
+    kind: &'static str,
+    rule: &'static str,
+}
+
+macro_rules! checked_text {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text itself.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidText;
+
+            fn try_from(text: String) -> Result<Self, InvalidText> {
+                let check: fn(&str) -> bool = $check;
+                if check(&text) { Ok(Self(text)) } else { Err(InvalidText { kind: $kind, rule: $rule }) }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidText;
+
+            fn from_str(text: &str) -> Result<Self, InvalidText> {
+                Self::try_from(text.to_owned())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+checked_text!(
+    /// The platform's customer, as the platform calls it.
+    Tenant, "a tenant", "1 to 128 characters without control characters", |text| is_bounded(text, 128)
+);
+checked_text!(
+    /// A person on the platform, as the platform calls them.
+    PlatformUser, "a platform user", "1 to 256 characters without control characters", |text| is_bounded(text, 256)
+);
+checked_text!(
+    /// The version of a connection's secret: Secrets Manager's `VersionId`.
+    TokenVersion, "a token version", "32 to 64 letters, digits and hyphens", is_version
+);
+checked_text!(
+    /// The platform's `Idempotency-Key`: the same key in the same org is the same write.
+    IdempotencyKey, "an idempotency key", "1 to 255 visible ASCII characters", is_visible_ascii
+);
+checked_text!(
+    /// A connection's id inside its org: `team`, or `personal-` and a digest of the platform user. It follows from who
+    /// connects, so a reconnect keeps it.
+    ConnectionId, "a connection id", "`team`, or `personal-` and 32 hexadecimal digits", is_connection_id
+);
+
+impl ConnectionId {
+    /// The org's team connection.
+    #[must_use]
+    pub fn team() -> Self {
+        Self("team".to_owned())
+    }
+
+    /// The connection of one platform user.
+    #[must_use]
+    pub fn personal(user: &PlatformUser) -> Self {
+        let digest = sha256_hex(user.as_str().as_bytes());
+        Self(format!("personal-{}", &digest[..32]))
+    }
+
+    /// Whether this is the org's team connection.
+    #[must_use]
+    pub fn is_team(&self) -> bool {
+        self.0 == "team"
+    }
+}
+
+/// The id of a write: it follows from the org and the idempotency key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct WriteId(Uuid);
+
+impl WriteId {
+    /// The id that this key has in this org.
+    #[must_use]
+    pub fn of(org: OrgId, key: &IdempotencyKey) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, format!("write/{org}/{key}").as_bytes()))
+    }
+}
+
+impl FromStr for WriteId {
+    type Err = InvalidText;
+
+    fn from_str(text: &str) -> Result<Self, InvalidText> {
+        text.parse().map(Self).map_err(|_| InvalidText { kind: "a write id", rule: "a UUID" })
+    }
+}
+
+impl TryFrom<String> for WriteId {
+    type Error = InvalidText;
+
+    fn try_from(text: String) -> Result<Self, InvalidText> {
+        text.parse()
+    }
+}
+
+impl From<WriteId> for String {
+    fn from(id: WriteId) -> Self {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for WriteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Ferry's own namespace for name-based UUIDs.
+pub(crate) const NAMESPACE: Uuid = Uuid::from_u128(0x9c1d_6a52_7b0e_4d5f_8f3a_61e2_04c7_b9d3);
+
+pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn is_bounded(text: &str, max: usize) -> bool {
+    let length = text.chars().count();
+    (1..=max).contains(&length) && !text.chars().any(char::is_control)
+}
+
+fn is_visible_ascii(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_version(text: &str) -> bool {
+    (32..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+fn is_connection_id(text: &str) -> bool {
+    text == "team" || text.strip_prefix("personal-").is_some_and(|digest| {
+        digest.len() == 32 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}

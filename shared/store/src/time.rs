@@ -1,0 +1,62 @@
+//! Points in time as they are stored: RFC 3339 in UTC with exactly three decimals, so that text order is time order.
+
+use jiff::Timestamp;
+
+/// The stored form of a point in time.
+#[must_use]
+pub fn text(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+/// The same point in time with the precision that is stored; every rule compares times of this precision.
+#[must_use]
+pub fn to_millis(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
+}
+
+/// `#[serde(with)]` for a [`Timestamp`] in its stored form.
+pub mod millis {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes the stored form.
+    ///
+    /// # Errors
+    /// Only the serializer's own.
+    pub fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::text(*at))
+    }
+
+    /// Reads any RFC 3339 time.
+    ///
+    /// # Errors
+    /// The text is no point in time.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        Timestamp::deserialize(deserializer)
+    }
+}
+
+/// `#[serde(with)]` for an optional [`Timestamp`] in its stored form.
+pub mod millis_option {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes the stored form, or nothing.
+    ///
+    /// # Errors
+    /// Only the serializer's own.
+    pub fn serialize<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+        match at {
+            Some(at) => serializer.serialize_some(&super::text(*at)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads any RFC 3339 time, or nothing.
+    ///
+    /// # Errors
+    /// The text is no point in time.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+        Option::<Timestamp>::deserialize(deserializer)
+    }
+}

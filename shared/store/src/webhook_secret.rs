@@ -1,0 +1,74 @@
+//! The secret in an org's webhook address: 256 bits, kept only as hashes, two of them live so that it can be rotated.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use rand::Rng;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use subtle::{Choice, ConstantTimeEq as _};
+
+use crate::ids::sha256_hex;
+use crate::orgs::Org;
+
+/// How many hashes an org has at most: the newest, and the one that it replaces.
+pub const MAX_LIVE: usize = 2;
+
+/// A freshly made secret, shown once and then forgotten.
+pub struct WebhookSecret(SecretString);
+
+impl WebhookSecret {
+    /// 256 bits from `rng`, which must be a cryptographic one.
+    pub fn generate(rng: &mut impl Rng) -> Self {
+        let mut bytes = [0_u8; 32];
+        rng.fill_bytes(&mut bytes);
+        Self(URL_SAFE_NO_PAD.encode(bytes).into())
+    }
+
+    /// The path segment that Salesforce is given.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// What is kept of it.
+    #[must_use]
+    pub fn hash(&self, created_at: Timestamp) -> SecretHash {
+        SecretHash { sha256: sha256_hex(self.reveal().as_bytes()), created_at }
+    }
+}
+
+impl fmt::Debug for WebhookSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebhookSecret([hidden])")
+    }
+}
+
+/// What an org keeps of a live secret. A plain digest is enough: there are 256 random bits behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretHash {
+    /// The secret's SHA-256, in hexadecimal.
+    pub sha256: String,
+    /// When it was made.
+    #[serde(with = "crate::time::millis")]
+    pub created_at: Timestamp,
+}
+
+/// Whether `presented` is a live secret of `org`. An unknown org, an org without secrets and a wrong secret cost the same
+/// work, and none stops early.
+#[must_use]
+pub fn verify(org: Option<&Org>, presented: &str) -> bool {
+    let digest = sha256_hex(presented.as_bytes());
+    let hashes = org.map_or(&[][..], |org| &org.webhook_secrets);
+    let mut found = Choice::from(0);
+    for slot in 0..MAX_LIVE {
+        let kept = hashes.get(slot).map_or(DUMMY, |hash| hash.sha256.as_str());
+        found |= digest.as_bytes().ct_eq(kept.as_bytes());
+    }
+    found.into()
+}
+
+/// Compared against where there is no hash: as long as a digest, and no digest.
+const DUMMY: &str = "????????????????????????????????????????????????????????????????";

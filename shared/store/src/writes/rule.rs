@@ -1,0 +1,1 @@
+//! Who may be at a write: a pure rule.
