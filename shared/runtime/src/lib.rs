@@ -1,1 +1,47 @@
-//! Placeholder.
+//! What every function's `main` needs: configuration, logs, AWS clients, HTTP problems, and the way to the token broker.
+//!
+//! A `main` starts the process, reads its configuration, and serves:
+//!
+//! ```no_run
+//! use runtime::{BoxError, Env};
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), BoxError> {
+//!     let aws = runtime::start("record-read").await?;
+//!     let orgs = store::Orgs::new(aws.dynamodb(), Env::process().required("ORGS_TABLE")?);
+//!     let list = axum::routing::get(move || async move { runtime::problem::answer(orgs.list().await) });
+//!     runtime::serve_http(aws.clock(), axum::Router::new().route("/v1/orgs", list)).await
+//! }
+//! ```
+
+mod aws;
+mod chain;
+mod diagnostic;
+mod env;
+mod error;
+pub mod exposed;
+pub mod http;
+pub mod invoke;
+pub mod onboarding;
+pub mod problem;
+mod report;
+mod salesforce_access;
+mod serve;
+pub mod sqs;
+mod start;
+pub mod token_broker;
+
+pub use aws::Aws;
+pub use chain::Chain;
+pub use diagnostic::diagnostic;
+pub use env::{Env, EnvError};
+pub use error::Error;
+pub use problem::Problem;
+pub use report::{Outcome, Report};
+pub use salesforce_access::{Salesforce, host_policy};
+pub use serve::{serve_both, serve_events, serve_http};
+pub use start::start;
+pub use token_broker::TokenBroker;
+
+/// What a `main` may end with.
+pub type BoxError = lambda_runtime::Error;

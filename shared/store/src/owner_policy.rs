@@ -157,23 +157,23 @@ mod tests {
     const TEAM_USER: &str = "005D0000001bbbb";
 
     fn connection(kind: ConnectionKind, user: &str, state: ConnectionState) -> Connection {
-        let then = jiff::Timestamp::UNIX_EPOCH;
-        Connection {
-            org_id: "00D000000000001".parse().unwrap(),
-            connection_id: kind.connection_id(),
-            kind,
-            tenant: "acme".parse().unwrap(),
-            user_id: user.parse().unwrap(),
-            app: "v2".to_owned(),
-            login_url: "https://login.salesforce.com".to_owned(),
-            instance_url: "https://acme.my.salesforce.com".to_owned(),
-            state,
-            token_version: "0".repeat(32).parse().unwrap(),
-            created_at: then,
-            connected_at: then,
-            refreshed_at: None,
-            updated_at: then,
-        }
+        let connection = serde_json::json!({
+            "org_id": "00D000000000001",
+            "connection_id": kind.connection_id(),
+            "tenant": "acme",
+            "user_id": user,
+            "app": "v2",
+            "login_url": "https://login.salesforce.com",
+            "instance_url": "https://acme.my.salesforce.com",
+            "state": "active",
+            "token_version": "0".repeat(32),
+            "created_at": "2026-11-22T10:00:00.000Z",
+            "connected_at": "2026-11-22T10:00:00.000Z",
+            "updated_at": "2026-11-22T10:00:00.000Z",
+            "kind": "team",
+        });
+        let connection: Connection = serde_json::from_value(connection).unwrap();
+        Connection { kind, state, ..connection }
     }
 
     fn rep(state: ConnectionState) -> Connection {

@@ -1,0 +1,19 @@
+//! An error with all that led to it, for the one line that logs it.
+
+use std::error::Error;
+use std::fmt;
+
+/// Displays an error and its sources, from the outermost inwards.
+pub struct Chain<'a>(pub &'a dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,96 @@
+//! The environment: the only place that reads it.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Where configuration comes from: the process's environment, or pairs that a test gives. An empty value is a missing one.
+pub struct Env {
+    lookup: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+}
+
+/// A variable that is missing or makes no sense. It names the variable and never the value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EnvError {
+    /// It is not set, or empty.
+    #[error("{name} is not set")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+    },
+    /// It cannot be read.
+    #[error("{name} is not valid: {reason}")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Env {
+    /// The process's environment.
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
+    #[must_use]
+    pub fn process() -> Self {
+        Self::new(|name| std::env::var(name).ok())
+    }
+
+    /// Any other source.
+    pub fn new(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { lookup: Box::new(lookup) }
+    }
+
+    /// These pairs and nothing else.
+    #[must_use]
+    pub fn of<const N: usize>(pairs: [(&str, &str); N]) -> Self {
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self::new(move |name| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()))
+    }
+
+    /// The variable's text, if it has one.
+    #[must_use]
+    pub fn optional(&self, name: &str) -> Option<String> {
+        (self.lookup)(name).filter(|value| !value.is_empty())
+    }
+
+    /// The variable's text.
+    ///
+    /// # Errors
+    /// [`EnvError::Missing`].
+    pub fn required(&self, name: &'static str) -> Result<String, EnvError> {
+        self.optional(name).ok_or(EnvError::Missing { name })
+    }
+
+    /// The variable as a `T`, or `default` where it is not set.
+    ///
+    /// # Errors
+    /// [`EnvError::Invalid`].
+    pub fn parsed_or<T>(&self, name: &'static str, default: T) -> Result<T, EnvError>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        self.optional(name).map_or(Ok(default), |text| parse(name, &text))
+    }
+
+    /// The variable as a list with commas between, or the list in `default` where it is not set.
+    ///
+    /// # Errors
+    /// [`EnvError::Invalid`].
+    pub fn list_or<T>(&self, name: &'static str, default: &str) -> Result<Vec<T>, EnvError>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        let text = self.optional(name).unwrap_or_else(|| default.to_owned());
+        text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(|part| parse(name, part)).collect()
+    }
+}
+
+fn parse<T>(name: &'static str, text: &str) -> Result<T, EnvError>
+where
+    T: FromStr,
+    T::Err: fmt::Display,
+{
+    text.parse().map_err(|error: T::Err| EnvError::Invalid { name, reason: error.to_string() })
+}

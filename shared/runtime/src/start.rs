@@ -1,0 +1,26 @@
+//! The first line of every `main`.
+
+use aws_config::BehaviorVersion;
+use salesforce::Clock;
+use tracing_subscriber::EnvFilter;
+
+use crate::{Aws, BoxError, Env};
+
+/// Sets up the logs (JSON on standard output; `LOG_LEVEL`, by default `info`) and the AWS clients.
+///
+/// # Errors
+/// `LOG_LEVEL` is no filter, or logs were set up before.
+pub async fn start(function: &'static str) -> Result<Aws, BoxError> {
+    let level = Env::process().parsed_or("LOG_LEVEL", EnvFilter::new("info"))?;
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_env_filter(level)
+        .with_target(false)
+        .try_init()?;
+    let aws = Aws::new(aws_config::load_defaults(BehaviorVersion::latest()).await, Clock::system());
+    tracing::debug!(r#fn = function, "started");
+    Ok(aws)
+}

@@ -1,0 +1,73 @@
+//! The token broker: what the other functions say to it, what it says, and the client that remembers its answers.
+
+use std::sync::Arc;
+
+use salesforce::{HostPolicy, OrgId, Sessions};
+use store::ConnectionId;
+
+use crate::Error;
+use crate::invoke::{Invoke, ask};
+
+mod wire;
+
+pub use wire::{
+    Answer, Connected, ConnectionRef, ConnectionStatus, ExchangeCode, Kind, Refusal, RefusalCode, Request, RetryHint, Token,
+    TokenWanted,
+};
+
+/// The way to the token broker. Sessions are remembered for the life of the process, and of any number of callers that need
+/// one for the same connection at the same time, one asks.
+#[derive(Clone)]
+pub struct TokenBroker {
+    function: Arc<dyn Invoke>,
+    policy: HostPolicy,
+}
+
+impl TokenBroker {
+    /// Through this function; instance URLs must satisfy `policy`.
+    pub fn new(function: impl Invoke, policy: HostPolicy) -> Self {
+        Self { function: Arc::new(function), policy }
+    }
+
+    /// Asks the broker.
+    ///
+    /// # Errors
+    /// Those of the call. A refusal is an answer.
+    pub async fn ask(&self, request: &Request) -> Result<Answer, Error> {
+        ask(&self.function, request).await
+    }
+
+    /// Trades a code for a connection.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of the call.
+    pub async fn exchange_code(&self, exchange: ExchangeCode) -> Result<Connected, Error> {
+        let _ = (exchange, self.policy);
+        todo!()
+    }
+
+    /// Ends a connection, at Salesforce and here.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of the call.
+    pub async fn revoke(&self, org: OrgId, connection: &ConnectionId) -> Result<(), Error> {
+        let _ = (org, connection);
+        todo!()
+    }
+
+    /// How a connection is.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], and those of the call.
+    pub async fn status(&self, org: OrgId, connection: &ConnectionId) -> Result<ConnectionStatus, Error> {
+        let _ = (org, connection);
+        todo!()
+    }
+
+    /// The sessions of a connection, for a Salesforce client.
+    #[must_use]
+    pub fn sessions(&self, org: OrgId, connection: &ConnectionId) -> Arc<dyn Sessions> {
+        let _ = (org, connection);
+        todo!()
+    }
+}
