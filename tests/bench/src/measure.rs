@@ -67,19 +67,11 @@ pub async fn measure(subjects: &[Subject], plan: Plan) -> Result<Vec<Summary>> {
             }
         }
     }
-    subjects
-        .iter()
-        .zip(runs)
-        .map(|(subject, runs)| summarise(subject, &runs))
-        .collect()
+    subjects.iter().zip(runs).map(|(subject, runs)| summarise(subject, &runs)).collect()
 }
 
 async fn run(subject: &Subject, warm: usize) -> Result<Run> {
-    let environment: Vec<_> = subject
-        .environment
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
+    let environment: Vec<_> = subject.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let function = RuntimeApi::start(&subject.binary, &environment)?;
     let first = function.invoke(&subject.event).await?;
     let answer = kind(subject, &function, &first.outcome)?;
@@ -92,13 +84,7 @@ async fn run(subject: &Subject, warm: usize) -> Result<Run> {
     let resident_bytes = function.resident_bytes();
     let init = function.ready_after().unwrap_or_default();
     function.kill().await;
-    Ok(Run {
-        init,
-        cold: first.since_start,
-        warm: latencies,
-        resident_bytes,
-        answer,
-    })
+    Ok(Run { init, cold: first.since_start, warm: latencies, resident_bytes, answer })
 }
 
 /// What the function answered, in a word.
@@ -109,25 +95,12 @@ fn kind(subject: &Subject, function: &RuntimeApi, outcome: &Outcome) -> Result<S
             None => "response".to_owned(),
         }),
         Outcome::Error(body) => {
-            let kind = body
-                .get("errorType")
-                .and_then(serde_json::Value::as_str)
-                .unwrap_or("unknown");
-            Ok(format!(
-                "error {}",
-                kind.rsplit("::").next().unwrap_or(kind)
-            ))
+            let kind = body.get("errorType").and_then(serde_json::Value::as_str).unwrap_or("unknown");
+            Ok(format!("error {}", kind.rsplit("::").next().unwrap_or(kind)))
         }
         Outcome::Exited(how) => {
             let lines = function.logs();
-            let last = lines
-                .iter()
-                .rev()
-                .take(5)
-                .rev()
-                .cloned()
-                .collect::<Vec<_>>()
-                .join("\n");
+            let last = lines.iter().rev().take(5).rev().cloned().collect::<Vec<_>>().join("\n");
             bail!("{} ended before it answered ({how})\n{last}", subject.name)
         }
         Outcome::TimedOut => bail!("{} gave no answer within a minute", subject.name),
@@ -144,21 +117,13 @@ fn summarise(subject: &Subject, runs: &[Run]) -> Result<Summary> {
         init_us: quantile(runs.iter().map(|run| micros(run.init)).collect(), 50),
         cold_us: quantile(cold.clone(), 50),
         cold_p90_us: quantile(cold, 90),
-        warm_us: quantile(
-            runs.iter()
-                .flat_map(|run| run.warm.iter().copied().map(micros))
-                .collect(),
-            50,
-        ),
+        warm_us: quantile(runs.iter().flat_map(|run| run.warm.iter().copied().map(micros)).collect(), 50),
         resident_bytes: runs
             .iter()
             .map(|run| run.resident_bytes)
             .collect::<Option<Vec<_>>>()
             .map(|bytes| quantile(bytes, 50)),
-        answer: runs
-            .first()
-            .map(|run| run.answer.clone())
-            .unwrap_or_default(),
+        answer: runs.first().map(|run| run.answer.clone()).unwrap_or_default(),
     })
 }
 
@@ -192,10 +157,7 @@ fn micros(duration: Duration) -> u64 {
 fn quantile(mut values: Vec<u64>, percent: usize) -> u64 {
     values.sort_unstable();
     let rank = (values.len() * percent).div_ceil(100);
-    values
-        .get(rank.saturating_sub(1))
-        .copied()
-        .unwrap_or_default()
+    values.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -7,9 +7,7 @@ use crate::Summary;
 /// One line a binary.
 #[must_use]
 pub fn table(summaries: &[Summary]) -> Table {
-    let head = [
-        "function", "size", "gzip", "init", "cold", "cold p90", "warm", "memory", "answer",
-    ];
+    let head = ["function", "size", "gzip", "init", "cold", "cold p90", "warm", "memory", "answer"];
     let rows = summaries.iter().map(|of| {
         [
             of.name.clone(),
@@ -29,16 +27,7 @@ pub fn table(summaries: &[Summary]) -> Table {
 /// One line a function: each measurement of the second build, divided by that of the first.
 #[must_use]
 pub fn comparison(pairs: &[(Summary, Summary)]) -> Table {
-    let head = [
-        "function, B/A",
-        "size",
-        "gzip",
-        "init",
-        "cold",
-        "cold p90",
-        "warm",
-        "memory",
-    ];
+    let head = ["function, B/A", "size", "gzip", "init", "cold", "cold p90", "warm", "memory"];
     let rows = pairs.iter().map(|(a, b)| {
         [
             a.name.clone(),
@@ -56,10 +45,7 @@ pub fn comparison(pairs: &[(Summary, Summary)]) -> Table {
 
 fn laid_out<const N: usize>(head: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_header(head)
-        .add_rows(rows);
+    table.load_style(presets::NOTHING).set_header(head).add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -104,17 +90,7 @@ mod tests {
     fn a_line_has_every_measurement_with_its_unit() {
         let text = table(&[summary("record-events", 6_640_000)]).to_string();
 
-        for part in [
-            "record-events",
-            "6.6 MB",
-            "2.9 MB",
-            "6.3 ms",
-            "8.6 ms",
-            "9.1 ms",
-            "93 us",
-            "-",
-            "response",
-        ] {
+        for part in ["record-events", "6.6 MB", "2.9 MB", "6.3 ms", "8.6 ms", "9.1 ms", "93 us", "-", "response"] {
             assert!(text.contains(part), "{part} is missing from\n{text}");
         }
     }

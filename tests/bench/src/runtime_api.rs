@@ -65,8 +65,7 @@ impl RuntimeApi {
     ///
     /// No free port on loopback, or the binary cannot be started.
     pub fn start(binary: &Path, environment: &[(&str, &str)]) -> Result<Self> {
-        let listener =
-            std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port on loopback")?;
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port on loopback")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (events, receiver) = mpsc::unbounded_channel();
@@ -74,18 +73,9 @@ impl RuntimeApi {
         let mut tasks = JoinSet::new();
         let started = now();
         let server = Arc::new(Server::new(started, receiver));
-        tasks.spawn(server::serve(
-            tokio::net::TcpListener::from_std(listener)?,
-            Arc::clone(&server),
-        ));
+        tasks.spawn(server::serve(tokio::net::TcpListener::from_std(listener)?, Arc::clone(&server)));
         let process = Process::start(binary, &address.to_string(), environment, &mut tasks)?;
-        Ok(Self {
-            server,
-            events,
-            process,
-            started,
-            _tasks: tasks,
-        })
+        Ok(Self { server, events, process, started, _tasks: tasks })
     }
 
     /// Hands over one event and waits for what becomes of it. Events are served first in, first out, one at a time.
@@ -97,10 +87,7 @@ impl RuntimeApi {
         let (answer, outcome) = oneshot::channel();
         let handed_over = now();
         self.events
-            .send(Invocation {
-                event: serde_json::to_vec(event)?,
-                answer,
-            })
+            .send(Invocation { event: serde_json::to_vec(event)?, answer })
             .ok()
             .context("the runtime API has stopped")?;
         let outcome = tokio::select! {
@@ -113,11 +100,7 @@ impl RuntimeApi {
             }
         };
         let answered = now();
-        Ok(Answer {
-            outcome,
-            latency: answered - handed_over,
-            since_start: answered - self.started,
-        })
+        Ok(Answer { outcome, latency: answered - handed_over, since_start: answered - self.started })
     }
 
     /// Kills the process (`SIGKILL`) and waits until it is gone. An invocation under way ends as [`Outcome::Exited`].
@@ -150,10 +133,7 @@ impl RuntimeApi {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a stopwatch: measuring real time is what this crate is for"
-)]
+#[expect(clippy::disallowed_methods, reason = "a stopwatch: measuring real time is what this crate is for")]
 fn now() -> Instant {
     Instant::now()
 }

@@ -31,27 +31,12 @@ const ENVIRONMENT: [(&str, &str); 24] = [
     ("DELIVERIES_TABLE", "bench-deliveries"),
     ("WRITES_TABLE", "bench-writes"),
     ("BUDGETS_TABLE", "bench-budgets"),
-    (
-        "RECORD_UPSERT_QUEUE_URL",
-        "http://127.0.0.1:9/bench/record-upsert",
-    ),
-    (
-        "PIPELINE_REFRESH_QUEUE_URL",
-        "http://127.0.0.1:9/bench/pipeline-refresh",
-    ),
-    (
-        "RECORD_WRITE_QUEUE_URL",
-        "http://127.0.0.1:9/bench/record-write",
-    ),
-    (
-        "NOTE_WRITE_QUEUE_URL",
-        "http://127.0.0.1:9/bench/note-write",
-    ),
+    ("RECORD_UPSERT_QUEUE_URL", "http://127.0.0.1:9/bench/record-upsert"),
+    ("PIPELINE_REFRESH_QUEUE_URL", "http://127.0.0.1:9/bench/pipeline-refresh"),
+    ("RECORD_WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/record-write"),
+    ("NOTE_WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/note-write"),
     ("EVENT_BUS_NAME", "bench"),
-    (
-        "APPS_SECRET_ARN",
-        "arn:aws:secretsmanager:us-east-1:000000000000:secret:bench",
-    ),
+    ("APPS_SECRET_ARN", "arn:aws:secretsmanager:us-east-1:000000000000:secret:bench"),
     ("TOKEN_SECRET_PREFIX", "ferry/bench/tokens"),
     ("TOKEN_BROKER_FUNCTION", "bench-token-broker"),
     ("ONBOARDING_FUNCTION", "bench-onboarding"),
@@ -66,22 +51,10 @@ impl Subject {
     /// # Errors
     ///
     /// The file does not exist.
-    pub fn new(
-        binary: &Path,
-        environment: &[(String, String)],
-        event: Option<Value>,
-    ) -> Result<Self> {
-        let binary = binary
-            .canonicalize()
-            .with_context(|| format!("cannot find {}", binary.display()))?;
-        let name = binary
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let defaults = ENVIRONMENT
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    pub fn new(binary: &Path, environment: &[(String, String)], event: Option<Value>) -> Result<Self> {
+        let binary = binary.canonicalize().with_context(|| format!("cannot find {}", binary.display()))?;
+        let name = binary.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let defaults = ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Ok(Self {
             environment: defaults.chain(environment.iter().cloned()).collect(),
             event: event.unwrap_or_else(|| default_event(&name)),
@@ -96,8 +69,9 @@ impl Subject {
 fn default_event(function: &str) -> Value {
     match function {
         "record-events" | "record-upsert" | "pipeline-refresh" => json!({ "Records": [] }),
-        "note-write" | "oauth-callback" | "onboarding" | "outbound-message" | "record-read"
-        | "record-write" => unknown_page(),
+        "note-write" | "oauth-callback" | "onboarding" | "outbound-message" | "record-read" | "record-write" => {
+            unknown_page()
+        }
         _ => json!({}),
     }
 }
@@ -141,15 +115,10 @@ pub fn executables(folder: &Path) -> Result<Vec<PathBuf>> {
     use std::os::unix::fs::PermissionsExt;
 
     let mut found = Vec::new();
-    for entry in folder
-        .read_dir()
-        .with_context(|| format!("cannot read {}", folder.display()))?
-    {
+    for entry in folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))? {
         let entry = entry?;
         let data = entry.metadata()?;
-        let is_program = data.is_file()
-            && data.permissions().mode() & 0o111 != 0
-            && entry.path().extension().is_none();
+        let is_program = data.is_file() && data.permissions().mode() & 0o111 != 0 && entry.path().extension().is_none();
         if is_program {
             found.push(entry.path());
         }
@@ -164,23 +133,12 @@ mod tests {
 
     #[test]
     fn a_given_variable_comes_after_the_default_and_so_wins() {
-        let subject = Subject::new(
-            Path::new("/bin/sh"),
-            &[("LOG_LEVEL".to_owned(), "debug".to_owned())],
-            None,
-        )
-        .unwrap();
+        let subject =
+            Subject::new(Path::new("/bin/sh"), &[("LOG_LEVEL".to_owned(), "debug".to_owned())], None).unwrap();
 
-        let levels: Vec<_> = subject
-            .environment
-            .iter()
-            .filter(|(name, _)| name == "LOG_LEVEL")
-            .collect();
+        let levels: Vec<_> = subject.environment.iter().filter(|(name, _)| name == "LOG_LEVEL").collect();
 
-        assert_eq!(
-            levels.last().map(|(_, value)| value.as_str()),
-            Some("debug")
-        );
+        assert_eq!(levels.last().map(|(_, value)| value.as_str()), Some("debug"));
     }
 
     #[test]

@@ -11,10 +11,7 @@ use serde_json::Value;
 
 /// Measures function binaries, each on a Runtime API of its own.
 #[derive(Parser)]
-#[command(
-    name = "start-up",
-    after_help = "Build first: cargo build --release --workspace --bins"
-)]
+#[command(name = "start-up", after_help = "Build first: cargo build --release --workspace --bins")]
 struct Options {
     /// Function binaries, such as target/release/record-events; with --compare their names (default: all in both)
     binaries: Vec<PathBuf>,
@@ -51,10 +48,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<()> {
-    let plan = Plan {
-        runs: options.runs,
-        warm: options.warm,
-    };
+    let plan = Plan { runs: options.runs, warm: options.warm };
     match options.compare.as_slice() {
         [a, b] => compare(options, plan, a, b).await,
         _ => report(options, plan).await,
@@ -62,75 +56,41 @@ async fn run(options: &Options) -> Result<()> {
 }
 
 async fn report(options: &Options, plan: Plan) -> Result<()> {
-    ensure!(
-        !options.binaries.is_empty(),
-        "name the binaries to measure, such as target/release/record-events"
-    );
+    ensure!(!options.binaries.is_empty(), "name the binaries to measure, such as target/release/record-events");
     let summaries = measure(&subjects(options, &options.binaries)?, plan).await?;
-    if options.json {
-        print(&serde_json::to_string_pretty(&summaries)?)
-    } else {
-        print(&table(&summaries))
-    }
+    if options.json { print(&serde_json::to_string_pretty(&summaries)?) } else { print(&table(&summaries)) }
 }
 
 async fn compare(options: &Options, plan: Plan, a: &Path, b: &Path) -> Result<()> {
     let names = match options.binaries.as_slice() {
-        [] => executables(a)?
-            .iter()
-            .filter_map(|path| path.file_name())
-            .map(PathBuf::from)
-            .collect(),
+        [] => executables(a)?.iter().filter_map(|path| path.file_name()).map(PathBuf::from).collect(),
         names => names.to_vec(),
     };
-    let in_both: Vec<_> = names
-        .iter()
-        .filter(|name| a.join(name).exists() && b.join(name).exists())
-        .collect();
-    ensure!(
-        !in_both.is_empty(),
-        "{} and {} have no program in common",
-        a.display(),
-        b.display()
-    );
+    let in_both: Vec<_> = names.iter().filter(|name| a.join(name).exists() && b.join(name).exists()).collect();
+    ensure!(!in_both.is_empty(), "{} and {} have no program in common", a.display(), b.display());
 
     let mut pairs = Vec::new();
     for name in in_both {
         let measured = measure(&subjects(options, &[a.join(name), b.join(name)])?, plan).await?;
-        let [of_a, of_b] = measured
-            .try_into()
-            .ok()
-            .context("two binaries make two summaries")?;
+        let [of_a, of_b] = measured.try_into().ok().context("two binaries make two summaries")?;
         pairs.push((of_a, of_b));
     }
     if options.json {
         return print(&serde_json::to_string_pretty(&pairs)?);
     }
     let (of_a, of_b): (Vec<_>, Vec<_>) = pairs.iter().cloned().unzip();
-    print(&format!(
-        "A\n{}\n\nB\n{}\n\n{}",
-        table(&of_a),
-        table(&of_b),
-        comparison(&pairs)
-    ))
+    print(&format!("A\n{}\n\nB\n{}\n\n{}", table(&of_a), table(&of_b), comparison(&pairs)))
 }
 
 fn subjects(options: &Options, binaries: &[PathBuf]) -> Result<Vec<Subject>> {
     let event: Option<Value> = match &options.event {
         Some(path) => {
-            let text =
-                std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            Some(
-                serde_json::from_slice(&text)
-                    .with_context(|| format!("{} is not JSON", path.display()))?,
-            )
+            let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            Some(serde_json::from_slice(&text).with_context(|| format!("{} is not JSON", path.display()))?)
         }
         None => None,
     };
-    binaries
-        .iter()
-        .map(|binary| Subject::new(binary, &options.env, event.clone()))
-        .collect()
+    binaries.iter().map(|binary| Subject::new(binary, &options.env, event.clone())).collect()
 }
 
 fn print(text: &impl std::fmt::Display) -> Result<()> {

@@ -65,22 +65,14 @@ impl Process {
         let kill = Arc::new(Notify::new());
         let (ended, exit) = watch::channel(None);
         tasks.spawn(watch_over(child, Arc::clone(&kill), ended));
-        Ok(Self {
-            pid,
-            kill,
-            exit,
-            logs,
-        })
+        Ok(Self { pid, kill, exit, logs })
     }
 
     /// Waits for the process's end; says how it ended.
     pub(super) async fn exited(&self) -> String {
         let mut exit = self.exit.clone();
         let ended = exit.wait_for(Option::is_some).await;
-        ended
-            .ok()
-            .and_then(|how| how.clone())
-            .unwrap_or_else(|| "no longer watched".to_owned())
+        ended.ok().and_then(|how| how.clone()).unwrap_or_else(|| "no longer watched".to_owned())
     }
 
     pub(super) async fn kill(&self) {
@@ -128,9 +120,7 @@ async fn watch_over(mut child: Child, kill: Arc<Notify>, ended: watch::Sender<Op
             Err(failure) => Err(failure),
         },
     };
-    ended.send_replace(Some(
-        status.map_or_else(|failure| failure.to_string(), |status| status.to_string()),
-    ));
+    ended.send_replace(Some(status.map_or_else(|failure| failure.to_string(), |status| status.to_string())));
 }
 
 async fn collect(output: impl AsyncRead + Unpin, logs: Arc<Logs>) {
@@ -142,9 +132,7 @@ async fn collect(output: impl AsyncRead + Unpin, logs: Arc<Logs>) {
 
 /// `VmRSS` of `/proc/PID/status`.
 fn resident_bytes(status: &str) -> Option<u64> {
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
 }

@@ -54,9 +54,7 @@ impl Server {
     }
 
     fn in_flight(&self) -> MutexGuard<'_, InFlight> {
-        self.in_flight
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps who waits for the answer; the id that the function will answer to.
@@ -102,31 +100,17 @@ async fn next(State(server): State<Arc<Server>>) -> Response {
     let headers = [
         ("lambda-runtime-aws-request-id", id),
         ("lambda-runtime-deadline-ms", deadline_ms().to_string()),
-        (
-            "lambda-runtime-invoked-function-arn",
-            "arn:aws:lambda:us-east-1:000000000000:function:bench".to_owned(),
-        ),
-        (
-            "lambda-runtime-trace-id",
-            "Root=1-00000000-000000000000000000000000;Sampled=0".to_owned(),
-        ),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:bench".to_owned()),
+        ("lambda-runtime-trace-id", "Root=1-00000000-000000000000000000000000;Sampled=0".to_owned()),
     ];
     (headers, invocation.event).into_response()
 }
 
-async fn response(
-    State(server): State<Arc<Server>>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> StatusCode {
+async fn response(State(server): State<Arc<Server>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
     server.settle(&id, Outcome::Response(json(&body)))
 }
 
-async fn error(
-    State(server): State<Arc<Server>>,
-    Path(id): Path<String>,
-    body: Bytes,
-) -> StatusCode {
+async fn error(State(server): State<Arc<Server>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
     server.settle(&id, Outcome::Error(json(&body)))
 }
 
@@ -137,17 +121,10 @@ async fn init_error() -> StatusCode {
 
 /// The body as JSON; as a string when it is none.
 fn json(body: &[u8]) -> Value {
-    serde_json::from_slice(body)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
+    serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the protocol gives the function its deadline in real time"
-)]
+#[expect(clippy::disallowed_methods, reason = "the protocol gives the function its deadline in real time")]
 fn deadline_ms() -> u128 {
-    (SystemTime::now() + TIMEOUT)
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_millis()
+    (SystemTime::now() + TIMEOUT).duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }
