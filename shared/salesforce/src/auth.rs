@@ -1,15 +1,36 @@
-//! OAuth: the web server flow with PKCE, refresh, revoke (docs/salesforce.md 2).
+//! OAuth: the web server flow with PKCE, refresh, revoke (Salesforce Help, OAuth authorization flows).
 
 mod consent;
 mod token;
 
-use secrecy::SecretString;
+use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
+use oauth2::{
+    AuthType, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest,
+    HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, StandardRevocableToken, TokenUrl,
+};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 pub use consent::{Consent, consent};
 pub use token::{Identity, TokenAnswer};
 
+use crate::transport::{Request, Response, Target};
 use crate::{Error, Http, LoginHost, OrgId, RecordId, Session};
+use token::RawAnswer;
+
+/// The protocol's client, with the token endpoint as the only one set.
+type Protocol = Client<
+    BasicErrorResponse,
+    RawAnswer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointSet,
+>;
 
 /// An OAuth client registration: a connected app or an external client app.
 #[derive(Clone, Debug, Deserialize)]
@@ -63,7 +84,20 @@ pub async fn exchange_code(
     login: &LoginHost,
     exchange: &CodeExchange,
 ) -> Result<TokenAnswer, Error> {
-    todo!()
+    const OPERATION: &str = "code exchange";
+    let redirect = RedirectUrl::new(exchange.redirect_uri.clone()).map_err(|_| not_a_url("redirect URI"))?;
+    let verifier = exchange.code_verifier.expose_secret().to_owned();
+    let answer = protocol(app, login)?
+        .set_redirect_uri(redirect)
+        .exchange_code(AuthorizationCode::new(exchange.code.expose_secret().to_owned()))
+        .set_pkce_verifier(PkceCodeVerifier::new(verifier))
+        .request_async(&|request| post(http, login, OPERATION, request))
+        .await;
+    let answer = believed(OPERATION, answer)?.verify(OPERATION, app, http.policy())?;
+    if let Some(nonce) = &exchange.nonce {
+        answer.check_nonce(OPERATION, app, nonce)?;
+    }
+    Ok(answer)
 }
 
 /// Trades a refresh token for an access token, once: with rotation on, the refresh token is dead afterwards,
@@ -79,7 +113,12 @@ pub async fn refresh(
     login: &LoginHost,
     refresh_token: &SecretString,
 ) -> Result<TokenAnswer, Error> {
-    todo!()
+    const OPERATION: &str = "token refresh";
+    let answer = protocol(app, login)?
+        .exchange_refresh_token(&RefreshToken::new(refresh_token.expose_secret().to_owned()))
+        .request_async(&|request| post(http, login, OPERATION, request))
+        .await;
+    believed(OPERATION, answer)?.verify(OPERATION, app, http.policy())
 }
 
 /// Revokes a refresh token and its access tokens, or one access token. A token that is already dead is a success.
@@ -88,7 +127,15 @@ pub async fn refresh(
 ///
 /// Those of any call.
 pub async fn revoke(http: &Http, login: &LoginHost, token: &SecretString) -> Result<(), Error> {
-    todo!()
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("token", token.expose_secret());
+    let form = form.finish().into_bytes();
+    let request = Request::form("token revocation", "/services/oauth2/revoke".to_owned(), form);
+    match http.call(&endpoint(login), &request.idempotent()).await {
+        Err(Error::Unavailable { code: Some(code), .. }) if code == "invalid_token" => Ok(()),
+        Err(Error::GrantEnded { .. }) => Ok(()),
+        answer => answer.map(drop),
+    }
 }
 
 /// Asks Salesforce who a session belongs to.
@@ -97,5 +144,55 @@ pub async fn revoke(http: &Http, login: &LoginHost, token: &SecretString) -> Res
 ///
 /// [`Error::SessionRefused`] when the access token is dead.
 pub async fn fetch_userinfo(http: &Http, session: &Session) -> Result<UserInfo, Error> {
-    todo!()
+    let target = Target { base: session.instance_url.as_str(), token: Some(&session.access_token), meter: None };
+    let request = Request::get("fetch user info", "/services/oauth2/userinfo".to_owned());
+    http.call(&target, &request).await?.json()
+}
+
+/// Salesforce takes the secret in the body.
+fn protocol(app: &App, login: &LoginHost) -> Result<Protocol, Error> {
+    let token = format!("{login}/services/oauth2/token");
+    let token = TokenUrl::new(token).map_err(|_| not_a_url("login host"))?;
+    let secret = app.client_secret.expose_secret().to_owned();
+    Ok(Client::new(ClientId::new(app.client_id.clone()))
+        .set_client_secret(ClientSecret::new(secret))
+        .set_auth_type(AuthType::RequestBody)
+        .set_token_uri(token))
+}
+
+/// Carries a request of the protocol over our own transport, which turns every refusal into an [`Error`].
+async fn post(
+    http: &Http,
+    login: &LoginHost,
+    operation: &'static str,
+    request: HttpRequest,
+) -> Result<HttpResponse, Error> {
+    let (head, form) = request.into_parts();
+    let request = Request::form(operation, head.uri.path().to_owned(), form);
+    let Response { status, body, .. } = http.call(&endpoint(login), &request).await?;
+    let mut answer = HttpResponse::new(body);
+    *answer.status_mut() =
+        status.try_into().map_err(|_| Error::BadAnswer { operation, what: "a status that is none" })?;
+    Ok(answer)
+}
+
+fn endpoint(login: &LoginHost) -> Target<'_> {
+    Target { base: login.as_str(), token: None, meter: None }
+}
+
+/// What the protocol made of an answer; its own errors hold the body and go no further.
+fn believed(
+    operation: &'static str,
+    answer: Result<RawAnswer, RequestTokenError<Error, BasicErrorResponse>>,
+) -> Result<RawAnswer, Error> {
+    answer.map_err(|error| match error {
+        RequestTokenError::Request(error) => error,
+        RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
+            Error::BadAnswer { operation, what: "not a token answer" }
+        }
+    })
+}
+
+fn not_a_url(what: &'static str) -> Error {
+    Error::Invalid { what, reason: "is not a URL" }
 }

@@ -42,10 +42,7 @@ impl Clock {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the clock that everybody else is told to use"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is told to use")]
 fn system_time() -> Timestamp {
     Timestamp::now()
 }

@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use http::Method;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use crate::{Client, Error, FieldName, JsonObject, ObjectName, Record, RecordId};
+use crate::error::code_retry;
+use crate::transport::Request;
+use crate::{Classify, Client, Error, FieldName, JsonObject, ObjectName, Record, RecordId, Retry};
 
 /// How many records one [`Client::retrieve`] can ask for.
 pub const MAX_RETRIEVE_IDS: usize = 2_000;
@@ -16,6 +20,7 @@ pub const MAX_UPSERT_RECORDS: usize = 200;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SaveOutcome {
     /// The record, unless it failed.
+    #[serde(default)]
     pub id: Option<RecordId>,
     /// Whether it was written.
     pub success: bool,
@@ -43,11 +48,43 @@ pub struct SaveError {
 
 impl fmt::Debug for SaveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SaveError")
-            .field("code", &self.code)
-            .field("fields", &self.fields)
-            .finish_non_exhaustive()
+        f.debug_struct("SaveError").field("code", &self.code).field("fields", &self.fields).finish_non_exhaustive()
     }
+}
+
+impl Classify for SaveError {
+    fn retry(&self) -> Retry {
+        code_retry(&self.code)
+    }
+}
+
+/// Every record with its type, and with the external id that an upsert needs: without one, Salesforce would create
+/// another record at each repetition.
+fn upsert_body(
+    object: &ObjectName,
+    external_id: &FieldName,
+    records: &[JsonObject],
+    all_or_none: bool,
+) -> Result<Value, Error> {
+    let invalid = |reason| Error::Invalid { what: "upsert", reason };
+    if records.len() > MAX_UPSERT_RECORDS {
+        return Err(invalid("has more than 200 records"));
+    }
+    let has_id = |record: &JsonObject| match record.get(external_id.as_str()) {
+        Some(Value::String(id)) => !id.is_empty(),
+        Some(Value::Number(_)) => true,
+        _ => false,
+    };
+    if !records.iter().all(has_id) {
+        return Err(invalid("has a record without its external id"));
+    }
+    let typed = records.iter().map(|record| {
+        let mut typed = JsonObject::new();
+        typed.insert("attributes".to_owned(), json!({"type": object}));
+        typed.extend(record.clone().into_iter().filter(|(name, _)| name != "attributes"));
+        typed
+    });
+    Ok(json!({"allOrNone": all_or_none, "records": typed.collect::<Vec<_>>()}))
 }
 
 impl Client {
@@ -62,7 +99,25 @@ impl Client {
         ids: &[RecordId],
         fields: &[FieldName],
     ) -> Result<Vec<Option<Record>>, Error> {
-        todo!()
+        if ids.len() > MAX_RETRIEVE_IDS {
+            return Err(Error::Invalid { what: "retrieve", reason: "asks for more than 2,000 ids" });
+        }
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let path = self.path(&format!("composite/sobjects/{object}"));
+        let body = json!({"ids": ids, "fields": fields});
+        let request = Request::send("retrieve records", Method::POST, path, &body)?.idempotent();
+        let answer = self.send(&request).await?;
+        let rows: Vec<Value> = answer.json()?;
+        if rows.len() != ids.len() {
+            return Err(answer.bad("not one row for each id"));
+        }
+        let records = rows.into_iter().map(|row| match row {
+            Value::Null => Ok(None),
+            row => Record::from_json(row).map(Some).ok_or_else(|| answer.bad("not a record")),
+        });
+        records.collect()
     }
 
     /// Creates or changes up to 200 records of one object by an external id that each of them carries.
@@ -80,6 +135,61 @@ impl Client {
         records: &[JsonObject],
         all_or_none: bool,
     ) -> Result<Vec<SaveOutcome>, Error> {
-        todo!()
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let body = upsert_body(object, external_id, records, all_or_none)?;
+        let path = self.path(&format!("composite/sobjects/{object}/{external_id}"));
+        let request = Request::send("upsert records", Method::PATCH, path, &body)?;
+        let answer = self.send(&request).await?;
+        let outcomes: Vec<SaveOutcome> = answer.json()?;
+        if outcomes.len() == records.len() { Ok(outcomes) } else { Err(answer.bad("not one outcome for each record")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OBJECT: ObjectName = ObjectName::from_static("Account");
+    const KEY: FieldName = FieldName::from_static("Ferry_External_Id__c");
+
+    fn record(json: Value) -> JsonObject {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn every_record_of_an_upsert_carries_its_type() {
+        let given = record(json!({"Ferry_External_Id__c": "A-1", "attributes": {"type": "Lead"}}));
+        let body = upsert_body(&OBJECT, &KEY, &[given], true).unwrap();
+        let expected = json!({"allOrNone": true, "records": [
+            {"attributes": {"type": "Account"}, "Ferry_External_Id__c": "A-1"}
+        ]});
+        assert_eq!(body, expected);
+    }
+
+    #[test]
+    fn a_record_without_its_external_id_is_not_sent() {
+        for id in [json!(null), json!(""), json!({"a": 1})] {
+            let given = record(json!({"Ferry_External_Id__c": id}));
+            assert!(upsert_body(&OBJECT, &KEY, &[given], false).is_err());
+        }
+        assert!(upsert_body(&OBJECT, &KEY, &[record(json!({"Name": "x"}))], false).is_err());
+    }
+
+    #[test]
+    fn more_than_200_records_are_not_sent() {
+        let given = vec![record(json!({"Ferry_External_Id__c": "A-1"})); 201];
+        assert!(upsert_body(&OBJECT, &KEY, &given, false).is_err());
+        assert!(upsert_body(&OBJECT, &KEY, &given[..200], false).is_ok());
+    }
+
+    #[test]
+    fn a_failed_record_has_no_id_and_keeps_its_message_out_of_debug_output() {
+        let json = r#"{"success":false,"errors":[{"statusCode":"DUPLICATE_VALUE","message":"rose@edge.com","fields":["Email"]}]}"#;
+        let outcome: SaveOutcome = serde_json::from_str(json).unwrap();
+        assert_eq!(outcome.id, None);
+        assert_eq!(outcome.errors[0].message, "rose@edge.com");
+        assert!(!format!("{outcome:?}").contains("rose"));
     }
 }

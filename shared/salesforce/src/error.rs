@@ -1,6 +1,10 @@
 //! What can go wrong in a call to Salesforce, and what the caller may do about it.
 
+mod answer;
+
 use std::time::Duration;
+
+pub(crate) use answer::{oauth_failure, problem_of, rest_failure};
 
 /// A failure of a library underneath, kept for the log only.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -193,14 +197,95 @@ impl Error {
 
 impl Classify for Error {
     fn retry(&self) -> Retry {
-        todo!()
+        match self {
+            Self::Unreachable { .. } | Self::RefreshBusy => Retry::After(Duration::from_secs(1)),
+            Self::NoAnswer { .. } => Retry::Unknown(Duration::from_secs(1)),
+            Self::BadAnswer { .. } => Retry::Unknown(Duration::from_secs(5)),
+            Self::TooManyCalls { .. } => Retry::After(Duration::from_secs(5)),
+            Self::DailyLimit { .. } => Retry::After(Duration::from_mins(15)),
+            Self::Unavailable { retry, .. } | Self::NoSession { retry, .. } => *retry,
+            Self::Rejected { problems, .. } => problems_retry(problems),
+            Self::SessionRefused { .. } | Self::SessionUnfit { .. } | Self::GrantEnded { .. } => Retry::NeedsHuman,
+            Self::Invalid { .. } | Self::AppRefused { .. } | Self::Untrusted { .. } | Self::TooLarge { .. } => {
+                Retry::Never
+            }
+        }
+    }
+}
+
+/// The culprit decides; the codes of parts that were only rolled back with it say nothing.
+fn problems_retry(problems: &[Problem]) -> Retry {
+    let mut retries =
+        problems.iter().filter(|problem| !is_rollback(&problem.code)).map(|problem| code_retry(&problem.code));
+    let first = retries.next().unwrap_or(Retry::Never);
+    retries.fold(first, |known, next| if known == Retry::Never { next } else { known })
+}
+
+/// Whether a code says only that another part of the same request failed.
+pub(crate) fn is_rollback(code: &str) -> bool {
+    matches!(code, "PROCESSING_HALTED" | "ALL_OR_NONE_OPERATION_ROLLED_BACK")
+}
+
+/// What an error code allows (REST API guide, status codes and error responses).
+pub(crate) fn code_retry(code: &str) -> Retry {
+    match code {
+        "UNABLE_TO_LOCK_ROW" => Retry::After(Duration::from_millis(500)),
+        "LIMIT_EXCEEDED" | "TOO_MANY_APEX_REQUESTS" | "QUERY_TIMEOUT" => Retry::After(Duration::from_secs(5)),
+        "TXN_SECURITY_METERING_ERROR" | "TXN_SECURITY_RUNTIME_ERROR" => Retry::After(Duration::from_secs(5)),
+        "SERVER_UNAVAILABLE" => Retry::After(Duration::from_secs(2)),
+        "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE" => Retry::After(Duration::from_mins(10)),
+        "ENTITY_IS_LOCKED" => Retry::After(Duration::from_hours(1)),
+        "REQUEST_RUNNING_TOO_LONG" | "UNKNOWN_EXCEPTION" => Retry::Unknown(Duration::from_secs(5)),
+        "API_CURRENTLY_DISABLED" | "API_DISABLED_FOR_ORG" => Retry::NeedsHuman,
+        code if code.starts_with("TXN_SECURITY_") => Retry::NeedsHuman,
+        _ => Retry::Never,
     }
 }
 
 fn codes(problems: &[Problem]) -> String {
-    let codes: Vec<&str> = problems
-        .iter()
-        .map(|problem| problem.code.as_str())
-        .collect();
+    let codes: Vec<&str> = problems.iter().map(|problem| problem.code.as_str()).collect();
     codes.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rejected(codes: &[&str]) -> Error {
+        let problem = |code: &&str| Problem { code: (*code).to_owned(), fields: vec![] };
+        Error::Rejected { operation: "a test", status: 400, problems: codes.iter().map(problem).collect() }
+    }
+
+    #[test]
+    fn a_locked_row_did_not_take_effect() {
+        assert!(matches!(rejected(&["UNABLE_TO_LOCK_ROW"]).retry(), Retry::After(_)));
+    }
+
+    #[test]
+    fn the_culprit_decides_among_rolled_back_parts() {
+        let error = rejected(&["PROCESSING_HALTED", "UNABLE_TO_LOCK_ROW", "PROCESSING_HALTED"]);
+        assert!(matches!(error.retry(), Retry::After(_)));
+        let error = rejected(&["ALL_OR_NONE_OPERATION_ROLLED_BACK", "REQUIRED_FIELD_MISSING"]);
+        assert_eq!(error.retry(), Retry::Never);
+    }
+
+    #[test]
+    fn a_lock_inside_a_failed_trigger_can_be_tried_again() {
+        let error = rejected(&["CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "UNABLE_TO_LOCK_ROW"]);
+        assert!(matches!(error.retry(), Retry::After(_)));
+    }
+
+    #[test]
+    fn an_unknown_code_is_kept_and_not_tried_again() {
+        let error = rejected(&["SOMETHING_NEW"]);
+        assert_eq!(error.retry(), Retry::Never);
+        assert!(error.has_code("SOMETHING_NEW"));
+        assert_eq!(error.to_string(), "Salesforce rejected a test with SOMETHING_NEW");
+    }
+
+    #[test]
+    fn display_never_prints_the_source() {
+        let error = Error::Unreachable { operation: "a query", source: "dns says no".into() };
+        assert_eq!(error.to_string(), "could not reach Salesforce for a query");
+    }
 }

@@ -79,9 +79,7 @@ fn is_salesforce(url: &Url) -> bool {
     let Some(url::Host::Domain(host)) = url.host() else {
         return false;
     };
-    url.scheme() == "https"
-        && url.port().is_none()
-        && SUFFIXES.iter().any(|suffix| host.ends_with(suffix))
+    url.scheme() == "https" && url.port().is_none() && SUFFIXES.iter().any(|suffix| host.ends_with(suffix))
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -60,10 +60,7 @@ impl FromStr for RecordId {
 
     /// Takes 15 or 18 characters; the checksum of the longer form must be right.
     fn from_str(id: &str) -> Result<Self, Error> {
-        let invalid = |reason| Error::Invalid {
-            what: "record id",
-            reason,
-        };
+        let invalid = |reason| Error::Invalid { what: "record id", reason };
         let bytes = id.as_bytes();
         if !bytes.iter().all(u8::is_ascii_alphanumeric) {
             return Err(invalid("has characters other than letters and digits"));
@@ -88,28 +85,19 @@ impl FromStr for OrgId {
 
     /// Takes what [`RecordId`] takes, and the key prefix must be that of an organization.
     fn from_str(id: &str) -> Result<Self, Error> {
-        let invalid = |reason| Error::Invalid {
-            what: "organization id",
-            reason,
-        };
+        let invalid = |reason| Error::Invalid { what: "organization id", reason };
         let id: RecordId = id.parse().map_err(|error| match error {
             Error::Invalid { reason, .. } => invalid(reason),
             other => other,
         })?;
-        if id.key_prefix() == "00D" {
-            Ok(Self(id))
-        } else {
-            Err(invalid("does not begin with 00D"))
-        }
+        if id.key_prefix() == "00D" { Ok(Self(id)) } else { Err(invalid("does not begin with 00D")) }
     }
 }
 
 fn checksum(head: &[u8]) -> [u8; 3] {
     let mut suffix = [0; 3];
     for (group, letter) in head.chunks(5).zip(&mut suffix) {
-        let bits = group.iter().rev().fold(0, |bits, byte| {
-            bits << 1 | usize::from(byte.is_ascii_uppercase())
-        });
+        let bits = group.iter().rev().fold(0, |bits, byte| bits << 1 | usize::from(byte.is_ascii_uppercase()));
         *letter = ALPHABET[bits];
     }
     suffix

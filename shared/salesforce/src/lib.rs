@@ -40,8 +40,7 @@ pub use notes::{NewNote, Note, NoteHtml, NoteUpdate};
 pub use query::{NextPage, Page};
 pub use record::{JsonObject, Record};
 pub use rest::{
-    Deleted, DeletedRecord, FieldDescribe, ObjectDescribe, ObjectSummary, PicklistEntry,
-    RecordTypeInfo, Updated,
+    Deleted, DeletedRecord, FieldDescribe, ObjectDescribe, ObjectSummary, PicklistEntry, RecordTypeInfo, Updated,
 };
 pub use session::{BoxFuture, Fingerprint, Session, Sessions};
 pub use soql::Soql;

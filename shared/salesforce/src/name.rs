@@ -97,10 +97,7 @@ impl FromStr for ObjectName {
         if is_name(name.as_bytes()) {
             Ok(Self(Cow::Owned(name.to_owned())))
         } else {
-            Err(Error::Invalid {
-                what: "object name",
-                reason: "is not an API name",
-            })
+            Err(Error::Invalid { what: "object name", reason: "is not an API name" })
         }
     }
 }
@@ -112,10 +109,7 @@ impl FromStr for FieldName {
         if name.len() <= 1024 && is_path(name.as_bytes()) {
             Ok(Self(Cow::Owned(name.to_owned())))
         } else {
-            Err(Error::Invalid {
-                what: "field name",
-                reason: "is not an API name",
-            })
+            Err(Error::Invalid { what: "field name", reason: "is not an API name" })
         }
     }
 }
@@ -129,10 +123,7 @@ impl FromStr for ApiVersion {
         let digits = digits.strip_suffix(".0").unwrap_or(digits);
         match digits.parse() {
             Ok(version @ 1..=999) => Ok(Self(version)),
-            _ => Err(Error::Invalid {
-                what: "API version",
-                reason: "is not of the form 66.0",
-            }),
+            _ => Err(Error::Invalid { what: "API version", reason: "is not of the form 66.0" }),
         }
     }
 }

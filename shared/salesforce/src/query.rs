@@ -1,7 +1,9 @@
 //! SOQL queries, page by page.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::transport::{Request, Response};
 use crate::{Client, Error, Record, Soql};
 
 /// A page of rows.
@@ -26,20 +28,11 @@ impl TryFrom<String> for NextPage {
     type Error = Error;
 
     fn try_from(path: String) -> Result<Self, Error> {
-        let safe = path
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte));
-        if path.starts_with("/services/data/v")
-            && path.contains("/query")
-            && safe
-            && !path.contains("..")
-        {
+        let safe = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-".contains(&byte));
+        if path.starts_with("/services/data/v") && path.contains("/query") && safe && !path.contains("..") {
             Ok(Self(path))
         } else {
-            Err(Error::Invalid {
-                what: "query cursor",
-                reason: "is not a path of the query API",
-            })
+            Err(Error::Invalid { what: "query cursor", reason: "is not a path of the query API" })
         }
     }
 }
@@ -57,7 +50,7 @@ impl Client {
     ///
     /// [`Error::TooLarge`] when the query does not fit into a URL; [`Error::Rejected`] with `INVALID_FIELD`, `QUERY_TIMEOUT`, ...
     pub async fn query(&self, soql: &Soql) -> Result<Page, Error> {
-        todo!()
+        self.page(&self.search("query", "query", soql)).await
     }
 
     /// The first page of a query that also finds deleted and archived records.
@@ -66,7 +59,7 @@ impl Client {
     ///
     /// Those of [`Client::query`].
     pub async fn query_all(&self, soql: &Soql) -> Result<Page, Error> {
-        todo!()
+        self.page(&self.search("query deleted records too", "queryAll", soql)).await
     }
 
     /// The page after another one.
@@ -75,7 +68,8 @@ impl Client {
     ///
     /// [`Error::Rejected`] with `INVALID_QUERY_LOCATOR` when the cursor is gone.
     pub async fn query_more(&self, next: &NextPage) -> Result<Page, Error> {
-        todo!()
+        let request = Request::get("query further", next.0.clone());
+        self.page(&request).await
     }
 
     /// How many rows a [`Soql::count`] matches.
@@ -84,6 +78,84 @@ impl Client {
     ///
     /// Those of [`Client::query`].
     pub async fn count(&self, soql: &Soql) -> Result<u64, Error> {
-        todo!()
+        let answer = self.send(&self.search("count", "query", soql)).await?;
+        answer.json::<Rows>().map(|rows| rows.total_size)
+    }
+
+    fn search(&self, operation: &'static str, resource: &str, soql: &Soql) -> Request {
+        Request::get(operation, self.path(resource)).with_query("q", soql.to_string())
+    }
+
+    async fn page(&self, request: &Request) -> Result<Page, Error> {
+        let request = request.clone().with_header("sforce-query-options", "batchSize=2000");
+        Page::of(&self.send(&request).await?)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Rows {
+    total_size: u64,
+    done: bool,
+    #[serde(default)]
+    next_records_url: Option<String>,
+    records: Vec<Value>,
+}
+
+impl Page {
+    /// Reads a page; one that says there is more, but not where, is an error and not the end.
+    fn of(answer: &Response) -> Result<Self, Error> {
+        let rows: Rows = answer.json()?;
+        let next = match (rows.done, rows.next_records_url) {
+            (true, _) => None,
+            (false, Some(path)) => {
+                let next = NextPage::try_from(path);
+                Some(next.map_err(|_| answer.bad("a cursor elsewhere"))?)
+            }
+            (false, None) => return Err(answer.bad("more rows, but no cursor")),
+        };
+        let records: Option<Vec<_>> = rows.records.into_iter().map(Record::from_json).collect();
+        Ok(Self {
+            records: records.ok_or_else(|| answer.bad("rows that are no records"))?,
+            total_size: rows.total_size,
+            done: rows.done,
+            next,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn page(body: &str) -> Result<Page, Error> {
+        Page::of(&Response { operation: "a test", status: 200, headers: HeaderMap::new(), body: body.into() })
+    }
+
+    #[test]
+    fn a_page_that_is_not_the_last_needs_a_cursor() {
+        let short = r#"{"totalSize":3,"done":false,"records":[]}"#;
+        assert!(matches!(page(short), Err(Error::BadAnswer { .. })));
+        let elsewhere = r#"{"totalSize":3,"done":false,"nextRecordsUrl":"https://evil.example/query","records":[]}"#;
+        assert!(matches!(page(elsewhere), Err(Error::BadAnswer { .. })));
+        let good = r#"{"totalSize":3,"done":false,"nextRecordsUrl":"/services/data/v59.0/query/0r8xx5R2yF2gs3VASQ-2000","records":[]}"#;
+        assert!(page(good).unwrap().next.is_some());
+    }
+
+    #[test]
+    fn a_cursor_survives_storing() {
+        let path = "/services/data/v66.0/query/01gD0000002HU6KIAW-2000";
+        let next = NextPage::try_from(path.to_owned()).unwrap();
+        let stored = serde_json::to_string(&next).unwrap();
+        assert_eq!(serde_json::from_str::<NextPage>(&stored).unwrap(), next);
+        assert!(serde_json::from_str::<NextPage>(r#""/services/data/v66.0/../query""#).is_err());
+    }
+
+    #[test]
+    fn aggregate_rows_are_no_records() {
+        let rows = r#"{"totalSize":1,"done":true,"records":[{"attributes":{"type":"AggregateResult"},"expr0":6}]}"#;
+        assert!(matches!(page(rows), Err(Error::BadAnswer { .. })));
     }
 }

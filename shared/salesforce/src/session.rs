@@ -38,13 +38,7 @@ impl Fingerprint {
     /// The fingerprint of an access token.
     pub fn of(access_token: &SecretString) -> Self {
         let digest = Sha256::digest(access_token.expose_secret());
-        Self(
-            digest
-                .iter()
-                .take(8)
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-        )
+        Self(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The hexadecimal text.

@@ -58,10 +58,7 @@ impl Soql {
             Some(earlier) => earlier.and(condition),
             None => condition,
         };
-        Self {
-            condition: Some(condition),
-            ..self
-        }
+        Self { condition: Some(condition), ..self }
     }
 
     /// Sorts by a field, ascending, within the order given before.
@@ -81,23 +78,14 @@ impl Soql {
     /// At most so many rows.
     #[must_use]
     pub fn limit(self, rows: u32) -> Self {
-        Self {
-            limit: Some(rows),
-            ..self
-        }
+        Self { limit: Some(rows), ..self }
     }
 }
 
 impl Selection {
     /// The object to select from.
     pub fn from(self, object: &ObjectName) -> Soql {
-        Soql {
-            select: self.0,
-            object: object.clone(),
-            condition: None,
-            order: Vec::new(),
-            limit: None,
-        }
+        Soql { select: self.0, object: object.clone(), condition: None, order: Vec::new(), limit: None }
     }
 }
 
@@ -163,10 +151,7 @@ pub fn ge(field: &FieldName, value: impl Into<Literal>) -> Condition {
 
 /// `field IN (values)`; without any value, a condition that never holds.
 pub fn in_<V: Into<Literal>>(field: &FieldName, values: impl IntoIterator<Item = V>) -> Condition {
-    let values: Vec<String> = values
-        .into_iter()
-        .map(|value| value.into().to_string())
-        .collect();
+    let values: Vec<String> = values.into_iter().map(|value| value.into().to_string()).collect();
     if values.is_empty() {
         Condition("Id = NULL".to_owned())
     } else {

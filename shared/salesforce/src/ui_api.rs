@@ -1,10 +1,12 @@
-//! Picklist values as a record type offers them, which only the UI API tells (docs/salesforce.md 6.4).
+//! Picklist values as a record type offers them, which only the UI API tells:
+//! a describe lists the values of all record types together.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::transport::Request;
 use crate::{Client, Error, FieldName, ObjectName, RecordId};
 
 /// The record type that every object of every org has.
@@ -69,6 +71,49 @@ impl Client {
         object: &ObjectName,
         record_type: &RecordId,
     ) -> Result<BTreeMap<FieldName, Picklist>, Error> {
-        todo!()
+        let path = format!("ui-api/object-info/{object}/picklist-values/{record_type}");
+        let request = Request::get("fetch picklist values", self.path(&path));
+        let answer = self.send(&request).await?;
+        let fields: Fields = answer.json()?;
+        Ok(fields.picklist_field_values)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Fields {
+    picklist_field_values: BTreeMap<FieldName, Picklist>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_stage_tells_what_it_means() {
+        let value: PicklistValue = serde_json::from_value(json!({
+            "attributes": {"closed": true, "defaultProbability": 100.0, "forecastCategoryName": "Closed",
+                "picklistAtrributesValueType": "OpportunityStage", "won": true},
+            "label": "Gewonnen", "validFor": [], "value": "Closed Won",
+        }))
+        .unwrap();
+        let stage = value.stage().unwrap();
+        assert!(stage.closed && stage.won);
+        assert_eq!(stage.default_probability, Some(100.0));
+        assert_eq!(value.value, "Closed Won");
+    }
+
+    #[test]
+    fn a_value_that_is_no_stage_has_no_stage_attributes() {
+        let value = json!({"attributes": null, "label": "Web", "validFor": [], "value": "Web"});
+        let value: PicklistValue = serde_json::from_value(value).unwrap();
+        assert_eq!(value.stage(), None);
+    }
+
+    #[test]
+    fn the_master_record_type_is_an_id_like_any_other() {
+        assert_eq!("012000000000000".parse::<RecordId>().unwrap(), MASTER_RECORD_TYPE);
     }
 }

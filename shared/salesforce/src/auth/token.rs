@@ -1,10 +1,21 @@
 //! Answers of the token endpoint.
 
-use jiff::Timestamp;
-use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
-use crate::{InstanceUrl, OrgId, RecordId};
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use oauth2::basic::BasicTokenType;
+use oauth2::{AccessToken, RefreshToken, Scope};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use super::App;
+use crate::{Error, HostPolicy, InstanceUrl, OrgId, RecordId};
 
 /// Whose token it is, from the `id` URL of the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,3 +44,147 @@ pub struct TokenAnswer {
     /// OpenID Connect's statement about the user, where `openid` was granted.
     pub id_token: Option<SecretString>,
 }
+
+/// The answer as it comes over the wire; keys that are not named here are ignored, for new ones appear.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct RawAnswer {
+    access_token: AccessToken,
+    #[serde(default)]
+    refresh_token: Option<RefreshToken>,
+    #[serde(default = "bearer")]
+    token_type: BasicTokenType,
+    #[serde(default)]
+    scope: Option<String>,
+    #[serde(default)]
+    instance_url: Option<String>,
+    #[serde(default)]
+    id: String,
+    /// Epoch milliseconds, as a text; a number is taken too.
+    #[serde(default)]
+    issued_at: Value,
+    #[serde(default)]
+    signature: String,
+    #[serde(default)]
+    id_token: Option<AccessToken>,
+}
+
+fn bearer() -> BasicTokenType {
+    BasicTokenType::Bearer
+}
+
+impl oauth2::TokenResponse for RawAnswer {
+    type TokenType = BasicTokenType;
+
+    fn access_token(&self) -> &AccessToken {
+        &self.access_token
+    }
+
+    fn token_type(&self) -> &BasicTokenType {
+        &self.token_type
+    }
+
+    /// Salesforce never says.
+    fn expires_in(&self) -> Option<Duration> {
+        None
+    }
+
+    fn refresh_token(&self) -> Option<&RefreshToken> {
+        self.refresh_token.as_ref()
+    }
+
+    /// Kept as the one text that it comes as.
+    fn scopes(&self) -> Option<&Vec<Scope>> {
+        None
+    }
+}
+
+impl RawAnswer {
+    /// Believes the answer only when its signature is right and its hosts are Salesforce's.
+    pub(super) fn verify(self, operation: &'static str, app: &App, policy: HostPolicy) -> Result<TokenAnswer, Error> {
+        let untrusted = |what| Error::Untrusted { operation, what };
+        let issued_at = match &self.issued_at {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => return Err(untrusted("no time of issue")),
+        };
+        if !is_signed(&app.client_secret, &self.id, &issued_at, &self.signature) {
+            return Err(untrusted("a wrong signature"));
+        }
+        let issued_at = issued_at.parse().ok();
+        let issued_at = issued_at.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        let instance_url = self.instance_url.as_deref();
+        let instance_url = instance_url.map(|url| InstanceUrl::parse(url, policy));
+        Ok(TokenAnswer {
+            access_token: self.access_token.into_secret().into(),
+            refresh_token: self.refresh_token.map(|token| token.into_secret().into()),
+            instance_url: instance_url.transpose().map_err(|_| untrusted("an instance that is not Salesforce's"))?,
+            identity: identity(&self.id).ok_or_else(|| untrusted("no identity"))?,
+            scopes: words(self.scope.as_deref().unwrap_or_default()),
+            issued_at: issued_at.ok_or_else(|| untrusted("no time of issue"))?,
+            id_token: self.id_token.map(|token| token.into_secret().into()),
+        })
+    }
+}
+
+impl TokenAnswer {
+    /// Checks that the `id_token`, where there is one, was issued for this consent of this app.
+    ///
+    /// Its own signature need not be checked: it came straight from the token endpoint over TLS
+    /// (OpenID Connect Core 3.1.3.7).
+    pub(super) fn check_nonce(&self, operation: &'static str, app: &App, nonce: &SecretString) -> Result<(), Error> {
+        let Some(id_token) = &self.id_token else {
+            return Ok(());
+        };
+        let untrusted = |what| Error::Untrusted { operation, what };
+        let claims = claims(id_token.expose_secret()).ok_or_else(|| untrusted("a malformed id_token"))?;
+        let theirs = claims.nonce.unwrap_or_default();
+        if !bool::from(theirs.as_bytes().ct_eq(nonce.expose_secret().as_bytes())) {
+            return Err(untrusted("an id_token of another consent"));
+        }
+        let audience = match &claims.aud {
+            Value::Array(audience) => audience.iter().any(|aud| aud == &app.client_id),
+            aud => aud == &app.client_id,
+        };
+        if audience { Ok(()) } else { Err(untrusted("an id_token of another app")) }
+    }
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    nonce: Option<String>,
+    #[serde(default)]
+    aud: Value,
+}
+
+fn claims(id_token: &str) -> Option<Claims> {
+    let payload = id_token.split('.').nth(1)?;
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+}
+
+/// Whether `signature` is the base64 of HMAC-SHA256 with the client secret over `id` and `issued_at`, one after the
+/// other (Salesforce Help, OAuth web server flow). Compared in constant time.
+fn is_signed(client_secret: &SecretString, id: &str, issued_at: &str, signature: &str) -> bool {
+    let Ok(signature) = BASE64_STANDARD.decode(signature) else {
+        return false;
+    };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(client_secret.expose_secret().as_bytes()) else {
+        return false;
+    };
+    mac.update(id.as_bytes());
+    mac.update(issued_at.as_bytes());
+    mac.verify_slice(&signature).is_ok()
+}
+
+/// Reads `https://login.salesforce.com/id/{org}/{user}`.
+fn identity(id: &str) -> Option<Identity> {
+    let (_, path) = id.split_once("/id/")?;
+    let (org_id, user_id) = path.split_once('/')?;
+    Some(Identity { org_id: org_id.parse().ok()?, user_id: user_id.trim_end_matches('/').parse().ok()? })
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests;

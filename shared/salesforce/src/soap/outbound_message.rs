@@ -1,9 +1,11 @@
-//! Outbound messages (docs/salesforce.md 1).
+//! Outbound messages (SOAP API guide, "Understanding notifications").
 //!
 //! Reading and judging are two steps: [`parse`] reports what stands in the body, as it stands there;
 //! [`OutboundMessage::judge`] turns it into checked ids, or says what is wrong.
 
+mod assembly;
 mod judged;
+mod reader;
 
 pub use judged::{Change, Judged};
 
@@ -64,8 +66,8 @@ pub enum ParseError {
     NotWellFormed {
         /// Where.
         position: u64,
-        /// What is wrong there.
-        what: String,
+        /// What is wrong there; never text of the body.
+        what: &'static str,
     },
     /// The body has a document type, which could declare entities.
     #[error("document types and entity declarations are refused")]
@@ -85,6 +87,12 @@ pub enum ParseError {
     /// There are more than [`MAX_NOTIFICATIONS`].
     #[error("the message holds more than {MAX_NOTIFICATIONS} notifications")]
     TooManyNotifications,
+    /// An element that may occur once occurs again: which one counts would be a guess.
+    #[error("{element} occurs more than once")]
+    Repeated {
+        /// Which.
+        element: &'static str,
+    },
     /// An element that is needed is missing or empty.
     #[error("{element} is missing")]
     Missing {
@@ -107,16 +115,13 @@ pub enum ParseError {
 ///
 /// [`ParseError`] when the body is no outbound message.
 pub fn parse(body: &[u8]) -> Result<OutboundMessage, ParseError> {
-    todo!()
+    let mut reader = reader::Reader::new(reader::text(body)?);
+    let mut assembly = assembly::Assembly::default();
+    while let Some(step) = reader.next()? {
+        assembly.take(step)?;
+    }
+    assembly.finish()
 }
 
-impl OutboundMessage {
-    /// Checks every id and name of the message.
-    ///
-    /// # Errors
-    ///
-    /// [`ParseError::Missing`] or [`ParseError::Malformed`] for the first one that is not right.
-    pub fn judge(&self) -> Result<Judged, ParseError> {
-        todo!()
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+use std::path::PathBuf;
+
+use http::HeaderMap;
+use serde_json::Value;
+
+use super::*;
+use crate::Classify;
+
+fn answer(status: u16, body: &str) -> Response {
+    Response { operation: "a test", status, headers: HeaderMap::new(), body: body.into() }
+}
+
+fn rest(status: u16, body: &str) -> Error {
+    rest_failure("a test", &answer(status, body))
+}
+
+fn oauth(status: u16, error: &str, description: &str) -> Error {
+    let body = serde_json::json!({"error": error, "error_description": description}).to_string();
+    oauth_failure("a test", &answer(status, &body))
+}
+
+fn fixture(path: &str) -> Option<String> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures").join(path);
+    let text = std::fs::read_to_string(&path).ok();
+    if text.is_none() {
+        eprintln!("skipped: {} is absent (recorded traffic is kept outside the project)", path.display());
+    }
+    text
+}
+
+#[test]
+fn an_expired_session_is_refused() {
+    let Some(body) = fixture("rest/errors/session-expired-401.json") else {
+        return;
+    };
+    assert!(matches!(rest(401, &body), Error::SessionRefused { .. }));
+}
+
+#[test]
+fn a_401_that_refreshing_cannot_mend_is_no_refused_session() {
+    for text in UNFIT_TEXTS {
+        let body = serde_json::json!([{"errorCode": "INVALID_SESSION_ID", "message": text}]).to_string();
+        assert!(matches!(rest(401, &body), Error::SessionUnfit { .. }));
+    }
+    let body = r#"[{"errorCode":"INVALID_AUTH_HEADER","message":"INVALID_HEADER_TYPE"}]"#;
+    assert!(matches!(rest(401, body), Error::Rejected { .. }));
+}
+
+#[test]
+fn a_redirect_asks_for_another_session() {
+    assert!(matches!(rest(302, "<html>moved</html>"), Error::SessionRefused { .. }));
+}
+
+#[test]
+fn recorded_rejections_keep_code_and_fields_and_no_message() {
+    for (file, status, code) in [
+        ("not-found-404.json", 404, "NOT_FOUND"),
+        ("entity-is-deleted-404.json", 404, "ENTITY_IS_DELETED"),
+        ("external-id-field-unknown-404.json", 404, "NOT_FOUND"),
+        ("field-not-writeable-400.json", 400, "INVALID_FIELD_FOR_INSERT_UPDATE"),
+        ("duplicates-detected-400.json", 400, "DUPLICATES_DETECTED"),
+        ("unknown-field-400.json", 400, "INVALID_FIELD"),
+    ] {
+        let Some(body) = fixture(&format!("rest/errors/{file}")) else {
+            return;
+        };
+        let error = rest(status, &body);
+        assert!(error.has_code(code), "{file}: {error:?}");
+        let problems: Vec<Value> = serde_json::from_str(&body).unwrap();
+        let message = problems[0]["message"].as_str().unwrap();
+        assert!(!format!("{error:?} {error}").contains(message), "{file}");
+    }
+}
+
+#[test]
+fn rejections_observed_in_the_field_are_classified() {
+    let Some(lines) = fixture("rest/errors/observed-in-the-field.jsonl") else {
+        return;
+    };
+    let mut seen = 0;
+    for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let Ok(status) = case["status"].as_str().unwrap_or_default().parse::<u16>() else {
+            continue;
+        };
+        let error = rest(status, &case["body"].to_string());
+        let code = case["body"][0]["errorCode"].as_str().unwrap_or_default();
+        match code {
+            "REQUEST_LIMIT_EXCEEDED" => assert!(matches!(error, Error::DailyLimit { .. } | Error::TooManyCalls { .. })),
+            "UNABLE_TO_LOCK_ROW" => assert!(matches!(error.retry(), Retry::After(_))),
+            "INVALID_SESSION_ID" => assert!(matches!(error, Error::SessionRefused { .. } | Error::SessionUnfit { .. })),
+            code => {
+                let kept = match &error {
+                    Error::Unavailable { code: kept, .. } => kept.as_deref() == Some(code),
+                    other => other.has_code(code),
+                };
+                assert!(kept, "{line}: {error:?}");
+            }
+        }
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn the_daily_limit_and_too_many_calls_differ() {
+    let body = |text| serde_json::json!([{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": text}]).to_string();
+    let daily = rest(403, &body("TotalRequests Limit exceeded."));
+    assert!(matches!(daily, Error::DailyLimit { .. }));
+    let busy = rest(403, &body("ConcurrentPerOrgLongTxn Limit exceeded."));
+    assert!(matches!(busy, Error::TooManyCalls { .. }));
+}
+
+#[test]
+fn a_maintenance_page_is_unavailability() {
+    let error = rest(503, "<html><body>We are down for maintenance</body></html>");
+    assert!(matches!(error.retry(), Retry::After(_)));
+    assert!(matches!(rest(502, "").retry(), Retry::Unknown(_)));
+    assert!(matches!(rest(500, "<html>").retry(), Retry::Unknown(_)));
+}
+
+#[test]
+fn a_told_pause_is_kept() {
+    let mut answer = answer(503, "");
+    answer.headers.insert("retry-after", "120".parse().unwrap());
+    assert_eq!(rest_failure("a test", &answer).retry(), Retry::After(Duration::from_mins(2)));
+}
+
+#[test]
+fn an_empty_refusal_still_has_a_code() {
+    assert!(rest(404, "").has_code("HTTP_404"));
+    assert!(rest(400, "[]").has_code("HTTP_400"));
+}
+
+#[test]
+fn a_lock_that_only_a_triggers_message_tells_becomes_a_code() {
+    let body = r#"[{"errorCode":"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY","message":"T: execution of AfterUpdate caused by: UNABLE_TO_LOCK_ROW, unable to obtain exclusive access","fields":[]}]"#;
+    assert!(rest(400, body).has_code("UNABLE_TO_LOCK_ROW"));
+}
+
+#[test]
+fn what_is_no_field_name_is_dropped() {
+    let body = r#"[{"errorCode":"X_Y","fields":["Email","rose@edge.com says no"]}]"#;
+    assert_eq!(rest(400, body).problems()[0].fields, ["Email"]);
+}
+
+#[test]
+fn a_concurrent_refresh_is_busy() {
+    let error = oauth(400, "invalid_grant", "token request is already being processed");
+    assert!(matches!(error, Error::RefreshBusy));
+}
+
+#[test]
+fn known_ends_of_a_grant_need_a_human() {
+    for end in GRANT_ENDS {
+        let error = oauth(400, "invalid_grant", end);
+        assert!(matches!(error, Error::GrantEnded { .. }), "{end}");
+        assert_eq!(error.retry(), Retry::NeedsHuman);
+    }
+    assert!(matches!(oauth(400, "inactive_user", ""), Error::GrantEnded { .. }));
+}
+
+#[test]
+fn recorded_token_errors_are_classified() {
+    let Some(lines) = fixture("oauth/token-errors.jsonl") else {
+        return;
+    };
+    for line in lines.lines().filter(|line| !line.trim().is_empty()) {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let error = oauth_failure("a test", &answer(400, &case["body"].to_string()));
+        match case["body"]["error"].as_str().unwrap() {
+            "invalid_grant" => assert!(matches!(error, Error::GrantEnded { .. }), "{line}"),
+            _ => assert!(matches!(error, Error::AppRefused { .. }), "{line}"),
+        }
+    }
+}
+
+#[test]
+fn nothing_unknown_ends_a_grant() {
+    for (status, body) in [
+        (400, r#"{"error":"invalid_grant","error_description":"some new text"}"#),
+        (400, r#"{"error":"rate_limit_exceeded","error_description":"login rate exceeded"}"#),
+        (400, r#"{"error":"brand_new"}"#),
+        (400, "<html>no</html>"),
+        (500, ""),
+        (503, "<html>maintenance</html>"),
+    ] {
+        let retry = oauth_failure("a test", &answer(status, body)).retry();
+        assert!(matches!(retry, Retry::After(_) | Retry::Unknown(_)), "{status} {body}");
+    }
+}
+
+#[test]
+fn a_wrong_app_is_not_the_customers_fault() {
+    for code in ["invalid_client_id", "invalid_client", "redirect_uri_mismatch"] {
+        let error = oauth(400, code, "whatever");
+        assert!(matches!(error, Error::AppRefused { .. }));
+        assert_eq!(error.retry(), Retry::Never);
+    }
+}
+
+#[test]
+fn a_form_encoded_error_is_read_too() {
+    let body = "error=invalid_token&error_description=expired";
+    let error = oauth_failure("a test", &answer(400, body));
+    assert!(matches!(&error, Error::Unavailable { code: Some(code), .. } if code == "invalid_token"));
+}

@@ -1,0 +1,87 @@
+//! When a call is made again: the only place in the client that decides it.
+
+use std::time::Duration;
+
+use super::request::Repeat;
+use crate::Retry;
+
+/// How often a call is made at most.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// The pause before the next attempt, or `None` when there is to be none.
+///
+/// `attempt` counts from 1, `left` is what remains of the time for all attempts, and `jitter` is from 0 to 1.
+/// A pause doubles with every attempt, and one that does not fit into `left` means giving up at once:
+/// whoever asked has a queue for that.
+pub(super) fn pause(retry: Retry, repeat: Repeat, attempt: u32, left: Duration, jitter: f64) -> Option<Duration> {
+    let base = match (retry, repeat) {
+        (Retry::After(base), Repeat::Idempotent | Repeat::IfNotTaken) | (Retry::Unknown(base), Repeat::Idempotent) => {
+            base
+        }
+        (Retry::Unknown(_), Repeat::IfNotTaken) | (_, Repeat::Once) | (Retry::Never | Retry::NeedsHuman, _) => {
+            return None;
+        }
+    };
+    if attempt >= MAX_ATTEMPTS {
+        return None;
+    }
+    let pause = base.saturating_mul(1 << (attempt - 1)).mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 2.0);
+    (pause < left).then_some(pause)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(5);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn what_may_have_taken_effect_is_repeated_only_if_idempotent() {
+        let unknown = Retry::Unknown(SECOND);
+        assert!(pause(unknown, Repeat::Idempotent, 1, LONG, 0.0).is_some());
+        assert_eq!(pause(unknown, Repeat::IfNotTaken, 1, LONG, 0.0), None);
+    }
+
+    #[test]
+    fn what_did_not_take_effect_is_repeated() {
+        let after = Retry::After(SECOND);
+        assert_eq!(pause(after, Repeat::IfNotTaken, 1, LONG, 0.0), Some(SECOND));
+        assert_eq!(pause(after, Repeat::IfNotTaken, 2, LONG, 0.0), Some(2 * SECOND));
+        assert_eq!(pause(after, Repeat::IfNotTaken, 3, LONG, 0.0), None);
+    }
+
+    #[test]
+    fn a_pause_that_does_not_fit_ends_the_call() {
+        let quarter = Retry::After(Duration::from_mins(15));
+        assert_eq!(pause(quarter, Repeat::Idempotent, 1, LONG, 0.0), None);
+        assert_eq!(pause(Retry::After(SECOND), Repeat::Idempotent, 1, Duration::ZERO, 0.0), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_refresh_is_never_repeated_by_the_transport(attempt in 1u32..5, jitter in 0.0..1.0f64) {
+            for retry in [Retry::After(SECOND), Retry::Unknown(SECOND), Retry::Never, Retry::NeedsHuman] {
+                prop_assert_eq!(pause(retry, Repeat::Once, attempt, LONG, jitter), None);
+            }
+        }
+
+        #[test]
+        fn a_final_failure_is_never_repeated(attempt in 1u32..5, jitter in 0.0..1.0f64) {
+            for repeat in [Repeat::Idempotent, Repeat::IfNotTaken, Repeat::Once] {
+                prop_assert_eq!(pause(Retry::Never, repeat, attempt, LONG, jitter), None);
+                prop_assert_eq!(pause(Retry::NeedsHuman, repeat, attempt, LONG, jitter), None);
+            }
+        }
+
+        #[test]
+        fn pauses_stay_within_what_is_left(ms in 0u64..100_000, attempt in 1u32..5, left in 0u64..100_000, jitter in 0.0..1.0f64) {
+            let left = Duration::from_millis(left);
+            if let Some(pause) = pause(Retry::After(Duration::from_millis(ms)), Repeat::Idempotent, attempt, left, jitter) {
+                prop_assert!(pause < left && attempt < MAX_ATTEMPTS);
+            }
+        }
+    }
+}
