@@ -70,9 +70,7 @@ impl Emulator {
     /// When the template cannot be read or the emulator refuses it.
     pub async fn create_tables(&self, prefix: &str) -> Result<Tables> {
         self.create_kinds(prefix, &["AWS::DynamoDB::Table"]).await?;
-        Ok(Tables {
-            prefix: prefix.to_owned(),
-        })
+        Ok(Tables { prefix: prefix.to_owned() })
     }
 
     /// Creates all of the template that holds state: tables, queues, the bus and the app registrations' secret.
@@ -80,19 +78,9 @@ impl Emulator {
     /// # Errors
     /// When the template cannot be read or the emulator refuses it.
     pub async fn create_state(&self, prefix: &str) -> Result<State> {
-        let kinds = [
-            "AWS::DynamoDB::Table",
-            "AWS::SQS::Queue",
-            "AWS::Events::EventBus",
-            "AWS::SecretsManager::Secret",
-        ];
+        let kinds = ["AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Events::EventBus", "AWS::SecretsManager::Secret"];
         let deployment = self.create_kinds(prefix, &kinds).await?;
-        Ok(State {
-            tables: Tables {
-                prefix: prefix.to_owned(),
-            },
-            physical: deployment.resources,
-        })
+        Ok(State { tables: Tables { prefix: prefix.to_owned() }, physical: deployment.resources })
     }
 
     async fn create_kinds(&self, prefix: &str, kinds: &[&str]) -> Result<Deployment> {
@@ -130,8 +118,7 @@ impl State {
     /// When the template has no such resource.
     pub fn physical(&self, logical_id: &str) -> Result<&str> {
         let id = self.physical.get(logical_id);
-        id.map(String::as_str)
-            .with_context(|| format!("infra/template.yaml has no {logical_id} among its state"))
+        id.map(String::as_str).with_context(|| format!("infra/template.yaml has no {logical_id} among its state"))
     }
 }
 
@@ -140,4 +127,9 @@ impl State {
 pub fn unique_prefix() -> String {
     let unique = uuid::Uuid::new_v4().simple().to_string();
     format!("t{}", unique.get(..12).unwrap_or(&unique))
+}
+
+/// A client that addresses buckets by path, since there is no DNS for them.
+pub(crate) fn s3(sdk: &SdkConfig) -> aws_sdk_s3::Client {
+    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(sdk).force_path_style(true).build())
 }

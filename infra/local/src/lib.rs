@@ -1,4 +1,4 @@
-//! Ferry on one machine: the AWS emulator, and `infra/template.yaml` deployed to it.
+//! Ferry on one machine: `infra/template.yaml` deployed to an AWS emulator, beside a simulated Salesforce org.
 //!
 //! Tests that need AWS start an [`Emulator`] and create in it what the template defines:
 //!
@@ -15,7 +15,14 @@
 
 pub mod deploy;
 pub mod emulator;
+pub mod functions;
+pub mod gaps;
+pub mod gateway;
+pub mod progress;
+pub mod stack;
 pub mod template;
 pub mod workspace;
 
 pub use emulator::{Emulator, unique_prefix};
+pub use progress::Progress;
+pub use stack::Stack;

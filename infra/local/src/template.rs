@@ -17,17 +17,13 @@ impl Template {
     /// # Errors
     /// When the file cannot be read or is not a YAML mapping.
     pub fn load(path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path)
-            .with_context(|| format!("could not read {}", path.display()))?;
+        let text = fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
         Self::parse(&text).with_context(|| format!("{} is not a template", path.display()))
     }
 
-    fn parse(text: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str) -> Result<Self> {
         let mut documents = YamlOwned::load_from_str(text)?;
-        match (
-            documents.pop().map(to_json).transpose()?,
-            documents.is_empty(),
-        ) {
+        match (documents.pop().map(to_json).transpose()?, documents.is_empty()) {
             (Some(Value::Object(root)), true) => Ok(Self(root)),
             _ => bail!("expected one document that is a mapping"),
         }
@@ -55,6 +51,26 @@ impl Template {
             .map(|(id, resource)| (id.as_str(), &resource["Properties"]))
     }
 
+    /// The names of the functions' binaries: the last part of each `CodeUri`.
+    #[must_use]
+    pub fn code_names(&self) -> Vec<String> {
+        self.resources("AWS::Serverless::Function").map(|(_, function)| code_name(&function["CodeUri"])).collect()
+    }
+
+    /// The template with the code of every function at the address that `locate` gives for the binary's name.
+    #[must_use]
+    pub fn with_code(mut self, locate: impl Fn(&str) -> String) -> Self {
+        self.for_each_value("CodeUri", &mut |uri| *uri = Value::String(locate(&code_name(uri))));
+        self
+    }
+
+    /// Changes the value of every key of that name, wherever it stands among the resources.
+    pub(crate) fn for_each_value(&mut self, key: &str, change: &mut impl FnMut(&mut Value)) {
+        if let Some(resources) = self.0.get_mut("Resources") {
+            visit(resources, key, change);
+        }
+    }
+
     /// The template as CloudFormation takes it.
     #[must_use]
     pub fn to_json(&self) -> String {
@@ -62,16 +78,31 @@ impl Template {
     }
 }
 
+fn code_name(uri: &Value) -> String {
+    let path = uri.as_str().unwrap_or_default().trim_end_matches('/');
+    path.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+fn visit(value: &mut Value, key: &str, change: &mut impl FnMut(&mut Value)) {
+    match value {
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                if name == key {
+                    change(value);
+                }
+                visit(value, key, change);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| visit(item, key, change)),
+        _ => {}
+    }
+}
+
 fn to_json(node: YamlOwned) -> Result<Value> {
     Ok(match node {
         YamlOwned::Value(scalar) => scalar_to_json(scalar),
         YamlOwned::Sequence(items) => items.into_iter().map(to_json).collect::<Result<_>>()?,
-        YamlOwned::Mapping(entries) => Value::Object(
-            entries
-                .into_iter()
-                .map(entry_to_json)
-                .collect::<Result<_>>()?,
-        ),
+        YamlOwned::Mapping(entries) => Value::Object(entries.into_iter().map(entry_to_json).collect::<Result<_>>()?),
         YamlOwned::Tagged(tag, inner) => long_form(&tag.suffix, to_json(*inner)?),
         YamlOwned::Representation(..) | YamlOwned::Alias(_) | YamlOwned::BadValue => {
             bail!("it uses aliases or values that CloudFormation does not know")
@@ -132,13 +163,23 @@ mod tests {
 
     #[test]
     fn a_part_of_the_template_has_only_the_wanted_types() {
-        let template = Template::parse(
-            "Transform: X\nOutputs: {}\nResources:\n  A: {Type: T}\n  B: {Type: U}\n",
-        )
-        .unwrap()
-        .only(&["U"]);
+        let template = Template::parse("Transform: X\nOutputs: {}\nResources:\n  A: {Type: T}\n  B: {Type: U}\n")
+            .unwrap()
+            .only(&["U"]);
 
         assert_eq!(template.to_json(), r#"{"Resources":{"B":{"Type":"U"}}}"#);
+    }
+
+    #[test]
+    fn code_is_found_by_the_name_of_the_binary() {
+        let source = "Resources:\n  A: {Type: 'AWS::Serverless::Function', Properties: {CodeUri: ../target/lambda/record-read/}}\n";
+        let template = Template::parse(source).unwrap();
+        assert_eq!(template.code_names(), ["record-read"]);
+
+        let located = template.with_code(|name| format!("s3://b/{name}"));
+
+        let (_, function) = located.resources("AWS::Serverless::Function").next().unwrap();
+        assert_eq!(function["CodeUri"], "s3://b/record-read");
     }
 
     #[test]

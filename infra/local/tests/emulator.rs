@@ -13,46 +13,18 @@ async fn tables_are_those_of_the_template() {
 
     let tables = emulator.create_tables(&unique_prefix()).await.unwrap();
 
-    let mut names = dynamodb
-        .list_tables()
-        .send()
-        .await
-        .unwrap()
-        .table_names
-        .unwrap();
+    let mut names = dynamodb.list_tables().send().await.unwrap().table_names.unwrap();
     names.sort();
-    let nouns = [
-        "authorizations",
-        "budgets",
-        "connections",
-        "cursors",
-        "deliveries",
-        "orgs",
-        "pipelines",
-        "records",
-        "writes",
-    ];
+    let nouns =
+        ["authorizations", "budgets", "connections", "cursors", "deliveries", "orgs", "pipelines", "records", "writes"];
     assert_eq!(names, nouns.map(|noun| tables.name(noun)));
 
-    let records = dynamodb
-        .describe_table()
-        .table_name(tables.name("records"))
-        .send()
-        .await
-        .unwrap();
+    let records = dynamodb.describe_table().table_name(tables.name("records")).send().await.unwrap();
     assert!(records.table.unwrap().latest_stream_arn.is_some());
 
-    let time_to_live = dynamodb
-        .describe_time_to_live()
-        .table_name(tables.name("deliveries"))
-        .send()
-        .await
-        .unwrap();
+    let time_to_live = dynamodb.describe_time_to_live().table_name(tables.name("deliveries")).send().await.unwrap();
     let time_to_live = time_to_live.time_to_live_description.unwrap();
-    assert_eq!(
-        time_to_live.time_to_live_status,
-        Some(TimeToLiveStatus::Enabled)
-    );
+    assert_eq!(time_to_live.time_to_live_status, Some(TimeToLiveStatus::Enabled));
     assert_eq!(time_to_live.attribute_name.as_deref(), Some("expires_at"));
 }
 
@@ -60,30 +32,12 @@ async fn tables_are_those_of_the_template() {
 async fn an_index_of_the_template_can_be_queried() {
     let emulator = Emulator::start().await.unwrap();
     let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
-    let deliveries = emulator
-        .create_tables(&unique_prefix())
-        .await
-        .unwrap()
-        .name("deliveries");
+    let deliveries = emulator.create_tables(&unique_prefix()).await.unwrap().name("deliveries");
 
-    for (notification, received) in [
-        ("b", "2026-01-02"),
-        ("a", "2026-01-03"),
-        ("c", "2026-01-01"),
-    ] {
-        let item = [
-            ("org_id", "o"),
-            ("notification_id", notification),
-            ("received_at", received),
-        ];
+    for (notification, received) in [("b", "2026-01-02"), ("a", "2026-01-03"), ("c", "2026-01-01")] {
+        let item = [("org_id", "o"), ("notification_id", notification), ("received_at", received)];
         let item = item.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
-        dynamodb
-            .put_item()
-            .table_name(&deliveries)
-            .set_item(Some(item.into()))
-            .send()
-            .await
-            .unwrap();
+        dynamodb.put_item().table_name(&deliveries).set_item(Some(item.into())).send().await.unwrap();
     }
     let answer = dynamodb
         .query()
@@ -96,11 +50,7 @@ async fn an_index_of_the_template_can_be_queried() {
         .await
         .unwrap();
 
-    let found: Vec<_> = answer
-        .items()
-        .iter()
-        .map(|item| item["notification_id"].as_s().unwrap().as_str())
-        .collect();
+    let found: Vec<_> = answer.items().iter().map(|item| item["notification_id"].as_s().unwrap().as_str()).collect();
     assert_eq!(found, ["b", "a"]);
 }
 
@@ -110,12 +60,7 @@ async fn state_includes_queues_the_bus_and_the_secret() {
 
     let state = emulator.create_state(&unique_prefix()).await.unwrap();
 
-    assert!(
-        state
-            .physical("RecordUpsertQueue")
-            .unwrap()
-            .starts_with("http")
-    );
+    assert!(state.physical("RecordUpsertQueue").unwrap().starts_with("http"));
     assert!(state.physical("AppsSecret").is_ok());
     assert!(state.physical("EventBus").is_ok());
     assert!(state.physical("RecordUpsert").is_err());
@@ -124,12 +69,7 @@ async fn state_includes_queues_the_bus_and_the_secret() {
 #[tokio::test]
 async fn an_emulator_is_gone_once_it_is_dropped() {
     let emulator = Emulator::start().await.unwrap();
-    let address = emulator
-        .endpoint()
-        .strip_prefix("http://")
-        .unwrap()
-        .parse()
-        .unwrap();
+    let address = emulator.endpoint().strip_prefix("http://").unwrap().parse().unwrap();
     let connect = || TcpStream::connect_timeout(&address, Duration::from_secs(1));
     assert!(connect().is_ok());
 

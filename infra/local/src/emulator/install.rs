@@ -33,8 +33,7 @@ pub async fn install(workspace: &Workspace) -> Result<PathBuf> {
         // Built under another name, so that a killed installation is never taken for a finished one.
         let partial = cache.join(format!("{NAME}.partial"));
         build(&partial).await?;
-        fs::rename(&partial, &home)
-            .context("could not move the new virtual environment into place")?;
+        fs::rename(&partial, &home).context("could not move the new virtual environment into place")?;
     }
     Ok(python)
 }
@@ -48,8 +47,7 @@ fn marker(home: &Path) -> PathBuf {
 }
 
 async fn lock(path: &Path) -> Result<File> {
-    let file =
-        File::create(path).with_context(|| format!("could not create {}", path.display()))?;
+    let file = File::create(path).with_context(|| format!("could not create {}", path.display()))?;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -76,37 +74,15 @@ fn remove_leftovers(cache: &Path) -> Result<()> {
 
 async fn build(home: &Path) -> Result<()> {
     tracing::info!("installing the AWS emulator, once, into {}", home.display());
-    if !python3()
-        .args(["-c", SUPPORTED_PYTHON])
-        .status()
-        .await
-        .map_err(explain_missing)?
-        .success()
-    {
+    if !python3().args(["-c", SUPPORTED_PYTHON]).status().await.map_err(explain_missing)?.success() {
         bail!("the local stack needs Python 3.10 or newer, and python3 is older than that");
     }
-    run(
-        python3().args(["-m", "venv"]).arg(home),
-        "python3 could not make a virtual environment",
-    )
-    .await?;
+    run(python3().args(["-m", "venv"]).arg(home), "python3 could not make a virtual environment").await?;
     let requirements = marker(home).with_extension("wanted");
     fs::write(&requirements, REQUIREMENTS)?;
     let mut pip = Command::new(home.join("bin/python"));
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--no-input",
-        "--disable-pip-version-check",
-        "--requirement",
-    ]);
-    run(
-        pip.arg(&requirements),
-        "pip could not install the AWS emulator",
-    )
-    .await?;
+    pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--requirement"]);
+    run(pip.arg(&requirements), "pip could not install the AWS emulator").await?;
     fs::rename(&requirements, marker(home)).context("could not finish the virtual environment")
 }
 
@@ -116,28 +92,19 @@ fn python3() -> Command {
 
 fn explain_missing(error: std::io::Error) -> anyhow::Error {
     match error.kind() {
-        ErrorKind::NotFound => anyhow::anyhow!(
-            "python3 is not on the PATH; the local stack needs Python 3.10 or newer"
-        ),
+        ErrorKind::NotFound => {
+            anyhow::anyhow!("python3 is not on the PATH; the local stack needs Python 3.10 or newer")
+        }
         _ => anyhow::Error::new(error).context("could not run python3"),
     }
 }
 
 async fn run(command: &mut Command, failure: &str) -> Result<()> {
-    let output = command
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .map_err(explain_missing)?;
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await.map_err(explain_missing)?;
     if output.status.success() {
         return Ok(());
     }
-    let told =
-        [output.stderr, output.stdout].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let last_line = told
-        .iter()
-        .flat_map(|text| text.lines().rev())
-        .find(|line| !line.trim().is_empty());
+    let told = [output.stderr, output.stdout].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let last_line = told.iter().flat_map(|text| text.lines().rev()).find(|line| !line.trim().is_empty());
     bail!("{failure}: {}", last_line.unwrap_or("it gave no reason"))
 }

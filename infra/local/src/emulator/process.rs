@@ -21,6 +21,8 @@ pub struct Options {
     pub port: Option<u16>,
     /// Where to keep the log; beside the emulator's scratch files, gone with it, when `None`.
     pub log: Option<PathBuf>,
+    /// Hold every function to its role's policies, as AWS does; otherwise everything is allowed.
+    pub enforce_policies: bool,
 }
 
 /// Ends when dropped, or when this program ends for any reason: the supervisor watches its standard input.
@@ -47,22 +49,12 @@ impl Process {
                 Some(port) => port,
                 None => free_port()?,
             };
-            let scratch = tempfile::Builder::new()
-                .prefix("ferry-emulator-")
-                .tempdir()?
-                .keep();
-            let log = options
-                .log
-                .clone()
-                .unwrap_or_else(|| scratch.join("emulator.log"));
+            let scratch = tempfile::Builder::new().prefix("ferry-emulator-").tempdir()?.keep();
+            let log = options.log.clone().unwrap_or_else(|| scratch.join("emulator.log"));
             let marker = format!("ferry-{}", uuid::Uuid::new_v4().simple());
-            let child = spawn(python, &log, &environment(port, &scratch, &marker))?;
+            let child = spawn(python, &log, &environment(port, &scratch, &marker, options.enforce_policies))?;
             let endpoint = format!("http://127.0.0.1:{port}");
-            let mut process = Self {
-                child,
-                endpoint,
-                scratch,
-            };
+            let mut process = Self { child, endpoint, scratch };
             match process.until_healthy(&marker).await? {
                 Start::Healthy => return Ok(process),
                 Start::Died => log_tail = last_line(&log),
@@ -77,10 +69,7 @@ impl Process {
 
     async fn until_healthy(&mut self, marker: &str) -> Result<Start> {
         let health = format!("{}/_ministack/health", self.endpoint);
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(5))
-            .build()?;
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
         let deadline = Instant::now() + HEALTHY_WITHIN;
         while Instant::now() < deadline {
             if self.child.try_wait()?.is_some() {
@@ -96,10 +85,7 @@ impl Process {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        bail!(
-            "the AWS emulator was not healthy within {} s",
-            HEALTHY_WITHIN.as_secs()
-        )
+        bail!("the AWS emulator was not healthy within {} s", HEALTHY_WITHIN.as_secs())
     }
 }
 
@@ -117,7 +103,7 @@ fn free_port() -> Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-fn environment(port: u16, scratch: &Path, marker: &str) -> Vec<(&'static str, String)> {
+fn environment(port: u16, scratch: &Path, marker: &str, enforce_policies: bool) -> Vec<(&'static str, String)> {
     vec![
         ("GATEWAY_PORT", port.to_string()),
         ("BIND_HOST", "127.0.0.1".to_owned()),
@@ -128,6 +114,7 @@ fn environment(port: u16, scratch: &Path, marker: &str) -> Vec<(&'static str, St
         ("AWS_REGION", super::REGION.to_owned()),
         ("AWS_ACCESS_KEY_ID", "test".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+        ("AUTH", enforce_policies.to_string()),
         ("TMPDIR", scratch.display().to_string()),
         ("MINISTACK_VERSION", marker.to_owned()),
         // Listeners on fixed ports that Ferry does not use and that two emulators would fight over.
@@ -138,12 +125,11 @@ fn environment(port: u16, scratch: &Path, marker: &str) -> Vec<(&'static str, St
 }
 
 fn spawn(python: &Path, log: &Path, environment: &[(&str, String)]) -> Result<Child> {
-    let log_file =
-        File::create(log).with_context(|| format!("could not write {}", log.display()))?;
+    let log_file = File::create(log).with_context(|| format!("could not write {}", log.display()))?;
     let mut command = Command::new(python);
     // A PYTHONPATH or AWS_PROFILE of the user's would change what runs; PATH and HOME are all it needs.
-    let kept = std::env::vars()
-        .filter(|(name, _)| matches!(name.as_str(), "PATH" | "HOME" | "LANG" | "RUST_BACKTRACE"));
+    let kept =
+        std::env::vars().filter(|(name, _)| matches!(name.as_str(), "PATH" | "HOME" | "LANG" | "RUST_BACKTRACE"));
     command
         .args(["-c", SUPERVISOR])
         .env_clear()
@@ -153,9 +139,7 @@ fn spawn(python: &Path, log: &Path, environment: &[(&str, String)]) -> Result<Ch
         .stdin(Stdio::piped())
         .stdout(log_file.try_clone()?)
         .stderr(log_file);
-    command
-        .spawn()
-        .with_context(|| format!("could not run {}", python.display()))
+    command.spawn().with_context(|| format!("could not run {}", python.display()))
 }
 
 fn last_line(log: &Path) -> String {

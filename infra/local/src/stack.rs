@@ -1,0 +1,179 @@
+//! The whole of Ferry, running: emulator, deployed template, front door and a simulated org.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use aws_config::SdkConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use org_simulator::{Seed, Simulator};
+use serde_json::json;
+
+use crate::deploy::{self, Deployment};
+use crate::emulator::{self, Emulator, s3};
+use crate::gateway::{self, Gateway};
+use crate::progress::Progress;
+use crate::template::Template;
+use crate::workspace::Workspace;
+use crate::{functions, gaps};
+
+/// The name under which the template is deployed.
+pub const NAME: &str = "ferry";
+
+const CODE_BUCKET: &str = "ferry-code";
+
+/// How the stack is started. The default is for tests: free ports, and nothing happens by itself.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Port of the HTTP API; 0 takes a free one.
+    pub port: u16,
+    /// Port of the org simulator; 0 takes a free one.
+    pub simulator_port: u16,
+    /// Port of the AWS emulator; 0 takes a free one.
+    pub emulator_port: u16,
+    /// Where the emulator's and the functions' logs go; they are gone with the stack when `None`.
+    pub log: Option<PathBuf>,
+    /// Let the org send outbound messages by itself, rather than when told to.
+    pub send_outbound_messages: bool,
+}
+
+/// A running stack. Dropping it stops all of it.
+pub struct Stack {
+    gateway: Gateway,
+    simulator: Simulator,
+    deployment: Deployment,
+    emulator: Emulator,
+}
+
+impl Stack {
+    /// Builds the functions, deploys the template and starts everything around it.
+    ///
+    /// # Errors
+    /// One sentence for a person: a taken port, a missing Python, a failed build or deployment.
+    pub async fn start(options: Options, progress: &Progress) -> Result<Self> {
+        let workspace = Workspace::here();
+        let gateway = gateway::bind(options.port).await?;
+        let simulator = start_simulator(&options).await?;
+        progress.stage("getting the AWS emulator ready");
+        let (emulator, binaries) = tokio::try_join!(start_emulator(&options), functions::build(&workspace, progress))?;
+        progress.stage("packaging the functions");
+        let template = upload_code(&workspace, emulator.sdk_config(), &binaries).await?;
+        progress.stage("deploying infra/template.yaml");
+        let deployment = deploy_template(&emulator, &template, &gateway.url(), simulator.url()).await?;
+        register_app(emulator.sdk_config(), &simulator, &gateway.url()).await?;
+        let api = deployment.outputs.get("ApiId").context("the template has no output ApiId")?;
+        let gateway = gateway.serve(format!("{}/_aws/execute-api/{api}/$default", emulator.endpoint()))?;
+        Ok(Self { gateway, simulator, deployment, emulator })
+    }
+
+    /// Base URL of the HTTP API as browsers, the platform and the org see it.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.gateway.url()
+    }
+
+    /// The simulated org.
+    #[must_use]
+    pub fn simulator(&self) -> &Simulator {
+        &self.simulator
+    }
+
+    /// The emulated AWS account.
+    #[must_use]
+    pub fn emulator(&self) -> &Emulator {
+        &self.emulator
+    }
+
+    /// A configuration for AWS SDK clients with every permission.
+    #[must_use]
+    pub fn sdk_config(&self) -> &SdkConfig {
+        self.emulator.sdk_config()
+    }
+
+    /// An output of the deployed template.
+    ///
+    /// # Errors
+    /// When the template has no such output.
+    pub fn output(&self, name: &str) -> Result<&str> {
+        let value = self.deployment.outputs.get(name);
+        value.map(String::as_str).with_context(|| format!("infra/template.yaml has no output {name}"))
+    }
+}
+
+async fn start_simulator(options: &Options) -> Result<Simulator> {
+    let settings = org_simulator::Options {
+        port: options.simulator_port,
+        seed: Seed::Default,
+        send_outbound_messages: options.send_outbound_messages,
+        ..org_simulator::Options::default()
+    };
+    let started = Simulator::start(settings).await;
+    started.with_context(|| format!("the org simulator could not start on port {}", options.simulator_port))
+}
+
+async fn start_emulator(options: &Options) -> Result<Emulator> {
+    Emulator::start_with(emulator::Options {
+        port: Some(options.emulator_port).filter(|port| *port != 0),
+        log: options.log.clone(),
+        enforce_policies: true,
+    })
+    .await
+}
+
+/// Puts the functions where the template can refer to them, as `sam package` does.
+async fn upload_code(workspace: &Workspace, sdk: &SdkConfig, binaries: &BTreeMap<String, PathBuf>) -> Result<Template> {
+    let template = Template::load(&workspace.template())?;
+    let client = s3(sdk);
+    client.create_bucket().bucket(CODE_BUCKET).send().await?;
+    for name in template.code_names() {
+        let binary = binaries.get(&name).with_context(|| format!("the workspace has no binary {name}"))?;
+        let package = packaged(workspace, &name, binary).await?;
+        let body = ByteStream::from_path(&package).await?;
+        client
+            .put_object()
+            .bucket(CODE_BUCKET)
+            .key(&name)
+            .body(body)
+            .send()
+            .await
+            .with_context(|| format!("could not upload {name}"))?;
+    }
+    let located = template.with_code(|name| format!("s3://{CODE_BUCKET}/{name}"));
+    Ok(gaps::adapt(located))
+}
+
+async fn packaged(workspace: &Workspace, name: &str, binary: &Path) -> Result<PathBuf> {
+    let (workspace, name, binary) = (workspace.clone(), name.to_owned(), binary.to_owned());
+    tokio::task::spawn_blocking(move || functions::package(&workspace, &name, &binary)).await?
+}
+
+async fn deploy_template(emulator: &Emulator, template: &Template, url: &str, login_url: &str) -> Result<Deployment> {
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let parameters = [
+        ("Architecture", architecture),
+        ("PublicUrl", url),
+        ("SalesforceHosts", "loopback"),
+        ("LoginUrlProduction", login_url),
+        ("LoginUrlSandbox", login_url),
+    ];
+    deploy::create(emulator.sdk_config(), NAME, template, &parameters).await
+}
+
+/// What an operator does once after the first deployment: tells Ferry and Salesforce of each other.
+async fn register_app(sdk: &SdkConfig, simulator: &Simulator, url: &str) -> Result<()> {
+    let (client_id, client_secret) = (simulator.client_id(), simulator.client_secret());
+    simulator.add_app("Ferry", client_id, client_secret, &format!("{url}/oauth/callback"));
+    let install_url = format!("{}/packaging/installPackage.apexp", simulator.url());
+    let app = json!({
+        "name": "v2",
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "install_url_production": install_url,
+        "install_url_sandbox": install_url,
+    });
+    let registrations = json!({ "apps": [app] }).to_string();
+    let secrets = aws_sdk_secretsmanager::Client::new(sdk);
+    let secret = format!("ferry/{NAME}/apps");
+    secrets.put_secret_value().secret_id(secret).secret_string(registrations).send().await?;
+    Ok(())
+}
