@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::ids::sha256_hex;
-use crate::table::Table;
+use crate::table::{Conditional, Expression, Item, Table, from_item, key, number, text};
 
 /// What an authorization is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,8 +63,17 @@ impl Authorizations {
     /// # Errors
     /// [`Error::Conflict`] when there is one with this id.
     pub async fn store<T: Serialize + Sync>(&self, authorization: &Authorization<T>) -> Result<(), Error> {
-        let _ = (&self.table, authorization);
-        todo!()
+        let operation = "store the authorization";
+        let payload = serde_json::to_string(&authorization.payload)
+            .map_err(|source| Error::Corrupt { operation, source: Box::new(source) })?;
+        let mut item = row_key(&authorization.id);
+        item.insert("payload".to_owned(), text(payload));
+        item.insert("expires_at".to_owned(), number(authorization.expires_at.as_second()));
+        let when = Expression { text: "attribute_not_exists(#authorization_id)", values: Vec::new() };
+        match self.table.put(operation, item, when).await? {
+            Conditional::Done(()) => Ok(()),
+            Conditional::Refused(_) => Err(Error::Conflict { operation }),
+        }
     }
 
     /// Takes the authorization away and gives what was kept for it, or `None` when it is unknown, used or expired. Of any
@@ -73,8 +82,15 @@ impl Authorizations {
     /// # Errors
     /// Only those of the table.
     pub async fn consume<T: DeserializeOwned>(&self, id: &AuthorizationId, now: Timestamp) -> Result<Option<T>, Error> {
-        let _ = (id, now);
-        todo!()
+        let operation = "consume the authorization";
+        let when = Expression {
+            text: "attribute_exists(#authorization_id) AND #expires_at > :now",
+            values: vec![(":now", number(now.as_second()))],
+        };
+        match self.table.delete(operation, row_key(id), when).await? {
+            Conditional::Done(item) => payload_of(operation, item).map(Some),
+            Conditional::Refused(_) => Ok(None),
+        }
     }
 
     /// Looks at what was kept, without using it up.
@@ -82,7 +98,41 @@ impl Authorizations {
     /// # Errors
     /// Only those of the table.
     pub async fn peek<T: DeserializeOwned>(&self, id: &AuthorizationId, now: Timestamp) -> Result<Option<T>, Error> {
-        let _ = (id, now);
-        todo!()
+        let operation = "look at the authorization";
+        let row: Option<Row> = self.table.get(operation, row_key(id)).await?;
+        row.filter(|row| row.expires_at > now.as_second()).map(|row| row.read(operation)).transpose()
+    }
+}
+
+#[derive(Deserialize)]
+struct Row {
+    payload: String,
+    expires_at: i64,
+}
+
+impl Row {
+    fn read<T: DeserializeOwned>(&self, operation: &'static str) -> Result<T, Error> {
+        serde_json::from_str(&self.payload).map_err(|source| Error::Corrupt { operation, source: Box::new(source) })
+    }
+}
+
+fn payload_of<T: DeserializeOwned>(operation: &'static str, item: Item) -> Result<T, Error> {
+    from_item::<Row>(operation, item)?.read(operation)
+}
+
+fn row_key(id: &AuthorizationId) -> Item {
+    key([("authorization_id", &id.0)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_no_state_and_neither_key_tells_what_to_present() {
+        let ticket = AuthorizationId::of(Purpose::Ticket, "presented");
+        let state = AuthorizationId::of(Purpose::State, "presented");
+        assert_ne!(ticket, state);
+        assert!(!ticket.0.contains("presented"));
     }
 }

@@ -2,13 +2,15 @@
 //! [`crate::TokenVault`]; here is what may be looked at.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::ids::{ConnectionId, PlatformUser, Tenant, TokenVersion};
-use crate::table::Table;
+use crate::table::{Conditional, Item, Table, Update, from_item, key, number, text};
+use crate::time;
 
 pub mod lease;
 
@@ -154,6 +156,12 @@ pub struct LeaseRequest {
     pub length: SignedDuration,
 }
 
+impl LeaseRequest {
+    fn deadline(&self) -> Timestamp {
+        self.now.saturating_add(self.length).unwrap_or(self.now)
+    }
+}
+
 /// What an attempt to take a lease came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseClaim {
@@ -180,8 +188,7 @@ impl Connections {
     /// # Errors
     /// Only those of the table.
     pub async fn load(&self, org: OrgId, connection: &ConnectionId) -> Result<Option<Connection>, Error> {
-        let _ = (&self.table, org, connection);
-        todo!()
+        self.table.get("load the connection", row_key(org, connection)).await
     }
 
     /// The org's connections, the team's last.
@@ -189,8 +196,7 @@ impl Connections {
     /// # Errors
     /// Only those of the table.
     pub async fn list(&self, org: OrgId) -> Result<Vec<Connection>, Error> {
-        let _ = org;
-        todo!()
+        self.table.query("list the connections", ("org_id", org.as_str())).await
     }
 
     /// Makes the connection active, new or again. It keeps its id and the time it was first made; a lease that someone had
@@ -199,8 +205,13 @@ impl Connections {
     /// # Errors
     /// [`Error::OwnedByAnotherTenant`].
     pub async fn upsert_connected(&self, connected: &Connected) -> Result<Connection, Error> {
-        let _ = connected;
-        todo!()
+        let operation = "store the connection";
+        let key = row_key(connected.org_id, &connected.kind.connection_id());
+        let update = connected_update(connected);
+        match self.table.update(operation, key, update).await? {
+            Conditional::Done(item) => from_item(operation, item),
+            Conditional::Refused(_) => Err(Error::OwnedByAnotherTenant { org: connected.org_id }),
+        }
     }
 
     /// Puts the connection into `state`, whoever holds its lease.
@@ -214,8 +225,12 @@ impl Connections {
         state: &ConnectionState,
         now: Timestamp,
     ) -> Result<Connection, Error> {
-        let _ = (org, connection, state, now);
-        todo!()
+        let operation = "mark the connection";
+        let update = Update { when: "attribute_exists(#org_id)", ..state_change(state, now) };
+        match self.table.update(operation, row_key(org, connection), update).await? {
+            Conditional::Done(item) => from_item(operation, item),
+            Conditional::Refused(_) => Err(Error::NotFound { operation }),
+        }
     }
 
     /// Takes the right to refresh, unless someone has it. One conditional write.
@@ -228,8 +243,22 @@ impl Connections {
         connection: &ConnectionId,
         request: &LeaseRequest,
     ) -> Result<LeaseClaim, Error> {
-        let _ = (org, connection, request);
-        todo!()
+        let operation = "claim the lease";
+        let update = Update {
+            set: vec![
+                ("lease_owner", text(&request.owner)),
+                ("lease_deadline", text(time::text(request.deadline()))),
+            ],
+            add: vec![("lease_fence", 1)],
+            when: lease::IS_FREE,
+            values: vec![(":now", text(time::text(request.now)))],
+            ..Update::default()
+        };
+        match self.table.update(operation, row_key(org, connection), update).await? {
+            Conditional::Done(item) => lease_of(operation, item).map(LeaseClaim::Granted),
+            Conditional::Refused(Some(item)) => lease_of(operation, item).map(LeaseClaim::Held),
+            Conditional::Refused(None) => Err(Error::NotFound { operation }),
+        }
     }
 
     /// Moves the deadline of a lease that is still the caller's.
@@ -243,8 +272,17 @@ impl Connections {
         lease: &Lease,
         deadline: Timestamp,
     ) -> Result<Lease, Error> {
-        let _ = (org, connection, lease, deadline);
-        todo!()
+        let operation = "renew the lease";
+        let update = Update {
+            set: vec![("lease_deadline", text(time::text(deadline)))],
+            when: lease::IS_HOLDER,
+            values: holder(lease),
+            ..Update::default()
+        };
+        match self.table.update(operation, row_key(org, connection), update).await? {
+            Conditional::Done(item) => lease_of(operation, item),
+            Conditional::Refused(_) => Err(Error::LeaseLost { operation }),
+        }
     }
 
     /// Gives the lease back and notes what came of it, in one conditional write.
@@ -258,7 +296,86 @@ impl Connections {
         lease: &Lease,
         settlement: &Settlement,
     ) -> Result<Connection, Error> {
-        let _ = (org, connection, lease, settlement);
-        todo!()
+        let operation = "settle the lease";
+        let mut update = Update { when: lease::IS_HOLDER, values: holder(lease), ..settlement_update(settlement) };
+        update.remove.extend(["lease_owner", "lease_deadline"]);
+        match self.table.update(operation, row_key(org, connection), update).await? {
+            Conditional::Done(item) => from_item(operation, item),
+            Conditional::Refused(_) => Err(Error::LeaseLost { operation }),
+        }
+    }
+}
+
+fn holder(lease: &Lease) -> Vec<(&'static str, AttributeValue)> {
+    vec![(":holder", text(&lease.owner)), (":fence", number(lease.fence))]
+}
+
+fn row_key(org: OrgId, connection: &ConnectionId) -> Item {
+    key([("org_id", org.as_str()), ("connection_id", connection.as_str())])
+}
+
+fn lease_of(operation: &'static str, item: Item) -> Result<Lease, Error> {
+    let slot: LeaseSlot = from_item(operation, item)?;
+    slot.lease().ok_or(Error::Conflict { operation })
+}
+
+fn connected_update(connected: &Connected) -> Update {
+    let now = || text(time::text(connected.now));
+    let mut set = vec![
+        ("tenant", text(connected.tenant.as_str())),
+        ("user_id", text(connected.user_id.as_str())),
+        ("app", text(&connected.app)),
+        ("login_url", text(&connected.login_url)),
+        ("instance_url", text(&connected.instance_url)),
+        ("token_version", text(connected.token_version.as_str())),
+        ("state", text("active")),
+        ("connected_at", now()),
+        ("updated_at", now()),
+    ];
+    match &connected.kind {
+        ConnectionKind::Team => set.push(("kind", text("team"))),
+        ConnectionKind::Personal { platform_user } => {
+            set.extend([("kind", text("personal")), ("platform_user", text(platform_user.as_str()))]);
+        }
+    }
+    Update {
+        set,
+        set_once: vec![("created_at", now())],
+        add: vec![("lease_fence", 1)],
+        remove: vec!["reason", "lease_owner", "lease_deadline"],
+        when: "attribute_not_exists(#org_id) OR #tenant = :tenant",
+        values: vec![(":tenant", text(connected.tenant.as_str()))],
+    }
+}
+
+fn state_change(state: &ConnectionState, now: Timestamp) -> Update {
+    let mut update = Update { set: vec![("updated_at", text(time::text(now)))], ..Update::default() };
+    let (name, reason) = match state {
+        ConnectionState::Active => ("active", None),
+        ConnectionState::Uncertain => ("uncertain", None),
+        ConnectionState::ReauthRequired { reason } => ("reauth_required", Some(reason)),
+        ConnectionState::Revoked => ("revoked", None),
+    };
+    update.set.push(("state", text(name)));
+    match reason {
+        Some(reason) => update.set.push(("reason", text(reason))),
+        None => update.remove.push("reason"),
+    }
+    update
+}
+
+fn settlement_update(settlement: &Settlement) -> Update {
+    match settlement {
+        Settlement::Released => Update::default(),
+        Settlement::State { state, now } => state_change(state, *now),
+        Settlement::Refreshed { instance_url, token_version, now } => {
+            let mut update = state_change(&ConnectionState::Active, *now);
+            update.set.extend([
+                ("instance_url", text(instance_url)),
+                ("token_version", text(token_version.as_str())),
+                ("refreshed_at", text(time::text(*now))),
+            ]);
+            update
+        }
     }
 }

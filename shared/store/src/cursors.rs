@@ -8,7 +8,8 @@ use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::table::Table;
+use crate::table::{Conditional, Item, Table, Update, key, text};
+use crate::time;
 
 pub mod rule;
 
@@ -91,8 +92,7 @@ impl Cursors {
     /// # Errors
     /// Only those of the table.
     pub async fn load(&self, org: OrgId, name: &CursorName) -> Result<Option<Cursor>, Error> {
-        let _ = (&self.table, org, name);
-        todo!()
+        self.table.get("load the cursor", row_key(org, name)).await
     }
 
     /// The org's cursors.
@@ -100,8 +100,7 @@ impl Cursors {
     /// # Errors
     /// Only those of the table.
     pub async fn list(&self, org: OrgId) -> Result<Vec<Cursor>, Error> {
-        let _ = org;
-        todo!()
+        self.table.query("list the cursors", ("org_id", org.as_str())).await
     }
 
     /// Moves the cursor to `to`, after the rows up to there were stored, and says whether it moved: one that is there
@@ -110,8 +109,20 @@ impl Cursors {
     /// # Errors
     /// Only those of the table.
     pub async fn advance(&self, org: OrgId, name: &CursorName, to: Position, now: Timestamp) -> Result<bool, Error> {
-        let _ = (org, name, to, now);
-        todo!()
+        let modstamp = text(time::text(to.system_modstamp));
+        let id = text(to.last_id.as_str());
+        let update = Update {
+            set: vec![
+                ("system_modstamp", modstamp.clone()),
+                ("last_id", id.clone()),
+                ("updated_at", text(time::text(now))),
+            ],
+            when: rule::IS_BEHIND,
+            values: vec![(":modstamp", modstamp), (":id", id)],
+            ..Update::default()
+        };
+        let moved = self.table.update("advance the cursor", row_key(org, name), update).await?;
+        Ok(matches!(moved, Conditional::Done(_)))
     }
 
     /// Notes where the running scan goes on, after the rows up to there were stored.
@@ -125,8 +136,11 @@ impl Cursors {
         checkpoint: &str,
         now: Timestamp,
     ) -> Result<(), Error> {
-        let _ = (org, name, checkpoint, now);
-        todo!()
+        let update = Update {
+            set: vec![("checkpoint", text(checkpoint)), ("updated_at", text(time::text(now)))],
+            ..Update::default()
+        };
+        self.table.update("store the checkpoint", row_key(org, name), update).await.map(drop)
     }
 
     /// Notes that the running scan came to its end, and forgets its checkpoint.
@@ -134,7 +148,16 @@ impl Cursors {
     /// # Errors
     /// Only those of the table.
     pub async fn finish(&self, org: OrgId, name: &CursorName, now: Timestamp) -> Result<(), Error> {
-        let _ = (org, name, now);
-        todo!()
+        let now = text(time::text(now));
+        let update = Update {
+            set: vec![("finished_at", now.clone()), ("updated_at", now)],
+            remove: vec!["checkpoint"],
+            ..Update::default()
+        };
+        self.table.update("finish the scan", row_key(org, name), update).await.map(drop)
     }
+}
+
+fn row_key(org: OrgId, name: &CursorName) -> Item {
+    key([("org_id", org.as_str()), ("cursor_name", &name.0)])
 }

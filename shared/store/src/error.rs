@@ -48,6 +48,22 @@ pub enum Error {
         /// How many there were.
         total: usize,
     },
+    /// Some of many items are not written.
+    #[error("{operation} left {missing} of {total} undone")]
+    Unfinished {
+        /// What was being done.
+        operation: &'static str,
+        /// How many are not.
+        missing: usize,
+        /// How many there were.
+        total: usize,
+    },
+    /// The bus did not take an event.
+    #[error("the bus did not take an event: {code}")]
+    NotPublished {
+        /// AWS's own code.
+        code: String,
+    },
     /// Someone else was faster.
     #[error("{operation} lost against someone else")]
     Conflict {
@@ -111,7 +127,9 @@ impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Unavailable { .. } => Retry::After(Duration::from_secs(1)),
-            Self::NoAnswer { .. } | Self::NotAllQueued { .. } => Retry::Unknown(Duration::from_secs(1)),
+            Self::NoAnswer { .. } | Self::NotAllQueued { .. } | Self::Unfinished { .. } | Self::NotPublished { .. } => {
+                Retry::Unknown(Duration::from_secs(1))
+            }
             Self::Conflict { .. } | Self::LeaseLost { .. } => Retry::After(Duration::from_millis(200)),
             Self::Quarantined { .. } | Self::OwnedByAnotherTenant { .. } => Retry::NeedsHuman,
             Self::Refused { .. }

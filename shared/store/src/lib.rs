@@ -8,6 +8,7 @@
 
 pub mod apps;
 pub mod authorizations;
+pub mod aws;
 pub mod budgets;
 pub mod connections;
 pub mod cursors;
@@ -15,6 +16,7 @@ pub mod deliveries;
 mod error;
 pub mod events;
 pub mod ids;
+mod json_text;
 pub mod orgs;
 pub mod owner_policy;
 pub mod pipelines;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::ids::Tenant;
-use crate::table::Table;
+use crate::table::{Conditional, Expression, Table, from_item, key, number, to_item};
 use crate::webhook_secret::SecretHash;
 
 pub mod rule;
@@ -150,8 +150,13 @@ impl Orgs {
     /// # Errors
     /// Only those of the table.
     pub async fn claim(&self, claim: &InstallClaim) -> Result<Claim, Error> {
-        let _ = (&self.table, claim);
-        todo!()
+        let org = rule::claimed(claim);
+        let when = Expression { text: "attribute_not_exists(#org_id)", values: Vec::new() };
+        match self.table.put("claim the org", to_item("claim the org", &org)?, when).await? {
+            Conditional::Done(()) => Ok(Claim::New(org)),
+            Conditional::Refused(Some(item)) => Ok(Claim::Known(from_item("claim the org", item)?)),
+            Conditional::Refused(None) => Err(Error::Conflict { operation: "claim the org" }),
+        }
     }
 
     /// Makes the org the tenant's and active, also one that no claim announced: the team connection is the proof.
@@ -159,8 +164,12 @@ impl Orgs {
     /// # Errors
     /// [`Error::OwnedByAnotherTenant`]; [`Error::Quarantined`].
     pub async fn activate(&self, activate: &Activate) -> Result<Activation, Error> {
-        let _ = activate;
-        todo!()
+        let org = activate.org_id;
+        let step = |existing: Option<&Org>| rule::activate(existing, activate).map_err(|refusal| refusal.error(org));
+        match self.change("activate the org", org, step).await? {
+            Changed::Stored(org) => Ok(Activation::Activated(org)),
+            Changed::Kept(org) => Ok(Activation::AlreadyActive(org)),
+        }
     }
 
     /// The org, or `None` when it was never heard of.
@@ -168,8 +177,7 @@ impl Orgs {
     /// # Errors
     /// Only those of the table.
     pub async fn load(&self, org: OrgId) -> Result<Option<Org>, Error> {
-        let _ = org;
-        todo!()
+        self.table.get("load the org", key([("org_id", org.as_str())])).await
     }
 
     /// Every org, in no order. Reads the whole table.
@@ -177,7 +185,7 @@ impl Orgs {
     /// # Errors
     /// Only those of the table.
     pub async fn list(&self) -> Result<Vec<Org>, Error> {
-        todo!()
+        self.table.scan("list the orgs").await
     }
 
     /// Every active org, in no order. Reads the whole table.
@@ -185,7 +193,8 @@ impl Orgs {
     /// # Errors
     /// Only those of the table.
     pub async fn list_active(&self) -> Result<Vec<Org>, Error> {
-        todo!()
+        let orgs = self.list().await?;
+        Ok(orgs.into_iter().filter(|org| org.state == OrgState::Active).collect())
     }
 
     /// Puts a known org into `state`.
@@ -193,8 +202,12 @@ impl Orgs {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn mark(&self, org: OrgId, state: OrgState, now: Timestamp) -> Result<Org, Error> {
-        let _ = (org, state, now);
-        todo!()
+        let operation = "mark the org";
+        let step = |existing: Option<&Org>| {
+            let known = existing.ok_or(Error::NotFound { operation })?;
+            Ok((known.state != state).then(|| Org { state, updated_at: now, ..known.clone() }))
+        };
+        self.change(operation, org, step).await.map(Changed::into_org)
     }
 
     /// Makes a fresh webhook secret live beside the newest one, and drops the older.
@@ -202,7 +215,53 @@ impl Orgs {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn rotate_webhook_secret(&self, org: OrgId, secret: SecretHash) -> Result<Org, Error> {
-        let _ = (org, secret);
-        todo!()
+        let operation = "rotate the webhook secret";
+        let step = |existing: Option<&Org>| {
+            let known = existing.ok_or(Error::NotFound { operation })?;
+            Ok(rule::rotate(known, &secret))
+        };
+        self.change(operation, org, step).await.map(Changed::into_org)
+    }
+
+    /// Reads the org, decides, and writes what was decided if nobody wrote meanwhile; else decides again.
+    async fn change(
+        &self,
+        operation: &'static str,
+        org: OrgId,
+        step: impl Fn(Option<&Org>) -> Result<Option<Org>, Error>,
+    ) -> Result<Changed, Error> {
+        let mut existing: Option<Org> = self.load(org).await?;
+        for _ in 0..CHANGE_ATTEMPTS {
+            let Some(mut next) = step(existing.as_ref())? else {
+                return existing.map(Changed::Kept).ok_or(Error::NotFound { operation });
+            };
+            let seen = existing.as_ref().map_or(0, |org| org.revision);
+            next.revision = seen.saturating_add(1);
+            let when = Expression {
+                text: "attribute_not_exists(#org_id) OR #revision = :seen",
+                values: vec![(":seen", number(seen))],
+            };
+            match self.table.put(operation, to_item(operation, &next)?, when).await? {
+                Conditional::Done(()) => return Ok(Changed::Stored(next)),
+                Conditional::Refused(item) => existing = item.map(|item| from_item(operation, item)).transpose()?,
+            }
+        }
+        Err(Error::Conflict { operation })
+    }
+}
+
+/// An org has few writers; this many in a row means that something is wrong.
+const CHANGE_ATTEMPTS: usize = 5;
+
+enum Changed {
+    Stored(Org),
+    Kept(Org),
+}
+
+impl Changed {
+    fn into_org(self) -> Org {
+        match self {
+            Self::Stored(org) | Self::Kept(org) => org,
+        }
     }
 }

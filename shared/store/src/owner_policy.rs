@@ -1,15 +1,16 @@
-//! Whose connection writes, and who owns what is created (invariant 17): a pure rule.
+//! Whose connection writes, and who owns what is created (invariant 17): a pure rule, [`route`].
 //!
 //! What a rep creates belongs to the rep. The best way is the rep's own connection; where there is none, the team's
 //! connection writes and names the rep as the owner, as long as Ferry knows the rep's Salesforce user.
 
 use std::str::FromStr;
 
-use salesforce::RecordId;
+use salesforce::{Classify, OrgId, RecordId, Retry};
 use serde::{Deserialize, Serialize};
 
-use crate::connections::{Connection, ConnectionState};
-use crate::ids::ConnectionId;
+use crate::Error;
+use crate::connections::{Connection, ConnectionState, Connections};
+use crate::ids::{ConnectionId, PlatformUser};
 use crate::writes::WriteRoute;
 
 /// How a deployment wants writes on a rep's behalf to go (`OWNER_POLICY`).
@@ -79,21 +80,51 @@ pub struct Route {
     pub owner: Option<RecordId>,
 }
 
-/// No connection may write. A person has to connect first.
+/// There is no connection that may be used. A person has to connect first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoRoute {
-    /// The policy wants the rep's own connection, and the rep never connected.
-    #[error("the rep is not connected, and this deployment writes only as the rep")]
+    /// It must be the rep's own connection, and the rep never connected.
+    #[error("the rep is not connected")]
     RepMustConnect,
-    /// The policy wants the rep's own connection, and it is no longer alive.
-    #[error("the rep has to reconnect, and this deployment writes only as the rep")]
+    /// It must be the rep's own connection, and it is no longer alive.
+    #[error("the rep has to reconnect")]
     RepMustReconnect,
-    /// The write needs the team's connection, and the org has none.
+    /// It must be the team's connection, and the org has none.
     #[error("the org has no team connection")]
     TeamMustConnect,
-    /// The write needs the team's connection, and it is no longer alive.
-    #[error("the team connection has to be made again")]
+    /// It must be the team's connection, and it is no longer alive.
+    #[error("the team has to reconnect")]
     TeamMustReconnect,
+}
+
+impl NoRoute {
+    /// The stable code for the platform.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::RepMustConnect | Self::TeamMustConnect => "connect_required",
+            Self::RepMustReconnect | Self::TeamMustReconnect => "reconnect_required",
+        }
+    }
+
+    /// What the platform can do about it.
+    #[must_use]
+    pub fn next(self) -> &'static str {
+        match self {
+            Self::RepMustConnect | Self::RepMustReconnect => {
+                "Send the rep a personal connect link (POST /v1/connect-links), then send the request again."
+            }
+            Self::TeamMustConnect | Self::TeamMustReconnect => {
+                "Send the org's admin a team connect link (POST /v1/connect-links), then send the request again."
+            }
+        }
+    }
+}
+
+impl Classify for NoRoute {
+    fn retry(&self) -> Retry {
+        Retry::NeedsHuman
+    }
 }
 
 /// The rep a request is made for, and what Ferry knows of the rep's connection.
@@ -121,6 +152,37 @@ pub fn route(policy: OwnerPolicy, acting: Acting<'_>, team: Option<&Connection>)
         (OwnerPolicy::RepOnly, Some(_)) => Err(NoRoute::RepMustReconnect),
         (OwnerPolicy::RepOnly, None) => Err(NoRoute::RepMustConnect),
     }
+}
+
+/// Reads the connections that matter, and decides.
+///
+/// # Errors
+/// Only those of the table; that there is no way is an answer.
+pub async fn choose(
+    policy: OwnerPolicy,
+    connections: &Connections,
+    org: OrgId,
+    platform_user: Option<&PlatformUser>,
+) -> Result<Result<Route, NoRoute>, Error> {
+    let team = connections.load(org, &ConnectionId::team()).await?;
+    let Some(user) = platform_user else {
+        return Ok(route(policy, Acting::Nobody, team.as_ref()));
+    };
+    let rep = connections.load(org, &ConnectionId::personal(user)).await?;
+    Ok(route(policy, Acting::Rep(rep.as_ref()), team.as_ref()))
+}
+
+/// Whose connection reads (invariant 18): a rep sees what Salesforce lets the rep see, and nothing through the team.
+///
+/// # Errors
+/// Only those of the table; that there is no way is an answer.
+pub async fn choose_reader(
+    connections: &Connections,
+    org: OrgId,
+    platform_user: Option<&PlatformUser>,
+) -> Result<Result<ConnectionId, NoRoute>, Error> {
+    let route = choose(OwnerPolicy::RepOnly, connections, org, platform_user).await?;
+    Ok(route.map(|route| route.way.connection_id))
 }
 
 fn as_rep(rep: &Connection) -> Route {

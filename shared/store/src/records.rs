@@ -1,17 +1,24 @@
 //! The mirror: Ferry's copy of the org's records. Its stream is where events come from.
 
+use std::collections::{BTreeSet, HashMap};
+
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
 use salesforce::{ObjectName, OrgId, Record, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::table::Table;
+use crate::table::{Conditional, Expression, Item, Table, from_item, key, text, to_item};
+use crate::time;
 
 pub mod rule;
 
 pub use rule::Apply;
+use rule::Decision;
 
 /// A row of the mirror. It deserialises from a stream's image as well (`serde_dynamo::from_item`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +30,7 @@ pub struct MirrorRecord {
     /// Its id.
     pub record_id: RecordId,
     /// Its fields as Salesforce gave them; a tombstone has none.
+    #[serde(with = "crate::json_text")]
     pub fields: Map<String, Value>,
     /// Its version in Salesforce.
     #[serde(with = "crate::time::millis")]
@@ -99,15 +107,73 @@ impl Records {
     /// # Errors
     /// [`Error::Incomplete`] for a record without `SystemModstamp`.
     pub async fn apply(&self, org: OrgId, object: &ObjectName, change: Change) -> Result<Apply, Error> {
-        let _ = (&self.table, org, object, change);
-        todo!()
+        let row = change.into_row(org, object)?;
+        let known = self.load(org, object, row.record_id).await?;
+        self.settle(known, row).await
     }
 
     /// Applies many changes of one object, in parallel and in any order; one result a change, in the order given. Costs one
     /// read for every 100 records and one write for each that changes.
     pub async fn apply_all(&self, org: OrgId, object: &ObjectName, changes: Vec<Change>) -> Vec<Result<Apply, Error>> {
-        let _ = (org, object, changes);
-        todo!()
+        let rows: Vec<_> = changes.into_iter().map(|change| change.into_row(org, object)).collect();
+        let ids: BTreeSet<RecordId> = rows.iter().flatten().map(|row| row.record_id).collect();
+        let known = &self.look_up(org, object, &ids).await;
+        stream::iter(rows)
+            .map(|row| async move {
+                let row = row?;
+                self.settle(known.get(&row.record_id).cloned(), row).await
+            })
+            .buffered(PARALLEL_WRITES)
+            .collect()
+            .await
+    }
+
+    /// The rows that are there. What cannot be read is left out: this saves requests, and the writes' conditions decide.
+    async fn look_up(
+        &self,
+        org: OrgId,
+        object: &ObjectName,
+        ids: &BTreeSet<RecordId>,
+    ) -> HashMap<RecordId, MirrorRecord> {
+        let ids: Vec<RecordId> = ids.iter().copied().collect();
+        let pages: Vec<Vec<Item>> = stream::iter(ids.chunks(READ_TOGETHER))
+            .map(|ids| self.read_together(org, object, ids))
+            .buffer_unordered(PARALLEL_READS)
+            .map(|page| page.unwrap_or_default())
+            .collect()
+            .await;
+        let rows = pages.into_iter().flatten().filter_map(|item| from_item::<MirrorRecord>("read the mirror", item).ok());
+        rows.map(|row| (row.record_id, row)).collect()
+    }
+
+    async fn read_together(&self, org: OrgId, object: &ObjectName, ids: &[RecordId]) -> Result<Vec<Item>, Error> {
+        let operation = "read the mirror";
+        let keys = ids.iter().map(|id| row_key(org, object, *id)).collect();
+        let wanted = KeysAndAttributes::builder()
+            .set_keys(Some(keys))
+            .consistent_read(true)
+            .build()
+            .map_err(|source| Error::Corrupt { operation, source: Box::new(source) })?;
+        let request = self.table.client().batch_get_item().request_items(self.table.name(), wanted);
+        let answer = request.send().await.map_err(Error::aws(operation))?;
+        Ok(answer.responses.unwrap_or_default().into_values().flatten().collect())
+    }
+
+    /// Decides against what is known, and writes on condition that nothing newer came in between; else decides again.
+    async fn settle(&self, mut known: Option<MirrorRecord>, row: MirrorRecord) -> Result<Apply, Error> {
+        let operation = "apply the change";
+        for _ in 0..SETTLE_ATTEMPTS {
+            let apply = match rule::decide(known.as_ref(), &row) {
+                Decision::Keep(apply) => return Ok(apply),
+                Decision::Replace(apply) => apply,
+            };
+            let item = row.to_item()?;
+            match self.table.put(operation, item, still_newer(known.as_ref(), &row)?).await? {
+                Conditional::Done(()) => return Ok(apply),
+                Conditional::Refused(item) => known = item.map(|item| from_item(operation, item)).transpose()?,
+            }
+        }
+        Err(Error::Conflict { operation })
     }
 
     /// The row, maybe a tombstone, or `None` when the mirror never heard of the record.
@@ -115,8 +181,7 @@ impl Records {
     /// # Errors
     /// Only those of the table.
     pub async fn load(&self, org: OrgId, object: &ObjectName, id: RecordId) -> Result<Option<MirrorRecord>, Error> {
-        let _ = (org, object, id);
-        todo!()
+        self.table.get("load the record", row_key(org, object, id)).await
     }
 
     /// How many rows there are. Reads them all.
@@ -124,8 +189,21 @@ impl Records {
     /// # Errors
     /// Only those of the table.
     pub async fn count(&self, org: OrgId, object: &ObjectName) -> Result<RecordCount, Error> {
-        let _ = (org, object);
-        todo!()
+        let mut pages = self
+            .query(&partition(org, object))
+            .projection_expression("#deleted")
+            .expression_attribute_names("#deleted", "deleted")
+            .into_paginator()
+            .items()
+            .send();
+        let mut count = RecordCount::default();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(Error::aws("count the records"))?;
+            let is_deleted = item.get("deleted") == Some(&AttributeValue::Bool(true));
+            let counter = if is_deleted { &mut count.deleted } else { &mut count.live };
+            *counter += 1;
+        }
+        Ok(count)
     }
 
     /// Up to `limit` rows after the id `after`, by id.
@@ -139,7 +217,107 @@ impl Records {
         after: Option<RecordId>,
         limit: u16,
     ) -> Result<RecordPage, Error> {
-        let _ = (org, object, after, limit);
-        todo!()
+        let operation = "list the records";
+        let page = self
+            .query(&partition(org, object))
+            .limit(i32::from(limit.max(1)))
+            .set_exclusive_start_key(after.map(|id| row_key(org, object, id)))
+            .send()
+            .await
+            .map_err(Error::aws(operation))?;
+        let rows = page.items.unwrap_or_default().into_iter().map(|item| from_item(operation, item));
+        let records: Vec<MirrorRecord> = rows.collect::<Result<_, _>>()?;
+        let next = page.last_evaluated_key.and_then(|_| records.last().map(|row| row.record_id));
+        Ok(RecordPage { records, next })
     }
+
+    fn query(&self, partition: &str) -> QueryFluentBuilder {
+        self.table
+            .client()
+            .query()
+            .table_name(self.table.name())
+            .key_condition_expression("#partition = :partition")
+            .expression_attribute_names("#partition", "partition")
+            .expression_attribute_values(":partition", text(partition))
+    }
+}
+
+/// What one BatchGetItem takes.
+const READ_TOGETHER: usize = 100;
+const PARALLEL_READS: usize = 4;
+const PARALLEL_WRITES: usize = 32;
+/// Every refusal shows a row that came in between; more than a few in a row are not to be expected.
+const SETTLE_ATTEMPTS: usize = 6;
+
+impl Change {
+    /// The record that it is about.
+    #[must_use]
+    pub fn record_id(&self) -> RecordId {
+        match self {
+            Self::Upsert { record, .. } => record.id,
+            Self::Tombstone(tombstone) => tombstone.record_id,
+        }
+    }
+
+    fn into_row(self, org_id: OrgId, object: &ObjectName) -> Result<MirrorRecord, Error> {
+        let object = object.clone();
+        match self {
+            Self::Upsert { record, read_at } => {
+                let missing = Error::Incomplete { operation: "apply the change", field: "SystemModstamp" };
+                let system_modstamp = time::to_millis(record.system_modstamp().ok_or(missing)?);
+                Ok(MirrorRecord {
+                    org_id,
+                    object,
+                    record_id: record.id,
+                    fields: record.fields,
+                    system_modstamp,
+                    read_at: time::to_millis(read_at),
+                    deleted: false,
+                    master_record_id: None,
+                })
+            }
+            Self::Tombstone(tombstone) => Ok(MirrorRecord {
+                org_id,
+                object,
+                record_id: tombstone.record_id,
+                fields: Map::new(),
+                system_modstamp: time::to_millis(tombstone.system_modstamp),
+                read_at: time::to_millis(tombstone.read_at),
+                deleted: true,
+                master_record_id: tombstone.master_record_id,
+            }),
+        }
+    }
+}
+
+impl MirrorRecord {
+    fn to_item(&self) -> Result<Item, Error> {
+        let mut item = to_item("apply the change", self)?;
+        item.insert("partition".to_owned(), text(partition(self.org_id, &self.object)));
+        Ok(item)
+    }
+}
+
+/// The part of [`rule::decide`] that must still hold when the row is written.
+fn still_newer(known: Option<&MirrorRecord>, row: &MirrorRecord) -> Result<Expression<'static>, Error> {
+    let mut values =
+        vec![(":modstamp", text(time::text(row.system_modstamp))), (":read_at", text(time::text(row.read_at)))];
+    let Some(tied) = known.filter(|known| rule::is_tied(known, row)) else {
+        return Ok(Expression { text: IS_OLDER, values });
+    };
+    let mut seen = tied.to_item()?;
+    values.extend(seen.remove("fields").map(|fields| (":seen", fields)));
+    Ok(Expression { text: IS_TIED, values })
+}
+
+const IS_OLDER: &str = "attribute_not_exists(#record_id) OR #system_modstamp < :modstamp \
+     OR (#system_modstamp = :modstamp AND #read_at < :read_at)";
+const IS_TIED: &str = "#system_modstamp = :modstamp AND #read_at = :read_at AND #fields = :seen";
+
+fn partition(org: OrgId, object: &ObjectName) -> String {
+    format!("{org}#{object}")
+}
+
+fn row_key(org: OrgId, object: &ObjectName, id: RecordId) -> Item {
+    key([("partition", &partition(org, object)), ("record_id", id.as_str())])
 }

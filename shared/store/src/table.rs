@@ -1,6 +1,22 @@
 //! One DynamoDB table, and the few things that every table module does with it.
+//!
+//! Expressions name attributes as `#attribute` throughout, so that no reserved word can get in the way; the names are
+//! filled in here.
+
+use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// A table.
 #[derive(Clone, Debug)]
@@ -9,8 +25,299 @@ pub(crate) struct Table {
     name: String,
 }
 
+/// A conditional write's outcome.
+#[derive(Debug)]
+pub(crate) enum Conditional<T> {
+    /// The condition held, and the write is done.
+    Done(T),
+    /// It did not, because of this item (or because there is none).
+    Refused(Option<Item>),
+}
+
+/// Text and the values that it names, each `:value`.
+pub(crate) struct Expression<'a> {
+    pub(crate) text: &'a str,
+    pub(crate) values: Vec<(&'static str, AttributeValue)>,
+}
+
+/// An update of one item.
+#[derive(Default)]
+pub(crate) struct Update {
+    /// Attributes that get a value.
+    pub(crate) set: Vec<(&'static str, AttributeValue)>,
+    /// Attributes that get a value if they have none.
+    pub(crate) set_once: Vec<(&'static str, AttributeValue)>,
+    /// Numbers that grow.
+    pub(crate) add: Vec<(&'static str, u64)>,
+    /// Attributes that go.
+    pub(crate) remove: Vec<&'static str>,
+    /// The condition, if there is one, and its values.
+    pub(crate) when: &'static str,
+    pub(crate) values: Vec<(&'static str, AttributeValue)>,
+}
+
+impl Update {
+    /// The update expression and the values of both expressions.
+    fn render(self) -> (String, Item) {
+        let mut values: Item = self.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut value = |name: &str, value| values.insert(format!(":set_{name}"), value);
+        let mut set = Vec::new();
+        for (name, new) in self.set {
+            set.push(format!("#{name} = :set_{name}"));
+            value(name, new);
+        }
+        for (name, new) in self.set_once {
+            set.push(format!("#{name} = if_not_exists(#{name}, :set_{name})"));
+            value(name, new);
+        }
+        let mut add = Vec::new();
+        for (name, by) in self.add {
+            add.push(format!("#{name} :set_{name}"));
+            value(name, number(by));
+        }
+        let remove = self.remove.iter().map(|name| format!("#{name}")).collect();
+        let clauses = [("SET", set), ("ADD", add), ("REMOVE", remove)].map(|(verb, parts)| clause(verb, &parts));
+        (clauses.concat(), values)
+    }
+}
+
+fn clause(verb: &str, parts: &[String]) -> String {
+    if parts.is_empty() { String::new() } else { format!("{verb} {} ", parts.join(", ")) }
+}
+
 impl Table {
     pub(crate) fn new(client: Client, name: impl Into<String>) -> Self {
         Self { client, name: name.into() }
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The item with this key, read consistently.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, operation: &'static str, key: Item) -> Result<Option<T>, Error> {
+        let request = self.client.get_item().table_name(&self.name).set_key(Some(key)).consistent_read(true);
+        let answer = request.send().await.map_err(Error::aws(operation))?;
+        answer.item.map(|item| from_item(operation, item)).transpose()
+    }
+
+    /// Every item of a partition, in the order of its sort key.
+    pub(crate) async fn query<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        partition: (&'static str, &str),
+    ) -> Result<Vec<T>, Error> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("#partition = :partition")
+            .expression_attribute_names("#partition", partition.0)
+            .expression_attribute_values(":partition", text(partition.1))
+            .into_paginator()
+            .items()
+            .send();
+        let mut rows = Vec::new();
+        while let Some(item) = pages.next().await {
+            rows.push(from_item(operation, item.map_err(Error::aws(operation))?)?);
+        }
+        Ok(rows)
+    }
+
+    /// Every item of the table.
+    pub(crate) async fn scan<T: DeserializeOwned>(&self, operation: &'static str) -> Result<Vec<T>, Error> {
+        let mut pages = self.client.scan().table_name(&self.name).into_paginator().items().send();
+        let mut rows = Vec::new();
+        while let Some(item) = pages.next().await {
+            rows.push(from_item(operation, item.map_err(Error::aws(operation))?)?);
+        }
+        Ok(rows)
+    }
+
+    /// Puts the item where `when` holds.
+    pub(crate) async fn put(
+        &self,
+        operation: &'static str,
+        item: Item,
+        when: Expression<'_>,
+    ) -> Result<Conditional<()>, Error> {
+        let answer = self
+            .client
+            .put_item()
+            .table_name(&self.name)
+            .set_item(Some(item))
+            .condition_expression(when.text)
+            .set_expression_attribute_names(names(&[when.text]))
+            .set_expression_attribute_values(values(when.values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(_) => Ok(Conditional::Done(())),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
+                    Ok(Conditional::Refused(refusal.item.clone()))
+                }
+                _ => Err(Error::aws(operation)(error)),
+            },
+        }
+    }
+
+    /// Updates the item where `when` holds, and gives the new one.
+    pub(crate) async fn update(
+        &self,
+        operation: &'static str,
+        key: Item,
+        update: Update,
+    ) -> Result<Conditional<Item>, Error> {
+        let when = update.when;
+        let (changes, values) = update.render();
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .update_expression(&changes)
+            .set_condition_expression((!when.is_empty()).then(|| when.to_owned()))
+            .set_expression_attribute_names(names(&[&changes, when]))
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(Conditional::Done(answer.attributes.unwrap_or_default())),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
+                    Ok(Conditional::Refused(refusal.item.clone()))
+                }
+                _ => Err(Error::aws(operation)(error)),
+            },
+        }
+    }
+
+    /// Deletes the item where `when` holds, and gives what it was.
+    pub(crate) async fn delete(
+        &self,
+        operation: &'static str,
+        key: Item,
+        when: Expression<'_>,
+    ) -> Result<Conditional<Item>, Error> {
+        let answer = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .set_key(Some(key))
+            .condition_expression(when.text)
+            .set_expression_attribute_names(names(&[when.text]))
+            .set_expression_attribute_values(values(when.values))
+            .return_values(ReturnValue::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(answer) => Ok(Conditional::Done(answer.attributes.unwrap_or_default())),
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(Conditional::Refused(None)),
+                _ => Err(Error::aws(operation)(error)),
+            },
+        }
+    }
+
+    /// Puts and deletes any number of items, without conditions. What DynamoDB leaves undone is sent again a few times.
+    pub(crate) async fn write_all(&self, operation: &'static str, mut todo: Vec<WriteRequest>) -> Result<(), Error> {
+        let total = todo.len();
+        for attempt in 0..BATCH_ATTEMPTS {
+            let mut left = Vec::new();
+            for batch in todo.chunks(BATCH_WRITES) {
+                let request = self.client.batch_write_item().request_items(&self.name, batch.to_vec());
+                let answer = request.send().await.map_err(Error::aws(operation))?;
+                left.extend(answer.unprocessed_items.unwrap_or_default().into_values().flatten());
+            }
+            if left.is_empty() {
+                return Ok(());
+            }
+            todo = left;
+            tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
+        }
+        Err(Error::Unfinished { operation, missing: todo.len(), total })
+    }
+}
+
+/// What one BatchWriteItem takes.
+const BATCH_WRITES: usize = 25;
+/// Their pauses add up to 3 seconds.
+const BATCH_ATTEMPTS: u32 = 6;
+
+pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub(crate) fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub(crate) fn key<const N: usize>(parts: [(&str, &str); N]) -> Item {
+    parts.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect()
+}
+
+pub(crate) fn to_item<T: Serialize>(operation: &'static str, row: T) -> Result<Item, Error> {
+    serde_dynamo::to_item(row).map_err(|source| Error::Corrupt { operation, source: Box::new(source) })
+}
+
+pub(crate) fn from_item<T: DeserializeOwned>(operation: &'static str, item: Item) -> Result<T, Error> {
+    serde_dynamo::from_item(item).map_err(|source| Error::Corrupt { operation, source: Box::new(source) })
+}
+
+fn values(values: Vec<(&'static str, AttributeValue)>) -> Option<Item> {
+    let values: Item = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    if values.is_empty() { None } else { Some(values) }
+}
+
+/// Each `#attribute` of the expressions stands for `attribute`.
+fn names(expressions: &[&str]) -> Option<HashMap<String, String>> {
+    let mut names = HashMap::new();
+    for expression in expressions {
+        for part in expression.split('#').skip(1) {
+            let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(part.len());
+            let name = part.get(..end).unwrap_or(part);
+            names.insert(format!("#{name}"), name.to_owned());
+        }
+    }
+    if names.is_empty() { None } else { Some(names) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_names_each_attribute_and_value() {
+        let update = Update {
+            set: vec![("state", text("active")), ("tenant", text("acme"))],
+            set_once: vec![("created_at", text("now"))],
+            add: vec![("lease_fence", 1)],
+            remove: vec!["reason"],
+            when: "#tenant = :tenant",
+            values: vec![(":tenant", text("acme"))],
+        };
+        let (changes, values) = update.render();
+        let expected = "SET #state = :set_state, #tenant = :set_tenant, \
+                        #created_at = if_not_exists(#created_at, :set_created_at) \
+                        ADD #lease_fence :set_lease_fence REMOVE #reason ";
+        assert_eq!(changes, expected);
+        assert_eq!(values.len(), 5);
+    }
+
+    #[test]
+    fn attribute_names_are_taken_from_the_expressions() {
+        let found = names(&["SET #state = :state, #lease_owner = :o", "attribute_exists(#org_id)"]).unwrap();
+        let expected = ["state", "lease_owner", "org_id"].map(|name| (format!("#{name}"), name.to_owned()));
+        assert_eq!(found, HashMap::from(expected));
+        assert_eq!(names(&["attribute_exists(a)"]), None);
     }
 }

@@ -72,3 +72,71 @@ pub fn verify(org: Option<&Org>, presented: &str) -> bool {
 
 /// Compared against where there is no hash: as long as a digest, and no digest.
 const DUMMY: &str = "????????????????????????????????????????????????????????????????";
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::orgs::{Environment, InstallClaim, rule};
+
+    fn org(secrets: &[&WebhookSecret]) -> Org {
+        let claim = InstallClaim {
+            org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
+            environment: Environment::Production,
+            my_domain_url: None,
+            instance_name: None,
+            organization_type: None,
+            package_version: None,
+            installer_id: None,
+            claimed_at: Timestamp::UNIX_EPOCH,
+        };
+        let hashes = secrets.iter().map(|secret| secret.hash(Timestamp::UNIX_EPOCH)).collect();
+        Org { webhook_secrets: hashes, ..rule::claimed(&claim) }
+    }
+
+    fn secrets() -> [WebhookSecret; 3] {
+        let mut rng = StdRng::seed_from_u64(1);
+        std::array::from_fn(|_| WebhookSecret::generate(&mut rng))
+    }
+
+    #[test]
+    fn a_secret_has_256_bits_in_a_path_segment() {
+        let [secret, other, _] = secrets();
+        assert_eq!(URL_SAFE_NO_PAD.decode(secret.reveal()).unwrap().len(), 32);
+        assert_ne!(secret.reveal(), other.reveal());
+    }
+
+    #[test]
+    fn both_live_secrets_are_good_and_no_other() {
+        let [new, old, foreign] = secrets();
+        let org = org(&[&new, &old]);
+        assert!(verify(Some(&org), new.reveal()));
+        assert!(verify(Some(&org), old.reveal()));
+        assert!(!verify(Some(&org), foreign.reveal()));
+        assert!(!verify(Some(&org), ""));
+    }
+
+    #[test]
+    fn nothing_opens_an_unknown_org_or_one_without_secrets() {
+        let [secret, ..] = secrets();
+        for presented in [secret.reveal(), DUMMY, ""] {
+            assert!(!verify(None, presented));
+            assert!(!verify(Some(&org(&[])), presented));
+        }
+    }
+
+    #[test]
+    fn a_dummy_is_as_long_as_a_digest_and_is_none() {
+        assert_eq!(DUMMY.len(), sha256_hex(b"").len());
+        assert!(!DUMMY.bytes().any(|byte| byte.is_ascii_hexdigit()));
+    }
+
+    #[test]
+    fn only_a_digest_is_kept_and_debug_hides_the_secret() {
+        let [secret, ..] = secrets();
+        let kept = format!("{:?}{secret:?}", secret.hash(Timestamp::UNIX_EPOCH));
+        assert!(!kept.contains(secret.reveal()));
+    }
+}

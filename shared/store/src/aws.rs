@@ -1,0 +1,93 @@
+//! What a failed AWS call means: the SDK's many errors in the three kinds that matter to a caller.
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+
+use crate::error::{Cause, Error};
+
+/// What a failed call means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// It did not take effect.
+    NotTaken,
+    /// It may have taken effect.
+    Unknown,
+    /// AWS understood it and said no, with this code.
+    Refused(String),
+}
+
+/// Judges an SDK error. The SDK has made its own few attempts by then.
+pub fn failure<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Failure {
+    match error {
+        SdkError::ServiceError(answer) => judge_answer(answer.err().code(), answer.raw().status().as_u16()),
+        SdkError::DispatchFailure(failure) if !failure.is_timeout() && !failure.is_io() => Failure::NotTaken,
+        SdkError::ConstructionFailure(_) => Failure::Refused("ConstructionFailure".to_owned()),
+        _ => Failure::Unknown,
+    }
+}
+
+fn judge_answer(code: Option<&str>, status: u16) -> Failure {
+    let code = code.unwrap_or("Unknown");
+    if THROTTLES.contains(&code) || status == 429 {
+        Failure::NotTaken
+    } else if status >= 500 {
+        Failure::Unknown
+    } else {
+        Failure::Refused(code.to_owned())
+    }
+}
+
+/// The codes that say "not now". Most come with status 400.
+const THROTTLES: [&str; 10] = [
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "ResourceInUseException",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+];
+
+impl Error {
+    /// The error for a failed call; for `map_err`.
+    pub(crate) fn aws<E>(operation: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        move |error| {
+            let failure = failure(&error);
+            let source: Cause = Box::new(error);
+            match failure {
+                Failure::NotTaken => Self::Unavailable { operation, source },
+                Failure::Unknown => Self::NoAnswer { operation, source },
+                Failure::Refused(code) => Self::Refused { operation, code, source },
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throttling_did_not_take_effect_whatever_its_status() {
+        assert_eq!(judge_answer(Some("ThrottlingException"), 400), Failure::NotTaken);
+        assert_eq!(judge_answer(Some("ProvisionedThroughputExceededException"), 400), Failure::NotTaken);
+        assert_eq!(judge_answer(None, 429), Failure::NotTaken);
+    }
+
+    #[test]
+    fn a_server_error_may_have_taken_effect() {
+        assert_eq!(judge_answer(Some("InternalServerError"), 500), Failure::Unknown);
+        assert_eq!(judge_answer(None, 503), Failure::Unknown);
+    }
+
+    #[test]
+    fn other_codes_are_carried_as_they_are() {
+        assert_eq!(judge_answer(Some("AccessDeniedException"), 400), Failure::Refused("AccessDeniedException".to_owned()));
+    }
+}
