@@ -1,7 +1,11 @@
 //! What handlers of the HTTP API take, with problems instead of plain-text rejections.
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::body::to_bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use store::{IdempotencyKey, PlatformUser};
 
@@ -34,8 +38,21 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
-        let _ = request;
-        todo!()
+        let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media_type = media_type.split(';').next().unwrap_or_default().trim();
+        if !media_type.eq_ignore_ascii_case("application/json") {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body must be JSON",
+            )
+            .next("Send the body with `Content-Type: application/json`."));
+        }
+        let bytes = to_bytes(request.into_body(), MAX_JSON_BYTES).await.map_err(|_| {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large")
+                .detail(format!("at most {MAX_JSON_BYTES} bytes are read"))
+        })?;
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| Problem::invalid(describe(&error)))
     }
 }
 
@@ -43,8 +60,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for PathOf<
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let _ = (parts, state);
-        todo!()
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(path)) => Ok(Self(path)),
+            Err(rejection) => Err(Problem::invalid(rejection.body_text())),
+        }
     }
 }
 
@@ -52,8 +71,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let _ = (parts, state);
-        todo!()
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(query)) => Ok(Self(query)),
+            Err(rejection) => Err(Problem::invalid(rejection.body_text())),
+        }
     }
 }
 
@@ -61,8 +82,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Idempotency {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let _ = parts;
-        todo!()
+        let key = parts.headers.get("idempotency-key").ok_or_else(|| {
+            Problem::invalid("the header Idempotency-Key is missing")
+                .next("Send a key of your own with each write, and the same key when you repeat it.")
+        })?;
+        let key = key.to_str().ok().and_then(|key| key.parse().ok());
+        key.map(Self).ok_or_else(|| Problem::invalid("the Idempotency-Key must be 1 to 255 visible ASCII characters"))
     }
 }
 
@@ -70,7 +95,22 @@ impl<S: Send + Sync> FromRequestParts<S> for ActingUser {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let _ = (parts, state);
-        todo!()
+        #[derive(Deserialize)]
+        struct Acting {
+            #[serde(rename = "as")]
+            user: Option<PlatformUser>,
+        }
+        let QueryOf(Acting { user }) = QueryOf::from_request_parts(parts, state).await?;
+        Ok(Self(user))
     }
+}
+
+/// What is wrong with a body, and where; never the value, which may be a customer's.
+fn describe(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        serde_json::error::Category::Data => "the body is JSON of another shape than this route takes",
+        serde_json::error::Category::Eof => "the body ends too early",
+        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "the body is not JSON",
+    };
+    format!("{what} (line {}, column {})", error.line(), error.column())
 }

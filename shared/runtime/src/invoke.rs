@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use aws_sdk_lambda::Client;
+use aws_sdk_lambda::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_lambda::operation::invoke::InvokeError;
+use aws_sdk_lambda::primitives::Blob;
 use salesforce::BoxFuture;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
@@ -32,6 +35,41 @@ impl LambdaFunction {
     }
 }
 
+impl LambdaFunction {
+    fn not_called(&self, error: SdkError<InvokeError>) -> Error {
+        let function = self.name.clone();
+        let code = error.code().unwrap_or("unknown").to_owned();
+        match &error {
+            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
+                Error::NoAnswer { function, source: error.into() }
+            }
+            SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => {
+                Error::NotCalled { function, source: error.into() }
+            }
+            SdkError::ServiceError(answer) if is_throttling(&code) || answer.raw().status().is_server_error() => {
+                Error::NotCalled { function, source: error.into() }
+            }
+            SdkError::ServiceError(_) => Error::NotAllowed { function, code, source: error.into() },
+            _ => Error::NoAnswer { function, source: error.into() },
+        }
+    }
+}
+
+/// Lambda's codes for a function that has too much to do: it was not called.
+fn is_throttling(code: &str) -> bool {
+    matches!(code, "TooManyRequestsException" | "EC2ThrottledException" | "ThrottlingException")
+}
+
+/// The `errorType` of a failed function's answer.
+fn error_type(payload: &[u8]) -> String {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Failure {
+        error_type: String,
+    }
+    serde_json::from_slice(payload).map_or_else(|_| "Unhandled".to_owned(), |failure: Failure| failure.error_type)
+}
+
 impl Invoke for LambdaFunction {
     fn name(&self) -> &str {
         &self.name
@@ -39,8 +77,13 @@ impl Invoke for LambdaFunction {
 
     fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
         Box::pin(async move {
-            let _ = (&self.client, payload);
-            todo!()
+            let request = self.client.invoke().function_name(&self.name).payload(Blob::new(payload));
+            let answer = request.send().await.map_err(|error| self.not_called(error))?;
+            let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
+            match answer.function_error {
+                Some(_) => Err(Error::Failed { function: self.name.clone(), error_type: error_type(&payload) }),
+                None => Ok(payload),
+            }
         })
     }
 }
@@ -50,6 +93,8 @@ impl Invoke for LambdaFunction {
 /// # Errors
 /// Those of the function; [`Error::BadAnswer`] when what it says is no `A`.
 pub async fn ask<Q: Serialize, A: DeserializeOwned>(function: &Arc<dyn Invoke>, question: &Q) -> Result<A, Error> {
-    let _ = (function, question);
-    todo!()
+    let bad_answer = || Error::BadAnswer { function: function.name().to_owned() };
+    let question = serde_json::to_vec(question).map_err(|_| bad_answer())?;
+    let answer = function.invoke(question).await?;
+    serde_json::from_slice(&answer).map_err(|_| bad_answer())
 }

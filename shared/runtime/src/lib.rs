@@ -21,6 +21,7 @@ mod env;
 mod error;
 pub mod exposed;
 pub mod http;
+mod http_event;
 pub mod invoke;
 pub mod onboarding;
 pub mod problem;
@@ -39,7 +40,7 @@ pub use error::Error;
 pub use problem::Problem;
 pub use report::{Outcome, Report};
 pub use salesforce_access::{Salesforce, host_policy};
-pub use serve::{serve_both, serve_events, serve_http};
+pub use serve::{serve_both, serve_events, serve_events_until, serve_http};
 pub use start::start;
 pub use token_broker::TokenBroker;
 

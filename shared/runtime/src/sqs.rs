@@ -1,5 +1,8 @@
 //! Batches from SQS: what is in them, and which messages are to come again.
 
+use std::collections::HashMap;
+use std::str::FromStr;
+
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -34,9 +37,27 @@ impl<T: DeserializeOwned> Batch<T> {
     /// Reads a batch.
     #[must_use]
     pub fn parse(event: SqsEvent) -> Self {
-        let _ = event;
-        todo!()
+        let mut batch = Self { messages: Vec::new(), unreadable: Vec::new() };
+        for message in event.records {
+            let Some(id) = message.message_id else { continue };
+            let body = message.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
+            match body {
+                Some(body) => batch.messages.push(Message {
+                    id,
+                    body,
+                    receive_count: number(&message.attributes, "ApproximateReceiveCount").unwrap_or(1),
+                    sent_at: number(&message.attributes, "SentTimestamp")
+                        .and_then(|millis| Timestamp::from_millisecond(millis).ok()),
+                }),
+                None => batch.unreadable.push(id),
+            }
+        }
+        batch
     }
+}
+
+fn number<N: FromStr>(attributes: &HashMap<String, String>, name: &str) -> Option<N> {
+    attributes.get(name)?.parse().ok()
 }
 
 /// The answer to a batch (`ReportBatchItemFailures`) with the numbers for the closing line.
@@ -71,5 +92,35 @@ impl Report for Answer {
         let mut counts = self.counts.clone();
         counts.push(("messages.failed", self.failed.len() as u64));
         counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_message_that_says_nothing_known_is_answered_as_failed_and_the_others_are_read() {
+        let event = serde_json::from_value(json!({ "Records": [
+            { "messageId": "good", "body": "7", "attributes": { "ApproximateReceiveCount": "3", "SentTimestamp": "1795342530000" } },
+            { "messageId": "bad", "body": "{", "attributes": {} },
+            { "messageId": "empty", "attributes": {} },
+        ] }))
+        .unwrap();
+
+        let batch: Batch<u32> = Batch::parse(event);
+
+        assert_eq!(batch.unreadable, ["bad", "empty"]);
+        let sent_at = Some("2026-11-22T10:15:30Z".parse().unwrap());
+        assert_eq!(batch.messages, [Message { id: "good".to_owned(), body: 7, receive_count: 3, sent_at }]);
+    }
+
+    #[test]
+    fn the_answer_names_the_messages_that_are_to_come_again() {
+        let answer = Answer { failed: vec!["a".to_owned()], counts: Vec::new() };
+
+        assert_eq!(serde_json::to_value(answer).unwrap(), json!({ "batchItemFailures": [{ "itemIdentifier": "a" }] }));
     }
 }

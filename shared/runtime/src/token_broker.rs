@@ -8,11 +8,14 @@ use store::ConnectionId;
 use crate::Error;
 use crate::invoke::{Invoke, ask};
 
+mod sessions;
 mod wire;
 
+use sessions::{BrokerSessions, Slots};
+
 pub use wire::{
-    Answer, Connected, ConnectionRef, ConnectionStatus, ExchangeCode, Kind, Refusal, RefusalCode, Request, RetryHint, Token,
-    TokenWanted,
+    Answer, Connected, ConnectionRef, ConnectionStatus, ExchangeCode, Kind, Refusal, RefusalCode, Request, RetryHint,
+    Token, TokenWanted,
 };
 
 /// The way to the token broker. Sessions are remembered for the life of the process, and of any number of callers that need
@@ -21,12 +24,13 @@ pub use wire::{
 pub struct TokenBroker {
     function: Arc<dyn Invoke>,
     policy: HostPolicy,
+    slots: Slots,
 }
 
 impl TokenBroker {
     /// Through this function; instance URLs must satisfy `policy`.
     pub fn new(function: impl Invoke, policy: HostPolicy) -> Self {
-        Self { function: Arc::new(function), policy }
+        Self { function: Arc::new(function), policy, slots: Slots::default() }
     }
 
     /// Asks the broker.
@@ -42,8 +46,10 @@ impl TokenBroker {
     /// # Errors
     /// [`Error::Refused`], and those of the call.
     pub async fn exchange_code(&self, exchange: ExchangeCode) -> Result<Connected, Error> {
-        let _ = (exchange, self.policy);
-        todo!()
+        match self.ask(&Request::ExchangeCode(exchange)).await? {
+            Answer::Connected(connected) => Ok(connected),
+            other => Err(self.unexpected(other)),
+        }
     }
 
     /// Ends a connection, at Salesforce and here.
@@ -51,8 +57,10 @@ impl TokenBroker {
     /// # Errors
     /// [`Error::Refused`], and those of the call.
     pub async fn revoke(&self, org: OrgId, connection: &ConnectionId) -> Result<(), Error> {
-        let _ = (org, connection);
-        todo!()
+        match self.ask(&Request::Revoke(reference(org, connection))).await? {
+            Answer::Revoked(_) => Ok(()),
+            other => Err(self.unexpected(other)),
+        }
     }
 
     /// How a connection is.
@@ -60,14 +68,27 @@ impl TokenBroker {
     /// # Errors
     /// [`Error::Refused`], and those of the call.
     pub async fn status(&self, org: OrgId, connection: &ConnectionId) -> Result<ConnectionStatus, Error> {
-        let _ = (org, connection);
-        todo!()
+        match self.ask(&Request::Status(reference(org, connection))).await? {
+            Answer::Status(status) => Ok(status),
+            other => Err(self.unexpected(other)),
+        }
     }
 
     /// The sessions of a connection, for a Salesforce client.
     #[must_use]
     pub fn sessions(&self, org: OrgId, connection: &ConnectionId) -> Arc<dyn Sessions> {
-        let _ = (org, connection);
-        todo!()
+        let slot = self.slots.of(org, connection);
+        Arc::new(BrokerSessions { broker: self.clone(), wanted: reference(org, connection), slot })
     }
+
+    fn unexpected(&self, answer: Answer) -> Error {
+        match answer {
+            Answer::Refused(refusal) => Error::Refused(refusal),
+            _ => Error::BadAnswer { function: self.function.name().to_owned() },
+        }
+    }
+}
+
+fn reference(org: OrgId, connection: &ConnectionId) -> ConnectionRef {
+    ConnectionRef { org_id: org, connection_id: connection.clone() }
 }

@@ -1,0 +1,151 @@
+//! Requests as API Gateway's HTTP API hands them to Lambda (payload format 2.0), and answers as it wants them.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::response::Response;
+use http::header::SET_COOKIE;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use lambda_http::aws_lambda_events::encodings::Body as EventBody;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+use tower::ServiceExt as _;
+
+/// Lambda's limit for an answer.
+const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024;
+
+/// The event is no request, or its answer does not fit.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// It is not of payload format 2.0.
+    #[error("the event is no request of an HTTP API")]
+    NotARequest,
+    /// Lambda would refuse it.
+    #[error("the answer is larger than Lambda takes")]
+    AnswerTooLarge,
+}
+
+/// Whether the event is a request.
+pub(crate) fn is_request(event: &RawValue) -> bool {
+    #[derive(Deserialize)]
+    struct Shape {
+        #[serde(rename = "requestContext")]
+        _context: IgnoredAny,
+    }
+    Shape::deserialize(event).is_ok()
+}
+
+/// Asks the router.
+pub(crate) async fn answer(router: &Router, event: &RawValue) -> Result<ApiGatewayV2httpResponse, Error> {
+    let request = lambda_http::request::from_str(event.get()).map_err(|_| Error::NotARequest)?;
+    let request = request.map(|body| match body {
+        EventBody::Text(text) => Body::from(text),
+        EventBody::Binary(bytes) => Body::from(bytes),
+        _ => Body::empty(),
+    });
+    let response = match router.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    event_answer(response).await
+}
+
+async fn event_answer(response: Response) -> Result<ApiGatewayV2httpResponse, Error> {
+    let (mut parts, body) = response.into_parts();
+    let bytes = to_bytes(body, MAX_ANSWER_BYTES).await.map_err(|_| Error::AnswerTooLarge)?;
+    let mut answer = ApiGatewayV2httpResponse::default();
+    answer.status_code = parts.status.as_u16().into();
+    answer.cookies =
+        parts.headers.get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok()).map(str::to_owned).collect();
+    parts.headers.remove(SET_COOKIE);
+    answer.headers = parts.headers;
+    match String::from_utf8(bytes.into()) {
+        Ok(text) if text.is_empty() => {}
+        Ok(text) => answer.body = Some(EventBody::Text(text)),
+        Err(binary) => {
+            answer.is_base64_encoded = true;
+            answer.body = Some(EventBody::Binary(binary.into_bytes()));
+        }
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Bytes;
+    use axum::http::HeaderMap;
+    use axum::routing::post;
+    use serde_json::value::to_raw_value;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn event(body: &str, is_base64_encoded: bool) -> Value {
+        json!({
+            "version": "2.0",
+            "routeKey": "POST /echo/{name}",
+            "rawPath": "/echo/some%20name",
+            "rawQueryString": "as=rep%2B1",
+            "headers": { "content-type": "text/plain", "host": "api.example.com" },
+            "requestContext": {
+                "accountId": "123456789012", "apiId": "api", "domainName": "api.example.com", "domainPrefix": "api",
+                "http": { "method": "POST", "path": "/echo/some name", "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "test" },
+                "requestId": "id", "routeKey": "POST /echo/{name}", "stage": "$default",
+                "time": "22/Nov/2026:10:15:30 +0000", "timeEpoch": 1_795_342_530_000_u64
+            },
+            "body": body,
+            "isBase64Encoded": is_base64_encoded
+        })
+    }
+
+    async fn answer_of(router: Router, event: &Value) -> Value {
+        let answer = answer(&router, &to_raw_value(event).unwrap()).await.unwrap();
+        serde_json::to_value(answer).unwrap()
+    }
+
+    fn echo() -> Router {
+        Router::new().route(
+            "/echo/{name}",
+            post(|uri: http::Uri, body: Bytes| async move {
+                let headers = HeaderMap::from_iter([
+                    (SET_COOKIE, "a=1".parse().unwrap()),
+                    (http::header::ETAG, "tag".parse().unwrap()),
+                ]);
+                (headers, [uri.to_string().into_bytes(), body.to_vec()].concat())
+            }),
+        )
+    }
+
+    #[tokio::test]
+    async fn a_request_reaches_its_route_with_path_query_and_body() {
+        let answer = answer_of(echo(), &event("text", false)).await;
+
+        assert_eq!(answer["statusCode"], 200);
+        assert!(answer["body"].as_str().unwrap().ends_with("/echo/some%20name?as=rep%2B1text"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn cookies_go_where_api_gateway_wants_them() {
+        let answer = answer_of(echo(), &event("", false)).await;
+
+        assert_eq!(answer["cookies"], json!(["a=1"]));
+        assert_eq!(answer["headers"]["etag"], "tag");
+        assert!(answer["headers"].get("set-cookie").is_none());
+    }
+
+    #[tokio::test]
+    async fn bytes_that_are_no_text_travel_in_base64() {
+        let router = Router::new().route("/echo/{name}", post(|body: Bytes| async move { body }));
+
+        let answer = answer_of(router, &event("/wAB", true)).await;
+
+        assert_eq!(answer["isBase64Encoded"], true);
+        assert_eq!(answer["body"], "/wAB");
+    }
+
+    #[test]
+    fn an_event_of_a_queue_is_no_request() {
+        assert!(is_request(&to_raw_value(&event("", false)).unwrap()));
+        assert!(!is_request(&to_raw_value(&json!({ "Records": [] })).unwrap()));
+    }
+}
