@@ -104,3 +104,60 @@ macro_rules! display {
 
 display!(InstanceUrl);
 display!(LoginHost);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(url: &str, policy: HostPolicy) -> Option<String> {
+        InstanceUrl::parse(url, policy).ok().map(|url| url.0)
+    }
+
+    #[test]
+    fn salesforces_hosts_are_taken() {
+        for url in [
+            "https://acme.my.salesforce.com",
+            "https://acme--uat.sandbox.my.salesforce.com",
+            "https://na1.salesforce.com",
+            "https://acme.my.salesforce.mil",
+            "https://acme.lightning.force.com",
+        ] {
+            assert_eq!(parse(url, HostPolicy::SalesforceOnly).as_deref(), Some(url));
+            assert_eq!(parse(&format!("{url}/"), HostPolicy::SalesforceOnly).as_deref(), Some(url));
+        }
+    }
+
+    #[test]
+    fn other_hosts_are_not() {
+        for url in [
+            "http://acme.my.salesforce.com",
+            "https://salesforce.com.evil.example",
+            "https://evilsalesforce.com",
+            "https://salesforce.com",
+            "https://acme.my.salesforce.com:8443",
+            "https://user@acme.my.salesforce.com",
+            "https://acme.my.salesforce.com@evil.example",
+            "https://acme.my.salesforce.com/services",
+            "https://acme.my.salesforce.com/?x",
+            "https://acme.my.salesforce.com/#x",
+            "https://evil.example/.salesforce.com",
+            "https://127.0.0.1",
+            "ftp://acme.my.salesforce.com",
+            "acme.my.salesforce.com",
+            "",
+        ] {
+            assert_eq!(parse(url, HostPolicy::SalesforceOnly), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn loopback_is_taken_only_where_it_is_allowed() {
+        for url in ["http://127.0.0.1:8080", "http://localhost:8080", "https://[::1]:1", "http://org.localhost:2"] {
+            assert_eq!(parse(url, HostPolicy::LoopbackToo).as_deref(), Some(url));
+            assert_eq!(parse(url, HostPolicy::SalesforceOnly), None);
+        }
+        for url in ["http://10.0.0.1", "http://localhost.evil.example", "http://example.com"] {
+            assert_eq!(parse(url, HostPolicy::LoopbackToo), None, "{url}");
+        }
+    }
+}

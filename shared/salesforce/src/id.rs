@@ -146,3 +146,99 @@ macro_rules! text_like {
 
 text_like!(RecordId);
 text_like!(OrgId);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn known_pairs_of_short_and_long_ids_agree() {
+        for id in [
+            "00D5e000000KQ2eEAG",
+            "04k5e000000CaRkAAK",
+            "0065e00000AbCdEAAV",
+            "001dM00003jU9GxQAK",
+            "00DdM00000vfgTuUAI",
+            "04lRi00000SEBI1IAP",
+            "012000000000000AAA",
+        ] {
+            let long: RecordId = id.parse().unwrap();
+            assert_eq!(long.as_str(), id);
+            assert_eq!(id[..15].parse::<RecordId>().unwrap(), long);
+            assert_eq!(long.short(), &id[..15]);
+        }
+    }
+
+    #[test]
+    fn ids_differ_by_case() {
+        let upper: RecordId = "0065e00000AbCdE".parse().unwrap();
+        let lower: RecordId = "0065e00000abcde".parse().unwrap();
+        assert_ne!(upper, lower);
+        assert!(!upper.as_str().eq_ignore_ascii_case(lower.as_str()));
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused_without_repeating_it() {
+        for (id, reason) in [
+            ("", "record id is not 15 or 18 characters long"),
+            ("0065e00000AbCd", "record id is not 15 or 18 characters long"),
+            ("0065e00000AbCdEAA", "record id is not 15 or 18 characters long"),
+            ("0065e00000AbCdEAAVX", "record id is not 15 or 18 characters long"),
+            ("0065e00000AbCdEAAW", "record id has a wrong checksum"),
+            ("0065e00000AbCdEaav", "record id has a wrong checksum"),
+            ("0065e00000AbC-E", "record id has characters other than letters and digits"),
+            ("0065e00000AbCü", "record id has characters other than letters and digits"),
+        ] {
+            assert_eq!(id.parse::<RecordId>().unwrap_err().to_string(), reason, "{id}");
+        }
+    }
+
+    #[test]
+    fn an_organization_id_begins_with_00d() {
+        assert!("00D5e000000KQ2e".parse::<OrgId>().is_ok());
+        let error = "0015e000000KQ2e".parse::<OrgId>().unwrap_err();
+        assert_eq!(error.to_string(), "organization id does not begin with 00D");
+    }
+
+    #[test]
+    fn json_is_the_long_form_and_is_checked() {
+        let id: RecordId = serde_json::from_str(r#""0065e00000AbCdE""#).unwrap();
+        assert_eq!(serde_json::to_string(&id).unwrap(), r#""0065e00000AbCdEAAV""#);
+        assert!(serde_json::from_str::<RecordId>(r#""0065e00000AbCdEAAA""#).is_err());
+        assert_eq!(id.key_prefix(), "006");
+    }
+
+    proptest! {
+        #[test]
+        fn every_short_id_has_one_long_form(short in "[A-Za-z0-9]{15}") {
+            let id: RecordId = short.parse().unwrap();
+            prop_assert_eq!(id.short(), &short);
+            prop_assert_eq!(id.as_str().parse::<RecordId>().unwrap(), id);
+            prop_assert_eq!(id.to_string().len(), 18);
+        }
+
+        #[test]
+        fn ids_that_differ_differ_also_without_regard_to_case(one in "[A-Za-z0-9]{15}", other in "[A-Za-z0-9]{15}") {
+            prop_assume!(one != other);
+            let (one, other): (RecordId, RecordId) = (one.parse().unwrap(), other.parse().unwrap());
+            prop_assert!(!one.as_str().eq_ignore_ascii_case(other.as_str()));
+        }
+
+        #[test]
+        fn a_changed_case_breaks_the_checksum(short in "[A-Za-z0-9]{15}", position in 0usize..15) {
+            let id: RecordId = short.parse().unwrap();
+            let mut changed = id.as_str().as_bytes().to_vec();
+            prop_assume!(changed[position].is_ascii_alphabetic());
+            changed[position] ^= 0x20;
+            prop_assert!(std::str::from_utf8(&changed).unwrap().parse::<RecordId>().is_err());
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,20}") {
+            let _ = text.parse::<RecordId>();
+            let _ = text.parse::<OrgId>();
+        }
+    }
+}

@@ -192,3 +192,46 @@ macro_rules! text_like {
 
 text_like!(ObjectName);
 text_like!(FieldName);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn api_names_are_letters_digits_and_underscores() {
+        for name in ["Account", "Invoice__c", "ns__Invoice__c", "sfLma__License__c", "A1"] {
+            assert!(name.parse::<ObjectName>().is_ok(), "{name}");
+        }
+        for name in ["", "1A", "_A", "A b", "A;B", "A.B", "Ä", "A'", "A\n", "../x"] {
+            assert!(name.parse::<ObjectName>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_field_may_be_a_path() {
+        for name in ["Id", "ns__Key__c", "Owner.Email", "Account.Parent.Owner.Name", "Ns__Rel__r.Name"] {
+            assert!(name.parse::<FieldName>().is_ok(), "{name}");
+        }
+        for name in ["", ".", "Owner.", ".Email", "Owner..Email", "Name, Secret__c", "COUNT()", "Name FROM User"] {
+            assert!(name.parse::<FieldName>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn versions_are_read_as_people_write_them() {
+        for version in ["66.0", "v66.0", "66"] {
+            assert_eq!(version.parse::<ApiVersion>().unwrap(), ApiVersion::DEFAULT);
+        }
+        assert_eq!(ApiVersion::DEFAULT.to_string(), "66.0");
+        for version in ["", "0", "66.1", "latest", "-1", "66.0/../.."] {
+            assert!(version.parse::<ApiVersion>().is_err(), "{version}");
+        }
+    }
+
+    #[test]
+    fn json_names_are_checked() {
+        assert!(serde_json::from_str::<ObjectName>(r#""Account""#).is_ok());
+        assert!(serde_json::from_str::<ObjectName>(r#""Account/describe""#).is_err());
+        assert!(serde_json::from_str::<FieldName>(r#""Name'""#).is_err());
+    }
+}

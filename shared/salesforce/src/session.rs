@@ -61,3 +61,30 @@ pub trait Sessions: Send + Sync + 'static {
     /// A client asks so at most once a call.
     fn session(&self, refused: Option<Fingerprint>) -> BoxFuture<'_, Result<Session, Error>>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::HostPolicy;
+
+    fn session(token: &str) -> Session {
+        let url = "https://acme.my.salesforce.com";
+        Session {
+            instance_url: InstanceUrl::parse(url, HostPolicy::SalesforceOnly).unwrap(),
+            access_token: token.into(),
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_tells_tokens_apart_and_does_not_reveal_them() {
+        let (one, other) = (session("00D!one"), session("00D!other"));
+        assert_eq!(one.fingerprint(), session("00D!one").fingerprint());
+        assert_ne!(one.fingerprint(), other.fingerprint());
+        assert_eq!(one.fingerprint().as_str().len(), 16);
+    }
+
+    #[test]
+    fn debug_output_holds_no_token() {
+        assert!(!format!("{:?}", session("00D!one")).contains("one"));
+    }
+}

@@ -238,3 +238,96 @@ impl From<bool> for Literal {
         Self::Boolean(boolean)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ID: FieldName = FieldName::from_static("Id");
+    const NAME: FieldName = FieldName::from_static("Name");
+    const OWNER: FieldName = FieldName::from_static("Owner.Name");
+    const MODSTAMP: FieldName = FieldName::from_static("SystemModstamp");
+    const ACCOUNT: ObjectName = ObjectName::from_static("Account");
+
+    #[test]
+    fn a_keyset_scan_reads_as_it_should() {
+        let from: Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
+        let last: RecordId = "001dM00003jU9Gx".parse().unwrap();
+        let soql = Soql::select(&[ID, NAME, OWNER])
+            .from(&ACCOUNT)
+            .where_(gt(&MODSTAMP, from).or(eq(&MODSTAMP, from).and(gt(&ID, last))))
+            .order_by(&MODSTAMP)
+            .order_by(&ID)
+            .limit(2000);
+        assert_eq!(
+            soql.to_string(),
+            "SELECT Id, Name, Owner.Name FROM Account \
+             WHERE (SystemModstamp > 2026-11-21T00:00:00.000Z OR (SystemModstamp = 2026-11-21T00:00:00.000Z AND Id > '001dM00003jU9GxQAK')) \
+             ORDER BY SystemModstamp, Id LIMIT 2000"
+        );
+    }
+
+    #[test]
+    fn conditions_are_all_needed() {
+        let soql = Soql::count()
+            .from(&ACCOUNT)
+            .where_(eq(&NAME, Literal::Null))
+            .where_(ne(&NAME, "x"))
+            .where_(in_(&NAME, ["a", "b"]))
+            .where_(eq(&FieldName::from_static("IsDeleted"), true))
+            .where_(le(&FieldName::from_static("NumberOfEmployees"), 7));
+        assert_eq!(
+            soql.to_string(),
+            "SELECT COUNT() FROM Account WHERE ((((Name = NULL AND Name != 'x') AND Name IN ('a', 'b')) \
+             AND IsDeleted = TRUE) AND NumberOfEmployees <= 7)"
+        );
+    }
+
+    #[test]
+    fn no_value_at_all_finds_nothing() {
+        assert_eq!(in_(&NAME, Vec::<String>::new()), eq(&ID, Literal::Null));
+    }
+
+    #[test]
+    fn a_quote_does_not_end_the_text() {
+        assert_eq!(quote("Liz D'Cruz"), r"'Liz D\'Cruz'");
+        assert_eq!(quote(r"\' OR Name != '"), r"'\\\' OR Name != \''");
+        assert_eq!(quote("a\"b\n\r\t\u{8}\u{c}"), r#"'a\"b\n\r\t\b\f'"#);
+    }
+
+    /// Reads a quoted text as a SOQL parser does; `None` when it ends early or late.
+    fn unquote(quoted: &str) -> Option<String> {
+        let mut text = String::new();
+        let mut characters = quoted.strip_prefix('\'')?.chars();
+        loop {
+            match characters.next()? {
+                '\'' => return characters.next().is_none().then_some(text),
+                '\\' => text.push(match characters.next()? {
+                    'n' => '\n',
+                    'r' => '\r',
+                    't' => '\t',
+                    'b' => '\u{8}',
+                    'f' => '\u{c}',
+                    other => other,
+                }),
+                other => text.push(other),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_quoted_text_reads_back_and_ends_at_its_end(text in "(.|['\\\\\"\n\r\t\u{8}\u{c}]){0,40}") {
+            prop_assert_eq!(unquote(&quote(&text)), Some(text));
+        }
+
+        #[test]
+        fn a_value_never_becomes_syntax(text in "[' \\\\a-zA-Z()=]{0,30}") {
+            let soql = Soql::select(&[ID]).from(&ACCOUNT).where_(eq(&NAME, text.as_str())).to_string();
+            let value = soql.strip_prefix("SELECT Id FROM Account WHERE Name = ").unwrap();
+            prop_assert_eq!(unquote(value), Some(text));
+        }
+    }
+}

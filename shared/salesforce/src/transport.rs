@@ -8,7 +8,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
-pub(crate) use request::{Body, Dialect, Repeat, Request, Response};
+pub(crate) use request::{Body, Dialect, Request, Response};
 
 use crate::error::{oauth_failure, rest_failure};
 use crate::limits::Meter;
