@@ -1,1 +1,27 @@
-//! Placeholder.
+//! Writes the platform's records to Salesforce, as the rep where the rep is connected.
+//!
+//! | | |
+//! |---|---|
+//! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}`, `GET /v1/orgs/{org}/writes/{id}`; SQS for writes that had to wait |
+//! | input | 1 to 200 records with their external ids, an `Idempotency-Key`, perhaps the acting user (`?as=`) |
+//! | output | each record's outcome; 202 where Salesforce is unavailable, and the write goes on from the queue |
+//! | failures | an RFC 9457 problem; a queued write comes again until Salesforce answers, or ends among the dead letters |
+//!
+//! Four steps, as everywhere: [`batch`] parses and judges, `store::owner_policy` and `ownership` decide who
+//! writes and who owns, `attempt` calls Salesforce, and the ledger keeps what came of it. A record is upserted by its
+//! external id, so a write whose answer was lost can simply be sent again.
+
+mod answer;
+mod attempt;
+pub mod batch;
+mod config;
+mod error;
+mod http;
+mod ownership;
+mod queue;
+mod write;
+
+pub use config::{Config, Deps};
+pub use error::Error;
+pub use http::router;
+pub use queue::handle;

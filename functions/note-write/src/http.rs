@@ -1,0 +1,85 @@
+//! The routes.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use http::HeaderMap;
+use runtime::http::{ActingUser, Idempotency, JsonBody, PathOf};
+use runtime::problem::refuse;
+use salesforce::{OrgId, RecordId};
+use serde_json::Value;
+use store::{IdempotencyKey, PlatformUser};
+use uuid::Uuid;
+
+use crate::answer::{self, NoteView};
+use crate::attempt::{Asked, Operation};
+use crate::request::{Fault, NewNoteRequest, NoteChange};
+use crate::{Deps, Error, write};
+
+/// The function's part of the HTTP API.
+pub fn router(deps: Arc<Deps>) -> Router {
+    Router::new()
+        .route("/v1/orgs/{org}/notes", post(create))
+        .route("/v1/orgs/{org}/notes/{id}", get(show).patch(change))
+        .with_state(deps)
+}
+
+async fn create(
+    State(deps): State<Arc<Deps>>,
+    PathOf(org): PathOf<OrgId>,
+    ActingUser(platform_user): ActingUser,
+    Idempotency(key): Idempotency,
+    JsonBody(body): JsonBody<Value>,
+) -> Response {
+    let operation = NewNoteRequest::parse(body).map(Operation::Create);
+    carry_out(&deps, org, Ok(key), platform_user, operation).await
+}
+
+async fn change(
+    State(deps): State<Arc<Deps>>,
+    PathOf((org, id)): PathOf<(OrgId, RecordId)>,
+    ActingUser(platform_user): ActingUser,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<Value>,
+) -> Response {
+    let operation = NoteChange::parse(body).map(|change| Operation::Change(id, change));
+    carry_out(&deps, org, key_or_new(&headers), platform_user, operation).await
+}
+
+async fn show(
+    State(deps): State<Arc<Deps>>,
+    PathOf((org, id)): PathOf<(OrgId, RecordId)>,
+    ActingUser(platform_user): ActingUser,
+) -> Response {
+    match write::read(&deps, org, id, platform_user.as_ref()).await {
+        Ok(note) => Json(NoteView::from(note)).into_response(),
+        Err(error) => refuse(&error).into_response(),
+    }
+}
+
+async fn carry_out(
+    deps: &Deps,
+    org: OrgId,
+    key: Result<IdempotencyKey, Fault>,
+    platform_user: Option<PlatformUser>,
+    operation: Result<Operation, Vec<Fault>>,
+) -> Response {
+    let outcome = async {
+        let key = key.map_err(|fault| Error::Invalid(vec![fault]))?;
+        let operation = operation.map_err(Error::Invalid)?;
+        write::accept(deps, org, key, Asked { platform_user, operation }).await
+    };
+    outcome.await.map_or_else(|error| refuse(&error).into_response(), answer::to_writer)
+}
+
+/// The key of a change; without one, each request is a write of its own, for a change may be repeated as it is.
+fn key_or_new(headers: &HeaderMap) -> Result<IdempotencyKey, Fault> {
+    let text = match headers.get("idempotency-key") {
+        Some(value) => value.to_str().unwrap_or_default().to_owned(),
+        None => format!("change-{}", Uuid::new_v4()),
+    };
+    IdempotencyKey::try_from(text).map_err(|_| Fault::on("Idempotency-Key", "1 to 255 visible ASCII characters"))
+}

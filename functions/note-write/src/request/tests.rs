@@ -1,0 +1,83 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+const ACCOUNT: &str = "001D000000IRFmaIAH";
+const OPPORTUNITY: &str = "006D000000C7xAh";
+
+fn create(body: serde_json::Value) -> Result<NewNoteRequest, Vec<Fault>> {
+    NewNoteRequest::parse(body)
+}
+
+fn change(body: serde_json::Value) -> Result<NoteChange, Vec<Fault>> {
+    NoteChange::parse(body)
+}
+
+#[test]
+fn a_note_has_a_title_a_text_and_links() {
+    let note = create(json!({"title": " Call ", "text": "Hi", "links": [ACCOUNT, OPPORTUNITY]})).unwrap();
+    assert_eq!(note.title, "Call");
+    assert_eq!(note.content, Content::Text("Hi".to_owned()));
+    assert_eq!(note.links.len(), 2);
+}
+
+#[test]
+fn every_fault_is_named_at_once() {
+    let faults = create(json!({"title": "", "links": []})).unwrap_err();
+    let fields: Vec<_> = faults.iter().filter_map(|fault| fault.field.as_deref()).collect();
+    assert_eq!(fields, ["title", "text", "links"]);
+}
+
+#[test]
+fn text_and_html_together_are_refused() {
+    let faults = create(json!({"title": "T", "text": "a", "html": "b", "links": [ACCOUNT]})).unwrap_err();
+    assert_eq!(faults[0].field.as_deref(), Some("html"));
+}
+
+#[test]
+fn the_same_record_in_its_short_and_long_form_is_one_record() {
+    let faults = create(json!({"title": "T", "text": "a", "links": [ACCOUNT, &ACCOUNT[..15]]})).unwrap_err();
+    assert_eq!(faults, [Fault { field: Some("links[1]".to_owned()), detail: "the record is linked twice" }]);
+}
+
+#[test]
+fn a_link_that_is_no_record_id_is_named_by_its_place() {
+    let faults = create(json!({"title": "T", "text": "a", "links": [ACCOUNT, "006"]})).unwrap_err();
+    assert_eq!(faults[0].field.as_deref(), Some("links[1]"));
+}
+
+#[test]
+fn a_note_of_more_than_100_000_bytes_is_refused() {
+    let faults = create(json!({"title": "T", "html": "x".repeat(100_001), "links": [ACCOUNT]})).unwrap_err();
+    assert_eq!(faults[0].field.as_deref(), Some("html"));
+}
+
+#[test]
+fn an_unknown_member_is_refused() {
+    assert!(create(json!({"title": "T", "text": "a", "links": [ACCOUNT], "body": "b"})).is_err());
+}
+
+#[test]
+fn a_change_may_be_the_title_alone() {
+    let note = change(json!({"title": "New"})).unwrap();
+    assert_eq!(note, NoteChange { title: Some("New".to_owned()), content: None });
+}
+
+#[test]
+fn a_change_of_nothing_is_refused() {
+    assert!(change(json!({})).is_err());
+}
+
+#[test]
+fn a_change_to_an_empty_title_is_refused() {
+    assert_eq!(change(json!({"title": " "})).unwrap_err()[0].field.as_deref(), Some("title"));
+}
+
+proptest! {
+    #[test]
+    fn a_title_is_taken_up_to_255_characters(title in "[^\\p{Cc}\\s]{1,300}") {
+        let taken = change(json!({"title": title})).is_ok();
+        prop_assert_eq!(taken, title.chars().count() <= 255);
+    }
+}

@@ -1,0 +1,99 @@
+//! What the function needs to know, and what it works with.
+
+use runtime::{Aws, Env, EnvError, Salesforce};
+use salesforce::Clock;
+use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records};
+
+/// The function's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `ORGS_TABLE`.
+    pub orgs_table: String,
+    /// `CONNECTIONS_TABLE`.
+    pub connections_table: String,
+    /// `CURSORS_TABLE`.
+    pub cursors_table: String,
+    /// `RECORDS_TABLE`.
+    pub records_table: String,
+    /// `PIPELINES_TABLE`.
+    pub pipelines_table: String,
+    /// `BUDGETS_TABLE`.
+    pub budgets_table: String,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// A variable is missing.
+    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        Ok(Self {
+            orgs_table: env.required("ORGS_TABLE")?,
+            connections_table: env.required("CONNECTIONS_TABLE")?,
+            cursors_table: env.required("CURSORS_TABLE")?,
+            records_table: env.required("RECORDS_TABLE")?,
+            pipelines_table: env.required("PIPELINES_TABLE")?,
+            budgets_table: env.required("BUDGETS_TABLE")?,
+        })
+    }
+}
+
+/// What the function works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// The orgs.
+    pub orgs: Orgs,
+    /// Their connections.
+    pub connections: Connections,
+    /// How far their scans have come.
+    pub cursors: Cursors,
+    /// The mirror.
+    pub records: Records,
+    /// Their pipelines.
+    pub pipelines: Pipelines,
+    /// Their calls.
+    pub budgets: Budgets,
+    /// The way to Salesforce.
+    pub salesforce: Salesforce,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Deps {
+    /// The real ones.
+    pub fn new(aws: &Aws, config: Config, salesforce: Salesforce) -> Self {
+        let table = || aws.dynamodb();
+        Self {
+            orgs: Orgs::new(table(), config.orgs_table),
+            connections: Connections::new(table(), config.connections_table),
+            cursors: Cursors::new(table(), config.cursors_table),
+            records: Records::new(table(), config.records_table),
+            pipelines: Pipelines::new(table(), config.pipelines_table),
+            budgets: Budgets::new(table(), config.budgets_table),
+            salesforce,
+            clock: aws.clock(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [&str; 6] =
+        ["ORGS_TABLE", "CONNECTIONS_TABLE", "CURSORS_TABLE", "RECORDS_TABLE", "PIPELINES_TABLE", "BUDGETS_TABLE"];
+
+    #[test]
+    fn every_table_has_its_variable() {
+        let config = Config::from_env(&Env::new(|name| Some(name.to_lowercase()))).unwrap();
+        assert_eq!(config.cursors_table, "cursors_table");
+    }
+
+    #[test]
+    fn each_variable_is_needed() {
+        for missing in NAMES {
+            let env = Env::new(move |name| (name != missing).then(|| name.to_owned()));
+            assert_eq!(Config::from_env(&env), Err(EnvError::Missing { name: missing }));
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The routes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use runtime::http::{ActingUser, PathOf, QueryOf};
+use runtime::problem::answer;
+use salesforce::{ObjectName, OrgId, RecordId};
+use serde_json::{Value, json};
+use store::{ConnectionId, Org, PlatformUser};
+
+use crate::filter::{ListQuery, OpportunityFilter};
+use crate::live::Live;
+use crate::views::{ConnectionView, OrgView, RecordView, Source};
+use crate::{Deps, Error, health, mirror};
+
+type Shared = State<Arc<Deps>>;
+
+/// The function's part of the HTTP API.
+pub fn router(deps: Arc<Deps>) -> Router {
+    Router::new()
+        .route("/v1/orgs", get(list_orgs))
+        .route("/v1/orgs/{org}", get(show_org))
+        .route("/v1/orgs/{org}/health", get(show_health))
+        .route("/v1/orgs/{org}/connections", get(list_connections))
+        .route("/v1/orgs/{org}/connections/{id}", get(show_connection))
+        .route("/v1/orgs/{org}/accounts/{id}", get(show_account))
+        .route("/v1/orgs/{org}/contacts/{id}", get(show_contact))
+        .route("/v1/orgs/{org}/opportunities/{id}", get(show_opportunity))
+        .route("/v1/orgs/{org}/opportunities", get(list_opportunities))
+        .route("/v1/orgs/{org}/records/{object}/{id}", get(show_record))
+        .route("/v1/orgs/{org}/pipelines", get(list_pipelines))
+        .route("/v1/orgs/{org}/objects", get(list_objects))
+        .route("/v1/orgs/{org}/objects/{object}", get(describe_object))
+        .with_state(deps)
+}
+
+async fn list_orgs(State(deps): Shared) -> Response {
+    let orgs = deps.orgs.list_active().await.map_err(Error::Store);
+    answer(orgs.map(|orgs| json!({ "orgs": orgs.into_iter().map(OrgView::from).collect::<Vec<_>>() })))
+}
+
+async fn show_org(State(deps): Shared, PathOf(org): PathOf<OrgId>) -> Response {
+    answer(known(&deps, org).await.map(OrgView::from))
+}
+
+async fn show_health(State(deps): Shared, PathOf(org): PathOf<OrgId>) -> Response {
+    let view = async { health::health(&deps, known(&deps, org).await?).await };
+    answer(view.await)
+}
+
+async fn list_connections(State(deps): Shared, PathOf(org): PathOf<OrgId>) -> Response {
+    let view = async {
+        known(&deps, org).await?;
+        let connections = deps.connections.list(org).await?;
+        let views: Vec<_> = connections.into_iter().map(ConnectionView::from).collect();
+        Ok::<_, Error>(json!({ "connections": views }))
+    };
+    answer(view.await)
+}
+
+async fn show_connection(State(deps): Shared, PathOf((org, id)): PathOf<(OrgId, ConnectionId)>) -> Response {
+    let connection = async {
+        known(&deps, org).await?;
+        let connection = deps.connections.load(org, &id).await?;
+        connection.map(ConnectionView::from).ok_or(Error::Unknown("connection"))
+    };
+    answer(connection.await)
+}
+
+async fn show_account(
+    State(deps): Shared,
+    PathOf((org, id)): PathOf<(OrgId, RecordId)>,
+    ActingUser(user): ActingUser,
+) -> Response {
+    answer(record(&deps, org, (ObjectName::from_static("Account"), id), user).await)
+}
+
+async fn show_contact(
+    State(deps): Shared,
+    PathOf((org, id)): PathOf<(OrgId, RecordId)>,
+    ActingUser(user): ActingUser,
+) -> Response {
+    answer(record(&deps, org, (ObjectName::from_static("Contact"), id), user).await)
+}
+
+async fn show_opportunity(
+    State(deps): Shared,
+    PathOf((org, id)): PathOf<(OrgId, RecordId)>,
+    ActingUser(user): ActingUser,
+) -> Response {
+    answer(record(&deps, org, (ObjectName::from_static("Opportunity"), id), user).await)
+}
+
+async fn show_record(
+    State(deps): Shared,
+    PathOf((org, object, id)): PathOf<(OrgId, ObjectName, RecordId)>,
+    ActingUser(user): ActingUser,
+) -> Response {
+    answer(record(&deps, org, (object, id), user).await)
+}
+
+async fn list_opportunities(
+    State(deps): Shared,
+    PathOf(org): PathOf<OrgId>,
+    ActingUser(user): ActingUser,
+    QueryOf(query): QueryOf<ListQuery>,
+) -> Response {
+    let page = async {
+        let filter = OpportunityFilter::try_from(query).map_err(Error::Invalid)?;
+        opportunities(&deps, org, &filter, user).await
+    };
+    answer(page.await)
+}
+
+async fn list_pipelines(State(deps): Shared, PathOf(org): PathOf<OrgId>) -> Response {
+    let view = async {
+        known(&deps, org).await?;
+        let pipelines = deps.pipelines.list(org).await?;
+        let refreshed_at = health::pipelines_refreshed_at(&deps, org).await?.map(store::time::text);
+        Ok::<_, Error>(json!({ "pipelines": pipelines, "refreshed_at": refreshed_at }))
+    };
+    answer(view.await)
+}
+
+async fn list_objects(State(deps): Shared, PathOf(org): PathOf<OrgId>, ActingUser(user): ActingUser) -> Response {
+    let objects = async { Live::open(&deps, org, user.as_ref()).await?.objects().await };
+    answer(objects.await.map(|objects| json!({ "objects": objects })))
+}
+
+async fn describe_object(
+    State(deps): Shared,
+    PathOf((org, object)): PathOf<(OrgId, ObjectName)>,
+    ActingUser(user): ActingUser,
+) -> Response {
+    let describe = async { Live::open(&deps, org, user.as_ref()).await?.describe(&object).await };
+    answer(describe.await)
+}
+
+async fn known(deps: &Deps, org: OrgId) -> Result<Org, Error> {
+    deps.orgs.load(org).await?.ok_or(Error::Unknown("org"))
+}
+
+/// The rep's view of a record, or the mirror's where no rep is named.
+async fn record(
+    deps: &Deps,
+    org: OrgId,
+    (object, id): (ObjectName, RecordId),
+    user: Option<PlatformUser>,
+) -> Result<RecordView, Error> {
+    match user {
+        Some(user) => Ok(Live::open(deps, org, Some(&user)).await?.record(&object, id).await?.into()),
+        None => {
+            known(deps, org).await?;
+            Ok(mirror::load(deps, org, &object, id).await?.into())
+        }
+    }
+}
+
+async fn opportunities(
+    deps: &Deps,
+    org: OrgId,
+    filter: &OpportunityFilter,
+    user: Option<PlatformUser>,
+) -> Result<Value, Error> {
+    let (source, rows, next): (_, Vec<RecordView>, _) = match user {
+        Some(user) => {
+            let list = Live::open(deps, org, Some(&user)).await?.opportunities(filter).await?;
+            (Source::Salesforce, list.rows.into_iter().map(RecordView::from).collect(), list.next)
+        }
+        None => {
+            known(deps, org).await?;
+            let list = mirror::list(deps, org, filter).await?;
+            (Source::Mirror, list.rows.into_iter().map(RecordView::from).collect(), list.next)
+        }
+    };
+    Ok(json!({ "source": source, "opportunities": rows, "next": next }))
+}

@@ -1,0 +1,133 @@
+//! What Salesforce itself shows, through one connection.
+
+use std::collections::HashSet;
+
+use runtime::Chain;
+use salesforce::{Client, FieldName, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Record, RecordId};
+use store::budgets::Observation;
+use store::owner_policy::choose_reader;
+use store::{Lane, OrgState, PlatformUser};
+
+use crate::filter::{OPPORTUNITY, OpportunityFilter};
+use crate::mirror::List;
+use crate::{Deps, Error};
+
+/// The fields of a listed opportunity, as far as the rep may see them.
+const LISTED: [&str; 15] = [
+    "Id",
+    "Name",
+    "AccountId",
+    "OwnerId",
+    "RecordTypeId",
+    "StageName",
+    "Amount",
+    "CurrencyIsoCode",
+    "Probability",
+    "ForecastCategoryName",
+    "CloseDate",
+    "IsClosed",
+    "IsWon",
+    "LastModifiedDate",
+    "SystemModstamp",
+];
+
+/// A connection's view of its org.
+pub(crate) struct Live<'a> {
+    deps: &'a Deps,
+    org: OrgId,
+    client: Client,
+}
+
+impl<'a> Live<'a> {
+    /// The rep's own view, or the team's where no rep is named. A rep never sees through the team's connection.
+    pub(crate) async fn open(deps: &'a Deps, org: OrgId, platform_user: Option<&PlatformUser>) -> Result<Self, Error> {
+        match deps.orgs.load(org).await?.map(|org| org.state) {
+            Some(OrgState::Active) => {}
+            Some(OrgState::Claimed | OrgState::Uninstalled | OrgState::Quarantined) => return Err(Error::OrgNotActive),
+            None => return Err(Error::Unknown("org")),
+        }
+        let reader = choose_reader(&deps.connections, org, platform_user).await?.map_err(Error::NoRoute)?;
+        Ok(Self { deps, org, client: deps.salesforce.client(org, &reader) })
+    }
+
+    /// One record with all fields that the user may see.
+    pub(crate) async fn record(&self, object: &ObjectName, id: RecordId) -> Result<Record, Error> {
+        let record = self.client.fetch_record(object, &id, &[]).await;
+        self.count().await;
+        record?.ok_or(Error::Unknown("record"))
+    }
+
+    /// A page of opportunities.
+    pub(crate) async fn opportunities(&self, filter: &OpportunityFilter) -> Result<List<Record>, Error> {
+        let describe = self.describe(&OPPORTUNITY).await?;
+        let page = self.client.query(&filter.soql(&listed(&describe))).await;
+        self.count().await;
+        Ok(page_of(page?.records, filter.limit))
+    }
+
+    /// All objects that the user may see.
+    pub(crate) async fn objects(&self) -> Result<Vec<ObjectSummary>, Error> {
+        let objects = self.client.describe_global().await;
+        self.count().await;
+        Ok(objects?)
+    }
+
+    /// An object's fields as the user may see them.
+    pub(crate) async fn describe(&self, object: &ObjectName) -> Result<ObjectDescribe, Error> {
+        let describe = self.client.describe(object).await;
+        self.count().await;
+        match describe {
+            Err(error) if error.has_code("NOT_FOUND") || error.has_code("INVALID_TYPE") => {
+                Err(Error::Unknown("object"))
+            }
+            describe => Ok(describe?),
+        }
+    }
+
+    /// Feeds the org's budget. A count that is lost does not undo a read.
+    async fn count(&self) {
+        let Some(usage) = self.client.api_usage() else { return };
+        let seen = Observation { used: usage.used, max: usage.max, lane: Lane::Interactive, calls: 1 };
+        if let Err(error) = self.deps.budgets.observe(self.org, seen, self.deps.clock.now()).await {
+            tracing::warn!(org.id = %self.org, error = %Chain(&error), "the org's budget was not updated");
+        }
+    }
+}
+
+fn listed(describe: &ObjectDescribe) -> Vec<FieldName> {
+    let seen: HashSet<&str> = describe.fields.iter().map(|field| field.name.as_str()).collect();
+    LISTED.into_iter().filter(|name| seen.contains(name)).map(FieldName::from_static).collect()
+}
+
+/// The query asked for one row more than the page holds.
+fn page_of(mut rows: Vec<Record>, limit: u16) -> List<Record> {
+    let more = rows.len() > usize::from(limit);
+    rows.truncate(usize::from(limit));
+    let next = rows.last().filter(|_| more).map(|row| row.id);
+    List { rows, next }
+}
+
+#[cfg(test)]
+mod tests {
+    use salesforce::JsonObject;
+
+    use super::*;
+
+    fn rows(count: usize) -> Vec<Record> {
+        let id = |number| format!("006000000000{number:03}").parse().unwrap();
+        (0..count).map(|n| Record { object: OPPORTUNITY, id: id(n), fields: JsonObject::new() }).collect()
+    }
+
+    #[test]
+    fn one_row_too_many_means_another_page() {
+        let list = page_of(rows(3), 2);
+        assert_eq!(list.rows.len(), 2);
+        assert_eq!(list.next, Some(list.rows[1].id));
+    }
+
+    #[test]
+    fn a_page_that_holds_all_rows_is_the_last() {
+        assert_eq!(page_of(rows(2), 2).next, None);
+        assert_eq!(page_of(rows(0), 2).next, None);
+    }
+}

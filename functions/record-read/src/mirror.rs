@@ -1,0 +1,122 @@
+//! Records from the mirror.
+
+use salesforce::{ObjectName, OrgId, RecordId};
+use store::{MirrorRecord, RecordPage};
+
+use crate::filter::{OPPORTUNITY, OpportunityFilter};
+use crate::{Deps, Error};
+
+/// Rows read from the table at a time.
+const CHUNK: u16 = 200;
+/// Chunks read for one page: with a rare filter the page ends early and `next` goes on from there.
+const MAX_CHUNKS: usize = 10;
+
+/// Rows of a list, and where the next page begins.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct List<T> {
+    pub(crate) rows: Vec<T>,
+    pub(crate) next: Option<RecordId>,
+}
+
+/// One record.
+pub(crate) async fn load(deps: &Deps, org: OrgId, object: &ObjectName, id: RecordId) -> Result<MirrorRecord, Error> {
+    match deps.records.load(org, object, id).await? {
+        None => Err(Error::Unknown("record")),
+        Some(row) if row.deleted => Err(Error::Deleted { merged_into: row.master_record_id }),
+        Some(row) => Ok(row),
+    }
+}
+
+/// A page of opportunities.
+pub(crate) async fn list(deps: &Deps, org: OrgId, filter: &OpportunityFilter) -> Result<List<MirrorRecord>, Error> {
+    let mut list = List { rows: Vec::new(), next: filter.after };
+    for _ in 0..MAX_CHUNKS {
+        let page = deps.records.list(org, &OPPORTUNITY, list.next, CHUNK).await?;
+        if take(&mut list, page, filter) {
+            break;
+        }
+    }
+    Ok(list)
+}
+
+/// Moves the rows that the list shows into it, and says whether the page is complete.
+fn take(list: &mut List<MirrorRecord>, page: RecordPage, filter: &OpportunityFilter) -> bool {
+    let mut rows = page.records.into_iter();
+    for row in rows.by_ref() {
+        if !row.deleted && filter.shows(&row.fields) {
+            let id = row.record_id;
+            list.rows.push(row);
+            if list.rows.len() == usize::from(filter.limit) {
+                list.next = (rows.len() > 0 || page.next.is_some()).then_some(id);
+                return true;
+            }
+        }
+    }
+    list.next = page.next;
+    list.next.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::filter::ListQuery;
+
+    fn row(number: usize, stage: &str) -> MirrorRecord {
+        MirrorRecord {
+            org_id: "00D000000000001".parse().unwrap(),
+            object: OPPORTUNITY,
+            record_id: format!("006000000000{number:03}").parse().unwrap(),
+            fields: json!({ "StageName": stage }).as_object().unwrap().clone(),
+            system_modstamp: jiff::Timestamp::UNIX_EPOCH,
+            read_at: jiff::Timestamp::UNIX_EPOCH,
+            deleted: stage == "deleted",
+            master_record_id: None,
+        }
+    }
+
+    fn page(stages: &[&str], more: bool) -> RecordPage {
+        let records: Vec<_> = stages.iter().enumerate().map(|(number, stage)| row(number, stage)).collect();
+        let next = records.last().filter(|_| more).map(|row| row.record_id);
+        RecordPage { records, next }
+    }
+
+    fn taken(page: RecordPage, limit: u16) -> (List<MirrorRecord>, bool) {
+        let query: ListQuery = serde_json::from_value(json!({"stage": "won", "limit": limit})).unwrap();
+        let mut list = List { rows: Vec::new(), next: None };
+        let complete = take(&mut list, page, &query.try_into().unwrap());
+        (list, complete)
+    }
+
+    #[test]
+    fn rows_that_the_filter_hides_and_tombstones_are_left_out() {
+        let (list, complete) = taken(page(&["won", "lost", "deleted", "won"], false), 10);
+        assert_eq!(list.rows.len(), 2);
+        assert!(complete);
+        assert_eq!(list.next, None);
+    }
+
+    #[test]
+    fn a_full_page_goes_on_after_its_last_row() {
+        let (list, complete) = taken(page(&["won", "won", "won"], false), 2);
+        assert!(complete);
+        assert_eq!(list.next, Some(list.rows[1].record_id));
+    }
+
+    #[test]
+    fn a_page_that_ends_with_the_table_is_the_last() {
+        let (list, complete) = taken(page(&["won", "won"], false), 2);
+        assert!(complete);
+        assert_eq!(list.next, None);
+    }
+
+    #[test]
+    fn a_page_that_is_not_full_wants_more_rows() {
+        let page = page(&["lost", "lost"], true);
+        let next = page.next;
+        let (list, complete) = taken(page, 2);
+        assert!(!complete);
+        assert_eq!(list.next, next);
+    }
+}

@@ -1,0 +1,279 @@
+//! What is shown of Ferry's state: everything that helps, and never a token, its version or a secret's hash.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use salesforce::{ObjectName, OrgId, Record, RecordId};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use store::{
+    Budget, Connection, ConnectionId, ConnectionKind, ConnectionState, Cursor, CursorName, Environment, Lane,
+    MirrorRecord, Org, OrgState, PlatformUser, Tenant,
+};
+
+/// An org.
+#[derive(Debug, Serialize)]
+pub(crate) struct OrgView {
+    org_id: OrgId,
+    state: OrgState,
+    tenant: Option<Tenant>,
+    environment: Environment,
+    my_domain_url: Option<String>,
+    package_version: Option<String>,
+    #[serde(serialize_with = "millis")]
+    claimed_at: Timestamp,
+    #[serde(serialize_with = "millis_option")]
+    activated_at: Option<Timestamp>,
+}
+
+/// A connection.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConnectionView {
+    connection_id: ConnectionId,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform_user: Option<PlatformUser>,
+    user_id: RecordId,
+    app: String,
+    instance_url: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(serialize_with = "millis")]
+    connected_at: Timestamp,
+    #[serde(serialize_with = "millis_option")]
+    refreshed_at: Option<Timestamp>,
+}
+
+/// Where a record was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Source {
+    /// Ferry's copy.
+    Mirror,
+    /// Salesforce, through the rep's connection.
+    Salesforce,
+}
+
+/// A record.
+#[derive(Debug, Serialize)]
+pub(crate) struct RecordView {
+    object: ObjectName,
+    id: RecordId,
+    source: Source,
+    fields: Map<String, Value>,
+    #[serde(serialize_with = "millis_option")]
+    system_modstamp: Option<Timestamp>,
+    #[serde(serialize_with = "millis_option", skip_serializing_if = "Option::is_none")]
+    read_at: Option<Timestamp>,
+}
+
+/// How far one of the org's scans has come.
+#[derive(Debug, Serialize)]
+pub(crate) struct SyncView {
+    scan: CursorName,
+    #[serde(serialize_with = "millis_option")]
+    synced_to: Option<Timestamp>,
+    #[serde(serialize_with = "millis_option")]
+    finished_at: Option<Timestamp>,
+    running: bool,
+}
+
+/// The org's calls today.
+#[derive(Debug, Serialize)]
+pub(crate) struct BudgetView {
+    day: String,
+    used: u64,
+    max: u64,
+    #[serde(serialize_with = "millis")]
+    observed_at: Timestamp,
+    calls: BTreeMap<Lane, u64>,
+}
+
+/// What is known of the org's pipelines.
+#[derive(Debug, Serialize)]
+pub(crate) struct PipelinesHealth {
+    pub(crate) count: usize,
+    #[serde(serialize_with = "millis_option")]
+    pub(crate) refreshed_at: Option<Timestamp>,
+}
+
+/// An org at a glance.
+#[derive(Debug, Serialize)]
+pub(crate) struct HealthView {
+    pub(crate) org_id: OrgId,
+    pub(crate) state: OrgState,
+    pub(crate) connections: Vec<ConnectionView>,
+    pub(crate) sync: Vec<SyncView>,
+    pub(crate) pipelines: PipelinesHealth,
+    pub(crate) budget: Option<BudgetView>,
+}
+
+impl From<Org> for OrgView {
+    fn from(org: Org) -> Self {
+        Self {
+            org_id: org.org_id,
+            state: org.state,
+            tenant: org.tenant,
+            environment: org.environment,
+            my_domain_url: org.my_domain_url,
+            package_version: org.package_version,
+            claimed_at: org.claimed_at,
+            activated_at: org.activated_at,
+        }
+    }
+}
+
+impl From<Connection> for ConnectionView {
+    fn from(connection: Connection) -> Self {
+        let (kind, platform_user) = match connection.kind {
+            ConnectionKind::Team => ("team", None),
+            ConnectionKind::Personal { platform_user } => ("personal", Some(platform_user)),
+        };
+        let (state, reason) = match connection.state {
+            ConnectionState::Active => ("active", None),
+            ConnectionState::Uncertain => ("uncertain", None),
+            ConnectionState::ReauthRequired { reason } => ("reauth_required", Some(reason)),
+            ConnectionState::Revoked => ("revoked", None),
+        };
+        Self {
+            connection_id: connection.connection_id,
+            kind,
+            platform_user,
+            user_id: connection.user_id,
+            app: connection.app,
+            instance_url: connection.instance_url,
+            state,
+            reason,
+            connected_at: connection.connected_at,
+            refreshed_at: connection.refreshed_at,
+        }
+    }
+}
+
+impl From<MirrorRecord> for RecordView {
+    fn from(row: MirrorRecord) -> Self {
+        Self {
+            object: row.object,
+            id: row.record_id,
+            source: Source::Mirror,
+            fields: row.fields,
+            system_modstamp: Some(row.system_modstamp),
+            read_at: Some(row.read_at),
+        }
+    }
+}
+
+impl From<Record> for RecordView {
+    fn from(record: Record) -> Self {
+        Self {
+            system_modstamp: record.system_modstamp(),
+            object: record.object,
+            id: record.id,
+            source: Source::Salesforce,
+            fields: record.fields,
+            read_at: None,
+        }
+    }
+}
+
+impl From<Cursor> for SyncView {
+    fn from(cursor: Cursor) -> Self {
+        Self {
+            scan: cursor.cursor_name,
+            synced_to: cursor.position.map(|position| position.system_modstamp),
+            finished_at: cursor.finished_at,
+            running: cursor.checkpoint.is_some(),
+        }
+    }
+}
+
+impl From<Budget> for BudgetView {
+    fn from(budget: Budget) -> Self {
+        Self {
+            day: budget.day,
+            used: budget.used,
+            max: budget.max,
+            observed_at: budget.observed_at,
+            calls: budget.calls,
+        }
+    }
+}
+
+fn millis<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    store::time::millis::serialize(at, serializer)
+}
+
+fn millis_option<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    store::time::millis_option::serialize(at, serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn connection(kind: ConnectionKind, state: ConnectionState) -> Connection {
+        let connection = serde_json::json!({
+            "org_id": "00D000000000001",
+            "connection_id": kind.connection_id(),
+            "tenant": "acme",
+            "user_id": "005D0000001aaaa",
+            "app": "v2",
+            "login_url": "https://login.salesforce.com",
+            "instance_url": "https://acme.my.salesforce.com",
+            "state": "active",
+            "token_version": "f".repeat(32),
+            "created_at": "2026-11-22T10:00:00.000Z",
+            "connected_at": "2026-11-22T10:00:00.000Z",
+            "updated_at": "2026-11-22T10:00:00.000Z",
+            "kind": "team",
+        });
+        let connection: Connection = serde_json::from_value(connection).unwrap();
+        Connection { kind, state, ..connection }
+    }
+
+    #[test]
+    fn a_personal_connection_shows_whose_it_is_and_why_it_needs_them() {
+        let kind = ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() };
+        let state = ConnectionState::ReauthRequired { reason: "expired".to_owned() };
+        let view = serde_json::to_value(ConnectionView::from(connection(kind, state))).unwrap();
+        assert_eq!(view["kind"], "personal");
+        assert_eq!(view["platform_user"], "rep-1");
+        assert_eq!(view["state"], "reauth_required");
+        assert_eq!(view["reason"], "expired");
+    }
+
+    #[test]
+    fn a_connection_shows_nothing_of_its_tokens() {
+        let view = ConnectionView::from(connection(ConnectionKind::Team, ConnectionState::Active));
+        let shown = serde_json::to_string(&view).unwrap();
+        assert!(!shown.contains("ffff"), "{shown}");
+        assert!(!shown.contains("token"), "{shown}");
+    }
+
+    #[test]
+    fn an_org_shows_nothing_of_its_webhook_secrets() {
+        let org = json!({
+            "org_id": "00D000000000001", "state": "active", "tenant": "acme", "environment": "sandbox",
+            "webhook_secrets": [], "claimed_at": "1970-01-01T00:00:00.000Z",
+            "updated_at": "1970-01-01T00:00:00.000Z", "revision": 3,
+        });
+        let view = OrgView::from(serde_json::from_value::<Org>(org).unwrap());
+        let shown = serde_json::to_value(view).unwrap();
+        assert!(shown.get("webhook_secrets").is_none());
+        assert_eq!(shown["claimed_at"], "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_live_record_says_so_and_has_no_time_of_reading() {
+        let fields = json!({"SystemModstamp": "2026-11-22T10:15:30.000+0000"}).as_object().unwrap().clone();
+        let object = ObjectName::from_static("Account");
+        let view = RecordView::from(Record { object, id: "001D000000IRFma".parse().unwrap(), fields });
+        let shown = serde_json::to_value(view).unwrap();
+        assert_eq!(shown["source"], "salesforce");
+        assert_eq!(shown["system_modstamp"], "2026-11-22T10:15:30.000Z");
+        assert!(shown.get("read_at").is_none());
+    }
+}

@@ -1,0 +1,186 @@
+//! What the platform asks to have written: parsed, and judged before Salesforce is troubled with it.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use salesforce::FieldName;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The most records Salesforce takes in one collections call.
+pub const MAX_RECORDS: usize = 200;
+/// The longest value of an external-id text field.
+const MAX_EXTERNAL_ID_CHARS: usize = 255;
+
+/// What a body is like.
+const SHAPE: &str = "the body is an object of external_id_field, records, and all_or_none where it is wanted";
+
+/// A batch that is well-formed: every record names itself by an external id that no other record of the batch has.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// The field that tells records apart, so that a second try changes the record that the first one made.
+    pub external_id_field: FieldName,
+    /// Whether one refused record undoes the others.
+    pub all_or_none: bool,
+    /// The records as the platform gave them, without `attributes`.
+    pub records: Vec<Map<String, Value>>,
+}
+
+/// One thing that is wrong with a request, by record and field where it has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Position in `records`, from 0.
+    pub record: Option<usize>,
+    /// The field's name as the request spells it.
+    pub field: Option<String>,
+    /// What to change.
+    pub detail: &'static str,
+}
+
+impl fmt::Display for Fault {
+    /// As in `records[3].Name: the field is named twice`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.record, &self.field) {
+            (Some(record), Some(field)) => write!(f, "records[{record}].{field}: {}", self.detail),
+            (Some(record), None) => write!(f, "records[{record}]: {}", self.detail),
+            (None, Some(field)) => write!(f, "{field}: {}", self.detail),
+            (None, None) => f.write_str(self.detail),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Body {
+    external_id_field: String,
+    #[serde(default)]
+    all_or_none: bool,
+    records: Vec<Value>,
+}
+
+impl Batch {
+    /// Reads a request body. All faults are reported at once, in the order of the records.
+    ///
+    /// # Errors
+    /// The faults, at least one.
+    pub fn parse(body: Value) -> Result<Self, Vec<Fault>> {
+        let body: Body = serde_json::from_value(body).map_err(|_| vec![whole(SHAPE)])?;
+        let Ok(external_id_field) = body.external_id_field.parse::<FieldName>() else {
+            return Err(vec![on_field(None, "external_id_field", "not the API name of a field")]);
+        };
+        let mut faults = judge_size(body.records.len());
+        let mut records = Vec::with_capacity(body.records.len());
+        for (index, record) in body.records.into_iter().enumerate() {
+            match record {
+                Value::Object(fields) => records.push(fields),
+                _ => faults.push(Fault { record: Some(index), field: None, detail: "a record must be a JSON object" }),
+            }
+        }
+        if faults.is_empty() {
+            faults = judge_records(&external_id_field, &records);
+        }
+        if faults.is_empty() {
+            Ok(Self { external_id_field, all_or_none: body.all_or_none, records })
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// The external ids as text, in the order of the records.
+    pub fn external_ids(&self) -> impl Iterator<Item = String> + '_ {
+        self.records.iter().filter_map(|record| external_id(&self.external_id_field, record).ok())
+    }
+}
+
+/// The external id of one record, or what is wrong with it.
+pub(crate) fn external_id(key: &FieldName, record: &Map<String, Value>) -> Result<String, &'static str> {
+    let text = match find_field(record, key.as_str()) {
+        Some(Value::String(text)) => text.trim().to_owned(),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Null) | None => return Err("the external id is missing"),
+        Some(_) => return Err("the external id must be a text or a number"),
+    };
+    match text.chars().count() {
+        0 => Err("the external id is empty"),
+        1..=MAX_EXTERNAL_ID_CHARS => Ok(text),
+        _ => Err("the external id is longer than 255 characters"),
+    }
+}
+
+/// A field by its name; Salesforce does not tell upper from lower case there.
+pub(crate) fn find_field<'a>(record: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    record.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+fn judge_size(count: usize) -> Vec<Fault> {
+    match count {
+        0 => vec![on_field(None, "records", "at least one record is needed")],
+        1..=MAX_RECORDS => Vec::new(),
+        _ => vec![on_field(None, "records", "at most 200 records go into one request")],
+    }
+}
+
+fn judge_records(key: &FieldName, records: &[Map<String, Value>]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut seen = HashSet::new();
+    for (index, record) in records.iter().enumerate() {
+        let detail = match external_id(key, record) {
+            Err(detail) => Some(detail),
+            Ok(id) => (!seen.insert(id)).then_some("another record of this request has the same external id"),
+        };
+        faults.extend(detail.map(|detail| on_field(Some(index), key.as_str(), detail)));
+        faults.extend(judge_fields(index, key, record));
+    }
+    faults
+}
+
+fn judge_fields<'a>(
+    index: usize,
+    key: &'a FieldName,
+    record: &'a Map<String, Value>,
+) -> impl Iterator<Item = Fault> + 'a {
+    record.iter().enumerate().filter_map(move |(position, (name, value))| {
+        let repeated = record.keys().take(position).any(|earlier| earlier.eq_ignore_ascii_case(name));
+        let detail = if repeated { Some("the field is named twice") } else { judge_field(key, name, value) };
+        detail.map(|detail| on_field(Some(index), name, detail))
+    })
+}
+
+fn judge_field(key: &FieldName, name: &str, value: &Value) -> Option<&'static str> {
+    if name.eq_ignore_ascii_case("attributes") {
+        return Some("the object's type comes from the path; leave attributes out");
+    }
+    if name.eq_ignore_ascii_case("id") && !key.as_str().eq_ignore_ascii_case("id") {
+        return Some("an upsert by external id does not take the record's id");
+    }
+    if name.parse::<FieldName>().is_err() {
+        return Some("not the API name of a field or relationship");
+    }
+    match value {
+        Value::Array(_) => Some("a list is no field value"),
+        Value::Object(parent) if !is_reference(parent) => {
+            Some("a related record is named by one field, as in {\"Ferry_External_Id__c\": \"A-1\"}")
+        }
+        _ => None,
+    }
+}
+
+/// A lookup by another record's external id; `attributes` is needed where the relationship has several types.
+fn is_reference(parent: &Map<String, Value>) -> bool {
+    let mut keys = parent.iter().filter(|(name, _)| *name != "attributes");
+    let one = keys
+        .next()
+        .is_some_and(|(name, value)| name.parse::<FieldName>().is_ok() && (value.is_string() || value.is_number()));
+    one && keys.next().is_none()
+}
+
+fn whole(detail: &'static str) -> Fault {
+    Fault { record: None, field: None, detail }
+}
+
+fn on_field(record: Option<usize>, field: &str, detail: &'static str) -> Fault {
+    Fault { record, field: Some(field.to_owned()), detail }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+const KEY: &str = "Ferry_External_Id__c";
+
+fn parse(records: Value) -> Result<Batch, Vec<Fault>> {
+    Batch::parse(json!({"external_id_field": KEY, "records": records}))
+}
+
+fn only_fault(records: Value) -> Fault {
+    let mut faults = parse(records).unwrap_err();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    faults.remove(0)
+}
+
+#[test]
+fn records_keep_their_order_fields_and_references() {
+    let records = json!([
+        {KEY: "O-1", "Name": "A", "Account": {KEY: "A-1"}, "Amount": 1500.5, "NextStep": null},
+        {KEY: "O-2", "Name": "B"},
+    ]);
+    let batch = parse(records.clone()).unwrap();
+    assert_eq!(Value::from_iter(batch.records.clone()), records);
+    assert_eq!(batch.external_ids().collect::<Vec<_>>(), ["O-1", "O-2"]);
+    assert!(!batch.all_or_none);
+}
+
+#[test]
+fn a_record_without_its_external_id_is_named() {
+    let fault = only_fault(json!([{KEY: "1"}, {"Name": "B"}]));
+    assert_eq!(fault, Fault { record: Some(1), field: Some(KEY.to_owned()), detail: "the external id is missing" });
+}
+
+#[test]
+fn an_external_id_that_is_null_or_blank_is_refused() {
+    assert_eq!(only_fault(json!([{KEY: null}])).detail, "the external id is missing");
+    assert_eq!(only_fault(json!([{KEY: "  "}])).detail, "the external id is empty");
+}
+
+#[test]
+fn the_second_of_two_equal_external_ids_is_named() {
+    let fault = only_fault(json!([{KEY: "1"}, {KEY: "2"}, {KEY: " 1"}]));
+    assert_eq!(fault.record, Some(2));
+    assert_eq!(fault.detail, "another record of this request has the same external id");
+}
+
+#[test]
+fn an_external_id_is_found_whatever_its_case() {
+    assert!(parse(json!([{"ferry_external_id__C": "1"}])).is_ok());
+}
+
+#[test]
+fn attributes_and_ids_do_not_belong_into_a_record() {
+    assert_eq!(only_fault(json!([{KEY: "1", "attributes": {"type": "Account"}}])).field.as_deref(), Some("attributes"));
+    assert_eq!(only_fault(json!([{KEY: "1", "Id": "001D000000IRFmaIAH"}])).field.as_deref(), Some("Id"));
+}
+
+#[test]
+fn a_list_or_a_deep_object_is_no_field_value() {
+    assert_eq!(only_fault(json!([{KEY: "1", "Tags": ["a"]}])).field.as_deref(), Some("Tags"));
+    assert_eq!(
+        only_fault(json!([{KEY: "1", "Account": {"A__c": "1", "B__c": "2"}}])).field.as_deref(),
+        Some("Account")
+    );
+    assert_eq!(only_fault(json!([{KEY: "1", "Account": {"A__c": null}}])).field.as_deref(), Some("Account"));
+}
+
+#[test]
+fn a_reference_may_name_the_type_of_its_record() {
+    let owner = json!({"attributes": {"type": "User"}, "Employee_Number__c": "7"});
+    assert!(parse(json!([{KEY: "1", "Owner": owner}])).is_ok());
+}
+
+#[test]
+fn a_field_that_is_named_twice_is_refused() {
+    assert_eq!(only_fault(json!([{KEY: "1", "Name": "a", "name": "b"}])).field.as_deref(), Some("name"));
+}
+
+#[test]
+fn a_name_that_is_no_api_name_is_refused() {
+    assert_eq!(only_fault(json!([{KEY: "1", "First Name": "a"}])).field.as_deref(), Some("First Name"));
+    let faults = Batch::parse(json!({"external_id_field": "a b", "records": [{}]})).unwrap_err();
+    assert_eq!(faults[0].field.as_deref(), Some("external_id_field"));
+}
+
+#[test]
+fn one_to_200_records_make_a_batch() {
+    let many = |count: usize| Value::from_iter((0..count).map(|n| json!({KEY: n})));
+    assert!(parse(many(200)).is_ok());
+    assert_eq!(only_fault(many(201)).detail, "at most 200 records go into one request");
+    assert_eq!(only_fault(many(0)).detail, "at least one record is needed");
+}
+
+#[test]
+fn faults_of_several_records_are_reported_together() {
+    let faults = parse(json!([{KEY: "1", "attributes": {}}, {"Name": "x"}])).unwrap_err();
+    assert_eq!(faults.iter().map(|fault| fault.record).collect::<Vec<_>>(), [Some(0), Some(1)]);
+}
+
+#[test]
+fn a_record_that_is_no_object_is_named() {
+    assert_eq!(only_fault(json!([{KEY: "1"}, 7])).record, Some(1));
+}
+
+#[test]
+fn a_fault_reads_as_a_path_and_what_to_change() {
+    let faults = parse(json!([{KEY: "1"}, {KEY: "2", "Tags": []}, 7])).unwrap_err();
+    assert_eq!(faults[0].to_string(), "records[2]: a record must be a JSON object");
+    let faults = parse(json!([{KEY: "1"}, {KEY: "2", "Tags": []}])).unwrap_err();
+    assert_eq!(faults[0].to_string(), "records[1].Tags: a list is no field value");
+}
+
+#[test]
+fn an_unknown_member_is_refused() {
+    assert!(Batch::parse(json!({"external_id_field": "A__c", "records": [{"A__c": "1"}], "upsert": true})).is_err());
+}
+
+proptest! {
+    #[test]
+    fn a_batch_is_taken_exactly_when_its_external_ids_differ(ids in prop::collection::vec("[a-c]{1,2}", 1..12)) {
+        let records = Value::from_iter(ids.iter().map(|id| json!({KEY: id})));
+        let distinct: HashSet<_> = ids.iter().collect();
+        let parsed = parse(records);
+        prop_assert_eq!(parsed.is_ok(), distinct.len() == ids.len());
+        if let Err(faults) = parsed {
+            prop_assert_eq!(faults.len(), ids.len() - distinct.len());
+        }
+    }
+}

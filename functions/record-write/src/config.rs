@@ -1,0 +1,122 @@
+//! What the function needs to know, and what it works with.
+
+use runtime::{Aws, Env, EnvError, Salesforce};
+use salesforce::Clock;
+use store::owner_policy::OwnerPolicy;
+use store::{Budgets, Connections, Orgs, Queue, WriteTask, Writes};
+
+/// The function's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `ORGS_TABLE`.
+    pub orgs_table: String,
+    /// `CONNECTIONS_TABLE`.
+    pub connections_table: String,
+    /// `WRITES_TABLE`.
+    pub writes_table: String,
+    /// `BUDGETS_TABLE`.
+    pub budgets_table: String,
+    /// `RECORD_WRITE_QUEUE_URL`.
+    pub queue_url: String,
+    /// `OWNER_POLICY`: `rep-then-team` (default), `rep-only` or `team-only`.
+    pub owner_policy: OwnerPolicy,
+}
+
+impl Config {
+    /// Reads the environment.
+    ///
+    /// # Errors
+    /// A variable is missing or makes no sense.
+    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        Ok(Self {
+            orgs_table: env.required("ORGS_TABLE")?,
+            connections_table: env.required("CONNECTIONS_TABLE")?,
+            writes_table: env.required("WRITES_TABLE")?,
+            budgets_table: env.required("BUDGETS_TABLE")?,
+            queue_url: env.required("RECORD_WRITE_QUEUE_URL")?,
+            owner_policy: env.parsed_or("OWNER_POLICY", OwnerPolicy::default())?,
+        })
+    }
+}
+
+/// What the function works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// Which orgs may be written to.
+    pub orgs: Orgs,
+    /// Through which connections.
+    pub connections: Connections,
+    /// The ledger.
+    pub writes: Writes,
+    /// Where the calls are counted.
+    pub budgets: Budgets,
+    /// Where writes wait.
+    pub queue: Queue<WriteTask>,
+    /// The way to Salesforce.
+    pub salesforce: Salesforce,
+    /// Who writes for whom.
+    pub owner_policy: OwnerPolicy,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Deps {
+    /// The real ones.
+    pub fn new(aws: &Aws, config: Config, salesforce: Salesforce) -> Self {
+        let table = || aws.dynamodb();
+        Self {
+            orgs: Orgs::new(table(), config.orgs_table),
+            connections: Connections::new(table(), config.connections_table),
+            writes: Writes::new(table(), config.writes_table),
+            budgets: Budgets::new(table(), config.budgets_table),
+            queue: Queue::new(aws.sqs(), config.queue_url, aws.clock()),
+            salesforce,
+            owner_policy: config.owner_policy,
+            clock: aws.clock(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn full() -> Vec<(&'static str, &'static str)> {
+        vec![
+            ("ORGS_TABLE", "orgs"),
+            ("CONNECTIONS_TABLE", "connections"),
+            ("WRITES_TABLE", "writes"),
+            ("BUDGETS_TABLE", "budgets"),
+            ("RECORD_WRITE_QUEUE_URL", "http://localhost/queue"),
+        ]
+    }
+
+    fn config(pairs: Vec<(&'static str, &'static str)>) -> Result<Config, EnvError> {
+        let lookup = move |name: &str| Some(pairs.iter().find(|(known, _)| *known == name)?.1.to_owned());
+        Config::from_env(&Env::new(lookup))
+    }
+
+    #[test]
+    fn the_owner_policy_is_rep_then_team_unless_it_is_set() {
+        assert_eq!(config(full()).unwrap().owner_policy, OwnerPolicy::RepThenTeam);
+        let mut pairs = full();
+        pairs.push(("OWNER_POLICY", "rep-only"));
+        assert_eq!(config(pairs).unwrap().owner_policy, OwnerPolicy::RepOnly);
+    }
+
+    #[test]
+    fn each_variable_without_a_default_is_needed() {
+        for missing in 0..full().len() {
+            let mut pairs = full();
+            let (name, _) = pairs.remove(missing);
+            assert_eq!(config(pairs), Err(EnvError::Missing { name }));
+        }
+    }
+
+    #[test]
+    fn an_unknown_policy_is_refused() {
+        let mut pairs = full();
+        pairs.push(("OWNER_POLICY", "anyone"));
+        assert!(matches!(config(pairs), Err(EnvError::Invalid { name: "OWNER_POLICY", .. })));
+    }
+}

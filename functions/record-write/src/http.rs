@@ -1,0 +1,47 @@
+//! The routes.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use runtime::http::{ActingUser, Idempotency, JsonBody, PathOf};
+use runtime::problem::refuse;
+use salesforce::{ObjectName, OrgId};
+use serde_json::Value;
+use store::WriteId;
+
+use crate::answer::{self, LedgerView};
+use crate::attempt::Asked;
+use crate::batch::Batch;
+use crate::{Deps, Error, write};
+
+/// The function's part of the HTTP API.
+pub fn router(deps: Arc<Deps>) -> Router {
+    Router::new()
+        .route("/v1/orgs/{org}/records/{object}", post(upsert))
+        .route("/v1/orgs/{org}/writes/{id}", get(show))
+        .with_state(deps)
+}
+
+async fn upsert(
+    State(deps): State<Arc<Deps>>,
+    PathOf((org, object)): PathOf<(OrgId, ObjectName)>,
+    ActingUser(platform_user): ActingUser,
+    Idempotency(key): Idempotency,
+    JsonBody(body): JsonBody<Value>,
+) -> Response {
+    let outcome = async {
+        let batch = Batch::parse(body).map_err(Error::Invalid)?;
+        write::accept(&deps, org, key, Asked { object, platform_user, batch }).await
+    };
+    outcome.await.map_or_else(|error| refuse(&error).into_response(), answer::to_writer)
+}
+
+async fn show(State(deps): State<Arc<Deps>>, PathOf((org, id)): PathOf<(OrgId, WriteId)>) -> Response {
+    match write::load(&deps, org, id).await {
+        Ok(write) => Json(LedgerView::from(write)).into_response(),
+        Err(error) => refuse(&error).into_response(),
+    }
+}

@@ -1,0 +1,175 @@
+//! Who owns what a batch creates: pure changes to the records, and the question that comes before them.
+//!
+//! The owner of a record that exists already is left alone: an upsert on a rep's behalf must not take a colleague's
+//! account away. So only records that are new, and that name no owner themselves, get one.
+
+use std::collections::HashSet;
+
+use salesforce::soql::{self, Condition, Literal};
+use salesforce::{FieldName, ObjectName, Record, RecordId, Soql};
+use serde_json::{Map, Value};
+
+use crate::batch::{Batch, external_id, find_field};
+
+/// How many bytes of values go into one query, so that the query fits into a URL (16,384 bytes) when it is encoded.
+const MAX_QUERY_BYTES: usize = 3_000;
+/// Objects that have an owner in every org.
+const OWNED: [&str; 4] = ["Account", "Contact", "Lead", "Opportunity"];
+
+/// The records that exist already, by external id as Salesforce compares them: without regard to case.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Existing(HashSet<String>);
+
+impl Existing {
+    /// Adds what a query of [`queries`] found.
+    pub(crate) fn extend(&mut self, key: &FieldName, found: &[Record]) {
+        let ids = found.iter().filter_map(|record| external_id(key, &record.fields).ok());
+        self.0.extend(ids.map(|id| id.to_lowercase()));
+    }
+
+    fn has(&self, key: &FieldName, record: &Map<String, Value>) -> bool {
+        external_id(key, record).is_ok_and(|id| self.0.contains(&id.to_lowercase()))
+    }
+}
+
+/// Whether records of this object have an owner; `None` where only the org can say.
+pub(crate) fn has_owner(object: &ObjectName) -> Option<bool> {
+    OWNED.iter().any(|owned| owned.eq_ignore_ascii_case(object.as_str())).then_some(true)
+}
+
+/// Whether Salesforce's assignment rules must leave the owner alone.
+pub(crate) fn keeps_owner(batch: &Batch, owner_is_decided: bool) -> bool {
+    owner_is_decided || batch.records.iter().any(names_owner)
+}
+
+/// The queries that together find out which records exist.
+pub(crate) fn queries(object: &ObjectName, batch: &Batch) -> Vec<Soql> {
+    let key = &batch.external_id_field;
+    let unowned = batch.records.iter().filter(|record| !names_owner(record));
+    let values: Vec<Literal> = unowned.filter_map(|record| literal(find_field(record, key.as_str())?)).collect();
+    chunks(values).into_iter().map(|values| query(object, key, soql::in_(key, values))).collect()
+}
+
+/// The records to send: those that are new and name no owner get `owner`.
+pub(crate) fn with_owner(batch: &Batch, owner: RecordId, existing: &Existing) -> Vec<Map<String, Value>> {
+    let mut records = batch.records.clone();
+    for record in &mut records {
+        if !names_owner(record) && !existing.has(&batch.external_id_field, record) {
+            record.insert("OwnerId".to_owned(), Value::String(owner.to_string()));
+        }
+    }
+    records
+}
+
+fn names_owner(record: &Map<String, Value>) -> bool {
+    find_field(record, "OwnerId").is_some() || find_field(record, "Owner").is_some()
+}
+
+fn query(object: &ObjectName, key: &FieldName, condition: Condition) -> Soql {
+    Soql::select(std::slice::from_ref(key)).from(object).where_(condition)
+}
+
+fn literal(value: &Value) -> Option<Literal> {
+    match value {
+        Value::String(text) => Some(Literal::Text(text.trim().to_owned())),
+        Value::Number(number) => number.as_i64().map(Literal::Number),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+fn chunks(values: Vec<Literal>) -> Vec<Vec<Literal>> {
+    let mut chunks: Vec<Vec<Literal>> = Vec::new();
+    let mut room = 0;
+    for value in values {
+        let size = value.to_string().len() + 2;
+        match chunks.last_mut() {
+            Some(chunk) if size <= room => chunk.push(value),
+            _ => {
+                chunks.push(vec![value]);
+                room = MAX_QUERY_BYTES;
+            }
+        }
+        room = room.saturating_sub(size);
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const KEY: FieldName = FieldName::from_static("Ferry_External_Id__c");
+    const REP: &str = "005D0000001aaaaIAA";
+
+    fn batch(records: Value) -> Batch {
+        Batch::parse(json!({"external_id_field": KEY, "records": records})).unwrap()
+    }
+
+    fn existing(ids: &[&str]) -> Existing {
+        let mut existing = Existing::default();
+        let found: Vec<Record> = ids.iter().map(|id| row(id)).collect();
+        existing.extend(&KEY, &found);
+        existing
+    }
+
+    fn row(id: &str) -> Record {
+        let fields = json!({"Ferry_External_Id__c": id}).as_object().unwrap().clone();
+        Record { object: ObjectName::from_static("Account"), id: "001D000000IRFmaIAH".parse().unwrap(), fields }
+    }
+
+    fn owners(batch: &Batch, existing: &Existing) -> Vec<Option<String>> {
+        let records = with_owner(batch, REP.parse().unwrap(), existing);
+        records.iter().map(|record| Some(record.get("OwnerId")?.as_str()?.to_owned())).collect()
+    }
+
+    #[test]
+    fn a_new_record_belongs_to_the_rep_and_an_old_one_keeps_its_owner() {
+        let batch = batch(json!([{"Ferry_External_Id__c": "a-1"}, {"Ferry_External_Id__c": "A-2"}]));
+        assert_eq!(owners(&batch, &existing(&["A-1"])), [None, Some(REP.to_owned())]);
+    }
+
+    #[test]
+    fn an_owner_that_the_platform_names_stays() {
+        let other = "005D0000001bbbbIAA";
+        let batch = batch(json!([
+            {"Ferry_External_Id__c": "1", "ownerid": other},
+            {"Ferry_External_Id__c": "2", "Owner": {"Employee__c": "7"}},
+        ]));
+        assert_eq!(owners(&batch, &Existing::default()), [None, None]);
+        assert!(keeps_owner(&batch, false));
+        assert!(queries(&ObjectName::from_static("Account"), &batch).is_empty());
+    }
+
+    #[test]
+    fn assignment_rules_may_run_only_where_nobody_decided_the_owner() {
+        let batch = batch(json!([{"Ferry_External_Id__c": "1"}]));
+        assert!(!keeps_owner(&batch, false));
+        assert!(keeps_owner(&batch, true));
+    }
+
+    #[test]
+    fn existing_records_are_asked_for_by_external_id() {
+        let batch = batch(json!([{"Ferry_External_Id__c": "O'Neil"}, {"Ferry_External_Id__c": 7}]));
+        let queries = queries(&ObjectName::from_static("Account"), &batch);
+        insta::assert_snapshot!(
+            queries[0].to_string(),
+            @r"SELECT Ferry_External_Id__c FROM Account WHERE Ferry_External_Id__c IN ('O\'Neil', 7)"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_is_asked_for_once_in_queries_that_fit(ids in prop::collection::hash_set("[a-z0-9]{1,255}", 1..50)) {
+            let values: Vec<Literal> = ids.iter().map(|id| Literal::Text(id.clone())).collect();
+            let chunks = chunks(values.clone());
+            prop_assert_eq!(chunks.concat(), values);
+            for chunk in chunks {
+                let bytes: usize = chunk.iter().map(|value| value.to_string().len() + 2).sum();
+                prop_assert!(chunk.len() == 1 || bytes <= MAX_QUERY_BYTES);
+            }
+        }
+    }
+}
