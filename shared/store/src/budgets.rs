@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
-use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::Error;
-use crate::table::Table;
+use crate::table::{Conditional, Item, Table, Update, key, number, text};
+use crate::time;
 
 pub mod lanes;
 
@@ -58,13 +61,30 @@ impl Budgets {
         Self { table: Table::new(client, table) }
     }
 
-    /// Adds what was seen to the org's day.
+    /// Adds what was seen to the org's day. Of what Salesforce said, the latest stays.
     ///
     /// # Errors
     /// Only those of the table.
     pub async fn observe(&self, org: OrgId, seen: Observation, now: Timestamp) -> Result<(), Error> {
-        let _ = (&self.table, org, seen, now);
-        todo!()
+        let operation = "observe the budget";
+        let day = day_of(now);
+        let expires_at = now.saturating_add(KEPT).unwrap_or(now).as_second();
+        let count = || Update {
+            set_once: vec![("expires_at", number(expires_at))],
+            add: vec![(seen.lane.attribute(), seen.calls)],
+            ..Update::default()
+        };
+        let at = text(time::text(now));
+        let latest = Update {
+            set: vec![("used", number(seen.used)), ("max", number(seen.max)), ("observed_at", at.clone())],
+            when: "attribute_not_exists(#observed_at) OR #observed_at <= :at",
+            values: vec![(":at", at)],
+            ..count()
+        };
+        match self.table.update(operation, row_key(org, &day), latest).await? {
+            Conditional::Done(_) => Ok(()),
+            Conditional::Refused(_) => self.table.update(operation, row_key(org, &day), count()).await.map(drop),
+        }
     }
 
     /// The org's day, or `None` before its first call.
@@ -72,7 +92,43 @@ impl Budgets {
     /// # Errors
     /// Only those of the table.
     pub async fn load(&self, org: OrgId, now: Timestamp) -> Result<Option<Budget>, Error> {
-        let _ = (org, now);
-        todo!()
+        let row: Option<Row> = self.table.get("load the budget", row_key(org, &day_of(now))).await?;
+        Ok(row.map(Row::into_budget))
     }
+}
+
+#[derive(Deserialize)]
+struct Row {
+    org_id: OrgId,
+    day: String,
+    used: u64,
+    max: u64,
+    observed_at: Timestamp,
+    #[serde(flatten)]
+    rest: BTreeMap<String, Value>,
+}
+
+impl Row {
+    fn into_budget(self) -> Budget {
+        let calls = |lane: Lane| self.rest.get(lane.attribute()).and_then(Value::as_u64).map(|calls| (lane, calls));
+        Budget {
+            calls: Lane::ALL.into_iter().filter_map(calls).collect(),
+            org_id: self.org_id,
+            day: self.day,
+            used: self.used,
+            max: self.max,
+            observed_at: self.observed_at,
+        }
+    }
+}
+
+/// For how long a day is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+fn day_of(now: Timestamp) -> String {
+    now.to_zoned(TimeZone::UTC).date().to_string()
+}
+
+fn row_key(org: OrgId, day: &str) -> Item {
+    key([("org_id", org.as_str()), ("day", day)])
 }

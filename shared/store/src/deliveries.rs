@@ -1,12 +1,15 @@
 //! The inbound ledger: every notification with what came of it, kept for 14 days.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::Client;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::table::Table;
+use crate::table::{Table, from_item, key, number, put_request, text, to_item};
+use crate::time;
 
 /// What came of a notification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,8 +71,16 @@ impl Deliveries {
     /// # Errors
     /// Only those of the table.
     pub async fn record(&self, deliveries: &[Delivery]) -> Result<(), Error> {
-        let _ = (&self.table, deliveries);
-        todo!()
+        let operation = "record the deliveries";
+        let newest: BTreeMap<_, _> = deliveries.iter().map(|one| ((one.org_id, one.notification_id), one)).collect();
+        let mut requests = Vec::with_capacity(newest.len());
+        for delivery in newest.into_values() {
+            let mut item = to_item(operation, delivery)?;
+            let expires_at = delivery.received_at.saturating_add(KEPT).unwrap_or(delivery.received_at);
+            item.insert("expires_at".to_owned(), number(expires_at.as_second()));
+            requests.push(put_request(operation, item)?);
+        }
+        self.table.write_all(operation, requests).await
     }
 
     /// The org's deliveries that arrived at `since` or later, oldest first, at most `limit`.
@@ -77,8 +88,28 @@ impl Deliveries {
     /// # Errors
     /// Only those of the table.
     pub async fn list_since(&self, org: OrgId, since: Timestamp, limit: usize) -> Result<Vec<Delivery>, Error> {
-        let _ = (org, since, limit);
-        todo!()
+        let operation = "list the deliveries";
+        let mut pages = self
+            .table
+            .client()
+            .query()
+            .table_name(self.table.name())
+            .index_name("by_received_at")
+            .key_condition_expression("#org_id = :org AND #received_at >= :since")
+            .expression_attribute_names("#org_id", "org_id")
+            .expression_attribute_names("#received_at", "received_at")
+            .expression_attribute_values(":org", text(org.as_str()))
+            .expression_attribute_values(":since", text(time::text(since)))
+            .into_paginator()
+            .items()
+            .send();
+        let mut deliveries = Vec::new();
+        while deliveries.len() < limit
+            && let Some(item) = pages.next().await
+        {
+            deliveries.push(from_item(operation, item.map_err(Error::aws(operation))?)?);
+        }
+        Ok(deliveries)
     }
 
     /// The delivery, or `None` when it is unknown or forgotten.
@@ -86,7 +117,10 @@ impl Deliveries {
     /// # Errors
     /// Only those of the table.
     pub async fn load(&self, org: OrgId, notification: RecordId) -> Result<Option<Delivery>, Error> {
-        let _ = (org, notification);
-        todo!()
+        let key = key([("org_id", org.as_str()), ("notification_id", notification.as_str())]);
+        self.table.get("load the delivery", key).await
     }
 }
+
+/// For how long a delivery is kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);

@@ -30,7 +30,7 @@ pub mod writes;
 
 pub use apps::{AppRegistration, Apps};
 pub use authorizations::{Authorization, AuthorizationId, Authorizations, Purpose};
-pub use budgets::{Budget, Budgets, Lane, Observation};
+pub use budgets::{Budget, Budgets, Lane, Observation, lanes::Verdict};
 pub use connections::{
     Connected, Connection, ConnectionKind, ConnectionState, Connections, Lease, LeaseClaim, LeaseRequest, Settlement,
 };

@@ -6,7 +6,8 @@ use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::table::Table;
+use crate::table::{Item, Table, delete_request, key, put_request, text, to_item};
+use crate::time;
 
 /// A stage of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,13 +68,26 @@ impl Pipelines {
         Self { table: Table::new(client, table) }
     }
 
-    /// Makes `pipelines` all that the org has.
+    /// Makes `pipelines` all that the org has. What is as it was is not written.
     ///
     /// # Errors
     /// Only those of the table.
     pub async fn replace(&self, org: OrgId, pipelines: &[Pipeline], now: Timestamp) -> Result<PipelineChanges, Error> {
-        let _ = (&self.table, org, pipelines, now);
-        todo!()
+        let operation = "replace the pipelines";
+        let known = self.list(org).await?;
+        let plan = plan(&known, pipelines);
+        let mut requests = Vec::with_capacity(plan.store.len() + plan.remove.len());
+        for pipeline in &plan.store {
+            let mut item = to_item(operation, pipeline)?;
+            item.insert("org_id".to_owned(), text(org.as_str()));
+            item.insert("updated_at".to_owned(), text(time::text(now)));
+            requests.push(put_request(operation, item)?);
+        }
+        for id in &plan.remove {
+            requests.push(delete_request(operation, row_key(org, *id))?);
+        }
+        self.table.write_all(operation, requests).await?;
+        Ok(plan.changes(pipelines.len()))
     }
 
     /// The org's pipelines, by record type.
@@ -81,7 +95,58 @@ impl Pipelines {
     /// # Errors
     /// Only those of the table.
     pub async fn list(&self, org: OrgId) -> Result<Vec<Pipeline>, Error> {
-        let _ = org;
-        todo!()
+        self.table.query("list the pipelines", ("org_id", org.as_str())).await
+    }
+}
+
+/// What makes the known pipelines the wanted ones.
+#[derive(Debug, PartialEq)]
+struct Plan<'a> {
+    store: Vec<&'a Pipeline>,
+    remove: Vec<RecordId>,
+}
+
+impl Plan<'_> {
+    fn changes(&self, wanted: usize) -> PipelineChanges {
+        let (stored, removed) = (self.store.len(), self.remove.len());
+        PipelineChanges { stored, removed, unchanged: wanted.saturating_sub(stored) }
+    }
+}
+
+fn plan<'a>(known: &[Pipeline], wanted: &'a [Pipeline]) -> Plan<'a> {
+    let is_wanted = |id: RecordId| wanted.iter().any(|pipeline| pipeline.record_type_id == id);
+    Plan {
+        store: wanted.iter().filter(|pipeline| !known.contains(pipeline)).collect(),
+        remove: known.iter().map(|pipeline| pipeline.record_type_id).filter(|id| !is_wanted(*id)).collect(),
+    }
+}
+
+fn row_key(org: OrgId, record_type: RecordId) -> Item {
+    key([("org_id", org.as_str()), ("record_type_id", record_type.as_str())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pipeline(id: &str, name: &str) -> Pipeline {
+        Pipeline {
+            record_type_id: id.parse().unwrap(),
+            developer_name: name.to_owned(),
+            name: name.to_owned(),
+            is_active: true,
+            is_default: false,
+            stages: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_what_differs_is_written_and_what_is_gone_is_removed() {
+        let [same, old, gone] = ["012000000000001", "012000000000002", "012000000000003"];
+        let known = [pipeline(same, "Same"), pipeline(old, "Old"), pipeline(gone, "Gone")];
+        let wanted = [pipeline(same, "Same"), pipeline(old, "New"), pipeline("012000000000004", "Added")];
+        let plan = plan(&known, &wanted);
+        assert_eq!(plan, Plan { store: vec![&wanted[1], &wanted[2]], remove: vec![gone.parse().unwrap()] });
+        assert_eq!(plan.changes(3), PipelineChanges { stored: 2, removed: 1, unchanged: 1 });
     }
 }

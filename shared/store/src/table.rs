@@ -10,7 +10,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, DeleteRequest, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -263,6 +265,18 @@ pub(crate) fn number(value: impl ToString) -> AttributeValue {
 
 pub(crate) fn key<const N: usize>(parts: [(&str, &str); N]) -> Item {
     parts.into_iter().map(|(name, value)| (name.to_owned(), text(value))).collect()
+}
+
+pub(crate) fn put_request(operation: &'static str, item: Item) -> Result<WriteRequest, Error> {
+    let put = PutRequest::builder().set_item(Some(item)).build();
+    let put = put.map_err(|source| Error::Corrupt { operation, source: Box::new(source) })?;
+    Ok(WriteRequest::builder().put_request(put).build())
+}
+
+pub(crate) fn delete_request(operation: &'static str, key: Item) -> Result<WriteRequest, Error> {
+    let delete = DeleteRequest::builder().set_key(Some(key)).build();
+    let delete = delete.map_err(|source| Error::Corrupt { operation, source: Box::new(source) })?;
+    Ok(WriteRequest::builder().delete_request(delete).build())
 }
 
 pub(crate) fn to_item<T: Serialize>(operation: &'static str, row: T) -> Result<Item, Error> {

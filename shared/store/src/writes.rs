@@ -2,17 +2,21 @@
 //! what came of it.
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{ObjectName, OrgId};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Error;
-use crate::ids::{ConnectionId, IdempotencyKey, PlatformUser, WriteId};
+use crate::ids::{ConnectionId, IdempotencyKey, PlatformUser, WriteId, sha256_hex};
 use crate::owner_policy::{OwnerChoice, OwnerReason};
-use crate::table::Table;
+use crate::table::{Conditional, Expression, Item, Table, Update, from_item, key, number, text, to_item};
+use crate::time;
 
 pub mod rule;
+
+use rule::Step;
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,10 +95,10 @@ pub struct Write {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<WriteRoute>,
     /// What was asked for, while it waits in a queue.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::json_text::option", skip_serializing_if = "Option::is_none")]
     pub request: Option<Value>,
     /// What the platform was answered, once it is finished: every record's outcome.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "crate::json_text::option", skip_serializing_if = "Option::is_none")]
     pub answer: Option<Value>,
     /// The digest of what was asked for.
     pub request_digest: String,
@@ -116,7 +120,8 @@ pub struct Write {
 pub enum Begin {
     /// The caller is at it. `attempt` above 1 means that someone before may have done part of it.
     New(Write),
-    /// It is finished, or waits in the queue: this is how it stands.
+    /// It is finished, or waits in the queue: this is how it stands. One that waits is to be put into the queue again: the
+    /// caller who wrote it down may have died before.
     Replay(Write),
     /// Someone else is at it.
     InProgress(Write),
@@ -139,8 +144,20 @@ impl Writes {
     /// # Errors
     /// [`Error::IdempotencyKeyReused`]: the key was used for another request.
     pub async fn begin(&self, write: &NewWrite) -> Result<Begin, Error> {
-        let _ = (&self.table, write);
-        todo!()
+        let operation = "begin the write";
+        let fresh = write.first_attempt();
+        let when = Expression { text: "attribute_not_exists(#write_id)", values: Vec::new() };
+        let known: Write = match self.table.put(operation, to_item(operation, &fresh)?, when).await? {
+            Conditional::Done(()) => return Ok(Begin::New(fresh)),
+            Conditional::Refused(Some(item)) => from_item(operation, item)?,
+            Conditional::Refused(None) => return Err(Error::Conflict { operation }),
+        };
+        match rule::begin(&known, &fresh.request_digest, write.now) {
+            Step::Refuse => Err(Error::IdempotencyKeyReused),
+            Step::Replay => Ok(Begin::Replay(known)),
+            Step::Wait => Ok(Begin::InProgress(known)),
+            Step::TakeOver => self.take_over(known, write.now, write.patience).await,
+        }
     }
 
     /// Takes a queued write up: like [`Writes::begin`] for the worker behind the queue.
@@ -154,8 +171,30 @@ impl Writes {
         now: Timestamp,
         patience: SignedDuration,
     ) -> Result<Begin, Error> {
-        let _ = (org, write, now, patience);
-        todo!()
+        let known = self.load(org, write).await?.ok_or(Error::NotFound { operation: "resume the write" })?;
+        match rule::resume(&known, now) {
+            Step::Replay | Step::Refuse => Ok(Begin::Replay(known)),
+            Step::Wait => Ok(Begin::InProgress(known)),
+            Step::TakeOver => self.take_over(known, now, patience).await,
+        }
+    }
+
+    async fn take_over(&self, known: Write, now: Timestamp, patience: SignedDuration) -> Result<Begin, Error> {
+        let operation = "take the write over";
+        let update = Update {
+            set: vec![
+                ("state", text("in_progress")),
+                ("deadline", text(time::text(deadline(now, patience)))),
+                ("updated_at", text(time::text(now))),
+            ],
+            add: vec![("attempt", 1)],
+            ..this_attempt(&known)
+        };
+        match self.table.update(operation, row_key(known.org_id, known.write_id), update).await? {
+            Conditional::Done(item) => from_item(operation, item).map(Begin::New),
+            Conditional::Refused(Some(item)) => from_item(operation, item).map(Begin::InProgress),
+            Conditional::Refused(None) => Err(Error::Conflict { operation }),
+        }
     }
 
     /// Keeps the request, for the worker behind the queue.
@@ -163,14 +202,22 @@ impl Writes {
     /// # Errors
     /// [`Error::Conflict`] when someone else took the write over; [`Error::TooLarge`] when it does not fit.
     pub async fn queue(&self, write: &Write, request: &Value, now: Timestamp) -> Result<Write, Error> {
-        let _ = (write, request, now);
-        todo!()
+        let operation = "queue the write";
+        let update = Update {
+            set: vec![
+                ("state", text("queued")),
+                ("request", text(bounded(operation, request)?)),
+                ("updated_at", text(time::text(now))),
+            ],
+            ..this_attempt(write)
+        };
+        self.settle(operation, write, update).await
     }
 
     /// Keeps the answer, for every later caller.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when someone else took the write over.
+    /// [`Error::Conflict`] when someone else took the write over; [`Error::TooLarge`] when it does not fit.
     pub async fn finish(
         &self,
         write: &Write,
@@ -178,17 +225,38 @@ impl Writes {
         answer: &Value,
         now: Timestamp,
     ) -> Result<Write, Error> {
-        let _ = (write, route, answer, now);
-        todo!()
+        let operation = "finish the write";
+        let mut update = Update {
+            set: vec![
+                ("state", text("finished")),
+                ("answer", text(bounded(operation, answer)?)),
+                ("updated_at", text(time::text(now))),
+            ],
+            remove: vec!["request"],
+            ..this_attempt(write)
+        };
+        if let Some(route) = route {
+            update.set.push(("route", AttributeValue::M(to_item(operation, route)?)));
+        }
+        self.settle(operation, write, update).await
     }
 
-    /// Forgets a write that did not take effect, so that the same key may be used again at once.
+    async fn settle(&self, operation: &'static str, write: &Write, update: Update) -> Result<Write, Error> {
+        match self.table.update(operation, row_key(write.org_id, write.write_id), update).await? {
+            Conditional::Done(item) => from_item(operation, item),
+            Conditional::Refused(_) => Err(Error::Conflict { operation }),
+        }
+    }
+
+    /// Forgets a write that did not take effect, so that the same key may be used again at once. One that someone else took
+    /// over stays.
     ///
     /// # Errors
     /// Only those of the table.
     pub async fn abandon(&self, write: &Write) -> Result<(), Error> {
-        let _ = write;
-        todo!()
+        let Update { when, values, .. } = this_attempt(write);
+        let when = Expression { text: when, values };
+        self.table.delete("abandon the write", row_key(write.org_id, write.write_id), when).await.map(drop)
     }
 
     /// The write, or `None` when there is none with this id.
@@ -196,7 +264,59 @@ impl Writes {
     /// # Errors
     /// Only those of the table.
     pub async fn load(&self, org: OrgId, write: WriteId) -> Result<Option<Write>, Error> {
-        let _ = (org, write);
-        todo!()
+        self.table.get("load the write", row_key(org, write)).await
     }
+}
+
+impl NewWrite {
+    fn first_attempt(&self) -> Write {
+        Write {
+            org_id: self.org_id,
+            write_id: WriteId::of(self.org_id, &self.idempotency_key),
+            kind: self.kind,
+            object: self.object.clone(),
+            platform_user: self.platform_user.clone(),
+            state: WriteState::InProgress,
+            route: None,
+            request: None,
+            answer: None,
+            request_digest: self.digest(),
+            attempt: 1,
+            deadline: deadline(self.now, self.patience),
+            created_at: time::to_millis(self.now),
+            updated_at: time::to_millis(self.now),
+        }
+    }
+
+    /// Of everything that makes it this request and no other.
+    fn digest(&self) -> String {
+        let object = self.object.as_ref().map(ObjectName::as_str);
+        let user = self.platform_user.as_ref().map(PlatformUser::as_str);
+        sha256_hex(json!([self.kind, object, user, self.request]).to_string().as_bytes())
+    }
+}
+
+fn deadline(now: Timestamp, patience: SignedDuration) -> Timestamp {
+    time::to_millis(now.saturating_add(patience).unwrap_or(now))
+}
+
+/// Nobody took the write over, and it has no answer.
+fn this_attempt(write: &Write) -> Update {
+    Update {
+        when: "#attempt = :attempt AND #state <> :finished",
+        values: vec![(":attempt", number(write.attempt)), (":finished", text("finished"))],
+        ..Update::default()
+    }
+}
+
+/// A row takes 400 KB; this leaves room for the rest of it.
+const MAX_JSON_BYTES: usize = 350 * 1024;
+
+fn bounded(operation: &'static str, value: &Value) -> Result<String, Error> {
+    let text = value.to_string();
+    if text.len() <= MAX_JSON_BYTES { Ok(text) } else { Err(Error::TooLarge { operation, size_bytes: text.len() }) }
+}
+
+fn row_key(org: OrgId, write: WriteId) -> Item {
+    key([("org_id", org.as_str()), ("write_id", &write.to_string())])
 }
