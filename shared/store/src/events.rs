@@ -1,12 +1,13 @@
 //! The event bus: what the platform hears.
 
 use aws_sdk_eventbridge::Client;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use jiff::Timestamp;
 use salesforce::OrgId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Error;
+use crate::{Error, batch};
 
 /// An event in the form of CloudEvents 1.0; it is the `Detail` of the bus's own envelope.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,7 +61,55 @@ impl EventBus {
 
     /// Publishes events in their order, and gives one result an event: after an error the event may not be on the bus.
     pub async fn publish(&self, events: &[BusEvent]) -> Vec<Result<(), Error>> {
-        let _ = (&self.client, &self.name, events);
-        todo!()
+        let mut results = Vec::with_capacity(events.len());
+        let entries = events.iter().map(|event| serde_json::to_string(event).map(|detail| (event, detail)));
+        let entries: Vec<_> = match entries.collect() {
+            Ok(entries) => entries,
+            Err(_) => return events.iter().map(|_| Err(not_published("MalformedDetail"))).collect(),
+        };
+        for batch in batch::split(entries, |(event, detail)| detail.len() + ENVELOPE_BYTES + event.kind.len()) {
+            results.extend(self.publish_batch(&batch).await);
+        }
+        results
     }
+
+    async fn publish_batch(&self, batch: &[(&BusEvent, String)]) -> Vec<Result<(), Error>> {
+        let entries = batch.iter().map(|(event, detail)| self.entry(event, detail)).collect();
+        match self.client.put_events().set_entries(Some(entries)).send().await {
+            Ok(answer) => {
+                let mut outcomes = answer.entries.unwrap_or_default().into_iter().map(|entry| entry.error_code);
+                batch
+                    .iter()
+                    .map(|_| match outcomes.next() {
+                        Some(None) => Ok(()),
+                        Some(Some(code)) => Err(not_published(&code)),
+                        None => Err(not_published("NoResult")),
+                    })
+                    .collect()
+            }
+            Err(error) => {
+                let first = Err(Error::aws("publish events")(error));
+                let others = batch.iter().skip(1).map(|_| Err(not_published("BatchFailed")));
+                std::iter::once(first).chain(others).collect()
+            }
+        }
+    }
+
+    fn entry(&self, event: &BusEvent, detail: &str) -> PutEventsRequestEntry {
+        PutEventsRequestEntry::builder()
+            .event_bus_name(&self.name)
+            .source(ENVELOPE_SOURCE)
+            .detail_type(&event.kind)
+            .detail(detail)
+            .build()
+    }
+}
+
+/// The envelope's `Source`, the same for every org.
+const ENVELOPE_SOURCE: &str = "ferry";
+/// What EventBridge counts beside the detail and its type.
+const ENVELOPE_BYTES: usize = 64;
+
+fn not_published(code: &str) -> Error {
+    Error::NotPublished { code: code.to_owned() }
 }

@@ -9,6 +9,7 @@
 pub mod apps;
 pub mod authorizations;
 pub mod aws;
+mod batch;
 pub mod budgets;
 pub mod connections;
 pub mod cursors;

@@ -51,7 +51,7 @@ pub enum OwnerChoice {
     Rep,
     /// By the team, naming the rep as the owner of what is created.
     TeamWithOwner,
-    /// By the team; the owner is whoever the org's own rules say.
+    /// By the team, whose user owns what is created.
     Team,
 }
 

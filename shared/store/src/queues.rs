@@ -1,14 +1,17 @@
 //! What moves between the functions.
 
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use jiff::Timestamp;
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
+use futures::{StreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
 use salesforce::{Clock, ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, batch};
 use crate::ids::WriteId;
 
 /// Something a queue carries. The group is its org, so that a busy org does not hold up the others.
@@ -109,17 +112,108 @@ impl<T: Message> Queue<T> {
     /// # Errors
     /// Only those of the queue.
     pub async fn send(&self, message: &T, delay: Duration) -> Result<(), Error> {
-        let _ = (&self.client, &self.url, &self.clock, message, delay);
-        todo!()
+        let operation = "queue a message";
+        let seconds = delay.min(MAX_DELAY).as_secs();
+        self.client
+            .send_message()
+            .queue_url(&self.url)
+            .message_group_id(message.org().as_str())
+            .message_body(body(operation, message)?)
+            .delay_seconds(i32::try_from(seconds).unwrap_or_default())
+            .send()
+            .await
+            .map_err(Error::aws(operation))?;
+        Ok(())
     }
 
     /// Queues all messages durably, or says that it did not. Those that SQS refuses in a batch are sent again until
     /// `deadline`. After an error some may be in the queue: send all again.
     ///
     /// # Errors
-    /// [`Error::NotAllQueued`].
+    /// [`Error::NotAllQueued`]; [`Error::TooLarge`] for a message that no batch takes.
     pub async fn send_all(&self, messages: &[T], deadline: Timestamp) -> Result<(), Error> {
-        let _ = (messages, deadline);
-        todo!()
+        let operation = "queue messages";
+        let mut waiting = Vec::with_capacity(messages.len());
+        for message in messages {
+            waiting.push(Outgoing { group: message.org(), body: body(operation, message)? });
+        }
+        for attempt in 0..SEND_ATTEMPTS {
+            waiting = self.send_batches(operation, waiting).await?;
+            let pause = Duration::from_millis(50 << attempt);
+            let resumes = self.clock.now().saturating_add(SignedDuration::try_from(pause).unwrap_or_default());
+            if waiting.is_empty() || resumes.is_ok_and(|at| at >= deadline) {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+        }
+        match waiting.len() {
+            0 => Ok(()),
+            missing => Err(Error::NotAllQueued { missing, total: messages.len() }),
+        }
+    }
+
+    /// Sends the messages once, and gives those back that are worth another attempt.
+    async fn send_batches(&self, operation: &'static str, messages: Vec<Outgoing>) -> Result<Vec<Outgoing>, Error> {
+        let batches = batch::split(messages, |message| message.body.len());
+        let mut answers = stream::iter(batches)
+            .map(|messages| self.send_batch(operation, messages))
+            .buffer_unordered(PARALLEL_BATCHES);
+        let mut left = Vec::new();
+        while let Some(answer) = answers.next().await {
+            left.extend(answer?);
+        }
+        Ok(left)
+    }
+
+    async fn send_batch(&self, operation: &'static str, messages: Vec<Outgoing>) -> Result<Vec<Outgoing>, Error> {
+        let entries = messages.iter().enumerate().map(|(index, message)| message.entry(operation, index));
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
+        let failed = match request.send().await {
+            Ok(answer) => answer.failed,
+            Err(error) => match Error::aws(operation)(error) {
+                refused @ Error::Refused { .. } => return Err(refused),
+                _ => return Ok(messages),
+            },
+        };
+        if let Some(fault) = failed.iter().find(|entry| entry.sender_fault) {
+            let source = fault.code.clone().into();
+            return Err(Error::Refused { operation, code: fault.code.clone(), source });
+        }
+        let failed: BTreeSet<usize> = failed.iter().filter_map(|entry| entry.id.parse().ok()).collect();
+        Ok(messages.into_iter().enumerate().filter(|(index, _)| failed.contains(index)).map(|(_, one)| one).collect())
     }
 }
+
+/// A message on its way.
+struct Outgoing {
+    group: OrgId,
+    body: String,
+}
+
+impl Outgoing {
+    fn entry(&self, operation: &'static str, index: usize) -> Result<SendMessageBatchRequestEntry, Error> {
+        SendMessageBatchRequestEntry::builder()
+            .id(index.to_string())
+            .message_group_id(self.group.as_str())
+            .message_body(&self.body)
+            .build()
+            .map_err(|source| Error::Corrupt { operation, source: Box::new(source) })
+    }
+}
+
+fn body<T: Serialize>(operation: &'static str, message: &T) -> Result<String, Error> {
+    let body =
+        serde_json::to_string(message).map_err(|source| Error::Corrupt { operation, source: Box::new(source) })?;
+    match body.len() {
+        0..=batch::MAX_BYTES => Ok(body),
+        size_bytes => Err(Error::TooLarge { operation, size_bytes }),
+    }
+}
+
+/// SQS's own limit.
+const MAX_DELAY: Duration = Duration::from_secs(900);
+/// Their pauses add up to 6 seconds; the caller's deadline is shorter as a rule.
+const SEND_ATTEMPTS: u32 = 7;
+/// An outbound message has at most 100 notifications, ten batches.
+const PARALLEL_BATCHES: usize = 10;

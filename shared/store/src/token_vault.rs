@@ -1,12 +1,20 @@
 //! The tokens, in Secrets Manager: one secret a connection. Only the token broker may use this.
 
+use std::borrow::Cow;
+
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
+use aws_sdk_secretsmanager::operation::delete_secret::DeleteSecretError;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
 use jiff::Timestamp;
 use salesforce::OrgId;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::Error;
-use crate::ids::{ConnectionId, TokenVersion};
+use crate::ids::{ConnectionId, NAMESPACE, TokenVersion};
 
 /// What a connection's secret holds.
 #[derive(Clone, Debug)]
@@ -38,6 +46,8 @@ impl TokenVault {
     /// before; of two callers that replace the same version, one gets [`Error::Conflict`]. `None` means a first consent, or
     /// one after which nothing of the old tokens matters.
     ///
+    /// Trying again with the same tokens is safe: the version's name follows from the one that it replaces.
+    ///
     /// # Errors
     /// [`Error::Conflict`]: someone else replaced that version with other tokens.
     pub async fn store(
@@ -47,8 +57,40 @@ impl TokenVault {
         tokens: &Tokens,
         replaces: Option<&TokenVersion>,
     ) -> Result<TokenVersion, Error> {
-        let _ = (&self.client, &self.prefix, org, connection, tokens, replaces);
-        todo!()
+        let name = self.name(org, connection);
+        let secret = tokens.render()?;
+        if let Some(version) = replaces {
+            return self.replace(&name, &secret, version).await;
+        }
+        if let Some(version) = self.create(&name, &secret).await? {
+            return Ok(version);
+        }
+        let (_, version) = self.load(org, connection).await?.ok_or(Error::Conflict { operation: STORE })?;
+        self.replace(&name, &secret, &version).await
+    }
+
+    /// `None` when there is a secret with this name.
+    async fn create(&self, name: &str, secret: &SecretString) -> Result<Option<TokenVersion>, Error> {
+        let request = self.client.create_secret().name(name).client_request_token(successor(name, "nothing"));
+        match request.secret_string(secret.expose_secret()).send().await {
+            Ok(answer) => version_of(STORE, answer.version_id).map(Some),
+            Err(error) => match error.as_service_error() {
+                Some(CreateSecretError::ResourceExistsException(_)) => Ok(None),
+                _ => Err(Error::aws(STORE)(error)),
+            },
+        }
+    }
+
+    async fn replace(&self, name: &str, secret: &SecretString, replaced: &TokenVersion) -> Result<TokenVersion, Error> {
+        let token = successor(name, replaced.as_str());
+        let request = self.client.put_secret_value().secret_id(name).client_request_token(token);
+        match request.secret_string(secret.expose_secret()).send().await {
+            Ok(answer) => version_of(STORE, answer.version_id),
+            Err(error) => match error.as_service_error() {
+                Some(PutSecretValueError::ResourceExistsException(_)) => Err(Error::Conflict { operation: STORE }),
+                _ => Err(Error::aws(STORE)(error)),
+            },
+        }
     }
 
     /// The current tokens and their version, or `None` when the connection has no secret.
@@ -56,8 +98,18 @@ impl TokenVault {
     /// # Errors
     /// Only those of Secrets Manager.
     pub async fn load(&self, org: OrgId, connection: &ConnectionId) -> Result<Option<(Tokens, TokenVersion)>, Error> {
-        let _ = (org, connection);
-        todo!()
+        let operation = "load the tokens";
+        let request = self.client.get_secret_value().secret_id(self.name(org, connection));
+        let answer = match request.send().await {
+            Ok(answer) => answer,
+            Err(error) => match error.as_service_error() {
+                Some(GetSecretValueError::ResourceNotFoundException(_)) => return Ok(None),
+                _ => return Err(Error::aws(operation)(error)),
+            },
+        };
+        let version = version_of(operation, answer.version_id)?;
+        let secret: SecretString = answer.secret_string.unwrap_or_default().into();
+        Ok(Some((Tokens::parse(operation, &secret)?, version)))
     }
 
     /// Removes the secret for good. One that is not there is removed already.
@@ -65,7 +117,101 @@ impl TokenVault {
     /// # Errors
     /// Only those of Secrets Manager.
     pub async fn delete(&self, org: OrgId, connection: &ConnectionId) -> Result<(), Error> {
-        let _ = (org, connection);
-        todo!()
+        let request = self.client.delete_secret().secret_id(self.name(org, connection));
+        match request.force_delete_without_recovery(true).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(DeleteSecretError::ResourceNotFoundException(_)) => Ok(()),
+                _ => Err(Error::aws("delete the tokens")(error)),
+            },
+        }
+    }
+
+    fn name(&self, org: OrgId, connection: &ConnectionId) -> String {
+        format!("{}/{org}/{connection}", self.prefix)
+    }
+}
+
+const STORE: &str = "store the tokens";
+
+/// The version that replaces another one: always the same, so that only one of two brokers can write it, and one broker can
+/// write it again.
+fn successor(name: &str, replaced: &str) -> String {
+    Uuid::new_v5(&NAMESPACE, format!("tokens/{name}/{replaced}").as_bytes()).to_string()
+}
+
+fn version_of(operation: &'static str, id: Option<String>) -> Result<TokenVersion, Error> {
+    let id = id.ok_or(Error::Incomplete { operation, field: "VersionId" })?;
+    id.try_into().map_err(|source| Error::Corrupt { operation, source: Box::new(source) })
+}
+
+/// The secret's text.
+#[derive(Serialize, Deserialize)]
+struct Stored<'a> {
+    access_token: Cow<'a, str>,
+    refresh_token: Cow<'a, str>,
+    instance_url: Cow<'a, str>,
+    #[serde(with = "crate::time::millis")]
+    issued_at: Timestamp,
+}
+
+impl Tokens {
+    fn render(&self) -> Result<SecretString, Error> {
+        let stored = Stored {
+            access_token: self.access_token.expose_secret().into(),
+            refresh_token: self.refresh_token.expose_secret().into(),
+            instance_url: self.instance_url.as_str().into(),
+            issued_at: self.issued_at,
+        };
+        let text = serde_json::to_string(&stored);
+        text.map(SecretString::from).map_err(|source| Error::Corrupt { operation: STORE, source: Box::new(source) })
+    }
+
+    /// The parser's own error is dropped: it may quote the secret.
+    fn parse(operation: &'static str, secret: &SecretString) -> Result<Self, Error> {
+        let stored: Stored<'_> = serde_json::from_str(secret.expose_secret())
+            .map_err(|_| Error::Corrupt { operation, source: "the secret is not what was stored".into() })?;
+        Ok(Self {
+            access_token: stored.access_token.into_owned().into(),
+            refresh_token: stored.refresh_token.into_owned().into(),
+            instance_url: stored.instance_url.into_owned(),
+            issued_at: stored.issued_at,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens() -> Tokens {
+        Tokens {
+            access_token: "00D!access".into(),
+            refresh_token: "5Aep!refresh".into(),
+            instance_url: "https://acme.my.salesforce.com".to_owned(),
+            issued_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn tokens_come_back_as_they_were_stored() {
+        let back = Tokens::parse("test", &tokens().render().unwrap()).unwrap();
+        assert_eq!(back.access_token.expose_secret(), "00D!access");
+        assert_eq!(back.refresh_token.expose_secret(), "5Aep!refresh");
+        assert_eq!(back.instance_url, "https://acme.my.salesforce.com");
+    }
+
+    #[test]
+    fn neither_debug_nor_an_error_shows_a_token() {
+        let error = Tokens::parse("test", &r#"{"access_token": 1, "refresh_token": "5Aep!refresh"}"#.into()).unwrap_err();
+        let shown = format!("{:?} {error:?} {error}", tokens());
+        assert!(!shown.contains("access\"") && !shown.contains('!'), "{shown}");
+    }
+
+    #[test]
+    fn a_version_has_one_successor_in_one_secret() {
+        assert_eq!(successor("a", "1"), successor("a", "1"));
+        assert_ne!(successor("a", "1"), successor("a", "2"));
+        assert_ne!(successor("a", "1"), successor("b", "1"));
     }
 }
