@@ -1,2 +1,17 @@
-//! Placeholder.
-fn main() {}
+//! Lambda entry point: builds the real dependencies, then serves [`outbound_message::router`].
+
+use outbound_message::{Config, Deps, router};
+use runtime::{BoxError, Env};
+use store::{Orgs, Queue};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), BoxError> {
+    let aws = runtime::start("outbound-message").await?;
+    let config = Config::from_env(&Env::process())?;
+    let deps = Deps {
+        orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+        hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),
+        clock: aws.clock(),
+    };
+    runtime::serve_http(aws.clock(), router(deps)).await
+}

@@ -1,1 +1,143 @@
-//! Placeholder.
+//! Keeps pipelines and mirror complete whatever the webhooks missed: the first copy of an org, and everything that changed
+//! since.
+//!
+//! | | |
+//! |---|---|
+//! | trigger | the schedule; the `pipeline-refresh` queue, one task an org |
+//! | input | from the schedule nothing; from the queue which org, and which object if not all |
+//! | output | from the schedule one task an active org; from the queue the org's pipelines, and rows of the mirror, tombstones among them |
+//! | failures | a task comes again while a retry can help; each object goes on from its own checkpoint |
+//!
+//! The rows of a page are stored before the cursor moves past them, and nothing but a complete page moves it (invariant 13
+//! of `docs/architecture.md`). Work that does not fit into one invocation is put away in the cursors and queued again, object
+//! by object (invariant 14).
+
+mod error;
+mod object;
+mod org;
+pub mod pipelines;
+pub mod progress;
+mod run;
+pub mod scan;
+mod schedule;
+pub mod selection;
+mod tasks;
+
+use aws_lambda_events::sqs::SqsEvent;
+use jiff::Timestamp;
+use runtime::sqs::Answer;
+use runtime::{Env, EnvError, Report, Salesforce};
+use salesforce::{Clock, ObjectName};
+use serde::{Deserialize, Serialize};
+use store::{Budgets, Cursors, Orgs, Pipelines, Queue, Records, RefreshTask};
+
+pub use error::Error;
+pub use object::{ObjectReport, Outcome};
+pub use run::Stop;
+pub use schedule::Scheduled;
+
+/// The function's settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// `ORGS_TABLE`: the orgs.
+    pub orgs_table: String,
+    /// `CURSORS_TABLE`: how far each scan has come.
+    pub cursors_table: String,
+    /// `RECORDS_TABLE`: the mirror.
+    pub records_table: String,
+    /// `PIPELINES_TABLE`: the pipelines.
+    pub pipelines_table: String,
+    /// `BUDGETS_TABLE`: the orgs' API calls.
+    pub budgets_table: String,
+    /// `PIPELINE_REFRESH_QUEUE_URL`: the tasks.
+    pub pipeline_refresh_queue_url: String,
+    /// `MIRRORED_OBJECTS`: the objects to mirror, with commas between; by default Account, Contact, Lead and Opportunity.
+    pub mirrored_objects: Vec<ObjectName>,
+}
+
+impl Config {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// A setting is missing, or an object's name is none.
+    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        Ok(Self {
+            orgs_table: env.required("ORGS_TABLE")?,
+            cursors_table: env.required("CURSORS_TABLE")?,
+            records_table: env.required("RECORDS_TABLE")?,
+            pipelines_table: env.required("PIPELINES_TABLE")?,
+            budgets_table: env.required("BUDGETS_TABLE")?,
+            pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
+            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
+        })
+    }
+}
+
+/// What the function works with.
+pub struct Deps {
+    /// The way to each org.
+    pub salesforce: Salesforce,
+    /// The orgs.
+    pub orgs: Orgs,
+    /// How far each scan has come.
+    pub cursors: Cursors,
+    /// The mirror.
+    pub records: Records,
+    /// The pipelines.
+    pub pipelines: Pipelines,
+    /// The orgs' API calls.
+    pub budgets: Budgets,
+    /// The tasks.
+    pub tasks: Queue<RefreshTask>,
+    /// The objects to mirror.
+    pub mirrored_objects: Vec<ObjectName>,
+    /// The time.
+    pub clock: Clock,
+}
+
+/// What the function is invoked with.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// Tasks from the queue.
+    Tasks(SqsEvent),
+    /// The schedule; what it says does not matter.
+    Schedule(serde_json::Map<String, serde_json::Value>),
+}
+
+/// What the function answers.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Reply {
+    /// To the queue: which tasks come again.
+    Tasks(Answer),
+    /// To the schedule: how many tasks were queued.
+    Schedule(Scheduled),
+}
+
+impl Report for Reply {
+    fn outcome(&self) -> runtime::Outcome {
+        match self {
+            Self::Tasks(answer) => answer.outcome(),
+            Self::Schedule(scheduled) => scheduled.outcome(),
+        }
+    }
+
+    fn counts(&self) -> Vec<(&'static str, u64)> {
+        match self {
+            Self::Tasks(answer) => answer.counts(),
+            Self::Schedule(scheduled) => scheduled.counts(),
+        }
+    }
+}
+
+/// Queues the night's tasks, or works on one; puts its work away in time for `deadline`, when the invocation ends.
+///
+/// # Errors
+/// The night's tasks could not be queued. What failed of a task is in the answer.
+pub async fn handle(deps: &Deps, event: Event, deadline: Timestamp) -> Result<Reply, Error> {
+    match event {
+        Event::Schedule(_) => schedule::handle(deps, deadline).await.map(Reply::Schedule),
+        Event::Tasks(event) => Ok(Reply::Tasks(tasks::handle(deps, event, deadline).await)),
+    }
+}

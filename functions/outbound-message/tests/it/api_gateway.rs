@@ -1,0 +1,53 @@
+//! The route behind API Gateway, which hands bodies over as text or in base64.
+
+use axum::http::{Request, StatusCode};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::messages::message;
+use crate::world::{Answer, World, run};
+
+const EVENT: &str = include_str!("../fixtures/apigw-v2-outbound-message.json");
+
+/// What API Gateway invokes the function with.
+fn event(path: &str, body: &str, is_base64: bool) -> String {
+    let mut event: Value = serde_json::from_str(EVENT).unwrap();
+    event["rawPath"] = json!(path);
+    event["requestContext"]["http"]["path"] = json!(path);
+    event["body"] = json!(body);
+    event["isBase64Encoded"] = json!(is_base64);
+    event.to_string()
+}
+
+async fn send(world: &World, event: &str) -> Answer {
+    let request = lambda_http::request::from_str(event).unwrap();
+    let (parts, body) = request.into_parts();
+    let request = Request::from_parts(parts, axum::body::Body::from(body.as_ref().to_vec()));
+    Answer::of(world.router().oneshot(request).await.unwrap()).await
+}
+
+#[test]
+fn an_api_gateway_event_reaches_the_route_with_its_body_as_text_or_in_base64() {
+    run(async {
+        let world = World::new().await;
+        let body = message(world.org, 2);
+
+        assert!(send(&world, &event(&world.address(), &body, false)).await.is_ack());
+        assert!(send(&world, &event(&world.address(), &STANDARD.encode(&body), true)).await.is_ack());
+        assert_eq!(world.queued().await.len(), 4);
+    });
+}
+
+#[test]
+fn an_api_gateway_event_with_a_wrong_secret_is_not_found() {
+    run(async {
+        let world = World::new().await;
+        let address = world.address_of(world.org.as_str(), "wrong");
+
+        let answer = send(&world, &event(&address, &message(world.org, 1), false)).await;
+
+        assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::NOT_FOUND, "not_found"));
+    });
+}

@@ -1,0 +1,60 @@
+//! Bodies that were recorded from real orgs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::world::{World, run};
+
+fn recorded_bodies() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/outbound-messages");
+    let Ok(entries) = fs::read_dir(&folder) else {
+        println!("skipped: {} is not part of this checkout", folder.display());
+        return Vec::new();
+    };
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "xml"));
+    paths.sort();
+    paths
+}
+
+#[test]
+fn a_recorded_body_of_another_org_is_never_acknowledged_here() {
+    run(async {
+        let world = World::new().await;
+        for path in recorded_bodies() {
+            let answer = world.post(&world.address(), fs::read(&path).unwrap()).await;
+            let problem = answer.problem();
+            assert!(["other_org", "malformed_message"].contains(&problem.as_str()), "{}: {problem}", path.display());
+        }
+        assert_eq!(world.queued().await, []);
+    });
+}
+
+#[test]
+fn a_recorded_body_becomes_the_hints_of_its_notifications_once_it_names_the_org() {
+    run(async {
+        let world = World::new().await;
+        let mut acknowledged = 0;
+        for path in recorded_bodies() {
+            let Ok(body) = fs::read_to_string(&path) else { continue };
+            let body = renamed(&body, world.org.as_str());
+            let expected = body.matches("<Notification>").count();
+            let answer = world.post(&world.address(), body).await;
+            // Some bodies were masked by their authors, so that their ids are none.
+            if answer.is_ack() {
+                acknowledged += 1;
+                assert_eq!(world.queued().await.len(), expected, "{}", path.display());
+            } else {
+                assert_eq!(answer.problem(), "malformed_message", "{}", path.display());
+            }
+        }
+        assert!(acknowledged >= 10 || recorded_bodies().is_empty(), "{acknowledged} acknowledged");
+    });
+}
+
+/// The body with another org's id.
+fn renamed(body: &str, org: &str) -> String {
+    let Some((head, rest)) = body.split_once("OrganizationId>") else { return body.to_owned() };
+    let Some((_, tail)) = rest.split_once("</") else { return body.to_owned() };
+    format!("{head}OrganizationId>{org}</{tail}")
+}

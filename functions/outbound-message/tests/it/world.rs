@@ -1,0 +1,207 @@
+//! An org on the emulator with a webhook address, and a queue of its own.
+
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Method, Request, Response, StatusCode};
+use local::Emulator;
+use outbound_message::{Deps, router};
+use salesforce::{Clock, OrgId};
+use serde_json::Value;
+use store::{Activate, ChangeHint, Environment, OrgState, Orgs, Queue, SecretHash, WebhookSecret};
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+use tower::ServiceExt as _;
+
+/// One runtime for all tests, since connections to the emulator belong to the runtime that opened them.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+static CLOUD: OnceCell<Cloud> = OnceCell::const_new();
+
+struct Cloud {
+    emulator: Emulator,
+    orgs_table: String,
+}
+
+/// Runs a test.
+pub(crate) fn run<F: Future>(test: F) -> F::Output {
+    RUNTIME.block_on(test)
+}
+
+async fn cloud() -> &'static Cloud {
+    let start = async {
+        let emulator = Emulator::start().await.expect("the emulator");
+        let tables = emulator.create_tables(&local::unique_prefix()).await.expect("tables");
+        Cloud { emulator, orgs_table: tables.name("orgs") }
+    };
+    CLOUD.get_or_init(|| start).await
+}
+
+/// One test's org, queue and function.
+pub(crate) struct World {
+    pub(crate) org: OrgId,
+    pub(crate) orgs: Orgs,
+    secret: WebhookSecret,
+    sqs: aws_sdk_sqs::Client,
+    queue_url: String,
+    router: Router,
+}
+
+impl World {
+    /// An active org with an address.
+    pub(crate) async fn new() -> Self {
+        let cloud = cloud().await;
+        let sqs = aws_sdk_sqs::Client::new(cloud.emulator.sdk_config());
+        let queue = sqs.create_queue().queue_name(local::unique_prefix()).send().await.expect("a queue");
+        Self::with_queue(cloud, sqs, queue.queue_url().expect("a URL").to_owned()).await
+    }
+
+    /// The same, but its queue does not exist.
+    pub(crate) async fn without_queue() -> Self {
+        let cloud = cloud().await;
+        let sqs = aws_sdk_sqs::Client::new(cloud.emulator.sdk_config());
+        let url = format!("{}/000000000000/nowhere", cloud.emulator.endpoint());
+        Self::with_queue(cloud, sqs, url).await
+    }
+
+    async fn with_queue(cloud: &Cloud, sqs: aws_sdk_sqs::Client, queue_url: String) -> Self {
+        let clock = Clock::system();
+        let orgs = Orgs::new(aws_sdk_dynamodb::Client::new(cloud.emulator.sdk_config()), cloud.orgs_table.clone());
+        let hints = Queue::<ChangeHint>::new(sqs.clone(), queue_url.clone(), clock.clone());
+        let router = router(Deps { orgs: orgs.clone(), hints, clock: clock.clone() });
+        let (org, secret) = (random_org(), WebhookSecret::generate(&mut rand::rng()));
+        activate(&orgs, org, secret.hash(clock.now())).await;
+        Self { org, orgs, secret, sqs, queue_url, router }
+    }
+
+    /// Where the org's outbound messages go.
+    pub(crate) fn address(&self) -> String {
+        self.address_of(self.org.as_str(), self.secret.reveal())
+    }
+
+    /// An address like the org's.
+    pub(crate) fn address_of(&self, org: &str, secret: &str) -> String {
+        format!("/webhooks/salesforce/{org}/{secret}")
+    }
+
+    /// The org's secret, as its address has it.
+    pub(crate) fn secret(&self) -> &str {
+        self.secret.reveal()
+    }
+
+    /// Puts the org into another state.
+    pub(crate) async fn mark(&self, state: OrgState) {
+        self.orgs.mark(self.org, state, Clock::system().now()).await.expect("a known org");
+    }
+
+    /// Posts a body as Salesforce does.
+    pub(crate) async fn post(&self, address: &str, body: impl Into<Body>) -> Answer {
+        self.send(request(Method::POST, address, &[("content-type", "text/xml; charset=utf-8")], body)).await
+    }
+
+    /// Sends a request.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        Answer::of(self.router.clone().oneshot(request).await.expect("an answer")).await
+    }
+
+    /// The function's router.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Everything in the queue.
+    pub(crate) async fn queued(&self) -> Vec<ChangeHint> {
+        let mut hints = Vec::new();
+        loop {
+            let received =
+                self.sqs.receive_message().queue_url(&self.queue_url).max_number_of_messages(10).send().await;
+            let messages = received.expect("the queue").messages.unwrap_or_default();
+            if messages.is_empty() {
+                return hints;
+            }
+            let bodies = messages.iter().map(|message| message.body().expect("a body"));
+            hints.extend(bodies.map(|body| serde_json::from_str::<ChangeHint>(body).expect("a hint")));
+        }
+    }
+}
+
+async fn activate(orgs: &Orgs, org_id: OrgId, webhook_secret: SecretHash) {
+    let tenant = "tenant-1".parse().expect("a tenant");
+    let now = Clock::system().now();
+    let activate = Activate { org_id, tenant, environment: Environment::Production, webhook_secret, now };
+    orgs.activate(&activate).await.expect("an active org");
+}
+
+/// An org that no other test has.
+pub(crate) fn random_org() -> OrgId {
+    let unique = uuid::Uuid::new_v4().simple().to_string();
+    format!("00D{}", &unique[..12]).parse().expect("an org id")
+}
+
+/// A request.
+pub(crate) fn request(method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Request<Body> {
+    let request = headers
+        .iter()
+        .fold(Request::builder().method(method).uri(path), |request, (name, value)| request.header(*name, *value));
+    request.body(body.into()).expect("a request")
+}
+
+/// What was answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) content_type: String,
+    pub(crate) body: String,
+}
+
+impl Answer {
+    pub(crate) async fn of(response: Response<Body>) -> Self {
+        let status = response.status();
+        let content_type = response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
+        let body = to_bytes(response.into_body(), usize::MAX).await.expect("a body");
+        let body = String::from_utf8(body.to_vec()).expect("text");
+        Self { status, content_type: content_type.unwrap_or_default(), body }
+    }
+
+    /// Whether Salesforce takes this for an acknowledgement.
+    pub(crate) fn is_ack(&self) -> bool {
+        self.status == StatusCode::OK && self.body.contains("<Ack>true</Ack>")
+    }
+
+    /// The problem's code, which it has exactly when it is no acknowledgement.
+    pub(crate) fn problem(&self) -> String {
+        assert_eq!(self.content_type, "application/problem+json", "{self:?}");
+        assert!(!self.body.contains("Ack"), "{self:?}");
+        let problem: Value = serde_json::from_str(&self.body).expect("JSON");
+        assert_eq!(problem["status"], self.status.as_u16(), "{self:?}");
+        let kind = problem["type"].as_str().expect("a type");
+        kind.strip_prefix("urn:ferry:problem:").expect("one of ours").to_owned()
+    }
+}
+
+/// What was logged while `action` ran.
+pub(crate) async fn logged<T>(action: impl Future<Output = T>) -> (T, String) {
+    use tracing::instrument::WithSubscriber as _;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_writer(move || writer.clone())
+        .finish();
+    let result = action.with_subscriber(subscriber).await;
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).expect("text");
+    (result, text)
+}

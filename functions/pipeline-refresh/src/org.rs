@@ -1,0 +1,119 @@
+//! Refreshes one org: its pipelines, then its mirrored objects one after the other.
+
+use salesforce::{Classify, FieldName, ObjectName, Retry, Soql, soql};
+use store::{Pipeline, PipelineChanges, RefreshTask};
+use tracing::warn;
+
+use crate::error::{Error, state};
+use crate::object::{ObjectReport, Outcome, refresh_object};
+use crate::pipelines::{RecordType, pipeline};
+use crate::run::{Run, Stop};
+
+const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
+const RECORD_TYPE: ObjectName = ObjectName::from_static("RecordType");
+const OPPORTUNITY_STAGE: ObjectName = ObjectName::from_static("OpportunityStage");
+const STAGE_NAME: FieldName = FieldName::from_static("StageName");
+const SOBJECT_TYPE: FieldName = FieldName::from_static("SobjectType");
+const SORT_ORDER: FieldName = FieldName::from_static("SortOrder");
+
+const RECORD_TYPE_FIELDS: [FieldName; 4] = [
+    FieldName::from_static("Id"),
+    FieldName::from_static("DeveloperName"),
+    FieldName::from_static("Name"),
+    FieldName::from_static("IsActive"),
+];
+const STAGE_FIELDS: [FieldName; 9] = [
+    FieldName::from_static("Id"),
+    FieldName::from_static("ApiName"),
+    FieldName::from_static("MasterLabel"),
+    SORT_ORDER,
+    FieldName::from_static("DefaultProbability"),
+    FieldName::from_static("IsActive"),
+    FieldName::from_static("IsClosed"),
+    FieldName::from_static("IsWon"),
+    FieldName::from_static("ForecastCategoryName"),
+];
+
+/// What a task came to.
+#[derive(Debug, Default)]
+pub(crate) struct OrgReport {
+    /// What changed in the pipelines; `None` when the task was about one object only, or the org hides its opportunities.
+    pub(crate) pipelines: Option<PipelineChanges>,
+    /// What was done about each object.
+    pub(crate) objects: Vec<ObjectReport>,
+    /// The objects that a later invocation goes on with, and why this one stopped.
+    pub(crate) left: Vec<(ObjectName, Stop)>,
+    /// What went wrong. One object's failure does not keep the others from being refreshed.
+    pub(crate) failures: Vec<Error>,
+}
+
+/// Refreshes what the task asks for.
+pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName]) -> OrgReport {
+    let mut report = OrgReport::default();
+    if run.task.object.is_none() {
+        match refresh_pipelines(run).await {
+            Ok(changes) => report.pipelines = changes,
+            Err(error) => report.failures.push(error),
+        }
+    }
+    for object in asked_for(run.task, mirrored) {
+        // What only a person can mend stops every other object as well.
+        if report.failures.iter().any(|error| error.retry() == Retry::NeedsHuman) {
+            break;
+        }
+        match refresh_object(run, object).await {
+            Ok(done) => {
+                if let Outcome::Stopped(stop) = done.outcome {
+                    report.left.push((object.clone(), stop));
+                }
+                report.objects.push(done);
+            }
+            Err(error) => report.failures.push(error),
+        }
+    }
+    run.observe_budget().await;
+    report
+}
+
+fn asked_for<'a>(task: &'a RefreshTask, mirrored: &'a [ObjectName]) -> &'a [ObjectName] {
+    task.object.as_ref().map_or(mirrored, std::slice::from_ref)
+}
+
+async fn refresh_pipelines(run: &Run<'_>) -> Result<Option<PipelineChanges>, Error> {
+    let fetched = fetch_pipelines(run).await.map_err(|source| Error::Pipelines { org: run.org(), source })?;
+    let Some(pipelines) = fetched else { return Ok(None) };
+    let replaced = run.deps.pipelines.replace(run.org(), &pipelines, run.deps.clock.now()).await;
+    replaced.map(Some).map_err(state("storing the pipelines"))
+}
+
+async fn fetch_pipelines(run: &Run<'_>) -> Result<Option<Vec<Pipeline>>, salesforce::Error> {
+    let describe = match run.call(run.client.describe(&OPPORTUNITY)).await {
+        Ok(describe) => describe,
+        Err(error) if error.has_code("NOT_FOUND") || error.has_code("INVALID_TYPE") => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let of_opportunities = soql::eq(&SOBJECT_TYPE, OPPORTUNITY.as_str());
+    let record_types = Soql::select(&RECORD_TYPE_FIELDS).from(&RECORD_TYPE).where_(of_opportunities);
+    let record_types = run.call(run.client.query(&record_types)).await?;
+    let stages = Soql::select(&STAGE_FIELDS).from(&OPPORTUNITY_STAGE).order_by(&SORT_ORDER);
+    let stages = run.call(run.client.query(&stages)).await?;
+    let is_default = |id| {
+        let info = describe.record_type_infos.iter().find(|info| info.record_type_id == id);
+        info.is_none_or(|info| info.default_record_type_mapping)
+    };
+    let mut pipelines = Vec::new();
+    for record_type in RecordType::all(&record_types.records) {
+        let id = record_type.id;
+        let allowed = match run.call(run.client.picklist_values(&OPPORTUNITY, &id)).await {
+            Ok(picklists) => picklists.get(&STAGE_NAME).map(|stages| stages.values.clone()).unwrap_or_default(),
+            // A record type that the connected user has no access to.
+            Err(error) if error.retry() == Retry::Never => {
+                warn!(org.id = %run.org(), "record type {id} is left out: {}", runtime::Chain(&error));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        pipelines.push(pipeline(record_type, is_default(id), &allowed, &stages.records));
+    }
+    Ok(Some(pipelines))
+}

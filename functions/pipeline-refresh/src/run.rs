@@ -1,0 +1,128 @@
+//! One task's run: its connection, its time, and the org's budget.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::{SignedDuration, Timestamp};
+use salesforce::{ApiUsage, Client, OrgId};
+use serde::Serialize;
+use store::budgets::Observation;
+use store::{Lane, RefreshKind, RefreshTask};
+use tracing::warn;
+
+use crate::Deps;
+
+/// Time kept back to store a checkpoint and to queue what is left: as long as the slowest page may take. A short
+/// invocation keeps back a quarter of its time, so that each one gets on.
+const RESERVE: SignedDuration = SignedDuration::from_secs(30);
+
+/// The part of an org's daily API calls, in percent, above which background work waits for the next day's calls.
+const BACKGROUND_SHARE: u64 = 80;
+
+/// Why a run stops before its work is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// The invocation ends soon.
+    OutOfTime,
+    /// The org's API calls are needed for more urgent work.
+    OverBudget,
+}
+
+/// When an invocation that begins `now` and is ended at `deadline` puts its work away.
+fn stop_at(now: Timestamp, deadline: Timestamp) -> Timestamp {
+    let reserve = RESERVE.min(deadline.duration_since(now) / 4).max(SignedDuration::ZERO);
+    deadline.saturating_sub(reserve).unwrap_or(now)
+}
+
+/// Whether a run has to stop now.
+fn stop(now: Timestamp, stop_at: Timestamp, usage: Option<ApiUsage>) -> Option<Stop> {
+    if usage.is_some_and(|usage| usage.used.saturating_mul(100) >= usage.max.saturating_mul(BACKGROUND_SHARE)) {
+        Some(Stop::OverBudget)
+    } else {
+        (now >= stop_at).then_some(Stop::OutOfTime)
+    }
+}
+
+/// One task's run.
+pub(crate) struct Run<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) task: &'a RefreshTask,
+    pub(crate) client: Client,
+    stop_at: Timestamp,
+    calls: AtomicU64,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(deps: &'a Deps, task: &'a RefreshTask, client: Client, deadline: Timestamp) -> Self {
+        let stop_at = stop_at(deps.clock.now(), deadline);
+        Self { deps, task, client, stop_at, calls: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn org(&self) -> OrgId {
+        self.task.org_id
+    }
+
+    /// Makes a call to Salesforce, and counts it.
+    pub(crate) async fn call<T>(&self, call: impl Future<Output = T>) -> T {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        call.await
+    }
+
+    /// Whether the run has to stop now.
+    pub(crate) fn stop(&self) -> Option<Stop> {
+        stop(self.deps.clock.now(), self.stop_at, self.client.api_usage())
+    }
+
+    /// Notes what Salesforce said about the org's budget. The work is done by then, so that a failure is only logged.
+    pub(crate) async fn observe_budget(&self) {
+        let Some(ApiUsage { used, max }) = self.client.api_usage() else { return };
+        let seen = Observation { used, max, lane: self.lane(), calls: self.calls.load(Ordering::Relaxed) };
+        if let Err(error) = self.deps.budgets.observe(self.org(), seen, self.deps.clock.now()).await {
+            warn!(org.id = %self.org(), "the budget was not noted: {}", runtime::Chain(&error));
+        }
+    }
+
+    fn lane(&self) -> Lane {
+        match self.task.kind {
+            RefreshKind::Nightly | RefreshKind::Incremental => Lane::Incremental,
+            RefreshKind::Backfill => Lane::Backfill,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn used(used: u64) -> Option<ApiUsage> {
+        Some(ApiUsage { used, max: 1_000 })
+    }
+
+    #[test]
+    fn a_run_stops_while_there_is_still_time_to_put_its_work_away() {
+        assert_eq!(stop_at(at(0), at(900)), at(870));
+        assert_eq!(stop(at(869), at(870), used(1)), None);
+        assert_eq!(stop(at(870), at(870), used(1)), Some(Stop::OutOfTime));
+    }
+
+    #[test]
+    fn a_short_invocation_still_has_most_of_its_time() {
+        assert_eq!(stop_at(at(0), at(20)), at(15));
+        assert_eq!(stop_at(at(30), at(20)), at(20));
+    }
+
+    #[test]
+    fn background_work_leaves_a_fifth_of_the_calls_to_others() {
+        assert_eq!(stop(at(0), at(900), used(799)), None);
+        assert_eq!(stop(at(0), at(900), used(800)), Some(Stop::OverBudget));
+    }
+
+    #[test]
+    fn an_org_that_did_not_say_what_it_used_is_not_stopped() {
+        assert_eq!(stop(at(0), at(900), None), None);
+    }
+}

@@ -1,0 +1,253 @@
+use std::collections::{BTreeMap, VecDeque};
+
+use proptest::prelude::*;
+use salesforce::{ObjectName, RecordId};
+
+use super::*;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+fn id(n: usize) -> RecordId {
+    format!("0065e00000{n:05}").parse().unwrap()
+}
+
+fn row(second: i64, n: usize) -> RowKey {
+    RowKey { system_modstamp: at(second), id: id(n) }
+}
+
+fn page(rows: &[RowKey], total_size: u64, done: bool) -> PageShape<'_> {
+    PageShape { rows, total_size, done }
+}
+
+fn standing_at(second: i64, last: Option<usize>) -> Scan {
+    Scan { started_at: at(1_000), position: Some(Position { system_modstamp: at(second), last_id: last.map(id) }) }
+}
+
+fn soql_of(scan: &Scan) -> String {
+    let object = ObjectName::from_static("Opportunity");
+    scan.next_rows(Soql::select(&[ID]).from(&object)).to_string()
+}
+
+#[test]
+fn a_first_scan_asks_for_every_row() {
+    let wanted = "SELECT Id FROM Opportunity ORDER BY SystemModstamp, Id LIMIT 2000";
+    assert_eq!(soql_of(&Scan::fresh(None, at(0))), wanted);
+}
+
+#[test]
+fn a_fresh_scan_begins_ten_minutes_before_the_last_one_began() {
+    let wanted = "SELECT Id FROM Opportunity WHERE SystemModstamp >= 2026-09-21T14:13:20.000Z \
+                  ORDER BY SystemModstamp, Id LIMIT 2000";
+    assert_eq!(soql_of(&Scan::fresh(Some(at(600)), at(9_999))), wanted);
+}
+
+#[test]
+fn a_scan_in_progress_asks_for_what_follows_its_last_row() {
+    let wanted = "SELECT Id FROM Opportunity WHERE (SystemModstamp >= 2026-09-21T14:13:25.000Z AND \
+                  (SystemModstamp > 2026-09-21T14:13:25.000Z OR Id > '0065e0000000007AAA')) \
+                  ORDER BY SystemModstamp, Id LIMIT 2000";
+    assert_eq!(soql_of(&standing_at(5, Some(7))), wanted);
+}
+
+#[test]
+fn a_checkpoint_survives_being_stored() {
+    for scan in [Scan::fresh(None, at(1)), Scan::fresh(Some(at(0)), at(1)), standing_at(5, Some(7))] {
+        assert_eq!(Scan::resume(&scan.checkpoint()), Some(scan));
+    }
+    assert_eq!(Scan::resume("of another version"), None);
+}
+
+#[test]
+fn a_last_page_with_fewer_rows_than_matched_is_a_fault() {
+    let fault = Scan::fresh(None, at(1_000)).after(&page(&[row(1, 1)], 2, true));
+    assert_eq!(fault, Err(PageFault::Short));
+}
+
+#[test]
+fn an_empty_page_that_is_not_the_last_is_a_fault() {
+    assert_eq!(Scan::fresh(None, at(1_000)).after(&page(&[], 5, false)), Err(PageFault::Short));
+}
+
+#[test]
+fn a_narrow_page_of_a_longer_answer_goes_on_after_its_last_row() {
+    let step = Scan::fresh(None, at(1_000)).after(&page(&[row(1, 1), row(2, 2)], 900, false));
+    assert_eq!(step, Ok(Step::Next(standing_at(2, Some(2)))));
+}
+
+#[test]
+fn a_full_page_is_never_taken_for_the_last() {
+    let rows: Vec<_> = (0..2_000).map(|n| row(1, n)).collect();
+    let step = Scan::fresh(None, at(1_000)).after(&page(&rows, 2_000, true));
+    assert_eq!(step, Ok(Step::Next(standing_at(1, Some(1_999)))));
+}
+
+#[test]
+fn rows_out_of_order_are_a_fault() {
+    let scan = standing_at(5, Some(1));
+    assert_eq!(scan.after(&page(&[row(4, 2)], 1, true)), Err(PageFault::OutOfOrder));
+    assert_eq!(scan.after(&page(&[row(7, 2), row(6, 3)], 2, true)), Err(PageFault::OutOfOrder));
+}
+
+#[test]
+fn a_page_that_repeats_the_last_row_is_a_fault() {
+    assert_eq!(standing_at(5, Some(1)).after(&page(&[row(5, 1)], 1, true)), Err(PageFault::NoProgress));
+}
+
+#[test]
+fn rows_changed_after_the_scan_began_end_it() {
+    let rows = [row(999, 1), row(1_001, 2)];
+    assert_eq!(Scan::fresh(None, at(1_000)).after(&page(&rows, 5_000, false)), Ok(Step::Complete));
+}
+
+/// One thing that happens while the mirror is kept.
+#[derive(Debug, Clone)]
+enum Happening {
+    /// A row is written now and becomes visible when its transaction commits, `delay` seconds later.
+    Edit { row: usize, delay: i64 },
+    /// Many rows are written in one transaction: one `SystemModstamp`.
+    MassEdit { rows: usize, delay: i64 },
+    /// Time passes.
+    Wait(i64),
+    /// The worker takes its next step.
+    Work,
+    /// The worker is killed and what it had in memory is gone.
+    Kill,
+}
+
+/// An org that stamps rows when they are written and shows them when they are committed.
+#[derive(Default)]
+struct Org {
+    now: i64,
+    visible: BTreeMap<usize, i64>,
+    uncommitted: VecDeque<(i64, usize, i64)>,
+}
+
+impl Org {
+    fn edit(&mut self, row: usize, delay: i64) {
+        // A row in an open transaction is locked for all others.
+        if !self.uncommitted.iter().any(|(_, locked, _)| *locked == row) {
+            self.uncommitted.push_back((self.now + delay, row, self.now));
+        }
+        self.commit();
+    }
+
+    fn wait(&mut self, seconds: i64) {
+        self.now += seconds;
+        self.commit();
+    }
+
+    fn commit(&mut self) {
+        let now = self.now;
+        let (due, open): (Vec<_>, Vec<_>) = self.uncommitted.drain(..).partition(|(commit, ..)| *commit <= now);
+        self.uncommitted = open.into();
+        self.visible.extend(due.into_iter().map(|(_, row, stamp)| (row, stamp)));
+    }
+
+    /// The first rows of the answer to `scan`'s query, and how many there are in all.
+    fn query(&self, scan: &Scan, limit: usize) -> (Vec<RowKey>, usize) {
+        let mut rows: Vec<_> = self.visible.iter().map(|(n, stamp)| row(*stamp, *n)).collect();
+        rows.retain(|row| match scan.position {
+            None => true,
+            Some(Position { system_modstamp, last_id: None }) => row.system_modstamp >= system_modstamp,
+            Some(Position { system_modstamp, last_id: Some(id) }) => {
+                (row.system_modstamp, row.id) > (system_modstamp, id)
+            }
+        });
+        rows.sort_by_key(|row| (row.system_modstamp, row.id));
+        let total = rows.len();
+        rows.truncate(limit);
+        (rows, total)
+    }
+}
+
+/// A worker, its memory apart from what is stored.
+#[derive(Default)]
+struct Worker {
+    mirror: BTreeMap<RecordId, Timestamp>,
+    watermark: Option<Timestamp>,
+    checkpoint: Option<Scan>,
+    memory: Memory,
+}
+
+#[derive(Default)]
+enum Memory {
+    #[default]
+    Idle,
+    Read(Scan, Vec<RowKey>, usize),
+    Stored(Scan, Step),
+}
+
+impl Worker {
+    fn step(&mut self, org: &Org, page_rows: usize) {
+        self.memory = match std::mem::take(&mut self.memory) {
+            Memory::Idle => {
+                let scan = self.checkpoint.unwrap_or_else(|| Scan::fresh(self.watermark, at(org.now)));
+                self.checkpoint = Some(scan);
+                let (rows, total) = org.query(&scan, page_rows);
+                Memory::Read(scan, rows, total)
+            }
+            Memory::Read(scan, rows, total) => {
+                let shape = PageShape { rows: &rows, total_size: total as u64, done: rows.len() == total };
+                let step = scan.after(&shape).unwrap();
+                for row in rows {
+                    let known = self.mirror.entry(row.id).or_insert(row.system_modstamp);
+                    *known = row.system_modstamp.max(*known);
+                }
+                Memory::Stored(scan, step)
+            }
+            Memory::Stored(_, Step::Next(next)) => {
+                self.checkpoint = Some(next);
+                Memory::Idle
+            }
+            Memory::Stored(scan, Step::Complete) => {
+                self.checkpoint = None;
+                self.watermark = Some(scan.started_at);
+                Memory::Idle
+            }
+        };
+    }
+
+    fn finish_a_scan(&mut self, org: &Org, page_rows: usize) {
+        let begun = at(org.now);
+        while self.watermark < Some(begun) {
+            self.step(org, page_rows);
+        }
+    }
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let delay = 0..OVERLAP.as_secs();
+    prop_oneof![
+        4 => (0..40_usize, delay.clone()).prop_map(|(row, delay)| Happening::Edit { row, delay }),
+        1 => (1..40_usize, delay).prop_map(|(rows, delay)| Happening::MassEdit { rows, delay }),
+        3 => (0..900_i64).prop_map(Happening::Wait),
+        8 => Just(Happening::Work),
+        1 => Just(Happening::Kill),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_row_is_lost_whatever_is_edited_committed_late_or_killed(
+        story in prop::collection::vec(happening(), 1..120),
+        page_rows in 1..12_usize,
+    ) {
+        let (mut org, mut worker) = (Org::default(), Worker::default());
+        for happening in story {
+            match happening {
+                Happening::Edit { row, delay } => org.edit(row, delay),
+                Happening::MassEdit { rows, delay } => (0..rows).for_each(|row| org.edit(row, delay)),
+                Happening::Wait(seconds) => org.wait(seconds),
+                Happening::Work => worker.step(&org, page_rows),
+                Happening::Kill => worker.memory = Memory::Idle,
+            }
+        }
+        org.wait(OVERLAP.as_secs());
+        worker.finish_a_scan(&org, page_rows);
+
+        let wanted: BTreeMap<_, _> = org.visible.iter().map(|(n, stamp)| (id(*n), at(*stamp))).collect();
+        prop_assert_eq!(worker.mirror, wanted);
+    }
+}

@@ -1,0 +1,188 @@
+//! What is read of an object, and what its rows mean to the mirror.
+
+use jiff::Timestamp;
+use salesforce::{FieldName, ObjectDescribe, Record};
+use serde::Serialize;
+use store::{Change, Tombstone};
+
+use crate::scan::{PageFault, RowKey};
+
+/// Room for field names in the URL of a query, encoded; the rest of its 16,384 bytes is for host, condition and headers
+/// (docs/salesforce.md 4).
+const MAX_FIELDS_BYTES: usize = 12_000;
+
+const ID: FieldName = FieldName::from_static("Id");
+const SYSTEM_MODSTAMP: FieldName = FieldName::from_static("SystemModstamp");
+/// What can be missing: some objects' records cannot be deleted, few can be merged.
+const OF_THE_DELETED: [FieldName; 2] = [FieldName::from_static("IsDeleted"), FieldName::from_static("MasterRecordId")];
+
+/// Why an object is left out of a refresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Skip {
+    /// The connection may not see it, or the org does not have it.
+    Invisible,
+    /// It cannot be queried.
+    NotQueryable,
+    /// It does not say when its records changed.
+    WithoutSystemModstamp,
+}
+
+/// What is read of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// Each query has all fields.
+    Rows(Vec<FieldName>),
+    /// There are more fields than fit into a URL: a query has the keys, and the rows are retrieved by id.
+    KeysThenRows {
+        /// What the query selects.
+        keys: Vec<FieldName>,
+        /// What is retrieved.
+        fields: Vec<FieldName>,
+    },
+}
+
+impl Selection {
+    /// Decides how an object is read.
+    ///
+    /// # Errors
+    /// The reason why it cannot be.
+    pub fn of(describe: &ObjectDescribe) -> Result<Self, Skip> {
+        let fields = readable(describe);
+        if !describe.queryable {
+            return Err(Skip::NotQueryable);
+        }
+        if !fields.contains(&ID) || !fields.contains(&SYSTEM_MODSTAMP) {
+            return Err(Skip::WithoutSystemModstamp);
+        }
+        // A comma and a space take six bytes once they are encoded.
+        let encoded: usize = fields.iter().map(|field| field.as_str().len() + 6).sum();
+        if encoded <= MAX_FIELDS_BYTES {
+            return Ok(Self::Rows(fields));
+        }
+        let mut keys = vec![ID, SYSTEM_MODSTAMP];
+        keys.extend(OF_THE_DELETED.into_iter().filter(|field| fields.contains(field)));
+        Ok(Self::KeysThenRows { keys, fields })
+    }
+
+    /// What a query selects.
+    #[must_use]
+    pub fn queried(&self) -> &[FieldName] {
+        match self {
+            Self::Rows(fields) => fields,
+            Self::KeysThenRows { keys, .. } => keys,
+        }
+    }
+}
+
+/// The places of a page's rows.
+///
+/// # Errors
+/// [`PageFault::WithoutKey`] when a row does not say when it changed.
+pub fn keys(rows: &[Record]) -> Result<Vec<RowKey>, PageFault> {
+    let key = |row: &Record| {
+        let system_modstamp = row.system_modstamp().ok_or(PageFault::WithoutKey)?;
+        Ok(RowKey { system_modstamp, id: row.id })
+    };
+    rows.iter().map(key).collect()
+}
+
+/// Whether a row is in the recycle bin or gone.
+#[must_use]
+pub fn is_deleted(row: &Record) -> bool {
+    row.fields.get("IsDeleted").and_then(serde_json::Value::as_bool).unwrap_or_default()
+}
+
+/// What a row means to the mirror.
+#[must_use]
+pub fn change(record: Record, key: RowKey, read_at: Timestamp) -> Change {
+    if !is_deleted(&record) {
+        return Change::Upsert { record, read_at };
+    }
+    let master_record_id = record.text("MasterRecordId").and_then(|id| id.parse().ok());
+    Change::Tombstone(Tombstone { record_id: key.id, system_modstamp: key.system_modstamp, read_at, master_record_id })
+}
+
+/// The fields that hold values of their own: neither files, nor what other fields are put together to, nor what changes
+/// with every reader.
+fn readable(describe: &ObjectDescribe) -> Vec<FieldName> {
+    const COMPOUND: [&str; 3] = ["address", "base64", "location"];
+    const OF_THE_READER: [&str; 2] = ["LastReferencedDate", "LastViewedDate"];
+    let fields = describe.fields.iter().filter(|field| !COMPOUND.contains(&field.field_type.as_str()));
+    fields.map(|field| field.name.clone()).filter(|name| !OF_THE_READER.contains(&name.as_str())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use salesforce::{FieldDescribe, ObjectName};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn describe(fields: &[&str]) -> ObjectDescribe {
+        let field = |name: &&str| -> FieldDescribe {
+            serde_json::from_value(json!({
+                "name": name, "label": name, "type": "string", "nillable": true, "createable": true, "updateable": true,
+            }))
+            .unwrap()
+        };
+        ObjectDescribe {
+            name: ObjectName::from_static("Account"),
+            label: "Account".to_owned(),
+            key_prefix: Some("001".to_owned()),
+            custom: false,
+            queryable: true,
+            createable: true,
+            updateable: true,
+            replicateable: true,
+            fields: fields.iter().map(field).collect(),
+            record_type_infos: Vec::new(),
+        }
+    }
+
+    fn row(fields: Value) -> Record {
+        let Value::Object(fields) = fields else { panic!("an object is wanted") };
+        Record { object: ObjectName::from_static("Account"), id: "0015e00000ZkM3hAAF".parse().unwrap(), fields }
+    }
+
+    #[test]
+    fn an_object_of_ordinary_width_is_read_in_one_go() {
+        let selection = Selection::of(&describe(&["Id", "IsDeleted", "SystemModstamp", "Name"])).unwrap();
+        assert_eq!(selection.queried().len(), 4);
+        assert!(matches!(selection, Selection::Rows(_)));
+    }
+
+    #[test]
+    fn an_object_wider_than_a_url_is_read_by_its_keys() {
+        let names: Vec<String> = (0..700).map(|n| format!("A_rather_long_name_{n}__c")).collect();
+        let mut fields = vec!["Id", "IsDeleted", "SystemModstamp", "MasterRecordId"];
+        fields.extend(names.iter().map(String::as_str));
+
+        let selection = Selection::of(&describe(&fields)).unwrap();
+        let queried: Vec<_> = selection.queried().iter().map(FieldName::as_str).collect();
+        assert_eq!(queried, ["Id", "SystemModstamp", "IsDeleted", "MasterRecordId"]);
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_scanned_is_skipped_with_the_reason() {
+        assert_eq!(Selection::of(&describe(&["Id", "IsDeleted"])), Err(Skip::WithoutSystemModstamp));
+        let hidden = ObjectDescribe { queryable: false, ..describe(&["Id", "IsDeleted", "SystemModstamp"]) };
+        assert_eq!(Selection::of(&hidden), Err(Skip::NotQueryable));
+    }
+
+    #[test]
+    fn a_deleted_row_becomes_a_tombstone_that_names_its_master() {
+        let stamp = "2026-11-22T10:00:00.000+0000";
+        let row = row(json!({"IsDeleted": true, "SystemModstamp": stamp, "MasterRecordId": "0015e00000ZkM3iAAF"}));
+        let key = keys(std::slice::from_ref(&row)).unwrap()[0];
+
+        let Change::Tombstone(tombstone) = change(row, key, key.system_modstamp) else { panic!("not a tombstone") };
+        assert_eq!(tombstone.system_modstamp, key.system_modstamp);
+        assert_eq!(tombstone.master_record_id.unwrap().as_str(), "0015e00000ZkM3iAAF");
+    }
+
+    #[test]
+    fn a_row_without_a_stamp_is_a_fault() {
+        assert_eq!(keys(&[row(json!({"IsDeleted": false}))]), Err(PageFault::WithoutKey));
+    }
+}

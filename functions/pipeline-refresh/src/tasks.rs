@@ -1,0 +1,99 @@
+//! The queue's part: works on tasks, and queues what is left of them.
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::SqsEvent;
+use jiff::Timestamp;
+use runtime::Chain;
+use runtime::sqs::{Answer, Batch};
+use salesforce::{Classify, Retry};
+use store::{ConnectionId, RefreshTask};
+use tracing::{error, info, warn};
+
+use crate::Deps;
+use crate::error::{Error, state};
+use crate::object::Outcome;
+use crate::org::{OrgReport, refresh_org};
+use crate::run::{Run, Stop};
+
+/// How long a task waits for an org to have API calls again; the longest that SQS holds a message back.
+const BUDGET_PAUSE: Duration = Duration::from_secs(15 * 60);
+
+pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) -> Answer {
+    let Batch { messages, unreadable } = Batch::<RefreshTask>::parse(event);
+    let mut failed = unreadable;
+    let mut reports = Vec::new();
+    for message in messages {
+        let (report, comes_again) = work_on(deps, &message.body, deadline).await;
+        failed.extend(comes_again.then_some(message.id));
+        reports.push(report);
+    }
+    Answer { failed, counts: counts(&reports) }
+}
+
+/// Works on a task, and says whether it has to come again as a whole.
+async fn work_on(deps: &Deps, task: &RefreshTask, deadline: Timestamp) -> (OrgReport, bool) {
+    let client = deps.salesforce.client(task.org_id, &ConnectionId::team());
+    let run = Run::new(deps, task, client, deadline);
+    let mut report = refresh_org(&run, &deps.mirrored_objects).await;
+    // A task that comes again finds what it has done, and goes on with all that is left.
+    if report.failures.iter().all(|error| !comes_again(error)) {
+        let queued = queue_rest(deps, task, &report).await;
+        report.failures.extend(queued.err());
+    }
+    log(task, &report);
+    let again = report.failures.iter().any(comes_again);
+    (report, again)
+}
+
+/// What only a person can mend is not tried again before the next night.
+fn comes_again(error: &Error) -> bool {
+    match error.retry() {
+        Retry::NeedsHuman => false,
+        Retry::Never | Retry::After(_) | Retry::Unknown(_) => true,
+    }
+}
+
+/// Queues the objects that are left, each as a task of its own.
+async fn queue_rest(deps: &Deps, task: &RefreshTask, report: &OrgReport) -> Result<(), Error> {
+    for (object, stop) in &report.left {
+        let rest = RefreshTask { object: Some(object.clone()), ..task.clone() };
+        let delay = match stop {
+            Stop::OutOfTime => Duration::ZERO,
+            Stop::OverBudget => BUDGET_PAUSE,
+        };
+        deps.tasks.send(&rest, delay).await.map_err(state("queueing the rest of a task"))?;
+    }
+    Ok(())
+}
+
+fn log(task: &RefreshTask, report: &OrgReport) {
+    for error in &report.failures {
+        match error.retry() {
+            Retry::Never => error!(org.id = %task.org_id, retry = "never", "{}", Chain(error)),
+            Retry::NeedsHuman => warn!(org.id = %task.org_id, retry = "needs_human", "{}", Chain(error)),
+            Retry::After(_) | Retry::Unknown(_) => {
+                warn!(org.id = %task.org_id, retry = "transient", "{}", Chain(error))
+            }
+        }
+    }
+    let objects = serde_json::to_string(&report.objects).unwrap_or_default();
+    let pipelines = report.pipelines.map(|changes| changes.stored + changes.unchanged);
+    info!(org.id = %task.org_id, pipelines, %objects, "refreshed org {}", task.org_id);
+}
+
+fn counts(reports: &[OrgReport]) -> Vec<(&'static str, u64)> {
+    let objects = || reports.iter().flat_map(|report| &report.objects);
+    let ended = |wanted: fn(&Outcome) -> bool| objects().filter(|object| wanted(&object.outcome)).count() as u64;
+    vec![
+        ("tasks", reports.len() as u64),
+        ("objects.complete", ended(|outcome| matches!(outcome, Outcome::Complete | Outcome::AlreadyDone))),
+        ("objects.stopped", ended(|outcome| matches!(outcome, Outcome::Stopped(_)))),
+        ("objects.skipped", ended(|outcome| matches!(outcome, Outcome::Skipped(_)))),
+        ("sync.pages", objects().map(|object| object.pages).sum()),
+        ("records.read", objects().map(|object| object.rows).sum()),
+        ("records.applied", objects().map(|object| object.applied).sum()),
+        ("records.unstorable", objects().map(|object| object.unstorable).sum()),
+        ("failures", reports.iter().map(|report| report.failures.len() as u64).sum()),
+    ]
+}

@@ -1,0 +1,186 @@
+//! What becomes of a record that was asked for, and of the messages that asked for it.
+
+use std::collections::BTreeMap;
+
+use salesforce::{Classify, Record, RecordId, Retry};
+use store::{Apply, Change, DeliveryOutcome, Tombstone};
+
+use crate::Error;
+
+/// What Salesforce says about a record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Found {
+    /// It is there, or it is deleted: the mirror can be told.
+    Known(Change),
+    /// Neither the record nor its deletion can be seen by the connection.
+    NotVisible,
+    /// It was not there a moment ago and now it is: it has to be read once more.
+    Wavering,
+}
+
+/// What becomes of a record, and so of its messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// The messages have done their work.
+    Settled(DeliveryOutcome),
+    /// Only a person can help; the messages go, and the refresh catches up afterwards.
+    Parked(String),
+    /// The messages come again.
+    Again(String),
+    /// The messages come again until the queue gives them to its dead-letter queue.
+    Poison(String),
+}
+
+impl Fate {
+    /// By what may be done about the failure.
+    #[must_use]
+    pub fn of_failure(error: &Error) -> Self {
+        let reason = error.reason();
+        match error.retry() {
+            Retry::Never => Self::Poison(reason),
+            Retry::NeedsHuman => Self::Parked(reason),
+            Retry::After(_) | Retry::Unknown(_) => Self::Again(reason),
+        }
+    }
+
+    /// By what the mirror made of the change.
+    #[must_use]
+    pub fn of_applied(applied: Apply, deleted: bool) -> Self {
+        Self::Settled(match (applied, deleted) {
+            (Apply::Applied | Apply::Unchanged, true) => DeliveryOutcome::Deleted,
+            (Apply::Applied, false) => DeliveryOutcome::Applied,
+            (Apply::Unchanged, false) => DeliveryOutcome::Unchanged,
+            (Apply::Stale, _) => DeliveryOutcome::Stale,
+        })
+    }
+
+    /// Whether the messages have to come again.
+    #[must_use]
+    pub fn comes_again(&self) -> bool {
+        match self {
+            Self::Settled(_) | Self::Parked(_) => false,
+            Self::Again(_) | Self::Poison(_) => true,
+        }
+    }
+
+    /// What the ledger says.
+    #[must_use]
+    pub fn outcome(&self) -> DeliveryOutcome {
+        match self {
+            Self::Settled(outcome) => outcome.clone(),
+            Self::Parked(reason) | Self::Again(reason) | Self::Poison(reason) => {
+                DeliveryOutcome::Failed { reason: reason.clone() }
+            }
+        }
+    }
+}
+
+/// How often each fate befell a message, for the closing line.
+pub fn counts<'a>(fates: impl Iterator<Item = &'a Fate>) -> Vec<(&'static str, u64)> {
+    let mut counts = BTreeMap::new();
+    for fate in fates {
+        let name = match fate {
+            Fate::Settled(DeliveryOutcome::Applied) => "messages.applied",
+            Fate::Settled(DeliveryOutcome::Unchanged) => "messages.unchanged",
+            Fate::Settled(DeliveryOutcome::Stale) => "messages.stale",
+            Fate::Settled(DeliveryOutcome::NotVisible) => "messages.not_visible",
+            Fate::Settled(DeliveryOutcome::Deleted) => "messages.deleted",
+            Fate::Settled(DeliveryOutcome::Failed { .. }) | Fate::Parked(_) => "messages.parked",
+            Fate::Again(_) => "messages.again",
+            Fate::Poison(_) => "messages.poison",
+        };
+        *counts.entry(name).or_default() += 1;
+    }
+    counts.into_iter().collect()
+}
+
+/// What `queryAll` says about a record that `retrieve` did not find.
+#[must_use]
+pub fn missing(row: Option<&Record>, read_at: jiff::Timestamp) -> Found {
+    let Some(row) = row else { return Found::NotVisible };
+    let deleted = row.fields.get("IsDeleted").and_then(serde_json::Value::as_bool);
+    match (deleted, row.system_modstamp()) {
+        (Some(true), Some(system_modstamp)) => Found::Known(Change::Tombstone(Tombstone {
+            record_id: row.id,
+            system_modstamp,
+            read_at,
+            master_record_id: master_of(row),
+        })),
+        _ => Found::Wavering,
+    }
+}
+
+/// The record that a merge kept instead of this one.
+#[must_use]
+pub fn master_of(row: &Record) -> Option<RecordId> {
+    row.text("MasterRecordId")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn row(fields: Value) -> Record {
+        let Value::Object(fields) = fields else { panic!("an object is wanted") };
+        Record { object: "Account".parse().unwrap(), id: "0015e00000ZkM3hAAF".parse().unwrap(), fields }
+    }
+
+    fn now() -> jiff::Timestamp {
+        "2026-11-22T10:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn a_record_is_deleted_only_when_query_all_says_so() {
+        let gone = row(json!({"IsDeleted": true, "SystemModstamp": "2026-11-22T09:59:00.000+0000"}));
+
+        let Found::Known(Change::Tombstone(tombstone)) = missing(Some(&gone), now()) else { panic!("not deleted") };
+        assert_eq!(tombstone.record_id, gone.id);
+        assert_eq!(missing(None, now()), Found::NotVisible);
+    }
+
+    #[test]
+    fn a_merged_record_names_its_master() {
+        let gone = row(json!({
+            "IsDeleted": true, "SystemModstamp": "2026-11-22T09:59:00.000+0000", "MasterRecordId": "0015e00000ZkM3iAAF",
+        }));
+        let Found::Known(Change::Tombstone(tombstone)) = missing(Some(&gone), now()) else { panic!("not deleted") };
+        assert_eq!(tombstone.master_record_id.unwrap().as_str(), "0015e00000ZkM3iAAF");
+    }
+
+    #[test]
+    fn a_record_that_came_back_in_between_is_read_again() {
+        let back = row(json!({"IsDeleted": false, "SystemModstamp": "2026-11-22T09:59:00.000+0000"}));
+        assert_eq!(missing(Some(&back), now()), Found::Wavering);
+    }
+
+    #[test]
+    fn a_repeated_delete_is_still_a_delete() {
+        assert_eq!(Fate::of_applied(Apply::Unchanged, true), Fate::Settled(DeliveryOutcome::Deleted));
+        assert_eq!(Fate::of_applied(Apply::Stale, true), Fate::Settled(DeliveryOutcome::Stale));
+    }
+
+    #[test]
+    fn what_a_person_must_mend_is_parked_and_does_not_come_again() {
+        let error = Error::Salesforce(salesforce::Error::SessionRefused { operation: "retrieve" });
+        let fate = Fate::of_failure(&error);
+
+        assert!(matches!(&fate, Fate::Parked(_)), "{fate:?}");
+        assert!(!fate.comes_again());
+        assert!(matches!(fate.outcome(), DeliveryOutcome::Failed { .. }));
+    }
+
+    #[test]
+    fn what_did_not_take_effect_comes_again() {
+        let error = Error::Salesforce(salesforce::Error::TooManyCalls { operation: "retrieve" });
+        assert!(matches!(Fate::of_failure(&error), Fate::Again(_)));
+    }
+
+    #[test]
+    fn what_no_retry_can_help_comes_again_until_it_is_a_dead_letter() {
+        let error = Error::Salesforce(salesforce::Error::BadAnswer { operation: "retrieve", what: "no list" });
+        let fate = Fate::of_failure(&error);
+        assert!(matches!(&fate, Fate::Poison(_)) && fate.comes_again(), "{fate:?}");
+    }
+}

@@ -1,0 +1,63 @@
+//! What a batch of hints asks for: distinct records, by org and object.
+
+use std::collections::BTreeMap;
+
+use salesforce::{ObjectName, OrgId, RecordId};
+use store::ChangeHint;
+
+/// The records of one org that somebody says have changed, each once, with the hints that say so (by index).
+pub type Asked = BTreeMap<ObjectName, BTreeMap<RecordId, Vec<usize>>>;
+
+/// What is asked for, by org: any number of hints about one record ask for it once.
+#[must_use]
+pub fn by_org(hints: &[&ChangeHint]) -> BTreeMap<OrgId, Asked> {
+    let mut orgs: BTreeMap<OrgId, Asked> = BTreeMap::new();
+    for (index, hint) in hints.iter().enumerate() {
+        let objects = orgs.entry(hint.org_id).or_default();
+        let records = objects.entry(hint.object.clone()).or_default();
+        records.entry(hint.record_id).or_default().push(index);
+    }
+    orgs
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ORGS: [&str; 2] = ["00D5e000000KQ2eEAG", "00D5e000000KQ2f"];
+    const OBJECTS: [&str; 2] = ["Account", "Opportunity"];
+
+    fn hint((org, object, record): (usize, usize, usize)) -> ChangeHint {
+        ChangeHint {
+            org_id: ORGS[org].parse().unwrap(),
+            object: OBJECTS[object].parse().unwrap(),
+            record_id: format!("0065e00000{record:05}").parse().unwrap(),
+            notification_id: "04l5e00000Gx7QzAAJ".parse().unwrap(),
+            action_id: "04k5e000000CaRkAAK".parse().unwrap(),
+            received_at: "2026-11-22T10:00:00Z".parse().unwrap(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_hint_is_answered_by_exactly_one_reading_of_its_own_record(
+            hints in prop::collection::vec((0..2_usize, 0..2_usize, 0..5_usize).prop_map(hint), 0..60),
+        ) {
+            let mut answered = vec![0; hints.len()];
+            for (org, asked) in by_org(&hints.iter().collect::<Vec<_>>()) {
+                for (object, records) in asked {
+                    for (record, indexes) in records {
+                        for index in indexes {
+                            answered[index] += 1;
+                            let hint = &hints[index];
+                            prop_assert_eq!((hint.org_id, &hint.object, hint.record_id), (org, &object, record));
+                        }
+                    }
+                }
+            }
+            prop_assert!(answered.iter().all(|times| *times == 1));
+        }
+    }
+}
