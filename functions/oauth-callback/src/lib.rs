@@ -1,1 +1,83 @@
-//! Placeholder.
+//! The pages on which people connect their Salesforce org, and the links that lead to them.
+//!
+//! | trigger | input | output | failures |
+//! |---|---|---|---|
+//! | `POST /v1/connect-links` | tenant, kind, environment | a link, good once for 15 minutes | problems |
+//! | `GET /connect/{ticket}` | the link's ticket | a page that says what will be connected | a page that says what to do |
+//! | `POST /connect/{ticket}` | the page's button | a redirect to Salesforce; state, PKCE and nonce bound to the browser | the same |
+//! | `GET /oauth/callback` | code or error, state, cookie | a page that says what was connected | the same |
+//!
+//! Tickets, states, codes and verifiers are secrets: they are stored as digests where that suffices, and never logged.
+//! See `ARCHITECTURE.md`.
+
+mod callback;
+mod config;
+mod consent;
+mod cookie;
+mod links;
+mod pages;
+mod secret;
+mod ticket;
+mod trouble;
+
+use axum::Router;
+use axum::routing::{get, post};
+use runtime::invoke::LambdaFunction;
+use runtime::onboarding::Onboarding;
+use runtime::{Aws, TokenBroker};
+use salesforce::Clock;
+use store::{Apps, Authorizations, Orgs};
+
+pub use config::{Config, LoginHosts};
+
+/// What the function works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// Connect tickets and OAuth states.
+    pub authorizations: Authorizations,
+    /// Whose an org is.
+    pub orgs: Orgs,
+    /// The app registrations.
+    pub apps: Apps,
+    /// Trades codes for connections.
+    pub broker: TokenBroker,
+    /// Makes the org of a team connection active.
+    pub onboarding: Onboarding,
+    /// Where people sign in.
+    pub login: LoginHosts,
+    /// Where browsers reach this function, without a trailing slash.
+    pub public_url: String,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Deps {
+    /// The real ones.
+    #[must_use]
+    pub fn new(aws: &Aws, config: Config) -> Self {
+        Self {
+            authorizations: Authorizations::new(aws.dynamodb(), config.authorizations_table),
+            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            apps: Apps::new(aws.secrets_manager(), config.apps_secret, aws.clock()),
+            broker: TokenBroker::new(LambdaFunction::new(aws.lambda(), config.token_broker), config.hosts),
+            onboarding: Onboarding::new(LambdaFunction::new(aws.lambda(), config.onboarding)),
+            login: config.login,
+            public_url: config.public_url,
+            clock: aws.clock(),
+        }
+    }
+
+    /// The redirect URI of every consent; Salesforce compares it character for character.
+    fn redirect_uri(&self) -> String {
+        format!("{}/oauth/callback", self.public_url)
+    }
+}
+
+/// The function's routes.
+pub fn router(deps: Deps) -> Router {
+    Router::new()
+        .route("/v1/connect-links", post(links::create))
+        .route("/connect/{ticket}", get(consent::show).post(consent::begin))
+        .route("/oauth/callback", get(callback::finish))
+        .with_state(deps)
+}

@@ -1,0 +1,116 @@
+//! What the environment says.
+
+use runtime::{Env, EnvError};
+use salesforce::{HostPolicy, LoginHost};
+use store::Environment;
+
+/// The function's configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `PUBLIC_URL`: where browsers reach the HTTP API, without a trailing slash.
+    pub public_url: String,
+    /// `AUTHORIZATIONS_TABLE`: connect tickets and OAuth states.
+    pub authorizations_table: String,
+    /// `ORGS_TABLE`: read, to see whose an org is.
+    pub orgs_table: String,
+    /// `APPS_SECRET_ARN`: the secret with the app registrations.
+    pub apps_secret: String,
+    /// `TOKEN_BROKER_FUNCTION`: trades codes for connections.
+    pub token_broker: String,
+    /// `ONBOARDING_FUNCTION`: makes the org of a team connection active.
+    pub onboarding: String,
+    /// `SALESFORCE_HOSTS`: `salesforce` (default), or `loopback` for the local stack.
+    pub hosts: HostPolicy,
+    /// `LOGIN_URL_PRODUCTION` and `LOGIN_URL_SANDBOX`.
+    pub login: LoginHosts,
+}
+
+/// Where people sign in.
+#[derive(Clone, Debug)]
+pub struct LoginHosts {
+    /// `LOGIN_URL_PRODUCTION` (default `https://login.salesforce.com`).
+    pub production: LoginHost,
+    /// `LOGIN_URL_SANDBOX` (default `https://test.salesforce.com`).
+    pub sandbox: LoginHost,
+}
+
+impl LoginHosts {
+    /// The one for this kind of org.
+    #[must_use]
+    pub fn of(&self, environment: Environment) -> &LoginHost {
+        match environment {
+            Environment::Production => &self.production,
+            Environment::Sandbox => &self.sandbox,
+        }
+    }
+}
+
+impl Config {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// A variable is missing or wrong.
+    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        let hosts = runtime::host_policy(env)?;
+        Ok(Self {
+            public_url: env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
+            authorizations_table: env.required("AUTHORIZATIONS_TABLE")?,
+            orgs_table: env.required("ORGS_TABLE")?,
+            apps_secret: env.required("APPS_SECRET_ARN")?,
+            token_broker: env.required("TOKEN_BROKER_FUNCTION")?,
+            onboarding: env.required("ONBOARDING_FUNCTION")?,
+            hosts,
+            login: LoginHosts {
+                production: login_host(env, "LOGIN_URL_PRODUCTION", "https://login.salesforce.com", hosts)?,
+                sandbox: login_host(env, "LOGIN_URL_SANDBOX", "https://test.salesforce.com", hosts)?,
+            },
+        })
+    }
+}
+
+fn login_host(env: &Env, name: &'static str, default: &str, hosts: HostPolicy) -> Result<LoginHost, EnvError> {
+    let url = env.optional(name).unwrap_or_else(|| default.to_owned());
+    LoginHost::parse(&url, hosts).map_err(|error| EnvError::Invalid { name, reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAMES: [(&str, &str); 6] = [
+        ("PUBLIC_URL", "https://ferry.example.com/"),
+        ("AUTHORIZATIONS_TABLE", "authorizations"),
+        ("ORGS_TABLE", "orgs"),
+        ("APPS_SECRET_ARN", "apps"),
+        ("TOKEN_BROKER_FUNCTION", "token-broker"),
+        ("ONBOARDING_FUNCTION", "onboarding"),
+    ];
+
+    fn env_with(name: &'static str, value: &'static str) -> Env {
+        Env::new(move |asked| {
+            let pairs = NAMES.into_iter().chain([(name, value)]);
+            pairs.rev().find(|(known, _)| *known == asked).map(|(_, value)| value.to_owned())
+        })
+    }
+
+    #[test]
+    fn people_sign_in_at_salesforce_unless_told_otherwise() {
+        let config = Config::from_env(&Env::of(NAMES)).unwrap();
+        assert_eq!(config.public_url, "https://ferry.example.com");
+        assert_eq!(config.login.of(Environment::Production).as_str(), "https://login.salesforce.com");
+        assert_eq!(config.login.of(Environment::Sandbox).as_str(), "https://test.salesforce.com");
+    }
+
+    #[test]
+    fn a_login_host_that_is_not_salesforces_is_refused() {
+        let error = Config::from_env(&env_with("LOGIN_URL_SANDBOX", "https://login.example.com")).unwrap_err();
+        assert!(matches!(error, EnvError::Invalid { name: "LOGIN_URL_SANDBOX", .. }));
+    }
+
+    #[test]
+    fn every_name_is_required() {
+        for (name, _) in NAMES {
+            assert_eq!(Config::from_env(&env_with(name, "")).unwrap_err(), EnvError::Missing { name });
+        }
+    }
+}

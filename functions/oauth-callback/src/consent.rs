@@ -1,0 +1,137 @@
+//! `/connect/{ticket}`: shows what will be connected, and begins the consent.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{LOCATION, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use runtime::Chain;
+use salesforce::auth;
+use secrecy::{ExposeSecret as _, SecretString};
+use store::{AppRegistration, Authorization, AuthorizationId, Environment, Purpose};
+
+use crate::pages::{ConnectPage, environment, failed, protect};
+use crate::secret::{Digest, is_well_formed};
+use crate::ticket::{LIFE, Pending, Ticket, fresh};
+use crate::trouble::Trouble;
+use crate::{Deps, cookie};
+
+/// Shows the page. Looking does not use the ticket up, so a link preview does no harm.
+pub(crate) async fn show(State(deps): State<Deps>, Path(ticket): Path<String>) -> Response {
+    match page(&deps, &ticket).await {
+        Ok(response) => response,
+        Err(trouble) => failed(trouble, None),
+    }
+}
+
+async fn page(deps: &Deps, secret: &str) -> Result<Response, Trouble> {
+    let found = deps.authorizations.peek::<Ticket>(&ticket_id(secret)?, deps.clock.now()).await;
+    let ticket = found.map_err(|error| unavailable(&error))?.ok_or(Trouble::LinkUsed)?;
+    let registration = deps.apps.newest().await.map_err(|error| unavailable(&error))?;
+    let page = ConnectPage {
+        team: ticket.is_team(),
+        tenant: ticket.tenant.as_str(),
+        platform_user: ticket.platform_user().map(|user| user.as_str()),
+        environment: environment(ticket.environment),
+        org_id: ticket.org_id,
+        install_url: install_url(&registration, ticket.environment),
+        minutes: ticket.minutes_left(deps.clock.now()),
+    };
+    Ok(page.respond(deps.login.of(ticket.environment)))
+}
+
+/// Uses the ticket up and sends the browser to Salesforce.
+pub(crate) async fn begin(State(deps): State<Deps>, Path(ticket): Path<String>, headers: HeaderMap) -> Response {
+    match redirect(&deps, &ticket, &headers).await {
+        Ok(response) => response,
+        Err(trouble) => failed(trouble, None),
+    }
+}
+
+async fn redirect(deps: &Deps, secret: &str, headers: &HeaderMap) -> Result<Response, Trouble> {
+    if !is_from_our_page(headers) {
+        return Err(Trouble::ForeignPage);
+    }
+    let registration = deps.apps.newest().await.map_err(|error| unavailable(&error))?;
+    let now = deps.clock.now();
+    let taken = deps.authorizations.consume::<Ticket>(&ticket_id(secret)?, now).await;
+    let ticket = taken.map_err(|error| unavailable(&error))?.ok_or(Trouble::LinkUsed)?;
+    let browser = cookie::presented(headers).unwrap_or_else(fresh);
+    let login = deps.login.of(ticket.environment);
+    let consent = auth::consent(&registration.app, login, &deps.redirect_uri(), &mut rand::rng());
+    let consent = consent.map_err(|error| misconfigured(&error))?;
+    let pending = Pending {
+        ticket,
+        app: registration.app.name,
+        login_url: login.to_string(),
+        browser: Digest::of(browser.expose_secret()),
+        code_verifier: consent.code_verifier,
+        nonce: consent.nonce,
+    };
+    let id = AuthorizationId::of(Purpose::State, consent.state.expose_secret());
+    let expires_at = now.checked_add(LIFE).unwrap_or(now);
+    let stored = deps.authorizations.store(&Authorization { id, payload: pending, expires_at }).await;
+    stored.map_err(|error| unavailable(&error))?;
+    see_other(consent.authorize_url.as_str(), &browser).ok_or(Trouble::Misconfigured)
+}
+
+/// A browser says where a form was sent from. Only this function's own page may begin a consent, so that a person has seen
+/// what they are about to connect.
+fn is_from_our_page(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
+}
+
+fn see_other(location: &str, browser: &SecretString) -> Option<Response> {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    let headers = response.headers_mut();
+    headers.insert(LOCATION, HeaderValue::try_from(location).ok()?);
+    headers.insert(SET_COOKIE, cookie::set(browser)?);
+    protect(&mut response);
+    Some(response)
+}
+
+fn ticket_id(secret: &str) -> Result<AuthorizationId, Trouble> {
+    if is_well_formed(secret) { Ok(AuthorizationId::of(Purpose::Ticket, secret)) } else { Err(Trouble::LinkUsed) }
+}
+
+/// Where the package is installed in an org of this kind.
+pub(crate) fn install_url(registration: &AppRegistration, environment: Environment) -> Option<&str> {
+    match environment {
+        Environment::Production => registration.install_url_production.as_deref(),
+        Environment::Sandbox => registration.install_url_sandbox.as_deref(),
+    }
+}
+
+/// Logs why Ferry's own state is not available, and gives the page for it.
+pub(crate) fn unavailable(error: &store::Error) -> Trouble {
+    tracing::error!(error = %Chain(error), "could not use the authorizations or the app registrations");
+    Trouble::Unavailable
+}
+
+fn misconfigured(error: &salesforce::Error) -> Trouble {
+    tracing::error!(error = %Chain(error), "could not begin a consent");
+    Trouble::Misconfigured
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(site: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(http::HeaderName::from_static("sec-fetch-site"), HeaderValue::from_static(site))])
+    }
+
+    #[test]
+    fn only_our_own_page_begins_a_consent() {
+        for own in [from("same-origin"), from("none"), HeaderMap::new()] {
+            assert!(is_from_our_page(&own));
+        }
+        for foreign in [from("cross-site"), from("same-site")] {
+            assert!(!is_from_our_page(&foreign));
+        }
+    }
+
+    #[test]
+    fn a_ticket_that_cannot_be_ours_is_not_looked_up() {
+        assert_eq!(ticket_id("../oauth").unwrap_err(), Trouble::LinkUsed);
+    }
+}

@@ -1,0 +1,127 @@
+//! `POST /v1/connect-links`: the platform asks for a link that a person can open.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use runtime::Problem;
+use runtime::http::JsonBody;
+use runtime::problem::refuse;
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use store::{Authorization, AuthorizationId, Org, OrgState, Purpose};
+
+use crate::Deps;
+use crate::pages::protect;
+use crate::ticket::{LinkRequest, Ticket, fresh};
+
+#[derive(Serialize)]
+struct Link {
+    url: String,
+    expires_at: String,
+}
+
+/// Makes a link, which is good once and for a few minutes.
+pub(crate) async fn create(
+    State(deps): State<Deps>,
+    JsonBody(request): JsonBody<LinkRequest>,
+) -> Result<Response, Problem> {
+    let now = deps.clock.now();
+    let ticket = request.ticket(now).map_err(Problem::invalid)?;
+    if let Some(org_id) = ticket.org_id {
+        let org = deps.orgs.load(org_id).await.map_err(|error| refuse(&error))?;
+        check_org(&ticket, org.as_ref())?;
+    }
+    let secret = fresh();
+    let expires_at = ticket.expires_at;
+    let id = AuthorizationId::of(Purpose::Ticket, secret.expose_secret());
+    let authorization = Authorization { id, payload: ticket, expires_at };
+    deps.authorizations.store(&authorization).await.map_err(|error| refuse(&error))?;
+    let link = Link {
+        url: format!("{}/connect/{}", deps.public_url, secret.expose_secret()),
+        expires_at: store::time::text(expires_at),
+    };
+    let mut response = (StatusCode::CREATED, Json(link)).into_response();
+    protect(&mut response);
+    Ok(response)
+}
+
+/// A personal link leads into an active org of the tenant; a team link not into another tenant's. An org of somebody else is
+/// not told apart from none.
+fn check_org(ticket: &Ticket, org: Option<&Org>) -> Result<(), Problem> {
+    let unknown = || Problem::not_found("org").next("Connect the org by a team link first.");
+    let Some(org) = org else {
+        return if ticket.is_team() { Ok(()) } else { Err(unknown()) };
+    };
+    let foreign = org.tenant.as_ref().is_some_and(|owner| *owner != ticket.tenant);
+    if foreign || !(ticket.is_team() || org.state == OrgState::Active) {
+        return Err(unknown());
+    }
+    if org.state == OrgState::Active && org.environment != ticket.environment {
+        return Err(Problem::invalid("the org belongs to the other environment"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use serde_json::json;
+    use store::Environment;
+
+    fn ticket(kind: &str) -> Ticket {
+        let mut body = json!({"tenant": "acme", "kind": kind, "environment": "production", "org_id": "00D5e000000KQ2eEAG"});
+        if kind == "personal" {
+            body["platform_user"] = json!("rep-1");
+        }
+        serde_json::from_value::<LinkRequest>(body).unwrap().ticket(Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    fn org(state: OrgState, owner: Option<&str>) -> Org {
+        Org {
+            org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
+            state,
+            tenant: owner.map(|owner| owner.parse().unwrap()),
+            environment: Environment::Production,
+            my_domain_url: None,
+            instance_name: None,
+            organization_type: None,
+            package_version: None,
+            installer_id: None,
+            webhook_secrets: Vec::new(),
+            claimed_at: Timestamp::UNIX_EPOCH,
+            activated_at: None,
+            updated_at: Timestamp::UNIX_EPOCH,
+            revision: 1,
+        }
+    }
+
+    #[test]
+    fn a_personal_link_needs_an_active_org_of_the_tenant() {
+        let personal = ticket("personal");
+        assert!(check_org(&personal, Some(&org(OrgState::Active, Some("acme")))).is_ok());
+        for (state, owner) in
+            [(OrgState::Claimed, None), (OrgState::Uninstalled, Some("acme")), (OrgState::Active, Some("other"))]
+        {
+            let problem = check_org(&personal, Some(&org(state, owner))).unwrap_err();
+            assert_eq!(problem.status, StatusCode::NOT_FOUND);
+        }
+        assert_eq!(check_org(&personal, None).unwrap_err().status, StatusCode::NOT_FOUND);
+    }
+
+    #[test]
+    fn a_team_link_may_lead_to_any_org_but_another_tenants() {
+        let team = ticket("team");
+        assert!(check_org(&team, None).is_ok());
+        assert!(check_org(&team, Some(&org(OrgState::Claimed, None))).is_ok());
+        assert!(check_org(&team, Some(&org(OrgState::Active, Some("acme")))).is_ok());
+        assert!(check_org(&team, Some(&org(OrgState::Active, Some("other")))).is_err());
+    }
+
+    #[test]
+    fn the_environment_of_a_known_org_is_not_changed_by_a_link() {
+        let sandbox = Org { environment: Environment::Sandbox, ..org(OrgState::Active, Some("acme")) };
+        assert_eq!(check_org(&ticket("team"), Some(&sandbox)).unwrap_err().status, StatusCode::BAD_REQUEST);
+    }
+}

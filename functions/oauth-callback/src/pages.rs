@@ -1,0 +1,122 @@
+//! The pages: server-rendered, without scripts, and closed to everything that is not theirs.
+
+use std::sync::LazyLock;
+
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderName, StatusCode};
+use salesforce::{LoginHost, OrgId};
+use sha2::{Digest as _, Sha256};
+use store::Environment;
+
+use crate::trouble::{Advice, Trouble};
+
+const STYLE: &str = include_str!("../templates/style.css");
+
+/// The policy without the part that says where a form may lead.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let style = STANDARD.encode(Sha256::digest(STYLE));
+    format!(
+        "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; frame-ancestors 'none'; form-action"
+    )
+});
+
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// What will be connected, with the button that starts the consent.
+#[derive(Clone, Debug, Template)]
+#[template(path = "connect.html")]
+pub(crate) struct ConnectPage<'a> {
+    pub(crate) team: bool,
+    pub(crate) tenant: &'a str,
+    pub(crate) platform_user: Option<&'a str>,
+    pub(crate) environment: &'static str,
+    pub(crate) org_id: Option<OrgId>,
+    pub(crate) install_url: Option<&'a str>,
+    pub(crate) minutes: i64,
+}
+
+/// What was connected.
+#[derive(Clone, Debug, Template)]
+#[template(path = "connected.html")]
+pub(crate) struct ConnectedPage<'a> {
+    pub(crate) team: bool,
+    pub(crate) tenant: &'a str,
+    pub(crate) org_id: OrgId,
+    pub(crate) org_host: &'a str,
+    pub(crate) user_id: salesforce::RecordId,
+    pub(crate) environment: &'static str,
+    pub(crate) webhook_url: Option<&'a str>,
+}
+
+/// What went wrong, and what to do.
+#[derive(Clone, Debug, Template)]
+#[template(path = "failed.html")]
+struct FailedPage<'a> {
+    title: &'static str,
+    what: &'static str,
+    steps: &'static [&'static str],
+    code: &'static str,
+    install_url: Option<&'a str>,
+}
+
+impl ConnectPage<'_> {
+    /// Its form leads to this function, which sends the browser on to Salesforce: browsers hold the whole way against
+    /// `form-action`.
+    pub(crate) fn respond(&self, login: &LoginHost) -> Response {
+        let targets = format!("'self' {login} https://*.salesforce.com https://*.force.com");
+        page(StatusCode::OK, self, &targets)
+    }
+}
+
+impl ConnectedPage<'_> {
+    pub(crate) fn respond(&self) -> Response {
+        page(StatusCode::OK, self, "'none'")
+    }
+}
+
+/// The page for a trouble. `install_url` is shown where installing the package helps.
+pub(crate) fn failed(trouble: Trouble, install_url: Option<&str>) -> Response {
+    tracing::info!(trouble = trouble.code(), "told a person: {}", trouble.code());
+    let Advice { title, what, steps } = trouble.advice();
+    let install_url = install_url.filter(|_| trouble == Trouble::NotInstalled);
+    let failed = FailedPage { title, what, steps, code: trouble.code(), install_url };
+    page(trouble.status(), &failed, "'none'")
+}
+
+/// The word for it on a page.
+pub(crate) fn environment(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Production => "Production",
+        Environment::Sandbox => "Sandbox",
+    }
+}
+
+fn page(status: StatusCode, template: &impl Template, form_targets: &str) -> Response {
+    let Ok(html) = template.render() else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let mut response = (status, Html(html)).into_response();
+    protect(&mut response);
+    if let Ok(policy) = HeaderValue::try_from(format!("{} {form_targets}", *POLICY)) {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
+/// What holds for every answer to a browser: it is kept nowhere, and tells nobody where it came from.
+pub(crate) fn protect(response: &mut Response) {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(OPENER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(PERMISSIONS_POLICY, HeaderValue::from_static("camera=(), geolocation=(), microphone=()"));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+use super::*;
+
+fn connect() -> ConnectPage<'static> {
+    ConnectPage {
+        team: true,
+        tenant: "Acme <b>& Sons</b>",
+        platform_user: None,
+        environment: "Production",
+        org_id: None,
+        install_url: Some("https://login.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001"),
+        minutes: 15,
+    }
+}
+
+fn header(response: &Response, name: HeaderName) -> String {
+    response.headers()[name].to_str().unwrap().to_owned()
+}
+
+#[test]
+fn names_are_escaped() {
+    let html = connect().render().unwrap();
+    assert!(html.contains("Acme &#60;b&#62;&#38; Sons&#60;/b&#62;"), "{html}");
+    assert!(!html.contains("<b>"));
+}
+
+#[test]
+fn a_page_allows_its_own_style_and_nothing_else() {
+    let login = LoginHost::parse("https://login.salesforce.com", salesforce::HostPolicy::SalesforceOnly).unwrap();
+    let response = connect().respond(&login);
+    let policy = header(&response, CONTENT_SECURITY_POLICY);
+    let hash = STANDARD.encode(Sha256::digest(STYLE));
+    assert!(policy.starts_with(&format!("default-src 'none'; style-src 'sha256-{hash}';")), "{policy}");
+    assert!(policy.contains("frame-ancestors 'none'"));
+    assert!(policy.ends_with(
+        "form-action 'self' https://login.salesforce.com https://*.salesforce.com https://*.force.com"
+    ));
+    assert!(!policy.contains("unsafe") && !policy.contains("script"));
+}
+
+#[test]
+fn the_style_stands_on_the_page_as_it_was_hashed() {
+    let html = connect().render().unwrap();
+    let (_, rest) = html.split_once("<style>").unwrap();
+    let (style, _) = rest.split_once("</style>").unwrap();
+    assert_eq!(style, STYLE);
+}
+
+#[test]
+fn no_page_is_kept_framed_or_told_on() {
+    let response = failed(Trouble::Denied, None);
+    assert_eq!(header(&response, CACHE_CONTROL), "no-store");
+    assert_eq!(header(&response, X_CONTENT_TYPE_OPTIONS), "nosniff");
+    assert_eq!(header(&response, REFERRER_POLICY), "no-referrer");
+    assert!(header(&response, CONTENT_SECURITY_POLICY).ends_with("form-action 'none'"));
+}
+
+#[test]
+fn the_package_is_offered_only_where_installing_it_helps() {
+    let url = Some("https://test.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001");
+    let html = |trouble: Trouble| {
+        let Advice { title, what, steps } = trouble.advice();
+        let install_url = url.filter(|_| trouble == Trouble::NotInstalled);
+        FailedPage { title, what, steps, code: trouble.code(), install_url }.render().unwrap()
+    };
+    assert!(html(Trouble::NotInstalled).contains("Install the Ferry package"));
+    assert!(!html(Trouble::Denied).contains("installPackage"));
+}
+
+#[test]
+fn the_webhook_address_is_shown_when_there_is_one() {
+    let page = ConnectedPage {
+        team: true,
+        tenant: "acme",
+        org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
+        org_host: "acme.my.salesforce.com",
+        user_id: "0055e000001mKpCAAU".parse().unwrap(),
+        environment: "Production",
+        webhook_url: Some("https://ferry.example.com/webhooks/salesforce/00D5e000000KQ2eEAG/secret"),
+    };
+    assert!(page.render().unwrap().contains("/webhooks/salesforce/00D5e000000KQ2eEAG/secret</textarea>"));
+    let again = ConnectedPage { webhook_url: None, ..page };
+    assert!(again.render().unwrap().contains("stays the same"));
+}

@@ -1,0 +1,171 @@
+//! What a connect link stands for, and what a consent that was begun remembers.
+
+use jiff::{SignedDuration, Timestamp};
+use rand::Rng as _;
+use salesforce::OrgId;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use store::{ConnectionKind, Environment, PlatformUser, Tenant};
+
+use crate::secret::Digest;
+
+/// How long a connect link, and then a consent, may take.
+pub(crate) const LIFE: SignedDuration = SignedDuration::from_mins(15);
+
+/// What the platform asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkRequest {
+    tenant: Tenant,
+    kind: Kind,
+    environment: Environment,
+    #[serde(default)]
+    platform_user: Option<PlatformUser>,
+    #[serde(default)]
+    org_id: Option<OrgId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Team,
+    Personal,
+}
+
+/// What a connect link stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Ticket {
+    pub(crate) tenant: Tenant,
+    #[serde(flatten)]
+    pub(crate) kind: ConnectionKind,
+    pub(crate) environment: Environment,
+    /// The org that it must be; any org of a team's choice otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) org_id: Option<OrgId>,
+    #[serde(with = "store::time::millis")]
+    pub(crate) expires_at: Timestamp,
+}
+
+impl LinkRequest {
+    /// Checks what belongs together.
+    pub(crate) fn ticket(self, now: Timestamp) -> Result<Ticket, &'static str> {
+        let kind = match (self.kind, self.platform_user) {
+            (Kind::Team, None) => ConnectionKind::Team,
+            (Kind::Team, Some(_)) => return Err("a team link is for nobody in particular: leave out platform_user"),
+            (Kind::Personal, None) => return Err("a personal link needs platform_user"),
+            (Kind::Personal, Some(_)) if self.org_id.is_none() => return Err("a personal link needs org_id"),
+            (Kind::Personal, Some(platform_user)) => ConnectionKind::Personal { platform_user },
+        };
+        let expires_at = store::time::to_millis(now.checked_add(LIFE).unwrap_or(now));
+        Ok(Ticket { tenant: self.tenant, kind, environment: self.environment, org_id: self.org_id, expires_at })
+    }
+}
+
+impl Ticket {
+    pub(crate) fn is_team(&self) -> bool {
+        self.kind == ConnectionKind::Team
+    }
+
+    /// For whom, where the link is personal.
+    pub(crate) fn platform_user(&self) -> Option<&PlatformUser> {
+        match &self.kind {
+            ConnectionKind::Team => None,
+            ConnectionKind::Personal { platform_user } => Some(platform_user),
+        }
+    }
+
+    /// Whole minutes left at `now`, at least one.
+    pub(crate) fn minutes_left(&self, now: Timestamp) -> i64 {
+        self.expires_at.duration_since(now).as_mins().max(1)
+    }
+}
+
+/// A consent that was begun, kept under its state.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Pending {
+    #[serde(flatten)]
+    pub(crate) ticket: Ticket,
+    /// The app registration whose consent it is.
+    pub(crate) app: String,
+    /// The login host that the browser was sent to.
+    pub(crate) login_url: String,
+    /// What the browser's cookie must hash to.
+    pub(crate) browser: Digest,
+    #[serde(with = "runtime::exposed")]
+    pub(crate) code_verifier: SecretString,
+    #[serde(with = "runtime::exposed")]
+    pub(crate) nonce: SecretString,
+}
+
+/// A fresh ticket for the path of a connect link.
+pub(crate) fn fresh() -> SecretString {
+    let mut bytes = [0_u8; 32];
+    rand::rng().fill_bytes(&mut bytes);
+    crate::secret::encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn ticket(body: serde_json::Value) -> Result<Ticket, String> {
+        let request: LinkRequest = serde_json::from_value(body).map_err(|error| error.to_string())?;
+        request.ticket(Timestamp::UNIX_EPOCH).map_err(str::to_owned)
+    }
+
+    #[test]
+    fn a_team_link_may_leave_the_org_open() {
+        let ticket = ticket(json!({"tenant": "acme", "kind": "team", "environment": "sandbox"})).unwrap();
+        assert!(ticket.is_team());
+        assert_eq!(ticket.org_id, None);
+        assert_eq!(ticket.minutes_left(Timestamp::UNIX_EPOCH), 15);
+    }
+
+    #[test]
+    fn a_personal_link_names_its_person_and_its_org() {
+        let base = json!({"tenant": "acme", "kind": "personal", "environment": "production"});
+        let with = |more: &[(&str, &str)]| {
+            let mut body = base.clone();
+            for (name, value) in more {
+                body[*name] = json!(value);
+            }
+            ticket(body)
+        };
+        assert!(with(&[]).unwrap_err().contains("platform_user"));
+        assert!(with(&[("platform_user", "rep-1")]).unwrap_err().contains("org_id"));
+        let complete = with(&[("platform_user", "rep-1"), ("org_id", "00D5e000000KQ2e")]).unwrap();
+        assert_eq!(complete.platform_user().unwrap().as_str(), "rep-1");
+        assert_eq!(complete.org_id.unwrap().to_string(), "00D5e000000KQ2eEAG");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for body in [
+            json!({"tenant": "", "kind": "team", "environment": "production"}),
+            json!({"tenant": "acme", "kind": "team", "environment": "staging"}),
+            json!({"tenant": "acme", "kind": "team", "environment": "production", "platform_user": "rep-1"}),
+            json!({"tenant": "acme", "kind": "team", "environment": "production", "org_id": "00D5e000000KQ2eAAA"}),
+            json!({"tenant": "acme", "kind": "team", "environment": "production", "redirect": "https://example.com"}),
+        ] {
+            assert!(ticket(body.clone()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_pending_consent_survives_storage_and_hides_its_secrets() {
+        let pending = Pending {
+            ticket: ticket(json!({"tenant": "acme", "kind": "team", "environment": "production"})).unwrap(),
+            app: "v2".to_owned(),
+            login_url: "https://login.salesforce.com".to_owned(),
+            browser: Digest::of("browser"),
+            code_verifier: "the-verifier".into(),
+            nonce: "the-nonce".into(),
+        };
+        let stored: Pending = serde_json::from_value(serde_json::to_value(&pending).unwrap()).unwrap();
+        assert_eq!(stored.ticket, pending.ticket);
+        assert_eq!(stored.browser, pending.browser);
+        let debug = format!("{stored:?}");
+        assert!(!debug.contains("the-verifier") && !debug.contains("the-nonce"));
+    }
+}

@@ -1,0 +1,49 @@
+//! What the environment says.
+
+use runtime::{Env, EnvError};
+
+/// The function's configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `PUBLIC_URL`: where Salesforce reaches the HTTP API, without a trailing slash.
+    pub public_url: String,
+    /// `ORGS_TABLE`: the orgs.
+    pub orgs_table: String,
+    /// `PIPELINE_REFRESH_QUEUE_URL`: where the first copy is asked for.
+    pub pipeline_refresh_queue: String,
+}
+
+impl Config {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// A variable is missing.
+    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        Ok(Self {
+            public_url: env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
+            orgs_table: env.required("ORGS_TABLE")?,
+            pipeline_refresh_queue: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trailing_slash_of_the_public_url_is_dropped() {
+        let env = Env::of([
+            ("PUBLIC_URL", "https://ferry.example.com/"),
+            ("ORGS_TABLE", "orgs"),
+            ("PIPELINE_REFRESH_QUEUE_URL", "https://sqs.example.com/refresh"),
+        ]);
+        assert_eq!(Config::from_env(&env).unwrap().public_url, "https://ferry.example.com");
+    }
+
+    #[test]
+    fn a_missing_variable_is_named() {
+        let env = Env::of([("PUBLIC_URL", "https://ferry.example.com")]);
+        assert_eq!(Config::from_env(&env), Err(EnvError::Missing { name: "ORGS_TABLE" }));
+    }
+}

@@ -1,0 +1,166 @@
+//! `POST /webhooks/salesforce/installs`: the package says that it was installed.
+//!
+//! Anyone can say so. It makes an unknown org `claimed` and changes nothing about a known one: only the OAuth answer of that
+//! very org makes it active (docs/salesforce.md 3.2).
+
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequest as _, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use jiff::Timestamp;
+use runtime::Problem;
+use runtime::http::JsonBody;
+use runtime::problem::refuse;
+use salesforce::{OrgId, RecordId};
+use serde::{Deserialize, Serialize};
+use store::{Environment, InstallClaim, OrgState};
+
+use crate::Deps;
+
+/// The package's callout has less than one.
+const MAX_BYTES: usize = 16 * 1024;
+
+/// What the package's callout says. Unknown members are ignored: packages of any age send it.
+#[derive(Clone, Debug, Deserialize)]
+struct Install {
+    organization_id: OrgId,
+    #[serde(default)]
+    installer_id: Option<RecordId>,
+    #[serde(default)]
+    package_version: Option<Text>,
+    #[serde(default)]
+    previous_version: Option<Text>,
+    #[serde(default)]
+    is_upgrade: bool,
+    #[serde(default)]
+    is_push: bool,
+    #[serde(default)]
+    org_domain_url: Option<Text>,
+    #[serde(default)]
+    is_sandbox: bool,
+    #[serde(default)]
+    instance_name: Option<Text>,
+    #[serde(default)]
+    organization_type: Option<Text>,
+}
+
+/// A short text without control characters.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct Text(String);
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let fits = text.chars().count() <= 255 && !text.chars().any(char::is_control);
+        if fits { Ok(Self(text)) } else { Err("a text is too long or has control characters") }
+    }
+}
+
+#[derive(Serialize)]
+struct Claimed {
+    org_id: OrgId,
+    state: OrgState,
+}
+
+/// Takes note of an install. The answer is the same for every org, so that nobody learns who is a customer.
+pub(crate) async fn claim(State(deps): State<Deps>, request: Request) -> Result<Response, Problem> {
+    let JsonBody(install) = JsonBody::<Install>::from_request(bounded(request).await?, &()).await?;
+    let org_id = install.organization_id;
+    let kind = install.kind();
+    let claimed = deps.orgs.claim(&install.into_claim(deps.clock.now())).await.map_err(|error| refuse(&error))?;
+    let known = matches!(claimed, store::Claim::Known(_));
+    tracing::info!(org.id = %org_id, install.kind = kind, org.known = known, "org {org_id} announced a package {kind}");
+    Ok((StatusCode::ACCEPTED, Json(Claimed { org_id, state: OrgState::Claimed })).into_response())
+}
+
+/// Reads no more than [`MAX_BYTES`].
+async fn bounded(request: Request) -> Result<Request, Problem> {
+    let (parts, body) = request.into_parts();
+    match to_bytes(body, MAX_BYTES).await {
+        Ok(bytes) => Ok(Request::from_parts(parts, Body::from(bytes))),
+        Err(_) => Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large")),
+    }
+}
+
+impl Install {
+    /// What the package says it is. Only for the log.
+    fn kind(&self) -> &'static str {
+        match (self.is_push, self.is_upgrade || self.previous_version.is_some()) {
+            (true, _) => "push_upgrade",
+            (false, true) => "upgrade",
+            (false, false) => "install",
+        }
+    }
+
+    fn into_claim(self, now: Timestamp) -> InstallClaim {
+        let text = |text: Option<Text>| text.map(|Text(text)| text).filter(|text| !text.is_empty());
+        InstallClaim {
+            org_id: self.organization_id,
+            environment: if self.is_sandbox { Environment::Sandbox } else { Environment::Production },
+            my_domain_url: text(self.org_domain_url),
+            instance_name: text(self.instance_name),
+            organization_type: text(self.organization_type),
+            package_version: text(self.package_version),
+            installer_id: self.installer_id,
+            claimed_at: now,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn install(more: Value) -> Result<Install, serde_json::Error> {
+        let mut body = json!({"organization_id": "00D5e000000KQ2eEAG"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        serde_json::from_value(body)
+    }
+
+    #[test]
+    fn the_org_id_is_enough_and_is_completed() {
+        let claim = install(json!({"organization_id": "00D5e000000KQ2e"})).unwrap().into_claim(Timestamp::UNIX_EPOCH);
+        assert_eq!(claim.org_id.to_string(), "00D5e000000KQ2eEAG");
+        assert_eq!(claim.environment, Environment::Production);
+        assert_eq!(claim.package_version, None);
+    }
+
+    #[test]
+    fn what_the_package_says_is_kept() {
+        let claim = install(json!({
+            "installer_id": "0055e000001mKpCAAU", "package_version": "2.1.0", "is_sandbox": true,
+            "org_domain_url": "https://acme--dev.sandbox.my.salesforce.com", "instance_name": "", "organization_type": null,
+            "something_newer": {"a": 1},
+        }));
+        let claim = claim.unwrap().into_claim(Timestamp::UNIX_EPOCH);
+        assert_eq!(claim.environment, Environment::Sandbox);
+        assert_eq!(claim.package_version.as_deref(), Some("2.1.0"));
+        assert_eq!((claim.instance_name, claim.organization_type), (None, None));
+    }
+
+    #[test]
+    fn an_upgrade_and_a_push_upgrade_are_told_apart() {
+        assert_eq!(install(json!({})).unwrap().kind(), "install");
+        assert_eq!(install(json!({"previous_version": "2.0.0"})).unwrap().kind(), "upgrade");
+        assert_eq!(install(json!({"is_upgrade": true, "is_push": true})).unwrap().kind(), "push_upgrade");
+    }
+
+    #[test]
+    fn what_cannot_be_true_is_refused() {
+        for wrong in [
+            json!({"organization_id": "0015e000000KQ2eEAG"}),
+            json!({"organization_id": "00D5e000000KQ2eAAA"}),
+            json!({"organization_id": null}),
+            json!({"installer_id": "nobody"}),
+            json!({"package_version": "1".repeat(256)}),
+            json!({"instance_name": "NA1\n"}),
+            json!({"is_sandbox": "yes"}),
+        ] {
+            assert!(install(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+}
