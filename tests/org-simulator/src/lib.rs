@@ -4,9 +4,35 @@
 //! clients that are tried against it. It listens on 127.0.0.1 only.
 //! Start it in a test with [`Simulator::start`], or as a program with `org-simulator --port 8590`.
 
+mod admin;
+mod api_error;
+mod callout;
+pub mod cli;
 mod clock;
+mod control;
+mod crm_data;
+mod datetime;
 mod error;
+mod faults;
+mod ids;
+mod limits;
+mod notes;
+mod oauth;
+mod org;
+mod outbound;
+mod page;
+mod query;
+mod request_log;
+mod rest;
+mod schema;
+mod seed;
+mod server;
 mod simulator;
+mod soql;
+mod store;
+mod ui_api;
+mod value;
+mod write;
 
 pub use clock::Clock;
 pub use error::Error;

@@ -1,14 +1,32 @@
 //! The handle with which tests and the local stack start an org, drive it and look into it.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
-use crate::{Clock, Error};
+use crate::callout::Callouts;
+use crate::oauth::Keys;
+use crate::org::Org;
+use crate::outbound::sender;
+use crate::server::{self, Connection, Shared, Wires};
+use crate::{Clock, Error, admin, control, crm_data, seed};
+
+/// The app every org knows from the start.
+const CLIENT_ID: &str = "3MVG9.ferry.simulator.v2";
+const CLIENT_SECRET: &str = "7F31C0DE5EED000000000000000000000000000000000000000000000000CAFE";
+const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
+/// How often the automatic sender looks for messages that fall due.
+const SENDER_PAUSE: Duration = Duration::from_millis(250);
+/// How long a stop waits for requests that are still being answered.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is in the org when it starts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -198,13 +216,27 @@ pub struct LoadReport {
 /// A running org. It stops when dropped.
 pub struct Simulator {
     url: String,
+    shared: Shared,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<()>,
+    sender: Option<JoinHandle<()>>,
 }
 
 impl Simulator {
     /// Starts an org on 127.0.0.1 and returns when it accepts connections.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let _ = options;
-        todo!()
+        let listen = |source| Error::Listen { port: options.port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(listen)?;
+        let port = listener.local_addr().map_err(listen)?.port();
+        let url = format!("http://127.0.0.1:{port}");
+        let mut org = Org::new(url.clone(), options.clock);
+        org.logins.add_app("Ferry (simulator)", CLIENT_ID, CLIENT_SECRET, REDIRECT_URI);
+        seed::fill(&mut org, options.seed)?;
+        let shared = Shared::new(org, Keys::shared()?, Callouts::new()?);
+        let (stop, stopped) = oneshot::channel();
+        let server = serve(listener, shared.clone(), stopped);
+        let sender = options.send_outbound_messages.then(|| send(shared.clone()));
+        Ok(Self { url, shared, stop: Some(stop), server, sender })
     }
 
     /// Base URL, without a trailing slash; login host and instance in one.
@@ -216,169 +248,177 @@ impl Simulator {
     /// 18-character OrganizationId.
     #[must_use]
     pub fn org_id(&self) -> String {
-        todo!()
+        self.shared.org().id.to_string()
     }
 
     /// Client id of the app that is registered from the start.
     #[must_use]
     pub fn client_id(&self) -> &'static str {
-        todo!()
+        CLIENT_ID
     }
 
     /// Client secret of the app that is registered from the start.
     #[must_use]
     pub fn client_secret(&self) -> &'static str {
-        todo!()
+        CLIENT_SECRET
     }
 
     /// Registers an OAuth app; for a client id that is known, adds the redirect URI and replaces the secret.
     pub fn add_app(&self, name: &str, client_id: &str, client_secret: &str, redirect_uri: &str) {
-        let _ = (name, client_id, client_secret, redirect_uri);
-        todo!()
+        self.shared.org().logins.add_app(name, client_id, client_secret, redirect_uri);
     }
 
     /// All users, the admin first.
     #[must_use]
     pub fn users(&self) -> Vec<User> {
-        todo!()
+        control::users(&self.shared.org())
     }
 
     /// Adds a user.
     pub fn add_user(&self, user: &NewUser) -> Result<User, Error> {
-        let _ = user;
-        todo!()
+        control::add_user(&mut self.shared.org(), user)
+    }
+
+    /// Lets a user log in, or no longer.
+    pub fn set_user_active(&self, username: &str, active: bool) -> Result<(), Error> {
+        control::set_active(&mut self.shared.org(), username, active)
     }
 
     /// A live access token of the user without the OAuth flow, for tests of the data API.
     pub fn access_token(&self, username: &str) -> Result<String, Error> {
-        let _ = username;
-        todo!()
+        admin::access_token(&mut self.shared.org(), username)
     }
 
     /// Ends all access tokens of the user; refresh tokens live on.
     pub fn expire_sessions(&self, username: &str) -> Result<(), Error> {
-        let _ = username;
-        todo!()
+        let mut org = self.shared.org();
+        let user = control::actor(&org, username)?.user;
+        org.logins.expire_sessions(user);
+        Ok(())
     }
 
     /// Revokes all grants of the user: access and refresh tokens.
     pub fn revoke_grants(&self, username: &str) -> Result<(), Error> {
-        let _ = username;
-        todo!()
+        let mut org = self.shared.org();
+        let user = control::actor(&org, username)?.user;
+        org.logins.revoke_user(user);
+        Ok(())
     }
 
     /// Switches rotation of refresh tokens on (the default) or off.
     pub fn rotate_refresh_tokens(&self, on: bool) {
-        let _ = on;
-        todo!()
+        self.shared.org().logins.rotates = on;
     }
 
     /// How long the token endpoint works on a refresh; a second refresh within that time is refused as already being processed.
     pub fn set_token_processing_time(&self, time: Duration) {
-        let _ = time;
-        todo!()
+        self.shared.org().logins.processing = time;
     }
 
     /// Adds or, for a known name, replaces a definition; returns its action id (`04k`).
     pub fn define_outbound_message(&self, definition: &OutboundMessage) -> Result<String, Error> {
-        let _ = definition;
-        todo!()
+        control::define_outbound_message(&mut self.shared.org(), definition)
     }
 
     /// Sends what is due now, in batches of up to 100, and returns the notifications that were tried.
     pub async fn deliver_outbound_messages(&self) -> Vec<Delivery> {
-        todo!()
+        sender::deliver(&self.shared).await
     }
 
     /// Every notification queued so far, oldest first.
     #[must_use]
     pub fn outbound_messages(&self) -> Vec<Delivery> {
-        todo!()
+        self.shared.org().outbox.deliveries()
     }
 
     /// Announces an installation to the callout URL, as the package's post-install script does.
     pub async fn install_package(&self, install: &PackageInstall) -> Result<InstallAnswer, Error> {
-        let _ = install;
-        todo!()
+        control::install_package(&self.shared, install).await
     }
 
     /// Creates a record as the user, by the same rules as the data API, and returns its id.
     pub fn create_record(&self, username: &str, object: &str, fields: &Map<String, Value>) -> Result<String, Error> {
-        let _ = (username, object, fields);
-        todo!()
+        let mut org = self.shared.org();
+        let actor = control::actor(&org, username)?;
+        let id = control::transaction(&mut org, |org| Ok(org.create(&actor, object, fields)?))?;
+        Ok(id.to_string())
     }
 
     /// Changes a record as the user.
     pub fn update_record(&self, username: &str, object: &str, id: &str, fields: &Map<String, Value>) -> Result<(), Error> {
-        let _ = (username, object, id, fields);
-        todo!()
+        let mut org = self.shared.org();
+        let (actor, id) = (control::actor(&org, username)?, control::record_id(id)?);
+        control::transaction(&mut org, |org| Ok(org.update(&actor, object, id, fields)?))
     }
 
     /// Moves a record to the recycle bin.
     pub fn delete_record(&self, username: &str, object: &str, id: &str) -> Result<(), Error> {
-        let _ = (username, object, id);
-        todo!()
+        let mut org = self.shared.org();
+        let (actor, id) = (control::actor(&org, username)?, control::record_id(id)?);
+        control::transaction(&mut org, |org| Ok(org.delete(&actor, object, id)?))
+    }
+
+    /// Takes a record, and what was deleted with it, out of the recycle bin.
+    pub fn undelete_record(&self, username: &str, object: &str, id: &str) -> Result<(), Error> {
+        let mut org = self.shared.org();
+        let (actor, id) = (control::actor(&org, username)?, control::record_id(id)?);
+        control::transaction(&mut org, |org| Ok(org.undelete(&actor, object, id)?))
     }
 
     /// All fields of a record, deleted or not, as the data API renders them.
     #[must_use]
     pub fn record(&self, object: &str, id: &str) -> Option<Map<String, Value>> {
-        let _ = (object, id);
-        todo!()
+        control::record(&self.shared.org(), object, id)
     }
 
     /// Live records by object, objects without records left out.
     #[must_use]
     pub fn record_counts(&self) -> BTreeMap<String, usize> {
-        todo!()
+        control::record_counts(&self.shared.org())
     }
 
     /// Makes the object private (a rep sees own records only) or public again.
     pub fn set_private(&self, object: &str, private: bool) -> Result<(), Error> {
-        let _ = (object, private);
-        todo!()
+        control::set_private(&mut self.shared.org(), object, private)
     }
 
     /// Loads a folder of CRM data: `developer-edition/*.json`, `sobject-trees/*/`, `b2b-sales/*.csv`, `opportunities-3000-upsert.csv`.
     /// Loading queues no outbound messages.
     pub fn load_crm_data(&self, dir: &Path) -> Result<LoadReport, Error> {
-        let _ = dir;
-        todo!()
+        crm_data::load(&mut self.shared.org(), dir)
     }
 
     /// Adds a fault; faults are tried in the order they were added.
     pub fn fault(&self, fault: Fault) {
-        let _ = fault;
-        todo!()
+        self.shared.org().faults.add(fault);
     }
 
     /// Removes all faults.
     pub fn clear_faults(&self) {
-        todo!()
+        self.shared.org().faults.clear();
     }
 
     /// Sets the size of the org's daily API budget.
     pub fn set_daily_api_limit(&self, max: u64) {
-        let _ = max;
-        todo!()
+        self.shared.org().limits.max = max;
     }
 
     /// API calls counted in the last 24 hours of the org's clock.
     #[must_use]
     pub fn api_calls(&self) -> u64 {
-        todo!()
+        self.shared.org().limits.used()
     }
 
     /// The requests answered so far, as `METHOD /path status`, without queries and bodies; the newest 10,000.
     #[must_use]
     pub fn request_log(&self) -> Vec<String> {
-        todo!()
+        self.shared.org().log.lines()
     }
 
     /// The org's clock.
     #[must_use]
     pub fn clock(&self) -> Clock {
-        todo!()
+        self.shared.org().clock.clone()
     }
 
     /// Moves the org's clock forward.
@@ -387,7 +427,50 @@ impl Simulator {
     }
 
     /// Stops serving and waits until the port is free.
-    pub async fn stop(self) {
-        todo!()
+    pub async fn stop(mut self) {
+        self.signal_stop();
+        if tokio::time::timeout(STOP_PATIENCE, &mut self.server).await.is_err() {
+            self.server.abort();
+        }
     }
+
+    fn signal_stop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // The server may have ended by itself; then nobody listens.
+            let _ = stop.send(());
+        }
+        if let Some(sender) = &self.sender {
+            sender.abort();
+        }
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.signal_stop();
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is a server: it runs beside its caller until it is stopped")]
+fn serve(listener: TcpListener, shared: Shared, stopped: oneshot::Receiver<()>) -> JoinHandle<()> {
+    let app = server::router(shared).into_make_service_with_connect_info::<Connection>();
+    let server = axum::serve(Wires(listener), app).with_graceful_shutdown(async {
+        // A sender that was dropped means the same as a signal.
+        let _ = stopped.await;
+    });
+    tokio::spawn(async move {
+        if let Err(error) = server.await {
+            tracing::error!(%error, "the simulator stopped serving");
+        }
+    })
+}
+
+#[expect(clippy::disallowed_methods, reason = "the automatic sender runs beside the server until that is stopped")]
+fn send(shared: Shared) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        loop {
+            sender::deliver(&shared).await;
+            tokio::time::sleep(SENDER_PAUSE).await;
+        }
+    })
 }

@@ -1,0 +1,84 @@
+//! Requests the org makes: outbound messages and the package's install callout. Only to this machine.
+
+use std::time::Duration;
+
+use url::{Host, Url};
+
+use crate::Error;
+
+/// Salesforce waits this long for an endpoint.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// The largest answer that is read.
+const MAX_BODY: usize = 1 << 20;
+
+/// An endpoint's answer.
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+/// The org's HTTP client.
+#[derive(Clone)]
+pub(crate) struct Callouts(reqwest::Client);
+
+impl Callouts {
+    pub(crate) fn new() -> Result<Self, Error> {
+        let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).no_proxy().build();
+        client.map(Self).map_err(|_| Error::Prepare { what: "the HTTP client" })
+    }
+
+    /// Posts a body to a loopback address.
+    pub(crate) async fn post(&self, url: &str, content_type: &str, body: String) -> Result<Reply, Error> {
+        let target = loopback(url)?;
+        let no_answer = |source: reqwest::Error| Error::NoAnswer { url: shown(url), source: source.without_url().into() };
+        let request = self.0.post(target).header("content-type", content_type).header("soapaction", "\"\"").header("cache-control", "no-cache");
+        let mut response = request.body(body).send().await.map_err(no_answer)?;
+        let status = response.status().as_u16();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() > MAX_BODY {
+                break;
+            }
+        }
+        Ok(Reply { status, body: String::from_utf8_lossy(&bytes).into_owned() })
+    }
+}
+
+/// Scheme, host and port of a URL: its path may hold a secret.
+fn shown(url: &str) -> String {
+    Url::parse(url).map_or_else(|_| "an invalid URL".to_owned(), |url| url.origin().ascii_serialization())
+}
+
+/// The URL, if it is on this machine.
+pub(crate) fn loopback(url: &str) -> Result<Url, Error> {
+    let refused = || Error::NotLoopback { url: shown(url) };
+    let parsed = Url::parse(url).map_err(|_| refused())?;
+    let here = match parsed.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if here && matches!(parsed.scheme(), "http" | "https") { Ok(parsed) } else { Err(refused()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_called() {
+        for url in ["http://127.0.0.1:9/x", "http://localhost/x", "https://[::1]/x", "http://api.localhost:80/"] {
+            assert!(loopback(url).is_ok(), "{url}");
+        }
+        for url in ["http://example.com/", "http://10.0.0.1/", "http://localhost.example.com/", "ftp://localhost/", "http://0.0.0.0/", "x"] {
+            assert!(loopback(url).is_err(), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_does_not_show_the_path() {
+        assert_eq!(loopback("https://example.com/hooks/SECRET").unwrap_err().to_string(), "https://example.com is not a loopback address");
+    }
+}

@@ -1,0 +1,172 @@
+//! What the owner of a simulator may do with an org, beside the APIs an org has: shared by the handle and the admin API.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::api_error::ApiError;
+use crate::callout;
+use crate::ids::RecordId;
+use crate::org::{Actor, Org};
+use crate::server::Shared;
+use crate::store::Row;
+use crate::value::Value;
+use crate::{Error, InstallAnswer, NewUser, OutboundMessage, PackageInstall, User};
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Refused { code: error.code.to_owned(), message: error.message }
+    }
+}
+
+fn user(org: &Org, row: &Row) -> Option<User> {
+    let text = |field| org.value("User", row, field).as_text().to_owned();
+    let id = row.id()?;
+    let profile = org.value("User", row, "ProfileId").as_id().and_then(|id| org.store.get("Profile", id));
+    Some(User {
+        id: id.to_string(),
+        username: text("Username"),
+        name: text("Name"),
+        email: text("Email"),
+        is_admin: profile.is_some_and(|row| org.value("Profile", row, "Name").as_text() == "System Administrator"),
+        is_active: *org.value("User", row, "IsActive") == Value::Bool(true),
+    })
+}
+
+/// All users, in the order they were made.
+pub(crate) fn users(org: &Org) -> Vec<User> {
+    org.store.table("User").into_iter().flat_map(|table| table.rows()).filter_map(|row| user(org, row)).collect()
+}
+
+/// The actor behind a username.
+pub(crate) fn actor(org: &Org, username: &str) -> Result<Actor, Error> {
+    let user = org.user_named(username).and_then(|user| org.actor(user));
+    user.ok_or_else(|| Error::Unknown { what: "active user", name: username.to_owned() })
+}
+
+/// Who makes setup changes: the first user, an admin.
+pub(crate) fn admin(org: &Org) -> Actor {
+    let first = users(org).into_iter().find(|user| user.is_admin).and_then(|user| RecordId::parse(&user.id));
+    Actor { user: first.unwrap_or(org.id), is_admin: true }
+}
+
+/// Adds a user; the username must be new.
+pub(crate) fn add_user(org: &mut Org, new: &NewUser) -> Result<User, Error> {
+    if org.user_named(&new.username).is_some() {
+        let message = "Duplicate Username. Another user has already selected this username.";
+        return Err(ApiError::new("DUPLICATE_USERNAME", message).into());
+    }
+    let profile = org.profile(new.is_admin);
+    let alias: String = new.last_name.chars().filter(|c| c.is_ascii_alphanumeric()).take(8).collect();
+    let email = if new.email.is_empty() { &new.username } else { &new.email };
+    let fields = [
+        ("Username", Value::text(new.username.as_str())),
+        ("FirstName", if new.first_name.is_empty() { Value::Null } else { Value::text(new.first_name.as_str()) }),
+        ("LastName", Value::text(new.last_name.as_str())),
+        ("Name", Value::text(format!("{} {}", new.first_name, new.last_name).trim())),
+        ("Email", Value::text(email.as_str())),
+        ("Alias", Value::text(alias)),
+        ("CommunityNickname", Value::text(new.username.split('@').next().unwrap_or_default())),
+        ("IsActive", Value::Bool(true)),
+        ("UserType", Value::text("Standard")),
+        ("ProfileId", Value::Id(profile)),
+        ("TimeZoneSidKey", Value::text("America/Los_Angeles")),
+        ("LocaleSidKey", Value::text("en_US")),
+        ("LanguageLocaleKey", Value::text("en_US")),
+        ("EmailEncodingKey", Value::text("UTF-8")),
+    ];
+    let id = org.insert_setup("User", &fields);
+    let row = org.store.get("User", id).and_then(|row| user(org, row));
+    row.ok_or_else(|| Error::Unknown { what: "user", name: new.username.clone() })
+}
+
+/// Lets a user log in, or no longer; the sessions of a deactivated one end.
+pub(crate) fn set_active(org: &mut Org, username: &str, active: bool) -> Result<(), Error> {
+    let unknown = || Error::Unknown { what: "user", name: username.to_owned() };
+    let id = org.user_named(username).ok_or_else(unknown)?;
+    let object = org.object("User")?;
+    let mut row = org.store.get("User", id).map(|row| (**row).clone()).ok_or_else(unknown)?;
+    if let Some(at) = object.position("IsActive") {
+        row.set(at, Value::Bool(active));
+    }
+    org.store.put(&object, id, row);
+    org.store.commit();
+    if !active {
+        org.logins.expire_sessions(id);
+    }
+    Ok(())
+}
+
+/// Defines an outbound message after checking that its object, fields and address make sense.
+pub(crate) fn define_outbound_message(org: &mut Org, definition: &OutboundMessage) -> Result<String, Error> {
+    callout::loopback(&definition.endpoint_url)?;
+    let object = org.object(&definition.object)?;
+    let canonical = |name: &String| object.field(name).map(|f| f.name.clone()).ok_or_else(|| ApiError::no_column(name, &object.name));
+    let fields = definition.fields.iter().map(canonical).collect::<Result<_, _>>()?;
+    let definition = OutboundMessage { object: object.name.clone(), fields, ..definition.clone() };
+    Ok(org.outbox.define(definition, &mut org.ids).to_string())
+}
+
+/// Live records by object; objects without any are left out.
+pub(crate) fn record_counts(org: &Org) -> BTreeMap<String, usize> {
+    let count = |name: &str| org.store.table(name).map_or(0, crate::store::Table::live);
+    org.schema.objects().map(|object| (object.name.clone(), count(&object.name))).filter(|(_, n)| *n > 0).collect()
+}
+
+/// All fields of a record, deleted or not.
+pub(crate) fn record(org: &Org, object: &str, id: &str) -> Option<Map<String, Json>> {
+    let object = org.schema.object(object)?;
+    let row = org.store.get(&object.name, RecordId::parse(id)?)?;
+    Some(org.render_all(object, row, "66.0"))
+}
+
+/// Runs a write as one transaction.
+pub(crate) fn transaction<T>(org: &mut Org, write: impl FnOnce(&mut Org) -> Result<T, Error>) -> Result<T, Error> {
+    let start = org.savepoint();
+    let outcome = write(org);
+    if outcome.is_err() {
+        org.rollback(&start);
+    }
+    org.store.commit();
+    outcome
+}
+
+/// Reads the id of a record.
+pub(crate) fn record_id(text: &str) -> Result<RecordId, Error> {
+    RecordId::parse(text).ok_or_else(|| Error::Unknown { what: "record", name: text.to_owned() })
+}
+
+/// Makes an object private or public.
+pub(crate) fn set_private(org: &mut Org, object: &str, private: bool) -> Result<(), Error> {
+    let object = org.object(object)?;
+    if !object.has_owner {
+        return Err(Error::Unknown { what: "object with owners", name: object.name.clone() });
+    }
+    if private { org.private.insert(object.name.clone()) } else { org.private.remove(&object.name) };
+    Ok(())
+}
+
+/// Announces an installation, as the package's asynchronous post-install script does.
+pub(crate) async fn install_package(shared: &Shared, install: &PackageInstall) -> Result<InstallAnswer, Error> {
+    let sent = announcement(&shared.org(), install);
+    let reply = shared.callouts.post(&install.callout_url, "application/json", sent.to_string()).await?;
+    let body = serde_json::from_str(&reply.body).unwrap_or(Json::String(reply.body));
+    Ok(InstallAnswer { status: reply.status, body, sent })
+}
+
+fn announcement(org: &Org, install: &PackageInstall) -> Json {
+    let row = org.store.get("Organization", org.id);
+    let of = |field: &str| row.map_or(Value::Null, |row| org.value("Organization", row, field).clone());
+    json!({
+        "organization_id": org.id.as_str(),
+        "installer_id": admin(org).user.as_str(),
+        "package_version": install.package_version,
+        "previous_version": install.previous_version,
+        "is_upgrade": install.previous_version.is_some(),
+        "is_push": install.is_push,
+        "org_domain_url": org.base_url,
+        "is_sandbox": of("IsSandbox") == Value::Bool(true),
+        "instance_name": of("InstanceName").as_text(),
+        "organization_type": of("OrganizationType").as_text(),
+    })
+}

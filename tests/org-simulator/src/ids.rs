@@ -1,0 +1,130 @@
+//! Record ids: 15 case-sensitive characters and the 3 that make them safe to compare without case.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+const SUFFIX: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
+/// In ASCII order, so that ids sort in the order they were given out.
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// Characters 4 to 6 of every id this org gives out.
+const INSTANCE: &str = "5e0";
+
+/// An 18-character id whose checksum is right.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct RecordId([u8; 18]);
+
+impl RecordId {
+    /// Reads 15 characters, or 18 with the right checksum.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let bytes = text.as_bytes();
+        if !matches!(bytes.len(), 15 | 18) || !bytes.iter().all(u8::is_ascii_alphanumeric) {
+            return None;
+        }
+        let mut short = [0_u8; 15];
+        short.copy_from_slice(bytes.get(..15)?);
+        let id = Self::from_short(short);
+        let checked = bytes.len() == 15 || bytes.get(15..)?.eq_ignore_ascii_case(&id.0[15..]);
+        checked.then_some(id)
+    }
+
+    fn from_short(short: [u8; 15]) -> Self {
+        let mut full = [0_u8; 18];
+        for (group, chunk) in short.chunks(5).enumerate() {
+            let bits = chunk.iter().enumerate().filter(|(_, c)| c.is_ascii_uppercase()).fold(0, |bits, (i, _)| bits | 1 << i);
+            full[15 + group] = SUFFIX[bits];
+        }
+        full[..15].copy_from_slice(&short);
+        Self(full)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// The 15-character form.
+    pub(crate) fn short(&self) -> &str {
+        &self.as_str()[..15]
+    }
+
+    /// The first three characters, which say what kind of record it is.
+    pub(crate) fn key_prefix(&self) -> &str {
+        &self.as_str()[..3]
+    }
+}
+
+impl fmt::Display for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for RecordId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Gives out ids, per key prefix in ascending order.
+#[derive(Debug, Default)]
+pub(crate) struct IdSource {
+    given: BTreeMap<String, u64>,
+}
+
+impl IdSource {
+    /// The next id of that prefix.
+    pub(crate) fn next(&mut self, key_prefix: &str) -> RecordId {
+        let count = self.given.entry(key_prefix.to_owned()).or_insert(0);
+        *count += 1;
+        numbered(key_prefix, *count)
+    }
+}
+
+/// The `number`th id of a prefix.
+pub(crate) fn numbered(key_prefix: &str, number: u64) -> RecordId {
+    let mut short = [b'0'; 15];
+    for (slot, byte) in short.iter_mut().zip(key_prefix.bytes().chain(INSTANCE.bytes())) {
+        *slot = byte;
+    }
+    let mut rest = number;
+    for slot in short[6..].iter_mut().rev() {
+        *slot = DIGITS[usize::try_from(rest % 62).unwrap_or_default()];
+        rest /= 62;
+    }
+    RecordId::from_short(short)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn known_ids_get_their_known_checksums() {
+        for id in ["00D5e000000KQ2eEAG", "0055e000001mKpCAAU", "012000000000000AAA", "001dM00003jU9GxQAK"] {
+            assert_eq!(RecordId::parse(&id[..15]).unwrap().as_str(), id);
+            assert_eq!(RecordId::parse(id).unwrap().as_str(), id);
+        }
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_no_id() {
+        assert_eq!(RecordId::parse("00D5e000000KQ2eEAA"), None);
+        assert_eq!(RecordId::parse("00D5e000000KQ2"), None);
+        assert_eq!(RecordId::parse("00D5e000000KQ-e"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn ids_sort_in_the_order_they_are_given(a in 0_u64..1 << 40, b in 0_u64..1 << 40) {
+            prop_assert_eq!(a.cmp(&b), numbered("001", a).cmp(&numbered("001", b)));
+        }
+
+        #[test]
+        fn every_given_id_reads_back(n in 0_u64..1 << 40) {
+            let id = numbered("a00", n);
+            prop_assert_eq!(RecordId::parse(id.as_str()), Some(id));
+            prop_assert_eq!(RecordId::parse(id.short()), Some(id));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The org's daily budget of API calls.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+const HOURS: i64 = 24;
+
+/// Counts calls by the hour, over the last 24 hours of the org's clock.
+#[derive(Debug)]
+pub(crate) struct ApiLimits {
+    pub(crate) max: u64,
+    by_hour: BTreeMap<i64, u64>,
+}
+
+impl Default for ApiLimits {
+    fn default() -> Self {
+        Self { max: 100_000, by_hour: BTreeMap::new() }
+    }
+}
+
+impl ApiLimits {
+    /// Counts one call, unless the budget is used up.
+    pub(crate) fn take(&mut self, now: Timestamp) -> bool {
+        let hour = now.as_second().div_euclid(3_600);
+        self.by_hour.retain(|known, _| *known > hour - HOURS);
+        let free = self.used() < self.max;
+        if free {
+            *self.by_hour.entry(hour).or_insert(0) += 1;
+        }
+        free
+    }
+
+    /// Calls in the last 24 hours.
+    pub(crate) fn used(&self) -> u64 {
+        self.by_hour.values().sum()
+    }
+
+    /// Value of the `Sforce-Limit-Info` header.
+    pub(crate) fn header(&self) -> String {
+        format!("api-usage={}/{}", self.used(), self.max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn the_budget_comes_back_after_a_day() {
+        let mut limits = ApiLimits { max: 2, ..ApiLimits::default() };
+        let start = Timestamp::UNIX_EPOCH;
+        assert!(limits.take(start) && limits.take(start));
+        assert!(!limits.take(start));
+        assert_eq!(limits.header(), "api-usage=2/2");
+
+        assert!(limits.take(start + SignedDuration::from_hours(24)));
+        assert_eq!(limits.used(), 1);
+    }
+}

@@ -1,0 +1,240 @@
+//! One org: its schema, records, users and the state of everything that goes on in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json};
+
+use crate::Clock;
+use crate::api_error::ApiError;
+use crate::datetime;
+use crate::faults::Faults;
+use crate::ids::{IdSource, RecordId};
+use crate::limits::ApiLimits;
+use crate::oauth::Logins;
+use crate::outbound::{Outbox, OutboxMark};
+use crate::query::Cursors;
+use crate::request_log::RequestLog;
+use crate::schema::{self, Object, RecordTypeInfo, Schema};
+use crate::store::{Mark, Row, Store};
+use crate::value::{Place, Value};
+
+/// The record type every org has for every object.
+pub(crate) const MASTER_RECORD_TYPE: &str = "012000000000000AAA";
+const ADMIN_PROFILE: &str = "System Administrator";
+
+/// Who makes a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Actor {
+    pub(crate) user: RecordId,
+    /// Sees and changes every record.
+    pub(crate) is_admin: bool,
+}
+
+/// The whole state of an org. It lives behind one lock; a request is one turn at it.
+pub(crate) struct Org {
+    pub(crate) id: RecordId,
+    /// Where the org is reached, without a trailing slash.
+    pub(crate) base_url: String,
+    pub(crate) clock: Clock,
+    pub(crate) schema: Schema,
+    pub(crate) store: Store,
+    pub(crate) ids: IdSource,
+    pub(crate) outbox: Outbox,
+    pub(crate) logins: Logins,
+    pub(crate) limits: ApiLimits,
+    pub(crate) cursors: Cursors,
+    pub(crate) faults: Faults,
+    pub(crate) log: RequestLog,
+    /// Objects of which a user who is no admin sees only the records he or she owns.
+    pub(crate) private: BTreeSet<String>,
+    /// Stages of each business process, in order.
+    pub(crate) stages_of: BTreeMap<RecordId, Vec<String>>,
+    /// The record type a new record gets when it names none.
+    pub(crate) default_record_types: BTreeMap<String, RecordId>,
+}
+
+/// A state of the org to return to.
+pub(crate) struct Savepoint(Mark, OutboxMark);
+
+impl Org {
+    pub(crate) fn new(base_url: String, clock: Clock) -> Self {
+        let mut ids = IdSource::default();
+        Self {
+            id: ids.next("00D"),
+            base_url,
+            clock,
+            schema: Schema::standard(),
+            store: Store::default(),
+            ids,
+            outbox: Outbox::default(),
+            logins: Logins::default(),
+            limits: ApiLimits::default(),
+            cursors: Cursors::default(),
+            faults: Faults::default(),
+            log: RequestLog::default(),
+            private: BTreeSet::new(),
+            stages_of: BTreeMap::new(),
+            default_record_types: BTreeMap::new(),
+        }
+    }
+
+    /// The org's time in whole seconds, as record stamps have it.
+    pub(crate) fn stamp(&self) -> Timestamp {
+        datetime::whole_seconds(self.clock.now())
+    }
+
+    pub(crate) fn object(&self, name: &str) -> Result<Arc<Object>, ApiError> {
+        self.schema.object(name).cloned().ok_or_else(|| ApiError::invalid_type(name))
+    }
+
+    pub(crate) fn savepoint(&self) -> Savepoint {
+        Savepoint(self.store.mark(), self.outbox.mark())
+    }
+
+    /// Undoes all writes, and the notifications they queued, since the savepoint.
+    pub(crate) fn rollback(&mut self, to: &Savepoint) {
+        self.store.rollback(to.0);
+        self.outbox.rollback(to.1);
+    }
+
+    /// Whether the actor may see the record.
+    pub(crate) fn may_see(&self, actor: &Actor, object: &Object, row: &Row) -> bool {
+        if object.name == "ContentNote" {
+            return self.may_see_note(actor, row);
+        }
+        actor.is_admin || !self.private.contains(&object.name) || row.get(schema::OWNER).as_id() == Some(actor.user)
+    }
+
+    /// A record the actor sees, deleted or not.
+    pub(crate) fn visible(&self, actor: &Actor, object: &Object, id: RecordId) -> Option<&Arc<Row>> {
+        self.store.get(&object.name, id).filter(|row| self.may_see(actor, object, row))
+    }
+
+    /// A live record of any kind, found by the prefix of its id.
+    pub(crate) fn live_record(&self, id: RecordId) -> Option<(&Arc<Object>, &Arc<Row>)> {
+        let object = self.schema.by_prefix(id.key_prefix())?;
+        let row = self.store.get(&object.name, id)?;
+        (!row.is_deleted()).then_some((object, row))
+    }
+
+    /// Writes a setup record, such as a user or a record type, without the data API's checks.
+    pub(crate) fn insert_setup(&mut self, object: &str, fields: &[(&str, Value)]) -> RecordId {
+        let Some(object) = self.schema.object(object).cloned() else { return self.id };
+        let id = if object.name == "Organization" { self.id } else { self.ids.next(&object.key_prefix) };
+        let mut row = Row::default();
+        for (at, field) in object.fields.iter().enumerate() {
+            row.set(at, field.default.clone());
+        }
+        for (name, value) in fields {
+            if let Some(at) = object.position(name) {
+                row.set(at, value.clone());
+            }
+        }
+        let author = self.first_user().unwrap_or(id);
+        self.stamp_new(&mut row, id, author);
+        self.store.put(&object, id, row);
+        self.store.commit();
+        id
+    }
+
+    /// Sets the fields every new record has.
+    pub(crate) fn stamp_new(&self, row: &mut Row, id: RecordId, author: RecordId) {
+        let now = Value::Instant(self.stamp());
+        row.set(schema::ID, Value::Id(id));
+        row.set(schema::IS_DELETED, Value::Bool(false));
+        row.set(schema::CREATED_DATE, now.clone());
+        row.set(schema::CREATED_BY, Value::Id(author));
+        self.stamp_changed(row, author);
+        row.set(schema::MODSTAMP, now);
+    }
+
+    /// Sets the fields that every change of a record sets.
+    pub(crate) fn stamp_changed(&self, row: &mut Row, author: RecordId) {
+        let now = Value::Instant(self.stamp());
+        row.set(schema::MODIFIED_DATE, now.clone());
+        row.set(schema::MODIFIED_BY, Value::Id(author));
+        row.set(schema::MODSTAMP, now);
+    }
+
+    fn first_user(&self) -> Option<RecordId> {
+        self.store.table("User")?.rows().next()?.id()
+    }
+
+    /// The profile ids of an admin and of everybody else, made when first needed.
+    pub(crate) fn profile(&mut self, is_admin: bool) -> RecordId {
+        let name = if is_admin { ADMIN_PROFILE } else { "Standard User" };
+        match self.setup_record("Profile", "Name", name) {
+            Some(row) => row.id().unwrap_or(self.id),
+            None => self.insert_setup("Profile", &[("Name", Value::text(name)), ("UserType", Value::text("Standard"))]),
+        }
+    }
+
+    /// The first setup record with that text in a field.
+    pub(crate) fn setup_record(&self, object: &str, field: &str, text: &str) -> Option<&Arc<Row>> {
+        let at = self.schema.object(object)?.position(field)?;
+        self.store.table(object)?.rows().find(|row| row.get(at).as_text().eq_ignore_ascii_case(text))
+    }
+
+    /// Value of a field by its names; null where there is none.
+    pub(crate) fn value<'a>(&self, object: &str, row: &'a Row, field: &str) -> &'a Value {
+        let at = self.schema.object(object).and_then(|o| o.position(field));
+        at.map_or(&Value::Null, |at| row.get(at))
+    }
+
+    /// The user as an actor; `None` when there is no such active user.
+    pub(crate) fn actor(&self, user: RecordId) -> Option<Actor> {
+        let row = self.store.get("User", user)?;
+        if *self.value("User", row, "IsActive") != Value::Bool(true) {
+            return None;
+        }
+        let profile = self.store.get("Profile", self.value("User", row, "ProfileId").as_id()?)?;
+        Some(Actor { user, is_admin: self.value("Profile", profile, "Name").as_text() == ADMIN_PROFILE })
+    }
+
+    /// The id of an active user, by login name.
+    pub(crate) fn user_named(&self, username: &str) -> Option<RecordId> {
+        self.setup_record("User", "Username", username)?.id()
+    }
+
+    /// A record as the data API renders it, with all its fields and without `attributes`.
+    pub(crate) fn render_all(&self, object: &Object, row: &Row, version: &str) -> Map<String, Json> {
+        let id = row.id().unwrap_or(self.id);
+        let render = |(at, field): (usize, &schema::Field)| {
+            let place = Place { version, object: &object.name, field: &field.name, id };
+            (field.name.clone(), row.get(at).json(place))
+        };
+        object.fields.iter().enumerate().map(render).collect()
+    }
+
+    /// Record types of an object, the master last.
+    pub(crate) fn record_types(&self, object: &Object) -> Vec<RecordTypeInfo> {
+        let default = self.default_record_types.get(&object.name);
+        let rows = self.store.table("RecordType").into_iter().flat_map(|table| table.rows());
+        let own = rows.filter(|row| self.value("RecordType", row, "SobjectType").as_text() == object.name);
+        let mut infos: Vec<RecordTypeInfo> = own
+            .filter_map(|row| {
+                let text = |field| self.value("RecordType", row, field).as_text().to_owned();
+                let id = row.id()?;
+                Some(RecordTypeInfo {
+                    id: id.to_string(),
+                    name: text("Name"),
+                    developer_name: text("DeveloperName"),
+                    active: *self.value("RecordType", row, "IsActive") == Value::Bool(true),
+                    is_default: default == Some(&id),
+                    is_master: false,
+                })
+            })
+            .collect();
+        infos.push(RecordTypeInfo {
+            id: MASTER_RECORD_TYPE.to_owned(),
+            name: "Master".to_owned(),
+            developer_name: "Master".to_owned(),
+            active: true,
+            is_default: default.is_none(),
+            is_master: true,
+        });
+        infos
+    }
+}

@@ -1,0 +1,418 @@
+//! What objects there are, and which fields they have.
+
+mod describe;
+mod infer;
+mod standard;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub(crate) use describe::{RecordTypeInfo, describe_global, describe_object, object_summary};
+pub(crate) use infer::{infer_field, relationship_of};
+
+use crate::value::Value;
+
+/// Positions of the fields that every object has; [`OWNER`] only where the object has owners.
+pub(crate) const ID: usize = 0;
+pub(crate) const IS_DELETED: usize = 1;
+pub(crate) const CREATED_DATE: usize = 2;
+pub(crate) const CREATED_BY: usize = 3;
+pub(crate) const MODIFIED_DATE: usize = 4;
+pub(crate) const MODIFIED_BY: usize = 5;
+pub(crate) const MODSTAMP: usize = 6;
+pub(crate) const OWNER: usize = 7;
+
+/// The type of a field, by its name in describe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldKind {
+    Id,
+    Boolean,
+    String,
+    Int,
+    Double,
+    Currency,
+    Percent,
+    Date,
+    DateTime,
+    Reference,
+    Picklist,
+    MultiPicklist,
+    TextArea,
+    Email,
+    Phone,
+    Url,
+    Base64,
+}
+
+impl FieldKind {
+    const NAMES: [(Self, &'static str); 17] = [
+        (Self::Id, "id"),
+        (Self::Boolean, "boolean"),
+        (Self::String, "string"),
+        (Self::Int, "int"),
+        (Self::Double, "double"),
+        (Self::Currency, "currency"),
+        (Self::Percent, "percent"),
+        (Self::Date, "date"),
+        (Self::DateTime, "datetime"),
+        (Self::Reference, "reference"),
+        (Self::Picklist, "picklist"),
+        (Self::MultiPicklist, "multipicklist"),
+        (Self::TextArea, "textarea"),
+        (Self::Email, "email"),
+        (Self::Phone, "phone"),
+        (Self::Url, "url"),
+        (Self::Base64, "base64"),
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("string", |(_, name)| name)
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
+    }
+
+    /// Kept as text.
+    pub(crate) fn is_text(self) -> bool {
+        matches!(self, Self::String | Self::Picklist | Self::MultiPicklist | Self::TextArea | Self::Email | Self::Phone | Self::Url)
+    }
+
+    pub(crate) fn is_number(self) -> bool {
+        matches!(self, Self::Int | Self::Double | Self::Currency | Self::Percent)
+    }
+}
+
+/// One value of a picklist.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PicklistValue {
+    pub(crate) value: String,
+    pub(crate) is_default: bool,
+}
+
+/// One field of an object.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "these are describe's own flags, one for one")]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) label: String,
+    pub(crate) kind: FieldKind,
+    /// Longest text in characters; 0 where the kind has no length.
+    pub(crate) length: usize,
+    pub(crate) precision: usize,
+    pub(crate) scale: usize,
+    pub(crate) nillable: bool,
+    pub(crate) createable: bool,
+    pub(crate) updateable: bool,
+    pub(crate) defaulted_on_create: bool,
+    pub(crate) external_id: bool,
+    pub(crate) unique: bool,
+    pub(crate) id_lookup: bool,
+    pub(crate) name_field: bool,
+    pub(crate) calculated: bool,
+    pub(crate) custom: bool,
+    pub(crate) restricted: bool,
+    pub(crate) picklist: Vec<PicklistValue>,
+    /// Objects a reference may point to; empty means any object.
+    pub(crate) reference_to: Vec<String>,
+    pub(crate) relationship: Option<String>,
+    /// Name of the relationship from the referenced object down to this one.
+    pub(crate) child_relationship: Option<String>,
+    pub(crate) default: Value,
+}
+
+impl Field {
+    /// A nullable field that may be written, with the kind's usual size.
+    pub(crate) fn new(name: &str, kind: FieldKind) -> Self {
+        let (length, precision, scale) = usual_size(kind);
+        Self {
+            name: name.to_owned(),
+            label: label_of(name),
+            kind,
+            length,
+            precision,
+            scale,
+            nillable: kind != FieldKind::Boolean,
+            createable: true,
+            updateable: true,
+            defaulted_on_create: kind == FieldKind::Boolean,
+            external_id: false,
+            unique: false,
+            id_lookup: false,
+            name_field: false,
+            calculated: false,
+            custom: name.ends_with("__c") || name.ends_with("__s"),
+            restricted: false,
+            picklist: Vec::new(),
+            reference_to: Vec::new(),
+            relationship: None,
+            child_relationship: None,
+            default: if kind == FieldKind::Boolean { Value::Bool(false) } else { Value::Null },
+        }
+    }
+
+    /// A record cannot be created without it.
+    pub(crate) fn required(&self) -> bool {
+        self.createable && !self.nillable && !self.defaulted_on_create
+    }
+
+    /// Values are indexed, so that upsert and uniqueness need no scan.
+    pub(crate) fn indexed(&self) -> bool {
+        self.external_id || self.unique || self.id_lookup && self.kind != FieldKind::Id
+    }
+
+    fn read_only(mut self) -> Self {
+        self.createable = false;
+        self.updateable = false;
+        self
+    }
+}
+
+fn usual_size(kind: FieldKind) -> (usize, usize, usize) {
+    match kind {
+        FieldKind::Id | FieldKind::Reference => (18, 0, 0),
+        FieldKind::TextArea => (32_000, 0, 0),
+        FieldKind::Email => (80, 0, 0),
+        FieldKind::Phone => (40, 0, 0),
+        FieldKind::MultiPicklist => (4_099, 0, 0),
+        FieldKind::String | FieldKind::Picklist | FieldKind::Url => (255, 0, 0),
+        FieldKind::Double | FieldKind::Currency => (0, 18, 2),
+        FieldKind::Percent => (0, 3, 0),
+        FieldKind::Int | FieldKind::Boolean | FieldKind::Date | FieldKind::DateTime | FieldKind::Base64 => (0, 0, 0),
+    }
+}
+
+/// `CloseDate` -> `Close Date`, `Follow_Up__c` -> `Follow Up`.
+fn label_of(name: &str) -> String {
+    let base = name.trim_end_matches("__c").trim_end_matches("__s");
+    let base = if base.len() > 2 { base.strip_suffix("Id").map_or_else(|| base.to_owned(), |b| format!("{b}ID")) } else { base.to_owned() };
+    let mut label = String::new();
+    let mut last = ' ';
+    for c in base.chars() {
+        if c == '_' || c.is_ascii_uppercase() && (last.is_ascii_lowercase() || last.is_ascii_digit()) {
+            label.push(' ');
+        }
+        if c != '_' {
+            label.push(c);
+        }
+        last = c;
+    }
+    label
+}
+
+/// What a client may do with records of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everything.
+    Full,
+    /// Read: setup objects and objects that others maintain.
+    ReadOnly,
+}
+
+/// One object.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub(crate) name: String,
+    pub(crate) label: String,
+    pub(crate) label_plural: String,
+    pub(crate) key_prefix: String,
+    pub(crate) access: Access,
+    pub(crate) has_owner: bool,
+    pub(crate) fields: Vec<Field>,
+    positions: HashMap<String, usize>,
+}
+
+impl Object {
+    /// An object with the fields every object has.
+    pub(crate) fn new(name: &str, key_prefix: &str, has_owner: bool) -> Self {
+        let mut object = Self {
+            name: name.to_owned(),
+            label: label_of(name),
+            label_plural: label_of(name) + "s",
+            key_prefix: key_prefix.to_owned(),
+            access: Access::Full,
+            has_owner,
+            fields: Vec::new(),
+            positions: HashMap::new(),
+        };
+        for field in system_fields(has_owner) {
+            object.add(field);
+        }
+        object
+    }
+
+    pub(crate) fn custom(&self) -> bool {
+        self.name.ends_with("__c")
+    }
+
+    /// Adds a field, or replaces the one of that name.
+    pub(crate) fn add(&mut self, field: Field) {
+        let key = field.name.to_ascii_lowercase();
+        if let Some(&at) = self.positions.get(&key) {
+            self.fields[at] = field;
+        } else {
+            self.positions.insert(key, self.fields.len());
+            self.fields.push(field);
+        }
+    }
+
+    /// Position of a field, whatever the case of its name.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.positions.get(name).copied().or_else(|| self.positions.get(&name.to_ascii_lowercase()).copied())
+    }
+
+    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.get(self.position(name)?)
+    }
+
+    /// The reference field behind a relationship name such as `Account` or `Broker__r`.
+    pub(crate) fn relationship(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|f| f.relationship.as_deref().is_some_and(|r| r.eq_ignore_ascii_case(name)))
+    }
+
+    pub(crate) fn name_field(&self) -> Option<usize> {
+        self.fields.iter().position(|f| f.name_field)
+    }
+}
+
+fn system_fields(has_owner: bool) -> Vec<Field> {
+    let system = |name: &str, kind| Field { nillable: false, defaulted_on_create: true, ..Field::new(name, kind).read_only() };
+    let user = |name: &str, relationship: &str| Field {
+        reference_to: vec!["User".to_owned()],
+        relationship: Some(relationship.to_owned()),
+        ..system(name, FieldKind::Reference)
+    };
+    let mut fields = vec![
+        Field { id_lookup: true, ..system("Id", FieldKind::Id) },
+        Field { label: "Deleted".to_owned(), ..system("IsDeleted", FieldKind::Boolean) },
+        system("CreatedDate", FieldKind::DateTime),
+        user("CreatedById", "CreatedBy"),
+        system("LastModifiedDate", FieldKind::DateTime),
+        user("LastModifiedById", "LastModifiedBy"),
+        system("SystemModstamp", FieldKind::DateTime),
+    ];
+    if has_owner {
+        fields.push(Field { createable: true, updateable: true, ..user("OwnerId", "Owner") });
+    }
+    fields
+}
+
+/// A relationship seen from the referenced object.
+pub(crate) struct ChildRelationship<'a> {
+    pub(crate) object: &'a Arc<Object>,
+    pub(crate) field: usize,
+    pub(crate) name: Option<&'a str>,
+}
+
+/// All objects of the org.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Schema {
+    objects: HashMap<String, Arc<Object>>,
+    /// Canonical names, in the order they were added.
+    order: Vec<String>,
+    by_prefix: HashMap<String, String>,
+    custom_objects: usize,
+}
+
+impl Schema {
+    /// The standard objects, with the external-id field that Ferry's package adds.
+    pub(crate) fn standard() -> Self {
+        standard::schema()
+    }
+
+    pub(crate) fn insert(&mut self, object: Object) {
+        let key = object.name.to_ascii_lowercase();
+        if !self.objects.contains_key(&key) {
+            self.order.push(object.name.clone());
+        }
+        // A note is a document seen otherwise: the prefix they share stays with the document.
+        self.by_prefix.entry(object.key_prefix.clone()).or_insert_with(|| object.name.clone());
+        self.objects.insert(key, Arc::new(object));
+    }
+
+    /// An object by its name, whatever its case.
+    pub(crate) fn object(&self, name: &str) -> Option<&Arc<Object>> {
+        self.objects.get(&name.to_ascii_lowercase())
+    }
+
+    /// The object whose records have that key prefix.
+    pub(crate) fn by_prefix(&self, key_prefix: &str) -> Option<&Arc<Object>> {
+        self.object(self.by_prefix.get(key_prefix)?)
+    }
+
+    pub(crate) fn objects(&self) -> impl Iterator<Item = &Arc<Object>> {
+        self.order.iter().filter_map(|name| self.object(name))
+    }
+
+    /// Adds or replaces a field of a known object.
+    pub(crate) fn add_field(&mut self, object: &str, field: Field) -> bool {
+        let Some(object) = self.objects.get_mut(&object.to_ascii_lowercase()) else { return false };
+        Arc::make_mut(object).add(field);
+        true
+    }
+
+    /// Makes a custom object with a `Name` and the next free key prefix; known objects stay as they are.
+    pub(crate) fn add_custom_object(&mut self, name: &str) {
+        if self.object(name).is_some() {
+            return;
+        }
+        let n = self.custom_objects;
+        self.custom_objects += 1;
+        let digit = |n: usize| char::from_digit(u32::try_from(n % 36).unwrap_or_default(), 36).unwrap_or('0').to_ascii_uppercase();
+        let mut object = Object::new(name, &format!("a{}{}", digit(n / 36), digit(n)), true);
+        object.add(Field { length: 80, name_field: true, id_lookup: false, ..Field::new("Name", FieldKind::String) });
+        self.insert(object);
+    }
+
+    /// The references of all objects that may point to `parent`.
+    pub(crate) fn children_of(&self, parent: &str) -> Vec<ChildRelationship<'_>> {
+        let points = |field: &Field| field.kind == FieldKind::Reference && field.reference_to.iter().any(|to| to.eq_ignore_ascii_case(parent));
+        let any = |field: &Field| field.kind == FieldKind::Reference && field.reference_to.is_empty() && field.child_relationship.is_some();
+        self.objects()
+            .flat_map(|object| object.fields.iter().enumerate().map(move |(at, field)| (object, at, field)))
+            .filter(|(_, _, field)| points(field) || any(field))
+            .map(|(object, field, f)| ChildRelationship { object, field, name: f.child_relationship.as_deref() })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_read_like_words() {
+        assert_eq!(label_of("CloseDate"), "Close Date");
+        assert_eq!(label_of("Follow_Up__c"), "Follow Up");
+        assert_eq!(label_of("AccountId"), "Account ID");
+        assert_eq!(label_of("Id"), "Id");
+    }
+
+    #[test]
+    fn names_are_found_in_any_case() {
+        let schema = Schema::standard();
+        let account = schema.object("ACCOUNT").unwrap();
+        assert_eq!(account.field("systemmodstamp").unwrap().name, "SystemModstamp");
+        assert_eq!(account.position("SystemModstamp"), Some(MODSTAMP));
+        assert_eq!(account.position("OwnerId"), Some(OWNER));
+    }
+
+    #[test]
+    fn custom_objects_get_prefixes_of_their_own() {
+        let mut schema = Schema::standard();
+        schema.add_custom_object("Broker__c");
+        schema.add_custom_object("Property__c");
+        schema.add_custom_object("Broker__c");
+        assert_eq!(schema.object("Broker__c").unwrap().key_prefix, "a00");
+        assert_eq!(schema.by_prefix("a01").unwrap().name, "Property__c");
+    }
+
+    #[test]
+    fn the_package_field_is_on_the_four_objects() {
+        let schema = Schema::standard();
+        for object in ["Account", "Contact", "Lead", "Opportunity"] {
+            let field = schema.object(object).unwrap().field("Ferry_External_Id__c").unwrap();
+            assert!(field.external_id && field.unique, "{object}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Describe: the schema as the data API shows it, with the keys of recorded answers.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{Access, Field, FieldKind, Object, Schema};
+
+/// Record types of an object as describe lists them, the master last.
+pub(crate) struct RecordTypeInfo {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) developer_name: String,
+    pub(crate) active: bool,
+    pub(crate) is_default: bool,
+    pub(crate) is_master: bool,
+}
+
+/// `GET /sobjects`.
+pub(crate) fn describe_global(schema: &Schema, version: &str) -> Json {
+    let objects: Vec<Json> = schema.objects().map(|object| object_summary(object, version)).collect();
+    json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
+}
+
+/// One entry of describe global.
+pub(crate) fn object_summary(object: &Object, version: &str) -> Json {
+    let writeable = object.access == Access::Full;
+    let base = format!("/services/data/v{version}/sobjects/{}", object.name);
+    json!({
+        "activateable": false, "associateEntityType": null, "associateParentEntity": null, "createable": writeable,
+        "custom": object.custom(), "customSetting": false, "deepCloneable": false, "deletable": writeable,
+        "deprecatedAndHidden": false, "feedEnabled": false, "hasSubtypes": false, "isInterface": false, "isSubtype": false,
+        "keyPrefix": object.key_prefix, "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
+        "mergeable": matches!(object.name.as_str(), "Account" | "Contact" | "Lead" | "Case"), "mruEnabled": writeable,
+        "name": object.name, "queryable": true, "replicateable": true, "retrieveable": true,
+        "searchable": object.has_owner, "triggerable": writeable, "undeletable": writeable && object.has_owner, "updateable": writeable,
+        "urls": {"rowTemplate": format!("{base}/{{ID}}"), "describe": format!("{base}/describe"), "sobject": base},
+    })
+}
+
+/// `GET /sobjects/{object}/describe`.
+pub(crate) fn describe_object(schema: &Schema, object: &Object, record_types: &[RecordTypeInfo], version: &str) -> Json {
+    let mut body = object_summary(object, version);
+    let fields: Vec<Json> = object.fields.iter().map(|f| describe_field(f, object)).collect();
+    let children: Vec<Json> = schema.children_of(&object.name).iter().map(child).collect();
+    let types: Vec<Json> = record_types.iter().map(|info| record_type(info, object, version)).collect();
+    let more = json!({
+        "actionOverrides": [], "childRelationships": children, "compactLayoutable": true, "defaultImplementation": null,
+        "extendedBy": null, "extendsInterfaces": null, "fields": fields, "implementedBy": null, "implementsInterfaces": null,
+        "listviewable": null, "lookupLayoutable": null, "namedLayoutInfos": [], "networkScopeFieldName": null,
+        "recordTypeInfos": types, "searchLayoutable": true, "sobjectDescribeOption": "FULL",
+        "supportedScopes": [{"label": format!("All {}", object.label_plural.to_lowercase()), "name": "everything"}],
+    });
+    if let (Some(body), Json::Object(more)) = (body.as_object_mut(), more) {
+        body.extend(more);
+    }
+    body
+}
+
+fn child(child: &super::ChildRelationship<'_>) -> Json {
+    json!({
+        "cascadeDelete": false, "childSObject": child.object.name, "deprecatedAndHidden": false,
+        "field": child.object.fields.get(child.field).map(|f| &f.name), "junctionIdListNames": [], "junctionReferenceTo": [],
+        "relationshipName": child.name, "restrictedDelete": false,
+    })
+}
+
+fn record_type(info: &RecordTypeInfo, object: &Object, version: &str) -> Json {
+    json!({
+        "active": info.active, "available": true, "defaultRecordTypeMapping": info.is_default,
+        "developerName": info.developer_name, "master": info.is_master, "name": info.name, "recordTypeId": info.id,
+        "urls": {"layout": format!("/services/data/v{version}/sobjects/{}/describe/layouts/{}", object.name, info.id)},
+    })
+}
+
+fn describe_field(field: &Field, object: &Object) -> Json {
+    let mut all = identity(field);
+    all.extend(abilities(field, object));
+    all.extend(constant());
+    let mut entries: Vec<(String, Json)> = all.into_iter().collect();
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    Json::Object(entries.into_iter().collect())
+}
+
+fn identity(field: &Field) -> Map<String, Json> {
+    let picklist: Vec<Json> = field
+        .picklist
+        .iter()
+        .map(|p| json!({"active": true, "defaultValue": p.is_default, "label": p.value, "validFor": null, "value": p.value}))
+        .collect();
+    into_map(json!({
+        "byteLength": field.length * if field.kind.is_text() { 3 } else { 1 },
+        "caseSensitive": false,
+        "custom": field.custom,
+        "defaultValue": if field.kind == FieldKind::Boolean { json!(false) } else { Json::Null },
+        "digits": if field.kind == FieldKind::Int { 8 } else { 0 },
+        "label": field.label,
+        "length": field.length,
+        "name": field.name,
+        "picklistValues": picklist,
+        "polymorphicForeignKey": field.kind == FieldKind::Reference && field.reference_to.len() != 1,
+        "precision": field.precision,
+        "referenceTo": field.reference_to,
+        "relationshipName": field.relationship,
+        "scale": field.scale,
+        "soapType": soap_type(field.kind),
+        "type": field.kind.name(),
+    }))
+}
+
+fn abilities(field: &Field, object: &Object) -> Map<String, Json> {
+    let writeable = object.access == Access::Full;
+    let plain = !matches!(field.kind, FieldKind::Base64) && field.length <= 4_099;
+    into_map(json!({
+        "aggregatable": plain, "autoNumber": false, "calculated": field.calculated,
+        "createable": field.createable && writeable, "defaultedOnCreate": field.defaulted_on_create,
+        "externalId": field.external_id, "filterable": plain, "groupable": plain && !field.kind.is_number(),
+        "idLookup": field.id_lookup, "nameField": field.name_field, "namePointing": false,
+        "nillable": field.nillable, "permissionable": field.custom || field.nillable,
+        "restrictedPicklist": field.restricted, "sortable": plain, "unique": field.unique,
+        "updateable": field.updateable && writeable,
+    }))
+}
+
+fn constant() -> Map<String, Json> {
+    into_map(json!({
+        "aiPredictionField": false, "calculatedFormula": null, "cascadeDelete": false, "compoundFieldName": null,
+        "controllerName": null, "defaultValueFormula": null, "dependentPicklist": false, "deprecatedAndHidden": false,
+        "displayLocationInDecimal": false, "encrypted": false, "extraTypeInfo": null, "filteredLookupInfo": null,
+        "formulaTreatNullNumberAsZero": false, "highScaleNumber": false, "htmlFormatted": false, "inlineHelpText": null,
+        "mask": null, "maskType": null, "queryByDistance": false, "referenceTargetField": null, "relationshipOrder": null,
+        "restrictedDelete": false, "searchPrefilterable": false, "writeRequiresMasterRead": false,
+    }))
+}
+
+fn into_map(json: Json) -> Map<String, Json> {
+    match json {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn soap_type(kind: FieldKind) -> &'static str {
+    match kind {
+        FieldKind::Id | FieldKind::Reference => "tns:ID",
+        FieldKind::Boolean => "xsd:boolean",
+        FieldKind::Int => "xsd:int",
+        FieldKind::Double | FieldKind::Currency | FieldKind::Percent => "xsd:double",
+        FieldKind::Date => "xsd:date",
+        FieldKind::DateTime => "xsd:dateTime",
+        FieldKind::Base64 => "xsd:base64Binary",
+        _ => "xsd:string",
+    }
+}

@@ -1,0 +1,212 @@
+//! HTTP: the routes, the data API's envelope, and faults.
+
+mod wire;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body as HttpBody, Bytes};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{any, get};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use serde_json::Value as Json;
+
+use crate::api_error::ApiError;
+use crate::callout::Callouts;
+use crate::oauth::{self, Keys};
+use crate::org::{Actor, Org};
+use crate::rest::{self, Answer, Body, Call};
+use crate::{Effect, admin, page};
+
+pub(crate) use wire::{Connection, Wires};
+
+const MAX_BODY: usize = 64 << 20;
+const MAX_URL: usize = 16_384;
+
+/// What every handler shares.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    org: Arc<Mutex<Org>>,
+    pub(crate) keys: &'static Keys,
+    pub(crate) callouts: Callouts,
+}
+
+impl Shared {
+    pub(crate) fn new(org: Org, keys: &'static Keys, callouts: Callouts) -> Self {
+        Self { org: Arc::new(Mutex::new(org)), keys, callouts }
+    }
+
+    /// The org, for one turn.
+    pub(crate) fn org(&self) -> MutexGuard<'_, Org> {
+        self.org.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All routes of the simulator.
+pub(crate) fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/", get(home))
+        .route("/services/data", get(|| async { json_response(200, &rest::versions()) }))
+        .route("/services/data/", get(|| async { json_response(200, &rest::versions()) }))
+        .route("/services/data/{*path}", any(data))
+        .merge(oauth::http::routes())
+        .nest("/_simulator", admin::routes())
+        .fallback(unknown)
+        .layer(middleware::from_fn_with_state(shared.clone(), faulty))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(shared)
+}
+
+async fn home(State(shared): State<Shared>) -> Response {
+    Html(page::home(&shared.org())).into_response()
+}
+
+async fn unknown(method: Method, uri: Uri) -> Response {
+    tracing::warn!(%method, path = uri.path(), "the simulator does not know this resource");
+    shown(ApiError::not_found().into(), "")
+}
+
+/// A JSON answer with Salesforce's content type.
+pub(crate) fn json_response(status: u16, body: &Json) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, "application/json;charset=UTF-8")], body.to_string()).into_response()
+}
+
+/// The token of an `Authorization` header.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth")).then_some(token.trim())
+}
+
+fn shown(answer: Answer, limits: &str) -> Response {
+    let mut response = match answer.body {
+        Body::Json(json) => json_response(answer.status, &json),
+        Body::Empty => StatusCode::from_u16(answer.status).unwrap_or(StatusCode::NO_CONTENT).into_response(),
+        Body::Bytes(bytes) => ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response(),
+    };
+    let headers = response.headers_mut();
+    let mut set = |name: header::HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    if !limits.is_empty() {
+        set(header::HeaderName::from_static("sforce-limit-info"), limits);
+    }
+    if let Some(location) = &answer.location {
+        set(header::LOCATION, location);
+    }
+    if answer.status == 401 {
+        set(header::WWW_AUTHENTICATE, "Token");
+    }
+    response
+}
+
+async fn data(State(shared): State<Shared>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let mut org = shared.org();
+    let actor = match authenticated(&mut org, &headers) {
+        Ok(actor) => actor,
+        Err(error) => return shown(error.into(), ""),
+    };
+    let now = org.clock.now();
+    let answer = if org.limits.take(now) {
+        parsed(&method, &uri, &headers, &body).map_or_else(Answer::from, |call| rest::serve(&mut org, &actor, &call))
+    } else {
+        ApiError::limit_exceeded().into()
+    };
+    shown(answer, &org.limits.header())
+}
+
+fn authenticated(org: &mut Org, headers: &HeaderMap) -> Result<Actor, ApiError> {
+    let Some(token) = bearer(headers) else {
+        return Err(match headers.get(header::AUTHORIZATION) {
+            Some(_) => ApiError::new("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE").status(401),
+            None => ApiError::session_expired(),
+        });
+    };
+    let now = org.clock.now();
+    let user = org.logins.session_user(token, now).ok_or_else(ApiError::session_expired)?;
+    org.actor(user).ok_or_else(ApiError::session_expired)
+}
+
+fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Call, ApiError> {
+    let url = uri.path_and_query().map_or("/", |url| url.as_str());
+    if url.len() > MAX_URL {
+        return Err(ApiError::new("URI_TOO_LONG", "Request URI is too long").status(414));
+    }
+    let json = if body.is_empty() { None } else { Some(json_body(headers, body)?) };
+    let method = headers.get("x-http-method-override").and_then(|v| v.to_str().ok()).unwrap_or(method.as_str());
+    let mut call = Call::new(method, url, json).ok_or_else(|| {
+        tracing::warn!(method, path = uri.path(), "the simulator does not know this resource");
+        ApiError::not_found()
+    })?;
+    call.batch_size = headers.get("sforce-query-options").and_then(|value| value.to_str().ok()).and_then(batch_size);
+    Ok(call)
+}
+
+fn batch_size(options: &str) -> Option<usize> {
+    options.split(',').filter_map(|option| option.trim().strip_prefix("batchSize=")).find_map(|n| n.trim().parse().ok())
+}
+
+fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Json, ApiError> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
+    if !content_type.starts_with("application/json") {
+        let message = format!("Content-Type header specified in HTTP request is not supported: {content_type}");
+        return Err(ApiError::new("UNSUPPORTED_MEDIA_TYPE", message).status(415));
+    }
+    serde_json::from_slice(body).map_err(|error| ApiError::bad_json(format!("Unexpected character or end of input at line {} column {}", error.line(), error.column())))
+}
+
+/// Applies an ordered fault, and keeps the log of requests.
+async fn faulty(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    let connection = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone());
+    let is_admin = path.starts_with("/_simulator");
+    let effect = if is_admin { None } else { shared.org().faults.take(&method, &path) };
+    let response = match effect {
+        None => next.run(request).await,
+        Some(Effect::ResetBefore) => cut(connection),
+        Some(Effect::ResetAfter) => {
+            next.run(request).await;
+            cut(connection)
+        }
+        Some(Effect::Delay { delay_ms }) => {
+            let response = next.run(request).await;
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            response
+        }
+        Some(effect) => instead(&effect, &shared.org()),
+    };
+    if !is_admin {
+        shared.org().log.add(&method, &path, response.status().as_u16());
+    }
+    response
+}
+
+/// Closes the connection in place of an answer; the status stands only in the log.
+fn cut(connection: Option<Connection>) -> Response {
+    if let Some(connection) = connection {
+        connection.cut();
+    }
+    StatusCode::BAD_GATEWAY.into_response()
+}
+
+fn instead(effect: &Effect, org: &Org) -> Response {
+    let error = |error: ApiError| shown(error.into(), &org.limits.header());
+    let raw = |status: u16, content_type: &str, body: &str| {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, [(header::CONTENT_TYPE, content_type.to_owned())], HttpBody::from(body.to_owned())).into_response()
+    };
+    match effect {
+        Effect::Answer { status, content_type, body } => raw(*status, content_type, body),
+        Effect::RequestLimitExceeded => error(ApiError::limit_exceeded()),
+        Effect::UnableToLockRow => error(ApiError::new("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record or 1 records").no_fields()),
+        Effect::Unavailable | Effect::ResetBefore | Effect::ResetAfter | Effect::Delay { .. } => {
+            raw(503, "text/html", "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>")
+        }
+    }
+}
