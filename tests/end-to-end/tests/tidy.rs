@@ -121,26 +121,20 @@ fn functions_and_shared_crates_have_errors_of_their_own() {
 fn functions_get_the_variables_that_they_read() {
     let mut given_to = template_variables();
     let given_to_all = given_to.remove("").unwrap_or_default();
-    let runtime: Vec<_> = production().filter(|file| file.path.starts_with("shared/runtime/")).collect();
-    let read_by_all: Names =
-        runtime.iter().filter(|file| file.configures().is_none()).flat_map(|file| file.reads(true)).collect();
-
     let mut wrong = Vec::new();
     for (function, given) in given_to {
-        let sources: Vec<_> =
-            production().filter(|file| file.path.starts_with(&format!("functions/{function}/"))).collect();
-        let uses = |file: &File| {
-            file.configures()
-                .is_some_and(|name| sources.iter().any(|source| source.text.contains(&format!("{name}::from_env"))))
-        };
-        let shared = runtime.iter().filter(|file| uses(file)).copied();
-        let all: Vec<_> = sources.iter().copied().chain(shared).collect();
-        let required: Names = all.iter().flat_map(|file| file.reads(false)).collect();
-        let read: Names = all.iter().flat_map(|file| file.reads(true)).chain(read_by_all.clone()).collect();
-        let known: Names = given.union(&given_to_all).cloned().collect();
-        wrong.extend(required.difference(&known).map(|name| format!("infra/template.yaml: {function} lacks {name}")));
+        let sources = production().filter(|file| file.path.starts_with(&format!("functions/{function}/")));
+        let mut code: String = sources.map(File::squeezed).collect();
+        let mut readers = runtime_readers();
+        while let Some(at) = readers.iter().position(|(call, _)| code.contains(call)) {
+            code.push_str(&readers.swap_remove(at).1);
+        }
+        let given: Names = given.union(&given_to_all).cloned().collect();
         wrong.extend(
-            known.difference(&read).map(|name| format!("infra/template.yaml: {function} does not read {name}")),
+            required(&code).difference(&given).map(|name| format!("infra/template.yaml: {function} lacks {name}")),
+        );
+        wrong.extend(
+            given.difference(&read(&code)).map(|name| format!("infra/template.yaml: {function} does not read {name}")),
         );
     }
     refuse("set in the template what Config::from_env reads, and nothing else", wrong);
@@ -248,22 +242,43 @@ impl File {
         lines.filter_map(|line| line.split(['.', ' ', '=']).next()).collect()
     }
 
-    /// The type that takes its settings from the environment in this file.
-    fn configures(&self) -> Option<&str> {
-        let (before, _) = self.text.split_once("fn from_env(")?;
-        before.rsplit("impl ").next()?.split([' ', '<']).next()
+    /// The code on one line.
+    fn squeezed(&self) -> String {
+        self.code().map(|(_, line)| line.trim()).collect()
     }
+}
 
-    /// The variables asked of `runtime::Env`: those without which the function does not start, and also the others.
-    fn reads(&self, optional: bool) -> Names {
-        let code: String = self.code().map(|(_, line)| line.trim()).collect();
-        let readers: &[&str] =
-            if optional { &[".required", ".optional", ".parsed_or", ".list_or"] } else { &[".required"] };
-        let calls =
-            readers.iter().flat_map(|reader| code.split(reader).skip(1)).filter_map(|call| call.split_once("(\""));
-        let named = calls.filter(|(generics, _)| generics.is_empty() || generics.starts_with("::<"));
-        named.filter_map(|(_, name)| Some(name.split_once('"')?.0.to_owned())).collect()
+/// What reads the environment for others: functions of `shared/runtime`, each with how it is called and its code.
+fn runtime_readers() -> Vec<(String, String)> {
+    let mut readers = Vec::new();
+    for code in production().filter(|file| file.path.starts_with("shared/runtime/")).map(File::squeezed) {
+        for (at, _) in code.match_indices("fn ") {
+            let code_of_it = code[at + 3..].split("fn ").next().unwrap_or_default();
+            let name = code_of_it.split(['(', '<']).next().unwrap_or_default();
+            let owner =
+                code[..at].rsplit("impl ").next().and_then(|text| text.split([' ', '<']).next()).unwrap_or_default();
+            let call = if name == "from_env" { format!("{owner}::from_env(") } else { format!("{name}(") };
+            if !read(code_of_it).is_empty() {
+                readers.push((call, code_of_it.to_owned()));
+            }
+        }
     }
+    readers
+}
+
+/// The variables asked of `runtime::Env`, or of a helper that is given it.
+fn read(code: &str) -> Names {
+    let calls = [".required(\"", ".optional(\"", ".parsed_or(\"", ".list_or(\"", "(env, \""];
+    calls.iter().flat_map(|call| variables(code, call)).collect()
+}
+
+/// The variables without which the function does not start.
+fn required(code: &str) -> Names {
+    variables(code, ".required(\"").collect()
+}
+
+fn variables<'a>(code: &'a str, call: &'a str) -> impl Iterator<Item = String> + 'a {
+    code.split(call).skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_owned()))
 }
 
 /// The variables of each function in the template; under the empty name those that all get.
