@@ -1,5 +1,7 @@
 //! The rules of the house that neither the compiler nor clippy can hold. A failure names the place and what to do.
 
+#![expect(clippy::expect_used, reason = "what helps a test may fail it")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
