@@ -145,6 +145,7 @@ fn message(status: StatusCode, text: &str) -> Response {
 mod tests {
     use axum::http::Method;
     use axum::http::header::SET_COOKIE;
+    use axum::response::AppendHeaders;
 
     use super::*;
 
@@ -156,7 +157,10 @@ mod tests {
             let (parts, body) = request.into_parts();
             let signed = parts.headers.contains_key(AUTHORIZATION);
             let size = to_bytes(body, usize::MAX).await.unwrap().len();
-            ([(SET_COOKIE, "a=1"), (SET_COOKIE, "b=2")], format!("{} {} {signed} {size}", parts.method, parts.uri))
+            (
+                AppendHeaders([(SET_COOKIE, "a=1"), (SET_COOKIE, "b=2")]),
+                format!("{} {} {signed} {size}", parts.method, parts.uri),
+            )
         });
         #[expect(clippy::disallowed_methods, reason = "the test's own server")]
         let server = tokio::spawn(async move { axum::serve(echo.listener, app).await.unwrap() });

@@ -13,7 +13,10 @@
 //! # Ok(()) }
 //! ```
 
+pub mod command;
+pub mod demo;
 pub mod deploy;
+pub mod dev;
 pub mod emulator;
 pub mod functions;
 pub mod gaps;

@@ -50,6 +50,21 @@ impl Progress {
         }
     }
 
+    /// What is being done now, where it is not worth a line that stays.
+    pub fn show(&self, what: &str) {
+        if let Self::Spinner(spinner) = self {
+            spinner.set_message(what.to_owned());
+        }
+    }
+
+    /// Lets something else be printed.
+    pub fn suspend(&self, print: impl FnOnce()) {
+        match self {
+            Self::Spinner(spinner) => spinner.suspend(print),
+            Self::Silent | Self::Lines => print(),
+        }
+    }
+
     /// Takes the spinner off the screen.
     pub fn clear(&self) {
         if let Self::Spinner(spinner) = self {

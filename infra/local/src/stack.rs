@@ -43,6 +43,7 @@ pub struct Stack {
     simulator: Simulator,
     deployment: Deployment,
     emulator: Emulator,
+    functions: usize,
 }
 
 impl Stack {
@@ -63,7 +64,7 @@ impl Stack {
         register_app(emulator.sdk_config(), &simulator, &gateway.url()).await?;
         let api = deployment.outputs.get("ApiId").context("the template has no output ApiId")?;
         let gateway = gateway.serve(format!("{}/_aws/execute-api/{api}/$default", emulator.endpoint()))?;
-        Ok(Self { gateway, simulator, deployment, emulator })
+        Ok(Self { gateway, simulator, deployment, emulator, functions: template.code_names().len() })
     }
 
     /// Base URL of the HTTP API as browsers, the platform and the org see it.
@@ -76,6 +77,12 @@ impl Stack {
     #[must_use]
     pub fn simulator(&self) -> &Simulator {
         &self.simulator
+    }
+
+    /// How many functions run.
+    #[must_use]
+    pub fn functions(&self) -> usize {
+        self.functions
     }
 
     /// The emulated AWS account.

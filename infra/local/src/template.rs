@@ -51,6 +51,12 @@ impl Template {
             .map(|(id, resource)| (id.as_str(), &resource["Properties"]))
     }
 
+    /// What a parameter is when nobody sets it.
+    #[must_use]
+    pub fn parameter_default(&self, name: &str) -> Option<&str> {
+        self.0.get("Parameters")?.get(name)?.get("Default")?.as_str()
+    }
+
     /// The names of the functions' binaries: the last part of each `CodeUri`.
     #[must_use]
     pub fn code_names(&self) -> Vec<String> {

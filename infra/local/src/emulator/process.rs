@@ -42,6 +42,10 @@ enum Start {
 
 impl Process {
     pub(super) async fn start(python: &Path, options: Options) -> Result<Self> {
+        if let Some(port) = options.port {
+            TcpListener::bind(("127.0.0.1", port))
+                .with_context(|| format!("port {port} for the AWS emulator is taken"))?;
+        }
         let starts = if options.port.is_some() { 1 } else { STARTS };
         let mut log_tail = String::new();
         for _ in 0..starts {

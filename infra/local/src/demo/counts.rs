@@ -1,0 +1,69 @@
+//! How many records of each object there are on both sides.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use comfy_table::{CellAlignment, Table, presets};
+use serde_json::{Value, json};
+
+/// Counts by object: in the org, and in the mirror.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts(pub(super) BTreeMap<String, (usize, usize)>);
+
+impl Counts {
+    /// Whether the mirror has what the org has.
+    pub(super) fn agree(&self) -> bool {
+        self.0.values().all(|(org, mirror)| org == mirror)
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let sides = |(object, (org, mirror)): (&String, &(usize, usize))| {
+            (object.clone(), json!({ "org": org, "mirror": mirror }))
+        };
+        Value::Object(self.0.iter().map(sides).collect())
+    }
+
+    /// Mirrored so far, of how many.
+    pub(super) fn progress(&self) -> String {
+        let (org, mirror) = self.0.values().fold((0, 0), |(org, mirror), more| (org + more.0, mirror + more.1));
+        format!("{mirror} of {org} records")
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+        table.set_header(["object", "in the org", "in the mirror"]);
+        for (object, (org, mirror)) in &self.0 {
+            table.add_row([object.clone(), org.to_string(), mirror.to_string()]);
+        }
+        for column in table.column_iter_mut().skip(1) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        table.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(account: (usize, usize)) -> Counts {
+        Counts([("Account".to_owned(), account), ("Lead".to_owned(), (3, 3))].into())
+    }
+
+    #[test]
+    fn the_sides_agree_only_when_every_object_does() {
+        assert!(counts((85, 85)).agree());
+        assert!(!counts((85, 84)).agree());
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_each_object() {
+        let text = counts((85, 84)).to_string();
+
+        assert!(text.lines().any(|line| line.split_whitespace().eq(["Account", "85", "84"])), "{text}");
+        assert_eq!(counts((85, 84)).progress(), "87 of 88 records");
+    }
+}

@@ -1,0 +1,58 @@
+//! What is in the mirror, read from its table rather than through Ferry.
+
+use anyhow::{Context as _, Result};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
+
+use crate::stack::Stack;
+
+/// The mirror of one org.
+pub(super) struct Mirror {
+    client: Client,
+    table: String,
+    org_id: String,
+}
+
+impl Mirror {
+    pub(super) fn of(stack: &Stack, org_id: &str) -> Result<Self> {
+        let table = stack.output("RecordsTable")?.to_owned();
+        Ok(Self { client: Client::new(stack.sdk_config()), table, org_id: org_id.to_owned() })
+    }
+
+    /// Records of an object that are not deleted.
+    pub(super) async fn count(&self, object: &str) -> Result<usize> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#partition = :partition")
+            .filter_expression("attribute_not_exists(deleted) OR deleted = :no")
+            .expression_attribute_names("#partition", "partition")
+            .expression_attribute_values(":partition", AttributeValue::S(format!("{}#{object}", self.org_id)))
+            .expression_attribute_values(":no", AttributeValue::Bool(false))
+            .select(Select::Count)
+            .into_paginator()
+            .send();
+        let mut count = 0;
+        while let Some(page) = pages.next().await {
+            count += usize::try_from(page?.count())?;
+        }
+        Ok(count)
+    }
+
+    /// The id of some record of an object.
+    pub(super) async fn any_record(&self, object: &str) -> Result<String> {
+        let page = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#partition = :partition")
+            .expression_attribute_names("#partition", "partition")
+            .expression_attribute_values(":partition", AttributeValue::S(format!("{}#{object}", self.org_id)))
+            .limit(1)
+            .send()
+            .await?;
+        let id = page.items().first().and_then(|item| item.get("record_id")).and_then(|id| id.as_s().ok());
+        id.cloned().with_context(|| format!("the mirror has no {object}"))
+    }
+}

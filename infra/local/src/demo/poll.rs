@@ -1,0 +1,52 @@
+//! Waiting for something to become true, with a deadline.
+
+use std::time::Duration;
+
+use anyhow::{Result, anyhow};
+use tokio::time::Instant;
+
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Probes until there is an answer. A probe that fails is tried again; its error is told when time is up.
+pub(super) async fn until<T, F>(what: &str, within: Duration, mut probe: impl FnMut() -> F) -> Result<T>
+where
+    F: Future<Output = Result<Option<T>>>,
+{
+    let deadline = Instant::now() + within;
+    loop {
+        let last = probe().await;
+        if let Ok(Some(value)) = last {
+            return Ok(value);
+        }
+        if Instant::now() >= deadline {
+            let reason = last.err().unwrap_or_else(|| anyhow!("it was not so yet"));
+            return Err(reason.context(format!("{what}: not within {} s", within.as_secs())));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_later_answer_is_found() {
+        let mut calls = 0;
+
+        let found = until("three", Duration::from_secs(5), || {
+            calls += 1;
+            let calls = calls;
+            async move { if calls < 3 { Err(anyhow!("not there")) } else { Ok(Some(calls)) } }
+        });
+
+        assert_eq!(found.await.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn the_last_error_tells_why_time_was_up() {
+        let never = until("the sea", Duration::ZERO, || async { Err::<Option<()>, _>(anyhow!("still dry")) });
+
+        assert_eq!(format!("{:#}", never.await.unwrap_err()), "the sea: not within 0 s: still dry");
+    }
+}

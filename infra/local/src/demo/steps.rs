@@ -1,0 +1,79 @@
+//! The steps of the story, each with its evidence.
+
+pub(super) mod connect;
+pub(super) mod sync;
+pub(super) mod write;
+
+use std::path::PathBuf;
+
+use anyhow::{Context as _, Result};
+use org_simulator::User;
+use serde_json::json;
+
+use super::mirror::Mirror;
+use super::platform::Platform;
+use super::run::Proven;
+use crate::stack::Stack;
+use crate::template::Template;
+use crate::workspace::Workspace;
+
+/// The platform's customer, and the rep's name on the platform.
+const TENANT: &str = "acme";
+const PLATFORM_USER: &str = "rep-1";
+/// The external id field that the package adds to Salesforce's objects.
+const EXTERNAL_ID: &str = "Ferry_External_Id__c";
+
+/// Who and what the story is about.
+pub(super) struct Story {
+    stack: Stack,
+    platform: Platform,
+    mirror: Mirror,
+    org_id: String,
+    admin: User,
+    rep: User,
+    mirrored_objects: Vec<String>,
+}
+
+impl Story {
+    fn new(stack: Stack) -> Result<Self> {
+        let org_id = stack.simulator().org_id();
+        let users = stack.simulator().users();
+        let admin = users.iter().find(|user| user.is_admin).context("the org has no admin")?.clone();
+        let rep = users.iter().find(|user| user.is_active && !user.is_admin).context("the org has no rep")?.clone();
+        let template = Template::load(&Workspace::here().template())?;
+        let objects = template.parameter_default("MirroredObjects").context("the template has no MirroredObjects")?;
+        Ok(Self {
+            platform: Platform::new(stack.url())?,
+            mirror: Mirror::of(&stack, &org_id)?,
+            mirrored_objects: objects.split(',').map(str::to_owned).collect(),
+            stack,
+            org_id,
+            admin,
+            rep,
+        })
+    }
+
+    /// A path of the HTTP API below the org.
+    fn path(&self, rest: &str) -> String {
+        format!("/v1/orgs/{}{rest}", self.org_id)
+    }
+}
+
+/// The org as the story finds it: with its own small data, and with that of a folder.
+pub(super) async fn load(stack: Stack, folder: Option<PathBuf>) -> Result<Proven<Story>> {
+    let loaded = match &folder {
+        Some(folder) => {
+            let report = stack.simulator().load_crm_data(folder);
+            serde_json::to_value(report.with_context(|| format!("could not load {}", folder.display()))?)?
+        }
+        None => json!("the built-in seed"),
+    };
+    let story = Story::new(stack)?;
+    let evidence = json!({
+        "org_id": story.org_id,
+        "users": story.stack.simulator().users().len(),
+        "records": story.stack.simulator().record_counts(),
+        "data": loaded,
+    });
+    Ok(Proven { evidence, value: story })
+}
