@@ -84,7 +84,7 @@ pub enum Error {
     ///
     /// # Troubleshooting
     ///
-    /// The limit is the org's, over all its integrations and a rolling day (docs/salesforce.md 8.1).
+    /// The limit is the org's, over all its integrations and a rolling day (Salesforce Developer Limits, API request limits).
     /// See who uses it in Setup, Company Information; Ferry's own share is in the org's health view.
     #[error("the organization's daily API limit is used up ({operation})")]
     DailyLimit {
@@ -103,7 +103,7 @@ pub enum Error {
         /// The call that was made.
         operation: &'static str,
     },
-    /// The session is good but may not be used here; refreshing it cannot help (docs/salesforce.md 2.5).
+    /// The session is good but may not be used here; refreshing it cannot help.
     ///
     /// # Troubleshooting
     ///

@@ -1,7 +1,7 @@
 //! Salesforce ids in their 18-character form.
 //!
 //! The 15-character form is case-sensitive; the 18-character form appends three characters that encode
-//! which of the first 15 are capitals (docs/salesforce.md 1.9).
+//! which of the first 15 are capitals (REST API guide, ID data type).
 
 use std::fmt;
 use std::str::FromStr;

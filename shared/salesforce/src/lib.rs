@@ -5,6 +5,48 @@
 //! [`Client`] makes the calls; it gets its access token from a [`Sessions`] and asks for another one
 //! when Salesforce refuses it.
 //! Every failure is an [`Error`], whose [`Classify::retry`] says what the caller may do about it.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use salesforce::{
+//!     ApiVersion, BoxFuture, Client, Clock, Error, FieldName, Fingerprint, HostPolicy, Http, ObjectName, Record, Session,
+//!     Sessions, Soql, soql,
+//! };
+//!
+//! const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
+//! const NAME: FieldName = FieldName::from_static("Name");
+//! const IS_CLOSED: FieldName = FieldName::from_static("IsClosed");
+//!
+//! /// Has one session and no other.
+//! struct Single(Session);
+//!
+//! impl Sessions for Single {
+//!     fn session(&self, refused: Option<Fingerprint>) -> BoxFuture<'_, Result<Session, Error>> {
+//!         Box::pin(async move {
+//!             match refused {
+//!                 None => Ok(self.0.clone()),
+//!                 Some(_) => Err(Error::SessionRefused { operation: "single session" }),
+//!             }
+//!         })
+//!     }
+//! }
+//!
+//! async fn open_opportunities(session: Session) -> Result<Vec<Record>, Error> {
+//!     let http = Http::new(HostPolicy::SalesforceOnly, Clock::system())?;
+//!     let client = Client::new(http, Arc::new(Single(session)), ApiVersion::DEFAULT);
+//!     let open = Soql::select(&[NAME]).from(&OPPORTUNITY).where_(soql::eq(&IS_CLOSED, false)).order_by(&NAME);
+//!     let mut page = client.query(&open).await?;
+//!     let mut records = page.records;
+//!     while let Some(next) = page.next {
+//!         page = client.query_more(&next).await?;
+//!         records.append(&mut page.records);
+//!     }
+//!     Ok(records)
+//! }
+//! ```
+//!
+//! The house that it stands in is described in `ARCHITECTURE.md`.
 
 pub mod auth;
 mod client;
@@ -24,7 +66,7 @@ mod rest;
 mod session;
 pub mod soap;
 pub mod soql;
-pub mod transport;
+mod transport;
 mod ui_api;
 
 pub use client::Client;

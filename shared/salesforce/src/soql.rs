@@ -176,7 +176,7 @@ impl fmt::Display for Literal {
     }
 }
 
-/// A text as a quoted SOQL string (docs/salesforce.md 4.5).
+/// A text as a quoted SOQL string (SOQL and SOSL reference, quoted string escape sequences).
 pub fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('\'');

@@ -19,6 +19,7 @@ fn oauth(status: u16, error: &str, description: &str) -> Error {
     oauth_failure("a test", &answer(status, &body))
 }
 
+#[expect(clippy::print_stderr, reason = "a skipped test says why")]
 fn fixture(path: &str) -> Option<String> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures").join(path);
     let text = std::fs::read_to_string(&path).ok();

@@ -1,0 +1,138 @@
+//! The token endpoint: what is sent, and what is made of the answers.
+
+use salesforce::auth::{self, App, CodeExchange};
+use salesforce::{Classify, Error, Retry};
+use serde_json::json;
+
+use crate::replay::{Answer, Replay, json as answer, recorded};
+
+fn app() -> App {
+    App { name: "v2".to_owned(), client_id: "3MVG9client".to_owned(), client_secret: "hush".into() }
+}
+
+/// A token answer that `app` has signed, computed elsewhere: HMAC-SHA256 with the key `hush`.
+fn signed() -> String {
+    json!({
+        "access_token": "00D5e000000KQ2e!AQcAQ",
+        "refresh_token": "5Aep861",
+        "signature": "r5OOEB7vEF/MYxVbTBL3qHq9LZ7ab+rZh6xaXsxHO5E=",
+        "scope": "refresh_token api openid",
+        "instance_url": "http://localhost:1",
+        "id": "https://login.salesforce.com/id/00D5e000000KQ2eEAG/0055e000001mKpCAAU",
+        "issued_at": "1676372418560",
+    })
+    .to_string()
+}
+
+fn form(body: &str) -> Vec<(String, String)> {
+    url::form_urlencoded::parse(body.as_bytes()).into_owned().collect()
+}
+
+#[tokio::test]
+async fn a_code_is_traded_with_verifier_and_secret() {
+    let server = Replay::once(200, signed());
+    let exchange = CodeExchange {
+        redirect_uri: "https://ferry.example/oauth/callback".to_owned(),
+        code: "aPrx==".into(),
+        code_verifier: "v".repeat(43).into(),
+        nonce: None,
+    };
+    let tokens = auth::exchange_code(&server.http(), &app(), &server.login(), &exchange).await.unwrap();
+    assert_eq!(tokens.identity.org_id.as_str(), "00D5e000000KQ2eEAG");
+    let seen = &server.seen()[0];
+    assert_eq!(seen.line, "POST /services/oauth2/token");
+    let mut sent = form(&seen.body);
+    sent.sort();
+    let verifier = "v".repeat(43);
+    let expected = [
+        ("client_id", "3MVG9client"),
+        ("client_secret", "hush"),
+        ("code", "aPrx=="),
+        ("code_verifier", &verifier),
+        ("grant_type", "authorization_code"),
+        ("redirect_uri", "https://ferry.example/oauth/callback"),
+    ];
+    assert_eq!(sent, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+}
+
+#[tokio::test]
+async fn a_refresh_sends_the_refresh_token_and_adopts_the_new_one() {
+    let server = Replay::once(200, signed());
+    let tokens = auth::refresh(&server.http(), &app(), &server.login(), &"old".into()).await.unwrap();
+    assert!(tokens.refresh_token.is_some());
+    let sent = form(&server.seen()[0].body);
+    assert!(sent.contains(&("grant_type".to_owned(), "refresh_token".to_owned())));
+    assert!(sent.contains(&("refresh_token".to_owned(), "old".to_owned())));
+}
+
+#[tokio::test]
+async fn a_refresh_is_never_sent_twice() {
+    for failure in [
+        Answer::HangUp,
+        answer(503, "<html>maintenance</html>"),
+        answer(400, r#"{"error":"invalid_grant","error_description":"token request is already being processed"}"#),
+    ] {
+        let server = Replay::start(vec![failure, answer(200, signed())]);
+        let error = auth::refresh(&server.http(), &app(), &server.login(), &"old".into()).await.unwrap_err();
+        assert!(matches!(error.retry(), Retry::After(_) | Retry::Unknown(_)), "{error}");
+        assert_eq!(server.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_ended_grant_needs_a_human_and_its_error_holds_no_secret() {
+    let Some(body) = recorded("oauth/error-refresh-token-expired.json") else { return };
+    let server = Replay::once(400, body.to_string());
+    let error = auth::refresh(&server.http(), &app(), &server.login(), &"old-token".into()).await.unwrap_err();
+    assert!(matches!(error, Error::GrantEnded { .. }));
+    let shown = format!("{error} {error:?}");
+    assert!(!shown.contains("old-token") && !shown.contains("hush"), "{shown}");
+}
+
+#[tokio::test]
+async fn recorded_answers_signed_with_another_secret_are_not_believed() {
+    for file in
+        ["token-password-flow.json", "token-password-flow-with-token-type.json", "token-web-server-flow-all-keys.json"]
+    {
+        let Some(body) = recorded(&format!("oauth/{file}")) else { return };
+        let server = Replay::once(200, body.to_string());
+        let error = auth::refresh(&server.http(), &app(), &server.login(), &"old".into()).await.unwrap_err();
+        assert!(matches!(error, Error::Untrusted { .. }), "{file}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_token_answer_leaves_the_outcome_open() {
+    let server = Replay::once(200, "<html>welcome</html>");
+    let error = auth::refresh(&server.http(), &app(), &server.login(), &"old".into()).await.unwrap_err();
+    assert!(matches!(error, Error::BadAnswer { .. }));
+    assert!(matches!(error.retry(), Retry::Unknown(_)));
+    assert!(!format!("{error:?}").contains("welcome"));
+}
+
+#[tokio::test]
+async fn revoking_a_dead_token_is_a_success() {
+    for (status, body) in
+        [(200, ""), (400, "error=invalid_token&error_description=expired"), (400, r#"{"error":"invalid_token"}"#)]
+    {
+        let server = Replay::once(status, body);
+        auth::revoke(&server.http(), &server.login(), &"dead".into()).await.unwrap();
+        let seen = &server.seen()[0];
+        assert_eq!((seen.line.as_str(), seen.body.as_str()), ("POST /services/oauth2/revoke", "token=dead"));
+    }
+    let server = Replay::once(400, r#"{"error":"unsupported_token_type"}"#);
+    assert!(auth::revoke(&server.http(), &server.login(), &"dead".into()).await.is_err());
+}
+
+#[tokio::test]
+async fn recorded_user_info_is_read() {
+    let Some(body) = recorded("oauth/userinfo-2026.json") else { return };
+    let server = Replay::once(200, body.to_string());
+    let session = salesforce::Session {
+        instance_url: salesforce::InstanceUrl::parse(server.url(), salesforce::HostPolicy::LoopbackToo).unwrap(),
+        access_token: "token".into(),
+    };
+    let info = auth::fetch_userinfo(&server.http(), &session).await.unwrap();
+    assert_eq!(info.org_id.as_str(), "00DdM00000vfgTuUAI");
+    assert_eq!(info.user_id.as_str(), "005dM00000awSFJQA2");
+}
