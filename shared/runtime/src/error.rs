@@ -7,8 +7,9 @@ use salesforce::{BoxError, Classify, Retry};
 use crate::token_broker::Refusal;
 
 /// Why one of Ferry's functions got no use out of another.
+///
+/// It is exhaustive on purpose: whoever maps it to an answer must choose for a new variant too.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// It was not called: Lambda was not reached, or had too much to do.
     #[error("{function} could not be called")]

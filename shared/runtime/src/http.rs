@@ -7,6 +7,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use store::{IdempotencyKey, PlatformUser};
 
 use crate::Problem;
@@ -49,7 +50,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             .next("Send the body with `Content-Type: application/json`."));
         }
         let bytes = to_bytes(request.into_body(), MAX_JSON_BYTES).await.map_err(|_| {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large")
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large")
                 .detail(format!("at most {MAX_JSON_BYTES} bytes are read"))
         })?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| Problem::invalid(describe(&error)))
@@ -105,12 +106,19 @@ impl<S: Send + Sync> FromRequestParts<S> for ActingUser {
     }
 }
 
-/// What is wrong with a body, and where; never the value, which may be a customer's.
+/// What is wrong with a body, and where. The parser's words about a value are left out: it may be a customer's.
 fn describe(error: &serde_json::Error) -> String {
-    let what = match error.classify() {
-        serde_json::error::Category::Data => "the body is JSON of another shape than this route takes",
-        serde_json::error::Category::Eof => "the body ends too early",
-        serde_json::error::Category::Syntax | serde_json::error::Category::Io => "the body is not JSON",
-    };
-    format!("{what} (line {}, column {})", error.line(), error.column())
+    let text = error.to_string();
+    let place = format!("line {}, column {}", error.line(), error.column());
+    match error.classify() {
+        Category::Syntax | Category::Io => format!("the body is not JSON ({place})"),
+        Category::Eof => "the body ends too early".to_owned(),
+        Category::Data => match text.split_once(", expected ") {
+            Some((_, expected)) => format!("the body is not as it should be: expected {expected}"),
+            None => format!("the body is not as it should be: {text}"),
+        },
+    }
 }
+
+#[cfg(test)]
+mod tests;

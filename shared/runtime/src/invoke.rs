@@ -1,14 +1,16 @@
 //! Calling one of Ferry's functions and waiting for its answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::error::{ProvideErrorMetadata as _, SdkError};
-use aws_sdk_lambda::operation::invoke::InvokeError;
+use aws_sdk_lambda::config::retry::RetryConfig;
+use aws_sdk_lambda::operation::invoke::InvokeOutput;
 use aws_sdk_lambda::primitives::Blob;
-use salesforce::BoxFuture;
+use salesforce::{BoxError, BoxFuture};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use store::aws::{Failure, failure};
 
 use crate::Error;
 
@@ -35,41 +37,6 @@ impl LambdaFunction {
     }
 }
 
-impl LambdaFunction {
-    fn not_called(&self, error: SdkError<InvokeError>) -> Error {
-        let function = self.name.clone();
-        let code = error.code().unwrap_or("unknown").to_owned();
-        match &error {
-            SdkError::DispatchFailure(failure) if failure.is_io() || failure.is_timeout() => {
-                Error::NoAnswer { function, source: error.into() }
-            }
-            SdkError::ConstructionFailure(_) | SdkError::DispatchFailure(_) => {
-                Error::NotCalled { function, source: error.into() }
-            }
-            SdkError::ServiceError(answer) if is_throttling(&code) || answer.raw().status().is_server_error() => {
-                Error::NotCalled { function, source: error.into() }
-            }
-            SdkError::ServiceError(_) => Error::NotAllowed { function, code, source: error.into() },
-            _ => Error::NoAnswer { function, source: error.into() },
-        }
-    }
-}
-
-/// Lambda's codes for a function that has too much to do: it was not called.
-fn is_throttling(code: &str) -> bool {
-    matches!(code, "TooManyRequestsException" | "EC2ThrottledException" | "ThrottlingException")
-}
-
-/// The `errorType` of a failed function's answer.
-fn error_type(payload: &[u8]) -> String {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Failure {
-        error_type: String,
-    }
-    serde_json::from_slice(payload).map_or_else(|_| "Unhandled".to_owned(), |failure: Failure| failure.error_type)
-}
-
 impl Invoke for LambdaFunction {
     fn name(&self) -> &str {
         &self.name
@@ -77,15 +44,56 @@ impl Invoke for LambdaFunction {
 
     fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
         Box::pin(async move {
-            let request = self.client.invoke().function_name(&self.name).payload(Blob::new(payload));
-            let answer = request.send().await.map_err(|error| self.not_called(error))?;
+            let answer = self.call(payload).await?;
             let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
             match answer.function_error {
-                Some(_) => Err(Error::Failed { function: self.name.clone(), error_type: error_type(&payload) }),
                 None => Ok(payload),
+                Some(_) => Err(Error::Failed { function: self.name.clone(), error_type: error_type(&payload) }),
             }
         })
     }
+}
+
+impl LambdaFunction {
+    /// Calls it once more only where it cannot have been called: not everything that is asked for may happen twice.
+    async fn call(&self, payload: Vec<u8>) -> Result<InvokeOutput, Error> {
+        let payload = Blob::new(payload);
+        let mut pauses = PAUSES.into_iter();
+        loop {
+            let call = self.client.invoke().function_name(&self.name).payload(payload.clone());
+            let once = aws_sdk_lambda::config::Builder::new().retry_config(RetryConfig::disabled());
+            let error = match call.customize().config_override(once).send().await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            match (failure(&error), pauses.next()) {
+                (Failure::NotTaken, Some(pause)) => tokio::time::sleep(pause).await,
+                (failure, _) => return Err(self.error(failure, error.into())),
+            }
+        }
+    }
+
+    fn error(&self, failure: Failure, source: BoxError) -> Error {
+        let function = self.name.clone();
+        match failure {
+            Failure::NotTaken => Error::NotCalled { function, source },
+            Failure::Unknown => Error::NoAnswer { function, source },
+            Failure::Refused(code) => Error::NotAllowed { function, code, source },
+        }
+    }
+}
+
+/// The pauses before another call.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+
+/// The `errorType` of a failed function's diagnostic.
+fn error_type(payload: &[u8]) -> String {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Diagnostic {
+        error_type: String,
+    }
+    serde_json::from_slice(payload).map_or_else(|_| "Unknown".to_owned(), |diagnostic: Diagnostic| diagnostic.error_type)
 }
 
 /// Asks the function and reads its answer.
@@ -93,8 +101,19 @@ impl Invoke for LambdaFunction {
 /// # Errors
 /// Those of the function; [`Error::BadAnswer`] when what it says is no `A`.
 pub async fn ask<Q: Serialize, A: DeserializeOwned>(function: &Arc<dyn Invoke>, question: &Q) -> Result<A, Error> {
-    let bad_answer = || Error::BadAnswer { function: function.name().to_owned() };
-    let question = serde_json::to_vec(question).map_err(|_| bad_answer())?;
-    let answer = function.invoke(question).await?;
-    serde_json::from_slice(&answer).map_err(|_| bad_answer())
+    let bad_answer = |_| Error::BadAnswer { function: function.name().to_owned() };
+    let payload = serde_json::to_vec(question).map_err(bad_answer)?;
+    let answer = function.invoke(payload).await?;
+    serde_json::from_slice(&answer).map_err(bad_answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_function_is_known_by_its_diagnostic() {
+        assert_eq!(error_type(br#"{"errorType": "NeedsHuman", "errorMessage": "..."}"#), "NeedsHuman");
+        assert_eq!(error_type(b"Task timed out"), "Unknown");
+    }
 }

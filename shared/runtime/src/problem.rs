@@ -6,8 +6,9 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use salesforce::{Classify as _, Retry};
 use serde::Serialize;
+
+mod mapping;
 
 /// A problem. `type` is `urn:ferry:problem:{code}`, and codes are stable.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,129 +99,6 @@ impl IntoResponse for Problem {
             headers.insert(RETRY_AFTER, HeaderValue::from(pause.as_secs().max(1)));
         }
         response
-    }
-}
-
-impl From<&salesforce::Error> for Problem {
-    fn from(error: &salesforce::Error) -> Self {
-        let problem = match error.retry() {
-            Retry::NeedsHuman => reconnect_required(),
-            Retry::After(pause) => unavailable("salesforce_unavailable", "Salesforce cannot do this now", pause),
-            Retry::Unknown(pause) => unavailable("salesforce_unavailable", "Salesforce did not answer", pause),
-            Retry::Never => rejected(error),
-        };
-        Self { salesforce: SalesforceReasons::of(error), ..problem.detail(error.to_string()) }
-    }
-}
-
-impl From<&store::Error> for Problem {
-    fn from(error: &store::Error) -> Self {
-        use store::Error as E;
-        let problem = match error {
-            E::IdempotencyKeyReused => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
-                "The idempotency key belongs to another request",
-            )
-            .next("Use a new key for a new request, and the same body when you repeat one."),
-            E::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
-            E::OwnedByAnotherTenant { .. } => {
-                Self::new(StatusCode::CONFLICT, "org_owned_by_another_tenant", "The org belongs to another tenant")
-            }
-            E::Quarantined { .. } => Self::new(StatusCode::CONFLICT, "org_quarantined", "The org is quarantined")
-                .next("Have an operator look at the org before anything is written to it."),
-            other => match other.retry() {
-                Retry::After(pause) | Retry::Unknown(pause) => {
-                    unavailable("unavailable", "Ferry cannot do this now", pause)
-                }
-                Retry::Never | Retry::NeedsHuman => internal(),
-            },
-        };
-        problem.detail(error.to_string())
-    }
-}
-
-impl From<&crate::Error> for Problem {
-    fn from(error: &crate::Error) -> Self {
-        let crate::Error::Refused(refusal) = error else {
-            return match error.retry() {
-                Retry::After(pause) | Retry::Unknown(pause) => {
-                    unavailable("unavailable", "Ferry cannot do this now", pause)
-                }
-                Retry::NeedsHuman => reconnect_required(),
-                Retry::Never => internal(),
-            };
-        };
-        let problem = match Retry::from(refusal.retry) {
-            Retry::NeedsHuman => reconnect_required(),
-            Retry::After(pause) | Retry::Unknown(pause) => {
-                unavailable("salesforce_unavailable", "Salesforce cannot do this now", pause)
-            }
-            Retry::Never => Self::new(StatusCode::CONFLICT, "not_connected", "There is no such connection")
-                .next("Ask for a connect link and let the person connect."),
-        };
-        problem.detail(refusal.reason.clone())
-    }
-}
-
-impl SalesforceReasons {
-    fn of(error: &salesforce::Error) -> Option<Self> {
-        let problems = error.problems();
-        (!problems.is_empty()).then(|| Self {
-            codes: problems.iter().map(|problem| problem.code.clone()).collect(),
-            fields: problems.iter().flat_map(|problem| problem.fields.clone()).collect(),
-        })
-    }
-}
-
-fn reconnect_required() -> Problem {
-    Problem::new(StatusCode::CONFLICT, "reconnect_required", "A person has to connect again")
-        .next("Ask for a connect link and let the person whose connection it is connect again.")
-}
-
-fn unavailable(code: &'static str, title: &'static str, pause: Duration) -> Problem {
-    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, title).next("Send the request again later.");
-    Problem { retry_after: Some(pause), ..problem }
-}
-
-fn internal() -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Ferry failed")
-        .next("Look for this request in the function's log.")
-}
-
-/// A no that trying again does not change.
-fn rejected(error: &salesforce::Error) -> Problem {
-    use salesforce::Error as E;
-    match error {
-        E::Invalid { .. } | E::TooLarge { .. } => {
-            Problem::new(StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid")
-        }
-        E::Rejected { status: 404, .. } => Problem::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
-        E::Rejected { status: 403, .. } => Problem::new(
-            StatusCode::FORBIDDEN,
-            "salesforce_forbidden",
-            "Salesforce does not allow this user to do this",
-        )
-        .next("Have the org's admin look at the user's permissions."),
-        E::Rejected { .. } => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "salesforce_rejected", "Salesforce rejected the request")
-                .next("Correct what the codes and fields name.")
-        }
-        E::Unreachable { .. }
-        | E::NoAnswer { .. }
-        | E::Unavailable { .. }
-        | E::DailyLimit { .. }
-        | E::TooManyCalls { .. }
-        | E::SessionRefused { .. }
-        | E::SessionUnfit { .. }
-        | E::GrantEnded { .. }
-        | E::RefreshBusy
-        | E::AppRefused { .. }
-        | E::NoSession { .. }
-        | E::BadAnswer { .. }
-        | E::Untrusted { .. } => {
-            Problem::new(StatusCode::BAD_GATEWAY, "salesforce_unusable", "Salesforce gave no usable answer")
-        }
     }
 }
 

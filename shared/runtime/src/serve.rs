@@ -6,7 +6,7 @@ use std::future::Future;
 use axum::Router;
 use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use salesforce::{Classify, Clock};
+use salesforce::{Classify, Clock, Retry};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -115,10 +115,19 @@ where
             to_raw(&report)
         }
         Err(error) => {
-            tracing::error!(retry = ?error.retry(), error = %Chain(&error), "invocation failed");
+            log_failure(&error);
             invocation.close(Outcome::Failed, Vec::new());
             Err(diagnostic(&error))
         }
+    }
+}
+
+fn log_failure<E: Classify + Error>(error: &E) {
+    let (retry, chain) = (error.retry(), Chain(error));
+    match retry {
+        Retry::Never => tracing::error!(?retry, error = %chain, "the invocation failed for good"),
+        Retry::NeedsHuman => tracing::warn!(?retry, error = %chain, "the invocation needs a person"),
+        Retry::After(_) | Retry::Unknown(_) => tracing::warn!(?retry, error = %chain, "the invocation failed for now"),
     }
 }
 

@@ -40,16 +40,19 @@ impl<T: DeserializeOwned> Batch<T> {
         let mut batch = Self { messages: Vec::new(), unreadable: Vec::new() };
         for message in event.records {
             let Some(id) = message.message_id else { continue };
-            let body = message.body.as_deref().and_then(|body| serde_json::from_str(body).ok());
-            match body {
-                Some(body) => batch.messages.push(Message {
+            match serde_json::from_str(message.body.as_deref().unwrap_or_default()) {
+                Ok(body) => batch.messages.push(Message {
                     id,
                     body,
                     receive_count: number(&message.attributes, "ApproximateReceiveCount").unwrap_or(1),
                     sent_at: number(&message.attributes, "SentTimestamp")
                         .and_then(|millis| Timestamp::from_millisecond(millis).ok()),
                 }),
-                None => batch.unreadable.push(id),
+                Err(error) => {
+                    let (line, column) = (error.line(), error.column());
+                    tracing::error!(message.id = %id, line, column, "a message cannot be read and goes to the dead letters");
+                    batch.unreadable.push(id);
+                }
             }
         }
         batch

@@ -1,6 +1,7 @@
 //! The token broker: what the other functions say to it, what it says, and the client that remembers its answers.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use salesforce::{HostPolicy, OrgId, Sessions};
 use store::ConnectionId;
@@ -11,8 +12,7 @@ use crate::invoke::{Invoke, ask};
 mod sessions;
 mod wire;
 
-use sessions::{BrokerSessions, Slots};
-
+use sessions::ConnectionSessions;
 pub use wire::{
     Answer, Connected, ConnectionRef, ConnectionStatus, ExchangeCode, Kind, Refusal, RefusalCode, Request, RetryHint,
     Token, TokenWanted,
@@ -24,13 +24,13 @@ pub use wire::{
 pub struct TokenBroker {
     function: Arc<dyn Invoke>,
     policy: HostPolicy,
-    slots: Slots,
+    sessions: Arc<Mutex<HashMap<(OrgId, ConnectionId), Arc<ConnectionSessions>>>>,
 }
 
 impl TokenBroker {
     /// Through this function; instance URLs must satisfy `policy`.
     pub fn new(function: impl Invoke, policy: HostPolicy) -> Self {
-        Self { function: Arc::new(function), policy, slots: Slots::default() }
+        Self { function: Arc::new(function), policy, sessions: Arc::default() }
     }
 
     /// Asks the broker.
@@ -77,8 +77,12 @@ impl TokenBroker {
     /// The sessions of a connection, for a Salesforce client.
     #[must_use]
     pub fn sessions(&self, org: OrgId, connection: &ConnectionId) -> Arc<dyn Sessions> {
-        let slot = self.slots.of(org, connection);
-        Arc::new(BrokerSessions { broker: self.clone(), wanted: reference(org, connection), slot })
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = sessions.entry((org, connection.clone())).or_insert_with(|| {
+            let reference = reference(org, connection);
+            Arc::new(ConnectionSessions::new(Arc::clone(&self.function), self.policy, reference))
+        });
+        Arc::<ConnectionSessions>::clone(known)
     }
 
     fn unexpected(&self, answer: Answer) -> Error {
@@ -89,6 +93,9 @@ impl TokenBroker {
     }
 }
 
-fn reference(org: OrgId, connection: &ConnectionId) -> ConnectionRef {
-    ConnectionRef { org_id: org, connection_id: connection.clone() }
+fn reference(org_id: OrgId, connection: &ConnectionId) -> ConnectionRef {
+    ConnectionRef { org_id, connection_id: connection.clone() }
 }
+
+#[cfg(test)]
+mod tests;

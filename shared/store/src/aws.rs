@@ -38,7 +38,8 @@ fn judge_answer(code: Option<&str>, status: u16) -> Failure {
 }
 
 /// The codes that say "not now". Most come with status 400.
-const THROTTLES: [&str; 10] = [
+const THROTTLES: [&str; 11] = [
+    "EC2ThrottledException",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",

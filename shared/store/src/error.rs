@@ -8,8 +8,9 @@ use salesforce::{Classify, OrgId, Retry};
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why Ferry's state could not be read or written.
+///
+/// It is exhaustive on purpose: whoever maps it to an answer must choose for a new variant too.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum Error {
     /// AWS could not be reached, or had too much to do; nothing took effect.
     #[error("AWS was not available for {operation}")]
