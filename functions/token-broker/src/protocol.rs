@@ -61,6 +61,8 @@ pub struct View {
     pub lease_until: Option<Timestamp>,
     /// Whether the stored access token is the one that the caller saw refused.
     pub refused: bool,
+    /// Whether the vault still shows tokens that were replaced already. Using them again would end the grant.
+    pub stale: bool,
 }
 
 /// Why a refresh brought no tokens.
@@ -232,9 +234,18 @@ impl Protocol {
         match (view.standing, self.lease_until) {
             (Standing::Revoked, _) => self.leave(Outcome::Refuse(Refusal::Revoked)),
             (Standing::ReauthRequired, _) => self.leave(Outcome::Refuse(Refusal::ReauthRequired)),
+            _ if view.stale => self.look_later(now, limits),
             (_, None) => self.looked_from_outside(view, now, limits),
             (_, Some(until)) => self.looked_under_lease(view, until, now, limits),
         }
+    }
+
+    /// Waits until the vault has caught up with the row.
+    fn look_later(&mut self, now: Timestamp, limits: &Limits) -> Step {
+        if now < self.give_up_at {
+            return Step::Wait(limits.pause);
+        }
+        self.leave(Outcome::Refuse(Refusal::Busy(limits.pause)))
     }
 
     fn looked_from_outside(&mut self, view: View, now: Timestamp, limits: &Limits) -> Step {

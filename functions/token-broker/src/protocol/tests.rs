@@ -8,7 +8,7 @@ fn limits() -> Limits {
 }
 
 fn view(standing: Standing, refused: bool) -> Event {
-    Event::Looked(View { standing, lease_until: None, refused })
+    Event::Looked(View { standing, lease_until: None, refused, stale: false })
 }
 
 fn later(seconds: i64) -> Timestamp {
@@ -95,7 +95,7 @@ fn an_uncertain_connection_tries_the_old_token_and_names_the_lost_answer() {
 #[test]
 fn a_lease_that_was_never_given_back_means_doubt() {
     let mut protocol = Protocol::new(T0, &limits());
-    let abandoned = View { standing: Standing::Active, lease_until: Some(T0), refused: true };
+    let abandoned = View { standing: Standing::Active, lease_until: Some(T0), refused: true, stale: false };
     assert_eq!(protocol.step(Event::Looked(abandoned), later(1), &limits()), Step::Claim);
     assert_eq!(protocol.step(Event::Claimed(later(41)), later(1), &limits()), Step::Look);
     assert_eq!(protocol.step(view(Standing::Active, true), later(1), &limits()), Step::Refresh);
@@ -125,7 +125,7 @@ fn a_busy_answer_waits_and_tries_again_until_patience_ends() {
 #[test]
 fn others_wait_for_the_holder_and_adopt_what_it_stored() {
     let mut protocol = Protocol::new(T0, &limits());
-    let held = View { standing: Standing::Active, lease_until: Some(later(40)), refused: true };
+    let held = View { standing: Standing::Active, lease_until: Some(later(40)), refused: true, stale: false };
     assert_eq!(protocol.step(Event::Looked(held), T0, &limits()), Step::Wait(limits().pause));
     assert_eq!(protocol.step(Event::Waited, later(1), &limits()), Step::Look);
     let stored = View { refused: false, ..held };
@@ -133,9 +133,20 @@ fn others_wait_for_the_holder_and_adopt_what_it_stored() {
 }
 
 #[test]
+fn tokens_that_were_replaced_already_are_never_sent_again() {
+    let mut protocol = Protocol::new(T0, &limits());
+    let stale = View { standing: Standing::Active, lease_until: None, refused: true, stale: true };
+    assert_eq!(protocol.step(Event::Looked(stale), T0, &limits()), Step::Wait(limits().pause));
+    assert_eq!(protocol.step(Event::Waited, later(1), &limits()), Step::Look);
+    let step = protocol.step(Event::Looked(stale), later(8), &limits());
+    assert_eq!(step, Step::Done(Outcome::Refuse(Refusal::Busy(limits().pause))));
+}
+
+#[test]
 fn waiting_for_a_holder_ends_with_the_callers_patience() {
     let mut protocol = Protocol::new(T0, &limits());
-    let held = Event::Looked(View { standing: Standing::Active, lease_until: Some(later(40)), refused: true });
+    let held =
+        Event::Looked(View { standing: Standing::Active, lease_until: Some(later(40)), refused: true, stale: false });
     let step = protocol.step(held, later(8), &limits());
     assert_eq!(step, Step::Done(Outcome::Refuse(Refusal::Busy(limits().pause))));
 }
@@ -317,6 +328,7 @@ impl World {
             standing: self.standing,
             lease_until: self.lease.map(|(_, until)| until),
             refused: self.vault == 0,
+            stale: false,
         })
     }
 

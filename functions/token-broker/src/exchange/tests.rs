@@ -1,0 +1,80 @@
+use super::*;
+use jiff::Timestamp;
+use store::{Environment, PlatformUser, Tenant};
+
+fn tenant(name: &str) -> Tenant {
+    name.parse().unwrap()
+}
+
+fn identity() -> Identity {
+    Identity { org_id: "00D5e000000KQ2eEAG".parse().unwrap(), user_id: "0055e000001mKpCAAU".parse().unwrap() }
+}
+
+fn exchange(kind: ConnectionKind) -> ExchangeCode {
+    ExchangeCode {
+        kind,
+        tenant: tenant("acme"),
+        expected_org_id: None,
+        app: "v2".to_owned(),
+        login_url: "https://login.salesforce.com".to_owned(),
+        redirect_uri: "https://ferry.example.com/oauth/callback".to_owned(),
+        code: "code".into(),
+        code_verifier: "verifier".into(),
+        nonce: None,
+    }
+}
+
+fn personal() -> ConnectionKind {
+    ConnectionKind::Personal { platform_user: "rep-1".parse::<PlatformUser>().unwrap() }
+}
+
+fn org(state: OrgState, owner: Option<&str>) -> Org {
+    Org {
+        org_id: identity().org_id,
+        state,
+        tenant: owner.map(tenant),
+        environment: Environment::Production,
+        my_domain_url: None,
+        instance_name: None,
+        organization_type: None,
+        package_version: None,
+        installer_id: None,
+        webhook_secrets: Vec::new(),
+        claimed_at: Timestamp::UNIX_EPOCH,
+        activated_at: None,
+        updated_at: Timestamp::UNIX_EPOCH,
+        revision: 1,
+    }
+}
+
+#[test]
+fn the_org_of_the_link_is_the_only_one_that_is_accepted() {
+    let expected =
+        ExchangeCode { expected_org_id: Some("00D79000000exLEEAY".parse().unwrap()), ..exchange(ConnectionKind::Team) };
+    assert_eq!(admit(&expected, identity(), None, None), Err(RefusalCode::WrongOrg));
+}
+
+#[test]
+fn an_unknown_or_claimed_org_may_be_connected_by_a_team() {
+    let team = exchange(ConnectionKind::Team);
+    assert_eq!(admit(&team, identity(), None, None), Ok(()));
+    assert_eq!(admit(&team, identity(), Some(&org(OrgState::Claimed, None)), None), Ok(()));
+    assert_eq!(admit(&team, identity(), Some(&org(OrgState::Active, Some("acme"))), None), Ok(()));
+}
+
+#[test]
+fn another_tenants_org_is_refused() {
+    for kind in [ConnectionKind::Team, personal()] {
+        let theirs = org(OrgState::Active, Some("other"));
+        let admitted = admit(&exchange(kind), identity(), Some(&theirs), None);
+        assert_eq!(admitted, Err(RefusalCode::OrgOwnedByAnotherTenant));
+    }
+}
+
+#[test]
+fn a_personal_connection_needs_an_active_org_of_the_tenant() {
+    let rep = exchange(personal());
+    assert_eq!(admit(&rep, identity(), None, None), Err(RefusalCode::WrongOrg));
+    assert_eq!(admit(&rep, identity(), Some(&org(OrgState::Claimed, None)), None), Err(RefusalCode::WrongOrg));
+    assert_eq!(admit(&rep, identity(), Some(&org(OrgState::Active, Some("acme"))), None), Ok(()));
+}

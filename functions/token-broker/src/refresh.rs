@@ -1,0 +1,268 @@
+//! Carries out the steps of [`crate::protocol`]. It decides nothing by itself.
+
+use jiff::SignedDuration;
+use runtime::Chain;
+use runtime::token_broker::{Answer, RefusalCode, Token, TokenWanted};
+use salesforce::auth::{self, TokenAnswer};
+use salesforce::{Classify, Error as Salesforce, Fingerprint, Retry};
+use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, TokenVersion, Tokens};
+use uuid::Uuid;
+
+use crate::app::door;
+use crate::protocol::{Event, Failure, Outcome, Protocol, Reason, Settlement, Standing, Step, View};
+use crate::refusal::{of_refresh, refused};
+use crate::{Deps, Error, Reply};
+
+/// Gives an access token that Salesforce has not refused, refreshing if it must.
+pub(crate) async fn access_token(deps: &Deps, wanted: &TokenWanted) -> Result<Reply, Error> {
+    let Some(seen) = look(deps, wanted).await? else {
+        return Ok(refused(RefusalCode::UnknownConnection));
+    };
+    let refresh = Refresh { deps, wanted, seen, lease: None, gained: None, refreshed: false };
+    refresh.run().await
+}
+
+/// What the last look showed.
+struct Seen {
+    connection: Connection,
+    tokens: Option<(Tokens, TokenVersion)>,
+}
+
+/// Reads the row and the vault. The row first: tokens are stored before the lease is given back, so that whoever sees the
+/// lease gone sees the tokens too.
+async fn look(deps: &Deps, wanted: &TokenWanted) -> Result<Option<Seen>, Error> {
+    let connection = deps.connections.load(wanted.org_id, &wanted.connection_id).await;
+    let Some(connection) = connection.map_err(Error::state("load the connection"))? else {
+        return Ok(None);
+    };
+    let tokens = deps.vault.load(wanted.org_id, &wanted.connection_id).await;
+    let tokens = tokens.map_err(Error::state("load the tokens"))?;
+    Ok(Some(Seen { connection, tokens }))
+}
+
+/// One caller's way to a token.
+struct Refresh<'a> {
+    deps: &'a Deps,
+    wanted: &'a TokenWanted,
+    seen: Seen,
+    lease: Option<Lease>,
+    gained: Option<Tokens>,
+    refreshed: bool,
+}
+
+impl Refresh<'_> {
+    async fn run(mut self) -> Result<Reply, Error> {
+        let limits = &self.deps.limits;
+        let now = self.deps.clock.now();
+        let mut protocol = Protocol::new(now, limits);
+        let mut step = protocol.step(Event::Looked(self.view()), now, limits);
+        loop {
+            let event = match step {
+                Step::Look => self.look_again().await?,
+                Step::Claim => self.claim().await?,
+                Step::Refresh => self.refresh().await?,
+                Step::Store => self.store().await,
+                Step::Settle(settlement) => self.settle(settlement).await,
+                Step::Wait(pause) => {
+                    self.deps.timer.pause(pause).await;
+                    Event::Waited
+                }
+                Step::Done(outcome) => return Ok(self.reply(outcome)),
+            };
+            step = protocol.step(event, self.deps.clock.now(), limits);
+        }
+    }
+
+    fn view(&self) -> View {
+        View {
+            standing: standing(&self.seen),
+            lease_until: self.seen.connection.lease.deadline,
+            refused: is_refused(&self.seen, self.wanted.refused_fingerprint.as_ref()),
+            stale: is_stale(&self.seen),
+        }
+    }
+
+    async fn look_again(&mut self) -> Result<Event, Error> {
+        if let Some(seen) = look(self.deps, self.wanted).await? {
+            self.seen = seen;
+        }
+        Ok(Event::Looked(self.view()))
+    }
+
+    async fn claim(&mut self) -> Result<Event, Error> {
+        let request = LeaseRequest {
+            owner: Uuid::new_v4().to_string(),
+            now: self.deps.clock.now(),
+            length: self.deps.limits.lease,
+        };
+        let TokenWanted { org_id, connection_id, .. } = self.wanted;
+        let claim = self.deps.connections.claim_lease(*org_id, connection_id, &request).await;
+        Ok(match claim.map_err(Error::state("claim the lease"))? {
+            LeaseClaim::Granted(lease) => {
+                let deadline = lease.deadline;
+                self.lease = Some(lease);
+                Event::Claimed(deadline)
+            }
+            LeaseClaim::Held(_) => Event::ClaimLost,
+        })
+    }
+
+    async fn refresh(&mut self) -> Result<Event, Error> {
+        let connection = &self.seen.connection;
+        let door = door(self.deps, &connection.app, &connection.login_url).await?;
+        let (Some(door), Some((tokens, _))) = (door, &self.seen.tokens) else {
+            return Ok(Event::Failed(Failure::AppRefused));
+        };
+        let answer = auth::refresh(&self.deps.http, &door.app, &door.login, &tokens.refresh_token).await;
+        Ok(match answer.and_then(|answer| belongs_to(connection, answer)) {
+            Ok(answer) => {
+                self.gained = Some(merge(tokens, answer));
+                Event::Refreshed
+            }
+            Err(error) => {
+                let org = connection.org_id;
+                tracing::warn!(org.id = %org, error = %Chain(&error), "no new tokens for org {org}");
+                Event::Failed(failure(&error))
+            }
+        })
+    }
+
+    async fn store(&mut self) -> Event {
+        let TokenWanted { org_id, connection_id, .. } = self.wanted;
+        let (Some(gained), Some((_, replaces))) = (&self.gained, &self.seen.tokens) else {
+            return Event::StoreFailed;
+        };
+        match self.deps.vault.store(*org_id, connection_id, gained, Some(replaces)).await {
+            Ok(version) => {
+                self.seen.tokens = self.gained.take().map(|tokens| (tokens, version));
+                self.refreshed = true;
+                Event::Stored
+            }
+            Err(store::Error::Conflict { .. }) => Event::StoreConflict,
+            Err(error) => {
+                tracing::error!(org.id = %org_id, error = %Chain(&error), "could not store the new tokens of org {org_id}");
+                Event::StoreFailed
+            }
+        }
+    }
+
+    /// Writes the settlement. Where that fails, the lease runs out by itself and the next broker settles.
+    async fn settle(&mut self, settlement: Settlement) -> Event {
+        let Some(lease) = self.lease.take() else { return Event::Settled };
+        let TokenWanted { org_id, connection_id, .. } = self.wanted;
+        let settlement = self.settlement(settlement);
+        if let Err(error) = self.deps.connections.settle(*org_id, connection_id, &lease, &settlement).await {
+            tracing::warn!(org.id = %org_id, error = %Chain(&error), "could not settle the refresh of org {org_id}");
+        }
+        Event::Settled
+    }
+
+    fn settlement(&self, settlement: Settlement) -> store::Settlement {
+        let now = self.deps.clock.now();
+        let state = |state| store::Settlement::State { state, now };
+        match (settlement, &self.seen.tokens) {
+            (Settlement::Active, Some((tokens, version))) => store::Settlement::Refreshed {
+                instance_url: tokens.instance_url.clone(),
+                token_version: version.clone(),
+                now,
+            },
+            (Settlement::Active, None) | (Settlement::Release, _) => store::Settlement::Released,
+            (Settlement::Uncertain, _) => state(ConnectionState::Uncertain),
+            (Settlement::ReauthRequired(reason), _) => {
+                state(ConnectionState::ReauthRequired { reason: reason_code(reason).to_owned() })
+            }
+        }
+    }
+
+    fn reply(self, outcome: Outcome) -> Reply {
+        match (outcome, self.seen.tokens) {
+            (Outcome::Serve, Some((tokens, _))) => {
+                let Tokens { access_token, instance_url, .. } = tokens;
+                Reply::of(Answer::Token(Token { access_token, instance_url })).refreshed(self.refreshed)
+            }
+            (Outcome::Serve, None) => refused(RefusalCode::ReauthRequired),
+            (Outcome::Refuse(refusal), _) => of_refresh(refusal),
+        }
+    }
+}
+
+/// A connection without tokens cannot be helped by anybody but its person.
+fn standing(seen: &Seen) -> Standing {
+    match (&seen.connection.state, &seen.tokens) {
+        (ConnectionState::Revoked, _) => Standing::Revoked,
+        (ConnectionState::ReauthRequired { .. }, _) | (_, None) => Standing::ReauthRequired,
+        (ConnectionState::Uncertain, _) => Standing::Uncertain,
+        (ConnectionState::Active, _) => Standing::Active,
+    }
+}
+
+fn is_refused(seen: &Seen, refused: Option<&Fingerprint>) -> bool {
+    seen.tokens.as_ref().is_some_and(|(tokens, _)| Some(&Fingerprint::of(&tokens.access_token)) == refused)
+}
+
+/// Whether the vault still shows tokens that the row knows to be replaced: Secrets Manager's reads may lag behind its writes.
+/// Another version than the row's is either older, and was issued before the row's tokens were noted, or newer, and waits for
+/// its settlement.
+fn is_stale(seen: &Seen) -> bool {
+    let Some((tokens, version)) = &seen.tokens else { return false };
+    let Connection { token_version, connected_at, refreshed_at, .. } = &seen.connection;
+    let noted_at = refreshed_at.map_or(*connected_at, |refreshed_at| refreshed_at.max(*connected_at));
+    version != token_version && noted_at.duration_since(tokens.issued_at) > CLOCK_SKEW
+}
+
+/// How far Salesforce's clock may be behind ours.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(10);
+
+/// Tokens of somebody else are no answer to this connection's refresh.
+fn belongs_to(connection: &Connection, answer: TokenAnswer) -> Result<TokenAnswer, Salesforce> {
+    let same = answer.identity.org_id == connection.org_id && answer.identity.user_id == connection.user_id;
+    if same { Ok(answer) } else { Err(Salesforce::Untrusted { operation: "refresh", what: "it is another user's" }) }
+}
+
+/// The stored tokens with what the answer brings. An answer may leave out the refresh token and the instance.
+fn merge(old: &Tokens, answer: TokenAnswer) -> Tokens {
+    Tokens {
+        access_token: answer.access_token,
+        refresh_token: answer.refresh_token.unwrap_or_else(|| old.refresh_token.clone()),
+        instance_url: answer.instance_url.map_or_else(|| old.instance_url.clone(), |url| url.to_string()),
+        issued_at: answer.issued_at,
+    }
+}
+
+/// What a failed token call means for the protocol. Only a known ending ends a grant (docs/salesforce.md 2.5).
+fn failure(error: &Salesforce) -> Failure {
+    match error {
+        Salesforce::GrantEnded { .. } => Failure::Ended,
+        Salesforce::RefreshBusy => Failure::Busy,
+        Salesforce::AppRefused { .. } | Salesforce::Invalid { .. } => Failure::AppRefused,
+        Salesforce::Untrusted { .. } | Salesforce::BadAnswer { .. } | Salesforce::TooLarge { .. } => {
+            Failure::Lost(LATER)
+        }
+        Salesforce::Unreachable { .. }
+        | Salesforce::NoAnswer { .. }
+        | Salesforce::Unavailable { .. }
+        | Salesforce::DailyLimit { .. }
+        | Salesforce::TooManyCalls { .. }
+        | Salesforce::SessionRefused { .. }
+        | Salesforce::SessionUnfit { .. }
+        | Salesforce::Rejected { .. }
+        | Salesforce::NoSession { .. } => match error.retry() {
+            Retry::Unknown(pause) => Failure::Lost(pause),
+            Retry::After(pause) => Failure::NotTaken(pause),
+            Retry::Never | Retry::NeedsHuman => Failure::NotTaken(LATER),
+        },
+    }
+}
+
+/// The pause where Salesforce named none.
+const LATER: std::time::Duration = std::time::Duration::from_secs(30);
+
+fn reason_code(reason: Reason) -> &'static str {
+    match reason {
+        Reason::GrantEnded => "grant_ended",
+        Reason::AnswerLost => "answer_lost",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+use runtime::token_broker::RefusalCode;
+use store::{ConnectionKind, ConnectionState, PlatformUser};
+
+use crate::stage::Stage;
+
+#[tokio::test]
+async fn a_consent_becomes_an_active_connection_with_working_tokens() {
+    let stage = Stage::set().await;
+    let consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+
+    let connected = stage.exchange(consent).await.unwrap();
+
+    assert_eq!(connected.org_id, stage.org_id());
+    assert_eq!(connected.user_id.to_string(), stage.org.users()[0].id);
+    assert_eq!(stage.connection().await.state, ConnectionState::Active);
+    assert!(stage.is_accepted(&stage.token(None).await.unwrap()).await);
+}
+
+#[tokio::test]
+async fn a_code_is_good_once() {
+    let stage = Stage::set().await;
+    let consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+    stage.exchange(consent.clone()).await.unwrap();
+
+    let refusal = stage.exchange(consent).await.unwrap_err();
+
+    assert_eq!(refusal.code, RefusalCode::GrantRefused);
+}
+
+#[tokio::test]
+async fn a_consent_in_another_org_is_given_back() {
+    let stage = Stage::set().await;
+    let mut consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+    consent.expected_org_id = Some("00D79000000exLEEAY".parse().unwrap());
+
+    let refusal = stage.exchange(consent).await.unwrap_err();
+
+    assert_eq!(refusal.code, RefusalCode::WrongOrg);
+    assert!(stage.org.request_log().contains(&"POST /services/oauth2/revoke 200".to_owned()));
+    let kept = stage.deps.connections.list(stage.org_id()).await.unwrap();
+    assert!(kept.is_empty());
+}
+
+#[tokio::test]
+async fn another_tenant_does_not_get_the_connection() {
+    let stage = Stage::connected().await;
+    let before = stage.refresh_token().await;
+    let mut consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+    consent.tenant = "other".parse().unwrap();
+
+    let refusal = stage.exchange(consent).await.unwrap_err();
+
+    assert_eq!(refusal.code, RefusalCode::OrgOwnedByAnotherTenant);
+    assert_eq!(stage.refresh_token().await, before);
+    assert!(stage.is_accepted(&stage.token(None).await.unwrap()).await);
+}
+
+#[tokio::test]
+async fn a_personal_connection_waits_for_an_active_org() {
+    let stage = Stage::connected().await;
+    let platform_user: PlatformUser = "rep-1".parse().unwrap();
+    let rep = stage.org.users()[1].username.clone();
+    let consent = stage.consent(&rep, ConnectionKind::Personal { platform_user }).await;
+
+    let refusal = stage.exchange(consent).await.unwrap_err();
+
+    assert_eq!(refusal.code, RefusalCode::WrongOrg);
+}
+
+#[tokio::test]
+async fn a_reconnect_keeps_the_connection_and_ends_the_old_grant() {
+    let stage = Stage::connected().await;
+    let first = stage.connection().await;
+    let old = stage.token(None).await.unwrap();
+    let consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+
+    stage.exchange(consent).await.unwrap();
+
+    let second = stage.connection().await;
+    assert_eq!((second.connection_id, second.created_at), (first.connection_id, first.created_at));
+    assert_ne!(second.token_version, first.token_version);
+    assert!(!stage.is_accepted(&old).await);
+    assert!(stage.is_accepted(&stage.token(None).await.unwrap()).await);
+}
+
+#[tokio::test]
+async fn an_unknown_app_is_refused_before_salesforce_is_asked() {
+    let stage = Stage::set().await;
+    let mut consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+    consent.app = "v1".to_owned();
+
+    let refusal = stage.exchange(consent).await.unwrap_err();
+
+    assert_eq!(refusal.code, RefusalCode::UnknownApp);
+    assert!(!stage.org.request_log().iter().any(|line| line.contains("/services/oauth2/token")));
+}

@@ -1,0 +1,187 @@
+//! One simulated org, one emulated account, and any number of brokers on them.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use local::{Emulator, unique_prefix};
+use org_simulator::{Options, Simulator};
+use runtime::token_broker::{
+    Answer, Connected, ConnectionRef, ExchangeCode, Refusal, RefusalCode, Request, Token, TokenWanted,
+};
+use salesforce::auth::{self, App};
+use salesforce::{Clock, Fingerprint, HostPolicy, Http, LoginHost, OrgId, Patience};
+use secrecy::ExposeSecret as _;
+use store::{Apps, Connection, ConnectionId, ConnectionKind, Connections, Orgs, TokenVault};
+use token_broker::protocol::Limits;
+use token_broker::{Deps, Timer, handle};
+
+const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
+
+pub(crate) struct Stage {
+    pub(crate) org: Simulator,
+    pub(crate) deps: Deps,
+    pub(crate) secrets: aws_sdk_secretsmanager::Client,
+    prefix: String,
+    admin: String,
+    _emulator: Emulator,
+}
+
+/// Numbers that let a test see a lease run out.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        lease: SignedDuration::from_secs(4),
+        call: SignedDuration::from_secs(2),
+        patience: SignedDuration::from_secs(20),
+        pause: Duration::from_millis(20),
+        busy_pause: Duration::from_millis(50),
+        store_attempts: 3,
+    }
+}
+
+impl Stage {
+    pub(crate) async fn set() -> Self {
+        let emulator = Emulator::start().await.unwrap();
+        let prefix = unique_prefix();
+        let tables = emulator.create_tables(&prefix).await.unwrap();
+        let org = Simulator::start(Options::default()).await.unwrap();
+        let secrets = aws_sdk_secretsmanager::Client::new(emulator.sdk_config());
+        let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
+        let apps = format!("{prefix}-apps");
+        secrets.create_secret().name(&apps).secret_string(registrations(&org)).send().await.unwrap();
+        let clock = Clock::system();
+        let patience = Patience { attempt: Duration::from_secs(1), total: Duration::from_secs(1) };
+        let deps = Deps {
+            orgs: Orgs::new(dynamodb.clone(), tables.name("orgs")),
+            connections: Connections::new(dynamodb, tables.name("connections")),
+            vault: TokenVault::new(secrets.clone(), format!("ferry/{prefix}/tokens")),
+            apps: Apps::new(secrets.clone(), apps, clock.clone()),
+            http: Http::new(HostPolicy::LoopbackToo, clock.clone()).unwrap().with_patience(patience),
+            clock,
+            timer: Timer::real(),
+            limits: limits(),
+        };
+        let admin = org.users()[0].username.clone();
+        Self { org, deps, secrets, prefix, admin, _emulator: emulator }
+    }
+
+    pub(crate) fn org_id(&self) -> OrgId {
+        self.org.org_id().parse().unwrap()
+    }
+
+    pub(crate) fn admin(&self) -> &str {
+        &self.admin
+    }
+
+    /// A consent that `username` gave in the simulated org.
+    pub(crate) async fn consent(&self, username: &str, kind: ConnectionKind) -> ExchangeCode {
+        let app = App {
+            name: "v2".to_owned(),
+            client_id: self.org.client_id().to_owned(),
+            client_secret: self.org.client_secret().into(),
+        };
+        let login = LoginHost::parse(self.org.url(), HostPolicy::LoopbackToo).unwrap();
+        let consent = auth::consent(&app, &login, REDIRECT_URI, &mut rand::rng()).unwrap();
+        let code = code_of(consent.authorize_url.as_str(), username).await;
+        ExchangeCode {
+            kind,
+            tenant: "acme".parse().unwrap(),
+            expected_org_id: None,
+            app: app.name,
+            login_url: login.to_string(),
+            redirect_uri: REDIRECT_URI.to_owned(),
+            code: code.into(),
+            code_verifier: consent.code_verifier,
+            nonce: Some(consent.nonce),
+        }
+    }
+
+    /// A stage on which the admin has made the team connection.
+    pub(crate) async fn connected() -> Self {
+        let stage = Self::set().await;
+        let consent = stage.consent(&stage.admin, ConnectionKind::Team).await;
+        stage.exchange(consent).await.expect("the team connection is made");
+        stage
+    }
+
+    pub(crate) async fn exchange(&self, exchange: ExchangeCode) -> Result<Connected, Refusal> {
+        match handle(&self.deps, Request::ExchangeCode(exchange)).await.unwrap().answer {
+            Answer::Connected(connected) => Ok(connected),
+            Answer::Refused(refusal) => Err(refusal),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// An access token of the team connection, another one than `refused`.
+    pub(crate) async fn token(&self, refused: Option<&Token>) -> Result<Token, Refusal> {
+        let wanted = TokenWanted {
+            org_id: self.org_id(),
+            connection_id: ConnectionId::team(),
+            refused_fingerprint: refused.map(|token| Fingerprint::of(&token.access_token)),
+        };
+        match handle(&self.deps, Request::AccessToken(wanted)).await.unwrap().answer {
+            Answer::Token(token) => Ok(token),
+            Answer::Refused(refusal) => Err(refusal),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn refused(&self, refused: Option<&Token>) -> RefusalCode {
+        self.token(refused).await.expect_err("a refusal").code
+    }
+
+    pub(crate) async fn revoke(&self) -> Result<(), Refusal> {
+        match handle(&self.deps, Request::Revoke(self.team())).await.unwrap().answer {
+            Answer::Revoked(_) => Ok(()),
+            Answer::Refused(refusal) => Err(refusal),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn team(&self) -> ConnectionRef {
+        ConnectionRef { org_id: self.org_id(), connection_id: ConnectionId::team() }
+    }
+
+    pub(crate) async fn connection(&self) -> Connection {
+        self.deps.connections.load(self.org_id(), &ConnectionId::team()).await.unwrap().expect("a connection")
+    }
+
+    /// The refresh token in the vault.
+    pub(crate) async fn refresh_token(&self) -> String {
+        let (tokens, _) = self.deps.vault.load(self.org_id(), &ConnectionId::team()).await.unwrap().expect("tokens");
+        tokens.refresh_token.expose_secret().to_owned()
+    }
+
+    pub(crate) fn secret_name(&self) -> String {
+        format!("ferry/{}/tokens/{}/team", self.prefix, self.org.org_id())
+    }
+
+    /// How often the token endpoint gave tokens.
+    pub(crate) fn token_answers(&self) -> usize {
+        self.org.request_log().iter().filter(|line| *line == "POST /services/oauth2/token 200").count()
+    }
+
+    /// Whether the org accepts the token.
+    pub(crate) async fn is_accepted(&self, token: &Token) -> bool {
+        let url = format!("{}/services/data/v66.0/limits", self.org.url());
+        let request = reqwest::Client::new().get(url).bearer_auth(token.access_token.expose_secret());
+        request.send().await.unwrap().status().is_success()
+    }
+}
+
+fn registrations(org: &Simulator) -> String {
+    let app = serde_json::json!({
+        "name": "v2", "client_id": org.client_id(), "client_secret": org.client_secret(),
+        "install_url_production": "https://login.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001",
+        "install_url_sandbox": "https://test.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001",
+    });
+    serde_json::json!({ "apps": [app] }).to_string()
+}
+
+/// Consents as `username` and reads the code from the redirect.
+async fn code_of(authorize_url: &str, username: &str) -> String {
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let answer = client.get(authorize_url).header("x-simulator-user", username).send().await.unwrap();
+    let location = answer.headers()["location"].to_str().unwrap();
+    let location = url::Url::parse(location).unwrap();
+    location.query_pairs().find(|(name, _)| name == "code").expect("a code").1.into_owned()
+}
