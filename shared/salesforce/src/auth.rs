@@ -5,8 +5,9 @@ mod token;
 
 use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::{
-    AuthType, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet, HttpRequest,
-    HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, StandardRevocableToken, TokenUrl,
+    AsyncHttpClient, AuthType, AuthorizationCode, Client, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
+    HttpRequest, HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, StandardRevocableToken,
+    TokenUrl,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -15,7 +16,7 @@ pub use consent::{Consent, consent};
 pub use token::{Identity, TokenAnswer};
 
 use crate::transport::{Request, Response, Target};
-use crate::{Error, Http, LoginHost, OrgId, RecordId, Session};
+use crate::{BoxFuture, Error, Http, LoginHost, OrgId, RecordId, Session};
 use token::RawAnswer;
 
 /// The protocol's client, with the token endpoint as the only one set.
@@ -91,7 +92,7 @@ pub async fn exchange_code(
         .set_redirect_uri(redirect)
         .exchange_code(AuthorizationCode::new(exchange.code.expose_secret().to_owned()))
         .set_pkce_verifier(PkceCodeVerifier::new(verifier))
-        .request_async(&|request| post(http, login, OPERATION, request))
+        .request_async(&Wire { http, login, operation: OPERATION })
         .await;
     let answer = believed(OPERATION, answer)?.verify(OPERATION, app, http.policy())?;
     if let Some(nonce) = &exchange.nonce {
@@ -116,7 +117,7 @@ pub async fn refresh(
     const OPERATION: &str = "token refresh";
     let answer = protocol(app, login)?
         .exchange_refresh_token(&RefreshToken::new(refresh_token.expose_secret().to_owned()))
-        .request_async(&|request| post(http, login, OPERATION, request))
+        .request_async(&Wire { http, login, operation: OPERATION })
         .await;
     believed(OPERATION, answer)?.verify(OPERATION, app, http.policy())
 }
@@ -160,20 +161,33 @@ fn protocol(app: &App, login: &LoginHost) -> Result<Protocol, Error> {
         .set_token_uri(token))
 }
 
-/// Carries a request of the protocol over our own transport, which turns every refusal into an [`Error`].
-async fn post(
-    http: &Http,
-    login: &LoginHost,
+/// Carries the requests of the protocol over our own transport, which turns every refusal into an [`Error`].
+struct Wire<'a> {
+    http: &'a Http,
+    login: &'a LoginHost,
     operation: &'static str,
-    request: HttpRequest,
-) -> Result<HttpResponse, Error> {
-    let (head, form) = request.into_parts();
-    let request = Request::form(operation, head.uri.path().to_owned(), form);
-    let Response { status, body, .. } = http.call(&endpoint(login), &request).await?;
-    let mut answer = HttpResponse::new(body);
-    *answer.status_mut() =
-        status.try_into().map_err(|_| Error::BadAnswer { operation, what: "a status that is none" })?;
-    Ok(answer)
+}
+
+impl<'c> AsyncHttpClient<'c> for Wire<'_> {
+    type Error = Error;
+    type Future = BoxFuture<'c, Result<HttpResponse, Error>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.post(request))
+    }
+}
+
+impl Wire<'_> {
+    async fn post(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
+        let operation = self.operation;
+        let (head, form) = request.into_parts();
+        let request = Request::form(operation, head.uri.path().to_owned(), form);
+        let Response { status, body, .. } = self.http.call(&endpoint(self.login), &request).await?;
+        let mut answer = HttpResponse::new(body);
+        *answer.status_mut() =
+            status.try_into().map_err(|_| Error::BadAnswer { operation, what: "a status that is none" })?;
+        Ok(answer)
+    }
 }
 
 fn endpoint(login: &LoginHost) -> Target<'_> {

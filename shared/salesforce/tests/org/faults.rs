@@ -1,0 +1,75 @@
+//! What the client makes of an org that is out of order.
+
+use org_simulator::Effect;
+use salesforce::{Classify, Error, JsonObject, NewNote, NoteHtml, Retry, Soql};
+use serde_json::json;
+
+use crate::org::{ACCOUNT, KEY, Org, REP, fields};
+
+fn account() -> JsonObject {
+    fields(json!({"Ferry_External_Id__c": "A-1", "Name": "Gull"}))
+}
+
+#[tokio::test]
+async fn a_maintenance_page_is_waited_out() {
+    let org = Org::start().await;
+    org.fault("query", 1, Effect::Unavailable);
+    assert_eq!(org.client(REP).count(&Soql::count().from(&ACCOUNT)).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_locked_row_is_tried_again() {
+    let org = Org::start().await;
+    org.fault("sobjects/Account", 1, Effect::UnableToLockRow);
+    org.client(REP).create(&ACCOUNT, &account()).await.unwrap();
+    assert_eq!(org.count("Account"), 1);
+}
+
+#[tokio::test]
+async fn an_upsert_whose_answer_was_lost_makes_one_record() {
+    let org = Org::start().await;
+    org.fault("composite/sobjects", 1, Effect::ResetAfter);
+    let outcomes = org.client(REP).upsert(&ACCOUNT, &KEY, &[account()], false).await.unwrap();
+    assert!(outcomes[0].success && !outcomes[0].created);
+    assert_eq!(org.count("Account"), 1);
+}
+
+#[tokio::test]
+async fn a_create_whose_answer_was_lost_is_left_to_the_caller() {
+    let org = Org::start().await;
+    org.fault("sobjects/Account", 1, Effect::ResetAfter);
+    let error = org.client(REP).create(&ACCOUNT, &account()).await.unwrap_err();
+    assert!(matches!(error.retry(), Retry::Unknown(_)), "{error}");
+    assert_eq!(org.count("Account"), 1);
+}
+
+#[tokio::test]
+async fn a_note_whose_answer_was_lost_can_be_found() {
+    let org = Org::start().await;
+    let client = org.client(REP);
+    let account = client.create(&ACCOUNT, &account()).await.unwrap();
+    org.fault("composite", 1, Effect::ResetAfter);
+    let since = org.0.clock().now();
+    let note = NewNote { title: "Call".to_owned(), html: NoteHtml::from_text("x"), links: vec![account] };
+    let error = client.create_note(&note).await.unwrap_err();
+    assert!(matches!(error.retry(), Retry::Unknown(_)), "{error}");
+    let since = since - jiff::SignedDuration::from_secs(1);
+    assert_eq!(client.find_notes(&account, "Call", since).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_read_survives_a_broken_connection() {
+    let org = Org::start().await;
+    org.fault("query", 2, Effect::ResetBefore);
+    assert_eq!(org.client(REP).count(&Soql::count().from(&ACCOUNT)).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_daily_limit_is_not_tried_again() {
+    let org = Org::start().await;
+    org.fault("query", 1, Effect::RequestLimitExceeded);
+    let client = org.client(REP);
+    let error = client.count(&Soql::count().from(&ACCOUNT)).await.unwrap_err();
+    assert!(matches!(error, Error::DailyLimit { .. }), "{error}");
+    assert!(client.api_usage().is_some());
+}

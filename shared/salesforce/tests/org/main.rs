@@ -1,0 +1,9 @@
+//! The client against the org simulator.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure fails the test")]
+
+mod faults;
+mod grants;
+mod notes;
+mod org;
+mod records;

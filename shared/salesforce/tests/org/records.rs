@@ -1,0 +1,185 @@
+//! Reading and writing records.
+
+use jiff::{SignedDuration, Timestamp};
+use salesforce::{FieldName, MASTER_RECORD_TYPE, ObjectName, RecordId, Soql, soql};
+use serde_json::json;
+
+use crate::org::{ACCOUNT, ADMIN, ID, KEY, NAME, OPPORTUNITY, Org, REP, fields};
+
+fn accounts(numbers: std::ops::Range<u32>) -> Vec<salesforce::JsonObject> {
+    let account =
+        |number| fields(json!({"Ferry_External_Id__c": format!("A-{number}"), "Name": format!("Account {number}")}));
+    numbers.map(account).collect()
+}
+
+#[tokio::test]
+async fn a_record_is_created_read_changed_and_deleted() {
+    let org = Org::start().await;
+    let client = org.client(REP);
+    let id = client.create(&ACCOUNT, &fields(json!({"Name": "Gull & Sons"}))).await.unwrap();
+    client.update(&ACCOUNT, &id, &fields(json!({"Phone": "+1 555 0100"}))).await.unwrap();
+    let select = [NAME, "Phone".parse().unwrap(), "Owner.Username".parse().unwrap(), "SystemModstamp".parse().unwrap()];
+    let record = client.fetch_record(&ACCOUNT, &id, &select[..2]).await.unwrap().unwrap();
+    assert_eq!((record.text("Name"), record.text("Phone")), (Some("Gull & Sons"), Some("+1 555 0100")));
+
+    let page = client.query(&Soql::select(&select).from(&ACCOUNT).where_(soql::eq(&ID, id))).await.unwrap();
+    assert_eq!(page.records[0].fields["Owner"]["Username"], REP);
+    assert!(page.records[0].system_modstamp().is_some());
+    assert!(client.api_usage().unwrap().used >= 4);
+
+    client.delete(&ACCOUNT, &id).await.unwrap();
+    assert_eq!(client.fetch_record(&ACCOUNT, &id, &[NAME]).await.unwrap(), None);
+    assert!(client.delete(&ACCOUNT, &id).await.unwrap_err().has_code("ENTITY_IS_DELETED"));
+}
+
+#[tokio::test]
+async fn an_unknown_field_is_a_rejection_that_names_itself() {
+    let org = Org::start().await;
+    let error = org.client(REP).create(&ACCOUNT, &fields(json!({"Name": "x", "Nope__c": 1}))).await.unwrap_err();
+    assert!(error.has_code("INVALID_FIELD"), "{error}");
+}
+
+#[tokio::test]
+async fn an_upsert_creates_once_and_changes_afterwards() {
+    let org = Org::start().await;
+    let client = org.client(REP);
+    let first = client.upsert(&ACCOUNT, &KEY, &accounts(0..3), false).await.unwrap();
+    let again = client.upsert(&ACCOUNT, &KEY, &accounts(0..3), false).await.unwrap();
+    assert!(first.iter().all(|outcome| outcome.success && outcome.created));
+    assert!(again.iter().all(|outcome| outcome.success && !outcome.created));
+    let ids = |outcomes: &[salesforce::SaveOutcome]| outcomes.iter().map(|outcome| outcome.id).collect::<Vec<_>>();
+    assert_eq!(ids(&first), ids(&again));
+    assert_eq!(org.count("Account"), 3);
+}
+
+#[tokio::test]
+async fn a_refused_record_is_an_outcome_beside_the_others() {
+    let org = Org::start().await;
+    let client = org.client(REP);
+    let nameless = fields(json!({"Ferry_External_Id__c": "A-9"}));
+    let records = [accounts(0..1), vec![nameless]].concat();
+    let outcomes = client.upsert(&ACCOUNT, &KEY, &records, false).await.unwrap();
+    assert!(outcomes[0].success && outcomes[0].errors.is_empty());
+    assert!(!outcomes[1].success && outcomes[1].id.is_none());
+    assert_eq!(outcomes[1].errors[0].code, "REQUIRED_FIELD_MISSING");
+    let outcomes =
+        client.upsert(&ACCOUNT, &KEY, &[accounts(5..6), records[1..].to_vec()].concat(), true).await.unwrap();
+    assert!(outcomes.iter().all(|outcome| !outcome.success));
+    assert_eq!(org.count("Account"), 1);
+}
+
+#[tokio::test]
+async fn a_parent_is_found_by_its_external_id() {
+    let org = Org::start().await;
+    let client = org.client(REP);
+    client.upsert(&ACCOUNT, &KEY, &accounts(1..2), false).await.unwrap();
+    let opportunity = fields(json!({
+        "Ferry_External_Id__c": "O-1", "Name": "Renewal", "StageName": "Prospecting", "CloseDate": "2026-12-31",
+        "Account": {"Ferry_External_Id__c": "A-1"},
+    }));
+    let outcomes = client.upsert(&OPPORTUNITY, &KEY, &[opportunity], false).await.unwrap();
+    let account = FieldName::from_static("AccountId");
+    let record = client.fetch_record(&OPPORTUNITY, &outcomes[0].id.unwrap(), &[account]).await.unwrap().unwrap();
+    assert!(record.text("AccountId").unwrap().starts_with("001"));
+}
+
+#[tokio::test]
+async fn records_are_retrieved_in_the_order_of_their_ids() {
+    let org = Org::start().await;
+    let client = org.client(REP);
+    let outcomes = client.upsert(&ACCOUNT, &KEY, &accounts(0..2), false).await.unwrap();
+    let [one, two] = [outcomes[0].id.unwrap(), outcomes[1].id.unwrap()];
+    let missing: RecordId = format!("{}999999", &one.short()[..9]).parse().unwrap();
+    let rows = client.retrieve(&ACCOUNT, &[two, missing, one], &[ID, NAME]).await.unwrap();
+    assert_eq!(rows[0].as_ref().unwrap().id, two);
+    assert_eq!(rows[1], None);
+    assert_eq!(rows[2].as_ref().unwrap().text("Name"), Some("Account 0"));
+    assert_eq!(client.retrieve(&ACCOUNT, &[], &[ID]).await.unwrap(), []);
+    assert!(client.retrieve(&ACCOUNT, &vec![one; 2_001], &[ID]).await.is_err());
+}
+
+#[tokio::test]
+async fn more_rows_than_a_page_holds_are_all_read() {
+    let org = Org::start().await;
+    let client = org.client(ADMIN);
+    for start in (0..2_200).step_by(200) {
+        client.upsert(&ACCOUNT, &KEY, &accounts(start..start + 200), true).await.unwrap();
+    }
+    let mut page = client.query(&Soql::select(&[ID, KEY]).from(&ACCOUNT).order_by(&ID)).await.unwrap();
+    assert_eq!((page.total_size, page.records.len()), (2_200, 2_000));
+    let mut ids: Vec<RecordId> = page.records.iter().map(|record| record.id).collect();
+    while let Some(next) = page.next {
+        page = client.query_more(&next).await.unwrap();
+        ids.extend(page.records.iter().map(|record| record.id));
+    }
+    let read = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!((read, ids.len()), (2_200, 2_200));
+    assert_eq!(client.count(&Soql::count().from(&ACCOUNT)).await.unwrap(), 2_200);
+}
+
+#[tokio::test]
+async fn a_value_full_of_quotes_finds_only_itself() {
+    let org = Org::start().await;
+    let client = org.client(REP);
+    let name = r#"Liz D'Cruz \' OR Name != '"#;
+    for name in [name, "Other"] {
+        client.create(&ACCOUNT, &fields(json!({"Name": name}))).await.unwrap();
+    }
+    let page = client.query(&Soql::select(&[NAME]).from(&ACCOUNT).where_(soql::eq(&NAME, name))).await.unwrap();
+    assert_eq!(page.records.len(), 1);
+    assert_eq!(page.records[0].text("Name"), Some(name));
+}
+
+#[tokio::test]
+async fn deleted_records_are_told_of_in_three_ways() {
+    let org = Org::start().await;
+    let client = org.client(ADMIN);
+    let outcomes = client.upsert(&ACCOUNT, &KEY, &accounts(0..2), false).await.unwrap();
+    let [kept, deleted] = [outcomes[0].id.unwrap(), outcomes[1].id.unwrap()];
+    client.delete(&ACCOUNT, &deleted).await.unwrap();
+
+    let select = || Soql::select(&[ID, "IsDeleted".parse().unwrap()]).from(&ACCOUNT);
+    assert_eq!(client.query(&select()).await.unwrap().records.len(), 1);
+    assert_eq!(client.query_all(&select()).await.unwrap().records.len(), 2);
+
+    let now: Timestamp = org.0.clock().now();
+    let (start, end) = (now - SignedDuration::from_hours(1), now + SignedDuration::from_mins(5));
+    let changes = client.fetch_deleted(&ACCOUNT, start, end).await.unwrap();
+    assert_eq!(changes.records.iter().map(|record| record.id).collect::<Vec<_>>(), [deleted]);
+    let changes = client.fetch_updated(&ACCOUNT, start, end).await.unwrap();
+    assert_eq!(changes.ids, [kept]);
+}
+
+#[tokio::test]
+async fn the_org_describes_itself() {
+    let org = Org::start().await;
+    let client = org.client(ADMIN);
+    let objects = client.describe_global().await.unwrap();
+    let prefix = objects.iter().find(|object| object.name == OPPORTUNITY).unwrap().key_prefix.clone();
+    assert_eq!(prefix.as_deref(), Some("006"));
+    let describe = client.describe(&OPPORTUNITY).await.unwrap();
+    let stage = describe.fields.iter().find(|field| field.name.as_str() == "StageName").unwrap();
+    assert!(stage.required_on_create() && !stage.picklist_values.is_empty());
+    let key = describe.fields.iter().find(|field| field.name == KEY).unwrap();
+    assert!(key.external_id && key.unique);
+    assert!(client.limits().await.unwrap()["DailyApiRequests"].max > 0);
+    let missing = ObjectName::from_static("Nope__c");
+    assert!(client.describe(&missing).await.unwrap_err().has_code("NOT_FOUND"));
+}
+
+#[tokio::test]
+async fn every_record_type_has_its_own_stages() {
+    let org = Org::start().await;
+    let client = org.client(ADMIN);
+    let stage = FieldName::from_static("StageName");
+    let record_type = ObjectName::from_static("RecordType");
+    let renewal = soql::eq(&"DeveloperName".parse().unwrap(), "Renewal");
+    let page = client.query(&Soql::select(&[ID]).from(&record_type).where_(renewal)).await.unwrap();
+    let all = client.picklist_values(&OPPORTUNITY, &MASTER_RECORD_TYPE).await.unwrap();
+    let some = client.picklist_values(&OPPORTUNITY, &page.records[0].id).await.unwrap();
+    assert_eq!((all[&stage].values.len(), some[&stage].values.len()), (10, 5));
+    let won = some[&stage].values.iter().find(|value| value.value == "Closed Won").unwrap();
+    assert!(won.stage().unwrap().won);
+}
