@@ -1,0 +1,5 @@
+//! Claims and activations against the emulator.
+
+mod activating;
+mod claiming;
+mod stage;
