@@ -71,7 +71,8 @@ mod tests {
     use store::Environment;
 
     fn ticket(kind: &str) -> Ticket {
-        let mut body = json!({"tenant": "acme", "kind": kind, "environment": "production", "org_id": "00D5e000000KQ2eEAG"});
+        let mut body =
+            json!({"tenant": "acme", "kind": kind, "environment": "production", "org_id": "00D5e000000KQ2eEAG"});
         if kind == "personal" {
             body["platform_user"] = json!("rep-1");
         }

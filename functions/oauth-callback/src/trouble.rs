@@ -67,7 +67,10 @@ impl Trouble {
             "access_denied" | "access-denied" if description.contains("not admin approved") => Self::NotApproved,
             "access_denied" | "access-denied" => Self::Denied,
             "login_required" | "interaction_required" | "immediate_unsuccessful" => Self::SignInNeeded,
-            "invalid_client_id" | "redirect_uri_mismatch" | "unsupported_response_type" | "invalid_scope"
+            "invalid_client_id"
+            | "redirect_uri_mismatch"
+            | "unsupported_response_type"
+            | "invalid_scope"
             | "invalid_request" => Self::Misconfigured,
             _ => Self::Unknown,
         }
@@ -102,8 +105,14 @@ impl Trouble {
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::Malformed => StatusCode::BAD_REQUEST,
-            Self::OtherBrowser | Self::ForeignPage | Self::Denied | Self::Blocked | Self::NotApproved
-            | Self::ApprovalFailed | Self::SignInNeeded | Self::Quarantined => StatusCode::FORBIDDEN,
+            Self::OtherBrowser
+            | Self::ForeignPage
+            | Self::Denied
+            | Self::Blocked
+            | Self::NotApproved
+            | Self::ApprovalFailed
+            | Self::SignInNeeded
+            | Self::Quarantined => StatusCode::FORBIDDEN,
             Self::ConsentUsed | Self::NotInstalled | Self::WrongOrg | Self::OwnedByAnother | Self::CodeRefused => {
                 StatusCode::CONFLICT
             }
@@ -119,9 +128,19 @@ impl Trouble {
             Self::LinkUsed | Self::ConsentUsed | Self::OtherBrowser | Self::ForeignPage | Self::Malformed => {
                 self.advice_on_link()
             }
-            Self::Denied | Self::NotInstalled | Self::Blocked | Self::NotApproved | Self::ApprovalFailed
-            | Self::SignInNeeded | Self::Misconfigured | Self::Unknown => self.advice_on_consent(),
-            Self::WrongOrg | Self::OwnedByAnother | Self::Quarantined | Self::CodeRefused | Self::Unavailable
+            Self::Denied
+            | Self::NotInstalled
+            | Self::Blocked
+            | Self::NotApproved
+            | Self::ApprovalFailed
+            | Self::SignInNeeded
+            | Self::Misconfigured
+            | Self::Unknown => self.advice_on_consent(),
+            Self::WrongOrg
+            | Self::OwnedByAnother
+            | Self::Quarantined
+            | Self::CodeRefused
+            | Self::Unavailable
             | Self::NotActivated => self.advice_on_connecting(),
         }
     }

@@ -31,9 +31,10 @@ fn a_page_allows_its_own_style_and_nothing_else() {
     let hash = STANDARD.encode(Sha256::digest(STYLE));
     assert!(policy.starts_with(&format!("default-src 'none'; style-src 'sha256-{hash}';")), "{policy}");
     assert!(policy.contains("frame-ancestors 'none'"));
-    assert!(policy.ends_with(
-        "form-action 'self' https://login.salesforce.com https://*.salesforce.com https://*.force.com"
-    ));
+    assert!(
+        policy
+            .ends_with("form-action 'self' https://login.salesforce.com https://*.salesforce.com https://*.force.com")
+    );
     assert!(!policy.contains("unsafe") && !policy.contains("script"));
 }
 

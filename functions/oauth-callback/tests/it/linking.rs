@@ -1,0 +1,100 @@
+use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, SET_COOKIE};
+use jiff::SignedDuration;
+use serde_json::json;
+
+use crate::stage::{PUBLIC_URL, Stage};
+
+#[tokio::test]
+async fn a_link_is_given_for_fifteen_minutes() {
+    let stage = Stage::set().await;
+
+    let (status, link) =
+        stage.ask_for_link(&json!({"tenant": "acme", "kind": "team", "environment": "production"})).await;
+
+    assert_eq!(status, StatusCode::CREATED);
+    assert_eq!(link["expires_at"], "2026-11-22T10:30:30.000Z");
+    assert!(link["url"].as_str().unwrap().starts_with(&format!("{PUBLIC_URL}/connect/")));
+}
+
+#[tokio::test]
+async fn the_page_says_what_will_be_connected_and_may_be_looked_at_twice() {
+    let stage = Stage::set().await;
+    let link = stage.team_link().await;
+
+    for _ in 0..2 {
+        let page = stage.get(&link).await;
+        assert_eq!(page.status, StatusCode::OK);
+        assert!(page.shows("acme") && page.shows("Sandbox") && page.shows("Continue to Salesforce"));
+        assert!(page.shows("installPackage.apexp"));
+        assert_eq!(page.header(CACHE_CONTROL), "no-store");
+        assert!(page.header(CONTENT_SECURITY_POLICY).starts_with("default-src 'none'"));
+    }
+}
+
+#[tokio::test]
+async fn the_button_leads_to_salesforce_once() {
+    let stage = Stage::set().await;
+    let link = stage.team_link().await;
+
+    let page = stage.press(&link).await;
+
+    assert_eq!(page.status, StatusCode::SEE_OTHER);
+    let location = page.header(LOCATION);
+    assert!(location.starts_with(&format!("{}/services/oauth2/authorize?", stage.org.url())));
+    assert!(location.contains("code_challenge_method=S256") && location.contains("prompt=login"));
+    let cookie = page.header(SET_COOKIE);
+    assert!(cookie.starts_with("__Host-ferry-consent=") && cookie.ends_with("Secure; HttpOnly; SameSite=Lax"));
+    assert_eq!(stage.press(&link).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(stage.get(&link).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_form_on_another_website_begins_nothing() {
+    let stage = Stage::set().await;
+    let link = stage.team_link().await;
+    let request = http::Request::post(&link).header("sec-fetch-site", "cross-site");
+
+    let page = stage.send(request.body(axum::body::Body::empty()).unwrap()).await;
+
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert_eq!(stage.press(&link).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn an_old_link_is_no_longer_good() {
+    let stage = Stage::set().await;
+    let link = stage.team_link().await;
+    stage.deps.clock.advance(SignedDuration::from_mins(16));
+
+    assert_eq!(stage.get(&link).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(stage.press(&link).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(stage.get("/connect/made-up").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_personal_link_leads_only_into_an_active_org_of_the_tenant() {
+    let stage = Stage::set().await;
+    let ask = json!({
+        "tenant": "acme", "kind": "personal", "platform_user": "rep-1",
+        "org_id": stage.org_id(), "environment": "sandbox",
+    });
+    assert_eq!(stage.ask_for_link(&ask).await.0, StatusCode::NOT_FOUND);
+
+    stage.own("other").await;
+    assert_eq!(stage.ask_for_link(&ask).await.0, StatusCode::NOT_FOUND);
+
+    let mut theirs = ask.clone();
+    theirs["tenant"] = json!("other");
+    assert_eq!(stage.ask_for_link(&theirs).await.0, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_link_request_that_makes_no_sense_is_a_problem() {
+    let stage = Stage::set().await;
+
+    let (status, problem) = stage.ask_for_link(&json!({"tenant": "acme", "kind": "everyone"})).await;
+
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert_eq!(problem["type"], "urn:ferry:problem:invalid_request");
+}

@@ -1,0 +1,178 @@
+//! The function on an emulated account, a simulated org, and a browser.
+
+use axum::body::{Body, to_bytes};
+use http::header::{COOKIE, LOCATION, SET_COOKIE};
+use http::{HeaderMap, Request, StatusCode};
+use local::{Emulator, unique_prefix};
+use oauth_callback::{Deps, LoginHosts, router};
+use org_simulator::{Options, Simulator};
+use runtime::TokenBroker;
+use runtime::onboarding::Onboarding;
+use salesforce::auth::App;
+use salesforce::{Clock, HostPolicy, LoginHost, OrgId};
+use serde_json::{Value, json};
+use store::{Activate, Apps, Authorizations, Environment, Orgs, WebhookSecret};
+use tower::ServiceExt as _;
+
+use crate::played::{PlayedBroker, PlayedOnboarding};
+
+pub(crate) const PUBLIC_URL: &str = "http://localhost:8580";
+const INSTALL_URL: &str = "https://test.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001";
+
+pub(crate) struct Stage {
+    pub(crate) org: Simulator,
+    pub(crate) deps: Deps,
+    pub(crate) broker: PlayedBroker,
+    pub(crate) onboarding: PlayedOnboarding,
+    _emulator: Emulator,
+}
+
+/// What a browser got.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) html: String,
+}
+
+impl Page {
+    pub(crate) fn shows(&self, text: &str) -> bool {
+        self.html.contains(text)
+    }
+
+    pub(crate) fn header(&self, name: impl http::header::AsHeaderName) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+}
+
+/// A consent that was begun: where the browser is sent, and the cookie it got.
+pub(crate) struct Begun {
+    pub(crate) authorize_url: String,
+    pub(crate) cookie: String,
+}
+
+impl Begun {
+    pub(crate) fn state(&self) -> String {
+        let url = url::Url::parse(&self.authorize_url).unwrap();
+        url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned()
+    }
+}
+
+impl Stage {
+    pub(crate) async fn set() -> Self {
+        let emulator = Emulator::start().await.unwrap();
+        let prefix = unique_prefix();
+        let tables = emulator.create_tables(&prefix).await.unwrap();
+        let org = Simulator::start(Options::default()).await.unwrap();
+        let secrets = aws_sdk_secretsmanager::Client::new(emulator.sdk_config());
+        let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
+        let apps = format!("{prefix}-apps");
+        secrets.create_secret().name(&apps).secret_string(registrations(&org)).send().await.unwrap();
+        let broker = PlayedBroker::new(App {
+            name: "v2".to_owned(),
+            client_id: org.client_id().to_owned(),
+            client_secret: org.client_secret().into(),
+        });
+        let onboarding = PlayedOnboarding::new();
+        let login = LoginHost::parse(org.url(), HostPolicy::LoopbackToo).unwrap();
+        let clock = Clock::manual("2026-11-22T10:15:30Z".parse().unwrap());
+        let deps = Deps {
+            authorizations: Authorizations::new(dynamodb.clone(), tables.name("authorizations")),
+            orgs: Orgs::new(dynamodb, tables.name("orgs")),
+            apps: Apps::new(secrets, apps, clock.clone()),
+            broker: TokenBroker::new(broker.clone(), HostPolicy::LoopbackToo),
+            onboarding: Onboarding::new(onboarding.clone()),
+            login: LoginHosts { production: login.clone(), sandbox: login },
+            public_url: PUBLIC_URL.to_owned(),
+            clock,
+        };
+        Self { org, deps, broker, onboarding, _emulator: emulator }
+    }
+
+    pub(crate) fn org_id(&self) -> OrgId {
+        self.org.org_id().parse().unwrap()
+    }
+
+    /// Makes the simulated org the tenant's.
+    pub(crate) async fn own(&self, tenant: &str) {
+        let now = self.deps.clock.now();
+        let activate = Activate {
+            org_id: self.org_id(),
+            tenant: tenant.parse().unwrap(),
+            environment: Environment::Sandbox,
+            webhook_secret: WebhookSecret::generate(&mut rand::rng()).hash(now),
+            now,
+        };
+        self.deps.orgs.activate(&activate).await.unwrap();
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Page {
+        let response = router(self.deps.clone()).oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let html = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+        Page { status: parts.status, headers: parts.headers, html }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Page {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn ask_for_link(&self, body: &Value) -> (StatusCode, Value) {
+        let request = Request::post("/v1/connect-links").header("content-type", "application/json");
+        let page = self.send(request.body(Body::from(body.to_string())).unwrap()).await;
+        (page.status, serde_json::from_str(&page.html).unwrap())
+    }
+
+    /// The path of a fresh connect link.
+    pub(crate) async fn link(&self, body: &Value) -> String {
+        let (status, link) = self.ask_for_link(body).await;
+        assert_eq!(status, StatusCode::CREATED, "{link}");
+        link["url"].as_str().unwrap().strip_prefix(PUBLIC_URL).unwrap().to_owned()
+    }
+
+    pub(crate) async fn team_link(&self) -> String {
+        self.link(&json!({"tenant": "acme", "kind": "team", "environment": "sandbox"})).await
+    }
+
+    /// Presses the button of the connect page.
+    pub(crate) async fn press(&self, link: &str) -> Page {
+        let request = Request::post(link).header("sec-fetch-site", "same-origin");
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn begin(&self, link: &str) -> Begun {
+        let page = self.press(link).await;
+        assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
+        let cookie = page.header(SET_COOKIE).split(';').next().unwrap().to_owned();
+        Begun { authorize_url: page.header(LOCATION).to_owned(), cookie }
+    }
+
+    /// Consents as the simulated org's admin, and gives the path and query that the browser is sent back to.
+    pub(crate) async fn consent(&self, begun: &Begun) -> String {
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let admin = self.org.users()[0].username.clone();
+        let answer = client.get(&begun.authorize_url).header("x-simulator-user", admin).send().await.unwrap();
+        let location = answer.headers()["location"].to_str().unwrap();
+        location.strip_prefix(PUBLIC_URL).unwrap().to_owned()
+    }
+
+    /// Comes back from Salesforce.
+    pub(crate) async fn come_back(&self, path: &str, cookie: &str) -> Page {
+        self.send(Request::get(path).header(COOKIE, cookie).body(Body::empty()).unwrap()).await
+    }
+
+    /// Everything from a fresh team link to the last page.
+    pub(crate) async fn connect_team(&self) -> Page {
+        let begun = self.begin(&self.team_link().await).await;
+        let back = self.consent(&begun).await;
+        self.come_back(&back, &begun.cookie).await
+    }
+}
+
+fn registrations(org: &Simulator) -> String {
+    let app = json!({
+        "name": "v2", "client_id": org.client_id(), "client_secret": org.client_secret(),
+        "install_url_production": null, "install_url_sandbox": INSTALL_URL,
+    });
+    json!({ "apps": [app] }).to_string()
+}
