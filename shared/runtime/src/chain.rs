@@ -17,3 +17,15 @@ impl fmt::Display for Chain<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_is_said_once_from_the_outermost_inwards() {
+        let inner = store::Error::NotFound { operation: "load the org" };
+        let outer = store::Error::Corrupt { operation: "read", source: Box::new(inner) };
+        assert_eq!(Chain(&outer).to_string(), "what read handles is not as it should be: load the org found nothing");
+    }
+}

@@ -16,3 +16,22 @@ pub fn diagnostic<E: Classify + Error>(error: &E) -> Diagnostic {
     };
     Diagnostic { error_type: error_type.to_owned(), error_message: Chain(error).to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lambda_sees_what_may_be_done() {
+        let org = "00D5e000000KQ2e".parse().unwrap();
+        let cases = [
+            (store::Error::NotFound { operation: "load" }, "Permanent"),
+            (store::Error::Quarantined { org }, "NeedsHuman"),
+            (store::Error::Conflict { operation: "claim" }, "Transient"),
+            (store::Error::NotAllQueued { missing: 1, total: 2 }, "Transient"),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(diagnostic(&error).error_type, expected, "{error}");
+        }
+    }
+}

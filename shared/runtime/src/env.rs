@@ -94,3 +94,33 @@ where
 {
     text.parse().map_err(|error: T::Err| EnvError::Invalid { name, reason: error.to_string() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env() -> Env {
+        Env::of([("TABLE", "orgs"), ("EMPTY", ""), ("COUNT", "7"), ("LIST", " a, b ,,c"), ("SECRET", "hush")])
+    }
+
+    #[test]
+    fn an_empty_value_is_a_missing_one() {
+        assert_eq!(env().required("TABLE").unwrap(), "orgs");
+        assert_eq!(env().required("EMPTY"), Err(EnvError::Missing { name: "EMPTY" }));
+        assert_eq!(env().optional("ABSENT"), None);
+        assert_eq!(env().parsed_or("EMPTY", 3), Ok(3));
+    }
+
+    #[test]
+    fn values_are_read_as_what_they_are() {
+        assert_eq!(env().parsed_or("COUNT", 3), Ok(7));
+        assert_eq!(env().list_or::<String>("LIST", "x").unwrap(), ["a", "b", "c"]);
+        assert_eq!(env().list_or::<u8>("ABSENT", "1,2").unwrap(), [1, 2]);
+    }
+
+    #[test]
+    fn an_error_names_the_variable_and_not_its_value() {
+        let error = env().parsed_or("SECRET", 3).unwrap_err().to_string();
+        assert!(error.contains("SECRET") && !error.contains("hush"), "{error}");
+    }
+}

@@ -2,8 +2,9 @@
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use salesforce::BoxError;
 
-use crate::error::{Cause, Error};
+use crate::Error;
 
 /// What a failed call means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl Error {
     {
         move |error| {
             let failure = failure(&error);
-            let source: Cause = Box::new(error);
+            let source: BoxError = Box::new(error);
             match failure {
                 Failure::NotTaken => Self::Unavailable { operation, source },
                 Failure::Unknown => Self::NoAnswer { operation, source },

@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use salesforce::{Classify, OrgId, Retry};
-
-/// What AWS's SDK said; for the log only.
-pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+use salesforce::{BoxError, Classify, OrgId, Retry};
 
 /// Why Ferry's state could not be read or written.
 ///
@@ -18,7 +15,7 @@ pub enum Error {
         /// What was being done.
         operation: &'static str,
         /// What the SDK said.
-        source: Cause,
+        source: BoxError,
     },
     /// AWS gave no answer, or one that says nothing. It may have taken effect.
     #[error("AWS did not answer {operation}")]
@@ -26,7 +23,7 @@ pub enum Error {
         /// What was being done.
         operation: &'static str,
         /// What the SDK said.
-        source: Cause,
+        source: BoxError,
     },
     /// AWS refused: a permission, a name or a limit is wrong.
     ///
@@ -39,7 +36,7 @@ pub enum Error {
         /// AWS's own code.
         code: String,
         /// What the SDK said.
-        source: Cause,
+        source: BoxError,
     },
     /// Some messages of a batch are not in the queue.
     #[error("{missing} of {total} messages could not be queued in time")]
@@ -120,7 +117,7 @@ pub enum Error {
         /// What was being done.
         operation: &'static str,
         /// What is wrong with it, without values.
-        source: Cause,
+        source: BoxError,
     },
 }
 

@@ -1,0 +1,122 @@
+use futures::future::join_all;
+use salesforce::RecordId;
+use store::{Budgets, Deliveries, Delivery, DeliveryOutcome, Lane, Observation, Pipeline, PipelineChanges, Pipelines, Stage};
+
+use crate::world::{account, at, org, other_org, run, tables};
+
+fn notification(n: usize) -> RecordId {
+    format!("04l5e0000{n:06}").parse().unwrap()
+}
+
+fn delivery(n: usize, outcome: DeliveryOutcome) -> Delivery {
+    Delivery {
+        org_id: org(),
+        notification_id: notification(n),
+        object: "Account".parse().unwrap(),
+        record_id: account(n),
+        received_at: at(i64::try_from(n).unwrap()),
+        settled_at: at(100),
+        outcome,
+    }
+}
+
+#[test]
+fn every_delivery_is_found_by_its_id_and_by_its_time() {
+    run(async {
+        let (client, tables) = tables().await;
+        let deliveries = Deliveries::new(client, tables.name("deliveries"));
+        let failed = DeliveryOutcome::Failed { reason: "SALESFORCE_DOWN".to_owned() };
+        let all: Vec<_> = (0..60).map(|n| delivery(n, DeliveryOutcome::Applied)).chain([delivery(60, failed)]).collect();
+        deliveries.record(&all).await.unwrap();
+
+        assert_eq!(deliveries.load(org(), notification(60)).await.unwrap().as_ref(), all.last());
+        assert_eq!(deliveries.list_since(org(), at(50), 100).await.unwrap(), all[50..]);
+        assert_eq!(deliveries.list_since(org(), at(0), 3).await.unwrap(), all[..3]);
+        assert_eq!(deliveries.list_since(other_org(), at(0), 3).await.unwrap(), []);
+    });
+}
+
+#[test]
+fn a_delivery_that_comes_again_has_its_newest_outcome() {
+    run(async {
+        let (client, tables) = tables().await;
+        let deliveries = Deliveries::new(client, tables.name("deliveries"));
+        let twice = [delivery(1, DeliveryOutcome::Stale), delivery(1, DeliveryOutcome::Applied)];
+        deliveries.record(&twice).await.unwrap();
+        assert_eq!(deliveries.list_since(org(), at(0), 10).await.unwrap(), twice[1..]);
+        deliveries.record(&[]).await.unwrap();
+    });
+}
+
+fn pipeline(n: usize, name: &str) -> Pipeline {
+    let stage = Stage {
+        api_name: "Won".to_owned(),
+        label: "Gewonnen".to_owned(),
+        sort_order: 9,
+        probability: 12.5,
+        is_closed: true,
+        is_won: true,
+        forecast_category: "Closed".to_owned(),
+    };
+    Pipeline {
+        record_type_id: format!("0125e0000{n:06}").parse().unwrap(),
+        developer_name: name.to_owned(),
+        name: name.to_owned(),
+        is_active: true,
+        is_default: n == 0,
+        stages: vec![stage],
+    }
+}
+
+#[test]
+fn replacing_pipelines_writes_what_differs_and_removes_what_is_gone() {
+    run(async {
+        let (client, tables) = tables().await;
+        let pipelines = Pipelines::new(client, tables.name("pipelines"));
+        let before: Vec<_> = (0..40).map(|n| pipeline(n, "Before")).collect();
+        let first = pipelines.replace(org(), &before, at(0)).await.unwrap();
+        assert_eq!(first, PipelineChanges { stored: 40, removed: 0, unchanged: 0 });
+
+        let after: Vec<_> = (5..45).map(|n| pipeline(n, if n == 5 { "After" } else { "Before" })).collect();
+        let second = pipelines.replace(org(), &after, at(1)).await.unwrap();
+
+        assert_eq!(second, PipelineChanges { stored: 6, removed: 5, unchanged: 34 });
+        assert_eq!(pipelines.list(org()).await.unwrap(), after);
+        assert_eq!(pipelines.list(other_org()).await.unwrap(), []);
+    });
+}
+
+fn seen(used: u64, lane: Lane, calls: u64) -> Observation {
+    Observation { used, max: 15_000, lane, calls }
+}
+
+#[test]
+fn a_budget_keeps_the_latest_word_of_salesforce_and_adds_up_the_lanes() {
+    run(async {
+        let (client, tables) = tables().await;
+        let budgets = Budgets::new(client, tables.name("budgets"));
+        budgets.observe(org(), seen(100, Lane::Webhook, 3), at(10)).await.unwrap();
+        budgets.observe(org(), seen(90, Lane::Webhook, 2), at(5)).await.unwrap();
+        budgets.observe(org(), seen(120, Lane::Audit, 7), at(20)).await.unwrap();
+
+        let budget = budgets.load(org(), at(30)).await.unwrap().unwrap();
+
+        assert_eq!((budget.used, budget.max, budget.observed_at), (120, 15_000, at(20)));
+        assert_eq!(budget.calls, [(Lane::Webhook, 5), (Lane::Audit, 7)].into());
+        assert_eq!(budgets.load(org(), at(30 + 86_400)).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn no_call_is_lost_when_many_observe_at_once() {
+    run(async {
+        let (client, tables) = tables().await;
+        let budgets = Budgets::new(client, tables.name("budgets"));
+
+        let observed = join_all((0..20).map(|n| budgets.observe(org(), seen(n, Lane::Backfill, 1), at(10)))).await;
+
+        assert!(observed.iter().all(Result::is_ok), "{observed:?}");
+        let budget = budgets.load(org(), at(30)).await.unwrap().unwrap();
+        assert_eq!(budget.calls, [(Lane::Backfill, 20)].into());
+    });
+}

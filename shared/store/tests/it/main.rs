@@ -1,0 +1,15 @@
+//! The store against the emulator, with writers that get in each other's way.
+//!
+//! Not covered here: the emulator's Secrets Manager takes a version twice with different content where AWS refuses the second
+//! one, so that [`store::TokenVault`]'s conflict is only tested as far as the version's name, and throttling does not happen.
+
+mod authorizations;
+mod connections;
+mod cursors;
+mod ledgers;
+mod messages;
+mod orgs;
+mod records;
+mod secrets;
+mod world;
+mod writes;

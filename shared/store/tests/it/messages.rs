@@ -1,0 +1,142 @@
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use aws_sdk_sqs::Client as Sqs;
+use salesforce::Clock;
+use serde_json::{Value, json};
+use store::{BusEvent, ChangeHint, Error, EventBus, Queue};
+
+use crate::world::{account, at, emulator, org, other_org, run, state};
+
+fn hint(n: usize) -> ChangeHint {
+    ChangeHint {
+        org_id: if n.is_multiple_of(2) { org() } else { other_org() },
+        object: "Account".parse().unwrap(),
+        record_id: account(n),
+        notification_id: "04l5e00000Gx7Qz".parse().unwrap(),
+        action_id: "04k5e000000CaRk".parse().unwrap(),
+        received_at: at(0),
+    }
+}
+
+/// Everything that is in a queue.
+async fn drain(sqs: &Sqs, url: &str) -> Vec<String> {
+    let mut bodies = Vec::new();
+    loop {
+        let request = sqs.receive_message().queue_url(url).max_number_of_messages(10).wait_time_seconds(1);
+        let messages = request.send().await.unwrap().messages.unwrap_or_default();
+        if messages.is_empty() {
+            return bodies;
+        }
+        for message in messages {
+            sqs.delete_message().queue_url(url).receipt_handle(message.receipt_handle.unwrap()).send().await.unwrap();
+            bodies.push(message.body.unwrap());
+        }
+    }
+}
+
+#[test]
+fn all_messages_of_an_outbound_message_are_in_the_queue_once() {
+    run(async {
+        let state = state().await;
+        let sqs = Sqs::new(emulator().await.sdk_config());
+        let url = state.physical("RecordUpsertQueue").unwrap();
+        let queue = Queue::new(sqs.clone(), url, Clock::manual(at(0)));
+        let hints: Vec<_> = (0..100).map(hint).collect();
+
+        queue.send_all(&hints, at(20)).await.unwrap();
+        queue.send(&hint(100), Duration::ZERO).await.unwrap();
+
+        let bodies = drain(&sqs, url).await;
+        let ids: BTreeSet<_> = bodies.iter().map(|body| serde_json::from_str::<ChangeHint>(body).unwrap().record_id).collect();
+        assert_eq!(bodies.len(), 101);
+        assert_eq!(ids, (0..=100).map(account).collect());
+    });
+}
+
+#[test]
+fn a_queue_that_is_not_there_is_no_success() {
+    run(async {
+        let sqs = Sqs::new(emulator().await.sdk_config());
+        let url = format!("{}/000000000000/no-such-queue", emulator().await.endpoint());
+        let queue = Queue::new(sqs, url, Clock::manual(at(0)));
+
+        let failed = queue.send_all(&[hint(1)], at(20)).await;
+
+        assert!(matches!(failed, Err(Error::Refused { .. })), "{failed:?}");
+    });
+}
+
+#[test]
+fn nothing_to_send_is_sent_at_once() {
+    run(async {
+        let sqs = Sqs::new(emulator().await.sdk_config());
+        let queue: Queue<ChangeHint> = Queue::new(sqs, "http://127.0.0.1:9/none", Clock::manual(at(0)));
+        queue.send_all(&[], at(0)).await.unwrap();
+    });
+}
+
+#[test]
+fn a_queue_that_cannot_be_reached_is_given_up_at_the_deadline() {
+    run(async {
+        let sqs = Sqs::new(emulator().await.sdk_config());
+        let config = aws_sdk_sqs::config::Builder::from(emulator().await.sdk_config());
+        let nowhere = Sqs::from_conf(config.endpoint_url("http://127.0.0.1:9").build());
+        let queue = Queue::new(nowhere, "http://127.0.0.1:9/none", Clock::manual(at(0)));
+
+        let failed = queue.send_all(&[hint(1), hint(2)], at(0)).await;
+
+        assert!(matches!(failed, Err(Error::NotAllQueued { missing: 2, total: 2 })), "{failed:?}");
+        drop(sqs);
+    });
+}
+
+fn event(n: usize) -> BusEvent {
+    let mut event = BusEvent::new(org(), "record.changed", format!("Account/{}", account(n)), format!("event-{n}"));
+    event.time = at(0);
+    event.data = json!({"n": n});
+    event
+}
+
+#[test]
+fn events_reach_a_queue_behind_the_bus() {
+    run(async {
+        let state = state().await;
+        let sdk = emulator().await.sdk_config();
+        let (sqs, eventbridge) = (Sqs::new(sdk), aws_sdk_eventbridge::Client::new(sdk));
+        let (url, bus) = (state.physical("RecordUpsertQueue").unwrap(), state.physical("EventBus").unwrap());
+        subscribe(&eventbridge, &sqs, bus, url).await;
+
+        let events: Vec<_> = (0..25).map(event).collect();
+        let results = EventBus::new(eventbridge, bus).publish(&events).await;
+
+        assert!(results.len() == 25 && results.iter().all(Result::is_ok), "{results:?}");
+        let bodies: Vec<Value> = drain(&sqs, url).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+        let details: Vec<BusEvent> = bodies.iter().map(|body| serde_json::from_value(body["detail"].clone()).unwrap()).collect();
+        assert!(bodies.iter().all(|body| body["source"] == "ferry" && body["detail-type"] == "record.changed"));
+        assert_eq!(details.len(), 25);
+        assert!(events.iter().all(|event| details.contains(event)));
+    });
+}
+
+async fn subscribe(eventbridge: &aws_sdk_eventbridge::Client, sqs: &Sqs, bus: &str, url: &str) {
+    use aws_sdk_sqs::types::QueueAttributeName::QueueArn;
+    let attributes = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueArn).send().await.unwrap();
+    let arn = attributes.attributes.unwrap().remove(&QueueArn).unwrap();
+    let rule = eventbridge.put_rule().name("everything").event_bus_name(bus).event_pattern(r#"{"source": ["ferry"]}"#);
+    rule.send().await.unwrap();
+    let target = aws_sdk_eventbridge::types::Target::builder().id("queue").arn(arn).build().unwrap();
+    eventbridge.put_targets().rule("everything").event_bus_name(bus).targets(target).send().await.unwrap();
+}
+
+#[test]
+fn a_bus_that_cannot_be_reached_leaves_every_event_unpublished() {
+    run(async {
+        let config = aws_sdk_eventbridge::config::Builder::from(emulator().await.sdk_config());
+        let nowhere = aws_sdk_eventbridge::Client::from_conf(config.endpoint_url("http://127.0.0.1:9").build());
+
+        let results = EventBus::new(nowhere, "bus").publish(&[event(1), event(2)]).await;
+
+        assert!(results.len() == 2 && results.iter().all(Result::is_err), "{results:?}");
+    });
+}

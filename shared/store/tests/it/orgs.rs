@@ -1,0 +1,124 @@
+use futures::future::join_all;
+use store::{
+    Activate, Activation, Claim, Environment, Error, InstallClaim, OrgState, Orgs, SecretHash, webhook_secret,
+};
+
+use crate::world::{at, org, other_org, run, tables};
+
+async fn orgs() -> Orgs {
+    let (client, tables) = tables().await;
+    Orgs::new(client, tables.name("orgs"))
+}
+
+fn claim() -> InstallClaim {
+    InstallClaim {
+        org_id: org(),
+        environment: Environment::Production,
+        my_domain_url: Some("https://acme.my.salesforce.com".to_owned()),
+        instance_name: None,
+        organization_type: None,
+        package_version: Some("1.0".to_owned()),
+        installer_id: None,
+        claimed_at: at(0),
+    }
+}
+
+fn activate(tenant: &str, secret: &str) -> Activate {
+    Activate {
+        org_id: org(),
+        tenant: tenant.parse().unwrap(),
+        environment: Environment::Production,
+        webhook_secret: SecretHash { sha256: secret.to_owned(), created_at: at(1) },
+        now: at(1),
+    }
+}
+
+#[test]
+fn a_claim_makes_an_org_known_once_and_changes_nothing_later() {
+    run(async {
+        let orgs = orgs().await;
+
+        let Claim::New(first) = orgs.claim(&claim()).await.unwrap() else { panic!("new") };
+        let again = InstallClaim { package_version: Some("6.6.6".to_owned()), claimed_at: at(9), ..claim() };
+        let second = orgs.claim(&again).await.unwrap();
+
+        assert_eq!(second, Claim::Known(first.clone()));
+        assert_eq!(orgs.load(org()).await.unwrap(), Some(first));
+        assert_eq!(orgs.load(other_org()).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn of_sixteen_tenants_one_gets_the_org_and_the_others_are_refused() {
+    run(async {
+        let orgs = orgs().await;
+        orgs.claim(&claim()).await.unwrap();
+
+        let requests: Vec<_> = (0..16).map(|n| activate(&format!("tenant-{n}"), &format!("secret-{n}"))).collect();
+        let outcomes = join_all(requests.iter().map(|request| orgs.activate(request))).await;
+
+        let owner = orgs.load(org()).await.unwrap().unwrap().tenant;
+        for (request, outcome) in requests.iter().zip(outcomes) {
+            match outcome {
+                Ok(Activation::Activated(_)) => assert_eq!(owner.as_ref(), Some(&request.tenant)),
+                Err(Error::OwnedByAnotherTenant { .. }) => assert_ne!(owner.as_ref(), Some(&request.tenant)),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn one_tenants_activations_at_the_same_time_make_one_secret() {
+    run(async {
+        let orgs = orgs().await;
+
+        let requests: Vec<_> = (0..8).map(|n| activate("acme", &format!("secret-{n}"))).collect();
+        let outcomes = join_all(requests.iter().map(|request| orgs.activate(request))).await;
+
+        let made = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Activation::Activated(_)))).count();
+        assert_eq!(made, 1);
+        assert!(outcomes.iter().all(Result::is_ok));
+        assert_eq!(orgs.load(org()).await.unwrap().unwrap().webhook_secrets.len(), 1);
+    });
+}
+
+#[test]
+fn rotations_at_the_same_time_keep_two_live_secrets() {
+    run(async {
+        let orgs = orgs().await;
+        orgs.activate(&activate("acme", "first")).await.unwrap();
+
+        let secrets = ["second", "third"].map(|text| SecretHash { sha256: text.to_owned(), created_at: at(2) });
+        let rotated = join_all(secrets.map(|secret| orgs.rotate_webhook_secret(org(), secret))).await;
+
+        assert!(rotated.iter().all(Result::is_ok), "{rotated:?}");
+        let known = orgs.load(org()).await.unwrap().unwrap();
+        assert_eq!(known.webhook_secrets.len(), webhook_secret::MAX_LIVE);
+        assert_eq!(known.revision, 3);
+    });
+}
+
+#[test]
+fn only_active_orgs_are_listed_as_such() {
+    run(async {
+        let orgs = orgs().await;
+        orgs.claim(&InstallClaim { org_id: other_org(), ..claim() }).await.unwrap();
+        orgs.activate(&activate("acme", "secret")).await.unwrap();
+
+        let active = |orgs: Vec<store::Org>| orgs.into_iter().map(|org| org.org_id).collect::<Vec<_>>();
+        assert_eq!(active(orgs.list_active().await.unwrap()), [org()]);
+        assert_eq!(orgs.list().await.unwrap().len(), 2);
+
+        orgs.mark(org(), OrgState::Uninstalled, at(5)).await.unwrap();
+        assert_eq!(orgs.list_active().await.unwrap(), []);
+    });
+}
+
+#[test]
+fn an_org_nobody_heard_of_cannot_be_marked() {
+    run(async {
+        let refused = orgs().await.mark(org(), OrgState::Uninstalled, at(0)).await;
+        assert!(matches!(refused, Err(Error::NotFound { .. })), "{refused:?}");
+    });
+}

@@ -1,0 +1,107 @@
+use jiff::SignedDuration;
+use salesforce::Clock;
+use secrecy::ExposeSecret as _;
+use store::{Apps, ConnectionId, Error, TokenVault, Tokens};
+
+use crate::world::{at, emulator, org, run, state};
+
+async fn client() -> aws_sdk_secretsmanager::Client {
+    aws_sdk_secretsmanager::Client::new(emulator().await.sdk_config())
+}
+
+async fn vault() -> TokenVault {
+    TokenVault::new(client().await, format!("ferry/{}/tokens", local::unique_prefix()))
+}
+
+fn tokens(name: &str) -> Tokens {
+    Tokens {
+        access_token: format!("access {name}").into(),
+        refresh_token: format!("refresh {name}").into(),
+        instance_url: "https://acme.my.salesforce.com".to_owned(),
+        issued_at: at(0),
+    }
+}
+
+#[test]
+fn each_store_makes_a_new_version_and_the_last_one_is_current() {
+    run(async {
+        let (vault, team) = (vault().await, ConnectionId::team());
+        assert!(vault.load(org(), &team).await.unwrap().is_none());
+
+        let first = vault.store(org(), &team, &tokens("1"), None).await.unwrap();
+        let second = vault.store(org(), &team, &tokens("2"), Some(&first)).await.unwrap();
+        let (current, version) = vault.load(org(), &team).await.unwrap().unwrap();
+
+        assert_ne!(first, second);
+        assert_eq!(version, second);
+        assert_eq!(current.access_token.expose_secret(), "access 2");
+        assert_eq!(current.refresh_token.expose_secret(), "refresh 2");
+    });
+}
+
+#[test]
+fn storing_the_same_again_is_the_same_version() {
+    run(async {
+        let (vault, team) = (vault().await, ConnectionId::team());
+        let first = vault.store(org(), &team, &tokens("1"), None).await.unwrap();
+        let second = vault.store(org(), &team, &tokens("2"), Some(&first)).await.unwrap();
+        let again = vault.store(org(), &team, &tokens("2"), Some(&first)).await.unwrap();
+        assert_eq!(again, second);
+    });
+}
+
+#[test]
+fn a_new_consent_replaces_whatever_is_there() {
+    run(async {
+        let (vault, team) = (vault().await, ConnectionId::team());
+        for name in ["1", "2", "3"] {
+            vault.store(org(), &team, &tokens(name), None).await.unwrap();
+        }
+        let (current, _) = vault.load(org(), &team).await.unwrap().unwrap();
+        assert_eq!(current.access_token.expose_secret(), "access 3");
+    });
+}
+
+#[test]
+fn deleted_tokens_are_gone_and_may_be_deleted_again() {
+    run(async {
+        let (vault, team) = (vault().await, ConnectionId::team());
+        vault.store(org(), &team, &tokens("1"), None).await.unwrap();
+        vault.delete(org(), &team).await.unwrap();
+        vault.delete(org(), &team).await.unwrap();
+        assert!(vault.load(org(), &team).await.unwrap().is_none());
+        vault.store(org(), &team, &tokens("2"), None).await.unwrap();
+    });
+}
+
+#[test]
+fn apps_are_read_again_after_five_minutes() {
+    run(async {
+        let (client, state, clock) = (client().await, state().await, Clock::manual(at(0)));
+        let secret = state.physical("AppsSecret").unwrap();
+        let put = |name: &str| {
+            let text = format!(r#"{{"apps": [{{"name": "{name}", "client_id": "id", "client_secret": "hush"}}]}}"#);
+            client.put_secret_value().secret_id(secret).secret_string(text).send()
+        };
+        put("v1").await.unwrap();
+        let apps = Apps::new(client.clone(), secret, clock.clone());
+        assert_eq!(apps.newest().await.unwrap().app.name, "v1");
+
+        put("v2").await.unwrap();
+        assert_eq!(apps.newest().await.unwrap().app.name, "v1");
+        clock.advance(SignedDuration::from_mins(5));
+
+        assert_eq!(apps.newest().await.unwrap().app.name, "v2");
+        assert!(apps.named("v1").await.unwrap().is_none());
+        assert!(apps.named("v2").await.unwrap().is_some());
+    });
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_refused() {
+    run(async {
+        let apps = Apps::new(client().await, "no-such-secret", Clock::manual(at(0)));
+        let refused = apps.load().await;
+        assert!(matches!(refused, Err(Error::Refused { .. })), "{refused:?}");
+    });
+}

@@ -1,0 +1,148 @@
+use futures::future::join_all;
+use jiff::SignedDuration;
+use serde_json::json;
+use store::owner_policy::{OwnerChoice, OwnerReason};
+use store::{Begin, ConnectionId, Error, NewWrite, Write, WriteKind, WriteRoute, WriteState, Writes};
+
+use crate::world::{at, org, run, tables};
+
+async fn writes() -> Writes {
+    let (client, tables) = tables().await;
+    Writes::new(client, tables.name("writes"))
+}
+
+const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+fn asked(seconds: i64) -> NewWrite {
+    NewWrite {
+        org_id: org(),
+        idempotency_key: "key-1".parse().unwrap(),
+        kind: WriteKind::Records,
+        object: Some("Account".parse().unwrap()),
+        platform_user: Some("rep".parse().unwrap()),
+        request: json!({"records": [{"Name": "Acme"}]}),
+        now: at(seconds),
+        patience: PATIENCE,
+    }
+}
+
+async fn begun(writes: &Writes, seconds: i64) -> Write {
+    match writes.begin(&asked(seconds)).await.unwrap() {
+        Begin::New(write) => write,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn of_sixteen_requests_with_one_key_one_is_at_it() {
+    run(async {
+        let writes = writes().await;
+
+        let requests: Vec<_> = (0..16).map(|_| asked(0)).collect();
+        let begins = join_all(requests.iter().map(|request| writes.begin(request))).await;
+
+        let at_it = begins.iter().filter(|begin| matches!(begin, Ok(Begin::New(_)))).count();
+        let waiting = begins.iter().filter(|begin| matches!(begin, Ok(Begin::InProgress(_)))).count();
+        assert_eq!((at_it, waiting), (1, 15));
+    });
+}
+
+#[test]
+fn every_later_caller_gets_the_answer_of_the_first() {
+    run(async {
+        let writes = writes().await;
+        let write = begun(&writes, 0).await;
+        let route = WriteRoute {
+            connection_id: ConnectionId::team(),
+            owner_choice: OwnerChoice::Team,
+            owner_reason: OwnerReason::NoActingUser,
+        };
+        let answer = json!({"records": [{"id": "0015e00000ZkM3hAAF", "success": true}]});
+
+        let finished = writes.finish(&write, Some(&route), &answer, at(2)).await.unwrap();
+
+        let Begin::Replay(replay) = writes.begin(&asked(99)).await.unwrap() else { panic!("no replay") };
+        assert_eq!((&replay, &replay.answer, &replay.route), (&finished, &Some(answer), &Some(route)));
+        assert_eq!(writes.load(org(), write.write_id).await.unwrap(), Some(finished));
+    });
+}
+
+#[test]
+fn another_request_under_the_same_key_is_refused() {
+    run(async {
+        let writes = writes().await;
+        begun(&writes, 0).await;
+        let other = NewWrite { request: json!({"records": []}), ..asked(1) };
+        let refused = writes.begin(&other).await;
+        assert!(matches!(refused, Err(Error::IdempotencyKeyReused)), "{refused:?}");
+    });
+}
+
+#[test]
+fn a_write_whose_worker_died_is_taken_over_by_one_and_the_dead_one_cannot_finish_it() {
+    run(async {
+        let writes = writes().await;
+        let dead = begun(&writes, 0).await;
+
+        let requests: Vec<_> = (0..8).map(|_| asked(30)).collect();
+        let begins = join_all(requests.iter().map(|request| writes.begin(request))).await;
+
+        let new = |begin: Result<Begin, Error>| match begin.unwrap() {
+            Begin::New(write) => Some(write),
+            _ => None,
+        };
+        let taken: Vec<_> = begins.into_iter().filter_map(new).collect();
+        let [second] = taken.as_slice() else { panic!("{taken:?}") };
+        assert_eq!(second.attempt, 2);
+        let late = writes.finish(&dead, None, &json!({}), at(31)).await;
+        assert!(matches!(late, Err(Error::Conflict { .. })), "{late:?}");
+        writes.finish(second, None, &json!({"done": true}), at(32)).await.unwrap();
+    });
+}
+
+#[test]
+fn a_queued_write_keeps_its_request_until_the_worker_has_finished_it() {
+    run(async {
+        let writes = writes().await;
+        let write = begun(&writes, 0).await;
+        writes.queue(&write, &asked(0).request, at(1)).await.unwrap();
+        let Begin::Replay(queued) = writes.begin(&asked(2)).await.unwrap() else { panic!("no replay") };
+        assert_eq!((queued.state, queued.request), (WriteState::Queued, Some(asked(0).request)));
+
+        let Begin::New(taken) = writes.resume(org(), write.write_id, at(3), PATIENCE).await.unwrap() else { panic!() };
+        let twice = writes.resume(org(), write.write_id, at(4), PATIENCE).await.unwrap();
+        assert!(matches!(twice, Begin::InProgress(_)), "{twice:?}");
+        let finished = writes.finish(&taken, None, &json!({"done": true}), at(5)).await.unwrap();
+
+        assert_eq!((finished.state, &finished.request), (WriteState::Finished, &None));
+        let again = writes.resume(org(), write.write_id, at(6), PATIENCE).await.unwrap();
+        assert_eq!(again, Begin::Replay(finished));
+    });
+}
+
+#[test]
+fn an_abandoned_key_may_be_used_again_at_once_and_a_finished_one_not() {
+    run(async {
+        let writes = writes().await;
+        let write = begun(&writes, 0).await;
+        writes.abandon(&write).await.unwrap();
+        let second = begun(&writes, 1).await;
+        let finished = writes.finish(&second, None, &json!({}), at(2)).await.unwrap();
+
+        writes.abandon(&second).await.unwrap();
+
+        assert_eq!(writes.load(org(), write.write_id).await.unwrap(), Some(finished));
+    });
+}
+
+#[test]
+fn a_request_that_does_not_fit_is_refused_before_it_is_sent() {
+    run(async {
+        let writes = writes().await;
+        let write = begun(&writes, 0).await;
+        let refused = writes.queue(&write, &json!("x".repeat(400 * 1024)), at(1)).await;
+        assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
+        let unknown = writes.resume(org(), store::WriteId::of(org(), &"other".parse().unwrap()), at(1), PATIENCE).await;
+        assert!(matches!(unknown, Err(Error::NotFound { .. })), "{unknown:?}");
+    });
+}
