@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudformation::config::Credentials;
+use aws_sdk_s3::config::RequestChecksumCalculation;
 
 pub use install::install;
 pub use process::Options;
@@ -129,7 +130,11 @@ pub fn unique_prefix() -> String {
     format!("t{}", unique.get(..12).unwrap_or(&unique))
 }
 
-/// A client that addresses buckets by path, since there is no DNS for them.
+/// A client that addresses buckets by path, since there is no DNS for them, and does not hash what it sends:
+/// in a debug build that takes longer than everything else together.
 pub(crate) fn s3(sdk: &SdkConfig) -> aws_sdk_s3::Client {
-    aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(sdk).force_path_style(true).build())
+    let config = aws_sdk_s3::config::Builder::from(sdk)
+        .force_path_style(true)
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
+    aws_sdk_s3::Client::from_conf(config.build())
 }

@@ -79,10 +79,11 @@ async fn first_error(diagnostics: Option<impl AsyncRead + Unpin>, progress: &Pro
     let mut lines = BufReader::new(diagnostics.context("cargo has no output")?).lines();
     let mut first = None;
     while let Some(line) = lines.next_line().await? {
-        match line.trim_start().strip_prefix("Compiling ") {
-            Some(package) => progress.detail("building the functions", package),
-            None if first.is_none() && line.starts_with("error") => first = Some(line),
-            None => {}
+        match line.trim_start().split_once(' ') {
+            Some(("Compiling", package)) => progress.detail("building the functions", package),
+            Some(("Blocking", _)) => progress.stage("waiting for another cargo to finish"),
+            _ if first.is_none() && line.starts_with("error") => first = Some(line),
+            _ => {}
         }
     }
     Ok(first)
