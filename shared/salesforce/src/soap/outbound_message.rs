@@ -26,6 +26,9 @@ pub const MAX_NOTIFICATIONS: usize = 100;
 /// The greatest depth of elements.
 pub const MAX_DEPTH: usize = 32;
 
+/// The greatest number of fields of a record: above what an object can have.
+pub const MAX_FIELDS: usize = 2_000;
+
 /// What a body says, without judging it: ids may be masked or missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboundMessage {
@@ -87,6 +90,9 @@ pub enum ParseError {
     /// There are more than [`MAX_NOTIFICATIONS`].
     #[error("the message holds more than {MAX_NOTIFICATIONS} notifications")]
     TooManyNotifications,
+    /// A record has more than [`MAX_FIELDS`].
+    #[error("a record holds more than {MAX_FIELDS} fields")]
+    TooManyFields,
     /// An element that may occur once occurs again: which one counts would be a guess.
     #[error("{element} occurs more than once")]
     Repeated {

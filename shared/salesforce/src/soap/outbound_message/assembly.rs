@@ -1,7 +1,7 @@
 //! From the steps of the XML to a message.
 
 use super::reader::{Element, Step, Vocabulary};
-use super::{MAX_NOTIFICATIONS, Notification, OutboundMessage, ParseError};
+use super::{MAX_FIELDS, MAX_NOTIFICATIONS, Notification, OutboundMessage, ParseError};
 
 /// A message in the making.
 #[derive(Default)]
@@ -147,13 +147,21 @@ impl Assembly {
                 None => Ok(()),
             },
             Place::Field(name) => {
-                if let Some(record) = draft.and_then(|draft| draft.record.as_mut()) {
-                    record.fields.push((name, value));
-                }
-                Ok(())
+                let record = draft.and_then(|draft| draft.record.as_mut());
+                record.map_or(Ok(()), |record| record.add(name, value))
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Record {
+    fn add(&mut self, name: String, value: Option<String>) -> Result<(), ParseError> {
+        if self.fields.len() == MAX_FIELDS {
+            return Err(ParseError::TooManyFields);
+        }
+        self.fields.push((name, value));
+        Ok(())
     }
 }
 

@@ -165,6 +165,8 @@ fn bounds_are_kept() {
     let many = |n| format!("{HEAD}{}{TAIL}", notification("").repeat(n));
     assert_eq!(read(&many(MAX_NOTIFICATIONS)).notifications.len(), MAX_NOTIFICATIONS);
     assert_eq!(refused(&many(MAX_NOTIFICATIONS + 1)), ParseError::TooManyNotifications);
+    assert!(parse(message(&"<a/>".repeat(MAX_FIELDS - 1)).as_bytes()).is_ok());
+    assert_eq!(refused(&message(&"<a/>".repeat(MAX_FIELDS))), ParseError::TooManyFields);
     let nested = |n| message(&format!("{}{}", "<a>".repeat(n), "</a>".repeat(n)));
     assert!(parse(nested(MAX_DEPTH - 5).as_bytes()).is_ok());
     assert_eq!(refused(&nested(MAX_DEPTH - 4)), ParseError::TooDeep);
