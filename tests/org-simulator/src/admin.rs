@@ -57,7 +57,11 @@ fn ok(body: impl serde::Serialize) -> Response {
 
 async fn org(State(shared): State<Shared>) -> Response {
     let org = shared.org();
-    let apps: Vec<Json> = org.logins.apps().map(|app| json!({"name": app.name, "client_id": app.client_id, "redirect_uris": app.redirect_uris})).collect();
+    let apps: Vec<Json> = org
+        .logins
+        .apps()
+        .map(|app| json!({"name": app.name, "client_id": app.client_id, "redirect_uris": app.redirect_uris}))
+        .collect();
     ok(json!({
         "org_id": org.id.as_str(), "url": org.base_url, "now": org.clock.now().to_string(), "apps": apps, "users": control::users(&org),
         "record_counts": control::record_counts(&org), "private": org.private, "api_calls": {"used": org.limits.used(), "max": org.limits.max},
@@ -150,19 +154,31 @@ impl Default for FieldRequest {
     fn default() -> Self {
         let (name, r#type) = (String::new(), "string".to_owned());
         let (reference_to, picklist) = (Vec::new(), Vec::new());
-        Self { name, r#type, length: None, required: false, unique: false, external_id: false, reference_to, picklist, restricted: false }
+        Self {
+            name,
+            r#type,
+            length: None,
+            required: false,
+            unique: false,
+            external_id: false,
+            reference_to,
+            picklist,
+            restricted: false,
+        }
     }
 }
 
 impl FieldRequest {
     fn field(&self) -> Result<Field, Error> {
-        let kind = FieldKind::from_name(&self.r#type).ok_or_else(|| Error::Unknown { what: "field type", name: self.r#type.clone() })?;
+        let kind = FieldKind::from_name(&self.r#type)
+            .ok_or_else(|| Error::Unknown { what: "field type", name: self.r#type.clone() })?;
         let mut field = Field::new(&self.name, kind);
         field.length = self.length.unwrap_or(field.length);
         field.nillable &= !self.required;
         (field.unique, field.external_id, field.id_lookup) = (self.unique, self.external_id, self.external_id);
         field.restricted = self.restricted;
-        field.picklist = self.picklist.iter().map(|value| PicklistValue { value: value.clone(), is_default: false }).collect();
+        field.picklist =
+            self.picklist.iter().map(|value| PicklistValue { value: value.clone(), is_default: false }).collect();
         if kind == FieldKind::Reference {
             field.relationship = Some(relationship_of(&self.name));
             field.reference_to.clone_from(&self.reference_to);
@@ -197,7 +213,12 @@ impl As {
     }
 }
 
-async fn create_record(State(shared): State<Shared>, Path(object): Path<String>, Query(by): Query<As>, Body(fields): Body<Map<String, Json>>) -> Outcome {
+async fn create_record(
+    State(shared): State<Shared>,
+    Path(object): Path<String>,
+    Query(by): Query<As>,
+    Body(fields): Body<Map<String, Json>>,
+) -> Outcome {
     let mut org = shared.org();
     let actor = by.actor(&org)?;
     let id = control::transaction(&mut org, |org| Ok(org.create(&actor, &object, &fields)?))?;
@@ -210,7 +231,12 @@ async fn record(State(shared): State<Shared>, Path((object, id)): Path<(String, 
 
 type RecordPath = Path<(String, String)>;
 
-async fn update_record(State(shared): State<Shared>, Path((object, id)): RecordPath, Query(by): Query<As>, Body(fields): Body<Map<String, Json>>) -> Outcome {
+async fn update_record(
+    State(shared): State<Shared>,
+    Path((object, id)): RecordPath,
+    Query(by): Query<As>,
+    Body(fields): Body<Map<String, Json>>,
+) -> Outcome {
     let mut org = shared.org();
     let (actor, record) = (by.actor(&org)?, control::record_id(&id)?);
     control::transaction(&mut org, |org| Ok(org.update(&actor, &object, record, &fields)?))?;

@@ -39,7 +39,8 @@ impl ApiError {
     }
 
     pub(crate) fn no_external_id_field(name: &str) -> Self {
-        Self::new("NOT_FOUND", format!("Provided external ID field does not exist or is not accessible: {name}")).status(404)
+        Self::new("NOT_FOUND", format!("Provided external ID field does not exist or is not accessible: {name}"))
+            .status(404)
     }
 
     pub(crate) fn deleted() -> Self {
@@ -109,7 +110,8 @@ mod tests {
 
     #[test]
     fn the_error_key_differs_between_a_request_and_a_collection() {
-        let error = ApiError::new("REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]").fields(["LastName"]);
+        let error =
+            ApiError::new("REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]").fields(["LastName"]);
 
         assert_eq!(error.body()[0]["errorCode"], "REQUIRED_FIELD_MISSING");
         assert_eq!(error.result()["errors"][0]["statusCode"], "REQUIRED_FIELD_MISSING");
@@ -118,7 +120,10 @@ mod tests {
 
     #[test]
     fn fields_are_left_out_where_salesforce_leaves_them_out() {
-        assert_eq!(ApiError::not_found().body(), json!([{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}]));
+        assert_eq!(
+            ApiError::not_found().body(),
+            json!([{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}])
+        );
         assert_eq!(ApiError::deleted().body()[0]["fields"], json!([]));
     }
 }

@@ -23,15 +23,22 @@ pub(crate) struct Callouts(reqwest::Client);
 
 impl Callouts {
     pub(crate) fn new() -> Result<Self, Error> {
-        let client = reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).no_proxy().build();
+        let client =
+            reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).no_proxy().build();
         client.map(Self).map_err(|_| Error::Prepare { what: "the HTTP client" })
     }
 
     /// Posts a body to a loopback address.
     pub(crate) async fn post(&self, url: &str, content_type: &str, body: String) -> Result<Reply, Error> {
         let target = loopback(url)?;
-        let no_answer = |source: reqwest::Error| Error::NoAnswer { url: shown(url), source: source.without_url().into() };
-        let request = self.0.post(target).header("content-type", content_type).header("soapaction", "\"\"").header("cache-control", "no-cache");
+        let no_answer =
+            |source: reqwest::Error| Error::NoAnswer { url: shown(url), source: source.without_url().into() };
+        let request = self
+            .0
+            .post(target)
+            .header("content-type", content_type)
+            .header("soapaction", "\"\"")
+            .header("cache-control", "no-cache");
         let mut response = request.body(body).send().await.map_err(no_answer)?;
         let status = response.status().as_u16();
         let mut bytes = Vec::new();
@@ -72,13 +79,23 @@ mod tests {
         for url in ["http://127.0.0.1:9/x", "http://localhost/x", "https://[::1]/x", "http://api.localhost:80/"] {
             assert!(loopback(url).is_ok(), "{url}");
         }
-        for url in ["http://example.com/", "http://10.0.0.1/", "http://localhost.example.com/", "ftp://localhost/", "http://0.0.0.0/", "x"] {
+        for url in [
+            "http://example.com/",
+            "http://10.0.0.1/",
+            "http://localhost.example.com/",
+            "ftp://localhost/",
+            "http://0.0.0.0/",
+            "x",
+        ] {
             assert!(loopback(url).is_err(), "{url}");
         }
     }
 
     #[test]
     fn a_refusal_does_not_show_the_path() {
-        assert_eq!(loopback("https://example.com/hooks/SECRET").unwrap_err().to_string(), "https://example.com is not a loopback address");
+        assert_eq!(
+            loopback("https://example.com/hooks/SECRET").unwrap_err().to_string(),
+            "https://example.com is not a loopback address"
+        );
     }
 }

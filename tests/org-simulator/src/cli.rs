@@ -44,7 +44,12 @@ pub async fn run(args: Args) -> Result<(), Error> {
     if let Some(dir) = &args.crm_data {
         print(&loaded(&simulator.load_crm_data(dir)?));
     }
-    print(&format!("org {} at {}\nclient id {}\nCtrl-C stops it.", simulator.org_id(), simulator.url(), simulator.client_id()));
+    print(&format!(
+        "org {} at {}\nclient id {}\nCtrl-C stops it.",
+        simulator.org_id(),
+        simulator.url(),
+        simulator.client_id()
+    ));
     // Without a signal handler there is no Ctrl-C to wait for; then the program ends at once.
     let _ = tokio::signal::ctrl_c().await;
     simulator.stop().await;

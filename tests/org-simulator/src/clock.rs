@@ -46,7 +46,10 @@ impl Default for Clock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the simulator's one reader of the machine's clock; it may not use Ferry's")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the simulator's one reader of the machine's clock; it may not use Ferry's"
+)]
 fn machine_time() -> Timestamp {
     Timestamp::now()
 }

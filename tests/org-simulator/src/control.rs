@@ -101,7 +101,9 @@ pub(crate) fn set_active(org: &mut Org, username: &str, active: bool) -> Result<
 pub(crate) fn define_outbound_message(org: &mut Org, definition: &OutboundMessage) -> Result<String, Error> {
     callout::loopback(&definition.endpoint_url)?;
     let object = org.object(&definition.object)?;
-    let canonical = |name: &String| object.field(name).map(|f| f.name.clone()).ok_or_else(|| ApiError::no_column(name, &object.name));
+    let canonical = |name: &String| {
+        object.field(name).map(|f| f.name.clone()).ok_or_else(|| ApiError::no_column(name, &object.name))
+    };
     let fields = definition.fields.iter().map(canonical).collect::<Result<_, _>>()?;
     let definition = OutboundMessage { object: object.name.clone(), fields, ..definition.clone() };
     Ok(org.outbox.define(definition, &mut org.ids).to_string())
@@ -142,7 +144,11 @@ pub(crate) fn set_private(org: &mut Org, object: &str, private: bool) -> Result<
     if !object.has_owner {
         return Err(Error::Unknown { what: "object with owners", name: object.name.clone() });
     }
-    if private { org.private.insert(object.name.clone()) } else { org.private.remove(&object.name) };
+    if private {
+        org.private.insert(object.name.clone())
+    } else {
+        org.private.remove(&object.name)
+    };
     Ok(())
 }
 

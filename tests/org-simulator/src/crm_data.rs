@@ -23,12 +23,14 @@ pub(crate) struct Load<'a> {
     report: LoadReport,
     /// What `@name` stands for.
     references: HashMap<String, String>,
+    /// Tree records that refer to one which is not there yet.
+    deferred: Vec<Json>,
 }
 
 impl<'a> Load<'a> {
     fn new(org: &'a mut Org) -> Self {
         let actor = control::admin(org);
-        Self { org, actor, report: LoadReport::default(), references: HashMap::new() }
+        Self { org, actor, report: LoadReport::default(), references: HashMap::new(), deferred: Vec::new() }
     }
 
     fn loaded(&mut self, object: &str) {
@@ -76,7 +78,9 @@ pub(crate) fn load(org: &mut Org, dir: &Path) -> Result<LoadReport, Error> {
                 }
             }
             "b2b-sales" => sales::load_folder(&mut load, path)?,
-            name if name.starts_with("opportunities-") && name.ends_with("-upsert.csv") => rows::upsert_opportunities(&mut load, path)?,
+            name if name.starts_with("opportunities-") && name.ends_with("-upsert.csv") => {
+                rows::upsert_opportunities(&mut load, path)?
+            }
             name => {
                 load.refused(name, "not a known kind of CRM data");
                 continue;
@@ -85,7 +89,8 @@ pub(crate) fn load(org: &mut Org, dir: &Path) -> Result<LoadReport, Error> {
         known += 1;
     }
     if known == 0 {
-        let reason = "it has none of developer-edition, sobject-trees, b2b-sales and opportunities-*-upsert.csv".to_owned();
+        let reason =
+            "it has none of developer-edition, sobject-trees, b2b-sales and opportunities-*-upsert.csv".to_owned();
         return Err(Error::Layout { path: dir.display().to_string(), reason });
     }
     Ok(load.report)
@@ -106,7 +111,8 @@ fn file_name(path: &Path) -> String {
 fn sorted_entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     let error = |source| Error::Read { path: dir.display().to_string(), source };
     let entries = std::fs::read_dir(dir).map_err(error)?;
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(error)?;
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(error)?;
     paths.sort();
     Ok(paths)
 }
@@ -116,7 +122,8 @@ fn read(path: &Path) -> Result<String, Error> {
 }
 
 fn read_json(path: &Path) -> Result<Json, Error> {
-    let layout = |error: serde_json::Error| Error::Layout { path: path.display().to_string(), reason: error.to_string() };
+    let layout =
+        |error: serde_json::Error| Error::Layout { path: path.display().to_string(), reason: error.to_string() };
     serde_json::from_str(&read(path)?).map_err(layout)
 }
 
@@ -126,6 +133,3 @@ fn read_csv(path: &Path) -> Result<Vec<HashMap<String, String>>, Error> {
     let text = read(path)?;
     csv::Reader::from_reader(text.as_bytes()).deserialize().collect::<Result<_, _>>().map_err(layout)
 }
-
-#[cfg(test)]
-mod tests;

@@ -30,7 +30,8 @@ impl RecordId {
     fn from_short(short: [u8; 15]) -> Self {
         let mut full = [0_u8; 18];
         for (group, chunk) in short.chunks(5).enumerate() {
-            let bits = chunk.iter().enumerate().filter(|(_, c)| c.is_ascii_uppercase()).fold(0, |bits, (i, _)| bits | 1 << i);
+            let bits =
+                chunk.iter().enumerate().filter(|(_, c)| c.is_ascii_uppercase()).fold(0, |bits, (i, _)| bits | 1 << i);
             full[15 + group] = SUFFIX[bits];
         }
         full[..15].copy_from_slice(&short);

@@ -37,6 +37,6 @@ mod write;
 pub use clock::Clock;
 pub use error::Error;
 pub use simulator::{
-    Delivery, DeliveryState, Effect, Fault, InstallAnswer, LoadReport, NewUser, Options, OutboundMessage, PackageInstall, Seed,
-    Simulator, User,
+    Delivery, DeliveryState, Effect, Fault, InstallAnswer, LoadReport, NewUser, Options, OutboundMessage,
+    PackageInstall, Seed, Simulator, User,
 };

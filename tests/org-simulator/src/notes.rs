@@ -19,7 +19,8 @@ impl Org {
     /// A note is seen by its owner, and by who sees a record that it is linked to.
     pub(crate) fn may_see_note(&self, actor: &Actor, note: &Row) -> bool {
         let Some(id) = note.id() else { return false };
-        note.get(schema::OWNER).as_id() == Some(actor.user) || self.links_of(id).iter().any(|entity| self.may_see_entity(actor, *entity))
+        note.get(schema::OWNER).as_id() == Some(actor.user)
+            || self.links_of(id).iter().any(|entity| self.may_see_entity(actor, *entity))
     }
 
     fn may_see_entity(&self, actor: &Actor, entity: RecordId) -> bool {
@@ -32,13 +33,24 @@ impl Org {
 
     /// What a document is linked to.
     fn links_of(&self, document: RecordId) -> Vec<RecordId> {
-        let rows = self.store.table("ContentDocumentLink").into_iter().flat_map(|table| table.rows());
-        let own = rows.filter(|row| !row.is_deleted() && self.value("ContentDocumentLink", row, "ContentDocumentId").as_id() == Some(document));
-        own.filter_map(|row| self.value("ContentDocumentLink", row, "LinkedEntityId").as_id()).collect()
+        let rows = self.rows_of("ContentDocumentLink", document);
+        rows.iter().filter_map(|row| self.value("ContentDocumentLink", row, "LinkedEntityId").as_id()).collect()
+    }
+
+    /// Live links or versions of a document.
+    fn rows_of(&self, object: &str, document: RecordId) -> Vec<Arc<Row>> {
+        let of = self.schema.object(object).and_then(|object| object.position("ContentDocumentId"));
+        let Some((table, of)) = self.store.table(object).zip(of) else { return Vec::new() };
+        table.find(of, &Value::Id(document)).iter().filter_map(|id| table.get(*id)).map(Arc::clone).collect()
     }
 
     /// Creates the note, its document, its first version and the link to its creator.
-    pub(crate) fn create_note(&mut self, actor: &Actor, object: &Arc<Object>, body: &Map<String, Json>) -> Result<RecordId, ApiError> {
+    pub(crate) fn create_note(
+        &mut self,
+        actor: &Actor,
+        object: &Arc<Object>,
+        body: &Map<String, Json>,
+    ) -> Result<RecordId, ApiError> {
         let body = saved_body(body)?;
         let id = self.insert(actor, object, &body, Purpose::Create)?;
         self.write_version(actor, object, id)?;
@@ -52,11 +64,16 @@ impl Org {
     }
 
     /// Changes title or content, which makes a new version.
-    pub(crate) fn update_note(&mut self, actor: &Actor, object: &Arc<Object>, before: &Arc<Row>, body: &Map<String, Json>) -> Result<(), ApiError> {
-        if !actor.is_admin && before.get(schema::OWNER).as_id() != Some(actor.user) {
-            return Err(ApiError::no_access());
-        }
-        let refused: Vec<String> = body.keys().filter(|key| !["Title", "Content", "attributes"].contains(&key.as_str())).cloned().collect();
+    pub(crate) fn update_note(
+        &mut self,
+        actor: &Actor,
+        object: &Arc<Object>,
+        before: &Arc<Row>,
+        body: &Map<String, Json>,
+    ) -> Result<(), ApiError> {
+        may_change(actor, before)?;
+        let refused: Vec<String> =
+            body.keys().filter(|key| !["Title", "Content", "attributes"].contains(&key.as_str())).cloned().collect();
         if !refused.is_empty() {
             return Err(ApiError::not_writeable(refused));
         }
@@ -67,7 +84,9 @@ impl Org {
             }
         }
         if self.value("ContentNote", &row, "Title").is_null() {
-            return Err(ApiError::new("REQUIRED_FIELD_MISSING", "Required fields are missing: [Title]").fields(["Title"]));
+            return Err(
+                ApiError::new("REQUIRED_FIELD_MISSING", "Required fields are missing: [Title]").fields(["Title"])
+            );
         }
         self.stamp_changed(&mut row, actor.user);
         let Some(id) = row.id() else { return Ok(()) };
@@ -120,9 +139,8 @@ impl Org {
 
     /// Marks the document's versions as no longer the latest; returns how many there are.
     fn retire_versions(&mut self, version: &Arc<Object>, document: RecordId) -> usize {
-        let (Some(of), Some(latest)) = (version.position("ContentDocumentId"), version.position("IsLatest")) else { return 0 };
-        let rows = self.store.table("ContentVersion").into_iter().flat_map(|table| table.rows());
-        let old: Vec<Arc<Row>> = rows.filter(|row| row.get(of).as_id() == Some(document)).map(Arc::clone).collect();
+        let Some(latest) = version.position("IsLatest") else { return 0 };
+        let old = self.rows_of("ContentVersion", document);
         for row in &old {
             if let (Some(id), Value::Bool(true)) = (row.id(), row.get(latest)) {
                 let mut row = (**row).clone();
@@ -134,11 +152,20 @@ impl Org {
     }
 
     /// Links a document to a record that the actor sees; once only.
-    pub(crate) fn create_link(&mut self, actor: &Actor, object: &Arc<Object>, body: &Map<String, Json>) -> Result<RecordId, ApiError> {
-        let id = |name: &str| body.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).and_then(|(_, v)| RecordId::parse(v.as_str()?));
+    pub(crate) fn create_link(
+        &mut self,
+        actor: &Actor,
+        object: &Arc<Object>,
+        body: &Map<String, Json>,
+    ) -> Result<RecordId, ApiError> {
+        let id = |name: &str| {
+            body.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).and_then(|(_, v)| RecordId::parse(v.as_str()?))
+        };
         let (document, entity) = (id("ContentDocumentId"), id("LinkedEntityId"));
         if let Some((document, entity)) = document.zip(entity) {
-            let hidden = self.live_record(entity).is_some_and(|(object, row)| object.name != "User" && !self.may_see(actor, object, row));
+            let hidden = self
+                .live_record(entity)
+                .is_some_and(|(object, row)| object.name != "User" && !self.may_see(actor, object, row));
             if hidden {
                 let message = format!("insufficient access rights on cross-reference id: {}", entity.short());
                 return Err(ApiError::new("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", message).no_fields());
@@ -150,6 +177,12 @@ impl Org {
         }
         self.insert(actor, object, body, Purpose::Create)
     }
+}
+
+/// Only the owner of a note, or an admin, changes or deletes it.
+pub(crate) fn may_change(actor: &Actor, note: &Row) -> Result<(), ApiError> {
+    let own = note.get(schema::OWNER).as_id() == Some(actor.user);
+    if own || actor.is_admin { Ok(()) } else { Err(ApiError::no_access()) }
 }
 
 fn with_fields(mut row: Row, object: &Object, fields: &[(&str, Value)]) -> Row {
@@ -189,6 +222,7 @@ fn saved_body(body: &Map<String, Json>) -> Result<Map<String, Json>, ApiError> {
 }
 
 fn cannot_be_saved() -> ApiError {
-    let message = "Note can't be saved because it contains HTML tags or unescaped characters that are not allowed in a Note.";
+    let message =
+        "Note can't be saved because it contains HTML tags or unescaped characters that are not allowed in a Note.";
     ApiError::new("FIELD_INTEGRITY_EXCEPTION", message).fields(["Content"])
 }

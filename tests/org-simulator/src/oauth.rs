@@ -158,7 +158,12 @@ pub(crate) fn sha256_url(text: &str) -> String {
 impl Logins {
     /// Registers an app; a known one keeps its redirect URIs and gets one more.
     pub(crate) fn add_app(&mut self, name: &str, client_id: &str, secret: &str, redirect_uri: &str) {
-        let fresh = || App { name: String::new(), client_id: client_id.to_owned(), secret: String::new(), redirect_uris: Vec::new() };
+        let fresh = || App {
+            name: String::new(),
+            client_id: client_id.to_owned(),
+            secret: String::new(),
+            redirect_uris: Vec::new(),
+        };
         let app = self.apps.entry(client_id.to_owned()).or_insert_with(fresh);
         name.clone_into(&mut app.name);
         secret.clone_into(&mut app.secret);
@@ -185,7 +190,8 @@ impl Logins {
 
     /// The app that a token request comes from, if its secret is right.
     fn client(&self, form: &Form) -> Result<App, Refusal> {
-        let app = self.app(form.get("client_id")).ok_or(Refusal::new("invalid_client_id", "client identifier invalid"))?;
+        let app =
+            self.app(form.get("client_id")).ok_or(Refusal::new("invalid_client_id", "client identifier invalid"))?;
         let right: bool = app.secret.as_bytes().ct_eq(form.get("client_secret").as_bytes()).into();
         if right { Ok(app.clone()) } else { Err(Refusal::new("invalid_client", "invalid client credentials")) }
     }
@@ -193,7 +199,8 @@ impl Logins {
     /// Turns a code into tokens, once.
     pub(crate) fn exchange(&mut self, form: &Form, now: Timestamp) -> Result<Granted, Refusal> {
         let app = self.client(form)?;
-        let code = self.codes.get_mut(form.get("code")).ok_or(Refusal::new("invalid_grant", "invalid authorization code"))?;
+        let code =
+            self.codes.get_mut(form.get("code")).ok_or(Refusal::new("invalid_grant", "invalid authorization code"))?;
         if code.used || now >= code.expires_at {
             return Err(EXPIRED_CODE);
         }
@@ -216,7 +223,9 @@ impl Logins {
     /// A new grant; the oldest of too many for one user and app is revoked.
     fn open_grant(&mut self, consent: &Consent, now: Timestamp) -> u64 {
         let same = |grant: &&u64| {
-            self.grants.get(grant).is_some_and(|g| !g.revoked && g.user == consent.user && g.client_id == consent.client_id)
+            self.grants
+                .get(grant)
+                .is_some_and(|g| !g.revoked && g.user == consent.user && g.client_id == consent.client_id)
         };
         let living: Vec<u64> = self.grants.keys().filter(same).copied().collect();
         if let Some(oldest) = living.first().filter(|_| living.len() >= GRANTS_PER_USER_AND_APP) {
@@ -224,7 +233,8 @@ impl Logins {
         }
         let number = self.grants.keys().next_back().map_or(1, |last| last + 1);
         let (client_id, scope) = (consent.client_id.clone(), consent.scope.clone());
-        self.grants.insert(number, Grant { client_id, user: consent.user, scope, used_at: now, busy: false, revoked: false });
+        self.grants
+            .insert(number, Grant { client_id, user: consent.user, scope, used_at: now, busy: false, revoked: false });
         number
     }
 
@@ -306,7 +316,8 @@ impl Logins {
 
     /// Revokes all grants of a user.
     pub(crate) fn revoke_user(&mut self, user: RecordId) {
-        let theirs: Vec<u64> = self.grants.iter().filter(|(_, grant)| grant.user == user).map(|(number, _)| *number).collect();
+        let theirs: Vec<u64> =
+            self.grants.iter().filter(|(_, grant)| grant.user == user).map(|(number, _)| *number).collect();
         theirs.into_iter().for_each(|grant| self.revoke_grant(grant));
         self.expire_sessions(user);
     }
@@ -319,7 +330,11 @@ impl Logins {
     }
 
     /// What introspection says about a token.
-    pub(crate) fn introspect(&self, token: &str, now: Timestamp) -> Option<(RecordId, Timestamp, Timestamp, Option<&str>)> {
+    pub(crate) fn introspect(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Option<(RecordId, Timestamp, Timestamp, Option<&str>)> {
         let session = self.sessions.get(token).filter(|session| now < session.expires_at)?;
         let scope = session.grant.and_then(|grant| self.grants.get(&grant)).map(|grant| grant.scope.as_str());
         Some((session.user, session.issued_at, session.expires_at, scope))
@@ -327,7 +342,8 @@ impl Logins {
 
     /// Live sessions and live grants of a user.
     pub(crate) fn counts(&self, user: RecordId, now: Timestamp) -> (usize, usize) {
-        let sessions = self.sessions.values().filter(|session| session.user == user && now < session.expires_at).count();
+        let sessions =
+            self.sessions.values().filter(|session| session.user == user && now < session.expires_at).count();
         (sessions, self.grants.values().filter(|grant| grant.user == user && !grant.revoked).count())
     }
 }

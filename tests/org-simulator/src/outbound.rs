@@ -146,7 +146,9 @@ impl Outbox {
                     notification.clone()
                 })
                 .collect();
-            batches.extend(taken.chunks(BATCH).map(|part| Batch { definition: definition.clone(), notifications: part.to_vec() }));
+            batches.extend(
+                taken.chunks(BATCH).map(|part| Batch { definition: definition.clone(), notifications: part.to_vec() }),
+            );
         }
         batches
     }
@@ -231,7 +233,10 @@ mod tests {
     fn a_replaced_definition_keeps_its_id() {
         let (mut outbox, mut ids) = outbox();
         let before = outbox.definitions()[0].action_id;
-        let message = OutboundMessage { endpoint_url: "http://127.0.0.1:2/".to_owned(), ..outbox.definitions()[0].message.clone() };
+        let message = OutboundMessage {
+            endpoint_url: "http://127.0.0.1:2/".to_owned(),
+            ..outbox.definitions()[0].message.clone()
+        };
         assert_eq!(outbox.define(message, &mut ids), before);
         assert_eq!(outbox.definitions().len(), 2);
     }

@@ -6,8 +6,16 @@ use crate::org::Org;
 use crate::{User, control};
 
 /// What the consent page hands on from the authorization request.
-const PASSED_ON: [&str; 8] =
-    ["client_id", "redirect_uri", "response_type", "scope", "state", "code_challenge", "code_challenge_method", "nonce"];
+const PASSED_ON: [&str; 8] = [
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "nonce",
+];
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem;color:#1b1b1f}\
 h1{font-size:1.4rem}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .75rem .25rem 0;border-bottom:1px solid #ddd}\
@@ -60,11 +68,22 @@ pub(crate) fn home(org: &Org) -> String {
     let user = |user: &User| {
         let (sessions, grants) = crate::ids::RecordId::parse(&user.id).map_or((0, 0), |id| org.logins.counts(id, now));
         let role = if user.is_admin { "administrator" } else { "standard user" };
-        format!("<tr><td>{}</td><td>{}</td><td>{role}</td><td>{sessions}</td><td>{grants}</td></tr>", escaped(&user.name), escaped(&user.username))
+        format!(
+            "<tr><td>{}</td><td>{}</td><td>{role}</td><td>{sessions}</td><td>{grants}</td></tr>",
+            escaped(&user.name),
+            escaped(&user.username)
+        )
     };
     let users: String = control::users(org).iter().map(user).collect();
-    let counts: String = control::record_counts(org).iter().map(|(name, n)| format!("<tr><td>{}</td><td>{n}</td></tr>", escaped(name))).collect();
-    let apps: String = org.logins.apps().map(|app| format!("<li>{} <code>{}</code></li>", escaped(&app.name), escaped(&app.client_id))).collect();
+    let counts: String = control::record_counts(org)
+        .iter()
+        .map(|(name, n)| format!("<tr><td>{}</td><td>{n}</td></tr>", escaped(name)))
+        .collect();
+    let apps: String = org
+        .logins
+        .apps()
+        .map(|app| format!("<li>{} <code>{}</code></li>", escaped(&app.name), escaped(&app.client_id)))
+        .collect();
     let body = format!(
         "<p>Org <code>{}</code> at <code>{}</code>, its time {}, {} API calls of {} in 24 hours.</p>\
          <h2>Users</h2><table><tr><th>Name</th><th>Username</th><th>Role</th><th>Sessions</th><th>Grants</th></tr>{users}</table>\

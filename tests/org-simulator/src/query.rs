@@ -27,7 +27,8 @@ pub(crate) struct Cursors(VecDeque<Cursor>);
 
 /// Serves the first page of a query.
 pub(crate) fn first_page(org: &mut Org, actor: &Actor, call: &Call, all_rows: bool) -> Result<Answer, ApiError> {
-    let text = call.parameter("q").ok_or_else(|| ApiError::new("MALFORMED_QUERY", "A query string has to be specified"))?;
+    let text =
+        call.parameter("q").ok_or_else(|| ApiError::new("MALFORMED_QUERY", "A query string has to be specified"))?;
     let found = soql::run(org, actor, text, all_rows)?;
     if found.plan.counts() {
         return Ok(Answer::json(json!({"totalSize": found.ids.len(), "done": true, "records": []})));

@@ -14,13 +14,44 @@ use crate::{query, ui_api};
 
 /// Versions the org serves, by their releases; the current one last.
 const RELEASES: [(u32, &str); 38] = [
-    (31, "Summer '14"), (32, "Winter '15"), (33, "Spring '15"), (34, "Summer '15"), (35, "Winter '16"), (36, "Spring '16"),
-    (37, "Summer '16"), (38, "Winter '17"), (39, "Spring '17"), (40, "Summer '17"), (41, "Winter '18"), (42, "Spring '18"),
-    (43, "Summer '18"), (44, "Winter '19"), (45, "Spring '19"), (46, "Summer '19"), (47, "Winter '20"), (48, "Spring '20"),
-    (49, "Summer '20"), (50, "Winter '21"), (51, "Spring '21"), (52, "Summer '21"), (53, "Winter '22"), (54, "Spring '22"),
-    (55, "Summer '22"), (56, "Winter '23"), (57, "Spring '23"), (58, "Summer '23"), (59, "Winter '24"), (60, "Spring '24"),
-    (61, "Summer '24"), (62, "Winter '25"), (63, "Spring '25"), (64, "Summer '25"), (65, "Winter '26"), (66, "Spring '26"),
-    (67, "Summer '26"), (68, "Winter '27"),
+    (31, "Summer '14"),
+    (32, "Winter '15"),
+    (33, "Spring '15"),
+    (34, "Summer '15"),
+    (35, "Winter '16"),
+    (36, "Spring '16"),
+    (37, "Summer '16"),
+    (38, "Winter '17"),
+    (39, "Spring '17"),
+    (40, "Summer '17"),
+    (41, "Winter '18"),
+    (42, "Spring '18"),
+    (43, "Summer '18"),
+    (44, "Winter '19"),
+    (45, "Spring '19"),
+    (46, "Summer '19"),
+    (47, "Winter '20"),
+    (48, "Spring '20"),
+    (49, "Summer '20"),
+    (50, "Winter '21"),
+    (51, "Spring '21"),
+    (52, "Summer '21"),
+    (53, "Winter '22"),
+    (54, "Spring '22"),
+    (55, "Summer '22"),
+    (56, "Winter '23"),
+    (57, "Spring '23"),
+    (58, "Summer '23"),
+    (59, "Winter '24"),
+    (60, "Spring '24"),
+    (61, "Summer '24"),
+    (62, "Winter '25"),
+    (63, "Spring '25"),
+    (64, "Summer '25"),
+    (65, "Winter '26"),
+    (66, "Spring '26"),
+    (67, "Summer '26"),
+    (68, "Winter '27"),
 ];
 
 /// One request to the data API.
@@ -63,14 +94,20 @@ impl Call {
 
     /// The body, which must be a JSON object.
     pub(crate) fn object(&self) -> Result<&Map<String, Json>, ApiError> {
-        self.body.as_ref().and_then(Json::as_object).ok_or_else(|| ApiError::bad_json("The HTTP entity body is required, but this request has no entity body."))
+        self.body
+            .as_ref()
+            .and_then(Json::as_object)
+            .ok_or_else(|| ApiError::bad_json("The HTTP entity body is required, but this request has no entity body."))
     }
 }
 
 /// Percent-decodes one path segment; a `+` stays a plus.
 pub(crate) fn decoded(segment: &str) -> String {
     let escaped = segment.replace('+', "%2B");
-    url::form_urlencoded::parse(format!("x={escaped}").as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+    url::form_urlencoded::parse(format!("x={escaped}").as_bytes())
+        .next()
+        .map(|(_, value)| value.into_owned())
+        .unwrap_or_default()
 }
 
 /// What an answer carries.
@@ -160,7 +197,11 @@ pub(crate) fn unknown(call: &Call) -> ApiError {
 
 fn resources(call: &Call) -> Json {
     let names = ["composite", "limits", "query", "queryAll", "sobjects", "ui-api"];
-    names.iter().map(|name| ((*name).to_owned(), json!(format!("/services/data/v{}/{name}", call.version)))).collect::<Map<_, _>>().into()
+    names
+        .iter()
+        .map(|name| ((*name).to_owned(), json!(format!("/services/data/v{}/{name}", call.version))))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn limits(org: &Org) -> Json {
@@ -203,7 +244,12 @@ mod tests {
     #[test]
     fn versions_that_never_were_are_not_found() {
         assert!(Call::new("GET", "/services/data/v66.0/limits", None).is_some());
-        for url in ["/services/data/v99.0/limits", "/services/data/v66/limits", "/services/data/66.0/limits", "/services/apexrest/x"] {
+        for url in [
+            "/services/data/v99.0/limits",
+            "/services/data/v66/limits",
+            "/services/data/66.0/limits",
+            "/services/apexrest/x",
+        ] {
             assert!(Call::new("GET", url, None).is_none(), "{url}");
         }
     }

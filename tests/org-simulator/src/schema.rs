@@ -1,6 +1,7 @@
 //! What objects there are, and which fields they have.
 
 mod describe;
+mod field;
 mod infer;
 mod standard;
 
@@ -8,9 +9,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(crate) use describe::{RecordTypeInfo, describe_global, describe_object, object_summary};
+pub(crate) use field::{Field, FieldKind, PicklistValue};
 pub(crate) use infer::{infer_field, relationship_of};
 
-use crate::value::Value;
+use field::label_of;
 
 /// Positions of the fields that every object has; [`OWNER`] only where the object has owners.
 pub(crate) const ID: usize = 0;
@@ -21,184 +23,6 @@ pub(crate) const MODIFIED_DATE: usize = 4;
 pub(crate) const MODIFIED_BY: usize = 5;
 pub(crate) const MODSTAMP: usize = 6;
 pub(crate) const OWNER: usize = 7;
-
-/// The type of a field, by its name in describe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FieldKind {
-    Id,
-    Boolean,
-    String,
-    Int,
-    Double,
-    Currency,
-    Percent,
-    Date,
-    DateTime,
-    Reference,
-    Picklist,
-    MultiPicklist,
-    TextArea,
-    Email,
-    Phone,
-    Url,
-    Base64,
-}
-
-impl FieldKind {
-    const NAMES: [(Self, &'static str); 17] = [
-        (Self::Id, "id"),
-        (Self::Boolean, "boolean"),
-        (Self::String, "string"),
-        (Self::Int, "int"),
-        (Self::Double, "double"),
-        (Self::Currency, "currency"),
-        (Self::Percent, "percent"),
-        (Self::Date, "date"),
-        (Self::DateTime, "datetime"),
-        (Self::Reference, "reference"),
-        (Self::Picklist, "picklist"),
-        (Self::MultiPicklist, "multipicklist"),
-        (Self::TextArea, "textarea"),
-        (Self::Email, "email"),
-        (Self::Phone, "phone"),
-        (Self::Url, "url"),
-        (Self::Base64, "base64"),
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("string", |(_, name)| name)
-    }
-
-    pub(crate) fn from_name(name: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
-    }
-
-    /// Kept as text.
-    pub(crate) fn is_text(self) -> bool {
-        matches!(self, Self::String | Self::Picklist | Self::MultiPicklist | Self::TextArea | Self::Email | Self::Phone | Self::Url)
-    }
-
-    pub(crate) fn is_number(self) -> bool {
-        matches!(self, Self::Int | Self::Double | Self::Currency | Self::Percent)
-    }
-}
-
-/// One value of a picklist.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct PicklistValue {
-    pub(crate) value: String,
-    pub(crate) is_default: bool,
-}
-
-/// One field of an object.
-#[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "these are describe's own flags, one for one")]
-pub(crate) struct Field {
-    pub(crate) name: String,
-    pub(crate) label: String,
-    pub(crate) kind: FieldKind,
-    /// Longest text in characters; 0 where the kind has no length.
-    pub(crate) length: usize,
-    pub(crate) precision: usize,
-    pub(crate) scale: usize,
-    pub(crate) nillable: bool,
-    pub(crate) createable: bool,
-    pub(crate) updateable: bool,
-    pub(crate) defaulted_on_create: bool,
-    pub(crate) external_id: bool,
-    pub(crate) unique: bool,
-    pub(crate) id_lookup: bool,
-    pub(crate) name_field: bool,
-    pub(crate) calculated: bool,
-    pub(crate) custom: bool,
-    pub(crate) restricted: bool,
-    pub(crate) picklist: Vec<PicklistValue>,
-    /// Objects a reference may point to; empty means any object.
-    pub(crate) reference_to: Vec<String>,
-    pub(crate) relationship: Option<String>,
-    /// Name of the relationship from the referenced object down to this one.
-    pub(crate) child_relationship: Option<String>,
-    pub(crate) default: Value,
-}
-
-impl Field {
-    /// A nullable field that may be written, with the kind's usual size.
-    pub(crate) fn new(name: &str, kind: FieldKind) -> Self {
-        let (length, precision, scale) = usual_size(kind);
-        Self {
-            name: name.to_owned(),
-            label: label_of(name),
-            kind,
-            length,
-            precision,
-            scale,
-            nillable: kind != FieldKind::Boolean,
-            createable: true,
-            updateable: true,
-            defaulted_on_create: kind == FieldKind::Boolean,
-            external_id: false,
-            unique: false,
-            id_lookup: false,
-            name_field: false,
-            calculated: false,
-            custom: name.ends_with("__c") || name.ends_with("__s"),
-            restricted: false,
-            picklist: Vec::new(),
-            reference_to: Vec::new(),
-            relationship: None,
-            child_relationship: None,
-            default: if kind == FieldKind::Boolean { Value::Bool(false) } else { Value::Null },
-        }
-    }
-
-    /// A record cannot be created without it.
-    pub(crate) fn required(&self) -> bool {
-        self.createable && !self.nillable && !self.defaulted_on_create
-    }
-
-    /// Values are indexed, so that upsert and uniqueness need no scan.
-    pub(crate) fn indexed(&self) -> bool {
-        self.external_id || self.unique || self.id_lookup && self.kind != FieldKind::Id
-    }
-
-    fn read_only(mut self) -> Self {
-        self.createable = false;
-        self.updateable = false;
-        self
-    }
-}
-
-fn usual_size(kind: FieldKind) -> (usize, usize, usize) {
-    match kind {
-        FieldKind::Id | FieldKind::Reference => (18, 0, 0),
-        FieldKind::TextArea => (32_000, 0, 0),
-        FieldKind::Email => (80, 0, 0),
-        FieldKind::Phone => (40, 0, 0),
-        FieldKind::MultiPicklist => (4_099, 0, 0),
-        FieldKind::String | FieldKind::Picklist | FieldKind::Url => (255, 0, 0),
-        FieldKind::Double | FieldKind::Currency => (0, 18, 2),
-        FieldKind::Percent => (0, 3, 0),
-        FieldKind::Int | FieldKind::Boolean | FieldKind::Date | FieldKind::DateTime | FieldKind::Base64 => (0, 0, 0),
-    }
-}
-
-/// `CloseDate` -> `Close Date`, `Follow_Up__c` -> `Follow Up`.
-fn label_of(name: &str) -> String {
-    let base = name.trim_end_matches("__c").trim_end_matches("__s");
-    let base = if base.len() > 2 { base.strip_suffix("Id").map_or_else(|| base.to_owned(), |b| format!("{b}ID")) } else { base.to_owned() };
-    let mut label = String::new();
-    let mut last = ' ';
-    for c in base.chars() {
-        if c == '_' || c.is_ascii_uppercase() && (last.is_ascii_lowercase() || last.is_ascii_digit()) {
-            label.push(' ');
-        }
-        if c != '_' {
-            label.push(c);
-        }
-        last = c;
-    }
-    label
-}
 
 /// What a client may do with records of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -276,7 +100,8 @@ impl Object {
 }
 
 fn system_fields(has_owner: bool) -> Vec<Field> {
-    let system = |name: &str, kind| Field { nillable: false, defaulted_on_create: true, ..Field::new(name, kind).read_only() };
+    let system =
+        |name: &str, kind| Field { nillable: false, defaulted_on_create: true, ..Field::new(name, kind).read_only() };
     let user = |name: &str, relationship: &str| Field {
         reference_to: vec!["User".to_owned()],
         relationship: Some(relationship.to_owned()),
@@ -358,7 +183,9 @@ impl Schema {
         }
         let n = self.custom_objects;
         self.custom_objects += 1;
-        let digit = |n: usize| char::from_digit(u32::try_from(n % 36).unwrap_or_default(), 36).unwrap_or('0').to_ascii_uppercase();
+        let digit = |n: usize| {
+            char::from_digit(u32::try_from(n % 36).unwrap_or_default(), 36).unwrap_or('0').to_ascii_uppercase()
+        };
         let mut object = Object::new(name, &format!("a{}{}", digit(n / 36), digit(n)), true);
         object.add(Field { length: 80, name_field: true, id_lookup: false, ..Field::new("Name", FieldKind::String) });
         self.insert(object);
@@ -366,8 +193,12 @@ impl Schema {
 
     /// The references of all objects that may point to `parent`.
     pub(crate) fn children_of(&self, parent: &str) -> Vec<ChildRelationship<'_>> {
-        let points = |field: &Field| field.kind == FieldKind::Reference && field.reference_to.iter().any(|to| to.eq_ignore_ascii_case(parent));
-        let any = |field: &Field| field.kind == FieldKind::Reference && field.reference_to.is_empty() && field.child_relationship.is_some();
+        let points = |field: &Field| {
+            field.kind == FieldKind::Reference && field.reference_to.iter().any(|to| to.eq_ignore_ascii_case(parent))
+        };
+        let any = |field: &Field| {
+            field.kind == FieldKind::Reference && field.reference_to.is_empty() && field.child_relationship.is_some()
+        };
         self.objects()
             .flat_map(|object| object.fields.iter().enumerate().map(move |(at, field)| (object, at, field)))
             .filter(|(_, _, field)| points(field) || any(field))
@@ -379,14 +210,6 @@ impl Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn labels_read_like_words() {
-        assert_eq!(label_of("CloseDate"), "Close Date");
-        assert_eq!(label_of("Follow_Up__c"), "Follow Up");
-        assert_eq!(label_of("AccountId"), "Account ID");
-        assert_eq!(label_of("Id"), "Id");
-    }
 
     #[test]
     fn names_are_found_in_any_case() {

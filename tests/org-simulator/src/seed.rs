@@ -28,8 +28,12 @@ const STAGES: [Stage; 10] = [
     ("Closed Lost", 0.0, "Omitted", "Omitted", true, false),
 ];
 
-const LEAD_STATUSES: [(&str, bool); 4] =
-    [("Open - Not Contacted", false), ("Working - Contacted", false), ("Closed - Converted", true), ("Closed - Not Converted", false)];
+const LEAD_STATUSES: [(&str, bool); 4] = [
+    ("Open - Not Contacted", false),
+    ("Working - Contacted", false),
+    ("Closed - Converted", true),
+    ("Closed - Not Converted", false),
+];
 
 /// Record type, its developer name, its business process, and the stages of that.
 const PROCESSES: [(&str, &str, &str, &[&str]); 2] = [
@@ -38,11 +42,23 @@ const PROCESSES: [(&str, &str, &str, &[&str]); 2] = [
         "New_Business",
         "New Business Process",
         &[
-            "Prospecting", "Qualification", "Needs Analysis", "Value Proposition", "Id. Decision Makers", "Proposal/Price Quote",
-            "Negotiation/Review", "Closed Won", "Closed Lost",
+            "Prospecting",
+            "Qualification",
+            "Needs Analysis",
+            "Value Proposition",
+            "Id. Decision Makers",
+            "Proposal/Price Quote",
+            "Negotiation/Review",
+            "Closed Won",
+            "Closed Lost",
         ],
     ),
-    ("Renewal", "Renewal", "Renewal Process", &["Qualification", "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost"]),
+    (
+        "Renewal",
+        "Renewal",
+        "Renewal Process",
+        &["Qualification", "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost"],
+    ),
 ];
 
 /// Fills a new org.
@@ -76,11 +92,16 @@ fn organization(org: &mut Org) {
 }
 
 fn people(org: &mut Org) -> Result<(), Error> {
-    for (username, first, last, is_admin) in
-        [(ADMIN, "Robin", "Achterberg", true), ("casey@larkspur.example", "Casey", "Morrow", false), ("jordan@larkspur.example", "Jordan", "Oduya", false)]
-    {
+    for (username, first, last, is_admin) in [
+        (ADMIN, "Robin", "Achterberg", true),
+        ("casey@larkspur.example", "Casey", "Morrow", false),
+        ("jordan@larkspur.example", "Jordan", "Oduya", false),
+    ] {
         let (first_name, last_name) = (first.to_owned(), last.to_owned());
-        control::add_user(org, &NewUser { username: username.to_owned(), first_name, last_name, email: String::new(), is_admin })?;
+        control::add_user(
+            org,
+            &NewUser { username: username.to_owned(), first_name, last_name, email: String::new(), is_admin },
+        )?;
     }
     Ok(())
 }
@@ -115,7 +136,11 @@ fn picklists(org: &mut Org) {
 /// Two opportunity record types with different stages; the first is the default.
 fn record_types(org: &mut Org) {
     for (name, developer_name, process, stages) in PROCESSES {
-        let fields = [("Name", Value::text(process)), ("TableEnumOrId", Value::text("Opportunity")), ("IsActive", Value::Bool(true))];
+        let fields = [
+            ("Name", Value::text(process)),
+            ("TableEnumOrId", Value::text("Opportunity")),
+            ("IsActive", Value::Bool(true)),
+        ];
         let process = org.insert_setup("BusinessProcess", &fields);
         org.stages_of.insert(process, stages.iter().map(|stage| (*stage).to_owned()).collect());
         let fields = [

@@ -153,12 +153,19 @@ fn batch_size(options: &str) -> Option<usize> {
 }
 
 fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Json, ApiError> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
     if !content_type.starts_with("application/json") {
         let message = format!("Content-Type header specified in HTTP request is not supported: {content_type}");
         return Err(ApiError::new("UNSUPPORTED_MEDIA_TYPE", message).status(415));
     }
-    serde_json::from_slice(body).map_err(|error| ApiError::bad_json(format!("Unexpected character or end of input at line {} column {}", error.line(), error.column())))
+    serde_json::from_slice(body).map_err(|error| {
+        ApiError::bad_json(format!(
+            "Unexpected character or end of input at line {} column {}",
+            error.line(),
+            error.column()
+        ))
+    })
 }
 
 /// Applies an ordered fault, and keeps the log of requests.
@@ -204,9 +211,14 @@ fn instead(effect: &Effect, org: &Org) -> Response {
     match effect {
         Effect::Answer { status, content_type, body } => raw(*status, content_type, body),
         Effect::RequestLimitExceeded => error(ApiError::limit_exceeded()),
-        Effect::UnableToLockRow => error(ApiError::new("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record or 1 records").no_fields()),
-        Effect::Unavailable | Effect::ResetBefore | Effect::ResetAfter | Effect::Delay { .. } => {
-            raw(503, "text/html", "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>")
-        }
+        Effect::UnableToLockRow => error(
+            ApiError::new("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record or 1 records")
+                .no_fields(),
+        ),
+        Effect::Unavailable | Effect::ResetBefore | Effect::ResetAfter | Effect::Delay { .. } => raw(
+            503,
+            "text/html",
+            "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>",
+        ),
     }
 }

@@ -64,7 +64,8 @@ fn object_info(org: &Org, object: &Object) -> Result<Json, ApiError> {
             (info.id.clone(), body)
         })
         .collect();
-    let fields: Map<String, Json> = object.fields.iter().map(|field| (field.name.clone(), field_info(org, object, field))).collect();
+    let fields: Map<String, Json> =
+        object.fields.iter().map(|field| (field.name.clone(), field_info(org, object, field))).collect();
     let children: Vec<Json> = org.schema.children_of(&object.name).iter().map(child_info).collect();
     let writeable = object.access == Access::Full;
     Ok(with_etag(json!({
@@ -145,7 +146,8 @@ struct Picklists<'a> {
 
 impl<'a> Picklists<'a> {
     fn of(org: &'a Org, call: &'a Call, object: &'a Object, record_type: &'a str) -> Result<Self, ApiError> {
-        let id = RecordId::parse(record_type).ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {record_type}")))?;
+        let id = RecordId::parse(record_type)
+            .ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {record_type}")))?;
         let types = org.record_types(object);
         if !types.iter().any(|info| info.id == id.as_str()) {
             let message = format!("The requested record type {record_type} is not available for {}", object.name);
@@ -170,7 +172,8 @@ impl<'a> Picklists<'a> {
             _ => field.picklist.iter().map(|p| value(&p.value, &p.value, Json::Null)).collect(),
         };
         let default = field.picklist.iter().find(|p| p.is_default).map(|p| value(&p.value, &p.value, Json::Null));
-        let path = format!("/services/data/v{}/ui-api/object-info/{}/picklist-values", self.call.version, self.object.name);
+        let path =
+            format!("/services/data/v{}/ui-api/object-info/{}/picklist-values", self.call.version, self.object.name);
         with_etag(json!({
             "controllerValues": {}, "defaultValue": default, "url": format!("{path}/{}/{}", self.record_type, field.name), "values": values,
         }))
@@ -179,11 +182,19 @@ impl<'a> Picklists<'a> {
     /// Active stages in the order of the org, cut to those of the business process.
     fn stages(&self) -> Vec<Json> {
         let get = |row: &Row, field: &str| self.org.value("OpportunityStage", row, field).clone();
-        let mut rows: Vec<_> = self.org.store.table("OpportunityStage").into_iter().flat_map(|table| table.rows()).collect();
-        rows.sort_by(|a, b| get(a, "SortOrder").as_number().partial_cmp(&get(b, "SortOrder").as_number()).unwrap_or(std::cmp::Ordering::Equal));
+        let mut rows: Vec<_> =
+            self.org.store.table("OpportunityStage").into_iter().flat_map(|table| table.rows()).collect();
+        rows.sort_by(|a, b| {
+            get(a, "SortOrder")
+                .as_number()
+                .partial_cmp(&get(b, "SortOrder").as_number())
+                .unwrap_or(std::cmp::Ordering::Equal)
+        });
         rows.into_iter()
             .filter(|row| get(row, "IsActive") == Value::Bool(true))
-            .filter(|row| self.stages.is_none_or(|names| names.iter().any(|name| name == get(row, "ApiName").as_text())))
+            .filter(|row| {
+                self.stages.is_none_or(|names| names.iter().any(|name| name == get(row, "ApiName").as_text()))
+            })
             .map(|row| {
                 let attributes = json!({
                     "closed": get(row, "IsClosed") == Value::Bool(true),

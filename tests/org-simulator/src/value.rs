@@ -85,9 +85,10 @@ impl Value {
             Self::Date(day) => Json::from(day.to_string()),
             Self::Instant(at) => Json::from(datetime::rest(*at)),
             Self::Id(id) => Json::from(id.as_str()),
-            Self::Blob(_) => {
-                Json::from(format!("/services/data/v{}/sobjects/{}/{}/{}", place.version, place.object, place.id, place.field))
-            }
+            Self::Blob(_) => Json::from(format!(
+                "/services/data/v{}/sobjects/{}/{}/{}",
+                place.version, place.object, place.id, place.field
+            )),
         }
     }
 
@@ -118,12 +119,16 @@ impl Value {
             FieldKind::Int => read_int(json).map(Self::Int).ok_or_else(|| not_of_kind(field, json)),
             FieldKind::Double | FieldKind::Currency | FieldKind::Percent => read_double(field, json),
             FieldKind::Date => plain(json).parse().map(Self::Date).map_err(|_| not_of_kind(field, json)),
-            FieldKind::DateTime => datetime::parse(&plain(json)).map(Self::Instant).ok_or_else(|| not_of_kind(field, json)),
+            FieldKind::DateTime => {
+                datetime::parse(&plain(json)).map(Self::Instant).ok_or_else(|| not_of_kind(field, json))
+            }
             FieldKind::Id | FieldKind::Reference => read_id(field, &plain(json)),
             FieldKind::Base64 => read_blob(field, &plain(json)),
             FieldKind::Email => read_email(field, plain(json)),
             FieldKind::Picklist | FieldKind::MultiPicklist => read_picklist(field, plain(json)),
-            FieldKind::String | FieldKind::TextArea | FieldKind::Phone | FieldKind::Url => read_text(field, plain(json)),
+            FieldKind::String | FieldKind::TextArea | FieldKind::Phone | FieldKind::Url => {
+                read_text(field, plain(json))
+            }
         }
     }
 }
@@ -180,7 +185,10 @@ fn read_double(field: &Field, json: &Json) -> Result<Value, ApiError> {
 }
 
 fn read_id(field: &Field, text: &str) -> Result<Value, ApiError> {
-    let error = || ApiError::new("MALFORMED_ID", format!("{}: id value of incorrect type: {text}", field.label)).fields([&field.name]);
+    let error = || {
+        ApiError::new("MALFORMED_ID", format!("{}: id value of incorrect type: {text}", field.label))
+            .fields([&field.name])
+    };
     RecordId::parse(text).map(Value::Id).ok_or_else(error)
 }
 

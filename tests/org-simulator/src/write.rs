@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::api_error::ApiError;
 use crate::ids::RecordId;
+use crate::notes::may_change;
 use crate::org::{Actor, Org};
 use crate::schema::{self, Access, Object};
 use crate::store::Row;
@@ -38,10 +39,18 @@ pub(crate) enum Upserted {
 
 impl Org {
     /// Creates a record and returns its id.
-    pub(crate) fn create(&mut self, actor: &Actor, object: &str, body: &Map<String, Json>) -> Result<RecordId, ApiError> {
+    pub(crate) fn create(
+        &mut self,
+        actor: &Actor,
+        object: &str,
+        body: &Map<String, Json>,
+    ) -> Result<RecordId, ApiError> {
         let object = self.object(object)?;
         if object.access == Access::ReadOnly {
-            return Err(ApiError::new("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", format!("entity type {} does not support create", object.name)));
+            return Err(ApiError::new(
+                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+                format!("entity type {} does not support create", object.name),
+            ));
         }
         match object.name.as_str() {
             "ContentNote" => self.create_note(actor, &object, body),
@@ -61,7 +70,13 @@ impl Org {
     }
 
     /// The steps all creates have in common.
-    pub(crate) fn insert(&mut self, actor: &Actor, object: &Arc<Object>, body: &Map<String, Json>, purpose: Purpose) -> Result<RecordId, ApiError> {
+    pub(crate) fn insert(
+        &mut self,
+        actor: &Actor,
+        object: &Arc<Object>,
+        body: &Map<String, Json>,
+        purpose: Purpose,
+    ) -> Result<RecordId, ApiError> {
         let changes = check::changes(self, object, body, purpose)?;
         let mut row = Row::default();
         for (at, field) in object.fields.iter().enumerate().filter(|(_, f)| !f.default.is_null()) {
@@ -107,7 +122,8 @@ impl Org {
         if object.name != "Opportunity" {
             return Ok(());
         }
-        let contact = self.store.get("Opportunity", id).and_then(|row| self.value("Opportunity", row, "ContactId").as_id());
+        let contact =
+            self.store.get("Opportunity", id).and_then(|row| self.value("Opportunity", row, "ContactId").as_id());
         if let Some(contact) = contact {
             let body = [
                 ("OpportunityId".to_owned(), Json::from(id.as_str())),
@@ -121,7 +137,13 @@ impl Org {
     }
 
     /// Changes a record.
-    pub(crate) fn update(&mut self, actor: &Actor, object: &str, id: RecordId, body: &Map<String, Json>) -> Result<(), ApiError> {
+    pub(crate) fn update(
+        &mut self,
+        actor: &Actor,
+        object: &str,
+        id: RecordId,
+        body: &Map<String, Json>,
+    ) -> Result<(), ApiError> {
         let object = self.object(object)?;
         let before = Arc::clone(self.writeable(actor, &object, id)?);
         if object.name == "ContentNote" {
@@ -145,7 +167,8 @@ impl Org {
 
     /// A live record that the actor may change.
     fn writeable(&self, actor: &Actor, object: &Object, id: RecordId) -> Result<&Arc<Row>, ApiError> {
-        let unknown = || ApiError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").status(404).no_fields();
+        let unknown =
+            || ApiError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").status(404).no_fields();
         let row = self.store.get(&object.name, id).ok_or_else(unknown)?;
         if row.is_deleted() {
             return Err(ApiError::deleted());
@@ -158,9 +181,11 @@ impl Org {
 
     /// Moves a record, and what belongs to it, to the recycle bin.
     pub(crate) fn delete(&mut self, actor: &Actor, object: &str, id: RecordId) -> Result<(), ApiError> {
-        let object = self.object(object)?;
-        if !matches!(object.name.as_str(), "ContentDocument") {
-            self.writeable(actor, &object, id)?;
+        // Every document is a note, and goes by a note's rules.
+        let object = self.object(if object == "ContentDocument" { "ContentNote" } else { object })?;
+        let row = self.writeable(actor, &object, id)?;
+        if object.name == "ContentNote" {
+            may_change(actor, row)?;
         }
         self.set_deleted(actor, &object, id, true);
         Ok(())
@@ -209,9 +234,16 @@ impl Org {
     }
 
     /// Creates or changes the record whose `key` field has that value.
-    pub(crate) fn upsert(&mut self, actor: &Actor, object: &str, key: (&str, &Json), body: &Map<String, Json>) -> Result<Upserted, ApiError> {
+    pub(crate) fn upsert(
+        &mut self,
+        actor: &Actor,
+        object: &str,
+        key: (&str, &Json),
+        body: &Map<String, Json>,
+    ) -> Result<Upserted, ApiError> {
         let object = self.object(object)?;
-        let at = object.position(key.0).filter(|at| object.fields.get(*at).is_some_and(|f| f.id_lookup || f.external_id));
+        let at =
+            object.position(key.0).filter(|at| object.fields.get(*at).is_some_and(|f| f.id_lookup || f.external_id));
         let at = at.ok_or_else(|| ApiError::no_external_id_field(key.0))?;
         let field = &object.fields[at];
         let value = Value::read(field, key.1)?;

@@ -17,7 +17,12 @@ pub(super) fn load_folder(load: &mut Load<'_>, dir: &Path) -> Result<(), Error> 
             Json::Array(rows) => rows,
             mut answer => match answer.get_mut("records").map(Json::take) {
                 Some(Json::Array(rows)) => rows,
-                _ => return Err(Error::Layout { path: path.display().to_string(), reason: "an array of rows is expected".to_owned() }),
+                _ => {
+                    return Err(Error::Layout {
+                        path: path.display().to_string(),
+                        reason: "an array of rows is expected".to_owned(),
+                    });
+                }
             },
         };
         rows.into_iter().for_each(|row| load_row(load, row));
@@ -33,7 +38,11 @@ fn load_row(load: &mut Load<'_>, row: Json) {
         return load.refused(&object, "a record with this id is already there");
     }
     let stamped = fields.shift_remove("SystemModstamp").is_some();
-    let stranger = fields.get("OwnerId").and_then(Json::as_str).and_then(RecordId::parse).is_some_and(|id| load.org.store.get("User", id).is_none());
+    let stranger = fields
+        .get("OwnerId")
+        .and_then(Json::as_str)
+        .and_then(RecordId::parse)
+        .is_some_and(|id| load.org.store.get("User", id).is_none());
     if stranger {
         fields.shift_remove("OwnerId");
     }
@@ -54,7 +63,8 @@ pub(super) fn upsert_opportunities(load: &mut Load<'_>, path: &Path) -> Result<(
     external_id(load, KEY);
     for row in read_csv(path)? {
         let value = Json::from(row.get(KEY).cloned().unwrap_or_default());
-        let fields: Map<String, Json> = row.into_iter().filter(|(name, _)| name != KEY).map(|(name, text)| (name, Json::from(text))).collect();
+        let fields: Map<String, Json> =
+            row.into_iter().filter(|(name, _)| name != KEY).map(|(name, text)| (name, Json::from(text))).collect();
         let actor = load.actor;
         let start = load.org.savepoint();
         let mark = load.org.outbox.mark();

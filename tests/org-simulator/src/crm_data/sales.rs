@@ -62,7 +62,8 @@ fn fields(json: Json) -> Map<String, Json> {
 /// Ids of the companies by name; parents are created before their subsidiaries.
 fn accounts(load: &mut Load<'_>, rows: &[CsvRow]) -> HashMap<String, String> {
     let mut ids: HashMap<String, String> = HashMap::new();
-    let (parents, children): (Vec<&CsvRow>, Vec<&CsvRow>) = rows.iter().partition(|row| column(row, "subsidiary_of").is_empty());
+    let (parents, children): (Vec<&CsvRow>, Vec<&CsvRow>) =
+        rows.iter().partition(|row| column(row, "subsidiary_of").is_empty());
     for row in parents.into_iter().chain(children) {
         let parent = column(row, "subsidiary_of");
         if !parent.is_empty() && !ids.contains_key(parent) {
@@ -99,11 +100,19 @@ fn agents(load: &mut Load<'_>, rows: &[CsvRow]) -> HashMap<String, String> {
     for row in rows {
         let name = column(row, "sales_agent");
         let (first, last) = name.split_once(' ').unwrap_or(("", name));
-        let username = format!("{}@b2b-sales.example", name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "."));
-        let user = NewUser { username, first_name: first.to_owned(), last_name: last.to_owned(), email: String::new(), is_admin: false };
+        let username =
+            format!("{}@b2b-sales.example", name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "."));
+        let user = NewUser {
+            username,
+            first_name: first.to_owned(),
+            last_name: last.to_owned(),
+            email: String::new(),
+            is_admin: false,
+        };
         match control::add_user(load.org, &user) {
             Ok(user) => {
-                let details = [("Division", column(row, "regional_office")), ("Manager_Name__c", column(row, "manager"))];
+                let details =
+                    [("Division", column(row, "regional_office")), ("Manager_Name__c", column(row, "manager"))];
                 set_details(load.org, &user.id, &details);
                 load.loaded("User");
                 ids.insert(name.to_owned(), user.id);
@@ -115,7 +124,9 @@ fn agents(load: &mut Load<'_>, rows: &[CsvRow]) -> HashMap<String, String> {
 }
 
 fn set_details(org: &mut Org, user: &str, details: &[(&str, &str)]) {
-    let (Some(object), Some(id)) = (org.schema.object("User").cloned(), crate::ids::RecordId::parse(user)) else { return };
+    let (Some(object), Some(id)) = (org.schema.object("User").cloned(), crate::ids::RecordId::parse(user)) else {
+        return;
+    };
     let Some(mut row) = org.store.get("User", id).map(|row| (**row).clone()) else { return };
     for (name, text) in details {
         if let Some(at) = object.position(name) {
@@ -147,7 +158,12 @@ fn close_date(row: &CsvRow) -> (String, Option<&'static str>) {
     }
 }
 
-fn opportunity(load: &mut Load<'_>, row: &CsvRow, accounts: &HashMap<String, String>, agents: &HashMap<String, String>) {
+fn opportunity(
+    load: &mut Load<'_>,
+    row: &CsvRow,
+    accounts: &HashMap<String, String>,
+    agents: &HashMap<String, String>,
+) {
     let (account, product) = (column(row, "account"), column(row, "product"));
     let (close_date, filled) = close_date(row);
     let owner = agents.get(column(row, "sales_agent"));

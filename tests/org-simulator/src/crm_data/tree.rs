@@ -32,6 +32,7 @@ pub(super) fn load_folder(load: &mut Load<'_>, dir: &Path) -> Result<(), Error> 
         }
     }
     files.into_values().for_each(|records| create_all(load, records));
+    create_deferred(load);
     Ok(())
 }
 
@@ -52,6 +53,22 @@ pub(super) fn load_records(load: &mut Load<'_>, records: Vec<Json>) {
     });
     load.references = named.collect();
     create_all(load, records);
+    create_deferred(load);
+}
+
+/// Tries what had to wait for other records, as long as that gets anywhere.
+fn create_deferred(load: &mut Load<'_>) {
+    loop {
+        let waiting = std::mem::take(&mut load.deferred);
+        let before = waiting.len();
+        create_all(load, waiting);
+        if load.deferred.len() == before {
+            break;
+        }
+    }
+    for record in std::mem::take(&mut load.deferred) {
+        load.refused(attribute(&record, "type"), "it refers to a record that was not loaded");
+    }
 }
 
 fn attribute<'a>(record: &'a Json, name: &str) -> &'a str {
@@ -60,7 +77,8 @@ fn attribute<'a>(record: &'a Json, name: &str) -> &'a str {
 
 /// Adds the custom objects and custom fields that the records use and the schema lacks.
 fn extend_schema(load: &mut Load<'_>, records: &[&Json]) {
-    let types: HashMap<&str, &str> = records.iter().map(|r| (attribute(r, "referenceId"), attribute(r, "type"))).collect();
+    let types: HashMap<&str, &str> =
+        records.iter().map(|r| (attribute(r, "referenceId"), attribute(r, "type"))).collect();
     let mut missing: BTreeSet<(&str, &str)> = BTreeSet::new();
     for record in records {
         let object = attribute(record, "type");
@@ -69,7 +87,9 @@ fn extend_schema(load: &mut Load<'_>, records: &[&Json]) {
         }
         let Some(known) = load.org.schema.object(object) else { continue };
         let fields = record.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
-        missing.extend(fields.filter(|name| is_custom_field(name) && known.field(name).is_none()).map(|name| (known.name.as_str(), name)).map(|(_, n)| (object, n)));
+        missing.extend(
+            fields.filter(|name| is_custom_field(name) && known.field(name).is_none()).map(|name| (object, name)),
+        );
     }
     for (object, name) in missing {
         let of_object = records.iter().filter(|record| attribute(record, "type") == object);
@@ -85,27 +105,28 @@ fn is_custom_field(name: &str) -> bool {
 
 fn create_all(load: &mut Load<'_>, records: Vec<Json>) {
     for record in records {
-        let object = attribute(&record, "type").to_owned();
-        let reference = attribute(&record, "referenceId").to_owned();
-        let Json::Object(fields) = record else {
-            load.refused("?", "not a record");
-            continue;
-        };
-        create(load, &object, &reference, fields);
+        match fields_of(load, &record) {
+            Some(fields) => create(load, &record, fields),
+            None => load.deferred.push(record),
+        }
     }
 }
 
-fn create(load: &mut Load<'_>, object: &str, reference: &str, mut fields: Map<String, Json>) {
-    fields.remove("attributes");
-    let children: Vec<(String, Json)> = nested(&mut fields);
+/// The fields of a record with its references resolved; `None` when one of them is not there.
+fn fields_of(load: &Load<'_>, record: &Json) -> Option<Map<String, Json>> {
+    let mut fields = record.as_object().cloned().unwrap_or_default();
+    fields.shift_remove("attributes");
     for value in fields.values_mut() {
-        let Some(name) = value.as_str().and_then(|text| text.strip_prefix('@')) else { continue };
-        let Some(id) = load.references.get(name) else {
-            load.refused(object, "it refers to a record that was not loaded");
-            return;
-        };
-        *value = Json::from(id.as_str());
+        if let Some(name) = value.as_str().and_then(|text| text.strip_prefix('@')) {
+            *value = Json::from(load.references.get(name)?.as_str());
+        }
     }
+    Some(fields)
+}
+
+fn create(load: &mut Load<'_>, record: &Json, mut fields: Map<String, Json>) {
+    let (object, reference) = (attribute(record, "type"), attribute(record, "referenceId"));
+    let children = nested(&mut fields);
     let Some(id) = load.create(object, &fields) else { return };
     if !reference.is_empty() {
         load.references.insert(reference.to_owned(), id.clone());
@@ -117,14 +138,16 @@ fn create(load: &mut Load<'_>, object: &str, reference: &str, mut fields: Map<St
 
 /// Takes the lists of children out of a record's fields.
 fn nested(fields: &mut Map<String, Json>) -> Vec<(String, Json)> {
-    let names: Vec<String> = fields.iter().filter(|(_, value)| value.get("records").is_some()).map(|(name, _)| name.clone()).collect();
-    names.into_iter().filter_map(|name| fields.remove(&name).map(|value| (name, value))).collect()
+    let names: Vec<String> =
+        fields.iter().filter(|(_, value)| value.get("records").is_some()).map(|(name, _)| name.clone()).collect();
+    names.into_iter().filter_map(|name| fields.shift_remove(&name).map(|value| (name, value))).collect()
 }
 
 fn create_children(load: &mut Load<'_>, parent: &str, id: &str, (relationship, records): (&str, Vec<Json>)) {
     let children = load.org.schema.children_of(parent);
     let child = children.iter().find(|child| child.name.is_some_and(|name| name.eq_ignore_ascii_case(relationship)));
-    let Some(reference) = child.and_then(|child| child.object.fields.get(child.field)).map(|field| field.name.clone()) else {
+    let Some(reference) = child.and_then(|child| child.object.fields.get(child.field)).map(|field| field.name.clone())
+    else {
         load.refused(parent, &format!("no child relationship {relationship}"));
         return;
     };

@@ -1,8 +1,30 @@
 //! Which HTML a note may hold, and what is left of it when it is saved.
 
 const TAGS: [&str; 24] = [
-    "p", "br", "b", "strong", "i", "em", "u", "s", "strike", "ul", "ol", "li", "a", "h1", "h2", "h3", "h4", "h5", "h6", "span", "img", "div",
-    "blockquote", "code",
+    "p",
+    "br",
+    "b",
+    "strong",
+    "i",
+    "em",
+    "u",
+    "s",
+    "strike",
+    "ul",
+    "ol",
+    "li",
+    "a",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "span",
+    "img",
+    "div",
+    "blockquote",
+    "code",
 ];
 
 /// The content as it is kept: line breaks and unsafe attributes removed. `None` when a note cannot hold it: an unescaped
@@ -56,7 +78,8 @@ fn clean_tag(tag: &str) -> Option<String> {
     if !TAGS.contains(&name.as_str()) || tag.contains('<') {
         return None;
     }
-    let attributes: String = attributes_of(attributes)?.into_iter().filter(|a| is_safe(a)).map(|a| format!(" {a}")).collect();
+    let attributes: String =
+        attributes_of(attributes)?.into_iter().filter(|a| is_safe(a)).map(|a| format!(" {a}")).collect();
     Some(format!("<{slash}{name}{attributes}>"))
 }
 
@@ -120,7 +143,16 @@ mod tests {
 
     #[test]
     fn unescaped_characters_and_foreign_tags_are_refused() {
-        for html in ["a & b", "1 < 2", "<script>x</script>", "<html><body>x</body></html>", "&notclosed", "a\u{0}b", "<p", "&#xZZ;"] {
+        for html in [
+            "a & b",
+            "1 < 2",
+            "<script>x</script>",
+            "<html><body>x</body></html>",
+            "&notclosed",
+            "a\u{0}b",
+            "<p",
+            "&#xZZ;",
+        ] {
             assert_eq!(saved(html), None, "{html}");
         }
     }

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use url::Url;
 
 use super::identity;
-use super::{Consent, Form, Granted, Logins, Refusal, Refresh};
+use super::{Consent, Form, Granted, Logins, Refresh, Refusal};
 use crate::ids::RecordId;
 use crate::org::Org;
 use crate::page;
@@ -37,7 +37,8 @@ struct Request<'a> {
 
 /// Why nobody is sent back: the request cannot be trusted to say where to.
 fn checked<'a>(org: &Org, form: &'a Form) -> Result<Request<'a>, Refusal> {
-    let app = org.logins.app(form.get("client_id")).ok_or(Refusal::new("invalid_client_id", "client identifier invalid"))?;
+    let app =
+        org.logins.app(form.get("client_id")).ok_or(Refusal::new("invalid_client_id", "client identifier invalid"))?;
     let given = form.get("redirect_uri");
     let mismatch = Refusal::new("redirect_uri_mismatch", "redirect_uri must match configuration");
     if !app.redirect_uris.iter().any(|known| known == given) {
@@ -74,7 +75,9 @@ impl Request<'_> {
     /// Consents for the user and sends the browser back with a code.
     fn allow(&self, org: &mut Org, username: &str) -> Response {
         let user = org.user_named(username).and_then(|user| org.actor(user));
-        let Some(user) = user else { return (StatusCode::BAD_REQUEST, Html(page::message("There is no such active user."))).into_response() };
+        let Some(user) = user else {
+            return (StatusCode::BAD_REQUEST, Html(page::message("There is no such active user."))).into_response();
+        };
         let optional = |name: &str| Some(self.form.get(name)).filter(|value| !value.is_empty()).map(str::to_owned);
         let consent = Consent {
             client_id: self.form.get("client_id").to_owned(),
@@ -91,11 +94,19 @@ impl Request<'_> {
 }
 
 fn refused_page(refusal: &Refusal) -> Response {
-    (StatusCode::BAD_REQUEST, Html(page::message(&format!("error={}&error_description={}", refusal.error, refusal.description)))).into_response()
+    (
+        StatusCode::BAD_REQUEST,
+        Html(page::message(&format!("error={}&error_description={}", refusal.error, refusal.description))),
+    )
+        .into_response()
 }
 
 /// Shows the consent page, or consents at once for the user that `X-Simulator-User` names.
-async fn authorize(State(shared): State<Shared>, Query(query): Query<Vec<(String, String)>>, headers: HeaderMap) -> Response {
+async fn authorize(
+    State(shared): State<Shared>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Response {
     let form = Form::new(query);
     let mut org = shared.org();
     let request = match checked(&org, &form) {
@@ -148,7 +159,10 @@ fn refused(refusal: &Refusal) -> Response {
 
 async fn token(State(shared): State<Shared>, headers: HeaderMap, body: Bytes) -> Response {
     if !is_form(&headers) {
-        return refused(&Refusal::new("invalid_request", "must use HTTP POST with content type application/x-www-form-urlencoded"));
+        return refused(&Refusal::new(
+            "invalid_request",
+            "must use HTTP POST with content type application/x-www-form-urlencoded",
+        ));
     }
     let form = credentials(&headers, &body);
     let outcome = match form.get("grant_type") {
@@ -178,7 +192,10 @@ async fn refresh(shared: &Shared, form: &Form) -> Result<Json, Refusal> {
         (org.logins.begin_refresh(form, now)?, org.logins.processing)
     };
     let shared = shared.clone();
-    #[expect(clippy::disallowed_methods, reason = "this is a server: the refresh is finished whether the client waits or not")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is a server: the refresh is finished whether the client waits or not"
+    )]
     let work = tokio::spawn(async move {
         tokio::time::sleep(processing).await;
         finish(&shared, accepted)
@@ -203,7 +220,11 @@ fn answer(shared: &Shared, org: &mut Org, granted: &Granted) -> Result<Json, Ref
 }
 
 fn revoked(logins: &mut Logins, token: &str) -> Response {
-    if logins.revoke(token) { StatusCode::OK.into_response() } else { refused(&Refusal::new("unsupported_token_type", "this token type is not supported")) }
+    if logins.revoke(token) {
+        StatusCode::OK.into_response()
+    } else {
+        refused(&Refusal::new("unsupported_token_type", "this token type is not supported"))
+    }
 }
 
 async fn revoke(State(shared): State<Shared>, body: Bytes) -> Response {
@@ -228,24 +249,28 @@ fn forbidden(text: &'static str) -> Response {
 }
 
 /// The user of the request's token.
-fn caller(org: &mut Org, headers: &HeaderMap) -> Result<RecordId, Response> {
-    let Some(token) = bearer(headers) else { return Err(forbidden("Missing_OAuth_Token")) };
+fn caller(org: &mut Org, headers: &HeaderMap) -> Result<RecordId, &'static str> {
+    let Some(token) = bearer(headers) else { return Err("Missing_OAuth_Token") };
     let now = org.clock.now();
-    org.logins.session_user(token, now).ok_or_else(|| forbidden("Bad_OAuth_Token"))
+    org.logins.session_user(token, now).ok_or("Bad_OAuth_Token")
 }
 
 async fn userinfo(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     let mut org = shared.org();
     match caller(&mut org, &headers) {
         Ok(user) => json_response(200, &identity::userinfo(&org, user)),
-        Err(response) => response,
+        Err(text) => forbidden(text),
     }
 }
 
-async fn identity_of(State(shared): State<Shared>, Path((org_id, user_id)): Path<(String, String)>, headers: HeaderMap) -> Response {
+async fn identity_of(
+    State(shared): State<Shared>,
+    Path((org_id, user_id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
     let mut org = shared.org();
-    if let Err(response) = caller(&mut org, &headers) {
-        return response;
+    if let Err(text) = caller(&mut org, &headers) {
+        return forbidden(text);
     }
     match RecordId::parse(&user_id).filter(|_| RecordId::parse(&org_id) == Some(org.id)) {
         Some(user) if org.actor(user).is_some() => json_response(200, &identity::identity(&org, user)),

@@ -81,6 +81,8 @@ impl Person<'_> {
             "search": format!("{data}/search/"),
             "query": format!("{data}/query/"),
             "recent": format!("{data}/recent/"),
+            "tooling_soap": format!("{base}/services/Soap/T/{{version}}/{org}"),
+            "tooling_rest": format!("{data}/tooling/"),
             "profile": format!("{base}/{}", self.user),
             "custom_domain": base,
         })
@@ -121,7 +123,9 @@ pub(super) fn userinfo(org: &Org, user: RecordId) -> Json {
 
 /// `POST /services/oauth2/introspect`.
 pub(super) fn introspection(org: &Org, token: &str, client_id: &str) -> Json {
-    let Some((user, issued_at, expires_at, scope)) = org.logins.introspect(token, org.clock.now()) else { return json!({"active": false}) };
+    let Some((user, issued_at, expires_at, scope)) = org.logins.introspect(token, org.clock.now()) else {
+        return json!({"active": false});
+    };
     json!({
         "active": true, "scope": scope.unwrap_or("api"), "client_id": client_id, "username": Person { org, user }.text("Username"),
         "sub": identity_url(org, user), "token_type": "access_token", "exp": expires_at.as_second(), "iat": issued_at.as_second(),

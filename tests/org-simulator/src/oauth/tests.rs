@@ -34,7 +34,13 @@ impl Scene {
 
     fn exchange(&mut self, code: &str, more: &[(&str, &str)]) -> Result<Granted, Refusal> {
         let mut fields = more.to_vec();
-        fields.extend([("client_id", "app"), ("client_secret", "secret"), ("code", code), ("redirect_uri", REDIRECT), ("code_verifier", VERIFIER)]);
+        fields.extend([
+            ("client_id", "app"),
+            ("client_secret", "secret"),
+            ("code", code),
+            ("redirect_uri", REDIRECT),
+            ("code_verifier", VERIFIER),
+        ]);
         self.logins.exchange(&form(&fields), self.now)
     }
 
@@ -44,7 +50,10 @@ impl Scene {
     }
 
     fn begin(&mut self, token: &str) -> Result<Refresh, Refusal> {
-        self.logins.begin_refresh(&form(&[("client_id", "app"), ("client_secret", "secret"), ("refresh_token", token)]), self.now)
+        self.logins.begin_refresh(
+            &form(&[("client_id", "app"), ("client_secret", "secret"), ("refresh_token", token)]),
+            self.now,
+        )
     }
 
     fn refresh(&mut self, token: &str) -> Result<Granted, Refusal> {

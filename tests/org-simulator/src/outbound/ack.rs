@@ -13,7 +13,8 @@ pub(super) fn acknowledges(status: u16, body: &str) -> bool {
 }
 
 fn ack_text(body: &str) -> Option<String> {
-    let wanted: [(&str, &str); 4] = [(SOAP, "Envelope"), (SOAP, "Body"), (OUTBOUND, "notificationsResponse"), (OUTBOUND, "Ack")];
+    let wanted: [(&str, &str); 4] =
+        [(SOAP, "Envelope"), (SOAP, "Body"), (OUTBOUND, "notificationsResponse"), (OUTBOUND, "Ack")];
     let mut reader = NsReader::from_str(body);
     let (mut depth, mut matched) = (0_usize, 0_usize);
     let mut text = None;
@@ -22,7 +23,8 @@ fn ack_text(body: &str) -> Option<String> {
         match event {
             Event::Start(start) => {
                 let right = wanted.get(depth).is_some_and(|(ns, name)| {
-                    matches!(&namespace, ResolveResult::Bound(bound) if bound.0 == *ns) && start.local_name().as_ref() == *name
+                    matches!(&namespace, ResolveResult::Bound(bound) if bound.0 == *ns)
+                        && start.local_name().as_ref() == *name
                 });
                 matched += usize::from(right && matched == depth);
                 depth += 1;

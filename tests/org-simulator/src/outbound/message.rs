@@ -12,7 +12,8 @@ const API_VERSION: &str = "66.0";
 /// The envelope for a batch, with the records as they are now.
 pub(super) fn render(org: &Org, batch: &Batch) -> String {
     let soap = |kind: char| format!("{}/services/Soap/{kind}/{API_VERSION}/{}", org.base_url, org.id.short());
-    let notifications: String = batch.notifications.iter().map(|n| notification(org, batch, (n.id, n.record))).collect();
+    let notifications: String =
+        batch.notifications.iter().map(|n| notification(org, batch, (n.id, n.record))).collect();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\" \

@@ -10,7 +10,11 @@ pub(crate) async fn deliver(shared: &Shared) -> Vec<Delivery> {
         let mut org = shared.org();
         let now = org.clock.now();
         let batches = org.outbox.take_due(now);
-        batches.into_iter().map(|batch| (message::render(&org, &batch), batch)).map(|(body, batch)| (batch, body)).collect()
+        batches
+            .into_iter()
+            .map(|batch| (message::render(&org, &batch), batch))
+            .map(|(body, batch)| (batch, body))
+            .collect()
     };
     let mut tried = Vec::new();
     for (batch, body) in due {

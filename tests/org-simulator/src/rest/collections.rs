@@ -37,9 +37,14 @@ fn records(call: &Call) -> Result<Vec<Map<String, Json>>, ApiError> {
         return Err(ApiError::new("REQUIRED_FIELD_MISSING", "At least 1 record is required"));
     }
     if records.len() > MAX_RECORDS {
-        return Err(ApiError::new("EXCEEDED_ID_LIMIT", format!("record limit reached. cannot submit more than {MAX_RECORDS} records into this call")));
+        return Err(ApiError::new(
+            "EXCEEDED_ID_LIMIT",
+            format!("record limit reached. cannot submit more than {MAX_RECORDS} records into this call"),
+        ));
     }
-    let as_object = |record: &Json| record.as_object().cloned().ok_or_else(|| ApiError::bad_json("records must be an array of objects"));
+    let as_object = |record: &Json| {
+        record.as_object().cloned().ok_or_else(|| ApiError::bad_json("records must be an array of objects"))
+    };
     records.iter().map(as_object).collect()
 }
 
@@ -49,7 +54,11 @@ fn all_or_none(call: &Call) -> bool {
 }
 
 /// Does the same to each record; one transaction for all, or one for each.
-fn each(org: &mut Org, call: &Call, mut act: impl FnMut(&mut Org, &Map<String, Json>) -> Outcome) -> Result<Answer, ApiError> {
+fn each(
+    org: &mut Org,
+    call: &Call,
+    mut act: impl FnMut(&mut Org, &Map<String, Json>) -> Outcome,
+) -> Result<Answer, ApiError> {
     let records = records(call)?;
     let outcomes = attempt(org, records.iter(), |org, record| act(org, record));
     Ok(finish(org, call, outcomes))
@@ -82,7 +91,8 @@ fn finish(org: &mut Org, call: &Call, attempted: Attempted) -> Answer {
         org.rollback(&attempted.start);
     }
     let rolled_back = || {
-        let message = "Record rolled back because not all records were valid and the request was using AllOrNone header";
+        let message =
+            "Record rolled back because not all records were valid and the request was using AllOrNone header";
         ApiError::new("ALL_OR_NONE_OPERATION_ROLLED_BACK", message).result()
     };
     let shown = |outcome: Outcome| match outcome {
@@ -111,7 +121,8 @@ fn update(org: &mut Org, actor: &Actor, record: &Map<String, Json>) -> Outcome {
     let key = fields.keys().find(|key| key.eq_ignore_ascii_case("id")).cloned();
     let id = key.and_then(|key| fields.remove(&key));
     let text = id.as_ref().and_then(Json::as_str).unwrap_or_default();
-    let id = RecordId::parse(text).ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {text}")).fields(["Id"]))?;
+    let id = RecordId::parse(text)
+        .ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {text}")).fields(["Id"]))?;
     org.update(actor, type_of(record)?, id, &fields)?;
     Ok(done(id))
 }
@@ -123,7 +134,9 @@ fn upsert(org: &mut Org, actor: &Actor, call: &Call, (object, key): (&str, &str)
         return Err(ApiError::no_external_id_field(key));
     }
     let records = records(call)?;
-    let key_of = |record: &Map<String, Json>| record.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value.clone());
+    let key_of = |record: &Map<String, Json>| {
+        record.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value.clone())
+    };
     let mut seen: HashMap<String, usize> = HashMap::new();
     for value in records.iter().filter_map(key_of).filter(|value| !value.is_null()) {
         *seen.entry(plain(&value).to_lowercase()).or_default() += 1;
@@ -139,11 +152,20 @@ fn upsert(org: &mut Org, actor: &Actor, call: &Call, (object, key): (&str, &str)
     Ok(finish(org, call, outcomes))
 }
 
-fn upsert_one(org: &mut Org, actor: &Actor, (object, key): (&str, &str), (record, value): (&Map<String, Json>, &Json)) -> Outcome {
+fn upsert_one(
+    org: &mut Org,
+    actor: &Actor,
+    (object, key): (&str, &str),
+    (record, value): (&Map<String, Json>, &Json),
+) -> Outcome {
     if !type_of(record)?.eq_ignore_ascii_case(object) {
         return Err(ApiError::new("INVALID_TYPE", format!("all records must be of type {object}")));
     }
-    let fields: Map<String, Json> = record.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(key)).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let fields: Map<String, Json> = record
+        .iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case(key))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     match org.upsert(actor, object, (key, value), &fields)? {
         Upserted::Created(id) => Ok(json!({"id": id.as_str(), "success": true, "errors": [], "created": true})),
         Upserted::Updated(id) => Ok(json!({"id": id.as_str(), "success": true, "errors": [], "created": false})),
@@ -155,12 +177,14 @@ fn upsert_one(org: &mut Org, actor: &Actor, (object, key): (&str, &str), (record
 }
 
 fn delete(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError> {
-    let ids: Vec<&str> = call.parameter("ids").unwrap_or_default().split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
+    let ids: Vec<&str> =
+        call.parameter("ids").unwrap_or_default().split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
     if ids.is_empty() || ids.len() > MAX_RECORDS {
         return Err(ApiError::new("EXCEEDED_ID_LIMIT", format!("between 1 and {MAX_RECORDS} ids are expected")));
     }
     let outcomes = attempt(org, ids.into_iter(), |org, text| {
-        let id = RecordId::parse(text).ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {text}")).no_fields())?;
+        let id = RecordId::parse(text)
+            .ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {text}")).no_fields())?;
         let object = org.schema.by_prefix(id.key_prefix()).ok_or_else(ApiError::not_found)?.name.clone();
         org.delete(actor, &object, id).map(|()| done(id))
     });
@@ -174,7 +198,13 @@ fn retrieve(org: &Org, actor: &Actor, call: &Call, object: &str) -> Result<Answe
         let in_body = call.body.as_ref().and_then(|body| body.get(name)).and_then(Json::as_array);
         match in_body {
             Some(values) => values.iter().map(plain).collect(),
-            None => call.parameter(name).unwrap_or_default().split(',').map(|s| s.trim().to_owned()).filter(|s| !s.is_empty()).collect(),
+            None => call
+                .parameter(name)
+                .unwrap_or_default()
+                .split(',')
+                .map(|s| s.trim().to_owned())
+                .filter(|s| !s.is_empty())
+                .collect(),
         }
     };
     let (ids, fields) = (list("ids"), list("fields"));
@@ -188,7 +218,8 @@ fn retrieve(org: &Org, actor: &Actor, call: &Call, object: &str) -> Result<Answe
     for text in &ids {
         let id = RecordId::parse(text).ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {text}")))?;
         let row = org.visible(actor, object, id).filter(|row| !row.is_deleted());
-        let shown = row.map(|row| named_fields(object, row, fields.iter().map(String::as_str), &call.version)).transpose()?;
+        let shown =
+            row.map(|row| named_fields(object, row, fields.iter().map(String::as_str), &call.version)).transpose()?;
         found.push(shown.map_or(Json::Null, |fields| {
             let mut record = Map::from_iter([("attributes".to_owned(), attributes(object, id, &call.version))]);
             record.extend(fields);

@@ -26,7 +26,7 @@ pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer,
     let mut known = HashMap::new();
     let mut failed = false;
     for part in &parts {
-        let answer = if failed && all_or_none { halted() } else { answer(org, actor, call, (part, &known)) };
+        let answer = if failed && all_or_none { halted() } else { answer(org, actor, (part, &known)) };
         failed |= answer.status >= 400;
         if let Body::Json(json) = &answer.body {
             known.insert(part.reference.clone(), json.clone());
@@ -66,13 +66,20 @@ fn parts(body: &Map<String, Json>) -> Result<Vec<Part>, ApiError> {
     for request in requests {
         let request = request.as_object().ok_or_else(|| ApiError::bad_json("a subrequest must be an object"))?;
         let reference = request.get("referenceId").and_then(Json::as_str).unwrap_or_default();
-        let well_formed = reference.starts_with(|c: char| c.is_ascii_alphabetic()) && reference.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        let well_formed = reference.starts_with(|c: char| c.is_ascii_alphabetic())
+            && reference.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !well_formed || parts.iter().any(|part| part.reference == reference) {
-            return Err(ApiError::new("INVALID_INPUT", format!("Provided referenceId ('{reference}') must start with a letter, use letters, digits and underscores, and be unique")));
+            return Err(ApiError::new(
+                "INVALID_INPUT",
+                format!(
+                    "Provided referenceId ('{reference}') must start with a letter, use letters, digits and underscores, and be unique"
+                ),
+            ));
         }
         parts.push(Part { reference: reference.to_owned(), request: request.clone() });
     }
-    let is_query = |part: &Part| part.request.get("url").and_then(Json::as_str).is_some_and(|url| url.contains("/query"));
+    let is_query =
+        |part: &Part| part.request.get("url").and_then(Json::as_str).is_some_and(|url| url.contains("/query"));
     if parts.iter().filter(|part| is_query(part)).count() > MAX_QUERIES {
         return Err(ApiError::new("INVALID_INPUT", format!("at most {MAX_QUERIES} query subrequests are allowed")));
     }
@@ -81,9 +88,9 @@ fn parts(body: &Map<String, Json>) -> Result<Vec<Part>, ApiError> {
 
 type Known = HashMap<String, Json>;
 
-fn answer(org: &mut Org, actor: &Actor, outer: &Call, (part, known): (&Part, &Known)) -> Answer {
+fn answer(org: &mut Org, actor: &Actor, (part, known): (&Part, &Known)) -> Answer {
     let before = org.savepoint();
-    let answer = subrequest(outer, part, known).and_then(|call| dispatch(org, actor, &call));
+    let answer = subrequest(part, known).and_then(|call| dispatch(org, actor, &call));
     answer.unwrap_or_else(|error| {
         org.rollback(&before);
         error.into()
@@ -91,12 +98,11 @@ fn answer(org: &mut Org, actor: &Actor, outer: &Call, (part, known): (&Part, &Kn
 }
 
 /// The request of a part, with its references filled in.
-fn subrequest(outer: &Call, part: &Part, known: &Known) -> Result<Call, ApiError> {
+fn subrequest(part: &Part, known: &Known) -> Result<Call, ApiError> {
     let text = |name: &str| part.request.get(name).and_then(Json::as_str).unwrap_or_default();
     let url = filled(text("url"), known)?;
     let body = part.request.get("body").map(|body| filled_in(body, known)).transpose()?;
-    let mut call = Call::new(text("method"), &url, body).ok_or_else(ApiError::not_found)?;
-    call.version.clone_from(&outer.version);
+    let call = Call::new(text("method"), &url, body).ok_or_else(ApiError::not_found)?;
     match call.path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["sobjects", _, ..] | ["query" | "queryAll", ..] | ["composite", "sobjects", ..] => Ok(call),
         _ => Err(ApiError::not_found()),
@@ -107,7 +113,11 @@ fn filled_in(json: &Json, known: &Known) -> Result<Json, ApiError> {
     match json {
         Json::String(text) => filled(text, known).map(Json::from),
         Json::Array(items) => items.iter().map(|item| filled_in(item, known)).collect(),
-        Json::Object(map) => map.iter().map(|(k, v)| Ok((k.clone(), filled_in(v, known)?))).collect::<Result<Map<_, _>, _>>().map(Json::Object),
+        Json::Object(map) => map
+            .iter()
+            .map(|(k, v)| Ok((k.clone(), filled_in(v, known)?)))
+            .collect::<Result<Map<_, _>, _>>()
+            .map(Json::Object),
         other => Ok(other.clone()),
     }
 }

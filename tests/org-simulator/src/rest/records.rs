@@ -13,10 +13,17 @@ use crate::value::{Place, Value};
 use crate::write::Upserted;
 
 /// Serves everything below `sobjects/{object}`.
-pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, (object, rest): (&str, &[&str])) -> Result<Answer, ApiError> {
+pub(super) fn serve(
+    org: &mut Org,
+    actor: &Actor,
+    call: &Call,
+    (object, rest): (&str, &[&str]),
+) -> Result<Answer, ApiError> {
     let object = org.schema.object(object).cloned().ok_or_else(ApiError::not_found)?;
     match (call.method.as_str(), rest) {
-        ("GET", []) => Ok(Answer::json(json!({"objectDescribe": schema::object_summary(&object, &call.version), "recentItems": []}))),
+        ("GET", []) => Ok(Answer::json(
+            json!({"objectDescribe": schema::object_summary(&object, &call.version), "recentItems": []}),
+        )),
         ("GET", ["describe"]) => {
             let types = org.record_types(&object);
             Ok(Answer::json(schema::describe_object(&org.schema, &object, &types, &call.version)))
@@ -76,7 +83,12 @@ fn shown(org: &Org, call: &Call, object: &Object, row: &Row) -> Result<Json, Api
 }
 
 /// The named fields of a row, with `Id` always among them.
-pub(super) fn named_fields<'a>(object: &Object, row: &Row, names: impl Iterator<Item = &'a str>, version: &str) -> Result<Map<String, Json>, ApiError> {
+pub(super) fn named_fields<'a>(
+    object: &Object,
+    row: &Row,
+    names: impl Iterator<Item = &'a str>,
+    version: &str,
+) -> Result<Map<String, Json>, ApiError> {
     let mut shown = Map::new();
     for name in names.map(str::trim).chain(["Id"]) {
         let at = object.position(name).ok_or_else(|| ApiError::no_column(name, &object.name))?;
@@ -89,7 +101,8 @@ pub(super) fn named_fields<'a>(object: &Object, row: &Row, names: impl Iterator<
 
 /// The bytes of a blob field.
 fn content(org: &Org, actor: &Actor, object: &Object, (id, blob): (&str, &str)) -> Result<Answer, ApiError> {
-    let row = org.visible(actor, object, known_id(id)?).filter(|row| !row.is_deleted()).ok_or_else(ApiError::not_found)?;
+    let row =
+        org.visible(actor, object, known_id(id)?).filter(|row| !row.is_deleted()).ok_or_else(ApiError::not_found)?;
     let at = object.position(blob).ok_or_else(ApiError::not_found)?;
     match row.get(at) {
         Value::Blob(bytes) => Ok(Answer { status: 200, body: Body::Bytes(bytes.to_vec()), location: None }),
@@ -123,7 +136,8 @@ fn fetch_by_key(org: &Org, actor: &Actor, call: &Call, key: Key<'_>) -> Result<A
 
 /// 300 with the addresses of all that match.
 fn choices(call: &Call, object: &Object, ids: &[RecordId]) -> Answer {
-    let urls: Vec<String> = ids.iter().map(|id| format!("/services/data/v{}/sobjects/{}/{id}", call.version, object.name)).collect();
+    let urls: Vec<String> =
+        ids.iter().map(|id| format!("/services/data/v{}/sobjects/{}/{id}", call.version, object.name)).collect();
     Answer::json(json!(urls)).status(300)
 }
 
@@ -131,7 +145,10 @@ fn upsert(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Result<Ans
     let (object, name, value) = key;
     let body = call.object()?;
     if let Some(given) = body.keys().find(|given| given.eq_ignore_ascii_case(name)) {
-        return Err(ApiError::new("INVALID_FIELD", format!("The {given} field should not be specified in the sobject data.")));
+        return Err(ApiError::new(
+            "INVALID_FIELD",
+            format!("The {given} field should not be specified in the sobject data."),
+        ));
     }
     let update_only = call.parameter("updateOnly") == Some("true");
     if update_only && matches(org, actor, key)?.is_empty() {

@@ -22,16 +22,25 @@ struct Window {
 impl Window {
     fn of(org: &Org, call: &Call) -> Result<Self, ApiError> {
         let time = |name: &str| {
-            let text = call.parameter(name).ok_or_else(|| ApiError::new("MISSING_ARGUMENT", format!("{name} is a required parameter")))?;
-            let error = || ApiError::new("INVALID_REPLICATION_DATE", format!("{name}: value not of type dateTime: {text}"));
+            let text = call
+                .parameter(name)
+                .ok_or_else(|| ApiError::new("MISSING_ARGUMENT", format!("{name} is a required parameter")))?;
+            let error =
+                || ApiError::new("INVALID_REPLICATION_DATE", format!("{name}: value not of type dateTime: {text}"));
             datetime::parse(&text.replace(' ', "+")).map(whole_minutes).ok_or_else(error)
         };
         let (from, to) = (time("start")?, time("end")?);
         if to.duration_since(from) < SignedDuration::from_mins(1) {
-            return Err(ApiError::new("INVALID_REPLICATION_DATE", "startDate before endDate by at least one minute is required"));
+            return Err(ApiError::new(
+                "INVALID_REPLICATION_DATE",
+                "startDate before endDate by at least one minute is required",
+            ));
         }
         if org.clock.now().duration_since(from) > MAX_WINDOW {
-            return Err(ApiError::new("INVALID_REPLICATION_DATE", "startDate before org replication enabled date or more than 30 days ago"));
+            return Err(ApiError::new(
+                "INVALID_REPLICATION_DATE",
+                "startDate before org replication enabled date or more than 30 days ago",
+            ));
         }
         Ok(Self { from, to })
     }
@@ -58,7 +67,10 @@ fn rows<'a>(org: &'a Org, actor: &'a Actor, object: &'a Object, deleted: bool) -
 /// Ids of live records created or changed in the window.
 pub(super) fn updated(org: &Org, actor: &Actor, call: &Call, object: &Object) -> Result<Answer, ApiError> {
     let window = Window::of(org, call)?;
-    let ids: Vec<String> = rows(org, actor, object, false).filter(|row| window.holds(row)).filter_map(|row| Some(row.id()?.to_string())).collect();
+    let ids: Vec<String> = rows(org, actor, object, false)
+        .filter(|row| window.holds(row))
+        .filter_map(|row| Some(row.id()?.to_string()))
+        .collect();
     Ok(Answer::json(json!({"ids": ids, "latestDateCovered": window.covered(org)})))
 }
 
@@ -69,6 +81,12 @@ pub(super) fn deleted(org: &Org, actor: &Actor, call: &Call, object: &Object) ->
         Some(json!({"id": row.id()?.as_str(), "deletedDate": datetime::rest(row.get(schema::MODSTAMP).as_instant()?)}))
     };
     let records: Vec<Json> = rows(org, actor, object, true).filter(|row| window.holds(row)).filter_map(entry).collect();
-    let earliest = org.clock.now().checked_sub(RECYCLE_BIN).map_or_else(|_| window.covered(org), |at| datetime::rest(whole_minutes(at)));
-    Ok(Answer::json(json!({"deletedRecords": records, "earliestDateAvailable": earliest, "latestDateCovered": window.covered(org)})))
+    let earliest = org
+        .clock
+        .now()
+        .checked_sub(RECYCLE_BIN)
+        .map_or_else(|_| window.covered(org), |at| datetime::rest(whole_minutes(at)));
+    Ok(Answer::json(
+        json!({"deletedRecords": records, "earliestDateAvailable": earliest, "latestDateCovered": window.covered(org)}),
+    ))
 }

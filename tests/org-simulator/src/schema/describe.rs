@@ -37,7 +37,12 @@ pub(crate) fn object_summary(object: &Object, version: &str) -> Json {
 }
 
 /// `GET /sobjects/{object}/describe`.
-pub(crate) fn describe_object(schema: &Schema, object: &Object, record_types: &[RecordTypeInfo], version: &str) -> Json {
+pub(crate) fn describe_object(
+    schema: &Schema,
+    object: &Object,
+    record_types: &[RecordTypeInfo],
+    version: &str,
+) -> Json {
     let mut body = object_summary(object, version);
     let fields: Vec<Json> = object.fields.iter().map(|f| describe_field(f, object)).collect();
     let children: Vec<Json> = schema.children_of(&object.name).iter().map(child).collect();

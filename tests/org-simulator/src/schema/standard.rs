@@ -130,7 +130,18 @@ mod tests {
 
     #[test]
     fn every_word_of_the_list_is_understood() {
-        let known = ["required", "readonly", "createonly", "defaulted", "nillable", "name", "idlookup", "external", "unique", "restricted"];
+        let known = [
+            "required",
+            "readonly",
+            "createonly",
+            "defaulted",
+            "nillable",
+            "name",
+            "idlookup",
+            "external",
+            "unique",
+            "restricted",
+        ];
         let lines = SOURCE.lines().filter(|line| line.starts_with("  ") && !line.starts_with("  #"));
         for line in lines {
             let mut words = line.split_whitespace().skip(1);
@@ -154,8 +165,14 @@ mod tests {
     #[test]
     fn an_opportunity_needs_a_name_a_stage_and_a_close_date() {
         let schema = schema();
-        let required: Vec<_> =
-            schema.object("Opportunity").unwrap().fields.iter().filter(|f| f.required()).map(|f| f.name.as_str()).collect();
+        let required: Vec<_> = schema
+            .object("Opportunity")
+            .unwrap()
+            .fields
+            .iter()
+            .filter(|f| f.required())
+            .map(|f| f.name.as_str())
+            .collect();
         assert_eq!(required, ["Name", "StageName", "CloseDate"]);
     }
 }

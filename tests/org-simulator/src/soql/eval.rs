@@ -49,7 +49,9 @@ fn ids_named(filter: &Filter) -> Option<Vec<RecordId>> {
 }
 
 fn sorted<'a>(org: &'a Org, rows: Vec<&'a Arc<Row>>, order: &[SortKey]) -> Vec<&'a Arc<Row>> {
-    let key = |row: &'a Arc<Row>| -> Vec<Cow<'a, Value>> { order.iter().map(|sort| folded(value_at(org, row, &sort.column))).collect() };
+    let key = |row: &'a Arc<Row>| -> Vec<Cow<'a, Value>> {
+        order.iter().map(|sort| folded(value_at(org, row, &sort.column))).collect()
+    };
     let mut keyed: Vec<_> = rows.into_iter().map(|row| (key(row), row)).collect();
     keyed.sort_by(|(a, _), (b, _)| {
         let parts = a.iter().zip(b).zip(order);
@@ -102,7 +104,7 @@ pub(super) fn any_record(org: &Org, id: RecordId) -> Option<(&Arc<Object>, &Arc<
 }
 
 fn open_field<'a>(object: &Object, row: &'a Row, field: &str) -> Cow<'a, Value> {
-    if field.eq_ignore_ascii_case("Type") && object.field("Type").is_none() {
+    if field.eq_ignore_ascii_case("Type") {
         return Cow::Owned(Value::text(object.name.as_str()));
     }
     if field.eq_ignore_ascii_case("Name") {
@@ -198,7 +200,14 @@ mod tests {
 
     #[test]
     fn like_knows_runs_single_characters_and_escapes() {
-        for (text, pattern) in [("acme corp", "acme%"), ("acme", "a_me"), ("acme", "%"), ("", "%"), ("50% off", "50\\% %"), ("abcabd", "%abd")] {
+        for (text, pattern) in [
+            ("acme corp", "acme%"),
+            ("acme", "a_me"),
+            ("acme", "%"),
+            ("", "%"),
+            ("50% off", "50\\% %"),
+            ("abcabd", "%abd"),
+        ] {
             assert!(like(text, pattern), "{text} {pattern}");
         }
         for (text, pattern) in [("acme", "acm"), ("acme", "a_e"), ("500 off", "50\\% %"), ("acme", "")] {

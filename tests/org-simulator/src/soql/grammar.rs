@@ -87,7 +87,8 @@ fn select(input: &mut Input<'_>) -> ModalResult<Select> {
     let items = cut_err(separated(1.., item, symbol(","))).parse_next(input)?;
     let from = cut_err(preceded(keyword("FROM"), path)).parse_next(input)?;
     let condition = opt(preceded(keyword("WHERE"), cut_err(condition))).parse_next(input)?;
-    let order = opt(preceded(keyword("ORDER"), cut_err(preceded(keyword("BY"), separated(1.., order, symbol(",")))))).parse_next(input)?;
+    let order = opt(preceded(keyword("ORDER"), cut_err(preceded(keyword("BY"), separated(1.., order, symbol(","))))))
+        .parse_next(input)?;
     let limit = opt(preceded(keyword("LIMIT"), cut_err(number))).parse_next(input)?;
     let offset = opt(preceded(keyword("OFFSET"), cut_err(number))).parse_next(input)?;
     let (order, offset): (Option<Vec<Order>>, Option<usize>) = (order, offset);
@@ -131,7 +132,8 @@ fn term(input: &mut Input<'_>) -> ModalResult<Condition> {
 
 fn comparison(input: &mut Input<'_>) -> ModalResult<Condition> {
     let path = path.parse_next(input)?;
-    let negated = opt(alt((keyword("IN").value(false), (keyword("NOT"), cut_err(keyword("IN"))).value(true)))).parse_next(input)?;
+    let negated = opt(alt((keyword("IN").value(false), (keyword("NOT"), cut_err(keyword("IN"))).value(true))))
+        .parse_next(input)?;
     if let Some(negated) = negated {
         let list = delimited(symbol("("), separated(1.., literal, symbol(",")), symbol(")"));
         let literals = cut_err(list).parse_next(input)?;
@@ -163,7 +165,9 @@ fn literal(input: &mut Input<'_>) -> ModalResult<Literal> {
 fn text(input: &mut Input<'_>) -> ModalResult<Literal> {
     let plain = none_of(['\'', '\\']);
     let escaped = preceded('\\', cut_err(any.verify_map(unescaped)));
-    delimited('\'', repeat(0.., alt((plain, escaped))).fold(String::new, push), cut_err('\'')).map(Literal::Text).parse_next(input)
+    delimited('\'', repeat(0.., alt((plain, escaped))).fold(String::new, push), cut_err('\''))
+        .map(Literal::Text)
+        .parse_next(input)
 }
 
 fn push(mut text: String, c: char) -> String {
@@ -194,7 +198,9 @@ fn unescaped(c: char) -> Option<char> {
 }
 
 fn word(input: &mut Input<'_>) -> ModalResult<Literal> {
-    let days = |input: &mut Input<'_>| -> ModalResult<i32> { preceded(':', dec_uint::<_, u16, _>).map(i32::from).parse_next(input) };
+    let days = |input: &mut Input<'_>| -> ModalResult<i32> {
+        preceded(':', dec_uint::<_, u16, _>).map(i32::from).parse_next(input)
+    };
     alt((
         keyword("NULL").value(Literal::Null),
         keyword("TRUE").value(Literal::Bool(true)),
@@ -256,7 +262,11 @@ mod tests {
 
     #[test]
     fn the_message_points_at_the_unexpected_token() {
-        assert!(message("SELECT Id FORM Account").contains("Row:1:Column:11\nunexpected token: 'FORM'"), "{}", message("SELECT Id FORM Account"));
+        assert!(
+            message("SELECT Id FORM Account").contains("Row:1:Column:11\nunexpected token: 'FORM'"),
+            "{}",
+            message("SELECT Id FORM Account")
+        );
         assert!(message("SELECT Id FROM").contains("unexpected token: '<EOF>'"));
         assert!(message("SELECT Id FROM Account WHERE Name = 'a").contains("unexpected token: '<EOF>'"));
         assert!(message("SELECT Id FROM Account WHERE A = 1 AND B = 2 OR C = 3").contains("unexpected token: 'OR'"));

@@ -130,9 +130,7 @@ const DOCUMENT_LINK_RESTRICTION: &str = "\nImplementation restriction: ContentDo
 
 /// The condition binds the document or the linked record, whatever else it says.
 fn names_a_document(condition: &Condition) -> bool {
-    let binds = |path: &Path| {
-        matches!(path.names.as_slice(), [name] if name.eq_ignore_ascii_case("ContentDocumentId") || name.eq_ignore_ascii_case("LinkedEntityId"))
-    };
+    let binds = |path: &Path| matches!(path.names.as_slice(), [name] if name.eq_ignore_ascii_case("ContentDocumentId") || name.eq_ignore_ascii_case("LinkedEntityId"));
     match condition {
         Condition::All(parts) => parts.iter().any(names_a_document),
         Condition::Compare { path, operator: Operator::Equal, literal: Literal::Text(_) } => binds(path),
@@ -167,7 +165,13 @@ impl Scope<'_> {
     /// The names of a path without a leading name of the queried object itself.
     pub(super) fn names(self, path: &Path) -> &[String] {
         match path.names.as_slice() {
-            [first, rest @ ..] if !rest.is_empty() && first.eq_ignore_ascii_case(&self.object.name) && self.object.relationship(first).is_none() => rest,
+            [first, rest @ ..]
+                if !rest.is_empty()
+                    && first.eq_ignore_ascii_case(&self.object.name)
+                    && self.object.relationship(first).is_none() =>
+            {
+                rest
+            }
             names => names,
         }
     }
@@ -185,7 +189,10 @@ impl Scope<'_> {
                 Ok((Column::Own(at), self.object.fields.get(at).cloned()))
             }
             [relationship, rest @ ..] => {
-                let at = self.object.relationship(relationship).ok_or_else(|| self.unknown_relationship(path, relationship))?;
+                let at = self
+                    .object
+                    .relationship(relationship)
+                    .ok_or_else(|| self.unknown_relationship(path, relationship))?;
                 match self.parent(at) {
                     Some(object) => {
                         let (rest, field) = Scope { object: &object, ..self }.follow(path, rest)?;
@@ -280,7 +287,12 @@ fn days(scope: Scope<'_>, field: Option<&Field>, operator: Operator, (from, to):
 fn wrong_kind(field: Option<&Field>, wanted: &str) -> ApiError {
     let name = field.map_or("", |f| f.name.as_str());
     let quotes = if wanted == "string" { "should be" } else { "should not be" };
-    ApiError::new("INVALID_FIELD", format!("value of filter criterion for field '{name}' must be of type {wanted} and {quotes} enclosed in quotes"))
+    ApiError::new(
+        "INVALID_FIELD",
+        format!(
+            "value of filter criterion for field '{name}' must be of type {wanted} and {quotes} enclosed in quotes"
+        ),
+    )
 }
 
 /// A literal as a value of the field's kind.

@@ -65,13 +65,16 @@ impl Projection {
     fn add(&mut self, scope: Scope<'_>, path: &Path, names: &[String]) -> Result<(), ApiError> {
         let [relationship, rest @ ..] = names else { return Ok(()) };
         if rest.is_empty() {
-            self.fields.push(scope.object.position(relationship).ok_or_else(|| scope.unknown_field(path, relationship))?);
+            self.fields
+                .push(scope.object.position(relationship).ok_or_else(|| scope.unknown_field(path, relationship))?);
             return Ok(());
         }
-        let at = scope.object.relationship(relationship).ok_or_else(|| scope.unknown_relationship(path, relationship))?;
+        let at =
+            scope.object.relationship(relationship).ok_or_else(|| scope.unknown_relationship(path, relationship))?;
         let name = scope.object.fields[at].relationship.clone().unwrap_or_default();
         let Some(object) = scope.parent(at) else {
-            let parent = entry_at(&mut self.open_parents, |p| p.at == at, || OpenParent { name, at, fields: Vec::new() });
+            let parent =
+                entry_at(&mut self.open_parents, |p| p.at == at, || OpenParent { name, at, fields: Vec::new() });
             parent.fields.push(rest.join("."));
             return Ok(());
         };
@@ -128,7 +131,9 @@ impl View<'_> {
     fn rows(self, object: &Object, projection: &Projection, ids: &[RecordId]) -> Vec<Json> {
         let families: Vec<Families> = projection.children.iter().map(|children| self.families(children)).collect();
         ids.iter()
-            .filter_map(|id| self.org.store.get(&object.name, *id).map(|row| self.row(object, projection, &families, (*id, row))))
+            .filter_map(|id| {
+                self.org.store.get(&object.name, *id).map(|row| self.row(object, projection, &families, (*id, row)))
+            })
             .collect()
     }
 
@@ -157,7 +162,8 @@ impl View<'_> {
             shown.insert(field.name.clone(), row.get(*at).json(place));
         }
         for parent in &projection.parents {
-            let shown_parent = row.get(parent.at).as_id().and_then(|id| self.rows(&parent.object, &parent.projection, &[id]).pop());
+            let shown_parent =
+                row.get(parent.at).as_id().and_then(|id| self.rows(&parent.object, &parent.projection, &[id]).pop());
             shown.insert(parent.name.clone(), shown_parent.unwrap_or(Json::Null));
         }
         for parent in &projection.open_parents {
@@ -165,7 +171,10 @@ impl View<'_> {
             shown.insert(parent.name.clone(), shown_parent);
         }
         for (children, families) in projection.children.iter().zip(families) {
-            shown.insert(children.name.clone(), families.get(&id).map_or(Json::Null, |ids| self.children(&children.plan, ids)));
+            shown.insert(
+                children.name.clone(),
+                families.get(&id).map_or(Json::Null, |ids| self.children(&children.plan, ids)),
+            );
         }
         Json::Object(shown)
     }

@@ -29,7 +29,12 @@ impl Purpose {
 }
 
 /// The values a body sets, in the order of the body.
-pub(super) fn changes(org: &Org, object: &Object, body: &Map<String, Json>, purpose: Purpose) -> Result<Vec<(usize, Value)>, ApiError> {
+pub(super) fn changes(
+    org: &Org,
+    object: &Object,
+    body: &Map<String, Json>,
+    purpose: Purpose,
+) -> Result<Vec<(usize, Value)>, ApiError> {
     let mut changes = Vec::with_capacity(body.len());
     let mut refused = Vec::new();
     for (name, json) in body.iter().filter(|(name, _)| *name != "attributes") {
@@ -56,18 +61,31 @@ fn reference_named(object: &Object, name: &str, json: &Json) -> Result<usize, Ap
 /// The id of the one record that has the given external id.
 fn resolve(org: &Org, object: &Object, name: &str, json: &Json) -> Result<Value, ApiError> {
     let reference = object.relationship(name).and_then(|at| object.fields.get(at));
-    let Some((reference, keys)) = reference.zip(json.as_object()) else { return Err(ApiError::no_column(name, &object.name)) };
+    let Some((reference, keys)) = reference.zip(json.as_object()) else {
+        return Err(ApiError::no_column(name, &object.name));
+    };
     let mut keys = keys.iter().filter(|(key, _)| *key != "attributes");
     let (Some((key, value)), None) = (keys.next(), keys.next()) else {
         return Err(ApiError::bad_json(format!("{name}: exactly one external id field is expected")));
     };
     for target in reference.reference_to.iter().filter_map(|to| org.schema.object(to)) {
-        let Some(at) = target.position(key).filter(|at| target.fields[*at].indexed()) else { continue };
+        let Some(at) = target.position(key).filter(|at| target.fields[*at].is_key()) else { continue };
         let value = Value::read(&target.fields[at], value)?;
         return match org.store.table(&target.name).map_or(&[][..], |table| table.find(at, &value)) {
             [id] => Ok(Value::Id(*id)),
-            [] => Err(ApiError::new("INVALID_FIELD", format!("Foreign key external ID: {} not found for field {key} in entity {}", value_text(&value), target.name)).no_fields()),
-            _ => Err(ApiError::new("DUPLICATE_EXTERNAL_ID", format!("{key}: more than one record found for external id field")).fields([key])),
+            [] => {
+                let message = format!(
+                    "Foreign key external ID: {} not found for field {key} in entity {}",
+                    value_text(&value),
+                    target.name
+                );
+                Err(ApiError::new("INVALID_FIELD", message).no_fields())
+            }
+            _ => Err(ApiError::new(
+                "DUPLICATE_EXTERNAL_ID",
+                format!("{key}: more than one record found for external id field"),
+            )
+            .fields([key])),
         };
     }
     Err(ApiError::new("INVALID_FIELD", format!("{key} is not an External ID or indexed field for {name}")))
@@ -117,12 +135,18 @@ fn record_type(org: &Org, object: &Object, id: RecordId) -> Result<Value, ApiErr
 
 /// Refuses a record that lacks a required field, naming all that are missing.
 pub(super) fn complete(object: &Object, row: &Row) -> Result<(), ApiError> {
-    let missing: Vec<&str> =
-        object.fields.iter().enumerate().filter(|(at, f)| f.required() && row.get(*at).is_null()).map(|(_, f)| f.name.as_str()).collect();
+    let missing: Vec<&str> = object
+        .fields
+        .iter()
+        .enumerate()
+        .filter(|(at, f)| f.required() && row.get(*at).is_null())
+        .map(|(_, f)| f.name.as_str())
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
-    Err(ApiError::new("REQUIRED_FIELD_MISSING", format!("Required fields are missing: [{}]", missing.join(", "))).fields(missing))
+    Err(ApiError::new("REQUIRED_FIELD_MISSING", format!("Required fields are missing: [{}]", missing.join(", ")))
+        .fields(missing))
 }
 
 /// Refuses a value that another live record already has in a unique field.
@@ -134,7 +158,8 @@ pub(super) fn unique(org: &Org, object: &Object, row: &Row, own: Option<RecordId
             continue;
         }
         if let Some(other) = table.find(at, value).iter().find(|id| Some(**id) != own) {
-            let message = format!("duplicate value found: {} duplicates value on record with id: {}", field.name, other.short());
+            let message =
+                format!("duplicate value found: {} duplicates value on record with id: {}", field.name, other.short());
             return Err(ApiError::new("DUPLICATE_VALUE", message).no_fields());
         }
     }

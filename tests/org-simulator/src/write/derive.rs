@@ -59,7 +59,10 @@ fn opportunity(org: &Org, record: &mut Record<'_>) {
         record.set("LastStageChangeDate", Value::Instant(org.stamp()));
     }
     let expected = record.get("Amount").as_number().zip(record.get("Probability").as_number());
-    record.set("ExpectedRevenue", expected.map_or(Value::Null, |(amount, percent)| Value::Double(amount * percent / 100.0)));
+    record.set(
+        "ExpectedRevenue",
+        expected.map_or(Value::Null, |(amount, percent)| Value::Double(amount * percent / 100.0)),
+    );
     if let Value::Date(close) = *record.get("CloseDate") {
         let quarter = i64::from((close.month() - 1) / 3 + 1);
         record.set("FiscalQuarter", Value::Int(quarter));

@@ -1,0 +1,178 @@
+//! What goes into the handle and comes out of it; the admin API speaks the same values in JSON.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What is in the org when it starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seed {
+    /// The small built-in seed: an admin, two sales reps, a few accounts, contacts, leads and opportunities.
+    #[default]
+    Default,
+    /// The users, schema and record types only.
+    None,
+}
+
+/// A user of the org.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct User {
+    /// 18-character id.
+    pub id: String,
+    /// Login name, unique.
+    pub username: String,
+    /// Display name.
+    pub name: String,
+    /// E-mail address.
+    pub email: String,
+    /// Sees and changes everything.
+    pub is_admin: bool,
+    /// May log in.
+    pub is_active: bool,
+}
+
+/// A user to add.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewUser {
+    /// Login name, unique.
+    pub username: String,
+    /// First name, may be empty.
+    #[serde(default)]
+    pub first_name: String,
+    /// Last name.
+    pub last_name: String,
+    /// E-mail address; the username when empty.
+    #[serde(default)]
+    pub email: String,
+    /// Sees and changes everything.
+    #[serde(default)]
+    pub is_admin: bool,
+}
+
+/// A definition of an outbound message: which object's changes go where, with which fields.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OutboundMessage {
+    /// Name of the definition.
+    pub name: String,
+    /// The object whose creates and updates are sent.
+    pub object: String,
+    /// Fields to send; `Id` is always sent.
+    pub fields: Vec<String>,
+    /// Where to post; must be a loopback address.
+    pub endpoint_url: String,
+}
+
+/// Where a queued notification stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// Waiting for its first or next attempt.
+    Pending,
+    /// The endpoint answered with a correct Ack.
+    Delivered,
+    /// Given up 24 hours after it was queued.
+    Dropped,
+}
+
+/// One notification of the outbound queue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Delivery {
+    /// Id of the notification (`04l`), the same in every attempt.
+    pub notification_id: String,
+    /// Id of the definition (`04k`).
+    pub action_id: String,
+    /// Object of the record.
+    pub object: String,
+    /// The record that changed.
+    pub record_id: String,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// Attempts made so far.
+    pub attempts: u32,
+    /// What came of the last attempt, for example `acknowledged` or `status 503`.
+    pub last_outcome: Option<String>,
+    /// When the next attempt falls due.
+    pub next_attempt_at: Option<jiff::Timestamp>,
+}
+
+/// A package installation to announce.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PackageInstall {
+    /// Where the package's post-install script calls; must be a loopback address.
+    pub callout_url: String,
+    /// Version that was installed.
+    pub package_version: String,
+    /// Version that was there before, for an upgrade.
+    #[serde(default)]
+    pub previous_version: Option<String>,
+    /// Whether the vendor pushed the upgrade.
+    #[serde(default)]
+    pub is_push: bool,
+}
+
+/// What the callout of a package installation was answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstallAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body, as JSON where it is JSON and as a string otherwise.
+    pub body: Value,
+    /// The JSON that was sent.
+    pub sent: Value,
+}
+
+/// What a fault does to a request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Effect {
+    /// Answer this and do nothing.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// Content type of the body.
+        content_type: String,
+        /// The body.
+        body: String,
+    },
+    /// Close the connection before anything is done.
+    ResetBefore,
+    /// Do the work, then close the connection without an answer.
+    ResetAfter,
+    /// Do the work, then wait this long before answering.
+    Delay {
+        /// Milliseconds of real time.
+        delay_ms: u64,
+    },
+    /// 403 `REQUEST_LIMIT_EXCEEDED`, `TotalRequests Limit exceeded.`
+    RequestLimitExceeded,
+    /// 503 with an HTML page, as in maintenance.
+    Unavailable,
+    /// 400 `UNABLE_TO_LOCK_ROW`.
+    UnableToLockRow,
+}
+
+/// A fault for the next requests that match.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fault {
+    /// Beginning of the path, for example `/services/data/v66.0/composite`.
+    pub path_prefix: String,
+    /// HTTP method, or any when absent.
+    #[serde(default)]
+    pub method: Option<String>,
+    /// How many requests are hit before the fault is gone.
+    pub times: u32,
+    /// What happens to them.
+    pub effect: Effect,
+}
+
+/// What came of loading CRM data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadReport {
+    /// Records created, by object.
+    pub loaded: BTreeMap<String, usize>,
+    /// Rows not loaded, by `object: reason`.
+    pub refused: BTreeMap<String, usize>,
+    /// Rows loaded with a value filled in or replaced, by `object: what was done`.
+    pub adjusted: BTreeMap<String, usize>,
+}

@@ -1,0 +1,17 @@
+//! The simulator over HTTP, as its clients see it.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
+
+mod admin;
+mod collections;
+mod composite;
+mod crm_data;
+mod faults;
+mod notes;
+mod oauth;
+mod outbound;
+mod query;
+mod records;
+mod shapes;
+mod support;
+mod ui_api;

@@ -1,0 +1,241 @@
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use http::StatusCode;
+use org_simulator::{DeliveryState, Error, OutboundMessage, PackageInstall};
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN, Scene, fields};
+
+const ACK: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>\
+     <notificationsResponse xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack></notificationsResponse></soapenv:Body></soapenv:Envelope>";
+
+/// An endpoint that keeps what it gets and answers as told.
+#[derive(Clone)]
+struct Endpoint {
+    url: String,
+    received: Arc<Mutex<Vec<String>>>,
+    answer: Arc<Mutex<(u16, String)>>,
+}
+
+impl Endpoint {
+    #[expect(clippy::disallowed_methods, reason = "the endpoint serves beside the test")]
+    async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hooks/SECRET", listener.local_addr().unwrap());
+        let endpoint = Self { url, received: Arc::default(), answer: Arc::new(Mutex::new((200, ACK.to_owned()))) };
+        let app = Router::new().route("/hooks/SECRET", post(receive)).with_state(endpoint.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        endpoint
+    }
+
+    fn answer(&self, status: u16, body: &str) {
+        *self.answer.lock().unwrap() = (status, body.to_owned());
+    }
+
+    fn received(&self) -> Vec<String> {
+        self.received.lock().unwrap().clone()
+    }
+
+    fn definition(&self, fields: &[&str]) -> OutboundMessage {
+        let fields = fields.iter().map(|f| (*f).to_owned()).collect();
+        OutboundMessage {
+            name: "Notify".to_owned(),
+            object: "Opportunity".to_owned(),
+            fields,
+            endpoint_url: self.url.clone(),
+        }
+    }
+}
+
+async fn receive(State(endpoint): State<Endpoint>, body: String) -> (StatusCode, String) {
+    endpoint.received.lock().unwrap().push(body);
+    let (status, answer) = endpoint.answer.lock().unwrap().clone();
+    (StatusCode::from_u16(status).unwrap(), answer)
+}
+
+async fn opportunity(scene: &Scene) -> String {
+    scene.id_of("Opportunity", "Quillfeather & Sons - press optics").await
+}
+
+#[tokio::test]
+async fn a_change_is_sent_as_it_is_recorded_from_real_orgs() {
+    let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
+    let action = scene
+        .org
+        .define_outbound_message(&endpoint.definition(&[
+            "StageName",
+            "Id",
+            "Amount",
+            "CloseDate",
+            "IsClosed",
+            "Name",
+            "LastModifiedDate",
+            "NextStep",
+        ]))
+        .unwrap();
+    let id = opportunity(&scene).await;
+    scene.org.update_record(ADMIN, "Opportunity", &id, &fields(json!({"Amount": 15000, "NextStep": null}))).unwrap();
+
+    let tried = scene.org.deliver_outbound_messages().await;
+
+    let org = scene.org.org_id();
+    let soap = |kind: &str| format!("{}/services/Soap/{kind}/66.0/{}", scene.org.url(), &org[..15]);
+    let expected = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:xsd=\"http://www.w3.org/2001/XMLSchema\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\">\n \
+         <soapenv:Body>\n  <notifications xmlns=\"http://soap.sforce.com/2005/09/outbound\">\n   <OrganizationId>{org}</OrganizationId>\n   <ActionId>{action}</ActionId>\n   <SessionId xsi:nil=\"true\"/>\n   \
+         <EnterpriseUrl>{}</EnterpriseUrl>\n   <PartnerUrl>{}</PartnerUrl>\n   <Notification>\n    <Id>{}</Id>\n    <sObject xsi:type=\"sf:Opportunity\" xmlns:sf=\"urn:sobject.enterprise.soap.sforce.com\">\n     \
+         <sf:Id>{id}</sf:Id>\n     <sf:Amount>15000.0</sf:Amount>\n     <sf:CloseDate>2027-02-15</sf:CloseDate>\n     <sf:IsClosed>false</sf:IsClosed>\n     <sf:LastModifiedDate>2026-11-22T10:00:00.000Z</sf:LastModifiedDate>\n     \
+         <sf:Name>Quillfeather &amp; Sons - press optics</sf:Name>\n     <sf:StageName>Needs Analysis</sf:StageName>\n    </sObject>\n   </Notification>\n  </notifications>\n </soapenv:Body>\n</soapenv:Envelope>",
+        soap("c"),
+        soap("u"),
+        tried[0].notification_id
+    );
+    assert_eq!(endpoint.received(), [expected]);
+    assert_eq!((tried[0].state, tried[0].attempts), (DeliveryState::Delivered, 1));
+    assert!(scene.org.deliver_outbound_messages().await.is_empty());
+}
+
+#[tokio::test]
+async fn the_state_is_that_of_sending_and_a_deleted_record_has_no_fields() {
+    let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
+    scene.org.define_outbound_message(&endpoint.definition(&["Amount"])).unwrap();
+    let id = opportunity(&scene).await;
+    for amount in [1, 2] {
+        scene.org.update_record(ADMIN, "Opportunity", &id, &fields(json!({"Amount": amount}))).unwrap();
+    }
+    scene.org.deliver_outbound_messages().await;
+    let body = endpoint.received().pop().unwrap();
+    assert_eq!((body.matches("<Notification>").count(), body.matches("<sf:Amount>2.0</sf:Amount>").count()), (2, 2));
+
+    scene.org.update_record(ADMIN, "Opportunity", &id, &fields(json!({"Amount": 3}))).unwrap();
+    scene.org.delete_record(ADMIN, "Opportunity", &id).unwrap();
+    scene.org.deliver_outbound_messages().await;
+
+    let body = endpoint.received().pop().unwrap();
+    assert!(body.contains(&format!("<sf:Id>{id}</sf:Id>\n    </sObject>")), "{body}");
+}
+
+#[tokio::test]
+async fn what_is_not_acknowledged_is_sent_again_with_the_same_id_after_a_pause() {
+    let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
+    scene.org.define_outbound_message(&endpoint.definition(&["Name"])).unwrap();
+    let id = opportunity(&scene).await;
+    scene.org.update_record(ADMIN, "Opportunity", &id, &fields(json!({"Amount": 1}))).unwrap();
+    for (status, body, outcome) in [
+        (503, "", "status 503"),
+        (200, "{}", "status 200 without an Ack"),
+        (200, &ACK.replace("true", "false"), "status 200 without an Ack"),
+    ] {
+        endpoint.answer(status, body);
+        let tried = scene.org.deliver_outbound_messages().await;
+        assert_eq!((tried[0].state, tried[0].last_outcome.as_deref()), (DeliveryState::Pending, Some(outcome)));
+        assert!(scene.org.deliver_outbound_messages().await.is_empty(), "it waits for its pause");
+        scene.org.advance_clock(jiff::SignedDuration::from_mins(4));
+    }
+    endpoint.answer(200, ACK);
+
+    let tried = scene.org.deliver_outbound_messages().await;
+
+    assert_eq!((tried[0].state, tried[0].attempts), (DeliveryState::Delivered, 4));
+    let ids: std::collections::BTreeSet<String> =
+        endpoint.received().iter().map(|body| body.split("<Id>").nth(1).unwrap()[..18].to_owned()).collect();
+    assert_eq!(ids.len(), 1);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_down_is_tried_for_a_day_and_given_up() {
+    let scene = Scene::new().await;
+    let definition = OutboundMessage {
+        endpoint_url: "http://127.0.0.1:1/".to_owned(),
+        ..Endpoint::start().await.definition(&["Name"])
+    };
+    scene.org.define_outbound_message(&definition).unwrap();
+    let id = opportunity(&scene).await;
+    scene.org.update_record(ADMIN, "Opportunity", &id, &fields(json!({"Amount": 1}))).unwrap();
+    while let Some(next) = scene.org.outbound_messages()[0].next_attempt_at {
+        scene.org.advance_clock(next.duration_since(scene.org.clock().now()));
+        scene.org.deliver_outbound_messages().await;
+    }
+    let last = scene.org.outbound_messages().remove(0);
+    assert_eq!(last.state, DeliveryState::Dropped);
+    assert!(last.attempts > 15, "{}", last.attempts);
+}
+
+#[tokio::test]
+async fn a_write_that_is_rolled_back_notifies_nobody() {
+    let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
+    scene.org.define_outbound_message(&endpoint.definition(&["Name"])).unwrap();
+    let record = |name: &str| json!({"attributes": {"type": "Opportunity"}, "Name": name, "StageName": "Prospecting", "CloseDate": "2027-01-01"});
+    let body = json!({"allOrNone": true, "records": [record("A"), {"attributes": {"type": "Opportunity"}}]});
+    scene.post("composite/sobjects", body).await;
+    assert!(scene.org.outbound_messages().is_empty());
+    scene.post("composite/sobjects", json!({"records": [record("A"), {"attributes": {"type": "Opportunity"}}]})).await;
+    assert_eq!(scene.org.outbound_messages().len(), 1);
+}
+
+#[tokio::test]
+async fn only_this_machine_is_told_anything() {
+    let scene = Scene::new().await;
+    let definition = OutboundMessage {
+        name: "N".to_owned(),
+        object: "Account".to_owned(),
+        fields: Vec::new(),
+        endpoint_url: "https://hooks.example.com/x".to_owned(),
+    };
+    assert!(matches!(scene.org.define_outbound_message(&definition), Err(Error::NotLoopback { .. })));
+    let unknown = OutboundMessage {
+        fields: vec!["Nope".to_owned()],
+        endpoint_url: "http://127.0.0.1:1/".to_owned(),
+        ..definition
+    };
+    assert!(
+        matches!(scene.org.define_outbound_message(&unknown), Err(Error::Refused { code, .. }) if code == "INVALID_FIELD")
+    );
+}
+
+#[tokio::test]
+async fn an_installation_is_announced_with_what_the_script_knows() {
+    let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
+    endpoint.answer(202, "{\"state\":\"claimed\"}");
+    let install = PackageInstall {
+        callout_url: endpoint.url.clone(),
+        package_version: "2.1.0".to_owned(),
+        previous_version: None,
+        is_push: false,
+    };
+
+    let answer = scene.org.install_package(&install).await.unwrap();
+
+    assert_eq!((answer.status, &answer.body), (202, &json!({"state": "claimed"})));
+    let sent: Value = serde_json::from_str(&endpoint.received()[0]).unwrap();
+    let admin = scene.org.users().remove(0);
+    let expected = json!({
+        "organization_id": scene.org.org_id(), "installer_id": admin.id, "package_version": "2.1.0", "previous_version": null, "is_upgrade": false,
+        "is_push": false, "org_domain_url": scene.org.url(), "is_sandbox": false, "instance_name": "SIM1", "organization_type": "Enterprise Edition",
+    });
+    assert_eq!(sent, expected);
+}
+
+#[tokio::test]
+async fn the_automatic_sender_needs_no_call() {
+    let endpoint = Endpoint::start().await;
+    let options = org_simulator::Options { send_outbound_messages: true, ..org_simulator::Options::default() };
+    let org = org_simulator::Simulator::start(options).await.unwrap();
+    org.define_outbound_message(&endpoint.definition(&["Name"])).unwrap();
+    org.create_record(
+        ADMIN,
+        "Opportunity",
+        &fields(json!({"Name": "x", "StageName": "Prospecting", "CloseDate": "2027-01-01"})),
+    )
+    .unwrap();
+    let delivered = async {
+        while org.outbound_messages()[0].state != DeliveryState::Delivered {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(10), delivered).await.unwrap();
+    org.stop().await;
+}
