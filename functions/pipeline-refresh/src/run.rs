@@ -12,7 +12,7 @@ use tracing::warn;
 use crate::Deps;
 
 /// Time kept back to store a checkpoint and to queue what is left: as long as the slowest page may take. A short
-/// invocation keeps back a quarter of its time, so that each one gets on.
+/// invocation keeps back a quarter of its time.
 const RESERVE: SignedDuration = SignedDuration::from_secs(30);
 
 /// The part of an org's daily API calls, in percent, above which background work waits for the next day's calls.
@@ -68,8 +68,11 @@ impl<'a> Run<'a> {
         call.await
     }
 
-    /// Whether the run has to stop now.
+    /// Whether the run has to stop now. One that has not called Salesforce yet goes on, whatever the time: each gets on.
     pub(crate) fn stop(&self) -> Option<Stop> {
+        if self.calls.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         stop(self.deps.clock.now(), self.stop_at, self.client.api_usage())
     }
 

@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_no_retry_can_help_comes_again_until_it_is_a_dead_letter() {
-        let error = Error::Salesforce(salesforce::Error::BadAnswer { operation: "retrieve", what: "no list" });
+        let error = Error::Salesforce(salesforce::Error::TooLarge { operation: "retrieve", what: "answer" });
         let fate = Fate::of_failure(&error);
         assert!(matches!(&fate, Fate::Poison(_)) && fate.comes_again(), "{fate:?}");
     }

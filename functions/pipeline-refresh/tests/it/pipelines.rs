@@ -1,0 +1,36 @@
+//! Pipelines.
+
+use store::RefreshKind;
+
+use crate::world::{World, run};
+
+#[test]
+fn the_pipelines_are_the_org_s_record_types_with_their_stages_in_order() {
+    run(async {
+        let world = World::new().await;
+
+        assert!(world.work_on(&[world.task(RefreshKind::Nightly)]).await.is_empty());
+
+        let pipelines = world.deps.pipelines.list(world.org).await.unwrap();
+        assert!(!pipelines.is_empty());
+        for pipeline in &pipelines {
+            let order: Vec<_> = pipeline.stages.iter().map(|stage| stage.sort_order).collect();
+            assert!(!order.is_empty() && order.is_sorted(), "{pipeline:?}");
+            assert!(pipeline.stages.iter().any(|stage| stage.is_won && stage.is_closed), "{pipeline:?}");
+        }
+        assert_eq!(pipelines.iter().filter(|pipeline| pipeline.is_default).count(), 1, "{pipelines:?}");
+    });
+}
+
+#[test]
+fn pipelines_that_are_as_they_were_are_not_written_again() {
+    run(async {
+        let world = World::new().await;
+        world.work_on(&[world.task(RefreshKind::Nightly)]).await;
+        let before = world.deps.pipelines.list(world.org).await.unwrap();
+
+        world.work_on(&[world.task(RefreshKind::Nightly)]).await;
+
+        assert_eq!(world.deps.pipelines.list(world.org).await.unwrap(), before);
+    });
+}

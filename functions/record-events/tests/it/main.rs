@@ -1,0 +1,115 @@
+//! The function on the emulator: from rows of the stream to events on the bus.
+
+use aws_lambda_events::dynamodb::Event;
+use aws_sdk_eventbridge::types::Target;
+use local::Emulator;
+use record_events::{Deps, handle};
+use serde_json::{Value, json};
+use store::{EventBus, MirrorRecord};
+
+/// An event bus, and the queue that the platform has on it.
+struct World {
+    emulator: Emulator,
+    queue_url: String,
+}
+
+impl World {
+    async fn new() -> Self {
+        let emulator = Emulator::start().await.unwrap();
+        let eventbridge = aws_sdk_eventbridge::Client::new(emulator.sdk_config());
+        let sqs = aws_sdk_sqs::Client::new(emulator.sdk_config());
+        eventbridge.create_event_bus().name("bus").send().await.unwrap();
+        let rule = eventbridge.put_rule().name("all").event_bus_name("bus").event_pattern(r#"{"source":["ferry"]}"#);
+        rule.send().await.unwrap();
+        let queue_url = sqs.create_queue().queue_name("platform").send().await.unwrap().queue_url.unwrap();
+        let target =
+            Target::builder().id("platform").arn("arn:aws:sqs:us-east-1:000000000000:platform").build().unwrap();
+        eventbridge.put_targets().event_bus_name("bus").rule("all").targets(target).send().await.unwrap();
+        Self { emulator, queue_url }
+    }
+
+    fn deps(&self) -> Deps {
+        Deps { bus: EventBus::new(aws_sdk_eventbridge::Client::new(self.emulator.sdk_config()), "bus") }
+    }
+
+    /// What the platform has received, as far as it came.
+    async fn received(&self) -> Vec<Value> {
+        let sqs = aws_sdk_sqs::Client::new(self.emulator.sdk_config());
+        let mut events = Vec::new();
+        loop {
+            let receive = sqs.receive_message().queue_url(&self.queue_url).max_number_of_messages(10);
+            let messages = receive.wait_time_seconds(1).send().await.unwrap().messages.unwrap_or_default();
+            if messages.is_empty() {
+                return events;
+            }
+            events
+                .extend(messages.iter().map(|message| serde_json::from_str::<Value>(message.body().unwrap()).unwrap()));
+        }
+    }
+}
+
+/// A row as the stream shows it.
+fn row(stage: &str, deleted: bool) -> Value {
+    let fields = if deleted { json!({}) } else { json!({ "StageName": stage, "Name": "Deal" }) };
+    let record = MirrorRecord {
+        org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
+        object: "Opportunity".parse().unwrap(),
+        record_id: "0065e00000AbCdEAAV".parse().unwrap(),
+        fields: fields.as_object().unwrap().clone(),
+        system_modstamp: "2026-11-22T10:15:30Z".parse().unwrap(),
+        read_at: "2026-11-22T10:16:00Z".parse().unwrap(),
+        deleted,
+        master_record_id: None,
+    };
+    let item: serde_dynamo::Item = serde_dynamo::to_item(record).unwrap();
+    serde_json::to_value(item).unwrap()
+}
+
+/// A batch of the stream in which each row follows the one before it.
+fn stream(rows: &[Value]) -> Event {
+    let record = |(n, new): (usize, &Value)| {
+        let old = n.checked_sub(1).and_then(|before| rows.get(before)).cloned().unwrap_or(json!({}));
+        json!({
+            "awsRegion": "us-east-1", "eventID": format!("change-{n}"), "eventName": "MODIFY",
+            "dynamodb": { "Keys": {}, "OldImage": old, "NewImage": new, "SequenceNumber": n.to_string(), "SizeBytes": 1 },
+        })
+    };
+    let records: Vec<Value> = rows.iter().enumerate().map(record).collect();
+    serde_json::from_value(json!({ "Records": records })).unwrap()
+}
+
+#[tokio::test]
+async fn a_record_s_life_is_told_on_the_bus() {
+    let world = World::new().await;
+    let life = [row("Prospecting", false), row("Prospecting", false), row("Closed Won", false), row("", true)];
+    let back = row("Closed Won", false);
+
+    let answer = handle(&world.deps(), stream(&[&life[..], &[back]].concat())).await.unwrap();
+
+    assert_eq!((answer.resume_at, answer.published, answer.silent), (None, 4, 1));
+    let mut events = world.received().await;
+    events.sort_by_key(|event| event["detail"]["id"].to_string());
+    let told: Vec<_> =
+        events.iter().map(|event| (&event["detail-type"], &event["detail"]["data"]["changed_fields"])).collect();
+    let wanted = [
+        (&json!("record.changed"), &json!(["Name", "StageName"])),
+        (&json!("record.changed"), &json!(["StageName"])),
+        (&json!("record.deleted"), &json!([])),
+        (&json!("record.restored"), &json!(["Name", "StageName"])),
+    ];
+    assert_eq!(told, wanted);
+    assert!(events.iter().all(|event| event["detail"]["source"] == "ferry/00D5e000000KQ2eEAG"));
+}
+
+#[tokio::test]
+async fn a_stream_whose_bus_is_gone_goes_on_at_the_first_change_that_was_not_told() {
+    let World { emulator, .. } = World::new().await;
+    let deps = Deps { bus: EventBus::new(aws_sdk_eventbridge::Client::new(emulator.sdk_config()), "bus") };
+    drop(emulator);
+    let rows = [row("Prospecting", false), row("Prospecting", false), row("Closed Won", false)];
+
+    let answer = handle(&deps, stream(&rows)).await.unwrap();
+
+    assert_eq!(answer.resume_at.as_deref(), Some("0"));
+    assert_eq!(serde_json::to_value(&answer).unwrap(), json!({ "batchItemFailures": [{ "itemIdentifier": "0" }] }));
+}
