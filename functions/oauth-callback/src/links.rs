@@ -30,7 +30,9 @@ pub(crate) async fn create(
     let ticket = request.ticket(now).map_err(Problem::invalid)?;
     if let Some(org_id) = ticket.org_id {
         let org = deps.orgs.load(org_id).await.map_err(|error| refuse(&error))?;
-        check_org(&ticket, org.as_ref())?;
+        if let Some(problem) = objection(&ticket, org.as_ref()) {
+            return Err(problem);
+        }
     }
     let secret = fresh();
     let expires_at = ticket.expires_at;
@@ -48,19 +50,15 @@ pub(crate) async fn create(
 
 /// A personal link leads into an active org of the tenant; a team link not into another tenant's. An org of somebody else is
 /// not told apart from none.
-fn check_org(ticket: &Ticket, org: Option<&Org>) -> Result<(), Problem> {
-    let unknown = || Problem::not_found("org").next("Connect the org by a team link first.");
-    let Some(org) = org else {
-        return if ticket.is_team() { Ok(()) } else { Err(unknown()) };
-    };
-    let foreign = org.tenant.as_ref().is_some_and(|owner| *owner != ticket.tenant);
-    if foreign || !(ticket.is_team() || org.state == OrgState::Active) {
-        return Err(unknown());
+fn objection(ticket: &Ticket, org: Option<&Org>) -> Option<Problem> {
+    let owner = org.and_then(|org| org.tenant.as_ref());
+    let foreign = owner.is_some_and(|owner| *owner != ticket.tenant);
+    let active = org.filter(|org| org.state == OrgState::Active);
+    if foreign || !(ticket.is_team() || active.is_some()) {
+        return Some(Problem::not_found("org").next("Connect the org by a team link first."));
     }
-    if org.state == OrgState::Active && org.environment != ticket.environment {
-        return Err(Problem::invalid("the org belongs to the other environment"));
-    }
-    Ok(())
+    let elsewhere = active.is_some_and(|org| org.environment != ticket.environment);
+    elsewhere.then(|| Problem::invalid("the org belongs to the other environment"))
 }
 
 #[cfg(test)]
@@ -101,28 +99,28 @@ mod tests {
     #[test]
     fn a_personal_link_needs_an_active_org_of_the_tenant() {
         let personal = ticket("personal");
-        assert!(check_org(&personal, Some(&org(OrgState::Active, Some("acme")))).is_ok());
+        assert_eq!(objection(&personal, Some(&org(OrgState::Active, Some("acme")))), None);
         for (state, owner) in
             [(OrgState::Claimed, None), (OrgState::Uninstalled, Some("acme")), (OrgState::Active, Some("other"))]
         {
-            let problem = check_org(&personal, Some(&org(state, owner))).unwrap_err();
+            let problem = objection(&personal, Some(&org(state, owner))).unwrap();
             assert_eq!(problem.status, StatusCode::NOT_FOUND);
         }
-        assert_eq!(check_org(&personal, None).unwrap_err().status, StatusCode::NOT_FOUND);
+        assert_eq!(objection(&personal, None).unwrap().status, StatusCode::NOT_FOUND);
     }
 
     #[test]
     fn a_team_link_may_lead_to_any_org_but_another_tenants() {
         let team = ticket("team");
-        assert!(check_org(&team, None).is_ok());
-        assert!(check_org(&team, Some(&org(OrgState::Claimed, None))).is_ok());
-        assert!(check_org(&team, Some(&org(OrgState::Active, Some("acme")))).is_ok());
-        assert!(check_org(&team, Some(&org(OrgState::Active, Some("other")))).is_err());
+        assert_eq!(objection(&team, None), None);
+        assert_eq!(objection(&team, Some(&org(OrgState::Claimed, None))), None);
+        assert_eq!(objection(&team, Some(&org(OrgState::Active, Some("acme")))), None);
+        assert!(objection(&team, Some(&org(OrgState::Active, Some("other")))).is_some());
     }
 
     #[test]
     fn the_environment_of_a_known_org_is_not_changed_by_a_link() {
         let sandbox = Org { environment: Environment::Sandbox, ..org(OrgState::Active, Some("acme")) };
-        assert_eq!(check_org(&ticket("team"), Some(&sandbox)).unwrap_err().status, StatusCode::BAD_REQUEST);
+        assert_eq!(objection(&ticket("team"), Some(&sandbox)).unwrap().status, StatusCode::BAD_REQUEST);
     }
 }

@@ -1,5 +1,7 @@
 //! Connect links and consents against the emulator and a simulated org. The token broker and onboarding are played.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod connecting;
 mod linking;
 mod played;
