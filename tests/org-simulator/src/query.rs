@@ -11,7 +11,7 @@ use crate::soql::{self, Found};
 
 const PAGE: usize = 2_000;
 const SMALLEST_PAGE: usize = 200;
-/// Open results a user may have; the oldest is closed for the next.
+/// Results kept open for the whole org; the oldest is closed for the next.
 const OPEN_PER_ORG: usize = 50;
 
 struct Cursor {

@@ -219,7 +219,7 @@ async fn a_refresh_rotates_and_a_spent_token_revokes_everything() {
 #[tokio::test]
 async fn of_two_refreshes_at_once_one_is_told_to_wait() {
     let scene = Scene::new().await;
-    scene.org.set_token_processing_time(Duration::from_millis(300));
+    scene.org.set_token_processing_time(Duration::from_secs(1));
     let granted = scene.granted(CASEY).await;
     let token = text(&granted["refresh_token"]);
 
@@ -234,7 +234,7 @@ async fn of_two_refreshes_at_once_one_is_told_to_wait() {
 #[tokio::test]
 async fn a_refresh_is_finished_when_the_client_has_gone() {
     let scene = Scene::new().await;
-    scene.org.set_token_processing_time(Duration::from_millis(200));
+    scene.org.set_token_processing_time(Duration::from_secs(2));
     let granted = scene.granted(CASEY).await;
     let token = text(&granted["refresh_token"]);
 
