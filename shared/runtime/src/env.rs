@@ -5,8 +5,10 @@ use std::str::FromStr;
 
 /// Where configuration comes from: the process's environment, or pairs that a test gives. An empty value is a missing one.
 pub struct Env {
-    lookup: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    lookup: Box<Lookup>,
 }
+
+type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// A variable that is missing or makes no sense. It names the variable and never the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -93,7 +93,8 @@ fn error_type(payload: &[u8]) -> String {
     struct Diagnostic {
         error_type: String,
     }
-    serde_json::from_slice(payload).map_or_else(|_| "Unknown".to_owned(), |diagnostic: Diagnostic| diagnostic.error_type)
+    serde_json::from_slice(payload)
+        .map_or_else(|_| "Unknown".to_owned(), |diagnostic: Diagnostic| diagnostic.error_type)
 }
 
 /// Asks the function and reads its answer.

@@ -1,5 +1,7 @@
 //! The closing line: exactly one an invocation, the only one that alarms and dashboards read.
 
+use std::sync::OnceLock;
+
 use jiff::Timestamp;
 use salesforce::Clock;
 use serde_json::{Map, Value};
@@ -41,6 +43,9 @@ pub trait Report {
     fn counts(&self) -> Vec<(&'static str, u64)>;
 }
 
+/// The function that this process is; set once, by [`crate::start`].
+pub(crate) static FUNCTION: OnceLock<&'static str> = OnceLock::new();
+
 /// Times an invocation.
 pub(crate) struct Invocation {
     clock: Clock,
@@ -58,6 +63,7 @@ impl Invocation {
         let duration_ms = u64::try_from(duration_ms).unwrap_or_default();
         let counts: Map<String, Value> = counts.into_iter().map(|(name, n)| (name.to_owned(), n.into())).collect();
         let (outcome, counts) = (outcome.as_str(), Value::Object(counts));
-        tracing::info!(outcome, duration_ms, %counts, "invocation ended: {outcome}");
+        let function = FUNCTION.get().copied().unwrap_or_default();
+        tracing::info!(r#fn = function, outcome, duration_ms, %counts, "invocation ended: {outcome}");
     }
 }

@@ -139,3 +139,6 @@ fn to_raw(answer: &impl Serialize) -> Result<Box<RawValue>, Diagnostic> {
 fn permanent(error_message: String) -> Diagnostic {
     Diagnostic { error_type: "Permanent".to_owned(), error_message }
 }
+
+#[cfg(test)]
+mod tests;

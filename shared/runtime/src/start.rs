@@ -4,6 +4,7 @@ use aws_config::BehaviorVersion;
 use salesforce::Clock;
 use tracing_subscriber::EnvFilter;
 
+use crate::report::FUNCTION;
 use crate::{Aws, BoxError, Env};
 
 /// Sets up the logs (JSON on standard output; `LOG_LEVEL`, by default `info`) and the AWS clients.
@@ -21,6 +22,6 @@ pub async fn start(function: &'static str) -> Result<Aws, BoxError> {
         .with_target(false)
         .try_init()?;
     let aws = Aws::new(aws_config::load_defaults(BehaviorVersion::latest()).await, Clock::system());
-    tracing::debug!(r#fn = function, "started");
+    FUNCTION.get_or_init(|| function);
     Ok(aws)
 }

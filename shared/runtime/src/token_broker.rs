@@ -18,13 +18,15 @@ pub use wire::{
     Token, TokenWanted,
 };
 
+type SessionsByConnection = HashMap<(OrgId, ConnectionId), Arc<ConnectionSessions>>;
+
 /// The way to the token broker. Sessions are remembered for the life of the process, and of any number of callers that need
 /// one for the same connection at the same time, one asks.
 #[derive(Clone)]
 pub struct TokenBroker {
     function: Arc<dyn Invoke>,
     policy: HostPolicy,
-    sessions: Arc<Mutex<HashMap<(OrgId, ConnectionId), Arc<ConnectionSessions>>>>,
+    sessions: Arc<Mutex<SessionsByConnection>>,
 }
 
 impl TokenBroker {

@@ -90,6 +90,9 @@ mod tests {
 
     #[test]
     fn other_codes_are_carried_as_they_are() {
-        assert_eq!(judge_answer(Some("AccessDeniedException"), 400), Failure::Refused("AccessDeniedException".to_owned()));
+        assert_eq!(
+            judge_answer(Some("AccessDeniedException"), 400),
+            Failure::Refused("AccessDeniedException".to_owned())
+        );
     }
 }

@@ -245,10 +245,7 @@ impl Connections {
     ) -> Result<LeaseClaim, Error> {
         let operation = "claim the lease";
         let update = Update {
-            set: vec![
-                ("lease_owner", text(&request.owner)),
-                ("lease_deadline", text(time::text(request.deadline()))),
-            ],
+            set: vec![("lease_owner", text(&request.owner)), ("lease_deadline", text(time::text(request.deadline())))],
             add: vec![("lease_fence", 1)],
             when: lease::IS_FREE,
             values: vec![(":now", text(time::text(request.now)))],

@@ -167,7 +167,8 @@ fn is_version(text: &str) -> bool {
 }
 
 fn is_connection_id(text: &str) -> bool {
-    text == "team" || text.strip_prefix("personal-").is_some_and(|digest| {
-        digest.len() == 32 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-    })
+    text == "team"
+        || text.strip_prefix("personal-").is_some_and(|digest| {
+            digest.len() == 32 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+        })
 }

@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce::{Clock, ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, batch};
 use crate::ids::WriteId;
+use crate::{Error, batch};
 
 /// Something a queue carries. The group is its org, so that a busy org does not hold up the others.
 pub trait Message: Serialize + Send + Sync {

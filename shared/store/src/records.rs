@@ -142,7 +142,8 @@ impl Records {
             .map(|page| page.unwrap_or_default())
             .collect()
             .await;
-        let rows = pages.into_iter().flatten().filter_map(|item| from_item::<MirrorRecord>("read the mirror", item).ok());
+        let rows =
+            pages.into_iter().flatten().filter_map(|item| from_item::<MirrorRecord>("read the mirror", item).ok());
         rows.map(|row| (row.record_id, row)).collect()
     }
 

@@ -101,7 +101,11 @@ impl Table {
     }
 
     /// The item with this key, read consistently.
-    pub(crate) async fn get<T: DeserializeOwned>(&self, operation: &'static str, key: Item) -> Result<Option<T>, Error> {
+    pub(crate) async fn get<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        key: Item,
+    ) -> Result<Option<T>, Error> {
         let request = self.client.get_item().table_name(&self.name).set_key(Some(key)).consistent_read(true);
         let answer = request.send().await.map_err(Error::aws(operation))?;
         answer.item.map(|item| from_item(operation, item)).transpose()

@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn neither_debug_nor_an_error_shows_a_token() {
-        let error = Tokens::parse("test", &r#"{"access_token": 1, "refresh_token": "5Aep!refresh"}"#.into()).unwrap_err();
+        let error =
+            Tokens::parse("test", &r#"{"access_token": 1, "refresh_token": "5Aep!refresh"}"#.into()).unwrap_err();
         let shown = format!("{:?} {error:?} {error}", tokens());
         assert!(!shown.contains("access\"") && !shown.contains('!'), "{shown}");
     }

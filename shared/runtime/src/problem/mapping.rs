@@ -26,7 +26,8 @@ impl From<&salesforce::Error> for Problem {
             | Error::RefreshBusy => unavailable(error.retry()),
             Error::DailyLimit { .. } => Self {
                 retry_after: pause(error.retry()),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "api_limit", "The org's daily API calls are used up").next(AGAIN)
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "api_limit", "The org's daily API calls are used up")
+                    .next(AGAIN)
             },
             Error::SessionRefused { .. } | Error::GrantEnded { .. } => reconnect(),
             Error::SessionUnfit { code, .. } => salesforce_says(not_permitted(), [code.as_str()], []),
@@ -38,7 +39,8 @@ impl From<&salesforce::Error> for Problem {
             Error::NoSession { retry, .. } => no_session(*retry),
             Error::AppRefused { code } => salesforce_says(misconfigured(), [code.as_str()], []),
             Error::BadAnswer { .. } | Error::Untrusted { .. } => {
-                Self::new(StatusCode::BAD_GATEWAY, "salesforce_unusable", "Salesforce gave no usable answer").next(OPERATOR)
+                Self::new(StatusCode::BAD_GATEWAY, "salesforce_unusable", "Salesforce gave no usable answer")
+                    .next(OPERATOR)
             }
             Error::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "It is too large"),
         };
@@ -58,7 +60,8 @@ impl From<&store::Error> for Problem {
             | Error::Conflict { .. }
             | Error::LeaseLost { .. } => Self {
                 retry_after: pause(error.retry()),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Ferry cannot do this right now").next(AGAIN)
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Ferry cannot do this right now")
+                    .next(AGAIN)
             },
             Error::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
             Error::OwnedByAnotherTenant { .. } => {
@@ -68,10 +71,12 @@ impl From<&store::Error> for Problem {
             Error::Quarantined { .. } => Self::new(StatusCode::CONFLICT, "org_quarantined", "The org is quarantined")
                 .detail(error.to_string())
                 .next(OPERATOR),
-            Error::IdempotencyKeyReused => {
-                Self::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused", "The key belongs to another request")
-                    .next("Use a new Idempotency-Key for a new request.")
-            }
+            Error::IdempotencyKeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "The key belongs to another request",
+            )
+            .next("Use a new Idempotency-Key for a new request."),
             Error::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "It is too large to keep")
                 .next("Send fewer records at once."),
             Error::Refused { .. } | Error::Incomplete { .. } | Error::Corrupt { .. } => internal(),
@@ -85,7 +90,8 @@ impl From<&crate::Error> for Problem {
         match error {
             Error::NotCalled { .. } | Error::NoAnswer { .. } => Self {
                 retry_after: pause(error.retry()),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Ferry cannot do this right now").next(AGAIN)
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Ferry cannot do this right now")
+                    .next(AGAIN)
             },
             Error::Failed { .. } | Error::NotAllowed { .. } | Error::BadAnswer { .. } => internal(),
             Error::Refused(refusal) => Self::from(refusal),
@@ -109,10 +115,12 @@ impl From<&Refusal> for Problem {
                 Self::new(StatusCode::BAD_REQUEST, "grant_refused", "Salesforce refused the consent").next(RECONNECT)
             }
             RefusalCode::AppRefused | RefusalCode::UnknownApp => misconfigured(),
-            RefusalCode::Untrusted => {
-                Self::new(StatusCode::BAD_GATEWAY, "salesforce_unusable", "The answer is not believed to be Salesforce's")
-                    .next(OPERATOR)
-            }
+            RefusalCode::Untrusted => Self::new(
+                StatusCode::BAD_GATEWAY,
+                "salesforce_unusable",
+                "The answer is not believed to be Salesforce's",
+            )
+            .next(OPERATOR),
             RefusalCode::Busy | RefusalCode::Unavailable => unavailable(refusal.retry.into()),
         };
         problem.detail(refusal.reason.clone())
@@ -136,7 +144,8 @@ fn no_session(retry: Retry) -> Problem {
 fn unavailable(retry: Retry) -> Problem {
     Problem {
         retry_after: pause(retry),
-        ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "salesforce_unavailable", "Salesforce is not available").next(AGAIN)
+        ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "salesforce_unavailable", "Salesforce is not available")
+            .next(AGAIN)
     }
 }
 
@@ -149,7 +158,8 @@ fn rejected(status: u16, retry: Retry) -> Problem {
         }
         Retry::Never if status == 403 => not_permitted(),
         Retry::Never => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "salesforce_rejected", "Salesforce rejected the request").next(CHANGE)
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "salesforce_rejected", "Salesforce rejected the request")
+                .next(CHANGE)
         }
     }
 }
@@ -233,7 +243,8 @@ mod tests {
 
     #[test]
     fn ferrys_own_trouble_tells_nothing_of_its_inside() {
-        let error = store::Error::Refused { operation: "load", code: "AccessDenied".to_owned(), source: "inside".into() };
+        let error =
+            store::Error::Refused { operation: "load", code: "AccessDenied".to_owned(), source: "inside".into() };
         let problem = Problem::from(&error);
         assert_eq!((problem.status.as_u16(), problem.code, problem.detail), (500, "internal", None));
     }

@@ -62,7 +62,9 @@ impl ConnectionSessions {
         match ask(&self.function, &wanted).await {
             Ok(Answer::Token(token)) => self.believe(token),
             Ok(Answer::Refused(refusal)) => Err(refusal.into()),
-            Ok(_) => Err(Failure { reason: "the token broker answered another question".to_owned(), retry: Retry::Never }),
+            Ok(_) => {
+                Err(Failure { reason: "the token broker answered another question".to_owned(), retry: Retry::Never })
+            }
             Err(error) => Err(Failure { reason: error.to_string(), retry: error.retry() }),
         }
     }

@@ -113,7 +113,8 @@ async fn a_refusal_says_what_the_caller_may_do() {
 
 #[tokio::test]
 async fn an_instance_url_outside_salesforce_is_refused() {
-    let (broker, _) = broker(|_, _| json!({"answer": "token", "access_token": "t", "instance_url": "https://example.com"}));
+    let (broker, _) =
+        broker(|_, _| json!({"answer": "token", "access_token": "t", "instance_url": "https://example.com"}));
 
     assert!(broker.sessions(org(), &ConnectionId::team()).session(None).await.is_err());
 }
@@ -129,7 +130,8 @@ async fn an_answer_to_another_question_is_none() {
 
 #[test]
 fn tokens_are_on_the_wire_and_in_no_debug_text() {
-    let token = Answer::Token(Token { access_token: "hush".into(), instance_url: "https://x.my.salesforce.com".to_owned() });
+    let token =
+        Answer::Token(Token { access_token: "hush".into(), instance_url: "https://x.my.salesforce.com".to_owned() });
     let wire = serde_json::to_value(&token).unwrap();
     assert_eq!(wire["access_token"], "hush");
     assert!(!format!("{token:?}").contains("hush"));

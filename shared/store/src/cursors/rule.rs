@@ -21,7 +21,8 @@ mod tests {
     use crate::time;
 
     fn position() -> impl Strategy<Value = Position> {
-        let ids = prop::sample::select(vec!["0065e00000AbCdE", "0065e00000AbCdF", "0065e00000abcde", "0065e000009bcde"]);
+        let ids =
+            prop::sample::select(vec!["0065e00000AbCdE", "0065e00000AbCdF", "0065e00000abcde", "0065e000009bcde"]);
         (0..5_000_i64, ids).prop_map(|(millis, id)| Position {
             system_modstamp: Timestamp::from_millisecond(millis).unwrap(),
             last_id: id.parse().unwrap(),

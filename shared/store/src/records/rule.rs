@@ -45,7 +45,9 @@ pub fn decide(known: Option<&MirrorRecord>, given: &MirrorRecord) -> Decision {
     };
     match (compare(given, known), shows_the_same(known, given)) {
         (Ordering::Greater, false) => Decision::Replace(Apply::Applied),
-        (Ordering::Greater, true) if given.system_modstamp > known.system_modstamp => Decision::Replace(Apply::Unchanged),
+        (Ordering::Greater, true) if given.system_modstamp > known.system_modstamp => {
+            Decision::Replace(Apply::Unchanged)
+        }
         (_, true) => Decision::Keep(Apply::Unchanged),
         (Ordering::Less | Ordering::Equal, false) => Decision::Keep(Apply::Stale),
     }

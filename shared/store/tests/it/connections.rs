@@ -100,7 +100,8 @@ fn of_sixteen_who_want_the_lease_one_gets_it_and_the_others_see_who() {
         let (connections, team) = with_team().await;
 
         let wishes: Vec<_> = (0..16).map(|n| wish(&format!("worker-{n}"), 0)).collect();
-        let claims = join_all(wishes.iter().map(|wish| connections.claim_lease(org(), &team.connection_id, wish))).await;
+        let claims =
+            join_all(wishes.iter().map(|wish| connections.claim_lease(org(), &team.connection_id, wish))).await;
 
         let mut granted = Vec::new();
         let mut held = Vec::new();

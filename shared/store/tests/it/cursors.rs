@@ -17,7 +17,8 @@ fn a_cursor_only_moves_forward() {
     run(async {
         let (cursors, name) = cursors().await;
         let mut moves = Vec::new();
-        for to in [position(10, 5), position(10, 4), position(9, 9), position(10, 6), position(10, 6), position(11, 1)] {
+        for to in [position(10, 5), position(10, 4), position(9, 9), position(10, 6), position(10, 6), position(11, 1)]
+        {
             moves.push(cursors.advance(org(), &name, to, at(99)).await.unwrap());
         }
         assert_eq!(moves, [true, false, false, true, false, true]);

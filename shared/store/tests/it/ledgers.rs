@@ -1,6 +1,8 @@
 use futures::future::join_all;
 use salesforce::RecordId;
-use store::{Budgets, Deliveries, Delivery, DeliveryOutcome, Lane, Observation, Pipeline, PipelineChanges, Pipelines, Stage};
+use store::{
+    Budgets, Deliveries, Delivery, DeliveryOutcome, Lane, Observation, Pipeline, PipelineChanges, Pipelines, Stage,
+};
 
 use crate::world::{account, at, org, other_org, run, tables};
 
@@ -26,7 +28,8 @@ fn every_delivery_is_found_by_its_id_and_by_its_time() {
         let (client, tables) = tables().await;
         let deliveries = Deliveries::new(client, tables.name("deliveries"));
         let failed = DeliveryOutcome::Failed { reason: "SALESFORCE_DOWN".to_owned() };
-        let all: Vec<_> = (0..60).map(|n| delivery(n, DeliveryOutcome::Applied)).chain([delivery(60, failed)]).collect();
+        let all: Vec<_> =
+            (0..60).map(|n| delivery(n, DeliveryOutcome::Applied)).chain([delivery(60, failed)]).collect();
         deliveries.record(&all).await.unwrap();
 
         assert_eq!(deliveries.load(org(), notification(60)).await.unwrap().as_ref(), all.last());

@@ -48,7 +48,8 @@ fn all_messages_of_an_outbound_message_are_in_the_queue_once() {
         queue.send(&hint(100), Duration::ZERO).await.unwrap();
 
         let bodies = drain(&sqs, url).await;
-        let ids: BTreeSet<_> = bodies.iter().map(|body| serde_json::from_str::<ChangeHint>(body).unwrap().record_id).collect();
+        let ids: BTreeSet<_> =
+            bodies.iter().map(|body| serde_json::from_str::<ChangeHint>(body).unwrap().record_id).collect();
         assert_eq!(bodies.len(), 101);
         assert_eq!(ids, (0..=100).map(account).collect());
     });
@@ -111,8 +112,10 @@ fn events_reach_a_queue_behind_the_bus() {
         let results = EventBus::new(eventbridge, bus).publish(&events).await;
 
         assert!(results.len() == 25 && results.iter().all(Result::is_ok), "{results:?}");
-        let bodies: Vec<Value> = drain(&sqs, url).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
-        let details: Vec<BusEvent> = bodies.iter().map(|body| serde_json::from_value(body["detail"].clone()).unwrap()).collect();
+        let bodies: Vec<Value> =
+            drain(&sqs, url).await.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+        let details: Vec<BusEvent> =
+            bodies.iter().map(|body| serde_json::from_value(body["detail"].clone()).unwrap()).collect();
         assert!(bodies.iter().all(|body| body["source"] == "ferry" && body["detail-type"] == "record.changed"));
         assert_eq!(details.len(), 25);
         assert!(events.iter().all(|event| details.contains(event)));

@@ -189,7 +189,7 @@ fn a_batch_costs_a_read_for_a_hundred_records_and_a_write_for_each_that_changes(
         let requests = Requests::default();
         let config = client.config().to_builder().interceptor(requests.clone()).build();
         let records = Records::new(Client::from_conf(config), tables.name("records"));
-        let all = |read_at| (0..1000).map(|n| upsert(n, 10, read_at, "a"));
+        let all = |read_at| (0..1000).map(move |n| upsert(n, 10, read_at, "a"));
 
         records.apply_all(org(), &ACCOUNT, all(20).collect()).await;
         assert_eq!(requests.0.swap(0, Ordering::Relaxed), 10 + 1000);

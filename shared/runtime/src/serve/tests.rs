@@ -1,0 +1,129 @@
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+
+use axum::routing::get;
+use http::StatusCode;
+use jiff::SignedDuration;
+use serde_json::value::to_raw_value;
+use serde_json::{Value, json};
+use tracing::subscriber::DefaultGuard;
+
+use super::*;
+
+/// What was logged, one JSON object a line.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    fn start() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_writer(move || writer.clone());
+        (log, tracing::subscriber::set_default(subscriber.finish()))
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+#[derive(Serialize)]
+struct Done {
+    applied: u64,
+}
+
+impl Report for Done {
+    fn counts(&self) -> Vec<(&'static str, u64)> {
+        vec![("records.applied", self.applied)]
+    }
+}
+
+fn clock() -> Clock {
+    Clock::manual(Timestamp::UNIX_EPOCH)
+}
+
+fn raw(event: &Value) -> Box<RawValue> {
+    to_raw_value(event).unwrap()
+}
+
+#[tokio::test]
+async fn an_invocation_ends_with_one_closing_line() {
+    let (log, _guard) = Log::start();
+    let clock = clock();
+
+    let handle = async |applied: u64| {
+        clock.advance(SignedDuration::from_millis(120));
+        Ok::<_, store::Error>(Done { applied })
+    };
+    let answer = answer_event(&clock, &raw(&json!(3)), handle).await.unwrap();
+
+    assert_eq!(answer.get(), r#"{"applied":3}"#);
+    let lines = log.lines();
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    assert_eq!((&line["outcome"], &line["duration_ms"]), (&json!("ok"), &json!(120)));
+    assert_eq!(line["counts"], r#"{"records.applied":3}"#);
+}
+
+#[tokio::test]
+async fn a_failure_is_logged_once_with_its_chain_and_closes_the_invocation() {
+    let (log, _guard) = Log::start();
+
+    let handle = async |_: u64| {
+        Err::<Done, _>(store::Error::Unavailable { operation: "apply the change", source: "throttled".into() })
+    };
+    let failed = answer_event(&clock(), &raw(&json!(3)), handle).await.unwrap_err();
+
+    assert_eq!(failed.error_type, "Transient");
+    let lines = log.lines();
+    let [failure, closing] = lines.as_slice() else { panic!("{lines:?}") };
+    assert_eq!(failure["error"], "AWS was not available for apply the change: throttled");
+    assert_eq!(failure["level"], "WARN");
+    assert_eq!(closing["outcome"], "failed");
+}
+
+#[tokio::test]
+async fn an_event_of_another_kind_fails_for_good_and_is_not_quoted() {
+    let (log, _guard) = Log::start();
+
+    let handle = async |applied: u64| Ok::<_, store::Error>(Done { applied });
+    let failed = answer_event(&clock(), &raw(&json!({"secret": "hush"})), handle).await.unwrap_err();
+
+    assert_eq!(failed.error_type, "Permanent");
+    assert!(!format!("{failed:?}{:?}", log.lines()).contains("hush"));
+    assert_eq!(log.lines().last().unwrap()["outcome"], "failed");
+}
+
+#[tokio::test]
+async fn a_request_is_closed_with_its_status() {
+    let router = Router::new()
+        .route("/fine", get(|| async {}))
+        .route("/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }));
+    for (path, outcome, status) in [("/fine", "ok", 200), ("/absent", "refused", 404), ("/broken", "failed", 500)] {
+        let (log, _guard) = Log::start();
+        let event = json!({
+            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "", "headers": {},
+            "requestContext": {"http": {"method": "GET", "path": path}, "stage": "$default"},
+            "isBase64Encoded": false,
+        });
+
+        let answer = answer_http(&clock(), &router, raw(&event)).await.unwrap();
+
+        let answer: Value = serde_json::from_str(answer.get()).unwrap();
+        assert_eq!(answer["statusCode"], status);
+        let lines = log.lines();
+        let [line] = lines.as_slice() else { panic!("{lines:?}") };
+        assert_eq!(line["outcome"], outcome);
+        assert_eq!(line["counts"], format!(r#"{{"http.status":{status}}}"#));
+    }
+}
