@@ -238,7 +238,7 @@ async fn a_refresh_is_finished_when_the_client_has_gone() {
     let granted = scene.granted(CASEY).await;
     let token = text(&granted["refresh_token"]);
 
-    let gone = tokio::time::timeout(Duration::from_millis(100), scene.refresh(token)).await;
+    let gone = tokio::time::timeout(Duration::from_millis(800), scene.refresh(token)).await;
     assert!(gone.is_err());
     let busy = scene.refresh(token).await;
     assert_eq!(busy.body["error_description"], "token request is already being processed");
