@@ -1,1 +1,152 @@
-//! Placeholder.
+//! Stories over the deployed stack: the production template and the production binaries, on an emulator and a simulated org.
+//!
+//! The stories are in `tests/it`, the rules of the house that no lint holds in `tests/tidy.rs`.
+
+mod queue;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use local::Progress;
+use local::stack::{self, Stack};
+use org_simulator::{OutboundMessage, PackageInstall, User};
+use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Map, Value, json};
+
+pub use queue::Messages;
+
+/// How long a story waits for something that takes a moment.
+const SOON: Duration = Duration::from_secs(60);
+
+/// A stack whose org has installed the package and connected its team.
+pub struct Connected {
+    /// The stack.
+    pub stack: Stack,
+    /// The address for the org's outbound messages; it holds the secret.
+    pub webhook_url: String,
+    admin: User,
+    http: Client,
+}
+
+impl Connected {
+    /// Starts a stack and walks an admin through install and consent.
+    ///
+    /// # Errors
+    /// The stack does not start, or a step is not as it should be.
+    pub async fn start(options: stack::Options) -> Result<Self> {
+        let stack = Stack::start(options, &Progress::Silent).await?;
+        let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+        let users = stack.simulator().users();
+        let admin = users.into_iter().find(|user| user.is_admin).context("the org has no admin")?;
+        let install = PackageInstall {
+            callout_url: format!("{}/webhooks/salesforce/installs", stack.url()),
+            package_version: "1.0.0".to_owned(),
+            previous_version: None,
+            is_push: false,
+        };
+        stack.simulator().install_package(&install).await?;
+        let webhook_url = connect_team(&http, &stack, &admin).await?;
+        Ok(Self { stack, webhook_url, admin, http })
+    }
+
+    /// Makes the org tell Ferry of every change of these objects.
+    ///
+    /// # Errors
+    /// There is no such object.
+    pub fn send_outbound_messages(&self, objects: &[&str]) -> Result<()> {
+        for object in objects {
+            self.stack.simulator().define_outbound_message(&OutboundMessage {
+                name: format!("Ferry_{object}"),
+                object: (*object).to_owned(),
+                fields: vec!["Id".to_owned()],
+                endpoint_url: self.webhook_url.clone(),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The admin creates a record in Salesforce.
+    ///
+    /// # Errors
+    /// The org refuses it.
+    pub fn create(&self, object: &str, fields: &Value) -> Result<String> {
+        Ok(self.stack.simulator().create_record(&self.admin.username, object, &object_of(fields))?)
+    }
+
+    /// The admin edits a record in Salesforce.
+    ///
+    /// # Errors
+    /// The org refuses it.
+    pub fn edit(&self, object: &str, id: &str, fields: &Value) -> Result<()> {
+        Ok(self.stack.simulator().update_record(&self.admin.username, object, id, &object_of(fields))?)
+    }
+
+    /// A field of a record as the mirror has it, through the platform's API; `None` while the mirror does not have it.
+    ///
+    /// # Errors
+    /// The API does not answer.
+    pub async fn mirrored(&self, object: &str, id: &str, field: &str) -> Result<Option<Value>> {
+        let path = format!("{}/v1/orgs/{}/records/{object}/{id}", self.stack.url(), self.stack.simulator().org_id());
+        let answer = self.http.get(path).send().await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        let record: Value = answer.error_for_status()?.json().await?;
+        Ok(record["fields"].get(field).cloned())
+    }
+
+    /// Sends a request as anybody could.
+    ///
+    /// # Errors
+    /// No answer comes.
+    pub async fn post(&self, url: &str, content_type: &str, body: String) -> Result<Response> {
+        Ok(self.http.post(url).header("content-type", content_type).body(body).send().await?)
+    }
+}
+
+/// Probes until it holds, for a minute at most.
+///
+/// # Errors
+/// A probe fails, or the minute is over.
+pub async fn eventually(what: &str, mut probe: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
+    let patience = async {
+        while !probe().await? {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    };
+    tokio::time::timeout(SOON, patience).await.with_context(|| format!("{what}: not within {} s", SOON.as_secs()))?
+}
+
+/// Link, page, consent, callback: gives the webhook's address off the last page.
+async fn connect_team(http: &Client, stack: &Stack, admin: &User) -> Result<String> {
+    let link = json!({ "tenant": "acme", "kind": "team", "environment": "production" });
+    let link: Value = http
+        .post(format!("{}/v1/connect-links", stack.url()))
+        .json(&link)
+        .send()
+        .await?
+        .error_for_status()?
+        .json()
+        .await?;
+    let link = link["url"].as_str().context("the link has no address")?;
+    let begun = http.post(link).header("origin", stack.url()).send().await?;
+    let cookie = header(&begun, SET_COOKIE)?.split(';').next().unwrap_or_default().to_owned();
+    let consent = http.get(header(&begun, LOCATION)?).header("X-Simulator-User", &admin.username).send().await?;
+    let callback = http.get(header(&consent, LOCATION)?).header(COOKIE, cookie).send().await?;
+    ensure!(callback.status() == StatusCode::OK, "the callback was answered {}", callback.status());
+    let page = callback.text().await?;
+    let address = page.split(['"', '<', '>', ' ']).map(|part| part.replace("&#x2F;", "/").replace("&#47;", "/"));
+    let mut address = address.filter(|part| part.contains("/webhooks/salesforce/00D"));
+    address.next().context("the connected page shows no address for outbound messages")
+}
+
+fn header(response: &Response, name: reqwest::header::HeaderName) -> Result<String> {
+    let value = response.headers().get(&name).with_context(|| format!("{} has no {name}", response.url().path()))?;
+    Ok(value.to_str()?.to_owned())
+}
+
+fn object_of(fields: &Value) -> Map<String, Value> {
+    fields.as_object().cloned().unwrap_or_default()
+}

@@ -1,5 +1,7 @@
 //! The function's route on the emulator: what is acknowledged is in the queue, and nothing else is acknowledged.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 mod acknowledged;
 mod api_gateway;
 mod messages;

@@ -1,5 +1,7 @@
 //! The function on the emulator: from rows of the stream to events on the bus.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use aws_lambda_events::dynamodb::Event;
 use aws_sdk_eventbridge::types::Target;
 use local::Emulator;

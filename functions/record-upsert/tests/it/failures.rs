@@ -19,12 +19,12 @@ fn an_org_under_maintenance_gets_its_messages_again_and_loses_none() {
         let hint = world.hint(world.account("Acme"));
         world.simulator.fault(fault("composite/sobjects", 100, Effect::Unavailable));
 
-        assert_eq!(world.receive(&[hint.clone()]).await, [0]);
+        assert_eq!(world.receive(std::slice::from_ref(&hint)).await, [0]);
         assert!(matches!(world.outcome(&hint).await, Some(DeliveryOutcome::Failed { .. })));
         assert_eq!(world.mirrored(hint.record_id).await, None);
 
         world.simulator.clear_faults();
-        assert!(world.receive(&[hint.clone()]).await.is_empty());
+        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
         assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::Applied));
     });
 }
@@ -50,7 +50,7 @@ fn an_org_without_calls_left_gets_its_messages_again() {
         let hint = world.hint(world.account("Acme"));
         world.simulator.fault(fault("sobjects", 1, Effect::RequestLimitExceeded));
 
-        assert_eq!(world.receive(&[hint.clone()]).await, [0]);
+        assert_eq!(world.receive(std::slice::from_ref(&hint)).await, [0]);
         assert!(world.receive(&[hint]).await.is_empty());
     });
 }
