@@ -56,7 +56,7 @@ pub(crate) struct Advice {
 const NEW_LINK: &str = "Ask for a new connect link where you got this one, and open it.";
 
 impl Trouble {
-    /// Reads the `error` and `error_description` of a callback (docs/salesforce.md 2.2).
+    /// Reads the `error` and `error_description` of a callback.
     pub(crate) fn of_callback(error: &str, description: &str) -> Self {
         match error {
             "OAUTH_EC_APP_NOT_FOUND" => Self::NotInstalled,

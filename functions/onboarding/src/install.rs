@@ -1,7 +1,7 @@
 //! `POST /webhooks/salesforce/installs`: the package says that it was installed.
 //!
 //! Anyone can say so. It makes an unknown org `claimed` and changes nothing about a known one: only the OAuth answer of that
-//! very org makes it active (docs/salesforce.md 3.2).
+//! very org makes it active.
 
 use axum::Json;
 use axum::body::{Body, to_bytes};

@@ -229,7 +229,7 @@ fn merge(old: &Tokens, answer: TokenAnswer) -> Tokens {
     }
 }
 
-/// What a failed token call means for the protocol. Only a known ending ends a grant (docs/salesforce.md 2.5).
+/// What a failed token call means for the protocol. Only a known ending ends a grant.
 fn failure(error: &Salesforce) -> Failure {
     match error {
         Salesforce::GrantEnded { .. } => Failure::Ended,
