@@ -3,6 +3,7 @@
 use salesforce::{FieldName, ObjectName, RecordId, Soql, soql};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use store::PlatformUser;
 
 /// Opportunities.
 pub(crate) const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
@@ -21,8 +22,9 @@ const CLOSED: FieldName = FieldName::from_static("IsClosed");
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
+    /// The acting user.
     #[serde(rename = "as")]
-    pub(crate) acting: Option<String>,
+    pub(crate) user: Option<PlatformUser>,
     account: Option<String>,
     owner: Option<String>,
     stage: Option<String>,

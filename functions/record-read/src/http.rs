@@ -106,10 +106,10 @@ async fn show_record(
 async fn list_opportunities(
     State(deps): Shared,
     PathOf(org): PathOf<OrgId>,
-    ActingUser(user): ActingUser,
-    QueryOf(query): QueryOf<ListQuery>,
+    QueryOf(mut query): QueryOf<ListQuery>,
 ) -> Response {
     let page = async {
+        let user = query.user.take();
         let filter = OpportunityFilter::try_from(query).map_err(Error::Invalid)?;
         opportunities(&deps, org, &filter, user).await
     };

@@ -4,7 +4,7 @@ use runtime::Chain;
 use salesforce::{Classify, Client, ObjectName, OrgId, Retry, SaveOutcome};
 use serde::{Deserialize, Serialize};
 use store::budgets::Observation;
-use store::owner_policy::{OwnerChoice, Route, choose};
+use store::owner_policy::{Route, choose};
 use store::writes::WriteRoute;
 use store::{Lane, OrgState, PlatformUser};
 
@@ -71,7 +71,6 @@ async fn upsert(client: &Client, route: &Route, asked: &Asked) -> Result<Vec<Sav
         }
         _ => batch.records.clone(),
     };
-    let keep_owner = ownership::keeps_owner(batch, route.way.owner_choice != OwnerChoice::Team);
     client.upsert(object, &batch.external_id_field, &records, batch.all_or_none).await
 }
 

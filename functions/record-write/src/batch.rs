@@ -65,7 +65,7 @@ impl Batch {
     /// The faults, at least one.
     pub fn parse(body: Value) -> Result<Self, Vec<Fault>> {
         let body: Body = serde_json::from_value(body).map_err(|_| vec![whole(SHAPE)])?;
-        let Ok(external_id_field) = body.external_id_field.parse::<FieldName>() else {
+        let Some(external_id_field) = field_name(&body.external_id_field) else {
             return Err(vec![on_field(None, "external_id_field", "not the API name of a field")]);
         };
         let mut faults = judge_size(body.records.len());
@@ -79,11 +79,11 @@ impl Batch {
         if faults.is_empty() {
             faults = judge_records(&external_id_field, &records);
         }
-        if faults.is_empty() {
-            Ok(Self { external_id_field, all_or_none: body.all_or_none, records })
-        } else {
-            Err(faults)
+        if !faults.is_empty() {
+            return Err(faults);
         }
+        let records = records.into_iter().map(|record| with_plain_key(&external_id_field, record)).collect();
+        Ok(Self { external_id_field, all_or_none: body.all_or_none, records })
     }
 
     /// The external ids as text, in the order of the records.
@@ -110,6 +110,24 @@ pub(crate) fn external_id(key: &FieldName, record: &Map<String, Value>) -> Resul
 /// A field by its name; Salesforce does not tell upper from lower case there.
 pub(crate) fn find_field<'a>(record: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     record.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+}
+
+/// The name of a field of the record itself, not of one behind a relationship.
+fn field_name(name: &str) -> Option<FieldName> {
+    name.parse().ok().filter(|_| !name.contains('.'))
+}
+
+/// The record with its external id as the batch names it, without white space around it: so that the records that
+/// differ here differ in Salesforce.
+fn with_plain_key(key: &FieldName, record: Map<String, Value>) -> Map<String, Value> {
+    let plain = |(name, value): (String, Value)| match value {
+        Value::String(id) if name.eq_ignore_ascii_case(key.as_str()) => {
+            (key.to_string(), Value::String(id.trim().to_owned()))
+        }
+        value if name.eq_ignore_ascii_case(key.as_str()) => (key.to_string(), value),
+        value => (name, value),
+    };
+    record.into_iter().map(plain).collect()
 }
 
 fn judge_size(count: usize) -> Vec<Fault> {
@@ -153,7 +171,7 @@ fn judge_field(key: &FieldName, name: &str, value: &Value) -> Option<&'static st
     if name.eq_ignore_ascii_case("id") && !key.as_str().eq_ignore_ascii_case("id") {
         return Some("an upsert by external id does not take the record's id");
     }
-    if name.parse::<FieldName>().is_err() {
+    if field_name(name).is_none() {
         return Some("not the API name of a field or relationship");
     }
     match value {

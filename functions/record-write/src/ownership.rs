@@ -1,7 +1,8 @@
 //! Who owns what a batch creates: pure changes to the records, and the question that comes before them.
 //!
 //! The owner of a record that exists already is left alone: an upsert on a rep's behalf must not take a colleague's
-//! account away. So only records that are new, and that name no owner themselves, get one.
+//! account away. So only records that are new, and that name no owner themselves, get one. Salesforce's assignment rules
+//! do not change it again: the client switches them off for every write.
 
 use std::collections::HashSet;
 
@@ -35,11 +36,6 @@ impl Existing {
 /// Whether records of this object have an owner; `None` where only the org can say.
 pub(crate) fn has_owner(object: &ObjectName) -> Option<bool> {
     OWNED.iter().any(|owned| owned.eq_ignore_ascii_case(object.as_str())).then_some(true)
-}
-
-/// Whether Salesforce's assignment rules must leave the owner alone.
-pub(crate) fn keeps_owner(batch: &Batch, owner_is_decided: bool) -> bool {
-    owner_is_decided || batch.records.iter().any(names_owner)
 }
 
 /// The queries that together find out which records exist.
@@ -139,15 +135,7 @@ mod tests {
             {"Ferry_External_Id__c": "2", "Owner": {"Employee__c": "7"}},
         ]));
         assert_eq!(owners(&batch, &Existing::default()), [None, None]);
-        assert!(keeps_owner(&batch, false));
         assert!(queries(&ObjectName::from_static("Account"), &batch).is_empty());
-    }
-
-    #[test]
-    fn assignment_rules_may_run_only_where_nobody_decided_the_owner() {
-        let batch = batch(json!([{"Ferry_External_Id__c": "1"}]));
-        assert!(!keeps_owner(&batch, false));
-        assert!(keeps_owner(&batch, true));
     }
 
     #[test]

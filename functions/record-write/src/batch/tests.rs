@@ -49,8 +49,9 @@ fn the_second_of_two_equal_external_ids_is_named() {
 }
 
 #[test]
-fn an_external_id_is_found_whatever_its_case() {
-    assert!(parse(json!([{"ferry_external_id__C": "1"}])).is_ok());
+fn an_external_id_is_found_whatever_its_case_and_sent_plainly() {
+    let batch = parse(json!([{"Name": "A", "ferry_external_id__C": " 1 "}])).unwrap();
+    assert_eq!(Value::from_iter(batch.records), json!([{"Name": "A", KEY: "1"}]));
 }
 
 #[test]
@@ -83,6 +84,7 @@ fn a_field_that_is_named_twice_is_refused() {
 #[test]
 fn a_name_that_is_no_api_name_is_refused() {
     assert_eq!(only_fault(json!([{KEY: "1", "First Name": "a"}])).field.as_deref(), Some("First Name"));
+    assert_eq!(only_fault(json!([{KEY: "1", "Account.Name": "a"}])).field.as_deref(), Some("Account.Name"));
     let faults = Batch::parse(json!({"external_id_field": "a b", "records": [{}]})).unwrap_err();
     assert_eq!(faults[0].field.as_deref(), Some("external_id_field"));
 }

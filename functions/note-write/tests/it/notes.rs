@@ -1,0 +1,144 @@
+//! Notes are written, read back and changed.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+use store::WriteState;
+use store::owner_policy::OwnerPolicy;
+
+use crate::world::{REP, World, run};
+
+fn contains(links: &Value, id: &str) -> bool {
+    links.as_array().unwrap().iter().any(|link| link == id)
+}
+
+#[test]
+fn a_rep_s_note_is_linked_to_each_record_and_reads_back() {
+    run(async {
+        let world = World::new().await;
+
+        let (status, written) = world.create(Some(REP), "k", "Met R&D\nnext: <offer>").await;
+        assert_eq!(status, StatusCode::CREATED);
+        assert_eq!((&written["owner_choice"], &written["links"][1]), (&json!("rep"), &json!(world.opportunity)));
+
+        let (status, note) = world.read(Some(REP), &written["note_id"]).await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!((&note["title"], &note["html"]), (&json!("Call"), &json!("Met R&amp;D<br>next: &lt;offer&gt;")));
+        assert!(contains(&note["links"], &world.account) && contains(&note["links"], &world.opportunity), "{note}");
+        assert!(contains(&note["links"], &world.rep.id), "{note}");
+    });
+}
+
+#[test]
+fn the_team_writes_the_note_of_a_rep_whose_grant_ended() {
+    run(async {
+        let world = World::new().await;
+        world.kill(&world.reps().connection_id());
+
+        let (status, written) = world.create(Some(REP), "k", "Hi").await;
+
+        assert_eq!(status, StatusCode::CREATED);
+        assert_eq!((&written["connection"], &written["owner_choice"]), (&json!("team"), &json!("team_with_owner")));
+    });
+}
+
+#[test]
+fn a_rep_only_deployment_says_who_has_to_connect_and_takes_the_same_key_afterwards() {
+    run(async {
+        let world = World::with(OwnerPolicy::RepOnly).await;
+        world.kill(&world.reps().connection_id());
+
+        let (status, problem) = world.create(Some(REP), "k", "Hi").await;
+        assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:reconnect_required")));
+
+        world.connect(world.reps()).await;
+        assert_eq!(world.create(Some(REP), "k", "Hi").await.0, StatusCode::CREATED);
+    });
+}
+
+#[test]
+fn a_change_leaves_what_it_does_not_name() {
+    run(async {
+        let world = World::new().await;
+        let (_, written) = world.create(None, "k", "Old").await;
+        let id = &written["note_id"];
+
+        let (status, changed) = world.change(id, None, json!({ "html": "<p>New</p>" })).await;
+
+        assert_eq!((status, &changed["note_id"]), (StatusCode::OK, id));
+        let (_, note) = world.read(None, id).await;
+        assert_eq!((&note["title"], &note["html"]), (&json!("Call"), &json!("<p>New</p>")));
+        let ledger = world.ledger(&changed["write_id"]).await;
+        assert_eq!(ledger.state, WriteState::Finished);
+        assert!(ledger.route.unwrap().connection_id.is_team());
+    });
+}
+
+#[test]
+fn a_link_to_nothing_is_refused_and_leaves_no_note() {
+    run(async {
+        let world = World::new().await;
+        let path = format!("/v1/orgs/{}/notes", world.org);
+        let body = json!({ "title": "T", "text": "a", "links": [world.account, "006000000000001"] });
+
+        let (status, problem) = world.send("POST", &path, Some("k"), body).await;
+
+        assert!(status.is_client_error(), "{status} {problem}");
+        assert!(problem["salesforce"]["codes"].is_array(), "{problem}");
+        assert_eq!(world.notes(), 0);
+    });
+}
+
+#[test]
+fn every_fault_of_a_request_is_named() {
+    run(async {
+        let world = World::new().await;
+        let path = format!("/v1/orgs/{}/notes", world.org);
+
+        let (status, problem) = world.send("POST", &path, Some("k"), json!({ "title": "", "links": ["x"] })).await;
+
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        let faults = "title: the title is empty; text: a note needs text or html; links[0]: not a record id";
+        assert_eq!(problem["detail"], faults);
+        assert_eq!(world.simulator.api_calls(), 0);
+    });
+}
+
+#[test]
+fn a_note_that_is_not_there_is_not_found() {
+    run(async {
+        let world = World::new().await;
+        let (status, _) = world.read(None, &json!("069000000000001")).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+    });
+}
+
+#[test]
+fn a_rep_reads_only_through_the_rep_s_own_connection() {
+    run(async {
+        let world = World::new().await;
+        let (_, written) = world.create(None, "k", "Hi").await;
+
+        let (status, problem) = world.read(Some("rep-9"), &written["note_id"]).await;
+
+        assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:connect_required")));
+    });
+}
+
+#[test]
+fn an_org_that_ferry_has_never_heard_of_is_not_found() {
+    run(async {
+        let world = World::new().await;
+        let body = json!({ "title": "T", "text": "a", "links": [world.account] });
+        let (status, _) = world.send("POST", "/v1/orgs/00D000000000001/notes", Some("k"), body).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+    });
+}
+
+#[test]
+fn another_method_is_refused_by_the_router() {
+    run(async {
+        let world = World::new().await;
+        let path = format!("/v1/orgs/{}/notes", world.org);
+        assert_eq!(world.send("GET", &path, None, Value::Null).await.0, StatusCode::METHOD_NOT_ALLOWED);
+    });
+}

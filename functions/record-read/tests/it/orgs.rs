@@ -1,0 +1,143 @@
+//! Orgs, connections, health, pipelines and metadata.
+
+use http::StatusCode;
+use salesforce::ObjectName;
+use serde_json::{Value, json};
+use store::budgets::Observation;
+use store::{CursorName, Lane, OrgState, Pipeline, Position};
+
+use crate::world::{REP, World, run};
+
+fn pipeline() -> Pipeline {
+    let pipeline = json!({
+        "record_type_id": "012000000000001", "developer_name": "New", "name": "New Business", "is_active": true,
+        "is_default": true, "stages": [{
+            "api_name": "Prospecting", "label": "Prospecting", "sort_order": 1, "probability": 10.0,
+            "is_closed": false, "is_won": false, "forecast_category": "Pipeline",
+        }],
+    });
+    serde_json::from_value(pipeline).unwrap()
+}
+
+#[test]
+fn an_active_org_is_listed_and_shown() {
+    run(async {
+        let world = World::new().await;
+
+        let (_, listed) = world.fetch("/v1/orgs").await;
+        let (status, shown) = world.get("").await;
+
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(listed["orgs"], json!([shown]));
+        assert_eq!((&shown["state"], &shown["tenant"]), (&json!("active"), &json!("acme")));
+    });
+}
+
+#[test]
+fn an_uninstalled_org_is_shown_and_not_listed() {
+    run(async {
+        let world = World::new().await;
+        world.deps.orgs.mark(world.org, OrgState::Uninstalled, world.deps.clock.now()).await.unwrap();
+
+        assert_eq!(world.fetch("/v1/orgs").await.1["orgs"], json!([]));
+        assert_eq!(world.get("").await.1["state"], "uninstalled");
+    });
+}
+
+#[test]
+fn connections_are_shown_without_anything_of_their_tokens() {
+    run(async {
+        let world = World::new().await;
+
+        let (_, listed) = world.get("/connections").await;
+        let (status, team) = world.get("/connections/team").await;
+
+        assert_eq!((status, &team["kind"], &team["user_id"]), (StatusCode::OK, &json!("team"), &json!(world.admin.id)));
+        let connections = listed["connections"].as_array().unwrap();
+        assert_eq!(connections.len(), 2);
+        assert!(connections.contains(&team));
+        assert!(connections.iter().any(|connection| connection["platform_user"] == REP));
+        assert!(!listed.to_string().contains("token"), "{listed}");
+    });
+}
+
+#[test]
+fn health_shows_connections_scans_pipelines_and_budget() {
+    run(async {
+        let world = World::new().await;
+        let (deps, now) = (&world.deps, world.deps.clock.now());
+        world.disconnect(&world.reps()).await;
+        let scan = CursorName::incremental(&ObjectName::from_static("Account"));
+        let position = Position { system_modstamp: now, last_id: "001000000000001".parse().unwrap() };
+        deps.cursors.advance(world.org, &scan, position, now).await.unwrap();
+        deps.pipelines.replace(world.org, &[pipeline()], now).await.unwrap();
+        let seen = Observation { used: 17, max: 15_000, lane: Lane::Interactive, calls: 2 };
+        deps.budgets.observe(world.org, seen, now).await.unwrap();
+
+        let (status, health) = world.get("/health").await;
+
+        assert_eq!(status, StatusCode::OK);
+        let states: Vec<&Value> = health["connections"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
+        assert!(states.contains(&&json!("active")) && states.contains(&&json!("revoked")), "{health}");
+        assert_eq!(health["sync"][0]["scan"], "incremental/Account");
+        assert_eq!(health["sync"][0]["synced_to"], "2026-11-22T10:00:00.000Z");
+        assert_eq!(health["pipelines"]["count"], 1);
+        assert_eq!((&health["budget"]["used"], &health["budget"]["max"]), (&json!(17), &json!(15_000)));
+        assert_eq!(health["budget"]["calls"]["interactive"], 2);
+    });
+}
+
+#[test]
+fn health_of_an_org_that_did_nothing_yet_has_no_budget() {
+    run(async {
+        let world = World::new().await;
+        let (_, health) = world.get("/health").await;
+        assert_eq!((&health["budget"], &health["sync"]), (&json!(null), &json!([])));
+    });
+}
+
+#[test]
+fn pipelines_are_shown_with_their_stages() {
+    run(async {
+        let world = World::new().await;
+        world.deps.pipelines.replace(world.org, &[pipeline()], world.deps.clock.now()).await.unwrap();
+
+        let (status, shown) = world.get("/pipelines").await;
+
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(shown["pipelines"][0]["stages"][0]["api_name"], "Prospecting");
+    });
+}
+
+#[test]
+fn objects_and_their_fields_are_shown_as_the_connection_sees_them() {
+    run(async {
+        let world = World::new().await;
+
+        let (_, objects) = world.get("/objects").await;
+        let (status, account) = world.get_as(REP, "/objects/Account").await;
+        let (missing, _) = world.get("/objects/Nothing__c").await;
+
+        assert!(objects["objects"].as_array().unwrap().iter().any(|object| object["name"] == "Opportunity"));
+        assert_eq!(status, StatusCode::OK);
+        assert!(account["fields"].as_array().unwrap().iter().any(|field| field["name"] == "OwnerId"));
+        assert_eq!(missing, StatusCode::NOT_FOUND);
+    });
+}
+
+#[test]
+fn what_is_not_known_is_not_found_and_what_is_no_id_is_refused() {
+    run(async {
+        let world = World::new().await;
+        for path in
+            ["", "/health", "/connections", "/pipelines", "/objects", "/opportunities", "/accounts/001000000000001"]
+        {
+            let unknown = format!("/v1/orgs/00D000000000001{path}");
+            assert_eq!(world.fetch(&unknown).await.0, StatusCode::NOT_FOUND, "{unknown}");
+            let malformed = format!("/v1/orgs/acme{path}");
+            assert_eq!(world.fetch(&malformed).await.0, StatusCode::BAD_REQUEST, "{malformed}");
+        }
+        let stranger = format!("/connections/personal-{}", "0".repeat(32));
+        assert_eq!(world.get(&stranger).await.0, StatusCode::NOT_FOUND);
+    });
+}

@@ -1,0 +1,141 @@
+//! What is refused, and how it is said.
+
+use axum::body::Body;
+use http::{Request, StatusCode};
+use serde_json::json;
+use store::OrgState;
+
+use crate::world::{KEY, World, run};
+
+#[test]
+fn each_record_has_its_own_outcome_with_salesforce_s_code_and_fields() {
+    run(async {
+        let world = World::new().await;
+
+        let records = json!([{ KEY: "C-1", "LastName": "Doe" }, { KEY: "C-2", "FirstName": "Jo" }]);
+        let (status, answer) = world.upsert("Contact", None, "k", records).await;
+
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(answer["records"][0]["success"], true);
+        let refused = &answer["records"][1];
+        assert_eq!((&refused["success"], &refused["id"]), (&json!(false), &json!(null)));
+        assert_eq!(refused["errors"][0]["code"], "REQUIRED_FIELD_MISSING");
+        assert_eq!(refused["errors"][0]["fields"], json!(["LastName"]));
+        assert!(refused["errors"][0]["message"].is_string());
+    });
+}
+
+#[test]
+fn all_or_none_undoes_the_good_records_too() {
+    run(async {
+        let world = World::new().await;
+        let before = world.count("Contact");
+        let path = format!("/v1/orgs/{}/records/Contact", world.org);
+        let records = json!([{ KEY: "C-1", "LastName": "Doe" }, { KEY: "C-2", "FirstName": "Jo" }]);
+
+        let body = json!({ "external_id_field": KEY, "all_or_none": true, "records": records });
+        let (_, answer) = world.post(&path, Some("k"), body).await;
+
+        assert_eq!(answer["records"][0]["success"], false);
+        assert_eq!(world.count("Contact"), before);
+    });
+}
+
+#[test]
+fn a_request_that_salesforce_refuses_as_a_whole_is_a_problem_and_stays_one() {
+    run(async {
+        let world = World::new().await;
+        let path = format!("/v1/orgs/{}/records/Account", world.org);
+        let body = json!({ "external_id_field": "Nowhere__c", "records": [{ "Nowhere__c": "1", "Name": "Acme" }] });
+
+        let first = world.post(&path, Some("k"), body.clone()).await;
+        let calls = world.simulator.api_calls();
+        let second = world.post(&path, Some("k"), body).await;
+
+        assert!(first.0.is_client_error(), "{first:?}");
+        assert!(first.1["salesforce"]["codes"].is_array(), "{first:?}");
+        assert_eq!(first, second);
+        assert_eq!(world.simulator.api_calls(), calls);
+    });
+}
+
+#[test]
+fn a_malformed_record_is_named_and_nothing_is_sent() {
+    run(async {
+        let world = World::new().await;
+
+        let records = json!([{ KEY: "1", "Name": "a" }, { KEY: "1", "Name": "b" }, { "Name": "c" }]);
+        let (status, problem) = world.upsert("Account", None, "k", records).await;
+
+        assert_eq!((status, &problem["type"]), (StatusCode::BAD_REQUEST, &json!("urn:ferry:problem:invalid_request")));
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("records[1].Ferry_External_Id__c: another record"), "{detail}");
+        assert!(detail.contains("records[2].Ferry_External_Id__c: the external id is missing"), "{detail}");
+        assert_eq!(world.simulator.api_calls(), 0);
+    });
+}
+
+#[test]
+fn a_write_without_a_key_is_refused() {
+    run(async {
+        let world = World::new().await;
+        let path = format!("/v1/orgs/{}/records/Account", world.org);
+
+        let (status, _) = world.post(&path, None, json!({})).await;
+
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+    });
+}
+
+#[test]
+fn a_name_that_is_no_object_is_refused() {
+    run(async {
+        let world = World::new().await;
+        let (status, problem) = world.upsert("My-Object", None, "k", json!([{ KEY: "1" }])).await;
+        assert_eq!((status, &problem["type"]), (StatusCode::BAD_REQUEST, &json!("urn:ferry:problem:invalid_request")));
+    });
+}
+
+#[test]
+fn an_org_that_ferry_has_never_heard_of_is_not_found() {
+    run(async {
+        let world = World::new().await;
+        let body = json!({ "external_id_field": KEY, "records": [{ KEY: "1" }] });
+
+        let (status, _) = world.post("/v1/orgs/00D000000000001/records/Account", Some("k"), body).await;
+
+        assert_eq!(status, StatusCode::NOT_FOUND);
+    });
+}
+
+#[test]
+fn an_org_that_was_uninstalled_is_not_written_to() {
+    run(async {
+        let world = World::new().await;
+        world.deps.orgs.mark(world.org, OrgState::Uninstalled, world.deps.clock.now()).await.unwrap();
+
+        let (status, problem) = world.upsert("Account", None, "k", json!([{ KEY: "1", "Name": "a" }])).await;
+
+        assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:org_not_active")));
+        assert_eq!(world.simulator.api_calls(), 0);
+    });
+}
+
+#[test]
+fn a_write_that_never_was_is_not_found() {
+    run(async {
+        let world = World::new().await;
+        let (status, _) = world.ledger(&json!("9c1d6a52-7b0e-5d5f-8f3a-61e204c7b9d3")).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+    });
+}
+
+#[test]
+fn another_method_is_refused_by_the_router() {
+    run(async {
+        let world = World::new().await;
+        let path = format!("/v1/orgs/{}/records/Account", world.org);
+        let (status, _) = world.send(Request::get(path).body(Body::empty()).unwrap()).await;
+        assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+    });
+}

@@ -1,0 +1,99 @@
+//! A request that is sent again.
+
+use std::pin::pin;
+use std::task::Poll;
+
+use http::StatusCode;
+use serde_json::json;
+use store::WriteId;
+
+use crate::world::{KEY, REP, World, run};
+
+#[test]
+fn the_same_key_is_answered_from_the_ledger() {
+    run(async {
+        let world = World::new().await;
+        let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
+        let first = world.upsert("Account", Some(REP), "k", records.clone()).await;
+        let calls = world.simulator.api_calls();
+
+        let second = world.upsert("Account", Some(REP), "k", records).await;
+
+        assert_eq!(first, second);
+        assert_eq!(world.simulator.api_calls(), calls);
+        let (_, ledger) = world.ledger(&first.1["write_id"]).await;
+        assert_eq!((&ledger["state"], &ledger["platform_user"]), (&json!("finished"), &json!(REP)));
+        assert_eq!(ledger["records"], first.1["records"]);
+    });
+}
+
+#[test]
+fn the_same_key_with_another_request_is_refused() {
+    run(async {
+        let world = World::new().await;
+        world.upsert("Account", None, "k", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
+
+        for (object, acting, records) in [
+            ("Account", None, json!([{ KEY: "A-1", "Name": "Other" }])),
+            ("Account", Some(REP), json!([{ KEY: "A-1", "Name": "Acme" }])),
+            ("Lead", None, json!([{ KEY: "A-1", "Name": "Acme" }])),
+        ] {
+            let (status, problem) = world.upsert(object, acting, "k", records).await;
+            assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+            assert_eq!(problem["type"], "urn:ferry:problem:idempotency_key_reused");
+        }
+    });
+}
+
+#[test]
+fn a_second_request_while_the_first_is_at_work_waits() {
+    run(async {
+        let world = World::new().await;
+        let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
+        let write = WriteId::of(world.org, &"k".parse().unwrap());
+        let mut polls = 0;
+        while world.deps.writes.load(world.org, write).await.unwrap().is_none() {
+            killed_after(world.upsert("Account", None, "k", records.clone()), polls).await;
+            polls += 1;
+        }
+
+        let (status, problem) = world.upsert("Account", None, "k", records).await;
+
+        assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:write_in_progress")));
+    });
+}
+
+#[test]
+fn a_request_killed_at_every_point_and_sent_again_writes_once() {
+    run(async {
+        let world = World::new().await;
+        let before = world.count("Account");
+        let records = json!([{ KEY: "A-1", "Name": "Acme" }, { KEY: "A-2", "Name": "Bolt" }]);
+
+        let mut kills = 0;
+        while !killed_after(world.upsert("Account", Some(REP), "k", records.clone()), kills).await {
+            world.pass_a_minute();
+            kills += 1;
+        }
+
+        assert!(kills > 3, "killed {kills} times");
+        let (status, answer) = world.upsert("Account", Some(REP), "k", records).await;
+        assert_eq!((status, answer["records"].as_array().unwrap().len()), (StatusCode::OK, 2));
+        assert_eq!(world.count("Account"), before + 2);
+    });
+}
+
+/// Polls `work` up to `polls` times and then drops it, as a process that is killed at that point. Whether it had finished.
+async fn killed_after<F: Future>(work: F, polls: usize) -> bool {
+    let mut work = pin!(work);
+    let mut left = polls;
+    std::future::poll_fn(|context| match work.as_mut().poll(context) {
+        Poll::Ready(_) => Poll::Ready(true),
+        Poll::Pending if left == 0 => Poll::Ready(false),
+        Poll::Pending => {
+            left -= 1;
+            Poll::Pending
+        }
+    })
+    .await
+}
