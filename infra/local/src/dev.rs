@@ -42,7 +42,7 @@ pub async fn run(options: Dev) -> Result<ExitCode> {
 
 fn addresses(stack: &Stack, log: &str) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
     table.add_row(["HTTP API", stack.url()]);
     table.add_row(["Salesforce org", stack.simulator().url()]);
     table.add_row([

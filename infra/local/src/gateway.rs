@@ -3,10 +3,11 @@
 //! It gives the HTTP API a plain address (`http://localhost:8580`), answers what API Gateway itself would answer
 //! before a function is reached, and vouches for the platform on the machine it runs on.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -49,11 +50,18 @@ struct Upstream {
 /// # Errors
 /// When the port is taken.
 pub async fn bind(port: u16) -> Result<Bound> {
-    let listener = TcpListener::bind(("127.0.0.1", port))
-        .await
-        .with_context(|| format!("port {port} for the HTTP API is taken"))?;
+    let listener =
+        TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| taken(error, port, "the HTTP API", "--port"))?;
     let address = listener.local_addr()?;
     Ok(Bound { listener, address })
+}
+
+/// Why something cannot listen, in one sentence that says what to do about it.
+pub(crate) fn taken(error: std::io::Error, port: u16, what: &str, option: &str) -> anyhow::Error {
+    match error.kind() {
+        ErrorKind::AddrInUse => anyhow!("port {port} for {what} is taken; choose another with {option}"),
+        _ => anyhow::Error::new(error).context(format!("{what} cannot listen on port {port}")),
+    }
 }
 
 impl Bound {
@@ -214,6 +222,7 @@ mod tests {
 
         let error = bind(taken.address.port()).await.unwrap_err();
 
-        assert_eq!(error.to_string(), format!("port {} for the HTTP API is taken", taken.address.port()));
+        let port = taken.address.port();
+        assert_eq!(error.to_string(), format!("port {port} for the HTTP API is taken; choose another with --port"));
     }
 }

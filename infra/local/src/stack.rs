@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::deploy::{self, Deployment};
 use crate::emulator::{self, Emulator, s3};
-use crate::gateway::{self, Gateway};
+use crate::gateway::{self, Gateway, taken};
 use crate::progress::Progress;
 use crate::template::Template;
 use crate::workspace::Workspace;
@@ -108,14 +108,16 @@ impl Stack {
 }
 
 async fn start_simulator(options: &Options) -> Result<Simulator> {
+    let port = options.simulator_port;
+    let free = std::net::TcpListener::bind(("127.0.0.1", port));
+    free.map_err(|error| taken(error, port, "the Salesforce org", "--simulator-port"))?;
     let settings = org_simulator::Options {
-        port: options.simulator_port,
+        port,
         seed: Seed::Default,
         send_outbound_messages: options.send_outbound_messages,
         ..org_simulator::Options::default()
     };
-    let started = Simulator::start(settings).await;
-    started.with_context(|| format!("the org simulator could not start on port {}", options.simulator_port))
+    Simulator::start(settings).await.context("the Salesforce org could not start")
 }
 
 async fn start_emulator(options: &Options) -> Result<Emulator> {

@@ -4,7 +4,8 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TimeToLiveStatus};
-use local::{Emulator, unique_prefix};
+use local::template::Template;
+use local::{Emulator, deploy, unique_prefix};
 
 #[tokio::test]
 async fn tables_are_those_of_the_template() {
@@ -76,4 +77,18 @@ async fn an_emulator_is_gone_once_it_is_dropped() {
     drop(emulator);
 
     assert!(connect().is_err());
+}
+
+#[tokio::test]
+async fn a_deployment_that_fails_names_the_resource() {
+    let emulator = Emulator::start().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("template.yaml");
+    let queue = "{Type: 'AWS::SQS::Queue', Properties: {QueueName: q, FifoQueue: true}}";
+    std::fs::write(&file, format!("Resources:\n  Broken: {queue}\n")).unwrap();
+
+    let template = Template::load(&file).unwrap();
+    let error = deploy::create(emulator.sdk_config(), &unique_prefix(), &template, &[]).await.unwrap_err();
+
+    assert!(format!("{error:#}").contains("Broken: "), "{error:#}");
 }

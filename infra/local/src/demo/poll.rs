@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use tokio::time::Instant;
 
-const PAUSE: Duration = Duration::from_millis(100);
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// What takes long is looked at rarely: looking costs the emulator time, too.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
 /// Probes until there is an answer. A probe that fails is tried again; its error is told when time is up.
 pub(super) async fn until<T, F>(what: &str, within: Duration, mut probe: impl FnMut() -> F) -> Result<T>
@@ -13,6 +15,7 @@ where
     F: Future<Output = Result<Option<T>>>,
 {
     let deadline = Instant::now() + within;
+    let mut pause = FIRST_PAUSE;
     loop {
         let last = probe().await;
         if let Ok(Some(value)) = last {
@@ -22,7 +25,8 @@ where
             let reason = last.err().unwrap_or_else(|| anyhow!("it was not so yet"));
             return Err(reason.context(format!("{what}: not within {} s", within.as_secs())));
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
+        pause = LONGEST_PAUSE.min(pause.mul_f64(1.3));
     }
 }
 

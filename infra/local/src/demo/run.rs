@@ -17,6 +17,9 @@ pub(super) struct Proven<T> {
 /// A step failed, so the ones after it have nothing to stand on.
 pub(super) struct Stopped;
 
+/// A checklist's evidence is wrapped beyond this.
+const LINE_WIDTH: usize = 100;
+
 /// Shows each step when it is done.
 pub(super) struct Run {
     progress: Progress,
@@ -59,6 +62,10 @@ impl Run {
             Format::Json => json_line(name, seconds, &found),
             Format::Checklist { colours } => checklist_entry(title, seconds, &found, colours),
         });
+        if let (Format::Json, Err(error)) = (&self.format, &found) {
+            // The lines are for a program; this is for whoever reads its log.
+            let _ = writeln!(std::io::stderr(), "cargo dev demo: {name}: {}", error.replace('\n', " "));
+        }
         outcome.map(|proven| proven.value).map_err(|_| Stopped)
     }
 
@@ -109,7 +116,19 @@ fn checklist_entry(title: &str, seconds: f64, found: &Result<&Value, String>, co
 
 fn evidence_lines(evidence: &Value) -> Vec<String> {
     let entries = evidence.as_object().into_iter().flatten();
-    entries.map(|(name, value)| format!("{:<22} {}", name.replace('_', " "), plain(value))).collect()
+    entries.flat_map(|(name, value)| entry_lines(&name.replace('_', " "), value)).collect()
+}
+
+/// One line where it fits; an object that is longer gets a line for each of its entries.
+fn entry_lines(name: &str, value: &Value) -> Vec<String> {
+    let line = format!("{name:<18} {}", plain(value));
+    match value.as_object() {
+        Some(parts) if line.chars().count() > LINE_WIDTH => {
+            let parts = parts.iter().map(|(name, value)| format!("  {:<16} {}", name.replace('_', " "), plain(value)));
+            std::iter::once(name.to_owned()).chain(parts).collect()
+        }
+        _ => vec![line],
+    }
 }
 
 fn plain(value: &Value) -> String {
@@ -150,5 +169,15 @@ mod tests {
         assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["org", "state", "active"]);
         assert_eq!(lines[2].split_whitespace().collect::<Vec<_>>(), ["counts", "Account", "2"]);
         assert_eq!(lines[3].split_whitespace().collect::<Vec<_>>(), ["links", "a,", "b"]);
+    }
+
+    #[test]
+    fn long_evidence_gets_a_line_for_each_part() {
+        let evidence = json!({ "data": { "loaded": "x".repeat(60), "refused": "y".repeat(60) } });
+
+        let lines = evidence_lines(&evidence);
+
+        let first_words: Vec<_> = lines.iter().filter_map(|line| line.split_whitespace().next()).collect();
+        assert_eq!(first_words, ["data", "loaded", "refused"]);
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use org_simulator::User;
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::mirror::Mirror;
 use super::platform::Platform;
@@ -61,19 +61,17 @@ impl Story {
 
 /// The org as the story finds it: with its own small data, and with that of a folder.
 pub(super) async fn load(stack: Stack, folder: Option<PathBuf>) -> Result<Proven<Story>> {
-    let loaded = match &folder {
-        Some(folder) => {
-            let report = stack.simulator().load_crm_data(folder);
-            serde_json::to_value(report.with_context(|| format!("could not load {}", folder.display()))?)?
-        }
-        None => json!("the built-in seed"),
-    };
+    let mut evidence = Map::new();
+    if let Some(folder) = &folder {
+        let report = stack.simulator().load_crm_data(folder);
+        let report = report.with_context(|| format!("could not load {}", folder.display()))?;
+        evidence.insert("loaded".to_owned(), json!(report.loaded));
+        evidence.insert("refused".to_owned(), json!(report.refused));
+        evidence.insert("adjusted".to_owned(), json!(report.adjusted));
+    }
     let story = Story::new(stack)?;
-    let evidence = json!({
-        "org_id": story.org_id,
-        "users": story.stack.simulator().users().len(),
-        "records": story.stack.simulator().record_counts(),
-        "data": loaded,
-    });
-    Ok(Proven { evidence, value: story })
+    evidence.insert("org_id".to_owned(), json!(story.org_id));
+    evidence.insert("users".to_owned(), json!(story.stack.simulator().users().len()));
+    evidence.insert("records".to_owned(), json!(story.stack.simulator().record_counts()));
+    Ok(Proven { evidence: evidence.into(), value: story })
 }

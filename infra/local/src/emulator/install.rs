@@ -12,6 +12,7 @@ use tokio::process::Command;
 use crate::workspace::Workspace;
 
 const NAME: &str = "ministack-1.5.33";
+const PYTHON: &str = "python3";
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 const SUPPORTED_PYTHON: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
 
@@ -32,7 +33,7 @@ pub async fn install(workspace: &Workspace) -> Result<PathBuf> {
         remove_leftovers(&cache)?;
         // Built under another name, so that a killed installation is never taken for a finished one.
         let partial = cache.join(format!("{NAME}.partial"));
-        build(&partial).await?;
+        build(PYTHON, &partial).await?;
         fs::rename(&partial, &home).context("could not move the new virtual environment into place")?;
     }
     Ok(python)
@@ -72,22 +73,19 @@ fn remove_leftovers(cache: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn build(home: &Path) -> Result<()> {
+async fn build(python: &str, home: &Path) -> Result<()> {
     tracing::info!("installing the AWS emulator, once, into {}", home.display());
-    if !python3().args(["-c", SUPPORTED_PYTHON]).status().await.map_err(explain_missing)?.success() {
+    let version = Command::new(python).args(["-c", SUPPORTED_PYTHON]).status().await;
+    if !version.map_err(explain_missing)?.success() {
         bail!("the local stack needs Python 3.10 or newer, and python3 is older than that");
     }
-    run(python3().args(["-m", "venv"]).arg(home), "python3 could not make a virtual environment").await?;
+    run(Command::new(python).args(["-m", "venv"]).arg(home), "python3 could not make a virtual environment").await?;
     let requirements = marker(home).with_extension("wanted");
     fs::write(&requirements, REQUIREMENTS)?;
     let mut pip = Command::new(home.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--requirement"]);
     run(pip.arg(&requirements), "pip could not install the AWS emulator").await?;
     fs::rename(&requirements, marker(home)).context("could not finish the virtual environment")
-}
-
-fn python3() -> Command {
-    Command::new("python3")
 }
 
 fn explain_missing(error: std::io::Error) -> anyhow::Error {
@@ -107,4 +105,47 @@ async fn run(command: &mut Command, failure: &str) -> Result<()> {
     let told = [output.stderr, output.stdout].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let last_line = told.iter().flat_map(|text| text.lines().rev()).find(|line| !line.trim().is_empty());
     bail!("{failure}: {}", last_line.unwrap_or("it gave no reason"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_missing_python_is_one_clear_sentence() {
+        let folder = tempfile::tempdir().unwrap();
+
+        let error = build("no-such-python", &folder.path().join("home")).await.unwrap_err();
+
+        assert_eq!(error.to_string(), "python3 is not on the PATH; the local stack needs Python 3.10 or newer");
+    }
+
+    #[tokio::test]
+    async fn a_python_that_is_too_old_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+
+        let error = build("false", &folder.path().join("home")).await.unwrap_err();
+
+        assert_eq!(error.to_string(), "the local stack needs Python 3.10 or newer, and python3 is older than that");
+    }
+
+    #[tokio::test]
+    async fn a_failed_installation_is_told_by_its_last_line() {
+        let error = run(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 1"]), "pip failed").await;
+
+        assert_eq!(error.unwrap_err().to_string(), "pip failed: last");
+    }
+
+    #[test]
+    fn a_killed_installation_is_not_taken_for_a_finished_one() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("bin")).unwrap();
+        assert!(!is_complete(folder.path()));
+
+        fs::write(marker(folder.path()), "an older set").unwrap();
+        assert!(!is_complete(folder.path()));
+
+        fs::write(marker(folder.path()), REQUIREMENTS).unwrap();
+        assert!(is_complete(folder.path()));
+    }
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use tokio::time::Instant;
 
+use crate::gateway::taken;
+
 const SUPERVISOR: &str = include_str!("supervise.py");
 const HEALTHY_WITHIN: Duration = Duration::from_secs(60);
 const STARTS: usize = 5;
@@ -43,8 +45,8 @@ enum Start {
 impl Process {
     pub(super) async fn start(python: &Path, options: Options) -> Result<Self> {
         if let Some(port) = options.port {
-            TcpListener::bind(("127.0.0.1", port))
-                .with_context(|| format!("port {port} for the AWS emulator is taken"))?;
+            let free = TcpListener::bind(("127.0.0.1", port));
+            free.map_err(|error| taken(error, port, "the AWS emulator", "--emulator-port"))?;
         }
         let starts = if options.port.is_some() { 1 } else { STARTS };
         let mut log_tail = String::new();

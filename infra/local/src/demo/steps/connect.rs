@@ -29,7 +29,7 @@ pub(crate) async fn install(story: &Story) -> Result<Proven<()>> {
     ensure!(answer.status == 202, "the install was answered {}: {}", answer.status, answer.body);
     let org = story.platform.get(&story.path("")).await?;
     ensure!(org["state"] == "claimed", "the org is not claimed but {}", org["state"]);
-    let evidence = json!({ "sent": answer.sent, "answered": answer.status, "org_state": org["state"] });
+    let evidence = json!({ "package_sent": answer.sent, "answered": answer.status, "org_state": org["state"] });
     Ok(Proven { evidence, value: () })
 }
 

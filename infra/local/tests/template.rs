@@ -1,0 +1,137 @@
+//! Rules that the production template keeps and that no linter knows.
+
+#![expect(clippy::unwrap_used, reason = "what a helper finds wrong fails the test")]
+
+use std::collections::BTreeMap;
+
+use local::template::Template;
+use local::workspace::Workspace;
+use serde_json::Value;
+
+fn template() -> Template {
+    Template::load(&Workspace::here().template()).unwrap()
+}
+
+fn functions(template: &Template) -> BTreeMap<&str, &Value> {
+    template.resources("AWS::Serverless::Function").collect()
+}
+
+fn statements(function: &Value) -> impl Iterator<Item = &Value> {
+    let policies = function["Policies"].as_array().unwrap();
+    policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap())
+}
+
+fn actions(statement: &Value) -> Vec<&str> {
+    match &statement["Action"] {
+        Value::String(action) => vec![action],
+        actions => actions.as_array().unwrap().iter().map(|action| action.as_str().unwrap()).collect(),
+    }
+}
+
+#[test]
+fn only_the_token_broker_may_touch_token_secrets() {
+    let template = template();
+
+    for (name, function) in functions(&template) {
+        let secrets = statements(function).filter(|statement| statement.to_string().contains("secretsmanager:"));
+        let touches_tokens = secrets.filter(|statement| statement["Resource"]["Fn::GetAtt"][0] != "AppsSecret").count();
+        assert_eq!(touches_tokens > 0, name == "TokenBroker", "{name}");
+    }
+}
+
+#[test]
+fn no_function_may_do_everything_or_act_on_everything() {
+    let template = template();
+
+    for (name, function) in functions(&template) {
+        for statement in statements(function) {
+            let actions = actions(statement);
+            assert!(actions.iter().all(|action| !action.contains('*')), "{name}: {actions:?}");
+            let is_about_all = statement["Resource"] == "*";
+            // AWS knows no resource for this one.
+            assert!(!is_about_all || actions == ["dynamodb:ListStreams"], "{name}: {actions:?}");
+        }
+    }
+}
+
+#[test]
+fn messages_stay_hidden_six_times_as_long_as_their_function_may_take() {
+    let template = template();
+    let functions = functions(&template);
+    let queues: BTreeMap<_, _> = template.resources("AWS::SQS::Queue").collect();
+
+    let mut checked = 0;
+    for (name, mapping) in template.resources("AWS::Lambda::EventSourceMapping") {
+        let Some(queue) = queues.get(mapping["EventSourceArn"]["Fn::GetAtt"][0].as_str().unwrap()) else { continue };
+        let function = functions[mapping["FunctionName"]["Ref"].as_str().unwrap()];
+        let timeout = function["Timeout"].as_u64().unwrap_or(29);
+        assert!(queue["VisibilityTimeout"].as_u64().unwrap() >= 6 * timeout, "{name}");
+        assert_eq!(mapping["FunctionResponseTypes"][0], "ReportBatchItemFailures", "{name}");
+        checked += 1;
+    }
+    assert_eq!(checked, 4);
+}
+
+#[test]
+fn every_queue_has_dead_letters_and_all_dead_letters_an_alarm() {
+    let template = template();
+    let watched: Vec<_> = template
+        .resources("AWS::CloudWatch::Alarm")
+        .filter_map(|(_, alarm)| alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0].as_str())
+        .collect();
+
+    for (name, queue) in template.resources("AWS::SQS::Queue") {
+        let is_last = name.ends_with("DeadLetters");
+        assert_eq!(queue["RedrivePolicy"].is_null(), is_last, "{name}");
+        assert!(!is_last || watched.contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn every_function_has_an_alarm_and_a_log_group() {
+    let template = template();
+    let alarms: Vec<_> = template.resources("AWS::CloudWatch::Alarm").map(|(name, _)| name).collect();
+    let logs: Vec<_> = template.resources("AWS::Logs::LogGroup").map(|(name, _)| name).collect();
+
+    for (name, function) in functions(&template) {
+        assert!(alarms.contains(&format!("{name}ErrorsAlarm").as_str()), "{name}");
+        let group = function["LoggingConfig"]["LogGroup"]["Ref"].as_str().unwrap();
+        assert!(logs.contains(&group), "{name}");
+    }
+}
+
+#[test]
+fn the_platforms_routes_are_authorized_and_the_others_are_not() {
+    let template = template();
+
+    for (name, route) in template.resources("AWS::ApiGatewayV2::Route") {
+        let (_, path) = route["RouteKey"].as_str().unwrap().split_once(' ').unwrap();
+        assert_eq!(!route["AuthorizationType"].is_null(), path.starts_with("/v1/"), "{name}");
+    }
+}
+
+#[test]
+fn the_access_log_has_no_path() {
+    let template = template();
+    let (_, stage) = template.resources("AWS::ApiGatewayV2::Stage").next().unwrap();
+
+    let format = stage["AccessLogSettings"]["Format"].as_str().unwrap();
+
+    assert!(format.contains("$context.routeKey"));
+    assert!(!format.contains("$context.path") && !format.contains("$context.http"));
+}
+
+#[test]
+fn tables_can_be_restored_and_are_not_deleted_with_the_stack() {
+    let json: Value = serde_json::from_str(&template().to_json()).unwrap();
+    let resources = json["Resources"].as_object().unwrap();
+
+    let tables: Vec<_> = resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::DynamoDB::Table").collect();
+
+    assert_eq!(tables.len(), 9);
+    for (name, table) in tables {
+        assert_eq!(table["DeletionPolicy"], "Retain", "{name}");
+        let recovery = &table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
+        assert_eq!(recovery, true, "{name}");
+    }
+}
