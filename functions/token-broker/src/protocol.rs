@@ -3,7 +3,7 @@
 //! With refresh-token rotation a refresh token is good once, and a second use revokes everything.
 //! So the machine lets one broker at a time speak to Salesforce (the lease), stores what it got
 //! before anyone uses it, and treats an answer it never saw as `uncertain`, not as refused.
-//! It knows no clock, no table and no network: [`crate::refresh`] carries its steps out.
+//! It knows no clock, no table and no network: the module `refresh` carries its steps out.
 
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
