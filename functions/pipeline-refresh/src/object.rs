@@ -1,15 +1,16 @@
 //! Scans one object into the mirror: a page is read, judged and stored, and only then the cursor moves.
 
 use futures::future::try_join;
-use salesforce::{ObjectName, Page, Record, Soql};
+use jiff::Timestamp;
+use salesforce::{FieldName, ObjectName, Record, Soql};
 use serde::Serialize;
-use store::{Apply, Change, CursorName};
+use store::{Apply, Change, CursorName, Position};
 use tracing::warn;
 
 use crate::error::{Error, state};
 use crate::progress::{Plan, Stored, plan};
 use crate::run::{Run, Stop};
-use crate::scan::{PageShape, RowKey, Scan, Step};
+use crate::scan::{PageFault, PageShape, RowKey, Scan, Step};
 use crate::selection::{Selection, Skip, change, is_deleted, keys};
 
 /// What a refresh did about one object.
@@ -70,18 +71,21 @@ pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> Result
         Ok(selection) => selection,
         Err(skip) => return Ok(report.ended(Outcome::Skipped(skip))),
     };
+    let scanning = Scanning { run, object, selection };
     loop {
-        match scan_page(run, object, &selection, &scan, &mut report).await? {
-            Step::Complete => break,
-            Step::Next(next) => scan = next,
-        }
-        checkpoint(run, &name, &scan).await?;
+        let Read { keys, changes, step } = scanning.read(&scan).await?;
+        report.pages += 1;
+        report.rows += keys.len() as u64;
+        scanning.store(changes, &mut report).await?;
+        move_cursor(run, &name, keys.last(), &step, &scan).await?;
+        scan = match step {
+            Step::Complete => return Ok(report),
+            Step::Next(next) => next,
+        };
         if let Some(stop) = run.stop() {
             return Ok(report.ended(Outcome::Stopped(stop)));
         }
     }
-    run.deps.cursors.finish(run.org(), &name, scan.started_at).await.map_err(state("finishing a scan"))?;
-    Ok(report)
 }
 
 async fn load_cursors(run: &Run<'_>, object: &ObjectName) -> Result<Stored, Error> {
@@ -93,79 +97,107 @@ async fn load_cursors(run: &Run<'_>, object: &ObjectName) -> Result<Stored, Erro
     Ok(Stored { backfill, incremental })
 }
 
-async fn checkpoint(run: &Run<'_>, name: &CursorName, scan: &Scan) -> Result<(), Error> {
-    let (checkpoint, now) = (scan.checkpoint(), run.deps.clock.now());
-    let stored = run.deps.cursors.store_checkpoint(run.org(), name, &checkpoint, now).await;
-    stored.map_err(state("storing a checkpoint"))
+/// Notes how far the scan has come, now that the rows up to there are stored.
+async fn move_cursor(
+    run: &Run<'_>,
+    name: &CursorName,
+    last: Option<&RowKey>,
+    step: &Step,
+    scan: &Scan,
+) -> Result<(), Error> {
+    let (cursors, org, now) = (&run.deps.cursors, run.org(), run.deps.clock.now());
+    if let Some(RowKey { system_modstamp, id }) = last {
+        let to = Position { system_modstamp: *system_modstamp, last_id: *id };
+        cursors.advance(org, name, to, now).await.map_err(state("moving a cursor"))?;
+    }
+    match step {
+        Step::Next(next) => cursors.store_checkpoint(org, name, &next.checkpoint(), now).await,
+        // What is covered reaches to where the scan began: what was stamped since may have been committed behind it.
+        Step::Complete => cursors.finish(org, name, scan.started_at).await,
+    }
+    .map_err(state("moving a cursor"))
 }
 
 async fn select(run: &Run<'_>, object: &ObjectName) -> Result<Result<Selection, Skip>, Error> {
     match run.call(run.client.describe(object)).await {
         Ok(describe) => Ok(Selection::of(&describe)),
         Err(error) if error.has_code("NOT_FOUND") || error.has_code("INVALID_TYPE") => Ok(Err(Skip::Invisible)),
-        Err(source) => Err(rows_error(run, object)(source)),
+        Err(source) => Err(Error::Rows { org: run.org(), object: object.clone(), source }),
     }
 }
 
-async fn scan_page(
-    run: &Run<'_>,
-    object: &ObjectName,
-    selection: &Selection,
-    scan: &Scan,
-    report: &mut ObjectReport,
-) -> Result<Step, Error> {
-    let read_at = run.deps.clock.now();
-    let query = scan.next_rows(Soql::select(selection.queried()).from(object));
-    let page = run.call(run.client.query_all(&query)).await.map_err(rows_error(run, object))?;
-    let fault = |source| Error::Page { org: run.org(), object: object.clone(), source };
-    let keys = keys(&page.records).map_err(fault)?;
-    let shape = PageShape { rows: &keys, total_size: page.total_size, done: page.done };
-    let step = scan.after(&shape).map_err(fault)?;
-    report.pages += 1;
-    report.rows += keys.len() as u64;
-    let mut changes: Vec<Change> = Vec::with_capacity(keys.len());
-    match selection {
-        Selection::Rows(_) => changes.extend(rows(page, &keys).map(|(record, key)| change(record, key, read_at))),
-        Selection::KeysThenRows { fields, .. } => {
-            let (gone, live): (Vec<_>, Vec<_>) = rows(page, &keys).partition(|(record, _)| is_deleted(record));
-            changes.extend(gone.into_iter().map(|(record, key)| change(record, key, read_at)));
-            let ids: Vec<_> = live.iter().map(|(_, key)| key.id).collect();
-            let read_at = run.deps.clock.now();
-            let records = run.call(run.client.retrieve(object, &ids, fields)).await.map_err(rows_error(run, object))?;
+/// A scan at work.
+struct Scanning<'a> {
+    run: &'a Run<'a>,
+    object: &'a ObjectName,
+    selection: Selection,
+}
+
+/// A page that can be believed.
+struct Read {
+    keys: Vec<RowKey>,
+    changes: Vec<Change>,
+    step: Step,
+}
+
+impl Scanning<'_> {
+    async fn read(&self, scan: &Scan) -> Result<Read, Error> {
+        let read_at = self.run.deps.clock.now();
+        let query = scan.next_rows(Soql::select(self.selection.queried()).from(self.object));
+        let page = self.run.call(self.run.client.query_all(&query)).await.map_err(|error| self.unread(error))?;
+        let keys = keys(&page.records).map_err(|fault| self.unbelieved(fault))?;
+        let shape = PageShape { rows: &keys, total_size: page.total_size, done: page.done };
+        let step = scan.after(&shape).map_err(|fault| self.unbelieved(fault))?;
+        let rows = page.records.into_iter().zip(keys.iter().copied());
+        let changes = match &self.selection {
+            Selection::Rows(_) => rows.map(|(record, key)| change(record, key, read_at)).collect(),
+            Selection::KeysThenRows { fields, .. } => self.retrieve(rows, fields, read_at).await?,
+        };
+        Ok(Read { keys, changes, step })
+    }
+
+    /// The rows whose keys were read: the deleted ones say all there is to say, the others are fetched.
+    async fn retrieve(
+        &self,
+        rows: impl Iterator<Item = (Record, RowKey)>,
+        fields: &[FieldName],
+        read_at: Timestamp,
+    ) -> Result<Vec<Change>, Error> {
+        let (gone, live): (Vec<_>, Vec<_>) = rows.partition(|(record, _)| is_deleted(record));
+        let mut changes: Vec<_> = gone.into_iter().map(|(record, key)| change(record, key, read_at)).collect();
+        let ids: Vec<_> = live.iter().map(|(_, key)| key.id).collect();
+        if !ids.is_empty() {
+            let read_at = self.run.deps.clock.now();
+            let retrieved = self.run.call(self.run.client.retrieve(self.object, &ids, fields)).await;
+            let records = retrieved.map_err(|error| self.unread(error))?;
             // One that is gone by now has a later change, which the scan has still to come to.
             changes.extend(records.into_iter().flatten().map(|record| Change::Upsert { record, read_at }));
         }
+        Ok(changes)
     }
-    store_rows(run, object, changes, report).await?;
-    Ok(step)
-}
 
-fn rows(page: Page, keys: &[RowKey]) -> impl Iterator<Item = (Record, RowKey)> {
-    page.records.into_iter().zip(keys.iter().copied())
-}
-
-fn rows_error(run: &Run<'_>, object: &ObjectName) -> impl FnOnce(salesforce::Error) -> Error {
-    let (org, object) = (run.org(), object.clone());
-    move |source| Error::Rows { org, object, source }
-}
-
-async fn store_rows(
-    run: &Run<'_>,
-    object: &ObjectName,
-    changes: Vec<Change>,
-    report: &mut ObjectReport,
-) -> Result<(), Error> {
-    for applied in run.deps.records.apply_all(run.org(), object, changes).await {
-        match applied {
-            Ok(Apply::Applied) => report.applied += 1,
-            Ok(Apply::Unchanged | Apply::Stale) => report.unchanged += 1,
-            // A row that no retry will make smaller must not hold up all rows after it.
-            Err(store::Error::TooLarge { size_bytes, .. }) => {
-                report.unstorable += 1;
-                warn!(org.id = %run.org(), sf.object = %object, size_bytes, "a row is too large for the mirror");
+    async fn store(&self, changes: Vec<Change>, report: &mut ObjectReport) -> Result<(), Error> {
+        let org = self.run.org();
+        for applied in self.run.deps.records.apply_all(org, self.object, changes).await {
+            match applied {
+                Ok(Apply::Applied) => report.applied += 1,
+                Ok(Apply::Unchanged | Apply::Stale) => report.unchanged += 1,
+                // A row that no retry will make smaller must not hold up all rows after it.
+                Err(store::Error::TooLarge { size_bytes, .. }) => {
+                    report.unstorable += 1;
+                    warn!(org.id = %org, sf.object = %self.object, size_bytes, "a row is too large for the mirror");
+                }
+                Err(source) => return Err(Error::State { operation: "storing a page", source }),
             }
-            Err(source) => return Err(Error::State { operation: "storing a page", source }),
         }
+        Ok(())
     }
-    Ok(())
+
+    fn unread(&self, source: salesforce::Error) -> Error {
+        Error::Rows { org: self.run.org(), object: self.object.clone(), source }
+    }
+
+    fn unbelieved(&self, source: PageFault) -> Error {
+        Error::Page { org: self.run.org(), object: self.object.clone(), source }
+    }
 }

@@ -62,6 +62,27 @@ fn a_task_that_comes_twice_asks_the_org_for_no_row_twice() {
 }
 
 #[test]
+fn an_object_wider_than_a_url_is_copied_by_its_keys() {
+    run(async {
+        let mut world = World::new().await;
+        world.deps.mirrored_objects = vec!["Wide__c".parse().unwrap()];
+        let names: Vec<String> = (0..700).map(|n| format!("A_rather_long_field_name_{n}__c")).collect();
+        world.define("Wide__c", &names).await;
+        let ids: Vec<String> =
+            (0..3).map(|n| world.create("Wide__c", &json!({ &names[699]: format!("value {n}") }))).collect();
+        world.simulator.delete_record(&world.admin, "Wide__c", &ids[2]).unwrap();
+
+        assert!(world.work_on(&[world.task(RefreshKind::Backfill)]).await.is_empty());
+
+        let object = &world.deps.mirrored_objects[0];
+        let row = world.deps.records.load(world.org, object, ids[1].parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!(row.fields[&names[699]], "value 1");
+        let gone = world.deps.records.load(world.org, object, ids[2].parse().unwrap()).await.unwrap().unwrap();
+        assert!(gone.deleted);
+    });
+}
+
+#[test]
 fn an_invocation_without_time_left_stores_one_page_and_queues_the_rest() {
     run(async {
         let world = World::new().await;

@@ -15,6 +15,8 @@ use store::records::RecordCount;
 use store::{
     Activate, Budgets, Cursors, Environment, Orgs, Pipelines, Queue, Records, RefreshKind, RefreshTask, WebhookSecret,
 };
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
@@ -60,7 +62,7 @@ pub(crate) struct World {
     pub(crate) simulator: Arc<Simulator>,
     pub(crate) deps: Deps,
     pub(crate) org: OrgId,
-    admin: String,
+    pub(crate) admin: String,
     sqs: aws_sdk_sqs::Client,
     queue_url: String,
 }
@@ -109,6 +111,20 @@ impl World {
     /// Creates a record in the org.
     pub(crate) fn create(&self, object: &str, fields: &Value) -> String {
         self.simulator.create_record(&self.admin, object, &object_of(fields)).expect("a record")
+    }
+
+    /// Makes a custom object with text fields.
+    pub(crate) async fn define(&self, object: &str, fields: &[String]) {
+        let fields: Vec<Value> = fields.iter().map(|name| json!({ "name": name })).collect();
+        let body = json!({ "name": object, "fields": fields }).to_string();
+        let host = self.simulator.url().trim_start_matches("http://");
+        let head = format!("POST /_simulator/objects HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+        let head = format!("{head}content-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+        let mut simulator = TcpStream::connect(host).await.expect("the simulator");
+        simulator.write_all((head + &body).as_bytes()).await.expect("sent");
+        let mut answer = String::new();
+        simulator.read_to_string(&mut answer).await.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 
     /// Creates Accounts in the org.

@@ -1,6 +1,6 @@
 //! The function between a simulated org and the emulator: what is hinted at ends up in the mirror and in the ledger.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 mod failures;
 mod kills;

@@ -12,10 +12,10 @@ fn a_changed_record_is_read_again_mirrored_and_written_down() {
         let id = world.account("Acme");
 
         let first = world.hint(id);
-        assert!(world.receive(&[first.clone()]).await.is_empty());
+        assert!(world.receive(std::slice::from_ref(&first)).await.is_empty());
         world.rename(id, "Acme & Sons");
         let second = world.hint(id);
-        assert!(world.receive(&[second.clone()]).await.is_empty());
+        assert!(world.receive(std::slice::from_ref(&second)).await.is_empty());
 
         assert_eq!(world.mirrored_name(id).await.as_deref(), Some("Acme & Sons"));
         assert_eq!(world.outcome(&first).await, Some(DeliveryOutcome::Applied));
@@ -28,10 +28,10 @@ fn the_same_notification_twice_writes_once() {
     run(async {
         let world = World::new().await;
         let hint = world.hint(world.account("Acme"));
-        world.receive(&[hint.clone()]).await;
+        world.receive(std::slice::from_ref(&hint)).await;
         let before = world.mirrored(hint.record_id).await;
 
-        assert!(world.receive(&[hint.clone()]).await.is_empty());
+        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
 
         assert_eq!(world.mirrored(hint.record_id).await, before);
         assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::Unchanged));
@@ -68,7 +68,7 @@ fn a_deleted_record_becomes_a_tombstone() {
 
         world.delete(id);
         let hint = world.hint(id);
-        assert!(world.receive(&[hint.clone()]).await.is_empty());
+        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
 
         assert!(world.mirrored(id).await.unwrap().deleted);
         assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::Deleted));
@@ -81,7 +81,7 @@ fn a_record_that_nobody_can_see_leaves_the_mirror_alone() {
         let world = World::new().await;
         let hint = world.hint("0015e00000ZkM3hAAF".parse().unwrap());
 
-        assert!(world.receive(&[hint.clone()]).await.is_empty());
+        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
 
         assert_eq!(world.mirrored(hint.record_id).await, None);
         assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::NotVisible));
@@ -95,7 +95,7 @@ fn an_object_that_the_connection_cannot_see_is_written_down_as_such() {
         let mut hint = world.hint("a015e00000ZkM3h".parse().unwrap());
         hint.object = "Hidden__c".parse().unwrap();
 
-        assert!(world.receive(&[hint.clone()]).await.is_empty());
+        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
 
         assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::NotVisible));
     });
