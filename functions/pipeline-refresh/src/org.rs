@@ -1,7 +1,7 @@
 //! Refreshes one org: its pipelines, then its mirrored objects one after the other.
 
 use salesforce::{Classify, FieldName, ObjectName, Retry, Soql, soql};
-use store::{Pipeline, PipelineChanges, RefreshTask};
+use store::{CursorName, Pipeline, PipelineChanges, RefreshTask};
 use tracing::warn;
 
 use crate::error::{Error, state};
@@ -82,8 +82,12 @@ fn asked_for<'a>(task: &'a RefreshTask, mirrored: &'a [ObjectName]) -> &'a [Obje
 async fn refresh_pipelines(run: &Run<'_>) -> Result<Option<PipelineChanges>, Error> {
     let fetched = fetch_pipelines(run).await.map_err(|source| Error::Pipelines { org: run.org(), source })?;
     let Some(pipelines) = fetched else { return Ok(None) };
-    let replaced = run.deps.pipelines.replace(run.org(), &pipelines, run.deps.clock.now()).await;
-    replaced.map(Some).map_err(state("storing the pipelines"))
+    let now = run.deps.clock.now();
+    let changes =
+        run.deps.pipelines.replace(run.org(), &pipelines, now).await.map_err(state("storing the pipelines"))?;
+    let noted = run.deps.cursors.finish(run.org(), &CursorName::pipelines(), now).await;
+    noted.map_err(state("noting when the pipelines were read"))?;
+    Ok(Some(changes))
 }
 
 async fn fetch_pipelines(run: &Run<'_>) -> Result<Option<Vec<Pipeline>>, salesforce::Error> {

@@ -2,13 +2,10 @@
 
 use jiff::Timestamp;
 use salesforce::OrgId;
-use store::{Cursor, Org};
+use store::{Cursor, CursorName, Org};
 
 use crate::views::{BudgetView, ConnectionView, HealthView, PipelinesHealth, SyncView};
 use crate::{Deps, Error};
-
-/// The name of the cursor that the refresh of pipelines leaves.
-const PIPELINES: &str = "pipelines";
 
 /// The org at a glance: five reads of Ferry's own tables, no call to Salesforce.
 pub(crate) async fn health(deps: &Deps, org: Org) -> Result<HealthView, Error> {
@@ -37,5 +34,5 @@ fn refreshed_at(cursors: &[Cursor]) -> Option<Timestamp> {
 }
 
 fn is_pipelines(cursor: &Cursor) -> bool {
-    cursor.cursor_name.to_string() == PIPELINES
+    cursor.cursor_name == CursorName::pipelines()
 }

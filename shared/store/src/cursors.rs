@@ -31,10 +31,10 @@ impl CursorName {
         Self(format!("backfill/{object}"))
     }
 
-    /// The scan for deleted records of an object.
+    /// The reading of the org's pipelines; it has no position, only an end.
     #[must_use]
-    pub fn deleted(object: &ObjectName) -> Self {
-        Self(format!("deleted/{object}"))
+    pub fn pipelines() -> Self {
+        Self("pipelines".to_owned())
     }
 }
 

@@ -76,6 +76,10 @@ impl TokenVault {
             Ok(answer) => version_of(STORE, answer.version_id).map(Some),
             Err(error) => match error.as_service_error() {
                 Some(CreateSecretError::ResourceExistsException(_)) => Ok(None),
+                // The name is free again only some seconds after a deletion.
+                Some(CreateSecretError::InvalidRequestException(_)) => {
+                    Err(Error::Unavailable { operation: STORE, source: Box::new(error) })
+                }
                 _ => Err(Error::aws(STORE)(error)),
             },
         }
@@ -93,7 +97,7 @@ impl TokenVault {
         }
     }
 
-    /// The current tokens and their version, or `None` when the connection has no secret.
+    /// The current tokens and their version, or `None` when the connection has no secret, or one that is being deleted.
     ///
     /// # Errors
     /// Only those of Secrets Manager.
@@ -103,7 +107,9 @@ impl TokenVault {
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) => match error.as_service_error() {
-                Some(GetSecretValueError::ResourceNotFoundException(_)) => return Ok(None),
+                Some(
+                    GetSecretValueError::ResourceNotFoundException(_) | GetSecretValueError::InvalidRequestException(_),
+                ) => return Ok(None),
                 _ => return Err(Error::aws(operation)(error)),
             },
         };

@@ -47,7 +47,17 @@ impl Connected {
         };
         stack.simulator().install_package(&install).await?;
         let webhook_url = connect_team(&http, &stack, &admin).await?;
-        Ok(Self { stack, webhook_url, admin, http })
+        let connected = Self { stack, webhook_url, admin, http };
+        eventually("the first copy of the org", async || connected.is_copied().await).await?;
+        Ok(connected)
+    }
+
+    /// Whether the scan of the last mirrored object has ended, so that what changes from now on only a message tells.
+    async fn is_copied(&self) -> Result<bool> {
+        let path = format!("{}/v1/orgs/{}/health", self.stack.url(), self.stack.simulator().org_id());
+        let health: Value = self.http.get(path).send().await?.error_for_status()?.json().await?;
+        let ended = |scan: &Value| scan["scan"] == "backfill/Opportunity" && !scan["finished_at"].is_null();
+        Ok(health["sync"].as_array().is_some_and(|scans| scans.iter().any(ended)))
     }
 
     /// Makes the org tell Ferry of every change of these objects.

@@ -1,6 +1,6 @@
 //! Pipelines.
 
-use store::RefreshKind;
+use store::{CursorName, RefreshKind};
 
 use crate::world::{World, run};
 
@@ -19,6 +19,8 @@ fn the_pipelines_are_the_org_s_record_types_with_their_stages_in_order() {
             assert!(pipeline.stages.iter().any(|stage| stage.is_won && stage.is_closed), "{pipeline:?}");
         }
         assert_eq!(pipelines.iter().filter(|pipeline| pipeline.is_default).count(), 1, "{pipelines:?}");
+        let read = world.deps.cursors.load(world.org, &CursorName::pipelines()).await.unwrap();
+        assert!(read.unwrap().finished_at.is_some());
     });
 }
 

@@ -71,6 +71,7 @@ fn health_shows_connections_scans_pipelines_and_budget() {
         let position = Position { system_modstamp: now, last_id: "001000000000001".parse().unwrap() };
         deps.cursors.advance(world.org, &scan, position, now).await.unwrap();
         deps.pipelines.replace(world.org, &[pipeline()], now).await.unwrap();
+        deps.cursors.finish(world.org, &CursorName::pipelines(), now).await.unwrap();
         let seen = Observation { used: 17, max: 15_000, lane: Lane::Interactive, calls: 2 };
         deps.budgets.observe(world.org, seen, now).await.unwrap();
 
@@ -81,7 +82,8 @@ fn health_shows_connections_scans_pipelines_and_budget() {
         assert!(states.contains(&&json!("active")) && states.contains(&&json!("revoked")), "{health}");
         assert_eq!(health["sync"][0]["scan"], "incremental/Account");
         assert_eq!(health["sync"][0]["synced_to"], "2026-11-22T10:00:00.000Z");
-        assert_eq!(health["pipelines"]["count"], 1);
+        assert_eq!(health["sync"].as_array().unwrap().len(), 1, "{health}");
+        assert_eq!(health["pipelines"], json!({ "count": 1, "refreshed_at": "2026-11-22T10:00:00.000Z" }));
         assert_eq!((&health["budget"]["used"], &health["budget"]["max"]), (&json!(17), &json!(15_000)));
         assert_eq!(health["budget"]["calls"]["interactive"], 2);
     });

@@ -13,5 +13,6 @@ mod messages;
 mod orgs;
 mod records;
 mod secrets;
+#[cfg(test)]
 mod world;
 mod writes;
