@@ -142,19 +142,3 @@ async fn killed_after<F: Future>(work: F, polls: usize) -> bool {
     })
     .await
 }
-
-#[test]
-fn tmp_measure() {
-    run(async {
-        let mut world = World::new().await;
-        world.deps.mirrored_objects = vec![ACCOUNT];
-        world.accounts(12_000);
-        let began = world.deps.clock.now();
-        assert!(world.work_on(&[world.task(RefreshKind::Backfill)]).await.is_empty());
-        eprintln!("backfill took {}", world.deps.clock.now().duration_since(began));
-        let began = world.deps.clock.now();
-        assert!(world.work_on(&[world.task(RefreshKind::Backfill)]).await.is_empty());
-        eprintln!("again unchanged took {}; {:?}", world.deps.clock.now().duration_since(began), world.calls());
-        assert!(world.count(&ACCOUNT).await.live >= 12_000);
-    });
-}
