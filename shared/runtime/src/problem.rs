@@ -120,9 +120,11 @@ where
 {
     let problem = Problem::from(error);
     let chain = crate::Chain(error);
-    match problem.status.is_server_error() {
-        true => tracing::error!(problem = problem.code, error = %chain, "request failed: {}", problem.code),
-        false => tracing::warn!(problem = problem.code, error = %chain, "request refused: {}", problem.code),
+    let code = problem.code;
+    if problem.status == StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::error!(problem = code, error = %chain, "the request failed: {code}");
+    } else {
+        tracing::warn!(problem = code, error = %chain, "the request was refused: {code}");
     }
     problem
 }

@@ -5,6 +5,22 @@
 //! repository traits and no stand-ins. Every write is idempotent by its key or guarded by a condition, and the decisions
 //! behind the conditions are pure functions ([`records::rule`], [`connections::lease`], [`cursors::rule`],
 //! [`orgs::rule`], [`writes::rule`], [`budgets::lanes`]) with property tests of their own.
+//!
+//! ```no_run
+//! use salesforce::{Clock, ObjectName, OrgId, Record};
+//! use store::{Apply, Change, Records};
+//!
+//! # async fn example(client: aws_sdk_dynamodb::Client, org: OrgId, record: Record) -> Result<(), store::Error> {
+//! let records = Records::new(client, "my-stack-records");
+//! let account = ObjectName::from_static("Account");
+//! let change = Change::Upsert { record, read_at: Clock::system().now() };
+//! match records.apply(org, &account, change).await? {
+//!     Apply::Applied => { /* the table's stream tells the others */ }
+//!     Apply::Unchanged | Apply::Stale => {}
+//! }
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod apps;
 pub mod authorizations;

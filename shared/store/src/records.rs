@@ -20,7 +20,8 @@ pub mod rule;
 pub use rule::Apply;
 use rule::Decision;
 
-/// A row of the mirror. It deserialises from a stream's image as well (`serde_dynamo::from_item`).
+/// A row of the mirror. It deserialises from a stream's image as well (`serde_dynamo::from_item`); serialised, it is the row
+/// as it is stored, with its fields as one text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MirrorRecord {
     /// Its org.

@@ -58,11 +58,7 @@ impl From<&store::Error> for Problem {
             | Error::NotAllQueued { .. }
             | Error::NotPublished { .. }
             | Error::Conflict { .. }
-            | Error::LeaseLost { .. } => Self {
-                retry_after: pause(error.retry()),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Ferry cannot do this right now")
-                    .next(AGAIN)
-            },
+            | Error::LeaseLost { .. } => not_now(error.retry()),
             Error::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
             Error::OwnedByAnotherTenant { .. } => {
                 Self::new(StatusCode::CONFLICT, "org_owned_by_another_tenant", "The org belongs to another tenant")
@@ -88,12 +84,12 @@ impl From<&crate::Error> for Problem {
     fn from(error: &crate::Error) -> Self {
         use crate::Error;
         match error {
-            Error::NotCalled { .. } | Error::NoAnswer { .. } => Self {
-                retry_after: pause(error.retry()),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Ferry cannot do this right now")
-                    .next(AGAIN)
+            Error::NotCalled { .. } | Error::NoAnswer { .. } | Error::Failed { .. } => match error.retry() {
+                Retry::Never => internal(),
+                Retry::NeedsHuman => reconnect(),
+                retry @ (Retry::After(_) | Retry::Unknown(_)) => not_now(retry),
             },
-            Error::Failed { .. } | Error::NotAllowed { .. } | Error::BadAnswer { .. } => internal(),
+            Error::NotAllowed { .. } | Error::BadAnswer { .. } => internal(),
             Error::Refused(refusal) => Self::from(refusal),
         }
     }
@@ -146,6 +142,13 @@ fn unavailable(retry: Retry) -> Problem {
         retry_after: pause(retry),
         ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "salesforce_unavailable", "Salesforce is not available")
             .next(AGAIN)
+    }
+}
+
+fn not_now(retry: Retry) -> Problem {
+    Problem {
+        retry_after: pause(retry),
+        ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Ferry cannot do this right now").next(AGAIN)
     }
 }
 
