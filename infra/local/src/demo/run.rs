@@ -18,7 +18,8 @@ pub(super) struct Proven<T> {
 pub(super) struct Stopped;
 
 /// A checklist's evidence is wrapped beyond this.
-const LINE_WIDTH: usize = 100;
+const LINE_WIDTH: usize = 110;
+const NAME_WIDTH: usize = 18;
 
 /// Shows each step when it is done.
 pub(super) struct Run {
@@ -119,16 +120,20 @@ fn evidence_lines(evidence: &Value) -> Vec<String> {
     entries.flat_map(|(name, value)| entry_lines(&name.replace('_', " "), value)).collect()
 }
 
-/// One line where it fits; an object that is longer gets a line for each of its entries.
+/// The entry's name, and its value beside it, broken between parts where it is long.
 fn entry_lines(name: &str, value: &Value) -> Vec<String> {
-    let line = format!("{name:<18} {}", plain(value));
-    match value.as_object() {
-        Some(parts) if line.chars().count() > LINE_WIDTH => {
-            let parts = parts.iter().map(|(name, value)| format!("  {:<16} {}", name.replace('_', " "), plain(value)));
-            std::iter::once(name.to_owned()).chain(parts).collect()
+    let text = plain(value);
+    let mut lines = vec![format!("{name:<NAME_WIDTH$} ")];
+    for part in text.split_inclusive(", ") {
+        let line = lines.last().map_or(0, |line| line.chars().count());
+        if line > NAME_WIDTH + 1 && line + part.trim_end().chars().count() > LINE_WIDTH {
+            lines.push(" ".repeat(NAME_WIDTH + 1));
         }
-        _ => vec![line],
+        if let Some(line) = lines.last_mut() {
+            line.push_str(part);
+        }
     }
+    lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
 fn plain(value: &Value) -> String {
@@ -172,12 +177,13 @@ mod tests {
     }
 
     #[test]
-    fn long_evidence_gets_a_line_for_each_part() {
-        let evidence = json!({ "data": { "loaded": "x".repeat(60), "refused": "y".repeat(60) } });
+    fn long_evidence_is_broken_between_its_parts() {
+        let evidence = json!({ "records": { "Account": "x".repeat(60), "Contact": "y".repeat(60) } });
 
         let lines = evidence_lines(&evidence);
 
-        let first_words: Vec<_> = lines.iter().filter_map(|line| line.split_whitespace().next()).collect();
-        assert_eq!(first_words, ["data", "loaded", "refused"]);
+        assert_eq!(lines.len(), 2);
+        assert!(lines[0].starts_with("records") && lines[0].ends_with("x,"));
+        assert_eq!(lines[1].find('C'), lines[0].find('A'));
     }
 }

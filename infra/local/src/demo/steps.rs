@@ -1,6 +1,7 @@
 //! The steps of the story, each with its evidence.
 
 pub(super) mod connect;
+pub(super) mod rest;
 pub(super) mod sync;
 pub(super) mod write;
 
