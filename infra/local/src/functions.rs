@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::process::Command;
+use uuid::Uuid;
 use zip::write::SimpleFileOptions;
 
 use crate::progress::Progress;
@@ -52,7 +53,7 @@ pub fn package(workspace: &Workspace, name: &str, binary: &Path) -> Result<PathB
     let package = folder.join(format!("{name}.zip"));
     if !is_newer(&package, binary) {
         // Written under another name, so that a killed start leaves no half package.
-        let partial = folder.join(format!("{name}.{}.partial", std::process::id()));
+        let partial = folder.join(format!("{name}.{}.partial", Uuid::new_v4()));
         write_package(binary, &partial).with_context(|| format!("could not package {name}"))?;
         fs::rename(&partial, &package)?;
     }
