@@ -34,7 +34,7 @@ pub enum Error {
     ///
     /// # Troubleshooting
     /// A refreshed sandbox keeps the addresses of the org it was copied from and sends to them under its own id
-    /// (docs/salesforce.md 8.4). It has to be connected by itself.
+    /// (shared/salesforce/FACTS.md 8.4). It has to be connected by itself.
     #[error("the message is of org {named}, not of the org it was sent to")]
     OtherOrg {
         /// The org that the body names.

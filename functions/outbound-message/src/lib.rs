@@ -9,7 +9,7 @@
 //! | failures | a problem and no Ack: 404 for an address that is nobody's, 405, 413 and 415 before anything is read, 400 for a body that is no outbound message, 403 for one of another org, 503 when the queue did not take everything |
 //!
 //! Salesforce sends a message again for 24 hours until it is acknowledged, so that everything short of a full queue write
-//! may fail (invariants 7 and 8 of `docs/architecture.md`).
+//! may fail (invariants 7 and 8 of `ARCHITECTURE.md`).
 //! Only an active org has an address: a claimed one has no secret yet, and messages of one that was uninstalled or
 //! quarantined are refused like those of an unknown org. If it becomes active within the day, nothing was lost.
 

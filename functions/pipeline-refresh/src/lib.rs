@@ -9,7 +9,7 @@
 //! | failures | a task comes again while a retry can help; each object goes on from its own checkpoint |
 //!
 //! The rows of a page are stored before the cursor moves past them, and nothing but a complete page moves it (invariant 13
-//! of `docs/architecture.md`). Work that does not fit into one invocation is put away in the cursors and queued again, object
+//! of `ARCHITECTURE.md`). Work that does not fit into one invocation is put away in the cursors and queued again, object
 //! by object (invariant 14).
 
 mod error;

@@ -8,7 +8,7 @@ use store::{Change, Tombstone};
 use crate::scan::{PageFault, RowKey};
 
 /// Room for field names in the URL of a query, encoded; the rest of its 16,384 bytes is for host, condition and headers
-/// (docs/salesforce.md 4).
+/// (shared/salesforce/FACTS.md 4).
 const MAX_FIELDS_BYTES: usize = 12_000;
 
 const ID: FieldName = FieldName::from_static("Id");

@@ -8,7 +8,7 @@
 //! | failures | the first row that did not get through is reported; the stream goes on from there |
 //!
 //! The events come from the table and not from whoever wrote to it: a writer that is killed right after its write is told
-//! of all the same (invariant 12 of `docs/architecture.md`).
+//! of all the same (invariant 12 of `ARCHITECTURE.md`).
 
 pub mod batch;
 pub mod change;

@@ -7,7 +7,7 @@
 //! | output | rows of the mirror, and the outcome of every notification in the ledger |
 //! | failures | a message comes again while a retry can help, and becomes a dead letter when none did; what only a person can mend is parked in the ledger, and the refresh catches up later |
 //!
-//! A hint is not believed: the record is read again with Ferry's own token (invariant 9 of `docs/architecture.md`). All
+//! A hint is not believed: the record is read again with Ferry's own token (invariant 9 of `ARCHITECTURE.md`). All
 //! hints of a batch about one record are one reading, and up to 2,000 records of an object are one call. Killed at any point,
 //! the function loses nothing: its messages come again, and applying a record twice changes nothing.
 

@@ -11,7 +11,7 @@ use store::Change;
 use crate::fate::{Found, missing};
 use crate::fields::Fields;
 
-/// Ids that fit into the URL of one query (docs/salesforce.md 4.5).
+/// Ids that fit into the URL of one query (shared/salesforce/FACTS.md 4.5).
 const MAX_QUERY_IDS: usize = 300;
 
 const ID: FieldName = FieldName::from_static("Id");
