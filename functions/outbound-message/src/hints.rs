@@ -37,13 +37,12 @@ pub fn read(body: &[u8], addressed: OrgId, received_at: Timestamp) -> Result<Hin
         return Ok(Hints { changes: Vec::new(), without_record });
     }
     let judged = message.judge()?;
-    let action_id = judged.action_id.ok_or(ParseError::Missing { element: "ActionId" })?;
     let changes = judged.changes.into_iter().map(|change| ChangeHint {
         org_id: addressed,
         object: change.object,
         record_id: change.record_id,
         notification_id: change.notification_id,
-        action_id,
+        action_id: judged.action_id,
         received_at,
     });
     Ok(Hints { changes: changes.collect(), without_record })
@@ -115,6 +114,16 @@ mod tests {
         let mixed = notification("04l5e00000Gx7Qx", "0065e00000AbCdE") + bare;
         let mixed = read_text(&body(ORG, &mixed)).unwrap();
         assert_eq!((mixed.changes.len(), mixed.without_record), (1, 1));
+    }
+
+    #[test]
+    fn a_message_that_does_not_say_which_definition_it_is_of_is_believed_all_the_same() {
+        let message = body(ORG, &notification("04l5e00000Gx7Qz", "0065e00000AbCdE"));
+        let without = message.replace("<ActionId>04k5e000000CaRkAAK</ActionId>", "");
+
+        let hints = read_text(&without).unwrap();
+
+        assert_eq!(hints.changes[0].action_id, None);
     }
 
     #[test]

@@ -35,7 +35,7 @@ mod tests {
             object: OBJECTS[object].parse().unwrap(),
             record_id: format!("0065e00000{record:05}").parse().unwrap(),
             notification_id: "04l5e00000Gx7QzAAJ".parse().unwrap(),
-            action_id: "04k5e000000CaRkAAK".parse().unwrap(),
+            action_id: None,
             received_at: "2026-11-22T10:00:00Z".parse().unwrap(),
         }
     }

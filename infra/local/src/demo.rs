@@ -9,7 +9,7 @@ mod poll;
 mod run;
 mod steps;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -39,10 +39,9 @@ pub async fn run(options: Demo) -> Result<ExitCode> {
 
 async fn tell(run: &mut Run, options: &Demo) -> Result<(), Stopped> {
     let log = Workspace::here().cache().join(LOG);
-    let stack =
-        run.step("stack-started", "The production template runs on this machine", start(run.progress(), &log)).await?;
-    let data = options.crm_data.clone();
-    let story = run.step("data-loaded", "A Salesforce org holds CRM data", steps::load(stack, data)).await?;
+    let started = start(run.progress(), &log, options.crm_data.clone());
+    let stack = run.step("stack-started", "The production template runs on this machine", started).await?;
+    let story = run.step("data-loaded", "A Salesforce org holds CRM data", steps::load(stack)).await?;
     run.step("install-claimed", "A package install claims the org", connect::install(&story)).await?;
     let webhook =
         run.step("team-connected", "An admin connects the team: the org is active", connect::team(&story)).await?;
@@ -63,8 +62,8 @@ async fn tell(run: &mut Run, options: &Demo) -> Result<(), Stopped> {
     run.step("nothing-left", "No work is left behind", rest::nothing_left(&story, &log)).await
 }
 
-async fn start(progress: Progress, log: &Path) -> Result<Proven<Stack>> {
-    let options = stack::Options { log: Some(log.to_owned()), ..stack::Options::default() };
+async fn start(progress: Progress, log: &Path, crm_data: Option<PathBuf>) -> Result<Proven<Stack>> {
+    let options = stack::Options { log: Some(log.to_owned()), crm_data, ..stack::Options::default() };
     let stack = Stack::start(options, &progress).await?;
     let evidence = json!({
         "functions": stack.functions(),

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use comfy_table::{Table, presets};
 use tokio::time::Instant;
 
@@ -26,12 +26,9 @@ pub async fn run(options: Dev) -> Result<ExitCode> {
         emulator_port: options.emulator_port,
         log: Some(log.clone()),
         send_outbound_messages: true,
+        crm_data: options.crm_data,
     };
     let stack = Stack::start(stack, &progress).await.inspect_err(|_| progress.clear())?;
-    if let Some(folder) = &options.crm_data {
-        progress.stage("loading the CRM data");
-        stack.simulator().load_crm_data(folder).with_context(|| format!("could not load {}", folder.display()))?;
-    }
     progress.clear();
     let mut out = std::io::stdout();
     writeln!(out, "{}\n\n{}", addresses(&stack, &log.display().to_string()), what_to_try(&stack))?;

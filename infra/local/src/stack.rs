@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use org_simulator::{Seed, Simulator};
+use org_simulator::{LoadReport, Seed, Simulator};
 use serde_json::json;
 
 use crate::deploy::{self, Deployment};
@@ -35,6 +35,8 @@ pub struct Options {
     pub log: Option<PathBuf>,
     /// Let the org send outbound messages by itself, rather than when told to.
     pub send_outbound_messages: bool,
+    /// Folder of CRM data to load into the org; every object in it is mirrored, beside those that always are.
+    pub crm_data: Option<PathBuf>,
 }
 
 /// A running stack. Dropping it stops all of it.
@@ -44,6 +46,8 @@ pub struct Stack {
     deployment: Deployment,
     emulator: Emulator,
     functions: usize,
+    crm_data: LoadReport,
+    mirrored_objects: Vec<String>,
 }
 
 impl Stack {
@@ -55,16 +59,21 @@ impl Stack {
         let workspace = Workspace::here();
         let gateway = gateway::bind(options.port).await?;
         let simulator = start_simulator(&options).await?;
+        let crm_data = load_crm_data(&simulator, options.crm_data.as_deref(), progress)?;
         progress.stage("getting the AWS emulator ready");
         let (emulator, binaries) = tokio::try_join!(start_emulator(&options), functions::build(&workspace, progress))?;
         progress.stage("packaging the functions");
         let template = upload_code(&workspace, emulator.sdk_config(), &binaries).await?;
         progress.stage("deploying infra/template.yaml");
-        let deployment = deploy_template(&emulator, &template, &gateway.url(), simulator.url()).await?;
+        let mirrored_objects = mirrored_objects(&template, &crm_data)?;
+        let parameters = parameters(&gateway.url(), simulator.url(), &mirrored_objects.join(","));
+        let parameters = parameters.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let deployment = deploy::create(emulator.sdk_config(), NAME, &template, &parameters).await?;
         register_app(emulator.sdk_config(), &simulator, &gateway.url()).await?;
         let api = deployment.outputs.get("ApiId").context("the template has no output ApiId")?;
         let gateway = gateway.serve(format!("{}/_aws/execute-api/{api}/$default", emulator.endpoint()))?;
-        Ok(Self { gateway, simulator, deployment, emulator, functions: template.code_names().len() })
+        let functions = template.code_names().len();
+        Ok(Self { gateway, simulator, deployment, emulator, functions, crm_data, mirrored_objects })
     }
 
     /// Base URL of the HTTP API as browsers, the platform and the org see it.
@@ -77,6 +86,18 @@ impl Stack {
     #[must_use]
     pub fn simulator(&self) -> &Simulator {
         &self.simulator
+    }
+
+    /// What came of loading the CRM data; nothing where there was none.
+    #[must_use]
+    pub fn crm_data(&self) -> &LoadReport {
+        &self.crm_data
+    }
+
+    /// The objects that Ferry mirrors here.
+    #[must_use]
+    pub fn mirrored_objects(&self) -> &[String] {
+        &self.mirrored_objects
     }
 
     /// How many functions run.
@@ -150,16 +171,32 @@ async fn packaged(workspace: &Workspace, name: &str, binary: &Path) -> Result<Pa
     tokio::task::spawn_blocking(move || functions::package(&workspace, &name, &binary)).await?
 }
 
-async fn deploy_template(emulator: &Emulator, template: &Template, url: &str, login_url: &str) -> Result<Deployment> {
+fn load_crm_data(simulator: &Simulator, folder: Option<&Path>, progress: &Progress) -> Result<LoadReport> {
+    let Some(folder) = folder else { return Ok(LoadReport::default()) };
+    progress.stage("loading the CRM data");
+    simulator.load_crm_data(folder).with_context(|| format!("could not load {}", folder.display()))
+}
+
+/// What the template mirrors anyway, and whatever was loaded.
+fn mirrored_objects(template: &Template, loaded: &LoadReport) -> Result<Vec<String>> {
+    let always = template.parameter_default("MirroredObjects").context("the template has no MirroredObjects")?;
+    let mut objects: Vec<_> = always.split(',').map(str::to_owned).collect();
+    let others = loaded.loaded.keys().filter(|object| !objects.contains(object)).cloned().collect::<Vec<_>>();
+    objects.extend(others);
+    Ok(objects)
+}
+
+fn parameters(url: &str, login_url: &str, mirrored_objects: &str) -> [(&'static str, String); 6] {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-    let parameters = [
+    [
         ("Architecture", architecture),
         ("PublicUrl", url),
         ("SalesforceHosts", "loopback"),
         ("LoginUrlProduction", login_url),
         ("LoginUrlSandbox", login_url),
-    ];
-    deploy::create(emulator.sdk_config(), NAME, template, &parameters).await
+        ("MirroredObjects", mirrored_objects),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
 }
 
 /// What an operator does once after the first deployment: tells Ferry and Salesforce of each other.

@@ -31,8 +31,9 @@ pub struct ChangeHint {
     pub record_id: RecordId,
     /// Which notification said so.
     pub notification_id: RecordId,
-    /// Which outbound message it was.
-    pub action_id: RecordId,
+    /// Which outbound message's definition it was, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub action_id: Option<RecordId>,
     /// When it arrived.
     #[serde(with = "crate::time::millis")]
     pub received_at: Timestamp,

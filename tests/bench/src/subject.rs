@@ -18,10 +18,9 @@ pub struct Subject {
 }
 
 /// Any variable that some function of Ferry demands, with a value that leads nowhere.
-const ENVIRONMENT: [(&str, &str); 24] = [
+const ENVIRONMENT: [(&str, &str); 23] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
-    ("FERRY_STACK", "bench"),
     ("ORGS_TABLE", "bench-orgs"),
     ("CONNECTIONS_TABLE", "bench-connections"),
     ("AUTHORIZATIONS_TABLE", "bench-authorizations"),

@@ -115,7 +115,7 @@ impl World {
             object: account(),
             record_id,
             notification_id: format!("04l5e000000{:04}", *sent).parse().expect("an id"),
-            action_id: "04k5e000000CaRkAAK".parse().expect("an id"),
+            action_id: None,
             received_at: self.deps.clock.now(),
         }
     }

@@ -5,18 +5,14 @@ pub(super) mod rest;
 pub(super) mod sync;
 pub(super) mod write;
 
-use std::path::PathBuf;
-
 use anyhow::{Context as _, Result};
-use org_simulator::User;
+use org_simulator::{LoadReport, User};
 use serde_json::{Map, json};
 
 use super::mirror::Mirror;
 use super::platform::Platform;
 use super::run::Proven;
 use crate::stack::Stack;
-use crate::template::Template;
-use crate::workspace::Workspace;
 
 /// The platform's customer, and the rep's name on the platform.
 const TENANT: &str = "acme";
@@ -32,7 +28,6 @@ pub(super) struct Story {
     org_id: String,
     admin: User,
     rep: User,
-    mirrored_objects: Vec<String>,
 }
 
 impl Story {
@@ -41,12 +36,9 @@ impl Story {
         let users = stack.simulator().users();
         let admin = users.iter().find(|user| user.is_admin).context("the org has no admin")?.clone();
         let rep = users.iter().find(|user| user.is_active && !user.is_admin).context("the org has no rep")?.clone();
-        let template = Template::load(&Workspace::here().template())?;
-        let objects = template.parameter_default("MirroredObjects").context("the template has no MirroredObjects")?;
         Ok(Self {
             platform: Platform::new(stack.url())?,
             mirror: Mirror::of(&stack, &org_id)?,
-            mirrored_objects: objects.split(',').map(str::to_owned).collect(),
             stack,
             org_id,
             admin,
@@ -61,14 +53,13 @@ impl Story {
 }
 
 /// The org as the story finds it: with its own small data, and with that of a folder.
-pub(super) async fn load(stack: Stack, folder: Option<PathBuf>) -> Result<Proven<Story>> {
+pub(super) async fn load(stack: Stack) -> Result<Proven<Story>> {
     let mut evidence = Map::new();
-    if let Some(folder) = &folder {
-        let report = stack.simulator().load_crm_data(folder);
-        let report = report.with_context(|| format!("could not load {}", folder.display()))?;
-        evidence.insert("loaded".to_owned(), json!(report.loaded));
-        evidence.insert("refused".to_owned(), json!(report.refused));
-        evidence.insert("adjusted".to_owned(), json!(report.adjusted));
+    let data = stack.crm_data().clone();
+    if data != LoadReport::default() {
+        evidence.insert("loaded".to_owned(), json!(data.loaded));
+        evidence.insert("refused".to_owned(), json!(data.refused));
+        evidence.insert("adjusted".to_owned(), json!(data.adjusted));
     }
     let story = Story::new(stack)?;
     evidence.insert("org_id".to_owned(), json!(story.org_id));

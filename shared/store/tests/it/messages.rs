@@ -14,7 +14,7 @@ fn hint(n: usize) -> ChangeHint {
         object: "Account".parse().unwrap(),
         record_id: account(n),
         notification_id: "04l5e00000Gx7Qz".parse().unwrap(),
-        action_id: "04k5e000000CaRk".parse().unwrap(),
+        action_id: Some("04k5e000000CaRk".parse().unwrap()),
         received_at: at(0),
     }
 }

@@ -43,7 +43,7 @@ pub(crate) async fn backfill(story: &Story, progress: Progress) -> Result<Proven
 async fn count(story: &Story) -> Result<Counts> {
     let in_org = story.stack.simulator().record_counts();
     let mut counts = Counts::default();
-    for object in &story.mirrored_objects {
+    for object in story.stack.mirrored_objects() {
         let sides = (in_org.get(object).copied().unwrap_or_default(), story.mirror.count(object).await?);
         counts.0.insert(object.clone(), sides);
     }
