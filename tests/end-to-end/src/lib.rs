@@ -6,7 +6,7 @@ mod queue;
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use local::Progress;
 use local::stack::{self, Stack};
 use org_simulator::{OutboundMessage, PackageInstall, User};
@@ -115,18 +115,23 @@ impl Connected {
     }
 }
 
-/// Probes until it holds, for a minute at most.
+/// Probes until it holds, for a minute at most. A probe that fails is tried again; its error is told when the minute is over.
 ///
 /// # Errors
-/// A probe fails, or the minute is over.
+/// The minute is over.
 pub async fn eventually(what: &str, mut probe: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
-    let patience = async {
-        while !probe().await? {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+    let deadline = tokio::time::Instant::now() + SOON;
+    loop {
+        let last = probe().await;
+        if matches!(last, Ok(true)) {
+            return Ok(());
         }
-        Ok(())
-    };
-    tokio::time::timeout(SOON, patience).await.with_context(|| format!("{what}: not within {} s", SOON.as_secs()))?
+        if tokio::time::Instant::now() >= deadline {
+            let reason = last.err().unwrap_or_else(|| anyhow!("it was not so yet"));
+            return Err(reason.context(format!("{what}: not within {} s", SOON.as_secs())));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Link, page, consent, callback: gives the webhook's address off the last page.
