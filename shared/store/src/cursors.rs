@@ -67,7 +67,8 @@ pub struct Cursor {
     /// Where the running scan goes on, in the scan's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
-    /// When a scan last came to its end.
+    /// The time that the last complete scan was finished with: for a scan of records when it began, because everything that
+    /// was committed before then was read.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
     /// When it last changed.
