@@ -29,8 +29,12 @@ pub(crate) async fn revoke(deps: &Deps, wanted: &ConnectionRef) -> Result<Reply,
 async fn claim(deps: &Deps, wanted: &ConnectionRef) -> Result<Option<Lease>, Error> {
     let begun = deps.clock.now();
     while deps.clock.now().duration_since(begun) < deps.limits.patience {
-        let request =
-            LeaseRequest { owner: Uuid::new_v4().to_string(), now: deps.clock.now(), length: deps.limits.lease };
+        let request = LeaseRequest {
+            owner: Uuid::new_v4().to_string(),
+            now: deps.clock.now(),
+            length: deps.limits.lease,
+            seen_fence: None,
+        };
         let claim = deps.connections.claim_lease(wanted.org_id, &wanted.connection_id, &request).await;
         match claim.map_err(Error::state("claim the lease"))? {
             LeaseClaim::Granted(lease) => return Ok(Some(lease)),

@@ -87,7 +87,7 @@ pub enum Event {
     Looked(View),
     /// The lease is ours until then.
     Claimed(Timestamp),
-    /// Somebody else took the lease first.
+    /// Somebody else took the lease first, or had it since the last look.
     ClaimLost,
     /// Salesforce gave new tokens.
     Refreshed,
@@ -110,7 +110,8 @@ pub enum Event {
 pub enum Step {
     /// Read the row and the vault, consistently.
     Look,
-    /// Take the lease by a conditional write.
+    /// Take the lease by a conditional write, on condition that nobody has had it since the last look: a holder that came
+    /// and died in between would leave a doubt that this machine knows nothing of.
     Claim,
     /// Ask Salesforce, with the refresh token of the last look.
     Refresh,
@@ -264,6 +265,7 @@ impl Protocol {
         if !view.refused {
             return self.settle(Settlement::Active, Outcome::Serve);
         }
+        self.doubt |= view.standing == Standing::Uncertain;
         if self.ended {
             let reason = if self.doubt { Reason::AnswerLost } else { Reason::GrantEnded };
             return self.settle(Settlement::ReauthRequired(reason), Outcome::Refuse(Refusal::ReauthRequired));

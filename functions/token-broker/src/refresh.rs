@@ -94,6 +94,7 @@ impl Refresh<'_> {
             owner: Uuid::new_v4().to_string(),
             now: self.deps.clock.now(),
             length: self.deps.limits.lease,
+            seen_fence: Some(self.seen.connection.lease.fence),
         };
         let TokenWanted { org_id, connection_id, .. } = self.wanted;
         let claim = self.deps.connections.claim_lease(*org_id, connection_id, &request).await;

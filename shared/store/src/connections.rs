@@ -154,6 +154,9 @@ pub struct LeaseRequest {
     pub now: Timestamp,
     /// For how long.
     pub length: SignedDuration,
+    /// The fence that the caller saw: the lease is granted only if nobody has had it since. `None` takes it from whoever
+    /// had it last.
+    pub seen_fence: Option<u64>,
 }
 
 impl LeaseRequest {
@@ -167,8 +170,8 @@ impl LeaseRequest {
 pub enum LeaseClaim {
     /// It is the caller's until its deadline.
     Granted(Lease),
-    /// Someone else has it.
-    Held(Lease),
+    /// Someone else has it, or has had it since the caller looked.
+    Held(LeaseSlot),
 }
 
 /// The `connections` table.
@@ -233,7 +236,7 @@ impl Connections {
         }
     }
 
-    /// Takes the right to refresh, unless someone has it. One conditional write.
+    /// Takes the right to refresh, unless someone has it or has had it since the caller looked. One conditional write.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -244,16 +247,20 @@ impl Connections {
         request: &LeaseRequest,
     ) -> Result<LeaseClaim, Error> {
         let operation = "claim the lease";
-        let update = Update {
+        let mut update = Update {
             set: vec![("lease_owner", text(&request.owner)), ("lease_deadline", text(time::text(request.deadline())))],
             add: vec![("lease_fence", 1)],
             when: lease::IS_FREE,
             values: vec![(":now", text(time::text(request.now)))],
             ..Update::default()
         };
+        if let Some(fence) = request.seen_fence {
+            update.when = lease::IS_FREE_AS_SEEN;
+            update.values.push((":seen_fence", number(fence)));
+        }
         match self.table.update(operation, row_key(org, connection), update).await? {
             Conditional::Done(item) => lease_of(operation, item).map(LeaseClaim::Granted),
-            Conditional::Refused(Some(item)) => lease_of(operation, item).map(LeaseClaim::Held),
+            Conditional::Refused(Some(item)) => from_item(operation, item).map(LeaseClaim::Held),
             Conditional::Refused(None) => Err(Error::NotFound { operation }),
         }
     }

@@ -49,7 +49,8 @@ pub use apps::{AppRegistration, Apps};
 pub use authorizations::{Authorization, AuthorizationId, Authorizations, Purpose};
 pub use budgets::{Budget, Budgets, Lane, Observation, lanes::Verdict};
 pub use connections::{
-    Connected, Connection, ConnectionKind, ConnectionState, Connections, Lease, LeaseClaim, LeaseRequest, Settlement,
+    Connected, Connection, ConnectionKind, ConnectionState, Connections, Lease, LeaseClaim, LeaseRequest, LeaseSlot,
+    Settlement,
 };
 pub use cursors::{Cursor, CursorName, Cursors, Position};
 pub use deliveries::{Deliveries, Delivery, DeliveryOutcome};

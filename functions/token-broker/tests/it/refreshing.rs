@@ -149,7 +149,8 @@ async fn a_revoked_grant_needs_its_person() {
 async fn the_lease_of_a_dead_broker_is_taken_over_when_it_ends() {
     let stage = Stage::connected().await;
     let old = stage.token(None).await.unwrap();
-    let dead = LeaseRequest { owner: "dead".to_owned(), now: stage.deps.clock.now(), length: limits().lease };
+    let now = stage.deps.clock.now();
+    let dead = LeaseRequest { owner: "dead".to_owned(), now, length: limits().lease, seen_fence: None };
     let claim = stage.deps.connections.claim_lease(stage.org_id(), &ConnectionId::team(), &dead).await.unwrap();
     let LeaseClaim::Granted(lease) = claim else { panic!("the lease is free") };
 

@@ -38,6 +38,10 @@ pub struct LeaseSlot {
 pub(super) const IS_FREE: &str =
     "attribute_exists(#org_id) AND (attribute_not_exists(#lease_deadline) OR #lease_deadline <= :now)";
 
+/// [`IS_FREE`], and nobody has had it since the caller looked.
+pub(super) const IS_FREE_AS_SEEN: &str = "attribute_exists(#org_id) AND #lease_fence = :seen_fence AND \
+     (attribute_not_exists(#lease_deadline) OR #lease_deadline <= :now)";
+
 /// [`LeaseSlot::is_held_by`] as a condition.
 pub(super) const IS_HOLDER: &str = "#lease_owner = :holder AND #lease_fence = :fence";
 

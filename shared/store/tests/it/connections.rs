@@ -2,7 +2,7 @@ use futures::future::join_all;
 use jiff::SignedDuration;
 use store::{
     Connected, Connection, ConnectionId, ConnectionKind, ConnectionState, Connections, Error, Lease, LeaseClaim,
-    LeaseRequest, Settlement,
+    LeaseRequest, LeaseSlot, Settlement,
 };
 
 use crate::world::{at, org, run, tables};
@@ -33,13 +33,20 @@ async fn with_team() -> (Connections, Connection) {
 }
 
 fn wish(owner: &str, seconds: i64) -> LeaseRequest {
-    LeaseRequest { owner: owner.to_owned(), now: at(seconds), length: SignedDuration::from_secs(30) }
+    LeaseRequest { owner: owner.to_owned(), now: at(seconds), length: SignedDuration::from_secs(30), seen_fence: None }
 }
 
 async fn take(connections: &Connections, owner: &str, seconds: i64) -> Lease {
     match connections.claim_lease(org(), &ConnectionId::team(), &wish(owner, seconds)).await.unwrap() {
         LeaseClaim::Granted(lease) => lease,
-        LeaseClaim::Held(lease) => panic!("held by {lease:?}"),
+        LeaseClaim::Held(slot) => panic!("held by {slot:?}"),
+    }
+}
+
+fn held(claim: &LeaseClaim) -> Option<Lease> {
+    match claim {
+        LeaseClaim::Granted(lease) => panic!("granted {lease:?}"),
+        LeaseClaim::Held(slot) => slot.lease(),
     }
 }
 
@@ -108,11 +115,11 @@ fn of_sixteen_who_want_the_lease_one_gets_it_and_the_others_see_who() {
         for claim in claims {
             match claim.unwrap() {
                 LeaseClaim::Granted(lease) => granted.push(lease),
-                LeaseClaim::Held(lease) => held.push(lease),
+                LeaseClaim::Held(slot) => held.extend(slot.lease()),
             }
         }
         let [holder] = granted.as_slice() else { panic!("granted {granted:?}") };
-        assert!(held.iter().all(|seen| seen == holder), "{held:?}");
+        assert_eq!(held, vec![holder.clone(); 15]);
     });
 }
 
@@ -122,7 +129,7 @@ fn a_lease_can_be_taken_at_its_deadline_and_the_late_holder_changes_nothing() {
         let (connections, team) = with_team().await;
         let first = take(&connections, "first", 0).await;
         let too_early = connections.claim_lease(org(), &team.connection_id, &wish("second", 29)).await.unwrap();
-        assert_eq!(too_early, LeaseClaim::Held(first.clone()));
+        assert_eq!(held(&too_early), Some(first.clone()));
         let second = take(&connections, "second", 30).await;
         assert!(second.fence > first.fence);
 
@@ -149,6 +156,24 @@ fn a_lease_that_was_given_back_is_free_at_once() {
 }
 
 #[test]
+fn a_lease_that_somebody_has_had_since_the_look_is_not_granted() {
+    run(async {
+        let (connections, team) = with_team().await;
+        let seen_fence = Some(team.lease.fence);
+        let first = take(&connections, "first", 0).await;
+        connections.settle(org(), &team.connection_id, &first, &Settlement::Released).await.unwrap();
+
+        let late = LeaseRequest { seen_fence, ..wish("second", 1) };
+        let claim = connections.claim_lease(org(), &team.connection_id, &late).await.unwrap();
+        assert_eq!(claim, LeaseClaim::Held(LeaseSlot { owner: None, deadline: None, fence: first.fence }));
+
+        let again = LeaseRequest { seen_fence: Some(first.fence), ..late };
+        let claim = connections.claim_lease(org(), &team.connection_id, &again).await.unwrap();
+        assert!(matches!(claim, LeaseClaim::Granted(_)), "{claim:?}");
+    });
+}
+
+#[test]
 fn a_renewed_lease_holds_longer_and_only_for_its_holder() {
     run(async {
         let (connections, team) = with_team().await;
@@ -157,7 +182,7 @@ fn a_renewed_lease_holds_longer_and_only_for_its_holder() {
         assert_eq!(renewed, Lease { deadline: at(90), ..lease.clone() });
 
         let claim = connections.claim_lease(org(), &team.connection_id, &wish("second", 60)).await.unwrap();
-        assert_eq!(claim, LeaseClaim::Held(renewed));
+        assert_eq!(held(&claim), Some(renewed));
         let stranger = Lease { owner: "stranger".to_owned(), ..lease };
         let refused = connections.renew_lease(org(), &team.connection_id, &stranger, at(900)).await;
         assert!(matches!(refused, Err(Error::LeaseLost { .. })), "{refused:?}");
