@@ -47,7 +47,8 @@ pub(crate) fn actor(org: &Org, username: &str) -> Result<Actor, Error> {
 /// Who makes setup changes: the first user, an admin.
 pub(crate) fn admin(org: &Org) -> Actor {
     let first = users(org).into_iter().find(|user| user.is_admin).and_then(|user| RecordId::parse(&user.id));
-    Actor { user: first.unwrap_or(org.id), is_admin: true }
+    let known = first.and_then(|user| org.actor(user));
+    known.unwrap_or(Actor { user: org.id, profile: org.id, is_admin: true })
 }
 
 /// Adds a user; the username must be new.

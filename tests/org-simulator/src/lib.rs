@@ -4,6 +4,7 @@
 //! clients that are tried against it. It listens on 127.0.0.1 only.
 //! Start it in a test with [`Simulator::start`], or as a program with `org-simulator --port 8590`.
 
+mod access;
 mod admin;
 mod api_error;
 mod callout;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
 use crate::Clock;
+use crate::access::Profiles;
 use crate::api_error::ApiError;
 use crate::datetime;
 use crate::faults::Faults;
@@ -28,6 +29,7 @@ const ADMIN_PROFILE: &str = "System Administrator";
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Actor {
     pub(crate) user: RecordId,
+    pub(crate) profile: RecordId,
     /// Sees and changes every record.
     pub(crate) is_admin: bool,
 }
@@ -49,6 +51,7 @@ pub(crate) struct Org {
     pub(crate) log: RequestLog,
     /// Objects of which a user who is no admin sees only the records he or she owns.
     pub(crate) private: BTreeSet<String>,
+    pub(crate) profiles: Profiles,
     /// Stages of each business process, in order.
     pub(crate) stages_of: BTreeMap<RecordId, Vec<String>>,
     /// The record type a new record gets when it names none.
@@ -75,6 +78,7 @@ impl Org {
             faults: Faults::default(),
             log: RequestLog::default(),
             private: BTreeSet::new(),
+            profiles: Profiles::default(),
             stages_of: BTreeMap::new(),
             default_record_types: BTreeMap::new(),
         }
@@ -189,8 +193,9 @@ impl Org {
         if *self.value("User", row, "IsActive") != Value::Bool(true) {
             return None;
         }
-        let profile = self.store.get("Profile", self.value("User", row, "ProfileId").as_id()?)?;
-        Some(Actor { user, is_admin: self.value("Profile", profile, "Name").as_text() == ADMIN_PROFILE })
+        let profile = self.value("User", row, "ProfileId").as_id()?;
+        let name = self.value("Profile", self.store.get("Profile", profile)?, "Name");
+        Some(Actor { user, profile, is_admin: name.as_text() == ADMIN_PROFILE })
     }
 
     /// The id of an active user, by login name.

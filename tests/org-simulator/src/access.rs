@@ -1,0 +1,83 @@
+//! What a user may do with objects and fields, by profile. Records are the business of [`Org::may_see`].
+
+#![expect(dead_code, reason = "the data API and SOQL begin to ask in the next commits")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::ids::RecordId;
+use crate::org::{Actor, Org};
+use crate::schema::{Field, Object};
+
+/// One thing to do with an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Deed {
+    Read,
+    Create,
+    Edit,
+    Delete,
+}
+
+/// What a profile may not do with an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ObjectLimits {
+    /// Not even to be told that the object exists.
+    pub(crate) hidden: bool,
+    pub(crate) no_create: bool,
+    pub(crate) no_edit: bool,
+    pub(crate) no_delete: bool,
+    /// Field-level security: names, in lower case, of fields that are as good as absent.
+    pub(crate) hidden_fields: BTreeSet<String>,
+    /// Fields that can be read and not written, in lower case.
+    pub(crate) locked_fields: BTreeSet<String>,
+    /// Record types that cannot be chosen for a record.
+    pub(crate) hidden_record_types: BTreeSet<RecordId>,
+}
+
+/// The limits of every profile that has some, by profile and object.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Profiles(BTreeMap<RecordId, BTreeMap<String, ObjectLimits>>);
+
+impl Profiles {
+    /// The limits of a profile for an object, to be changed.
+    pub(crate) fn limits_mut(&mut self, profile: RecordId, object: &str) -> &mut ObjectLimits {
+        self.0.entry(profile).or_default().entry(object.to_owned()).or_default()
+    }
+
+    fn limits(&self, profile: RecordId, object: &str) -> Option<&ObjectLimits> {
+        self.0.get(&profile)?.get(object)
+    }
+}
+
+impl Org {
+    /// Whether the actor's profile allows the deed on records of the object.
+    pub(crate) fn may(&self, actor: &Actor, deed: Deed, object: &Object) -> bool {
+        self.profiles.limits(actor.profile, &object.name).is_none_or(|limits| {
+            !limits.hidden
+                && match deed {
+                    Deed::Read => true,
+                    Deed::Create => !limits.no_create,
+                    Deed::Edit => !limits.no_edit,
+                    Deed::Delete => !limits.no_delete,
+                }
+        })
+    }
+
+    /// Whether the field exists as far as the actor can tell.
+    pub(crate) fn may_read_field(&self, actor: &Actor, object: &Object, field: &Field) -> bool {
+        let limits = self.profiles.limits(actor.profile, &object.name);
+        limits.is_none_or(|limits| !limits.hidden_fields.contains(&field.name.to_ascii_lowercase()))
+    }
+
+    /// Whether the actor may set the field, as far as the profile is concerned.
+    pub(crate) fn may_edit_field(&self, actor: &Actor, object: &Object, field: &Field) -> bool {
+        let limits = self.profiles.limits(actor.profile, &object.name);
+        let locked = |limits: &ObjectLimits| limits.locked_fields.contains(&field.name.to_ascii_lowercase());
+        self.may_read_field(actor, object, field) && !limits.is_some_and(locked)
+    }
+
+    /// Whether the actor may choose the record type for a record.
+    pub(crate) fn may_use_record_type(&self, actor: &Actor, object: &Object, record_type: RecordId) -> bool {
+        let limits = self.profiles.limits(actor.profile, &object.name);
+        limits.is_none_or(|limits| !limits.hidden_record_types.contains(&record_type))
+    }
+}
