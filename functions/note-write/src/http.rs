@@ -9,15 +9,15 @@ use axum::{Json, Router};
 use http::HeaderMap;
 use runtime::http::{ActingUser, Idempotency, JsonBody, PathOf};
 use runtime::problem::refuse;
+use runtime::writes::{self, Asked, Deps, Error};
 use salesforce::{OrgId, RecordId};
 use serde_json::Value;
 use store::{IdempotencyKey, PlatformUser};
 use uuid::Uuid;
 
-use crate::answer::{self, NoteView};
-use crate::attempt::{Asked, Operation};
+use crate::note::{NoteWork, Operation};
+use crate::read::read;
 use crate::request::{Fault, NewNoteRequest, NoteChange};
-use crate::{Deps, Error, write};
 
 /// The function's part of the HTTP API.
 pub fn router(deps: Arc<Deps>) -> Router {
@@ -54,8 +54,8 @@ async fn show(
     PathOf((org, id)): PathOf<(OrgId, RecordId)>,
     ActingUser(platform_user): ActingUser,
 ) -> Response {
-    match write::read(&deps, org, id, platform_user.as_ref()).await {
-        Ok(note) => Json(NoteView::from(note)).into_response(),
+    match read(&deps, org, id, platform_user.as_ref()).await {
+        Ok(note) => Json(note).into_response(),
         Err(error) => refuse(&error).into_response(),
     }
 }
@@ -68,11 +68,15 @@ async fn carry_out(
     operation: Result<Operation, Vec<Fault>>,
 ) -> Response {
     let outcome = async {
-        let key = key.map_err(|fault| Error::Invalid(vec![fault]))?;
-        let operation = operation.map_err(Error::Invalid)?;
-        write::accept(deps, org, key, Asked { platform_user, operation }).await
+        let key = key.map_err(|fault| invalid(&[fault]))?;
+        let operation = operation.map_err(|faults| invalid(&faults))?;
+        writes::accept(deps, org, key, Asked { platform_user, work: NoteWork { operation } }).await
     };
-    outcome.await.map_or_else(|error| refuse(&error).into_response(), answer::to_writer)
+    outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::to_writer)
+}
+
+fn invalid(faults: &[Fault]) -> Error {
+    Error::Invalid(faults.iter().map(Fault::to_string).collect())
 }
 
 /// The key of a change; without one, each request is a write of its own, for a change may be repeated as it is.

@@ -10,18 +10,12 @@
 //! Salesforce gives notes no external id, so nothing there stops a second copy. [`creation`] is the rule that does: an
 //! attempt that follows another one looks for its note (by link, title, time and text, see [`matching`]) before it creates.
 
-mod answer;
-mod attempt;
-mod config;
 pub mod creation;
-mod error;
 mod http;
 pub mod matching;
-mod queue;
+mod note;
+mod read;
 pub mod request;
-mod write;
 
-pub use config::{Config, Deps};
-pub use error::Error;
 pub use http::router;
-pub use queue::handle;
+pub use note::{NoteWork, Operation};

@@ -8,14 +8,13 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use runtime::http::{ActingUser, Idempotency, JsonBody, PathOf};
 use runtime::problem::refuse;
+use runtime::writes::{self, Asked, Deps, Error, LedgerView};
 use salesforce::{ObjectName, OrgId};
 use serde_json::Value;
 use store::WriteId;
 
-use crate::answer::{self, LedgerView};
-use crate::attempt::Asked;
-use crate::batch::Batch;
-use crate::{Deps, Error, write};
+use crate::Upsert;
+use crate::batch::{Batch, Fault};
 
 /// The function's part of the HTTP API.
 pub fn router(deps: Arc<Deps>) -> Router {
@@ -33,14 +32,15 @@ async fn upsert(
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
     let outcome = async {
-        let batch = Batch::parse(body).map_err(Error::Invalid)?;
-        write::accept(&deps, org, key, Asked { object, platform_user, batch }).await
+        let batch =
+            Batch::parse(body).map_err(|faults| Error::Invalid(faults.iter().map(Fault::to_string).collect()))?;
+        writes::accept(&deps, org, key, Asked { platform_user, work: Upsert { object, batch } }).await
     };
-    outcome.await.map_or_else(|error| refuse(&error).into_response(), answer::to_writer)
+    outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::to_writer)
 }
 
 async fn show(State(deps): State<Arc<Deps>>, PathOf((org, id)): PathOf<(OrgId, WriteId)>) -> Response {
-    match write::load(&deps, org, id).await {
+    match writes::load(&deps, org, id).await {
         Ok(write) => Json(LedgerView::from(write)).into_response(),
         Err(error) => refuse(&error).into_response(),
     }

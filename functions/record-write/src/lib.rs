@@ -8,20 +8,12 @@
 //! | failures | an RFC 9457 problem; a queued write comes again until Salesforce answers, or ends among the dead letters |
 //!
 //! Four steps, as everywhere: [`batch`] parses and judges, `store::owner_policy` and `ownership` decide who
-//! writes and who owns, `attempt` calls Salesforce, and the ledger keeps what came of it. A record is upserted by its
-//! external id, so a write whose answer was lost can simply be sent again.
+//! writes and who owns, `upsert` calls Salesforce, and the ledger (`runtime::writes`) keeps what came of it.
 
-mod answer;
-mod attempt;
 pub mod batch;
-mod config;
-mod error;
 mod http;
 mod ownership;
-mod queue;
-mod write;
+mod upsert;
 
-pub use config::{Config, Deps};
-pub use error::Error;
 pub use http::router;
-pub use queue::handle;
+pub use upsert::Upsert;

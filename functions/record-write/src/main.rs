@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use record_write::{Config, Deps, handle, router};
+use record_write::{Upsert, router};
+use runtime::writes::{self, Config, Deps};
 use runtime::{BoxError, Env, Salesforce};
 
 #[tokio::main(flavor = "current_thread")]
@@ -14,7 +15,7 @@ async fn main() -> Result<(), BoxError> {
     let worker = Arc::clone(&deps);
     let work = move |event| {
         let deps = Arc::clone(&worker);
-        async move { handle(&deps, event).await }
+        async move { writes::handle::<Upsert>(&deps, event).await }
     };
     runtime::serve_both(aws.clock(), router(deps), work).await
 }

@@ -31,6 +31,7 @@ mod serve;
 pub mod sqs;
 mod start;
 pub mod token_broker;
+pub mod writes;
 
 pub use aws::Aws;
 pub use chain::Chain;

@@ -18,7 +18,7 @@ pub struct Subject {
 }
 
 /// Any variable that some function of Ferry demands, with a value that leads nowhere.
-const ENVIRONMENT: [(&str, &str); 23] = [
+const ENVIRONMENT: [(&str, &str); 22] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
     ("ORGS_TABLE", "bench-orgs"),
@@ -32,8 +32,7 @@ const ENVIRONMENT: [(&str, &str); 23] = [
     ("BUDGETS_TABLE", "bench-budgets"),
     ("RECORD_UPSERT_QUEUE_URL", "http://127.0.0.1:9/bench/record-upsert"),
     ("PIPELINE_REFRESH_QUEUE_URL", "http://127.0.0.1:9/bench/pipeline-refresh"),
-    ("RECORD_WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/record-write"),
-    ("NOTE_WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/note-write"),
+    ("WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/write"),
     ("EVENT_BUS_NAME", "bench"),
     ("APPS_SECRET_ARN", "arn:aws:secretsmanager:us-east-1:000000000000:secret:bench"),
     ("TOKEN_SECRET_PREFIX", "ferry/bench/tokens"),

@@ -10,9 +10,10 @@ use http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use local::Emulator;
 use org_simulator::{Options, Simulator};
-use record_write::{Deps, handle, router};
+use record_write::{Upsert, router};
 use runtime::invoke::Invoke;
 use runtime::token_broker::{self, Answer, Refusal, RefusalCode, RetryHint, Token, TokenBroker, TokenWanted};
+use runtime::writes::{Deps, handle};
 use salesforce::{ApiVersion, BoxFuture, Clock, HostPolicy, Http, OrgId, Patience};
 use serde_json::{Map, Value, json};
 use store::owner_policy::OwnerPolicy;
@@ -232,7 +233,7 @@ impl World {
         let task = json!({ "org_id": self.org, "write_id": write_id });
         let event = json!({ "Records": [{ "messageId": "1", "body": task.to_string() }] });
         let event: SqsEvent = serde_json::from_value(event).unwrap();
-        !handle(&self.deps, event).await.unwrap().failed.is_empty()
+        !handle::<Upsert>(&self.deps, event).await.unwrap().failed.is_empty()
     }
 
     /// How many tasks are in the queue.

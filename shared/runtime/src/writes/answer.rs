@@ -1,28 +1,18 @@
-//! What the platform is answered: always what the ledger holds, so that a replay says the same.
+//! What the platform is answered about a write.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use runtime::Problem;
-use salesforce::{Note, RecordId};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::owner_policy::{OwnerChoice, OwnerReason};
 use store::{ConnectionId, Write, WriteId, WriteKind, WriteState};
 
-use crate::attempt::Operation;
-
-/// The outcome of a write that Salesforce took.
-pub(crate) fn of_note(note_id: RecordId, operation: &Operation) -> Value {
-    match operation {
-        Operation::Create(request) => json!({ "note_id": note_id, "links": request.links }),
-        Operation::Change(..) => json!({ "note_id": note_id }),
-    }
-}
+use crate::Problem;
 
 /// The outcome of a write that was refused for good.
-pub(crate) fn of_problem(problem: &Problem) -> Value {
+pub(super) fn of_problem(problem: &Problem) -> Value {
     json!({ "problem": {
         "type": format!("urn:ferry:problem:{}", problem.code),
         "title": problem.title,
@@ -34,7 +24,7 @@ pub(crate) fn of_problem(problem: &Problem) -> Value {
 }
 
 /// The answer to the request that asked for the write, the first time and every time after.
-pub(crate) fn to_writer(write: Write) -> Response {
+pub fn to_writer(write: Write) -> Response {
     match (write.state, refusal(&write)) {
         (WriteState::Finished, Some((status, problem))) => {
             let mut response = (status, Json(problem)).into_response();
@@ -72,35 +62,56 @@ struct Outcome {
 
 impl From<Write> for Outcome {
     fn from(write: Write) -> Self {
-        let way = write.route.as_ref();
+        let (owner_choice, owner_reason) = why(&write);
         Self {
             write_id: write.write_id,
-            connection: way.map(|way| way.connection_id.clone()),
-            owner_choice: way.map(|way| way.owner_choice),
-            owner_reason: way.map(|way| way.owner_reason),
+            connection: write.route.map(|route| route.connection_id),
+            owner_choice,
+            owner_reason,
             answer: write.answer,
         }
     }
 }
 
-/// A note as it is read back.
+/// A write as the ledger shows it.
 #[derive(Serialize)]
-pub(crate) struct NoteView {
-    note_id: RecordId,
-    title: String,
-    html: String,
-    links: Vec<RecordId>,
-    last_modified: String,
+pub struct LedgerView {
+    write_id: WriteId,
+    kind: WriteKind,
+    state: WriteState,
+    platform_user: Option<store::PlatformUser>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<salesforce::ObjectName>,
+    connection: Option<ConnectionId>,
+    owner_choice: Option<OwnerChoice>,
+    owner_reason: Option<OwnerReason>,
+    attempt: u64,
+    created_at: String,
+    updated_at: String,
+    #[serde(flatten)]
+    answer: Option<Value>,
 }
 
-impl From<Note> for NoteView {
-    fn from(note: Note) -> Self {
+impl From<Write> for LedgerView {
+    fn from(write: Write) -> Self {
+        let (owner_choice, owner_reason) = why(&write);
         Self {
-            note_id: note.id,
-            title: note.title,
-            html: note.html,
-            links: note.links,
-            last_modified: store::time::text(note.last_modified),
+            write_id: write.write_id,
+            kind: write.kind,
+            state: write.state,
+            platform_user: write.platform_user,
+            object: write.object,
+            connection: write.route.map(|route| route.connection_id),
+            owner_choice,
+            owner_reason,
+            attempt: write.attempt,
+            created_at: store::time::text(write.created_at),
+            updated_at: store::time::text(write.updated_at),
+            answer: write.answer,
         }
     }
+}
+
+fn why(write: &Write) -> (Option<OwnerChoice>, Option<OwnerReason>) {
+    write.route.as_ref().map(|route| (route.owner_choice, route.owner_reason)).unzip()
 }

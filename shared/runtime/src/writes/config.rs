@@ -1,9 +1,11 @@
-//! What the function needs to know, and what it works with.
+//! What a function that writes needs to know, and what it works with.
 
-use runtime::{Aws, Env, EnvError, Salesforce};
-use salesforce::Clock;
+use salesforce::{Client, Clock, OrgId};
+use store::budgets::Observation;
 use store::owner_policy::OwnerPolicy;
-use store::{Budgets, Connections, Orgs, Queue, WriteTask, Writes};
+use store::{Budgets, Connections, Lane, Orgs, Queue, WriteTask, Writes};
+
+use crate::{Aws, Chain, Env, EnvError, Salesforce};
 
 /// The function's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +18,7 @@ pub struct Config {
     pub writes_table: String,
     /// `BUDGETS_TABLE`.
     pub budgets_table: String,
-    /// `NOTE_WRITE_QUEUE_URL`.
+    /// `WRITE_QUEUE_URL`: where the function's own writes wait.
     pub queue_url: String,
     /// `OWNER_POLICY`: `rep-then-team` (default), `rep-only` or `team-only`.
     pub owner_policy: OwnerPolicy,
@@ -33,7 +35,7 @@ impl Config {
             connections_table: env.required("CONNECTIONS_TABLE")?,
             writes_table: env.required("WRITES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
-            queue_url: env.required("NOTE_WRITE_QUEUE_URL")?,
+            queue_url: env.required("WRITE_QUEUE_URL")?,
             owner_policy: env.parsed_or("OWNER_POLICY", OwnerPolicy::default())?,
         })
     }
@@ -62,6 +64,7 @@ pub struct Deps {
 
 impl Deps {
     /// The real ones.
+    #[must_use]
     pub fn new(aws: &Aws, config: Config, salesforce: Salesforce) -> Self {
         let table = || aws.dynamodb();
         Self {
@@ -73,6 +76,15 @@ impl Deps {
             salesforce,
             owner_policy: config.owner_policy,
             clock: aws.clock(),
+        }
+    }
+
+    /// Feeds the org's budget with what the client's calls said. A count that is lost undoes no write.
+    pub async fn count_calls(&self, org: OrgId, client: &Client) {
+        let Some(usage) = client.api_usage() else { return };
+        let seen = Observation { used: usage.used, max: usage.max, lane: Lane::Interactive, calls: 1 };
+        if let Err(error) = self.budgets.observe(org, seen, self.clock.now()).await {
+            tracing::warn!(org.id = %org, error = %Chain(&error), "the org's budget was not updated");
         }
     }
 }
@@ -87,7 +99,7 @@ mod tests {
             ("CONNECTIONS_TABLE", "connections"),
             ("WRITES_TABLE", "writes"),
             ("BUDGETS_TABLE", "budgets"),
-            ("NOTE_WRITE_QUEUE_URL", "http://localhost/queue"),
+            ("WRITE_QUEUE_URL", "http://localhost/queue"),
         ]
     }
 

@@ -1,0 +1,109 @@
+//! A note as the ledger carries it out: does what [`crate::creation`] says.
+
+use jiff::{SignedDuration, Timestamp};
+use runtime::writes::{Error, Work};
+use salesforce::{Client, NewNote, NoteHtml, NoteUpdate, ObjectName, RecordId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::owner_policy::Route;
+use store::{Write, WriteKind};
+
+use crate::creation::{self, Step};
+use crate::matching::is_same;
+use crate::request::{Content, NewNoteRequest, NoteChange};
+
+/// How far Salesforce's clock may be behind ours.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(2);
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NoteWork {
+    /// A new note, or a new text.
+    pub operation: Operation,
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// A new note.
+    Create(NewNoteRequest),
+    /// A change to the note with this id.
+    Change(RecordId, NoteChange),
+}
+
+impl Work for NoteWork {
+    fn kind(&self) -> WriteKind {
+        match self.operation {
+            Operation::Create(_) => WriteKind::Note,
+            Operation::Change(..) => WriteKind::NoteUpdate,
+        }
+    }
+
+    fn object(&self) -> Option<&ObjectName> {
+        None
+    }
+
+    async fn carry_out(&self, client: &Client, _: &Route, write: &Write) -> Result<Value, Error> {
+        match &self.operation {
+            Operation::Create(request) => {
+                let note_id = create(client, write, &new_note(request)).await?;
+                Ok(json!({ "note_id": note_id, "links": request.links }))
+            }
+            Operation::Change(id, change) => {
+                client.update_note(id, &note_update(change)).await?;
+                Ok(json!({ "note_id": id }))
+            }
+        }
+    }
+
+    fn leaves_traces(&self, write: &Write) -> bool {
+        has_earlier(write)
+    }
+}
+
+/// Does what the state machine says until it has an answer.
+async fn create(client: &Client, write: &Write, note: &NewNote) -> Result<RecordId, Error> {
+    let since = write.created_at - CLOCK_SKEW;
+    let mut step = creation::begin(has_earlier(write));
+    loop {
+        step = match step {
+            Step::LookForEarlier => creation::after_looking_for_earlier(look(client, note, since).await),
+            Step::Create => creation::after_creating(client.create_note(note).await),
+            Step::LookForLost(lost) => creation::after_looking_for_lost(lost, look(client, note, since).await),
+            Step::Done(id) => return Ok(id),
+            Step::Later(error) => return Err(Error::Unfinished(error)),
+            Step::Refuse(error) => return Err(Error::Salesforce(error)),
+        };
+    }
+}
+
+/// Whether an attempt before this one may have left a note.
+fn has_earlier(write: &Write) -> bool {
+    write.attempt > 1
+}
+
+async fn look(client: &Client, note: &NewNote, since: Timestamp) -> Result<Option<RecordId>, salesforce::Error> {
+    let Some(record) = note.links.first() else { return Ok(None) };
+    for found in client.find_notes(record, &note.title, since).await? {
+        if client.fetch_note(&found.id).await?.is_some_and(|found| is_same(&found, note)) {
+            return Ok(Some(found.id));
+        }
+    }
+    Ok(None)
+}
+
+fn new_note(request: &NewNoteRequest) -> NewNote {
+    NewNote { title: request.title.clone(), html: html(&request.content), links: request.links.clone() }
+}
+
+fn note_update(change: &NoteChange) -> NoteUpdate {
+    NoteUpdate { title: change.title.clone(), html: change.content.as_ref().map(html) }
+}
+
+fn html(content: &Content) -> NoteHtml {
+    match content {
+        Content::Text(text) => NoteHtml::from_text(text),
+        Content::Html(html) => NoteHtml::sanitised(html),
+    }
+}

@@ -1,0 +1,44 @@
+//! A note read back.
+
+use runtime::writes::{Deps, Error, require_active};
+use salesforce::{Note, OrgId, RecordId};
+use serde::Serialize;
+use store::PlatformUser;
+use store::owner_policy::choose_reader;
+
+/// Reads a note back, as the acting user may see it.
+pub(crate) async fn read(
+    deps: &Deps,
+    org: OrgId,
+    id: RecordId,
+    platform_user: Option<&PlatformUser>,
+) -> Result<NoteView, Error> {
+    require_active(deps, org).await?;
+    let reader = choose_reader(&deps.connections, org, platform_user).await?.map_err(Error::NoRoute)?;
+    let client = deps.salesforce.client(org, &reader);
+    let note = client.fetch_note(&id).await;
+    deps.count_calls(org, &client).await;
+    note?.map(NoteView::from).ok_or(Error::Unknown("note"))
+}
+
+/// A note as it is read back.
+#[derive(Serialize)]
+pub(crate) struct NoteView {
+    note_id: RecordId,
+    title: String,
+    html: String,
+    links: Vec<RecordId>,
+    last_modified: String,
+}
+
+impl From<Note> for NoteView {
+    fn from(note: Note) -> Self {
+        Self {
+            note_id: note.id,
+            title: note.title,
+            html: note.html,
+            links: note.links,
+            last_modified: store::time::text(note.last_modified),
+        }
+    }
+}

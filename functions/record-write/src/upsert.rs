@@ -1,0 +1,136 @@
+//! An upsert as the ledger carries it out: name the owner, call Salesforce, keep what it said of each record.
+//!
+//! A record is upserted by its external id, so a write whose answer was lost can simply be sent again.
+
+use runtime::writes::{Error, Work};
+use salesforce::{Client, ObjectName, SaveOutcome};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::owner_policy::Route;
+use store::{Write, WriteKind};
+
+use crate::batch::Batch;
+use crate::ownership::{self, Existing};
+
+/// How much of one of Salesforce's messages is kept.
+const MAX_MESSAGE_CHARS: usize = 400;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Upsert {
+    /// Which object.
+    pub object: ObjectName,
+    /// The records.
+    pub batch: Batch,
+}
+
+impl Work for Upsert {
+    fn kind(&self) -> WriteKind {
+        WriteKind::Records
+    }
+
+    fn object(&self) -> Option<&ObjectName> {
+        Some(&self.object)
+    }
+
+    async fn carry_out(&self, client: &Client, route: &Route, write: &Write) -> Result<Value, Error> {
+        let outcomes = self.send(client, route).await?;
+        let failed = outcomes.iter().filter(|outcome| !outcome.success).count();
+        tracing::info!(org.id = %write.org_id, records = outcomes.len(), failed, "wrote {} records", outcomes.len());
+        Ok(answer(outcomes))
+    }
+
+    fn leaves_traces(&self, _: &Write) -> bool {
+        false
+    }
+}
+
+impl Upsert {
+    async fn send(&self, client: &Client, route: &Route) -> Result<Vec<SaveOutcome>, salesforce::Error> {
+        let Self { object, batch } = self;
+        let records = match route.owner {
+            Some(owner) if has_owner(client, object).await? => {
+                ownership::with_owner(batch, owner, &self.existing(client).await?)
+            }
+            _ => batch.records.clone(),
+        };
+        client.upsert(object, &batch.external_id_field, &records, batch.all_or_none).await
+    }
+
+    async fn existing(&self, client: &Client) -> Result<Existing, salesforce::Error> {
+        let mut existing = Existing::default();
+        for query in ownership::queries(&self.object, &self.batch) {
+            existing.extend(&self.batch.external_id_field, &client.query(&query).await?.records);
+        }
+        Ok(existing)
+    }
+}
+
+async fn has_owner(client: &Client, object: &ObjectName) -> Result<bool, salesforce::Error> {
+    match ownership::has_owner(object) {
+        Some(known) => Ok(known),
+        None => Ok(client.describe(object).await?.fields.iter().any(|field| field.name.as_str() == "OwnerId")),
+    }
+}
+
+/// What the ledger keeps of Salesforce's answer.
+fn answer(outcomes: Vec<SaveOutcome>) -> Value {
+    let shortened: Vec<SaveOutcome> = outcomes.into_iter().map(shorten).collect();
+    json!({ "records": shortened })
+}
+
+fn shorten(mut outcome: SaveOutcome) -> SaveOutcome {
+    for error in &mut outcome.errors {
+        if let Some((end, _)) = error.message.char_indices().nth(MAX_MESSAGE_CHARS) {
+            error.message.truncate(end);
+        }
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use salesforce::SaveError;
+
+    use super::*;
+
+    fn outcome(message: &str) -> SaveOutcome {
+        let error = SaveError {
+            code: "REQUIRED_FIELD_MISSING".to_owned(),
+            message: message.to_owned(),
+            fields: vec!["LastName".to_owned()],
+        };
+        SaveOutcome { id: None, success: false, created: false, errors: vec![error] }
+    }
+
+    #[test]
+    fn a_records_error_keeps_its_code_message_and_fields() {
+        insta::assert_json_snapshot!(answer(vec![outcome("Required fields are missing: [LastName]")]), @r#"
+        {
+          "records": [
+            {
+              "id": null,
+              "success": false,
+              "created": false,
+              "errors": [
+                {
+                  "code": "REQUIRED_FIELD_MISSING",
+                  "message": "Required fields are missing: [LastName]",
+                  "fields": [
+                    "LastName"
+                  ]
+                }
+              ]
+            }
+          ]
+        }
+        "#);
+    }
+
+    #[test]
+    fn a_long_message_is_cut_at_a_character() {
+        let kept = answer(vec![outcome(&"é".repeat(900))]);
+        let message = kept["records"][0]["errors"][0]["message"].as_str().unwrap();
+        assert_eq!(message.chars().count(), MAX_MESSAGE_CHARS);
+    }
+}
