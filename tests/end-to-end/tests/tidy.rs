@@ -128,8 +128,8 @@ fn functions_get_the_variables_that_they_read() {
         let sources = production().filter(|file| file.path.starts_with(&format!("functions/{function}/")));
         let mut code: String = sources.map(File::squeezed).collect();
         let mut readers = runtime_readers();
-        while let Some(at) = readers.iter().position(|(call, _)| code.contains(call)) {
-            code.push_str(&readers.swap_remove(at).1);
+        while let Some(at) = readers.iter().position(|reader| reader.serves(&code)) {
+            code.push_str(&readers.swap_remove(at).code);
         }
         let given: Names = given.union(&given_to_all).cloned().collect();
         wrong.extend(
@@ -250,10 +250,25 @@ impl File {
     }
 }
 
-/// What reads the environment for others: functions of `shared/runtime`, each with how it is called and its code.
-fn runtime_readers() -> Vec<(String, String)> {
+/// A function of `shared/runtime` that reads the environment for others.
+struct Reader {
+    /// The module of `runtime` that a user has to name, where it is one with a folder.
+    module: Option<String>,
+    call: String,
+    code: String,
+}
+
+impl Reader {
+    fn serves(&self, code: &str) -> bool {
+        code.contains(&self.call) && self.module.as_ref().is_none_or(|module| code.contains(module))
+    }
+}
+
+fn runtime_readers() -> Vec<Reader> {
     let mut readers = Vec::new();
-    for code in production().filter(|file| file.path.starts_with("shared/runtime/")).map(File::squeezed) {
+    for file in production() {
+        let Some(path) = file.path.strip_prefix("shared/runtime/src/") else { continue };
+        let (module, code) = (path.split_once('/').map(|(module, _)| format!("runtime::{module}")), file.squeezed());
         for (at, _) in code.match_indices("fn ") {
             let code_of_it = code[at + 3..].split("fn ").next().unwrap_or_default();
             let name = code_of_it.split(['(', '<']).next().unwrap_or_default();
@@ -261,7 +276,7 @@ fn runtime_readers() -> Vec<(String, String)> {
                 code[..at].rsplit("impl ").next().and_then(|text| text.split([' ', '<']).next()).unwrap_or_default();
             let call = if name == "from_env" { format!("{owner}::from_env(") } else { format!("{name}(") };
             if !read(code_of_it).is_empty() {
-                readers.push((call, code_of_it.to_owned()));
+                readers.push(Reader { module: module.clone(), call, code: code_of_it.to_owned() });
             }
         }
     }
