@@ -48,7 +48,7 @@ impl Selection {
     /// # Errors
     /// The reason why it cannot be.
     pub fn of(describe: &ObjectDescribe) -> Result<Self, Skip> {
-        let fields = readable(describe);
+        let fields = describe.readable_fields();
         if !describe.queryable {
             return Err(Skip::NotQueryable);
         }
@@ -101,15 +101,6 @@ pub fn change(record: Record, key: RowKey, read_at: Timestamp) -> Change {
     }
     let master_record_id = record.text("MasterRecordId").and_then(|id| id.parse().ok());
     Change::Tombstone(Tombstone { record_id: key.id, system_modstamp: key.system_modstamp, read_at, master_record_id })
-}
-
-/// The fields that hold values of their own: neither files, nor what other fields are put together to, nor what changes
-/// with every reader.
-fn readable(describe: &ObjectDescribe) -> Vec<FieldName> {
-    const COMPOUND: [&str; 3] = ["address", "base64", "location"];
-    const OF_THE_READER: [&str; 2] = ["LastReferencedDate", "LastViewedDate"];
-    let fields = describe.fields.iter().filter(|field| !COMPOUND.contains(&field.field_type.as_str()));
-    fields.map(|field| field.name.clone()).filter(|name| !OF_THE_READER.contains(&name.as_str())).collect()
 }
 
 #[cfg(test)]

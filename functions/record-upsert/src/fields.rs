@@ -27,7 +27,7 @@ impl Fields {
     /// From what the org says about the object.
     #[must_use]
     pub fn of(describe: &ObjectDescribe) -> Self {
-        let readable = readable(describe);
+        let readable = describe.readable_fields();
         let mut of_the_deleted = Vec::new();
         if readable.contains(&IS_DELETED) {
             let tell = [ID, IS_DELETED, SYSTEM_MODSTAMP, MASTER_RECORD_ID];
@@ -67,15 +67,6 @@ impl FieldCache {
     pub fn forget(&self, org: OrgId, object: &ObjectName) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(&(org, object.clone()));
     }
-}
-
-/// The fields that hold values of their own: neither files, nor what other fields are put together to, nor what changes
-/// with every reader.
-fn readable(describe: &ObjectDescribe) -> Vec<FieldName> {
-    const COMPOUND: [&str; 3] = ["address", "base64", "location"];
-    const OF_THE_READER: [&str; 2] = ["LastReferencedDate", "LastViewedDate"];
-    let fields = describe.fields.iter().filter(|field| !COMPOUND.contains(&field.field_type.as_str()));
-    fields.map(|field| field.name.clone()).filter(|name| !OF_THE_READER.contains(&name.as_str())).collect()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ fn a_rep_s_note_is_linked_to_each_record_and_reads_back() {
     run(async {
         let world = World::new().await;
 
-        let (status, written) = world.create(Some(REP), "k", "Met R&D\nnext: <offer>").await;
+        let (status, written) = world.create_note(Some(REP), "k", "Met R&D\nnext: <offer>").await;
         assert_eq!(status, StatusCode::CREATED);
         assert_eq!((&written["owner_choice"], &written["links"][1]), (&json!("rep"), &json!(world.opportunity)));
 
@@ -34,7 +34,7 @@ fn the_team_writes_the_note_of_a_rep_whose_grant_ended() {
         let world = World::new().await;
         world.kill(&world.reps().connection_id());
 
-        let (status, written) = world.create(Some(REP), "k", "Hi").await;
+        let (status, written) = world.create_note(Some(REP), "k", "Hi").await;
 
         assert_eq!(status, StatusCode::CREATED);
         assert_eq!((&written["connection"], &written["owner_choice"]), (&json!("team"), &json!("team_with_owner")));
@@ -47,11 +47,11 @@ fn a_rep_only_deployment_says_who_has_to_connect_and_takes_the_same_key_afterwar
         let world = World::with(OwnerPolicy::RepOnly).await;
         world.kill(&world.reps().connection_id());
 
-        let (status, problem) = world.create(Some(REP), "k", "Hi").await;
+        let (status, problem) = world.create_note(Some(REP), "k", "Hi").await;
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:reconnect_required")));
 
         world.connect(world.reps()).await;
-        assert_eq!(world.create(Some(REP), "k", "Hi").await.0, StatusCode::CREATED);
+        assert_eq!(world.create_note(Some(REP), "k", "Hi").await.0, StatusCode::CREATED);
     });
 }
 
@@ -59,7 +59,7 @@ fn a_rep_only_deployment_says_who_has_to_connect_and_takes_the_same_key_afterwar
 fn a_change_leaves_what_it_does_not_name() {
     run(async {
         let world = World::new().await;
-        let (_, written) = world.create(None, "k", "Old").await;
+        let (_, written) = world.create_note(None, "k", "Old").await;
         let id = &written["note_id"];
 
         let (status, changed) = world.change(id, None, json!({ "html": "<p>New</p>" })).await;
@@ -116,7 +116,7 @@ fn a_note_that_is_not_there_is_not_found() {
 fn a_rep_reads_only_through_the_rep_s_own_connection() {
     run(async {
         let world = World::new().await;
-        let (_, written) = world.create(None, "k", "Hi").await;
+        let (_, written) = world.create_note(None, "k", "Hi").await;
 
         let (status, problem) = world.read(Some("rep-9"), &written["note_id"]).await;
 

@@ -1,8 +1,5 @@
 //! A note is there once, whatever happens to the answers and to the function (invariant 16).
 
-use std::pin::pin;
-use std::task::Poll;
-
 use http::StatusCode;
 use org_simulator::{Effect, Fault};
 use serde_json::json;
@@ -18,14 +15,14 @@ fn fault(path: &str, times: u32, effect: Effect) -> Fault {
 fn the_same_key_is_answered_from_the_ledger() {
     run(async {
         let world = World::new().await;
-        let first = world.create(Some(REP), "k", "Hi").await;
+        let first = world.create_note(Some(REP), "k", "Hi").await;
         let calls = world.simulator.api_calls();
 
-        let second = world.create(Some(REP), "k", "Hi").await;
+        let second = world.create_note(Some(REP), "k", "Hi").await;
 
         assert_eq!(first, second);
         assert_eq!(world.simulator.api_calls(), calls);
-        let (status, _) = world.create(Some(REP), "k", "Another").await;
+        let (status, _) = world.create_note(Some(REP), "k", "Another").await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     });
 }
@@ -36,7 +33,7 @@ fn a_note_whose_answer_was_lost_is_found_at_once() {
         let world = World::new().await;
         world.simulator.fault(fault("composite", 1, Effect::ResetAfter));
 
-        let (status, written) = world.create(None, "k", "Met R&D").await;
+        let (status, written) = world.create_note(None, "k", "Met R&D").await;
 
         assert_eq!((status, world.notes()), (StatusCode::CREATED, 1));
         assert_eq!(world.read(None, &written["note_id"]).await.1["html"], "Met R&amp;D");
@@ -49,7 +46,7 @@ fn a_note_that_could_not_be_looked_for_is_found_later() {
         let world = World::new().await;
         world.simulator.fault(fault("composite", 1, Effect::ResetAfter));
         world.simulator.fault(fault("query", 100, Effect::Unavailable));
-        let (status, queued) = world.create(None, "k", "Hi").await;
+        let (status, queued) = world.create_note(None, "k", "Hi").await;
         assert_eq!((status, world.notes()), (StatusCode::ACCEPTED, 1));
         assert!(world.work(&queued["write_id"]).await, "it cannot be looked for yet");
 
@@ -58,7 +55,7 @@ fn a_note_that_could_not_be_looked_for_is_found_later() {
 
         assert_eq!(world.notes(), 1);
         assert_eq!(world.ledger(&queued["write_id"]).await.state, WriteState::Finished);
-        assert_eq!(world.create(None, "k", "Hi").await.0, StatusCode::CREATED);
+        assert_eq!(world.create_note(None, "k", "Hi").await.0, StatusCode::CREATED);
     });
 }
 
@@ -67,7 +64,7 @@ fn a_note_that_never_arrived_is_created_by_the_next_attempt() {
     run(async {
         let world = World::new().await;
         world.simulator.fault(fault("composite", 1, Effect::ResetBefore));
-        let (status, queued) = world.create(None, "k", "Hi").await;
+        let (status, queued) = world.create_note(None, "k", "Hi").await;
         assert_eq!((status, world.notes(), world.queued().await), (StatusCode::ACCEPTED, 0, 1));
 
         assert!(!world.work(&queued["write_id"]).await);
@@ -81,7 +78,7 @@ fn a_note_during_maintenance_waits_in_the_queue() {
     run(async {
         let world = World::new().await;
         world.simulator.fault(fault("", 100, Effect::Unavailable));
-        let (status, queued) = world.create(Some(REP), "k", "Hi").await;
+        let (status, queued) = world.create_note(Some(REP), "k", "Hi").await;
         assert_eq!(status, StatusCode::ACCEPTED);
 
         world.simulator.clear_faults();
@@ -96,9 +93,9 @@ fn a_note_during_maintenance_waits_in_the_queue() {
 fn a_note_like_another_one_is_not_taken_for_it() {
     run(async {
         let world = World::new().await;
-        world.create(None, "k1", "First call").await;
+        world.create_note(None, "k1", "First call").await;
         world.simulator.fault(fault("composite", 1, Effect::ResetBefore));
-        let (_, queued) = world.create(None, "k2", "Second call").await;
+        let (_, queued) = world.create_note(None, "k2", "Second call").await;
 
         assert!(!world.work(&queued["write_id"]).await);
 
@@ -112,14 +109,14 @@ fn a_request_killed_at_every_point_and_sent_again_writes_once() {
         let world = World::new().await;
 
         let mut kills = 0;
-        while !killed_after(world.create(Some(REP), "k", "Hi"), kills).await {
+        while !world::killed_after(world.create_note(Some(REP), "k", "Hi"), kills).await {
             world.pass_a_minute();
             kills += 1;
         }
 
         assert!(kills > 3, "killed {kills} times");
         assert_eq!(world.notes(), 1);
-        assert_eq!(world.create(Some(REP), "k", "Hi").await.0, StatusCode::CREATED);
+        assert_eq!(world.create_note(Some(REP), "k", "Hi").await.0, StatusCode::CREATED);
     });
 }
 
@@ -127,7 +124,7 @@ fn a_request_killed_at_every_point_and_sent_again_writes_once() {
 fn a_change_during_maintenance_is_made_later() {
     run(async {
         let world = World::new().await;
-        let (_, written) = world.create(None, "k", "Hi").await;
+        let (_, written) = world.create_note(None, "k", "Hi").await;
         world.simulator.fault(fault("sobjects/ContentNote", 100, Effect::Unavailable));
 
         let (status, queued) = world.change(&written["note_id"], Some("c"), json!({ "title": "New" })).await;
@@ -137,19 +134,4 @@ fn a_change_during_maintenance_is_made_later() {
 
         assert_eq!(world.read(None, &written["note_id"]).await.1["title"], "New");
     });
-}
-
-/// Polls `work` up to `polls` times and then drops it, as a process that is killed at that point. Whether it had finished.
-async fn killed_after<F: Future>(work: F, polls: usize) -> bool {
-    let mut work = pin!(work);
-    let mut left = polls;
-    std::future::poll_fn(|context| match work.as_mut().poll(context) {
-        Poll::Ready(_) => Poll::Ready(true),
-        Poll::Pending if left == 0 => Poll::Ready(false),
-        Poll::Pending => {
-            left -= 1;
-            Poll::Pending
-        }
-    })
-    .await
 }

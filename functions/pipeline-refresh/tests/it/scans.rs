@@ -1,8 +1,5 @@
 //! Scans: the first copy, the increments, and what an end in between leaves behind.
 
-use std::pin::pin;
-use std::task::Poll;
-
 use jiff::SignedDuration;
 use pipeline_refresh::handle;
 use serde_json::json;
@@ -36,7 +33,7 @@ fn a_night_brings_what_was_created_changed_and_deleted() {
         world.work_on(&[world.task(RefreshKind::Backfill)]).await;
 
         world.rename(&accounts[0], "Renamed");
-        world.delete(&accounts[1]);
+        world.delete("Account", &accounts[1]);
         accounts.extend(world.accounts(1));
         assert!(world.work_on(&[world.task(RefreshKind::Nightly)]).await.is_empty());
 
@@ -68,9 +65,10 @@ fn an_object_wider_than_a_url_is_copied_by_its_keys() {
         world.deps.mirrored_objects = vec!["Wide__c".parse().unwrap()];
         let names: Vec<String> = (0..700).map(|n| format!("A_rather_long_field_name_{n}__c")).collect();
         world.define("Wide__c", &names).await;
-        let ids: Vec<String> =
-            (0..3).map(|n| world.create("Wide__c", &json!({ &names[699]: format!("value {n}") }))).collect();
-        world.simulator.delete_record(&world.admin, "Wide__c", &ids[2]).unwrap();
+        let ids: Vec<String> = (0..3)
+            .map(|n| world.create(&world.admin, "Wide__c", &json!({ &names[699]: format!("value {n}") })))
+            .collect();
+        world.delete("Wide__c", &ids[2]);
 
         assert!(world.work_on(&[world.task(RefreshKind::Backfill)]).await.is_empty());
 
@@ -114,11 +112,11 @@ fn a_refresh_killed_at_every_point_still_ends_with_the_org_s_records() {
         let mut kills = 0;
         loop {
             let deadline = world.deps.clock.now() + SignedDuration::from_mins(15);
-            if killed_after(handle(&world.deps, event(std::slice::from_ref(&task)), deadline), kills).await {
+            if world::killed_after(handle(&world.deps, event(std::slice::from_ref(&task)), deadline), kills).await {
                 break;
             }
             world.rename(&accounts[kills % 20], &format!("Renamed {kills}"));
-            accounts.extend((kills % 5 == 0).then(|| world.create("Account", &json!({"Name": "Late"}))));
+            accounts.extend((kills % 5 == 0).then(|| world.create(&world.admin, "Account", &json!({"Name": "Late"}))));
             kills += 1;
         }
         world.work_on(&[world.task(RefreshKind::Nightly)]).await;
@@ -126,19 +124,4 @@ fn a_refresh_killed_at_every_point_still_ends_with_the_org_s_records() {
         assert!(kills > 3, "killed {kills} times");
         world.assert_mirrored(&accounts).await;
     });
-}
-
-/// Polls `work` up to `polls` times and then drops it, as a process that is killed at that point. Whether it had finished.
-async fn killed_after<F: Future>(work: F, polls: usize) -> bool {
-    let mut work = pin!(work);
-    let mut left = polls;
-    std::future::poll_fn(|context| match work.as_mut().poll(context) {
-        Poll::Ready(_) => Poll::Ready(true),
-        Poll::Pending if left == 0 => Poll::Ready(false),
-        Poll::Pending => {
-            left -= 1;
-            Poll::Pending
-        }
-    })
-    .await
 }

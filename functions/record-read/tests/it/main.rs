@@ -1,8 +1,7 @@
 //! The function between a simulated org and the emulator: the mirror for the platform, the org itself for a rep.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
-mod contract;
 mod orgs;
 mod records;
 mod world;

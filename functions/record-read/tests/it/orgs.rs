@@ -66,7 +66,7 @@ fn health_shows_connections_scans_pipelines_and_budget() {
     run(async {
         let world = World::new().await;
         let (deps, now) = (&world.deps, world.deps.clock.now());
-        world.disconnect(&world.reps()).await;
+        world.disconnect(&world.reps().connection_id()).await;
         let scan = CursorName::incremental(&ObjectName::from_static("Account"));
         let position = Position { system_modstamp: now, last_id: "001000000000001".parse().unwrap() };
         deps.cursors.advance(world.org, &scan, position, now).await.unwrap();

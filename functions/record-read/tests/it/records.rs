@@ -89,7 +89,7 @@ fn a_rep_who_is_not_connected_reads_nothing_through_the_team() {
 
         let (status, problem) = world.get_as("rep-9", &format!("/opportunities/{id}")).await;
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:connect_required")));
-        world.disconnect(&world.reps()).await;
+        world.disconnect(&world.reps().connection_id()).await;
         let (status, problem) = world.get_as(REP, &format!("/opportunities/{id}")).await;
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:reconnect_required")));
         assert_eq!(world.simulator.api_calls(), 0);

@@ -66,7 +66,7 @@ fn a_deleted_record_becomes_a_tombstone() {
         let id = world.account("Acme");
         world.receive(&[world.hint(id)]).await;
 
-        world.delete(id);
+        world.delete("Account", id.as_str());
         let hint = world.hint(id);
         assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
 

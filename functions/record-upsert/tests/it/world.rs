@@ -1,104 +1,54 @@
-//! A simulated org, tables of its own on the emulator, and the function between them.
+//! The function in a [`world::World`].
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::ops::Deref;
+use std::sync::Mutex;
 
 use aws_lambda_events::sqs::SqsEvent;
-use local::Emulator;
-use org_simulator::{Options, Simulator};
 use record_upsert::fields::FieldCache;
 use record_upsert::{Deps, handle};
-use runtime::invoke::Invoke;
-use runtime::token_broker::{Answer, Refusal, RefusalCode, Request, RetryHint, Token, TokenBroker};
-use salesforce::{ApiVersion, BoxFuture, Clock, HostPolicy, Http, ObjectName, OrgId, RecordId};
-use serde_json::{Map, Value, json};
+use salesforce::{ObjectName, OrgId, RecordId};
+use serde_json::{Value, json};
 use store::{Budgets, ChangeHint, Deliveries, DeliveryOutcome, MirrorRecord, Records};
-use tokio::runtime::Runtime;
-use tokio::sync::OnceCell;
 
-/// One runtime for all tests, since connections to the emulator belong to the runtime that opened them.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
-static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
-
-/// An org that has to be connected again.
-pub(crate) const DISCONNECTED: &str = "00D5e000000KQ2eEAG";
-
-/// Runs a test.
-pub(crate) fn run<F: Future>(test: F) -> F::Output {
-    RUNTIME.block_on(test)
-}
-
-/// A token broker that has a session of the simulated org, and of no other.
-struct Broker {
-    simulator: Arc<Simulator>,
-    username: String,
-}
-
-impl Invoke for Broker {
-    fn name(&self) -> &str {
-        "token-broker"
-    }
-
-    fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, runtime::Error>> {
-        let Ok(Request::AccessToken(wanted)) = serde_json::from_slice(&payload) else { panic!("another request") };
-        let answer = if wanted.org_id.as_str() == self.simulator.org_id() {
-            let access_token = self.simulator.access_token(&self.username).expect("a session").into();
-            Answer::Token(Token { access_token, instance_url: self.simulator.url().to_owned() })
-        } else {
-            let reason = "the grant has ended".to_owned();
-            Answer::Refused(Refusal { code: RefusalCode::ReauthRequired, reason, retry: RetryHint::NeedsHuman })
-        };
-        Box::pin(async move { Ok(serde_json::to_vec(&answer).expect("JSON")) })
-    }
-}
+pub(crate) use world::{DISCONNECTED, run};
 
 /// What a test plays with.
 pub(crate) struct World {
-    pub(crate) simulator: Arc<Simulator>,
+    world: world::World,
     pub(crate) deps: Deps,
-    pub(crate) org: OrgId,
-    admin: String,
     sent: Mutex<u32>,
+}
+
+impl Deref for World {
+    type Target = world::World;
+
+    fn deref(&self) -> &world::World {
+        &self.world
+    }
 }
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let emulator = EMULATOR.get_or_init(|| async { Emulator::start().await.expect("the emulator") }).await;
-        let tables = emulator.create_tables(&local::unique_prefix()).await.expect("tables");
-        let simulator = Arc::new(Simulator::start(Options::default()).await.expect("the simulator"));
-        let admin = simulator.users()[0].username.clone();
-        let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
-        let clock = Clock::system();
-        let policy = HostPolicy::LoopbackToo;
-        let broker = Broker { simulator: Arc::clone(&simulator), username: admin.clone() };
-        let http = Http::new(policy, clock.clone()).expect("TLS");
+        let world = world::World::new().await;
         let deps = Deps {
-            salesforce: runtime::Salesforce::new(http, ApiVersion::DEFAULT, TokenBroker::new(broker, policy)),
-            records: Records::new(dynamodb.clone(), tables.name("records")),
-            deliveries: Deliveries::new(dynamodb.clone(), tables.name("deliveries")),
-            budgets: Budgets::new(dynamodb, tables.name("budgets")),
-            clock,
+            salesforce: world.salesforce.clone(),
+            records: Records::new(world.dynamodb(), world.table("records")),
+            deliveries: Deliveries::new(world.dynamodb(), world.table("deliveries")),
+            budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
+            clock: world.clock.clone(),
             fields: FieldCache::default(),
         };
-        let org = simulator.org_id().parse().expect("an org id");
-        Self { simulator, deps, org, admin, sent: Mutex::new(0) }
+        Self { world, deps, sent: Mutex::new(0) }
     }
 
     /// Creates an Account in the org.
     pub(crate) fn account(&self, name: &str) -> RecordId {
-        let id = self.simulator.create_record(&self.admin, "Account", &fields(&json!({ "Name": name })));
-        id.expect("an account").parse().expect("an id")
+        self.create(&self.admin, "Account", &json!({ "Name": name })).parse().expect("an id")
     }
 
     /// Renames an Account in the org.
     pub(crate) fn rename(&self, id: RecordId, name: &str) {
-        let fields = fields(&json!({ "Name": name }));
-        self.simulator.update_record(&self.admin, "Account", id.as_str(), &fields).expect("an account");
-    }
-
-    /// Moves an Account to the org's recycle bin.
-    pub(crate) fn delete(&self, id: RecordId) {
-        self.simulator.delete_record(&self.admin, "Account", id.as_str()).expect("an account");
+        self.update("Account", id.as_str(), &json!({ "Name": name }));
     }
 
     /// A hint that an Account of the org may have changed.
@@ -142,17 +92,6 @@ impl World {
         let delivery = self.deps.deliveries.load(hint.org_id, hint.notification_id).await.expect("the ledger");
         delivery.map(|delivery| delivery.outcome)
     }
-
-    /// How often each part of the org's API was called.
-    pub(crate) fn calls(&self) -> BTreeMap<String, usize> {
-        let mut calls = BTreeMap::new();
-        for request in self.simulator.request_log() {
-            let path = request.split_whitespace().nth(1).unwrap_or_default();
-            let part = path.trim_start_matches("/services/data/v66.0/").to_owned();
-            *calls.entry(part).or_default() += 1;
-        }
-        calls
-    }
 }
 
 /// The object of all tests.
@@ -165,8 +104,4 @@ pub(crate) fn batch(hints: &[ChangeHint]) -> SqsEvent {
     let message = |(index, hint): (usize, &ChangeHint)| json!({ "messageId": index.to_string(), "body": serde_json::to_string(hint).expect("JSON") });
     let records: Vec<Value> = hints.iter().enumerate().map(message).collect();
     serde_json::from_value(json!({ "Records": records })).expect("a batch")
-}
-
-fn fields(value: &Value) -> Map<String, Value> {
-    value.as_object().expect("an object").clone()
 }

@@ -1,8 +1,5 @@
 //! A request that is sent again.
 
-use std::pin::pin;
-use std::task::Poll;
-
 use http::StatusCode;
 use serde_json::json;
 use store::WriteId;
@@ -53,7 +50,7 @@ fn a_second_request_while_the_first_is_at_work_waits() {
         let write = WriteId::of(world.org, &"k".parse().unwrap());
         let mut polls = 0;
         while world.deps.writes.load(world.org, write).await.unwrap().is_none() {
-            killed_after(world.upsert("Account", None, "k", records.clone()), polls).await;
+            world::killed_after(world.upsert("Account", None, "k", records.clone()), polls).await;
             polls += 1;
         }
 
@@ -71,7 +68,7 @@ fn a_request_killed_at_every_point_and_sent_again_writes_once() {
         let records = json!([{ KEY: "A-1", "Name": "Acme" }, { KEY: "A-2", "Name": "Bolt" }]);
 
         let mut kills = 0;
-        while !killed_after(world.upsert("Account", Some(REP), "k", records.clone()), kills).await {
+        while !world::killed_after(world.upsert("Account", Some(REP), "k", records.clone()), kills).await {
             world.pass_a_minute();
             kills += 1;
         }
@@ -81,19 +78,4 @@ fn a_request_killed_at_every_point_and_sent_again_writes_once() {
         assert_eq!((status, answer["records"].as_array().unwrap().len()), (StatusCode::OK, 2));
         assert_eq!(world.count("Account"), before + 2);
     });
-}
-
-/// Polls `work` up to `polls` times and then drops it, as a process that is killed at that point. Whether it had finished.
-async fn killed_after<F: Future>(work: F, polls: usize) -> bool {
-    let mut work = pin!(work);
-    let mut left = polls;
-    std::future::poll_fn(|context| match work.as_mut().poll(context) {
-        Poll::Ready(_) => Poll::Ready(true),
-        Poll::Pending if left == 0 => Poll::Ready(false),
-        Poll::Pending => {
-            left -= 1;
-            Poll::Pending
-        }
-    })
-    .await
 }

@@ -54,6 +54,18 @@ pub struct ObjectDescribe {
     pub record_type_infos: Vec<RecordTypeInfo>,
 }
 
+impl ObjectDescribe {
+    /// The fields that hold values of their own: neither files, nor what other fields are put together to, nor what changes
+    /// with every reader.
+    #[must_use]
+    pub fn readable_fields(&self) -> Vec<FieldName> {
+        const COMPOUND: [&str; 3] = ["address", "base64", "location"];
+        const OF_THE_READER: [&str; 2] = ["LastReferencedDate", "LastViewedDate"];
+        let fields = self.fields.iter().filter(|field| !COMPOUND.contains(&field.field_type.as_str()));
+        fields.map(|field| field.name.clone()).filter(|name| !OF_THE_READER.contains(&name.as_str())).collect()
+    }
+}
+
 /// A field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all(deserialize = "camelCase"))]

@@ -1,0 +1,56 @@
+//! A token broker that gives out sessions of the simulated org.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+
+use org_simulator::Simulator;
+use runtime::invoke::Invoke;
+use runtime::token_broker::{Answer, Refusal, RefusalCode, Request, RetryHint, Token, TokenWanted};
+use salesforce::{BoxFuture, Clock};
+use store::{ConnectionId, ConnectionState, Connections};
+
+/// A session for each living connection of the simulated org, and a refusal for every other; it marks a dead connection as
+/// the real broker does.
+pub(crate) struct Broker {
+    pub(crate) simulator: Arc<Simulator>,
+    pub(crate) connections: Connections,
+    pub(crate) clock: Clock,
+    /// Of the team's user and of the rep.
+    pub(crate) usernames: [String; 2],
+    pub(crate) dead: Arc<Mutex<HashSet<ConnectionId>>>,
+}
+
+impl Broker {
+    async fn answer(&self, wanted: TokenWanted) -> Answer {
+        let (org, connection) = (wanted.org_id, wanted.connection_id);
+        if org.as_str() != self.simulator.org_id() {
+            return refused("the grant has ended");
+        }
+        if self.dead.lock().unwrap().contains(&connection) {
+            let state = ConnectionState::ReauthRequired { reason: "revoked".to_owned() };
+            self.connections.mark_state(org, &connection, &state, self.clock.now()).await.unwrap();
+            return refused("revoked");
+        }
+        let username = &self.usernames[usize::from(!connection.is_team())];
+        let access_token = self.simulator.access_token(username).unwrap().into();
+        Answer::Token(Token { access_token, instance_url: self.simulator.url().to_owned() })
+    }
+}
+
+fn refused(reason: &str) -> Answer {
+    let code = RefusalCode::ReauthRequired;
+    Answer::Refused(Refusal { code, reason: reason.to_owned(), retry: RetryHint::NeedsHuman })
+}
+
+impl Invoke for Broker {
+    fn name(&self) -> &str {
+        "token-broker"
+    }
+
+    fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, runtime::Error>> {
+        Box::pin(async move {
+            let Ok(Request::AccessToken(wanted)) = serde_json::from_slice(&payload) else { panic!("another request") };
+            Ok(serde_json::to_vec(&self.answer(wanted).await).unwrap())
+        })
+    }
+}
