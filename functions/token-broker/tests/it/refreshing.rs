@@ -1,10 +1,11 @@
 use futures::future::join_all;
+use jiff::SignedDuration;
 use org_simulator::{Effect, Fault};
 use runtime::token_broker::RefusalCode;
 use secrecy::ExposeSecret as _;
 use store::{ConnectionId, ConnectionState, LeaseClaim, LeaseRequest};
 
-use crate::stage::{Stage, limits};
+use crate::stage::Stage;
 
 fn at_the_token_endpoint(effect: Effect, times: u32) -> Fault {
     Fault { path_prefix: "/services/oauth2/token".to_owned(), method: Some("POST".to_owned()), times, effect }
@@ -150,7 +151,8 @@ async fn the_lease_of_a_dead_broker_is_taken_over_when_it_ends() {
     let stage = Stage::connected().await;
     let old = stage.token(None).await.unwrap();
     let now = stage.deps.clock.now();
-    let dead = LeaseRequest { owner: "dead".to_owned(), now, length: limits().lease, seen_fence: None };
+    let length = SignedDuration::from_secs(2);
+    let dead = LeaseRequest { owner: "dead".to_owned(), now, length, seen_fence: None };
     let claim = stage.deps.connections.claim_lease(stage.org_id(), &ConnectionId::team(), &dead).await.unwrap();
     let LeaseClaim::Granted(lease) = claim else { panic!("the lease is free") };
 
