@@ -2,10 +2,13 @@
 
 mod ast;
 mod eval;
+mod flat;
 mod grammar;
 mod plan;
 mod project;
 
+#[expect(unused_imports, reason = "the Bulk API begins to ask in the next commits")]
+pub(crate) use flat::{FlatRows, rows};
 pub(crate) use plan::Plan;
 
 use crate::api_error::ApiError;
