@@ -35,6 +35,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/faults", post(add_fault).delete(clear_faults))
         .route("/clock", post(advance_clock))
         .route("/settings", post(change_settings))
+        .merge(crate::rules::admin::routes())
 }
 
 type Outcome = Result<Response, Error>;

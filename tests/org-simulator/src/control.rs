@@ -11,6 +11,7 @@ use crate::org::{Actor, Org};
 use crate::server::Shared;
 use crate::store::Row;
 use crate::value::Value;
+use crate::write::WriteOptions;
 use crate::{Error, InstallAnswer, NewUser, OutboundMessage, PackageInstall, User};
 
 impl From<ApiError> for Error {
@@ -48,7 +49,7 @@ pub(crate) fn actor(org: &Org, username: &str) -> Result<Actor, Error> {
 pub(crate) fn admin(org: &Org) -> Actor {
     let first = users(org).into_iter().find(|user| user.is_admin).and_then(|user| RecordId::parse(&user.id));
     let known = first.and_then(|user| org.actor(user));
-    known.unwrap_or(Actor { user: org.id, profile: org.id, is_admin: true })
+    known.unwrap_or(Actor { user: org.id, profile: org.id, is_admin: true, write: WriteOptions::default() })
 }
 
 /// Adds a user; the username must be new.

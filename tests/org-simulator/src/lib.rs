@@ -25,6 +25,7 @@ mod page;
 mod query;
 mod request_log;
 mod rest;
+mod rules;
 mod schema;
 mod seed;
 mod server;
@@ -35,8 +36,10 @@ mod ui_api;
 mod value;
 mod write;
 
+pub use access::ObjectPermissions;
 pub use clock::Clock;
 pub use error::Error;
+pub use rules::{AssignmentRule, DuplicateRule, ValidationRule};
 pub use simulator::{
     Delivery, DeliveryState, Effect, Fault, InstallAnswer, LoadReport, NewUser, Options, OutboundMessage,
     PackageInstall, Seed, Simulator, User,

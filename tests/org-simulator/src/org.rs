@@ -17,9 +17,11 @@ use crate::oauth::Logins;
 use crate::outbound::{Outbox, OutboxMark};
 use crate::query::Cursors;
 use crate::request_log::RequestLog;
+use crate::rules::Rules;
 use crate::schema::{self, Object, RecordTypeInfo, Schema};
 use crate::store::{Mark, Row, Store};
 use crate::value::{Place, Value};
+use crate::write::WriteOptions;
 
 /// The record type every org has for every object.
 pub(crate) const MASTER_RECORD_TYPE: &str = "012000000000000AAA";
@@ -32,6 +34,8 @@ pub(crate) struct Actor {
     pub(crate) profile: RecordId,
     /// Sees and changes every record.
     pub(crate) is_admin: bool,
+    /// What the request asks of its writes.
+    pub(crate) write: WriteOptions,
 }
 
 /// The whole state of an org. It lives behind one lock; a request is one turn at it.
@@ -52,6 +56,7 @@ pub(crate) struct Org {
     /// Objects of which a user who is no admin sees only the records he or she owns.
     pub(crate) private: BTreeSet<String>,
     pub(crate) profiles: Profiles,
+    pub(crate) rules: Rules,
     /// Stages of each business process, in order.
     pub(crate) stages_of: BTreeMap<RecordId, Vec<String>>,
     /// The record type a new record gets when it names none.
@@ -79,6 +84,7 @@ impl Org {
             log: RequestLog::default(),
             private: BTreeSet::new(),
             profiles: Profiles::default(),
+            rules: Rules::default(),
             stages_of: BTreeMap::new(),
             default_record_types: BTreeMap::new(),
         }
@@ -195,7 +201,7 @@ impl Org {
         }
         let profile = self.value("User", row, "ProfileId").as_id()?;
         let name = self.value("Profile", self.store.get("Profile", profile)?, "Name");
-        Some(Actor { user, profile, is_admin: name.as_text() == ADMIN_PROFILE })
+        Some(Actor { user, profile, is_admin: name.as_text() == ADMIN_PROFILE, write: WriteOptions::default() })
     }
 
     /// The id of an active user, by login name.
@@ -211,6 +217,13 @@ impl Org {
             (field.name.clone(), row.get(at).json(place))
         };
         object.fields.iter().enumerate().map(render).collect()
+    }
+
+    /// A record as the actor may see it.
+    pub(crate) fn render_for(&self, actor: &Actor, object: &Object, row: &Row, version: &str) -> Map<String, Json> {
+        let mut fields = self.render_all(object, row, version);
+        fields.retain(|name, _| object.field(name).is_some_and(|field| self.may_read_field(actor, object, field)));
+        fields
     }
 
     /// Record types of an object, the master last.

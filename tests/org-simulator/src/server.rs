@@ -100,6 +100,9 @@ fn shown(answer: Answer, limits: &str) -> Response {
     if let Some(location) = &answer.location {
         set(header::LOCATION, location);
     }
+    for (name, value) in &answer.headers {
+        set(header::HeaderName::from_static(name), value);
+    }
     if answer.status == 401 {
         set(header::WWW_AUTHENTICATE, "Token");
     }
@@ -140,16 +143,11 @@ fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Resul
     }
     let json = if body.is_empty() { None } else { Some(json_body(headers, body)?) };
     let method = headers.get("x-http-method-override").and_then(|v| v.to_str().ok()).unwrap_or(method.as_str());
-    let mut call = Call::new(method, url, json).ok_or_else(|| {
+    let call = Call::new(method, url, json).ok_or_else(|| {
         tracing::warn!(method, path = uri.path(), "the simulator does not know this resource");
         ApiError::not_found()
     })?;
-    call.batch_size = headers.get("sforce-query-options").and_then(|value| value.to_str().ok()).and_then(batch_size);
-    Ok(call)
-}
-
-fn batch_size(options: &str) -> Option<usize> {
-    options.split(',').filter_map(|option| option.trim().strip_prefix("batchSize=")).find_map(|n| n.trim().parse().ok())
+    Ok(call.with_headers(headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))))
 }
 
 fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Json, ApiError> {

@@ -1,5 +1,6 @@
 //! The handle with which tests and the local stack start an org, drive it and look into it.
 
+mod rules;
 mod values;
 
 use std::collections::BTreeMap;
