@@ -1,5 +1,7 @@
 //! The simulator's own API under `/_simulator`, in JSON.
 
+mod orgs;
+
 use axum::Router;
 use axum::extract::{Json as Body, Path, Query, State};
 use axum::response::{IntoResponse, Response};
@@ -20,6 +22,7 @@ use crate::{Error, Fault, NewUser, OutboundMessage, PackageInstall};
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/org", get(org))
+        .route("/orgs", get(orgs::list).post(orgs::add))
         .route("/requests", get(requests))
         .route("/users", get(users).post(add_user))
         .route("/users/{username}/{action}", post(user_action))
@@ -61,6 +64,7 @@ async fn org(State(shared): State<Shared>) -> Response {
     let apps: Vec<Json> = org
         .logins
         .apps()
+        .into_iter()
         .map(|app| json!({"name": app.name, "client_id": app.client_id, "redirect_uris": app.redirect_uris}))
         .collect();
     ok(json!({

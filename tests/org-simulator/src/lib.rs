@@ -23,6 +23,8 @@ mod org;
 mod outbound;
 mod page;
 mod query;
+mod random;
+mod realm;
 mod request_log;
 mod rest;
 mod rules;
@@ -41,6 +43,6 @@ pub use clock::Clock;
 pub use error::Error;
 pub use rules::{AssignmentRule, DuplicateRule, ValidationRule};
 pub use simulator::{
-    Delivery, DeliveryState, Effect, Fault, InstallAnswer, LoadReport, NewUser, Options, OutboundMessage,
-    PackageInstall, Seed, Simulator, User,
+    Delivery, DeliveryState, Effect, Fault, Features, InstallAnswer, LoadReport, NewUser, Options, OrgKind, OrgOptions,
+    OutboundMessage, PackageInstall, Seed, Simulator, User,
 };

@@ -6,22 +6,23 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
-use crate::Clock;
 use crate::access::Profiles;
 use crate::api_error::ApiError;
 use crate::datetime;
 use crate::faults::Faults;
 use crate::ids::{IdSource, RecordId};
 use crate::limits::ApiLimits;
-use crate::oauth::Logins;
+use crate::oauth::{Apps, Logins};
 use crate::outbound::{Outbox, OutboxMark};
 use crate::query::Cursors;
+use crate::random::Random;
 use crate::request_log::RequestLog;
 use crate::rules::Rules;
 use crate::schema::{self, Object, RecordTypeInfo, Schema};
 use crate::store::{Mark, Row, Store};
 use crate::value::{Place, Value};
 use crate::write::WriteOptions;
+use crate::{Clock, Features, OrgKind};
 
 /// The record type every org has for every object.
 pub(crate) const MASTER_RECORD_TYPE: &str = "012000000000000AAA";
@@ -43,6 +44,15 @@ pub(crate) struct Org {
     pub(crate) id: RecordId,
     /// Where the org is reached, without a trailing slash.
     pub(crate) base_url: String,
+    pub(crate) kind: OrgKind,
+    /// What is switched on.
+    pub(crate) features: Features,
+    /// Whatever is left to chance.
+    #[expect(
+        dead_code,
+        reason = "codes and tokens have a stream of their own; faults by probability are to draw from this one"
+    )]
+    pub(crate) random: Random,
     pub(crate) clock: Clock,
     pub(crate) schema: Schema,
     pub(crate) store: Store,
@@ -63,22 +73,46 @@ pub(crate) struct Org {
     pub(crate) default_record_types: BTreeMap<String, RecordId>,
 }
 
+/// What is settled before an org exists.
+#[derive(Default)]
+pub(crate) struct Birth {
+    pub(crate) base_url: String,
+    pub(crate) clock: Clock,
+    pub(crate) kind: OrgKind,
+    pub(crate) features: Features,
+    pub(crate) ids: IdSource,
+    pub(crate) random: Random,
+    /// The apps of the realm.
+    pub(crate) apps: Apps,
+}
+
 /// A state of the org to return to.
 pub(crate) struct Savepoint(Mark, OutboxMark);
 
 impl Org {
+    /// An empty production org, alone in its realm.
+    #[cfg(test)]
     pub(crate) fn new(base_url: String, clock: Clock) -> Self {
-        let mut ids = IdSource::default();
+        Self::born(Birth { base_url, clock, ..Birth::default() })
+    }
+
+    /// An empty org.
+    pub(crate) fn born(birth: Birth) -> Self {
+        let mut ids = birth.ids;
+        let random = birth.random;
         Self {
             id: ids.next("00D"),
-            base_url,
-            clock,
+            base_url: birth.base_url,
+            kind: birth.kind,
+            features: birth.features,
+            clock: birth.clock,
             schema: Schema::standard(),
             store: Store::default(),
             ids,
             outbox: Outbox::default(),
-            logins: Logins::default(),
-            limits: ApiLimits::default(),
+            logins: Logins::new(birth.apps, random.fork("logins")),
+            random,
+            limits: ApiLimits::of(birth.kind),
             cursors: Cursors::default(),
             faults: Faults::default(),
             log: RequestLog::default(),

@@ -18,6 +18,7 @@ use crate::api_error::ApiError;
 use crate::callout::Callouts;
 use crate::oauth::{self, Keys};
 use crate::org::{Actor, Org};
+use crate::realm::Realm;
 use crate::rest::{self, Answer, Body, Call};
 use crate::{Effect, admin, page};
 
@@ -29,14 +30,33 @@ const MAX_URL: usize = 16_384;
 /// What every handler shares.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    org: Arc<Mutex<Org>>,
+    org: Arc<OrgLock>,
     pub(crate) keys: &'static Keys,
     pub(crate) callouts: Callouts,
+    /// The orgs beside this one.
+    pub(crate) realm: Realm,
 }
 
+/// An org behind its lock.
+pub(crate) type OrgLock = Mutex<Org>;
+
 impl Shared {
-    pub(crate) fn new(org: Org, keys: &'static Keys, callouts: Callouts) -> Self {
-        Self { org: Arc::new(Mutex::new(org)), keys, callouts }
+    /// Puts a new org behind its lock and makes it known to its realm.
+    pub(crate) fn new(org: Org, keys: &'static Keys, callouts: Callouts, realm: Realm) -> Self {
+        let id = org.id;
+        let org = Arc::new(Mutex::new(org));
+        realm.join(id, &org);
+        Self { org, keys, callouts, realm }
+    }
+
+    /// The same for another org of the realm.
+    pub(crate) fn with_org(&self, org: Arc<OrgLock>) -> Self {
+        Self { org, ..self.clone() }
+    }
+
+    /// The org is no longer one of its realm.
+    pub(crate) fn leave(&self) {
+        self.realm.leave(&self.org);
     }
 
     /// The org, for one turn.

@@ -9,6 +9,7 @@ mod crm_data;
 mod faults;
 mod notes;
 mod oauth;
+mod orgs;
 mod outbound;
 mod permissions;
 mod query;
