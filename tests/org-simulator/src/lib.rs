@@ -39,10 +39,13 @@ mod value;
 mod write;
 
 pub use access::ObjectPermissions;
+pub use callout::ClientCertificate;
 pub use clock::Clock;
 pub use error::Error;
+pub use faults::{Effect, Fault, FaultReport, FaultRule};
+pub use outbound::{OutboundDisturbance, OutboundSettings};
 pub use rules::{AssignmentRule, DuplicateRule, ValidationRule};
 pub use simulator::{
-    Delivery, DeliveryState, Effect, Fault, Features, InstallAnswer, LoadReport, NewUser, Options, OrgKind, OrgOptions,
+    Delivery, DeliveryState, Features, InstallAnswer, LoadReport, NewUser, Options, OrgKind, OrgOptions,
     OutboundMessage, PackageInstall, Seed, Simulator, User,
 };

@@ -22,6 +22,11 @@ use crate::{query, ui_api};
 use headers::Headers;
 pub(crate) use versions::versions;
 
+/// Whether there is such a version, for example `66.0`.
+pub(crate) fn is_version(version: &str) -> bool {
+    version.strip_suffix(".0").and_then(|number| number.parse().ok()).is_some_and(versions::known)
+}
+
 /// One request to the data API.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -44,8 +49,7 @@ impl Call {
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
         let rest = path.strip_prefix("/services/data/v")?;
         let (version, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let number: u32 = version.strip_suffix(".0")?.parse().ok()?;
-        if !versions::known(number) {
+        if !is_version(version) {
             return None;
         }
         Some(Self {

@@ -1,14 +1,16 @@
-//! HTTP: the routes, the data API's envelope, and faults.
+//! HTTP: the routes and the data API's envelope.
 
+mod encoding;
+mod faulty;
 mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body as HttpBody, Bytes};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
-use axum::middleware::{self, Next};
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -20,7 +22,7 @@ use crate::oauth::{self, Keys};
 use crate::org::{Actor, Org};
 use crate::realm::Realm;
 use crate::rest::{self, Answer, Body, Call};
-use crate::{Effect, admin, page};
+use crate::{admin, page};
 
 pub(crate) use wire::{Connection, Wires};
 
@@ -75,7 +77,8 @@ pub(crate) fn router(shared: Shared) -> Router {
         .merge(oauth::http::routes())
         .nest("/_simulator", admin::routes())
         .fallback(unknown)
-        .layer(middleware::from_fn_with_state(shared.clone(), faulty))
+        .layer(middleware::from_fn(encoding::coded))
+        .layer(middleware::from_fn_with_state(shared.clone(), faulty::faulty))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(shared)
 }
@@ -129,19 +132,41 @@ fn shown(answer: Answer, limits: &str) -> Response {
     response
 }
 
-async fn data(State(shared): State<Shared>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let mut org = shared.org();
-    let actor = match authenticated(&mut org, &headers) {
-        Ok(actor) => actor,
-        Err(error) => return shown(error.into(), ""),
+/// A refusal of the data API with the org's usage of its limits.
+fn data_error(shared: &Shared, error: ApiError) -> Response {
+    let limits = shared.org().limits.header();
+    shown(error.into(), &limits)
+}
+
+/// A body beyond the limit; what Salesforce says to it is unverified.
+fn too_large() -> Response {
+    shown(ApiError::new("REQUEST_ENTITY_TOO_LARGE", "Request Entity Too Large").status(413).into(), "")
+}
+
+async fn data(
+    State(shared): State<Shared>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let Ok(body) = body else { return too_large() };
+    let (answer, limits) = {
+        let mut org = shared.org();
+        let actor = match authenticated(&mut org, &headers) {
+            Ok(actor) => actor,
+            Err(error) => return shown(error.into(), ""),
+        };
+        let now = org.clock.now();
+        let answer = if org.limits.take(now) {
+            let call = parsed(&method, &uri, &headers, &body);
+            call.map_or_else(Answer::from, |call| rest::serve(&mut org, &actor, &call))
+        } else {
+            ApiError::limit_exceeded().into()
+        };
+        (answer, org.limits.header())
     };
-    let now = org.clock.now();
-    let answer = if org.limits.take(now) {
-        parsed(&method, &uri, &headers, &body).map_or_else(Answer::from, |call| rest::serve(&mut org, &actor, &call))
-    } else {
-        ApiError::limit_exceeded().into()
-    };
-    shown(answer, &org.limits.header())
+    shown(answer, &limits)
 }
 
 fn authenticated(org: &mut Org, headers: &HeaderMap) -> Result<Actor, ApiError> {
@@ -162,6 +187,8 @@ fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Resul
         return Err(ApiError::new("URI_TOO_LONG", "Request URI is too long").status(414));
     }
     let json = if body.is_empty() { None } else { Some(json_body(headers, body)?) };
+    // HEAD is GET whose body stays behind.
+    let method = if method == Method::HEAD { &Method::GET } else { method };
     let method = headers.get("x-http-method-override").and_then(|v| v.to_str().ok()).unwrap_or(method.as_str());
     let call = Call::new(method, url, json).ok_or_else(|| {
         tracing::warn!(method, path = uri.path(), "the simulator does not know this resource");
@@ -184,59 +211,4 @@ fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Json, ApiError> {
             error.column()
         ))
     })
-}
-
-/// Applies an ordered fault, and keeps the log of requests.
-async fn faulty(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-    let connection = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone());
-    let is_admin = path.starts_with("/_simulator");
-    let effect = if is_admin { None } else { shared.org().faults.take(&method, &path) };
-    let response = match effect {
-        None => next.run(request).await,
-        Some(Effect::ResetBefore) => cut(connection),
-        Some(Effect::ResetAfter) => {
-            next.run(request).await;
-            cut(connection)
-        }
-        Some(Effect::Delay { delay_ms }) => {
-            let response = next.run(request).await;
-            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-            response
-        }
-        Some(effect) => instead(&effect, &shared.org()),
-    };
-    if !is_admin {
-        shared.org().log.add(&method, &path, response.status().as_u16());
-    }
-    response
-}
-
-/// Closes the connection in place of an answer; the status stands only in the log.
-fn cut(connection: Option<Connection>) -> Response {
-    if let Some(connection) = connection {
-        connection.cut();
-    }
-    StatusCode::BAD_GATEWAY.into_response()
-}
-
-fn instead(effect: &Effect, org: &Org) -> Response {
-    let error = |error: ApiError| shown(error.into(), &org.limits.header());
-    let raw = |status: u16, content_type: &str, body: &str| {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(header::CONTENT_TYPE, content_type.to_owned())], HttpBody::from(body.to_owned())).into_response()
-    };
-    match effect {
-        Effect::Answer { status, content_type, body } => raw(*status, content_type, body),
-        Effect::RequestLimitExceeded => error(ApiError::limit_exceeded()),
-        Effect::UnableToLockRow => error(
-            ApiError::new("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record or 1 records")
-                .no_fields(),
-        ),
-        Effect::Unavailable | Effect::ResetBefore | Effect::ResetAfter | Effect::Delay { .. } => raw(
-            503,
-            "text/html",
-            "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>",
-        ),
-    }
 }

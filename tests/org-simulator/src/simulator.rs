@@ -12,7 +12,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
-use crate::outbound::sender;
+use crate::callout::ClientCertificate;
+use crate::faults::{FaultReport, FaultRule};
+use crate::outbound::{OutboundDisturbance, OutboundSettings, sender};
 use crate::realm::Realm;
 use crate::server::Shared;
 use crate::{Clock, Error, admin, control, crm_data};
@@ -20,8 +22,8 @@ use crate::{Clock, Error, admin, control, crm_data};
 pub(crate) use orgs::adopt;
 pub(crate) use server::Server;
 pub use values::{
-    Delivery, DeliveryState, Effect, Fault, Features, InstallAnswer, LoadReport, NewUser, OrgKind, OrgOptions,
-    OutboundMessage, PackageInstall, Seed, User,
+    Delivery, DeliveryState, Features, InstallAnswer, LoadReport, NewUser, OrgKind, OrgOptions, OutboundMessage,
+    PackageInstall, Seed, User,
 };
 
 /// The app every org knows from the start.
@@ -165,6 +167,31 @@ impl Simulator {
         control::define_outbound_message(&mut self.shared.org(), definition)
     }
 
+    /// Sets what [`OutboundMessage`] does not say about the definition of that name.
+    pub fn configure_outbound_message(&self, name: &str, settings: OutboundSettings) -> Result<(), Error> {
+        control::configure_outbound_message(&mut self.shared.org(), name, settings)
+    }
+
+    /// Orders duplicates and disorder; the default stops them.
+    pub fn disturb_outbound_messages(&self, disturbance: OutboundDisturbance) {
+        self.shared.org().outbox.disturbance = disturbance;
+    }
+
+    /// Gives a user "Send Outbound Messages", or takes it away: then what he or she changes is not told.
+    pub fn set_sends_outbound_messages(&self, username: &str, sends: bool) -> Result<(), Error> {
+        control::set_sends_outbound_messages(&mut self.shared.org(), username, sends)
+    }
+
+    /// Presents a client certificate to endpoints that ask for one.
+    pub fn present_client_certificate(&self, certificate: Option<&ClientCertificate>) -> Result<(), Error> {
+        self.shared.callouts.present(certificate)
+    }
+
+    /// How long endpoints are waited for: 60 seconds unless set.
+    pub fn set_callout_timeout(&self, timeout: Duration) {
+        self.shared.callouts.set_timeout(timeout);
+    }
+
     /// Sends what is due now, in batches of up to 100, and returns the notifications that were tried.
     pub async fn deliver_outbound_messages(&self) -> Vec<Delivery> {
         sender::deliver(&self.shared).await
@@ -239,9 +266,15 @@ impl Simulator {
         crm_data::load(&mut self.shared.org(), dir)
     }
 
-    /// Adds a fault; faults are tried in the order they were added.
-    pub fn fault(&self, fault: Fault) {
-        self.shared.org().faults.add(fault);
+    /// Adds a fault, a [`crate::Fault`] or a [`FaultRule`]; faults are tried in the order they were added.
+    pub fn fault(&self, fault: impl Into<FaultRule>) {
+        self.shared.org().faults.add(fault.into());
+    }
+
+    /// Every fault that was ordered, spent ones too, with how often each was used.
+    #[must_use]
+    pub fn faults(&self) -> Vec<FaultReport> {
+        self.shared.org().faults.reports()
     }
 
     /// Removes all faults.

@@ -42,7 +42,7 @@ impl Org {
             "ContentDocumentLink" => self.create_link(actor, &object, body),
             _ => {
                 let id = self.insert(actor, &object, body, Purpose::Create)?;
-                self.outbox.changed(&object.name, id, self.clock.now(), &mut self.ids);
+                self.notify(actor, &object.name, id);
                 Ok(id)
             }
         }
@@ -159,7 +159,7 @@ impl Org {
         self.stamp_changed(&mut row, actor.user);
         self.store.put(&object, id, row);
         rules::obeyed(self, actor, &object, id, &changed)?;
-        self.outbox.changed(&object.name, id, self.clock.now(), &mut self.ids);
+        self.notify(actor, &object.name, id);
         Ok(())
     }
 

@@ -157,6 +157,9 @@ pub struct Delivery {
     pub last_outcome: Option<String>,
     /// When the next attempt falls due.
     pub next_attempt_at: Option<jiff::Timestamp>,
+    /// When the change was made.
+    #[serde(default)]
+    pub queued_at: Option<jiff::Timestamp>,
 }
 
 /// A package installation to announce.
@@ -183,50 +186,6 @@ pub struct InstallAnswer {
     pub body: Value,
     /// The JSON that was sent.
     pub sent: Value,
-}
-
-/// What a fault does to a request.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Effect {
-    /// Answer this and do nothing.
-    Answer {
-        /// HTTP status.
-        status: u16,
-        /// Content type of the body.
-        content_type: String,
-        /// The body.
-        body: String,
-    },
-    /// Close the connection before anything is done.
-    ResetBefore,
-    /// Do the work, then close the connection without an answer.
-    ResetAfter,
-    /// Do the work, then wait this long before answering.
-    Delay {
-        /// Milliseconds of real time.
-        delay_ms: u64,
-    },
-    /// 403 `REQUEST_LIMIT_EXCEEDED`, `TotalRequests Limit exceeded.`
-    RequestLimitExceeded,
-    /// 503 with an HTML page, as in maintenance.
-    Unavailable,
-    /// 400 `UNABLE_TO_LOCK_ROW`.
-    UnableToLockRow,
-}
-
-/// A fault for the next requests that match.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Fault {
-    /// Beginning of the path, for example `/services/data/v66.0/composite`.
-    pub path_prefix: String,
-    /// HTTP method, or any when absent.
-    #[serde(default)]
-    pub method: Option<String>,
-    /// How many requests are hit before the fault is gone.
-    pub times: u32,
-    /// What happens to them.
-    pub effect: Effect,
 }
 
 /// What came of loading CRM data.

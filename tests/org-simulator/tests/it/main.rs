@@ -15,6 +15,7 @@ mod permissions;
 mod query;
 mod records;
 mod rules;
+mod server;
 mod shapes;
 mod support;
 mod ui_api;
