@@ -7,6 +7,7 @@
 mod access;
 mod admin;
 mod api_error;
+mod bulk;
 mod callout;
 pub mod cli;
 mod clock;
@@ -39,6 +40,7 @@ mod value;
 mod write;
 
 pub use access::ObjectPermissions;
+pub use bulk::BulkSettings;
 pub use callout::ClientCertificate;
 pub use clock::Clock;
 pub use error::Error;

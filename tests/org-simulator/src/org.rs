@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::access::Profiles;
 use crate::api_error::ApiError;
+use crate::bulk::Bulk;
 use crate::datetime;
 use crate::faults::Faults;
 use crate::ids::{IdSource, RecordId};
@@ -62,6 +63,7 @@ pub(crate) struct Org {
     pub(crate) limits: ApiLimits,
     pub(crate) cursors: Cursors,
     pub(crate) faults: Faults,
+    pub(crate) bulk: Bulk,
     pub(crate) log: RequestLog,
     /// Objects of which a user who is no admin sees only the records he or she owns.
     pub(crate) private: BTreeSet<String>,
@@ -115,6 +117,7 @@ impl Org {
             limits: ApiLimits::of(birth.kind),
             cursors: Cursors::default(),
             faults: Faults::default(),
+            bulk: Bulk::default(),
             log: RequestLog::default(),
             private: BTreeSet::new(),
             profiles: Profiles::default(),

@@ -22,11 +22,12 @@ use crate::oauth::{self, Keys};
 use crate::org::{Actor, Org};
 use crate::realm::Realm;
 use crate::rest::{self, Answer, Body, Call};
-use crate::{admin, page};
+use crate::{admin, bulk, page};
 
 pub(crate) use wire::{Connection, Wires};
 
-const MAX_BODY: usize = 64 << 20;
+/// The largest upload of Bulk API 2.0, and what stands around it.
+const MAX_BODY: usize = bulk::MAX_UPLOAD + (1 << 20);
 const MAX_URL: usize = 16_384;
 
 /// What every handler shares.
@@ -158,11 +159,15 @@ async fn data(
             Err(error) => return shown(error.into(), ""),
         };
         let now = org.clock.now();
-        let answer = if org.limits.take(now) {
+        bulk::settle(&mut org);
+        let answer = if !org.limits.take(now) {
+            ApiError::limit_exceeded().into()
+        } else if let Some(answer) = bulk::serve(&mut org, &actor, (&method, &uri, &headers), &body) {
+            bulk::settle(&mut org);
+            answer
+        } else {
             let call = parsed(&method, &uri, &headers, &body);
             call.map_or_else(Answer::from, |call| rest::serve(&mut org, &actor, &call))
-        } else {
-            ApiError::limit_exceeded().into()
         };
         (answer, org.limits.header())
     };
@@ -197,7 +202,7 @@ fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Resul
     Ok(call.with_headers(headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))))
 }
 
-fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Json, ApiError> {
+pub(crate) fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Json, ApiError> {
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
     if !content_type.starts_with("application/json") {

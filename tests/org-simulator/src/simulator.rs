@@ -1,5 +1,6 @@
 //! The handle with which tests and the local stack start an org, drive it and look into it.
 
+mod bulk;
 mod orgs;
 mod rules;
 mod server;

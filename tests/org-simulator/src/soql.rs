@@ -7,7 +7,6 @@ mod grammar;
 mod plan;
 mod project;
 
-#[expect(unused_imports, reason = "the Bulk API begins to ask in the next commits")]
 pub(crate) use flat::{FlatRows, rows};
 pub(crate) use plan::Plan;
 

@@ -20,7 +20,7 @@ use crate::store::Row;
 use crate::value::Value;
 
 pub(crate) use check::Purpose;
-pub(crate) use options::WriteOptions;
+pub(crate) use options::{AutoAssign, WriteOptions};
 pub(crate) use upsert::Upserted;
 
 impl Org {

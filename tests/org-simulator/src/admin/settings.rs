@@ -34,6 +34,8 @@ struct Settings {
     token_processing_ms: Option<u64>,
     daily_api_limit: Option<u64>,
     #[serde(default)]
+    bulk: crate::BulkSettings,
+    #[serde(default)]
     private: std::collections::BTreeMap<String, bool>,
 }
 
@@ -45,6 +47,7 @@ async fn change_settings(State(shared): State<Shared>, Body(settings): Body<Sett
     if let Some(ms) = settings.token_processing_ms {
         org.logins.processing = std::time::Duration::from_millis(ms);
     }
+    crate::bulk::apply(&mut org, &settings.bulk)?;
     if let Some(max) = settings.daily_api_limit {
         org.limits.max = max;
     }

@@ -4,10 +4,11 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Call;
 use crate::access::Deed;
+use crate::bulk::Allowance;
 use crate::org::{Actor, Org};
 
 pub(super) fn resources(call: &Call) -> Json {
-    let names = ["composite", "limits", "query", "queryAll", "sobjects", "ui-api"];
+    let names = ["composite", "jobs", "limits", "query", "queryAll", "sobjects", "ui-api"];
     names
         .iter()
         .map(|name| ((*name).to_owned(), json!(format!("/services/data/v{}/{name}", call.version))))
@@ -17,12 +18,14 @@ pub(super) fn resources(call: &Call) -> Json {
 
 pub(super) fn limits(org: &Org) -> Json {
     let remaining = org.limits.max.saturating_sub(org.limits.used());
+    let (now, result_kb) = (org.clock.now(), &org.bulk.result_kb);
+    let daily = |allowance: &Allowance| json!({"Max": allowance.max, "Remaining": allowance.left(now)});
     json!({
         "ConcurrentAsyncGetReportInstances": {"Max": 200, "Remaining": 200},
         "DailyApiRequests": {"Max": org.limits.max, "Remaining": remaining},
-        "DailyBulkApiBatches": {"Max": 15_000, "Remaining": 15_000},
-        "DailyBulkV2QueryFileStorageMB": {"Max": 976_562, "Remaining": 976_562},
-        "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": 10_000},
+        "DailyBulkApiBatches": daily(&org.bulk.batches),
+        "DailyBulkV2QueryFileStorageMB": {"Max": result_kb.max / 1_024, "Remaining": result_kb.left(now) / 1_024},
+        "DailyBulkV2QueryJobs": daily(&org.bulk.query_jobs),
         "DailyDeliveredPlatformEvents": {"Max": 10_000, "Remaining": 10_000},
         "DataStorageMB": {"Max": 1_024, "Remaining": 1_024},
         "FileStorageMB": {"Max": 1_024, "Remaining": 1_024},

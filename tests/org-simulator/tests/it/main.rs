@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod admin;
+mod bulk_ingest;
+mod bulk_query;
 mod collections;
 mod composite;
 mod crm_data;
@@ -17,5 +19,6 @@ mod records;
 mod rules;
 mod server;
 mod shapes;
+mod shapes_bulk;
 mod support;
 mod ui_api;
