@@ -80,6 +80,9 @@ impl Org {
 
     /// Whether the actor's profile allows the deed on records of the object.
     pub(crate) fn may(&self, actor: &Actor, deed: Deed, object: &Object) -> bool {
+        if object.name == "ContentNote" && !self.features.enhanced_notes {
+            return false;
+        }
         self.profiles.limits(actor.profile, &object.name).is_none_or(|limits| {
             !limits.hidden
                 && match deed {

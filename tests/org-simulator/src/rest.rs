@@ -177,7 +177,7 @@ pub(crate) fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answ
         ("GET", ["limits", "recordCount"]) => Ok(Answer::json(resources::record_count(org, actor, call))),
         (_, ["composite", "sobjects", rest @ ..]) => collections::serve(org, actor, call, rest),
         ("POST", ["composite"]) => composite::serve(org, actor, call),
-        ("GET", ["ui-api", rest @ ..]) => ui_api::serve(org, call, rest),
+        (_, ["ui-api", rest @ ..]) => ui_api::serve(org, actor, call, rest),
         _ => Err(unknown(call)),
     }
 }

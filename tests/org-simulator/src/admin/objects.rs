@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::Error;
-use crate::schema::{Field, FieldKind, PicklistValue, relationship_of};
+use crate::schema::{Dependency, Field, FieldKind, PicklistValue, relationship_of};
 use crate::server::Shared;
 
 use super::{Outcome, ok};
@@ -35,6 +35,7 @@ struct FieldRequest {
     reference_to: Vec<String>,
     picklist: Vec<String>,
     restricted: bool,
+    dependency: Option<Dependency>,
 }
 
 impl Default for FieldRequest {
@@ -51,6 +52,7 @@ impl Default for FieldRequest {
             reference_to,
             picklist,
             restricted: false,
+            dependency: None,
         }
     }
 }
@@ -64,6 +66,7 @@ impl FieldRequest {
         field.nillable &= !self.required;
         (field.unique, field.external_id, field.id_lookup) = (self.unique, self.external_id, self.external_id);
         field.restricted = self.restricted;
+        field.dependency.clone_from(&self.dependency);
         field.picklist =
             self.picklist.iter().map(|value| PicklistValue { value: value.clone(), is_default: false }).collect();
         if kind == FieldKind::Reference {
