@@ -1,12 +1,16 @@
 //! What a user may do with objects and fields, by profile. Records are the business of [`Org::may_see`].
 
-#![expect(dead_code, reason = "the data API and SOQL begin to ask in the next commits")]
+mod permissions;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use crate::api_error::ApiError;
 use crate::ids::RecordId;
 use crate::org::{Actor, Org};
 use crate::schema::{Field, Object};
+
+pub use permissions::ObjectPermissions;
 
 /// One thing to do with an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,8 +53,36 @@ impl Profiles {
 }
 
 impl Org {
+    /// The object of that name, as far as the actor can tell.
+    pub(crate) fn object_for(&self, actor: &Actor, name: &str) -> Result<Arc<Object>, ApiError> {
+        self.object(name).ok().filter(|o| self.may(actor, Deed::Read, o)).ok_or_else(|| ApiError::invalid_type(name))
+    }
+
+    /// Refuses what the actor's profile does not allow with records of the object.
+    pub(crate) fn permit(&self, actor: &Actor, deed: Deed, object: &Object) -> Result<(), ApiError> {
+        if self.may(actor, deed, object) {
+            return Ok(());
+        }
+        let refused = |verb: &str| {
+            ApiError::new(
+                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
+                format!("entity type cannot be {verb}: {}", object.label),
+            )
+            .no_fields()
+        };
+        Err(match deed {
+            Deed::Read => ApiError::invalid_type(&object.name),
+            Deed::Create => refused("inserted"),
+            Deed::Edit => refused("updated"),
+            Deed::Delete => ApiError::no_access(),
+        })
+    }
+
     /// Whether the actor's profile allows the deed on records of the object.
     pub(crate) fn may(&self, actor: &Actor, deed: Deed, object: &Object) -> bool {
+        if object.name == "ContentNote" && !self.features.enhanced_notes {
+            return false;
+        }
         self.profiles.limits(actor.profile, &object.name).is_none_or(|limits| {
             !limits.hidden
                 && match deed {

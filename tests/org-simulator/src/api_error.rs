@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::ids::RecordId;
+
 /// One refusal: a status, a code and a message, with the fields it is about.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ApiError {
@@ -10,12 +12,14 @@ pub(crate) struct ApiError {
     pub(crate) message: String,
     /// Left out of the body when `None`.
     pub(crate) fields: Option<Vec<String>>,
+    /// One more entry of the body, by its name.
+    pub(crate) more: Option<Box<(&'static str, Value)>>,
 }
 
 impl ApiError {
     /// A refusal with status 400 and no list of fields.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { status: 400, code, message: message.into(), fields: None }
+        Self { status: 400, code, message: message.into(), fields: None, more: None }
     }
 
     pub(crate) fn status(mut self, status: u16) -> Self {
@@ -31,6 +35,12 @@ impl ApiError {
     /// With an empty list of fields, where Salesforce sends one.
     pub(crate) fn no_fields(mut self) -> Self {
         self.fields = Some(Vec::new());
+        self
+    }
+
+    /// With one more entry in the body of a failed request.
+    pub(crate) fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.more = Some(Box::new((name, value)));
         self
     }
 
@@ -76,8 +86,18 @@ impl ApiError {
         Self::new("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id").status(403).no_fields()
     }
 
+    pub(crate) fn no_access_to_reference(id: RecordId) -> Self {
+        let message = format!("insufficient access rights on cross-reference id: {}", id.short());
+        Self::new("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", message).no_fields()
+    }
+
     pub(crate) fn bad_json(message: impl Into<String>) -> Self {
         Self::new("JSON_PARSER_ERROR", message)
+    }
+
+    pub(crate) fn method_not_allowed(method: &str, allowed: &str) -> Self {
+        Self::new("METHOD_NOT_ALLOWED", format!("HTTP Method '{method}' not allowed. Allowed are {allowed}"))
+            .status(405)
     }
 
     pub(crate) fn session_expired() -> Self {
@@ -93,6 +113,9 @@ impl ApiError {
         let mut error = json!({"message": self.message, "errorCode": self.code});
         if let (Some(fields), Some(error)) = (&self.fields, error.as_object_mut()) {
             error.insert("fields".to_owned(), json!(fields));
+        }
+        if let (Some(more), Some(error)) = (&self.more, error.as_object_mut()) {
+            error.insert(more.0.to_owned(), more.1.clone());
         }
         json!([error])
     }

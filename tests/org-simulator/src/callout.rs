@@ -1,5 +1,6 @@
 //! Requests the org makes: outbound messages and the package's install callout. Only to this machine.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use url::{Host, Url};
@@ -19,23 +20,56 @@ pub(crate) struct Reply {
 
 /// The org's HTTP client.
 #[derive(Clone)]
-pub(crate) struct Callouts(reqwest::Client);
+pub(crate) struct Callouts(Arc<RwLock<Client>>);
+
+struct Client {
+    client: reqwest::Client,
+    timeout: Duration,
+}
+
+/// With what the org makes itself known to an endpoint that asks for a client certificate.
+#[derive(Clone, Debug, Default)]
+pub struct ClientCertificate {
+    /// The certificate, its chain and its private key, in PEM.
+    pub identity_pem: Vec<u8>,
+    /// Authorities to trust besides the machine's, in PEM.
+    pub trusted_pem: Vec<u8>,
+}
 
 impl Callouts {
     pub(crate) fn new() -> Result<Self, Error> {
-        let client =
-            reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).no_proxy().build();
-        client.map(Self).map_err(|_| Error::Prepare { what: "the HTTP client" })
+        Ok(Self(Arc::new(RwLock::new(Client { client: client(None)?, timeout: TIMEOUT }))))
+    }
+
+    /// Presents a client certificate from now on; none, when there is none.
+    pub(crate) fn present(&self, certificate: Option<&ClientCertificate>) -> Result<(), Error> {
+        let client = client(certificate)?;
+        self.0.write().unwrap_or_else(PoisonError::into_inner).client = client;
+        Ok(())
+    }
+
+    /// How long an endpoint is waited for.
+    pub(crate) fn set_timeout(&self, timeout: Duration) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).timeout = timeout;
+    }
+
+    fn client(&self) -> (reqwest::Client, Duration) {
+        let inner = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        (inner.client.clone(), inner.timeout)
     }
 
     /// Posts a body to a loopback address.
     pub(crate) async fn post(&self, url: &str, content_type: &str, body: String) -> Result<Reply, Error> {
         let target = loopback(url)?;
-        let no_answer =
-            |source: reqwest::Error| Error::NoAnswer { url: shown(url), source: source.without_url().into() };
-        let request = self
-            .0
+        let no_answer = |source: reqwest::Error| Error::NoAnswer {
+            url: shown(url),
+            timed_out: source.is_timeout(),
+            source: source.without_url().into(),
+        };
+        let (client, timeout) = self.client();
+        let request = client
             .post(target)
+            .timeout(timeout)
             .header("content-type", content_type)
             .header("soapaction", "\"\"")
             .header("cache-control", "no-cache");
@@ -50,6 +84,17 @@ impl Callouts {
         }
         Ok(Reply { status, body: String::from_utf8_lossy(&bytes).into_owned() })
     }
+}
+
+fn client(certificate: Option<&ClientCertificate>) -> Result<reqwest::Client, Error> {
+    let unusable = |_| Error::Prepare { what: "the client certificate" };
+    let mut builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    if let Some(certificate) = certificate {
+        let identity = reqwest::Identity::from_pem(&certificate.identity_pem).map_err(unusable)?;
+        let trusted = reqwest::Certificate::from_pem_bundle(&certificate.trusted_pem).map_err(unusable)?;
+        builder = builder.identity(identity).tls_certs_merge(trusted);
+    }
+    builder.build().map_err(|_| Error::Prepare { what: "the HTTP client" })
 }
 
 /// Scheme, host and port of a URL: its path may hold a secret.

@@ -50,11 +50,21 @@ pub enum Error {
         /// The name or id that was given.
         name: String,
     },
+    /// What the owner asked for makes no sense.
+    #[error("the {what} is not valid: {reason}")]
+    Invalid {
+        /// What was given.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A callout could not be made or was not answered.
     #[error("no answer from {url}")]
     NoAnswer {
         /// Where the request went.
         url: String,
+        /// Whether it was waited for in vain.
+        timed_out: bool,
         /// Why there is no answer.
         source: Box<dyn std::error::Error + Send + Sync>,
     },

@@ -1,55 +1,188 @@
-//! Faults that were ordered, and which request each hits.
+//! Faults that were ordered, which request each hits, and how often each was used.
 
-use crate::{Effect, Fault};
+mod effect;
+mod rule;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use effect::Effect;
+pub use rule::{Fault, FaultRule};
+
+/// Faults that are remembered; the oldest spent ones go first.
+const KEPT: usize = 1_000;
+
+/// A fault and what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FaultReport {
+    /// By which it can be removed.
+    pub id: u64,
+    /// What was ordered.
+    pub rule: FaultRule,
+    /// Requests that matched, those let through included.
+    pub matched: u64,
+    /// Requests that were hit.
+    pub used: u64,
+    /// Whether it has hit as often as it was to.
+    pub spent: bool,
+}
+
+#[derive(Debug)]
+struct Ordered {
+    report: FaultReport,
+    random: SplitMix,
+}
+
+impl Ordered {
+    /// Whether this request is hit; it is counted either way.
+    fn hits(&mut self) -> bool {
+        let report = &mut self.report;
+        report.matched += 1;
+        if report.matched <= u64::from(report.rule.skip) {
+            return false;
+        }
+        if report.rule.probability.is_some_and(|share| self.random.share() >= share) {
+            return false;
+        }
+        report.used += 1;
+        report.spent = report.rule.times.is_some_and(|times| report.used >= u64::from(times));
+        true
+    }
+}
 
 /// Ordered faults, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Faults(Vec<Fault>);
+pub(crate) struct Faults {
+    ordered: Vec<Ordered>,
+    given: u64,
+}
 
 impl Faults {
-    pub(crate) fn add(&mut self, fault: Fault) {
-        self.0.push(fault);
+    /// Adds a fault and returns its id.
+    pub(crate) fn add(&mut self, rule: FaultRule) -> u64 {
+        if self.ordered.len() >= KEPT {
+            let oldest = self.ordered.iter().position(|fault| fault.report.spent).unwrap_or(0);
+            self.ordered.remove(oldest);
+        }
+        self.given += 1;
+        let random = SplitMix(rule.seed);
+        let spent = rule.times == Some(0);
+        let report = FaultReport { id: self.given, rule, matched: 0, used: 0, spent };
+        self.ordered.push(Ordered { report, random });
+        self.given
+    }
+
+    /// Every fault, oldest first.
+    pub(crate) fn reports(&self) -> Vec<FaultReport> {
+        self.ordered.iter().map(|fault| fault.report.clone()).collect()
+    }
+
+    /// Forgets one fault; false when there is none of that id.
+    pub(crate) fn remove(&mut self, id: u64) -> bool {
+        let before = self.ordered.len();
+        self.ordered.retain(|fault| fault.report.id != id);
+        self.ordered.len() < before
     }
 
     pub(crate) fn clear(&mut self) {
-        self.0.clear();
+        self.ordered.clear();
     }
 
-    /// The effect on this request, if one was ordered; each hit counts.
-    pub(crate) fn take(&mut self, method: &str, path: &str) -> Option<Effect> {
-        let hits = |fault: &Fault| {
-            path.starts_with(&fault.path_prefix)
-                && fault.method.as_deref().is_none_or(|m| m.eq_ignore_ascii_case(method))
-        };
-        let at = self.0.iter().position(|fault| fault.times > 0 && hits(fault))?;
-        let fault = &mut self.0[at];
-        fault.times -= 1;
-        let effect = fault.effect.clone();
-        if fault.times == 0 {
-            self.0.remove(at);
-        }
-        Some(effect)
+    /// The effect on this request: that of the first fault which hits it.
+    pub(crate) fn take(&mut self, method: &str, path: &str, now: Timestamp) -> Option<Effect> {
+        let open = self.ordered.iter_mut().filter(|fault| !fault.report.spent);
+        let mut matching = open.filter(|fault| fault.report.rule.matches(method, path, now));
+        matching.find_map(|fault| fault.hits().then(|| fault.report.rule.effect.clone()))
+    }
+}
+
+/// The generator `SplitMix64`: small, and the same everywhere for the same seed.
+#[derive(Debug)]
+struct SplitMix(u64);
+
+impl SplitMix {
+    /// A number from 0 up to, and without, 1.
+    fn share(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let high = u32::try_from((z ^ (z >> 31)) >> 32).unwrap_or(u32::MAX);
+        f64::from(high) / (f64::from(u32::MAX) + 1.0)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn hits(faults: &mut Faults, requests: usize) -> Vec<usize> {
+        (0..requests).filter(|_| faults.take("GET", "/x", NOW).is_some()).collect()
+    }
 
     #[test]
     fn a_fault_hits_as_often_as_it_was_ordered() {
         let mut faults = Faults::default();
-        faults.add(Fault {
+        let fault = Fault {
             path_prefix: "/services/data".to_owned(),
             method: Some("PATCH".to_owned()),
             times: 2,
             effect: Effect::Unavailable,
-        });
+        };
+        faults.add(fault.into());
 
-        assert!(faults.take("GET", "/services/data/v66.0/limits").is_none());
-        assert!(faults.take("PATCH", "/services/oauth2/token").is_none());
-        assert!(faults.take("PATCH", "/services/data/x").is_some());
-        assert!(faults.take("PATCH", "/services/data/x").is_some());
-        assert!(faults.take("PATCH", "/services/data/x").is_none());
+        assert!(faults.take("GET", "/services/data/v66.0/limits", NOW).is_none());
+        assert!(faults.take("PATCH", "/services/oauth2/token", NOW).is_none());
+        assert!(faults.take("PATCH", "/services/data/x", NOW).is_some());
+        assert!(faults.take("PATCH", "/services/data/x", NOW).is_some());
+        assert!(faults.take("PATCH", "/services/data/x", NOW).is_none());
+        let report = &faults.reports()[0];
+        assert_eq!((report.matched, report.used, report.spent), (2, 2, true));
+    }
+
+    #[test]
+    fn the_first_ones_may_pass() {
+        let mut faults = Faults::default();
+        faults.add(FaultRule { skip: 2, times: Some(3), ..FaultRule::new(Effect::Unavailable) });
+        assert_eq!(hits(&mut faults, 10), [2, 3, 4]);
+    }
+
+    #[test]
+    fn a_share_of_the_requests_is_hit_and_the_same_ones_for_the_same_seed() {
+        let rule = FaultRule { probability: Some(0.25), seed: 7, ..FaultRule::new(Effect::Unavailable) };
+        let run = |rule: &FaultRule| {
+            let mut faults = Faults::default();
+            faults.add(rule.clone());
+            hits(&mut faults, 4_000)
+        };
+        let first = run(&rule);
+        assert!((900..1_100).contains(&first.len()), "{}", first.len());
+        assert_eq!(run(&rule), first);
+        assert_ne!(run(&FaultRule { seed: 8, ..rule.clone() }), first);
+        assert!(run(&FaultRule { probability: Some(0.0), ..rule.clone() }).is_empty());
+        assert_eq!(run(&FaultRule { probability: Some(1.0), ..rule }).len(), 4_000);
+    }
+
+    #[test]
+    fn a_fault_has_its_time() {
+        let at = |minute| NOW + SignedDuration::from_mins(minute);
+        let mut faults = Faults::default();
+        faults.add(FaultRule { from: Some(at(1)), until: Some(at(2)), ..FaultRule::new(Effect::Unavailable) });
+        let hit: Vec<bool> = (0..4).map(|minute| faults.take("GET", "/x", at(minute)).is_some()).collect();
+        assert_eq!(hit, [false, true, false, false]);
+    }
+
+    #[test]
+    fn one_that_lets_a_request_pass_leaves_it_to_the_next() {
+        let mut faults = Faults::default();
+        faults.add(FaultRule { skip: 1, ..FaultRule::new(Effect::Unavailable) });
+        let second = faults.add(FaultRule::new(Effect::QueryTimeout));
+        assert_eq!(faults.take("GET", "/x", NOW), Some(Effect::QueryTimeout));
+        assert_eq!(faults.take("GET", "/x", NOW), Some(Effect::Unavailable));
+        assert!(faults.remove(second) && !faults.remove(second));
     }
 }

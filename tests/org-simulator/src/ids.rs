@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
 const SUFFIX: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
 /// In ASCII order, so that ids sort in the order they were given out.
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Characters 4 to 6 of every id this org gives out.
+/// Characters 4 to 6 of every id the first org gives out.
 const INSTANCE: &str = "5e0";
 
 /// An 18-character id whose checksum is right.
@@ -59,6 +61,19 @@ impl fmt::Display for RecordId {
     }
 }
 
+impl Serialize for RecordId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for RecordId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| de::Error::custom(format!("{text} is not the id of a record")))
+    }
+}
+
 impl fmt::Debug for RecordId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -66,24 +81,48 @@ impl fmt::Debug for RecordId {
 }
 
 /// Gives out ids, per key prefix in ascending order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct IdSource {
+    /// Characters 4 to 6, which keep the ids of different orgs apart.
+    instance: String,
     given: BTreeMap<String, u64>,
 }
 
+impl Default for IdSource {
+    fn default() -> Self {
+        Self::of_org(0)
+    }
+}
+
 impl IdSource {
+    /// The ids of the `number`th org of a realm.
+    pub(crate) fn of_org(number: u32) -> Self {
+        let digit = |n: u32| char::from(DIGITS[usize::try_from(n % 62).unwrap_or_default()]);
+        let instance = if number == 0 {
+            INSTANCE.to_owned()
+        } else {
+            ['6', digit(number / 62), digit(number)].into_iter().collect()
+        };
+        Self { instance, given: BTreeMap::new() }
+    }
+
     /// The next id of that prefix.
     pub(crate) fn next(&mut self, key_prefix: &str) -> RecordId {
         let count = self.given.entry(key_prefix.to_owned()).or_insert(0);
         *count += 1;
-        numbered(key_prefix, *count)
+        made(key_prefix, &self.instance, *count)
     }
 }
 
-/// The `number`th id of a prefix.
+/// The `number`th id of a prefix in the first org.
+#[cfg(test)]
 pub(crate) fn numbered(key_prefix: &str, number: u64) -> RecordId {
+    made(key_prefix, INSTANCE, number)
+}
+
+fn made(key_prefix: &str, instance: &str, number: u64) -> RecordId {
     let mut short = [b'0'; 15];
-    for (slot, byte) in short.iter_mut().zip(key_prefix.bytes().chain(INSTANCE.bytes())) {
+    for (slot, byte) in short.iter_mut().zip(key_prefix.bytes().chain(instance.bytes())) {
         *slot = byte;
     }
     let mut rest = number;
@@ -113,6 +152,12 @@ mod tests {
         assert_eq!(RecordId::parse("00D5e000000KQ2eEAA"), None);
         assert_eq!(RecordId::parse("00D5e000000KQ2"), None);
         assert_eq!(RecordId::parse("00D5e000000KQ-e"), None);
+    }
+
+    #[test]
+    fn no_two_orgs_give_out_the_same_id() {
+        let ids: std::collections::BTreeSet<_> = (0..3_800).map(|n| IdSource::of_org(n).next("00D")).collect();
+        assert_eq!(ids.len(), 3_800);
     }
 
     proptest! {

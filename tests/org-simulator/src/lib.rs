@@ -7,6 +7,7 @@
 mod access;
 mod admin;
 mod api_error;
+mod bulk;
 mod callout;
 pub mod cli;
 mod clock;
@@ -23,8 +24,11 @@ mod org;
 mod outbound;
 mod page;
 mod query;
+mod random;
+mod realm;
 mod request_log;
 mod rest;
+mod rules;
 mod schema;
 mod seed;
 mod server;
@@ -35,9 +39,15 @@ mod ui_api;
 mod value;
 mod write;
 
+pub use access::ObjectPermissions;
+pub use bulk::BulkSettings;
+pub use callout::ClientCertificate;
 pub use clock::Clock;
 pub use error::Error;
+pub use faults::{Effect, Fault, FaultReport, FaultRule};
+pub use outbound::{OutboundDisturbance, OutboundSettings};
+pub use rules::{AssignmentRule, DuplicateRule, ValidationRule};
 pub use simulator::{
-    Delivery, DeliveryState, Effect, Fault, InstallAnswer, LoadReport, NewUser, Options, OutboundMessage,
-    PackageInstall, Seed, Simulator, User,
+    Delivery, DeliveryState, Features, InstallAnswer, LoadReport, NewUser, Options, OrgKind, OrgOptions,
+    OutboundMessage, PackageInstall, Seed, Simulator, User,
 };

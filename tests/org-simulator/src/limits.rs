@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::OrgKind;
 
 const HOURS: i64 = 24;
 
 /// Counts calls by the hour, over the last 24 hours of the org's clock.
-#[derive(Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ApiLimits {
     pub(crate) max: u64,
     by_hour: BTreeMap<i64, u64>,
@@ -20,6 +23,16 @@ impl Default for ApiLimits {
 }
 
 impl ApiLimits {
+    /// The usual budget of such an org (Salesforce Developer Limits Quick Reference, API request limits; the sandbox's is unverified).
+    pub(crate) fn of(kind: OrgKind) -> Self {
+        let max = match kind {
+            OrgKind::Production | OrgKind::LicenseManagement => 100_000,
+            OrgKind::Sandbox => 5_000_000,
+            OrgKind::DeveloperEdition => 15_000,
+        };
+        Self { max, ..Self::default() }
+    }
+
     /// Counts one call, unless the budget is used up.
     pub(crate) fn take(&mut self, now: Timestamp) -> bool {
         let hour = now.as_second().div_euclid(3_600);

@@ -59,7 +59,7 @@ impl Org {
         fields.insert("ContentDocumentId".to_owned(), Json::from(id.as_str()));
         fields.insert("LinkedEntityId".to_owned(), Json::from(actor.user.as_str()));
         fields.insert("ShareType".to_owned(), Json::from("I"));
-        self.insert(actor, &link, &fields, Purpose::Create)?;
+        self.insert(actor, &link, &fields, Purpose::Load)?;
         Ok(id)
     }
 
@@ -167,8 +167,7 @@ impl Org {
                 .live_record(entity)
                 .is_some_and(|(object, row)| object.name != "User" && !self.may_see(actor, object, row));
             if hidden {
-                let message = format!("insufficient access rights on cross-reference id: {}", entity.short());
-                return Err(ApiError::new("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", message).no_fields());
+                return Err(ApiError::no_access_to_reference(entity));
             }
             if self.links_of(document).contains(&entity) {
                 let message = format!("{} is already linked with {}", document.short(), entity.short());

@@ -1,5 +1,6 @@
 //! Logins: apps, authorization codes, grants with their refresh tokens, and sessions. Pure state; [`http`] is its HTTP side.
 
+mod apps;
 mod form;
 pub(crate) mod http;
 mod identity;
@@ -17,7 +18,9 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use crate::ids::RecordId;
+use crate::random::Random;
 
+pub(crate) use apps::{App, Apps};
 pub(crate) use form::Form;
 pub(crate) use keys::Keys;
 
@@ -25,15 +28,6 @@ const CODE_LIFE: SignedDuration = SignedDuration::from_mins(15);
 const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(2);
 const IDLE_LIFE: SignedDuration = SignedDuration::from_hours(30 * 24);
 const GRANTS_PER_USER_AND_APP: usize = 5;
-
-/// An OAuth client.
-#[derive(Clone, Debug)]
-pub(crate) struct App {
-    pub(crate) name: String,
-    pub(crate) client_id: String,
-    pub(crate) secret: String,
-    pub(crate) redirect_uris: Vec<String>,
-}
 
 /// What a person agreed to, waiting behind a code.
 #[derive(Clone, Debug)]
@@ -117,7 +111,8 @@ pub(crate) struct Refresh {
 /// All logins of an org.
 #[derive(Debug)]
 pub(crate) struct Logins {
-    apps: BTreeMap<String, App>,
+    apps: Apps,
+    random: Random,
     codes: HashMap<String, Code>,
     grants: BTreeMap<u64, Grant>,
     /// Every refresh token ever given out, with its grant; the current one of a grant is the last given.
@@ -129,10 +124,17 @@ pub(crate) struct Logins {
     pub(crate) processing: Duration,
 }
 
-impl Default for Logins {
-    fn default() -> Self {
+/// base64url of a SHA-256, without padding: a PKCE challenge.
+pub(crate) fn sha256_url(text: &str) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes()))
+}
+
+impl Logins {
+    /// Nobody has logged in yet.
+    pub(crate) fn new(apps: Apps, random: Random) -> Self {
         Self {
-            apps: BTreeMap::new(),
+            apps,
+            random,
             codes: HashMap::new(),
             grants: BTreeMap::new(),
             refresh_tokens: HashMap::new(),
@@ -142,47 +144,23 @@ impl Default for Logins {
             processing: Duration::from_millis(25),
         }
     }
-}
 
-/// Text nobody can guess.
-fn opaque() -> String {
-    let bytes: [u8; 32] = rand::random();
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
-/// base64url of a SHA-256, without padding: a PKCE challenge.
-pub(crate) fn sha256_url(text: &str) -> String {
-    URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes()))
-}
-
-impl Logins {
     /// Registers an app; a known one keeps its redirect URIs and gets one more.
     pub(crate) fn add_app(&mut self, name: &str, client_id: &str, secret: &str, redirect_uri: &str) {
-        let fresh = || App {
-            name: String::new(),
-            client_id: client_id.to_owned(),
-            secret: String::new(),
-            redirect_uris: Vec::new(),
-        };
-        let app = self.apps.entry(client_id.to_owned()).or_insert_with(fresh);
-        name.clone_into(&mut app.name);
-        secret.clone_into(&mut app.secret);
-        if !redirect_uri.is_empty() && !app.redirect_uris.iter().any(|known| known == redirect_uri) {
-            app.redirect_uris.push(redirect_uri.to_owned());
-        }
+        self.apps.add(name, client_id, secret, redirect_uri);
     }
 
-    pub(crate) fn app(&self, client_id: &str) -> Option<&App> {
+    pub(crate) fn app(&self, client_id: &str) -> Option<App> {
         self.apps.get(client_id)
     }
 
-    pub(crate) fn apps(&self) -> impl Iterator<Item = &App> {
-        self.apps.values()
+    pub(crate) fn apps(&self) -> Vec<App> {
+        self.apps.all()
     }
 
     /// Gives out a code for what was agreed to.
     pub(crate) fn issue_code(&mut self, consent: Consent, now: Timestamp) -> String {
-        let code = format!("aPrx{}==", opaque());
+        let code = format!("aPrx{}==", self.random.text());
         let expires_at = now.saturating_add(CODE_LIFE).unwrap_or(now);
         self.codes.insert(code.clone(), Code { consent, expires_at, used: false });
         code
@@ -193,7 +171,7 @@ impl Logins {
         let app =
             self.app(form.get("client_id")).ok_or(Refusal::new("invalid_client_id", "client identifier invalid"))?;
         let right: bool = app.secret.as_bytes().ct_eq(form.get("client_secret").as_bytes()).into();
-        if right { Ok(app.clone()) } else { Err(Refusal::new("invalid_client", "invalid client credentials")) }
+        if right { Ok(app) } else { Err(Refusal::new("invalid_client", "invalid client credentials")) }
     }
 
     /// Turns a code into tokens, once.
@@ -239,7 +217,7 @@ impl Logins {
     }
 
     fn new_refresh_token(&mut self, grant: u64) -> String {
-        let token = format!("5Aep861{}{}", opaque(), opaque());
+        let token = format!("5Aep861{}{}", self.random.text(), self.random.text());
         self.refresh_tokens.insert(token.clone(), grant);
         self.current.insert(grant, token.clone());
         token
@@ -247,7 +225,7 @@ impl Logins {
 
     /// Opens a session; `org` is the 15-character id that begins an access token.
     pub(crate) fn open_session(&mut self, org: &str, user: RecordId, grant: Option<u64>, now: Timestamp) -> String {
-        let token = format!("{org}!AQ{}{}", opaque(), opaque());
+        let token = format!("{org}!AQ{}{}", self.random.text(), self.random.text());
         let expires_at = now.saturating_add(SESSION_LIFE).unwrap_or(now);
         self.sessions.insert(token.clone(), Session { user, grant, issued_at: now, expires_at });
         token

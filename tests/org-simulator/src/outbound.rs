@@ -1,107 +1,73 @@
-//! Outbound messages: definitions, the queue of notifications, and when each is tried again. Pure state; [`sender`] does the posting.
+//! Outbound messages: definitions and the queue of notifications. Pure state; [`sender`] does the posting.
 
 mod ack;
 mod message;
+mod notification;
 pub(crate) mod sender;
+mod settings;
 
-use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use jiff::Timestamp;
+use rand::SeedableRng as _;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
 
 use crate::ids::{IdSource, RecordId};
+use crate::org::{Actor, Org};
 use crate::{Delivery, DeliveryState, OutboundMessage};
 
+pub(crate) use notification::Notification;
+pub use settings::{OutboundDisturbance, OutboundSettings};
+
+/// Most notifications in a message.
 pub(crate) const BATCH: usize = 100;
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(2);
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// Notifications that wait; beyond it the oldest are dropped, so that the queue stays in memory.
+const MOST_PENDING: usize = 200_000;
+/// Notifications that are remembered after they were delivered or dropped.
+const MOST_SETTLED: usize = 20_000;
 
 /// A definition, with the id by which its messages name it.
 #[derive(Clone, Debug)]
 pub(crate) struct Definition {
     pub(crate) action_id: RecordId,
     pub(crate) message: OutboundMessage,
-}
-
-/// A change that is to be told, once or until it is acknowledged.
-#[derive(Clone, Debug)]
-pub(crate) struct Notification {
-    pub(crate) id: RecordId,
-    action_id: RecordId,
-    object: String,
-    pub(crate) record: RecordId,
-    queued_at: Timestamp,
-    next_attempt_at: Timestamp,
-    attempts: u32,
-    state: DeliveryState,
-    sending: bool,
-    last_outcome: Option<String>,
-}
-
-impl Notification {
-    fn is_due(&self, now: Timestamp) -> bool {
-        self.state == DeliveryState::Pending && !self.sending && self.next_attempt_at <= now
-    }
-
-    fn settle(&mut self, acknowledged: bool, outcome: &str, now: Timestamp) {
-        self.sending = false;
-        self.attempts += 1;
-        self.last_outcome = Some(outcome.to_owned());
-        if acknowledged {
-            self.state = DeliveryState::Delivered;
-            return;
-        }
-        self.next_attempt_at = now.saturating_add(pause(self.attempts)).unwrap_or(now);
-        if self.next_attempt_at.duration_since(self.queued_at) > KEPT {
-            self.state = DeliveryState::Dropped;
-        }
-    }
-
-    fn delivery(&self) -> Delivery {
-        Delivery {
-            notification_id: self.id.to_string(),
-            action_id: self.action_id.to_string(),
-            object: self.object.clone(),
-            record_id: self.record.to_string(),
-            state: self.state,
-            attempts: self.attempts,
-            last_outcome: self.last_outcome.clone(),
-            next_attempt_at: (self.state == DeliveryState::Pending).then_some(self.next_attempt_at),
-        }
-    }
-}
-
-/// The pause after so many failed attempts: 30 s, 1 min, 2 min and so on, at most 2 h.
-fn pause(attempts: u32) -> SignedDuration {
-    let doublings = attempts.saturating_sub(1).min(16);
-    (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE)
+    pub(crate) settings: OutboundSettings,
 }
 
 /// Notifications of one definition that go in one message.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
     pub(crate) definition: Definition,
-    pub(crate) notifications: Vec<Notification>,
+    pub(crate) notifications: Vec<(u64, Notification)>,
 }
 
 /// A length of the queue to return to.
 #[derive(Clone, Copy)]
-pub(crate) struct OutboxMark(usize);
+pub(crate) struct OutboxMark(u64);
 
-/// All definitions and every notification so far.
+/// All definitions and the notifications, by the order in which they were queued.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     definitions: Vec<Definition>,
-    queue: Vec<Notification>,
+    pending: BTreeMap<u64, Notification>,
+    settled: VecDeque<(u64, Notification)>,
+    queued: u64,
+    pub(crate) disturbance: OutboundDisturbance,
+    /// Users without "Send Outbound Messages": what they change is not told.
+    pub(crate) silent_users: BTreeSet<RecordId>,
+    shuffles: u64,
 }
 
 impl Outbox {
-    /// Adds a definition, or replaces the one of that name, which keeps its id.
+    /// Adds a definition, or replaces the one of that name, which keeps its id and settings.
     pub(crate) fn define(&mut self, message: OutboundMessage, ids: &mut IdSource) -> RecordId {
         if let Some(known) = self.definitions.iter_mut().find(|known| known.message.name == message.name) {
             known.message = message;
             return known.action_id;
         }
         let action_id = ids.next("04k");
-        self.definitions.push(Definition { action_id, message });
+        self.definitions.push(Definition { action_id, message, settings: OutboundSettings::default() });
         action_id
     }
 
@@ -109,135 +75,121 @@ impl Outbox {
         &self.definitions
     }
 
-    /// Queues a notification for each definition of the object.
-    pub(crate) fn changed(&mut self, object: &str, record: RecordId, now: Timestamp, ids: &mut IdSource) {
-        for definition in self.definitions.iter().filter(|d| d.message.object == object) {
-            self.queue.push(Notification {
-                id: ids.next("04l"),
-                action_id: definition.action_id,
-                object: object.to_owned(),
-                record,
-                queued_at: now,
-                next_attempt_at: now,
-                attempts: 0,
-                state: DeliveryState::Pending,
-                sending: false,
-                last_outcome: None,
-            });
+    pub(crate) fn definition_mut(&mut self, name: &str) -> Option<&mut Definition> {
+        self.definitions.iter_mut().find(|known| known.message.name == name)
+    }
+
+    /// Removes a definition; what it still had to send is dropped.
+    pub(crate) fn undefine(&mut self, action_id: RecordId) {
+        self.definitions.retain(|known| known.action_id != action_id);
+        let orphans: Vec<u64> =
+            self.pending.iter().filter(|(_, n)| n.action_id == action_id).map(|(at, _)| *at).collect();
+        for at in orphans {
+            self.drop_pending(at, "the definition was deleted");
         }
     }
 
+    /// Queues a notification for each active definition of the object.
+    fn changed(&mut self, object: &str, record: RecordId, now: Timestamp, ids: &mut IdSource) {
+        for definition in self.definitions.iter().filter(|d| d.message.object == object && d.settings.active) {
+            let notification = Notification::new(ids.next("04l"), definition.action_id, (object, record), now);
+            self.pending.insert(self.queued, notification);
+            self.queued += 1;
+        }
+        while self.pending.len() > MOST_PENDING {
+            let Some(oldest) = self.pending.keys().next().copied() else { return };
+            tracing::warn!("the outbound queue is full: its oldest notification is dropped");
+            self.drop_pending(oldest, "the queue was full");
+        }
+    }
+
+    fn drop_pending(&mut self, at: u64, why: &str) {
+        if let Some(mut notification) = self.pending.remove(&at) {
+            notification.state = DeliveryState::Dropped;
+            notification.last_outcome = Some(why.to_owned());
+            self.remember(at, notification);
+        }
+    }
+
+    fn remember(&mut self, at: u64, notification: Notification) {
+        if self.settled.len() == MOST_SETTLED {
+            self.settled.pop_front();
+        }
+        self.settled.push_back((at, notification));
+    }
+
     pub(crate) fn mark(&self) -> OutboxMark {
-        OutboxMark(self.queue.len())
+        OutboxMark(self.queued)
     }
 
     pub(crate) fn rollback(&mut self, to: OutboxMark) {
-        self.queue.truncate(to.0);
+        self.pending.split_off(&to.0);
     }
 
     /// Takes what is due, by definition and in batches; nobody else gets it until it is settled.
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Vec<Batch> {
+        let size = self.disturbance.batch.clamp(1, BATCH);
+        let mut random = self.disturbance.shuffle.map(|seed| {
+            self.shuffles += 1;
+            StdRng::seed_from_u64(seed.wrapping_add(self.shuffles))
+        });
+        let mut due: BTreeMap<RecordId, Vec<(u64, Notification)>> = BTreeMap::new();
+        for (at, notification) in self.pending.iter_mut().filter(|(_, notification)| notification.is_due(now)) {
+            notification.sending = true;
+            due.entry(notification.action_id).or_default().push((*at, notification.clone()));
+        }
         let mut batches = Vec::new();
         for definition in &self.definitions {
-            let due = self.queue.iter_mut().filter(|n| n.action_id == definition.action_id && n.is_due(now));
-            let taken: Vec<Notification> = due
-                .map(|notification| {
-                    notification.sending = true;
-                    notification.clone()
-                })
-                .collect();
-            batches.extend(
-                taken.chunks(BATCH).map(|part| Batch { definition: definition.clone(), notifications: part.to_vec() }),
-            );
+            let mut taken = due.remove(&definition.action_id).unwrap_or_default();
+            shuffle(&mut taken, random.as_mut());
+            let parts = taken.chunks(size).map(<[_]>::to_vec);
+            batches.extend(parts.map(|notifications| Batch { definition: definition.clone(), notifications }));
         }
+        shuffle(&mut batches, random.as_mut());
         batches
     }
 
     /// Records what came of a batch and returns its notifications as they stand now.
     pub(crate) fn settle(&mut self, batch: &Batch, acknowledged: bool, outcome: &str, now: Timestamp) -> Vec<Delivery> {
-        let mine = |n: &&mut Notification| batch.notifications.iter().any(|sent| sent.id == n.id);
-        let settled = self.queue.iter_mut().filter(mine).map(|notification| {
+        let mut deliveries = Vec::new();
+        for (at, _) in &batch.notifications {
+            let Some(notification) = self.pending.get_mut(at) else { continue };
             notification.settle(acknowledged, outcome, now);
-            notification.delivery()
-        });
-        settled.collect()
+            deliveries.push(notification.delivery());
+            if notification.state != DeliveryState::Pending
+                && let Some(notification) = self.pending.remove(at)
+            {
+                self.remember(*at, notification);
+            }
+        }
+        deliveries
     }
 
-    /// Every notification, oldest first.
+    /// Every notification that is remembered, oldest first.
     pub(crate) fn deliveries(&self) -> Vec<Delivery> {
-        self.queue.iter().map(Notification::delivery).collect()
+        let mut all: Vec<(u64, &Notification)> = self.pending.iter().map(|(at, n)| (*at, n)).collect();
+        all.extend(self.settled.iter().map(|(at, n)| (*at, n)));
+        all.sort_unstable_by_key(|(at, _)| *at);
+        all.into_iter().map(|(_, notification)| notification.delivery()).collect()
+    }
+}
+
+fn shuffle<T>(items: &mut [T], random: Option<&mut StdRng>) {
+    if let Some(random) = random {
+        items.shuffle(random);
+    }
+}
+
+impl Org {
+    /// Queues what a user's change of a record sets off, unless the edition has no outbound messages or the user's profile
+    /// lacks "Send Outbound Messages".
+    pub(crate) fn notify(&mut self, actor: &Actor, object: &str, record: RecordId) {
+        if self.features.outbound_messages && !self.outbox.silent_users.contains(&actor.user) {
+            let now = self.clock.now();
+            self.outbox.changed(object, record, now, &mut self.ids);
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ids::numbered;
-
-    fn outbox() -> (Outbox, IdSource) {
-        let (mut outbox, mut ids) = (Outbox::default(), IdSource::default());
-        let message = |name: &str, object: &str| OutboundMessage {
-            name: name.to_owned(),
-            object: object.to_owned(),
-            fields: Vec::new(),
-            endpoint_url: "http://127.0.0.1:1/".to_owned(),
-        };
-        outbox.define(message("A", "Account"), &mut ids);
-        outbox.define(message("B", "Opportunity"), &mut ids);
-        (outbox, ids)
-    }
-
-    fn start() -> Timestamp {
-        "2026-11-22T10:00:00Z".parse().unwrap()
-    }
-
-    #[test]
-    fn a_message_holds_a_hundred_notifications_of_one_definition() {
-        let (mut outbox, mut ids) = outbox();
-        for n in 0..150 {
-            outbox.changed("Account", numbered("001", n), start(), &mut ids);
-        }
-        outbox.changed("Opportunity", numbered("006", 1), start(), &mut ids);
-
-        let sizes: Vec<_> = outbox.take_due(start()).iter().map(|batch| batch.notifications.len()).collect();
-
-        assert_eq!(sizes, [100, 50, 1]);
-        assert!(outbox.take_due(start()).is_empty());
-    }
-
-    #[test]
-    fn the_pause_doubles_up_to_two_hours() {
-        let seconds: Vec<_> = (1..=10).map(|n| pause(n).as_secs()).collect();
-        assert_eq!(seconds, [30, 60, 120, 240, 480, 960, 1_920, 3_840, 7_200, 7_200]);
-    }
-
-    #[test]
-    fn what_is_never_acknowledged_is_dropped_after_a_day_with_its_id_unchanged() {
-        let (mut outbox, mut ids) = outbox();
-        outbox.changed("Account", numbered("001", 1), start(), &mut ids);
-        let first = outbox.deliveries()[0].clone();
-        let mut now = start();
-        while let Some(next) = outbox.deliveries()[0].next_attempt_at {
-            now = next;
-            for batch in outbox.take_due(now) {
-                outbox.settle(&batch, false, "status 500", now);
-            }
-        }
-        let last = &outbox.deliveries()[0];
-        assert_eq!((last.state, &last.notification_id), (DeliveryState::Dropped, &first.notification_id));
-        assert!(now.duration_since(start()) > SignedDuration::from_hours(21));
-        assert!(now.duration_since(start()) <= KEPT);
-    }
-
-    #[test]
-    fn a_replaced_definition_keeps_its_id() {
-        let (mut outbox, mut ids) = outbox();
-        let before = outbox.definitions()[0].action_id;
-        let message = OutboundMessage {
-            endpoint_url: "http://127.0.0.1:2/".to_owned(),
-            ..outbox.definitions()[0].message.clone()
-        };
-        assert_eq!(outbox.define(message, &mut ids), before);
-        assert_eq!(outbox.definitions().len(), 2);
-    }
-}
+mod tests;

@@ -42,7 +42,7 @@ pub(crate) fn message(text: &str) -> String {
 
 /// Asks who is consenting, and to what.
 pub(crate) fn consent(org: &Org, form: &Form) -> String {
-    let app = org.logins.app(form.get("client_id")).map_or("An app", |app| app.name.as_str());
+    let app = org.logins.app(form.get("client_id")).map_or_else(|| "An app".to_owned(), |app| app.name);
     let option = |user: &User| {
         let role = if user.is_admin { "administrator" } else { "standard user" };
         format!("<option value=\"{0}\">{1} ({0}, {role})</option>", escaped(&user.username), escaped(&user.name))
@@ -55,7 +55,7 @@ pub(crate) fn consent(org: &Org, form: &Form) -> String {
         "<form method=\"post\" action=\"/services/oauth2/authorize\">{fields}<p><strong>{}</strong> asks for access to org <code>{}</code> \
          with: {}.</p><p><label>Log in as <select name=\"username\">{options}</select></label></p>\
          <p><button name=\"decision\" value=\"allow\">Allow</button><button name=\"decision\" value=\"deny\">Deny</button></p></form>",
-        escaped(app),
+        escaped(&app),
         org.id,
         escaped(scope)
     );
@@ -82,6 +82,7 @@ pub(crate) fn home(org: &Org) -> String {
     let apps: String = org
         .logins
         .apps()
+        .into_iter()
         .map(|app| format!("<li>{} <code>{}</code></li>", escaped(&app.name), escaped(&app.client_id)))
         .collect();
     let body = format!(

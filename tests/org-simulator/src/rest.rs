@@ -2,57 +2,30 @@
 
 mod collections;
 mod composite;
+mod headers;
+mod methods;
 mod records;
 mod replicate;
+mod resources;
+mod upsert;
+mod versions;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use crate::api_error::ApiError;
+use crate::ids::RecordId;
 use crate::org::{Actor, Org};
 use crate::schema;
+use crate::write::WriteOptions;
 use crate::{query, ui_api};
 
-/// Versions the org serves, by their releases; the current one last.
-const RELEASES: [(u32, &str); 38] = [
-    (31, "Summer '14"),
-    (32, "Winter '15"),
-    (33, "Spring '15"),
-    (34, "Summer '15"),
-    (35, "Winter '16"),
-    (36, "Spring '16"),
-    (37, "Summer '16"),
-    (38, "Winter '17"),
-    (39, "Spring '17"),
-    (40, "Summer '17"),
-    (41, "Winter '18"),
-    (42, "Spring '18"),
-    (43, "Summer '18"),
-    (44, "Winter '19"),
-    (45, "Spring '19"),
-    (46, "Summer '19"),
-    (47, "Winter '20"),
-    (48, "Spring '20"),
-    (49, "Summer '20"),
-    (50, "Winter '21"),
-    (51, "Spring '21"),
-    (52, "Summer '21"),
-    (53, "Winter '22"),
-    (54, "Spring '22"),
-    (55, "Summer '22"),
-    (56, "Winter '23"),
-    (57, "Spring '23"),
-    (58, "Summer '23"),
-    (59, "Winter '24"),
-    (60, "Spring '24"),
-    (61, "Summer '24"),
-    (62, "Winter '25"),
-    (63, "Spring '25"),
-    (64, "Summer '25"),
-    (65, "Winter '26"),
-    (66, "Spring '26"),
-    (67, "Summer '26"),
-    (68, "Winter '27"),
-];
+use headers::Headers;
+pub(crate) use versions::versions;
+
+/// Whether there is such a version, for example `66.0`.
+pub(crate) fn is_version(version: &str) -> bool {
+    version.strip_suffix(".0").and_then(|number| number.parse().ok()).is_some_and(versions::known)
+}
 
 /// One request to the data API.
 #[derive(Clone, Debug)]
@@ -66,6 +39,8 @@ pub(crate) struct Call {
     pub(crate) version: String,
     /// `batchSize` of `Sforce-Query-Options`.
     pub(crate) batch_size: Option<usize>,
+    /// The request's headers, as far as the data API regards them.
+    pub(crate) headers: Headers,
 }
 
 impl Call {
@@ -74,18 +49,35 @@ impl Call {
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
         let rest = path.strip_prefix("/services/data/v")?;
         let (version, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let number: u32 = version.strip_suffix(".0")?.parse().ok()?;
-        if !RELEASES.iter().any(|(known, _)| *known == number) {
+        if !is_version(version) {
             return None;
         }
         Some(Self {
-            method: method.to_ascii_uppercase(),
+            method: method.to_ascii_uppercase().replace("HEAD", "GET"),
             path: path.split('/').filter(|s| !s.is_empty()).map(decoded).collect(),
             query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             body,
             version: version.to_owned(),
             batch_size: None,
+            headers: Headers::default(),
         })
+    }
+
+    /// The same call with headers; those that change how records are read and written take effect.
+    pub(crate) fn with_headers<'a>(mut self, headers: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        self.headers = Headers::read(headers);
+        self.batch_size = self.headers.get("sforce-query-options").and_then(headers::batch_size);
+        self
+    }
+
+    /// The API version as a number: 66 for `66.0`.
+    pub(crate) fn number(&self) -> u32 {
+        self.version.split('.').next().and_then(|n| n.parse().ok()).unwrap_or_default()
+    }
+
+    fn write_options(&self) -> WriteOptions {
+        let header = |name| self.headers.get(name);
+        WriteOptions::read(self.number(), header("sforce-auto-assign"), header("sforce-duplicate-rule-header"))
     }
 
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
@@ -124,15 +116,21 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Body,
     pub(crate) location: Option<String>,
+    /// More headers of the answer.
+    pub(crate) headers: Vec<(&'static str, String)>,
 }
 
 impl Answer {
     pub(crate) fn json(body: Json) -> Self {
-        Self { status: 200, body: Body::Json(body), location: None }
+        Self::new(200, Body::Json(body))
+    }
+
+    pub(crate) fn new(status: u16, body: Body) -> Self {
+        Self { status, body, location: None, headers: Vec::new() }
     }
 
     pub(crate) fn no_content() -> Self {
-        Self { status: 204, body: Body::Empty, location: None }
+        Self::new(204, Body::Empty)
     }
 
     pub(crate) fn status(mut self, status: u16) -> Self {
@@ -141,7 +139,7 @@ impl Answer {
     }
 
     /// With the address of the record it is about.
-    pub(crate) fn at(mut self, call: &Call, object: &str, id: crate::ids::RecordId) -> Self {
+    pub(crate) fn at(mut self, call: &Call, object: &str, id: RecordId) -> Self {
         self.location = Some(format!("/services/data/v{}/sobjects/{object}/{id}", call.version));
         self
     }
@@ -151,12 +149,6 @@ impl From<ApiError> for Answer {
     fn from(error: ApiError) -> Self {
         Self::json(error.body()).status(error.status)
     }
-}
-
-/// `GET /services/data`.
-pub(crate) fn versions() -> Json {
-    let entry = |(number, label): &(u32, &str)| json!({"label": label, "url": format!("/services/data/v{number}.0"), "version": format!("{number}.0")});
-    RELEASES.iter().map(entry).collect()
 }
 
 /// Serves a call as one transaction.
@@ -172,63 +164,33 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Answer {
 
 /// Finds the resource that is meant and asks it.
 pub(crate) fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError> {
+    let actor = &Actor { write: call.write_options(), ..*actor };
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method.as_str(), path.as_slice()) {
-        ("GET", []) => Ok(Answer::json(resources(call))),
-        ("GET", ["sobjects"]) => Ok(Answer::json(schema::describe_global(&org.schema, &call.version))),
+        ("GET", []) => Ok(Answer::json(resources::resources(call))),
+        ("GET", ["sobjects"]) => Ok(Answer::json(schema::describe_global(org, actor, &call.version))),
         (_, ["sobjects", object, rest @ ..]) => records::serve(org, actor, call, (object, rest)),
         ("GET", ["query"]) => query::first_page(org, actor, call, false),
         ("GET", ["queryAll"]) => query::first_page(org, actor, call, true),
         ("GET", ["query" | "queryAll", locator]) => query::next_page(org, actor, call, locator),
-        ("GET", ["limits"]) => Ok(Answer::json(limits(org))),
-        ("GET", ["limits", "recordCount"]) => Ok(Answer::json(record_count(org, call))),
+        ("GET", ["limits"]) => Ok(Answer::json(resources::limits(org))),
+        ("GET", ["limits", "recordCount"]) => Ok(Answer::json(resources::record_count(org, actor, call))),
         (_, ["composite", "sobjects", rest @ ..]) => collections::serve(org, actor, call, rest),
         ("POST", ["composite"]) => composite::serve(org, actor, call),
-        ("GET", ["ui-api", rest @ ..]) => ui_api::serve(org, call, rest),
+        (_, ["ui-api", rest @ ..]) => ui_api::serve(org, actor, call, rest),
         _ => Err(unknown(call)),
     }
 }
 
 /// Nothing is accepted silently: what the simulator does not know, it says so.
 pub(crate) fn unknown(call: &Call) -> ApiError {
-    tracing::warn!(method = call.method, path = call.path.join("/"), "the simulator does not know this resource");
+    let path = call.path.join("/");
+    if let Some(allowed) = methods::allowed(&call.path) {
+        tracing::warn!(method = call.method, path, "this resource does not have this method");
+        return ApiError::method_not_allowed(&call.method, allowed);
+    }
+    tracing::warn!(method = call.method, path, "the simulator does not know this resource");
     ApiError::not_found()
-}
-
-fn resources(call: &Call) -> Json {
-    let names = ["composite", "limits", "query", "queryAll", "sobjects", "ui-api"];
-    names
-        .iter()
-        .map(|name| ((*name).to_owned(), json!(format!("/services/data/v{}/{name}", call.version))))
-        .collect::<Map<_, _>>()
-        .into()
-}
-
-fn limits(org: &Org) -> Json {
-    let remaining = org.limits.max.saturating_sub(org.limits.used());
-    json!({
-        "ConcurrentAsyncGetReportInstances": {"Max": 200, "Remaining": 200},
-        "DailyApiRequests": {"Max": org.limits.max, "Remaining": remaining},
-        "DailyBulkApiBatches": {"Max": 15_000, "Remaining": 15_000},
-        "DailyBulkV2QueryFileStorageMB": {"Max": 976_562, "Remaining": 976_562},
-        "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": 10_000},
-        "DailyDeliveredPlatformEvents": {"Max": 10_000, "Remaining": 10_000},
-        "DataStorageMB": {"Max": 1_024, "Remaining": 1_024},
-        "FileStorageMB": {"Max": 1_024, "Remaining": 1_024},
-        "HourlyPublishedPlatformEvents": {"Max": 50_000, "Remaining": 50_000},
-    })
-}
-
-fn record_count(org: &Org, call: &Call) -> Json {
-    let wanted: Option<Vec<&str>> = call.parameter("sObjects").map(|names| names.split(',').map(str::trim).collect());
-    let asked = |name: &str| wanted.as_ref().is_none_or(|names| names.iter().any(|n| n.eq_ignore_ascii_case(name)));
-    let counts: Vec<Json> = org
-        .schema
-        .objects()
-        .filter(|object| asked(&object.name))
-        .map(|object| json!({"count": org.store.table(&object.name).map_or(0, crate::store::Table::live), "name": object.name}))
-        .collect();
-    json!({"sObjects": counts})
 }
 
 #[cfg(test)]

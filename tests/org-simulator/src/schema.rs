@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(crate) use describe::{RecordTypeInfo, describe_global, describe_object, object_summary};
-pub(crate) use field::{Field, FieldKind, PicklistValue};
+pub(crate) use field::{Dependency, Field, FieldKind, PicklistValue};
 pub(crate) use infer::{infer_field, relationship_of};
 
 use field::label_of;

@@ -1,12 +1,13 @@
 //! What is in an org from the start: setup data in every org, and a small fictitious company's records.
 
+use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::control;
 use crate::crm_data;
 use crate::org::Org;
 use crate::value::Value;
-use crate::{Error, NewUser, Seed};
+use crate::{Error, NewUser, OrgKind, Seed};
 
 /// Username of the administrator every org has.
 pub(crate) const ADMIN: &str = "admin@larkspur.example";
@@ -61,10 +62,26 @@ const PROCESSES: [(&str, &str, &str, &[&str]); 2] = [
     ),
 ];
 
-/// Fills a new org.
+/// Fills the first org of a realm.
+#[cfg(test)]
 pub(crate) fn fill(org: &mut Org, seed: Seed) -> Result<(), Error> {
-    organization(org);
-    people(org)?;
+    fill_named(org, seed, &Naming::default())
+}
+
+/// What a new org is called, and what its usernames end in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Naming {
+    pub(crate) name: String,
+    /// Follows each username: usernames are unique among all orgs.
+    pub(crate) username_suffix: String,
+    pub(crate) namespace_prefix: Option<String>,
+    pub(crate) trial_expires_at: Option<Timestamp>,
+}
+
+/// Fills a new org.
+pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(), Error> {
+    organization(org, naming);
+    people(org, &naming.username_suffix)?;
     picklists(org);
     record_types(org);
     if seed == Seed::Default {
@@ -76,14 +93,22 @@ pub(crate) fn fill(org: &mut Org, seed: Seed) -> Result<(), Error> {
     Ok(())
 }
 
-fn organization(org: &mut Org) {
+fn organization(org: &mut Org, naming: &Naming) {
+    let (edition, instance) = match org.kind {
+        OrgKind::Production | OrgKind::LicenseManagement => ("Enterprise Edition", "SIM1"),
+        OrgKind::Sandbox => ("Enterprise Edition", "SIM1S"),
+        OrgKind::DeveloperEdition => ("Developer Edition", "SIM2"),
+    };
+    let prefix = naming.namespace_prefix.as_deref().map_or(Value::Null, Value::text);
     let fields = [
-        ("Name", Value::text("Larkspur Instruments")),
+        ("Name", Value::text(naming.name.as_str())),
         ("Country", Value::text("US")),
         ("PrimaryContact", Value::text("Robin Achterberg")),
-        ("OrganizationType", Value::text("Enterprise Edition")),
-        ("InstanceName", Value::text("SIM1")),
-        ("IsSandbox", Value::Bool(false)),
+        ("OrganizationType", Value::text(edition)),
+        ("InstanceName", Value::text(instance)),
+        ("IsSandbox", Value::Bool(org.kind == OrgKind::Sandbox)),
+        ("NamespacePrefix", prefix),
+        ("TrialExpirationDate", naming.trial_expires_at.map_or(Value::Null, Value::Instant)),
         ("DefaultLocaleSidKey", Value::text("en_US")),
         ("TimeZoneSidKey", Value::text("America/Los_Angeles")),
         ("LanguageLocaleKey", Value::text("en_US")),
@@ -91,17 +116,15 @@ fn organization(org: &mut Org) {
     org.insert_setup("Organization", &fields);
 }
 
-fn people(org: &mut Org) -> Result<(), Error> {
+fn people(org: &mut Org, suffix: &str) -> Result<(), Error> {
     for (username, first, last, is_admin) in [
         (ADMIN, "Robin", "Achterberg", true),
         ("casey@larkspur.example", "Casey", "Morrow", false),
         ("jordan@larkspur.example", "Jordan", "Oduya", false),
     ] {
         let (first_name, last_name) = (first.to_owned(), last.to_owned());
-        control::add_user(
-            org,
-            &NewUser { username: username.to_owned(), first_name, last_name, email: String::new(), is_admin },
-        )?;
+        let (username, email) = (format!("{username}{suffix}"), username.to_owned());
+        control::add_user(org, &NewUser { username, first_name, last_name, email, is_admin })?;
     }
     Ok(())
 }

@@ -1,14 +1,16 @@
-//! HTTP: the routes, the data API's envelope, and faults.
+//! HTTP: the routes and the data API's envelope.
 
+mod encoding;
+mod faulty;
 mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body as HttpBody, Bytes};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
-use axum::middleware::{self, Next};
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
@@ -18,25 +20,46 @@ use crate::api_error::ApiError;
 use crate::callout::Callouts;
 use crate::oauth::{self, Keys};
 use crate::org::{Actor, Org};
+use crate::realm::Realm;
 use crate::rest::{self, Answer, Body, Call};
-use crate::{Effect, admin, page};
+use crate::{admin, bulk, page};
 
 pub(crate) use wire::{Connection, Wires};
 
-const MAX_BODY: usize = 64 << 20;
+/// The largest upload of Bulk API 2.0, and what stands around it.
+const MAX_BODY: usize = bulk::MAX_UPLOAD + (1 << 20);
 const MAX_URL: usize = 16_384;
 
 /// What every handler shares.
 #[derive(Clone)]
 pub(crate) struct Shared {
-    org: Arc<Mutex<Org>>,
+    org: Arc<OrgLock>,
     pub(crate) keys: &'static Keys,
     pub(crate) callouts: Callouts,
+    /// The orgs beside this one.
+    pub(crate) realm: Realm,
 }
 
+/// An org behind its lock.
+pub(crate) type OrgLock = Mutex<Org>;
+
 impl Shared {
-    pub(crate) fn new(org: Org, keys: &'static Keys, callouts: Callouts) -> Self {
-        Self { org: Arc::new(Mutex::new(org)), keys, callouts }
+    /// Puts a new org behind its lock and makes it known to its realm.
+    pub(crate) fn new(org: Org, keys: &'static Keys, callouts: Callouts, realm: Realm) -> Self {
+        let id = org.id;
+        let org = Arc::new(Mutex::new(org));
+        realm.join(id, &org);
+        Self { org, keys, callouts, realm }
+    }
+
+    /// The same for another org of the realm.
+    pub(crate) fn with_org(&self, org: Arc<OrgLock>) -> Self {
+        Self { org, ..self.clone() }
+    }
+
+    /// The org is no longer one of its realm.
+    pub(crate) fn leave(&self) {
+        self.realm.leave(&self.org);
     }
 
     /// The org, for one turn.
@@ -55,7 +78,8 @@ pub(crate) fn router(shared: Shared) -> Router {
         .merge(oauth::http::routes())
         .nest("/_simulator", admin::routes())
         .fallback(unknown)
-        .layer(middleware::from_fn_with_state(shared.clone(), faulty))
+        .layer(middleware::from_fn(encoding::coded))
+        .layer(middleware::from_fn_with_state(shared.clone(), faulty::faulty))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(shared)
 }
@@ -100,25 +124,54 @@ fn shown(answer: Answer, limits: &str) -> Response {
     if let Some(location) = &answer.location {
         set(header::LOCATION, location);
     }
+    for (name, value) in &answer.headers {
+        set(header::HeaderName::from_static(name), value);
+    }
     if answer.status == 401 {
         set(header::WWW_AUTHENTICATE, "Token");
     }
     response
 }
 
-async fn data(State(shared): State<Shared>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let mut org = shared.org();
-    let actor = match authenticated(&mut org, &headers) {
-        Ok(actor) => actor,
-        Err(error) => return shown(error.into(), ""),
+/// A refusal of the data API with the org's usage of its limits.
+fn data_error(shared: &Shared, error: ApiError) -> Response {
+    let limits = shared.org().limits.header();
+    shown(error.into(), &limits)
+}
+
+/// A body beyond the limit; what Salesforce says to it is unverified.
+fn too_large() -> Response {
+    shown(ApiError::new("REQUEST_ENTITY_TOO_LARGE", "Request Entity Too Large").status(413).into(), "")
+}
+
+async fn data(
+    State(shared): State<Shared>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let Ok(body) = body else { return too_large() };
+    let (answer, limits) = {
+        let mut org = shared.org();
+        let actor = match authenticated(&mut org, &headers) {
+            Ok(actor) => actor,
+            Err(error) => return shown(error.into(), ""),
+        };
+        let now = org.clock.now();
+        bulk::settle(&mut org);
+        let answer = if !org.limits.take(now) {
+            ApiError::limit_exceeded().into()
+        } else if let Some(answer) = bulk::serve(&mut org, &actor, (&method, &uri, &headers), &body) {
+            bulk::settle(&mut org);
+            answer
+        } else {
+            let call = parsed(&method, &uri, &headers, &body);
+            call.map_or_else(Answer::from, |call| rest::serve(&mut org, &actor, &call))
+        };
+        (answer, org.limits.header())
     };
-    let now = org.clock.now();
-    let answer = if org.limits.take(now) {
-        parsed(&method, &uri, &headers, &body).map_or_else(Answer::from, |call| rest::serve(&mut org, &actor, &call))
-    } else {
-        ApiError::limit_exceeded().into()
-    };
-    shown(answer, &org.limits.header())
+    shown(answer, &limits)
 }
 
 fn authenticated(org: &mut Org, headers: &HeaderMap) -> Result<Actor, ApiError> {
@@ -139,20 +192,17 @@ fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Resul
         return Err(ApiError::new("URI_TOO_LONG", "Request URI is too long").status(414));
     }
     let json = if body.is_empty() { None } else { Some(json_body(headers, body)?) };
+    // HEAD is GET whose body stays behind.
+    let method = if method == Method::HEAD { &Method::GET } else { method };
     let method = headers.get("x-http-method-override").and_then(|v| v.to_str().ok()).unwrap_or(method.as_str());
-    let mut call = Call::new(method, url, json).ok_or_else(|| {
+    let call = Call::new(method, url, json).ok_or_else(|| {
         tracing::warn!(method, path = uri.path(), "the simulator does not know this resource");
         ApiError::not_found()
     })?;
-    call.batch_size = headers.get("sforce-query-options").and_then(|value| value.to_str().ok()).and_then(batch_size);
-    Ok(call)
+    Ok(call.with_headers(headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))))
 }
 
-fn batch_size(options: &str) -> Option<usize> {
-    options.split(',').filter_map(|option| option.trim().strip_prefix("batchSize=")).find_map(|n| n.trim().parse().ok())
-}
-
-fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Json, ApiError> {
+pub(crate) fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Json, ApiError> {
     let content_type =
         headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
     if !content_type.starts_with("application/json") {
@@ -166,59 +216,4 @@ fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Json, ApiError> {
             error.column()
         ))
     })
-}
-
-/// Applies an ordered fault, and keeps the log of requests.
-async fn faulty(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-    let connection = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone());
-    let is_admin = path.starts_with("/_simulator");
-    let effect = if is_admin { None } else { shared.org().faults.take(&method, &path) };
-    let response = match effect {
-        None => next.run(request).await,
-        Some(Effect::ResetBefore) => cut(connection),
-        Some(Effect::ResetAfter) => {
-            next.run(request).await;
-            cut(connection)
-        }
-        Some(Effect::Delay { delay_ms }) => {
-            let response = next.run(request).await;
-            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-            response
-        }
-        Some(effect) => instead(&effect, &shared.org()),
-    };
-    if !is_admin {
-        shared.org().log.add(&method, &path, response.status().as_u16());
-    }
-    response
-}
-
-/// Closes the connection in place of an answer; the status stands only in the log.
-fn cut(connection: Option<Connection>) -> Response {
-    if let Some(connection) = connection {
-        connection.cut();
-    }
-    StatusCode::BAD_GATEWAY.into_response()
-}
-
-fn instead(effect: &Effect, org: &Org) -> Response {
-    let error = |error: ApiError| shown(error.into(), &org.limits.header());
-    let raw = |status: u16, content_type: &str, body: &str| {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(header::CONTENT_TYPE, content_type.to_owned())], HttpBody::from(body.to_owned())).into_response()
-    };
-    match effect {
-        Effect::Answer { status, content_type, body } => raw(*status, content_type, body),
-        Effect::RequestLimitExceeded => error(ApiError::limit_exceeded()),
-        Effect::UnableToLockRow => error(
-            ApiError::new("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record or 1 records")
-                .no_fields(),
-        ),
-        Effect::Unavailable | Effect::ResetBefore | Effect::ResetAfter | Effect::Delay { .. } => raw(
-            503,
-            "text/html",
-            "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>",
-        ),
-    }
 }

@@ -1,39 +1,36 @@
 //! The handle with which tests and the local stack start an org, drive it and look into it.
 
+mod bulk;
+mod orgs;
+mod rules;
+mod server;
 mod values;
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
-use crate::callout::Callouts;
-use crate::oauth::Keys;
-use crate::org::Org;
-use crate::outbound::sender;
-use crate::server::{self, Connection, Shared, Wires};
-use crate::{Clock, Error, admin, control, crm_data, seed};
+use crate::callout::ClientCertificate;
+use crate::faults::{FaultReport, FaultRule};
+use crate::outbound::{OutboundDisturbance, OutboundSettings, sender};
+use crate::realm::Realm;
+use crate::server::Shared;
+use crate::{Clock, Error, admin, control, crm_data};
 
+pub(crate) use orgs::adopt;
+pub(crate) use server::Server;
 pub use values::{
-    Delivery, DeliveryState, Effect, Fault, InstallAnswer, LoadReport, NewUser, OutboundMessage, PackageInstall, Seed,
-    User,
+    Delivery, DeliveryState, Features, InstallAnswer, LoadReport, NewUser, OrgKind, OrgOptions, OutboundMessage,
+    PackageInstall, Seed, User,
 };
 
 /// The app every org knows from the start.
 const CLIENT_ID: &str = "3MVG9.ferry.simulator.v2";
 const CLIENT_SECRET: &str = "7F31C0DE5EED000000000000000000000000000000000000000000000000CAFE";
 const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
-/// How often the automatic sender looks for messages that fall due.
-const SENDER_PAUSE: Duration = Duration::from_millis(250);
-/// How long a stop waits for requests that are still being answered.
-const STOP_PATIENCE: Duration = Duration::from_secs(5);
-
 /// How to start a simulator.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -45,32 +42,49 @@ pub struct Options {
     pub clock: Clock,
     /// Send outbound messages by itself as they fall due. Tests leave this off and call [`Simulator::deliver_outbound_messages`].
     pub send_outbound_messages: bool,
+    /// What kind of org it is.
+    pub kind: OrgKind,
+    /// What is switched on in it.
+    pub features: Features,
+    /// Seed for ids, codes, tokens and whatever else is left to chance; without one it comes from the system.
+    /// The key that signs id_tokens always comes from the system.
+    pub random_seed: Option<u64>,
 }
 
-/// A running org. It stops when dropped.
+/// A running org, and with it the realm of the orgs that are added to it.
+///
+/// Each org has a port of its own. An org stops when the handle that [`Simulator::start`] or [`Simulator::add_org`] gave is dropped.
+/// With the first one go the login hosts and the orgs that were added over the admin API or loaded from a file.
 pub struct Simulator {
     url: String,
     shared: Shared,
-    stop: Option<oneshot::Sender<()>>,
-    server: JoinHandle<()>,
-    sender: Option<JoinHandle<()>>,
+    /// The org's server, if this handle is the one that stops it.
+    server: Option<Server>,
+    /// Stops what the realm keeps running.
+    is_first: bool,
 }
 
 impl Simulator {
     /// Starts an org on 127.0.0.1 and returns when it accepts connections.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let listen = |source| Error::Listen { port: options.port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(listen)?;
-        let port = listener.local_addr().map_err(listen)?.port();
-        let url = format!("http://127.0.0.1:{port}");
-        let mut org = Org::new(url.clone(), options.clock);
-        org.logins.add_app("Ferry (simulator)", CLIENT_ID, CLIENT_SECRET, REDIRECT_URI);
-        seed::fill(&mut org, options.seed)?;
-        let shared = Shared::new(org, Keys::shared()?, Callouts::new()?);
-        let (stop, stopped) = oneshot::channel();
-        let server = serve(listener, shared.clone(), stopped);
-        let sender = options.send_outbound_messages.then(|| send(shared.clone()));
-        Ok(Self { url, shared, stop: Some(stop), server, sender })
+        let realm = Realm::new(options.clock);
+        realm.apps().add("Ferry (simulator)", CLIENT_ID, CLIENT_SECRET, REDIRECT_URI);
+        let org = OrgOptions {
+            kind: options.kind,
+            features: options.features,
+            seed: options.seed,
+            port: options.port,
+            random_seed: options.random_seed,
+            send_outbound_messages: options.send_outbound_messages,
+            ..OrgOptions::default()
+        };
+        let (shared, server) = orgs::start(&realm, org).await?;
+        Ok(Self::new(shared, Some(server), true))
+    }
+
+    fn new(shared: Shared, server: Option<Server>, is_first: bool) -> Self {
+        let url = shared.org().base_url.clone();
+        Self { url, shared, server, is_first }
     }
 
     /// Base URL, without a trailing slash; login host and instance in one.
@@ -154,6 +168,31 @@ impl Simulator {
         control::define_outbound_message(&mut self.shared.org(), definition)
     }
 
+    /// Sets what [`OutboundMessage`] does not say about the definition of that name.
+    pub fn configure_outbound_message(&self, name: &str, settings: OutboundSettings) -> Result<(), Error> {
+        control::configure_outbound_message(&mut self.shared.org(), name, settings)
+    }
+
+    /// Orders duplicates and disorder; the default stops them.
+    pub fn disturb_outbound_messages(&self, disturbance: OutboundDisturbance) {
+        self.shared.org().outbox.disturbance = disturbance;
+    }
+
+    /// Gives a user "Send Outbound Messages", or takes it away: then what he or she changes is not told.
+    pub fn set_sends_outbound_messages(&self, username: &str, sends: bool) -> Result<(), Error> {
+        control::set_sends_outbound_messages(&mut self.shared.org(), username, sends)
+    }
+
+    /// Presents a client certificate to endpoints that ask for one.
+    pub fn present_client_certificate(&self, certificate: Option<&ClientCertificate>) -> Result<(), Error> {
+        self.shared.callouts.present(certificate)
+    }
+
+    /// How long endpoints are waited for: 60 seconds unless set.
+    pub fn set_callout_timeout(&self, timeout: Duration) {
+        self.shared.callouts.set_timeout(timeout);
+    }
+
     /// Sends what is due now, in batches of up to 100, and returns the notifications that were tried.
     pub async fn deliver_outbound_messages(&self) -> Vec<Delivery> {
         sender::deliver(&self.shared).await
@@ -228,9 +267,15 @@ impl Simulator {
         crm_data::load(&mut self.shared.org(), dir)
     }
 
-    /// Adds a fault; faults are tried in the order they were added.
-    pub fn fault(&self, fault: Fault) {
-        self.shared.org().faults.add(fault);
+    /// Adds a fault, a [`crate::Fault`] or a [`FaultRule`]; faults are tried in the order they were added.
+    pub fn fault(&self, fault: impl Into<FaultRule>) {
+        self.shared.org().faults.add(fault.into());
+    }
+
+    /// Every fault that was ordered, spent ones too, with how often each was used.
+    #[must_use]
+    pub fn faults(&self) -> Vec<FaultReport> {
+        self.shared.org().faults.reports()
     }
 
     /// Removes all faults.
@@ -268,49 +313,17 @@ impl Simulator {
 
     /// Stops serving and waits until the port is free.
     pub async fn stop(mut self) {
-        self.signal_stop();
-        if tokio::time::timeout(STOP_PATIENCE, &mut self.server).await.is_err() {
-            self.server.abort();
-        }
-    }
-
-    fn signal_stop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            // The server may have ended by itself; then nobody listens.
-            let _ = stop.send(());
-        }
-        if let Some(sender) = &self.sender {
-            sender.abort();
+        if let Some(server) = self.server.take() {
+            server.stop().await;
         }
     }
 }
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        self.signal_stop();
+        self.server = None;
+        if self.is_first {
+            self.shared.realm.release();
+        }
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "this is a server: it runs beside its caller until it is stopped")]
-fn serve(listener: TcpListener, shared: Shared, stopped: oneshot::Receiver<()>) -> JoinHandle<()> {
-    let app = server::router(shared).into_make_service_with_connect_info::<Connection>();
-    let server = axum::serve(Wires(listener), app).with_graceful_shutdown(async {
-        // A sender that was dropped means the same as a signal.
-        let _ = stopped.await;
-    });
-    tokio::spawn(async move {
-        if let Err(error) = server.await {
-            tracing::error!(%error, "the simulator stopped serving");
-        }
-    })
-}
-
-#[expect(clippy::disallowed_methods, reason = "the automatic sender runs beside the server until that is stopped")]
-fn send(shared: Shared) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        loop {
-            sender::deliver(&shared).await;
-            tokio::time::sleep(SENDER_PAUSE).await;
-        }
-    })
 }

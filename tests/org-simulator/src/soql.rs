@@ -2,10 +2,12 @@
 
 mod ast;
 mod eval;
+mod flat;
 mod grammar;
 mod plan;
 mod project;
 
+pub(crate) use flat::{FlatRows, rows};
 pub(crate) use plan::Plan;
 
 use crate::api_error::ApiError;

@@ -147,6 +147,13 @@ impl Store {
         self.journal.push(Undo { object: Arc::clone(object), id, before });
     }
 
+    /// Takes a record away for good, past the recycle bin, and remembers how to take that back.
+    pub(crate) fn purge(&mut self, object: &Arc<Object>, id: RecordId) {
+        let Some(table) = self.tables.get_mut(&object.name) else { return };
+        let before = table.put(object, id, None);
+        self.journal.push(Undo { object: Arc::clone(object), id, before });
+    }
+
     /// The present state, to return to.
     pub(crate) fn mark(&self) -> Mark {
         Mark(self.journal.len())

@@ -1,41 +1,27 @@
 //! Creating, changing and deleting records, by the rules of the data API.
 
 mod check;
+mod delete;
 mod derive;
+mod options;
+mod rules;
+mod upsert;
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
+use crate::access::Deed;
 use crate::api_error::ApiError;
 use crate::ids::RecordId;
-use crate::notes::may_change;
 use crate::org::{Actor, Org};
 use crate::schema::{self, Access, Object};
 use crate::store::Row;
 use crate::value::Value;
 
 pub(crate) use check::Purpose;
-
-/// Records that go when their parent goes: parent object, child object, child's reference.
-const CASCADES: [(&str, &str, &str); 7] = [
-    ("Account", "Contact", "AccountId"),
-    ("Account", "Opportunity", "AccountId"),
-    ("Account", "Case", "AccountId"),
-    ("Opportunity", "OpportunityContactRole", "OpportunityId"),
-    ("Contact", "OpportunityContactRole", "ContactId"),
-    ("ContentDocument", "ContentDocumentLink", "ContentDocumentId"),
-    ("ContentDocument", "ContentVersion", "ContentDocumentId"),
-];
-
-/// What an upsert did.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Upserted {
-    Created(RecordId),
-    Updated(RecordId),
-    /// The key matches several records; nothing was done.
-    Ambiguous(Vec<RecordId>),
-}
+pub(crate) use options::{AutoAssign, WriteOptions};
+pub(crate) use upsert::Upserted;
 
 impl Org {
     /// Creates a record and returns its id.
@@ -45,19 +31,18 @@ impl Org {
         object: &str,
         body: &Map<String, Json>,
     ) -> Result<RecordId, ApiError> {
-        let object = self.object(object)?;
+        let object = self.object_for(actor, object)?;
         if object.access == Access::ReadOnly {
-            return Err(ApiError::new(
-                "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY",
-                format!("entity type {} does not support create", object.name),
-            ));
+            let message = format!("entity type cannot be inserted: {}", object.label);
+            return Err(ApiError::new("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message).no_fields());
         }
+        self.permit(actor, Deed::Create, &object)?;
         match object.name.as_str() {
             "ContentNote" => self.create_note(actor, &object, body),
             "ContentDocumentLink" => self.create_link(actor, &object, body),
             _ => {
                 let id = self.insert(actor, &object, body, Purpose::Create)?;
-                self.outbox.changed(&object.name, id, self.clock.now(), &mut self.ids);
+                self.notify(actor, &object.name, id);
                 Ok(id)
             }
         }
@@ -77,7 +62,8 @@ impl Org {
         body: &Map<String, Json>,
         purpose: Purpose,
     ) -> Result<RecordId, ApiError> {
-        let changes = check::changes(self, object, body, purpose)?;
+        let changes = check::changes(self, actor, object, body, purpose)?;
+        rules::parents_unlocked(self, object, &changes)?;
         let mut row = Row::default();
         for (at, field) in object.fields.iter().enumerate().filter(|(_, f)| !f.default.is_null()) {
             row.set(at, field.default.clone());
@@ -88,7 +74,7 @@ impl Org {
         if object.has_owner {
             row.set(schema::OWNER, Value::Id(actor.user));
         }
-        self.set_default_record_type(object, &mut row);
+        self.set_default_record_type(actor, object, &mut row);
         let changed: Vec<usize> = changes.iter().map(|(at, _)| *at).collect();
         for (at, value) in changes {
             row.set(at, value);
@@ -98,6 +84,10 @@ impl Org {
         check::unique(self, object, &row, None)?;
         check::combination(object, &row)?;
         self.store.put(object, id, row);
+        if purpose == Purpose::Create {
+            rules::obeyed(self, actor, object, id, &changed)?;
+            rules::assign(self, actor, object, id)?;
+        }
         self.add_primary_contact(actor, object, id)?;
         Ok(id)
     }
@@ -111,8 +101,10 @@ impl Org {
         }
     }
 
-    fn set_default_record_type(&self, object: &Object, row: &mut Row) {
-        if let (Some(at), Some(id)) = (object.position("RecordTypeId"), self.default_record_types.get(&object.name)) {
+    fn set_default_record_type(&self, actor: &Actor, object: &Object, row: &mut Row) {
+        let default = self.default_record_types.get(&object.name);
+        let default = default.filter(|id| self.may_use_record_type(actor, object, **id));
+        if let (Some(at), Some(id)) = (object.position("RecordTypeId"), default) {
             row.set(at, Value::Id(*id));
         }
     }
@@ -131,7 +123,7 @@ impl Org {
                 ("IsPrimary".to_owned(), Json::from(true)),
             ];
             let role = self.object("OpportunityContactRole")?;
-            self.insert(actor, &role, &body.into_iter().collect(), Purpose::Create)?;
+            self.insert(actor, &role, &body.into_iter().collect(), Purpose::Load)?;
         }
         Ok(())
     }
@@ -144,12 +136,17 @@ impl Org {
         id: RecordId,
         body: &Map<String, Json>,
     ) -> Result<(), ApiError> {
-        let object = self.object(object)?;
+        let object = self.object_for(actor, object)?;
         let before = Arc::clone(self.writeable(actor, &object, id)?);
+        self.permit(actor, Deed::Edit, &object)?;
         if object.name == "ContentNote" {
             return self.update_note(actor, &object, &before, body);
         }
-        let changes = check::changes(self, &object, body, Purpose::Update)?;
+        if *self.value("Lead", &before, "IsConverted") == Value::Bool(true) && object.name == "Lead" {
+            return Err(ApiError::new("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead").no_fields());
+        }
+        let changes = check::changes(self, actor, &object, body, Purpose::Update)?;
+        rules::parents_unlocked(self, &object, &changes)?;
         let mut row = (*before).clone();
         let changed: Vec<usize> = changes.iter().map(|(at, _)| *at).collect();
         for (at, value) in changes {
@@ -161,7 +158,8 @@ impl Org {
         check::combination(&object, &row)?;
         self.stamp_changed(&mut row, actor.user);
         self.store.put(&object, id, row);
-        self.outbox.changed(&object.name, id, self.clock.now(), &mut self.ids);
+        rules::obeyed(self, actor, &object, id, &changed)?;
+        self.notify(actor, &object.name, id);
         Ok(())
     }
 
@@ -176,100 +174,7 @@ impl Org {
         if object.access == Access::ReadOnly || !self.may_see(actor, object, row) {
             return Err(ApiError::no_access());
         }
+        rules::unlocked(self, id)?;
         Ok(row)
-    }
-
-    /// Moves a record, and what belongs to it, to the recycle bin.
-    pub(crate) fn delete(&mut self, actor: &Actor, object: &str, id: RecordId) -> Result<(), ApiError> {
-        // Every document is a note, and goes by a note's rules.
-        let object = self.object(if object == "ContentDocument" { "ContentNote" } else { object })?;
-        let row = self.writeable(actor, &object, id)?;
-        if object.name == "ContentNote" {
-            may_change(actor, row)?;
-        }
-        self.set_deleted(actor, &object, id, true);
-        Ok(())
-    }
-
-    /// Takes a record, and what went with it, out of the recycle bin.
-    pub(crate) fn undelete(&mut self, actor: &Actor, object: &str, id: RecordId) -> Result<(), ApiError> {
-        let object = self.object(object)?;
-        if !self.store.get(&object.name, id).is_some_and(|row| row.is_deleted()) {
-            return Err(ApiError::new("UNDELETE_FAILED", "Entity is not in the recycle bin"));
-        }
-        self.set_deleted(actor, &object, id, false);
-        Ok(())
-    }
-
-    fn set_deleted(&mut self, actor: &Actor, object: &Arc<Object>, id: RecordId, deleted: bool) {
-        let Some(row) = self.store.get(&object.name, id).filter(|row| row.is_deleted() != deleted) else { return };
-        let mut row = (**row).clone();
-        row.set(schema::IS_DELETED, Value::Bool(deleted));
-        self.stamp_changed(&mut row, actor.user);
-        self.store.put(object, id, row);
-        for (child, ids) in self.dependents(object, id, deleted) {
-            for id in ids {
-                self.set_deleted(actor, &child, id, deleted);
-            }
-        }
-    }
-
-    /// Records that share the fate of `id`, by object.
-    fn dependents(&self, object: &Object, id: RecordId, deleting: bool) -> Vec<(Arc<Object>, Vec<RecordId>)> {
-        let mut found = Vec::new();
-        for (_, child, reference) in CASCADES.iter().filter(|(parent, _, _)| *parent == object.name) {
-            let Some(child) = self.schema.object(child) else { continue };
-            let Some(at) = child.position(reference) else { continue };
-            let rows = self.store.table(&child.name).into_iter().flat_map(|table| table.rows());
-            let theirs = rows.filter(|row| row.is_deleted() != deleting && row.get(at).as_id() == Some(id));
-            found.push((Arc::clone(child), theirs.filter_map(|row| row.id()).collect()));
-        }
-        // A note and its document are one thing under two names.
-        for twin in ["ContentNote", "ContentDocument"] {
-            if id.key_prefix() == "069" && object.name != twin {
-                found.extend(self.schema.object(twin).map(|o| (Arc::clone(o), vec![id])));
-            }
-        }
-        found
-    }
-
-    /// Creates or changes the record whose `key` field has that value.
-    pub(crate) fn upsert(
-        &mut self,
-        actor: &Actor,
-        object: &str,
-        key: (&str, &Json),
-        body: &Map<String, Json>,
-    ) -> Result<Upserted, ApiError> {
-        let object = self.object(object)?;
-        let at =
-            object.position(key.0).filter(|at| object.fields.get(*at).is_some_and(|f| f.id_lookup || f.external_id));
-        let at = at.ok_or_else(|| ApiError::no_external_id_field(key.0))?;
-        let field = &object.fields[at];
-        let value = Value::read(field, key.1)?;
-        if value.is_null() && at != schema::ID {
-            return Err(ApiError::new("MISSING_ARGUMENT", format!("{} not specified", field.name)).no_fields());
-        }
-        match self.matches(actor, &object, at, &value).as_slice() {
-            [] if at == schema::ID && !value.is_null() => Err(ApiError::not_found()),
-            [] => {
-                let mut body = body.clone();
-                if at != schema::ID {
-                    body.insert(field.name.clone(), key.1.clone());
-                }
-                self.create(actor, &object.name, &body).map(Upserted::Created)
-            }
-            [id] => self.update(actor, &object.name, *id, body).map(|()| Upserted::Updated(*id)),
-            several => Ok(Upserted::Ambiguous(several.to_vec())),
-        }
-    }
-
-    /// Live records with that value in a key field.
-    pub(crate) fn matches(&self, actor: &Actor, object: &Object, key: usize, value: &Value) -> Vec<RecordId> {
-        let live = |id: RecordId| self.visible(actor, object, id).is_some_and(|row| !row.is_deleted());
-        match value {
-            Value::Id(id) if key == schema::ID => Some(*id).filter(|id| live(*id)).into_iter().collect(),
-            value => self.store.table(&object.name).map(|table| table.find(key, value).to_vec()).unwrap_or_default(),
-        }
     }
 }

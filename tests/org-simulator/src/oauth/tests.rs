@@ -15,7 +15,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let mut logins = Logins::default();
+        let mut logins = Logins::new(Apps::default(), Random::new(Some(1)));
         logins.add_app("App", "app", "secret", REDIRECT);
         Self { logins, now: "2026-11-22T10:00:00Z".parse().unwrap() }
     }

@@ -1,4 +1,4 @@
-//! Whether an endpoint's answer acknowledges a message. Anything but the exact reply does not.
+//! What an endpoint's answer says. Anything but the exact reply does not acknowledge a message.
 
 use quick_xml::events::Event;
 use quick_xml::name::ResolveResult;
@@ -6,15 +6,38 @@ use quick_xml::reader::NsReader;
 
 const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 const OUTBOUND: &str = "http://soap.sforce.com/2005/09/outbound";
+/// So much of a fault's text is kept.
+const FAULT_TEXT: usize = 200;
 
-/// Status 200 and `Envelope/Body/notificationsResponse/Ack` with the text `true`, in the right namespaces.
-pub(super) fn acknowledges(status: u16, body: &str) -> bool {
-    status == 200 && ack_text(body).is_some_and(|text| text.trim() == "true")
+type Path = [(&'static str, &'static str)];
+const ACK: &Path = &[(SOAP, "Envelope"), (SOAP, "Body"), (OUTBOUND, "notificationsResponse"), (OUTBOUND, "Ack")];
+const FAULT: &Path = &[(SOAP, "Envelope"), (SOAP, "Body"), (SOAP, "Fault"), ("", "faultstring")];
+
+/// What an answer's body says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// `Envelope/Body/notificationsResponse/Ack` with the text `true`, in the right namespaces.
+    Acknowledged,
+    /// The same with another text.
+    Refused,
+    /// A SOAP 1.1 fault, with the beginning of its `faultstring`.
+    Fault(String),
+    /// Anything else.
+    NoAck,
 }
 
-fn ack_text(body: &str) -> Option<String> {
-    let wanted: [(&str, &str); 4] =
-        [(SOAP, "Envelope"), (SOAP, "Body"), (OUTBOUND, "notificationsResponse"), (OUTBOUND, "Ack")];
+pub(super) fn verdict(body: &str) -> Verdict {
+    if let Some(text) = text_at(body, ACK) {
+        return if text.trim() == "true" { Verdict::Acknowledged } else { Verdict::Refused };
+    }
+    match text_at(body, FAULT) {
+        Some(text) => Verdict::Fault(text.trim().chars().take(FAULT_TEXT).collect()),
+        None => Verdict::NoAck,
+    }
+}
+
+/// The text of the element at that path, if the document is well-formed to its end.
+fn text_at(body: &str, wanted: &Path) -> Option<String> {
     let mut reader = NsReader::from_str(body);
     let (mut depth, mut matched) = (0_usize, 0_usize);
     let mut text = None;
@@ -23,8 +46,11 @@ fn ack_text(body: &str) -> Option<String> {
         match event {
             Event::Start(start) => {
                 let right = wanted.get(depth).is_some_and(|(ns, name)| {
-                    matches!(&namespace, ResolveResult::Bound(bound) if bound.0 == *ns)
-                        && start.local_name().as_ref() == *name
+                    let bound = match &namespace {
+                        ResolveResult::Bound(bound) => bound.0 == *ns,
+                        _ => ns.is_empty(),
+                    };
+                    bound && start.local_name().as_ref() == *name
                 });
                 matched += usize::from(right && matched == depth);
                 depth += 1;
@@ -45,23 +71,29 @@ fn ack_text(body: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    const ACK: &str = "<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>\
+    const ACKNOWLEDGEMENT: &str = "<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>\
          <notificationsResponse xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack></notificationsResponse></s:Body></s:Envelope>";
 
     #[test]
     fn only_the_exact_reply_acknowledges() {
-        assert!(acknowledges(200, ACK));
-        assert!(!acknowledges(202, ACK));
+        assert_eq!(verdict(ACKNOWLEDGEMENT), Verdict::Acknowledged);
+        assert_eq!(verdict(&ACKNOWLEDGEMENT.replace(">true<", ">false<")), Verdict::Refused);
         for wrong in [
             String::new(),
             "{\"ok\":true}".to_owned(),
-            ACK.replace(">true<", ">false<"),
-            ACK.replace("2005/09/outbound", "2006/outbound"),
-            ACK.replace("notificationsResponse", "response"),
-            ACK.replace("</s:Envelope>", ""),
-            ACK.replace("s:Body", "Body"),
+            ACKNOWLEDGEMENT.replace("2005/09/outbound", "2006/outbound"),
+            ACKNOWLEDGEMENT.replace("notificationsResponse", "response"),
+            ACKNOWLEDGEMENT.replace("</s:Envelope>", ""),
+            ACKNOWLEDGEMENT.replace("s:Body", "Body"),
         ] {
-            assert!(!acknowledges(200, &wrong), "{wrong}");
+            assert_eq!(verdict(&wrong), Verdict::NoAck, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_fault_is_told_with_its_text() {
+        let fault = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><s:Fault><faultcode>s:Server</faultcode>\
+             <faultstring>no such tenant</faultstring></s:Fault></s:Body></s:Envelope>";
+        assert_eq!(verdict(fault), Verdict::Fault("no such tenant".to_owned()));
     }
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::records::named_fields;
 use super::{Answer, Call, unknown};
+use crate::access::Deed;
 use crate::api_error::ApiError;
 use crate::ids::RecordId;
 use crate::org::{Actor, Org};
@@ -128,11 +129,9 @@ fn update(org: &mut Org, actor: &Actor, record: &Map<String, Json>) -> Outcome {
 }
 
 fn upsert(org: &mut Org, actor: &Actor, call: &Call, (object, key): (&str, &str)) -> Result<Answer, ApiError> {
-    let known = org.schema.object(object).cloned().ok_or_else(ApiError::not_found)?;
-    let usable = known.field(key).is_some_and(|field| field.id_lookup || field.external_id);
-    if !usable {
-        return Err(ApiError::no_external_id_field(key));
-    }
+    let known = org.schema.object(object).filter(|o| org.may(actor, Deed::Read, o)).cloned();
+    let known = known.ok_or_else(ApiError::not_found)?;
+    org.key_field(actor, &known, key)?;
     let records = records(call)?;
     let key_of = |record: &Map<String, Json>| {
         record.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value.clone())
@@ -193,7 +192,7 @@ fn delete(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError>
 
 /// Records by id, `null` where there is none that the user sees.
 fn retrieve(org: &Org, actor: &Actor, call: &Call, object: &str) -> Result<Answer, ApiError> {
-    let object = org.schema.object(object).ok_or_else(ApiError::not_found)?;
+    let object = org.schema.object(object).filter(|o| org.may(actor, Deed::Read, o)).ok_or_else(ApiError::not_found)?;
     let list = |name: &str| -> Vec<String> {
         let in_body = call.body.as_ref().and_then(|body| body.get(name)).and_then(Json::as_array);
         match in_body {
@@ -218,8 +217,9 @@ fn retrieve(org: &Org, actor: &Actor, call: &Call, object: &str) -> Result<Answe
     for text in &ids {
         let id = RecordId::parse(text).ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {text}")))?;
         let row = org.visible(actor, object, id).filter(|row| !row.is_deleted());
-        let shown =
-            row.map(|row| named_fields(object, row, fields.iter().map(String::as_str), &call.version)).transpose()?;
+        let shown = row
+            .map(|row| named_fields((org, actor), object, row, fields.iter().map(String::as_str), &call.version))
+            .transpose()?;
         found.push(shown.map_or(Json::Null, |fields| {
             let mut record = Map::from_iter([("attributes".to_owned(), attributes(object, id, &call.version))]);
             record.extend(fields);

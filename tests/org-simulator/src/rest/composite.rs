@@ -102,7 +102,9 @@ fn subrequest(part: &Part, known: &Known) -> Result<Call, ApiError> {
     let text = |name: &str| part.request.get(name).and_then(Json::as_str).unwrap_or_default();
     let url = filled(text("url"), known)?;
     let body = part.request.get("body").map(|body| filled_in(body, known)).transpose()?;
-    let call = Call::new(text("method"), &url, body).ok_or_else(ApiError::not_found)?;
+    let headers = part.request.get("httpHeaders").and_then(Json::as_object).into_iter().flatten();
+    let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
+    let call = Call::new(text("method"), &url, body).ok_or_else(ApiError::not_found)?.with_headers(headers);
     match call.path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["sobjects", _, ..] | ["query" | "queryAll", ..] | ["composite", "sobjects", ..] => Ok(call),
         _ => Err(ApiError::not_found()),

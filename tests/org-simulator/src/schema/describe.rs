@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Access, Field, FieldKind, Object, Schema};
+use super::{Access, Field, FieldKind, Object};
+use crate::access::Deed;
+use crate::ids::RecordId;
+use crate::org::{Actor, Org};
 
 /// Record types of an object as describe lists them, the master last.
 pub(crate) struct RecordTypeInfo {
@@ -14,39 +17,43 @@ pub(crate) struct RecordTypeInfo {
     pub(crate) is_master: bool,
 }
 
-/// `GET /sobjects`.
-pub(crate) fn describe_global(schema: &Schema, version: &str) -> Json {
-    let objects: Vec<Json> = schema.objects().map(|object| object_summary(object, version)).collect();
+/// `GET /sobjects`, with the objects the actor's profile lets be seen.
+pub(crate) fn describe_global(org: &Org, actor: &Actor, version: &str) -> Json {
+    let seen = org.schema.objects().filter(|object| org.may(actor, Deed::Read, object));
+    let objects: Vec<Json> = seen.map(|object| object_summary(org, actor, object, version)).collect();
     json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
 }
 
 /// One entry of describe global.
-pub(crate) fn object_summary(object: &Object, version: &str) -> Json {
+pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
     let writeable = object.access == Access::Full;
+    let may = |deed| writeable && org.may(actor, deed, object);
     let base = format!("/services/data/v{version}/sobjects/{}", object.name);
     json!({
-        "activateable": false, "associateEntityType": null, "associateParentEntity": null, "createable": writeable,
-        "custom": object.custom(), "customSetting": false, "deepCloneable": false, "deletable": writeable,
+        "activateable": false, "associateEntityType": null, "associateParentEntity": null, "createable": may(Deed::Create),
+        "custom": object.custom(), "customSetting": false, "deepCloneable": false, "deletable": may(Deed::Delete),
         "deprecatedAndHidden": false, "feedEnabled": false, "hasSubtypes": false, "isInterface": false, "isSubtype": false,
         "keyPrefix": object.key_prefix, "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
         "mergeable": matches!(object.name.as_str(), "Account" | "Contact" | "Lead" | "Case"), "mruEnabled": writeable,
         "name": object.name, "queryable": true, "replicateable": true, "retrieveable": true,
-        "searchable": object.has_owner, "triggerable": writeable, "undeletable": writeable && object.has_owner, "updateable": writeable,
+        "searchable": object.has_owner, "triggerable": writeable, "undeletable": may(Deed::Delete) && object.has_owner, "updateable": may(Deed::Edit),
         "urls": {"rowTemplate": format!("{base}/{{ID}}"), "describe": format!("{base}/describe"), "sobject": base},
     })
 }
 
 /// `GET /sobjects/{object}/describe`.
-pub(crate) fn describe_object(
-    schema: &Schema,
-    object: &Object,
-    record_types: &[RecordTypeInfo],
-    version: &str,
-) -> Json {
-    let mut body = object_summary(object, version);
-    let fields: Vec<Json> = object.fields.iter().map(|f| describe_field(f, object)).collect();
-    let children: Vec<Json> = schema.children_of(&object.name).iter().map(child).collect();
-    let types: Vec<Json> = record_types.iter().map(|info| record_type(info, object, version)).collect();
+pub(crate) fn describe_object(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
+    let mut body = object_summary(org, actor, object, version);
+    let seen = object.fields.iter().filter(|field| org.may_read_field(actor, object, field));
+    let fields: Vec<Json> =
+        seen.map(|field| describe_field(field, &Abilities::of(org, actor, object, field))).collect();
+    let children = org.schema.children_of(&object.name);
+    let children: Vec<Json> =
+        children.iter().filter(|child| org.may(actor, Deed::Read, child.object)).map(child).collect();
+    let available =
+        |info: &RecordTypeInfo| RecordId::parse(&info.id).is_none_or(|id| org.may_use_record_type(actor, object, id));
+    let types = org.record_types(object);
+    let types: Vec<Json> = types.iter().map(|info| record_type(info, available(info), object, version)).collect();
     let more = json!({
         "actionOverrides": [], "childRelationships": children, "compactLayoutable": true, "defaultImplementation": null,
         "extendedBy": null, "extendsInterfaces": null, "fields": fields, "implementedBy": null, "implementsInterfaces": null,
@@ -68,17 +75,33 @@ fn child(child: &super::ChildRelationship<'_>) -> Json {
     })
 }
 
-fn record_type(info: &RecordTypeInfo, object: &Object, version: &str) -> Json {
+fn record_type(info: &RecordTypeInfo, available: bool, object: &Object, version: &str) -> Json {
     json!({
-        "active": info.active, "available": true, "defaultRecordTypeMapping": info.is_default,
+        "active": info.active, "available": available, "defaultRecordTypeMapping": info.is_default,
         "developerName": info.developer_name, "master": info.is_master, "name": info.name, "recordTypeId": info.id,
         "urls": {"layout": format!("/services/data/v{version}/sobjects/{}/describe/layouts/{}", object.name, info.id)},
     })
 }
 
-fn describe_field(field: &Field, object: &Object) -> Json {
+/// Whether the actor may set a field, on a new record and on one there is.
+struct Abilities {
+    create: bool,
+    update: bool,
+}
+
+impl Abilities {
+    fn of(org: &Org, actor: &Actor, object: &Object, field: &Field) -> Self {
+        let writeable = object.access == Access::Full && org.may_edit_field(actor, object, field);
+        Self {
+            create: writeable && field.createable && org.may(actor, Deed::Create, object),
+            update: writeable && field.updateable && org.may(actor, Deed::Edit, object),
+        }
+    }
+}
+
+fn describe_field(field: &Field, may: &Abilities) -> Json {
     let mut all = identity(field);
-    all.extend(abilities(field, object));
+    all.extend(abilities(field, may));
     all.extend(constant());
     let mut entries: Vec<(String, Json)> = all.into_iter().collect();
     entries.sort_by(|a, b| a.0.cmp(&b.0));
@@ -111,17 +134,16 @@ fn identity(field: &Field) -> Map<String, Json> {
     }))
 }
 
-fn abilities(field: &Field, object: &Object) -> Map<String, Json> {
-    let writeable = object.access == Access::Full;
+fn abilities(field: &Field, may: &Abilities) -> Map<String, Json> {
     let plain = !matches!(field.kind, FieldKind::Base64) && field.length <= 4_099;
     into_map(json!({
         "aggregatable": plain, "autoNumber": false, "calculated": field.calculated,
-        "createable": field.createable && writeable, "defaultedOnCreate": field.defaulted_on_create,
+        "createable": may.create, "defaultedOnCreate": field.defaulted_on_create,
         "externalId": field.external_id, "filterable": plain, "groupable": plain && !field.kind.is_number(),
         "idLookup": field.id_lookup, "nameField": field.name_field, "namePointing": false,
         "nillable": field.nillable, "permissionable": field.custom || field.nillable,
         "restrictedPicklist": field.restricted, "sortable": plain, "unique": field.unique,
-        "updateable": field.updateable && writeable,
+        "updateable": may.update,
     }))
 }
 

@@ -79,6 +79,15 @@ pub(crate) struct PicklistValue {
     pub(crate) is_default: bool,
 }
 
+/// On which field a picklist depends, and which of its values go with which of that field's.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Dependency {
+    pub(crate) controller: String,
+    /// For a value, the values of the controlling field with which it may be chosen.
+    pub(crate) valid_for: std::collections::BTreeMap<String, Vec<String>>,
+}
+
 /// One field of an object.
 #[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "these are describe's own flags, one for one")]
@@ -102,6 +111,8 @@ pub(crate) struct Field {
     pub(crate) custom: bool,
     pub(crate) restricted: bool,
     pub(crate) picklist: Vec<PicklistValue>,
+    /// For a dependent picklist: on what it depends.
+    pub(crate) dependency: Option<Dependency>,
     /// Objects a reference may point to; empty means any object.
     pub(crate) reference_to: Vec<String>,
     pub(crate) relationship: Option<String>,
@@ -133,6 +144,7 @@ impl Field {
             custom: name.ends_with("__c") || name.ends_with("__s"),
             restricted: false,
             picklist: Vec::new(),
+            dependency: None,
             reference_to: Vec::new(),
             relationship: None,
             child_relationship: None,

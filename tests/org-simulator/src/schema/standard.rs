@@ -57,6 +57,11 @@ fn object(line: &'static str) -> Object {
     if words.contains(&"readonly") {
         object.access = Access::ReadOnly;
     }
+    if words.contains(&"fixedowner")
+        && let Some(owner) = object.field("OwnerId").cloned()
+    {
+        object.add(Field { updateable: false, ..owner });
+    }
     if words.contains(&"recordtypes") {
         object.add(Field {
             reference_to: vec!["RecordType".to_owned()],

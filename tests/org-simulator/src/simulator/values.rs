@@ -6,13 +6,76 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What is in the org when it starts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Seed {
     /// The small built-in seed: an admin, two sales reps, a few accounts, contacts, leads and opportunities.
     #[default]
     Default,
     /// The users, schema and record types only.
     None,
+}
+
+/// What kind of org it is, which decides the Organization record, the login host and the daily API budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrgKind {
+    /// A customer's production org.
+    #[default]
+    Production,
+    /// A sandbox: its users log in at the sandbox login host.
+    Sandbox,
+    /// A Developer Edition.
+    DeveloperEdition,
+    /// The vendor's org with the License Management App.
+    LicenseManagement,
+}
+
+/// What is switched on in an org.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct Features {
+    /// Person accounts.
+    pub person_accounts: bool,
+    /// Enhanced notes; without them there is no `ContentNote`.
+    pub enhanced_notes: bool,
+    /// Workflow outbound messages, which some editions lack.
+    pub outbound_messages: bool,
+    /// More than one currency: `CurrencyIsoCode` on records.
+    pub multi_currency: bool,
+    /// API access, which some editions lack.
+    pub api: bool,
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Self { person_accounts: false, enhanced_notes: true, outbound_messages: true, multi_currency: false, api: true }
+    }
+}
+
+/// A further org to add to a running simulator.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OrgOptions {
+    /// What kind of org it is.
+    pub kind: OrgKind,
+    /// Its name; one by its kind when empty. The usernames of its seed end in it, as usernames are unique in the world.
+    pub name: String,
+    /// What is switched on in it.
+    pub features: Features,
+    /// What it holds at the start.
+    pub seed: Seed,
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// Seed for ids and tokens; without one they come from the system.
+    pub random_seed: Option<u64>,
+    /// Namespace prefix of the org, where it has one.
+    pub namespace_prefix: Option<String>,
+    /// When the trial ends, where it is one.
+    pub trial_expires_at: Option<jiff::Timestamp>,
+    /// Send outbound messages by itself as they fall due.
+    pub send_outbound_messages: bool,
 }
 
 /// A user of the org.
@@ -94,6 +157,9 @@ pub struct Delivery {
     pub last_outcome: Option<String>,
     /// When the next attempt falls due.
     pub next_attempt_at: Option<jiff::Timestamp>,
+    /// When the change was made.
+    #[serde(default)]
+    pub queued_at: Option<jiff::Timestamp>,
 }
 
 /// A package installation to announce.
@@ -120,50 +186,6 @@ pub struct InstallAnswer {
     pub body: Value,
     /// The JSON that was sent.
     pub sent: Value,
-}
-
-/// What a fault does to a request.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Effect {
-    /// Answer this and do nothing.
-    Answer {
-        /// HTTP status.
-        status: u16,
-        /// Content type of the body.
-        content_type: String,
-        /// The body.
-        body: String,
-    },
-    /// Close the connection before anything is done.
-    ResetBefore,
-    /// Do the work, then close the connection without an answer.
-    ResetAfter,
-    /// Do the work, then wait this long before answering.
-    Delay {
-        /// Milliseconds of real time.
-        delay_ms: u64,
-    },
-    /// 403 `REQUEST_LIMIT_EXCEEDED`, `TotalRequests Limit exceeded.`
-    RequestLimitExceeded,
-    /// 503 with an HTML page, as in maintenance.
-    Unavailable,
-    /// 400 `UNABLE_TO_LOCK_ROW`.
-    UnableToLockRow,
-}
-
-/// A fault for the next requests that match.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Fault {
-    /// Beginning of the path, for example `/services/data/v66.0/composite`.
-    pub path_prefix: String,
-    /// HTTP method, or any when absent.
-    #[serde(default)]
-    pub method: Option<String>,
-    /// How many requests are hit before the fault is gone.
-    pub times: u32,
-    /// What happens to them.
-    pub effect: Effect,
 }
 
 /// What came of loading CRM data.

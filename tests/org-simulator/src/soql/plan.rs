@@ -177,7 +177,7 @@ impl Scope<'_> {
     }
 
     /// Follows a path; the field it ends at is there unless the parent's kind is open.
-    fn column(self, path: &Path) -> Result<(Column, Option<Field>), ApiError> {
+    pub(super) fn column(self, path: &Path) -> Result<(Column, Option<Field>), ApiError> {
         self.follow(path, self.names(path))
     }
 

@@ -1,5 +1,6 @@
 use serde_json::{Map, Value as Json, json};
 
+use super::flat;
 use super::*;
 use crate::org::Org;
 use crate::{Clock, Seed, control, seed};
@@ -160,4 +161,20 @@ fn deleted_rows_are_only_in_query_all() {
     org.delete(&admin, "Lead", id).unwrap();
     let count = |all_rows| run(&org, &admin, "SELECT Id FROM Lead", all_rows).unwrap().ids.len();
     assert_eq!((count(false), count(true)), (2, 3));
+}
+
+#[test]
+fn flat_rows_have_a_column_a_field_and_no_children() {
+    let org = org();
+    let admin = control::admin(&org);
+    let query = "SELECT Name, Account.Name, Amount, CreatedDate FROM Opportunity WHERE Amount = 8000";
+    let flat = flat::rows(&org, &admin, query, false).unwrap();
+    assert_eq!((flat.object(), flat.len()), ("Opportunity", 1));
+    assert_eq!(flat.header(), ["Name", "Account.Name", "Amount", "CreatedDate"]);
+    let row = flat.rows(&org, 0).next().unwrap();
+    assert_eq!(row[2].as_deref(), Some("8000.0"));
+    assert_eq!(row[3].as_deref(), Some("2026-11-22T10:00:00.000Z"));
+    for refused in ["SELECT COUNT() FROM Account", "SELECT Id, (SELECT Id FROM Contacts) FROM Account"] {
+        assert_eq!(flat::rows(&org, &admin, refused, false).err().unwrap().code, "API_ERROR");
+    }
 }

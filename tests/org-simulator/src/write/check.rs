@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::api_error::ApiError;
 use crate::ids::RecordId;
-use crate::org::{MASTER_RECORD_TYPE, Org};
+use crate::org::{Actor, MASTER_RECORD_TYPE, Org};
 use crate::schema::{self, Field, FieldKind, Object};
 use crate::store::Row;
 use crate::value::Value;
@@ -31,6 +31,7 @@ impl Purpose {
 /// The values a body sets, in the order of the body.
 pub(super) fn changes(
     org: &Org,
+    actor: &Actor,
     object: &Object,
     body: &Map<String, Json>,
     purpose: Purpose,
@@ -43,12 +44,17 @@ pub(super) fn changes(
             None => (reference_named(object, name, json)?, Some(resolve(org, object, name, json)?)),
         };
         let Some(field) = object.fields.get(at) else { continue };
-        if !purpose.allows(at, field) {
+        let by_rights = purpose != Purpose::Load;
+        if by_rights && !org.may_read_field(actor, object, field) {
+            return Err(ApiError::no_column(name, &object.name));
+        }
+        if !purpose.allows(at, field) || by_rights && !org.may_edit_field(actor, object, field) {
             refused.push(field.name.clone());
             continue;
         }
         let value = value.map_or_else(|| Value::read(field, json), Ok)?;
-        changes.push((at, referenced(org, object, field, value)?));
+        let by = by_rights.then_some(actor);
+        changes.push((at, referenced(org, by, object, field, value)?));
     }
     if refused.is_empty() { Ok(changes) } else { Err(ApiError::not_writeable(refused)) }
 }
@@ -95,11 +101,17 @@ fn value_text(value: &Value) -> String {
     value.soap().unwrap_or_default().to_lowercase()
 }
 
-/// Checks that a reference points to a live record of a permitted kind.
-fn referenced(org: &Org, object: &Object, field: &Field, value: Value) -> Result<Value, ApiError> {
+/// Checks that a reference points to a live record of a permitted kind, which the actor sees where there is one.
+fn referenced(
+    org: &Org,
+    actor: Option<&Actor>,
+    object: &Object,
+    field: &Field,
+    value: Value,
+) -> Result<Value, ApiError> {
     let Some(id) = value.as_id().filter(|_| field.kind == FieldKind::Reference) else { return Ok(value) };
     if field.name == "RecordTypeId" {
-        return record_type(org, object, id);
+        return record_type(org, actor, object, id);
     }
     let target = org.schema.by_prefix(id.key_prefix());
     let permitted = |name: &str| field.reference_to.is_empty() || field.reference_to.iter().any(|to| to == name);
@@ -116,16 +128,21 @@ fn referenced(org: &Org, object: &Object, field: &Field, value: Value) -> Result
         let message = "operation performed with inactive user";
         return Err(ApiError::new("INACTIVE_OWNER_OR_USER", message).fields(["OwnerId"]));
     }
+    if actor.is_some_and(|actor| !org.may_see(actor, target, row)) {
+        return Err(ApiError::no_access_to_reference(id));
+    }
     Ok(value)
 }
 
-fn record_type(org: &Org, object: &Object, id: RecordId) -> Result<Value, ApiError> {
+fn record_type(org: &Org, actor: Option<&Actor>, object: &Object, id: RecordId) -> Result<Value, ApiError> {
     if id.as_str() == MASTER_RECORD_TYPE {
         return Ok(Value::Null);
     }
     let own = |row: &Row| org.value("RecordType", row, "SobjectType").as_text() == object.name;
     match org.store.get("RecordType", id) {
-        Some(row) if own(row) => Ok(Value::Id(id)),
+        Some(row) if own(row) && actor.is_none_or(|actor| org.may_use_record_type(actor, object, id)) => {
+            Ok(Value::Id(id))
+        }
         _ => {
             let message = format!("Record Type ID: this ID value isn't valid for the user: {id}");
             Err(ApiError::new("INVALID_CROSS_REFERENCE_KEY", message).fields(["RecordTypeId"]))

@@ -1,5 +1,9 @@
-use org_simulator::{Effect, Fault};
-use serde_json::json;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use org_simulator::{Effect, Fault, FaultRule};
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::support::Scene;
 
@@ -12,12 +16,26 @@ async fn presets_answer_as_salesforce_does() {
     let scene = Scene::new().await;
     for (effect, status, code) in [
         (Effect::RequestLimitExceeded, 403, "REQUEST_LIMIT_EXCEEDED"),
+        (Effect::ConcurrentLimitExceeded, 403, "REQUEST_LIMIT_EXCEEDED"),
         (Effect::UnableToLockRow, 400, "UNABLE_TO_LOCK_ROW"),
+        (Effect::QueryTimeout, 400, "QUERY_TIMEOUT"),
+        (
+            Effect::Error { status: 503, code: "SERVER_UNAVAILABLE".to_owned(), message: "x".to_owned() },
+            503,
+            "SERVER_UNAVAILABLE",
+        ),
         (Effect::Unavailable, 503, ""),
+        (Effect::InternalError, 500, ""),
     ] {
-        scene.org.fault(fault(effect));
+        scene.org.fault(fault(effect.clone()));
         let answer = scene.get("limits").await;
         assert_eq!((answer.status, answer.code()), (status, code));
+        match effect {
+            Effect::RequestLimitExceeded => assert_eq!(answer.header("sforce-limit-info"), "api-usage=0/100000"),
+            Effect::Unavailable => assert!(answer.header("content-type").starts_with("text/html")),
+            Effect::InternalError => assert!(answer.bytes.is_empty()),
+            _ => {}
+        }
     }
     assert_eq!(scene.get("limits").await.status, 200, "each was ordered once");
 }
@@ -69,4 +87,133 @@ async fn requests_are_counted_with_their_outcome() {
         scene.org.request_log(),
         ["GET /services/data/v66.0/limits 200", "GET /services/data/v66.0/sobjects/Nope 404"]
     );
+}
+
+#[tokio::test]
+async fn a_lock_names_the_record() {
+    let scene = Scene::new().await;
+    let account = scene.id_of("Account", "Fjordglass Optics").await;
+    scene.org.fault(fault(Effect::UnableToLockRow));
+    let answer = scene.patch(&format!("sobjects/Account/{account}"), json!({"Phone": "1"})).await;
+    let expected = format!("unable to obtain exclusive access to this record or 1 records: {account}");
+    assert_eq!(answer.body, json!([{"message": expected, "errorCode": "UNABLE_TO_LOCK_ROW", "fields": []}]));
+}
+
+#[tokio::test]
+async fn a_truncated_body_promises_more_than_it_brings() {
+    let scene = Scene::new().await;
+    let described = || {
+        scene
+            .http
+            .get(format!("{}/services/data/v66.0/sobjects/Account/describe", scene.org.url()))
+            .bearer_auth(scene.token())
+            .send()
+    };
+    let whole = described().await.unwrap().bytes().await.unwrap();
+    for keep_bytes in [None, Some(10), Some(0), Some(1_000_000)] {
+        scene.org.fault(fault(Effect::Truncate { keep_bytes }));
+        let mut answer = described().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.content_length()), (200, Some(whole.len() as u64)));
+        let mut brought = Vec::new();
+        let broken = loop {
+            match answer.chunk().await {
+                Ok(Some(chunk)) => brought.extend_from_slice(&chunk),
+                Ok(None) => break false,
+                Err(_) => break true,
+            }
+        };
+        assert!(broken && whole.starts_with(&brought) && brought.len() < whole.len(), "{keep_bytes:?}");
+    }
+    let accounts = scene.org.record_counts()["Account"];
+    scene.org.fault(FaultRule {
+        method: Some("POST".to_owned()),
+        times: Some(1),
+        ..FaultRule::new(Effect::Truncate { keep_bytes: None })
+    });
+    let url = format!("{}/services/data/v66.0/sobjects/Account", scene.org.url());
+    let answer = scene.http.post(url).bearer_auth(scene.token()).json(&json!({"Name": "x"})).send().await.unwrap();
+    assert!(answer.status() == 201 && answer.bytes().await.is_err());
+    assert_eq!(scene.org.record_counts()["Account"], accounts + 1, "the work was done");
+}
+
+#[tokio::test]
+async fn a_slow_body_comes_whole_in_the_end() {
+    let scene = Scene::new().await;
+    let whole = scene.get("limits").await;
+    scene.org.fault(fault(Effect::Trickle { chunk_bytes: whole.bytes.len() / 4 + 1, pause_ms: 60 }));
+    let start = tokio::time::Instant::now();
+    let slow = scene.get("limits").await;
+    assert!(start.elapsed() >= Duration::from_millis(240));
+    assert_eq!(slow.body["DailyApiRequests"]["Max"], whole.body["DailyApiRequests"]["Max"]);
+}
+
+#[tokio::test]
+async fn a_body_may_be_no_json_or_say_that_it_is_none() {
+    let scene = Scene::new().await;
+    scene.org.fault(fault(Effect::MalformedJson));
+    let malformed = scene.get("limits").await;
+    assert_eq!((malformed.status, &malformed.body), (200, &Value::Null));
+    assert!(malformed.bytes.starts_with(b"{\"") && malformed.header("content-type").starts_with("application/json"));
+    scene.org.fault(fault(Effect::ContentType { content_type: "text/html".to_owned() }));
+    let misnamed = scene.get("limits").await;
+    assert_eq!((misnamed.header("content-type"), misnamed.body.is_object()), ("text/html", true));
+}
+
+#[tokio::test]
+async fn a_wait_before_the_work_lets_others_go_first() {
+    let scene = Scene::new().await;
+    scene.org.fault(FaultRule {
+        path: Some("/services/data/*/sobjects/Account".to_owned()),
+        times: Some(1),
+        ..FaultRule::new(Effect::DelayBefore { delay_ms: 300 })
+    });
+    let before = scene.org.record_counts()["Account"];
+    let create = scene.post("sobjects/Account", json!({"Name": "late"}));
+    let look = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        scene.org.record_counts()["Account"]
+    };
+    let (created, meanwhile) = tokio::join!(create, look);
+    assert_eq!((created.status, meanwhile, scene.org.record_counts()["Account"]), (201, before, before + 1));
+}
+
+#[tokio::test]
+async fn faults_are_ordered_listed_and_removed_over_the_admin_api() {
+    let scene = Scene::new().await;
+    let orders = json!([
+        {"path": "/services/data/v66.0/lim*", "skip": 1, "times": 1, "effect": {"kind": "internal_error"}},
+        {"method": "DELETE", "probability": 0.5, "seed": 3, "effect": {"kind": "trickle", "chunk_bytes": 1, "pause_ms": 1}},
+    ]);
+    let ids = scene.admin(Method::POST, "faults", Some(orders)).await.body["ids"].clone();
+    assert_eq!(ids, json!([1, 2]));
+    let statuses =
+        [scene.get("limits").await.status, scene.get("limits").await.status, scene.get("limits").await.status];
+    assert_eq!(statuses, [200, 500, 200]);
+    let list = scene.admin(Method::GET, "faults", None).await.body;
+    assert_eq!((&list[0]["matched"], &list[0]["used"], &list[0]["spent"]), (&json!(2), &json!(1), &json!(true)));
+    assert_eq!((&list[1]["used"], &list[1]["rule"]["method"]), (&json!(0), &json!("DELETE")));
+    assert_eq!(scene.admin(Method::DELETE, "faults/2", None).await.status, 200);
+    assert_eq!(scene.admin(Method::DELETE, "faults/2", None).await.status, 404);
+    for wrong in [
+        json!({"effect": {"kind": "nonsense"}}),
+        json!({"probability": 2, "effect": {"kind": "unavailable"}}),
+        json!({"times": 1}),
+    ] {
+        assert_eq!(scene.admin(Method::POST, "faults", Some(wrong)).await.status, 400);
+    }
+    assert_eq!(scene.org.faults().len(), 1);
+}
+
+#[tokio::test]
+async fn a_fault_lasts_as_long_as_the_orgs_clock_says() {
+    let scene = Scene::new().await;
+    let now = scene.org.clock().now();
+    let (from, until) = (Some(now + SignedDuration::from_mins(10)), Some(now + SignedDuration::from_mins(20)));
+    scene.org.fault(FaultRule { from, until, ..FaultRule::new(Effect::Unavailable) });
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(scene.get("limits").await.status);
+        scene.org.advance_clock(SignedDuration::from_mins(10));
+    }
+    assert_eq!(statuses, [200, 503, 200]);
 }

@@ -3,15 +3,22 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod admin;
+mod bulk_ingest;
+mod bulk_query;
 mod collections;
 mod composite;
 mod crm_data;
 mod faults;
 mod notes;
 mod oauth;
+mod orgs;
 mod outbound;
+mod permissions;
 mod query;
 mod records;
+mod rules;
+mod server;
 mod shapes;
+mod shapes_bulk;
 mod support;
 mod ui_api;

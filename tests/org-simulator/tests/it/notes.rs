@@ -150,3 +150,21 @@ async fn a_deleted_note_takes_document_versions_and_links_along() {
     assert_eq!(scene.delete(&format!("sobjects/ContentDocument/{other}")).await.status, 204);
     assert_eq!(scene.org.record_counts().get("ContentNote"), None);
 }
+
+#[tokio::test]
+async fn where_notes_are_switched_off_there_is_no_content_note() {
+    let scene = Scene::new().await;
+    let note = json!({"Title": "T", "Content": "PHA+aGk8L3A+"});
+    let id = scene.post("sobjects/ContentNote", note.clone()).await.body["id"].as_str().unwrap().to_owned();
+    scene.org.set_features(org_simulator::Features { enhanced_notes: false, ..org_simulator::Features::default() });
+    let refused = scene.post("sobjects/ContentNote", note.clone()).await;
+    assert_eq!((refused.status, refused.code()), (404, "NOT_FOUND"));
+    assert_eq!(scene.get("sobjects/ContentNote/describe").await.status, 404);
+    let all = scene.get("sobjects").await.body;
+    assert!(all["sobjects"].as_array().unwrap().iter().all(|object| object["name"] != "ContentNote"));
+    let composite = json!({"compositeRequest": [{"method": "POST", "url": "/services/data/v66.0/sobjects/ContentNote", "referenceId": "n", "body": note}]});
+    let answer = scene.post("composite", composite).await;
+    assert_eq!(answer.body["compositeResponse"][0]["httpStatusCode"], 404);
+    let links = scene.query(&format!("SELECT Id FROM ContentDocumentLink WHERE ContentDocumentId = '{id}'")).await;
+    assert_eq!(links.body["totalSize"], 1, "documents stay");
+}

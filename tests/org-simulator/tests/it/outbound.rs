@@ -4,10 +4,12 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use http::StatusCode;
-use org_simulator::{DeliveryState, Error, OutboundMessage, PackageInstall};
+use org_simulator::{
+    DeliveryState, Error, Features, OutboundDisturbance, OutboundMessage, OutboundSettings, PackageInstall,
+};
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, Scene, fields};
+use crate::support::{ADMIN, CASEY, JORDAN, Scene, fields};
 
 const ACK: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>\
      <notificationsResponse xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack></notificationsResponse></soapenv:Body></soapenv:Envelope>";
@@ -127,7 +129,7 @@ async fn what_is_not_acknowledged_is_sent_again_with_the_same_id_after_a_pause()
     for (status, body, outcome) in [
         (503, "", "status 503"),
         (200, "{}", "status 200 without an Ack"),
-        (200, &ACK.replace("true", "false"), "status 200 without an Ack"),
+        (200, &ACK.replace("true", "false"), "status 200 with Ack false"),
     ] {
         endpoint.answer(status, body);
         let tried = scene.org.deliver_outbound_messages().await;
@@ -238,4 +240,145 @@ async fn the_automatic_sender_needs_no_call() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(10), delivered).await.unwrap();
     org.stop().await;
+}
+
+async fn change(scene: &Scene, user: &str, amount: u32) -> String {
+    let id = opportunity(scene).await;
+    scene.org.update_record(user, "Opportunity", &id, &fields(json!({"Amount": amount}))).unwrap();
+    id
+}
+
+fn settings(settings: OutboundSettings) -> OutboundSettings {
+    OutboundSettings { api_version: "59.0".to_owned(), ..settings }
+}
+
+#[tokio::test]
+async fn a_definition_has_its_version_and_the_old_kind_a_session_that_works() {
+    let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
+    scene.org.define_outbound_message(&endpoint.definition(&["Name"])).unwrap();
+    let old = OutboundSettings { include_session_id: true, ..OutboundSettings::default() };
+    scene.org.configure_outbound_message("Notify", settings(old)).unwrap();
+    change(&scene, ADMIN, 1).await;
+    scene.org.deliver_outbound_messages().await;
+    let body = endpoint.received().pop().unwrap();
+    let between = |start: &str, end: &str| body.split(start).nth(1).unwrap().split(end).next().unwrap().to_owned();
+    let org = &scene.org.org_id()[..15];
+    assert_eq!(between("<PartnerUrl>", "</"), format!("{}/services/Soap/u/59.0/{org}", scene.org.url()));
+    let session = between("<SessionId>", "</SessionId>");
+    let limits = scene.http.get(format!("{}/services/data/v66.0/limits", scene.org.url())).bearer_auth(session);
+    assert_eq!(scene.plain(limits).await.status, 200);
+
+    let unknown = OutboundSettings { api_version: "5.0".to_owned(), ..OutboundSettings::default() };
+    assert!(scene.org.configure_outbound_message("Notify", unknown).is_err());
+    assert!(scene.org.configure_outbound_message("Nope", OutboundSettings::default()).is_err());
+}
+
+#[tokio::test]
+async fn an_inactive_definition_and_a_user_without_the_permission_send_nothing() {
+    let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
+    scene.org.define_outbound_message(&endpoint.definition(&["Name"])).unwrap();
+    let inactive = OutboundSettings { active: false, ..OutboundSettings::default() };
+    scene.org.configure_outbound_message("Notify", inactive).unwrap();
+    change(&scene, ADMIN, 1).await;
+    assert!(scene.org.outbound_messages().is_empty());
+    scene.org.configure_outbound_message("Notify", OutboundSettings::default()).unwrap();
+    scene.org.set_sends_outbound_messages(ADMIN, false).unwrap();
+    change(&scene, ADMIN, 2).await;
+    assert!(scene.org.outbound_messages().is_empty(), "what the integration itself writes does not come back");
+    change(&scene, CASEY, 3).await;
+    scene.org.set_sends_outbound_messages(ADMIN, true).unwrap();
+    change(&scene, ADMIN, 4).await;
+    assert_eq!(scene.org.outbound_messages().len(), 2);
+    scene.org.set_features(Features { outbound_messages: false, ..Features::default() });
+    change(&scene, ADMIN, 5).await;
+    assert_eq!(scene.org.outbound_messages().len(), 2, "not every edition has outbound messages");
+    assert!(scene.org.define_outbound_message(&endpoint.definition(&["Name"])).is_err());
+    assert_eq!(scene.admin(reqwest::Method::DELETE, "outbound-messages/Notify", None).await.status, 200);
+    assert!(scene.org.outbound_messages().iter().all(|delivery| delivery.state == DeliveryState::Dropped));
+}
+
+#[tokio::test]
+async fn the_integration_user_sees_only_own_records_of_a_private_object() {
+    let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
+    scene.org.define_outbound_message(&endpoint.definition(&["Amount"])).unwrap();
+    let seen_by =
+        |user: &str| OutboundSettings { integration_user: Some(user.to_owned()), ..OutboundSettings::default() };
+    scene.org.set_private("Opportunity", true).unwrap();
+    for (user, sees) in [(ADMIN, true), (JORDAN, false)] {
+        scene.org.configure_outbound_message("Notify", seen_by(user)).unwrap();
+        change(&scene, ADMIN, 5).await;
+        scene.org.deliver_outbound_messages().await;
+        assert_eq!(endpoint.received().pop().unwrap().contains("<sf:Amount>"), sees, "{user}");
+    }
+}
+
+#[tokio::test]
+async fn messages_come_twice_and_in_disorder_when_a_test_asks_for_it() {
+    let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
+    scene.org.define_outbound_message(&endpoint.definition(&["Name"])).unwrap();
+    scene.org.disturb_outbound_messages(OutboundDisturbance {
+        duplicates: 1,
+        shuffle: Some(1),
+        batch: 1,
+        omit_deleted: true,
+    });
+    let mut id = String::new();
+    for amount in 0..8 {
+        id = change(&scene, ADMIN, amount).await;
+    }
+    let tried = scene.org.deliver_outbound_messages().await;
+    assert_eq!(tried.iter().filter(|d| d.state == DeliveryState::Delivered && d.attempts == 1).count(), 8);
+    let ids: Vec<String> =
+        endpoint.received().iter().map(|body| body.split("<Id>").nth(1).unwrap()[..18].to_owned()).collect();
+    let mut sorted = ids.clone();
+    sorted.sort();
+    assert_eq!(ids.len(), 16);
+    assert!(ids != sorted && sorted.chunks(2).all(|pair| pair[0] == pair[1]), "{ids:?}");
+
+    change(&scene, ADMIN, 9).await;
+    scene.org.delete_record(ADMIN, "Opportunity", &id).unwrap();
+    scene.org.deliver_outbound_messages().await;
+    assert!(!endpoint.received().pop().unwrap().contains("sObject"));
+}
+
+#[tokio::test]
+async fn what_an_endpoint_did_wrong_can_be_read_and_filtered() {
+    let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
+    scene.org.define_outbound_message(&endpoint.definition(&["Name"])).unwrap();
+    let fault = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><s:Fault><faultcode>s:Server</faultcode>\
+         <faultstring>busy</faultstring></s:Fault></s:Body></s:Envelope>";
+    let id = change(&scene, ADMIN, 1).await;
+    endpoint.answer(500, fault);
+    assert_eq!(scene.org.deliver_outbound_messages().await.len(), 1);
+    let path = format!("outbound-messages?state=pending&record={id}&limit=1");
+    let status = scene.admin(reqwest::Method::GET, &path, None).await.body;
+    assert_eq!(status["deliveries"][0]["last_outcome"], "status 500 with a SOAP fault: busy");
+    let delivered = scene.admin(reqwest::Method::GET, "outbound-messages?state=delivered", None).await.body;
+    assert_eq!((&delivered["total"], &delivered["deliveries"]), (&json!(0), &json!([])));
+    let misspelt = scene.admin(reqwest::Method::GET, "outbound-messages?sate=pending", None).await;
+    assert_eq!(misspelt.status, 400);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_says_nothing_is_given_up_in_time_and_holds_nobody_else_up() {
+    let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let definition = endpoint.definition(&["Name"]);
+    scene
+        .org
+        .define_outbound_message(&OutboundMessage {
+            name: "Silent".to_owned(),
+            endpoint_url: url,
+            ..definition.clone()
+        })
+        .unwrap();
+    scene.org.define_outbound_message(&definition).unwrap();
+    scene.org.set_callout_timeout(std::time::Duration::from_millis(300));
+    change(&scene, ADMIN, 1).await;
+    let start = tokio::time::Instant::now();
+    let tried = scene.org.deliver_outbound_messages().await;
+    assert!(start.elapsed() >= std::time::Duration::from_millis(300));
+    assert!(tried[0].last_outcome.as_deref().unwrap().starts_with("timeout: "), "{tried:?}");
+    assert_eq!((tried[1].state, endpoint.received().len()), (DeliveryState::Delivered, 1));
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::support::Scene;
+use crate::support::{CASEY, Scene};
 
 async fn record_type(scene: &Scene, name: &str) -> String {
     let found = scene.query(&format!("SELECT Id FROM RecordType WHERE DeveloperName = '{name}'")).await;
@@ -55,4 +55,67 @@ async fn another_objects_record_type_is_refused() {
     let renewal = record_type(&scene, "Renewal").await;
     assert_eq!(scene.get(&format!("ui-api/object-info/Account/picklist-values/{renewal}")).await.status, 400);
     assert_eq!(scene.get("ui-api/object-info/Opportunity/picklist-values/012000000000000AAA/Nope").await.status, 404);
+}
+
+#[tokio::test]
+async fn what_a_user_may_not_see_is_not_there() {
+    let mut scene = Scene::new().await;
+    let renewal = record_type(&scene, "Renewal").await;
+    let permissions = org_simulator::ObjectPermissions {
+        hidden_fields: vec!["NextStep".to_owned()],
+        locked_fields: vec!["Amount".to_owned()],
+        hidden_record_types: vec!["Renewal".to_owned()],
+        ..org_simulator::ObjectPermissions::default()
+    };
+    scene.org.limit_profile("Standard User", "Opportunity", &permissions).unwrap();
+    scene.log_in(CASEY);
+    let info = scene.get("ui-api/object-info/Opportunity").await.body;
+    assert_eq!(info["fields"]["NextStep"], Value::Null);
+    assert_eq!(
+        (&info["fields"]["Amount"]["updateable"], &info["fields"]["StageName"]["updateable"]),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(info["recordTypeInfos"][&renewal]["available"], false);
+    assert_eq!(scene.get(&format!("ui-api/object-info/Opportunity/picklist-values/{renewal}")).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_dependent_picklist_says_what_goes_with_what() {
+    let scene = Scene::new().await;
+    let dependency = json!({"controller": "Country__c", "valid_for": {"Lyon": ["France"], "Turin": ["Italy"], "Menton": ["France", "Italy"]}});
+    let fields = json!([
+        {"name": "Country__c", "type": "picklist", "picklist": ["France", "Italy"]},
+        {"name": "Town__c", "type": "picklist", "picklist": ["Lyon", "Turin", "Menton", "Nowhere"], "dependency": dependency},
+    ]);
+    scene.admin(reqwest::Method::POST, "objects", Some(json!({"name": "Account", "fields": fields}))).await;
+    let town = scene.get("ui-api/object-info/Account/picklist-values/012000000000000AAA/Town__c").await.body;
+    assert_eq!(town["controllerValues"], json!({"France": 0, "Italy": 1}));
+    let valid: Vec<&Value> = town["values"].as_array().unwrap().iter().map(|value| &value["validFor"]).collect();
+    assert_eq!(valid, [&json!([0]), &json!([1]), &json!([0, 1]), &json!([])]);
+    let info = scene.get("ui-api/object-info/Account").await.body;
+    assert_eq!(info["dependentFields"], json!({"Country__c": {"Town__c": {}}}));
+    assert_eq!(info["fields"]["Town__c"]["controllerName"], "Country__c");
+}
+
+#[tokio::test]
+async fn a_record_is_made_read_changed_and_deleted() {
+    let scene = Scene::new().await;
+    let body = json!({"apiName": "Account", "fields": {"Name": "Universal Lenses"}});
+    let made = scene.post("ui-api/records", body).await;
+    assert_eq!((made.status, &made.body["fields"]["Name"]["value"]), (201, &json!("Universal Lenses")));
+    assert_eq!(made.body["fields"]["Owner"]["displayValue"], "Robin Achterberg");
+    assert_eq!(
+        made.body["fields"]["CreatedDate"],
+        json!({"displayValue": "11/22/2026 10:00 AM", "value": "2026-11-22T10:00:00.000Z"})
+    );
+    let path = format!("ui-api/records/{}", made.body["id"].as_str().unwrap());
+    let read =
+        scene.get(&format!("{path}?fields=Account.Name,Account.Owner.Email&optionalFields=Account.Nope")).await.body;
+    assert_eq!(read["fields"].as_object().unwrap().len(), 2);
+    assert_eq!(read["fields"]["Owner"]["value"]["fields"]["Email"]["value"], "admin@larkspur.example");
+    assert_eq!(scene.get(&format!("{path}?fields=Account.Nope")).await.code(), "INVALID_FIELD");
+    let changed = scene.patch(&path, json!({"fields": {"Phone": "1"}})).await;
+    assert_eq!((changed.status, &changed.body["fields"]["Phone"]["value"]), (200, &json!("1")));
+    assert_eq!(scene.delete(&path).await.status, 204);
+    assert_eq!(scene.get(&path).await.code(), "ENTITY_IS_DELETED");
 }

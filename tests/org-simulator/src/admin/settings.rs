@@ -1,0 +1,58 @@
+//! The clock, and switches of the org.
+
+use axum::Router;
+use axum::extract::{Json as Body, State};
+use axum::response::Response;
+use axum::routing::post;
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::control;
+use crate::server::Shared;
+
+use super::{Outcome, ok};
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new().route("/clock", post(advance_clock)).route("/settings", post(change_settings))
+}
+
+#[derive(Deserialize)]
+struct ClockRequest {
+    advance_seconds: u32,
+}
+
+async fn advance_clock(State(shared): State<Shared>, Body(request): Body<ClockRequest>) -> Response {
+    let org = shared.org();
+    org.clock.advance(SignedDuration::from_secs(request.advance_seconds.into()));
+    ok(json!({"now": org.clock.now().to_string()}))
+}
+
+#[derive(Deserialize)]
+struct Settings {
+    rotate_refresh_tokens: Option<bool>,
+    token_processing_ms: Option<u64>,
+    daily_api_limit: Option<u64>,
+    #[serde(default)]
+    bulk: crate::BulkSettings,
+    #[serde(default)]
+    private: std::collections::BTreeMap<String, bool>,
+}
+
+async fn change_settings(State(shared): State<Shared>, Body(settings): Body<Settings>) -> Outcome {
+    let mut org = shared.org();
+    if let Some(on) = settings.rotate_refresh_tokens {
+        org.logins.rotates = on;
+    }
+    if let Some(ms) = settings.token_processing_ms {
+        org.logins.processing = std::time::Duration::from_millis(ms);
+    }
+    crate::bulk::apply(&mut org, &settings.bulk)?;
+    if let Some(max) = settings.daily_api_limit {
+        org.limits.max = max;
+    }
+    for (object, private) in &settings.private {
+        control::set_private(&mut org, object, *private)?;
+    }
+    Ok(ok(json!({"done": "settings"})))
+}

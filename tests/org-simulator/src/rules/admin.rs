@@ -1,0 +1,85 @@
+//! Rules, locks and profiles in the simulator's own API.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::extract::{Json as Body, Path, State};
+use axum::response::Response;
+use axum::routing::{delete, patch, post};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{AssignmentRule, DuplicateRule, ValidationRule};
+use crate::access::ObjectPermissions;
+use crate::server::{Shared, json_response};
+use crate::{Error, control};
+
+/// Routes relative to `/_simulator`.
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/validation-rules", post(set_validation_rule))
+        .route("/duplicate-rules", post(set_duplicate_rule))
+        .route("/assignment-rules", post(set_assignment_rule))
+        .route("/rules/{name}", delete(remove_rule))
+        .route("/locks/{id}", post(lock).delete(unlock))
+        .route("/profiles/{name}", patch(limit_profile))
+}
+
+type Outcome = Result<Response, Error>;
+
+fn done(what: &str) -> Response {
+    json_response(200, &json!({"done": what}))
+}
+
+async fn set_validation_rule(State(shared): State<Shared>, Body(rule): Body<ValidationRule>) -> Outcome {
+    shared.org().set_validation_rule(&rule)?;
+    Ok(done("validation rule"))
+}
+
+async fn set_duplicate_rule(State(shared): State<Shared>, Body(rule): Body<DuplicateRule>) -> Outcome {
+    shared.org().set_duplicate_rule(&rule)?;
+    Ok(done("duplicate rule"))
+}
+
+async fn set_assignment_rule(State(shared): State<Shared>, Body(rule): Body<AssignmentRule>) -> Outcome {
+    shared.org().set_assignment_rule(&rule)?;
+    Ok(done("assignment rule"))
+}
+
+/// Takes away a validation or duplicate rule by its name, or the assignment rule of an object by the object's.
+async fn remove_rule(State(shared): State<Shared>, Path(name): Path<String>) -> Outcome {
+    if shared.org().rules.remove(&name) {
+        return Ok(done("rule"));
+    }
+    Err(Error::Unknown { what: "rule", name })
+}
+
+async fn lock(State(shared): State<Shared>, Path(id): Path<String>) -> Outcome {
+    shared.org().rules.locked.insert(control::record_id(&id)?);
+    Ok(done("lock"))
+}
+
+async fn unlock(State(shared): State<Shared>, Path(id): Path<String>) -> Outcome {
+    if shared.org().rules.locked.remove(&control::record_id(&id)?) {
+        return Ok(done("unlock"));
+    }
+    Err(Error::Unknown { what: "lock", name: id })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProfileRequest {
+    objects: BTreeMap<String, ObjectPermissions>,
+}
+
+async fn limit_profile(
+    State(shared): State<Shared>,
+    Path(name): Path<String>,
+    Body(request): Body<ProfileRequest>,
+) -> Outcome {
+    let mut org = shared.org();
+    for (object, permissions) in &request.objects {
+        org.limit_profile(&name, object, permissions)?;
+    }
+    Ok(done("profile"))
+}

@@ -1,0 +1,184 @@
+use org_simulator::{AssignmentRule, DuplicateRule, ValidationRule};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN, CASEY, JORDAN, Scene, fields};
+
+fn positive_amount() -> ValidationRule {
+    ValidationRule {
+        name: "Positive_Amount".into(),
+        object: "Opportunity".into(),
+        condition: "Amount < 0".into(),
+        message: "An amount cannot be negative.".into(),
+        field: Some("Amount".into()),
+    }
+}
+
+fn same_email(alert: bool) -> DuplicateRule {
+    DuplicateRule {
+        name: "Same_Email".into(),
+        object: "Contact".into(),
+        fields: vec!["Email".into()],
+        alert,
+        message: String::new(),
+    }
+}
+
+fn opportunity(amount: i32) -> Value {
+    json!({"Name": "x", "StageName": "Qualification", "CloseDate": "2026-12-01", "Amount": amount})
+}
+
+#[tokio::test]
+async fn a_validation_rule_refuses_creates_and_updates_and_leaves_nothing_behind() {
+    let scene = Scene::new().await;
+    scene.org.set_validation_rule(&positive_amount()).unwrap();
+    let before = scene.org.record_counts();
+
+    let refused = scene.post("sobjects/Opportunity", opportunity(-1)).await;
+
+    let expected = json!([{"message": "An amount cannot be negative.", "errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "fields": ["Amount"]}]);
+    assert_eq!((refused.status, refused.body), (400, expected));
+    assert_eq!(scene.org.record_counts(), before);
+    let made = scene.post("sobjects/Opportunity", opportunity(1)).await.body["id"].as_str().unwrap().to_owned();
+    let path = format!("sobjects/Opportunity/{made}");
+    assert_eq!(scene.patch(&path, json!({"Amount": -5})).await.code(), "FIELD_CUSTOM_VALIDATION_EXCEPTION");
+    assert_eq!(scene.get(&path).await.body["Amount"], 1.0);
+    scene.org.remove_rule("Positive_Amount").unwrap();
+    assert_eq!(scene.patch(&path, json!({"Amount": -5})).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_rule_fails_its_record_of_a_collection_only() {
+    let scene = Scene::new().await;
+    scene.org.set_validation_rule(&positive_amount()).unwrap();
+    let record = |amount| {
+        let mut record = opportunity(amount);
+        record["attributes"] = json!({"type": "Opportunity"});
+        record
+    };
+    let answer = scene.post("composite/sobjects", json!({"records": [record(1), record(-1), record(2)]})).await;
+    let success: Vec<_> = answer.body.as_array().unwrap().iter().map(|r| r["success"].clone()).collect();
+    assert_eq!(success, [true, false, true]);
+    assert_eq!(answer.body[1]["errors"][0]["statusCode"], "FIELD_CUSTOM_VALIDATION_EXCEPTION");
+}
+
+#[tokio::test]
+async fn a_rule_whose_condition_makes_no_sense_is_not_set() {
+    let scene = Scene::new().await;
+    for condition in ["Nope = 1", "Amount <", ""] {
+        let rule = ValidationRule { condition: condition.into(), ..positive_amount() };
+        assert!(scene.org.set_validation_rule(&rule).is_err(), "{condition}");
+    }
+    let rule = json!({"name": "R", "object": "Lead", "condition": "Company = 'Bad'", "message": "No."});
+    assert_eq!(scene.admin(Method::POST, "validation-rules", Some(rule)).await.status, 200);
+    let refused = scene.post("sobjects/Lead", json!({"LastName": "x", "Company": "Bad"})).await;
+    assert_eq!((refused.code(), &refused.body[0]["fields"]), ("FIELD_CUSTOM_VALIDATION_EXCEPTION", &json!([])));
+    assert_eq!(scene.admin(Method::DELETE, "rules/R", None).await.status, 200);
+    assert_eq!(scene.admin(Method::DELETE, "rules/R", None).await.status, 404);
+}
+
+#[tokio::test]
+async fn an_alerting_duplicate_rule_gives_way_to_allow_save_and_a_blocking_one_does_not() {
+    let scene = Scene::new().await;
+    let first = scene.post("sobjects/Contact", json!({"LastName": "One", "Email": "same@example.com"})).await;
+    let twin = || Some(json!({"LastName": "Two", "Email": "SAME@example.com"}));
+    let allow = [("Sforce-Duplicate-Rule-Header", "allowSave=true; includeRecordDetails=false")];
+    scene.org.set_duplicate_rule(&same_email(true)).unwrap();
+
+    let refused = scene.call(Method::POST, "sobjects/Contact", twin()).await;
+    let saved = scene.call_with(Method::POST, "sobjects/Contact", twin(), &allow).await;
+
+    assert_eq!((refused.status, refused.code()), (400, "DUPLICATES_DETECTED"));
+    let result = &refused.body[0]["duplicateResut"];
+    assert_eq!((&result["allowSave"], &result["duplicateRule"]), (&json!(true), &json!("Same_Email")));
+    assert_eq!(result["matchResults"][0]["matchRecords"][0]["record"]["Id"], first.body["id"]);
+    assert!(refused.body[0].get("fields").is_none());
+    assert_eq!(saved.status, 201);
+    scene.org.set_duplicate_rule(&same_email(false)).unwrap();
+    assert_eq!(scene.call_with(Method::POST, "sobjects/Contact", twin(), &allow).await.code(), "DUPLICATES_DETECTED");
+    let unrelated = format!("sobjects/Contact/{}", first.body["id"].as_str().unwrap());
+    assert_eq!(scene.patch(&unrelated, json!({"Title": "x"})).await.status, 204);
+}
+
+#[tokio::test]
+async fn the_assignment_rule_gives_new_leads_away_unless_the_header_says_no() {
+    let scene = Scene::new().await;
+    let rule = |condition: Option<&str>| AssignmentRule {
+        object: "Lead".into(),
+        owner: JORDAN.into(),
+        condition: condition.map(str::to_owned),
+    };
+    scene.org.set_assignment_rule(&rule(Some("Country = 'Chile'"))).unwrap();
+    let id_of = |username: &str| scene.org.users().into_iter().find(|u| u.username == username).unwrap().id;
+    let lead = |country: &str| Some(json!({"LastName": "x", "Company": "y", "Country": country}));
+    let owner = async |country: &str, headers: &[(&str, &str)]| {
+        let made = scene.call_with(Method::POST, "sobjects/Lead", lead(country), headers).await;
+        scene.org.record("Lead", made.body["id"].as_str().unwrap()).unwrap()["OwnerId"].clone()
+    };
+
+    assert_eq!(owner("Chile", &[]).await, id_of(JORDAN));
+    assert_eq!(owner("Peru", &[]).await, id_of(ADMIN));
+    assert_eq!(owner("Chile", &[("Sforce-Auto-Assign", "FALSE")]).await, id_of(ADMIN));
+    let part = json!({"method": "POST", "url": "/services/data/v66.0/sobjects/Lead", "referenceId": "l", "body": lead("Chile"), "httpHeaders": {"Sforce-Auto-Assign": "false"}});
+    let answer = scene.post("composite", json!({"compositeRequest": [part]})).await;
+    let id = answer.body["compositeResponse"][0]["body"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(scene.org.record("Lead", &id).unwrap()["OwnerId"], id_of(ADMIN));
+    assert!(scene.org.set_assignment_rule(&AssignmentRule { object: "Account".into(), ..rule(None) }).is_err());
+    assert!(
+        scene.org.set_assignment_rule(&AssignmentRule { owner: CASEY.replace("casey", "no"), ..rule(None) }).is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_lock_on_a_record_refuses_its_change_and_new_children() {
+    let scene = Scene::new().await;
+    let id = scene.id_of("Account", "Fjordglass Optics").await;
+    let other = scene.id_of("Account", "Harbourline Logistics").await;
+    scene.org.lock_record(&id).unwrap();
+
+    let refused = scene.patch(&format!("sobjects/Account/{id}"), json!({"Rating": "Hot"})).await;
+    let child = scene.post("sobjects/Contact", json!({"LastName": "x", "AccountId": id})).await;
+    let record = |id: &str| json!({"attributes": {"type": "Account"}, "id": id, "Rating": "Hot"});
+    let many = scene.patch("composite/sobjects", json!({"records": [record(&id), record(&other)]})).await;
+
+    let expected = json!([{"message": format!("unable to obtain exclusive access to this record or 1 records: {id}"), "errorCode": "UNABLE_TO_LOCK_ROW", "fields": []}]);
+    assert_eq!((refused.status, refused.body), (400, expected));
+    assert_eq!(child.code(), "UNABLE_TO_LOCK_ROW");
+    assert_eq!(many.body[0]["errors"][0]["statusCode"], "UNABLE_TO_LOCK_ROW");
+    assert_eq!(many.body[1]["success"], true);
+    assert_eq!(scene.admin(Method::DELETE, &format!("locks/{id}"), None).await.status, 200);
+    assert_eq!(scene.patch(&format!("sobjects/Account/{id}"), json!({"Rating": "Hot"})).await.status, 204);
+}
+
+#[tokio::test]
+async fn an_account_with_cases_cannot_be_deleted() {
+    let scene = Scene::new().await;
+    let id = scene.id_of("Account", "Fjordglass Optics").await;
+    let case = scene.org.create_record(ADMIN, "Case", &fields(json!({"AccountId": id}))).unwrap();
+    let number = scene.org.record("Case", &case).unwrap()["CaseNumber"].as_str().unwrap().to_owned();
+    let refused = scene.delete(&format!("sobjects/Account/{id}")).await;
+    let message = format!(
+        "Your attempt to delete Fjordglass Optics could not be completed because it is associated with the following cases.: {number}\n"
+    );
+    assert_eq!((refused.status, refused.code(), &refused.body[0]["message"]), (400, "DELETE_FAILED", &json!(message)));
+    scene.delete(&format!("sobjects/Case/{case}")).await;
+    assert_eq!(scene.delete(&format!("sobjects/Account/{id}")).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_known_resource_refuses_a_wrong_method_by_name() {
+    let scene = Scene::new().await;
+    let id = scene.id_of("Account", "Fjordglass Optics").await;
+    for (method, path, allowed) in [
+        (Method::PATCH, "sobjects/Account".to_owned(), "HEAD,GET,POST"),
+        (Method::POST, format!("sobjects/Account/{id}"), "HEAD,GET,PATCH,DELETE"),
+        (Method::POST, "limits".to_owned(), "HEAD,GET"),
+    ] {
+        let answer = scene.call(method.clone(), &path, Some(json!({}))).await;
+        let message = format!("HTTP Method '{method}' not allowed. Allowed are {allowed}");
+        assert_eq!(
+            (answer.status, answer.code(), &answer.body[0]["message"]),
+            (405, "METHOD_NOT_ALLOWED", &json!(message))
+        );
+    }
+}
