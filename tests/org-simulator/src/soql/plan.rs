@@ -25,7 +25,7 @@ pub(super) enum Output {
     /// `COUNT()`: only how many there are.
     Count,
     Rows(Projection),
-    Groups(GroupPlan),
+    Groups(Box<GroupPlan>),
 }
 
 /// A query ready to run.
@@ -59,7 +59,7 @@ impl Plan {
             return Self::of(scope, select);
         }
         let groups = GroupPlan::new(scope, select)?;
-        Ok(Self { output: Output::Groups(groups), ..Self::frame(scope, select)? })
+        Ok(Self { output: Output::Groups(Box::new(groups)), ..Self::frame(scope, select)? })
     }
 
     /// Resolves a query over an object that is already known, as one within another.

@@ -263,7 +263,7 @@ fn joins_by_subselect_keep_salesforces_rules() {
         ),
         (format!("{inner} AND {inner} AND {inner}"), "Maximum 2 semi join sub-selects are allowed."),
         (
-            format!("Id IN (SELECT AccountId FROM Contact WHERE AccountId IN (SELECT Id FROM Account))"),
+            "Id IN (SELECT AccountId FROM Contact WHERE AccountId IN (SELECT Id FROM Account))".to_owned(),
             "Nesting of semi join sub-selects is not supported",
         ),
         (
