@@ -33,11 +33,6 @@ impl FlatRows {
         &self.header
     }
 
-    /// How many rows there are.
-    pub(crate) fn len(&self) -> usize {
-        self.ids.len()
-    }
-
     /// The rows from `from` on, as their fields are now; `None` is null. A record purged since is left out.
     pub(crate) fn rows<'a>(&'a self, org: &'a Org, from: usize) -> impl Iterator<Item = Vec<Option<String>>> + 'a {
         let view = View { org, actor: &self.actor };
