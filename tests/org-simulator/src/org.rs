@@ -21,8 +21,8 @@ use crate::request_log::RequestLog;
 use crate::rules::Rules;
 use crate::schema::{self, Object, RecordTypeInfo, Schema};
 use crate::store::{Mark, Row, Store};
-use crate::value::{Place, Value};
-use crate::write::WriteOptions;
+use crate::value::Value;
+use crate::write::{RecycleBin, WriteOptions};
 use crate::{Clock, Features, OrgKind};
 
 /// The record type every org has for every object.
@@ -69,6 +69,9 @@ pub(crate) struct Org {
     pub(crate) private: BTreeSet<String>,
     pub(crate) profiles: Profiles,
     pub(crate) rules: Rules,
+    pub(crate) bin: RecycleBin,
+    /// The next number of each auto-number field, by object and field.
+    pub(crate) numbers: BTreeMap<String, u64>,
     /// Stages of each business process, in order.
     pub(crate) stages_of: BTreeMap<RecordId, Vec<String>>,
     /// The record type a new record gets when it names none.
@@ -122,6 +125,8 @@ impl Org {
             private: BTreeSet::new(),
             profiles: Profiles::default(),
             rules: Rules::default(),
+            bin: RecycleBin::default(),
+            numbers: BTreeMap::new(),
             stages_of: BTreeMap::new(),
             default_record_types: BTreeMap::new(),
         }
@@ -248,11 +253,7 @@ impl Org {
 
     /// A record as the data API renders it, with all its fields and without `attributes`.
     pub(crate) fn render_all(&self, object: &Object, row: &Row, version: &str) -> Map<String, Json> {
-        let id = row.id().unwrap_or(self.id);
-        let render = |(at, field): (usize, &schema::Field)| {
-            let place = Place { version, object: &object.name, field: &field.name, id };
-            (field.name.clone(), row.get(at).json(place))
-        };
+        let render = |(at, field): (usize, &schema::Field)| (field.name.clone(), object.shown(row, at, version));
         object.fields.iter().enumerate().map(render).collect()
     }
 

@@ -1,12 +1,15 @@
 //! The data API below `/services/data/vNN.0/`, without HTTP: a call in, an answer out. Composite requests come back in here.
 
+mod batch;
 mod collections;
 mod composite;
 mod headers;
 mod methods;
 mod records;
+mod relationships;
 mod replicate;
 mod resources;
+mod tree;
 mod upsert;
 mod versions;
 
@@ -153,6 +156,7 @@ impl From<ApiError> for Answer {
 
 /// Serves a call as one transaction.
 pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Answer {
+    org.purge_old();
     let start = org.savepoint();
     let answer = dispatch(org, actor, call).unwrap_or_else(|error| {
         org.rollback(&start);
@@ -177,6 +181,9 @@ pub(crate) fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answ
         ("GET", ["limits", "recordCount"]) => Ok(Answer::json(resources::record_count(org, actor, call))),
         (_, ["composite", "sobjects", rest @ ..]) => collections::serve(org, actor, call, rest),
         ("POST", ["composite"]) => composite::serve(org, actor, call),
+        ("POST", ["composite", "batch"]) => batch::serve(org, actor, call),
+        ("POST", ["composite", "graph"]) => composite::serve_graphs(org, actor, call),
+        ("POST", ["composite", "tree", object]) => tree::serve(org, actor, call, object),
         (_, ["ui-api", rest @ ..]) => ui_api::serve(org, actor, call, rest),
         _ => Err(unknown(call)),
     }

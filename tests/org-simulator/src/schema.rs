@@ -1,5 +1,6 @@
 //! What objects there are, and which fields they have.
 
+mod compound;
 mod describe;
 mod field;
 mod infer;

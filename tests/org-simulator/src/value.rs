@@ -124,6 +124,7 @@ impl Value {
             }
             FieldKind::Id | FieldKind::Reference => read_id(field, &plain(json)),
             FieldKind::Base64 => read_blob(field, &plain(json)),
+            FieldKind::Address | FieldKind::Location => Err(not_of_kind(field, json)),
             FieldKind::Email => read_email(field, plain(json)),
             FieldKind::Picklist | FieldKind::MultiPicklist => read_picklist(field, plain(json)),
             FieldKind::String | FieldKind::TextArea | FieldKind::Phone | FieldKind::Url => {

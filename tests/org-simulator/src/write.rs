@@ -1,9 +1,12 @@
 //! Creating, changing and deleting records, by the rules of the data API.
 
+mod auto_number;
 mod check;
 mod delete;
 mod derive;
+mod merge;
 mod options;
+mod recycle_bin;
 mod rules;
 mod upsert;
 
@@ -20,7 +23,9 @@ use crate::store::Row;
 use crate::value::Value;
 
 pub(crate) use check::Purpose;
+pub(crate) use delete::{goes_with, keeps};
 pub(crate) use options::{AutoAssign, WriteOptions};
+pub(crate) use recycle_bin::RecycleBin;
 pub(crate) use upsert::Upserted;
 
 impl Org {
@@ -71,6 +76,7 @@ impl Org {
         let given_id = changes.iter().find(|(at, _)| *at == schema::ID).and_then(|(_, value)| value.as_id());
         let id = given_id.unwrap_or_else(|| self.free_id(object));
         self.stamp_new(&mut row, id, actor.user);
+        self.number(object, &mut row);
         if object.has_owner {
             row.set(schema::OWNER, Value::Id(actor.user));
         }
@@ -164,7 +170,7 @@ impl Org {
     }
 
     /// A live record that the actor may change.
-    fn writeable(&self, actor: &Actor, object: &Object, id: RecordId) -> Result<&Arc<Row>, ApiError> {
+    pub(crate) fn writeable(&self, actor: &Actor, object: &Object, id: RecordId) -> Result<&Arc<Row>, ApiError> {
         let unknown =
             || ApiError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").status(404).no_fields();
         let row = self.store.get(&object.name, id).ok_or_else(unknown)?;

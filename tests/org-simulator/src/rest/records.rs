@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Answer, Body, Call, replicate, unknown, upsert};
+use super::{Answer, Body, Call, relationships, replicate, unknown, upsert};
 use crate::access::Deed;
 use crate::api_error::ApiError;
 use crate::ids::RecordId;
@@ -10,7 +10,7 @@ use crate::org::{Actor, Org};
 use crate::schema::{self, Object};
 use crate::soql::attributes;
 use crate::store::Row;
-use crate::value::{Place, Value};
+use crate::value::Value;
 
 /// Serves everything below `sobjects/{object}`.
 pub(super) fn serve(
@@ -32,14 +32,19 @@ pub(super) fn serve(
         ("POST", [] | ["Id"]) => create(org, actor, call, &object),
         ("GET", [id]) => fetch(org, actor, call, (&object, id)),
         ("PATCH", [id]) => {
-            org.update(actor, &object.name, known_id(id)?, call.object()?)?;
+            let (id, body) = (known_id(id)?, call.object()?);
+            if let Some(given) = body.keys().find(|name| name.eq_ignore_ascii_case("Id")) {
+                let message = format!("The {given} field should not be specified in the sobject data.");
+                return Err(ApiError::new("INVALID_FIELD", message));
+            }
+            org.update(actor, &object.name, id, body)?;
             Ok(Answer::no_content())
         }
         ("DELETE", [id]) => {
             org.delete(actor, &object.name, known_id(id)?)?;
             Ok(Answer::no_content())
         }
-        ("GET", [id, blob]) if RecordId::parse(id).is_some() => content(org, actor, &object, (id, blob)),
+        ("GET", [id, below]) if is_record(&object, id) => content(org, actor, call, (&object, id, below)),
         (_, [key, value]) => upsert::serve(org, actor, call, (&object, key, value)),
         _ => Err(unknown(call)),
     }
@@ -64,7 +69,7 @@ pub(super) fn fetch(org: &Org, actor: &Actor, call: &Call, (object, id): (&Objec
 }
 
 /// A record with the fields that `?fields=` names, or all.
-fn shown(org: &Org, actor: &Actor, call: &Call, object: &Object, row: &Row) -> Result<Json, ApiError> {
+pub(super) fn shown(org: &Org, actor: &Actor, call: &Call, object: &Object, row: &Row) -> Result<Json, ApiError> {
     let id = row.id().unwrap_or(org.id);
     let mut record = Map::new();
     record.insert("attributes".to_owned(), attributes(object, id, &call.version));
@@ -87,19 +92,29 @@ pub(super) fn named_fields<'a>(
     for name in names.map(str::trim).chain(["Id"]) {
         let seen = |at: &usize| org.may_read_field(actor, object, &object.fields[*at]);
         let at = object.position(name).filter(seen).ok_or_else(|| ApiError::no_column(name, &object.name))?;
-        let field = &object.fields[at].name;
-        let Some(id) = row.id() else { continue };
-        shown.insert(field.clone(), row.get(at).json(Place { version, object: &object.name, field, id }));
+        shown.insert(object.fields[at].name.clone(), object.shown(row, at, version));
     }
     Ok(shown)
 }
 
-/// The bytes of a blob field.
-fn content(org: &Org, actor: &Actor, object: &Object, (id, blob): (&str, &str)) -> Result<Answer, ApiError> {
-    let row =
-        org.visible(actor, object, known_id(id)?).filter(|row| !row.is_deleted()).ok_or_else(ApiError::not_found)?;
+/// Whether a segment of a path is the id of such a record, rather than the name of a key field.
+fn is_record(object: &Object, segment: &str) -> bool {
+    RecordId::parse(segment).is_some() && object.position(segment).is_none()
+}
+
+/// What stands below a record: the bytes of a blob field, or a relationship.
+fn content(
+    org: &Org,
+    actor: &Actor,
+    call: &Call,
+    (object, id, name): (&Object, &str, &str),
+) -> Result<Answer, ApiError> {
+    let id = known_id(id)?;
     let seen = |at: &usize| org.may_read_field(actor, object, &object.fields[*at]);
-    let at = object.position(blob).filter(seen).ok_or_else(ApiError::not_found)?;
+    let Some(at) = object.position(name).filter(seen) else {
+        return relationships::follow(org, actor, call, (object, id, name));
+    };
+    let row = org.visible(actor, object, id).filter(|row| !row.is_deleted()).ok_or_else(ApiError::not_found)?;
     match row.get(at) {
         Value::Blob(bytes) => Ok(Answer::new(200, Body::Bytes(bytes.to_vec()))),
         _ => Err(ApiError::not_found()),

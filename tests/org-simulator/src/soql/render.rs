@@ -104,9 +104,9 @@ impl<'a> Renderer<'a, '_> {
             let (name, json) = match entry {
                 Entry::Field { name, at, formatted } => {
                     let field = &object.fields[*at];
-                    let place = Place { version: self.paper.version, object: &object.name, field: &field.name, id };
                     let value = row.get(*at);
-                    (name, if *formatted { format::text(field, value) } else { value.json(place) })
+                    let json = || object.shown(row, *at, self.paper.version);
+                    (name, if *formatted { format::text(field, value) } else { json() })
                 }
                 Entry::Parent { name, at, object, projection } => {
                     (name, self.parent(object, projection, row.get(*at).as_id()))

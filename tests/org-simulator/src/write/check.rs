@@ -48,6 +48,10 @@ pub(super) fn changes(
         if by_rights && !org.may_read_field(actor, object, field) {
             return Err(ApiError::no_column(name, &object.name));
         }
+        if at == schema::ID && purpose == Purpose::Create && !json.is_null() {
+            let message = "cannot specify Id in an insert call";
+            return Err(ApiError::new("INVALID_FIELD_FOR_INSERT_UPDATE", message).fields(["Id"]));
+        }
         if !purpose.allows(at, field) || by_rights && !org.may_edit_field(actor, object, field) {
             refused.push(field.name.clone());
             continue;

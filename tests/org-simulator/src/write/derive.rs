@@ -109,10 +109,6 @@ fn task(org: &Org, record: &mut Record<'_>) {
 }
 
 fn case(org: &Org, record: &mut Record<'_>) {
-    if record.before.is_none() {
-        let number = org.store.table("Case").map_or(0, |table| table.rows().count()) + 1_000;
-        record.set("CaseNumber", Value::text(format!("{number:08}")));
-    }
     if record.differs("Status") {
         let closed = record.get("Status").as_text() == "Closed";
         record.set("IsClosed", Value::Bool(closed));

@@ -8,6 +8,7 @@ mod bulk_query;
 mod collections;
 mod composite;
 mod crm_data;
+mod crud;
 mod faults;
 mod notes;
 mod oauth;
