@@ -33,6 +33,7 @@ mod schema;
 mod seed;
 mod server;
 mod simulator;
+mod soap;
 mod soql;
 mod store;
 mod ui_api;

@@ -20,6 +20,7 @@ use crate::random::Random;
 use crate::request_log::RequestLog;
 use crate::rules::Rules;
 use crate::schema::{self, Object, RecordTypeInfo, Schema};
+use crate::soap::Passwords;
 use crate::store::{Mark, Row, Store};
 use crate::value::Value;
 use crate::write::{RecycleBin, WriteOptions};
@@ -70,6 +71,7 @@ pub(crate) struct Org {
     pub(crate) profiles: Profiles,
     pub(crate) rules: Rules,
     pub(crate) bin: RecycleBin,
+    pub(crate) passwords: Passwords,
     /// The next number of each auto-number field, by object and field.
     pub(crate) numbers: BTreeMap<String, u64>,
     /// Stages of each business process, in order.
@@ -126,6 +128,7 @@ impl Org {
             profiles: Profiles::default(),
             rules: Rules::default(),
             bin: RecycleBin::default(),
+            passwords: Passwords::default(),
             numbers: BTreeMap::new(),
             stages_of: BTreeMap::new(),
             default_record_types: BTreeMap::new(),

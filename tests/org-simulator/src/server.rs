@@ -76,6 +76,7 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/services/data/", get(|| async { json_response(200, &rest::versions()) }))
         .route("/services/data/{*path}", any(data))
         .merge(oauth::http::routes())
+        .merge(crate::soap::routes())
         .nest("/_simulator", admin::routes())
         .fallback(unknown)
         .layer(middleware::from_fn(encoding::coded))

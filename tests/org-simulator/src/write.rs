@@ -2,6 +2,7 @@
 
 mod auto_number;
 mod check;
+mod convert;
 mod delete;
 mod derive;
 mod merge;
@@ -23,6 +24,7 @@ use crate::store::Row;
 use crate::value::Value;
 
 pub(crate) use check::Purpose;
+pub(crate) use convert::Conversion;
 pub(crate) use delete::{goes_with, keeps};
 pub(crate) use options::{AutoAssign, WriteOptions};
 pub(crate) use recycle_bin::RecycleBin;
@@ -184,3 +186,6 @@ impl Org {
         Ok(row)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -108,13 +108,8 @@ fn finish(org: &mut Org, call: &Call, attempted: Attempted) -> Answer {
     if halted {
         org.rollback(&attempted.start);
     }
-    let rolled_back = || {
-        let message =
-            "Record rolled back because not all records were valid and the request was using AllOrNone header";
-        ApiError::new("ALL_OR_NONE_OPERATION_ROLLED_BACK", message).result()
-    };
     let shown = |outcome: Outcome| match outcome {
-        Ok(_) if halted => rolled_back(),
+        Ok(_) if halted => ApiError::rolled_back().result(),
         Ok(json) => json,
         Err(error) => error.result(),
     };

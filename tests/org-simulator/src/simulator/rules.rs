@@ -1,4 +1,4 @@
-//! The handle's part for profiles, rules and locks.
+//! The handle's part for profiles, passwords, rules and locks.
 
 use super::Simulator;
 use crate::{AssignmentRule, DuplicateRule, Error, ObjectPermissions, ValidationRule, control};
@@ -7,6 +7,11 @@ impl Simulator {
     /// Sets what a profile (`Standard User`, `System Administrator`) may not do with an object, in place of what was set before.
     pub fn limit_profile(&self, profile: &str, object: &str, permissions: &ObjectPermissions) -> Result<(), Error> {
         self.shared.org().limit_profile(profile, object, permissions)
+    }
+
+    /// Gives a user a password and a security token, with which the SOAP API's `login` lets him or her in.
+    pub fn set_password(&self, username: &str, password: &str, token: &str) -> Result<(), Error> {
+        self.shared.org().set_password(username, password, token)
     }
 
     /// Sets a validation rule, in place of one of the same name.

@@ -103,11 +103,15 @@ impl Org {
                 {
                     row.set(at, Value::Id(to));
                 }
-                if !row.is_deleted() {
+                let live = !row.is_deleted();
+                if live {
                     self.stamp_changed(&mut row, actor.user);
                     changed.push(id);
                 }
                 self.store.put(&object, id, row);
+                if live {
+                    self.notify(actor, &object.name, id);
+                }
             }
         }
         changed

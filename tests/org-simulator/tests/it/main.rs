@@ -21,5 +21,6 @@ mod rules;
 mod server;
 mod shapes;
 mod shapes_bulk;
+mod soap;
 mod support;
 mod ui_api;
