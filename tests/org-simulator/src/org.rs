@@ -18,6 +18,7 @@ use crate::outbound::{Outbox, OutboxMark};
 use crate::query::Cursors;
 use crate::random::Random;
 use crate::request_log::RequestLog;
+use crate::rest::SchemaChange;
 use crate::rules::Rules;
 use crate::schema::{self, Object, RecordTypeInfo, Schema};
 use crate::soap::Passwords;
@@ -72,6 +73,7 @@ pub(crate) struct Org {
     pub(crate) rules: Rules,
     pub(crate) bin: RecycleBin,
     pub(crate) passwords: Passwords,
+    pub(crate) schema_change: SchemaChange,
     /// The next number of each auto-number field, by object and field.
     pub(crate) numbers: BTreeMap<String, u64>,
     /// Stages of each business process, in order.
@@ -113,7 +115,7 @@ impl Org {
             kind: birth.kind,
             features: birth.features,
             clock: birth.clock,
-            schema: Schema::standard(),
+            schema: Schema::standard().with_features(&birth.features),
             store: Store::default(),
             ids,
             outbox: Outbox::default(),
@@ -129,6 +131,7 @@ impl Org {
             rules: Rules::default(),
             bin: RecycleBin::default(),
             passwords: Passwords::default(),
+            schema_change: SchemaChange::default(),
             numbers: BTreeMap::new(),
             stages_of: BTreeMap::new(),
             default_record_types: BTreeMap::new(),

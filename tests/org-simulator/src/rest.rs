@@ -3,6 +3,7 @@
 mod batch;
 mod collections;
 mod composite;
+mod conditional;
 mod headers;
 mod methods;
 mod records;
@@ -22,6 +23,7 @@ use crate::schema;
 use crate::write::WriteOptions;
 use crate::{query, ui_api};
 
+pub(crate) use conditional::SchemaChange;
 use headers::Headers;
 pub(crate) use versions::versions;
 
@@ -57,7 +59,7 @@ impl Call {
         }
         Some(Self {
             method: method.to_ascii_uppercase().replace("HEAD", "GET"),
-            path: path.split('/').filter(|s| !s.is_empty()).map(decoded).collect(),
+            path: segments(path),
             query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             body,
             version: version.to_owned(),
@@ -94,6 +96,18 @@ impl Call {
             .and_then(Json::as_object)
             .ok_or_else(|| ApiError::bad_json("The HTTP entity body is required, but this request has no entity body."))
     }
+}
+
+/// The decoded segments of a path; `.json` behind a resource asks for what is sent anyway.
+fn segments(path: &str) -> Vec<String> {
+    let mut segments: Vec<String> = path.split('/').filter(|s| !s.is_empty()).map(decoded).collect();
+    let is_key = segments.len() == 4 && segments.first().is_some_and(|first| first == "sobjects");
+    if let Some(last) = segments.last_mut().filter(|_| !is_key)
+        && let Some(stem) = last.strip_suffix(".json")
+    {
+        *last = stem.to_owned();
+    }
+    segments
 }
 
 /// Percent-decodes one path segment; a `+` stays a plus.
@@ -141,6 +155,12 @@ impl Answer {
         self
     }
 
+    /// With one more header.
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
     /// With the address of the record it is about.
     pub(crate) fn at(mut self, call: &Call, object: &str, id: RecordId) -> Self {
         self.location = Some(format!("/services/data/v{}/sobjects/{object}/{id}", call.version));
@@ -156,6 +176,9 @@ impl From<ApiError> for Answer {
 
 /// Serves a call as one transaction.
 pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Answer {
+    if let Err(error) = headers::acceptable(call) {
+        return error.into();
+    }
     org.purge_old();
     let start = org.savepoint();
     let answer = dispatch(org, actor, call).unwrap_or_else(|error| {
@@ -171,8 +194,14 @@ pub(crate) fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answ
     let actor = &Actor { write: call.write_options(), ..*actor };
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method.as_str(), path.as_slice()) {
-        ("GET", []) => Ok(Answer::json(resources::resources(call))),
-        ("GET", ["sobjects"]) => Ok(Answer::json(schema::describe_global(org, actor, &call.version))),
+        ("GET", []) => Ok(Answer::json(resources::resources(org, actor, call))),
+        // Only the user interface, and a header the simulator warns of, make records recent.
+        ("GET", ["recent"]) => Ok(Answer::json(Json::Array(Vec::new()))),
+        ("GET", ["sobjects"]) => {
+            let changed = conditional::schema_changed(org);
+            let body = schema::describe_global(org, actor, &call.version);
+            Ok(conditional::since(call, changed, Answer::json(body)))
+        }
         (_, ["sobjects", object, rest @ ..]) => records::serve(org, actor, call, (object, rest)),
         ("GET", ["query"]) => query::first_page(org, actor, call, false),
         ("GET", ["queryAll"]) => query::first_page(org, actor, call, true),

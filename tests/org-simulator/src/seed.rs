@@ -84,6 +84,7 @@ pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(
     people(org, &naming.username_suffix)?;
     picklists(org);
     record_types(org);
+    person_type(org);
     if seed == Seed::Default {
         let invalid = |_| Error::Prepare { what: "the built-in seed" };
         let records: Vec<Json> = serde_json::from_str(RECORDS).map_err(invalid)?;
@@ -91,6 +92,21 @@ pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(
         debug_assert!(report.refused.is_empty(), "{report:?}");
     }
     Ok(())
+}
+
+/// The record type that makes an account a person, where the org has persons.
+fn person_type(org: &mut Org) {
+    if !org.features.person_accounts {
+        return;
+    }
+    let fields = [
+        ("Name", Value::text("Person Account")),
+        ("DeveloperName", Value::text("PersonAccount")),
+        ("SobjectType", Value::text("Account")),
+        ("IsActive", Value::Bool(true)),
+        ("IsPersonType", Value::Bool(true)),
+    ];
+    org.insert_setup("RecordType", &fields);
 }
 
 fn organization(org: &mut Org, naming: &Naming) {

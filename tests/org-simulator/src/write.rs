@@ -7,6 +7,7 @@ mod delete;
 mod derive;
 mod merge;
 mod options;
+mod person_account;
 mod recycle_bin;
 mod rules;
 mod upsert;
@@ -87,11 +88,13 @@ impl Org {
         for (at, value) in changes {
             row.set(at, value);
         }
+        person_account::settle(self, object, &mut row, &changed)?;
         derive::derive(self, object, None, &mut row, &changed);
         check::complete(object, &row)?;
         check::unique(self, object, &row, None)?;
         check::combination(object, &row)?;
         self.store.put(object, id, row);
+        self.write_twin(actor, object, id)?;
         if purpose == Purpose::Create {
             rules::obeyed(self, actor, object, id, &changed)?;
             rules::assign(self, actor, object, id)?;
@@ -160,12 +163,14 @@ impl Org {
         for (at, value) in changes {
             row.set(at, value);
         }
+        person_account::settle(self, &object, &mut row, &changed)?;
         derive::derive(self, &object, Some(&before), &mut row, &changed);
         check::complete(&object, &row)?;
         check::unique(self, &object, &row, Some(id))?;
         check::combination(&object, &row)?;
         self.stamp_changed(&mut row, actor.user);
         self.store.put(&object, id, row);
+        self.write_twin(actor, &object, id)?;
         rules::obeyed(self, actor, &object, id, &changed)?;
         self.notify(actor, &object.name, id);
         Ok(())
@@ -180,6 +185,10 @@ impl Org {
             return Err(ApiError::deleted());
         }
         if object.access == Access::ReadOnly || !self.may_see(actor, object, row) {
+            return Err(ApiError::no_access());
+        }
+        if object.name == "Contact" && person_account::is_person(object, row) {
+            // It is changed by its account.
             return Err(ApiError::no_access());
         }
         rules::unlocked(self, id)?;

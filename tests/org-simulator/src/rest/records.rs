@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Answer, Body, Call, relationships, replicate, unknown, upsert};
+use super::conditional::State;
+use super::{Answer, Body, Call, conditional, relationships, replicate, unknown, upsert};
 use crate::access::Deed;
 use crate::api_error::ApiError;
 use crate::ids::RecordId;
@@ -26,7 +27,11 @@ pub(super) fn serve(
             let summary = schema::object_summary(org, actor, &object, &call.version);
             Ok(Answer::json(json!({"objectDescribe": summary, "recentItems": []})))
         }
-        ("GET", ["describe"]) => Ok(Answer::json(schema::describe_object(org, actor, &object, &call.version))),
+        ("GET", ["describe"]) => {
+            let changed = conditional::schema_changed(org);
+            let body = schema::describe_object(org, actor, &object, &call.version);
+            Ok(conditional::since(call, changed, Answer::json(body)))
+        }
         ("GET", ["updated"]) => replicate::updated(org, actor, call, &object),
         ("GET", ["deleted"]) => replicate::deleted(org, actor, call, &object),
         ("POST", [] | ["Id"]) => create(org, actor, call, &object),
@@ -37,11 +42,14 @@ pub(super) fn serve(
                 let message = format!("The {given} field should not be specified in the sobject data.");
                 return Err(ApiError::new("INVALID_FIELD", message));
             }
+            expected(org, call, &object, id)?;
             org.update(actor, &object.name, id, body)?;
             Ok(Answer::no_content())
         }
         ("DELETE", [id]) => {
-            org.delete(actor, &object.name, known_id(id)?)?;
+            let id = known_id(id)?;
+            expected(org, call, &object, id)?;
+            org.delete(actor, &object.name, id)?;
             Ok(Answer::no_content())
         }
         ("GET", [id, below]) if is_record(&object, id) => content(org, actor, call, (&object, id, below)),
@@ -65,7 +73,23 @@ pub(super) fn fetch(org: &Org, actor: &Actor, call: &Call, (object, id): (&Objec
     if row.is_deleted() {
         return Err(ApiError::deleted());
     }
-    shown(org, actor, call, object, row).map(Answer::json)
+    let state = state(org, object, row);
+    state.holds(call)?;
+    let answer = shown(org, actor, call, object, row).map(Answer::json)?;
+    Ok(state.shown(call, answer))
+}
+
+fn state(org: &Org, object: &Object, row: &Row) -> State {
+    let changed = row.get(schema::MODSTAMP).as_instant().unwrap_or_default();
+    State::of(&Json::Object(org.render_all(object, row, "66.0")), changed)
+}
+
+/// Refuses a write to a record that is not in the state the client names.
+fn expected(org: &Org, call: &Call, object: &Object, id: RecordId) -> Result<(), ApiError> {
+    match org.store.get(&object.name, id) {
+        Some(row) if conditional::is_set(call) => state(org, object, row).holds(call),
+        _ => Ok(()),
+    }
 }
 
 /// A record with the fields that `?fields=` names, or all.

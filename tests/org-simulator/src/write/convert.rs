@@ -6,12 +6,13 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde_json::{Map, Value as Json};
 
+use super::person_account::person_type;
 use super::{WriteOptions, rules};
 use crate::access::Deed;
 use crate::api_error::ApiError;
 use crate::ids::RecordId;
 use crate::org::{Actor, Org};
-use crate::schema;
+use crate::schema::{self, PERSON_FIELDS, PERSON_NAME};
 use crate::store::Row;
 use crate::value::{Value, plain};
 
@@ -90,6 +91,9 @@ impl Org {
         };
         let account = match wanted.account {
             Some(id) => self.fill(actor, ("Account", id), &self.mapped(&lead, &TO_ACCOUNT))?,
+            None if self.lead_json(&lead, "Company").is_null() => {
+                return self.convert_to_person(actor, wanted, &lead, owner);
+            }
             None => {
                 let mut body = self.mapped(&lead, &TO_ACCOUNT);
                 body.insert("BillingCountry".to_owned(), self.lead_json(&lead, "Country"));
@@ -116,6 +120,37 @@ impl Org {
         };
         let done = Converted { account, contact: Some(contact), opportunity };
         self.mark_converted(actor, wanted, &lead, done)?;
+        Ok(done)
+    }
+
+    /// A lead without a company becomes a person account.
+    fn convert_to_person(
+        &mut self,
+        actor: &Actor,
+        wanted: &Conversion,
+        lead: &Row,
+        owner: RecordId,
+    ) -> Result<Converted, ApiError> {
+        let personal = PERSON_FIELDS.iter().map(|(field, _, twin)| (*field, *twin));
+        let personal = personal.chain(PERSON_NAME.iter().map(|name| (*name, *name)));
+        let as_contact = self.mapped(lead, &TO_CONTACT);
+        let value = |(field, twin): (&str, &str)| Some((field.to_owned(), as_contact.get(twin)?.clone()));
+        let mut body: Map<String, Json> = personal.filter_map(value).collect();
+        if let Some(record_type) = person_type(self) {
+            body.insert("RecordTypeId".to_owned(), Json::from(record_type.as_str()));
+        }
+        body.insert("OwnerId".to_owned(), Json::from(owner.as_str()));
+        let account = self.create(actor, "Account", &body)?;
+        let row = self.store.get("Account", account);
+        let contact = row.and_then(|row| self.value("Account", row, "PersonContactId").as_id());
+        let opportunity = match (wanted.opportunity, contact) {
+            (None, Some(contact)) if !wanted.no_opportunity => {
+                Some(self.opportunity_of(actor, wanted, lead, (account, contact, owner))?)
+            }
+            (given, _) => given,
+        };
+        let done = Converted { account, contact, opportunity };
+        self.mark_converted(actor, wanted, lead, done)?;
         Ok(done)
     }
 
@@ -211,7 +246,9 @@ impl Org {
         lead: &Row,
         (account, contact, owner): (RecordId, RecordId, RecordId),
     ) -> Result<RecordId, ApiError> {
-        let name = wanted.opportunity_name.clone().unwrap_or_else(|| plain(&self.lead_json(lead, "Company")));
+        let company = Some(self.lead_json(lead, "Company")).filter(|company| !company.is_null());
+        let company = company.unwrap_or_else(|| self.lead_json(lead, "Name"));
+        let name = wanted.opportunity_name.clone().unwrap_or_else(|| plain(&company));
         let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
         let body = [
             ("Name", Json::from(name)),

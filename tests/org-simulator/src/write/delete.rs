@@ -40,7 +40,8 @@ impl Org {
     /// Moves a record, and what belongs to it, to the recycle bin.
     pub(crate) fn delete(&mut self, actor: &Actor, object: &str, id: RecordId) -> Result<(), ApiError> {
         // Every document is a note, and goes by a note's rules.
-        let object = self.object_for(actor, if object == "ContentDocument" { "ContentNote" } else { object })?;
+        let is_note = object == "ContentDocument" && self.schema.object("ContentNote").is_some();
+        let object = self.object_for(actor, if is_note { "ContentNote" } else { object })?;
         let row = self.writeable(actor, &object, id)?;
         self.permit(actor, Deed::Delete, &object)?;
         if object.name == "ContentNote" {

@@ -10,6 +10,7 @@ pub(super) fn derive(org: &Org, object: &Object, before: Option<&Row>, row: &mut
     let mut record = Record { object, before, row, changed };
     match object.name.as_str() {
         "Contact" | "Lead" | "User" => person_name(&mut record),
+        "Account" if *record.get("IsPersonAccount") == Value::Bool(true) => person_name(&mut record),
         "Opportunity" => opportunity(org, &mut record),
         "Task" => task(org, &mut record),
         "Case" => case(org, &mut record),
