@@ -5,6 +5,7 @@ mod form;
 pub(crate) mod http;
 mod identity;
 mod keys;
+mod overview;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;

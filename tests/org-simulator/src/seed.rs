@@ -1,5 +1,7 @@
 //! What is in an org from the start: setup data in every org, and a small fictitious company's records.
 
+mod developer_edition;
+
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
@@ -85,12 +87,14 @@ pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(
     picklists(org);
     record_types(org);
     person_type(org);
-    if seed == Seed::Default {
-        let invalid = |_| Error::Prepare { what: "the built-in seed" };
-        let records: Vec<Json> = serde_json::from_str(RECORDS).map_err(invalid)?;
-        let report = crm_data::load_records(org, records);
-        debug_assert!(report.refused.is_empty(), "{report:?}");
-    }
+    let invalid = |_| Error::Prepare { what: "the built-in seed" };
+    let records: Vec<Json> = match seed {
+        Seed::Default => serde_json::from_str(RECORDS).map_err(invalid)?,
+        Seed::DeveloperEdition => developer_edition::records(org.clock.now()),
+        Seed::None => return Ok(()),
+    };
+    let report = crm_data::load_records(org, records);
+    debug_assert!(report.refused.is_empty(), "{report:?}");
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod server;
 mod values;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
 pub struct Options {
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
+    /// Address to listen on; 127.0.0.1 unless told otherwise. Whoever reaches it can do everything.
+    pub listen: Option<IpAddr>,
     /// What the org holds at the start.
     pub seed: Seed,
     /// The org's time; the machine's unless told otherwise.
@@ -68,6 +71,9 @@ impl Simulator {
     /// Starts an org on 127.0.0.1 and returns when it accepts connections.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let realm = Realm::new(options.clock);
+        if let Some(address) = options.listen {
+            realm.listen_on(address);
+        }
         realm.apps().add("Ferry (simulator)", CLIENT_ID, CLIENT_SECRET, REDIRECT_URI);
         let org = OrgOptions {
             kind: options.kind,

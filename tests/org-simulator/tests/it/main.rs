@@ -16,6 +16,7 @@ mod notes;
 mod oauth;
 mod orgs;
 mod outbound;
+mod pages;
 mod permissions;
 mod query;
 mod records;

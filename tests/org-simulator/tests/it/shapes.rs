@@ -61,7 +61,7 @@ const RECORDINGS: &[(&str, Compared)] = &[
     ("rest/collections/delete-2.json", In("collections_answer_as_recorded")),
     ("rest/collections/upsert-contacts-created.json", In("collections_answer_as_recorded")),
     ("rest/composite/four-queries.json", In("composites_answer_as_recorded")),
-    ("rest/composite/graph-ok.json", Not("composite graphs are not served")),
+    ("rest/composite/graph-ok.json", In("composites_answer_as_recorded")),
     ("rest/composite/sub-request-404-in-200.json", In("composites_answer_as_recorded")),
     ("rest/composite/two-payments-created.json", In("composites_answer_as_recorded")),
     ("rest/describe/Account.json", In("standard_fields_are_described_as_recorded")),
@@ -322,6 +322,7 @@ async fn composites_answer_as_recorded() {
     assert_replayed(&scene, "rest/composite/four-queries.json", "composite", current(&whole["request"]["body"])).await;
     let missing = json!({"compositeRequest": [{"referenceId": "CCI__RefId__0__", "method": "GET", "url": "/services/data/v66.0/sobjects/Foo"}]});
     assert_replayed(&scene, "rest/composite/sub-request-404-in-200.json", "composite", Some(missing)).await;
+    assert_replayed(&scene, "rest/composite/graph-ok.json", "composite/graph", None).await;
     let account = |reference: &str| json!({"referenceId": reference, "method": "POST", "url": "/services/data/v66.0/sobjects/Account", "body": {"Name": reference}});
     let two = json!({"compositeRequest": [account("NewPayment1"), account("NewPayment2")]});
     let answer = scene.post("composite", two).await.body;
