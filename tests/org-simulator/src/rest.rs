@@ -57,10 +57,14 @@ impl Call {
         if !is_version(version) {
             return None;
         }
+        let query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        // For clients that cannot send PATCH (REST API guide, update a record).
+        let named = query.iter().find(|(key, _)| key == "_HttpMethod").map(|(_, method)| method.as_str());
+        let method = named.filter(|_| method.eq_ignore_ascii_case("post")).unwrap_or(method);
         Some(Self {
             method: method.to_ascii_uppercase().replace("HEAD", "GET"),
             path: segments(path),
-            query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            query,
             body,
             version: version.to_owned(),
             batch_size: None,
@@ -221,7 +225,8 @@ pub(crate) fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answ
 /// Nothing is accepted silently: what the simulator does not know, it says so.
 pub(crate) fn unknown(call: &Call) -> ApiError {
     let path = call.path.join("/");
-    if let Some(allowed) = methods::allowed(&call.path) {
+    let allowed = methods::allowed(&call.path);
+    if let Some(allowed) = allowed.filter(|list| !list.split(',').any(|method| method == call.method)) {
         tracing::warn!(method = call.method, path, "this resource does not have this method");
         return ApiError::method_not_allowed(&call.method, allowed);
     }

@@ -82,7 +82,7 @@ fn child(parent: &str, child: &super::ChildRelationship<'_>) -> Json {
 
 fn record_type(info: &RecordTypeInfo, available: bool, object: &Object, version: &str) -> Json {
     json!({
-        "active": info.active, "available": available, "defaultRecordTypeMapping": info.is_default,
+        "active": info.active, "available": available, "defaultRecordTypeMapping": info.is_default && available,
         "developerName": info.developer_name, "master": info.is_master, "name": info.name, "recordTypeId": info.id,
         "urls": {"layout": format!("/services/data/v{version}/sobjects/{}/describe/layouts/{}", object.name, info.id)},
     })

@@ -52,6 +52,7 @@ impl Org {
         let mut redirected = Vec::new();
         for loser in losers {
             redirected.extend(self.redirect(actor, *loser, master));
+            self.merge_twins(actor, *loser, master)?;
             self.set_deleted(actor, &object, (*loser, None), true);
             let row = self.store.get(&object.name, *loser).zip(object.position("MasterRecordId"));
             if let Some((row, at)) = row {
@@ -63,5 +64,26 @@ impl Org {
         redirected.sort_unstable();
         redirected.dedup();
         Ok(Merged { losers: losers.to_vec(), redirected })
+    }
+
+    /// Persons are merged in both their shapes.
+    fn merge_twins(&mut self, actor: &Actor, loser: RecordId, master: RecordId) -> Result<(), ApiError> {
+        let twin = |org: &Self, id| {
+            org.store.get("Account", id).and_then(|row| org.value("Account", row, "PersonContactId").as_id())
+        };
+        match (twin(self, loser), twin(self, master)) {
+            (Some(from), Some(to)) => {
+                self.redirect(actor, from, to);
+                let contact = self.object("Contact")?;
+                self.set_deleted(actor, &contact, (from, Some(loser)), true);
+                Ok(())
+            }
+            (None, None) => Ok(()),
+            // The code is unverified.
+            _ => {
+                let message = "a person account and a business account cannot be merged";
+                Err(ApiError::new("INVALID_CROSS_REFERENCE_KEY", message).no_fields())
+            }
+        }
     }
 }

@@ -14,6 +14,8 @@ use crate::value::Value;
 /// How long a deleted record can be brought back.
 const KEPT: SignedDuration = SignedDuration::from_hours(15 * 24);
 const HOUR: i64 = 3_600;
+/// References that say what a record itself is, and stay with it in a merge.
+const OWN_REFERENCES: [&str; 2] = ["MasterRecordId", "PersonContactId"];
 
 /// What the records themselves do not tell about the recycle bin.
 #[derive(Clone, Debug, Default)]
@@ -90,7 +92,7 @@ impl Org {
         for object in objects {
             let references = object.fields.iter().enumerate();
             let references: Vec<usize> = references
-                .filter(|(_, f)| f.kind == FieldKind::Reference && f.name != "MasterRecordId")
+                .filter(|(_, f)| f.kind == FieldKind::Reference && !OWN_REFERENCES.contains(&f.name.as_str()))
                 .map(|(at, _)| at)
                 .collect();
             let rows = self.store.table(&object.name).into_iter().flat_map(|table| table.rows());

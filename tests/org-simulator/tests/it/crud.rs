@@ -157,3 +157,31 @@ async fn records_of_more_than_ten_changing_types_are_refused() {
     let fewer = scene.post("composite/sobjects", json!({"records": &records[..10]})).await;
     assert_eq!((fewer.status, fewer.body.as_array().unwrap().len()), (200, 10));
 }
+
+#[tokio::test]
+async fn a_custom_object_numbers_its_records_and_fills_in_defaults() {
+    let scene = Scene::new().await;
+    let object = json!({"name": "Ticket__c", "fields": [
+        {"name": "Name", "type": "string", "auto_number": "T-{0000}"},
+        {"name": "Level__c", "type": "picklist", "picklist": ["Low", "High"], "default": "Low", "restricted": true},
+        {"name": "About__c", "type": "reference", "reference_to": ["Account", "Contact"]},
+    ]});
+    assert_eq!(scene.admin(Method::POST, "objects", Some(object)).await.status, 200);
+
+    let named = json!({"About__r": {"attributes": {"type": "Account"}, "Ferry_External_Id__c": "ACC-1001"}});
+    let first = made(&scene, "Ticket__c", named).await;
+    made(&scene, "Ticket__c", json!({"Level__c": "High"})).await;
+
+    let rows = scene.query("SELECT Name, Level__c FROM Ticket__c ORDER BY Name").await.body["records"].clone();
+    let shown: Vec<_> = rows.as_array().unwrap().iter().map(|r| (r["Name"].clone(), r["Level__c"].clone())).collect();
+    assert_eq!(shown, [(json!("T-0001"), json!("Low")), (json!("T-0002"), json!("High"))]);
+    let account = scene.id_of("Account", "Harbourline Logistics").await;
+    assert_eq!(scene.org.record("Ticket__c", &first).unwrap()["About__c"], account);
+    assert_eq!(scene.post("sobjects/Ticket__c", json!({"Name": "x"})).await.code(), "INVALID_FIELD_FOR_INSERT_UPDATE");
+    let described = scene.get("sobjects/Ticket__c/describe").await.body["fields"].clone();
+    let name = described.as_array().unwrap().iter().find(|field| field["name"] == "Name").unwrap();
+    assert_eq!(
+        (&name["autoNumber"], &name["nameField"], &name["createable"]),
+        (&json!(true), &json!(true), &json!(false))
+    );
+}

@@ -95,3 +95,50 @@ async fn an_org_without_enhanced_notes_does_not_know_them() {
         scene.get("sobjects").await.body["sobjects"].as_array().unwrap().iter().map(|o| o["name"].clone()).collect();
     assert!(!names.contains(&json!("ContentNote")) && names.contains(&json!("Account")));
 }
+
+#[tokio::test]
+async fn persons_are_merged_in_both_their_shapes() {
+    let scene = scene(Features { person_accounts: true, ..Features::default() }).await;
+    let types = scene.query("SELECT Id FROM RecordType WHERE DeveloperName = 'PersonAccount'").await;
+    let person = types.body["records"][0]["Id"].clone();
+    let make = async |last: &str| {
+        let made = scene.post("sobjects/Account", json!({"RecordTypeId": person, "LastName": last})).await;
+        let id = made.body["id"].as_str().unwrap().to_owned();
+        let twin = scene.org.record("Account", &id).unwrap()["PersonContactId"].as_str().unwrap().to_owned();
+        (id, twin)
+    };
+    let ((master, master_twin), (loser, loser_twin)) = (make("Master").await, make("Loser").await);
+    let task = scene.post("sobjects/Task", json!({"Subject": "x", "WhoId": loser_twin})).await.body["id"].clone();
+    let merge = format!(
+        "<Envelope><Header><SessionHeader><sessionId>{}</sessionId></SessionHeader></Header><Body><merge><request><masterRecord><type>Account</type>\
+         <Id>{master}</Id></masterRecord><recordToMergeIds>{loser}</recordToMergeIds></request></merge></Body></Envelope>",
+        scene.token()
+    );
+    let url = format!("{}/services/Soap/u/64.0", scene.org.url());
+    let answer = scene.plain(scene.http.post(url).header("content-type", "text/xml").body(merge)).await;
+    assert_eq!(answer.status, 200);
+
+    assert_eq!(scene.org.record("Task", task.as_str().unwrap()).unwrap()["WhoId"], master_twin);
+    assert_eq!(scene.org.record("Contact", &loser_twin).unwrap()["IsDeleted"], true);
+    assert_eq!(scene.org.record("Account", &loser).unwrap()["PersonContactId"], loser_twin);
+    assert_eq!(scene.org.record("Account", &master).unwrap()["PersonContactId"], master_twin);
+}
+
+#[tokio::test]
+async fn a_lead_without_a_company_becomes_a_person() {
+    let scene = scene(Features { person_accounts: true, ..Features::default() }).await;
+    let lead = scene.post("sobjects/Lead", json!({"LastName": "Vogt", "Email": "v@vogt.example"})).await;
+    let lead = lead.body["id"].as_str().unwrap().to_owned();
+    let convert = format!(
+        "<Envelope><Header><SessionHeader><sessionId>{}</sessionId></SessionHeader></Header><Body><convertLead><leadConverts>\
+         <convertedStatus>Closed - Converted</convertedStatus><leadId>{lead}</leadId></leadConverts></convertLead></Body></Envelope>",
+        scene.token()
+    );
+    let url = format!("{}/services/Soap/u/64.0", scene.org.url());
+    scene.plain(scene.http.post(url).header("content-type", "text/xml").body(convert)).await;
+    let lead = scene.org.record("Lead", &lead).unwrap();
+    assert_eq!(lead["IsConverted"], true);
+    let account = scene.org.record("Account", lead["ConvertedAccountId"].as_str().unwrap()).unwrap();
+    assert_eq!((&account["Name"], &account["PersonEmail"]), (&json!("Vogt"), &json!("v@vogt.example")));
+    assert_eq!(account["PersonContactId"], lead["ConvertedContactId"]);
+}

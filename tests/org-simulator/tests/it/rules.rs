@@ -182,3 +182,21 @@ async fn a_known_resource_refuses_a_wrong_method_by_name() {
         );
     }
 }
+
+#[tokio::test]
+async fn what_is_not_served_is_not_found_whatever_the_method() {
+    let scene = Scene::new().await;
+    for path in ["search?q=x", "tabs", "sobjects/Account/describe/layouts", "nothing"] {
+        let answer = scene.get(path).await;
+        assert_eq!((answer.status, answer.code()), (404, "NOT_FOUND"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_post_may_stand_for_a_patch() {
+    let scene = Scene::new().await;
+    let id = scene.id_of("Account", "Fjordglass Optics").await;
+    let answer = scene.post(&format!("sobjects/Account/{id}?_HttpMethod=PATCH"), json!({"Phone": "77"})).await;
+    assert_eq!(answer.status, 204);
+    assert_eq!(scene.org.record("Account", &id).unwrap()["Phone"], "77");
+}

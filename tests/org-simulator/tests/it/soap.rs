@@ -227,6 +227,10 @@ async fn a_merge_hands_over_children_and_leaves_the_loser_in_the_bin() {
         (&all.body["records"][0]["IsDeleted"], &all.body["records"][0]["MasterRecordId"]),
         (&json!(true), &json!(master))
     );
+    let third = account("Third");
+    scene.org.merge_records(ADMIN, "Account", &master, &[&third]).unwrap();
+    assert_eq!(scene.org.record("Account", &third).unwrap()["MasterRecordId"], master);
+    assert!(scene.org.merge_records(ADMIN, "Account", &master, &[&master]).is_err());
     let again = soap(&scene, &merge).await.1;
     assert_eq!((element(&again, "success"), element(&again, "statusCode")), ("false", "ENTITY_IS_DELETED"));
 }
