@@ -20,6 +20,9 @@ impl Row {
 
     pub(crate) fn set(&mut self, position: usize, value: Value) {
         if position >= self.values.len() {
+            if value.is_null() {
+                return;
+            }
             self.values.resize(position + 1, Value::Null);
         }
         self.values[position] = value;

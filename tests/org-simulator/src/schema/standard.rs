@@ -17,7 +17,7 @@ pub(super) fn schema() -> Schema {
     let mut schema = Schema::default();
     let mut sets = ValueSets::new();
     let mut current: Option<Object> = None;
-    for line in SOURCE.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+    for line in SOURCE.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {
         if let Some(rest) = line.strip_prefix("values ") {
             let (name, values) = rest.split_once(' ').unwrap_or((rest, ""));
             sets.insert(name, values.split(" | ").map(picklist_value).collect());
