@@ -30,6 +30,7 @@ mod request_log;
 mod rest;
 mod rules;
 mod schema;
+mod search;
 mod seed;
 mod server;
 mod simulator;

@@ -21,7 +21,7 @@ use crate::ids::RecordId;
 use crate::org::{Actor, Org};
 use crate::schema;
 use crate::write::WriteOptions;
-use crate::{query, ui_api};
+use crate::{query, search, ui_api};
 
 pub(crate) use conditional::SchemaChange;
 use headers::Headers;
@@ -210,6 +210,7 @@ pub(crate) fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answ
         ("GET", ["query"]) => query::first_page(org, actor, call, false),
         ("GET", ["queryAll"]) => query::first_page(org, actor, call, true),
         ("GET", ["query" | "queryAll", locator]) => query::next_page(org, actor, call, locator),
+        ("GET", ["search"]) | ("GET" | "POST", ["parameterizedSearch"]) => search::serve(org, actor, call),
         ("GET", ["limits"]) => Ok(Answer::json(resources::limits(org))),
         ("GET", ["limits", "recordCount"]) => Ok(Answer::json(resources::record_count(org, actor, call))),
         (_, ["composite", "sobjects", rest @ ..]) => collections::serve(org, actor, call, rest),

@@ -26,6 +26,8 @@ use serde_json::Value as Json;
 use crate::api_error::ApiError;
 use crate::ids::RecordId;
 use crate::org::{Actor, Org};
+use crate::schema::Object;
+use crate::store::Row;
 use ast::{Expression, Item};
 use eval::View;
 use plan::{Output, Plan};
@@ -33,6 +35,7 @@ use plan::{Output, Plan};
 pub(crate) use columns::metadata;
 pub(crate) use explain::explained;
 pub(crate) use flat::{FlatRows, rows};
+pub(crate) use pointer::at;
 pub(crate) use render::{Paper, attributes, page};
 
 /// What a query found, and how to show it.
@@ -102,10 +105,31 @@ pub(crate) fn run(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Resul
     Ok(Found { plan, rows })
 }
 
+/// Which records a search is after.
+type Hit<'a> = &'a dyn Fn(&Org, &Object, &Row) -> bool;
+
+/// Runs the query of a search: of the rows it matches, those that are hits, within its limit.
+pub(crate) fn searched(
+    org: &mut Org,
+    actor: &Actor,
+    (text, hit): (&str, Hit<'_>),
+    paper: Paper<'_>,
+) -> Result<Vec<Json>, ApiError> {
+    let select = grammar::parse(text)?;
+    let plan = Plan::new(org, actor, &select, text)?;
+    let rows = eval::matching(View { org, actor }, &plan, false, None);
+    let hits = rows.into_iter().filter(|row| hit(org, &plan.object, row)).filter_map(|row| row.id());
+    let ids = hits.skip(plan.offset).take(plan.limit.unwrap_or(usize::MAX)).collect();
+    let found = Found { plan, rows: Rows::Records(ids) };
+    Ok(page(org, actor, &found, 0, paper).records)
+}
+
 /// Whether an entry of the SELECT list is an aggregate.
 fn is_aggregate(item: &Item) -> bool {
     matches!(item, Item::Value { expression: Expression::Aggregate(..), .. })
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

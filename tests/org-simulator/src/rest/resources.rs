@@ -9,7 +9,18 @@ use crate::org::{Actor, Org};
 
 /// `GET /services/data/vNN.0`: what is served below, and who asks.
 pub(super) fn resources(org: &Org, actor: &Actor, call: &Call) -> Json {
-    let names = ["composite", "jobs", "limits", "query", "queryAll", "recent", "sobjects", "ui-api"];
+    let names = [
+        "composite",
+        "jobs",
+        "limits",
+        "parameterizedSearch",
+        "query",
+        "queryAll",
+        "recent",
+        "search",
+        "sobjects",
+        "ui-api",
+    ];
     let mut all: Map<String, Json> = names
         .iter()
         .map(|name| ((*name).to_owned(), json!(format!("/services/data/v{}/{name}", call.version))))

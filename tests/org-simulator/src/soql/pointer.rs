@@ -6,7 +6,7 @@ use crate::api_error::ApiError;
 const AROUND: usize = 30;
 
 /// A refusal that points at the byte `offset` of the query.
-pub(super) fn at(code: &'static str, text: &str, offset: usize, message: &str) -> ApiError {
+pub(crate) fn at(code: &'static str, text: &str, offset: usize, message: &str) -> ApiError {
     let before = text.get(..offset).unwrap_or(text);
     let row = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count();

@@ -4,7 +4,7 @@ use super::*;
 use crate::org::Org;
 use crate::{Clock, Seed, control, seed};
 
-fn org() -> Org {
+pub(super) fn org() -> Org {
     let mut org = Org::new("http://127.0.0.1:1".to_owned(), Clock::manual("2026-11-22T10:00:00Z".parse().unwrap()));
     seed::fill(&mut org, Seed::Default).unwrap();
     org
@@ -18,7 +18,7 @@ fn rows(org: &mut Org, query: &str) -> Vec<Json> {
     seen_by(org, &control::admin(org), query)
 }
 
-fn seen_by(org: &mut Org, actor: &Actor, query: &str) -> Vec<Json> {
+pub(super) fn seen_by(org: &mut Org, actor: &Actor, query: &str) -> Vec<Json> {
     let found = run(org, actor, query, false).unwrap();
     page(org, actor, &found, 0, Paper { version: "66.0", page: 2_000 }).records
 }

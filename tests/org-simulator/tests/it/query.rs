@@ -167,3 +167,20 @@ async fn groups_have_no_second_page() {
     let some = scene.query("SELECT LastName, COUNT(Id) FROM Lead GROUP BY LastName LIMIT 2000").await;
     assert_eq!((&some.body["totalSize"], &some.body["done"]), (&json!(2_000), &json!(true)));
 }
+
+#[tokio::test]
+async fn a_search_finds_words_in_the_fields_it_names() {
+    let scene = Scene::new().await;
+    let records = async |path: &str| scene.get(path).await.body["searchRecords"].as_array().unwrap().clone();
+    let found = records("search?q=FIND+{fjordglass}+IN+NAME+FIELDS+RETURNING+Account(Id,Name),Contact").await;
+    assert_eq!((found.len(), &found[0]["Name"]), (1, &json!("Fjordglass Optics")));
+    assert_eq!(found[0]["attributes"]["type"], "Account");
+    assert!(records("search?q=FIND+{fjordglass}+IN+EMAIL+FIELDS").await.is_empty());
+    let by_parameters = records("parameterizedSearch?q=Fjordglass&sobject=Account&Account.fields=Name").await;
+    assert_eq!(by_parameters[0]["Name"], "Fjordglass Optics");
+    let body = json!({"q": "Fjordglass", "in": "NAME", "sobjects": [{"name": "Account", "fields": ["Id", "Name"], "limit": 1}]});
+    assert_eq!(scene.post("parameterizedSearch", body).await.body["searchRecords"][0]["Name"], "Fjordglass Optics");
+    assert_eq!(scene.get("search?q=FIND+fjordglass").await.code(), "MALFORMED_SEARCH");
+    assert_eq!(scene.get("search?q=FIND+{a}").await.code(), "MALFORMED_SEARCH");
+    assert_eq!(scene.get("search?q=FIND+{fjordglass}+RETURNING+Nope").await.code(), "INVALID_TYPE");
+}

@@ -136,7 +136,7 @@ const RECORDINGS: &[(&str, Compared)] = &[
     ),
     ("rest/query/opportunities-31-developer-edition.json", Rows("FROM Opportunity ORDER BY SystemModstamp ASC", &[])),
     ("rest/query/opportunity-account-null.json", Rows("FROM Opportunity", &[])),
-    ("rest/query/parameterized-search-empty.json", Not("search is not served")),
+    ("rest/query/parameterized-search-empty.json", Get("parameterizedSearch?q=Nowhere&sObject=Account", &[])),
     ("rest/query/query-all-accounts.json", Get("queryAll?q=SELECT+Id,+Name+FROM+Account+LIMIT+5", &[])),
     ("rest/query/recent-items.json", Not("recent items are not kept")),
     ("rest/query/record-count.json", In("describe_global_versions_and_limits_have_the_recorded_keys")),
