@@ -56,6 +56,8 @@ fn apex_type(kind: FieldKind) -> &'static str {
         FieldKind::Date => "Date",
         FieldKind::DateTime => "Datetime",
         FieldKind::Base64 => "Blob",
+        FieldKind::Address => "Address",
+        FieldKind::Location => "Location",
         _ => "String",
     }
 }

@@ -10,7 +10,7 @@ use crate::api_error::ApiError;
 use crate::datetime;
 use crate::ids::RecordId;
 use crate::org::{Actor, Org};
-use crate::schema::Object;
+use crate::schema::{FieldKind, Object};
 use crate::value::Value;
 
 /// What a query found, as flat rows.
@@ -56,13 +56,17 @@ pub(crate) fn rows(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Resu
         match item {
             Item::Value { expression, .. } => {
                 let found = scope.resolve(expression.path())?;
+                if found.kind().is_some_and(FieldKind::is_compound) {
+                    let message = "Selecting compound data not supported in Bulk Query";
+                    return Err(ApiError::new("API_ERROR", message));
+                }
                 header.push(found.name);
                 columns.push(found.column);
             }
             Item::Fields(set, _) => {
                 for (at, field) in plan.object.fields.iter().enumerate() {
                     let wanted = *set == FieldSet::All || field.custom == (*set == FieldSet::Custom);
-                    if wanted && org.may_read_field(actor, &plan.object, field) {
+                    if wanted && !field.kind.is_compound() && org.may_read_field(actor, &plan.object, field) {
                         header.push(field.name.clone());
                         columns.push(Column::Own(at));
                     }

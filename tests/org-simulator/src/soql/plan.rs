@@ -159,9 +159,11 @@ fn names_a_document(condition: &Condition) -> bool {
     }
 }
 
-/// A long text, or a file: kept out of conditions, orders and groups.
+/// A long text, a file or a compound: kept out of conditions, orders and groups.
 pub(super) fn is_long(field: &Field) -> bool {
-    field.kind == FieldKind::Base64 || field.kind == FieldKind::TextArea && field.length > MAX_PLAIN_TEXT
+    field.kind == FieldKind::Base64
+        || field.kind.is_compound()
+        || field.kind == FieldKind::TextArea && field.length > MAX_PLAIN_TEXT
 }
 
 /// What is compared in WHERE.

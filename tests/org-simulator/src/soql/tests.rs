@@ -230,6 +230,10 @@ fn texts_of_refusals_are_salesforces() {
         ("SELECT Id, Name, id FROM Account", "duplicate field selected: Id"),
         ("SELECT FIELDS(ALL) FROM Account", "The SOQL FIELDS function must have a LIMIT of at most 200"),
         ("SELECT FIELDS(CUSTOM) FROM Account LIMIT 201", "The SOQL FIELDS function must have a LIMIT of at most 200"),
+        (
+            "SELECT Id FROM Account WHERE BillingAddress = null",
+            "field 'BillingAddress' can not be filtered in a query call",
+        ),
         ("SELECT Id FROM Account OFFSET 2001", "Maximum SOQL offset allowed is 2000"),
         ("SELECT Id FROM Account ALL ROWS", "ALL ROWS not allowed in this context"),
         (
