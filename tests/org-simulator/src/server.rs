@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -70,6 +70,21 @@ impl Shared {
 
 /// All routes of the simulator.
 pub(crate) fn router(shared: Shared) -> Router {
+    Router::new().fallback_service(routes(shared)).layer(middleware::map_request(one_slash))
+}
+
+/// A path may begin with two slashes: the Salesforce CLI joins its addresses so, and orgs answer it.
+async fn one_slash(mut request: Request) -> Request {
+    let url = request.uri().path_and_query().map_or("", |url| url.as_str());
+    if let Some(rest) = url.strip_prefix("//")
+        && let Ok(url) = format!("/{rest}").parse()
+    {
+        *request.uri_mut() = url;
+    }
+    request
+}
+
+fn routes(shared: Shared) -> Router {
     Router::new()
         .merge(page::routes())
         .route("/services/data", get(|| async { json_response(200, &rest::versions()) }))
