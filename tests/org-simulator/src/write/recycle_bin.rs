@@ -55,7 +55,11 @@ impl Org {
             let old = rows.filter(|row| row.is_deleted());
             let old = old.filter(|row| row.get(schema::MODSTAMP).as_instant().is_some_and(|at| at < limit));
             let old: Vec<RecordId> = old.filter_map(|row| row.id()).collect();
-            old.into_iter().for_each(|id| self.purge(&object, id));
+            // What was deleted with a record is as old as that and goes by itself.
+            for id in old {
+                self.store.purge(&object, id);
+                self.bin.deleted_with.remove(&id);
+            }
         }
     }
 

@@ -71,6 +71,8 @@ async fn a_rule_whose_condition_makes_no_sense_is_not_set() {
     }
     let rule = json!({"name": "R", "object": "Lead", "condition": "Company = 'Bad'", "message": "No."});
     assert_eq!(scene.admin(Method::POST, "validation-rules", Some(rule)).await.status, 200);
+    let listed = scene.admin(Method::GET, "rules", None).await.body;
+    assert_eq!((&listed["validation_rules"][0]["name"], &listed["locks"]), (&json!("R"), &json!([])));
     let refused = scene.post("sobjects/Lead", json!({"LastName": "x", "Company": "Bad"})).await;
     assert_eq!((refused.code(), &refused.body[0]["fields"]), ("FIELD_CUSTOM_VALIDATION_EXCEPTION", &json!([])));
     assert_eq!(scene.admin(Method::DELETE, "rules/R", None).await.status, 200);
