@@ -22,6 +22,7 @@ mod notes;
 mod oauth;
 mod org;
 mod outbound;
+mod packages;
 mod page;
 mod query;
 mod random;
@@ -48,6 +49,7 @@ pub use clock::Clock;
 pub use error::Error;
 pub use faults::{Effect, Fault, FaultReport, FaultRule};
 pub use outbound::{OutboundDisturbance, OutboundSettings};
+pub use packages::InstalledPackage;
 pub use rules::{AssignmentRule, DuplicateRule, ValidationRule};
 pub use simulator::{
     Delivery, DeliveryState, Features, InstallAnswer, LoadReport, NewUser, Options, OrgKind, OrgOptions,

@@ -15,6 +15,7 @@ use crate::ids::{IdSource, RecordId};
 use crate::limits::ApiLimits;
 use crate::oauth::{Apps, Logins};
 use crate::outbound::{Outbox, OutboxMark};
+use crate::packages::InstalledPackage;
 use crate::query::Cursors;
 use crate::random::Random;
 use crate::request_log::RequestLog;
@@ -65,6 +66,7 @@ pub(crate) struct Org {
     pub(crate) limits: ApiLimits,
     pub(crate) cursors: Cursors,
     pub(crate) faults: Faults,
+    pub(crate) package: Option<InstalledPackage>,
     pub(crate) bulk: Bulk,
     pub(crate) log: RequestLog,
     /// Objects of which a user who is no admin sees only the records he or she owns.
@@ -124,6 +126,7 @@ impl Org {
             limits: ApiLimits::of(birth.kind),
             cursors: Cursors::default(),
             faults: Faults::default(),
+            package: None,
             bulk: Bulk::default(),
             log: RequestLog::default(),
             private: BTreeSet::new(),

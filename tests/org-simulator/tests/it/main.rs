@@ -16,6 +16,7 @@ mod notes;
 mod oauth;
 mod orgs;
 mod outbound;
+mod packages;
 mod pages;
 mod permissions;
 mod query;
