@@ -38,6 +38,7 @@ mod simulator;
 mod soap;
 mod soql;
 mod store;
+mod tooling;
 mod ui_api;
 mod value;
 mod write;

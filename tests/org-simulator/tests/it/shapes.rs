@@ -90,8 +90,8 @@ const RECORDINGS: &[(&str, Compared)] = &[
         Not("packages are installed over the simulator's own API"),
     ),
     ("rest/package-install/install-request-success.json", Not("packages are installed over the simulator's own API")),
-    ("rest/package-install/installed-subscriber-packages.json", Not("the Tooling API is not served")),
-    ("rest/package-install/subscriber-package-version.json", Not("the Tooling API is not served")),
+    ("rest/package-install/installed-subscriber-packages.json", In("installed_packages_are_listed_as_recorded")),
+    ("rest/package-install/subscriber-package-version.json", In("installed_packages_are_listed_as_recorded")),
     (
         "rest/query/accounts-many-fields-raw.json",
         Rows(
@@ -795,4 +795,31 @@ async fn errors_are_worded_as_recorded() {
     );
     scene.org.expire_sessions(crate::support::ADMIN).unwrap();
     compare(&scene.get("limits").await, "rest/errors/session-expired-401.json");
+}
+
+#[tokio::test]
+async fn installed_packages_are_listed_as_recorded() {
+    let Some(installed) = read("rest/package-install/installed-subscriber-packages.json") else { return };
+    let scene = Scene::new().await;
+    let install = json!({"callout_url": "http://127.0.0.1:1/", "package_version": "2.1.0"});
+    // Nobody answers the callout; the package is installed all the same.
+    scene.admin(reqwest::Method::POST, "package/install", Some(install)).await;
+    for (soql, theirs) in [
+        (
+            "SELECT SubscriberPackage.Id, SubscriberPackage.NamespacePrefix, SubscriberPackageVersionId FROM InstalledSubscriberPackage",
+            installed,
+        ),
+        (
+            "SELECT Id, MajorVersion, MinorVersion, PatchVersion, BuildNumber, IsBeta FROM SubscriberPackageVersion",
+            read("rest/package-install/subscriber-package-version.json").unwrap(),
+        ),
+    ] {
+        let ours = scene.get(&format!("tooling/{}", query_path(soql))).await;
+        assert_eq!(ours.status, 200, "{}", ours.body);
+        assert_shape(&ours.body, &theirs, soql, &[]);
+        assert_rows(&json!([ours.body]), &json!([theirs]), soql);
+        assert_rows(&ours.body["records"], &theirs["records"], soql);
+        let url = ours.body["records"][0]["attributes"]["url"].as_str().unwrap();
+        assert!(url.starts_with("/services/data/v66.0/tooling/sobjects/"), "{url}");
+    }
 }
