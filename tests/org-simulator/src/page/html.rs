@@ -61,3 +61,8 @@ pub(super) fn pages(path: &str, query: &str, number: usize, total: usize) -> Str
 pub(super) fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
+
+/// A moment to the second, on one line.
+pub(super) fn moment(moment: jiff::Timestamp) -> String {
+    format!("<time>{}</time>", moment.strftime("%Y-%m-%d %H:%M:%S"))
+}

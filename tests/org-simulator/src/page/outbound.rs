@@ -48,7 +48,7 @@ fn definitions(org: &Org) -> String {
             active.to_owned(),
         ]
     });
-    table("Definitions", &["Name", "Object", "Fields", "Action id", ""], rows)
+    table("Definitions", &["Name", "Object", "Fields", "Action id", "State"], rows)
 }
 
 fn filter(state: &str) -> String {
@@ -72,7 +72,7 @@ fn row(delivery: &Delivery) -> Vec<String> {
         name(delivery.state).to_owned(),
         delivery.attempts.to_string(),
         escaped(delivery.last_outcome.as_deref().unwrap_or_default()),
-        delivery.next_attempt_at.map(crate::datetime::soap).unwrap_or_default(),
+        delivery.next_attempt_at.map(super::html::moment).unwrap_or_default(),
     ]
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn home(State(shared): State<Shared>) -> Html<String> {
     let apps = table("Apps", &["Name", "Client id"], apps);
     let orgs = table("Orgs", &["Name", "Kind", "Address", "Records"], orgs);
     let body = format!(
-        "{about}<h2>Orgs</h2>{orgs}<h2>Users</h2>{users}<h2>Apps</h2>{apps}<h2>How to use it</h2>\
+        "{about}{orgs}{users}{apps}<h2>How to use it</h2>\
          <p>Authorize at <code>/services/oauth2/authorize</code>, or skip the page with the header <code>X-Simulator-User</code>. \
          The data API is under <code>/services/data</code>, the simulator's own API under <code>/_simulator</code>.</p>"
     );

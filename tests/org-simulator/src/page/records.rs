@@ -47,7 +47,7 @@ pub(super) async fn list(State(shared): State<Shared>, Query(wanted): Query<Want
     found.sort_by_key(|row| std::cmp::Reverse(row.get(schema::MODSTAMP).as_instant()));
     let number = wanted.page.unwrap_or(1).max(1);
     let rows = found.iter().skip((number - 1) * ROWS).take(ROWS).map(|row| row_of(&object, row));
-    let list = super::html::table(&object.label_plural, &["Name", "Id", "Changed", ""], rows);
+    let list = super::html::table(&object.label_plural, &["Name", "Id", "Changed", "State"], rows);
     let query = format!("object={}&q={}&", encoded(&object.name), encoded(&wanted.q));
     let filter = format!(
         "<form class=\"filter\" method=\"get\" action=\"{PATH}\"><input type=\"hidden\" name=\"object\" value=\"{}\">\
@@ -72,7 +72,7 @@ fn row_of(object: &Object, row: &Row) -> Vec<String> {
     let id = id_of(row);
     let name = name_of(object, row);
     let name = if name.is_empty() { id.clone() } else { name };
-    let changed = row.get(schema::MODSTAMP).as_instant().map(crate::datetime::soap).unwrap_or_default();
+    let changed = row.get(schema::MODSTAMP).as_instant().map(super::html::moment).unwrap_or_default();
     vec![
         format!("<a href=\"{PATH}/{}/{id}\">{}</a>", encoded(&object.name), escaped(&name)),
         format!("<code>{id}</code>"),

@@ -13,8 +13,11 @@ use crate::value::Value;
 
 pub(super) const MESSAGES: &str = "WorkflowOutboundMessage";
 
+/// Names and kinds of fields.
+type Fields = &'static [(&'static str, &'static str)];
+
 /// Object, key prefix, its fields: text, number or yes and no by the first letter, or a reference by the object's name.
-const OBJECTS: &[(&str, &str, &[(&str, &str)])] = &[
+const OBJECTS: &[(&str, &str, Fields)] = &[
     (
         MESSAGES,
         "04k",
