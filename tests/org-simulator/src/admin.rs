@@ -32,6 +32,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .merge(faults::routes())
         .merge(settings::routes())
         .merge(crate::rules::admin::routes())
+        .merge(crate::soap::admin_routes())
 }
 
 type Outcome = Result<Response, Error>;

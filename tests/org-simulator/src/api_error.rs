@@ -91,6 +91,13 @@ impl ApiError {
         Self::new("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", message).no_fields()
     }
 
+    /// What the good records of a collection say when a bad one has taken them back.
+    pub(crate) fn rolled_back() -> Self {
+        let message =
+            "Record rolled back because not all records were valid and the request was using AllOrNone header";
+        Self::new("ALL_OR_NONE_OPERATION_ROLLED_BACK", message).no_fields()
+    }
+
     pub(crate) fn bad_json(message: impl Into<String>) -> Self {
         Self::new("JSON_PARSER_ERROR", message)
     }

@@ -1,63 +1,128 @@
 //! The program `org-simulator`.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
 
-use crate::{Error, LoadReport, Options, Seed, Simulator};
+use crate::{Error, LoadReport, Options, OrgKind, OrgOptions, Seed, Simulator};
 
-/// A Salesforce org on loopback: OAuth, data API, UI API, notes and outbound messages, kept in memory.
+/// A Salesforce org on loopback: OAuth, data API, Bulk API, UI API, notes and outbound messages, kept in memory.
 ///
-/// Open the printed address in a browser for users, records and the outbound queue.
-/// Its own API, for tests and demos, is under /_simulator/.
+/// Open the printed address in a browser for users, records, tokens, the outbound queue and faults.
+/// Its own API, for tests and demos, is under /_simulator/; README.md lists its routes.
 #[derive(Debug, Parser)]
 #[command(name = "org-simulator", version)]
 pub struct Args {
-    /// Port on 127.0.0.1; 0 takes a free one.
+    /// Port of the first org; the next orgs take the ports after it. 0 takes free ones.
     #[arg(long, default_value_t = 8590)]
     port: u16,
-    /// What the org holds at the start.
-    #[arg(long, value_enum, default_value_t = SeedName::Default)]
-    seed: SeedName,
-    /// Folder of CRM data to load: developer-edition/, sobject-trees/, b2b-sales/, opportunities-*-upsert.csv.
+    /// Address to listen on. Whoever can reach it can do everything, so anything but loopback is warned of.
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    listen: IpAddr,
+    /// What the orgs hold at the start: `default` (a small fictitious company), `developer-edition` (the well-known sample
+    /// data), `none` (users, schema and record types only), or a folder of CRM data, loaded into the first org.
+    #[arg(long, value_name = "default|developer-edition|none|DIR", default_value = "default")]
+    seed: SeedArg,
+    /// Orgs to start, the first first.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "production")]
+    orgs: Vec<Kind>,
+    /// Folder of CRM data to load into the first org: developer-edition/, sobject-trees/, b2b-sales/,
+    /// opportunities-*-upsert.csv.
     #[arg(long, value_name = "DIR")]
     crm_data: Option<PathBuf>,
+    /// Queue outbound messages without sending them; the admin API sends them on demand.
+    #[arg(long)]
+    no_send: bool,
+}
+
+/// What an org is filled with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum SeedArg {
+    BuiltIn(Seed),
+    Folder(PathBuf),
+}
+
+impl FromStr for SeedArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "default" => Self::BuiltIn(Seed::Default),
+            "developer-edition" => Self::BuiltIn(Seed::DeveloperEdition),
+            "none" => Self::BuiltIn(Seed::None),
+            folder if PathBuf::from(folder).is_dir() => Self::Folder(folder.into()),
+            other => return Err(format!("{other} is neither default, developer-edition or none, nor a folder")),
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum SeedName {
-    /// A small fictitious company: an admin, two sales reps, accounts, contacts, leads, opportunities.
-    Default,
-    /// Users, schema and record types only.
-    None,
+enum Kind {
+    /// A customer's production org.
+    Production,
+    /// A sandbox.
+    Sandbox,
+    /// A Developer Edition.
+    DeveloperEdition,
+    /// The vendor's org with the License Management App.
+    LicenseManagement,
+}
+
+impl From<Kind> for OrgKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Production => Self::Production,
+            Kind::Sandbox => Self::Sandbox,
+            Kind::DeveloperEdition => Self::DeveloperEdition,
+            Kind::LicenseManagement => Self::LicenseManagement,
+        }
+    }
 }
 
 /// Runs the program until Ctrl-C.
 pub async fn run(args: Args) -> Result<(), Error> {
-    let seed = match args.seed {
-        SeedName::Default => Seed::Default,
-        SeedName::None => Seed::None,
+    let (seed, folder) = match &args.seed {
+        SeedArg::BuiltIn(seed) => (*seed, None),
+        SeedArg::Folder(folder) => (Seed::None, Some(folder)),
     };
-    let options = Options { port: args.port, seed, send_outbound_messages: true, ..Options::default() };
+    let mut kinds = args.orgs.iter().copied().map(OrgKind::from);
+    let options = Options {
+        port: args.port,
+        listen: Some(args.listen),
+        seed,
+        kind: kinds.next().unwrap_or_default(),
+        send_outbound_messages: !args.no_send,
+        ..Options::default()
+    };
     let simulator = Simulator::start(options).await?;
-    if let Some(dir) = &args.crm_data {
+    for dir in folder.into_iter().chain(&args.crm_data) {
         print(&loaded(&simulator.load_crm_data(dir)?));
     }
-    print(&format!(
-        "org {} at {}\nclient id {}\nCtrl-C stops it.",
-        simulator.org_id(),
-        simulator.url(),
-        simulator.client_id()
-    ));
+    let mut others = Vec::new();
+    for (kind, number) in kinds.zip(1_u16..) {
+        let port = if args.port == 0 { 0 } else { args.port.saturating_add(number) };
+        let options = OrgOptions { kind, seed, port, send_outbound_messages: !args.no_send, ..OrgOptions::default() };
+        others.push(simulator.add_org(options).await?);
+    }
+    for org in std::iter::once(&simulator).chain(&others) {
+        print(&format!("org {} ({}) at {}", org.org_id(), org.kind(), org.url()));
+    }
+    print(&format!("client id {}\nCtrl-C stops it.", simulator.client_id()));
     // Without a signal handler there is no Ctrl-C to wait for; then the program ends at once.
     let _ = tokio::signal::ctrl_c().await;
+    for org in others {
+        org.stop().await;
+    }
     simulator.stop().await;
     Ok(())
 }
 
 fn loaded(report: &LoadReport) -> String {
-    let lines = |what: &str, counts: &std::collections::BTreeMap<String, usize>| -> String {
+    let lines = |what: &str, counts: &BTreeMap<String, usize>| -> String {
         counts.iter().map(|(name, n)| format!("{what} {n:>6} {name}\n")).collect()
     };
     lines("loaded  ", &report.loaded) + &lines("adjusted", &report.adjusted) + &lines("refused ", &report.refused)
@@ -77,5 +142,22 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_seed_is_a_name_or_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!("developer-edition".parse(), Ok(SeedArg::BuiltIn(Seed::DeveloperEdition)));
+        assert_eq!(dir.path().to_str().unwrap().parse(), Ok(SeedArg::Folder(dir.path().into())));
+        assert!("no-such-folder".parse::<SeedArg>().is_err());
+    }
+
+    #[test]
+    fn it_listens_on_loopback_unless_told_otherwise() {
+        let args = Args::parse_from(["org-simulator"]);
+        assert!(args.listen.is_loopback());
+        let args =
+            Args::parse_from(["org-simulator", "--listen", "0.0.0.0", "--orgs", "production,license-management"]);
+        assert_eq!((args.listen.is_unspecified(), args.orgs.len()), (true, 2));
     }
 }

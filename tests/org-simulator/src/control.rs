@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use crate::api_error::ApiError;
 use crate::callout;
 use crate::ids::RecordId;
 use crate::org::{Actor, Org};
-use crate::server::Shared;
 use crate::store::Row;
 use crate::value::Value;
 use crate::write::WriteOptions;
-use crate::{Error, InstallAnswer, NewUser, OutboundMessage, OutboundSettings, PackageInstall, User, rest};
+use crate::{Error, NewUser, OutboundMessage, OutboundSettings, User, rest};
 
 impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {
@@ -188,29 +187,4 @@ pub(crate) fn set_private(org: &mut Org, object: &str, private: bool) -> Result<
         org.private.remove(&object.name)
     };
     Ok(())
-}
-
-/// Announces an installation, as the package's asynchronous post-install script does.
-pub(crate) async fn install_package(shared: &Shared, install: &PackageInstall) -> Result<InstallAnswer, Error> {
-    let sent = announcement(&shared.org(), install);
-    let reply = shared.callouts.post(&install.callout_url, "application/json", sent.to_string()).await?;
-    let body = serde_json::from_str(&reply.body).unwrap_or(Json::String(reply.body));
-    Ok(InstallAnswer { status: reply.status, body, sent })
-}
-
-fn announcement(org: &Org, install: &PackageInstall) -> Json {
-    let row = org.store.get("Organization", org.id);
-    let of = |field: &str| row.map_or(Value::Null, |row| org.value("Organization", row, field).clone());
-    json!({
-        "organization_id": org.id.as_str(),
-        "installer_id": admin(org).user.as_str(),
-        "package_version": install.package_version,
-        "previous_version": install.previous_version,
-        "is_upgrade": install.previous_version.is_some(),
-        "is_push": install.is_push,
-        "org_domain_url": org.base_url,
-        "is_sandbox": of("IsSandbox") == Value::Bool(true),
-        "instance_name": of("InstanceName").as_text(),
-        "organization_type": of("OrganizationType").as_text(),
-    })
 }

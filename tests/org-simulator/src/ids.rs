@@ -115,7 +115,6 @@ impl IdSource {
 }
 
 /// The `number`th id of a prefix in the first org.
-#[cfg(test)]
 pub(crate) fn numbered(key_prefix: &str, number: u64) -> RecordId {
     made(key_prefix, INSTANCE, number)
 }

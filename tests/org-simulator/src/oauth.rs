@@ -5,6 +5,7 @@ mod form;
 pub(crate) mod http;
 mod identity;
 mod keys;
+mod overview;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -330,11 +331,14 @@ fn may_refresh(scope: &str) -> bool {
     scope.split_whitespace().any(|scope| matches!(scope, "refresh_token" | "offline_access"))
 }
 
+/// Lengths of a code verifier: at least those of RFC 7636, and 128 random bytes in Base64, as jsforce makes it.
+const VERIFIER: std::ops::RangeInclusive<usize> = 43..=172;
+
 fn check_verifier(consent: &Consent, verifier: &str) -> Result<(), Refusal> {
     match &consent.code_challenge {
         None => Ok(()),
         Some(_) if verifier.is_empty() => Err(Refusal::new("invalid_grant", "code verifier is required")),
-        Some(challenge) if (43..=128).contains(&verifier.len()) && sha256_url(verifier) == *challenge => Ok(()),
+        Some(challenge) if VERIFIER.contains(&verifier.len()) && sha256_url(verifier) == *challenge => Ok(()),
         Some(_) => Err(Refusal::new("invalid_request", "invalid code verifier")),
     }
 }

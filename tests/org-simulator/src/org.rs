@@ -15,14 +15,17 @@ use crate::ids::{IdSource, RecordId};
 use crate::limits::ApiLimits;
 use crate::oauth::{Apps, Logins};
 use crate::outbound::{Outbox, OutboxMark};
+use crate::packages::InstalledPackage;
 use crate::query::Cursors;
 use crate::random::Random;
 use crate::request_log::RequestLog;
+use crate::rest::SchemaChange;
 use crate::rules::Rules;
 use crate::schema::{self, Object, RecordTypeInfo, Schema};
+use crate::soap::Passwords;
 use crate::store::{Mark, Row, Store};
-use crate::value::{Place, Value};
-use crate::write::WriteOptions;
+use crate::value::Value;
+use crate::write::{RecycleBin, WriteOptions};
 use crate::{Clock, Features, OrgKind};
 
 /// The record type every org has for every object.
@@ -63,12 +66,18 @@ pub(crate) struct Org {
     pub(crate) limits: ApiLimits,
     pub(crate) cursors: Cursors,
     pub(crate) faults: Faults,
+    pub(crate) package: Option<InstalledPackage>,
     pub(crate) bulk: Bulk,
     pub(crate) log: RequestLog,
     /// Objects of which a user who is no admin sees only the records he or she owns.
     pub(crate) private: BTreeSet<String>,
     pub(crate) profiles: Profiles,
     pub(crate) rules: Rules,
+    pub(crate) bin: RecycleBin,
+    pub(crate) passwords: Passwords,
+    pub(crate) schema_change: SchemaChange,
+    /// The next number of each auto-number field, by object and field.
+    pub(crate) numbers: BTreeMap<String, u64>,
     /// Stages of each business process, in order.
     pub(crate) stages_of: BTreeMap<RecordId, Vec<String>>,
     /// The record type a new record gets when it names none.
@@ -108,7 +117,7 @@ impl Org {
             kind: birth.kind,
             features: birth.features,
             clock: birth.clock,
-            schema: Schema::standard(),
+            schema: Schema::standard().with_features(&birth.features),
             store: Store::default(),
             ids,
             outbox: Outbox::default(),
@@ -117,11 +126,16 @@ impl Org {
             limits: ApiLimits::of(birth.kind),
             cursors: Cursors::default(),
             faults: Faults::default(),
+            package: None,
             bulk: Bulk::default(),
             log: RequestLog::default(),
             private: BTreeSet::new(),
             profiles: Profiles::default(),
             rules: Rules::default(),
+            bin: RecycleBin::default(),
+            passwords: Passwords::default(),
+            schema_change: SchemaChange::default(),
+            numbers: BTreeMap::new(),
             stages_of: BTreeMap::new(),
             default_record_types: BTreeMap::new(),
         }
@@ -248,11 +262,7 @@ impl Org {
 
     /// A record as the data API renders it, with all its fields and without `attributes`.
     pub(crate) fn render_all(&self, object: &Object, row: &Row, version: &str) -> Map<String, Json> {
-        let id = row.id().unwrap_or(self.id);
-        let render = |(at, field): (usize, &schema::Field)| {
-            let place = Place { version, object: &object.name, field: &field.name, id };
-            (field.name.clone(), row.get(at).json(place))
-        };
+        let render = |(at, field): (usize, &schema::Field)| (field.name.clone(), object.shown(row, at, version));
         object.fields.iter().enumerate().map(render).collect()
     }
 

@@ -1,9 +1,43 @@
-//! The pages a person sees: home and consent. No page shows a token or a secret.
+//! The pages a person sees: consent, and a look into the org. No page shows a token or a secret.
 
-use crate::DeliveryState;
+mod html;
+mod logins;
+mod outbound;
+mod overview;
+mod records;
+
+use axum::Router;
+use axum::response::IntoResponse as _;
+use axum::routing::get;
+use http::{HeaderValue, header};
+
 use crate::oauth::Form;
 use crate::org::Org;
+use crate::server::Shared;
 use crate::{User, control};
+
+/// Where the pages get their looks.
+const STYLE_PATH: &str = "/_simulator/pages/style.css";
+/// Nothing is loaded but that style sheet, and nothing runs.
+pub(crate) const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
+);
+
+/// Routes of the pages: the home page, and those below `/_simulator/pages`.
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/", get(overview::home))
+        .route(
+            STYLE_PATH,
+            get(|| async { ([(header::CONTENT_TYPE, "text/css")], include_str!("page/style.css")).into_response() }),
+        )
+        .route("/_simulator/pages/records", get(records::list))
+        .route("/_simulator/pages/records/{object}/{id}", get(records::one))
+        .route("/_simulator/pages/logins", get(logins::list))
+        .route("/_simulator/pages/outbound", get(outbound::list))
+        .route("/_simulator/pages/faults", get(overview::faults))
+        .route("/_simulator/pages/requests", get(overview::requests))
+}
 
 /// What the consent page hands on from the authorization request.
 const PASSED_ON: [&str; 8] = [
@@ -17,27 +51,24 @@ const PASSED_ON: [&str; 8] = [
     "nonce",
 ];
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:3rem auto;padding:0 1rem;color:#1b1b1f}\
-h1{font-size:1.4rem}table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.25rem .75rem .25rem 0;border-bottom:1px solid #ddd}\
-code{background:#f2f2f5;padding:.1rem .3rem;border-radius:3px}button{font:inherit;padding:.4rem 1.2rem;margin-right:.5rem}\
-select{font:inherit;padding:.3rem}footer{color:#666;margin-top:2rem;font-size:.9rem}";
-
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
-fn page(title: &str, body: &str) -> String {
+/// A page. All looks come from one style sheet, and nothing needs a script.
+fn page(title: &str, navigation: &str, body: &str) -> String {
     let title = escaped(title);
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{title}</title><style>{STYLE}</style></head><body><h1>{title}</h1>{body}\
+         <meta name=\"color-scheme\" content=\"light dark\"><title>{title}</title><link rel=\"stylesheet\" href=\"{STYLE_PATH}\"></head>\
+         <body><a class=\"skip\" href=\"#main\">Skip to the content</a>{navigation}<main id=\"main\"><h1>{title}</h1>{body}</main>\
          <footer>Org simulator: not Salesforce, only its manners.</footer></body></html>"
     )
 }
 
 /// A page that says one thing.
 pub(crate) fn message(text: &str) -> String {
-    page("Org simulator", &format!("<p>{}</p>", escaped(text)))
+    page("Org simulator", "", &format!("<p>{}</p>", escaped(text)))
 }
 
 /// Asks who is consenting, and to what.
@@ -59,62 +90,5 @@ pub(crate) fn consent(org: &Org, form: &Form) -> String {
         org.id,
         escaped(scope)
     );
-    page("Allow access?", &body)
-}
-
-/// Users, records, outbound queue, and how to go on.
-pub(crate) fn home(org: &Org) -> String {
-    let now = org.clock.now();
-    let user = |user: &User| {
-        let (sessions, grants) = crate::ids::RecordId::parse(&user.id).map_or((0, 0), |id| org.logins.counts(id, now));
-        let role = if user.is_admin { "administrator" } else { "standard user" };
-        format!(
-            "<tr><td>{}</td><td>{}</td><td>{role}</td><td>{sessions}</td><td>{grants}</td></tr>",
-            escaped(&user.name),
-            escaped(&user.username)
-        )
-    };
-    let users: String = control::users(org).iter().map(user).collect();
-    let counts: String = control::record_counts(org)
-        .iter()
-        .map(|(name, n)| format!("<tr><td>{}</td><td>{n}</td></tr>", escaped(name)))
-        .collect();
-    let apps: String = org
-        .logins
-        .apps()
-        .into_iter()
-        .map(|app| format!("<li>{} <code>{}</code></li>", escaped(&app.name), escaped(&app.client_id)))
-        .collect();
-    let body = format!(
-        "<p>Org <code>{}</code> at <code>{}</code>, its time {}, {} API calls of {} in 24 hours.</p>\
-         <h2>Users</h2><table><tr><th>Name</th><th>Username</th><th>Role</th><th>Sessions</th><th>Grants</th></tr>{users}</table>\
-         <h2>Records</h2><table>{counts}</table><h2>Outbound messages</h2>{}<h2>Apps</h2><ul>{apps}</ul>\
-         <h2>How to use it</h2><p>Authorize at <code>/services/oauth2/authorize</code>, or skip the page with the header \
-         <code>X-Simulator-User</code>. The data API is under <code>/services/data</code>, the simulator's own API under \
-         <code>/_simulator/org</code>.</p>",
-        org.id,
-        escaped(&org.base_url),
-        crate::datetime::soap(now),
-        org.limits.used(),
-        org.limits.max,
-        queue(org),
-    );
-    page("Org simulator", &body)
-}
-
-fn queue(org: &Org) -> String {
-    let deliveries = org.outbox.deliveries();
-    let count = |state: DeliveryState| deliveries.iter().filter(|delivery| delivery.state == state).count();
-    let definitions: String = org
-        .outbox
-        .definitions()
-        .iter()
-        .map(|d| format!("<li>{} on {}</li>", escaped(&d.message.name), escaped(&d.message.object)))
-        .collect();
-    format!(
-        "<p>{} pending, {} delivered, {} dropped.</p><ul>{definitions}</ul>",
-        count(DeliveryState::Pending),
-        count(DeliveryState::Delivered),
-        count(DeliveryState::Dropped)
-    )
+    page("Allow access?", "", &body)
 }

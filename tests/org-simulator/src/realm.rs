@@ -1,5 +1,6 @@
 //! The orgs of one process: they share the clock, the registered apps and the login hosts; each has a port of its own.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::Clock;
@@ -22,6 +23,8 @@ struct Inner {
 struct Members {
     /// How many orgs were ever made; each gets ids of its own by it.
     made: u32,
+    /// Where the orgs listen; 127.0.0.1 when not set.
+    listen: Option<IpAddr>,
     orgs: Vec<(RecordId, Weak<OrgLock>)>,
     /// Servers of orgs to which nobody holds an owning handle.
     servers: Vec<Server>,
@@ -38,6 +41,19 @@ impl Realm {
 
     pub(crate) fn apps(&self) -> &Apps {
         &self.0.apps
+    }
+
+    /// Lets the orgs that are made from now on listen elsewhere than on 127.0.0.1.
+    pub(crate) fn listen_on(&self, address: IpAddr) {
+        if !address.is_loopback() {
+            tracing::warn!(%address, "the simulator can be reached from other machines; whoever reaches it can do everything");
+        }
+        self.members().listen = Some(address);
+    }
+
+    /// Where an org listens.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.members().listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }
 
     fn members(&self) -> MutexGuard<'_, Members> {

@@ -1,12 +1,16 @@
 //! The data API below `/services/data/vNN.0/`, without HTTP: a call in, an answer out. Composite requests come back in here.
 
+mod batch;
 mod collections;
 mod composite;
+mod conditional;
 mod headers;
 mod methods;
 mod records;
+mod relationships;
 mod replicate;
 mod resources;
+mod tree;
 mod upsert;
 mod versions;
 
@@ -17,8 +21,9 @@ use crate::ids::RecordId;
 use crate::org::{Actor, Org};
 use crate::schema;
 use crate::write::WriteOptions;
-use crate::{query, ui_api};
+use crate::{query, search, tooling, ui_api};
 
+pub(crate) use conditional::SchemaChange;
 use headers::Headers;
 pub(crate) use versions::versions;
 
@@ -52,10 +57,14 @@ impl Call {
         if !is_version(version) {
             return None;
         }
+        let query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        // For clients that cannot send PATCH (REST API guide, update a record).
+        let named = query.iter().find(|(key, _)| key == "_HttpMethod").map(|(_, method)| method.as_str());
+        let method = named.filter(|_| method.eq_ignore_ascii_case("post")).unwrap_or(method);
         Some(Self {
             method: method.to_ascii_uppercase().replace("HEAD", "GET"),
-            path: path.split('/').filter(|s| !s.is_empty()).map(decoded).collect(),
-            query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            path: segments(path),
+            query,
             body,
             version: version.to_owned(),
             batch_size: None,
@@ -91,6 +100,18 @@ impl Call {
             .and_then(Json::as_object)
             .ok_or_else(|| ApiError::bad_json("The HTTP entity body is required, but this request has no entity body."))
     }
+}
+
+/// The decoded segments of a path; `.json` behind a resource asks for what is sent anyway.
+fn segments(path: &str) -> Vec<String> {
+    let mut segments: Vec<String> = path.split('/').filter(|s| !s.is_empty()).map(decoded).collect();
+    let is_key = segments.len() == 4 && segments.first().is_some_and(|first| first == "sobjects");
+    if let Some(last) = segments.last_mut().filter(|_| !is_key)
+        && let Some(stem) = last.strip_suffix(".json")
+    {
+        *last = stem.to_owned();
+    }
+    segments
 }
 
 /// Percent-decodes one path segment; a `+` stays a plus.
@@ -138,6 +159,12 @@ impl Answer {
         self
     }
 
+    /// With one more header.
+    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
     /// With the address of the record it is about.
     pub(crate) fn at(mut self, call: &Call, object: &str, id: RecordId) -> Self {
         self.location = Some(format!("/services/data/v{}/sobjects/{object}/{id}", call.version));
@@ -153,6 +180,10 @@ impl From<ApiError> for Answer {
 
 /// Serves a call as one transaction.
 pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Answer {
+    if let Err(error) = headers::acceptable(call) {
+        return error.into();
+    }
+    org.purge_old();
     let start = org.savepoint();
     let answer = dispatch(org, actor, call).unwrap_or_else(|error| {
         org.rollback(&start);
@@ -167,16 +198,27 @@ pub(crate) fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answ
     let actor = &Actor { write: call.write_options(), ..*actor };
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method.as_str(), path.as_slice()) {
-        ("GET", []) => Ok(Answer::json(resources::resources(call))),
-        ("GET", ["sobjects"]) => Ok(Answer::json(schema::describe_global(org, actor, &call.version))),
+        ("GET", []) => Ok(Answer::json(resources::resources(org, actor, call))),
+        // Only the user interface, and a header the simulator warns of, make records recent.
+        ("GET", ["recent"]) => Ok(Answer::json(Json::Array(Vec::new()))),
+        ("GET", ["sobjects"]) => {
+            let changed = conditional::schema_changed(org);
+            let body = schema::describe_global(org, actor, &call.version);
+            Ok(conditional::since(call, changed, Answer::json(body)))
+        }
         (_, ["sobjects", object, rest @ ..]) => records::serve(org, actor, call, (object, rest)),
         ("GET", ["query"]) => query::first_page(org, actor, call, false),
         ("GET", ["queryAll"]) => query::first_page(org, actor, call, true),
         ("GET", ["query" | "queryAll", locator]) => query::next_page(org, actor, call, locator),
+        ("GET", ["search"]) | ("GET" | "POST", ["parameterizedSearch"]) => search::serve(org, actor, call),
         ("GET", ["limits"]) => Ok(Answer::json(resources::limits(org))),
         ("GET", ["limits", "recordCount"]) => Ok(Answer::json(resources::record_count(org, actor, call))),
         (_, ["composite", "sobjects", rest @ ..]) => collections::serve(org, actor, call, rest),
         ("POST", ["composite"]) => composite::serve(org, actor, call),
+        ("POST", ["composite", "batch"]) => batch::serve(org, actor, call),
+        ("POST", ["composite", "graph"]) => composite::serve_graphs(org, actor, call),
+        ("POST", ["composite", "tree", object]) => tree::serve(org, actor, call, object),
+        (_, ["tooling", rest @ ..]) => tooling::serve(org, actor, call, rest),
         (_, ["ui-api", rest @ ..]) => ui_api::serve(org, actor, call, rest),
         _ => Err(unknown(call)),
     }
@@ -185,7 +227,8 @@ pub(crate) fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answ
 /// Nothing is accepted silently: what the simulator does not know, it says so.
 pub(crate) fn unknown(call: &Call) -> ApiError {
     let path = call.path.join("/");
-    if let Some(allowed) = methods::allowed(&call.path) {
+    let allowed = methods::allowed(&call.path);
+    if let Some(allowed) = allowed.filter(|list| !list.split(',').any(|method| method == call.method)) {
         tracing::warn!(method = call.method, path, "this resource does not have this method");
         return ApiError::method_not_allowed(&call.method, allowed);
     }

@@ -127,6 +127,6 @@ impl Org {
     pub(crate) fn meets(&self, object: &str, id: RecordId, condition: &str) -> Result<bool, ApiError> {
         let everybody = Actor { user: self.id, profile: self.id, is_admin: true, write: WriteOptions::default() };
         let query = format!("SELECT Id FROM {object} WHERE Id = '{id}' AND ({condition})");
-        Ok(!soql::run(self, &everybody, &query, true)?.ids.is_empty())
+        Ok(soql::run(self, &everybody, &query, true)?.total() > 0)
     }
 }

@@ -1,6 +1,8 @@
 //! What objects there are, and which fields they have.
 
+mod compound;
 mod describe;
+mod features;
 mod field;
 mod infer;
 mod standard;
@@ -9,6 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(crate) use describe::{RecordTypeInfo, describe_global, describe_object, object_summary};
+pub(crate) use features::{PERSON_FIELDS, PERSON_NAME};
 pub(crate) use field::{Dependency, Field, FieldKind, PicklistValue};
 pub(crate) use infer::{infer_field, relationship_of};
 
@@ -137,6 +140,9 @@ pub(crate) struct Schema {
     order: Vec<String>,
     by_prefix: HashMap<String, String>,
     custom_objects: usize,
+    revision: u64,
+    /// Custom objects have a currency too.
+    multi_currency: bool,
 }
 
 impl Schema {
@@ -145,7 +151,13 @@ impl Schema {
         standard::schema()
     }
 
+    /// Grows with every change.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
     pub(crate) fn insert(&mut self, object: Object) {
+        self.revision += 1;
         let key = object.name.to_ascii_lowercase();
         if !self.objects.contains_key(&key) {
             self.order.push(object.name.clone());
@@ -158,6 +170,12 @@ impl Schema {
     /// An object by its name, whatever its case.
     pub(crate) fn object(&self, name: &str) -> Option<&Arc<Object>> {
         self.objects.get(&name.to_ascii_lowercase())
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.objects.remove(&name.to_ascii_lowercase());
+        self.order.retain(|known| known != name);
+        self.revision += 1;
     }
 
     /// The object whose records have that key prefix.
@@ -173,6 +191,7 @@ impl Schema {
     pub(crate) fn add_field(&mut self, object: &str, field: Field) -> bool {
         let Some(object) = self.objects.get_mut(&object.to_ascii_lowercase()) else { return false };
         Arc::make_mut(object).add(field);
+        self.revision += 1;
         true
     }
 
@@ -188,6 +207,9 @@ impl Schema {
         };
         let mut object = Object::new(name, &format!("a{}{}", digit(n / 36), digit(n)), true);
         object.add(Field { length: 80, name_field: true, id_lookup: false, ..Field::new("Name", FieldKind::String) });
+        if self.multi_currency {
+            object.add(features::currency());
+        }
         self.insert(object);
     }
 

@@ -1,5 +1,7 @@
 //! What is in an org from the start: setup data in every org, and a small fictitious company's records.
 
+mod developer_edition;
+
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
@@ -84,13 +86,31 @@ pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(
     people(org, &naming.username_suffix)?;
     picklists(org);
     record_types(org);
-    if seed == Seed::Default {
-        let invalid = |_| Error::Prepare { what: "the built-in seed" };
-        let records: Vec<Json> = serde_json::from_str(RECORDS).map_err(invalid)?;
-        let report = crm_data::load_records(org, records);
-        debug_assert!(report.refused.is_empty(), "{report:?}");
-    }
+    person_type(org);
+    let invalid = |_| Error::Prepare { what: "the built-in seed" };
+    let records: Vec<Json> = match seed {
+        Seed::Default => serde_json::from_str(RECORDS).map_err(invalid)?,
+        Seed::DeveloperEdition => developer_edition::records(org.clock.now()),
+        Seed::None => return Ok(()),
+    };
+    let report = crm_data::load_records(org, records);
+    debug_assert!(report.refused.is_empty(), "{report:?}");
     Ok(())
+}
+
+/// The record type that makes an account a person, where the org has persons.
+fn person_type(org: &mut Org) {
+    if !org.features.person_accounts {
+        return;
+    }
+    let fields = [
+        ("Name", Value::text("Person Account")),
+        ("DeveloperName", Value::text("PersonAccount")),
+        ("SobjectType", Value::text("Account")),
+        ("IsActive", Value::Bool(true)),
+        ("IsPersonType", Value::Bool(true)),
+    ];
+    org.insert_setup("RecordType", &fields);
 }
 
 fn organization(org: &mut Org, naming: &Naming) {

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use serde_json::Value as Json;
@@ -70,22 +70,48 @@ impl Shared {
 
 /// All routes of the simulator.
 pub(crate) fn router(shared: Shared) -> Router {
+    Router::new().fallback_service(routes(shared)).layer(middleware::map_request(one_slash))
+}
+
+/// A path may begin with two slashes: the Salesforce CLI joins its addresses so, and orgs answer it.
+async fn one_slash(mut request: Request) -> Request {
+    let url = request.uri().path_and_query().map_or("", |url| url.as_str());
+    if let Some(rest) = url.strip_prefix("//")
+        && let Ok(url) = format!("/{rest}").parse()
+    {
+        *request.uri_mut() = url;
+    }
+    request
+}
+
+fn routes(shared: Shared) -> Router {
     Router::new()
-        .route("/", get(home))
+        .merge(page::routes())
         .route("/services/data", get(|| async { json_response(200, &rest::versions()) }))
         .route("/services/data/", get(|| async { json_response(200, &rest::versions()) }))
         .route("/services/data/{*path}", any(data))
         .merge(oauth::http::routes())
+        .merge(crate::soap::routes())
         .nest("/_simulator", admin::routes())
         .fallback(unknown)
+        .layer(middleware::map_response(guarded))
         .layer(middleware::from_fn(encoding::coded))
         .layer(middleware::from_fn_with_state(shared.clone(), faulty::faulty))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(shared)
 }
 
-async fn home(State(shared): State<Shared>) -> Response {
-    Html(page::home(&shared.org())).into_response()
+/// Lets a page load and run nothing but its own style sheet.
+async fn guarded(mut response: Response) -> Response {
+    let is_page =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if is_page {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, page::POLICY);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    }
+    response
 }
 
 async fn unknown(method: Method, uri: Uri) -> Response {

@@ -7,6 +7,7 @@ mod server;
 mod values;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use serde_json::{Map, Value};
 use crate::callout::ClientCertificate;
 use crate::faults::{FaultReport, FaultRule};
 use crate::outbound::{OutboundDisturbance, OutboundSettings, sender};
+use crate::packages::{self, InstalledPackage};
 use crate::realm::Realm;
 use crate::server::Shared;
 use crate::{Clock, Error, admin, control, crm_data};
@@ -36,6 +38,8 @@ const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
 pub struct Options {
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
+    /// Address to listen on; 127.0.0.1 unless told otherwise. Whoever reaches it can do everything.
+    pub listen: Option<IpAddr>,
     /// What the org holds at the start.
     pub seed: Seed,
     /// The org's time; the machine's unless told otherwise.
@@ -68,6 +72,9 @@ impl Simulator {
     /// Starts an org on 127.0.0.1 and returns when it accepts connections.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let realm = Realm::new(options.clock);
+        if let Some(address) = options.listen {
+            realm.listen_on(address);
+        }
         realm.apps().add("Ferry (simulator)", CLIENT_ID, CLIENT_SECRET, REDIRECT_URI);
         let org = OrgOptions {
             kind: options.kind,
@@ -206,7 +213,24 @@ impl Simulator {
 
     /// Announces an installation to the callout URL, as the package's post-install script does.
     pub async fn install_package(&self, install: &PackageInstall) -> Result<InstallAnswer, Error> {
-        control::install_package(&self.shared, install).await
+        packages::install(&self.shared, install).await
+    }
+
+    /// The package as this org has it installed.
+    #[must_use]
+    pub fn installed_package(&self) -> Option<InstalledPackage> {
+        self.shared.org().package.clone()
+    }
+
+    /// Uninstalls the package. Nobody is called; the licence in the License Management Org tells of it.
+    pub fn uninstall_package(&self) -> Result<(), Error> {
+        packages::uninstall(&self.shared)
+    }
+
+    /// Makes the objects of the License Management App, so that an outbound message can be defined on them before the first
+    /// installation.
+    pub fn prepare_license_management(&self) {
+        packages::prepare(&mut self.shared.org());
     }
 
     /// Creates a record as the user, by the same rules as the data API, and returns its id.

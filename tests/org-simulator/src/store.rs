@@ -1,38 +1,15 @@
 //! Records in memory, with indexes for external ids and a journal that takes a failed transaction back.
 
+mod row;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::ids::RecordId;
-use crate::schema::{self, Object};
+use crate::schema::Object;
 use crate::value::Value;
 
-/// One record. Fields added to the schema later are null until they are written.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Row {
-    values: Vec<Value>,
-}
-
-impl Row {
-    pub(crate) fn get(&self, position: usize) -> &Value {
-        self.values.get(position).unwrap_or(&Value::Null)
-    }
-
-    pub(crate) fn set(&mut self, position: usize, value: Value) {
-        if position >= self.values.len() {
-            self.values.resize(position + 1, Value::Null);
-        }
-        self.values[position] = value;
-    }
-
-    pub(crate) fn id(&self) -> Option<RecordId> {
-        self.get(schema::ID).as_id()
-    }
-
-    pub(crate) fn is_deleted(&self) -> bool {
-        *self.get(schema::IS_DELETED) == Value::Bool(true)
-    }
-}
+pub(crate) use row::Row;
 
 type Index = HashMap<String, Vec<RecordId>>;
 
@@ -81,7 +58,9 @@ impl Table {
 
     fn index(&mut self, object: &Object, id: RecordId, row: &Row) {
         for (at, value) in indexed_values(object, row) {
-            self.indexes.entry(at).or_default().entry(index_key(value)).or_default().push(id);
+            // Most keys belong to one record: a list of one has no room to spare.
+            let index = self.indexes.entry(at).or_default();
+            index.entry(index_key(value)).and_modify(|ids| ids.push(id)).or_insert_with(|| vec![id]);
         }
     }
 
@@ -138,7 +117,8 @@ impl Store {
     }
 
     /// Writes a record as it is and remembers how to take that back.
-    pub(crate) fn put(&mut self, object: &Arc<Object>, id: RecordId, row: Row) {
+    pub(crate) fn put(&mut self, object: &Arc<Object>, id: RecordId, mut row: Row) {
+        row.shrink();
         if !self.tables.contains_key(&object.name) {
             self.tables.insert(object.name.clone(), Table::default());
         }
@@ -190,6 +170,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::ids::numbered;
+    use crate::schema;
     use crate::schema::Schema;
 
     fn account(object: &Object, id: RecordId, key: &str) -> Row {

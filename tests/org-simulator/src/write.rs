@@ -1,9 +1,14 @@
 //! Creating, changing and deleting records, by the rules of the data API.
 
+mod auto_number;
 mod check;
+mod convert;
 mod delete;
 mod derive;
+mod merge;
 mod options;
+mod person_account;
+mod recycle_bin;
 mod rules;
 mod upsert;
 
@@ -20,7 +25,10 @@ use crate::store::Row;
 use crate::value::Value;
 
 pub(crate) use check::Purpose;
+pub(crate) use convert::Conversion;
+pub(crate) use delete::{goes_with, keeps};
 pub(crate) use options::{AutoAssign, WriteOptions};
+pub(crate) use recycle_bin::RecycleBin;
 pub(crate) use upsert::Upserted;
 
 impl Org {
@@ -71,6 +79,7 @@ impl Org {
         let given_id = changes.iter().find(|(at, _)| *at == schema::ID).and_then(|(_, value)| value.as_id());
         let id = given_id.unwrap_or_else(|| self.free_id(object));
         self.stamp_new(&mut row, id, actor.user);
+        self.number(object, &mut row);
         if object.has_owner {
             row.set(schema::OWNER, Value::Id(actor.user));
         }
@@ -79,11 +88,13 @@ impl Org {
         for (at, value) in changes {
             row.set(at, value);
         }
+        person_account::settle(self, object, &mut row, &changed)?;
         derive::derive(self, object, None, &mut row, &changed);
         check::complete(object, &row)?;
         check::unique(self, object, &row, None)?;
         check::combination(object, &row)?;
         self.store.put(object, id, row);
+        self.write_twin(actor, object, id)?;
         if purpose == Purpose::Create {
             rules::obeyed(self, actor, object, id, &changed)?;
             rules::assign(self, actor, object, id)?;
@@ -152,19 +163,21 @@ impl Org {
         for (at, value) in changes {
             row.set(at, value);
         }
+        person_account::settle(self, &object, &mut row, &changed)?;
         derive::derive(self, &object, Some(&before), &mut row, &changed);
         check::complete(&object, &row)?;
         check::unique(self, &object, &row, Some(id))?;
         check::combination(&object, &row)?;
         self.stamp_changed(&mut row, actor.user);
         self.store.put(&object, id, row);
+        self.write_twin(actor, &object, id)?;
         rules::obeyed(self, actor, &object, id, &changed)?;
         self.notify(actor, &object.name, id);
         Ok(())
     }
 
     /// A live record that the actor may change.
-    fn writeable(&self, actor: &Actor, object: &Object, id: RecordId) -> Result<&Arc<Row>, ApiError> {
+    pub(crate) fn writeable(&self, actor: &Actor, object: &Object, id: RecordId) -> Result<&Arc<Row>, ApiError> {
         let unknown =
             || ApiError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").status(404).no_fields();
         let row = self.store.get(&object.name, id).ok_or_else(unknown)?;
@@ -174,7 +187,14 @@ impl Org {
         if object.access == Access::ReadOnly || !self.may_see(actor, object, row) {
             return Err(ApiError::no_access());
         }
+        if object.name == "Contact" && person_account::is_person(object, row) {
+            // It is changed by its account.
+            return Err(ApiError::no_access());
+        }
         rules::unlocked(self, id)?;
         Ok(row)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,12 @@ use axum::Router;
 use axum::extract::{Json as Body, State};
 use axum::routing::post;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::Error;
 use crate::schema::{Dependency, Field, FieldKind, PicklistValue, relationship_of};
 use crate::server::Shared;
+use crate::value::Value;
 
 use super::{Outcome, ok};
 
@@ -36,6 +37,10 @@ struct FieldRequest {
     picklist: Vec<String>,
     restricted: bool,
     dependency: Option<Dependency>,
+    /// The value a new record gets when it names none.
+    default: Option<Json>,
+    /// The form of the numbers that the org gives by itself: `A-{0000}`.
+    auto_number: Option<String>,
 }
 
 impl Default for FieldRequest {
@@ -53,6 +58,8 @@ impl Default for FieldRequest {
             picklist,
             restricted: false,
             dependency: None,
+            default: None,
+            auto_number: None,
         }
     }
 }
@@ -66,9 +73,18 @@ impl FieldRequest {
         field.nillable &= !self.required;
         (field.unique, field.external_id, field.id_lookup) = (self.unique, self.external_id, self.external_id);
         field.restricted = self.restricted;
+        field.name_field = self.name == "Name";
         field.dependency.clone_from(&self.dependency);
         field.picklist =
             self.picklist.iter().map(|value| PicklistValue { value: value.clone(), is_default: false }).collect();
+        if let Some(default) = &self.default {
+            field.default = Value::read(&field, default)?;
+            field.defaulted_on_create = true;
+        }
+        if let Some(form) = &self.auto_number {
+            (field.createable, field.updateable, field.defaulted_on_create) = (false, false, true);
+            field.auto_number = Some(form.clone());
+        }
         if kind == FieldKind::Reference {
             field.relationship = Some(relationship_of(&self.name));
             field.reference_to.clone_from(&self.reference_to);

@@ -9,7 +9,9 @@ use serde_json::{Value as Json, json};
 
 use crate::outbound::{Definition, sender};
 use crate::server::Shared;
-use crate::{Delivery, DeliveryState, OutboundDisturbance, OutboundMessage, OutboundSettings, PackageInstall, control};
+use crate::{
+    Delivery, DeliveryState, OutboundDisturbance, OutboundMessage, OutboundSettings, PackageInstall, control, packages,
+};
 
 use super::{Outcome, ok};
 
@@ -20,6 +22,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/outbound-messages/disturbance", put(disturb))
         .route("/outbound-messages/{name}", delete(remove))
         .route("/outbound-messages/{name}/settings", put(configure))
+        .route("/package", get(installed_package).delete(uninstall_package))
         .route("/package/install", post(install_package))
 }
 
@@ -94,5 +97,14 @@ async fn deliver(State(shared): State<Shared>) -> Response {
 }
 
 async fn install_package(State(shared): State<Shared>, Body(install): Body<PackageInstall>) -> Outcome {
-    control::install_package(&shared, &install).await.map(ok)
+    packages::install(&shared, &install).await.map(ok)
+}
+
+async fn installed_package(State(shared): State<Shared>) -> Response {
+    ok(&shared.org().package)
+}
+
+async fn uninstall_package(State(shared): State<Shared>) -> Outcome {
+    packages::uninstall(&shared)?;
+    Ok(ok(json!({"done": "uninstall"})))
 }

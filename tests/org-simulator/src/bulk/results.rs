@@ -41,7 +41,8 @@ pub(super) fn page(job: &Job, name: &str, call: &Call, default: usize) -> Result
             listing = ingest.failures(job.head.format);
             &listing
         }
-        (Work::Ingest(ingest), "unprocessedrecords") => {
+        // The guide writes it small; a client that writes it like its sisters is understood.
+        (Work::Ingest(ingest), "unprocessedrecords" | "unprocessedRecords") => {
             listing = ingest.unprocessed(job.head.format);
             &listing
         }

@@ -54,7 +54,7 @@ impl Request<'_> {
             return Some(("unsupported_response_type", "response type not supported"));
         }
         let method = self.form.get("code_challenge_method");
-        if !self.form.get("code_challenge").is_empty() && method != "S256" {
+        if !self.form.get("code_challenge").is_empty() && !matches!(method, "" | "S256") {
             return Some(("invalid_request", "code challenge method must be S256"));
         }
         None

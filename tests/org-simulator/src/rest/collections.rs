@@ -16,6 +16,8 @@ use crate::write::Upserted;
 
 const MAX_RECORDS: usize = 200;
 const MAX_RETRIEVED: usize = 2_000;
+/// Runs of records of one type in a call.
+const MAX_CHUNKS: usize = 10;
 
 /// Serves everything below `composite/sobjects`.
 pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
@@ -46,7 +48,22 @@ fn records(call: &Call) -> Result<Vec<Map<String, Json>>, ApiError> {
     let as_object = |record: &Json| {
         record.as_object().cloned().ok_or_else(|| ApiError::bad_json("records must be an array of objects"))
     };
-    records.iter().map(as_object).collect()
+    let records: Vec<Map<String, Json>> = records.iter().map(as_object).collect::<Result<_, _>>()?;
+    chunked(records.iter().map(|record| type_of(record).unwrap_or_default().to_ascii_lowercase()))?;
+    Ok(records)
+}
+
+/// Refuses records whose types change too often; they are worked on in runs of one type (REST API guide, collections).
+fn chunked(types: impl Iterator<Item = String>) -> Result<(), ApiError> {
+    let mut types: Vec<String> = types.collect();
+    types.dedup();
+    if types.len() <= MAX_CHUNKS {
+        return Ok(());
+    }
+    let message = format!(
+        "Cannot have more than {MAX_CHUNKS} chunks in a single operation. Please rearrange the data to reduce chunking."
+    );
+    Err(ApiError::new("INVALID_INPUT", message))
 }
 
 fn all_or_none(call: &Call) -> bool {
@@ -91,13 +108,8 @@ fn finish(org: &mut Org, call: &Call, attempted: Attempted) -> Answer {
     if halted {
         org.rollback(&attempted.start);
     }
-    let rolled_back = || {
-        let message =
-            "Record rolled back because not all records were valid and the request was using AllOrNone header";
-        ApiError::new("ALL_OR_NONE_OPERATION_ROLLED_BACK", message).result()
-    };
     let shown = |outcome: Outcome| match outcome {
-        Ok(_) if halted => rolled_back(),
+        Ok(_) if halted => ApiError::rolled_back().result(),
         Ok(json) => json,
         Err(error) => error.result(),
     };
@@ -181,6 +193,7 @@ fn delete(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError>
     if ids.is_empty() || ids.len() > MAX_RECORDS {
         return Err(ApiError::new("EXCEEDED_ID_LIMIT", format!("between 1 and {MAX_RECORDS} ids are expected")));
     }
+    chunked(ids.iter().map(|id| id.chars().take(3).collect()))?;
     let outcomes = attempt(org, ids.into_iter(), |org, text| {
         let id = RecordId::parse(text)
             .ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {text}")).no_fields())?;

@@ -14,7 +14,7 @@ pub(super) fn allowed(path: &[String]) -> Option<&'static str> {
         ["sobjects", _] => Some("HEAD,GET,POST"),
         ["sobjects", _, id] if RecordId::parse(id).is_some() => Some("HEAD,GET,PATCH,DELETE"),
         ["sobjects", _, _, _] => Some("HEAD,GET,POST,PATCH,DELETE"),
-        ["composite"] => Some("HEAD,GET,POST"),
+        ["composite" | "parameterizedSearch"] => Some("HEAD,GET,POST"),
         ["composite", "batch" | "graph"] | ["composite", "tree", _] => Some("POST"),
         ["composite", "sobjects"] => Some("DELETE,PATCH,POST"),
         ["composite", "sobjects", _] => Some("HEAD,GET,POST"),

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Answer, Body, Call, replicate, unknown, upsert};
+use super::conditional::State;
+use super::{Answer, Body, Call, conditional, relationships, replicate, unknown, upsert};
 use crate::access::Deed;
 use crate::api_error::ApiError;
 use crate::ids::RecordId;
@@ -10,7 +11,7 @@ use crate::org::{Actor, Org};
 use crate::schema::{self, Object};
 use crate::soql::attributes;
 use crate::store::Row;
-use crate::value::{Place, Value};
+use crate::value::Value;
 
 /// Serves everything below `sobjects/{object}`.
 pub(super) fn serve(
@@ -26,20 +27,32 @@ pub(super) fn serve(
             let summary = schema::object_summary(org, actor, &object, &call.version);
             Ok(Answer::json(json!({"objectDescribe": summary, "recentItems": []})))
         }
-        ("GET", ["describe"]) => Ok(Answer::json(schema::describe_object(org, actor, &object, &call.version))),
+        ("GET", ["describe"]) => {
+            let changed = conditional::schema_changed(org);
+            let body = schema::describe_object(org, actor, &object, &call.version);
+            Ok(conditional::since(call, changed, Answer::json(body)))
+        }
         ("GET", ["updated"]) => replicate::updated(org, actor, call, &object),
         ("GET", ["deleted"]) => replicate::deleted(org, actor, call, &object),
         ("POST", [] | ["Id"]) => create(org, actor, call, &object),
         ("GET", [id]) => fetch(org, actor, call, (&object, id)),
         ("PATCH", [id]) => {
-            org.update(actor, &object.name, known_id(id)?, call.object()?)?;
+            let (id, body) = (known_id(id)?, call.object()?);
+            if let Some(given) = body.keys().find(|name| name.eq_ignore_ascii_case("Id")) {
+                let message = format!("The {given} field should not be specified in the sobject data.");
+                return Err(ApiError::new("INVALID_FIELD", message));
+            }
+            expected(org, call, &object, id)?;
+            org.update(actor, &object.name, id, body)?;
             Ok(Answer::no_content())
         }
         ("DELETE", [id]) => {
-            org.delete(actor, &object.name, known_id(id)?)?;
+            let id = known_id(id)?;
+            expected(org, call, &object, id)?;
+            org.delete(actor, &object.name, id)?;
             Ok(Answer::no_content())
         }
-        ("GET", [id, blob]) if RecordId::parse(id).is_some() => content(org, actor, &object, (id, blob)),
+        ("GET", [id, below]) if is_record(&object, id) => content(org, actor, call, (&object, id, below)),
         (_, [key, value]) => upsert::serve(org, actor, call, (&object, key, value)),
         _ => Err(unknown(call)),
     }
@@ -60,11 +73,27 @@ pub(super) fn fetch(org: &Org, actor: &Actor, call: &Call, (object, id): (&Objec
     if row.is_deleted() {
         return Err(ApiError::deleted());
     }
-    shown(org, actor, call, object, row).map(Answer::json)
+    let state = state(org, object, row);
+    state.holds(call)?;
+    let answer = shown(org, actor, call, object, row).map(Answer::json)?;
+    Ok(state.shown(call, answer))
+}
+
+fn state(org: &Org, object: &Object, row: &Row) -> State {
+    let changed = row.get(schema::MODSTAMP).as_instant().unwrap_or_default();
+    State::of(&Json::Object(org.render_all(object, row, "66.0")), changed)
+}
+
+/// Refuses a write to a record that is not in the state the client names.
+fn expected(org: &Org, call: &Call, object: &Object, id: RecordId) -> Result<(), ApiError> {
+    match org.store.get(&object.name, id) {
+        Some(row) if conditional::is_set(call) => state(org, object, row).holds(call),
+        _ => Ok(()),
+    }
 }
 
 /// A record with the fields that `?fields=` names, or all.
-fn shown(org: &Org, actor: &Actor, call: &Call, object: &Object, row: &Row) -> Result<Json, ApiError> {
+pub(super) fn shown(org: &Org, actor: &Actor, call: &Call, object: &Object, row: &Row) -> Result<Json, ApiError> {
     let id = row.id().unwrap_or(org.id);
     let mut record = Map::new();
     record.insert("attributes".to_owned(), attributes(object, id, &call.version));
@@ -87,19 +116,29 @@ pub(super) fn named_fields<'a>(
     for name in names.map(str::trim).chain(["Id"]) {
         let seen = |at: &usize| org.may_read_field(actor, object, &object.fields[*at]);
         let at = object.position(name).filter(seen).ok_or_else(|| ApiError::no_column(name, &object.name))?;
-        let field = &object.fields[at].name;
-        let Some(id) = row.id() else { continue };
-        shown.insert(field.clone(), row.get(at).json(Place { version, object: &object.name, field, id }));
+        shown.insert(object.fields[at].name.clone(), object.shown(row, at, version));
     }
     Ok(shown)
 }
 
-/// The bytes of a blob field.
-fn content(org: &Org, actor: &Actor, object: &Object, (id, blob): (&str, &str)) -> Result<Answer, ApiError> {
-    let row =
-        org.visible(actor, object, known_id(id)?).filter(|row| !row.is_deleted()).ok_or_else(ApiError::not_found)?;
+/// Whether a segment of a path is the id of such a record, rather than the name of a key field.
+fn is_record(object: &Object, segment: &str) -> bool {
+    RecordId::parse(segment).is_some() && object.position(segment).is_none()
+}
+
+/// What stands below a record: the bytes of a blob field, or a relationship.
+fn content(
+    org: &Org,
+    actor: &Actor,
+    call: &Call,
+    (object, id, name): (&Object, &str, &str),
+) -> Result<Answer, ApiError> {
+    let id = known_id(id)?;
     let seen = |at: &usize| org.may_read_field(actor, object, &object.fields[*at]);
-    let at = object.position(blob).filter(seen).ok_or_else(ApiError::not_found)?;
+    let Some(at) = object.position(name).filter(seen) else {
+        return relationships::follow(org, actor, call, (object, id, name));
+    };
+    let row = org.visible(actor, object, id).filter(|row| !row.is_deleted()).ok_or_else(ApiError::not_found)?;
     match row.get(at) {
         Value::Blob(bytes) => Ok(Answer::new(200, Body::Bytes(bytes.to_vec()))),
         _ => Err(ApiError::not_found()),

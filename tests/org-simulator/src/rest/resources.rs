@@ -7,13 +7,26 @@ use crate::access::Deed;
 use crate::bulk::Allowance;
 use crate::org::{Actor, Org};
 
-pub(super) fn resources(call: &Call) -> Json {
-    let names = ["composite", "jobs", "limits", "query", "queryAll", "sobjects", "ui-api"];
-    names
+/// `GET /services/data/vNN.0`: what is served below, and who asks.
+pub(super) fn resources(org: &Org, actor: &Actor, call: &Call) -> Json {
+    let names = [
+        "composite",
+        "jobs",
+        "limits",
+        "parameterizedSearch",
+        "query",
+        "queryAll",
+        "recent",
+        "search",
+        "sobjects",
+        "ui-api",
+    ];
+    let mut all: Map<String, Json> = names
         .iter()
         .map(|name| ((*name).to_owned(), json!(format!("/services/data/v{}/{name}", call.version))))
-        .collect::<Map<_, _>>()
-        .into()
+        .collect();
+    all.insert("identity".to_owned(), json!(format!("{}/id/{}/{}", org.base_url, org.id, actor.user)));
+    all.into()
 }
 
 pub(super) fn limits(org: &Org) -> Json {

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use axum::Router;
 use axum::extract::{Json as Body, Path, State};
 use axum::response::Response;
-use axum::routing::{delete, patch, post};
+use axum::routing::{delete, get, patch, post};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::{AssignmentRule, DuplicateRule, ValidationRule};
 use crate::access::ObjectPermissions;
+use crate::ids::RecordId;
 use crate::server::{Shared, json_response};
 use crate::{Error, control};
 
@@ -20,6 +21,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/validation-rules", post(set_validation_rule))
         .route("/duplicate-rules", post(set_duplicate_rule))
         .route("/assignment-rules", post(set_assignment_rule))
+        .route("/rules", get(rules))
         .route("/rules/{name}", delete(remove_rule))
         .route("/locks/{id}", post(lock).delete(unlock))
         .route("/profiles/{name}", patch(limit_profile))
@@ -29,6 +31,16 @@ type Outcome = Result<Response, Error>;
 
 fn done(what: &str) -> Response {
     json_response(200, &json!({"done": what}))
+}
+
+async fn rules(State(shared): State<Shared>) -> Response {
+    let org = shared.org();
+    let rules = &org.rules;
+    let locks: Vec<&str> = rules.locked.iter().map(RecordId::as_str).collect();
+    let body = json!({
+        "validation_rules": rules.validation, "duplicate_rules": rules.duplicate, "assignment_rules": rules.assignment, "locks": locks,
+    });
+    json_response(200, &body)
 }
 
 async fn set_validation_rule(State(shared): State<Shared>, Body(rule): Body<ValidationRule>) -> Outcome {

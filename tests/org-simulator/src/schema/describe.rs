@@ -6,6 +6,7 @@ use super::{Access, Field, FieldKind, Object};
 use crate::access::Deed;
 use crate::ids::RecordId;
 use crate::org::{Actor, Org};
+use crate::write;
 
 /// Record types of an object as describe lists them, the master last.
 pub(crate) struct RecordTypeInfo {
@@ -46,10 +47,13 @@ pub(crate) fn describe_object(org: &Org, actor: &Actor, object: &Object, version
     let mut body = object_summary(org, actor, object, version);
     let seen = object.fields.iter().filter(|field| org.may_read_field(actor, object, field));
     let fields: Vec<Json> =
-        seen.map(|field| describe_field(field, &Abilities::of(org, actor, object, field))).collect();
+        seen.map(|field| describe_field(object, field, &Abilities::of(org, actor, object, field))).collect();
     let children = org.schema.children_of(&object.name);
-    let children: Vec<Json> =
-        children.iter().filter(|child| org.may(actor, Deed::Read, child.object)).map(child).collect();
+    let children: Vec<Json> = children
+        .iter()
+        .filter(|child| org.may(actor, Deed::Read, child.object))
+        .map(|c| child(&object.name, c))
+        .collect();
     let available =
         |info: &RecordTypeInfo| RecordId::parse(&info.id).is_none_or(|id| org.may_use_record_type(actor, object, id));
     let types = org.record_types(object);
@@ -67,17 +71,18 @@ pub(crate) fn describe_object(org: &Org, actor: &Actor, object: &Object, version
     body
 }
 
-fn child(child: &super::ChildRelationship<'_>) -> Json {
+fn child(parent: &str, child: &super::ChildRelationship<'_>) -> Json {
+    let field = child.object.fields.get(child.field).map_or("", |field| &field.name);
     json!({
-        "cascadeDelete": false, "childSObject": child.object.name, "deprecatedAndHidden": false,
-        "field": child.object.fields.get(child.field).map(|f| &f.name), "junctionIdListNames": [], "junctionReferenceTo": [],
-        "relationshipName": child.name, "restrictedDelete": false,
+        "cascadeDelete": write::goes_with(parent, &child.object.name, field), "childSObject": child.object.name, "deprecatedAndHidden": false,
+        "field": field, "junctionIdListNames": [], "junctionReferenceTo": [],
+        "relationshipName": child.name, "restrictedDelete": write::keeps(parent, &child.object.name, field),
     })
 }
 
 fn record_type(info: &RecordTypeInfo, available: bool, object: &Object, version: &str) -> Json {
     json!({
-        "active": info.active, "available": available, "defaultRecordTypeMapping": info.is_default,
+        "active": info.active, "available": available, "defaultRecordTypeMapping": info.is_default && available,
         "developerName": info.developer_name, "master": info.is_master, "name": info.name, "recordTypeId": info.id,
         "urls": {"layout": format!("/services/data/v{version}/sobjects/{}/describe/layouts/{}", object.name, info.id)},
     })
@@ -99,8 +104,8 @@ impl Abilities {
     }
 }
 
-fn describe_field(field: &Field, may: &Abilities) -> Json {
-    let mut all = identity(field);
+fn describe_field(object: &Object, field: &Field, may: &Abilities) -> Json {
+    let mut all = identity(object, field);
     all.extend(abilities(field, may));
     all.extend(constant());
     let mut entries: Vec<(String, Json)> = all.into_iter().collect();
@@ -108,7 +113,7 @@ fn describe_field(field: &Field, may: &Abilities) -> Json {
     Json::Object(entries.into_iter().collect())
 }
 
-fn identity(field: &Field) -> Map<String, Json> {
+fn identity(object: &Object, field: &Field) -> Map<String, Json> {
     let picklist: Vec<Json> = field
         .picklist
         .iter()
@@ -117,6 +122,7 @@ fn identity(field: &Field) -> Map<String, Json> {
     into_map(json!({
         "byteLength": field.length * if field.kind.is_text() { 3 } else { 1 },
         "caseSensitive": false,
+        "compoundFieldName": object.compound_of(field),
         "custom": field.custom,
         "defaultValue": if field.kind == FieldKind::Boolean { json!(false) } else { Json::Null },
         "digits": if field.kind == FieldKind::Int { 8 } else { 0 },
@@ -126,6 +132,7 @@ fn identity(field: &Field) -> Map<String, Json> {
         "picklistValues": picklist,
         "polymorphicForeignKey": field.kind == FieldKind::Reference && field.reference_to.len() != 1,
         "precision": field.precision,
+        "queryByDistance": field.kind.is_compound(),
         "referenceTo": field.reference_to,
         "relationshipName": field.relationship,
         "scale": field.scale,
@@ -136,24 +143,25 @@ fn identity(field: &Field) -> Map<String, Json> {
 
 fn abilities(field: &Field, may: &Abilities) -> Map<String, Json> {
     let plain = !matches!(field.kind, FieldKind::Base64) && field.length <= 4_099;
+    let compound = field.kind.is_compound();
     into_map(json!({
-        "aggregatable": plain, "autoNumber": false, "calculated": field.calculated,
+        "aggregatable": plain && !compound, "autoNumber": field.auto_number.is_some(), "calculated": field.calculated,
         "createable": may.create, "defaultedOnCreate": field.defaulted_on_create,
-        "externalId": field.external_id, "filterable": plain, "groupable": plain && !field.kind.is_number(),
+        "externalId": field.external_id, "filterable": plain, "groupable": plain && !compound && !field.kind.is_number(),
         "idLookup": field.id_lookup, "nameField": field.name_field, "namePointing": false,
         "nillable": field.nillable, "permissionable": field.custom || field.nillable,
-        "restrictedPicklist": field.restricted, "sortable": plain, "unique": field.unique,
+        "restrictedPicklist": field.restricted, "sortable": plain && !compound, "unique": field.unique,
         "updateable": may.update,
     }))
 }
 
 fn constant() -> Map<String, Json> {
     into_map(json!({
-        "aiPredictionField": false, "calculatedFormula": null, "cascadeDelete": false, "compoundFieldName": null,
+        "aiPredictionField": false, "calculatedFormula": null, "cascadeDelete": false,
         "controllerName": null, "defaultValueFormula": null, "dependentPicklist": false, "deprecatedAndHidden": false,
         "displayLocationInDecimal": false, "encrypted": false, "extraTypeInfo": null, "filteredLookupInfo": null,
         "formulaTreatNullNumberAsZero": false, "highScaleNumber": false, "htmlFormatted": false, "inlineHelpText": null,
-        "mask": null, "maskType": null, "queryByDistance": false, "referenceTargetField": null, "relationshipOrder": null,
+        "mask": null, "maskType": null, "referenceTargetField": null, "relationshipOrder": null,
         "restrictedDelete": false, "searchPrefilterable": false, "writeRequiresMasterRead": false,
     }))
 }
@@ -174,6 +182,8 @@ fn soap_type(kind: FieldKind) -> &'static str {
         FieldKind::Date => "xsd:date",
         FieldKind::DateTime => "xsd:dateTime",
         FieldKind::Base64 => "xsd:base64Binary",
+        FieldKind::Address => "urn:address",
+        FieldKind::Location => "urn:location",
         _ => "xsd:string",
     }
 }

@@ -22,10 +22,14 @@ pub(crate) enum FieldKind {
     Phone,
     Url,
     Base64,
+    /// A compound of address fields.
+    Address,
+    /// A compound of latitude and longitude.
+    Location,
 }
 
 impl FieldKind {
-    const NAMES: [(Self, &'static str); 17] = [
+    const NAMES: [(Self, &'static str); 19] = [
         (Self::Id, "id"),
         (Self::Boolean, "boolean"),
         (Self::String, "string"),
@@ -43,6 +47,8 @@ impl FieldKind {
         (Self::Phone, "phone"),
         (Self::Url, "url"),
         (Self::Base64, "base64"),
+        (Self::Address, "address"),
+        (Self::Location, "location"),
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -65,6 +71,11 @@ impl FieldKind {
                 | Self::Phone
                 | Self::Url
         )
+    }
+
+    /// Shows other fields, and has no value of its own.
+    pub(crate) fn is_compound(self) -> bool {
+        matches!(self, Self::Address | Self::Location)
     }
 
     pub(crate) fn is_number(self) -> bool {
@@ -119,6 +130,8 @@ pub(crate) struct Field {
     /// Name of the relationship from the referenced object down to this one.
     pub(crate) child_relationship: Option<String>,
     pub(crate) default: Value,
+    /// The form of the numbers that the field is given: `A-{0000}`.
+    pub(crate) auto_number: Option<String>,
 }
 
 impl Field {
@@ -133,8 +146,8 @@ impl Field {
             precision,
             scale,
             nillable: kind != FieldKind::Boolean,
-            createable: true,
-            updateable: true,
+            createable: !kind.is_compound(),
+            updateable: !kind.is_compound(),
             defaulted_on_create: kind == FieldKind::Boolean,
             external_id: false,
             unique: false,
@@ -148,6 +161,7 @@ impl Field {
             reference_to: Vec::new(),
             relationship: None,
             child_relationship: None,
+            auto_number: None,
             default: if kind == FieldKind::Boolean { Value::Bool(false) } else { Value::Null },
         }
     }
@@ -184,7 +198,13 @@ fn usual_size(kind: FieldKind) -> (usize, usize, usize) {
         FieldKind::String | FieldKind::Picklist | FieldKind::Url => (255, 0, 0),
         FieldKind::Double | FieldKind::Currency => (0, 18, 2),
         FieldKind::Percent => (0, 3, 0),
-        FieldKind::Int | FieldKind::Boolean | FieldKind::Date | FieldKind::DateTime | FieldKind::Base64 => (0, 0, 0),
+        FieldKind::Int
+        | FieldKind::Boolean
+        | FieldKind::Date
+        | FieldKind::DateTime
+        | FieldKind::Base64
+        | FieldKind::Address
+        | FieldKind::Location => (0, 0, 0),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads `standard.txt`, the list of standard objects.
 //!
 //! Words after a field: `required`, `readonly`, `createonly`, `defaulted`, `nillable`, `name`, `idlookup`, `external`,
-//! `unique`, `restricted`, `to=Object,Object`, `rel=Name`, `children=Name`, `values=Set`.
+//! `unique`, `restricted`, `auto={0000}`, `to=Object,Object`, `rel=Name`, `children=Name`, `values=Set`.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ pub(super) fn schema() -> Schema {
     let mut schema = Schema::default();
     let mut sets = ValueSets::new();
     let mut current: Option<Object> = None;
-    for line in SOURCE.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#')) {
+    for line in SOURCE.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {
         if let Some(rest) = line.strip_prefix("values ") {
             let (name, values) = rest.split_once(' ').unwrap_or((rest, ""));
             sets.insert(name, values.split(" | ").map(picklist_value).collect());
@@ -107,6 +107,7 @@ fn sized(name: &str, kind: &str) -> Field {
 fn named(field: &mut Field, key: &str, value: &str, sets: &ValueSets) {
     match key {
         "to" => field.reference_to = value.split(',').map(str::to_owned).collect(),
+        "auto" => field.auto_number = Some(value.to_owned()),
         "rel" => field.relationship = Some(value.to_owned()),
         "children" => field.child_relationship = Some(value.to_owned()),
         "values" => field.picklist = sets.get(value).cloned().unwrap_or_default(),

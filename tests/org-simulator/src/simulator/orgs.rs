@@ -54,7 +54,7 @@ pub(crate) async fn adopt(beside: &Shared, options: OrgOptions) -> Result<Shared
 
 /// Starts an org.
 pub(super) async fn start(realm: &Realm, options: OrgOptions) -> Result<(Shared, Server), Error> {
-    let port = Port::take(options.port).await?;
+    let port = Port::take(realm.address(), options.port).await?;
     let number = realm.number();
     let birth = Birth {
         base_url: port.url.clone(),

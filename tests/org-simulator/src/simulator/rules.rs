@@ -1,4 +1,4 @@
-//! The handle's part for profiles, rules and locks.
+//! The handle's part for profiles, passwords, merges, rules and locks.
 
 use super::Simulator;
 use crate::{AssignmentRule, DuplicateRule, Error, ObjectPermissions, ValidationRule, control};
@@ -7,6 +7,23 @@ impl Simulator {
     /// Sets what a profile (`Standard User`, `System Administrator`) may not do with an object, in place of what was set before.
     pub fn limit_profile(&self, profile: &str, object: &str, permissions: &ObjectPermissions) -> Result<(), Error> {
         self.shared.org().limit_profile(profile, object, permissions)
+    }
+
+    /// Gives a user a password and a security token, with which the SOAP API's `login` lets him or her in.
+    pub fn set_password(&self, username: &str, password: &str, token: &str) -> Result<(), Error> {
+        self.shared.org().set_password(username, password, token)
+    }
+
+    /// Merges one or two records into another one as the user: they go to the recycle bin, and what belonged to them goes over.
+    pub fn merge_records(&self, username: &str, object: &str, master: &str, losers: &[&str]) -> Result<(), Error> {
+        let mut org = self.shared.org();
+        let (actor, master) = (control::actor(&org, username)?, control::record_id(master)?);
+        let losers = losers.iter().map(|id| control::record_id(id)).collect::<Result<Vec<_>, _>>()?;
+        let nothing = serde_json::Map::new();
+        control::transaction(&mut org, |org| {
+            org.merge(&actor, object, (master, &losers), &nothing)?;
+            Ok(())
+        })
     }
 
     /// Sets a validation rule, in place of one of the same name.

@@ -1,6 +1,6 @@
 //! Servers that run beside their owner until it stops or drops them.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use axum::Router;
@@ -24,12 +24,13 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// Takes a port on 127.0.0.1; 0 takes a free one.
-    pub(crate) async fn take(port: u16) -> Result<Self, Error> {
+    /// Takes a port; 0 takes a free one.
+    pub(crate) async fn take(address: IpAddr, port: u16) -> Result<Self, Error> {
         let listen = |source| Error::Listen { port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
+        let listener = TcpListener::bind((address, port)).await.map_err(listen)?;
         let port = listener.local_addr().map_err(listen)?.port();
-        Ok(Self { listener, url: format!("http://127.0.0.1:{port}") })
+        let host = if address.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address };
+        Ok(Self { listener, url: format!("http://{}", SocketAddr::new(host, port)) })
     }
 }
 

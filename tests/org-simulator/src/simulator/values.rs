@@ -12,6 +12,8 @@ pub enum Seed {
     /// The small built-in seed: an admin, two sales reps, a few accounts, contacts, leads and opportunities.
     #[default]
     Default,
+    /// The sample data of a Developer Edition: 13 accounts, 20 contacts, 31 opportunities.
+    DeveloperEdition,
     /// The users, schema and record types only.
     None,
 }
@@ -29,6 +31,17 @@ pub enum OrgKind {
     DeveloperEdition,
     /// The vendor's org with the License Management App.
     LicenseManagement,
+}
+
+impl std::fmt::Display for OrgKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Production => "production",
+            Self::Sandbox => "sandbox",
+            Self::DeveloperEdition => "Developer Edition",
+            Self::LicenseManagement => "License Management Org",
+        })
+    }
 }
 
 /// What is switched on in an org.

@@ -3,6 +3,9 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+use super::date_function::DateFunction;
+use super::date_literal::DateLiteral;
+
 /// A field, possibly of a parent: `Name`, `Account.Owner.Name`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Path {
@@ -11,12 +14,93 @@ pub(super) struct Path {
     pub(super) offset: usize,
 }
 
+/// An aggregate function of one field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aggregate {
+    Count,
+    CountDistinct,
+    Sum,
+    Avg,
+    Min,
+    Max,
+}
+
+impl Aggregate {
+    pub(super) const NAMES: [(&'static str, Self); 6] = [
+        ("COUNT", Self::Count),
+        ("COUNT_DISTINCT", Self::CountDistinct),
+        ("SUM", Self::Sum),
+        ("AVG", Self::Avg),
+        ("MIN", Self::Min),
+        ("MAX", Self::Max),
+    ];
+
+    pub(super) fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, known)| *known == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// What stands where a value is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Expression {
+    Field(Path),
+    /// `CALENDAR_YEAR(CloseDate)`, also around `convertTimezone(...)`.
+    Date(DateFunction, Path),
+    /// `SUM(Amount)`.
+    Aggregate(Aggregate, Path),
+    /// `toLabel(StageName)`.
+    Label(Path),
+    /// `FORMAT(Amount)`, also around `convertCurrency(...)`.
+    Format(Path),
+    /// `convertCurrency(Amount)`.
+    Currency(Path),
+    /// `GROUPING(StageName)`: whether a subtotal's row leaves the field out.
+    Grouping(Path),
+}
+
+impl Expression {
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Field(path)
+            | Self::Date(_, path)
+            | Self::Aggregate(_, path)
+            | Self::Label(path)
+            | Self::Format(path)
+            | Self::Currency(path)
+            | Self::Grouping(path) => path,
+        }
+    }
+}
+
+/// Which fields `FIELDS()` stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FieldSet {
+    All,
+    Standard,
+    Custom,
+}
+
+/// `TYPEOF What WHEN Account THEN Phone ELSE Name END`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct TypeOf {
+    pub(super) relationship: Path,
+    pub(super) branches: Vec<(Path, Vec<Path>)>,
+    pub(super) otherwise: Vec<Path>,
+}
+
 /// One entry of the SELECT list.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Item {
-    Field(Path),
+    Value {
+        expression: Expression,
+        alias: Option<String>,
+        /// Where the entry begins; a function begins before its field.
+        offset: usize,
+    },
     /// `COUNT()`.
-    Count,
+    Count(usize),
+    Fields(FieldSet, usize),
+    TypeOf(TypeOf),
     /// `(SELECT ... FROM Contacts)`.
     Children(Box<Select>),
 }
@@ -40,11 +124,15 @@ pub(super) enum Literal {
     Text(String),
     Date(Date),
     Instant(Timestamp),
-    /// A relative day: `TODAY` is 0 days, `LAST_N_DAYS:7` reaches 7 days back.
-    Day {
-        from: i32,
-        to: i32,
-    },
+    Days(DateLiteral),
+}
+
+/// What stands in the brackets after IN.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum List {
+    Literals(Vec<Literal>),
+    /// A semi-join, or an anti-join after NOT IN.
+    Select(Box<Select>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -52,23 +140,56 @@ pub(super) enum Condition {
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),
-    Compare { path: Path, operator: Operator, literal: Literal },
-    In { path: Path, negated: bool, literals: Vec<Literal> },
+    Compare {
+        left: Expression,
+        operator: Operator,
+        literal: Literal,
+    },
+    In {
+        left: Expression,
+        negated: bool,
+        list: List,
+    },
+    /// INCLUDES or EXCLUDES; each text may name several values, as `A;B`.
+    Includes {
+        left: Expression,
+        negated: bool,
+        values: Vec<String>,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Order {
-    pub(super) path: Path,
+    pub(super) expression: Expression,
     pub(super) descending: bool,
     pub(super) nulls_last: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grouping {
+    Plain,
+    Rollup,
+    Cube,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Groups {
+    pub(super) grouping: Grouping,
+    pub(super) by: Vec<Expression>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Select {
     pub(super) items: Vec<Item>,
     pub(super) from: Path,
+    pub(super) alias: Option<String>,
+    /// `USING SCOPE`, with the place of the scope's name.
+    pub(super) scope: Option<Path>,
     pub(super) condition: Option<Condition>,
+    pub(super) groups: Option<Groups>,
+    pub(super) having: Option<Condition>,
     pub(super) order: Vec<Order>,
     pub(super) limit: Option<usize>,
     pub(super) offset: usize,
+    pub(super) all_rows: bool,
 }

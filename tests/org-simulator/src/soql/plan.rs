@@ -1,127 +1,143 @@
 //! A query made concrete: names resolved against the schema, literals converted to the kinds of their fields.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-
-use super::ast::{Condition, Item, Literal, Operator, Order, Path, Select};
+use super::ast::{Condition, Expression, Item, List, Literal, Operator, Order, Path, Select};
+use super::condition::{self, Left, kind_of};
+use super::eval::{SortKey, Source, View};
+use super::filter::Filter;
+use super::groups::GroupPlan;
 use super::project::Projection;
+use super::scope::{Resolved, Scope, queried};
+use super::semi_join;
 use crate::api_error::ApiError;
-use crate::datetime;
-use crate::ids::RecordId;
-use crate::org::Org;
+use crate::org::{Actor, Org};
 use crate::schema::{Field, FieldKind, Object};
-use crate::value::Value;
 
-/// Where a value comes from, starting at a row.
+const MAX_OFFSET: usize = 2_000;
+const MAX_LIMIT_OF_FIELDS: usize = 200;
+/// Text areas longer than this can be neither filtered nor sorted nor grouped.
+const MAX_PLAIN_TEXT: usize = 255;
+
+/// What a query answers with.
 #[derive(Clone, Debug)]
-pub(super) enum Column {
-    Own(usize),
-    /// A field of the record that the reference at `at` points to.
-    Parent {
-        at: usize,
-        object: Arc<Object>,
-        rest: Box<Column>,
-    },
-    /// A field of a parent whose kind is known only by its id; `Type` is the name of that kind.
-    AnyParent {
-        at: usize,
-        field: String,
-    },
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Test {
-    Equal(Value),
-    NotEqual(Value),
-    Less(Value),
-    LessOrEqual(Value),
-    Greater(Value),
-    GreaterOrEqual(Value),
-    /// Lower-case pattern with `%` and `_`.
-    Like(String),
-    In(Set),
-    NotIn(Set),
-    /// From, inclusive, to, exclusive.
-    Within(Value, Value),
-}
-
-/// The values of an IN list, kept for fast look-up.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Set {
-    pub(super) ids: HashSet<RecordId>,
-    /// In lower case.
-    pub(super) texts: HashSet<String>,
-    pub(super) others: Vec<Value>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Filter {
-    All(Vec<Filter>),
-    Any(Vec<Filter>),
-    Not(Box<Filter>),
-    Test { column: Column, test: Test },
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct SortKey {
-    pub(super) column: Column,
-    pub(super) descending: bool,
-    pub(super) nulls_last: bool,
+pub(super) enum Output {
+    /// `COUNT()`: only how many there are.
+    Count,
+    Rows(Projection),
+    Groups(Box<GroupPlan>),
 }
 
 /// A query ready to run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(super) object: Arc<Object>,
-    pub(super) projection: Projection,
-    pub(super) filter: Option<Filter>,
+    pub(super) output: Output,
+    pub(super) filter: Option<Filter<Source>>,
+    /// `USING SCOPE mine`.
+    pub(super) mine: bool,
     pub(super) order: Vec<SortKey>,
     pub(super) limit: Option<usize>,
     pub(super) offset: usize,
-    counts: bool,
 }
 
-/// What resolving needs: the org, the object at hand and the query's text for messages.
-#[derive(Clone, Copy)]
-pub(super) struct Scope<'a> {
-    pub(super) org: &'a Org,
-    pub(super) object: &'a Arc<Object>,
-    pub(super) text: &'a str,
+impl<'a> Scope<'a> {
+    pub(super) fn view(self) -> View<'a> {
+        View { org: self.org, actor: self.actor }
+    }
 }
 
 impl Plan {
-    /// Resolves a query.
-    pub(super) fn new(org: &Org, select: &Select, text: &str) -> Result<Self, ApiError> {
-        let [name] = select.from.names.as_slice() else { return Err(unknown_type(text, &select.from)) };
-        let object = org.schema.object(name).ok_or_else(|| unknown_type(text, &select.from))?;
+    /// Resolves a query of its own.
+    pub(super) fn new(org: &Org, actor: &Actor, select: &Select, text: &str) -> Result<Self, ApiError> {
+        let object = queried(org, actor, &select.from, text)?;
         if object.name == "ContentDocumentLink" && !select.condition.as_ref().is_some_and(names_a_document) {
             return Err(ApiError::new("MALFORMED_QUERY", DOCUMENT_LINK_RESTRICTION));
         }
-        Self::of(Scope { org, object, text }, select)
+        let scope = Scope { org, actor, object: &object, alias: select.alias.as_deref(), text };
+        if !groups(select) {
+            return Self::of(scope, select);
+        }
+        let groups = GroupPlan::new(scope, select)?;
+        Ok(Self { output: Output::Groups(Box::new(groups)), ..Self::frame(scope, select)? })
     }
 
-    /// Resolves a query over an object that is already known.
+    /// Resolves a query over an object that is already known, as one within another.
     pub(super) fn of(scope: Scope<'_>, select: &Select) -> Result<Self, ApiError> {
-        let counts = select.items.contains(&Item::Count);
-        if counts && select.items.len() > 1 {
-            return Err(super::at("MALFORMED_QUERY", scope.text, 0, "COUNT() cannot be combined with other fields"));
+        if groups(select) {
+            let message = "only root queries support aggregate expressions";
+            return Err(scope.refuse("MALFORMED_QUERY", select.from.offset, message));
         }
+        let output = match select.items.as_slice() {
+            [Item::Count(_)] => Output::Count,
+            items => {
+                if let Some(Item::Count(offset)) = items.iter().find(|item| matches!(item, Item::Count(_))) {
+                    let message = "COUNT() must be the only element in the SELECT list";
+                    return Err(scope.refuse("MALFORMED_QUERY", *offset, message));
+                }
+                Output::Rows(Projection::new(scope, items)?)
+            }
+        };
+        let order = select.order.iter().map(|order| sort_key(scope, order)).collect::<Result<_, _>>()?;
+        Ok(Self { output, order, ..Self::frame(scope, select)? })
+    }
+
+    /// What all queries have, without their output and its order.
+    fn frame(scope: Scope<'_>, select: &Select) -> Result<Self, ApiError> {
+        if select.all_rows {
+            return Err(ApiError::new("MALFORMED_QUERY", "ALL ROWS not allowed in this context"));
+        }
+        if select.offset > MAX_OFFSET {
+            let message = format!("Maximum SOQL offset allowed is {MAX_OFFSET}");
+            return Err(ApiError::new("NUMBER_OUTSIDE_VALID_RANGE", message));
+        }
+        limits_of_fields(select)?;
+        if let Some(condition) = &select.condition {
+            semi_join::check(condition)?;
+        }
+        let mut left = |expression: &Expression| row_value(scope, expression);
+        let filter = select.condition.as_ref().map(|condition| condition::filter(scope, condition, &mut left));
         Ok(Self {
             object: Arc::clone(scope.object),
-            projection: Projection::new(scope, &select.items)?,
-            filter: select.condition.as_ref().map(|condition| filter(scope, condition)).transpose()?,
-            order: select.order.iter().map(|order| sort_key(scope, order)).collect::<Result<_, _>>()?,
+            output: Output::Count,
+            filter: filter.transpose()?,
+            mine: mine(scope, select.scope.as_ref())?,
+            order: Vec::new(),
             limit: select.limit,
             offset: select.offset,
-            counts,
         })
     }
+}
 
-    /// The query is a `SELECT COUNT()`, whose answer has no records.
-    pub(crate) fn counts(&self) -> bool {
-        self.counts
+/// Whether the query answers with groups of rows.
+fn groups(select: &Select) -> bool {
+    let aggregates = |item: &Item| {
+        matches!(item, Item::Value { expression: Expression::Aggregate(..) | Expression::Grouping(_), .. })
+    };
+    select.groups.is_some() || select.having.is_some() || select.items.iter().any(aggregates)
+}
+
+fn limits_of_fields(select: &Select) -> Result<(), ApiError> {
+    use super::ast::FieldSet;
+    let unbounded = |item: &Item| matches!(item, Item::Fields(FieldSet::All | FieldSet::Custom, _));
+    let limited = select.limit.is_some_and(|limit| limit <= MAX_LIMIT_OF_FIELDS);
+    if select.items.iter().any(unbounded) && !limited {
+        let message = format!("The SOQL FIELDS function must have a LIMIT of at most {MAX_LIMIT_OF_FIELDS}");
+        return Err(ApiError::new("MALFORMED_QUERY", message));
+    }
+    Ok(())
+}
+
+/// Whether only the actor's own records are meant; other scopes need sharing that is not here.
+fn mine(scope: Scope<'_>, named: Option<&Path>) -> Result<bool, ApiError> {
+    let Some(path) = named else { return Ok(false) };
+    match path.names.join(".").to_ascii_lowercase().as_str() {
+        "everything" => Ok(false),
+        "mine" if scope.object.has_owner => Ok(true),
+        other => {
+            tracing::warn!(scope = other, "the simulator does not know this scope of a query");
+            Err(scope.refuse("MALFORMED_QUERY", path.offset, &format!("unexpected token: '{}'", path.names.join("."))))
+        }
     }
 }
 
@@ -130,192 +146,85 @@ const DOCUMENT_LINK_RESTRICTION: &str = "\nImplementation restriction: ContentDo
 
 /// The condition binds the document or the linked record, whatever else it says.
 fn names_a_document(condition: &Condition) -> bool {
-    let binds = |path: &Path| matches!(path.names.as_slice(), [name] if name.eq_ignore_ascii_case("ContentDocumentId") || name.eq_ignore_ascii_case("LinkedEntityId"));
+    let binds = |left: &Expression| {
+        let [name] = left.path().names.as_slice() else { return false };
+        matches!(left, Expression::Field(_))
+            && (name.eq_ignore_ascii_case("ContentDocumentId") || name.eq_ignore_ascii_case("LinkedEntityId"))
+    };
     match condition {
         Condition::All(parts) => parts.iter().any(names_a_document),
-        Condition::Compare { path, operator: Operator::Equal, literal: Literal::Text(_) } => binds(path),
-        Condition::In { path, negated: false, .. } => binds(path),
+        Condition::Compare { left, operator: Operator::Equal, literal: Literal::Text(_) } => binds(left),
+        Condition::In { left, negated: false, list: List::Literals(_) | List::Select(_) } => binds(left),
         _ => false,
     }
 }
 
-fn unknown_type(text: &str, from: &Path) -> ApiError {
-    let name = from.names.join(".");
-    super::at("INVALID_TYPE", text, from.offset, &ApiError::invalid_type(&name).message)
+/// A long text, a file or a compound: kept out of conditions, orders and groups.
+pub(super) fn is_long(field: &Field) -> bool {
+    field.kind == FieldKind::Base64
+        || field.kind.is_compound()
+        || field.kind == FieldKind::TextArea && field.length > MAX_PLAIN_TEXT
 }
 
-impl Scope<'_> {
-    pub(super) fn unknown_field(self, path: &Path, name: &str) -> ApiError {
-        let message = format!(
-            "No such column '{name}' on entity '{}'. If you are attempting to use a custom field, be sure to append the '__c' after the \
-             custom field name. Please reference your WSDL or the describe call for the appropriate names.",
-            self.object.name
-        );
-        super::at("INVALID_FIELD", self.text, path.offset, &message)
+/// What is compared in WHERE.
+fn row_value(scope: Scope<'_>, expression: &Expression) -> Result<Left<Source>, ApiError> {
+    let path = expression.path();
+    let (source, found, kind) = sourced(scope, expression)?;
+    if found.field().is_some_and(is_long) {
+        let message = format!("field '{}' can not be filtered in a query call", found.last_name());
+        return Err(scope.refuse("INVALID_FIELD", path.offset, &message));
     }
+    let name = found.last_name().to_owned();
+    let field = matches!(expression, Expression::Field(_)).then_some(found);
+    Ok(Left { source, kind, name, offset: path.offset, field })
+}
 
-    pub(super) fn unknown_relationship(self, path: &Path, name: &str) -> ApiError {
-        let message = format!(
-            "Didn't understand relationship '{name}' in field path. If you are attempting to use a custom relationship, be sure to append \
-             the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names."
-        );
-        super::at("INVALID_FIELD", self.text, path.offset, &message)
-    }
-
-    /// The names of a path without a leading name of the queried object itself.
-    pub(super) fn names(self, path: &Path) -> &[String] {
-        match path.names.as_slice() {
-            [first, rest @ ..]
-                if !rest.is_empty()
-                    && first.eq_ignore_ascii_case(&self.object.name)
-                    && self.object.relationship(first).is_none() =>
-            {
-                rest
-            }
-            names => names,
+/// Where the value of a plain field or a date function comes from, and of what kind it is.
+pub(super) fn sourced(
+    scope: Scope<'_>,
+    expression: &Expression,
+) -> Result<(Source, Resolved, Option<FieldKind>), ApiError> {
+    let path = expression.path();
+    let found = scope.resolve(path)?;
+    let column = found.column.clone();
+    match expression {
+        Expression::Field(_) | Expression::Label(_) | Expression::Currency(_) | Expression::Format(_) => {
+            let kind = found.kind();
+            Ok((Source { column, function: None }, found, kind))
         }
-    }
-
-    /// Follows a path; the field it ends at is there unless the parent's kind is open.
-    pub(super) fn column(self, path: &Path) -> Result<(Column, Option<Field>), ApiError> {
-        self.follow(path, self.names(path))
-    }
-
-    fn follow(self, path: &Path, names: &[String]) -> Result<(Column, Option<Field>), ApiError> {
-        match names {
-            [] => Err(self.unknown_field(path, "")),
-            [name] => {
-                let at = self.object.position(name).ok_or_else(|| self.unknown_field(path, name))?;
-                Ok((Column::Own(at), self.object.fields.get(at).cloned()))
+        Expression::Date(function, _) => {
+            if !matches!(found.kind(), Some(FieldKind::Date | FieldKind::DateTime)) {
+                let message = format!("field '{}' is not a date or a date with time", found.last_name());
+                return Err(scope.refuse("INVALID_FIELD", path.offset, &message));
             }
-            [relationship, rest @ ..] => {
-                let at = self
-                    .object
-                    .relationship(relationship)
-                    .ok_or_else(|| self.unknown_relationship(path, relationship))?;
-                match self.parent(at) {
-                    Some(object) => {
-                        let (rest, field) = Scope { object: &object, ..self }.follow(path, rest)?;
-                        Ok((Column::Parent { at, object: Arc::clone(&object), rest: Box::new(rest) }, field))
-                    }
-                    None => Ok((Column::AnyParent { at, field: rest.join(".") }, None)),
-                }
-            }
+            Ok((Source { column, function: Some(*function) }, found, Some(kind_of(*function))))
         }
+        Expression::Aggregate(function, _) => {
+            let message = format!("aggregate function {} is not allowed here", function.name());
+            Err(scope.refuse("MALFORMED_QUERY", path.offset, &message))
+        }
+        Expression::Grouping(_) => Err(scope.refuse("MALFORMED_QUERY", path.offset, "unexpected token: 'GROUPING'")),
     }
+}
 
-    /// The one object a reference points to; owners are users.
-    pub(super) fn parent(self, at: usize) -> Option<Arc<Object>> {
-        match self.object.fields.get(at)?.reference_to.as_slice() {
-            [one] => self.org.schema.object(one).cloned(),
-            _ => None,
-        }
+/// The values of a picklist in lower case, in their order.
+pub(super) fn picklist_order(found: &Resolved) -> Vec<String> {
+    let values = found.field().filter(|field| field.kind == FieldKind::Picklist).map(|field| &field.picklist);
+    values.into_iter().flatten().map(|entry| entry.value.to_lowercase()).collect()
+}
+
+/// Refuses fields that have no order.
+pub(super) fn check_sortable(scope: Scope<'_>, found: &Resolved, offset: usize) -> Result<(), ApiError> {
+    if found.field().is_some_and(|field| is_long(field) || field.kind == FieldKind::MultiPicklist) {
+        let message = format!("field '{}' can not be sorted in a query call", found.last_name());
+        return Err(scope.refuse("INVALID_FIELD", offset, &message));
     }
+    Ok(())
 }
 
 fn sort_key(scope: Scope<'_>, order: &Order) -> Result<SortKey, ApiError> {
-    let (column, _) = scope.column(&order.path)?;
-    Ok(SortKey { column, descending: order.descending, nulls_last: order.nulls_last })
-}
-
-fn filter(scope: Scope<'_>, condition: &Condition) -> Result<Filter, ApiError> {
-    let all = |parts: &[Condition]| parts.iter().map(|part| filter(scope, part)).collect::<Result<_, _>>();
-    match condition {
-        Condition::All(parts) => all(parts).map(Filter::All),
-        Condition::Any(parts) => all(parts).map(Filter::Any),
-        Condition::Not(part) => filter(scope, part).map(|part| Filter::Not(Box::new(part))),
-        Condition::Compare { path, operator, literal } => {
-            let (column, field) = scope.column(path)?;
-            Ok(Filter::Test { column, test: test(scope, field.as_ref(), *operator, literal)? })
-        }
-        Condition::In { path, negated, literals } => {
-            let (column, field) = scope.column(path)?;
-            let mut set = Set::default();
-            for literal in literals {
-                match operand(field.as_ref(), literal)? {
-                    Value::Id(id) => drop(set.ids.insert(id)),
-                    Value::Text(text) => drop(set.texts.insert(text.to_lowercase())),
-                    other => set.others.push(other),
-                }
-            }
-            Ok(Filter::Test { column, test: if *negated { Test::NotIn(set) } else { Test::In(set) } })
-        }
-    }
-}
-
-fn test(scope: Scope<'_>, field: Option<&Field>, operator: Operator, literal: &Literal) -> Result<Test, ApiError> {
-    if let Literal::Day { from, to } = literal {
-        return days(scope, field, operator, (*from, *to));
-    }
-    let value = operand(field, literal)?;
-    Ok(match operator {
-        Operator::Equal => Test::Equal(value),
-        Operator::NotEqual => Test::NotEqual(value),
-        Operator::Less => Test::Less(value),
-        Operator::LessOrEqual => Test::LessOrEqual(value),
-        Operator::Greater => Test::Greater(value),
-        Operator::GreaterOrEqual => Test::GreaterOrEqual(value),
-        Operator::Like => match literal {
-            Literal::Text(pattern) if field.is_none_or(|f| f.kind.is_text()) => Test::Like(pattern.to_lowercase()),
-            _ => return Err(ApiError::new("INVALID_QUERY_FILTER_OPERATOR", "LIKE needs a text field and a text")),
-        },
-    })
-}
-
-/// Turns days relative to today into a range of days, or of moments.
-fn days(scope: Scope<'_>, field: Option<&Field>, operator: Operator, (from, to): (i32, i32)) -> Result<Test, ApiError> {
-    let today = datetime::day(scope.org.clock.now());
-    let moment = match field.map(|f| f.kind) {
-        Some(FieldKind::DateTime) => true,
-        Some(FieldKind::Date) => false,
-        _ => return Err(wrong_kind(field, "a date")),
-    };
-    let day = |n: i32| {
-        let day = today.saturating_add(SignedDuration::from_hours(24 * i64::from(n)));
-        if moment { datetime::start_of(day).map_or(Value::Null, Value::Instant) } else { Value::Date(day) }
-    };
-    let (start, end) = (day(from), day(to + 1));
-    Ok(match operator {
-        Operator::Less => Test::Less(start),
-        Operator::GreaterOrEqual => Test::GreaterOrEqual(start),
-        Operator::LessOrEqual => Test::Less(end),
-        Operator::Greater => Test::GreaterOrEqual(end),
-        Operator::Equal | Operator::NotEqual | Operator::Like => Test::Within(start, end),
-    })
-}
-
-fn wrong_kind(field: Option<&Field>, wanted: &str) -> ApiError {
-    let name = field.map_or("", |f| f.name.as_str());
-    let quotes = if wanted == "string" { "should be" } else { "should not be" };
-    ApiError::new(
-        "INVALID_FIELD",
-        format!(
-            "value of filter criterion for field '{name}' must be of type {wanted} and {quotes} enclosed in quotes"
-        ),
-    )
-}
-
-/// A literal as a value of the field's kind.
-fn operand(field: Option<&Field>, literal: &Literal) -> Result<Value, ApiError> {
-    let kind = field.map(|f| f.kind);
-    match (kind, literal) {
-        (_, Literal::Null) => Ok(Value::Null),
-        (Some(FieldKind::Id | FieldKind::Reference), Literal::Text(text)) => {
-            let error = || ApiError::new("INVALID_QUERY_FILTER_OPERATOR", format!("invalid ID field: {text}"));
-            RecordId::parse(text).map(Value::Id).ok_or_else(error)
-        }
-        (Some(FieldKind::Boolean), Literal::Bool(b)) => Ok(Value::Bool(*b)),
-        (Some(FieldKind::Date), Literal::Date(day)) => Ok(Value::Date(*day)),
-        (Some(FieldKind::DateTime), Literal::Instant(at)) => Ok(Value::Instant(*at)),
-        (Some(kind), Literal::Number(n)) if kind.is_number() => Ok(Value::Double(*n)),
-        (Some(kind), Literal::Text(text)) if kind.is_text() => Ok(Value::text(text.as_str())),
-        (None, Literal::Text(text)) => Ok(RecordId::parse(text).map_or_else(|| Value::text(text.as_str()), Value::Id)),
-        (None, Literal::Bool(b)) => Ok(Value::Bool(*b)),
-        (None, Literal::Number(n)) => Ok(Value::Double(*n)),
-        (Some(FieldKind::Boolean), _) => Err(wrong_kind(field, "boolean")),
-        (Some(FieldKind::Date), _) => Err(wrong_kind(field, "date")),
-        (Some(FieldKind::DateTime), _) => Err(wrong_kind(field, "dateTime")),
-        (Some(kind), _) if kind.is_number() => Err(wrong_kind(field, kind.name())),
-        (_, _) => Err(wrong_kind(field, "string")),
-    }
+    let (source, found, _) = sourced(scope, &order.expression)?;
+    check_sortable(scope, &found, order.expression.path().offset)?;
+    let picklist = if source.function.is_none() { picklist_order(&found) } else { Vec::new() };
+    Ok(SortKey { source, picklist, descending: order.descending, nulls_last: order.nulls_last })
 }

@@ -1,51 +1,65 @@
 //! The SELECT list: which parts of a row, its parents and its children are shown.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::{Map, Value as Json, json};
-
-use super::Found;
-use super::ast::{Item, Path, Select};
-use super::eval;
-use super::plan::{Plan, Scope};
+use super::ast::{Expression, FieldSet, Item, Path, Select, TypeOf};
+use super::plan::Plan;
+use super::pointer;
+use super::scope::{Column, Scope};
+use crate::access::Deed;
 use crate::api_error::ApiError;
-use crate::ids::RecordId;
-use crate::org::{Actor, Org};
-use crate::schema::{self, Object};
-use crate::store::Row;
-use crate::value::Place;
+use crate::schema::Object;
 
-/// What to show of a row.
+/// What to show of a row, in order.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Projection {
-    fields: Vec<usize>,
-    parents: Vec<Parent>,
-    open_parents: Vec<OpenParent>,
-    children: Vec<Children>,
+    pub(super) entries: Vec<Entry>,
 }
 
 #[derive(Clone, Debug)]
-struct Parent {
-    name: String,
-    at: usize,
-    object: Arc<Object>,
-    projection: Projection,
+pub(super) enum Entry {
+    Field {
+        name: String,
+        at: usize,
+        /// As text for people.
+        formatted: bool,
+    },
+    Parent {
+        name: String,
+        at: usize,
+        object: Arc<Object>,
+        projection: Projection,
+    },
+    /// A parent whose kind is known only by its id.
+    OpenParent {
+        name: String,
+        at: usize,
+        fields: Vec<String>,
+    },
+    /// A parent of which other fields are shown for other kinds.
+    TypeOf {
+        name: String,
+        at: usize,
+        branches: Vec<(Arc<Object>, Projection)>,
+        otherwise: Vec<String>,
+    },
+    Children {
+        name: String,
+        at: usize,
+        plan: Box<Plan>,
+    },
 }
 
-/// A parent whose kind is known only by its id.
-#[derive(Clone, Debug)]
-struct OpenParent {
-    name: String,
-    at: usize,
-    fields: Vec<String>,
-}
-
-#[derive(Clone, Debug)]
-struct Children {
-    name: String,
-    at: usize,
-    plan: Box<Plan>,
+impl Entry {
+    fn name(&self) -> &str {
+        match self {
+            Self::Field { name, .. }
+            | Self::Parent { name, .. }
+            | Self::OpenParent { name, .. }
+            | Self::TypeOf { name, .. }
+            | Self::Children { name, .. } => name,
+        }
+    }
 }
 
 impl Projection {
@@ -53,39 +67,130 @@ impl Projection {
         let mut projection = Self::default();
         for item in items {
             match item {
-                Item::Count => {}
-                Item::Field(path) => projection.add(scope, path, scope.names(path))?,
-                Item::Children(select) => projection.children.push(Children::new(scope, select)?),
+                Item::Count(_) => {}
+                Item::Value { expression, alias, offset } => {
+                    projection.value(scope, expression, (alias.as_deref(), *offset))?;
+                }
+                Item::Fields(set, offset) => projection.fields(scope, *set, *offset)?,
+                Item::TypeOf(type_of) => projection.type_of(scope, type_of)?,
+                Item::Children(select) => projection.push(scope, children(scope, select)?, select.from.offset)?,
             }
         }
         Ok(projection)
     }
 
-    /// Adds a field; fields of one parent are shown together.
-    fn add(&mut self, scope: Scope<'_>, path: &Path, names: &[String]) -> Result<(), ApiError> {
-        let [relationship, rest @ ..] = names else { return Ok(()) };
-        if rest.is_empty() {
-            self.fields
-                .push(scope.object.position(relationship).ok_or_else(|| scope.unknown_field(path, relationship))?);
-            return Ok(());
+    fn push(&mut self, scope: Scope<'_>, entry: Entry, offset: usize) -> Result<(), ApiError> {
+        if self.entries.iter().any(|known| known.name().eq_ignore_ascii_case(entry.name())) {
+            let message = format!("duplicate field selected: {}", entry.name());
+            return Err(scope.refuse("INVALID_FIELD", offset, &message));
         }
-        let at =
-            scope.object.relationship(relationship).ok_or_else(|| scope.unknown_relationship(path, relationship))?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    fn value(
+        &mut self,
+        scope: Scope<'_>,
+        expression: &Expression,
+        (alias, offset): (Option<&str>, usize),
+    ) -> Result<(), ApiError> {
+        let path = expression.path();
+        let found = scope.resolve(path)?;
+        match expression {
+            Expression::Field(_) if alias.is_some() => {
+                let message = "only aggregate expressions use field aliasing";
+                Err(scope.refuse("MALFORMED_QUERY", offset, message))
+            }
+            Expression::Field(_) | Expression::Label(_) | Expression::Format(_) | Expression::Currency(_) => {
+                let names: Vec<&str> = found.name.split('.').collect();
+                let formatted = matches!(expression, Expression::Format(_));
+                self.add(scope, &found.column, (&names, alias, formatted), offset)
+            }
+            Expression::Date(..) | Expression::Aggregate(..) | Expression::Grouping(_) => {
+                let message = format!("Field must be grouped or aggregated: {}", found.name);
+                Err(scope.refuse("MALFORMED_QUERY", path.offset, &message))
+            }
+        }
+    }
+
+    /// Adds a field; fields of one parent are shown together.
+    fn add(
+        &mut self,
+        scope: Scope<'_>,
+        column: &Column,
+        (names, alias, formatted): (&[&str], Option<&str>, bool),
+        offset: usize,
+    ) -> Result<(), ApiError> {
+        let name = |at: usize| names.get(at).copied().unwrap_or_default().to_owned();
+        match column {
+            Column::Own(at) => {
+                let entry = Entry::Field { name: alias.map_or_else(|| name(0), str::to_owned), at: *at, formatted };
+                self.push(scope, entry, offset)
+            }
+            Column::Parent { at, object, rest } => {
+                let of = |entry: &Entry| matches!(entry, Entry::Parent { at: known, .. } if known == at);
+                let fresh = || Entry::Parent {
+                    name: name(0),
+                    at: *at,
+                    object: Arc::clone(object),
+                    projection: Self::default(),
+                };
+                let Entry::Parent { projection, .. } = entry_at(&mut self.entries, of, fresh) else { return Ok(()) };
+                projection.add(scope, rest, (names.get(1..).unwrap_or_default(), alias, formatted), offset)
+            }
+            Column::AnyParent { at, field } => {
+                let of = |entry: &Entry| matches!(entry, Entry::OpenParent { at: known, .. } if known == at);
+                let fresh = || Entry::OpenParent { name: name(0), at: *at, fields: Vec::new() };
+                if let Entry::OpenParent { fields, .. } = entry_at(&mut self.entries, of, fresh) {
+                    fields.push(field.clone());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The fields that `FIELDS()` stands for, as far as the actor's profile shows them.
+    fn fields(&mut self, scope: Scope<'_>, set: FieldSet, offset: usize) -> Result<(), ApiError> {
+        for (at, field) in scope.object.fields.iter().enumerate() {
+            let wanted = match set {
+                FieldSet::All => true,
+                FieldSet::Standard => !field.custom,
+                FieldSet::Custom => field.custom,
+            };
+            if wanted && scope.org.may_read_field(scope.actor, scope.object, field) {
+                self.push(scope, Entry::Field { name: field.name.clone(), at, formatted: false }, offset)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn type_of(&mut self, scope: Scope<'_>, type_of: &TypeOf) -> Result<(), ApiError> {
+        let path = &type_of.relationship;
+        let relationship = path.names.join(".");
+        let at = scope.parent_reference(path, &relationship)?;
+        if scope.parent(at).is_some() {
+            let message = format!("cannot use TYPEOF with {relationship}: it is not a polymorphic relationship");
+            return Err(scope.refuse("MALFORMED_QUERY", path.offset, &message));
+        }
+        let mut branches = Vec::new();
+        for (kind, fields) in &type_of.branches {
+            let object = super::scope::queried(scope.org, scope.actor, kind, scope.text)?;
+            let inner = scope.with(&object);
+            let mut projection = Self::default();
+            for field in fields {
+                projection.value(inner, &Expression::Field(field.clone()), (None, field.offset))?;
+            }
+            branches.push((Arc::clone(&object), projection));
+        }
+        let name_field = |field: &Path| scope.name_field(field, &field.names);
+        let otherwise = type_of.otherwise.iter().map(name_field).collect::<Result<_, _>>()?;
         let name = scope.object.fields[at].relationship.clone().unwrap_or_default();
-        let Some(object) = scope.parent(at) else {
-            let parent =
-                entry_at(&mut self.open_parents, |p| p.at == at, || OpenParent { name, at, fields: Vec::new() });
-            parent.fields.push(rest.join("."));
-            return Ok(());
-        };
-        let fresh = || Parent { name, at, object: Arc::clone(&object), projection: Self::default() };
-        let parent = entry_at(&mut self.parents, |p| p.at == at, fresh);
-        parent.projection.add(Scope { object: &object, ..scope }, path, rest)
+        self.push(scope, Entry::TypeOf { name, at, branches, otherwise }, path.offset)
     }
 }
 
 /// The entry that is meant, added when it is not there yet.
-fn entry_at<T>(entries: &mut Vec<T>, is: impl Fn(&T) -> bool, fresh: impl FnOnce() -> T) -> &mut T {
+fn entry_at(entries: &mut Vec<Entry>, is: impl Fn(&Entry) -> bool, fresh: impl FnOnce() -> Entry) -> &mut Entry {
     let at = entries.iter().position(is).unwrap_or(entries.len());
     if at == entries.len() {
         entries.push(fresh());
@@ -93,15 +198,18 @@ fn entry_at<T>(entries: &mut Vec<T>, is: impl Fn(&T) -> bool, fresh: impl FnOnce
     &mut entries[at]
 }
 
-impl Children {
-    fn new(scope: Scope<'_>, select: &Select) -> Result<Self, ApiError> {
-        let relationship = select.from.names.join(".");
-        let all = scope.org.schema.children_of(&scope.object.name);
-        let child = all.iter().find(|child| child.name.is_some_and(|name| name.eq_ignore_ascii_case(&relationship)));
-        let child = child.ok_or_else(|| unknown_children(scope, &select.from, &relationship))?;
-        let plan = Plan::of(Scope { object: child.object, ..scope }, select)?;
-        Ok(Self { name: child.name.unwrap_or_default().to_owned(), at: child.field, plan: Box::new(plan) })
-    }
+fn children(scope: Scope<'_>, select: &Select) -> Result<Entry, ApiError> {
+    let relationship = scope.names(&select.from).join(".");
+    let all = scope.org.schema.children_of(&scope.object.name);
+    let child = all.iter().find(|child| {
+        child.name.is_some_and(|name| name.eq_ignore_ascii_case(&relationship))
+            && scope.org.may(scope.actor, Deed::Read, child.object)
+            && scope.org.may_read_field(scope.actor, child.object, &child.object.fields[child.field])
+    });
+    let child = child.ok_or_else(|| unknown_children(scope, &select.from, &relationship))?;
+    let inner = Scope { object: child.object, alias: select.alias.as_deref(), ..scope };
+    let plan = Plan::of(inner, select)?;
+    Ok(Entry::Children { name: child.name.unwrap_or_default().to_owned(), at: child.field, plan: Box::new(plan) })
 }
 
 fn unknown_children(scope: Scope<'_>, from: &Path, relationship: &str) -> ApiError {
@@ -109,96 +217,5 @@ fn unknown_children(scope: Scope<'_>, from: &Path, relationship: &str) -> ApiErr
         "Didn't understand relationship '{relationship}' in FROM part of query call. If you are attempting to use a custom relationship, be \
          sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names."
     );
-    super::at("INVALID_TYPE", scope.text, from.offset, &message)
-}
-
-/// The JSON of some of the rows that were found; rows purged since are left out.
-pub(crate) fn render(org: &Org, actor: &Actor, found: &Found, ids: &[RecordId], version: &str) -> Vec<Json> {
-    let view = View { org, actor, version };
-    view.rows(&found.plan.object, &found.plan.projection, ids)
-}
-
-#[derive(Clone, Copy)]
-struct View<'a> {
-    org: &'a Org,
-    actor: &'a Actor,
-    version: &'a str,
-}
-
-type Families = HashMap<RecordId, Vec<RecordId>>;
-
-impl View<'_> {
-    fn rows(self, object: &Object, projection: &Projection, ids: &[RecordId]) -> Vec<Json> {
-        let families: Vec<Families> = projection.children.iter().map(|children| self.families(children)).collect();
-        ids.iter()
-            .filter_map(|id| {
-                self.org.store.get(&object.name, *id).map(|row| self.row(object, projection, &families, (*id, row)))
-            })
-            .collect()
-    }
-
-    /// The children that are shown, by parent.
-    fn families(self, children: &Children) -> Families {
-        let (limit, mut unlimited) = (children.plan.limit.unwrap_or(usize::MAX), (*children.plan).clone());
-        unlimited.limit = None;
-        let mut families = Families::new();
-        for id in eval::matching(self.org, self.actor, &unlimited, false) {
-            let parent = self.org.store.get(&unlimited.object.name, id).and_then(|row| row.get(children.at).as_id());
-            if let Some(siblings) = parent.map(|parent| families.entry(parent).or_default())
-                && siblings.len() < limit
-            {
-                siblings.push(id);
-            }
-        }
-        families
-    }
-
-    fn row(self, object: &Object, projection: &Projection, families: &[Families], (id, row): (RecordId, &Row)) -> Json {
-        let mut shown = Map::new();
-        shown.insert("attributes".to_owned(), attributes(object, id, self.version));
-        for at in &projection.fields {
-            let field = &object.fields[*at];
-            let place = Place { version: self.version, object: &object.name, field: &field.name, id };
-            shown.insert(field.name.clone(), row.get(*at).json(place));
-        }
-        for parent in &projection.parents {
-            let shown_parent =
-                row.get(parent.at).as_id().and_then(|id| self.rows(&parent.object, &parent.projection, &[id]).pop());
-            shown.insert(parent.name.clone(), shown_parent.unwrap_or(Json::Null));
-        }
-        for parent in &projection.open_parents {
-            let shown_parent = row.get(parent.at).as_id().map_or(Json::Null, |id| self.open_parent(id, &parent.fields));
-            shown.insert(parent.name.clone(), shown_parent);
-        }
-        for (children, families) in projection.children.iter().zip(families) {
-            shown.insert(
-                children.name.clone(),
-                families.get(&id).map_or(Json::Null, |ids| self.children(&children.plan, ids)),
-            );
-        }
-        Json::Object(shown)
-    }
-
-    fn children(self, plan: &Plan, ids: &[RecordId]) -> Json {
-        let records = self.rows(&plan.object, &plan.projection, ids);
-        json!({"totalSize": records.len(), "done": true, "records": records})
-    }
-
-    /// A parent of a kind known only by its id: `Name`, `Type` and what else it happens to have.
-    fn open_parent(self, id: RecordId, fields: &[String]) -> Json {
-        let Some((object, row)) = eval::any_record(self.org, id) else { return Json::Null };
-        let mut shown = Map::new();
-        shown.insert("attributes".to_owned(), attributes(object, id, self.version));
-        for field in fields {
-            let column = super::plan::Column::AnyParent { at: schema::ID, field: field.clone() };
-            let place = Place { version: self.version, object: &object.name, field, id };
-            shown.insert(field.clone(), eval::value_at(self.org, row, &column).json(place));
-        }
-        Json::Object(shown)
-    }
-}
-
-/// `{"type": "Account", "url": "/services/data/v66.0/sobjects/Account/001..."}`.
-pub(crate) fn attributes(object: &Object, id: RecordId, version: &str) -> Json {
-    json!({"type": object.name, "url": format!("/services/data/v{version}/sobjects/{}/{id}", object.name)})
+    pointer::at("INVALID_TYPE", scope.text, from.offset, &message)
 }

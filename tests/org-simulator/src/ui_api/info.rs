@@ -114,5 +114,7 @@ fn data_type(kind: FieldKind) -> &'static str {
         FieldKind::Phone => "Phone",
         FieldKind::Url => "Url",
         FieldKind::Base64 => "Base64",
+        FieldKind::Address => "Address",
+        FieldKind::Location => "Location",
     }
 }

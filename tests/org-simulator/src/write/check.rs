@@ -36,24 +36,27 @@ pub(super) fn changes(
     body: &Map<String, Json>,
     purpose: Purpose,
 ) -> Result<Vec<(usize, Value)>, ApiError> {
+    let by = (purpose != Purpose::Load).then_some(actor);
     let mut changes = Vec::with_capacity(body.len());
     let mut refused = Vec::new();
     for (name, json) in body.iter().filter(|(name, _)| *name != "attributes") {
         let (at, value) = match object.position(name) {
             Some(at) => (at, None),
-            None => (reference_named(object, name, json)?, Some(resolve(org, object, name, json)?)),
+            None => (reference_named(object, name, json)?, Some(resolve(org, by, object, (name, json))?)),
         };
         let Some(field) = object.fields.get(at) else { continue };
-        let by_rights = purpose != Purpose::Load;
-        if by_rights && !org.may_read_field(actor, object, field) {
+        if by.is_some_and(|actor| !org.may_read_field(actor, object, field)) {
             return Err(ApiError::no_column(name, &object.name));
         }
-        if !purpose.allows(at, field) || by_rights && !org.may_edit_field(actor, object, field) {
+        if at == schema::ID && purpose == Purpose::Create && !json.is_null() {
+            let message = "cannot specify Id in an insert call";
+            return Err(ApiError::new("INVALID_FIELD_FOR_INSERT_UPDATE", message).fields(["Id"]));
+        }
+        if !purpose.allows(at, field) || by.is_some_and(|actor| !org.may_edit_field(actor, object, field)) {
             refused.push(field.name.clone());
             continue;
         }
         let value = value.map_or_else(|| Value::read(field, json), Ok)?;
-        let by = by_rights.then_some(actor);
         changes.push((at, referenced(org, by, object, field, value)?));
     }
     if refused.is_empty() { Ok(changes) } else { Err(ApiError::not_writeable(refused)) }
@@ -65,17 +68,22 @@ fn reference_named(object: &Object, name: &str, json: &Json) -> Result<usize, Ap
 }
 
 /// The id of the one record that has the given external id.
-fn resolve(org: &Org, object: &Object, name: &str, json: &Json) -> Result<Value, ApiError> {
+fn resolve(org: &Org, actor: Option<&Actor>, object: &Object, (name, json): (&str, &Json)) -> Result<Value, ApiError> {
     let reference = object.relationship(name).and_then(|at| object.fields.get(at));
     let Some((reference, keys)) = reference.zip(json.as_object()) else {
         return Err(ApiError::no_column(name, &object.name));
     };
+    // Where several kinds are permitted, the attributes may say which is meant.
+    let kind = keys.get("attributes").and_then(|attributes| attributes.get("type")).and_then(Json::as_str);
     let mut keys = keys.iter().filter(|(key, _)| *key != "attributes");
     let (Some((key, value)), None) = (keys.next(), keys.next()) else {
         return Err(ApiError::bad_json(format!("{name}: exactly one external id field is expected")));
     };
-    for target in reference.reference_to.iter().filter_map(|to| org.schema.object(to)) {
-        let Some(at) = target.position(key).filter(|at| target.fields[*at].is_key()) else { continue };
+    let seen = |target: &Object, field| actor.is_none_or(|actor| org.may_read_field(actor, target, field));
+    let meant = |target: &&std::sync::Arc<Object>| kind.is_none_or(|kind| target.name.eq_ignore_ascii_case(kind));
+    for target in reference.reference_to.iter().filter_map(|to| org.schema.object(to)).filter(meant) {
+        let usable = |at: &usize| target.fields[*at].is_key() && seen(target, &target.fields[*at]);
+        let Some(at) = target.position(key).filter(usable) else { continue };
         let value = Value::read(&target.fields[at], value)?;
         return match org.store.table(&target.name).map_or(&[][..], |table| table.find(at, &value)) {
             [id] => Ok(Value::Id(*id)),

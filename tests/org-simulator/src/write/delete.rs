@@ -10,6 +10,8 @@ use crate::org::{Actor, Org};
 use crate::schema::{self, Object};
 use crate::value::Value;
 
+use super::recycle_bin::not_in_bin;
+
 /// Records that go when their parent goes: parent object, child object, child's reference.
 const CASCADES: [(&str, &str, &str); 6] = [
     ("Account", "Contact", "AccountId"),
@@ -24,18 +26,29 @@ const CASCADES: [(&str, &str, &str); 6] = [
 const RESTRICTIONS: [(&str, &str, &str, &str); 2] =
     [("Account", "Case", "AccountId", "cases"), ("Contact", "Case", "ContactId", "cases")];
 
+/// Whether records of `child` go when the record goes to which their field refers.
+pub(crate) fn goes_with(parent: &str, child: &str, field: &str) -> bool {
+    CASCADES.contains(&(parent, child, field))
+}
+
+/// Whether records of `child` keep the record from being deleted to which their field refers.
+pub(crate) fn keeps(parent: &str, child: &str, field: &str) -> bool {
+    RESTRICTIONS.iter().any(|(a, b, c, _)| (*a, *b, *c) == (parent, child, field))
+}
+
 impl Org {
     /// Moves a record, and what belongs to it, to the recycle bin.
     pub(crate) fn delete(&mut self, actor: &Actor, object: &str, id: RecordId) -> Result<(), ApiError> {
         // Every document is a note, and goes by a note's rules.
-        let object = self.object_for(actor, if object == "ContentDocument" { "ContentNote" } else { object })?;
+        let is_note = object == "ContentDocument" && self.schema.object("ContentNote").is_some();
+        let object = self.object_for(actor, if is_note { "ContentNote" } else { object })?;
         let row = self.writeable(actor, &object, id)?;
         self.permit(actor, Deed::Delete, &object)?;
         if object.name == "ContentNote" {
             may_change(actor, row)?;
         }
         self.unreferenced(&object, id)?;
-        self.set_deleted(actor, &object, id, true);
+        self.set_deleted(actor, &object, (id, None), true);
         Ok(())
     }
 
@@ -65,21 +78,34 @@ impl Org {
     pub(crate) fn undelete(&mut self, actor: &Actor, object: &str, id: RecordId) -> Result<(), ApiError> {
         let object = self.object_for(actor, object)?;
         if !self.visible(actor, &object, id).is_some_and(|row| row.is_deleted()) {
-            return Err(ApiError::new("UNDELETE_FAILED", "Entity is not in the recycle bin").no_fields());
+            return Err(not_in_bin(id));
         }
-        self.set_deleted(actor, &object, id, false);
+        self.set_deleted(actor, &object, (id, None), false);
         Ok(())
     }
 
-    pub(super) fn set_deleted(&mut self, actor: &Actor, object: &Arc<Object>, id: RecordId, deleted: bool) {
+    /// Marks a record as deleted, with its parent or by itself, or as no longer deleted; and what belongs to it.
+    pub(super) fn set_deleted(
+        &mut self,
+        actor: &Actor,
+        object: &Arc<Object>,
+        (id, with): (RecordId, Option<RecordId>),
+        deleted: bool,
+    ) {
         let Some(row) = self.store.get(&object.name, id).filter(|row| row.is_deleted() != deleted) else { return };
         let mut row = (**row).clone();
         row.set(schema::IS_DELETED, Value::Bool(deleted));
+        if let Some(at) = object.position("MasterRecordId") {
+            row.set(at, Value::Null);
+        }
         self.stamp_changed(&mut row, actor.user);
         self.store.put(object, id, row);
+        if deleted {
+            self.bin.add(id, with);
+        }
         for (child, ids) in self.dependents(object, id, deleted) {
-            for id in ids {
-                self.set_deleted(actor, &child, id, deleted);
+            for below in ids {
+                self.set_deleted(actor, &child, (below, Some(id)), deleted);
             }
         }
     }
@@ -92,6 +118,7 @@ impl Org {
             let Some(at) = child.position(reference) else { continue };
             let rows = self.store.table(&child.name).into_iter().flat_map(|table| table.rows());
             let theirs = rows.filter(|row| row.is_deleted() != deleting && row.get(at).as_id() == Some(id));
+            let theirs = theirs.filter(|row| deleting || row.id().is_some_and(|child| self.bin.went_with(child, id)));
             found.push((Arc::clone(child), theirs.filter_map(|row| row.id()).collect()));
         }
         // A note and its document are one thing under two names.

@@ -10,6 +10,7 @@ pub(super) fn derive(org: &Org, object: &Object, before: Option<&Row>, row: &mut
     let mut record = Record { object, before, row, changed };
     match object.name.as_str() {
         "Contact" | "Lead" | "User" => person_name(&mut record),
+        "Account" if *record.get("IsPersonAccount") == Value::Bool(true) => person_name(&mut record),
         "Opportunity" => opportunity(org, &mut record),
         "Task" => task(org, &mut record),
         "Case" => case(org, &mut record),
@@ -109,10 +110,6 @@ fn task(org: &Org, record: &mut Record<'_>) {
 }
 
 fn case(org: &Org, record: &mut Record<'_>) {
-    if record.before.is_none() {
-        let number = org.store.table("Case").map_or(0, |table| table.rows().count()) + 1_000;
-        record.set("CaseNumber", Value::text(format!("{number:08}")));
-    }
     if record.differs("Status") {
         let closed = record.get("Status").as_text() == "Closed";
         record.set("IsClosed", Value::Bool(closed));

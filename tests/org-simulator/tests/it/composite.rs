@@ -80,3 +80,137 @@ async fn more_than_twenty_five_parts_and_repeated_references_are_refused() {
         400
     );
 }
+
+#[tokio::test]
+async fn at_most_five_parts_are_queries_or_collections() {
+    let scene = Scene::new().await;
+    let query = |n: usize| json!({"method": "GET", "url": "/services/data/v66.0/query?q=SELECT Id FROM Account LIMIT 1", "referenceId": format!("q{n}")});
+    let parts = |count: usize| json!({"compositeRequest": (0..count).map(query).collect::<Vec<_>>()});
+    assert_eq!(scene.post("composite", parts(5)).await.status, 200);
+    assert_eq!(scene.post("composite", parts(6)).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_reference_without_a_value_halts_its_part_and_what_hangs_on_it() {
+    let scene = Scene::new().await;
+    let parts = json!([
+        {"method": "GET", "url": "/services/data/v66.0/query?q=SELECT Id FROM Account WHERE Name = 'Nobody'", "referenceId": "found"},
+        part("POST", "sobjects/Contact", "person", &json!({"LastName": "x", "AccountId": "@{found.records[0].Id}"})),
+        part("POST", "sobjects/Task", "task", &json!({"Subject": "x", "WhoId": "@{person.id}"})),
+        part("POST", "composite/sobjects", "two", &json!({"records": [{"attributes": {"type": "Account"}, "Name": "A"}, {"attributes": {"type": "Account"}, "Name": "B"}]})),
+        part("PATCH", "sobjects/Account/@{two[1].id}", "renamed", &json!({"Name": "C"})),
+    ]);
+    let answer = scene.post("composite", json!({"compositeRequest": parts})).await;
+    let parts = &answer.body["compositeResponse"];
+    assert_eq!(
+        parts[1]["body"],
+        json!([{"message": "Invalid reference specified. No value for found.records[0].Id found in found", "errorCode": "PROCESSING_HALTED"}])
+    );
+    assert_eq!(parts[2]["body"][0]["errorCode"], "PROCESSING_HALTED");
+    assert_eq!((&parts[4]["httpStatusCode"], &parts[4]["body"]), (&json!(204), &Value::Null));
+    assert_eq!(scene.query("SELECT COUNT() FROM Account WHERE Name = 'C'").await.body["totalSize"], 1);
+}
+
+#[tokio::test]
+async fn parts_of_a_batch_stand_alone_and_each_counts() {
+    let scene = Scene::new().await;
+    let requests = json!([
+        {"method": "POST", "url": "v66.0/sobjects/Account", "richInput": {"Name": "Stays"}},
+        {"method": "POST", "url": "v66.0/sobjects/Contact", "richInput": {}},
+        {"method": "GET", "url": "v66.0/limits"},
+    ]);
+    let going_on = scene.post("composite/batch", json!({"batchRequests": requests})).await;
+    assert_eq!(going_on.body["hasErrors"], true);
+    let codes = |answer: &crate::support::Answer| -> Vec<Value> {
+        answer.body["results"].as_array().unwrap().iter().map(|r| r["statusCode"].clone()).collect()
+    };
+    assert_eq!(codes(&going_on), [201, 400, 200]);
+    assert_eq!(going_on.body["results"][1]["result"][0]["errorCode"], "REQUIRED_FIELD_MISSING");
+    assert_eq!(scene.org.api_calls(), 3);
+
+    let halting = scene.post("composite/batch", json!({"haltOnError": true, "batchRequests": requests})).await;
+    assert_eq!(codes(&halting), [201, 400, 412]);
+    assert_eq!(halting.body["results"][2]["result"][0]["errorCode"], "BATCH_PROCESSING_HALTED");
+    assert_eq!(scene.query("SELECT COUNT() FROM Account WHERE Name = 'Stays'").await.body["totalSize"], 2);
+
+    let foreign = json!({"batchRequests": [{"method": "GET", "url": "v66.0/ui-api/object-info/Account"}]});
+    assert_eq!(scene.post("composite/batch", foreign).await.code(), "INVALID_BATCH_REQUEST");
+}
+
+fn leaf(object: &str, reference: &str, fields: &Value) -> Value {
+    let mut record = fields.clone();
+    record["attributes"] = json!({"type": object, "referenceId": reference});
+    record
+}
+
+#[tokio::test]
+async fn a_tree_creates_parents_and_children_in_one_go() {
+    let scene = Scene::new().await;
+    let mut account = leaf("Account", "acc", &json!({"Name": "Root"}));
+    let mut opportunity =
+        leaf("Opportunity", "opp", &json!({"Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-01"}));
+    opportunity["Tasks"] = json!({"records": [leaf("Task", "task", &json!({"Subject": "Call"}))]});
+    account["Contacts"] = json!({"records": [leaf("Contact", "con", &json!({"LastName": "One"}))]});
+    account["Opportunities"] = json!({"records": [opportunity]});
+
+    let answer = scene.post("composite/tree/Account", json!({"records": [account]})).await;
+
+    assert_eq!((answer.status, &answer.body["hasErrors"]), (201, &json!(false)));
+    let id = |reference: &str| {
+        let results = answer.body["results"].as_array().unwrap();
+        results.iter().find(|r| r["referenceId"] == reference).unwrap()["id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(scene.org.record("Contact", &id("con")).unwrap()["AccountId"], id("acc"));
+    assert_eq!(scene.org.record("Opportunity", &id("opp")).unwrap()["AccountId"], id("acc"));
+    assert_eq!(scene.org.record("Task", &id("task")).unwrap()["WhatId"], id("opp"));
+}
+
+#[tokio::test]
+async fn a_bad_leaf_fells_the_tree() {
+    let scene = Scene::new().await;
+    let before = scene.org.record_counts();
+    let mut account = leaf("Account", "acc", &json!({"Name": "Root"}));
+    account["Contacts"] = json!({"records": [leaf("Contact", "con", &json!({"LastName": "x", "Email": "nobody"}))]});
+
+    let refused = scene.post("composite/tree/Account", json!({"records": [account]})).await;
+
+    let errors = json!([{"statusCode": "INVALID_EMAIL_ADDRESS", "message": "Email: invalid email address: nobody", "fields": ["Email"]}]);
+    assert_eq!(refused.status, 400);
+    assert_eq!(refused.body, json!({"hasErrors": true, "results": [{"referenceId": "con", "errors": errors}]}));
+    assert_eq!(scene.org.record_counts(), before);
+    let twice =
+        json!({"records": [leaf("Account", "a", &json!({"Name": "x"})), leaf("Account", "a", &json!({"Name": "y"}))]});
+    let refused = scene.post("composite/tree/Account", twice).await;
+    assert_eq!(refused.body["results"].as_array().unwrap().len(), 2);
+    assert_eq!(refused.body["results"][0]["errors"][0]["message"], "Duplicate ReferenceId provided in the request.");
+    let many: Vec<Value> = (0..201).map(|n| leaf("Account", &format!("a{n}"), &json!({"Name": "x"}))).collect();
+    assert_eq!(scene.post("composite/tree/Account", json!({"records": many})).await.code(), "INVALID_INPUT");
+    assert_eq!(scene.org.record_counts(), before);
+}
+
+#[tokio::test]
+async fn graphs_fail_one_by_one() {
+    let scene = Scene::new().await;
+    let graph = |id: &str, contact: Value| {
+        let parts = json!([
+            part("POST", "sobjects/Account", "acme", &json!({"Name": format!("Graph {id}")})),
+            part("POST", "sobjects/Contact", "person", &contact)
+        ]);
+        json!({"graphId": id, "compositeRequest": parts})
+    };
+    let good = json!({"LastName": "x", "AccountId": "@{acme.id}"});
+    let graphs = json!({"graphs": [graph("1", good.clone()), graph("2", json!({}))]});
+
+    let answer = scene.post("composite/graph", graphs).await;
+
+    let graphs = &answer.body["graphs"];
+    assert_eq!((&graphs[0]["isSuccessful"], &graphs[1]["isSuccessful"]), (&json!(true), &json!(false)));
+    let failed = &graphs[1]["graphResponse"]["compositeResponse"];
+    assert_eq!(failed[0]["body"][0]["errorCode"], "PROCESSING_HALTED");
+    assert_eq!(failed[1]["body"][0]["errorCode"], "REQUIRED_FIELD_MISSING");
+    assert_eq!(scene.query("SELECT COUNT() FROM Account WHERE Name LIKE 'Graph%'").await.body["totalSize"], 1);
+    let repeated = json!({"graphs": [graph("1", good.clone()), graph("1", good)]});
+    assert_eq!(scene.post("composite/graph", repeated).await.code(), "INVALID_INPUT");
+    let query = json!({"graphs": [{"graphId": "q", "compositeRequest": [{"method": "GET", "url": "/services/data/v66.0/query?q=SELECT Id FROM Account", "referenceId": "q"}]}]});
+    assert_eq!(scene.post("composite/graph", query).await.body["graphs"][0]["isSuccessful"], false);
+}

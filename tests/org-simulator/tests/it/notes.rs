@@ -160,6 +160,7 @@ async fn where_notes_are_switched_off_there_is_no_content_note() {
     let refused = scene.post("sobjects/ContentNote", note.clone()).await;
     assert_eq!((refused.status, refused.code()), (404, "NOT_FOUND"));
     assert_eq!(scene.get("sobjects/ContentNote/describe").await.status, 404);
+    assert_eq!(scene.query("SELECT Id FROM ContentNote").await.code(), "INVALID_TYPE");
     let all = scene.get("sobjects").await.body;
     assert!(all["sobjects"].as_array().unwrap().iter().all(|object| object["name"] != "ContentNote"));
     let composite = json!({"compositeRequest": [{"method": "POST", "url": "/services/data/v66.0/sobjects/ContentNote", "referenceId": "n", "body": note}]});

@@ -382,3 +382,41 @@ async fn an_endpoint_that_says_nothing_is_given_up_in_time_and_holds_nobody_else
     assert!(tried[0].last_outcome.as_deref().unwrap().starts_with("timeout: "), "{tried:?}");
     assert_eq!((tried[1].state, endpoint.received().len()), (DeliveryState::Delivered, 1));
 }
+
+#[tokio::test]
+async fn a_definition_is_found_and_pointed_elsewhere_over_the_tooling_api() {
+    let (mut scene, endpoint) = (Scene::new().await, Endpoint::start().await);
+    let old = OutboundMessage { endpoint_url: "http://127.0.0.1:1/".to_owned(), ..endpoint.definition(&["Name"]) };
+    let action = scene.org.define_outbound_message(&old).unwrap();
+    let soql = "tooling/query?q=SELECT+Id,Name,FullName,EndpointUrl,ApiVersion+FROM+WorkflowOutboundMessage+WHERE+Name='Notify'";
+    let found = scene.get(soql).await.body;
+    assert_eq!((&found["size"], &found["entityTypeName"]), (&json!(1), &json!("WorkflowOutboundMessage")));
+    let row = &found["records"][0];
+    assert_eq!(
+        (&row["Id"], &row["FullName"], &row["EndpointUrl"]),
+        (&json!(action), &json!("Opportunity.Notify"), &json!("http://127.0.0.1:1/"))
+    );
+
+    let path = format!("tooling/sobjects/WorkflowOutboundMessage/{action}");
+    let mut metadata = scene.get(&path).await.body["Metadata"].clone();
+    metadata["endpointUrl"] = json!(endpoint.url);
+    metadata["includeSessionId"] = json!(true);
+    assert_eq!(scene.patch(&path, json!({"Metadata": metadata})).await.status, 204);
+    change(&scene, ADMIN, 1).await;
+    assert_eq!(scene.org.deliver_outbound_messages().await[0].state, DeliveryState::Delivered);
+    assert!(endpoint.received()[0].contains("<SessionId xsi:nil=\"true\"/>"), "the flag is ignored");
+
+    let created = json!({"FullName": "Account.Tell", "Metadata": {"apiVersion": 60.0, "endpointUrl": endpoint.url, "fields": ["Id", "Name"], "integrationUser": ADMIN, "name": "Tell"}});
+    let made = scene.post("tooling/sobjects/WorkflowOutboundMessage", created.clone()).await;
+    assert_eq!((made.status, &made.body["success"]), (201, &json!(true)));
+    assert_eq!(
+        scene.post("tooling/sobjects/WorkflowOutboundMessage", created).await.code(),
+        "DUPLICATE_DEVELOPER_NAME"
+    );
+    let unknown = json!({"Metadata": {"endPoint": "x"}});
+    assert_eq!(scene.patch(&path, unknown).await.code(), "JSON_PARSER_ERROR");
+    assert_eq!(scene.delete(&path).await.status, 204);
+    assert_eq!(scene.get(&path).await.status, 404);
+    scene.log_in(CASEY);
+    assert_eq!(scene.get(soql).await.status, 403);
+}

@@ -71,6 +71,8 @@ async fn a_rule_whose_condition_makes_no_sense_is_not_set() {
     }
     let rule = json!({"name": "R", "object": "Lead", "condition": "Company = 'Bad'", "message": "No."});
     assert_eq!(scene.admin(Method::POST, "validation-rules", Some(rule)).await.status, 200);
+    let listed = scene.admin(Method::GET, "rules", None).await.body;
+    assert_eq!((&listed["validation_rules"][0]["name"], &listed["locks"]), (&json!("R"), &json!([])));
     let refused = scene.post("sobjects/Lead", json!({"LastName": "x", "Company": "Bad"})).await;
     assert_eq!((refused.code(), &refused.body[0]["fields"]), ("FIELD_CUSTOM_VALIDATION_EXCEPTION", &json!([])));
     assert_eq!(scene.admin(Method::DELETE, "rules/R", None).await.status, 200);
@@ -181,4 +183,22 @@ async fn a_known_resource_refuses_a_wrong_method_by_name() {
             (405, "METHOD_NOT_ALLOWED", &json!(message))
         );
     }
+}
+
+#[tokio::test]
+async fn what_is_not_served_is_not_found_whatever_the_method() {
+    let scene = Scene::new().await;
+    for path in ["tabs", "sobjects/Account/describe/layouts", "nothing"] {
+        let answer = scene.get(path).await;
+        assert_eq!((answer.status, answer.code()), (404, "NOT_FOUND"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_post_may_stand_for_a_patch() {
+    let scene = Scene::new().await;
+    let id = scene.id_of("Account", "Fjordglass Optics").await;
+    let answer = scene.post(&format!("sobjects/Account/{id}?_HttpMethod=PATCH"), json!({"Phone": "77"})).await;
+    assert_eq!(answer.status, 204);
+    assert_eq!(scene.org.record("Account", &id).unwrap()["Phone"], "77");
 }

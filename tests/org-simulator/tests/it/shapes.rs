@@ -61,7 +61,7 @@ const RECORDINGS: &[(&str, Compared)] = &[
     ("rest/collections/delete-2.json", In("collections_answer_as_recorded")),
     ("rest/collections/upsert-contacts-created.json", In("collections_answer_as_recorded")),
     ("rest/composite/four-queries.json", In("composites_answer_as_recorded")),
-    ("rest/composite/graph-ok.json", Not("composite graphs are not served")),
+    ("rest/composite/graph-ok.json", In("composites_answer_as_recorded")),
     ("rest/composite/sub-request-404-in-200.json", In("composites_answer_as_recorded")),
     ("rest/composite/two-payments-created.json", In("composites_answer_as_recorded")),
     ("rest/describe/Account.json", In("standard_fields_are_described_as_recorded")),
@@ -90,8 +90,8 @@ const RECORDINGS: &[(&str, Compared)] = &[
         Not("packages are installed over the simulator's own API"),
     ),
     ("rest/package-install/install-request-success.json", Not("packages are installed over the simulator's own API")),
-    ("rest/package-install/installed-subscriber-packages.json", Not("the Tooling API is not served")),
-    ("rest/package-install/subscriber-package-version.json", Not("the Tooling API is not served")),
+    ("rest/package-install/installed-subscriber-packages.json", In("installed_packages_are_listed_as_recorded")),
+    ("rest/package-install/subscriber-package-version.json", In("installed_packages_are_listed_as_recorded")),
     (
         "rest/query/accounts-many-fields-raw.json",
         Rows(
@@ -125,10 +125,10 @@ const RECORDINGS: &[(&str, Compared)] = &[
         "rest/query/contacts-with-opportunities-subquery.json",
         Query("SELECT FirstName, (SELECT Name FROM Opportunities) FROM Contact"),
     ),
-    ("rest/query/count-id-aggregate.json", Not("aggregates are not evaluated")),
+    ("rest/query/count-id-aggregate.json", Query("SELECT count(Id) FROM Account")),
     ("rest/query/count.json", Query("SELECT COUNT() FROM Contact")),
     ("rest/query/empty.json", Query("SELECT Id, FirstName, LastName FROM Contact WHERE Id = '003000000000000AAA'")),
-    ("rest/query/group-by.json", Not("aggregates are not evaluated")),
+    ("rest/query/group-by.json", Query("SELECT LeadSource, COUNT(Name) FROM Lead GROUP BY LeadSource")),
     ("rest/query/list-view-results.json", Not("list views are not served")),
     (
         "rest/query/nested-contacts-in-accounts.json",
@@ -136,7 +136,7 @@ const RECORDINGS: &[(&str, Compared)] = &[
     ),
     ("rest/query/opportunities-31-developer-edition.json", Rows("FROM Opportunity ORDER BY SystemModstamp ASC", &[])),
     ("rest/query/opportunity-account-null.json", Rows("FROM Opportunity", &[])),
-    ("rest/query/parameterized-search-empty.json", Not("search is not served")),
+    ("rest/query/parameterized-search-empty.json", Get("parameterizedSearch?q=Nowhere&sObject=Account", &[])),
     ("rest/query/query-all-accounts.json", Get("queryAll?q=SELECT+Id,+Name+FROM+Account+LIMIT+5", &[])),
     ("rest/query/recent-items.json", Not("recent items are not kept")),
     ("rest/query/record-count.json", In("describe_global_versions_and_limits_have_the_recorded_keys")),
@@ -322,6 +322,7 @@ async fn composites_answer_as_recorded() {
     assert_replayed(&scene, "rest/composite/four-queries.json", "composite", current(&whole["request"]["body"])).await;
     let missing = json!({"compositeRequest": [{"referenceId": "CCI__RefId__0__", "method": "GET", "url": "/services/data/v66.0/sobjects/Foo"}]});
     assert_replayed(&scene, "rest/composite/sub-request-404-in-200.json", "composite", Some(missing)).await;
+    assert_replayed(&scene, "rest/composite/graph-ok.json", "composite/graph", None).await;
     let account = |reference: &str| json!({"referenceId": reference, "method": "POST", "url": "/services/data/v66.0/sobjects/Account", "body": {"Name": reference}});
     let two = json!({"compositeRequest": [account("NewPayment1"), account("NewPayment2")]});
     let answer = scene.post("composite", two).await.body;
@@ -794,4 +795,31 @@ async fn errors_are_worded_as_recorded() {
     );
     scene.org.expire_sessions(crate::support::ADMIN).unwrap();
     compare(&scene.get("limits").await, "rest/errors/session-expired-401.json");
+}
+
+#[tokio::test]
+async fn installed_packages_are_listed_as_recorded() {
+    let Some(installed) = read("rest/package-install/installed-subscriber-packages.json") else { return };
+    let scene = Scene::new().await;
+    let install = json!({"callout_url": "http://127.0.0.1:1/", "package_version": "2.1.0"});
+    // Nobody answers the callout; the package is installed all the same.
+    scene.admin(reqwest::Method::POST, "package/install", Some(install)).await;
+    for (soql, theirs) in [
+        (
+            "SELECT SubscriberPackage.Id, SubscriberPackage.NamespacePrefix, SubscriberPackageVersionId FROM InstalledSubscriberPackage",
+            installed,
+        ),
+        (
+            "SELECT Id, MajorVersion, MinorVersion, PatchVersion, BuildNumber, IsBeta FROM SubscriberPackageVersion",
+            read("rest/package-install/subscriber-package-version.json").unwrap(),
+        ),
+    ] {
+        let ours = scene.get(&format!("tooling/{}", query_path(soql))).await;
+        assert_eq!(ours.status, 200, "{}", ours.body);
+        assert_shape(&ours.body, &theirs, soql, &[]);
+        assert_rows(&json!([ours.body]), &json!([theirs]), soql);
+        assert_rows(&ours.body["records"], &theirs["records"], soql);
+        let url = ours.body["records"][0]["attributes"]["url"].as_str().unwrap();
+        assert!(url.starts_with("/services/data/v66.0/tooling/sobjects/"), "{url}");
+    }
 }

@@ -51,8 +51,13 @@ impl Scene {
     pub(crate) async fn new() -> Self {
         let clock = Clock::manual(START.parse().unwrap());
         let org = Simulator::start(Options { clock, ..Options::default() }).await.unwrap();
+        Self::of(org, ADMIN)
+    }
+
+    /// A running org, seen by a user.
+    pub(crate) fn of(org: Simulator, username: &str) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        let token = org.access_token(ADMIN).unwrap();
+        let token = org.access_token(username).unwrap();
         Self { org, http, token }
     }
 

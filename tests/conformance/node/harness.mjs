@@ -1,0 +1,54 @@
+// What the checks in JavaScript have in common.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+
+export const ADMIN = 'admin@larkspur.example';
+export const ROWS = 20_000;
+export const URL_OF_ORG = process.env.ORG_URL;
+
+/** Loads what was installed below the target folder. */
+export const load = createRequire(`${process.env.TOOLS}/node/`);
+
+/** A request to the simulator's own API. */
+export async function admin(path, body) {
+  const answer = await fetch(`${URL_OF_ORG}/_simulator/${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  assert.equal(answer.status, 200, await answer.clone().text());
+  return answer.json();
+}
+
+/** A key to find accounts by. */
+export async function addKey() {
+  const key = { name: 'Key__c', type: 'string', length: 40, external_id: true, unique: true };
+  await admin('objects', { name: 'Account', fields: [key] });
+}
+
+/** Fails unless the call is refused with that code. */
+export async function refused(code, call) {
+  let error;
+  try {
+    await call();
+  } catch (thrown) {
+    error = thrown;
+  }
+  assert.ok(error, `nothing was refused where ${code} was expected`);
+  assert.equal(error.errorCode ?? error.name, code, String(error));
+  return error;
+}
+
+/** Runs checks in turn, a line for each. */
+export async function run(client, checks) {
+  for (const [name, check] of Object.entries(checks)) {
+    try {
+      await check();
+      console.log(`passed  ${client}: ${name}`);
+    } catch (error) {
+      console.log(`FAILED  ${client}: ${name}: ${String(error?.message ?? error).replaceAll('\n', ' ').slice(0, 900)}`);
+    }
+  }
+  console.log('end of checks');
+}

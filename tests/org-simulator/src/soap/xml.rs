@@ -1,0 +1,115 @@
+//! XML as a tree: what a SOAP request says, and how its answer is written.
+
+use quick_xml::escape::{escape, unescape};
+use quick_xml::events::{BytesStart, Event};
+use quick_xml::reader::Reader;
+
+/// More levels than any call has.
+const MAX_DEPTH: usize = 64;
+
+/// An element without its namespace, which no call depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Element {
+    /// Local name.
+    pub(super) name: String,
+    /// Local name of `xsi:type`.
+    pub(super) kind: Option<String>,
+    /// `xsi:nil="true"`.
+    pub(super) nil: bool,
+    pub(super) text: String,
+    pub(super) children: Vec<Element>,
+}
+
+impl Element {
+    /// Reads a document; `None` when it is not well-formed.
+    pub(super) fn parse(xml: &str) -> Option<Self> {
+        let mut reader = Reader::from_str(xml.trim_start_matches('\u{feff}'));
+        let mut open = vec![Self::default()];
+        loop {
+            match reader.read_event().ok()? {
+                Event::Start(start) if open.len() <= MAX_DEPTH => open.push(Self::started(&start)?),
+                Event::Start(_) | Event::DocType(_) => return None,
+                Event::Empty(start) => open.last_mut()?.children.push(Self::started(&start)?),
+                Event::End(_) => {
+                    let closed = open.pop()?;
+                    open.last_mut()?.children.push(closed);
+                }
+                Event::Text(text) => open.last_mut()?.text.push_str(&unescape(&text).ok()?),
+                Event::CData(text) => open.last_mut()?.text.push_str(&text),
+                Event::GeneralRef(name) => {
+                    let reference = format!("&{};", &*name);
+                    open.last_mut()?.text.push_str(&unescape(&reference).ok()?);
+                }
+                Event::Eof => break,
+                _ => {}
+            }
+        }
+        let mut root = open.pop().filter(|_| open.is_empty())?;
+        root.children.pop()
+    }
+
+    fn started(start: &BytesStart<'_>) -> Option<Self> {
+        let mut element = Self { name: start.local_name().as_ref().to_owned(), ..Self::default() };
+        for attribute in start.attributes() {
+            let attribute = attribute.ok()?;
+            let value = unescape(&attribute.value).ok()?;
+            match attribute.key.local_name().as_ref() {
+                "type" => element.kind = Some(value.rsplit(':').next().unwrap_or_default().to_owned()),
+                "nil" => element.nil = matches!(&*value, "true" | "1"),
+                _ => {}
+            }
+        }
+        Some(element)
+    }
+
+    pub(super) fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|child| child.name == name)
+    }
+
+    /// All children of that name.
+    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
+        self.children.iter().filter(move |child| child.name == name)
+    }
+
+    /// The text of a child that is there and not nil.
+    pub(super) fn value(&self, name: &str) -> Option<&str> {
+        self.child(name).filter(|child| !child.nil).map(|child| child.text.trim()).filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn is_true(&self, name: &str) -> bool {
+        self.value(name).is_some_and(|text| matches!(text, "true" | "1"))
+    }
+}
+
+/// `<name>text</name>`, escaped.
+pub(super) fn tag(name: &str, text: &str) -> String {
+    format!("<{name}>{}</{name}>", escape(text))
+}
+
+/// An element, or one that says that there is nothing.
+pub(super) fn tag_or_nil(name: &str, text: Option<&str>) -> String {
+    text.map_or_else(|| format!("<{name} xsi:nil=\"true\"/>"), |text| tag(name, text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_do_not_matter_and_entities_are_resolved() {
+        let xml = "<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"x\"><s:Body><a:op xmlns:a=\"y\"><a:n>A &amp; B &#x41;</a:n>\
+                   <a:f xsi:type=\"xsd:string\" xsi:nil=\"true\"/><![CDATA[<c>]]></a:op></s:Body></s:Envelope>";
+        let operation = Element::parse(xml).unwrap().child("Body").unwrap().child("op").unwrap().clone();
+        assert_eq!(operation.value("n"), Some("A & B A"));
+        assert_eq!((operation.text.as_str(), operation.value("f")), ("<c>", None));
+        assert_eq!(operation.child("f").unwrap().kind.as_deref(), Some("string"));
+    }
+
+    #[test]
+    fn what_is_not_well_formed_is_nothing() {
+        let deep = "<a>".repeat(100) + &"</a>".repeat(100);
+        for xml in ["", "<a>", "<a></b>", "text", "<a>&unknown;</a>", "<!DOCTYPE a><a/>", deep.as_str()] {
+            assert_eq!(Element::parse(xml), None, "{xml}");
+        }
+    }
+}

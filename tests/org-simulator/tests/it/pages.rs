@@ -1,0 +1,92 @@
+//! The pages for a person: what they show, what they hide, and what they may load.
+
+use org_simulator::{Effect, FaultRule, Options, OrgOptions, Seed, Simulator};
+use serde_json::json;
+
+use crate::support::{ADMIN, Answer, Scene};
+
+async fn page(scene: &Scene, path: &str) -> (Answer, String) {
+    let answer = scene.plain(scene.http.get(format!("{}{path}", scene.org.url()))).await;
+    let text = String::from_utf8(answer.bytes.clone()).unwrap();
+    (answer, text)
+}
+
+#[tokio::test]
+async fn records_are_browsed_filtered_and_read() {
+    let scene = Scene::new().await;
+    let records: Vec<_> =
+        (0..60).map(|n| json!({"attributes": {"type": "Account"}, "Name": format!("<b>Row {n:02}")})).collect();
+    scene.post("composite/sobjects", json!({"records": records})).await;
+    let (_, objects) = page(&scene, "/_simulator/pages/records").await;
+    assert!(objects.contains("object=Account\">Account</a></td><td>65</td>"), "{objects}");
+    let (_, first) = page(&scene, "/_simulator/pages/records?object=Account").await;
+    assert!(first.contains("Page 1 of 2, 65 in all") && first.contains("page=2\">Next</a>"));
+    let (_, second) = page(&scene, "/_simulator/pages/records?object=Account&page=2").await;
+    assert!(second.contains("Page 2 of 2") && second.contains(">Previous</a>") && !second.contains(">Next</a>"));
+    let (_, filtered) = page(&scene, "/_simulator/pages/records?object=Account&q=row+07").await;
+    assert!(filtered.contains("&lt;b&gt;Row 07") && filtered.contains("1 in all") && !filtered.contains("<b>Row"));
+    let id = scene.id_of("Account", "Fjordglass Optics").await;
+    let (_, record) = page(&scene, &format!("/_simulator/pages/records/Account/{id}")).await;
+    assert!(record.contains("Lenses &lt;and&gt;") && record.contains("/_simulator/pages/records/User/005"));
+    assert_eq!(page(&scene, "/_simulator/pages/records/Account/nope").await.0.status, 404);
+}
+
+#[tokio::test]
+async fn every_page_has_a_strict_policy_needs_no_script_and_shows_no_token() {
+    let scene = Scene::new().await;
+    scene.org.fault(FaultRule { path: Some("/x".to_owned()), ..FaultRule::new(Effect::Unavailable) });
+    for path in [
+        "/",
+        "/_simulator/pages/records",
+        "/_simulator/pages/logins",
+        "/_simulator/pages/outbound",
+        "/_simulator/pages/outbound?state=pending",
+        "/_simulator/pages/faults",
+        "/_simulator/pages/requests",
+    ] {
+        let (answer, text) = page(&scene, path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; style-src 'self'") && !policy.contains("unsafe"), "{policy}");
+        assert!(!text.contains("<script") && !text.contains("style=") && !text.contains(" onclick"), "{path}");
+        assert!(!text.contains(scene.token()) && !text.contains(scene.org.client_secret()), "{path}");
+        assert_eq!((text.matches("<h1>").count(), text.matches("aria-current").count()), (1, 1), "{path}");
+    }
+    let (_, logins) = page(&scene, "/_simulator/pages/logins").await;
+    assert!(logins.contains(ADMIN) && logins.contains(&format!("…{}", &scene.token()[scene.token().len() - 4..])));
+    let (_, faults) = page(&scene, "/_simulator/pages/faults").await;
+    assert!(faults.contains("&quot;kind&quot;:&quot;unavailable&quot;"));
+}
+
+#[tokio::test]
+async fn the_home_page_lists_the_orgs() {
+    let scene = Scene::new().await;
+    let vendor = scene
+        .org
+        .add_org(OrgOptions { kind: org_simulator::OrgKind::LicenseManagement, ..OrgOptions::default() })
+        .await
+        .unwrap();
+    let (_, home) = page(&scene, "/").await;
+    assert!(home.contains(vendor.url()) && home.contains("License Management Org"));
+}
+
+#[tokio::test]
+async fn a_developer_edition_holds_its_sample_data() {
+    let org = Simulator::start(Options { seed: Seed::DeveloperEdition, ..Options::default() }).await.unwrap();
+    let counts = org.record_counts();
+    assert_eq!((counts["Account"], counts["Contact"], counts["Opportunity"]), (13, 20, 31));
+    assert_eq!(counts["OpportunityStage"], 10);
+}
+
+#[tokio::test]
+async fn it_listens_where_it_is_told_to_and_on_loopback_otherwise() {
+    let org = Simulator::start(Options::default()).await.unwrap();
+    assert!(org.url().starts_with("http://127.0.0.1:"));
+    let port: u16 = org.url().rsplit(':').next().unwrap().parse().unwrap();
+    // The whole of 127.0.0.0/8 is this machine; an org that listened everywhere would answer at 127.0.0.2 too.
+    assert!(tokio::net::TcpStream::connect(("127.0.0.2", port)).await.is_err());
+    let options = Options { listen: Some("0.0.0.0".parse().unwrap()), ..Options::default() };
+    let open = Simulator::start(options).await.unwrap();
+    let port: u16 = open.url().rsplit(':').next().unwrap().parse().unwrap();
+    assert!(tokio::net::TcpStream::connect(("127.0.0.2", port)).await.is_ok());
+}

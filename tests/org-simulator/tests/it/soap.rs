@@ -1,0 +1,300 @@
+use serde_json::{Value, json};
+
+use crate::support::{ADMIN, CASEY, JORDAN, Scene, fields};
+
+/// Posts an operation to the partner API with the scene's session; status and body.
+async fn soap(scene: &Scene, operation: &str) -> (u16, String) {
+    soap_with(scene, "u/64.0", scene.token(), operation).await
+}
+
+async fn soap_with(scene: &Scene, path: &str, session: &str, operation: &str) -> (u16, String) {
+    let envelope = format!(
+        "<?xml version=\"1.0\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+         xmlns:urn=\"urn:partner.soap.sforce.com\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><soapenv:Header><urn:SessionHeader>\
+         <urn:sessionId>{session}</urn:sessionId></urn:SessionHeader></soapenv:Header><soapenv:Body>{operation}</soapenv:Body></soapenv:Envelope>"
+    );
+    let url = format!("{}/services/Soap/{path}", scene.org.url());
+    let request = scene.http.post(url).header("content-type", "text/xml; charset=UTF-8").header("SOAPAction", "\"\"");
+    let answer = scene.plain(request.body(envelope)).await;
+    (answer.status, String::from_utf8(answer.bytes).unwrap())
+}
+
+fn element<'a>(xml: &'a str, name: &str) -> &'a str {
+    let rest = xml.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name} in {xml}")).1;
+    rest.split_once(&format!("</{name}>")).unwrap().0
+}
+
+fn lead(scene: &Scene, more: Value) -> String {
+    let mut body = fields(
+        json!({"LastName": "Vogt", "FirstName": "Ida", "Company": "Vogt & Sons", "Email": "ida@vogt.example", "City": "Bern", "LeadSource": "Web"}),
+    );
+    body.extend(fields(more));
+    scene.org.create_record(ADMIN, "Lead", &body).unwrap()
+}
+
+fn conversion(lead: &str, more: &str) -> String {
+    format!(
+        "<urn:convertLead><urn:leadConverts>{more}<urn:convertedStatus>Closed - Converted</urn:convertedStatus><urn:leadId>{lead}</urn:leadId>\
+         <urn:overwriteLeadSource>false</urn:overwriteLeadSource><urn:sendNotificationEmail>false</urn:sendNotificationEmail>\
+         </urn:leadConverts></urn:convertLead>"
+    )
+}
+
+#[tokio::test]
+async fn a_user_with_a_password_logs_in_and_the_session_works() {
+    let scene = Scene::new().await;
+    scene.org.set_password(CASEY, "secret", "TOKEN").unwrap();
+    let login = |password: &str| {
+        format!("<urn:login><urn:username>{CASEY}</urn:username><urn:password>{password}</urn:password></urn:login>")
+    };
+
+    let (status, answer) = soap_with(&scene, "u/64.0", "", &login("secretTOKEN")).await;
+    assert_eq!(status, 200, "{answer}");
+    let url = element(&answer, "serverUrl");
+    assert_eq!(url, format!("{}/services/Soap/u/64.0/{}", scene.org.url(), &scene.org.org_id()[..15]));
+    assert_eq!(element(&answer, "userName"), CASEY);
+    let path = url.strip_prefix(&format!("{}/services/Soap/", scene.org.url())).unwrap().to_owned();
+    let (status, info) = soap_with(&scene, &path, element(&answer, "sessionId"), "<urn:getUserInfo/>").await;
+    assert_eq!((status, element(&info, "userId")), (200, element(&answer, "userId")));
+
+    let (status, refused) = soap_with(&scene, "u/64.0", "", &login("secret")).await;
+    assert_eq!((status, element(&refused, "faultcode")), (500, "sf:INVALID_LOGIN"));
+    assert_eq!(
+        element(&refused, "faultstring"),
+        "INVALID_LOGIN: Invalid username, password, security token; or user locked out."
+    );
+    let (status, gone) = soap_with(&scene, "u/65.0", "", &login("secretTOKEN")).await;
+    assert_eq!((status, element(&gone, "faultcode")), (500, "sf:UNSUPPORTED_API_VERSION"));
+}
+
+#[tokio::test]
+async fn faults_are_salesforces() {
+    let scene = Scene::new().await;
+    let (status, fault) = soap_with(&scene, "c/66.0", "00D!nothing", "<urn:getUserInfo/>").await;
+    assert_eq!((status, element(&fault, "faultcode")), (500, "sf:INVALID_SESSION_ID"));
+    assert_eq!(
+        element(&fault, "faultstring"),
+        "INVALID_SESSION_ID: Invalid Session ID found in SessionHeader: Illegal Session"
+    );
+    assert!(fault.contains("xmlns:sf=\"urn:fault.enterprise.soap.sforce.com\""), "{fault}");
+    assert!(fault.contains("<sf:UnexpectedErrorFault xsi:type=\"sf:UnexpectedErrorFault\">"), "{fault}");
+    assert_eq!(element(&soap(&scene, "<urn:describeNothing/>").await.1, "faultcode"), "sf:INVALID_OPERATION");
+    assert_eq!(element(&soap(&scene, "<urn:broken>").await.1, "faultcode"), "sf:INVALID_SOAP_BODY");
+}
+
+#[tokio::test]
+async fn a_lead_becomes_an_account_a_contact_and_an_opportunity() {
+    let scene = Scene::new().await;
+    let lead = lead(&scene, json!({"Street": "1 Quai"}));
+    let task = scene.org.create_record(ADMIN, "Task", &fields(json!({"Subject": "Call", "WhoId": lead}))).unwrap();
+
+    let (status, answer) =
+        soap(&scene, &conversion(&lead, "<urn:doNotCreateOpportunity>false</urn:doNotCreateOpportunity>")).await;
+
+    assert_eq!((status, element(&answer, "success")), (200, "true"), "{answer}");
+    let record = |object: &str, name: &str| scene.org.record(object, element(&answer, name)).unwrap();
+    let (account, contact, opportunity) =
+        (record("Account", "accountId"), record("Contact", "contactId"), record("Opportunity", "opportunityId"));
+    assert_eq!(
+        (&account["Name"], &account["BillingCity"], &account["AccountSource"]),
+        (&json!("Vogt & Sons"), &json!("Bern"), &json!("Web"))
+    );
+    assert_eq!(
+        (&contact["Name"], &contact["Email"], &contact["AccountId"]),
+        (&json!("Ida Vogt"), &json!("ida@vogt.example"), &account["Id"])
+    );
+    assert_eq!(
+        (&opportunity["Name"], &opportunity["StageName"], &opportunity["CloseDate"], &opportunity["AccountId"]),
+        (&json!("Vogt & Sons"), &json!("Prospecting"), &json!("2026-12-31"), &account["Id"])
+    );
+    let converted = scene.org.record("Lead", &lead).unwrap();
+    assert_eq!(
+        (&converted["IsConverted"], &converted["Status"], &converted["ConvertedDate"]),
+        (&json!(true), &json!("Closed - Converted"), &json!("2026-11-22"))
+    );
+    assert_eq!(
+        (&converted["ConvertedAccountId"], &converted["ConvertedContactId"], &converted["ConvertedOpportunityId"]),
+        (&account["Id"], &contact["Id"], &opportunity["Id"])
+    );
+    let task = scene.org.record("Task", &task).unwrap();
+    assert_eq!((&task["WhoId"], &task["WhatId"]), (&contact["Id"], &opportunity["Id"]));
+    let roles = scene
+        .query(&format!(
+            "SELECT ContactId, IsPrimary FROM OpportunityContactRole WHERE OpportunityId = '{}'",
+            element(&answer, "opportunityId")
+        ))
+        .await;
+    assert_eq!(
+        (&roles.body["records"][0]["ContactId"], &roles.body["records"][0]["IsPrimary"]),
+        (&contact["Id"], &json!(true))
+    );
+
+    let refused = scene.patch(&format!("sobjects/Lead/{lead}"), json!({"Title": "x"})).await;
+    assert_eq!(refused.code(), "CANNOT_UPDATE_CONVERTED_LEAD");
+    let (_, again) = soap(&scene, &conversion(&lead, "")).await;
+    assert_eq!((element(&again, "success"), element(&again, "statusCode")), ("false", "CANNOT_UPDATE_CONVERTED_LEAD"));
+}
+
+#[tokio::test]
+async fn a_lead_is_merged_into_what_there_is_without_overwriting_it() {
+    let scene = Scene::new().await;
+    let account = scene.org.create_record(ADMIN, "Account", &fields(json!({"Name": "Vogt AG"}))).unwrap();
+    let contact = json!({"LastName": "Vogt-Meier", "AccountId": account, "LeadSource": "Other"});
+    let contact = scene.org.create_record(ADMIN, "Contact", &fields(contact)).unwrap();
+    let other = scene.id_of("Account", "Fjordglass Optics").await;
+    let lead = lead(&scene, json!({}));
+    let before = scene.org.record_counts();
+
+    let alone = soap(&scene, &conversion(&lead, &format!("<urn:contactId>{contact}</urn:contactId>"))).await.1;
+    assert_eq!(element(&alone, "statusCode"), "REQUIRED_FIELD_MISSING");
+    let wrong = format!("<urn:accountId>{other}</urn:accountId><urn:contactId>{contact}</urn:contactId>");
+    assert_eq!(element(&soap(&scene, &conversion(&lead, &wrong)).await.1, "success"), "false");
+    assert_eq!(scene.org.record("Lead", &lead).unwrap()["IsConverted"], false);
+
+    let both = format!(
+        "<urn:accountId>{account}</urn:accountId><urn:contactId>{contact}</urn:contactId><urn:doNotCreateOpportunity>true</urn:doNotCreateOpportunity>"
+    );
+    let answer = soap(&scene, &conversion(&lead, &both)).await.1;
+
+    assert_eq!((element(&answer, "accountId"), element(&answer, "contactId")), (account.as_str(), contact.as_str()));
+    assert!(answer.contains("<opportunityId xsi:nil=\"true\"/>"), "{answer}");
+    let kept = scene.org.record("Contact", &contact).unwrap();
+    assert_eq!(
+        (&kept["LastName"], &kept["Email"], &kept["LeadSource"]),
+        (&json!("Vogt-Meier"), &json!("ida@vogt.example"), &json!("Other"))
+    );
+    assert_eq!(scene.org.record("Account", &account).unwrap()["Name"], "Vogt AG");
+    assert_eq!(scene.org.record_counts(), before);
+}
+
+#[tokio::test]
+async fn a_conversion_that_fails_leaves_nothing_behind() {
+    let scene = Scene::new().await;
+    let lead = lead(&scene, json!({}));
+    let before = scene.org.record_counts();
+    let status = conversion(&lead, "").replace("Closed - Converted", "Closed - Not Converted");
+    let (_, answer) = soap(&scene, &status).await;
+    assert_eq!(
+        (element(&answer, "statusCode"), element(&answer, "message")),
+        ("INVALID_STATUS", "invalid convertedStatus: Closed - Not Converted")
+    );
+    let rule = org_simulator::ValidationRule {
+        name: "No_Deals".into(),
+        object: "Opportunity".into(),
+        condition: "Name LIKE 'Vogt%'".into(),
+        message: "No deals.".into(),
+        field: None,
+    };
+    scene.org.set_validation_rule(&rule).unwrap();
+    let (_, answer) = soap(&scene, &conversion(&lead, "")).await;
+    assert_eq!(
+        (element(&answer, "success"), element(&answer, "statusCode")),
+        ("false", "FIELD_CUSTOM_VALIDATION_EXCEPTION")
+    );
+    assert_eq!(scene.org.record_counts(), before);
+    let owner = scene.org.users().into_iter().find(|user| user.username == JORDAN).unwrap().id;
+    let own =
+        format!("<urn:doNotCreateOpportunity>true</urn:doNotCreateOpportunity><urn:ownerId>{owner}</urn:ownerId>");
+    let (_, answer) = soap(&scene, &conversion(&lead, &own)).await;
+    assert_eq!(scene.org.record("Account", element(&answer, "accountId")).unwrap()["OwnerId"], owner);
+}
+
+#[tokio::test]
+async fn a_merge_hands_over_children_and_leaves_the_loser_in_the_bin() {
+    let scene = Scene::new().await;
+    let account = |name: &str| scene.org.create_record(ADMIN, "Account", &fields(json!({"Name": name}))).unwrap();
+    let (master, loser) = (account("Master"), account("Loser"));
+    let contact = json!({"LastName": "Child", "AccountId": loser});
+    let contact = scene.org.create_record(ADMIN, "Contact", &fields(contact)).unwrap();
+    let merge = format!(
+        "<urn:merge><urn:request><urn:masterRecord xsi:type=\"urn:sObject\"><type>Account</type><Id>{master}</Id><Phone>1</Phone></urn:masterRecord>\
+         <urn:recordToMergeIds>{loser}</urn:recordToMergeIds></urn:request></urn:merge>"
+    );
+
+    let (status, answer) = soap(&scene, &merge).await;
+
+    assert_eq!((status, element(&answer, "success")), (200, "true"), "{answer}");
+    assert_eq!(
+        (element(&answer, "mergedRecordIds"), element(&answer, "updatedRelatedIds")),
+        (loser.as_str(), contact.as_str())
+    );
+    assert_eq!(scene.org.record("Contact", &contact).unwrap()["AccountId"], master);
+    assert_eq!(scene.org.record("Account", &master).unwrap()["Phone"], "1");
+    let all = scene
+        .get(&format!("queryAll?q=SELECT%20IsDeleted,MasterRecordId%20FROM%20Account%20WHERE%20Id='{loser}'"))
+        .await;
+    assert_eq!(
+        (&all.body["records"][0]["IsDeleted"], &all.body["records"][0]["MasterRecordId"]),
+        (&json!(true), &json!(master))
+    );
+    let third = account("Third");
+    scene.org.merge_records(ADMIN, "Account", &master, &[&third]).unwrap();
+    assert_eq!(scene.org.record("Account", &third).unwrap()["MasterRecordId"], master);
+    assert!(scene.org.merge_records(ADMIN, "Account", &master, &[&master]).is_err());
+    let again = soap(&scene, &merge).await.1;
+    assert_eq!((element(&again, "success"), element(&again, "statusCode")), ("false", "ENTITY_IS_DELETED"));
+}
+
+#[tokio::test]
+async fn deleted_records_come_back_or_go_for_good() {
+    let scene = Scene::new().await;
+    let account = |name: &str| scene.org.create_record(ADMIN, "Account", &fields(json!({"Name": name}))).unwrap();
+    let (back, gone) = (account("Back"), account("Gone"));
+    let ids = |operation: &str, ids: &[&String]| {
+        let ids: String = ids.iter().map(|id| format!("<urn:ids>{id}</urn:ids>")).collect();
+        format!("<urn:{operation}>{ids}</urn:{operation}>")
+    };
+    soap(&scene, &ids("delete", &[&back, &gone])).await;
+    assert_eq!(scene.get(&format!("sobjects/Account/{back}")).await.code(), "ENTITY_IS_DELETED");
+
+    let (_, emptied) = soap(&scene, &ids("emptyRecycleBin", &[&gone])).await;
+    let (_, undeleted) = soap(&scene, &ids("undelete", &[&back, &gone])).await;
+
+    assert_eq!(element(&emptied, "success"), "true");
+    assert_eq!(undeleted.matches("<success>true</success>").count(), 1, "{undeleted}");
+    assert_eq!(element(&undeleted, "statusCode"), "UNDELETE_FAILED");
+    assert_eq!(scene.get(&format!("sobjects/Account/{back}")).await.status, 200);
+    assert!(scene.org.record("Account", &gone).is_none());
+}
+
+#[tokio::test]
+async fn records_are_created_changed_and_upserted() {
+    let scene = Scene::new().await;
+    let record =
+        |more: &str| format!("<urn:sObjects xsi:type=\"urn:sObject\"><type>Account</type>{more}</urn:sObjects>");
+    let (_, created) = soap(
+        &scene,
+        &format!(
+            "<urn:create>{}{}</urn:create>",
+            record("<Name>A &amp; B</Name><AnnualRevenue>12.5</AnnualRevenue>"),
+            record("<Phone>1</Phone>")
+        ),
+    )
+    .await;
+    let id = element(&created, "id").to_owned();
+    assert_eq!(
+        (
+            &scene.org.record("Account", &id).unwrap()["Name"],
+            &scene.org.record("Account", &id).unwrap()["AnnualRevenue"]
+        ),
+        (&json!("A & B"), &json!(12.5))
+    );
+    assert_eq!(element(&created, "statusCode"), "REQUIRED_FIELD_MISSING");
+    let (_, updated) = soap(
+        &scene,
+        &format!(
+            "<urn:update>{}</urn:update>",
+            record(&format!("<Id>{id}</Id><Phone>2</Phone><fieldsToNull>AnnualRevenue</fieldsToNull>"))
+        ),
+    )
+    .await;
+    assert_eq!(element(&updated, "success"), "true", "{updated}");
+    let now = scene.org.record("Account", &id).unwrap();
+    assert_eq!((&now["Phone"], &now["AnnualRevenue"]), (&json!("2"), &Value::Null));
+    let upsert = format!(
+        "<urn:upsert><urn:externalIDFieldName>Ferry_External_Id__c</urn:externalIDFieldName>{}</urn:upsert>",
+        record("<Ferry_External_Id__c>S-1</Ferry_External_Id__c><Name>Up</Name>")
+    );
+    assert_eq!(element(&soap(&scene, &upsert).await.1, "created"), "true");
+    assert_eq!(element(&soap(&scene, &upsert).await.1, "created"), "false");
+}
