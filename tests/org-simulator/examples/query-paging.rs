@@ -67,7 +67,7 @@ fn contact(n: usize) -> Map<String, Value> {
         "Birthdate" => json!("1980-02-29"),
         "DoNotCall" => json!(n.is_multiple_of(2)),
         "MailingStreet" => json!(format!("{n} Harbour Road")),
-        other => json!(format!("{} {n}", &other[..4])),
+        other => json!(format!("{} {n}", &other[..3])),
     };
     FIELDS.iter().map(|field| ((*field).to_owned(), value(field))).collect()
 }
