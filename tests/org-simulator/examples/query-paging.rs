@@ -3,7 +3,17 @@
 //! ```console
 //! $ cargo run --release -p org-simulator --example query-paging
 //! ```
-//! One thread is both the org and its client, so that a row's time is that of one core for both of them.
+//! One thread is both the org and its client: a row's time is what that thread spent on a core for both of them,
+//! so that whatever else the machine does is left out. Measured in November 2026 on one core of a small cloud machine,
+//! 10,000 contacts walked five times, without link-time optimization:
+//!
+//! | page | rows | seconds | rows a second | bytes a row |
+//! |---|---|---|---|---|
+//! | 200 | 50000 | 0.93 | 54018 | 612 |
+//! | 1000 | 50000 | 0.89 | 56476 | 611 |
+//! | 2000 | 50000 | 0.88 | 56934 | 611 |
+//!
+//! A record of 20 fields, beside the 8 that every record has, took 1,070 bytes.
 
 use std::io::Write;
 use std::time::Duration;
@@ -67,7 +77,7 @@ fn contact(n: usize) -> Map<String, Value> {
         "Birthdate" => json!("1980-02-29"),
         "DoNotCall" => json!(n.is_multiple_of(2)),
         "MailingStreet" => json!(format!("{n} Harbour Road")),
-        other => json!(format!("{} {n}", &other[..4])),
+        other => json!(format!("{} {n}", &other[..3])),
     };
     FIELDS.iter().map(|field| ((*field).to_owned(), value(field))).collect()
 }
@@ -85,8 +95,7 @@ async fn walk(org: &Simulator, page: u32) -> Result<Run, Failure> {
     let first =
         format!("/services/data/v66.0/query?q=SELECT+Id,{}+FROM+Contact+WHERE+Department+!=+null", FIELDS.join(","));
     let mut run = Run { rows: 0, bytes: 0, time: Duration::ZERO };
-    #[expect(clippy::disallowed_methods, reason = "a measurement reads the machine's clock")]
-    let start = std::time::Instant::now();
+    let start = on_core()?;
     for _ in 0..5 {
         let mut next = Some(first.clone());
         while let Some(path) = next {
@@ -98,7 +107,7 @@ async fn walk(org: &Simulator, page: u32) -> Result<Run, Failure> {
             next = address(&body);
         }
     }
-    run.time = start.elapsed();
+    run.time = on_core()?.saturating_sub(start);
     Ok(run)
 }
 
@@ -106,6 +115,13 @@ async fn walk(org: &Simulator, page: u32) -> Result<Run, Failure> {
 fn address(body: &str) -> Option<String> {
     let (_, rest) = body.split_once("\"nextRecordsUrl\":\"")?;
     rest.split_once('"').map(|(url, _)| url.to_owned())
+}
+
+/// Time that this process's only busy thread has spent on a core, as Linux counts it.
+fn on_core() -> Result<Duration, Failure> {
+    let text = std::fs::read_to_string("/proc/self/schedstat")?;
+    let nanoseconds = text.split_whitespace().next().ok_or("no time in /proc/self/schedstat")?;
+    Ok(Duration::from_nanos(nanoseconds.parse()?))
 }
 
 /// Memory of this process that is in RAM, as Linux counts it.

@@ -22,6 +22,9 @@ use picklists::Picklists;
 
 /// Serves everything below `ui-api`.
 pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
+    for (name, _) in call.query.iter().filter(|(name, _)| !["fields", "optionalFields"].contains(&name.as_str())) {
+        tracing::warn!(name, "the simulator does not know this parameter of the UI API");
+    }
     match (call.method.as_str(), rest) {
         (_, ["records", rest @ ..]) => records::serve(org, actor, call, rest),
         ("GET", ["object-info", object]) => {

@@ -1,5 +1,7 @@
 //! Field values: how they come in as JSON, how they are kept, and how they go out.
 
+mod text;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,6 +12,7 @@ use crate::api_error::ApiError;
 use crate::datetime;
 use crate::ids::RecordId;
 use crate::schema::{Field, FieldKind};
+use text::Text;
 
 /// One field's value in a record.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +21,7 @@ pub(crate) enum Value {
     Bool(bool),
     Int(i64),
     Double(f64),
-    Text(Box<str>),
+    Text(Text),
     Date(Date),
     Instant(Timestamp),
     Id(RecordId),
@@ -36,8 +39,8 @@ pub(crate) struct Place<'a> {
 }
 
 impl Value {
-    pub(crate) fn text(text: impl Into<Box<str>>) -> Self {
-        Self::Text(text.into())
+    pub(crate) fn text(text: impl AsRef<str>) -> Self {
+        Self::Text(Text::new(text.as_ref()))
     }
 
     pub(crate) fn is_null(&self) -> bool {

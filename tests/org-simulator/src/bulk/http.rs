@@ -78,9 +78,14 @@ impl Request<'_> {
                 let pages = results::pages(self.job(org, kind, id)?, self.call, org.bulk.page)?;
                 Ok(Answer::json(pages))
             }
-            ("GET", [id, name @ ("results" | "successfulResults" | "failedResults" | "unprocessedrecords" | "unprocessedRecords")]) => {
-                results::page(self.job(org, kind, id)?, name, self.call, org.bulk.page).map(csv)
-            }
+            (
+                "GET",
+                [
+                    id,
+                    name @ ("results" | "successfulResults" | "failedResults" | "unprocessedrecords"
+                    | "unprocessedRecords"),
+                ],
+            ) => results::page(self.job(org, kind, id)?, name, self.call, org.bulk.page).map(csv),
             _ => Err(rest::unknown(self.call)),
         }
     }

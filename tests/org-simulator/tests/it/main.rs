@@ -19,6 +19,7 @@ mod outbound;
 mod packages;
 mod pages;
 mod permissions;
+mod program;
 mod query;
 mod records;
 mod rules;

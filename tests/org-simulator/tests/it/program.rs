@@ -1,0 +1,42 @@
+//! The program: what it prints, and what it says of requests that it does not know.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::Command;
+
+#[tokio::test]
+async fn what_it_does_not_know_is_named_on_standard_error() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_org-simulator"))
+        .args(["--port", "0", "--seed", "none", "--orgs", "production,sandbox", "--no-send"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+    let first = lines.next_line().await.unwrap().unwrap();
+    let second = lines.next_line().await.unwrap().unwrap();
+    assert!(first.contains("(production)") && second.contains("(sandbox)"), "{first} {second}");
+    let url = first.rsplit(' ').next().unwrap().to_owned();
+    let http = reqwest::Client::new();
+    let session = http.post(format!("{url}/_simulator/sessions")).json(&json!({"username": "admin@larkspur.example"}));
+    let session: Value = session.send().await.unwrap().json().await.unwrap();
+    let token = session["access_token"].as_str().unwrap();
+    for (path, status) in [
+        ("services/apexrest/outside", 404),
+        ("services/data/v66.0/beside", 404),
+        ("services/data/v66.0/query?q=SELECT+Id+FROM+User&twisted=1", 200),
+    ] {
+        let answer = http.get(format!("{url}/{path}")).bearer_auth(token).send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+    }
+    program.kill().await.unwrap();
+    let mut said = String::new();
+    program.stderr.take().unwrap().read_to_string(&mut said).await.unwrap();
+    for name in ["/services/apexrest/outside", "beside", "twisted"] {
+        assert!(said.contains(name), "{name}: {said}");
+    }
+    assert!(!said.contains(token), "no token is written");
+}
