@@ -1,5 +1,6 @@
 //! The simulator's own API under `/_simulator`, in JSON.
 
+mod apps;
 mod faults;
 mod objects;
 mod orgs;

@@ -49,6 +49,7 @@ pub use callout::ClientCertificate;
 pub use clock::Clock;
 pub use error::Error;
 pub use faults::{Effect, Fault, FaultReport, FaultRule};
+pub use oauth::{AppPolicy, AppSettings};
 pub use outbound::{OutboundDisturbance, OutboundSettings};
 pub use packages::InstalledPackage;
 pub use rules::{AssignmentRule, DuplicateRule, ValidationRule};

@@ -1,9 +1,7 @@
 //! Several orgs in one process: adding them, and finding them.
 
 use super::{Server, Simulator, server::Port};
-use crate::callout::Callouts;
 use crate::ids::IdSource;
-use crate::oauth::Keys;
 use crate::org::{Birth, Org};
 use crate::random::Random;
 use crate::realm::Realm;
@@ -24,7 +22,7 @@ impl Simulator {
     /// Handles of all orgs that run in this realm, in the order they were made. They stop nothing when dropped.
     #[must_use]
     pub fn orgs(&self) -> Vec<Self> {
-        self.shared.realm.orgs(&self.shared).into_iter().map(|shared| Self::new(shared, None, false)).collect()
+        self.shared.realm.orgs().into_iter().map(|shared| Self::new(shared, None, false)).collect()
     }
 
     /// What kind of org this is.
@@ -67,7 +65,7 @@ pub(super) async fn start(realm: &Realm, options: OrgOptions) -> Result<(Shared,
     };
     let mut org = Org::born(birth);
     seed::fill_named(&mut org, options.seed, &naming(&options, number))?;
-    let shared = Shared::new(org, Keys::shared()?, Callouts::new()?, realm.clone());
+    let shared = Shared::new(org, realm)?;
     let server = Server::of_org(port, shared.clone(), options.send_outbound_messages);
     Ok((shared, server))
 }
