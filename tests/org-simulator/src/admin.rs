@@ -47,6 +47,7 @@ impl IntoResponse for Error {
             Self::Read { .. }
             | Self::Layout { .. }
             | Self::Invalid { .. }
+            | Self::State { .. }
             | Self::NotLoopback { .. }
             | Self::Refused { .. } => 400,
         };

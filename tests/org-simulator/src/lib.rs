@@ -37,6 +37,7 @@ mod server;
 mod simulator;
 mod soap;
 mod soql;
+mod state;
 mod store;
 mod tooling;
 mod ui_api;

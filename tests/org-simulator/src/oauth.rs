@@ -136,6 +136,12 @@ impl Logins {
         Self { apps, ..self }
     }
 
+    /// Nobody logged in, and what the administrator settled unchanged: so a sandbox begins.
+    pub(crate) fn without_logins(self, random: Random) -> Self {
+        let Self { apps, policies, frozen, without_api, .. } = self;
+        Self { policies, frozen, without_api, ..Self::new(apps, random) }
+    }
+
     /// Registers an app; a known one keeps its redirect URIs and gets one more.
     pub(crate) fn add_app(&mut self, name: &str, client_id: &str, secret: &str, redirect_uri: &str) {
         self.apps.add(name, client_id, secret, redirect_uri);

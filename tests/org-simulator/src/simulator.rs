@@ -5,11 +5,12 @@ mod oauth;
 mod orgs;
 mod rules;
 mod server;
+mod state;
 mod values;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -22,6 +23,7 @@ use crate::outbound::{OutboundDisturbance, OutboundSettings, sender};
 use crate::packages::{self, InstalledPackage};
 use crate::realm::Realm;
 use crate::server::Shared;
+use crate::state::file;
 use crate::{Clock, Error, admin, control, crm_data};
 
 pub(crate) use orgs::adopt;
@@ -56,6 +58,9 @@ pub struct Options {
     /// Seed for ids, codes, tokens and whatever else is left to chance; without one it comes from the system.
     /// The key that signs id_tokens always comes from the system.
     pub random_seed: Option<u64>,
+    /// A file that [`Simulator::save_state`] wrote. If it exists, the realm is the one that was saved, and of these options only the
+    /// ports, the clock and `send_outbound_messages` count.
+    pub state: Option<PathBuf>,
     /// Port on 127.0.0.1 of the login host of production orgs; 0 takes a free one.
     pub login_port: u16,
     /// Port on 127.0.0.1 of the login host of sandboxes; 0 takes a free one.
@@ -78,7 +83,13 @@ pub struct Simulator {
 impl Simulator {
     /// Starts an org on 127.0.0.1 and returns when it accepts connections.
     pub async fn start(options: Options) -> Result<Self, Error> {
+        let saved = options.state.as_deref().map(file::read).transpose()?.flatten();
         let realm = realm(&options).await?;
+        if let Some(saved) = saved {
+            let port = Port::take(realm.address(), options.port).await?;
+            let (shared, server) = state::resume(&realm, saved, port, &options).await?;
+            return Ok(Self::new(shared, Some(server), true));
+        }
         realm.apps().add("Ferry (simulator)", CLIENT_ID, CLIENT_SECRET, REDIRECT_URI);
         let org = OrgOptions {
             kind: options.kind,

@@ -70,14 +70,18 @@ pub(super) async fn start(realm: &Realm, options: OrgOptions) -> Result<(Shared,
     Ok((shared, server))
 }
 
+/// The letters and digits of a name, in lower case.
+pub(super) fn slug(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+}
+
 fn naming(options: &OrgOptions, number: u32) -> Naming {
     let name = match (options.name.as_str(), options.kind) {
         ("", OrgKind::LicenseManagement) => "Larkspur License Management",
         ("", OrgKind::Production | OrgKind::Sandbox | OrgKind::DeveloperEdition) => "Larkspur Instruments",
         (name, _) => name,
     };
-    let letters: String = options.name.chars().filter(char::is_ascii_alphanumeric).collect();
-    let username_suffix = match (number, letters.to_ascii_lowercase()) {
+    let username_suffix = match (number, slug(&options.name)) {
         (0, _) => String::new(),
         (number, letters) if letters.is_empty() => format!(".org{number}"),
         (_, letters) => format!(".{letters}"),

@@ -31,5 +31,6 @@ mod server;
 mod shapes;
 mod shapes_bulk;
 mod soap;
+mod state;
 mod support;
 mod ui_api;
