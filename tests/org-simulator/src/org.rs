@@ -48,6 +48,8 @@ pub(crate) struct Org {
     pub(crate) id: RecordId,
     /// Where the org is reached, without a trailing slash.
     pub(crate) base_url: String,
+    /// Where it was first reached and still logs people in, after it was moved to another instance.
+    pub(crate) login_url: Option<String>,
     pub(crate) kind: OrgKind,
     /// What is switched on.
     pub(crate) features: Features,
@@ -110,6 +112,7 @@ impl Org {
         Self {
             id: ids.next("00D"),
             base_url: birth.base_url,
+            login_url: None,
             kind: birth.kind,
             features: birth.features,
             clock: birth.clock,

@@ -11,9 +11,7 @@ use axum::response::IntoResponse as _;
 use axum::routing::get;
 use http::{HeaderValue, header};
 
-use crate::org::Org;
 use crate::server::Shared;
-use crate::{User, control};
 
 /// Where the pages get their looks.
 const STYLE_PATH: &str = "/_simulator/pages/style.css";

@@ -2,6 +2,7 @@
 
 mod encoding;
 mod faulty;
+mod moved;
 mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -94,6 +95,7 @@ fn routes(shared: Shared) -> Router {
         .merge(crate::soap::routes())
         .nest("/_simulator", admin::routes())
         .fallback(unknown)
+        .layer(middleware::from_fn_with_state(shared.clone(), moved::moved))
         .layer(middleware::map_response(guarded))
         .layer(middleware::from_fn(encoding::coded))
         .layer(middleware::from_fn_with_state(shared.clone(), faulty))

@@ -105,7 +105,7 @@ impl Simulator {
     }
 
     fn new(shared: Shared, server: Option<Server>, is_first: bool) -> Self {
-        let url = shared.org().base_url.clone();
+        let url = shared.org().login_url().to_owned();
         Self { url, shared, server, is_first }
     }
 

@@ -46,6 +46,13 @@ pub(crate) enum Host {
     Login(Realm, Environment),
 }
 
+impl Org {
+    /// The org's own host, which stays when the org moves to another instance.
+    pub(crate) fn login_url(&self) -> &str {
+        self.login_url.as_deref().unwrap_or(&self.base_url)
+    }
+}
+
 impl FromRef<Shared> for Host {
     fn from_ref(shared: &Shared) -> Self {
         Self::Org(shared.clone())
@@ -71,7 +78,7 @@ impl Host {
     /// Its address, without a trailing slash.
     pub(super) fn url(&self) -> String {
         match self {
-            Self::Org(shared) => shared.org().base_url.clone(),
+            Self::Org(shared) => shared.org().login_url().to_owned(),
             Self::Login(realm, environment) => realm.login_url(*environment).to_owned(),
         }
     }
@@ -101,7 +108,7 @@ impl Host {
     pub(super) fn audiences(&self, org: &Org) -> Vec<String> {
         let environment = Environment::of(org.kind);
         let login = self.realm().login_url(environment).to_owned();
-        vec![environment.public_name().to_owned(), login, org.base_url.clone()]
+        vec![environment.public_name().to_owned(), login, org.login_url().to_owned()]
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Simulator;
+use super::{Port, Server, Simulator};
 use crate::oauth::host::Environment;
 use crate::{AppPolicy, AppSettings, Error, control};
 
@@ -84,6 +84,18 @@ impl Simulator {
     /// How often a user may log in within an hour; 3,600 unless told otherwise.
     pub fn set_logins_per_hour(&self, logins: u32) {
         self.shared.org().logins.logins_per_hour = logins;
+    }
+
+    /// Moves the org to another instance, and gives its address, which the next tokens bring as `instance_url`. The org's own host
+    /// at [`Simulator::url`] goes on logging people in, and redirects requests for data.
+    pub async fn move_instance(&self) -> Result<String, Error> {
+        let port = Port::take(self.shared.realm.address(), 0).await?;
+        let url = port.url.clone();
+        self.shared.realm.keep(Server::of_instance(port, self.shared.clone()));
+        let mut org = self.shared.org();
+        let before = std::mem::replace(&mut org.base_url, url.clone());
+        org.login_url.get_or_insert(before);
+        Ok(url)
     }
 
     /// Freezes a user, who then can neither log in nor refresh, or lets the user in again.

@@ -54,6 +54,11 @@ impl Server {
         server
     }
 
+    /// Serves an org at one more address.
+    pub(crate) fn of_instance(port: Port, shared: Shared) -> Self {
+        Self::serve(port, server::router(shared))
+    }
+
     /// Serves a login host.
     pub(crate) fn of_login_host(port: Port, realm: &Realm, environment: Environment) -> Self {
         Self::serve(port, host::routes(realm, environment))

@@ -208,6 +208,24 @@ async fn a_session_needs_the_scope_and_the_user_the_permission() {
 }
 
 #[tokio::test]
+async fn after_a_move_a_refresh_brings_the_new_instance() {
+    let scene = Scene::new().await;
+    let before = scene.granted(CASEY).await;
+    let instance = scene.org.move_instance().await.unwrap();
+    assert_ne!(instance, scene.org.url());
+
+    let after = scene.refresh(text(&before["refresh_token"])).await.body;
+
+    assert_eq!((&after["instance_url"], &after["id"]), (&json!(instance), &before["id"]));
+    let limits = |host: &str| {
+        scene.http.get(format!("{host}/services/data/v66.0/limits?x=1")).bearer_auth(text(&after["access_token"]))
+    };
+    assert_eq!(scene.plain(limits(&instance)).await.status, 200);
+    let old = scene.plain(limits(scene.org.url())).await;
+    assert_eq!((old.status, old.header("location")), (302, &*format!("{instance}/services/data/v66.0/limits?x=1")));
+}
+
+#[tokio::test]
 async fn revoking_ends_what_was_named() {
     let scene = Scene::new().await;
     let granted = scene.granted(CASEY).await;
