@@ -20,8 +20,10 @@ use crate::random::Random;
 use crate::realm::Realm;
 use crate::rules::Rules;
 use crate::schema::{self, Object};
+use crate::soap::Passwords;
 use crate::store::Row;
 use crate::value::Value;
+use crate::write::RecycleBin;
 use crate::{Clock, Features, OrgKind};
 
 /// A realm at one moment.
@@ -49,6 +51,10 @@ pub(crate) struct SavedOrg {
     private: BTreeSet<String>,
     profiles: Profiles,
     rules: Rules,
+    bin: RecycleBin,
+    passwords: Passwords,
+    /// The last auto-number of each field that has them.
+    numbers: BTreeMap<String, u64>,
     stages_of: BTreeMap<RecordId, Vec<String>>,
     default_record_types: BTreeMap<String, RecordId>,
     limits: ApiLimits,
@@ -85,6 +91,9 @@ impl SavedOrg {
             private: org.private.clone(),
             profiles: org.profiles.clone(),
             rules: org.rules.clone(),
+            bin: org.bin.clone(),
+            passwords: org.passwords.clone(),
+            numbers: org.numbers.clone(),
             stages_of: org.stages_of.clone(),
             default_record_types: org.default_record_types.clone(),
             limits: org.limits.clone(),
@@ -100,6 +109,7 @@ impl SavedOrg {
         let mut org = Org::born(birth);
         (org.id, org.ids, org.private, org.profiles) = (self.id, self.ids, self.private, self.profiles);
         (org.rules, org.stages_of, org.limits) = (self.rules, self.stages_of, self.limits);
+        (org.bin, org.passwords, org.numbers) = (self.bin, self.passwords, self.numbers);
         (org.default_record_types, org.outbox) = (self.default_record_types, self.outbox);
         org.logins = self.logins.with_apps(apps);
         org.schema.restore(self.objects);

@@ -23,7 +23,7 @@ use crate::{Error, control};
 const LAST_VERSION: u32 = 64;
 
 /// What users log in with: password and security token in one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Passwords(BTreeMap<RecordId, String>);
 
 impl Org {
