@@ -9,7 +9,12 @@ use crate::callout;
 use crate::ids::RecordId;
 use crate::oauth;
 use crate::org::{Actor, Org};
-use crate::{AppPolicy, AppSettings, Error, InstallAnswer, NewUser, OutboundMessage, OutboundSettings, PackageInstall, User, rest};
+use crate::realm::Realm;
+use crate::server::Shared;
+use crate::store::Row;
+use crate::value::Value;
+use crate::write::WriteOptions;
+use crate::{AppPolicy, AppSettings, Error, NewUser, OutboundMessage, OutboundSettings, User, rest};
 
 impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {

@@ -16,6 +16,7 @@ use crate::limits::ApiLimits;
 use crate::oauth::{App, Apps, Logins};
 use crate::org::{Birth, Org};
 use crate::outbound::Outbox;
+use crate::packages::InstalledPackage;
 use crate::random::Random;
 use crate::realm::Realm;
 use crate::rules::Rules;
@@ -51,6 +52,7 @@ pub(crate) struct SavedOrg {
     private: BTreeSet<String>,
     profiles: Profiles,
     rules: Rules,
+    package: Option<InstalledPackage>,
     bin: RecycleBin,
     passwords: Passwords,
     /// The last auto-number of each field that has them.
@@ -91,6 +93,7 @@ impl SavedOrg {
             private: org.private.clone(),
             profiles: org.profiles.clone(),
             rules: org.rules.clone(),
+            package: org.package.clone(),
             bin: org.bin.clone(),
             passwords: org.passwords.clone(),
             numbers: org.numbers.clone(),
@@ -109,7 +112,7 @@ impl SavedOrg {
         let mut org = Org::born(birth);
         (org.id, org.ids, org.private, org.profiles) = (self.id, self.ids, self.private, self.profiles);
         (org.rules, org.stages_of, org.limits) = (self.rules, self.stages_of, self.limits);
-        (org.bin, org.passwords, org.numbers) = (self.bin, self.passwords, self.numbers);
+        (org.package, org.bin, org.passwords, org.numbers) = (self.package, self.bin, self.passwords, self.numbers);
         (org.default_record_types, org.outbox) = (self.default_record_types, self.outbox);
         org.logins = self.logins.with_apps(apps);
         org.schema.restore(self.objects);
