@@ -36,7 +36,7 @@ pub struct InstalledPackage {
 }
 
 /// What a subscriber's org says of itself to the License Management Org.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 struct Subscriber {
     org_id: RecordId,
     name: String,
