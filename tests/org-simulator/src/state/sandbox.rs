@@ -17,7 +17,7 @@ impl SavedOrg {
         self.logins = self.logins.without_logins(self.random.fork("logins"));
         self.outbox = self.outbox.without_queue();
         let ending = |value: &Value, end: &str| match value {
-            Value::Text(text) => Value::text(format!("{text}{end}")),
+            Value::Text(text) => Value::text(format!("{}{end}", &**text)),
             other => other.clone(),
         };
         for table in &mut self.tables {

@@ -16,7 +16,7 @@ impl Serialize for Value {
             Self::Bool(b) => return serializer.serialize_bool(*b),
             Self::Int(n) => format!("i:{n}"),
             Self::Double(n) => format!("n:{n:?}"),
-            Self::Text(text) => format!("t:{text}"),
+            Self::Text(text) => format!("t:{}", &**text),
             Self::Date(day) => format!("d:{day}"),
             Self::Instant(at) => format!("z:{at}"),
             Self::Id(id) => format!("r:{id}"),
