@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::api_error::ApiError;
+use serde::{Deserialize, Serialize};
+
 use crate::ids::RecordId;
 use crate::org::{Actor, Org};
 use crate::schema::{Field, Object};
@@ -22,7 +24,7 @@ pub(crate) enum Deed {
 }
 
 /// What a profile may not do with an object.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ObjectLimits {
     /// Not even to be told that the object exists.
     pub(crate) hidden: bool,
@@ -38,7 +40,7 @@ pub(crate) struct ObjectLimits {
 }
 
 /// The limits of every profile that has some, by profile and object.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Profiles(BTreeMap<RecordId, BTreeMap<String, ObjectLimits>>);
 
 impl Profiles {

@@ -1,5 +1,6 @@
 //! The simulator's own API under `/_simulator`, in JSON.
 
+mod apps;
 mod faults;
 mod objects;
 mod orgs;
@@ -46,6 +47,7 @@ impl IntoResponse for Error {
             Self::Read { .. }
             | Self::Layout { .. }
             | Self::Invalid { .. }
+            | Self::State { .. }
             | Self::NotLoopback { .. }
             | Self::Refused { .. } => 400,
         };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
@@ -34,6 +34,9 @@ pub struct Args {
     /// opportunities-*-upsert.csv.
     #[arg(long, value_name = "DIR")]
     crm_data: Option<PathBuf>,
+    /// File that keeps the state: loaded at the start if it exists, and written when the program ends.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
     /// Queue outbound messages without sending them; the admin API sends them on demand.
     #[arg(long)]
     no_send: bool,
@@ -85,40 +88,53 @@ impl From<Kind> for OrgKind {
 
 /// Runs the program until Ctrl-C.
 pub async fn run(args: Args) -> Result<(), Error> {
-    let (seed, folder) = match &args.seed {
-        SeedArg::BuiltIn(seed) => (*seed, None),
-        SeedArg::Folder(folder) => (Seed::None, Some(folder)),
+    let seed = match &args.seed {
+        SeedArg::BuiltIn(seed) => *seed,
+        SeedArg::Folder(_) => Seed::None,
     };
-    let mut kinds = args.orgs.iter().copied().map(OrgKind::from);
     let options = Options {
         port: args.port,
         listen: Some(args.listen),
         seed,
-        kind: kinds.next().unwrap_or_default(),
+        kind: args.orgs.first().copied().map(OrgKind::from).unwrap_or_default(),
         send_outbound_messages: !args.no_send,
+        state: args.state.clone(),
         ..Options::default()
     };
+    let resumes = args.state.as_deref().is_some_and(Path::exists);
     let simulator = Simulator::start(options).await?;
-    for dir in folder.into_iter().chain(&args.crm_data) {
-        print(&loaded(&simulator.load_crm_data(dir)?));
-    }
-    let mut others = Vec::new();
-    for (kind, number) in kinds.zip(1_u16..) {
-        let port = if args.port == 0 { 0 } else { args.port.saturating_add(number) };
-        let options = OrgOptions { kind, seed, port, send_outbound_messages: !args.no_send, ..OrgOptions::default() };
-        others.push(simulator.add_org(options).await?);
-    }
-    for org in std::iter::once(&simulator).chain(&others) {
+    let others = if resumes { Vec::new() } else { fill(&simulator, &args, seed).await? };
+    for org in simulator.orgs() {
         print(&format!("org {} ({}) at {}", org.org_id(), org.kind(), org.url()));
     }
+    print(&format!("login hosts {} and, for sandboxes, {}", simulator.login_url(), simulator.sandbox_login_url()));
     print(&format!("client id {}\nCtrl-C stops it.", simulator.client_id()));
     // Without a signal handler there is no Ctrl-C to wait for; then the program ends at once.
     let _ = tokio::signal::ctrl_c().await;
+    let saved = args.state.as_deref().map_or(Ok(()), |path| simulator.save_state(path));
     for org in others {
         org.stop().await;
     }
     simulator.stop().await;
-    Ok(())
+    saved
+}
+
+/// Loads data into the first org and adds the others.
+async fn fill(simulator: &Simulator, args: &Args, seed: Seed) -> Result<Vec<Simulator>, Error> {
+    let folder = match &args.seed {
+        SeedArg::BuiltIn(_) => None,
+        SeedArg::Folder(folder) => Some(folder),
+    };
+    for dir in folder.into_iter().chain(&args.crm_data) {
+        print(&loaded(&simulator.load_crm_data(dir)?));
+    }
+    let mut others = Vec::new();
+    for (kind, number) in args.orgs.iter().copied().skip(1).map(OrgKind::from).zip(1_u16..) {
+        let port = if args.port == 0 { 0 } else { args.port.saturating_add(number) };
+        let options = OrgOptions { kind, seed, port, send_outbound_messages: !args.no_send, ..OrgOptions::default() };
+        others.push(simulator.add_org(options).await?);
+    }
+    Ok(others)
 }
 
 fn loaded(report: &LoadReport) -> String {

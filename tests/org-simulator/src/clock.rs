@@ -33,6 +33,11 @@ impl Clock {
         base.saturating_add(moved).unwrap_or(base)
     }
 
+    /// How far it was moved, in milliseconds.
+    pub(crate) fn moved_ms(&self) -> i64 {
+        self.moved_ms.load(Ordering::SeqCst)
+    }
+
     /// Moves the org's time forward; sessions age, retries fall due.
     pub fn advance(&self, by: SignedDuration) {
         let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);

@@ -7,11 +7,14 @@ use serde_json::{Map, Value as Json};
 use crate::api_error::ApiError;
 use crate::callout;
 use crate::ids::RecordId;
+use crate::oauth;
 use crate::org::{Actor, Org};
+use crate::realm::Realm;
+use crate::server::Shared;
 use crate::store::Row;
 use crate::value::Value;
 use crate::write::WriteOptions;
-use crate::{Error, NewUser, OutboundMessage, OutboundSettings, User, rest};
+use crate::{AppPolicy, AppSettings, Error, NewUser, OutboundMessage, OutboundSettings, User, rest};
 
 impl From<ApiError> for Error {
     fn from(error: ApiError) -> Self {
@@ -57,7 +60,7 @@ pub(crate) fn add_user(org: &mut Org, new: &NewUser) -> Result<User, Error> {
         let message = "Duplicate Username. Another user has already selected this username.";
         return Err(ApiError::new("DUPLICATE_USERNAME", message).into());
     }
-    let profile = org.profile(new.is_admin);
+    let profile = if new.profile.is_empty() { org.profile(new.is_admin) } else { org.profile_named(&new.profile) };
     let alias: String = new.last_name.chars().filter(|c| c.is_ascii_alphanumeric()).take(8).collect();
     let email = if new.email.is_empty() { &new.username } else { &new.email };
     let fields = [
@@ -94,6 +97,18 @@ pub(crate) fn set_active(org: &mut Org, username: &str, active: bool) -> Result<
     org.store.commit();
     if !active {
         org.logins.expire_sessions(id);
+    }
+    Ok(())
+}
+
+/// Freezes a user, who then is as good as inactive, or lets the user in again.
+pub(crate) fn set_frozen(org: &mut Org, username: &str, frozen: bool) -> Result<(), Error> {
+    let id = org.user_named(username).ok_or_else(|| Error::Unknown { what: "user", name: username.to_owned() })?;
+    if frozen {
+        org.logins.frozen.insert(id);
+        org.logins.expire_sessions(id);
+    } else {
+        org.logins.frozen.remove(&id);
     }
     Ok(())
 }
@@ -168,6 +183,41 @@ pub(crate) fn transaction<T>(org: &mut Org, write: impl FnOnce(&mut Org) -> Resu
     }
     org.store.commit();
     outcome
+}
+
+fn unknown_app(client_id: &str) -> Error {
+    Error::Unknown { what: "app", name: client_id.to_owned() }
+}
+
+/// Sets what the vendor settles for an app.
+pub(crate) fn set_app_settings(realm: &Realm, client_id: &str, settings: AppSettings) -> Result<(), Error> {
+    if settings.certificate.as_deref().is_some_and(|pem| !oauth::is_certificate(pem)) {
+        return Err(Error::Unknown { what: "certificate or public key in PEM for", name: client_id.to_owned() });
+    }
+    realm.apps().change(client_id, |app| app.settings = settings).ok_or_else(|| unknown_app(client_id))
+}
+
+/// Sets what an org's administrator settles for an app.
+pub(crate) fn set_app_policy(shared: &Shared, client_id: &str, policy: AppPolicy) -> Result<(), Error> {
+    shared.realm.apps().get(client_id).ok_or_else(|| unknown_app(client_id))?;
+    shared.org().logins.set_policy(client_id, policy);
+    Ok(())
+}
+
+/// Gives an app a second secret.
+pub(crate) fn rotate_app_secret(shared: &Shared, client_id: &str) -> Result<String, Error> {
+    let secret = shared.org().random.text();
+    let rotated = shared.realm.apps().change(client_id, |app| {
+        app.older_secret = Some(std::mem::replace(&mut app.secret, secret.clone()));
+    });
+    rotated.map(|()| secret).ok_or_else(|| unknown_app(client_id))
+}
+
+/// Ends an app's older secret and, as applying a rotation does, all its tokens.
+pub(crate) fn delete_older_app_secret(realm: &Realm, client_id: &str) -> Result<(), Error> {
+    realm.apps().change(client_id, |app| app.older_secret = None).ok_or_else(|| unknown_app(client_id))?;
+    realm.orgs().iter().for_each(|shared| shared.org().logins.revoke_app(client_id));
+    Ok(())
 }
 
 /// Reads the id of a record.

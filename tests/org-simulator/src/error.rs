@@ -58,6 +58,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A saved state could not be written or read. A file that cannot be read is left as it is.
+    #[error("the state in {path} cannot be used: {reason}")]
+    State {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A callout could not be made or was not answered.
     #[error("no answer from {url}")]
     NoAnswer {

@@ -88,6 +88,11 @@ impl Faults {
         self.ordered.clear();
     }
 
+    /// Whether a fault is about this request; that does not count as a match.
+    pub(crate) fn concern(&self, method: &str, path: &str, now: Timestamp) -> bool {
+        self.ordered.iter().any(|fault| !fault.report.spent && fault.report.rule.matches(method, path, now))
+    }
+
     /// The effect on this request: that of the first fault which hits it.
     pub(crate) fn take(&mut self, method: &str, path: &str, now: Timestamp) -> Option<Effect> {
         let open = self.ordered.iter_mut().filter(|fault| !fault.report.spent);

@@ -48,14 +48,12 @@ pub(crate) struct Org {
     pub(crate) id: RecordId,
     /// Where the org is reached, without a trailing slash.
     pub(crate) base_url: String,
+    /// Where it was first reached and still logs people in, after it was moved to another instance.
+    pub(crate) login_url: Option<String>,
     pub(crate) kind: OrgKind,
     /// What is switched on.
     pub(crate) features: Features,
     /// Whatever is left to chance.
-    #[expect(
-        dead_code,
-        reason = "codes and tokens have a stream of their own; faults by probability are to draw from this one"
-    )]
     pub(crate) random: Random,
     pub(crate) clock: Clock,
     pub(crate) schema: Schema,
@@ -114,6 +112,7 @@ impl Org {
         Self {
             id: ids.next("00D"),
             base_url: birth.base_url,
+            login_url: None,
             kind: birth.kind,
             features: birth.features,
             clock: birth.clock,
@@ -223,9 +222,13 @@ impl Org {
         self.store.table("User")?.rows().next()?.id()
     }
 
-    /// The profile ids of an admin and of everybody else, made when first needed.
+    /// The profile of an admin or of everybody else, made when first needed.
     pub(crate) fn profile(&mut self, is_admin: bool) -> RecordId {
-        let name = if is_admin { ADMIN_PROFILE } else { "Standard User" };
+        self.profile_named(if is_admin { ADMIN_PROFILE } else { "Standard User" })
+    }
+
+    /// The profile of that name, made when first needed.
+    pub(crate) fn profile_named(&mut self, name: &str) -> RecordId {
         match self.setup_record("Profile", "Name", name) {
             Some(row) => row.id().unwrap_or(self.id),
             None => self.insert_setup("Profile", &[("Name", Value::text(name)), ("UserType", Value::text("Standard"))]),

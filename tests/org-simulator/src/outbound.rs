@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{IdSource, RecordId};
 use crate::org::{Actor, Org};
@@ -28,7 +29,7 @@ const MOST_PENDING: usize = 200_000;
 const MOST_SETTLED: usize = 20_000;
 
 /// A definition, with the id by which its messages name it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Definition {
     pub(crate) action_id: RecordId,
     pub(crate) message: OutboundMessage,
@@ -47,7 +48,7 @@ pub(crate) struct Batch {
 pub(crate) struct OutboxMark(u64);
 
 /// All definitions and the notifications, by the order in which they were queued.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Outbox {
     definitions: Vec<Definition>,
     pending: BTreeMap<u64, Notification>,
@@ -69,6 +70,11 @@ impl Outbox {
         let action_id = ids.next("04k");
         self.definitions.push(Definition { action_id, message, settings: OutboundSettings::default() });
         action_id
+    }
+
+    /// The definitions alone, as a copy of the org has them.
+    pub(crate) fn without_queue(self) -> Self {
+        Self { pending: BTreeMap::new(), settled: VecDeque::new(), ..self }
     }
 
     pub(crate) fn definitions(&self) -> &[Definition] {

@@ -108,7 +108,7 @@ pub(crate) fn uninstall(shared: &Shared) -> Result<(), Error> {
 
 /// Does something in the License Management Org, where the realm has one. No two orgs are locked at once.
 fn in_license_management(shared: &Shared, work: impl FnOnce(&mut Org) -> Result<(), Error>) -> Result<(), Error> {
-    let vendors = shared.realm.orgs(shared);
+    let vendors = shared.realm.orgs();
     match vendors.iter().find(|org| org.org().kind == OrgKind::LicenseManagement) {
         Some(vendor) => control::transaction(&mut vendor.org(), work),
         None => Ok(()),

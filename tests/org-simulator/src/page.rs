@@ -1,4 +1,4 @@
-//! The pages a person sees: consent, and a look into the org. No page shows a token or a secret.
+//! The pages a person sees, but for the one that asks for consent. No page shows a token or a secret.
 
 mod html;
 mod logins;
@@ -11,10 +11,7 @@ use axum::response::IntoResponse as _;
 use axum::routing::get;
 use http::{HeaderValue, header};
 
-use crate::oauth::Form;
-use crate::org::Org;
 use crate::server::Shared;
-use crate::{User, control};
 
 /// Where the pages get their looks.
 const STYLE_PATH: &str = "/_simulator/pages/style.css";
@@ -39,19 +36,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/_simulator/pages/requests", get(overview::requests))
 }
 
-/// What the consent page hands on from the authorization request.
-const PASSED_ON: [&str; 8] = [
-    "client_id",
-    "redirect_uri",
-    "response_type",
-    "scope",
-    "state",
-    "code_challenge",
-    "code_challenge_method",
-    "nonce",
-];
-
-fn escaped(text: &str) -> String {
+/// Text that is safe in HTML, in attributes too.
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
@@ -69,26 +55,4 @@ fn page(title: &str, navigation: &str, body: &str) -> String {
 /// A page that says one thing.
 pub(crate) fn message(text: &str) -> String {
     page("Org simulator", "", &format!("<p>{}</p>", escaped(text)))
-}
-
-/// Asks who is consenting, and to what.
-pub(crate) fn consent(org: &Org, form: &Form) -> String {
-    let app = org.logins.app(form.get("client_id")).map_or_else(|| "An app".to_owned(), |app| app.name);
-    let option = |user: &User| {
-        let role = if user.is_admin { "administrator" } else { "standard user" };
-        format!("<option value=\"{0}\">{1} ({0}, {role})</option>", escaped(&user.username), escaped(&user.name))
-    };
-    let options: String = control::users(org).iter().filter(|user| user.is_active).map(option).collect();
-    let hidden = |name: &&str| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(form.get(name)));
-    let fields: String = PASSED_ON.iter().filter(|name| !form.get(name).is_empty()).map(hidden).collect();
-    let scope = if form.get("scope").is_empty() { "all the app is configured for" } else { form.get("scope") };
-    let body = format!(
-        "<form method=\"post\" action=\"/services/oauth2/authorize\">{fields}<p><strong>{}</strong> asks for access to org <code>{}</code> \
-         with: {}.</p><p><label>Log in as <select name=\"username\">{options}</select></label></p>\
-         <p><button name=\"decision\" value=\"allow\">Allow</button><button name=\"decision\" value=\"deny\">Deny</button></p></form>",
-        escaped(&app),
-        org.id,
-        escaped(scope)
-    );
-    page("Allow access?", "", &body)
 }

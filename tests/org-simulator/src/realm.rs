@@ -3,11 +3,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::Clock;
-use crate::ids::RecordId;
-use crate::oauth::Apps;
+use crate::callout::Callouts;
+use crate::oauth::host::Environment;
+use crate::oauth::{Apps, Keys};
 use crate::server::{OrgLock, Shared};
 use crate::simulator::Server;
+use crate::{Clock, Error};
 
 /// The orgs that know of each other. Clones are the same realm.
 #[derive(Clone)]
@@ -16,6 +17,9 @@ pub(crate) struct Realm(Arc<Inner>);
 struct Inner {
     clock: Clock,
     apps: Apps,
+    keys: &'static Keys,
+    login_url: String,
+    sandbox_login_url: String,
     members: Mutex<Members>,
 }
 
@@ -25,14 +29,17 @@ struct Members {
     made: u32,
     /// Where the orgs listen; 127.0.0.1 when not set.
     listen: Option<IpAddr>,
-    orgs: Vec<(RecordId, Weak<OrgLock>)>,
-    /// Servers of orgs to which nobody holds an owning handle.
+    orgs: Vec<(Weak<OrgLock>, Callouts)>,
+    /// Servers that run until the first org stops: the login hosts, and orgs to which nobody holds an owning handle.
     servers: Vec<Server>,
 }
 
 impl Realm {
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self(Arc::new(Inner { clock, apps: Apps::default(), members: Mutex::default() }))
+    /// A realm without orgs, whose login hosts are at these addresses.
+    pub(crate) fn new(clock: Clock, login_url: String, sandbox_login_url: String) -> Result<Self, Error> {
+        let (apps, members) = (Apps::default(), Mutex::default());
+        let keys = Keys::shared()?;
+        Ok(Self(Arc::new(Inner { clock, apps, keys, login_url, sandbox_login_url, members })))
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -56,6 +63,18 @@ impl Realm {
         self.members().listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }
 
+    pub(crate) fn keys(&self) -> &'static Keys {
+        self.0.keys
+    }
+
+    /// Address of a login host, without a trailing slash.
+    pub(crate) fn login_url(&self, environment: Environment) -> &str {
+        match environment {
+            Environment::Production => &self.0.login_url,
+            Environment::Sandbox => &self.0.sandbox_login_url,
+        }
+    }
+
     fn members(&self) -> MutexGuard<'_, Members> {
         self.0.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -67,23 +86,34 @@ impl Realm {
         members.made - 1
     }
 
+    /// How many orgs were ever made.
+    pub(crate) fn made(&self) -> u32 {
+        self.members().made
+    }
+
+    /// Goes on counting where a saved realm stopped.
+    pub(crate) fn count_from(&self, made: u32) {
+        self.members().made = made;
+    }
+
     /// Makes an org known to the others.
-    pub(crate) fn join(&self, id: RecordId, org: &Arc<OrgLock>) {
-        self.members().orgs.push((id, Arc::downgrade(org)));
+    pub(crate) fn join(&self, org: &Arc<OrgLock>, callouts: &Callouts) {
+        self.members().orgs.push((Arc::downgrade(org), callouts.clone()));
     }
 
     /// Takes an org off the list, as it stops.
     pub(crate) fn leave(&self, org: &Arc<OrgLock>) {
-        self.members().orgs.retain(|(_, known)| !Weak::ptr_eq(known, &Arc::downgrade(org)));
+        self.members().orgs.retain(|(known, _)| !Weak::ptr_eq(known, &Arc::downgrade(org)));
     }
 
     /// The orgs that run, in the order they were made.
-    pub(crate) fn orgs(&self, like: &Shared) -> Vec<Shared> {
-        let orgs: Vec<_> = self.members().orgs.iter().filter_map(|(_, org)| org.upgrade()).collect();
-        orgs.into_iter().map(|org| like.with_org(org)).collect()
+    pub(crate) fn orgs(&self) -> Vec<Shared> {
+        let live = |(org, callouts): &(Weak<OrgLock>, Callouts)| Some((org.upgrade()?, callouts.clone()));
+        let orgs: Vec<_> = self.members().orgs.iter().filter_map(live).collect();
+        orgs.into_iter().map(|(org, callouts)| Shared::of(org, callouts, self)).collect()
     }
 
-    /// Keeps a server running until the realm ends.
+    /// Keeps a server running until the first org stops.
     pub(crate) fn keep(&self, server: Server) {
         self.members().servers.push(server);
     }

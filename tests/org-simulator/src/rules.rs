@@ -59,7 +59,7 @@ pub struct AssignmentRule {
 }
 
 /// All rules and locks of an org.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Rules {
     pub(crate) validation: Vec<ValidationRule>,
     pub(crate) duplicate: Vec<DuplicateRule>,

@@ -10,6 +10,8 @@ mod standard;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub(crate) use describe::{RecordTypeInfo, describe_global, describe_object, object_summary};
 pub(crate) use features::{PERSON_FIELDS, PERSON_NAME};
 pub(crate) use field::{Dependency, Field, FieldKind, PicklistValue};
@@ -28,7 +30,7 @@ pub(crate) const MODSTAMP: usize = 6;
 pub(crate) const OWNER: usize = 7;
 
 /// What a client may do with records of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Access {
     /// Everything.
     Full,
@@ -37,7 +39,7 @@ pub(crate) enum Access {
 }
 
 /// One object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Object {
     pub(crate) name: String,
     pub(crate) label: String,
@@ -46,6 +48,7 @@ pub(crate) struct Object {
     pub(crate) access: Access,
     pub(crate) has_owner: bool,
     pub(crate) fields: Vec<Field>,
+    #[serde(skip)]
     positions: HashMap<String, usize>,
 }
 
@@ -211,6 +214,23 @@ impl Schema {
             object.add(features::currency());
         }
         self.insert(object);
+    }
+
+    /// The objects that are not as every org has them.
+    pub(crate) fn additions(&self) -> Vec<Object> {
+        let standard = Self::standard();
+        let is_added = |object: &&Arc<Object>| standard.object(&object.name) != Some(*object);
+        self.objects().filter(is_added).map(|object| Object::clone(object)).collect()
+    }
+
+    /// Puts back objects that were saved.
+    pub(crate) fn restore(&mut self, saved: Vec<Object>) {
+        for mut object in saved {
+            let name = |(at, field): (usize, &Field)| (field.name.to_ascii_lowercase(), at);
+            object.positions = object.fields.iter().enumerate().map(name).collect();
+            self.insert(object);
+        }
+        self.custom_objects = self.objects().filter(|object| object.custom()).count();
     }
 
     /// The references of all objects that may point to `parent`.

@@ -144,7 +144,7 @@ fn people(org: &mut Org, suffix: &str) -> Result<(), Error> {
     ] {
         let (first_name, last_name) = (first.to_owned(), last.to_owned());
         let (username, email) = (format!("{username}{suffix}"), username.to_owned());
-        control::add_user(org, &NewUser { username, first_name, last_name, email, is_admin })?;
+        control::add_user(org, &NewUser { username, first_name, last_name, email, is_admin, profile: String::new() })?;
     }
     Ok(())
 }

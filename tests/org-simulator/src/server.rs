@@ -2,6 +2,7 @@
 
 mod encoding;
 mod faulty;
+mod moved;
 mod wire;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRef as _, Request, State};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
@@ -18,12 +19,14 @@ use serde_json::Value as Json;
 
 use crate::api_error::ApiError;
 use crate::callout::Callouts;
-use crate::oauth::{self, Keys};
+use crate::oauth;
+use crate::oauth::host::Host;
 use crate::org::{Actor, Org};
 use crate::realm::Realm;
 use crate::rest::{self, Answer, Body, Call};
-use crate::{admin, bulk, page};
+use crate::{Error, admin, bulk, page};
 
+pub(crate) use faulty::faulty;
 pub(crate) use wire::{Connection, Wires};
 
 /// The largest upload of Bulk API 2.0, and what stands around it.
@@ -34,7 +37,6 @@ const MAX_URL: usize = 16_384;
 #[derive(Clone)]
 pub(crate) struct Shared {
     org: Arc<OrgLock>,
-    pub(crate) keys: &'static Keys,
     pub(crate) callouts: Callouts,
     /// The orgs beside this one.
     pub(crate) realm: Realm,
@@ -45,16 +47,15 @@ pub(crate) type OrgLock = Mutex<Org>;
 
 impl Shared {
     /// Puts a new org behind its lock and makes it known to its realm.
-    pub(crate) fn new(org: Org, keys: &'static Keys, callouts: Callouts, realm: Realm) -> Self {
-        let id = org.id;
-        let org = Arc::new(Mutex::new(org));
-        realm.join(id, &org);
-        Self { org, keys, callouts, realm }
+    pub(crate) fn new(org: Org, realm: &Realm) -> Result<Self, Error> {
+        let (org, callouts) = (Arc::new(Mutex::new(org)), Callouts::new()?);
+        realm.join(&org, &callouts);
+        Ok(Self::of(org, callouts, realm))
     }
 
-    /// The same for another org of the realm.
-    pub(crate) fn with_org(&self, org: Arc<OrgLock>) -> Self {
-        Self { org, ..self.clone() }
+    /// What is shared about an org of a realm.
+    pub(crate) fn of(org: Arc<OrgLock>, callouts: Callouts, realm: &Realm) -> Self {
+        Self { org, callouts, realm: realm.clone() }
     }
 
     /// The org is no longer one of its realm.
@@ -90,13 +91,14 @@ fn routes(shared: Shared) -> Router {
         .route("/services/data", get(|| async { json_response(200, &rest::versions()) }))
         .route("/services/data/", get(|| async { json_response(200, &rest::versions()) }))
         .route("/services/data/{*path}", any(data))
-        .merge(oauth::http::routes())
+        .merge(oauth::http::routes().with_state(Host::from_ref(&shared)))
         .merge(crate::soap::routes())
         .nest("/_simulator", admin::routes())
         .fallback(unknown)
+        .layer(middleware::from_fn_with_state(shared.clone(), moved::moved))
         .layer(middleware::map_response(guarded))
         .layer(middleware::from_fn(encoding::coded))
-        .layer(middleware::from_fn_with_state(shared.clone(), faulty::faulty))
+        .layer(middleware::from_fn_with_state(shared.clone(), faulty))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(shared)
 }
@@ -114,7 +116,7 @@ async fn guarded(mut response: Response) -> Response {
     response
 }
 
-async fn unknown(method: Method, uri: Uri) -> Response {
+pub(crate) async fn unknown(method: Method, uri: Uri) -> Response {
     tracing::warn!(%method, path = uri.path(), "the simulator does not know this resource");
     shown(ApiError::not_found().into(), "")
 }
@@ -207,9 +209,7 @@ fn authenticated(org: &mut Org, headers: &HeaderMap) -> Result<Actor, ApiError> 
             None => ApiError::session_expired(),
         });
     };
-    let now = org.clock.now();
-    let user = org.logins.session_user(token, now).ok_or_else(ApiError::session_expired)?;
-    org.actor(user).ok_or_else(ApiError::session_expired)
+    org.api_actor(token)
 }
 
 fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Call, ApiError> {

@@ -1,14 +1,16 @@
 //! The handle with which tests and the local stack start an org, drive it and look into it.
 
 mod bulk;
+mod oauth;
 mod orgs;
 mod rules;
 mod server;
+mod state;
 mod values;
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::path::Path;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -16,13 +18,16 @@ use serde_json::{Map, Value};
 
 use crate::callout::ClientCertificate;
 use crate::faults::{FaultReport, FaultRule};
+use crate::oauth::host::Environment;
 use crate::outbound::{OutboundDisturbance, OutboundSettings, sender};
 use crate::packages::{self, InstalledPackage};
 use crate::realm::Realm;
 use crate::server::Shared;
+use crate::state::file;
 use crate::{Clock, Error, admin, control, crm_data};
 
 pub(crate) use orgs::adopt;
+use server::Port;
 pub(crate) use server::Server;
 pub use values::{
     Delivery, DeliveryState, Features, InstallAnswer, LoadReport, NewUser, OrgKind, OrgOptions, OutboundMessage,
@@ -53,6 +58,13 @@ pub struct Options {
     /// Seed for ids, codes, tokens and whatever else is left to chance; without one it comes from the system.
     /// The key that signs id_tokens always comes from the system.
     pub random_seed: Option<u64>,
+    /// A file that [`Simulator::save_state`] wrote. If it exists, the realm is the one that was saved, and of these options only the
+    /// ports, the clock and `send_outbound_messages` count.
+    pub state: Option<PathBuf>,
+    /// Port on 127.0.0.1 of the login host of production orgs; 0 takes a free one.
+    pub login_port: u16,
+    /// Port on 127.0.0.1 of the login host of sandboxes; 0 takes a free one.
+    pub sandbox_login_port: u16,
 }
 
 /// A running org, and with it the realm of the orgs that are added to it.
@@ -71,9 +83,12 @@ pub struct Simulator {
 impl Simulator {
     /// Starts an org on 127.0.0.1 and returns when it accepts connections.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let realm = Realm::new(options.clock);
-        if let Some(address) = options.listen {
-            realm.listen_on(address);
+        let saved = options.state.as_deref().map(file::read).transpose()?.flatten();
+        let realm = realm(&options).await?;
+        if let Some(saved) = saved {
+            let port = Port::take(realm.address(), options.port).await?;
+            let (shared, server) = state::resume(&realm, saved, port, &options).await?;
+            return Ok(Self::new(shared, Some(server), true));
         }
         realm.apps().add("Ferry (simulator)", CLIENT_ID, CLIENT_SECRET, REDIRECT_URI);
         let org = OrgOptions {
@@ -90,7 +105,7 @@ impl Simulator {
     }
 
     fn new(shared: Shared, server: Option<Server>, is_first: bool) -> Self {
-        let url = shared.org().base_url.clone();
+        let url = shared.org().login_url().to_owned();
         Self { url, shared, server, is_first }
     }
 
@@ -118,11 +133,6 @@ impl Simulator {
         CLIENT_SECRET
     }
 
-    /// Registers an OAuth app; for a client id that is known, adds the redirect URI and replaces the secret.
-    pub fn add_app(&self, name: &str, client_id: &str, client_secret: &str, redirect_uri: &str) {
-        self.shared.org().logins.add_app(name, client_id, client_secret, redirect_uri);
-    }
-
     /// All users, the admin first.
     #[must_use]
     pub fn users(&self) -> Vec<User> {
@@ -142,32 +152,6 @@ impl Simulator {
     /// A live access token of the user without the OAuth flow, for tests of the data API.
     pub fn access_token(&self, username: &str) -> Result<String, Error> {
         admin::access_token(&mut self.shared.org(), username)
-    }
-
-    /// Ends all access tokens of the user; refresh tokens live on.
-    pub fn expire_sessions(&self, username: &str) -> Result<(), Error> {
-        let mut org = self.shared.org();
-        let user = control::actor(&org, username)?.user;
-        org.logins.expire_sessions(user);
-        Ok(())
-    }
-
-    /// Revokes all grants of the user: access and refresh tokens.
-    pub fn revoke_grants(&self, username: &str) -> Result<(), Error> {
-        let mut org = self.shared.org();
-        let user = control::actor(&org, username)?.user;
-        org.logins.revoke_user(user);
-        Ok(())
-    }
-
-    /// Switches rotation of refresh tokens on (the default) or off.
-    pub fn rotate_refresh_tokens(&self, on: bool) {
-        self.shared.org().logins.rotates = on;
-    }
-
-    /// How long the token endpoint works on a refresh; a second refresh within that time is refused as already being processed.
-    pub fn set_token_processing_time(&self, time: Duration) {
-        self.shared.org().logins.processing = time;
     }
 
     /// Adds or, for a known name, replaces a definition; returns its action id (`04k`).
@@ -341,6 +325,18 @@ impl Simulator {
             server.stop().await;
         }
     }
+}
+
+/// A realm with its login hosts, and no org yet.
+async fn realm(options: &Options) -> Result<Realm, Error> {
+    let address = options.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let login = Port::take(address, options.login_port).await?;
+    let sandbox = Port::take(address, options.sandbox_login_port).await?;
+    let realm = Realm::new(options.clock.clone(), login.url.clone(), sandbox.url.clone())?;
+    realm.listen_on(address);
+    realm.keep(Server::of_login_host(login, &realm, Environment::Production));
+    realm.keep(Server::of_login_host(sandbox, &realm, Environment::Sandbox));
+    Ok(realm)
 }
 
 impl Drop for Simulator {

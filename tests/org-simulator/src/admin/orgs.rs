@@ -10,7 +10,7 @@ use crate::{OrgOptions, control, simulator};
 
 /// `GET /_simulator/orgs`: the orgs that run, in the order they were made.
 pub(super) async fn list(State(shared): State<Shared>) -> Response {
-    ok(shared.realm.orgs(&shared).iter().map(shown).collect::<Vec<_>>())
+    ok(shared.realm.orgs().iter().map(shown).collect::<Vec<_>>())
 }
 
 /// `POST /_simulator/orgs`: adds an org, which runs until the first org stops.

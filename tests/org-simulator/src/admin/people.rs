@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::{Json as Body, Path, State};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use crate::org::Org;
 use crate::server::Shared;
 use crate::{Error, NewUser, control};
 
-use super::{Outcome, ok};
+use super::{Outcome, apps, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -19,6 +19,9 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/users/{username}/{action}", post(user_action))
         .route("/sessions", post(open_session))
         .route("/apps", post(add_app))
+        .route("/apps/{client_id}/settings", put(apps::set_settings))
+        .route("/apps/{client_id}/policy", put(apps::set_policy))
+        .route("/apps/{client_id}/secret", post(apps::rotate_secret).delete(apps::delete_older_secret))
 }
 
 async fn users(State(shared): State<Shared>) -> Response {
@@ -29,7 +32,7 @@ async fn add_user(State(shared): State<Shared>, Body(user): Body<NewUser>) -> Ou
     control::add_user(&mut shared.org(), &user).map(ok)
 }
 
-/// `expire-sessions`, `revoke-grants`, `deactivate`, `activate`, or whether outbound messages tell of the user's changes:
+/// `expire-sessions`, `revoke-grants`, `deactivate`, `activate`, `freeze`, `unfreeze`, or whether outbound messages tell of the user's changes:
 /// `outbound-messages-off` and `outbound-messages-on`.
 async fn user_action(State(shared): State<Shared>, Path((username, action)): Path<(String, String)>) -> Outcome {
     let mut org = shared.org();
@@ -39,6 +42,8 @@ async fn user_action(State(shared): State<Shared>, Path((username, action)): Pat
         "revoke-grants" => org.logins.revoke_user(user),
         "deactivate" => control::set_active(&mut org, &username, false)?,
         "activate" => control::set_active(&mut org, &username, true)?,
+        "freeze" => control::set_frozen(&mut org, &username, true)?,
+        "unfreeze" => control::set_frozen(&mut org, &username, false)?,
         "outbound-messages-off" => control::set_sends_outbound_messages(&mut org, &username, false)?,
         "outbound-messages-on" => control::set_sends_outbound_messages(&mut org, &username, true)?,
         _ => return Err(Error::Unknown { what: "action", name: action }),
@@ -59,7 +64,7 @@ async fn open_session(State(shared): State<Shared>, Body(request): Body<SessionR
 pub(crate) fn access_token(org: &mut Org, username: &str) -> Result<String, Error> {
     let user = control::actor(org, username)?.user;
     let (now, id) = (org.clock.now(), org.id);
-    Ok(org.logins.open_session(id.short(), user, None, now))
+    Ok(org.logins.open_session(id.short(), user, now))
 }
 
 #[derive(Deserialize)]

@@ -108,6 +108,7 @@ fn agents(load: &mut Load<'_>, rows: &[CsvRow]) -> HashMap<String, String> {
             last_name: last.to_owned(),
             email: String::new(),
             is_admin: false,
+            profile: String::new(),
         };
         match control::add_user(load.org, &user) {
             Ok(user) => {

@@ -3,13 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq as _;
+
+use super::{AppSettings, Form, Refusal};
+
 /// An OAuth client.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct App {
     pub(crate) name: String,
     pub(crate) client_id: String,
     pub(crate) secret: String,
+    /// The secret before the last rotation, good until it is deleted.
+    pub(crate) older_secret: Option<String>,
     pub(crate) redirect_uris: Vec<String>,
+    pub(crate) settings: AppSettings,
 }
 
 /// All apps of a realm; clones share them. Its lock is taken after an org's and held for a moment only.
@@ -33,6 +41,11 @@ impl Apps {
         }
     }
 
+    /// Puts back apps that were saved.
+    pub(crate) fn restore(&self, saved: Vec<App>) {
+        self.lock().extend(saved.into_iter().map(|app| (app.client_id.clone(), app)));
+    }
+
     pub(crate) fn get(&self, client_id: &str) -> Option<App> {
         self.lock().get(client_id).cloned()
     }
@@ -40,5 +53,31 @@ impl Apps {
     /// All apps, by client id.
     pub(crate) fn all(&self) -> Vec<App> {
         self.lock().values().cloned().collect()
+    }
+
+    /// Changes an app; `None` when there is none of that client id.
+    pub(crate) fn change<T>(&self, client_id: &str, change: impl FnOnce(&mut App) -> T) -> Option<T> {
+        self.lock().get_mut(client_id).map(change)
+    }
+
+    /// The app of a client id.
+    pub(super) fn known(&self, client_id: &str) -> Result<App, Refusal> {
+        self.get(client_id).ok_or(Refusal::new("invalid_client_id", "client identifier invalid"))
+    }
+
+    /// The app that a token request comes from, if its secret is right; `secret` of the result is the one that was used.
+    pub(super) fn client(&self, form: &Form) -> Result<App, Refusal> {
+        let mut app = self.known(form.get("client_id"))?;
+        let given = form.get("client_secret");
+        if given.is_empty() && !app.settings.requires_secret {
+            return Ok(app);
+        }
+        let is = |secret: &str| bool::from(secret.as_bytes().ct_eq(given.as_bytes()));
+        match app.older_secret.take() {
+            Some(older) if is(&older) => app.secret = older,
+            _ if is(&app.secret) => {}
+            _ => return Err(Refusal::new("invalid_client", "invalid client credentials")),
+        }
+        Ok(app)
     }
 }

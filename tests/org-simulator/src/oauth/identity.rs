@@ -2,22 +2,25 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Granted, Keys, signature};
+use super::session::Session;
+use super::{App, Granted, Keys, signature};
 use crate::datetime;
 use crate::ids::RecordId;
 use crate::org::Org;
 use crate::schema;
 
 const ID_TOKEN_LIFE_S: i64 = 120;
+/// What `?version=latest` of an identity URL stands for.
+const LATEST: &str = "66.0";
 
-/// `{host}/id/{org}/{user}`.
-pub(super) fn identity_url(org: &Org, user: RecordId) -> String {
-    format!("{}/id/{}/{user}", org.base_url, org.id)
+/// `{host}/id/{org}/{user}`, on the host that was asked.
+pub(super) fn identity_url(host: &str, org: &Org, user: RecordId) -> String {
+    format!("{host}/id/{}/{user}", org.id)
 }
 
 /// The body of a token answer.
-pub(super) fn token_answer(org: &Org, keys: &Keys, granted: &Granted) -> Json {
-    let id = identity_url(org, granted.user);
+pub(super) fn token_answer(org: &Org, host: &str, keys: &Keys, granted: &Granted) -> Json {
+    let id = identity_url(host, org, granted.user);
     let issued_at = granted.issued_at.as_millisecond().to_string();
     let mut body = json!({
         "access_token": granted.access_token,
@@ -33,19 +36,19 @@ pub(super) fn token_answer(org: &Org, keys: &Keys, granted: &Granted) -> Json {
         map.insert("refresh_token".to_owned(), Json::from(token.as_str()));
     }
     if granted.scope.split_whitespace().any(|scope| scope == "openid") {
-        map.insert("id_token".to_owned(), keys.sign(&id_claims(org, granted, &id)).map_or(Json::Null, Json::from));
+        map.insert("id_token".to_owned(), keys.sign(&id_claims(host, granted, &id)).map_or(Json::Null, Json::from));
     }
     body
 }
 
-fn id_claims(org: &Org, granted: &Granted, identity: &str) -> Json {
+fn id_claims(host: &str, granted: &Granted, identity: &str) -> Json {
     use base64::Engine as _;
     use sha2::Digest as _;
     let digest = sha2::Sha256::digest(granted.access_token.as_bytes());
     let half = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&digest[..16]);
     let now = granted.issued_at.as_second();
     let mut claims = json!({
-        "iss": org.base_url, "sub": identity, "aud": granted.app.client_id, "iat": now, "exp": now + ID_TOKEN_LIFE_S, "at_hash": half,
+        "iss": host, "sub": identity, "aud": granted.app.client_id, "iat": now, "exp": now + ID_TOKEN_LIFE_S, "at_hash": half,
     });
     if let (Some(nonce), Some(claims)) = (&granted.nonce, claims.as_object_mut()) {
         claims.insert("nonce".to_owned(), Json::from(nonce.as_str()));
@@ -94,25 +97,32 @@ impl Person<'_> {
 }
 
 /// `GET {identity URL}`.
-pub(super) fn identity(org: &Org, user: RecordId) -> Json {
+pub(super) fn identity(org: &Org, host: &str, user: RecordId, version: &str) -> Json {
     let person = Person { org, user };
-    json!({
-        "id": identity_url(org, user), "asserted_user": true, "user_id": user.as_str(), "organization_id": org.id.as_str(),
+    let mut identity = json!({
+        "id": identity_url(host, org, user), "asserted_user": true, "user_id": user.as_str(), "organization_id": org.id.as_str(),
         "username": person.text("Username"), "nick_name": person.text("CommunityNickname"), "display_name": person.text("Name"),
         "email": person.text("Email"), "email_verified": true, "first_name": person.text("FirstName"), "last_name": person.text("LastName"),
         "timezone": "America/Los_Angeles", "photos": person.photos(), "addr_street": null, "addr_city": null, "addr_state": null,
         "addr_country": null, "addr_zip": null, "mobile_phone": null, "mobile_phone_verified": false, "is_lightning_login_user": false,
         "status": {"created_date": null, "body": null}, "urls": person.urls(), "active": true, "user_type": "STANDARD", "language": "en_US",
         "locale": "en_US", "utcOffset": -28_800_000, "last_modified_date": person.modified(), "is_app_installed": true,
-    })
+    });
+    let version = if version == "latest" { LATEST } else { version };
+    if let (false, Some(urls)) = (version.is_empty(), identity["urls"].as_object_mut()) {
+        for url in urls.values_mut() {
+            *url = Json::from(url.as_str().unwrap_or_default().replace("{version}", version));
+        }
+    }
+    identity
 }
 
 /// `GET /services/oauth2/userinfo`.
-pub(super) fn userinfo(org: &Org, user: RecordId) -> Json {
+pub(super) fn userinfo(org: &Org, host: &str, user: RecordId) -> Json {
     let person = Person { org, user };
     let picture = person.photos();
     json!({
-        "sub": identity_url(org, user), "user_id": user.as_str(), "organization_id": org.id.as_str(),
+        "sub": identity_url(host, org, user), "user_id": user.as_str(), "organization_id": org.id.as_str(),
         "preferred_username": person.text("Username"), "nickname": person.text("CommunityNickname"), "name": person.text("Name"),
         "email": person.text("Email"), "email_verified": true, "given_name": person.text("FirstName"), "family_name": person.text("LastName"),
         "zoneinfo": "America/Los_Angeles", "profile": format!("{}/{user}", org.base_url), "picture": picture["picture"], "photos": picture,
@@ -121,23 +131,37 @@ pub(super) fn userinfo(org: &Org, user: RecordId) -> Json {
     })
 }
 
-/// `POST /services/oauth2/introspect`.
-pub(super) fn introspection(org: &Org, token: &str, client_id: &str) -> Json {
-    let Some((user, issued_at, expires_at, scope)) = org.logins.introspect(token, org.clock.now()) else {
-        return json!({"active": false});
+/// `POST /services/oauth2/introspect` (RFC 7662); `None` for a token that is dead, or another app's.
+pub(super) fn introspection(org: &Org, host: &str, token: &str, asking: &App) -> Option<Json> {
+    let now = org.clock.now();
+    let (user, client_id, scope, kind) = match (org.logins.session(token, now), org.logins.live_grant(token, now)) {
+        (Some(Session { login, .. }), _) => (login.user, &login.client_id, &login.scope, "access_token"),
+        (None, Some(grant)) => (grant.user, &grant.client_id, &grant.scope, "refresh_token"),
+        (None, None) => return None,
     };
-    json!({
-        "active": true, "scope": scope.unwrap_or("api"), "client_id": client_id, "username": Person { org, user }.text("Username"),
-        "sub": identity_url(org, user), "token_type": "access_token", "exp": expires_at.as_second(), "iat": issued_at.as_second(),
-        "nbf": issued_at.as_second(),
-    })
+    let is_own = client_id.is_empty() || *client_id == asking.client_id || asking.settings.introspects_all_tokens;
+    if !is_own || org.may_log_in(user).is_err() {
+        return None;
+    }
+    let client_id = if client_id.is_empty() { &asking.client_id } else { client_id };
+    let mut body = json!({
+        "active": true, "scope": scope, "client_id": client_id, "username": Person { org, user }.text("Username"),
+        "sub": identity_url(host, org, user), "token_type": kind,
+    });
+    if let (Some(session), Some(body)) = (org.logins.session(token, now), body.as_object_mut()) {
+        let issued_at = session.issued_at.as_second();
+        for (claim, second) in [("exp", session.expires_at.as_second()), ("iat", issued_at), ("nbf", issued_at)] {
+            body.insert(claim.to_owned(), Json::from(second));
+        }
+    }
+    Some(body)
 }
 
 /// `GET /.well-known/openid-configuration`.
-pub(super) fn discovery(org: &Org) -> Json {
-    let at = |path: &str| format!("{}{path}", org.base_url);
+pub(super) fn discovery(host: &str) -> Json {
+    let at = |path: &str| format!("{host}{path}");
     json!({
-        "issuer": org.base_url,
+        "issuer": host,
         "authorization_endpoint": at("/services/oauth2/authorize"),
         "token_endpoint": at("/services/oauth2/token"),
         "revocation_endpoint": at("/services/oauth2/revoke"),

@@ -19,15 +19,15 @@ impl Logins {
     pub(crate) fn overview(&self, now: Timestamp) -> Vec<Login> {
         let live = self.sessions.iter().filter(|(_, session)| session.expires_at > now);
         let sessions = live.map(|(token, session)| Login {
-            user: session.user,
+            user: session.login.user,
             kind: "session",
             token: masked(token),
             detail: format!("until {}", crate::datetime::soap(session.expires_at)),
         });
-        let grants = self.grants.iter().filter(|(_, grant)| !grant.revoked).map(|(number, grant)| Login {
+        let grants = self.grants.values().filter(|grant| !grant.revoked).map(|grant| Login {
             user: grant.user,
             kind: "refresh token",
-            token: self.current.get(number).map_or_else(|| "none".to_owned(), |token| masked(token)),
+            token: grant.current.as_ref().map_or_else(|| "none".to_owned(), |token| masked(token)),
             detail: format!("{}, used {}", grant.scope, crate::datetime::soap(grant.used_at)),
         });
         let mut all: Vec<Login> = grants.chain(sessions).collect();

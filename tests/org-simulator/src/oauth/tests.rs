@@ -1,3 +1,7 @@
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::code::{Consent, EXPIRED_CODE};
 use super::*;
 use crate::ids::numbered;
 
@@ -41,7 +45,7 @@ impl Scene {
             ("redirect_uri", REDIRECT),
             ("code_verifier", VERIFIER),
         ]);
-        self.logins.exchange(&form(&fields), self.now)
+        self.logins.exchange(&form(&fields), "00D", self.now)
     }
 
     fn granted(&mut self) -> Granted {
@@ -50,10 +54,8 @@ impl Scene {
     }
 
     fn begin(&mut self, token: &str) -> Result<Refresh, Refusal> {
-        self.logins.begin_refresh(
-            &form(&[("client_id", "app"), ("client_secret", "secret"), ("refresh_token", token)]),
-            self.now,
-        )
+        let form = form(&[("client_id", "app"), ("client_secret", "secret"), ("refresh_token", token)]);
+        self.logins.begin_refresh(&form, None, self.now)
     }
 
     fn refresh(&mut self, token: &str) -> Result<Granted, Refusal> {
@@ -166,11 +168,64 @@ fn a_session_lives_two_hours_after_its_last_use() {
 }
 
 #[test]
-fn revoking_either_token_ends_the_grant() {
+fn revoking_an_access_token_ends_it_alone_and_revoking_the_refresh_token_ends_all() {
     let mut scene = Scene::new();
-    let granted = scene.granted();
-    assert!(scene.logins.revoke(&granted.access_token));
-    assert_eq!(scene.refresh(&granted.refresh_token.unwrap()).unwrap_err(), EXPIRED_TOKEN);
+    let first = scene.granted();
+    assert!(scene.logins.revoke(&first.access_token));
+    assert_eq!(scene.logins.session_user(&first.access_token, scene.now), None);
+    let second = scene.refresh(&first.refresh_token.unwrap()).unwrap();
+
+    let token = second.refresh_token.unwrap();
+    assert!(scene.logins.revoke(&token) && !scene.logins.revoke(&token));
+    assert_eq!(scene.logins.session_user(&second.access_token, scene.now), None);
+    assert_eq!(scene.refresh(&token).unwrap_err(), EXPIRED_TOKEN);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    /// Begin a refresh with the n-th token that was given out.
+    Begin(usize),
+    /// Finish the n-th of those that are being worked on.
+    Finish(usize),
+}
+
+proptest! {
+    #[test]
+    fn one_refresh_token_of_a_family_lives_at_most_and_reuse_kills_it(
+        steps in proptest::collection::vec(prop_oneof![(0_usize..6).prop_map(Step::Begin), (0_usize..3).prop_map(Step::Finish)], 0..40)
+    ) {
+        let mut scene = Scene::new();
+        let mut given = vec![scene.granted().refresh_token.unwrap()];
+        let mut working: Vec<Refresh> = Vec::new();
+        let mut reused = false;
+        for step in steps {
+            match step {
+                Step::Begin(n) => {
+                    let token = given[n % given.len()].clone();
+                    let spent = Some(&token) != given.last();
+                    match scene.begin(&token) {
+                        Ok(refresh) => {
+                            prop_assert!(!spent && !reused, "only the newest token of a living family is accepted");
+                            working.push(refresh);
+                        }
+                        Err(refusal) => prop_assert_eq!(refusal, if spent || reused { EXPIRED_TOKEN } else { BUSY }),
+                    }
+                    reused |= spent;
+                }
+                Step::Finish(n) if !working.is_empty() => {
+                    let refresh = working.remove(n % working.len());
+                    match scene.logins.finish_refresh(refresh, "00D", scene.now) {
+                        Ok(granted) => given.push(granted.refresh_token.unwrap()),
+                        Err(refusal) => prop_assert!(reused && refusal == EXPIRED_TOKEN),
+                    }
+                }
+                Step::Finish(_) => {}
+            }
+            prop_assert!(working.len() <= 1, "one refresh at a time");
+            let living = given.iter().filter(|token| scene.logins.live_grant(token, scene.now).is_some()).count();
+            prop_assert_eq!(living, usize::from(!reused));
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! One notification: when it is tried again, and when it is given up.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::ids::RecordId;
 use crate::{Delivery, DeliveryState};
@@ -11,7 +12,7 @@ const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(2);
 pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// A change that is to be told, once or until it is acknowledged.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Notification {
     pub(crate) id: RecordId,
     pub(super) action_id: RecordId,
@@ -21,6 +22,8 @@ pub(crate) struct Notification {
     pub(super) next_attempt_at: Timestamp,
     pub(super) attempts: u32,
     pub(super) state: DeliveryState,
+    /// Not after a restart.
+    #[serde(skip)]
     pub(super) sending: bool,
     pub(super) last_outcome: Option<String>,
 }

@@ -68,7 +68,7 @@ fn session(org: &mut Org, batch: &Batch) -> Option<String> {
     let named = settings.integration_user.as_deref().and_then(|username| org.user_named(username));
     let user = named.unwrap_or_else(|| control::admin(org).user);
     let (now, id) = (org.clock.now(), org.id);
-    Some(org.logins.open_session(id.short(), user, None, now))
+    Some(org.logins.open_session(id.short(), user, now))
 }
 
 async fn post(shared: &Shared, url: &str, body: String) -> (bool, String) {

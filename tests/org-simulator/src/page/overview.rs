@@ -17,7 +17,7 @@ pub(super) struct Page {
 
 /// The orgs of the realm, and this one's users and apps.
 pub(super) async fn home(State(shared): State<Shared>) -> Html<String> {
-    let orgs: Vec<Vec<String>> = shared.realm.orgs(&shared).iter().map(|other| org_row(&other.org())).collect();
+    let orgs: Vec<Vec<String>> = shared.realm.orgs().iter().map(|other| org_row(&other.org())).collect();
     let org = shared.org();
     let now = org.clock.now();
     let about = facts(&[

@@ -1,9 +1,11 @@
 //! Fields: their kinds, sizes and flags.
 
+use serde::{Deserialize, Serialize};
+
 use crate::value::Value;
 
 /// The type of a field, by its name in describe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum FieldKind {
     Id,
     Boolean,
@@ -84,7 +86,7 @@ impl FieldKind {
 }
 
 /// One value of a picklist.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PicklistValue {
     pub(crate) value: String,
     pub(crate) is_default: bool,
@@ -100,7 +102,7 @@ pub(crate) struct Dependency {
 }
 
 /// One field of an object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "these are describe's own flags, one for one")]
 pub(crate) struct Field {
     pub(crate) name: String,

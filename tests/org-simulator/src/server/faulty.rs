@@ -21,7 +21,7 @@ const MAINTENANCE: &str =
     "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>";
 
 /// Applies the fault that was ordered for a request, if any.
-pub(super) async fn faulty(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+pub(crate) async fn faulty(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     if path.starts_with("/_simulator") {
         return next.run(request).await;

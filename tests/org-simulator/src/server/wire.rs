@@ -1,7 +1,7 @@
 //! Connections that can be cut while a request is being answered.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,12 +14,20 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// The handle by which a request's own connection is cut.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Connection(Arc<AtomicBool>);
+pub(crate) struct Connection {
+    is_cut: Arc<AtomicBool>,
+    peer: Option<IpAddr>,
+}
 
 impl Connection {
     /// Nothing more is written to it.
     pub(crate) fn cut(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.is_cut.store(true, Ordering::SeqCst);
+    }
+
+    /// Address of the client.
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        self.peer
     }
 }
 
@@ -34,7 +42,8 @@ impl Listener for Wires {
         let (stream, address) = Listener::accept(&mut self.0).await;
         // Answers are small and awaited; a failure only costs speed.
         let _ = stream.set_nodelay(true);
-        (Wire { stream, connection: Connection::default() }, address)
+        let connection = Connection { peer: Some(address.ip()), ..Connection::default() };
+        (Wire { stream, connection }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -56,7 +65,7 @@ pub(crate) struct Wire {
 
 impl Wire {
     fn check(&self) -> io::Result<()> {
-        if self.connection.0.load(Ordering::SeqCst) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+        if self.connection.is_cut.load(Ordering::SeqCst) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
     }
 }
 

@@ -1,9 +1,7 @@
 //! Several orgs in one process: adding them, and finding them.
 
 use super::{Server, Simulator, server::Port};
-use crate::callout::Callouts;
 use crate::ids::IdSource;
-use crate::oauth::Keys;
 use crate::org::{Birth, Org};
 use crate::random::Random;
 use crate::realm::Realm;
@@ -24,7 +22,7 @@ impl Simulator {
     /// Handles of all orgs that run in this realm, in the order they were made. They stop nothing when dropped.
     #[must_use]
     pub fn orgs(&self) -> Vec<Self> {
-        self.shared.realm.orgs(&self.shared).into_iter().map(|shared| Self::new(shared, None, false)).collect()
+        self.shared.realm.orgs().into_iter().map(|shared| Self::new(shared, None, false)).collect()
     }
 
     /// What kind of org this is.
@@ -67,9 +65,14 @@ pub(super) async fn start(realm: &Realm, options: OrgOptions) -> Result<(Shared,
     };
     let mut org = Org::born(birth);
     seed::fill_named(&mut org, options.seed, &naming(&options, number))?;
-    let shared = Shared::new(org, Keys::shared()?, Callouts::new()?, realm.clone());
+    let shared = Shared::new(org, realm)?;
     let server = Server::of_org(port, shared.clone(), options.send_outbound_messages);
     Ok((shared, server))
+}
+
+/// The letters and digits of a name, in lower case.
+pub(super) fn slug(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
 }
 
 fn naming(options: &OrgOptions, number: u32) -> Naming {
@@ -78,8 +81,7 @@ fn naming(options: &OrgOptions, number: u32) -> Naming {
         ("", OrgKind::Production | OrgKind::Sandbox | OrgKind::DeveloperEdition) => "Larkspur Instruments",
         (name, _) => name,
     };
-    let letters: String = options.name.chars().filter(char::is_ascii_alphanumeric).collect();
-    let username_suffix = match (number, letters.to_ascii_lowercase()) {
+    let username_suffix = match (number, slug(&options.name)) {
         (0, _) => String::new(),
         (number, letters) if letters.is_empty() => format!(".org{number}"),
         (_, letters) => format!(".{letters}"),

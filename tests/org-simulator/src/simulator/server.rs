@@ -9,7 +9,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::Error;
+use crate::oauth::host::{self, Environment};
 use crate::outbound::sender;
+use crate::realm::Realm;
 use crate::server::{self, Connection, Shared, Wires};
 
 /// How often the automatic sender looks for messages that fall due.
@@ -50,6 +52,16 @@ impl Server {
         let mut server = Self::serve(port, server::router(shared.clone()));
         (server.sender, server.org) = (sender, Some(shared));
         server
+    }
+
+    /// Serves an org at one more address.
+    pub(crate) fn of_instance(port: Port, shared: Shared) -> Self {
+        Self::serve(port, server::router(shared))
+    }
+
+    /// Serves a login host.
+    pub(crate) fn of_login_host(port: Port, realm: &Realm, environment: Environment) -> Self {
+        Self::serve(port, host::routes(realm, environment))
     }
 
     /// Serves some routes.

@@ -124,6 +124,9 @@ pub struct NewUser {
     /// Sees and changes everything.
     #[serde(default)]
     pub is_admin: bool,
+    /// Name of the profile, which is made when there is none; by `is_admin` when empty.
+    #[serde(default)]
+    pub profile: String,
 }
 
 /// A definition of an outbound message: which object's changes go where, with which fields.

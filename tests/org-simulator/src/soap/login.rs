@@ -23,7 +23,7 @@ use crate::{Error, control};
 const LAST_VERSION: u32 = 64;
 
 /// What users log in with: password and security token in one.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Passwords(BTreeMap<RecordId, String>);
 
 impl Org {
@@ -68,7 +68,7 @@ pub(super) fn login(org: &mut Org, (flavor, version): (Flavor, u32), call: &Elem
         .filter(|user| org.passwords.0.get(user).is_some_and(|known| Some(known.as_str()) == call.value("password")));
     let actor = user.and_then(|user| org.actor(user)).ok_or_else(Fault::login)?;
     let (now, id) = (org.clock.now(), org.id);
-    let session = org.logins.open_session(id.short(), actor.user, None, now);
+    let session = org.logins.open_session(id.short(), actor.user, now);
     let url = |letter: char| format!("{}/services/Soap/{letter}/{version}.0/{}", org.base_url, id.short());
     Ok([
         "<result>".to_owned(),

@@ -18,7 +18,7 @@ const HOUR: i64 = 3_600;
 const OWN_REFERENCES: [&str; 2] = ["MasterRecordId", "PersonContactId"];
 
 /// What the records themselves do not tell about the recycle bin.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct RecycleBin {
     /// The parent with which a record was deleted. Entries of records that are not deleted mean nothing.
     deleted_with: BTreeMap<RecordId, RecordId>,

@@ -12,7 +12,7 @@ const VERIFIER: &str = "a-verifier-that-is-long-enough-to-be-one-43-chars";
 const SCOPE: &str = "openid api refresh_token";
 
 impl Scene {
-    fn authorize_query(&self, more: &[(&'static str, &'static str)]) -> Vec<(&'static str, String)> {
+    pub(crate) fn authorize_query(&self, more: &[(&'static str, &'static str)]) -> Vec<(&'static str, String)> {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
         let mut query = vec![
             ("response_type", "code".to_owned()),
@@ -31,12 +31,12 @@ impl Scene {
         query
     }
 
-    fn oauth(&self, path: &str) -> String {
+    pub(crate) fn oauth(&self, path: &str) -> String {
         format!("{}/services/oauth2/{path}", self.org.url())
     }
 
     /// Consents as the user and returns the code and the state of the redirect.
-    async fn consent(&self, username: &str) -> (String, String) {
+    pub(crate) async fn consent(&self, username: &str) -> (String, String) {
         let request = self
             .http
             .get(self.oauth("authorize"))
@@ -45,13 +45,13 @@ impl Scene {
         callback(&self.plain(request).await)
     }
 
-    async fn token_request(&self, fields: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn token_request(&self, fields: &[(&str, &str)]) -> Answer {
         let mut form = vec![("client_id", self.org.client_id()), ("client_secret", self.org.client_secret())];
         form.extend_from_slice(fields);
         self.plain(self.http.post(self.oauth("token")).form(&form)).await
     }
 
-    async fn exchange(&self, code: &str) -> Answer {
+    pub(crate) async fn exchange(&self, code: &str) -> Answer {
         let grant = [
             ("grant_type", "authorization_code"),
             ("code", code),
@@ -61,33 +61,33 @@ impl Scene {
         self.token_request(&grant).await
     }
 
-    async fn refresh(&self, token: &str) -> Answer {
+    pub(crate) async fn refresh(&self, token: &str) -> Answer {
         self.token_request(&[("grant_type", "refresh_token"), ("refresh_token", token)]).await
     }
 
-    async fn granted(&self, username: &str) -> Value {
+    pub(crate) async fn granted(&self, username: &str) -> Value {
         let (code, _) = self.consent(username).await;
         self.exchange(&code).await.body
     }
 
-    async fn status_with(&self, token: &str) -> u16 {
+    pub(crate) async fn status_with(&self, token: &str) -> u16 {
         self.plain(self.http.get(format!("{}/services/data/v66.0/limits", self.org.url())).bearer_auth(token))
             .await
             .status
     }
 }
 
-fn parameter(answer: &Answer, name: &str) -> Option<String> {
+pub(crate) fn parameter(answer: &Answer, name: &str) -> Option<String> {
     let url = reqwest::Url::parse(answer.header("location")).unwrap();
     url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
-fn callback(answer: &Answer) -> (String, String) {
+pub(crate) fn callback(answer: &Answer) -> (String, String) {
     assert_eq!(answer.status, 302, "{}", String::from_utf8_lossy(&answer.bytes));
     (parameter(answer, "code").unwrap(), parameter(answer, "state").unwrap())
 }
 
-fn text(value: &Value) -> &str {
+pub(crate) fn text(value: &Value) -> &str {
     value.as_str().unwrap()
 }
 

@@ -1,0 +1,140 @@
+//! What an app's vendor settles for every org, and what an org's administrator settles for the app.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Refusal;
+
+/// Settings of an app that its vendor makes. They hold in every org of a realm.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AppSettings {
+    /// Scopes that may be asked for; any when empty.
+    pub scopes: Vec<String>,
+    /// An authorization request must bring a code challenge.
+    pub requires_pkce: bool,
+    /// The token endpoint wants the client secret. A public client has none to send.
+    pub requires_secret: bool,
+    /// Whether each refresh gives a new refresh token; as the org is set when absent.
+    pub rotates_refresh_tokens: Option<bool>,
+    /// Days after which an unused refresh token dies.
+    pub idle_days: Option<u32>,
+    /// Days after which a refresh token dies, used or not.
+    pub life_days: Option<u32>,
+    /// Addresses from which refresh tokens may be used, as `192.0.2.7` or `192.0.2.0-192.0.2.255`; any when empty.
+    pub refresh_addresses: Vec<String>,
+    /// The certificate, or public key, that verifies the assertions of the JWT bearer flow, in PEM.
+    pub certificate: Option<String>,
+    /// May introspect the tokens of other apps.
+    pub introspects_all_tokens: bool,
+}
+
+impl Default for AppSettings {
+    fn default() -> Self {
+        Self {
+            scopes: Vec::new(),
+            requires_pkce: false,
+            requires_secret: true,
+            rotates_refresh_tokens: None,
+            idle_days: Some(30),
+            life_days: None,
+            refresh_addresses: Vec::new(),
+            certificate: None,
+            introspects_all_tokens: false,
+        }
+    }
+}
+
+impl AppSettings {
+    /// The first of these scopes that the app may not ask for.
+    pub(super) fn foreign_scope<'a>(&self, scope: &'a str) -> Option<&'a str> {
+        let known = |asked: &str| self.scopes.iter().any(|known| known == asked);
+        scope.split_whitespace().find(|asked| !self.scopes.is_empty() && !known(asked))
+    }
+
+    /// The scopes of a request that names none.
+    pub(super) fn usual_scope(&self) -> String {
+        if self.scopes.is_empty() { "api refresh_token openid".to_owned() } else { self.scopes.join(" ") }
+    }
+
+    /// Whether a refresh may come from there.
+    pub(super) fn admits(&self, address: Option<IpAddr>) -> bool {
+        let within = |range: &String| address.is_some_and(|address| in_range(range, address));
+        self.refresh_addresses.is_empty() || self.refresh_addresses.iter().any(within)
+    }
+}
+
+fn in_range(range: &str, address: IpAddr) -> bool {
+    let (first, last) = range.split_once('-').unwrap_or((range, range));
+    match (first.trim().parse::<IpAddr>(), last.trim().parse::<IpAddr>()) {
+        (Ok(first), Ok(last)) => first.is_ipv4() == address.is_ipv4() && (first..=last).contains(&address),
+        _ => false,
+    }
+}
+
+/// What an org's administrator settles for an app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AppPolicy {
+    /// The package with the app is installed in the org.
+    pub installed: bool,
+    /// The administrator blocked the app.
+    pub blocked: bool,
+    /// Only users whom the administrator approved may use it, and need not consent.
+    pub admin_approved_only: bool,
+    /// Usernames that are approved.
+    pub approved_users: Vec<String>,
+    /// Names of profiles that are approved.
+    pub approved_profiles: Vec<String>,
+    /// Username as whom the client credentials flow runs.
+    pub run_as: Option<String>,
+}
+
+impl Default for AppPolicy {
+    fn default() -> Self {
+        Self {
+            installed: true,
+            blocked: false,
+            admin_approved_only: false,
+            approved_users: Vec::new(),
+            approved_profiles: Vec::new(),
+            run_as: None,
+        }
+    }
+}
+
+impl AppPolicy {
+    /// Whether the administrator approved the user beforehand.
+    pub(super) fn approves(&self, username: &str, profile: &str) -> bool {
+        let names = |list: &[String], name: &str| list.iter().any(|known| known.eq_ignore_ascii_case(name));
+        self.admin_approved_only && (names(&self.approved_users, username) || names(&self.approved_profiles, profile))
+    }
+
+    /// Why the user may not authorize the app. The texts of the last two are unverified.
+    pub(super) fn refusal(&self, username: &str, profile: &str) -> Option<Refusal> {
+        if !self.installed {
+            return Some(Refusal::new("OAUTH_EC_APP_NOT_FOUND", "External client app is not installed in this org"));
+        }
+        if self.blocked {
+            return Some(Refusal::new("OAUTH_APP_BLOCKED", "this app is blocked by admin"));
+        }
+        let denied = self.admin_approved_only && !self.approves(username, profile);
+        denied.then(|| Refusal::new("OAUTH_APP_ACCESS_DENIED", "user is not admin approved to access this app"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_admitted_alone_or_by_a_range() {
+        let refresh_addresses = vec!["192.0.2.7".to_owned(), "198.51.100.0-198.51.100.9".to_owned()];
+        let settings = AppSettings { refresh_addresses, ..AppSettings::default() };
+        let admits = |address: &str| settings.admits(Some(address.parse().unwrap()));
+        assert!(admits("192.0.2.7") && admits("198.51.100.0") && admits("198.51.100.9"));
+        assert!(!admits("192.0.2.8") && !admits("198.51.100.10") && !admits("::1") && !settings.admits(None));
+        assert!(AppSettings::default().admits(None));
+    }
+}

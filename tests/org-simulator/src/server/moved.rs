@@ -1,0 +1,31 @@
+//! An org that was moved to another instance: its login stays where it was, its data is elsewhere.
+
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+
+use super::Shared;
+
+/// Sends requests for data that come to an old address on to the new one, as old instances do for a while. Clients that follow with
+/// a body lose it; the right way is to refresh and take the new `instance_url` (the answer of an old instance is unverified).
+pub(super) async fn moved(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    match elsewhere(&shared, &request) {
+        Some(location) => (StatusCode::FOUND, [(header::LOCATION, location)]).into_response(),
+        None => next.run(request).await,
+    }
+}
+
+fn elsewhere(shared: &Shared, request: &Request) -> Option<String> {
+    let path = request.uri().path();
+    let is_login = path.starts_with("/services/oauth2/");
+    if is_login || !path.starts_with("/services/") {
+        return None;
+    }
+    let org = shared.org();
+    org.login_url.as_ref()?;
+    let asked = request.headers().get(header::HOST)?.to_str().ok()?;
+    let here = org.base_url.split_once("://").is_some_and(|(_, host)| host == asked);
+    let rest = request.uri().path_and_query().map_or(path, |rest| rest.as_str());
+    (!here).then(|| format!("{}{rest}", org.base_url))
+}

@@ -1,0 +1,86 @@
+//! The file a realm is saved in: JSON, replaced as a whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::SavedRealm;
+use crate::Error;
+
+const FORMAT: &str = "org-simulator state";
+/// Raised whenever an older file can no longer be read.
+const VERSION: u32 = 1;
+
+/// What says that a file is one of these.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    format: String,
+    version: u32,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    head: Head,
+    realm: &'a SavedRealm,
+}
+
+#[derive(Deserialize)]
+struct Read {
+    realm: SavedRealm,
+}
+
+fn refused(path: &Path, reason: impl Into<String>) -> Error {
+    Error::State { path: path.display().to_string(), reason: reason.into() }
+}
+
+/// Writes a file beside the target and puts it in the target's place when it is complete.
+pub(crate) fn write(path: &Path, realm: &SavedRealm) -> Result<(), Error> {
+    let part = beside(path);
+    let written = write_to(&part, realm).and_then(|()| fs::rename(&part, path));
+    written.map_err(|error| {
+        // What is left of a failed attempt is of no use; that it stays harms nobody.
+        let _ = fs::remove_file(&part);
+        refused(path, error.to_string())
+    })
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_file_name(format!(".{name}.{}.part", std::process::id()))
+}
+
+fn write_to(path: &Path, realm: &SavedRealm) -> std::io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    let head = Head { format: FORMAT.to_owned(), version: VERSION };
+    serde_json::to_writer(&mut file, &Written { head, realm })?;
+    file.flush()?;
+    file.into_inner()?.sync_all()
+}
+
+/// Reads a file; `None` where there is none. A file that cannot be read is left as it is.
+pub(crate) fn read(path: &Path) -> Result<Option<SavedRealm>, Error> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(refused(path, error.to_string())),
+    };
+    let head: Head =
+        serde_json::from_str(&text).map_err(|_| refused(path, "it is not a saved state, or is damaged"))?;
+    if head.format != FORMAT {
+        return Err(refused(path, "it is not a saved state"));
+    }
+    if head.version != VERSION {
+        return Err(refused(
+            path,
+            format!("it has version {}, and this program reads version {VERSION}", head.version),
+        ));
+    }
+    let read: Read = serde_json::from_str(&text).map_err(|error| refused(path, format!("it is damaged: {error}")))?;
+    if read.realm.orgs.is_empty() {
+        return Err(refused(path, "it has no org"));
+    }
+    Ok(Some(read.realm))
+}
