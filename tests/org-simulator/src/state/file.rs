@@ -53,11 +53,20 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 fn write_to(path: &Path, realm: &SavedRealm) -> std::io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
+    let mut file = BufWriter::new(private(path)?);
     let head = Head { format: FORMAT.to_owned(), version: VERSION };
     serde_json::to_writer(&mut file, &Written { head, realm })?;
     file.flush()?;
     file.into_inner()?.sync_all()
+}
+
+/// A new file that only its owner can read, for it holds tokens and secrets.
+fn private(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// Reads a file; `None` where there is none. A file that cannot be read is left as it is.

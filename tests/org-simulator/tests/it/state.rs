@@ -90,6 +90,19 @@ async fn all_orgs_of_a_realm_are_saved() {
     assert!(![scene.org.org_id(), other.org_id()].contains(&third.org_id()));
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn only_its_owner_can_read_the_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let scene = Scene::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("state.json");
+    scene.org.save_state(&file).unwrap();
+
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
 #[tokio::test]
 async fn a_file_that_cannot_be_used_is_refused_and_left_alone() {
     let dir = tempfile::tempdir().unwrap();
