@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod admin;
+mod admin_apps;
 mod bulk_ingest;
 mod bulk_query;
 mod collections;
