@@ -3,6 +3,7 @@
 mod apps;
 mod assertion;
 mod authorize;
+mod browser;
 mod code;
 mod consent_page;
 mod form;

@@ -16,6 +16,7 @@ mod features;
 mod notes;
 mod oauth;
 mod oauth_assertions;
+mod oauth_browser;
 mod oauth_consent;
 mod oauth_hosts;
 mod oauth_tokens;
