@@ -19,7 +19,7 @@ use crate::packages::InstalledPackage;
 use crate::query::Cursors;
 use crate::random::Random;
 use crate::request_log::RequestLog;
-use crate::rest::SchemaChange;
+use crate::rest::{RecentItems, SchemaChange};
 use crate::rules::Rules;
 use crate::schema::{self, Object, RecordTypeInfo, Schema};
 use crate::soap::Passwords;
@@ -73,6 +73,7 @@ pub(crate) struct Org {
     pub(crate) rules: Rules,
     pub(crate) bin: RecycleBin,
     pub(crate) passwords: Passwords,
+    pub(crate) recent: RecentItems,
     pub(crate) schema_change: SchemaChange,
     /// The next number of each auto-number field, by object and field.
     pub(crate) numbers: BTreeMap<String, u64>,
@@ -133,6 +134,7 @@ impl Org {
             rules: Rules::default(),
             bin: RecycleBin::default(),
             passwords: Passwords::default(),
+            recent: RecentItems::default(),
             schema_change: SchemaChange::default(),
             numbers: BTreeMap::new(),
             stages_of: BTreeMap::new(),

@@ -31,6 +31,7 @@ async fn advance_clock(State(shared): State<Shared>, Body(request): Body<ClockRe
 #[derive(Deserialize)]
 struct Settings {
     rotate_refresh_tokens: Option<bool>,
+    password_flow: Option<bool>,
     token_processing_ms: Option<u64>,
     daily_api_limit: Option<u64>,
     #[serde(default)]
@@ -43,6 +44,9 @@ async fn change_settings(State(shared): State<Shared>, Body(settings): Body<Sett
     let mut org = shared.org();
     if let Some(on) = settings.rotate_refresh_tokens {
         org.logins.rotates = on;
+    }
+    if let Some(on) = settings.password_flow {
+        org.logins.password_flow = on;
     }
     if let Some(ms) = settings.token_processing_ms {
         org.logins.processing = std::time::Duration::from_millis(ms);
