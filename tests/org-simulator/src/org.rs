@@ -15,7 +15,7 @@ use crate::ids::{IdSource, RecordId};
 use crate::limits::ApiLimits;
 use crate::oauth::{Apps, Logins};
 use crate::outbound::{Outbox, OutboxMark};
-use crate::packages::InstalledPackage;
+use crate::packages::{InstallRequests, InstalledPackage};
 use crate::query::Cursors;
 use crate::random::Random;
 use crate::request_log::RequestLog;
@@ -65,6 +65,7 @@ pub(crate) struct Org {
     pub(crate) cursors: Cursors,
     pub(crate) faults: Faults,
     pub(crate) package: Option<InstalledPackage>,
+    pub(crate) install_requests: InstallRequests,
     pub(crate) bulk: Bulk,
     pub(crate) log: RequestLog,
     /// Objects of which a user who is no admin sees only the records he or she owns.
@@ -127,6 +128,7 @@ impl Org {
             cursors: Cursors::default(),
             faults: Faults::default(),
             package: None,
+            install_requests: InstallRequests::default(),
             bulk: Bulk::default(),
             log: RequestLog::default(),
             private: BTreeSet::new(),

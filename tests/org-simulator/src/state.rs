@@ -1,7 +1,7 @@
 //! The state of a realm as it is saved: its orgs with their users, schema, records, logins and outbound messages, its apps and its time.
 //!
-//! Not saved, because a restart ends them: open query cursors, bulk jobs and settings, ordered faults, the log of requests,
-//! the client certificate, and that an org was moved.
+//! Not saved, because a restart ends them: open query cursors, bulk jobs and settings, requests to install packages, ordered faults,
+//! the log of requests, the client certificate, and that an org was moved.
 
 pub(crate) mod file;
 mod sandbox;

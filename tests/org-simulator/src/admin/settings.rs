@@ -33,6 +33,7 @@ struct Settings {
     rotate_refresh_tokens: Option<bool>,
     password_flow: Option<bool>,
     token_processing_ms: Option<u64>,
+    package_install_ms: Option<u64>,
     daily_api_limit: Option<u64>,
     #[serde(default)]
     bulk: crate::BulkSettings,
@@ -50,6 +51,9 @@ async fn change_settings(State(shared): State<Shared>, Body(settings): Body<Sett
     }
     if let Some(ms) = settings.token_processing_ms {
         org.logins.processing = std::time::Duration::from_millis(ms);
+    }
+    if let Some(ms) = settings.package_install_ms {
+        org.install_requests.processing = std::time::Duration::from_millis(ms);
     }
     crate::bulk::apply(&mut org, &settings.bulk)?;
     if let Some(max) = settings.daily_api_limit {

@@ -85,11 +85,8 @@ const RECORDINGS: &[(&str, Compared)] = &[
     ("rest/get-updated.json", In("replication_answers_as_recorded")),
     ("rest/limits.json", In("describe_global_versions_and_limits_have_the_recorded_keys")),
     ("rest/organization.json", In("whole_records_have_the_recorded_keys")),
-    (
-        "rest/package-install/install-request-in-progress.json",
-        Not("packages are installed over the simulator's own API"),
-    ),
-    ("rest/package-install/install-request-success.json", Not("packages are installed over the simulator's own API")),
+    ("rest/package-install/install-request-in-progress.json", In("install_requests_are_told_of_as_recorded")),
+    ("rest/package-install/install-request-success.json", In("install_requests_are_told_of_as_recorded")),
     ("rest/package-install/installed-subscriber-packages.json", In("installed_packages_are_listed_as_recorded")),
     ("rest/package-install/subscriber-package-version.json", In("installed_packages_are_listed_as_recorded")),
     (
@@ -856,4 +853,31 @@ async fn recent_items_are_listed_as_recorded() {
     let ours = scene.get("recent").await.body;
     assert_shape(&ours, &theirs, "recent", &[]);
     assert_rows(&ours, &theirs, "recent");
+}
+
+#[tokio::test]
+async fn install_requests_are_told_of_as_recorded() {
+    let Some(in_progress) = read("rest/package-install/install-request-in-progress.json") else { return };
+    let scene = Scene::new().await;
+    scene.admin(reqwest::Method::POST, "settings", Some(json!({"package_install_ms": 60_000}))).await;
+    // Nobody answers the callout; the package is installed all the same, and tells the id of its version.
+    let install = json!({"callout_url": "http://127.0.0.1:1/", "package_version": "2.1.0"});
+    scene.admin(reqwest::Method::POST, "package/install", Some(install)).await;
+    let key = json!({"SubscriberPackageVersionKey": scene.org.installed_package().unwrap().version_id});
+    let path = "tooling/sobjects/PackageInstallRequest";
+    let made = scene.post(path, key).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let path = format!("{path}/{}", made.body["id"].as_str().unwrap());
+    for (theirs, status) in
+        [(in_progress, "IN_PROGRESS"), (read("rest/package-install/install-request-success.json").unwrap(), "SUCCESS")]
+    {
+        let ours = scene.get(&path).await.body;
+        assert_shape(&ours, &theirs, status, &[]);
+        assert_rows(&json!([ours]), &json!([theirs]), status);
+        for same in ["Status", "SecurityType", "NameConflictResolution", "UpgradeType", "ApexCompileType", "EnableRss"]
+        {
+            assert_eq!(ours[same], theirs[same], "{same}");
+        }
+        scene.org.advance_clock(jiff::SignedDuration::from_secs(60));
+    }
 }
