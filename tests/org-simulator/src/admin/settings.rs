@@ -1,7 +1,7 @@
 //! The clock, and switches of the org.
 
 use axum::Router;
-use axum::extract::{Json as Body, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
 use jiff::SignedDuration;
@@ -11,13 +11,14 @@ use serde_json::json;
 use crate::control;
 use crate::server::Shared;
 
-use super::{Outcome, ok};
+use super::{Body, Outcome, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/clock", post(advance_clock)).route("/settings", post(change_settings))
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ClockRequest {
     advance_seconds: u32,
 }
@@ -29,6 +30,7 @@ async fn advance_clock(State(shared): State<Shared>, Body(request): Body<ClockRe
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Settings {
     rotate_refresh_tokens: Option<bool>,
     password_flow: Option<bool>,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use axum::Router;
-use axum::extract::{Json as Body, Path, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::post;
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use serde_json::json;
 use super::Flavor;
 use super::answer::Fault;
 use super::xml::{Element, tag, tag_or_nil};
+use crate::admin::Body;
 use crate::ids::RecordId;
 use crate::org::Org;
 use crate::server::{Shared, json_response};
