@@ -1,6 +1,7 @@
 //! The simulator's own API under `/_simulator`, in JSON.
 
 mod apps;
+mod body;
 mod faults;
 mod objects;
 mod orgs;
@@ -18,6 +19,7 @@ use serde_json::{Value as Json, json};
 use crate::server::{Shared, json_response};
 use crate::{Error, control};
 
+pub(crate) use body::Body;
 pub(crate) use people::access_token;
 
 /// Routes relative to `/_simulator`.

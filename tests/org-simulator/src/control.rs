@@ -192,7 +192,8 @@ fn unknown_app(client_id: &str) -> Error {
 /// Sets what the vendor settles for an app.
 pub(crate) fn set_app_settings(realm: &Realm, client_id: &str, settings: AppSettings) -> Result<(), Error> {
     if settings.certificate.as_deref().is_some_and(|pem| !oauth::is_certificate(pem)) {
-        return Err(Error::Unknown { what: "certificate or public key in PEM for", name: client_id.to_owned() });
+        let reason = "it is neither a certificate nor a public key in PEM".to_owned();
+        return Err(Error::Invalid { what: "app's certificate", reason });
     }
     realm.apps().change(client_id, |app| app.settings = settings).ok_or_else(|| unknown_app(client_id))
 }

@@ -119,6 +119,12 @@ pub(crate) fn numbered(key_prefix: &str, number: u64) -> RecordId {
     made(key_prefix, INSTANCE, number)
 }
 
+/// The number of an id that the first org gave out, as [`numbered`] takes it.
+pub(crate) fn number_of(id: RecordId) -> u64 {
+    let digit = |byte: u8| DIGITS.iter().position(|known| *known == byte).and_then(|at| u64::try_from(at).ok());
+    id.short().bytes().skip(6).fold(0, |sum, byte| sum * 62 + digit(byte).unwrap_or_default())
+}
+
 fn made(key_prefix: &str, instance: &str, number: u64) -> RecordId {
     let mut short = [b'0'; 15];
     for (slot, byte) in short.iter_mut().zip(key_prefix.bytes().chain(instance.bytes())) {

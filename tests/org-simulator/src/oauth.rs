@@ -3,6 +3,7 @@
 mod apps;
 mod assertion;
 mod authorize;
+mod browser;
 mod code;
 mod consent_page;
 mod form;
@@ -12,6 +13,7 @@ pub(crate) mod http;
 mod identity;
 mod keys;
 mod overview;
+mod password;
 mod policy;
 mod session;
 mod standing;
@@ -98,6 +100,9 @@ pub(crate) struct Logins {
     /// Users without the permission "API Enabled".
     pub(crate) without_api: BTreeSet<RecordId>,
     pub(crate) rotates: bool,
+    /// The username-password flow is allowed.
+    #[serde(default)]
+    pub(crate) password_flow: bool,
     /// How long a refresh takes.
     pub(crate) processing: Duration,
     /// How long a session lives after its last use.
@@ -123,6 +128,7 @@ impl Logins {
             frozen: BTreeSet::new(),
             without_api: BTreeSet::new(),
             rotates: true,
+            password_flow: false,
             processing: Duration::from_millis(25),
             session_life: SESSION_LIFE,
             calls_per_session: None,
@@ -138,8 +144,8 @@ impl Logins {
 
     /// Nobody logged in, and what the administrator settled unchanged: so a sandbox begins.
     pub(crate) fn without_logins(self, random: Random) -> Self {
-        let Self { apps, policies, frozen, without_api, .. } = self;
-        Self { policies, frozen, without_api, ..Self::new(apps, random) }
+        let Self { apps, policies, frozen, without_api, password_flow, .. } = self;
+        Self { policies, frozen, without_api, password_flow, ..Self::new(apps, random) }
     }
 
     /// Registers an app; a known one keeps its redirect URIs and gets one more.

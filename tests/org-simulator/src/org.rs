@@ -15,11 +15,11 @@ use crate::ids::{IdSource, RecordId};
 use crate::limits::ApiLimits;
 use crate::oauth::{Apps, Logins};
 use crate::outbound::{Outbox, OutboxMark};
-use crate::packages::InstalledPackage;
+use crate::packages::{InstallRequests, InstalledPackage};
 use crate::query::Cursors;
 use crate::random::Random;
 use crate::request_log::RequestLog;
-use crate::rest::SchemaChange;
+use crate::rest::{RecentItems, SchemaChange};
 use crate::rules::Rules;
 use crate::schema::{self, Object, RecordTypeInfo, Schema};
 use crate::soap::Passwords;
@@ -65,6 +65,7 @@ pub(crate) struct Org {
     pub(crate) cursors: Cursors,
     pub(crate) faults: Faults,
     pub(crate) package: Option<InstalledPackage>,
+    pub(crate) install_requests: InstallRequests,
     pub(crate) bulk: Bulk,
     pub(crate) log: RequestLog,
     /// Objects of which a user who is no admin sees only the records he or she owns.
@@ -73,6 +74,7 @@ pub(crate) struct Org {
     pub(crate) rules: Rules,
     pub(crate) bin: RecycleBin,
     pub(crate) passwords: Passwords,
+    pub(crate) recent: RecentItems,
     pub(crate) schema_change: SchemaChange,
     /// The next number of each auto-number field, by object and field.
     pub(crate) numbers: BTreeMap<String, u64>,
@@ -126,6 +128,7 @@ impl Org {
             cursors: Cursors::default(),
             faults: Faults::default(),
             package: None,
+            install_requests: InstallRequests::default(),
             bulk: Bulk::default(),
             log: RequestLog::default(),
             private: BTreeSet::new(),
@@ -133,6 +136,7 @@ impl Org {
             rules: Rules::default(),
             bin: RecycleBin::default(),
             passwords: Passwords::default(),
+            recent: RecentItems::default(),
             schema_change: SchemaChange::default(),
             numbers: BTreeMap::new(),
             stages_of: BTreeMap::new(),

@@ -3,18 +3,20 @@
 //! Installing, upgrading and uninstalling change the licence at once; in real orgs that lags by minutes.
 
 mod licenses;
+mod requests;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use crate::control;
-use crate::ids::{RecordId, numbered};
+use crate::ids::{RecordId, number_of, numbered};
 use crate::org::Org;
 use crate::server::Shared;
 use crate::value::Value;
 use crate::{Error, InstallAnswer, OrgKind, PackageInstall};
 
 pub(crate) use licenses::prepare;
+pub(crate) use requests::{InstallRequest, InstallRequests, Status, settle, tell};
 
 /// The package that is there to be installed.
 pub(crate) const PACKAGE: &str = "Ferry Connector";
@@ -73,20 +75,33 @@ fn version_id(version: &str) -> RecordId {
     numbered("04t", number)
 }
 
+/// The version of an id; `None` when it is no version of the package.
+fn version_of(id: RecordId) -> Option<String> {
+    let number = number_of(id);
+    let version = format!("{}.{}.{}", number / 1_000_000, number / 1_000 % 1_000, number % 1_000);
+    (number > 0 && version_id(&version) == id).then_some(version)
+}
+
+/// Puts a version of the package into the org.
+fn put(org: &mut Org, version: &str) -> InstalledPackage {
+    let installed = InstalledPackage {
+        id: numbered("0A3", 1).to_string(),
+        package_id: numbered("033", 1).to_string(),
+        version_id: version_id(version).to_string(),
+        version: version.to_owned(),
+        installed_at: org.stamp(),
+    };
+    org.package = Some(installed.clone());
+    installed
+}
+
 /// Installs or upgrades the package, tells the License Management Org, and announces it as the asynchronous post-install
 /// script does.
 pub(crate) async fn install(shared: &Shared, install: &PackageInstall) -> Result<InstallAnswer, Error> {
     crate::callout::loopback(&install.callout_url)?;
     let (sent, subscriber, installed) = {
         let mut org = shared.org();
-        let installed = InstalledPackage {
-            id: numbered("0A3", 1).to_string(),
-            package_id: numbered("033", 1).to_string(),
-            version_id: version_id(&install.package_version).to_string(),
-            version: install.package_version.clone(),
-            installed_at: org.stamp(),
-        };
-        org.package = Some(installed.clone());
+        let installed = put(&mut org, &install.package_version);
         (announcement(&org, install), Subscriber::of(&org), installed)
     };
     in_license_management(shared, |vendor| licenses::installed(vendor, &subscriber, &installed))?;
@@ -130,4 +145,17 @@ fn announcement(org: &Org, install: &PackageInstall) -> Json {
         "instance_name": about(org, "InstanceName").as_text(),
         "organization_type": about(org, "OrganizationType").as_text(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_version_tells_the_version() {
+        for version in ["0.0.1", "1.0.0", "2.10.3", "12.999.999"] {
+            assert_eq!(version_of(version_id(version)).as_deref(), Some(version));
+        }
+        assert_eq!(version_of(RecordId::parse("04tKY000000MF7u").unwrap()), None);
+    }
 }

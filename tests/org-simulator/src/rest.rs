@@ -6,6 +6,7 @@ mod composite;
 mod conditional;
 mod headers;
 mod methods;
+mod recent;
 mod records;
 mod relationships;
 mod replicate;
@@ -25,6 +26,7 @@ use crate::{query, search, tooling, ui_api};
 
 pub(crate) use conditional::SchemaChange;
 use headers::Headers;
+pub(crate) use recent::RecentItems;
 pub(crate) use versions::versions;
 
 /// Whether there is such a version, for example `66.0`.
@@ -199,8 +201,7 @@ pub(crate) fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answ
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method.as_str(), path.as_slice()) {
         ("GET", []) => Ok(Answer::json(resources::resources(org, actor, call))),
-        // Only the user interface, and a header the simulator warns of, make records recent.
-        ("GET", ["recent"]) => Ok(Answer::json(Json::Array(Vec::new()))),
+        ("GET", ["recent"]) => recent::list(org, actor, call),
         ("GET", ["sobjects"]) => {
             let changed = conditional::schema_changed(org);
             let body = schema::describe_global(org, actor, &call.version);

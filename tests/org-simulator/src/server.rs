@@ -24,7 +24,7 @@ use crate::oauth::host::Host;
 use crate::org::{Actor, Org};
 use crate::realm::Realm;
 use crate::rest::{self, Answer, Body, Call};
-use crate::{Error, admin, bulk, page};
+use crate::{Error, admin, bulk, packages, page};
 
 pub(crate) use faulty::faulty;
 pub(crate) use wire::{Connection, Wires};
@@ -180,7 +180,7 @@ async fn data(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let Ok(body) = body else { return too_large() };
-    let (answer, limits) = {
+    let (answer, limits, untold) = {
         let mut org = shared.org();
         let actor = match authenticated(&mut org, &headers) {
             Ok(actor) => actor,
@@ -188,6 +188,7 @@ async fn data(
         };
         let now = org.clock.now();
         bulk::settle(&mut org);
+        let untold = packages::settle(&mut org);
         let answer = if !org.limits.take(now) {
             ApiError::limit_exceeded().into()
         } else if let Some(answer) = bulk::serve(&mut org, &actor, (&method, &uri, &headers), &body) {
@@ -197,8 +198,9 @@ async fn data(
             let call = parsed(&method, &uri, &headers, &body);
             call.map_or_else(Answer::from, |call| rest::serve(&mut org, &actor, &call))
         };
-        (answer, org.limits.header())
+        (answer, org.limits.header(), untold)
     };
+    packages::tell(&shared, &untold);
     shown(answer, &limits)
 }
 

@@ -1,6 +1,7 @@
 //! The state of a realm as it is saved: its orgs with their users, schema, records, logins and outbound messages, its apps and its time.
 //!
-//! Not saved, because a restart ends them: open query cursors, bulk jobs, ordered faults, and the log of requests.
+//! Not saved, because a restart ends them: open query cursors, bulk jobs and settings, requests to install packages, ordered faults,
+//! the log of requests, the client certificate, and that an org was moved.
 
 pub(crate) mod file;
 mod sandbox;
@@ -19,6 +20,7 @@ use crate::outbound::Outbox;
 use crate::packages::InstalledPackage;
 use crate::random::Random;
 use crate::realm::Realm;
+use crate::rest::RecentItems;
 use crate::rules::Rules;
 use crate::schema::{self, Object};
 use crate::soap::Passwords;
@@ -55,6 +57,8 @@ pub(crate) struct SavedOrg {
     package: Option<InstalledPackage>,
     bin: RecycleBin,
     passwords: Passwords,
+    #[serde(default)]
+    recent: RecentItems,
     /// The last auto-number of each field that has them.
     numbers: BTreeMap<String, u64>,
     stages_of: BTreeMap<RecordId, Vec<String>>,
@@ -96,6 +100,7 @@ impl SavedOrg {
             package: org.package.clone(),
             bin: org.bin.clone(),
             passwords: org.passwords.clone(),
+            recent: org.recent.clone(),
             numbers: org.numbers.clone(),
             stages_of: org.stages_of.clone(),
             default_record_types: org.default_record_types.clone(),
@@ -114,6 +119,7 @@ impl SavedOrg {
         (org.rules, org.stages_of, org.limits) = (self.rules, self.stages_of, self.limits);
         (org.package, org.bin, org.passwords, org.numbers) = (self.package, self.bin, self.passwords, self.numbers);
         (org.default_record_types, org.outbox) = (self.default_record_types, self.outbox);
+        org.recent = self.recent;
         org.logins = self.logins.with_apps(apps);
         org.schema.restore(self.objects);
         for table in self.tables {

@@ -1,7 +1,9 @@
-//! The part of the Tooling API that a connector needs: outbound-message definitions that can be changed, and installed packages.
+//! The part of the Tooling API that a connector needs: outbound-message definitions that can be changed, installed packages and
+//! requests to install them.
 //!
-//! `WorkflowOutboundMessage` supports GET, POST, PATCH and DELETE (Tooling API reference). Other Tooling objects are not served.
+//! `WorkflowOutboundMessage` supports GET, POST, PATCH and DELETE, `PackageInstallRequest` GET and POST (Tooling API reference). Other Tooling objects are not served.
 
+mod install_requests;
 mod outbound_messages;
 mod tables;
 
@@ -21,6 +23,9 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
         ("GET", ["query"]) => asked(org, actor, call),
         (_, ["sobjects", object, rest @ ..]) if object.eq_ignore_ascii_case(tables::MESSAGES) => {
             outbound_messages::serve(org, call, rest)
+        }
+        (_, ["sobjects", object, rest @ ..]) if object.eq_ignore_ascii_case(tables::INSTALL_REQUESTS) => {
+            install_requests::serve(org, actor, call, rest)
         }
         _ => Err(unknown(call)),
     }

@@ -1,9 +1,9 @@
 //! Settings, policies and secrets of apps: `/_simulator/apps/{client_id}/...`.
 
-use axum::extract::{Json as Body, Path, State};
+use axum::extract::{Path, State};
 use serde_json::json;
 
-use super::{Outcome, ok};
+use super::{Body, Outcome, ok};
 use crate::server::Shared;
 use crate::{AppPolicy, AppSettings, control};
 

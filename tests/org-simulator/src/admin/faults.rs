@@ -1,7 +1,7 @@
 //! Faults by script.
 
 use axum::Router;
-use axum::extract::{Json as Body, Path, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{delete, get};
 use serde_json::{Value as Json, json};
@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::server::Shared;
 use crate::{Error, FaultRule};
 
-use super::{Outcome, ok};
+use super::{Body, Outcome, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()

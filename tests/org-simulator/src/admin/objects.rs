@@ -1,7 +1,7 @@
 //! Custom objects and fields.
 
 use axum::Router;
-use axum::extract::{Json as Body, State};
+use axum::extract::State;
 use axum::routing::post;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
@@ -11,13 +11,14 @@ use crate::schema::{Dependency, Field, FieldKind, PicklistValue, relationship_of
 use crate::server::Shared;
 use crate::value::Value;
 
-use super::{Outcome, ok};
+use super::{Body, Outcome, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/objects", post(add_object))
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ObjectRequest {
     name: String,
     #[serde(default)]
@@ -25,7 +26,7 @@ struct ObjectRequest {
 }
 
 #[derive(Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 struct FieldRequest {
     name: String,
     r#type: String,

@@ -1,10 +1,10 @@
 //! The orgs of the realm: `/_simulator/orgs`.
 
-use axum::extract::{Json as Body, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value as Json, json};
 
-use super::{Outcome, ok};
+use super::{Body, Outcome, ok};
 use crate::server::Shared;
 use crate::{OrgOptions, control, simulator};
 

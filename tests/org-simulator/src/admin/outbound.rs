@@ -1,7 +1,7 @@
 //! Outbound messages and package installations.
 
 use axum::Router;
-use axum::extract::{Json as Body, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::response::Response;
 use axum::routing::{delete, get, post, put};
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use crate::{
     Delivery, DeliveryState, OutboundDisturbance, OutboundMessage, OutboundSettings, PackageInstall, control, packages,
 };
 
-use super::{Outcome, ok};
+use super::{Body, Outcome, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()

@@ -1,7 +1,7 @@
 //! Users, their sessions, and the apps they use.
 
 use axum::Router;
-use axum::extract::{Json as Body, Path, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{get, post, put};
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use crate::org::Org;
 use crate::server::Shared;
 use crate::{Error, NewUser, control};
 
-use super::{Outcome, apps, ok};
+use super::{Body, Outcome, apps, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -52,6 +52,7 @@ async fn user_action(State(shared): State<Shared>, Path((username, action)): Pat
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct SessionRequest {
     username: String,
 }
@@ -68,6 +69,7 @@ pub(crate) fn access_token(org: &mut Org, username: &str) -> Result<String, Erro
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct AppRequest {
     name: String,
     client_id: String,

@@ -1,7 +1,7 @@
 //! Records, one at a time or by the folder.
 
 use axum::Router;
-use axum::extract::{Json as Body, Path, Query, State};
+use axum::extract::{Path, Query, State};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
@@ -10,7 +10,7 @@ use crate::org::Org;
 use crate::server::Shared;
 use crate::{Error, control, crm_data};
 
-use super::{Outcome, ok};
+use super::{Body, Outcome, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -69,6 +69,7 @@ async fn delete_record(State(shared): State<Shared>, Path((object, id)): RecordP
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct DataRequest {
     /// A folder of CRM data on this machine.
     dir: Option<std::path::PathBuf>,

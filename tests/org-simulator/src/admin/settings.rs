@@ -1,7 +1,7 @@
 //! The clock, and switches of the org.
 
 use axum::Router;
-use axum::extract::{Json as Body, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
 use jiff::SignedDuration;
@@ -11,13 +11,14 @@ use serde_json::json;
 use crate::control;
 use crate::server::Shared;
 
-use super::{Outcome, ok};
+use super::{Body, Outcome, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/clock", post(advance_clock)).route("/settings", post(change_settings))
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ClockRequest {
     advance_seconds: u32,
 }
@@ -29,9 +30,12 @@ async fn advance_clock(State(shared): State<Shared>, Body(request): Body<ClockRe
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Settings {
     rotate_refresh_tokens: Option<bool>,
+    password_flow: Option<bool>,
     token_processing_ms: Option<u64>,
+    package_install_ms: Option<u64>,
     daily_api_limit: Option<u64>,
     #[serde(default)]
     bulk: crate::BulkSettings,
@@ -44,8 +48,14 @@ async fn change_settings(State(shared): State<Shared>, Body(settings): Body<Sett
     if let Some(on) = settings.rotate_refresh_tokens {
         org.logins.rotates = on;
     }
+    if let Some(on) = settings.password_flow {
+        org.logins.password_flow = on;
+    }
     if let Some(ms) = settings.token_processing_ms {
         org.logins.processing = std::time::Duration::from_millis(ms);
+    }
+    if let Some(ms) = settings.package_install_ms {
+        org.install_requests.processing = std::time::Duration::from_millis(ms);
     }
     crate::bulk::apply(&mut org, &settings.bulk)?;
     if let Some(max) = settings.daily_api_limit {

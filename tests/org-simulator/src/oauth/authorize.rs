@@ -9,7 +9,7 @@ use url::Url;
 use super::code::Consent;
 use super::consent_page;
 use super::host::Host;
-use super::{App, Form, Refusal};
+use super::{App, Form, Refusal, browser};
 use crate::ids::RecordId;
 use crate::page;
 use crate::server::Shared;
@@ -44,6 +44,40 @@ impl<'a> Request<'a> {
     /// Nobody may be asked: `prompt=none`, or Salesforce's own `immediate=true`.
     fn is_silent(&self) -> bool {
         self.prompts("none") || self.form.get("immediate") == "true"
+    }
+
+    /// The person must log in, whoever is logged in already.
+    fn wants_login(&self) -> bool {
+        self.prompts("login") || self.prompts("select_account")
+    }
+
+    /// Who is logged in in the browser, unless the client asks for a login or hints at somebody else.
+    fn logged_in(&self, host: &Host, headers: &HeaderMap) -> Option<(Shared, RecordId)> {
+        if self.wants_login() {
+            return None;
+        }
+        let (shared, user) = browser::user(host, headers)?;
+        let hint = self.form.get("login_hint");
+        let is_meant = hint.is_empty() || shared.org().user_named(hint) == Some(user);
+        is_meant.then_some((shared, user))
+    }
+
+    /// Answers a browser: asks the person what there is to ask.
+    fn ask(&self, host: &Host, headers: &HeaderMap) -> Response {
+        let Some((shared, user)) = self.logged_in(host, headers) else {
+            if self.is_silent() {
+                return self.silent_refusal("login_required", "user is not logged in");
+            }
+            return Html(consent_page::render(host, self, None)).into_response();
+        };
+        let approved = shared.org().is_approved(&self.app.client_id, user);
+        if approved && !self.prompts("consent") {
+            return self.allow((&shared, user));
+        }
+        if self.is_silent() {
+            return self.silent_refusal("consent_required", "user has not approved this app");
+        }
+        Html(consent_page::render(host, self, Some((&shared, user)))).into_response()
     }
 
     /// A refusal of a silent request; the word for it depends on how silence was asked for. The texts are unverified.
@@ -146,7 +180,8 @@ fn refused_page(refusal: &Refusal) -> Response {
         .into_response()
 }
 
-/// Shows the consent page, or decides at once for the user that `X-Simulator-User` names: allows, unless `X-Simulator-Decision` is `deny`.
+/// Asks the person, as far as he or she is not logged in or has not approved the app. Or decides at once for the user that
+/// `X-Simulator-User` names: allows, unless `X-Simulator-Decision` is `deny`.
 pub(super) async fn authorize(
     State(host): State<Host>,
     Query(query): Query<Vec<(String, String)>>,
@@ -162,10 +197,7 @@ pub(super) async fn authorize(
     }
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(username) = header("x-simulator-user") else {
-        if request.is_silent() {
-            return request.silent_refusal("login_required", "user is not logged in");
-        }
-        return Html(consent_page::render(&host, &request)).into_response();
+        return request.ask(&host, &headers);
     };
     let Some((shared, user)) = person(&host, username) else { return no_such_user() };
     if request.is_silent() && !shared.org().is_approved(&request.app.client_id, user) {
@@ -181,10 +213,11 @@ pub(super) async fn authorize(
     }
 }
 
-/// What the person decided on the consent page.
+/// What the person decided on the consent page. Naming a user is the login; without one the browser's own is meant.
 pub(super) async fn decide(
     State(host): State<Host>,
     Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
     body: Bytes,
 ) -> Response {
     let mut fields: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();
@@ -200,8 +233,15 @@ pub(super) async fn decide(
     if form.get("decision") != "allow" {
         return request.refuse(&DENIED);
     }
-    match person(&host, form.get("username")) {
-        Some((shared, user)) => request.allow((&shared, user)),
+    let username = form.get("username");
+    if username.is_empty() {
+        return match request.logged_in(&host, &headers) {
+            Some((shared, user)) => request.allow((&shared, user)),
+            None => Html(consent_page::render(&host, &request, None)).into_response(),
+        };
+    }
+    match person(&host, username) {
+        Some((shared, user)) => browser::remember(request.allow((&shared, user)), &shared, user),
         None => no_such_user(),
     }
 }

@@ -2,8 +2,12 @@
 
 use std::fmt::Write as _;
 
+use url::form_urlencoded::Serializer;
+
+use super::Form;
 use super::authorize::Request;
 use super::host::Host;
+use crate::ids::RecordId;
 use crate::page::escaped;
 use crate::server::Shared;
 use crate::{User, control};
@@ -26,8 +30,8 @@ const PASSED_ON: [&str; 10] = [
 pub(super) const STYLE_PATH: &str = "/_simulator/consent.css";
 pub(super) const STYLE: &str = include_str!("consent.css");
 
-/// The page for a request.
-pub(super) fn render(host: &Host, request: &Request<'_>) -> String {
+/// The page for a request, for the person who is logged in or for anybody.
+pub(super) fn render(host: &Host, request: &Request<'_>, logged_in: Option<(&Shared, RecordId)>) -> String {
     let form = request.form;
     let app = escaped(&request.app.name);
     let hidden = |name: &&str| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(form.get(name)));
@@ -38,19 +42,44 @@ pub(super) fn render(host: &Host, request: &Request<'_>) -> String {
         .split_whitespace()
         .map(|scope| format!("<li>{} <span class=\"note\">({})</span></li>", in_words(scope), escaped(scope)))
         .collect();
-    let orgs = host.orgs();
-    let several = orgs.len() > 1;
-    let hint = form.get("login_hint");
-    let people: String = orgs.iter().map(|shared| users(shared, hint, several)).collect();
+    let person = logged_in.map_or_else(|| choice_of_users(host, form), |(shared, user)| known_user(shared, user, form));
     let redirect = escaped(form.get("redirect_uri"));
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>Allow {app}?</title><link rel=\"stylesheet\" href=\"{STYLE_PATH}\"></head><body><main><h1>{app} asks for access</h1>\
          <form method=\"post\" action=\"/services/oauth2/authorize\">{fields}<h2>It wants to</h2><ul>{scopes}</ul>\
-         <label for=\"username\">Log in as</label><select id=\"username\" name=\"username\" autofocus>{people}</select>\
+         {person}\
          <p class=\"note\">After you choose, your browser goes to {redirect}.</p><div class=\"choice\">\
          <button name=\"decision\" value=\"allow\">Allow</button><button name=\"decision\" value=\"deny\">Deny</button></div></form></main>\
          <footer>This is the org simulator, not Salesforce. No password is needed.</footer></body></html>"
+    )
+}
+
+/// The login: everybody there is.
+fn choice_of_users(host: &Host, form: &Form) -> String {
+    let orgs = host.orgs();
+    let several = orgs.len() > 1;
+    let hint = form.get("login_hint");
+    let people: String = orgs.iter().map(|shared| users(shared, hint, several)).collect();
+    format!(
+        "<label for=\"username\">Log in as</label><select id=\"username\" name=\"username\" autofocus>{people}</select>"
+    )
+}
+
+/// Who is logged in, and the way to be somebody else.
+fn known_user(shared: &Shared, user: RecordId, form: &Form) -> String {
+    let mut query = Serializer::new(String::new());
+    for name in PASSED_ON.iter().filter(|name| **name != "prompt" && !form.get(name).is_empty()) {
+        query.append_pair(name, form.get(name));
+    }
+    let elsewhere = escaped(&query.append_pair("prompt", "login").finish());
+    let org = shared.org();
+    let user = control::users(&org).into_iter().find(|known| known.id == user.as_str());
+    let (name, username) = user.map_or((String::new(), String::new()), |user| (user.name, user.username));
+    format!(
+        "<p>Logged in as <b>{}</b> ({}). <a href=\"/services/oauth2/authorize?{elsewhere}\">Not you?</a></p>",
+        escaped(&name),
+        escaped(&username)
     )
 }
 

@@ -24,7 +24,13 @@ pub(crate) fn routes() -> Router<Host> {
         .route("/id/keys", get(keys))
         .route("/id/{org}/{user}", get(identity_of))
         .route("/.well-known/openid-configuration", get(discovery))
-        .route(consent_page::STYLE_PATH, get(|| async { ([(header::CONTENT_TYPE, "text/css")], consent_page::STYLE) }))
+        .route(consent_page::STYLE_PATH, get(consent_style))
+}
+
+/// The same for everybody; a simulator of another version is seen within minutes.
+async fn consent_style() -> impl IntoResponse {
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=300")];
+    (headers, consent_page::STYLE)
 }
 
 pub(super) fn credentials(headers: &HeaderMap, body: &[u8]) -> Form {

@@ -42,7 +42,7 @@ impl Org {
     }
 
     /// A login that the user, the policy and the login rate allow.
-    fn admit(&mut self, client_id: &str, user: RecordId) -> Result<(), Refusal> {
+    pub(super) fn admit(&mut self, client_id: &str, user: RecordId) -> Result<(), Refusal> {
         self.may_log_in(user)?;
         if let Some(refusal) = self.app_refusal(client_id, user) {
             return Err(Refusal::new("invalid_app_access", refusal.description));
@@ -112,7 +112,7 @@ impl Org {
     }
 
     /// A session with no grant behind it.
-    fn unattended(&mut self, app: App, user: RecordId, scope: &str) -> Granted {
+    pub(super) fn unattended(&mut self, app: App, user: RecordId, scope: &str) -> Granted {
         let (now, id) = (self.clock.now(), self.id);
         let login = Login { user, grant: None, client_id: app.client_id.clone(), scope: scope.to_owned() };
         let access_token = self.logins.log_in(id.short(), login, now);
@@ -121,6 +121,7 @@ impl Org {
     }
 }
 
-fn without(scope: &str, left_out: &[&str]) -> String {
+/// A scope less some of its parts.
+pub(super) fn without(scope: &str, left_out: &[&str]) -> String {
     scope.split_whitespace().filter(|scope| !left_out.contains(scope)).collect::<Vec<_>>().join(" ")
 }

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use super::assertion::Assertion;
 use super::host::Host;
 use super::http::{credentials, oauth_json, refused};
+use super::password::PASSWORD;
 use super::{EXPIRED_TOKEN, Form, Granted, Refresh, Refusal, identity};
 use crate::server::{Connection, Shared};
 
@@ -35,15 +36,18 @@ pub(super) async fn token(
         "refresh_token" => refresh(&host, &form, address(&headers, &connection)).await,
         JWT_BEARER => bearer_assertion(&host, &form),
         "client_credentials" => client_credentials(&host, &form),
-        other => {
-            tracing::warn!(grant_type = other, "the simulator does not serve this grant type");
-            Err(Refusal::new("unsupported_grant_type", "grant type not supported"))
-        }
+        PASSWORD => password(&host, &form),
+        other => Err(unsupported(other)),
     };
     match outcome {
         Ok(body) => oauth_json(200, &body),
         Err(refusal) => refused(&refusal),
     }
+}
+
+fn unsupported(grant_type: &str) -> Refusal {
+    tracing::warn!(grant_type, "this grant type is not served, or not allowed in this org");
+    Refusal::new("unsupported_grant_type", "grant type not supported")
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -116,6 +120,20 @@ fn client_credentials(host: &Host, form: &Form) -> Result<Json, Refusal> {
     };
     let granted = shared.org().client_credentials(form)?;
     Ok(answer(host, shared, &granted))
+}
+
+/// Only where the org allows the flow; its answer names no scope, as recorded. A login host asks the org of the username.
+fn password(host: &Host, form: &Form) -> Result<Json, Refusal> {
+    let shared = host.find(|org| org.user_named(form.get("username")).is_some());
+    let shared = shared.or_else(|| host.orgs().into_iter().find(|shared| shared.org().logins.password_flow));
+    let shared = shared.filter(|shared| shared.org().logins.password_flow).ok_or_else(|| unsupported(PASSWORD))?;
+    let app = host.apps().client(form)?;
+    let granted = shared.org().password_login(app, form)?;
+    let mut answer = answer(host, &shared, &granted);
+    if let Some(map) = answer.as_object_mut() {
+        map.remove("scope");
+    }
+    Ok(answer)
 }
 
 fn answer(host: &Host, shared: &Shared, granted: &Granted) -> Json {

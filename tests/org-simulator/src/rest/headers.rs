@@ -8,7 +8,7 @@ use crate::api_error::ApiError;
 /// Sforce headers that are known and do not change what the simulator answers.
 const WITHOUT_EFFECT: [&str; 2] = ["sforce-call-options", "sforce-limit-info"];
 /// Headers that have an effect.
-const REGARDED: [&str; 8] = [
+const REGARDED: [&str; 9] = [
     "accept",
     "if-match",
     "if-modified-since",
@@ -16,6 +16,7 @@ const REGARDED: [&str; 8] = [
     "if-unmodified-since",
     "sforce-auto-assign",
     "sforce-duplicate-rule-header",
+    "sforce-mru",
     "sforce-query-options",
 ];
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::conditional::State;
-use super::{Answer, Body, Call, conditional, relationships, replicate, unknown, upsert};
+use super::{Answer, Body, Call, conditional, recent, relationships, replicate, unknown, upsert};
 use crate::access::Deed;
 use crate::api_error::ApiError;
 use crate::ids::RecordId;
@@ -25,7 +25,9 @@ pub(super) fn serve(
     match (call.method.as_str(), rest) {
         ("GET", []) => {
             let summary = schema::object_summary(org, actor, &object, &call.version);
-            Ok(Answer::json(json!({"objectDescribe": summary, "recentItems": []})))
+            Ok(Answer::json(
+                json!({"objectDescribe": summary, "recentItems": recent::of(org, actor, &object, &call.version)}),
+            ))
         }
         ("GET", ["describe"]) => {
             let changed = conditional::schema_changed(org);
@@ -35,7 +37,11 @@ pub(super) fn serve(
         ("GET", ["updated"]) => replicate::updated(org, actor, call, &object),
         ("GET", ["deleted"]) => replicate::deleted(org, actor, call, &object),
         ("POST", [] | ["Id"]) => create(org, actor, call, &object),
-        ("GET", [id]) => fetch(org, actor, call, (&object, id)),
+        ("GET", [id]) => {
+            let answer = fetch(org, actor, call, (&object, id))?;
+            recent::seen(org, actor, call, known_id(id)?);
+            Ok(answer)
+        }
         ("PATCH", [id]) => {
             let (id, body) = (known_id(id)?, call.object()?);
             if let Some(given) = body.keys().find(|name| name.eq_ignore_ascii_case("Id")) {
@@ -44,6 +50,7 @@ pub(super) fn serve(
             }
             expected(org, call, &object, id)?;
             org.update(actor, &object.name, id, body)?;
+            recent::seen(org, actor, call, id);
             Ok(Answer::no_content())
         }
         ("DELETE", [id]) => {
@@ -65,6 +72,7 @@ pub(super) fn known_id(text: &str) -> Result<RecordId, ApiError> {
 
 fn create(org: &mut Org, actor: &Actor, call: &Call, object: &Object) -> Result<Answer, ApiError> {
     let id = org.create(actor, &object.name, call.object()?)?;
+    recent::seen(org, actor, call, id);
     Ok(Answer::json(json!({"id": id.as_str(), "success": true, "errors": []})).status(201).at(call, &object.name, id))
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::records::fetch;
-use super::{Answer, Call, unknown};
+use super::{Answer, Call, recent, unknown};
 use crate::api_error::ApiError;
 use crate::ids::RecordId;
 use crate::org::{Actor, Org};
@@ -40,10 +40,14 @@ fn only_match(org: &Org, actor: &Actor, key: Key<'_>) -> Result<RecordId, ApiErr
     }
 }
 
-fn fetch_by_key(org: &Org, actor: &Actor, call: &Call, key: Key<'_>) -> Result<Answer, ApiError> {
+fn fetch_by_key(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Result<Answer, ApiError> {
     match matches(org, actor, key)?.as_slice() {
         [] => Err(ApiError::not_found()),
-        [id] => fetch(org, actor, call, (key.0, id.as_str())),
+        [id] => {
+            let answer = fetch(org, actor, call, (key.0, id.as_str()))?;
+            recent::seen(org, actor, call, *id);
+            Ok(answer)
+        }
         several => Ok(choices(call, key.0, several)),
     }
 }
@@ -66,7 +70,11 @@ fn save(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Result<Answe
     if update_only && matches(org, actor, key)?.is_empty() {
         return Err(ApiError::not_found());
     }
-    match org.upsert(actor, &object.name, (name, &Json::from(value)), body)? {
+    let outcome = org.upsert(actor, &object.name, (name, &Json::from(value)), body)?;
+    if let Upserted::Created(id) | Upserted::Updated(id) = outcome {
+        recent::seen(org, actor, call, id);
+    }
+    match outcome {
         Upserted::Created(id) => Ok(saved(id, true).status(201).at(call, &object.name, id)),
         // Before version 46 an update had no body (REST API guide, upsert).
         Upserted::Updated(_) if call.number() < 46 => Ok(Answer::no_content()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::Router;
-use axum::extract::{Json as Body, Path, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::{delete, get, patch, post};
 use serde::Deserialize;
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{AssignmentRule, DuplicateRule, ValidationRule};
 use crate::access::ObjectPermissions;
+use crate::admin::Body;
 use crate::ids::RecordId;
 use crate::server::{Shared, json_response};
 use crate::{Error, control};

@@ -65,6 +65,11 @@ impl Simulator {
         self.shared.org().logins.rotates = on;
     }
 
+    /// Allows the username-password flow in the org, or forbids it (the default).
+    pub fn allow_password_flow(&self, on: bool) {
+        self.shared.org().logins.password_flow = on;
+    }
+
     /// How long the token endpoint works on a refresh; a second refresh within that time is refused as already being processed.
     pub fn set_token_processing_time(&self, time: Duration) {
         self.shared.org().logins.processing = time;

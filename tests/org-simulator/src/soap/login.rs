@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use axum::Router;
-use axum::extract::{Json as Body, Path, State};
+use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::post;
 use serde::Deserialize;
@@ -14,6 +14,7 @@ use serde_json::json;
 use super::Flavor;
 use super::answer::Fault;
 use super::xml::{Element, tag, tag_or_nil};
+use crate::admin::Body;
 use crate::ids::RecordId;
 use crate::org::Org;
 use crate::server::{Shared, json_response};
@@ -25,6 +26,13 @@ const LAST_VERSION: u32 = 64;
 /// What users log in with: password and security token in one.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Passwords(BTreeMap<RecordId, String>);
+
+impl Passwords {
+    /// Whether the user has this password, with the security token behind it.
+    pub(crate) fn admits(&self, user: RecordId, given: &str) -> bool {
+        self.0.get(&user).is_some_and(|known| known == given)
+    }
+}
 
 impl Org {
     /// Gives a user a password and a security token, which may be empty.
@@ -64,8 +72,7 @@ pub(super) fn login(org: &mut Org, (flavor, version): (Flavor, u32), call: &Elem
         return Err(Fault::new("UNSUPPORTED_API_VERSION", message));
     }
     let user = call.value("username").and_then(|username| org.user_named(username));
-    let user = user
-        .filter(|user| org.passwords.0.get(user).is_some_and(|known| Some(known.as_str()) == call.value("password")));
+    let user = user.filter(|user| org.passwords.admits(*user, call.value("password").unwrap_or_default()));
     let actor = user.and_then(|user| org.actor(user)).ok_or_else(Fault::login)?;
     let (now, id) = (org.clock.now(), org.id);
     let session = org.logins.open_session(id.short(), actor.user, now);

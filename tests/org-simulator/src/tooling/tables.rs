@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::control;
 use crate::ids::RecordId;
 use crate::org::Org;
 use crate::outbound::Definition;
-use crate::packages::{NAMESPACE, PACKAGE};
+use crate::packages::{InstallRequest, NAMESPACE, PACKAGE};
 use crate::schema::{self, Access, Field, FieldKind, Object, Schema};
 use crate::store::Row;
 use crate::value::Value;
 
 pub(super) const MESSAGES: &str = "WorkflowOutboundMessage";
+pub(super) const INSTALL_REQUESTS: &str = "PackageInstallRequest";
 
 /// Names and kinds of fields.
 type Fields = &'static [(&'static str, &'static str)];
@@ -31,6 +34,21 @@ const OBJECTS: &[(&str, &str, Fields)] = &[
             ("IntegrationUserId", "s"),
             ("ManageableState", "s"),
             ("NamespacePrefix", "s"),
+        ],
+    ),
+    (
+        INSTALL_REQUESTS,
+        "0Hf",
+        &[
+            ("SubscriberPackageVersionKey", "s"),
+            ("NameConflictResolution", "s"),
+            ("SecurityType", "s"),
+            ("PackageInstallSource", "s"),
+            ("EnableRss", "b"),
+            ("UpgradeType", "s"),
+            ("ApexCompileType", "s"),
+            ("SkipHandlers", "s"),
+            ("Status", "s"),
         ],
     ),
     ("SubscriberPackage", "033", &[("Name", "s"), ("NamespacePrefix", "s")]),
@@ -59,6 +77,9 @@ pub(super) fn fill(scratch: &mut Org, org: &Org) {
     }
     for definition in org.outbox.definitions() {
         put(scratch, org, MESSAGES, definition.action_id, &message(org, definition));
+    }
+    for request in &org.install_requests.all {
+        install_request(scratch, org, request);
     }
     let Some(package) = &org.package else { return };
     let ids = [&package.id, &package.package_id, &package.version_id].map(|id| RecordId::parse(id));
@@ -109,6 +130,21 @@ fn message(org: &Org, definition: &Definition) -> Vec<(&'static str, Value)> {
         ("IntegrationUserId", Value::text(user.unwrap_or_else(|| control::admin(org).user).as_str())),
         ("ManageableState", Value::text("unmanaged")),
     ]
+}
+
+fn install_request(scratch: &mut Org, org: &Org, request: &InstallRequest) {
+    let moment = |moment: Timestamp| Value::Instant(crate::datetime::whole_seconds(moment));
+    let mut values = vec![
+        ("SubscriberPackageVersionKey", Value::text(request.version_key.as_str())),
+        ("Status", Value::text(request.status.name())),
+        ("CreatedById", Value::Id(request.user)),
+        ("LastModifiedById", Value::Id(request.user)),
+        ("CreatedDate", moment(request.created)),
+        ("LastModifiedDate", moment(request.changed)),
+        ("SystemModstamp", moment(request.changed)),
+    ];
+    values.extend(request.options.iter().cloned());
+    put(scratch, org, INSTALL_REQUESTS, request.id, &values);
 }
 
 /// The object and the name under which metadata knows a definition.

@@ -115,3 +115,16 @@ async fn tree_records_are_loaded_with_what_they_refer_to() {
     assert_eq!(found.body["records"][0]["Broker__r"]["Name"], "B");
     assert_eq!(scene.query("SELECT COUNT() FROM Contact WHERE Account.Name = 'Nested'").await.body["totalSize"], 1);
 }
+
+#[tokio::test]
+async fn a_body_that_makes_no_sense_is_refused_in_the_usual_form() {
+    let scene = Scene::new().await;
+    let unknown = scene.admin(Method::POST, "settings", Some(json!({"rotate_refresh_token": false}))).await;
+    assert_eq!(unknown.status, 400);
+    assert!(unknown.body["error"].as_str().unwrap().contains("rotate_refresh_token"), "{}", unknown.body);
+
+    let url = format!("{}/_simulator/clock", scene.org.url());
+    let broken = scene.http.post(url).header("content-type", "application/json").body("{\"advance_seconds\":");
+    let answer = scene.plain(broken).await;
+    assert_eq!((answer.status, answer.body["error"].is_string()), (400, true));
+}

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod admin;
+mod admin_apps;
 mod bulk_ingest;
 mod bulk_query;
+mod client_certificate;
 mod collections;
 mod composite;
 mod conditional;
@@ -15,6 +17,7 @@ mod features;
 mod notes;
 mod oauth;
 mod oauth_assertions;
+mod oauth_browser;
 mod oauth_consent;
 mod oauth_hosts;
 mod oauth_tokens;
@@ -22,9 +25,11 @@ mod orgs;
 mod outbound;
 mod packages;
 mod pages;
+mod password_flow;
 mod permissions;
 mod program;
 mod query;
+mod recent_items;
 mod records;
 mod rules;
 mod server;

@@ -114,3 +114,43 @@ async fn a_push_upgrade_has_no_user_and_no_other_org_is_needed() {
     assert_eq!(scene.admin(Method::DELETE, "package", None).await.status, 200);
     assert_eq!(scene.admin(Method::DELETE, "package", None).await.status, 404);
 }
+
+#[tokio::test]
+async fn an_install_request_installs_and_tells_the_license_management_org() {
+    let scene = Scene::new().await;
+    let (url, received) = platform().await;
+    let options = OrgOptions { kind: OrgKind::LicenseManagement, ..OrgOptions::default() };
+    let vendor = scene.org.add_org(options).await.unwrap();
+    vendor.prepare_license_management();
+    scene.org.install_package(&install(&url, "2.3.0", None, false)).await.unwrap();
+    let version = scene.org.installed_package().unwrap().version_id;
+    scene.org.uninstall_package().unwrap();
+    let callouts = received.lock().unwrap().len();
+    let path = "tooling/sobjects/PackageInstallRequest";
+
+    let made = scene.post(path, json!({"SubscriberPackageVersionKey": version, "SecurityType": "Full"})).await;
+    let asked = scene.get(&format!("{path}/{}", made.body["id"].as_str().unwrap())).await.body;
+
+    assert_eq!((&asked["Status"], &asked["SecurityType"]), (&json!("SUCCESS"), &json!("Full")));
+    assert_eq!(scene.org.installed_package().unwrap().version, "2.3.0");
+    assert_eq!(license(&vendor, &scene).await[0]["sfLma__License_Status__c"], "Active");
+    assert_eq!(received.lock().unwrap().len(), callouts);
+}
+
+#[tokio::test]
+async fn an_install_request_for_what_is_no_version_fails() {
+    let scene = Scene::new().await;
+    let path = "tooling/sobjects/PackageInstallRequest";
+    let made = scene.post(path, json!({"SubscriberPackageVersionKey": "04tKY000000MF7uYAG"})).await;
+    let asked = scene.get(&format!("{path}/{}", made.body["id"].as_str().unwrap())).await.body;
+    assert_eq!(asked["Status"], "ERROR");
+    assert!(asked["Errors"]["errors"][0]["message"].as_str().unwrap().contains("04tKY000000MF7uYAG"));
+    assert!(scene.org.installed_package().is_none());
+    for (body, code) in [
+        (json!({}), "REQUIRED_FIELD_MISSING"),
+        (json!({"SubscriberPackageVersionKey": "001000000000001"}), "MALFORMED_ID"),
+        (json!({"SubscriberPackageVersionKey": "04tKY000000MF7uYAG", "Colour": "red"}), "INVALID_FIELD"),
+    ] {
+        assert_eq!(scene.post(path, body).await.code(), code);
+    }
+}

@@ -44,14 +44,14 @@ const RECORDINGS: &[(&str, Compared)] = &[
     ("notes/content-note-fields-and-rules.txt", In("a_note_has_the_documented_fields")),
     ("notes/content-objects-in-global-describe-2026.json", In("the_objects_of_notes_are_described_as_recorded")),
     ("oauth/callback-queries.txt", In("oauth_errors_are_worded_as_recorded")),
-    ("oauth/error-authentication-failure.json", Not("the password flow is gone from External Client Apps")),
+    ("oauth/error-authentication-failure.json", In("a_password_logs_in_as_recorded")),
     ("oauth/error-refresh-token-expired.json", In("oauth_errors_are_worded_as_recorded")),
     ("oauth/expired-then-refreshed-sequence.json", In("an_expired_session_is_refreshed_as_recorded")),
     ("oauth/identity.json", In("identity_userinfo_and_discovery_have_the_recorded_keys")),
     ("oauth/openid-configuration.json", In("identity_userinfo_and_discovery_have_the_recorded_keys")),
     ("oauth/token-errors.jsonl", In("oauth_errors_are_worded_as_recorded")),
-    ("oauth/token-password-flow-with-token-type.json", Not("the password flow is gone from External Client Apps")),
-    ("oauth/token-password-flow.json", Not("the password flow is gone from External Client Apps")),
+    ("oauth/token-password-flow-with-token-type.json", In("a_password_logs_in_as_recorded")),
+    ("oauth/token-password-flow.json", In("a_password_logs_in_as_recorded")),
     ("oauth/token-web-server-flow-all-keys.json", In("an_expired_session_is_refreshed_as_recorded")),
     ("oauth/userinfo-2026.json", In("identity_userinfo_and_discovery_have_the_recorded_keys")),
     ("rest/collections/create-1.json", In("collections_answer_as_recorded")),
@@ -85,11 +85,8 @@ const RECORDINGS: &[(&str, Compared)] = &[
     ("rest/get-updated.json", In("replication_answers_as_recorded")),
     ("rest/limits.json", In("describe_global_versions_and_limits_have_the_recorded_keys")),
     ("rest/organization.json", In("whole_records_have_the_recorded_keys")),
-    (
-        "rest/package-install/install-request-in-progress.json",
-        Not("packages are installed over the simulator's own API"),
-    ),
-    ("rest/package-install/install-request-success.json", Not("packages are installed over the simulator's own API")),
+    ("rest/package-install/install-request-in-progress.json", In("install_requests_are_told_of_as_recorded")),
+    ("rest/package-install/install-request-success.json", In("install_requests_are_told_of_as_recorded")),
     ("rest/package-install/installed-subscriber-packages.json", In("installed_packages_are_listed_as_recorded")),
     ("rest/package-install/subscriber-package-version.json", In("installed_packages_are_listed_as_recorded")),
     (
@@ -138,7 +135,7 @@ const RECORDINGS: &[(&str, Compared)] = &[
     ("rest/query/opportunity-account-null.json", Rows("FROM Opportunity", &[])),
     ("rest/query/parameterized-search-empty.json", Get("parameterizedSearch?q=Nowhere&sObject=Account", &[])),
     ("rest/query/query-all-accounts.json", Get("queryAll?q=SELECT+Id,+Name+FROM+Account+LIMIT+5", &[])),
-    ("rest/query/recent-items.json", Not("recent items are not kept")),
+    ("rest/query/recent-items.json", In("recent_items_are_listed_as_recorded")),
     ("rest/query/record-count.json", In("describe_global_versions_and_limits_have_the_recorded_keys")),
     (
         "rest/query/record-type-ids.json",
@@ -821,5 +818,66 @@ async fn installed_packages_are_listed_as_recorded() {
         assert_rows(&ours.body["records"], &theirs["records"], soql);
         let url = ours.body["records"][0]["attributes"]["url"].as_str().unwrap();
         assert!(url.starts_with("/services/data/v66.0/tooling/sobjects/"), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_logs_in_as_recorded() {
+    let Some(theirs) = read("oauth/token-password-flow-with-token-type.json") else { return };
+    let scene = Scene::new().await;
+    let password = json!({"password": "correct horse", "token": "Tok3n"});
+    scene.admin(reqwest::Method::POST, &format!("users/{}/password", crate::support::ADMIN), Some(password)).await;
+    scene.admin(reqwest::Method::POST, "settings", Some(json!({"password_flow": true}))).await;
+    let log_in = async |password: &str| {
+        scene
+            .token_request(&[("grant_type", "password"), ("username", crate::support::ADMIN), ("password", password)])
+            .await
+    };
+    let ours = log_in("correct horseTok3n").await;
+    assert_eq!(ours.status, 200, "{}", ours.body);
+    assert_shape(&ours.body, &theirs, "token", &[]);
+    assert_shape(&ours.body, &read("oauth/token-password-flow.json").unwrap(), "token", &[]);
+    assert_rows(&json!([ours.body]), &json!([theirs]), "token");
+    assert_eq!(scene.status_with(ours.body["access_token"].as_str().unwrap()).await, 200);
+    let wrong = log_in("correct horse").await;
+    assert_eq!((wrong.status, wrong.body), (400, read("oauth/error-authentication-failure.json").unwrap()));
+}
+
+#[tokio::test]
+async fn recent_items_are_listed_as_recorded() {
+    let Some(theirs) = read("rest/query/recent-items.json") else { return };
+    let scene = Scene::new().await;
+    scene.id_of("Account", "Fjordglass Optics").await;
+    assert_eq!(scene.get("recent").await.body, json!([]), "a query makes nothing recent");
+    scene.post("sobjects/Account", json!({"Name": "Tidewater Kites"})).await;
+    let ours = scene.get("recent").await.body;
+    assert_shape(&ours, &theirs, "recent", &[]);
+    assert_rows(&ours, &theirs, "recent");
+}
+
+#[tokio::test]
+async fn install_requests_are_told_of_as_recorded() {
+    let Some(in_progress) = read("rest/package-install/install-request-in-progress.json") else { return };
+    let scene = Scene::new().await;
+    scene.admin(reqwest::Method::POST, "settings", Some(json!({"package_install_ms": 60_000}))).await;
+    // Nobody answers the callout; the package is installed all the same, and tells the id of its version.
+    let install = json!({"callout_url": "http://127.0.0.1:1/", "package_version": "2.1.0"});
+    scene.admin(reqwest::Method::POST, "package/install", Some(install)).await;
+    let key = json!({"SubscriberPackageVersionKey": scene.org.installed_package().unwrap().version_id});
+    let path = "tooling/sobjects/PackageInstallRequest";
+    let made = scene.post(path, key).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let path = format!("{path}/{}", made.body["id"].as_str().unwrap());
+    for (theirs, status) in
+        [(in_progress, "IN_PROGRESS"), (read("rest/package-install/install-request-success.json").unwrap(), "SUCCESS")]
+    {
+        let ours = scene.get(&path).await.body;
+        assert_shape(&ours, &theirs, status, &[]);
+        assert_rows(&json!([ours]), &json!([theirs]), status);
+        for same in ["Status", "SecurityType", "NameConflictResolution", "UpgradeType", "ApexCompileType", "EnableRss"]
+        {
+            assert_eq!(ours[same], theirs[same], "{same}");
+        }
+        scene.org.advance_clock(jiff::SignedDuration::from_secs(60));
     }
 }

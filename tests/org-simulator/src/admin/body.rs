@@ -1,0 +1,19 @@
+//! The body of a request to the simulator's own API.
+
+use axum::extract::{FromRequest, Json, Request};
+use serde::de::DeserializeOwned;
+
+use crate::Error;
+
+/// A body in JSON. One that is something else, or has keys that nobody knows, is refused in the form of every refusal here.
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        let read = Json::<T>::from_request(request, state).await;
+        read.map(|Json(body)| Self(body))
+            .map_err(|rejection| Error::Invalid { what: "request", reason: rejection.body_text() })
+    }
+}

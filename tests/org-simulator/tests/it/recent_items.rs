@@ -1,0 +1,38 @@
+//! What a user saw or changed of late.
+
+use serde_json::{Value, json};
+
+use crate::support::{CASEY, Scene};
+
+fn names(items: &Value) -> Vec<&str> {
+    items.as_array().unwrap().iter().map(|item| item["Name"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn records_read_or_changed_one_by_one_are_recent_the_newest_first() {
+    let scene = Scene::new().await;
+    let account = scene.id_of("Account", "Fjordglass Optics").await;
+    scene.post("sobjects/Account", json!({"Name": "Tidewater Kites"})).await;
+    scene.get(&format!("sobjects/Account/{account}")).await;
+    scene.post("sobjects/Contact", json!({"FirstName": "Ada", "LastName": "Brook"})).await;
+    scene.patch(&format!("sobjects/Account/{account}"), json!({"Name": "Fjordglass"})).await;
+
+    assert_eq!(names(&scene.get("recent").await.body), ["Fjordglass", "Ada Brook", "Tidewater Kites"]);
+    assert_eq!(names(&scene.get("recent?limit=1").await.body), ["Fjordglass"]);
+    assert_eq!(names(&scene.get("sobjects/Contact").await.body["recentItems"]), ["Ada Brook"]);
+    scene.delete(&format!("sobjects/Account/{account}")).await;
+    assert_eq!(names(&scene.get("recent").await.body), ["Ada Brook", "Tidewater Kites"]);
+}
+
+#[tokio::test]
+async fn they_are_the_users_own_and_a_header_leaves_a_record_out() {
+    let mut scene = Scene::new().await;
+    let account = scene.id_of("Account", "Fjordglass Optics").await;
+    let path = format!("sobjects/Account/{account}");
+    scene.call_with(reqwest::Method::GET, &path, None, &[("Sforce-Mru", "updateMru=false")]).await;
+    assert_eq!(scene.get("recent").await.body, json!([]));
+    scene.get(&path).await;
+    assert_eq!(names(&scene.get("recent").await.body), ["Fjordglass Optics"]);
+    scene.log_in(CASEY);
+    assert_eq!(scene.get("recent").await.body, json!([]));
+}
