@@ -155,7 +155,7 @@ const RECORDINGS: &[(&str, Compared)] = &[
     ("rest/records/delete-204.json", In("single_records_answer_as_recorded")),
     ("rest/records/get-account.json", In("whole_records_have_the_recorded_keys")),
     ("rest/records/get-user-by-id.json", In("whole_records_have_the_recorded_keys")),
-    ("rest/records/quick-action-defaults-task.json", Not("quick actions are not served")),
+    ("rest/records/quick-action-defaults-task.json", In("a_new_task_starts_as_recorded")),
     ("rest/records/update-204.json", In("single_records_answer_as_recorded")),
     ("rest/records/upsert-by-id-updated-200.json", In("single_records_answer_as_recorded")),
     ("rest/records/upsert-created-201.json", In("single_records_answer_as_recorded")),
@@ -902,4 +902,20 @@ async fn list_views_come_as_recorded() {
     // Their columns are another view's own; the version of the recording knew no record type of a record.
     let theirs = read("ui-api/list-ui-contacts.json").unwrap();
     assert_shape(&list, &theirs, "list-ui", &["filteredByInfo"]);
+}
+
+#[tokio::test]
+async fn a_new_task_starts_as_recorded() {
+    let Some(mut theirs) = read("rest/records/quick-action-defaults-task.json") else { return };
+    let scene = Scene::new().await;
+    theirs["OwnerId"] = json!(scene.org.users().remove(0).id);
+    assert_eq!(scene.get("quickActions/NewTask/defaultValues").await.body, theirs);
+    assert_eq!(scene.get("quickActions/NewSpaceship/defaultValues").await.status, 404);
+    let mut fields = theirs.as_object().unwrap().clone();
+    fields.retain(|name, value| name != "attributes" && !value.is_null());
+    fields.remove("Status");
+    fields.insert("Subject".to_owned(), json!("Call back"));
+    let made = scene.post("sobjects/Task", Value::Object(fields)).await.body["id"].as_str().unwrap().to_owned();
+    let task = scene.get(&format!("sobjects/Task/{made}?fields=Status")).await.body;
+    assert_eq!(task["Status"], theirs["Status"], "the default is the one that a record gets");
 }
