@@ -18,6 +18,7 @@ mod error;
 mod faults;
 mod ids;
 mod limits;
+mod list_views;
 mod notes;
 mod oauth;
 mod org;

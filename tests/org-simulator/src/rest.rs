@@ -6,6 +6,7 @@ mod composite;
 mod conditional;
 mod headers;
 mod methods;
+mod quick_actions;
 mod recent;
 mod records;
 mod relationships;
@@ -219,6 +220,7 @@ pub(crate) fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answ
         ("POST", ["composite", "batch"]) => batch::serve(org, actor, call),
         ("POST", ["composite", "graph"]) => composite::serve_graphs(org, actor, call),
         ("POST", ["composite", "tree", object]) => tree::serve(org, actor, call, object),
+        (_, ["quickActions", rest @ ..]) => quick_actions::serve(org, actor, call, rest),
         (_, ["tooling", rest @ ..]) => tooling::serve(org, actor, call, rest),
         (_, ["ui-api", rest @ ..]) => ui_api::serve(org, actor, call, rest),
         _ => Err(unknown(call)),

@@ -1,9 +1,10 @@
-//! UI API: object-info, picklist values by record type, and single records.
+//! UI API: object-info, picklist values by record type, single records, and list views.
 //!
-//! List views, layouts with their defaults (`record-defaults`) and GraphQL are not served: they show page layouts, which
+//! Layouts with their defaults (`record-defaults`) and GraphQL are not served: they show page layouts, which
 //! this org does not have.
 
 mod info;
+mod lists;
 mod picklists;
 mod records;
 
@@ -22,11 +23,17 @@ use picklists::Picklists;
 
 /// Serves everything below `ui-api`.
 pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
-    for (name, _) in call.query.iter().filter(|(name, _)| !["fields", "optionalFields"].contains(&name.as_str())) {
+    for (name, _) in call
+        .query
+        .iter()
+        .filter(|(name, _)| !["fields", "optionalFields", "pageSize", "pageToken"].contains(&name.as_str()))
+    {
         tracing::warn!(name, "the simulator does not know this parameter of the UI API");
     }
     match (call.method.as_str(), rest) {
         (_, ["records", rest @ ..]) => records::serve(org, actor, call, rest),
+        ("GET", ["list-ui", path @ ..]) => lists::list_ui(org, actor, call, path).map(Answer::json),
+        ("GET", ["list-records", path @ ..]) => lists::list_records(org, actor, call, path).map(Answer::json),
         ("GET", ["object-info", object]) => {
             let object = known(org, actor, object)?;
             Ok(Answer::json(object_info(org, actor, &object)))

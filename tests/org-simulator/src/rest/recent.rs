@@ -21,6 +21,11 @@ const PER_USER: usize = 200;
 pub(crate) struct RecentItems(BTreeMap<RecordId, Vec<RecordId>>);
 
 impl RecentItems {
+    /// The records of a user, the newest first.
+    pub(crate) fn of(&self, user: RecordId) -> impl Iterator<Item = RecordId> {
+        self.0.get(&user).into_iter().flatten().copied()
+    }
+
     fn add(&mut self, user: RecordId, record: RecordId) {
         let items = self.0.entry(user).or_default();
         items.retain(|known| *known != record);

@@ -7,6 +7,7 @@ use super::{Answer, Body, Call, conditional, recent, relationships, replicate, u
 use crate::access::Deed;
 use crate::api_error::ApiError;
 use crate::ids::RecordId;
+use crate::list_views;
 use crate::org::{Actor, Org};
 use crate::schema::{self, Object};
 use crate::soql::attributes;
@@ -36,6 +37,7 @@ pub(super) fn serve(
         }
         ("GET", ["updated"]) => replicate::updated(org, actor, call, &object),
         ("GET", ["deleted"]) => replicate::deleted(org, actor, call, &object),
+        (_, ["listviews", rest @ ..]) => list_views::serve(org, actor, call, (&object, rest)),
         ("POST", [] | ["Id"]) => create(org, actor, call, &object),
         ("GET", [id]) => {
             let answer = fetch(org, actor, call, (&object, id))?;

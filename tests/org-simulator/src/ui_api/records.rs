@@ -13,7 +13,7 @@ use crate::org::{Actor, MASTER_RECORD_TYPE, Org};
 use crate::rest::{Answer, Call, unknown};
 use crate::schema::{self, Access, Field, Object};
 use crate::store::Row;
-use crate::value::{Place, Value};
+use crate::value::Value;
 
 const AUDIT: [&str; 4] = ["CreatedById", "CreatedDate", "LastModifiedById", "LastModifiedDate"];
 
@@ -77,6 +77,25 @@ fn shown(org: &Org, actor: &Actor, object: &Object, id: RecordId, call: &Call) -
             }
         }
     }
+    Ok(record.represented(fields))
+}
+
+/// The record with these fields, as far as the user sees them.
+pub(super) fn with_fields(
+    org: &Org,
+    actor: &Actor,
+    (object, id): (&Object, RecordId),
+    call: &Call,
+    paths: &[String],
+) -> Result<Json, ApiError> {
+    let row = org.visible(actor, object, id).ok_or_else(ApiError::not_found)?;
+    let record = Record { org, actor, call, object, row };
+    let mut fields = Map::new();
+    for path in paths {
+        // A field that the user cannot see is left out.
+        let _ = record.add(&mut fields, path);
+    }
+    fields.sort_keys();
     Ok(record.represented(fields))
 }
 
@@ -161,17 +180,14 @@ impl<'a> Record<'a> {
         let field = &self.object.fields[at];
         let value = self.row.get(at);
         let display = displayed(value).map_or(Json::Null, Json::from);
-        fields.insert(field.name.clone(), json!({"displayValue": display, "value": self.value(field, value)}));
+        fields.insert(field.name.clone(), json!({"displayValue": display, "value": self.value(at, value)}));
         Ok(())
     }
 
-    fn value(&self, field: &Field, value: &Value) -> Json {
-        let id = self.row.id().unwrap_or(self.org.id);
+    fn value(&self, at: usize, value: &Value) -> Json {
         match value {
             Value::Instant(moment) => Json::from(instant(*moment)),
-            value => {
-                value.json(Place { version: &self.call.version, object: &self.object.name, field: &field.name, id })
-            }
+            _ => self.object.shown(self.row, at, &self.call.version),
         }
     }
 }

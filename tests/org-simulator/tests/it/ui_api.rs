@@ -119,3 +119,12 @@ async fn a_record_is_made_read_changed_and_deleted() {
     assert_eq!(scene.delete(&path).await.status, 204);
     assert_eq!(scene.get(&path).await.code(), "ENTITY_IS_DELETED");
 }
+
+#[tokio::test]
+async fn a_compound_field_shows_its_parts() {
+    let scene = Scene::new().await;
+    let made = scene.post("sobjects/Account", json!({"Name": "Aardwolf Aerials", "BillingCity": "Oslo"})).await.body;
+    let id = made["id"].as_str().unwrap();
+    let record = scene.get(&format!("ui-api/records/{id}?fields=Account.BillingAddress")).await.body;
+    assert_eq!(record["fields"]["BillingAddress"]["value"]["city"], "Oslo");
+}
