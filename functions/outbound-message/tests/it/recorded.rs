@@ -1,18 +1,13 @@
 //! Bodies that were recorded from real orgs.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::world::{World, run};
 
-#[expect(clippy::print_stdout, reason = "whoever runs the tests is told what was skipped, and why")]
 fn recorded_bodies() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures/outbound-messages");
-    let Ok(entries) = fs::read_dir(&folder) else {
-        println!("skipped: {} is not part of this checkout", folder.display());
-        return Vec::new();
-    };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    let Some(folder) = fixtures::path("outbound-messages") else { return Vec::new() };
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "xml"));
     paths.sort();
     paths

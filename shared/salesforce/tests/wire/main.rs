@@ -1,10 +1,6 @@
 //! The client against a server on loopback that answers what it is told: recorded answers, refusals and broken connections.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "helpers of tests: a failure fails the test, and a skipped test says why"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a failure fails the test")]
 
 mod calls;
 mod oauth;

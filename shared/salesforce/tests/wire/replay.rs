@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -99,11 +98,7 @@ pub(crate) fn http() -> Http {
 
 /// The body of a recorded answer; `None`, and a word about it, where there are no recordings.
 pub(crate) fn recorded(path: &str) -> Option<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures").join(path);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: {} is absent (recorded traffic is kept outside the project)", path.display());
-        return None;
-    };
+    let text = std::fs::read_to_string(fixtures::path(path)?).unwrap();
     let json: Value = serde_json::from_str(&text).unwrap();
     Some(json.pointer("/response/body").cloned().unwrap_or(json))
 }

@@ -147,15 +147,5 @@ pub(crate) fn fields(json: Value) -> Map<String, Value> {
 
 /// A recorded file, or `None` with a word about it where the recordings are not there.
 pub(crate) fn recorded(path: &str) -> Option<PathBuf> {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures").join(path);
-    if !file.exists() {
-        say(&format!("skipped: the recording {path} is not beside this checkout"));
-        return None;
-    }
-    Some(file)
-}
-
-#[expect(clippy::print_stderr, reason = "whoever runs the tests is to see what was skipped")]
-fn say(text: &str) {
-    eprintln!("{text}");
+    fixtures::path(path)
 }

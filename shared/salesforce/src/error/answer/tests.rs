@@ -1,5 +1,3 @@
-use std::path::PathBuf;
-
 use http::HeaderMap;
 use serde_json::Value;
 
@@ -19,14 +17,8 @@ fn oauth(status: u16, error: &str, description: &str) -> Error {
     oauth_failure("a test", &answer(status, &body))
 }
 
-#[expect(clippy::print_stderr, reason = "a skipped test says why")]
 fn fixture(path: &str) -> Option<String> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/fixtures").join(path);
-    let text = std::fs::read_to_string(&path).ok();
-    if text.is_none() {
-        eprintln!("skipped: {} is absent (recorded traffic is kept outside the project)", path.display());
-    }
-    text
+    fixtures::path(path).map(|path| std::fs::read_to_string(path).unwrap())
 }
 
 #[test]
