@@ -1,4 +1,4 @@
-//! Bulk API 2.0: query and ingest jobs below `/services/data/vNN.0/jobs`.
+//! Bulk API 2.0: query and ingest jobs below `/services/data/vNN.0/jobs`; [`v1`] has Bulk API 1.0.
 //!
 //! A job is worked on as the org's clock runs: [`settle`] is called around every request to the data API and does
 //! what has fallen due. With a processing time of zero (the default) a job is done when it is first looked at; with
@@ -16,6 +16,7 @@ mod query;
 mod results;
 mod rows;
 mod settings;
+pub(crate) mod v1;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -47,6 +48,8 @@ const WAITS: i64 = 10;
 pub(crate) struct Bulk {
     jobs: BTreeMap<RecordId, Job>,
     active: BTreeSet<RecordId>,
+    /// Jobs of Bulk API 1.0.
+    v1: BTreeMap<RecordId, v1::AsyncJob>,
     /// From the hand-over of a job to its end.
     pub(crate) processing: Duration,
     /// Records of a page of results, unless the client asks for fewer or more.
@@ -66,6 +69,7 @@ impl Default for Bulk {
         Self {
             jobs: BTreeMap::new(),
             active: BTreeSet::new(),
+            v1: BTreeMap::new(),
             processing: Duration::ZERO,
             page: PAGE,
             failures: VecDeque::new(),
@@ -136,10 +140,11 @@ impl Bulk {
 
 /// Does the work that has fallen due.
 pub(crate) fn settle(org: &mut Org) {
-    if org.bulk.jobs.is_empty() {
+    if org.bulk.jobs.is_empty() && org.bulk.v1.is_empty() {
         return;
     }
     let now = org.clock.now();
+    v1::settle(org, now);
     let active: Vec<RecordId> = org.bulk.active.iter().copied().collect();
     for id in active {
         let Some(mut job) = org.bulk.jobs.remove(&id) else { continue };

@@ -93,6 +93,7 @@ fn routes(shared: Shared) -> Router {
         .route("/services/data/{*path}", any(data))
         .merge(oauth::http::routes().with_state(Host::from_ref(&shared)))
         .merge(crate::soap::routes())
+        .merge(bulk::v1::routes())
         .nest("/_simulator", admin::routes())
         .fallback(unknown)
         .layer(middleware::from_fn_with_state(shared.clone(), moved::moved))

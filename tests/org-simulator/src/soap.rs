@@ -3,7 +3,7 @@
 mod answer;
 mod login;
 mod operations;
-mod xml;
+pub(crate) mod xml;
 
 use axum::Router;
 use axum::extract::{Path, State};

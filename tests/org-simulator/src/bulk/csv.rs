@@ -134,6 +134,11 @@ impl Table {
         self.records.len()
     }
 
+    /// All of it, as it was uploaded.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The header as it was uploaded.
     pub(crate) fn header(&self) -> &str {
         &self.text[self.header.clone()]

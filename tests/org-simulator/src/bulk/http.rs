@@ -208,7 +208,7 @@ impl Request<'_> {
 }
 
 /// `text/csv`, in UTF-8 where a character set is named.
-fn is_csv(content_type: &str) -> bool {
+pub(super) fn is_csv(content_type: &str) -> bool {
     let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
     let charset = parameters.trim().to_ascii_lowercase();
     kind.trim().eq_ignore_ascii_case("text/csv")

@@ -92,6 +92,11 @@ impl Ingest {
         self.outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Failed { .. })).count()
     }
 
+    /// The upload as it came.
+    pub(crate) fn sent(&self) -> &str {
+        self.upload.as_deref().unwrap_or_else(|| self.table.text())
+    }
+
     /// Takes the upload apart and checks its header, once; the error is why the job fails.
     pub(super) fn prepare(&mut self, org: &Org, job: &Head) -> Result<(), String> {
         if self.columns.is_some() {

@@ -9,20 +9,20 @@ const MAX_DEPTH: usize = 64;
 
 /// An element without its namespace, which no call depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Element {
+pub(crate) struct Element {
     /// Local name.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Local name of `xsi:type`.
-    pub(super) kind: Option<String>,
+    pub(crate) kind: Option<String>,
     /// `xsi:nil="true"`.
-    pub(super) nil: bool,
-    pub(super) text: String,
-    pub(super) children: Vec<Element>,
+    pub(crate) nil: bool,
+    pub(crate) text: String,
+    pub(crate) children: Vec<Element>,
 }
 
 impl Element {
     /// Reads a document; `None` when it is not well-formed.
-    pub(super) fn parse(xml: &str) -> Option<Self> {
+    pub(crate) fn parse(xml: &str) -> Option<Self> {
         let mut reader = Reader::from_str(xml.trim_start_matches('\u{feff}'));
         let mut open = vec![Self::default()];
         loop {
@@ -62,32 +62,32 @@ impl Element {
         Some(element)
     }
 
-    pub(super) fn child(&self, name: &str) -> Option<&Self> {
+    pub(crate) fn child(&self, name: &str) -> Option<&Self> {
         self.children.iter().find(|child| child.name == name)
     }
 
     /// All children of that name.
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
         self.children.iter().filter(move |child| child.name == name)
     }
 
     /// The text of a child that is there and not nil.
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
+    pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.child(name).filter(|child| !child.nil).map(|child| child.text.trim()).filter(|text| !text.is_empty())
     }
 
-    pub(super) fn is_true(&self, name: &str) -> bool {
+    pub(crate) fn is_true(&self, name: &str) -> bool {
         self.value(name).is_some_and(|text| matches!(text, "true" | "1"))
     }
 }
 
 /// `<name>text</name>`, escaped.
-pub(super) fn tag(name: &str, text: &str) -> String {
+pub(crate) fn tag(name: &str, text: &str) -> String {
     format!("<{name}>{}</{name}>", escape(text))
 }
 
 /// An element, or one that says that there is nothing.
-pub(super) fn tag_or_nil(name: &str, text: Option<&str>) -> String {
+pub(crate) fn tag_or_nil(name: &str, text: Option<&str>) -> String {
     text.map_or_else(|| format!("<{name} xsi:nil=\"true\"/>"), |text| tag(name, text))
 }
 

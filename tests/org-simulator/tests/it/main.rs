@@ -6,6 +6,7 @@ mod admin;
 mod admin_apps;
 mod bulk_ingest;
 mod bulk_query;
+mod bulk_v1;
 mod client_certificate;
 mod collections;
 mod composite;

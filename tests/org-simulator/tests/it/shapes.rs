@@ -30,8 +30,8 @@ use Compared::{Bulk, Get, In, Not, Query, Rows};
 const RECORDINGS: &[(&str, Compared)] = &[
     ("bulk/ingest-accounts-multiline-fields.csv", Bulk),
     ("bulk/ingest-comma-wrapped-values.csv", Bulk),
-    ("bulk/v1-batch-result.csv", Not("Bulk API 1.0 is not served")),
-    ("bulk/v1-job-open.xml", Not("Bulk API 1.0 is not served")),
+    ("bulk/v1-batch-result.csv", Bulk),
+    ("bulk/v1-job-open.xml", Bulk),
     ("bulk/v2-delete-job-open.json", Bulk),
     ("bulk/v2-ingest-job-complete.json", Bulk),
     ("bulk/v2-ingest-job-in-progress.json", Bulk),
