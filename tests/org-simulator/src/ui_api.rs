@@ -1,6 +1,6 @@
 //! UI API: object-info, picklist values by record type, single records, what a new one starts with, and list views.
 //!
-//! GraphQL is not served.
+//! GraphQL is in [`crate::graphql`].
 
 mod defaults;
 mod info;
@@ -21,6 +21,7 @@ use crate::rest::{Answer, Call, unknown};
 use crate::schema::Object;
 use info::object_info;
 use picklists::Picklists;
+pub(crate) use records::with_fields as record;
 
 /// Serves everything below `ui-api`.
 pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {

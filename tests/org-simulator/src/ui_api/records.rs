@@ -81,7 +81,7 @@ fn shown(org: &Org, actor: &Actor, object: &Object, id: RecordId, call: &Call) -
 }
 
 /// The record with these fields, as far as the user sees them.
-pub(super) fn with_fields(
+pub(crate) fn with_fields(
     org: &Org,
     actor: &Actor,
     (object, id): (&Object, RecordId),

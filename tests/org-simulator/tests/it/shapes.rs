@@ -163,7 +163,7 @@ const RECORDINGS: &[(&str, Compared)] = &[
     ("rest/versions.json", In("describe_global_versions_and_limits_have_the_recorded_keys")),
     ("ui-api/create-record-account.json", In("ui_api_records_have_the_recorded_keys")),
     ("ui-api/get-record-contact.json", In("ui_api_records_have_the_recorded_keys")),
-    ("ui-api/graphql-opportunities.json", Not("GraphQL is a language of its own")),
+    ("ui-api/graphql-opportunities.json", In("graphql_answers_as_recorded")),
     ("ui-api/list-ui-contacts.json", In("list_views_come_as_recorded")),
     ("ui-api/object-info-account.json", In("ui_api_has_the_recorded_keys")),
     ("ui-api/picklist-values-account-type.json", In("ui_api_has_the_recorded_keys")),
@@ -964,4 +964,20 @@ async fn a_new_record_starts_as_recorded() {
         };
         assert_eq!(parts(mine), parts(item));
     }
+}
+
+#[tokio::test]
+async fn graphql_answers_as_recorded() {
+    let Some(theirs) = read("ui-api/graphql-opportunities.json") else { return };
+    let scene = Scene::new().await;
+    let node = "Id Name { value } Amount { value } StageName { value } IsClosed { value } OwnerId { value }";
+    let query = format!("query {{ uiapi {{ query {{ Opportunity {{ edges {{ node {{ {node} }} }} }} }} }} }}");
+    let ours = scene.post("graphql", json!({"query": query})).await;
+    assert_eq!((ours.status, &ours.body["errors"]), (200, &json!([])));
+    assert_shape(&ours.body["data"], &theirs, "data", &[]);
+    let edges = |data: &Value| data["uiapi"]["query"]["Opportunity"]["edges"].clone();
+    let nodes = [json!([edges(&ours.body["data"])[0]["node"]]), json!([edges(&theirs)[0]["node"]])];
+    assert!(nodes[0][0]["Id"].is_string());
+    assert_rows(&nodes[0], &nodes[1], "node");
+    assert_rows(&json!([nodes[0][0]["Name"]]), &json!([nodes[1][0]["Name"]]), "Name");
 }
