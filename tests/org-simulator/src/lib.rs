@@ -16,6 +16,7 @@ mod crm_data;
 mod datetime;
 mod error;
 mod faults;
+mod graphql;
 mod ids;
 mod limits;
 mod list_views;

@@ -23,7 +23,7 @@ use crate::ids::RecordId;
 use crate::org::{Actor, Org};
 use crate::schema;
 use crate::write::WriteOptions;
-use crate::{query, search, tooling, ui_api};
+use crate::{graphql, query, search, tooling, ui_api};
 
 pub(crate) use conditional::SchemaChange;
 use headers::Headers;
@@ -220,6 +220,7 @@ pub(crate) fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answ
         ("POST", ["composite", "batch"]) => batch::serve(org, actor, call),
         ("POST", ["composite", "graph"]) => composite::serve_graphs(org, actor, call),
         ("POST", ["composite", "tree", object]) => tree::serve(org, actor, call, object),
+        ("POST", ["graphql"]) => graphql::serve(org, actor, call),
         (_, ["quickActions", rest @ ..]) => quick_actions::serve(org, actor, call, rest),
         (_, ["tooling", rest @ ..]) => tooling::serve(org, actor, call, rest),
         (_, ["ui-api", rest @ ..]) => ui_api::serve(org, actor, call, rest),

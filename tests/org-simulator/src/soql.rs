@@ -76,7 +76,6 @@ impl Found {
     }
 
     /// The records that were found.
-    #[cfg(test)]
     pub(crate) fn ids(&self) -> &[RecordId] {
         match &self.rows {
             Rows::Records(ids) => ids,

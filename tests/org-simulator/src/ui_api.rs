@@ -1,9 +1,10 @@
-//! UI API: object-info, picklist values by record type, single records, and list views.
+//! UI API: object-info, picklist values by record type, single records, what a new one starts with, and list views.
 //!
-//! Layouts with their defaults (`record-defaults`) and GraphQL are not served: they show page layouts, which
-//! this org does not have.
+//! GraphQL is in [`crate::graphql`].
 
+mod defaults;
 mod info;
+mod layout;
 mod lists;
 mod picklists;
 mod records;
@@ -20,18 +21,20 @@ use crate::rest::{Answer, Call, unknown};
 use crate::schema::Object;
 use info::object_info;
 use picklists::Picklists;
+pub(crate) use records::with_fields as record;
 
 /// Serves everything below `ui-api`.
 pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
-    for (name, _) in call
-        .query
-        .iter()
-        .filter(|(name, _)| !["fields", "optionalFields", "pageSize", "pageToken"].contains(&name.as_str()))
-    {
+    let parameters: &[&str] = match rest {
+        ["record-defaults", ..] => &["recordTypeId", "formFactor", "optionalFields"],
+        _ => &["fields", "optionalFields", "pageSize", "pageToken"],
+    };
+    for (name, _) in call.query.iter().filter(|(name, _)| !parameters.contains(&name.as_str())) {
         tracing::warn!(name, "the simulator does not know this parameter of the UI API");
     }
     match (call.method.as_str(), rest) {
         (_, ["records", rest @ ..]) => records::serve(org, actor, call, rest),
+        ("GET", ["record-defaults", "create", object]) => defaults::create(org, actor, call, object).map(Answer::json),
         ("GET", ["list-ui", path @ ..]) => lists::list_ui(org, actor, call, path).map(Answer::json),
         ("GET", ["list-records", path @ ..]) => lists::list_records(org, actor, call, path).map(Answer::json),
         ("GET", ["object-info", object]) => {
@@ -53,8 +56,12 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
 }
 
 fn known(org: &Org, actor: &Actor, name: &str) -> Result<Arc<Object>, ApiError> {
-    let error = || ApiError::new("INVALID_TYPE", format!("Object {name} is not supported in UI API"));
-    org.schema.object(name).filter(|object| org.may(actor, Deed::Read, object)).cloned().ok_or_else(error)
+    let object = org.schema.object(name).filter(|object| org.may(actor, Deed::Read, object));
+    object.cloned().ok_or_else(|| unsupported(name))
+}
+
+fn unsupported(name: &str) -> ApiError {
+    ApiError::new("INVALID_TYPE", format!("Object {name} is not supported in UI API"))
 }
 
 /// A stable fingerprint of some JSON, 32 hex digits.

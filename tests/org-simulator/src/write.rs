@@ -72,18 +72,11 @@ impl Org {
     ) -> Result<RecordId, ApiError> {
         let changes = check::changes(self, actor, object, body, purpose)?;
         rules::parents_unlocked(self, object, &changes)?;
-        let mut row = Row::default();
-        for (at, field) in object.fields.iter().enumerate().filter(|(_, f)| !f.default.is_null()) {
-            row.set(at, field.default.clone());
-        }
+        let mut row = self.new_row(actor, object);
         let given_id = changes.iter().find(|(at, _)| *at == schema::ID).and_then(|(_, value)| value.as_id());
         let id = given_id.unwrap_or_else(|| self.free_id(object));
         self.stamp_new(&mut row, id, actor.user);
         self.number(object, &mut row);
-        if object.has_owner {
-            row.set(schema::OWNER, Value::Id(actor.user));
-        }
-        self.set_default_record_type(actor, object, &mut row);
         let changed: Vec<usize> = changes.iter().map(|(at, _)| *at).collect();
         for (at, value) in changes {
             row.set(at, value);
@@ -101,6 +94,19 @@ impl Org {
         }
         self.add_primary_contact(actor, object, id)?;
         Ok(id)
+    }
+
+    /// What a record has before anybody sets a field: default values, its owner, and the default record type.
+    pub(crate) fn new_row(&self, actor: &Actor, object: &Object) -> Row {
+        let mut row = Row::default();
+        for (at, field) in object.fields.iter().enumerate().filter(|(_, f)| !f.default.is_null()) {
+            row.set(at, field.default.clone());
+        }
+        if object.has_owner {
+            row.set(schema::OWNER, Value::Id(actor.user));
+        }
+        self.set_default_record_type(actor, object, &mut row);
+        row
     }
 
     fn free_id(&mut self, object: &Object) -> RecordId {

@@ -45,7 +45,7 @@ impl Object {
     }
 
     /// The compound field that a field is a part of (`compoundFieldName` of describe).
-    pub(super) fn compound_of(&self, field: &Field) -> Option<&str> {
+    pub(crate) fn compound_of(&self, field: &Field) -> Option<&str> {
         let named = ["FirstName", "LastName", "Salutation"].contains(&field.name.as_str());
         if named && self.field("Name").is_some() {
             return Some("Name");

@@ -11,6 +11,24 @@ use crate::schema::{Field, FieldKind, Object, RecordTypeInfo};
 use crate::store::Row;
 use crate::value::Value;
 
+/// The record type of that id, if the user can choose it for records of the object.
+pub(super) fn available_record_type(
+    org: &Org,
+    actor: &Actor,
+    object: &Object,
+    record_type: &str,
+) -> Result<RecordId, ApiError> {
+    let id = RecordId::parse(record_type)
+        .ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {record_type}")))?;
+    let types = org.record_types(object);
+    let usable = |info: &&RecordTypeInfo| info.is_master || (info.active && org.may_use_record_type(actor, object, id));
+    if !types.iter().filter(|info| info.id == id.as_str()).any(|info| usable(&info)) {
+        let message = format!("The requested record type {record_type} is not available for {}", object.name);
+        return Err(ApiError::new("INVALID_INPUT", message));
+    }
+    Ok(id)
+}
+
 /// The picklists of an object as one record type sees them.
 pub(super) struct Picklists<'a> {
     org: &'a Org,
@@ -29,15 +47,7 @@ impl<'a> Picklists<'a> {
         object: &'a Object,
         record_type: &'a str,
     ) -> Result<Self, ApiError> {
-        let id = RecordId::parse(record_type)
-            .ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {record_type}")))?;
-        let types = org.record_types(object);
-        let usable =
-            |info: &&RecordTypeInfo| info.is_master || (info.active && org.may_use_record_type(actor, object, id));
-        if !types.iter().filter(|info| info.id == id.as_str()).any(|info| usable(&info)) {
-            let message = format!("The requested record type {record_type} is not available for {}", object.name);
-            return Err(ApiError::new("INVALID_INPUT", message));
-        }
+        let id = available_record_type(org, actor, object, record_type)?;
         let row = org.store.get("RecordType", id);
         let process = row.and_then(|row| org.value("RecordType", row, "BusinessProcessId").as_id());
         let stages = process.and_then(|id| org.stages_of.get(&id)).map(Vec::as_slice);

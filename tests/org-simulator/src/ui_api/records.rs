@@ -13,7 +13,7 @@ use crate::org::{Actor, MASTER_RECORD_TYPE, Org};
 use crate::rest::{Answer, Call, unknown};
 use crate::schema::{self, Access, Field, Object};
 use crate::store::Row;
-use crate::value::Value;
+use crate::value::{Place, Value};
 
 const AUDIT: [&str; 4] = ["CreatedById", "CreatedDate", "LastModifiedById", "LastModifiedDate"];
 
@@ -81,7 +81,7 @@ fn shown(org: &Org, actor: &Actor, object: &Object, id: RecordId, call: &Call) -
 }
 
 /// The record with these fields, as far as the user sees them.
-pub(super) fn with_fields(
+pub(crate) fn with_fields(
     org: &Org,
     actor: &Actor,
     (object, id): (&Object, RecordId),
@@ -89,6 +89,16 @@ pub(super) fn with_fields(
     paths: &[String],
 ) -> Result<Json, ApiError> {
     let row = org.visible(actor, object, id).ok_or_else(ApiError::not_found)?;
+    Ok(of_row((org, actor), call, (object, row), paths))
+}
+
+/// The same of a row that need not be a record yet.
+pub(super) fn of_row(
+    (org, actor): (&Org, &Actor),
+    call: &Call,
+    (object, row): (&Object, &Row),
+    paths: &[String],
+) -> Json {
     let record = Record { org, actor, call, object, row };
     let mut fields = Map::new();
     for path in paths {
@@ -96,7 +106,7 @@ pub(super) fn with_fields(
         let _ = record.add(&mut fields, path);
     }
     fields.sort_keys();
-    Ok(record.represented(fields))
+    record.represented(fields)
 }
 
 struct Record<'a> {
@@ -187,6 +197,11 @@ impl<'a> Record<'a> {
     fn value(&self, at: usize, value: &Value) -> Json {
         match value {
             Value::Instant(moment) => Json::from(instant(*moment)),
+            _ if self.row.id().is_none() => {
+                let (version, object, field) = (&self.call.version, &self.object.name, &self.object.fields[at].name);
+                // Only a blob tells the id of its record, and no field has a blob by default.
+                value.json(Place { version, object, field, id: self.actor.user })
+            }
             _ => self.object.shown(self.row, at, &self.call.version),
         }
     }

@@ -15,6 +15,7 @@ mod crm_data;
 mod crud;
 mod faults;
 mod features;
+mod graphql;
 mod list_views;
 mod notes;
 mod oauth;

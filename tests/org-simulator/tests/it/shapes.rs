@@ -163,12 +163,12 @@ const RECORDINGS: &[(&str, Compared)] = &[
     ("rest/versions.json", In("describe_global_versions_and_limits_have_the_recorded_keys")),
     ("ui-api/create-record-account.json", In("ui_api_records_have_the_recorded_keys")),
     ("ui-api/get-record-contact.json", In("ui_api_records_have_the_recorded_keys")),
-    ("ui-api/graphql-opportunities.json", Not("GraphQL is a language of its own")),
+    ("ui-api/graphql-opportunities.json", In("graphql_answers_as_recorded")),
     ("ui-api/list-ui-contacts.json", In("list_views_come_as_recorded")),
     ("ui-api/object-info-account.json", In("ui_api_has_the_recorded_keys")),
     ("ui-api/picklist-values-account-type.json", In("ui_api_has_the_recorded_keys")),
     ("ui-api/picklist-values-by-record-type-account.json", In("ui_api_has_the_recorded_keys")),
-    ("ui-api/record-defaults-create-account.json", Not("page layouts are not kept")),
+    ("ui-api/record-defaults-create-account.json", In("a_new_record_starts_as_recorded")),
 ];
 
 #[test]
@@ -918,4 +918,66 @@ async fn a_new_task_starts_as_recorded() {
     let made = scene.post("sobjects/Task", Value::Object(fields)).await.body["id"].as_str().unwrap().to_owned();
     let task = scene.get(&format!("sobjects/Task/{made}?fields=Status")).await.body;
     assert_eq!(task["Status"], theirs["Status"], "the default is the one that a record gets");
+}
+
+#[tokio::test]
+async fn a_new_record_starts_as_recorded() {
+    let Some(theirs) = read("ui-api/record-defaults-create-account.json") else { return };
+    let scene = Scene::new().await;
+    scene
+        .admin(
+            reqwest::Method::POST,
+            "objects",
+            Some(json!({"name": "Account", "fields": [{"name": "AreaNumber__c", "type": "double"}]})),
+        )
+        .await;
+    let ours = scene.get("ui-api/record-defaults/create/Account").await.body;
+    let users = &theirs["objectInfos"]["User"]["fields"];
+    assert_shape(&ours["layout"], &theirs["layout"], "layout", &[]);
+    assert_shape(&ours["record"], &theirs["record"], "record", &[]);
+    for object in ["Account", "User"] {
+        let (ours, theirs) = (&ours["objectInfos"][object], &theirs["objectInfos"][object]);
+        assert_shape(ours, theirs, object, &["fields", "dependentFields", "recordTypeInfos"]);
+    }
+    assert_shape(&ours["objectInfos"]["User"]["fields"]["Name"], &users["Name"], "User.Name", &[]);
+
+    let items = |body: &Value| -> std::collections::BTreeMap<String, Value> {
+        let sections = body["layout"]["sections"].as_array().unwrap().iter();
+        let rows = sections.flat_map(|section| section["layoutRows"].as_array().unwrap());
+        let items = rows.flat_map(|row| row["layoutItems"].as_array().unwrap());
+        items.map(|item| (item["layoutComponents"][0]["apiName"].to_string(), item.clone())).collect()
+    };
+    let headings = |body: &Value| -> Vec<(Value, Value)> {
+        let sections = body["layout"]["sections"].as_array().unwrap().iter();
+        sections.map(|section| (section["heading"].clone(), section["columns"].clone())).collect()
+    };
+    assert_eq!(headings(&ours), headings(&theirs));
+    let mine = items(&ours);
+    for (name, item) in items(&theirs).iter().filter(|(name, _)| *name != "null") {
+        let mine = mine.get(name).unwrap_or_else(|| panic!("{name} is not in the layout"));
+        assert_shape(mine, item, name, &[]);
+        for key in ["editableForNew", "editableForUpdate", "required", "sortable", "lookupIdApiName"] {
+            assert_eq!(mine[key], item[key], "{name} {key}");
+        }
+        let parts = |item: &Value| -> Vec<Value> {
+            item["layoutComponents"].as_array().unwrap().iter().map(|part| part["apiName"].clone()).collect()
+        };
+        assert_eq!(parts(mine), parts(item));
+    }
+}
+
+#[tokio::test]
+async fn graphql_answers_as_recorded() {
+    let Some(theirs) = read("ui-api/graphql-opportunities.json") else { return };
+    let scene = Scene::new().await;
+    let node = "Id Name { value } Amount { value } StageName { value } IsClosed { value } OwnerId { value }";
+    let query = format!("query {{ uiapi {{ query {{ Opportunity {{ edges {{ node {{ {node} }} }} }} }} }} }}");
+    let ours = scene.post("graphql", json!({"query": query})).await;
+    assert_eq!((ours.status, &ours.body["errors"]), (200, &json!([])));
+    assert_shape(&ours.body["data"], &theirs, "data", &[]);
+    let edges = |data: &Value| data["uiapi"]["query"]["Opportunity"]["edges"].clone();
+    let nodes = [json!([edges(&ours.body["data"])[0]["node"]]), json!([edges(&theirs)[0]["node"]])];
+    assert!(nodes[0][0]["Id"].is_string());
+    assert_rows(&nodes[0], &nodes[1], "node");
+    assert_rows(&json!([nodes[0][0]["Name"]]), &json!([nodes[1][0]["Name"]]), "Name");
 }

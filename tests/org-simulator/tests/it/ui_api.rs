@@ -128,3 +128,66 @@ async fn a_compound_field_shows_its_parts() {
     let record = scene.get(&format!("ui-api/records/{id}?fields=Account.BillingAddress")).await.body;
     assert_eq!(record["fields"]["BillingAddress"]["value"]["city"], "Oslo");
 }
+
+fn layout_items(defaults: &Value) -> Vec<&Value> {
+    let sections = defaults["layout"]["sections"].as_array().unwrap().iter();
+    let rows = sections.flat_map(|section| section["layoutRows"].as_array().unwrap());
+    rows.flat_map(|row| row["layoutItems"].as_array().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_new_record_starts_with_the_defaults_and_the_fields_of_its_user() {
+    let mut scene = Scene::new().await;
+    let renewal = record_type(&scene, "Renewal").await;
+    let new_business = record_type(&scene, "New_Business").await;
+    let permissions = org_simulator::ObjectPermissions {
+        hidden_fields: vec!["NextStep".to_owned()],
+        locked_fields: vec!["Amount".to_owned()],
+        hidden_record_types: vec!["Renewal".to_owned()],
+        ..org_simulator::ObjectPermissions::default()
+    };
+    scene.org.limit_profile("Standard User", "Opportunity", &permissions).unwrap();
+    let path = "ui-api/record-defaults/create/Opportunity";
+    let admin = scene.get(&format!("{path}?recordTypeId={renewal}&formFactor=Small")).await.body;
+    assert_eq!(admin["record"]["recordTypeId"], json!(renewal));
+    assert!(admin["record"]["fields"].get("NextStep").is_some());
+
+    scene.log_in(CASEY);
+    let own = scene.get(&format!("{path}?optionalFields=Opportunity.IsWon,NextStep")).await.body;
+    let casey = scene.org.users().into_iter().find(|user| user.username == CASEY).unwrap();
+    let record = &own["record"];
+    assert_eq!((&record["id"], &record["recordTypeId"]), (&Value::Null, &json!(new_business)));
+    assert_eq!(record["fields"]["OwnerId"]["value"], json!(casey.id));
+    assert_eq!(record["fields"]["IsWon"]["value"], false);
+    assert!(record["fields"].get("NextStep").is_none());
+    let items = layout_items(&own);
+    let item = |name: &str| items.iter().find(|item| item["layoutComponents"][0]["apiName"] == name);
+    assert!(item("NextStep").is_none());
+    assert_eq!(item("Amount").unwrap()["editableForNew"], false);
+    assert_eq!(
+        (&item("StageName").unwrap()["editableForNew"], &item("StageName").unwrap()["required"]),
+        (&json!(true), &json!(true))
+    );
+    assert_eq!(scene.get(&format!("{path}?recordTypeId={renewal}")).await.status, 400);
+    assert_eq!(scene.get(&format!("{path}?formFactor=Huge")).await.status, 400);
+    assert_eq!(scene.get("ui-api/record-defaults/create/Nope").await.status, 400);
+    assert_eq!(scene.get("ui-api/record-defaults/clone/Opportunity").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_name_of_parts_is_one_item_and_a_gap_is_filled() {
+    let scene = Scene::new().await;
+    let contact = scene.get("ui-api/record-defaults/create/Contact").await.body;
+    let name = layout_items(&contact).into_iter().find(|item| item["lookupIdApiName"] == "Id").unwrap();
+    let parts: Vec<&Value> = name["layoutComponents"].as_array().unwrap().iter().map(|part| &part["apiName"]).collect();
+    assert_eq!(parts, ["LastName", "FirstName", "Salutation"]);
+    assert_eq!(
+        (&name["label"], &name["required"]),
+        (&contact["objectInfos"]["Contact"]["fields"]["Name"]["label"], &json!(true))
+    );
+    for section in contact["layout"]["sections"].as_array().unwrap() {
+        let rows = section["layoutRows"].as_array().unwrap();
+        assert_eq!(section["rows"], rows.len());
+        assert!(rows.iter().all(|row| section["columns"] == row["layoutItems"].as_array().unwrap().len()));
+    }
+}

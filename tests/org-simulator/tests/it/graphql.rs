@@ -1,0 +1,97 @@
+use serde_json::{Value, json};
+
+use crate::support::{CASEY, Scene};
+
+/// What comes of a selection within `query`.
+async fn ask(scene: &Scene, selection: &str) -> Value {
+    let query = format!("{{ uiapi {{ query {{ {selection} }} }} }}");
+    let answer = scene.post("graphql", json!({"query": query})).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    answer.body
+}
+
+async fn names(scene: &Scene, arguments: &str) -> Vec<String> {
+    let body = ask(scene, &format!("Account({arguments}) {{ edges {{ node {{ Name {{ value }} }} }} }}")).await;
+    assert_eq!(body["errors"], json!([]), "{arguments}");
+    let edges = body["data"]["uiapi"]["query"]["Account"]["edges"].as_array().unwrap().iter();
+    edges.map(|edge| edge["node"]["Name"]["value"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn conditions_and_order_are_those_of_soql() {
+    let scene = Scene::new().await;
+    for (name, employees) in [("O'Hara", 5), ("Ossian", 50), ("Otter", 500)] {
+        let body = json!({"Name": name, "NumberOfEmployees": employees, "Site": "graph"});
+        assert_eq!(scene.post("sobjects/Account", body).await.status, 201);
+    }
+    let among = async |condition: &str| {
+        let own = "Site: {eq: \"graph\"}";
+        names(
+            &scene,
+            &format!("where: {{{own} {condition}}} orderBy: {{NumberOfEmployees: {{order: DESC, nulls: LAST}}}}"),
+        )
+        .await
+    };
+    assert_eq!(among("").await, ["Otter", "Ossian", "O'Hara"]);
+    assert_eq!(among("Name: {eq: \"O'Hara\"}").await, ["O'Hara"]);
+    assert_eq!(among("Name: {like: \"O%s%\"}").await, ["Ossian"]);
+    assert_eq!(among("NumberOfEmployees: {gt: 5, lt: 500}").await, ["Ossian"]);
+    assert_eq!(among("Name: {nin: [\"Otter\", \"Ossian\"]}").await, ["O'Hara"]);
+    assert_eq!(among("or: [{Name: {eq: \"Otter\"}}, {NumberOfEmployees: {lte: 5}}]").await, ["Otter", "O'Hara"]);
+    assert_eq!(among("not: {Name: {eq: \"Otter\"}}").await, ["Ossian", "O'Hara"]);
+    assert_eq!(among("CreatedDate: {lt: {value: \"2001-01-01T00:00:00Z\"}}").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_by_cursor() {
+    let scene = Scene::new().await;
+    let all = names(&scene, "orderBy: {Name: {order: ASC}}").await;
+    assert_eq!(all.len(), 5);
+    let mut seen = Vec::new();
+    let mut after = "null".to_owned();
+    loop {
+        let selection = format!(
+            "Account(first: 2, after: {after}, orderBy: {{Name: {{order: ASC}}}}) {{ totalCount pageInfo {{ hasNextPage endCursor }} edges {{ cursor node {{ Name {{ value }} }} }} }}"
+        );
+        let page = ask(&scene, &selection).await["data"]["uiapi"]["query"]["Account"].clone();
+        assert_eq!(page["totalCount"], 5);
+        let edges = page["edges"].as_array().unwrap();
+        seen.extend(edges.iter().map(|edge| edge["node"]["Name"]["value"].as_str().unwrap().to_owned()));
+        assert_eq!(edges.last().unwrap()["cursor"], page["pageInfo"]["endCursor"]);
+        after = page["pageInfo"]["endCursor"].to_string();
+        if page["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+    }
+    assert_eq!(seen, all);
+}
+
+#[tokio::test]
+async fn what_is_unknown_or_not_to_be_seen_is_an_error() {
+    let mut scene = Scene::new().await;
+    let permissions = org_simulator::ObjectPermissions {
+        hidden_fields: vec!["Phone".to_owned()],
+        ..org_simulator::ObjectPermissions::default()
+    };
+    scene.org.limit_profile("Standard User", "Account", &permissions).unwrap();
+    let phone = "Account { edges { node { Phone { value displayValue } } } }";
+    assert_eq!(ask(&scene, phone).await["errors"], json!([]));
+    scene.log_in(CASEY);
+    for selection in [
+        phone,
+        "Account(where: {Phone: {eq: \"1\"}}) { totalCount }",
+        "Account(where: {Name: {about: \"1\"}}) { totalCount }",
+        "Account(scope: \"MINE\") { totalCount }",
+        "Account(first: 0) { totalCount }",
+        "Account { edges { node { Name } } }",
+        "Account { edges { node { Nope { value } } } }",
+        "Account(where: {Name: {eq: \"nobody\"}}) { edges { node { Nope { value } } } }",
+        "Account",
+        "Spaceship { totalCount }",
+        "mine: Account { totalCount }",
+    ] {
+        let body = ask(&scene, selection).await;
+        assert_eq!(body["data"], Value::Null, "{selection}");
+        assert!(body["errors"][0]["message"].is_string(), "{selection}");
+    }
+}
