@@ -38,7 +38,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .merge(crate::soap::admin_routes())
 }
 
-type Outcome = Result<Response, Error>;
+/// What a handler of this API comes to.
+pub(crate) type Outcome = Result<Response, Error>;
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
@@ -57,8 +58,13 @@ impl IntoResponse for Error {
     }
 }
 
-fn ok(body: impl serde::Serialize) -> Response {
+pub(crate) fn ok(body: impl serde::Serialize) -> Response {
     json_response(200, &serde_json::to_value(body).unwrap_or(Json::Null))
+}
+
+/// The answer where there is nothing to show.
+pub(crate) fn done(what: &str) -> Response {
+    ok(json!({"done": what}))
 }
 
 async fn org(State(shared): State<Shared>) -> Response {

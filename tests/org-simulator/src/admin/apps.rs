@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use serde_json::json;
 
-use super::{Body, Outcome, ok};
+use super::{Body, Outcome, done, ok};
 use crate::server::Shared;
 use crate::{AppPolicy, AppSettings, control};
 
@@ -14,7 +14,7 @@ pub(super) async fn set_settings(
     Body(settings): Body<AppSettings>,
 ) -> Outcome {
     control::set_app_settings(&shared.realm, &client_id, settings)?;
-    Ok(ok(json!({"done": "settings"})))
+    Ok(done("settings"))
 }
 
 /// `PUT .../policy`: what this org's administrator settles.
@@ -24,7 +24,7 @@ pub(super) async fn set_policy(
     Body(policy): Body<AppPolicy>,
 ) -> Outcome {
     control::set_app_policy(&shared, &client_id, policy)?;
-    Ok(ok(json!({"done": "policy"})))
+    Ok(done("policy"))
 }
 
 /// `POST .../secret`: a new secret, beside the old one.
@@ -35,5 +35,5 @@ pub(super) async fn rotate_secret(State(shared): State<Shared>, Path(client_id):
 /// `DELETE .../secret`: ends the old secret and all tokens of the app.
 pub(super) async fn delete_older_secret(State(shared): State<Shared>, Path(client_id): Path<String>) -> Outcome {
     control::delete_older_app_secret(&shared.realm, &client_id)?;
-    Ok(ok(json!({"done": "delete"})))
+    Ok(done("delete"))
 }

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::server::Shared;
 use crate::{Error, FaultRule};
 
-use super::{Body, Outcome, ok};
+use super::{Body, Outcome, done, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -37,10 +37,10 @@ async fn add_faults(State(shared): State<Shared>, Body(order): Body<Json>) -> Ou
 
 async fn clear_faults(State(shared): State<Shared>) -> Response {
     shared.org().faults.clear();
-    ok(json!({"done": "clear"}))
+    done("clear")
 }
 
 async fn remove_fault(State(shared): State<Shared>, Path(id): Path<u64>) -> Outcome {
     let known = shared.org().faults.remove(id);
-    if known { Ok(ok(json!({"done": "remove"}))) } else { Err(Error::Unknown { what: "fault", name: id.to_string() }) }
+    if known { Ok(done("remove")) } else { Err(Error::Unknown { what: "fault", name: id.to_string() }) }
 }

@@ -13,7 +13,7 @@ use crate::{
     Delivery, DeliveryState, OutboundDisturbance, OutboundMessage, OutboundSettings, PackageInstall, control, packages,
 };
 
-use super::{Body, Outcome, ok};
+use super::{Body, Outcome, done, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -74,17 +74,17 @@ async fn configure(
     Body(settings): Body<OutboundSettings>,
 ) -> Outcome {
     control::configure_outbound_message(&mut shared.org(), &name, settings)?;
-    Ok(ok(json!({"done": "configure"})))
+    Ok(done("configure"))
 }
 
 async fn remove(State(shared): State<Shared>, Path(name): Path<String>) -> Outcome {
     control::remove_outbound_message(&mut shared.org(), &name)?;
-    Ok(ok(json!({"done": "remove"})))
+    Ok(done("remove"))
 }
 
 async fn disturb(State(shared): State<Shared>, Body(disturbance): Body<OutboundDisturbance>) -> Response {
     shared.org().outbox.disturbance = disturbance;
-    ok(json!({"done": "disturbance"}))
+    done("disturbance")
 }
 
 async fn define_outbound_message(State(shared): State<Shared>, Body(definition): Body<OutboundMessage>) -> Outcome {
@@ -106,5 +106,5 @@ async fn installed_package(State(shared): State<Shared>) -> Response {
 
 async fn uninstall_package(State(shared): State<Shared>) -> Outcome {
     packages::uninstall(&shared)?;
-    Ok(ok(json!({"done": "uninstall"})))
+    Ok(done("uninstall"))
 }

@@ -11,7 +11,7 @@ use crate::org::Org;
 use crate::server::Shared;
 use crate::{Error, NewUser, control};
 
-use super::{Body, Outcome, apps, ok};
+use super::{Body, Outcome, apps, done, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -48,7 +48,7 @@ async fn user_action(State(shared): State<Shared>, Path((username, action)): Pat
         "outbound-messages-on" => control::set_sends_outbound_messages(&mut org, &username, true)?,
         _ => return Err(Error::Unknown { what: "action", name: action }),
     }
-    Ok(ok(json!({"done": action})))
+    Ok(done(&action))
 }
 
 #[derive(Deserialize)]

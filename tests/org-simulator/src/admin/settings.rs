@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::control;
 use crate::server::Shared;
 
-use super::{Body, Outcome, ok};
+use super::{Body, Outcome, done, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/clock", post(advance_clock)).route("/settings", post(change_settings))
@@ -64,5 +64,5 @@ async fn change_settings(State(shared): State<Shared>, Body(settings): Body<Sett
     for (object, private) in &settings.private {
         control::set_private(&mut org, object, *private)?;
     }
-    Ok(ok(json!({"done": "settings"})))
+    Ok(done("settings"))
 }

@@ -11,9 +11,9 @@ use serde_json::json;
 
 use super::{AssignmentRule, DuplicateRule, ValidationRule};
 use crate::access::ObjectPermissions;
-use crate::admin::Body;
+use crate::admin::{Body, Outcome, done, ok};
 use crate::ids::RecordId;
-use crate::server::{Shared, json_response};
+use crate::server::Shared;
 use crate::{Error, control};
 
 /// Routes relative to `/_simulator`.
@@ -28,12 +28,6 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/profiles/{name}", patch(limit_profile))
 }
 
-type Outcome = Result<Response, Error>;
-
-fn done(what: &str) -> Response {
-    json_response(200, &json!({"done": what}))
-}
-
 async fn rules(State(shared): State<Shared>) -> Response {
     let org = shared.org();
     let rules = &org.rules;
@@ -41,7 +35,7 @@ async fn rules(State(shared): State<Shared>) -> Response {
     let body = json!({
         "validation_rules": rules.validation, "duplicate_rules": rules.duplicate, "assignment_rules": rules.assignment, "locks": locks,
     });
-    json_response(200, &body)
+    ok(body)
 }
 
 async fn set_validation_rule(State(shared): State<Shared>, Body(rule): Body<ValidationRule>) -> Outcome {

@@ -9,15 +9,14 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use axum::routing::post;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::Flavor;
 use super::answer::Fault;
 use super::xml::{Element, tag, tag_or_nil};
-use crate::admin::Body;
+use crate::admin::{Body, done};
 use crate::ids::RecordId;
 use crate::org::Org;
-use crate::server::{Shared, json_response};
+use crate::server::Shared;
 use crate::store::Row;
 use crate::{Error, control};
 
@@ -62,7 +61,7 @@ async fn set_password(
     Body(request): Body<PasswordRequest>,
 ) -> Result<Response, Error> {
     shared.org().set_password(&username, &request.password, &request.token)?;
-    Ok(json_response(200, &json!({"done": "password"})))
+    Ok(done("password"))
 }
 
 /// Opens a session for a username and a password with the security token behind it.

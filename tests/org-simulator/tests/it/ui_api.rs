@@ -57,10 +57,8 @@ async fn another_objects_record_type_is_refused() {
     assert_eq!(scene.get("ui-api/object-info/Opportunity/picklist-values/012000000000000AAA/Nope").await.status, 404);
 }
 
-#[tokio::test]
-async fn what_a_user_may_not_see_is_not_there() {
-    let mut scene = Scene::new().await;
-    let renewal = record_type(&scene, "Renewal").await;
+/// Standard users do not see the next step, cannot set the amount and cannot choose the record type Renewal.
+fn limit_opportunities(scene: &Scene) {
     let permissions = org_simulator::ObjectPermissions {
         hidden_fields: vec!["NextStep".to_owned()],
         locked_fields: vec!["Amount".to_owned()],
@@ -68,6 +66,13 @@ async fn what_a_user_may_not_see_is_not_there() {
         ..org_simulator::ObjectPermissions::default()
     };
     scene.org.limit_profile("Standard User", "Opportunity", &permissions).unwrap();
+}
+
+#[tokio::test]
+async fn what_a_user_may_not_see_is_not_there() {
+    let mut scene = Scene::new().await;
+    let renewal = record_type(&scene, "Renewal").await;
+    limit_opportunities(&scene);
     scene.log_in(CASEY);
     let info = scene.get("ui-api/object-info/Opportunity").await.body;
     assert_eq!(info["fields"]["NextStep"], Value::Null);
@@ -140,13 +145,7 @@ async fn a_new_record_starts_with_the_defaults_and_the_fields_of_its_user() {
     let mut scene = Scene::new().await;
     let renewal = record_type(&scene, "Renewal").await;
     let new_business = record_type(&scene, "New_Business").await;
-    let permissions = org_simulator::ObjectPermissions {
-        hidden_fields: vec!["NextStep".to_owned()],
-        locked_fields: vec!["Amount".to_owned()],
-        hidden_record_types: vec!["Renewal".to_owned()],
-        ..org_simulator::ObjectPermissions::default()
-    };
-    scene.org.limit_profile("Standard User", "Opportunity", &permissions).unwrap();
+    limit_opportunities(&scene);
     let path = "ui-api/record-defaults/create/Opportunity";
     let admin = scene.get(&format!("{path}?recordTypeId={renewal}&formFactor=Small")).await.body;
     assert_eq!(admin["record"]["recordTypeId"], json!(renewal));
