@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{demo, dev};
 
@@ -56,29 +56,45 @@ pub struct Demo {
 
 /// Runs a command to its end, or until Ctrl-C. Whatever it started is stopped before this returns.
 pub async fn run(command: Command) -> ExitCode {
-    let work = async {
-        match command.task {
-            None => dev::run(command.dev).await,
-            Some(Task::Demo(options)) => demo::run(options).await,
+    let outcome = match (Interrupt::listen(), command.task) {
+        (Err(error), _) => Err(error.into()),
+        (Ok(interrupt), None) => dev::run(command.dev, interrupt).await,
+        (Ok(mut interrupt), Some(Task::Demo(options))) => {
+            interrupt.or_told(demo::run(options)).await.unwrap_or(Ok(INTERRUPTED.into()))
         }
     };
-    tokio::select! {
-        // The work first: a stack that runs ends by itself on Ctrl-C, and rightly so.
-        biased;
-        outcome = work => explain(outcome),
-        () = interrupted() => ExitCode::from(130),
-    }
+    explain(outcome)
 }
 
-/// Ends with the first Ctrl-C, or with the request of another program to end.
-pub(crate) async fn interrupted() {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// The exit code of work that Ctrl-C ended before its end, as shells say it.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Ctrl-C, or the request of another program to end, from the moment that somebody listens for it.
+pub(crate) struct Interrupt {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupt {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Returns once the program was told to end, also when that was before this call.
+    pub(crate) async fn told(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// What the work came to, if it ended before the program was told to.
+    pub(crate) async fn or_told<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            outcome = work => Some(outcome),
+            () = self.told() => None,
+        }
     }
 }
 

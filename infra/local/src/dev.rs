@@ -7,7 +7,7 @@ use anyhow::Result;
 use comfy_table::{Table, presets};
 use tokio::time::Instant;
 
-use crate::command::{Dev, interrupted};
+use crate::command::{Dev, INTERRUPTED, Interrupt};
 use crate::progress::Progress;
 use crate::stack::{self, Stack};
 use crate::workspace::Workspace;
@@ -16,7 +16,7 @@ use crate::workspace::Workspace;
 ///
 /// # Errors
 /// As [`Stack::start`]; also when the CRM data cannot be loaded.
-pub async fn run(options: Dev) -> Result<ExitCode> {
+pub(crate) async fn run(options: Dev, mut interrupt: Interrupt) -> Result<ExitCode> {
     let started = Instant::now();
     let log = Workspace::here().cache().join("dev.log");
     let progress = Progress::to_person();
@@ -28,12 +28,13 @@ pub async fn run(options: Dev) -> Result<ExitCode> {
         send_outbound_messages: true,
         crm_data: options.crm_data,
     };
-    let stack = Stack::start(stack, &progress).await.inspect_err(|_| progress.clear())?;
+    let stack = interrupt.or_told(Stack::start(stack, &progress)).await;
     progress.clear();
+    let Some(stack) = stack.transpose()? else { return Ok(INTERRUPTED.into()) };
     let mut out = std::io::stdout();
     writeln!(out, "{}\n\n{}", addresses(&stack, &log.display().to_string()), what_to_try(&stack))?;
     writeln!(out, "\nReady in {:.1} s. Ctrl-C stops everything.", started.elapsed().as_secs_f64())?;
-    interrupted().await;
+    interrupt.told().await;
     Ok(ExitCode::SUCCESS)
 }
 
