@@ -5,6 +5,7 @@ use axum::response::Response;
 use http::HeaderMap;
 use runtime::Chain;
 use runtime::onboarding::TeamConnected;
+use runtime::one_time::is_well_formed;
 use runtime::token_broker::{Connected, ExchangeCode, RefusalCode};
 use salesforce::{Classify as _, Retry};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -13,7 +14,6 @@ use url::form_urlencoded;
 
 use crate::consent::{install_url, unavailable};
 use crate::pages::{ConnectedPage, environment, failed};
-use crate::secret::is_well_formed;
 use crate::ticket::Pending;
 use crate::trouble::Trouble;
 use crate::{Deps, cookie};

@@ -5,13 +5,14 @@ use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::Chain;
+use runtime::connect_links::{LIFE, Ticket, expiry};
+use runtime::one_time::{Digest, fresh, is_well_formed};
 use salesforce::auth;
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{AppRegistration, Authorization, AuthorizationId, Environment, Purpose};
 
 use crate::pages::{ConnectPage, environment, failed, protect};
-use crate::secret::{Digest, is_well_formed};
-use crate::ticket::{LIFE, Pending, Ticket, fresh};
+use crate::ticket::Pending;
 use crate::trouble::Trouble;
 use crate::{Deps, cookie};
 
@@ -68,7 +69,7 @@ async fn redirect(deps: &Deps, secret: &str, headers: &HeaderMap) -> Result<Resp
         nonce: consent.nonce,
     };
     let id = AuthorizationId::of(Purpose::State, consent.state.expose_secret());
-    let expires_at = now.checked_add(LIFE).unwrap_or(now);
+    let expires_at = expiry(now, LIFE);
     let stored = deps.authorizations.store(&Authorization { id, payload: pending, expires_at }).await;
     stored.map_err(|error| unavailable(&error))?;
     see_other(consent.authorize_url.as_str(), &browser).ok_or(Trouble::Misconfigured)

@@ -2,10 +2,9 @@
 
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
+use runtime::connect_links::LIFE;
+use runtime::one_time::is_well_formed;
 use secrecy::{ExposeSecret as _, SecretString};
-
-use crate::secret::is_well_formed;
-use crate::ticket::LIFE;
 
 /// `__Host-`: set over https by this very host, for the whole host, and by nobody else.
 const NAME: &str = "__Host-ferry-consent";

@@ -16,12 +16,12 @@ mod consent;
 mod cookie;
 mod links;
 mod pages;
-mod secret;
 mod ticket;
 mod trouble;
 
 use axum::Router;
 use axum::routing::{get, post};
+use runtime::connect_links::ConnectLinks;
 use runtime::invoke::LambdaFunction;
 use runtime::onboarding::Onboarding;
 use runtime::{Aws, TokenBroker};
@@ -65,6 +65,10 @@ impl Deps {
             public_url: config.public_url,
             clock: aws.clock(),
         }
+    }
+
+    fn links(&self) -> ConnectLinks {
+        ConnectLinks::new(self.authorizations.clone(), &self.public_url)
     }
 
     /// The redirect URI of every consent; Salesforce compares it character for character.

@@ -5,15 +5,16 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use runtime::Problem;
+use runtime::connect_links::Ticket;
 use runtime::http::JsonBody;
 use runtime::problem::refuse;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use store::{Authorization, AuthorizationId, Org, OrgState, Purpose};
+use store::{Org, OrgState};
 
 use crate::Deps;
 use crate::pages::protect;
-use crate::ticket::{LinkRequest, Ticket, fresh};
+use crate::ticket::LinkRequest;
 
 #[derive(Serialize)]
 struct Link {
@@ -34,15 +35,8 @@ pub(crate) async fn create(
             return Err(problem);
         }
     }
-    let secret = fresh();
-    let expires_at = ticket.expires_at;
-    let id = AuthorizationId::of(Purpose::Ticket, secret.expose_secret());
-    let authorization = Authorization { id, payload: ticket, expires_at };
-    deps.authorizations.store(&authorization).await.map_err(|error| refuse(&error))?;
-    let link = Link {
-        url: format!("{}/connect/{}", deps.public_url, secret.expose_secret()),
-        expires_at: store::time::text(expires_at),
-    };
+    let link = deps.links().create(ticket).await.map_err(|error| refuse(&error))?;
+    let link = Link { url: link.url.expose_secret().to_owned(), expires_at: store::time::text(link.expires_at) };
     let mut response = (StatusCode::CREATED, Json(link)).into_response();
     protect(&mut response);
     Ok(response)

@@ -1,16 +1,12 @@
-//! What a connect link stands for, and what a consent that was begun remembers.
+//! What the platform asks a connect link for, and what a consent that was begun remembers.
 
-use jiff::{SignedDuration, Timestamp};
-use rand::Rng as _;
+use jiff::Timestamp;
+use runtime::connect_links::{LIFE, Ticket, expiry};
+use runtime::one_time::Digest;
 use salesforce::OrgId;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use store::{ConnectionKind, Environment, PlatformUser, Tenant};
-
-use crate::secret::Digest;
-
-/// How long a connect link, and then a consent, may take.
-pub(crate) const LIFE: SignedDuration = SignedDuration::from_mins(15);
 
 /// What the platform asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -32,20 +28,6 @@ enum Kind {
     Personal,
 }
 
-/// What a connect link stands for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Ticket {
-    pub(crate) tenant: Tenant,
-    #[serde(flatten)]
-    pub(crate) kind: ConnectionKind,
-    pub(crate) environment: Environment,
-    /// The org that it must be; any org of a team's choice otherwise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) org_id: Option<OrgId>,
-    #[serde(with = "store::time::millis")]
-    pub(crate) expires_at: Timestamp,
-}
-
 impl LinkRequest {
     /// Checks what belongs together.
     pub(crate) fn ticket(self, now: Timestamp) -> Result<Ticket, &'static str> {
@@ -56,27 +38,8 @@ impl LinkRequest {
             (Kind::Personal, Some(_)) if self.org_id.is_none() => return Err("a personal link needs org_id"),
             (Kind::Personal, Some(platform_user)) => ConnectionKind::Personal { platform_user },
         };
-        let expires_at = store::time::to_millis(now.checked_add(LIFE).unwrap_or(now));
+        let expires_at = expiry(now, LIFE);
         Ok(Ticket { tenant: self.tenant, kind, environment: self.environment, org_id: self.org_id, expires_at })
-    }
-}
-
-impl Ticket {
-    pub(crate) fn is_team(&self) -> bool {
-        self.kind == ConnectionKind::Team
-    }
-
-    /// For whom, where the link is personal.
-    pub(crate) fn platform_user(&self) -> Option<&PlatformUser> {
-        match &self.kind {
-            ConnectionKind::Team => None,
-            ConnectionKind::Personal { platform_user } => Some(platform_user),
-        }
-    }
-
-    /// Whole minutes left at `now`, at least one.
-    pub(crate) fn minutes_left(&self, now: Timestamp) -> i64 {
-        self.expires_at.duration_since(now).as_mins().max(1)
     }
 }
 
@@ -95,13 +58,6 @@ pub(crate) struct Pending {
     pub(crate) code_verifier: SecretString,
     #[serde(with = "runtime::exposed")]
     pub(crate) nonce: SecretString,
-}
-
-/// A fresh ticket for the path of a connect link.
-pub(crate) fn fresh() -> SecretString {
-    let mut bytes = [0_u8; 32];
-    rand::rng().fill_bytes(&mut bytes);
-    crate::secret::encode(bytes)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@
 
 mod aws;
 mod chain;
+pub mod connect_links;
 mod diagnostic;
 mod env;
 mod error;
@@ -24,6 +25,7 @@ pub mod http;
 mod http_event;
 pub mod invoke;
 pub mod onboarding;
+pub mod one_time;
 pub mod problem;
 mod report;
 mod salesforce_access;
