@@ -72,22 +72,9 @@ mod tests {
     }
 
     fn org(state: OrgState, owner: Option<&str>) -> Org {
-        Org {
-            org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
-            state,
-            tenant: owner.map(|owner| owner.parse().unwrap()),
-            environment: Environment::Production,
-            my_domain_url: None,
-            instance_name: None,
-            organization_type: None,
-            package_version: None,
-            installer_id: None,
-            webhook_secrets: Vec::new(),
-            claimed_at: Timestamp::UNIX_EPOCH,
-            activated_at: None,
-            updated_at: Timestamp::UNIX_EPOCH,
-            revision: 1,
-        }
+        let org_id = "00D5e000000KQ2eEAG".parse().unwrap();
+        let tenant = owner.map(|owner| owner.parse().unwrap());
+        Org { state, tenant, ..Org::unannounced(org_id, Environment::Production, Timestamp::UNIX_EPOCH) }
     }
 
     #[test]

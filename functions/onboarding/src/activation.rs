@@ -26,7 +26,9 @@ impl Report for Reply {
         match (self.onboarded.state, self.backfill_queued) {
             (OrgState::Active, true) => Outcome::Ok,
             (OrgState::Active, false) => Outcome::Partial,
-            (OrgState::Claimed | OrgState::Uninstalled | OrgState::Quarantined, _) => Outcome::Refused,
+            (OrgState::Claimed | OrgState::Uninstalled | OrgState::Disconnected | OrgState::Quarantined, _) => {
+                Outcome::Refused
+            }
         }
     }
 

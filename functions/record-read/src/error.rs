@@ -3,6 +3,7 @@
 use ::http::StatusCode;
 use runtime::Problem;
 use salesforce::RecordId;
+use store::OrgState;
 use store::owner_policy::NoRoute;
 
 /// Why something could not be shown.
@@ -23,7 +24,7 @@ pub enum Error {
     },
     /// The org's Salesforce may not be asked.
     #[error("the org is not active")]
-    OrgNotActive,
+    OrgNotActive(OrgState),
     /// There is no connection that may be used.
     #[error("no connection may be used")]
     NoRoute(#[source] NoRoute),
@@ -47,8 +48,7 @@ impl From<&Error> for Problem {
                     None => gone,
                 }
             }
-            Error::OrgNotActive => Self::new(StatusCode::CONFLICT, "org_not_active", "The org is not active")
-                .next("Let an admin of the org make the team connection."),
+            Error::OrgNotActive(state) => Self::org_not_active(*state),
             Error::NoRoute(refusal) => Self::new(StatusCode::CONFLICT, refusal.code(), "A person has to connect first")
                 .detail(refusal.to_string())
                 .next(refusal.next()),

@@ -43,7 +43,7 @@ impl<'a> Live<'a> {
     pub(crate) async fn open(deps: &'a Deps, org: OrgId, platform_user: Option<&PlatformUser>) -> Result<Self, Error> {
         match deps.orgs.load(org).await?.map(|org| org.state) {
             Some(OrgState::Active) => {}
-            Some(OrgState::Claimed | OrgState::Uninstalled | OrgState::Quarantined) => return Err(Error::OrgNotActive),
+            Some(state) => return Err(Error::OrgNotActive(state)),
             None => return Err(Error::Unknown("org")),
         }
         let reader = choose_reader(&deps.connections, org, platform_user).await?.map_err(Error::NoRoute)?;

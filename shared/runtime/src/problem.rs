@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use serde::Serialize;
+use store::OrgState;
 
 mod mapping;
 
@@ -60,6 +61,31 @@ impl Problem {
     /// 400 `invalid_request`.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid").detail(detail)
+    }
+
+    /// 409 `org_not_active`, with what is to be done about this state.
+    #[must_use]
+    pub fn org_not_active(state: OrgState) -> Self {
+        let (detail, next) = match state {
+            OrgState::Claimed => (
+                "the package is installed, nobody has connected yet",
+                "Let an admin of the org make the team connection.",
+            ),
+            OrgState::Active => ("the org has just become active", "Send the same request again."),
+            OrgState::Uninstalled => (
+                "the package was removed from the org",
+                "Have the package installed again, then let an admin of the org make the team connection.",
+            ),
+            OrgState::Disconnected => (
+                "the org was disconnected",
+                "If it is to work again, let an admin of the org make the team connection.",
+            ),
+            OrgState::Quarantined => (
+                "the org is quarantined, most often because it is a copy of another org",
+                "Ask the operator of this installation to look at it and to release it.",
+            ),
+        };
+        Self::new(StatusCode::CONFLICT, "org_not_active", "The org is not active").detail(detail).next(next)
     }
 
     /// 404 `not_found`; `what` is for example `org`.

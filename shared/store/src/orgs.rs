@@ -22,6 +22,8 @@ pub enum OrgState {
     Active,
     /// The package was removed.
     Uninstalled,
+    /// The tenant or the operator ended it. It stays the tenant's, and a new team connection makes it active again.
+    Disconnected,
     /// Something is wrong with its identity, for example a sandbox made from another org's settings.
     Quarantined,
 }
@@ -77,6 +79,29 @@ pub struct Org {
     pub updated_at: Timestamp,
     /// Counts the changes; every write names the one that it read.
     pub revision: u64,
+}
+
+impl Org {
+    /// A claimed org of which nothing is known.
+    #[must_use]
+    pub fn unannounced(org_id: OrgId, environment: Environment, at: Timestamp) -> Self {
+        Self {
+            org_id,
+            state: OrgState::Claimed,
+            tenant: None,
+            environment,
+            my_domain_url: None,
+            instance_name: None,
+            organization_type: None,
+            package_version: None,
+            installer_id: None,
+            webhook_secrets: Vec::new(),
+            claimed_at: at,
+            activated_at: None,
+            updated_at: at,
+            revision: 1,
+        }
+    }
 }
 
 /// What the package's post-install callout says. Anyone can send one, so it only ever makes an org that is not known yet.
@@ -206,6 +231,20 @@ impl Orgs {
         let step = |existing: Option<&Org>| {
             let known = existing.ok_or(Error::NotFound { operation })?;
             Ok((known.state != state).then(|| Org { state, updated_at: now, ..known.clone() }))
+        };
+        self.change(operation, org, step).await.map(Changed::into_org)
+    }
+
+    /// Closes the org's lanes: nothing is scheduled, its webhook addresses are forgotten, and only the mirror is read. It stays
+    /// the tenant's. An org that is not active keeps its state. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn close(&self, org: OrgId, now: Timestamp) -> Result<Org, Error> {
+        let operation = "close the org";
+        let step = |existing: Option<&Org>| {
+            let known = existing.ok_or(Error::NotFound { operation })?;
+            Ok(rule::close(known, now))
         };
         self.change(operation, org, step).await.map(Changed::into_org)
     }

@@ -79,21 +79,12 @@ mod tests {
     use rand::rngs::StdRng;
 
     use super::*;
-    use crate::orgs::{Environment, InstallClaim, rule};
+    use crate::orgs::Environment;
 
     fn org(secrets: &[&WebhookSecret]) -> Org {
-        let claim = InstallClaim {
-            org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
-            environment: Environment::Production,
-            my_domain_url: None,
-            instance_name: None,
-            organization_type: None,
-            package_version: None,
-            installer_id: None,
-            claimed_at: Timestamp::UNIX_EPOCH,
-        };
         let hashes = secrets.iter().map(|secret| secret.hash(Timestamp::UNIX_EPOCH)).collect();
-        Org { webhook_secrets: hashes, ..rule::claimed(&claim) }
+        let org_id = "00D5e000000KQ2eEAG".parse().unwrap();
+        Org { webhook_secrets: hashes, ..Org::unannounced(org_id, Environment::Production, Timestamp::UNIX_EPOCH) }
     }
 
     fn secrets() -> [WebhookSecret; 3] {

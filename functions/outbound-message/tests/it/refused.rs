@@ -92,7 +92,7 @@ fn an_unknown_org_and_a_wrong_secret_get_the_very_same_answer() {
 fn an_org_that_is_not_active_has_no_address() {
     run(async {
         let world = World::new().await;
-        for state in [OrgState::Uninstalled, OrgState::Quarantined] {
+        for state in [OrgState::Uninstalled, OrgState::Disconnected, OrgState::Quarantined] {
             world.mark(state).await;
             let answer = world.post(&world.address(), message(world.org, 1)).await;
             assert_eq!(answer.problem(), "not_found", "{state:?}");

@@ -109,14 +109,21 @@ fn an_org_that_ferry_has_never_heard_of_is_not_found() {
 }
 
 #[test]
-fn an_org_that_was_uninstalled_is_not_written_to() {
+fn an_org_that_is_not_active_is_not_written_to_and_the_problem_says_what_to_do() {
     run(async {
         let world = World::new().await;
-        world.deps.orgs.mark(world.org, OrgState::Uninstalled, world.deps.clock.now()).await.unwrap();
+        for (state, advice) in [
+            (OrgState::Uninstalled, "package installed again"),
+            (OrgState::Disconnected, "make the team connection"),
+            (OrgState::Quarantined, "operator"),
+        ] {
+            world.deps.orgs.mark(world.org, state, world.deps.clock.now()).await.unwrap();
 
-        let (status, problem) = world.upsert("Account", None, "k", json!([{ KEY: "1", "Name": "a" }])).await;
+            let (status, problem) = world.upsert("Account", None, "k", json!([{ KEY: "1", "Name": "a" }])).await;
 
-        assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:org_not_active")));
+            assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:org_not_active")));
+            assert!(problem["next"].as_str().unwrap().contains(advice), "{problem}");
+        }
         assert_eq!(world.simulator.api_calls(), 0);
     });
 }

@@ -29,22 +29,8 @@ fn personal() -> ConnectionKind {
 }
 
 fn org(state: OrgState, owner: Option<&str>) -> Org {
-    Org {
-        org_id: identity().org_id,
-        state,
-        tenant: owner.map(tenant),
-        environment: Environment::Production,
-        my_domain_url: None,
-        instance_name: None,
-        organization_type: None,
-        package_version: None,
-        installer_id: None,
-        webhook_secrets: Vec::new(),
-        claimed_at: Timestamp::UNIX_EPOCH,
-        activated_at: None,
-        updated_at: Timestamp::UNIX_EPOCH,
-        revision: 1,
-    }
+    let tenant = owner.map(|owner| owner.parse().unwrap());
+    Org { state, tenant, ..Org::unannounced(identity().org_id, Environment::Production, Timestamp::UNIX_EPOCH) }
 }
 
 #[test]

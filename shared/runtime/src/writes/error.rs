@@ -112,8 +112,7 @@ impl From<&Error> for Problem {
         match error {
             Error::Invalid(faults) => Self::invalid(faults[..faults.len().min(SHOWN_FAULTS)].join("; ")),
             Error::UnknownOrg => Self::not_found("org"),
-            Error::OrgNotActive(_) => Self::new(StatusCode::CONFLICT, "org_not_active", "The org is not active")
-                .next("Let an admin of the org make the team connection."),
+            Error::OrgNotActive(state) => Self::org_not_active(*state),
             Error::Unknown(what) => Self::not_found(what),
             Error::InProgress => Self {
                 retry_after: Some(Duration::from_secs(5)),

@@ -1,5 +1,6 @@
 //! What may happen to an org: pure rules. A claim proves nothing; a team connection proves whose the org is.
 
+use jiff::Timestamp;
 use salesforce::OrgId;
 
 use super::{Activate, InstallClaim, Org, OrgState};
@@ -28,20 +29,12 @@ impl Refusal {
 #[must_use]
 pub fn claimed(claim: &InstallClaim) -> Org {
     Org {
-        org_id: claim.org_id,
-        state: OrgState::Claimed,
-        tenant: None,
-        environment: claim.environment,
         my_domain_url: claim.my_domain_url.clone(),
         instance_name: claim.instance_name.clone(),
         organization_type: claim.organization_type.clone(),
         package_version: claim.package_version.clone(),
         installer_id: claim.installer_id,
-        webhook_secrets: Vec::new(),
-        claimed_at: claim.claimed_at,
-        activated_at: None,
-        updated_at: claim.claimed_at,
-        revision: 1,
+        ..Org::unannounced(claim.org_id, claim.environment, claim.claimed_at)
     }
 }
 
@@ -51,7 +44,7 @@ pub fn claimed(claim: &InstallClaim) -> Org {
 /// A [`Refusal`].
 pub fn activate(known: Option<&Org>, request: &Activate) -> Result<Option<Org>, Refusal> {
     let before = match known {
-        None => unannounced(request),
+        None => Org::unannounced(request.org_id, request.environment, request.now),
         Some(org) if org.state == OrgState::Quarantined => return Err(Refusal::Quarantined),
         Some(org) if org.tenant.as_ref().is_some_and(|owner| *owner != request.tenant) => {
             return Err(Refusal::OwnedByAnotherTenant);
@@ -70,17 +63,16 @@ pub fn activate(known: Option<&Org>, request: &Activate) -> Result<Option<Org>, 
     }))
 }
 
-fn unannounced(request: &Activate) -> Org {
-    claimed(&InstallClaim {
-        org_id: request.org_id,
-        environment: request.environment,
-        my_domain_url: None,
-        instance_name: None,
-        organization_type: None,
-        package_version: None,
-        installer_id: None,
-        claimed_at: request.now,
-    })
+/// The org with its lanes closed, or `None` when they are closed already. Only an active org becomes disconnected: what else
+/// is known of it (removed, quarantined) is said by the state that it has.
+#[must_use]
+pub fn close(known: &Org, now: Timestamp) -> Option<Org> {
+    let state = match known.state {
+        OrgState::Active => OrgState::Disconnected,
+        kept @ (OrgState::Claimed | OrgState::Uninstalled | OrgState::Disconnected | OrgState::Quarantined) => kept,
+    };
+    let changes = state != known.state || !known.webhook_secrets.is_empty();
+    changes.then(|| Org { state, webhook_secrets: Vec::new(), updated_at: now, ..known.clone() })
 }
 
 /// The org with a fresh secret before the newest one, or `None` when it has this secret already.
@@ -97,8 +89,6 @@ pub fn rotate(known: &Org, secret: &SecretHash) -> Option<Org> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::orgs::Environment;
 
@@ -119,7 +109,7 @@ mod tests {
     }
 
     fn known(state: OrgState, tenant: Option<&str>) -> Org {
-        let org = unannounced(&request("unused"));
+        let org = Org::unannounced(request("unused").org_id, Environment::Production, NOW);
         Org { state, tenant: tenant.map(|tenant| tenant.parse().unwrap()), webhook_secrets: vec![secret("old")], ..org }
     }
 
@@ -142,7 +132,7 @@ mod tests {
 
     #[test]
     fn another_tenants_org_is_refused_in_every_state() {
-        for state in [OrgState::Claimed, OrgState::Active, OrgState::Uninstalled] {
+        for state in [OrgState::Claimed, OrgState::Active, OrgState::Uninstalled, OrgState::Disconnected] {
             let refused = activate(Some(&known(state, Some("acme"))), &request("evil"));
             assert_eq!(refused, Err(Refusal::OwnedByAnotherTenant));
         }
@@ -152,6 +142,24 @@ mod tests {
     fn a_quarantined_org_stays_so() {
         let refused = activate(Some(&known(OrgState::Quarantined, Some("acme"))), &request("acme"));
         assert_eq!(refused, Err(Refusal::Quarantined));
+    }
+
+    #[test]
+    fn a_disconnected_org_becomes_its_tenants_again_with_another_secret() {
+        let closed = close(&known(OrgState::Active, Some("acme")), NOW).unwrap();
+        assert_eq!((closed.state, closed.tenant.as_ref().unwrap().as_str()), (OrgState::Disconnected, "acme"));
+        assert_eq!(closed.webhook_secrets, []);
+        assert_eq!(close(&closed, NOW), None);
+        let again = activate(Some(&closed), &request("acme")).unwrap().unwrap();
+        assert_eq!((again.state, again.webhook_secrets), (OrgState::Active, vec![secret("new")]));
+    }
+
+    #[test]
+    fn closing_never_hides_why_an_org_is_not_active() {
+        for state in [OrgState::Claimed, OrgState::Uninstalled, OrgState::Quarantined] {
+            let closed = close(&known(state, Some("acme")), NOW).unwrap();
+            assert_eq!((closed.state, closed.webhook_secrets), (state, vec![]));
+        }
     }
 
     #[test]

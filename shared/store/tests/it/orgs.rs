@@ -116,6 +116,28 @@ fn only_active_orgs_are_listed_as_such() {
 }
 
 #[test]
+fn a_closed_org_stays_its_tenants_until_it_connects_again() {
+    run(async {
+        let orgs = orgs().await;
+        orgs.activate(&activate("acme", "secret")).await.unwrap();
+
+        let closed = orgs.close(org(), at(5)).await.unwrap();
+        assert_eq!(orgs.close(org(), at(6)).await.unwrap(), closed);
+
+        assert_eq!((closed.state, closed.webhook_secrets.len()), (OrgState::Disconnected, 0));
+        assert_eq!(orgs.list_active().await.unwrap(), []);
+        let refused = orgs.activate(&activate("evil", "theirs")).await;
+        assert!(matches!(refused, Err(Error::OwnedByAnotherTenant { .. })), "{refused:?}");
+        let Ok(Activation::Activated(again)) = orgs.activate(&activate("acme", "newer")).await else {
+            panic!("active")
+        };
+        assert_eq!(again.webhook_secrets[0].sha256, "newer");
+        let unknown = orgs.close(other_org(), at(7)).await;
+        assert!(matches!(unknown, Err(Error::NotFound { .. })), "{unknown:?}");
+    });
+}
+
+#[test]
 fn an_org_nobody_heard_of_cannot_be_marked() {
     run(async {
         let refused = orgs().await.mark(org(), OrgState::Uninstalled, at(0)).await;
