@@ -18,6 +18,7 @@ mod aws;
 mod chain;
 pub mod connect_links;
 mod diagnostic;
+pub mod disconnect;
 mod env;
 mod error;
 pub mod exposed;
