@@ -3,17 +3,33 @@
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use runtime::{Outcome, Report};
+use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
-use store::{BusEvent, MirrorRecord};
+use store::{BusEvent, Connection};
 
-use crate::Error;
-use crate::change::{compare, event};
+use crate::{Error, change, connection};
+
+/// What is to be told of a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told {
+    /// A change of a record.
+    Record(BusEvent),
+    /// A change of a connection, whose event may want a link.
+    Connection {
+        /// The connection as it is now.
+        connection: Box<Connection>,
+        /// What happened to it.
+        kind: connection::Kind,
+        /// The name of the change.
+        change_id: String,
+    },
+}
 
 /// What the stream records up to the first unreadable one amount to.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// The events to publish, in the order of the stream, each with the sequence number of the record it comes from.
-    pub events: Vec<(String, BusEvent)>,
+    pub events: Vec<(String, Told)>,
     /// Records that make no event: read again without a difference, or removed by an operator.
     pub silent: u64,
     /// The first record that cannot be read; what follows it waits, because the order must be kept.
@@ -27,7 +43,7 @@ impl Batch {
         let mut batch = Self::default();
         for record in records {
             let sequence_number = record.change.sequence_number.clone().unwrap_or_default();
-            match change_event(record) {
+            match told(record) {
                 Ok(Some(event)) => batch.events.push((sequence_number, event)),
                 Ok(None) => batch.silent += 1,
                 Err(error) => {
@@ -83,13 +99,25 @@ impl Report for Answer {
     }
 }
 
-fn change_event(record: EventRecord) -> Result<Option<BusEvent>, Error> {
-    let Some(new) = image(record.change.new_image)? else { return Ok(None) };
-    let old = image(record.change.old_image)?;
-    Ok(compare(old.as_ref(), &new).map(|difference| event(&new, &difference, &record.event_id)))
+fn told(record: EventRecord) -> Result<Option<Told>, Error> {
+    let (old, new) = (record.change.old_image, record.change.new_image);
+    if new.contains_key(ONLY_IN_CONNECTIONS) {
+        let (old, new) = (image(old)?, image::<Connection>(new)?);
+        let Some(new) = new else { return Ok(None) };
+        let kind = connection::compare(old.as_ref(), &new);
+        let change_id = record.event_id;
+        return Ok(kind.map(|kind| Told::Connection { connection: Box::new(new), kind, change_id }));
+    }
+    let Some(new) = image(new)? else { return Ok(None) };
+    let old = image(old)?;
+    let difference = change::compare(old.as_ref(), &new);
+    Ok(difference.map(|difference| Told::Record(change::event(&new, &difference, &record.event_id))))
 }
 
-fn image(item: serde_dynamo::Item) -> Result<Option<MirrorRecord>, Error> {
+/// The key that tells the `connections` table's rows from those of the mirror.
+const ONLY_IN_CONNECTIONS: &str = "connection_id";
+
+fn image<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<Option<T>, Error> {
     if item.is_empty() {
         return Ok(None);
     }
@@ -100,6 +128,7 @@ fn image(item: serde_dynamo::Item) -> Result<Option<MirrorRecord>, Error> {
 mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
+    use store::MirrorRecord;
 
     use super::*;
 
@@ -135,8 +164,12 @@ mod tests {
             change(4, row("Closed Won"), json!({})),
         ]);
 
-        let events: Vec<_> = batch.events.iter().map(|(number, event)| (number.as_str(), event.id.as_str())).collect();
-        assert_eq!(events, [("1", "event-1"), ("3", "event-3")]);
+        let id = |told: &Told| match told {
+            Told::Record(event) => event.id.clone(),
+            Told::Connection { change_id, .. } => change_id.clone(),
+        };
+        let events: Vec<_> = batch.events.iter().map(|(number, told)| (number.clone(), id(told))).collect();
+        assert_eq!(events, [("1", "event-1"), ("3", "event-3")].map(|(number, id)| (number.to_owned(), id.to_owned())));
         assert_eq!((batch.silent, batch.unreadable.is_none()), (2, true));
     }
 

@@ -1,25 +1,29 @@
-//! Publishes what changed in the mirror, so that the platform hears of every applied change at least once.
+//! Publishes what changed in the mirror and in the connections, so that the platform hears of every applied change at least
+//! once.
 //!
 //! | | |
 //! |---|---|
-//! | trigger | the stream of the `records` table, in batches, in order per record |
+//! | trigger | the streams of the `records` and the `connections` table, in batches, in order per row |
 //! | input | rows before and after |
-//! | output | `record.changed`, `record.deleted` and `record.restored` on the bus, as CloudEvents |
+//! | output | `record.changed`, `record.deleted`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`: on the bus, as CloudEvents |
 //! | failures | the first row that did not get through is reported; the stream goes on from there |
 //!
-//! The events come from the table and not from whoever wrote to it: a writer that is killed right after its write is told
+//! The events come from the tables and not from whoever wrote to them: a writer that is killed right after its write is told
 //! of all the same (invariant 12 of `ARCHITECTURE.md`).
 
 pub mod batch;
 pub mod change;
+pub mod connection;
 mod error;
 
 use aws_lambda_events::dynamodb::Event;
-use runtime::{Chain, Env, EnvError};
-use store::{BusEvent, EventBus};
+use runtime::connect_links::{ConnectLink, ConnectLinks, LIFE_IN_EVENT, Ticket, expiry};
+use runtime::{Aws, Chain, Env, EnvError};
+use salesforce::Clock;
+use store::{Authorizations, BusEvent, Connection, EventBus, Orgs};
 use tracing::{error, warn};
 
-use crate::batch::{Answer, Batch, resume_at};
+use crate::batch::{Answer, Batch, Told, resume_at};
 pub use error::Error;
 
 /// The function's settings.
@@ -27,6 +31,12 @@ pub use error::Error;
 pub struct Config {
     /// `EVENT_BUS_NAME`: the bus that the platform listens to.
     pub event_bus_name: String,
+    /// `ORGS_TABLE`: read, to see whether an org is a sandbox.
+    pub orgs_table: String,
+    /// `AUTHORIZATIONS_TABLE`: the links of events.
+    pub authorizations_table: String,
+    /// `PUBLIC_URL`: where browsers reach the HTTP API, without a trailing slash.
+    pub public_url: String,
 }
 
 impl Config {
@@ -35,7 +45,12 @@ impl Config {
     /// # Errors
     /// A setting is missing.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
-        Ok(Self { event_bus_name: env.required("EVENT_BUS_NAME")? })
+        Ok(Self {
+            event_bus_name: env.required("EVENT_BUS_NAME")?,
+            orgs_table: env.required("ORGS_TABLE")?,
+            authorizations_table: env.required("AUTHORIZATIONS_TABLE")?,
+            public_url: env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
+        })
     }
 }
 
@@ -44,6 +59,26 @@ impl Config {
 pub struct Deps {
     /// The bus.
     pub bus: EventBus,
+    /// The orgs.
+    pub orgs: Orgs,
+    /// Makes the links of events.
+    pub links: ConnectLinks,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Deps {
+    /// The real ones.
+    #[must_use]
+    pub fn new(aws: &Aws, config: Config) -> Self {
+        let authorizations = Authorizations::new(aws.dynamodb(), config.authorizations_table);
+        Self {
+            bus: EventBus::new(aws.eventbridge(), config.event_bus_name),
+            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            links: ConnectLinks::new(authorizations, config.public_url),
+            clock: aws.clock(),
+        }
+    }
 }
 
 /// Publishes the events of a batch and answers where the stream must go on, if anything did not get through.
@@ -63,14 +98,49 @@ pub async fn handle(deps: &Deps, event: Event) -> Result<Answer, Error> {
     })
 }
 
+/// Which of the batch's events are on the bus. One that cannot be made holds back those after it, as one that is lost does.
 async fn publish(deps: &Deps, batch: &Batch) -> Vec<bool> {
-    let events: Vec<BusEvent> = batch.events.iter().map(|(_, event)| event.clone()).collect();
+    let mut events = Vec::with_capacity(batch.events.len());
+    let mut failed = None;
+    for (_, told) in &batch.events {
+        match event_of(deps, told).await {
+            Ok(event) => events.push(event),
+            Err(source) => {
+                failed = Some(source);
+                break;
+            }
+        }
+    }
     let results = deps.bus.publish(&events).await;
-    let published: Vec<bool> = results.iter().map(Result::is_ok).collect();
-    if let Some(Err(source)) = results.into_iter().find(Result::is_err) {
+    let mut published: Vec<bool> = results.iter().map(Result::is_ok).collect();
+    published.resize(batch.events.len(), false);
+    if let Some(source) = results.into_iter().find_map(Result::err).or(failed) {
         let lost = published.iter().filter(|published| !**published).count();
-        let error = Error::NotPublished { lost, total: events.len(), source };
+        let error = Error::NotPublished { lost, total: published.len(), source };
         warn!(retry = "transient", "{}", Chain(&error));
     }
     published
+}
+
+async fn event_of(deps: &Deps, told: &Told) -> Result<BusEvent, store::Error> {
+    match told {
+        Told::Record(event) => Ok(event.clone()),
+        Told::Connection { connection, kind, change_id } => {
+            let link = if kind.wants_link() { link(deps, connection).await? } else { None };
+            Ok(connection::event(connection, *kind, link.as_ref(), change_id))
+        }
+    }
+}
+
+/// A link by which the connection's person connects again; none where the org is no longer known.
+async fn link(deps: &Deps, connection: &Connection) -> Result<Option<ConnectLink>, store::Error> {
+    let Some(org) = deps.orgs.load(connection.org_id).await? else { return Ok(None) };
+    let ticket = Ticket {
+        tenant: connection.tenant.clone(),
+        kind: connection.kind.clone(),
+        environment: org.environment,
+        org_id: Some(connection.org_id),
+        expires_at: expiry(deps.clock.now(), LIFE_IN_EVENT),
+    };
+    deps.links.create(ticket).await.map(Some)
 }

@@ -2,12 +2,10 @@
 
 use record_events::{Config, Deps, handle};
 use runtime::{BoxError, Env};
-use store::EventBus;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let aws = runtime::start("record-events").await?;
-    let config = Config::from_env(&Env::process())?;
-    let deps = Deps { bus: EventBus::new(aws.eventbridge(), config.event_bus_name) };
+    let deps = Deps::new(&aws, Config::from_env(&Env::process())?);
     runtime::serve_events(aws.clock(), |event| Box::pin(handle(&deps, event))).await
 }

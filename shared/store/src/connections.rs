@@ -13,8 +13,10 @@ use crate::table::{Conditional, Item, Table, Update, from_item, key, number, tex
 use crate::time;
 
 pub mod lease;
+mod sunset;
 
 pub use lease::{Lease, LeaseSlot};
+pub use sunset::SunsetWarning;
 
 /// Whose grant it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +85,9 @@ pub struct Connection {
     /// Who may refresh it.
     #[serde(flatten)]
     pub lease: LeaseSlot,
+    /// What was told of the end of its app.
+    #[serde(flatten)]
+    pub sunset_warning: Option<SunsetWarning>,
     /// The version of its secret that was stored last.
     pub token_version: TokenVersion,
     /// When it was first made; a reconnect keeps it.
@@ -346,7 +351,7 @@ fn connected_update(connected: &Connected) -> Update {
         set,
         set_once: vec![("created_at", now())],
         add: vec![("lease_fence", 1)],
-        remove: vec!["reason", "lease_owner", "lease_deadline"],
+        remove: vec!["reason", "lease_owner", "lease_deadline", "sunset_on", "sunset_warned_days"],
         when: "attribute_not_exists(#org_id) OR #tenant = :tenant",
         values: vec![(":tenant", text(connected.tenant.as_str()))],
     }

@@ -50,7 +50,7 @@ pub use authorizations::{Authorization, AuthorizationId, Authorizations, Purpose
 pub use budgets::{Budget, Budgets, Lane, Observation, lanes::Verdict};
 pub use connections::{
     Connected, Connection, ConnectionKind, ConnectionState, Connections, Lease, LeaseClaim, LeaseRequest, LeaseSlot,
-    Settlement,
+    Settlement, SunsetWarning,
 };
 pub use cursors::{Cursor, CursorName, Cursors, Position};
 pub use deliveries::{Deliveries, Delivery, DeliveryOutcome};

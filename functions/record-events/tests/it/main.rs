@@ -4,20 +4,30 @@
 
 use aws_lambda_events::dynamodb::Event;
 use aws_sdk_eventbridge::types::Target;
-use local::Emulator;
+use local::emulator::Tables;
+use local::{Emulator, unique_prefix};
 use record_events::{Deps, handle};
+use runtime::connect_links::{ConnectLinks, Ticket};
+use salesforce::Clock;
 use serde_json::{Value, json};
-use store::{EventBus, MirrorRecord};
+use store::{
+    Activate, AuthorizationId, Authorizations, ConnectionId, ConnectionKind, Environment, EventBus, MirrorRecord, Orgs,
+    Purpose, SecretHash,
+};
+
+const ORG: &str = "00D5e000000KQ2eEAG";
 
 /// An event bus, and the queue that the platform has on it.
 struct World {
     emulator: Emulator,
+    tables: Tables,
     queue_url: String,
 }
 
 impl World {
     async fn new() -> Self {
         let emulator = Emulator::start().await.unwrap();
+        let tables = emulator.create_tables(&unique_prefix()).await.unwrap();
         let eventbridge = aws_sdk_eventbridge::Client::new(emulator.sdk_config());
         let sqs = aws_sdk_sqs::Client::new(emulator.sdk_config());
         eventbridge.create_event_bus().name("bus").send().await.unwrap();
@@ -27,11 +37,24 @@ impl World {
         let target =
             Target::builder().id("platform").arn("arn:aws:sqs:us-east-1:000000000000:platform").build().unwrap();
         eventbridge.put_targets().event_bus_name("bus").rule("all").targets(target).send().await.unwrap();
-        Self { emulator, queue_url }
+        Self { emulator, tables, queue_url }
     }
 
     fn deps(&self) -> Deps {
-        Deps { bus: EventBus::new(aws_sdk_eventbridge::Client::new(self.emulator.sdk_config()), "bus") }
+        Deps {
+            bus: EventBus::new(aws_sdk_eventbridge::Client::new(self.emulator.sdk_config()), "bus"),
+            orgs: Orgs::new(self.dynamodb(), self.tables.name("orgs")),
+            links: ConnectLinks::new(self.authorizations(), "https://ferry.example.com"),
+            clock: Clock::system(),
+        }
+    }
+
+    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(self.emulator.sdk_config())
+    }
+
+    fn authorizations(&self) -> Authorizations {
+        Authorizations::new(self.dynamodb(), self.tables.name("authorizations"))
     }
 
     /// What the platform has received, as far as it came.
@@ -54,7 +77,7 @@ impl World {
 fn row(stage: &str, deleted: bool) -> Value {
     let fields = if deleted { json!({}) } else { json!({ "StageName": stage, "Name": "Deal" }) };
     let record = MirrorRecord {
-        org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
+        org_id: ORG.parse().unwrap(),
         object: "Opportunity".parse().unwrap(),
         record_id: "0065e00000AbCdEAAV".parse().unwrap(),
         fields: fields.as_object().unwrap().clone(),
@@ -103,11 +126,55 @@ async fn a_record_s_life_is_told_on_the_bus() {
     assert!(events.iter().all(|event| event["detail"]["source"] == "ferry/00D5e000000KQ2eEAG"));
 }
 
+/// A connection's row as the stream shows it.
+fn connection(state: &str, reason: Option<&str>) -> Value {
+    let connection_id = ConnectionId::personal(&"rep-1".parse().unwrap());
+    let mut row = json!({
+        "org_id": ORG, "connection_id": connection_id, "kind": "personal", "platform_user": "rep-1", "tenant": "acme",
+        "user_id": "0055e000001mKpCAAU", "app": "v1", "login_url": "https://test.salesforce.com",
+        "instance_url": "https://acme.my.salesforce.com", "state": state, "token_version": "2".repeat(32),
+        "created_at": "2026-11-01T00:00:00.000Z", "connected_at": "2026-11-01T00:00:00.000Z",
+        "updated_at": "2026-11-22T10:00:00.000Z", "lease_fence": 3,
+    });
+    if let Some(reason) = reason {
+        row["reason"] = json!(reason);
+    }
+    let item: serde_dynamo::Item = serde_dynamo::to_item(row).unwrap();
+    serde_json::to_value(item).unwrap()
+}
+
+#[tokio::test]
+async fn a_dead_connection_is_told_with_a_link_that_its_person_can_use() {
+    let world = World::new().await;
+    let deps = world.deps();
+    let now = deps.clock.now();
+    let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
+    let (org_id, tenant) = (ORG.parse().unwrap(), "acme".parse().unwrap());
+    let activate = Activate { org_id, tenant, environment: Environment::Sandbox, webhook_secret, now };
+    deps.orgs.activate(&activate).await.unwrap();
+    let rows =
+        [connection("active", None), connection("active", None), connection("reauth_required", Some("grant_ended"))];
+
+    let answer = handle(&deps, stream(&rows)).await.unwrap();
+
+    assert_eq!((answer.resume_at, answer.published, answer.silent), (None, 2, 1));
+    let events = world.received().await;
+    let dead = events.iter().find(|event| event["detail-type"] == "connection.reauth_required").unwrap();
+    let data = &dead["detail"]["data"];
+    assert_eq!((&data["platform_user"], &data["reason"]), (&json!("rep-1"), &json!("grant_ended")));
+    let ticket = data["connect_url"].as_str().unwrap().strip_prefix("https://ferry.example.com/connect/").unwrap();
+    let in_six_days = now.checked_add(jiff::SignedDuration::from_hours(6 * 24)).unwrap();
+    let id = AuthorizationId::of(Purpose::Ticket, ticket);
+    let ticket = world.authorizations().consume::<Ticket>(&id, in_six_days).await.unwrap().expect("a live link");
+    assert_eq!(ticket.kind, ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() });
+    assert_eq!((ticket.org_id, ticket.environment), (Some(org_id), Environment::Sandbox));
+}
+
 #[tokio::test]
 async fn a_stream_whose_bus_is_gone_goes_on_at_the_first_change_that_was_not_told() {
-    let World { emulator, .. } = World::new().await;
-    let deps = Deps { bus: EventBus::new(aws_sdk_eventbridge::Client::new(emulator.sdk_config()), "bus") };
-    drop(emulator);
+    let world = World::new().await;
+    let deps = world.deps();
+    drop(world);
     let rows = [row("Prospecting", false), row("Prospecting", false), row("Closed Won", false)];
 
     let answer = handle(&deps, stream(&rows)).await.unwrap();

@@ -1,0 +1,129 @@
+//! What a change of a connection means to the platform: one event, or none.
+
+use jiff::Timestamp;
+use runtime::connect_links::ConnectLink;
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use store::{BusEvent, Connection, ConnectionKind, ConnectionState};
+
+/// What happened to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Its person gave consent: for the first time, again, or to a newer app.
+    Connected,
+    /// Its person has to connect again.
+    ReauthRequired,
+    /// It was ended on purpose.
+    Disconnected,
+    /// Its app will be stopped, and its person has to move to the newest one before that.
+    UpgradeRequired,
+}
+
+impl Kind {
+    /// The event's type, and the `DetailType` that rules on the bus match.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connected => "connection.connected",
+            Self::ReauthRequired => "connection.reauth_required",
+            Self::Disconnected => "connection.disconnected",
+            Self::UpgradeRequired => "connection.upgrade_required",
+        }
+    }
+
+    /// Whether its person can do something, for which the event brings a link.
+    #[must_use]
+    pub fn wants_link(self) -> bool {
+        matches!(self, Self::ReauthRequired | Self::UpgradeRequired)
+    }
+}
+
+/// Compares a connection before and after; `None` when there is nothing to tell, as for a refresh or its lease.
+#[must_use]
+pub fn compare(old: Option<&Connection>, new: &Connection) -> Option<Kind> {
+    let before = old.map(|old| &old.state);
+    match &new.state {
+        ConnectionState::ReauthRequired { reason } if reason == NOT_CONNECTED_YET => None,
+        ConnectionState::ReauthRequired { .. } => (before != Some(&new.state)).then_some(Kind::ReauthRequired),
+        ConnectionState::Revoked => (old.is_some() && before != Some(&new.state)).then_some(Kind::Disconnected),
+        ConnectionState::Active | ConnectionState::Uncertain => {
+            if old.is_none_or(|old| old.connected_at != new.connected_at || !is_live(&old.state)) {
+                return Some(Kind::Connected);
+            }
+            let warned = |connection: &Connection| connection.sunset_warning;
+            (new.sunset_warning.is_some() && old.and_then(warned) != warned(new)).then_some(Kind::UpgradeRequired)
+        }
+    }
+}
+
+/// The reason of a row that was reserved before there are tokens.
+const NOT_CONNECTED_YET: &str = "not_connected_yet";
+
+fn is_live(state: &ConnectionState) -> bool {
+    matches!(state, ConnectionState::Active | ConnectionState::Uncertain)
+}
+
+/// The `data` of an event.
+#[derive(Debug, Serialize)]
+struct Data<'a> {
+    org_id: &'a str,
+    tenant: &'a str,
+    connection_id: &'a str,
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform_user: Option<&'a str>,
+    user_id: &'a str,
+    app: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sunset: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect_url: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect_url_expires_at: Option<String>,
+}
+
+/// The event for a change. It brings no tokens; its link is good once and only for who can sign in to that very org.
+///
+/// `change_id` names the change itself, so that the same change published twice is the same event.
+#[must_use]
+pub fn event(connection: &Connection, kind: Kind, link: Option<&ConnectLink>, change_id: &str) -> BusEvent {
+    let (whose, platform_user) = match &connection.kind {
+        ConnectionKind::Team => ("team", None),
+        ConnectionKind::Personal { platform_user } => ("personal", Some(platform_user.as_str())),
+    };
+    let reason = match &connection.state {
+        ConnectionState::ReauthRequired { reason } => Some(reason.as_str()),
+        ConnectionState::Active | ConnectionState::Uncertain | ConnectionState::Revoked => None,
+    };
+    let warning = connection.sunset_warning.filter(|_| kind == Kind::UpgradeRequired);
+    let data = Data {
+        org_id: connection.org_id.as_str(),
+        tenant: connection.tenant.as_str(),
+        connection_id: connection.connection_id.as_str(),
+        kind: whose,
+        platform_user,
+        user_id: connection.user_id.as_str(),
+        app: &connection.app,
+        reason,
+        sunset: warning.map(|warning| warning.sunset.to_string()),
+        connect_url: link.map(|link| link.url.expose_secret()),
+        connect_url_expires_at: link.map(|link| store::time::text(link.expires_at)),
+    };
+    let subject = format!("connections/{}", connection.connection_id);
+    let mut event = BusEvent::new(connection.org_id, kind.name(), subject, change_id);
+    event.time = time(connection, kind);
+    event.data = serde_json::to_value(data).unwrap_or_default();
+    event
+}
+
+fn time(connection: &Connection, kind: Kind) -> Timestamp {
+    match kind {
+        Kind::Connected => connection.connected_at,
+        Kind::ReauthRequired | Kind::Disconnected | Kind::UpgradeRequired => connection.updated_at,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+use jiff::Timestamp;
+use serde_json::json;
+use store::SunsetWarning;
+
+use super::*;
+
+fn connection(state: ConnectionState) -> Connection {
+    let row = json!({
+        "org_id": "00D5e000000KQ2eEAG", "connection_id": "team", "kind": "team", "tenant": "acme",
+        "user_id": "0055e000001mKpCAAU", "app": "v1", "login_url": "https://login.salesforce.com",
+        "instance_url": "https://acme.my.salesforce.com", "state": "active", "token_version": "2".repeat(32),
+        "created_at": "2026-11-01T00:00:00.000Z", "connected_at": "2026-11-01T00:00:00.000Z",
+        "updated_at": "2026-11-22T10:00:00.000Z",
+    });
+    Connection { state, ..serde_json::from_value(row).unwrap() }
+}
+
+fn reauth(reason: &str) -> Connection {
+    connection(ConnectionState::ReauthRequired { reason: reason.to_owned() })
+}
+
+fn warned(days: u16) -> Connection {
+    let sunset_warning = Some(SunsetWarning { sunset: "2027-03-01".parse().unwrap(), days });
+    Connection { sunset_warning, ..connection(ConnectionState::Active) }
+}
+
+#[test]
+fn each_turn_of_a_connections_life_is_told_once() {
+    let active = connection(ConnectionState::Active);
+    let again = Connection { connected_at: Timestamp::MAX, ..active.clone() };
+    let revoked = connection(ConnectionState::Revoked);
+    let cases = [
+        (None, &active, Some(Kind::Connected)),
+        (Some(&reauth("grant_ended")), &active, Some(Kind::Connected)),
+        (Some(&active), &again, Some(Kind::Connected)),
+        (Some(&active), &reauth("grant_ended"), Some(Kind::ReauthRequired)),
+        (Some(&reauth("grant_ended")), &reauth("grant_ended"), None),
+        (Some(&active), &revoked, Some(Kind::Disconnected)),
+        (Some(&revoked), &revoked, None),
+        (Some(&active), &warned(60), Some(Kind::UpgradeRequired)),
+        (Some(&warned(60)), &warned(60), None),
+        (Some(&warned(60)), &warned(30), Some(Kind::UpgradeRequired)),
+        (Some(&warned(30)), &active, None),
+    ];
+    for (number, (old, new, told)) in cases.into_iter().enumerate() {
+        assert_eq!(compare(old, new), told, "case {number}");
+    }
+}
+
+#[test]
+fn a_refresh_its_lease_and_its_doubt_are_not_told() {
+    let active = connection(ConnectionState::Active);
+    let uncertain = connection(ConnectionState::Uncertain);
+    let refreshed = Connection { refreshed_at: Some(Timestamp::MAX), updated_at: Timestamp::MAX, ..active.clone() };
+    assert_eq!(compare(Some(&active), &refreshed), None);
+    assert_eq!(compare(Some(&active), &uncertain), None);
+    assert_eq!(compare(Some(&uncertain), &active), None);
+}
+
+#[test]
+fn a_row_that_is_reserved_for_a_consent_is_not_told() {
+    assert_eq!(compare(None, &reauth(NOT_CONNECTED_YET)), None);
+}
+
+#[test]
+fn an_event_brings_its_link() {
+    let link = ConnectLink {
+        url: "https://ferry.example.com/connect/one-time".into(),
+        expires_at: "2026-11-29T10:00:00Z".parse().unwrap(),
+    };
+    let event = event(&reauth("grant_ended"), Kind::ReauthRequired, Some(&link), "change-1");
+
+    insta::assert_json_snapshot!(event, @r#"
+    {
+      "specversion": "1.0",
+      "id": "change-1",
+      "source": "ferry/00D5e000000KQ2eEAG",
+      "type": "connection.reauth_required",
+      "subject": "connections/team",
+      "time": "2026-11-22T10:00:00.000Z",
+      "data": {
+        "org_id": "00D5e000000KQ2eEAG",
+        "tenant": "acme",
+        "connection_id": "team",
+        "kind": "team",
+        "user_id": "0055e000001mKpCAAU",
+        "app": "v1",
+        "reason": "grant_ended",
+        "connect_url": "https://ferry.example.com/connect/one-time",
+        "connect_url_expires_at": "2026-11-29T10:00:00.000Z"
+      }
+    }
+    "#);
+}
+
+#[test]
+fn a_warning_says_when_the_app_is_stopped() {
+    let event = event(&warned(30), Kind::UpgradeRequired, None, "change-1");
+    assert_eq!((event.data["app"].as_str(), event.data["sunset"].as_str()), (Some("v1"), Some("2027-03-01")));
+    assert!(event.data.get("reason").is_none() && event.data.get("connect_url").is_none());
+}

@@ -1,0 +1,52 @@
+//! The warning that a connection's app will be stopped.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use salesforce::OrgId;
+use serde::{Deserialize, Serialize};
+
+use super::{Connections, row_key};
+use crate::Error;
+use crate::ids::ConnectionId;
+use crate::table::{Conditional, Update, number, text};
+use crate::time;
+
+/// What the platform was told of the end of a connection's app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SunsetWarning {
+    /// When the app is stopped.
+    #[serde(rename = "sunset_on")]
+    pub sunset: Date,
+    /// Which of the warnings it was: so many days ahead.
+    #[serde(rename = "sunset_warned_days")]
+    pub days: u16,
+}
+
+impl Connections {
+    /// Notes a warning, unless it was noted before or the connection has moved to another app. Whether it was noted now.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn warn_of_sunset(
+        &self,
+        org: OrgId,
+        connection: &ConnectionId,
+        app: &str,
+        warning: SunsetWarning,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let (sunset, days) = (text(warning.sunset.to_string()), number(u64::from(warning.days)));
+        let update = Update {
+            set: vec![
+                ("sunset_on", sunset.clone()),
+                ("sunset_warned_days", days.clone()),
+                ("updated_at", text(time::text(now))),
+            ],
+            when: "#app = :app AND (attribute_not_exists(#sunset_on) OR #sunset_on <> :sunset OR #sunset_warned_days <> :days)",
+            values: vec![(":app", text(app)), (":sunset", sunset), (":days", days)],
+            ..Update::default()
+        };
+        let noted = self.table.update("note the warning", row_key(org, connection), update).await?;
+        Ok(matches!(noted, Conditional::Done(_)))
+    }
+}
