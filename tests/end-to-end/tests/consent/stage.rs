@@ -1,0 +1,188 @@
+//! One emulated account with the functions on it, and a realm of simulated orgs.
+
+use axum::Router;
+use http::StatusCode;
+use local::Emulator;
+use local::emulator::State;
+use org_simulator::{OrgOptions, Simulator};
+use runtime::{Aws, Env, TokenBroker};
+use salesforce::{Clock, HostPolicy, OrgId};
+use serde_json::{Value, json};
+use store::{Connection, ConnectionId, ConnectionKind};
+use tokio::sync::OnceCell;
+
+use crate::functions::{Broker, Onboarding};
+use crate::log::{self, Secrets};
+use crate::visitor::{Visitor, send};
+
+pub(crate) const PUBLIC_URL: &str = "http://localhost:8580";
+pub(crate) const CALLBACK: &str = "http://localhost:8580/oauth/callback";
+
+static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
+
+pub(crate) struct Stage {
+    /// The org that connects.
+    pub(crate) org: Simulator,
+    /// Another customer's, with the same login host.
+    pub(crate) other_org: Simulator,
+    pub(crate) clock: Clock,
+    pub(crate) broker: token_broker::Deps,
+    pub(crate) callback: oauth_callback::Deps,
+    pub(crate) secrets: Secrets,
+}
+
+impl Stage {
+    /// People sign in where they do in production: at one host for all orgs.
+    pub(crate) async fn set() -> Self {
+        Self::signing_in_at(Simulator::login_url).await
+    }
+
+    /// People sign in at another host of the org.
+    pub(crate) async fn signing_in_at(login: impl Fn(&Simulator) -> &str) -> Self {
+        log::listen();
+        let emulator = EMULATOR.get_or_init(|| async { Emulator::start().await.unwrap() }).await;
+        let prefix = local::unique_prefix();
+        let state = emulator.create_state(&prefix).await.unwrap();
+        let org = Simulator::start(org_simulator::Options::default()).await.unwrap();
+        let other = OrgOptions { name: "other".to_owned(), ..OrgOptions::default() };
+        let other_org = org.add_org(other).await.unwrap();
+        org.add_app("Ferry", org.client_id(), org.client_secret(), CALLBACK);
+        let secrets = Secrets::default();
+        secrets.note(org.client_secret());
+        let clock = Clock::manual(Clock::system().now());
+        let aws = Aws::new(emulator.sdk_config().clone(), clock.clone());
+        register(&aws, &state, &org).await;
+        let (prefix, login) = (prefix.clone(), login(&org).to_owned());
+        let env = || environment(&state, &prefix, &login);
+        let broker = token_broker::Config::from_env(&env()).unwrap();
+        let broker = token_broker::Deps::new(&aws, &broker).unwrap();
+        let onboarding = onboarding::Deps::new(&aws, &onboarding::Config::from_env(&env()).unwrap());
+        let config = oauth_callback::Config::from_env(&env()).unwrap();
+        let mut callback = oauth_callback::Deps::new(&aws, config);
+        let called = Broker { deps: broker.clone(), secrets: secrets.clone() };
+        callback.broker = TokenBroker::new(called, HostPolicy::LoopbackToo);
+        let called = Onboarding { deps: onboarding, secrets: secrets.clone() };
+        callback.onboarding = runtime::onboarding::Onboarding::new(called);
+        Self { org, other_org, clock, broker, callback, secrets }
+    }
+
+    pub(crate) fn router(&self) -> Router {
+        oauth_callback::router(self.callback.clone())
+    }
+
+    pub(crate) fn org_id(&self) -> OrgId {
+        self.org.org_id().parse().unwrap()
+    }
+
+    pub(crate) fn admin(&self) -> String {
+        admin_of(&self.org)
+    }
+
+    pub(crate) fn rep(&self) -> String {
+        self.org.users().into_iter().find(|user| !user.is_admin).unwrap().username
+    }
+
+    /// Asks for a connect link as the platform does.
+    pub(crate) async fn ask_for_link(&self, body: &Value) -> (StatusCode, Value) {
+        let request = http::Request::post("/v1/connect-links").header("content-type", "application/json");
+        let page = send(self.router(), request.body(body.to_string().into()).unwrap()).await;
+        (page.status, serde_json::from_str(&page.html).unwrap())
+    }
+
+    /// The path of a fresh connect link.
+    pub(crate) async fn link(&self, body: &Value) -> String {
+        let (status, link) = self.ask_for_link(body).await;
+        assert_eq!(status, StatusCode::CREATED, "{link}");
+        let path = link["url"].as_str().unwrap().strip_prefix(PUBLIC_URL).unwrap();
+        self.secrets.note(path.rsplit('/').next().unwrap());
+        path.to_owned()
+    }
+
+    pub(crate) async fn team_link(&self, tenant: &str) -> String {
+        self.link(&json!({"tenant": tenant, "kind": "team", "environment": "production"})).await
+    }
+
+    pub(crate) async fn personal_link(&self, tenant: &str) -> String {
+        self.link(&self.personal(tenant)).await
+    }
+
+    /// What the platform asks for to connect its rep.
+    pub(crate) fn personal(&self, tenant: &str) -> Value {
+        json!({
+            "tenant": tenant, "kind": "personal", "platform_user": "rep-1",
+            "org_id": self.org_id(), "environment": "production",
+        })
+    }
+
+    /// Connects the team of the org for its tenant, as its admin.
+    pub(crate) async fn connect_team(&self, tenant: &str) {
+        let mut visitor = Visitor::new(self);
+        let begun = visitor.begin(&self.team_link(tenant).await).await;
+        let back = visitor.consent(&begun, &self.admin()).await;
+        let page = visitor.get(&back).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.html);
+    }
+
+    pub(crate) async fn team(&self) -> Option<Connection> {
+        self.broker.connections.load(self.org_id(), &ConnectionId::team()).await.unwrap()
+    }
+
+    pub(crate) async fn reps(&self) -> Option<Connection> {
+        let kind = ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() };
+        self.broker.connections.load(self.org_id(), &kind.connection_id()).await.unwrap()
+    }
+
+    /// Whether nothing of this org is connected: neither row nor tokens.
+    pub(crate) async fn is_untouched(&self, org: OrgId) -> bool {
+        let rows = self.broker.connections.list(org).await.unwrap();
+        let tokens = self.broker.vault.load(org, &ConnectionId::team()).await.unwrap();
+        rows.is_empty() && tokens.is_none()
+    }
+
+    /// Grants that the realm's login host still holds for the app: what was not given back.
+    pub(crate) fn requests(&self, what: &str) -> usize {
+        self.org.request_log().iter().filter(|line| line.starts_with(what)).count()
+    }
+}
+
+pub(crate) fn admin_of(org: &Simulator) -> String {
+    org.users().into_iter().find(|user| user.is_admin).unwrap().username
+}
+
+async fn register(aws: &Aws, state: &State, org: &Simulator) {
+    let app = json!({
+        "name": "v2", "client_id": org.client_id(), "client_secret": org.client_secret(),
+        "install_url_production": "https://login.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001",
+        "install_url_sandbox": "https://test.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001",
+    });
+    let registrations = json!({ "apps": [app] }).to_string();
+    let secret = state.physical("AppsSecret").unwrap();
+    aws.secrets_manager().put_secret_value().secret_id(secret).secret_string(registrations).send().await.unwrap();
+}
+
+/// The variables as the template sets them, by what they are called.
+fn environment(state: &State, prefix: &str, login: &str) -> Env {
+    let queues = ["PipelineRefreshQueue", "RecordUpsertQueue", "RecordWriteQueue"];
+    let queues = queues.map(|queue| (variable_of(queue), state.physical(queue).unwrap().to_owned()));
+    let apps = state.physical("AppsSecret").unwrap().to_owned();
+    let tables = state.tables.clone();
+    let (prefix, login) = (prefix.to_owned(), login.to_owned());
+    Env::new(move |name| match name {
+        "PUBLIC_URL" => Some(PUBLIC_URL.to_owned()),
+        "SALESFORCE_HOSTS" => Some("loopback".to_owned()),
+        "LOGIN_URL_PRODUCTION" | "LOGIN_URL_SANDBOX" => Some(login.clone()),
+        "APPS_SECRET_ARN" => Some(apps.clone()),
+        "TOKEN_SECRET_PREFIX" => Some(format!("ferry/{prefix}/tokens")),
+        _ if name.ends_with("_FUNCTION") => Some(name.to_lowercase()),
+        _ => match name.strip_suffix("_TABLE") {
+            Some(noun) => Some(tables.name(&noun.to_lowercase())),
+            None => queues.iter().find(|(known, _)| known == name).map(|(_, url)| url.clone()),
+        },
+    })
+}
+
+/// `PipelineRefreshQueue` is given as `PIPELINE_REFRESH_QUEUE_URL`.
+fn variable_of(queue: &str) -> String {
+    let words = queue.chars().map(|c| if c.is_uppercase() { format!("_{c}") } else { c.to_uppercase().to_string() });
+    format!("{}_URL", words.collect::<String>().trim_start_matches('_'))
+}

@@ -1,0 +1,121 @@
+//! A person with a browser: cookies, our pages, and Salesforce's consent.
+
+use std::collections::BTreeMap;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use http::header::{COOKIE, LOCATION, SET_COOKIE};
+use http::{HeaderMap, Request, StatusCode};
+use tower::ServiceExt as _;
+
+use crate::log::Secrets;
+use crate::stage::{PUBLIC_URL, Stage};
+
+/// What a browser got.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) html: String,
+}
+
+impl Page {
+    pub(crate) fn shows(&self, text: &str) -> bool {
+        self.html.contains(text)
+    }
+
+    /// Whether it is the page for this trouble.
+    pub(crate) fn tells(&self, trouble: &str) -> bool {
+        self.shows(&format!("<code>{trouble}</code>"))
+    }
+
+    pub(crate) fn header(&self, name: impl http::header::AsHeaderName) -> &str {
+        self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+}
+
+/// A consent that was begun: where the browser is sent.
+pub(crate) struct Begun(pub(crate) String);
+
+impl Begun {
+    /// A parameter of the authorize URL.
+    pub(crate) fn parameter(&self, name: &str) -> String {
+        parameter(&self.0, name)
+    }
+
+    pub(crate) fn state(&self) -> String {
+        self.parameter("state")
+    }
+}
+
+/// A browser. Each has cookies of its own.
+pub(crate) struct Visitor {
+    router: Router,
+    secrets: Secrets,
+    cookies: BTreeMap<String, String>,
+}
+
+impl Visitor {
+    pub(crate) fn new(stage: &Stage) -> Self {
+        Self { router: stage.router(), secrets: stage.secrets.clone(), cookies: BTreeMap::new() }
+    }
+
+    pub(crate) async fn get(&mut self, path: &str) -> Page {
+        self.send(Request::get(path)).await
+    }
+
+    /// Presses the only button of our page at `path`.
+    pub(crate) async fn press(&mut self, path: &str) -> Page {
+        self.send(Request::post(path).header("sec-fetch-site", "same-origin")).await
+    }
+
+    pub(crate) async fn send(&mut self, request: http::request::Builder) -> Page {
+        let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = request.header(COOKIE, cookies.join("; ")).body(Body::empty()).unwrap();
+        let page = send(self.router.clone(), request).await;
+        for cookie in page.headers.get_all(SET_COOKIE) {
+            let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+            self.secrets.note(value);
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
+        page
+    }
+
+    /// Opens a connect link and goes on to Salesforce.
+    pub(crate) async fn begin(&mut self, link: &str) -> Begun {
+        assert_eq!(self.get(link).await.status, StatusCode::OK);
+        let page = self.press(link).await;
+        assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
+        let begun = Begun(page.header(LOCATION).to_owned());
+        self.secrets.note(&begun.state());
+        self.secrets.note(&begun.parameter("nonce"));
+        begun
+    }
+
+    /// Consents as `username`; the path and query that the browser is sent back to.
+    pub(crate) async fn consent(&self, begun: &Begun, username: &str) -> String {
+        let back = consent(&begun.0, username).await;
+        self.secrets.note(&parameter(&back, "code"));
+        back.strip_prefix(PUBLIC_URL).unwrap().to_owned()
+    }
+}
+
+/// Where Salesforce sends the browser after `username` consented.
+pub(crate) async fn consent(authorize_url: &str, username: &str) -> String {
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let answer = client.get(authorize_url).header("x-simulator-user", username).send().await.unwrap();
+    answer.headers()["location"].to_str().unwrap().to_owned()
+}
+
+/// A query parameter of a URL or of a path with a query.
+pub(crate) fn parameter(url: &str, name: &str) -> String {
+    let url = url::Url::parse(PUBLIC_URL).unwrap().join(url).unwrap();
+    url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
+pub(crate) async fn send(router: Router, request: Request<Body>) -> Page {
+    let response = router.oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let html = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+    Page { status: parts.status, headers: parts.headers, html }
+}
