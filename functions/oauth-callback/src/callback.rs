@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use store::{AuthorizationId, OrgState, Purpose};
 use url::form_urlencoded;
 
-use crate::consent::{install_url, unavailable};
+use crate::consent::{host_of, install_url, unavailable};
 use crate::pages::{ConnectedPage, environment, failed};
 use crate::ticket::Pending;
 use crate::trouble::Trouble;
@@ -109,7 +109,7 @@ async fn connect(deps: &Deps, pending: &Pending, code: SecretString) -> Result<R
         team: pending.ticket.is_team(),
         tenant: pending.ticket.tenant.as_str(),
         org_id: connected.org_id,
-        org_host: connected.instance_url.trim_start_matches("https://"),
+        org_host: host_of(&connected.instance_url),
         user_id: connected.user_id,
         environment: environment(pending.ticket.environment),
         webhook_url: webhook_url.as_ref().map(|url| url.expose_secret()),
@@ -177,7 +177,7 @@ fn refused(code: RefusalCode) -> Trouble {
 /// Where to install the package that the consent was for.
 async fn package_link(deps: &Deps, pending: &Pending) -> Option<String> {
     let registration = deps.apps.named(&pending.app).await.ok().flatten()?;
-    install_url(&registration, pending.ticket.environment).map(str::to_owned)
+    install_url(&registration, &pending.ticket)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::Chain;
 use runtime::connect_links::{LIFE, Ticket, expiry};
 use runtime::one_time::{Digest, fresh, is_well_formed};
-use salesforce::auth;
+use salesforce::{LoginHost, auth};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{AppRegistration, Authorization, AuthorizationId, Environment, Purpose};
 
@@ -28,16 +28,19 @@ async fn page(deps: &Deps, secret: &str) -> Result<Response, Trouble> {
     let found = deps.authorizations.peek::<Ticket>(&ticket_id(secret)?, deps.clock.now()).await;
     let ticket = found.map_err(|error| unavailable(&error))?.ok_or(Trouble::LinkUsed)?;
     let registration = deps.apps.newest().await.map_err(|error| unavailable(&error))?;
+    let login = login(deps, &ticket).map_err(|error| misconfigured(&error))?;
+    let install_url = install_url(&registration, &ticket);
     let page = ConnectPage {
         team: ticket.is_team(),
         tenant: ticket.tenant.as_str(),
         platform_user: ticket.platform_user().map(|user| user.as_str()),
         environment: environment(ticket.environment),
         org_id: ticket.org_id,
-        install_url: install_url(&registration, ticket.environment),
+        my_domain: ticket.my_domain_url.as_deref().map(host_of),
+        install_url: install_url.as_deref(),
         minutes: ticket.minutes_left(deps.clock.now()),
     };
-    Ok(page.respond(deps.login.of(ticket.environment)))
+    Ok(page.respond(&login))
 }
 
 /// Uses the ticket up and sends the browser to Salesforce.
@@ -57,8 +60,8 @@ async fn redirect(deps: &Deps, secret: &str, headers: &HeaderMap) -> Result<Resp
     let taken = deps.authorizations.consume::<Ticket>(&ticket_id(secret)?, now).await;
     let ticket = taken.map_err(|error| unavailable(&error))?.ok_or(Trouble::LinkUsed)?;
     let browser = cookie::presented(headers).unwrap_or_else(fresh);
-    let login = deps.login.of(ticket.environment);
-    let consent = auth::consent(&registration.app, login, &deps.redirect_uri(), &mut rand::rng());
+    let login = login(deps, &ticket).map_err(|error| misconfigured(&error))?;
+    let consent = auth::consent(&registration.app, &login, &deps.redirect_uri(), &mut rand::rng());
     let consent = consent.map_err(|error| misconfigured(&error))?;
     let pending = Pending {
         ticket,
@@ -94,12 +97,28 @@ fn ticket_id(secret: &str) -> Result<AuthorizationId, Trouble> {
     if is_well_formed(secret) { Ok(AuthorizationId::of(Purpose::Ticket, secret)) } else { Err(Trouble::LinkUsed) }
 }
 
-/// Where the package is installed in an org of this kind.
-pub(crate) fn install_url(registration: &AppRegistration, environment: Environment) -> Option<&str> {
-    match environment {
+/// Where the person signs in.
+fn login(deps: &Deps, ticket: &Ticket) -> Result<LoginHost, salesforce::Error> {
+    match &ticket.my_domain_url {
+        Some(url) => LoginHost::parse_my_domain(url, deps.hosts),
+        None => Ok(deps.login.of(ticket.environment).clone()),
+    }
+}
+
+/// Where the package is installed in the ticket's org: at its own host where that is known, else where orgs of its kind sign in.
+pub(crate) fn install_url(registration: &AppRegistration, ticket: &Ticket) -> Option<String> {
+    let registered = match ticket.environment {
         Environment::Production => registration.install_url_production.as_deref(),
         Environment::Sandbox => registration.install_url_sandbox.as_deref(),
-    }
+    }?;
+    let Some(my_domain) = &ticket.my_domain_url else { return Some(registered.to_owned()) };
+    let (_, path) = registered.split_once("://")?.1.split_once('/')?;
+    Some(format!("{my_domain}/{path}"))
+}
+
+/// A URL's host, as people know it.
+pub(crate) fn host_of(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, host)| host).trim_end_matches('/')
 }
 
 /// Logs why Ferry's own state is not available, and gives the page for it.

@@ -2,7 +2,7 @@
 //!
 //! | trigger | input | output | failures |
 //! |---|---|---|---|
-//! | `POST /v1/connect-links` | tenant, kind, environment | a link, good once for 15 minutes | problems |
+//! | `POST /v1/connect-links` | tenant, kind, environment or My Domain | a link, good once for 15 minutes | problems |
 //! | `GET /connect/{ticket}` | the link's ticket | a page that says what will be connected | a page that says what to do |
 //! | `POST /connect/{ticket}` | the page's button | a redirect to Salesforce; state, PKCE and nonce bound to the browser | the same |
 //! | `GET /oauth/callback` | code or error, state, cookie | a page that says what was connected | the same |
@@ -25,7 +25,7 @@ use runtime::connect_links::ConnectLinks;
 use runtime::invoke::LambdaFunction;
 use runtime::onboarding::Onboarding;
 use runtime::{Aws, TokenBroker};
-use salesforce::Clock;
+use salesforce::{Clock, HostPolicy};
 use store::{Apps, Authorizations, Orgs};
 
 pub use config::{Config, LoginHosts};
@@ -45,6 +45,8 @@ pub struct Deps {
     pub onboarding: Onboarding,
     /// Where people sign in.
     pub login: LoginHosts,
+    /// Which hosts are believed to be Salesforce's.
+    pub hosts: HostPolicy,
     /// Where browsers reach this function, without a trailing slash.
     pub public_url: String,
     /// The time.
@@ -62,6 +64,7 @@ impl Deps {
             broker: TokenBroker::new(LambdaFunction::new(aws.lambda(), config.token_broker), config.hosts),
             onboarding: Onboarding::new(LambdaFunction::new(aws.lambda(), config.onboarding)),
             login: config.login,
+            hosts: config.hosts,
             public_url: config.public_url,
             clock: aws.clock(),
         }

@@ -28,7 +28,7 @@ pub(crate) async fn create(
     JsonBody(request): JsonBody<LinkRequest>,
 ) -> Result<Response, Problem> {
     let now = deps.clock.now();
-    let ticket = request.ticket(now).map_err(Problem::invalid)?;
+    let ticket = request.ticket(now, deps.hosts).map_err(Problem::invalid)?;
     if let Some(org_id) = ticket.org_id {
         let org = deps.orgs.load(org_id).await.map_err(|error| refuse(&error))?;
         if let Some(problem) = objection(&ticket, org.as_ref()) {
@@ -59,6 +59,7 @@ fn objection(ticket: &Ticket, org: Option<&Org>) -> Option<Problem> {
 mod tests {
     use super::*;
     use jiff::Timestamp;
+    use salesforce::HostPolicy;
     use serde_json::json;
     use store::Environment;
 
@@ -68,7 +69,10 @@ mod tests {
         if kind == "personal" {
             body["platform_user"] = json!("rep-1");
         }
-        serde_json::from_value::<LinkRequest>(body).unwrap().ticket(Timestamp::UNIX_EPOCH).unwrap()
+        serde_json::from_value::<LinkRequest>(body)
+            .unwrap()
+            .ticket(Timestamp::UNIX_EPOCH, HostPolicy::SalesforceOnly)
+            .unwrap()
     }
 
     fn org(state: OrgState, owner: Option<&str>) -> Org {

@@ -36,6 +36,7 @@ pub(crate) struct ConnectPage<'a> {
     pub(crate) platform_user: Option<&'a str>,
     pub(crate) environment: &'static str,
     pub(crate) org_id: Option<OrgId>,
+    pub(crate) my_domain: Option<&'a str>,
     pub(crate) install_url: Option<&'a str>,
     pub(crate) minutes: i64,
 }
@@ -68,7 +69,7 @@ impl ConnectPage<'_> {
     /// Its form leads to this function, which sends the browser on to Salesforce: browsers hold the whole way against
     /// `form-action`.
     pub(crate) fn respond(&self, login: &LoginHost) -> Response {
-        let targets = format!("'self' {login} https://*.salesforce.com https://*.force.com");
+        let targets = format!("'self' {login} https://*.salesforce.com https://*.salesforce.mil https://*.force.com");
         page(StatusCode::OK, self, &targets)
     }
 }

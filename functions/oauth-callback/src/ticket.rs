@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use runtime::connect_links::{LIFE, Ticket, expiry};
 use runtime::one_time::Digest;
-use salesforce::OrgId;
+use salesforce::{HostPolicy, LoginHost, OrgId};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use store::{ConnectionKind, Environment, PlatformUser, Tenant};
@@ -14,7 +14,10 @@ use store::{ConnectionKind, Environment, PlatformUser, Tenant};
 pub(crate) struct LinkRequest {
     tenant: Tenant,
     kind: Kind,
-    environment: Environment,
+    #[serde(default)]
+    environment: Option<Environment>,
+    #[serde(default)]
+    my_domain_url: Option<String>,
     #[serde(default)]
     platform_user: Option<PlatformUser>,
     #[serde(default)]
@@ -30,7 +33,8 @@ enum Kind {
 
 impl LinkRequest {
     /// Checks what belongs together.
-    pub(crate) fn ticket(self, now: Timestamp) -> Result<Ticket, &'static str> {
+    pub(crate) fn ticket(self, now: Timestamp, hosts: HostPolicy) -> Result<Ticket, &'static str> {
+        let (environment, my_domain_url) = self.login(hosts)?;
         let kind = match (self.kind, self.platform_user) {
             (Kind::Team, None) => ConnectionKind::Team,
             (Kind::Team, Some(_)) => return Err("a team link is for nobody in particular: leave out platform_user"),
@@ -39,7 +43,26 @@ impl LinkRequest {
             (Kind::Personal, Some(platform_user)) => ConnectionKind::Personal { platform_user },
         };
         let expires_at = expiry(now, LIFE);
-        Ok(Ticket { tenant: self.tenant, kind, environment: self.environment, org_id: self.org_id, expires_at })
+        Ok(Ticket { tenant: self.tenant, kind, environment, org_id: self.org_id, my_domain_url, expires_at })
+    }
+
+    /// Where the person signs in. A My Domain tells of itself which environment it belongs to.
+    fn login(&self, hosts: HostPolicy) -> Result<(Environment, Option<String>), &'static str> {
+        let Some(url) = &self.my_domain_url else {
+            return self
+                .environment
+                .map(|environment| (environment, None))
+                .ok_or("environment or my_domain_url is needed");
+        };
+        let host = LoginHost::parse_my_domain(url, hosts);
+        let host = host.map_err(|_| "my_domain_url is not of the form https://NAME.my.salesforce.com")?;
+        let told =
+            host.is_sandbox().map(|sandbox| if sandbox { Environment::Sandbox } else { Environment::Production });
+        let environment = match (told, self.environment) {
+            (Some(told), Some(asked)) if told != asked => return Err("my_domain_url belongs to the other environment"),
+            (told, asked) => told.or(asked).ok_or("environment is needed: my_domain_url does not tell it")?,
+        };
+        Ok((environment, Some(host.to_string())))
     }
 }
 
@@ -67,7 +90,7 @@ mod tests {
 
     fn ticket(body: serde_json::Value) -> Result<Ticket, String> {
         let request: LinkRequest = serde_json::from_value(body).map_err(|error| error.to_string())?;
-        request.ticket(Timestamp::UNIX_EPOCH).map_err(str::to_owned)
+        request.ticket(Timestamp::UNIX_EPOCH, HostPolicy::SalesforceOnly).map_err(str::to_owned)
     }
 
     #[test]
@@ -96,10 +119,29 @@ mod tests {
     }
 
     #[test]
+    fn a_my_domain_tells_the_environment_and_may_not_contradict_it() {
+        let with = |url: &str, environment: Option<&str>| {
+            let mut body = json!({"tenant": "acme", "kind": "team", "my_domain_url": url});
+            if let Some(environment) = environment {
+                body["environment"] = json!(environment);
+            }
+            ticket(body)
+        };
+        let sandbox = with("https://acme--dev.sandbox.my.salesforce.com/", None).unwrap();
+        assert_eq!(sandbox.environment, Environment::Sandbox);
+        assert_eq!(sandbox.my_domain_url.as_deref(), Some("https://acme--dev.sandbox.my.salesforce.com"));
+        let production = with("https://acme.my.salesforce.com", Some("production")).unwrap();
+        assert_eq!(production.environment, Environment::Production);
+        assert!(with("https://acme.my.salesforce.com", Some("sandbox")).unwrap_err().contains("other environment"));
+        assert!(with("https://acme.my.evil.example", None).unwrap_err().contains("my_domain_url"));
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused() {
         for body in [
             json!({"tenant": "", "kind": "team", "environment": "production"}),
             json!({"tenant": "acme", "kind": "team", "environment": "staging"}),
+            json!({"tenant": "acme", "kind": "team"}),
             json!({"tenant": "acme", "kind": "team", "environment": "production", "platform_user": "rep-1"}),
             json!({"tenant": "acme", "kind": "team", "environment": "production", "org_id": "00D5e000000KQ2eAAA"}),
             json!({"tenant": "acme", "kind": "team", "environment": "production", "redirect": "https://example.com"}),

@@ -28,6 +28,9 @@ pub struct Ticket {
     /// The org that it must be; any org of a team's choice otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org_id: Option<OrgId>,
+    /// The org's own login host, where the person signs in instead of at that of the environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub my_domain_url: Option<String>,
     /// From then on it is no longer good.
     #[serde(with = "store::time::millis")]
     pub expires_at: Timestamp,

@@ -52,6 +52,37 @@ impl LoginHost {
         origin(url, policy, "login host").map(Self)
     }
 
+    /// Checks an org's own login host, its My Domain, such as `https://acme--dev.sandbox.my.salesforce.com`
+    /// (Salesforce Help, My Domain URL formats).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] when it is no My Domain, nor a loopback host that `policy` allows.
+    pub fn parse_my_domain(url: &str, policy: HostPolicy) -> Result<Self, Error> {
+        let host = Self::parse(url, policy)?;
+        let is_loopback = !host.0.ends_with(".com") && !host.0.ends_with(".mil");
+        if is_loopback || host.my_domain().is_some() {
+            Ok(host)
+        } else {
+            Err(Error::Invalid { what: "My Domain", reason: "is not of the form https://NAME.my.salesforce.com" })
+        }
+    }
+
+    /// What stands before `.my.salesforce.com` or `.my.salesforce.mil`.
+    fn my_domain(&self) -> Option<&str> {
+        let name = self.0.strip_prefix("https://")?;
+        let name = name.strip_suffix(".my.salesforce.com").or_else(|| name.strip_suffix(".my.salesforce.mil"))?;
+        (!name.is_empty()).then_some(name)
+    }
+
+    /// Whether a My Domain is that of a sandbox or a scratch org, which sign in at `test.salesforce.com` too; `None` where the
+    /// name does not tell.
+    #[must_use]
+    pub fn is_sandbox(&self) -> Option<bool> {
+        let name = self.my_domain()?;
+        Some(name.ends_with(".sandbox") || name.ends_with(".scratch"))
+    }
+
     /// The origin, without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -108,6 +139,43 @@ display!(LoginHost);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_my_domain_tells_a_sandbox_from_production() {
+        let cases = [
+            ("https://acme.my.salesforce.com", Some(false)),
+            ("https://acme-dev-ed.develop.my.salesforce.com", Some(false)),
+            ("https://acme--dev.sandbox.my.salesforce.com", Some(true)),
+            ("https://acme.scratch.my.salesforce.com", Some(true)),
+            ("https://agency.my.salesforce.mil", Some(false)),
+        ];
+        for (url, sandbox) in cases {
+            let host = LoginHost::parse_my_domain(url, HostPolicy::SalesforceOnly).unwrap();
+            assert_eq!(host.is_sandbox(), sandbox, "{url}");
+        }
+        let local = LoginHost::parse_my_domain("http://127.0.0.1:8590", HostPolicy::LoopbackToo).unwrap();
+        assert_eq!(local.is_sandbox(), None);
+    }
+
+    #[test]
+    fn what_is_no_my_domain_is_not_taken_for_one() {
+        for url in [
+            "https://login.salesforce.com",
+            "https://test.salesforce.com",
+            "https://my.salesforce.com",
+            "https://.my.salesforce.com",
+            "https://acme.lightning.force.com",
+            "https://acme.my.salesforce.com.evil.example",
+            "https://acme.my.salesforce.com/services/oauth2/token",
+            "https://acme.my.salesforce.com:8443",
+            "https://evil.example?.my.salesforce.com",
+            "https://user@acme.my.salesforce.com",
+            "http://acme.my.salesforce.com",
+            "http://127.0.0.1:8590",
+        ] {
+            assert!(LoginHost::parse_my_domain(url, HostPolicy::SalesforceOnly).is_err(), "{url}");
+        }
+    }
 
     fn parse(url: &str, policy: HostPolicy) -> Option<String> {
         InstanceUrl::parse(url, policy).ok().map(|url| url.0)

@@ -7,6 +7,7 @@ fn connect() -> ConnectPage<'static> {
         platform_user: None,
         environment: "Production",
         org_id: None,
+        my_domain: None,
         install_url: Some("https://login.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001"),
         minutes: 15,
     }
@@ -32,8 +33,9 @@ fn a_page_allows_its_own_style_and_nothing_else() {
     assert!(policy.starts_with(&format!("default-src 'none'; style-src 'sha256-{hash}';")), "{policy}");
     assert!(policy.contains("frame-ancestors 'none'"));
     assert!(
-        policy
-            .ends_with("form-action 'self' https://login.salesforce.com https://*.salesforce.com https://*.force.com")
+        policy.ends_with(
+            "form-action 'self' https://login.salesforce.com https://*.salesforce.com https://*.salesforce.mil https://*.force.com"
+        )
     );
     assert!(!policy.contains("unsafe") && !policy.contains("script"));
 }

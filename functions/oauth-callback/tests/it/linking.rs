@@ -98,3 +98,33 @@ async fn a_link_request_that_makes_no_sense_is_a_problem() {
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert_eq!(problem["type"], "urn:ferry:problem:invalid_request");
 }
+
+#[tokio::test]
+async fn a_my_domain_is_where_the_person_signs_in_and_installs() {
+    let stage = Stage::set().await;
+    let ask = json!({"tenant": "acme", "kind": "team", "my_domain_url": "https://acme--dev.sandbox.my.salesforce.com"});
+    let link = stage.link(&ask).await;
+
+    let page = stage.get(&link).await;
+
+    assert!(page.shows("Sandbox") && page.shows("acme--dev.sandbox.my.salesforce.com"), "{}", page.html);
+    assert!(page.shows("https://acme--dev.sandbox.my.salesforce.com/packaging/installPackage.apexp?p0=04t"));
+    let location = stage.begin(&link).await.authorize_url;
+    assert!(
+        location.starts_with("https://acme--dev.sandbox.my.salesforce.com/services/oauth2/authorize?"),
+        "{location}"
+    );
+}
+
+#[tokio::test]
+async fn a_my_domain_elsewhere_than_at_salesforce_is_refused() {
+    let stage = Stage::set().await;
+    for url in ["https://acme.my.salesforce.com.evil.example", "https://login.salesforce.com", "not a url"] {
+        let ask = json!({"tenant": "acme", "kind": "team", "environment": "production", "my_domain_url": url});
+        let (status, problem) = stage.ask_for_link(&ask).await;
+        assert_eq!(
+            (status, problem["type"].as_str()),
+            (StatusCode::BAD_REQUEST, Some("urn:ferry:problem:invalid_request"))
+        );
+    }
+}

@@ -83,6 +83,7 @@ impl Stage {
             broker: TokenBroker::new(broker.clone(), HostPolicy::LoopbackToo),
             onboarding: Onboarding::new(onboarding.clone()),
             login: LoginHosts { production: login.clone(), sandbox: login },
+            hosts: HostPolicy::LoopbackToo,
             public_url: PUBLIC_URL.to_owned(),
             clock,
         };
