@@ -4,16 +4,26 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
+use jiff::civil::Date;
+use salesforce::OrgId;
+use store::ConnectionId;
 
-use crate::outbound_message;
+use crate::disconnect::{self, Target};
+use crate::stack::Stack;
+use crate::{outbound_message, upgrade};
 
-/// Looks into Ferry's input and state.
+/// Looks into Ferry's input and state, and acts on it.
+///
+/// AWS region, credentials and endpoint come from the environment, as the AWS command line reads it.
 #[derive(Debug, Parser)]
 #[command(name = "ferry", version, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// The CloudFormation stack that Ferry was deployed as.
+    #[arg(long, global = true, env = "FERRY_STACK", default_value = "ferry", value_name = "NAME")]
+    stack: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -21,6 +31,68 @@ enum Command {
     /// Salesforce's outbound messages (the SOAP that it posts to the webhook).
     #[command(subcommand)]
     OutboundMessage(OutboundMessage),
+    /// The move of every connection from an older app to a newer one.
+    #[command(subcommand)]
+    Upgrade(Upgrade),
+    /// End connections: at once here, then at Salesforce, then their secrets.
+    ///
+    /// Exit codes: 0 all ended, 1 AWS was not reached, 2 there is no such org or connection, 3 something is left: what
+    /// was not reachable is in the table, and the same command finishes it.
+    Disconnect(Disconnect),
+}
+
+#[derive(Debug, Subcommand)]
+enum Upgrade {
+    /// List the apps, and every connection that is not on the one that new consents use.
+    Status {
+        /// Print one JSON object instead of tables.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Set the day on which an app is stopped. Its people are told 60, 30 and 7 days before.
+    #[command(group(ArgGroup::new("day").required(true)))]
+    Sunset {
+        /// The app's name in the registrations.
+        #[arg(long)]
+        app: String,
+        /// The day, as in 2027-03-01: the app is stopped when it begins, in UTC.
+        #[arg(long, group = "day", value_name = "DATE")]
+        on: Option<Date>,
+        /// Take the day back.
+        #[arg(long, group = "day")]
+        clear: bool,
+    },
+    /// Have new consents use the app before this one again. What is connected goes on working.
+    Rollback {
+        /// The app's name in the registrations.
+        #[arg(long)]
+        app: String,
+    },
+    /// Take a roll-back back.
+    Resume {
+        /// The app's name in the registrations.
+        #[arg(long)]
+        app: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Disconnect {
+    /// The org's id, 15 or 18 characters.
+    #[arg(long)]
+    org: OrgId,
+    /// Every connection of the org, and its lanes: nothing is scheduled, and its messages are refused.
+    #[arg(long, conflicts_with = "connection")]
+    all: bool,
+    /// Which connection, as `GET /v1/orgs/{org}/connections` names it.
+    #[arg(long, default_value = "team", value_name = "ID")]
+    connection: ConnectionId,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -45,6 +117,8 @@ pub(crate) enum Failure {
     Unavailable(String),
     /// What the command was given is not what it takes.
     BadInput(String),
+    /// It was done in part; the text is for standard output.
+    Unfinished(String),
 }
 
 impl Failure {
@@ -52,6 +126,7 @@ impl Failure {
         match self {
             Self::Unavailable(_) => ExitCode::FAILURE,
             Self::BadInput(_) => ExitCode::from(2),
+            Self::Unfinished(_) => ExitCode::from(3),
         }
     }
 }
@@ -59,15 +134,30 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unavailable(line) | Self::BadInput(line) => f.write_str(line),
+            Self::Unavailable(line) | Self::BadInput(line) | Self::Unfinished(line) => f.write_str(line),
         }
     }
 }
 
 /// Carries out a command; the text is for standard output.
-pub(crate) fn run(cli: &Cli) -> Result<String, Failure> {
-    match &cli.command {
-        Command::OutboundMessage(OutboundMessage::Parse { file }) => outbound_message::parse(file),
+pub(crate) async fn run(cli: Cli) -> Result<String, Failure> {
+    match cli.command {
+        Command::OutboundMessage(OutboundMessage::Parse { file }) => outbound_message::parse(&file),
+        Command::Upgrade(task) => upgrade(&Stack::open(&cli.stack).await, task).await,
+        Command::Disconnect(Disconnect { org, all, connection, yes, json }) => {
+            disconnect::confirm(org, yes)?;
+            let target = if all { Target::Org } else { Target::Connection(connection) };
+            disconnect::disconnect(&Stack::open(&cli.stack).await, org, &target, json).await
+        }
+    }
+}
+
+async fn upgrade(stack: &Stack, task: Upgrade) -> Result<String, Failure> {
+    match task {
+        Upgrade::Status { json } => upgrade::status(stack, json).await,
+        Upgrade::Sunset { app, on, clear: _ } => upgrade::sunset(stack, &app, on).await,
+        Upgrade::Rollback { app } => upgrade::new_consents(stack, &app, false).await,
+        Upgrade::Resume { app } => upgrade::new_consents(stack, &app, true).await,
     }
 }
 

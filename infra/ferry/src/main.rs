@@ -1,17 +1,22 @@
 //! `ferry`: the operator's command line.
 
 mod cli;
+mod disconnect;
 mod outbound_message;
+mod stack;
+mod upgrade;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 
-fn main() -> ExitCode {
-    let report = cli::run(&cli::Cli::parse());
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let report = cli::run(cli::Cli::parse()).await;
     let written = match &report {
         Ok(text) => writeln!(io::stdout(), "{text}"),
+        Err(cli::Failure::Unfinished(text)) => writeln!(io::stdout(), "{text}"),
         Err(failure) => writeln!(io::stderr(), "ferry: {failure}"),
     };
     match (report, written) {

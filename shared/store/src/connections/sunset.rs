@@ -2,12 +2,10 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use salesforce::OrgId;
 use serde::{Deserialize, Serialize};
 
-use super::{Connections, row_key};
+use super::{Connection, Connections, row_key};
 use crate::Error;
-use crate::ids::ConnectionId;
 use crate::table::{Conditional, Update, number, text};
 use crate::time;
 
@@ -29,9 +27,7 @@ impl Connections {
     /// Only those of the table.
     pub async fn warn_of_sunset(
         &self,
-        org: OrgId,
-        connection: &ConnectionId,
-        app: &str,
+        connection: &Connection,
         warning: SunsetWarning,
         now: Timestamp,
     ) -> Result<bool, Error> {
@@ -43,10 +39,13 @@ impl Connections {
                 ("updated_at", text(time::text(now))),
             ],
             when: "#app = :app AND (attribute_not_exists(#sunset_on) OR #sunset_on <> :sunset OR #sunset_warned_days <> :days)",
-            values: vec![(":app", text(app)), (":sunset", sunset), (":days", days)],
+            values: vec![(":app", text(&connection.app)), (":sunset", sunset), (":days", days)],
             ..Update::default()
         };
-        let noted = self.table.update("note the warning", row_key(org, connection), update).await?;
+        let noted = self
+            .table
+            .update("note the warning", row_key(connection.org_id, &connection.connection_id), update)
+            .await?;
         Ok(matches!(noted, Conditional::Done(_)))
     }
 }

@@ -1,0 +1,71 @@
+//! A deployed Ferry, as an operator reaches it: by the names that the template gives its parts.
+
+use aws_config::BehaviorVersion;
+use runtime::disconnect::Disconnect;
+use runtime::invoke::LambdaFunction;
+use runtime::{Aws, TokenBroker};
+use salesforce::{Clock, HostPolicy};
+use store::{Apps, Connections, Orgs};
+
+use crate::cli::Failure;
+
+/// The parts of one stack. Region, credentials and endpoint come from the environment, as the AWS command line reads it.
+pub(crate) struct Stack {
+    name: String,
+    aws: Aws,
+}
+
+impl Stack {
+    pub(crate) async fn open(name: &str) -> Self {
+        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        Self { name: name.to_owned(), aws: Aws::new(config, Clock::system()) }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.aws.clock()
+    }
+
+    pub(crate) fn orgs(&self) -> Orgs {
+        Orgs::new(self.aws.dynamodb(), self.table("orgs"))
+    }
+
+    pub(crate) fn connections(&self) -> Connections {
+        Connections::new(self.aws.dynamodb(), self.table("connections"))
+    }
+
+    pub(crate) fn apps(&self) -> Apps {
+        Apps::new(self.aws.secrets_manager(), format!("ferry/{}/apps", self.name), self.aws.clock())
+    }
+
+    pub(crate) fn disconnect(&self) -> Disconnect {
+        let function = LambdaFunction::new(self.aws.lambda(), format!("{}-token-broker", self.name));
+        Disconnect {
+            orgs: self.orgs(),
+            connections: self.connections(),
+            // The operator is given no token, so that no instance URL is ever judged here.
+            broker: TokenBroker::new(function, HostPolicy::SalesforceOnly),
+            clock: self.aws.clock(),
+        }
+    }
+
+    fn table(&self, noun: &str) -> String {
+        format!("{}-{noun}", self.name)
+    }
+
+    /// For `map_err`: what could not be done, and where to look.
+    pub(crate) fn unavailable(&self, doing: &'static str) -> impl Fn(store::Error) -> Failure {
+        let stack = self.name.clone();
+        move |error| {
+            let reason = runtime::Chain(&error).to_string();
+            // The credential chain reports a line for every provider that it tried.
+            let reason = reason.lines().next().unwrap_or_default();
+            Failure::Unavailable(format!(
+                "cannot {doing} of the stack `{stack}`: {reason}; check --stack, the region and the AWS credentials"
+            ))
+        }
+    }
+}
