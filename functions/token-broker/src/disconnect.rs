@@ -6,7 +6,7 @@ use salesforce::auth;
 use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, Settlement};
 use uuid::Uuid;
 
-use crate::app::door;
+use crate::grants::login_of;
 use crate::refusal::{of_salesforce, refused, refused_for_now};
 use crate::{Deps, Error, Reply};
 
@@ -54,10 +54,10 @@ async fn close(deps: &Deps, wanted: &ConnectionRef, lease: &Lease) -> Result<(),
 async fn revoke_at_salesforce(deps: &Deps, wanted: &ConnectionRef, connection: &Connection) -> Result<Reply, Error> {
     let tokens = deps.vault.load(wanted.org_id, &wanted.connection_id).await;
     if let Some((tokens, _)) = tokens.map_err(Error::state("load the tokens"))? {
-        let Some(door) = door(deps, &connection.app, &connection.login_url).await? else {
+        let Some(login) = login_of(deps, connection, &tokens) else {
             return Ok(refused(RefusalCode::UnknownApp));
         };
-        if let Err(error) = auth::revoke(&deps.http, &door.login, &tokens.refresh_token).await {
+        if let Err(error) = auth::revoke(&deps.http, &login, &tokens.refresh_token).await {
             let org = wanted.org_id;
             tracing::warn!(org.id = %org, error = %Chain(&error), "org {org} is disconnected here, but not at Salesforce yet");
             return Ok(of_salesforce(&error));

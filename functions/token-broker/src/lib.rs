@@ -12,6 +12,7 @@ mod config;
 mod disconnect;
 mod error;
 mod exchange;
+mod grants;
 pub mod protocol;
 mod refresh;
 mod refusal;

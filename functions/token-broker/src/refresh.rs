@@ -4,8 +4,8 @@ use jiff::SignedDuration;
 use runtime::Chain;
 use runtime::token_broker::{Answer, RefusalCode, Token, TokenWanted};
 use salesforce::auth::{self, TokenAnswer};
-use salesforce::{Classify, Error as Salesforce, Fingerprint, Retry};
-use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, TokenVersion, Tokens};
+use salesforce::{Classify, Error as Salesforce, Fingerprint, OrgId, Retry};
+use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, Origin, TokenVersion, Tokens};
 use uuid::Uuid;
 
 use crate::app::door;
@@ -109,13 +109,14 @@ impl Refresh<'_> {
     }
 
     async fn refresh(&mut self) -> Result<Event, Error> {
-        let connection = &self.seen.connection;
-        let door = door(self.deps, &connection.app, &connection.login_url).await?;
-        let (Some(door), Some((tokens, _))) = (door, &self.seen.tokens) else {
+        let Seen { connection, tokens } = &self.seen;
+        let Some((tokens, _)) = tokens else { return Ok(Event::Failed(Failure::AppRefused)) };
+        let origin = origin(connection, tokens);
+        let Some(door) = door(self.deps, &origin.app, &origin.login_url).await? else {
             return Ok(Event::Failed(Failure::AppRefused));
         };
         let answer = auth::refresh(&self.deps.http, &door.app, &door.login, &tokens.refresh_token).await;
-        Ok(match answer.and_then(|answer| belongs_to(connection, answer)) {
+        Ok(match answer.and_then(|answer| belongs_to(connection.org_id, &origin, answer)) {
             Ok(answer) => {
                 self.gained = Some(merge(tokens, answer));
                 Event::Refreshed
@@ -208,15 +209,24 @@ fn is_stale(seen: &Seen) -> bool {
     let Some((tokens, version)) = &seen.tokens else { return false };
     let Connection { token_version, connected_at, refreshed_at, .. } = &seen.connection;
     let noted_at = refreshed_at.map_or(*connected_at, |refreshed_at| refreshed_at.max(*connected_at));
-    version != token_version && noted_at.duration_since(tokens.issued_at) > CLOCK_SKEW
+    Some(version) != token_version.as_ref() && noted_at.duration_since(tokens.issued_at) > CLOCK_SKEW
 }
 
 /// How far Salesforce's clock may be behind ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(10);
 
-/// Tokens of somebody else are no answer to this connection's refresh.
-fn belongs_to(connection: &Connection, answer: TokenAnswer) -> Result<TokenAnswer, Salesforce> {
-    let same = answer.identity.org_id == connection.org_id && answer.identity.user_id == connection.user_id;
+/// The grant that the stored tokens are of.
+fn origin(connection: &Connection, tokens: &Tokens) -> Origin {
+    tokens.origin.clone().unwrap_or_else(|| Origin {
+        user_id: connection.user_id,
+        app: connection.app.clone(),
+        login_url: connection.login_url.clone(),
+    })
+}
+
+/// Tokens of somebody else are no answer to this grant's refresh.
+fn belongs_to(org: OrgId, origin: &Origin, answer: TokenAnswer) -> Result<TokenAnswer, Salesforce> {
+    let same = answer.identity.org_id == org && answer.identity.user_id == origin.user_id;
     if same { Ok(answer) } else { Err(Salesforce::Untrusted { operation: "refresh", what: "it is another user's" }) }
 }
 
@@ -227,6 +237,7 @@ fn merge(old: &Tokens, answer: TokenAnswer) -> Tokens {
         refresh_token: answer.refresh_token.unwrap_or_else(|| old.refresh_token.clone()),
         instance_url: answer.instance_url.map_or_else(|| old.instance_url.clone(), |url| url.to_string()),
         issued_at: answer.issued_at,
+        origin: old.origin.clone(),
     }
 }
 

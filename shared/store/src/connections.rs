@@ -3,19 +3,24 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::ids::{ConnectionId, PlatformUser, Tenant, TokenVersion};
-use crate::table::{Conditional, Item, Table, Update, from_item, key, number, text};
+use crate::table::{Conditional, Expression, Item, Table, Update, from_item, key, number, text, to_item};
 use crate::time;
 
+pub mod grants;
 pub mod lease;
+pub mod reservation;
 mod sunset;
+mod update;
 
-pub use lease::{Lease, LeaseSlot};
+pub use grants::PendingGrant;
+pub use lease::{Lease, LeaseClaim, LeaseRequest, LeaseSlot, Settlement};
+pub use reservation::{Consent, Reserved};
 pub use sunset::SunsetWarning;
 
 /// Whose grant it is.
@@ -88,95 +93,27 @@ pub struct Connection {
     /// What was told of the end of its app.
     #[serde(flatten)]
     pub sunset_warning: Option<SunsetWarning>,
-    /// The version of its secret that was stored last.
-    pub token_version: TokenVersion,
+    /// The version of its secret that was stored last; `None` before there was any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_version: Option<TokenVersion>,
     /// When it was first made; a reconnect keeps it.
     #[serde(with = "crate::time::millis")]
     pub created_at: Timestamp,
     /// When its person last gave consent.
     #[serde(with = "crate::time::millis")]
     pub connected_at: Timestamp,
+    /// When Salesforce opened the grant, by its own clock.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub granted_at: Option<Timestamp>,
+    /// A newer consent, whose tokens are not stored yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<PendingGrant>,
     /// When its tokens were last refreshed.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub refreshed_at: Option<Timestamp>,
     /// When anything here but the lease last changed.
     #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
-}
-
-/// A consent that was given, whose tokens are in the vault.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Connected {
-    /// The org that answered.
-    pub org_id: OrgId,
-    /// Whose grant it is.
-    pub kind: ConnectionKind,
-    /// For whom.
-    pub tenant: Tenant,
-    /// The Salesforce user who gave it.
-    pub user_id: RecordId,
-    /// The app registration it was given to.
-    pub app: String,
-    /// The login host.
-    pub login_url: String,
-    /// Where API calls go.
-    pub instance_url: String,
-    /// The version of the secret.
-    pub token_version: TokenVersion,
-    /// When.
-    pub now: Timestamp,
-}
-
-/// What came of a lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settlement {
-    /// Nothing: the connection stays as it is.
-    Released,
-    /// New tokens, which are in the vault. The connection is active.
-    Refreshed {
-        /// Where API calls go now.
-        instance_url: String,
-        /// The version of the secret.
-        token_version: TokenVersion,
-        /// When.
-        now: Timestamp,
-    },
-    /// Another state.
-    State {
-        /// Which one.
-        state: ConnectionState,
-        /// When.
-        now: Timestamp,
-    },
-}
-
-/// A wish for a lease.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeaseRequest {
-    /// Who wants it; the same for no two invocations.
-    pub owner: String,
-    /// When.
-    pub now: Timestamp,
-    /// For how long.
-    pub length: SignedDuration,
-    /// The fence that the caller saw: the lease is granted only if nobody has had it since. `None` takes it from whoever
-    /// had it last.
-    pub seen_fence: Option<u64>,
-}
-
-impl LeaseRequest {
-    fn deadline(&self) -> Timestamp {
-        self.now.saturating_add(self.length).unwrap_or(self.now)
-    }
-}
-
-/// What an attempt to take a lease came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LeaseClaim {
-    /// It is the caller's until its deadline.
-    Granted(Lease),
-    /// Someone else has it, or has had it since the caller looked.
-    Held(LeaseSlot),
 }
 
 /// The `connections` table.
@@ -207,22 +144,94 @@ impl Connections {
         self.table.query("list the connections", ("org_id", org.as_str())).await
     }
 
-    /// Makes the connection active, new or again. It keeps its id and the time it was first made; a lease that someone had
-    /// on it is void.
+    /// Keeps the connection for a consent before its tokens are stored, so that no two consents store theirs at once. A
+    /// connection that is new gets a row that needs its person; one that is there stays as it is. Whoever holds the lease
+    /// loses it to the caller, whatever `seen_fence` says: a new consent replaces what a refresh may still bring.
     ///
     /// # Errors
-    /// [`Error::OwnedByAnotherTenant`].
-    pub async fn upsert_connected(&self, connected: &Connected) -> Result<Connection, Error> {
-        let operation = "store the connection";
-        let key = row_key(connected.org_id, &connected.kind.connection_id());
-        let update = connected_update(connected);
-        match self.table.update(operation, key, update).await? {
+    /// [`Error::OwnedByAnotherTenant`]; [`Error::Conflict`] when others kept coming in between.
+    pub async fn reserve(&self, consent: &Consent, request: &LeaseRequest) -> Result<Reserved, Error> {
+        let operation = "reserve the connection";
+        for _ in 0..RESERVE_ATTEMPTS {
+            let before = self.load(consent.org_id, &consent.kind.connection_id()).await?;
+            let next = reservation::reserve(before.as_ref(), consent, request);
+            let next = next.ok_or(Error::OwnedByAnotherTenant { org: consent.org_id })?;
+            let when = match &before {
+                None => Expression { text: "attribute_not_exists(#org_id)", values: Vec::new() },
+                Some(seen) => Expression { text: reservation::IS_AS_SEEN, values: as_seen(seen) },
+            };
+            if let Conditional::Done(()) = self.table.put(operation, to_item(operation, &next)?, when).await? {
+                let lease = next.lease.lease().ok_or(Error::Conflict { operation })?;
+                return Ok(Reserved { lease, before });
+            }
+        }
+        Err(Error::Conflict { operation })
+    }
+
+    /// Makes a reserved connection active with the consent's tokens, which are in the vault, and gives the lease back. It
+    /// keeps its id and the time it was first made.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`]: another consent for this connection came in between, and nothing was noted.
+    pub async fn connect(
+        &self,
+        consent: &Consent,
+        tokens: &TokenVersion,
+        lease: &Lease,
+        now: Timestamp,
+    ) -> Result<Connection, Error> {
+        let operation = "make the connection active";
+        let mut update = update::connected(consent, tokens, now);
+        (update.when, update.values) = (lease::IS_HOLDER, holder(lease));
+        match self.table.update(operation, row_key(consent.org_id, &consent.kind.connection_id()), update).await? {
             Conditional::Done(item) => from_item(operation, item),
-            Conditional::Refused(_) => Err(Error::OwnedByAnotherTenant { org: connected.org_id }),
+            Conditional::Refused(item) => {
+                // An attempt whose answer was lost, and which was sent again, has given the lease back itself.
+                let known: Option<Connection> = item.map(|item| from_item(operation, item)).transpose()?;
+                let done = known.filter(|known| known.token_version.as_ref() == Some(tokens));
+                done.ok_or(Error::LeaseLost { operation })
+            }
         }
     }
 
-    /// Puts the connection into `state`, whoever holds its lease.
+    /// Gives up a reservation: the connection is as it was before.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`].
+    pub async fn withdraw(&self, consent: &Consent, lease: &Lease) -> Result<(), Error> {
+        let operation = "withdraw the reservation";
+        let remove = vec!["pending", "lease_owner", "lease_deadline"];
+        let update = Update { remove, when: lease::IS_HOLDER, values: holder(lease), ..Update::default() };
+        match self.table.update(operation, row_key(consent.org_id, &consent.kind.connection_id()), update).await? {
+            Conditional::Done(_) => Ok(()),
+            Conditional::Refused(_) => Err(Error::LeaseLost { operation }),
+        }
+    }
+
+    /// Notes that Salesforce ended this connection's grant in favour of a newer one of the same user and app; a refresh that
+    /// is under way may note nothing more. `false` when the connection has another grant by now, is about to get one, or is
+    /// not in use.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn displace(&self, connection: &Connection, now: Timestamp) -> Result<bool, Error> {
+        let displaced = ConnectionState::ReauthRequired { reason: grants::DISPLACED.to_owned() };
+        let mut update = update::state_change(&displaced, now);
+        update.add = vec![("lease_fence", 1)];
+        update.remove.extend(["lease_owner", "lease_deadline"]);
+        update.when = grants::IS_IN_USE_AS_SEEN;
+        update.values = vec![
+            (":seen_connected_at", text(time::text(connection.connected_at))),
+            (":active", text("active")),
+            (":uncertain", text("uncertain")),
+            (":now", text(time::text(now))),
+        ];
+        let key = row_key(connection.org_id, &connection.connection_id);
+        let update = self.table.update("note the displaced connection", key, update).await?;
+        Ok(matches!(update, Conditional::Done(_)))
+    }
+
+    /// Puts the connection into `state`; whoever holds its lease loses it, and may note nothing more.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -234,7 +243,9 @@ impl Connections {
         now: Timestamp,
     ) -> Result<Connection, Error> {
         let operation = "mark the connection";
-        let update = Update { when: "attribute_exists(#org_id)", ..state_change(state, now) };
+        let mut update = Update { when: "attribute_exists(#org_id)", ..update::state_change(state, now) };
+        update.add = vec![("lease_fence", 1)];
+        update.remove.extend(["lease_owner", "lease_deadline"]);
         match self.table.update(operation, row_key(org, connection), update).await? {
             Conditional::Done(item) => from_item(operation, item),
             Conditional::Refused(_) => Err(Error::NotFound { operation }),
@@ -265,7 +276,12 @@ impl Connections {
         }
         match self.table.update(operation, row_key(org, connection), update).await? {
             Conditional::Done(item) => lease_of(operation, item).map(LeaseClaim::Granted),
-            Conditional::Refused(Some(item)) => from_item(operation, item).map(LeaseClaim::Held),
+            Conditional::Refused(Some(item)) => {
+                let slot: LeaseSlot = from_item(operation, item)?;
+                // An attempt whose answer was lost, and which was sent again, meets its own lease.
+                let own = slot.lease().filter(|lease| lease.owner == request.owner);
+                Ok(own.map_or(LeaseClaim::Held(slot), LeaseClaim::Granted))
+            }
             Conditional::Refused(None) => Err(Error::NotFound { operation }),
         }
     }
@@ -306,13 +322,20 @@ impl Connections {
         settlement: &Settlement,
     ) -> Result<Connection, Error> {
         let operation = "settle the lease";
-        let mut update = Update { when: lease::IS_HOLDER, values: holder(lease), ..settlement_update(settlement) };
+        let mut update = Update { when: lease::IS_HOLDER, values: holder(lease), ..update::settlement(settlement) };
         update.remove.extend(["lease_owner", "lease_deadline"]);
         match self.table.update(operation, row_key(org, connection), update).await? {
             Conditional::Done(item) => from_item(operation, item),
             Conditional::Refused(_) => Err(Error::LeaseLost { operation }),
         }
     }
+}
+
+/// A connection has few writers; this many in a row means that something is wrong.
+const RESERVE_ATTEMPTS: usize = 5;
+
+fn as_seen(seen: &Connection) -> Vec<(&'static str, AttributeValue)> {
+    vec![(":seen_fence", number(seen.lease.fence)), (":seen_updated_at", text(time::text(seen.updated_at)))]
 }
 
 fn holder(lease: &Lease) -> Vec<(&'static str, AttributeValue)> {
@@ -326,65 +349,4 @@ fn row_key(org: OrgId, connection: &ConnectionId) -> Item {
 fn lease_of(operation: &'static str, item: Item) -> Result<Lease, Error> {
     let slot: LeaseSlot = from_item(operation, item)?;
     slot.lease().ok_or(Error::Conflict { operation })
-}
-
-fn connected_update(connected: &Connected) -> Update {
-    let now = || text(time::text(connected.now));
-    let mut set = vec![
-        ("tenant", text(connected.tenant.as_str())),
-        ("user_id", text(connected.user_id.as_str())),
-        ("app", text(&connected.app)),
-        ("login_url", text(&connected.login_url)),
-        ("instance_url", text(&connected.instance_url)),
-        ("token_version", text(connected.token_version.as_str())),
-        ("state", text("active")),
-        ("connected_at", now()),
-        ("updated_at", now()),
-    ];
-    match &connected.kind {
-        ConnectionKind::Team => set.push(("kind", text("team"))),
-        ConnectionKind::Personal { platform_user } => {
-            set.extend([("kind", text("personal")), ("platform_user", text(platform_user.as_str()))]);
-        }
-    }
-    Update {
-        set,
-        set_once: vec![("created_at", now())],
-        add: vec![("lease_fence", 1)],
-        remove: vec!["reason", "lease_owner", "lease_deadline", "sunset_on", "sunset_warned_days"],
-        when: "attribute_not_exists(#org_id) OR #tenant = :tenant",
-        values: vec![(":tenant", text(connected.tenant.as_str()))],
-    }
-}
-
-fn state_change(state: &ConnectionState, now: Timestamp) -> Update {
-    let mut update = Update { set: vec![("updated_at", text(time::text(now)))], ..Update::default() };
-    let (name, reason) = match state {
-        ConnectionState::Active => ("active", None),
-        ConnectionState::Uncertain => ("uncertain", None),
-        ConnectionState::ReauthRequired { reason } => ("reauth_required", Some(reason)),
-        ConnectionState::Revoked => ("revoked", None),
-    };
-    update.set.push(("state", text(name)));
-    match reason {
-        Some(reason) => update.set.push(("reason", text(reason))),
-        None => update.remove.push("reason"),
-    }
-    update
-}
-
-fn settlement_update(settlement: &Settlement) -> Update {
-    match settlement {
-        Settlement::Released => Update::default(),
-        Settlement::State { state, now } => state_change(state, *now),
-        Settlement::Refreshed { instance_url, token_version, now } => {
-            let mut update = state_change(&ConnectionState::Active, *now);
-            update.set.extend([
-                ("instance_url", text(instance_url)),
-                ("token_version", text(token_version.as_str())),
-                ("refreshed_at", text(time::text(*now))),
-            ]);
-            update
-        }
-    }
 }

@@ -49,8 +49,8 @@ pub use apps::{AppRegistration, Apps};
 pub use authorizations::{Authorization, AuthorizationId, Authorizations, Purpose};
 pub use budgets::{Budget, Budgets, Lane, Observation, lanes::Verdict};
 pub use connections::{
-    Connected, Connection, ConnectionKind, ConnectionState, Connections, Lease, LeaseClaim, LeaseRequest, LeaseSlot,
-    Settlement, SunsetWarning,
+    Connection, ConnectionKind, ConnectionState, Connections, Consent, Lease, LeaseClaim, LeaseRequest, LeaseSlot,
+    PendingGrant, Reserved, Settlement, SunsetWarning,
 };
 pub use cursors::{Cursor, CursorName, Cursors, Position};
 pub use deliveries::{Deliveries, Delivery, DeliveryOutcome};
@@ -61,6 +61,6 @@ pub use orgs::{Activate, Activation, Claim, Environment, InstallClaim, Org, OrgS
 pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};
 pub use queues::{ChangeHint, Message, Queue, RefreshKind, RefreshTask, WriteTask};
 pub use records::{Apply, Change, MirrorRecord, RecordCount, RecordPage, Records, Tombstone};
-pub use token_vault::{TokenVault, Tokens};
+pub use token_vault::{Origin, TokenVault, Tokens};
 pub use webhook_secret::{SecretHash, WebhookSecret};
 pub use writes::{Begin, NewWrite, Write, WriteKind, WriteRoute, WriteState, Writes};

@@ -8,7 +8,7 @@ use aws_sdk_secretsmanager::operation::delete_secret::DeleteSecretError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
 use jiff::Timestamp;
-use salesforce::OrgId;
+use salesforce::{OrgId, RecordId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -27,6 +27,20 @@ pub struct Tokens {
     pub instance_url: String,
     /// When Salesforce issued them.
     pub issued_at: Timestamp,
+    /// Which grant they are of; `None` in secrets of before this was kept, whose grant is the connection's.
+    pub origin: Option<Origin>,
+}
+
+/// The grant that tokens are of. Between the storing of a new consent's tokens and the note of it in the connection's row,
+/// the row still names the grant before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The Salesforce user who gave it.
+    pub user_id: RecordId,
+    /// The app registration it was given to.
+    pub app: String,
+    /// The login host that refreshes and revokes it.
+    pub login_url: String,
 }
 
 /// The secrets below one prefix.
@@ -159,6 +173,8 @@ struct Stored<'a> {
     instance_url: Cow<'a, str>,
     #[serde(with = "crate::time::millis")]
     issued_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Cow<'a, Origin>>,
 }
 
 impl Tokens {
@@ -168,6 +184,7 @@ impl Tokens {
             refresh_token: self.refresh_token.expose_secret().into(),
             instance_url: self.instance_url.as_str().into(),
             issued_at: self.issued_at,
+            origin: self.origin.as_ref().map(Cow::Borrowed),
         };
         let text = serde_json::to_string(&stored);
         text.map(SecretString::from).map_err(|source| Error::Corrupt { operation: STORE, source: Box::new(source) })
@@ -182,6 +199,7 @@ impl Tokens {
             refresh_token: stored.refresh_token.into_owned().into(),
             instance_url: stored.instance_url.into_owned(),
             issued_at: stored.issued_at,
+            origin: stored.origin.map(Cow::into_owned),
         })
     }
 }
@@ -196,6 +214,7 @@ mod tests {
             refresh_token: "5Aep!refresh".into(),
             instance_url: "https://acme.my.salesforce.com".to_owned(),
             issued_at: Timestamp::UNIX_EPOCH,
+            origin: None,
         }
     }
 

@@ -13,7 +13,8 @@ use runtime::TokenBroker;
 use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId, Patience};
 use serde_json::Value;
 use store::{
-    Activate, Connected, ConnectionId, ConnectionKind, ConnectionState, Connections, Environment, Orgs, SecretHash,
+    Activate, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Environment, LeaseRequest, Orgs,
+    SecretHash,
 };
 use tokio::sync::OnceCell;
 
@@ -152,7 +153,8 @@ impl World {
     pub async fn connect(&self, kind: ConnectionKind) {
         self.dead.lock().unwrap().remove(&kind.connection_id());
         let user = if kind == ConnectionKind::Team { &self.admin } else { &self.rep };
-        let connected = Connected {
+        let now = self.clock.now();
+        let consent = Consent {
             org_id: self.org,
             kind,
             tenant: "acme".parse().unwrap(),
@@ -160,10 +162,13 @@ impl World {
             app: "v2".to_owned(),
             login_url: self.simulator.url().to_owned(),
             instance_url: self.simulator.url().to_owned(),
-            token_version: "0".repeat(32).parse().unwrap(),
-            now: self.clock.now(),
+            granted_at: now,
         };
-        self.connections.upsert_connected(&connected).await.unwrap();
+        let owner = "world".to_owned();
+        let request = LeaseRequest { owner, now, length: SignedDuration::from_secs(40), seen_fence: None };
+        let reserved = self.connections.reserve(&consent, &request).await.unwrap();
+        let version = "0".repeat(32).parse().unwrap();
+        self.connections.connect(&consent, &version, &reserved.lease, now).await.unwrap();
     }
 
     /// Ends the connection, and Ferry knows.

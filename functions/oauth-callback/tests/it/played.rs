@@ -50,6 +50,8 @@ impl PlayedBroker {
                 connection_id,
                 user_id: answer.identity.user_id,
                 instance_url: answer.instance_url.unwrap().to_string(),
+                grants: 1,
+                displaced: Vec::new(),
             }),
             Err(_) => refused(RefusalCode::GrantRefused),
         }

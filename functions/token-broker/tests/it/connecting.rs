@@ -1,3 +1,4 @@
+use futures::future::join_all;
 use runtime::token_broker::RefusalCode;
 use store::{ConnectionKind, ConnectionState, PlatformUser};
 
@@ -87,10 +88,73 @@ async fn a_reconnect_keeps_the_connection_and_ends_the_old_grant() {
 async fn an_unknown_app_is_refused_before_salesforce_is_asked() {
     let stage = Stage::set().await;
     let mut consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
-    consent.app = "v1".to_owned();
+    consent.app = "v0".to_owned();
 
     let refusal = stage.exchange(consent).await.unwrap_err();
 
     assert_eq!(refusal.code, RefusalCode::UnknownApp);
     assert!(!stage.org.request_log().iter().any(|line| line.contains("/services/oauth2/token")));
+}
+
+#[tokio::test]
+async fn two_tenants_at_the_same_new_org_do_not_take_each_other_s_tokens() {
+    let stage = Stage::set().await;
+    let mut consents = Vec::new();
+    for tenant in ["acme", "other"] {
+        let mut consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+        consent.tenant = tenant.parse().unwrap();
+        consents.push(consent);
+    }
+
+    let answers = join_all(consents.into_iter().map(|consent| stage.exchange(consent))).await;
+
+    let refused: Vec<_> =
+        answers.iter().filter_map(|answer| answer.as_ref().err()).map(|refusal| refusal.code).collect();
+    assert_eq!(refused, [RefusalCode::OrgOwnedByAnotherTenant], "{answers:?}");
+    let winner = ["acme", "other"][usize::from(answers[1].is_ok())];
+    let connection = stage.connection().await;
+    assert_eq!((connection.tenant.as_str(), connection.state), (winner, ConnectionState::Active));
+    let old = stage.token(None).await.unwrap();
+    assert!(stage.is_accepted(&old).await, "the winner's token is the one in the vault");
+    stage.org.expire_sessions(stage.admin()).unwrap();
+    assert!(stage.is_accepted(&stage.token(Some(&old)).await.unwrap()).await, "and its refresh token is live");
+}
+
+#[tokio::test]
+async fn of_two_consents_for_one_connection_the_later_one_is_whole() {
+    let stage = Stage::connected().await;
+    let mut consents = Vec::new();
+    for user in [0, 1, 2, 0] {
+        let username = stage.org.users()[user].username.clone();
+        consents.push(stage.consent(&username, ConnectionKind::Team).await);
+    }
+
+    let answers = join_all(consents.into_iter().map(|consent| stage.exchange(consent))).await;
+
+    assert!(answers.iter().any(Result::is_ok), "{answers:?}");
+    let connection = stage.connection().await;
+    let tokens = stage.deps.vault.load(stage.org_id(), &connection.connection_id).await.unwrap();
+    let (tokens, version) = tokens.expect("tokens");
+    assert_eq!((connection.state, connection.token_version), (ConnectionState::Active, Some(version)));
+    assert_eq!(Some(connection.user_id), tokens.origin.map(|origin| origin.user_id));
+    let old = stage.token(None).await.unwrap();
+    assert!(stage.is_accepted(&old).await);
+    assert!(stage.is_accepted(&stage.token(Some(&old)).await.unwrap()).await);
+}
+
+#[tokio::test]
+async fn a_reconnect_in_the_middle_of_a_refresh_wins() {
+    let stage = Stage::connected().await;
+    let old = stage.token(None).await.unwrap();
+    stage.org.set_token_processing_time(std::time::Duration::from_millis(500));
+    let consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+
+    let (refreshed, connected) = tokio::join!(stage.token(Some(&old)), stage.exchange(consent));
+
+    assert!(connected.is_ok(), "{connected:?}");
+    assert!(refreshed.is_ok(), "{refreshed:?}");
+    assert_eq!(stage.connection().await.state, ConnectionState::Active);
+    let now = stage.token(None).await.unwrap();
+    assert!(stage.is_accepted(&now).await);
+    assert!(stage.is_accepted(&stage.token(Some(&now)).await.unwrap()).await);
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod connecting;
+mod counting;
 mod ending;
 mod refreshing;
 mod stage;

@@ -8,14 +8,18 @@ use org_simulator::{Options, Simulator};
 use runtime::token_broker::{
     Answer, Connected, ConnectionRef, ExchangeCode, Refusal, RefusalCode, Request, Token, TokenWanted,
 };
-use salesforce::auth::{self, App};
+use salesforce::auth;
 use salesforce::{Clock, Fingerprint, HostPolicy, Http, LoginHost, OrgId, Patience};
 use secrecy::ExposeSecret as _;
-use store::{Apps, Connection, ConnectionId, ConnectionKind, Connections, Orgs, TokenVault};
+use store::{
+    Activate, Apps, Connection, ConnectionId, ConnectionKind, Connections, Environment, Orgs, SecretHash, TokenVault,
+};
 use token_broker::protocol::Limits;
 use token_broker::{Deps, Timer, handle};
 
 const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
+const V1_CLIENT_ID: &str = "3MVG9.ferry.simulator.v1";
+const V1_CLIENT_SECRET: &str = "simulator-secret-v1";
 
 pub(crate) struct Stage {
     pub(crate) org: Simulator,
@@ -44,6 +48,7 @@ impl Stage {
         let prefix = unique_prefix();
         let tables = emulator.create_tables(&prefix).await.unwrap();
         let org = Simulator::start(Options::default()).await.unwrap();
+        org.add_app("Ferry v1", V1_CLIENT_ID, V1_CLIENT_SECRET, REDIRECT_URI);
         let secrets = aws_sdk_secretsmanager::Client::new(emulator.sdk_config());
         let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
         let apps = format!("{prefix}-apps");
@@ -74,12 +79,19 @@ impl Stage {
 
     /// A consent that `username` gave in the simulated org.
     pub(crate) async fn consent(&self, username: &str, kind: ConnectionKind) -> ExchangeCode {
-        let app = App {
-            name: "v2".to_owned(),
-            client_id: self.org.client_id().to_owned(),
-            client_secret: self.org.client_secret().into(),
-        };
-        let login = LoginHost::parse(self.org.url(), HostPolicy::LoopbackToo).unwrap();
+        self.consent_to("v2", self.org.url(), username, kind).await
+    }
+
+    /// A consent to one of the registered apps, at a login host.
+    pub(crate) async fn consent_to(
+        &self,
+        app: &str,
+        login_url: &str,
+        username: &str,
+        kind: ConnectionKind,
+    ) -> ExchangeCode {
+        let app = self.deps.apps.named(app).await.unwrap().expect("a registration").app;
+        let login = LoginHost::parse(login_url, HostPolicy::LoopbackToo).unwrap();
         let consent = auth::consent(&app, &login, REDIRECT_URI, &mut rand::rng()).unwrap();
         let code = code_of(consent.authorize_url.as_str(), username).await;
         ExchangeCode {
@@ -103,6 +115,14 @@ impl Stage {
         stage
     }
 
+    /// Makes the org active for the tenant, as `onboarding` does after the team connected.
+    pub(crate) async fn activate(&self) {
+        let now = self.deps.clock.now();
+        let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
+        let (org_id, tenant, environment) = (self.org_id(), "acme".parse().unwrap(), Environment::Production);
+        self.deps.orgs.activate(&Activate { org_id, tenant, environment, webhook_secret, now }).await.unwrap();
+    }
+
     pub(crate) async fn exchange(&self, exchange: ExchangeCode) -> Result<Connected, Refusal> {
         match handle(&self.deps, Request::ExchangeCode(exchange)).await.unwrap().answer {
             Answer::Connected(connected) => Ok(connected),
@@ -113,9 +133,13 @@ impl Stage {
 
     /// An access token of the team connection, another one than `refused`.
     pub(crate) async fn token(&self, refused: Option<&Token>) -> Result<Token, Refusal> {
+        self.token_of(&ConnectionId::team(), refused).await
+    }
+
+    pub(crate) async fn token_of(&self, connection: &ConnectionId, refused: Option<&Token>) -> Result<Token, Refusal> {
         let wanted = TokenWanted {
             org_id: self.org_id(),
-            connection_id: ConnectionId::team(),
+            connection_id: connection.clone(),
             refused_fingerprint: refused.map(|token| Fingerprint::of(&token.access_token)),
         };
         match handle(&self.deps, Request::AccessToken(wanted)).await.unwrap().answer {
@@ -169,12 +193,15 @@ impl Stage {
 }
 
 fn registrations(org: &Simulator) -> String {
-    let app = serde_json::json!({
-        "name": "v2", "client_id": org.client_id(), "client_secret": org.client_secret(),
-        "install_url_production": "https://login.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001",
-        "install_url_sandbox": "https://test.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001",
-    });
-    serde_json::json!({ "apps": [app] }).to_string()
+    let app = |name: &str, client_id: &str, client_secret: &str| {
+        serde_json::json!({
+            "name": name, "client_id": client_id, "client_secret": client_secret,
+            "install_url_production": "https://login.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001",
+            "install_url_sandbox": "https://test.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001",
+        })
+    };
+    let v1 = app("v1", V1_CLIENT_ID, V1_CLIENT_SECRET);
+    serde_json::json!({ "apps": [v1, app("v2", org.client_id(), org.client_secret())] }).to_string()
 }
 
 /// Consents as `username` and reads the code from the redirect.

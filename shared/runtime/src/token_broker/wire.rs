@@ -99,6 +99,13 @@ pub struct Connected {
     pub user_id: RecordId,
     /// Where its API calls go.
     pub instance_url: String,
+    /// How many grants this user has given to this app, this one with them. Salesforce keeps five: where there are as many,
+    /// the next consent ends the oldest.
+    #[serde(default)]
+    pub grants: usize,
+    /// The connections whose grants this one ended: their people have to connect again.
+    #[serde(default)]
+    pub displaced: Vec<ConnectionId>,
 }
 
 /// An access token.

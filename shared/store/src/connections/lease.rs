@@ -1,7 +1,10 @@
 //! Who may refresh a connection: at most one at a time, over all processes.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+
+use super::ConnectionState;
+use crate::ids::TokenVersion;
 
 /// A right with an end. The fence grows with every grant, so that a write by an earlier holder can be told and refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +35,58 @@ pub struct LeaseSlot {
     /// How often it was taken.
     #[serde(default, rename = "lease_fence")]
     pub fence: u64,
+}
+
+/// What came of a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// Nothing: the connection stays as it is.
+    Released,
+    /// New tokens, which are in the vault. The connection is active.
+    Refreshed {
+        /// Where API calls go now.
+        instance_url: String,
+        /// The version of the secret.
+        token_version: TokenVersion,
+        /// When.
+        now: Timestamp,
+    },
+    /// Another state.
+    State {
+        /// Which one.
+        state: ConnectionState,
+        /// When.
+        now: Timestamp,
+    },
+}
+
+/// A wish for a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseRequest {
+    /// Who wants it; the same for no two invocations.
+    pub owner: String,
+    /// When.
+    pub now: Timestamp,
+    /// For how long.
+    pub length: SignedDuration,
+    /// The fence that the caller saw: the lease is granted only if nobody has had it since. `None` takes it from whoever
+    /// had it last.
+    pub seen_fence: Option<u64>,
+}
+
+impl LeaseRequest {
+    pub(super) fn deadline(&self) -> Timestamp {
+        self.now.saturating_add(self.length).unwrap_or(self.now)
+    }
+}
+
+/// What an attempt to take a lease came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeaseClaim {
+    /// It is the caller's until its deadline.
+    Granted(Lease),
+    /// Someone else has it, or has had it since the caller looked.
+    Held(LeaseSlot),
 }
 
 /// [`LeaseSlot::is_free`] and the row's existence, as a condition.

@@ -1,8 +1,8 @@
 use futures::future::join_all;
 use jiff::SignedDuration;
 use store::{
-    Connected, Connection, ConnectionId, ConnectionKind, ConnectionState, Connections, Error, Lease, LeaseClaim,
-    LeaseRequest, LeaseSlot, Settlement,
+    Connection, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Error, Lease, LeaseClaim,
+    LeaseRequest, LeaseSlot, Settlement, TokenVersion,
 };
 
 use crate::world::{at, org, run, tables};
@@ -12,8 +12,8 @@ async fn connections() -> Connections {
     Connections::new(client, tables.name("connections"))
 }
 
-fn connected(kind: ConnectionKind, version: char) -> Connected {
-    Connected {
+fn consent(kind: ConnectionKind) -> Consent {
+    Consent {
         org_id: org(),
         kind,
         tenant: "acme".parse().unwrap(),
@@ -21,14 +21,23 @@ fn connected(kind: ConnectionKind, version: char) -> Connected {
         app: "v2".to_owned(),
         login_url: "https://login.salesforce.com".to_owned(),
         instance_url: "https://acme.my.salesforce.com".to_owned(),
-        token_version: version.to_string().repeat(36).parse().unwrap(),
-        now: at(0),
+        granted_at: at(0),
     }
+}
+
+fn version(letter: char) -> TokenVersion {
+    letter.to_string().repeat(36).parse().unwrap()
+}
+
+/// A consent from beginning to end.
+async fn connect(connections: &Connections, consent: &Consent, letter: char, seconds: i64) -> Connection {
+    let reserved = connections.reserve(consent, &wish("consent", seconds)).await.unwrap();
+    connections.connect(consent, &version(letter), &reserved.lease, at(seconds)).await.unwrap()
 }
 
 async fn with_team() -> (Connections, Connection) {
     let connections = connections().await;
-    let team = connections.upsert_connected(&connected(ConnectionKind::Team, 'a')).await.unwrap();
+    let team = connect(&connections, &consent(ConnectionKind::Team), 'a', 0).await;
     (connections, team)
 }
 
@@ -53,7 +62,7 @@ fn held(claim: &LeaseClaim) -> Option<Lease> {
 fn refreshed(version: char, seconds: i64) -> Settlement {
     Settlement::Refreshed {
         instance_url: "https://acme2.my.salesforce.com".to_owned(),
-        token_version: version.to_string().repeat(36).parse().unwrap(),
+        token_version: self::version(version),
         now: at(seconds),
     }
 }
@@ -63,7 +72,7 @@ fn a_connection_comes_back_as_it_was_stored() {
     run(async {
         let (connections, team) = with_team().await;
         let rep = ConnectionKind::Personal { platform_user: "rep 1".parse().unwrap() };
-        let personal = connections.upsert_connected(&connected(rep.clone(), 'b')).await.unwrap();
+        let personal = connect(&connections, &consent(rep.clone()), 'b', 0).await;
 
         assert_eq!(team.state, ConnectionState::Active);
         assert_eq!(personal.kind, rep);
@@ -80,8 +89,7 @@ fn a_reconnect_keeps_the_id_and_the_first_time_and_heals_the_state() {
         let marked = connections.mark_state(org(), &team.connection_id, &ended, at(5)).await.unwrap();
         assert_eq!(marked.state, ended);
 
-        let again = Connected { now: at(60), ..connected(ConnectionKind::Team, 'c') };
-        let healed = connections.upsert_connected(&again).await.unwrap();
+        let healed = connect(&connections, &consent(ConnectionKind::Team), 'c', 60).await;
 
         assert_eq!((healed.state, healed.created_at, healed.connected_at), (ConnectionState::Active, at(0), at(60)));
         assert_eq!(connections.list(org()).await.unwrap().len(), 1);
@@ -92,9 +100,9 @@ fn a_reconnect_keeps_the_id_and_the_first_time_and_heals_the_state() {
 fn another_tenant_cannot_take_a_connection_over() {
     run(async {
         let (connections, team) = with_team().await;
-        let evil = Connected { tenant: "evil".parse().unwrap(), ..connected(ConnectionKind::Team, 'e') };
+        let evil = Consent { tenant: "evil".parse().unwrap(), ..consent(ConnectionKind::Team) };
 
-        let refused = connections.upsert_connected(&evil).await;
+        let refused = connections.reserve(&evil, &wish("evil", 900)).await;
 
         assert!(matches!(refused, Err(Error::OwnedByAnotherTenant { .. })), "{refused:?}");
         assert_eq!(connections.load(org(), &team.connection_id).await.unwrap(), Some(team));
@@ -137,7 +145,7 @@ fn a_lease_can_be_taken_at_its_deadline_and_the_late_holder_changes_nothing() {
         assert!(matches!(late, Err(Error::LeaseLost { .. })), "{late:?}");
         let settled = connections.settle(org(), &team.connection_id, &second, &refreshed('b', 32)).await.unwrap();
 
-        assert_eq!(settled.token_version.as_str(), "b".repeat(36));
+        assert_eq!(settled.token_version, Some(version('b')));
         assert_eq!((settled.refreshed_at, settled.lease.owner), (Some(at(32)), None));
     });
 }
@@ -194,13 +202,13 @@ fn a_reconnect_makes_a_running_refresh_void() {
     run(async {
         let (connections, team) = with_team().await;
         let lease = take(&connections, "first", 0).await;
-        connections.upsert_connected(&connected(ConnectionKind::Team, 'n')).await.unwrap();
+        connect(&connections, &consent(ConnectionKind::Team), 'n', 1).await;
 
         let late = connections.settle(org(), &team.connection_id, &lease, &refreshed('x', 5)).await;
 
         assert!(matches!(late, Err(Error::LeaseLost { .. })), "{late:?}");
         let known = connections.load(org(), &team.connection_id).await.unwrap().unwrap();
-        assert_eq!(known.token_version.as_str(), "n".repeat(36));
+        assert_eq!(known.token_version, Some(version('n')));
     });
 }
 
@@ -227,5 +235,76 @@ fn a_connection_that_was_never_made_has_no_lease_and_no_state() {
         let marked = connections.mark_state(org(), &ConnectionId::team(), &ConnectionState::Revoked, at(0)).await;
         assert!(matches!(marked, Err(Error::NotFound { .. })), "{marked:?}");
         assert_eq!(connections.list(org()).await.unwrap(), []);
+    });
+}
+
+#[test]
+fn of_two_tenants_at_a_new_connection_one_reserves_it() {
+    run(async {
+        let connections = connections().await;
+        let consents = ["acme", "other"]
+            .map(|tenant| Consent { tenant: tenant.parse().unwrap(), ..consent(ConnectionKind::Team) });
+        let request = wish("consent", 0);
+
+        let (first, second) =
+            tokio::join!(connections.reserve(&consents[0], &request), connections.reserve(&consents[1], &request));
+
+        let refused = [first.as_ref().err(), second.as_ref().err()];
+        let refused: Vec<_> = refused.into_iter().flatten().collect();
+        assert!(matches!(refused.as_slice(), [Error::OwnedByAnotherTenant { .. }]), "{first:?} {second:?}");
+        let row = connections.load(org(), &ConnectionId::team()).await.unwrap().unwrap();
+        assert_eq!(row.state, ConnectionState::ReauthRequired { reason: "not_connected_yet".to_owned() });
+    });
+}
+
+#[test]
+fn of_two_consents_for_a_connection_the_one_that_came_last_connects_it() {
+    run(async {
+        let (connections, team) = with_team().await;
+        let consent = consent(ConnectionKind::Team);
+        let early = connections.reserve(&consent, &wish("early", 1)).await.unwrap();
+        let late = connections.reserve(&consent, &wish("late", 1)).await.unwrap();
+        assert_eq!(late.before.unwrap().token_version, team.token_version);
+
+        let refused = connections.connect(&consent, &version('e'), &early.lease, at(2)).await;
+        assert!(matches!(refused, Err(Error::LeaseLost { .. })), "{refused:?}");
+        let connected = connections.connect(&consent, &version('l'), &late.lease, at(2)).await.unwrap();
+        assert_eq!((connected.pending, connected.lease.owner), (None, None));
+        let again = connections.connect(&consent, &version('l'), &late.lease, at(2)).await.unwrap();
+        assert_eq!(again.token_version, Some(version('l')), "an attempt whose answer was lost may be sent again");
+    });
+}
+
+#[test]
+fn a_reservation_that_is_withdrawn_leaves_the_connection_as_it_was() {
+    run(async {
+        let (connections, team) = with_team().await;
+        let consent = consent(ConnectionKind::Team);
+        let reserved = connections.reserve(&consent, &wish("consent", 1)).await.unwrap();
+        connections.withdraw(&consent, &reserved.lease).await.unwrap();
+
+        let row = connections.load(org(), &team.connection_id).await.unwrap().unwrap();
+        assert_eq!(row, Connection { lease: row.lease.clone(), ..team });
+        assert_eq!(row.lease.owner, None);
+    });
+}
+
+#[test]
+fn a_displaced_connection_is_told_so_unless_it_has_another_grant_or_is_about_to() {
+    run(async {
+        let (connections, team) = with_team().await;
+        let lease = take(&connections, "refresh", 1).await;
+        assert!(connections.displace(&team, at(2)).await.unwrap());
+        let late = connections.settle(org(), &team.connection_id, &lease, &refreshed('x', 3)).await;
+        assert!(matches!(late, Err(Error::LeaseLost { .. })), "{late:?}");
+        let row = connections.load(org(), &team.connection_id).await.unwrap().unwrap();
+        assert_eq!(row.state, ConnectionState::ReauthRequired { reason: "displaced".to_owned() });
+        assert!(!connections.displace(&row, at(3)).await.unwrap());
+
+        let again = connect(&connections, &consent(ConnectionKind::Team), 'n', 4).await;
+        assert!(!connections.displace(&team, at(5)).await.unwrap(), "another grant");
+        let reserved = connections.reserve(&consent(ConnectionKind::Team), &wish("consent", 6)).await.unwrap();
+        assert!(!connections.displace(&again, at(7)).await.unwrap(), "a consent is under way");
+        assert!(connections.displace(&again, reserved.lease.deadline).await.unwrap(), "the consent came to nothing");
     });
 }

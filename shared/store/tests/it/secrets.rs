@@ -19,6 +19,7 @@ fn tokens(name: &str) -> Tokens {
         refresh_token: format!("refresh {name}").into(),
         instance_url: "https://acme.my.salesforce.com".to_owned(),
         issued_at: at(0),
+        origin: None,
     }
 }
 

@@ -1,0 +1,64 @@
+use super::*;
+
+fn at(minutes: i64) -> Timestamp {
+    Timestamp::from_second(minutes * 60).unwrap()
+}
+
+fn consent(tenant: &str) -> Consent {
+    Consent {
+        org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
+        kind: ConnectionKind::Team,
+        tenant: tenant.parse().unwrap(),
+        user_id: "0055e000001mKpCAAU".parse().unwrap(),
+        app: "v2".to_owned(),
+        login_url: "https://login.salesforce.com".to_owned(),
+        instance_url: "https://acme.my.salesforce.com".to_owned(),
+        granted_at: at(0),
+    }
+}
+
+fn request(owner: &str, minute: i64) -> LeaseRequest {
+    LeaseRequest { owner: owner.to_owned(), now: at(minute), length: SignedDuration::from_secs(40), seen_fence: None }
+}
+
+fn with_state(connection: &Connection, state: ConnectionState) -> Connection {
+    Connection { state, ..connection.clone() }
+}
+
+#[test]
+fn a_new_connection_needs_its_person_until_its_tokens_are_stored() {
+    let row = reserve(None, &consent("acme"), &request("a", 0)).unwrap();
+    assert_eq!(row.state, ConnectionState::ReauthRequired { reason: "not_connected_yet".to_owned() });
+    assert_eq!((row.token_version, row.pending), (None, Some(consent("acme").grant())));
+    assert_eq!(row.lease.lease().unwrap().owner, "a");
+}
+
+#[test]
+fn the_tenant_s_own_connection_stays_as_it_is_and_changes_hands() {
+    let first = with_state(&reserve(None, &consent("acme"), &request("a", 0)).unwrap(), ConnectionState::Active);
+    let again = Consent { app: "v3".to_owned(), ..consent("acme") };
+
+    let row = reserve(Some(&first), &again, &request("b", 0)).unwrap();
+
+    let expected = Connection { lease: row.lease.clone(), pending: Some(again.grant()), ..first.clone() };
+    assert_eq!(row, expected);
+    let lease = row.lease.lease().unwrap();
+    assert_eq!((lease.owner.as_str(), lease.fence), ("b", first.lease.fence + 1));
+}
+
+#[test]
+fn another_tenant_s_connection_can_be_taken_only_once_it_is_over() {
+    let theirs = reserve(None, &consent("acme"), &request("a", 0)).unwrap();
+    let reauth = ConnectionState::ReauthRequired { reason: "grant_ended".to_owned() };
+    for state in [ConnectionState::Active, ConnectionState::Uncertain, reauth] {
+        assert_eq!(reserve(Some(&with_state(&theirs, state)), &consent("other"), &request("b", 600)), None);
+    }
+    assert_eq!(reserve(Some(&theirs), &consent("other"), &request("b", 14)), None);
+
+    let revoked = with_state(&theirs, ConnectionState::Revoked);
+    for (over, minute) in [(&theirs, 15), (&revoked, 0)] {
+        let row = reserve(Some(over), &consent("other"), &request("b", minute)).unwrap();
+        assert_eq!((row.tenant.as_str(), row.created_at), ("other", at(minute)));
+        assert_eq!(row.lease.fence, over.lease.fence + 1, "whoever had the lease must lose it");
+    }
+}

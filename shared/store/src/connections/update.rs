@@ -1,0 +1,70 @@
+//! What a change of a connection's row looks like to DynamoDB.
+
+use jiff::Timestamp;
+
+use super::{ConnectionKind, ConnectionState, Consent, Settlement};
+use crate::ids::TokenVersion;
+use crate::table::{Update, text};
+use crate::time;
+
+/// A consent whose tokens are in the vault.
+pub(super) fn connected(consent: &Consent, tokens: &TokenVersion, now: Timestamp) -> Update {
+    let now = || text(time::text(now));
+    let mut set = vec![
+        ("tenant", text(consent.tenant.as_str())),
+        ("user_id", text(consent.user_id.as_str())),
+        ("app", text(&consent.app)),
+        ("login_url", text(&consent.login_url)),
+        ("instance_url", text(&consent.instance_url)),
+        ("token_version", text(tokens.as_str())),
+        ("state", text("active")),
+        ("granted_at", text(time::text(consent.granted_at))),
+        ("connected_at", now()),
+        ("updated_at", now()),
+    ];
+    match &consent.kind {
+        ConnectionKind::Team => set.push(("kind", text("team"))),
+        ConnectionKind::Personal { platform_user } => {
+            set.extend([("kind", text("personal")), ("platform_user", text(platform_user.as_str()))]);
+        }
+    }
+    Update {
+        set,
+        remove: vec!["reason", "pending", "lease_owner", "lease_deadline", "sunset_on", "sunset_warned_days"],
+        ..Update::default()
+    }
+}
+
+/// Another state.
+pub(super) fn state_change(state: &ConnectionState, now: Timestamp) -> Update {
+    let mut update = Update { set: vec![("updated_at", text(time::text(now)))], ..Update::default() };
+    let (name, reason) = match state {
+        ConnectionState::Active => ("active", None),
+        ConnectionState::Uncertain => ("uncertain", None),
+        ConnectionState::ReauthRequired { reason } => ("reauth_required", Some(reason)),
+        ConnectionState::Revoked => ("revoked", None),
+    };
+    update.set.push(("state", text(name)));
+    match reason {
+        Some(reason) => update.set.push(("reason", text(reason))),
+        None => update.remove.push("reason"),
+    }
+    update
+}
+
+/// What came of a lease.
+pub(super) fn settlement(settlement: &Settlement) -> Update {
+    match settlement {
+        Settlement::Released => Update::default(),
+        Settlement::State { state, now } => state_change(state, *now),
+        Settlement::Refreshed { instance_url, token_version, now } => {
+            let mut update = state_change(&ConnectionState::Active, *now);
+            update.set.extend([
+                ("instance_url", text(instance_url)),
+                ("token_version", text(token_version.as_str())),
+                ("refreshed_at", text(time::text(*now))),
+            ]);
+            update
+        }
+    }
+}
