@@ -57,7 +57,10 @@ pub use deliveries::{Deliveries, Delivery, DeliveryOutcome};
 pub use error::Error;
 pub use events::{BusEvent, EventBus};
 pub use ids::{ConnectionId, IdempotencyKey, InvalidText, PlatformUser, Tenant, TokenVersion, WriteId};
-pub use orgs::{Activate, Activation, Claim, Environment, InstallClaim, Org, OrgState, Orgs};
+pub use orgs::{
+    Activate, Activation, Announcement, Claim, CopySeen, Environment, InstallClaim, License, LicenseManagement,
+    LicenseNotice, LicenseState, LicenseStatus, Org, OrgState, Orgs, Quarantine,
+};
 pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};
 pub use queues::{ChangeHint, Message, Queue, RefreshKind, RefreshTask, WriteTask};
 pub use records::{Apply, Change, MirrorRecord, RecordCount, RecordPage, Records, Tombstone};

@@ -135,9 +135,15 @@ impl Table {
         Ok(rows)
     }
 
-    /// Every item of the table.
-    pub(crate) async fn scan<T: DeserializeOwned>(&self, operation: &'static str) -> Result<Vec<T>, Error> {
-        let mut pages = self.client.scan().table_name(&self.name).into_paginator().items().send();
+    /// Every item of the table but the one with this key.
+    pub(crate) async fn scan_beyond<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        (key, value): (&'static str, &str),
+    ) -> Result<Vec<T>, Error> {
+        let scan = self.client.scan().table_name(&self.name).filter_expression("#key <> :value");
+        let scan = scan.expression_attribute_names("#key", key).expression_attribute_values(":value", text(value));
+        let mut pages = scan.into_paginator().items().send();
         let mut rows = Vec::new();
         while let Some(item) = pages.next().await {
             rows.push(from_item(operation, item.map_err(Error::aws(operation))?)?);

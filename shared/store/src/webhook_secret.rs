@@ -60,14 +60,25 @@ pub struct SecretHash {
 /// work, and none stops early.
 #[must_use]
 pub fn verify(org: Option<&Org>, presented: &str) -> bool {
+    verify_among(org.map_or(&[][..], |org| &org.webhook_secrets), presented)
+}
+
+/// Whether `presented` is one of these secrets, of which there are at most [`MAX_LIVE`]; always the same work.
+#[must_use]
+pub fn verify_among(hashes: &[SecretHash], presented: &str) -> bool {
     let digest = sha256_hex(presented.as_bytes());
-    let hashes = org.map_or(&[][..], |org| &org.webhook_secrets);
     let mut found = Choice::from(0);
     for slot in 0..MAX_LIVE {
         let kept = hashes.get(slot).map_or(DUMMY, |hash| hash.sha256.as_str());
         found |= digest.as_bytes().ct_eq(kept.as_bytes());
     }
     found.into()
+}
+
+/// What is kept of a secret that is presented.
+#[must_use]
+pub fn digest(presented: &str) -> String {
+    sha256_hex(presented.as_bytes())
 }
 
 /// Compared against where there is no hash: as long as a digest, and no digest.

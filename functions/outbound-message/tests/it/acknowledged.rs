@@ -49,11 +49,11 @@ fn both_live_secrets_are_good_and_the_one_before_them_is_not() {
         let [second, third] = [(); 2].map(|()| WebhookSecret::generate(&mut rand::rng()));
         let address = |secret: &WebhookSecret| world.address_of(world.org.as_str(), secret.reveal());
 
-        world.orgs.rotate_webhook_secret(world.org, second.hash(clock.now())).await.unwrap();
+        world.orgs.rotate_webhook_secret(world.org, second.hash(clock.now()), None).await.unwrap();
         assert!(world.post(&world.address(), message(world.org, 1)).await.is_ack());
         assert!(world.post(&address(&second), message(world.org, 1)).await.is_ack());
 
-        world.orgs.rotate_webhook_secret(world.org, third.hash(clock.now())).await.unwrap();
+        world.orgs.rotate_webhook_secret(world.org, third.hash(clock.now()), None).await.unwrap();
         assert_eq!(world.post(&world.address(), message(world.org, 1)).await.problem(), "not_found");
         assert!(world.post(&address(&third), message(world.org, 1)).await.is_ack());
     });

@@ -1,9 +1,9 @@
 //! What may happen to an org: pure rules. A claim proves nothing; a team connection proves whose the org is.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
 
-use super::{Activate, InstallClaim, Org, OrgState};
+use super::{Activate, Announcement, CopySeen, Environment, InstallClaim, Org, OrgState, Quarantine};
 use crate::Error;
 use crate::webhook_secret::{MAX_LIVE, SecretHash};
 
@@ -38,6 +38,41 @@ pub fn claimed(claim: &InstallClaim) -> Org {
     }
 }
 
+/// The org with what the package announces of it, or `None` when nothing changes. The announcement proves nothing: of an org
+/// that has an owner, or is not merely claimed, it changes nothing but the note of itself.
+#[must_use]
+pub fn announce(known: Option<&Org>, claim: &InstallClaim) -> Option<Org> {
+    let Some(org) = known else { return Some(claimed(claim)) };
+    let last = org.announced.as_ref().map(|announced| announced.at);
+    if last.is_some_and(|last| claim.claimed_at.duration_since(last) < ANNOUNCEMENT_PAUSE) {
+        return None;
+    }
+    let announced = Announcement {
+        package_version: claim.package_version.clone(),
+        organization_type: claim.organization_type.clone(),
+        instance_name: claim.instance_name.clone(),
+        at: claim.claimed_at,
+    };
+    if org.state != OrgState::Claimed || org.tenant.is_some() {
+        return Some(Org { announced: Some(announced), updated_at: claim.claimed_at, ..org.clone() });
+    }
+    let said = claimed(claim);
+    let same = (&org.package_version, &org.organization_type, &org.instance_name, &org.my_domain_url, org.environment)
+        == (&said.package_version, &said.organization_type, &said.instance_name, &said.my_domain_url, said.environment);
+    (!same).then(|| Org {
+        announced: Some(announced),
+        claimed_at: org.claimed_at,
+        license: org.license.clone(),
+        quarantine: org.quarantine.clone(),
+        revision: org.revision,
+        ..said
+    })
+}
+
+/// How long an org's announcements are not looked at after one that changed something: whoever sends many must not keep
+/// others from changing the org.
+const ANNOUNCEMENT_PAUSE: SignedDuration = SignedDuration::from_secs(10);
+
 /// The org that an activation makes of what is known, or `None` when it is active for this tenant already.
 ///
 /// # Errors
@@ -52,7 +87,9 @@ pub fn activate(known: Option<&Org>, request: &Activate) -> Result<Option<Org>, 
         Some(org) if org.state == OrgState::Active => return Ok(None),
         Some(org) => org.clone(),
     };
+    let said = before.announced.clone();
     Ok(Some(Org {
+        package_version: said.and_then(|said| said.package_version).or_else(|| before.package_version.clone()),
         state: OrgState::Active,
         tenant: Some(request.tenant.clone()),
         environment: request.environment,
@@ -75,98 +112,51 @@ pub fn close(known: &Org, now: Timestamp) -> Option<Org> {
     changes.then(|| Org { state, webhook_secrets: Vec::new(), updated_at: now, ..known.clone() })
 }
 
-/// The org with a fresh secret before the newest one, or `None` when it has this secret already.
+/// The org in quarantine, or `None` where it is not. An org that has an owner proved itself by a consent: no copy can take it
+/// from them. One that was claimed as production is no copy, for every copy is a sandbox.
 #[must_use]
-pub fn rotate(known: &Org, secret: &SecretHash) -> Option<Org> {
+pub fn quarantine(known: Option<&Org>, seen: &CopySeen) -> Option<Org> {
+    let reason = Quarantine { copy_of: seen.copy_of, since: seen.at, released_at: None };
+    let Some(org) = known else {
+        let copy = Org::unannounced(seen.org_id, Environment::Sandbox, seen.at);
+        return Some(Org { state: OrgState::Quarantined, quarantine: Some(reason), ..copy });
+    };
+    let released = org.quarantine.as_ref().is_some_and(|before| before.copy_of == seen.copy_of);
+    let proven = org.tenant.is_some() || org.environment == Environment::Production;
+    if org.state == OrgState::Quarantined || released || proven {
+        return None;
+    }
+    Some(Org { state: OrgState::Quarantined, quarantine: Some(reason), updated_at: seen.at, ..org.clone() })
+}
+
+/// The org released from quarantine, or `None` when it is not in one. It is claimed then, or waits for its owner to connect.
+#[must_use]
+pub fn release(known: &Org, now: Timestamp) -> Option<Org> {
+    let state = if known.tenant.is_some() { OrgState::Disconnected } else { OrgState::Claimed };
+    let quarantine = known.quarantine.clone().map(|reason| Quarantine { released_at: Some(now), ..reason });
+    (known.state == OrgState::Quarantined).then(|| Org {
+        state,
+        quarantine,
+        webhook_secrets: Vec::new(),
+        updated_at: now,
+        ..known.clone()
+    })
+}
+
+/// The org with a fresh secret before the one that is in use, or before the newest where that is not known. `None` when it has
+/// this secret already.
+#[must_use]
+pub fn rotate(known: &Org, secret: &SecretHash, in_use: Option<&str>) -> Option<Org> {
     if known.webhook_secrets.iter().any(|live| live.sha256 == secret.sha256) {
         return None;
     }
+    let mut before = known.webhook_secrets.clone();
+    before.sort_by_key(|live| Some(live.sha256.as_str()) != in_use);
     let mut secrets = vec![secret.clone()];
-    secrets.extend(known.webhook_secrets.iter().cloned());
+    secrets.extend(before);
     secrets.truncate(MAX_LIVE);
     Some(Org { webhook_secrets: secrets, updated_at: secret.created_at, ..known.clone() })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::orgs::Environment;
-
-    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-
-    fn secret(text: &str) -> SecretHash {
-        SecretHash { sha256: text.to_owned(), created_at: NOW }
-    }
-
-    fn request(tenant: &str) -> Activate {
-        Activate {
-            org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
-            tenant: tenant.parse().unwrap(),
-            environment: Environment::Production,
-            webhook_secret: secret("new"),
-            now: NOW,
-        }
-    }
-
-    fn known(state: OrgState, tenant: Option<&str>) -> Org {
-        let org = Org::unannounced(request("unused").org_id, Environment::Production, NOW);
-        Org { state, tenant: tenant.map(|tenant| tenant.parse().unwrap()), webhook_secrets: vec![secret("old")], ..org }
-    }
-
-    #[test]
-    fn a_claimed_org_becomes_the_tenants_with_the_new_secret() {
-        let org = activate(Some(&known(OrgState::Claimed, None)), &request("acme")).unwrap().unwrap();
-        assert_eq!((org.state, org.tenant.unwrap().as_str()), (OrgState::Active, "acme"));
-        assert_eq!(org.webhook_secrets, [secret("new")]);
-    }
-
-    #[test]
-    fn an_org_that_nobody_claimed_becomes_active_too() {
-        assert_eq!(activate(None, &request("acme")).unwrap().unwrap().state, OrgState::Active);
-    }
-
-    #[test]
-    fn an_active_org_keeps_its_secret() {
-        assert_eq!(activate(Some(&known(OrgState::Active, Some("acme"))), &request("acme")), Ok(None));
-    }
-
-    #[test]
-    fn another_tenants_org_is_refused_in_every_state() {
-        for state in [OrgState::Claimed, OrgState::Active, OrgState::Uninstalled, OrgState::Disconnected] {
-            let refused = activate(Some(&known(state, Some("acme"))), &request("evil"));
-            assert_eq!(refused, Err(Refusal::OwnedByAnotherTenant));
-        }
-    }
-
-    #[test]
-    fn a_quarantined_org_stays_so() {
-        let refused = activate(Some(&known(OrgState::Quarantined, Some("acme"))), &request("acme"));
-        assert_eq!(refused, Err(Refusal::Quarantined));
-    }
-
-    #[test]
-    fn a_disconnected_org_becomes_its_tenants_again_with_another_secret() {
-        let closed = close(&known(OrgState::Active, Some("acme")), NOW).unwrap();
-        assert_eq!((closed.state, closed.tenant.as_ref().unwrap().as_str()), (OrgState::Disconnected, "acme"));
-        assert_eq!(closed.webhook_secrets, []);
-        assert_eq!(close(&closed, NOW), None);
-        let again = activate(Some(&closed), &request("acme")).unwrap().unwrap();
-        assert_eq!((again.state, again.webhook_secrets), (OrgState::Active, vec![secret("new")]));
-    }
-
-    #[test]
-    fn closing_never_hides_why_an_org_is_not_active() {
-        for state in [OrgState::Claimed, OrgState::Uninstalled, OrgState::Quarantined] {
-            let closed = close(&known(state, Some("acme")), NOW).unwrap();
-            assert_eq!((closed.state, closed.webhook_secrets), (state, vec![]));
-        }
-    }
-
-    #[test]
-    fn a_rotation_keeps_the_newest_two_secrets() {
-        let org = rotate(&known(OrgState::Active, None), &secret("b")).unwrap();
-        let org = rotate(&org, &secret("c")).unwrap();
-        assert_eq!(org.webhook_secrets, [secret("c"), secret("b")]);
-        assert_eq!(rotate(&org, &secret("c")), None);
-    }
-}
+mod tests;

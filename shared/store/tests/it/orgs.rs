@@ -1,6 +1,6 @@
 use futures::future::join_all;
 use store::{
-    Activate, Activation, Claim, Environment, Error, InstallClaim, OrgState, Orgs, SecretHash, webhook_secret,
+    Activate, Activation, Claim, CopySeen, Environment, Error, InstallClaim, OrgState, Orgs, SecretHash, webhook_secret,
 };
 
 use crate::world::{at, org, other_org, run, tables};
@@ -34,17 +34,60 @@ fn activate(tenant: &str, secret: &str) -> Activate {
 }
 
 #[test]
-fn a_claim_makes_an_org_known_once_and_changes_nothing_later() {
+fn a_claim_makes_an_org_known_once_and_a_later_one_is_only_noted() {
     run(async {
         let orgs = orgs().await;
 
         let Claim::New(first) = orgs.claim(&claim()).await.unwrap() else { panic!("new") };
-        let again = InstallClaim { package_version: Some("6.6.6".to_owned()), claimed_at: at(9), ..claim() };
-        let second = orgs.claim(&again).await.unwrap();
+        assert_eq!(orgs.claim(&claim()).await.unwrap(), Claim::Known(first.clone()));
+        let later =
+            |second| InstallClaim { package_version: Some("2.0".to_owned()), claimed_at: at(second), ..claim() };
+        let Claim::Noted(upgraded) = orgs.claim(&later(9)).await.unwrap() else { panic!("noted") };
+        assert_eq!((upgraded.package_version.as_deref(), upgraded.claimed_at), (Some("2.0"), first.claimed_at));
 
-        assert_eq!(second, Claim::Known(first.clone()));
-        assert_eq!(orgs.load(org()).await.unwrap(), Some(first));
+        orgs.activate(&activate("acme", "secret")).await.unwrap();
+        let active = orgs.load(org()).await.unwrap().unwrap();
+        let evil = InstallClaim { package_version: Some("6.6.6".to_owned()), ..later(600) };
+        let Claim::Noted(noted) = orgs.claim(&evil).await.unwrap() else { panic!("noted") };
+        assert_eq!(noted.announced.as_ref().unwrap().package_version.as_deref(), Some("6.6.6"));
+        assert_eq!((noted.package_version, noted.environment), (active.package_version, active.environment));
+        assert_eq!((noted.state, noted.tenant), (active.state, active.tenant));
         assert_eq!(orgs.load(other_org()).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn the_license_management_org_is_registered_beside_the_customers() {
+    run(async {
+        let orgs = orgs().await;
+        orgs.activate(&activate("acme", "secret")).await.unwrap();
+        assert_eq!(orgs.license_management().await.unwrap(), None);
+
+        let secret = |sha256: &str| SecretHash { sha256: sha256.to_owned(), created_at: at(1) };
+        orgs.register_license_management(other_org(), None, secret("a")).await.unwrap();
+        let registered = orgs.register_license_management(other_org(), None, secret("b")).await.unwrap();
+
+        assert_eq!(orgs.license_management().await.unwrap(), Some(registered.clone()));
+        assert_eq!(registered.webhook_secrets, [secret("b"), secret("a")]);
+        assert_eq!(orgs.list().await.unwrap().len(), 1);
+        assert_eq!(orgs.load(other_org()).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn a_copy_is_quarantined_once_and_released_for_good() {
+    run(async {
+        let orgs = orgs().await;
+        orgs.activate(&activate("acme", "secret")).await.unwrap();
+        let seen = CopySeen { org_id: other_org(), copy_of: org(), at: at(5) };
+
+        assert!(orgs.quarantine(&seen).await.unwrap());
+        assert!(!orgs.quarantine(&seen).await.unwrap());
+        assert!(!orgs.quarantine(&CopySeen { org_id: org(), copy_of: other_org(), at: at(5) }).await.unwrap());
+
+        assert_eq!(orgs.release(other_org(), at(6)).await.unwrap().state, OrgState::Claimed);
+        assert!(!orgs.quarantine(&seen).await.unwrap());
+        assert_eq!(orgs.load(org()).await.unwrap().unwrap().state, OrgState::Active);
     });
 }
 
@@ -90,7 +133,7 @@ fn rotations_at_the_same_time_keep_two_live_secrets() {
         orgs.activate(&activate("acme", "first")).await.unwrap();
 
         let secrets = ["second", "third"].map(|text| SecretHash { sha256: text.to_owned(), created_at: at(2) });
-        let rotated = join_all(secrets.map(|secret| orgs.rotate_webhook_secret(org(), secret))).await;
+        let rotated = join_all(secrets.map(|secret| orgs.rotate_webhook_secret(org(), secret, None))).await;
 
         assert!(rotated.iter().all(Result::is_ok), "{rotated:?}");
         let known = orgs.load(org()).await.unwrap().unwrap();

@@ -1,0 +1,141 @@
+//! The vendor's License Management Org: one item of the `orgs` table, beside the customers' orgs and never listed with them.
+
+use salesforce::{OrgId, RecordId};
+use serde::{Deserialize, Serialize};
+
+use super::Orgs;
+use crate::Error;
+use crate::table::{Conditional, Expression, key, number, to_item};
+use crate::webhook_secret::{MAX_LIVE, SecretHash, verify_among};
+
+/// The item's key, which is no org's.
+pub const KEY: &str = "license-management";
+
+/// The registered License Management Org.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LicenseManagement {
+    /// [`KEY`].
+    #[serde(rename = "org_id")]
+    item: String,
+    /// The vendor's org: its messages name it, and their content names the customer's.
+    pub license_management_org: OrgId,
+    /// The vendor's package (the record of `sfLma__Package__c`) that the messages must be about; any, where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package: Option<RecordId>,
+    /// The live secrets of its address, newest first, at most [`MAX_LIVE`].
+    pub webhook_secrets: Vec<SecretHash>,
+    /// Counts the changes; every write names the one that it read.
+    revision: u64,
+}
+
+impl LicenseManagement {
+    /// The registration with a fresh secret: beside the newest one of the same org, alone for another org.
+    #[must_use]
+    pub fn registered(before: Option<&Self>, org: OrgId, package: Option<RecordId>, secret: SecretHash) -> Self {
+        let mut webhook_secrets = vec![secret];
+        let same = before.filter(|before| before.license_management_org == org);
+        webhook_secrets.extend(same.into_iter().flat_map(|before| before.webhook_secrets.iter().cloned()));
+        webhook_secrets.truncate(MAX_LIVE);
+        let revision = before.map_or(0, |before| before.revision).saturating_add(1);
+        Self { item: KEY.to_owned(), license_management_org: org, package, webhook_secrets, revision }
+    }
+}
+
+/// Whether `org` and `presented` are the License Management Org's id and one of its live secrets. Without a registration, and
+/// for another org, the same work is done.
+#[must_use]
+pub fn proves(registered: Option<&LicenseManagement>, org: Option<OrgId>, presented: &str) -> bool {
+    let right = registered.filter(|registered| org == Some(registered.license_management_org));
+    verify_among(right.map_or(&[][..], |registered| &registered.webhook_secrets), presented)
+}
+
+impl Orgs {
+    /// The License Management Org, or `None` when none is registered.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn license_management(&self) -> Result<Option<LicenseManagement>, Error> {
+        self.table.get("load the License Management Org", key([("org_id", KEY)])).await
+    }
+
+    /// Registers the License Management Org with a fresh secret.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when somebody else registers it at the same time.
+    pub async fn register_license_management(
+        &self,
+        org: OrgId,
+        package: Option<RecordId>,
+        secret: SecretHash,
+    ) -> Result<LicenseManagement, Error> {
+        let operation = "register the License Management Org";
+        let before = self.license_management().await?;
+        let next = LicenseManagement::registered(before.as_ref(), org, package, secret);
+        let seen = before.map_or(0, |before| before.revision);
+        let when = Expression {
+            text: "attribute_not_exists(#org_id) OR #revision = :seen",
+            values: vec![(":seen", number(seen))],
+        };
+        match self.table.put(operation, to_item(operation, &next)?, when).await? {
+            Conditional::Done(()) => Ok(next),
+            Conditional::Refused(_) => Err(Error::Conflict { operation }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::webhook_secret::WebhookSecret;
+
+    fn vendor() -> OrgId {
+        "00D5e000000KQ2eEAG".parse().unwrap()
+    }
+
+    fn secrets() -> [WebhookSecret; 3] {
+        let mut rng = StdRng::seed_from_u64(1);
+        std::array::from_fn(|_| WebhookSecret::generate(&mut rng))
+    }
+
+    fn registered(before: Option<&LicenseManagement>, secret: &WebhookSecret) -> LicenseManagement {
+        LicenseManagement::registered(before, vendor(), None, secret.hash(Timestamp::UNIX_EPOCH))
+    }
+
+    #[test]
+    fn the_newest_two_secrets_of_the_registered_org_prove_it() {
+        let [first, second, third] = secrets();
+        let all = registered(Some(&registered(Some(&registered(None, &first)), &second)), &third);
+        assert!(proves(Some(&all), Some(vendor()), third.reveal()));
+        assert!(proves(Some(&all), Some(vendor()), second.reveal()));
+        assert!(!proves(Some(&all), Some(vendor()), first.reveal()));
+    }
+
+    #[test]
+    fn nothing_else_proves_it() {
+        let [secret, other, _] = secrets();
+        let known = registered(None, &secret);
+        let customer = "00D79000000exLEEAY".parse().unwrap();
+        for (registered, org, presented) in [
+            (None, Some(vendor()), secret.reveal()),
+            (Some(&known), None, secret.reveal()),
+            (Some(&known), Some(customer), secret.reveal()),
+            (Some(&known), Some(vendor()), other.reveal()),
+            (Some(&known), Some(vendor()), ""),
+        ] {
+            assert!(!proves(registered, org, presented));
+        }
+    }
+
+    #[test]
+    fn another_org_begins_with_its_own_secret_alone() {
+        let [first, second, _] = secrets();
+        let customer = "00D79000000exLEEAY".parse().unwrap();
+        let known = registered(None, &first);
+        let moved = LicenseManagement::registered(Some(&known), customer, None, second.hash(Timestamp::UNIX_EPOCH));
+        assert_eq!(moved.webhook_secrets.len(), 1);
+    }
+}
