@@ -12,11 +12,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use store::{AuthorizationId, OrgState, Purpose};
 use url::form_urlencoded;
 
+use crate::Deps;
 use crate::consent::{host_of, install_url, unavailable};
+use crate::cookie::Cookie;
 use crate::pages::{ConnectedPage, environment, failed};
 use crate::ticket::Pending;
 use crate::trouble::Trouble;
-use crate::{Deps, cookie};
 
 /// The longest code that is passed on. Salesforce's have about 100 characters.
 const MAX_CODE: usize = 2048;
@@ -82,7 +83,7 @@ async fn take(deps: &Deps, state: &SecretString, headers: &HeaderMap) -> Result<
     let id = AuthorizationId::of(Purpose::State, state.expose_secret());
     let taken = deps.authorizations.consume::<Pending>(&id, deps.clock.now()).await;
     let pending = taken.map_err(|error| unavailable(&error))?.ok_or(Trouble::ConsentUsed)?;
-    let presented = cookie::presented(headers);
+    let presented = Cookie::Consent.presented(headers);
     let presented = presented.as_ref().map(|secret| secret.expose_secret()).unwrap_or_default();
     if pending.browser.matches(presented) { Ok(pending) } else { Err(Trouble::OtherBrowser) }
 }

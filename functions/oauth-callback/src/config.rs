@@ -13,6 +13,8 @@ pub struct Config {
     pub authorizations_table: String,
     /// `ORGS_TABLE`: read, to see whose an org is.
     pub orgs_table: String,
+    /// `CONNECTIONS_TABLE`: read, to show and to end connections.
+    pub connections_table: String,
     /// `APPS_SECRET_ARN`: the secret with the app registrations.
     pub apps_secret: String,
     /// `TOKEN_BROKER_FUNCTION`: trades codes for connections.
@@ -56,6 +58,7 @@ impl Config {
             public_url: env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
             authorizations_table: env.required("AUTHORIZATIONS_TABLE")?,
             orgs_table: env.required("ORGS_TABLE")?,
+            connections_table: env.required("CONNECTIONS_TABLE")?,
             apps_secret: env.required("APPS_SECRET_ARN")?,
             token_broker: env.required("TOKEN_BROKER_FUNCTION")?,
             onboarding: env.required("ONBOARDING_FUNCTION")?,
@@ -77,10 +80,11 @@ fn login_host(env: &Env, name: &'static str, default: &str, hosts: HostPolicy) -
 mod tests {
     use super::*;
 
-    const NAMES: [(&str, &str); 6] = [
+    const NAMES: [(&str, &str); 7] = [
         ("PUBLIC_URL", "https://ferry.example.com/"),
         ("AUTHORIZATIONS_TABLE", "authorizations"),
         ("ORGS_TABLE", "orgs"),
+        ("CONNECTIONS_TABLE", "connections"),
         ("APPS_SECRET_ARN", "apps"),
         ("TOKEN_BROKER_FUNCTION", "token-broker"),
         ("ONBOARDING_FUNCTION", "onboarding"),

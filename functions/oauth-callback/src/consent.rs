@@ -11,10 +11,11 @@ use salesforce::{LoginHost, auth};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{AppRegistration, Authorization, AuthorizationId, Environment, Purpose};
 
+use crate::Deps;
+use crate::cookie::Cookie;
 use crate::pages::{ConnectPage, environment, failed, protect};
 use crate::ticket::Pending;
 use crate::trouble::Trouble;
-use crate::{Deps, cookie};
 
 /// Shows the page. Looking does not use the ticket up, so a link preview does no harm.
 pub(crate) async fn show(State(deps): State<Deps>, Path(ticket): Path<String>) -> Response {
@@ -59,7 +60,7 @@ async fn redirect(deps: &Deps, secret: &str, headers: &HeaderMap) -> Result<Resp
     let now = deps.clock.now();
     let taken = deps.authorizations.consume::<Ticket>(&ticket_id(secret)?, now).await;
     let ticket = taken.map_err(|error| unavailable(&error))?.ok_or(Trouble::LinkUsed)?;
-    let browser = cookie::presented(headers).unwrap_or_else(fresh);
+    let browser = Cookie::Consent.presented(headers).unwrap_or_else(fresh);
     let login = login(deps, &ticket).map_err(|error| misconfigured(&error))?;
     let consent = auth::consent(&registration.app, &login, &deps.redirect_uri(), &mut rand::rng());
     let consent = consent.map_err(|error| misconfigured(&error))?;
@@ -80,7 +81,7 @@ async fn redirect(deps: &Deps, secret: &str, headers: &HeaderMap) -> Result<Resp
 
 /// A browser says where a form was sent from. Only this function's own page may begin a consent, so that a person has seen
 /// what they are about to connect.
-fn is_from_our_page(headers: &HeaderMap) -> bool {
+pub(crate) fn is_from_our_page(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
 }
 
@@ -88,7 +89,7 @@ fn see_other(location: &str, browser: &SecretString) -> Option<Response> {
     let mut response = StatusCode::SEE_OTHER.into_response();
     let headers = response.headers_mut();
     headers.insert(LOCATION, HeaderValue::try_from(location).ok()?);
-    headers.insert(SET_COOKIE, cookie::set(browser)?);
+    headers.insert(SET_COOKIE, Cookie::Consent.set(browser)?);
     protect(&mut response);
     Some(response)
 }

@@ -1,34 +1,69 @@
-//! The cookie that binds a consent to the browser in which it was begun.
+//! The cookies: one binds a consent to the browser in which it was begun, one is the session of a tenant's admin.
 
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
+use jiff::SignedDuration;
 use runtime::connect_links::LIFE;
 use runtime::one_time::is_well_formed;
 use secrecy::{ExposeSecret as _, SecretString};
 
-/// `__Host-`: set over https by this very host, for the whole host, and by nobody else.
-const NAME: &str = "__Host-ferry-consent";
+use crate::admin::SESSION_LIFE;
 
-/// What the browser presents, if it can be one of ours.
-pub(crate) fn presented(headers: &HeaderMap) -> Option<SecretString> {
-    let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, value)| *name == NAME && is_well_formed(value)).map(|(_, value)| value.into())
+/// A cookie of ours. `__Host-`: set over https by this very host, for the whole host, and by nobody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cookie {
+    /// Binds a consent to its browser, for as long as a consent may take.
+    Consent,
+    /// The session of a tenant's admin.
+    Admin,
 }
 
-/// `Set-Cookie` for as long as a consent may take.
-pub(crate) fn set(secret: &SecretString) -> Option<HeaderValue> {
-    let (secret, life) = (secret.expose_secret(), LIFE.as_secs());
-    let cookie = format!("{NAME}={secret}; Max-Age={life}; Path=/; Secure; HttpOnly; SameSite=Lax");
-    let mut cookie = HeaderValue::try_from(cookie).ok()?;
-    cookie.set_sensitive(true);
-    Some(cookie)
+impl Cookie {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Consent => "__Host-ferry-consent",
+            Self::Admin => "__Host-ferry-admin",
+        }
+    }
+
+    fn life(self) -> SignedDuration {
+        match self {
+            Self::Consent => LIFE,
+            Self::Admin => SESSION_LIFE,
+        }
+    }
+
+    /// What the browser presents, if it can be one of ours.
+    pub(crate) fn presented(self, headers: &HeaderMap) -> Option<SecretString> {
+        let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(name, value)| *name == self.name() && is_well_formed(value)).map(|(_, value)| value.into())
+    }
+
+    /// `Set-Cookie`. Lax, since a consent comes back from Salesforce's site.
+    pub(crate) fn set(self, secret: &SecretString) -> Option<HeaderValue> {
+        self.with(secret.expose_secret(), self.life().as_secs())
+    }
+
+    /// `Set-Cookie` that takes the cookie away.
+    pub(crate) fn unset(self) -> Option<HeaderValue> {
+        self.with("", 0)
+    }
+
+    fn with(self, secret: &str, life: i64) -> Option<HeaderValue> {
+        let name = self.name();
+        let cookie = format!("{name}={secret}; Max-Age={life}; Path=/; Secure; HttpOnly; SameSite=Lax");
+        let mut cookie = HeaderValue::try_from(cookie).ok()?;
+        cookie.set_sensitive(true);
+        Some(cookie)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NAME: &str = "__Host-ferry-consent";
     const SECRET: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
     fn headers(cookies: &[&str]) -> HeaderMap {
@@ -40,22 +75,30 @@ mod tests {
     fn the_cookie_is_found_among_others() {
         let other = format!("theme=dark; {NAME}={SECRET}; x=y");
         for cookies in [vec![other.as_str()], vec!["a=b", other.as_str()]] {
-            assert_eq!(presented(&headers(&cookies)).unwrap().expose_secret(), SECRET);
+            assert_eq!(Cookie::Consent.presented(&headers(&cookies)).unwrap().expose_secret(), SECRET);
         }
     }
 
     #[test]
     fn what_cannot_be_ours_is_no_cookie() {
         for cookie in [format!("ferry-consent={SECRET}"), format!("{NAME}=short"), String::from(NAME)] {
-            assert!(presented(&headers(&[&cookie])).is_none(), "{cookie}");
+            assert!(Cookie::Consent.presented(&headers(&[&cookie])).is_none(), "{cookie}");
         }
     }
 
     #[test]
     fn the_cookie_stays_with_this_host_and_out_of_scripts() {
-        let cookie = set(&SECRET.into()).unwrap();
+        let cookie = Cookie::Consent.set(&SECRET.into()).unwrap();
         let expected = format!("{NAME}={SECRET}; Max-Age=900; Path=/; Secure; HttpOnly; SameSite=Lax");
         assert_eq!(cookie.to_str().unwrap(), expected);
         assert!(!format!("{cookie:?}").contains(SECRET));
+    }
+
+    #[test]
+    fn one_cookie_is_not_taken_for_the_other() {
+        let consent = headers(&[&format!("{NAME}={SECRET}")]);
+        assert!(Cookie::Admin.presented(&consent).is_none());
+        let gone = Cookie::Admin.unset().unwrap();
+        assert!(gone.to_str().unwrap().starts_with("__Host-ferry-admin=; Max-Age=0;"));
     }
 }

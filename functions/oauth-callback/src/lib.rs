@@ -6,27 +6,33 @@
 //! | `GET /connect/{ticket}` | the link's ticket | a page that says what will be connected | a page that says what to do |
 //! | `POST /connect/{ticket}` | the page's button | a redirect to Salesforce; state, PKCE and nonce bound to the browser | the same |
 //! | `GET /oauth/callback` | code or error, state, cookie | a page that says what was connected | the same |
+//! | `POST /v1/admin-links` | tenant | a link for the tenant's admin, good once for 15 minutes | problems |
+//! | `/admin/{link}`, `/connections...` | the link; then a session's cookie | the connections page, with its buttons | pages |
+//! | `DELETE /v1/orgs/{org}...` | an org, or one connection | what was done, and what was not reachable | problems |
 //!
 //! Tickets, states, codes and verifiers are secrets: they are stored as digests where that suffices, and never logged.
 //! See `ARCHITECTURE.md`.
 
+mod admin;
 mod callback;
 mod config;
 mod consent;
 mod cookie;
+mod disconnecting;
 mod links;
 mod pages;
 mod ticket;
 mod trouble;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use runtime::connect_links::ConnectLinks;
+use runtime::disconnect::Disconnect;
 use runtime::invoke::LambdaFunction;
 use runtime::onboarding::Onboarding;
 use runtime::{Aws, TokenBroker};
 use salesforce::{Clock, HostPolicy};
-use store::{Apps, Authorizations, Orgs};
+use store::{Apps, Authorizations, Connections, Orgs};
 
 pub use config::{Config, LoginHosts};
 
@@ -37,6 +43,8 @@ pub struct Deps {
     pub authorizations: Authorizations,
     /// Whose an org is.
     pub orgs: Orgs,
+    /// What is connected.
+    pub connections: Connections,
     /// The app registrations.
     pub apps: Apps,
     /// Trades codes for connections.
@@ -60,6 +68,7 @@ impl Deps {
         Self {
             authorizations: Authorizations::new(aws.dynamodb(), config.authorizations_table),
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            connections: Connections::new(aws.dynamodb(), config.connections_table),
             apps: Apps::new(aws.secrets_manager(), config.apps_secret, aws.clock()),
             broker: TokenBroker::new(LambdaFunction::new(aws.lambda(), config.token_broker), config.hosts),
             onboarding: Onboarding::new(LambdaFunction::new(aws.lambda(), config.onboarding)),
@@ -74,6 +83,15 @@ impl Deps {
         ConnectLinks::new(self.authorizations.clone(), &self.public_url)
     }
 
+    fn kill_switch(&self) -> Disconnect {
+        Disconnect {
+            orgs: self.orgs.clone(),
+            connections: self.connections.clone(),
+            broker: self.broker.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
     /// The redirect URI of every consent; Salesforce compares it character for character.
     fn redirect_uri(&self) -> String {
         format!("{}/oauth/callback", self.public_url)
@@ -86,5 +104,13 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/connect-links", post(links::create))
         .route("/connect/{ticket}", get(consent::show).post(consent::begin))
         .route("/oauth/callback", get(callback::finish))
+        .route("/v1/admin-links", post(admin::create_link))
+        .route("/v1/orgs/{org}", delete(disconnecting::org))
+        .route("/v1/orgs/{org}/connections/{id}", delete(disconnecting::connection))
+        .route("/admin/{link}", get(admin::show_link).post(admin::open))
+        .route("/connections", get(admin::show))
+        .route("/connections/sign-out", post(admin::sign_out))
+        .route("/connections/{org}/{id}/reconnect", post(admin::reconnect))
+        .route("/connections/{org}/{id}/disconnect", get(admin::ask_disconnect).post(admin::disconnect))
         .with_state(deps)
 }

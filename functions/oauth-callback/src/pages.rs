@@ -14,7 +14,7 @@ use store::Environment;
 
 use crate::trouble::{Advice, Trouble};
 
-const STYLE: &str = include_str!("../templates/style.css");
+pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
 /// The policy without the part that says where a form may lead.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
@@ -97,7 +97,7 @@ pub(crate) fn environment(environment: Environment) -> &'static str {
     }
 }
 
-fn page(status: StatusCode, template: &impl Template, form_targets: &str) -> Response {
+pub(crate) fn page(status: StatusCode, template: &impl Template, form_targets: &str) -> Response {
     let Ok(html) = template.render() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };

@@ -43,6 +43,14 @@ pub(crate) enum Trouble {
     Unavailable,
     /// The grant is stored, but the org could not be opened for it.
     NotActivated,
+    /// The link to the connections page is unknown, used or too old.
+    AdminLinkUsed,
+    /// There is no session, or it has ended.
+    SignedOut,
+    /// A form was not sent from the page that the session was shown.
+    FormNotOurs,
+    /// The tenant has no such connection.
+    NoSuchConnection,
 }
 
 /// What a page says.
@@ -54,6 +62,8 @@ pub(crate) struct Advice {
 }
 
 const NEW_LINK: &str = "Ask for a new connect link where you got this one, and open it.";
+
+const NEW_ADMIN_LINK: &str = "Open your connections page anew from where you came from.";
 
 impl Trouble {
     /// Reads the `error` and `error_description` of a callback.
@@ -98,6 +108,10 @@ impl Trouble {
             Self::CodeRefused => "code_refused",
             Self::Unavailable => "unavailable",
             Self::NotActivated => "not_activated",
+            Self::AdminLinkUsed => "admin_link_used_or_expired",
+            Self::SignedOut => "signed_out",
+            Self::FormNotOurs => "form_not_ours",
+            Self::NoSuchConnection => "no_such_connection",
         }
     }
 
@@ -112,11 +126,13 @@ impl Trouble {
             | Self::NotApproved
             | Self::ApprovalFailed
             | Self::SignInNeeded
+            | Self::SignedOut
+            | Self::FormNotOurs
             | Self::Quarantined => StatusCode::FORBIDDEN,
             Self::ConsentUsed | Self::NotInstalled | Self::WrongOrg | Self::OwnedByAnother | Self::CodeRefused => {
                 StatusCode::CONFLICT
             }
-            Self::LinkUsed => StatusCode::NOT_FOUND,
+            Self::LinkUsed | Self::AdminLinkUsed | Self::NoSuchConnection => StatusCode::NOT_FOUND,
             Self::Misconfigured | Self::Unknown => StatusCode::BAD_GATEWAY,
             Self::Unavailable | Self::NotActivated => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -142,6 +158,9 @@ impl Trouble {
             | Self::CodeRefused
             | Self::Unavailable
             | Self::NotActivated => self.advice_on_connecting(),
+            Self::AdminLinkUsed | Self::SignedOut | Self::FormNotOurs | Self::NoSuchConnection => {
+                self.advice_on_admin()
+            }
         }
     }
 
@@ -234,6 +253,31 @@ impl Trouble {
         }
     }
 
+    fn advice_on_admin(self) -> Advice {
+        match self {
+            Self::AdminLinkUsed => Advice {
+                title: "This link to your connections can no longer be used",
+                what: "It works once, and only for a few minutes. This one was used already, or is too old.",
+                steps: &[NEW_ADMIN_LINK],
+            },
+            Self::FormNotOurs => Advice {
+                title: "Nothing was changed",
+                what: "The request did not come from your connections page, or the page was open for too long.",
+                steps: &["Open your connections page again, and choose there what you want to do.", NEW_ADMIN_LINK],
+            },
+            Self::NoSuchConnection => Advice {
+                title: "There is no such connection",
+                what: "It does not exist, or it belongs to somebody else.",
+                steps: &["Go back to your connections page and load it again."],
+            },
+            _ => Advice {
+                title: "Your session has ended",
+                what: "For your safety, the connections page closes an hour after it was opened.",
+                steps: &[NEW_ADMIN_LINK],
+            },
+        }
+    }
+
     fn advice_on_connecting(self) -> Advice {
         match self {
             Self::WrongOrg => Advice {
@@ -280,7 +324,7 @@ impl Trouble {
 mod tests {
     use super::*;
 
-    const ALL: [Trouble; 19] = [
+    const ALL: [Trouble; 23] = [
         Trouble::LinkUsed,
         Trouble::ConsentUsed,
         Trouble::OtherBrowser,
@@ -300,6 +344,10 @@ mod tests {
         Trouble::CodeRefused,
         Trouble::Unavailable,
         Trouble::NotActivated,
+        Trouble::AdminLinkUsed,
+        Trouble::SignedOut,
+        Trouble::FormNotOurs,
+        Trouble::NoSuchConnection,
     ];
 
     #[test]

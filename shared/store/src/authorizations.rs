@@ -1,4 +1,4 @@
-//! Connect tickets and OAuth states: each is good once, for minutes.
+//! Connect tickets, OAuth states and links for admins, each good once and for minutes; and the sessions of admins.
 
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
@@ -17,6 +17,10 @@ pub enum Purpose {
     Ticket,
     /// A consent that someone has begun.
     State,
+    /// A link that opens a session for a tenant's admin.
+    AdminLink,
+    /// The session of a tenant's admin in one browser.
+    AdminSession,
 }
 
 /// The key of an authorization: a digest, so that the table does not hold what a browser must present.
@@ -30,6 +34,8 @@ impl AuthorizationId {
         let prefix = match purpose {
             Purpose::Ticket => "ticket",
             Purpose::State => "state",
+            Purpose::AdminLink => "admin-link",
+            Purpose::AdminSession => "admin-session",
         };
         Self(format!("{prefix}#{}", sha256_hex(presented.as_bytes())))
     }
@@ -129,10 +135,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticket_is_no_state_and_neither_key_tells_what_to_present() {
-        let ticket = AuthorizationId::of(Purpose::Ticket, "presented");
-        let state = AuthorizationId::of(Purpose::State, "presented");
-        assert_ne!(ticket, state);
-        assert!(!ticket.0.contains("presented"));
+    fn what_is_for_one_purpose_is_for_no_other_and_no_key_tells_what_to_present() {
+        let purposes = [Purpose::Ticket, Purpose::State, Purpose::AdminLink, Purpose::AdminSession];
+        let ids = purposes.map(|purpose| AuthorizationId::of(purpose, "presented"));
+        for (index, id) in ids.iter().enumerate() {
+            assert!(!id.0.contains("presented") && !ids[index + 1..].contains(id));
+        }
     }
 }

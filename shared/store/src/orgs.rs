@@ -102,6 +102,17 @@ impl Orgs {
         self.table.get("load the org", key([("org_id", org.as_str())])).await
     }
 
+    /// The orgs of a tenant, in the order of their ids. One that came to the tenant a moment ago may be missing.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn of_tenant(&self, tenant: &Tenant) -> Result<Vec<Org>, Error> {
+        let partition = ("tenant", tenant.as_str());
+        let mut orgs: Vec<Org> = self.table.query_index("list the tenant's orgs", "by_tenant", partition).await?;
+        orgs.sort_by(|a, b| a.org_id.as_str().cmp(b.org_id.as_str()));
+        Ok(orgs)
+    }
+
     /// Every org, in no order. Reads the whole table.
     ///
     /// # Errors

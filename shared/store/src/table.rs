@@ -135,6 +135,31 @@ impl Table {
         Ok(rows)
     }
 
+    /// Every item that an index has for a value, in no order. An index lags behind its table by moments.
+    pub(crate) async fn query_index<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        index: &'static str,
+        partition: (&'static str, &str),
+    ) -> Result<Vec<T>, Error> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name(index)
+            .key_condition_expression("#partition = :partition")
+            .expression_attribute_names("#partition", partition.0)
+            .expression_attribute_values(":partition", text(partition.1))
+            .into_paginator()
+            .items()
+            .send();
+        let mut rows = Vec::new();
+        while let Some(item) = pages.next().await {
+            rows.push(from_item(operation, item.map_err(Error::aws(operation))?)?);
+        }
+        Ok(rows)
+    }
+
     /// Every item of the table but the one with this key.
     pub(crate) async fn scan_beyond<T: DeserializeOwned>(
         &self,

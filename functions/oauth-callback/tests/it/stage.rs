@@ -11,7 +11,7 @@ use runtime::onboarding::Onboarding;
 use salesforce::auth::App;
 use salesforce::{Clock, HostPolicy, LoginHost, OrgId};
 use serde_json::{Value, json};
-use store::{Activate, Apps, Authorizations, Environment, Orgs, WebhookSecret};
+use store::{Activate, Apps, Authorizations, Connections, Environment, Orgs, WebhookSecret};
 use tower::ServiceExt as _;
 
 use crate::played::{PlayedBroker, PlayedOnboarding};
@@ -78,6 +78,7 @@ impl Stage {
         let clock = Clock::manual("2026-11-22T10:15:30Z".parse().unwrap());
         let deps = Deps {
             authorizations: Authorizations::new(dynamodb.clone(), tables.name("authorizations")),
+            connections: Connections::new(dynamodb.clone(), tables.name("connections")),
             orgs: Orgs::new(dynamodb, tables.name("orgs")),
             apps: Apps::new(secrets, apps, clock.clone()),
             broker: TokenBroker::new(broker.clone(), HostPolicy::LoopbackToo),

@@ -84,9 +84,15 @@ impl Stage {
 
     /// Asks for a connect link as the platform does.
     pub(crate) async fn ask_for_link(&self, body: &Value) -> (StatusCode, Value) {
-        let request = http::Request::post("/v1/connect-links").header("content-type", "application/json");
+        self.ask("/v1/connect-links", body).await
+    }
+
+    async fn ask(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+        let request = http::Request::post(path).header("content-type", "application/json");
         let page = send(self.router(), request.body(body.to_string().into()).unwrap()).await;
-        (page.status, serde_json::from_str(&page.html).unwrap())
+        let answer = serde_json::from_str(&page.html).unwrap();
+        world::contract::check("POST", path, page.status, &answer);
+        (page.status, answer)
     }
 
     /// The path of a fresh connect link.
@@ -121,6 +127,31 @@ impl Stage {
         let back = visitor.consent(&begun, &self.admin()).await;
         let page = visitor.get(&back).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.html);
+    }
+
+    /// Connects the rep, as whom the platform knows them.
+    pub(crate) async fn connect_rep(&self, tenant: &str) {
+        let mut visitor = Visitor::new(self);
+        let begun = visitor.begin(&self.personal_link(tenant).await).await;
+        let back = visitor.consent(&begun, &self.rep()).await;
+        let page = visitor.get(&back).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.html);
+    }
+
+    /// The path of a fresh link to the connections page.
+    pub(crate) async fn admin_link(&self, tenant: &str) -> String {
+        let (status, link) = self.ask("/v1/admin-links", &json!({ "tenant": tenant })).await;
+        assert_eq!(status, StatusCode::CREATED, "{link}");
+        let path = link["url"].as_str().unwrap().strip_prefix(PUBLIC_URL).unwrap();
+        self.secrets.note(path.rsplit('/').next().unwrap());
+        path.to_owned()
+    }
+
+    /// The browser of a tenant's admin, with a session.
+    pub(crate) async fn signed_in(&self, tenant: &str) -> Visitor {
+        let mut visitor = Visitor::new(self);
+        assert_eq!(visitor.press(&self.admin_link(tenant).await).await.status, StatusCode::SEE_OTHER);
+        visitor
     }
 
     pub(crate) async fn team(&self) -> Option<Connection> {

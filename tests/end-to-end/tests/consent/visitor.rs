@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use tower::ServiceExt as _;
 
 use crate::log::Secrets;
@@ -69,9 +69,27 @@ impl Visitor {
         self.send(Request::post(path).header("sec-fetch-site", "same-origin")).await
     }
 
+    /// Sends a form from a page of ours.
+    pub(crate) async fn submit(&mut self, method: Method, path: &str, form: &str) -> Page {
+        let request = Request::builder().method(method).uri(path).header("sec-fetch-site", "same-origin");
+        self.send_with(request, form).await
+    }
+
+    pub(crate) fn cookie(&self, name: &str) -> String {
+        self.cookies[name].clone()
+    }
+
+    pub(crate) fn set_cookie(&mut self, name: &str, value: &str) {
+        self.cookies.insert(name.to_owned(), value.to_owned());
+    }
+
     pub(crate) async fn send(&mut self, request: http::request::Builder) -> Page {
+        self.send_with(request, "").await
+    }
+
+    pub(crate) async fn send_with(&mut self, request: http::request::Builder, body: &str) -> Page {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let request = request.header(COOKIE, cookies.join("; ")).body(Body::empty()).unwrap();
+        let request = request.header(COOKIE, cookies.join("; ")).body(Body::from(body.to_owned())).unwrap();
         let page = send(self.router.clone(), request).await;
         for cookie in page.headers.get_all(SET_COOKIE) {
             let (name, value) = cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();

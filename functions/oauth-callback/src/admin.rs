@@ -1,0 +1,228 @@
+//! The connections page of a tenant's admin: a one-time link opens a session, and the session shows and ends connections of
+//! this tenant and of no other.
+
+mod pages;
+mod session;
+mod view;
+mod words;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use http::header::{LOCATION, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use runtime::Problem;
+use runtime::connect_links::{LIFE, Ticket, expiry};
+use runtime::disconnect::End;
+use runtime::http::JsonBody;
+use runtime::problem::refuse;
+use salesforce::{LoginHost, OrgId};
+use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
+use store::{Connection, ConnectionId, ConnectionKind, Org, OrgState, Tenant};
+
+use crate::Deps;
+use crate::consent::{is_from_our_page, unavailable};
+use crate::cookie::Cookie;
+use crate::pages::{failed, protect};
+use crate::trouble::Trouble;
+use pages::{ConfirmPage, ConnectionsPage, DisconnectedPage, InvitationPage, OpenPage};
+use session::Session;
+
+/// How long a session lasts, whatever is done in it.
+pub(crate) const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(1);
+
+/// What the platform asks for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkRequest {
+    tenant: Tenant,
+}
+
+#[derive(Serialize)]
+struct Link {
+    url: String,
+    expires_at: String,
+}
+
+/// `POST /v1/admin-links`: a link that opens the connections page of a tenant, once.
+pub(crate) async fn create_link(
+    State(deps): State<Deps>,
+    JsonBody(request): JsonBody<LinkRequest>,
+) -> Result<Response, Problem> {
+    let (secret, expires_at) = session::invite(&deps, request.tenant).await.map_err(|error| refuse(&error))?;
+    let url = format!("{}/admin/{}", deps.public_url, secret.expose_secret());
+    let link = Link { url, expires_at: store::time::text(expires_at) };
+    let mut response = (StatusCode::CREATED, Json(link)).into_response();
+    protect(&mut response);
+    Ok(response)
+}
+
+/// `GET /admin/{link}`: a button. Looking does not use the link up, so a link preview does no harm.
+pub(crate) async fn show_link(State(deps): State<Deps>, Path(link): Path<String>) -> Response {
+    match session::invited(&deps, &link).await {
+        Ok(tenant) => OpenPage { tenant: tenant.as_str() }.respond(StatusCode::OK),
+        Err(trouble) => failed(trouble, None),
+    }
+}
+
+/// `POST /admin/{link}`: uses the link up and opens a session in this browser.
+pub(crate) async fn open(State(deps): State<Deps>, Path(link): Path<String>, headers: HeaderMap) -> Response {
+    let opened = async {
+        if !is_from_our_page(&headers) {
+            return Err(Trouble::ForeignPage);
+        }
+        let secret = session::open(&deps, &link).await?;
+        see_other("/connections", Cookie::Admin.set(&secret)).ok_or(Trouble::Unavailable)
+    };
+    opened.await.unwrap_or_else(|trouble| failed(trouble, None))
+}
+
+/// `GET /connections`: the tenant's orgs and what is connected in them.
+pub(crate) async fn show(State(deps): State<Deps>, headers: HeaderMap) -> Response {
+    let shown = async {
+        let session = session::current(&deps, &headers).await?;
+        let orgs = view::orgs(&deps, &session.tenant).await.map_err(|error| unavailable(&error))?;
+        let page = ConnectionsPage { tenant: session.tenant.as_str(), csrf: session.csrf(), orgs: &orgs };
+        Ok(page.respond(StatusCode::OK))
+    };
+    shown.await.unwrap_or_else(|trouble| failed(trouble, None))
+}
+
+/// `POST /connections/sign-out`: ends the session.
+pub(crate) async fn sign_out(State(deps): State<Deps>, headers: HeaderMap, form: String) -> Response {
+    let ended = async {
+        session::submitted(&deps, &headers, &form).await?;
+        session::end(&deps, &headers).await?;
+        let mut response = failed(Trouble::SignedOut, None);
+        *response.status_mut() = StatusCode::OK;
+        response.headers_mut().insert(SET_COOKIE, Cookie::Admin.unset().ok_or(Trouble::Unavailable)?);
+        Ok(response)
+    };
+    ended.await.unwrap_or_else(|trouble| failed(trouble, None))
+}
+
+type ConnectionPath = Path<(OrgId, ConnectionId)>;
+
+/// `POST /connections/{org}/{id}/reconnect`: a fresh connect link for this very connection. The team's leads there at once; a
+/// rep's is shown, for it is the rep who has to open it.
+pub(crate) async fn reconnect(
+    State(deps): State<Deps>,
+    path: Option<ConnectionPath>,
+    headers: HeaderMap,
+    form: String,
+) -> Response {
+    let reconnecting = async {
+        let session = session::submitted(&deps, &headers, &form).await?;
+        let (org, connection) = owned(&deps, &session, path).await?;
+        let ticket = ticket(&deps, &org, connection.as_ref(), &session)?;
+        let platform_user = ticket.platform_user().cloned();
+        let link = deps.links().create(ticket).await.map_err(|error| unavailable(&error))?;
+        match platform_user {
+            None => see_other(link.url.expose_secret(), None).ok_or(Trouble::Unavailable),
+            Some(user) => {
+                let page = InvitationPage { platform_user: user.as_str(), url: link.url.expose_secret() };
+                Ok(page.respond(StatusCode::OK))
+            }
+        }
+    };
+    reconnecting.await.unwrap_or_else(|trouble| failed(trouble, None))
+}
+
+/// `GET /connections/{org}/{id}/disconnect`: says what ending it means, and asks.
+pub(crate) async fn ask_disconnect(
+    State(deps): State<Deps>,
+    path: Option<ConnectionPath>,
+    headers: HeaderMap,
+) -> Response {
+    let asked = async {
+        let session = session::current(&deps, &headers).await?;
+        let (org, connection) = owned(&deps, &session, path).await?;
+        let connection = connection.ok_or(Trouble::NoSuchConnection)?;
+        let name = view::name_of(&connection);
+        let page = ConfirmPage {
+            team: connection.kind == ConnectionKind::Team,
+            name: &name,
+            org: view::host_of(&org, Some(&connection)),
+            csrf: session.csrf(),
+        };
+        Ok(page.respond(StatusCode::OK))
+    };
+    asked.await.unwrap_or_else(|trouble| failed(trouble, None))
+}
+
+/// `POST /connections/{org}/{id}/disconnect`: ends it, and says what was done.
+pub(crate) async fn disconnect(
+    State(deps): State<Deps>,
+    path: Option<ConnectionPath>,
+    headers: HeaderMap,
+    form: String,
+) -> Response {
+    let ending = async {
+        let session = session::submitted(&deps, &headers, &form).await?;
+        let (org, connection) = owned(&deps, &session, path).await?;
+        let connection = connection.ok_or(Trouble::NoSuchConnection)?;
+        let report = deps.kill_switch().connection(org.org_id, &connection.connection_id).await;
+        let report = report.map_err(|error| unavailable(&error))?.ok_or(Trouble::NoSuchConnection)?;
+        let name = view::name_of(&connection);
+        let left = match &report.end {
+            End::Ended => None,
+            End::Unfinished { reason, .. } => Some(reason.as_str()),
+        };
+        Ok(DisconnectedPage { name: &name, left, csrf: session.csrf() }.respond(StatusCode::OK))
+    };
+    ending.await.unwrap_or_else(|trouble| failed(trouble, None))
+}
+
+/// The org, which is the tenant's, and the connection, where there is one. Of what is another tenant's nothing is told.
+async fn owned(
+    deps: &Deps,
+    session: &Session,
+    path: Option<ConnectionPath>,
+) -> Result<(Org, Option<Connection>), Trouble> {
+    let Path((org, id)) = path.ok_or(Trouble::NoSuchConnection)?;
+    let org = deps.orgs.load(org).await.map_err(|error| unavailable(&error))?;
+    let org = org.filter(|org| org.tenant.as_ref() == Some(&session.tenant)).ok_or(Trouble::NoSuchConnection)?;
+    let connection = deps.connections.load(org.org_id, &id).await.map_err(|error| unavailable(&error))?;
+    if connection.is_none() && !id.is_team() {
+        return Err(Trouble::NoSuchConnection);
+    }
+    Ok((org, connection))
+}
+
+/// A ticket for exactly this connection. A person signs in where they did before, where that is a host of their own.
+fn ticket(deps: &Deps, org: &Org, connection: Option<&Connection>, session: &Session) -> Result<Ticket, Trouble> {
+    if matches!(org.state, OrgState::Quarantined) {
+        return Err(Trouble::Quarantined);
+    }
+    let own_host = |connection: &Connection| {
+        let host = LoginHost::parse_my_domain(&connection.login_url, deps.hosts).ok()?;
+        (host != *deps.login.of(org.environment)).then(|| host.to_string())
+    };
+    Ok(Ticket {
+        tenant: session.tenant.clone(),
+        kind: connection.map_or(ConnectionKind::Team, |connection| connection.kind.clone()),
+        environment: org.environment,
+        org_id: Some(org.org_id),
+        my_domain_url: connection.and_then(own_host),
+        expires_at: expiry(deps.clock.now(), LIFE),
+    })
+}
+
+fn see_other(location: &str, cookie: Option<HeaderValue>) -> Option<Response> {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    let mut location = HeaderValue::try_from(location).ok()?;
+    location.set_sensitive(true);
+    response.headers_mut().insert(LOCATION, location);
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    protect(&mut response);
+    Some(response)
+}
+
+/// The end of a session that begins now.
+fn session_end(now: Timestamp) -> Timestamp {
+    expiry(now, SESSION_LIFE)
+}

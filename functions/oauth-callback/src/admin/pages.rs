@@ -1,0 +1,46 @@
+//! The pages of the connections page.
+
+use askama::Template;
+use axum::response::Response;
+use http::StatusCode;
+
+use super::view::OrgView;
+use crate::pages::page;
+
+macro_rules! page {
+    ($(#[$doc:meta])* $name:ident, $path:literal, $targets:literal { $($field:ident: $type:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Template)]
+        #[template(path = $path)]
+        pub(super) struct $name<'a> {
+            $(pub(super) $field: $type),*
+        }
+
+        impl $name<'_> {
+            pub(super) fn respond(&self, status: StatusCode) -> Response {
+                page(status, self, $targets)
+            }
+        }
+    };
+}
+
+page!(
+    /// The button that opens a session.
+    OpenPage, "open.html", "'self'" { tenant: &'a str }
+);
+page!(
+    /// The orgs and their connections.
+    ConnectionsPage, "connections.html", "'self'" { tenant: &'a str, csrf: &'a str, orgs: &'a [OrgView] }
+);
+page!(
+    /// What ending a connection means, with the button that does it.
+    ConfirmPage, "confirm.html", "'self'" { team: bool, name: &'a str, org: &'a str, csrf: &'a str }
+);
+page!(
+    /// What became of it.
+    DisconnectedPage, "disconnected.html", "'self'" { name: &'a str, left: Option<&'a str>, csrf: &'a str }
+);
+page!(
+    /// The link that a rep has to open.
+    InvitationPage, "invitation.html", "'none'" { platform_user: &'a str, url: &'a str }
+);

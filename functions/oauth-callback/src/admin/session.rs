@@ -1,0 +1,126 @@
+//! Sessions of admins. What a browser holds is kept as a digest, in one row that ends with the session.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderMap;
+use jiff::Timestamp;
+use runtime::connect_links::{LIFE, expiry};
+use runtime::one_time::{Digest, fresh, is_well_formed};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use store::{Authorization, AuthorizationId, Purpose, Tenant};
+use url::form_urlencoded;
+
+use super::session_end;
+use crate::Deps;
+use crate::consent::{is_from_our_page, unavailable};
+use crate::cookie::Cookie;
+use crate::trouble::Trouble;
+
+/// What is kept of a link or of a session.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    tenant: Tenant,
+}
+
+/// A session that is going on.
+pub(super) struct Session {
+    pub(super) tenant: Tenant,
+    csrf: String,
+}
+
+impl Session {
+    fn new(tenant: Tenant, cookie: &SecretString) -> Self {
+        Self { tenant, csrf: csrf_of(cookie) }
+    }
+
+    /// What every form of this session carries.
+    pub(super) fn csrf(&self) -> &str {
+        &self.csrf
+    }
+}
+
+/// It follows from the cookie, which no script and no other site can read, and does not tell it.
+fn csrf_of(cookie: &SecretString) -> String {
+    let digest = Sha256::new().chain_update("ferry form ").chain_update(cookie.expose_secret()).finalize();
+    URL_SAFE_NO_PAD.encode(digest)
+}
+
+/// Makes a link for the admin of a tenant.
+pub(super) async fn invite(deps: &Deps, tenant: Tenant) -> Result<(SecretString, Timestamp), store::Error> {
+    let expires_at = expiry(deps.clock.now(), LIFE);
+    Ok((keep(deps, Purpose::AdminLink, tenant, expires_at).await?, expires_at))
+}
+
+/// Whose connections a link opens.
+pub(super) async fn invited(deps: &Deps, link: &str) -> Result<Tenant, Trouble> {
+    let id = id_of(Purpose::AdminLink, link).ok_or(Trouble::AdminLinkUsed)?;
+    let found = deps.authorizations.peek::<Kept>(&id, deps.clock.now()).await;
+    Ok(found.map_err(|error| unavailable(&error))?.ok_or(Trouble::AdminLinkUsed)?.tenant)
+}
+
+/// Uses a link up; what the browser has to keep.
+pub(super) async fn open(deps: &Deps, link: &str) -> Result<SecretString, Trouble> {
+    let id = id_of(Purpose::AdminLink, link).ok_or(Trouble::AdminLinkUsed)?;
+    let now = deps.clock.now();
+    let taken = deps.authorizations.consume::<Kept>(&id, now).await;
+    let tenant = taken.map_err(|error| unavailable(&error))?.ok_or(Trouble::AdminLinkUsed)?.tenant;
+    tracing::info!(tenant = %tenant, "an admin of {tenant} has opened the connections page");
+    keep(deps, Purpose::AdminSession, tenant, session_end(now)).await.map_err(|error| unavailable(&error))
+}
+
+/// The session of this browser.
+pub(super) async fn current(deps: &Deps, headers: &HeaderMap) -> Result<Session, Trouble> {
+    let cookie = Cookie::Admin.presented(headers).ok_or(Trouble::SignedOut)?;
+    let id = AuthorizationId::of(Purpose::AdminSession, cookie.expose_secret());
+    let found = deps.authorizations.peek::<Kept>(&id, deps.clock.now()).await;
+    let kept = found.map_err(|error| unavailable(&error))?.ok_or(Trouble::SignedOut)?;
+    Ok(Session::new(kept.tenant, &cookie))
+}
+
+/// The session of this browser, if it is one of our own pages that sent the form.
+pub(super) async fn submitted(deps: &Deps, headers: &HeaderMap, form: &str) -> Result<Session, Trouble> {
+    let session = current(deps, headers).await?;
+    let given = form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "csrf");
+    let given = given.map(|(_, value)| value).unwrap_or_default();
+    let is_ours = is_from_our_page(headers) && Digest::of(session.csrf()).matches(&given);
+    if is_ours { Ok(session) } else { Err(Trouble::FormNotOurs) }
+}
+
+/// Ends the session of this browser.
+pub(super) async fn end(deps: &Deps, headers: &HeaderMap) -> Result<(), Trouble> {
+    let cookie = Cookie::Admin.presented(headers).ok_or(Trouble::SignedOut)?;
+    let id = AuthorizationId::of(Purpose::AdminSession, cookie.expose_secret());
+    let gone = deps.authorizations.consume::<Kept>(&id, deps.clock.now()).await;
+    gone.map(drop).map_err(|error| unavailable(&error))
+}
+
+async fn keep(
+    deps: &Deps,
+    purpose: Purpose,
+    tenant: Tenant,
+    expires_at: Timestamp,
+) -> Result<SecretString, store::Error> {
+    let secret = fresh();
+    let id = AuthorizationId::of(purpose, secret.expose_secret());
+    deps.authorizations.store(&Authorization { id, payload: Kept { tenant }, expires_at }).await?;
+    Ok(secret)
+}
+
+fn id_of(purpose: Purpose, presented: &str) -> Option<AuthorizationId> {
+    is_well_formed(presented).then(|| AuthorizationId::of(purpose, presented))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_forms_carry_belongs_to_one_session_and_does_not_tell_its_cookie() {
+        let (one, other) = (fresh(), fresh());
+        assert_eq!(csrf_of(&one), csrf_of(&one));
+        assert_ne!(csrf_of(&one), csrf_of(&other));
+        assert!(!csrf_of(&one).contains(one.expose_secret()));
+    }
+}

@@ -1,0 +1,29 @@
+//! `DELETE /v1/orgs/{org}` and `DELETE /v1/orgs/{org}/connections/{id}`: the platform's kill switch. Repeating finishes what
+//! was not reachable.
+
+use axum::extract::State;
+use axum::response::Response;
+use runtime::Problem;
+use runtime::http::PathOf;
+use runtime::problem::{answer, refuse};
+use salesforce::OrgId;
+use store::ConnectionId;
+
+use crate::Deps;
+
+/// Ends one connection.
+pub(crate) async fn connection(
+    State(deps): State<Deps>,
+    PathOf((org, id)): PathOf<(OrgId, ConnectionId)>,
+) -> Result<Response, Problem> {
+    let report = deps.kill_switch().connection(org, &id).await.map_err(|error| refuse(&error))?;
+    let report = report.ok_or_else(|| Problem::not_found("connection"))?;
+    Ok(answer(Ok::<_, store::Error>(report)))
+}
+
+/// Closes an org and ends all of its connections.
+pub(crate) async fn org(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Result<Response, Problem> {
+    let report = deps.kill_switch().org(org).await.map_err(|error| refuse(&error))?;
+    let report = report.ok_or_else(|| Problem::not_found("org"))?;
+    Ok(answer(Ok::<_, store::Error>(report)))
+}

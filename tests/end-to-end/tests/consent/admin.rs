@@ -1,0 +1,264 @@
+//! The connections page of a tenant's admin, and the platform's kill switch.
+
+use http::header::{LOCATION, SET_COOKIE};
+use http::{Method, Request, StatusCode};
+use jiff::SignedDuration;
+use org_simulator::{Effect, Fault, Simulator};
+use serde_json::{Value, json};
+use store::{Connection, ConnectionKind, ConnectionState, OrgState};
+
+use crate::stage::{PUBLIC_URL, Stage};
+use crate::visitor::{Visitor, send};
+
+#[test]
+fn a_link_opens_a_session_once_and_the_session_ends() {
+    world::run(async {
+        let stage = Stage::set().await;
+        let (mut admin, mut thief) = (Visitor::new(&stage), Visitor::new(&stage));
+        let link = stage.admin_link("acme").await;
+        assert_eq!(thief.get("/connections").await.status, StatusCode::FORBIDDEN);
+        for _ in 0..2 {
+            assert!(admin.get(&link).await.shows("Show the connections"), "looking uses nothing up");
+        }
+
+        let opened = admin.press(&link).await;
+
+        assert_eq!((opened.status, opened.header(LOCATION)), (StatusCode::SEE_OTHER, "/connections"));
+        let cookie = opened.header(SET_COOKIE);
+        assert!(cookie.starts_with("__Host-ferry-admin="), "{cookie}");
+        assert!(cookie.ends_with("; Max-Age=3600; Path=/; Secure; HttpOnly; SameSite=Lax"));
+        assert_eq!(admin.get("/connections").await.status, StatusCode::OK);
+        assert!(thief.press(&link).await.tells("admin_link_used_or_expired"));
+        assert!(thief.get("/connections").await.tells("signed_out"));
+        stage.clock.advance(SignedDuration::from_hours(1));
+        assert!(admin.get("/connections").await.tells("signed_out"));
+        let old = stage.admin_link("acme").await;
+        stage.clock.advance(SignedDuration::from_mins(15));
+        assert!(admin.press(&old).await.tells("admin_link_used_or_expired"));
+        stage.secrets.assert_not_logged();
+    });
+}
+
+#[test]
+fn an_admin_sees_the_tenants_connections_and_nobody_elses() {
+    world::run(async {
+        let stage = Stage::set().await;
+        stage.connect_team("acme").await;
+        stage.connect_rep("acme").await;
+        let mut acme = stage.signed_in("acme").await;
+        let mut other = stage.signed_in("other").await;
+
+        let page = acme.get("/connections").await;
+
+        assert!(page.shows("Salesforce connections of acme") && page.shows(stage.org_id().as_str()), "{}", page.html);
+        assert!(page.shows("<strong>Team</strong>") && page.shows("<strong>rep-1</strong>"));
+        assert!(page.shows("installPackage.apexp"));
+        assert!(other.get("/connections").await.shows("No Salesforce org is connected yet"));
+        for method in [Method::GET, Method::POST] {
+            let form = form_of(&other.get("/connections").await.html);
+            let path = format!("/connections/{}/team/disconnect", stage.org_id());
+            let page = other.submit(method, &path, &form).await;
+            assert!(page.tells("no_such_connection"), "{}", page.html);
+        }
+        let path = format!("/connections/{}/team/reconnect", stage.org_id());
+        let form = form_of(&other.get("/connections").await.html);
+        assert!(other.submit(Method::POST, &path, &form).await.tells("no_such_connection"));
+        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Active);
+    });
+}
+
+#[test]
+fn a_form_that_is_not_of_this_session_changes_nothing() {
+    world::run(async {
+        let stage = Stage::set().await;
+        stage.connect_team("acme").await;
+        let mut admin = stage.signed_in("acme").await;
+        let mut another = stage.signed_in("acme").await;
+        let own = form_of(&admin.get("/connections").await.html);
+        let theirs = form_of(&another.get("/connections").await.html);
+        assert_ne!(own, theirs);
+        let path = format!("/connections/{}/team/disconnect", stage.org_id());
+        for form in ["", "csrf=", "csrf=AAAA", &theirs] {
+            assert!(admin.submit(Method::POST, &path, form).await.tells("form_not_ours"), "{form}");
+        }
+        let cross_site = Request::post(&path).header("sec-fetch-site", "cross-site");
+        assert!(admin.send_with(cross_site, &own).await.tells("form_not_ours"));
+        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Active);
+
+        assert!(admin.submit(Method::POST, &path, &own).await.shows("Team is disconnected"));
+
+        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Revoked);
+        stage.secrets.assert_not_logged();
+    });
+}
+
+#[test]
+fn an_admin_disconnects_a_rep_after_being_asked() {
+    world::run(async {
+        let stage = Stage::set().await;
+        stage.connect_team("acme").await;
+        stage.connect_rep("acme").await;
+        let mut admin = stage.signed_in("acme").await;
+        let id = stage.reps().await.unwrap().connection_id;
+        let path = format!("/connections/{}/{id}/disconnect", stage.org_id());
+
+        let asked = admin.get(&path).await;
+        let done = admin.submit(Method::POST, &path, &form_of(&asked.html)).await;
+
+        assert!(asked.shows("Disconnect rep-1 from"), "{}", asked.html);
+        assert!(done.shows("rep-1 is disconnected"), "{}", done.html);
+        assert_eq!(stage.reps().await.unwrap().state, ConnectionState::Revoked);
+        assert!(stage.broker.vault.load(stage.org_id(), &id).await.unwrap().is_none(), "the tokens are gone");
+        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Active);
+        assert!(admin.get("/connections").await.shows("Disconnected"));
+    });
+}
+
+#[test]
+fn what_was_not_reachable_is_told_and_can_be_tried_again() {
+    world::run(async {
+        let stage = Stage::signing_in_at(Simulator::url).await;
+        stage.connect_team("acme").await;
+        let mut admin = stage.signed_in("acme").await;
+        let path = format!("/connections/{}/team/disconnect", stage.org_id());
+        let form = form_of(&admin.get(&path).await.html);
+        stage.org.fault(fault("/services/oauth2/revoke", Effect::InternalError));
+
+        let half = admin.submit(Method::POST, &path, &form).await;
+        stage.org.clear_faults();
+        let whole = admin.submit(Method::POST, &path, &form_of(&half.html)).await;
+
+        assert!(half.shows("something left to do") && half.shows("Try the rest again"), "{}", half.html);
+        assert!(whole.shows("Team is disconnected"), "{}", whole.html);
+        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Revoked);
+    });
+}
+
+/// Reconnecting keeps the connection's id and age.
+#[test]
+fn an_admin_reconnects_exactly_the_connection_that_was_chosen() {
+    world::run(async {
+        let stage = Stage::set().await;
+        stage.connect_team("acme").await;
+        stage.connect_rep("acme").await;
+        let (team, rep) = (stage.team().await.unwrap(), stage.reps().await.unwrap());
+        let mut admin = stage.signed_in("acme").await;
+        let form = form_of(&admin.get("/connections").await.html);
+        stage.clock.advance(SignedDuration::from_mins(1));
+
+        let to = admin.submit(Method::POST, &reconnect_path(&team), &form).await;
+        let link = to.header(LOCATION).strip_prefix(PUBLIC_URL).unwrap().to_owned();
+        let begun = admin.begin(&link).await;
+        let back = admin.consent(&begun, &stage.admin()).await;
+        assert_eq!(admin.get(&back).await.status, StatusCode::OK);
+
+        let reconnected = stage.team().await.unwrap();
+        assert_eq!((&reconnected.connection_id, reconnected.created_at), (&team.connection_id, team.created_at));
+        assert!(reconnected.connected_at > team.connected_at);
+        let invitation = admin.submit(Method::POST, &reconnect_path(&rep), &form).await;
+        assert!(invitation.shows("Send this link to rep-1"), "{}", invitation.html);
+        let (_, link) = invitation.html.split_once(&format!("{PUBLIC_URL}/connect/")).unwrap();
+        let link = format!("/connect/{}", &link[..43]);
+        stage.secrets.note(&link[9..]);
+        let mut reps_browser = Visitor::new(&stage);
+        assert!(reps_browser.get(&link).await.shows("rep-1"));
+        let begun = reps_browser.begin(&link).await;
+        let elsewhere = reps_browser.consent(&begun, &crate::stage::admin_of(&stage.other_org)).await;
+        assert!(reps_browser.get(&elsewhere).await.tells("wrong_org"), "only in the same org");
+        stage.secrets.assert_not_logged();
+    });
+}
+
+#[test]
+fn closing_the_page_for_good_ends_the_session() {
+    world::run(async {
+        let stage = Stage::set().await;
+        let mut admin = stage.signed_in("acme").await;
+        let form = form_of(&admin.get("/connections").await.html);
+        let cookie = admin.cookie("__Host-ferry-admin");
+
+        let ended = admin.submit(Method::POST, "/connections/sign-out", &form).await;
+
+        assert!(ended.header(SET_COOKIE).starts_with("__Host-ferry-admin=; Max-Age=0"));
+        admin.set_cookie("__Host-ferry-admin", &cookie);
+        assert!(admin.get("/connections").await.tells("signed_out"), "the server has forgotten it too");
+    });
+}
+
+#[test]
+fn the_platform_ends_one_connection_and_then_the_org_and_may_repeat_itself() {
+    world::run(async {
+        let stage = Stage::set().await;
+        stage.connect_team("acme").await;
+        stage.connect_rep("acme").await;
+        let id = stage.reps().await.unwrap().connection_id;
+        let one = format!("/v1/orgs/{}/connections/{id}", stage.org_id());
+        let all = format!("/v1/orgs/{}", stage.org_id());
+
+        for _ in 0..2 {
+            let (status, report) = delete(&stage, &one).await;
+            assert_eq!((status, &report["outcome"]), (StatusCode::OK, &json!("ended")), "{report}");
+        }
+        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Active);
+        for _ in 0..2 {
+            let (status, report) = delete(&stage, &all).await;
+            assert_eq!((status, &report["state"]), (StatusCode::OK, &json!("disconnected")), "{report}");
+            let ends: Vec<_> = report["connections"].as_array().unwrap().iter().map(|end| &end["outcome"]).collect();
+            assert_eq!(ends, ["ended", "ended"]);
+        }
+
+        let org = stage.callback.orgs.load(stage.org_id()).await.unwrap().unwrap();
+        assert_eq!((org.state, org.tenant.unwrap().as_str()), (OrgState::Disconnected, "acme"));
+        for kind in [ConnectionKind::Team, ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() }] {
+            let tokens = stage.broker.vault.load(stage.org_id(), &kind.connection_id()).await.unwrap();
+            assert!(tokens.is_none(), "the tokens are gone");
+        }
+        let unknown = format!("/v1/orgs/{}/connections/{id}", stage.other_org.org_id());
+        assert_eq!(delete(&stage, &unknown).await.0, StatusCode::NOT_FOUND);
+        assert_eq!(delete(&stage, &format!("/v1/orgs/{}", stage.other_org.org_id())).await.0, StatusCode::NOT_FOUND);
+        assert_eq!(delete(&stage, "/v1/orgs/nonsense").await.0, StatusCode::BAD_REQUEST);
+        stage.connect_team("acme").await;
+        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Active, "and it can be connected again");
+        stage.secrets.assert_not_logged();
+    });
+}
+
+#[test]
+fn an_unreachable_salesforce_is_told_for_each_connection() {
+    world::run(async {
+        let stage = Stage::signing_in_at(Simulator::url).await;
+        stage.connect_team("acme").await;
+        stage.org.fault(fault("/services/oauth2/revoke", Effect::Unavailable));
+
+        let (status, report) = delete(&stage, &format!("/v1/orgs/{}", stage.org_id())).await;
+
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(report["connections"][0]["outcome"], "unfinished", "{report}");
+        assert_eq!(report["connections"][0]["repeat"], true);
+        assert!(report["connections"][0]["reason"].as_str().unwrap().len() > 10);
+        stage.org.clear_faults();
+        let (_, report) = delete(&stage, &format!("/v1/orgs/{}", stage.org_id())).await;
+        assert_eq!(report["connections"][0]["outcome"], "ended", "{report}");
+    });
+}
+
+async fn delete(stage: &Stage, path: &str) -> (StatusCode, Value) {
+    let page = send(stage.router(), Request::delete(path).body(axum::body::Body::empty()).unwrap()).await;
+    let body = serde_json::from_str(&page.html).unwrap();
+    world::contract::check("DELETE", path, page.status, &body);
+    (page.status, body)
+}
+
+fn fault(path_prefix: &str, effect: Effect) -> Fault {
+    Fault { path_prefix: path_prefix.to_owned(), method: None, times: 100, effect }
+}
+
+fn reconnect_path(connection: &Connection) -> String {
+    format!("/connections/{}/{}/reconnect", connection.org_id, connection.connection_id)
+}
+
+/// What a form of the page carries.
+fn form_of(html: &str) -> String {
+    let (_, rest) = html.split_once("name=\"csrf\" value=\"").expect("a form");
+    format!("csrf={}", rest.split('"').next().unwrap())
+}
