@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use salesforce::OrgId;
 
 use crate::Error;
+use crate::ids::Tenant;
 use crate::table::{Conditional, Expression, Table, from_item, key, number, to_item};
 use crate::webhook_secret::SecretHash;
 
