@@ -13,15 +13,17 @@ mod disconnect;
 mod error;
 mod exchange;
 mod grants;
+mod keep_alive;
 pub mod protocol;
 mod refresh;
 mod refusal;
 mod reply;
+mod status;
 mod timer;
 
 use std::time::Duration;
 
-use runtime::token_broker::{Answer, ConnectionRef, ConnectionStatus, RefusalCode, Request};
+use runtime::token_broker::Request;
 use runtime::{Aws, BoxError};
 use salesforce::{Clock, Http, Patience};
 use store::{Apps, Connections, Orgs, TokenVault};
@@ -32,7 +34,6 @@ pub use reply::Reply;
 pub use timer::Timer;
 
 use protocol::Limits;
-use refusal::refused;
 
 /// What the function works with.
 #[derive(Clone, Debug)]
@@ -86,19 +87,7 @@ pub async fn handle(deps: &Deps, request: Request) -> Result<Reply, Error> {
         Request::ExchangeCode(exchange) => exchange::exchange_code(deps, &exchange).await,
         Request::AccessToken(wanted) => refresh::access_token(deps, &wanted).await,
         Request::Revoke(connection) => disconnect::revoke(deps, &connection).await,
-        Request::Status(connection) => status(deps, connection).await,
+        Request::KeepAlive(connection) => keep_alive::keep_alive(deps, &connection).await,
+        Request::Status(connection) => status::status(deps, &connection).await,
     }
-}
-
-async fn status(deps: &Deps, wanted: ConnectionRef) -> Result<Reply, Error> {
-    let loaded = deps.connections.load(wanted.org_id, &wanted.connection_id).await;
-    let Some(connection) = loaded.map_err(Error::state("load the connection"))? else {
-        return Ok(refused(RefusalCode::UnknownConnection));
-    };
-    Ok(Reply::of(Answer::Status(ConnectionStatus {
-        org_id: connection.org_id,
-        connection_id: connection.connection_id,
-        state: connection.state,
-        app: connection.app,
-    })))
 }

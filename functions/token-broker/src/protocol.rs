@@ -52,14 +52,30 @@ pub enum Standing {
     Revoked,
 }
 
-/// What one consistent look at the connection and the vault showed.
+/// What a caller came for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Wish {
+    /// The stored tokens.
+    Stored,
+    /// Newer tokens than it knows of: Salesforce refused those, or they are too old.
+    Newer,
+}
+
+/// What the connection's row shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Row {
+    /// The connection's state.
+    pub standing: Standing,
+    /// When the lease ends, whoever holds it; `None` when it was released.
+    pub lease_until: Option<Timestamp>,
+}
+
+/// What the row and then the vault showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct View {
-    /// The state in the connection's row.
-    pub standing: Standing,
-    /// When the lease in the row ends, whoever holds it; `None` when it was released.
-    pub lease_until: Option<Timestamp>,
-    /// Whether the stored access token is the one that the caller saw refused.
+    /// The row.
+    pub row: Row,
+    /// Whether the stored tokens are those that the caller cannot use: refused by Salesforce, or too old.
     pub refused: bool,
     /// Whether the vault still shows tokens that were replaced already. Using them again would end the grant.
     pub stale: bool,
@@ -83,8 +99,10 @@ pub enum Failure {
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// The row and the vault were read.
-    Looked(View),
+    /// The row was read.
+    Looked(Row),
+    /// The vault was read too.
+    Opened(View),
     /// The lease is ours until then.
     Claimed(Timestamp),
     /// Somebody else took the lease first, or had it since the last look.
@@ -108,8 +126,11 @@ pub enum Event {
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// Read the row and the vault, consistently.
+    /// Read the row, consistently. Whoever waits for another broker reads nothing else.
     Look,
+    /// Read the vault, right after the row: tokens are stored before the lease is given back, so that whoever sees the lease
+    /// gone sees the tokens too.
+    Open,
     /// Take the lease by a conditional write, on condition that nobody has had it since the last look: a holder that came
     /// and died in between would leave a doubt that this machine knows nothing of.
     Claim,
@@ -174,6 +195,7 @@ pub enum Refusal {
 /// One caller's way through the protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Protocol {
+    wish: Wish,
     give_up_at: Timestamp,
     lease_until: Option<Timestamp>,
     /// Whether an answer with a newer refresh token may have been lost.
@@ -192,8 +214,9 @@ pub struct Protocol {
 impl Protocol {
     /// A caller that came at `now`. Its first step is [`Step::Look`].
     #[must_use]
-    pub fn new(now: Timestamp, limits: &Limits) -> Self {
+    pub fn new(wish: Wish, now: Timestamp, limits: &Limits) -> Self {
         Self {
+            wish,
             give_up_at: after(now, limits.patience),
             lease_until: None,
             doubt: false,
@@ -208,7 +231,8 @@ impl Protocol {
     /// What to do after `event`, which happened at `now`.
     pub fn step(&mut self, event: Event, now: Timestamp, limits: &Limits) -> Step {
         match event {
-            Event::Looked(view) => self.looked(view, now, limits),
+            Event::Looked(row) => self.looked(row, now, limits),
+            Event::Opened(view) => self.opened(view, now, limits),
             Event::Claimed(until) => {
                 self.lease_until = Some(until);
                 Step::Look
@@ -231,13 +255,25 @@ impl Protocol {
         }
     }
 
-    fn looked(&mut self, view: View, now: Timestamp, limits: &Limits) -> Step {
-        match (view.standing, self.lease_until) {
-            (Standing::Revoked, _) => self.leave(Outcome::Refuse(Refusal::Revoked)),
-            (Standing::ReauthRequired, _) => self.leave(Outcome::Refuse(Refusal::ReauthRequired)),
+    /// A dead connection needs no tokens, and while another broker refreshes, only the row can tell anything new. Once the
+    /// caller's patience is over, one look at the vault finds what a broker stored that died before it gave the lease back.
+    fn looked(&mut self, row: Row, now: Timestamp, limits: &Limits) -> Step {
+        let from_outside = self.lease_until.is_none();
+        match row.standing {
+            Standing::Revoked => self.leave(Outcome::Refuse(Refusal::Revoked)),
+            Standing::ReauthRequired => self.leave(Outcome::Refuse(Refusal::ReauthRequired)),
+            _ if from_outside && self.wish == Wish::Newer && is_held(row, now) && now < self.give_up_at => {
+                Step::Wait(limits.pause)
+            }
+            _ => Step::Open,
+        }
+    }
+
+    fn opened(&mut self, view: View, now: Timestamp, limits: &Limits) -> Step {
+        match self.lease_until {
             _ if view.stale => self.look_later(now, limits),
-            (_, None) => self.looked_from_outside(view, now, limits),
-            (_, Some(until)) => self.looked_under_lease(view, until, now, limits),
+            None => self.opened_from_outside(view, now, limits),
+            Some(until) => self.opened_under_lease(view, until, now, limits),
         }
     }
 
@@ -249,23 +285,23 @@ impl Protocol {
         self.leave(Outcome::Refuse(Refusal::Busy(limits.pause)))
     }
 
-    fn looked_from_outside(&mut self, view: View, now: Timestamp, limits: &Limits) -> Step {
+    fn opened_from_outside(&mut self, view: View, now: Timestamp, limits: &Limits) -> Step {
         if !view.refused {
             return Step::Done(Outcome::Serve);
         }
-        if view.lease_until.is_some_and(|until| now < until) {
+        if is_held(view.row, now) {
             return self.wait(now, limits);
         }
         // A lease that ran out was never given back: its holder may have spent the refresh token.
-        self.doubt = view.standing == Standing::Uncertain || view.lease_until.is_some();
+        self.doubt = view.row.standing == Standing::Uncertain || view.row.lease_until.is_some();
         Step::Claim
     }
 
-    fn looked_under_lease(&mut self, view: View, until: Timestamp, now: Timestamp, limits: &Limits) -> Step {
+    fn opened_under_lease(&mut self, view: View, until: Timestamp, now: Timestamp, limits: &Limits) -> Step {
         if !view.refused {
             return self.settle(Settlement::Active, Outcome::Serve);
         }
-        self.doubt |= view.standing == Standing::Uncertain;
+        self.doubt |= view.row.standing == Standing::Uncertain;
         if self.ended {
             let reason = if self.doubt { Reason::AnswerLost } else { Reason::GrantEnded };
             return self.settle(Settlement::ReauthRequired(reason), Outcome::Refuse(Refusal::ReauthRequired));
@@ -334,6 +370,11 @@ impl Protocol {
         self.outcome = outcome;
         Step::Settle(settlement)
     }
+}
+
+/// Whether somebody has the lease.
+fn is_held(row: Row, now: Timestamp) -> bool {
+    row.lease_until.is_some_and(|until| now < until)
 }
 
 /// `now + span`, at the end of time at the latest.

@@ -1,49 +1,56 @@
 //! Carries out the steps of [`crate::protocol`]. It decides nothing by itself.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use runtime::Chain;
 use runtime::token_broker::{Answer, RefusalCode, Token, TokenWanted};
 use salesforce::auth::{self, TokenAnswer};
 use salesforce::{Classify, Error as Salesforce, Fingerprint, OrgId, Retry};
+use store::connections::keep_alive;
 use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, Origin, TokenVersion, Tokens};
 use uuid::Uuid;
 
 use crate::app::door;
-use crate::protocol::{Event, Failure, Outcome, Protocol, Reason, Settlement, Standing, Step, View};
+use crate::protocol::{Event, Failure, Outcome, Protocol, Reason, Row, Settlement, Standing, Step, View, Wish};
 use crate::refusal::{of_refresh, refused};
 use crate::{Deps, Error, Reply};
 
 /// Gives an access token that Salesforce has not refused, refreshing if it must.
 pub(crate) async fn access_token(deps: &Deps, wanted: &TokenWanted) -> Result<Reply, Error> {
-    let Some(seen) = look(deps, wanted).await? else {
-        return Ok(refused(RefusalCode::UnknownConnection));
-    };
-    let refresh = Refresh { deps, wanted, seen, lease: None, gained: None, refreshed: false };
+    let TokenWanted { org_id, connection_id, refused_fingerprint } = wanted.clone();
+    let goal = refused_fingerprint.map_or(Goal::Stored, Goal::OtherThan);
+    match deps.connections.load(org_id, &connection_id).await.map_err(Error::state("load the connection"))? {
+        Some(connection) => get(deps, connection, goal).await,
+        None => Ok(refused(RefusalCode::UnknownConnection)),
+    }
+}
+
+/// Gets the connection's tokens, after one look at its row.
+pub(crate) async fn get(deps: &Deps, connection: Connection, goal: Goal) -> Result<Reply, Error> {
+    let seen = Seen { connection, tokens: None };
+    let refresh = Refresh { deps, goal, seen, lease: None, gained: None, refreshed: false };
     refresh.run().await
 }
 
-/// What the last look showed.
+/// Which tokens will do.
+pub(crate) enum Goal {
+    /// The stored ones.
+    Stored,
+    /// Others than the one that Salesforce refused.
+    OtherThan(Fingerprint),
+    /// Ones that were used not long ago.
+    Fresh,
+}
+
+/// What the last look showed. The tokens are older than the row, or missing, until the vault was looked at too.
 struct Seen {
     connection: Connection,
     tokens: Option<(Tokens, TokenVersion)>,
 }
 
-/// Reads the row and the vault. The row first: tokens are stored before the lease is given back, so that whoever sees the
-/// lease gone sees the tokens too.
-async fn look(deps: &Deps, wanted: &TokenWanted) -> Result<Option<Seen>, Error> {
-    let connection = deps.connections.load(wanted.org_id, &wanted.connection_id).await;
-    let Some(connection) = connection.map_err(Error::state("load the connection"))? else {
-        return Ok(None);
-    };
-    let tokens = deps.vault.load(wanted.org_id, &wanted.connection_id).await;
-    let tokens = tokens.map_err(Error::state("load the tokens"))?;
-    Ok(Some(Seen { connection, tokens }))
-}
-
 /// One caller's way to a token.
 struct Refresh<'a> {
     deps: &'a Deps,
-    wanted: &'a TokenWanted,
+    goal: Goal,
     seen: Seen,
     lease: Option<Lease>,
     gained: Option<Tokens>,
@@ -54,11 +61,12 @@ impl Refresh<'_> {
     async fn run(mut self) -> Result<Reply, Error> {
         let limits = &self.deps.limits;
         let now = self.deps.clock.now();
-        let mut protocol = Protocol::new(now, limits);
-        let mut step = protocol.step(Event::Looked(self.view()), now, limits);
+        let mut protocol = Protocol::new(self.goal.wish(), now, limits);
+        let mut step = protocol.step(Event::Looked(row(&self.seen.connection)), now, limits);
         loop {
             let event = match step {
-                Step::Look => self.look_again().await?,
+                Step::Look => self.look().await?,
+                Step::Open => self.open().await?,
                 Step::Claim => self.claim().await?,
                 Step::Refresh => self.refresh().await?,
                 Step::Store => self.store().await,
@@ -73,20 +81,28 @@ impl Refresh<'_> {
         }
     }
 
-    fn view(&self) -> View {
-        View {
-            standing: standing(&self.seen),
-            lease_until: self.seen.connection.lease.deadline,
-            refused: is_refused(&self.seen, self.wanted.refused_fingerprint.as_ref()),
-            stale: is_stale(&self.seen),
+    async fn look(&mut self) -> Result<Event, Error> {
+        let Connection { org_id, connection_id, .. } = &self.seen.connection;
+        let connection = self.deps.connections.load(*org_id, connection_id).await;
+        if let Some(connection) = connection.map_err(Error::state("load the connection"))? {
+            self.seen.connection = connection;
         }
+        Ok(Event::Looked(row(&self.seen.connection)))
     }
 
-    async fn look_again(&mut self) -> Result<Event, Error> {
-        if let Some(seen) = look(self.deps, self.wanted).await? {
-            self.seen = seen;
-        }
-        Ok(Event::Looked(self.view()))
+    /// A connection without tokens cannot be helped by anybody but its person.
+    async fn open(&mut self) -> Result<Event, Error> {
+        let Connection { org_id, connection_id, .. } = &self.seen.connection;
+        let tokens = self.deps.vault.load(*org_id, connection_id).await;
+        self.seen.tokens = tokens.map_err(Error::state("load the tokens"))?;
+        let row = row(&self.seen.connection);
+        Ok(match &self.seen.tokens {
+            None => Event::Looked(Row { standing: Standing::ReauthRequired, ..row }),
+            Some((tokens, _)) => {
+                let refused = self.goal.rules_out(&self.seen.connection, tokens, self.deps.clock.now());
+                Event::Opened(View { row, refused, stale: is_stale(&self.seen) })
+            }
+        })
     }
 
     async fn claim(&mut self) -> Result<Event, Error> {
@@ -96,7 +112,7 @@ impl Refresh<'_> {
             length: self.deps.limits.lease,
             seen_fence: Some(self.seen.connection.lease.fence),
         };
-        let TokenWanted { org_id, connection_id, .. } = self.wanted;
+        let Connection { org_id, connection_id, .. } = &self.seen.connection;
         let claim = self.deps.connections.claim_lease(*org_id, connection_id, &request).await;
         Ok(match claim.map_err(Error::state("claim the lease"))? {
             LeaseClaim::Granted(lease) => {
@@ -130,7 +146,7 @@ impl Refresh<'_> {
     }
 
     async fn store(&mut self) -> Event {
-        let TokenWanted { org_id, connection_id, .. } = self.wanted;
+        let Connection { org_id, connection_id, .. } = &self.seen.connection;
         let (Some(gained), Some((_, replaces))) = (&self.gained, &self.seen.tokens) else {
             return Event::StoreFailed;
         };
@@ -151,7 +167,7 @@ impl Refresh<'_> {
     /// Writes the settlement. Where that fails, the lease runs out by itself and the next broker settles.
     async fn settle(&mut self, settlement: Settlement) -> Event {
         let Some(lease) = self.lease.take() else { return Event::Settled };
-        let TokenWanted { org_id, connection_id, .. } = self.wanted;
+        let Connection { org_id, connection_id, .. } = &self.seen.connection;
         let settlement = self.settlement(settlement);
         if let Err(error) = self.deps.connections.settle(*org_id, connection_id, &lease, &settlement).await {
             tracing::warn!(org.id = %org_id, error = %Chain(&error), "could not settle the refresh of org {org_id}");
@@ -166,6 +182,7 @@ impl Refresh<'_> {
             (Settlement::Active, Some((tokens, version))) => store::Settlement::Refreshed {
                 instance_url: tokens.instance_url.clone(),
                 token_version: version.clone(),
+                origin: tokens.origin.clone(),
                 now,
             },
             (Settlement::Active, None) | (Settlement::Release, _) => store::Settlement::Released,
@@ -188,18 +205,34 @@ impl Refresh<'_> {
     }
 }
 
-/// A connection without tokens cannot be helped by anybody but its person.
-fn standing(seen: &Seen) -> Standing {
-    match (&seen.connection.state, &seen.tokens) {
-        (ConnectionState::Revoked, _) => Standing::Revoked,
-        (ConnectionState::ReauthRequired { .. }, _) | (_, None) => Standing::ReauthRequired,
-        (ConnectionState::Uncertain, _) => Standing::Uncertain,
-        (ConnectionState::Active, _) => Standing::Active,
+impl Goal {
+    fn wish(&self) -> Wish {
+        match self {
+            Self::Stored => Wish::Stored,
+            Self::OtherThan(_) | Self::Fresh => Wish::Newer,
+        }
+    }
+
+    /// Whether the stored tokens will not do.
+    fn rules_out(&self, connection: &Connection, tokens: &Tokens, now: Timestamp) -> bool {
+        match self {
+            Self::Stored => false,
+            Self::OtherThan(refused) => Fingerprint::of(&tokens.access_token) == *refused,
+            Self::Fresh => {
+                keep_alive::is_due(connection, now) && keep_alive::is_due_since(connection, tokens.issued_at, now)
+            }
+        }
     }
 }
 
-fn is_refused(seen: &Seen, refused: Option<&Fingerprint>) -> bool {
-    seen.tokens.as_ref().is_some_and(|(tokens, _)| Some(&Fingerprint::of(&tokens.access_token)) == refused)
+fn row(connection: &Connection) -> Row {
+    let standing = match &connection.state {
+        ConnectionState::Revoked => Standing::Revoked,
+        ConnectionState::ReauthRequired { .. } => Standing::ReauthRequired,
+        ConnectionState::Uncertain => Standing::Uncertain,
+        ConnectionState::Active => Standing::Active,
+    };
+    Row { standing, lease_until: connection.lease.deadline }
 }
 
 /// Whether the vault still shows tokens that the row knows to be replaced: Secrets Manager's reads may lag behind its writes.

@@ -26,6 +26,12 @@ impl Reply {
     pub fn refreshed(self, refreshed: bool) -> Self {
         Self { refreshed, ..self }
     }
+
+    /// Whether there are new tokens from Salesforce behind it.
+    #[must_use]
+    pub fn is_refreshed(&self) -> bool {
+        self.refreshed
+    }
 }
 
 impl Report for Reply {

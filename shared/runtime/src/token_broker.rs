@@ -65,6 +65,17 @@ impl TokenBroker {
         }
     }
 
+    /// Has a connection refreshed that has been idle for long, and says how it is. To be asked every hour.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it could not be refreshed now, and those of the call.
+    pub async fn keep_alive(&self, org: OrgId, connection: &ConnectionId) -> Result<ConnectionStatus, Error> {
+        match self.ask(&Request::KeepAlive(reference(org, connection))).await? {
+            Answer::Status(status) => Ok(status),
+            other => Err(self.unexpected(other)),
+        }
+    }
+
     /// How a connection is.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use crate::table::{Conditional, Expression, Item, Table, Update, from_item, key,
 use crate::time;
 
 pub mod grants;
+pub mod keep_alive;
 pub mod lease;
 pub mod reservation;
 mod sunset;

@@ -5,5 +5,7 @@
 mod connecting;
 mod counting;
 mod ending;
+mod idle;
 mod refreshing;
 mod stage;
+mod upgrading;

@@ -36,14 +36,18 @@ async fn many_callers_with_a_refused_token_share_one_refresh() {
     let stage = Stage::connected().await;
     let old = stage.token(None).await.unwrap();
     stage.org.expire_sessions(stage.admin()).unwrap();
-    stage.org.set_token_processing_time(std::time::Duration::from_millis(200));
+    stage.org.set_token_processing_time(std::time::Duration::from_secs(1));
     let before = stage.token_answers();
+    stage.requests.take();
 
     let answers = join_all((0..40).map(|_| stage.token(Some(&old)))).await;
 
     let tokens: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().access_token).collect();
     assert!(tokens.iter().all(|token| token.expose_secret() == tokens[0].expose_secret()));
     assert_eq!(stage.token_answers() - before, 1);
+    let requests = stage.requests.take();
+    assert!(requests["GetSecretValue"] <= 2 * 40 + 2, "waiting does not look at the vault: {requests:?}");
+    assert_eq!(requests["PutSecretValue"], 1);
     assert!(stage.is_accepted(&stage.token(None).await.unwrap()).await);
 }
 

@@ -1,6 +1,12 @@
 //! One simulated org, one emulated account, and any number of brokers on them.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use aws_sdk_dynamodb::config::interceptors::BeforeTransmitInterceptorContextRef;
+use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_dynamodb::error::BoxError;
 
 use jiff::SignedDuration;
 use local::{Emulator, unique_prefix};
@@ -25,9 +31,39 @@ pub(crate) struct Stage {
     pub(crate) org: Simulator,
     pub(crate) deps: Deps,
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
+    pub(crate) requests: Requests,
     prefix: String,
     admin: String,
     _emulator: Emulator,
+}
+
+/// Counts what the brokers ask of AWS, by the operation's name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Requests(Arc<Mutex<BTreeMap<String, usize>>>);
+
+impl Requests {
+    /// The numbers since the last time.
+    pub(crate) fn take(&self) -> BTreeMap<String, usize> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Intercept for Requests {
+    fn name(&self) -> &'static str {
+        "Requests"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let target = context.request().headers().get("x-amz-target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        *self.0.lock().unwrap().entry(operation).or_default() += 1;
+        Ok(())
+    }
 }
 
 /// Patient numbers: on a busy machine everybody waits for the emulator, which is one process.
@@ -49,8 +85,11 @@ impl Stage {
         let tables = emulator.create_tables(&prefix).await.unwrap();
         let org = Simulator::start(Options::default()).await.unwrap();
         org.add_app("Ferry v1", V1_CLIENT_ID, V1_CLIENT_SECRET, REDIRECT_URI);
-        let secrets = aws_sdk_secretsmanager::Client::new(emulator.sdk_config());
-        let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
+        let requests = Requests::default();
+        let secrets = aws_sdk_secretsmanager::Config::from(emulator.sdk_config()).to_builder();
+        let secrets = aws_sdk_secretsmanager::Client::from_conf(secrets.interceptor(requests.clone()).build());
+        let dynamodb = aws_sdk_dynamodb::Config::from(emulator.sdk_config()).to_builder();
+        let dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb.interceptor(requests.clone()).build());
         let apps = format!("{prefix}-apps");
         secrets.create_secret().name(&apps).secret_string(registrations(&org)).send().await.unwrap();
         let clock = Clock::system();
@@ -66,7 +105,7 @@ impl Stage {
             limits: limits(),
         };
         let admin = org.users()[0].username.clone();
-        Self { org, deps, secrets, prefix, admin, _emulator: emulator }
+        Self { org, deps, secrets, requests, prefix, admin, _emulator: emulator }
     }
 
     pub(crate) fn org_id(&self) -> OrgId {

@@ -19,6 +19,9 @@ pub enum Request {
     AccessToken(TokenWanted),
     /// End the connection.
     Revoke(ConnectionRef),
+    /// Use the refresh token if it has been idle for long, so that Salesforce does not end it. Asked every hour, every token
+    /// is used at least every 20 days. Answered like [`Request::Status`].
+    KeepAlive(ConnectionRef),
     /// How is the connection?
     Status(ConnectionRef),
 }

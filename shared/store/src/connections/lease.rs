@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ConnectionState;
 use crate::ids::TokenVersion;
+use crate::token_vault::Origin;
 
 /// A right with an end. The fence grows with every grant, so that a write by an earlier holder can be told and refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub enum Settlement {
         instance_url: String,
         /// The version of the secret.
         token_version: TokenVersion,
+        /// The grant that the tokens are of, where it is known: after a crash, the row may name the one before.
+        origin: Option<Origin>,
         /// When.
         now: Timestamp,
     },

@@ -6,6 +6,7 @@ use super::{ConnectionKind, ConnectionState, Consent, Settlement};
 use crate::ids::TokenVersion;
 use crate::table::{Update, text};
 use crate::time;
+use crate::token_vault::Origin;
 
 /// A consent whose tokens are in the vault.
 pub(super) fn connected(consent: &Consent, tokens: &TokenVersion, now: Timestamp) -> Update {
@@ -57,13 +58,17 @@ pub(super) fn settlement(settlement: &Settlement) -> Update {
     match settlement {
         Settlement::Released => Update::default(),
         Settlement::State { state, now } => state_change(state, *now),
-        Settlement::Refreshed { instance_url, token_version, now } => {
+        Settlement::Refreshed { instance_url, token_version, origin, now } => {
             let mut update = state_change(&ConnectionState::Active, *now);
             update.set.extend([
                 ("instance_url", text(instance_url)),
                 ("token_version", text(token_version.as_str())),
                 ("refreshed_at", text(time::text(*now))),
             ]);
+            if let Some(Origin { user_id, app, login_url }) = origin {
+                let user_id = text(user_id.as_str());
+                update.set.extend([("user_id", user_id), ("app", text(app)), ("login_url", text(login_url))]);
+            }
             update
         }
     }

@@ -63,6 +63,7 @@ fn refreshed(version: char, seconds: i64) -> Settlement {
     Settlement::Refreshed {
         instance_url: "https://acme2.my.salesforce.com".to_owned(),
         token_version: self::version(version),
+        origin: None,
         now: at(seconds),
     }
 }

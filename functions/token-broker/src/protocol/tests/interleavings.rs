@@ -17,6 +17,9 @@ struct Broker {
     next: Step,
     seen: u32,
     seen_fence: u32,
+    seen_row: Row,
+    /// How often this call has looked at the vault.
+    opened: u32,
     gained: Option<u32>,
     fence: u32,
     /// A live broker finishes a call and its storing by then.
@@ -61,10 +64,12 @@ struct World {
 impl World {
     fn new(brokers: usize) -> Self {
         let broker = Broker {
-            protocol: Protocol::new(T0, &limits()),
+            protocol: Protocol::new(Wish::Newer, T0, &limits()),
             next: Step::Look,
             seen: 0,
             seen_fence: 0,
+            seen_row: Row { standing: Standing::Active, lease_until: None },
+            opened: 0,
             gained: None,
             fence: 0,
             busy_until: None,
@@ -130,6 +135,7 @@ impl World {
         let step = self.brokers[index].next;
         let event = match step {
             Step::Look => self.look(index),
+            Step::Open => self.open(index),
             Step::Claim => self.claim(index),
             Step::Refresh => match self.refresh(index) {
                 Some(event) => event,
@@ -156,14 +162,16 @@ impl World {
     }
 
     fn look(&mut self, index: usize) -> Event {
-        self.brokers[index].seen = self.vault;
+        let row = Row { standing: self.standing, lease_until: self.lease.map(|(_, until)| until) };
+        self.brokers[index].seen_row = row;
         self.brokers[index].seen_fence = self.fence;
-        Event::Looked(View {
-            standing: self.standing,
-            lease_until: self.lease.map(|(_, until)| until),
-            refused: self.vault == 0,
-            stale: false,
-        })
+        Event::Looked(row)
+    }
+
+    fn open(&mut self, index: usize) -> Event {
+        self.brokers[index].seen = self.vault;
+        self.brokers[index].opened += 1;
+        Event::Opened(View { row: self.brokers[index].seen_row, refused: self.vault == 0, stale: false })
     }
 
     fn claim(&mut self, index: usize) -> Event {
@@ -235,6 +243,9 @@ impl World {
             let seen = self.brokers[index].seen;
             assert!(seen != 0 && seen <= self.vault, "served token {seen}, stored {}", self.vault);
         }
+        // However long it waited: once when it came, once before or under a lease of its own, and once to adopt.
+        let opened = self.brokers[index].opened;
+        assert!(self.faults > 0 || opened <= 3, "{opened} looks at the vault in one call");
         self.outcomes[index] = Some(outcome);
         self.restart(index);
     }
@@ -242,11 +253,12 @@ impl World {
     fn restart(&mut self, index: usize) {
         let now = self.now;
         let broker = &mut self.brokers[index];
-        broker.protocol = Protocol::new(now, &limits());
+        broker.protocol = Protocol::new(Wish::Newer, now, &limits());
         broker.next = Step::Look;
         broker.gained = None;
         broker.busy_until = None;
         broker.fence = 0;
+        broker.opened = 0;
     }
 
     fn fault(&mut self, index: usize, fault: Fault) {
