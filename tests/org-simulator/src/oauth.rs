@@ -115,6 +115,11 @@ pub(crate) struct Logins {
 }
 
 impl Logins {
+    /// What opens a door: codes, refresh tokens, the spent ones too, and access tokens.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.codes.keys().chain(self.refresh_tokens.keys()).chain(self.sessions.keys()).cloned().collect()
+    }
+
     /// Nobody has logged in yet.
     pub(crate) fn new(apps: Apps, random: Random) -> Self {
         Self {

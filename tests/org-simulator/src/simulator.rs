@@ -133,6 +133,12 @@ impl Simulator {
         CLIENT_SECRET
     }
 
+    /// Every code, refresh token and live access token that the org has given out, for a test that looks for them in logs.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        self.shared.org().logins.secrets()
+    }
+
     /// All users, the admin first.
     #[must_use]
     pub fn users(&self) -> Vec<User> {

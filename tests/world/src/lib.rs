@@ -41,6 +41,9 @@ pub async fn ask(router: Router, request: Request<Body>) -> (StatusCode, Value) 
     let response = router.oneshot(request).await.unwrap();
     let status = response.status();
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    if !status.is_success() {
+        silence::heard(&String::from_utf8_lossy(&body));
+    }
     let body = serde_json::from_slice(&body).unwrap_or_default();
     contract::check(&method, &uri, status, &body);
     (status, body)

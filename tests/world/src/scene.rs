@@ -12,6 +12,7 @@ use org_simulator::{Options, Simulator, User};
 use runtime::TokenBroker;
 use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId, Patience};
 use serde_json::Value;
+use silence::Silence;
 use store::{
     Activate, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Environment, LeaseRequest, Orgs,
     SecretHash,
@@ -50,6 +51,16 @@ pub struct World {
     emulator: &'static Emulator,
     state: State,
     dead: Arc<Mutex<HashSet<ConnectionId>>>,
+    silence: Silence,
+}
+
+/// Nothing that the org gave out may have been logged or told.
+impl Drop for World {
+    fn drop(&mut self) {
+        for secret in self.simulator.secrets() {
+            self.silence.note(secret);
+        }
+    }
 }
 
 impl World {
@@ -75,6 +86,7 @@ impl World {
         orgs_clock: org_simulator::Clock,
         http: impl FnOnce(HostPolicy, Clock) -> Result<Http, salesforce::Error>,
     ) -> Self {
+        let silence = silence::listen();
         let emulator = EMULATOR.get_or_init(|| async { Emulator::start().await.expect("the emulator") }).await;
         let state = emulator.create_state(&local::unique_prefix()).await.expect("state");
         let simulator = Simulator::start(Options { clock: orgs_clock, ..Options::default() }).await.unwrap();
@@ -106,6 +118,7 @@ impl World {
             emulator,
             state,
             dead,
+            silence,
         }
     }
 
