@@ -19,7 +19,7 @@ mod error;
 use aws_lambda_events::dynamodb::Event;
 use runtime::connect_links::{ConnectLink, ConnectLinks, LIFE_IN_EVENT, Ticket, expiry};
 use runtime::{Aws, Chain, Env, EnvError};
-use salesforce::Clock;
+use salesforce::{Clock, HostPolicy, LoginHost};
 use store::{Authorizations, BusEvent, Connection, EventBus, Orgs};
 use tracing::{error, warn};
 
@@ -135,11 +135,14 @@ async fn event_of(deps: &Deps, told: &Told) -> Result<BusEvent, store::Error> {
 /// A link by which the connection's person connects again; none where the org is no longer known.
 async fn link(deps: &Deps, connection: &Connection) -> Result<Option<ConnectLink>, store::Error> {
     let Some(org) = deps.orgs.load(connection.org_id).await? else { return Ok(None) };
+    // Who signed in at the org's own host does so again; the host of the environment may not let them in.
+    let my_domain = LoginHost::parse_my_domain(&connection.login_url, HostPolicy::SalesforceOnly);
     let ticket = Ticket {
         tenant: connection.tenant.clone(),
         kind: connection.kind.clone(),
         environment: org.environment,
         org_id: Some(connection.org_id),
+        my_domain_url: my_domain.ok().map(|host| host.to_string()),
         expires_at: expiry(deps.clock.now(), LIFE_IN_EVENT),
     };
     deps.links.create(ticket).await.map(Some)

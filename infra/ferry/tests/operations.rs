@@ -5,11 +5,12 @@
 use std::process::{Command, Output};
 
 use aws_sdk_secretsmanager::Client as SecretsManager;
+use jiff::SignedDuration;
 use local::Emulator;
 use local::emulator::{REGION, State};
 use salesforce::Clock;
 use serde_json::{Value, json};
-use store::{Activate, Connected, ConnectionKind, Connections, Environment, Orgs, SecretHash};
+use store::{Activate, ConnectionKind, Connections, Consent, Environment, LeaseRequest, Orgs, SecretHash};
 
 const ORG: &str = "00D5e000000KQ2eEAG";
 
@@ -46,7 +47,7 @@ impl Stack {
         Orgs::new(dynamodb.clone(), state.tables.name("orgs")).activate(&activate).await.unwrap();
         let rep = ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() };
         for (kind, app) in [(ConnectionKind::Team, "v1"), (rep, "v2")] {
-            let connected = Connected {
+            let consent = Consent {
                 org_id,
                 kind,
                 tenant: "acme".parse().unwrap(),
@@ -54,11 +55,14 @@ impl Stack {
                 app: app.to_owned(),
                 login_url: "https://login.salesforce.com".to_owned(),
                 instance_url: "https://acme.my.salesforce.com".to_owned(),
-                token_version: "0".repeat(32).parse().unwrap(),
-                now,
+                granted_at: now,
             };
             let connections = Connections::new(dynamodb.clone(), state.tables.name("connections"));
-            connections.upsert_connected(&connected).await.unwrap();
+            let (owner, length) = ("test".to_owned(), SignedDuration::from_secs(40));
+            let request = LeaseRequest { owner, now, length, seen_fence: None };
+            let reserved = connections.reserve(&consent, &request).await.unwrap();
+            let version = "0".repeat(32).parse().unwrap();
+            connections.connect(&consent, &version, &reserved.lease, now).await.unwrap();
         }
     }
 

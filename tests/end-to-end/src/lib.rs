@@ -4,11 +4,13 @@
 
 mod queue;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use local::Progress;
 use local::stack::{self, Stack};
+use local::workspace::Workspace;
 use org_simulator::{OutboundMessage, PackageInstall, User};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Response, StatusCode};
@@ -27,6 +29,25 @@ pub struct Connected {
     pub webhook_url: String,
     admin: User,
     http: Client,
+    log: PathBuf,
+}
+
+/// Nothing that opens a door may be in what the functions logged.
+impl Drop for Connected {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let mut secrets = self.stack.simulator().secrets();
+        secrets.extend(self.webhook_url.rsplit('/').next().map(str::to_owned));
+        let logged = std::fs::read_to_string(&self.log).unwrap_or_default();
+        assert!(logged.contains("invocation ended"), "the functions' log is not where it is looked for");
+        let leaks = silence::leaks(&logged, secrets.iter().map(String::as_str));
+        assert!(leaks.is_empty(), "secrets are in the log {}: {leaks:#?}", self.log.display());
+        if self.log.starts_with(Workspace::here().cache()) {
+            let _ = std::fs::remove_file(&self.log);
+        }
+    }
 }
 
 impl Connected {
@@ -35,7 +56,9 @@ impl Connected {
     /// # Errors
     /// The stack does not start, or a step is not as it should be.
     pub async fn start(options: stack::Options) -> Result<Self> {
-        let stack = Stack::start(options, &Progress::Silent).await?;
+        let log =
+            options.log.unwrap_or_else(|| Workspace::here().cache().join(format!("{}.log", local::unique_prefix())));
+        let stack = Stack::start(stack::Options { log: Some(log.clone()), ..options }, &Progress::Silent).await?;
         let http = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
         let users = stack.simulator().users();
         let admin = users.into_iter().find(|user| user.is_admin).context("the org has no admin")?;
@@ -47,7 +70,7 @@ impl Connected {
         };
         stack.simulator().install_package(&install).await?;
         let webhook_url = connect_team(&http, &stack, &admin).await?;
-        let connected = Self { stack, webhook_url, admin, http };
+        let connected = Self { stack, webhook_url, admin, http, log };
         eventually("the first copy of the org", async || connected.is_copied().await).await?;
         Ok(connected)
     }
