@@ -27,6 +27,8 @@ use crate::consent::{is_from_our_page, unavailable};
 use crate::cookie::Cookie;
 use crate::pages::{failed, protect};
 use crate::trouble::Trouble;
+pub(crate) use view::name_of;
+
 use pages::{ConfirmPage, ConnectionsPage, DisconnectedPage, InvitationPage, OpenPage};
 use session::Session;
 
@@ -140,7 +142,7 @@ pub(crate) async fn ask_disconnect(
         let session = session::current(&deps, &headers).await?;
         let (org, connection) = owned(&deps, &session, path).await?;
         let connection = connection.ok_or(Trouble::NoSuchConnection)?;
-        let name = view::name_of(&connection);
+        let name = name_of(&connection);
         let page = ConfirmPage {
             team: connection.kind == ConnectionKind::Team,
             name: &name,
@@ -165,7 +167,7 @@ pub(crate) async fn disconnect(
         let connection = connection.ok_or(Trouble::NoSuchConnection)?;
         let report = deps.kill_switch().connection(org.org_id, &connection.connection_id).await;
         let report = report.map_err(|error| unavailable(&error))?.ok_or(Trouble::NoSuchConnection)?;
-        let name = view::name_of(&connection);
+        let name = name_of(&connection);
         let left = match &report.end {
             End::Ended => None,
             End::Unfinished { reason, .. } => Some(reason.as_str()),

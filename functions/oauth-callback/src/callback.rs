@@ -9,10 +9,12 @@ use runtime::one_time::is_well_formed;
 use runtime::token_broker::{Connected, ExchangeCode, RefusalCode};
 use salesforce::{Classify as _, Retry};
 use secrecy::{ExposeSecret as _, SecretString};
+use store::connections::grants::MAX_GRANTS;
 use store::{AuthorizationId, OrgState, Purpose};
 use url::form_urlencoded;
 
 use crate::Deps;
+use crate::admin::name_of;
 use crate::consent::{host_of, install_url, unavailable};
 use crate::cookie::Cookie;
 use crate::pages::{ConnectedPage, environment, failed};
@@ -45,7 +47,7 @@ pub(crate) async fn finish(State(deps): State<Deps>, headers: HeaderMap, RawQuer
         Err(trouble) => return failed(trouble, None),
     };
     let finished = match answer {
-        Answer::Code(code) => connect(&deps, &pending, code).await,
+        Answer::Code(code) => connect(&deps, &pending, code, Cookie::Admin.presented(&headers).is_some()).await,
         Answer::Error(trouble) => Err(trouble),
     };
     match finished {
@@ -88,7 +90,7 @@ async fn take(deps: &Deps, state: &SecretString, headers: &HeaderMap) -> Result<
     if pending.browser.matches(presented) { Ok(pending) } else { Err(Trouble::OtherBrowser) }
 }
 
-async fn connect(deps: &Deps, pending: &Pending, code: SecretString) -> Result<Response, Trouble> {
+async fn connect(deps: &Deps, pending: &Pending, code: SecretString, is_admin: bool) -> Result<Response, Trouble> {
     let exchange = ExchangeCode {
         kind: pending.ticket.kind.clone(),
         tenant: pending.ticket.tenant.clone(),
@@ -106,6 +108,7 @@ async fn connect(deps: &Deps, pending: &Pending, code: SecretString) -> Result<R
         false => None,
     };
     tracing::info!(org.id = %connected.org_id, "connected org {}", connected.org_id);
+    let displaced = names(deps, &connected).await;
     let page = ConnectedPage {
         team: pending.ticket.is_team(),
         tenant: pending.ticket.tenant.as_str(),
@@ -114,8 +117,21 @@ async fn connect(deps: &Deps, pending: &Pending, code: SecretString) -> Result<R
         user_id: connected.user_id,
         environment: environment(pending.ticket.environment),
         webhook_url: webhook_url.as_ref().map(|url| url.expose_secret()),
+        displaced: &displaced,
+        is_last: displaced.is_empty() && connected.grants >= MAX_GRANTS,
+        is_admin,
     };
     Ok(page.respond())
+}
+
+/// Whose connections ended to make room for this one.
+async fn names(deps: &Deps, connected: &Connected) -> Vec<String> {
+    let mut names = Vec::new();
+    for id in &connected.displaced {
+        let connection = deps.connections.load(connected.org_id, id).await.ok().flatten();
+        names.push(connection.map_or_else(|| id.to_string(), |connection| name_of(&connection)));
+    }
+    names
 }
 
 /// Has the org made active. Where that can never be, the grant is given back.

@@ -52,6 +52,12 @@ pub(crate) struct ConnectedPage<'a> {
     pub(crate) user_id: salesforce::RecordId,
     pub(crate) environment: &'static str,
     pub(crate) webhook_url: Option<&'a str>,
+    /// Whose connections were ended to make room.
+    pub(crate) displaced: &'a [String],
+    /// Whether the next consent of this user will end one.
+    pub(crate) is_last: bool,
+    /// Whether this browser shows a connections page.
+    pub(crate) is_admin: bool,
 }
 
 /// What went wrong, and what to do.

@@ -43,6 +43,13 @@ pub(super) struct ConnectionView {
     pub(super) is_live: bool,
 }
 
+impl ConnectionView {
+    /// Whether nobody has to do anything about it.
+    pub(super) fn is_fine(&self) -> bool {
+        self.health.mood == "good" && !self.needs_to_move
+    }
+}
+
 /// The tenant's orgs with their connections.
 pub(super) async fn orgs(deps: &Deps, tenant: &Tenant) -> Result<Vec<OrgView>, store::Error> {
     let newest = deps.apps.newest().await?;
@@ -62,7 +69,7 @@ fn view(org: &Org, connections: Vec<Connection>, newest: &AppRegistration, now: 
     let of = |connection: &Connection| connection_view(connection, &newest.app.name, now);
     let team = team.as_ref().map(of);
     let mut people: Vec<_> = people.iter().map(of).collect();
-    people.sort_by_key(|one| (one.health.mood == "good", one.name.clone()));
+    people.sort_by_key(|one| (one.is_fine(), one.name.clone()));
     let to_move = team.iter().chain(&people).filter(|one| one.needs_to_move).count();
     let more = people.len().saturating_sub(MAX_PEOPLE);
     people.truncate(MAX_PEOPLE);
@@ -102,7 +109,7 @@ fn registered_install_url(registration: &AppRegistration, environment: Environme
 }
 
 /// Whose connection it is.
-pub(super) fn name_of(connection: &Connection) -> String {
+pub(crate) fn name_of(connection: &Connection) -> String {
     match &connection.kind {
         ConnectionKind::Team => "Team".to_owned(),
         ConnectionKind::Personal { platform_user } => platform_user.to_string(),

@@ -79,8 +79,34 @@ fn the_webhook_address_is_shown_when_there_is_one() {
         user_id: "0055e000001mKpCAAU".parse().unwrap(),
         environment: "Production",
         webhook_url: Some("https://ferry.example.com/webhooks/salesforce/00D5e000000KQ2eEAG/secret"),
+        displaced: &[],
+        is_last: false,
+        is_admin: false,
     };
     assert!(page.render().unwrap().contains("/webhooks/salesforce/00D5e000000KQ2eEAG/secret</textarea>"));
     let again = ConnectedPage { webhook_url: None, ..page };
     assert!(again.render().unwrap().contains("stays the same"));
+}
+
+#[test]
+fn whose_connection_was_ended_to_make_room_is_told() {
+    let displaced = ["Team".to_owned(), "rep-<2>".to_owned()];
+    let page = ConnectedPage {
+        team: false,
+        tenant: "acme",
+        org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
+        org_host: "acme.my.salesforce.com",
+        user_id: "0055e000001mKpCAAU".parse().unwrap(),
+        environment: "Production",
+        webhook_url: None,
+        displaced: &displaced,
+        is_last: false,
+        is_admin: true,
+    };
+    let html = page.render().unwrap();
+    assert!(html.contains("<li>Team</li>") && html.contains("<li>rep-&#60;2&#62;</li>"), "{html}");
+    assert!(html.contains("href=\"/connections\"") && !html.contains("the next one"));
+    let last = ConnectedPage { displaced: &[], is_last: true, is_admin: false, ..page };
+    let html = last.render().unwrap();
+    assert!(html.contains("the next one") && !html.contains("href=\"/connections\""), "{html}");
 }

@@ -5,8 +5,11 @@
 
 mod admin;
 mod attacks;
+mod chromium;
 mod forged_answers;
 mod functions;
 mod log;
+mod looking;
+mod pages;
 mod stage;
 mod visitor;

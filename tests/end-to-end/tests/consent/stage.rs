@@ -8,7 +8,7 @@ use org_simulator::{OrgOptions, Simulator};
 use runtime::{Aws, Env, TokenBroker};
 use salesforce::{Clock, HostPolicy, OrgId};
 use serde_json::{Value, json};
-use store::{Connection, ConnectionId, ConnectionKind};
+use store::{Connection, ConnectionId, ConnectionKind, ConnectionState};
 use tokio::sync::OnceCell;
 
 use crate::functions::{Broker, Onboarding};
@@ -29,6 +29,36 @@ pub(crate) struct Stage {
     pub(crate) broker: token_broker::Deps,
     pub(crate) callback: oauth_callback::Deps,
     pub(crate) secrets: Secrets,
+    public_url: String,
+}
+
+/// A stage whose pages are served on loopback, for browsers that are programs of their own. It stops when dropped.
+pub(crate) struct Served {
+    pub(crate) stage: Stage,
+    server: tokio::task::JoinHandle<()>,
+}
+
+impl Served {
+    pub(crate) async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Browsers keep `Secure` cookies for this name without TLS.
+        let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+        let stage = Stage::at(&url, Simulator::login_url).await;
+        let router = stage.router();
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { stage, server }
+    }
+
+    /// The address of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.stage.public_url)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
 }
 
 impl Stage {
@@ -39,6 +69,10 @@ impl Stage {
 
     /// People sign in at another host of the org.
     pub(crate) async fn signing_in_at(login: impl Fn(&Simulator) -> &str) -> Self {
+        Self::at(PUBLIC_URL, login).await
+    }
+
+    async fn at(public_url: &str, login: impl Fn(&Simulator) -> &str) -> Self {
         log::listen();
         let emulator = EMULATOR.get_or_init(|| async { Emulator::start().await.unwrap() }).await;
         let prefix = local::unique_prefix();
@@ -46,14 +80,14 @@ impl Stage {
         let org = Simulator::start(org_simulator::Options::default()).await.unwrap();
         let other = OrgOptions { name: "other".to_owned(), ..OrgOptions::default() };
         let other_org = org.add_org(other).await.unwrap();
-        org.add_app("Ferry", org.client_id(), org.client_secret(), CALLBACK);
+        org.add_app("Ferry", org.client_id(), org.client_secret(), &format!("{public_url}/oauth/callback"));
         let secrets = Secrets::default();
         secrets.note(org.client_secret());
         let clock = Clock::manual(Clock::system().now());
         let aws = Aws::new(emulator.sdk_config().clone(), clock.clone());
         register(&aws, &state, &org).await;
         let (prefix, login) = (prefix.clone(), login(&org).to_owned());
-        let env = || environment(&state, &prefix, &login);
+        let env = || environment(&state, &prefix, public_url, &login);
         let broker = token_broker::Config::from_env(&env()).unwrap();
         let broker = token_broker::Deps::new(&aws, &broker).unwrap();
         let onboarding = onboarding::Deps::new(&aws, &onboarding::Config::from_env(&env()).unwrap());
@@ -63,7 +97,7 @@ impl Stage {
         callback.broker = TokenBroker::new(called, HostPolicy::LoopbackToo);
         let called = Onboarding { deps: onboarding, secrets: secrets.clone() };
         callback.onboarding = runtime::onboarding::Onboarding::new(called);
-        Self { org, other_org, clock, broker, callback, secrets }
+        Self { org, other_org, clock, broker, callback, secrets, public_url: public_url.to_owned() }
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -99,7 +133,7 @@ impl Stage {
     pub(crate) async fn link(&self, body: &Value) -> String {
         let (status, link) = self.ask_for_link(body).await;
         assert_eq!(status, StatusCode::CREATED, "{link}");
-        let path = link["url"].as_str().unwrap().strip_prefix(PUBLIC_URL).unwrap();
+        let path = link["url"].as_str().unwrap().strip_prefix(&self.public_url).unwrap();
         self.secrets.note(path.rsplit('/').next().unwrap());
         path.to_owned()
     }
@@ -138,11 +172,24 @@ impl Stage {
         assert_eq!(page.status, StatusCode::OK, "{}", page.html);
     }
 
+    /// Connects the rep's Salesforce user for another person, and lets that end.
+    pub(crate) async fn connect_another(&self, platform_user: &str, reason: &str) {
+        let mut ask = self.personal("acme");
+        ask["platform_user"] = json!(platform_user);
+        let mut visitor = Visitor::new(self);
+        let begun = visitor.begin(&self.link(&ask).await).await;
+        let back = visitor.consent(&begun, &self.rep()).await;
+        assert_eq!(visitor.get(&back).await.status, StatusCode::OK);
+        let id = ConnectionId::personal(&platform_user.parse().unwrap());
+        let (state, now) = (ConnectionState::ReauthRequired { reason: reason.to_owned() }, self.clock.now());
+        self.broker.connections.mark_state(self.org_id(), &id, &state, now).await.unwrap();
+    }
+
     /// The path of a fresh link to the connections page.
     pub(crate) async fn admin_link(&self, tenant: &str) -> String {
         let (status, link) = self.ask("/v1/admin-links", &json!({ "tenant": tenant })).await;
         assert_eq!(status, StatusCode::CREATED, "{link}");
-        let path = link["url"].as_str().unwrap().strip_prefix(PUBLIC_URL).unwrap();
+        let path = link["url"].as_str().unwrap().strip_prefix(&self.public_url).unwrap();
         self.secrets.note(path.rsplit('/').next().unwrap());
         path.to_owned()
     }
@@ -192,14 +239,14 @@ async fn register(aws: &Aws, state: &State, org: &Simulator) {
 }
 
 /// The variables as the template sets them, by what they are called.
-fn environment(state: &State, prefix: &str, login: &str) -> Env {
+fn environment(state: &State, prefix: &str, public_url: &str, login: &str) -> Env {
     let queues = ["PipelineRefreshQueue", "RecordUpsertQueue", "RecordWriteQueue"];
     let queues = queues.map(|queue| (variable_of(queue), state.physical(queue).unwrap().to_owned()));
     let apps = state.physical("AppsSecret").unwrap().to_owned();
     let tables = state.tables.clone();
-    let (prefix, login) = (prefix.to_owned(), login.to_owned());
+    let (prefix, public_url, login) = (prefix.to_owned(), public_url.to_owned(), login.to_owned());
     Env::new(move |name| match name {
-        "PUBLIC_URL" => Some(PUBLIC_URL.to_owned()),
+        "PUBLIC_URL" => Some(public_url.clone()),
         "SALESFORCE_HOSTS" => Some("loopback".to_owned()),
         "LOGIN_URL_PRODUCTION" | "LOGIN_URL_SANDBOX" => Some(login.clone()),
         "APPS_SECRET_ARN" => Some(apps.clone()),

@@ -114,7 +114,7 @@ impl Visitor {
     pub(crate) async fn consent(&self, begun: &Begun, username: &str) -> String {
         let back = consent(&begun.0, username).await;
         self.secrets.note(&parameter(&back, "code"));
-        back.strip_prefix(PUBLIC_URL).unwrap().to_owned()
+        path_of(&back)
     }
 }
 
@@ -123,6 +123,13 @@ pub(crate) async fn consent(authorize_url: &str, username: &str) -> String {
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let answer = client.get(authorize_url).header("x-simulator-user", username).send().await.unwrap();
     answer.headers()["location"].to_str().unwrap().to_owned()
+}
+
+/// The path and query of an address of ours.
+fn path_of(url: &str) -> String {
+    let url = url::Url::parse(url).unwrap();
+    assert_eq!(url.host_str(), Some("localhost"), "{url}");
+    url[url::Position::BeforePath..].to_owned()
 }
 
 /// A query parameter of a URL or of a path with a query.
