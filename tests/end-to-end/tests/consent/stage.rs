@@ -12,7 +12,7 @@ use store::{Connection, ConnectionId, ConnectionKind, ConnectionState};
 use tokio::sync::OnceCell;
 
 use crate::functions::{Broker, Onboarding};
-use crate::log::{self, Secrets};
+use crate::log::Secrets;
 use crate::visitor::{Visitor, send};
 
 pub(crate) const PUBLIC_URL: &str = "http://localhost:8580";
@@ -73,7 +73,7 @@ impl Stage {
     }
 
     async fn at(public_url: &str, login: impl Fn(&Simulator) -> &str) -> Self {
-        log::listen();
+        let secrets = Secrets::listen();
         let emulator = EMULATOR.get_or_init(|| async { Emulator::start().await.unwrap() }).await;
         let prefix = local::unique_prefix();
         let state = emulator.create_state(&prefix).await.unwrap();
@@ -81,7 +81,6 @@ impl Stage {
         let other = OrgOptions { name: "other".to_owned(), ..OrgOptions::default() };
         let other_org = org.add_org(other).await.unwrap();
         org.add_app("Ferry", org.client_id(), org.client_secret(), &format!("{public_url}/oauth/callback"));
-        let secrets = Secrets::default();
         secrets.note(org.client_secret());
         let clock = Clock::manual(Clock::system().now());
         let aws = Aws::new(emulator.sdk_config().clone(), clock.clone());

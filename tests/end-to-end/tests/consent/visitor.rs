@@ -142,5 +142,8 @@ pub(crate) async fn send(router: Router, request: Request<Body>) -> Page {
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let html = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+    if !parts.status.is_success() {
+        silence::heard(&html);
+    }
     Page { status: parts.status, headers: parts.headers, html }
 }
