@@ -15,14 +15,22 @@
 //! # }
 //! ```
 //!
-//! The program `start-up` prints size, start-up time, latency and memory of function binaries, or compares two builds.
+//! [`Proxy`] stands between a function and what it calls: it counts the requests, and holds one while the function is killed.
+//! [`Crowd`] lets many callers ask several token brokers at once.
+//!
+//! The program `start-up` prints size, start-up time, latency and memory of function binaries, or compares two builds;
+//! `refresh-crowd` prints how long callers wait whose access token expired at once.
 
+mod crowd;
 mod measure;
+mod proxy;
 mod report;
 mod runtime_api;
 mod subject;
 
+pub use crowd::{Crowd, Outcomes};
 pub use measure::{Plan, Summary, measure};
+pub use proxy::{Hold, Proxy, Side};
 pub use report::{comparison, table};
 pub use runtime_api::{Answer, Outcome, RuntimeApi};
 pub use subject::{Subject, executables};

@@ -97,6 +97,7 @@ fn dependencies_run_one_way() {
             (_, "ferry") => (&["local", "salesforce", "store"], &["org-simulator"]),
             (_, "world") => (&["local", "org-simulator", "runtime", "salesforce", "store"], &[]),
             (_, "local") => (&["org-simulator", "salesforce", "store"], &[]),
+            (_, "bench") => (&["local", "org-simulator", "salesforce"], &[]),
             _ => (&[], &[]),
         };
         let used = manifest.dependencies("dependencies").into_iter().filter(|used| !may_use.contains(used));

@@ -4,8 +4,10 @@
 
 mod connecting;
 mod counting;
+mod crowd;
 mod ending;
 mod idle;
+mod kills;
 mod refreshing;
 mod stage;
 mod upgrading;

@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_dynamodb::error::BoxError;
 
 use jiff::SignedDuration;
+use local::emulator::Tables;
 use local::{Emulator, unique_prefix};
 use org_simulator::{Options, Simulator};
 use runtime::token_broker::{
@@ -34,7 +35,8 @@ pub(crate) struct Stage {
     pub(crate) requests: Requests,
     prefix: String,
     admin: String,
-    _emulator: Emulator,
+    pub(crate) emulator: Emulator,
+    tables: Tables,
 }
 
 /// Counts what the brokers ask of AWS, by the operation's name.
@@ -105,7 +107,22 @@ impl Stage {
             limits: limits(),
         };
         let admin = org.users()[0].username.clone();
-        Self { org, deps, secrets, requests, prefix, admin, _emulator: emulator }
+        Self { org, deps, secrets, requests, prefix, admin, emulator, tables }
+    }
+
+    /// The variables of a broker process that works on the same state, over this endpoint.
+    pub(crate) fn environment(&self, aws: &str) -> [(&'static str, String); 9] {
+        [
+            ("ORGS_TABLE", self.tables.name("orgs")),
+            ("CONNECTIONS_TABLE", self.tables.name("connections")),
+            ("APPS_SECRET_ARN", format!("{}-apps", self.prefix)),
+            ("TOKEN_SECRET_PREFIX", format!("ferry/{}/tokens", self.prefix)),
+            ("SALESFORCE_HOSTS", "loopback".to_owned()),
+            ("AWS_ENDPOINT_URL", aws.to_owned()),
+            ("AWS_REGION", local::emulator::REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+        ]
     }
 
     pub(crate) fn org_id(&self) -> OrgId {

@@ -31,7 +31,15 @@ pub(super) fn connected(consent: &Consent, tokens: &TokenVersion, now: Timestamp
     }
     Update {
         set,
-        remove: vec!["reason", "pending", "lease_owner", "lease_deadline", "sunset_on", "sunset_warned_days"],
+        remove: vec![
+            "reason",
+            "pending",
+            "refreshed_at",
+            "lease_owner",
+            "lease_deadline",
+            "sunset_on",
+            "sunset_warned_days",
+        ],
         ..Update::default()
     }
 }

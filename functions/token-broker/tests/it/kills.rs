@@ -1,0 +1,168 @@
+//! A broker process killed at every step of the refresh, for sure: a proxy holds the request that the step consists of, and
+//! the process dies while it is held.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bench::{Proxy, RuntimeApi, Side};
+use jiff::SignedDuration;
+use runtime::token_broker::{RefusalCode, Token};
+use salesforce::{Clock, Fingerprint};
+use secrecy::ExposeSecret as _;
+use serde_json::{Value, json};
+use store::{ConnectionKind, ConnectionState};
+
+use crate::stage::Stage;
+
+const TOKEN_REQUEST: &str = "POST /services/oauth2/token";
+
+/// A request of the refresh, by its place among those of its name, and what a kill on either side of it leaves behind.
+struct Step {
+    what: &'static str,
+    request: &'static str,
+    passes: usize,
+    before: Left,
+    after: Left,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Left {
+    /// The refresh token in the vault is the live one: the next broker goes on.
+    Good,
+    /// Salesforce gave tokens that nobody has: only a person can help.
+    AnswerLost,
+}
+
+/// Every request of a refresh by a process that has just started, in their order.
+const STEPS: [Step; 9] = {
+    use Left::{AnswerLost, Good};
+    const fn step(what: &'static str, request: &'static str, passes: usize, before: Left, after: Left) -> Step {
+        Step { what, request, passes, before, after }
+    }
+    [
+        step("the row is read", "GetItem", 0, Good, Good),
+        step("the vault is read", "GetSecretValue", 0, Good, Good),
+        step("the lease is claimed", "UpdateItem", 0, Good, Good),
+        step("the row is read under the lease", "GetItem", 1, Good, Good),
+        step("the vault is read under the lease", "GetSecretValue", 1, Good, Good),
+        step("the app is read", "GetSecretValue", 2, Good, Good),
+        step("the token request", TOKEN_REQUEST, 0, Good, AnswerLost),
+        step("the tokens are stored", "PutSecretValue", 0, AnswerLost, Good),
+        step("the refresh is settled", "UpdateItem", 1, Good, Good),
+    ]
+};
+
+/// A stage with a proxy to AWS and one to the org, for the process that is killed.
+struct Scene {
+    stage: Stage,
+    aws: Proxy,
+    salesforce: Proxy,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let stage = Stage::set().await;
+        let aws = Proxy::start(stage.emulator.endpoint()).await.unwrap();
+        let salesforce = Proxy::start(stage.org.url()).await.unwrap();
+        Self { stage, aws, salesforce }
+    }
+
+    /// A fresh grant, whose refreshes go through the proxy.
+    async fn connect(&self) -> Token {
+        let login_url = self.salesforce.url();
+        let consent = self.stage.consent_to("v2", login_url, self.stage.admin(), ConnectionKind::Team).await;
+        self.stage.exchange(consent).await.unwrap();
+        self.stage.token(None).await.unwrap()
+    }
+
+    fn start_broker(&self) -> RuntimeApi {
+        let environment = self.stage.environment(self.aws.url());
+        let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        RuntimeApi::start(Path::new(env!("CARGO_BIN_EXE_token-broker")), &environment).unwrap()
+    }
+
+    fn question(&self, refused: &Token) -> Value {
+        json!({
+            "operation": "access_token", "org_id": self.stage.org_id(), "connection_id": "team",
+            "refused_fingerprint": Fingerprint::of(&refused.access_token),
+        })
+    }
+
+    /// Kills a broker at this point of its refresh.
+    async fn kill_at(&self, step: &Step, side: Side, refused: &Token) {
+        let proxy = if step.request == TOKEN_REQUEST { &self.salesforce } else { &self.aws };
+        let hold = proxy.hold(step.request, step.passes, side);
+        let (broker, question) = (self.start_broker(), self.question(refused));
+        tokio::select! {
+            reached = tokio::time::timeout(Duration::from_secs(120), hold.reached()) => {
+                let why = format!("{} ({side:?}) was never reached", step.what);
+                reached.expect(&why).expect(&why);
+            }
+            answer = broker.invoke(&question) => panic!("{} ({side:?}) was not reached: {answer:?}", step.what),
+        }
+        broker.kill().await;
+    }
+
+    /// A later broker, for whom the lease of the dead one has run out.
+    async fn later(&mut self, refused: &Token) -> Result<Token, RefusalCode> {
+        let before = self.stage.deps.clock.clone();
+        self.stage.deps.clock = Clock::manual(before.now() + SignedDuration::from_secs(61));
+        let answer = self.stage.token(Some(refused)).await;
+        self.stage.deps.clock = before;
+        answer.map_err(|refusal| refusal.code)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_killed_at_any_point_of_a_refresh_loses_only_what_salesforce_alone_had() {
+    let mut scene = Scene::set().await;
+    for step in &STEPS {
+        for (side, left) in [(Side::Before, step.before), (Side::After, step.after)] {
+            let point = format!("{} ({side:?})", step.what);
+            let old = scene.connect().await;
+            let (issued, stored) = (scene.stage.token_answers(), scene.stage.refresh_token().await);
+
+            scene.kill_at(step, side, &old).await;
+
+            let was_issued = scene.stage.token_answers() > issued;
+            let was_stored = scene.stage.refresh_token().await != stored;
+            let truly_lost = was_issued && !was_stored;
+            assert_eq!(truly_lost, left == Left::AnswerLost, "{point}: the list is wrong");
+            assert_eq!(scene.stage.connection().await.state, ConnectionState::Active, "{point}");
+            match scene.later(&old).await {
+                Ok(new) => {
+                    assert!(!truly_lost, "{point}");
+                    assert!(scene.stage.is_accepted(&new).await, "{point}: a dead token was served");
+                    assert_ne!(new.access_token.expose_secret(), old.access_token.expose_secret(), "{point}");
+                    let next = scene.later(&new).await.expect(&point);
+                    assert!(scene.stage.is_accepted(&next).await, "{point}: the stored refresh token is dead");
+                    assert_eq!(scene.stage.connection().await.state, ConnectionState::Active, "{point}");
+                }
+                Err(code) => {
+                    assert!(truly_lost, "{point}: {code:?}");
+                    let reason = "answer_lost".to_owned();
+                    let state = scene.stage.connection().await.state;
+                    assert_eq!(state, ConnectionState::ReauthRequired { reason }, "{point}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_list_of_points_has_every_request_of_a_refresh() {
+    let scene = Scene::set().await;
+    let old = scene.connect().await;
+    let broker = scene.start_broker();
+    let _ = (scene.aws.take_counts(), scene.salesforce.take_counts());
+
+    broker.invoke(&scene.question(&old)).await.unwrap();
+
+    let mut requests = scene.aws.take_counts();
+    requests.append(&mut scene.salesforce.take_counts());
+    let mut listed = std::collections::BTreeMap::new();
+    for step in &STEPS {
+        *listed.entry(step.request.to_owned()).or_insert(0) += 1;
+    }
+    assert_eq!(requests, listed);
+}
