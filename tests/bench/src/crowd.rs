@@ -23,6 +23,9 @@ const CODE_VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CODE_CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
 
+/// How long Salesforce works on a refresh: long enough for every broker to have somebody waiting.
+const REFRESH: Duration = Duration::from_millis(500);
+
 /// How long a caller comes again when it hears that it should.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -69,6 +72,7 @@ impl Crowd {
         let prefix = unique_prefix();
         let tables = emulator.create_tables(&prefix).await?;
         let org = Simulator::start(Options::default()).await?;
+        org.set_token_processing_time(REFRESH);
         let secrets = aws_sdk_secretsmanager::Client::new(emulator.sdk_config());
         let apps =
             json!({ "apps": [{ "name": "v2", "client_id": org.client_id(), "client_secret": org.client_secret() }] });
