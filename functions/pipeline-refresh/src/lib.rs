@@ -1,10 +1,10 @@
 //! Keeps pipelines and mirror complete whatever the webhooks missed: the first copy of an org, and everything that changed
-//! since.
+//! since. Beside that it sees to the org's connections, so that none of them dies of idleness.
 //!
 //! | | |
 //! |---|---|
-//! | trigger | the schedule; the `pipeline-refresh` queue, one task an org |
-//! | input | from the schedule nothing; from the queue which org, and which object if not all |
+//! | trigger | the schedules, by night and by the hour; the `pipeline-refresh` queue, one task an org |
+//! | input | from a schedule which one it is; from the queue which org, and which object if not all |
 //! | output | from the schedule one task an active org; from the queue the org's pipelines, and rows of the mirror, tombstones among them |
 //! | failures | a task comes again while a retry can help; each object goes on from its own checkpoint |
 //!
@@ -22,6 +22,7 @@ pub mod scan;
 mod schedule;
 pub mod selection;
 mod tasks;
+mod upkeep;
 
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::Timestamp;
@@ -29,7 +30,7 @@ use runtime::sqs::Answer;
 use runtime::{Env, EnvError, Report, Salesforce};
 use salesforce::{Clock, ObjectName};
 use serde::{Deserialize, Serialize};
-use store::{Budgets, Cursors, Orgs, Pipelines, Queue, Records, RefreshTask};
+use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, RefreshKind, RefreshTask};
 
 pub use error::Error;
 pub use object::{ObjectReport, Outcome};
@@ -41,6 +42,8 @@ pub use schedule::Scheduled;
 pub struct Config {
     /// `ORGS_TABLE`: the orgs.
     pub orgs_table: String,
+    /// `CONNECTIONS_TABLE`: read, to see which of them are idle.
+    pub connections_table: String,
     /// `CURSORS_TABLE`: how far each scan has come.
     pub cursors_table: String,
     /// `RECORDS_TABLE`: the mirror.
@@ -63,6 +66,7 @@ impl Config {
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
         Ok(Self {
             orgs_table: env.required("ORGS_TABLE")?,
+            connections_table: env.required("CONNECTIONS_TABLE")?,
             cursors_table: env.required("CURSORS_TABLE")?,
             records_table: env.required("RECORDS_TABLE")?,
             pipelines_table: env.required("PIPELINES_TABLE")?,
@@ -79,6 +83,8 @@ pub struct Deps {
     pub salesforce: Salesforce,
     /// The orgs.
     pub orgs: Orgs,
+    /// Their connections.
+    pub connections: Connections,
     /// How far each scan has come.
     pub cursors: Cursors,
     /// The mirror.
@@ -101,8 +107,20 @@ pub struct Deps {
 pub enum Event {
     /// Tasks from the queue.
     Tasks(SqsEvent),
-    /// The schedule; what it says does not matter.
-    Schedule(serde_json::Map<String, serde_json::Value>),
+    /// A schedule.
+    Schedule(Schedule),
+}
+
+/// What a schedule says.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Schedule {
+    /// What is asked of every active org. By default all that the night does.
+    #[serde(default = "nightly")]
+    pub kind: RefreshKind,
+}
+
+fn nightly() -> RefreshKind {
+    RefreshKind::Nightly
 }
 
 /// What the function answers.
@@ -137,7 +155,7 @@ impl Report for Reply {
 /// The night's tasks could not be queued. What failed of a task is in the answer.
 pub async fn handle(deps: &Deps, event: Event, deadline: Timestamp) -> Result<Reply, Error> {
     match event {
-        Event::Schedule(_) => schedule::handle(deps, deadline).await.map(Reply::Schedule),
+        Event::Schedule(Schedule { kind }) => schedule::handle(deps, kind, deadline).await.map(Reply::Schedule),
         Event::Tasks(event) => Ok(Reply::Tasks(tasks::handle(deps, event, deadline).await)),
     }
 }

@@ -2,7 +2,7 @@
 
 use pipeline_refresh::{Config, Deps, handle};
 use runtime::{BoxError, Env, Salesforce};
-use store::{Budgets, Cursors, Orgs, Pipelines, Queue, Records};
+use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
@@ -12,6 +12,7 @@ async fn main() -> Result<(), BoxError> {
     let deps = Deps {
         salesforce: Salesforce::from_env(&env, &aws)?,
         orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+        connections: Connections::new(aws.dynamodb(), config.connections_table),
         cursors: Cursors::new(aws.dynamodb(), config.cursors_table),
         records: Records::new(aws.dynamodb(), config.records_table),
         pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),

@@ -8,6 +8,7 @@ use crate::error::{Error, state};
 use crate::object::{ObjectReport, Outcome, refresh_object};
 use crate::pipelines::{RecordType, pipeline};
 use crate::run::{Run, Stop};
+use crate::upkeep::Upkeep;
 
 const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
 const RECORD_TYPE: ObjectName = ObjectName::from_static("RecordType");
@@ -45,11 +46,12 @@ pub(crate) struct OrgReport {
     pub(crate) left: Vec<(ObjectName, Stop)>,
     /// What went wrong. One object's failure does not keep the others from being refreshed.
     pub(crate) failures: Vec<Error>,
+    /// What was done for the connections.
+    pub(crate) upkeep: Upkeep,
 }
 
 /// Refreshes what the task asks for.
-pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName]) -> OrgReport {
-    let mut report = OrgReport::default();
+pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName], report: &mut OrgReport) {
     if run.task.object.is_none() {
         match refresh_pipelines(run).await {
             Ok(changes) => report.pipelines = changes,
@@ -72,7 +74,6 @@ pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName]) -> OrgRe
         }
     }
     run.observe_budget().await;
-    report
 }
 
 fn asked_for<'a>(task: &'a RefreshTask, mirrored: &'a [ObjectName]) -> &'a [ObjectName] {

@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
 
     fn lane(&self) -> Lane {
         match self.task.kind {
-            RefreshKind::Nightly | RefreshKind::Incremental => Lane::Incremental,
+            RefreshKind::Nightly | RefreshKind::Incremental | RefreshKind::Connections => Lane::Incremental,
             RefreshKind::Backfill => Lane::Backfill,
         }
     }

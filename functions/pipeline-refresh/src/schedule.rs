@@ -21,12 +21,11 @@ impl Report for Scheduled {
     }
 }
 
-pub(crate) async fn handle(deps: &Deps, deadline: Timestamp) -> Result<Scheduled, Error> {
+pub(crate) async fn handle(deps: &Deps, kind: RefreshKind, deadline: Timestamp) -> Result<Scheduled, Error> {
     let requested_at = deps.clock.now();
     let orgs = deps.orgs.list_active().await.map_err(state("listing the active orgs"))?;
-    let nightly =
-        |org: &store::Org| RefreshTask { org_id: org.org_id, kind: RefreshKind::Nightly, object: None, requested_at };
-    let tasks: Vec<RefreshTask> = orgs.iter().map(nightly).collect();
-    deps.tasks.send_all(&tasks, deadline).await.map_err(state("queueing the night's tasks"))?;
+    let task = |org: &store::Org| RefreshTask { org_id: org.org_id, kind, object: None, requested_at };
+    let tasks: Vec<RefreshTask> = orgs.iter().map(task).collect();
+    deps.tasks.send_all(&tasks, deadline).await.map_err(state("queueing the schedule's tasks"))?;
     Ok(Scheduled { orgs: tasks.len() as u64 })
 }

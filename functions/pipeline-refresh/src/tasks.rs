@@ -7,14 +7,14 @@ use jiff::Timestamp;
 use runtime::Chain;
 use runtime::sqs::{Answer, Batch};
 use salesforce::{Classify, Retry};
-use store::{ConnectionId, RefreshTask};
+use store::{ConnectionId, RefreshKind, RefreshTask};
 use tracing::{error, info, warn};
 
-use crate::Deps;
 use crate::error::{Error, state};
 use crate::object::Outcome;
 use crate::org::{OrgReport, refresh_org};
 use crate::run::{Run, Stop};
+use crate::{Deps, upkeep};
 
 /// How long a task waits for an org to have API calls again; the longest that SQS holds a message back.
 const BUDGET_PAUSE: Duration = Duration::from_secs(15 * 60);
@@ -24,26 +24,45 @@ pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) ->
     let mut failed = unreadable;
     let mut reports = Vec::new();
     for message in messages {
-        let (report, comes_again) = work_on(deps, &message.body, deadline).await;
+        let mut report = OrgReport::default();
+        let task = &message.body;
+        // What is left of a task is about one object; its connections have been seen to.
+        let mut comes_again = task.object.is_none() && tend(deps, task, deadline, &mut report).await;
+        if task.kind != RefreshKind::Connections {
+            comes_again |= refresh(deps, task, deadline, &mut report).await;
+        }
         failed.extend(comes_again.then_some(message.id));
         reports.push(report);
     }
     Answer { failed, counts: counts(&reports) }
 }
 
-/// Works on a task, and says whether it has to come again as a whole.
-async fn work_on(deps: &Deps, task: &RefreshTask, deadline: Timestamp) -> (OrgReport, bool) {
+/// Sees to the org's connections, and says whether the task has to come again for that.
+async fn tend(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut OrgReport) -> bool {
+    match upkeep::tend(deps, task, deadline).await {
+        Ok(upkeep) => {
+            report.upkeep = upkeep;
+            false
+        }
+        Err(error) => {
+            log_failure(task, &error);
+            comes_again(&error)
+        }
+    }
+}
+
+/// Refreshes pipelines and records, and says whether the task has to come again as a whole.
+async fn refresh(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut OrgReport) -> bool {
     let client = deps.salesforce.client(task.org_id, &ConnectionId::team());
     let run = Run::new(deps, task, client, deadline);
-    let mut report = refresh_org(&run, &deps.mirrored_objects).await;
+    refresh_org(&run, &deps.mirrored_objects, report).await;
     // A task that comes again finds what it has done, and goes on with all that is left.
     if report.failures.iter().all(|error| !comes_again(error)) {
-        let queued = queue_rest(deps, task, &report).await;
+        let queued = queue_rest(deps, task, report).await;
         report.failures.extend(queued.err());
     }
-    log(task, &report);
-    let again = report.failures.iter().any(comes_again);
-    (report, again)
+    log(task, report);
+    report.failures.iter().any(comes_again)
 }
 
 /// What only a person can mend is not tried again before the next night.
@@ -68,18 +87,18 @@ async fn queue_rest(deps: &Deps, task: &RefreshTask, report: &OrgReport) -> Resu
 }
 
 fn log(task: &RefreshTask, report: &OrgReport) {
-    for error in &report.failures {
-        match error.retry() {
-            Retry::Never => error!(org.id = %task.org_id, retry = "never", "{}", Chain(error)),
-            Retry::NeedsHuman => warn!(org.id = %task.org_id, retry = "needs_human", "{}", Chain(error)),
-            Retry::After(_) | Retry::Unknown(_) => {
-                warn!(org.id = %task.org_id, retry = "transient", "{}", Chain(error))
-            }
-        }
-    }
+    report.failures.iter().for_each(|error| log_failure(task, error));
     let objects = serde_json::to_string(&report.objects).unwrap_or_default();
     let pipelines = report.pipelines.map(|changes| changes.stored + changes.unchanged);
     info!(org.id = %task.org_id, pipelines, %objects, "refreshed org {}", task.org_id);
+}
+
+fn log_failure(task: &RefreshTask, error: &Error) {
+    match error.retry() {
+        Retry::Never => error!(org.id = %task.org_id, retry = "never", "{}", Chain(error)),
+        Retry::NeedsHuman => warn!(org.id = %task.org_id, retry = "needs_human", "{}", Chain(error)),
+        Retry::After(_) | Retry::Unknown(_) => warn!(org.id = %task.org_id, retry = "transient", "{}", Chain(error)),
+    }
 }
 
 fn counts(reports: &[OrgReport]) -> Vec<(&'static str, u64)> {
@@ -87,6 +106,8 @@ fn counts(reports: &[OrgReport]) -> Vec<(&'static str, u64)> {
     let ended = |wanted: fn(&Outcome) -> bool| objects().filter(|object| wanted(&object.outcome)).count() as u64;
     vec![
         ("tasks", reports.len() as u64),
+        ("connections.asked", reports.iter().map(|report| report.upkeep.asked).sum()),
+        ("connections.failed", reports.iter().map(|report| report.upkeep.failed).sum()),
         ("objects.complete", ended(|outcome| matches!(outcome, Outcome::Complete | Outcome::AlreadyDone))),
         ("objects.stopped", ended(|outcome| matches!(outcome, Outcome::Stopped(_)))),
         ("objects.skipped", ended(|outcome| matches!(outcome, Outcome::Skipped(_)))),

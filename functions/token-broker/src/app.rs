@@ -9,11 +9,17 @@ use crate::{Deps, Error};
 pub(crate) struct Door {
     pub(crate) app: App,
     pub(crate) login: LoginHost,
+    /// Its sunset has come: it is used no more.
+    pub(crate) is_stopped: bool,
 }
 
 /// Finds the registration by its name and checks the login host; `None` when either is not usable.
 pub(crate) async fn door(deps: &Deps, app: &str, login_url: &str) -> Result<Option<Door>, Error> {
     let registration = deps.apps.named(app).await.map_err(Error::state("load the app registrations"))?;
     let login = LoginHost::parse(login_url, deps.http.policy()).ok();
-    Ok(registration.zip(login).map(|(registration, login)| Door { app: registration.app, login }))
+    let now = deps.clock.now();
+    Ok(registration.zip(login).map(|(registration, login)| {
+        let is_stopped = registration.is_stopped(now);
+        Door { app: registration.app, login, is_stopped }
+    }))
 }

@@ -23,7 +23,8 @@ const CONNECT_ATTEMPTS: u32 = 2;
 
 /// Trades the code, and keeps what it brings if the org may be connected for this tenant.
 pub(crate) async fn exchange_code(deps: &Deps, exchange: &ExchangeCode) -> Result<Reply, Error> {
-    let Some(door) = door(deps, &exchange.app, &exchange.login_url).await? else {
+    let door = door(deps, &exchange.app, &exchange.login_url).await?;
+    let Some(door) = door.filter(|door| !door.is_stopped) else {
         return Ok(refused(RefusalCode::UnknownApp));
     };
     let code = CodeExchange {

@@ -1,4 +1,4 @@
-//! Uses a refresh token that has been idle for long, so that Salesforce does not end it.
+//! Uses a refresh token that has been idle for long, so that Salesforce does not end it, and sees to the end of its app.
 
 use runtime::token_broker::{Answer, ConnectionRef, Refusal, RefusalCode};
 use store::connections::keep_alive;
@@ -6,7 +6,7 @@ use store::{Connection, ConnectionState};
 
 use crate::refresh::{self, Goal};
 use crate::refusal::refused;
-use crate::{Deps, Error, Reply, status};
+use crate::{Deps, Error, Reply, status, sunset};
 
 /// Refreshes the connection if it is due, and tells how it is. One that is not due, and one that needs its person, cost one
 /// read of its row.
@@ -15,7 +15,13 @@ pub(crate) async fn keep_alive(deps: &Deps, wanted: &ConnectionRef) -> Result<Re
     let Some(connection) = loaded.map_err(Error::state("load the connection"))? else {
         return Ok(refused(RefusalCode::UnknownConnection));
     };
-    if !is_alive(&connection) || !keep_alive::is_due(&connection, deps.clock.now()) {
+    if !is_alive(&connection) {
+        return Ok(status::of(connection));
+    }
+    if sunset::tend(deps, &connection).await? {
+        return status::status(deps, wanted).await;
+    }
+    if !keep_alive::is_due(&connection, deps.clock.now()) {
         return Ok(status::of(connection));
     }
     let reply = refresh::get(deps, connection, Goal::Fresh).await?;

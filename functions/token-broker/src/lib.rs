@@ -19,6 +19,7 @@ mod refresh;
 mod refusal;
 mod reply;
 mod status;
+mod sunset;
 mod timer;
 
 use std::time::Duration;

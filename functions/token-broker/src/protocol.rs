@@ -94,6 +94,8 @@ pub enum Failure {
     Ended,
     /// Salesforce refused the app itself, for example a rotated client secret. The grant may be good.
     AppRefused,
+    /// The app came to its sunset; Salesforce was not asked.
+    AppStopped,
 }
 
 /// What happened.
@@ -166,6 +168,8 @@ pub enum Reason {
     GrantEnded,
     /// An earlier answer with the rotated refresh token never arrived, and the old one is used up.
     AnswerLost,
+    /// The app came to its sunset: there is a newer one to connect with.
+    AppSunset,
 }
 
 /// How it ends for the caller.
@@ -317,6 +321,9 @@ impl Protocol {
         match failure {
             Failure::NotTaken(pause) => self.let_go(Refusal::Unavailable(pause)),
             Failure::AppRefused => self.let_go(Refusal::AppRefused),
+            Failure::AppStopped => {
+                self.settle(Settlement::ReauthRequired(Reason::AppSunset), Outcome::Refuse(Refusal::ReauthRequired))
+            }
             Failure::Lost(pause) => {
                 self.doubt = true;
                 self.let_go(Refusal::Unavailable(pause))

@@ -131,6 +131,9 @@ impl Refresh<'_> {
         let Some(door) = door(self.deps, &origin.app, &origin.login_url).await? else {
             return Ok(Event::Failed(Failure::AppRefused));
         };
+        if door.is_stopped {
+            return Ok(Event::Failed(Failure::AppStopped));
+        }
         let answer = auth::refresh(&self.deps.http, &door.app, &door.login, &tokens.refresh_token).await;
         Ok(match answer.and_then(|answer| belongs_to(connection.org_id, &origin, answer)) {
             Ok(answer) => {
@@ -306,6 +309,7 @@ fn reason_code(reason: Reason) -> &'static str {
     match reason {
         Reason::GrantEnded => "grant_ended",
         Reason::AnswerLost => "answer_lost",
+        Reason::AppSunset => store::connections::grants::APP_SUNSET,
     }
 }
 

@@ -49,6 +49,8 @@ pub enum RefreshKind {
     Backfill,
     /// What changed since the last time.
     Incremental,
+    /// Only what its connections need by the hour.
+    Connections,
 }
 
 /// An org, or one of its objects, is to be refreshed.

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use org_simulator::Simulator;
 use runtime::invoke::Invoke;
-use runtime::token_broker::{Answer, Refusal, RefusalCode, Request, RetryHint, Token, TokenWanted};
+use runtime::token_broker::{
+    Answer, ConnectionRef, ConnectionStatus, Refusal, RefusalCode, Request, RetryHint, Token, TokenWanted,
+};
 use salesforce::{BoxFuture, Clock};
-use store::{ConnectionId, ConnectionState, Connections};
+use store::{Connection, ConnectionId, ConnectionState, Connections};
 
 /// A session for each living connection of the simulated org, and a refusal for every other; it marks a dead connection as
 /// the real broker does.
@@ -37,6 +39,15 @@ impl Broker {
     }
 }
 
+impl Broker {
+    /// Sessions of the simulated org need no upkeep.
+    async fn status(&self, wanted: ConnectionRef) -> Answer {
+        let ConnectionRef { org_id, connection_id } = wanted;
+        let Connection { state, app, .. } = self.connections.load(org_id, &connection_id).await.unwrap().unwrap();
+        Answer::Status(ConnectionStatus { org_id, connection_id, state, app })
+    }
+}
+
 fn refused(reason: &str) -> Answer {
     let code = RefusalCode::ReauthRequired;
     Answer::Refused(Refusal { code, reason: reason.to_owned(), retry: RetryHint::NeedsHuman })
@@ -49,8 +60,12 @@ impl Invoke for Broker {
 
     fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, runtime::Error>> {
         Box::pin(async move {
-            let Ok(Request::AccessToken(wanted)) = serde_json::from_slice(&payload) else { panic!("another request") };
-            Ok(serde_json::to_vec(&self.answer(wanted).await).unwrap())
+            let answer = match serde_json::from_slice(&payload).unwrap() {
+                Request::AccessToken(wanted) => self.answer(wanted).await,
+                Request::KeepAlive(wanted) => self.status(wanted).await,
+                other => panic!("{other:?}"),
+            };
+            Ok(serde_json::to_vec(&answer).unwrap())
         })
     }
 }

@@ -37,6 +37,7 @@ impl World {
         let deps = Deps {
             salesforce: world.salesforce.clone(),
             orgs: world.orgs.clone(),
+            connections: world.connections.clone(),
             cursors: Cursors::new(world.dynamodb(), world.table("cursors")),
             records: Records::new(world.dynamodb(), world.table("records")),
             pipelines: Pipelines::new(world.dynamodb(), world.table("pipelines")),

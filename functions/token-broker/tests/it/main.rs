@@ -10,4 +10,5 @@ mod idle;
 mod kills;
 mod refreshing;
 mod stage;
+mod sunset;
 mod upgrading;

@@ -33,6 +33,8 @@ pub(crate) struct Stage {
     pub(crate) deps: Deps,
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
     pub(crate) requests: Requests,
+    /// The secret with the app registrations.
+    pub(crate) apps: String,
     prefix: String,
     admin: String,
     pub(crate) emulator: Emulator,
@@ -100,14 +102,14 @@ impl Stage {
             orgs: Orgs::new(dynamodb.clone(), tables.name("orgs")),
             connections: Connections::new(dynamodb, tables.name("connections")),
             vault: TokenVault::new(secrets.clone(), format!("ferry/{prefix}/tokens")),
-            apps: Apps::new(secrets.clone(), apps, clock.clone()),
+            apps: Apps::new(secrets.clone(), apps.clone(), clock.clone()),
             http: Http::new(HostPolicy::LoopbackToo, clock.clone()).unwrap().with_patience(patience),
             clock,
             timer: Timer::real(),
             limits: limits(),
         };
         let admin = org.users()[0].username.clone();
-        Self { org, deps, secrets, requests, prefix, admin, emulator, tables }
+        Self { org, deps, secrets, requests, apps, prefix, admin, emulator, tables }
     }
 
     /// The variables of a broker process that works on the same state, over this endpoint.
@@ -115,7 +117,7 @@ impl Stage {
         [
             ("ORGS_TABLE", self.tables.name("orgs")),
             ("CONNECTIONS_TABLE", self.tables.name("connections")),
-            ("APPS_SECRET_ARN", format!("{}-apps", self.prefix)),
+            ("APPS_SECRET_ARN", self.apps.clone()),
             ("TOKEN_SECRET_PREFIX", format!("ferry/{}/tokens", self.prefix)),
             ("SALESFORCE_HOSTS", "loopback".to_owned()),
             ("AWS_ENDPOINT_URL", aws.to_owned()),

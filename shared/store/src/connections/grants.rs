@@ -15,7 +15,7 @@ pub const MAX_GRANTS: usize = 5;
 pub const DISPLACED: &str = "displaced";
 
 /// The reason of a connection whose app came to its end. Its grant may live on.
-const APP_SUNSET: &str = "app_sunset";
+pub const APP_SUNSET: &str = "app_sunset";
 
 /// The connection is in use with the grant that the caller saw, and no consent is about to give it another.
 pub(super) const IS_IN_USE_AS_SEEN: &str = "#connected_at = :seen_connected_at AND #state IN (:active, :uncertain) AND \

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{Connection, Connections, row_key};
+use super::grants::APP_SUNSET;
+use super::{Connection, ConnectionState, Connections, row_key, update};
 use crate::Error;
 use crate::table::{Conditional, Update, number, text};
 use crate::time;
@@ -47,5 +48,23 @@ impl Connections {
             .update("note the warning", row_key(connection.org_id, &connection.connection_id), update)
             .await?;
         Ok(matches!(noted, Conditional::Done(_)))
+    }
+
+    /// Puts a connection whose app is stopped into `reauth_required`, unless it has moved to another app or is about to.
+    /// Whether it did.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn stop_app(&self, connection: &Connection, now: Timestamp) -> Result<bool, Error> {
+        let stopped = ConnectionState::ReauthRequired { reason: APP_SUNSET.to_owned() };
+        let mut update = update::state_change(&stopped, now);
+        update.when = "#app = :app AND #state IN (:active, :uncertain) AND attribute_not_exists(#pending)";
+        update.values.extend([
+            (":app", text(&connection.app)),
+            (":active", text("active")),
+            (":uncertain", text("uncertain")),
+        ]);
+        let marked = self.table.update("stop the app", row_key(connection.org_id, &connection.connection_id), update);
+        Ok(matches!(marked.await?, Conditional::Done(_)))
     }
 }

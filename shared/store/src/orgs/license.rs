@@ -101,7 +101,7 @@ pub fn note(known: Option<&Org>, notice: &LicenseNotice, now: Timestamp) -> Opti
     let before = known.cloned().unwrap_or_else(|| Org::unannounced(notice.org_id, environment, now));
     let license = fold(before.license.as_ref(), &notice.says);
     let after = settle(Org { license: Some(license.clone()), ..before }, &license);
-    (known != Some(&after)).then(|| Org { updated_at: now, ..after })
+    (known != Some(&after)).then_some(Org { updated_at: now, ..after })
 }
 
 fn fold(before: Option<&License>, says: &LicenseState) -> License {
