@@ -2,7 +2,7 @@
 
 use runtime::{Aws, Env, EnvError, Salesforce};
 use salesforce::Clock;
-use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records};
+use store::{Apps, Budgets, Connections, Cursors, Orgs, Pipelines, Records};
 
 /// The function's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Config {
     pub pipelines_table: String,
     /// `BUDGETS_TABLE`.
     pub budgets_table: String,
+    /// `APPS_SECRET_ARN`: read, to see which app is the newest.
+    pub apps_secret: String,
 }
 
 impl Config {
@@ -34,6 +36,7 @@ impl Config {
             records_table: env.required("RECORDS_TABLE")?,
             pipelines_table: env.required("PIPELINES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
+            apps_secret: env.required("APPS_SECRET_ARN")?,
         })
     }
 }
@@ -53,6 +56,8 @@ pub struct Deps {
     pub pipelines: Pipelines,
     /// Their calls.
     pub budgets: Budgets,
+    /// The app registrations.
+    pub apps: Apps,
     /// The way to Salesforce.
     pub salesforce: Salesforce,
     /// The clock.
@@ -70,6 +75,7 @@ impl Deps {
             records: Records::new(table(), config.records_table),
             pipelines: Pipelines::new(table(), config.pipelines_table),
             budgets: Budgets::new(table(), config.budgets_table),
+            apps: Apps::new(aws.secrets_manager(), config.apps_secret, aws.clock()),
             salesforce,
             clock: aws.clock(),
         }
@@ -80,8 +86,15 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 6] =
-        ["ORGS_TABLE", "CONNECTIONS_TABLE", "CURSORS_TABLE", "RECORDS_TABLE", "PIPELINES_TABLE", "BUDGETS_TABLE"];
+    const NAMES: [&str; 7] = [
+        "ORGS_TABLE",
+        "CONNECTIONS_TABLE",
+        "CURSORS_TABLE",
+        "RECORDS_TABLE",
+        "PIPELINES_TABLE",
+        "BUDGETS_TABLE",
+        "APPS_SECRET_ARN",
+    ];
 
     #[test]
     fn every_table_has_its_variable() {

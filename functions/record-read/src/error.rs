@@ -16,6 +16,9 @@ pub enum Error {
     /// There is no such thing, or the connection's user may not see it.
     #[error("the {0} is not known")]
     Unknown(&'static str),
+    /// The rep has no connection.
+    #[error("the rep is not connected")]
+    RepNotConnected,
     /// The mirror knows that the record was deleted, and perhaps into which one it was merged.
     #[error("the record is deleted")]
     Deleted {
@@ -41,6 +44,7 @@ impl From<&Error> for Problem {
         match error {
             Error::Invalid(detail) => Self::invalid(*detail),
             Error::Unknown(what) => Self::not_found(what),
+            Error::RepNotConnected => Self::not_found("connection of this rep").next(NoRoute::RepMustConnect.next()),
             Error::Deleted { merged_into } => {
                 let gone = Self::new(StatusCode::GONE, "record_deleted", "The record was deleted in Salesforce");
                 match merged_into {

@@ -4,20 +4,20 @@ use jiff::Timestamp;
 use salesforce::OrgId;
 use store::{Cursor, CursorName, Org};
 
-use crate::views::{BudgetView, ConnectionView, HealthView, PipelinesHealth, SyncView};
-use crate::{Deps, Error};
+use crate::views::{BudgetView, HealthView, PipelinesHealth, SyncView};
+use crate::{Deps, Error, connections};
 
 /// The org at a glance: five reads of Ferry's own tables, no call to Salesforce.
 pub(crate) async fn health(deps: &Deps, org: Org) -> Result<HealthView, Error> {
     let org_id = org.org_id;
-    let connections = deps.connections.list(org_id).await?;
+    let connections = connections::list(deps, org_id).await?;
     let cursors = deps.cursors.list(org_id).await?;
     let count = deps.pipelines.list(org_id).await?.len();
     let budget = deps.budgets.load(org_id, deps.clock.now()).await?;
     Ok(HealthView {
         org_id,
         state: org.state,
-        connections: connections.into_iter().map(ConnectionView::from).collect(),
+        connections,
         pipelines: PipelinesHealth { count, refreshed_at: refreshed_at(&cursors) },
         sync: cursors.into_iter().filter(|cursor| !is_pipelines(cursor)).map(SyncView::from).collect(),
         budget: budget.map(BudgetView::from),

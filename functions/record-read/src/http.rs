@@ -9,15 +9,23 @@ use axum::routing::get;
 use runtime::http::{ActingUser, PathOf, QueryOf};
 use runtime::problem::answer;
 use salesforce::{ObjectName, OrgId, RecordId};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use store::{ConnectionId, Org, PlatformUser};
 
 use crate::filter::{ListQuery, OpportunityFilter};
 use crate::live::Live;
-use crate::views::{ConnectionView, OrgView, RecordView, Source};
-use crate::{Deps, Error, health, mirror};
+use crate::views::{OrgView, RecordView, Source};
+use crate::{Deps, Error, connections, health, mirror};
 
 type Shared = State<Arc<Deps>>;
+
+/// Whose connection is asked for.
+#[derive(Deserialize)]
+struct Whose {
+    #[serde(default)]
+    platform_user: Option<PlatformUser>,
+}
 
 /// The function's part of the HTTP API.
 pub fn router(deps: Arc<Deps>) -> Router {
@@ -52,11 +60,13 @@ async fn show_health(State(deps): Shared, PathOf(org): PathOf<OrgId>) -> Respons
     answer(view.await)
 }
 
-async fn list_connections(State(deps): Shared, PathOf(org): PathOf<OrgId>) -> Response {
+async fn list_connections(State(deps): Shared, PathOf(org): PathOf<OrgId>, QueryOf(whose): QueryOf<Whose>) -> Response {
     let view = async {
         known(&deps, org).await?;
-        let connections = deps.connections.list(org).await?;
-        let views: Vec<_> = connections.into_iter().map(ConnectionView::from).collect();
+        let views = match whose.platform_user {
+            Some(user) => vec![connections::of_rep(&deps, org, &user).await?],
+            None => connections::list(&deps, org).await?,
+        };
         Ok::<_, Error>(json!({ "connections": views }))
     };
     answer(view.await)
@@ -65,8 +75,7 @@ async fn list_connections(State(deps): Shared, PathOf(org): PathOf<OrgId>) -> Re
 async fn show_connection(State(deps): Shared, PathOf((org, id)): PathOf<(OrgId, ConnectionId)>) -> Response {
     let connection = async {
         known(&deps, org).await?;
-        let connection = deps.connections.load(org, &id).await?;
-        connection.map(ConnectionView::from).ok_or(Error::Unknown("connection"))
+        connections::load(&deps, org, &id).await?.ok_or(Error::Unknown("connection"))
     };
     answer(connection.await)
 }

@@ -12,6 +12,7 @@
 //! Object metadata is always read live, as the rep or as the team.
 
 mod config;
+mod connections;
 mod error;
 mod filter;
 mod health;

@@ -35,6 +35,7 @@ pub(crate) struct ConnectionView {
     platform_user: Option<PlatformUser>,
     user_id: RecordId,
     app: String,
+    on_newest_app: Option<bool>,
     instance_url: String,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +44,8 @@ pub(crate) struct ConnectionView {
     connected_at: Timestamp,
     #[serde(serialize_with = "millis_option")]
     refreshed_at: Option<Timestamp>,
+    #[serde(serialize_with = "millis")]
+    last_used_at: Timestamp,
 }
 
 /// Where a record was read.
@@ -124,8 +127,9 @@ impl From<Org> for OrgView {
     }
 }
 
-impl From<Connection> for ConnectionView {
-    fn from(connection: Connection) -> Self {
+impl ConnectionView {
+    /// As it stands beside the app of new consents, where there is one just now.
+    pub(crate) fn new(connection: Connection, newest_app: Option<&str>) -> Self {
         let (kind, platform_user) = match connection.kind {
             ConnectionKind::Team => ("team", None),
             ConnectionKind::Personal { platform_user } => ("personal", Some(platform_user)),
@@ -141,6 +145,8 @@ impl From<Connection> for ConnectionView {
             kind,
             platform_user,
             user_id: connection.user_id,
+            on_newest_app: newest_app.map(|newest| newest == connection.app),
+            last_used_at: connection.refreshed_at.unwrap_or_default().max(connection.connected_at),
             app: connection.app,
             instance_url: connection.instance_url,
             state,
@@ -238,7 +244,7 @@ mod tests {
     fn a_personal_connection_shows_whose_it_is_and_why_it_needs_them() {
         let kind = ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() };
         let state = ConnectionState::ReauthRequired { reason: "expired".to_owned() };
-        let view = serde_json::to_value(ConnectionView::from(connection(kind, state))).unwrap();
+        let view = serde_json::to_value(ConnectionView::new(connection(kind, state), Some("v2"))).unwrap();
         assert_eq!(view["kind"], "personal");
         assert_eq!(view["platform_user"], "rep-1");
         assert_eq!(view["state"], "reauth_required");
@@ -247,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_connection_shows_nothing_of_its_tokens() {
-        let view = ConnectionView::from(connection(ConnectionKind::Team, ConnectionState::Active));
+        let view = ConnectionView::new(connection(ConnectionKind::Team, ConnectionState::Active), None);
         let shown = serde_json::to_string(&view).unwrap();
         assert!(!shown.contains("ffff"), "{shown}");
         assert!(!shown.contains("token"), "{shown}");

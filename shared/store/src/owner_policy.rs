@@ -71,6 +71,20 @@ pub enum OwnerReason {
     PolicyTeamOnly,
 }
 
+impl OwnerReason {
+    /// What the platform can do so that the next write goes as the rep.
+    #[must_use]
+    pub fn next(self) -> Option<&'static str> {
+        match self {
+            Self::RepMustReconnect | Self::RepNotConnected => Some(
+                "The team wrote it. Send the rep a personal connect link (POST /v1/connect-links), and the next write goes \
+                 as the rep.",
+            ),
+            Self::RepConnected | Self::NoActingUser | Self::PolicyTeamOnly => None,
+        }
+    }
+}
+
 /// The decision: a connection, and the owner to name on what is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -288,6 +302,16 @@ mod tests {
         let route = route(OwnerPolicy::TeamOnly, Acting::Rep(Some(&rep)), Some(&team)).unwrap();
         assert_eq!(route.way.owner_choice, OwnerChoice::TeamWithOwner);
         assert_eq!(route.way.owner_reason, OwnerReason::PolicyTeamOnly);
+    }
+
+    #[test]
+    fn who_writes_through_the_team_for_want_of_a_connection_is_told_how_to_invite_the_rep() {
+        for reason in [OwnerReason::RepMustReconnect, OwnerReason::RepNotConnected] {
+            assert!(reason.next().unwrap().contains("POST /v1/connect-links"));
+        }
+        for reason in [OwnerReason::RepConnected, OwnerReason::NoActingUser, OwnerReason::PolicyTeamOnly] {
+            assert_eq!(reason.next(), None);
+        }
     }
 
     #[test]

@@ -314,6 +314,13 @@ impl Simulator {
         self.shared.org().log.lines()
     }
 
+    /// Those of them that came with a session of this user.
+    pub fn requests_of(&self, username: &str) -> Result<Vec<String>, Error> {
+        let org = self.shared.org();
+        let user = control::actor(&org, username)?.user;
+        Ok(org.log.lines_of(user))
+    }
+
     /// The org's clock.
     #[must_use]
     pub fn clock(&self) -> Clock {

@@ -14,8 +14,8 @@ use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId, Patience};
 use serde_json::Value;
 use silence::Silence;
 use store::{
-    Activate, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Environment, LeaseRequest, Orgs,
-    SecretHash,
+    Activate, Apps, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Environment, LeaseRequest,
+    Orgs, SecretHash,
 };
 use tokio::sync::OnceCell;
 
@@ -130,6 +130,24 @@ impl World {
     /// A client for the queues.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(self.emulator.sdk_config())
+    }
+
+    /// The app registrations: none, until [`World::register`].
+    pub fn apps(&self) -> Apps {
+        Apps::new(self.secrets_manager(), self.state.physical("AppsSecret").unwrap(), self.clock.clone())
+    }
+
+    /// Registers apps of these names, the newest last.
+    pub async fn register(&self, names: &[&str]) {
+        let app = |name: &&str| serde_json::json!({ "name": name, "client_id": name, "client_secret": "unused" });
+        let registrations = serde_json::json!({ "apps": names.iter().map(app).collect::<Vec<_>>() }).to_string();
+        let secret = self.state.physical("AppsSecret").unwrap();
+        let put = self.secrets_manager().put_secret_value().secret_id(secret).secret_string(registrations);
+        put.send().await.unwrap();
+    }
+
+    fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        aws_sdk_secretsmanager::Client::new(self.emulator.sdk_config())
     }
 
     /// The name of a table.

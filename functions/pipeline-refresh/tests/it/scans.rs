@@ -1,6 +1,7 @@
 //! Scans: the first copy, the increments, and what an end in between leaves behind.
 
 use jiff::SignedDuration;
+use org_simulator::ObjectPermissions;
 use pipeline_refresh::handle;
 use serde_json::json;
 use store::{CursorName, RefreshKind};
@@ -22,6 +23,25 @@ fn a_backfill_copies_every_mirrored_object() {
         assert!(world.count(&ACCOUNT).await.live > 0);
         let budget = world.deps.budgets.load(world.org, world.deps.clock.now()).await.unwrap().unwrap();
         assert_eq!(budget.calls.values().sum::<u64>(), world.calls().values().sum::<usize>() as u64);
+    });
+}
+
+/// The team sees less than the rep here, and the rep's connection does not help it.
+#[test]
+fn the_mirror_is_read_by_the_team_alone() {
+    run(async {
+        let world = World::new().await;
+        let hidden = ObjectPermissions { hidden: true, ..ObjectPermissions::default() };
+        world.simulator.limit_profile("System Administrator", "Opportunity", &hidden).unwrap();
+
+        world.work_on(&[world.task(RefreshKind::Backfill)]).await;
+        world.work_on(&[world.task(RefreshKind::Nightly)]).await;
+
+        assert!(world.count(&ACCOUNT).await.live > 0);
+        assert_eq!(world.count(&"Opportunity".parse().unwrap()).await.live, 0);
+        let of_rep = world.simulator.requests_of(&world.rep.username).unwrap();
+        assert!(of_rep.is_empty(), "asked with a session of the rep: {of_rep:#?}");
+        assert!(!world.simulator.requests_of(&world.admin.username).unwrap().is_empty());
     });
 }
 

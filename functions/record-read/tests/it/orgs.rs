@@ -1,6 +1,8 @@
 //! Orgs, connections, health, pipelines and metadata.
 
 use http::StatusCode;
+use jiff::SignedDuration;
+use org_simulator::ObjectPermissions;
 use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::budgets::Observation;
@@ -58,6 +60,64 @@ fn connections_are_shown_without_anything_of_their_tokens() {
         assert!(connections.contains(&team));
         assert!(connections.iter().any(|connection| connection["platform_user"] == REP));
         assert!(!listed.to_string().contains("token"), "{listed}");
+    });
+}
+
+#[test]
+fn a_connection_tells_its_app_and_its_last_use() {
+    run(async {
+        let world = World::new().await;
+        assert_eq!(world.get("/connections/team").await.1["on_newest_app"], Value::Null, "no app is registered");
+        world.register(&["v2"]).await;
+        assert_eq!(world.get("/connections/team").await.1["on_newest_app"], true);
+        world.register(&["v2", "v3"]).await;
+        world.pass(SignedDuration::from_mins(6));
+
+        let (_, team) = world.get("/connections/team").await;
+
+        assert_eq!((&team["app"], &team["on_newest_app"]), (&json!("v2"), &json!(false)));
+        assert_eq!(team["last_used_at"], "2026-11-22T10:00:00.000Z");
+    });
+}
+
+#[test]
+fn who_is_connected_can_be_asked_and_who_is_not_can_be_invited() {
+    run(async {
+        let world = World::new().await;
+
+        let (status, found) = world.get(&format!("/connections?platform_user={REP}")).await;
+        assert_eq!((status, found["connections"].as_array().unwrap().len()), (StatusCode::OK, 1), "{found}");
+        assert_eq!(found["connections"][0]["platform_user"], REP);
+        world.disconnect(&world.reps().connection_id()).await;
+        for nobody in [REP, "rep-2"] {
+            let (status, problem) = world.get(&format!("/connections?platform_user={nobody}")).await;
+            assert_eq!(status, StatusCode::NOT_FOUND, "{problem}");
+            assert!(problem["next"].as_str().unwrap().contains("POST /v1/connect-links"), "{problem}");
+        }
+
+        let (status, problem) = world.get_as(REP, "/objects").await;
+        assert_eq!(status, StatusCode::CONFLICT);
+        assert!(problem["next"].as_str().unwrap().contains("POST /v1/connect-links"), "{problem}");
+    });
+}
+
+/// The team sees less than the rep here, and the rep's connection does not help it.
+#[test]
+fn the_team_sees_nothing_through_a_personal_connection() {
+    run(async {
+        let world = World::new().await;
+        let hidden = ObjectPermissions { hidden: true, ..ObjectPermissions::default() };
+        world.simulator.limit_profile("System Administrator", "Opportunity", &hidden).unwrap();
+        let asked = || world.simulator.requests_of(&world.rep.username).unwrap().len();
+
+        let as_team = world.get("/objects/Opportunity").await;
+        let (_, objects) = world.get("/objects").await;
+
+        assert_eq!(as_team.0, StatusCode::NOT_FOUND, "{}", as_team.1);
+        assert!(!objects.to_string().contains("\"Opportunity\""), "{objects}");
+        assert_eq!(asked(), 0, "nothing was asked with a session of the rep");
+        assert_eq!(world.get_as(REP, "/objects/Opportunity").await.0, StatusCode::OK);
+        assert!(asked() > 0, "the rep's own reads are seen in the org");
     });
 }
 

@@ -37,6 +37,7 @@ impl World {
             records: Records::new(world.dynamodb(), world.table("records")),
             pipelines: Pipelines::new(world.dynamodb(), world.table("pipelines")),
             budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
+            apps: world.apps(),
             salesforce: world.salesforce.clone(),
             clock: world.clock.clone(),
         };

@@ -1,6 +1,7 @@
 //! Who writes, and who owns what was written.
 
 use http::StatusCode;
+use org_simulator::ObjectPermissions;
 use serde_json::json;
 use store::ConnectionId;
 use store::owner_policy::OwnerPolicy;
@@ -43,6 +44,25 @@ fn the_team_writes_for_itself_when_nobody_is_named() {
     });
 }
 
+/// The team may do less than the rep here, and the rep's connection does not help it.
+#[test]
+fn a_personal_connection_does_not_widen_what_the_team_may_write() {
+    run(async {
+        let world = World::new().await;
+        let readonly = ObjectPermissions { no_create: true, ..ObjectPermissions::default() };
+        world.simulator.limit_profile("System Administrator", "Account", &readonly).unwrap();
+        let asked = || world.simulator.requests_of(&world.rep.username).unwrap().len();
+
+        let (_, by_team) = world.upsert("Account", None, "k1", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
+
+        assert_eq!(by_team["records"][0]["success"], false, "{by_team}");
+        assert_eq!(asked(), 0, "nothing was asked with a session of the rep");
+        let (_, by_rep) = world.upsert("Account", Some(REP), "k2", json!([{ KEY: "A-2", "Name": "Acme" }])).await;
+        assert_eq!(by_rep["records"][0]["success"], true, "{by_rep}");
+        assert!(asked() > 0, "the rep's own writes are seen in the org");
+    });
+}
+
 #[test]
 fn the_team_makes_a_rep_whose_grant_ended_the_owner_of_new_records_and_of_no_others() {
     run(async {
@@ -55,6 +75,7 @@ fn the_team_makes_a_rep_whose_grant_ended_the_owner_of_new_records_and_of_no_oth
 
         assert_eq!(answer["owner_choice"], "team_with_owner");
         assert_eq!(answer["owner_reason"], "rep_must_reconnect");
+        assert!(answer["next"].as_str().unwrap().contains("POST /v1/connect-links"), "{answer}");
         let old = world.in_org("Account", &first["records"][0]["id"]);
         assert_eq!((&old["Name"], &old["OwnerId"]), (&json!("Renamed"), &json!(world.admin.id)));
         assert_eq!(world.in_org("Account", &answer["records"][1]["id"])["OwnerId"], world.rep.id);

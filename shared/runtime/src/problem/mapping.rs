@@ -9,7 +9,7 @@ use salesforce::{Classify, Retry};
 use super::{Problem, SalesforceReasons};
 use crate::token_broker::{Refusal, RefusalCode};
 
-const RECONNECT: &str = "Send the person who owns the connection a new connect link.";
+const RECONNECT: &str = "Send the person who owns the connection a new connect link (POST /v1/connect-links).";
 const AGAIN: &str = "Send the same request again after the pause in Retry-After, with the same Idempotency-Key.";
 const CHANGE: &str = "Change the request as the codes and fields say, and send it with a new Idempotency-Key.";
 const OPERATOR: &str = "Ask the operator of this installation to look at its logs.";

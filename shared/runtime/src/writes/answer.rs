@@ -56,6 +56,9 @@ struct Outcome {
     connection: Option<ConnectionId>,
     owner_choice: Option<OwnerChoice>,
     owner_reason: Option<OwnerReason>,
+    /// How the next one goes as the rep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<&'static str>,
     #[serde(flatten)]
     answer: Option<Value>,
 }
@@ -68,6 +71,7 @@ impl From<Write> for Outcome {
             connection: write.route.map(|route| route.connection_id),
             owner_choice,
             owner_reason,
+            next: owner_reason.and_then(OwnerReason::next),
             answer: write.answer,
         }
     }

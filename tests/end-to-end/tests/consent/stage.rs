@@ -35,7 +35,7 @@ pub(crate) struct Stage {
 /// A stage whose pages are served on loopback, for browsers that are programs of their own. It stops when dropped.
 pub(crate) struct Served {
     pub(crate) stage: Stage,
-    server: tokio::task::JoinHandle<()>,
+    _server: tokio::task::JoinSet<()>,
 }
 
 impl Served {
@@ -45,19 +45,14 @@ impl Served {
         let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
         let stage = Stage::at(&url, Simulator::login_url).await;
         let router = stage.router();
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { stage, server }
+        let mut server = tokio::task::JoinSet::new();
+        server.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { stage, _server: server }
     }
 
     /// The address of a path.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.stage.public_url)
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.server.abort();
     }
 }
 

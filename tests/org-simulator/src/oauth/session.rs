@@ -77,6 +77,11 @@ impl Logins {
         self.sessions.get(token).filter(|session| now < session.expires_at && session.calls_left != Some(0))
     }
 
+    /// Whose a session is; looking is no use of it.
+    pub(crate) fn owner(&self, token: &str, now: Timestamp) -> Option<RecordId> {
+        self.session(token, now).map(|session| session.login.user)
+    }
+
     /// Live sessions and live grants of a user.
     pub(crate) fn counts(&self, user: RecordId, now: Timestamp) -> (usize, usize) {
         let sessions = self.sessions.values().filter(|s| s.login.user == user && now < s.expires_at).count();

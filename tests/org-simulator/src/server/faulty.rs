@@ -26,16 +26,19 @@ pub(crate) async fn faulty(State(shared): State<Shared>, request: Request, next:
     if path.starts_with("/_simulator") {
         return next.run(request).await;
     }
-    let effect = {
+    let (effect, user) = {
         let mut org = shared.org();
         let now = org.clock.now();
-        org.faults.take(&method, &path, now)
+        let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = token.and_then(|value| value.strip_prefix("Bearer "));
+        let user = token.and_then(|token| org.logins.owner(token, now));
+        (org.faults.take(&method, &path, now), user)
     };
     let response = match effect {
         None => next.run(request).await,
         Some(effect) => spoilt(&shared, effect, request, next).await,
     };
-    shared.org().log.add(&method, &path, response.status().as_u16());
+    shared.org().log.add(&method, &path, response.status().as_u16(), user);
     response
 }
 
