@@ -169,6 +169,34 @@ fn an_admin_reconnects_exactly_the_connection_that_was_chosen() {
     });
 }
 
+/// The new grant is stored, and the old one revoked; the connection stays the one that it was.
+#[test]
+fn a_connection_on_an_older_app_moves_with_reconnect() {
+    world::run(async {
+        let stage = Stage::set().await;
+        stage.connect_team("acme").await;
+        let before = stage.team().await.unwrap();
+        let (tokens, _) = stage.broker.vault.load(stage.org_id(), &before.connection_id).await.unwrap().unwrap();
+        stage.release_another_app().await;
+        let mut admin = stage.signed_in("acme").await;
+        let page = admin.get("/connections").await;
+        assert!(page.shows("1 connection needs to move"), "{}", page.html);
+
+        let to = admin.submit(Method::POST, &reconnect_path(&before), &form_of(&page.html)).await;
+        let begun = admin.begin(to.header(LOCATION).strip_prefix(PUBLIC_URL).unwrap()).await;
+        let back = admin.consent(&begun, &stage.admin()).await;
+        assert_eq!(admin.get(&back).await.status, StatusCode::OK);
+
+        let moved = stage.team().await.unwrap();
+        assert_eq!((before.app.as_str(), moved.app.as_str()), ("v2", "v3"));
+        assert_eq!((&moved.connection_id, moved.created_at), (&before.connection_id, before.created_at));
+        assert!(!admin.get("/connections").await.shows("to move"));
+        assert!(!stage.accepts(&tokens.access_token).await, "the old grant is revoked");
+        let (tokens, _) = stage.broker.vault.load(stage.org_id(), &before.connection_id).await.unwrap().unwrap();
+        assert!(stage.accepts(&tokens.access_token).await, "the new one is good");
+    });
+}
+
 #[test]
 fn closing_the_page_for_good_ends_the_session() {
     world::run(async {

@@ -195,3 +195,53 @@ fn no_script_gets_at_the_cookies() {
         assert!(!browser.take_complaints().is_empty(), "and the browser says so");
     });
 }
+
+#[test]
+fn a_sixth_connection_of_one_user_says_whose_it_ended() {
+    world::run(async {
+        let Some(mut browser) = Chromium::start().await else { return };
+        let served = Served::start().await;
+        let stage = &served.stage;
+        stage.connect_team("acme").await;
+        for name in ["amy", "bob", "cat", "dan"] {
+            stage.connect_as(name).await;
+            stage.pass(SignedDuration::from_mins(1));
+        }
+        let mut shown = Vec::new();
+        for name in ["eve", "fay"] {
+            browser.open(&served.url(&stage.link(&stage.personal_of(name)).await)).await;
+            browser.click("Continue to Salesforce").await;
+            decide(&mut browser, &stage.rep(), "Allow").await;
+            shown.push(browser.text().await);
+            look(&mut browser, &format!("connected-{name}")).await;
+        }
+
+        assert!(shown[0].contains("the next one ends the oldest"), "{}", shown[0]);
+        assert!(shown[1].contains("the oldest was ended") && shown[1].contains("amy"), "{}", shown[1]);
+        assert!(!shown[1].contains("bob"), "{}", shown[1]);
+        browser.open(&served.url(&stage.admin_link("acme").await)).await;
+        browser.click("Show the connections").await;
+        let page = browser.text().await;
+        assert!(page.contains("Salesforce keeps five, so this one was ended"), "{page}");
+        stage.secrets.assert_not_logged();
+    });
+}
+
+#[test]
+fn who_is_on_an_older_app_is_asked_to_move() {
+    world::run(async {
+        let Some(mut browser) = Chromium::start().await else { return };
+        let served = Served::start().await;
+        let stage = &served.stage;
+        stage.connect_team("acme").await;
+        stage.connect_rep("acme").await;
+        stage.release_another_app().await;
+
+        browser.open(&served.url(&stage.admin_link("acme").await)).await;
+        browser.click("Show the connections").await;
+
+        let page = browser.text().await;
+        assert!(page.contains("2 connections need to move") && page.contains("Needs to move"), "{page}");
+        look(&mut browser, "connections-older-app").await;
+    });
+}

@@ -2,11 +2,13 @@
 
 use axum::Router;
 use http::StatusCode;
+use jiff::SignedDuration;
 use local::Emulator;
 use local::emulator::State;
 use org_simulator::{OrgOptions, Simulator};
 use runtime::{Aws, Env, TokenBroker};
 use salesforce::{Clock, HostPolicy, OrgId};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use store::{Connection, ConnectionId, ConnectionKind, ConnectionState};
 use tokio::sync::OnceCell;
@@ -30,6 +32,8 @@ pub(crate) struct Stage {
     pub(crate) callback: oauth_callback::Deps,
     pub(crate) secrets: Secrets,
     public_url: String,
+    /// The secret with the app registrations.
+    apps: (aws_sdk_secretsmanager::Client, String),
 }
 
 /// A stage whose pages are served on loopback, for browsers that are programs of their own. It stops when dropped.
@@ -80,6 +84,7 @@ impl Stage {
         let clock = Clock::manual(Clock::system().now());
         let aws = Aws::new(emulator.sdk_config().clone(), clock.clone());
         register(&aws, &state, &org).await;
+        let apps = (aws.secrets_manager(), state.physical("AppsSecret").unwrap().to_owned());
         let (prefix, login) = (prefix.clone(), login(&org).to_owned());
         let env = || environment(&state, &prefix, public_url, &login);
         let broker = token_broker::Config::from_env(&env()).unwrap();
@@ -91,7 +96,13 @@ impl Stage {
         callback.broker = TokenBroker::new(called, HostPolicy::LoopbackToo);
         let called = Onboarding { deps: onboarding, secrets: secrets.clone() };
         callback.onboarding = runtime::onboarding::Onboarding::new(called);
-        Self { org, other_org, clock, broker, callback, secrets, public_url: public_url.to_owned() }
+        Self { org, other_org, clock, broker, callback, secrets, public_url: public_url.to_owned(), apps }
+    }
+
+    /// Lets time pass, for Ferry and for the org.
+    pub(crate) fn pass(&self, span: SignedDuration) {
+        self.clock.advance(span);
+        self.org.advance_clock(span);
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -166,14 +177,44 @@ impl Stage {
         assert_eq!(page.status, StatusCode::OK, "{}", page.html);
     }
 
-    /// Connects the rep's Salesforce user for another person, and lets that end.
-    pub(crate) async fn connect_another(&self, platform_user: &str, reason: &str) {
+    /// What the platform asks for to connect another person.
+    pub(crate) fn personal_of(&self, platform_user: &str) -> Value {
         let mut ask = self.personal("acme");
         ask["platform_user"] = json!(platform_user);
+        ask
+    }
+
+    /// Connects the rep's Salesforce user for another person.
+    pub(crate) async fn connect_as(&self, platform_user: &str) {
         let mut visitor = Visitor::new(self);
-        let begun = visitor.begin(&self.link(&ask).await).await;
+        let begun = visitor.begin(&self.link(&self.personal_of(platform_user)).await).await;
         let back = visitor.consent(&begun, &self.rep()).await;
         assert_eq!(visitor.get(&back).await.status, StatusCode::OK);
+    }
+
+    /// The vendor releases the next app, `v3`, which is noticed after some minutes.
+    pub(crate) async fn release_another_app(&self) {
+        let (id, secret) = ("3MVG9.the.next.app", "the-secret-of-the-next-app");
+        self.secrets.note(secret);
+        self.org.add_app("Ferry v3", id, secret, &format!("{}/oauth/callback", self.public_url));
+        let v2 = registration("v2", self.org.client_id(), self.org.client_secret());
+        let registrations = json!({ "apps": [v2, registration("v3", id, secret)] }).to_string();
+        let (secrets_manager, secret) = &self.apps;
+        let put = secrets_manager.put_secret_value().secret_id(secret).secret_string(registrations);
+        put.send().await.unwrap();
+        self.pass(SignedDuration::from_mins(6));
+    }
+
+    /// Whether the org accepts an access token.
+    pub(crate) async fn accepts(&self, token: &SecretString) -> bool {
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let url = format!("{}/services/data/v66.0/limits", self.org.url());
+        http.get(url).bearer_auth(token.expose_secret()).send().await.unwrap().status().is_success()
+    }
+
+    /// Connects the rep's Salesforce user for another person, and lets that end.
+    pub(crate) async fn connect_another(&self, platform_user: &str, reason: &str) {
+        self.connect_as(platform_user).await;
         let id = ConnectionId::personal(&platform_user.parse().unwrap());
         let (state, now) = (ConnectionState::ReauthRequired { reason: reason.to_owned() }, self.clock.now());
         self.broker.connections.mark_state(self.org_id(), &id, &state, now).await.unwrap();
@@ -221,12 +262,16 @@ pub(crate) fn admin_of(org: &Simulator) -> String {
     org.users().into_iter().find(|user| user.is_admin).unwrap().username
 }
 
-async fn register(aws: &Aws, state: &State, org: &Simulator) {
-    let app = json!({
-        "name": "v2", "client_id": org.client_id(), "client_secret": org.client_secret(),
+fn registration(name: &str, client_id: &str, client_secret: &str) -> Value {
+    json!({
+        "name": name, "client_id": client_id, "client_secret": client_secret,
         "install_url_production": "https://login.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001",
         "install_url_sandbox": "https://test.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001",
-    });
+    })
+}
+
+async fn register(aws: &Aws, state: &State, org: &Simulator) {
+    let app = registration("v2", org.client_id(), org.client_secret());
     let registrations = json!({ "apps": [app] }).to_string();
     let secret = state.physical("AppsSecret").unwrap();
     aws.secrets_manager().put_secret_value().secret_id(secret).secret_string(registrations).send().await.unwrap();
