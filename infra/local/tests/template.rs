@@ -40,11 +40,59 @@ fn only_the_token_broker_may_touch_token_secrets() {
 }
 
 #[test]
+fn only_the_token_broker_is_in_the_network_with_fixed_addresses_and_only_where_it_is_asked_for() {
+    let template = template();
+    assert_eq!(template.parameter_default("FixedAddresses"), Some("off"));
+
+    for (name, function) in functions(&template) {
+        let network = &function["VpcConfig"]["Fn::If"];
+        assert_eq!(!function["VpcConfig"].is_null(), name == "TokenBroker", "{name}");
+        if name == "TokenBroker" {
+            assert_eq!((&network[0], &network[2]["Ref"]), (&"HasFixedAddresses".into(), &"AWS::NoValue".into()));
+            let subnets = network[1]["SubnetIds"].as_array().unwrap();
+            assert!(subnets.iter().all(|subnet| subnet["Ref"].as_str().unwrap().starts_with("Private")), "{subnets:?}");
+        }
+    }
+    let rest: Value = serde_json::from_str(&template.to_json()).unwrap();
+    let resources = rest["Resources"].as_object().unwrap();
+    let network = resources.iter().filter(|(_, resource)| resource["Type"].as_str().unwrap().starts_with("AWS::EC2::"));
+    let (asked_for, always): (Vec<_>, Vec<_>) =
+        network.partition(|(_, resource)| resource["Condition"] == "HasFixedAddresses");
+    assert!(always.is_empty() && asked_for.len() > 20, "{always:?}");
+}
+
+#[test]
+fn what_leaves_the_network_is_https_from_a_fixed_address_and_nothing_comes_in() {
+    let template = template();
+
+    let groups: Vec<_> = template.resources("AWS::EC2::SecurityGroup").collect();
+    let [(_, group)] = groups.as_slice() else { panic!("{groups:?}") };
+    assert!(group["SecurityGroupIngress"].is_null());
+    let egress = group["SecurityGroupEgress"].as_array().unwrap();
+    assert!(egress.iter().all(|rule| (rule["FromPort"].as_u64(), rule["ToPort"].as_u64()) == (Some(443), Some(443))));
+
+    for (name, gateway) in template.resources("AWS::EC2::NatGateway") {
+        let address = gateway["AllocationId"]["Fn::GetAtt"][0].as_str().unwrap();
+        assert!(template.resources("AWS::EC2::EIP").any(|(known, _)| known == address), "{name}");
+    }
+    for zone in ["A", "B"] {
+        let (_, route) = template
+            .resources("AWS::EC2::Route")
+            .find(|(name, _)| *name == format!("PrivateDefaultRoute{zone}"))
+            .unwrap();
+        assert_eq!(route["NatGatewayId"]["Ref"], format!("NatGateway{zone}"));
+        let outputs: Value = serde_json::from_str(&template.to_json()).unwrap();
+        let output = &outputs["Outputs"][format!("FixedAddress{zone}")];
+        assert_eq!(output["Value"]["Ref"], format!("FixedAddress{zone}"));
+    }
+}
+
+#[test]
 fn no_function_may_do_everything_or_act_on_everything() {
     let template = template();
 
     for (name, function) in functions(&template) {
-        for statement in statements(function) {
+        for statement in statements(function).filter(|statement| statement["Effect"] == "Allow") {
             let actions = actions(statement);
             assert!(actions.iter().all(|action| !action.contains('*')), "{name}: {actions:?}");
             let is_about_all = statement["Resource"] == "*";
