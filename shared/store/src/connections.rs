@@ -189,8 +189,10 @@ impl Connections {
             Conditional::Refused(item) => {
                 // An attempt whose answer was lost, and which was sent again, has given the lease back itself.
                 let known: Option<Connection> = item.map(|item| from_item(operation, item)).transpose()?;
-                let done = known.filter(|known| known.token_version.as_ref() == Some(tokens));
-                done.ok_or(Error::LeaseLost { operation })
+                let granted_at = Some(time::to_millis(consent.granted_at));
+                let is_done =
+                    |known: &Connection| known.token_version.as_ref() == Some(tokens) && known.granted_at == granted_at;
+                known.filter(is_done).ok_or(Error::LeaseLost { operation })
             }
         }
     }

@@ -1,12 +1,13 @@
-//! A broker process killed at every step of the refresh, for sure: a proxy holds the request that the step consists of, and
+//! A broker process killed at every step of a refresh and of a consent, for sure: a proxy holds the request that the step consists of, and
 //! the process dies while it is held.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use bench::{Proxy, RuntimeApi, Side};
 use jiff::SignedDuration;
-use runtime::token_broker::{RefusalCode, Token};
+use runtime::token_broker::{ExchangeCode, RefusalCode, Request, Token};
 use salesforce::{Clock, Fingerprint};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use store::{ConnectionKind, ConnectionState};
 use crate::stage::Stage;
 
 const TOKEN_REQUEST: &str = "POST /services/oauth2/token";
+const REVOCATION: &str = "POST /services/oauth2/revoke";
 
 /// A request of the refresh, by its place among those of its name, and what a kill on either side of it leaves behind.
 struct Step {
@@ -52,6 +54,20 @@ const STEPS: [Step; 9] = {
     ]
 };
 
+/// Every request of a consent that replaces a grant, by a process that has just started, in their order.
+const CONSENT: [(&str, &str, usize); 10] = [
+    ("the app is read", "GetSecretValue", 0),
+    ("the token request", TOKEN_REQUEST, 0),
+    ("the org is read", "GetItem", 0),
+    ("the vault is read", "GetSecretValue", 1),
+    ("the row is read", "GetItem", 1),
+    ("the connection is reserved", "PutItem", 0),
+    ("the grants are counted", "Query", 0),
+    ("the tokens are stored", "PutSecretValue", 0),
+    ("the connection is active", "UpdateItem", 0),
+    ("the old grant is revoked", REVOCATION, 0),
+];
+
 /// A stage with a proxy to AWS and one to the org, for the process that is killed.
 struct Scene {
     stage: Stage,
@@ -69,10 +85,14 @@ impl Scene {
 
     /// A fresh grant, whose refreshes go through the proxy.
     async fn connect(&self) -> Token {
-        let login_url = self.salesforce.url();
-        let consent = self.stage.consent_to("v2", login_url, self.stage.admin(), ConnectionKind::Team).await;
+        let consent = self.consent().await;
         self.stage.exchange(consent).await.unwrap();
         self.stage.token(None).await.unwrap()
+    }
+
+    async fn consent(&self) -> ExchangeCode {
+        let login_url = self.salesforce.url();
+        self.stage.consent_to("v2", login_url, self.stage.admin(), ConnectionKind::Team).await
     }
 
     fn start_broker(&self) -> RuntimeApi {
@@ -88,17 +108,17 @@ impl Scene {
         })
     }
 
-    /// Kills a broker at this point of its refresh.
-    async fn kill_at(&self, step: &Step, side: Side, refused: &Token) {
-        let proxy = if step.request == TOKEN_REQUEST { &self.salesforce } else { &self.aws };
-        let hold = proxy.hold(step.request, step.passes, side);
-        let (broker, question) = (self.start_broker(), self.question(refused));
+    /// Kills a broker at a point of its answer to this question.
+    async fn kill_at(&self, (what, request, passes): (&str, &str, usize), side: Side, question: &Value) {
+        let proxy = if request.starts_with("POST ") { &self.salesforce } else { &self.aws };
+        let hold = proxy.hold(request, passes, side);
+        let broker = self.start_broker();
         tokio::select! {
             reached = tokio::time::timeout(Duration::from_secs(120), hold.reached()) => {
-                let why = format!("{} ({side:?}) was never reached", step.what);
+                let why = format!("{what} ({side:?}) was never reached");
                 reached.expect(&why).expect(&why);
             }
-            answer = broker.invoke(&question) => panic!("{} ({side:?}) was not reached: {answer:?}", step.what),
+            answer = broker.invoke(question) => panic!("{what} ({side:?}) was not reached: {answer:?}"),
         }
         broker.kill().await;
     }
@@ -122,7 +142,7 @@ async fn a_broker_killed_at_any_point_of_a_refresh_loses_only_what_salesforce_al
             let old = scene.connect().await;
             let (issued, stored) = (scene.stage.token_answers(), scene.stage.refresh_token().await);
 
-            scene.kill_at(step, side, &old).await;
+            scene.kill_at((step.what, step.request, step.passes), side, &scene.question(&old)).await;
 
             let was_issued = scene.stage.token_answers() > issued;
             let was_stored = scene.stage.refresh_token().await != stored;
@@ -150,19 +170,51 @@ async fn a_broker_killed_at_any_point_of_a_refresh_loses_only_what_salesforce_al
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_list_of_points_has_every_request_of_a_refresh() {
-    let scene = Scene::set().await;
-    let old = scene.connect().await;
-    let broker = scene.start_broker();
-    let _ = (scene.aws.take_counts(), scene.salesforce.take_counts());
+async fn a_broker_killed_at_any_point_of_a_reconnect_leaves_a_connection_that_works() {
+    let mut scene = Scene::set().await;
+    for step in CONSENT {
+        for side in [Side::Before, Side::After] {
+            let point = format!("{} ({side:?})", step.0);
+            let old = scene.connect().await;
+            let before = scene.stage.connection().await;
+            let consent = serde_json::to_value(Request::ExchangeCode(scene.consent().await)).unwrap();
 
-    broker.invoke(&scene.question(&old)).await.unwrap();
+            scene.kill_at(step, side, &consent).await;
 
+            let token = scene.later(&old).await.expect(&point);
+            assert!(scene.stage.is_accepted(&token).await, "{point}");
+            let next = scene.later(&token).await.expect(&point);
+            assert!(scene.stage.is_accepted(&next).await, "{point}");
+            let after = scene.stage.connection().await;
+            assert_eq!((after.state, after.created_at), (ConnectionState::Active, before.created_at), "{point}");
+        }
+    }
+}
+
+/// The requests since the last time, to AWS and to Salesforce.
+fn requests(scene: &Scene) -> BTreeMap<String, usize> {
     let mut requests = scene.aws.take_counts();
     requests.append(&mut scene.salesforce.take_counts());
-    let mut listed = std::collections::BTreeMap::new();
-    for step in &STEPS {
-        *listed.entry(step.request.to_owned()).or_insert(0) += 1;
-    }
-    assert_eq!(requests, listed);
+    requests
+}
+
+fn counted<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    names.for_each(|name| *counts.entry(name.to_owned()).or_insert(0) += 1);
+    counts
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lists_of_points_have_every_request() {
+    let scene = Scene::set().await;
+    let old = scene.connect().await;
+    let consent = serde_json::to_value(Request::ExchangeCode(scene.consent().await)).unwrap();
+    let (refreshing, consenting) = (scene.start_broker(), scene.start_broker());
+
+    requests(&scene);
+    refreshing.invoke(&scene.question(&old)).await.unwrap();
+    assert_eq!(requests(&scene), counted(STEPS.iter().map(|step| step.request)));
+
+    consenting.invoke(&consent).await.unwrap();
+    assert_eq!(requests(&scene), counted(CONSENT.iter().map(|(_, request, _)| *request)));
 }

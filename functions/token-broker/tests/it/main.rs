@@ -11,4 +11,5 @@ mod kills;
 mod refreshing;
 mod stage;
 mod sunset;
+mod trouble;
 mod upgrading;

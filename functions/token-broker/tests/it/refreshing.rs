@@ -78,34 +78,6 @@ async fn a_request_that_is_being_processed_elsewhere_is_waited_for() {
 }
 
 #[tokio::test]
-async fn trouble_at_the_token_endpoint_never_ends_a_connection() {
-    let stage = Stage::connected().await;
-    let old = stage.token(None).await.unwrap();
-    let troubles = [
-        answer(429, "application/json", r#"{"error":"rate_limit_exceeded","error_description":"login rate exceeded"}"#),
-        answer(403, "application/json", r#"{"error":"rate_limit_exceeded"}"#),
-        answer(500, "text/html", "<html>down</html>"),
-        answer(200, "text/html", "<html>maintenance</html>"),
-        answer(503, "application/json", ""),
-        answer(400, "application/json", r#"{"error":"something_new"}"#),
-        Effect::ResetBefore,
-    ];
-    for trouble in troubles {
-        stage.org.fault(at_the_token_endpoint(trouble.clone(), 5));
-
-        let refusal = stage.token(Some(&old)).await.unwrap_err();
-
-        assert_ne!(refusal.code, RefusalCode::ReauthRequired, "{trouble:?}");
-        let state = stage.connection().await.state;
-        assert!(matches!(state, ConnectionState::Active | ConnectionState::Uncertain), "{trouble:?}: {state:?}");
-        stage.org.clear_faults();
-    }
-
-    assert!(stage.is_accepted(&stage.token(Some(&old)).await.unwrap()).await);
-    assert_eq!(stage.connection().await.state, ConnectionState::Active);
-}
-
-#[tokio::test]
 async fn a_lost_answer_is_uncertain_until_the_old_refresh_token_was_tried() {
     let stage = Stage::connected().await;
     let old = stage.token(None).await.unwrap();

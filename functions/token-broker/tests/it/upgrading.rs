@@ -1,3 +1,6 @@
+use std::collections::BTreeMap;
+
+use bench::Proxy;
 use store::{ConnectionId, ConnectionKind, ConnectionState};
 
 use crate::stage::Stage;
@@ -97,4 +100,49 @@ async fn tokens_that_were_stored_before_a_crash_are_refreshed_with_their_own_app
     assert!(stage.is_accepted(&new).await);
     let healed = stage.connection().await;
     assert_eq!((healed.state, healed.app, healed.login_url), (ConnectionState::Active, v2.app, v2.login_url));
+}
+
+#[tokio::test]
+async fn a_grant_is_refreshed_and_revoked_at_its_own_login_host_alone() {
+    const TOKEN: &str = "POST /services/oauth2/token";
+    const REVOCATION: &str = "POST /services/oauth2/revoke";
+    let stage = Stage::set().await;
+    let [first, second] = [Proxy::start(stage.org.url()).await.unwrap(), Proxy::start(stage.org.url()).await.unwrap()];
+    let consent = stage.consent_to("v1", first.url(), stage.admin(), ConnectionKind::Team).await;
+    stage.exchange(consent).await.unwrap();
+    let old = stage.token(None).await.unwrap();
+    let old = stage.token(Some(&old)).await.unwrap();
+    assert_eq!((first.take_counts()[TOKEN], second.take_counts().len()), (2, 0), "a code and a refresh");
+
+    let consent = stage.consent_to("v2", second.url(), stage.admin(), ConnectionKind::Team).await;
+    let _ = second.take_counts();
+    stage.exchange(consent).await.unwrap();
+
+    assert_eq!(first.take_counts(), BTreeMap::from([(REVOCATION.to_owned(), 1)]));
+    assert_eq!(second.take_counts(), BTreeMap::from([(TOKEN.to_owned(), 1)]));
+    assert!(!stage.is_accepted(&old).await);
+    let new = stage.token(None).await.unwrap();
+    assert!(stage.is_accepted(&stage.token(Some(&new)).await.unwrap()).await);
+    assert_eq!((first.take_counts().len(), second.take_counts()[TOKEN]), (0, 1));
+}
+
+#[tokio::test]
+async fn the_old_grant_lives_until_the_new_one_is_stored() {
+    let stage = Stage::set().await;
+    let login = Proxy::start(stage.org.url()).await.unwrap();
+    let consent = stage.consent_to("v1", login.url(), stage.admin(), ConnectionKind::Team).await;
+    stage.exchange(consent).await.unwrap();
+    let version = stage.connection().await.token_version;
+    let hold = login.hold("POST /services/oauth2/revoke", 0, bench::Side::Before);
+    let consent = stage.consent_to("v2", stage.org.url(), stage.admin(), ConnectionKind::Team).await;
+
+    tokio::select! {
+        reached = hold.reached() => reached.unwrap(),
+        connected = stage.exchange(consent) => panic!("the old grant is not revoked: {connected:?}"),
+    }
+
+    let connection = stage.connection().await;
+    assert_eq!((connection.app.as_str(), connection.state), ("v2", ConnectionState::Active));
+    assert_ne!(connection.token_version, version);
+    assert!(stage.is_accepted(&stage.token(None).await.unwrap()).await);
 }
