@@ -260,7 +260,7 @@ fn is_refused(page: &Page) -> bool {
     page.tells("code_refused") || page.tells("app_misconfigured")
 }
 
-pub(crate) fn callback(code: &str, state: &str) -> String {
+fn callback(code: &str, state: &str) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
     format!("/oauth/callback?{}", query.append_pair("code", code).append_pair("state", state).finish())
 }
