@@ -2,10 +2,8 @@
 
 mod browser;
 mod counts;
-mod events;
 mod mirror;
 mod platform;
-mod poll;
 mod run;
 mod steps;
 

@@ -21,11 +21,14 @@ pub mod emulator;
 pub mod functions;
 pub mod gaps;
 pub mod gateway;
+mod poll;
 pub mod progress;
 pub mod stack;
+mod subscription;
 pub mod template;
 pub mod workspace;
 
 pub use emulator::{Emulator, unique_prefix};
 pub use progress::Progress;
 pub use stack::Stack;
+pub use subscription::Subscription;

@@ -14,6 +14,8 @@ use local::workspace::Workspace;
 use org_simulator::{OutboundMessage, PackageInstall, User};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Response, StatusCode};
+
+pub use reqwest::Method;
 use serde_json::{Map, Value, json};
 
 pub use queue::Messages;
@@ -129,6 +131,34 @@ impl Connected {
         Ok(record["fields"].get(field).cloned())
     }
 
+    /// Consents as this user by a connect link.
+    ///
+    /// # Errors
+    /// A step is not as it should be.
+    pub async fn consent(&self, link: &str, user: &User) -> Result<()> {
+        walk(&self.http, &self.stack, link, user).await.map(drop)
+    }
+
+    /// Calls the platform's API, and reads the JSON of a success. The body is the key of a write: the same one twice is one.
+    ///
+    /// # Errors
+    /// It is no success.
+    pub async fn platform(&self, method: Method, path: &str, body: &Value) -> Result<Value> {
+        let url = format!("{}{path}", self.stack.url());
+        let request = self.http.request(method, url).header("Idempotency-Key", key(path, body)).json(body);
+        let answer = request.send().await?;
+        let status = answer.status();
+        let body: Value = answer.json().await?;
+        ensure!(status.is_success(), "{path} was answered {status}: {body}");
+        Ok(body)
+    }
+
+    /// The path of the org in the platform's API, with this after it.
+    #[must_use]
+    pub fn path(&self, rest: &str) -> String {
+        format!("/v1/orgs/{}{rest}", self.stack.simulator().org_id())
+    }
+
     /// Sends a request as anybody could.
     ///
     /// # Errors
@@ -169,15 +199,28 @@ async fn connect_team(http: &Client, stack: &Stack, admin: &User) -> Result<Stri
         .json()
         .await?;
     let link = link["url"].as_str().context("the link has no address")?;
-    let begun = http.post(link).header("origin", stack.url()).send().await?;
-    let cookie = header(&begun, SET_COOKIE)?.split(';').next().unwrap_or_default().to_owned();
-    let consent = http.get(header(&begun, LOCATION)?).header("X-Simulator-User", &admin.username).send().await?;
-    let callback = http.get(header(&consent, LOCATION)?).header(COOKIE, cookie).send().await?;
-    ensure!(callback.status() == StatusCode::OK, "the callback was answered {}", callback.status());
-    let page = callback.text().await?;
+    let page = walk(http, stack, link, admin).await?;
     let address = page.split(['"', '<', '>', ' ']).map(|part| part.replace("&#x2F;", "/").replace("&#47;", "/"));
     let mut address = address.filter(|part| part.contains("/webhooks/salesforce/00D"));
     address.next().context("the connected page shows no address for outbound messages")
+}
+
+/// Opens a connect link and consents as this user; the page at the end.
+async fn walk(http: &Client, stack: &Stack, link: &str, user: &User) -> Result<String> {
+    let begun = http.post(link).header("origin", stack.url()).send().await?;
+    let cookie = header(&begun, SET_COOKIE)?.split(';').next().unwrap_or_default().to_owned();
+    let consent = http.get(header(&begun, LOCATION)?).header("X-Simulator-User", &user.username).send().await?;
+    let callback = http.get(header(&consent, LOCATION)?).header(COOKIE, cookie).send().await?;
+    ensure!(callback.status() == StatusCode::OK, "the callback was answered {}", callback.status());
+    Ok(callback.text().await?)
+}
+
+/// A key that follows from what is written.
+fn key(path: &str, body: &Value) -> String {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    (path, body.to_string()).hash(&mut hasher);
+    format!("{:x}", hasher.finish())
 }
 
 fn header(response: &Response, name: reqwest::header::HeaderName) -> Result<String> {

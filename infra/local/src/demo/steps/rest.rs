@@ -10,8 +10,8 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::json;
 
 use super::Story;
-use crate::demo::poll::until;
 use crate::demo::run::Proven;
+use crate::poll::until;
 use crate::stack;
 
 /// How IAM refuses; a function that met this lacks a permission in the template.

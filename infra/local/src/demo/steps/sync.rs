@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 use super::Story;
 use super::connect::Webhook;
 use crate::demo::counts::Counts;
-use crate::demo::events::Subscription;
-use crate::demo::poll::until;
 use crate::demo::run::Proven;
+use crate::poll::until;
 use crate::progress::Progress;
+use crate::subscription::Subscription;
 use crate::template::Template;
 use crate::workspace::Workspace;
 
@@ -61,7 +61,7 @@ pub(crate) async fn edit(story: &Story, webhook: Webhook) -> Result<Proven<Edit>
     })?;
     let id = story.mirror.any_record("Opportunity").await?;
     let subject = format!("Opportunity/{id}");
-    let subscription = Subscription::to(&story.stack, &subject).await?;
+    let subscription = Subscription::to(&story.stack, "demo-consumer", &json!({ "subject": [subject] })).await?;
     let before = opportunity(story, &id).await?;
     let amount = before["fields"]["Amount"].as_f64().unwrap_or_default() + 1250.0;
     simulator.update_record(&story.admin.username, "Opportunity", &id, &fields(&[("Amount", json!(amount))]))?;

@@ -1,4 +1,4 @@
-//! A consumer of Ferry's events: a queue of its own, subscribed to the bus.
+//! A consumer of Ferry's events, as the platform is one: a queue of its own, subscribed to the bus.
 
 use std::time::Duration;
 
@@ -7,22 +7,24 @@ use aws_sdk_eventbridge::types::Target;
 use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
-use super::poll::until;
+use crate::poll::until;
 use crate::stack::Stack;
 
-const NAME: &str = "demo-consumer";
-
-/// Gets the events of one record.
-pub(super) struct Subscription {
+/// Gets the events that a pattern asks for.
+pub struct Subscription {
     sqs: aws_sdk_sqs::Client,
     queue_url: String,
 }
 
 impl Subscription {
-    /// Subscribes to a record, named as events name it: `Opportunity/006...`.
-    pub(super) async fn to(stack: &Stack, subject: &str) -> Result<Self> {
+    /// Subscribes a queue of this name to the events whose detail matches, in the language of EventBridge's rules:
+    /// `{"subject": ["Opportunity/006..."]}`.
+    ///
+    /// # Errors
+    /// The emulator refuses the queue or the rule.
+    pub async fn to(stack: &Stack, name: &str, detail: &Value) -> Result<Self> {
         let sqs = aws_sdk_sqs::Client::new(stack.sdk_config());
-        let queue_url = sqs.create_queue().queue_name(NAME).send().await?.queue_url.context("a queue without a URL")?;
+        let queue_url = sqs.create_queue().queue_name(name).send().await?.queue_url.context("a queue without a URL")?;
         let attributes = sqs
             .get_queue_attributes()
             .queue_url(&queue_url)
@@ -44,15 +46,18 @@ impl Subscription {
             .await?;
         let bus = stack.output("BusName")?;
         let events = aws_sdk_eventbridge::Client::new(stack.sdk_config());
-        let pattern = json!({ "source": ["ferry"], "detail": { "subject": [subject] } });
-        events.put_rule().name(NAME).event_bus_name(bus).event_pattern(pattern.to_string()).send().await?;
+        let pattern = json!({ "source": ["ferry"], "detail": detail });
+        events.put_rule().name(name).event_bus_name(bus).event_pattern(pattern.to_string()).send().await?;
         let target = Target::builder().id("queue").arn(arn).build()?;
-        events.put_targets().rule(NAME).event_bus_name(bus).targets(target).send().await?;
+        events.put_targets().rule(name).event_bus_name(bus).targets(target).send().await?;
         Ok(Self { sqs, queue_url })
     }
 
     /// The first event that is the wanted one; others are taken off the queue.
-    pub(super) async fn event(&self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+    ///
+    /// # Errors
+    /// It does not come within half a minute.
+    pub async fn event(&self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
         until("the event on the bus", Duration::from_secs(30), async || {
             Ok(self.receive().await?.into_iter().find(|event| wanted(event)))
         })

@@ -1,0 +1,76 @@
+//! A connection that dies is told of with a link that mends it; the kill switch ends all of an org.
+
+use anyhow::Result;
+use end_to_end::{Connected, Method, eventually};
+use local::{Subscription, stack};
+use org_simulator::User;
+use serde_json::{Value, json};
+
+const REP: &str = "rep-1";
+
+/// The same rep, as the platform calls them, gets a link and consents.
+async fn connect_rep(org: &Connected, rep: &User) -> Result<()> {
+    let link = json!({
+        "tenant": "acme", "kind": "personal", "platform_user": REP, "environment": "production",
+        "org_id": org.stack.simulator().org_id(),
+    });
+    let link = org.platform(Method::POST, "/v1/connect-links", &link).await?;
+    org.consent(link["url"].as_str().unwrap(), rep).await
+}
+
+async fn write(org: &Connected, name: &str) -> Value {
+    let body = json!({ "external_id_field": "Ferry_External_Id__c", "records": [{ "Ferry_External_Id__c": name, "Name": name }] });
+    let path = org.path(&format!("/records/Account?as={REP}"));
+    org.platform(Method::POST, &path, &body).await.unwrap()
+}
+
+async fn reps_connection(org: &Connected) -> Value {
+    let connections = org.platform(Method::GET, &org.path("/connections"), &json!(null)).await.unwrap();
+    let mut connections = connections["connections"].as_array().unwrap().clone().into_iter();
+    connections.find(|connection| connection["platform_user"] == REP).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_personal_connection_is_told_with_a_link_and_the_kill_switch_ends_all() {
+    let org = Connected::start(stack::Options::default()).await.unwrap();
+    let pattern = json!({ "type": ["connection.reauth_required", "connection.connected", "connection.disconnected"] });
+    let events = Subscription::to(&org.stack, "platform", &pattern).await.unwrap();
+    let simulator = org.stack.simulator();
+    let rep = simulator.users().into_iter().find(|user| !user.is_admin).unwrap();
+    connect_rep(&org, &rep).await.unwrap();
+    assert_eq!(write(&org, "A-1").await["owner_choice"], "rep");
+    let before = reps_connection(&org).await;
+
+    simulator.revoke_grants(&rep.username).unwrap();
+    let written = write(&org, "A-2").await;
+    assert_eq!((&written["owner_choice"], &written["records"][0]["success"]), (&json!("team_with_owner"), &json!(true)));
+    let id = written["records"][0]["id"].as_str().unwrap();
+    assert_eq!(simulator.record("Account", id).unwrap()["OwnerId"], rep.id.as_str());
+    let told = events.event(|event| event["detail-type"] == "connection.reauth_required").await.unwrap();
+    let data = &told["detail"]["data"];
+    assert_eq!((&data["platform_user"], &data["reason"]), (&json!(REP), &json!("grant_ended")));
+
+    org.consent(data["connect_url"].as_str().unwrap(), &rep).await.unwrap();
+    let after = reps_connection(&org).await;
+    assert_eq!((&after["state"], &after["connection_id"]), (&json!("active"), &before["connection_id"]));
+    assert_eq!(write(&org, "A-3").await["owner_choice"], "rep");
+
+    let ended = org.platform(Method::DELETE, &org.path(""), &json!(null)).await.unwrap();
+    assert_eq!(ended["state"], "disconnected");
+    let ends: Vec<_> = ended["connections"].as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
+    assert_eq!(ends, ["ended", "ended"]);
+    let again = org.platform(Method::DELETE, &org.path(""), &json!(null)).await.unwrap();
+    assert_eq!(again, ended, "repeating changes nothing");
+    events.event(|event| event["detail-type"] == "connection.disconnected").await.unwrap();
+    let refused = org.post(&org.webhook_url, "text/xml", "<a/>".to_owned()).await.unwrap();
+    assert_eq!(refused.status(), 404, "the org's lanes are closed");
+    eventually("no secret is left", async || secrets_left(&org).await.map(|left| left.is_empty())).await.unwrap();
+}
+
+/// The names of the token secrets of the org.
+async fn secrets_left(org: &Connected) -> Result<Vec<String>> {
+    let secrets = aws_sdk_secretsmanager::Client::new(org.stack.sdk_config());
+    let names = secrets.list_secrets().send().await?.secret_list.unwrap_or_default();
+    let names = names.into_iter().filter_map(|secret| secret.name);
+    Ok(names.filter(|name| name.contains("/tokens/") && name.contains(&org.stack.simulator().org_id())).collect())
+}
