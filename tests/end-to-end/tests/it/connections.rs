@@ -43,7 +43,10 @@ async fn a_dead_personal_connection_is_told_with_a_link_and_the_kill_switch_ends
 
     simulator.revoke_grants(&rep.username).unwrap();
     let written = write(&org, "A-2").await;
-    assert_eq!((&written["owner_choice"], &written["records"][0]["success"]), (&json!("team_with_owner"), &json!(true)));
+    assert_eq!(
+        (&written["owner_choice"], &written["records"][0]["success"]),
+        (&json!("team_with_owner"), &json!(true))
+    );
     let id = written["records"][0]["id"].as_str().unwrap();
     assert_eq!(simulator.record("Account", id).unwrap()["OwnerId"], rep.id.as_str());
     let told = events.event(|event| event["detail-type"] == "connection.reauth_required").await.unwrap();
