@@ -139,6 +139,19 @@ impl Connected {
         walk(&self.http, &self.stack, link, user).await.map(drop)
     }
 
+    /// The connections page, as the tenant's admin sees it after opening a link to it.
+    ///
+    /// # Errors
+    /// A step is not as it should be.
+    pub async fn connections_page(&self) -> Result<String> {
+        let link = self.platform(Method::POST, "/v1/admin-links", &json!({ "tenant": "acme" })).await?;
+        let link = link["url"].as_str().context("the link has no address")?;
+        let opened = self.http.post(link).send().await?;
+        let cookie = header(&opened, SET_COOKIE)?.split(';').next().unwrap_or_default().to_owned();
+        let page = self.http.get(format!("{}{}", self.stack.url(), header(&opened, LOCATION)?));
+        Ok(page.header(COOKIE, cookie).send().await?.error_for_status()?.text().await?)
+    }
+
     /// Calls the platform's API, and reads the JSON of a success. The body is the key of a write: the same one twice is one.
     ///
     /// # Errors

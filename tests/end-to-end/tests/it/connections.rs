@@ -58,6 +58,10 @@ async fn a_dead_personal_connection_is_told_with_a_link_and_the_kill_switch_ends
     assert_eq!((&after["state"], &after["connection_id"]), (&json!("active"), &before["connection_id"]));
     assert_eq!(write(&org, "A-3").await["owner_choice"], "rep");
 
+    assert_eq!(after["on_newest_app"], true);
+    let page = org.connections_page().await.unwrap();
+    assert!(page.contains(simulator.org_id().as_str()) && page.contains(REP), "{page}");
+
     let ended = org.platform(Method::DELETE, &org.path(""), &json!(null)).await.unwrap();
     assert_eq!(ended["state"], "disconnected");
     let ends: Vec<_> = ended["connections"].as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
