@@ -11,6 +11,7 @@ use runtime::onboarding::Onboarding;
 use salesforce::auth::App;
 use salesforce::{Clock, HostPolicy, LoginHost, OrgId};
 use serde_json::{Value, json};
+use silence::Silence;
 use store::{Activate, Apps, Authorizations, Connections, Environment, Orgs, WebhookSecret};
 use tower::ServiceExt as _;
 
@@ -25,6 +26,7 @@ pub(crate) struct Stage {
     pub(crate) broker: PlayedBroker,
     pub(crate) onboarding: PlayedOnboarding,
     _emulator: Emulator,
+    _silence: Silence,
 }
 
 /// What a browser got.
@@ -88,7 +90,7 @@ impl Stage {
             public_url: PUBLIC_URL.to_owned(),
             clock,
         };
-        Self { org, deps, broker, onboarding, _emulator: emulator }
+        Self { org, deps, broker, onboarding, _emulator: emulator, _silence: silence::listen() }
     }
 
     pub(crate) fn org_id(&self) -> OrgId {
@@ -112,6 +114,9 @@ impl Stage {
         let response = router(self.deps.clone()).oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let html = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
+        if parts.status.is_client_error() || parts.status.is_server_error() {
+            silence::heard(&html);
+        }
         Page { status: parts.status, headers: parts.headers, html }
     }
 

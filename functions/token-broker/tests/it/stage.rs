@@ -18,6 +18,7 @@ use runtime::token_broker::{
 use salesforce::auth;
 use salesforce::{Clock, Fingerprint, HostPolicy, Http, LoginHost, OrgId, Patience};
 use secrecy::ExposeSecret as _;
+use silence::Silence;
 use store::{
     Activate, Apps, Connection, ConnectionId, ConnectionKind, Connections, Environment, Orgs, SecretHash, TokenVault,
 };
@@ -39,6 +40,7 @@ pub(crate) struct Stage {
     admin: String,
     pub(crate) emulator: Emulator,
     tables: Tables,
+    _silence: Silence,
 }
 
 /// Counts what the brokers ask of AWS, by the operation's name.
@@ -109,7 +111,10 @@ impl Stage {
             limits: limits(),
         };
         let admin = org.users()[0].username.clone();
-        Self { org, deps, secrets, requests, apps, prefix, admin, emulator, tables }
+        let silence = silence::listen();
+        silence.note(V1_CLIENT_SECRET);
+        silence.note(org.client_secret());
+        Self { org, deps, secrets, requests, apps, prefix, admin, emulator, tables, _silence: silence }
     }
 
     /// The variables of a broker process that works on the same state, over this endpoint.
