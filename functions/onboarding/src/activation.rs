@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use runtime::onboarding::{Onboarded, TeamConnected};
+use runtime::onboarding::{Onboarded, OutboundMessages, TeamConnected};
 use runtime::{Chain, Outcome, Report};
 use salesforce::OrgId;
 use secrecy::SecretString;
 use serde::Serialize;
 use store::{Activate, Activation, OrgState, RefreshKind, RefreshTask, WebhookSecret};
 
+use crate::endpoints::{SetUp, Wanted, set_up};
 use crate::{Deps, Error};
 
 /// What became of the org, with the numbers for the closing line.
@@ -34,14 +35,14 @@ impl Report for Reply {
 
     fn counts(&self) -> Vec<(&'static str, u64)> {
         vec![
-            ("webhook_secrets.made", u64::from(self.onboarded.webhook_url.is_some())),
+            ("webhook_addresses.shown", u64::from(self.onboarded.webhook_url.is_some())),
             ("backfills.queued", u64::from(self.backfill_queued)),
         ]
     }
 }
 
-/// Makes the org active and asks for its first copy. A repetition changes nothing but asks again, which is how an org catches
-/// up after it was disconnected.
+/// Makes the org active, asks for its first copy, and sets up its outbound messages. A repetition asks again, which is how an
+/// org catches up after it was disconnected, and mends what is missing.
 pub(crate) async fn team_connected(deps: &Deps, connected: TeamConnected) -> Result<Reply, Error> {
     let org_id = connected.org_id;
     let now = deps.clock.now();
@@ -53,20 +54,36 @@ pub(crate) async fn team_connected(deps: &Deps, connected: TeamConnected) -> Res
         webhook_secret: secret.hash(now),
         now,
     };
-    let webhook_url = match deps.orgs.activate(&activate).await {
-        Ok(Activation::Activated(_)) => Some(webhook_url(&deps.public_url, org_id, &secret)),
-        Ok(Activation::AlreadyActive(_)) => None,
-        Err(store::Error::Quarantined { .. }) => return Ok(quarantined(org_id)),
-        Err(source) => return Err(Error::Activate { source }),
+    let wanted = match deps.orgs.activate(&activate).await {
+        Ok(Activation::Activated(_)) => Wanted::Fresh(secret),
+        Ok(Activation::AlreadyActive(_)) => Wanted::Mended,
+        Err(store::Error::Quarantined { .. }) => return Ok(not_active(org_id, OrgState::Quarantined)),
+        Err(source) => {
+            tracing::warn!(org.id = %org_id, error = %Chain(&source), "org {org_id} was not made active");
+            return Err(Error::Activate { source });
+        }
     };
     let backfill_queued = queue_backfill(deps, org_id).await;
     tracing::info!(org.id = %org_id, "org {org_id} is active");
-    Ok(Reply { onboarded: Onboarded { org_id, state: OrgState::Active, webhook_url }, backfill_queued })
+    let SetUp { webhook_url, outbound_messages } = set_up(deps, org_id, wanted).await?;
+    Ok(Reply { onboarded: active(org_id, webhook_url, outbound_messages), backfill_queued })
 }
 
-/// Where the org's outbound messages go. The secret is in no other place than this answer.
-fn webhook_url(public_url: &str, org_id: OrgId, secret: &WebhookSecret) -> SecretString {
-    format!("{public_url}/webhooks/salesforce/{org_id}/{}", secret.reveal()).into()
+/// Gives an active org another webhook secret beside the one that it uses.
+pub(crate) async fn rotate_webhook_secret(deps: &Deps, org_id: OrgId) -> Result<Reply, Error> {
+    let org = deps.orgs.load(org_id).await.map_err(Error::state("loading the org"))?;
+    match org.map(|org| org.state) {
+        Some(OrgState::Active) => {
+            let SetUp { webhook_url, outbound_messages } = set_up(deps, org_id, Wanted::Another).await?;
+            Ok(Reply { onboarded: active(org_id, webhook_url, outbound_messages), backfill_queued: true })
+        }
+        Some(state) => Ok(not_active(org_id, state)),
+        None => Err(Error::state("loading the org")(store::Error::NotFound { operation: "load the org" })),
+    }
+}
+
+fn active(org_id: OrgId, webhook_url: Option<SecretString>, outbound_messages: OutboundMessages) -> Onboarded {
+    Onboarded { org_id, state: OrgState::Active, webhook_url, outbound_messages: Some(outbound_messages) }
 }
 
 /// A failure must not cost the secret that was just made: the nightly refresh makes the first copy too.
@@ -79,8 +96,8 @@ async fn queue_backfill(deps: &Deps, org_id: OrgId) -> bool {
     queued.is_ok()
 }
 
-fn quarantined(org_id: OrgId) -> Reply {
-    tracing::warn!(org.id = %org_id, "org {org_id} is quarantined and stays so");
-    let onboarded = Onboarded { org_id, state: OrgState::Quarantined, webhook_url: None };
+fn not_active(org_id: OrgId, state: OrgState) -> Reply {
+    tracing::warn!(org.id = %org_id, org.state = ?state, "org {org_id} is not active and stays so");
+    let onboarded = Onboarded { org_id, state, webhook_url: None, outbound_messages: None };
     Reply { onboarded, backfill_queued: false }
 }

@@ -9,6 +9,8 @@ pub struct Config {
     pub public_url: String,
     /// `ORGS_TABLE`: the orgs.
     pub orgs_table: String,
+    /// `CONNECTIONS_TABLE`: the connections.
+    pub connections_table: String,
     /// `PIPELINE_REFRESH_QUEUE_URL`: where the first copy is asked for.
     pub pipeline_refresh_queue: String,
 }
@@ -22,6 +24,7 @@ impl Config {
         Ok(Self {
             public_url: env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
             orgs_table: env.required("ORGS_TABLE")?,
+            connections_table: env.required("CONNECTIONS_TABLE")?,
             pipeline_refresh_queue: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
         })
     }
@@ -36,6 +39,7 @@ mod tests {
         let env = Env::of([
             ("PUBLIC_URL", "https://ferry.example.com/"),
             ("ORGS_TABLE", "orgs"),
+            ("CONNECTIONS_TABLE", "connections"),
             ("PIPELINE_REFRESH_QUEUE_URL", "https://sqs.example.com/refresh"),
         ]);
         assert_eq!(Config::from_env(&env).unwrap().public_url, "https://ferry.example.com");

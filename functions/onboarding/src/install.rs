@@ -1,7 +1,8 @@
 //! `POST /webhooks/salesforce/installs`: the package says that it was installed.
 //!
-//! Anyone can say so. It makes an unknown org `claimed` and changes nothing about a known one: only the OAuth answer of that
-//! very org makes it active.
+//! Anyone can say so. It makes an unknown org `claimed`, and of an org that has an owner it changes nothing but a note of
+//! what was announced: only the OAuth answer of that very org makes it active. The announcement names no tenant, so that whose
+//! an org is gets decided where somebody connects it.
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
@@ -14,7 +15,7 @@ use runtime::http::JsonBody;
 use runtime::problem::refuse;
 use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
-use store::{Environment, InstallClaim, OrgState};
+use store::{Claim, Environment, InstallClaim, OrgState};
 
 use crate::Deps;
 
@@ -71,9 +72,21 @@ pub(crate) async fn claim(State(deps): State<Deps>, request: Request) -> Result<
     let org_id = install.organization_id;
     let kind = install.kind();
     let claimed = deps.orgs.claim(&install.into_claim(deps.clock.now())).await.map_err(|error| refuse(&error))?;
-    let known = matches!(claimed, store::Claim::Known(_));
-    tracing::info!(org.id = %org_id, install.kind = kind, org.known = known, "org {org_id} announced a package {kind}");
+    log(&claimed, kind);
     Ok((StatusCode::ACCEPTED, Json(Claimed { org_id, state: OrgState::Claimed })).into_response())
+}
+
+/// Says what the announcement was about, and that it did not change an org that has an owner.
+fn log(claimed: &Claim, kind: &'static str) {
+    let (org, known) = match claimed {
+        Claim::New(org) => (org, false),
+        Claim::Noted(org) | Claim::Known(org) => (org, true),
+    };
+    let (id, state, owned) = (org.org_id, org.state, org.tenant.is_some());
+    tracing::info!(org.id = %id, org.state = ?state, org.known = known, org.owned = owned, install.kind = kind, "org {id} announced a package {kind}");
+    if state == OrgState::Uninstalled || state == OrgState::Disconnected {
+        tracing::info!(org.id = %id, "org {id} has the package again; its admin has to connect it");
+    }
 }
 
 /// Reads no more than [`MAX_BYTES`].

@@ -6,7 +6,7 @@ use runtime::{BoxError, Env};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let aws = runtime::start("onboarding").await?;
-    let config = Config::from_env(&Env::process())?;
-    let deps = Deps::new(&aws, &config);
+    let env = Env::process();
+    let deps = Deps::new(&aws, &env, &Config::from_env(&env)?)?;
     runtime::serve_both(aws.clock(), router(deps.clone()), |event| Box::pin(handle(&deps, event))).await
 }

@@ -4,6 +4,7 @@ use axum::http::header::ALLOW;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use runtime::Problem;
+use runtime::soap_message::Unfit;
 use salesforce::soap::outbound_message::ParseError;
 use salesforce::{Classify, OrgId, Retry};
 
@@ -48,6 +49,15 @@ pub enum Error {
         /// Why it failed.
         source: store::Error,
     },
+}
+
+impl From<Unfit> for Error {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::WrongContentType => Self::WrongContentType,
+            Unfit::TooLarge => Self::TooLarge,
+        }
+    }
 }
 
 impl Classify for Error {

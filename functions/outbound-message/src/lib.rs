@@ -13,7 +13,6 @@
 //! Only an active org has an address: a claimed one has no secret yet, and messages of one that was uninstalled or
 //! quarantined are refused like those of an unknown org. If it becomes active within the day, nothing was lost.
 
-pub mod admission;
 mod error;
 pub mod hints;
 mod receive;

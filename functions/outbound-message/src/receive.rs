@@ -9,12 +9,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use jiff::SignedDuration;
+use runtime::Chain;
+use runtime::soap_message::{MAX_BODY_BYTES, check_headers};
 use salesforce::OrgId;
 use salesforce::soap::outbound_message::ACK;
-use store::{OrgState, webhook_secret};
-use tracing::info;
+use store::{CopySeen, OrgState, webhook_secret};
+use tracing::{error, info, warn};
 
-use crate::admission::{MAX_BODY_BYTES, check_headers};
 use crate::{Deps, Error, hints};
 
 /// How long the queue may take. The HTTP API gives up after 30 seconds, Salesforce after 60.
@@ -66,11 +67,31 @@ async fn authenticate(deps: &Deps, org: &str, secret: &str) -> Result<OrgId, Err
 
 async fn queue(deps: &Deps, org: OrgId, body: Bytes) -> Result<(), Error> {
     let now = deps.clock.now();
-    let hints::Hints { changes, without_record } = hints::read(&body, org, now)?;
+    let hints::Hints { changes, without_record } = match hints::read(&body, org, now) {
+        Ok(hints) => hints,
+        Err(Error::OtherOrg { named }) => {
+            quarantine(deps, CopySeen { org_id: named, copy_of: org, at: now }).await;
+            return Err(Error::OtherOrg { named });
+        }
+        Err(error) => return Err(error),
+    };
     let deadline = now.saturating_add(QUEUE_PATIENCE).unwrap_or(now);
     deps.hints.send_all(&changes, deadline).await.map_err(state("queueing the notifications"))?;
     info!(org.id = %org, queued = changes.len(), without_record, "acknowledged {} notifications", changes.len() + without_record);
     Ok(())
+}
+
+/// Whoever has the org's secret and names another org is a copy of the org: a sandbox, which has its settings. What the copy
+/// says is refused either way; that it cannot be noted is no reason to say something else.
+async fn quarantine(deps: &Deps, seen: CopySeen) {
+    let (copy, original) = (seen.org_id, seen.copy_of);
+    match deps.orgs.quarantine(&seen).await {
+        Ok(true) => {
+            warn!(org.id = %copy, org.copy_of = %original, "org {copy} is quarantined: it is a copy of {original}")
+        }
+        Ok(false) => warn!(org.id = %copy, org.copy_of = %original, "org {copy} sent to the address of {original}"),
+        Err(error) => error!(org.id = %copy, error = %Chain(&error), "org {copy} was not quarantined"),
+    }
 }
 
 fn state(operation: &'static str) -> impl FnOnce(store::Error) -> Error {

@@ -31,6 +31,7 @@ pub mod problem;
 mod report;
 mod salesforce_access;
 mod serve;
+pub mod soap_message;
 pub mod sqs;
 mod start;
 pub mod token_broker;

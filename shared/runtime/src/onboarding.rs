@@ -1,4 +1,4 @@
-//! What `oauth-callback` tells `onboarding`, and what it is told.
+//! What `onboarding` is told directly, and what it answers.
 
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ use crate::invoke::{Invoke, ask};
 pub enum Event {
     /// An admin has connected the org; the tokens are in the vault.
     TeamConnected(TeamConnected),
+    /// The operator wants another webhook secret for the org.
+    RotateWebhookSecret(RotateWebhookSecret),
 }
 
 /// An org whose team connection was made.
@@ -31,6 +33,13 @@ pub struct TeamConnected {
     pub login_url: String,
 }
 
+/// An org that is to get another webhook secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotateWebhookSecret {
+    /// The org.
+    pub org_id: OrgId,
+}
+
 /// What became of the org.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Onboarded {
@@ -38,12 +47,45 @@ pub struct Onboarded {
     pub org_id: OrgId,
     /// How it stands now.
     pub state: OrgState,
-    /// Where its outbound messages go, with its secret; only when the secret was made just now.
+    /// Where its outbound messages are to go, with its secret; only when somebody has to put it into the org by hand.
     #[serde(default, with = "crate::exposed::option", skip_serializing_if = "Option::is_none")]
     pub webhook_url: Option<SecretString>,
+    /// How far the org's outbound messages are set up; `None` for an org that is not active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outbound_messages: Option<OutboundMessages>,
 }
 
-/// The `onboarding` function, as `oauth-callback` calls it.
+/// How far an org's outbound messages are set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum OutboundMessages {
+    /// All of them send to the org's address: read back from the org.
+    Configured {
+        /// How many there are.
+        messages: usize,
+    },
+    /// The address has to be put in by hand.
+    ByHand {
+        /// Why.
+        because: ByHand,
+    },
+}
+
+/// Why an org's outbound messages have to be set up by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ByHand {
+    /// The org has none of Ferry's: the package is not installed, or the org's edition has no outbound messages.
+    NoMessages,
+    /// The connection's user may not customize the application.
+    NotPermitted,
+    /// Salesforce took the address, and shows another one.
+    NotConfirmed,
+    /// Salesforce was not reached in time.
+    Unavailable,
+}
+
+/// The `onboarding` function, as others call it.
 #[derive(Clone)]
 pub struct Onboarding {
     function: Arc<dyn Invoke>,
@@ -61,5 +103,13 @@ impl Onboarding {
     /// Those of the call.
     pub async fn team_connected(&self, connected: TeamConnected) -> Result<Onboarded, Error> {
         ask(&self.function, &Event::TeamConnected(connected)).await
+    }
+
+    /// Gives the org another webhook secret beside the one that it uses, and sets its outbound messages up with it.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn rotate_webhook_secret(&self, org_id: OrgId) -> Result<Onboarded, Error> {
+        ask(&self.function, &Event::RotateWebhookSecret(RotateWebhookSecret { org_id })).await
     }
 }

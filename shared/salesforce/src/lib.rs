@@ -66,6 +66,7 @@ mod rest;
 mod session;
 pub mod soap;
 pub mod soql;
+pub mod tooling;
 mod transport;
 mod ui_api;
 

@@ -82,11 +82,11 @@ impl Client {
         answer.json::<Rows>().map(|rows| rows.total_size)
     }
 
-    fn search(&self, operation: &'static str, resource: &str, soql: &Soql) -> Request {
+    pub(crate) fn search(&self, operation: &'static str, resource: &str, soql: &Soql) -> Request {
         Request::get(operation, self.path(resource)).with_query("q", soql.to_string())
     }
 
-    async fn page(&self, request: &Request) -> Result<Page, Error> {
+    pub(crate) async fn page(&self, request: &Request) -> Result<Page, Error> {
         let request = request.clone().with_header("sforce-query-options", "batchSize=2000");
         Page::of(&self.send(&request).await?)
     }

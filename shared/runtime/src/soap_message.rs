@@ -1,9 +1,18 @@
-//! What is refused before anybody looks at who sent it: encodings and sizes. Pure, and the same for every sender.
+//! Outbound messages over HTTP: what is refused before anybody looks at who sent it. Pure, and the same for every sender.
 
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 
-use crate::Error;
+/// Why a message is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// It is no uncompressed XML in UTF-8.
+    #[error("an outbound message is uncompressed XML in UTF-8")]
+    WrongContentType,
+    /// It is larger than [`MAX_BODY_BYTES`].
+    #[error("the message is larger than {MAX_BODY_BYTES} bytes")]
+    TooLarge,
+}
 
 /// The largest message that is read; Salesforce's own, of 100 notifications, stay below a fraction of it.
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
@@ -14,16 +23,16 @@ const CHARSETS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
 /// Checks the headers of a message.
 ///
 /// # Errors
-/// [`Error::WrongContentType`] for anything but uncompressed XML in UTF-8, [`Error::TooLarge`] for an announced length
+/// [`Unfit::WrongContentType`] for anything but uncompressed XML in UTF-8, [`Unfit::TooLarge`] for an announced length
 /// over [`MAX_BODY_BYTES`].
-pub fn check_headers(headers: &HeaderMap) -> Result<(), Error> {
+pub fn check_headers(headers: &HeaderMap) -> Result<(), Unfit> {
     let plain = headers.get(CONTENT_ENCODING).is_none_or(|encoding| is(encoding, "identity"));
     if !plain || !headers.get(CONTENT_TYPE).is_some_and(is_xml) {
-        return Err(Error::WrongContentType);
+        return Err(Unfit::WrongContentType);
     }
     let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
-        return Err(Error::TooLarge);
+        return Err(Unfit::TooLarge);
     }
     Ok(())
 }
@@ -46,7 +55,7 @@ fn is_xml(value: &HeaderValue) -> bool {
 mod tests {
     use super::*;
 
-    fn verdict(headers: &[(&'static str, &str)]) -> Result<(), Error> {
+    fn verdict(headers: &[(&'static str, &str)]) -> Result<(), Unfit> {
         let pairs = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         check_headers(&pairs.collect())
     }
@@ -68,15 +77,15 @@ mod tests {
     #[test]
     fn other_content_types_and_character_sets_are_refused() {
         for value in ["application/json", "text/plain", "text/xmlish", "", "text/xml; charset=utf-16"] {
-            assert!(matches!(verdict(&[("content-type", value)]), Err(Error::WrongContentType)), "{value}");
+            assert!(matches!(verdict(&[("content-type", value)]), Err(Unfit::WrongContentType)), "{value}");
         }
-        assert!(matches!(verdict(&[]), Err(Error::WrongContentType)));
+        assert!(matches!(verdict(&[]), Err(Unfit::WrongContentType)));
     }
 
     #[test]
     fn a_compressed_body_is_refused() {
         let xml = ("content-type", "text/xml");
-        assert!(matches!(verdict(&[xml, ("content-encoding", "gzip")]), Err(Error::WrongContentType)));
+        assert!(matches!(verdict(&[xml, ("content-encoding", "gzip")]), Err(Unfit::WrongContentType)));
         assert!(verdict(&[xml, ("content-encoding", "identity")]).is_ok());
     }
 
@@ -84,6 +93,6 @@ mod tests {
     fn an_announced_length_over_the_limit_is_refused_unread() {
         let length = (MAX_BODY_BYTES + 1).to_string();
         let headers = [("content-type", "text/xml"), ("content-length", length.as_str())];
-        assert!(matches!(verdict(&headers), Err(Error::TooLarge)));
+        assert!(matches!(verdict(&headers), Err(Unfit::TooLarge)));
     }
 }

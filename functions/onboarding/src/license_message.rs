@@ -1,0 +1,202 @@
+//! From the body of the License Management Org's outbound message to what it says of the customers' licences. Pure.
+//!
+//! The fields have two names each, of older and newer versions of the License Management App; both are read
+//! (`shared/salesforce/FACTS.md` 3.3).
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use salesforce::soap::outbound_message::{self, Notification, ParseError};
+use salesforce::{OrgId, RecordId};
+use store::{LicenseManagement, LicenseNotice, LicenseState, LicenseStatus};
+
+use crate::Error;
+
+const LICENSE: &str = "sfLma__License__c";
+const SUBSCRIBER: &[&str] = &["sfLma__Subscriber_Org_ID__c"];
+const STATUS: &[&str] = &["sfLma__License_Status__c", "sfLma__Status__c"];
+const VERSION: &[&str] = &["sfLma__Package_Version_Number__c"];
+const EXPIRES: &[&str] = &["sfLma__Expiration_Date__c", "sfLma__Expiration__c"];
+const SANDBOX: &[&str] = &["sfLma__Is_Sandbox__c", "sfLma__Subscriber_Org_Is_Sandbox__c"];
+const PACKAGE: &[&str] = &["sfLma__Package__c"];
+/// The newest of these is when the licence changed.
+const MODIFIED: [&str; 3] = ["sfLma__Last_Modified__c", "LastModifiedDate", "SystemModstamp"];
+/// The longest text that is kept.
+const MAX_TEXT: usize = 80;
+
+/// What a message says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Licenses {
+    /// One for each licence of the vendor's package.
+    pub(crate) notices: Vec<LicenseNotice>,
+    /// How many notifications are about something else: another object or package, or a record that was deleted.
+    pub(crate) ignored: usize,
+    /// The licences that name no org, by their ids.
+    pub(crate) without_org: Vec<RecordId>,
+}
+
+/// Reads a message that came to the address of the License Management Org.
+pub(crate) fn read(body: &[u8], registered: &LicenseManagement) -> Result<Licenses, Error> {
+    let message = outbound_message::parse(body)?;
+    let named = message.organization_id.as_deref().ok_or(ParseError::Missing { element: "OrganizationId" })?;
+    let named: OrgId = named
+        .parse()
+        .map_err(|_| ParseError::Malformed { element: "OrganizationId", reason: "is not the id of an organization" })?;
+    if named != registered.license_management_org {
+        return Err(Error::OtherOrg { named });
+    }
+    let mut licenses = Licenses { notices: Vec::new(), ignored: 0, without_org: Vec::new() };
+    for notification in &message.notifications {
+        let license_id = notification.record_id.as_deref().and_then(|id| id.parse::<RecordId>().ok());
+        let Some(license_id) = license_id.filter(|_| is_ours(notification, registered)) else {
+            licenses.ignored += 1;
+            continue;
+        };
+        match text(notification, SUBSCRIBER).and_then(|org| org.parse().ok()) {
+            Some(org_id) => licenses.notices.push(LicenseNotice { org_id, says: says(notification, license_id) }),
+            None => licenses.without_org.push(license_id),
+        }
+    }
+    Ok(licenses)
+}
+
+fn is_ours(notification: &Notification, registered: &LicenseManagement) -> bool {
+    let package = || text(notification, PACKAGE).and_then(|id| id.parse::<RecordId>().ok());
+    notification.object_type.as_deref() == Some(LICENSE)
+        && registered.package.is_none_or(|ours| package() == Some(ours))
+}
+
+fn says(notification: &Notification, license_id: RecordId) -> LicenseState {
+    let modified = MODIFIED.iter().filter_map(|name| time(text(notification, &[name])?)).max();
+    let status = short(notification, STATUS).unwrap_or_else(|| "unknown".to_owned());
+    LicenseState {
+        // A licence that does not say when it changed is older than every other, and closes nothing.
+        modified_at: store::time::to_millis(modified.unwrap_or(Timestamp::UNIX_EPOCH)),
+        status: LicenseStatus::from(status),
+        license_id,
+        package_version: short(notification, VERSION),
+        expires_on: short(notification, EXPIRES),
+        is_sandbox: text(notification, SANDBOX).is_some_and(|flag| flag == "true"),
+    }
+}
+
+/// The first of these fields that has a value.
+fn text<'a>(notification: &'a Notification, names: &[&str]) -> Option<&'a str> {
+    let value = |name: &&str| notification.fields.iter().find(|(field, _)| field == name)?.1.as_deref();
+    names.iter().filter_map(value).find(|value| !value.is_empty())
+}
+
+fn short(notification: &Notification, names: &[&str]) -> Option<String> {
+    let value = text(notification, names)?;
+    let fits = value.chars().count() <= MAX_TEXT && !value.chars().any(char::is_control);
+    fits.then(|| value.to_owned())
+}
+
+/// A point in time, or the beginning of a day.
+fn time(text: &str) -> Option<Timestamp> {
+    let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
+    text.parse().ok().or_else(day)
+}
+
+#[cfg(test)]
+mod tests {
+    use store::SecretHash;
+
+    use super::*;
+
+    const VENDOR: &str = "00D5e000000KQ2eEAG";
+    const CUSTOMER: &str = "00D79000000exLE";
+
+    fn registered(package: Option<&str>) -> LicenseManagement {
+        let secret = SecretHash { sha256: String::new(), created_at: Timestamp::UNIX_EPOCH };
+        let package = package.map(|id| id.parse().unwrap());
+        LicenseManagement::registered(None, VENDOR.parse().unwrap(), package, secret)
+    }
+
+    fn body(org: &str, object: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+        let fields: String = fields.iter().map(|(name, value)| format!("<sf:{name}>{value}</sf:{name}>")).collect();
+        format!(
+            r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"
+                 xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><s:Body>
+               <notifications xmlns="http://soap.sforce.com/2005/09/outbound">
+               <OrganizationId>{org}</OrganizationId><ActionId>04k5e000000CaRkAAK</ActionId>
+               <Notification><Id>04l5e00000Gx7Qz</Id><sObject xsi:type="sf:{object}"
+               xmlns:sf="urn:sobject.enterprise.soap.sforce.com"><sf:Id>a0a5e00000AbCdE</sf:Id>{fields}</sObject>
+               </Notification></notifications></s:Body></s:Envelope>"#
+        )
+        .into_bytes()
+    }
+
+    fn one(fields: &[(&str, &str)]) -> LicenseNotice {
+        let mut read = read(&body(VENDOR, LICENSE, fields), &registered(None)).unwrap();
+        assert_eq!((read.notices.len(), read.ignored, read.without_org.len()), (1, 0, 0));
+        read.notices.remove(0)
+    }
+
+    #[test]
+    fn the_customer_is_not_the_org_that_sends() {
+        let notice = one(&[
+            ("sfLma__Subscriber_Org_ID__c", CUSTOMER),
+            ("sfLma__License_Status__c", "Active"),
+            ("sfLma__Package_Version_Number__c", "2.1.0"),
+            ("sfLma__Is_Sandbox__c", "true"),
+            ("LastModifiedDate", "2026-11-22T10:15:30.000Z"),
+        ]);
+        assert_eq!(notice.org_id.to_string(), "00D79000000exLEEAY");
+        assert_eq!((notice.says.status.as_str(), notice.says.is_sandbox), ("Active", true));
+        assert_eq!(notice.says.package_version.as_deref(), Some("2.1.0"));
+        assert_eq!(notice.says.modified_at.to_string(), "2026-11-22T10:15:30Z");
+    }
+
+    #[test]
+    fn the_older_names_of_the_fields_are_read_too() {
+        let notice = one(&[
+            ("sfLma__Subscriber_Org_ID__c", CUSTOMER),
+            ("sfLma__Status__c", "Uninstalled"),
+            ("sfLma__Expiration__c", "2026-12-31"),
+            ("sfLma__Subscriber_Org_Is_Sandbox__c", "true"),
+            ("sfLma__Last_Modified__c", "2026-11-22"),
+        ]);
+        assert_eq!((notice.says.status, notice.says.is_sandbox), (LicenseStatus::Uninstalled, true));
+        assert_eq!(notice.says.expires_on.as_deref(), Some("2026-12-31"));
+        assert_eq!(notice.says.modified_at.to_string(), "2026-11-22T00:00:00Z");
+    }
+
+    #[test]
+    fn the_newest_of_the_times_counts_and_none_is_the_oldest() {
+        let notice = one(&[
+            ("sfLma__Subscriber_Org_ID__c", CUSTOMER),
+            ("sfLma__Last_Modified__c", "2026-11-22"),
+            ("LastModifiedDate", "2026-11-22T10:15:30.000Z"),
+        ]);
+        assert_eq!(notice.says.modified_at.to_string(), "2026-11-22T10:15:30Z");
+        let without = one(&[("sfLma__Subscriber_Org_ID__c", CUSTOMER)]);
+        assert_eq!(without.says.modified_at, Timestamp::UNIX_EPOCH);
+        assert_eq!(without.says.status.as_str(), "unknown");
+    }
+
+    #[test]
+    fn a_message_of_another_org_is_refused() {
+        let refused = read(&body("00D79000000exLEEAY", LICENSE, &[]), &registered(None));
+        assert!(matches!(refused, Err(Error::OtherOrg { .. })), "{refused:?}");
+        let malformed = read(b"<a/>", &registered(None));
+        assert!(matches!(malformed, Err(Error::Malformed(_))), "{malformed:?}");
+    }
+
+    #[test]
+    fn other_objects_and_other_packages_are_ignored() {
+        let customer = ("sfLma__Subscriber_Org_ID__c", CUSTOMER);
+        assert_eq!(read(&body(VENDOR, "Lead", &[customer]), &registered(None)).unwrap().ignored, 1);
+        let ours = "a0b5e00000AbCdEAAV";
+        let about = |package| body(VENDOR, LICENSE, &[customer, ("sfLma__Package__c", package)]);
+        assert_eq!(read(&about(ours), &registered(Some(ours))).unwrap().notices.len(), 1);
+        assert_eq!(read(&about("a0b5e00000AbCdFAAV"), &registered(Some(ours))).unwrap().ignored, 1);
+        assert_eq!(read(&body(VENDOR, LICENSE, &[customer]), &registered(Some(ours))).unwrap().ignored, 1);
+    }
+
+    #[test]
+    fn a_licence_that_names_no_org_is_told_by_its_id() {
+        let nobody = read(&body(VENDOR, LICENSE, &[("sfLma__Subscriber_Org_ID__c", "?")]), &registered(None)).unwrap();
+        assert_eq!(nobody.without_org.len(), 1);
+    }
+}
