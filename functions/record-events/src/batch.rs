@@ -5,15 +5,17 @@ use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse
 use runtime::{Outcome, Report};
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
-use store::{BusEvent, Connection};
+use store::{BusEvent, Connection, Org};
 
-use crate::{Error, change, connection};
+use crate::{Error, change, connection, org};
 
 /// What is to be told of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Told {
     /// A change of a record.
     Record(BusEvent),
+    /// A change of an org.
+    Org(BusEvent),
     /// A change of a connection, whose event may want a link.
     Connection {
         /// The connection as it is now.
@@ -108,6 +110,15 @@ fn told(record: EventRecord) -> Result<Option<Told>, Error> {
         let change_id = record.event_id;
         return Ok(kind.map(|kind| Told::Connection { connection: Box::new(new), kind, change_id }));
     }
+    if new.contains_key(ONLY_IN_ORGS) {
+        let (old, new) = (image(old)?, image::<Org>(new)?);
+        let Some(new) = new else { return Ok(None) };
+        let kind = org::compare(old.as_ref(), &new);
+        return Ok(kind.map(|kind| Told::Org(org::event(&new, kind, &record.event_id))));
+    }
+    if new.contains_key(ONLY_IN_THE_VENDORS_ORG) {
+        return Ok(None);
+    }
     let Some(new) = image(new)? else { return Ok(None) };
     let old = image(old)?;
     let difference = change::compare(old.as_ref(), &new);
@@ -116,6 +127,10 @@ fn told(record: EventRecord) -> Result<Option<Told>, Error> {
 
 /// The key that tells the `connections` table's rows from those of the mirror.
 const ONLY_IN_CONNECTIONS: &str = "connection_id";
+/// The attribute that tells the `orgs` table's rows from all others.
+const ONLY_IN_ORGS: &str = "claimed_at";
+/// The attribute of the vendor's License Management Org, which stands beside the orgs and makes no events.
+const ONLY_IN_THE_VENDORS_ORG: &str = "license_management_org";
 
 fn image<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<Option<T>, Error> {
     if item.is_empty() {

@@ -1,11 +1,11 @@
-//! Publishes what changed in the mirror and in the connections, so that the platform hears of every applied change at least
+//! Publishes what changed in the mirror, the connections and the orgs, so that the platform hears of every applied change at least
 //! once.
 //!
 //! | | |
 //! |---|---|
-//! | trigger | the streams of the `records` and the `connections` table, in batches, in order per row |
+//! | trigger | the streams of the `records`, the `connections` and the `orgs` table, in batches, in order per row |
 //! | input | rows before and after |
-//! | output | `record.changed`, `record.deleted`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`: on the bus, as CloudEvents |
+//! | output | `record.changed`, `record.deleted`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`; `org.claimed`, `org.active`, `org.uninstalled`, `org.disconnected`, `org.quarantined`, `org.license_changed`: on the bus, as CloudEvents |
 //! | failures | the first row that did not get through is reported; the stream goes on from there |
 //!
 //! The events come from the tables and not from whoever wrote to them: a writer that is killed right after its write is told
@@ -15,6 +15,7 @@ pub mod batch;
 pub mod change;
 pub mod connection;
 mod error;
+pub mod org;
 
 use aws_lambda_events::dynamodb::Event;
 use runtime::connect_links::{ConnectLink, ConnectLinks, LIFE_IN_EVENT, Ticket, expiry};
@@ -124,7 +125,7 @@ async fn publish(deps: &Deps, batch: &Batch) -> Vec<bool> {
 
 async fn event_of(deps: &Deps, told: &Told) -> Result<BusEvent, store::Error> {
     match told {
-        Told::Record(event) => Ok(event.clone()),
+        Told::Record(event) | Told::Org(event) => Ok(event.clone()),
         Told::Connection { connection, kind, change_id } => {
             let link = if kind.wants_link() { link(deps, connection).await? } else { None };
             Ok(connection::event(connection, *kind, link.as_ref(), change_id))

@@ -37,6 +37,12 @@ impl Broker {
         let access_token = self.simulator.access_token(username).unwrap().into();
         Answer::Token(Token { access_token, instance_url: self.simulator.url().to_owned() })
     }
+
+    async fn revoke(&self, wanted: ConnectionRef) -> Answer {
+        let (org, connection) = (wanted.org_id, &wanted.connection_id);
+        self.connections.mark_state(org, connection, &ConnectionState::Revoked, self.clock.now()).await.unwrap();
+        Answer::Revoked(wanted)
+    }
 }
 
 impl Broker {
@@ -63,6 +69,7 @@ impl Invoke for Broker {
             let answer = match serde_json::from_slice(&payload).unwrap() {
                 Request::AccessToken(wanted) => self.answer(wanted).await,
                 Request::KeepAlive(wanted) => self.status(wanted).await,
+                Request::Revoke(connection) => self.revoke(connection).await,
                 other => panic!("{other:?}"),
             };
             Ok(serde_json::to_vec(&answer).unwrap())

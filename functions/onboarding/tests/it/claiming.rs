@@ -1,80 +1,114 @@
 use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
-use store::{Activate, Environment, OrgState, WebhookSecret};
+use store::{Activate, Environment, Org, OrgState, WebhookSecret};
 
-use crate::stage::{Stage, org_id};
+use world::run;
+
+use crate::stage::Stage;
 
 fn install(body: &Value) -> Request<Body> {
     let request = Request::post("/webhooks/salesforce/installs").header("content-type", "application/json");
     request.body(Body::from(body.to_string())).unwrap()
 }
 
-#[tokio::test]
-async fn an_api_gateway_event_claims_the_org() {
-    let stage = Stage::set().await;
-    let event = include_str!("../fixtures/apigw-v2-install.json");
-    let request = lambda_http::request::from_str(event).unwrap();
+#[test]
+fn an_api_gateway_event_claims_the_org() {
+    run(async {
+        let stage = Stage::set().await;
+        let event = include_str!("../fixtures/apigw-v2-install.json");
+        let request = lambda_http::request::from_str(event).unwrap();
 
-    let (status, body) = stage.send(request.map(|body| Body::from(body.to_vec()))).await;
+        let (status, body) = stage.send(request.map(|body| Body::from(body.to_vec()))).await;
 
-    assert_eq!(status, StatusCode::ACCEPTED);
-    assert_eq!(body, json!({"org_id": "00D5e000000KQ2eEAG", "state": "claimed"}));
-    let org = stage.org().await.unwrap();
-    assert_eq!((org.state, org.tenant), (OrgState::Claimed, None));
-    assert_eq!(org.package_version.as_deref(), Some("2.1.0"));
-    assert_eq!(org.my_domain_url.as_deref(), Some("https://acme.my.salesforce.com"));
+        assert_eq!(status, StatusCode::ACCEPTED);
+        assert_eq!(body, json!({"org_id": "00D5e000000KQ2eEAG", "state": "claimed"}));
+        let org = stage.load("00D5e000000KQ2eEAG".parse().unwrap()).await.unwrap();
+        assert_eq!((org.state, org.tenant), (OrgState::Claimed, None));
+        assert_eq!(org.package_version.as_deref(), Some("2.1.0"));
+        assert_eq!(org.my_domain_url.as_deref(), Some("https://acme.my.salesforce.com"));
+    });
 }
 
-#[tokio::test]
-async fn the_same_claim_again_changes_nothing() {
-    let stage = Stage::set().await;
-    let body = json!({"organization_id": org_id(), "package_version": "2.1.0"});
-    stage.send(install(&body)).await;
-    let first = stage.org().await;
+#[test]
+fn the_same_claim_again_changes_nothing() {
+    run(async {
+        let stage = Stage::set().await;
+        let body = json!({"organization_id": stage.world.org, "package_version": "2.1.0"});
+        stage.send(install(&body)).await;
+        let first = stage.org().await;
 
-    let (status, _) = stage.send(install(&body)).await;
+        let (status, _) = stage.send(install(&body)).await;
 
-    assert_eq!(status, StatusCode::ACCEPTED);
-    assert_eq!(stage.org().await, first);
+        assert_eq!(status, StatusCode::ACCEPTED);
+        assert_eq!(stage.org().await, first);
+    });
 }
 
-#[tokio::test]
-async fn a_claim_cannot_touch_an_active_org_and_does_not_learn_of_it() {
-    let stage = Stage::set().await;
-    let now = stage.deps.clock.now();
-    let activate = Activate {
-        org_id: org_id(),
-        tenant: "acme".parse().unwrap(),
-        environment: Environment::Production,
-        webhook_secret: WebhookSecret::generate(&mut rand::rng()).hash(now),
-        now,
-    };
-    stage.deps.orgs.activate(&activate).await.unwrap();
-    let before = stage.org().await;
-    let push = json!({"organization_id": org_id(), "package_version": "9.9.9", "is_push": true, "is_sandbox": true});
+#[test]
+fn a_claim_cannot_touch_an_active_org_and_does_not_learn_of_it() {
+    run(async {
+        let stage = Stage::set().await;
+        let now = stage.deps.clock.now();
+        let activate = Activate {
+            org_id: stage.world.org,
+            tenant: "acme".parse().unwrap(),
+            environment: Environment::Production,
+            webhook_secret: WebhookSecret::generate(&mut rand::rng()).hash(now),
+            now,
+        };
+        stage.deps.orgs.activate(&activate).await.unwrap();
+        let before = stage.org().await;
+        let push = json!({"organization_id": stage.world.org, "package_version": "9.9.9", "is_push": true, "is_sandbox": true});
 
-    let (status, body) = stage.send(install(&push)).await;
+        let (status, body) = stage.send(install(&push)).await;
 
-    assert_eq!((status, body["state"].as_str()), (StatusCode::ACCEPTED, Some("claimed")));
-    assert_eq!(stage.org().await, before);
+        assert_eq!((status, body["state"].as_str()), (StatusCode::ACCEPTED, Some("claimed")));
+        let (after, before) = (stage.org().await.unwrap(), before.unwrap());
+        assert_eq!(after.announced.clone().unwrap().package_version.as_deref(), Some("9.9.9"));
+        let noted = Org { announced: None, revision: before.revision, updated_at: before.updated_at, ..after };
+        assert_eq!(noted, before);
+    });
 }
 
-#[tokio::test]
-async fn what_is_no_claim_is_refused_and_changes_nothing() {
-    let stage = Stage::set().await;
-    let valid = json!({"organization_id": org_id()}).to_string();
-    let post = || Request::post("/webhooks/salesforce/installs");
-    let json_post = || post().header("content-type", "application/json");
-    let cases = [
-        (json_post().body(Body::from("{")), StatusCode::BAD_REQUEST),
-        (json_post().body(Body::from(r#"{"organization_id":"001"}"#)), StatusCode::BAD_REQUEST),
-        (json_post().body(Body::from(" ".repeat(20_000) + &valid)), StatusCode::PAYLOAD_TOO_LARGE),
-        (post().header("content-type", "text/xml").body(Body::from(valid)), StatusCode::UNSUPPORTED_MEDIA_TYPE),
-        (Request::get("/webhooks/salesforce/installs").body(Body::empty()), StatusCode::METHOD_NOT_ALLOWED),
-    ];
-    for (request, expected) in cases {
-        assert_eq!(stage.send(request.unwrap()).await.0, expected);
-    }
-    assert_eq!(stage.org().await, None);
+#[test]
+fn what_is_no_claim_is_refused_and_changes_nothing() {
+    run(async {
+        let stage = Stage::set().await;
+        let valid = json!({"organization_id": stage.world.org}).to_string();
+        let post = || Request::post("/webhooks/salesforce/installs");
+        let json_post = || post().header("content-type", "application/json");
+        let cases = [
+            (json_post().body(Body::from("{")), StatusCode::BAD_REQUEST),
+            (json_post().body(Body::from(r#"{"organization_id":"001"}"#)), StatusCode::BAD_REQUEST),
+            (json_post().body(Body::from(" ".repeat(20_000) + &valid)), StatusCode::PAYLOAD_TOO_LARGE),
+            (post().header("content-type", "text/xml").body(Body::from(valid)), StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            (Request::get("/webhooks/salesforce/installs").body(Body::empty()), StatusCode::METHOD_NOT_ALLOWED),
+        ];
+        for (request, expected) in cases {
+            assert_eq!(stage.send(request.unwrap()).await.0, expected);
+        }
+        assert_eq!(stage.org().await, None);
+    });
+}
+
+#[test]
+fn an_install_in_an_org_that_was_left_is_noted_and_needs_its_admin() {
+    run(async {
+        for state in [OrgState::Uninstalled, OrgState::Disconnected] {
+            let stage = Stage::set().await;
+            stage.team_connected("acme").await.unwrap();
+            stage.deps.orgs.mark(stage.world.org, state, stage.deps.clock.now()).await.unwrap();
+
+            let (status, _) =
+                stage.send(install(&json!({"organization_id": stage.world.org, "package_version": "3.0.0"}))).await;
+
+            let org = stage.org().await.unwrap();
+            assert_eq!((status, org.state), (StatusCode::ACCEPTED, state));
+            assert_eq!(org.announced.unwrap().package_version.as_deref(), Some("3.0.0"));
+            stage.team_connected("acme").await.unwrap();
+            let org = stage.org().await.unwrap();
+            assert_eq!((org.state, org.package_version.as_deref()), (OrgState::Active, Some("3.0.0")));
+        }
+    });
 }

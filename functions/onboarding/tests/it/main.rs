@@ -1,7 +1,9 @@
-//! Claims and activations against the emulator.
+//! Claims, activations and licences against the emulator and simulated orgs.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod activating;
 mod claiming;
+mod licences;
+mod messages;
 mod stage;

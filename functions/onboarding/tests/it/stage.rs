@@ -1,40 +1,51 @@
-//! The function on an emulated account.
+//! The function, an org that Ferry knows nothing of, and state of its own.
+
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use http::{Request, StatusCode};
-use local::{Emulator, unique_prefix};
-use onboarding::{Deps, router};
-use salesforce::{Clock, OrgId};
+use onboarding::{Deps, Error, Reply, handle, router};
+use org_simulator::OutboundMessage;
+use runtime::onboarding::{Event, TeamConnected};
+use salesforce::OrgId;
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
-use store::{Org, Orgs, Queue};
+use store::{ConnectionId, Environment, Org, Queue};
 use tower::ServiceExt as _;
+use world::World;
+
+pub(crate) const PUBLIC_URL: &str = "https://ferry.example.com";
 
 pub(crate) struct Stage {
     pub(crate) deps: Deps,
-    sqs: aws_sdk_sqs::Client,
-    queue: String,
-    _emulator: Emulator,
-}
-
-pub(crate) fn org_id() -> OrgId {
-    "00D5e000000KQ2eEAG".parse().unwrap()
+    pub(crate) world: World,
 }
 
 impl Stage {
     pub(crate) async fn set() -> Self {
-        let emulator = Emulator::start().await.unwrap();
-        let state = emulator.create_state(&unique_prefix()).await.unwrap();
-        let queue = state.physical("PipelineRefreshQueue").unwrap().to_owned();
-        let sqs = aws_sdk_sqs::Client::new(emulator.sdk_config());
-        let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
-        let clock = Clock::manual("2026-11-22T10:15:30Z".parse().unwrap());
+        let world = World::new().await;
+        let queue = world.queue_url("PipelineRefreshQueue");
         let deps = Deps {
-            orgs: Orgs::new(dynamodb, state.tables.name("orgs")),
-            refreshes: Queue::new(sqs.clone(), &queue, clock.clone()),
-            public_url: "https://ferry.example.com".to_owned(),
-            clock,
+            orgs: world.orgs.clone(),
+            connections: world.connections.clone(),
+            salesforce: world.salesforce.clone(),
+            refreshes: Queue::new(world.sqs(), queue, world.clock.clone()),
+            public_url: PUBLIC_URL.to_owned(),
+            patience: Duration::from_secs(30),
+            clock: world.clock.clone(),
         };
-        Self { deps, sqs, queue, _emulator: emulator }
+        Self { deps, world }
+    }
+
+    /// An admin of the org has connected it.
+    pub(crate) async fn team_connected(&self, tenant: &str) -> Result<Reply, Error> {
+        let connected = TeamConnected {
+            org_id: self.world.org,
+            tenant: tenant.parse().unwrap(),
+            environment: Environment::Production,
+            login_url: "https://login.salesforce.com".to_owned(),
+        };
+        handle(&self.deps, Event::TeamConnected(connected)).await
     }
 
     /// Sends the request and gives the status and the body.
@@ -46,13 +57,45 @@ impl Stage {
     }
 
     pub(crate) async fn org(&self) -> Option<Org> {
-        self.deps.orgs.load(org_id()).await.unwrap()
+        self.load(self.world.org).await
+    }
+
+    pub(crate) async fn load(&self, org: OrgId) -> Option<Org> {
+        self.deps.orgs.load(org).await.unwrap()
+    }
+
+    /// Puts outbound messages into the org, as the package brings them.
+    pub(crate) fn install_messages(&self, names: &[&str]) {
+        for name in names {
+            let message = OutboundMessage {
+                name: (*name).to_owned(),
+                object: "Account".to_owned(),
+                fields: vec!["Id".to_owned()],
+                endpoint_url: format!("{PUBLIC_URL}/webhooks/salesforce/unset/unset"),
+            };
+            self.world.simulator.define_outbound_message(&message).unwrap();
+        }
+    }
+
+    /// The secrets in the addresses of the org's outbound messages, as the org has them; the whole address where it is
+    /// another one.
+    pub(crate) async fn secrets_in_org(&self) -> Vec<String> {
+        let client = self.world.salesforce.client(self.world.org, &ConnectionId::team());
+        let mut secrets = Vec::new();
+        for id in client.list_outbound_message_definitions(|_| true).await.unwrap() {
+            let definition = client.fetch_outbound_message_definition(&id).await.unwrap();
+            let url = definition.endpoint_url.expose_secret();
+            let base = format!("{PUBLIC_URL}/webhooks/salesforce/{}/", self.world.org);
+            secrets.push(url.strip_prefix(&base).unwrap_or(url).to_owned());
+        }
+        secrets
     }
 
     /// The bodies of the refresh tasks that are queued now.
     pub(crate) async fn queued(&self) -> Vec<Value> {
-        let receive = self.sqs.receive_message().queue_url(&self.queue).max_number_of_messages(10);
-        let messages = receive.send().await.unwrap().messages.unwrap_or_default();
+        let url = self.world.queue_url("PipelineRefreshQueue");
+        let receive = self.world.sqs().receive_message().queue_url(url).max_number_of_messages(10).send();
+        let messages = receive.await.unwrap().messages.unwrap_or_default();
         messages.iter().map(|message| serde_json::from_str(message.body().unwrap()).unwrap()).collect()
     }
 }

@@ -174,3 +174,35 @@ fn neither_body_nor_secret_is_ever_logged() {
         }
     });
 }
+
+#[test]
+fn a_copy_of_the_org_is_quarantined_and_the_original_is_not_touched() {
+    run(async {
+        let world = World::new().await;
+        let before = world.orgs.load(world.org).await.unwrap();
+        let copy = random_org();
+
+        let answer = world.post(&world.address(), message(copy, 1)).await;
+
+        assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::FORBIDDEN, "other_org"));
+        let copy = world.orgs.load(copy).await.unwrap().unwrap();
+        assert_eq!((copy.state, copy.quarantine.unwrap().copy_of), (OrgState::Quarantined, world.org));
+        assert_eq!(world.orgs.load(world.org).await.unwrap(), before);
+        assert_eq!(world.queued().await, []);
+    });
+}
+
+#[test]
+fn nobody_is_quarantined_without_the_secret_and_no_org_that_is_its_tenants() {
+    run(async {
+        let (world, other) = (World::new().await, World::new().await);
+        let copy = random_org();
+        let wrong = format!("/webhooks/salesforce/{}/{}", world.org, "A".repeat(43));
+
+        assert_eq!(world.post(&wrong, message(copy, 1)).await.problem(), "not_found");
+        assert_eq!(world.post(&world.address(), message(other.org, 1)).await.problem(), "other_org");
+
+        assert_eq!(world.orgs.load(copy).await.unwrap(), None);
+        assert_eq!(world.orgs.load(other.org).await.unwrap().unwrap().state, OrgState::Active);
+    });
+}
