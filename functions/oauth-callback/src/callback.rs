@@ -4,7 +4,7 @@ use axum::extract::{RawQuery, State};
 use axum::response::Response;
 use http::HeaderMap;
 use runtime::Chain;
-use runtime::onboarding::TeamConnected;
+use runtime::onboarding::{OutboundMessages, TeamConnected};
 use runtime::one_time::is_well_formed;
 use runtime::token_broker::{Connected, ExchangeCode, RefusalCode};
 use salesforce::{Classify as _, Retry};
@@ -17,7 +17,7 @@ use crate::Deps;
 use crate::admin::name_of;
 use crate::consent::{host_of, install_url, unavailable};
 use crate::cookie::Cookie;
-use crate::pages::{ConnectedPage, environment, failed};
+use crate::pages::{ConnectedPage, environment, failed, lacking};
 use crate::ticket::Pending;
 use crate::trouble::Trouble;
 
@@ -102,10 +102,16 @@ async fn connect(deps: &Deps, pending: &Pending, code: SecretString, is_admin: b
         code_verifier: pending.code_verifier.clone(),
         nonce: Some(pending.nonce.clone()),
     };
-    let connected = deps.broker.exchange_code(exchange).await.map_err(|error| not_connected(&error))?;
-    let webhook_url = match pending.ticket.is_team() {
+    let connected = match deps.broker.exchange_code(exchange).await {
+        Ok(connected) => connected,
+        Err(runtime::Error::Refused(refusal)) if refusal.code == RefusalCode::MissingPermissions => {
+            return Ok(lacking(&refusal.reason));
+        }
+        Err(error) => return Err(not_connected(&error)),
+    };
+    let (webhook_url, configured) = match pending.ticket.is_team() {
         true => activate(deps, pending, &connected).await?,
-        false => None,
+        false => (None, false),
     };
     tracing::info!(org.id = %connected.org_id, "connected org {}", connected.org_id);
     let displaced = names(deps, &connected).await;
@@ -117,6 +123,7 @@ async fn connect(deps: &Deps, pending: &Pending, code: SecretString, is_admin: b
         user_id: connected.user_id,
         environment: environment(pending.ticket.environment),
         webhook_url: webhook_url.as_ref().map(|url| url.expose_secret()),
+        configured,
         displaced: &displaced,
         is_last: displaced.is_empty() && connected.grants >= MAX_GRANTS,
         is_admin,
@@ -134,8 +141,13 @@ async fn names(deps: &Deps, connected: &Connected) -> Vec<String> {
     names
 }
 
-/// Has the org made active. Where that can never be, the grant is given back.
-async fn activate(deps: &Deps, pending: &Pending, connected: &Connected) -> Result<Option<SecretString>, Trouble> {
+/// Has the org made active: gives the address that is to be put in by hand, and whether the org's outbound messages have it.
+/// Where the org can never be active, the grant is given back.
+async fn activate(
+    deps: &Deps,
+    pending: &Pending,
+    connected: &Connected,
+) -> Result<(Option<SecretString>, bool), Trouble> {
     let event = TeamConnected {
         org_id: connected.org_id,
         tenant: pending.ticket.tenant.clone(),
@@ -143,7 +155,10 @@ async fn activate(deps: &Deps, pending: &Pending, connected: &Connected) -> Resu
         login_url: pending.login_url.clone(),
     };
     let trouble = match deps.onboarding.team_connected(event).await {
-        Ok(onboarded) if onboarded.state == OrgState::Active => return Ok(onboarded.webhook_url),
+        Ok(onboarded) if onboarded.state == OrgState::Active => {
+            let configured = matches!(onboarded.outbound_messages, Some(OutboundMessages::Configured { .. }));
+            return Ok((onboarded.webhook_url, configured));
+        }
         Ok(_) => Trouble::Quarantined,
         Err(error) => not_activated(&error),
     };
@@ -181,6 +196,7 @@ fn refused(code: RefusalCode) -> Trouble {
     match code {
         RefusalCode::WrongOrg => Trouble::WrongOrg,
         RefusalCode::OrgOwnedByAnotherTenant => Trouble::OwnedByAnother,
+        RefusalCode::MissingPermissions => Trouble::MissingPermissions,
         RefusalCode::GrantRefused => Trouble::CodeRefused,
         RefusalCode::AppRefused | RefusalCode::UnknownApp | RefusalCode::Untrusted => Trouble::Misconfigured,
         RefusalCode::Busy

@@ -52,6 +52,7 @@ pub(crate) struct ConnectedPage<'a> {
     pub(crate) user_id: salesforce::RecordId,
     pub(crate) environment: &'static str,
     pub(crate) webhook_url: Option<&'a str>,
+    pub(crate) configured: bool,
     /// Whose connections were ended to make room.
     pub(crate) displaced: &'a [String],
     /// Whether the next consent of this user will end one.
@@ -69,6 +70,7 @@ struct FailedPage<'a> {
     steps: &'static [&'static str],
     code: &'static str,
     install_url: Option<&'a str>,
+    lacking: Option<&'a str>,
 }
 
 impl ConnectPage<'_> {
@@ -91,8 +93,17 @@ pub(crate) fn failed(trouble: Trouble, install_url: Option<&str>) -> Response {
     tracing::info!(trouble = trouble.code(), "told a person: {}", trouble.code());
     let Advice { title, what, steps } = trouble.advice();
     let install_url = install_url.filter(|_| trouble == Trouble::NotInstalled);
-    let failed = FailedPage { title, what, steps, code: trouble.code(), install_url };
+    let failed = FailedPage { title, what, steps, code: trouble.code(), install_url, lacking: None };
     page(trouble.status(), &failed, "'none'")
+}
+
+/// The page for a user who may not do what the connection needs, with what is missing.
+pub(crate) fn lacking(missing: &str) -> Response {
+    let trouble = Trouble::MissingPermissions;
+    tracing::info!(trouble = trouble.code(), "told a person: {}", trouble.code());
+    let Advice { title, what, steps } = trouble.advice();
+    let lacking = FailedPage { title, what, steps, code: trouble.code(), install_url: None, lacking: Some(missing) };
+    page(trouble.status(), &lacking, "'none'")
 }
 
 /// The word for it on a page.

@@ -37,6 +37,8 @@ pub(crate) enum Trouble {
     OwnedByAnother,
     /// The org is closed until someone has looked at it.
     Quarantined,
+    /// The user may not do in Salesforce what the connection needs.
+    MissingPermissions,
     /// Salesforce no longer accepts the code.
     CodeRefused,
     /// Something is not available for the moment.
@@ -105,6 +107,7 @@ impl Trouble {
             Self::WrongOrg => "wrong_org",
             Self::OwnedByAnother => "org_owned_by_another_tenant",
             Self::Quarantined => "org_quarantined",
+            Self::MissingPermissions => "missing_permissions",
             Self::CodeRefused => "code_refused",
             Self::Unavailable => "unavailable",
             Self::NotActivated => "not_activated",
@@ -128,6 +131,7 @@ impl Trouble {
             | Self::SignInNeeded
             | Self::SignedOut
             | Self::FormNotOurs
+            | Self::MissingPermissions
             | Self::Quarantined => StatusCode::FORBIDDEN,
             Self::ConsentUsed | Self::NotInstalled | Self::WrongOrg | Self::OwnedByAnother | Self::CodeRefused => {
                 StatusCode::CONFLICT
@@ -155,6 +159,7 @@ impl Trouble {
             Self::WrongOrg
             | Self::OwnedByAnother
             | Self::Quarantined
+            | Self::MissingPermissions
             | Self::CodeRefused
             | Self::Unavailable
             | Self::NotActivated => self.advice_on_connecting(),
@@ -301,6 +306,15 @@ impl Trouble {
                 what: "Something about this org has to be looked at before it can be connected.",
                 steps: &["Tell the people who sent you the link, and give them the reference below."],
             },
+            Self::MissingPermissions => Advice {
+                title: "Your user may not do enough in Salesforce",
+                what: "The connection works with what you may do, and something that it needs is missing. The access you gave was handed back at once; what was connected before goes on working.",
+                steps: &[
+                    "Ask an administrator of the org to give your user what is missing, in a profile or a permission set. Using the API is the permission API Enabled.",
+                    "Or have somebody connect who may do it.",
+                    "Then ask for a new connect link, and open it.",
+                ],
+            },
             Self::CodeRefused => Advice {
                 title: "Salesforce took the permission back",
                 what: "The permission could not be turned into a connection. It may have been used already, or have waited too long.",
@@ -324,7 +338,8 @@ impl Trouble {
 mod tests {
     use super::*;
 
-    const ALL: [Trouble; 23] = [
+    const ALL: [Trouble; 24] = [
+        Trouble::MissingPermissions,
         Trouble::LinkUsed,
         Trouble::ConsentUsed,
         Trouble::OtherBrowser,

@@ -180,7 +180,7 @@ mod tests {
         ]);
 
         let id = |told: &Told| match told {
-            Told::Record(event) => event.id.clone(),
+            Told::Record(event) | Told::Org(event) => event.id.clone(),
             Told::Connection { change_id, .. } => change_id.clone(),
         };
         let events: Vec<_> = batch.events.iter().map(|(number, told)| (number.clone(), id(told))).collect();

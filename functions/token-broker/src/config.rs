@@ -1,7 +1,7 @@
 //! What the environment says.
 
 use runtime::{Env, EnvError};
-use salesforce::HostPolicy;
+use salesforce::{ApiVersion, HostPolicy, ObjectName};
 
 /// The function's configuration.
 #[derive(Clone, Debug)]
@@ -14,6 +14,11 @@ pub struct Config {
     pub apps_secret: String,
     /// `TOKEN_SECRET_PREFIX`: the names of the token secrets begin with it.
     pub token_secret_prefix: String,
+    /// `MIRRORED_OBJECTS`: what the user of a team connection must be able to work with; by default Account, Contact, Lead and
+    /// Opportunity.
+    pub mirrored_objects: Vec<ObjectName>,
+    /// `SALESFORCE_API_VERSION`: by default the version that Ferry is written for.
+    pub api_version: ApiVersion,
     /// `SALESFORCE_HOSTS`: `salesforce` (default), or `loopback` for the local stack.
     pub hosts: HostPolicy,
 }
@@ -29,6 +34,8 @@ impl Config {
             connections_table: env.required("CONNECTIONS_TABLE")?,
             apps_secret: env.required("APPS_SECRET_ARN")?,
             token_secret_prefix: env.required("TOKEN_SECRET_PREFIX")?,
+            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
+            api_version: env.parsed_or("SALESFORCE_API_VERSION", ApiVersion::DEFAULT)?,
             hosts: runtime::host_policy(env)?,
         })
     }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::app::{Door, door};
 use crate::refusal::{of_salesforce, refused, refused_for_now};
-use crate::{Deps, Error, Reply, grants};
+use crate::{Deps, Error, Reply, grants, permissions};
 
 /// How often the new tokens are stored when others store theirs in between, or AWS is not available.
 const STORE_ATTEMPTS: u32 = 5;
@@ -74,6 +74,7 @@ fn consent(exchange: &ExchangeCode, answer: &TokenAnswer) -> Consent {
         login_url: exchange.login_url.clone(),
         instance_url: answer.instance_url.as_ref().map(ToString::to_string).unwrap_or_default(),
         granted_at: answer.issued_at,
+        username: None,
     }
 }
 
@@ -101,6 +102,10 @@ async fn keep(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens: &
         tracing::warn!(org.id = %identity.org_id, "refused to connect org {}: {code:?}", identity.org_id);
         return Ok(refused(code));
     }
+    let consent = match permissions::check(deps, exchange, tokens).await {
+        Ok(user) => &Consent { username: user.username, ..consent.clone() },
+        Err(refusal) => return Ok(refusal),
+    };
     let stored = match store_tokens(deps, consent, tokens).await {
         Ok(Some(stored)) => stored,
         Ok(None) => return Ok(refused_for_now(RefusalCode::Busy, deps.limits.busy_pause)),
@@ -123,6 +128,7 @@ async fn keep(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens: &
         connection_id: exchange.kind.connection_id(),
         user_id: identity.user_id,
         instance_url: tokens.instance_url.clone(),
+        username: consent.username.clone(),
         grants: stored.grants,
         displaced: stored.displaced,
     })))

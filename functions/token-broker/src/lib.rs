@@ -14,6 +14,7 @@ mod error;
 mod exchange;
 mod grants;
 mod keep_alive;
+mod permissions;
 pub mod protocol;
 mod refresh;
 mod refusal;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use runtime::token_broker::Request;
 use runtime::{Aws, BoxError};
-use salesforce::{Clock, Http, Patience};
+use salesforce::{ApiVersion, Clock, Http, ObjectName, Patience};
 use store::{Apps, Connections, Orgs, TokenVault};
 
 pub use config::Config;
@@ -49,6 +50,10 @@ pub struct Deps {
     pub apps: Apps,
     /// The way to Salesforce, with limits that fit into the lease.
     pub http: Http,
+    /// The version of Salesforce's API.
+    pub api_version: ApiVersion,
+    /// What the user of a team connection must be able to work with.
+    pub mirrored_objects: Vec<ObjectName>,
     /// The time.
     pub clock: Clock,
     /// Pauses while another broker refreshes.
@@ -72,6 +77,8 @@ impl Deps {
             vault: TokenVault::new(aws.secrets_manager(), &config.token_secret_prefix),
             apps: Apps::new(aws.secrets_manager(), &config.apps_secret, aws.clock()),
             http: Http::new(config.hosts, aws.clock())?.with_patience(PATIENCE),
+            api_version: config.api_version,
+            mirrored_objects: config.mirrored_objects.clone(),
             clock: aws.clock(),
             timer: Timer::real(),
             limits: Limits::default(),

@@ -62,6 +62,7 @@ fn reason(code: RefusalCode) -> &'static str {
         RefusalCode::WrongOrg => "the consent came from another org",
         RefusalCode::OrgOwnedByAnotherTenant => "the org belongs to another tenant",
         RefusalCode::GrantRefused => "Salesforce refused the code or the grant",
+        RefusalCode::MissingPermissions => "the user may not do what the connection needs",
         RefusalCode::AppRefused => "Salesforce refused the app",
         RefusalCode::UnknownApp => "the app registration is not known",
         RefusalCode::Untrusted => "the answer does not prove that it is Salesforce's",

@@ -1,6 +1,8 @@
 //! OAuth: the web server flow with PKCE, refresh, revoke (Salesforce Help, OAuth authorization flows).
 
 mod consent;
+mod id_token;
+mod signing_keys;
 mod token;
 
 use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
@@ -13,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 pub use consent::{Consent, consent};
+pub(crate) use signing_keys::SigningKeys;
 pub use token::{Identity, TokenAnswer};
 
 use crate::transport::{Request, Response, Target};
@@ -53,7 +56,7 @@ pub struct CodeExchange {
     pub code: SecretString,
     /// [`Consent::code_verifier`].
     pub code_verifier: SecretString,
-    /// [`Consent::nonce`], to be compared with that of the `id_token`, where there is one.
+    /// [`Consent::nonce`]. With it the answer is believed only with an `id_token` that was signed for this very consent.
     pub nonce: Option<SecretString>,
 }
 
@@ -78,7 +81,7 @@ pub struct UserInfo {
 /// # Errors
 ///
 /// [`Error::GrantEnded`] when the code is used, expired or foreign; [`Error::AppRefused`] when the app or the
-/// redirect URI is wrong; [`Error::Untrusted`] when the answer's signature is.
+/// redirect URI is wrong; [`Error::Untrusted`] when the answer's signature or its `id_token` is: then the grant is given back.
 pub async fn exchange_code(
     http: &Http,
     app: &App,
@@ -96,9 +99,21 @@ pub async fn exchange_code(
         .await;
     let answer = believed(OPERATION, answer)?.verify(OPERATION, app, http.policy())?;
     if let Some(nonce) = &exchange.nonce {
-        answer.check_nonce(OPERATION, app, nonce)?;
+        let verified = id_token::verify(OPERATION, http, app, login, (&answer, nonce)).await;
+        if let Err(error) = verified {
+            give_back(http, login, &answer).await;
+            return Err(error);
+        }
     }
     Ok(answer)
+}
+
+/// Ends a grant that nobody will use. Whether that succeeds changes nothing about the answer.
+async fn give_back(http: &Http, login: &LoginHost, answer: &TokenAnswer) {
+    let grant = answer.refresh_token.as_ref().unwrap_or(&answer.access_token);
+    if let Err(error) = revoke(http, login, grant).await {
+        tracing::warn!("a grant that is not believed could not be given back: {error}");
+    }
 }
 
 /// Trades a refresh token for an access token, once: with rotation on, the refresh token is dead afterwards,

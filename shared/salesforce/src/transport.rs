@@ -10,6 +10,7 @@ use tracing::warn;
 
 pub(crate) use request::{Body, Dialect, Request, Response};
 
+use crate::auth::SigningKeys;
 use crate::error::{oauth_failure, rest_failure};
 use crate::limits::Meter;
 use crate::{Classify, Clock, Error, HostPolicy};
@@ -40,6 +41,7 @@ pub struct Http {
     policy: HostPolicy,
     clock: Clock,
     patience: Patience,
+    signing_keys: SigningKeys,
 }
 
 /// Where a request goes, and as whom.
@@ -65,7 +67,7 @@ impl Http {
             .https_only(policy == HostPolicy::SalesforceOnly)
             .build()
             .map_err(|_| Error::Invalid { what: "TLS set-up", reason: "cannot be used" })?;
-        Ok(Self { pool, policy, clock, patience: Patience::default() })
+        Ok(Self { pool, policy, clock, patience: Patience::default(), signing_keys: SigningKeys::default() })
     }
 
     /// The same pool with other time limits.
@@ -82,6 +84,11 @@ impl Http {
     /// The clock that it counts its deadlines with.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// The keys with which login hosts sign.
+    pub(crate) fn signing_keys(&self) -> &SigningKeys {
+        &self.signing_keys
     }
 
     /// Makes a call, again where [`retry::pause`] allows it.

@@ -79,6 +79,9 @@ pub struct Connection {
     pub tenant: Tenant,
     /// The Salesforce user who granted it.
     pub user_id: RecordId,
+    /// The user's name in the org, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
     /// The app registration it was granted to.
     pub app: String,
     /// The login host that its tokens come from.

@@ -194,6 +194,7 @@ impl World {
             login_url: self.simulator.url().to_owned(),
             instance_url: self.simulator.url().to_owned(),
             granted_at: now,
+            username: None,
         };
         let owner = "world".to_owned();
         let request = LeaseRequest { owner, now, length: SignedDuration::from_secs(40), seen_fence: None };

@@ -79,6 +79,7 @@ fn the_webhook_address_is_shown_when_there_is_one() {
         user_id: "0055e000001mKpCAAU".parse().unwrap(),
         environment: "Production",
         webhook_url: Some("https://ferry.example.com/webhooks/salesforce/00D5e000000KQ2eEAG/secret"),
+        configured: false,
         displaced: &[],
         is_last: false,
         is_admin: false,
@@ -86,6 +87,8 @@ fn the_webhook_address_is_shown_when_there_is_one() {
     assert!(page.render().unwrap().contains("/webhooks/salesforce/00D5e000000KQ2eEAG/secret</textarea>"));
     let again = ConnectedPage { webhook_url: None, ..page };
     assert!(again.render().unwrap().contains("stays the same"));
+    let configured = ConnectedPage { configured: true, ..again };
+    assert!(configured.render().unwrap().contains("in place"));
 }
 
 #[test]
@@ -99,6 +102,7 @@ fn whose_connection_was_ended_to_make_room_is_told() {
         user_id: "0055e000001mKpCAAU".parse().unwrap(),
         environment: "Production",
         webhook_url: None,
+        configured: false,
         displaced: &displaced,
         is_last: false,
         is_admin: true,

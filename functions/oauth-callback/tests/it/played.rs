@@ -50,6 +50,7 @@ impl PlayedBroker {
                 connection_id,
                 user_id: answer.identity.user_id,
                 instance_url: answer.instance_url.unwrap().to_string(),
+                username: None,
                 grants: 1,
                 displaced: Vec::new(),
             }),

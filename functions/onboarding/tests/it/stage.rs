@@ -14,7 +14,8 @@ use store::{ConnectionId, Environment, Org, Queue};
 use tower::ServiceExt as _;
 use world::World;
 
-pub(crate) const PUBLIC_URL: &str = "https://ferry.example.com";
+/// The simulator sends to this machine only; nothing listens there.
+pub(crate) const PUBLIC_URL: &str = "http://127.0.0.1:9";
 
 pub(crate) struct Stage {
     pub(crate) deps: Deps,

@@ -16,7 +16,7 @@ use runtime::token_broker::{
     Answer, Connected, ConnectionRef, ExchangeCode, Refusal, RefusalCode, Request, Token, TokenWanted,
 };
 use salesforce::auth;
-use salesforce::{Clock, Fingerprint, HostPolicy, Http, LoginHost, OrgId, Patience};
+use salesforce::{ApiVersion, Clock, Fingerprint, HostPolicy, Http, LoginHost, OrgId, Patience};
 use secrecy::ExposeSecret as _;
 use silence::Silence;
 use store::{
@@ -106,6 +106,8 @@ impl Stage {
             vault: TokenVault::new(secrets.clone(), format!("ferry/{prefix}/tokens")),
             apps: Apps::new(secrets.clone(), apps.clone(), clock.clone()),
             http: Http::new(HostPolicy::LoopbackToo, clock.clone()).unwrap().with_patience(patience),
+            api_version: ApiVersion::DEFAULT,
+            mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"].map(|name| name.parse().unwrap()).to_vec(),
             clock,
             timer: Timer::real(),
             limits: limits(),

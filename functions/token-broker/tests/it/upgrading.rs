@@ -85,6 +85,7 @@ async fn tokens_that_were_stored_before_a_crash_are_refreshed_with_their_own_app
         login_url: v1.login_url,
         instance_url: v1.instance_url,
         granted_at: v1.granted_at.unwrap(),
+        username: None,
     };
     let now = stage.deps.clock.now();
     let length = jiff::SignedDuration::from_secs(40);

@@ -110,6 +110,7 @@ impl From<&Refusal> for Problem {
             RefusalCode::GrantRefused => {
                 Self::new(StatusCode::BAD_REQUEST, "grant_refused", "Salesforce refused the consent").next(RECONNECT)
             }
+            RefusalCode::MissingPermissions => not_permitted(),
             RefusalCode::AppRefused | RefusalCode::UnknownApp => misconfigured(),
             RefusalCode::Untrusted => Self::new(
                 StatusCode::BAD_GATEWAY,

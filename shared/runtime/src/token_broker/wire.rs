@@ -102,6 +102,9 @@ pub struct Connected {
     pub user_id: RecordId,
     /// Where its API calls go.
     pub instance_url: String,
+    /// The user's name in the org, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
     /// How many grants this user has given to this app, this one with them. Salesforce keeps five: where there are as many,
     /// the next consent ends the oldest.
     #[serde(default)]
@@ -162,6 +165,8 @@ pub enum RefusalCode {
     OrgOwnedByAnotherTenant,
     /// Salesforce refused the code: used, expired or foreign.
     GrantRefused,
+    /// The user may not do what the connection needs; the reason names what.
+    MissingPermissions,
     /// Salesforce refused the app itself.
     AppRefused,
     /// The app registration is not known.

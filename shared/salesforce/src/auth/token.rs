@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::Engine;
-use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use oauth2::basic::BasicTokenType;
@@ -12,7 +12,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::Sha256;
-use subtle::ConstantTimeEq;
 
 use super::App;
 use crate::{Error, HostPolicy, InstanceUrl, OrgId, RecordId};
@@ -126,41 +125,6 @@ impl RawAnswer {
     }
 }
 
-impl TokenAnswer {
-    /// Checks that the `id_token`, where there is one, was issued for this consent of this app.
-    ///
-    /// Its own signature need not be checked: it came straight from the token endpoint over TLS
-    /// (OpenID Connect Core 3.1.3.7).
-    pub(super) fn check_nonce(&self, operation: &'static str, app: &App, nonce: &SecretString) -> Result<(), Error> {
-        let Some(id_token) = &self.id_token else {
-            return Ok(());
-        };
-        let untrusted = |what| Error::Untrusted { operation, what };
-        let claims = claims(id_token.expose_secret()).ok_or_else(|| untrusted("a malformed id_token"))?;
-        let theirs = claims.nonce.unwrap_or_default();
-        if !bool::from(theirs.as_bytes().ct_eq(nonce.expose_secret().as_bytes())) {
-            return Err(untrusted("an id_token of another consent"));
-        }
-        let audience = match &claims.aud {
-            Value::Array(audience) => audience.iter().any(|aud| aud == &app.client_id),
-            aud => aud == &app.client_id,
-        };
-        if audience { Ok(()) } else { Err(untrusted("an id_token of another app")) }
-    }
-}
-
-#[derive(Deserialize)]
-struct Claims {
-    nonce: Option<String>,
-    #[serde(default)]
-    aud: Value,
-}
-
-fn claims(id_token: &str) -> Option<Claims> {
-    let payload = id_token.split('.').nth(1)?;
-    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
-}
-
 /// Whether `signature` is the base64 of HMAC-SHA256 with the client secret over `id` and `issued_at`, one after the
 /// other (Salesforce Help, OAuth web server flow). Compared in constant time.
 fn is_signed(client_secret: &SecretString, id: &str, issued_at: &str, signature: &str) -> bool {
@@ -176,7 +140,7 @@ fn is_signed(client_secret: &SecretString, id: &str, issued_at: &str, signature:
 }
 
 /// Reads `https://login.salesforce.com/id/{org}/{user}`.
-fn identity(id: &str) -> Option<Identity> {
+pub(super) fn identity(id: &str) -> Option<Identity> {
     let (_, path) = id.split_once("/id/")?;
     let (org_id, user_id) = path.split_once('/')?;
     Some(Identity { org_id: org_id.parse().ok()?, user_id: user_id.trim_end_matches('/').parse().ok()? })

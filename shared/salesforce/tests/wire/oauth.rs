@@ -6,12 +6,12 @@ use serde_json::json;
 
 use crate::replay::{Answer, Replay, json as answer, recorded};
 
-fn app() -> App {
+pub(crate) fn app() -> App {
     App { name: "v2".to_owned(), client_id: "3MVG9client".to_owned(), client_secret: "hush".into() }
 }
 
 /// A token answer that `app` has signed, computed elsewhere: HMAC-SHA256 with the key `hush`.
-fn signed() -> String {
+pub(crate) fn signed() -> String {
     json!({
         "access_token": "00D5e000000KQ2e!AQcAQ",
         "refresh_token": "5Aep861",

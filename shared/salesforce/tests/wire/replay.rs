@@ -46,8 +46,14 @@ pub(crate) struct Replay {
 impl Replay {
     /// Gives these answers in this order, and hangs up afterwards.
     pub(crate) fn start(answers: Vec<Answer>) -> Self {
+        Self::start_with(|_| answers)
+    }
+
+    /// The same, with answers that know the server's address.
+    pub(crate) fn start_with(answers: impl FnOnce(&str) -> Vec<Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        let answers = answers(&url);
         let seen = Arc::new(Mutex::new(Vec::new()));
         let record = seen.clone();
         thread::spawn(move || {

@@ -29,6 +29,8 @@ pub struct Consent {
     pub instance_url: String,
     /// When Salesforce opened the grant, by its own clock.
     pub granted_at: Timestamp,
+    /// The user's name in the org, where it is known.
+    pub username: Option<String>,
 }
 
 impl Consent {
@@ -87,6 +89,7 @@ fn begun(consent: &Consent, now: Timestamp) -> Connection {
         kind: consent.kind,
         tenant: consent.tenant,
         user_id: consent.user_id,
+        username: consent.username,
         app: consent.app,
         login_url: consent.login_url,
         instance_url: consent.instance_url,

@@ -23,6 +23,7 @@ pub(super) fn connected(consent: &Consent, tokens: &TokenVersion, now: Timestamp
         ("connected_at", now()),
         ("updated_at", now()),
     ];
+    set.extend(consent.username.as_ref().map(|username| ("username", text(username))));
     match &consent.kind {
         ConnectionKind::Team => set.push(("kind", text("team"))),
         ConnectionKind::Personal { platform_user } => {

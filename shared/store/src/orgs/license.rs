@@ -123,7 +123,9 @@ fn settle(org: Org, license: &License) -> Org {
         let state = if removed { OrgState::Uninstalled } else { OrgState::Claimed };
         return Org { state, environment, ..org };
     }
-    let ended = license.uninstalled_at.is_some_and(|removed| org.activated_at.is_none_or(|active| active < removed));
+    // Salesforce's times have whole seconds, and nobody connects an org within the second in which its package was removed.
+    let before = |removed: Timestamp| org.activated_at.is_none_or(|active| active.as_second() <= removed.as_second());
+    let ended = license.uninstalled_at.is_some_and(before);
     match ended {
         true => Org { state: OrgState::Uninstalled, webhook_secrets: Vec::new(), ..org },
         false => org,

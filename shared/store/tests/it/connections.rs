@@ -22,6 +22,7 @@ fn consent(kind: ConnectionKind) -> Consent {
         login_url: "https://login.salesforce.com".to_owned(),
         instance_url: "https://acme.my.salesforce.com".to_owned(),
         granted_at: at(0),
+        username: None,
     }
 }
 

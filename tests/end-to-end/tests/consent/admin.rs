@@ -30,10 +30,10 @@ fn a_link_opens_a_session_once_and_the_session_ends() {
         assert_eq!(admin.get("/connections").await.status, StatusCode::OK);
         assert!(thief.press(&link).await.tells("admin_link_used_or_expired"));
         assert!(thief.get("/connections").await.tells("signed_out"));
-        stage.clock.advance(SignedDuration::from_hours(1));
+        stage.pass(SignedDuration::from_hours(1));
         assert!(admin.get("/connections").await.tells("signed_out"));
         let old = stage.admin_link("acme").await;
-        stage.clock.advance(SignedDuration::from_mins(15));
+        stage.pass(SignedDuration::from_mins(15));
         assert!(admin.press(&old).await.tells("admin_link_used_or_expired"));
         stage.secrets.assert_not_logged();
     });
@@ -144,7 +144,7 @@ fn an_admin_reconnects_exactly_the_connection_that_was_chosen() {
         let (team, rep) = (stage.team().await.unwrap(), stage.reps().await.unwrap());
         let mut admin = stage.signed_in("acme").await;
         let form = form_of(&admin.get("/connections").await.html);
-        stage.clock.advance(SignedDuration::from_mins(1));
+        stage.pass(SignedDuration::from_mins(1));
 
         let to = admin.submit(Method::POST, &reconnect_path(&team), &form).await;
         let link = to.header(LOCATION).strip_prefix(PUBLIC_URL).unwrap().to_owned();

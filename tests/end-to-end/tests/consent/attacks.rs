@@ -64,7 +64,7 @@ fn a_state_that_is_too_old_connects_nothing() {
         let mut visitor = Visitor::new(&stage);
         let begun = visitor.begin(&stage.team_link("acme").await).await;
         let back = visitor.consent(&begun, &stage.admin()).await;
-        stage.clock.advance(SignedDuration::from_mins(15));
+        stage.pass(SignedDuration::from_mins(15));
 
         let page = visitor.get(&back).await;
 
@@ -198,7 +198,7 @@ fn a_connect_link_is_good_once_and_not_for_long() {
         assert!(first.get(&link).await.tells("link_used_or_expired"));
         assert!(second.press(&link).await.tells("link_used_or_expired"));
         let old = stage.team_link("acme").await;
-        stage.clock.advance(SignedDuration::from_mins(15));
+        stage.pass(SignedDuration::from_mins(15));
         assert!(first.get(&old).await.tells("link_used_or_expired"));
         assert!(first.press(&old).await.tells("link_used_or_expired"));
         stage.secrets.assert_not_logged();

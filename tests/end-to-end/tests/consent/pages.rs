@@ -110,7 +110,7 @@ fn an_old_link_and_a_reloaded_answer_say_what_to_do() {
         let served = Served::start().await;
         let stage = &served.stage;
         let old = stage.team_link("acme").await;
-        stage.clock.advance(SignedDuration::from_mins(15));
+        stage.pass(SignedDuration::from_mins(15));
         browser.open(&served.url(&old)).await;
         assert!(browser.text().await.contains("can no longer be used"));
         look(&mut browser, "expired-link").await;
@@ -169,7 +169,7 @@ fn an_admin_sees_reconnects_and_disconnects_with_the_keyboard() {
         browser.click("Reconnect Team").await;
         browser.click("Continue to Salesforce").await;
         decide(&mut browser, &stage.admin(), "Allow").await;
-        assert!(browser.text().await.contains("stays the same"), "{}", browser.text().await);
+        assert!(browser.text().await.contains("stays good"), "{}", browser.text().await);
         look(&mut browser, "reconnected").await;
         browser.click("Back to the connections").await;
         browser.click("Close this page for good").await;

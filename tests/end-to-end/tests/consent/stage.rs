@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use local::Emulator;
 use local::emulator::State;
 use org_simulator::{OrgOptions, Simulator};
-use runtime::{Aws, Env, TokenBroker};
-use salesforce::{Clock, HostPolicy, OrgId};
+use runtime::{Aws, Env, Salesforce, TokenBroker};
+use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use store::{Connection, ConnectionId, ConnectionKind, ConnectionState};
@@ -89,11 +89,14 @@ impl Stage {
         let env = || environment(&state, &prefix, public_url, &login);
         let broker = token_broker::Config::from_env(&env()).unwrap();
         let broker = token_broker::Deps::new(&aws, &broker).unwrap();
-        let onboarding = onboarding::Deps::new(&aws, &onboarding::Config::from_env(&env()).unwrap());
+        let config = onboarding::Config::from_env(&env()).unwrap();
+        let mut onboarding = onboarding::Deps::new(&aws, &env(), &config).unwrap();
         let config = oauth_callback::Config::from_env(&env()).unwrap();
         let mut callback = oauth_callback::Deps::new(&aws, config);
         let called = Broker { deps: broker.clone(), secrets: secrets.clone() };
         callback.broker = TokenBroker::new(called, HostPolicy::LoopbackToo);
+        let http = Http::new(HostPolicy::LoopbackToo, clock.clone()).unwrap();
+        onboarding.salesforce = Salesforce::new(http, ApiVersion::DEFAULT, callback.broker.clone());
         let called = Onboarding { deps: onboarding, secrets: secrets.clone() };
         callback.onboarding = runtime::onboarding::Onboarding::new(called);
         Self { org, other_org, clock, broker, callback, secrets, public_url: public_url.to_owned(), apps }

@@ -109,19 +109,3 @@ fn short_ids_in_the_identity_become_long_ones() {
     assert_eq!(identity("https://login.salesforce.com/id/nope/005x00000012Q9P"), None);
     assert_eq!(identity(""), None);
 }
-
-#[test]
-fn an_id_token_must_be_of_this_consent_and_this_app() {
-    let id_token = |claims: Value| {
-        let payload = BASE64_URL_SAFE_NO_PAD.encode(claims.to_string());
-        verify(with("id_token", json!(format!("h.{payload}.s")))).unwrap()
-    };
-    let check = |answer: &TokenAnswer| answer.check_nonce("a test", &app(), &"n1".into()).is_ok();
-    assert!(check(&id_token(json!({"nonce": "n1", "aud": "3MVG9client"}))));
-    assert!(check(&id_token(json!({"nonce": "n1", "aud": ["3MVG9client"]}))));
-    assert!(!check(&id_token(json!({"nonce": "n2", "aud": "3MVG9client"}))));
-    assert!(!check(&id_token(json!({"aud": "3MVG9client"}))));
-    assert!(!check(&id_token(json!({"nonce": "n1", "aud": "other"}))));
-    assert!(!check(&verify(with("id_token", json!("mock_id_token"))).unwrap()));
-    assert!(check(&verify(answer()).unwrap()), "without an id_token there is nothing to check");
-}

@@ -14,6 +14,7 @@ fn consent(tenant: &str) -> Consent {
         login_url: "https://login.salesforce.com".to_owned(),
         instance_url: "https://acme.my.salesforce.com".to_owned(),
         granted_at: at(0),
+        username: None,
     }
 }
 

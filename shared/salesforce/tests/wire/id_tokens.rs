@@ -1,0 +1,179 @@
+//! The id_token of a consent: what is believed, and what is refused and given back.
+
+use std::sync::OnceLock;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use salesforce::auth::{self, CodeExchange, TokenAnswer};
+use salesforce::{Classify, Clock, Error, Retry};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::oauth::{app, signed};
+use crate::replay::{Answer, Replay, json as answer};
+
+const NONCE: &str = "the-nonce-of-this-consent";
+const SUB: &str = "https://login.salesforce.com/id/00D5e000000KQ2eEAG/0055e000001mKpCAAU";
+
+/// The login host's key, and somebody else's.
+fn keys() -> &'static [KeyPair; 2] {
+    static KEYS: OnceLock<[KeyPair; 2]> = OnceLock::new();
+    KEYS.get_or_init(|| [(); 2].map(|()| KeyPair::generate(KeySize::Rsa2048).unwrap()))
+}
+
+fn part(bytes: impl AsRef<[u8]>) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(bytes)
+}
+
+fn jwks() -> String {
+    let key = keys()[0].public_key();
+    let (n, e) = (key.modulus().big_endian_without_leading_zero(), key.exponent().big_endian_without_leading_zero());
+    json!({"keys": [{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "k1", "n": part(n), "e": part(e)}]}).to_string()
+}
+
+/// What is put into a token.
+struct Forge {
+    header: Value,
+    claims: Value,
+    key: &'static KeyPair,
+}
+
+impl Forge {
+    fn of(issuer: &str) -> Self {
+        let now = Clock::system().now().as_second();
+        let half = part(&Sha256::digest(b"00D5e000000KQ2e!AQcAQ")[..16]);
+        let claims = json!({
+            "iss": issuer, "sub": SUB, "aud": "3MVG9client", "iat": now, "exp": now + 120, "nonce": NONCE, "at_hash": half,
+        });
+        Self { header: json!({"alg": "RS256", "typ": "JWT", "kid": "k1"}), claims, key: &keys()[0] }
+    }
+
+    fn message(&self) -> String {
+        format!("{}.{}", part(self.header.to_string()), part(self.claims.to_string()))
+    }
+
+    fn sign(&self) -> String {
+        let message = self.message();
+        let mut signature = vec![0; self.key.public_modulus_len()];
+        self.key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message.as_bytes(), &mut signature).unwrap();
+        format!("{message}.{}", part(signature))
+    }
+}
+
+/// Exchanges a code; the answer has the token that `id_token` makes for an issuer, and the keys are answered so.
+async fn exchange(
+    id_token: impl FnOnce(&str) -> Option<String>,
+    keys: Answer,
+) -> (Result<TokenAnswer, Error>, Vec<String>) {
+    let server = Replay::start_with(|url| {
+        let mut body: Value = serde_json::from_str(&signed()).unwrap();
+        if let Some(token) = id_token(url) {
+            body["id_token"] = json!(token);
+        }
+        vec![answer(200, body.to_string()), keys, answer(200, "")]
+    });
+    let exchange = CodeExchange {
+        redirect_uri: "https://ferry.example/oauth/callback".to_owned(),
+        code: "aPrx==".into(),
+        code_verifier: "v".repeat(43).into(),
+        nonce: Some(NONCE.into()),
+    };
+    let exchanged = auth::exchange_code(&server.http(), &app(), &server.login(), &exchange).await;
+    (exchanged, server.seen().into_iter().map(|seen| seen.line).collect())
+}
+
+async fn forged(change: impl FnOnce(&mut Forge)) -> Result<TokenAnswer, Error> {
+    let token = |url: &str| {
+        let mut forge = Forge::of(url);
+        change(&mut forge);
+        Some(forge.sign())
+    };
+    exchange(token, answer(200, jwks())).await.0
+}
+
+fn is_untrusted(exchanged: &Result<TokenAnswer, Error>) -> bool {
+    matches!(exchanged, Err(Error::Untrusted { .. }))
+}
+
+#[tokio::test]
+async fn what_the_login_host_signed_for_this_consent_is_believed() {
+    let (exchanged, seen) = exchange(|url| Some(Forge::of(url).sign()), answer(200, jwks())).await;
+    exchanged.unwrap();
+    assert_eq!(seen, ["POST /services/oauth2/token", "GET /id/keys"]);
+}
+
+#[tokio::test]
+async fn every_claim_counts() {
+    for (claim, value) in [
+        ("aud", json!("another-app")),
+        ("iss", json!("https://login.salesforce.com")),
+        ("exp", json!(1_000_000_000)),
+        ("iat", json!(4_000_000_000_u64)),
+        ("nonce", json!("of-another-consent")),
+        ("at_hash", json!("of-another-token")),
+        ("sub", json!("https://login.salesforce.com/id/00D5e000000KQ2eEAG/0055e000001mKpDAAU")),
+    ] {
+        let exchanged = forged(|forge| forge.claims[claim] = value).await;
+        assert!(is_untrusted(&exchanged), "{claim}: {exchanged:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_key_is_refused_also_under_the_right_name() {
+    assert!(is_untrusted(&forged(|forge| forge.key = &keys()[1]).await));
+    assert!(is_untrusted(&forged(|forge| forge.header["kid"] = json!("k2")).await));
+    assert!(is_untrusted(&forged(|forge| drop(forge.header.as_object_mut().unwrap().remove("kid"))).await));
+}
+
+#[tokio::test]
+async fn only_rs256_is_taken_whatever_the_token_says() {
+    let unsigned = |url: &str| {
+        let forge = Forge { header: json!({"alg": "none", "kid": "k1"}), ..Forge::of(url) };
+        Some(format!("{}.", forge.message()))
+    };
+    assert!(is_untrusted(&exchange(unsigned, answer(200, jwks())).await.0));
+    // The public key as if it were a shared secret.
+    let confused = |url: &str| {
+        let forge = Forge { header: json!({"alg": "HS256", "kid": "k1"}), ..Forge::of(url) };
+        let public = keys()[0].public_key();
+        let mut mac = Hmac::<Sha256>::new_from_slice(public.as_ref()).unwrap();
+        mac.update(forge.message().as_bytes());
+        Some(format!("{}.{}", forge.message(), part(mac.finalize().into_bytes())))
+    };
+    assert!(is_untrusted(&exchange(confused, answer(200, jwks())).await.0));
+    assert!(is_untrusted(&forged(|forge| forge.header["alg"] = json!("RS512")).await));
+}
+
+#[tokio::test]
+async fn what_was_changed_after_signing_or_is_no_token_is_refused() {
+    let changed = |url: &str| {
+        let signed = Forge::of(url).sign();
+        let (_, signature) = signed.rsplit_once('.').unwrap();
+        let mut other = Forge::of(url);
+        other.claims["extra"] = json!(1);
+        Some(format!("{}.{signature}", other.message()))
+    };
+    assert!(is_untrusted(&exchange(changed, answer(200, jwks())).await.0));
+    for token in ["", "a.b.c", "...."] {
+        assert!(is_untrusted(&exchange(|_| Some(token.to_owned()), answer(200, jwks())).await.0), "{token}");
+    }
+}
+
+#[tokio::test]
+async fn a_grant_that_is_not_believed_is_given_back() {
+    let (exchanged, seen) = exchange(|_| None, answer(200, "")).await;
+    assert!(is_untrusted(&exchanged), "{exchanged:?}");
+    assert_eq!(seen, ["POST /services/oauth2/token", "POST /services/oauth2/revoke"]);
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_had_are_a_reason_to_try_again() {
+    for keys in [answer(404, "{}"), answer(200, "<html>"), answer(200, "{}")] {
+        let error = exchange(|url| Some(Forge::of(url).sign()), keys).await.0.unwrap_err();
+        assert!(matches!(error.retry(), Retry::After(_) | Retry::Unknown(_)), "{error:?}");
+    }
+}
