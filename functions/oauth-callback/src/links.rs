@@ -32,6 +32,7 @@ pub(crate) async fn create(
     if let Some(org_id) = ticket.org_id {
         let org = deps.orgs.load(org_id).await.map_err(|error| refuse(&error))?;
         if let Some(problem) = objection(&ticket, org.as_ref()) {
+            tracing::warn!(org.id = %org_id, "refused a link into org {org_id}: {}", problem.code);
             return Err(problem);
         }
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use salesforce::OrgId;
 use store::{Cursor, CursorName, Org};
 
-use crate::views::{BudgetView, HealthView, PipelinesHealth, SyncView};
+use crate::views::{BudgetView, HealthView, LicenseView, PipelinesHealth, SyncView, copy_of};
 use crate::{Deps, Error, connections};
 
 /// The org at a glance: five reads of Ferry's own tables, no call to Salesforce.
@@ -17,6 +17,8 @@ pub(crate) async fn health(deps: &Deps, org: Org) -> Result<HealthView, Error> {
     Ok(HealthView {
         org_id,
         state: org.state,
+        copy_of: copy_of(&org),
+        license: org.license.map(LicenseView::from),
         connections,
         pipelines: PipelinesHealth { count, refreshed_at: refreshed_at(&cursors) },
         sync: cursors.into_iter().filter(|cursor| !is_pipelines(cursor)).map(SyncView::from).collect(),

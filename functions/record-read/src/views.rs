@@ -7,8 +7,8 @@ use salesforce::{ObjectName, OrgId, Record, RecordId};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use store::{
-    Budget, Connection, ConnectionId, ConnectionKind, ConnectionState, Cursor, CursorName, Environment, Lane,
-    MirrorRecord, Org, OrgState, PlatformUser, Tenant,
+    Budget, Connection, ConnectionId, ConnectionKind, ConnectionState, Cursor, CursorName, Environment, Lane, License,
+    LicenseState, MirrorRecord, Org, OrgState, PlatformUser, Tenant,
 };
 
 /// An org.
@@ -20,10 +20,38 @@ pub(crate) struct OrgView {
     environment: Environment,
     my_domain_url: Option<String>,
     package_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    announced_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    license: Option<LicenseView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copy_of: Option<OrgId>,
     #[serde(serialize_with = "millis")]
     claimed_at: Timestamp,
     #[serde(serialize_with = "millis_option")]
     activated_at: Option<Timestamp>,
+}
+
+/// The package's licence, as the License Management Org tells of it.
+#[derive(Debug, Serialize)]
+pub(crate) struct LicenseView {
+    status: String,
+    package_version: Option<String>,
+    expires_on: Option<String>,
+    #[serde(serialize_with = "millis")]
+    modified_at: Timestamp,
+}
+
+impl From<License> for LicenseView {
+    fn from(license: License) -> Self {
+        let LicenseState { modified_at, status, package_version, expires_on, .. } = license.newest;
+        Self { status: status.into(), package_version, expires_on, modified_at }
+    }
+}
+
+/// Of which org a quarantined one is a copy.
+pub(crate) fn copy_of(org: &Org) -> Option<OrgId> {
+    org.quarantine.as_ref().filter(|_| org.state == OrgState::Quarantined).map(|quarantine| quarantine.copy_of)
 }
 
 /// A connection.
@@ -106,6 +134,10 @@ pub(crate) struct PipelinesHealth {
 pub(crate) struct HealthView {
     pub(crate) org_id: OrgId,
     pub(crate) state: OrgState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) copy_of: Option<OrgId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) license: Option<LicenseView>,
     pub(crate) connections: Vec<ConnectionView>,
     pub(crate) sync: Vec<SyncView>,
     pub(crate) pipelines: PipelinesHealth,
@@ -115,6 +147,9 @@ pub(crate) struct HealthView {
 impl From<Org> for OrgView {
     fn from(org: Org) -> Self {
         Self {
+            copy_of: copy_of(&org),
+            announced_version: org.announced.and_then(|announced| announced.package_version),
+            license: org.license.map(LicenseView::from),
             org_id: org.org_id,
             state: org.state,
             tenant: org.tenant,

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 use jiff::civil::Date;
-use salesforce::OrgId;
+use salesforce::{OrgId, RecordId};
 use store::ConnectionId;
 
 use crate::disconnect::{self, Target};
 use crate::stack::Stack;
-use crate::{outbound_message, upgrade};
+use crate::{outbound_message, upgrade, webhooks};
 
 /// Looks into Ferry's input and state, and acts on it.
 ///
@@ -39,6 +39,32 @@ enum Command {
     /// Exit codes: 0 all ended, 1 AWS was not reached, 2 there is no such org or connection, 3 something is left: what
     /// was not reachable is in the table, and the same command finishes it.
     Disconnect(Disconnect),
+    /// Register the License Management Org, and show the address for its outbound message, once.
+    ///
+    /// Run again for the same org, it makes another address beside the newest one.
+    LmoAddress {
+        /// The id of the License Management Org.
+        #[arg(long)]
+        org: OrgId,
+        /// The record of `sfLma__Package__c` that the messages must be about, where the org manages several packages.
+        #[arg(long, value_name = "ID")]
+        package: Option<RecordId>,
+        /// Base URL of Ferry's HTTP API, as in the stack's parameter `PublicUrl`.
+        #[arg(long, value_name = "URL")]
+        public_url: String,
+    },
+    /// Give an org another webhook secret beside the one that it uses, and put it into the org where Ferry may.
+    RotateWebhookSecret {
+        /// The org's id.
+        #[arg(long)]
+        org: OrgId,
+    },
+    /// End the quarantine of an org, most often of a sandbox that sent to the address of its original.
+    Release {
+        /// The org's id.
+        #[arg(long)]
+        org: OrgId,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,6 +170,11 @@ pub(crate) async fn run(cli: Cli) -> Result<String, Failure> {
     match cli.command {
         Command::OutboundMessage(OutboundMessage::Parse { file }) => outbound_message::parse(&file),
         Command::Upgrade(task) => upgrade(&Stack::open(&cli.stack).await, task).await,
+        Command::LmoAddress { org, package, public_url } => {
+            webhooks::lmo_address(&Stack::open(&cli.stack).await, org, package, &public_url).await
+        }
+        Command::RotateWebhookSecret { org } => webhooks::rotate(&Stack::open(&cli.stack).await, org).await,
+        Command::Release { org } => webhooks::release(&Stack::open(&cli.stack).await, org).await,
         Command::Disconnect(Disconnect { org, all, connection, yes, json }) => {
             disconnect::confirm(org, yes)?;
             let target = if all { Target::Org } else { Target::Connection(connection) };

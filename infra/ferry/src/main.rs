@@ -5,6 +5,7 @@ mod disconnect;
 mod outbound_message;
 mod stack;
 mod upgrade;
+mod webhooks;
 
 use std::io::{self, Write};
 use std::process::ExitCode;

@@ -3,6 +3,7 @@
 use aws_config::BehaviorVersion;
 use runtime::disconnect::Disconnect;
 use runtime::invoke::LambdaFunction;
+use runtime::onboarding::Onboarding;
 use runtime::{Aws, TokenBroker};
 use salesforce::{Clock, HostPolicy};
 use store::{Apps, Connections, Orgs};
@@ -50,6 +51,10 @@ impl Stack {
             broker: TokenBroker::new(function, HostPolicy::SalesforceOnly),
             clock: self.aws.clock(),
         }
+    }
+
+    pub(crate) fn onboarding(&self) -> Onboarding {
+        Onboarding::new(LambdaFunction::new(self.aws.lambda(), format!("{}-onboarding", self.name)))
     }
 
     fn table(&self, noun: &str) -> String {

@@ -10,7 +10,10 @@ use local::Emulator;
 use local::emulator::{REGION, State};
 use salesforce::Clock;
 use serde_json::{Value, json};
-use store::{Activate, ConnectionKind, Connections, Consent, Environment, LeaseRequest, Orgs, SecretHash};
+use store::orgs::license_management::proves;
+use store::{
+    Activate, ConnectionKind, Connections, Consent, CopySeen, Environment, LeaseRequest, OrgState, Orgs, SecretHash,
+};
 
 const ORG: &str = "00D5e000000KQ2eEAG";
 
@@ -56,6 +59,7 @@ impl Stack {
                 login_url: "https://login.salesforce.com".to_owned(),
                 instance_url: "https://acme.my.salesforce.com".to_owned(),
                 granted_at: now,
+                username: None,
             };
             let connections = Connections::new(dynamodb.clone(), state.tables.name("connections"));
             let (owner, length) = ("test".to_owned(), SignedDuration::from_secs(40));
@@ -64,6 +68,10 @@ impl Stack {
             let version = "0".repeat(32).parse().unwrap();
             connections.connect(&consent, &version, &reserved.lease, now).await.unwrap();
         }
+    }
+
+    fn orgs(&self) -> Orgs {
+        Orgs::new(aws_sdk_dynamodb::Client::new(self.emulator.sdk_config()), format!("{}-orgs", self.name))
     }
 
     fn secrets(&self) -> SecretsManager {
@@ -147,4 +155,43 @@ async fn the_kill_switch_asks_first_and_knows_its_orgs() {
     let unknown = stack.ferry(&["disconnect", "--org", "00D5e000000KQ2fEAG", "--all", "--yes"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert_eq!(String::from_utf8(unknown.stderr).unwrap(), "ferry: org 00D5e000000KQ2fEAG is not known\n");
+}
+
+#[tokio::test]
+async fn the_address_of_the_license_management_org_is_shown_once_and_kept_as_a_hash() {
+    let stack = Stack::set().await;
+    let vendor = "00D79000000exLEEAY";
+    let arguments = ["lmo-address", "--org", vendor, "--public-url", "https://ferry.example.com/"];
+
+    let output = stack.ferry(&arguments);
+
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{shown}");
+    let base = format!("https://ferry.example.com/webhooks/licenses/{vendor}/");
+    let secret = shown.lines().next().unwrap().strip_prefix(&base).unwrap().to_owned();
+    let registered = stack.orgs().license_management().await.unwrap();
+    assert!(proves(registered.as_ref(), vendor.parse().ok(), &secret));
+    assert!(!format!("{registered:?}").contains(&secret));
+    let again = stack.ferry(&arguments);
+    assert!(String::from_utf8(again.stdout).unwrap().contains("stays good"));
+    assert!(proves(stack.orgs().license_management().await.unwrap().as_ref(), vendor.parse().ok(), &secret));
+    assert_eq!(stack.ferry(&["lmo-address", "--org", vendor, "--public-url", "http://ferry"]).status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn a_copy_is_released_by_the_operator_and_nothing_else_is() {
+    let stack = Stack::set().await;
+    let copy = "00D79000000exLEEAY";
+    let seen = CopySeen { org_id: copy.parse().unwrap(), copy_of: ORG.parse().unwrap(), at: Clock::system().now() };
+    assert!(stack.orgs().quarantine(&seen).await.unwrap());
+
+    let output = stack.ferry(&["release", "--org", copy]);
+
+    let shown = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && shown.contains(ORG), "{shown}");
+    let released = stack.orgs().load(copy.parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(released.state, OrgState::Claimed);
+    for other in [copy, ORG, "00D5e000000KQ2fEAG"] {
+        assert_eq!(stack.ferry(&["release", "--org", other]).status.code(), Some(2), "{other}");
+    }
 }

@@ -143,15 +143,18 @@ pub async fn refresh(
 ///
 /// Those of any call.
 pub async fn revoke(http: &Http, login: &LoginHost, token: &SecretString) -> Result<(), Error> {
-    let mut form = url::form_urlencoded::Serializer::new(String::new());
-    form.append_pair("token", token.expose_secret());
-    let form = form.finish().into_bytes();
-    let request = Request::form("token revocation", "/services/oauth2/revoke".to_owned(), form);
+    let request = revocation(token);
     match http.call(&endpoint(login), &request.idempotent()).await {
         Err(Error::Unavailable { code: Some(code), .. }) if code == "invalid_token" => Ok(()),
         Err(Error::GrantEnded { .. }) => Ok(()),
         answer => answer.map(drop),
     }
+}
+
+fn revocation(token: &SecretString) -> Request {
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.append_pair("token", token.expose_secret());
+    Request::form("token revocation", "/services/oauth2/revoke".to_owned(), form.finish().into_bytes())
 }
 
 /// Asks Salesforce who a session belongs to.

@@ -172,6 +172,15 @@ impl Connected {
         format!("/v1/orgs/{}{rest}", self.stack.simulator().org_id())
     }
 
+    /// What the platform's API says.
+    ///
+    /// # Errors
+    /// The API does not answer, or refuses.
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        let answer = self.http.get(format!("{}{path}", self.stack.url())).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+
     /// Sends a request as anybody could.
     ///
     /// # Errors

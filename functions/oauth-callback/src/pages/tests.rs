@@ -63,7 +63,7 @@ fn the_package_is_offered_only_where_installing_it_helps() {
     let html = |trouble: Trouble| {
         let Advice { title, what, steps } = trouble.advice();
         let install_url = url.filter(|_| trouble == Trouble::NotInstalled);
-        FailedPage { title, what, steps, code: trouble.code(), install_url }.render().unwrap()
+        FailedPage { title, what, steps, code: trouble.code(), install_url, lacking: None }.render().unwrap()
     };
     assert!(html(Trouble::NotInstalled).contains("Install the Ferry package"));
     assert!(!html(Trouble::Denied).contains("installPackage"));

@@ -123,7 +123,7 @@ impl Invoke for PlayedOnboarding {
         Box::pin(async move {
             let event: Event = serde_json::from_slice(&payload).unwrap();
             self.heard.lock().unwrap().push(event.clone());
-            let Event::TeamConnected(connected) = event;
+            let Event::TeamConnected(connected) = event else { panic!("{event:?}") };
             Ok(serde_json::to_vec(&self.answer(connected.org_id.as_str())?).unwrap())
         })
     }

@@ -30,6 +30,7 @@ impl Vendor {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let function = router(stage.deps.clone());
+        #[expect(clippy::disallowed_methods, reason = "a server of a test ends with the test")]
         tokio::spawn(async move { axum::serve(listener, function).await });
         let fields = ["Id", "Name", "sfLma__Subscriber_Org_ID__c", "sfLma__License_Status__c", "sfLma__Is_Sandbox__c"];
         let more = ["sfLma__Package_Version_Number__c", "sfLma__Expiration_Date__c", "LastModifiedDate"];

@@ -5,3 +5,4 @@
 mod connections;
 mod forgery;
 mod kills;
+mod life;
