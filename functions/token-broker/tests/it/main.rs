@@ -8,6 +8,7 @@ mod crowd;
 mod ending;
 mod idle;
 mod kills;
+mod permitting;
 mod refreshing;
 mod stage;
 mod sunset;
