@@ -121,6 +121,7 @@ async fn connect(deps: &Deps, pending: &Pending, code: SecretString, is_admin: b
         org_id: connected.org_id,
         org_host: host_of(&connected.instance_url),
         user_id: connected.user_id,
+        username: connected.username.as_deref(),
         environment: environment(pending.ticket.environment),
         webhook_url: webhook_url.as_ref().map(|url| url.expose_secret()),
         configured,

@@ -50,6 +50,7 @@ pub(crate) struct ConnectedPage<'a> {
     pub(crate) org_id: OrgId,
     pub(crate) org_host: &'a str,
     pub(crate) user_id: salesforce::RecordId,
+    pub(crate) username: Option<&'a str>,
     pub(crate) environment: &'static str,
     pub(crate) webhook_url: Option<&'a str>,
     pub(crate) configured: bool,

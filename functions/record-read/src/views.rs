@@ -62,6 +62,7 @@ pub(crate) struct ConnectionView {
     #[serde(skip_serializing_if = "Option::is_none")]
     platform_user: Option<PlatformUser>,
     user_id: RecordId,
+    username: Option<String>,
     app: String,
     on_newest_app: Option<bool>,
     instance_url: String,
@@ -180,6 +181,7 @@ impl ConnectionView {
             kind,
             platform_user,
             user_id: connection.user_id,
+            username: connection.username,
             on_newest_app: newest_app.map(|newest| newest == connection.app),
             last_used_at: connection.refreshed_at.unwrap_or_default().max(connection.connected_at),
             app: connection.app,

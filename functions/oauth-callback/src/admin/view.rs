@@ -34,6 +34,7 @@ pub(super) struct OrgView {
 pub(super) struct ConnectionView {
     pub(super) id: String,
     pub(super) name: String,
+    pub(super) username: Option<String>,
     pub(super) user: String,
     pub(super) health: Health,
     pub(super) needs_to_move: bool,
@@ -92,6 +93,7 @@ fn connection_view(connection: &Connection, newest_app: &str, now: Timestamp) ->
     ConnectionView {
         id: connection.connection_id.as_str().to_owned(),
         name: name_of(connection),
+        username: connection.username.clone(),
         user: connection.user_id.to_string(),
         health: words::of_connection(&connection.state),
         needs_to_move: is_live && connection.app != newest_app,

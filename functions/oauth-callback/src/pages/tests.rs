@@ -77,6 +77,7 @@ fn the_webhook_address_is_shown_when_there_is_one() {
         org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
         org_host: "acme.my.salesforce.com",
         user_id: "0055e000001mKpCAAU".parse().unwrap(),
+        username: Some("admin@acme.example"),
         environment: "Production",
         webhook_url: Some("https://ferry.example.com/webhooks/salesforce/00D5e000000KQ2eEAG/secret"),
         configured: false,
@@ -84,6 +85,7 @@ fn the_webhook_address_is_shown_when_there_is_one() {
         is_last: false,
         is_admin: false,
     };
+    assert!(page.render().unwrap().contains("admin@acme.example"));
     assert!(page.render().unwrap().contains("/webhooks/salesforce/00D5e000000KQ2eEAG/secret</textarea>"));
     let again = ConnectedPage { webhook_url: None, ..page };
     assert!(again.render().unwrap().contains("stays the same"));
@@ -100,6 +102,7 @@ fn whose_connection_was_ended_to_make_room_is_told() {
         org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
         org_host: "acme.my.salesforce.com",
         user_id: "0055e000001mKpCAAU".parse().unwrap(),
+        username: Some("admin@acme.example"),
         environment: "Production",
         webhook_url: None,
         configured: false,

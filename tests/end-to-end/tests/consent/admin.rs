@@ -52,6 +52,7 @@ fn an_admin_sees_the_tenants_connections_and_nobody_elses() {
 
         assert!(page.shows("Salesforce connections of acme") && page.shows(stage.org_id().as_str()), "{}", page.html);
         assert!(page.shows("<strong>Team</strong>") && page.shows("<strong>rep-1</strong>"));
+        assert!(page.shows(&stage.admin()) && page.shows(&stage.rep()), "{}", page.html);
         assert!(page.shows("installPackage.apexp"));
         assert!(other.get("/connections").await.shows("No Salesforce org is connected yet"));
         for method in [Method::GET, Method::POST] {

@@ -1,7 +1,7 @@
 //! The pages in a real browser, from the connect link through the simulated org's consent page to the last page.
 
 use jiff::SignedDuration;
-use org_simulator::AppPolicy;
+use org_simulator::{AppPolicy, ObjectPermissions};
 use serde_json::{Value, json};
 use store::ConnectionState;
 
@@ -243,5 +243,26 @@ fn who_is_on_an_older_app_is_asked_to_move() {
         let page = browser.text().await;
         assert!(page.contains("2 connections need to move") && page.contains("Needs to move"), "{page}");
         look(&mut browser, "connections-older-app").await;
+    });
+}
+
+#[test]
+fn a_user_who_may_not_do_enough_is_told_what_is_missing() {
+    world::run(async {
+        let Some(mut browser) = Chromium::start().await else { return };
+        let served = Served::start().await;
+        let stage = &served.stage;
+        let readonly = ObjectPermissions { no_create: true, no_edit: true, ..ObjectPermissions::default() };
+        stage.org.limit_profile("System Administrator", "Opportunity", &readonly).unwrap();
+        browser.open(&served.url(&stage.team_link("acme").await)).await;
+        browser.click("Continue to Salesforce").await;
+        decide(&mut browser, &stage.admin(), "Allow").await;
+
+        let page = browser.text().await;
+
+        assert!(page.contains("Your user may not do enough in Salesforce") && page.contains("Opportunity"), "{page}");
+        look(&mut browser, "missing-permissions").await;
+        assert!(stage.team().await.is_none_or(|team| team.state != ConnectionState::Active));
+        stage.secrets.assert_not_logged();
     });
 }
