@@ -90,12 +90,14 @@ fn dependencies_run_one_way() {
     let ours: Names = manifests().map(|manifest| manifest.package().to_owned()).collect();
     let wrong = manifests().filter(|manifest| manifest.package() != "end-to-end").flat_map(|manifest| {
         let (may_use, and_in_tests): (&[&str], &[&str]) = match (manifest.folder(), manifest.package()) {
-            ("functions", _) => (&["runtime", "salesforce", "store"], &["bench", "local", "org-simulator", "world"]),
+            ("functions", _) => {
+                (&["runtime", "salesforce", "store"], &["bench", "local", "org-simulator", "silence", "world"])
+            }
             (_, "runtime") => (&["salesforce", "store"], &["local", "org-simulator"]),
             (_, "store") => (&["salesforce"], &["local"]),
             (_, "salesforce") => (&[], &["org-simulator"]),
-            (_, "ferry") => (&["local", "salesforce", "store"], &["org-simulator"]),
-            (_, "world") => (&["local", "org-simulator", "runtime", "salesforce", "store"], &[]),
+            (_, "ferry") => (&["local", "runtime", "salesforce", "store"], &["org-simulator"]),
+            (_, "world") => (&["local", "org-simulator", "runtime", "salesforce", "silence", "store"], &[]),
             (_, "local") => (&["org-simulator", "salesforce", "store"], &[]),
             (_, "bench") => (&["local", "org-simulator", "salesforce"], &[]),
             _ => (&[], &[]),
