@@ -198,6 +198,10 @@ fn ticket(deps: &Deps, org: &Org, connection: Option<&Connection>, session: &Ses
     if matches!(org.state, OrgState::Quarantined) {
         return Err(Trouble::Quarantined);
     }
+    let is_team = connection.is_none_or(|connection| connection.kind == ConnectionKind::Team);
+    if !is_team && org.state != OrgState::Active {
+        return Err(Trouble::NoSuchConnection);
+    }
     let own_host = |connection: &Connection| {
         let host = LoginHost::parse_my_domain(&connection.login_url, deps.hosts).ok()?;
         (host != *deps.login.of(org.environment)).then(|| host.to_string())

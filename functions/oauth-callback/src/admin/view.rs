@@ -18,8 +18,10 @@ pub(super) struct OrgView {
     pub(super) host: String,
     pub(super) environment: &'static str,
     pub(super) notice: Option<&'static str>,
-    /// Whether a connection can be made in it.
+    /// Whether its team can connect.
     pub(super) is_open: bool,
+    /// Whether people can connect in it.
+    pub(super) is_active: bool,
     pub(super) install_url: Option<String>,
     pub(super) team: Option<ConnectionView>,
     pub(super) people: Vec<ConnectionView>,
@@ -33,6 +35,7 @@ pub(super) struct OrgView {
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionView {
     pub(super) id: String,
+    pub(super) is_team: bool,
     pub(super) name: String,
     pub(super) username: Option<String>,
     pub(super) user: String,
@@ -80,6 +83,7 @@ fn view(org: &Org, connections: Vec<Connection>, newest: &AppRegistration, now: 
         environment: environment(org.environment),
         notice: words::of_org(org.state),
         is_open: org.state != OrgState::Quarantined,
+        is_active: org.state == OrgState::Active,
         install_url: registered_install_url(newest, org.environment).map(str::to_owned),
         team,
         people,
@@ -92,6 +96,7 @@ fn connection_view(connection: &Connection, newest_app: &str, now: Timestamp) ->
     let is_live = matches!(connection.state, ConnectionState::Active | ConnectionState::Uncertain);
     ConnectionView {
         id: connection.connection_id.as_str().to_owned(),
+        is_team: connection.kind == ConnectionKind::Team,
         name: name_of(connection),
         username: connection.username.clone(),
         user: connection.user_id.to_string(),

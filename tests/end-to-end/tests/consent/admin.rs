@@ -198,6 +198,27 @@ fn a_connection_on_an_older_app_moves_with_reconnect() {
     });
 }
 
+/// The team comes first; a personal link into such an org would lead nowhere.
+#[test]
+fn in_a_disconnected_org_only_the_team_can_reconnect() {
+    world::run(async {
+        let stage = Stage::set().await;
+        stage.connect_team("acme").await;
+        stage.connect_rep("acme").await;
+        delete(&stage, &format!("/v1/orgs/{}", stage.org_id())).await;
+        let (team, rep) = (stage.team().await.unwrap(), stage.reps().await.unwrap());
+        let mut admin = stage.signed_in("acme").await;
+
+        let page = admin.get("/connections").await;
+
+        assert!(page.shows("This org was disconnected"), "{}", page.html);
+        assert!(page.shows(&reconnect_path(&team)) && !page.shows(&reconnect_path(&rep)), "{}", page.html);
+        let form = form_of(&page.html);
+        assert!(admin.submit(Method::POST, &reconnect_path(&rep), &form).await.tells("no_such_connection"));
+        assert_eq!(admin.submit(Method::POST, &reconnect_path(&team), &form).await.status, StatusCode::SEE_OTHER);
+    });
+}
+
 #[test]
 fn closing_the_page_for_good_ends_the_session() {
     world::run(async {
