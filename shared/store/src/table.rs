@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, DeleteRequest, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest,
@@ -117,22 +118,7 @@ impl Table {
         operation: &'static str,
         partition: (&'static str, &str),
     ) -> Result<Vec<T>, Error> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .consistent_read(true)
-            .key_condition_expression("#partition = :partition")
-            .expression_attribute_names("#partition", partition.0)
-            .expression_attribute_values(":partition", text(partition.1))
-            .into_paginator()
-            .items()
-            .send();
-        let mut rows = Vec::new();
-        while let Some(item) = pages.next().await {
-            rows.push(from_item(operation, item.map_err(Error::aws(operation))?)?);
-        }
-        Ok(rows)
+        self.rows(operation, self.client.query().consistent_read(true), partition).await
     }
 
     /// Every item that an index has for a value, in no order. An index lags behind its table by moments.
@@ -142,14 +128,20 @@ impl Table {
         index: &'static str,
         partition: (&'static str, &str),
     ) -> Result<Vec<T>, Error> {
-        let mut pages = self
-            .client
-            .query()
+        self.rows(operation, self.client.query().index_name(index), partition).await
+    }
+
+    async fn rows<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        query: QueryFluentBuilder,
+        (key, value): (&'static str, &str),
+    ) -> Result<Vec<T>, Error> {
+        let mut pages = query
             .table_name(&self.name)
-            .index_name(index)
             .key_condition_expression("#partition = :partition")
-            .expression_attribute_names("#partition", partition.0)
-            .expression_attribute_values(":partition", text(partition.1))
+            .expression_attribute_names("#partition", key)
+            .expression_attribute_values(":partition", text(value))
             .into_paginator()
             .items()
             .send();

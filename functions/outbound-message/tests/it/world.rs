@@ -9,6 +9,7 @@ use local::Emulator;
 use outbound_message::{Deps, router};
 use salesforce::{Clock, OrgId};
 use serde_json::Value;
+use silence::Silence;
 use store::{Activate, ChangeHint, Environment, OrgState, Orgs, Queue, SecretHash, WebhookSecret};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -45,6 +46,7 @@ pub(crate) struct World {
     sqs: aws_sdk_sqs::Client,
     queue_url: String,
     router: Router,
+    _silence: Silence,
 }
 
 impl World {
@@ -71,7 +73,9 @@ impl World {
         let router = router(Deps { orgs: orgs.clone(), hints, clock: clock.clone() });
         let (org, secret) = (random_org(), WebhookSecret::generate(&mut rand::rng()));
         activate(&orgs, org, secret.hash(clock.now())).await;
-        Self { org, orgs, secret, sqs, queue_url, router }
+        let silence = silence::listen();
+        silence.note(secret.reveal());
+        Self { org, orgs, secret, sqs, queue_url, router, _silence: silence }
     }
 
     /// Where the org's outbound messages go.

@@ -1,8 +1,8 @@
 //! A request that is sent again.
 
 use http::StatusCode;
-use serde_json::json;
-use store::WriteId;
+use serde_json::{Value, json};
+use store::{WriteId, WriteState};
 
 use crate::world::{KEY, REP, World, run};
 
@@ -47,17 +47,26 @@ fn a_second_request_while_the_first_is_at_work_waits() {
     run(async {
         let world = World::new().await;
         let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
-        let write = WriteId::of(world.org, &"k".parse().unwrap());
-        let mut polls = 0;
-        while world.deps.writes.load(world.org, write).await.unwrap().is_none() {
-            world::killed_after(world.upsert("Account", None, "k", records.clone()), polls).await;
-            polls += 1;
-        }
+        let key = killed_at_work(&world, &records).await;
 
-        let (status, problem) = world.upsert("Account", None, "k", records).await;
+        let (status, problem) = world.upsert("Account", None, &key, records).await;
 
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:write_in_progress")));
     });
+}
+
+/// The key of a request that was killed while it was at work. How many polls that takes is not always the same.
+async fn killed_at_work(world: &World, records: &Value) -> String {
+    for polls in 0..200 {
+        let key = format!("k-{polls}");
+        world::killed_after(world.upsert("Account", None, &key, records.clone()), polls).await;
+        let write = WriteId::of(world.org, &key.parse().unwrap());
+        let write = world.deps.writes.load(world.org, write).await.unwrap();
+        if write.is_some_and(|write| write.state == WriteState::InProgress) {
+            return key;
+        }
+    }
+    panic!("no request was at work when it was killed");
 }
 
 #[test]
