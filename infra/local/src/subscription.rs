@@ -56,9 +56,9 @@ impl Subscription {
     /// The first event that is the wanted one; others are taken off the queue.
     ///
     /// # Errors
-    /// It does not come within half a minute.
+    /// It does not come within a minute.
     pub async fn event(&self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-        until("the event on the bus", Duration::from_secs(30), async || {
+        until("the event on the bus", Duration::from_secs(60), async || {
             Ok(self.receive().await?.into_iter().find(|event| wanted(event)))
         })
         .await
