@@ -6,7 +6,6 @@ mod session;
 mod view;
 mod words;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{LOCATION, SET_COOKIE};
@@ -19,14 +18,14 @@ use runtime::http::JsonBody;
 use runtime::problem::refuse;
 use salesforce::{LoginHost, OrgId};
 use secrecy::ExposeSecret as _;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use store::{Connection, ConnectionId, ConnectionKind, Org, OrgState, Tenant};
 
-use crate::Deps;
 use crate::consent::{is_from_our_page, unavailable};
 use crate::cookie::Cookie;
 use crate::pages::{failed, protect};
 use crate::trouble::Trouble;
+use crate::{Deps, links};
 pub(crate) use view::name_of;
 
 use pages::{ConfirmPage, ConnectionsPage, DisconnectedPage, InvitationPage, OpenPage};
@@ -42,12 +41,6 @@ pub(crate) struct LinkRequest {
     tenant: Tenant,
 }
 
-#[derive(Serialize)]
-struct Link {
-    url: String,
-    expires_at: String,
-}
-
 /// `POST /v1/admin-links`: a link that opens the connections page of a tenant, once.
 pub(crate) async fn create_link(
     State(deps): State<Deps>,
@@ -55,10 +48,7 @@ pub(crate) async fn create_link(
 ) -> Result<Response, Problem> {
     let (secret, expires_at) = session::invite(&deps, request.tenant).await.map_err(|error| refuse(&error))?;
     let url = format!("{}/admin/{}", deps.public_url, secret.expose_secret());
-    let link = Link { url, expires_at: store::time::text(expires_at) };
-    let mut response = (StatusCode::CREATED, Json(link)).into_response();
-    protect(&mut response);
-    Ok(response)
+    Ok(links::made(&url.into(), expires_at))
 }
 
 /// `GET /admin/{link}`: a button. Looking does not use the link up, so a link preview does no harm.

@@ -4,11 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use jiff::Timestamp;
 use runtime::Problem;
 use runtime::connect_links::Ticket;
 use runtime::http::JsonBody;
 use runtime::problem::refuse;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use store::{Org, OrgState};
 
@@ -17,9 +18,17 @@ use crate::pages::protect;
 use crate::ticket::LinkRequest;
 
 #[derive(Serialize)]
-struct Link {
-    url: String,
+struct Link<'a> {
+    url: &'a str,
     expires_at: String,
+}
+
+/// The answer with a link. Only the platform that asked may see it.
+pub(crate) fn made(url: &SecretString, expires_at: Timestamp) -> Response {
+    let link = Link { url: url.expose_secret(), expires_at: store::time::text(expires_at) };
+    let mut response = (StatusCode::CREATED, Json(link)).into_response();
+    protect(&mut response);
+    response
 }
 
 /// Makes a link, which is good once and for a few minutes.
@@ -37,10 +46,7 @@ pub(crate) async fn create(
         }
     }
     let link = deps.links().create(ticket).await.map_err(|error| refuse(&error))?;
-    let link = Link { url: link.url.expose_secret().to_owned(), expires_at: store::time::text(link.expires_at) };
-    let mut response = (StatusCode::CREATED, Json(link)).into_response();
-    protect(&mut response);
-    Ok(response)
+    Ok(made(&link.url, link.expires_at))
 }
 
 /// A personal link leads into an active org of the tenant; a team link not into another tenant's. An org of somebody else is
@@ -59,7 +65,6 @@ fn objection(ticket: &Ticket, org: Option<&Org>) -> Option<Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::Timestamp;
     use salesforce::HostPolicy;
     use serde_json::json;
     use store::Environment;

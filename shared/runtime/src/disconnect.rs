@@ -120,7 +120,7 @@ fn unfinished(error: &Error) -> End {
     let reason = match error {
         Error::Refused(refusal) => match refusal.code {
             RefusalCode::UnknownApp => {
-                "its app registration is gone, so Salesforce could not be asked to revoke it".to_owned()
+                "its login host is not one of Salesforce's, so nobody could be asked to revoke it".to_owned()
             }
             _ => format!("closed here, but not revoked at Salesforce: {}", refusal.reason),
         },
