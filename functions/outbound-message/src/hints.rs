@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use salesforce::OrgId;
 use salesforce::soap::outbound_message::{self, ParseError};
-use store::ChangeHint;
+use store::{ChangeHint, RecordRef, Source};
 
 use crate::Error;
 
@@ -39,11 +39,11 @@ pub fn read(body: &[u8], addressed: OrgId, received_at: Timestamp) -> Result<Hin
     let judged = message.judge()?;
     let changes = judged.changes.into_iter().map(|change| ChangeHint {
         org_id: addressed,
-        object: change.object,
-        record_id: change.record_id,
-        notification_id: change.notification_id,
-        action_id: judged.action_id,
+        delivery_id: change.notification_id.into(),
+        source: Source::OutboundMessage,
+        record: Some(RecordRef { object: change.object, record_id: change.record_id }),
         received_at,
+        put_off: 0,
     });
     Ok(Hints { changes: changes.collect(), without_record })
 }
@@ -81,10 +81,11 @@ mod tests {
             + &notification("04l5e00000Gx7QyAAJ", "0065e00000AbCdFAAV");
         let hints = read_text(&body(ORG, &two)).unwrap();
 
-        let records: Vec<_> = hints.changes.iter().map(|hint| hint.record_id.to_string()).collect();
+        let records: Vec<_> =
+            hints.changes.iter().map(|hint| hint.record.as_ref().unwrap().record_id.to_string()).collect();
         assert_eq!(records, ["0065e00000AbCdEAAV", "0065e00000AbCdFAAV"]);
-        assert_eq!(hints.changes[0].object.as_str(), "Opportunity");
-        assert_eq!(hints.changes[0].notification_id.short(), "04l5e00000Gx7Qz");
+        assert_eq!(hints.changes[0].record.as_ref().unwrap().object.as_str(), "Opportunity");
+        assert_eq!(hints.changes[0].delivery_id.as_str(), "04l5e00000Gx7QzAAJ");
     }
 
     #[test]
@@ -121,9 +122,7 @@ mod tests {
         let message = body(ORG, &notification("04l5e00000Gx7Qz", "0065e00000AbCdE"));
         let without = message.replace("<ActionId>04k5e000000CaRkAAK</ActionId>", "");
 
-        let hints = read_text(&without).unwrap();
-
-        assert_eq!(hints.changes[0].action_id, None);
+        assert_eq!(read_text(&without).unwrap().changes.len(), 1);
     }
 
     #[test]

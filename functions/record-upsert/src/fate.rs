@@ -68,9 +68,8 @@ impl Fate {
     pub fn outcome(&self) -> DeliveryOutcome {
         match self {
             Self::Settled(outcome) => outcome.clone(),
-            Self::Parked(reason) | Self::Again(reason) | Self::Poison(reason) => {
-                DeliveryOutcome::Failed { reason: reason.clone() }
-            }
+            Self::Again(reason) => DeliveryOutcome::PutOff { reason: reason.clone() },
+            Self::Parked(reason) | Self::Poison(reason) => DeliveryOutcome::Failed { reason: reason.clone() },
         }
     }
 }
@@ -85,8 +84,10 @@ pub fn counts<'a>(fates: impl Iterator<Item = &'a Fate>) -> Vec<(&'static str, u
             Fate::Settled(DeliveryOutcome::Stale) => "messages.stale",
             Fate::Settled(DeliveryOutcome::NotVisible) => "messages.not_visible",
             Fate::Settled(DeliveryOutcome::Deleted) => "messages.deleted",
-            Fate::Settled(DeliveryOutcome::Failed { .. }) | Fate::Parked(_) => "messages.parked",
-            Fate::Again(_) => "messages.again",
+            Fate::Settled(DeliveryOutcome::Failed { .. } | DeliveryOutcome::ObjectRefresh) | Fate::Parked(_) => {
+                "messages.parked"
+            }
+            Fate::Settled(DeliveryOutcome::PutOff { .. }) | Fate::Again(_) => "messages.again",
             Fate::Poison(_) => "messages.poison",
         };
         *counts.entry(name).or_default() += 1;

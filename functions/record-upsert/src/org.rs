@@ -158,9 +158,9 @@ async fn write_down(deps: &Deps, hints: &[&ChangeHint], org: OrgId, fates: Vec<(
         let hint = hints.get(*index)?;
         Some(Delivery {
             org_id: org,
-            notification_id: hint.notification_id,
-            object: hint.object.clone(),
-            record_id: hint.record_id,
+            delivery_id: hint.delivery_id.clone(),
+            source: hint.source,
+            record: hint.record.clone(),
             received_at: hint.received_at,
             settled_at,
             outcome: fate.outcome(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use salesforce::{ObjectName, OrgId, RecordId};
-use store::ChangeHint;
+use store::{ChangeHint, RecordRef};
 
 /// The records of one org that somebody says have changed, each once, with the hints that say so (by index).
 pub type Asked = BTreeMap<ObjectName, BTreeMap<RecordId, Vec<usize>>>;
@@ -13,9 +13,10 @@ pub type Asked = BTreeMap<ObjectName, BTreeMap<RecordId, Vec<usize>>>;
 pub fn by_org(hints: &[&ChangeHint]) -> BTreeMap<OrgId, Asked> {
     let mut orgs: BTreeMap<OrgId, Asked> = BTreeMap::new();
     for (index, hint) in hints.iter().enumerate() {
+        let Some(RecordRef { object, record_id }) = &hint.record else { continue };
         let objects = orgs.entry(hint.org_id).or_default();
-        let records = objects.entry(hint.object.clone()).or_default();
-        records.entry(hint.record_id).or_default().push(index);
+        let records = objects.entry(object.clone()).or_default();
+        records.entry(*record_id).or_default().push(index);
     }
     orgs
 }
@@ -32,11 +33,14 @@ mod tests {
     fn hint((org, object, record): (usize, usize, usize)) -> ChangeHint {
         ChangeHint {
             org_id: ORGS[org].parse().unwrap(),
-            object: OBJECTS[object].parse().unwrap(),
-            record_id: format!("0065e00000{record:05}").parse().unwrap(),
-            notification_id: "04l5e00000Gx7QzAAJ".parse().unwrap(),
-            action_id: None,
+            delivery_id: "04l5e00000Gx7QzAAJ".parse().unwrap(),
+            source: store::Source::OutboundMessage,
+            record: Some(RecordRef {
+                object: OBJECTS[object].parse().unwrap(),
+                record_id: format!("0065e00000{record:05}").parse().unwrap(),
+            }),
             received_at: "2026-11-22T10:00:00Z".parse().unwrap(),
+            put_off: 0,
         }
     }
 
@@ -52,7 +56,8 @@ mod tests {
                         for index in indexes {
                             answered[index] += 1;
                             let hint = &hints[index];
-                            prop_assert_eq!((hint.org_id, &hint.object, hint.record_id), (org, &object, record));
+                            let asked_for = RecordRef { object: object.clone(), record_id: record };
+                            prop_assert_eq!((hint.org_id, hint.record.as_ref()), (org, Some(&asked_for)));
                         }
                     }
                 }

@@ -36,7 +36,7 @@ async fn an_index_of_the_template_can_be_queried() {
     let deliveries = emulator.create_tables(&unique_prefix()).await.unwrap().name("deliveries");
 
     for (notification, received) in [("b", "2026-01-02"), ("a", "2026-01-03"), ("c", "2026-01-01")] {
-        let item = [("org_id", "o"), ("notification_id", notification), ("received_at", received)];
+        let item = [("org_id", "o"), ("delivery_id", notification), ("received_at", received)];
         let item = item.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
         dynamodb.put_item().table_name(&deliveries).set_item(Some(item.into())).send().await.unwrap();
     }
@@ -51,7 +51,7 @@ async fn an_index_of_the_template_can_be_queried() {
         .await
         .unwrap();
 
-    let found: Vec<_> = answer.items().iter().map(|item| item["notification_id"].as_s().unwrap().as_str()).collect();
+    let found: Vec<_> = answer.items().iter().map(|item| item["delivery_id"].as_s().unwrap().as_str()).collect();
     assert_eq!(found, ["b", "a"]);
 }
 

@@ -1,17 +1,19 @@
-//! The inbound ledger: every notification with what came of it, kept for 14 days.
+//! The inbound ledger: every delivery with what came of it, kept for 14 days.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
 use jiff::{SignedDuration, Timestamp};
-use salesforce::{ObjectName, OrgId, RecordId};
+use salesforce::OrgId;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::hints::{RecordRef, Source};
+use crate::ids::DeliveryId;
 use crate::table::{Table, from_item, key, number, put_request, text, to_item};
 use crate::time;
 
-/// What came of a notification.
+/// What came of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum DeliveryOutcome {
@@ -25,24 +27,32 @@ pub enum DeliveryOutcome {
     NotVisible,
     /// The record is deleted.
     Deleted,
-    /// It could not be applied.
+    /// It could not be applied yet, and comes again.
+    PutOff {
+        /// Why, as a stable code.
+        reason: String,
+    },
+    /// It could not be applied, and does not come again by itself.
     Failed {
         /// Why, as a stable code.
         reason: String,
     },
+    /// It told of more changes than it names: the whole object is read again.
+    ObjectRefresh,
 }
 
-/// A notification.
+/// A delivery: one notification, or what a change event says of one record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// Its org.
     pub org_id: OrgId,
-    /// Its id: the same for every time that Salesforce sends it.
-    pub notification_id: RecordId,
-    /// What it is about.
-    pub object: ObjectName,
-    /// Which record.
-    pub record_id: RecordId,
+    /// Its id: the same for every time that it is delivered.
+    pub delivery_id: DeliveryId,
+    /// By which lane it arrived.
+    pub source: Source,
+    /// Which record it is about, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordRef>,
     /// When it arrived.
     #[serde(with = "crate::time::millis")]
     pub received_at: Timestamp,
@@ -72,7 +82,7 @@ impl Deliveries {
     /// Only those of the table.
     pub async fn record(&self, deliveries: &[Delivery]) -> Result<(), Error> {
         let operation = "record the deliveries";
-        let newest: BTreeMap<_, _> = deliveries.iter().map(|one| ((one.org_id, one.notification_id), one)).collect();
+        let newest: BTreeMap<_, _> = deliveries.iter().map(|one| ((one.org_id, &one.delivery_id), one)).collect();
         let mut requests = Vec::with_capacity(newest.len());
         for delivery in newest.into_values() {
             let mut item = to_item(operation, delivery)?;
@@ -116,8 +126,8 @@ impl Deliveries {
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn load(&self, org: OrgId, notification: RecordId) -> Result<Option<Delivery>, Error> {
-        let key = key([("org_id", org.as_str()), ("notification_id", notification.as_str())]);
+    pub async fn load(&self, org: OrgId, delivery: &DeliveryId) -> Result<Option<Delivery>, Error> {
+        let key = key([("org_id", org.as_str()), ("delivery_id", delivery.as_str())]);
         self.table.get("load the delivery", key).await
     }
 }

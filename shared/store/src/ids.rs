@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use salesforce::OrgId;
+use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -79,10 +79,21 @@ checked_text!(
     IdempotencyKey, "an idempotency key", "1 to 255 visible ASCII characters", is_visible_ascii
 );
 checked_text!(
+    /// What names a delivery inside its org, the same every time that it is delivered: an outbound message's notification id, or
+    /// a change event's transaction, number and record.
+    DeliveryId, "a delivery id", "1 to 255 visible ASCII characters", is_visible_ascii
+);
+checked_text!(
     /// A connection's id inside its org: `team`, or `personal-` and a digest of the platform user. It follows from who
     /// connects, so a reconnect keeps it.
     ConnectionId, "a connection id", "`team`, or `personal-` and 32 hexadecimal digits", is_connection_id
 );
+
+impl From<RecordId> for DeliveryId {
+    fn from(notification: RecordId) -> Self {
+        Self(notification.to_string())
+    }
+}
 
 impl ConnectionId {
     /// The org's team connection.

@@ -32,6 +32,7 @@ pub mod cursors;
 pub mod deliveries;
 mod error;
 pub mod events;
+pub mod hints;
 pub mod ids;
 mod json_text;
 pub mod orgs;
@@ -56,13 +57,14 @@ pub use cursors::{Cursor, CursorName, Cursors, Position};
 pub use deliveries::{Deliveries, Delivery, DeliveryOutcome};
 pub use error::Error;
 pub use events::{BusEvent, EventBus};
-pub use ids::{ConnectionId, IdempotencyKey, InvalidText, PlatformUser, Tenant, TokenVersion, WriteId};
+pub use hints::{ChangeHint, RecordRef, Source};
+pub use ids::{ConnectionId, DeliveryId, IdempotencyKey, InvalidText, PlatformUser, Tenant, TokenVersion, WriteId};
 pub use orgs::{
     Activate, Activation, Announcement, Claim, CopySeen, Environment, InstallClaim, License, LicenseManagement,
     LicenseNotice, LicenseState, LicenseStatus, Org, OrgState, Orgs, Quarantine,
 };
 pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};
-pub use queues::{ChangeHint, Message, Queue, RefreshKind, RefreshTask, WriteTask};
+pub use queues::{Message, Queue, RefreshKind, RefreshTask, WriteTask};
 pub use records::{Apply, Change, MirrorRecord, RecordCount, RecordPage, Records, Tombstone};
 pub use token_vault::{Origin, TokenVault, Tokens};
 pub use webhook_secret::{SecretHash, WebhookSecret};

@@ -8,7 +8,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use salesforce::{Clock, ObjectName, OrgId, RecordId};
+use salesforce::{Clock, ObjectName, OrgId};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::WriteId;
@@ -18,25 +18,6 @@ use crate::{Error, batch};
 pub trait Message: Serialize + Send + Sync {
     /// The org it concerns.
     fn org(&self) -> OrgId;
-}
-
-/// A record may have changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChangeHint {
-    /// In which org.
-    pub org_id: OrgId,
-    /// Of which object.
-    pub object: ObjectName,
-    /// Which record.
-    pub record_id: RecordId,
-    /// Which notification said so.
-    pub notification_id: RecordId,
-    /// Which outbound message's definition it was, where that was said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub action_id: Option<RecordId>,
-    /// When it arrived.
-    #[serde(with = "crate::time::millis")]
-    pub received_at: Timestamp,
 }
 
 /// Which refresh.
@@ -75,12 +56,6 @@ pub struct WriteTask {
     pub org_id: OrgId,
     /// Which write.
     pub write_id: WriteId,
-}
-
-impl Message for ChangeHint {
-    fn org(&self) -> OrgId {
-        self.org_id
-    }
 }
 
 impl Message for RefreshTask {

@@ -18,13 +18,15 @@ fn a_message_is_acknowledged_once_each_of_its_notifications_is_queued() {
         assert_eq!((answer.status, answer.content_type.as_str()), (StatusCode::OK, "text/xml; charset=utf-8"));
         assert!(answer.is_ack(), "{answer:?}");
         let queued = world.queued().await;
-        let notifications: BTreeSet<_> = queued.iter().map(|hint| hint.notification_id.short().to_owned()).collect();
+        let notifications: BTreeSet<_> = queued.iter().map(|hint| hint.delivery_id.as_str()[..15].to_owned()).collect();
         assert_eq!(notifications, (0..100).map(notification_id).collect());
         assert_eq!(queued.len(), 100);
-        assert!(queued.iter().all(|hint| hint.org_id == world.org && hint.object.as_str() == "Opportunity"));
-        let record_of =
-            |n: usize| queued.iter().find(|hint| hint.notification_id.short() == notification_id(n)).unwrap();
-        assert_eq!(record_of(42).record_id.short(), record_id(42));
+        assert!(queued.iter().all(|hint| hint.org_id == world.org));
+        let record_of = |n: usize| {
+            let hint = queued.iter().find(|hint| hint.delivery_id.as_str()[..15] == notification_id(n)).unwrap();
+            hint.record.clone().unwrap()
+        };
+        assert_eq!((record_of(42).object.as_str(), record_of(42).record_id.short()), ("Opportunity", &*record_id(42)));
     });
 }
 

@@ -6,7 +6,7 @@ use record_upsert::handle;
 use serde_json::json;
 use store::DeliveryOutcome;
 
-use crate::world::{DISCONNECTED, World, run};
+use crate::world::{DISCONNECTED, World, record_of, run};
 
 fn fault(path: &str, times: u32, effect: Effect) -> Fault {
     Fault { path_prefix: format!("/services/data/v66.0/{path}"), method: None, times, effect }
@@ -20,8 +20,8 @@ fn an_org_under_maintenance_gets_its_messages_again_and_loses_none() {
         world.simulator.fault(fault("composite/sobjects", 100, Effect::Unavailable));
 
         assert_eq!(world.receive(std::slice::from_ref(&hint)).await, [0]);
-        assert!(matches!(world.outcome(&hint).await, Some(DeliveryOutcome::Failed { .. })));
-        assert_eq!(world.mirrored(hint.record_id).await, None);
+        assert!(matches!(world.outcome(&hint).await, Some(DeliveryOutcome::PutOff { .. })));
+        assert_eq!(world.mirrored(record_of(&hint)).await, None);
 
         world.simulator.clear_faults();
         assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
@@ -34,7 +34,7 @@ fn an_org_that_must_reconnect_is_parked_while_the_others_go_on() {
     run(async {
         let world = World::new().await;
         let good = world.hint(world.account("Acme"));
-        let parked = world.hint_of(DISCONNECTED.parse().unwrap(), good.record_id);
+        let parked = world.hint_of(DISCONNECTED.parse().unwrap(), record_of(&good));
 
         assert!(world.receive(&[parked.clone(), good.clone()]).await.is_empty());
 

@@ -3,7 +3,7 @@
 use salesforce::RecordId;
 use store::DeliveryOutcome;
 
-use crate::world::{World, run};
+use crate::world::{World, record_of, run};
 
 #[test]
 fn a_changed_record_is_read_again_mirrored_and_written_down() {
@@ -29,11 +29,11 @@ fn the_same_notification_twice_writes_once() {
         let world = World::new().await;
         let hint = world.hint(world.account("Acme"));
         world.receive(std::slice::from_ref(&hint)).await;
-        let before = world.mirrored(hint.record_id).await;
+        let before = world.mirrored(record_of(&hint)).await;
 
         assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
 
-        assert_eq!(world.mirrored(hint.record_id).await, before);
+        assert_eq!(world.mirrored(record_of(&hint)).await, before);
         assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::Unchanged));
     });
 }
@@ -83,7 +83,7 @@ fn a_record_that_nobody_can_see_leaves_the_mirror_alone() {
 
         assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
 
-        assert_eq!(world.mirrored(hint.record_id).await, None);
+        assert_eq!(world.mirrored(record_of(&hint)).await, None);
         assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::NotVisible));
     });
 }
@@ -93,7 +93,7 @@ fn an_object_that_the_connection_cannot_see_is_written_down_as_such() {
     run(async {
         let world = World::new().await;
         let mut hint = world.hint("a015e00000ZkM3h".parse().unwrap());
-        hint.object = "Hidden__c".parse().unwrap();
+        hint.record.as_mut().unwrap().object = "Hidden__c".parse().unwrap();
 
         assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
 

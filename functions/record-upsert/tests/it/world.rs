@@ -8,7 +8,7 @@ use record_upsert::fields::FieldCache;
 use record_upsert::{Deps, handle};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde_json::{Value, json};
-use store::{Budgets, ChangeHint, Deliveries, DeliveryOutcome, MirrorRecord, Records};
+use store::{Budgets, ChangeHint, Deliveries, DeliveryOutcome, MirrorRecord, RecordRef, Records, Source};
 
 pub(crate) use world::{DISCONNECTED, run};
 
@@ -62,11 +62,11 @@ impl World {
         *sent += 1;
         ChangeHint {
             org_id,
-            object: account(),
-            record_id,
-            notification_id: format!("04l5e000000{:04}", *sent).parse().expect("an id"),
-            action_id: None,
+            delivery_id: format!("04l5e000000{:04}", *sent).parse().expect("an id"),
+            source: Source::OutboundMessage,
+            record: Some(RecordRef { object: account(), record_id }),
             received_at: self.deps.clock.now(),
+            put_off: 0,
         }
     }
 
@@ -89,9 +89,14 @@ impl World {
 
     /// What the ledger says about a notification.
     pub(crate) async fn outcome(&self, hint: &ChangeHint) -> Option<DeliveryOutcome> {
-        let delivery = self.deps.deliveries.load(hint.org_id, hint.notification_id).await.expect("the ledger");
+        let delivery = self.deps.deliveries.load(hint.org_id, &hint.delivery_id).await.expect("the ledger");
         delivery.map(|delivery| delivery.outcome)
     }
+}
+
+/// The record that a hint is about.
+pub(crate) fn record_of(hint: &ChangeHint) -> RecordId {
+    hint.record.as_ref().expect("a hint about a record").record_id
 }
 
 /// The object of all tests.

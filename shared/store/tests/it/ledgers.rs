@@ -1,21 +1,21 @@
 use futures::future::join_all;
-use salesforce::RecordId;
 use store::{
-    Budgets, Deliveries, Delivery, DeliveryOutcome, Lane, Observation, Pipeline, PipelineChanges, Pipelines, Stage,
+    Budgets, Deliveries, Delivery, DeliveryId, DeliveryOutcome, Lane, Observation, Pipeline, PipelineChanges,
+    Pipelines, RecordRef, Source, Stage,
 };
 
 use crate::world::{account, at, org, other_org, run, tables};
 
-fn notification(n: usize) -> RecordId {
+fn delivery_id(n: usize) -> DeliveryId {
     format!("04l5e0000{n:06}").parse().unwrap()
 }
 
 fn delivery(n: usize, outcome: DeliveryOutcome) -> Delivery {
     Delivery {
         org_id: org(),
-        notification_id: notification(n),
-        object: "Account".parse().unwrap(),
-        record_id: account(n),
+        delivery_id: delivery_id(n),
+        source: Source::OutboundMessage,
+        record: Some(RecordRef { object: "Account".parse().unwrap(), record_id: account(n) }),
         received_at: at(i64::try_from(n).unwrap()),
         settled_at: at(100),
         outcome,
@@ -32,7 +32,7 @@ fn every_delivery_is_found_by_its_id_and_by_its_time() {
             (0..60).map(|n| delivery(n, DeliveryOutcome::Applied)).chain([delivery(60, failed)]).collect();
         deliveries.record(&all).await.unwrap();
 
-        assert_eq!(deliveries.load(org(), notification(60)).await.unwrap().as_ref(), all.last());
+        assert_eq!(deliveries.load(org(), &delivery_id(60)).await.unwrap().as_ref(), all.last());
         assert_eq!(deliveries.list_since(org(), at(50), 100).await.unwrap(), all[50..]);
         assert_eq!(deliveries.list_since(org(), at(0), 3).await.unwrap(), all[..3]);
         assert_eq!(deliveries.list_since(other_org(), at(0), 3).await.unwrap(), []);

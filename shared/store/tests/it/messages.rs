@@ -4,18 +4,18 @@ use std::time::Duration;
 use aws_sdk_sqs::Client as Sqs;
 use salesforce::Clock;
 use serde_json::{Value, json};
-use store::{BusEvent, ChangeHint, Error, EventBus, Queue};
+use store::{BusEvent, ChangeHint, Error, EventBus, Queue, RecordRef, Source};
 
 use crate::world::{account, at, emulator, org, other_org, run, state};
 
 fn hint(n: usize) -> ChangeHint {
     ChangeHint {
         org_id: if n.is_multiple_of(2) { org() } else { other_org() },
-        object: "Account".parse().unwrap(),
-        record_id: account(n),
-        notification_id: "04l5e00000Gx7Qz".parse().unwrap(),
-        action_id: Some("04k5e000000CaRk".parse().unwrap()),
+        delivery_id: "04l5e00000Gx7Qz".parse().unwrap(),
+        source: Source::OutboundMessage,
+        record: Some(RecordRef { object: "Account".parse().unwrap(), record_id: account(n) }),
         received_at: at(0),
+        put_off: 0,
     }
 }
 
@@ -48,8 +48,11 @@ fn all_messages_of_an_outbound_message_are_in_the_queue_once() {
         queue.send(&hint(100), Duration::ZERO).await.unwrap();
 
         let bodies = drain(&sqs, url).await;
-        let ids: BTreeSet<_> =
-            bodies.iter().map(|body| serde_json::from_str::<ChangeHint>(body).unwrap().record_id).collect();
+        let ids: BTreeSet<_> = bodies
+            .iter()
+            .filter_map(|body| serde_json::from_str::<ChangeHint>(body).unwrap().record)
+            .map(|record| record.record_id)
+            .collect();
         assert_eq!(bodies.len(), 101);
         assert_eq!(ids, (0..=100).map(account).collect());
     });

@@ -1,0 +1,87 @@
+//! What says that a record may have changed. Every lane that hears of changes says it in this form.
+
+use jiff::Timestamp;
+use salesforce::{ObjectName, OrgId, RecordId};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::DeliveryId;
+use crate::queues::Message;
+
+/// By which lane a delivery arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A notification of an outbound message.
+    OutboundMessage,
+    /// A change event of Change Data Capture.
+    ChangeDataCapture,
+}
+
+/// A record of an org.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RecordRef {
+    /// Its object.
+    pub object: ObjectName,
+    /// Its id.
+    pub record_id: RecordId,
+}
+
+/// A record may have changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeHint {
+    /// In which org.
+    pub org_id: OrgId,
+    /// Which delivery says so.
+    pub delivery_id: DeliveryId,
+    /// By which lane it arrived.
+    pub source: Source,
+    /// Which record. `None` where the delivery does not say: the record was deleted before Salesforce sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<RecordRef>,
+    /// When it arrived.
+    #[serde(with = "crate::time::millis")]
+    pub received_at: Timestamp,
+    /// How often it was put back into the queue because its org could not be asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub put_off: u32,
+}
+
+impl Message for ChangeHint {
+    fn org(&self) -> OrgId {
+        self.org_id
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_hint_reads_back_as_it_was_written() {
+        let written = json!({
+            "org_id": "00D5e000000KQ2eEAG", "delivery_id": "04l5e00000Gx7QzAAJ", "source": "outbound_message",
+            "record": { "object": "Opportunity", "record_id": "0065e00000AbCdEAAV" },
+            "received_at": "2026-11-22T10:00:00.000Z",
+        });
+        let hint: ChangeHint = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(hint.put_off, 0);
+        assert_eq!(serde_json::to_value(&hint).unwrap(), written);
+    }
+
+    #[test]
+    fn a_malformed_record_is_not_taken_for_none() {
+        let malformed = json!({
+            "org_id": "00D5e000000KQ2eEAG", "delivery_id": "04l5e00000Gx7QzAAJ", "source": "outbound_message",
+            "record": { "object": "no object", "record_id": "0065e00000AbCdEAAV" },
+            "received_at": "2026-11-22T10:00:00.000Z",
+        });
+        assert!(serde_json::from_value::<ChangeHint>(malformed).is_err());
+    }
+}
