@@ -67,6 +67,35 @@ async fn state_includes_queues_the_bus_and_the_secret() {
     assert!(state.physical("RecordUpsert").is_err());
 }
 
+/// Amazon SQS Developer Guide, "Amazon SQS fair queues".
+#[tokio::test]
+async fn a_group_that_takes_the_most_of_a_queue_lets_the_others_go_first() {
+    let emulator = Emulator::start().await.unwrap();
+    let sqs = aws_sdk_sqs::Client::new(emulator.sdk_config());
+    let url = sqs.create_queue().queue_name("fair").send().await.unwrap().queue_url.unwrap();
+    for (group, count) in [("noisy", 60), ("quiet", 2)] {
+        for _ in 0..count {
+            sqs.send_message().queue_url(&url).message_group_id(group).message_body(group).send().await.unwrap();
+        }
+    }
+    let receive = async || {
+        let request = sqs.receive_message().queue_url(&url).max_number_of_messages(10).visibility_timeout(600);
+        let messages = request.send().await.unwrap().messages.unwrap_or_default();
+        messages.into_iter().filter_map(|message| message.body).collect::<Vec<_>>()
+    };
+
+    for _ in 0..3 {
+        assert_eq!(
+            receive().await,
+            ["noisy"; 10],
+            "the group is not noisy before thirty of its messages are in flight"
+        );
+    }
+    let next = receive().await;
+    assert_eq!(next[..2], ["quiet"; 2], "{next:?}");
+    assert_eq!(next[2..], ["noisy"; 8], "{next:?}");
+}
+
 #[tokio::test]
 async fn an_emulator_is_gone_once_it_is_dropped() {
     let emulator = Emulator::start().await.unwrap();

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use crate::gateway::taken;
 
-const SUPERVISOR: &str = include_str!("supervise.py");
+/// What Python runs: a watch over this program, what the emulator's queues lack, and the emulator.
+const PROGRAM: &str = concat!(include_str!("supervise.py"), include_str!("sqs.py"), include_str!("run.py"));
 const HEALTHY_WITHIN: Duration = Duration::from_secs(60);
 const STARTS: usize = 5;
 
@@ -137,7 +138,7 @@ fn spawn(python: &Path, log: &Path, environment: &[(&str, String)]) -> Result<Ch
     let kept =
         std::env::vars().filter(|(name, _)| matches!(name.as_str(), "PATH" | "HOME" | "LANG" | "RUST_BACKTRACE"));
     command
-        .args(["-c", SUPERVISOR])
+        .args(["-c", PROGRAM])
         .env_clear()
         .envs(kept)
         .envs(environment.iter().map(|(name, value)| (name, value)))

@@ -21,7 +21,3 @@ if os.getpgrp() != os.getpid():
     sys.exit("the emulator must lead a process group of its own")
 threading.Thread(target=end_with_parent, daemon=True).start()
 sys.argv = ["ministack"]
-
-from ministack.app import main  # noqa: E402  (slow to import: the watch above must already stand)
-
-main()
