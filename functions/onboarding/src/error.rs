@@ -5,8 +5,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use runtime::Problem;
-use runtime::soap_message::Unfit;
-use salesforce::soap::outbound_message::ParseError;
+use runtime::soap_message::Refused;
 use salesforce::{Classify, OrgId, Retry};
 
 /// Why an org was not onboarded, or a message not acknowledged.
@@ -19,21 +18,9 @@ pub enum Error {
         /// Why not.
         source: store::Error,
     },
-    /// The body is no uncompressed XML, or too large.
+    /// A message of the License Management Org is not believed, or not understood.
     #[error(transparent)]
-    Unfit(#[from] Unfit),
-    /// The address is nobody's: there is no License Management Org, it is another one, or the secret is wrong.
-    #[error("there is no such address")]
-    UnknownAddress,
-    /// The body is no outbound message.
-    #[error("the body is no outbound message")]
-    Malformed(#[from] ParseError),
-    /// The body is another org's.
-    #[error("the message is of org {named}, not of the License Management Org")]
-    OtherOrg {
-        /// The org that the body names.
-        named: OrgId,
-    },
+    Refused(#[from] Refused),
     /// Ferry's own state could not be read or written; sent again, the message finishes it.
     #[error("{operation} failed")]
     State {
@@ -63,7 +50,7 @@ impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Activate { source } | Self::State { source, .. } => source.retry(),
-            Self::Unfit(_) | Self::UnknownAddress | Self::Malformed(_) | Self::OtherOrg { .. } => Retry::Never,
+            Self::Refused(refused) => refused.retry(),
             Self::Unfinished { .. } => Retry::After(Duration::from_secs(30)),
         }
     }
@@ -72,22 +59,7 @@ impl Classify for Error {
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Unfit(Unfit::WrongContentType) => Self::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "An outbound message is uncompressed XML in UTF-8",
-            ),
-            Error::Unfit(Unfit::TooLarge) | Error::Malformed(ParseError::TooLarge) => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The message is too large")
-            }
-            Error::UnknownAddress => Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such address"),
-            Error::Malformed(reason) => {
-                Self::new(StatusCode::BAD_REQUEST, "malformed_message", "The body is no outbound message")
-                    .detail(reason.to_string())
-            }
-            Error::OtherOrg { .. } => {
-                Self::new(StatusCode::FORBIDDEN, "other_org", "The message is of another org than its address")
-            }
+            Error::Refused(refused) => refused.into(),
             // Whatever the reason, Salesforce should send the message again.
             Error::Activate { .. } | Error::State { .. } | Error::Unfinished { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_stored", "Not all of the message could be stored")

@@ -3,7 +3,7 @@
 //! | trigger | input | output | failures |
 //! |---|---|---|---|
 //! | `POST /webhooks/salesforce/installs` | the package's post-install callout | 202; an unknown org is `claimed` | 400, 413, 415, 503 |
-//! | `POST /webhooks/licenses/{org_id}/{secret}` | an outbound message of the vendor's License Management Org | `<Ack>true</Ack>`; an unknown org is `claimed`, one whose package was removed is closed | 400, 403, 404, 413, 415, 503 and no Ack |
+//! | `POST /webhooks/licenses/{org_id}/{secret}` | an outbound message of the vendor's License Management Org | `<Ack>true</Ack>`; an unknown org is `claimed`, one whose package was removed is closed | 400, 403, 404, 405, 413, 415, 503 and no Ack |
 //! | direct invoke | [`runtime::onboarding::Event`] | [`runtime::onboarding::Onboarded`]; the org is `active`, its first copy is queued, its outbound messages are set up | the org is another tenant's; the table is not available |
 //!
 //! An install only claims; only the OAuth answer of that very org activates. See `ARCHITECTURE.md`.
@@ -22,6 +22,7 @@ use axum::Router;
 use axum::routing::post;
 use runtime::disconnect::Disconnect;
 use runtime::onboarding::Event;
+use runtime::soap_message::receiver;
 use runtime::{Aws, BoxError, Env, Salesforce};
 use salesforce::Clock;
 use store::{Connections, Orgs, Queue, RefreshTask};
@@ -83,7 +84,7 @@ impl Deps {
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/webhooks/salesforce/installs", post(install::claim))
-        .route("/webhooks/licenses/{org_id}/{secret}", post(licenses::receive))
+        .route("/webhooks/licenses/{org_id}/{secret}", receiver(licenses::receive))
         .with_state(deps)
 }
 

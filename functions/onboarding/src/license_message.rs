@@ -6,11 +6,9 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use salesforce::soap::outbound_message::{self, Notification, ParseError};
-use salesforce::{OrgId, RecordId};
-use store::{LicenseManagement, LicenseNotice, LicenseState, LicenseStatus};
-
-use crate::Error;
+use salesforce::RecordId;
+use salesforce::soap::outbound_message::{Notification, OutboundMessage};
+use store::{LicenseNotice, LicenseState, LicenseStatus};
 
 const LICENSE: &str = "sfLma__License__c";
 const SUBSCRIBER: &[&str] = &["sfLma__Subscriber_Org_ID__c"];
@@ -35,20 +33,12 @@ pub(crate) struct Licenses {
     pub(crate) without_org: Vec<RecordId>,
 }
 
-/// Reads a message that came to the address of the License Management Org.
-pub(crate) fn read(body: &[u8], registered: &LicenseManagement) -> Result<Licenses, Error> {
-    let message = outbound_message::parse(body)?;
-    let named = message.organization_id.as_deref().ok_or(ParseError::Missing { element: "OrganizationId" })?;
-    let named: OrgId = named
-        .parse()
-        .map_err(|_| ParseError::Malformed { element: "OrganizationId", reason: "is not the id of an organization" })?;
-    if named != registered.license_management_org {
-        return Err(Error::OtherOrg { named });
-    }
+/// What a message of the License Management Org says of licences of `package`, or of any where there is none.
+pub(crate) fn read(message: &OutboundMessage, package: Option<RecordId>) -> Licenses {
     let mut licenses = Licenses { notices: Vec::new(), ignored: 0, without_org: Vec::new() };
     for notification in &message.notifications {
         let license_id = notification.record_id.as_deref().and_then(|id| id.parse::<RecordId>().ok());
-        let Some(license_id) = license_id.filter(|_| is_ours(notification, registered)) else {
+        let Some(license_id) = license_id.filter(|_| is_ours(notification, package)) else {
             licenses.ignored += 1;
             continue;
         };
@@ -57,13 +47,12 @@ pub(crate) fn read(body: &[u8], registered: &LicenseManagement) -> Result<Licens
             None => licenses.without_org.push(license_id),
         }
     }
-    Ok(licenses)
+    licenses
 }
 
-fn is_ours(notification: &Notification, registered: &LicenseManagement) -> bool {
+fn is_ours(notification: &Notification, ours: Option<RecordId>) -> bool {
     let package = || text(notification, PACKAGE).and_then(|id| id.parse::<RecordId>().ok());
-    notification.object_type.as_deref() == Some(LICENSE)
-        && registered.package.is_none_or(|ours| package() == Some(ours))
+    notification.object_type.as_deref() == Some(LICENSE) && ours.is_none_or(|ours| package() == Some(ours))
 }
 
 fn says(notification: &Notification, license_id: RecordId) -> LicenseState {
@@ -100,35 +89,29 @@ fn time(text: &str) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use store::SecretHash;
+    use salesforce::soap::outbound_message;
 
     use super::*;
 
-    const VENDOR: &str = "00D5e000000KQ2eEAG";
     const CUSTOMER: &str = "00D79000000exLE";
 
-    fn registered(package: Option<&str>) -> LicenseManagement {
-        let secret = SecretHash { sha256: String::new(), created_at: Timestamp::UNIX_EPOCH };
-        let package = package.map(|id| id.parse().unwrap());
-        LicenseManagement::registered(None, VENDOR.parse().unwrap(), package, secret)
-    }
-
-    fn body(org: &str, object: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+    fn read(object: &str, fields: &[(&str, &str)], package: Option<&str>) -> Licenses {
         let fields: String = fields.iter().map(|(name, value)| format!("<sf:{name}>{value}</sf:{name}>")).collect();
-        format!(
+        let body = format!(
             r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"
                  xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><s:Body>
                <notifications xmlns="http://soap.sforce.com/2005/09/outbound">
-               <OrganizationId>{org}</OrganizationId><ActionId>04k5e000000CaRkAAK</ActionId>
+               <OrganizationId>00D5e000000KQ2eEAG</OrganizationId><ActionId>04k5e000000CaRkAAK</ActionId>
                <Notification><Id>04l5e00000Gx7Qz</Id><sObject xsi:type="sf:{object}"
                xmlns:sf="urn:sobject.enterprise.soap.sforce.com"><sf:Id>a0a5e00000AbCdE</sf:Id>{fields}</sObject>
                </Notification></notifications></s:Body></s:Envelope>"#
-        )
-        .into_bytes()
+        );
+        let message = outbound_message::parse(body.as_bytes()).unwrap();
+        super::read(&message, package.map(|id| id.parse().unwrap()))
     }
 
     fn one(fields: &[(&str, &str)]) -> LicenseNotice {
-        let mut read = read(&body(VENDOR, LICENSE, fields), &registered(None)).unwrap();
+        let mut read = read(LICENSE, fields, None);
         assert_eq!((read.notices.len(), read.ignored, read.without_org.len()), (1, 0, 0));
         read.notices.remove(0)
     }
@@ -176,27 +159,18 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_another_org_is_refused() {
-        let refused = read(&body("00D79000000exLEEAY", LICENSE, &[]), &registered(None));
-        assert!(matches!(refused, Err(Error::OtherOrg { .. })), "{refused:?}");
-        let malformed = read(b"<a/>", &registered(None));
-        assert!(matches!(malformed, Err(Error::Malformed(_))), "{malformed:?}");
-    }
-
-    #[test]
     fn other_objects_and_other_packages_are_ignored() {
         let customer = ("sfLma__Subscriber_Org_ID__c", CUSTOMER);
-        assert_eq!(read(&body(VENDOR, "Lead", &[customer]), &registered(None)).unwrap().ignored, 1);
+        assert_eq!(read("Lead", &[customer], None).ignored, 1);
         let ours = "a0b5e00000AbCdEAAV";
-        let about = |package| body(VENDOR, LICENSE, &[customer, ("sfLma__Package__c", package)]);
-        assert_eq!(read(&about(ours), &registered(Some(ours))).unwrap().notices.len(), 1);
-        assert_eq!(read(&about("a0b5e00000AbCdFAAV"), &registered(Some(ours))).unwrap().ignored, 1);
-        assert_eq!(read(&body(VENDOR, LICENSE, &[customer]), &registered(Some(ours))).unwrap().ignored, 1);
+        let about = |package| read(LICENSE, &[customer, ("sfLma__Package__c", package)], Some(ours));
+        assert_eq!(about(ours).notices.len(), 1);
+        assert_eq!(about("a0b5e00000AbCdFAAV").ignored, 1);
+        assert_eq!(read(LICENSE, &[customer], Some(ours)).ignored, 1);
     }
 
     #[test]
     fn a_licence_that_names_no_org_is_told_by_its_id() {
-        let nobody = read(&body(VENDOR, LICENSE, &[("sfLma__Subscriber_Org_ID__c", "?")]), &registered(None)).unwrap();
-        assert_eq!(nobody.without_org.len(), 1);
+        assert_eq!(read(LICENSE, &[("sfLma__Subscriber_Org_ID__c", "?")], None).without_org.len(), 1);
     }
 }

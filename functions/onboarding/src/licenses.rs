@@ -3,36 +3,26 @@
 //! It is believed as every outbound message is: by the secret in its address and by the org that its body names. An
 //! installation only claims; an uninstallation ends the org; what else becomes of a licence is noted and told to the platform.
 
-use axum::body::{Body, to_bytes};
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
+use axum::response::Response;
 use runtime::disconnect::{ConnectionReport, End};
-use runtime::soap_message::{MAX_BODY_BYTES, Unfit, check_headers};
-use salesforce::OrgId;
-use salesforce::soap::outbound_message::ACK;
+use runtime::soap_message::{Refused, SoapMessage, acknowledgement};
+use secrecy::ExposeSecret as _;
 use store::orgs::license_management::proves;
 use store::{LicenseManagement, LicenseNotice, Org, OrgState};
 
 use crate::license_message::{self, Licenses};
 use crate::{Deps, Error};
 
-type Address = Result<Path<(String, String)>, PathRejection>;
-
 /// Takes a message, and acknowledges it when all it says is stored.
 pub(crate) async fn receive(
     State(deps): State<Deps>,
-    address: Address,
-    headers: HeaderMap,
-    body: Body,
+    message: Result<SoapMessage, Refused>,
 ) -> Result<Response, Error> {
-    check_headers(&headers)?;
-    let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Unfit::TooLarge)?;
-    let Path((org, secret)) = address.map_err(|_| Error::UnknownAddress)?;
-    let registered = authenticate(&deps, &org, &secret).await?;
-    let Licenses { notices, ignored, without_org } = license_message::read(&body, &registered)?;
+    let message = message?;
+    let registered = authenticate(&deps, &message).await?;
+    let said = message.read_as(registered.license_management_org)?;
+    let Licenses { notices, ignored, without_org } = license_message::read(&said, registered.package);
     for notice in &notices {
         note(&deps, notice).await?;
     }
@@ -40,15 +30,15 @@ pub(crate) async fn receive(
         tracing::warn!(license.id = %license, "licence {license} names no org");
     }
     tracing::info!(licenses = notices.len(), ignored, "acknowledged {} licences", notices.len());
-    Ok(([(CONTENT_TYPE, "text/xml; charset=utf-8")], ACK).into_response())
+    Ok(acknowledgement())
 }
 
 /// The License Management Org whose address this is. Whatever is wrong with an address, the same work is done to find out.
-async fn authenticate(deps: &Deps, org: &str, secret: &str) -> Result<LicenseManagement, Error> {
+async fn authenticate(deps: &Deps, message: &SoapMessage) -> Result<LicenseManagement, Error> {
     let registered =
         deps.orgs.license_management().await.map_err(Error::state("loading the License Management Org"))?;
-    let proven = proves(registered.as_ref(), org.parse::<OrgId>().ok(), secret);
-    registered.filter(|_| proven).ok_or(Error::UnknownAddress)
+    let proven = proves(registered.as_ref(), message.org, message.secret.expose_secret());
+    Ok(registered.filter(|_| proven).ok_or(Refused::UnknownAddress)?)
 }
 
 /// Stores what the licence says. Where it ends the org, its connections end with it; a repetition finishes what was left.

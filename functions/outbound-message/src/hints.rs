@@ -1,65 +1,47 @@
-//! From a body to the hints that are queued, or to the reason why the body is not believed.
+//! From what an org's message says to the hints that are queued.
 
 use jiff::Timestamp;
 use salesforce::OrgId;
-use salesforce::soap::outbound_message::{self, ParseError};
+use salesforce::soap::outbound_message::{OutboundMessage, ParseError};
 use store::{ChangeHint, RecordRef, Source};
 
-use crate::Error;
-
-/// What a believable message says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hints {
-    /// One for each notification that names a record.
-    pub changes: Vec<ChangeHint>,
-    /// Notifications without a record: it was deleted before Salesforce sent the message. There is nothing to read
-    /// again; the refresh finds the deletion.
-    pub without_record: usize,
-}
-
-/// Reads a message that arrived at the address of `addressed`.
+/// One hint for each notification of an org's message. One that names no record, because it was deleted before Salesforce sent
+/// the message, becomes a hint too, so that the ledger hears of every notification that is acknowledged.
 ///
 /// # Errors
-/// [`Error::Malformed`] for a body that is no outbound message, [`Error::OtherOrg`] for one that another org sent.
-pub fn read(body: &[u8], addressed: OrgId, received_at: Timestamp) -> Result<Hints, Error> {
-    let mut message = outbound_message::parse(body)?;
-    let named = message.organization_id.as_deref().ok_or(ParseError::Missing { element: "OrganizationId" })?;
-    let named: OrgId = named
-        .parse()
-        .map_err(|_| ParseError::Malformed { element: "OrganizationId", reason: "is not the id of an organization" })?;
-    if named != addressed {
-        return Err(Error::OtherOrg { named });
-    }
-    let notifications = message.notifications.len();
-    message.notifications.retain(|notification| notification.record_id.is_some());
-    let without_record = notifications - message.notifications.len();
-    if message.notifications.is_empty() {
-        return Ok(Hints { changes: Vec::new(), without_record });
-    }
-    let judged = message.judge()?;
-    let changes = judged.changes.into_iter().map(|change| ChangeHint {
-        org_id: addressed,
-        delivery_id: change.notification_id.into(),
+/// An id or a name in it is missing or malformed.
+pub fn of(message: &OutboundMessage, org_id: OrgId, received_at: Timestamp) -> Result<Vec<ChangeHint>, ParseError> {
+    let hint = |delivery_id, record| ChangeHint {
+        org_id,
+        delivery_id,
         source: Source::OutboundMessage,
-        record: Some(RecordRef { object: change.object, record_id: change.record_id }),
+        record,
         received_at,
         put_off: 0,
+    };
+    let judged = message.judge()?;
+    let changes = judged.changes.into_iter().map(|change| {
+        let record = RecordRef { object: change.object, record_id: change.record_id };
+        hint(change.notification_id.into(), Some(record))
     });
-    Ok(Hints { changes: changes.collect(), without_record })
+    let without_record = judged.without_record.into_iter().map(|notification| hint(notification.into(), None));
+    Ok(changes.chain(without_record).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use salesforce::soap::outbound_message;
+
     use super::*;
 
     const ORG: &str = "00D5e000000KQ2eEAG";
 
-    fn body(org: &str, notifications: &str) -> String {
+    fn body(notifications: &str) -> String {
         format!(
             r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"
                  xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><s:Body>
                <notifications xmlns="http://soap.sforce.com/2005/09/outbound">
-               <OrganizationId>{org}</OrganizationId><ActionId>04k5e000000CaRkAAK</ActionId>
+               <OrganizationId>{ORG}</OrganizationId><ActionId>04k5e000000CaRkAAK</ActionId>
                <SessionId xsi:nil="true"/>{notifications}</notifications></s:Body></s:Envelope>"#
         )
     }
@@ -71,69 +53,63 @@ mod tests {
         )
     }
 
-    fn read_text(body: &str) -> Result<Hints, Error> {
-        read(body.as_bytes(), ORG.parse().unwrap(), "2026-11-22T10:00:00Z".parse().unwrap())
+    fn hints(body: &str) -> Result<Vec<ChangeHint>, ParseError> {
+        let message = outbound_message::parse(body.as_bytes())?;
+        of(&message, ORG.parse().unwrap(), "2026-11-22T10:00:00Z".parse().unwrap())
     }
 
     #[test]
     fn every_notification_becomes_a_hint() {
         let two = notification("04l5e00000Gx7Qz", "0065e00000AbCdE")
             + &notification("04l5e00000Gx7QyAAJ", "0065e00000AbCdFAAV");
-        let hints = read_text(&body(ORG, &two)).unwrap();
+        let hints = hints(&body(&two)).unwrap();
 
-        let records: Vec<_> =
-            hints.changes.iter().map(|hint| hint.record.as_ref().unwrap().record_id.to_string()).collect();
+        let records: Vec<_> = hints.iter().map(|hint| hint.record.as_ref().unwrap().record_id.to_string()).collect();
         assert_eq!(records, ["0065e00000AbCdEAAV", "0065e00000AbCdFAAV"]);
-        assert_eq!(hints.changes[0].record.as_ref().unwrap().object.as_str(), "Opportunity");
-        assert_eq!(hints.changes[0].delivery_id.as_str(), "04l5e00000Gx7QzAAJ");
+        assert_eq!(hints[0].record.as_ref().unwrap().object.as_str(), "Opportunity");
+        assert_eq!(hints[0].delivery_id.as_str(), "04l5e00000Gx7QzAAJ");
+        assert_eq!((hints[0].org_id.as_str(), hints[0].source), (ORG, Source::OutboundMessage));
     }
 
     #[test]
-    fn the_short_form_of_the_org_id_names_the_same_org() {
-        assert!(read_text(&body(&ORG[..15], &notification("04l5e00000Gx7Qz", "0065e00000AbCdE"))).is_ok());
-    }
+    fn a_notification_of_a_record_deleted_before_it_was_sent_is_a_hint_without_a_record() {
+        let with_a_record = notification("04l5e00000Gx7Qx", "0065e00000AbCdE");
+        for no_data in [
+            "",
+            r#"<sObject xsi:nil="true"/>"#,
+            r#"<sObject xsi:type="sf:Opportunity" xmlns:sf="urn:sobject.enterprise.soap.sforce.com"/>"#,
+            r#"<sObject xsi:type="sf:Opportunity" xmlns:sf="urn:sobject.enterprise.soap.sforce.com"><sf:Id/></sObject>"#,
+        ] {
+            let empty = format!("<Notification><Id>04l5e00000Gx7Qz</Id>{no_data}</Notification>");
+            let alone = hints(&body(&empty)).unwrap();
+            assert_eq!((alone.len(), &alone[0].record), (1, &None), "{no_data}");
+            assert_eq!(alone[0].delivery_id.as_str(), "04l5e00000Gx7QzAAJ");
 
-    #[test]
-    fn an_org_id_of_another_case_names_another_org() {
-        let result = read_text(&body("00D5e000000kq2e", &notification("04l5e00000Gx7Qz", "0065e00000AbCdE")));
-        assert!(matches!(result, Err(Error::OtherOrg { .. })));
-    }
-
-    #[test]
-    fn a_message_of_another_org_is_refused_before_its_records_are_looked_at() {
-        let result = read_text(&body("00D5e000000KQ2fEAG", &notification("no id", "no id either")));
-        assert!(matches!(result, Err(Error::OtherOrg { .. })), "{result:?}");
-    }
-
-    #[test]
-    fn a_notification_of_a_record_deleted_before_it_was_sent_has_no_hint() {
-        let bare = "<Notification><Id>04l5e00000Gx7Qz</Id></Notification>";
-        let nil = r#"<Notification><Id>04l5e00000Gx7Qy</Id><sObject xsi:nil="true"/></Notification>"#;
-        let both = read_text(&body(ORG, &format!("{bare}{nil}"))).unwrap();
-        assert_eq!(both, Hints { changes: Vec::new(), without_record: 2 });
-
-        let mixed = notification("04l5e00000Gx7Qx", "0065e00000AbCdE") + bare;
-        let mixed = read_text(&body(ORG, &mixed)).unwrap();
-        assert_eq!((mixed.changes.len(), mixed.without_record), (1, 1));
+            let mixed = hints(&body(&(empty + &with_a_record))).unwrap();
+            assert_eq!(mixed.iter().filter(|hint| hint.record.is_some()).count(), 1, "{no_data}");
+            assert_eq!(mixed.len(), 2, "{no_data}");
+        }
     }
 
     #[test]
     fn a_message_that_does_not_say_which_definition_it_is_of_is_believed_all_the_same() {
-        let message = body(ORG, &notification("04l5e00000Gx7Qz", "0065e00000AbCdE"));
+        let message = body(&notification("04l5e00000Gx7Qz", "0065e00000AbCdE"));
         let without = message.replace("<ActionId>04k5e000000CaRkAAK</ActionId>", "");
 
-        assert_eq!(read_text(&without).unwrap().changes.len(), 1);
+        assert_eq!(hints(&without).unwrap().len(), 1);
     }
 
     #[test]
-    fn a_masked_record_id_is_malformed() {
-        let result = read_text(&body(ORG, &notification("04l5e00000Gx7Qz", "006xxxxxxxxxxxxxxxx")));
-        assert!(matches!(result, Err(Error::Malformed(_))), "{result:?}");
+    fn an_id_that_is_none_is_malformed() {
+        for (notification_id, record_id) in [("04l5e00000Gx7Qz", "006xxxxxxxxxxxxxxxx"), ("", "0065e00000AbCdE")] {
+            let refused = hints(&body(&notification(notification_id, record_id)));
+            assert!(refused.is_err(), "{refused:?}");
+        }
     }
 
     #[test]
-    fn a_message_without_an_org_is_malformed() {
-        let result = read_text(&body("", &notification("04l5e00000Gx7Qz", "0065e00000AbCdE")));
-        assert!(matches!(result, Err(Error::Malformed(ParseError::Missing { .. }))), "{result:?}");
+    fn data_of_a_record_that_is_not_named_is_malformed() {
+        let nameless = notification("04l5e00000Gx7Qz", "0065e00000AbCdE").replace("sf:Id>", "sf:Name>");
+        assert!(matches!(hints(&body(&nameless)), Err(ParseError::Missing { .. })));
     }
 }

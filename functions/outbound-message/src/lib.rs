@@ -8,6 +8,7 @@
 //! | output | one hint a notification on the `record-upsert` queue, then `<Ack>true</Ack>` |
 //! | failures | a problem and no Ack: 404 for an address that is nobody's, 405, 413 and 415 before anything is read, 400 for a body that is no outbound message, 403 for one of another org, 503 when the queue did not take everything |
 //!
+//! A warm call for an org that proved itself within the last minute makes no request but those to the queue ([`KnownOrgs`]).
 //! Salesforce sends a message again for 24 hours until it is acknowledged, so that everything short of a full queue write
 //! may fail (invariants 7 and 8 of `ARCHITECTURE.md`).
 //! Only an active org has an address: a claimed one has no secret yet, and messages of one that was uninstalled or
@@ -15,6 +16,7 @@
 
 mod error;
 pub mod hints;
+mod known_orgs;
 mod receive;
 
 use runtime::{Env, EnvError};
@@ -22,6 +24,7 @@ use salesforce::Clock;
 use store::{ChangeHint, Orgs, Queue};
 
 pub use error::Error;
+pub use known_orgs::KnownOrgs;
 pub use receive::router;
 
 /// The function's settings.
@@ -51,6 +54,8 @@ impl Config {
 pub struct Deps {
     /// The orgs and their webhook secrets.
     pub orgs: Orgs,
+    /// Those of them that proved themselves a moment ago.
+    pub known_orgs: KnownOrgs,
     /// Where the hints go.
     pub hints: Queue<ChangeHint>,
     /// The time at which messages arrive.

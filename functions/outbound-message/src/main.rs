@@ -1,6 +1,6 @@
 //! Lambda entry point: builds the real dependencies, then serves [`outbound_message::router`].
 
-use outbound_message::{Config, Deps, router};
+use outbound_message::{Config, Deps, KnownOrgs, router};
 use runtime::{BoxError, Env};
 use store::{Orgs, Queue};
 
@@ -10,6 +10,7 @@ async fn main() -> Result<(), BoxError> {
     let config = Config::from_env(&Env::process())?;
     let deps = Deps {
         orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+        known_orgs: KnownOrgs::default(),
         hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),
         clock: aws.clock(),
     };

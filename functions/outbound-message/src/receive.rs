@@ -1,19 +1,14 @@
 //! The one route: each step either refuses the message or hands it on.
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::extract::State;
+use axum::response::Response;
 use jiff::SignedDuration;
 use runtime::Chain;
-use runtime::soap_message::{MAX_BODY_BYTES, check_headers};
+use runtime::soap_message::{Refused, SoapMessage, acknowledgement, receiver};
 use salesforce::OrgId;
-use salesforce::soap::outbound_message::ACK;
-use store::{CopySeen, OrgState, webhook_secret};
+use secrecy::ExposeSecret as _;
+use store::CopySeen;
 use tracing::{error, info, warn};
 
 use crate::{Deps, Error, hints};
@@ -24,60 +19,48 @@ const QUEUE_PATIENCE: SignedDuration = SignedDuration::from_secs(15);
 /// Answers Salesforce's outbound messages.
 pub fn router(deps: Deps) -> Router {
     Router::new()
-        .route("/webhooks/salesforce/{org_id}/{secret}", post(receive).fallback(wrong_method))
-        .fallback(unknown_address)
+        .route("/webhooks/salesforce/{org_id}/{secret}", receiver(receive))
+        .fallback(|| async { Refused::UnknownAddress })
         .with_state(deps)
 }
 
-async fn wrong_method() -> Error {
-    Error::WrongMethod
+async fn receive(State(deps): State<Deps>, message: Result<SoapMessage, Refused>) -> Result<Response, Error> {
+    let message = message?;
+    let org = authenticate(&deps, &message).await?;
+    queue(&deps, org, &message).await?;
+    Ok(acknowledgement())
 }
 
-async fn unknown_address() -> Error {
-    Error::UnknownAddress
-}
-
-type Address = Result<Path<(String, String)>, PathRejection>;
-
-async fn receive(
-    State(deps): State<Deps>,
-    address: Address,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Error> {
-    check_headers(&headers)?;
-    let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Error::TooLarge)?;
-    let Path((org, secret)) = address.map_err(|_| Error::UnknownAddress)?;
-    let org = authenticate(&deps, &org, &secret).await?;
-    queue(&deps, org, body).await?;
-    Ok(([(CONTENT_TYPE, "text/xml; charset=utf-8")], ACK).into_response())
-}
-
-/// The org whose address this is. Whatever is wrong with an address, the same work is done to find out.
-async fn authenticate(deps: &Deps, org: &str, secret: &str) -> Result<OrgId, Error> {
-    let org: Option<OrgId> = org.parse().ok();
-    let known = match org {
-        Some(org) => deps.orgs.load(org).await.map_err(state("loading the org"))?,
+/// The org whose address this is: known from a moment ago, or looked up. Whatever is wrong with an address, the same work is
+/// done to find out.
+async fn authenticate(deps: &Deps, message: &SoapMessage) -> Result<OrgId, Error> {
+    let (org, secret) = (message.org, message.secret.expose_secret());
+    let now = deps.clock.now();
+    if let Some(org) = deps.known_orgs.prove(org, secret, now) {
+        return Ok(org);
+    }
+    let found = match org {
+        Some(org) => deps.orgs.load(org).await.map_err(Error::state("loading the org"))?,
         None => None,
     };
-    let active = known.filter(|org| org.state == OrgState::Active);
-    let proven = webhook_secret::verify(active.as_ref(), secret);
-    org.filter(|_| proven).ok_or(Error::UnknownAddress)
+    let proven = deps.known_orgs.learn(org, found.as_ref(), secret, now);
+    Ok(proven.ok_or(Refused::UnknownAddress)?)
 }
 
-async fn queue(deps: &Deps, org: OrgId, body: Bytes) -> Result<(), Error> {
+async fn queue(deps: &Deps, org: OrgId, message: &SoapMessage) -> Result<(), Error> {
     let now = deps.clock.now();
-    let hints::Hints { changes, without_record } = match hints::read(&body, org, now) {
-        Ok(hints) => hints,
-        Err(Error::OtherOrg { named }) => {
+    let hints = match message.read_as(org) {
+        Ok(said) => hints::of(&said, org, now).map_err(Refused::from)?,
+        Err(Refused::OtherOrg { named }) => {
             quarantine(deps, CopySeen { org_id: named, copy_of: org, at: now }).await;
-            return Err(Error::OtherOrg { named });
+            return Err(Refused::OtherOrg { named }.into());
         }
-        Err(error) => return Err(error),
+        Err(refused) => return Err(refused.into()),
     };
     let deadline = now.saturating_add(QUEUE_PATIENCE).unwrap_or(now);
-    deps.hints.send_all(&changes, deadline).await.map_err(state("queueing the notifications"))?;
-    info!(org.id = %org, queued = changes.len(), without_record, "acknowledged {} notifications", changes.len() + without_record);
+    deps.hints.send_all(&hints, deadline).await.map_err(Error::state("queueing the notifications"))?;
+    let without_record = hints.iter().filter(|hint| hint.record.is_none()).count();
+    info!(org.id = %org, queued = hints.len(), without_record, "acknowledged {} notifications", hints.len());
     Ok(())
 }
 
@@ -92,8 +75,4 @@ async fn quarantine(deps: &Deps, seen: CopySeen) {
         Ok(false) => warn!(org.id = %copy, org.copy_of = %original, "org {copy} sent to the address of {original}"),
         Err(error) => error!(org.id = %copy, error = %Chain(&error), "org {copy} was not quarantined"),
     }
-}
-
-fn state(operation: &'static str) -> impl FnOnce(store::Error) -> Error {
-    move |source| Error::State { operation, source }
 }

@@ -1,98 +1,119 @@
-//! Outbound messages over HTTP: what is refused before anybody looks at who sent it. Pure, and the same for every sender.
+//! Outbound messages over HTTP: what every receiver of them does alike, around the question whose address it is.
+//!
+//! A receiver is a route with `{org_id}` and `{secret}` in its path ([`receiver`]). [`SoapMessage`] is the request, once its
+//! headers, its size and its path are right; the receiver asks whether the secret is the org's; [`SoapMessage::read_as`] gives
+//! what that org says; and [`acknowledgement`] is the answer when all of it is stored.
 
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderValue};
+mod headers;
+mod refused;
 
-/// Why a message is not looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
-    /// It is no uncompressed XML in UTF-8.
-    #[error("an outbound message is uncompressed XML in UTF-8")]
-    WrongContentType,
-    /// It is larger than [`MAX_BODY_BYTES`].
-    #[error("the message is larger than {MAX_BODY_BYTES} bytes")]
-    TooLarge,
-}
+use axum::body::{Bytes, to_bytes};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequest, FromRequestParts as _, Path, Request};
+use axum::handler::Handler;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{MethodRouter, post};
+use salesforce::OrgId;
+use salesforce::soap::outbound_message::{self, ACK, OutboundMessage, ParseError};
+use secrecy::SecretString;
+
+pub use refused::Refused;
 
 /// The largest message that is read; Salesforce's own, of 100 notifications, stay below a fraction of it.
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
-const MEDIA_TYPES: [&str; 3] = ["text/xml", "application/xml", "application/soap+xml"];
-const CHARSETS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
-
-/// Checks the headers of a message.
-///
-/// # Errors
-/// [`Unfit::WrongContentType`] for anything but uncompressed XML in UTF-8, [`Unfit::TooLarge`] for an announced length
-/// over [`MAX_BODY_BYTES`].
-pub fn check_headers(headers: &HeaderMap) -> Result<(), Unfit> {
-    let plain = headers.get(CONTENT_ENCODING).is_none_or(|encoding| is(encoding, "identity"));
-    if !plain || !headers.get(CONTENT_TYPE).is_some_and(is_xml) {
-        return Err(Unfit::WrongContentType);
-    }
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
-        return Err(Unfit::TooLarge);
-    }
-    Ok(())
+/// A message whose sender has proven nothing yet.
+#[derive(Debug)]
+pub struct SoapMessage {
+    /// The org that the address names, if it names one.
+    pub org: Option<OrgId>,
+    /// The secret in the address.
+    pub secret: SecretString,
+    body: Bytes,
 }
 
-fn is(value: &HeaderValue, wanted: &str) -> bool {
-    value.to_str().is_ok_and(|value| value.trim().eq_ignore_ascii_case(wanted))
+/// The route of a receiver: it takes POST and nothing else.
+pub fn receiver<H, T, S>(handler: H) -> MethodRouter<S>
+where
+    H: Handler<T, S>,
+    T: 'static,
+    S: Clone + Send + Sync + 'static,
+{
+    post(handler).fallback(|| async { Refused::WrongMethod })
 }
 
-fn is_xml(value: &HeaderValue) -> bool {
-    let Ok(value) = value.to_str() else { return false };
-    let mut parts = value.split(';').map(|part| part.trim().to_ascii_lowercase());
-    let media_type = parts.next().unwrap_or_default();
-    MEDIA_TYPES.contains(&media_type.as_str())
-        && parts
-            .filter_map(|parameter| parameter.strip_prefix("charset=").map(|name| name.trim_matches('"').to_owned()))
-            .all(|charset| CHARSETS.contains(&charset.as_str()))
+/// What Salesforce takes for an acknowledgement.
+#[must_use]
+pub fn acknowledgement() -> Response {
+    ([(CONTENT_TYPE, "text/xml; charset=utf-8")], ACK).into_response()
+}
+
+impl<S: Send + Sync> FromRequest<S> for SoapMessage {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
+        let (mut parts, body) = request.into_parts();
+        headers::check(&parts.headers)?;
+        let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Refused::TooLarge)?;
+        let address: Result<Path<(String, String)>, PathRejection> = Path::from_request_parts(&mut parts, state).await;
+        let Path((org, secret)) = address.map_err(|_| Refused::UnknownAddress)?;
+        Ok(Self { org: org.parse().ok(), secret: secret.into(), body })
+    }
+}
+
+impl SoapMessage {
+    /// What the message says, if `org`, whose address it came to, is the org that it names.
+    ///
+    /// # Errors
+    /// [`Refused::Malformed`] for a body that is no outbound message, [`Refused::OtherOrg`] for one that another org sent.
+    pub fn read_as(&self, org: OrgId) -> Result<OutboundMessage, Refused> {
+        read_as(&self.body, org)
+    }
+}
+
+fn read_as(body: &[u8], org: OrgId) -> Result<OutboundMessage, Refused> {
+    const ELEMENT: &str = "OrganizationId";
+    let message = outbound_message::parse(body)?;
+    let named = message.organization_id.as_deref().ok_or(ParseError::Missing { element: ELEMENT })?;
+    let named: OrgId = named
+        .parse()
+        .map_err(|_| ParseError::Malformed { element: ELEMENT, reason: "is not the id of an organization" })?;
+    if named == org { Ok(message) } else { Err(Refused::OtherOrg { named }) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn verdict(headers: &[(&'static str, &str)]) -> Result<(), Unfit> {
-        let pairs = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-        check_headers(&pairs.collect())
+    const ORG: &str = "00D5e000000KQ2eEAG";
+
+    fn read(named: &str) -> Result<OutboundMessage, Refused> {
+        let body = format!(
+            r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>
+               <notifications xmlns="http://soap.sforce.com/2005/09/outbound">
+               <OrganizationId>{named}</OrganizationId><Notification><Id>no id</Id></Notification>
+               </notifications></s:Body></s:Envelope>"#
+        );
+        read_as(body.as_bytes(), ORG.parse().unwrap())
     }
 
     #[test]
-    fn the_content_types_seen_on_the_wire_are_accepted() {
-        for value in [
-            "text/xml; charset=utf-8",
-            "text/xml; charset=UTF-8",
-            "text/xml;charset=\"utf-8\"",
-            "TEXT/XML",
-            "application/xml",
-            "application/soap+xml; charset=utf-8; action=\"\"",
-        ] {
-            assert!(verdict(&[("content-type", value)]).is_ok(), "{value}");
+    fn either_form_of_the_id_names_the_same_org() {
+        assert!(read(ORG).is_ok() && read(&ORG[..15]).is_ok());
+    }
+
+    #[test]
+    fn another_org_and_another_case_are_another_org_before_its_records_are_looked_at() {
+        for named in ["00D5e000000KQ2fEAG", "00D5e000000kq2e"] {
+            assert!(matches!(read(named), Err(Refused::OtherOrg { .. })), "{named}");
         }
     }
 
     #[test]
-    fn other_content_types_and_character_sets_are_refused() {
-        for value in ["application/json", "text/plain", "text/xmlish", "", "text/xml; charset=utf-16"] {
-            assert!(matches!(verdict(&[("content-type", value)]), Err(Unfit::WrongContentType)), "{value}");
+    fn a_message_without_an_org_is_malformed() {
+        for named in ["", "nobody", "00D5e000000KQ2eEAA", "0065e00000AbCdE"] {
+            assert!(matches!(read(named), Err(Refused::Malformed(_))), "{named}");
         }
-        assert!(matches!(verdict(&[]), Err(Unfit::WrongContentType)));
-    }
-
-    #[test]
-    fn a_compressed_body_is_refused() {
-        let xml = ("content-type", "text/xml");
-        assert!(matches!(verdict(&[xml, ("content-encoding", "gzip")]), Err(Unfit::WrongContentType)));
-        assert!(verdict(&[xml, ("content-encoding", "identity")]).is_ok());
-    }
-
-    #[test]
-    fn an_announced_length_over_the_limit_is_refused_unread() {
-        let length = (MAX_BODY_BYTES + 1).to_string();
-        let headers = [("content-type", "text/xml"), ("content-length", length.as_str())];
-        assert!(matches!(verdict(&headers), Err(Unfit::TooLarge)));
     }
 }

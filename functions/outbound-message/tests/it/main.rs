@@ -4,6 +4,7 @@
 
 mod acknowledged;
 mod api_gateway;
+mod known_orgs;
 mod messages;
 mod recorded;
 mod refused;

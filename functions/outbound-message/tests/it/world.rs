@@ -5,8 +5,10 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Response, StatusCode};
+use bench::Proxy;
+use jiff::SignedDuration;
 use local::Emulator;
-use outbound_message::{Deps, router};
+use outbound_message::{Deps, KnownOrgs, router};
 use salesforce::{Clock, OrgId};
 use serde_json::Value;
 use silence::Silence;
@@ -45,6 +47,8 @@ pub(crate) struct World {
     secret: WebhookSecret,
     sqs: aws_sdk_sqs::Client,
     queue_url: String,
+    proxy: Proxy,
+    clock: Clock,
     router: Router,
     _silence: Silence,
 }
@@ -67,15 +71,32 @@ impl World {
     }
 
     async fn with_queue(cloud: &Cloud, sqs: aws_sdk_sqs::Client, queue_url: String) -> Self {
-        let clock = Clock::system();
-        let orgs = Orgs::new(aws_sdk_dynamodb::Client::new(cloud.emulator.sdk_config()), cloud.orgs_table.clone());
-        let hints = Queue::<ChangeHint>::new(sqs.clone(), queue_url.clone(), clock.clone());
-        let router = router(Deps { orgs: orgs.clone(), hints, clock: clock.clone() });
+        let clock = Clock::manual(Clock::system().now());
+        let sdk = cloud.emulator.sdk_config();
+        let orgs = Orgs::new(aws_sdk_dynamodb::Client::new(sdk), cloud.orgs_table.clone());
         let (org, secret) = (random_org(), WebhookSecret::generate(&mut rand::rng()));
         activate(&orgs, org, secret.hash(clock.now())).await;
+        let proxy = Proxy::start(cloud.emulator.endpoint()).await.expect("a proxy");
+        let through = sdk.to_builder().endpoint_url(proxy.url()).build();
+        let deps = Deps {
+            orgs: Orgs::new(aws_sdk_dynamodb::Client::new(&through), cloud.orgs_table.clone()),
+            known_orgs: KnownOrgs::default(),
+            hints: Queue::<ChangeHint>::new(aws_sdk_sqs::Client::new(&through), queue_url.clone(), clock.clone()),
+            clock: clock.clone(),
+        };
         let silence = silence::listen();
         silence.note(secret.reveal());
-        Self { org, orgs, secret, sqs, queue_url, router, _silence: silence }
+        Self { org, orgs, secret, sqs, queue_url, proxy, clock, router: router(deps), _silence: silence }
+    }
+
+    /// The requests that the function has made since the last time, by AWS's operation.
+    pub(crate) fn requests(&self) -> Vec<(String, usize)> {
+        self.proxy.take_counts().into_iter().collect()
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds));
     }
 
     /// Where the org's outbound messages go.

@@ -14,7 +14,7 @@ pub struct Judged {
     pub action_id: Option<RecordId>,
     /// What changed, one entry a notification that names a record.
     pub changes: Vec<Change>,
-    /// Notifications without any data, which is what is sent when the record was deleted in the meantime.
+    /// Notifications without a value, which is what is sent when the record was deleted in the meantime.
     pub without_record: Vec<RecordId>,
 }
 
@@ -56,7 +56,7 @@ impl OutboundMessage {
 
 impl Notification {
     fn change(&self, notification_id: RecordId) -> Result<Option<Change>, ParseError> {
-        if self.object_type.is_none() && self.fields.is_empty() {
+        if self.fields.iter().all(|(_, value)| value.is_none()) {
             return Ok(None);
         }
         Ok(Some(Change {
