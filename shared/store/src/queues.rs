@@ -104,8 +104,8 @@ impl<T: Message> Queue<T> {
         Ok(())
     }
 
-    /// Queues all messages durably, or says that it did not. Those that SQS refuses in a batch are sent again until
-    /// `deadline`. After an error some may be in the queue: send all again.
+    /// Queues all messages durably, or says that it did not. Those of which SQS does not say that it has them are sent again
+    /// until `deadline`, and no call outlives it. After an error some may be in the queue: send all again.
     ///
     /// # Errors
     /// [`Error::NotAllQueued`]; [`Error::TooLarge`] for a message that no batch takes.
@@ -116,7 +116,7 @@ impl<T: Message> Queue<T> {
             waiting.push(Outgoing { group: message.org(), body: body(operation, message)? });
         }
         for attempt in 0..SEND_ATTEMPTS {
-            waiting = self.send_batches(operation, waiting).await?;
+            waiting = self.send_batches(operation, waiting, deadline).await?;
             let pause = Duration::from_millis(50 << attempt);
             let resumes = self.clock.now().saturating_add(SignedDuration::try_from(pause).unwrap_or_default());
             if waiting.is_empty() || resumes.is_ok_and(|at| at >= deadline) {
@@ -131,10 +131,17 @@ impl<T: Message> Queue<T> {
     }
 
     /// Sends the messages once, and gives those back that are worth another attempt.
-    async fn send_batches(&self, operation: &'static str, messages: Vec<Outgoing>) -> Result<Vec<Outgoing>, Error> {
+    async fn send_batches(
+        &self,
+        operation: &'static str,
+        messages: Vec<Outgoing>,
+        deadline: Timestamp,
+    ) -> Result<Vec<Outgoing>, Error> {
+        let left = deadline.duration_since(self.clock.now());
+        let patience = Duration::try_from(left).unwrap_or_default().min(CALL_PATIENCE);
         let batches = batch::split(messages, |message| message.body.len());
         let mut answers = stream::iter(batches)
-            .map(|messages| self.send_batch(operation, messages))
+            .map(|messages| self.send_batch(operation, messages, patience))
             .buffer_unordered(PARALLEL_BATCHES);
         let mut left = Vec::new();
         while let Some(answer) = answers.next().await {
@@ -143,23 +150,29 @@ impl<T: Message> Queue<T> {
         Ok(left)
     }
 
-    async fn send_batch(&self, operation: &'static str, messages: Vec<Outgoing>) -> Result<Vec<Outgoing>, Error> {
+    async fn send_batch(
+        &self,
+        operation: &'static str,
+        messages: Vec<Outgoing>,
+        patience: Duration,
+    ) -> Result<Vec<Outgoing>, Error> {
         let entries = messages.iter().enumerate().map(|(index, message)| message.entry(operation, index));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
         let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
-        let failed = match request.send().await {
-            Ok(answer) => answer.failed,
-            Err(error) => match Error::aws(operation)(error) {
+        let answer = match tokio::time::timeout(patience, request.send()).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => match Error::aws(operation)(error) {
                 refused @ Error::Refused { .. } => return Err(refused),
                 _ => return Ok(messages),
             },
+            Err(_elapsed) => return Ok(messages),
         };
-        if let Some(fault) = failed.iter().find(|entry| entry.sender_fault) {
+        if let Some(fault) = answer.failed.iter().find(|entry| entry.sender_fault) {
             let source = fault.code.clone().into();
             return Err(Error::Refused { operation, code: fault.code.clone(), source });
         }
-        let failed: BTreeSet<usize> = failed.iter().filter_map(|entry| entry.id.parse().ok()).collect();
-        Ok(messages.into_iter().enumerate().filter(|(index, _)| failed.contains(index)).map(|(_, one)| one).collect())
+        let stored: BTreeSet<usize> = answer.successful.iter().filter_map(|entry| entry.id.parse().ok()).collect();
+        Ok(messages.into_iter().enumerate().filter(|(index, _)| !stored.contains(index)).map(|(_, one)| one).collect())
     }
 }
 
@@ -191,6 +204,8 @@ fn body<T: Serialize>(operation: &'static str, message: &T) -> Result<String, Er
 
 /// SQS's own limit.
 const MAX_DELAY: Duration = Duration::from_secs(900);
+/// SQS answers in milliseconds: a call that takes longer than this is lost, and better made again.
+const CALL_PATIENCE: Duration = Duration::from_secs(5);
 /// Their pauses add up to 6 seconds; the caller's deadline is shorter as a rule.
 const SEND_ATTEMPTS: u32 = 7;
 /// An outbound message has at most 100 notifications, ten batches.

@@ -11,6 +11,7 @@ mod cursors;
 mod ledgers;
 mod messages;
 mod orgs;
+mod partial_batches;
 mod records;
 mod secrets;
 #[cfg(test)]
