@@ -10,8 +10,9 @@ use salesforce::{OrgId, RecordId};
 use store::ConnectionId;
 
 use crate::disconnect::{self, Target};
+use crate::since::Since;
 use crate::stack::Stack;
-use crate::{outbound_message, upgrade, webhooks};
+use crate::{deliveries, outbound_message, replay, upgrade, webhooks};
 
 /// Looks into Ferry's input and state, and acts on it.
 ///
@@ -31,6 +32,21 @@ enum Command {
     /// Salesforce's outbound messages (the SOAP that it posts to the webhook).
     #[command(subcommand)]
     OutboundMessage(OutboundMessage),
+    /// Show what arrived from an org and what came of it, the newest last. Times are in UTC.
+    ///
+    /// The ledger keeps a delivery for 14 days. One that arrived a moment ago may be missing; one that is still being worked on
+    /// has no row yet, or one that says `put off`.
+    ///
+    /// Exit codes: 0 shown, 1 AWS was not reached, 2 there is no such org or such a time.
+    Deliveries(Deliveries),
+    /// Have every record that the ledger names since a time read again from its org, and applied.
+    ///
+    /// Each record is queued once, as its newest delivery, whose row in the ledger gets the new outcome. It does no harm to run
+    /// it twice, or again after it was killed half-way: a record that is read twice changes nothing the second time.
+    ///
+    /// Exit codes: 0 queued, or there was nothing to queue, 1 AWS was not reached, 2 the org is not known or not active, or
+    /// nobody said yes, 3 queued in part.
+    Replay(Replay),
     /// The move of every connection from an older app to a newer one.
     #[command(subcommand)]
     Upgrade(Upgrade),
@@ -65,6 +81,44 @@ enum Command {
         #[arg(long)]
         org: OrgId,
     },
+}
+
+#[derive(Debug, Args)]
+struct Deliveries {
+    /// The org's id, 15 or 18 characters.
+    #[arg(long)]
+    org: OrgId,
+    /// From when on: a time as 2026-11-22T10:00:00Z, or a span back as 90m, 24h or 7d.
+    #[arg(long, default_value = "24h", value_name = "T")]
+    since: Since,
+    /// Only those about this record, 15 or 18 characters.
+    #[arg(long, value_name = "ID")]
+    record: Option<RecordId>,
+    /// How many to show at most: the newest. All are counted.
+    #[arg(long, default_value = "100", value_parser = clap::value_parser!(u16).range(1..=10_000), value_name = "NUMBER")]
+    limit: u16,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Replay {
+    /// The org's id, 15 or 18 characters. The org has to be active.
+    #[arg(long)]
+    org: OrgId,
+    /// From when on: a time as 2026-11-22T10:00:00Z, or a span back as 90m, 24h or 7d.
+    #[arg(long, value_name = "T")]
+    since: Since,
+    /// Only show how many records there are, and what reading them costs.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -169,6 +223,17 @@ impl fmt::Display for Failure {
 pub(crate) async fn run(cli: Cli) -> Result<String, Failure> {
     match cli.command {
         Command::OutboundMessage(OutboundMessage::Parse { file }) => outbound_message::parse(&file),
+        Command::Deliveries(Deliveries { org, since, record, limit, json }) => {
+            let stack = Stack::open(&cli.stack).await;
+            let since = since.resolve(stack.clock().now())?;
+            let wanted = deliveries::Wanted { org, since, record, limit: limit.into() };
+            deliveries::list(&stack, wanted, json).await
+        }
+        Command::Replay(Replay { org, since, dry_run, yes, json }) => {
+            let stack = Stack::open(&cli.stack).await;
+            let since = since.resolve(stack.clock().now())?;
+            replay::replay(&stack, replay::Wanted { org, since, dry_run, yes }, json).await
+        }
         Command::Upgrade(task) => upgrade(&Stack::open(&cli.stack).await, task).await,
         Command::LmoAddress { org, package, public_url } => {
             webhooks::lmo_address(&Stack::open(&cli.stack).await, org, package, &public_url).await

@@ -1,15 +1,14 @@
 //! `ferry disconnect`: the kill switch, from the operator's hand.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-
-use comfy_table::{Table, presets};
 use indicatif::ProgressBar;
 use runtime::disconnect::{ConnectionReport, End};
 use salesforce::OrgId;
 use serde_json::json;
 use store::ConnectionId;
 
+use crate::ask;
 use crate::cli::Failure;
+use crate::screen;
 use crate::stack::Stack;
 
 /// What is to be ended.
@@ -46,8 +45,7 @@ fn unknown(org: OrgId, target: &Target) -> String {
 }
 
 fn shown(org: OrgId, reports: &[ConnectionReport]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(["Connection", "What was done"]);
+    let mut table = screen::table(["Connection", "What was done"]);
     for report in reports {
         let done = match &report.end {
             End::Ended => "revoked at Salesforce, secret deleted".to_owned(),
@@ -68,19 +66,6 @@ fn shown(org: OrgId, reports: &[ConnectionReport]) -> String {
 
 /// Asks before anything is ended that cannot be brought back without its person.
 pub(crate) fn confirm(org: OrgId, yes: bool) -> Result<(), Failure> {
-    if yes {
-        return Ok(());
-    }
-    if !io::stdin().is_terminal() {
-        return Err(Failure::BadInput("add --yes: there is nobody to ask".to_owned()));
-    }
-    let unanswered = |_| Failure::BadInput("no answer; nothing was done".to_owned());
-    write!(io::stderr(), "Its people will have to connect again. Type the org's id to go on: ").map_err(unanswered)?;
-    io::stderr().flush().map_err(unanswered)?;
-    let mut typed = String::new();
-    io::stdin().lock().read_line(&mut typed).map_err(unanswered)?;
-    match typed.trim().parse::<OrgId>() {
-        Ok(typed) if typed == org => Ok(()),
-        _ => Err(Failure::BadInput("that is another org; nothing was done".to_owned())),
-    }
+    let question = "Its people will have to connect again. Type the org's id to go on:";
+    ask::confirm(question, yes, |typed| typed.parse::<OrgId>().is_ok_and(|typed| typed == org))
 }

@@ -1,8 +1,13 @@
 //! `ferry`: the operator's command line.
 
+mod ask;
 mod cli;
+mod deliveries;
 mod disconnect;
 mod outbound_message;
+mod replay;
+mod screen;
+mod since;
 mod stack;
 mod upgrade;
 mod webhooks;

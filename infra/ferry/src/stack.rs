@@ -6,7 +6,7 @@ use runtime::invoke::LambdaFunction;
 use runtime::onboarding::Onboarding;
 use runtime::{Aws, TokenBroker};
 use salesforce::{Clock, HostPolicy};
-use store::{Apps, Connections, Orgs};
+use store::{Apps, ChangeHint, Connections, Deliveries, Orgs, Queue};
 
 use crate::cli::Failure;
 
@@ -36,6 +36,15 @@ impl Stack {
 
     pub(crate) fn connections(&self) -> Connections {
         Connections::new(self.aws.dynamodb(), self.table("connections"))
+    }
+
+    pub(crate) fn deliveries(&self) -> Deliveries {
+        Deliveries::new(self.aws.dynamodb(), self.table("deliveries"))
+    }
+
+    /// The queue of changed records.
+    pub(crate) async fn hints(&self) -> Result<Queue<ChangeHint>, store::Error> {
+        Queue::named(self.aws.sqs(), &format!("{}-record-upsert", self.name), self.aws.clock()).await
     }
 
     pub(crate) fn apps(&self) -> Apps {

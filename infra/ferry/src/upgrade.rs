@@ -2,7 +2,6 @@
 
 mod standing;
 
-use comfy_table::{Table, presets};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::civil::Date;
 use serde_json::{Value, json};
@@ -10,6 +9,7 @@ use store::apps::AppRegistration;
 use store::{Connection, Org};
 
 use crate::cli::Failure;
+use crate::screen;
 use crate::stack::Stack;
 use standing::{Standing, Summary, standings, summaries};
 
@@ -35,7 +35,7 @@ async fn connections(stack: &Stack, orgs: &[Org]) -> Result<Vec<Connection>, Fai
 }
 
 fn shown(summaries: &[Summary], left: &[Standing]) -> String {
-    let mut apps = table(["App", "New consents", "Connections", "To reconnect", "Stops"]);
+    let mut apps = screen::table(["App", "New consents", "Connections", "To reconnect", "Stops"]);
     for app in summaries {
         let stops = match (app.sunset, app.days_left) {
             (Some(sunset), Some(days)) if days > 0 => format!("{sunset}, in {days} days"),
@@ -48,21 +48,15 @@ fn shown(summaries: &[Summary], left: &[Standing]) -> String {
     if left.is_empty() {
         return format!("{apps}\n\nEvery connection is on the app that new consents use.");
     }
-    let mut people = table(["Tenant", "Org", "Connection", "Salesforce user", "App", "State"]);
+    let mut people = screen::table(["Tenant", "Org, Salesforce user", "Connection", "App", "State"]);
     for one in left {
-        let tenant = one.tenant.as_str();
-        people.add_row([tenant, &one.org_id, &one.connection, &one.user_id, &one.app, one.state]);
+        let user = format!("{}\n{}", one.org_id, one.user_id);
+        people.add_row([one.tenant.as_str(), &user, &one.connection, &one.app, one.state]);
     }
     format!(
         "{apps}\n\n{} left on an older app. A connection moves when its person opens a connect link and consents.\n{people}",
-        standing::counted(left.len(), "connection is", "connections are"),
+        screen::counted(left.len(), "connection is", "connections are"),
     )
-}
-
-fn table<const N: usize>(head: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(head);
-    table
 }
 
 /// Sets the day on which an app is stopped, or takes it back.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
+use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
 use serde::{Deserialize, Serialize};
@@ -93,13 +94,11 @@ impl Deliveries {
         self.table.write_all(operation, requests).await
     }
 
-    /// The org's deliveries that arrived at `since` or later, oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// Only those of the table.
-    pub async fn list_since(&self, org: OrgId, since: Timestamp, limit: usize) -> Result<Vec<Delivery>, Error> {
-        let operation = "list the deliveries";
-        let mut pages = self
+    /// The org's deliveries that arrived at `since` or later, oldest first, read page by page. One that arrived a moment ago may
+    /// be missing.
+    pub fn since(&self, org: OrgId, since: Timestamp) -> impl Stream<Item = Result<Delivery, Error>> {
+        let operation = "read the deliveries";
+        let items = self
             .table
             .client()
             .query()
@@ -113,13 +112,19 @@ impl Deliveries {
             .into_paginator()
             .items()
             .send();
-        let mut deliveries = Vec::new();
-        while deliveries.len() < limit
-            && let Some(item) = pages.next().await
-        {
-            deliveries.push(from_item(operation, item.map_err(Error::aws(operation))?)?);
-        }
-        Ok(deliveries)
+        stream::unfold(items, move |mut items| async move {
+            let item = items.next().await?;
+            let delivery = item.map_err(Error::aws(operation)).and_then(|item| from_item(operation, item));
+            Some((delivery, items))
+        })
+    }
+
+    /// The org's deliveries that arrived at `since` or later, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn list_since(&self, org: OrgId, since: Timestamp, limit: usize) -> Result<Vec<Delivery>, Error> {
+        self.since(org, since).take(limit).try_collect().await
     }
 
     /// The delivery, or `None` when it is unknown or forgotten.
@@ -133,4 +138,4 @@ impl Deliveries {
 }
 
 /// For how long a delivery is kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+pub const KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);

@@ -85,6 +85,15 @@ impl<T: Message> Queue<T> {
         Self { client, url: url.into(), clock, carries: PhantomData }
     }
 
+    /// The queue of this name.
+    ///
+    /// # Errors
+    /// Only those of the queue: it may not exist.
+    pub async fn named(client: Client, name: &str, clock: Clock) -> Result<Self, Error> {
+        let url = url_of(&client, name).await?;
+        Ok(Self::new(client, url, clock))
+    }
+
     /// Queues one message, to be seen after `delay` (at most 15 minutes).
     ///
     /// # Errors
@@ -191,6 +200,13 @@ impl Outgoing {
             .build()
             .map_err(|source| Error::Corrupt { operation, source: Box::new(source) })
     }
+}
+
+/// The URL of the queue of this name.
+pub(crate) async fn url_of(client: &Client, name: &str) -> Result<String, Error> {
+    let operation = "find the queue";
+    let answer = client.get_queue_url().queue_name(name).send().await.map_err(Error::aws(operation))?;
+    answer.queue_url.ok_or(Error::Incomplete { operation, field: "QueueUrl" })
 }
 
 fn body<T: Serialize>(operation: &'static str, message: &T) -> Result<String, Error> {

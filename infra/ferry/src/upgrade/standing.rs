@@ -88,11 +88,6 @@ pub(crate) fn summaries(apps: &[AppRegistration], connections: &[Connection], no
         .collect()
 }
 
-/// `1 connection is`, `2 connections are`.
-pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
 const TEAM: &str = "team";
 const LIVE: &str = "works";
 const TO_RECONNECT: &str = "has to connect again";

@@ -1,7 +1,5 @@
 //! `ferry outbound-message parse` as an operator runs it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot run its command fails")]
-
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 

@@ -1,0 +1,8 @@
+//! `ferry` as an operator runs it.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot run its command fails")]
+
+mod ledger;
+mod operations;
+mod outbound_message;
+mod stack;

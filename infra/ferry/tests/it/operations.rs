@@ -1,0 +1,114 @@
+//! `ferry upgrade`, `disconnect` and what is done about addresses and copies.
+
+use salesforce::Clock;
+use serde_json::json;
+use store::orgs::license_management::proves;
+use store::{CopySeen, OrgState};
+
+use crate::stack::{ORG, Stack, run};
+
+#[test]
+fn an_upgrade_is_followed_ended_and_rolled_back() {
+    run(async {
+        let stack = Stack::set().await;
+
+        let status = stack.status();
+        assert_eq!(status["left"][0]["connection"], "team");
+        assert_eq!(status["left"].as_array().unwrap().len(), 1);
+        let table = stack.says(&["upgrade", "status"]);
+        assert!(table.contains("1 connection is left on an older app") && table.contains("acme"), "{table}");
+
+        let said = stack.says(&["upgrade", "sunset", "--app", "v1", "--on", "2099-01-01"]);
+        assert!(said.starts_with("v1 stops on 2099-01-01 (UTC), in "), "{said}");
+        assert_eq!(stack.status()["apps"][0]["sunset"], "2099-01-01");
+        assert!(stack.says(&["upgrade", "status"]).contains("2099-01-01, in "));
+
+        assert!(stack.says(&["upgrade", "rollback", "--app", "v2"]).starts_with("New consents use v1 now."));
+        assert_eq!(stack.status()["left"][0]["connection"], "rep-1");
+        assert!(stack.says(&["upgrade", "resume", "--app", "v2"]).starts_with("New consents use v2 now."));
+        stack.says(&["upgrade", "sunset", "--app", "v1", "--clear"]);
+
+        let registrations = stack.registrations().await;
+        assert_eq!(registrations["apps"][0], json!({ "name": "v1", "client_id": "1", "client_secret": "hush-1" }));
+        assert_eq!(registrations["apps"][1]["client_secret"], "hush-2");
+    });
+}
+
+#[test]
+fn what_would_leave_no_app_is_refused_and_changes_nothing() {
+    run(async {
+        let stack = Stack::set().await;
+        let before = stack.registrations().await;
+        stack.says(&["upgrade", "rollback", "--app", "v2"]);
+
+        let refused = stack.ferry(&["upgrade", "sunset", "--app", "v1", "--on", "2020-01-01"]);
+        assert_eq!(refused.status.code(), Some(2));
+        let said = String::from_utf8(refused.stderr).unwrap();
+        assert_eq!(said, "ferry: nothing was changed: no app would take new consents\n");
+        let unknown = stack.ferry(&["upgrade", "rollback", "--app", "v3"]);
+        let said = String::from_utf8(unknown.stderr).unwrap();
+        assert_eq!(said, format!("ferry: there is no app `v3` in the secret ferry/{}/apps\n", stack.name));
+
+        assert_eq!(stack.registrations().await["apps"][0], before["apps"][0]);
+    });
+}
+
+#[test]
+fn the_kill_switch_asks_first_and_knows_its_orgs() {
+    run(async {
+        let stack = Stack::set().await;
+        let unasked = stack.ferry(&["disconnect", "--org", ORG, "--all"]);
+        assert_eq!(unasked.status.code(), Some(2));
+        assert_eq!(String::from_utf8(unasked.stderr).unwrap(), "ferry: add --yes: there is nobody to ask\n");
+
+        let unknown = stack.ferry(&["disconnect", "--org", "00D5e000000KQ2fEAG", "--all", "--yes"]);
+        assert_eq!(unknown.status.code(), Some(2));
+        assert_eq!(String::from_utf8(unknown.stderr).unwrap(), "ferry: org 00D5e000000KQ2fEAG is not known\n");
+    });
+}
+
+#[test]
+fn the_address_of_the_license_management_org_is_shown_once_and_kept_as_a_hash() {
+    run(async {
+        let stack = Stack::set().await;
+        let vendor = "00D79000000exLEEAY";
+        let arguments = ["lmo-address", "--org", vendor, "--public-url", "https://ferry.example.com/"];
+
+        let output = stack.ferry(&arguments);
+
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{shown}");
+        let base = format!("https://ferry.example.com/webhooks/licenses/{vendor}/");
+        let secret = shown.lines().next().unwrap().strip_prefix(&base).unwrap().to_owned();
+        let registered = stack.orgs().license_management().await.unwrap();
+        assert!(proves(registered.as_ref(), vendor.parse().ok(), &secret));
+        assert!(!format!("{registered:?}").contains(&secret));
+        let again = stack.ferry(&arguments);
+        assert!(String::from_utf8(again.stdout).unwrap().contains("stays good"));
+        assert!(proves(stack.orgs().license_management().await.unwrap().as_ref(), vendor.parse().ok(), &secret));
+        assert_eq!(
+            stack.ferry(&["lmo-address", "--org", vendor, "--public-url", "http://ferry"]).status.code(),
+            Some(2)
+        );
+    });
+}
+
+#[test]
+fn a_copy_is_released_by_the_operator_and_nothing_else_is() {
+    run(async {
+        let stack = Stack::set().await;
+        let copy = "00D79000000exLEEAY";
+        let seen = CopySeen { org_id: copy.parse().unwrap(), copy_of: ORG.parse().unwrap(), at: Clock::system().now() };
+        assert!(stack.orgs().quarantine(&seen).await.unwrap());
+
+        let output = stack.ferry(&["release", "--org", copy]);
+
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && shown.contains(ORG), "{shown}");
+        let released = stack.orgs().load(copy.parse().unwrap()).await.unwrap().unwrap();
+        assert_eq!(released.state, OrgState::Claimed);
+        for other in [copy, ORG, "00D5e000000KQ2fEAG"] {
+            assert_eq!(stack.ferry(&["release", "--org", other]).status.code(), Some(2), "{other}");
+        }
+    });
+}
