@@ -7,15 +7,16 @@ use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 use store::{BusEvent, Connection, Org};
 
-use crate::{Error, change, connection, org};
+use crate::change::Change;
+use crate::{Error, connection, org};
 
 /// What is to be told of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Told {
     /// A change of a record.
-    Record(BusEvent),
+    Record(Box<Change>),
     /// A change of an org.
-    Org(BusEvent),
+    Org(Box<BusEvent>),
     /// A change of a connection, whose event may want a link.
     Connection {
         /// The connection as it is now.
@@ -114,15 +115,13 @@ fn told(record: EventRecord) -> Result<Option<Told>, Error> {
         let (old, new) = (image(old)?, image::<Org>(new)?);
         let Some(new) = new else { return Ok(None) };
         let kind = org::compare(old.as_ref(), &new);
-        return Ok(kind.map(|kind| Told::Org(org::event(&new, kind, &record.event_id))));
+        return Ok(kind.map(|kind| Told::Org(Box::new(org::event(&new, kind, &record.event_id)))));
     }
     if new.contains_key(ONLY_IN_THE_VENDORS_ORG) {
         return Ok(None);
     }
     let Some(new) = image(new)? else { return Ok(None) };
-    let old = image(old)?;
-    let difference = change::compare(old.as_ref(), &new);
-    Ok(difference.map(|difference| Told::Record(change::event(&new, &difference, &record.event_id))))
+    Ok(Change::between(image(old)?, new, record.event_id).map(|change| Told::Record(Box::new(change))))
 }
 
 /// The key that tells the `connections` table's rows from those of the mirror.
@@ -140,85 +139,4 @@ fn image<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<Option<T>, Err
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::{Value, json};
-    use store::MirrorRecord;
-
-    use super::*;
-
-    fn row(stage: &str) -> Value {
-        let row = MirrorRecord {
-            org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
-            object: "Opportunity".parse().unwrap(),
-            record_id: "0065e00000AbCdEAAV".parse().unwrap(),
-            fields: json!({"StageName": stage}).as_object().unwrap().clone(),
-            system_modstamp: "2026-11-22T10:15:30Z".parse().unwrap(),
-            read_at: "2026-11-22T10:16:00Z".parse().unwrap(),
-            deleted: false,
-            master_record_id: None,
-        };
-        let item: serde_dynamo::Item = serde_dynamo::to_item(row).unwrap();
-        serde_json::to_value(item).unwrap()
-    }
-
-    fn change(number: usize, old: Value, new: Value) -> EventRecord {
-        serde_json::from_value(json!({
-            "awsRegion": "eu-central-1", "eventID": format!("event-{number}"), "eventName": "MODIFY",
-            "dynamodb": { "Keys": {}, "OldImage": old, "NewImage": new, "SequenceNumber": number.to_string(), "SizeBytes": 1 },
-        }))
-        .unwrap()
-    }
-
-    #[test]
-    fn a_batch_makes_the_events_of_its_changes_in_order() {
-        let batch = Batch::read(vec![
-            change(1, json!({}), row("Prospecting")),
-            change(2, row("Prospecting"), row("Prospecting")),
-            change(3, row("Prospecting"), row("Closed Won")),
-            change(4, row("Closed Won"), json!({})),
-        ]);
-
-        let id = |told: &Told| match told {
-            Told::Record(event) | Told::Org(event) => event.id.clone(),
-            Told::Connection { change_id, .. } => change_id.clone(),
-        };
-        let events: Vec<_> = batch.events.iter().map(|(number, told)| (number.clone(), id(told))).collect();
-        assert_eq!(events, [("1", "event-1"), ("3", "event-3")].map(|(number, id)| (number.to_owned(), id.to_owned())));
-        assert_eq!((batch.silent, batch.unreadable.is_none()), (2, true));
-    }
-
-    #[test]
-    fn an_unreadable_row_stops_the_stream_where_it_stands() {
-        let foreign = json!({"org_id": {"S": "no org"}});
-        let batch = Batch::read(vec![
-            change(1, json!({}), row("Prospecting")),
-            change(2, json!({}), foreign),
-            change(3, row("Prospecting"), row("Closed Won")),
-        ]);
-
-        assert_eq!(batch.events.len(), 1);
-        assert_eq!(resume_at(&batch, &[true]), Some("2"));
-        assert_eq!(resume_at(&batch, &[false]), Some("1"));
-    }
-
-    #[test]
-    fn the_answer_names_the_first_record_that_did_not_get_through() {
-        let answer = Answer { resume_at: Some("7".to_owned()), ..Answer::default() };
-        assert_eq!(serde_json::to_value(answer).unwrap(), json!({"batchItemFailures": [{"itemIdentifier": "7"}]}));
-        assert_eq!(serde_json::to_value(Answer::default()).unwrap(), json!({"batchItemFailures": []}));
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_before_the_place_to_go_on_from_was_lost(published in prop::collection::vec(any::<bool>(), 1..40)) {
-            let stages = (0..published.len()).map(|n| (row(&n.to_string()), row(&(n + 1).to_string())));
-            let records = stages.enumerate().map(|(n, (old, new))| change(n, old, new)).collect();
-            let batch = Batch::read(records);
-
-            let resume_at = resume_at(&batch, &published).map_or(published.len(), |number| number.parse().unwrap());
-            prop_assert!(published[..resume_at].iter().all(|published| *published));
-            prop_assert!(resume_at == published.len() || !published[resume_at]);
-        }
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | trigger | the streams of the `records`, the `connections` and the `orgs` table, in batches, in order per row |
 //! | input | rows before and after |
-//! | output | `record.changed`, `record.deleted`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`; `org.claimed`, `org.active`, `org.uninstalled`, `org.disconnected`, `org.quarantined`, `org.license_changed`: on the bus, as CloudEvents |
+//! | output | `record.changed`, `record.deleted`, `record.merged`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`; `org.claimed`, `org.active`, `org.uninstalled`, `org.disconnected`, `org.quarantined`, `org.license_changed`: on the bus, as CloudEvents |
 //! | failures | the first row that did not get through is reported; the stream goes on from there |
 //!
 //! The events come from the tables and not from whoever wrote to them: a writer that is killed right after its write is told
@@ -25,6 +25,7 @@ use store::{Authorizations, BusEvent, Connection, EventBus, Orgs};
 use tracing::{error, warn};
 
 use crate::batch::{Answer, Batch, Told, resume_at};
+use crate::change::EventValues;
 pub use error::Error;
 
 /// The function's settings.
@@ -38,6 +39,8 @@ pub struct Config {
     pub authorizations_table: String,
     /// `PUBLIC_URL`: where browsers reach the HTTP API, without a trailing slash.
     pub public_url: String,
+    /// `EVENT_VALUES`: `names` (default) or `values`.
+    pub event_values: EventValues,
 }
 
 impl Config {
@@ -51,6 +54,7 @@ impl Config {
             orgs_table: env.required("ORGS_TABLE")?,
             authorizations_table: env.required("AUTHORIZATIONS_TABLE")?,
             public_url: env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
+            event_values: env.parsed_or("EVENT_VALUES", EventValues::default())?,
         })
     }
 }
@@ -62,6 +66,8 @@ pub struct Deps {
     pub bus: EventBus,
     /// The orgs.
     pub orgs: Orgs,
+    /// Whether events bring values.
+    pub values: EventValues,
     /// Makes the links of events.
     pub links: ConnectLinks,
     /// The time.
@@ -76,6 +82,7 @@ impl Deps {
         Self {
             bus: EventBus::new(aws.eventbridge(), config.event_bus_name),
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            values: config.event_values,
             links: ConnectLinks::new(authorizations, config.public_url),
             clock: aws.clock(),
         }
@@ -125,7 +132,8 @@ async fn publish(deps: &Deps, batch: &Batch) -> Vec<bool> {
 
 async fn event_of(deps: &Deps, told: &Told) -> Result<BusEvent, store::Error> {
     match told {
-        Told::Record(event) | Told::Org(event) => Ok(event.clone()),
+        Told::Record(change) => Ok(change::event(change, deps.values)),
+        Told::Org(event) => Ok(BusEvent::clone(event)),
         Told::Connection { connection, kind, change_id } => {
             let link = if kind.wants_link() { link(deps, connection).await? } else { None };
             Ok(connection::event(connection, *kind, link.as_ref(), change_id))

@@ -7,12 +7,21 @@ pub(crate) const MAX_BYTES: usize = 256 * 1024;
 
 /// Splits the entries, in their order, into as few calls as that allows.
 pub(crate) fn split<T>(entries: Vec<T>, size_bytes: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    split_where(entries, size_bytes, |_, _| true)
+}
+
+/// The same, and an entry goes into a call only if it may be there with those before it.
+pub(crate) fn split_where<T>(
+    entries: Vec<T>,
+    size_bytes: impl Fn(&T) -> usize,
+    may_join: impl Fn(&[T], &T) -> bool,
+) -> Vec<Vec<T>> {
     let mut calls: Vec<Vec<T>> = Vec::new();
     let mut call_bytes = 0;
     for entry in entries {
         let bytes = size_bytes(&entry);
         match calls.last_mut() {
-            Some(call) if call.len() < MAX_ENTRIES && call_bytes + bytes <= MAX_BYTES => {
+            Some(call) if call.len() < MAX_ENTRIES && call_bytes + bytes <= MAX_BYTES && may_join(call, &entry) => {
                 call_bytes += bytes;
                 call.push(entry);
             }

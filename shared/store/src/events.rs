@@ -9,6 +9,10 @@ use serde_json::Value;
 
 use crate::{Error, batch};
 
+pub mod order;
+
+use order::{Entry, Publication};
+
 /// An event in the form of CloudEvents 1.0; it is the `Detail` of the bus's own envelope.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BusEvent {
@@ -26,6 +30,13 @@ pub struct BusEvent {
     /// When.
     #[serde(with = "crate::time::millis")]
     pub time: Timestamp,
+    /// Always `application/json`.
+    pub datacontenttype: String,
+    /// Of events with the same key, none is on the bus before an earlier one (the Partitioning extension).
+    pub partitionkey: String,
+    /// Of events with the same partition key, the later one never has the smaller text (the Sequence extension).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<String>,
     /// The rest.
     pub data: Value,
 }
@@ -34,15 +45,35 @@ impl BusEvent {
     /// An event of an org's.
     #[must_use]
     pub fn new(org: OrgId, kind: impl Into<String>, subject: impl Into<String>, id: impl Into<String>) -> Self {
+        let subject = subject.into();
         Self {
             specversion: "1.0".to_owned(),
             id: id.into(),
             source: format!("ferry/{org}"),
             kind: kind.into(),
-            subject: subject.into(),
+            partitionkey: format!("{org}/{subject}"),
+            subject,
             time: Timestamp::UNIX_EPOCH,
+            datacontenttype: "application/json".to_owned(),
+            sequence: None,
             data: Value::Null,
         }
+    }
+
+    /// Whether the bus takes it: EventBridge's limit for an event is 256 KB with its envelope. (Some regions take more; no
+    /// event counts on that.)
+    #[must_use]
+    pub fn fits(&self) -> bool {
+        self.detail().is_ok_and(|detail| self.bytes(&detail) <= batch::MAX_BYTES)
+    }
+
+    fn detail(&self) -> Result<String, Error> {
+        serde_json::to_string(self).map_err(|_| not_published("MalformedDetail"))
+    }
+
+    /// What EventBridge counts for it.
+    fn bytes(&self, detail: &str) -> usize {
+        detail.len() + self.kind.len() + ENVELOPE_BYTES
     }
 }
 
@@ -59,26 +90,33 @@ impl EventBus {
         Self { client, name: name.into() }
     }
 
-    /// Publishes events in their order, and gives one result an event: after an error the event may not be on the bus.
+    /// Publishes events, and gives one result an event: after an error the event may not be on the bus. No event is on the
+    /// bus before an earlier one with its partition key is: after a failure, what has not been sent is held back.
     pub async fn publish(&self, events: &[BusEvent]) -> Vec<Result<(), Error>> {
-        let mut results = Vec::with_capacity(events.len());
-        let entries = events.iter().map(|event| serde_json::to_string(event).map(|detail| (event, detail)));
-        let entries: Vec<_> = match entries.collect() {
-            Ok(entries) => entries,
+        let details: Vec<String> = match events.iter().map(BusEvent::detail).collect() {
+            Ok(details) => details,
             Err(_) => return events.iter().map(|_| Err(not_published("MalformedDetail"))).collect(),
         };
-        for batch in batch::split(entries, |(event, detail)| detail.len() + ENVELOPE_BYTES + event.kind.len()) {
-            results.extend(self.publish_batch(&batch).await);
+        let sized = events.iter().zip(&details);
+        let entries: Vec<_> =
+            sized.map(|(event, detail)| Entry { key: &event.partitionkey, bytes: event.bytes(detail) }).collect();
+        let mut publication = Publication::plan(&entries);
+        let mut results = Vec::with_capacity(events.len());
+        while let Some(call) = publication.next_call() {
+            let answers = self.put(&events[call.clone()], &details[call.clone()]).await;
+            publication.answered(call, &answers.iter().map(Result::is_ok).collect::<Vec<_>>());
+            results.extend(answers);
         }
+        results.resize_with(events.len(), || Err(not_published("HeldBack")));
         results
     }
 
-    async fn publish_batch(&self, batch: &[(&BusEvent, String)]) -> Vec<Result<(), Error>> {
-        let entries = batch.iter().map(|(event, detail)| self.entry(event, detail)).collect();
+    async fn put(&self, events: &[BusEvent], details: &[String]) -> Vec<Result<(), Error>> {
+        let entries = events.iter().zip(details).map(|(event, detail)| self.entry(event, detail)).collect();
         match self.client.put_events().set_entries(Some(entries)).send().await {
             Ok(answer) => {
                 let mut outcomes = answer.entries.unwrap_or_default().into_iter().map(|entry| entry.error_code);
-                batch
+                events
                     .iter()
                     .map(|_| match outcomes.next() {
                         Some(None) => Ok(()),
@@ -89,7 +127,7 @@ impl EventBus {
             }
             Err(error) => {
                 let first = Err(Error::aws("publish events")(error));
-                let others = batch.iter().skip(1).map(|_| Err(not_published("BatchFailed")));
+                let others = events.iter().skip(1).map(|_| Err(not_published("BatchFailed")));
                 std::iter::once(first).chain(others).collect()
             }
         }
@@ -107,9 +145,25 @@ impl EventBus {
 
 /// The envelope's `Source`, the same for every org.
 const ENVELOPE_SOURCE: &str = "ferry";
-/// What EventBridge counts beside the detail and its type.
-const ENVELOPE_BYTES: usize = 64;
+/// More than what EventBridge's own envelope adds to a detail and its type.
+const ENVELOPE_BYTES: usize = 1024;
 
 fn not_published(code: &str) -> Error {
     Error::NotPublished { code: code.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_fits_up_to_what_the_bus_takes() {
+        let mut event = BusEvent::new("00D5e000000KQ2eEAG".parse().unwrap(), "record.changed", "Account/1", "1");
+        event.data = Value::String(String::new());
+        let room = batch::MAX_BYTES - event.bytes(&event.detail().unwrap());
+        event.data = Value::String("x".repeat(room));
+        assert!(event.fits());
+        event.data = Value::String("x".repeat(room + 1));
+        assert!(!event.fits());
+    }
 }

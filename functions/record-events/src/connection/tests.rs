@@ -78,6 +78,8 @@ fn an_event_brings_its_link() {
       "type": "connection.reauth_required",
       "subject": "connections/team",
       "time": "2026-11-22T10:00:00.000Z",
+      "datacontenttype": "application/json",
+      "partitionkey": "00D5e000000KQ2eEAG/connections/team",
       "data": {
         "org_id": "00D5e000000KQ2eEAG",
         "tenant": "acme",

@@ -6,6 +6,7 @@ use aws_lambda_events::dynamodb::Event;
 use aws_sdk_eventbridge::types::Target;
 use local::emulator::Tables;
 use local::{Emulator, unique_prefix};
+use record_events::change::EventValues;
 use record_events::{Deps, handle};
 use runtime::connect_links::{ConnectLinks, Ticket};
 use salesforce::Clock;
@@ -44,6 +45,7 @@ impl World {
         Deps {
             bus: EventBus::new(aws_sdk_eventbridge::Client::new(self.emulator.sdk_config()), "bus"),
             orgs: Orgs::new(self.dynamodb(), self.tables.name("orgs")),
+            values: EventValues::Names,
             links: ConnectLinks::new(self.authorizations(), "https://ferry.example.com"),
             clock: Clock::system(),
         }

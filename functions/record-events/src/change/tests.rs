@@ -1,0 +1,162 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn record(fields: Value) -> MirrorRecord {
+    let Value::Object(fields) = fields else { panic!("an object is wanted") };
+    MirrorRecord {
+        org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
+        object: "Opportunity".parse().unwrap(),
+        record_id: "0065e00000AbCdEAAV".parse().unwrap(),
+        fields,
+        system_modstamp: "2026-11-22T10:15:30Z".parse().unwrap(),
+        read_at: "2026-11-22T10:16:00Z".parse().unwrap(),
+        deleted: false,
+        master_record_id: None,
+    }
+}
+
+fn tombstone(master: Option<&str>) -> MirrorRecord {
+    let master_record_id = master.map(|id| id.parse().unwrap());
+    MirrorRecord { deleted: true, master_record_id, ..record(json!({})) }
+}
+
+fn change(old: Option<&MirrorRecord>, new: &MirrorRecord) -> Option<Change> {
+    Change::between(old.cloned(), new.clone(), "change-1".to_owned())
+}
+
+fn kind_of(old: Option<&MirrorRecord>, new: &MirrorRecord) -> Option<Kind> {
+    change(old, new).map(|change| change.kind)
+}
+
+#[test]
+fn a_record_seen_for_the_first_time_is_a_change_that_created_it() {
+    let change = change(None, &record(json!({"Id": "x", "StageName": "Prospecting"}))).unwrap();
+
+    assert_eq!((change.kind, change.created()), (Kind::Changed, true));
+    assert_eq!(change.changed_fields, ["Id", "StageName"]);
+}
+
+#[test]
+fn a_change_names_the_fields_that_differ() {
+    let old = record(json!({"Name": "Acme", "StageName": "Prospecting", "Amount": 5.0}));
+    let new = record(json!({"Name": "Acme", "StageName": "Closed Won", "Amount": null}));
+    let change = change(Some(&old), &new).unwrap();
+
+    assert_eq!((change.kind, change.created()), (Kind::Changed, false));
+    assert_eq!(change.changed_fields, ["Amount", "StageName"]);
+}
+
+#[test]
+fn a_record_read_again_without_a_difference_makes_no_event() {
+    let old = record(json!({"Name": "Acme", "SystemModstamp": "2026-11-22T10:15:30.000+0000"}));
+    let touched = record(json!({"Name": "Acme", "SystemModstamp": "2026-11-22T11:00:00.000+0000"}));
+    let read_later = MirrorRecord { read_at: "2026-11-22T12:00:00Z".parse().unwrap(), ..old.clone() };
+
+    assert_eq!(kind_of(Some(&old), &old), None);
+    assert_eq!(kind_of(Some(&old), &touched), None);
+    assert_eq!(kind_of(Some(&old), &read_later), None);
+}
+
+#[test]
+fn a_delete_and_an_undelete_are_told_once_each() {
+    let (live, gone) = (record(json!({"Name": "Acme"})), tombstone(None));
+
+    assert_eq!(kind_of(Some(&live), &gone), Some(Kind::Deleted));
+    assert_eq!(kind_of(None, &gone), Some(Kind::Deleted));
+    assert_eq!(kind_of(Some(&gone), &gone), None);
+    assert_eq!(kind_of(Some(&gone), &live), Some(Kind::Restored));
+}
+
+#[test]
+fn who_loses_a_merge_is_told_as_merged_once_and_not_as_deleted() {
+    let (live, gone) = (record(json!({"Name": "Acme"})), tombstone(None));
+    let merged = tombstone(Some("0065e00000AbCdFAAV"));
+    let read_later = MirrorRecord { read_at: "2026-11-22T12:00:00Z".parse().unwrap(), ..merged.clone() };
+
+    assert_eq!(kind_of(Some(&live), &merged), Some(Kind::Merged));
+    assert_eq!(kind_of(None, &merged), Some(Kind::Merged));
+    assert_eq!(kind_of(Some(&gone), &merged), Some(Kind::Merged), "the deletion was told before the merge was known");
+    assert_eq!(kind_of(Some(&merged), &read_later), None);
+    assert_eq!(kind_of(Some(&merged), &gone), None, "it is as gone as before");
+    let told = event(&change(Some(&live), &merged).unwrap(), EventValues::Names);
+    assert_eq!((told.kind.as_str(), &told.data["master_record_id"]), ("record.merged", &json!("0065e00000AbCdFAAV")));
+}
+
+#[test]
+fn an_event_is_a_cloud_event_without_field_values() {
+    let old = record(json!({"StageName": "Prospecting"}));
+    let new = record(json!({"StageName": "Closed Won"}));
+    let event = event(&change(Some(&old), &new).unwrap(), EventValues::Names);
+
+    insta::assert_json_snapshot!(event, @r#"
+    {
+      "specversion": "1.0",
+      "id": "change-1",
+      "source": "ferry/00D5e000000KQ2eEAG",
+      "type": "record.changed",
+      "subject": "Opportunity/0065e00000AbCdEAAV",
+      "time": "2026-11-22T10:15:30.000Z",
+      "datacontenttype": "application/json",
+      "partitionkey": "00D5e000000KQ2eEAG/Opportunity/0065e00000AbCdEAAV",
+      "sequence": "2026-11-22T10:15:30.000Z/2026-11-22T10:16:00.000Z",
+      "data": {
+        "org_id": "00D5e000000KQ2eEAG",
+        "object": "Opportunity",
+        "record_id": "0065e00000AbCdEAAV",
+        "changed_fields": [
+          "StageName"
+        ],
+        "system_modstamp": "2026-11-22T10:15:30.000Z",
+        "created": false,
+        "deleted": false
+      }
+    }
+    "#);
+}
+
+#[test]
+fn values_are_told_where_they_are_wanted() {
+    let old = record(json!({"Name": "Acme", "StageName": "Prospecting", "Amount": 5.0}));
+    let new = record(json!({"Name": "Acme", "StageName": "Closed Won", "NextStep": "Call"}));
+    let told = event(&change(Some(&old), &new).unwrap(), EventValues::Values).data;
+
+    assert_eq!(told["changed_fields"], json!(["Amount", "NextStep", "StageName"]));
+    let wanted = json!({
+        "Amount": {"old": 5.0, "new": null},
+        "NextStep": {"old": null, "new": "Call"},
+        "StageName": {"old": "Prospecting", "new": "Closed Won"},
+    });
+    assert_eq!(told["values"], wanted);
+    let deleted = event(&change(Some(&old), &tombstone(None)).unwrap(), EventValues::Values).data;
+    assert_eq!((deleted.get("values"), deleted.get("values_omitted")), (None, None));
+}
+
+/// A rich text area holds up to 131,072 characters.
+#[test]
+fn values_that_the_bus_would_not_take_are_left_out_and_the_event_says_so() {
+    let text = |letter: &str| record(json!({"Terms__c": letter.repeat(131_072)}));
+    let told = |new: &MirrorRecord| event(&change(Some(&text("a")), new).unwrap(), EventValues::Values);
+
+    let half = told(&record(json!({"Terms__c": null})));
+    assert!(half.fits() && half.data["values"]["Terms__c"]["old"].is_string());
+    let both = told(&text("b"));
+    assert!(both.fits());
+    assert_eq!((both.data.get("values"), &both.data["values_omitted"]), (None, &json!("too_large")));
+    assert_eq!(both.data["changed_fields"], json!(["Terms__c"]));
+}
+
+#[test]
+fn a_later_version_has_the_greater_sequence() {
+    let at = |modstamp: &str, read: &str| {
+        let (system_modstamp, read_at) = (modstamp.parse().unwrap(), read.parse().unwrap());
+        sequence(&MirrorRecord { system_modstamp, read_at, ..record(json!({})) })
+    };
+    let versions = [
+        at("2026-11-22T10:15:30Z", "2026-11-22T10:16:00Z"),
+        at("2026-11-22T10:15:30Z", "2026-11-22T10:16:00.007Z"),
+        at("2026-11-22T10:15:30.250Z", "2026-11-22T10:15:59Z"),
+        at("2026-12-01T00:00:00Z", "2026-12-01T00:00:00Z"),
+    ];
+    assert!(versions.is_sorted() && versions.iter().all(|text| text.len() == versions[0].len()), "{versions:?}");
+}
