@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use salesforce::{OrgId, RecordId};
 use store::ConnectionId;
 
+use crate::dead_letters::{self, QueueName};
 use crate::disconnect::{self, Target};
 use crate::since::Since;
 use crate::stack::Stack;
@@ -47,6 +48,9 @@ enum Command {
     /// Exit codes: 0 queued, or there was nothing to queue, 1 AWS was not reached, 2 the org is not known or not active, or
     /// nobody said yes, 3 queued in part.
     Replay(Replay),
+    /// What was given up and waits in a dead-letter queue.
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     /// The move of every connection from an older app to a newer one.
     #[command(subcommand)]
     Upgrade(Upgrade),
@@ -116,6 +120,45 @@ struct Replay {
     /// Do not ask.
     #[arg(long)]
     yes: bool,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum DeadLetters {
+    /// Show them: what each was about, and why it was given up. It changes nothing for others.
+    ///
+    /// Exit codes: 0 shown, 1 AWS was not reached, 2 there is no such queue or org.
+    List(Letters),
+    /// Send them back to the queue that they came from, to be worked on again. Each is deleted only after it was sent, so that
+    /// none is lost when the command is killed.
+    ///
+    /// Exit codes: 0 sent back, 1 AWS was not reached, 2 their queue takes none back, 3 sent back in part.
+    Redrive(Letters),
+    /// Delete them, and show what was deleted.
+    ///
+    /// Exit codes: 0 dropped, 1 AWS was not reached, 2 nobody said yes, 3 dropped in part.
+    Drop {
+        #[command(flatten)]
+        letters: Letters,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Letters {
+    /// Whose dead letters.
+    #[arg(long, value_enum, default_value = "record-upsert")]
+    queue: QueueName,
+    /// Only those of this org, 15 or 18 characters.
+    #[arg(long)]
+    org: Option<OrgId>,
+    /// How many to look at.
+    #[arg(long, default_value = "1000", value_parser = clap::value_parser!(u16).range(1..=10_000), value_name = "NUMBER")]
+    limit: u16,
     /// Print one JSON object instead of a table.
     #[arg(long)]
     json: bool,
@@ -234,6 +277,7 @@ pub(crate) async fn run(cli: Cli) -> Result<String, Failure> {
             let since = since.resolve(stack.clock().now())?;
             replay::replay(&stack, replay::Wanted { org, since, dry_run, yes }, json).await
         }
+        Command::DeadLetters(task) => dead_letters(&Stack::open(&cli.stack).await, task).await,
         Command::Upgrade(task) => upgrade(&Stack::open(&cli.stack).await, task).await,
         Command::LmoAddress { org, package, public_url } => {
             webhooks::lmo_address(&Stack::open(&cli.stack).await, org, package, &public_url).await
@@ -245,6 +289,19 @@ pub(crate) async fn run(cli: Cli) -> Result<String, Failure> {
             let target = if all { Target::Org } else { Target::Connection(connection) };
             disconnect::disconnect(&Stack::open(&cli.stack).await, org, &target, json).await
         }
+    }
+}
+
+async fn dead_letters(stack: &Stack, task: DeadLetters) -> Result<String, Failure> {
+    let wanted = |letters: &Letters| dead_letters::Wanted {
+        queue: letters.queue,
+        org: letters.org,
+        limit: letters.limit.into(),
+    };
+    match task {
+        DeadLetters::List(letters) => dead_letters::list(stack, wanted(&letters), letters.json).await,
+        DeadLetters::Redrive(letters) => dead_letters::redrive(stack, wanted(&letters), letters.json).await,
+        DeadLetters::Drop { letters, yes } => dead_letters::drop(stack, wanted(&letters), yes, letters.json).await,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod ask;
 mod cli;
+mod dead_letters;
 mod deliveries;
 mod disconnect;
 mod outbound_message;

@@ -2,7 +2,7 @@
 
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// What every terminal has.
 const WIDTH: u16 = 80;
@@ -30,6 +30,16 @@ pub(crate) fn time(at: Timestamp) -> String {
     format!("{at:.0}")
 }
 
+/// How long ago, in its largest unit.
+pub(crate) fn age(age: SignedDuration) -> String {
+    match age.as_secs() {
+        ..60 => format!("{} s", age.as_secs()),
+        60..3_600 => format!("{} min", age.as_mins()),
+        3_600..86_400 => format!("{} h", age.as_hours()),
+        _ => format!("{} d", age.as_hours() / 24),
+    }
+}
+
 /// Shows on a terminal that something of unknown length gets on.
 pub(crate) fn spinner(doing: &str, what: &str) -> ProgressBar {
     styled(ProgressBar::new_spinner(), &format!("{{spinner}} {doing}: {{human_pos}} {what}"))
@@ -52,9 +62,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_and_times_are_for_people() {
+    fn counts_ages_and_times_are_for_people() {
         assert_eq!(counted(1, "record", "records"), "1 record");
         assert_eq!(counted(12_000, "record", "records"), "12,000 records");
+        let ages = [0, 59, 60, 3_599, 3_600, 86_399, 86_400, 13 * 86_400].map(|s| age(SignedDuration::from_secs(s)));
+        assert_eq!(ages, ["0 s", "59 s", "1 min", "59 min", "1 h", "23 h", "1 d", "13 d"]);
         assert_eq!(time("2026-11-22T10:15:30.123+01:00".parse().unwrap()), "2026-11-22T09:15:30Z");
     }
 }

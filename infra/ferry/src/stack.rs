@@ -6,9 +6,11 @@ use runtime::invoke::LambdaFunction;
 use runtime::onboarding::Onboarding;
 use runtime::{Aws, TokenBroker};
 use salesforce::{Clock, HostPolicy};
-use store::{Apps, ChangeHint, Connections, Deliveries, Orgs, Queue};
+use store::dead_letters::receives_before_death;
+use store::{Apps, ChangeHint, Connections, DeadLetters, Deliveries, Orgs, Queue};
 
 use crate::cli::Failure;
+use crate::dead_letters::QueueName;
 
 /// The parts of one stack. Region, credentials and endpoint come from the environment, as the AWS command line reads it.
 pub(crate) struct Stack {
@@ -45,6 +47,18 @@ impl Stack {
     /// The queue of changed records.
     pub(crate) async fn hints(&self) -> Result<Queue<ChangeHint>, store::Error> {
         Queue::named(self.aws.sqs(), &format!("{}-record-upsert", self.name), self.aws.clock()).await
+    }
+
+    pub(crate) async fn dead_letters(&self, queue: QueueName) -> Result<DeadLetters, store::Error> {
+        DeadLetters::named(self.aws.sqs(), &format!("{}-{}", self.name, queue.dead_letters())).await
+    }
+
+    /// How often the queue hands a message out before it gives it up.
+    pub(crate) async fn receives_before_death(&self, queue: QueueName) -> Result<Option<u32>, store::Error> {
+        match queue.source() {
+            Some(source) => receives_before_death(&self.aws.sqs(), &format!("{}-{source}", self.name)).await,
+            None => Ok(None),
+        }
     }
 
     pub(crate) fn apps(&self) -> Apps {

@@ -29,6 +29,7 @@ mod batch;
 pub mod budgets;
 pub mod connections;
 pub mod cursors;
+pub mod dead_letters;
 pub mod deliveries;
 mod error;
 pub mod events;
@@ -54,6 +55,7 @@ pub use connections::{
     PendingGrant, Reserved, Settlement, SunsetWarning,
 };
 pub use cursors::{Cursor, CursorName, Cursors, Position};
+pub use dead_letters::{DeadLetter, DeadLetters};
 pub use deliveries::{Deliveries, Delivery, DeliveryOutcome};
 pub use error::Error;
 pub use events::{BusEvent, EventBus};

@@ -96,7 +96,7 @@ fn dependencies_run_one_way() {
             (_, "runtime") => (&["salesforce", "store"], &["local", "org-simulator"]),
             (_, "store") => (&["salesforce"], &["local"]),
             (_, "salesforce") => (&[], &["org-simulator"]),
-            (_, "ferry") => (&["local", "runtime", "salesforce", "store"], &["org-simulator"]),
+            (_, "ferry") => (&["local", "runtime", "salesforce", "store"], &["org-simulator", "world"]),
             (_, "world") => (&["local", "org-simulator", "runtime", "salesforce", "silence", "store"], &[]),
             (_, "local") => (&["org-simulator", "salesforce", "store"], &[]),
             (_, "bench") => (&["local", "org-simulator", "salesforce"], &[]),

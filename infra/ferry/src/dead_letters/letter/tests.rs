@@ -1,0 +1,134 @@
+use serde_json::json;
+
+use super::*;
+
+const ORG: &str = "00D5e000000KQ2eEAG";
+const NOW: &str = "2026-11-22T10:00:00Z";
+
+fn hint(put_off: u32) -> Value {
+    json!({
+        "org_id": ORG, "delivery_id": "04l5e00000Gx7QzAAJ", "source": "outbound_message", "put_off": put_off,
+        "record": { "object": "Account", "record_id": "0015e00000ZkM3hAAF" }, "received_at": "2026-11-21T10:00:00.000Z",
+    })
+}
+
+/// As in the Lambda Developer Guide, "Retaining discarded batches for a DynamoDB event source".
+fn stream_notice() -> Value {
+    json!({
+        "requestContext": {
+            "requestId": "316aa6d0-8154-xmpl-9af7-85d5f4a6bc81",
+            "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:ferry-record-events",
+            "condition": "RetryAttemptsExhausted", "approximateInvokeCount": 21,
+        },
+        "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
+        "version": "1.0", "timestamp": "2026-11-22T09:13:49.717Z",
+        "DDBStreamBatchInfo": {
+            "shardId": "shardId-00000001573689847184-864758bb", "startSequenceNumber": "800000000003126276362",
+            "endSequenceNumber": "800000000003126276362", "batchSize": 3,
+            "streamArn": "arn:aws:dynamodb:us-east-1:123456789012:table/ferry-records/stream/2026-11-14T00:13:19.305",
+        },
+    })
+}
+
+/// As in the Lambda Developer Guide, "Capturing records of Lambda asynchronous invocations".
+fn invocation_notice() -> Value {
+    json!({
+        "version": "1.0", "timestamp": "2026-11-22T02:15:53.020Z",
+        "requestContext": {
+            "requestId": "e4b46cbf-b738-xmpl-8880-a18cdf61200e", "condition": "RetriesExhausted", "approximateInvokeCount": 3,
+            "functionArn": "arn:aws:lambda:us-east-1:123456789012:function:ferry-pipeline-refresh:$LATEST",
+        },
+        "requestPayload": { "kind": "nightly" },
+        "responseContext": { "statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled" },
+        "responsePayload": { "errorMessage": "timed out" },
+    })
+}
+
+fn content(queue: QueueName, body: &Value) -> Content {
+    Content::of(queue, &body.to_string())
+}
+
+#[test]
+fn each_queue_s_messages_are_known_by_what_they_are_about() {
+    let task =
+        json!({ "org_id": ORG, "kind": "backfill", "object": "Lead", "requested_at": "2026-11-21T10:00:00.000Z" });
+    let write = json!({ "org_id": ORG, "write_id": "9c1d6a52-7b0e-4d5f-8f3a-61e204c7b9d3" });
+    for (queue, body, about) in [
+        (QueueName::RecordUpsert, hint(0), "Account 0015e00000ZkM3hAAF"),
+        (QueueName::PipelineRefresh, task, "backfill refresh of Lead"),
+        (QueueName::RecordWrite, write.clone(), "write 9c1d6a52-7b0e-4d5f-8f3a-61e204c7b9d3"),
+        (QueueName::NoteWrite, write, "write 9c1d6a52-7b0e-4d5f-8f3a-61e204c7b9d3"),
+    ] {
+        let content = content(queue, &body);
+        assert_eq!((content.about().as_str(), content.comes_from_queue()), (about, true));
+        assert_eq!(content.org(None), ORG.parse().ok());
+    }
+}
+
+#[test]
+fn notices_of_aws_are_told_from_messages_and_never_sent_back() {
+    for (queue, body, about) in [
+        (QueueName::RecordEvents, stream_notice(), "3 changes of table ferry-records"),
+        (QueueName::PipelineRefresh, invocation_notice(), "an invocation"),
+        (QueueName::PipelineRefresh, json!({ "kind": "nightly" }), "schedule nightly"),
+    ] {
+        let content = content(queue, &body);
+        assert_eq!((content.about().as_str(), content.comes_from_queue(), content.org(None)), (about, false, None));
+    }
+}
+
+#[test]
+fn what_nobody_can_read_is_known_by_its_message_group_and_may_be_sent_back() {
+    for body in ["", "{", "[]", "{\"org_id\":1}"] {
+        let content = Content::of(QueueName::RecordUpsert, body);
+        assert_eq!(content, Content::Unreadable);
+        assert_eq!((content.org(Some(ORG)), content.org(Some("?"))), (ORG.parse().ok(), None));
+        assert!(content.comes_from_queue());
+        assert_eq!(content.revived(body.to_owned()), body);
+    }
+}
+
+#[test]
+fn a_hint_that_goes_back_may_be_put_off_as_often_as_a_new_one() {
+    let dead = content(QueueName::RecordUpsert, &hint(96));
+    let revived: Value = serde_json::from_str(&dead.revived(String::new())).unwrap();
+    let mut fresh = hint(0);
+    fresh.as_object_mut().unwrap().remove("put_off");
+    assert_eq!(revived, fresh);
+}
+
+fn shown(queue: QueueName, body: &Value, attributes: &[(&str, &str)], receives: Option<u32>) -> Shown {
+    let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let letter = DeadLetter {
+        message_id: "5fea7756-0ea4-451a-a703-a558b933e274".to_owned(),
+        body: body.to_string(),
+        group: None,
+        attributes,
+        sent_at: "2026-11-22T07:00:00Z".parse().unwrap(),
+        receive_count: 9,
+        receipt_handle: String::new(),
+    };
+    Shown::of(queue, &letter, receives, NOW.parse().unwrap())
+}
+
+#[test]
+fn the_reason_is_what_was_said_or_else_what_is_known() {
+    let told = [("reason", "row_too_large"), ("failed_at", "2026-11-22T08:30:00.000Z")];
+    let told = shown(QueueName::RecordUpsert, &hint(0), &told, Some(6));
+    assert_eq!((told.reason.as_str(), told.failed_at), ("row_too_large", "2026-11-22T08:30:00Z".parse().ok()));
+    let cells = told.cells();
+    assert_eq!(cells[0], format!("{ORG}\nAccount 0015e00000ZkM3hAAF"));
+    assert_eq!(cells[2], "2026-11-22T08:30:00Z\n3 h 5fea7756");
+
+    let moved = shown(QueueName::RecordUpsert, &hint(0), &[], Some(6));
+    assert_eq!(moved.reason, "the function died or ran out of time, 6 times");
+    assert_eq!((moved.failed_at, moved.age_s), (None, 3 * 3_600));
+    let noticed = shown(QueueName::RecordEvents, &stream_notice(), &[], None);
+    assert_eq!(
+        (noticed.reason.as_str(), noticed.failed_at),
+        ("RetryAttemptsExhausted", "2026-11-22T09:13:49.717Z".parse().ok())
+    );
+    let schedule = json!({ "kind": "nightly" });
+    let schedule = shown(QueueName::PipelineRefresh, &schedule, &[("ERROR_CODE", "AWS.Lambda.Throttled")], Some(4));
+    assert_eq!(schedule.reason, "AWS.Lambda.Throttled");
+}

@@ -1,0 +1,229 @@
+//! What a queue gave up: read, given back, sent back to where it came from, or dropped.
+//!
+//! A message is a dead letter because SQS moved it (its function never settled it, however often it came), because a function
+//! sent it there with a `reason` and a `failed_at`, or because AWS put a notice there of an invocation that failed.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry, Message,
+    MessageSystemAttributeName as SystemAttribute, QueueAttributeName, SendMessageBatchRequestEntry,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::queues::url_of;
+use crate::{Error, batch};
+
+/// A message that was given up. It is held back from others until it is given back, or the hold ends.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// SQS's id of it.
+    pub message_id: String,
+    /// The body as it was.
+    pub body: String,
+    /// Its message group, which is its org.
+    pub group: Option<String>,
+    /// What whoever put it here says about it.
+    pub attributes: BTreeMap<String, String>,
+    /// When it was first queued.
+    pub sent_at: Timestamp,
+    /// How often it was received, also by whoever looked into the dead-letter queue.
+    pub receive_count: u32,
+    /// What proves that it is held: good until the hold ends.
+    pub receipt_handle: String,
+}
+
+impl DeadLetter {
+    /// Why it was given up, as a stable code; `None` where SQS moved it.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.attributes.get("reason").map(String::as_str)
+    }
+
+    /// When it was given up, where that is known.
+    #[must_use]
+    pub fn failed_at(&self) -> Option<Timestamp> {
+        self.attributes.get("failed_at")?.parse().ok()
+    }
+}
+
+/// A dead-letter queue.
+#[derive(Clone, Debug)]
+pub struct DeadLetters {
+    client: Client,
+    url: String,
+}
+
+impl DeadLetters {
+    /// The dead-letter queue of this name.
+    ///
+    /// # Errors
+    /// Only those of the queue: it may not exist.
+    pub async fn named(client: Client, name: &str) -> Result<Self, Error> {
+        let url = url_of(&client, name).await?;
+        Ok(Self { client, url })
+    }
+
+    /// Up to `limit` of them, held back from others for as long as `hold`. Fewer than `limit` are all that there are.
+    ///
+    /// # Errors
+    /// Only those of the queue. What was received by then comes back when the hold ends.
+    pub async fn receive(&self, limit: usize, hold: SignedDuration) -> Result<Vec<DeadLetter>, Error> {
+        let mut letters: HashMap<String, DeadLetter> = HashMap::new();
+        while letters.len() < limit {
+            let received = self.receive_some(limit - letters.len(), hold).await?;
+            if received.is_empty() {
+                break;
+            }
+            // SQS may hand one out twice; only its newest receipt is good.
+            letters.extend(received.into_iter().map(|letter| (letter.message_id.clone(), letter)));
+        }
+        let mut letters: Vec<_> = letters.into_values().collect();
+        letters.sort_by(|a, b| (a.sent_at, &a.message_id).cmp(&(b.sent_at, &b.message_id)));
+        Ok(letters)
+    }
+
+    async fn receive_some(&self, limit: usize, hold: SignedDuration) -> Result<Vec<DeadLetter>, Error> {
+        let operation = "receive dead letters";
+        let request = self
+            .client
+            .receive_message()
+            .queue_url(&self.url)
+            .max_number_of_messages(i32::try_from(limit.min(batch::MAX_ENTRIES)).unwrap_or(1))
+            .visibility_timeout(i32::try_from(hold.as_secs()).unwrap_or(i32::MAX))
+            // With a wait all of SQS's servers are asked, so that an empty answer means an empty queue.
+            .wait_time_seconds(1)
+            .message_attribute_names("All")
+            .message_system_attribute_names(SystemAttribute::All);
+        let answer = request.send().await.map_err(Error::aws(operation))?;
+        answer.messages.unwrap_or_default().into_iter().map(|message| letter(operation, message)).collect()
+    }
+
+    /// Lets others have them again. What SQS does not take back now comes back when the hold ends.
+    ///
+    /// # Errors
+    /// Only those of the queue.
+    pub async fn give_back(&self, letters: &[DeadLetter]) -> Result<(), Error> {
+        let operation = "give dead letters back";
+        for some in letters.chunks(batch::MAX_ENTRIES) {
+            let entry = |(index, letter): (usize, &DeadLetter)| {
+                let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(index.to_string());
+                entry.receipt_handle(&letter.receipt_handle).visibility_timeout(0).build().map_err(corrupt(operation))
+            };
+            let entries = some.iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
+            let request = self.client.change_message_visibility_batch().queue_url(&self.url);
+            request.set_entries(Some(entries)).send().await.map_err(Error::aws(operation))?;
+        }
+        Ok(())
+    }
+
+    /// Sends them to the queue of this name, and deletes each here once it is there: whatever happens in between, it is in one
+    /// of the two. One that is in both is worked on, and sent back again by a repetition.
+    ///
+    /// # Errors
+    /// [`Error::NotAllQueued`]: the others were. The rest stays here.
+    pub async fn redrive(&self, letters: &[DeadLetter], to: &str) -> Result<(), Error> {
+        let url = url_of(&self.client, to).await?;
+        let (mut missing, total) = (0, letters.len());
+        for some in batch::split(letters.iter().collect(), |letter: &&DeadLetter| letter.body.len()) {
+            let sent = self.send(&url, &some).await?;
+            missing += some.len() - sent.len();
+            self.delete(&sent).await?;
+        }
+        if missing == 0 { Ok(()) } else { Err(Error::NotAllQueued { missing, total }) }
+    }
+
+    /// Those of them that the queue took.
+    async fn send<'a>(&self, url: &str, letters: &[&'a DeadLetter]) -> Result<Vec<&'a DeadLetter>, Error> {
+        let operation = "send dead letters back";
+        let entry = |(index, letter): (usize, &&DeadLetter)| {
+            let entry = SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(&letter.body);
+            entry.set_message_group_id(letter.group.clone()).build().map_err(corrupt(operation))
+        };
+        let entries = letters.iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
+        let request = self.client.send_message_batch().queue_url(url).set_entries(Some(entries));
+        let answer = request.send().await.map_err(Error::aws(operation))?;
+        let taken = answer.successful.iter().filter_map(|entry| entry.id.parse::<usize>().ok());
+        Ok(taken.filter_map(|index| letters.get(index).copied()).collect())
+    }
+
+    /// Deletes them.
+    ///
+    /// # Errors
+    /// [`Error::Unfinished`]: the others are gone.
+    pub async fn drop_all(&self, letters: &[DeadLetter]) -> Result<(), Error> {
+        self.delete(&letters.iter().collect::<Vec<_>>()).await
+    }
+
+    async fn delete(&self, letters: &[&DeadLetter]) -> Result<(), Error> {
+        let operation = "delete dead letters";
+        let mut failed: Vec<BatchResultErrorEntry> = Vec::new();
+        for some in letters.chunks(batch::MAX_ENTRIES) {
+            let entry = |(index, letter): (usize, &&DeadLetter)| {
+                let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string());
+                entry.receipt_handle(&letter.receipt_handle).build().map_err(corrupt(operation))
+            };
+            let entries = some.iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
+            let request = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries));
+            failed.extend(request.send().await.map_err(Error::aws(operation))?.failed);
+        }
+        match failed.len() {
+            0 => Ok(()),
+            missing => Err(Error::Unfinished { operation, missing, total: letters.len() }),
+        }
+    }
+}
+
+/// How often the queue of this name hands a message out before SQS moves it to the dead letters.
+///
+/// # Errors
+/// Only those of the queue.
+pub async fn receives_before_death(client: &Client, queue: &str) -> Result<Option<u32>, Error> {
+    let url = url_of(client, queue).await?;
+    let request = client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::RedrivePolicy);
+    let answer = request.send().await.map_err(Error::aws("read the redrive policy"))?;
+    let policy = answer.attributes.and_then(|mut attributes| attributes.remove(&QueueAttributeName::RedrivePolicy));
+    Ok(policy.and_then(|policy| max_receive_count(&policy)))
+}
+
+/// SQS takes the number as a number and as text.
+fn max_receive_count(policy: &str) -> Option<u32> {
+    let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
+    let count = policy.get("maxReceiveCount")?;
+    count.as_str().map_or_else(|| count.as_u64()?.try_into().ok(), |text| text.parse().ok())
+}
+
+fn letter(operation: &'static str, message: Message) -> Result<DeadLetter, Error> {
+    let mut system = message.attributes.unwrap_or_default();
+    let number = |text: Option<&String>| text.and_then(|text| text.parse::<i64>().ok());
+    let sent_at = number(system.get(&SystemAttribute::SentTimestamp));
+    let received = number(system.get(&SystemAttribute::ApproximateReceiveCount));
+    let told = message.message_attributes.unwrap_or_default();
+    let missing = |field| Error::Incomplete { operation, field };
+    Ok(DeadLetter {
+        message_id: message.message_id.ok_or(missing("MessageId"))?,
+        body: message.body.ok_or(missing("Body"))?,
+        group: system.remove(&SystemAttribute::MessageGroupId),
+        attributes: told.into_iter().filter_map(|(name, value)| Some((name, value.string_value?))).collect(),
+        sent_at: sent_at.and_then(|at| Timestamp::from_millisecond(at).ok()).ok_or(missing("SentTimestamp"))?,
+        receive_count: received.and_then(|count| count.try_into().ok()).unwrap_or_default(),
+        receipt_handle: message.receipt_handle.ok_or(missing("ReceiptHandle"))?,
+    })
+}
+
+fn corrupt(operation: &'static str) -> impl FnOnce(aws_sdk_sqs::error::BuildError) -> Error {
+    move |source| Error::Corrupt { operation, source: Box::new(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_receives_is_read_in_both_forms() {
+        assert_eq!(max_receive_count(r#"{"deadLetterTargetArn":"arn","maxReceiveCount":6}"#), Some(6));
+        assert_eq!(max_receive_count(r#"{"deadLetterTargetArn":"arn","maxReceiveCount":"10"}"#), Some(10));
+        assert_eq!(max_receive_count("{}"), None);
+    }
+}
