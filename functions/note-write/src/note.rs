@@ -1,7 +1,7 @@
 //! A note as the ledger carries it out: does what [`crate::creation`] says.
 
 use jiff::{SignedDuration, Timestamp};
-use runtime::writes::{Error, Work};
+use runtime::writes::{Deps, Error, Work};
 use salesforce::{Client, NewNote, NoteHtml, NoteUpdate, ObjectName, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -44,7 +44,7 @@ impl Work for NoteWork {
         None
     }
 
-    async fn carry_out(&self, client: &Client, _: &Route, write: &Write) -> Result<Value, Error> {
+    async fn carry_out(&self, _: &Deps, client: &Client, _: &Route, write: &Write) -> Result<Value, Error> {
         match &self.operation {
             Operation::Create(request) => {
                 let note_id = create(client, write, &new_note(request)).await?;

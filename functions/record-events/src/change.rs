@@ -2,10 +2,12 @@
 
 use std::str::FromStr;
 
+use salesforce::RecordId;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use store::origins::Origin;
 use store::records::rule::changed_fields;
-use store::{BusEvent, MirrorRecord};
+use store::{BusEvent, MirrorRecord, Saved, WriteId};
 
 /// Whether events bring the values of what changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -88,6 +90,13 @@ impl Change {
         (!silent).then_some(Self { old, new, kind, changed_fields, change_id })
     }
 
+    /// Who saved the new version, and when; `None` where no write of Ferry's can have made it, or the mirror does not say.
+    #[must_use]
+    pub fn saved(&self) -> Option<Saved> {
+        let by: RecordId = self.new.fields.get("LastModifiedById")?.as_str()?.parse().ok()?;
+        (self.kind == Kind::Changed).then_some(Saved { by, at: self.new.system_modstamp })
+    }
+
     fn created(&self) -> bool {
         self.old.is_none() && self.kind == Kind::Changed
     }
@@ -112,6 +121,8 @@ struct Data<'a> {
     object: &'a str,
     record_id: &'a str,
     changed_fields: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none", flatten)]
+    own: Option<OwnWrite<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     values: Option<Map<String, Value>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,32 +134,51 @@ struct Data<'a> {
     master_record_id: Option<&'a str>,
 }
 
+/// What an event says of the write of Ferry's that made the version.
+#[derive(Debug, Serialize)]
+struct OwnWrite<'a> {
+    origin: &'static str,
+    write_id: WriteId,
+    /// What changed beside: by Salesforce's own rules, or by somebody whose change before the write had not been read yet.
+    unwritten_fields: Vec<&'a str>,
+}
+
 /// The event for a change. Where values are wanted and the bus would not take them, it has the names alone and says so.
 #[must_use]
-pub fn event(change: &Change, values: EventValues) -> BusEvent {
+pub fn event(change: &Change, origin: Option<&Origin>, values: EventValues) -> BusEvent {
     if values == EventValues::Values && !change.changed_fields.is_empty() {
-        let event = assemble(change, Data { values: Some(old_and_new(change)), ..data(change) });
+        let event = assemble(change, Data { values: Some(old_and_new(change)), ..data(change, origin) });
         if event.fits() {
             return event;
         }
-        return assemble(change, Data { values_omitted: Some("too_large"), ..data(change) });
+        return assemble(change, Data { values_omitted: Some("too_large"), ..data(change, origin) });
     }
-    assemble(change, data(change))
+    assemble(change, data(change, origin))
 }
 
-fn data(change: &Change) -> Data<'_> {
+fn data<'a>(change: &'a Change, origin: Option<&Origin>) -> Data<'a> {
     let record = &change.new;
     Data {
         org_id: record.org_id.as_str(),
         object: record.object.as_str(),
         record_id: record.record_id.as_str(),
         changed_fields: &change.changed_fields,
+        own: origin.map(|origin| own_write(change, origin)),
         values: None,
         values_omitted: None,
         system_modstamp: store::time::text(record.system_modstamp),
         created: change.created(),
         deleted: record.deleted,
         master_record_id: record.master_record_id.as_ref().map(|id| id.as_str()),
+    }
+}
+
+fn own_write<'a>(change: &'a Change, origin: &Origin) -> OwnWrite<'a> {
+    let names = change.changed_fields.iter().map(String::as_str);
+    OwnWrite {
+        origin: "ferry",
+        write_id: origin.write_id,
+        unwritten_fields: names.filter(|name| !origin.set(name)).collect(),
     }
 }
 

@@ -18,14 +18,16 @@ mod error;
 pub mod org;
 
 use aws_lambda_events::dynamodb::Event;
+use futures::{StreamExt as _, stream};
 use runtime::connect_links::{ConnectLink, ConnectLinks, LIFE_IN_EVENT, Ticket, expiry};
 use runtime::{Aws, Chain, Env, EnvError};
 use salesforce::{Clock, HostPolicy, LoginHost};
-use store::{Authorizations, BusEvent, Connection, EventBus, Orgs};
+use store::origins::{Origin, may_be_noted};
+use store::{Authorizations, BusEvent, Connection, EventBus, Orgs, Origins};
 use tracing::{error, warn};
 
 use crate::batch::{Answer, Batch, Told, resume_at};
-use crate::change::EventValues;
+use crate::change::{Change, EventValues};
 pub use error::Error;
 
 /// The function's settings.
@@ -39,6 +41,8 @@ pub struct Config {
     pub authorizations_table: String,
     /// `PUBLIC_URL`: where browsers reach the HTTP API, without a trailing slash.
     pub public_url: String,
+    /// `ORIGINS_TABLE`: read, to see which changes Ferry's own writes made.
+    pub origins_table: String,
     /// `EVENT_VALUES`: `names` (default) or `values`.
     pub event_values: EventValues,
 }
@@ -54,6 +58,7 @@ impl Config {
             orgs_table: env.required("ORGS_TABLE")?,
             authorizations_table: env.required("AUTHORIZATIONS_TABLE")?,
             public_url: env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
+            origins_table: env.required("ORIGINS_TABLE")?,
             event_values: env.parsed_or("EVENT_VALUES", EventValues::default())?,
         })
     }
@@ -66,6 +71,8 @@ pub struct Deps {
     pub bus: EventBus,
     /// The orgs.
     pub orgs: Orgs,
+    /// What Ferry's own writes changed.
+    pub origins: Origins,
     /// Whether events bring values.
     pub values: EventValues,
     /// Makes the links of events.
@@ -82,6 +89,7 @@ impl Deps {
         Self {
             bus: EventBus::new(aws.eventbridge(), config.event_bus_name),
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            origins: Origins::new(aws.dynamodb(), config.origins_table),
             values: config.event_values,
             links: ConnectLinks::new(authorizations, config.public_url),
             clock: aws.clock(),
@@ -108,10 +116,11 @@ pub async fn handle(deps: &Deps, event: Event) -> Result<Answer, Error> {
 
 /// Which of the batch's events are on the bus. One that cannot be made holds back those after it, as one that is lost does.
 async fn publish(deps: &Deps, batch: &Batch) -> Vec<bool> {
+    let mut made = stream::iter(&batch.events).map(|(_, told)| event_of(deps, told)).buffered(MADE_TOGETHER);
     let mut events = Vec::with_capacity(batch.events.len());
     let mut failed = None;
-    for (_, told) in &batch.events {
-        match event_of(deps, told).await {
+    while let Some(event) = made.next().await {
+        match event {
             Ok(event) => events.push(event),
             Err(source) => {
                 failed = Some(source);
@@ -132,7 +141,10 @@ async fn publish(deps: &Deps, batch: &Batch) -> Vec<bool> {
 
 async fn event_of(deps: &Deps, told: &Told) -> Result<BusEvent, store::Error> {
     match told {
-        Told::Record(change) => Ok(change::event(change, deps.values)),
+        Told::Record(change) => {
+            let origin = origin(deps, change).await?;
+            Ok(change::event(change, origin.as_ref(), deps.values))
+        }
         Told::Org(event) => Ok(BusEvent::clone(event)),
         Told::Connection { connection, kind, change_id } => {
             let link = if kind.wants_link() { link(deps, connection).await? } else { None };
@@ -140,6 +152,20 @@ async fn event_of(deps: &Deps, told: &Told) -> Result<BusEvent, store::Error> {
         }
     }
 }
+
+/// The write of Ferry's that made the change. While that cannot be told the event waits: an echo that looks like a person's
+/// change could be written back, and come again, whereas a late event harms nobody.
+async fn origin(deps: &Deps, change: &Change) -> Result<Option<Origin>, store::Error> {
+    match change.saved() {
+        Some(saved) if may_be_noted(saved, deps.clock.now()) => {
+            deps.origins.find(change.new.org_id, change.new.record_id, saved).await
+        }
+        _ => Ok(None),
+    }
+}
+
+/// How many events are made at a time: each asks a table at most twice.
+const MADE_TOGETHER: usize = 16;
 
 /// A link by which the connection's person connects again; none where the org is no longer known.
 async fn link(deps: &Deps, connection: &Connection) -> Result<Option<ConnectLink>, store::Error> {

@@ -2,14 +2,15 @@
 //!
 //! A record is upserted by its external id, so a write whose answer was lost can simply be sent again.
 
-use runtime::writes::{Error, Work};
+use runtime::writes::{Deps, Error, Work};
 use salesforce::{Client, ObjectName, SaveOutcome};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use store::owner_policy::Route;
 use store::{Write, WriteKind};
 
 use crate::batch::Batch;
+use crate::origins::{self, Call};
 use crate::ownership::{self, Existing};
 
 /// How much of one of Salesforce's messages is kept.
@@ -33,8 +34,13 @@ impl Work for Upsert {
         Some(&self.object)
     }
 
-    async fn carry_out(&self, client: &Client, route: &Route, write: &Write) -> Result<Value, Error> {
-        let outcomes = self.send(client, route).await?;
+    async fn carry_out(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Value, Error> {
+        let records = self.records(client, route).await?;
+        let from = deps.clock.now();
+        let Batch { external_id_field, all_or_none, .. } = &self.batch;
+        let outcomes = client.upsert(&self.object, external_id_field, &records, *all_or_none).await?;
+        let call = Call { write_id: write.write_id, user_id: route.user, from, to: deps.clock.now() };
+        deps.note_origins(write.org_id, &origins::of(call, &records, &outcomes)).await;
         let failed = outcomes.iter().filter(|outcome| !outcome.success).count();
         tracing::info!(org.id = %write.org_id, records = outcomes.len(), failed, "wrote {} records", outcomes.len());
         Ok(answer(outcomes))
@@ -46,15 +52,15 @@ impl Work for Upsert {
 }
 
 impl Upsert {
-    async fn send(&self, client: &Client, route: &Route) -> Result<Vec<SaveOutcome>, salesforce::Error> {
+    /// The records to send, with their owner where the route names one.
+    async fn records(&self, client: &Client, route: &Route) -> Result<Vec<Map<String, Value>>, salesforce::Error> {
         let Self { object, batch } = self;
-        let records = match route.owner {
+        Ok(match route.owner {
             Some(owner) if has_owner(client, object).await? => {
                 ownership::with_owner(batch, owner, &self.existing(client).await?)
             }
             _ => batch.records.clone(),
-        };
-        client.upsert(object, &batch.external_id_field, &records, batch.all_or_none).await
+        })
     }
 
     async fn existing(&self, client: &Client) -> Result<Existing, salesforce::Error> {

@@ -16,8 +16,18 @@ async fn tables_are_those_of_the_template() {
 
     let mut names = dynamodb.list_tables().send().await.unwrap().table_names.unwrap();
     names.sort();
-    let nouns =
-        ["authorizations", "budgets", "connections", "cursors", "deliveries", "orgs", "pipelines", "records", "writes"];
+    let nouns = [
+        "authorizations",
+        "budgets",
+        "connections",
+        "cursors",
+        "deliveries",
+        "orgs",
+        "origins",
+        "pipelines",
+        "records",
+        "writes",
+    ];
     assert_eq!(names, nouns.map(|noun| tables.name(noun)));
 
     let records = dynamodb.describe_table().table_name(tables.name("records")).send().await.unwrap();

@@ -4,7 +4,7 @@
 //! EventBridge carry what moves between the functions. The types are concrete and talk to AWS through its SDK: there are no
 //! repository traits and no stand-ins. Every write is idempotent by its key or guarded by a condition, and the decisions
 //! behind the conditions are pure functions ([`records::rule`], [`connections::lease`], [`cursors::rule`],
-//! [`orgs::rule`], [`writes::rule`], [`budgets::lanes`]) with property tests of their own.
+//! [`orgs::rule`], [`origins::is_by`], [`writes::rule`], [`budgets::lanes`]) with property tests of their own.
 //!
 //! ```no_run
 //! use salesforce::{Clock, ObjectName, OrgId, Record};
@@ -37,6 +37,7 @@ pub mod hints;
 pub mod ids;
 mod json_text;
 pub mod orgs;
+pub mod origins;
 pub mod owner_policy;
 pub mod pipelines;
 pub mod queues;
@@ -65,6 +66,7 @@ pub use orgs::{
     Activate, Activation, Announcement, Claim, CopySeen, Environment, InstallClaim, License, LicenseManagement,
     LicenseNotice, LicenseState, LicenseStatus, Org, OrgState, Orgs, Quarantine,
 };
+pub use origins::{Origins, Saved};
 pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};
 pub use queues::{Message, Queue, RefreshKind, RefreshTask, WriteTask};
 pub use records::{Apply, Change, MirrorRecord, RecordCount, RecordPage, Records, Tombstone};

@@ -90,6 +90,8 @@ impl OwnerReason {
 pub struct Route {
     /// Through which connection and why, as the ledger keeps it.
     pub way: WriteRoute,
+    /// The connection's Salesforce user, as whom the records are saved.
+    pub user: RecordId,
     /// The user to name as `OwnerId`; exactly with [`OwnerChoice::TeamWithOwner`].
     pub owner: Option<RecordId>,
 }
@@ -200,7 +202,7 @@ pub async fn choose_reader(
 }
 
 fn as_rep(rep: &Connection) -> Route {
-    Route { way: way(&rep.connection_id, OwnerChoice::Rep, OwnerReason::RepConnected), owner: None }
+    Route { way: way(&rep.connection_id, OwnerChoice::Rep, OwnerReason::RepConnected), user: rep.user_id, owner: None }
 }
 
 fn by_team(team: Option<&Connection>, rep: Option<&Connection>, reason: OwnerReason) -> Result<Route, NoRoute> {
@@ -210,7 +212,7 @@ fn by_team(team: Option<&Connection>, rep: Option<&Connection>, reason: OwnerRea
     }
     let owner = rep.map(|rep| rep.user_id);
     let choice = if owner.is_some() { OwnerChoice::TeamWithOwner } else { OwnerChoice::Team };
-    Ok(Route { way: way(&team.connection_id, choice, reason), owner })
+    Ok(Route { way: way(&team.connection_id, choice, reason), user: team.user_id, owner })
 }
 
 fn way(connection: &ConnectionId, owner_choice: OwnerChoice, owner_reason: OwnerReason) -> WriteRoute {

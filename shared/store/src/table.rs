@@ -121,6 +121,34 @@ impl Table {
         self.rows(operation, self.client.query().consistent_read(true), partition).await
     }
 
+    /// The items of a partition whose sort key is within the range, in its order.
+    pub(crate) async fn query_range<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        partition: (&'static str, &str),
+        (sort_key, first, last): (&'static str, &str, &str),
+    ) -> Result<Vec<T>, Error> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("#partition = :partition AND #sort_key BETWEEN :first AND :last")
+            .expression_attribute_names("#partition", partition.0)
+            .expression_attribute_names("#sort_key", sort_key)
+            .expression_attribute_values(":partition", text(partition.1))
+            .expression_attribute_values(":first", text(first))
+            .expression_attribute_values(":last", text(last))
+            .into_paginator()
+            .items()
+            .send();
+        let mut rows = Vec::new();
+        while let Some(item) = pages.next().await {
+            rows.push(from_item(operation, item.map_err(Error::aws(operation))?)?);
+        }
+        Ok(rows)
+    }
+
     /// Every item that an index has for a value, in no order. An index lags behind its table by moments.
     pub(crate) async fn query_index<T: DeserializeOwned>(
         &self,

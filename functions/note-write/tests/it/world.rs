@@ -50,6 +50,7 @@ impl World {
             writes: Writes::new(world.dynamodb(), world.table("writes")),
             budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
             queue: Queue::new(world.sqs(), world.queue_url(QUEUE), world.clock.clone()),
+            origins: None,
             salesforce: world.salesforce.clone(),
             owner_policy,
             clock: world.clock.clone(),

@@ -99,7 +99,7 @@ fn invoke(records: &[EventRecord], faults: &mut impl Iterator<Item = Fault>, bus
         .events
         .iter()
         .map(|(_, told)| match told {
-            Told::Record(change) => crate::change::event(change, crate::change::EventValues::Names),
+            Told::Record(change) => crate::change::event(change, None, crate::change::EventValues::Names),
             other => panic!("{other:?} is no record"),
         })
         .collect();

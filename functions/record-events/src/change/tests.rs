@@ -79,7 +79,7 @@ fn who_loses_a_merge_is_told_as_merged_once_and_not_as_deleted() {
     assert_eq!(kind_of(Some(&gone), &merged), Some(Kind::Merged), "the deletion was told before the merge was known");
     assert_eq!(kind_of(Some(&merged), &read_later), None);
     assert_eq!(kind_of(Some(&merged), &gone), None, "it is as gone as before");
-    let told = event(&change(Some(&live), &merged).unwrap(), EventValues::Names);
+    let told = event(&change(Some(&live), &merged).unwrap(), None, EventValues::Names);
     assert_eq!((told.kind.as_str(), &told.data["master_record_id"]), ("record.merged", &json!("0065e00000AbCdFAAV")));
 }
 
@@ -87,7 +87,7 @@ fn who_loses_a_merge_is_told_as_merged_once_and_not_as_deleted() {
 fn an_event_is_a_cloud_event_without_field_values() {
     let old = record(json!({"StageName": "Prospecting"}));
     let new = record(json!({"StageName": "Closed Won"}));
-    let event = event(&change(Some(&old), &new).unwrap(), EventValues::Names);
+    let event = event(&change(Some(&old), &new).unwrap(), None, EventValues::Names);
 
     insta::assert_json_snapshot!(event, @r#"
     {
@@ -119,7 +119,7 @@ fn an_event_is_a_cloud_event_without_field_values() {
 fn values_are_told_where_they_are_wanted() {
     let old = record(json!({"Name": "Acme", "StageName": "Prospecting", "Amount": 5.0}));
     let new = record(json!({"Name": "Acme", "StageName": "Closed Won", "NextStep": "Call"}));
-    let told = event(&change(Some(&old), &new).unwrap(), EventValues::Values).data;
+    let told = event(&change(Some(&old), &new).unwrap(), None, EventValues::Values).data;
 
     assert_eq!(told["changed_fields"], json!(["Amount", "NextStep", "StageName"]));
     let wanted = json!({
@@ -128,15 +128,43 @@ fn values_are_told_where_they_are_wanted() {
         "StageName": {"old": "Prospecting", "new": "Closed Won"},
     });
     assert_eq!(told["values"], wanted);
-    let deleted = event(&change(Some(&old), &tombstone(None)).unwrap(), EventValues::Values).data;
+    let deleted = event(&change(Some(&old), &tombstone(None)).unwrap(), None, EventValues::Values).data;
     assert_eq!((deleted.get("values"), deleted.get("values_omitted")), (None, None));
+}
+
+#[test]
+fn what_ferry_wrote_says_so_and_names_what_it_did_not_write() {
+    let old = record(json!({"Name": "Acme", "StageName": "Prospecting", "Probability": 10}));
+    let rep = "0055e000001mKpCAAU";
+    let new = record(json!({"Name": "Acme", "StageName": "Closed Won", "Probability": 100, "LastModifiedById": rep}));
+    let change = change(Some(&old), &new).unwrap();
+    let at = new.system_modstamp;
+    assert_eq!(change.saved(), Some(Saved { by: rep.parse().unwrap(), at }));
+    let write_id = "2f1c3a52-7b0e-5d5f-8f3a-61e204c7b9d3".parse().unwrap();
+    let origin = Origin { write_id, user_id: rep.parse().unwrap(), from: at, to: at, fields: vec!["stagename".into()] };
+
+    let told = event(&change, Some(&origin), EventValues::Names).data;
+
+    assert_eq!((&told["origin"], &told["write_id"]), (&json!("ferry"), &json!(write_id)));
+    assert_eq!(told["unwritten_fields"], json!(["Probability"]));
+    let anybodys = event(&change, None, EventValues::Names).data;
+    assert!(["origin", "write_id", "unwritten_fields"].iter().all(|name| anybodys.get(name).is_none()));
+}
+
+#[test]
+fn no_write_makes_a_deletion_or_an_undelete() {
+    let live = record(json!({"Name": "Acme", "LastModifiedById": "0055e000001mKpCAAU"}));
+    assert_eq!(change(Some(&live), &tombstone(None)).unwrap().saved(), None);
+    assert_eq!(change(Some(&tombstone(None)), &live).unwrap().saved(), None);
+    assert!(change(None, &live).unwrap().saved().is_some());
+    assert_eq!(change(None, &record(json!({"Name": "Acme"}))).unwrap().saved(), None);
 }
 
 /// A rich text area holds up to 131,072 characters.
 #[test]
 fn values_that_the_bus_would_not_take_are_left_out_and_the_event_says_so() {
     let text = |letter: &str| record(json!({"Terms__c": letter.repeat(131_072)}));
-    let told = |new: &MirrorRecord| event(&change(Some(&text("a")), new).unwrap(), EventValues::Values);
+    let told = |new: &MirrorRecord| event(&change(Some(&text("a")), new).unwrap(), None, EventValues::Values);
 
     let half = told(&record(json!({"Terms__c": null})));
     assert!(half.fits() && half.data["values"]["Terms__c"]["old"].is_string());

@@ -11,9 +11,10 @@ use record_events::{Deps, handle};
 use runtime::connect_links::{ConnectLinks, Ticket};
 use salesforce::Clock;
 use serde_json::{Value, json};
+use store::origins::Origin;
 use store::{
     Activate, AuthorizationId, Authorizations, ConnectionId, ConnectionKind, Environment, EventBus, MirrorRecord, Orgs,
-    Purpose, SecretHash,
+    Origins, Purpose, SecretHash,
 };
 
 const ORG: &str = "00D5e000000KQ2eEAG";
@@ -45,6 +46,7 @@ impl World {
         Deps {
             bus: EventBus::new(aws_sdk_eventbridge::Client::new(self.emulator.sdk_config()), "bus"),
             orgs: Orgs::new(self.dynamodb(), self.tables.name("orgs")),
+            origins: Origins::new(self.dynamodb(), self.tables.name("origins")),
             values: EventValues::Names,
             links: ConnectLinks::new(self.authorizations(), "https://ferry.example.com"),
             clock: Clock::system(),
@@ -75,9 +77,13 @@ impl World {
     }
 }
 
+/// The user that saved every row.
+const REP: &str = "0055e000001mKpCAAU";
+
 /// A row as the stream shows it.
 fn row(stage: &str, deleted: bool) -> Value {
-    let fields = if deleted { json!({}) } else { json!({ "StageName": stage, "Name": "Deal" }) };
+    let live = json!({ "StageName": stage, "Name": "Deal", "LastModifiedById": REP });
+    let fields = if deleted { json!({}) } else { live };
     let record = MirrorRecord {
         org_id: ORG.parse().unwrap(),
         object: "Opportunity".parse().unwrap(),
@@ -183,4 +189,46 @@ async fn a_stream_whose_bus_is_gone_goes_on_at_the_first_change_that_was_not_tol
 
     assert_eq!(answer.resume_at.as_deref(), Some("0"));
     assert_eq!(serde_json::to_value(&answer).unwrap(), json!({ "batchItemFailures": [{ "itemIdentifier": "0" }] }));
+}
+
+fn at(second: u32) -> jiff::Timestamp {
+    format!("2026-11-22T10:15:{second:02}Z").parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_change_that_a_write_of_ferrys_made_says_so() {
+    let world = World::new().await;
+    let deps = Deps { clock: Clock::manual(at(59)), ..world.deps() };
+    let write_id = "2f1c3a52-7b0e-5d5f-8f3a-61e204c7b9d3".parse().unwrap();
+    let fields = vec!["StageName".to_owned()];
+    let origin = Origin { write_id, user_id: REP.parse().unwrap(), from: at(29), to: at(30), fields };
+    let record = "0065e00000AbCdEAAV".parse().unwrap();
+    deps.origins.note(ORG.parse().unwrap(), &[(record, origin)]).await.unwrap();
+
+    handle(&deps, stream(&[row("Prospecting", false), row("Closed Won", false), row("", true)])).await.unwrap();
+
+    let events = world.received().await;
+    let of = |kind: &str, created: bool| {
+        let is_it = |event: &&Value| event["detail-type"] == kind && event["detail"]["data"]["created"] == created;
+        events.iter().find(is_it).map(|event| event["detail"]["data"].clone()).unwrap()
+    };
+    let changed = of("record.changed", false);
+    assert_eq!((&changed["origin"], &changed["write_id"]), (&json!("ferry"), &json!(write_id)));
+    assert_eq!(changed["unwritten_fields"], json!([]));
+    assert_eq!(of("record.changed", true)["unwritten_fields"], json!(["Name"]));
+    assert_eq!(of("record.deleted", false).get("origin"), None);
+}
+
+#[tokio::test]
+async fn a_change_of_which_it_cannot_be_told_whose_it_is_waits() {
+    let world = World::new().await;
+    let nowhere = Origins::new(world.dynamodb(), "no-such-table");
+    let deps = Deps { clock: Clock::manual(at(59)), origins: nowhere, ..world.deps() };
+    let rows = [row("", true), row("Prospecting", false), row("Closed Won", false)];
+
+    let answer = handle(&deps, stream(&rows)).await.unwrap();
+
+    assert_eq!((answer.resume_at.as_deref(), answer.published), (Some("2"), 2), "a deletion is nobody's write");
+    let days_later = Deps { clock: Clock::manual("2026-12-22T00:00:00Z".parse().unwrap()), ..deps };
+    assert_eq!(handle(&days_later, stream(&rows)).await.unwrap().resume_at, None, "no note is that old");
 }

@@ -11,7 +11,7 @@ use record_write::{Upsert, router};
 use runtime::writes::{Deps, handle};
 use serde_json::{Map, Value, json};
 use store::owner_policy::OwnerPolicy;
-use store::{Budgets, Queue, Writes};
+use store::{Budgets, Origins, Queue, Writes};
 
 pub(crate) use world::{REP, run};
 
@@ -48,6 +48,7 @@ impl World {
             writes: Writes::new(world.dynamodb(), world.table("writes")),
             budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
             queue: Queue::new(world.sqs(), world.queue_url(QUEUE), world.clock.clone()),
+            origins: Some(Origins::new(world.dynamodb(), world.table("origins"))),
             salesforce: world.salesforce.clone(),
             owner_policy,
             clock: world.clock.clone(),

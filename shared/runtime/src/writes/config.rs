@@ -1,9 +1,10 @@
 //! What a function that writes needs to know, and what it works with.
 
-use salesforce::{Client, Clock, OrgId};
+use salesforce::{Client, Clock, OrgId, RecordId};
 use store::budgets::Observation;
+use store::origins::Origin;
 use store::owner_policy::OwnerPolicy;
-use store::{Budgets, Connections, Lane, Orgs, Queue, WriteTask, Writes};
+use store::{Budgets, Connections, Lane, Orgs, Origins, Queue, WriteTask, Writes};
 
 use crate::{Aws, Chain, Env, EnvError, Salesforce};
 
@@ -20,6 +21,8 @@ pub struct Config {
     pub budgets_table: String,
     /// `WRITE_QUEUE_URL`: where the function's own writes wait.
     pub queue_url: String,
+    /// `ORIGINS_TABLE`: where a function whose records are mirrored notes what it changed.
+    pub origins_table: Option<String>,
     /// `OWNER_POLICY`: `rep-then-team` (default), `rep-only` or `team-only`.
     pub owner_policy: OwnerPolicy,
 }
@@ -36,6 +39,7 @@ impl Config {
             writes_table: env.required("WRITES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             queue_url: env.required("WRITE_QUEUE_URL")?,
+            origins_table: env.optional("ORIGINS_TABLE"),
             owner_policy: env.parsed_or("OWNER_POLICY", OwnerPolicy::default())?,
         })
     }
@@ -54,6 +58,8 @@ pub struct Deps {
     pub budgets: Budgets,
     /// Where writes wait.
     pub queue: Queue<WriteTask>,
+    /// Where it is noted what a write changed, if at all.
+    pub origins: Option<Origins>,
     /// The way to Salesforce.
     pub salesforce: Salesforce,
     /// Who writes for whom.
@@ -73,6 +79,7 @@ impl Deps {
             writes: Writes::new(table(), config.writes_table),
             budgets: Budgets::new(table(), config.budgets_table),
             queue: Queue::new(aws.sqs(), config.queue_url, aws.clock()),
+            origins: config.origins_table.map(|name| Origins::new(table(), name)),
             salesforce,
             owner_policy: config.owner_policy,
             clock: aws.clock(),
@@ -85,6 +92,15 @@ impl Deps {
         let seen = Observation { used: usage.used, max: usage.max, lane: Lane::Interactive, calls: 1 };
         if let Err(error) = self.budgets.observe(org, seen, self.clock.now()).await {
             tracing::warn!(org.id = %org, error = %Chain(&error), "the org's budget was not updated");
+        }
+    }
+
+    /// Notes which records a write changed, so that their events can say so. A note that is lost undoes no write: the events
+    /// then look like anybody's changes.
+    pub async fn note_origins(&self, org: OrgId, changed: &[(RecordId, Origin)]) {
+        let Some(origins) = &self.origins else { return };
+        if let Err(error) = origins.note(org, changed).await {
+            tracing::warn!(org.id = %org, records = changed.len(), error = %Chain(&error), "the origin was not noted");
         }
     }
 }

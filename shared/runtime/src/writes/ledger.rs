@@ -36,6 +36,7 @@ pub trait Work: Serialize + DeserializeOwned + Send + Sync {
     /// Does it through this connection, once, and says what the platform is to hear.
     fn carry_out(
         &self,
+        deps: &Deps,
         client: &Client,
         route: &Route,
         write: &Write,
@@ -190,7 +191,7 @@ async fn find_route<W>(deps: &Deps, org: OrgId, asked: &Asked<W>) -> Result<Rout
 
 async fn write_through<W: Work>(deps: &Deps, route: &Route, write: &Write, asked: &Asked<W>) -> Result<Done, Error> {
     let client = deps.salesforce.client(write.org_id, &route.way.connection_id);
-    let outcome = asked.work.carry_out(&client, route, write).await;
+    let outcome = asked.work.carry_out(deps, &client, route, write).await;
     deps.count_calls(write.org_id, &client).await;
     Ok(Done { way: route.way.clone(), outcome: outcome? })
 }
