@@ -26,6 +26,7 @@ pub(crate) async fn run(options: Dev, mut interrupt: Interrupt) -> Result<ExitCo
         emulator_port: options.emulator_port,
         log: Some(log.clone()),
         send_outbound_messages: true,
+        parameters: Vec::new(),
         crm_data: options.crm_data,
     };
     let stack = interrupt.or_told(Stack::start(stack, &progress)).await;

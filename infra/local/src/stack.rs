@@ -35,6 +35,8 @@ pub struct Options {
     pub log: Option<PathBuf>,
     /// Let the org send outbound messages by itself, rather than when told to.
     pub send_outbound_messages: bool,
+    /// Parameters of the template that are not to have their default, beside those that the stack needs.
+    pub parameters: Vec<(String, String)>,
     /// Folder of CRM data to load into the org; every object in it is mirrored, beside those that always are.
     pub crm_data: Option<PathBuf>,
 }
@@ -67,7 +69,8 @@ impl Stack {
         progress.stage("deploying infra/template.yaml");
         let mirrored_objects = mirrored_objects(&template, &crm_data)?;
         let parameters = parameters(&gateway.url(), simulator.url(), &mirrored_objects.join(","));
-        let parameters = parameters.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let wanted = options.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).chain(wanted).collect();
         let deployment = deploy::create(emulator.sdk_config(), NAME, &template, &parameters).await?;
         register_app(emulator.sdk_config(), &simulator, &gateway.url()).await?;
         let api = deployment.outputs.get("ApiId").context("the template has no output ApiId")?;

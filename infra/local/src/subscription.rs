@@ -64,7 +64,11 @@ impl Subscription {
         .await
     }
 
-    async fn receive(&self) -> Result<Vec<Value>> {
+    /// The events that are there, at most ten, taken off the queue; waits two seconds for the first.
+    ///
+    /// # Errors
+    /// The queue does not answer.
+    pub async fn receive(&self) -> Result<Vec<Value>> {
         let answer = self
             .sqs
             .receive_message()

@@ -2,6 +2,10 @@
 //!
 //! The stories are in `tests/it`, the rules of the house that no lint holds in `tests/tidy.rs`.
 
+pub mod chaos;
+pub mod fairness;
+mod poller;
+mod process;
 mod queue;
 
 use std::path::PathBuf;
@@ -11,13 +15,14 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use local::Progress;
 use local::stack::{self, Stack};
 use local::workspace::Workspace;
-use org_simulator::{OutboundMessage, PackageInstall, User};
+use org_simulator::{OutboundMessage, PackageInstall, Simulator, User};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, Response, StatusCode};
 
 pub use reqwest::Method;
 use serde_json::{Map, Value, json};
 
+pub use process::{Binary, stop_poller};
 pub use queue::Messages;
 
 /// How long a story waits for something that takes a moment.
@@ -71,7 +76,7 @@ impl Connected {
             is_push: false,
         };
         stack.simulator().install_package(&install).await?;
-        let webhook_url = connect_team(&http, &stack, &admin).await?;
+        let webhook_url = connect_team(&http, &stack, stack.simulator()).await?;
         let connected = Self { stack, webhook_url, admin, http, log };
         eventually("the first copy of the org", async || connected.is_copied().await).await?;
         Ok(connected)
@@ -210,8 +215,12 @@ pub async fn eventually(what: &str, mut probe: impl AsyncFnMut() -> Result<bool>
 }
 
 /// Link, page, consent, callback: gives the webhook's address off the last page.
-async fn connect_team(http: &Client, stack: &Stack, admin: &User) -> Result<String> {
-    let link = json!({ "tenant": "acme", "kind": "team", "environment": "production" });
+async fn connect_team(http: &Client, stack: &Stack, org: &Simulator) -> Result<String> {
+    let users = org.users();
+    let admin = users.iter().find(|user| user.is_admin).context("the org has no admin")?;
+    let link = json!({
+        "tenant": "acme", "kind": "team", "environment": "production", "my_domain_url": org.url(),
+    });
     let link: Value = http
         .post(format!("{}/v1/connect-links", stack.url()))
         .json(&link)

@@ -5,23 +5,25 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::MessageSystemAttributeName;
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName};
 use serde_json::{Value, json};
 
-/// How long a message that was received stays hidden: short, so that those of a killed function come again soon.
-const HIDDEN_SECONDS: i32 = 2;
+/// How many messages one request takes.
+const AT_ONCE: usize = 10;
 
 /// Reads a queue of the stack in the place of Lambda's poller.
+#[derive(Clone)]
 pub struct Messages {
     sqs: Client,
     queue_url: String,
+    hidden: Duration,
 }
 
 impl Messages {
-    /// Of this queue, from which nothing else may read.
+    /// Of this queue, from which nothing else may read. What was received and not deleted comes again after `hidden`.
     #[must_use]
-    pub fn of(sqs: Client, queue_url: &str) -> Self {
-        Self { sqs, queue_url: queue_url.to_owned() }
+    pub fn of(sqs: Client, queue_url: &str, hidden: Duration) -> Self {
+        Self { sqs, queue_url: queue_url.to_owned(), hidden }
     }
 
     /// Receives messages until there are `count` different ones, and makes the event of them that Lambda would.
@@ -32,7 +34,7 @@ impl Messages {
         let receive = async {
             let (mut seen, mut records) = (HashSet::new(), Vec::new());
             while records.len() < count {
-                for record in self.receive().await? {
+                for record in self.receive(Duration::from_secs(1)).await? {
                     let id = record["messageId"].as_str().context("a message has no id")?.to_owned();
                     if seen.insert(id) {
                         records.push(record);
@@ -44,9 +46,67 @@ impl Messages {
         tokio::time::timeout(Duration::from_secs(60), receive).await.context("the messages did not come")?
     }
 
-    async fn receive(&self) -> Result<Vec<Value>> {
+    /// What is there, at most `count` messages: waits a second for the first of them, and for no other.
+    ///
+    /// # Errors
+    /// The queue does not answer.
+    pub async fn at_most(&self, count: usize) -> Result<Vec<Value>> {
+        let mut records = self.receive(Duration::from_secs(1)).await?;
+        while !records.is_empty() && records.len() + AT_ONCE <= count {
+            let more = self.receive(Duration::ZERO).await?;
+            if more.is_empty() {
+                break;
+            }
+            records.extend(more);
+        }
+        Ok(records)
+    }
+
+    /// Deletes what was received, as Lambda does for messages that were not answered as failed.
+    ///
+    /// # Errors
+    /// The queue does not answer.
+    pub async fn delete(&self, records: &[&Value]) -> Result<()> {
+        for records in records.chunks(AT_ONCE) {
+            let entries = records.iter().enumerate().map(|(index, record)| {
+                let handle = record["receiptHandle"].as_str().unwrap_or_default();
+                Ok(DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(handle).build()?)
+            });
+            let entries = entries.collect::<Result<_>>()?;
+            self.sqs.delete_message_batch().queue_url(&self.queue_url).set_entries(Some(entries)).send().await?;
+        }
+        Ok(())
+    }
+
+    /// How many messages wait to be received.
+    ///
+    /// # Errors
+    /// The queue does not answer.
+    pub async fn visible(&self) -> Result<u64> {
+        self.count(&[QueueAttributeName::ApproximateNumberOfMessages]).await
+    }
+
+    /// How many messages there are: to be received, hidden or delayed.
+    ///
+    /// # Errors
+    /// The queue does not answer.
+    pub async fn all(&self) -> Result<u64> {
+        use QueueAttributeName as Name;
+        let hidden = Name::ApproximateNumberOfMessagesNotVisible;
+        self.count(&[Name::ApproximateNumberOfMessages, hidden, Name::ApproximateNumberOfMessagesDelayed]).await
+    }
+
+    async fn count(&self, names: &[QueueAttributeName]) -> Result<u64> {
+        let request = self.sqs.get_queue_attributes().queue_url(&self.queue_url);
+        let answer = request.set_attribute_names(Some(names.to_vec())).send().await?;
+        let attributes = answer.attributes.context("a queue without attributes")?;
+        names.iter().map(|name| Ok(attributes.get(name).context("a number is missing")?.parse::<u64>()?)).sum()
+    }
+
+    async fn receive(&self, wait: Duration) -> Result<Vec<Value>> {
         let request = self.sqs.receive_message().queue_url(&self.queue_url).max_number_of_messages(10);
-        let request = request.visibility_timeout(HIDDEN_SECONDS).wait_time_seconds(1);
+        let seconds = |span: Duration| i32::try_from(span.as_secs()).unwrap_or(i32::MAX);
+        let request = request.visibility_timeout(seconds(self.hidden)).wait_time_seconds(seconds(wait));
         let received = request.message_system_attribute_names(MessageSystemAttributeName::All).send().await?;
         let messages = received.messages.unwrap_or_default().into_iter();
         Ok(messages

@@ -1,0 +1,75 @@
+//! Measures what a noisy org costs the quiet ones: from the arrival of a change until it is in the mirror.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Parser;
+use clap::value_parser;
+use end_to_end::fairness::{Plan, measure};
+use local::Progress;
+
+/// Lets quiet orgs change once a second, first alone and then beside an org that changes a hundred times as often in bursts,
+/// and compares how long their changes take to the mirror.
+#[derive(Parser)]
+#[command(name = "fairness")]
+struct Options {
+    /// The worker to measure; the debug build unless given
+    #[arg(value_name = "BINARY")]
+    binary: Option<PathBuf>,
+    /// Quiet orgs
+    #[arg(long, default_value_t = 9, value_parser = value_parser!(u16).range(1..=100))]
+    quiet: u16,
+    /// Seconds between two changes of a quiet org
+    #[arg(long, default_value_t = 4, value_parser = value_parser!(u32).range(1..=60))]
+    quiet_seconds: u32,
+    /// How many times as many changes the noisy org has
+    #[arg(long, default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000))]
+    factor: u32,
+    /// Seconds of each of the two measurements
+    #[arg(long, default_value_t = 120, value_parser = value_parser!(u32).range(10..=3600))]
+    seconds: u32,
+    /// The noisy org's changes come all at once, every so many seconds
+    #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(1..=60))]
+    burst_seconds: u32,
+    /// Workers that read the queue
+    #[arg(long, default_value_t = 4, value_parser = value_parser!(u16).range(1..=20))]
+    workers: u16,
+    /// Messages in a batch, at most
+    #[arg(long, default_value_t = 100, value_parser = value_parser!(u16).range(10..=1000))]
+    batch: u16,
+    /// Milliseconds that Salesforce takes for an answer
+    #[arg(long, default_value_t = 300, value_parser = value_parser!(u64).range(0..=10_000))]
+    latency_ms: u64,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nowhere is left to say that standard error is closed.
+            let _ = writeln!(std::io::stderr(), "fairness: {failure:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<()> {
+    let plan = Plan {
+        binary: options.binary,
+        quiet: options.quiet.into(),
+        quiet_seconds: options.quiet_seconds,
+        factor: options.factor,
+        seconds: options.seconds,
+        burst_seconds: options.burst_seconds,
+        workers: options.workers.into(),
+        batch: options.batch.into(),
+        latency: Duration::from_millis(options.latency_ms),
+    };
+    let report = measure(&plan, &Progress::to_person()).await?;
+    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
+    Ok(())
+}

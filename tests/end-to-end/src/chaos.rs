@@ -1,0 +1,251 @@
+//! Chaos: thousands of notifications, shuffled, sent twice and late, to a worker that is killed again and again, while Salesforce
+//! answers with outages, timeouts, row locks and limits. In the end nothing may be lost, doubled or made up.
+
+mod edits;
+mod verdict;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use local::stack::{self, Stack};
+use local::{Progress, Subscription};
+use org_simulator::{DeliveryState, Effect, FaultRule, OutboundDisturbance, Simulator};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::poller::{Habits, Poller};
+use crate::queue::Messages;
+use crate::{Binary, Connected, stop_poller};
+use edits::{Edits, OBJECTS};
+
+/// What is to happen.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// How many notifications the org sends, not counting those that it sends again.
+    pub messages: usize,
+    /// Where the random numbers begin: the same edits, batches, kills and faults for the same seed, in another time.
+    pub seed: u64,
+    /// How many workers read the queue.
+    pub workers: usize,
+}
+
+/// What happened, and what was wrong in the end.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Report {
+    /// Changes of records in the org.
+    pub edits: usize,
+    /// Records that were created in the org.
+    pub records: usize,
+    /// Notifications that Ferry acknowledged.
+    pub acknowledged: usize,
+    /// Batches that were handed to the workers.
+    pub batches: usize,
+    /// Batches under which the worker was killed.
+    pub killed: usize,
+    /// Messages that were received.
+    pub received: usize,
+    /// Messages that were answered as failed.
+    pub failed: usize,
+    /// Messages that SQS gave up because their worker died too often, and that were sent back.
+    pub sent_back: usize,
+    /// Requests to Salesforce that a fault hit.
+    pub faults: u64,
+    /// Events on the bus, each counted once.
+    pub events: usize,
+    /// What is wrong: one line each. Nothing may be.
+    pub wrong: Vec<String>,
+}
+
+/// How many edits are made between two deliveries.
+const ROUND: usize = 40;
+/// How many messages may wait before people pause, so that records change while they are read.
+const BACKLOG: u64 = 150;
+/// How long a message that was received stays hidden: not long after a kill, and less than a slow batch takes, so that two
+/// workers have the same messages now and then.
+const HIDDEN: Duration = Duration::from_secs(15);
+/// How long everything may take to become quiet, once the storm is over.
+const CALM: Duration = Duration::from_secs(600);
+
+/// Lets it happen.
+///
+/// # Errors
+/// The stack does not start, or does not become quiet.
+pub async fn run(plan: Plan, progress: &Progress) -> Result<Report> {
+    progress.stage("starting the stack");
+    let parameters = vec![("EventValues".to_owned(), "values".to_owned())];
+    let org = Connected::start(stack::Options { parameters, ..stack::Options::default() }).await?;
+    stop_poller(&org.stack, "record-upsert").await?;
+    org.send_outbound_messages(&OBJECTS)?;
+    let subjects = OBJECTS.map(|object| json!({ "prefix": format!("{object}/") }));
+    let subscription = Subscription::to(&org.stack, "chaos", &json!({ "subject": subjects })).await?;
+    let queue = Messages::of(
+        aws_sdk_sqs::Client::new(org.stack.sdk_config()),
+        org.stack.output("RecordUpsertQueueUrl")?,
+        HIDDEN,
+    );
+    let function = Binary::of(&org.stack, "record-upsert").await?;
+    let ended = AtomicBool::new(false);
+    let habits = |number| Habits { batches: 10..=120, kills: 0.2, seed: plan.seed + number };
+    let pollers = (0..plan.workers as u64).map(|number| Poller::new(&function, &queue, habits(number), &ended));
+    let pollers: Vec<Poller<'_>> = pollers.collect();
+    let working = futures::future::try_join_all(pollers.iter().map(Poller::run));
+    let playing = async {
+        let played = play(plan, &org, &queue, progress).await;
+        ended.store(true, Ordering::Release);
+        played
+    };
+    let ((), played) = tokio::try_join!(async { working.await.map(drop) }, playing)?;
+    let mut report = played;
+    for tally in pollers.iter().map(Poller::tally) {
+        report.batches += tally.batches;
+        report.killed += tally.killed;
+        report.received += tally.received;
+        report.failed += tally.failed;
+    }
+    progress.stage("reading the events");
+    let events = drain(&subscription).await?;
+    report.events = events.len();
+    report.wrong.extend(verdict::of_events(&events));
+    Ok(report)
+}
+
+/// The edits, the storm, the calm after it, and what the mirror and the ledger say then.
+async fn play(plan: Plan, org: &Connected, queue: &Messages, progress: &Progress) -> Result<Report> {
+    let simulator = org.stack.simulator();
+    let mut random = StdRng::seed_from_u64(plan.seed);
+    let mut edits = Edits::new(simulator, &org.admin.username, plan.seed);
+    let mut acknowledged = BTreeSet::new();
+    let mut sent = 0;
+    raise_storm(simulator, plan.seed);
+    while sent < plan.messages {
+        progress.show(&format!("{sent} of {} notifications", plan.messages));
+        for _ in 0..ROUND {
+            edits.step()?;
+        }
+        simulator.disturb_outbound_messages(disturbance(&mut random));
+        sent += deliver(simulator, &mut acknowledged).await;
+        while queue.visible().await? > BACKLOG {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    progress.stage("waiting for the calm");
+    let faults = simulator.faults().iter().map(|fault| fault.used).sum();
+    simulator.clear_faults();
+    simulator.disturb_outbound_messages(OutboundDisturbance::default());
+    deliver(simulator, &mut acknowledged).await;
+    let sent_back = calm(&org.stack, queue).await?;
+    progress.stage("comparing");
+    let mut wrong = verdict::of_ledger(&org.stack, &acknowledged).await?;
+    wrong.extend(verdict::of_mirror(&org.stack, edits.alive()).await?);
+    refresh(org, &edits).await?;
+    wrong.extend(verdict::of_mirror(&org.stack, edits.all()).await?);
+    Ok(Report {
+        edits: edits.made(),
+        records: edits.all().len(),
+        acknowledged: acknowledged.len(),
+        sent_back,
+        faults,
+        wrong,
+        ..Report::default()
+    })
+}
+
+/// Every kind of trouble that Salesforce makes, each for a share of the calls that read records again.
+fn raise_storm(simulator: &Simulator, seed: u64) {
+    let unavailable = [Effect::Unavailable, Effect::InternalError, Effect::ResetBefore, Effect::ResetAfter];
+    let refused = [Effect::UnableToLockRow, Effect::ConcurrentLimitExceeded, Effect::QueryTimeout];
+    let broken = [Effect::Truncate { keep_bytes: None }, Effect::MalformedJson, Effect::Delay { delay_ms: 1500 }];
+    let effects = unavailable.into_iter().chain(refused).chain(broken);
+    for (number, effect) in (0..).zip(effects) {
+        simulator.fault(FaultRule {
+            path: Some("/services/data/*/**".to_owned()),
+            probability: Some(0.04),
+            seed: seed + number,
+            ..FaultRule::new(effect)
+        });
+    }
+    // The longest that anything waits, and the limit that everybody shares: a few of them are enough.
+    for effect in [Effect::Delay { delay_ms: 70_000 }, Effect::RequestLimitExceeded] {
+        let (skip, times) = (15, Some(2));
+        let path = Some("/services/data/*/composite/sobjects/*".to_owned());
+        simulator.fault(FaultRule { path, skip, times, ..FaultRule::new(effect) });
+    }
+}
+
+/// Messages of any size, in any order, some of them twice.
+fn disturbance(random: &mut StdRng) -> OutboundDisturbance {
+    OutboundDisturbance {
+        duplicates: u32::from(random.random_bool(0.3)),
+        shuffle: Some(random.random()),
+        batch: random.random_range(1..=100),
+        omit_deleted: random.random_bool(0.5),
+    }
+}
+
+/// Sends what is due; how many notifications were sent for the first time.
+async fn deliver(simulator: &Simulator, acknowledged: &mut BTreeSet<String>) -> usize {
+    let tried = simulator.deliver_outbound_messages().await;
+    let delivered = tried.into_iter().filter(|delivery| delivery.state == DeliveryState::Delivered);
+    let before = acknowledged.len();
+    acknowledged.extend(delivered.map(|delivery| delivery.notification_id));
+    acknowledged.len() - before
+}
+
+/// Waits until the queue is empty; what SQS gave up meanwhile is sent back, as an operator would. Says how many that were.
+async fn calm(stack: &Stack, queue: &Messages) -> Result<usize> {
+    let sqs = aws_sdk_sqs::Client::new(stack.sdk_config());
+    let dead = Messages::of(sqs.clone(), &verdict::dead_letters_url(&sqs).await?, Duration::from_secs(60));
+    let mut sent_back = 0;
+    let quiet = async {
+        loop {
+            for letter in dead.at_most(10).await? {
+                let body = letter["body"].as_str().context("a dead letter without a body")?;
+                let url = stack.output("RecordUpsertQueueUrl")?;
+                sqs.send_message().queue_url(url).message_body(body).send().await?;
+                dead.delete(&[&letter]).await?;
+                sent_back += 1;
+            }
+            if queue.all().await? == 0 && dead.all().await? == 0 {
+                return anyhow::Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::time::timeout(CALM, quiet).await.context("the queue does not become empty")??;
+    Ok(sent_back)
+}
+
+/// The night: it finds what no notification tells of, the deletions.
+async fn refresh(org: &Connected, edits: &Edits<'_>) -> Result<()> {
+    let lambda = aws_sdk_lambda::Client::new(org.stack.sdk_config());
+    let function = org.stack.output("RefreshFunction")?;
+    let payload = aws_sdk_lambda::primitives::Blob::new(br#"{"kind":"nightly"}"#.to_vec());
+    lambda.invoke().function_name(function).payload(payload).send().await?;
+    crate::eventually("the deletions in the mirror", async || {
+        Ok(verdict::of_mirror(&org.stack, edits.all()).await?.is_empty())
+    })
+    .await
+    .or(Ok(()))
+}
+
+/// Every event, once: the bus may say one twice. Ends when none came for a while.
+async fn drain(subscription: &Subscription) -> Result<Vec<serde_json::Value>> {
+    let mut seen = BTreeSet::new();
+    let mut events = Vec::new();
+    let mut silent = 0;
+    while silent < 5 {
+        let received = subscription.receive().await?;
+        silent = if received.is_empty() { silent + 1 } else { 0 };
+        for event in received {
+            let event = event["detail"].clone();
+            if seen.insert(event["id"].to_string()) {
+                events.push(event);
+            }
+        }
+    }
+    Ok(events)
+}
