@@ -27,7 +27,7 @@ mod upkeep;
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::Timestamp;
 use runtime::sqs::Answer;
-use runtime::{Env, EnvError, Report, Salesforce};
+use runtime::{Env, EnvError, FieldCache, MirroredFields, Report, Salesforce};
 use salesforce::{Clock, ObjectName};
 use serde::{Deserialize, Serialize};
 use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, RefreshKind, RefreshTask};
@@ -56,13 +56,16 @@ pub struct Config {
     pub pipeline_refresh_queue_url: String,
     /// `MIRRORED_OBJECTS`: the objects to mirror, with commas between; by default Account, Contact, Lead and Opportunity.
     pub mirrored_objects: Vec<ObjectName>,
+    /// `MIRRORED_FIELDS`: which fields of which object, such as `Account:Name,Industry;Contact:Email`; all of an object that
+    /// is not named.
+    pub mirrored_fields: MirroredFields,
 }
 
 impl Config {
     /// Reads the settings.
     ///
     /// # Errors
-    /// A setting is missing, or an object's name is none.
+    /// A setting is missing, an object's name is none, or the fields are malformed.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
         Ok(Self {
             orgs_table: env.required("ORGS_TABLE")?,
@@ -73,6 +76,7 @@ impl Config {
             budgets_table: env.required("BUDGETS_TABLE")?,
             pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
+            mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
         })
     }
 }
@@ -97,6 +101,8 @@ pub struct Deps {
     pub tasks: Queue<RefreshTask>,
     /// The objects to mirror.
     pub mirrored_objects: Vec<ObjectName>,
+    /// The fields of each object, remembered for the life of the sandbox.
+    pub fields: FieldCache,
     /// The time.
     pub clock: Clock,
 }

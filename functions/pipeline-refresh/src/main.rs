@@ -1,7 +1,7 @@
 //! Lambda entry point: builds the real dependencies, then serves [`pipeline_refresh::handle`].
 
 use pipeline_refresh::{Config, Deps, handle};
-use runtime::{BoxError, Env, Salesforce};
+use runtime::{BoxError, Env, FieldCache, Salesforce};
 use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records};
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,6 +19,7 @@ async fn main() -> Result<(), BoxError> {
         budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
         tasks: Queue::new(aws.sqs(), config.pipeline_refresh_queue_url, aws.clock()),
         mirrored_objects: config.mirrored_objects,
+        fields: FieldCache::new(config.mirrored_fields),
         clock: aws.clock(),
     };
     runtime::serve_events_until(aws.clock(), |event, deadline| Box::pin(handle(&deps, event, deadline))).await

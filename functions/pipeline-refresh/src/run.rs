@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce::{ApiUsage, Client, OrgId};
 use serde::Serialize;
 use store::budgets::Observation;
-use store::{Lane, RefreshKind, RefreshTask};
+use store::{Lane, RefreshKind, RefreshTask, Verdict};
 use tracing::warn;
 
 use crate::Deps;
@@ -14,9 +14,6 @@ use crate::Deps;
 /// Time kept back to store a checkpoint and to queue what is left: as long as the slowest page may take. A short
 /// invocation keeps back a quarter of its time.
 const RESERVE: SignedDuration = SignedDuration::from_secs(30);
-
-/// The part of an org's daily API calls, in percent, above which background work waits for the next day's calls.
-const BACKGROUND_SHARE: u64 = 80;
 
 /// Why a run stops before its work is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -34,9 +31,9 @@ fn stop_at(now: Timestamp, deadline: Timestamp) -> Timestamp {
     deadline.saturating_sub(reserve).unwrap_or(now)
 }
 
-/// Whether a run has to stop now.
-fn stop(now: Timestamp, stop_at: Timestamp, usage: Option<ApiUsage>) -> Option<Stop> {
-    if usage.is_some_and(|usage| usage.used.saturating_mul(100) >= usage.max.saturating_mul(BACKGROUND_SHARE)) {
+/// Whether a run in this lane has to stop now.
+fn stop(now: Timestamp, stop_at: Timestamp, lane: Lane, usage: Option<ApiUsage>) -> Option<Stop> {
+    if usage.is_some_and(|usage| lane.verdict(usage.used, usage.max, 1) == Verdict::Wait) {
         Some(Stop::OverBudget)
     } else {
         (now >= stop_at).then_some(Stop::OutOfTime)
@@ -73,7 +70,7 @@ impl<'a> Run<'a> {
         if self.calls.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        stop(self.deps.clock.now(), self.stop_at, self.client.api_usage())
+        stop(self.deps.clock.now(), self.stop_at, self.lane(), self.client.api_usage())
     }
 
     /// Notes what Salesforce said about the org's budget. The work is done by then, so that a failure is only logged.
@@ -108,8 +105,8 @@ mod tests {
     #[test]
     fn a_run_stops_while_there_is_still_time_to_put_its_work_away() {
         assert_eq!(stop_at(at(0), at(900)), at(870));
-        assert_eq!(stop(at(869), at(870), used(1)), None);
-        assert_eq!(stop(at(870), at(870), used(1)), Some(Stop::OutOfTime));
+        assert_eq!(stop(at(869), at(870), Lane::Incremental, used(1)), None);
+        assert_eq!(stop(at(870), at(870), Lane::Incremental, used(1)), Some(Stop::OutOfTime));
     }
 
     #[test]
@@ -119,13 +116,15 @@ mod tests {
     }
 
     #[test]
-    fn background_work_leaves_a_fifth_of_the_calls_to_others() {
-        assert_eq!(stop(at(0), at(900), used(799)), None);
-        assert_eq!(stop(at(0), at(900), used(800)), Some(Stop::OverBudget));
+    fn each_lane_stops_at_its_own_share_of_the_calls() {
+        for (lane, share) in [(Lane::Incremental, 800), (Lane::Backfill, 600)] {
+            assert_eq!(stop(at(0), at(900), lane, used(share - 1)), None);
+            assert_eq!(stop(at(0), at(900), lane, used(share)), Some(Stop::OverBudget));
+        }
     }
 
     #[test]
     fn an_org_that_did_not_say_what_it_used_is_not_stopped() {
-        assert_eq!(stop(at(0), at(900), None), None);
+        assert_eq!(stop(at(0), at(900), Lane::Backfill, None), None);
     }
 }

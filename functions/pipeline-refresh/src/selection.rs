@@ -1,7 +1,8 @@
 //! What is read of an object, and what its rows mean to the mirror.
 
 use jiff::Timestamp;
-use salesforce::{FieldName, ObjectDescribe, Record};
+use runtime::ObjectFields;
+use salesforce::{FieldName, Record};
 use serde::Serialize;
 use store::{Change, Tombstone};
 
@@ -47,9 +48,9 @@ impl Selection {
     ///
     /// # Errors
     /// The reason why it cannot be.
-    pub fn of(describe: &ObjectDescribe) -> Result<Self, Skip> {
-        let fields = describe.readable_fields();
-        if !describe.queryable {
+    pub fn of(object: &ObjectFields) -> Result<Self, Skip> {
+        let fields = object.selected.clone();
+        if !object.queryable {
             return Err(Skip::NotQueryable);
         }
         if !fields.contains(&ID) || !fields.contains(&SYSTEM_MODSTAMP) {
@@ -105,30 +106,14 @@ pub fn change(record: Record, key: RowKey, read_at: Timestamp) -> Change {
 
 #[cfg(test)]
 mod tests {
-    use salesforce::{FieldDescribe, ObjectName};
+    use salesforce::ObjectName;
     use serde_json::{Value, json};
 
     use super::*;
 
-    fn describe(fields: &[&str]) -> ObjectDescribe {
-        let field = |name: &&str| -> FieldDescribe {
-            serde_json::from_value(json!({
-                "name": name, "label": name, "type": "string", "nillable": true, "createable": true, "updateable": true,
-            }))
-            .unwrap()
-        };
-        ObjectDescribe {
-            name: ObjectName::from_static("Account"),
-            label: "Account".to_owned(),
-            key_prefix: Some("001".to_owned()),
-            custom: false,
-            queryable: true,
-            createable: true,
-            updateable: true,
-            replicateable: true,
-            fields: fields.iter().map(field).collect(),
-            record_type_infos: Vec::new(),
-        }
+    fn object(fields: &[&str]) -> ObjectFields {
+        let selected = fields.iter().map(|name| name.parse().unwrap()).collect();
+        ObjectFields { queryable: true, selected, of_the_deleted: Vec::new(), left_out: Vec::new() }
     }
 
     fn row(fields: Value) -> Record {
@@ -138,7 +123,7 @@ mod tests {
 
     #[test]
     fn an_object_of_ordinary_width_is_read_in_one_go() {
-        let selection = Selection::of(&describe(&["Id", "IsDeleted", "SystemModstamp", "Name"])).unwrap();
+        let selection = Selection::of(&object(&["Id", "IsDeleted", "SystemModstamp", "Name"])).unwrap();
         assert_eq!(selection.queried().len(), 4);
         assert!(matches!(selection, Selection::Rows(_)));
     }
@@ -149,15 +134,15 @@ mod tests {
         let mut fields = vec!["Id", "IsDeleted", "SystemModstamp", "MasterRecordId"];
         fields.extend(names.iter().map(String::as_str));
 
-        let selection = Selection::of(&describe(&fields)).unwrap();
+        let selection = Selection::of(&object(&fields)).unwrap();
         let queried: Vec<_> = selection.queried().iter().map(FieldName::as_str).collect();
         assert_eq!(queried, ["Id", "SystemModstamp", "IsDeleted", "MasterRecordId"]);
     }
 
     #[test]
     fn an_object_that_cannot_be_scanned_is_skipped_with_the_reason() {
-        assert_eq!(Selection::of(&describe(&["Id", "IsDeleted"])), Err(Skip::WithoutSystemModstamp));
-        let hidden = ObjectDescribe { queryable: false, ..describe(&["Id", "IsDeleted", "SystemModstamp"]) };
+        assert_eq!(Selection::of(&object(&["Id", "IsDeleted"])), Err(Skip::WithoutSystemModstamp));
+        let hidden = ObjectFields { queryable: false, ..object(&["Id", "IsDeleted", "SystemModstamp"]) };
         assert_eq!(Selection::of(&hidden), Err(Skip::NotQueryable));
     }
 

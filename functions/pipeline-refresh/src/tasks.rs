@@ -21,7 +21,7 @@ const BUDGET_PAUSE: Duration = Duration::from_secs(15 * 60);
 
 pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) -> Answer {
     let Batch { messages, unreadable } = Batch::<RefreshTask>::parse(event);
-    let mut failed = unreadable;
+    let mut failed: Vec<String> = unreadable.into_iter().map(|message| message.id).collect();
     let mut reports = Vec::new();
     for message in messages {
         let mut report = OrgReport::default();

@@ -1,6 +1,7 @@
 //! What becomes of a record that was asked for, and of the messages that asked for it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use salesforce::{Classify, Record, RecordId, Retry};
 use store::{Apply, Change, DeliveryOutcome, Tombstone};
@@ -25,10 +26,17 @@ pub enum Fate {
     Settled(DeliveryOutcome),
     /// Only a person can help; the messages go, and the refresh catches up afterwards.
     Parked(String),
-    /// The messages come again.
-    Again(String),
-    /// The messages come again until the queue gives them to its dead-letter queue.
+    /// Their hints come again later, as new messages.
+    PutOff {
+        /// Why, as a stable code.
+        reason: String,
+        /// For how long at least.
+        pause: Duration,
+    },
+    /// No retry can help: they are dead letters.
     Poison(String),
+    /// What became of them could not be written down or sent: the queue hands them out again.
+    Returned(&'static str),
 }
 
 impl Fate {
@@ -39,7 +47,7 @@ impl Fate {
         match error.retry() {
             Retry::Never => Self::Poison(reason),
             Retry::NeedsHuman => Self::Parked(reason),
-            Retry::After(_) | Retry::Unknown(_) => Self::Again(reason),
+            Retry::After(pause) | Retry::Unknown(pause) => Self::PutOff { reason, pause },
         }
     }
 
@@ -54,22 +62,14 @@ impl Fate {
         })
     }
 
-    /// Whether the messages have to come again.
+    /// What the ledger says; nothing, where the messages are returned as they were.
     #[must_use]
-    pub fn comes_again(&self) -> bool {
+    pub fn outcome(&self) -> Option<DeliveryOutcome> {
         match self {
-            Self::Settled(_) | Self::Parked(_) => false,
-            Self::Again(_) | Self::Poison(_) => true,
-        }
-    }
-
-    /// What the ledger says.
-    #[must_use]
-    pub fn outcome(&self) -> DeliveryOutcome {
-        match self {
-            Self::Settled(outcome) => outcome.clone(),
-            Self::Again(reason) => DeliveryOutcome::PutOff { reason: reason.clone() },
-            Self::Parked(reason) | Self::Poison(reason) => DeliveryOutcome::Failed { reason: reason.clone() },
+            Self::Settled(outcome) => Some(outcome.clone()),
+            Self::PutOff { reason, .. } => Some(DeliveryOutcome::PutOff { reason: reason.clone() }),
+            Self::Parked(reason) | Self::Poison(reason) => Some(DeliveryOutcome::Failed { reason: reason.clone() }),
+            Self::Returned(_) => None,
         }
     }
 }
@@ -87,8 +87,9 @@ pub fn counts<'a>(fates: impl Iterator<Item = &'a Fate>) -> Vec<(&'static str, u
             Fate::Settled(DeliveryOutcome::Failed { .. } | DeliveryOutcome::ObjectRefresh) | Fate::Parked(_) => {
                 "messages.parked"
             }
-            Fate::Settled(DeliveryOutcome::PutOff { .. }) | Fate::Again(_) => "messages.again",
+            Fate::Settled(DeliveryOutcome::PutOff { .. }) | Fate::PutOff { .. } => "messages.put_off",
             Fate::Poison(_) => "messages.poison",
+            Fate::Returned(_) => "messages.returned",
         };
         *counts.entry(name).or_default() += 1;
     }
@@ -167,21 +168,30 @@ mod tests {
         let error = Error::Salesforce(salesforce::Error::SessionRefused { operation: "retrieve" });
         let fate = Fate::of_failure(&error);
 
-        assert!(matches!(&fate, Fate::Parked(_)), "{fate:?}");
-        assert!(!fate.comes_again());
-        assert!(matches!(fate.outcome(), DeliveryOutcome::Failed { .. }));
+        assert_eq!(fate, Fate::Parked("reconnect_required".to_owned()));
+        assert!(matches!(fate.outcome(), Some(DeliveryOutcome::Failed { .. })));
     }
 
     #[test]
-    fn what_did_not_take_effect_comes_again() {
-        let error = Error::Salesforce(salesforce::Error::TooManyCalls { operation: "retrieve" });
-        assert!(matches!(Fate::of_failure(&error), Fate::Again(_)));
+    fn what_did_not_take_effect_comes_later_and_not_before_it_may() {
+        let error = Error::Salesforce(salesforce::Error::DailyLimit { operation: "retrieve" });
+        let pause = Duration::from_mins(15);
+        assert_eq!(Fate::of_failure(&error), Fate::PutOff { reason: "daily_limit".to_owned(), pause });
+        assert!(matches!(Fate::of_failure(&Error::OverBudget), Fate::PutOff { reason, .. } if reason == "over_budget"));
     }
 
     #[test]
-    fn what_no_retry_can_help_comes_again_until_it_is_a_dead_letter() {
+    fn what_no_retry_can_help_is_poison() {
         let error = Error::Salesforce(salesforce::Error::TooLarge { operation: "retrieve", what: "answer" });
-        let fate = Fate::of_failure(&error);
-        assert!(matches!(&fate, Fate::Poison(_)) && fate.comes_again(), "{fate:?}");
+        assert_eq!(Fate::of_failure(&error), Fate::Poison("salesforce_refused".to_owned()));
+        let too_large = store::Error::TooLarge { operation: "apply the change", size_bytes: 500_000 };
+        assert_eq!(Fate::of_failure(&Error::Mirror(too_large)), Fate::Poison("too_large".to_owned()));
+    }
+
+    #[test]
+    fn what_a_deployment_got_wrong_does_not_make_dead_letters_at_once() {
+        let code = "AccessDeniedException".to_owned();
+        let refused = store::Error::Refused { operation: "apply the change", code, source: "denied".into() };
+        assert!(matches!(Fate::of_failure(&Error::Mirror(refused)), Fate::PutOff { .. }));
     }
 }

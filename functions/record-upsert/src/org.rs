@@ -1,123 +1,181 @@
-//! One org's part of a batch: reads its records again, applies them, and writes down what came of each notification.
+//! One org's part of a batch: reads its records again, within its time and its budget, and applies them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use runtime::Chain;
-use salesforce::{ApiUsage, ObjectName, OrgId, RecordId};
+use runtime::{Chain, ObjectFields};
+use salesforce::{ApiUsage, Classify as _, ObjectName, OrgId, RecordId, Retry};
 use store::budgets::Observation;
-use store::{Change, ChangeHint, ConnectionId, Delivery, DeliveryOutcome, Lane};
+use store::{Change, ChangeHint, ConnectionId, DeliveryOutcome, Lane};
 use tracing::warn;
 
+use crate::allowance::Allowance;
 use crate::fate::{Fate, Found};
-use crate::fields::Fields;
-use crate::reread::Reader;
+use crate::reread::{AllFound, Reader};
+use crate::settle::settle;
+use crate::timetable::Timetable;
 use crate::work::Asked;
 use crate::{Deps, Error};
+
+/// How far merges are followed: a record that was merged into one that was merged, and so on.
+const MERGES_FOLLOWED: usize = 5;
 
 /// What became of each record.
 type Fates = BTreeMap<RecordId, Fate>;
 
-/// Brings one org's records up to date; gives the fate of each hint by its index.
-pub(crate) async fn refresh(deps: &Deps, hints: &[&ChangeHint], org: OrgId, asked: Asked) -> Vec<(usize, Fate)> {
-    let client = deps.salesforce.client(org, &ConnectionId::team());
-    let reader = Reader { client, clock: &deps.clock, calls: AtomicU64::new(0) };
+/// Brings one org's records up to date and sees to its messages; gives the fate of each hint by its index.
+pub(crate) async fn refresh(
+    deps: &Deps,
+    hints: &[&ChangeHint],
+    org: OrgId,
+    asked: Asked,
+    timetable: Timetable,
+) -> Vec<(usize, Fate)> {
+    let deleted = Fate::Settled(DeliveryOutcome::Deleted);
+    let mut fates: Vec<_> = asked.nameless.iter().map(|index| (*index, deleted.clone())).collect();
+    if !asked.records.is_empty() {
+        fates.extend(refresh_records(deps, org, asked, timetable).await);
+    }
+    settle(deps, hints, org, fates, timetable).await
+}
+
+async fn refresh_records(deps: &Deps, org: OrgId, asked: Asked, timetable: Timetable) -> Vec<(usize, Fate)> {
+    let now = deps.clock.now();
+    let mut all_fail_with = deps.back_off.holds(org, now).map(|reason| Fate::PutOff { reason, pause: Duration::ZERO });
+    if all_fail_with.is_none() && now >= timetable.calls_until {
+        all_fail_with = Some(Fate::of_failure(&Error::OutOfTime));
+    }
+    let stored = if all_fail_with.is_none() { stored_budget(deps, org).await } else { None };
+    let reader = Reader {
+        deps,
+        org,
+        client: deps.salesforce.client(org, &ConnectionId::team()),
+        allowance: Allowance { stored },
+        until: timetable.org_until(now),
+        calls: AtomicU64::new(0),
+    };
     let mut fates = Vec::new();
-    let mut all_fail_with: Option<Fate> = None;
-    for (object, records) in asked {
+    for (object, records) in asked.records {
         let mut of_records = Fates::new();
-        let mut of_others = all_fail_with.clone();
-        if of_others.is_none() {
-            let ids: Vec<RecordId> = records.keys().copied().collect();
-            match refresh_object(deps, &reader, org, &object, &ids).await {
-                Ok(refreshed) => of_records = refreshed,
-                Err(error) => {
-                    warn!(org.id = %org, sf.object = %object, records = ids.len(), "{}", Chain(&error));
-                    let fate = Fate::of_failure(&error);
-                    // To wait for the same failure once an object would hold up the other orgs.
-                    all_fail_with = error.concerns_the_org().then(|| fate.clone());
-                    of_others = Some(fate);
-                }
+        let of_others = match &all_fail_with {
+            Some(fate) => fate.clone(),
+            None => {
+                let ids: Vec<RecordId> = records.keys().copied().collect();
+                let failure = refresh_object(&reader, &object, &ids, &mut of_records).await;
+                // A record that was asked for and not heard of is no error of Salesforce's.
+                let failure = failure.err().unwrap_or(Error::Wavering);
+                let fate = Fate::of_failure(&failure);
+                // To wait for the same failure once an object would only take time.
+                all_fail_with = failure.concerns_the_org().then(|| fate.clone());
+                fate
             }
-        }
-        let of_others = of_others.unwrap_or_else(|| Fate::of_failure(&Error::Wavering));
+        };
         fates.extend(records.into_iter().flat_map(|(id, indexes)| {
             let fate = of_records.remove(&id).unwrap_or_else(|| of_others.clone());
             indexes.into_iter().map(move |index| (index, fate.clone()))
         }));
     }
-    observe_budget(deps, &reader, org).await;
-    write_down(deps, hints, org, fates).await
+    observe_budget(&reader).await;
+    fates
 }
 
+/// Reads the object's records again and applies what was found, before a failure too.
 async fn refresh_object(
-    deps: &Deps,
     reader: &Reader<'_>,
-    org: OrgId,
     object: &ObjectName,
     ids: &[RecordId],
-) -> Result<Fates, Error> {
-    let Some(fields) = fields_of(deps, reader, org, object).await? else {
-        let not_visible = Fate::Settled(DeliveryOutcome::NotVisible);
-        return Ok(ids.iter().map(|id| (*id, not_visible.clone())).collect());
-    };
-    let mut found = read(deps, reader, (org, object), &fields, ids).await?;
-    let masters = masters_to_follow(&found, ids);
-    if !masters.is_empty() {
-        found.extend(read(deps, reader, (org, object), &fields, &masters).await?);
-    }
-    Ok(apply(deps, org, object, found).await)
-}
-
-/// The object's fields; `None` when the connection may not see the object.
-async fn fields_of(
-    deps: &Deps,
-    reader: &Reader<'_>,
-    org: OrgId,
-    object: &ObjectName,
-) -> Result<Option<Arc<Fields>>, Error> {
-    if let Some(fields) = deps.fields.recall(org, object, deps.clock.now()) {
-        return Ok(Some(fields));
-    }
-    match reader.describe(object).await {
-        Ok(describe) => Ok(Some(deps.fields.learn(org, object, Fields::of(&describe), deps.clock.now()))),
-        Err(error) if error.has_code("NOT_FOUND") || error.has_code("INVALID_TYPE") => Ok(None),
-        Err(error) => Err(Error::Salesforce(error)),
-    }
-}
-
-async fn read(
-    deps: &Deps,
-    reader: &Reader<'_>,
-    (org, object): (OrgId, &ObjectName),
-    fields: &Fields,
-    ids: &[RecordId],
-) -> Result<Vec<(RecordId, Found)>, Error> {
-    reader.reread(object, fields, ids).await.map_err(|error| {
-        if error.has_code("INVALID_FIELD") {
-            deps.fields.forget(org, object);
-            return Error::FieldsChanged(error);
-        }
-        Error::Salesforce(error)
+    fates: &mut Fates,
+) -> Result<(), Error> {
+    let mut found = AllFound::new();
+    let read = read_all(reader, object, ids, &mut found).await;
+    remember(reader, &read);
+    apply(reader, object, found, fates).await;
+    read.inspect_err(|error| {
+        warn!(org.id = %reader.org, sf.object = %object, records = ids.len(), "{}", Chain(error));
     })
 }
 
-/// The records that merges kept, unless they are in the batch anyway.
-fn masters_to_follow(found: &[(RecordId, Found)], ids: &[RecordId]) -> Vec<RecordId> {
-    let master = |found: &Found| match found {
-        Found::Known(Change::Tombstone(tombstone)) => tombstone.master_record_id,
-        Found::Known(Change::Upsert { .. }) | Found::NotVisible | Found::Wavering => None,
-    };
-    let mut masters: Vec<_> = found.iter().filter_map(|(_, found)| master(found)).collect();
-    masters.sort_unstable();
-    masters.dedup();
-    masters.retain(|master| !ids.contains(master));
-    masters
+/// Notes whether the org is in trouble. Whoever says no is not.
+fn remember(Reader { deps, org, .. }: &Reader<'_>, read: &Result<(), Error>) {
+    match read {
+        Err(error) if error.is_trouble_of_the_org() => {
+            let pause = match error.retry() {
+                Retry::After(pause) | Retry::Unknown(pause) => pause,
+                Retry::Never | Retry::NeedsHuman => Duration::ZERO,
+            };
+            deps.back_off.failed(*org, &error.reason(), pause, deps.clock.now());
+        }
+        Err(Error::OverBudget | Error::OutOfTime) => {}
+        Ok(()) | Err(_) => deps.back_off.answered(*org),
+    }
 }
 
-async fn apply(deps: &Deps, org: OrgId, object: &ObjectName, found: Vec<(RecordId, Found)>) -> Fates {
-    let mut fates = Fates::new();
+async fn read_all(
+    reader: &Reader<'_>,
+    object: &ObjectName,
+    ids: &[RecordId],
+    found: &mut AllFound,
+) -> Result<(), Error> {
+    let Some(fields) = fields_of(reader, object).await? else {
+        found.extend(ids.iter().map(|id| (*id, Found::NotVisible)));
+        return Ok(());
+    };
+    let mut seen: BTreeSet<RecordId> = ids.iter().copied().collect();
+    let mut wanted = ids.to_vec();
+    for _ in 0..=MERGES_FOLLOWED {
+        let known = found.len();
+        match reader.reread(object, &fields, &wanted, found).await {
+            Ok(()) => {}
+            Err(Error::Salesforce(error)) if is_hidden(&error) => {
+                reader.deps.fields.forget(reader.org, object);
+                let heard_of: BTreeSet<RecordId> = found.iter().map(|(id, _)| *id).collect();
+                found.extend(seen.difference(&heard_of).map(|id| (*id, Found::NotVisible)));
+            }
+            Err(Error::Salesforce(error)) if error.has_code("INVALID_FIELD") => {
+                reader.deps.fields.forget(reader.org, object);
+                return Err(Error::FieldsChanged(error));
+            }
+            Err(error) => return Err(error),
+        }
+        wanted = found.iter().skip(known).filter_map(|(_, found)| master(found)).collect();
+        wanted.retain(|master| seen.insert(*master));
+        if wanted.is_empty() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The object's fields; `None` when the connection may not see the object.
+async fn fields_of(reader: &Reader<'_>, object: &ObjectName) -> Result<Option<Arc<ObjectFields>>, Error> {
+    let Reader { deps, org, .. } = reader;
+    if let Some(fields) = deps.fields.recall(*org, object, deps.clock.now()) {
+        return Ok(Some(fields));
+    }
+    match reader.describe(object).await {
+        Ok(describe) => Ok(Some(deps.fields.learn(*org, object, &describe, deps.clock.now()))),
+        Err(Error::Salesforce(error)) if is_hidden(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether Salesforce says that there is no such object for the connection.
+fn is_hidden(error: &salesforce::Error) -> bool {
+    error.has_code("NOT_FOUND") || error.has_code("INVALID_TYPE")
+}
+
+/// The record that a merge kept.
+fn master(found: &Found) -> Option<RecordId> {
+    match found {
+        Found::Known(Change::Tombstone(tombstone)) => tombstone.master_record_id,
+        Found::Known(Change::Upsert { .. }) | Found::NotVisible | Found::Wavering => None,
+    }
+}
+
+async fn apply(reader: &Reader<'_>, object: &ObjectName, found: AllFound, fates: &mut Fates) {
+    let (deps, org) = (reader.deps, reader.org);
     let mut known = Vec::new();
     let mut changes = Vec::new();
     for (id, found) in found {
@@ -139,35 +197,20 @@ async fn apply(deps: &Deps, org: OrgId, object: &ObjectName, found: Vec<(RecordI
             (id, Fate::of_failure(&error))
         }
     }));
-    fates
+}
+
+/// The org's budget as it is stored. Where it cannot be read, Salesforce's first answer tells.
+async fn stored_budget(deps: &Deps, org: OrgId) -> Option<store::Budget> {
+    let stored = deps.budgets.load(org, deps.clock.now()).await;
+    stored.inspect_err(|error| warn!(org.id = %org, "the budget is not known: {}", Chain(error))).ok().flatten()
 }
 
 /// Notes what Salesforce said about the org's budget. The work is done by then, so that a failure is only logged.
-async fn observe_budget(deps: &Deps, reader: &Reader<'_>, org: OrgId) {
+async fn observe_budget(reader: &Reader<'_>) {
+    let (deps, org) = (reader.deps, reader.org);
     let Some(ApiUsage { used, max }) = reader.client.api_usage() else { return };
     let seen = Observation { used, max, lane: Lane::Webhook, calls: reader.calls.load(Ordering::Relaxed) };
     if let Err(error) = deps.budgets.observe(org, seen, deps.clock.now()).await {
         warn!(org.id = %org, "the budget was not noted: {}", Chain(&error));
     }
-}
-
-/// Writes the outcomes into the ledger; a message leaves the queue only when its outcome is written down.
-async fn write_down(deps: &Deps, hints: &[&ChangeHint], org: OrgId, fates: Vec<(usize, Fate)>) -> Vec<(usize, Fate)> {
-    let settled_at = deps.clock.now();
-    let delivery = |(index, fate): &(usize, Fate)| {
-        let hint = hints.get(*index)?;
-        Some(Delivery {
-            org_id: org,
-            delivery_id: hint.delivery_id.clone(),
-            source: hint.source,
-            record: hint.record.clone(),
-            received_at: hint.received_at,
-            settled_at,
-            outcome: fate.outcome(),
-        })
-    };
-    let deliveries: Vec<Delivery> = fates.iter().filter_map(delivery).collect();
-    let Err(error) = deps.deliveries.record(&deliveries).await else { return fates };
-    warn!(org.id = %org, "the ledger took no outcome: {}", Chain(&error));
-    fates.into_iter().map(|(index, _)| (index, Fate::Again("ledger_unavailable".to_owned()))).collect()
 }

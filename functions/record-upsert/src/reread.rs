@@ -2,84 +2,100 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use salesforce::{
-    Client, Clock, FieldName, MAX_RETRIEVE_IDS, ObjectDescribe, ObjectName, Record, RecordId, Soql, soql,
-};
-use store::Change;
+use jiff::Timestamp;
+use runtime::ObjectFields;
+use salesforce::{Client, FieldName, MAX_RETRIEVE_IDS, ObjectDescribe, ObjectName, OrgId, RecordId, Soql, soql};
+use store::{Change, Verdict};
 
+use crate::allowance::Allowance;
 use crate::fate::{Found, missing};
-use crate::fields::Fields;
+use crate::{Deps, Error};
 
 /// Ids that fit into the URL of one query (shared/salesforce/FACTS.md 4.5).
 const MAX_QUERY_IDS: usize = 300;
 
 const ID: FieldName = FieldName::from_static("Id");
 
-/// Reads through one connection, and counts its calls.
+/// Reads through one connection, within its time and its budget, and counts its calls.
 pub(crate) struct Reader<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) org: OrgId,
     pub(crate) client: Client,
-    pub(crate) clock: &'a Clock,
+    pub(crate) allowance: Allowance,
+    /// Until when the org may be asked.
+    pub(crate) until: Timestamp,
     pub(crate) calls: AtomicU64,
 }
 
+/// What was found, in no order.
+pub(crate) type AllFound = Vec<(RecordId, Found)>;
+
 impl Reader<'_> {
-    /// What Salesforce says about each of the records, in the order asked.
+    /// Adds to `found` what Salesforce says about each of the records. After an error it has those that were known by then.
     pub(crate) async fn reread(
         &self,
         object: &ObjectName,
-        fields: &Fields,
+        fields: &ObjectFields,
         ids: &[RecordId],
-    ) -> Result<Vec<(RecordId, Found)>, salesforce::Error> {
-        let mut found = Vec::with_capacity(ids.len());
+        found: &mut AllFound,
+    ) -> Result<(), Error> {
+        let mut lost = Vec::new();
         for ids in ids.chunks(MAX_RETRIEVE_IDS) {
-            let read_at = self.clock.now();
-            self.count();
-            let records = self.client.retrieve(object, ids, &fields.readable).await?;
-            found.extend(ids.iter().zip(records).map(|(id, record)| (*id, record, read_at)));
+            let read_at = self.deps.clock.now();
+            let records = self.call(self.client.retrieve(object, ids, &fields.selected)).await?;
+            for (id, record) in ids.iter().zip(records) {
+                match record {
+                    Some(record) => found.push((*id, Found::Known(Change::Upsert { record, read_at }))),
+                    None => lost.push(*id),
+                }
+            }
         }
-        let lost: Vec<RecordId> = found.iter().filter(|(_, record, _)| record.is_none()).map(|(id, ..)| *id).collect();
-        let mut deleted = self.look_for_deleted(object, fields, &lost).await?;
-        let judge = |(id, record, read_at): (RecordId, Option<Record>, _)| match record {
-            Some(record) => (id, Found::Known(Change::Upsert { record, read_at })),
-            None => (id, deleted.remove(&id).unwrap_or(Found::NotVisible)),
-        };
-        Ok(found.into_iter().map(judge).collect())
+        self.look_for_deleted(object, fields, &lost, found).await
     }
 
     /// What `queryAll` says about records that were not found: a record is gone only when it says so.
     async fn look_for_deleted(
         &self,
         object: &ObjectName,
-        fields: &Fields,
+        fields: &ObjectFields,
         ids: &[RecordId],
-    ) -> Result<HashMap<RecordId, Found>, salesforce::Error> {
-        let mut found = HashMap::new();
+        found: &mut AllFound,
+    ) -> Result<(), Error> {
         if fields.of_the_deleted.is_empty() {
-            return Ok(found);
+            found.extend(ids.iter().map(|id| (*id, Found::NotVisible)));
+            return Ok(());
         }
         for ids in ids.chunks(MAX_QUERY_IDS) {
-            let read_at = self.clock.now();
+            let read_at = self.deps.clock.now();
             let query = Soql::select(&fields.of_the_deleted).from(object).where_(soql::in_(&ID, ids));
-            self.count();
-            let mut page = self.client.query_all(&query).await?;
+            let mut page = self.call(self.client.query_all(&query)).await?;
+            let mut rows = HashMap::new();
             loop {
-                found.extend(page.records.iter().map(|row| (row.id, missing(Some(row), read_at))));
+                rows.extend(page.records.into_iter().map(|row| (row.id, row)));
                 let Some(next) = page.next else { break };
-                self.count();
-                page = self.client.query_more(&next).await?;
+                page = self.call(self.client.query_more(&next)).await?;
             }
+            found.extend(ids.iter().map(|id| (*id, missing(rows.get(id), read_at))));
         }
-        Ok(found)
+        Ok(())
     }
 
     /// What the org says about the object.
-    pub(crate) async fn describe(&self, object: &ObjectName) -> Result<ObjectDescribe, salesforce::Error> {
-        self.count();
-        self.client.describe(object).await
+    pub(crate) async fn describe(&self, object: &ObjectName) -> Result<ObjectDescribe, Error> {
+        self.call(self.client.describe(object)).await
     }
 
-    fn count(&self) {
+    /// Makes a call, if budget and time allow it.
+    async fn call<T>(&self, call: impl Future<Output = Result<T, salesforce::Error>>) -> Result<T, Error> {
+        let now = self.deps.clock.now();
+        if self.allowance.verdict(self.client.api_usage(), now) == Verdict::Wait {
+            return Err(Error::OverBudget);
+        }
         self.calls.fetch_add(1, Ordering::Relaxed);
+        let left = Duration::try_from(self.until.duration_since(now)).unwrap_or_default();
+        let answer = tokio::time::timeout(left, call).await.map_err(|_| Error::TooSlow)?;
+        answer.map_err(Error::Salesforce)
     }
 }

@@ -28,9 +28,20 @@ pub struct Message<T> {
 pub struct Batch<T> {
     /// The messages.
     pub messages: Vec<Message<T>>,
-    /// The ids of messages that say nothing this function understands. They are to be answered as failed, so that the queue
-    /// moves them to its dead-letter queue.
-    pub unreadable: Vec<String>,
+    /// Messages that say nothing this function understands. Answered as failed, the queue moves them to its dead-letter
+    /// queue after a few times.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A message that says nothing its function understands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// SQS's id.
+    pub id: String,
+    /// Its group, where it has one.
+    pub group: Option<String>,
+    /// What it says.
+    pub body: String,
 }
 
 impl<T: DeserializeOwned> Batch<T> {
@@ -40,7 +51,8 @@ impl<T: DeserializeOwned> Batch<T> {
         let mut batch = Self { messages: Vec::new(), unreadable: Vec::new() };
         for message in event.records {
             let Some(id) = message.message_id else { continue };
-            match serde_json::from_str(message.body.as_deref().unwrap_or_default()) {
+            let text = message.body.unwrap_or_default();
+            match serde_json::from_str(&text) {
                 Ok(body) => batch.messages.push(Message {
                     id,
                     body,
@@ -51,7 +63,8 @@ impl<T: DeserializeOwned> Batch<T> {
                 Err(error) => {
                     let (line, column) = (error.line(), error.column());
                     tracing::error!(message.id = %id, line, column, "a message cannot be read and goes to the dead letters");
-                    batch.unreadable.push(id);
+                    let group = message.attributes.get("MessageGroupId").cloned();
+                    batch.unreadable.push(Unreadable { id, group, body: text });
                 }
             }
         }
@@ -108,14 +121,19 @@ mod tests {
     fn a_message_that_says_nothing_known_is_answered_as_failed_and_the_others_are_read() {
         let event = serde_json::from_value(json!({ "Records": [
             { "messageId": "good", "body": "7", "attributes": { "ApproximateReceiveCount": "3", "SentTimestamp": "1795342530000" } },
-            { "messageId": "bad", "body": "{", "attributes": {} },
+            { "messageId": "bad", "body": "{", "attributes": { "MessageGroupId": "an org" } },
             { "messageId": "empty", "attributes": {} },
         ] }))
         .unwrap();
 
         let batch: Batch<u32> = Batch::parse(event);
 
-        assert_eq!(batch.unreadable, ["bad", "empty"]);
+        let unreadable = |id: &str, group: Option<&str>, body: &str| Unreadable {
+            id: id.to_owned(),
+            group: group.map(str::to_owned),
+            body: body.to_owned(),
+        };
+        assert_eq!(batch.unreadable, [unreadable("bad", Some("an org"), "{"), unreadable("empty", None, "")]);
         let sent_at = Some("2026-11-22T10:15:30Z".parse().unwrap());
         assert_eq!(batch.messages, [Message { id: "good".to_owned(), body: 7, receive_count: 3, sent_at }]);
     }

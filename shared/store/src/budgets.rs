@@ -16,6 +16,7 @@ use crate::time;
 pub mod lanes;
 
 pub use lanes::Lane;
+use lanes::Verdict;
 
 /// An org's day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,18 @@ pub struct Budget {
     /// Ferry's own calls this day, by lane.
     #[serde(default)]
     pub calls: BTreeMap<Lane, u64>,
+}
+
+impl Budget {
+    /// Whether a lane may make `calls` more. What Salesforce said longer ago than [`BELIEVED_FOR`] counts for nothing: a call
+    /// finds out whether the org has used less of its last 24 hours since.
+    #[must_use]
+    pub fn verdict(&self, lane: Lane, calls: u64, now: Timestamp) -> Verdict {
+        if now.duration_since(self.observed_at) >= BELIEVED_FOR {
+            return Verdict::Go;
+        }
+        lane.verdict(self.used, self.max, calls)
+    }
 }
 
 /// The `budgets` table.
@@ -122,6 +135,8 @@ impl Row {
     }
 }
 
+/// For how long it is believed what Salesforce said about an org's calls.
+pub const BELIEVED_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// For how long a day is kept.
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -131,4 +146,28 @@ fn day_of(now: Timestamp) -> String {
 
 fn row_key(org: OrgId, day: &str) -> Item {
     key([("org_id", org.as_str()), ("day", day)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_over_its_share_waits_until_what_was_said_is_old() {
+        let observed_at: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        let budget = Budget {
+            org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
+            day: "2026-11-22".to_owned(),
+            used: 900,
+            max: 1_000,
+            observed_at,
+            calls: BTreeMap::new(),
+        };
+        let after = |seconds| observed_at + SignedDuration::from_secs(seconds);
+
+        assert_eq!(budget.verdict(Lane::Webhook, 1, after(0)), Verdict::Wait);
+        assert_eq!(budget.verdict(Lane::Interactive, 1, after(0)), Verdict::Go);
+        assert_eq!(budget.verdict(Lane::Webhook, 1, after(15 * 60 - 1)), Verdict::Wait);
+        assert_eq!(budget.verdict(Lane::Webhook, 1, after(15 * 60)), Verdict::Go);
+    }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::hints::{RecordRef, Source};
 use crate::ids::DeliveryId;
-use crate::table::{Table, from_item, key, number, put_request, text, to_item};
+use crate::table::{Expression, Item, Table, from_item, key, number, put_request, text, to_item};
 use crate::time;
 
 /// What came of a delivery.
@@ -40,6 +40,26 @@ pub enum DeliveryOutcome {
     },
     /// It told of more changes than it names: the whole object is read again.
     ObjectRefresh,
+}
+
+impl DeliveryOutcome {
+    /// Whether the delivery has done its work.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        !matches!(self, Self::PutOff { .. } | Self::Failed { .. })
+    }
+
+    /// Whether this is written down where a delivery has had another outcome. A delivery that comes again finds its own work
+    /// done: that it now changes nothing, or could not be looked at, says less than what came of it the first time.
+    #[must_use]
+    pub fn replaces(&self, known: &Self) -> bool {
+        !known.is_settled() || !self.yields()
+    }
+
+    /// Whether a settled outcome stays in its place.
+    fn yields(&self) -> bool {
+        matches!(self, Self::Unchanged | Self::Stale | Self::PutOff { .. } | Self::Failed { .. })
+    }
 }
 
 /// A delivery: one notification, or what a change event says of one record.
@@ -77,21 +97,33 @@ impl Deliveries {
         Self { table: Table::new(client, table) }
     }
 
-    /// Writes deliveries down; one that is known gets its newest outcome.
+    /// Writes deliveries down, each in the place of what was known of it where [`DeliveryOutcome::replaces`] says so. Of one
+    /// that is there several times the last such outcome counts.
+    ///
+    /// Outcomes that replace anything are written 25 in a request; the others cost a request each, for its condition.
     ///
     /// # Errors
     /// Only those of the table.
     pub async fn record(&self, deliveries: &[Delivery]) -> Result<(), Error> {
-        let operation = "record the deliveries";
-        let newest: BTreeMap<_, _> = deliveries.iter().map(|one| ((one.org_id, &one.delivery_id), one)).collect();
-        let mut requests = Vec::with_capacity(newest.len());
-        for delivery in newest.into_values() {
-            let mut item = to_item(operation, delivery)?;
-            let expires_at = delivery.received_at.saturating_add(KEPT).unwrap_or(delivery.received_at);
-            item.insert("expires_at".to_owned(), number(expires_at.as_second()));
-            requests.push(put_request(operation, item)?);
+        let mut newest: BTreeMap<_, &Delivery> = BTreeMap::new();
+        for delivery in deliveries {
+            let known = newest.entry((delivery.org_id, &delivery.delivery_id)).or_insert(delivery);
+            if delivery.outcome.replaces(&known.outcome) {
+                *known = delivery;
+            }
         }
-        self.table.write_all(operation, requests).await
+        let (careful, plain): (Vec<_>, Vec<_>) = newest.into_values().partition(|one| one.outcome.yields());
+        let operation = "record the deliveries";
+        let requests = plain.into_iter().map(|one| put_request(operation, one.to_item(operation)?));
+        self.table.write_all(operation, requests.collect::<Result<_, _>>()?).await?;
+        let puts = careful.into_iter().map(|one| self.put_where_unsettled(operation, one));
+        stream::iter(puts).buffer_unordered(PARALLEL_WRITES).try_collect().await
+    }
+
+    async fn put_where_unsettled(&self, operation: &'static str, delivery: &Delivery) -> Result<(), Error> {
+        let [put_off, failed] = UNSETTLED.map(text);
+        let unsettled = Expression { text: IS_UNSETTLED, values: vec![(":put_off", put_off), (":failed", failed)] };
+        self.table.put(operation, delivery.to_item(operation)?, unsettled).await.map(drop)
     }
 
     /// The org's deliveries that arrived at `since` or later, oldest first, read page by page. One that arrived a moment ago may
@@ -137,5 +169,63 @@ impl Deliveries {
     }
 }
 
+impl Delivery {
+    fn to_item(&self, operation: &'static str) -> Result<Item, Error> {
+        let mut item = to_item(operation, self)?;
+        let expires_at = self.received_at.saturating_add(KEPT).unwrap_or(self.received_at);
+        item.insert("expires_at".to_owned(), number(expires_at.as_second()));
+        Ok(item)
+    }
+}
+
+/// The names of the outcomes that are not settled.
+const UNSETTLED: [&str; 2] = ["put_off", "failed"];
+const IS_UNSETTLED: &str = "attribute_not_exists(#org_id) OR #outcome IN (:put_off, :failed)";
+const PARALLEL_WRITES: usize = 32;
 /// For how long a delivery is kept.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn outcomes() -> Vec<DeliveryOutcome> {
+        use DeliveryOutcome::{Applied, Deleted, Failed, NotVisible, ObjectRefresh, PutOff, Stale, Unchanged};
+        let reason = String::new;
+        let unsettled = [PutOff { reason: reason() }, Failed { reason: reason() }];
+        [Applied, Unchanged, Stale, NotVisible, Deleted, ObjectRefresh].into_iter().chain(unsettled).collect()
+    }
+
+    fn after(outcomes: &[DeliveryOutcome]) -> Option<DeliveryOutcome> {
+        outcomes.iter().cloned().fold(None, |known: Option<DeliveryOutcome>, given| match known {
+            Some(known) if !given.replaces(&known) => Some(known),
+            _ => Some(given),
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_delivery_did_is_not_forgotten_because_it_came_again(
+            history in prop::collection::vec(prop::sample::select(outcomes()), 1..8)
+        ) {
+            let last = after(&history).unwrap();
+            prop_assert_eq!(last.is_settled(), history.iter().any(DeliveryOutcome::is_settled));
+            let worked = |outcome: &&DeliveryOutcome| !outcome.yields();
+            match history.iter().rev().find(worked) {
+                Some(worked) => prop_assert_eq!(&last, worked),
+                None => prop_assert_eq!(Some(&last), history.iter().find(|one| one.is_settled()).or(history.last())),
+            }
+        }
+    }
+
+    #[test]
+    fn the_write_s_condition_names_the_outcomes_that_are_not_settled() {
+        for outcome in outcomes() {
+            let written = serde_json::to_value(&outcome).unwrap();
+            let name = written["outcome"].as_str().unwrap().to_owned();
+            assert_eq!(UNSETTLED.contains(&name.as_str()), !outcome.is_settled(), "{name}");
+        }
+    }
+}

@@ -68,7 +68,7 @@ pub use orgs::{
 };
 pub use origins::{Origins, Saved};
 pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};
-pub use queues::{Message, Queue, RefreshKind, RefreshTask, WriteTask};
+pub use queues::{GivenUp, Message, Queue, RefreshKind, RefreshTask, WriteTask};
 pub use records::{Apply, Change, MirrorRecord, RecordCount, RecordPage, Records, Tombstone};
 pub use token_vault::{Origin, TokenVault, Tokens};
 pub use webhook_secret::{SecretHash, WebhookSecret};

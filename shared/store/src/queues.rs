@@ -1,18 +1,18 @@
 //! What moves between the functions.
 
-use std::collections::BTreeSet;
+mod outgoing;
+
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use futures::{StreamExt as _, stream};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use salesforce::{Clock, ObjectName, OrgId};
 use serde::{Deserialize, Serialize};
 
 use crate::ids::WriteId;
-use crate::{Error, batch};
+use crate::{Error, batch, time};
+use outgoing::{Outgoing, Sender};
 
 /// Something a queue carries. The group is its org, so that a busy org does not hold up the others.
 pub trait Message: Serialize + Send + Sync {
@@ -70,19 +70,30 @@ impl Message for WriteTask {
     }
 }
 
+/// A message that nothing more is tried for, until a person has looked at it: a dead letter to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The org that it concerns, as the queue's message group; `None` when nobody knows.
+    pub group: Option<String>,
+    /// The message's body as it was, readable or not.
+    pub body: String,
+    /// Why, as a stable code: the message attribute `reason`.
+    pub reason: String,
+    /// Since when: the message attribute `failed_at`.
+    pub failed_at: Timestamp,
+}
+
 /// A queue of one kind of message.
 #[derive(Clone, Debug)]
 pub struct Queue<T> {
-    client: Client,
-    url: String,
-    clock: Clock,
+    sender: Sender,
     carries: PhantomData<fn() -> T>,
 }
 
 impl<T: Message> Queue<T> {
     /// The queue at this URL.
     pub fn new(client: Client, url: impl Into<String>, clock: Clock) -> Self {
-        Self { client, url: url.into(), clock, carries: PhantomData }
+        Self { sender: Sender { client, url: url.into(), clock }, carries: PhantomData }
     }
 
     /// The queue of this name.
@@ -100,13 +111,11 @@ impl<T: Message> Queue<T> {
     /// Only those of the queue.
     pub async fn send(&self, message: &T, delay: Duration) -> Result<(), Error> {
         let operation = "queue a message";
-        let seconds = delay.min(MAX_DELAY).as_secs();
-        self.client
-            .send_message()
-            .queue_url(&self.url)
+        let request = self.sender.client.send_message().queue_url(&self.sender.url);
+        request
             .message_group_id(message.org().as_str())
             .message_body(body(operation, message)?)
-            .delay_seconds(i32::try_from(seconds).unwrap_or_default())
+            .delay_seconds(whole_seconds(delay))
             .send()
             .await
             .map_err(Error::aws(operation))?;
@@ -120,93 +129,54 @@ impl<T: Message> Queue<T> {
     /// [`Error::NotAllQueued`]; [`Error::TooLarge`] for a message that no batch takes.
     pub async fn send_all(&self, messages: &[T], deadline: Timestamp) -> Result<(), Error> {
         let operation = "queue messages";
-        let mut waiting = Vec::with_capacity(messages.len());
-        for message in messages {
-            waiting.push(Outgoing { group: message.org(), body: body(operation, message)? });
-        }
-        for attempt in 0..SEND_ATTEMPTS {
-            waiting = self.send_batches(operation, waiting, deadline).await?;
-            let pause = Duration::from_millis(50 << attempt);
-            let resumes = self.clock.now().saturating_add(SignedDuration::try_from(pause).unwrap_or_default());
-            if waiting.is_empty() || resumes.is_ok_and(|at| at >= deadline) {
-                break;
-            }
-            tokio::time::sleep(pause).await;
-        }
-        match waiting.len() {
+        let outgoing = messages.iter().enumerate().map(|(index, one)| outgoing(operation, index, one, Duration::ZERO));
+        match self.sender.send(operation, outgoing.collect::<Result<_, _>>()?, deadline).await?.len() {
             0 => Ok(()),
             missing => Err(Error::NotAllQueued { missing, total: messages.len() }),
         }
     }
 
-    /// Sends the messages once, and gives those back that are worth another attempt.
-    async fn send_batches(
-        &self,
-        operation: &'static str,
-        messages: Vec<Outgoing>,
-        deadline: Timestamp,
-    ) -> Result<Vec<Outgoing>, Error> {
-        let left = deadline.duration_since(self.clock.now());
-        let patience = Duration::try_from(left).unwrap_or_default().min(CALL_PATIENCE);
-        let batches = batch::split(messages, |message| message.body.len());
-        let mut answers = stream::iter(batches)
-            .map(|messages| self.send_batch(operation, messages, patience))
-            .buffer_unordered(PARALLEL_BATCHES);
-        let mut left = Vec::new();
-        while let Some(answer) = answers.next().await {
-            left.extend(answer?);
-        }
-        Ok(left)
+    /// Queues messages, each to be seen after a delay of its own (at most 15 minutes), as [`Queue::send_all`] does. Gives the
+    /// indexes of those that are not known to be in the queue.
+    ///
+    /// # Errors
+    /// What SQS refuses for good, and [`Error::TooLarge`]. After an error some may be in the queue all the same.
+    pub async fn send_later(&self, messages: &[(T, Duration)], deadline: Timestamp) -> Result<Vec<usize>, Error> {
+        let operation = "queue messages for later";
+        let later = messages.iter().enumerate().map(|(index, (one, delay))| outgoing(operation, index, one, *delay));
+        self.sender.send(operation, later.collect::<Result<_, _>>()?, deadline).await
     }
 
-    async fn send_batch(
-        &self,
-        operation: &'static str,
-        messages: Vec<Outgoing>,
-        patience: Duration,
-    ) -> Result<Vec<Outgoing>, Error> {
-        let entries = messages.iter().enumerate().map(|(index, message)| message.entry(operation, index));
-        let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
-        let answer = match tokio::time::timeout(patience, request.send()).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => match Error::aws(operation)(error) {
-                refused @ Error::Refused { .. } => return Err(refused),
-                _ => return Ok(messages),
-            },
-            Err(_elapsed) => return Ok(messages),
-        };
-        if let Some(fault) = answer.failed.iter().find(|entry| entry.sender_fault) {
-            let source = fault.code.clone().into();
-            return Err(Error::Refused { operation, code: fault.code.clone(), source });
-        }
-        let stored: BTreeSet<usize> = answer.successful.iter().filter_map(|entry| entry.id.parse().ok()).collect();
-        Ok(messages.into_iter().enumerate().filter(|(index, _)| !stored.contains(index)).map(|(_, one)| one).collect())
+    /// Puts messages that are given up into this queue, which is one for dead letters, each with its reason and time as message
+    /// attributes. Gives the indexes of those that are not known to be in the queue when `deadline` has come.
+    ///
+    /// # Errors
+    /// What SQS refuses for good. After an error some may be in the queue all the same.
+    pub async fn send_given_up(&self, messages: &[GivenUp], deadline: Timestamp) -> Result<Vec<usize>, Error> {
+        let given_up = messages.iter().enumerate().map(|(index, message)| Outgoing {
+            index,
+            group: message.group.clone(),
+            body: message.body.clone(),
+            delay_seconds: 0,
+            attributes: vec![("reason", message.reason.clone()), ("failed_at", time::text(message.failed_at))],
+        });
+        self.sender.send("queue dead letters", given_up.collect(), deadline).await
     }
 }
 
-/// A message on its way.
-struct Outgoing {
-    group: OrgId,
-    body: String,
+fn outgoing<T: Message>(
+    operation: &'static str,
+    index: usize,
+    message: &T,
+    delay: Duration,
+) -> Result<Outgoing, Error> {
+    let group = Some(message.org().to_string());
+    let body = body(operation, message)?;
+    Ok(Outgoing { index, group, body, delay_seconds: whole_seconds(delay), attributes: Vec::new() })
 }
 
-impl Outgoing {
-    fn entry(&self, operation: &'static str, index: usize) -> Result<SendMessageBatchRequestEntry, Error> {
-        SendMessageBatchRequestEntry::builder()
-            .id(index.to_string())
-            .message_group_id(self.group.as_str())
-            .message_body(&self.body)
-            .build()
-            .map_err(|source| Error::Corrupt { operation, source: Box::new(source) })
-    }
-}
-
-/// The URL of the queue of this name.
-pub(crate) async fn url_of(client: &Client, name: &str) -> Result<String, Error> {
-    let operation = "find the queue";
-    let answer = client.get_queue_url().queue_name(name).send().await.map_err(Error::aws(operation))?;
-    answer.queue_url.ok_or(Error::Incomplete { operation, field: "QueueUrl" })
+fn whole_seconds(delay: Duration) -> i32 {
+    i32::try_from(delay.min(MAX_DELAY).as_secs()).unwrap_or_default()
 }
 
 fn body<T: Serialize>(operation: &'static str, message: &T) -> Result<String, Error> {
@@ -218,11 +188,12 @@ fn body<T: Serialize>(operation: &'static str, message: &T) -> Result<String, Er
     }
 }
 
-/// SQS's own limit.
-const MAX_DELAY: Duration = Duration::from_secs(900);
-/// SQS answers in milliseconds: a call that takes longer than this is lost, and better made again.
-const CALL_PATIENCE: Duration = Duration::from_secs(5);
-/// Their pauses add up to 6 seconds; the caller's deadline is shorter as a rule.
-const SEND_ATTEMPTS: u32 = 7;
-/// An outbound message has at most 100 notifications, ten batches.
-const PARALLEL_BATCHES: usize = 10;
+/// The URL of the queue of this name.
+pub(crate) async fn url_of(client: &Client, name: &str) -> Result<String, Error> {
+    let operation = "find the queue";
+    let answer = client.get_queue_url().queue_name(name).send().await.map_err(Error::aws(operation))?;
+    answer.queue_url.ok_or(Error::Incomplete { operation, field: "QueueUrl" })
+}
+
+/// For how long SQS holds a message back at most.
+pub const MAX_DELAY: Duration = Duration::from_secs(900);

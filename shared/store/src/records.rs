@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::table::{Conditional, Expression, Item, Table, from_item, key, text, to_item};
+use crate::table::{Conditional, Expression, Item, MAX_ITEM_BYTES, Table, from_item, item_bytes, key, text, to_item};
 use crate::time;
 
 pub mod rule;
@@ -114,7 +114,10 @@ impl Records {
     }
 
     /// Applies many changes of one object, in parallel and in any order; one result a change, in the order given. Costs one
-    /// read for every 100 records and one write for each that changes.
+    /// read for every 100 records and one write for each version that is the newest so far, whether it shows something else
+    /// or not.
+    ///
+    /// A result is [`Error::TooLarge`] for a row that does not fit into the table.
     pub async fn apply_all(&self, org: OrgId, object: &ObjectName, changes: Vec<Change>) -> Vec<Result<Apply, Error>> {
         let rows: Vec<_> = changes.into_iter().map(|change| change.into_row(org, object)).collect();
         let ids: BTreeSet<RecordId> = rows.iter().flatten().map(|row| row.record_id).collect();
@@ -248,8 +251,8 @@ impl Records {
 const READ_TOGETHER: usize = 100;
 const PARALLEL_READS: usize = 4;
 const PARALLEL_WRITES: usize = 32;
-/// Every refusal shows a row that came in between; more than a few in a row are not to be expected.
-const SETTLE_ATTEMPTS: usize = 6;
+/// Every refusal shows a row that came in between. One more settles it, unless many differ within one millisecond of reading.
+const SETTLE_ATTEMPTS: usize = 12;
 
 impl Change {
     /// The record that it is about.
@@ -296,7 +299,10 @@ impl MirrorRecord {
     fn to_item(&self) -> Result<Item, Error> {
         let mut item = to_item("apply the change", self)?;
         item.insert("partition".to_owned(), text(partition(self.org_id, &self.object)));
-        Ok(item)
+        match item_bytes(&item) {
+            0..=MAX_ITEM_BYTES => Ok(item),
+            size_bytes => Err(Error::TooLarge { operation: "apply the change", size_bytes }),
+        }
     }
 }
 
@@ -308,13 +314,24 @@ fn still_newer(known: Option<&MirrorRecord>, row: &MirrorRecord) -> Result<Expre
         return Ok(Expression { text: IS_OLDER, values });
     };
     let mut seen = tied.to_item()?;
-    values.extend(seen.remove("fields").map(|fields| (":seen", fields)));
-    Ok(Expression { text: IS_TIED, values })
+    values.extend(seen.remove("fields").map(|fields| (":fields", fields)));
+    values.push((":deleted", AttributeValue::Bool(tied.deleted)));
+    let text = match tied.master_record_id {
+        Some(master) => {
+            values.push((":master", text(master.as_str())));
+            IS_TIED_AND_MERGED
+        }
+        None => IS_TIED,
+    };
+    Ok(Expression { text, values })
 }
 
 const IS_OLDER: &str = "attribute_not_exists(#record_id) OR #system_modstamp < :modstamp \
      OR (#system_modstamp = :modstamp AND #read_at < :read_at)";
-const IS_TIED: &str = "#system_modstamp = :modstamp AND #read_at = :read_at AND #fields = :seen";
+const IS_TIED: &str = "#system_modstamp = :modstamp AND #read_at = :read_at AND #fields = :fields \
+     AND #deleted = :deleted AND attribute_not_exists(#master_record_id)";
+const IS_TIED_AND_MERGED: &str = "#system_modstamp = :modstamp AND #read_at = :read_at AND #fields = :fields \
+     AND #deleted = :deleted AND #master_record_id = :master";
 
 fn partition(org: OrgId, object: &ObjectName) -> String {
     format!("{org}#{object}")

@@ -4,6 +4,7 @@
 //! filled in here.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -14,8 +15,10 @@ use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, DeleteRequest, PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, WriteRequest,
 };
+use futures::{StreamExt as _, stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::Semaphore;
 
 use crate::Error;
 
@@ -26,6 +29,8 @@ pub(crate) type Item = HashMap<String, AttributeValue>;
 pub(crate) struct Table {
     client: Client,
     name: String,
+    /// Bounds the puts under way, and so the connections of a sandbox that writes for many orgs at once.
+    puts: Arc<Semaphore>,
 }
 
 /// A conditional write's outcome.
@@ -90,7 +95,7 @@ fn clause(verb: &str, parts: &[String]) -> String {
 
 impl Table {
     pub(crate) fn new(client: Client, name: impl Into<String>) -> Self {
-        Self { client, name: name.into() }
+        Self { client, name: name.into(), puts: Arc::new(Semaphore::new(PARALLEL_PUTS)) }
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -203,6 +208,7 @@ impl Table {
         item: Item,
         when: Expression<'_>,
     ) -> Result<Conditional<()>, Error> {
+        let _bounded = self.puts.acquire().await;
         let answer = self
             .client
             .put_item()
@@ -289,12 +295,15 @@ impl Table {
     pub(crate) async fn write_all(&self, operation: &'static str, mut todo: Vec<WriteRequest>) -> Result<(), Error> {
         let total = todo.len();
         for attempt in 0..BATCH_ATTEMPTS {
+            let mut answers = stream::iter(todo.chunks(BATCH_WRITES))
+                .map(|batch| self.client.batch_write_item().request_items(&self.name, batch.to_vec()).send())
+                .buffer_unordered(PARALLEL_BATCHES);
             let mut left = Vec::new();
-            for batch in todo.chunks(BATCH_WRITES) {
-                let request = self.client.batch_write_item().request_items(&self.name, batch.to_vec());
-                let answer = request.send().await.map_err(Error::aws(operation))?;
+            while let Some(answer) = answers.next().await {
+                let answer = answer.map_err(Error::aws(operation))?;
                 left.extend(answer.unprocessed_items.unwrap_or_default().into_values().flatten());
             }
+            drop(answers);
             if left.is_empty() {
                 return Ok(());
             }
@@ -305,10 +314,25 @@ impl Table {
     }
 }
 
+/// What one item may have, by DynamoDB's count (Developer Guide, "Service, account, and table quotas").
+pub(crate) const MAX_ITEM_BYTES: usize = 400 * 1024;
 /// What one BatchWriteItem takes.
 const BATCH_WRITES: usize = 25;
+const PARALLEL_BATCHES: usize = 4;
+const PARALLEL_PUTS: usize = 64;
 /// Their pauses add up to 3 seconds.
 const BATCH_ATTEMPTS: u32 = 6;
+
+/// An item's size as DynamoDB counts it: names and values in UTF-8, a number as half its digits and one
+/// (Developer Guide, "DynamoDB item sizes and formats"). Ferry keeps texts, numbers and flags.
+pub(crate) fn item_bytes(item: &Item) -> usize {
+    let value_bytes = |value: &AttributeValue| match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(digits) => digits.len().div_ceil(2) + 1,
+        _ => 1,
+    };
+    item.iter().map(|(name, value)| name.len() + value_bytes(value)).sum()
+}
 
 pub(crate) fn text(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())

@@ -18,7 +18,7 @@ pub struct Subject {
 }
 
 /// Any variable that some function of Ferry demands, with a value that leads nowhere.
-const ENVIRONMENT: [(&str, &str); 22] = [
+const ENVIRONMENT: [(&str, &str); 23] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
     ("ORGS_TABLE", "bench-orgs"),
@@ -31,6 +31,7 @@ const ENVIRONMENT: [(&str, &str); 22] = [
     ("WRITES_TABLE", "bench-writes"),
     ("BUDGETS_TABLE", "bench-budgets"),
     ("RECORD_UPSERT_QUEUE_URL", "http://127.0.0.1:9/bench/record-upsert"),
+    ("DEAD_LETTERS_QUEUE_URL", "http://127.0.0.1:9/bench/dead-letters"),
     ("PIPELINE_REFRESH_QUEUE_URL", "http://127.0.0.1:9/bench/pipeline-refresh"),
     ("WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/write"),
     ("EVENT_BUS_NAME", "bench"),

@@ -4,6 +4,7 @@ use std::ops::Deref;
 
 use jiff::{SignedDuration, Timestamp};
 use pipeline_refresh::{Deps, Event, Reply, handle};
+use runtime::FieldCache;
 use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::records::RecordCount;
@@ -46,6 +47,7 @@ impl World {
             mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"]
                 .map(|name| name.parse().expect("a name"))
                 .into(),
+            fields: FieldCache::default(),
             clock: world.clock.clone(),
         };
         Self { world, deps }

@@ -1,8 +1,16 @@
 //! The function between a simulated org and the emulator: what is hinted at ends up in the mirror and in the ledger.
 
-#![expect(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by panicking"
+)]
 
+mod batches;
+mod budget;
 mod failures;
 mod kills;
+mod orgs;
 mod readings;
 mod world;

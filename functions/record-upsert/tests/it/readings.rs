@@ -1,7 +1,8 @@
 //! What readings make of the mirror.
 
+use runtime::FieldCache;
 use salesforce::RecordId;
-use store::DeliveryOutcome;
+use store::{ChangeHint, DeliveryOutcome, MirrorRecord};
 
 use crate::world::{World, record_of, run};
 
@@ -24,17 +25,68 @@ fn a_changed_record_is_read_again_mirrored_and_written_down() {
 }
 
 #[test]
-fn the_same_notification_twice_writes_once() {
+fn the_same_notification_twice_changes_the_mirror_once_and_stays_applied() {
     run(async {
         let world = World::new().await;
         let hint = world.hint(world.account("Acme"));
         world.receive(std::slice::from_ref(&hint)).await;
-        let before = world.mirrored(record_of(&hint)).await;
+        let before = world.mirrored(record_of(&hint)).await.unwrap();
+
+        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
+        let another = world.hint(record_of(&hint));
+        assert!(world.receive(std::slice::from_ref(&another)).await.is_empty());
+
+        let after = world.mirrored(record_of(&hint)).await.unwrap();
+        assert_eq!(MirrorRecord { read_at: before.read_at, ..after }, before);
+        assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::Applied));
+        assert_eq!(world.outcome(&another).await, Some(DeliveryOutcome::Unchanged));
+    });
+}
+
+#[test]
+fn a_record_that_was_deleted_before_it_could_be_sent_is_written_down_without_a_call() {
+    run(async {
+        let world = World::new().await;
+        let hint = ChangeHint { record: None, ..world.hint(world.account("Acme")) };
 
         assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
 
-        assert_eq!(world.mirrored(record_of(&hint)).await, before);
-        assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::Unchanged));
+        let delivery = world.deps.deliveries.load(hint.org_id, &hint.delivery_id).await.unwrap().unwrap();
+        assert_eq!((delivery.outcome, delivery.record), (DeliveryOutcome::Deleted, None));
+        assert!(world.calls().is_empty());
+    });
+}
+
+#[test]
+fn only_the_configured_fields_are_mirrored_beside_those_that_are_always_there() {
+    run(async {
+        let mut world = World::new().await;
+        world.deps.fields = FieldCache::new("Account:Industry,No_Such_Field__c".parse().unwrap());
+        let id = world.account("Acme");
+
+        assert!(world.receive(&[world.hint(id)]).await.is_empty());
+
+        let row = world.mirrored(id).await.unwrap();
+        let mut names: Vec<_> = row.fields.keys().map(String::as_str).filter(|name| *name != "attributes").collect();
+        names.sort_unstable();
+        assert_eq!(names, ["Id", "Industry", "IsDeleted", "LastModifiedById", "MasterRecordId", "SystemModstamp"]);
+    });
+}
+
+#[test]
+fn merges_are_followed_to_the_record_that_is_left() {
+    run(async {
+        let world = World::new().await;
+        let [first, second, last] = ["First", "Second", "Last"].map(|name| world.account(name));
+        world.receive(&[world.hint(first), world.hint(second)]).await;
+        world.merge(second, first);
+        world.merge(last, second);
+
+        assert!(world.receive(&[world.hint(first)]).await.is_empty());
+
+        assert_eq!(world.mirrored(first).await.unwrap().master_record_id, Some(second));
+        assert_eq!(world.mirrored(second).await.unwrap().master_record_id, Some(last));
+        assert_eq!(world.mirrored_name(last).await.as_deref(), Some("Last"));
     });
 }
 

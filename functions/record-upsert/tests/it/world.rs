@@ -4,13 +4,21 @@ use std::ops::Deref;
 use std::sync::Mutex;
 
 use aws_lambda_events::sqs::SqsEvent;
-use record_upsert::fields::FieldCache;
+use aws_sdk_sqs::types::Message;
+use jiff::SignedDuration;
+use record_upsert::back_off::BackOff;
 use record_upsert::{Deps, handle};
+use runtime::FieldCache;
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde_json::{Value, json};
-use store::{Budgets, ChangeHint, Deliveries, DeliveryOutcome, MirrorRecord, RecordRef, Records, Source};
+use store::{Budgets, ChangeHint, Deliveries, DeliveryOutcome, MirrorRecord, Queue, RecordRef, Records, Source};
 
 pub(crate) use world::{DISCONNECTED, run};
+
+const HINTS: &str = "RecordUpsertQueue";
+const DEAD_LETTERS: &str = "RecordUpsertDeadLetters";
+/// As long as Lambda gives the function.
+pub(crate) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a test plays with.
 pub(crate) struct World {
@@ -29,14 +37,18 @@ impl Deref for World {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        let world = world::World::new().await;
+        let world = world::World::connected().await;
+        let queue = |name| Queue::new(world.sqs(), world.queue_url(name), world.clock.clone());
         let deps = Deps {
             salesforce: world.salesforce.clone(),
             records: Records::new(world.dynamodb(), world.table("records")),
             deliveries: Deliveries::new(world.dynamodb(), world.table("deliveries")),
             budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
+            hints: queue(HINTS),
+            dead_letters: queue(DEAD_LETTERS),
             clock: world.clock.clone(),
             fields: FieldCache::default(),
+            back_off: BackOff::default(),
         };
         Self { world, deps, sent: Mutex::new(0) }
     }
@@ -49,6 +61,13 @@ impl World {
     /// Renames an Account in the org.
     pub(crate) fn rename(&self, id: RecordId, name: &str) {
         self.update("Account", id.as_str(), &json!({ "Name": name }));
+    }
+
+    /// Merges an Account of the org into another one, a second later.
+    pub(crate) fn merge(&self, kept: RecordId, lost: RecordId) {
+        self.pass(SignedDuration::from_secs(1));
+        let admin = &self.admin.username;
+        self.simulator.merge_records(admin, "Account", kept.as_str(), &[lost.as_str()]).expect("a merge");
     }
 
     /// A hint that an Account of the org may have changed.
@@ -70,10 +89,52 @@ impl World {
         }
     }
 
-    /// Gives the function a batch; the indexes of the messages that come again.
+    /// Gives the function a batch, a second later than what was before; the indexes of the messages that come again.
     pub(crate) async fn receive(&self, hints: &[ChangeHint]) -> Vec<usize> {
-        let answer = handle(&self.deps, batch(hints)).await.expect("an answer");
+        self.receive_within(MINUTE, hints).await
+    }
+
+    /// Gives the function a batch and a time; the indexes of the messages that come again.
+    pub(crate) async fn receive_within(&self, time: SignedDuration, hints: &[ChangeHint]) -> Vec<usize> {
+        self.pass(SignedDuration::from_secs(1));
+        let answer = handle(&self.deps, batch(hints), self.clock.now() + time).await.expect("an answer");
         answer.failed.iter().map(|id| id.parse().expect("an index")).collect()
+    }
+
+    /// How many hints the queue has: those that can be received, and those that are put off.
+    pub(crate) async fn queued(&self) -> (usize, usize) {
+        self.waiting(HINTS).await
+    }
+
+    /// Waits until the queue hands out this many hints, and takes them.
+    pub(crate) async fn take_hints(&self, count: usize) -> Vec<ChangeHint> {
+        let messages = self.take(HINTS, count).await;
+        messages.iter().map(|message| serde_json::from_str(message.body().expect("a body")).expect("a hint")).collect()
+    }
+
+    /// Takes this many dead letters: body and reason of each.
+    pub(crate) async fn take_dead_letters(&self, count: usize) -> Vec<(String, String)> {
+        let letter = |message: Message| {
+            let attributes = message.message_attributes.unwrap_or_default();
+            let text = |name: &str| attributes[name].string_value().expect("a text").to_owned();
+            let _time: jiff::Timestamp = text("failed_at").parse().expect("a time");
+            (message.body.expect("a body"), text("reason"))
+        };
+        self.take(DEAD_LETTERS, count).await.into_iter().map(letter).collect()
+    }
+
+    async fn take(&self, queue: &str, count: usize) -> Vec<Message> {
+        let (mut taken, sqs, url) = (Vec::new(), self.sqs(), self.queue_url(queue));
+        while taken.len() < count {
+            let receive = sqs.receive_message().queue_url(&url).max_number_of_messages(10).wait_time_seconds(20);
+            let messages = receive.message_attribute_names("All").send().await.expect("the queue").messages;
+            for message in messages.expect("messages within twenty seconds") {
+                let delete = sqs.delete_message().queue_url(&url);
+                delete.receipt_handle(message.receipt_handle().expect("a handle")).send().await.expect("deleted");
+                taken.push(message);
+            }
+        }
+        taken
     }
 
     /// The mirror's row.

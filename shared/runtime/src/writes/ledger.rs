@@ -88,7 +88,8 @@ pub async fn accept<W: Work>(deps: &Deps, org: OrgId, key: IdempotencyKey, asked
 /// None: what fails is in the answer.
 pub async fn handle<W: Work>(deps: &Deps, event: SqsEvent) -> Result<Answer, Error> {
     let batch = Batch::<WriteTask>::parse(event);
-    let mut answer = Answer { failed: batch.unreadable, counts: Vec::new() };
+    let failed = batch.unreadable.into_iter().map(|message| message.id).collect();
+    let mut answer = Answer { failed, counts: Vec::new() };
     let mut done = 0;
     for message in batch.messages {
         // Boxed, for the futures of the AWS SDK below it are nested too deep for the compiler to lay out at once.

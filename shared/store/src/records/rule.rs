@@ -3,9 +3,8 @@
 //! Versions are ordered by `SystemModstamp`, then by the time of reading; a tombstone is a version like any other. The
 //! mirror keeps the greatest version it was ever given, so the order, the number and the delay of its arrivals do not matter.
 //!
-//! One thing is not written: a later reading of the same `SystemModstamp` that shows the same. Such readings are most of what
-//! arrives. The price: should a record's fields change without its `SystemModstamp` (formulas do that), and change *back*,
-//! a reading from in between that arrives after both stays until the next reading.
+//! A later reading that shows the same is written too, since it is the greater version: without it, a reading from in between
+//! that arrives late would win. It is [`Apply::Unchanged`] and makes no event.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -43,13 +42,11 @@ pub fn decide(known: Option<&MirrorRecord>, given: &MirrorRecord) -> Decision {
     let Some(known) = known else {
         return Decision::Replace(Apply::Applied);
     };
-    match (compare(given, known), shows_the_same(known, given)) {
-        (Ordering::Greater, false) => Decision::Replace(Apply::Applied),
-        (Ordering::Greater, true) if given.system_modstamp > known.system_modstamp => {
-            Decision::Replace(Apply::Unchanged)
-        }
-        (_, true) => Decision::Keep(Apply::Unchanged),
-        (Ordering::Less | Ordering::Equal, false) => Decision::Keep(Apply::Stale),
+    let differs = !shows_the_same(known, given);
+    match compare(given, known) {
+        Ordering::Greater => Decision::Replace(if differs { Apply::Applied } else { Apply::Unchanged }),
+        Ordering::Equal => Decision::Keep(Apply::Unchanged),
+        Ordering::Less => Decision::Keep(if differs { Apply::Stale } else { Apply::Unchanged }),
     }
 }
 

@@ -51,6 +51,32 @@ fn a_delivery_that_comes_again_has_its_newest_outcome() {
     });
 }
 
+#[test]
+fn what_a_delivery_did_stays_when_it_comes_again() {
+    run(async {
+        use DeliveryOutcome::{Applied, Deleted, Failed, PutOff, Stale, Unchanged};
+        let (client, tables) = tables().await;
+        let deliveries = Deliveries::new(client, tables.name("deliveries"));
+        let reason = || "salesforce_unavailable".to_owned();
+        let history = [
+            (PutOff { reason: reason() }, PutOff { reason: reason() }),
+            (Failed { reason: reason() }, Failed { reason: reason() }),
+            (Unchanged, Unchanged),
+            (Stale, Unchanged),
+            (Applied, Applied),
+            (Unchanged, Applied),
+            (PutOff { reason: reason() }, Applied),
+            (Failed { reason: reason() }, Applied),
+            (Deleted, Deleted),
+        ];
+        for (step, (given, expected)) in history.into_iter().enumerate() {
+            deliveries.record(&[delivery(1, given)]).await.unwrap();
+            let known = deliveries.load(org(), &delivery_id(1)).await.unwrap().unwrap();
+            assert_eq!(known.outcome, expected, "step {step}");
+        }
+    });
+}
+
 fn pipeline(n: usize, name: &str) -> Pipeline {
     let stage = Stage {
         api_name: "Won".to_owned(),

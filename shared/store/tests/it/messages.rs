@@ -4,7 +4,7 @@ use std::time::Duration;
 use aws_sdk_sqs::Client as Sqs;
 use salesforce::Clock;
 use serde_json::{Value, json};
-use store::{BusEvent, ChangeHint, Error, EventBus, Queue, RecordRef, Source};
+use store::{BusEvent, ChangeHint, Error, EventBus, GivenUp, Queue, RecordRef, Source};
 
 use crate::world::{account, at, emulator, org, other_org, run, state};
 
@@ -55,6 +55,71 @@ fn all_messages_of_an_outbound_message_are_in_the_queue_once() {
             .collect();
         assert_eq!(bodies.len(), 101);
         assert_eq!(ids, (0..=100).map(account).collect());
+    });
+}
+
+#[test]
+fn messages_for_later_are_held_back_and_keep_their_own_delay() {
+    run(async {
+        let state = state().await;
+        let sqs = Sqs::new(emulator().await.sdk_config());
+        let url = state.physical("RecordUpsertQueue").unwrap();
+        let queue = Queue::new(sqs.clone(), url, Clock::manual(at(0)));
+        let delay = |n: usize| if n < 5 { Duration::ZERO } else { Duration::from_secs(3_600) };
+        let messages: Vec<_> = (0..25).map(|n| (hint(n), delay(n))).collect();
+
+        assert_eq!(queue.send_later(&messages, at(20)).await.unwrap(), [0; 0]);
+
+        assert_eq!(drain(&sqs, url).await.len(), 5);
+    });
+}
+
+#[test]
+fn a_dead_letter_carries_its_reason_and_its_time() {
+    run(async {
+        let state = state().await;
+        let sqs = Sqs::new(emulator().await.sdk_config());
+        let url = state.physical("RecordUpsertDeadLetters").unwrap();
+        let queue: Queue<ChangeHint> = Queue::new(sqs.clone(), url, Clock::manual(at(0)));
+        let letter = |n: usize| GivenUp {
+            group: (n > 0).then(|| org().to_string()),
+            body: format!("not a hint {n}"),
+            reason: "unreadable".to_owned(),
+            failed_at: at(n.try_into().unwrap()),
+        };
+        let letters: Vec<_> = (0..12).map(letter).collect();
+
+        assert_eq!(queue.send_given_up(&letters, at(20)).await.unwrap(), [0; 0]);
+
+        let mut found = Vec::new();
+        while found.len() < letters.len() {
+            let request = sqs.receive_message().queue_url(url).max_number_of_messages(10).wait_time_seconds(20);
+            let request =
+                request.message_attribute_names("All").message_system_attribute_names("MessageGroupId".into());
+            for message in request.send().await.unwrap().messages.expect("the letters") {
+                let group = message.attributes.and_then(|known| known.get(&"MessageGroupId".into()).cloned());
+                let attributes = message.message_attributes.unwrap();
+                let text = |name: &str| attributes[name].string_value().unwrap().to_owned();
+                let failed_at = text("failed_at").parse().unwrap();
+                found.push(GivenUp { group, body: message.body.unwrap(), reason: text("reason"), failed_at });
+            }
+        }
+        found.sort_by_key(|letter| letter.failed_at);
+        assert_eq!(found, letters);
+    });
+}
+
+#[test]
+fn what_is_not_known_to_be_queued_is_named() {
+    run(async {
+        let config = aws_sdk_sqs::config::Builder::from(emulator().await.sdk_config());
+        let nowhere = Sqs::from_conf(config.endpoint_url("http://127.0.0.1:9").build());
+        let queue = Queue::new(nowhere, "http://127.0.0.1:9/none", Clock::manual(at(0)));
+
+        let mut left = queue.send_later(&[(hint(1), Duration::ZERO), (hint(2), Duration::ZERO)], at(0)).await.unwrap();
+
+        left.sort_unstable();
+        assert_eq!(left, [0, 1]);
     });
 }
 

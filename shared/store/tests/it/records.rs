@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -93,54 +92,60 @@ fn a_record_without_its_modstamp_is_refused() {
     });
 }
 
-/// Ten records, each changed, deleted and brought back in its own way.
-fn lives() -> Vec<Change> {
-    let mut rng = StdRng::seed_from_u64(7);
-    let mut changes = Vec::new();
-    for n in 0..10 {
-        for modstamp in 0..6 {
-            for _ in 0..2 {
-                let read_at = modstamp + rng.random_range(0..10);
-                changes.push(match (modstamp + i64::try_from(n).unwrap()) % 4 {
-                    0 => delete(n, modstamp, read_at),
-                    _ => upsert(n, modstamp, read_at, &format!("{n} at {}", modstamp / 2)),
-                });
+/// Versions of ten records with everything that may be: equal modstamps and readings that show different things, changes
+/// and changes back, deletions, merges into each other, and records that come back.
+fn versions(seed: u64) -> Vec<Change> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut version = |n: usize| {
+        let (modstamp, read_at) = (rng.random_range(0..4), rng.random_range(0..4));
+        match (rng.random_range(0..6), delete(n, modstamp, read_at)) {
+            (0, gone) => gone,
+            (1, Change::Tombstone(gone)) => {
+                let master_record_id = Some(account(rng.random_range(0..10)));
+                Change::Tombstone(Tombstone { master_record_id, ..gone })
             }
+            (kind, _) => upsert(n, modstamp, read_at, ["a", "b"][kind % 2]),
         }
-    }
-    changes
+    };
+    (0..10).flat_map(|n| (0..10).map(move |_| n)).map(&mut version).collect()
 }
 
-/// What a reader of the mirror sees.
-async fn visible(records: &Records) -> BTreeMap<String, (String, bool, String)> {
-    let page = records.list(org(), &ACCOUNT, None, 100).await.unwrap();
-    let seen = |row: &MirrorRecord| {
-        let fields = Value::Object(row.fields.clone()).to_string();
-        (row.record_id.to_string(), (row.system_modstamp.to_string(), row.deleted, fields))
-    };
-    page.records.iter().map(seen).collect()
+/// The rows, whole.
+async fn rows(records: &Records) -> Vec<MirrorRecord> {
+    records.list(org(), &ACCOUNT, None, 100).await.unwrap().records
 }
 
 #[test]
-fn many_writers_in_any_order_end_at_the_same_mirror() {
+fn many_writers_of_any_versions_in_any_order_end_at_the_same_rows() {
     run(async {
-        let in_order = records().await;
-        for change in lives() {
-            apply(&in_order, change).await;
-        }
-        let expected = visible(&in_order).await;
+        for seed in 0..3 {
+            let in_order = records().await;
+            for change in versions(seed) {
+                apply(&in_order, change).await;
+            }
+            let expected = rows(&in_order).await;
+            assert_eq!(expected.len(), 10);
 
-        for seed in 0..4 {
             let records = records().await;
-            let mut rng = StdRng::seed_from_u64(seed);
-            let mut arrivals = vec![lives(); 8];
+            let mut rng = StdRng::seed_from_u64(seed + 100);
+            let mut arrivals = vec![versions(seed); 8];
             arrivals.iter_mut().for_each(|changes| changes.shuffle(&mut rng));
             let writers = arrivals.into_iter().map(|changes| records.apply_all(org(), &ACCOUNT, changes));
             let outcomes = join_all(writers).await;
 
             assert!(outcomes.iter().flatten().all(Result::is_ok), "{outcomes:?}");
-            assert_eq!(visible(&records).await, expected, "seed {seed}");
+            assert_eq!(rows(&records).await, expected, "seed {seed}");
         }
+    });
+}
+
+#[test]
+fn a_row_that_does_not_fit_is_refused_before_it_is_sent() {
+    run(async {
+        let records = records().await;
+        let refused = records.apply(org(), &ACCOUNT, upsert(1, 10, 20, &"x".repeat(409_600))).await;
+        assert!(matches!(refused, Err(Error::TooLarge { size_bytes: 409_601.., .. })), "{refused:?}");
+        assert_eq!(apply(&records, upsert(1, 10, 20, &"x".repeat(409_000))).await, Apply::Applied);
     });
 }
 
@@ -183,7 +188,7 @@ impl Intercept for Requests {
 }
 
 #[test]
-fn a_batch_costs_a_read_for_a_hundred_records_and_a_write_for_each_that_changes() {
+fn a_batch_costs_a_read_for_a_hundred_records_and_a_write_for_each_that_is_newer() {
     run(async {
         let (client, tables) = tables().await;
         let requests = Requests::default();
@@ -195,7 +200,10 @@ fn a_batch_costs_a_read_for_a_hundred_records_and_a_write_for_each_that_changes(
         assert_eq!(requests.0.swap(0, Ordering::Relaxed), 10 + 1000);
 
         records.apply_all(org(), &ACCOUNT, all(30).chain([upsert(1000, 10, 30, "a")]).collect()).await;
-        assert_eq!(requests.0.swap(0, Ordering::Relaxed), 11 + 1);
+        assert_eq!(requests.0.swap(0, Ordering::Relaxed), 11 + 1001);
+
+        records.apply_all(org(), &ACCOUNT, all(30).chain(all(20)).collect()).await;
+        assert_eq!(requests.0.swap(0, Ordering::Relaxed), 10);
     });
 }
 

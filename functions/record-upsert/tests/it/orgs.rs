@@ -1,0 +1,136 @@
+//! Several orgs in one batch: what one of them suffers costs the others nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use org_simulator::{Effect, OrgOptions, Simulator};
+use record_upsert::handle;
+use runtime::TokenBroker;
+use runtime::invoke::Invoke;
+use runtime::token_broker::{Answer, Request, Token};
+use salesforce::{ApiVersion, BoxFuture, Clock, HostPolicy, Http, ObjectName, OrgId, Patience, RecordId};
+use serde_json::{Map, Value, json};
+use store::{ChangeHint, DeliveryOutcome, RecordRef};
+
+use crate::failures::fault;
+use crate::world::{MINUTE, World, batch};
+
+/// Simulated orgs, by id, each with the username of its admin.
+#[derive(Clone)]
+struct Sessions(Arc<HashMap<OrgId, (Arc<Simulator>, String)>>);
+
+impl Invoke for Sessions {
+    fn name(&self) -> &str {
+        "token-broker"
+    }
+
+    fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, runtime::Error>> {
+        Box::pin(async move {
+            let Request::AccessToken(wanted) = serde_json::from_slice(&payload).unwrap() else { panic!("a token") };
+            let (simulator, admin) = &self.0[&wanted.org_id];
+            let access_token = simulator.access_token(admin).unwrap().into();
+            let token = Token { access_token, instance_url: simulator.url().to_owned() };
+            Ok(serde_json::to_vec(&Answer::Token(token)).unwrap())
+        })
+    }
+}
+
+/// A world with several orgs.
+pub(crate) struct Orgs {
+    pub(crate) world: World,
+    sessions: Sessions,
+    pub(crate) ids: Vec<OrgId>,
+}
+
+impl Orgs {
+    pub(crate) async fn start(count: usize) -> Self {
+        let mut world = World::new().await;
+        let mut orgs = HashMap::new();
+        let mut ids = Vec::new();
+        for _ in 0..count {
+            let simulator = Arc::new(world.simulator.add_org(OrgOptions::default()).await.unwrap());
+            let admin = simulator.users().iter().find(|user| user.is_admin).unwrap().username.clone();
+            let id: OrgId = simulator.org_id().parse().unwrap();
+            ids.push(id);
+            orgs.insert(id, (simulator, admin));
+        }
+        assert_eq!(orgs.len(), count, "each org has an id of its own");
+        let sessions = Sessions(Arc::new(orgs));
+        let policy = HostPolicy::LoopbackToo;
+        let patience = Patience { attempt: std::time::Duration::from_secs(60), total: std::time::Duration::ZERO };
+        let http = Http::new(policy, Clock::system()).unwrap().with_patience(patience);
+        let broker = TokenBroker::new(sessions.clone(), policy);
+        world.deps.salesforce = runtime::Salesforce::new(http, ApiVersion::DEFAULT, broker);
+        Self { world, sessions, ids }
+    }
+
+    pub(crate) fn simulator(&self, org: OrgId) -> &Simulator {
+        &self.sessions.0[&org].0
+    }
+
+    /// Creates a record; a hint of it.
+    pub(crate) fn create(&self, org: OrgId, object: &str, fields: Value) -> ChangeHint {
+        let (simulator, admin) = &self.sessions.0[&org];
+        let id = simulator.create_record(admin, object, fields.as_object().unwrap()).unwrap();
+        let record_id: RecordId = id.parse().unwrap();
+        let object: ObjectName = object.parse().unwrap();
+        ChangeHint { record: Some(RecordRef { object, record_id }), ..self.world.hint_of(org, record_id) }
+    }
+
+    pub(crate) fn in_org(&self, hint: &ChangeHint) -> Map<String, Value> {
+        let RecordRef { object, record_id } = hint.record.as_ref().unwrap();
+        self.simulator(hint.org_id).record(object.as_str(), record_id.as_str()).unwrap()
+    }
+}
+
+#[test]
+fn orgs_in_every_kind_of_trouble_cost_the_healthy_ones_nothing() {
+    world::run(async {
+        let orgs = Orgs::start(6).await;
+        let troubles = [
+            (Effect::Unavailable, "salesforce_unavailable"),
+            (Effect::UnableToLockRow, "UNABLE_TO_LOCK_ROW"),
+            (Effect::RequestLimitExceeded, "daily_limit"),
+            (Effect::Delay { delay_ms: 120_000 }, "org_too_slow"),
+        ];
+        for ((effect, _), org) in troubles.iter().zip(&orgs.ids) {
+            orgs.simulator(*org).fault(fault("composite/sobjects", 100, effect.clone()));
+        }
+        let name = |n: usize| json!({ "Name": format!("Account {n}") });
+        let hints: Vec<_> = (0..60).map(|n| orgs.create(orgs.ids[n % 6], "Account", name(n))).collect();
+        let deadline = orgs.world.clock.now() + SignedDuration::from_secs(8);
+
+        let answer = handle(&orgs.world.deps, batch(&hints), deadline).await.unwrap();
+
+        assert!(answer.failed.is_empty(), "{answer:?}");
+        assert_eq!(orgs.world.queued().await, (0, 40));
+        for (n, hint) in hints.iter().enumerate() {
+            let expected = match troubles.get(n % 6) {
+                Some((_, reason)) => DeliveryOutcome::PutOff { reason: (*reason).to_owned() },
+                None => DeliveryOutcome::Applied,
+            };
+            assert_eq!(orgs.world.outcome(hint).await, Some(expected), "{n}");
+        }
+    });
+}
+
+#[test]
+fn a_noisy_org_and_the_quiet_ones_are_settled_by_the_same_batch() {
+    world::run(async {
+        let orgs = Orgs::start(3).await;
+        let noisy = (0..300).map(|n| orgs.create(orgs.ids[0], "Account", json!({ "Name": format!("Noise {n}") })));
+        let mut hints: Vec<_> = noisy.collect();
+        hints.insert(100, orgs.create(orgs.ids[1], "Account", json!({ "Name": "Quiet" })));
+        hints.push(orgs.create(orgs.ids[2], "Account", json!({ "Name": "Quieter" })));
+
+        let answer = handle(&orgs.world.deps, batch(&hints), orgs.world.clock.now() + MINUTE).await.unwrap();
+
+        assert!(answer.failed.is_empty());
+        for hint in [&hints[100], &hints[301], &hints[7]] {
+            let RecordRef { object, record_id } = hint.record.as_ref().unwrap();
+            let row = orgs.world.deps.records.load(hint.org_id, object, *record_id).await.unwrap().unwrap();
+            assert_eq!(row.fields.get("Name"), orgs.in_org(hint).get("Name"));
+        }
+    });
+}
