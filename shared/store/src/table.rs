@@ -295,15 +295,15 @@ impl Table {
     pub(crate) async fn write_all(&self, operation: &'static str, mut todo: Vec<WriteRequest>) -> Result<(), Error> {
         let total = todo.len();
         for attempt in 0..BATCH_ATTEMPTS {
-            let mut answers = stream::iter(todo.chunks(BATCH_WRITES))
-                .map(|batch| self.client.batch_write_item().request_items(&self.name, batch.to_vec()).send())
+            let batches = todo.chunks(BATCH_WRITES).map(<[WriteRequest]>::to_vec).collect::<Vec<_>>();
+            let mut answers = stream::iter(batches)
+                .map(|batch| self.client.batch_write_item().request_items(&self.name, batch).send())
                 .buffer_unordered(PARALLEL_BATCHES);
             let mut left = Vec::new();
             while let Some(answer) = answers.next().await {
                 let answer = answer.map_err(Error::aws(operation))?;
                 left.extend(answer.unprocessed_items.unwrap_or_default().into_values().flatten());
             }
-            drop(answers);
             if left.is_empty() {
                 return Ok(());
             }
