@@ -176,7 +176,7 @@ fn tables_can_be_restored_and_are_not_deleted_with_the_stack() {
 
     let tables: Vec<_> = resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::DynamoDB::Table").collect();
 
-    assert_eq!(tables.len(), 9);
+    assert_eq!(tables.len(), 10);
     for (name, table) in tables {
         assert_eq!(table["DeletionPolicy"], "Retain", "{name}");
         let recovery = &table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];

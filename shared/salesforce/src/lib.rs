@@ -1,7 +1,7 @@
 //! A Salesforce client for the calls that Ferry makes.
 //!
-//! It speaks Salesforce's OAuth, REST, composite, query and UI APIs, reads outbound messages (SOAP), and
-//! knows nothing of AWS or of Ferry's own state.
+//! It speaks Salesforce's OAuth, REST, composite, query and UI APIs, reads outbound messages (SOAP) and
+//! change events, and knows nothing of AWS or of Ferry's own state.
 //! [`Client`] makes the calls; it gets its access token from a [`Sessions`] and asks for another one
 //! when Salesforce refuses it.
 //! Every failure is an [`Error`], whose [`Classify::retry`] says what the caller may do about it.
@@ -49,6 +49,7 @@
 //! The house that it stands in is described in `ARCHITECTURE.md`.
 
 pub mod auth;
+pub mod change_event;
 mod client;
 mod clock;
 mod collections;

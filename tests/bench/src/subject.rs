@@ -18,7 +18,7 @@ pub struct Subject {
 }
 
 /// Any variable that some function of Ferry demands, with a value that leads nowhere.
-const ENVIRONMENT: [(&str, &str); 23] = [
+const ENVIRONMENT: [(&str, &str); 24] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
     ("ORGS_TABLE", "bench-orgs"),
@@ -30,6 +30,7 @@ const ENVIRONMENT: [(&str, &str); 23] = [
     ("DELIVERIES_TABLE", "bench-deliveries"),
     ("WRITES_TABLE", "bench-writes"),
     ("BUDGETS_TABLE", "bench-budgets"),
+    ("ORIGINS_TABLE", "bench-origins"),
     ("RECORD_UPSERT_QUEUE_URL", "http://127.0.0.1:9/bench/record-upsert"),
     ("DEAD_LETTERS_QUEUE_URL", "http://127.0.0.1:9/bench/dead-letters"),
     ("PIPELINE_REFRESH_QUEUE_URL", "http://127.0.0.1:9/bench/pipeline-refresh"),

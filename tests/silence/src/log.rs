@@ -10,7 +10,7 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 static WRITTEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 /// The crates whose lines are kept at every level. The simulated org and the emulator's keeper are not Ferry.
-const OURS: &str = "oauth_callback=trace,onboarding=trace,token_broker=trace,outbound_message=trace,record_upsert=trace,\
+const OURS: &str = "oauth_callback=trace,onboarding=trace,token_broker=trace,outbound_message=trace,change_event=trace,record_upsert=trace,\
     record_events=trace,record_write=trace,record_read=trace,note_write=trace,pipeline_refresh=trace,runtime=trace,\
     store=trace,salesforce=trace,org_simulator=off,local=off";
 

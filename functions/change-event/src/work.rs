@@ -1,0 +1,87 @@
+//! From what an event says to what is queued.
+
+use jiff::Timestamp;
+use salesforce::change_event::ChangeEvent;
+use store::{
+    ChangeHint, Delivery, DeliveryId, DeliveryOutcome, InvalidText, RecordRef, RefreshKind, RefreshTask, Source,
+};
+
+/// What an event makes to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// A hint for each record that it names.
+    pub hints: Vec<ChangeHint>,
+    /// For what it does not name: the object is looked through, and the ledger says so.
+    pub refresh: Option<(RefreshTask, Delivery)>,
+}
+
+impl Work {
+    /// The same for the same event, so that one that is delivered twice is one delivery a record in the ledger.
+    ///
+    /// # Errors
+    /// What names the event is no name for the ledger.
+    pub fn of(event: &ChangeEvent, received_at: Timestamp) -> Result<Self, InvalidText> {
+        let ChangeEvent { org_id, object, .. } = event;
+        let source = Source::ChangeDataCapture;
+        let name = |of: &str| format!("{}.{of}", event.delivery).parse::<DeliveryId>();
+        let mut hints = Vec::with_capacity(event.records.len());
+        for record_id in &event.records {
+            let delivery_id = name(record_id.as_str())?;
+            let record = Some(RecordRef { object: object.clone(), record_id: *record_id });
+            hints.push(ChangeHint { org_id: *org_id, delivery_id, source, record, received_at, put_off: 0 });
+        }
+        let refresh = event.names_too_few.then(|| -> Result<_, InvalidText> {
+            let delivery_id = name(object.as_str())?;
+            let kind = RefreshKind::Incremental;
+            let task = RefreshTask { org_id: *org_id, kind, object: Some(object.clone()), requested_at: received_at };
+            let outcome = DeliveryOutcome::ObjectRefresh;
+            let settled_at = received_at;
+            Ok((
+                task,
+                Delivery { org_id: *org_id, delivery_id, source, record: None, received_at, settled_at, outcome },
+            ))
+        });
+        Ok(Self { hints, refresh: refresh.transpose()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(records: &[&str], names_too_few: bool) -> ChangeEvent {
+        ChangeEvent {
+            org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
+            object: "Order_Line__c".parse().unwrap(),
+            records: records.iter().map(|id| id.parse().unwrap()).collect(),
+            names_too_few,
+            delivery: "000f07d5-d33e-8607-991e-ad2c1fda0750.1".to_owned(),
+        }
+    }
+
+    fn work(records: &[&str], names_too_few: bool) -> Work {
+        Work::of(&event(records, names_too_few), Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    #[test]
+    fn each_record_is_a_hint_with_a_delivery_of_its_own() {
+        let work = work(&["a015e00000AbCdEAAV", "a015e00000AbCdFAAV"], false);
+
+        let ids: Vec<_> = work.hints.iter().map(|hint| hint.delivery_id.as_str()).collect();
+        let transaction = "000f07d5-d33e-8607-991e-ad2c1fda0750.1";
+        assert_eq!(ids, [format!("{transaction}.a015e00000AbCdEAAV"), format!("{transaction}.a015e00000AbCdFAAV")]);
+        assert!(work.hints.iter().all(|hint| hint.source == Source::ChangeDataCapture && hint.record.is_some()));
+        assert_eq!(work.refresh, None);
+    }
+
+    #[test]
+    fn what_is_not_named_is_looked_for_and_written_down() {
+        let work = work(&["a015e00000AbCdEAAV"], true);
+
+        let (task, delivery) = work.refresh.unwrap();
+        assert_eq!((task.kind, task.object.unwrap().as_str()), (RefreshKind::Incremental, "Order_Line__c"));
+        assert_eq!((delivery.outcome, delivery.record), (DeliveryOutcome::ObjectRefresh, None));
+        assert_eq!(delivery.delivery_id.as_str(), "000f07d5-d33e-8607-991e-ad2c1fda0750.1.Order_Line__c");
+        assert_eq!(work.hints.len(), 1, "what is named is read at once");
+    }
+}
