@@ -1,0 +1,190 @@
+//! An org, the functions that its changes go through, and the platform's queue at the end.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex};
+
+use axum::body::Body;
+use http::{Request, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use record_events::change::EventValues;
+use runtime::connect_links::ConnectLinks;
+use runtime::{FieldCache, writes};
+use salesforce::{ObjectName, RecordId};
+use serde_json::{Value, json};
+use store::owner_policy::OwnerPolicy;
+use store::{
+    Authorizations, Budgets, ChangeHint, Deliveries, DeliveryOutcome, EventBus, MirrorRecord, Origins, Queue, Records,
+    Writes,
+};
+use world::World;
+
+/// The external id field that the package adds.
+pub(crate) const KEY: &str = "Ferry_External_Id__c";
+const HINTS: &str = "RecordUpsertQueue";
+
+/// What a test plays with.
+pub(crate) struct Stage {
+    world: World,
+    writing: Arc<writes::Deps>,
+    mirroring: record_upsert::Deps,
+    relaying: change_event::Deps,
+    telling: record_events::Deps,
+    platform: String,
+    changes: Mutex<usize>,
+}
+
+impl Deref for Stage {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl Stage {
+    /// With an active org, a team connection and the rep's.
+    pub(crate) async fn new() -> Self {
+        let world = World::connected().await;
+        Self {
+            writing: Arc::new(writing(&world)),
+            mirroring: mirroring(&world),
+            relaying: relaying(&world),
+            telling: telling(&world),
+            platform: world.subscribe("platform").await,
+            changes: Mutex::default(),
+            world,
+        }
+    }
+
+    /// Has Ferry write an Opportunity for the rep; the record and the write.
+    pub(crate) async fn write(&self, key: &str, record: Value) -> (RecordId, Value) {
+        let body = json!({ "external_id_field": KEY, "records": [record] });
+        let path = format!("/v1/orgs/{}/records/Opportunity?as={}", self.org, world::REP);
+        let request = Request::post(path).header("content-type", "application/json").header("idempotency-key", key);
+        let request = request.body(Body::from(body.to_string())).unwrap();
+        let (status, answer) = world::ask(record_write::router(Arc::clone(&self.writing)), request).await;
+        assert_eq!((status, &answer["records"][0]["success"]), (StatusCode::OK, &json!(true)), "{answer}");
+        assert_eq!(answer["owner_choice"], "rep");
+        (answer["records"][0]["id"].as_str().unwrap().parse().unwrap(), answer["write_id"].clone())
+    }
+
+    /// Puts hints into the queue, as `outbound-message` does.
+    pub(crate) async fn queue(&self, hints: &[ChangeHint]) {
+        self.mirroring.hints.send_all(hints, self.deadline()).await.unwrap();
+    }
+
+    /// Gives an event to `change-event`, as EventBridge does.
+    pub(crate) async fn relay(&self, event: &Value) {
+        let event = serde_json::value::to_raw_value(event).unwrap();
+        let answer = change_event::handle(&self.relaying, event, self.deadline()).await.unwrap();
+        assert!(!answer.refused);
+    }
+
+    /// Has what is in the queue applied to the mirror, and what that changed of the record told. What the platform hears.
+    pub(crate) async fn settle(&self, object: &ObjectName, id: RecordId) -> Vec<Value> {
+        let before = self.mirrored(object, id).await;
+        let hints = self.take(HINTS, self.waiting(HINTS).await.0).await;
+        let message = |(n, body): (usize, &String)| json!({ "messageId": n.to_string(), "body": body });
+        let batch: Vec<Value> = hints.iter().enumerate().map(message).collect();
+        let batch = serde_json::from_value(json!({ "Records": batch })).unwrap();
+        let answer = record_upsert::handle(&self.mirroring, batch, self.deadline()).await.unwrap();
+        assert!(answer.failed.is_empty(), "{answer:?}");
+        let after = self.mirrored(object, id).await.unwrap();
+        if before.as_ref() == Some(&after) {
+            return Vec::new();
+        }
+        let change = self.stream(before.as_ref(), &after);
+        let told = record_events::handle(&self.telling, serde_json::from_value(change).unwrap()).await.unwrap();
+        assert_eq!(told.resume_at, None);
+        let told = usize::try_from(told.published).unwrap();
+        let events = self.world.received(&self.platform, told).await;
+        events.iter().map(|body| serde_json::from_str::<Value>(body).unwrap()["detail"].clone()).collect()
+    }
+
+    /// The row as the mirror has it.
+    pub(crate) async fn mirrored(&self, object: &ObjectName, id: RecordId) -> Option<MirrorRecord> {
+        self.mirroring.records.load(self.org, object, id).await.unwrap()
+    }
+
+    /// What the ledger says of a delivery.
+    pub(crate) async fn outcome(&self, delivery: &str) -> DeliveryOutcome {
+        let delivery = self.mirroring.deliveries.load(self.org, &delivery.parse().unwrap()).await.unwrap();
+        delivery.unwrap().outcome
+    }
+
+    fn deadline(&self) -> Timestamp {
+        self.clock.now().checked_add(SignedDuration::from_mins(1)).unwrap()
+    }
+
+    async fn take(&self, queue: &str, count: usize) -> Vec<String> {
+        self.world.received(&self.queue_url(queue), count).await
+    }
+
+    /// A change of a row as the table's stream shows it.
+    fn stream(&self, before: Option<&MirrorRecord>, after: &MirrorRecord) -> Value {
+        let image = |row: Option<&MirrorRecord>| {
+            let item: serde_dynamo::Item = row.map(|row| serde_dynamo::to_item(row).unwrap()).unwrap_or_default();
+            serde_json::to_value(item).unwrap()
+        };
+        let mut changes = self.changes.lock().unwrap();
+        *changes += 1;
+        json!({ "Records": [{
+            "awsRegion": "us-east-1", "eventID": format!("change-{changes}"), "eventName": "MODIFY",
+            "dynamodb": {
+                "Keys": {}, "OldImage": image(before), "NewImage": image(Some(after)),
+                "SequenceNumber": changes.to_string(), "SizeBytes": 1,
+            },
+        }] })
+    }
+}
+
+fn writing(world: &World) -> writes::Deps {
+    writes::Deps {
+        orgs: world.orgs.clone(),
+        connections: world.connections.clone(),
+        writes: Writes::new(world.dynamodb(), world.table("writes")),
+        budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
+        queue: Queue::new(world.sqs(), world.queue_url("RecordWriteQueue"), world.clock.clone()),
+        origins: Some(Origins::new(world.dynamodb(), world.table("origins"))),
+        salesforce: world.salesforce.clone(),
+        owner_policy: OwnerPolicy::RepThenTeam,
+        clock: world.clock.clone(),
+    }
+}
+
+fn mirroring(world: &World) -> record_upsert::Deps {
+    let queue = |name| Queue::new(world.sqs(), world.queue_url(name), world.clock.clone());
+    record_upsert::Deps {
+        salesforce: world.salesforce.clone(),
+        records: Records::new(world.dynamodb(), world.table("records")),
+        deliveries: Deliveries::new(world.dynamodb(), world.table("deliveries")),
+        budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
+        hints: queue(HINTS),
+        dead_letters: queue("RecordUpsertDeadLetters"),
+        clock: world.clock.clone(),
+        fields: FieldCache::default(),
+        back_off: record_upsert::back_off::BackOff::default(),
+    }
+}
+
+fn relaying(world: &World) -> change_event::Deps {
+    change_event::Deps {
+        orgs: world.orgs.clone(),
+        deliveries: Deliveries::new(world.dynamodb(), world.table("deliveries")),
+        hints: Queue::new(world.sqs(), world.queue_url(HINTS), world.clock.clone()),
+        refreshes: Queue::new(world.sqs(), world.queue_url("PipelineRefreshQueue"), world.clock.clone()),
+        clock: world.clock.clone(),
+    }
+}
+
+fn telling(world: &World) -> record_events::Deps {
+    let authorizations = Authorizations::new(world.dynamodb(), world.table("authorizations"));
+    record_events::Deps {
+        bus: EventBus::new(world.eventbridge(), world.bus_name()),
+        orgs: world.orgs.clone(),
+        origins: Origins::new(world.dynamodb(), world.table("origins")),
+        values: EventValues::Names,
+        links: ConnectLinks::new(authorizations, "https://ferry.example.com"),
+        clock: world.clock.clone(),
+    }
+}
