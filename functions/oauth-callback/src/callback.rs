@@ -109,9 +109,9 @@ async fn connect(deps: &Deps, pending: &Pending, code: SecretString, is_admin: b
         }
         Err(error) => return Err(not_connected(&error)),
     };
-    let (webhook_url, configured) = match pending.ticket.is_team() {
+    let (webhook_url, messages) = match pending.ticket.is_team() {
         true => activate(deps, pending, &connected).await?,
-        false => (None, false),
+        false => (None, None),
     };
     tracing::info!(org.id = %connected.org_id, "connected org {}", connected.org_id);
     let displaced = names(deps, &connected).await;
@@ -124,7 +124,8 @@ async fn connect(deps: &Deps, pending: &Pending, code: SecretString, is_admin: b
         username: connected.username.as_deref(),
         environment: environment(pending.ticket.environment),
         webhook_url: webhook_url.as_ref().map(|url| url.expose_secret()),
-        configured,
+        configured: matches!(messages, Some(OutboundMessages::Configured { .. })),
+        polled: messages == Some(OutboundMessages::NotInEdition),
         displaced: &displaced,
         is_last: displaced.is_empty() && connected.grants >= MAX_GRANTS,
         is_admin,
@@ -142,13 +143,13 @@ async fn names(deps: &Deps, connected: &Connected) -> Vec<String> {
     names
 }
 
-/// Has the org made active: gives the address that is to be put in by hand, and whether the org's outbound messages have it.
+/// Has the org made active: gives the address that is to be put in by hand, and how far the org's outbound messages are set up.
 /// Where the org can never be active, the grant is given back.
 async fn activate(
     deps: &Deps,
     pending: &Pending,
     connected: &Connected,
-) -> Result<(Option<SecretString>, bool), Trouble> {
+) -> Result<(Option<SecretString>, Option<OutboundMessages>), Trouble> {
     let event = TeamConnected {
         org_id: connected.org_id,
         tenant: pending.ticket.tenant.clone(),
@@ -157,8 +158,7 @@ async fn activate(
     };
     let trouble = match deps.onboarding.team_connected(event).await {
         Ok(onboarded) if onboarded.state == OrgState::Active => {
-            let configured = matches!(onboarded.outbound_messages, Some(OutboundMessages::Configured { .. }));
-            return Ok((onboarded.webhook_url, configured));
+            return Ok((onboarded.webhook_url, onboarded.outbound_messages));
         }
         Ok(_) => Trouble::Quarantined,
         Err(error) => not_activated(&error),

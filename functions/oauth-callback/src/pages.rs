@@ -54,6 +54,8 @@ pub(crate) struct ConnectedPage<'a> {
     pub(crate) environment: &'static str,
     pub(crate) webhook_url: Option<&'a str>,
     pub(crate) configured: bool,
+    /// Whether the org's edition has no outbound messages.
+    pub(crate) polled: bool,
     /// Whose connections were ended to make room.
     pub(crate) displaced: &'a [String],
     /// Whether the next consent of this user will end one.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use store::{Activate, Activation, OrgState, RefreshKind, RefreshTask, WebhookSecret};
 
 use crate::endpoints::{SetUp, Wanted, set_up};
-use crate::{Deps, Error};
+use crate::{Deps, Error, edition};
 
 /// What became of the org, with the numbers for the closing line.
 #[derive(Clone, Debug, Serialize)]
@@ -54,9 +54,9 @@ pub(crate) async fn team_connected(deps: &Deps, connected: TeamConnected) -> Res
         webhook_secret: secret.hash(now),
         now,
     };
-    let wanted = match deps.orgs.activate(&activate).await {
-        Ok(Activation::Activated(_)) => Wanted::Fresh(secret),
-        Ok(Activation::AlreadyActive(_)) => Wanted::Mended,
+    let (org, wanted) = match deps.orgs.activate(&activate).await {
+        Ok(Activation::Activated(org)) => (org, Wanted::Fresh(secret)),
+        Ok(Activation::AlreadyActive(org)) => (org, Wanted::Mended),
         Err(store::Error::Quarantined { .. }) => return Ok(not_active(org_id, OrgState::Quarantined)),
         Err(source) => {
             tracing::warn!(org.id = %org_id, error = %Chain(&source), "org {org_id} was not made active");
@@ -65,19 +65,21 @@ pub(crate) async fn team_connected(deps: &Deps, connected: TeamConnected) -> Res
     };
     let backfill_queued = queue_backfill(deps, org_id).await;
     tracing::info!(org.id = %org_id, "org {org_id} is active");
-    let SetUp { webhook_url, outbound_messages } = set_up(deps, org_id, wanted).await?;
+    // Editions are upgraded, so that every new connection asks again.
+    let org = edition::ask(deps, org).await;
+    let SetUp { webhook_url, outbound_messages } = set_up(deps, org, wanted).await?;
     Ok(Reply { onboarded: active(org_id, webhook_url, outbound_messages), backfill_queued })
 }
 
 /// Gives an active org another webhook secret beside the one that it uses.
 pub(crate) async fn rotate_webhook_secret(deps: &Deps, org_id: OrgId) -> Result<Reply, Error> {
     let org = deps.orgs.load(org_id).await.map_err(Error::state("loading the org"))?;
-    match org.map(|org| org.state) {
-        Some(OrgState::Active) => {
-            let SetUp { webhook_url, outbound_messages } = set_up(deps, org_id, Wanted::Another).await?;
+    match org {
+        Some(org) if org.state == OrgState::Active => {
+            let SetUp { webhook_url, outbound_messages } = set_up(deps, org, Wanted::Another).await?;
             Ok(Reply { onboarded: active(org_id, webhook_url, outbound_messages), backfill_queued: true })
         }
-        Some(state) => Ok(not_active(org_id, state)),
+        Some(org) => Ok(not_active(org_id, org.state)),
         None => Err(Error::state("loading the org")(store::Error::NotFound { operation: "load the org" })),
     }
 }

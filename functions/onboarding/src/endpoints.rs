@@ -11,9 +11,9 @@ use salesforce::tooling::OutboundMessageDefinition;
 use salesforce::{Classify as _, Client, OrgId, RecordId, Retry};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::webhook_secret::{MAX_LIVE, digest};
-use store::{ConnectionId, SecretHash, WebhookSecret};
+use store::{ConnectionId, Edition, Org, SecretHash, WebhookSecret};
 
-use crate::{Deps, Error};
+use crate::{Deps, Error, edition};
 
 /// How the address of an org is wanted.
 pub(crate) enum Wanted {
@@ -59,16 +59,19 @@ fn plan(in_org: &[Option<String>], live: &[SecretHash], wanted: &Wanted) -> Plan
 }
 
 /// Sets up the org's outbound messages. What Salesforce refuses is no failure: then the address is shown.
-pub(crate) async fn set_up(deps: &Deps, org: OrgId, wanted: Wanted) -> Result<SetUp, Error> {
+pub(crate) async fn set_up(deps: &Deps, known: Org, wanted: Wanted) -> Result<SetUp, Error> {
+    let org = known.org_id;
+    if known.edition.as_ref().and_then(Edition::has_messages) == Some(false) {
+        return Ok(polled(org));
+    }
     let client = deps.salesforce.client(org, &ConnectionId::team());
-    let found = match tokio::time::timeout(deps.patience, definitions(&client)).await {
-        Ok(found) => found,
-        Err(_) => Err(ByHand::Unavailable),
-    };
-    let definitions = match found {
-        Ok(definitions) if definitions.is_empty() => return by_hand(deps, org, wanted, ByHand::NoMessages).await,
-        Ok(definitions) => definitions,
-        Err(because) => return by_hand(deps, org, wanted, because).await,
+    let definitions = match find(deps, known, &client).await {
+        Found::Definitions(definitions) if definitions.is_empty() => {
+            return by_hand(deps, org, wanted, ByHand::NoMessages).await;
+        }
+        Found::Definitions(definitions) => definitions,
+        Found::NotInEdition => return Ok(polled(org)),
+        Found::Nothing(because) => return by_hand(deps, org, wanted, because).await,
     };
     let Some(target) = target(deps, org, &definitions, wanted).await? else {
         let outbound_messages = OutboundMessages::Configured { messages: definitions.len() };
@@ -114,6 +117,12 @@ async fn by_hand(deps: &Deps, org: OrgId, wanted: Wanted, because: ByHand) -> Re
     Ok(shown(org, url, because))
 }
 
+/// There is nothing to put an address into.
+fn polled(org: OrgId) -> SetUp {
+    tracing::info!(org.id = %org, "org {org} has no outbound messages");
+    SetUp { webhook_url: None, outbound_messages: OutboundMessages::NotInEdition }
+}
+
 fn shown(org: OrgId, webhook_url: Option<SecretString>, because: ByHand) -> SetUp {
     tracing::info!(org.id = %org, because = ?because, "the outbound messages of org {org} are to be set up by hand");
     SetUp { webhook_url, outbound_messages: OutboundMessages::ByHand { because } }
@@ -150,10 +159,33 @@ fn is_ferrys(name: &str) -> bool {
     name.strip_prefix("Ferry").is_some_and(|rest| rest.starts_with(['_', ' ']))
 }
 
-async fn definitions(client: &Client) -> Result<Vec<OutboundMessageDefinition>, ByHand> {
-    let refused = |error: salesforce::Error| because(&error);
-    let ids = client.list_outbound_message_definitions(is_ferrys).await.map_err(refused)?;
-    try_join_all(ids.iter().map(|id| client.fetch_outbound_message_definition(id))).await.map_err(refused)
+/// What an org shows of its outbound messages.
+enum Found {
+    Definitions(Vec<OutboundMessageDefinition>),
+    NotInEdition,
+    Nothing(ByHand),
+}
+
+/// Looks for Ferry's messages, and notes whether the org knows outbound messages at all.
+async fn find(deps: &Deps, known: Org, client: &Client) -> Found {
+    let because = match tokio::time::timeout(deps.patience, definitions(client)).await {
+        Ok(Ok(definitions)) => {
+            edition::knows_no_messages(deps, known, false).await;
+            return Found::Definitions(definitions);
+        }
+        Ok(Err(error)) if error.has_code("INVALID_TYPE") => {
+            let known = edition::knows_no_messages(deps, known, true).await;
+            return if known.lacks_messages() { Found::NotInEdition } else { Found::Nothing(because(&error)) };
+        }
+        Ok(Err(error)) => because(&error),
+        Err(_) => ByHand::Unavailable,
+    };
+    if known.lacks_messages() { Found::NotInEdition } else { Found::Nothing(because) }
+}
+
+async fn definitions(client: &Client) -> Result<Vec<OutboundMessageDefinition>, salesforce::Error> {
+    let ids = client.list_outbound_message_definitions(is_ferrys).await?;
+    try_join_all(ids.iter().map(|id| client.fetch_outbound_message_definition(id))).await
 }
 
 /// Puts the address in, and reads it back.

@@ -10,6 +10,7 @@
 
 mod activation;
 mod config;
+mod edition;
 mod endpoints;
 mod error;
 mod install;

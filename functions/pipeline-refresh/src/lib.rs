@@ -3,9 +3,9 @@
 //!
 //! | | |
 //! |---|---|
-//! | trigger | the schedules, by night and by the hour; the `pipeline-refresh` queue, one task an org |
+//! | trigger | the schedules, by night, by the hour and for polls; the `pipeline-refresh` queue, one task an org |
 //! | input | from a schedule which one it is; from the queue which org, and which object if not all |
-//! | output | from the schedule one task an active org; from the queue the org's pipelines, and rows of the mirror, tombstones among them |
+//! | output | from the schedule one task an active or polled org; from the queue the org's pipelines, and rows of the mirror, tombstones among them |
 //! | failures | a task comes again while a retry can help; each object goes on from its own checkpoint |
 //!
 //! The rows of a page are stored before the cursor moves past them, and nothing but a complete page moves it (invariant 13
@@ -30,7 +30,7 @@ use runtime::sqs::Answer;
 use runtime::{Env, EnvError, FieldCache, MirroredFields, Report, Salesforce};
 use salesforce::{Clock, ObjectName};
 use serde::{Deserialize, Serialize};
-use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, RefreshKind, RefreshTask};
+use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, RefreshTask};
 
 pub use error::Error;
 pub use object::{ObjectReport, Outcome};
@@ -120,13 +120,24 @@ pub enum Event {
 /// What a schedule says.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Schedule {
-    /// What is asked of every active org. By default all that the night does.
-    #[serde(default = "nightly")]
-    pub kind: RefreshKind,
+    /// What is asked of which orgs. By default all that the night does.
+    #[serde(default)]
+    pub kind: ScheduleKind,
 }
 
-fn nightly() -> RefreshKind {
-    RefreshKind::Nightly
+/// What a schedule asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    /// Every active org: everything that the night does.
+    #[default]
+    Nightly,
+    /// Every active org: its records again from the beginning.
+    Backfill,
+    /// Every active org: what its connections need by the hour.
+    Connections,
+    /// Every active org that is polled: what changed since the last time.
+    Poll,
 }
 
 /// What the function answers.

@@ -40,6 +40,8 @@ pub enum Outcome {
     Complete,
     /// There was nothing to do.
     AlreadyDone,
+    /// Another task is at work on it.
+    LeftAlone,
     /// It goes on later from its checkpoint.
     Stopped(Stop),
     /// It is left out.
@@ -63,6 +65,7 @@ pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> Result
     let (name, mut scan) = match plan(run.task, object, &load_cursors(run, object).await?, run.deps.clock.now()) {
         Plan::Scan(name, scan) => (name, scan),
         Plan::Done => return Ok(report.ended(Outcome::AlreadyDone)),
+        Plan::LeaveAlone => return Ok(report.ended(Outcome::LeftAlone)),
     };
     if let Some(stop) = run.stop() {
         return Ok(report.ended(Outcome::Stopped(stop)));

@@ -38,7 +38,7 @@ const STAGE_FIELDS: [FieldName; 9] = [
 /// What a task came to.
 #[derive(Debug, Default)]
 pub(crate) struct OrgReport {
-    /// What changed in the pipelines; `None` when the task was about one object only, or the org hides its opportunities.
+    /// What changed in the pipelines; `None` when the task was not about them, or the org hides its opportunities.
     pub(crate) pipelines: Option<PipelineChanges>,
     /// What was done about each object.
     pub(crate) objects: Vec<ObjectReport>,
@@ -52,7 +52,7 @@ pub(crate) struct OrgReport {
 
 /// Refreshes what the task asks for.
 pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName], report: &mut OrgReport) {
-    if run.task.object.is_none() {
+    if run.task.object.is_none() && !run.task.is_poll() {
         match refresh_pipelines(run).await {
             Ok(changes) => report.pipelines = changes,
             Err(error) => report.failures.push(error),
@@ -74,6 +74,14 @@ pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName], report: 
         }
     }
     run.observe_budget().await;
+}
+
+impl OrgReport {
+    /// Whether nothing of the task is left to do, by anybody.
+    pub(crate) fn is_whole(&self) -> bool {
+        let left_alone = |object: &ObjectReport| object.outcome == Outcome::LeftAlone;
+        self.failures.is_empty() && self.left.is_empty() && !self.objects.iter().any(left_alone)
+    }
 }
 
 fn asked_for<'a>(task: &'a RefreshTask, mirrored: &'a [ObjectName]) -> &'a [ObjectName] {

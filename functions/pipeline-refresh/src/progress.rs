@@ -3,7 +3,7 @@
 //! A first copy and the increments after it have cursors of their own, so that a night that falls into a long backfill
 //! does not disturb it. Until an object was copied once, every refresh of it works on the copy.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use salesforce::ObjectName;
 use store::{Cursor, CursorName, RefreshKind, RefreshTask};
 
@@ -16,6 +16,8 @@ pub enum Plan {
     Scan(CursorName, Scan),
     /// A scan that began after the task was asked for is complete: the task came twice, or goes on after a pause.
     Done,
+    /// Another task is at work on it, and the next poll looks again.
+    LeaveAlone,
 }
 
 /// The stored cursors of an object.
@@ -38,6 +40,10 @@ pub fn plan(task: &RefreshTask, object: &ObjectName, stored: &Stored, now: Times
     if (if again { copied } else { covered }) >= Some(task.requested_at) {
         return Plan::Done;
     }
+    // A poll comes so often that it must not begin what another task does just now.
+    if task.is_poll() && (covered.is_none() || is_moving(stored.incremental.as_ref(), now)) {
+        return Plan::LeaveAlone;
+    }
     match covered {
         Some(covered) if !again => {
             let running = stored.incremental.as_ref().and_then(running);
@@ -55,8 +61,17 @@ pub fn plan(task: &RefreshTask, object: &ObjectName, stored: &Stored, now: Times
 
 /// When the last complete scan began: what was committed before is in the mirror.
 fn covered(cursor: Option<&Cursor>) -> Option<Timestamp> {
-    cursor.and_then(|cursor| cursor.finished_at)
+    cursor.and_then(|cursor| cursor.covered_until)
 }
+
+/// Whether a scan stored a page a moment ago, and has not come to its end.
+fn is_moving(cursor: Option<&Cursor>, now: Timestamp) -> bool {
+    let running = cursor.filter(|cursor| cursor.checkpoint.is_some());
+    running.is_some_and(|cursor| now.duration_since(cursor.updated_at) < PAGE)
+}
+
+/// Longer than a page takes, with all attempts at it.
+const PAGE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The scan that was interrupted. One that cannot be read is begun afresh, which only costs time.
 fn running(cursor: &Cursor) -> Option<Scan> {
@@ -90,7 +105,7 @@ mod tests {
             cursor_name: CursorName::backfill(&ACCOUNT),
             position: None,
             checkpoint: running.map(|scan| scan.checkpoint()),
-            finished_at: covered_until,
+            covered_until,
             updated_at: at(0),
         })
     }
@@ -102,10 +117,23 @@ mod tests {
 
     #[test]
     fn a_new_object_is_copied_whatever_the_task() {
-        for kind in [RefreshKind::Nightly, RefreshKind::Incremental, RefreshKind::Backfill] {
-            let plan = plan(&task(kind, at(0)), &ACCOUNT, &Stored::default(), at(1));
+        let of_object = RefreshTask { object: Some(ACCOUNT), ..task(RefreshKind::Incremental, at(0)) };
+        for task in [task(RefreshKind::Nightly, at(0)), of_object, task(RefreshKind::Backfill, at(0))] {
+            let plan = plan(&task, &ACCOUNT, &Stored::default(), at(1));
             assert_eq!(plan, Plan::Scan(CursorName::backfill(&ACCOUNT), Scan::fresh(None, at(1))));
         }
+    }
+
+    #[test]
+    fn a_poll_leaves_the_first_copy_and_a_scan_at_work_alone() {
+        let poll = task(RefreshKind::Incremental, at(0));
+        assert_eq!(plan(&poll, &ACCOUNT, &Stored::default(), at(1)), Plan::LeaveAlone);
+        let stored =
+            Stored { backfill: cursor(Some(at(-60)), None), incremental: cursor(None, Some(half_way(at(-1)))) };
+        assert_eq!(plan(&poll, &ACCOUNT, &stored, at(4)), Plan::LeaveAlone);
+        let taken_over = Plan::Scan(CursorName::incremental(&ACCOUNT), half_way(at(-1)));
+        assert_eq!(plan(&poll, &ACCOUNT, &stored, at(5)), taken_over);
+        assert_eq!(plan(&task(RefreshKind::Nightly, at(0)), &ACCOUNT, &stored, at(4)), taken_over);
     }
 
     #[test]

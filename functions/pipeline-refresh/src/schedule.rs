@@ -1,12 +1,12 @@
-//! The schedule's part: one task for every active org.
+//! The schedules' part: one task for every active org, or for every org that is polled.
 
 use jiff::Timestamp;
 use runtime::Report;
 use serde::Serialize;
 use store::{RefreshKind, RefreshTask};
 
-use crate::Deps;
 use crate::error::{Error, state};
+use crate::{Deps, ScheduleKind};
 
 /// What the schedule set off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -21,9 +21,15 @@ impl Report for Scheduled {
     }
 }
 
-pub(crate) async fn handle(deps: &Deps, kind: RefreshKind, deadline: Timestamp) -> Result<Scheduled, Error> {
+pub(crate) async fn handle(deps: &Deps, asked: ScheduleKind, deadline: Timestamp) -> Result<Scheduled, Error> {
     let requested_at = deps.clock.now();
-    let orgs = deps.orgs.list_active().await.map_err(state("listing the active orgs"))?;
+    let (orgs, kind) = match asked {
+        ScheduleKind::Nightly => (deps.orgs.list_active().await, RefreshKind::Nightly),
+        ScheduleKind::Backfill => (deps.orgs.list_active().await, RefreshKind::Backfill),
+        ScheduleKind::Connections => (deps.orgs.list_active().await, RefreshKind::Connections),
+        ScheduleKind::Poll => (deps.orgs.list_polled().await, RefreshKind::Incremental),
+    };
+    let orgs = orgs.map_err(state("listing the orgs"))?;
     let task = |org: &store::Org| RefreshTask { org_id: org.org_id, kind, object: None, requested_at };
     let tasks: Vec<RefreshTask> = orgs.iter().map(task).collect();
     deps.tasks.send_all(&tasks, deadline).await.map_err(state("queueing the schedule's tasks"))?;

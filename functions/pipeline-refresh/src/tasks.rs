@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use runtime::Chain;
 use runtime::sqs::{Answer, Batch};
 use salesforce::{Classify, Retry};
-use store::{ConnectionId, RefreshKind, RefreshTask};
+use store::{ConnectionId, CursorName, RefreshKind, RefreshTask};
 use tracing::{error, info, warn};
 
 use crate::error::{Error, state};
@@ -26,8 +26,8 @@ pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) ->
     for message in messages {
         let mut report = OrgReport::default();
         let task = &message.body;
-        // What is left of a task is about one object; its connections have been seen to.
-        let mut comes_again = task.object.is_none() && tend(deps, task, deadline, &mut report).await;
+        // What is left of a task is about one object, and its connections have been seen to; a poll is about none of them.
+        let mut comes_again = task.object.is_none() && !task.is_poll() && tend(deps, task, deadline, &mut report).await;
         if task.kind != RefreshKind::Connections {
             comes_again |= refresh(deps, task, deadline, &mut report).await;
         }
@@ -53,16 +53,22 @@ async fn tend(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut
 
 /// Refreshes pipelines and records, and says whether the task has to come again as a whole.
 async fn refresh(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut OrgReport) -> bool {
+    let began_at = deps.clock.now();
     let client = deps.salesforce.client(task.org_id, &ConnectionId::team());
     let run = Run::new(deps, task, client, deadline);
     refresh_org(&run, &deps.mirrored_objects, report).await;
     // A task that comes again finds what it has done, and goes on with all that is left.
-    if report.failures.iter().all(|error| !comes_again(error)) {
+    if task.is_poll() || report.failures.iter().all(|error| !comes_again(error)) {
         let queued = queue_rest(deps, task, report).await;
         report.failures.extend(queued.err());
     }
+    if task.is_poll() && report.is_whole() {
+        let noted = deps.cursors.finish(task.org_id, &CursorName::poll(), began_at).await;
+        report.failures.extend(noted.map_err(state("noting a poll")).err());
+    }
     log(task, report);
-    report.failures.iter().any(comes_again)
+    // The next poll repeats this one: what an org refuses for hours must not fill the queue.
+    !task.is_poll() && report.failures.iter().any(comes_again)
 }
 
 /// What only a person can mend is not tried again before the next night.
@@ -76,6 +82,10 @@ fn comes_again(error: &Error) -> bool {
 /// Queues the objects that are left, each as a task of its own.
 async fn queue_rest(deps: &Deps, task: &RefreshTask, report: &OrgReport) -> Result<(), Error> {
     for (object, stop) in &report.left {
+        // The next poll goes on with what the org's calls do not allow now.
+        if task.is_poll() && *stop == Stop::OverBudget {
+            continue;
+        }
         let rest = RefreshTask { object: Some(object.clone()), ..task.clone() };
         let delay = match stop {
             Stop::OutOfTime => Duration::ZERO,

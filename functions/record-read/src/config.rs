@@ -4,6 +4,8 @@ use runtime::{Aws, Env, EnvError, Salesforce};
 use salesforce::Clock;
 use store::{Apps, Budgets, Connections, Cursors, Orgs, Pipelines, Records};
 
+use crate::changes::PollInterval;
+
 /// The function's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -19,6 +21,8 @@ pub struct Config {
     pub pipelines_table: String,
     /// `BUDGETS_TABLE`.
     pub budgets_table: String,
+    /// `POLL_SCHEDULE`: how often polled orgs are polled, as `rate(15 minutes)`.
+    pub poll_interval: PollInterval,
     /// `APPS_SECRET_ARN`: read, to see which app is the newest.
     pub apps_secret: String,
 }
@@ -36,6 +40,7 @@ impl Config {
             records_table: env.required("RECORDS_TABLE")?,
             pipelines_table: env.required("PIPELINES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
+            poll_interval: env.parsed_or("POLL_SCHEDULE", PollInterval::default())?,
             apps_secret: env.required("APPS_SECRET_ARN")?,
         })
     }
@@ -56,6 +61,8 @@ pub struct Deps {
     pub pipelines: Pipelines,
     /// Their calls.
     pub budgets: Budgets,
+    /// How often polled orgs are polled.
+    pub poll_interval: PollInterval,
     /// The app registrations.
     pub apps: Apps,
     /// The way to Salesforce.
@@ -75,6 +82,7 @@ impl Deps {
             records: Records::new(table(), config.records_table),
             pipelines: Pipelines::new(table(), config.pipelines_table),
             budgets: Budgets::new(table(), config.budgets_table),
+            poll_interval: config.poll_interval,
             apps: Apps::new(aws.secrets_manager(), config.apps_secret, aws.clock()),
             salesforce,
             clock: aws.clock(),
@@ -98,14 +106,16 @@ mod tests {
 
     #[test]
     fn every_table_has_its_variable() {
-        let config = Config::from_env(&Env::new(|name| Some(name.to_lowercase()))).unwrap();
+        let given = |name: &str| if name == "POLL_SCHEDULE" { "rate(1 hour)".to_owned() } else { name.to_lowercase() };
+        let config = Config::from_env(&Env::new(move |name| Some(given(name)))).unwrap();
         assert_eq!(config.cursors_table, "cursors_table");
+        assert_eq!(Ok(config.poll_interval), "rate(60 minutes)".parse());
     }
 
     #[test]
     fn each_variable_is_needed() {
         for missing in NAMES {
-            let env = Env::new(move |name| (name != missing).then(|| name.to_owned()));
+            let env = Env::new(move |name| (name != missing && name != "POLL_SCHEDULE").then(|| name.to_owned()));
             assert_eq!(Config::from_env(&env), Err(EnvError::Missing { name: missing }));
         }
     }

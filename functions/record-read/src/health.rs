@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use salesforce::OrgId;
 use store::{Cursor, CursorName, Org};
 
+use crate::changes::ChangesView;
 use crate::views::{BudgetView, HealthView, LicenseView, PipelinesHealth, SyncView, copy_of};
 use crate::{Deps, Error, connections};
 
@@ -13,6 +14,8 @@ pub(crate) async fn health(deps: &Deps, org: Org) -> Result<HealthView, Error> {
     let connections = connections::list(deps, org_id).await?;
     let cursors = deps.cursors.list(org_id).await?;
     let count = deps.pipelines.list(org_id).await?.len();
+    let last_poll = covered_until(&cursors, &CursorName::poll());
+    let changes = ChangesView::new(&org, last_poll, deps.poll_interval, deps.clock.now());
     let budget = deps.budgets.load(org_id, deps.clock.now()).await?;
     Ok(HealthView {
         org_id,
@@ -20,21 +23,22 @@ pub(crate) async fn health(deps: &Deps, org: Org) -> Result<HealthView, Error> {
         copy_of: copy_of(&org),
         license: org.license.map(LicenseView::from),
         connections,
-        pipelines: PipelinesHealth { count, refreshed_at: refreshed_at(&cursors) },
-        sync: cursors.into_iter().filter(|cursor| !is_pipelines(cursor)).map(SyncView::from).collect(),
+        changes,
+        pipelines: PipelinesHealth { count, refreshed_at: covered_until(&cursors, &CursorName::pipelines()) },
+        sync: cursors.into_iter().filter(is_scan).map(SyncView::from).collect(),
         budget: budget.map(BudgetView::from),
     })
 }
 
 /// When the org's pipelines were last read.
 pub(crate) async fn pipelines_refreshed_at(deps: &Deps, org: OrgId) -> Result<Option<Timestamp>, Error> {
-    Ok(refreshed_at(&deps.cursors.list(org).await?))
+    Ok(covered_until(&deps.cursors.list(org).await?, &CursorName::pipelines()))
 }
 
-fn refreshed_at(cursors: &[Cursor]) -> Option<Timestamp> {
-    cursors.iter().find(|cursor| is_pipelines(cursor))?.finished_at
+fn covered_until(cursors: &[Cursor], name: &CursorName) -> Option<Timestamp> {
+    cursors.iter().find(|cursor| cursor.cursor_name == *name)?.covered_until
 }
 
-fn is_pipelines(cursor: &Cursor) -> bool {
-    cursor.cursor_name == CursorName::pipelines()
+fn is_scan(cursor: &Cursor) -> bool {
+    cursor.cursor_name != CursorName::pipelines() && cursor.cursor_name != CursorName::poll()
 }

@@ -11,6 +11,7 @@
 //! without one it comes from the mirror, which is for the platform's own processes (invariant 18).
 //! Object metadata is always read live, as the rep or as the team.
 
+mod changes;
 mod config;
 mod connections;
 mod error;
@@ -21,6 +22,7 @@ mod live;
 mod mirror;
 mod views;
 
+pub use changes::PollInterval;
 pub use config::{Config, Deps};
 pub use error::Error;
 pub use http::router;

@@ -11,6 +11,8 @@ use store::{
     LicenseState, MirrorRecord, Org, OrgState, PlatformUser, Tenant,
 };
 
+use crate::changes::ChangesView;
+
 /// An org.
 #[derive(Debug, Serialize)]
 pub(crate) struct OrgView {
@@ -140,6 +142,7 @@ pub(crate) struct HealthView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) license: Option<LicenseView>,
     pub(crate) connections: Vec<ConnectionView>,
+    pub(crate) changes: ChangesView,
     pub(crate) sync: Vec<SyncView>,
     pub(crate) pipelines: PipelinesHealth,
     pub(crate) budget: Option<BudgetView>,
@@ -225,7 +228,7 @@ impl From<Cursor> for SyncView {
         Self {
             scan: cursor.cursor_name,
             synced_to: cursor.position.map(|position| position.system_modstamp),
-            finished_at: cursor.finished_at,
+            finished_at: cursor.covered_until,
             running: cursor.checkpoint.is_some(),
         }
     }

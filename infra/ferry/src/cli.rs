@@ -13,7 +13,7 @@ use crate::dead_letters::{self, QueueName};
 use crate::disconnect::{self, Target};
 use crate::since::Since;
 use crate::stack::Stack;
-use crate::{deliveries, outbound_message, replay, upgrade, webhooks};
+use crate::{deliveries, outbound_message, polling, replay, upgrade, webhooks};
 
 /// Looks into Ferry's input and state, and acts on it.
 ///
@@ -48,6 +48,23 @@ enum Command {
     /// Exit codes: 0 queued, or there was nothing to queue, 1 AWS was not reached, 2 the org is not known or not active, or
     /// nobody said yes, 3 queued in part.
     Replay(Replay),
+    /// Have an org asked for its changes every few minutes (the stack's parameter `PollSchedule`), or not.
+    ///
+    /// Orgs of editions without outbound messages are polled anyway. A poll costs two API calls for each mirrored object, and one
+    /// more for every 2,000 changed records.
+    ///
+    /// Exit codes: 0 noted, 1 AWS was not reached, 2 there is no such org.
+    Polling {
+        /// The org's id, 15 or 18 characters.
+        #[arg(long)]
+        org: OrgId,
+        /// What is wanted.
+        #[arg(value_enum)]
+        choice: polling::Choice,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
     /// What was given up and waits in a dead-letter queue.
     #[command(subcommand)]
     DeadLetters(DeadLetters),
@@ -276,6 +293,9 @@ pub(crate) async fn run(cli: Cli) -> Result<String, Failure> {
             let stack = Stack::open(&cli.stack).await;
             let since = since.resolve(stack.clock().now())?;
             replay::replay(&stack, replay::Wanted { org, since, dry_run, yes }, json).await
+        }
+        Command::Polling { org, choice, json } => {
+            polling::choose(&Stack::open(&cli.stack).await, org, choice, json).await
         }
         Command::DeadLetters(task) => dead_letters(&Stack::open(&cli.stack).await, task).await,
         Command::Upgrade(task) => upgrade(&Stack::open(&cli.stack).await, task).await,

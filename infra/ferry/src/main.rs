@@ -6,6 +6,7 @@ mod dead_letters;
 mod deliveries;
 mod disconnect;
 mod outbound_message;
+mod polling;
 mod replay;
 mod screen;
 mod since;

@@ -48,6 +48,10 @@ pub(crate) async fn rotate(stack: &Stack, org: OrgId) -> Result<String, Failure>
         (None, Some(OutboundMessages::Configured { messages })) => {
             Ok(format!("{messages} outbound messages of org {org} have the new address. The one before stays good."))
         }
+        (None, Some(OutboundMessages::NotInEdition)) => Err(Failure::BadInput(format!(
+            "org {org} has no outbound messages and needs no address: it is polled. Its admin connects again after an upgrade \
+             of its edition"
+        ))),
         (None, _) => Err(Failure::BadInput(format!("org {org} is not active: it has no address"))),
     }
 }

@@ -64,6 +64,8 @@ pub enum OutboundMessages {
         /// How many there are.
         messages: usize,
     },
+    /// The org's edition has none, so that Ferry asks the org for changes.
+    NotInEdition,
     /// The address has to be put in by hand.
     ByHand {
         /// Why.
@@ -75,7 +77,7 @@ pub enum OutboundMessages {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ByHand {
-    /// The org has none of Ferry's: the package is not installed, or the org's edition has no outbound messages.
+    /// The org has none of Ferry's: the package is not installed, or an edition that Ferry does not know has none.
     NoMessages,
     /// The connection's user may not customize the application.
     NotPermitted,

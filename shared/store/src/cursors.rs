@@ -31,6 +31,12 @@ impl CursorName {
         Self(format!("backfill/{object}"))
     }
 
+    /// The polling of all the org's objects; it has no position, only an end.
+    #[must_use]
+    pub fn poll() -> Self {
+        Self("poll".to_owned())
+    }
+
     /// The reading of the org's pipelines; it has no position, only an end.
     #[must_use]
     pub fn pipelines() -> Self {
@@ -67,10 +73,9 @@ pub struct Cursor {
     /// Where the running scan goes on, in the scan's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
-    /// The time that the last complete scan was finished with: for a scan of records when it began, because everything that
-    /// was committed before then was read.
+    /// What was committed before this time was read by the last complete scan: the time when it began.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
-    pub finished_at: Option<Timestamp>,
+    pub covered_until: Option<Timestamp>,
     /// When it last changed.
     #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
@@ -144,14 +149,14 @@ impl Cursors {
         self.table.update("store the checkpoint", row_key(org, name), update).await.map(drop)
     }
 
-    /// Notes that the running scan came to its end, and forgets its checkpoint.
+    /// Notes that the running scan, which covers what was committed until then, came to its end, and forgets its checkpoint.
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn finish(&self, org: OrgId, name: &CursorName, now: Timestamp) -> Result<(), Error> {
-        let now = text(time::text(now));
+    pub async fn finish(&self, org: OrgId, name: &CursorName, covered_until: Timestamp) -> Result<(), Error> {
+        let covered_until = text(time::text(covered_until));
         let update = Update {
-            set: vec![("finished_at", now.clone()), ("updated_at", now)],
+            set: vec![("covered_until", covered_until.clone()), ("updated_at", covered_until)],
             remove: vec!["checkpoint"],
             ..Update::default()
         };

@@ -4,7 +4,8 @@
 //! EventBridge carry what moves between the functions. The types are concrete and talk to AWS through its SDK: there are no
 //! repository traits and no stand-ins. Every write is idempotent by its key or guarded by a condition, and the decisions
 //! behind the conditions are pure functions ([`records::rule`], [`connections::lease`], [`cursors::rule`],
-//! [`orgs::rule`], [`origins::is_by`], [`writes::rule`], [`budgets::lanes`]) with property tests of their own.
+//! [`orgs::rule`], [`orgs::changes`], [`origins::is_by`], [`writes::rule`], [`budgets::lanes`]) with property tests of their
+//! own.
 //!
 //! ```no_run
 //! use salesforce::{Clock, ObjectName, OrgId, Record};
@@ -63,8 +64,9 @@ pub use events::{BusEvent, EventBus};
 pub use hints::{ChangeHint, RecordRef, Source};
 pub use ids::{ConnectionId, DeliveryId, IdempotencyKey, InvalidText, PlatformUser, Tenant, TokenVersion, WriteId};
 pub use orgs::{
-    Activate, Activation, Announcement, Claim, CopySeen, Environment, InstallClaim, License, LicenseManagement,
-    LicenseNotice, LicenseState, LicenseStatus, Org, OrgState, Orgs, Quarantine,
+    Activate, Activation, Announcement, Changes, ChangesBecause, ChangesBy, Claim, CopySeen, Edition, Environment,
+    InstallClaim, License, LicenseManagement, LicenseNotice, LicenseState, LicenseStatus, Org, OrgState, Orgs,
+    PollingChoice, Quarantine,
 };
 pub use origins::{Origins, Saved};
 pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};

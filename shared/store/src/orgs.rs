@@ -9,11 +9,13 @@ use crate::ids::Tenant;
 use crate::table::{Conditional, Expression, Table, from_item, key, number, to_item};
 use crate::webhook_secret::SecretHash;
 
+pub mod changes;
 pub mod license;
 pub mod license_management;
 mod org;
 pub mod rule;
 
+pub use changes::{Changes, ChangesBecause, ChangesBy, Edition, PollingChoice};
 pub use license::{License, LicenseNotice, LicenseState, LicenseStatus};
 pub use license_management::LicenseManagement;
 pub use org::{
@@ -74,12 +76,7 @@ impl Orgs {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn release(&self, org: OrgId, now: Timestamp) -> Result<Org, Error> {
-        let operation = "release the org";
-        let step = |existing: Option<&Org>| {
-            let known = existing.ok_or(Error::NotFound { operation })?;
-            Ok(rule::release(known, now))
-        };
-        self.change(operation, org, step).await.map(Changed::into_org)
+        self.change_known("release the org", org, |known| rule::release(known, now)).await
     }
 
     /// Makes the org the tenant's and active, also one that no claim announced: the team connection is the proof.
@@ -131,17 +128,40 @@ impl Orgs {
         Ok(orgs.into_iter().filter(|org| org.state == OrgState::Active).collect())
     }
 
+    /// Every active org that is polled, in no order. Reads the whole table.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn list_polled(&self) -> Result<Vec<Org>, Error> {
+        let orgs = self.list().await?;
+        Ok(orgs.into_iter().filter(Org::is_polled).collect())
+    }
+
+    /// Notes the edition that the org named over its team connection.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn prove_edition(&self, org: OrgId, edition: &Edition) -> Result<Org, Error> {
+        let operation = "note the org's edition";
+        self.change_known(operation, org, |known| changes::prove(known, edition.clone())).await
+    }
+
+    /// Notes whether an operator wants the org polled; `None` leaves it to its edition.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn choose_polling(&self, org: OrgId, on: Option<bool>, now: Timestamp) -> Result<Org, Error> {
+        let operation = "note what is wanted of polling";
+        self.change_known(operation, org, |known| changes::choose(known, on, now)).await
+    }
+
     /// Puts a known org into `state`.
     ///
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn mark(&self, org: OrgId, state: OrgState, now: Timestamp) -> Result<Org, Error> {
-        let operation = "mark the org";
-        let step = |existing: Option<&Org>| {
-            let known = existing.ok_or(Error::NotFound { operation })?;
-            Ok((known.state != state).then(|| Org { state, updated_at: now, ..known.clone() }))
-        };
-        self.change(operation, org, step).await.map(Changed::into_org)
+        let step = |known: &Org| (known.state != state).then(|| Org { state, updated_at: now, ..known.clone() });
+        self.change_known("mark the org", org, step).await
     }
 
     /// Closes the org's lanes: nothing is scheduled, its webhook addresses are forgotten, and only the mirror is read. It stays
@@ -150,12 +170,7 @@ impl Orgs {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn close(&self, org: OrgId, now: Timestamp) -> Result<Org, Error> {
-        let operation = "close the org";
-        let step = |existing: Option<&Org>| {
-            let known = existing.ok_or(Error::NotFound { operation })?;
-            Ok(rule::close(known, now))
-        };
-        self.change(operation, org, step).await.map(Changed::into_org)
+        self.change_known("close the org", org, |known| rule::close(known, now)).await
     }
 
     /// Makes a fresh webhook secret live beside one that was live: the one that the org uses (`in_use`, a hash), where that is
@@ -169,11 +184,17 @@ impl Orgs {
         secret: SecretHash,
         in_use: Option<&str>,
     ) -> Result<Org, Error> {
-        let operation = "rotate the webhook secret";
-        let step = |existing: Option<&Org>| {
-            let known = existing.ok_or(Error::NotFound { operation })?;
-            Ok(rule::rotate(known, &secret, in_use))
-        };
+        self.change_known("rotate the webhook secret", org, |known| rule::rotate(known, &secret, in_use)).await
+    }
+
+    /// As [`Self::change`], of an org that has to be known.
+    async fn change_known(
+        &self,
+        operation: &'static str,
+        org: OrgId,
+        step: impl Fn(&Org) -> Option<Org>,
+    ) -> Result<Org, Error> {
+        let step = |existing: Option<&Org>| existing.map(&step).ok_or(Error::NotFound { operation });
         self.change(operation, org, step).await.map(Changed::into_org)
     }
 

@@ -28,7 +28,7 @@ pub enum RefreshKind {
     Nightly,
     /// The first copy.
     Backfill,
-    /// What changed since the last time.
+    /// What changed since the last time: of one object, or of all as a poll, which is tried once because the next one repeats it.
     Incremental,
     /// Only what its connections need by the hour.
     Connections,
@@ -56,6 +56,14 @@ pub struct WriteTask {
     pub org_id: OrgId,
     /// Which write.
     pub write_id: WriteId,
+}
+
+impl RefreshTask {
+    /// Whether it is a poll.
+    #[must_use]
+    pub fn is_poll(&self) -> bool {
+        self.kind == RefreshKind::Incremental && self.object.is_none()
+    }
 }
 
 impl Message for RefreshTask {

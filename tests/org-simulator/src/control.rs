@@ -129,6 +129,22 @@ pub(crate) fn define_outbound_message(org: &mut Org, definition: &OutboundMessag
     Ok(org.outbox.define(definition, &mut org.ids).to_string())
 }
 
+/// Editions without outbound messages (Salesforce Help, "Outbound Message Considerations").
+const WITHOUT_MESSAGES: [&str; 5] =
+    ["Professional Edition", "Team Edition", "Base Edition", "Contact Manager Edition", "Personal Edition"];
+
+/// Moves the org to another edition, as a new contract does: it has outbound messages from now on, or none.
+pub(crate) fn set_edition(org: &mut Org, edition: &str) {
+    org.features.outbound_messages = !WITHOUT_MESSAGES.contains(&edition);
+    let Some(object) = org.schema.object("Organization").cloned() else { return };
+    let row = org.store.get(&object.name, org.id).map(|row| Row::clone(row));
+    if let (Some(mut row), Some(at)) = (row, object.position("OrganizationType")) {
+        row.set(at, Value::text(edition));
+        org.store.put(&object, org.id, row);
+        org.store.commit();
+    }
+}
+
 /// Sets what else there is to say about a definition.
 pub(crate) fn configure_outbound_message(org: &mut Org, name: &str, settings: OutboundSettings) -> Result<(), Error> {
     if !rest::is_version(&settings.api_version) {

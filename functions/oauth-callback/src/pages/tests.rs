@@ -81,6 +81,7 @@ fn the_webhook_address_is_shown_when_there_is_one() {
         environment: "Production",
         webhook_url: Some("https://ferry.example.com/webhooks/salesforce/00D5e000000KQ2eEAG/secret"),
         configured: false,
+        polled: false,
         displaced: &[],
         is_last: false,
         is_admin: false,
@@ -91,6 +92,9 @@ fn the_webhook_address_is_shown_when_there_is_one() {
     assert!(again.render().unwrap().contains("stays the same"));
     let configured = ConnectedPage { configured: true, ..again };
     assert!(configured.render().unwrap().contains("in place"));
+    let polled = ConnectedPage { configured: false, polled: true, ..configured }.render().unwrap();
+    assert!(polled.contains("asks your org every few minutes") && !polled.contains("Endpoint URL"), "{polled}");
+    assert!(!polled.contains("The address for outbound messages"), "{polled}");
 }
 
 #[test]
@@ -106,6 +110,7 @@ fn whose_connection_was_ended_to_make_room_is_told() {
         environment: "Production",
         webhook_url: None,
         configured: false,
+        polled: false,
         displaced: &displaced,
         is_last: false,
         is_admin: true,

@@ -4,6 +4,7 @@
 
 mod activating;
 mod claiming;
+mod editions;
 mod licences;
 mod messages;
 mod stage;

@@ -4,6 +4,7 @@
 
 mod failures;
 mod pipelines;
+mod polls;
 mod scans;
 mod schedule;
 mod world;

@@ -20,7 +20,7 @@ fn the_pipelines_are_the_org_s_record_types_with_their_stages_in_order() {
         }
         assert_eq!(pipelines.iter().filter(|pipeline| pipeline.is_default).count(), 1, "{pipelines:?}");
         let read = world.deps.cursors.load(world.org, &CursorName::pipelines()).await.unwrap();
-        assert!(read.unwrap().finished_at.is_some());
+        assert!(read.unwrap().covered_until.is_some());
     });
 }
 

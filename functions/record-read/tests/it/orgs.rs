@@ -6,7 +6,7 @@ use org_simulator::ObjectPermissions;
 use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::budgets::Observation;
-use store::{CursorName, Lane, OrgState, Pipeline, Position};
+use store::{CursorName, Edition, Lane, OrgState, Pipeline, Position};
 
 use crate::world::{REP, World, run};
 
@@ -146,6 +146,37 @@ fn health_shows_connections_scans_pipelines_and_budget() {
         assert_eq!(health["pipelines"], json!({ "count": 1, "refreshed_at": "2026-11-22T10:00:00.000Z" }));
         assert_eq!((&health["budget"]["used"], &health["budget"]["max"]), (&json!(17), &json!(15_000)));
         assert_eq!(health["budget"]["calls"]["interactive"], 2);
+    });
+}
+
+#[test]
+fn health_says_how_changes_are_heard_of_and_whether_polls_keep_up() {
+    run(async {
+        let world = World::new().await;
+        let now = world.deps.clock.now();
+        let unknown = json!({ "by": "outbound_messages", "because": "edition_unknown", "edition": null });
+        assert_eq!(world.get("/health").await.1["changes"], unknown);
+        let organization_type = "Professional Edition".to_owned();
+        let edition = Edition { organization_type, knows_no_messages: false, proven_at: now };
+        world.deps.orgs.prove_edition(world.org, &edition).await.unwrap();
+        let polled = |last: Value, overdue: bool| {
+            json!({
+                "by": "polling", "because": "edition", "edition": "Professional Edition",
+                "polls": { "last_completed": last, "overdue": overdue },
+            })
+        };
+
+        assert_eq!(world.get("/health").await.1["changes"], polled(json!(null), false));
+        world.pass(SignedDuration::from_mins(50));
+        assert_eq!(world.get("/health").await.1["changes"], polled(json!(null), true));
+        let began_at = world.deps.clock.now();
+        world.deps.cursors.finish(world.org, &CursorName::poll(), began_at).await.unwrap();
+        let (_, health) = world.get("/health").await;
+        assert_eq!(health["changes"], polled(json!("2026-11-22T10:50:00.000Z"), false));
+        assert_eq!(health["sync"], json!([]), "a poll is no scan");
+
+        world.deps.orgs.choose_polling(world.org, Some(false), began_at).await.unwrap();
+        assert_eq!(world.get("/health").await.1["changes"]["because"], "operator");
     });
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
-use record_read::{Deps, router};
+use record_read::{Deps, PollInterval, router};
 use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};
 use store::{Budgets, Change, Cursors, Pipelines, Records};
@@ -37,6 +37,7 @@ impl World {
             records: Records::new(world.dynamodb(), world.table("records")),
             pipelines: Pipelines::new(world.dynamodb(), world.table("pipelines")),
             budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
+            poll_interval: PollInterval::default(),
             apps: world.apps(),
             salesforce: world.salesforce.clone(),
             clock: world.clock.clone(),

@@ -1,9 +1,9 @@
 //! `ferry upgrade`, `disconnect` and what is done about addresses and copies.
 
 use salesforce::Clock;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::orgs::license_management::proves;
-use store::{CopySeen, OrgState};
+use store::{CopySeen, Edition, OrgState};
 
 use crate::stack::{ORG, Stack, run};
 
@@ -110,5 +110,33 @@ fn a_copy_is_released_by_the_operator_and_nothing_else_is() {
         for other in [copy, ORG, "00D5e000000KQ2fEAG"] {
             assert_eq!(stack.ferry(&["release", "--org", other]).status.code(), Some(2), "{other}");
         }
+    });
+}
+
+#[test]
+fn an_operator_decides_whether_an_org_is_polled() {
+    run(async {
+        let stack = Stack::set().await;
+        let polling = |choice| stack.says(&["polling", "--org", &ORG[..15], choice]);
+        let polled = async || stack.orgs().list_polled().await.unwrap().len();
+
+        assert!(
+            polling("on").starts_with(&format!("Org {ORG} is polled from the next schedule on, because an operator"))
+        );
+        assert_eq!(polled().await, 1);
+        assert!(polling("off").contains("is not polled, because an operator"));
+        assert_eq!(polled().await, 0);
+        assert!(polling("by-edition").contains("because its edition is not known"));
+        let edition = Edition {
+            organization_type: "Professional Edition".to_owned(),
+            knows_no_messages: false,
+            proven_at: Clock::system().now(),
+        };
+        stack.orgs().prove_edition(ORG.parse().unwrap(), &edition).await.unwrap();
+        let shown: Value = stack.json(&["polling", "--org", ORG, "by-edition"]);
+        assert_eq!(shown["changes"], json!({ "by": "polling", "because": "edition" }));
+        assert!(polling("off").contains("only the night brings its changes"));
+        let unknown = stack.fails(&["polling", "--org", "00D5e000000KQ2fEAG", "on"]);
+        assert_eq!(unknown, (2, "ferry: org 00D5e000000KQ2fEAG is not known\n".to_owned()));
     });
 }

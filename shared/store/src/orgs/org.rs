@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
+use super::changes::{Edition, PollingChoice};
 use super::license::License;
 use crate::ids::Tenant;
 use crate::webhook_secret::SecretHash;
@@ -71,6 +72,12 @@ pub struct Org {
     /// Why it is or was quarantined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<Quarantine>,
+    /// Its edition, as it said itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edition: Option<Edition>,
+    /// Whether an operator wants it polled or not; by its edition where nobody decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub polling: Option<PollingChoice>,
     /// The live webhook secrets, newest first, at most [`crate::webhook_secret::MAX_LIVE`].
     #[serde(default)]
     pub webhook_secrets: Vec<SecretHash>,
@@ -104,6 +111,8 @@ impl Org {
             announced: None,
             license: None,
             quarantine: None,
+            edition: None,
+            polling: None,
             webhook_secrets: Vec::new(),
             claimed_at: at,
             activated_at: None,

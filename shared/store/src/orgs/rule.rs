@@ -64,6 +64,8 @@ pub fn announce(known: Option<&Org>, claim: &InstallClaim) -> Option<Org> {
         claimed_at: org.claimed_at,
         license: org.license.clone(),
         quarantine: org.quarantine.clone(),
+        edition: org.edition.clone(),
+        polling: org.polling,
         revision: org.revision,
         ..said
     })

@@ -53,7 +53,7 @@ fn a_checkpoint_is_kept_until_the_scan_ends_and_does_not_move_the_cursor() {
         cursors.finish(org(), &name, at(3)).await.unwrap();
 
         let done = cursors.load(org(), &name).await.unwrap().unwrap();
-        assert_eq!((done.position, done.checkpoint, done.finished_at), (Some(position(10, 5)), None, Some(at(3))));
+        assert_eq!((done.position, done.checkpoint, done.covered_until), (Some(position(10, 5)), None, Some(at(3))));
         assert_eq!(cursors.list(org()).await.unwrap().len(), 1);
     });
 }

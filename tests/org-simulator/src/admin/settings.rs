@@ -37,6 +37,7 @@ struct Settings {
     token_processing_ms: Option<u64>,
     package_install_ms: Option<u64>,
     daily_api_limit: Option<u64>,
+    edition: Option<String>,
     #[serde(default)]
     bulk: crate::BulkSettings,
     #[serde(default)]
@@ -60,6 +61,9 @@ async fn change_settings(State(shared): State<Shared>, Body(settings): Body<Sett
     crate::bulk::apply(&mut org, &settings.bulk)?;
     if let Some(max) = settings.daily_api_limit {
         org.limits.max = max;
+    }
+    if let Some(edition) = &settings.edition {
+        control::set_edition(&mut org, edition);
     }
     for (object, private) in &settings.private {
         control::set_private(&mut org, object, *private)?;

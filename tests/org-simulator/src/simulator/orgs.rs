@@ -7,7 +7,7 @@ use crate::random::Random;
 use crate::realm::Realm;
 use crate::seed::{self, Naming};
 use crate::server::Shared;
-use crate::{Error, Features, OrgKind, OrgOptions};
+use crate::{Error, Features, OrgKind, OrgOptions, control};
 
 impl Simulator {
     /// Adds an org to the realm of this one and gives its handle, which stops that org when dropped.
@@ -35,6 +35,11 @@ impl Simulator {
     #[must_use]
     pub fn features(&self) -> Features {
         self.shared.org().features
+    }
+
+    /// Moves the org to another edition, by its name in `OrganizationType`. Some have no outbound messages.
+    pub fn set_edition(&self, edition: &str) {
+        control::set_edition(&mut self.shared.org(), edition);
     }
 
     /// Switches features on or off. Records that need a feature stay when it goes.

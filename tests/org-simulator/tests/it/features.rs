@@ -1,4 +1,4 @@
-use org_simulator::{Clock, Features, Options, Simulator};
+use org_simulator::{Clock, Features, Options, OutboundMessage, Simulator};
 use serde_json::{Value, json};
 
 use crate::support::{ADMIN, START, Scene};
@@ -141,4 +141,24 @@ async fn a_lead_without_a_company_becomes_a_person() {
     let account = scene.org.record("Account", lead["ConvertedAccountId"].as_str().unwrap()).unwrap();
     assert_eq!((&account["Name"], &account["PersonEmail"]), (&json!("Vogt"), &json!("v@vogt.example")));
     assert_eq!(account["PersonContactId"], lead["ConvertedContactId"]);
+}
+
+/// Salesforce Help, "Outbound Message Considerations": there are none below Enterprise.
+#[tokio::test]
+async fn an_org_of_a_smaller_edition_says_so_and_has_no_outbound_messages() {
+    let scene = Scene::new().await;
+    let message = OutboundMessage {
+        name: "Account_Changed".to_owned(),
+        object: "Account".to_owned(),
+        fields: vec!["Id".to_owned()],
+        endpoint_url: "http://127.0.0.1:9/".to_owned(),
+    };
+    scene.org.define_outbound_message(&message).unwrap();
+    for (edition, sent) in [("Professional Edition", 0), ("Enterprise Edition", 1)] {
+        scene.org.set_edition(edition);
+        let organization = scene.query("SELECT OrganizationType FROM Organization").await;
+        assert_eq!(organization.body["records"][0]["OrganizationType"], edition);
+        scene.post("sobjects/Account", json!({"Name": "x"})).await;
+        assert_eq!(scene.org.outbound_messages().len(), sent, "{edition}");
+    }
 }

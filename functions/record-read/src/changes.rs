@@ -1,0 +1,88 @@
+//! How an org's changes are heard of, and whether polls keep up.
+
+use std::str::FromStr;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use store::{ChangesBecause, ChangesBy, Org};
+
+/// How often polled orgs are polled: a rate of EventBridge Scheduler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollInterval(SignedDuration);
+
+impl Default for PollInterval {
+    fn default() -> Self {
+        Self(SignedDuration::from_mins(15))
+    }
+}
+
+impl FromStr for PollInterval {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let rate = text.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')'));
+        let (number, unit) = rate.and_then(|rate| rate.split_once(' ')).ok_or(NO_RATE)?;
+        let number: u32 = number.parse().map_err(|_| NO_RATE)?;
+        let minutes = match unit {
+            "minute" | "minutes" => i64::from(number),
+            "hour" | "hours" => i64::from(number) * 60,
+            "day" | "days" => i64::from(number) * 24 * 60,
+            _ => return Err(NO_RATE),
+        };
+        Ok(Self(SignedDuration::from_mins(minutes)))
+    }
+}
+
+const NO_RATE: &str = "not a rate as rate(15 minutes)";
+
+/// How the changes of an org are heard of.
+#[derive(Debug, Serialize)]
+pub(crate) struct ChangesView {
+    by: ChangesBy,
+    because: ChangesBecause,
+    /// The edition as the org names it; `None` where it was never asked.
+    edition: Option<String>,
+    /// Of a polled org only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    polls: Option<PollsView>,
+}
+
+/// How the polls of an org are doing.
+#[derive(Debug, Serialize)]
+struct PollsView {
+    /// When the last one began that came to its end.
+    #[serde(serialize_with = "store::time::millis_option::serialize")]
+    last_completed: Option<Timestamp>,
+    overdue: bool,
+}
+
+impl ChangesView {
+    pub(crate) fn new(org: &Org, last_poll: Option<Timestamp>, interval: PollInterval, now: Timestamp) -> Self {
+        let changes = org.changes();
+        let overdue = org.poll_is_overdue(last_poll, interval.0, now);
+        Self {
+            by: changes.by,
+            because: changes.because,
+            edition: org.edition.as_ref().map(|edition| edition.organization_type.clone()),
+            polls: (changes.by == ChangesBy::Polling).then_some(PollsView { last_completed: last_poll, overdue }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_as_the_scheduler_reads_them() {
+        for (text, minutes) in
+            [("rate(15 minutes)", 15), ("rate(1 minute)", 1), ("rate(2 hours)", 120), ("rate(1 day)", 1_440)]
+        {
+            assert_eq!(text.parse(), Ok(PollInterval(SignedDuration::from_mins(minutes))), "{text}");
+        }
+        for text in ["", "rate()", "rate(15)", "rate(-1 minutes)", "rate(15 weeks)", "cron(0 * * * ? *)", "15 minutes"]
+        {
+            assert_eq!(text.parse::<PollInterval>(), Err(NO_RATE), "{text}");
+        }
+    }
+}
