@@ -65,6 +65,8 @@ fn taken() -> Routes {
                 let (path, rest) = call.split_once('"').unwrap();
                 let arguments = arguments(rest);
                 let methods = METHODS.into_iter().filter(|method| arguments.contains(&format!("{method}(")));
+                // What receives outbound messages takes a POST and nothing else.
+                let methods = methods.chain(arguments.contains("receiver(").then_some("post"));
                 routes.entry(path.to_owned()).or_default().extend(methods.map(str::to_uppercase));
             }
         }

@@ -42,8 +42,8 @@ enum Command {
     Deliveries(Deliveries),
     /// Have every record that the ledger names since a time read again from its org, and applied.
     ///
-    /// Each record is queued once, as its newest delivery, whose row in the ledger gets the new outcome. It does no harm to run
-    /// it twice, or again after it was killed half-way: a record that is read twice changes nothing the second time.
+    /// Each record is queued once, as its newest delivery, whose row in the ledger gets the new outcome where that says more than
+    /// the one before: what was applied stays so when it is found unchanged. It does no harm to run it twice, or again after it was killed half-way: a record that is read twice changes nothing the second time.
     ///
     /// Exit codes: 0 queued, or there was nothing to queue, 1 AWS was not reached, 2 the org is not known or not active, or
     /// nobody said yes, 3 queued in part.
