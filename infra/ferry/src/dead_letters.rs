@@ -70,10 +70,7 @@ pub(crate) async fn list(stack: &Stack, wanted: Wanted, as_json: bool) -> Result
 pub(crate) async fn redrive(stack: &Stack, wanted: Wanted, as_json: bool) -> Result<String, Failure> {
     let queue = wanted.queue;
     let Some(source) = queue.source() else {
-        return Err(Failure::BadInput(format!(
-            "the dead letters of {queue} are notices of changes that could not be told, and no queue takes them: list them, tell \
-             the platform, and drop them"
-        )));
+        return Err(Failure::BadInput(format!("no queue takes the dead letters of {queue} back: {}", queue.instead())));
     };
     let dead = open(stack, wanted).await?;
     let mut received = receive(stack, &dead, wanted).await?;

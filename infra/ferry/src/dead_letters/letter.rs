@@ -23,14 +23,26 @@ pub(crate) enum QueueName {
     RecordWrite,
     /// Writes of notes that could not be done.
     NoteWrite,
+    /// Change events that could not be read or queued.
+    ChangeEvent,
     /// Notices of changes that could not be told on the bus.
     RecordEvents,
 }
 
 impl QueueName {
-    /// The queue that its dead letters come from, without the stack's name. What could not be told comes from a stream.
+    /// The queue that its dead letters come from, without the stack's name; `None` where they come from a stream or from a bus.
     pub(crate) fn source(self) -> Option<String> {
-        (self != Self::RecordEvents).then(|| self.to_string())
+        (!matches!(self, Self::RecordEvents | Self::ChangeEvent)).then(|| self.to_string())
+    }
+
+    /// What is to be done about dead letters that no queue takes back.
+    pub(crate) fn instead(self) -> &'static str {
+        match self {
+            Self::ChangeEvent => {
+                "they came from the bus; the nightly refresh brings what they tell of: list them, and drop them"
+            }
+            _ => "they are notices of changes that could not be told: list them, tell the platform, and drop them",
+        }
     }
 
     /// The dead-letter queue, without the stack's name.
@@ -46,6 +58,7 @@ impl fmt::Display for QueueName {
             Self::PipelineRefresh => "pipeline-refresh",
             Self::RecordWrite => "record-write",
             Self::NoteWrite => "note-write",
+            Self::ChangeEvent => "change-event",
             Self::RecordEvents => "record-events",
         })
     }
@@ -57,6 +70,8 @@ pub(crate) enum Content {
     Hint(ChangeHint),
     Refresh(RefreshTask),
     Write(WriteTask),
+    /// A change event as it came.
+    Event(Event),
     /// Lambda's notice of a part of a stream, or of an invocation, that failed.
     Notice(Notice),
     /// What a schedule would have invoked its function with.
@@ -73,6 +88,35 @@ pub(crate) struct Notice {
     timestamp: Option<Timestamp>,
     #[serde(rename = "DDBStreamBatchInfo")]
     stream: Option<StreamPart>,
+    request_payload: Option<Value>,
+}
+
+/// A change event of Salesforce's as EventBridge brings it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct Event {
+    source: String,
+    detail: Value,
+}
+
+impl Event {
+    /// The org that its partner event source names: `aws.partner/salesforce.com/{org}/{name}`.
+    fn org(&self) -> Option<OrgId> {
+        self.source.split('/').nth(2)?.parse().ok()
+    }
+
+    fn about(&self) -> String {
+        let object = self.detail.pointer("/payload/ChangeEventHeader/entityName").and_then(Value::as_str);
+        object.map_or("change event".to_owned(), |object| format!("change event of {object}"))
+    }
+}
+
+impl Notice {
+    /// What the function was invoked with.
+    fn payload(&self) -> Option<Content> {
+        let payload = self.request_payload.as_ref()?;
+        let event = Event::deserialize(payload).map(Content::Event);
+        event.or_else(|_| Schedule::deserialize(payload).map(Content::Schedule)).ok()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -101,6 +145,7 @@ impl Content {
             QueueName::RecordUpsert => serde_json::from_str(body).map(Self::Hint),
             QueueName::PipelineRefresh => serde_json::from_str(body).map(Self::Refresh),
             QueueName::RecordWrite | QueueName::NoteWrite => serde_json::from_str(body).map(Self::Write),
+            QueueName::ChangeEvent => serde_json::from_str(body).map(Self::Event),
             QueueName::RecordEvents => serde_json::from_str(body).map(Self::Notice),
         };
         own.or_else(|_| serde_json::from_str(body).map(Self::Notice))
@@ -110,7 +155,7 @@ impl Content {
 
     /// Whether it was a message of the queue: what nobody can read may have been one.
     pub(crate) fn comes_from_queue(&self) -> bool {
-        !matches!(self, Self::Notice(_) | Self::Schedule(_))
+        !matches!(self, Self::Event(_) | Self::Notice(_) | Self::Schedule(_))
     }
 
     /// The org that it is about; the message group says it of what cannot be read.
@@ -119,7 +164,9 @@ impl Content {
             Self::Hint(hint) => Some(hint.org_id),
             Self::Refresh(task) => Some(task.org_id),
             Self::Write(task) => Some(task.org_id),
-            Self::Notice(_) | Self::Schedule(_) | Self::Unreadable => group?.parse().ok(),
+            Self::Event(event) => event.org(),
+            Self::Notice(notice) => notice.payload()?.org(None),
+            Self::Schedule(_) | Self::Unreadable => group?.parse().ok(),
         }
     }
 
@@ -147,7 +194,8 @@ impl Content {
                 let table = part.stream_arn.split('/').nth(1).unwrap_or(&part.stream_arn);
                 format!("{} of table {table}", screen::counted(part.batch_size as usize, "change", "changes"))
             }
-            Self::Notice(_) => "an invocation".to_owned(),
+            Self::Notice(notice) => notice.payload().map_or("an invocation".to_owned(), |payload| payload.about()),
+            Self::Event(event) => event.about(),
             Self::Schedule(schedule) => format!("schedule {}", schedule.kind),
             Self::Unreadable => "cannot be read".to_owned(),
         }
@@ -196,15 +244,13 @@ impl Shown {
 }
 
 fn reason(queue: QueueName, content: &Content, letter: &DeadLetter, receives: Option<u32>) -> String {
-    if let Some(reason) = letter.reason() {
+    // EventBridge and its Scheduler say why in an attribute of their own.
+    if let Some(reason) = letter.reason().or(letter.attributes.get("ERROR_CODE").map(String::as_str)) {
         return reason.to_owned();
     }
     match content {
         Content::Notice(notice) => notice.request_context.condition.clone(),
-        // EventBridge Scheduler says why in an attribute of its own.
-        Content::Schedule(_) => {
-            letter.attributes.get("ERROR_CODE").cloned().unwrap_or_else(|| "not invoked".to_owned())
-        }
+        Content::Schedule(_) | Content::Event(_) => "not invoked".to_owned(),
         _ => {
             // record-upsert answers for whatever it can answer for.
             let did = if queue == QueueName::RecordUpsert { "died" } else { "failed, died" };

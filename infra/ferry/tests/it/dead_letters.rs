@@ -118,8 +118,11 @@ fn notices_of_failed_invocations_are_kept_where_tasks_go_back() {
         );
         assert_eq!(stack.drain::<RefreshTask>("PipelineRefreshQueue").await.len(), 1);
         assert_eq!(stack.drain::<Value>(dead).await, [json!({ "kind": "nightly" })]);
-        let (code, refused) = stack.fails(&["dead-letters", "redrive", "--queue", "record-events"]);
-        assert!(code == 2 && refused.contains("no queue takes them"), "{refused}");
+        for queue in ["record-events", "change-event"] {
+            assert!(stack.says(&["dead-letters", "list", "--queue", queue]).starts_with("No dead letters"));
+            let (code, refused) = stack.fails(&["dead-letters", "redrive", "--queue", queue]);
+            assert!(code == 2 && refused.contains("no queue takes the dead letters"), "{refused}");
+        }
     });
 }
 

@@ -7,3 +7,4 @@ mod connections;
 mod forgery;
 mod kills;
 mod life;
+mod polls;

@@ -69,11 +69,26 @@ fn each_queue_s_messages_are_known_by_what_they_are_about() {
 fn notices_of_aws_are_told_from_messages_and_never_sent_back() {
     for (queue, body, about) in [
         (QueueName::RecordEvents, stream_notice(), "3 changes of table ferry-records"),
-        (QueueName::PipelineRefresh, invocation_notice(), "an invocation"),
+        (QueueName::PipelineRefresh, invocation_notice(), "schedule nightly"),
         (QueueName::PipelineRefresh, json!({ "kind": "nightly" }), "schedule nightly"),
     ] {
         let content = content(queue, &body);
         assert_eq!((content.about().as_str(), content.comes_from_queue(), content.org(None)), (about, false, None));
+    }
+}
+
+#[test]
+fn change_events_name_their_org_and_object_as_they_came_and_in_a_notice() {
+    let event = json!({
+        "version": "0", "source": format!("aws.partner/salesforce.com/{ORG}/changes"), "detail-type": "AccountChangeEvent",
+        "detail": { "payload": { "ChangeEventHeader": { "entityName": "Account", "recordIds": ["0015e00000ZkM3hAAF"] } } },
+    });
+    let mut notice = invocation_notice();
+    notice["requestPayload"] = event.clone();
+    for body in [event, notice] {
+        let content = content(QueueName::ChangeEvent, &body);
+        assert_eq!((content.about().as_str(), content.comes_from_queue()), ("change event of Account", false));
+        assert_eq!(content.org(None), ORG.parse().ok());
     }
 }
 
