@@ -1,0 +1,82 @@
+//! A change that Salesforce relays to EventBridge, over the deployed stack.
+//!
+//! The emulator has no partner event sources: its `PutPartnerEvents` delivers nothing, and like AWS it takes no other event
+//! under such a name. So the rule is asked whether it would deliver, and its target gets what it would be given.
+
+use end_to_end::{Connected, eventually};
+use local::stack;
+use serde_json::{Value, json};
+use store::{Deliveries, DeliveryOutcome};
+
+const BUS: &str = "ferry-change-events";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relayed_change_is_mirrored_and_an_overflow_has_its_object_looked_through() {
+    let org = Connected::start(stack::Options::default()).await.unwrap();
+    let org_id = org.stack.simulator().org_id();
+    let id = org.create("Account", &json!({ "Name": "Relayed" })).unwrap();
+    let change = relayed(&org_id, "UPDATE", &id);
+    let overflow = relayed(&org_id, "GAP_OVERFLOW", "000000000000000AAA");
+    let function = target_of(&org, &change).await;
+
+    let lambda = aws_sdk_lambda::Client::new(org.stack.sdk_config());
+    for event in [&change, &overflow] {
+        let payload = event.to_string().into_bytes();
+        let answer = lambda.invoke().function_name(&function).payload(payload.into()).send().await.unwrap();
+        assert_eq!(answer.function_error, None, "{:?}", answer.payload);
+    }
+
+    eventually("the account in the mirror", async || {
+        Ok(org.mirrored("Account", &id, "Name").await? == Some(json!("Relayed")))
+    })
+    .await
+    .unwrap();
+    let dynamodb = aws_sdk_dynamodb::Client::new(org.stack.sdk_config());
+    let deliveries = Deliveries::new(dynamodb, org.stack.output("DeliveriesTable").unwrap());
+    let load = async |name: String| deliveries.load(org_id.parse().unwrap(), &name.parse().unwrap()).await;
+    // The refresh that the overflow asked for may have been faster.
+    let settled = [DeliveryOutcome::Applied, DeliveryOutcome::Unchanged];
+    eventually("the delivery in the ledger", async || {
+        Ok(load(format!("UPDATE-1.1.{id}")).await?.is_some_and(|delivery| settled.contains(&delivery.outcome)))
+    })
+    .await
+    .unwrap();
+    let whole_object = load("GAP_OVERFLOW-1.1.Account".to_owned()).await.unwrap().unwrap();
+    assert_eq!(whole_object.outcome, DeliveryOutcome::ObjectRefresh);
+}
+
+/// The function to which the deployed rule would give the event, after making sure that only AWS can bring it there.
+async fn target_of(org: &Connected, event: &Value) -> String {
+    use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+
+    let events = aws_sdk_eventbridge::Client::new(org.stack.sdk_config());
+    let forged = PutEventsRequestEntry::builder().event_bus_name(BUS).source(event["source"].as_str().unwrap());
+    let forged = forged.detail_type("AccountChangeEvent").detail(event["detail"].to_string()).build();
+    let put = events.put_events().entries(forged).send().await.unwrap();
+    assert_eq!(put.entries()[0].error_code(), Some("NotAuthorizedForSourceException"));
+
+    let rule = events.describe_rule().name(BUS).event_bus_name(BUS).send().await.unwrap();
+    let pattern = rule.event_pattern.unwrap();
+    let foreign = json!({ "source": "ferry" });
+    for (source, wanted) in [(&event["source"], true), (&foreign["source"], false)] {
+        let mut event = event.clone();
+        event["source"] = source.clone();
+        let test = events.test_event_pattern().event_pattern(&pattern).event(event.to_string());
+        assert_eq!(test.send().await.unwrap().result, wanted, "{source}");
+    }
+    let targets = events.list_targets_by_rule().rule(BUS).event_bus_name(BUS).send().await.unwrap();
+    targets.targets()[0].arn().to_owned()
+}
+
+fn relayed(org_id: &str, change_type: &str, id: &str) -> Value {
+    let header = json!({
+        "entityName": "Account", "recordIds": [id], "changeType": change_type,
+        "transactionKey": format!("{change_type}-1"), "sequenceNumber": 1, "changedFields": ["Name"],
+    });
+    json!({
+        "version": "0", "id": "5c42b99e-e005-43b3-c744-07990c50d2cc", "detail-type": "AccountChangeEvent",
+        "source": format!("aws.partner/salesforce.com/{org_id}/0YL5e000000CaRkGAK"), "account": "000000000000",
+        "time": "2026-11-22T10:00:00Z", "region": "us-east-1", "resources": [],
+        "detail": { "payload": { "ChangeEventHeader": header, "Name": "what the event says" } },
+    })
+}
