@@ -19,7 +19,8 @@
 //! [`Crowd`] lets many callers ask several token brokers at once.
 //!
 //! The program `start-up` prints size, start-up time, latency and memory of function binaries, or compares two builds;
-//! `refresh-crowd` prints how long callers wait whose access token expired at once.
+//! `refresh-crowd` prints how long callers wait whose access token expired at once; `hints-to-mirror` prints how fast
+//! `record-upsert` brings changed records into the mirror ([`Upserts`]).
 
 mod crowd;
 mod measure;
@@ -27,6 +28,7 @@ mod proxy;
 mod report;
 mod runtime_api;
 mod subject;
+mod upserts;
 
 pub use crowd::{Crowd, Outcomes};
 pub use measure::{Plan, Summary, measure};
@@ -34,3 +36,4 @@ pub use proxy::{Hold, Proxy, Side};
 pub use report::{comparison, table};
 pub use runtime_api::{Answer, Outcome, RuntimeApi};
 pub use subject::{Subject, executables};
+pub use upserts::{Upsert, Upserts};

@@ -1,0 +1,162 @@
+//! Changed records on their way into the mirror: what a batch of hints takes `record-upsert`, and what the same writes take
+//! without it.
+//!
+//! The function is a process of its own, the org is simulated, and the state is the emulator's, which is one Python process:
+//! the time of a batch says something only beside that of the bare writes.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use aws_sdk_dynamodb::types::AttributeValue;
+use axum::Json;
+use axum::Router;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use local::{Emulator, unique_prefix};
+use org_simulator::{Options, Seed, Simulator};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::{Outcome, RuntimeApi};
+
+/// Writes at the same time, as many as the function makes.
+const PARALLEL_WRITES: usize = 32;
+
+/// An org with records, and the function that mirrors them.
+pub struct Upserts {
+    org: Simulator,
+    admin: String,
+    records: Vec<String>,
+    function: RuntimeApi,
+    dynamodb: aws_sdk_dynamodb::Client,
+    mirror: String,
+    _emulator: Emulator,
+    _broker: JoinSet<()>,
+}
+
+/// What one batch came to.
+#[derive(Clone, Copy, Debug)]
+pub struct Upsert {
+    /// From handing over the batch to the function's answer.
+    pub took: Duration,
+    /// Calls to Salesforce.
+    pub api_calls: u64,
+    /// What writing the same rows took, one request each, as the function does.
+    pub bare_writes: Duration,
+}
+
+impl Upserts {
+    /// Starts all of it, with so many Accounts.
+    ///
+    /// # Errors
+    /// Something does not start.
+    pub async fn prepare(function: &Path, records: usize) -> Result<Self> {
+        let emulator = Emulator::start().await?;
+        let state = emulator.create_state(&unique_prefix()).await?;
+        let org = Simulator::start(Options { seed: Seed::None, ..Options::default() }).await?;
+        let admin = org.users().into_iter().find(|user| user.is_admin).context("the org has no admin")?.username;
+        let create = |number: usize| {
+            let fields = json!({ "Name": format!("Account {number}"), "Industry": "Energy", "BillingCity": "Lisbon" });
+            Ok(org.create_record(&admin, "Account", fields.as_object().context("no fields")?)?)
+        };
+        let records = (0..records).map(create).collect::<Result<_>>()?;
+        let (broker, tasks) = broker(json!({
+            "answer": "token", "access_token": org.access_token(&admin)?, "instance_url": org.url(),
+        }))
+        .await?;
+        let mirror = state.tables.name("records");
+        let environment = [
+            ("RECORDS_TABLE", mirror.clone()),
+            ("DELIVERIES_TABLE", state.tables.name("deliveries")),
+            ("BUDGETS_TABLE", state.tables.name("budgets")),
+            ("RECORD_UPSERT_QUEUE_URL", state.physical("RecordUpsertQueue")?.to_owned()),
+            ("DEAD_LETTERS_QUEUE_URL", state.physical("RecordUpsertDeadLetters")?.to_owned()),
+            ("TOKEN_BROKER_FUNCTION", "token-broker".to_owned()),
+            ("SALESFORCE_HOSTS", "loopback".to_owned()),
+            ("AWS_ENDPOINT_URL", emulator.endpoint().to_owned()),
+            ("AWS_ENDPOINT_URL_LAMBDA", broker),
+            ("AWS_REGION", local::emulator::REGION.to_owned()),
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+        ];
+        let function =
+            RuntimeApi::start(function, &environment.each_ref().map(|(name, value)| (*name, value.as_str())))?;
+        let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
+        Ok(Self { org, admin, records, function, dynamodb, mirror, _emulator: emulator, _broker: tasks })
+    }
+
+    /// Changes every record, hands over a hint of each in one batch, and then writes the mirror's rows once more without the
+    /// function.
+    ///
+    /// # Errors
+    /// The function did not bring all of them into the mirror.
+    pub async fn measure(&self, run: usize) -> Result<Upsert> {
+        for id in &self.records {
+            let fields = json!({ "Phone": format!("+351 {run}") });
+            self.org.update_record(&self.admin, "Account", id, fields.as_object().context("no fields")?)?;
+        }
+        let calls = self.org.api_calls();
+        let answer = self.function.invoke(&self.batch(run)).await?;
+        let done = answer.outcome == Outcome::Response(json!({ "batchItemFailures": [] }));
+        ensure!(done, "{:?}; its log: {:?}", answer.outcome, self.function.logs());
+        let api_calls = self.org.api_calls() - calls;
+        let rows = self.rows().await?;
+        let phone = format!("+351 {run}");
+        let current = rows.iter().filter(|row| has_text(row, &phone)).count();
+        ensure!(current == self.records.len(), "{current} of {} records are mirrored", self.records.len());
+        Ok(Upsert { took: answer.latency, api_calls, bare_writes: self.write(rows).await? })
+    }
+
+    fn batch(&self, run: usize) -> Value {
+        let message = |(number, id): (usize, &String)| {
+            let hint = json!({
+                "org_id": self.org.org_id(), "delivery_id": format!("{run}-{number}"), "source": "outbound_message",
+                "record": { "object": "Account", "record_id": id }, "received_at": "2026-11-22T10:00:00.000Z",
+            });
+            json!({ "messageId": number.to_string(), "body": hint.to_string() })
+        };
+        json!({ "Records": self.records.iter().enumerate().map(message).collect::<Vec<_>>() })
+    }
+
+    async fn rows(&self) -> Result<Vec<HashMap<String, AttributeValue>>> {
+        let mut pages = self.dynamodb.scan().table_name(&self.mirror).into_paginator().items().send();
+        let mut rows = Vec::new();
+        while let Some(row) = pages.next().await {
+            rows.push(row?);
+        }
+        Ok(rows)
+    }
+
+    async fn write(&self, rows: Vec<HashMap<String, AttributeValue>>) -> Result<Duration> {
+        let began = now();
+        stream::iter(rows)
+            .map(|row| self.dynamodb.put_item().table_name(&self.mirror).set_item(Some(row)).send())
+            .buffer_unordered(PARALLEL_WRITES)
+            .try_for_each(|_| std::future::ready(Ok(())))
+            .await?;
+        Ok(now() - began)
+    }
+}
+
+fn has_text(row: &HashMap<String, AttributeValue>, wanted: &str) -> bool {
+    row.values().any(|value| value.as_s().is_ok_and(|text| text.contains(&format!("\"{wanted}\""))))
+}
+
+/// Answers every invocation alike, as a token broker with a good token does.
+async fn broker(answer: Value) -> Result<(String, JoinSet<()>)> {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("no free port on loopback")?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let routes = Router::new().fallback(move || std::future::ready(Json(answer.clone())));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        // `serve` never ends by itself: it retries whatever `accept` complains of.
+        let _ = axum::serve(listener, routes).await;
+    });
+    Ok((url, tasks))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a stopwatch: measuring real time is what this crate is for")]
+fn now() -> Instant {
+    Instant::now()
+}

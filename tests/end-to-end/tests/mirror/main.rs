@@ -1,0 +1,155 @@
+//! The two functions that fill the mirror, in one process: whoever read a record last, its row is the same.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+use std::collections::BTreeMap;
+
+use aws_lambda_events::sqs::SqsEvent;
+use jiff::SignedDuration;
+use record_upsert::back_off::BackOff;
+use runtime::{FieldCache, MirroredFields};
+use salesforce::{ObjectName, RecordId};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use store::{
+    Budgets, ChangeHint, Cursors, Deliveries, DeliveryOutcome, Pipelines, Queue, RecordRef, Records, RefreshKind,
+    RefreshTask, Source,
+};
+use world::World;
+
+const OBJECTS: [ObjectName; 3] =
+    [ObjectName::from_static("Account"), ObjectName::from_static("Contact"), ObjectName::from_static("Opportunity")];
+
+/// What a reader of the mirror sees of an object, by id.
+type Rows = BTreeMap<RecordId, Map<String, Value>>;
+
+struct Both {
+    world: World,
+    refresh: pipeline_refresh::Deps,
+    upsert: record_upsert::Deps,
+}
+
+impl Both {
+    async fn new(fields: &str) -> Self {
+        let world = World::connected().await;
+        let cache = || FieldCache::new(fields.parse::<MirroredFields>().unwrap());
+        let records = Records::new(world.dynamodb(), world.table("records"));
+        let budgets = Budgets::new(world.dynamodb(), world.table("budgets"));
+        let hints = |name| Queue::new(world.sqs(), world.queue_url(name), world.clock.clone());
+        let refresh = pipeline_refresh::Deps {
+            salesforce: world.salesforce.clone(),
+            orgs: world.orgs.clone(),
+            connections: world.connections.clone(),
+            cursors: Cursors::new(world.dynamodb(), world.table("cursors")),
+            records: records.clone(),
+            pipelines: Pipelines::new(world.dynamodb(), world.table("pipelines")),
+            budgets: budgets.clone(),
+            tasks: Queue::new(world.sqs(), world.queue_url("PipelineRefreshQueue"), world.clock.clone()),
+            mirrored_objects: OBJECTS.to_vec(),
+            fields: cache(),
+            clock: world.clock.clone(),
+        };
+        let upsert = record_upsert::Deps {
+            salesforce: world.salesforce.clone(),
+            records,
+            deliveries: Deliveries::new(world.dynamodb(), world.table("deliveries")),
+            budgets,
+            hints: hints("RecordUpsertQueue"),
+            dead_letters: hints("RecordUpsertDeadLetters"),
+            clock: world.clock.clone(),
+            fields: cache(),
+            back_off: BackOff::default(),
+        };
+        Self { world, refresh, upsert }
+    }
+
+    async fn refresh(&self, kind: RefreshKind) {
+        self.world.pass(SignedDuration::from_mins(1));
+        let now = self.world.clock.now();
+        let task = RefreshTask { org_id: self.world.org, kind, object: None, requested_at: now };
+        let event = pipeline_refresh::Event::Tasks(batch(&[task]));
+        let deadline = now + SignedDuration::from_mins(15);
+        let pipeline_refresh::Reply::Tasks(answer) =
+            pipeline_refresh::handle(&self.refresh, event, deadline).await.unwrap()
+        else {
+            panic!("the answer to a schedule")
+        };
+        assert!(answer.failed.is_empty(), "{answer:?}");
+    }
+
+    /// Hints at all records, as many webhooks would; what the ledger says then.
+    async fn hint_at(&self, mirror: &[Rows]) -> Vec<DeliveryOutcome> {
+        self.world.pass(SignedDuration::from_mins(1));
+        let now = self.world.clock.now();
+        let hint = |object: &ObjectName, record_id: &RecordId| ChangeHint {
+            org_id: self.world.org,
+            delivery_id: format!("{record_id}-{}", now.as_second()).parse().unwrap(),
+            source: Source::OutboundMessage,
+            record: Some(RecordRef { object: object.clone(), record_id: *record_id }),
+            received_at: now,
+            put_off: 0,
+        };
+        let of_object =
+            |(object, rows): (&ObjectName, &Rows)| rows.keys().map(|id| hint(object, id)).collect::<Vec<_>>();
+        let hints: Vec<_> = OBJECTS.iter().zip(mirror).flat_map(of_object).collect();
+        let answer =
+            record_upsert::handle(&self.upsert, batch(&hints), now + SignedDuration::from_mins(1)).await.unwrap();
+        assert!(answer.failed.is_empty(), "{answer:?}");
+        let deliveries = self.upsert.deliveries.list_since(self.world.org, now, hints.len()).await.unwrap();
+        assert_eq!(deliveries.len(), hints.len());
+        deliveries.into_iter().map(|delivery| delivery.outcome).collect()
+    }
+
+    async fn mirror(&self) -> Vec<Rows> {
+        let mut mirror = Vec::new();
+        for object in &OBJECTS {
+            let page = self.upsert.records.list(self.world.org, object, None, 1_000).await.unwrap();
+            assert!(!page.records.is_empty() && page.next.is_none(), "{object}");
+            mirror.push(page.records.into_iter().map(|row| (row.record_id, row.fields)).collect());
+        }
+        mirror
+    }
+}
+
+/// A batch from SQS.
+fn batch<T: Serialize>(bodies: &[T]) -> SqsEvent {
+    let message = |(index, body): (usize, &T)| json!({ "messageId": index.to_string(), "body": serde_json::to_string(body).unwrap() });
+    serde_json::from_value(json!({ "Records": bodies.iter().enumerate().map(message).collect::<Vec<_>>() })).unwrap()
+}
+
+#[test]
+fn the_refresh_and_the_webhooks_write_the_same_rows() {
+    world::run(async {
+        for fields in ["", "Account:Name,Industry,No_Such_Field__c;Contact:Email"] {
+            let both = Both::new(fields).await;
+            both.refresh(RefreshKind::Backfill).await;
+            let copied = both.mirror().await;
+
+            let outcomes = both.hint_at(&copied).await;
+            assert!(outcomes.iter().all(|outcome| *outcome == DeliveryOutcome::Unchanged), "{fields}: {outcomes:?}");
+            let reread = both.mirror().await;
+            assert_eq!(reread, copied, "{fields}");
+
+            both.refresh(RefreshKind::Nightly).await;
+            assert_eq!(both.mirror().await, reread, "{fields}");
+        }
+    });
+}
+
+/// A describe is remembered by each function: a poll costs one call an object, once it is known.
+#[test]
+fn a_poll_describes_nothing_that_is_known() {
+    world::run(async {
+        let both = Both::new("").await;
+        both.refresh(RefreshKind::Backfill).await;
+        let before = both.world.simulator.request_log().len();
+
+        both.refresh(RefreshKind::Incremental).await;
+
+        let asked = both.world.simulator.request_log().split_off(before);
+        let count = |part: &str| asked.iter().filter(|line| line.contains(part)).count();
+        assert_eq!(count("/queryAll"), OBJECTS.len(), "{asked:?}");
+        // The pipelines have a describe of their own.
+        assert_eq!((count("/describe"), count("Opportunity/describe")), (1, 1), "{asked:?}");
+    });
+}
