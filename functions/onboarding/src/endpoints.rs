@@ -141,7 +141,7 @@ async fn another(deps: &Deps, org: OrgId, in_use: Option<&str>) -> Result<Secret
 }
 
 fn base(deps: &Deps, org: OrgId) -> String {
-    format!("{}/webhooks/salesforce/{org}/", deps.public_url)
+    format!("{}/webhooks/salesforce/{org}/", deps.webhook_url)
 }
 
 /// Where the org's outbound messages go. The secret is in no other place than this address.

@@ -24,7 +24,7 @@ use axum::routing::post;
 use runtime::disconnect::Disconnect;
 use runtime::onboarding::Event;
 use runtime::soap_message::receiver;
-use runtime::{Aws, BoxError, Env, Salesforce};
+use runtime::{Aws, BoxError, Env, RequiredClient, Salesforce};
 use salesforce::Clock;
 use store::{Connections, Orgs, Queue, RefreshTask};
 
@@ -43,8 +43,10 @@ pub struct Deps {
     pub salesforce: Salesforce,
     /// Where the first copy is asked for.
     pub refreshes: Queue<RefreshTask>,
-    /// Where Salesforce reaches the HTTP API, without a trailing slash.
-    pub public_url: String,
+    /// Where Salesforce reaches the webhooks, without a trailing slash.
+    pub webhook_url: String,
+    /// Whose certificate the License Management Org must have.
+    pub client: RequiredClient,
     /// How long an org may take for each half of the set-up of its outbound messages.
     pub patience: Duration,
     /// The time.
@@ -65,7 +67,8 @@ impl Deps {
             connections: Connections::new(aws.dynamodb(), &config.connections_table),
             salesforce: Salesforce::from_env(env, aws)?,
             refreshes: Queue::new(aws.sqs(), &config.pipeline_refresh_queue, aws.clock()),
-            public_url: config.public_url.clone(),
+            webhook_url: config.webhook_url.clone(),
+            client: config.client.clone(),
             patience: PATIENCE,
             clock: aws.clock(),
         })

@@ -34,7 +34,7 @@ pub(crate) struct Licenses {
 }
 
 /// What a message of the License Management Org says of licences of `package`, or of any where there is none.
-pub(crate) fn read(message: &OutboundMessage, package: Option<RecordId>) -> Licenses {
+pub(crate) fn read(message: &OutboundMessage<'_>, package: Option<RecordId>) -> Licenses {
     let mut licenses = Licenses { notices: Vec::new(), ignored: 0, without_org: Vec::new() };
     for notification in &message.notifications {
         let license_id = notification.record_id.as_deref().and_then(|id| id.parse::<RecordId>().ok());
@@ -50,12 +50,12 @@ pub(crate) fn read(message: &OutboundMessage, package: Option<RecordId>) -> Lice
     licenses
 }
 
-fn is_ours(notification: &Notification, ours: Option<RecordId>) -> bool {
+fn is_ours(notification: &Notification<'_>, ours: Option<RecordId>) -> bool {
     let package = || text(notification, PACKAGE).and_then(|id| id.parse::<RecordId>().ok());
     notification.object_type.as_deref() == Some(LICENSE) && ours.is_none_or(|ours| package() == Some(ours))
 }
 
-fn says(notification: &Notification, license_id: RecordId) -> LicenseState {
+fn says(notification: &Notification<'_>, license_id: RecordId) -> LicenseState {
     let modified = MODIFIED.iter().filter_map(|name| time(text(notification, &[name])?)).max();
     let status = short(notification, STATUS).unwrap_or_else(|| "unknown".to_owned());
     LicenseState {
@@ -70,12 +70,12 @@ fn says(notification: &Notification, license_id: RecordId) -> LicenseState {
 }
 
 /// The first of these fields that has a value.
-fn text<'a>(notification: &'a Notification, names: &[&str]) -> Option<&'a str> {
+fn text<'a>(notification: &'a Notification<'_>, names: &[&str]) -> Option<&'a str> {
     let value = |name: &&str| notification.fields.iter().find(|(field, _)| field == name)?.1.as_deref();
     names.iter().filter_map(value).find(|value| !value.is_empty())
 }
 
-fn short(notification: &Notification, names: &[&str]) -> Option<String> {
+fn short(notification: &Notification<'_>, names: &[&str]) -> Option<String> {
     let value = text(notification, names)?;
     let fits = value.chars().count() <= MAX_TEXT && !value.chars().any(char::is_control);
     fits.then(|| value.to_owned())

@@ -20,6 +20,7 @@ pub(crate) async fn receive(
     message: Result<SoapMessage, Refused>,
 ) -> Result<Response, Error> {
     let message = message?;
+    message.sent_by(&deps.client)?;
     let registered = authenticate(&deps, &message).await?;
     let said = message.read_as(registered.license_management_org)?;
     let Licenses { notices, ignored, without_org } = license_message::read(&said, registered.package);

@@ -10,7 +10,7 @@ use store::{ChangeHint, RecordRef, Source};
 ///
 /// # Errors
 /// An id or a name in it is missing or malformed.
-pub fn of(message: &OutboundMessage, org_id: OrgId, received_at: Timestamp) -> Result<Vec<ChangeHint>, ParseError> {
+pub fn of(message: &OutboundMessage<'_>, org_id: OrgId, received_at: Timestamp) -> Result<Vec<ChangeHint>, ParseError> {
     let hint = |delivery_id, record| ChangeHint {
         org_id,
         delivery_id,

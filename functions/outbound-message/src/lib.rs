@@ -19,7 +19,7 @@ pub mod hints;
 mod known_orgs;
 mod receive;
 
-use runtime::{Env, EnvError};
+use runtime::{Env, EnvError, RequiredClient};
 use salesforce::Clock;
 use store::{ChangeHint, Orgs, Queue};
 
@@ -34,6 +34,8 @@ pub struct Config {
     pub orgs_table: String,
     /// `RECORD_UPSERT_QUEUE_URL`: where the hints go.
     pub record_upsert_queue_url: String,
+    /// `WEBHOOK_CLIENT_NAME`: whose certificate a sender must have, where webhooks have a domain with mutual TLS.
+    pub client: RequiredClient,
 }
 
 impl Config {
@@ -45,6 +47,7 @@ impl Config {
         Ok(Self {
             orgs_table: env.required("ORGS_TABLE")?,
             record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
+            client: RequiredClient::from_env(env),
         })
     }
 }
@@ -58,6 +61,8 @@ pub struct Deps {
     pub known_orgs: KnownOrgs,
     /// Where the hints go.
     pub hints: Queue<ChangeHint>,
+    /// Whose certificate a sender must have.
+    pub client: RequiredClient,
     /// The time at which messages arrive.
     pub clock: Clock,
 }

@@ -12,6 +12,7 @@ async fn main() -> Result<(), BoxError> {
         orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
         known_orgs: KnownOrgs::default(),
         hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),
+        client: config.client,
         clock: aws.clock(),
     };
     runtime::serve_http(aws.clock(), router(deps)).await

@@ -26,6 +26,7 @@ pub fn router(deps: Deps) -> Router {
 
 async fn receive(State(deps): State<Deps>, message: Result<SoapMessage, Refused>) -> Result<Response, Error> {
     let message = message?;
+    message.sent_by(&deps.client)?;
     let org = authenticate(&deps, &message).await?;
     queue(&deps, org, &message).await?;
     Ok(acknowledgement())

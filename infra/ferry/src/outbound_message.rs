@@ -30,7 +30,7 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
     Ok(body)
 }
 
-fn to_json(message: OutboundMessage) -> Value {
+fn to_json(message: OutboundMessage<'_>) -> Value {
     let mut types = message.notifications.iter().filter_map(|notification| notification.object_type.clone());
     json!({
         "organization_id": message.organization_id,
@@ -41,8 +41,8 @@ fn to_json(message: OutboundMessage) -> Value {
     })
 }
 
-fn notification_to_json(notification: Notification) -> Value {
+fn notification_to_json(notification: Notification<'_>) -> Value {
     let fields = notification.fields.into_iter();
-    let fields: Map<String, Value> = fields.map(|(name, value)| (name, value.into())).collect();
+    let fields: Map<String, Value> = fields.map(|(name, value)| (name.to_owned(), value.into())).collect();
     json!({"id": notification.id, "record_id": notification.record_id, "fields": fields})
 }

@@ -159,6 +159,30 @@ fn the_platforms_routes_are_authorized_and_the_others_are_not() {
 }
 
 #[test]
+fn webhooks_have_a_domain_with_mutual_tls_where_it_is_asked_for_and_everybody_is_told_of_it() {
+    let template = template();
+    assert_eq!(template.parameter_default("WebhookDomainName"), Some(""));
+    assert_eq!(template.parameter_default("WebhookClientName"), Some("proxy.salesforce.com"));
+    let whole: Value = serde_json::from_str(&template.to_json()).unwrap();
+    let (domain, mapping) = (&whole["Resources"]["WebhookDomain"], &whole["Resources"]["WebhookDomainMapping"]);
+    assert_eq!((&domain["Condition"], &mapping["Condition"]), (&"HasWebhookDomain".into(), &"HasWebhookDomain".into()));
+    let truststore = &domain["Properties"]["MutualTlsAuthentication"]["TruststoreUri"];
+    assert_eq!(truststore["Ref"], "WebhookTruststoreUri");
+    assert_eq!(mapping["Properties"]["DomainName"]["Ref"], "WebhookDomain");
+
+    for (name, function) in functions(&template) {
+        let variables = &function["Environment"]["Variables"];
+        let required = &variables["WEBHOOK_CLIENT_NAME"]["Fn::If"];
+        assert_eq!(required.is_null(), !["Onboarding", "OutboundMessage"].contains(&name), "{name}");
+        if !required.is_null() {
+            assert_eq!((&required[0], &required[2]), (&"HasWebhookDomain".into(), &"".into()), "{name}");
+        }
+    }
+    let given = &functions(&template)["Onboarding"]["Environment"]["Variables"]["WEBHOOK_URL"]["Fn::If"];
+    assert_eq!((&given[0], &given[1]["Fn::Sub"]), (&"HasWebhookDomain".into(), &"https://${WebhookDomainName}".into()));
+}
+
+#[test]
 fn the_access_log_has_no_path() {
     let template = template();
     let (_, stage) = template.resources("AWS::ApiGatewayV2::Stage").next().unwrap();

@@ -4,12 +4,16 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use http::header::SET_COOKIE;
+use lambda_http::RequestExt as _;
 use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use lambda_http::aws_lambda_events::encodings::Body as EventBody;
+use lambda_http::request::RequestContext;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tower::ServiceExt as _;
+
+use crate::ClientCertificate;
 
 /// Lambda's limit for an answer.
 const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024;
@@ -38,16 +42,27 @@ pub(crate) fn is_request(event: &RawValue) -> bool {
 /// Asks the router.
 pub(crate) async fn answer(router: &Router, event: &RawValue) -> Result<ApiGatewayV2httpResponse, Error> {
     let request = lambda_http::request::from_str(event.get()).map_err(|_| Error::NotARequest)?;
-    let request = request.map(|body| match body {
+    let certificate = client_certificate(&request);
+    let mut request = request.map(|body| match body {
         EventBody::Text(text) => Body::from(text),
         EventBody::Binary(bytes) => Body::from(bytes),
         _ => Body::empty(),
     });
+    if let Some(certificate) = certificate {
+        request.extensions_mut().insert(certificate);
+    }
     let response = match router.clone().oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     };
     event_answer(response).await
+}
+
+/// What API Gateway says of the caller's certificate, on a domain with mutual TLS.
+fn client_certificate(request: &lambda_http::Request) -> Option<ClientCertificate> {
+    let RequestContext::ApiGatewayV2(context) = request.request_context_ref()? else { return None };
+    let certificate = context.authentication.as_ref()?.client_cert.as_ref()?;
+    Some(ClientCertificate { subject: certificate.subject_dn.clone()? })
 }
 
 async fn event_answer(response: Response) -> Result<ApiGatewayV2httpResponse, Error> {
@@ -72,6 +87,7 @@ async fn event_answer(response: Response) -> Result<ApiGatewayV2httpResponse, Er
 
 #[cfg(test)]
 mod tests {
+    use axum::Extension;
     use axum::body::Bytes;
     use axum::http::HeaderMap;
     use axum::routing::post;
@@ -141,6 +157,26 @@ mod tests {
 
         assert_eq!(answer["isBase64Encoded"], true);
         assert_eq!(answer["body"], "/wAB");
+    }
+
+    #[tokio::test]
+    async fn the_certificate_that_api_gateway_has_verified_goes_with_the_request_and_no_header_does() {
+        let caller = |certificate: Option<Extension<ClientCertificate>>| async move {
+            certificate.map_or_else(|| "nobody".to_owned(), |Extension(certificate)| certificate.subject)
+        };
+        let router = || Router::new().route("/echo/{name}", post(caller));
+        let certificate = json!({ "clientCertPem": "PEM", "subjectDN": "CN=a,O=b", "issuerDN": "CN=c", "serialNumber": "1",
+            "validity": { "notBefore": "May 28 12:30:02 2026 GMT", "notAfter": "Aug  5 09:36:04 2027 GMT" } });
+        let mut verified = event("", false);
+        verified["requestContext"]["authentication"] = json!({ "clientCert": certificate });
+        assert_eq!(answer_of(router(), &verified).await["body"], "CN=a,O=b");
+
+        let mut forged = event("", false);
+        forged["requestContext"]["authentication"] = json!(null);
+        for name in ["x-amzn-mtls-clientcert-subject", "x-client-cert", "subjectdn"] {
+            forged["headers"][name] = json!("CN=a,O=b");
+        }
+        assert_eq!(answer_of(router(), &forged).await["body"], "nobody");
     }
 
     #[test]

@@ -16,6 +16,7 @@
 
 mod aws;
 mod chain;
+mod client_certificate;
 pub mod connect_links;
 mod diagnostic;
 pub mod disconnect;
@@ -40,6 +41,7 @@ pub mod writes;
 
 pub use aws::Aws;
 pub use chain::Chain;
+pub use client_certificate::{ClientCertificate, RequiredClient};
 pub use diagnostic::diagnostic;
 pub use env::{Env, EnvError};
 pub use error::Error;

@@ -20,6 +20,8 @@ use secrecy::SecretString;
 
 pub use refused::Refused;
 
+use crate::{ClientCertificate, RequiredClient};
+
 /// The largest message that is read; Salesforce's own, of 100 notifications, stay below a fraction of it.
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
@@ -30,6 +32,7 @@ pub struct SoapMessage {
     pub org: Option<OrgId>,
     /// The secret in the address.
     pub secret: SecretString,
+    client: Option<ClientCertificate>,
     body: Bytes,
 }
 
@@ -54,25 +57,35 @@ impl<S: Send + Sync> FromRequest<S> for SoapMessage {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Refused> {
         let (mut parts, body) = request.into_parts();
+        let client = parts.extensions.remove::<ClientCertificate>();
         headers::check(&parts.headers)?;
         let body = to_bytes(body, MAX_BODY_BYTES).await.map_err(|_| Refused::TooLarge)?;
         let address: Result<Path<(String, String)>, PathRejection> = Path::from_request_parts(&mut parts, state).await;
         let Path((org, secret)) = address.map_err(|_| Refused::UnknownAddress)?;
-        Ok(Self { org: org.parse().ok(), secret: secret.into(), body })
+        Ok(Self { org: org.parse().ok(), secret: secret.into(), client, body })
     }
 }
 
 impl SoapMessage {
+    /// Sees to it that the sender has the certificate that is asked for. Without it there is no such address: on the domain
+    /// that asks for none, nothing tells a webhook from what is not there.
+    ///
+    /// # Errors
+    /// [`Refused::UnknownAddress`].
+    pub fn sent_by(&self, required: &RequiredClient) -> Result<(), Refused> {
+        if required.admits(self.client.as_ref()) { Ok(()) } else { Err(Refused::UnknownAddress) }
+    }
+
     /// What the message says, if `org`, whose address it came to, is the org that it names.
     ///
     /// # Errors
     /// [`Refused::Malformed`] for a body that is no outbound message, [`Refused::OtherOrg`] for one that another org sent.
-    pub fn read_as(&self, org: OrgId) -> Result<OutboundMessage, Refused> {
+    pub fn read_as(&self, org: OrgId) -> Result<OutboundMessage<'_>, Refused> {
         read_as(&self.body, org)
     }
 }
 
-fn read_as(body: &[u8], org: OrgId) -> Result<OutboundMessage, Refused> {
+fn read_as(body: &[u8], org: OrgId) -> Result<OutboundMessage<'_>, Refused> {
     const ELEMENT: &str = "OrganizationId";
     let message = outbound_message::parse(body)?;
     let named = message.organization_id.as_deref().ok_or(ParseError::Missing { element: ELEMENT })?;
@@ -88,14 +101,14 @@ mod tests {
 
     const ORG: &str = "00D5e000000KQ2eEAG";
 
-    fn read(named: &str) -> Result<OutboundMessage, Refused> {
+    fn read(named: &str) -> Result<(), Refused> {
         let body = format!(
             r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>
                <notifications xmlns="http://soap.sforce.com/2005/09/outbound">
                <OrganizationId>{named}</OrganizationId><Notification><Id>no id</Id></Notification>
                </notifications></s:Body></s:Envelope>"#
         );
-        read_as(body.as_bytes(), ORG.parse().unwrap())
+        read_as(body.as_bytes(), ORG.parse().unwrap()).map(drop)
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub struct Subject {
 }
 
 /// Any variable that some function of Ferry demands, with a value that leads nowhere.
-const ENVIRONMENT: [(&str, &str); 24] = [
+const ENVIRONMENT: [(&str, &str); 25] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
     ("ORGS_TABLE", "bench-orgs"),
@@ -41,6 +41,7 @@ const ENVIRONMENT: [(&str, &str); 24] = [
     ("TOKEN_BROKER_FUNCTION", "bench-token-broker"),
     ("ONBOARDING_FUNCTION", "bench-onboarding"),
     ("PUBLIC_URL", "https://ferry.example.com"),
+    ("WEBHOOK_URL", "https://ferry.example.com"),
     ("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity"),
     ("SALESFORCE_HOSTS", "salesforce"),
 ];

@@ -31,7 +31,8 @@ impl Stage {
             connections: world.connections.clone(),
             salesforce: world.salesforce.clone(),
             refreshes: Queue::new(world.sqs(), queue, world.clock.clone()),
-            public_url: PUBLIC_URL.to_owned(),
+            webhook_url: PUBLIC_URL.to_owned(),
+            client: runtime::RequiredClient::default(),
             patience: Duration::from_secs(30),
             clock: world.clock.clone(),
         };

@@ -4,6 +4,8 @@
 
 mod acknowledged;
 mod api_gateway;
+mod client_certificate;
+mod forged;
 mod known_orgs;
 mod messages;
 mod recorded;

@@ -9,10 +9,11 @@ use bench::Proxy;
 use jiff::SignedDuration;
 use local::Emulator;
 use outbound_message::{Deps, KnownOrgs, router};
+use runtime::RequiredClient;
 use salesforce::{Clock, OrgId};
 use serde_json::Value;
 use silence::Silence;
-use store::{Activate, ChangeHint, Environment, OrgState, Orgs, Queue, SecretHash, WebhookSecret};
+use store::{Activate, ChangeHint, Environment, Org, OrgState, Orgs, Queue, SecretHash, WebhookSecret};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
@@ -56,10 +57,15 @@ pub(crate) struct World {
 impl World {
     /// An active org with an address.
     pub(crate) async fn new() -> Self {
+        Self::requiring(RequiredClient::default()).await
+    }
+
+    /// The same, and who sends to it must have this certificate.
+    pub(crate) async fn requiring(client: RequiredClient) -> Self {
         let cloud = cloud().await;
         let sqs = aws_sdk_sqs::Client::new(cloud.emulator.sdk_config());
         let queue = sqs.create_queue().queue_name(local::unique_prefix()).send().await.expect("a queue");
-        Self::with_queue(cloud, sqs, queue.queue_url().expect("a URL").to_owned()).await
+        Self::with_queue(cloud, sqs, queue.queue_url().expect("a URL").to_owned(), client).await
     }
 
     /// The same, but its queue does not exist.
@@ -67,10 +73,10 @@ impl World {
         let cloud = cloud().await;
         let sqs = aws_sdk_sqs::Client::new(cloud.emulator.sdk_config());
         let url = format!("{}/000000000000/nowhere", cloud.emulator.endpoint());
-        Self::with_queue(cloud, sqs, url).await
+        Self::with_queue(cloud, sqs, url, RequiredClient::default()).await
     }
 
-    async fn with_queue(cloud: &Cloud, sqs: aws_sdk_sqs::Client, queue_url: String) -> Self {
+    async fn with_queue(cloud: &Cloud, sqs: aws_sdk_sqs::Client, queue_url: String, client: RequiredClient) -> Self {
         let clock = Clock::manual(Clock::system().now());
         let sdk = cloud.emulator.sdk_config();
         let orgs = Orgs::new(aws_sdk_dynamodb::Client::new(sdk), cloud.orgs_table.clone());
@@ -82,6 +88,7 @@ impl World {
             orgs: Orgs::new(aws_sdk_dynamodb::Client::new(&through), cloud.orgs_table.clone()),
             known_orgs: KnownOrgs::default(),
             hints: Queue::<ChangeHint>::new(aws_sdk_sqs::Client::new(&through), queue_url.clone(), clock.clone()),
+            client,
             clock: clock.clone(),
         };
         let silence = silence::listen();
@@ -127,6 +134,11 @@ impl World {
     /// Sends a request.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         Answer::of(self.router.clone().oneshot(request).await.expect("an answer")).await
+    }
+
+    /// What is stored of the org.
+    pub(crate) async fn stored(&self) -> Option<Org> {
+        self.orgs.load(self.org).await.expect("the table")
     }
 
     /// The function's router.

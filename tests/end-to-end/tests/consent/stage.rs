@@ -288,7 +288,7 @@ fn environment(state: &State, prefix: &str, public_url: &str, login: &str) -> En
     let tables = state.tables.clone();
     let (prefix, public_url, login) = (prefix.to_owned(), public_url.to_owned(), login.to_owned());
     Env::new(move |name| match name {
-        "PUBLIC_URL" => Some(public_url.clone()),
+        "PUBLIC_URL" | "WEBHOOK_URL" => Some(public_url.clone()),
         "SALESFORCE_HOSTS" => Some("loopback".to_owned()),
         "LOGIN_URL_PRODUCTION" | "LOGIN_URL_SANDBOX" => Some(login.clone()),
         "APPS_SECRET_ARN" => Some(apps.clone()),

@@ -1,38 +1,44 @@
-//! From the steps of the XML to a message.
+//! From the elements and texts of the XML to a message.
 
-use super::reader::{Element, Step, Vocabulary};
-use super::{MAX_FIELDS, MAX_NOTIFICATIONS, Notification, OutboundMessage, ParseError};
+use std::borrow::Cow;
+
+use super::namespaces::Vocabulary;
+use super::reader::{Element, map};
+use super::{MAX_DEPTH, MAX_FIELDS, MAX_NOTIFICATIONS, Notification, OutboundMessage, ParseError};
+
+/// For how many there is room at first.
+const USUAL_NOTIFICATIONS: usize = 4;
+const USUAL_FIELDS: usize = 32;
 
 /// A message in the making.
-#[derive(Default)]
-pub(super) struct Assembly {
+pub(super) struct Assembly<'a> {
     /// What each open element is.
-    open: Vec<Place>,
+    open: Vec<Place<'a>>,
     /// Text and nil of the innermost element that has a value.
-    text: String,
+    text: Cow<'a, str>,
     nil: bool,
-    organization_id: Option<Option<String>>,
-    action_id: Option<Option<String>>,
-    session_id: Option<bool>,
-    message_seen: bool,
-    notifications: Vec<Draft>,
+    message: OutboundMessage<'a>,
+    /// Which of the elements that may occur once have occurred: in the message, and in its latest notification.
+    seen: Seen,
 }
 
-/// A notification in the making.
+/// The text of an element; `None` is null.
+type Value<'a> = Option<Cow<'a, str>>;
+
 #[derive(Default)]
-struct Draft {
-    id: Option<Option<String>>,
-    record: Option<Record>,
-}
-
-struct Record {
-    object_type: Option<String>,
-    fields: Vec<(String, Option<String>)>,
+struct Seen {
+    body: bool,
+    message: bool,
+    organization_id: bool,
+    action_id: bool,
+    session_id: bool,
+    notification_id: bool,
+    record: bool,
 }
 
 /// What an element is, by where it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place<'a> {
     Envelope,
     Body,
     Message,
@@ -42,52 +48,62 @@ enum Place {
     Notification,
     NotificationId,
     Record,
-    Field(String),
+    Field(&'a str),
     Ignored,
 }
 
-impl Assembly {
-    pub(super) fn take(&mut self, step: Step<'_>) -> Result<(), ParseError> {
-        match step {
-            Step::Open(element) => self.open(element),
-            Step::Text(text) => {
-                if self.open.last().is_some_and(Place::has_value) {
-                    self.text.push_str(&text);
-                }
-                Ok(())
-            }
-            Step::Close => self.close(),
+impl<'a> Assembly<'a> {
+    pub(super) fn new() -> Self {
+        let notifications = Vec::with_capacity(USUAL_NOTIFICATIONS);
+        Self {
+            open: Vec::with_capacity(MAX_DEPTH),
+            text: Cow::Borrowed(""),
+            nil: false,
+            message: OutboundMessage {
+                organization_id: None,
+                action_id: None,
+                session_id_present: false,
+                notifications,
+            },
+            seen: Seen::default(),
         }
     }
 
-    pub(super) fn finish(self) -> Result<OutboundMessage, ParseError> {
-        if !self.message_seen {
+    pub(super) fn finish(mut self) -> Result<OutboundMessage<'a>, ParseError> {
+        if !self.seen.message {
             return Err(ParseError::NoNotifications);
         }
-        if self.notifications.is_empty() {
+        if self.message.notifications.is_empty() {
             return Err(ParseError::NoNotification);
         }
-        Ok(OutboundMessage {
-            organization_id: self.organization_id.flatten(),
-            action_id: self.action_id.flatten(),
-            session_id_present: self.session_id.unwrap_or_default(),
-            notifications: self.notifications.into_iter().map(Draft::finish).collect(),
-        })
+        for notification in &mut self.message.notifications {
+            let id = notification.fields.iter().find(|(name, _)| *name == "Id");
+            notification.record_id = id.and_then(|(_, id)| id.clone());
+        }
+        Ok(self.message)
     }
 
-    fn open(&mut self, element: Element) -> Result<(), ParseError> {
+    /// A piece of text. The first one of an element is borrowed, and most have no other.
+    #[inline(always)]
+    pub(super) fn text(&mut self, text: Cow<'a, str>) {
+        match self.open.last() {
+            Some(place) if place.has_value() && self.text.is_empty() => self.text = text,
+            Some(place) if place.has_value() => self.text.to_mut().push_str(&text),
+            _ => {}
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn open(&mut self, element: Element<'a>) -> Result<(), ParseError> {
         let place = self.place(&element)?;
         if place.has_value() {
-            self.text.clear();
+            self.text = Cow::Borrowed("");
             self.nil = element.nil;
         }
         match place {
-            Place::Message if self.message_seen => return Err(repeated("notifications")),
-            Place::Message => self.message_seen = true,
-            Place::Notification if self.notifications.len() == MAX_NOTIFICATIONS => {
-                return Err(ParseError::TooManyNotifications);
-            }
-            Place::Notification => self.notifications.push(Draft::default()),
+            Place::Body => once("Body", &mut self.seen.body)?,
+            Place::Message => once("notifications", &mut self.seen.message)?,
+            Place::Notification => self.begin_notification()?,
             Place::Record => self.begin_record(element.xsi_type)?,
             _ => {}
         }
@@ -96,9 +112,10 @@ impl Assembly {
     }
 
     /// What an element is: outside the record by vocabulary and name, inside it any name is a field.
-    fn place(&self, element: &Element) -> Result<Place, ParseError> {
-        let name = element.name.as_str();
-        Ok(match (self.open.last(), element.vocabulary, name) {
+    #[inline(always)]
+    fn place(&self, element: &Element<'a>) -> Result<Place<'a>, ParseError> {
+        Ok(match (self.open.last(), element.vocabulary, element.name) {
+            (Some(Place::Record), _, name) => Place::Field(name),
             (None, Vocabulary::Soap, "Envelope") => Place::Envelope,
             (None, _, _) => return Err(ParseError::NoEnvelope),
             (Some(Place::Envelope), Vocabulary::Soap, "Body") => Place::Body,
@@ -112,83 +129,74 @@ impl Assembly {
             },
             (Some(Place::Notification), Vocabulary::Outbound, "Id") => Place::NotificationId,
             (Some(Place::Notification), Vocabulary::Outbound, "sObject") => Place::Record,
-            (Some(Place::Record), _, name) => Place::Field(name.to_owned()),
             _ => Place::Ignored,
         })
     }
 
-    fn begin_record(&mut self, object_type: Option<String>) -> Result<(), ParseError> {
-        let Some(draft) = self.notifications.last_mut() else {
-            return Ok(());
-        };
-        if draft.record.is_some() {
-            return Err(repeated("sObject"));
+    fn begin_notification(&mut self) -> Result<(), ParseError> {
+        let notifications = &mut self.message.notifications;
+        if notifications.len() == MAX_NOTIFICATIONS {
+            return Err(ParseError::TooManyNotifications);
         }
-        draft.record = Some(Record { object_type, fields: Vec::new() });
+        // The records of a message are of one object, so they have about as many fields.
+        let fields = notifications.last().map_or(USUAL_FIELDS, |before| before.fields.len());
+        let fields = Vec::with_capacity(fields);
+        notifications.push(Notification { id: None, object_type: None, record_id: None, fields });
+        (self.seen.notification_id, self.seen.record) = (false, false);
         Ok(())
     }
 
-    fn close(&mut self) -> Result<(), ParseError> {
-        let Some(place) = self.open.pop() else {
+    fn begin_record(&mut self, object_type: Value<'a>) -> Result<(), ParseError> {
+        once("sObject", &mut self.seen.record)?;
+        if let Some(notification) = self.message.notifications.last_mut() {
+            notification.object_type = object_type;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn close(&mut self) -> Result<(), ParseError> {
+        let Some(place) = self.open.pop().filter(Place::has_value) else {
             return Ok(());
         };
-        if !place.has_value() {
-            return Ok(());
-        }
         let text = std::mem::take(&mut self.text);
-        let value = Some(text.trim()).filter(|text| !text.is_empty() && !self.nil).map(str::to_owned);
-        let draft = self.notifications.last_mut();
-        match place {
-            Place::OrganizationId => once("OrganizationId", &mut self.organization_id, value),
-            Place::ActionId => once("ActionId", &mut self.action_id, value),
-            Place::SessionId => once("SessionId", &mut self.session_id, value.is_some()),
-            Place::NotificationId => match draft {
-                Some(draft) => once("the notification's Id", &mut draft.id, value),
-                None => Ok(()),
-            },
-            Place::Field(name) => {
-                let record = draft.and_then(|draft| draft.record.as_mut());
-                record.map_or(Ok(()), |record| record.add(name, value))
+        let value = Some(map(text, str::trim_ascii)).filter(|text| !text.is_empty() && !self.nil);
+        let (message, seen) = (&mut self.message, &mut self.seen);
+        match (place, message.notifications.last_mut()) {
+            (Place::Field(name), Some(notification)) => {
+                if notification.fields.len() == MAX_FIELDS {
+                    return Err(ParseError::TooManyFields);
+                }
+                notification.fields.push((name, value));
             }
-            _ => Ok(()),
+            (Place::NotificationId, Some(notification)) => {
+                once("the notification's Id", &mut seen.notification_id)?;
+                notification.id = value;
+            }
+            (Place::OrganizationId, _) => {
+                once("OrganizationId", &mut seen.organization_id)?;
+                message.organization_id = value;
+            }
+            (Place::ActionId, _) => {
+                once("ActionId", &mut seen.action_id)?;
+                message.action_id = value;
+            }
+            (Place::SessionId, _) => {
+                once("SessionId", &mut seen.session_id)?;
+                message.session_id_present = value.is_some();
+            }
+            _ => {}
         }
-    }
-}
-
-impl Record {
-    fn add(&mut self, name: String, value: Option<String>) -> Result<(), ParseError> {
-        if self.fields.len() == MAX_FIELDS {
-            return Err(ParseError::TooManyFields);
-        }
-        self.fields.push((name, value));
         Ok(())
     }
 }
 
-impl Draft {
-    fn finish(self) -> Notification {
-        let (object_type, fields) = match self.record {
-            Some(record) => (record.object_type, record.fields),
-            None => (None, Vec::new()),
-        };
-        let record_id = fields.iter().find(|(name, _)| name == "Id");
-        Notification { id: self.id.flatten(), object_type, record_id: record_id.and_then(|(_, id)| id.clone()), fields }
-    }
-}
-
-impl Place {
+impl Place<'_> {
     fn has_value(&self) -> bool {
         matches!(self, Self::OrganizationId | Self::ActionId | Self::SessionId | Self::NotificationId | Self::Field(_))
     }
 }
 
-fn once<T>(element: &'static str, slot: &mut Option<T>, value: T) -> Result<(), ParseError> {
-    match slot.replace(value) {
-        None => Ok(()),
-        Some(_) => Err(repeated(element)),
-    }
-}
-
-fn repeated(element: &'static str) -> ParseError {
-    ParseError::Repeated { element }
+fn once(element: &'static str, seen: &mut bool) -> Result<(), ParseError> {
+    if std::mem::replace(seen, true) { Err(ParseError::Repeated { element }) } else { Ok(()) }
 }

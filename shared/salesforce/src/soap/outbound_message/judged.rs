@@ -29,7 +29,7 @@ pub struct Change {
     pub record_id: RecordId,
 }
 
-impl OutboundMessage {
+impl OutboundMessage<'_> {
     /// Checks every id and name of the message.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl OutboundMessage {
         let mut judged = Judged {
             org_id: required("OrganizationId", self.organization_id.as_deref())?,
             action_id: action_id.map(|id| checked("ActionId", id)).transpose()?,
-            changes: Vec::new(),
+            changes: Vec::with_capacity(self.notifications.len()),
             without_record: Vec::new(),
         };
         for notification in &self.notifications {
@@ -54,7 +54,7 @@ impl OutboundMessage {
     }
 }
 
-impl Notification {
+impl Notification<'_> {
     fn change(&self, notification_id: RecordId) -> Result<Option<Change>, ParseError> {
         if self.fields.iter().all(|(_, value)| value.is_none()) {
             return Ok(None);

@@ -1,117 +1,101 @@
-//! The XML of an outbound message as a bounded stream of steps.
+//! Reads the XML of an outbound message, bounded, and hands its elements and texts on; they borrow from the body.
 
 use std::borrow::Cow;
 
 use quick_xml::errors::{Error as XmlError, IllFormedError, SyntaxError};
 use quick_xml::events::attributes::Attribute;
-use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
-use quick_xml::name::{Namespace, QName, ResolveResult};
-use quick_xml::{NsReader, XmlVersion};
+use quick_xml::events::{BytesDecl, BytesRef, Event};
+use quick_xml::name::QName;
+use quick_xml::{Reader as Tokenizer, XmlVersion};
 
-use super::{MAX_BYTES, MAX_DEPTH, ParseError};
+use super::assembly::Assembly;
+use super::characters::{self, Text};
+use super::namespaces::{Name, Namespaces, Vocabulary};
+use super::{MAX_DEPTH, ParseError};
 
-const SOAP_11: Namespace<'_> = Namespace("http://schemas.xmlsoap.org/soap/envelope/");
-const SOAP_12: Namespace<'_> = Namespace("http://www.w3.org/2003/05/soap-envelope");
-const OUTBOUND: Namespace<'_> = Namespace("http://soap.sforce.com/2005/09/outbound");
-const XSI: Namespace<'_> = Namespace("http://www.w3.org/2001/XMLSchema-instance");
-
-/// How many attributes an element may have, and how many namespaces may be declared at a time.
+/// How many attributes an element may have.
 const MAX_ATTRIBUTES: usize = 64;
-
-/// Which vocabulary an element belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vocabulary {
-    Soap,
-    Outbound,
-    Other,
-}
+/// For how many there is room at first.
+const USUAL_ATTRIBUTES: usize = 4;
 
 /// The start of an element.
 #[derive(Debug)]
-pub(super) struct Element {
+pub(super) struct Element<'a> {
     pub(super) vocabulary: Vocabulary,
     /// The name without its prefix.
-    pub(super) name: String,
+    pub(super) name: &'a str,
     /// `xsi:nil`.
     pub(super) nil: bool,
     /// `xsi:type`, without its prefix.
-    pub(super) xsi_type: Option<String>,
+    pub(super) xsi_type: Option<Cow<'a, str>>,
 }
 
-/// What comes next in a body.
-#[derive(Debug)]
-pub(super) enum Step<'a> {
-    Open(Element),
-    Text(Cow<'a, str>),
-    Close,
-}
-
-/// A body as text: bounded, UTF-8, legal characters, without byte-order mark and without white space in front.
-pub(super) fn text(body: &[u8]) -> Result<&str, ParseError> {
-    if body.len() > MAX_BYTES {
-        return Err(ParseError::TooLarge);
-    }
-    let text = std::str::from_utf8(body).map_err(|_| ParseError::NotUtf8)?;
-    if let Some((position, _)) = text.char_indices().find(|(_, c)| !is_legal(*c)) {
-        return Err(ParseError::NotWellFormed { position: position as u64, what: "a character that XML forbids" });
-    }
-    Ok(text.trim_start().trim_start_matches('\u{feff}').trim_start())
-}
-
-/// Reads steps, and sees to it that elements match, that there is one root, and that nothing is declared.
+/// Reads a body, and sees to it that elements match, that there is one root, and that nothing is declared.
 pub(super) struct Reader<'a> {
-    xml: NsReader<&'a [u8]>,
+    text: &'a str,
+    is_plain: bool,
+    xml: Tokenizer<&'a [u8]>,
+    namespaces: Namespaces<'a>,
     depth: usize,
-    begun: bool,
     root_seen: bool,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        let mut xml = NsReader::from_str(text);
-        xml.resolver_mut().set_max_namespace_bindings(MAX_ATTRIBUTES);
-        let config = xml.config_mut();
-        config.expand_empty_elements = true;
-        config.check_comments = true;
-        Self { xml, depth: 0, begun: false, root_seen: false }
+    /// The text does not begin with a byte-order mark, so that positions in it are those of the tokenizer.
+    pub(super) fn new(Text { text, is_plain }: Text<'a>) -> Self {
+        let mut xml = Tokenizer::from_str(text);
+        xml.config_mut().check_comments = true;
+        let namespaces = Namespaces::new();
+        Self { text, is_plain, xml, namespaces, depth: 0, root_seen: false }
     }
 
-    /// The next step, or `None` after the root has been closed and nothing but white space and comments followed.
-    pub(super) fn next(&mut self) -> Result<Option<Step<'a>>, ParseError> {
+    /// Reads to the end: the root has been closed, and nothing but white space and comments followed.
+    pub(super) fn read(mut self, assembly: &mut Assembly<'a>) -> Result<(), ParseError> {
         loop {
-            let event = self.xml.read_event().map_err(|error| self.lexical(&error))?;
-            let first = !std::mem::replace(&mut self.begun, true);
-            let step = match event {
-                Event::Start(start) => Step::Open(self.open(&start)?),
-                Event::End(_) => {
-                    self.depth = self.depth.saturating_sub(1);
-                    Step::Close
+            let begins = self.xml.buffer_position();
+            match self.xml.read_event() {
+                Ok(Event::Start(start)) => assembly.open(self.open(begins, start.name().0.len(), ">")?)?,
+                Ok(Event::End(_)) => self.close(assembly)?,
+                Ok(Event::Text(text)) if self.is_plain => self.text(text.into_inner(), assembly)?,
+                Ok(Event::Text(text)) if text.contains("]]>") => return Err(self.bad("a stray ]]>")),
+                Ok(Event::Text(text)) => self.text(text.xml10_content(), assembly)?,
+                Ok(Event::Empty(start)) => {
+                    assembly.open(self.open(begins, start.name().0.len(), "/>")?)?;
+                    self.close(assembly)?;
                 }
-                Event::Text(text) if text.contains("]]>") => return Err(self.bad("a stray ]]>")),
-                Event::Text(text) => Step::Text(text.xml10_content()),
-                Event::CData(data) => Step::Text(data.xml10_content()),
-                Event::GeneralRef(reference) => Step::Text(self.character(&reference)?),
-                Event::Decl(declaration) => {
-                    self.check_declaration(&declaration, first)?;
-                    continue;
-                }
-                Event::DocType(_) => return Err(ParseError::DocumentType),
-                Event::Comment(_) | Event::PI(_) => continue,
-                Event::Empty(_) => return Err(self.bad("an element without an end")),
-                Event::Eof if self.depth > 0 => return Err(self.bad("it ends inside an element")),
-                Event::Eof if !self.root_seen => return Err(self.bad("there is no element")),
-                Event::Eof => return Ok(None),
-            };
-            if self.depth > 0 || !matches!(step, Step::Text(_)) {
-                return Ok(Some(step));
-            }
-            if !matches!(&step, Step::Text(text) if text.trim().is_empty()) {
-                return Err(self.bad("text outside the root element"));
+                Ok(Event::CData(data)) => self.text(data.xml10_content(), assembly)?,
+                Ok(Event::GeneralRef(reference)) => self.text(self.character(&reference)?, assembly)?,
+                Ok(Event::Decl(declaration)) => self.check_declaration(&declaration, begins)?,
+                Ok(Event::DocType(_)) => return Err(ParseError::DocumentType),
+                Ok(Event::Comment(_) | Event::PI(_)) => {}
+                Ok(Event::Eof) if self.depth > 0 => return Err(self.bad("it ends inside an element")),
+                Ok(Event::Eof) if !self.root_seen => return Err(self.bad("there is no element")),
+                Ok(Event::Eof) => return Ok(()),
+                Err(error) => return Err(self.lexical(&error)),
             }
         }
     }
 
-    fn open(&mut self, start: &BytesStart<'_>) -> Result<Element, ParseError> {
+    #[inline(always)]
+    fn text(&self, text: Cow<'a, str>, assembly: &mut Assembly<'a>) -> Result<(), ParseError> {
+        if self.depth > 0 {
+            assembly.text(text);
+        } else if !text.trim_ascii().is_empty() {
+            return Err(self.bad("text outside the root element"));
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn close(&mut self, assembly: &mut Assembly<'a>) -> Result<(), ParseError> {
+        self.namespaces.leave(self.depth);
+        self.depth = self.depth.saturating_sub(1);
+        assembly.close()
+    }
+
+    /// The element whose tag `begins` there and ends with `end` where the tokenizer stands; its name has `name_len` bytes.
+    #[inline(always)]
+    fn open(&mut self, begins: u64, name_len: usize, end: &str) -> Result<Element<'a>, ParseError> {
         if self.depth == 0 && self.root_seen {
             return Err(self.bad("a second root element"));
         }
@@ -120,58 +104,55 @@ impl<'a> Reader<'a> {
         }
         self.depth += 1;
         self.root_seen = true;
-        let (namespace, name) = self.resolve(start.name(), true)?;
-        let mut element =
-            Element { vocabulary: vocabulary(&namespace), name: name.to_owned(), nil: false, xsi_type: None };
-        let mut seen: Vec<&str> = Vec::new();
-        let mut attributes = start.attributes();
-        for attribute in attributes.with_checks(false) {
-            let attribute = attribute.map_err(|_| self.bad("a malformed attribute"))?;
-            if seen.len() == MAX_ATTRIBUTES || seen.contains(&attribute.key.0) {
-                return Err(self.bad("too many attributes, or one twice"));
-            }
-            seen.push(attribute.key.0);
-            self.attribute(&attribute, &mut element)?;
+        let (name, rest) = self.tag(begins, name_len, end).ok_or_else(|| self.bad("a malformed tag"))?;
+        let name = Name::split(name).ok_or_else(|| self.bad("a malformed name"))?;
+        let mut element = Element { vocabulary: Vocabulary::Other, name: name.local, nil: false, xsi_type: None };
+        if !rest.is_empty() {
+            self.attributes(rest, &mut element)?;
         }
+        element.vocabulary = self.namespaces.of_element(name).ok_or_else(|| self.bad("an undeclared prefix"))?;
         Ok(element)
     }
 
-    fn attribute(&self, attribute: &Attribute<'_>, element: &mut Element) -> Result<(), ParseError> {
-        let value = attribute.normalized_value(XmlVersion::default());
-        let value = value.map_err(|_| self.bad("a malformed attribute value"))?;
-        if attribute.value.contains('<') {
-            return Err(self.bad("a malformed attribute value"));
-        }
-        if attribute.key.as_namespace_binding().is_some() {
-            return Ok(());
-        }
-        let (namespace, name) = self.resolve(attribute.key, false)?;
-        if namespace != ResolveResult::Bound(XSI) {
-            return Ok(());
-        }
-        let value = value.trim();
-        match name {
-            "nil" => element.nil = matches!(value, "true" | "1"),
-            "type" => {
-                let name = value.rsplit(':').next().unwrap_or_default().trim();
-                element.xsi_type = (!name.is_empty()).then(|| name.to_owned());
+    /// The name in a tag, and what follows it.
+    fn tag(&self, begins: u64, name_len: usize, end: &str) -> Option<(&'a str, &'a str)> {
+        let (begins, ends) = (usize::try_from(begins).ok()?, usize::try_from(self.xml.buffer_position()).ok()?);
+        self.text.get(begins + 1..ends - end.len())?.split_at_checked(name_len)
+    }
+
+    /// The attributes of a tag, after its name. What they declare is in force from here on, for all of them.
+    fn attributes(&mut self, mut rest: &'a str, element: &mut Element<'a>) -> Result<(), ParseError> {
+        let mut attributes: Vec<(Name<'a>, Cow<'a, str>)> = Vec::with_capacity(USUAL_ATTRIBUTES);
+        while !rest.trim_ascii_start().is_empty() {
+            let (name, value, after) = split_attribute(rest).ok_or_else(|| self.bad("a malformed attribute"))?;
+            rest = after;
+            if attributes.len() == MAX_ATTRIBUTES || attributes.iter().any(|(seen, _)| *seen == name) {
+                return Err(self.bad("too many attributes, or one twice"));
             }
-            _ => {}
+            let value = attribute_value(value).ok_or_else(|| self.bad("a malformed attribute value"))?;
+            if let Some(prefix) = name.declares() {
+                let declared = self.namespaces.declare(prefix, &value, self.depth);
+                declared.map_err(|what| self.bad(what))?;
+            }
+            attributes.push((name, value));
+        }
+        for (name, value) in attributes {
+            self.attribute(name, value, element)?;
         }
         Ok(())
     }
 
-    /// The namespace of a name and the name without its prefix.
-    fn resolve<'n>(&self, name: QName<'n>, is_element: bool) -> Result<(ResolveResult<'_>, &'n str), ParseError> {
-        let (local, prefix) = name.decompose();
-        let local = local.into_inner();
-        if !is_name(local) || prefix.is_some_and(|prefix| !is_name(prefix.into_inner())) {
-            return Err(self.bad("a malformed name"));
+    fn attribute(&self, name: Name<'a>, value: Cow<'a, str>, element: &mut Element<'a>) -> Result<(), ParseError> {
+        let vocabulary = self.namespaces.of_attribute(name).ok_or_else(|| self.bad("an undeclared prefix"))?;
+        match (vocabulary, name.local) {
+            (Vocabulary::Instance, "nil") => element.nil = matches!(value.trim_ascii(), "true" | "1"),
+            (Vocabulary::Instance, "type") => {
+                let local = map(value, |value| value.rsplit(':').next().unwrap_or_default().trim_ascii());
+                element.xsi_type = Some(local).filter(|name| !name.is_empty());
+            }
+            _ => {}
         }
-        match self.xml.resolver().resolve_prefix(prefix, is_element) {
-            ResolveResult::Unknown(_) => Err(self.bad("an undeclared prefix")),
-            namespace => Ok((namespace, local)),
-        }
+        Ok(())
     }
 
     /// What a reference stands for: only the five predefined entities and legal characters.
@@ -179,7 +160,7 @@ impl<'a> Reader<'a> {
         if reference.is_char_ref() {
             let character = reference.resolve_char_ref().ok().flatten();
             return character
-                .filter(|character| is_legal(*character))
+                .filter(|character| characters::is_legal(*character))
                 .map(|character| Cow::Owned(character.to_string()))
                 .ok_or_else(|| self.bad("a malformed character reference"));
         }
@@ -193,8 +174,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn check_declaration(&self, declaration: &BytesDecl<'_>, first: bool) -> Result<(), ParseError> {
-        if !first || declaration.version().is_err() {
+    fn check_declaration(&self, declaration: &BytesDecl<'_>, begins: u64) -> Result<(), ParseError> {
+        if begins > 0 || declaration.version().is_err() {
             return Err(self.bad("a misplaced or malformed declaration"));
         }
         match declaration.encoding() {
@@ -217,8 +198,7 @@ impl<'a> Reader<'a> {
             }
             XmlError::IllFormed(IllFormedError::DoubleHyphenInComment) => self.bad("-- in a comment"),
             XmlError::IllFormed(_) => self.bad("start and end tags that do not match"),
-            XmlError::Namespace(_) => self.bad("namespaces that cannot be resolved"),
-            XmlError::InvalidAttr(_) => self.bad("a malformed attribute"),
+            XmlError::Namespace(_) | XmlError::InvalidAttr(_) => self.bad("a malformed attribute"),
             XmlError::Io(_) | XmlError::Encoding(_) => self.bad("unreadable text"),
         }
     }
@@ -228,25 +208,33 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn vocabulary(namespace: &ResolveResult<'_>) -> Vocabulary {
-    match namespace {
-        ResolveResult::Bound(SOAP_11 | SOAP_12) => Vocabulary::Soap,
-        ResolveResult::Bound(OUTBOUND) => Vocabulary::Outbound,
-        _ => Vocabulary::Other,
-    }
+/// The first attribute in what follows the name in a tag: its name, its value as it stands there, and what follows.
+fn split_attribute(rest: &str) -> Option<(Name<'_>, &str, &str)> {
+    let (name, value) = rest.strip_prefix(is_space)?.split_once('=')?;
+    let value = value.trim_ascii_start();
+    let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    let (value, rest) = value.strip_prefix(quote)?.split_once(quote)?;
+    Some((Name::split(name.trim_ascii())?, value, rest))
 }
 
-/// Whether XML 1.0 allows the character.
-fn is_legal(character: char) -> bool {
-    match character {
-        '\t' | '\n' | '\r' => true,
-        '\u{fffe}' | '\u{ffff}' => false,
-        other => other >= ' ',
-    }
+fn is_space(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\r' | '\n')
 }
 
-fn is_name(name: &str) -> bool {
-    let is_start = |c: char| c.is_alphabetic() || c == '_' || !c.is_ascii();
-    let is_part = |c: char| is_start(c) || c.is_ascii_digit() || c == '-' || c == '.';
-    name.starts_with(is_start) && name.chars().all(is_part)
+/// What the value of an attribute stands for.
+fn attribute_value(raw: &str) -> Option<Cow<'_, str>> {
+    if !raw.bytes().any(|byte| matches!(byte, b'<' | b'&' | b'\t' | b'\r' | b'\n')) {
+        return Some(Cow::Borrowed(raw));
+    }
+    let attribute = Attribute { key: QName(""), value: Cow::Borrowed(raw) };
+    attribute.normalized_value(XmlVersion::default()).ok().filter(|_| !raw.contains('<'))
+}
+
+/// A part of a text, borrowed where the whole is.
+#[inline(always)]
+pub(super) fn map<'a>(text: Cow<'a, str>, part: impl for<'t> Fn(&'t str) -> &'t str) -> Cow<'a, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(part(text)),
+        Cow::Owned(text) => Cow::Owned(part(&text).to_owned()),
+    }
 }

@@ -22,7 +22,7 @@ fn notification(fields: &str) -> String {
     )
 }
 
-fn read(body: &str) -> OutboundMessage {
+fn read(body: &str) -> OutboundMessage<'_> {
     parse(body.as_bytes()).unwrap()
 }
 
@@ -32,15 +32,17 @@ fn refused(body: &str) -> ParseError {
 
 /// The value of the field `Name` in a message with these fields.
 fn name(fields: &str) -> Option<String> {
-    let message = read(&message(fields));
+    let body = message(fields);
+    let message = read(&body);
     let fields = message.notifications[0].fields.iter();
-    let mut named = fields.filter(|(name, _)| name == "Name");
-    named.next().expect("a Name").1.clone()
+    let mut named = fields.filter(|(name, _)| *name == "Name");
+    named.next().expect("a Name").1.clone().map(Cow::into_owned)
 }
 
 #[test]
 fn a_message_is_read() {
-    let message = read(&message("<sf:Amount>15000.0</sf:Amount>"));
+    let body = message("<sf:Amount>15000.0</sf:Amount>");
+    let message = read(&body);
     assert_eq!(message.organization_id.as_deref(), Some("00D5e000000KQ2eEAG"));
     assert_eq!(message.action_id.as_deref(), Some("04k5e000000CaRkAAK"));
     assert!(!message.session_id_present);
@@ -50,7 +52,7 @@ fn a_message_is_read() {
     assert_eq!(notification.id.as_deref(), Some("04l5e00000Gx7QzAAJ"));
     assert_eq!(notification.object_type.as_deref(), Some("Opportunity"));
     assert_eq!(notification.record_id.as_deref(), Some("0065e00000AbCdEAAV"));
-    let fields: Vec<_> = notification.fields.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
+    let fields: Vec<_> = notification.fields.iter().map(|(name, value)| (*name, value.as_deref())).collect();
     assert_eq!(fields, [("Id", Some("0065e00000AbCdEAAV")), ("Amount", Some("15000.0"))]);
 }
 
@@ -136,7 +138,8 @@ fn a_session_id_is_only_noticed() {
 #[test]
 fn missing_header_elements_are_nothing() {
     let start = HEAD.find("<OrganizationId>").unwrap();
-    let message = read(&format!("{}{}{TAIL}", &HEAD[..start], notification("")));
+    let body = format!("{}{}{TAIL}", &HEAD[..start], notification(""));
+    let message = read(&body);
     assert_eq!(message.organization_id, None);
     assert_eq!(message.action_id, None);
     assert!(!message.session_id_present);
@@ -240,6 +243,37 @@ fn a_second_organization_is_refused() {
         r#"</notifications><notifications xmlns="http://soap.sforce.com/2005/09/outbound"/>"#,
     );
     assert_eq!(refused(&body), ParseError::Repeated { element: "notifications" });
+    let body = message("").replace("</soapenv:Body>", "</soapenv:Body><soapenv:Body/>");
+    assert_eq!(refused(&body), ParseError::Repeated { element: "Body" });
+}
+
+#[test]
+fn only_the_white_space_of_xml_is_cut_off() {
+    assert_eq!(name("<sf:Name>\u{a0}a\u{2003}</sf:Name>").as_deref(), Some("\u{a0}a\u{2003}"));
+}
+
+#[test]
+fn attributes_stand_apart_and_are_quoted() {
+    let with = |attributes: &str| message(&format!("<sf:Name{attributes}>A</sf:Name>"));
+    for good in [" a='1'", " a = \"1\" ", "\n a='\"'\tb=\"'\"", " a='&lt;&#x20;'", " sf:a='>'", " xml:space='preserve'"]
+    {
+        assert!(parse(with(good).as_bytes()).is_ok(), "{good}");
+    }
+    for bad in
+        [" a", " a=", " a='1", " a='1'b='2'", " a='&x;'", " a='<'", " ='1'", " zz:a='1'", " a:b:c='1'", " a='1' /"]
+    {
+        assert!(matches!(refused(&with(bad)), ParseError::NotWellFormed { .. }), "{bad}");
+    }
+    assert_eq!(name(r#"<sf:Name xsi:nil = 'true'>A</sf:Name>"#), None);
+}
+
+#[test]
+fn most_of_what_is_read_is_borrowed() {
+    let body = message("<sf:Name> Acme </sf:Name><sf:Type>a &amp; b</sf:Type>");
+    let message = read(&body);
+    let fields = &message.notifications[0].fields;
+    assert!(matches!(&fields[1], ("Name", Some(Cow::Borrowed("Acme")))), "{fields:?}");
+    assert!(matches!(&fields[2], ("Type", Some(Cow::Owned(text))) if text == "a & b"), "{fields:?}");
 }
 
 #[test]
@@ -288,7 +322,7 @@ proptest! {
 
     #[test]
     fn any_text_comes_back(value in "[ -~\u{a0}-\u{d7ff}\u{10000}-\u{10ffff}\n\t]{0,60}") {
-        let expected = Some(value.trim()).filter(|text| !text.is_empty());
+        let expected = Some(value.trim_ascii()).filter(|text| !text.is_empty());
         let name = name(&format!("<sf:Name>{}</sf:Name>", escaped(&value)));
         prop_assert_eq!(name.as_deref(), expected);
     }

@@ -1,0 +1,68 @@
+//! Forgeries. Each is refused with a clear problem, without an Ack, and without a write of any kind: the requests that the
+//! function makes of AWS meanwhile are counted, and none but the look-up of an org is allowed.
+//!
+//! | forgery | where |
+//! |---|---|
+//! | wrong org, swapped path, 15/18-character tricks, homoglyphs, percent-encoding, wrong and guessed secrets | [`addresses`] |
+//! | replay of an old body: with a secret that was rotated out, at another org's address, with a live secret | [`replays`] |
+//! | wrong org in the body, two orgs, two messages, hidden ones; 101 notifications; truncation at every byte | [`messages`] |
+//! | entities and document types, depth, attributes, NUL, other encodings | [`xml`] |
+//! | wrong method and content type, gzip bombs, too large whatever the length says | [`requests`] |
+
+mod addresses;
+mod messages;
+mod replays;
+mod requests;
+mod xml;
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use store::{ChangeHint, Org};
+
+use crate::world::{Answer, World, request};
+
+const XML: (&str, &str) = ("content-type", "text/xml; charset=utf-8");
+const NOT_FOUND: (u16, &str) = (404, "not_found");
+const MALFORMED: (u16, &str) = (400, "malformed_message");
+const OTHER_ORG: (u16, &str) = (403, "other_org");
+
+/// An org that is forged, and another one of the same installation.
+struct Scene {
+    world: World,
+    other: World,
+    before: [Option<Org>; 2],
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let (world, other) = (World::new().await, World::new().await);
+        let before = [world.stored().await, other.stored().await];
+        Self { world, other, before }
+    }
+
+    /// Posts a body to the org's right address.
+    async fn refuses(&self, body: impl Into<Body>, expected: (u16, &str), what: &str) {
+        self.refuses_at(&self.world.address(), body, expected, what).await;
+    }
+
+    /// Posts a body to this address.
+    async fn refuses_at(&self, address: &str, body: impl Into<Body>, expected: (u16, &str), what: &str) -> Answer {
+        self.refuses_request(request(Method::POST, address, &[XML], body), expected, what).await
+    }
+
+    async fn refuses_request(&self, request: Request<Body>, expected: (u16, &str), what: &str) -> Answer {
+        self.world.requests();
+        let answer = self.world.send(request).await;
+        assert_eq!((answer.status.as_u16(), answer.problem().as_str()), expected, "{what}");
+        let asked: Vec<_> = self.world.requests().into_iter().filter(|(name, _)| name != "GetItem").collect();
+        assert_eq!(asked, [], "{what}");
+        answer
+    }
+
+    /// Looks at what is left: nothing.
+    async fn ends(self) {
+        let queued: [Vec<ChangeHint>; 2] = [self.world.queued().await, self.other.queued().await];
+        assert_eq!(queued, [vec![], vec![]]);
+        assert_eq!([self.world.stored().await, self.other.stored().await], self.before);
+    }
+}

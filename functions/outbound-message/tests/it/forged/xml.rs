@@ -1,0 +1,121 @@
+//! XML that means to hurt whoever reads it.
+
+use axum::body::Body;
+
+use super::{MALFORMED, Scene};
+use crate::messages::{envelope, message, notification};
+use crate::world::{World, run};
+
+const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
+
+/// Posts bodies that are made from the org's.
+async fn are_refused<B: Into<Body>>(bodies: impl Fn(&World) -> Vec<(&'static str, B)>) {
+    let scene = Scene::set().await;
+    for (what, body) in bodies(&scene.world) {
+        scene.refuses(body, MALFORMED, what).await;
+    }
+    scene.ends().await;
+}
+
+/// The org's message with other text in place of its declaration, and of the name of its record.
+fn with(world: &World, prologue: &str, name: &str) -> String {
+    message(world.org, 1).replacen(DECLARATION, prologue, 1).replacen("Secret Deal", name, 1)
+}
+
+#[test]
+fn with_entities() {
+    run(are_refused(|world| {
+        let laughs: String =
+            (1..10).map(|n| format!(r#"<!ENTITY l{n} "{}">"#, format!("&l{};", n - 1).repeat(10))).collect();
+        let laughs = format!(r#"<!DOCTYPE l [<!ENTITY l0 "ha">{laughs}]>"#);
+        let long = format!(r#"<!DOCTYPE a [<!ENTITY a "{}">]>"#, "a".repeat(100_000));
+        vec![
+            ("an internal entity", with(world, r#"<!DOCTYPE x [<!ENTITY a "b">]>"#, "&a;")),
+            ("one that is not used", with(world, r#"<!DOCTYPE x [<!ENTITY a "b">]>"#, "x")),
+            ("a file", with(world, r#"<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>"#, "&a;")),
+            ("a server", with(world, r#"<!DOCTYPE x [<!ENTITY a SYSTEM "http://169.254.169.254/">]>"#, "&a;")),
+            ("a parameter entity", with(world, r#"<!DOCTYPE x [<!ENTITY % p SYSTEM "http://127.0.0.1/"> %p;]>"#, "x")),
+            ("an external subset", with(world, r#"<!DOCTYPE x SYSTEM "http://127.0.0.1/x.dtd">"#, "x")),
+            ("a public one", with(world, r#"<!DOCTYPE x PUBLIC "-//X" "http://127.0.0.1/x.dtd">"#, "x")),
+            ("a billion laughs", with(world, &laughs, "&l9;")),
+            ("quadratic growth", with(world, &long, &"&a;".repeat(10_000))),
+            ("after the declaration", with(world, &format!("{DECLARATION}<!DOCTYPE x>"), "x")),
+            ("in small letters", with(world, "<!doctype x>", "x")),
+            ("a type that does not end", with(world, "<!DOCTYPE x [", "x")),
+            ("a type inside", with(world, DECLARATION, "<!DOCTYPE x>")),
+            ("an entity that nobody declared", with(world, DECLARATION, "&a;")),
+            ("an entity declared inside", with(world, DECLARATION, r#"<!ENTITY a "b">"#)),
+        ]
+    }));
+}
+
+#[test]
+fn that_is_deep_or_wide() {
+    run(are_refused(|world| {
+        let field = |text: &str| with(world, DECLARATION, text);
+        let numbered = |count: usize, form: fn(usize) -> String| (0..count).map(form).collect::<String>();
+        let attributes = numbered(100_000, |n| format!(r#" a{n}="b""#));
+        let namespaces = numbered(100_000, |n| format!(r#" xmlns:a{n}="b""#));
+        let fields = numbered(2_001, |n| format!("<sf:f{n}>x</sf:f{n}>"));
+        let wide =
+            notification("04l5e00000Gx7Qz", "0065e00000AbCdE").replacen("<sf:Name>", &format!("{fields}<sf:Name>"), 1);
+        vec![
+            ("28 levels more", field(&("<a>".repeat(28) + &"</a>".repeat(28)))),
+            ("100,000 levels", field(&("<a>".repeat(100_000) + &"</a>".repeat(100_000)))),
+            ("levels that do not end", field(&"<a>".repeat(100_000))),
+            ("65 attributes", field(&format!("<a{}/>", numbered(65, |n| format!(r#" a{n}="b""#))))),
+            ("100,000 attributes", field(&format!("<a{attributes}/>"))),
+            ("100,000 namespaces", field(&format!("<a{namespaces}/>"))),
+            ("an attribute twice", field(r#"<a b="c" b="d"/>"#)),
+            ("2,002 fields", envelope(world.org.as_str(), &wide)),
+        ]
+    }));
+}
+
+#[test]
+fn with_characters_that_are_none() {
+    run(are_refused(|world| {
+        let field = |text: &str| with(world, DECLARATION, text).into_bytes();
+        let spliced = |bytes: &[u8]| {
+            let text = with(world, DECLARATION, "@");
+            let (before, after) = text.split_once('@').unwrap();
+            [before.as_bytes(), bytes, after.as_bytes()].concat()
+        };
+        vec![
+            ("NUL", spliced(b"a\0b")),
+            ("NUL at the end", [message(world.org, 1).into_bytes(), vec![0]].concat()),
+            ("NUL by reference", field("&#0;")),
+            ("a control character", field("\u{8}")),
+            ("a control character by reference", field("&#8;")),
+            ("a character beyond all", field("&#x110000;")),
+            ("half a character by reference", field("&#xD800;")),
+            ("what is no character", field("\u{ffff}")),
+            ("too long a form of NUL", spliced(&[0xC0, 0x80])),
+            ("half a character", spliced(&[0xED, 0xA0, 0x80])),
+            ("a byte that never is", spliced(&[0xFF])),
+        ]
+    }));
+}
+
+#[test]
+fn in_other_encodings() {
+    run(are_refused(|world| {
+        let declared = |encoding: &str| with(world, &DECLARATION.replacen("UTF-8", encoding, 1), "x");
+        let utf16 = |text: &str, bom: bool, order: fn(u16) -> [u8; 2]| {
+            let units = bom.then_some(0xFEFF).into_iter().chain(text.encode_utf16());
+            units.flat_map(order).collect::<Vec<u8>>()
+        };
+        let wide = declared("UTF-16");
+        let utf32 = message(world.org, 1).chars().flat_map(|c| u32::from(c).to_be_bytes()).collect::<Vec<u8>>();
+        vec![
+            ("UTF-16, little", utf16(&wide, true, u16::to_le_bytes)),
+            ("UTF-16, big", utf16(&wide, true, u16::to_be_bytes)),
+            ("UTF-16 without a mark", utf16(&wide, false, u16::to_le_bytes)),
+            ("UTF-32", utf32),
+            ("UTF-8 that says UTF-16", wide.into_bytes()),
+            ("UTF-8 that says UTF-7", declared("UTF-7").into_bytes()),
+            ("UTF-8 that says ISO-8859-1", declared("ISO-8859-1").into_bytes()),
+            ("UTF-8 that says EBCDIC", declared("IBM037").into_bytes()),
+        ]
+    }));
+}
