@@ -31,6 +31,9 @@ pub struct Plan {
     pub seed: u64,
     /// How many workers read the queue.
     pub workers: usize,
+    /// Whether Salesforce also says that the day's API calls are used up. What meets that is put off for a quarter of an hour,
+    /// of real time.
+    pub daily_limit: bool,
 }
 
 /// What happened, and what was wrong in the end.
@@ -68,7 +71,7 @@ const BACKLOG: u64 = 150;
 /// workers have the same messages now and then.
 const HIDDEN: Duration = Duration::from_secs(15);
 /// How long everything may take to become quiet, once the storm is over.
-const CALM: Duration = Duration::from_secs(600);
+const CALM: Duration = Duration::from_mins(40);
 
 /// Lets it happen.
 ///
@@ -120,7 +123,7 @@ async fn play(plan: Plan, org: &Connected, queue: &Messages, progress: &Progress
     let mut edits = Edits::new(simulator, &org.admin.username, plan.seed);
     let mut acknowledged = BTreeSet::new();
     let mut sent = 0;
-    raise_storm(simulator, plan.seed);
+    raise_storm(simulator, plan);
     while sent < plan.messages {
         progress.show(&format!("{sent} of {} notifications", plan.messages));
         for _ in 0..ROUND {
@@ -155,7 +158,7 @@ async fn play(plan: Plan, org: &Connected, queue: &Messages, progress: &Progress
 }
 
 /// Every kind of trouble that Salesforce makes, each for a share of the calls that read records again.
-fn raise_storm(simulator: &Simulator, seed: u64) {
+fn raise_storm(simulator: &Simulator, plan: Plan) {
     let unavailable = [Effect::Unavailable, Effect::InternalError, Effect::ResetBefore, Effect::ResetAfter];
     let refused = [Effect::UnableToLockRow, Effect::ConcurrentLimitExceeded, Effect::QueryTimeout];
     let broken = [Effect::Truncate { keep_bytes: None }, Effect::MalformedJson, Effect::Delay { delay_ms: 1500 }];
@@ -164,12 +167,14 @@ fn raise_storm(simulator: &Simulator, seed: u64) {
         simulator.fault(FaultRule {
             path: Some("/services/data/*/**".to_owned()),
             probability: Some(0.04),
-            seed: seed + number,
+            seed: plan.seed + number,
             ..FaultRule::new(effect)
         });
     }
-    // The longest that anything waits, and the limit that everybody shares: a few of them are enough.
-    for effect in [Effect::Delay { delay_ms: 70_000 }, Effect::RequestLimitExceeded] {
+    // What takes longer than an org may take, and the limit that everybody shares: a few of them are enough.
+    let hanging = Effect::Delay { delay_ms: 70_000 };
+    let limit = plan.daily_limit.then_some(Effect::RequestLimitExceeded);
+    for effect in [hanging].into_iter().chain(limit) {
         let (skip, times) = (15, Some(2));
         let path = Some("/services/data/*/composite/sobjects/*".to_owned());
         simulator.fault(FaultRule { path, skip, times, ..FaultRule::new(effect) });

@@ -22,6 +22,9 @@ struct Options {
     /// Workers that read the queue
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=20))]
     workers: u16,
+    /// Have Salesforce also say that the day's API calls are used up: adds a quarter of an hour
+    #[arg(long)]
+    daily_limit: bool,
 }
 
 #[tokio::main]
@@ -38,7 +41,12 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<bool> {
-    let plan = Plan { messages: options.messages as usize, seed: options.seed, workers: usize::from(options.workers) };
+    let plan = Plan {
+        messages: options.messages as usize,
+        seed: options.seed,
+        workers: usize::from(options.workers),
+        daily_limit: options.daily_limit,
+    };
     let report = chaos::run(plan, &Progress::to_person()).await?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     Ok(report.wrong.is_empty())
