@@ -64,9 +64,9 @@ pub struct Report {
 }
 
 /// How many edits are made between two deliveries.
-const ROUND: usize = 40;
+const ROUND: usize = 200;
 /// How many messages may wait before people pause, so that records change while they are read.
-const BACKLOG: u64 = 150;
+const BACKLOG: u64 = 400;
 /// How long a message that was received stays hidden: not long after a kill, and less than a slow batch takes, so that two
 /// workers have the same messages now and then.
 const HIDDEN: Duration = Duration::from_secs(15);
@@ -166,7 +166,7 @@ fn raise_storm(simulator: &Simulator, plan: Plan) {
     for (number, effect) in (0..).zip(effects) {
         simulator.fault(FaultRule {
             path: Some("/services/data/*/**".to_owned()),
-            probability: Some(0.04),
+            probability: Some(0.015),
             seed: plan.seed + number,
             ..FaultRule::new(effect)
         });
@@ -186,7 +186,7 @@ fn disturbance(random: &mut StdRng) -> OutboundDisturbance {
     OutboundDisturbance {
         duplicates: u32::from(random.random_bool(0.3)),
         shuffle: Some(random.random()),
-        batch: random.random_range(1..=100),
+        batch: random.random_range(5..=100),
         omit_deleted: random.random_bool(0.5),
     }
 }
