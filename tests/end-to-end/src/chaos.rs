@@ -122,10 +122,14 @@ async fn play(plan: Plan, org: &Connected, queue: &Messages, progress: &Progress
     let mut random = StdRng::seed_from_u64(plan.seed);
     let mut edits = Edits::new(simulator, &org.admin.username, plan.seed);
     let mut acknowledged = BTreeSet::new();
-    let mut sent = 0;
+    let (mut sent, mut tenths) = (0, 0);
     raise_storm(simulator, plan);
     while sent < plan.messages {
         progress.show(&format!("{sent} of {} notifications", plan.messages));
+        if sent * 10 / plan.messages > tenths {
+            tenths = sent * 10 / plan.messages;
+            progress.stage(&format!("{sent} of {} notifications", plan.messages));
+        }
         for _ in 0..ROUND {
             edits.step()?;
         }

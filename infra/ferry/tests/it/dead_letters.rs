@@ -166,7 +166,7 @@ fn a_redrive_killed_at_every_point_loses_nothing() {
             let (sent, left) = (stack.depth(&urls[0]).await, stack.depth(&urls[1]).await);
             assert!(sent + left >= 1, "lost after {polls} polls");
             if finished {
-                assert!(polls > 2 && (sent, left) == (1, 0), "{polls} polls: {sent} sent, {left} left");
+                assert!(polls > 0 && (sent, left) == (1, 0), "{polls} polls: {sent} sent, {left} left");
                 break;
             }
         }
