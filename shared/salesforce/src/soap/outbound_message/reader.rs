@@ -36,6 +36,8 @@ pub(super) struct Reader<'a> {
     is_plain: bool,
     xml: Tokenizer<&'a [u8]>,
     namespaces: Namespaces<'a>,
+    /// Of the element at hand. Kept, so that room is made for them once.
+    attributes: Vec<(Name<'a>, Cow<'a, str>)>,
     depth: usize,
     root_seen: bool,
 }
@@ -46,7 +48,8 @@ impl<'a> Reader<'a> {
         let mut xml = Tokenizer::from_str(text);
         xml.config_mut().check_comments = true;
         let namespaces = Namespaces::new();
-        Self { text, is_plain, xml, namespaces, depth: 0, root_seen: false }
+        let attributes = Vec::with_capacity(USUAL_ATTRIBUTES);
+        Self { text, is_plain, xml, namespaces, attributes, depth: 0, root_seen: false }
     }
 
     /// Reads to the end: the root has been closed, and nothing but white space and comments followed.
@@ -122,7 +125,7 @@ impl<'a> Reader<'a> {
 
     /// The attributes of a tag, after its name. What they declare is in force from here on, for all of them.
     fn attributes(&mut self, mut rest: &'a str, element: &mut Element<'a>) -> Result<(), ParseError> {
-        let mut attributes: Vec<(Name<'a>, Cow<'a, str>)> = Vec::with_capacity(USUAL_ATTRIBUTES);
+        let mut attributes = std::mem::take(&mut self.attributes);
         while !rest.trim_ascii_start().is_empty() {
             let (name, value, after) = split_attribute(rest).ok_or_else(|| self.bad("a malformed attribute"))?;
             rest = after;
@@ -136,9 +139,10 @@ impl<'a> Reader<'a> {
             }
             attributes.push((name, value));
         }
-        for (name, value) in attributes {
+        for (name, value) in attributes.drain(..) {
             self.attribute(name, value, element)?;
         }
+        self.attributes = attributes;
         Ok(())
     }
 
