@@ -1,0 +1,11 @@
+//! The APIs of an org, one module for each.
+
+pub(crate) mod bulk;
+pub(crate) mod graphql;
+pub(crate) mod list_views;
+pub(crate) mod query;
+pub(crate) mod rest;
+pub(crate) mod search;
+pub(crate) mod soap;
+pub(crate) mod tooling;
+pub(crate) mod ui_api;

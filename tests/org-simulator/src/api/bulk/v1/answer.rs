@@ -1,0 +1,211 @@
+//! Answers of Bulk API 1.0: descriptions in XML or JSON, results in CSV, and refusals.
+
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, HeaderName, StatusCode, header};
+use jiff::Timestamp;
+use serde_json::{Map, Value as Json, json};
+
+use super::super::job::{Job, State, Work};
+use super::job::{AsyncJob, records};
+use crate::api::soap::xml::tag;
+use crate::model::datetime;
+use crate::model::errors::ApiError;
+
+const NAMESPACE: &str = "http://www.force.com/2009/06/asyncapi/dataload";
+
+/// What descriptions and refusals are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    Xml,
+    Json,
+}
+
+impl Form {
+    /// The form of the answer: JSON for who sends or accepts it (that `Accept` counts is unverified).
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let accepts = text(headers, &header::ACCEPT).starts_with("application/json");
+        if accepts { Self::Json } else { Self::of_content(headers) }
+    }
+
+    /// The form of the request.
+    pub(super) fn of_content(headers: &HeaderMap) -> Self {
+        if content_type(headers).starts_with("application/json") { Self::Json } else { Self::Xml }
+    }
+
+    /// Dates end in `Z` in XML and in `+0000` in JSON (recorded, and the guide).
+    fn date(self, at: Timestamp) -> Json {
+        Json::from(match self {
+            Self::Xml => datetime::soap(at),
+            Self::Json => datetime::rest(at),
+        })
+    }
+
+    /// A `jobInfo`, in the recorded order.
+    pub(super) fn job(self, job: &AsyncJob) -> Map<String, Json> {
+        let (head, mut info) = (&job.template.head, Map::new());
+        let mut set = |key: &str, value: Json| info.insert(key.to_owned(), value);
+        set("id", json!(head.id.as_str()));
+        let Work::Ingest(ingest) = &job.template.work else { return info };
+        set("operation", json!(ingest.operation.name()));
+        set("object", json!(head.object));
+        set("createdById", json!(head.actor.user.as_str()));
+        set("createdDate", self.date(head.created));
+        set("systemModstamp", self.date(head.changed));
+        set("state", json!(job.state.name()));
+        if let Some(key) = &ingest.external_id {
+            set("externalIdFieldName", json!(key));
+        }
+        if let Some(rule) = &ingest.assignment_rule {
+            set("assignmentRuleId", json!(rule.as_str()));
+        }
+        set("concurrencyMode", json!("Parallel"));
+        set("contentType", json!("CSV"));
+        set("numberBatchesQueued", json!(job.count(State::UploadComplete)));
+        set("numberBatchesInProgress", json!(job.count(State::InProgress)));
+        set("numberBatchesCompleted", json!(job.count(State::JobComplete)));
+        set("numberBatchesFailed", json!(job.count(State::Failed)));
+        set("numberBatchesTotal", json!(job.batches.len()));
+        let counts = job.batches.iter().map(records);
+        let (processed, failed) = counts.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        set("numberRecordsProcessed", json!(processed));
+        set("numberRetries", json!(0));
+        set("apiVersion", head.version.parse::<f64>().map_or(Json::Null, Json::from));
+        set("numberRecordsFailed", json!(failed));
+        times(&mut info, job.batches.iter().map(|batch| batch.head.took_ms).sum());
+        info
+    }
+
+    /// A `batchInfo`.
+    pub(super) fn batch(self, job: &AsyncJob, batch: &Job) -> Map<String, Json> {
+        let (head, mut info) = (&batch.head, Map::new());
+        let mut set = |key: &str, value: Json| info.insert(key.to_owned(), value);
+        set("id", json!(head.id.as_str()));
+        set("jobId", json!(job.template.head.id.as_str()));
+        set("state", json!(state(head.state)));
+        if let Some(error) = &head.error {
+            set("stateMessage", json!(error));
+        }
+        set("createdDate", self.date(head.created));
+        set("systemModstamp", self.date(head.changed));
+        let (processed, failed) = records(batch);
+        set("numberRecordsProcessed", json!(processed));
+        set("numberRecordsFailed", json!(failed));
+        times(&mut info, head.took_ms);
+        info
+    }
+
+    fn response(self, status: StatusCode, element: &str, info: &Map<String, Json>) -> Response {
+        match self {
+            Self::Json => crate::http::server::json_response(status.as_u16(), &Json::Object(info.clone())),
+            Self::Xml => xml(status, element, &elements(info)),
+        }
+    }
+}
+
+/// Milliseconds; Apex never runs.
+fn times(info: &mut Map<String, Json>, took_ms: i64) {
+    for (key, value) in
+        [("totalProcessingTime", took_ms), ("apiActiveProcessingTime", took_ms), ("apexProcessingTime", 0)]
+    {
+        info.insert(key.to_owned(), json!(value));
+    }
+}
+
+/// The state of a batch, by the state of the ingest job that it is worked on as.
+fn state(state: State) -> &'static str {
+    match state {
+        State::Open | State::UploadComplete => "Queued",
+        State::InProgress => "InProgress",
+        State::JobComplete => "Completed",
+        State::Failed => "Failed",
+        State::Aborted => "NotProcessed",
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+pub(super) fn content_type(headers: &HeaderMap) -> &str {
+    text(headers, &header::CONTENT_TYPE)
+}
+
+fn elements(info: &Map<String, Json>) -> String {
+    let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    info.iter().map(|(name, value)| format!("\n {}", tag(name, &text(value)))).collect()
+}
+
+fn xml(status: StatusCode, root: &str, content: &str) -> Response {
+    let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
+    let body = format!("{head}<{root}\n   xmlns=\"{NAMESPACE}\">{content}\n</{root}>");
+    (status, [(header::CONTENT_TYPE, "application/xml")], body).into_response()
+}
+
+/// A job or a batch.
+pub(super) fn described(status: u16, form: Form, element: &str, info: Map<String, Json>) -> Response {
+    form.response(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), element, &info)
+}
+
+/// All batches of a job.
+pub(super) fn batches(form: Form, job: &AsyncJob) -> Response {
+    let all = job.batches.iter().map(|batch| form.batch(job, batch));
+    match form {
+        Form::Json => {
+            let all: Vec<Json> = all.map(Json::Object).collect();
+            crate::http::server::json_response(200, &json!({"batchInfo": all}))
+        }
+        Form::Xml => {
+            let all: String = all.map(|info| format!("\n <batchInfo>{}\n </batchInfo>", elements(&info))).collect();
+            xml(StatusCode::OK, "batchInfoList", &all)
+        }
+    }
+}
+
+pub(super) fn csv(text: String) -> Response {
+    ([(header::CONTENT_TYPE, "text/csv")], text).into_response()
+}
+
+/// A refusal, always with status 400, by which clients also know that a session has ended.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    code: String,
+    message: String,
+}
+
+impl Refusal {
+    pub(super) fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into() }
+    }
+
+    pub(super) fn response(self, form: Form) -> Response {
+        let mut info = Map::new();
+        info.insert("exceptionCode".to_owned(), json!(self.code));
+        info.insert("exceptionMessage".to_owned(), json!(self.message));
+        form.response(StatusCode::BAD_REQUEST, "error", &info)
+    }
+}
+
+/// Bulk API 2.0 has the code of its elder in capitals, and again before the message: `InvalidJob : Unable to ...`.
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        match error.message.split_once(" : ") {
+            Some((code, message)) if code.eq_ignore_ascii_case(error.code) => Self::new(code, message),
+            _ if error.code == "INVALIDENTITY" => Self::new("InvalidEntity", error.message),
+            _ => Self::new("InvalidJob", error.message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_before_the_message_becomes_the_code() {
+        let of = |code, message: &str| Refusal::from(ApiError::new(code, message));
+        let job = of("INVALIDJOB", "InvalidJob : Unable to find object: X");
+        assert_eq!((job.code.as_str(), job.message.as_str()), ("InvalidJob", "Unable to find object: X"));
+        let entity = of("INVALIDENTITY", "Entity 'X' is not supported by the Bulk API.");
+        assert_eq!(entity.code, "InvalidEntity");
+    }
+}

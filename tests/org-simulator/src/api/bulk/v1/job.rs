@@ -1,0 +1,126 @@
+//! A job of Bulk API 1.0, its batches and what comes of them.
+
+use jiff::Timestamp;
+
+use super::super::csv::Format;
+use super::super::ingest::{Ingest, Outcome};
+use super::super::job::{Job, State, Work};
+use super::super::{KEPT, advance};
+use super::answer::Refusal;
+use crate::model::ids::RecordId;
+use crate::model::org::Org;
+
+/// Whether a job takes more batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobState {
+    Open,
+    Closed,
+    Aborted,
+}
+
+impl JobState {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Open => "Open",
+            Self::Closed => "Closed",
+            Self::Aborted => "Aborted",
+        }
+    }
+}
+
+/// One job; each of its batches is worked on as an ingest job of its own.
+#[derive(Debug)]
+pub(crate) struct AsyncJob {
+    /// What every batch begins as; its head is the job's.
+    pub(super) template: Job,
+    pub(super) state: JobState,
+    pub(super) batches: Vec<Job>,
+}
+
+impl AsyncJob {
+    pub(super) fn batch(&self, id: &str) -> Result<&Job, Refusal> {
+        let wanted = RecordId::parse(id);
+        let batch = self.batches.iter().find(|batch| Some(batch.head.id) == wanted);
+        batch.ok_or_else(|| Refusal::new("InvalidBatch", format!("Unable to find batch: {id}")))
+    }
+
+    pub(super) fn takes_batches(&self) -> Result<(), Refusal> {
+        if self.state == JobState::Open {
+            return Ok(());
+        }
+        let message = format!("Adding a batch to an already {} Job not allowed", self.state.name());
+        Err(Refusal::new("InvalidJobState", message))
+    }
+
+    /// Closes the job, or aborts it and with it the batches that are not done; rows that were written stay.
+    pub(super) fn enter(&mut self, wanted: JobState, now: Timestamp) -> Result<(), Refusal> {
+        let verb = if wanted == JobState::Aborted { "Aborting" } else { "Closing" };
+        if self.state == JobState::Aborted || self.state == wanted {
+            let message = format!("{verb} already {} Job not allowed", self.state.name());
+            return Err(Refusal::new("InvalidJobState", message));
+        }
+        self.state = wanted;
+        self.template.head.changed = now;
+        if wanted == JobState::Aborted {
+            for batch in self.batches.iter_mut().filter(|batch| batch.head.state.is_active()) {
+                batch.head.enter(State::Aborted, now);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn count(&self, state: State) -> usize {
+        self.batches.iter().filter(|batch| batch.head.state == state).count()
+    }
+}
+
+/// Records worked on, and those of them that failed.
+pub(super) fn records(batch: &Job) -> (usize, usize) {
+    ingest(batch).map_or((0, 0), |ingest| (ingest.outcomes.len(), ingest.failed()))
+}
+
+fn ingest(batch: &Job) -> Option<&Ingest> {
+    match &batch.work {
+        Work::Ingest(ingest) => Some(ingest),
+        Work::Query(_) => None,
+    }
+}
+
+/// The batch as it was sent.
+pub(super) fn request(batch: &Job) -> String {
+    ingest(batch).map_or("", Ingest::sent).to_owned()
+}
+
+/// A line for every record of a batch, in their order.
+pub(super) fn results(batch: &Job) -> Result<String, Refusal> {
+    let Some(ingest) = ingest(batch).filter(|_| batch.head.state == State::JobComplete) else {
+        return Err(Refusal::new("InvalidBatch", "Batch not completed"));
+    };
+    let (format, mut csv) = (Format::default(), String::new());
+    format.write(&mut csv, ["Id", "Success", "Created", "Error"]);
+    for outcome in &ingest.outcomes {
+        match outcome {
+            Outcome::Done { id, created } => {
+                format.write(&mut csv, [id.as_str(), "true", if *created { "true" } else { "false" }, ""]);
+            }
+            Outcome::Failed { id, error } => {
+                format.write(&mut csv, [id.as_ref().map_or("", RecordId::as_str), "false", "false", error]);
+            }
+        }
+    }
+    Ok(csv)
+}
+
+/// Works on the batches that have fallen due and forgets jobs that are too old.
+pub(crate) fn settle(org: &mut Org, now: Timestamp) {
+    let is_active = |job: &&AsyncJob| job.batches.iter().any(|batch| batch.head.state.is_active());
+    let active: Vec<RecordId> = org.bulk.v1.values().filter(is_active).map(|job| job.template.head.id).collect();
+    for id in active {
+        let Some(mut job) = org.bulk.v1.remove(&id) else { continue };
+        for batch in job.batches.iter_mut().filter(|batch| batch.head.state.is_active()) {
+            advance(org, batch, now);
+        }
+        org.bulk.v1.insert(id, job);
+    }
+    org.bulk.v1.retain(|_, job| now.duration_since(job.template.head.created) <= KEPT);
+}

@@ -1,0 +1,154 @@
+//! `POST graphql`: records of an object by `uiapi { query { Object { edges { node { ... } } } } }` (GraphQL API guide).
+//!
+//! A query is turned into SOQL, so that access and comparisons are SOQL's. Fields of the record itself are served;
+//! parents, children, variables, aliases, fragments and mutations are refused in `errors`. The wording of errors
+//! and the form of cursors are unverified.
+
+mod document;
+mod filter;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::api::rest::{Answer, Call};
+use crate::api::ui_api;
+use crate::data::soql;
+use crate::model::errors::ApiError;
+use crate::model::org::{Actor, Org};
+use crate::model::schema::Object;
+use document::Selection;
+
+/// Records of a page when `first` does not say.
+const USUAL: usize = 10;
+const MOST: usize = 2_000;
+
+/// What is wrong with a document, in words.
+type Refused = String;
+
+/// Answers a document; what is wrong with it stands in `errors` of an answer with status 200.
+pub(crate) fn serve(org: &Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError> {
+    let text = call.object()?.get("query").and_then(Json::as_str).unwrap_or_default();
+    let answer = document::parse(text).and_then(|document| answered(org, actor, call, &document));
+    Ok(Answer::json(match answer {
+        Ok(data) => json!({"data": data, "errors": []}),
+        Err(message) => {
+            tracing::warn!(message, "the simulator refused a GraphQL document");
+            json!({"data": null, "errors": [{"message": message, "locations": [], "extensions": {"ErrorType": "ValidationError"}}]})
+        }
+    }))
+}
+
+fn answered(org: &Org, actor: &Actor, call: &Call, document: &[Selection]) -> Result<Json, Refused> {
+    each(document, "Query", |uiapi| match uiapi.name.as_str() {
+        "uiapi" => each(uiapi.plain()?, "UIAPI", |query| match query.name.as_str() {
+            "query" => each(query.plain()?, "RecordQuery", |object| records(org, actor, call, object)),
+            other => Err(undefined(other, "UIAPI")),
+        }),
+        other => Err(undefined(other, "Query")),
+    })
+}
+
+/// An object with the answer of each selection under its name.
+fn each(
+    selections: &[Selection],
+    of: &str,
+    answer: impl Fn(&Selection) -> Result<Json, Refused>,
+) -> Result<Json, Refused> {
+    if selections.is_empty() {
+        return Err(format!("Validation error: Subselection required for type '{of}'"));
+    }
+    let fields: Result<Map<String, Json>, Refused> =
+        selections.iter().map(|selection| Ok((selection.name.clone(), answer(selection)?))).collect();
+    fields.map(Json::Object)
+}
+
+fn undefined(field: &str, of: &str) -> Refused {
+    format!("Validation error: Field '{field}' in type '{of}' is undefined")
+}
+
+/// The connection of one object: its edges, where the page stands, and how many there are.
+fn records(org: &Org, actor: &Actor, call: &Call, wanted: &Selection) -> Result<Json, Refused> {
+    let object = org.object_for(actor, &wanted.name).map_err(|_| undefined(&wanted.name, "RecordQuery"))?;
+    if object.name != wanted.name {
+        return Err(undefined(&wanted.name, "RecordQuery"));
+    }
+    let (mut first, mut after) = (USUAL, 0);
+    let (mut condition, mut order) = (String::new(), String::new());
+    for (name, value) in &wanted.arguments {
+        let wrong = || format!("Validation error: argument '{name}' with value '{value}' is not valid");
+        match name.as_str() {
+            "first" => {
+                let number = value.as_u64().and_then(|n| usize::try_from(n).ok());
+                first = number.filter(|n| (1..=MOST).contains(n)).ok_or_else(wrong)?;
+            }
+            "after" if value.is_null() => {}
+            "after" => after = value.as_str().and_then(|cursor| cursor.parse().ok()).ok_or_else(wrong)?,
+            "where" => condition = format!(" WHERE {}", filter::condition(&object, value)?),
+            "orderBy" => order = format!(" ORDER BY {}", filter::order(&object, value)?),
+            _ => return Err(format!("Validation error: Unknown field argument '{name}'")),
+        }
+    }
+    let text = format!("SELECT Id FROM {}{condition}{order}", object.name);
+    let found = soql::run(org, actor, &text, false).map_err(|error| error.message)?;
+    let total = found.total();
+    let page: Vec<_> = found.ids().iter().skip(after).take(first).collect();
+    let end = after + page.len();
+    each(&wanted.selections, &format!("{}Connection", object.name), |part| match part.name.as_str() {
+        "totalCount" => part.leaf().map(|()| json!(total)),
+        "pageInfo" => each(part.plain()?, "PageInfo", |part| {
+            part.leaf()?;
+            let cursor = |at: usize| if page.is_empty() { Json::Null } else { json!(at.to_string()) };
+            Ok(match part.name.as_str() {
+                "hasNextPage" => json!(end < total),
+                "hasPreviousPage" => json!(after > 0),
+                "startCursor" => cursor(after + 1),
+                "endCursor" => cursor(end),
+                other => return Err(undefined(other, "PageInfo")),
+            })
+        }),
+        "edges" => {
+            // What is selected is judged whether there are records or not.
+            edge(&object, part.plain()?, 0, &blank(org, actor, &object))?;
+            let edges = page.iter().zip(after + 1..).map(|(id, at)| {
+                let shown = ui_api::record(org, actor, (&object, **id), call, &node_names(part));
+                edge(&object, &part.selections, at, &shown.map_err(|error| error.message)?["fields"])
+            });
+            edges.collect::<Result<Vec<_>, _>>().map(Json::from)
+        }
+        other => Err(undefined(other, &format!("{}Connection", object.name))),
+    })
+}
+
+/// The fields of a record as the user sees them, without values.
+fn blank(org: &Org, actor: &Actor, object: &Object) -> Json {
+    let seen = object.fields.iter().filter(|field| org.may_read_field(actor, object, field));
+    seen.map(|field| (field.name.clone(), json!({"displayValue": null, "value": null}))).collect()
+}
+
+/// The fields that the nodes of an edge are asked for.
+fn node_names(edge: &Selection) -> Vec<String> {
+    let nodes = edge.selections.iter().filter(|part| part.name == "node");
+    nodes.flat_map(|node| &node.selections).map(|field| field.name.clone()).collect()
+}
+
+/// One record of a connection, with its place.
+fn edge(object: &Object, selections: &[Selection], at: usize, shown: &Json) -> Result<Json, Refused> {
+    let name = format!("{}Edge", object.name);
+    each(selections, &name, |part| match part.name.as_str() {
+        "cursor" => part.leaf().map(|()| json!(at.to_string())),
+        "node" => each(part.plain()?, &object.name, |field| node_field(object, field, shown)),
+        other => Err(undefined(other, &name)),
+    })
+}
+
+/// One field of a record: the id as it is, others with what is asked of value and display value.
+fn node_field(object: &Object, field: &Selection, shown: &Json) -> Result<Json, Refused> {
+    let known = object.field(&field.name).filter(|known| known.name == field.name && !known.kind.is_compound());
+    let values = known.and_then(|known| shown.get(&known.name)).ok_or_else(|| undefined(&field.name, &object.name))?;
+    if field.name == "Id" {
+        return field.leaf().map(|()| values["value"].clone());
+    }
+    each(field.plain()?, "FieldValue", |part| match part.name.as_str() {
+        "value" | "displayValue" => part.leaf().map(|()| values[&part.name].clone()),
+        other => Err(undefined(other, "FieldValue")),
+    })
+}

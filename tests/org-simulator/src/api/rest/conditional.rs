@@ -1,0 +1,95 @@
+//! Conditional requests: `If-Modified-Since` and `ETag` with their kin, on describe and on records.
+
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::{DateTimeParser, DateTimePrinter};
+use serde_json::Value as Json;
+use sha2::{Digest as _, Sha256};
+
+use super::{Answer, Body, Call};
+use crate::model::datetime::whole_seconds;
+use crate::model::errors::ApiError;
+use crate::model::org::Org;
+
+/// When the schema last changed, as far as describe has told.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SchemaChange {
+    revision: u64,
+    at: Option<Timestamp>,
+}
+
+/// The time of the schema's last change; two changes never have the same second.
+pub(super) fn schema_changed(org: &mut Org) -> Timestamp {
+    let (now, revision) = (whole_seconds(org.clock.now()), org.schema.revision());
+    let known = org.schema_change;
+    let at = match known.at {
+        Some(at) if known.revision == revision => at,
+        Some(at) => now.max(Timestamp::from_second(at.as_second() + 1).unwrap_or(now)),
+        None => now,
+    };
+    org.schema_change = SchemaChange { revision, at: Some(at) };
+    at
+}
+
+/// An answer that has not changed since the time the client names is 304 without a body.
+pub(super) fn since(call: &Call, changed: Timestamp, answer: Answer) -> Answer {
+    let unchanged = time(call, "if-modified-since").is_some_and(|since| changed <= since);
+    let answer = if unchanged { Answer::new(304, Body::Empty) } else { answer };
+    match DateTimePrinter::new().timestamp_to_rfc9110_string(&changed) {
+        Ok(text) => answer.header("last-modified", text),
+        Err(_) => answer,
+    }
+}
+
+fn time(call: &Call, name: &str) -> Option<Timestamp> {
+    let text = call.headers.get(name)?;
+    let parsed = DateTimeParser::new().parse_timestamp(text);
+    if parsed.is_err() {
+        tracing::warn!(name, text, "the simulator does not understand the time in this header");
+    }
+    parsed.ok()
+}
+
+/// Whether the call sets any condition.
+pub(super) fn is_set(call: &Call) -> bool {
+    ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"]
+        .iter()
+        .any(|name| call.headers.get(name).is_some())
+}
+
+/// What tells one state of a record from another.
+pub(super) struct State {
+    etag: String,
+    changed: Timestamp,
+}
+
+impl State {
+    /// The state of a record that is shown whole.
+    pub(super) fn of(record: &Json, changed: Timestamp) -> Self {
+        let digest = Sha256::digest(record.to_string().as_bytes());
+        let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        Self { etag: format!("\"{hex}\""), changed: whole_seconds(changed) }
+    }
+
+    fn matches(&self, header: &str) -> bool {
+        header.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == "*" || tag == self.etag)
+    }
+
+    /// Refuses with 412 when the record is not in the state the client names. The text is unverified.
+    pub(super) fn holds(&self, call: &Call) -> Result<(), ApiError> {
+        let other = call.headers.get("if-match").is_some_and(|tags| !self.matches(tags));
+        let changed = time(call, "if-unmodified-since").is_some_and(|since| self.changed > since);
+        if !other && !changed {
+            return Ok(());
+        }
+        Err(ApiError::new("PRECONDITION_FAILED", "The record has changed").status(412))
+    }
+
+    /// The answer, or 304 when the client has it already.
+    pub(super) fn shown(&self, call: &Call, answer: Answer) -> Answer {
+        let known = call.headers.get("if-none-match").is_some_and(|tags| self.matches(tags));
+        let answer = if known { Answer::new(304, Body::Empty) } else { answer };
+        let since =
+            if call.headers.get("if-none-match").is_some() { answer } else { since(call, self.changed, answer) };
+        since.header("etag", self.etag.clone())
+    }
+}

@@ -1,0 +1,83 @@
+//! The headers of a request that the data API regards.
+
+use std::collections::BTreeMap;
+
+use super::Call;
+use crate::model::errors::ApiError;
+
+/// Sforce headers that are known and do not change what the simulator answers.
+const WITHOUT_EFFECT: [&str; 2] = ["sforce-call-options", "sforce-limit-info"];
+/// Headers that have an effect.
+const REGARDED: [&str; 9] = [
+    "accept",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-unmodified-since",
+    "sforce-auto-assign",
+    "sforce-duplicate-rule-header",
+    "sforce-mru",
+    "sforce-query-options",
+];
+
+/// Headers by their names in lower case.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Headers(BTreeMap<&'static str, String>);
+
+impl Headers {
+    /// Keeps what has an effect, and warns of Salesforce's headers that are unknown.
+    pub(crate) fn read<'a>(given: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut kept = BTreeMap::new();
+        for (name, value) in given {
+            if let Some(known) = REGARDED.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+                kept.insert(*known, value.to_owned());
+            } else if is_salesforces(name) && !WITHOUT_EFFECT.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                tracing::warn!(name, "the simulator does not know this header");
+            }
+        }
+        Self(kept)
+    }
+
+    /// A header by its name in lower case.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+fn is_salesforces(name: &str) -> bool {
+    name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sforce-"))
+}
+
+/// Refuses a request for XML, which Salesforce can write and the simulator cannot.
+pub(super) fn acceptable(call: &Call) -> Result<(), ApiError> {
+    let accept = call.headers.get("accept").unwrap_or("*/*").to_ascii_lowercase();
+    let xml_only = accept.contains("xml") && !accept.contains("json") && !accept.contains("*/*");
+    let suffix = call.path.len() < 4 && call.path.last().is_some_and(|segment| segment.ends_with(".xml"));
+    if !xml_only && !suffix {
+        return Ok(());
+    }
+    tracing::warn!(accept, path = call.path.join("/"), "the simulator answers the data API in JSON only");
+    Err(ApiError::new("NOT_ACCEPTABLE", "The data API is served in JSON only").status(406))
+}
+
+/// `batchSize` of `Sforce-Query-Options`.
+pub(super) fn batch_size(options: &str) -> Option<usize> {
+    options.split(',').filter_map(|option| option.trim().strip_prefix("batchSize=")).find_map(|n| n.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_no_case() {
+        let headers = Headers::read([("Sforce-Auto-Assign", "FALSE"), ("Host", "x")].into_iter());
+        assert_eq!((headers.get("sforce-auto-assign"), headers.get("host")), (Some("FALSE"), None));
+    }
+
+    #[test]
+    fn the_batch_size_is_one_of_several_options() {
+        assert_eq!(batch_size("foo=1, batchSize=500"), Some(500));
+        assert_eq!(batch_size("batchSize=many"), None);
+    }
+}

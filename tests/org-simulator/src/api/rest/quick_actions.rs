@@ -1,0 +1,33 @@
+//! `quickActions/{action}/defaultValues`: what a new record of a global action starts with (REST API guide, "Quick Actions").
+//!
+//! Of the global actions only that for tasks is known, and nobody can change its layout.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{Answer, Call, unknown};
+use crate::model::access::Deed;
+use crate::model::errors::ApiError;
+use crate::model::org::{Actor, Org};
+
+/// Global actions of every org, the object of each, and the fields of its layout.
+const ACTIONS: [(&str, &str, &[&str]); 1] =
+    [("NewTask", "Task", &["Subject", "ActivityDate", "WhoId", "WhatId", "OwnerId", "Status"])];
+
+/// Serves everything below `quickActions`.
+pub(super) fn serve(org: &Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
+    let ("GET", [action, "defaultValues"]) = (call.method.as_str(), rest) else { return Err(unknown(call)) };
+    let (_, name, fields) = ACTIONS.iter().find(|(known, ..)| known == action).ok_or_else(|| unknown(call))?;
+    let object = org.object(name)?;
+    org.permit(actor, Deed::Create, &object).map_err(|_| ApiError::not_found())?;
+    let mut values = Map::new();
+    values.insert("attributes".to_owned(), json!({"type": object.name}));
+    for field in fields.iter().filter_map(|name| object.field(name)) {
+        if !org.may_read_field(actor, &object, field) {
+            continue;
+        }
+        let usual = field.picklist.iter().find(|value| value.is_default).map(|value| Json::from(value.value.as_str()));
+        let value = if field.name == "OwnerId" { Some(json!(actor.user.as_str())) } else { usual };
+        values.insert(field.name.clone(), value.unwrap_or(Json::Null));
+    }
+    Ok(Answer::json(Json::Object(values)))
+}

@@ -1,0 +1,38 @@
+//! `sobjects/{object}/{id}/{relationship}`: from a record to its parent or to its children.
+
+use serde_json::{Value as Json, json};
+
+use super::records::{fetch, shown};
+use super::{Answer, Call};
+use crate::model::access::Deed;
+use crate::model::errors::ApiError;
+use crate::model::ids::RecordId;
+use crate::model::org::{Actor, Org};
+use crate::model::schema::Object;
+
+/// Follows a relationship by its name; a parent is a record, children have the shape of a query's answer.
+pub(super) fn follow(
+    org: &Org,
+    actor: &Actor,
+    call: &Call,
+    (object, id, name): (&Object, RecordId, &str),
+) -> Result<Answer, ApiError> {
+    let row = org.visible(actor, object, id).filter(|row| !row.is_deleted()).ok_or_else(ApiError::not_found)?;
+    if let Some(at) = object.relationship(name) {
+        let parent = row.get(at).as_id().ok_or_else(ApiError::not_found)?;
+        let (target, _) = org.live_record(parent).ok_or_else(ApiError::not_found)?;
+        org.permit(actor, Deed::Read, target).map_err(|_| ApiError::not_found())?;
+        return fetch(org, actor, call, (target, parent.as_str()));
+    }
+    let children = org.schema.children_of(&object.name);
+    let below = children.iter().find(|child| child.name.is_some_and(|known| known.eq_ignore_ascii_case(name)));
+    let below = below.filter(|child| org.may(actor, Deed::Read, child.object)).ok_or_else(|| {
+        tracing::warn!(object = object.name, name, "the simulator does not know this field or relationship");
+        ApiError::not_found()
+    })?;
+    let rows = org.store.table(&below.object.name).into_iter().flat_map(|table| table.rows());
+    let theirs = rows.filter(|row| row.get(below.field).as_id() == Some(id) && !row.is_deleted());
+    let theirs = theirs.filter(|row| org.may_see(actor, below.object, row));
+    let records: Vec<Json> = theirs.map(|row| shown(org, actor, call, below.object, row)).collect::<Result<_, _>>()?;
+    Ok(Answer::json(json!({"totalSize": records.len(), "done": true, "records": records})))
+}

@@ -1,0 +1,59 @@
+//! What a version offers, and how much of its limits an org has used.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::Call;
+use crate::api::bulk::Allowance;
+use crate::model::access::Deed;
+use crate::model::org::{Actor, Org};
+
+/// `GET /services/data/vNN.0`: what is served below, and who asks.
+pub(super) fn resources(org: &Org, actor: &Actor, call: &Call) -> Json {
+    let names = [
+        "composite",
+        "jobs",
+        "limits",
+        "parameterizedSearch",
+        "query",
+        "queryAll",
+        "recent",
+        "search",
+        "sobjects",
+        "ui-api",
+    ];
+    let mut all: Map<String, Json> = names
+        .iter()
+        .map(|name| ((*name).to_owned(), json!(format!("/services/data/v{}/{name}", call.version))))
+        .collect();
+    all.insert("identity".to_owned(), json!(format!("{}/id/{}/{}", org.base_url, org.id, actor.user)));
+    all.into()
+}
+
+pub(super) fn limits(org: &Org) -> Json {
+    let remaining = org.limits.max.saturating_sub(org.limits.used());
+    let (now, result_kb) = (org.clock.now(), &org.bulk.result_kb);
+    let daily = |allowance: &Allowance| json!({"Max": allowance.max, "Remaining": allowance.left(now)});
+    json!({
+        "ConcurrentAsyncGetReportInstances": {"Max": 200, "Remaining": 200},
+        "DailyApiRequests": {"Max": org.limits.max, "Remaining": remaining},
+        "DailyBulkApiBatches": daily(&org.bulk.batches),
+        "DailyBulkV2QueryFileStorageMB": {"Max": result_kb.max / 1_024, "Remaining": result_kb.left(now) / 1_024},
+        "DailyBulkV2QueryJobs": daily(&org.bulk.query_jobs),
+        "DailyDeliveredPlatformEvents": {"Max": 10_000, "Remaining": 10_000},
+        "DataStorageMB": {"Max": 1_024, "Remaining": 1_024},
+        "FileStorageMB": {"Max": 1_024, "Remaining": 1_024},
+        "HourlyPublishedPlatformEvents": {"Max": 50_000, "Remaining": 50_000},
+    })
+}
+
+pub(super) fn record_count(org: &Org, actor: &Actor, call: &Call) -> Json {
+    let wanted: Option<Vec<&str>> = call.parameter("sObjects").map(|names| names.split(',').map(str::trim).collect());
+    let asked = |name: &str| wanted.as_ref().is_none_or(|names| names.iter().any(|n| n.eq_ignore_ascii_case(name)));
+    let counts: Vec<Json> = org
+        .schema
+        .objects()
+        .filter(|object| asked(&object.name) && org.may(actor, Deed::Read, object))
+        .map(|object| json!({"count": org.store.table(&object.name).map_or(0, crate::model::store::Table::live), "name": object.name}))
+        .collect();
+    json!({"sObjects": counts})
+}

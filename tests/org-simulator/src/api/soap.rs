@@ -1,0 +1,104 @@
+//! The SOAP API at `/services/Soap/{u|c}/{version}`: login, lead conversion, merge, the recycle bin and plain writes.
+
+mod answer;
+mod login;
+mod operations;
+pub(crate) mod xml;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http::{StatusCode, header};
+
+use crate::data::write::WriteOptions;
+use crate::http::server::Shared;
+use crate::model::org::{Actor, Org};
+use answer::{Fault, Flavor, envelope};
+use xml::Element;
+
+pub(crate) use login::{Passwords, admin_routes};
+
+/// Routes of the SOAP API; a trailing organization id, as login answers it, is accepted.
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/services/Soap/{flavor}/{version}", post(serve))
+        .route("/services/Soap/{flavor}/{version}/{org_id}", post(serve_with_org))
+}
+
+/// What an operation needs to know of its call.
+struct Call<'a> {
+    actor: Actor,
+    session: &'a str,
+    flavor: Flavor,
+    version: u32,
+    header: &'a Element,
+    operation: &'a Element,
+}
+
+async fn serve_with_org(
+    shared: State<Shared>,
+    Path((flavor, version, _)): Path<(String, String, String)>,
+    body: String,
+) -> Response {
+    serve(shared, Path((flavor, version)), body).await
+}
+
+async fn serve(
+    State(shared): State<Shared>,
+    Path((flavor, version)): Path<(String, String)>,
+    body: String,
+) -> Response {
+    let flavor = match flavor.as_str() {
+        "u" => Flavor::Partner,
+        "c" => Flavor::Enterprise,
+        other => {
+            tracing::warn!(flavor = other, "the simulator does not know this SOAP API");
+            return StatusCode::NOT_FOUND.into_response();
+        }
+    };
+    let mut org = shared.org();
+    let number = version.split('.').next().and_then(|n| n.parse().ok()).unwrap_or_default();
+    let answered = Element::parse(&body)
+        .ok_or_else(|| Fault::new("INVALID_SOAP_BODY", "The request is not a SOAP envelope"))
+        .and_then(|request| answered(&mut org, flavor, number, &request));
+    match answered {
+        Ok(xml) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")], xml).into_response(),
+        Err(fault) => {
+            let kind = [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")];
+            (StatusCode::INTERNAL_SERVER_ERROR, kind, fault.envelope(flavor)).into_response()
+        }
+    }
+}
+
+fn answered(org: &mut Org, flavor: Flavor, version: u32, request: &Element) -> Result<String, Fault> {
+    let nothing = Element::default();
+    let header = request.child("Header").unwrap_or(&nothing);
+    let operation = request.child("Body").and_then(|body| body.children.first());
+    let operation = operation.ok_or_else(|| Fault::new("INVALID_SOAP_BODY", "The body names no operation"))?;
+    let content = if operation.name == "login" {
+        login::login(org, (flavor, version), operation)?
+    } else {
+        let session = header.child("SessionHeader").and_then(|header| header.value("sessionId"));
+        let session = session.ok_or_else(Fault::session)?;
+        let now = org.clock.now();
+        let user = org.logins.session_user(session, now).ok_or_else(Fault::session)?;
+        let actor = org.actor(user).ok_or_else(Fault::session)?;
+        let actor = Actor { write: options(header, version), ..actor };
+        if !org.limits.take(now) {
+            return Err(Fault::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
+        }
+        org.purge_old();
+        operations::serve(org, &Call { actor, session, flavor, version, header, operation })?
+    };
+    Ok(envelope(org, flavor, &operation.name, &content))
+}
+
+/// What the SOAP headers ask of writes.
+fn options(header: &Element, version: u32) -> WriteOptions {
+    let rule = header.child("AssignmentRuleHeader");
+    // Unlike in the REST API, without the header no assignment rule runs (SOAP API guide, AssignmentRuleHeader).
+    let assign = rule.and_then(|rule| rule.value("assignmentRuleId").or_else(|| rule.value("useDefaultRule")));
+    let duplicates = header.child("DuplicateRuleHeader").filter(|header| header.is_true("allowSave"));
+    WriteOptions::read(version, Some(assign.unwrap_or("false")), duplicates.map(|_| "allowSave=true"))
+}

@@ -1,0 +1,104 @@
+//! How the SOAP API answers: results and faults.
+
+use super::xml::tag;
+use crate::model::errors::ApiError;
+use crate::model::ids::RecordId;
+use crate::model::org::Org;
+
+/// Partner (`u`) or enterprise (`c`): the namespaces differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flavor {
+    Partner,
+    Enterprise,
+}
+
+impl Flavor {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Partner => "partner",
+            Self::Enterprise => "enterprise",
+        }
+    }
+
+    /// Its letter in an address.
+    pub(super) fn letter(self) -> char {
+        match self {
+            Self::Partner => 'u',
+            Self::Enterprise => 'c',
+        }
+    }
+}
+
+/// A refusal of a whole call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    code: &'static str,
+    message: String,
+    kind: &'static str,
+}
+
+impl Fault {
+    pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), kind: "UnexpectedErrorFault" }
+    }
+
+    pub(super) fn login() -> Self {
+        let message = "Invalid username, password, security token; or user locked out.";
+        Self { kind: "LoginFault", ..Self::new("INVALID_LOGIN", message) }
+    }
+
+    pub(super) fn session() -> Self {
+        Self::new("INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader: Illegal Session")
+    }
+
+    /// The envelope; it goes out with status 500.
+    pub(super) fn envelope(&self, flavor: Flavor) -> String {
+        let (kind, code) = (self.kind, self.code);
+        let detail = tag("sf:exceptionCode", code) + &tag("sf:exceptionMessage", &self.message);
+        let text = tag("faultstring", &format!("{code}: {}", self.message));
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+             xmlns:sf=\"urn:fault.{}.soap.sforce.com\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><soapenv:Body>\
+             <soapenv:Fault><faultcode>sf:{code}</faultcode>{text}<detail><sf:{kind} xsi:type=\"sf:{kind}\">{detail}</sf:{kind}>\
+             </detail></soapenv:Fault></soapenv:Body></soapenv:Envelope>",
+            flavor.name()
+        )
+    }
+}
+
+impl From<ApiError> for Fault {
+    fn from(error: ApiError) -> Self {
+        Self::new(error.code, error.message)
+    }
+}
+
+/// The envelope around what an operation answers, with the use of the API budget.
+pub(super) fn envelope(org: &Org, flavor: Flavor, operation: &str, content: &str) -> String {
+    let limit = format!(
+        "<LimitInfoHeader><limitInfo><current>{}</current><limit>{}</limit><type>API REQUESTS</type></limitInfo></LimitInfoHeader>",
+        org.limits.used(),
+        org.limits.max
+    );
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" \
+         xmlns=\"urn:{0}.soap.sforce.com\" xmlns:sf=\"urn:sobject.{0}.soap.sforce.com\" \
+         xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><soapenv:Header>{limit}</soapenv:Header><soapenv:Body>\
+         <{operation}Response>{content}</{operation}Response></soapenv:Body></soapenv:Envelope>",
+        flavor.name()
+    )
+}
+
+/// The `errors` element of a result.
+pub(super) fn errors(error: &ApiError) -> String {
+    let fields: String = error.fields.iter().flatten().map(|field| tag("fields", field)).collect();
+    let rest = tag("message", &error.message) + &tag("statusCode", error.code);
+    format!("<errors>{fields}{rest}</errors>")
+}
+
+/// A result with an id, or with why there is none.
+pub(super) fn result(outcome: &Result<RecordId, ApiError>) -> String {
+    match outcome {
+        Ok(id) => format!("<result>{}<success>true</success></result>", tag("id", id.as_str())),
+        Err(error) => format!("<result>{}<id xsi:nil=\"true\"/><success>false</success></result>", errors(error)),
+    }
+}

@@ -1,0 +1,65 @@
+//! The part of the Tooling API that a connector needs: outbound-message definitions that can be changed, installed packages and
+//! requests to install them.
+//!
+//! `WorkflowOutboundMessage` supports GET, POST, PATCH and DELETE, `PackageInstallRequest` GET and POST (Tooling API reference). Other Tooling objects are not served.
+
+mod install_requests;
+mod outbound_messages;
+mod tables;
+
+use serde_json::{Value as Json, json};
+
+use crate::api::query;
+use crate::api::rest::{Answer, Body, Call, unknown};
+use crate::model::errors::ApiError;
+use crate::model::org::{Actor, Birth, Org};
+
+/// Serves everything below `tooling`; it is for users who may customize the application, here the admins.
+pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
+    if !actor.is_admin {
+        return Err(ApiError::new("INSUFFICIENT_ACCESS", "insufficient access rights on Tooling API").status(403));
+    }
+    match (call.method.as_str(), rest) {
+        ("GET", ["query"]) => asked(org, actor, call),
+        (_, ["sobjects", object, rest @ ..]) if object.eq_ignore_ascii_case(tables::MESSAGES) => {
+            outbound_messages::serve(org, call, rest)
+        }
+        (_, ["sobjects", object, rest @ ..]) if object.eq_ignore_ascii_case(tables::INSTALL_REQUESTS) => {
+            install_requests::serve(org, actor, call, rest)
+        }
+        _ => Err(unknown(call)),
+    }
+}
+
+/// Asks an org that holds nothing but Tooling objects, made for this query.
+fn asked(org: &Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError> {
+    let birth = Birth { base_url: org.base_url.clone(), clock: org.clock.clone(), ..Birth::default() };
+    let mut scratch = Org::born(birth);
+    tables::fill(&mut scratch, org);
+    let mut answer = query::first_page(&mut scratch, actor, call, false)?;
+    if let Body::Json(body) = &mut answer.body {
+        in_tooling(body);
+        let name = body.pointer("/records/0/attributes/type").cloned().unwrap_or(Json::Null);
+        if let (Some(size), Some(map)) = (body["records"].as_array().map(Vec::len), body.as_object_mut()) {
+            map.insert("size".to_owned(), json!(size));
+            map.insert("queryLocator".to_owned(), Json::Null);
+            map.insert("entityTypeName".to_owned(), name);
+        }
+    }
+    Ok(answer)
+}
+
+/// Lets every record's address say that it is a Tooling record.
+fn in_tooling(json: &mut Json) {
+    match json {
+        Json::Object(map) => {
+            if let Some(Json::String(url)) = map.get_mut("attributes").and_then(|attributes| attributes.get_mut("url"))
+            {
+                *url = url.replace("/sobjects/", "/tooling/sobjects/");
+            }
+            map.values_mut().for_each(in_tooling);
+        }
+        Json::Array(list) => list.iter_mut().for_each(in_tooling),
+        _ => {}
+    }
+}

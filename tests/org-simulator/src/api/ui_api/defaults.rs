@@ -1,0 +1,57 @@
+//! `record-defaults/create/{object}`: what a page for a new record starts with (UI API guide, "Get Default Values to Create a Record").
+//!
+//! The layout is the same on every form factor. Which objects are described beside the record's own, and the error
+//! for an unknown form factor, are unverified.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::info::object_info;
+use super::layout::CreateLayout;
+use super::picklists::available_record_type;
+use super::{known, records, unsupported};
+use crate::api::rest::Call;
+use crate::model::access::Deed;
+use crate::model::errors::ApiError;
+use crate::model::org::{Actor, MASTER_RECORD_TYPE, Org};
+use crate::model::schema::Access;
+use crate::model::value::Value;
+
+/// Relationships that every record shows; a new one has nobody there yet.
+const AUTHORS: [&str; 2] = ["CreatedBy.Name", "LastModifiedBy.Name"];
+
+/// The layout, the record as it begins, and the objects of both.
+pub(super) fn create(org: &Org, actor: &Actor, call: &Call, name: &str) -> Result<Json, ApiError> {
+    let object = known(org, actor, name)?;
+    if let Some(other) = call.parameter("formFactor").filter(|f| !["Large", "Medium", "Small"].contains(f)) {
+        let message = format!("The value {other} of formFactor is none of Large, Medium, Small");
+        return Err(ApiError::new("INVALID_QUERY_PARAMETER", message));
+    }
+    if object.access == Access::ReadOnly {
+        return Err(unsupported(name));
+    }
+    org.permit(actor, Deed::Create, &object)?;
+    let mut row = org.new_row(actor, &object);
+    if let Some(text) = call.parameter("recordTypeId") {
+        let id = available_record_type(org, actor, &object, text)?;
+        if let Some(at) = object.position("RecordTypeId") {
+            row.set(at, if id.as_str() == MASTER_RECORD_TYPE { Value::Null } else { Value::Id(id) });
+        }
+    }
+    let layout = CreateLayout::of(org, actor, &object);
+    let mut paths: Vec<String> = AUTHORS.map(str::to_owned).to_vec();
+    let mut infos = vec![object.clone()];
+    infos.extend(org.schema.object("User").cloned());
+    for field in layout.fields() {
+        paths.push(field.name.clone());
+        paths.extend(field.relationship.as_ref().map(|relationship| format!("{relationship}.Name")));
+        if let [target] = field.reference_to.as_slice() {
+            infos.extend(org.schema.object(target).filter(|target| org.may(actor, Deed::Read, target)).cloned());
+        }
+    }
+    let optional = call.parameter("optionalFields").unwrap_or_default().split(',').map(str::trim);
+    paths.extend(optional.filter(|path| !path.is_empty()).map(str::to_owned));
+    let infos: Map<String, Json> =
+        infos.iter().map(|object| (object.name.clone(), object_info(org, actor, object))).collect();
+    let record = records::of_row((org, actor), call, (&object, &row), &paths);
+    Ok(json!({"layout": layout.json(), "objectInfos": infos, "record": record}))
+}

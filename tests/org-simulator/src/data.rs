@@ -1,0 +1,7 @@
+//! Reads and writes of records: SOQL, the rules of a write, notes, and data to start with.
+
+pub(crate) mod crm_data;
+pub(crate) mod notes;
+pub(crate) mod seed;
+pub(crate) mod soql;
+pub(crate) mod write;

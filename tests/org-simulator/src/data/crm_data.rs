@@ -1,0 +1,135 @@
+//! Loads CRM data: sObject trees with their plans, recorded rows of a Developer Edition, and CSV sets.
+//!
+//! Loading is a restore, not work of a user: it queues no outbound messages, and audit fields of the data are kept where
+//! Salesforce would let them be set. What is refused or changed on the way is counted with its reason.
+
+mod rows;
+mod sales;
+mod tree;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value as Json};
+
+use crate::handle::control;
+use crate::model::org::{Actor, Org};
+use crate::{Error, LoadReport};
+
+/// One load in progress.
+pub(crate) struct Load<'a> {
+    org: &'a mut Org,
+    actor: Actor,
+    report: LoadReport,
+    /// What `@name` stands for.
+    references: HashMap<String, String>,
+    /// Tree records that refer to one which is not there yet.
+    deferred: Vec<Json>,
+}
+
+impl<'a> Load<'a> {
+    fn new(org: &'a mut Org) -> Self {
+        let actor = control::admin(org);
+        Self { org, actor, report: LoadReport::default(), references: HashMap::new(), deferred: Vec::new() }
+    }
+
+    fn loaded(&mut self, object: &str) {
+        *self.report.loaded.entry(object.to_owned()).or_default() += 1;
+    }
+
+    fn refused(&mut self, object: &str, reason: &str) {
+        *self.report.refused.entry(format!("{object}: {reason}")).or_default() += 1;
+    }
+
+    fn adjusted(&mut self, object: &str, what: &str) {
+        *self.report.adjusted.entry(format!("{object}: {what}")).or_default() += 1;
+    }
+
+    /// Creates a record and counts what came of it.
+    fn create(&mut self, object: &str, fields: &Map<String, Json>) -> Option<String> {
+        let start = self.org.savepoint();
+        match self.org.load(&self.actor, object, fields) {
+            Ok(id) => {
+                self.org.store.commit();
+                self.loaded(object);
+                Some(id.to_string())
+            }
+            Err(error) => {
+                self.org.rollback(&start);
+                self.refused(object, &format!("{}: {}", error.code, error.message));
+                None
+            }
+        }
+    }
+}
+
+/// Loads a folder in the layout `developer-edition/*.json`, `sobject-trees/*/`, `b2b-sales/`, `opportunities-*-upsert.csv`.
+pub(crate) fn load(org: &mut Org, dir: &Path) -> Result<LoadReport, Error> {
+    let mut load = Load::new(org);
+    let entries = sorted_entries(dir)?;
+    let mut known = 0;
+    for path in &entries {
+        let name = file_name(path);
+        match name.as_str() {
+            "developer-edition" => rows::load_folder(&mut load, path)?,
+            "sobject-trees" => {
+                for folder in sorted_entries(path)?.iter().filter(|p| p.is_dir()) {
+                    tree::load_folder(&mut load, folder)?;
+                }
+            }
+            "b2b-sales" => sales::load_folder(&mut load, path)?,
+            name if name.starts_with("opportunities-") && name.ends_with("-upsert.csv") => {
+                rows::upsert_opportunities(&mut load, path)?
+            }
+            name => {
+                load.refused(name, "not a known kind of CRM data");
+                continue;
+            }
+        }
+        known += 1;
+    }
+    if known == 0 {
+        let reason =
+            "it has none of developer-edition, sobject-trees, b2b-sales and opportunities-*-upsert.csv".to_owned();
+        return Err(Error::Layout { path: dir.display().to_string(), reason });
+    }
+    Ok(load.report)
+}
+
+/// Loads records given in the layout of an sObject tree.
+pub(crate) fn load_records(org: &mut Org, records: Vec<Json>) -> LoadReport {
+    let mut load = Load::new(org);
+    tree::load_records(&mut load, records);
+    load.report
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// What is in a folder, by name.
+fn sorted_entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let error = |source| Error::Read { path: dir.display().to_string(), source };
+    let entries = std::fs::read_dir(dir).map_err(error)?;
+    let mut paths: Vec<PathBuf> =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(error)?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|source| Error::Read { path: path.display().to_string(), source })
+}
+
+fn read_json(path: &Path) -> Result<Json, Error> {
+    let layout =
+        |error: serde_json::Error| Error::Layout { path: path.display().to_string(), reason: error.to_string() };
+    serde_json::from_str(&read(path)?).map_err(layout)
+}
+
+/// The rows of a CSV file, by column.
+fn read_csv(path: &Path) -> Result<Vec<HashMap<String, String>>, Error> {
+    let layout = |error: csv::Error| Error::Layout { path: path.display().to_string(), reason: error.to_string() };
+    let text = read(path)?;
+    csv::Reader::from_reader(text.as_bytes()).deserialize().collect::<Result<_, _>>().map_err(layout)
+}

@@ -1,0 +1,199 @@
+//! What is in an org from the start: setup data in every org, and a small fictitious company's records.
+
+mod developer_edition;
+
+use jiff::Timestamp;
+use serde_json::Value as Json;
+
+use crate::data::crm_data;
+use crate::handle::control;
+use crate::model::org::Org;
+use crate::model::value::Value;
+use crate::{Error, NewUser, OrgKind, Seed};
+
+/// Username of the administrator every org has.
+pub(crate) const ADMIN: &str = "admin@larkspur.example";
+const RECORDS: &str = include_str!("seed/records.json");
+
+/// Name, probability, forecast category, its label, closed, won.
+type Stage = (&'static str, f64, &'static str, &'static str, bool, bool);
+
+const STAGES: [Stage; 10] = [
+    ("Prospecting", 10.0, "Pipeline", "Pipeline", false, false),
+    ("Qualification", 10.0, "Pipeline", "Pipeline", false, false),
+    ("Needs Analysis", 20.0, "Pipeline", "Pipeline", false, false),
+    ("Value Proposition", 50.0, "Pipeline", "Pipeline", false, false),
+    ("Id. Decision Makers", 60.0, "Pipeline", "Pipeline", false, false),
+    ("Perception Analysis", 70.0, "Pipeline", "Pipeline", false, false),
+    ("Proposal/Price Quote", 75.0, "Pipeline", "Pipeline", false, false),
+    ("Negotiation/Review", 90.0, "Pipeline", "Pipeline", false, false),
+    ("Closed Won", 100.0, "Closed", "Closed", true, true),
+    ("Closed Lost", 0.0, "Omitted", "Omitted", true, false),
+];
+
+const LEAD_STATUSES: [(&str, bool); 4] = [
+    ("Open - Not Contacted", false),
+    ("Working - Contacted", false),
+    ("Closed - Converted", true),
+    ("Closed - Not Converted", false),
+];
+
+/// Record type, its developer name, its business process, and the stages of that.
+const PROCESSES: [(&str, &str, &str, &[&str]); 2] = [
+    (
+        "New Business",
+        "New_Business",
+        "New Business Process",
+        &[
+            "Prospecting",
+            "Qualification",
+            "Needs Analysis",
+            "Value Proposition",
+            "Id. Decision Makers",
+            "Proposal/Price Quote",
+            "Negotiation/Review",
+            "Closed Won",
+            "Closed Lost",
+        ],
+    ),
+    (
+        "Renewal",
+        "Renewal",
+        "Renewal Process",
+        &["Qualification", "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost"],
+    ),
+];
+
+/// Fills the first org of a realm.
+#[cfg(test)]
+pub(crate) fn fill(org: &mut Org, seed: Seed) -> Result<(), Error> {
+    fill_named(org, seed, &Naming::default())
+}
+
+/// What a new org is called, and what its usernames end in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Naming {
+    pub(crate) name: String,
+    /// Follows each username: usernames are unique among all orgs.
+    pub(crate) username_suffix: String,
+    pub(crate) namespace_prefix: Option<String>,
+    pub(crate) trial_expires_at: Option<Timestamp>,
+}
+
+/// Fills a new org.
+pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(), Error> {
+    organization(org, naming);
+    people(org, &naming.username_suffix)?;
+    picklists(org);
+    record_types(org);
+    person_type(org);
+    let invalid = |_| Error::Prepare { what: "the built-in seed" };
+    let records: Vec<Json> = match seed {
+        Seed::Default => serde_json::from_str(RECORDS).map_err(invalid)?,
+        Seed::DeveloperEdition => developer_edition::records(org.clock.now()),
+        Seed::None => return Ok(()),
+    };
+    let report = crm_data::load_records(org, records);
+    debug_assert!(report.refused.is_empty(), "{report:?}");
+    Ok(())
+}
+
+/// The record type that makes an account a person, where the org has persons.
+fn person_type(org: &mut Org) {
+    if !org.features.person_accounts {
+        return;
+    }
+    let fields = [
+        ("Name", Value::text("Person Account")),
+        ("DeveloperName", Value::text("PersonAccount")),
+        ("SobjectType", Value::text("Account")),
+        ("IsActive", Value::Bool(true)),
+        ("IsPersonType", Value::Bool(true)),
+    ];
+    org.insert_setup("RecordType", &fields);
+}
+
+fn organization(org: &mut Org, naming: &Naming) {
+    let (edition, instance) = match org.kind {
+        OrgKind::Production | OrgKind::LicenseManagement => ("Enterprise Edition", "SIM1"),
+        OrgKind::Sandbox => ("Enterprise Edition", "SIM1S"),
+        OrgKind::DeveloperEdition => ("Developer Edition", "SIM2"),
+    };
+    let prefix = naming.namespace_prefix.as_deref().map_or(Value::Null, Value::text);
+    let fields = [
+        ("Name", Value::text(naming.name.as_str())),
+        ("Country", Value::text("US")),
+        ("PrimaryContact", Value::text("Robin Achterberg")),
+        ("OrganizationType", Value::text(edition)),
+        ("InstanceName", Value::text(instance)),
+        ("IsSandbox", Value::Bool(org.kind == OrgKind::Sandbox)),
+        ("NamespacePrefix", prefix),
+        ("TrialExpirationDate", naming.trial_expires_at.map_or(Value::Null, Value::Instant)),
+        ("DefaultLocaleSidKey", Value::text("en_US")),
+        ("TimeZoneSidKey", Value::text("America/Los_Angeles")),
+        ("LanguageLocaleKey", Value::text("en_US")),
+    ];
+    org.insert_setup("Organization", &fields);
+}
+
+fn people(org: &mut Org, suffix: &str) -> Result<(), Error> {
+    for (username, first, last, is_admin) in [
+        (ADMIN, "Robin", "Achterberg", true),
+        ("casey@larkspur.example", "Casey", "Morrow", false),
+        ("jordan@larkspur.example", "Jordan", "Oduya", false),
+    ] {
+        let (first_name, last_name) = (first.to_owned(), last.to_owned());
+        let (username, email) = (format!("{username}{suffix}"), username.to_owned());
+        control::add_user(org, &NewUser { username, first_name, last_name, email, is_admin, profile: String::new() })?;
+    }
+    Ok(())
+}
+
+fn picklists(org: &mut Org) {
+    for ((name, probability, category, category_name, closed, won), order) in STAGES.into_iter().zip(1..) {
+        let fields = [
+            ("MasterLabel", Value::text(name)),
+            ("ApiName", Value::text(name)),
+            ("IsActive", Value::Bool(true)),
+            ("SortOrder", Value::Int(order)),
+            ("IsClosed", Value::Bool(closed)),
+            ("IsWon", Value::Bool(won)),
+            ("ForecastCategory", Value::text(category)),
+            ("ForecastCategoryName", Value::text(category_name)),
+            ("DefaultProbability", Value::Double(probability)),
+        ];
+        org.insert_setup("OpportunityStage", &fields);
+    }
+    for ((name, converted), order) in LEAD_STATUSES.into_iter().zip(1..) {
+        let fields = [
+            ("MasterLabel", Value::text(name)),
+            ("ApiName", Value::text(name)),
+            ("SortOrder", Value::Int(order)),
+            ("IsDefault", Value::Bool(order == 1)),
+            ("IsConverted", Value::Bool(converted)),
+        ];
+        org.insert_setup("LeadStatus", &fields);
+    }
+}
+
+/// Two opportunity record types with different stages; the first is the default.
+fn record_types(org: &mut Org) {
+    for (name, developer_name, process, stages) in PROCESSES {
+        let fields = [
+            ("Name", Value::text(process)),
+            ("TableEnumOrId", Value::text("Opportunity")),
+            ("IsActive", Value::Bool(true)),
+        ];
+        let process = org.insert_setup("BusinessProcess", &fields);
+        org.stages_of.insert(process, stages.iter().map(|stage| (*stage).to_owned()).collect());
+        let fields = [
+            ("Name", Value::text(name)),
+            ("DeveloperName", Value::text(developer_name)),
+            ("BusinessProcessId", Value::Id(process)),
+            ("SobjectType", Value::text("Opportunity")),
+            ("IsActive", Value::Bool(true)),
+        ];
+        let id = org.insert_setup("RecordType", &fields);
+        org.default_record_types.entry("Opportunity".to_owned()).or_insert(id);
+    }
+}

@@ -1,0 +1,134 @@
+//! SOQL: text to syntax tree ([`grammar`]), syntax tree to plan against the schema as a user sees it ([`plan`]),
+//! plan to rows ([`eval`], [`groups`]), rows to JSON ([`render`]) or to flat rows ([`flat`]).
+
+mod ast;
+mod columns;
+mod compare;
+mod condition;
+mod date_function;
+mod date_literal;
+mod eval;
+mod explain;
+mod filter;
+mod flat;
+mod format;
+mod grammar;
+mod groups;
+mod plan;
+mod pointer;
+mod project;
+mod render;
+mod scope;
+mod semi_join;
+
+use serde_json::Value as Json;
+
+use crate::model::errors::ApiError;
+use crate::model::ids::RecordId;
+use crate::model::org::{Actor, Org};
+use crate::model::schema::Object;
+use crate::model::store::Row;
+use ast::{Expression, Item};
+use eval::View;
+use plan::{Output, Plan};
+
+pub(crate) use columns::metadata;
+pub(crate) use explain::explained;
+pub(crate) use flat::{FlatRows, rows};
+pub(crate) use pointer::at;
+pub(crate) use render::{Paper, attributes, page};
+
+/// What a query found, and how to show it.
+pub(crate) struct Found {
+    plan: Plan,
+    rows: Rows,
+}
+
+enum Rows {
+    /// How many `COUNT()` counted.
+    Count(usize),
+    Groups(Vec<Json>),
+    /// Records in their order.
+    Records(Vec<RecordId>),
+}
+
+impl Found {
+    /// How many the query matches: `totalSize`.
+    pub(crate) fn total(&self) -> usize {
+        match &self.rows {
+            Rows::Count(count) => *count,
+            Rows::Groups(_) | Rows::Records(_) => self.len(),
+        }
+    }
+
+    /// How many rows there are to show.
+    pub(crate) fn len(&self) -> usize {
+        match &self.rows {
+            Rows::Count(_) => 0,
+            Rows::Groups(groups) => groups.len(),
+            Rows::Records(ids) => ids.len(),
+        }
+    }
+
+    /// Groups come in one page or not at all.
+    pub(crate) fn is_grouped(&self) -> bool {
+        matches!(self.rows, Rows::Groups(_))
+    }
+
+    /// The records that were found.
+    pub(crate) fn ids(&self) -> &[RecordId] {
+        match &self.rows {
+            Rows::Records(ids) => ids,
+            Rows::Count(_) | Rows::Groups(_) => &[],
+        }
+    }
+}
+
+/// Runs a query; `all_rows` includes the recycle bin.
+pub(crate) fn run(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Result<Found, ApiError> {
+    let select = grammar::parse(text)?;
+    let plan = Plan::new(org, actor, &select, text)?;
+    let view = View { org, actor };
+    let rows = match &plan.output {
+        Output::Count => Rows::Count(eval::rows(view, &plan, all_rows).len()),
+        Output::Rows(_) => {
+            Rows::Records(eval::rows(view, &plan, all_rows).into_iter().filter_map(|row| row.id()).collect())
+        }
+        Output::Groups(groups) => {
+            let mut shown = groups.run(view, &eval::matching(view, &plan, all_rows, None));
+            shown.drain(..plan.offset.min(shown.len()));
+            shown.truncate(plan.limit.unwrap_or(usize::MAX));
+            Rows::Groups(shown)
+        }
+    };
+    Ok(Found { plan, rows })
+}
+
+/// Which records a search is after.
+type Hit<'a> = &'a dyn Fn(&Org, &Object, &Row) -> bool;
+
+/// Runs the query of a search: of the rows it matches, those that are hits, within its limit.
+pub(crate) fn searched(
+    org: &mut Org,
+    actor: &Actor,
+    (text, hit): (&str, Hit<'_>),
+    paper: Paper<'_>,
+) -> Result<Vec<Json>, ApiError> {
+    let select = grammar::parse(text)?;
+    let plan = Plan::new(org, actor, &select, text)?;
+    let rows = eval::matching(View { org, actor }, &plan, false, None);
+    let hits = rows.into_iter().filter(|row| hit(org, &plan.object, row)).filter_map(|row| row.id());
+    let ids = hits.skip(plan.offset).take(plan.limit.unwrap_or(usize::MAX)).collect();
+    let found = Found { plan, rows: Rows::Records(ids) };
+    Ok(page(org, actor, &found, 0, paper).records)
+}
+
+/// Whether an entry of the SELECT list is an aggregate.
+fn is_aggregate(item: &Item) -> bool {
+    matches!(item, Item::Value { expression: Expression::Aggregate(..), .. })
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! From conditions to tests: literals converted to the kinds of their fields, or refused in Salesforce's words.
+
+use super::ast::{Condition, Expression, List, Literal, Operator};
+use super::date_function::DateFunction;
+use super::date_literal::DateLiteral;
+use super::filter::{Filter, Set, Test};
+use super::scope::{Resolved, Scope};
+use super::semi_join;
+use crate::model::datetime;
+use crate::model::errors::ApiError;
+use crate::model::ids::RecordId;
+use crate::model::schema::FieldKind;
+use crate::model::value::Value;
+
+/// The left side of a comparison.
+pub(super) struct Left<S> {
+    pub(super) source: S,
+    /// The kind of its values; unknown where a parent's kind is open.
+    pub(super) kind: Option<FieldKind>,
+    pub(super) name: String,
+    pub(super) offset: usize,
+    /// The field itself, where it is one.
+    pub(super) field: Option<Resolved>,
+}
+
+/// The kind of values a date function gives.
+pub(super) fn kind_of(function: DateFunction) -> FieldKind {
+    if function == DateFunction::DayOnly { FieldKind::Date } else { FieldKind::Int }
+}
+
+/// Builds the tests of a condition; `left` finds out about what is compared.
+pub(super) fn filter<S>(
+    scope: Scope<'_>,
+    condition: &Condition,
+    left: &mut dyn FnMut(&Expression) -> Result<Left<S>, ApiError>,
+) -> Result<Filter<S>, ApiError> {
+    match condition {
+        Condition::All(parts) => {
+            parts.iter().map(|part| filter(scope, part, left)).collect::<Result<_, _>>().map(Filter::All)
+        }
+        Condition::Any(parts) => {
+            parts.iter().map(|part| filter(scope, part, left)).collect::<Result<_, _>>().map(Filter::Any)
+        }
+        Condition::Not(part) => filter(scope, part, left).map(|part| Filter::Not(Box::new(part))),
+        Condition::Compare { left: expression, operator, literal } => {
+            let left = left(expression)?;
+            let test = compared(scope, &left, *operator, literal)?;
+            Ok(Filter::Test { source: left.source, test })
+        }
+        Condition::In { left: expression, negated, list } => {
+            let left = left(expression)?;
+            let set = match list {
+                List::Literals(literals) => listed(scope, &left, literals)?,
+                List::Select(select) => semi_join::set(scope, left.field.as_ref(), (expression.path(), select))?,
+            };
+            Ok(Filter::Test { source: left.source, test: if *negated { Test::NotIn(set) } else { Test::In(set) } })
+        }
+        Condition::Includes { left: expression, negated, values } => {
+            let left = left(expression)?;
+            if left.kind.is_some_and(|kind| kind != FieldKind::MultiPicklist) {
+                return Err(bad_operator(scope, &left));
+            }
+            let groups =
+                values.iter().map(|text| text.to_lowercase().split(';').map(str::to_owned).collect()).collect();
+            let test = if *negated { Test::Excludes(groups) } else { Test::Includes(groups) };
+            Ok(Filter::Test { source: left.source, test })
+        }
+    }
+}
+
+fn listed<S>(scope: Scope<'_>, left: &Left<S>, literals: &[Literal]) -> Result<Set, ApiError> {
+    let mut set = Set::default();
+    for literal in literals {
+        if let Literal::Days(days) = literal {
+            let (from, to) = range(scope, left, *days)?;
+            set.insert_range(from, to);
+        } else {
+            set.insert(operand(scope, left, literal)?);
+        }
+    }
+    Ok(set)
+}
+
+fn compared<S>(scope: Scope<'_>, left: &Left<S>, operator: Operator, literal: &Literal) -> Result<Test, ApiError> {
+    let ordered = !matches!(operator, Operator::Equal | Operator::NotEqual | Operator::Like);
+    if ordered && matches!(left.kind, Some(FieldKind::Boolean | FieldKind::MultiPicklist)) {
+        return Err(bad_operator(scope, left));
+    }
+    if operator == Operator::Like {
+        return match literal {
+            Literal::Text(pattern) if left.kind.is_none_or(FieldKind::is_text) => {
+                Ok(Test::Like(pattern.to_lowercase()))
+            }
+            _ => Err(bad_operator(scope, left)),
+        };
+    }
+    if let Literal::Days(days) = literal {
+        let (start, end) = range(scope, left, *days)?;
+        return Ok(match operator {
+            Operator::Less => Test::Less(start),
+            Operator::GreaterOrEqual => Test::GreaterOrEqual(start),
+            Operator::LessOrEqual => Test::Less(end),
+            Operator::Greater => Test::GreaterOrEqual(end),
+            Operator::NotEqual => Test::Outside(start, end),
+            Operator::Equal | Operator::Like => Test::Within(start, end),
+        });
+    }
+    let value = operand(scope, left, literal)?;
+    Ok(match operator {
+        Operator::NotEqual => Test::NotEqual(value),
+        Operator::Less => Test::Less(value),
+        Operator::LessOrEqual => Test::LessOrEqual(value),
+        Operator::Greater => Test::Greater(value),
+        Operator::GreaterOrEqual => Test::GreaterOrEqual(value),
+        Operator::Equal | Operator::Like => Test::Equal(value),
+    })
+}
+
+fn bad_operator<S>(scope: Scope<'_>, left: &Left<S>) -> ApiError {
+    let kind = left.kind.map_or("reference", FieldKind::name);
+    scope.refuse("INVALID_QUERY_FILTER_OPERATOR", left.offset, &format!("invalid operator on {kind} field"))
+}
+
+/// Turns a date literal into a range of days, or of moments.
+fn range<S>(scope: Scope<'_>, left: &Left<S>, days: DateLiteral) -> Result<(Value, Value), ApiError> {
+    let (from, to) = days.days(datetime::day(scope.org.clock.now())).ok_or_else(|| wrong_kind(scope, left, "date"))?;
+    let moment = |day| datetime::start_of(day).map_or(Value::Null, Value::Instant);
+    match left.kind {
+        Some(FieldKind::Date) => Ok((Value::Date(from), Value::Date(to))),
+        Some(FieldKind::DateTime) => Ok((moment(from), moment(to))),
+        kind => Err(wrong_kind(scope, left, kind.map_or("string", type_name))),
+    }
+}
+
+/// The type of a field as messages name it.
+fn type_name(kind: FieldKind) -> &'static str {
+    match kind {
+        FieldKind::Boolean => "boolean",
+        FieldKind::Int => "int",
+        FieldKind::Double | FieldKind::Currency | FieldKind::Percent => "double",
+        FieldKind::Date => "date",
+        FieldKind::DateTime => "dateTime",
+        FieldKind::Id | FieldKind::Reference => "ID",
+        _ => "string",
+    }
+}
+
+fn wrong_kind<S>(scope: Scope<'_>, left: &Left<S>, wanted: &str) -> ApiError {
+    let quotes = if matches!(wanted, "string" | "ID") { "should be" } else { "should not be" };
+    let message = format!(
+        "value of filter criterion for field '{}' must be of type {wanted} and {quotes} enclosed in quotes",
+        left.name
+    );
+    scope.refuse("INVALID_FIELD", left.offset, &message)
+}
+
+/// A literal as a value of the field's kind; an empty text is null.
+fn operand<S>(scope: Scope<'_>, left: &Left<S>, literal: &Literal) -> Result<Value, ApiError> {
+    let text_kind = left.kind.is_none_or(|kind| kind.is_text() || kind == FieldKind::Reference);
+    match (left.kind, literal) {
+        (_, Literal::Null) => Ok(Value::Null),
+        (_, Literal::Text(text)) if text.is_empty() && text_kind => Ok(Value::Null),
+        (Some(FieldKind::Id | FieldKind::Reference), Literal::Text(text)) => {
+            let message = format!("invalid ID field: {text}");
+            let error = || scope.refuse("INVALID_QUERY_FILTER_OPERATOR", left.offset, &message);
+            RecordId::parse(text).map(Value::Id).ok_or_else(error)
+        }
+        (Some(FieldKind::Boolean), Literal::Bool(b)) => Ok(Value::Bool(*b)),
+        (Some(FieldKind::Date), Literal::Date(day)) => Ok(Value::Date(*day)),
+        (Some(FieldKind::DateTime), Literal::Instant(at)) => Ok(Value::Instant(*at)),
+        (Some(kind), Literal::Number(n)) if kind.is_number() => Ok(Value::Double(*n)),
+        (Some(kind), Literal::Text(text)) if kind.is_text() => Ok(Value::text(text.as_str())),
+        (None, Literal::Text(text)) => Ok(RecordId::parse(text).map_or_else(|| Value::text(text.as_str()), Value::Id)),
+        (None, Literal::Bool(b)) => Ok(Value::Bool(*b)),
+        (None, Literal::Number(n)) => Ok(Value::Double(*n)),
+        (kind, _) => Err(wrong_kind(scope, left, kind.map_or("string", type_name))),
+    }
+}

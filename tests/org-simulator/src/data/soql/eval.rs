@@ -1,0 +1,153 @@
+//! Runs a plan over the records that the actor sees.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::compare;
+use super::date_function::DateFunction;
+use super::plan::Plan;
+use super::scope::Column;
+use super::semi_join::ids_named;
+use crate::model::ids::RecordId;
+use crate::model::org::{Actor, Org};
+use crate::model::schema::{OWNER, Object};
+use crate::model::store::Row;
+use crate::model::value::Value;
+
+const NULL: &Value = &Value::Null;
+
+/// The org as one user sees it.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) org: &'a Org,
+    pub(super) actor: &'a Actor,
+}
+
+impl<'a> View<'a> {
+    /// A record that is referred to, if the user sees it.
+    pub(super) fn record(self, object: &Object, id: RecordId) -> Option<&'a Arc<Row>> {
+        self.org.store.get(&object.name, id).filter(|row| self.org.may_see(self.actor, object, row))
+    }
+
+    /// A record of any kind, deleted or not.
+    pub(super) fn any_record(self, id: RecordId) -> Option<(&'a Arc<Object>, &'a Arc<Row>)> {
+        let object = self.org.schema.by_prefix(id.key_prefix())?;
+        self.record(object, id).map(|row| (object, row))
+    }
+}
+
+/// A value of a row, perhaps taken through a date function.
+#[derive(Clone, Debug)]
+pub(super) struct Source {
+    pub(super) column: Column,
+    pub(super) function: Option<DateFunction>,
+}
+
+impl Source {
+    pub(super) fn value<'a>(&self, view: View<'a>, row: &'a Row) -> Cow<'a, Value> {
+        let value = value_at(view, row, &self.column);
+        match self.function {
+            Some(function) => Cow::Owned(function.of(&value)),
+            None => value,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct SortKey {
+    pub(super) source: Source,
+    /// A picklist sorts in the order of its values, here in lower case.
+    pub(super) picklist: Vec<String>,
+    pub(super) descending: bool,
+    pub(super) nulls_last: bool,
+}
+
+/// What a value sorts by: its place in the picklist, or itself without case.
+pub(super) fn rank<'a>(value: Cow<'a, Value>, picklist: &[String]) -> Cow<'a, Value> {
+    let place = match &*value {
+        Value::Text(text) if !picklist.is_empty() => picklist.iter().position(|known| *known == text.to_lowercase()),
+        _ => None,
+    };
+    let Some(place) = place else { return compare::folded(value) };
+    Cow::Owned(Value::Int(i64::try_from(place).unwrap_or(i64::MAX)))
+}
+
+/// The rows a plan matches, in its order, within its limit.
+pub(super) fn rows<'a>(view: View<'a>, plan: &Plan, all_rows: bool) -> Vec<&'a Arc<Row>> {
+    let limit = plan.limit.unwrap_or(usize::MAX);
+    matching(view, plan, all_rows, None).into_iter().skip(plan.offset).take(limit).collect()
+}
+
+/// All rows a plan matches, in its order; `among` keeps to rows whose reference is one of those.
+pub(super) fn matching<'a>(
+    view: View<'a>,
+    plan: &Plan,
+    all_rows: bool,
+    among: Option<(usize, &HashSet<RecordId>)>,
+) -> Vec<&'a Arc<Row>> {
+    let is_among = |row: &Row| among.is_none_or(|(at, ids)| row.get(at).as_id().is_some_and(|id| ids.contains(&id)));
+    let is_mine = |row: &Row| !plan.mine || row.get(OWNER).as_id() == Some(view.actor.user);
+    let mut rows: Vec<&Arc<Row>> = candidates(view.org, plan)
+        .filter(|row| (all_rows || !row.is_deleted()) && is_among(row) && is_mine(row))
+        .filter(|row| view.org.may_see(view.actor, &plan.object, row))
+        .filter(|row| {
+            plan.filter.as_ref().is_none_or(|filter| filter.holds(&|source: &Source| source.value(view, row)))
+        })
+        .collect();
+    if !plan.order.is_empty() {
+        rows = sorted(view, rows, &plan.order);
+    }
+    rows
+}
+
+/// The rows that can match at all: those with a given id where the filter names ids, otherwise every row.
+fn candidates<'a>(org: &'a Org, plan: &Plan) -> Box<dyn Iterator<Item = &'a Arc<Row>> + 'a> {
+    let Some(table) = org.store.table(&plan.object.name) else { return Box::new(std::iter::empty()) };
+    match plan.filter.as_ref().and_then(ids_named) {
+        Some(mut ids) => {
+            ids.sort_unstable();
+            Box::new(ids.into_iter().filter_map(|id| table.get(id)))
+        }
+        None => Box::new(table.rows()),
+    }
+}
+
+fn sorted<'a>(view: View<'a>, rows: Vec<&'a Arc<Row>>, order: &[SortKey]) -> Vec<&'a Arc<Row>> {
+    let key = |row: &'a Arc<Row>| -> Vec<Cow<'a, Value>> {
+        order.iter().map(|sort| rank(sort.source.value(view, row), &sort.picklist)).collect()
+    };
+    let mut keyed: Vec<_> = rows.into_iter().map(|row| (key(row), row)).collect();
+    keyed.sort_by(|(a, _), (b, _)| {
+        let parts = a.iter().zip(b).zip(order);
+        parts
+            .map(|((a, b), sort)| compare::sorted(a, b, sort.descending, sort.nulls_last))
+            .find(|o| o.is_ne())
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
+    keyed.into_iter().map(|(_, row)| row).collect()
+}
+
+/// The value a column has for a row; null where a parent is missing or not to be seen.
+pub(super) fn value_at<'a>(view: View<'a>, row: &'a Row, column: &Column) -> Cow<'a, Value> {
+    match column {
+        Column::Own(at) => Cow::Borrowed(row.get(*at)),
+        Column::Parent { at, object, rest } => {
+            let parent = row.get(*at).as_id().and_then(|id| view.record(object, id));
+            parent.map_or(Cow::Borrowed(NULL), |parent| value_at(view, parent, rest))
+        }
+        Column::AnyParent { at, field } => {
+            let parent = row.get(*at).as_id().and_then(|id| view.any_record(id));
+            parent.map_or(Cow::Borrowed(NULL), |(object, row)| open_field(object, row, field))
+        }
+    }
+}
+
+/// A field of the object Name, as a record of any kind has it.
+pub(super) fn open_field<'a>(object: &Object, row: &'a Row, field: &str) -> Cow<'a, Value> {
+    match field {
+        "Type" => Cow::Owned(Value::text(object.name.as_str())),
+        "Name" => Cow::Borrowed(object.name_field().map_or(NULL, |at| row.get(at))),
+        field => Cow::Borrowed(object.position(field).map_or(NULL, |at| row.get(at))),
+    }
+}

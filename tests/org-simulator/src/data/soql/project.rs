@@ -1,0 +1,221 @@
+//! The SELECT list: which parts of a row, its parents and its children are shown.
+
+use std::sync::Arc;
+
+use super::ast::{Expression, FieldSet, Item, Path, Select, TypeOf};
+use super::plan::Plan;
+use super::pointer;
+use super::scope::{Column, Scope};
+use crate::model::access::Deed;
+use crate::model::errors::ApiError;
+use crate::model::schema::Object;
+
+/// What to show of a row, in order.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Projection {
+    pub(super) entries: Vec<Entry>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Entry {
+    Field {
+        name: String,
+        at: usize,
+        /// As text for people.
+        formatted: bool,
+    },
+    Parent {
+        name: String,
+        at: usize,
+        object: Arc<Object>,
+        projection: Projection,
+    },
+    /// A parent whose kind is known only by its id.
+    OpenParent {
+        name: String,
+        at: usize,
+        fields: Vec<String>,
+    },
+    /// A parent of which other fields are shown for other kinds.
+    TypeOf {
+        name: String,
+        at: usize,
+        branches: Vec<(Arc<Object>, Projection)>,
+        otherwise: Vec<String>,
+    },
+    Children {
+        name: String,
+        at: usize,
+        plan: Box<Plan>,
+    },
+}
+
+impl Entry {
+    fn name(&self) -> &str {
+        match self {
+            Self::Field { name, .. }
+            | Self::Parent { name, .. }
+            | Self::OpenParent { name, .. }
+            | Self::TypeOf { name, .. }
+            | Self::Children { name, .. } => name,
+        }
+    }
+}
+
+impl Projection {
+    pub(super) fn new(scope: Scope<'_>, items: &[Item]) -> Result<Self, ApiError> {
+        let mut projection = Self::default();
+        for item in items {
+            match item {
+                Item::Count(_) => {}
+                Item::Value { expression, alias, offset } => {
+                    projection.value(scope, expression, (alias.as_deref(), *offset))?;
+                }
+                Item::Fields(set, offset) => projection.fields(scope, *set, *offset)?,
+                Item::TypeOf(type_of) => projection.type_of(scope, type_of)?,
+                Item::Children(select) => projection.push(scope, children(scope, select)?, select.from.offset)?,
+            }
+        }
+        Ok(projection)
+    }
+
+    fn push(&mut self, scope: Scope<'_>, entry: Entry, offset: usize) -> Result<(), ApiError> {
+        if self.entries.iter().any(|known| known.name().eq_ignore_ascii_case(entry.name())) {
+            let message = format!("duplicate field selected: {}", entry.name());
+            return Err(scope.refuse("INVALID_FIELD", offset, &message));
+        }
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    fn value(
+        &mut self,
+        scope: Scope<'_>,
+        expression: &Expression,
+        (alias, offset): (Option<&str>, usize),
+    ) -> Result<(), ApiError> {
+        let path = expression.path();
+        let found = scope.resolve(path)?;
+        match expression {
+            Expression::Field(_) if alias.is_some() => {
+                let message = "only aggregate expressions use field aliasing";
+                Err(scope.refuse("MALFORMED_QUERY", offset, message))
+            }
+            Expression::Field(_) | Expression::Label(_) | Expression::Format(_) | Expression::Currency(_) => {
+                let names: Vec<&str> = found.name.split('.').collect();
+                let formatted = matches!(expression, Expression::Format(_));
+                self.add(scope, &found.column, (&names, alias, formatted), offset)
+            }
+            Expression::Date(..) | Expression::Aggregate(..) | Expression::Grouping(_) => {
+                let message = format!("Field must be grouped or aggregated: {}", found.name);
+                Err(scope.refuse("MALFORMED_QUERY", path.offset, &message))
+            }
+        }
+    }
+
+    /// Adds a field; fields of one parent are shown together.
+    fn add(
+        &mut self,
+        scope: Scope<'_>,
+        column: &Column,
+        (names, alias, formatted): (&[&str], Option<&str>, bool),
+        offset: usize,
+    ) -> Result<(), ApiError> {
+        let name = |at: usize| names.get(at).copied().unwrap_or_default().to_owned();
+        match column {
+            Column::Own(at) => {
+                let entry = Entry::Field { name: alias.map_or_else(|| name(0), str::to_owned), at: *at, formatted };
+                self.push(scope, entry, offset)
+            }
+            Column::Parent { at, object, rest } => {
+                let of = |entry: &Entry| matches!(entry, Entry::Parent { at: known, .. } if known == at);
+                let fresh = || Entry::Parent {
+                    name: name(0),
+                    at: *at,
+                    object: Arc::clone(object),
+                    projection: Self::default(),
+                };
+                let Entry::Parent { projection, .. } = entry_at(&mut self.entries, of, fresh) else { return Ok(()) };
+                projection.add(scope, rest, (names.get(1..).unwrap_or_default(), alias, formatted), offset)
+            }
+            Column::AnyParent { at, field } => {
+                let of = |entry: &Entry| matches!(entry, Entry::OpenParent { at: known, .. } if known == at);
+                let fresh = || Entry::OpenParent { name: name(0), at: *at, fields: Vec::new() };
+                if let Entry::OpenParent { fields, .. } = entry_at(&mut self.entries, of, fresh) {
+                    fields.push(field.clone());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The fields that `FIELDS()` stands for, as far as the actor's profile shows them.
+    fn fields(&mut self, scope: Scope<'_>, set: FieldSet, offset: usize) -> Result<(), ApiError> {
+        for (at, field) in scope.object.fields.iter().enumerate() {
+            let wanted = match set {
+                FieldSet::All => true,
+                FieldSet::Standard => !field.custom,
+                FieldSet::Custom => field.custom,
+            };
+            if wanted && scope.org.may_read_field(scope.actor, scope.object, field) {
+                self.push(scope, Entry::Field { name: field.name.clone(), at, formatted: false }, offset)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn type_of(&mut self, scope: Scope<'_>, type_of: &TypeOf) -> Result<(), ApiError> {
+        let path = &type_of.relationship;
+        let relationship = path.names.join(".");
+        let at = scope.parent_reference(path, &relationship)?;
+        if scope.parent(at).is_some() {
+            let message = format!("cannot use TYPEOF with {relationship}: it is not a polymorphic relationship");
+            return Err(scope.refuse("MALFORMED_QUERY", path.offset, &message));
+        }
+        let mut branches = Vec::new();
+        for (kind, fields) in &type_of.branches {
+            let object = super::scope::queried(scope.org, scope.actor, kind, scope.text)?;
+            let inner = scope.with(&object);
+            let mut projection = Self::default();
+            for field in fields {
+                projection.value(inner, &Expression::Field(field.clone()), (None, field.offset))?;
+            }
+            branches.push((Arc::clone(&object), projection));
+        }
+        let name_field = |field: &Path| scope.name_field(field, &field.names);
+        let otherwise = type_of.otherwise.iter().map(name_field).collect::<Result<_, _>>()?;
+        let name = scope.object.fields[at].relationship.clone().unwrap_or_default();
+        self.push(scope, Entry::TypeOf { name, at, branches, otherwise }, path.offset)
+    }
+}
+
+/// The entry that is meant, added when it is not there yet.
+fn entry_at(entries: &mut Vec<Entry>, is: impl Fn(&Entry) -> bool, fresh: impl FnOnce() -> Entry) -> &mut Entry {
+    let at = entries.iter().position(is).unwrap_or(entries.len());
+    if at == entries.len() {
+        entries.push(fresh());
+    }
+    &mut entries[at]
+}
+
+fn children(scope: Scope<'_>, select: &Select) -> Result<Entry, ApiError> {
+    let relationship = scope.names(&select.from).join(".");
+    let all = scope.org.schema.children_of(&scope.object.name);
+    let child = all.iter().find(|child| {
+        child.name.is_some_and(|name| name.eq_ignore_ascii_case(&relationship))
+            && scope.org.may(scope.actor, Deed::Read, child.object)
+            && scope.org.may_read_field(scope.actor, child.object, &child.object.fields[child.field])
+    });
+    let child = child.ok_or_else(|| unknown_children(scope, &select.from, &relationship))?;
+    let inner = Scope { object: child.object, alias: select.alias.as_deref(), ..scope };
+    let plan = Plan::of(inner, select)?;
+    Ok(Entry::Children { name: child.name.unwrap_or_default().to_owned(), at: child.field, plan: Box::new(plan) })
+}
+
+fn unknown_children(scope: Scope<'_>, from: &Path, relationship: &str) -> ApiError {
+    let message = format!(
+        "Didn't understand relationship '{relationship}' in FROM part of query call. If you are attempting to use a custom relationship, be \
+         sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names."
+    );
+    pointer::at("INVALID_TYPE", scope.text, from.offset, &message)
+}

@@ -1,0 +1,205 @@
+//! Names made concrete: paths resolved against the schema, as far as the actor's profile shows it.
+
+use std::sync::Arc;
+
+use super::ast::Path;
+use super::pointer;
+use crate::model::access::Deed;
+use crate::model::errors::ApiError;
+use crate::model::org::{Actor, Org};
+use crate::model::schema::{Field, FieldKind, Object};
+
+/// Parents of parents that a path may go up (SOQL reference, "Understanding relationship query limitations").
+const MAX_LEVELS: usize = 5;
+
+/// Fields of a parent whose kind is open: those of the object Name.
+const NAME_FIELDS: [&str; 12] = [
+    "Alias",
+    "Email",
+    "FirstName",
+    "Id",
+    "IsActive",
+    "LastName",
+    "Name",
+    "Phone",
+    "Title",
+    "Type",
+    "UserRoleId",
+    "Username",
+];
+
+/// Where a value comes from, starting at a row.
+#[derive(Clone, Debug)]
+pub(super) enum Column {
+    Own(usize),
+    /// A field of the record that the reference at `at` points to.
+    Parent {
+        at: usize,
+        object: Arc<Object>,
+        rest: Box<Column>,
+    },
+    /// A field of a parent whose kind is known only by its id; `Type` is the name of that kind.
+    AnyParent {
+        at: usize,
+        field: String,
+    },
+}
+
+/// A path that was found.
+#[derive(Clone, Debug)]
+pub(super) struct Resolved {
+    pub(super) column: Column,
+    /// The path in the names of the schema: `Account.Name`.
+    pub(super) name: String,
+    /// The object and the position of the field; not there for a parent whose kind is open.
+    pub(super) home: Option<(Arc<Object>, usize)>,
+}
+
+impl Resolved {
+    pub(super) fn field(&self) -> Option<&Field> {
+        self.home.as_ref().and_then(|(object, at)| object.fields.get(*at))
+    }
+
+    pub(super) fn kind(&self) -> Option<FieldKind> {
+        self.field().map(|field| field.kind)
+    }
+
+    /// The last name of the path, under which a grouped field is shown.
+    pub(super) fn last_name(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or_default()
+    }
+}
+
+/// What resolving needs: the org, who asks, the object at hand and the query's text for messages.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) org: &'a Org,
+    pub(super) actor: &'a Actor,
+    pub(super) object: &'a Arc<Object>,
+    pub(super) alias: Option<&'a str>,
+    pub(super) text: &'a str,
+}
+
+/// The object after FROM, if the actor may know of it.
+pub(super) fn queried(org: &Org, actor: &Actor, from: &Path, text: &str) -> Result<Arc<Object>, ApiError> {
+    let known = match from.names.as_slice() {
+        [name] => org.schema.object(name).filter(|object| org.may(actor, Deed::Read, object)),
+        _ => None,
+    };
+    known.cloned().ok_or_else(|| {
+        let message = ApiError::invalid_type(&from.names.join(".")).message;
+        pointer::at("INVALID_TYPE", text, from.offset, &message)
+    })
+}
+
+impl<'a> Scope<'a> {
+    /// The same query seen from another object.
+    pub(super) fn with(self, object: &'a Arc<Object>) -> Self {
+        Self { object, alias: None, ..self }
+    }
+
+    pub(super) fn refuse(self, code: &'static str, offset: usize, message: &str) -> ApiError {
+        pointer::at(code, self.text, offset, message)
+    }
+
+    fn unknown_field(self, path: &Path, name: &str) -> ApiError {
+        self.no_column(path, name, &self.object.name)
+    }
+
+    fn no_column(self, path: &Path, name: &str, entity: &str) -> ApiError {
+        let message = format!(
+            "No such column '{name}' on entity '{entity}'. If you are attempting to use a custom field, be sure to append the '__c' after the \
+             custom field name. Please reference your WSDL or the describe call for the appropriate names."
+        );
+        self.refuse("INVALID_FIELD", path.offset, &message)
+    }
+
+    fn unknown_relationship(self, path: &Path, name: &str) -> ApiError {
+        let message = format!(
+            "Didn't understand relationship '{name}' in field path. If you are attempting to use a custom relationship, be sure to append \
+             the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names."
+        );
+        self.refuse("INVALID_FIELD", path.offset, &message)
+    }
+
+    /// The names of a path without a leading name or alias of the queried object itself.
+    pub(super) fn names(self, path: &Path) -> &[String] {
+        match path.names.as_slice() {
+            [first, rest @ ..] if !rest.is_empty() && self.is_called(first) => rest,
+            names => names,
+        }
+    }
+
+    fn is_called(self, name: &str) -> bool {
+        self.alias.is_some_and(|alias| alias.eq_ignore_ascii_case(name))
+            || name.eq_ignore_ascii_case(&self.object.name) && self.object.relationship(name).is_none()
+    }
+
+    /// Follows a path to its field.
+    pub(super) fn resolve(self, path: &Path) -> Result<Resolved, ApiError> {
+        let names = self.names(path);
+        if names.len() > MAX_LEVELS + 1 {
+            let message = "Relationship paths are limited to 5 levels of parents";
+            return Err(self.refuse("INVALID_FIELD", path.offset, message));
+        }
+        self.follow(path, names)
+    }
+
+    fn follow(self, path: &Path, names: &[String]) -> Result<Resolved, ApiError> {
+        match names {
+            [] => Err(self.unknown_field(path, "")),
+            [name] => {
+                let at = self.readable(name).ok_or_else(|| self.unknown_field(path, name))?;
+                let name = self.object.fields[at].name.clone();
+                Ok(Resolved { column: Column::Own(at), name, home: Some((Arc::clone(self.object), at)) })
+            }
+            [relationship, rest @ ..] => self.follow_up(path, relationship, rest),
+        }
+    }
+
+    fn follow_up(self, path: &Path, relationship: &str, rest: &[String]) -> Result<Resolved, ApiError> {
+        let at = self.parent_reference(path, relationship)?;
+        let shown = self.object.fields[at].relationship.clone().unwrap_or_default();
+        let Some(object) = self.parent(at) else {
+            let field = self.name_field(path, rest)?;
+            let name = format!("{shown}.{field}");
+            return Ok(Resolved { column: Column::AnyParent { at, field }, name, home: None });
+        };
+        if !self.org.may(self.actor, Deed::Read, &object) {
+            return Err(self.unknown_relationship(path, relationship));
+        }
+        let found = self.with(&object).follow(path, rest)?;
+        let name = format!("{shown}.{}", found.name);
+        let column = Column::Parent { at, object: Arc::clone(&object), rest: Box::new(found.column) };
+        Ok(Resolved { column, name, home: found.home })
+    }
+
+    /// The reference behind a relationship's name.
+    pub(super) fn parent_reference(self, path: &Path, relationship: &str) -> Result<usize, ApiError> {
+        let at = self.object.relationship(relationship);
+        at.filter(|at| self.org.may_read_field(self.actor, self.object, &self.object.fields[*at]))
+            .ok_or_else(|| self.unknown_relationship(path, relationship))
+    }
+
+    /// A field of the open parents of a path.
+    pub(super) fn name_field(self, path: &Path, names: &[String]) -> Result<String, ApiError> {
+        let [name] = names else {
+            return Err(self.unknown_relationship(path, names.first().map_or("", String::as_str)));
+        };
+        let known = NAME_FIELDS.iter().find(|known| known.eq_ignore_ascii_case(name));
+        known.map(|known| (*known).to_owned()).ok_or_else(|| self.no_column(path, name, "Name"))
+    }
+
+    fn readable(self, name: &str) -> Option<usize> {
+        let at = self.object.position(name)?;
+        self.org.may_read_field(self.actor, self.object, self.object.fields.get(at)?).then_some(at)
+    }
+
+    /// The one object a reference points to; `None` where it may point to several.
+    pub(super) fn parent(self, at: usize) -> Option<Arc<Object>> {
+        match self.object.fields.get(at)?.reference_to.as_slice() {
+            [one] => self.org.schema.object(one).cloned(),
+            _ => None,
+        }
+    }
+}

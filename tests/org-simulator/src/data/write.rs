@@ -1,0 +1,206 @@
+//! Creating, changing and deleting records, by the rules of the data API.
+
+mod auto_number;
+mod check;
+mod convert;
+mod delete;
+mod derive;
+mod merge;
+mod options;
+mod person_account;
+mod recycle_bin;
+mod rules;
+mod upsert;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json};
+
+use crate::model::access::Deed;
+use crate::model::errors::ApiError;
+use crate::model::ids::RecordId;
+use crate::model::org::{Actor, Org};
+use crate::model::schema::{self, Access, Object};
+use crate::model::store::Row;
+use crate::model::value::Value;
+
+pub(crate) use check::Purpose;
+pub(crate) use convert::Conversion;
+pub(crate) use delete::{goes_with, keeps};
+pub(crate) use options::{AutoAssign, WriteOptions};
+pub(crate) use recycle_bin::RecycleBin;
+pub(crate) use upsert::Upserted;
+
+impl Org {
+    /// Creates a record and returns its id.
+    pub(crate) fn create(
+        &mut self,
+        actor: &Actor,
+        object: &str,
+        body: &Map<String, Json>,
+    ) -> Result<RecordId, ApiError> {
+        let object = self.object_for(actor, object)?;
+        if object.access == Access::ReadOnly {
+            let message = format!("entity type cannot be inserted: {}", object.label);
+            return Err(ApiError::new("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message).no_fields());
+        }
+        self.permit(actor, Deed::Create, &object)?;
+        match object.name.as_str() {
+            "ContentNote" => self.create_note(actor, &object, body),
+            "ContentDocumentLink" => self.create_link(actor, &object, body),
+            _ => {
+                let id = self.insert(actor, &object, body, Purpose::Create)?;
+                self.notify(actor, &object.name, id);
+                Ok(id)
+            }
+        }
+    }
+
+    /// Creates a record as part of loading data: audit fields may be given, and nobody is notified.
+    pub(crate) fn load(&mut self, actor: &Actor, object: &str, body: &Map<String, Json>) -> Result<RecordId, ApiError> {
+        let object = self.object(object)?;
+        self.insert(actor, &object, body, Purpose::Load)
+    }
+
+    /// The steps all creates have in common.
+    pub(crate) fn insert(
+        &mut self,
+        actor: &Actor,
+        object: &Arc<Object>,
+        body: &Map<String, Json>,
+        purpose: Purpose,
+    ) -> Result<RecordId, ApiError> {
+        let changes = check::changes(self, actor, object, body, purpose)?;
+        rules::parents_unlocked(self, object, &changes)?;
+        let mut row = self.new_row(actor, object);
+        let given_id = changes.iter().find(|(at, _)| *at == schema::ID).and_then(|(_, value)| value.as_id());
+        let id = given_id.unwrap_or_else(|| self.free_id(object));
+        self.stamp_new(&mut row, id, actor.user);
+        self.number(object, &mut row);
+        let changed: Vec<usize> = changes.iter().map(|(at, _)| *at).collect();
+        for (at, value) in changes {
+            row.set(at, value);
+        }
+        person_account::settle(self, object, &mut row, &changed)?;
+        derive::derive(self, object, None, &mut row, &changed);
+        check::complete(object, &row)?;
+        check::unique(self, object, &row, None)?;
+        check::combination(object, &row)?;
+        self.store.put(object, id, row);
+        self.write_twin(actor, object, id)?;
+        if purpose == Purpose::Create {
+            rules::obeyed(self, actor, object, id, &changed)?;
+            rules::assign(self, actor, object, id)?;
+        }
+        self.add_primary_contact(actor, object, id)?;
+        Ok(id)
+    }
+
+    /// What a record has before anybody sets a field: default values, its owner, and the default record type.
+    pub(crate) fn new_row(&self, actor: &Actor, object: &Object) -> Row {
+        let mut row = Row::default();
+        for (at, field) in object.fields.iter().enumerate().filter(|(_, f)| !f.default.is_null()) {
+            row.set(at, field.default.clone());
+        }
+        if object.has_owner {
+            row.set(schema::OWNER, Value::Id(actor.user));
+        }
+        self.set_default_record_type(actor, object, &mut row);
+        row
+    }
+
+    fn free_id(&mut self, object: &Object) -> RecordId {
+        loop {
+            let id = self.ids.next(&object.key_prefix);
+            if self.store.get(&object.name, id).is_none() {
+                return id;
+            }
+        }
+    }
+
+    fn set_default_record_type(&self, actor: &Actor, object: &Object, row: &mut Row) {
+        let default = self.default_record_types.get(&object.name);
+        let default = default.filter(|id| self.may_use_record_type(actor, object, **id));
+        if let (Some(at), Some(id)) = (object.position("RecordTypeId"), default) {
+            row.set(at, Value::Id(*id));
+        }
+    }
+
+    /// `ContactId` of a new opportunity makes its primary contact role.
+    fn add_primary_contact(&mut self, actor: &Actor, object: &Object, id: RecordId) -> Result<(), ApiError> {
+        if object.name != "Opportunity" {
+            return Ok(());
+        }
+        let contact =
+            self.store.get("Opportunity", id).and_then(|row| self.value("Opportunity", row, "ContactId").as_id());
+        if let Some(contact) = contact {
+            let body = [
+                ("OpportunityId".to_owned(), Json::from(id.as_str())),
+                ("ContactId".to_owned(), Json::from(contact.as_str())),
+                ("IsPrimary".to_owned(), Json::from(true)),
+            ];
+            let role = self.object("OpportunityContactRole")?;
+            self.insert(actor, &role, &body.into_iter().collect(), Purpose::Load)?;
+        }
+        Ok(())
+    }
+
+    /// Changes a record.
+    pub(crate) fn update(
+        &mut self,
+        actor: &Actor,
+        object: &str,
+        id: RecordId,
+        body: &Map<String, Json>,
+    ) -> Result<(), ApiError> {
+        let object = self.object_for(actor, object)?;
+        let before = Arc::clone(self.writeable(actor, &object, id)?);
+        self.permit(actor, Deed::Edit, &object)?;
+        if object.name == "ContentNote" {
+            return self.update_note(actor, &object, &before, body);
+        }
+        if *self.value("Lead", &before, "IsConverted") == Value::Bool(true) && object.name == "Lead" {
+            return Err(ApiError::new("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead").no_fields());
+        }
+        let changes = check::changes(self, actor, &object, body, Purpose::Update)?;
+        rules::parents_unlocked(self, &object, &changes)?;
+        let mut row = (*before).clone();
+        let changed: Vec<usize> = changes.iter().map(|(at, _)| *at).collect();
+        for (at, value) in changes {
+            row.set(at, value);
+        }
+        person_account::settle(self, &object, &mut row, &changed)?;
+        derive::derive(self, &object, Some(&before), &mut row, &changed);
+        check::complete(&object, &row)?;
+        check::unique(self, &object, &row, Some(id))?;
+        check::combination(&object, &row)?;
+        self.stamp_changed(&mut row, actor.user);
+        self.store.put(&object, id, row);
+        self.write_twin(actor, &object, id)?;
+        rules::obeyed(self, actor, &object, id, &changed)?;
+        self.notify(actor, &object.name, id);
+        Ok(())
+    }
+
+    /// A live record that the actor may change.
+    pub(crate) fn writeable(&self, actor: &Actor, object: &Object, id: RecordId) -> Result<&Arc<Row>, ApiError> {
+        let unknown =
+            || ApiError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").status(404).no_fields();
+        let row = self.store.get(&object.name, id).ok_or_else(unknown)?;
+        if row.is_deleted() {
+            return Err(ApiError::deleted());
+        }
+        if object.access == Access::ReadOnly || !self.may_see(actor, object, row) {
+            return Err(ApiError::no_access());
+        }
+        if object.name == "Contact" && person_account::is_person(object, row) {
+            // It is changed by its account.
+            return Err(ApiError::no_access());
+        }
+        rules::unlocked(self, id)?;
+        Ok(row)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,348 @@
+//! Lead conversion: a lead becomes an account, a contact and, mostly, an opportunity.
+
+use std::sync::Arc;
+
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use serde_json::{Map, Value as Json};
+
+use super::person_account::person_type;
+use super::{WriteOptions, rules};
+use crate::model::access::Deed;
+use crate::model::errors::ApiError;
+use crate::model::ids::RecordId;
+use crate::model::org::{Actor, Org};
+use crate::model::schema::{self, PERSON_FIELDS, PERSON_NAME};
+use crate::model::store::Row;
+use crate::model::value::{Value, plain};
+
+/// Lead field, account field.
+const TO_ACCOUNT: [(&str, &str); 13] = [
+    ("Company", "Name"),
+    ("Phone", "Phone"),
+    ("Fax", "Fax"),
+    ("Website", "Website"),
+    ("Industry", "Industry"),
+    ("Rating", "Rating"),
+    ("AnnualRevenue", "AnnualRevenue"),
+    ("NumberOfEmployees", "NumberOfEmployees"),
+    ("LeadSource", "AccountSource"),
+    ("Street", "BillingStreet"),
+    ("City", "BillingCity"),
+    ("State", "BillingState"),
+    ("PostalCode", "BillingPostalCode"),
+];
+/// Lead field, contact field.
+const TO_CONTACT: [(&str, &str); 17] = [
+    ("FirstName", "FirstName"),
+    ("LastName", "LastName"),
+    ("Salutation", "Salutation"),
+    ("Title", "Title"),
+    ("Email", "Email"),
+    ("Phone", "Phone"),
+    ("MobilePhone", "MobilePhone"),
+    ("Fax", "Fax"),
+    ("LeadSource", "LeadSource"),
+    ("Description", "Description"),
+    ("HasOptedOutOfEmail", "HasOptedOutOfEmail"),
+    ("DoNotCall", "DoNotCall"),
+    ("Street", "MailingStreet"),
+    ("City", "MailingCity"),
+    ("State", "MailingState"),
+    ("PostalCode", "MailingPostalCode"),
+    ("Country", "MailingCountry"),
+];
+
+/// A conversion as a client asks for it (`LeadConvert` of the SOAP API).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "these are the call's own flags, one for one")]
+pub(crate) struct Conversion {
+    pub(crate) lead: RecordId,
+    pub(crate) status: String,
+    /// An account there is; a new one without it.
+    pub(crate) account: Option<RecordId>,
+    pub(crate) contact: Option<RecordId>,
+    pub(crate) opportunity: Option<RecordId>,
+    /// Who owns the new records; the lead's owner without it.
+    pub(crate) owner: Option<RecordId>,
+    pub(crate) opportunity_name: Option<String>,
+    pub(crate) no_opportunity: bool,
+    pub(crate) overwrite_source: bool,
+    pub(crate) bypass_account_dedupe: bool,
+    pub(crate) bypass_contact_dedupe: bool,
+}
+
+/// What a lead became.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Converted {
+    pub(crate) account: RecordId,
+    pub(crate) contact: Option<RecordId>,
+    pub(crate) opportunity: Option<RecordId>,
+}
+
+impl Org {
+    /// Converts a lead.
+    pub(crate) fn convert_lead(&mut self, actor: &Actor, wanted: &Conversion) -> Result<Converted, ApiError> {
+        let lead = Arc::clone(self.convertible(actor, wanted)?);
+        let owner = wanted.owner.or_else(|| lead.get(schema::OWNER).as_id()).unwrap_or(actor.user);
+        let careful = |bypass: bool| {
+            let write = WriteOptions { allow_duplicates: bypass || actor.write.allow_duplicates, ..actor.write };
+            Actor { write, ..*actor }
+        };
+        let account = match wanted.account {
+            Some(id) => self.fill(actor, ("Account", id), &self.mapped(&lead, &TO_ACCOUNT))?,
+            None if self.lead_json(&lead, "Company").is_null() => {
+                return self.convert_to_person(actor, wanted, &lead, owner);
+            }
+            None => {
+                let mut body = self.mapped(&lead, &TO_ACCOUNT);
+                body.insert("BillingCountry".to_owned(), self.lead_json(&lead, "Country"));
+                body.insert("OwnerId".to_owned(), Json::from(owner.as_str()));
+                self.create(&careful(wanted.bypass_account_dedupe), "Account", &body)?
+            }
+        };
+        let contact = match wanted.contact {
+            Some(id) => {
+                self.fill(actor, ("Contact", id), &self.mapped(&lead, &TO_CONTACT))?;
+                self.overwrite_source(actor, &lead, id, wanted.overwrite_source)?
+            }
+            None => {
+                let mut body = self.mapped(&lead, &TO_CONTACT);
+                body.insert("AccountId".to_owned(), Json::from(account.as_str()));
+                body.insert("OwnerId".to_owned(), Json::from(owner.as_str()));
+                self.create(&careful(wanted.bypass_contact_dedupe), "Contact", &body)?
+            }
+        };
+        let opportunity = match wanted.opportunity {
+            Some(id) => Some(id),
+            None if wanted.no_opportunity => None,
+            None => Some(self.opportunity_of(actor, wanted, &lead, (account, contact, owner))?),
+        };
+        let done = Converted { account, contact: Some(contact), opportunity };
+        self.mark_converted(actor, wanted, &lead, done)?;
+        Ok(done)
+    }
+
+    /// A lead without a company becomes a person account.
+    fn convert_to_person(
+        &mut self,
+        actor: &Actor,
+        wanted: &Conversion,
+        lead: &Row,
+        owner: RecordId,
+    ) -> Result<Converted, ApiError> {
+        let personal = PERSON_FIELDS.iter().map(|(field, _, twin)| (*field, *twin));
+        let personal = personal.chain(PERSON_NAME.iter().map(|name| (*name, *name)));
+        let as_contact = self.mapped(lead, &TO_CONTACT);
+        let value = |(field, twin): (&str, &str)| Some((field.to_owned(), as_contact.get(twin)?.clone()));
+        let mut body: Map<String, Json> = personal.filter_map(value).collect();
+        if let Some(record_type) = person_type(self) {
+            body.insert("RecordTypeId".to_owned(), Json::from(record_type.as_str()));
+        }
+        body.insert("OwnerId".to_owned(), Json::from(owner.as_str()));
+        let account = self.create(actor, "Account", &body)?;
+        let row = self.store.get("Account", account);
+        let contact = row.and_then(|row| self.value("Account", row, "PersonContactId").as_id());
+        let opportunity = match (wanted.opportunity, contact) {
+            (None, Some(contact)) if !wanted.no_opportunity => {
+                Some(self.opportunity_of(actor, wanted, lead, (account, contact, owner))?)
+            }
+            (given, _) => given,
+        };
+        let done = Converted { account, contact, opportunity };
+        self.mark_converted(actor, wanted, lead, done)?;
+        Ok(done)
+    }
+
+    /// The lead, if it and all that the conversion names are fit for it.
+    fn convertible(&self, actor: &Actor, wanted: &Conversion) -> Result<&Arc<Row>, ApiError> {
+        let object = self.object_for(actor, "Lead")?;
+        let lead = self.writeable(actor, &object, wanted.lead)?;
+        self.permit(actor, Deed::Edit, &object)?;
+        if *self.value("Lead", lead, "IsConverted") == Value::Bool(true) {
+            return Err(ApiError::new("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead").no_fields());
+        }
+        let status = self.setup_record("LeadStatus", "ApiName", &wanted.status);
+        let status = status.or_else(|| self.setup_record("LeadStatus", "MasterLabel", &wanted.status));
+        let converts = status.is_some_and(|row| *self.value("LeadStatus", row, "IsConverted") == Value::Bool(true));
+        if !converts {
+            let message = format!("invalid convertedStatus: {}", wanted.status);
+            return Err(ApiError::new("INVALID_STATUS", message).no_fields());
+        }
+        for (name, id) in
+            [("Account", wanted.account), ("Contact", wanted.contact), ("Opportunity", wanted.opportunity)]
+        {
+            let Some(id) = id else { continue };
+            let object = self.object_for(actor, name)?;
+            self.writeable(actor, &object, id).map_err(|error| error.status(400))?;
+        }
+        self.contact_fits(wanted)?;
+        Ok(lead)
+    }
+
+    /// A contact can be named only together with its account (SOAP API guide, convertLead; the codes are unverified).
+    fn contact_fits(&self, wanted: &Conversion) -> Result<(), ApiError> {
+        let Some(contact) = wanted.contact else { return Ok(()) };
+        let Some(account) = wanted.account else {
+            let message = "an account is required to convert a lead into a contact that exists";
+            return Err(ApiError::new("REQUIRED_FIELD_MISSING", message).fields(["accountId"]));
+        };
+        let row = self.store.get("Contact", contact);
+        let own = row.and_then(|row| self.value("Contact", row, "AccountId").as_id());
+        if own == Some(account) {
+            return Ok(());
+        }
+        let message = "the contact does not belong to the account";
+        Err(ApiError::new("INVALID_CROSS_REFERENCE_KEY", message).fields(["contactId"]))
+    }
+
+    fn lead_json(&self, lead: &Row, field: &str) -> Json {
+        let at = self.schema.object("Lead").and_then(|object| Some((object, object.position(field)?)));
+        at.map_or(Json::Null, |(object, at)| object.shown(lead, at, "66.0"))
+    }
+
+    /// What a lead gives to another record.
+    fn mapped(&self, lead: &Row, fields: &[(&str, &str)]) -> Map<String, Json> {
+        let values = fields.iter().map(|(from, to)| ((*to).to_owned(), self.lead_json(lead, from)));
+        values.filter(|(_, value)| !value.is_null()).collect()
+    }
+
+    /// Gives a record what it lacks; what it has stays.
+    fn fill(
+        &mut self,
+        actor: &Actor,
+        (object, id): (&str, RecordId),
+        given: &Map<String, Json>,
+    ) -> Result<RecordId, ApiError> {
+        let Some(row) = self.store.get(object, id).map(Arc::clone) else { return Ok(id) };
+        let lacking = given.iter().filter(|(name, _)| self.value(object, &row, name).is_null());
+        let lacking: Map<String, Json> = lacking.map(|(name, value)| (name.clone(), value.clone())).collect();
+        if !lacking.is_empty() {
+            self.update(actor, object, id, &lacking)?;
+        }
+        Ok(id)
+    }
+
+    /// `overwriteLeadSource`: the one field of an existing contact that a lead replaces.
+    fn overwrite_source(
+        &mut self,
+        actor: &Actor,
+        lead: &Row,
+        contact: RecordId,
+        wanted: bool,
+    ) -> Result<RecordId, ApiError> {
+        let source = self.lead_json(lead, "LeadSource");
+        if wanted && !source.is_null() {
+            self.update(actor, "Contact", contact, &Map::from_iter([("LeadSource".to_owned(), source)]))?;
+        }
+        Ok(contact)
+    }
+
+    /// The new opportunity, in the first open stage, with the contact in its primary role.
+    fn opportunity_of(
+        &mut self,
+        actor: &Actor,
+        wanted: &Conversion,
+        lead: &Row,
+        (account, contact, owner): (RecordId, RecordId, RecordId),
+    ) -> Result<RecordId, ApiError> {
+        let company = Some(self.lead_json(lead, "Company")).filter(|company| !company.is_null());
+        let company = company.unwrap_or_else(|| self.lead_json(lead, "Name"));
+        let name = wanted.opportunity_name.clone().unwrap_or_else(|| plain(&company));
+        let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let body = [
+            ("Name", Json::from(name)),
+            ("AccountId", Json::from(account.as_str())),
+            ("ContactId", Json::from(contact.as_str())),
+            ("OwnerId", Json::from(owner.as_str())),
+            ("StageName", Json::from(self.first_open_stage())),
+            ("CloseDate", Json::from(end_of_quarter(today).to_string())),
+            ("LeadSource", self.lead_json(lead, "LeadSource")),
+        ];
+        let body = body.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        self.create(actor, "Opportunity", &body)
+    }
+
+    fn first_open_stage(&self) -> String {
+        let rows = self.store.table("OpportunityStage").into_iter().flat_map(|table| table.rows());
+        let get = |row: &Row, field: &str| self.value("OpportunityStage", row, field).clone();
+        let open = rows.filter(|row| get(row, "IsClosed") != Value::Bool(true));
+        let first = open.min_by(|a, b| {
+            let order = |row: &Row| get(row, "SortOrder").as_number().unwrap_or(f64::MAX);
+            order(a).total_cmp(&order(b))
+        });
+        first.map(|row| get(row, "ApiName").as_text().to_owned()).unwrap_or_default()
+    }
+
+    /// Writes into the lead what it became, and moves its activities to the contact.
+    fn mark_converted(
+        &mut self,
+        actor: &Actor,
+        wanted: &Conversion,
+        lead: &Row,
+        done: Converted,
+    ) -> Result<(), ApiError> {
+        let object = self.object("Lead")?;
+        let mut row = lead.clone();
+        let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let or_null = |id: Option<RecordId>| id.map_or(Value::Null, Value::Id);
+        let fields = [
+            ("Status", Value::text(wanted.status.as_str())),
+            ("IsConverted", Value::Bool(true)),
+            ("ConvertedDate", Value::Date(today)),
+            ("ConvertedAccountId", Value::Id(done.account)),
+            ("ConvertedContactId", or_null(done.contact)),
+            ("ConvertedOpportunityId", or_null(done.opportunity)),
+        ];
+        let mut changed = Vec::with_capacity(fields.len());
+        for (name, value) in fields {
+            let Some(at) = object.position(name) else { continue };
+            row.set(at, value);
+            changed.push(at);
+        }
+        self.stamp_changed(&mut row, actor.user);
+        self.store.put(&object, wanted.lead, row);
+        rules::obeyed(self, actor, &object, wanted.lead, &changed)?;
+        self.notify(actor, "Lead", wanted.lead);
+        self.move_tasks(actor, wanted.lead, done)
+    }
+
+    /// Tasks about the lead are then about the contact and, where there is one, the opportunity.
+    fn move_tasks(&mut self, actor: &Actor, lead: RecordId, done: Converted) -> Result<(), ApiError> {
+        let task = self.object("Task")?;
+        let Some((who, what)) = task.position("WhoId").zip(task.position("WhatId")) else { return Ok(()) };
+        let rows = self.store.table("Task").into_iter().flat_map(|table| table.rows());
+        let theirs: Vec<_> = rows.filter(|row| row.get(who).as_id() == Some(lead)).map(Arc::clone).collect();
+        for row in theirs {
+            let Some(id) = row.id() else { continue };
+            let mut row = (*row).clone();
+            row.set(who, done.contact.map_or(Value::Null, Value::Id));
+            row.set(what, Value::Id(done.opportunity.unwrap_or(done.account)));
+            super::derive::derive(self, &task, None, &mut row, &[]);
+            self.stamp_changed(&mut row, actor.user);
+            self.store.put(&task, id, row);
+        }
+        Ok(())
+    }
+}
+
+/// The last day of the quarter, on which a converted lead's opportunity closes.
+fn end_of_quarter(today: Date) -> Date {
+    let last_month = (today.month() - 1) / 3 * 3 + 3;
+    let first = Date::new(today.year(), last_month, 1).unwrap_or(today);
+    first.checked_add(1.month()).and_then(|next| next.checked_sub(1.day())).unwrap_or(today)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn a_quarter_ends_on_its_last_day() {
+        assert_eq!(end_of_quarter(date(2026, 11, 22)), date(2026, 12, 31));
+        assert_eq!(end_of_quarter(date(2026, 2, 1)), date(2026, 3, 31));
+        assert_eq!(end_of_quarter(date(2026, 6, 30)), date(2026, 6, 30));
+    }
+}

@@ -1,0 +1,79 @@
+//! What the headers of a request ask of its writes.
+
+use crate::model::ids::RecordId;
+
+/// Which assignment rule runs on a new lead or case (`Sforce-Auto-Assign`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AutoAssign {
+    /// The active one; what happens without the header.
+    #[default]
+    Active,
+    Off,
+    /// The rule of that id.
+    Rule(RecordId),
+}
+
+/// How records are to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WriteOptions {
+    pub(crate) auto_assign: AutoAssign,
+    /// Save although an alerting duplicate rule finds a duplicate.
+    pub(crate) allow_duplicates: bool,
+    /// Show the records that a new one duplicates with their fields.
+    pub(crate) duplicate_details: bool,
+    /// API version of the request.
+    pub(crate) version: u32,
+}
+
+impl Default for WriteOptions {
+    fn default() -> Self {
+        Self { auto_assign: AutoAssign::Active, allow_duplicates: false, duplicate_details: false, version: 66 }
+    }
+}
+
+impl WriteOptions {
+    /// Reads the headers `Sforce-Auto-Assign` and `Sforce-Duplicate-Rule-Header`.
+    pub(crate) fn read(version: u32, auto_assign: Option<&str>, duplicate_rule: Option<&str>) -> Self {
+        let auto_assign = match auto_assign.map(str::trim) {
+            None => AutoAssign::Active,
+            Some(text) if text.eq_ignore_ascii_case("true") => AutoAssign::Active,
+            Some(text) if text.eq_ignore_ascii_case("false") => AutoAssign::Off,
+            Some(text) => RecordId::parse(text).map_or_else(
+                || {
+                    tracing::warn!(value = text, "the simulator does not understand this Sforce-Auto-Assign");
+                    AutoAssign::Active
+                },
+                AutoAssign::Rule,
+            ),
+        };
+        let set = |name: &str| duplicate_rule.is_some_and(|header| is_set(header, name));
+        Self {
+            auto_assign,
+            allow_duplicates: set("allowSave"),
+            duplicate_details: set("includeRecordDetails"),
+            version,
+        }
+    }
+}
+
+/// Whether a header such as `allowSave=true; runAsCurrentUser=false` switches something on.
+fn is_set(header: &str, name: &str) -> bool {
+    let pairs = header.split([';', ',']).filter_map(|pair| pair.split_once('='));
+    pairs
+        .into_iter()
+        .any(|(key, value)| key.trim().eq_ignore_ascii_case(name) && value.trim().eq_ignore_ascii_case("true"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_whatever_their_case_and_separator() {
+        let options = WriteOptions::read(66, Some("FALSE"), Some("allowSave=TRUE; includeRecordDetails=false"));
+        assert_eq!(options.auto_assign, AutoAssign::Off);
+        assert!(options.allow_duplicates && !options.duplicate_details);
+        assert!(WriteOptions::read(66, None, Some("includeRecordDetails=true, allowSave=true")).allow_duplicates);
+        assert_eq!(WriteOptions::read(66, None, None), WriteOptions::default());
+    }
+}

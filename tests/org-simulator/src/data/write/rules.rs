@@ -1,0 +1,126 @@
+//! The org's own rules at work on a record: validation, duplicates, assignment, and locks that somebody holds.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::options::AutoAssign;
+use crate::data::soql::attributes;
+use crate::model::errors::ApiError;
+use crate::model::ids::RecordId;
+use crate::model::org::{Actor, Org};
+use crate::model::rules::DuplicateRule;
+use crate::model::schema::{self, Field, FieldKind, Object};
+use crate::model::store::Row;
+use crate::model::value::Value;
+
+const DUPLICATE: &str = "Use one of these records?";
+
+/// Refuses work on a record that somebody else's transaction holds.
+pub(super) fn unlocked(org: &Org, id: RecordId) -> Result<(), ApiError> {
+    if !org.rules.locked.contains(&id) {
+        return Ok(());
+    }
+    let message = format!("unable to obtain exclusive access to this record or 1 records: {id}");
+    Err(ApiError::new("UNABLE_TO_LOCK_ROW", message).no_fields())
+}
+
+/// Refuses references to locked records: to save a child, Salesforce locks its parents too.
+pub(super) fn parents_unlocked(org: &Org, object: &Object, changes: &[(usize, Value)]) -> Result<(), ApiError> {
+    if org.rules.locked.is_empty() {
+        return Ok(());
+    }
+    let is_parent = |field: &Field| field.kind == FieldKind::Reference && field.name != "OwnerId";
+    let parents = changes.iter().filter(|(at, _)| object.fields.get(*at).is_some_and(is_parent));
+    parents.filter_map(|(_, value)| value.as_id()).try_for_each(|id| unlocked(org, id))
+}
+
+/// Checks a record that has just been written by the org's validation and duplicate rules.
+pub(super) fn obeyed(
+    org: &Org,
+    actor: &Actor,
+    object: &Object,
+    id: RecordId,
+    changed: &[usize],
+) -> Result<(), ApiError> {
+    for rule in org.rules.validation.iter().filter(|rule| rule.object == object.name) {
+        if org.meets(&object.name, id, &rule.condition)? {
+            return Err(ApiError::new("FIELD_CUSTOM_VALIDATION_EXCEPTION", &*rule.message).fields(&rule.field));
+        }
+    }
+    let Some(row) = org.store.get(&object.name, id) else { return Ok(()) };
+    for rule in org.rules.duplicate.iter().filter(|rule| rule.object == object.name) {
+        let positions: Vec<usize> = rule.fields.iter().filter_map(|name| object.position(name)).collect();
+        let may_save = rule.alert && actor.write.allow_duplicates;
+        if may_save || !positions.iter().any(|at| changed.contains(at)) {
+            continue;
+        }
+        let same = twins(org, object, row, &positions);
+        if !same.is_empty() {
+            return Err(duplicates_detected(org, actor, object, rule, &same));
+        }
+    }
+    Ok(())
+}
+
+/// Other live records that agree with `row` in all these fields, none of which may be null.
+fn twins<'a>(org: &'a Org, object: &Object, row: &Row, positions: &[usize]) -> Vec<&'a Arc<Row>> {
+    let alike = |a: &Value, b: &Value| match (a, b) {
+        (Value::Text(a), Value::Text(b)) => a.eq_ignore_ascii_case(b),
+        (a, b) => !a.is_null() && a == b,
+    };
+    let rows = org.store.table(&object.name).into_iter().flat_map(|table| table.rows());
+    rows.filter(|other| !other.is_deleted() && other.id() != row.id())
+        .filter(|other| positions.iter().all(|at| alike(other.get(*at), row.get(*at))))
+        .collect()
+}
+
+/// The refusal with Salesforce's account of the duplicates. Its key is really spelt `duplicateResut` (recorded answer).
+fn duplicates_detected(
+    org: &Org,
+    actor: &Actor,
+    object: &Object,
+    rule: &DuplicateRule,
+    same: &[&Arc<Row>],
+) -> ApiError {
+    let version = format!("{}.0", actor.write.version);
+    let record = |row: &&Arc<Row>| -> Option<Json> {
+        let id = row.id()?;
+        let mut record = Map::from_iter([("attributes".to_owned(), attributes(object, id, &version))]);
+        record.insert("Id".to_owned(), Json::from(id.as_str()));
+        if actor.write.duplicate_details {
+            record.extend(org.render_for(actor, object, row, &version));
+        }
+        Some(json!({"additionalInformation": [], "fieldDiffs": [], "matchConfidence": 100.0, "record": record}))
+    };
+    let records: Vec<Json> = same.iter().filter_map(record).collect();
+    let message = if rule.message.is_empty() { DUPLICATE } else { &rule.message };
+    let result = json!({
+        "allowSave": rule.alert, "duplicateRule": rule.name, "duplicateRuleEntityType": object.name, "errorMessage": message,
+        "matchResults": [{
+            "entityType": object.name, "errors": [], "matchEngine": "ExactMatchEngine", "matchRecords": records,
+            "rule": rule.name, "size": same.len(), "success": true,
+        }],
+    });
+    ApiError::new("DUPLICATES_DETECTED", message).with("duplicateResut", result)
+}
+
+/// Gives a new lead or case to whom the active assignment rule says.
+pub(super) fn assign(org: &mut Org, actor: &Actor, object: &Arc<Object>, id: RecordId) -> Result<(), ApiError> {
+    let Some(rule) = org.rules.assignment.iter().find(|rule| rule.object == object.name) else { return Ok(()) };
+    match actor.write.auto_assign {
+        AutoAssign::Off => return Ok(()),
+        AutoAssign::Rule(named) => {
+            tracing::warn!(%named, "the simulator has one assignment rule an object, without id; it runs")
+        }
+        AutoAssign::Active => {}
+    }
+    let concerned = rule.condition.as_deref().map_or(Ok(true), |condition| org.meets(&object.name, id, condition))?;
+    let owner = org.user_named(&rule.owner).filter(|_| concerned);
+    if let Some((owner, row)) = owner.zip(org.store.get(&object.name, id)) {
+        let mut row = (**row).clone();
+        row.set(schema::OWNER, Value::Id(owner));
+        org.store.put(object, id, row);
+    }
+    Ok(())
+}

@@ -1,0 +1,365 @@
+//! The handle with which tests and the local stack start an org, drive it and look into it.
+
+mod bulk;
+mod oauth;
+mod orgs;
+mod rules;
+mod server;
+mod state;
+mod values;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde_json::{Map, Value};
+
+use crate::data::crm_data;
+use crate::handle::control;
+use crate::handle::state::file;
+use crate::http::admin;
+use crate::http::server::Shared;
+use crate::identity::oauth::host::Environment;
+use crate::identity::realm::Realm;
+use crate::messages::callout::ClientCertificate;
+use crate::messages::outbound::{OutboundDisturbance, OutboundSettings, sender};
+use crate::messages::packages::{self, InstalledPackage};
+use crate::model::faults::{FaultReport, FaultRule};
+use crate::{Clock, Error};
+
+pub(crate) use orgs::adopt;
+use server::Port;
+pub(crate) use server::Server;
+pub use values::{
+    Delivery, DeliveryState, Features, InstallAnswer, LoadReport, NewUser, OrgKind, OrgOptions, OutboundMessage,
+    PackageInstall, Seed, User,
+};
+
+/// The app every org knows from the start.
+const CLIENT_ID: &str = "3MVG9.ferry.simulator.v2";
+const CLIENT_SECRET: &str = "7F31C0DE5EED000000000000000000000000000000000000000000000000CAFE";
+const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
+/// How to start a simulator.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// Address to listen on; 127.0.0.1 unless told otherwise. Whoever reaches it can do everything.
+    pub listen: Option<IpAddr>,
+    /// What the org holds at the start.
+    pub seed: Seed,
+    /// The org's time; the machine's unless told otherwise.
+    pub clock: Clock,
+    /// Send outbound messages by itself as they fall due. Tests leave this off and call [`Simulator::deliver_outbound_messages`].
+    pub send_outbound_messages: bool,
+    /// What kind of org it is.
+    pub kind: OrgKind,
+    /// What is switched on in it.
+    pub features: Features,
+    /// Seed for ids, codes, tokens and whatever else is left to chance; without one it comes from the system.
+    /// The key that signs id_tokens always comes from the system.
+    pub random_seed: Option<u64>,
+    /// A file that [`Simulator::save_state`] wrote. If it exists, the realm is the one that was saved, and of these options only the
+    /// ports, the clock and `send_outbound_messages` count.
+    pub state: Option<PathBuf>,
+    /// Port on 127.0.0.1 of the login host of production orgs; 0 takes a free one.
+    pub login_port: u16,
+    /// Port on 127.0.0.1 of the login host of sandboxes; 0 takes a free one.
+    pub sandbox_login_port: u16,
+}
+
+/// A running org, and with it the realm of the orgs that are added to it.
+///
+/// Each org has a port of its own. An org stops when the handle that [`Simulator::start`] or [`Simulator::add_org`] gave is dropped.
+/// With the first one go the login hosts and the orgs that were added over the admin API or loaded from a file.
+pub struct Simulator {
+    url: String,
+    shared: Shared,
+    /// The org's server, if this handle is the one that stops it.
+    server: Option<Server>,
+    /// Stops what the realm keeps running.
+    is_first: bool,
+}
+
+impl Simulator {
+    /// Starts an org on 127.0.0.1 and returns when it accepts connections.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let saved = options.state.as_deref().map(file::read).transpose()?.flatten();
+        let realm = realm(&options).await?;
+        if let Some(saved) = saved {
+            let port = Port::take(realm.address(), options.port).await?;
+            let (shared, server) = state::resume(&realm, saved, port, &options).await?;
+            return Ok(Self::new(shared, Some(server), true));
+        }
+        realm.apps().add("Ferry (simulator)", CLIENT_ID, CLIENT_SECRET, REDIRECT_URI);
+        let org = OrgOptions {
+            kind: options.kind,
+            features: options.features,
+            seed: options.seed,
+            port: options.port,
+            random_seed: options.random_seed,
+            send_outbound_messages: options.send_outbound_messages,
+            ..OrgOptions::default()
+        };
+        let (shared, server) = orgs::start(&realm, org).await?;
+        Ok(Self::new(shared, Some(server), true))
+    }
+
+    fn new(shared: Shared, server: Option<Server>, is_first: bool) -> Self {
+        let url = shared.org().login_url().to_owned();
+        Self { url, shared, server, is_first }
+    }
+
+    /// Base URL, without a trailing slash; login host and instance in one.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// 18-character OrganizationId.
+    #[must_use]
+    pub fn org_id(&self) -> String {
+        self.shared.org().id.to_string()
+    }
+
+    /// Client id of the app that is registered from the start.
+    #[must_use]
+    pub fn client_id(&self) -> &'static str {
+        CLIENT_ID
+    }
+
+    /// Client secret of the app that is registered from the start.
+    #[must_use]
+    pub fn client_secret(&self) -> &'static str {
+        CLIENT_SECRET
+    }
+
+    /// Every code, refresh token and live access token that the org has given out, for a test that looks for them in logs.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        self.shared.org().logins.secrets()
+    }
+
+    /// All users, the admin first.
+    #[must_use]
+    pub fn users(&self) -> Vec<User> {
+        control::users(&self.shared.org())
+    }
+
+    /// Adds a user.
+    pub fn add_user(&self, user: &NewUser) -> Result<User, Error> {
+        control::add_user(&mut self.shared.org(), user)
+    }
+
+    /// Lets a user log in, or no longer.
+    pub fn set_user_active(&self, username: &str, active: bool) -> Result<(), Error> {
+        control::set_active(&mut self.shared.org(), username, active)
+    }
+
+    /// A live access token of the user without the OAuth flow, for tests of the data API.
+    pub fn access_token(&self, username: &str) -> Result<String, Error> {
+        admin::access_token(&mut self.shared.org(), username)
+    }
+
+    /// Adds or, for a known name, replaces a definition; returns its action id (`04k`).
+    pub fn define_outbound_message(&self, definition: &OutboundMessage) -> Result<String, Error> {
+        control::define_outbound_message(&mut self.shared.org(), definition)
+    }
+
+    /// Sets what [`OutboundMessage`] does not say about the definition of that name.
+    pub fn configure_outbound_message(&self, name: &str, settings: OutboundSettings) -> Result<(), Error> {
+        control::configure_outbound_message(&mut self.shared.org(), name, settings)
+    }
+
+    /// Orders duplicates and disorder; the default stops them.
+    pub fn disturb_outbound_messages(&self, disturbance: OutboundDisturbance) {
+        self.shared.org().outbox.disturbance = disturbance;
+    }
+
+    /// Gives a user "Send Outbound Messages", or takes it away: then what he or she changes is not told.
+    pub fn set_sends_outbound_messages(&self, username: &str, sends: bool) -> Result<(), Error> {
+        control::set_sends_outbound_messages(&mut self.shared.org(), username, sends)
+    }
+
+    /// Presents a client certificate to endpoints that ask for one.
+    pub fn present_client_certificate(&self, certificate: Option<&ClientCertificate>) -> Result<(), Error> {
+        self.shared.callouts.present(certificate)
+    }
+
+    /// How long endpoints are waited for: 60 seconds unless set.
+    pub fn set_callout_timeout(&self, timeout: Duration) {
+        self.shared.callouts.set_timeout(timeout);
+    }
+
+    /// Sends what is due now, in batches of up to 100, and returns the notifications that were tried.
+    pub async fn deliver_outbound_messages(&self) -> Vec<Delivery> {
+        sender::deliver(&self.shared).await
+    }
+
+    /// Every notification queued so far, oldest first.
+    #[must_use]
+    pub fn outbound_messages(&self) -> Vec<Delivery> {
+        self.shared.org().outbox.deliveries()
+    }
+
+    /// Announces an installation to the callout URL, as the package's post-install script does.
+    pub async fn install_package(&self, install: &PackageInstall) -> Result<InstallAnswer, Error> {
+        packages::install(&self.shared, install).await
+    }
+
+    /// The package as this org has it installed.
+    #[must_use]
+    pub fn installed_package(&self) -> Option<InstalledPackage> {
+        self.shared.org().package.clone()
+    }
+
+    /// Uninstalls the package. Nobody is called; the licence in the License Management Org tells of it.
+    pub fn uninstall_package(&self) -> Result<(), Error> {
+        packages::uninstall(&self.shared)
+    }
+
+    /// Makes the objects of the License Management App, so that an outbound message can be defined on them before the first
+    /// installation.
+    pub fn prepare_license_management(&self) {
+        packages::prepare(&mut self.shared.org());
+    }
+
+    /// Creates a record as the user, by the same rules as the data API, and returns its id.
+    pub fn create_record(&self, username: &str, object: &str, fields: &Map<String, Value>) -> Result<String, Error> {
+        let mut org = self.shared.org();
+        let actor = control::actor(&org, username)?;
+        let id = control::transaction(&mut org, |org| Ok(org.create(&actor, object, fields)?))?;
+        Ok(id.to_string())
+    }
+
+    /// Changes a record as the user.
+    pub fn update_record(
+        &self,
+        username: &str,
+        object: &str,
+        id: &str,
+        fields: &Map<String, Value>,
+    ) -> Result<(), Error> {
+        let mut org = self.shared.org();
+        let (actor, id) = (control::actor(&org, username)?, control::record_id(id)?);
+        control::transaction(&mut org, |org| Ok(org.update(&actor, object, id, fields)?))
+    }
+
+    /// Moves a record to the recycle bin.
+    pub fn delete_record(&self, username: &str, object: &str, id: &str) -> Result<(), Error> {
+        let mut org = self.shared.org();
+        let (actor, id) = (control::actor(&org, username)?, control::record_id(id)?);
+        control::transaction(&mut org, |org| Ok(org.delete(&actor, object, id)?))
+    }
+
+    /// Takes a record, and what was deleted with it, out of the recycle bin.
+    pub fn undelete_record(&self, username: &str, object: &str, id: &str) -> Result<(), Error> {
+        let mut org = self.shared.org();
+        let (actor, id) = (control::actor(&org, username)?, control::record_id(id)?);
+        control::transaction(&mut org, |org| Ok(org.undelete(&actor, object, id)?))
+    }
+
+    /// All fields of a record, deleted or not, as the data API renders them.
+    #[must_use]
+    pub fn record(&self, object: &str, id: &str) -> Option<Map<String, Value>> {
+        control::record(&self.shared.org(), object, id)
+    }
+
+    /// Live records by object, objects without records left out.
+    #[must_use]
+    pub fn record_counts(&self) -> BTreeMap<String, usize> {
+        control::record_counts(&self.shared.org())
+    }
+
+    /// Makes the object private (a rep sees own records only) or public again.
+    pub fn set_private(&self, object: &str, private: bool) -> Result<(), Error> {
+        control::set_private(&mut self.shared.org(), object, private)
+    }
+
+    /// Loads a folder of CRM data: `developer-edition/*.json`, `sobject-trees/*/`, `b2b-sales/*.csv`, `opportunities-3000-upsert.csv`.
+    /// Loading queues no outbound messages.
+    pub fn load_crm_data(&self, dir: &Path) -> Result<LoadReport, Error> {
+        crm_data::load(&mut self.shared.org(), dir)
+    }
+
+    /// Adds a fault, a [`crate::Fault`] or a [`FaultRule`]; faults are tried in the order they were added.
+    pub fn fault(&self, fault: impl Into<FaultRule>) {
+        self.shared.org().faults.add(fault.into());
+    }
+
+    /// Every fault that was ordered, spent ones too, with how often each was used.
+    #[must_use]
+    pub fn faults(&self) -> Vec<FaultReport> {
+        self.shared.org().faults.reports()
+    }
+
+    /// Removes all faults.
+    pub fn clear_faults(&self) {
+        self.shared.org().faults.clear();
+    }
+
+    /// Sets the size of the org's daily API budget.
+    pub fn set_daily_api_limit(&self, max: u64) {
+        self.shared.org().limits.max = max;
+    }
+
+    /// API calls counted in the last 24 hours of the org's clock.
+    #[must_use]
+    pub fn api_calls(&self) -> u64 {
+        self.shared.org().limits.used()
+    }
+
+    /// The requests answered so far, as `METHOD /path status`, without queries and bodies; the newest 10,000.
+    #[must_use]
+    pub fn request_log(&self) -> Vec<String> {
+        self.shared.org().log.lines()
+    }
+
+    /// Those of them that came with a session of this user.
+    pub fn requests_of(&self, username: &str) -> Result<Vec<String>, Error> {
+        let org = self.shared.org();
+        let user = control::actor(&org, username)?.user;
+        Ok(org.log.lines_of(user))
+    }
+
+    /// The org's clock.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.shared.org().clock.clone()
+    }
+
+    /// Moves the org's clock forward.
+    pub fn advance_clock(&self, by: SignedDuration) {
+        self.clock().advance(by);
+    }
+
+    /// Stops serving and waits until the port is free.
+    pub async fn stop(mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+    }
+}
+
+/// A realm with its login hosts, and no org yet.
+async fn realm(options: &Options) -> Result<Realm, Error> {
+    let address = options.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let login = Port::take(address, options.login_port).await?;
+    let sandbox = Port::take(address, options.sandbox_login_port).await?;
+    let realm = Realm::new(options.clock.clone(), login.url.clone(), sandbox.url.clone())?;
+    realm.listen_on(address);
+    realm.keep(Server::of_login_host(login, &realm, Environment::Production));
+    realm.keep(Server::of_login_host(sandbox, &realm, Environment::Sandbox));
+    Ok(realm)
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.server = None;
+        if self.is_first {
+            self.shared.realm.release();
+        }
+    }
+}

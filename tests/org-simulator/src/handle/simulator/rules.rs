@@ -1,0 +1,62 @@
+//! The handle's part for profiles, passwords, merges, rules and locks.
+
+use super::Simulator;
+use crate::handle::control;
+use crate::{AssignmentRule, DuplicateRule, Error, ObjectPermissions, ValidationRule};
+
+impl Simulator {
+    /// Sets what a profile (`Standard User`, `System Administrator`) may not do with an object, in place of what was set before.
+    pub fn limit_profile(&self, profile: &str, object: &str, permissions: &ObjectPermissions) -> Result<(), Error> {
+        self.shared.org().limit_profile(profile, object, permissions)
+    }
+
+    /// Gives a user a password and a security token, with which the SOAP API's `login` lets him or her in.
+    pub fn set_password(&self, username: &str, password: &str, token: &str) -> Result<(), Error> {
+        self.shared.org().set_password(username, password, token)
+    }
+
+    /// Merges one or two records into another one as the user: they go to the recycle bin, and what belonged to them goes over.
+    pub fn merge_records(&self, username: &str, object: &str, master: &str, losers: &[&str]) -> Result<(), Error> {
+        let mut org = self.shared.org();
+        let (actor, master) = (control::actor(&org, username)?, control::record_id(master)?);
+        let losers = losers.iter().map(|id| control::record_id(id)).collect::<Result<Vec<_>, _>>()?;
+        let nothing = serde_json::Map::new();
+        control::transaction(&mut org, |org| {
+            org.merge(&actor, object, (master, &losers), &nothing)?;
+            Ok(())
+        })
+    }
+
+    /// Sets a validation rule, in place of one of the same name.
+    pub fn set_validation_rule(&self, rule: &ValidationRule) -> Result<(), Error> {
+        self.shared.org().set_validation_rule(rule)
+    }
+
+    /// Sets a duplicate rule, in place of one of the same name.
+    pub fn set_duplicate_rule(&self, rule: &DuplicateRule) -> Result<(), Error> {
+        self.shared.org().set_duplicate_rule(rule)
+    }
+
+    /// Sets the active assignment rule of leads or of cases.
+    pub fn set_assignment_rule(&self, rule: &AssignmentRule) -> Result<(), Error> {
+        self.shared.org().set_assignment_rule(rule)
+    }
+
+    /// Takes away a validation or duplicate rule by its name, or an object's assignment rule by the object's name.
+    pub fn remove_rule(&self, name: &str) -> Result<(), Error> {
+        let removed = self.shared.org().rules.remove(name);
+        removed.then_some(()).ok_or_else(|| Error::Unknown { what: "rule", name: name.to_owned() })
+    }
+
+    /// Holds a lock on a record, as another transaction would, until [`Simulator::unlock_record`].
+    pub fn lock_record(&self, id: &str) -> Result<(), Error> {
+        self.shared.org().rules.locked.insert(control::record_id(id)?);
+        Ok(())
+    }
+
+    /// Lets a lock go.
+    pub fn unlock_record(&self, id: &str) -> Result<(), Error> {
+        self.shared.org().rules.locked.remove(&control::record_id(id)?);
+        Ok(())
+    }
+}

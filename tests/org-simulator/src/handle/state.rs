@@ -1,0 +1,169 @@
+//! The state of a realm as it is saved: its orgs with their users, schema, records, logins and outbound messages, its apps and its time.
+//!
+//! Not saved, because a restart ends them: open query cursors, bulk jobs and settings, requests to install packages, ordered faults,
+//! the log of requests, the client certificate, and that an org was moved.
+
+pub(crate) mod file;
+mod sandbox;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::api::rest::RecentItems;
+use crate::api::soap::Passwords;
+use crate::data::write::RecycleBin;
+use crate::identity::oauth::{App, Apps, Logins};
+use crate::identity::realm::Realm;
+use crate::messages::outbound::Outbox;
+use crate::messages::packages::InstalledPackage;
+use crate::model::access::Profiles;
+use crate::model::ids::{IdSource, RecordId};
+use crate::model::limits::ApiLimits;
+use crate::model::org::{Birth, Org};
+use crate::model::random::Random;
+use crate::model::rules::Rules;
+use crate::model::schema::{self, Object};
+use crate::model::store::Row;
+use crate::model::value::Value;
+use crate::{Clock, Features, OrgKind};
+
+/// A realm at one moment.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SavedRealm {
+    /// How far its clock was moved, in milliseconds.
+    pub(crate) moved_ms: i64,
+    /// How many orgs were ever made in it.
+    pub(crate) made: u32,
+    pub(crate) apps: Vec<App>,
+    pub(crate) orgs: Vec<SavedOrg>,
+}
+
+/// An org at one moment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct SavedOrg {
+    pub(crate) id: RecordId,
+    pub(crate) kind: OrgKind,
+    pub(crate) features: Features,
+    random: Random,
+    ids: IdSource,
+    /// Objects that are not as every org has them.
+    objects: Vec<Object>,
+    tables: Vec<SavedTable>,
+    private: BTreeSet<String>,
+    profiles: Profiles,
+    rules: Rules,
+    package: Option<InstalledPackage>,
+    bin: RecycleBin,
+    passwords: Passwords,
+    #[serde(default)]
+    recent: RecentItems,
+    /// The last auto-number of each field that has them.
+    numbers: BTreeMap<String, u64>,
+    stages_of: BTreeMap<RecordId, Vec<String>>,
+    default_record_types: BTreeMap<String, RecordId>,
+    limits: ApiLimits,
+    logins: Logins,
+    outbox: Outbox,
+}
+
+/// The records of one object.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct SavedTable {
+    object: String,
+    /// Names of the fields, in the order of the values of each row.
+    fields: Vec<String>,
+    rows: Vec<Vec<Value>>,
+}
+
+impl SavedRealm {
+    pub(crate) fn of(realm: &Realm) -> Self {
+        let orgs = realm.orgs().iter().map(|shared| SavedOrg::of(&shared.org())).collect();
+        Self { moved_ms: realm.clock().moved_ms(), made: realm.made(), apps: realm.apps().all(), orgs }
+    }
+}
+
+impl SavedOrg {
+    pub(crate) fn of(org: &Org) -> Self {
+        Self {
+            id: org.id,
+            kind: org.kind,
+            features: org.features,
+            random: org.random.clone(),
+            ids: org.ids.clone(),
+            objects: org.schema.additions(),
+            tables: org.schema.objects().filter_map(|object| SavedTable::of(org, object)).collect(),
+            private: org.private.clone(),
+            profiles: org.profiles.clone(),
+            rules: org.rules.clone(),
+            package: org.package.clone(),
+            bin: org.bin.clone(),
+            passwords: org.passwords.clone(),
+            recent: org.recent.clone(),
+            numbers: org.numbers.clone(),
+            stages_of: org.stages_of.clone(),
+            default_record_types: org.default_record_types.clone(),
+            limits: org.limits.clone(),
+            logins: org.logins.clone(),
+            outbox: org.outbox.clone(),
+        }
+    }
+
+    /// The org as it was, at an address and on a clock of today.
+    pub(crate) fn restore(self, base_url: String, clock: Clock, apps: Apps) -> Org {
+        let (kind, features, random) = (self.kind, self.features, self.random);
+        let birth = Birth { base_url, clock, kind, features, random, apps: apps.clone(), ..Birth::default() };
+        let mut org = Org::born(birth);
+        (org.id, org.ids, org.private, org.profiles) = (self.id, self.ids, self.private, self.profiles);
+        (org.rules, org.stages_of, org.limits) = (self.rules, self.stages_of, self.limits);
+        (org.package, org.bin, org.passwords, org.numbers) = (self.package, self.bin, self.passwords, self.numbers);
+        (org.default_record_types, org.outbox) = (self.default_record_types, self.outbox);
+        org.recent = self.recent;
+        org.logins = self.logins.with_apps(apps);
+        org.schema.restore(self.objects);
+        for table in self.tables {
+            table.restore(&mut org);
+        }
+        org
+    }
+}
+
+impl SavedTable {
+    /// The records of an object; `None` where there are none.
+    fn of(org: &Org, object: &Object) -> Option<Self> {
+        let table = org.store.table(&object.name)?;
+        let values = |row: &Row| (0..object.fields.len()).map(|at| row.get(at).clone()).collect();
+        let rows: Vec<Vec<Value>> = table.rows().map(|row| values(row)).collect();
+        let fields = object.fields.iter().map(|field| field.name.clone()).collect();
+        (!rows.is_empty()).then(|| Self { object: object.name.clone(), fields, rows })
+    }
+
+    fn restore(self, org: &mut Org) {
+        let Some(object) = org.schema.object(&self.object).cloned() else { return };
+        let positions: Vec<Option<usize>> = self.fields.iter().map(|name| object.position(name)).collect();
+        for values in self.rows {
+            let mut row = Row::default();
+            for (at, value) in positions.iter().zip(values) {
+                if let Some(at) = at {
+                    row.set(*at, value);
+                }
+            }
+            if let Some(id) = row.get(schema::ID).as_id() {
+                org.store.put(&object, id, row);
+            }
+        }
+        org.store.commit();
+    }
+
+    /// Changes the value of a field in every row.
+    fn change(&mut self, field: &str, change: impl Fn(&Value) -> Value) {
+        let Some(at) = self.fields.iter().position(|name| name == field) else { return };
+        for value in self.rows.iter_mut().filter_map(|row| row.get_mut(at)) {
+            *value = change(value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! What becomes of an org's copy when it is made a sandbox (Sandbox Setup Considerations).
+
+use super::SavedOrg;
+use crate::OrgKind;
+use crate::model::ids::IdSource;
+use crate::model::limits::ApiLimits;
+use crate::model::value::Value;
+
+impl SavedOrg {
+    /// The same data and metadata under a new OrganizationId: usernames end in the sandbox's name, e-mail addresses in `.invalid`;
+    /// nobody is logged in, and no message waits. Definitions of outbound messages keep their addresses.
+    pub(crate) fn into_sandbox(mut self, name: &str, number: u32) -> Self {
+        let mut ids = IdSource::of_org(number);
+        self.id = ids.next("00D");
+        (self.ids, self.kind, self.limits) = (ids, OrgKind::Sandbox, ApiLimits::of(OrgKind::Sandbox));
+        self.random = self.random.fork(&number.to_string());
+        self.logins = self.logins.without_logins(self.random.fork("logins"));
+        self.outbox = self.outbox.without_queue();
+        let ending = |value: &Value, end: &str| match value {
+            Value::Text(text) => Value::text(format!("{}{end}", &**text)),
+            other => other.clone(),
+        };
+        for table in &mut self.tables {
+            match table.object.as_str() {
+                "Organization" => {
+                    table.change("Id", |_| Value::Id(self.id));
+                    table.change("IsSandbox", |_| Value::Bool(true));
+                    table.change("InstanceName", |instance| ending(instance, "S"));
+                }
+                "User" => {
+                    table.change("Username", |username| ending(username, &format!(".{name}")));
+                    table.change("Email", |email| ending(email, ".invalid"));
+                }
+                _ => {}
+            }
+        }
+        self
+    }
+}

@@ -1,0 +1,40 @@
+//! Settings, policies and secrets of apps: `/_simulator/apps/{client_id}/...`.
+
+use axum::extract::{Path, State};
+use serde_json::json;
+
+use super::{Body, Outcome, done, ok};
+use crate::handle::control;
+use crate::http::server::Shared;
+use crate::{AppPolicy, AppSettings};
+
+/// `PUT .../settings`: what the vendor settles, for every org.
+pub(super) async fn set_settings(
+    State(shared): State<Shared>,
+    Path(client_id): Path<String>,
+    Body(settings): Body<AppSettings>,
+) -> Outcome {
+    control::set_app_settings(&shared.realm, &client_id, settings)?;
+    Ok(done("settings"))
+}
+
+/// `PUT .../policy`: what this org's administrator settles.
+pub(super) async fn set_policy(
+    State(shared): State<Shared>,
+    Path(client_id): Path<String>,
+    Body(policy): Body<AppPolicy>,
+) -> Outcome {
+    control::set_app_policy(&shared, &client_id, policy)?;
+    Ok(done("policy"))
+}
+
+/// `POST .../secret`: a new secret, beside the old one.
+pub(super) async fn rotate_secret(State(shared): State<Shared>, Path(client_id): Path<String>) -> Outcome {
+    Ok(ok(json!({"client_secret": control::rotate_app_secret(&shared, &client_id)?})))
+}
+
+/// `DELETE .../secret`: ends the old secret and all tokens of the app.
+pub(super) async fn delete_older_secret(State(shared): State<Shared>, Path(client_id): Path<String>) -> Outcome {
+    control::delete_older_app_secret(&shared.realm, &client_id)?;
+    Ok(done("delete"))
+}

@@ -1,0 +1,109 @@
+//! Custom objects and fields.
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use crate::Error;
+use crate::http::server::Shared;
+use crate::model::schema::{Dependency, Field, FieldKind, PicklistValue, relationship_of};
+use crate::model::value::Value;
+
+use super::{Body, Outcome, ok};
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new().route("/objects", post(add_object))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ObjectRequest {
+    name: String,
+    #[serde(default)]
+    fields: Vec<FieldRequest>,
+}
+
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct FieldRequest {
+    name: String,
+    r#type: String,
+    length: Option<usize>,
+    required: bool,
+    unique: bool,
+    external_id: bool,
+    reference_to: Vec<String>,
+    picklist: Vec<String>,
+    restricted: bool,
+    dependency: Option<Dependency>,
+    /// The value a new record gets when it names none.
+    default: Option<Json>,
+    /// The form of the numbers that the org gives by itself: `A-{0000}`.
+    auto_number: Option<String>,
+}
+
+impl Default for FieldRequest {
+    fn default() -> Self {
+        let (name, r#type) = (String::new(), "string".to_owned());
+        let (reference_to, picklist) = (Vec::new(), Vec::new());
+        Self {
+            name,
+            r#type,
+            length: None,
+            required: false,
+            unique: false,
+            external_id: false,
+            reference_to,
+            picklist,
+            restricted: false,
+            dependency: None,
+            default: None,
+            auto_number: None,
+        }
+    }
+}
+
+impl FieldRequest {
+    fn field(&self) -> Result<Field, Error> {
+        let kind = FieldKind::from_name(&self.r#type)
+            .ok_or_else(|| Error::Unknown { what: "field type", name: self.r#type.clone() })?;
+        let mut field = Field::new(&self.name, kind);
+        field.length = self.length.unwrap_or(field.length);
+        field.nillable &= !self.required;
+        (field.unique, field.external_id, field.id_lookup) = (self.unique, self.external_id, self.external_id);
+        field.restricted = self.restricted;
+        field.name_field = self.name == "Name";
+        field.dependency.clone_from(&self.dependency);
+        field.picklist =
+            self.picklist.iter().map(|value| PicklistValue { value: value.clone(), is_default: false }).collect();
+        if let Some(default) = &self.default {
+            field.default = Value::read(&field, default)?;
+            field.defaulted_on_create = true;
+        }
+        if let Some(form) = &self.auto_number {
+            (field.createable, field.updateable, field.defaulted_on_create) = (false, false, true);
+            field.auto_number = Some(form.clone());
+        }
+        if kind == FieldKind::Reference {
+            field.relationship = Some(relationship_of(&self.name));
+            field.reference_to.clone_from(&self.reference_to);
+        }
+        Ok(field)
+    }
+}
+
+/// Makes a custom object, or adds fields to an object there is.
+async fn add_object(State(shared): State<Shared>, Body(request): Body<ObjectRequest>) -> Outcome {
+    let mut org = shared.org();
+    if request.name.ends_with("__c") {
+        org.schema.add_custom_object(&request.name);
+    }
+    for field in &request.fields {
+        org.schema.add_field(&request.name, field.field()?);
+    }
+    let object = org.object(&request.name)?;
+    org.store.reindex(&object);
+    Ok(ok(json!({"name": object.name, "key_prefix": object.key_prefix})))
+}

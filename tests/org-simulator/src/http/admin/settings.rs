@@ -1,0 +1,72 @@
+//! The clock, and switches of the org.
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::post;
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::handle::control;
+use crate::http::server::Shared;
+
+use super::{Body, Outcome, done, ok};
+
+pub(super) fn routes() -> Router<Shared> {
+    Router::new().route("/clock", post(advance_clock)).route("/settings", post(change_settings))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClockRequest {
+    advance_seconds: u32,
+}
+
+async fn advance_clock(State(shared): State<Shared>, Body(request): Body<ClockRequest>) -> Response {
+    let org = shared.org();
+    org.clock.advance(SignedDuration::from_secs(request.advance_seconds.into()));
+    ok(json!({"now": org.clock.now().to_string()}))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Settings {
+    rotate_refresh_tokens: Option<bool>,
+    password_flow: Option<bool>,
+    token_processing_ms: Option<u64>,
+    package_install_ms: Option<u64>,
+    daily_api_limit: Option<u64>,
+    edition: Option<String>,
+    #[serde(default)]
+    bulk: crate::BulkSettings,
+    #[serde(default)]
+    private: std::collections::BTreeMap<String, bool>,
+}
+
+async fn change_settings(State(shared): State<Shared>, Body(settings): Body<Settings>) -> Outcome {
+    let mut org = shared.org();
+    if let Some(on) = settings.rotate_refresh_tokens {
+        org.logins.rotates = on;
+    }
+    if let Some(on) = settings.password_flow {
+        org.logins.password_flow = on;
+    }
+    if let Some(ms) = settings.token_processing_ms {
+        org.logins.processing = std::time::Duration::from_millis(ms);
+    }
+    if let Some(ms) = settings.package_install_ms {
+        org.install_requests.processing = std::time::Duration::from_millis(ms);
+    }
+    crate::api::bulk::apply(&mut org, &settings.bulk)?;
+    if let Some(max) = settings.daily_api_limit {
+        org.limits.max = max;
+    }
+    if let Some(edition) = &settings.edition {
+        control::set_edition(&mut org, edition);
+    }
+    for (object, private) in &settings.private {
+        control::set_private(&mut org, object, *private)?;
+    }
+    Ok(done("settings"))
+}

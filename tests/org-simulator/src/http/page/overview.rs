@@ -1,0 +1,94 @@
+//! The org itself, its faults and the requests it answered.
+
+use axum::extract::{Query, State};
+use axum::response::Html;
+use serde::Deserialize;
+
+use super::escaped;
+use super::html::{ROWS, facts, pages, table, within};
+use crate::handle::control;
+use crate::http::server::Shared;
+use crate::model::org::Org;
+
+#[derive(Deserialize)]
+pub(super) struct Page {
+    page: Option<usize>,
+}
+
+/// The orgs of the realm, and this one's users and apps.
+pub(super) async fn home(State(shared): State<Shared>) -> Html<String> {
+    let orgs: Vec<Vec<String>> = shared.realm.orgs().iter().map(|other| org_row(&other.org())).collect();
+    let org = shared.org();
+    let now = org.clock.now();
+    let about = facts(&[
+        ("Org", format!("<code>{}</code>, {}", org.id, org.kind)),
+        ("Address", format!("<code>{}</code>", escaped(&org.base_url))),
+        ("Its time", crate::model::datetime::soap(now)),
+        ("API calls", format!("{} of {} in 24 hours", org.limits.used(), org.limits.max)),
+    ]);
+    let users = control::users(&org).into_iter().map(|user| {
+        let id = crate::model::ids::RecordId::parse(&user.id);
+        let (sessions, grants) = id.map_or((0, 0), |id| org.logins.counts(id, now));
+        let role = if user.is_admin { "administrator" } else { "standard user" };
+        let active = if user.is_active { "" } else { " (inactive)" };
+        vec![
+            escaped(&user.name) + active,
+            escaped(&user.username),
+            role.to_owned(),
+            sessions.to_string(),
+            grants.to_string(),
+        ]
+    });
+    let users = table("Users", &["Name", "Username", "Role", "Sessions", "Grants"], users);
+    let apps = org.logins.apps();
+    let apps = apps.iter().map(|app| vec![escaped(&app.name), format!("<code>{}</code>", escaped(&app.client_id))]);
+    let apps = table("Apps", &["Name", "Client id"], apps);
+    let orgs = table("Orgs", &["Name", "Kind", "Address", "Records"], orgs);
+    let body = format!(
+        "{about}{orgs}{users}{apps}<h2>How to use it</h2>\
+         <p>Authorize at <code>/services/oauth2/authorize</code>, or skip the page with the header <code>X-Simulator-User</code>. \
+         The data API is under <code>/services/data</code>, the simulator's own API under <code>/_simulator</code>.</p>"
+    );
+    Html(within(&org, "Org simulator", "/", &body))
+}
+
+fn org_row(org: &Org) -> Vec<String> {
+    let name = org.store.get("Organization", org.id).map(|row| org.value("Organization", row, "Name").as_text());
+    let records: usize = control::record_counts(org).values().sum();
+    let url = escaped(&org.base_url);
+    vec![
+        escaped(name.unwrap_or_default()),
+        org.kind.to_string(),
+        format!("<a href=\"{url}\">{url}</a>"),
+        records.to_string(),
+    ]
+}
+
+/// The faults that were ordered, and how often each was used.
+pub(super) async fn faults(State(shared): State<Shared>) -> Html<String> {
+    let org = shared.org();
+    let rows = org.faults.reports().into_iter().map(|fault| {
+        let rule = serde_json::to_string(&fault.rule).unwrap_or_default();
+        vec![
+            fault.id.to_string(),
+            format!("<code>{}</code>", escaped(&rule)),
+            fault.matched.to_string(),
+            fault.used.to_string(),
+            if fault.spent { "spent" } else { "open" }.to_owned(),
+        ]
+    });
+    let list = table("Faults, oldest first", &["Id", "Rule", "Matched", "Used", "State"], rows);
+    let body = format!("{list}<p class=\"quiet\">Order and remove faults at <code>/_simulator/faults</code>.</p>");
+    Html(within(&org, "Faults", "/_simulator/pages/faults", &body))
+}
+
+/// The requests that were answered, the newest first.
+pub(super) async fn requests(State(shared): State<Shared>, Query(wanted): Query<Page>) -> Html<String> {
+    let org = shared.org();
+    let lines = org.log.lines();
+    let number = wanted.page.unwrap_or(1).max(1);
+    let rows = lines.iter().rev().skip((number - 1) * ROWS).take(ROWS);
+    let list = table("Requests, newest first", &["Request and status"], rows.map(|line| vec![escaped(line)]));
+    let path = "/_simulator/pages/requests";
+    Html(within(&org, "Requests", path, &(list + &pages(path, "", number, lines.len()))))
+}

@@ -1,0 +1,251 @@
+//! HTTP: the routes and the data API's envelope.
+
+mod encoding;
+mod faulty;
+mod moved;
+mod wire;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, FromRef as _, Request, State};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use serde_json::Value as Json;
+
+use crate::Error;
+use crate::api::bulk;
+use crate::api::rest::{self, Answer, Body, Call};
+use crate::http::{admin, page};
+use crate::identity::oauth;
+use crate::identity::oauth::host::Host;
+use crate::identity::realm::Realm;
+use crate::messages::callout::Callouts;
+use crate::messages::packages;
+use crate::model::errors::ApiError;
+use crate::model::org::{Actor, Org};
+
+pub(crate) use faulty::faulty;
+pub(crate) use wire::{Connection, Wires};
+
+/// The largest upload of Bulk API 2.0, and what stands around it.
+const MAX_BODY: usize = bulk::MAX_UPLOAD + (1 << 20);
+const MAX_URL: usize = 16_384;
+
+/// What every handler shares.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    org: Arc<OrgLock>,
+    pub(crate) callouts: Callouts,
+    /// The orgs beside this one.
+    pub(crate) realm: Realm,
+}
+
+/// An org behind its lock.
+pub(crate) type OrgLock = Mutex<Org>;
+
+impl Shared {
+    /// Puts a new org behind its lock and makes it known to its realm.
+    pub(crate) fn new(org: Org, realm: &Realm) -> Result<Self, Error> {
+        let (org, callouts) = (Arc::new(Mutex::new(org)), Callouts::new()?);
+        realm.join(&org, &callouts);
+        Ok(Self::of(org, callouts, realm))
+    }
+
+    /// What is shared about an org of a realm.
+    pub(crate) fn of(org: Arc<OrgLock>, callouts: Callouts, realm: &Realm) -> Self {
+        Self { org, callouts, realm: realm.clone() }
+    }
+
+    /// The org is no longer one of its realm.
+    pub(crate) fn leave(&self) {
+        self.realm.leave(&self.org);
+    }
+
+    /// The org, for one turn.
+    pub(crate) fn org(&self) -> MutexGuard<'_, Org> {
+        self.org.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All routes of the simulator.
+pub(crate) fn router(shared: Shared) -> Router {
+    Router::new().fallback_service(routes(shared)).layer(middleware::map_request(one_slash))
+}
+
+/// A path may begin with two slashes: the Salesforce CLI joins its addresses so, and orgs answer it.
+async fn one_slash(mut request: Request) -> Request {
+    let url = request.uri().path_and_query().map_or("", |url| url.as_str());
+    if let Some(rest) = url.strip_prefix("//")
+        && let Ok(url) = format!("/{rest}").parse()
+    {
+        *request.uri_mut() = url;
+    }
+    request
+}
+
+fn routes(shared: Shared) -> Router {
+    Router::new()
+        .merge(page::routes())
+        .route("/services/data", get(|| async { json_response(200, &rest::versions()) }))
+        .route("/services/data/", get(|| async { json_response(200, &rest::versions()) }))
+        .route("/services/data/{*path}", any(data))
+        .merge(oauth::http::routes().with_state(Host::from_ref(&shared)))
+        .merge(crate::api::soap::routes())
+        .merge(bulk::v1::routes())
+        .nest("/_simulator", admin::routes())
+        .fallback(unknown)
+        .layer(middleware::from_fn_with_state(shared.clone(), moved::moved))
+        .layer(middleware::map_response(guarded))
+        .layer(middleware::from_fn(encoding::coded))
+        .layer(middleware::from_fn_with_state(shared.clone(), faulty))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(shared)
+}
+
+/// Lets a page load and run nothing but its own style sheet.
+async fn guarded(mut response: Response) -> Response {
+    let is_page =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if is_page {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_SECURITY_POLICY, page::POLICY);
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    }
+    response
+}
+
+pub(crate) async fn unknown(method: Method, uri: Uri) -> Response {
+    tracing::warn!(%method, path = uri.path(), "the simulator does not know this resource");
+    shown(ApiError::not_found().into(), "")
+}
+
+/// A JSON answer with Salesforce's content type.
+pub(crate) fn json_response(status: u16, body: &Json) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, "application/json;charset=UTF-8")], body.to_string()).into_response()
+}
+
+/// The token of an `Authorization` header.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth")).then_some(token.trim())
+}
+
+fn shown(answer: Answer, limits: &str) -> Response {
+    let mut response = match answer.body {
+        Body::Json(json) => json_response(answer.status, &json),
+        Body::Empty => StatusCode::from_u16(answer.status).unwrap_or(StatusCode::NO_CONTENT).into_response(),
+        Body::Bytes(bytes) => ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response(),
+    };
+    let headers = response.headers_mut();
+    let mut set = |name: header::HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    if !limits.is_empty() {
+        set(header::HeaderName::from_static("sforce-limit-info"), limits);
+    }
+    if let Some(location) = &answer.location {
+        set(header::LOCATION, location);
+    }
+    for (name, value) in &answer.headers {
+        set(header::HeaderName::from_static(name), value);
+    }
+    if answer.status == 401 {
+        set(header::WWW_AUTHENTICATE, "Token");
+    }
+    response
+}
+
+/// A refusal of the data API with the org's usage of its limits.
+fn data_error(shared: &Shared, error: ApiError) -> Response {
+    let limits = shared.org().limits.header();
+    shown(error.into(), &limits)
+}
+
+/// A body beyond the limit; what Salesforce says to it is unverified.
+fn too_large() -> Response {
+    shown(ApiError::new("REQUEST_ENTITY_TOO_LARGE", "Request Entity Too Large").status(413).into(), "")
+}
+
+async fn data(
+    State(shared): State<Shared>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let Ok(body) = body else { return too_large() };
+    let (answer, limits, untold) = {
+        let mut org = shared.org();
+        let actor = match authenticated(&mut org, &headers) {
+            Ok(actor) => actor,
+            Err(error) => return shown(error.into(), ""),
+        };
+        let now = org.clock.now();
+        bulk::settle(&mut org);
+        let untold = packages::settle(&mut org);
+        let answer = if !org.limits.take(now) {
+            ApiError::limit_exceeded().into()
+        } else if let Some(answer) = bulk::serve(&mut org, &actor, (&method, &uri, &headers), &body) {
+            bulk::settle(&mut org);
+            answer
+        } else {
+            let call = parsed(&method, &uri, &headers, &body);
+            call.map_or_else(Answer::from, |call| rest::serve(&mut org, &actor, &call))
+        };
+        (answer, org.limits.header(), untold)
+    };
+    packages::tell(&shared, &untold);
+    shown(answer, &limits)
+}
+
+fn authenticated(org: &mut Org, headers: &HeaderMap) -> Result<Actor, ApiError> {
+    let Some(token) = bearer(headers) else {
+        return Err(match headers.get(header::AUTHORIZATION) {
+            Some(_) => ApiError::new("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE").status(401),
+            None => ApiError::session_expired(),
+        });
+    };
+    org.api_actor(token)
+}
+
+fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Call, ApiError> {
+    let url = uri.path_and_query().map_or("/", |url| url.as_str());
+    if url.len() > MAX_URL {
+        return Err(ApiError::new("URI_TOO_LONG", "Request URI is too long").status(414));
+    }
+    let json = if body.is_empty() { None } else { Some(json_body(headers, body)?) };
+    // HEAD is GET whose body stays behind.
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    let method = headers.get("x-http-method-override").and_then(|v| v.to_str().ok()).unwrap_or(method.as_str());
+    let call = Call::new(method, url, json).ok_or_else(|| {
+        tracing::warn!(method, path = uri.path(), "the simulator does not know this resource");
+        ApiError::not_found()
+    })?;
+    Ok(call.with_headers(headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))))
+}
+
+pub(crate) fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Json, ApiError> {
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
+    if !content_type.starts_with("application/json") {
+        let message = format!("Content-Type header specified in HTTP request is not supported: {content_type}");
+        return Err(ApiError::new("UNSUPPORTED_MEDIA_TYPE", message).status(415));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        ApiError::bad_json(format!(
+            "Unexpected character or end of input at line {} column {}",
+            error.line(),
+            error.column()
+        ))
+    })
+}

@@ -1,0 +1,169 @@
+//! Applies ordered faults to requests, and keeps the log of requests.
+
+use std::io;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value as Json, json};
+
+use super::{Connection, Shared, data_error};
+use crate::Effect;
+use crate::model::errors::ApiError;
+
+/// Answers larger than this are not held back to be spoilt.
+const MAX_SPOILT: usize = 256 << 20;
+const MAINTENANCE: &str =
+    "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>";
+
+/// Applies the fault that was ordered for a request, if any.
+pub(crate) async fn faulty(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+    if path.starts_with("/_simulator") {
+        return next.run(request).await;
+    }
+    let (effect, user) = {
+        let mut org = shared.org();
+        let now = org.clock.now();
+        let token = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let token = token.and_then(|value| value.strip_prefix("Bearer "));
+        let user = token.and_then(|token| org.logins.owner(token, now));
+        (org.faults.take(&method, &path, now), user)
+    };
+    let response = match effect {
+        None => next.run(request).await,
+        Some(effect) => spoilt(&shared, effect, request, next).await,
+    };
+    shared.org().log.add(&method, &path, response.status().as_u16(), user);
+    response
+}
+
+async fn spoilt(shared: &Shared, effect: Effect, mut request: Request, next: Next) -> Response {
+    // A body that is to be spoilt is spoilt in the clear.
+    request.headers_mut().remove(header::ACCEPT_ENCODING);
+    let path = request.uri().path().to_owned();
+    let connection = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone());
+    match effect {
+        Effect::ResetBefore => cut(connection),
+        Effect::ResetAfter => {
+            next.run(request).await;
+            cut(connection)
+        }
+        Effect::Delay { delay_ms } => {
+            let response = next.run(request).await;
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            response
+        }
+        Effect::DelayBefore { delay_ms } => {
+            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+            next.run(request).await
+        }
+        Effect::Truncate { keep_bytes } => match whole(next.run(request).await).await {
+            (_, body) if body.is_empty() => cut(connection),
+            (response, body) => truncated(response, &body, keep_bytes.unwrap_or(body.len() / 2)),
+        },
+        Effect::Trickle { chunk_bytes, pause_ms } => {
+            let (response, body) = whole(next.run(request).await).await;
+            trickling(response, body, chunk_bytes.max(1), Duration::from_millis(pause_ms))
+        }
+        Effect::MalformedJson => {
+            let (mut response, body) = whole(next.run(request).await).await;
+            *response.body_mut() = Body::from(body.slice(..body.len() / 2));
+            response
+        }
+        Effect::ContentType { content_type } => {
+            let mut response = next.run(request).await;
+            if let Ok(value) = HeaderValue::from_str(&content_type) {
+                response.headers_mut().insert(header::CONTENT_TYPE, value);
+            }
+            response
+        }
+        effect => instead(shared, &effect, &path),
+    }
+}
+
+/// Closes the connection in place of an answer; the status stands only in the log.
+fn cut(connection: Option<Connection>) -> Response {
+    if let Some(connection) = connection {
+        connection.cut();
+    }
+    StatusCode::BAD_GATEWAY.into_response()
+}
+
+/// An answer and its body, read to the end.
+async fn whole(response: Response) -> (Response, Bytes) {
+    let (mut parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, MAX_SPOILT).await.unwrap_or_default();
+    parts.headers.remove(header::CONTENT_LENGTH);
+    (Response::from_parts(parts, Body::empty()), body)
+}
+
+/// The answer with its full length promised and its body broken off.
+fn truncated(mut response: Response, body: &Bytes, keep: usize) -> Response {
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    let kept = body.slice(..keep.min(body.len().saturating_sub(1)));
+    let parts = stream::unfold(Some(kept), |kept| async {
+        match kept {
+            Some(kept) => Some((Ok(kept), None)),
+            None => {
+                // What was sent so far goes out while the rest is waited for.
+                tokio::task::yield_now().await;
+                Some((Err(io::Error::from(io::ErrorKind::ConnectionReset)), None))
+            }
+        }
+    });
+    *response.body_mut() = Body::from_stream(parts);
+    response
+}
+
+fn trickling(mut response: Response, body: Bytes, chunk: usize, pause: Duration) -> Response {
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    let chunks = stream::unfold(body, move |mut rest| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(pause).await;
+        let next = rest.split_to(chunk.min(rest.len()));
+        Some((Ok::<_, io::Error>(next), rest))
+    });
+    *response.body_mut() = Body::from_stream(chunks);
+    response
+}
+
+/// The answer of an effect that replaces the work.
+fn instead(shared: &Shared, effect: &Effect, path: &str) -> Response {
+    let error = |error: ApiError| data_error(shared, error);
+    match effect {
+        Effect::Answer { status, content_type, body } => raw(*status, content_type, body),
+        Effect::Error { status, code, message } => {
+            let body: Json = json!([{"message": message, "errorCode": code}]);
+            super::json_response(*status, &body)
+        }
+        Effect::RequestLimitExceeded => error(ApiError::limit_exceeded()),
+        Effect::ConcurrentLimitExceeded => {
+            let message = "ConcurrentPerOrgLongTxn Limit exceeded.";
+            error(ApiError::new("REQUEST_LIMIT_EXCEEDED", message).status(403))
+        }
+        Effect::UnableToLockRow => error(unable_to_lock(path)),
+        Effect::QueryTimeout => error(ApiError::new("QUERY_TIMEOUT", "Your query request was running for too long.")),
+        Effect::InternalError => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        _ => raw(503, "text/html;charset=UTF-8", MAINTENANCE),
+    }
+}
+
+/// The message ends with the record's id where the path names one.
+fn unable_to_lock(path: &str) -> ApiError {
+    let record = path.split('/').find_map(crate::model::ids::RecordId::parse);
+    let which = record.map(|id| format!(": {id}")).unwrap_or_default();
+    let message = format!("unable to obtain exclusive access to this record or 1 records{which}");
+    ApiError::new("UNABLE_TO_LOCK_ROW", message).no_fields()
+}
+
+fn raw(status: u16, content_type: &str, body: &str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, content_type.to_owned())], body.to_owned()).into_response()
+}

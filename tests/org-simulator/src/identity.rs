@@ -1,0 +1,4 @@
+//! Who calls: OAuth, and what the orgs of a process share.
+
+pub(crate) mod oauth;
+pub(crate) mod realm;

@@ -1,0 +1,53 @@
+//! The session that a browser has after a login on the consent page: the cookie `sid`, as Salesforce names it.
+//!
+//! Cookies know no ports: of several orgs on one address a browser stays logged in to the last.
+
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::host::Host;
+use super::session::Login;
+use crate::http::server::Shared;
+use crate::model::ids::RecordId;
+use crate::model::org::Org;
+
+const COOKIE: &str = "sid";
+/// The scope of a login without an app.
+const SCOPE: &str = "web";
+
+/// Who is logged in in the browser, in an org that is served here.
+pub(super) fn user(host: &Host, headers: &HeaderMap) -> Option<(Shared, RecordId)> {
+    let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut sids = sent.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
+    let (_, sid) = sids.find(|(name, _)| *name == COOKIE)?;
+    let shared = host.find(|org| is_login(org, sid))?;
+    let user = {
+        let mut org = shared.org();
+        let now = org.clock.now();
+        org.logins.session_user(sid, now).filter(|user| org.may_log_in(*user).is_ok())
+    };
+    Some((shared, user?))
+}
+
+/// Whether it is a session from a login here: an app's access token is none.
+fn is_login(org: &Org, sid: &str) -> bool {
+    let session = org.logins.session(sid, org.clock.now());
+    session.is_some_and(|session| session.login.client_id.is_empty() && session.login.scope == SCOPE)
+}
+
+/// Lets the browser remember who logged in, unless the person could not.
+pub(super) fn remember(mut response: Response, shared: &Shared, user: RecordId) -> Response {
+    if response.status() != StatusCode::FOUND {
+        return response;
+    }
+    let login = Login { user, grant: None, client_id: String::new(), scope: SCOPE.to_owned() };
+    let sid = {
+        let mut org = shared.org();
+        let (now, id) = (org.clock.now(), org.id);
+        org.logins.log_in(id.short(), login, now)
+    };
+    if let Ok(cookie) = HeaderValue::from_str(&format!("{COOKIE}={sid}; Path=/; HttpOnly; SameSite=Lax")) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}

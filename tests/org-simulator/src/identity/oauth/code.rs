@@ -1,0 +1,86 @@
+//! Authorization codes: what a person agreed to, for fifteen minutes and one exchange.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::session::Login;
+use super::{Form, Granted, Logins, Refusal, sha256_url};
+use crate::model::ids::RecordId;
+
+const CODE_LIFE: SignedDuration = SignedDuration::from_mins(15);
+pub(super) const EXPIRED_CODE: Refusal = Refusal::new("invalid_grant", "expired authorization code");
+const INVALID_CODE: Refusal = Refusal::new("invalid_grant", "invalid authorization code");
+
+/// What a person agreed to, waiting behind a code.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Consent {
+    pub(crate) client_id: String,
+    pub(crate) user: RecordId,
+    pub(crate) redirect_uri: String,
+    pub(crate) scope: String,
+    pub(crate) code_challenge: Option<String>,
+    pub(crate) nonce: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Code {
+    pub(super) consent: Consent,
+    expires_at: Timestamp,
+    used: bool,
+}
+
+impl Logins {
+    /// Gives out a code for what was agreed to.
+    pub(crate) fn issue_code(&mut self, consent: Consent, now: Timestamp) -> String {
+        let code = format!("aPrx{}==", self.random.text());
+        let expires_at = now.saturating_add(CODE_LIFE).unwrap_or(now);
+        self.codes.insert(code.clone(), Code { consent, expires_at, used: false });
+        code
+    }
+
+    /// What was agreed to behind a code, used or not.
+    pub(super) fn consent(&self, code: &str) -> Option<&Consent> {
+        self.codes.get(code).map(|code| &code.consent)
+    }
+
+    /// Turns a code into tokens, once; `org` is the 15-character id that begins an access token.
+    pub(crate) fn exchange(&mut self, form: &Form, org: &str, now: Timestamp) -> Result<Granted, Refusal> {
+        let app = self.apps.client(form)?;
+        let code = self.codes.get_mut(form.get("code")).ok_or(INVALID_CODE)?;
+        if code.used || now >= code.expires_at {
+            return Err(EXPIRED_CODE);
+        }
+        code.used = true;
+        let consent = code.consent.clone();
+        if consent.client_id != app.client_id {
+            return Err(INVALID_CODE);
+        }
+        if consent.redirect_uri != form.get("redirect_uri") {
+            return Err(Refusal::new("redirect_uri_mismatch", "redirect_uri must match configuration"));
+        }
+        check_verifier(&consent, form.get("code_verifier"))?;
+        let Consent { client_id, user, scope, nonce, .. } = consent;
+        let grant = self.open_grant(&client_id, user, &scope, now);
+        let refresh_token = may_refresh(&scope).then(|| self.new_refresh_token(grant));
+        let login = Login { user, grant: Some(grant), client_id, scope: scope.clone() };
+        let access_token = self.log_in(org, login, now);
+        Ok(Granted { app, user, scope, access_token, refresh_token, nonce, issued_at: now })
+    }
+}
+
+/// Whether the scopes include the one that brings a refresh token.
+pub(super) fn may_refresh(scope: &str) -> bool {
+    scope.split_whitespace().any(|scope| matches!(scope, "refresh_token" | "offline_access"))
+}
+
+/// Lengths of a code verifier: at least those of RFC 7636, and 128 random bytes in Base64, as jsforce makes it.
+const VERIFIER: std::ops::RangeInclusive<usize> = 43..=172;
+
+fn check_verifier(consent: &Consent, verifier: &str) -> Result<(), Refusal> {
+    match &consent.code_challenge {
+        None => Ok(()),
+        Some(_) if verifier.is_empty() => Err(Refusal::new("invalid_grant", "code verifier is required")),
+        Some(challenge) if VERIFIER.contains(&verifier.len()) && sha256_url(verifier) == *challenge => Ok(()),
+        Some(_) => Err(Refusal::new("invalid_request", "invalid code verifier")),
+    }
+}

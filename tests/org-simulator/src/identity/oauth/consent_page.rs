@@ -1,0 +1,120 @@
+//! The page on which a person chooses who to be and allows or denies an app.
+
+use std::fmt::Write as _;
+
+use url::form_urlencoded::Serializer;
+
+use super::Form;
+use super::authorize::Request;
+use super::host::Host;
+use crate::User;
+use crate::handle::control;
+use crate::http::page::escaped;
+use crate::http::server::Shared;
+use crate::model::ids::RecordId;
+
+/// What the page hands on from the authorization request.
+const PASSED_ON: [&str; 10] = [
+    "client_id",
+    "redirect_uri",
+    "response_type",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "nonce",
+    "prompt",
+    "display",
+];
+
+/// Where the page gets its looks, on a login host too.
+pub(super) const STYLE_PATH: &str = "/_simulator/consent.css";
+pub(super) const STYLE: &str = include_str!("consent.css");
+
+/// The page for a request, for the person who is logged in or for anybody.
+pub(super) fn render(host: &Host, request: &Request<'_>, logged_in: Option<(&Shared, RecordId)>) -> String {
+    let form = request.form;
+    let app = escaped(&request.app.name);
+    let hidden = |name: &&str| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(form.get(name)));
+    let fields: String = PASSED_ON.iter().filter(|name| !form.get(name).is_empty()).map(hidden).collect();
+    let usual = request.app.settings.usual_scope();
+    let scope = if form.get("scope").is_empty() { usual.as_str() } else { form.get("scope") };
+    let scopes: String = scope
+        .split_whitespace()
+        .map(|scope| format!("<li>{} <span class=\"note\">({})</span></li>", in_words(scope), escaped(scope)))
+        .collect();
+    let person = logged_in.map_or_else(|| choice_of_users(host, form), |(shared, user)| known_user(shared, user, form));
+    let redirect = escaped(form.get("redirect_uri"));
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>Allow {app}?</title><link rel=\"stylesheet\" href=\"{STYLE_PATH}\"></head><body><main><h1>{app} asks for access</h1>\
+         <form method=\"post\" action=\"/services/oauth2/authorize\">{fields}<h2>It wants to</h2><ul>{scopes}</ul>\
+         {person}\
+         <p class=\"note\">After you choose, your browser goes to {redirect}.</p><div class=\"choice\">\
+         <button name=\"decision\" value=\"allow\">Allow</button><button name=\"decision\" value=\"deny\">Deny</button></div></form></main>\
+         <footer>This is the org simulator, not Salesforce. No password is needed.</footer></body></html>"
+    )
+}
+
+/// The login: everybody there is.
+fn choice_of_users(host: &Host, form: &Form) -> String {
+    let orgs = host.orgs();
+    let several = orgs.len() > 1;
+    let hint = form.get("login_hint");
+    let people: String = orgs.iter().map(|shared| users(shared, hint, several)).collect();
+    format!(
+        "<label for=\"username\">Log in as</label><select id=\"username\" name=\"username\" autofocus>{people}</select>"
+    )
+}
+
+/// Who is logged in, and the way to be somebody else.
+fn known_user(shared: &Shared, user: RecordId, form: &Form) -> String {
+    let mut query = Serializer::new(String::new());
+    for name in PASSED_ON.iter().filter(|name| **name != "prompt" && !form.get(name).is_empty()) {
+        query.append_pair(name, form.get(name));
+    }
+    let elsewhere = escaped(&query.append_pair("prompt", "login").finish());
+    let org = shared.org();
+    let user = control::users(&org).into_iter().find(|known| known.id == user.as_str());
+    let (name, username) = user.map_or((String::new(), String::new()), |user| (user.name, user.username));
+    format!(
+        "<p>Logged in as <b>{}</b> ({}). <a href=\"/services/oauth2/authorize?{elsewhere}\">Not you?</a></p>",
+        escaped(&name),
+        escaped(&username)
+    )
+}
+
+/// The active users of an org, under the org's name.
+fn users(shared: &Shared, hint: &str, several: bool) -> String {
+    let org = shared.org();
+    let option = |user: &User| {
+        let role = if user.is_admin { "administrator" } else { "standard user" };
+        let chosen = if user.username.eq_ignore_ascii_case(hint) { " selected" } else { "" };
+        let (username, name) = (escaped(&user.username), escaped(&user.name));
+        format!("<option value=\"{username}\"{chosen}>{name}, {role} ({username})</option>")
+    };
+    let options: String = control::users(&org).iter().filter(|user| user.is_active).map(option).collect();
+    let name = org.store.get("Organization", org.id).map(|row| org.value("Organization", row, "Name").as_text());
+    let (name, id) = (escaped(name.unwrap_or("Org")), org.id);
+    let mut group = String::new();
+    let kind = if several { format!(" {}", org.kind) } else { String::new() };
+    // Writing to a string cannot fail.
+    let _ = write!(group, "<optgroup label=\"{name},{kind} org {id}\">{options}</optgroup>");
+    group
+}
+
+/// What a scope allows, as a person would say it.
+fn in_words(scope: &str) -> &'static str {
+    match scope {
+        "api" => "Read and change your data",
+        "refresh_token" | "offline_access" => "Stay connected while you are away",
+        "full" => "Do everything that you can do",
+        "web" => "Use your login in a browser",
+        "openid" | "id" | "profile" => "Know who you are",
+        "email" => "Know your e-mail address",
+        "address" => "Know your postal address",
+        "phone" => "Know your phone number",
+        "chatter_api" => "Read and write your feeds",
+        _ => "Use a permission of this name",
+    }
+}

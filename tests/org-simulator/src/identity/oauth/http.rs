@@ -1,0 +1,134 @@
+//! The OAuth endpoints over HTTP: all routes, and those that are about a token there is already.
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::{HeaderMap, StatusCode, header};
+use serde_json::{Value as Json, json};
+
+use super::host::Host;
+use super::{Form, Refusal, authorize, consent_page, identity, token};
+use crate::http::server::{Shared, bearer, json_response};
+use crate::model::ids::RecordId;
+
+/// The routes of a login host, which an org's own host has too.
+pub(crate) fn routes() -> Router<Host> {
+    Router::new()
+        .route("/services/oauth2/authorize", get(authorize::authorize).post(authorize::decide))
+        .route("/services/oauth2/token", post(token::token))
+        .route("/services/oauth2/revoke", get(revoke_by_query).post(revoke))
+        .route("/services/oauth2/introspect", post(introspect))
+        .route("/services/oauth2/userinfo", get(userinfo).post(userinfo))
+        .route("/id/keys", get(keys))
+        .route("/id/{org}/{user}", get(identity_of))
+        .route("/.well-known/openid-configuration", get(discovery))
+        .route(consent_page::STYLE_PATH, get(consent_style))
+}
+
+/// The same for everybody; a simulator of another version is seen within minutes.
+async fn consent_style() -> impl IntoResponse {
+    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=300")];
+    (headers, consent_page::STYLE)
+}
+
+pub(super) fn credentials(headers: &HeaderMap, body: &[u8]) -> Form {
+    Form::parse(body).with_basic(headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()))
+}
+
+pub(super) fn oauth_json(status: u16, body: &Json) -> Response {
+    let mut response = json_response(status, body);
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-cache, no-store"));
+    headers.insert(header::PRAGMA, header::HeaderValue::from_static("no-cache"));
+    response
+}
+
+pub(super) fn refused(refusal: &Refusal) -> Response {
+    oauth_json(refusal.status, &refusal.body())
+}
+
+/// The org in which a token is known, as an access token or as a refresh token.
+fn org_of_token(host: &Host, token: &str) -> Option<Shared> {
+    host.find(|org| org.logins.grant_of(token).is_some() || org.logins.session(token, org.clock.now()).is_some())
+}
+
+fn revoked(host: &Host, token: &str) -> Response {
+    if org_of_token(host, token).is_some_and(|shared| shared.org().logins.revoke(token)) {
+        StatusCode::OK.into_response()
+    } else {
+        refused(&Refusal::new("unsupported_token_type", "this token type is not supported"))
+    }
+}
+
+async fn revoke(State(host): State<Host>, body: Bytes) -> Response {
+    revoked(&host, Form::parse(&body).get("token"))
+}
+
+async fn revoke_by_query(State(host): State<Host>, Query(query): Query<Vec<(String, String)>>) -> Response {
+    revoked(&host, Form::new(query).get("token"))
+}
+
+async fn introspect(State(host): State<Host>, headers: HeaderMap, body: Bytes) -> Response {
+    let form = credentials(&headers, &body);
+    let app = match host.apps().client(&form) {
+        Ok(app) => app,
+        Err(refusal) => return refused(&refusal),
+    };
+    let (url, token) = (host.url(), form.get("token"));
+    let known = org_of_token(&host, token).and_then(|shared| identity::introspection(&shared.org(), &url, token, &app));
+    oauth_json(200, &known.unwrap_or_else(|| json!({"active": false})))
+}
+
+fn forbidden(text: &'static str) -> Response {
+    (StatusCode::FORBIDDEN, text).into_response()
+}
+
+/// The org and the user of the request's token.
+fn caller(host: &Host, headers: &HeaderMap) -> Result<(Shared, RecordId), &'static str> {
+    let token = bearer(headers).ok_or("Missing_OAuth_Token")?;
+    let shared = host.org_of(token).ok_or("Bad_OAuth_Token")?;
+    let user = {
+        let mut org = shared.org();
+        let now = org.clock.now();
+        org.logins.session_user(token, now).filter(|user| org.may_log_in(*user).is_ok())
+    };
+    Ok((shared, user.ok_or("Bad_OAuth_Token")?))
+}
+
+async fn userinfo(State(host): State<Host>, headers: HeaderMap) -> Response {
+    let url = host.url();
+    match caller(&host, &headers) {
+        Ok((shared, user)) => json_response(200, &identity::userinfo(&shared.org(), &url, user)),
+        Err(text) => forbidden(text),
+    }
+}
+
+async fn identity_of(
+    State(host): State<Host>,
+    Path((org_id, user_id)): Path<(String, String)>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Response {
+    let shared = match caller(&host, &headers) {
+        Ok((shared, _)) => shared,
+        Err(text) => return forbidden(text),
+    };
+    let (url, query) = (host.url(), Form::new(query));
+    let org = shared.org();
+    match RecordId::parse(&user_id).filter(|_| RecordId::parse(&org_id) == Some(org.id)) {
+        Some(user) if org.actor(user).is_some() => {
+            json_response(200, &identity::identity(&org, &url, user, query.get("version")))
+        }
+        _ => forbidden("Wrong_Org"),
+    }
+}
+
+async fn keys(State(host): State<Host>) -> Response {
+    json_response(200, &host.keys().jwks())
+}
+
+async fn discovery(State(host): State<Host>) -> Response {
+    json_response(200, &identity::discovery(&host.url()))
+}

@@ -1,0 +1,44 @@
+//! What may be shown of logins: who, with which app, until when; tokens masked.
+
+use jiff::Timestamp;
+
+use super::Logins;
+use crate::model::ids::RecordId;
+
+/// A session or a grant, without its secret.
+pub(crate) struct Login {
+    pub(crate) user: RecordId,
+    pub(crate) kind: &'static str,
+    /// The first and the last characters of the token.
+    pub(crate) token: String,
+    pub(crate) detail: String,
+}
+
+impl Logins {
+    /// Live sessions and grants.
+    pub(crate) fn overview(&self, now: Timestamp) -> Vec<Login> {
+        let live = self.sessions.iter().filter(|(_, session)| session.expires_at > now);
+        let sessions = live.map(|(token, session)| Login {
+            user: session.login.user,
+            kind: "session",
+            token: masked(token),
+            detail: format!("until {}", crate::model::datetime::soap(session.expires_at)),
+        });
+        let grants = self.grants.values().filter(|grant| !grant.revoked).map(|grant| Login {
+            user: grant.user,
+            kind: "refresh token",
+            token: grant.current.as_ref().map_or_else(|| "none".to_owned(), |token| masked(token)),
+            detail: format!("{}, used {}", grant.scope, crate::model::datetime::soap(grant.used_at)),
+        });
+        let mut all: Vec<Login> = grants.chain(sessions).collect();
+        all.sort_by(|a, b| (a.user, a.kind, &a.token).cmp(&(b.user, b.kind, &b.token)));
+        all
+    }
+}
+
+/// Enough to tell two tokens apart, too little to use one.
+fn masked(token: &str) -> String {
+    let last: String = token.chars().skip(token.chars().count().saturating_sub(4)).collect();
+    let first: String = token.chars().take(4).collect();
+    format!("{first}…{last}")
+}

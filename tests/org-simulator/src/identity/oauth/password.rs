@@ -1,0 +1,28 @@
+//! The username-password flow, which older orgs may still allow (OAuth 2.0 Username-Password Flow for Special Scenarios).
+//!
+//! It is off unless an org's settings allow it, as in orgs made since Summer '23.
+
+use super::{App, Form, Granted, Refusal};
+use crate::model::org::Org;
+
+/// Grant type of the flow.
+pub(super) const PASSWORD: &str = "password";
+
+impl Org {
+    /// Logs a user in with the password and the security token behind it. No grant stands behind the session, so there is no refresh
+    /// token.
+    pub(super) fn password_login(&mut self, app: App, form: &Form) -> Result<Granted, Refusal> {
+        let user =
+            self.user_named(form.get("username")).ok_or(Refusal::new("invalid_grant", "authentication failure"))?;
+        if !self.passwords.admits(user, form.get("password")) {
+            return Err(Refusal::new("invalid_grant", "authentication failure - Invalid Password"));
+        }
+        self.admit(&app.client_id, user)?;
+        let scope = app.settings.usual_scope();
+        Ok(self.unattended(
+            app,
+            user,
+            &super::standing::without(&scope, &["refresh_token", "offline_access", "openid"]),
+        ))
+    }
+}

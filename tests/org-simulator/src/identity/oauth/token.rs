@@ -1,0 +1,142 @@
+//! The token endpoint.
+
+use std::net::IpAddr;
+
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, State};
+use axum::response::Response;
+use http::{HeaderMap, header};
+use serde_json::Value as Json;
+
+use super::assertion::Assertion;
+use super::host::Host;
+use super::http::{credentials, oauth_json, refused};
+use super::password::PASSWORD;
+use super::{EXPIRED_TOKEN, Form, Granted, Refresh, Refusal, identity};
+use crate::http::server::{Connection, Shared};
+
+const NO_SUCH_CODE: Refusal = Refusal::new("invalid_grant", "invalid authorization code");
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+pub(super) async fn token(
+    State(host): State<Host>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    if !is_form(&headers) {
+        return refused(&Refusal::new(
+            "invalid_request",
+            "must use HTTP POST with content type application/x-www-form-urlencoded",
+        ));
+    }
+    let form = credentials(&headers, &body);
+    let outcome = match form.get("grant_type") {
+        "authorization_code" => exchange(&host, &form),
+        "refresh_token" => refresh(&host, &form, address(&headers, &connection)).await,
+        JWT_BEARER => bearer_assertion(&host, &form),
+        "client_credentials" => client_credentials(&host, &form),
+        PASSWORD => password(&host, &form),
+        other => Err(unsupported(other)),
+    };
+    match outcome {
+        Ok(body) => oauth_json(200, &body),
+        Err(refusal) => refused(&refusal),
+    }
+}
+
+fn unsupported(grant_type: &str) -> Refusal {
+    tracing::warn!(grant_type, "this grant type is not served, or not allowed in this org");
+    Refusal::new("unsupported_grant_type", "grant type not supported")
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"))
+}
+
+/// Where the request comes from: as a test says in `X-Simulator-Client-Ip`, else the other end of the connection.
+fn address(headers: &HeaderMap, connection: &Connection) -> Option<IpAddr> {
+    let given = headers.get("x-simulator-client-ip").and_then(|value| value.to_str().ok());
+    given.map_or(connection.peer(), |given| given.trim().parse().ok())
+}
+
+fn exchange(host: &Host, form: &Form) -> Result<Json, Refusal> {
+    host.apps().client(form)?;
+    let shared = host.find(|org| org.logins.consent(form.get("code")).is_some()).ok_or(NO_SUCH_CODE)?;
+    let granted = shared.org().exchange_code(form)?;
+    Ok(answer(host, &shared, &granted))
+}
+
+/// Works on a refresh to its end even when the client has gone, as a server does. At the login host of the other environment the
+/// token is as good as expired.
+async fn refresh(host: &Host, form: &Form, from: Option<IpAddr>) -> Result<Json, Refusal> {
+    host.apps().client(form)?;
+    let shared = host.find(|org| org.logins.grant_of(form.get("refresh_token")).is_some()).ok_or(EXPIRED_TOKEN)?;
+    let (accepted, processing) = {
+        let mut org = shared.org();
+        (org.begin_refresh(form, from)?, org.logins.processing)
+    };
+    let host = host.clone();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is a server: the refresh is finished whether the client waits or not"
+    )]
+    let work = tokio::spawn(async move {
+        tokio::time::sleep(processing).await;
+        finish(&host, &shared, accepted)
+    });
+    work.await.unwrap_or(Err(Refusal { status: 500, error: "unknown_error", description: "retry your request" }))
+}
+
+fn finish(host: &Host, shared: &Shared, accepted: Refresh) -> Result<Json, Refusal> {
+    let granted = {
+        let mut org = shared.org();
+        let (now, id) = (org.clock.now(), org.id);
+        org.logins.finish_refresh(accepted, id.short(), now)?
+    };
+    Ok(answer(host, shared, &granted))
+}
+
+fn bearer_assertion(host: &Host, form: &Form) -> Result<Json, Refusal> {
+    let assertion = Assertion::parse(form.get("assertion"))?;
+    let app = host.apps().known(&assertion.claims.issuer)?;
+    let subject = &assertion.claims.subject;
+    let shared = host.find(|org| org.user_named(subject).is_some()).or_else(|| host.orgs().into_iter().next());
+    let shared = shared.ok_or(Refusal::new("invalid_grant", "user hasn't approved this consumer"))?;
+    let granted = {
+        let mut org = shared.org();
+        let (audiences, now) = (host.audiences(&org), org.clock.now());
+        assertion.verify(app.settings.certificate.as_deref(), &audiences, now)?;
+        org.bearer_assertion(app, &assertion.claims)?
+    };
+    Ok(answer(host, &shared, &granted))
+}
+
+/// Only at an org's own host: a login host does not know whose org is meant.
+fn client_credentials(host: &Host, form: &Form) -> Result<Json, Refusal> {
+    let Host::Org(shared) = host else {
+        return Err(Refusal::new("invalid_grant", "request not supported on this domain"));
+    };
+    let granted = shared.org().client_credentials(form)?;
+    Ok(answer(host, shared, &granted))
+}
+
+/// Only where the org allows the flow; its answer names no scope, as recorded. A login host asks the org of the username.
+fn password(host: &Host, form: &Form) -> Result<Json, Refusal> {
+    let shared = host.find(|org| org.user_named(form.get("username")).is_some());
+    let shared = shared.or_else(|| host.orgs().into_iter().find(|shared| shared.org().logins.password_flow));
+    let shared = shared.filter(|shared| shared.org().logins.password_flow).ok_or_else(|| unsupported(PASSWORD))?;
+    let app = host.apps().client(form)?;
+    let granted = shared.org().password_login(app, form)?;
+    let mut answer = answer(host, &shared, &granted);
+    if let Some(map) = answer.as_object_mut() {
+        map.remove("scope");
+    }
+    Ok(answer)
+}
+
+fn answer(host: &Host, shared: &Shared, granted: &Granted) -> Json {
+    let url = host.url();
+    identity::token_answer(&shared.org(), &url, host.keys(), granted)
+}

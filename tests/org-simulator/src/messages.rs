@@ -1,0 +1,5 @@
+//! What an org sends: outbound messages, and the callouts of packages.
+
+pub(crate) mod callout;
+pub(crate) mod outbound;
+pub(crate) mod packages;

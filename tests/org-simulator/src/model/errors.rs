@@ -1,0 +1,159 @@
+//! Refusals of the data API, in Salesforce's codes and shapes.
+
+use serde_json::{Value, json};
+
+use crate::model::ids::RecordId;
+
+/// One refusal: a status, a code and a message, with the fields it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ApiError {
+    pub(crate) status: u16,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    /// Left out of the body when `None`.
+    pub(crate) fields: Option<Vec<String>>,
+    /// One more entry of the body, by its name.
+    pub(crate) more: Option<Box<(&'static str, Value)>>,
+}
+
+impl ApiError {
+    /// A refusal with status 400 and no list of fields.
+    pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { status: 400, code, message: message.into(), fields: None, more: None }
+    }
+
+    pub(crate) fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub(crate) fn fields(mut self, fields: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.fields = Some(fields.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// With an empty list of fields, where Salesforce sends one.
+    pub(crate) fn no_fields(mut self) -> Self {
+        self.fields = Some(Vec::new());
+        self
+    }
+
+    /// With one more entry in the body of a failed request.
+    pub(crate) fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.more = Some(Box::new((name, value)));
+        self
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new("NOT_FOUND", "The requested resource does not exist").status(404)
+    }
+
+    pub(crate) fn no_external_id_field(name: &str) -> Self {
+        Self::new("NOT_FOUND", format!("Provided external ID field does not exist or is not accessible: {name}"))
+            .status(404)
+    }
+
+    pub(crate) fn deleted() -> Self {
+        Self::new("ENTITY_IS_DELETED", "entity is deleted").status(404).no_fields()
+    }
+
+    pub(crate) fn no_column(field: &str, object: &str) -> Self {
+        Self::new("INVALID_FIELD", format!("No such column '{field}' on sobject of type {object}"))
+    }
+
+    pub(crate) fn not_writeable(fields: Vec<String>) -> Self {
+        let message = format!(
+            "Unable to create/update fields: {}. Please check the security settings of this field and verify that it is \
+             read/write for your profile or permission set.",
+            fields.join(", ")
+        );
+        Self::new("INVALID_FIELD_FOR_INSERT_UPDATE", message).fields(fields)
+    }
+
+    pub(crate) fn invalid_type(object: &str) -> Self {
+        let message = format!(
+            "sObject type '{object}' is not supported. If you are attempting to use a custom object, be sure to append the '__c' \
+             after the entity name. Please reference your WSDL or the describe call for the appropriate names."
+        );
+        Self::new("INVALID_TYPE", message)
+    }
+
+    pub(crate) fn no_reference(field: &str) -> Self {
+        Self::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").fields([field])
+    }
+
+    pub(crate) fn no_access() -> Self {
+        Self::new("INSUFFICIENT_ACCESS_OR_READONLY", "insufficient access rights on object id").status(403).no_fields()
+    }
+
+    pub(crate) fn no_access_to_reference(id: RecordId) -> Self {
+        let message = format!("insufficient access rights on cross-reference id: {}", id.short());
+        Self::new("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", message).no_fields()
+    }
+
+    /// What the good records of a collection say when a bad one has taken them back.
+    pub(crate) fn rolled_back() -> Self {
+        let message =
+            "Record rolled back because not all records were valid and the request was using AllOrNone header";
+        Self::new("ALL_OR_NONE_OPERATION_ROLLED_BACK", message).no_fields()
+    }
+
+    pub(crate) fn bad_json(message: impl Into<String>) -> Self {
+        Self::new("JSON_PARSER_ERROR", message)
+    }
+
+    pub(crate) fn method_not_allowed(method: &str, allowed: &str) -> Self {
+        Self::new("METHOD_NOT_ALLOWED", format!("HTTP Method '{method}' not allowed. Allowed are {allowed}"))
+            .status(405)
+    }
+
+    pub(crate) fn session_expired() -> Self {
+        Self::new("INVALID_SESSION_ID", "Session expired or invalid").status(401)
+    }
+
+    pub(crate) fn limit_exceeded() -> Self {
+        Self::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.").status(403)
+    }
+
+    /// The body of a failed request: an array with one object.
+    pub(crate) fn body(&self) -> Value {
+        let mut error = json!({"message": self.message, "errorCode": self.code});
+        if let (Some(fields), Some(error)) = (&self.fields, error.as_object_mut()) {
+            error.insert("fields".to_owned(), json!(fields));
+        }
+        if let (Some(more), Some(error)) = (&self.more, error.as_object_mut()) {
+            error.insert(more.0.to_owned(), more.1.clone());
+        }
+        json!([error])
+    }
+
+    /// The entry in a collection's result: the code is called `statusCode`, the fields are always there.
+    pub(crate) fn result(&self) -> Value {
+        let fields = self.fields.clone().unwrap_or_default();
+        json!({"success": false, "errors": [{"statusCode": self.code, "message": self.message, "fields": fields}]})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_key_differs_between_a_request_and_a_collection() {
+        let error =
+            ApiError::new("REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]").fields(["LastName"]);
+
+        assert_eq!(error.body()[0]["errorCode"], "REQUIRED_FIELD_MISSING");
+        assert_eq!(error.result()["errors"][0]["statusCode"], "REQUIRED_FIELD_MISSING");
+        assert_eq!(error.result()["errors"][0]["fields"][0], "LastName");
+    }
+
+    #[test]
+    fn fields_are_left_out_where_salesforce_leaves_them_out() {
+        assert_eq!(
+            ApiError::not_found().body(),
+            json!([{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}])
+        );
+        assert_eq!(ApiError::deleted().body()[0]["fields"], json!([]));
+    }
+}

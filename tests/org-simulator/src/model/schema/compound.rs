@@ -1,0 +1,98 @@
+//! Compound fields: addresses and geolocations, which show other fields of the same record together.
+
+use serde_json::{Map, Value as Json};
+
+use super::{Field, FieldKind, Object};
+use crate::model::store::Row;
+use crate::model::value::Place;
+
+/// The parts of an address: the end of the field's name, and the key in the compound value.
+const ADDRESS: [(&str, &str); 8] = [
+    ("City", "city"),
+    ("Country", "country"),
+    ("GeocodeAccuracy", "geocodeAccuracy"),
+    ("Latitude", "latitude"),
+    ("Longitude", "longitude"),
+    ("PostalCode", "postalCode"),
+    ("State", "state"),
+    ("Street", "street"),
+];
+const LOCATION: [(&str, &str); 2] = [("Latitude__s", "latitude"), ("Longitude__s", "longitude")];
+
+impl Field {
+    /// Names of the fields that a compound field is made of, each with its key in the value.
+    fn parts(&self) -> Vec<(String, &'static str)> {
+        let (stem, parts): (&str, &[_]) = match self.kind {
+            FieldKind::Address => (self.name.strip_suffix("Address").unwrap_or(&self.name), &ADDRESS),
+            FieldKind::Location => (self.name.strip_suffix('c').unwrap_or(&self.name), &LOCATION),
+            _ => ("", &[]),
+        };
+        parts.iter().map(|(end, key)| (format!("{stem}{end}"), *key)).collect()
+    }
+}
+
+impl Object {
+    /// A field of a row as the data API shows it.
+    pub(crate) fn shown(&self, row: &Row, at: usize, version: &str) -> Json {
+        let Some((field, id)) = self.fields.get(at).zip(row.id()) else { return Json::Null };
+        let place = Place { version, object: &self.name, field: &field.name, id };
+        if !field.kind.is_compound() {
+            return row.get(at).json(place);
+        }
+        let part = |(name, key): (String, &str)| Some((key.to_owned(), row.get(self.position(&name)?).json(place)));
+        let parts: Map<String, Json> = field.parts().into_iter().filter_map(part).collect();
+        if parts.values().all(Json::is_null) { Json::Null } else { Json::Object(parts) }
+    }
+
+    /// The compound field that a field is a part of (`compoundFieldName` of describe).
+    pub(crate) fn compound_of(&self, field: &Field) -> Option<&str> {
+        let named = ["FirstName", "LastName", "Salutation"].contains(&field.name.as_str());
+        if named && self.field("Name").is_some() {
+            return Some("Name");
+        }
+        let compounds = self.fields.iter().filter(|compound| compound.kind.is_compound());
+        let mut holding = compounds.filter(|compound| compound.parts().iter().any(|(name, _)| *name == field.name));
+        holding.next().map(|compound| compound.name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::ids::numbered;
+    use crate::model::schema::{self, Schema};
+    use crate::model::value::Value;
+
+    #[test]
+    fn an_address_shows_its_parts_and_is_null_without_any() {
+        let account = Schema::standard().object("Account").unwrap().clone();
+        let mut row = Row::default();
+        row.set(schema::ID, Value::Id(numbered("001", 1)));
+        let at = account.position("BillingAddress").unwrap();
+        assert_eq!(account.shown(&row, at, "66.0"), Json::Null);
+
+        row.set(account.position("BillingCity").unwrap(), Value::text("Oslo"));
+        row.set(account.position("BillingLatitude").unwrap(), Value::Double(59.9));
+
+        let expected = json!({
+            "city": "Oslo", "country": null, "geocodeAccuracy": null, "latitude": 59.9, "longitude": null, "postalCode": null,
+            "state": null, "street": null,
+        });
+        assert_eq!(account.shown(&row, at, "66.0"), expected);
+    }
+
+    #[test]
+    fn parts_name_their_compound() {
+        let schema = Schema::standard();
+        let of = |object: &str, field: &str| {
+            let object = schema.object(object).unwrap();
+            object.compound_of(object.field(field).unwrap()).map(str::to_owned)
+        };
+        assert_eq!(of("Contact", "MailingCity").as_deref(), Some("MailingAddress"));
+        assert_eq!(of("Lead", "City").as_deref(), Some("Address"));
+        assert_eq!(of("Lead", "LastName").as_deref(), Some("Name"));
+        assert_eq!(of("Account", "Phone"), None);
+    }
+}

@@ -1,0 +1,189 @@
+//! Describe: the schema as the data API shows it, with the keys of recorded answers.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{Access, Field, FieldKind, Object};
+use crate::data::write;
+use crate::model::access::Deed;
+use crate::model::ids::RecordId;
+use crate::model::org::{Actor, Org};
+
+/// Record types of an object as describe lists them, the master last.
+pub(crate) struct RecordTypeInfo {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) developer_name: String,
+    pub(crate) active: bool,
+    pub(crate) is_default: bool,
+    pub(crate) is_master: bool,
+}
+
+/// `GET /sobjects`, with the objects the actor's profile lets be seen.
+pub(crate) fn describe_global(org: &Org, actor: &Actor, version: &str) -> Json {
+    let seen = org.schema.objects().filter(|object| org.may(actor, Deed::Read, object));
+    let objects: Vec<Json> = seen.map(|object| object_summary(org, actor, object, version)).collect();
+    json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
+}
+
+/// One entry of describe global.
+pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
+    let writeable = object.access == Access::Full;
+    let may = |deed| writeable && org.may(actor, deed, object);
+    let base = format!("/services/data/v{version}/sobjects/{}", object.name);
+    json!({
+        "activateable": false, "associateEntityType": null, "associateParentEntity": null, "createable": may(Deed::Create),
+        "custom": object.custom(), "customSetting": false, "deepCloneable": false, "deletable": may(Deed::Delete),
+        "deprecatedAndHidden": false, "feedEnabled": false, "hasSubtypes": false, "isInterface": false, "isSubtype": false,
+        "keyPrefix": object.key_prefix, "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
+        "mergeable": matches!(object.name.as_str(), "Account" | "Contact" | "Lead" | "Case"), "mruEnabled": writeable,
+        "name": object.name, "queryable": true, "replicateable": true, "retrieveable": true,
+        "searchable": object.has_owner, "triggerable": writeable, "undeletable": may(Deed::Delete) && object.has_owner, "updateable": may(Deed::Edit),
+        "urls": {"rowTemplate": format!("{base}/{{ID}}"), "describe": format!("{base}/describe"), "sobject": base},
+    })
+}
+
+/// `GET /sobjects/{object}/describe`.
+pub(crate) fn describe_object(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
+    let mut body = object_summary(org, actor, object, version);
+    let seen = object.fields.iter().filter(|field| org.may_read_field(actor, object, field));
+    let fields: Vec<Json> =
+        seen.map(|field| describe_field(object, field, &Abilities::of(org, actor, object, field))).collect();
+    let children = org.schema.children_of(&object.name);
+    let children: Vec<Json> = children
+        .iter()
+        .filter(|child| org.may(actor, Deed::Read, child.object))
+        .map(|c| child(&object.name, c))
+        .collect();
+    let available =
+        |info: &RecordTypeInfo| RecordId::parse(&info.id).is_none_or(|id| org.may_use_record_type(actor, object, id));
+    let types = org.record_types(object);
+    let types: Vec<Json> = types.iter().map(|info| record_type(info, available(info), object, version)).collect();
+    let more = json!({
+        "actionOverrides": [], "childRelationships": children, "compactLayoutable": true, "defaultImplementation": null,
+        "extendedBy": null, "extendsInterfaces": null, "fields": fields, "implementedBy": null, "implementsInterfaces": null,
+        "listviewable": null, "lookupLayoutable": null, "namedLayoutInfos": [], "networkScopeFieldName": null,
+        "recordTypeInfos": types, "searchLayoutable": true, "sobjectDescribeOption": "FULL",
+        "supportedScopes": [{"label": format!("All {}", object.label_plural.to_lowercase()), "name": "everything"}],
+    });
+    if let (Some(body), Json::Object(more)) = (body.as_object_mut(), more) {
+        body.extend(more);
+    }
+    body
+}
+
+fn child(parent: &str, child: &super::ChildRelationship<'_>) -> Json {
+    let field = child.object.fields.get(child.field).map_or("", |field| &field.name);
+    json!({
+        "cascadeDelete": write::goes_with(parent, &child.object.name, field), "childSObject": child.object.name, "deprecatedAndHidden": false,
+        "field": field, "junctionIdListNames": [], "junctionReferenceTo": [],
+        "relationshipName": child.name, "restrictedDelete": write::keeps(parent, &child.object.name, field),
+    })
+}
+
+fn record_type(info: &RecordTypeInfo, available: bool, object: &Object, version: &str) -> Json {
+    json!({
+        "active": info.active, "available": available, "defaultRecordTypeMapping": info.is_default && available,
+        "developerName": info.developer_name, "master": info.is_master, "name": info.name, "recordTypeId": info.id,
+        "urls": {"layout": format!("/services/data/v{version}/sobjects/{}/describe/layouts/{}", object.name, info.id)},
+    })
+}
+
+/// Whether the actor may set a field, on a new record and on one there is.
+struct Abilities {
+    create: bool,
+    update: bool,
+}
+
+impl Abilities {
+    fn of(org: &Org, actor: &Actor, object: &Object, field: &Field) -> Self {
+        let writeable = object.access == Access::Full && org.may_edit_field(actor, object, field);
+        Self {
+            create: writeable && field.createable && org.may(actor, Deed::Create, object),
+            update: writeable && field.updateable && org.may(actor, Deed::Edit, object),
+        }
+    }
+}
+
+fn describe_field(object: &Object, field: &Field, may: &Abilities) -> Json {
+    let mut all = identity(object, field);
+    all.extend(abilities(field, may));
+    all.extend(constant());
+    let mut entries: Vec<(String, Json)> = all.into_iter().collect();
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    Json::Object(entries.into_iter().collect())
+}
+
+fn identity(object: &Object, field: &Field) -> Map<String, Json> {
+    let picklist: Vec<Json> = field
+        .picklist
+        .iter()
+        .map(|p| json!({"active": true, "defaultValue": p.is_default, "label": p.value, "validFor": null, "value": p.value}))
+        .collect();
+    into_map(json!({
+        "byteLength": field.length * if field.kind.is_text() { 3 } else { 1 },
+        "caseSensitive": false,
+        "compoundFieldName": object.compound_of(field),
+        "custom": field.custom,
+        "defaultValue": if field.kind == FieldKind::Boolean { json!(false) } else { Json::Null },
+        "digits": if field.kind == FieldKind::Int { 8 } else { 0 },
+        "label": field.label,
+        "length": field.length,
+        "name": field.name,
+        "picklistValues": picklist,
+        "polymorphicForeignKey": field.kind == FieldKind::Reference && field.reference_to.len() != 1,
+        "precision": field.precision,
+        "queryByDistance": field.kind.is_compound(),
+        "referenceTo": field.reference_to,
+        "relationshipName": field.relationship,
+        "scale": field.scale,
+        "soapType": soap_type(field.kind),
+        "type": field.kind.name(),
+    }))
+}
+
+fn abilities(field: &Field, may: &Abilities) -> Map<String, Json> {
+    let plain = !matches!(field.kind, FieldKind::Base64) && field.length <= 4_099;
+    let compound = field.kind.is_compound();
+    into_map(json!({
+        "aggregatable": plain && !compound, "autoNumber": field.auto_number.is_some(), "calculated": field.calculated,
+        "createable": may.create, "defaultedOnCreate": field.defaulted_on_create,
+        "externalId": field.external_id, "filterable": plain, "groupable": plain && !compound && !field.kind.is_number(),
+        "idLookup": field.id_lookup, "nameField": field.name_field, "namePointing": false,
+        "nillable": field.nillable, "permissionable": field.custom || field.nillable,
+        "restrictedPicklist": field.restricted, "sortable": plain && !compound, "unique": field.unique,
+        "updateable": may.update,
+    }))
+}
+
+fn constant() -> Map<String, Json> {
+    into_map(json!({
+        "aiPredictionField": false, "calculatedFormula": null, "cascadeDelete": false,
+        "controllerName": null, "defaultValueFormula": null, "dependentPicklist": false, "deprecatedAndHidden": false,
+        "displayLocationInDecimal": false, "encrypted": false, "extraTypeInfo": null, "filteredLookupInfo": null,
+        "formulaTreatNullNumberAsZero": false, "highScaleNumber": false, "htmlFormatted": false, "inlineHelpText": null,
+        "mask": null, "maskType": null, "referenceTargetField": null, "relationshipOrder": null,
+        "restrictedDelete": false, "searchPrefilterable": false, "writeRequiresMasterRead": false,
+    }))
+}
+
+fn into_map(json: Json) -> Map<String, Json> {
+    match json {
+        Json::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+fn soap_type(kind: FieldKind) -> &'static str {
+    match kind {
+        FieldKind::Id | FieldKind::Reference => "tns:ID",
+        FieldKind::Boolean => "xsd:boolean",
+        FieldKind::Int => "xsd:int",
+        FieldKind::Double | FieldKind::Currency | FieldKind::Percent => "xsd:double",
+        FieldKind::Date => "xsd:date",
+        FieldKind::DateTime => "xsd:dateTime",
+        FieldKind::Base64 => "xsd:base64Binary",
+        FieldKind::Address => "urn:address",
+        FieldKind::Location => "urn:location",
+        _ => "xsd:string",
+    }
+}

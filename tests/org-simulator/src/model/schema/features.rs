@@ -1,0 +1,122 @@
+//! What an org's feature switches change in its schema.
+
+use super::{Access, Field, FieldKind, Object, PicklistValue, Schema};
+use crate::Features;
+use crate::model::value::Value;
+
+const CURRENCIES: [&str; 3] = ["USD", "EUR", "GBP"];
+/// Fields of a person account beside those of its name: in the account, their kind, and in the contact.
+pub(crate) const PERSON_FIELDS: [(&str, FieldKind, &str); 13] = [
+    ("PersonEmail", FieldKind::Email, "Email"),
+    ("PersonMobilePhone", FieldKind::Phone, "MobilePhone"),
+    ("PersonHomePhone", FieldKind::Phone, "HomePhone"),
+    ("PersonOtherPhone", FieldKind::Phone, "OtherPhone"),
+    ("PersonTitle", FieldKind::String, "Title"),
+    ("PersonDepartment", FieldKind::String, "Department"),
+    ("PersonBirthdate", FieldKind::Date, "Birthdate"),
+    ("PersonMailingStreet", FieldKind::TextArea, "MailingStreet"),
+    ("PersonMailingCity", FieldKind::String, "MailingCity"),
+    ("PersonMailingState", FieldKind::String, "MailingState"),
+    ("PersonMailingPostalCode", FieldKind::String, "MailingPostalCode"),
+    ("PersonMailingCountry", FieldKind::String, "MailingCountry"),
+    ("PersonLeadSource", FieldKind::Picklist, "LeadSource"),
+];
+/// The parts of a person's name, the same in account and contact.
+pub(crate) const PERSON_NAME: [&str; 3] = ["FirstName", "LastName", "Salutation"];
+
+impl Schema {
+    /// The schema as an org with these features has it.
+    pub(crate) fn with_features(mut self, features: &Features) -> Self {
+        if !features.enhanced_notes {
+            self.remove("ContentNote");
+        }
+        if features.multi_currency {
+            self.multi_currency = true;
+            let names: Vec<String> = self.objects().filter(|o| has_currency(o)).map(|o| o.name.clone()).collect();
+            for name in names {
+                self.add_field(&name, currency());
+            }
+        }
+        if features.person_accounts {
+            self.add_person_accounts();
+        }
+        self
+    }
+
+    fn add_person_accounts(&mut self) {
+        let mut fields = vec![
+            Field::new("IsPersonAccount", FieldKind::Boolean).read_only(),
+            Field {
+                reference_to: vec!["Contact".to_owned()],
+                relationship: Some("PersonContact".to_owned()),
+                ..Field::new("PersonContactId", FieldKind::Reference).read_only()
+            },
+        ];
+        let contact = self.object("Contact").cloned();
+        let like = |name: &str, kind, twin: &str| {
+            let twin = contact.as_ref().and_then(|contact| contact.field(twin));
+            let length = twin.map(|twin| twin.length);
+            let picklist = twin.map(|twin| twin.picklist.clone()).unwrap_or_default();
+            let field = Field::new(name, kind);
+            Field { length: length.unwrap_or(field.length), picklist, nillable: true, ..field }
+        };
+        for name in PERSON_NAME {
+            let kind = if name == "Salutation" { FieldKind::Picklist } else { FieldKind::String };
+            fields.push(like(name, kind, name));
+        }
+        fields.extend(PERSON_FIELDS.iter().map(|(name, kind, twin)| like(name, *kind, twin)));
+        for field in fields {
+            self.add_field("Account", field);
+        }
+        self.add_field("Contact", Field::new("IsPersonAccount", FieldKind::Boolean).read_only());
+        // A person may come without a company.
+        if let Some(company) = self.object("Lead").and_then(|lead| lead.field("Company")).cloned() {
+            self.add_field("Lead", Field { nillable: true, ..company });
+        }
+        self.add_field("RecordType", Field::new("IsPersonType", FieldKind::Boolean).read_only());
+    }
+}
+
+/// Whether records of the object have a currency in an org with several.
+pub(super) fn has_currency(object: &Object) -> bool {
+    object.access == Access::Full && !object.name.starts_with("Content")
+}
+
+/// `CurrencyIsoCode`.
+pub(super) fn currency() -> Field {
+    let picklist =
+        CURRENCIES.iter().map(|code| PicklistValue { value: (*code).to_owned(), is_default: *code == "USD" });
+    Field {
+        label: "Currency ISO Code".to_owned(),
+        length: 3,
+        restricted: true,
+        defaulted_on_create: true,
+        picklist: picklist.collect(),
+        default: Value::text("USD"),
+        ..Field::new("CurrencyIsoCode", FieldKind::Picklist)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feature_is_in_the_schema_only_when_it_is_on() {
+        let plain = Schema::standard().with_features(&Features::default());
+        let features =
+            Features { person_accounts: true, multi_currency: true, enhanced_notes: false, ..Features::default() };
+        let mut rich = Schema::standard().with_features(&features);
+        rich.add_custom_object("Broker__c");
+
+        let has = |schema: &Schema, object: &str, field: &str| schema.object(object).unwrap().field(field).is_some();
+        for (object, field) in
+            [("Account", "IsPersonAccount"), ("Account", "PersonEmail"), ("Opportunity", "CurrencyIsoCode")]
+        {
+            assert!(!has(&plain, object, field) && has(&rich, object, field), "{object}.{field}");
+        }
+        assert!(has(&rich, "Broker__c", "CurrencyIsoCode"));
+        assert!(plain.object("ContentNote").is_some() && rich.object("ContentNote").is_none());
+        assert!(!rich.objects().any(|object| object.name == "ContentNote"));
+    }
+}

@@ -1,0 +1,246 @@
+//! Fields: their kinds, sizes and flags.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::value::Value;
+
+/// The type of a field, by its name in describe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum FieldKind {
+    Id,
+    Boolean,
+    String,
+    Int,
+    Double,
+    Currency,
+    Percent,
+    Date,
+    DateTime,
+    Reference,
+    Picklist,
+    MultiPicklist,
+    TextArea,
+    Email,
+    Phone,
+    Url,
+    Base64,
+    /// A compound of address fields.
+    Address,
+    /// A compound of latitude and longitude.
+    Location,
+}
+
+impl FieldKind {
+    const NAMES: [(Self, &'static str); 19] = [
+        (Self::Id, "id"),
+        (Self::Boolean, "boolean"),
+        (Self::String, "string"),
+        (Self::Int, "int"),
+        (Self::Double, "double"),
+        (Self::Currency, "currency"),
+        (Self::Percent, "percent"),
+        (Self::Date, "date"),
+        (Self::DateTime, "datetime"),
+        (Self::Reference, "reference"),
+        (Self::Picklist, "picklist"),
+        (Self::MultiPicklist, "multipicklist"),
+        (Self::TextArea, "textarea"),
+        (Self::Email, "email"),
+        (Self::Phone, "phone"),
+        (Self::Url, "url"),
+        (Self::Base64, "base64"),
+        (Self::Address, "address"),
+        (Self::Location, "location"),
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(kind, _)| *kind == self).map_or("string", |(_, name)| name)
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
+    }
+
+    /// Kept as text.
+    pub(crate) fn is_text(self) -> bool {
+        matches!(
+            self,
+            Self::String
+                | Self::Picklist
+                | Self::MultiPicklist
+                | Self::TextArea
+                | Self::Email
+                | Self::Phone
+                | Self::Url
+        )
+    }
+
+    /// Shows other fields, and has no value of its own.
+    pub(crate) fn is_compound(self) -> bool {
+        matches!(self, Self::Address | Self::Location)
+    }
+
+    pub(crate) fn is_number(self) -> bool {
+        matches!(self, Self::Int | Self::Double | Self::Currency | Self::Percent)
+    }
+}
+
+/// One value of a picklist.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PicklistValue {
+    pub(crate) value: String,
+    pub(crate) is_default: bool,
+}
+
+/// On which field a picklist depends, and which of its values go with which of that field's.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Dependency {
+    pub(crate) controller: String,
+    /// For a value, the values of the controlling field with which it may be chosen.
+    pub(crate) valid_for: std::collections::BTreeMap<String, Vec<String>>,
+}
+
+/// One field of an object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "these are describe's own flags, one for one")]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) label: String,
+    pub(crate) kind: FieldKind,
+    /// Longest text in characters; 0 where the kind has no length.
+    pub(crate) length: usize,
+    pub(crate) precision: usize,
+    pub(crate) scale: usize,
+    pub(crate) nillable: bool,
+    pub(crate) createable: bool,
+    pub(crate) updateable: bool,
+    pub(crate) defaulted_on_create: bool,
+    pub(crate) external_id: bool,
+    pub(crate) unique: bool,
+    pub(crate) id_lookup: bool,
+    pub(crate) name_field: bool,
+    pub(crate) calculated: bool,
+    pub(crate) custom: bool,
+    pub(crate) restricted: bool,
+    pub(crate) picklist: Vec<PicklistValue>,
+    /// For a dependent picklist: on what it depends.
+    pub(crate) dependency: Option<Dependency>,
+    /// Objects a reference may point to; empty means any object.
+    pub(crate) reference_to: Vec<String>,
+    pub(crate) relationship: Option<String>,
+    /// Name of the relationship from the referenced object down to this one.
+    pub(crate) child_relationship: Option<String>,
+    pub(crate) default: Value,
+    /// The form of the numbers that the field is given: `A-{0000}`.
+    pub(crate) auto_number: Option<String>,
+}
+
+impl Field {
+    /// A nullable field that may be written, with the kind's usual size.
+    pub(crate) fn new(name: &str, kind: FieldKind) -> Self {
+        let (length, precision, scale) = usual_size(kind);
+        Self {
+            name: name.to_owned(),
+            label: label_of(name),
+            kind,
+            length,
+            precision,
+            scale,
+            nillable: kind != FieldKind::Boolean,
+            createable: !kind.is_compound(),
+            updateable: !kind.is_compound(),
+            defaulted_on_create: kind == FieldKind::Boolean,
+            external_id: false,
+            unique: false,
+            id_lookup: false,
+            name_field: false,
+            calculated: false,
+            custom: name.ends_with("__c") || name.ends_with("__s"),
+            restricted: false,
+            picklist: Vec::new(),
+            dependency: None,
+            reference_to: Vec::new(),
+            relationship: None,
+            child_relationship: None,
+            auto_number: None,
+            default: if kind == FieldKind::Boolean { Value::Bool(false) } else { Value::Null },
+        }
+    }
+
+    /// A record cannot be created without it.
+    pub(crate) fn required(&self) -> bool {
+        self.createable && !self.nillable && !self.defaulted_on_create
+    }
+
+    /// Values are indexed, so that upserts, uniqueness and the links of a document need no scan.
+    pub(crate) fn indexed(&self) -> bool {
+        self.is_key() && self.kind != FieldKind::Id || self.name == "ContentDocumentId"
+    }
+
+    /// Records may be named by it: an external id or another look-up key.
+    pub(crate) fn is_key(&self) -> bool {
+        self.external_id || self.unique || self.id_lookup
+    }
+
+    pub(super) fn read_only(mut self) -> Self {
+        self.createable = false;
+        self.updateable = false;
+        self
+    }
+}
+
+fn usual_size(kind: FieldKind) -> (usize, usize, usize) {
+    match kind {
+        FieldKind::Id | FieldKind::Reference => (18, 0, 0),
+        FieldKind::TextArea => (32_000, 0, 0),
+        FieldKind::Email => (80, 0, 0),
+        FieldKind::Phone => (40, 0, 0),
+        FieldKind::MultiPicklist => (4_099, 0, 0),
+        FieldKind::String | FieldKind::Picklist | FieldKind::Url => (255, 0, 0),
+        FieldKind::Double | FieldKind::Currency => (0, 18, 2),
+        FieldKind::Percent => (0, 3, 0),
+        FieldKind::Int
+        | FieldKind::Boolean
+        | FieldKind::Date
+        | FieldKind::DateTime
+        | FieldKind::Base64
+        | FieldKind::Address
+        | FieldKind::Location => (0, 0, 0),
+    }
+}
+
+/// `CloseDate` -> `Close Date`, `Follow_Up__c` -> `Follow Up`.
+pub(super) fn label_of(name: &str) -> String {
+    let base = name.trim_end_matches("__c").trim_end_matches("__s");
+    let base = if base.len() > 2 {
+        base.strip_suffix("Id").map_or_else(|| base.to_owned(), |b| format!("{b}ID"))
+    } else {
+        base.to_owned()
+    };
+    let mut label = String::new();
+    let mut last = ' ';
+    for c in base.chars() {
+        if c == '_' || c.is_ascii_uppercase() && (last.is_ascii_lowercase() || last.is_ascii_digit()) {
+            label.push(' ');
+        }
+        if c != '_' {
+            label.push(c);
+        }
+        last = c;
+    }
+    label
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_read_like_words() {
+        assert_eq!(label_of("CloseDate"), "Close Date");
+        assert_eq!(label_of("Follow_Up__c"), "Follow Up");
+        assert_eq!(label_of("AccountId"), "Account ID");
+        assert_eq!(label_of("Id"), "Id");
+    }
+}

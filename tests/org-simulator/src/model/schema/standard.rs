@@ -1,0 +1,184 @@
+//! Reads `standard.txt`, the list of standard objects.
+//!
+//! Words after a field: `required`, `readonly`, `createonly`, `defaulted`, `nillable`, `name`, `idlookup`, `external`,
+//! `unique`, `restricted`, `auto={0000}`, `to=Object,Object`, `rel=Name`, `children=Name`, `values=Set`.
+
+use std::collections::HashMap;
+
+use super::{Access, Field, FieldKind, Object, PicklistValue, Schema};
+use crate::model::value::Value;
+
+const SOURCE: &str = include_str!("standard.txt");
+
+type ValueSets = HashMap<&'static str, Vec<PicklistValue>>;
+
+/// The schema that `standard.txt` describes.
+pub(super) fn schema() -> Schema {
+    let mut schema = Schema::default();
+    let mut sets = ValueSets::new();
+    let mut current: Option<Object> = None;
+    for line in SOURCE.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')) {
+        if let Some(rest) = line.strip_prefix("values ") {
+            let (name, values) = rest.split_once(' ').unwrap_or((rest, ""));
+            sets.insert(name, values.split(" | ").map(picklist_value).collect());
+        } else if let Some(rest) = line.strip_prefix("object ") {
+            schema.extend(current.replace(object(rest)));
+        } else if let Some(object) = &mut current {
+            object.add(field(line.trim(), &sets));
+        }
+    }
+    schema.extend(current);
+    schema
+}
+
+impl Schema {
+    fn extend(&mut self, object: Option<Object>) {
+        if let Some(object) = object {
+            self.insert(object);
+        }
+    }
+}
+
+fn picklist_value(text: &str) -> PicklistValue {
+    let value = text.trim();
+    PicklistValue { value: value.trim_end_matches('*').to_owned(), is_default: value.ends_with('*') }
+}
+
+fn object(line: &'static str) -> Object {
+    let mut quoted = line.split('"');
+    let mut head = quoted.next().unwrap_or_default().split_whitespace();
+    let (name, prefix) = (head.next().unwrap_or_default(), head.next().unwrap_or_default());
+    let label = quoted.next().unwrap_or_default();
+    let plural = quoted.nth(1).unwrap_or_default();
+    let words: Vec<&str> = quoted.next().unwrap_or_default().split_whitespace().collect();
+    let mut object = Object::new(name, prefix, words.contains(&"owner"));
+    label.clone_into(&mut object.label);
+    plural.clone_into(&mut object.label_plural);
+    if words.contains(&"readonly") {
+        object.access = Access::ReadOnly;
+    }
+    if words.contains(&"fixedowner")
+        && let Some(owner) = object.field("OwnerId").cloned()
+    {
+        object.add(Field { updateable: false, ..owner });
+    }
+    if words.contains(&"recordtypes") {
+        object.add(Field {
+            reference_to: vec!["RecordType".to_owned()],
+            relationship: Some("RecordType".to_owned()),
+            ..Field::new("RecordTypeId", FieldKind::Reference)
+        });
+    }
+    object
+}
+
+fn field(line: &'static str, sets: &ValueSets) -> Field {
+    let mut words = line.split_whitespace();
+    let name = words.next().unwrap_or_default();
+    let mut field = sized(name, words.next().unwrap_or("string"));
+    let words: Vec<&str> = words.collect();
+    for word in &words {
+        match word.split_once('=') {
+            Some((key, value)) => named(&mut field, key, value, sets),
+            None => flag(&mut field, word),
+        }
+    }
+    if words.contains(&"nillable") {
+        field.nillable = true;
+    }
+    if let Some(default) = field.picklist.iter().find(|p| p.is_default) {
+        field.default = Value::text(default.value.as_str());
+    }
+    field
+}
+
+fn sized(name: &str, kind: &str) -> Field {
+    let (kind, size) = kind.trim_end_matches(')').split_once('(').unwrap_or((kind, ""));
+    let mut field = Field::new(name, FieldKind::from_name(kind).unwrap_or(FieldKind::String));
+    let mut sizes = size.split(',').filter_map(|n| n.parse().ok());
+    match (field.kind.is_number(), sizes.next()) {
+        (true, Some(precision)) => (field.precision, field.scale) = (precision, sizes.next().unwrap_or_default()),
+        (false, Some(length)) => field.length = length,
+        (_, None) => {}
+    }
+    field
+}
+
+fn named(field: &mut Field, key: &str, value: &str, sets: &ValueSets) {
+    match key {
+        "to" => field.reference_to = value.split(',').map(str::to_owned).collect(),
+        "auto" => field.auto_number = Some(value.to_owned()),
+        "rel" => field.relationship = Some(value.to_owned()),
+        "children" => field.child_relationship = Some(value.to_owned()),
+        "values" => field.picklist = sets.get(value).cloned().unwrap_or_default(),
+        _ => {}
+    }
+}
+
+fn flag(field: &mut Field, word: &str) {
+    match word {
+        "required" => field.nillable = false,
+        "readonly" => (field.createable, field.updateable) = (false, false),
+        "createonly" => field.updateable = false,
+        "defaulted" => (field.nillable, field.defaulted_on_create) = (false, true),
+        "name" => field.name_field = true,
+        "idlookup" => field.id_lookup = true,
+        "external" => (field.external_id, field.id_lookup) = (true, true),
+        "unique" => field.unique = true,
+        "restricted" => field.restricted = true,
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_the_list_is_understood() {
+        let known = [
+            "required",
+            "readonly",
+            "createonly",
+            "defaulted",
+            "nillable",
+            "name",
+            "idlookup",
+            "external",
+            "unique",
+            "restricted",
+        ];
+        let lines = SOURCE.lines().filter(|line| line.starts_with("  ") && !line.starts_with("  #"));
+        for line in lines {
+            let mut words = line.split_whitespace().skip(1);
+            let kind = words.next().unwrap();
+            let kind = kind.split_once('(').map_or(kind, |(kind, _)| kind);
+            assert!(FieldKind::from_name(kind).is_some(), "{line}");
+            assert!(words.all(|w| known.contains(&w) || w.contains('=')), "{line}");
+        }
+    }
+
+    #[test]
+    fn every_set_of_values_that_is_named_exists() {
+        for line in SOURCE.lines() {
+            if let Some((_, set)) = line.split_once("values=") {
+                let set = set.split_whitespace().next().unwrap();
+                assert!(SOURCE.contains(&format!("values {set} ")), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_opportunity_needs_a_name_a_stage_and_a_close_date() {
+        let schema = schema();
+        let required: Vec<_> = schema
+            .object("Opportunity")
+            .unwrap()
+            .fields
+            .iter()
+            .filter(|f| f.required())
+            .map(|f| f.name.as_str())
+            .collect();
+        assert_eq!(required, ["Name", "StageName", "CloseDate"]);
+    }
+}

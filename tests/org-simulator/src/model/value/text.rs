@@ -1,0 +1,72 @@
+//! Texts of records: most are short, and then need no memory of their own.
+
+use std::fmt;
+use std::ops::Deref;
+
+/// As many bytes as fit beside the length in the size of the largest other value.
+const SHORT: usize = 22;
+
+/// A text that never changes.
+#[derive(Clone)]
+pub(crate) enum Text {
+    Short { length: u8, bytes: [u8; SHORT] },
+    Long(Box<str>),
+}
+
+impl Text {
+    pub(crate) fn new(text: &str) -> Self {
+        let mut bytes = [0; SHORT];
+        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            (Some(room), Ok(length)) => {
+                room.copy_from_slice(text.as_bytes());
+                Self::Short { length, bytes }
+            }
+            _ => Self::Long(text.into()),
+        }
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Short { length, bytes } => {
+                bytes.get(..usize::from(*length)).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default()
+            }
+            Self::Long(text) => text,
+        }
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::value::Value;
+
+    #[test]
+    fn a_value_is_no_larger_than_three_words() {
+        assert_eq!(size_of::<Value>(), 24);
+    }
+
+    proptest! {
+        #[test]
+        fn a_text_is_what_it_was_made_of(text in ".{0,40}") {
+            prop_assert_eq!(&*Text::new(&text), text.as_str());
+        }
+    }
+}
