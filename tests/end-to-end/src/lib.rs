@@ -49,7 +49,7 @@ impl Drop for Connected {
         secrets.extend(self.webhook_url.rsplit('/').next().map(str::to_owned));
         let logged = std::fs::read_to_string(&self.log).unwrap_or_default();
         assert!(logged.contains("invocation ended"), "the functions' log is not where it is looked for");
-        let leaks = silence::leaks(&logged, secrets.iter().map(String::as_str));
+        let leaks = secret_scan::leaks(&logged, secrets.iter().map(String::as_str));
         assert!(leaks.is_empty(), "secrets are in the log {}: {leaks:#?}", self.log.display());
         if self.log.starts_with(Workspace::here().cache()) {
             let _ = std::fs::remove_file(&self.log);

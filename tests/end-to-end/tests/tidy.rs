@@ -91,13 +91,13 @@ fn dependencies_run_one_way() {
     let wrong = manifests().filter(|manifest| manifest.package() != "end-to-end").flat_map(|manifest| {
         let (may_use, and_in_tests): (&[&str], &[&str]) = match (manifest.folder(), manifest.package()) {
             ("functions", _) => {
-                (&["runtime", "salesforce", "store"], &["bench", "local", "org-simulator", "silence", "world"])
+                (&["runtime", "salesforce", "store"], &["bench", "local", "org-simulator", "secret-scan", "harness"])
             }
             (_, "runtime") => (&["salesforce", "store"], &["local", "org-simulator"]),
             (_, "store") => (&["salesforce"], &["local"]),
             (_, "salesforce") => (&[], &["org-simulator"]),
-            (_, "ferry") => (&["local", "runtime", "salesforce", "store"], &["org-simulator", "world"]),
-            (_, "world") => (&["local", "org-simulator", "runtime", "salesforce", "silence", "store"], &[]),
+            (_, "ferry") => (&["local", "runtime", "salesforce", "store"], &["org-simulator", "harness"]),
+            (_, "harness") => (&["local", "org-simulator", "runtime", "salesforce", "secret-scan", "store"], &[]),
             (_, "local") => (&["org-simulator", "salesforce", "store"], &[]),
             (_, "bench") => (&["local", "org-simulator", "salesforce"], &[]),
             _ => (&[], &[]),

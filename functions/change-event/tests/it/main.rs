@@ -4,21 +4,21 @@
 
 use aws_sdk_sqs::types::MessageSystemAttributeName::MessageGroupId;
 use change_event::{Answer, Deps, Error, handle};
+use harness::{DISCONNECTED, TestContext, run};
 use jiff::SignedDuration;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use store::{ChangeHint, Deliveries, DeliveryOutcome, Orgs, Queue, RefreshKind, RefreshTask};
-use world::{DISCONNECTED, World, run};
 
 const TRANSACTION: &str = "000f07d5-d33e-8607-991e-ad2c1fda0750";
 
-fn deps(world: &World) -> Deps {
+fn deps(context: &TestContext) -> Deps {
     Deps {
-        orgs: world.orgs.clone(),
-        deliveries: Deliveries::new(world.dynamodb(), world.table("deliveries")),
-        hints: Queue::new(world.sqs(), world.queue_url("RecordUpsertQueue"), world.clock.clone()),
-        refreshes: Queue::new(world.sqs(), world.queue_url("PipelineRefreshQueue"), world.clock.clone()),
-        clock: world.clock.clone(),
+        orgs: context.orgs.clone(),
+        deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
+        hints: Queue::new(context.sqs(), context.queue_url("RecordUpsertQueue"), context.clock.clone()),
+        refreshes: Queue::new(context.sqs(), context.queue_url("PipelineRefreshQueue"), context.clock.clone()),
+        clock: context.clock.clone(),
     }
 }
 
@@ -35,16 +35,16 @@ fn event(org: &str, change_type: &str, record_ids: &[&str]) -> Box<RawValue> {
     serde_json::value::to_raw_value(&event).unwrap()
 }
 
-async fn take(world: &World, deps: &Deps, event: Box<RawValue>) -> Result<Answer, Error> {
-    handle(deps, event, world.clock.now().checked_add(SignedDuration::from_secs(20)).unwrap()).await
+async fn take(context: &TestContext, deps: &Deps, event: Box<RawValue>) -> Result<Answer, Error> {
+    handle(deps, event, context.clock.now().checked_add(SignedDuration::from_secs(20)).unwrap()).await
 }
 
 /// The bodies in a queue, each with its group.
-async fn queued(world: &World, queue: &str) -> Vec<(String, String)> {
-    let (visible, _) = world.waiting(queue).await;
+async fn queued(context: &TestContext, queue: &str) -> Vec<(String, String)> {
+    let (visible, _) = context.waiting(queue).await;
     let mut bodies = Vec::new();
     while bodies.len() < visible {
-        let receive = world.sqs().receive_message().queue_url(world.queue_url(queue)).max_number_of_messages(10);
+        let receive = context.sqs().receive_message().queue_url(context.queue_url(queue)).max_number_of_messages(10);
         let answer = receive.message_system_attribute_names(MessageGroupId).send().await.unwrap();
         for message in answer.messages.unwrap_or_default() {
             let group = message.attributes.unwrap().remove(&MessageGroupId).unwrap();
@@ -57,38 +57,38 @@ async fn queued(world: &World, queue: &str) -> Vec<(String, String)> {
 #[test]
 fn a_change_is_a_hint_a_record_and_its_values_go_nowhere() {
     run(async {
-        let world = World::connected().await;
+        let context = TestContext::connected().await;
         let ids = ["0065e00000AbCdEAAV", "0065e00000AbCdFAAV"];
 
-        let answer = take(&world, &deps(&world), event(world.org.as_str(), "GAP_UPDATE", &ids)).await.unwrap();
+        let answer = take(&context, &deps(&context), event(context.org.as_str(), "GAP_UPDATE", &ids)).await.unwrap();
 
         assert_eq!(answer, Answer { refused: false, hints: 2, refreshes: 0 });
-        let queued = queued(&world, "RecordUpsertQueue").await;
-        assert!(queued.iter().all(|(group, body)| group == world.org.as_str() && !body.contains("believes")));
+        let queued = queued(&context, "RecordUpsertQueue").await;
+        assert!(queued.iter().all(|(group, body)| group == context.org.as_str() && !body.contains("believes")));
         let hints = queued.iter().map(|(_, body)| serde_json::from_str::<ChangeHint>(body).unwrap());
         let mut deliveries: Vec<String> = hints.map(|hint| hint.delivery_id.to_string()).collect();
         deliveries.sort();
         assert_eq!(deliveries, ids.map(|id| format!("{TRANSACTION}.1.{id}")));
-        assert_eq!(world.waiting("PipelineRefreshQueue").await, (0, 0));
+        assert_eq!(context.waiting("PipelineRefreshQueue").await, (0, 0));
     });
 }
 
 #[test]
 fn an_overflow_has_its_object_looked_through_and_the_ledger_says_so() {
     run(async {
-        let world = World::connected().await;
-        let deps = deps(&world);
+        let context = TestContext::connected().await;
+        let deps = deps(&context);
 
         let answer =
-            take(&world, &deps, event(world.org.as_str(), "GAP_OVERFLOW", &["000000000000000AAA"])).await.unwrap();
+            take(&context, &deps, event(context.org.as_str(), "GAP_OVERFLOW", &["000000000000000AAA"])).await.unwrap();
 
         assert_eq!(answer, Answer { refused: false, hints: 0, refreshes: 1 });
-        let queued = queued(&world, "PipelineRefreshQueue").await;
+        let queued = queued(&context, "PipelineRefreshQueue").await;
         let task: RefreshTask = serde_json::from_str(&queued[0].1).unwrap();
-        assert_eq!((task.org_id, task.kind), (world.org, RefreshKind::Incremental));
+        assert_eq!((task.org_id, task.kind), (context.org, RefreshKind::Incremental));
         assert_eq!(task.object.unwrap().as_str(), "Opportunity");
         let id = format!("{TRANSACTION}.1.Opportunity").parse().unwrap();
-        let delivery = deps.deliveries.load(world.org, &id).await.unwrap().unwrap();
+        let delivery = deps.deliveries.load(context.org, &id).await.unwrap().unwrap();
         assert_eq!((delivery.outcome, delivery.record), (DeliveryOutcome::ObjectRefresh, None));
     });
 }
@@ -96,16 +96,16 @@ fn an_overflow_has_its_object_looked_through_and_the_ledger_says_so() {
 #[test]
 fn an_org_that_is_unknown_or_not_active_is_refused() {
     run(async {
-        let world = World::new().await;
-        let deps = deps(&world);
-        for org in [world.org.as_str(), DISCONNECTED] {
+        let context = TestContext::new().await;
+        let deps = deps(&context);
+        for org in [context.org.as_str(), DISCONNECTED] {
             for (kind, ids) in [("UPDATE", &["0065e00000AbCdEAAV"][..]), ("GAP_OVERFLOW", &[])] {
-                let answer = take(&world, &deps, event(org, kind, ids)).await.unwrap();
+                let answer = take(&context, &deps, event(org, kind, ids)).await.unwrap();
                 assert_eq!(answer, Answer { refused: true, ..Answer::default() });
             }
         }
         for queue in ["RecordUpsertQueue", "PipelineRefreshQueue"] {
-            assert_eq!(world.waiting(queue).await, (0, 0));
+            assert_eq!(context.waiting(queue).await, (0, 0));
         }
     });
 }
@@ -113,21 +113,21 @@ fn an_org_that_is_unknown_or_not_active_is_refused() {
 #[test]
 fn what_cannot_be_read_or_queued_is_an_error_so_that_it_comes_again_or_is_a_dead_letter() {
     run(async {
-        let world = World::connected().await;
-        let deps = deps(&world);
+        let context = TestContext::connected().await;
+        let deps = deps(&context);
         let platform_event = json!({
-            "id": "1", "source": format!("aws.partner/salesforce.com/{}/0YL5e000000CaRkGAK", world.org),
+            "id": "1", "source": format!("aws.partner/salesforce.com/{}/0YL5e000000CaRkGAK", context.org),
             "detail": { "payload": { "Order__c": "1" } },
         });
         let unreadable = serde_json::value::to_raw_value::<Value>(&platform_event).unwrap();
-        assert!(matches!(take(&world, &deps, unreadable).await, Err(Error::Unreadable(_))));
+        assert!(matches!(take(&context, &deps, unreadable).await, Err(Error::Unreadable(_))));
 
-        let url = world.queue_url("RecordUpsertQueue").replace("record-upsert", "no-such-queue");
-        let without_queue = Deps { hints: Queue::new(world.sqs(), url, world.clock.clone()), ..deps.clone() };
-        let change = || event(world.org.as_str(), "UPDATE", &["0065e00000AbCdEAAV"]);
-        assert!(matches!(take(&world, &without_queue, change()).await, Err(Error::State { .. })));
-        let without_orgs = Deps { orgs: Orgs::new(world.dynamodb(), "no-such-table"), ..deps };
-        assert!(matches!(take(&world, &without_orgs, change()).await, Err(Error::State { .. })));
-        assert_eq!(world.waiting("RecordUpsertQueue").await, (0, 0));
+        let url = context.queue_url("RecordUpsertQueue").replace("record-upsert", "no-such-queue");
+        let without_queue = Deps { hints: Queue::new(context.sqs(), url, context.clock.clone()), ..deps.clone() };
+        let change = || event(context.org.as_str(), "UPDATE", &["0065e00000AbCdEAAV"]);
+        assert!(matches!(take(&context, &without_queue, change()).await, Err(Error::State { .. })));
+        let without_orgs = Deps { orgs: Orgs::new(context.dynamodb(), "no-such-table"), ..deps };
+        assert!(matches!(take(&context, &without_orgs, change()).await, Err(Error::State { .. })));
+        assert_eq!(context.waiting("RecordUpsertQueue").await, (0, 0));
     });
 }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use store::WriteState;
 use store::owner_policy::OwnerPolicy;
 
-use crate::world::{REP, World, run};
+use crate::harness::{REP, TestContext, run};
 
 fn contains(links: &Value, id: &str) -> bool {
     links.as_array().unwrap().iter().any(|link| link == id)
@@ -14,27 +14,27 @@ fn contains(links: &Value, id: &str) -> bool {
 #[test]
 fn a_rep_s_note_is_linked_to_each_record_and_reads_back() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
 
-        let (status, written) = world.create_note(Some(REP), "k", "Met R&D\nnext: <offer>").await;
+        let (status, written) = context.create_note(Some(REP), "k", "Met R&D\nnext: <offer>").await;
         assert_eq!(status, StatusCode::CREATED);
-        assert_eq!((&written["owner_choice"], &written["links"][1]), (&json!("rep"), &json!(world.opportunity)));
+        assert_eq!((&written["owner_choice"], &written["links"][1]), (&json!("rep"), &json!(context.opportunity)));
 
-        let (status, note) = world.read(Some(REP), &written["note_id"]).await;
+        let (status, note) = context.read(Some(REP), &written["note_id"]).await;
         assert_eq!(status, StatusCode::OK);
         assert_eq!((&note["title"], &note["html"]), (&json!("Call"), &json!("Met R&amp;D<br>next: &lt;offer&gt;")));
-        assert!(contains(&note["links"], &world.account) && contains(&note["links"], &world.opportunity), "{note}");
-        assert!(contains(&note["links"], &world.rep.id), "{note}");
+        assert!(contains(&note["links"], &context.account) && contains(&note["links"], &context.opportunity), "{note}");
+        assert!(contains(&note["links"], &context.rep.id), "{note}");
     });
 }
 
 #[test]
 fn the_team_writes_the_note_of_a_rep_whose_grant_ended() {
     run(async {
-        let world = World::new().await;
-        world.kill(&world.reps().connection_id());
+        let context = TestContext::new().await;
+        context.kill(&context.reps().connection_id());
 
-        let (status, written) = world.create_note(Some(REP), "k", "Hi").await;
+        let (status, written) = context.create_note(Some(REP), "k", "Hi").await;
 
         assert_eq!(status, StatusCode::CREATED);
         assert_eq!((&written["connection"], &written["owner_choice"]), (&json!("team"), &json!("team_with_owner")));
@@ -44,30 +44,30 @@ fn the_team_writes_the_note_of_a_rep_whose_grant_ended() {
 #[test]
 fn a_rep_only_deployment_says_who_has_to_connect_and_takes_the_same_key_afterwards() {
     run(async {
-        let world = World::with(OwnerPolicy::RepOnly).await;
-        world.kill(&world.reps().connection_id());
+        let context = TestContext::with(OwnerPolicy::RepOnly).await;
+        context.kill(&context.reps().connection_id());
 
-        let (status, problem) = world.create_note(Some(REP), "k", "Hi").await;
+        let (status, problem) = context.create_note(Some(REP), "k", "Hi").await;
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:reconnect_required")));
 
-        world.connect(world.reps()).await;
-        assert_eq!(world.create_note(Some(REP), "k", "Hi").await.0, StatusCode::CREATED);
+        context.connect(context.reps()).await;
+        assert_eq!(context.create_note(Some(REP), "k", "Hi").await.0, StatusCode::CREATED);
     });
 }
 
 #[test]
 fn a_change_leaves_what_it_does_not_name() {
     run(async {
-        let world = World::new().await;
-        let (_, written) = world.create_note(None, "k", "Old").await;
+        let context = TestContext::new().await;
+        let (_, written) = context.create_note(None, "k", "Old").await;
         let id = &written["note_id"];
 
-        let (status, changed) = world.change(id, None, json!({ "html": "<p>New</p>" })).await;
+        let (status, changed) = context.change(id, None, json!({ "html": "<p>New</p>" })).await;
 
         assert_eq!((status, &changed["note_id"]), (StatusCode::OK, id));
-        let (_, note) = world.read(None, id).await;
+        let (_, note) = context.read(None, id).await;
         assert_eq!((&note["title"], &note["html"]), (&json!("Call"), &json!("<p>New</p>")));
-        let ledger = world.ledger(&changed["write_id"]).await;
+        let ledger = context.ledger(&changed["write_id"]).await;
         assert_eq!(ledger.state, WriteState::Finished);
         assert!(ledger.route.unwrap().connection_id.is_team());
     });
@@ -76,38 +76,38 @@ fn a_change_leaves_what_it_does_not_name() {
 #[test]
 fn a_link_to_nothing_is_refused_and_leaves_no_note() {
     run(async {
-        let world = World::new().await;
-        let path = format!("/v1/orgs/{}/notes", world.org);
-        let body = json!({ "title": "T", "text": "a", "links": [world.account, "006000000000001"] });
+        let context = TestContext::new().await;
+        let path = format!("/v1/orgs/{}/notes", context.org);
+        let body = json!({ "title": "T", "text": "a", "links": [context.account, "006000000000001"] });
 
-        let (status, problem) = world.send("POST", &path, Some("k"), body).await;
+        let (status, problem) = context.send("POST", &path, Some("k"), body).await;
 
         assert!(status.is_client_error(), "{status} {problem}");
         assert!(problem["salesforce"]["codes"].is_array(), "{problem}");
-        assert_eq!(world.notes(), 0);
+        assert_eq!(context.notes(), 0);
     });
 }
 
 #[test]
 fn every_fault_of_a_request_is_named() {
     run(async {
-        let world = World::new().await;
-        let path = format!("/v1/orgs/{}/notes", world.org);
+        let context = TestContext::new().await;
+        let path = format!("/v1/orgs/{}/notes", context.org);
 
-        let (status, problem) = world.send("POST", &path, Some("k"), json!({ "title": "", "links": ["x"] })).await;
+        let (status, problem) = context.send("POST", &path, Some("k"), json!({ "title": "", "links": ["x"] })).await;
 
         assert_eq!(status, StatusCode::BAD_REQUEST);
         let faults = "title: the title is empty; text: a note needs text or html; links[0]: not a record id";
         assert_eq!(problem["detail"], faults);
-        assert_eq!(world.simulator.api_calls(), 0);
+        assert_eq!(context.simulator.api_calls(), 0);
     });
 }
 
 #[test]
 fn a_note_that_is_not_there_is_not_found() {
     run(async {
-        let world = World::new().await;
-        let (status, _) = world.read(None, &json!("069000000000001")).await;
+        let context = TestContext::new().await;
+        let (status, _) = context.read(None, &json!("069000000000001")).await;
         assert_eq!(status, StatusCode::NOT_FOUND);
     });
 }
@@ -115,10 +115,10 @@ fn a_note_that_is_not_there_is_not_found() {
 #[test]
 fn a_rep_reads_only_through_the_rep_s_own_connection() {
     run(async {
-        let world = World::new().await;
-        let (_, written) = world.create_note(None, "k", "Hi").await;
+        let context = TestContext::new().await;
+        let (_, written) = context.create_note(None, "k", "Hi").await;
 
-        let (status, problem) = world.read(Some("rep-9"), &written["note_id"]).await;
+        let (status, problem) = context.read(Some("rep-9"), &written["note_id"]).await;
 
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:connect_required")));
     });
@@ -127,9 +127,9 @@ fn a_rep_reads_only_through_the_rep_s_own_connection() {
 #[test]
 fn an_org_that_ferry_has_never_heard_of_is_not_found() {
     run(async {
-        let world = World::new().await;
-        let body = json!({ "title": "T", "text": "a", "links": [world.account] });
-        let (status, _) = world.send("POST", "/v1/orgs/00D000000000001/notes", Some("k"), body).await;
+        let context = TestContext::new().await;
+        let body = json!({ "title": "T", "text": "a", "links": [context.account] });
+        let (status, _) = context.send("POST", "/v1/orgs/00D000000000001/notes", Some("k"), body).await;
         assert_eq!(status, StatusCode::NOT_FOUND);
     });
 }
@@ -137,8 +137,8 @@ fn an_org_that_ferry_has_never_heard_of_is_not_found() {
 #[test]
 fn another_method_is_refused_by_the_router() {
     run(async {
-        let world = World::new().await;
-        let path = format!("/v1/orgs/{}/notes", world.org);
-        assert_eq!(world.send("GET", &path, None, Value::Null).await.0, StatusCode::METHOD_NOT_ALLOWED);
+        let context = TestContext::new().await;
+        let path = format!("/v1/orgs/{}/notes", context.org);
+        assert_eq!(context.send("GET", &path, None, Value::Null).await.0, StatusCode::METHOD_NOT_ALLOWED);
     });
 }

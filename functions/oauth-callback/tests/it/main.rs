@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod connecting;
+mod fakes;
+mod harness;
 mod linking;
-mod played;
+mod logged_secrets;
 mod refusing;
-mod silence;
-mod stage;

@@ -3,62 +3,62 @@ use http::StatusCode;
 use jiff::SignedDuration;
 use runtime::token_broker::{RefusalCode, Request};
 
-use crate::played::Onboards;
-use crate::stage::Stage;
+use crate::fakes::Onboards;
+use crate::harness::TestContext;
 
 #[tokio::test]
 async fn an_answer_of_salesforce_is_good_once() {
-    let stage = Stage::set().await;
-    let begun = stage.begin(&stage.team_link().await).await;
-    let back = stage.consent(&begun).await;
-    assert_eq!(stage.come_back(&back, &begun.cookie).await.status, StatusCode::OK);
+    let context = TestContext::new().await;
+    let begun = context.begin(&context.team_link().await).await;
+    let back = context.consent(&begun).await;
+    assert_eq!(context.come_back(&back, &begun.cookie).await.status, StatusCode::OK);
 
-    let again = stage.come_back(&back, &begun.cookie).await;
+    let again = context.come_back(&back, &begun.cookie).await;
 
     assert_eq!(again.status, StatusCode::CONFLICT);
     assert!(again.shows("consent_used_or_expired"));
-    assert_eq!(stage.broker.heard.lock().unwrap().len(), 1);
+    assert_eq!(context.broker.heard.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn an_answer_in_another_browser_connects_nothing() {
-    let stage = Stage::set().await;
+    let context = TestContext::new().await;
     for cookie in ["", "__Host-ferry-consent=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
-        let begun = stage.begin(&stage.team_link().await).await;
-        let back = stage.consent(&begun).await;
+        let begun = context.begin(&context.team_link().await).await;
+        let back = context.consent(&begun).await;
 
-        let page = stage.come_back(&back, cookie).await;
+        let page = context.come_back(&back, cookie).await;
 
         assert_eq!(page.status, StatusCode::FORBIDDEN);
         assert!(page.shows("other_browser"));
-        assert_eq!(stage.come_back(&back, &begun.cookie).await.status, StatusCode::CONFLICT);
+        assert_eq!(context.come_back(&back, &begun.cookie).await.status, StatusCode::CONFLICT);
     }
-    assert!(stage.broker.heard.lock().unwrap().is_empty());
+    assert!(context.broker.heard.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn an_answer_that_comes_too_late_connects_nothing() {
-    let stage = Stage::set().await;
-    let begun = stage.begin(&stage.team_link().await).await;
-    let back = stage.consent(&begun).await;
-    stage.deps.clock.advance(SignedDuration::from_mins(16));
+    let context = TestContext::new().await;
+    let begun = context.begin(&context.team_link().await).await;
+    let back = context.consent(&begun).await;
+    context.deps.clock.advance(SignedDuration::from_mins(16));
 
-    assert_eq!(stage.come_back(&back, &begun.cookie).await.status, StatusCode::CONFLICT);
+    assert_eq!(context.come_back(&back, &begun.cookie).await.status, StatusCode::CONFLICT);
 }
 
 #[tokio::test]
 async fn what_nobody_began_is_refused() {
-    let stage = Stage::set().await;
+    let context = TestContext::new().await;
     let forged = format!("/oauth/callback?code=abc&state={}", "A".repeat(43));
 
-    assert_eq!(stage.get(&forged).await.status, StatusCode::CONFLICT);
-    assert_eq!(stage.get("/oauth/callback").await.status, StatusCode::BAD_REQUEST);
-    assert_eq!(stage.get("/oauth/callback?code=abc&state=%3Cscript%3E").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(context.get(&forged).await.status, StatusCode::CONFLICT);
+    assert_eq!(context.get("/oauth/callback").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(context.get("/oauth/callback?code=abc&state=%3Cscript%3E").await.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
 async fn each_error_of_salesforce_has_its_page() {
-    let stage = Stage::set().await;
+    let context = TestContext::new().await;
     let cases = [
         ("access_denied&error_description=end-user+denied+authorization", StatusCode::FORBIDDEN, "denied"),
         ("OAUTH_EC_APP_NOT_FOUND", StatusCode::CONFLICT, "app_not_installed"),
@@ -69,10 +69,10 @@ async fn each_error_of_salesforce_has_its_page() {
         ("%3Cscript%3E", StatusCode::BAD_GATEWAY, "unknown_salesforce_error"),
     ];
     for (error, status, code) in cases {
-        let begun = stage.begin(&stage.team_link().await).await;
+        let begun = context.begin(&context.team_link().await).await;
 
         let path = format!("/oauth/callback?error={error}&state={}", begun.state());
-        let page = stage.come_back(&path, &begun.cookie).await;
+        let page = context.come_back(&path, &begun.cookie).await;
 
         assert_eq!(page.status, status, "{error}");
         assert!(page.shows(&format!("<code>{code}</code>")), "{error}");
@@ -83,14 +83,14 @@ async fn each_error_of_salesforce_has_its_page() {
 
 #[tokio::test]
 async fn an_api_gateway_event_brings_query_and_cookies() {
-    let stage = Stage::set().await;
-    let begun = stage.begin(&stage.team_link().await).await;
+    let context = TestContext::new().await;
+    let begun = context.begin(&context.team_link().await).await;
     let (_, cookie) = begun.cookie.split_once('=').unwrap();
     let event = include_str!("../fixtures/apigw-v2-callback.json");
     let event = event.replace("STATE", &begun.state()).replace("COOKIE", cookie);
     let request = lambda_http::request::from_str(&event).unwrap().map(|_| Body::empty());
 
-    let page = stage.send(request).await;
+    let page = context.send(request).await;
 
     assert_eq!(page.status, StatusCode::FORBIDDEN);
     assert!(page.shows("<code>denied</code>"));
@@ -98,7 +98,7 @@ async fn an_api_gateway_event_brings_query_and_cookies() {
 
 #[tokio::test]
 async fn each_refusal_of_the_broker_has_its_page() {
-    let stage = Stage::set().await;
+    let context = TestContext::new().await;
     let cases = [
         (RefusalCode::WrongOrg, StatusCode::CONFLICT, "wrong_org"),
         (RefusalCode::OrgOwnedByAnotherTenant, StatusCode::CONFLICT, "org_owned_by_another_tenant"),
@@ -107,41 +107,41 @@ async fn each_refusal_of_the_broker_has_its_page() {
         (RefusalCode::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
     ];
     for (refusal, status, code) in cases {
-        *stage.broker.refuses.lock().unwrap() = Some(refusal);
+        *context.broker.refuses.lock().unwrap() = Some(refusal);
 
-        let page = stage.connect_team().await;
+        let page = context.connect_team().await;
 
         assert_eq!(page.status, status, "{refusal:?}");
         assert!(page.shows(&format!("<code>{code}</code>")), "{refusal:?}");
     }
-    assert!(stage.onboarding.heard.lock().unwrap().is_empty());
+    assert!(context.onboarding.heard.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn an_org_that_may_not_become_active_gets_its_grant_back() {
-    let stage = Stage::set().await;
+    let context = TestContext::new().await;
     for (onboards, status) in
         [(Onboards::Fails("NeedsHuman"), StatusCode::CONFLICT), (Onboards::Quarantined, StatusCode::FORBIDDEN)]
     {
-        *stage.onboarding.onboards.lock().unwrap() = onboards;
-        stage.broker.heard.lock().unwrap().clear();
+        *context.onboarding.onboards.lock().unwrap() = onboards;
+        context.broker.heard.lock().unwrap().clear();
 
-        let page = stage.connect_team().await;
+        let page = context.connect_team().await;
 
         assert_eq!(page.status, status);
-        let heard = stage.broker.heard.lock().unwrap().clone();
+        let heard = context.broker.heard.lock().unwrap().clone();
         assert!(matches!(heard.as_slice(), [Request::ExchangeCode(_), Request::Revoke(_)]), "{heard:?}");
     }
 }
 
 #[tokio::test]
 async fn an_org_that_could_not_be_activated_just_now_keeps_its_grant() {
-    let stage = Stage::set().await;
-    *stage.onboarding.onboards.lock().unwrap() = Onboards::Fails("Transient");
+    let context = TestContext::new().await;
+    *context.onboarding.onboards.lock().unwrap() = Onboards::Fails("Transient");
 
-    let page = stage.connect_team().await;
+    let page = context.connect_team().await;
 
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(page.shows("<code>not_activated</code>"));
-    assert_eq!(stage.broker.heard.lock().unwrap().len(), 1);
+    assert_eq!(context.broker.heard.lock().unwrap().len(), 1);
 }

@@ -1,45 +1,45 @@
+use harness::run;
 use runtime::onboarding::{ByHand, OutboundMessages};
 use salesforce::{Classify as _, Retry};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use store::{OrgState, webhook_secret};
-use world::run;
 
-use crate::stage::{PUBLIC_URL, Stage};
+use crate::harness::{PUBLIC_URL, TestContext};
 
 #[test]
 fn a_team_connection_activates_the_org_and_asks_for_its_first_copy() {
     run(async {
-        let stage = Stage::set().await;
+        let context = TestContext::new().await;
 
-        let reply = stage.team_connected("acme").await.unwrap();
+        let reply = context.team_connected("acme").await.unwrap();
 
-        let org = stage.org().await.unwrap();
+        let org = context.org().await.unwrap();
         assert_eq!((org.state, org.tenant.as_ref().map(|tenant| tenant.as_str())), (OrgState::Active, Some("acme")));
         let url = reply.onboarded.webhook_url.unwrap();
-        let base = format!("{PUBLIC_URL}/webhooks/salesforce/{}/", stage.world.org);
+        let base = format!("{PUBLIC_URL}/webhooks/salesforce/{}/", context.org);
         let secret = url.expose_secret().strip_prefix(&base).unwrap();
         assert!(webhook_secret::verify(Some(&org), secret));
         assert!(!serde_json::to_string(&org).unwrap().contains(secret));
-        let queued = stage.queued().await;
+        let queued = context.queued().await;
         assert_eq!(queued.len(), 1);
-        assert_eq!((&queued[0]["org_id"], &queued[0]["kind"]), (&json!(stage.world.org), &json!("backfill")));
+        assert_eq!((&queued[0]["org_id"], &queued[0]["kind"]), (&json!(context.org), &json!("backfill")));
     });
 }
 
 #[test]
 fn an_address_that_was_lost_is_made_again_once_beside_the_first() {
     run(async {
-        let stage = Stage::set().await;
-        let first = stage.team_connected("acme").await.unwrap().onboarded;
+        let context = TestContext::new().await;
+        let first = context.team_connected("acme").await.unwrap().onboarded;
 
-        let second = stage.team_connected("acme").await.unwrap().onboarded;
-        let third = stage.team_connected("acme").await.unwrap().onboarded;
+        let second = context.team_connected("acme").await.unwrap().onboarded;
+        let third = context.team_connected("acme").await.unwrap().onboarded;
 
         let because = OutboundMessages::ByHand { because: ByHand::NoMessages };
         assert_eq!((second.outbound_messages, third.outbound_messages), (Some(because), Some(because)));
         assert!(third.webhook_url.is_none(), "a third would end one that may be in use");
-        let org = stage.org().await.unwrap();
+        let org = context.org().await.unwrap();
         assert_eq!(org.state, OrgState::Active);
         for url in [first.webhook_url.unwrap(), second.webhook_url.unwrap()] {
             let (_, secret) = url.expose_secret().rsplit_once('/').unwrap();
@@ -51,29 +51,29 @@ fn an_address_that_was_lost_is_made_again_once_beside_the_first() {
 #[test]
 fn another_tenant_does_not_get_the_org() {
     run(async {
-        let stage = Stage::set().await;
-        stage.team_connected("acme").await.unwrap();
-        let before = stage.org().await;
+        let context = TestContext::new().await;
+        context.team_connected("acme").await.unwrap();
+        let before = context.org().await;
 
-        let error = stage.team_connected("other").await.unwrap_err();
+        let error = context.team_connected("other").await.unwrap_err();
 
         assert_eq!(error.retry(), Retry::NeedsHuman);
-        assert_eq!(stage.org().await, before);
+        assert_eq!(context.org().await, before);
     });
 }
 
 #[test]
 fn a_disconnected_org_becomes_active_again_with_another_secret() {
     run(async {
-        let stage = Stage::set().await;
-        let first = stage.team_connected("acme").await.unwrap().onboarded.webhook_url.unwrap();
-        stage.deps.orgs.close(stage.world.org, stage.deps.clock.now()).await.unwrap();
+        let context = TestContext::new().await;
+        let first = context.team_connected("acme").await.unwrap().onboarded.webhook_url.unwrap();
+        context.deps.orgs.close(context.org, context.deps.clock.now()).await.unwrap();
 
-        let error = stage.team_connected("other").await.unwrap_err();
+        let error = context.team_connected("other").await.unwrap_err();
         assert_eq!(error.retry(), Retry::NeedsHuman);
-        let again = stage.team_connected("acme").await.unwrap().onboarded.webhook_url.unwrap();
+        let again = context.team_connected("acme").await.unwrap().onboarded.webhook_url.unwrap();
 
-        let org = stage.org().await.unwrap();
+        let org = context.org().await.unwrap();
         let verifies = |url: &str| webhook_secret::verify(Some(&org), url.rsplit_once('/').unwrap().1);
         assert_eq!(org.state, OrgState::Active);
         assert!(verifies(again.expose_secret()) && !verifies(first.expose_secret()));
@@ -83,23 +83,23 @@ fn a_disconnected_org_becomes_active_again_with_another_secret() {
 #[test]
 fn a_quarantined_org_stays_quarantined() {
     run(async {
-        let stage = Stage::set().await;
-        stage.team_connected("acme").await.unwrap();
-        stage.deps.orgs.mark(stage.world.org, OrgState::Quarantined, stage.deps.clock.now()).await.unwrap();
+        let context = TestContext::new().await;
+        context.team_connected("acme").await.unwrap();
+        context.deps.orgs.mark(context.org, OrgState::Quarantined, context.deps.clock.now()).await.unwrap();
 
-        let reply = stage.team_connected("acme").await.unwrap();
+        let reply = context.team_connected("acme").await.unwrap();
 
         assert_eq!((reply.onboarded.state, reply.onboarded.webhook_url.is_none()), (OrgState::Quarantined, true));
-        assert_eq!(stage.org().await.unwrap().state, OrgState::Quarantined);
+        assert_eq!(context.org().await.unwrap().state, OrgState::Quarantined);
     });
 }
 
 #[test]
 fn the_answer_tells_the_address_to_the_caller_and_to_no_log() {
     run(async {
-        let stage = Stage::set().await;
+        let context = TestContext::new().await;
 
-        let reply = stage.team_connected("acme").await.unwrap();
+        let reply = context.team_connected("acme").await.unwrap();
 
         let url = reply.onboarded.webhook_url.clone().unwrap();
         assert_eq!(serde_json::to_value(&reply).unwrap()["webhook_url"], json!(url.expose_secret()));

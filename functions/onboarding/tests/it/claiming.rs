@@ -3,9 +3,9 @@ use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use store::{Activate, Environment, Org, OrgState, WebhookSecret};
 
-use world::run;
+use harness::run;
 
-use crate::stage::Stage;
+use crate::harness::TestContext;
 
 fn install(body: &Value) -> Request<Body> {
     let request = Request::post("/webhooks/salesforce/installs").header("content-type", "application/json");
@@ -15,15 +15,15 @@ fn install(body: &Value) -> Request<Body> {
 #[test]
 fn an_api_gateway_event_claims_the_org() {
     run(async {
-        let stage = Stage::set().await;
+        let context = TestContext::new().await;
         let event = include_str!("../fixtures/apigw-v2-install.json");
         let request = lambda_http::request::from_str(event).unwrap();
 
-        let (status, body) = stage.send(request.map(|body| Body::from(body.to_vec()))).await;
+        let (status, body) = context.send(request.map(|body| Body::from(body.to_vec()))).await;
 
         assert_eq!(status, StatusCode::ACCEPTED);
         assert_eq!(body, json!({"org_id": "00D5e000000KQ2eEAG", "state": "claimed"}));
-        let org = stage.load("00D5e000000KQ2eEAG".parse().unwrap()).await.unwrap();
+        let org = context.load("00D5e000000KQ2eEAG".parse().unwrap()).await.unwrap();
         assert_eq!((org.state, org.tenant), (OrgState::Claimed, None));
         assert_eq!(org.package_version.as_deref(), Some("2.1.0"));
         assert_eq!(org.my_domain_url.as_deref(), Some("https://acme.my.salesforce.com"));
@@ -33,38 +33,39 @@ fn an_api_gateway_event_claims_the_org() {
 #[test]
 fn the_same_claim_again_changes_nothing() {
     run(async {
-        let stage = Stage::set().await;
-        let body = json!({"organization_id": stage.world.org, "package_version": "2.1.0"});
-        stage.send(install(&body)).await;
-        let first = stage.org().await;
+        let context = TestContext::new().await;
+        let body = json!({"organization_id": context.org, "package_version": "2.1.0"});
+        context.send(install(&body)).await;
+        let first = context.org().await;
 
-        let (status, _) = stage.send(install(&body)).await;
+        let (status, _) = context.send(install(&body)).await;
 
         assert_eq!(status, StatusCode::ACCEPTED);
-        assert_eq!(stage.org().await, first);
+        assert_eq!(context.org().await, first);
     });
 }
 
 #[test]
 fn a_claim_cannot_touch_an_active_org_and_does_not_learn_of_it() {
     run(async {
-        let stage = Stage::set().await;
-        let now = stage.deps.clock.now();
+        let context = TestContext::new().await;
+        let now = context.deps.clock.now();
         let activate = Activate {
-            org_id: stage.world.org,
+            org_id: context.org,
             tenant: "acme".parse().unwrap(),
             environment: Environment::Production,
             webhook_secret: WebhookSecret::generate(&mut rand::rng()).hash(now),
             now,
         };
-        stage.deps.orgs.activate(&activate).await.unwrap();
-        let before = stage.org().await;
-        let push = json!({"organization_id": stage.world.org, "package_version": "9.9.9", "is_push": true, "is_sandbox": true});
+        context.deps.orgs.activate(&activate).await.unwrap();
+        let before = context.org().await;
+        let push =
+            json!({"organization_id": context.org, "package_version": "9.9.9", "is_push": true, "is_sandbox": true});
 
-        let (status, body) = stage.send(install(&push)).await;
+        let (status, body) = context.send(install(&push)).await;
 
         assert_eq!((status, body["state"].as_str()), (StatusCode::ACCEPTED, Some("claimed")));
-        let (after, before) = (stage.org().await.unwrap(), before.unwrap());
+        let (after, before) = (context.org().await.unwrap(), before.unwrap());
         assert_eq!(after.announced.clone().unwrap().package_version.as_deref(), Some("9.9.9"));
         let noted = Org { announced: None, revision: before.revision, updated_at: before.updated_at, ..after };
         assert_eq!(noted, before);
@@ -74,8 +75,8 @@ fn a_claim_cannot_touch_an_active_org_and_does_not_learn_of_it() {
 #[test]
 fn what_is_no_claim_is_refused_and_changes_nothing() {
     run(async {
-        let stage = Stage::set().await;
-        let valid = json!({"organization_id": stage.world.org}).to_string();
+        let context = TestContext::new().await;
+        let valid = json!({"organization_id": context.org}).to_string();
         let post = || Request::post("/webhooks/salesforce/installs");
         let json_post = || post().header("content-type", "application/json");
         let cases = [
@@ -86,9 +87,9 @@ fn what_is_no_claim_is_refused_and_changes_nothing() {
             (Request::get("/webhooks/salesforce/installs").body(Body::empty()), StatusCode::METHOD_NOT_ALLOWED),
         ];
         for (request, expected) in cases {
-            assert_eq!(stage.send(request.unwrap()).await.0, expected);
+            assert_eq!(context.send(request.unwrap()).await.0, expected);
         }
-        assert_eq!(stage.org().await, None);
+        assert_eq!(context.org().await, None);
     });
 }
 
@@ -96,18 +97,18 @@ fn what_is_no_claim_is_refused_and_changes_nothing() {
 fn an_install_in_an_org_that_was_left_is_noted_and_needs_its_admin() {
     run(async {
         for state in [OrgState::Uninstalled, OrgState::Disconnected] {
-            let stage = Stage::set().await;
-            stage.team_connected("acme").await.unwrap();
-            stage.deps.orgs.mark(stage.world.org, state, stage.deps.clock.now()).await.unwrap();
+            let context = TestContext::new().await;
+            context.team_connected("acme").await.unwrap();
+            context.deps.orgs.mark(context.org, state, context.deps.clock.now()).await.unwrap();
 
             let (status, _) =
-                stage.send(install(&json!({"organization_id": stage.world.org, "package_version": "3.0.0"}))).await;
+                context.send(install(&json!({"organization_id": context.org, "package_version": "3.0.0"}))).await;
 
-            let org = stage.org().await.unwrap();
+            let org = context.org().await.unwrap();
             assert_eq!((status, org.state), (StatusCode::ACCEPTED, state));
             assert_eq!(org.announced.unwrap().package_version.as_deref(), Some("3.0.0"));
-            stage.team_connected("acme").await.unwrap();
-            let org = stage.org().await.unwrap();
+            context.team_connected("acme").await.unwrap();
+            let org = context.org().await.unwrap();
             assert_eq!((org.state, org.package_version.as_deref()), (OrgState::Active, Some("3.0.0")));
         }
     });

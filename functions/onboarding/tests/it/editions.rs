@@ -1,15 +1,15 @@
 //! Orgs whose edition has no outbound messages.
 
+use harness::run;
 use org_simulator::{Effect, Fault};
 use runtime::onboarding::{ByHand, OutboundMessages};
 use store::{ChangesBecause, ChangesBy};
-use world::run;
 
-use crate::stage::Stage;
+use crate::harness::TestContext;
 
 const PROFESSIONAL: &str = "Professional Edition";
 
-impl Stage {
+impl TestContext {
     /// How the org's changes are heard of, and the edition that it named.
     async fn changes(&self) -> (ChangesBy, ChangesBecause, Option<String>) {
         let org = self.org().await.unwrap();
@@ -20,94 +20,94 @@ impl Stage {
     fn refuse(&self, path: &str, code: &str) {
         let answer = Effect::Error { status: 400, code: code.to_owned(), message: "refused".to_owned() };
         let path_prefix = format!("/services/data/v66.0/{path}");
-        self.world.simulator.fault(Fault { path_prefix, method: None, times: 100, effect: answer });
+        self.simulator.fault(Fault { path_prefix, method: None, times: 100, effect: answer });
     }
 }
 
 #[test]
 fn an_org_without_outbound_messages_is_polled_and_nobody_is_shown_an_address() {
     run(async {
-        let stage = Stage::set().await;
-        stage.world.simulator.set_edition(PROFESSIONAL);
+        let context = TestContext::new().await;
+        context.simulator.set_edition(PROFESSIONAL);
 
-        let first = stage.team_connected("acme").await.unwrap().onboarded;
-        let again = stage.team_connected("acme").await.unwrap().onboarded;
+        let first = context.team_connected("acme").await.unwrap().onboarded;
+        let again = context.team_connected("acme").await.unwrap().onboarded;
 
         for onboarded in [first, again] {
             assert_eq!(onboarded.outbound_messages, Some(OutboundMessages::NotInEdition));
             assert!(onboarded.webhook_url.is_none());
         }
         let changes = (ChangesBy::Polling, ChangesBecause::Edition, Some(PROFESSIONAL.to_owned()));
-        assert_eq!(stage.changes().await, changes);
-        assert_eq!(stage.queued().await.len(), 2, "the first copy is asked for all the same");
+        assert_eq!(context.changes().await, changes);
+        assert_eq!(context.queued().await.len(), 2, "the first copy is asked for all the same");
     });
 }
 
 #[test]
 fn an_upgrade_is_noticed_when_the_team_connects_again() {
     run(async {
-        let stage = Stage::set().await;
-        stage.world.simulator.set_edition(PROFESSIONAL);
-        stage.team_connected("acme").await.unwrap();
+        let context = TestContext::new().await;
+        context.simulator.set_edition(PROFESSIONAL);
+        context.team_connected("acme").await.unwrap();
 
-        stage.world.simulator.set_edition("Enterprise Edition");
-        stage.install_messages(&["Ferry_Account_Changed"]);
-        let onboarded = stage.team_connected("acme").await.unwrap().onboarded;
+        context.simulator.set_edition("Enterprise Edition");
+        context.install_messages(&["Ferry_Account_Changed"]);
+        let onboarded = context.team_connected("acme").await.unwrap().onboarded;
 
         assert_eq!(onboarded.outbound_messages, Some(OutboundMessages::Configured { messages: 1 }));
         let changes = (ChangesBy::OutboundMessages, ChangesBecause::Edition, Some("Enterprise Edition".to_owned()));
-        assert_eq!(stage.changes().await, changes);
+        assert_eq!(context.changes().await, changes);
     });
 }
 
 #[test]
 fn an_org_that_does_not_tell_its_edition_is_activated_and_keeps_what_was_known() {
     run(async {
-        let stage = Stage::set().await;
-        stage.refuse("query", "INVALID_TYPE");
-        let onboarded = stage.team_connected("acme").await.unwrap().onboarded;
+        let context = TestContext::new().await;
+        context.refuse("query", "INVALID_TYPE");
+        let onboarded = context.team_connected("acme").await.unwrap().onboarded;
         assert!(onboarded.webhook_url.is_some());
-        assert_eq!(stage.changes().await, (ChangesBy::OutboundMessages, ChangesBecause::EditionUnknown, None));
+        assert_eq!(context.changes().await, (ChangesBy::OutboundMessages, ChangesBecause::EditionUnknown, None));
 
-        stage.world.simulator.clear_faults();
-        stage.world.simulator.set_edition(PROFESSIONAL);
-        stage.team_connected("acme").await.unwrap();
-        stage.refuse("query", "INVALID_TYPE");
-        stage.team_connected("acme").await.unwrap();
-        assert_eq!(stage.changes().await.2, Some(PROFESSIONAL.to_owned()));
+        context.simulator.clear_faults();
+        context.simulator.set_edition(PROFESSIONAL);
+        context.team_connected("acme").await.unwrap();
+        context.refuse("query", "INVALID_TYPE");
+        context.team_connected("acme").await.unwrap();
+        assert_eq!(context.changes().await.2, Some(PROFESSIONAL.to_owned()));
     });
 }
 
 #[test]
 fn an_edition_that_is_not_known_is_polled_once_the_org_says_that_it_has_no_messages() {
     run(async {
-        let stage = Stage::set().await;
+        let context = TestContext::new().await;
         let edition = "Some Other Edition";
-        stage.world.simulator.set_edition(edition);
-        stage.refuse("tooling", "INVALID_TYPE");
+        context.simulator.set_edition(edition);
+        context.refuse("tooling", "INVALID_TYPE");
 
-        let onboarded = stage.team_connected("acme").await.unwrap().onboarded;
+        let onboarded = context.team_connected("acme").await.unwrap().onboarded;
         assert_eq!(onboarded.outbound_messages, Some(OutboundMessages::NotInEdition));
-        assert_eq!(stage.changes().await, (ChangesBy::Polling, ChangesBecause::Org, Some(edition.to_owned())));
+        assert_eq!(context.changes().await, (ChangesBy::Polling, ChangesBecause::Org, Some(edition.to_owned())));
 
-        stage.world.simulator.clear_faults();
-        let onboarded = stage.team_connected("acme").await.unwrap().onboarded;
+        context.simulator.clear_faults();
+        let onboarded = context.team_connected("acme").await.unwrap().onboarded;
         let by_hand = OutboundMessages::ByHand { because: ByHand::NoMessages };
         assert_eq!(onboarded.outbound_messages, Some(by_hand));
-        assert_eq!(stage.changes().await.1, ChangesBecause::EditionUnknown);
+        assert_eq!(context.changes().await.1, ChangesBecause::EditionUnknown);
     });
 }
 
 #[test]
 fn what_the_package_announces_of_the_edition_is_not_believed() {
     run(async {
-        let stage = Stage::set().await;
-        stage.team_connected("acme").await.unwrap();
+        let context = TestContext::new().await;
+        context.team_connected("acme").await.unwrap();
 
-        let body = serde_json::json!({ "orgId": stage.world.org, "organizationType": PROFESSIONAL }).to_string();
+        let body = serde_json::json!({ "orgId": context.org, "organizationType": PROFESSIONAL }).to_string();
         let request = http::Request::post("/webhooks/salesforce/installs").header("content-type", "application/json");
-        stage.send(request.body(body.into()).unwrap()).await;
+        context.send(request.body(body.into()).unwrap()).await;
 
-        assert_eq!(stage.changes().await.0, ChangesBy::OutboundMessages);
+        assert_eq!(context.changes().await.0, ChangesBy::OutboundMessages);
     });
 }

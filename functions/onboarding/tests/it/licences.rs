@@ -1,18 +1,18 @@
 //! The vendor's License Management Org, as the simulator plays it, over HTTP.
 
+use harness::run;
 use http::StatusCode;
 use onboarding::router;
 use org_simulator::{OrgKind, OrgOptions, OutboundMessage, PackageInstall, Simulator};
 use salesforce::OrgId;
 use store::{ConnectionId, ConnectionKind, ConnectionState, Environment, LicenseStatus, OrgState, WebhookSecret};
 use tokio::net::TcpListener;
-use world::run;
 
-use crate::stage::Stage;
+use crate::harness::TestContext;
 
 /// A License Management Org beside the customer's, whose messages go to the function.
 struct Vendor {
-    stage: Stage,
+    context: TestContext,
     org: Simulator,
     base: String,
     secret: String,
@@ -20,16 +20,16 @@ struct Vendor {
 
 impl Vendor {
     async fn new() -> Self {
-        let stage = Stage::set().await;
+        let context = TestContext::new().await;
         let options = OrgOptions { kind: OrgKind::LicenseManagement, ..OrgOptions::default() };
-        let org = stage.world.simulator.add_org(options).await.unwrap();
+        let org = context.simulator.add_org(options).await.unwrap();
         org.prepare_license_management();
         let secret = WebhookSecret::generate(&mut rand::rng());
-        let (id, hash) = (org.org_id().parse().unwrap(), secret.hash(stage.deps.clock.now()));
-        stage.deps.orgs.register_license_management(id, None, hash).await.unwrap();
+        let (id, hash) = (org.org_id().parse().unwrap(), secret.hash(context.deps.clock.now()));
+        context.deps.orgs.register_license_management(id, None, hash).await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
-        let function = router(stage.deps.clone());
+        let function = router(context.deps.clone());
         #[expect(clippy::disallowed_methods, reason = "a server of a test ends with the test")]
         tokio::spawn(async move { axum::serve(listener, function).await });
         let fields = ["Id", "Name", "sfLma__Subscriber_Org_ID__c", "sfLma__License_Status__c", "sfLma__Is_Sandbox__c"];
@@ -41,7 +41,7 @@ impl Vendor {
             endpoint_url: format!("{base}/webhooks/licenses/{}/{}", org.org_id(), secret.reveal()),
         };
         org.define_outbound_message(&message).unwrap();
-        Self { stage, org, base, secret: secret.reveal().to_owned() }
+        Self { context, org, base, secret: secret.reveal().to_owned() }
     }
 
     async fn install(&self, customer: &Simulator, version: &str, before: Option<&str>, is_push: bool) {
@@ -68,7 +68,7 @@ impl Vendor {
         use axum::body::Body;
         let uri = format!("/webhooks/licenses/{org}/{secret}");
         let request = http::Request::post(uri).header("content-type", "text/xml").body(Body::from(body)).unwrap();
-        self.stage.send(request).await.0.as_u16()
+        self.context.send(request).await.0.as_u16()
     }
 }
 
@@ -82,38 +82,38 @@ fn message(org: &str, customer: &str, status: &str, at: &str) -> String {
 fn the_life_of_a_package_is_followed_from_install_to_uninstall() {
     run(async {
         let vendor = Vendor::new().await;
-        let (stage, customer) = (&vendor.stage, &vendor.stage.world.simulator);
+        let (context, customer) = (&vendor.context, &vendor.context.simulator);
 
         vendor.install(customer, "1.0.0", None, false).await;
         vendor.deliver().await;
-        let claimed = stage.org().await.unwrap();
+        let claimed = context.org().await.unwrap();
         assert_eq!((claimed.state, claimed.tenant.is_none()), (OrgState::Claimed, true));
         let license = claimed.license.unwrap().newest;
         assert_eq!((license.status, license.package_version.as_deref()), (LicenseStatus::Active, Some("1.0.0")));
 
-        stage.team_connected("acme").await.unwrap();
-        stage.world.connect(ConnectionKind::Team).await;
-        stage.world.connect(stage.world.reps()).await;
+        context.team_connected("acme").await.unwrap();
+        context.connect(ConnectionKind::Team).await;
+        context.connect(context.reps()).await;
         vendor.install(customer, "1.1.0", Some("1.0.0"), true).await;
         vendor.deliver().await;
-        let upgraded = stage.org().await.unwrap();
+        let upgraded = context.org().await.unwrap();
         assert_eq!(upgraded.license.as_ref().unwrap().newest.package_version.as_deref(), Some("1.1.0"));
         assert_eq!((upgraded.state, upgraded.webhook_secrets.len()), (OrgState::Active, 1));
 
         customer.uninstall_package().unwrap();
         vendor.deliver().await;
-        let gone = stage.org().await.unwrap();
+        let gone = context.org().await.unwrap();
         assert_eq!((gone.state, gone.webhook_secrets.len()), (OrgState::Uninstalled, 0));
         assert_eq!(gone.tenant.unwrap().as_str(), "acme");
-        for connection in stage.deps.connections.list(stage.world.org).await.unwrap() {
+        for connection in context.deps.connections.list(context.org).await.unwrap() {
             assert_eq!(connection.state, ConnectionState::Revoked, "{}", connection.connection_id);
         }
 
         vendor.install(customer, "1.1.0", None, false).await;
         vendor.deliver().await;
-        assert_eq!(stage.org().await.unwrap().state, OrgState::Uninstalled, "its admin has to connect it again");
-        stage.team_connected("acme").await.unwrap();
-        assert_eq!(stage.org().await.unwrap().state, OrgState::Active);
+        assert_eq!(context.org().await.unwrap().state, OrgState::Uninstalled, "its admin has to connect it again");
+        context.team_connected("acme").await.unwrap();
+        assert_eq!(context.org().await.unwrap().state, OrgState::Active);
     });
 }
 
@@ -122,12 +122,12 @@ fn a_sandbox_is_claimed_as_one() {
     run(async {
         let vendor = Vendor::new().await;
         let options = OrgOptions { kind: OrgKind::Sandbox, name: "qa".to_owned(), ..OrgOptions::default() };
-        let sandbox = vendor.stage.world.simulator.add_org(options).await.unwrap();
+        let sandbox = vendor.context.simulator.add_org(options).await.unwrap();
 
         vendor.install(&sandbox, "1.0.0", None, false).await;
         vendor.deliver().await;
 
-        let org = vendor.stage.load(sandbox.org_id().parse().unwrap()).await.unwrap();
+        let org = vendor.context.load(sandbox.org_id().parse().unwrap()).await.unwrap();
         assert_eq!((org.state, org.environment), (OrgState::Claimed, Environment::Sandbox));
     });
 }
@@ -136,18 +136,18 @@ fn a_sandbox_is_claimed_as_one() {
 fn a_late_and_repeated_uninstallation_does_not_end_a_connection_that_was_made_after_it() {
     run(async {
         let vendor = Vendor::new().await;
-        let (stage, lmo) = (&vendor.stage, vendor.org.org_id());
-        stage.team_connected("acme").await.unwrap();
-        stage.world.connect(ConnectionKind::Team).await;
-        let customer = stage.world.org.to_string();
+        let (context, lmo) = (&vendor.context, vendor.org.org_id());
+        context.team_connected("acme").await.unwrap();
+        context.connect(ConnectionKind::Team).await;
+        let customer = context.org.to_string();
 
         for _ in 0..2 {
             let late = message(&lmo, &customer[..15], "Uninstalled", "2001-01-01T00:00:00.000Z");
             assert_eq!(vendor.post(&lmo, &vendor.secret, late).await, 200);
         }
 
-        assert_eq!(stage.org().await.unwrap().state, OrgState::Active);
-        let team = stage.deps.connections.load(stage.world.org, &ConnectionId::team()).await.unwrap().unwrap();
+        assert_eq!(context.org().await.unwrap().state, OrgState::Active);
+        let team = context.deps.connections.load(context.org, &ConnectionId::team()).await.unwrap().unwrap();
         assert_eq!(team.state, ConnectionState::Active);
     });
 }
@@ -156,13 +156,13 @@ fn a_late_and_repeated_uninstallation_does_not_end_a_connection_that_was_made_af
 fn a_suspended_licence_is_noted_and_ends_nothing() {
     run(async {
         let vendor = Vendor::new().await;
-        let (stage, lmo) = (&vendor.stage, vendor.org.org_id());
-        stage.team_connected("acme").await.unwrap();
+        let (context, lmo) = (&vendor.context, vendor.org.org_id());
+        context.team_connected("acme").await.unwrap();
 
-        let suspended = message(&lmo, stage.world.org.as_str(), "Suspended", "2126-01-01T00:00:00.000Z");
+        let suspended = message(&lmo, context.org.as_str(), "Suspended", "2126-01-01T00:00:00.000Z");
         assert_eq!(vendor.post(&lmo, &vendor.secret, suspended).await, 200);
 
-        let org = stage.org().await.unwrap();
+        let org = context.org().await.unwrap();
         assert_eq!((org.state, org.license.unwrap().newest.status), (OrgState::Active, LicenseStatus::Suspended));
     });
 }
@@ -171,10 +171,10 @@ fn a_suspended_licence_is_noted_and_ends_nothing() {
 fn nothing_is_believed_without_the_secret_of_the_license_management_org() {
     run(async {
         let vendor = Vendor::new().await;
-        let (stage, lmo) = (&vendor.stage, vendor.org.org_id());
-        stage.team_connected("acme").await.unwrap();
-        let before = stage.org().await;
-        let customer = stage.world.org.to_string();
+        let (context, lmo) = (&vendor.context, vendor.org.org_id());
+        context.team_connected("acme").await.unwrap();
+        let before = context.org().await;
+        let customer = context.org.to_string();
         let gone = |org: &str| message(org, &customer, "Uninstalled", "2126-01-01T00:00:00.000Z");
         let (right, wrong) = (vendor.secret.as_str(), "A".repeat(43));
 
@@ -189,20 +189,20 @@ fn nothing_is_believed_without_the_secret_of_the_license_management_org() {
             assert_eq!(vendor.post(org, secret, body).await, status);
         }
 
-        assert_eq!(stage.org().await, before);
+        assert_eq!(context.org().await, before);
     });
 }
 
 #[test]
 fn without_a_registration_there_is_no_address() {
     run(async {
-        let stage = Stage::set().await;
-        let org: OrgId = stage.world.org;
+        let context = TestContext::new().await;
+        let org: OrgId = context.org;
         let uri = format!("/webhooks/licenses/{org}/{}", "A".repeat(43));
         let body = message(org.as_str(), org.as_str(), "Active", "2026-01-01T00:00:00.000Z");
         let request = http::Request::post(uri).header("content-type", "text/xml").body(body.into()).unwrap();
 
-        assert_eq!(stage.send(request).await.0, StatusCode::NOT_FOUND);
-        assert_eq!(stage.org().await, None);
+        assert_eq!(context.send(request).await.0, StatusCode::NOT_FOUND);
+        assert_eq!(context.org().await, None);
     });
 }

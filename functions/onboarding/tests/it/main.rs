@@ -5,6 +5,6 @@
 mod activating;
 mod claiming;
 mod editions;
+mod harness;
 mod licences;
 mod messages;
-mod stage;

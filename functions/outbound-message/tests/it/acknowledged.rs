@@ -4,23 +4,23 @@ use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
 
+use crate::harness::{TestContext, run};
 use crate::messages::{envelope, message, notification, notification_id, record_id};
-use crate::world::{World, run};
 
 #[test]
 fn a_message_is_acknowledged_once_each_of_its_notifications_is_queued() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
 
-        let answer = world.post(&world.address(), message(world.org, 100)).await;
+        let answer = context.post(&context.address(), message(context.org, 100)).await;
 
         assert_eq!((answer.status, answer.content_type.as_str()), (StatusCode::OK, "text/xml; charset=utf-8"));
         assert!(answer.is_ack(), "{answer:?}");
-        let queued = world.queued().await;
+        let queued = context.queued().await;
         let notifications: BTreeSet<_> = queued.iter().map(|hint| hint.delivery_id.as_str()[..15].to_owned()).collect();
         assert_eq!(notifications, (0..100).map(notification_id).collect());
         assert_eq!(queued.len(), 100);
-        assert!(queued.iter().all(|hint| hint.org_id == world.org));
+        assert!(queued.iter().all(|hint| hint.org_id == context.org));
         let record_of = |n: usize| {
             let hint = queued.iter().find(|hint| hint.delivery_id.as_str()[..15] == notification_id(n)).unwrap();
             hint.record.clone().unwrap()
@@ -32,37 +32,37 @@ fn a_message_is_acknowledged_once_each_of_its_notifications_is_queued() {
 #[test]
 fn a_message_that_comes_twice_is_acknowledged_twice() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
 
         for _ in 0..2 {
-            assert!(world.post(&world.address(), message(world.org, 1)).await.is_ack());
+            assert!(context.post(&context.address(), message(context.org, 1)).await.is_ack());
         }
 
-        assert_eq!(world.queued().await.len(), 2);
+        assert_eq!(context.queued().await.len(), 2);
     });
 }
 
 #[test]
 fn either_form_of_the_org_id_is_good_in_the_address_and_in_the_body() {
     run(async {
-        let world = World::new().await;
-        let address = world.address_of(world.org.short(), world.secret());
-        let body = envelope(world.org.short(), &notification("04l5e00000Gx7Qz", "0065e00000AbCdE"));
+        let context = TestContext::new().await;
+        let address = context.address_of(context.org.short(), context.secret());
+        let body = envelope(context.org.short(), &notification("04l5e00000Gx7Qz", "0065e00000AbCdE"));
 
-        assert!(world.post(&address, body).await.is_ack());
+        assert!(context.post(&address, body).await.is_ack());
     });
 }
 
 #[test]
 fn records_deleted_before_they_were_sent_are_queued_for_the_ledger() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         let bare = |n| format!("<Notification><Id>{}</Id></Notification>", notification_id(n));
 
-        let answer = world.post(&world.address(), envelope(world.org.as_str(), &(bare(1) + &bare(2)))).await;
+        let answer = context.post(&context.address(), envelope(context.org.as_str(), &(bare(1) + &bare(2)))).await;
 
         assert!(answer.is_ack(), "{answer:?}");
-        let queued = world.queued().await;
+        let queued = context.queued().await;
         let ids: BTreeSet<_> = queued.iter().map(|hint| hint.delivery_id.as_str()[..15].to_owned()).collect();
         assert_eq!(ids, [notification_id(1), notification_id(2)].into());
         assert!(queued.iter().all(|hint| hint.record.is_none()), "{queued:?}");

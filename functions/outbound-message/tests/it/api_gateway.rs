@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use crate::harness::{Answer, TestContext, run};
 use crate::messages::message;
-use crate::world::{Answer, World, run};
 
 const EVENT: &str = include_str!("../fixtures/apigw-v2-outbound-message.json");
 
@@ -21,32 +21,32 @@ fn event(path: &str, body: &str, is_base64: bool) -> String {
     event.to_string()
 }
 
-async fn send(world: &World, event: &str) -> Answer {
+async fn send(context: &TestContext, event: &str) -> Answer {
     let request = lambda_http::request::from_str(event).unwrap();
     let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts, axum::body::Body::from(body.as_ref().to_vec()));
-    Answer::of(world.router().oneshot(request).await.unwrap()).await
+    Answer::of(context.router().oneshot(request).await.unwrap()).await
 }
 
 #[test]
 fn an_api_gateway_event_reaches_the_route_with_its_body_as_text_or_in_base64() {
     run(async {
-        let world = World::new().await;
-        let body = message(world.org, 2);
+        let context = TestContext::new().await;
+        let body = message(context.org, 2);
 
-        assert!(send(&world, &event(&world.address(), &body, false)).await.is_ack());
-        assert!(send(&world, &event(&world.address(), &STANDARD.encode(&body), true)).await.is_ack());
-        assert_eq!(world.queued().await.len(), 4);
+        assert!(send(&context, &event(&context.address(), &body, false)).await.is_ack());
+        assert!(send(&context, &event(&context.address(), &STANDARD.encode(&body), true)).await.is_ack());
+        assert_eq!(context.queued().await.len(), 4);
     });
 }
 
 #[test]
 fn an_api_gateway_event_with_a_wrong_secret_is_not_found() {
     run(async {
-        let world = World::new().await;
-        let address = world.address_of(world.org.as_str(), "wrong");
+        let context = TestContext::new().await;
+        let address = context.address_of(context.org.as_str(), "wrong");
 
-        let answer = send(&world, &event(&address, &message(world.org, 1), false)).await;
+        let answer = send(&context, &event(&address, &message(context.org, 1), false)).await;
 
         assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::NOT_FOUND, "not_found"));
     });

@@ -19,7 +19,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use store::{ChangeHint, Org};
 
-use crate::world::{Answer, World, request};
+use crate::harness::{Answer, TestContext, request};
 
 const XML: (&str, &str) = ("content-type", "text/xml; charset=utf-8");
 const NOT_FOUND: (u16, &str) = (404, "not_found");
@@ -27,22 +27,22 @@ const MALFORMED: (u16, &str) = (400, "malformed_message");
 const OTHER_ORG: (u16, &str) = (403, "other_org");
 
 /// An org that is forged, and another one of the same installation.
-struct Scene {
-    world: World,
-    other: World,
+struct ForgeryTest {
+    context: TestContext,
+    other: TestContext,
     before: [Option<Org>; 2],
 }
 
-impl Scene {
-    async fn set() -> Self {
-        let (world, other) = (World::new().await, World::new().await);
-        let before = [world.stored().await, other.stored().await];
-        Self { world, other, before }
+impl ForgeryTest {
+    async fn new() -> Self {
+        let (context, other) = (TestContext::new().await, TestContext::new().await);
+        let before = [context.stored().await, other.stored().await];
+        Self { context, other, before }
     }
 
     /// Posts a body to the org's right address.
     async fn refuses(&self, body: impl Into<Body>, expected: (u16, &str), what: &str) {
-        self.refuses_at(&self.world.address(), body, expected, what).await;
+        self.refuses_at(&self.context.address(), body, expected, what).await;
     }
 
     /// Posts a body to this address.
@@ -51,18 +51,18 @@ impl Scene {
     }
 
     async fn refuses_request(&self, request: Request<Body>, expected: (u16, &str), what: &str) -> Answer {
-        self.world.requests();
-        let answer = self.world.send(request).await;
+        self.context.requests();
+        let answer = self.context.send(request).await;
         assert_eq!((answer.status.as_u16(), answer.problem().as_str()), expected, "{what}");
-        let asked: Vec<_> = self.world.requests().into_iter().filter(|(name, _)| name != "GetItem").collect();
+        let asked: Vec<_> = self.context.requests().into_iter().filter(|(name, _)| name != "GetItem").collect();
         assert_eq!(asked, [], "{what}");
         answer
     }
 
     /// Looks at what is left: nothing.
     async fn ends(self) {
-        let queued: [Vec<ChangeHint>; 2] = [self.world.queued().await, self.other.queued().await];
+        let queued: [Vec<ChangeHint>; 2] = [self.context.queued().await, self.other.queued().await];
         assert_eq!(queued, [vec![], vec![]]);
-        assert_eq!([self.world.stored().await, self.other.stored().await], self.before);
+        assert_eq!([self.context.stored().await, self.other.stored().await], self.before);
     }
 }

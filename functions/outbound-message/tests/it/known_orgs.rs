@@ -3,8 +3,8 @@
 use salesforce::OrgId;
 use store::{OrgState, WebhookSecret};
 
+use crate::harness::{TestContext, random_org, run};
 use crate::messages::message;
-use crate::world::{World, random_org, run};
 
 fn requests(names: &[&str]) -> Vec<(String, usize)> {
     names.iter().map(|name| ((*name).to_owned(), 1)).collect()
@@ -13,21 +13,21 @@ fn requests(names: &[&str]) -> Vec<(String, usize)> {
 const LOOKED_UP: &[&str] = &["GetItem", "SendMessageBatch"];
 const REMEMBERED: &[&str] = &["SendMessageBatch"];
 
-async fn rotate(world: &World, org: OrgId) -> WebhookSecret {
+async fn rotate(context: &TestContext, org: OrgId) -> WebhookSecret {
     let secret = WebhookSecret::generate(&mut rand::rng());
     let now = salesforce::Clock::system().now();
-    world.orgs.rotate_webhook_secret(org, secret.hash(now), None).await.unwrap();
+    context.orgs.rotate_webhook_secret(org, secret.hash(now), None).await.unwrap();
     secret
 }
 
 #[test]
 fn a_warm_call_makes_no_request_to_dynamodb() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         for (pass, expected) in [(0, LOOKED_UP), (0, REMEMBERED), (59, REMEMBERED), (1, LOOKED_UP), (1, REMEMBERED)] {
-            world.pass(pass);
-            assert!(world.post(&world.address(), message(world.org, 10)).await.is_ack());
-            assert_eq!(world.requests(), requests(expected), "after {pass} more seconds");
+            context.pass(pass);
+            assert!(context.post(&context.address(), message(context.org, 10)).await.is_ack());
+            assert_eq!(context.requests(), requests(expected), "after {pass} more seconds");
         }
     });
 }
@@ -35,22 +35,22 @@ fn a_warm_call_makes_no_request_to_dynamodb() {
 #[test]
 fn both_live_secrets_are_good_a_new_one_at_once_and_a_rotated_out_one_for_less_than_a_minute() {
     run(async {
-        let world = World::new().await;
-        let address = |secret: &WebhookSecret| world.address_of(world.org.as_str(), secret.reveal());
-        let post = async |address: &str| world.post(address, message(world.org, 1)).await;
-        assert!(post(&world.address()).await.is_ack());
+        let context = TestContext::new().await;
+        let address = |secret: &WebhookSecret| context.address_of(context.org.as_str(), secret.reveal());
+        let post = async |address: &str| context.post(address, message(context.org, 1)).await;
+        assert!(post(&context.address()).await.is_ack());
 
-        let second = rotate(&world, world.org).await;
-        assert!(post(&world.address()).await.is_ack() && post(&address(&second)).await.is_ack());
-        world.requests();
-        let third = rotate(&world, world.org).await;
-        assert!(post(&world.address()).await.is_ack(), "this sandbox has not heard of it yet");
-        assert_eq!(world.requests(), requests(REMEMBERED));
-        world.pass(60);
-        assert_eq!(post(&world.address()).await.problem(), "not_found");
+        let second = rotate(&context, context.org).await;
+        assert!(post(&context.address()).await.is_ack() && post(&address(&second)).await.is_ack());
+        context.requests();
+        let third = rotate(&context, context.org).await;
+        assert!(post(&context.address()).await.is_ack(), "this sandbox has not heard of it yet");
+        assert_eq!(context.requests(), requests(REMEMBERED));
+        context.pass(60);
+        assert_eq!(post(&context.address()).await.problem(), "not_found");
         assert!(post(&address(&third)).await.is_ack() && post(&address(&second)).await.is_ack());
 
-        let fourth = rotate(&world, world.org).await;
+        let fourth = rotate(&context, context.org).await;
         assert!(post(&address(&fourth)).await.is_ack());
         assert_eq!(post(&address(&second)).await.problem(), "not_found", "who brings a new secret ends the oldest one");
     });
@@ -60,17 +60,17 @@ fn both_live_secrets_are_good_a_new_one_at_once_and_a_rotated_out_one_for_less_t
 fn a_closed_org_is_refused_after_a_minute_or_once_anybody_had_it_looked_up() {
     run(async {
         for wrong_secret_first in [false, true] {
-            let world = World::new().await;
-            assert!(world.post(&world.address(), message(world.org, 1)).await.is_ack());
-            world.mark(OrgState::Disconnected).await;
+            let context = TestContext::new().await;
+            assert!(context.post(&context.address(), message(context.org, 1)).await.is_ack());
+            context.mark(OrgState::Disconnected).await;
             if wrong_secret_first {
-                let wrong = world.address_of(world.org.as_str(), "wrong");
-                assert_eq!(world.post(&wrong, message(world.org, 1)).await.problem(), "not_found");
+                let wrong = context.address_of(context.org.as_str(), "wrong");
+                assert_eq!(context.post(&wrong, message(context.org, 1)).await.problem(), "not_found");
             } else {
-                assert!(world.post(&world.address(), message(world.org, 1)).await.is_ack());
-                world.pass(60);
+                assert!(context.post(&context.address(), message(context.org, 1)).await.is_ack());
+                context.pass(60);
             }
-            assert_eq!(world.post(&world.address(), message(world.org, 1)).await.problem(), "not_found");
+            assert_eq!(context.post(&context.address(), message(context.org, 1)).await.problem(), "not_found");
         }
     });
 }
@@ -78,14 +78,14 @@ fn a_closed_org_is_refused_after_a_minute_or_once_anybody_had_it_looked_up() {
 #[test]
 fn an_unknown_org_and_a_wrong_secret_cost_the_same_requests_however_often() {
     run(async {
-        let world = World::new().await;
-        assert!(world.post(&world.address(), message(world.org, 1)).await.is_ack());
-        world.requests();
-        let unknown = world.address_of(random_org().as_str(), world.secret());
-        let wrong = world.address_of(world.org.as_str(), &"A".repeat(43));
+        let context = TestContext::new().await;
+        assert!(context.post(&context.address(), message(context.org, 1)).await.is_ack());
+        context.requests();
+        let unknown = context.address_of(random_org().as_str(), context.secret());
+        let wrong = context.address_of(context.org.as_str(), &"A".repeat(43));
         for address in [&unknown, &wrong, &unknown, &wrong] {
-            assert_eq!(world.post(address, message(world.org, 1)).await.problem(), "not_found");
-            assert_eq!(world.requests(), requests(&["GetItem"]));
+            assert_eq!(context.post(address, message(context.org, 1)).await.problem(), "not_found");
+            assert_eq!(context.requests(), requests(&["GetItem"]));
         }
     });
 }

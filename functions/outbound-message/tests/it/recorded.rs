@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use crate::world::{World, run};
+use crate::harness::{TestContext, run};
 
 fn recorded_bodies() -> Vec<PathBuf> {
     let Some(folder) = fixtures::path("outbound-messages") else { return Vec::new() };
@@ -16,30 +16,30 @@ fn recorded_bodies() -> Vec<PathBuf> {
 #[test]
 fn a_recorded_body_of_another_org_is_never_acknowledged_here() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         for path in recorded_bodies() {
-            let answer = world.post(&world.address(), fs::read(&path).unwrap()).await;
+            let answer = context.post(&context.address(), fs::read(&path).unwrap()).await;
             let problem = answer.problem();
             assert!(["other_org", "malformed_message"].contains(&problem.as_str()), "{}: {problem}", path.display());
         }
-        assert_eq!(world.queued().await, []);
+        assert_eq!(context.queued().await, []);
     });
 }
 
 #[test]
 fn a_recorded_body_becomes_the_hints_of_its_notifications_once_it_names_the_org() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         let mut acknowledged = 0;
         for path in recorded_bodies() {
             let Ok(body) = fs::read_to_string(&path) else { continue };
-            let body = renamed(&body, world.org.as_str());
+            let body = renamed(&body, context.org.as_str());
             let expected = body.matches("<Notification>").count();
-            let answer = world.post(&world.address(), body).await;
+            let answer = context.post(&context.address(), body).await;
             // Some bodies were masked by their authors, so that their ids are none.
             if answer.is_ack() {
                 acknowledged += 1;
-                assert_eq!(world.queued().await.len(), expected, "{}", path.display());
+                assert_eq!(context.queued().await.len(), expected, "{}", path.display());
             } else {
                 assert_eq!(answer.problem(), "malformed_message", "{}", path.display());
             }

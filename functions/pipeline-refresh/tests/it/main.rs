@@ -3,8 +3,8 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 mod failures;
+mod harness;
 mod pipelines;
 mod polls;
 mod scans;
 mod schedule;
-mod world;

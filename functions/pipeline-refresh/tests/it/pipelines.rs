@@ -2,16 +2,16 @@
 
 use store::{CursorName, RefreshKind};
 
-use crate::world::{World, run};
+use crate::harness::{TestContext, run};
 
 #[test]
 fn the_pipelines_are_the_org_s_record_types_with_their_stages_in_order() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
 
-        assert!(world.work_on(&[world.task(RefreshKind::Nightly)]).await.is_empty());
+        assert!(context.work_on(&[context.task(RefreshKind::Nightly)]).await.is_empty());
 
-        let pipelines = world.deps.pipelines.list(world.org).await.unwrap();
+        let pipelines = context.deps.pipelines.list(context.org).await.unwrap();
         assert!(!pipelines.is_empty());
         for pipeline in &pipelines {
             let order: Vec<_> = pipeline.stages.iter().map(|stage| stage.sort_order).collect();
@@ -19,7 +19,7 @@ fn the_pipelines_are_the_org_s_record_types_with_their_stages_in_order() {
             assert!(pipeline.stages.iter().any(|stage| stage.is_won && stage.is_closed), "{pipeline:?}");
         }
         assert_eq!(pipelines.iter().filter(|pipeline| pipeline.is_default).count(), 1, "{pipelines:?}");
-        let read = world.deps.cursors.load(world.org, &CursorName::pipelines()).await.unwrap();
+        let read = context.deps.cursors.load(context.org, &CursorName::pipelines()).await.unwrap();
         assert!(read.unwrap().covered_until.is_some());
     });
 }
@@ -27,12 +27,12 @@ fn the_pipelines_are_the_org_s_record_types_with_their_stages_in_order() {
 #[test]
 fn pipelines_that_are_as_they_were_are_not_written_again() {
     run(async {
-        let world = World::new().await;
-        world.work_on(&[world.task(RefreshKind::Nightly)]).await;
-        let before = world.deps.pipelines.list(world.org).await.unwrap();
+        let context = TestContext::new().await;
+        context.work_on(&[context.task(RefreshKind::Nightly)]).await;
+        let before = context.deps.pipelines.list(context.org).await.unwrap();
 
-        world.work_on(&[world.task(RefreshKind::Nightly)]).await;
+        context.work_on(&[context.task(RefreshKind::Nightly)]).await;
 
-        assert_eq!(world.deps.pipelines.list(world.org).await.unwrap(), before);
+        assert_eq!(context.deps.pipelines.list(context.org).await.unwrap(), before);
     });
 }

@@ -6,9 +6,9 @@ use pipeline_refresh::{Event, Reply, handle};
 use serde_json::json;
 use store::{CursorName, Edition, RefreshKind};
 
-use crate::world::{ACCOUNT, DISCONNECTED, World, run};
+use crate::harness::{ACCOUNT, DISCONNECTED, TestContext, run};
 
-impl World {
+impl TestContext {
     /// An active org without outbound messages whose records are copied.
     async fn polled(&self) {
         self.simulator.set_edition("Professional Edition");
@@ -43,95 +43,95 @@ impl World {
 #[test]
 fn an_edit_reaches_the_mirror_by_the_poll_alone() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         let other = DISCONNECTED.parse().unwrap();
-        world.activate(other).await;
-        world.polled().await;
-        let accounts = world.accounts(3);
-        world.rename(&accounts[0], "Renamed");
-        world.delete("Account", &accounts[1]);
-        assert!(world.simulator.outbound_messages().is_empty(), "the org tells of nothing");
+        context.activate(other).await;
+        context.polled().await;
+        let accounts = context.accounts(3);
+        context.rename(&accounts[0], "Renamed");
+        context.delete("Account", &accounts[1]);
+        assert!(context.simulator.outbound_messages().is_empty(), "the org tells of nothing");
 
-        assert_eq!(world.schedule_polls().await, 1, "the other org has outbound messages");
-        let polls = world.queued().await;
-        assert_eq!(polls.iter().map(|task| (task.org_id, task.is_poll())).collect::<Vec<_>>(), [(world.org, true)]);
-        let before = world.total_calls();
-        assert!(world.work_on(&polls).await.is_empty());
+        assert_eq!(context.schedule_polls().await, 1, "the other org has outbound messages");
+        let polls = context.queued().await;
+        assert_eq!(polls.iter().map(|task| (task.org_id, task.is_poll())).collect::<Vec<_>>(), [(context.org, true)]);
+        let before = context.total_calls();
+        assert!(context.work_on(&polls).await.is_empty());
 
-        world.assert_mirrored(&accounts).await;
-        assert!(world.last_poll().await.is_some_and(|at| at >= polls[0].requested_at));
-        let objects = world.deps.mirrored_objects.len();
-        assert!(world.total_calls() - before <= 2 * objects, "two calls an object, and none for the pipelines");
+        context.assert_mirrored(&accounts).await;
+        assert!(context.last_poll().await.is_some_and(|at| at >= polls[0].requested_at));
+        let objects = context.deps.mirrored_objects.len();
+        assert!(context.total_calls() - before <= 2 * objects, "two calls an object, and none for the pipelines");
     });
 }
 
 #[test]
 fn a_poll_that_comes_late_finds_its_work_done_and_asks_for_nothing() {
     run(async {
-        let world = World::new().await;
-        world.polled().await;
-        let (late, later) = (world.task(RefreshKind::Incremental), world.task(RefreshKind::Incremental));
-        world.work_on(std::slice::from_ref(&late)).await;
-        let before = world.total_calls();
+        let context = TestContext::new().await;
+        context.polled().await;
+        let (late, later) = (context.task(RefreshKind::Incremental), context.task(RefreshKind::Incremental));
+        context.work_on(std::slice::from_ref(&late)).await;
+        let before = context.total_calls();
 
-        assert!(world.work_on(&[late]).await.is_empty());
-        assert_eq!(world.total_calls(), before);
-        world.work_on(&[later]).await;
-        assert_eq!(world.queued().await, []);
+        assert!(context.work_on(&[late]).await.is_empty());
+        assert_eq!(context.total_calls(), before);
+        context.work_on(&[later]).await;
+        assert_eq!(context.queued().await, []);
     });
 }
 
 #[test]
 fn a_poll_that_fails_is_left_to_the_next_one() {
     run(async {
-        let world = World::new().await;
-        world.polled().await;
-        let accounts = world.accounts(1);
+        let context = TestContext::new().await;
+        context.polled().await;
+        let accounts = context.accounts(1);
         let path_prefix = "/services/data/v66.0/queryAll".to_owned();
-        world.simulator.fault(Fault { path_prefix, method: None, times: 100, effect: Effect::Unavailable });
+        context.simulator.fault(Fault { path_prefix, method: None, times: 100, effect: Effect::Unavailable });
 
-        assert!(world.work_on(&[world.task(RefreshKind::Incremental)]).await.is_empty(), "it does not come again");
-        assert_eq!((world.queued().await.len(), world.last_poll().await), (0, None));
+        assert!(context.work_on(&[context.task(RefreshKind::Incremental)]).await.is_empty(), "it does not come again");
+        assert_eq!((context.queued().await.len(), context.last_poll().await), (0, None));
 
-        world.simulator.clear_faults();
-        world.work_on(&[world.task(RefreshKind::Incremental)]).await;
-        world.assert_mirrored(&accounts).await;
-        assert!(world.last_poll().await.is_some());
+        context.simulator.clear_faults();
+        context.work_on(&[context.task(RefreshKind::Incremental)]).await;
+        context.assert_mirrored(&accounts).await;
+        assert!(context.last_poll().await.is_some());
     });
 }
 
 #[test]
 fn a_poll_of_an_org_whose_calls_run_low_leaves_nothing_in_the_queue() {
     run(async {
-        let world = World::new().await;
-        world.polled().await;
-        world.simulator.set_daily_api_limit(world.total_calls() as u64 + 2);
+        let context = TestContext::new().await;
+        context.polled().await;
+        context.simulator.set_daily_api_limit(context.total_calls() as u64 + 2);
 
-        assert!(world.work_on(&[world.task(RefreshKind::Incremental)]).await.is_empty());
+        assert!(context.work_on(&[context.task(RefreshKind::Incremental)]).await.is_empty());
 
-        assert_eq!((world.queued().await.len(), world.held_back().await, world.last_poll().await), (0, 0, None));
+        assert_eq!((context.queued().await.len(), context.held_back().await, context.last_poll().await), (0, 0, None));
     });
 }
 
 #[test]
 fn a_poll_leaves_an_object_alone_that_was_never_copied_or_is_being_scanned() {
     run(async {
-        let world = World::new().await;
-        world.simulator.set_edition("Professional Edition");
-        world.work_on(&[world.task(RefreshKind::Incremental)]).await;
+        let context = TestContext::new().await;
+        context.simulator.set_edition("Professional Edition");
+        context.work_on(&[context.task(RefreshKind::Incremental)]).await;
         assert_eq!(
-            (world.count(&ACCOUNT).await.live, world.last_poll().await),
+            (context.count(&ACCOUNT).await.live, context.last_poll().await),
             (0, None),
             "the first copy is no poll's"
         );
 
-        world.work_on(&[world.task(RefreshKind::Backfill)]).await;
-        let (cursors, scan) = (&world.deps.cursors, CursorName::incremental(&ACCOUNT));
-        let running = pipeline_refresh::scan::Scan::fresh(None, world.deps.clock.now()).checkpoint();
-        cursors.store_checkpoint(world.org, &scan, &running, world.deps.clock.now()).await.unwrap();
-        let accounts = world.accounts(1);
-        world.work_on(&[world.task(RefreshKind::Incremental)]).await;
-        let row = world.deps.records.load(world.org, &ACCOUNT, accounts[0].parse().unwrap()).await.unwrap();
-        assert!(row.is_none() && world.last_poll().await.is_none(), "another task is at work on it");
+        context.work_on(&[context.task(RefreshKind::Backfill)]).await;
+        let (cursors, scan) = (&context.deps.cursors, CursorName::incremental(&ACCOUNT));
+        let running = pipeline_refresh::scan::Scan::fresh(None, context.deps.clock.now()).checkpoint();
+        cursors.store_checkpoint(context.org, &scan, &running, context.deps.clock.now()).await.unwrap();
+        let accounts = context.accounts(1);
+        context.work_on(&[context.task(RefreshKind::Incremental)]).await;
+        let row = context.deps.records.load(context.org, &ACCOUNT, accounts[0].parse().unwrap()).await.unwrap();
+        assert!(row.is_none() && context.last_poll().await.is_none(), "another task is at work on it");
     });
 }

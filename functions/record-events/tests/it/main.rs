@@ -20,13 +20,13 @@ use store::{
 const ORG: &str = "00D5e000000KQ2eEAG";
 
 /// An event bus, and the queue that the platform has on it.
-struct World {
+struct TestContext {
     emulator: Emulator,
     tables: Tables,
     queue_url: String,
 }
 
-impl World {
+impl TestContext {
     async fn new() -> Self {
         let emulator = Emulator::start().await.unwrap();
         let tables = emulator.create_tables(&unique_prefix()).await.unwrap();
@@ -113,14 +113,14 @@ fn stream(rows: &[Value]) -> Event {
 
 #[tokio::test]
 async fn a_record_s_life_is_told_on_the_bus() {
-    let world = World::new().await;
+    let context = TestContext::new().await;
     let life = [row("Prospecting", false), row("Prospecting", false), row("Closed Won", false), row("", true)];
     let back = row("Closed Won", false);
 
-    let answer = handle(&world.deps(), stream(&[&life[..], &[back]].concat())).await.unwrap();
+    let answer = handle(&context.deps(), stream(&[&life[..], &[back]].concat())).await.unwrap();
 
     assert_eq!((answer.resume_at, answer.published, answer.silent), (None, 4, 1));
-    let mut events = world.received().await;
+    let mut events = context.received().await;
     events.sort_by_key(|event| event["detail"]["id"].to_string());
     let told: Vec<_> =
         events.iter().map(|event| (&event["detail-type"], &event["detail"]["data"]["changed_fields"])).collect();
@@ -153,8 +153,8 @@ fn connection(state: &str, reason: Option<&str>) -> Value {
 
 #[tokio::test]
 async fn a_dead_connection_is_told_with_a_link_that_its_person_can_use() {
-    let world = World::new().await;
-    let deps = world.deps();
+    let context = TestContext::new().await;
+    let deps = context.deps();
     let now = deps.clock.now();
     let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
     let (org_id, tenant) = (ORG.parse().unwrap(), "acme".parse().unwrap());
@@ -166,23 +166,23 @@ async fn a_dead_connection_is_told_with_a_link_that_its_person_can_use() {
     let answer = handle(&deps, stream(&rows)).await.unwrap();
 
     assert_eq!((answer.resume_at, answer.published, answer.silent), (None, 2, 1));
-    let events = world.received().await;
+    let events = context.received().await;
     let dead = events.iter().find(|event| event["detail-type"] == "connection.reauth_required").unwrap();
     let data = &dead["detail"]["data"];
     assert_eq!((&data["platform_user"], &data["reason"]), (&json!("rep-1"), &json!("grant_ended")));
     let ticket = data["connect_url"].as_str().unwrap().strip_prefix("https://ferry.example.com/connect/").unwrap();
     let in_six_days = now.checked_add(jiff::SignedDuration::from_hours(6 * 24)).unwrap();
     let id = AuthorizationId::of(Purpose::Ticket, ticket);
-    let ticket = world.authorizations().consume::<Ticket>(&id, in_six_days).await.unwrap().expect("a live link");
+    let ticket = context.authorizations().consume::<Ticket>(&id, in_six_days).await.unwrap().expect("a live link");
     assert_eq!(ticket.kind, ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() });
     assert_eq!((ticket.org_id, ticket.environment), (Some(org_id), Environment::Sandbox));
 }
 
 #[tokio::test]
 async fn a_stream_whose_bus_is_gone_goes_on_at_the_first_change_that_was_not_told() {
-    let world = World::new().await;
-    let deps = world.deps();
-    drop(world);
+    let context = TestContext::new().await;
+    let deps = context.deps();
+    drop(context);
     let rows = [row("Prospecting", false), row("Prospecting", false), row("Closed Won", false)];
 
     let answer = handle(&deps, stream(&rows)).await.unwrap();
@@ -197,8 +197,8 @@ fn at(second: u32) -> jiff::Timestamp {
 
 #[tokio::test]
 async fn a_change_that_a_write_of_ferrys_made_says_so() {
-    let world = World::new().await;
-    let deps = Deps { clock: Clock::manual(at(59)), ..world.deps() };
+    let context = TestContext::new().await;
+    let deps = Deps { clock: Clock::manual(at(59)), ..context.deps() };
     let write_id = "2f1c3a52-7b0e-5d5f-8f3a-61e204c7b9d3".parse().unwrap();
     let fields = vec!["StageName".to_owned()];
     let origin = Origin { write_id, user_id: REP.parse().unwrap(), from: at(29), to: at(30), fields };
@@ -207,7 +207,7 @@ async fn a_change_that_a_write_of_ferrys_made_says_so() {
 
     handle(&deps, stream(&[row("Prospecting", false), row("Closed Won", false), row("", true)])).await.unwrap();
 
-    let events = world.received().await;
+    let events = context.received().await;
     let of = |kind: &str, created: bool| {
         let is_it = |event: &&Value| event["detail-type"] == kind && event["detail"]["data"]["created"] == created;
         events.iter().find(is_it).map(|event| event["detail"]["data"].clone()).unwrap()
@@ -221,9 +221,9 @@ async fn a_change_that_a_write_of_ferrys_made_says_so() {
 
 #[tokio::test]
 async fn a_change_of_which_it_cannot_be_told_whose_it_is_waits() {
-    let world = World::new().await;
-    let nowhere = Origins::new(world.dynamodb(), "no-such-table");
-    let deps = Deps { clock: Clock::manual(at(59)), origins: nowhere, ..world.deps() };
+    let context = TestContext::new().await;
+    let nowhere = Origins::new(context.dynamodb(), "no-such-table");
+    let deps = Deps { clock: Clock::manual(at(59)), origins: nowhere, ..context.deps() };
     let rows = [row("", true), row("Prospecting", false), row("Closed Won", false)];
 
     let answer = handle(&deps, stream(&rows)).await.unwrap();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use store::budgets::Observation;
 use store::{CursorName, Edition, Lane, OrgState, Pipeline, Position};
 
-use crate::world::{REP, World, run};
+use crate::harness::{REP, TestContext, run};
 
 fn pipeline() -> Pipeline {
     let pipeline = json!({
@@ -24,10 +24,10 @@ fn pipeline() -> Pipeline {
 #[test]
 fn an_active_org_is_listed_and_shown() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
 
-        let (_, listed) = world.fetch("/v1/orgs").await;
-        let (status, shown) = world.get("").await;
+        let (_, listed) = context.fetch("/v1/orgs").await;
+        let (status, shown) = context.get("").await;
 
         assert_eq!(status, StatusCode::OK);
         assert_eq!(listed["orgs"], json!([shown]));
@@ -38,23 +38,26 @@ fn an_active_org_is_listed_and_shown() {
 #[test]
 fn an_uninstalled_org_is_shown_and_not_listed() {
     run(async {
-        let world = World::new().await;
-        world.deps.orgs.mark(world.org, OrgState::Uninstalled, world.deps.clock.now()).await.unwrap();
+        let context = TestContext::new().await;
+        context.deps.orgs.mark(context.org, OrgState::Uninstalled, context.deps.clock.now()).await.unwrap();
 
-        assert_eq!(world.fetch("/v1/orgs").await.1["orgs"], json!([]));
-        assert_eq!(world.get("").await.1["state"], "uninstalled");
+        assert_eq!(context.fetch("/v1/orgs").await.1["orgs"], json!([]));
+        assert_eq!(context.get("").await.1["state"], "uninstalled");
     });
 }
 
 #[test]
 fn connections_are_shown_without_anything_of_their_tokens() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
 
-        let (_, listed) = world.get("/connections").await;
-        let (status, team) = world.get("/connections/team").await;
+        let (_, listed) = context.get("/connections").await;
+        let (status, team) = context.get("/connections/team").await;
 
-        assert_eq!((status, &team["kind"], &team["user_id"]), (StatusCode::OK, &json!("team"), &json!(world.admin.id)));
+        assert_eq!(
+            (status, &team["kind"], &team["user_id"]),
+            (StatusCode::OK, &json!("team"), &json!(context.admin.id))
+        );
         let connections = listed["connections"].as_array().unwrap();
         assert_eq!(connections.len(), 2);
         assert!(connections.contains(&team));
@@ -66,14 +69,14 @@ fn connections_are_shown_without_anything_of_their_tokens() {
 #[test]
 fn a_connection_tells_its_app_and_its_last_use() {
     run(async {
-        let world = World::new().await;
-        assert_eq!(world.get("/connections/team").await.1["on_newest_app"], Value::Null, "no app is registered");
-        world.register(&["v2"]).await;
-        assert_eq!(world.get("/connections/team").await.1["on_newest_app"], true);
-        world.register(&["v2", "v3"]).await;
-        world.pass(SignedDuration::from_mins(6));
+        let context = TestContext::new().await;
+        assert_eq!(context.get("/connections/team").await.1["on_newest_app"], Value::Null, "no app is registered");
+        context.register(&["v2"]).await;
+        assert_eq!(context.get("/connections/team").await.1["on_newest_app"], true);
+        context.register(&["v2", "v3"]).await;
+        context.pass(SignedDuration::from_mins(6));
 
-        let (_, team) = world.get("/connections/team").await;
+        let (_, team) = context.get("/connections/team").await;
 
         assert_eq!((&team["app"], &team["on_newest_app"]), (&json!("v2"), &json!(false)));
         assert_eq!(team["last_used_at"], "2026-11-22T10:00:00.000Z");
@@ -83,19 +86,19 @@ fn a_connection_tells_its_app_and_its_last_use() {
 #[test]
 fn who_is_connected_can_be_asked_and_who_is_not_can_be_invited() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
 
-        let (status, found) = world.get(&format!("/connections?platform_user={REP}")).await;
+        let (status, found) = context.get(&format!("/connections?platform_user={REP}")).await;
         assert_eq!((status, found["connections"].as_array().unwrap().len()), (StatusCode::OK, 1), "{found}");
         assert_eq!(found["connections"][0]["platform_user"], REP);
-        world.disconnect(&world.reps().connection_id()).await;
+        context.disconnect(&context.reps().connection_id()).await;
         for nobody in [REP, "rep-2"] {
-            let (status, problem) = world.get(&format!("/connections?platform_user={nobody}")).await;
+            let (status, problem) = context.get(&format!("/connections?platform_user={nobody}")).await;
             assert_eq!(status, StatusCode::NOT_FOUND, "{problem}");
             assert!(problem["next"].as_str().unwrap().contains("POST /v1/connect-links"), "{problem}");
         }
 
-        let (status, problem) = world.get_as(REP, "/objects").await;
+        let (status, problem) = context.get_as(REP, "/objects").await;
         assert_eq!(status, StatusCode::CONFLICT);
         assert!(problem["next"].as_str().unwrap().contains("POST /v1/connect-links"), "{problem}");
     });
@@ -105,18 +108,18 @@ fn who_is_connected_can_be_asked_and_who_is_not_can_be_invited() {
 #[test]
 fn the_team_sees_nothing_through_a_personal_connection() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         let hidden = ObjectPermissions { hidden: true, ..ObjectPermissions::default() };
-        world.simulator.limit_profile("System Administrator", "Opportunity", &hidden).unwrap();
-        let asked = || world.simulator.requests_of(&world.rep.username).unwrap().len();
+        context.simulator.limit_profile("System Administrator", "Opportunity", &hidden).unwrap();
+        let asked = || context.simulator.requests_of(&context.rep.username).unwrap().len();
 
-        let as_team = world.get("/objects/Opportunity").await;
-        let (_, objects) = world.get("/objects").await;
+        let as_team = context.get("/objects/Opportunity").await;
+        let (_, objects) = context.get("/objects").await;
 
         assert_eq!(as_team.0, StatusCode::NOT_FOUND, "{}", as_team.1);
         assert!(!objects.to_string().contains("\"Opportunity\""), "{objects}");
         assert_eq!(asked(), 0, "nothing was asked with a session of the rep");
-        assert_eq!(world.get_as(REP, "/objects/Opportunity").await.0, StatusCode::OK);
+        assert_eq!(context.get_as(REP, "/objects/Opportunity").await.0, StatusCode::OK);
         assert!(asked() > 0, "the rep's own reads are seen in the org");
     });
 }
@@ -124,18 +127,18 @@ fn the_team_sees_nothing_through_a_personal_connection() {
 #[test]
 fn health_shows_connections_scans_pipelines_and_budget() {
     run(async {
-        let world = World::new().await;
-        let (deps, now) = (&world.deps, world.deps.clock.now());
-        world.disconnect(&world.reps().connection_id()).await;
+        let context = TestContext::new().await;
+        let (deps, now) = (&context.deps, context.deps.clock.now());
+        context.disconnect(&context.reps().connection_id()).await;
         let scan = CursorName::incremental(&ObjectName::from_static("Account"));
         let position = Position { system_modstamp: now, last_id: "001000000000001".parse().unwrap() };
-        deps.cursors.advance(world.org, &scan, position, now).await.unwrap();
-        deps.pipelines.replace(world.org, &[pipeline()], now).await.unwrap();
-        deps.cursors.finish(world.org, &CursorName::pipelines(), now).await.unwrap();
+        deps.cursors.advance(context.org, &scan, position, now).await.unwrap();
+        deps.pipelines.replace(context.org, &[pipeline()], now).await.unwrap();
+        deps.cursors.finish(context.org, &CursorName::pipelines(), now).await.unwrap();
         let seen = Observation { used: 17, max: 15_000, lane: Lane::Interactive, calls: 2 };
-        deps.budgets.observe(world.org, seen, now).await.unwrap();
+        deps.budgets.observe(context.org, seen, now).await.unwrap();
 
-        let (status, health) = world.get("/health").await;
+        let (status, health) = context.get("/health").await;
 
         assert_eq!(status, StatusCode::OK);
         let states: Vec<&Value> = health["connections"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
@@ -152,13 +155,13 @@ fn health_shows_connections_scans_pipelines_and_budget() {
 #[test]
 fn health_says_how_changes_are_heard_of_and_whether_polls_keep_up() {
     run(async {
-        let world = World::new().await;
-        let now = world.deps.clock.now();
+        let context = TestContext::new().await;
+        let now = context.deps.clock.now();
         let unknown = json!({ "by": "outbound_messages", "because": "edition_unknown", "edition": null });
-        assert_eq!(world.get("/health").await.1["changes"], unknown);
+        assert_eq!(context.get("/health").await.1["changes"], unknown);
         let organization_type = "Professional Edition".to_owned();
         let edition = Edition { organization_type, knows_no_messages: false, proven_at: now };
-        world.deps.orgs.prove_edition(world.org, &edition).await.unwrap();
+        context.deps.orgs.prove_edition(context.org, &edition).await.unwrap();
         let polled = |last: Value, overdue: bool| {
             json!({
                 "by": "polling", "because": "edition", "edition": "Professional Edition",
@@ -166,25 +169,25 @@ fn health_says_how_changes_are_heard_of_and_whether_polls_keep_up() {
             })
         };
 
-        assert_eq!(world.get("/health").await.1["changes"], polled(json!(null), false));
-        world.pass(SignedDuration::from_mins(50));
-        assert_eq!(world.get("/health").await.1["changes"], polled(json!(null), true));
-        let began_at = world.deps.clock.now();
-        world.deps.cursors.finish(world.org, &CursorName::poll(), began_at).await.unwrap();
-        let (_, health) = world.get("/health").await;
+        assert_eq!(context.get("/health").await.1["changes"], polled(json!(null), false));
+        context.pass(SignedDuration::from_mins(50));
+        assert_eq!(context.get("/health").await.1["changes"], polled(json!(null), true));
+        let began_at = context.deps.clock.now();
+        context.deps.cursors.finish(context.org, &CursorName::poll(), began_at).await.unwrap();
+        let (_, health) = context.get("/health").await;
         assert_eq!(health["changes"], polled(json!("2026-11-22T10:50:00.000Z"), false));
         assert_eq!(health["sync"], json!([]), "a poll is no scan");
 
-        world.deps.orgs.choose_polling(world.org, Some(false), began_at).await.unwrap();
-        assert_eq!(world.get("/health").await.1["changes"]["because"], "operator");
+        context.deps.orgs.choose_polling(context.org, Some(false), began_at).await.unwrap();
+        assert_eq!(context.get("/health").await.1["changes"]["because"], "operator");
     });
 }
 
 #[test]
 fn health_of_an_org_that_did_nothing_yet_has_no_budget() {
     run(async {
-        let world = World::new().await;
-        let (_, health) = world.get("/health").await;
+        let context = TestContext::new().await;
+        let (_, health) = context.get("/health").await;
         assert_eq!((&health["budget"], &health["sync"]), (&json!(null), &json!([])));
     });
 }
@@ -192,10 +195,10 @@ fn health_of_an_org_that_did_nothing_yet_has_no_budget() {
 #[test]
 fn pipelines_are_shown_with_their_stages() {
     run(async {
-        let world = World::new().await;
-        world.deps.pipelines.replace(world.org, &[pipeline()], world.deps.clock.now()).await.unwrap();
+        let context = TestContext::new().await;
+        context.deps.pipelines.replace(context.org, &[pipeline()], context.deps.clock.now()).await.unwrap();
 
-        let (status, shown) = world.get("/pipelines").await;
+        let (status, shown) = context.get("/pipelines").await;
 
         assert_eq!(status, StatusCode::OK);
         assert_eq!(shown["pipelines"][0]["stages"][0]["api_name"], "Prospecting");
@@ -205,11 +208,11 @@ fn pipelines_are_shown_with_their_stages() {
 #[test]
 fn objects_and_their_fields_are_shown_as_the_connection_sees_them() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
 
-        let (_, objects) = world.get("/objects").await;
-        let (status, account) = world.get_as(REP, "/objects/Account").await;
-        let (missing, _) = world.get("/objects/Nothing__c").await;
+        let (_, objects) = context.get("/objects").await;
+        let (status, account) = context.get_as(REP, "/objects/Account").await;
+        let (missing, _) = context.get("/objects/Nothing__c").await;
 
         assert!(objects["objects"].as_array().unwrap().iter().any(|object| object["name"] == "Opportunity"));
         assert_eq!(status, StatusCode::OK);
@@ -221,16 +224,16 @@ fn objects_and_their_fields_are_shown_as_the_connection_sees_them() {
 #[test]
 fn what_is_not_known_is_not_found_and_what_is_no_id_is_refused() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         for path in
             ["", "/health", "/connections", "/pipelines", "/objects", "/opportunities", "/accounts/001000000000001"]
         {
             let unknown = format!("/v1/orgs/00D000000000001{path}");
-            assert_eq!(world.fetch(&unknown).await.0, StatusCode::NOT_FOUND, "{unknown}");
+            assert_eq!(context.fetch(&unknown).await.0, StatusCode::NOT_FOUND, "{unknown}");
             let malformed = format!("/v1/orgs/acme{path}");
-            assert_eq!(world.fetch(&malformed).await.0, StatusCode::BAD_REQUEST, "{malformed}");
+            assert_eq!(context.fetch(&malformed).await.0, StatusCode::BAD_REQUEST, "{malformed}");
         }
         let stranger = format!("/connections/personal-{}", "0".repeat(32));
-        assert_eq!(world.get(&stranger).await.0, StatusCode::NOT_FOUND);
+        assert_eq!(context.get(&stranger).await.0, StatusCode::NOT_FOUND);
     });
 }

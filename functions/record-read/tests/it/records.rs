@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use store::records::Tombstone;
 use store::{Change, OrgState};
 
-use crate::world::{REP, World, run};
+use crate::harness::{REP, TestContext, run};
 
 const STAMP: &str = "2026-11-22T09:00:00.000+0000";
 
@@ -14,24 +14,24 @@ fn names(page: &Value) -> Vec<&str> {
     page["opportunities"].as_array().unwrap().iter().map(|row| row["fields"]["Name"].as_str().unwrap()).collect()
 }
 
-async fn mirror_opportunity(world: &World, number: usize, stage: &str, closed: bool) -> String {
+async fn mirror_opportunity(context: &TestContext, number: usize, stage: &str, closed: bool) -> String {
     let id = format!("006000000000{number:03}");
     let fields = json!({
         "Name": format!("Deal {number}"), "StageName": stage, "IsClosed": closed, "SystemModstamp": STAMP,
-        "AccountId": "001000000000001AAA", "OwnerId": world.rep.id,
+        "AccountId": "001000000000001AAA", "OwnerId": context.rep.id,
     });
-    world.mirror("Opportunity", &id, fields).await;
+    context.mirror("Opportunity", &id, fields).await;
     id
 }
 
 #[test]
 fn without_a_rep_a_record_comes_from_the_mirror() {
     run(async {
-        let world = World::new().await;
-        world.mirror("Account", "001000000000001", json!({ "Name": "Acme", "SystemModstamp": STAMP })).await;
+        let context = TestContext::new().await;
+        context.mirror("Account", "001000000000001", json!({ "Name": "Acme", "SystemModstamp": STAMP })).await;
 
-        let (status, account) = world.get("/accounts/001000000000001").await;
-        let (_, same) = world.get("/records/Account/001000000000001AAA").await;
+        let (status, account) = context.get("/accounts/001000000000001").await;
+        let (_, same) = context.get("/records/Account/001000000000001AAA").await;
 
         assert_eq!(
             (status, &account["source"], &account["fields"]["Name"]),
@@ -39,24 +39,24 @@ fn without_a_rep_a_record_comes_from_the_mirror() {
         );
         assert_eq!(account["system_modstamp"], "2026-11-22T09:00:00.000Z");
         assert_eq!(account, same);
-        assert_eq!(world.simulator.api_calls(), 0);
+        assert_eq!(context.simulator.api_calls(), 0);
     });
 }
 
 #[test]
 fn a_deleted_record_is_gone_and_names_the_one_it_was_merged_into() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         let merged = Tombstone {
             record_id: "001000000000001".parse().unwrap(),
-            system_modstamp: world.deps.clock.now(),
-            read_at: world.deps.clock.now(),
+            system_modstamp: context.deps.clock.now(),
+            read_at: context.deps.clock.now(),
             master_record_id: Some("001000000000002".parse().unwrap()),
         };
         let account = ObjectName::from_static("Account");
-        world.deps.records.apply(world.org, &account, Change::Tombstone(merged)).await.unwrap();
+        context.deps.records.apply(context.org, &account, Change::Tombstone(merged)).await.unwrap();
 
-        let (status, problem) = world.get("/accounts/001000000000001").await;
+        let (status, problem) = context.get("/accounts/001000000000001").await;
 
         assert_eq!((status, &problem["type"]), (StatusCode::GONE, &json!("urn:ferry:problem:record_deleted")));
         assert!(problem["detail"].as_str().unwrap().contains("001000000000002"), "{problem}");
@@ -66,15 +66,15 @@ fn a_deleted_record_is_gone_and_names_the_one_it_was_merged_into() {
 #[test]
 fn a_rep_sees_what_salesforce_shows_the_rep_and_nothing_else() {
     run(async {
-        let world = World::new().await;
-        world.simulator.set_private("Opportunity", true).unwrap();
-        let own = world.opportunity(&world.rep, "Own", "Prospecting");
-        let other = world.opportunity(&world.admin, "Other", "Prospecting");
-        world.mirror("Opportunity", &other, json!({ "Name": "Other", "SystemModstamp": STAMP })).await;
+        let context = TestContext::new().await;
+        context.simulator.set_private("Opportunity", true).unwrap();
+        let own = context.opportunity(&context.rep, "Own", "Prospecting");
+        let other = context.opportunity(&context.admin, "Other", "Prospecting");
+        context.mirror("Opportunity", &other, json!({ "Name": "Other", "SystemModstamp": STAMP })).await;
 
-        let (_, seen) = world.get_as(REP, &format!("/opportunities/{own}")).await;
-        let (hidden, _) = world.get_as(REP, &format!("/opportunities/{other}")).await;
-        let (mirrored, _) = world.get(&format!("/opportunities/{other}")).await;
+        let (_, seen) = context.get_as(REP, &format!("/opportunities/{own}")).await;
+        let (hidden, _) = context.get_as(REP, &format!("/opportunities/{other}")).await;
+        let (mirrored, _) = context.get(&format!("/opportunities/{other}")).await;
 
         assert_eq!((&seen["source"], &seen["fields"]["Name"]), (&json!("salesforce"), &json!("Own")));
         assert_eq!((hidden, mirrored), (StatusCode::NOT_FOUND, StatusCode::OK));
@@ -84,43 +84,43 @@ fn a_rep_sees_what_salesforce_shows_the_rep_and_nothing_else() {
 #[test]
 fn a_rep_who_is_not_connected_reads_nothing_through_the_team() {
     run(async {
-        let world = World::new().await;
-        let id = world.opportunity(&world.admin, "Deal", "Prospecting");
+        let context = TestContext::new().await;
+        let id = context.opportunity(&context.admin, "Deal", "Prospecting");
 
-        let (status, problem) = world.get_as("rep-9", &format!("/opportunities/{id}")).await;
+        let (status, problem) = context.get_as("rep-9", &format!("/opportunities/{id}")).await;
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:connect_required")));
-        world.disconnect(&world.reps().connection_id()).await;
-        let (status, problem) = world.get_as(REP, &format!("/opportunities/{id}")).await;
+        context.disconnect(&context.reps().connection_id()).await;
+        let (status, problem) = context.get_as(REP, &format!("/opportunities/{id}")).await;
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:reconnect_required")));
-        assert_eq!(world.simulator.api_calls(), 0);
+        assert_eq!(context.simulator.api_calls(), 0);
     });
 }
 
 #[test]
 fn an_org_that_is_not_active_is_read_from_the_mirror_only() {
     run(async {
-        let world = World::new().await;
-        world.mirror("Account", "001000000000001", json!({ "Name": "Acme", "SystemModstamp": STAMP })).await;
-        world.deps.orgs.mark(world.org, OrgState::Uninstalled, world.deps.clock.now()).await.unwrap();
+        let context = TestContext::new().await;
+        context.mirror("Account", "001000000000001", json!({ "Name": "Acme", "SystemModstamp": STAMP })).await;
+        context.deps.orgs.mark(context.org, OrgState::Uninstalled, context.deps.clock.now()).await.unwrap();
 
-        assert_eq!(world.get("/accounts/001000000000001").await.0, StatusCode::OK);
-        assert_eq!(world.get_as(REP, "/accounts/001000000000001").await.0, StatusCode::CONFLICT);
+        assert_eq!(context.get("/accounts/001000000000001").await.0, StatusCode::OK);
+        assert_eq!(context.get_as(REP, "/accounts/001000000000001").await.0, StatusCode::CONFLICT);
     });
 }
 
 #[test]
 fn mirrored_opportunities_are_filtered_and_paged() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         for (number, stage, closed) in [(1, "Prospecting", false), (2, "Closed Won", true), (3, "Prospecting", false)] {
-            mirror_opportunity(&world, number, stage, closed).await;
+            mirror_opportunity(&context, number, stage, closed).await;
         }
 
-        let (_, open) = world.get("/opportunities?open=true&account=001000000000001").await;
-        let (_, won) = world.get("/opportunities?stage=Closed%20Won").await;
-        let (_, first) = world.get("/opportunities?limit=2").await;
+        let (_, open) = context.get("/opportunities?open=true&account=001000000000001").await;
+        let (_, won) = context.get("/opportunities?stage=Closed%20Won").await;
+        let (_, first) = context.get("/opportunities?limit=2").await;
         let next = first["next"].as_str().unwrap();
-        let (_, second) = world.get(&format!("/opportunities?limit=2&after={next}")).await;
+        let (_, second) = context.get(&format!("/opportunities?limit=2&after={next}")).await;
 
         assert_eq!(names(&open), ["Deal 1", "Deal 3"]);
         assert_eq!(names(&won), ["Deal 2"]);
@@ -132,18 +132,18 @@ fn mirrored_opportunities_are_filtered_and_paged() {
 #[test]
 fn a_rep_s_opportunities_are_filtered_and_paged_by_salesforce() {
     run(async {
-        let world = World::new().await;
-        world.simulator.set_private("Opportunity", true).unwrap();
-        let mine = format!("/opportunities?owner={}&stage=Needs%20Analysis", world.rep.id);
+        let context = TestContext::new().await;
+        context.simulator.set_private("Opportunity", true).unwrap();
+        let mine = format!("/opportunities?owner={}&stage=Needs%20Analysis", context.rep.id);
         for name in ["A", "B", "C"] {
-            world.opportunity(&world.rep, name, "Needs Analysis");
+            context.opportunity(&context.rep, name, "Needs Analysis");
         }
-        world.opportunity(&world.rep, "D", "Closed Won");
+        context.opportunity(&context.rep, "D", "Closed Won");
 
-        let (status, first) = world.get_as(REP, &format!("{mine}&limit=2")).await;
+        let (status, first) = context.get_as(REP, &format!("{mine}&limit=2")).await;
         assert_eq!(status, StatusCode::OK, "{first}");
         let next = first["next"].as_str().unwrap();
-        let (_, second) = world.get_as(REP, &format!("{mine}&limit=2&after={next}")).await;
+        let (_, second) = context.get_as(REP, &format!("{mine}&limit=2&after={next}")).await;
 
         assert_eq!((names(&first).len(), names(&second).len()), (2, 1));
         assert_eq!((&second["source"], &second["next"]), (&json!("salesforce"), &json!(null)));
@@ -153,9 +153,9 @@ fn a_rep_s_opportunities_are_filtered_and_paged_by_salesforce() {
 #[test]
 fn a_filter_that_makes_no_sense_is_refused() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         for query in ["limit=0", "owner=me", "colour=red", "open=maybe"] {
-            let (status, _) = world.get(&format!("/opportunities?{query}")).await;
+            let (status, _) = context.get(&format!("/opportunities?{query}")).await;
             assert_eq!(status, StatusCode::BAD_REQUEST, "{query}");
         }
     });

@@ -6,8 +6,8 @@ use record_upsert::handle;
 use serde_json::{Value, json};
 use store::{ChangeHint, DeliveryOutcome};
 
+use crate::harness::{MINUTE, batch};
 use crate::orgs::Orgs;
-use crate::world::{MINUTE, batch};
 
 /// What Lambda takes as an event.
 const PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
@@ -36,7 +36,7 @@ fn calls(log: &[String]) -> BTreeMap<&str, usize> {
 
 #[test]
 fn a_thousand_messages_of_five_orgs_cost_two_calls_an_object_when_nothing_is_known_and_one_after() {
-    world::run(async {
+    harness::run(async {
         let orgs = Orgs::start(5).await;
         let hint = |n: usize| {
             let object = OBJECTS[n / 5 % 4];
@@ -51,7 +51,7 @@ fn a_thousand_messages_of_five_orgs_cost_two_calls_an_object_when_nothing_is_kno
         let hints: Vec<_> = (0..1_000).map(|n| again(n, &distinct[n * 7 % 200])).collect();
         let event = batch(&hints);
 
-        let first = handle(&orgs.world.deps, event.clone(), orgs.world.clock.now() + MINUTE).await.unwrap();
+        let first = handle(&orgs.context.deps, event.clone(), orgs.context.clock.now() + MINUTE).await.unwrap();
 
         assert!(first.failed.is_empty(), "{first:?}");
         let logs: Vec<_> = orgs.ids.iter().map(|org| orgs.simulator(*org).request_log()).collect();
@@ -59,10 +59,10 @@ fn a_thousand_messages_of_five_orgs_cost_two_calls_an_object_when_nothing_is_kno
             assert_eq!(calls(log), OBJECTS.map(|object| (object, 2)).into(), "1 + ceil(n / 2000)");
         }
         for n in (0..1_000).step_by(37) {
-            assert_eq!(orgs.world.outcome(&hints[n]).await, Some(DeliveryOutcome::Applied));
+            assert_eq!(orgs.context.outcome(&hints[n]).await, Some(DeliveryOutcome::Applied));
         }
 
-        handle(&orgs.world.deps, event, orgs.world.clock.now() + MINUTE).await.unwrap();
+        handle(&orgs.context.deps, event, orgs.context.clock.now() + MINUTE).await.unwrap();
 
         for (org, before) in orgs.ids.iter().zip(logs) {
             let log = orgs.simulator(*org).request_log();
@@ -70,7 +70,7 @@ fn a_thousand_messages_of_five_orgs_cost_two_calls_an_object_when_nothing_is_kno
         }
         for n in (0..1_000).step_by(37) {
             assert_eq!(
-                orgs.world.outcome(&hints[n]).await,
+                orgs.context.outcome(&hints[n]).await,
                 Some(DeliveryOutcome::Applied),
                 "the second time counts less"
             );

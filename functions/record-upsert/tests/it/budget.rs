@@ -4,22 +4,22 @@ use jiff::SignedDuration;
 use serde_json::json;
 use store::{ChangeHint, DeliveryOutcome, Lane, Observation};
 
-use crate::world::{World, run};
+use crate::harness::{TestContext, run};
 
 fn over_budget() -> Option<DeliveryOutcome> {
     Some(DeliveryOutcome::PutOff { reason: "over_budget".to_owned() })
 }
 
-async fn observe(world: &World, used: u64) {
+async fn observe(context: &TestContext, used: u64) {
     let seen = Observation { used, max: 1_000, lane: Lane::Incremental, calls: 1 };
-    world.deps.budgets.observe(world.org, seen, world.clock.now()).await.unwrap();
+    context.deps.budgets.observe(context.org, seen, context.clock.now()).await.unwrap();
 }
 
 /// A hint of an Account, and one of a Contact, which is read after it.
-fn two(world: &World) -> [ChangeHint; 2] {
-    let account = world.hint(world.account("Acme"));
-    let contact = world.create(&world.admin, "Contact", &json!({ "LastName": "Ames" }));
-    let mut contact = world.hint(contact.parse().unwrap());
+fn two(context: &TestContext) -> [ChangeHint; 2] {
+    let account = context.hint(context.account("Acme"));
+    let contact = context.create(&context.admin, "Contact", &json!({ "LastName": "Ames" }));
+    let mut contact = context.hint(contact.parse().unwrap());
     contact.record.as_mut().unwrap().object = "Contact".parse().unwrap();
     [account, contact]
 }
@@ -27,21 +27,21 @@ fn two(world: &World) -> [ChangeHint; 2] {
 #[test]
 fn an_org_over_its_share_is_not_called_until_what_is_known_is_old() {
     run(async {
-        let world = World::new().await;
-        let hints = two(&world);
-        observe(&world, 900).await;
+        let context = TestContext::new().await;
+        let hints = two(&context);
+        observe(&context, 900).await;
 
-        assert!(world.receive(&hints).await.is_empty());
-        assert_eq!(world.simulator.request_log(), [""; 0]);
+        assert!(context.receive(&hints).await.is_empty());
+        assert_eq!(context.simulator.request_log(), [""; 0]);
         for hint in &hints {
-            assert_eq!(world.outcome(hint).await, over_budget());
+            assert_eq!(context.outcome(hint).await, over_budget());
         }
-        assert_eq!(world.queued().await, (0, 2));
+        assert_eq!(context.queued().await, (0, 2));
 
-        world.pass(SignedDuration::from_mins(15));
-        assert!(world.receive(&hints).await.is_empty());
+        context.pass(SignedDuration::from_mins(15));
+        assert!(context.receive(&hints).await.is_empty());
         for hint in &hints {
-            assert_eq!(world.outcome(hint).await, Some(DeliveryOutcome::Applied));
+            assert_eq!(context.outcome(hint).await, Some(DeliveryOutcome::Applied));
         }
     });
 }
@@ -49,32 +49,32 @@ fn an_org_over_its_share_is_not_called_until_what_is_known_is_old() {
 #[test]
 fn while_the_org_is_over_its_share_one_call_in_a_quarter_of_an_hour_asks() {
     run(async {
-        let world = World::new().await;
-        let hints = two(&world);
-        observe(&world, 900).await;
+        let context = TestContext::new().await;
+        let hints = two(&context);
+        observe(&context, 900).await;
         // The org is over the share of 90 %, whoever used its calls.
-        world.simulator.set_daily_api_limit(10);
+        context.simulator.set_daily_api_limit(10);
         for _ in 0..9 {
-            world
+            context
                 .deps
                 .salesforce
-                .client(world.org, &store::ConnectionId::team())
+                .client(context.org, &store::ConnectionId::team())
                 .describe(&"Lead".parse().unwrap())
                 .await
                 .unwrap();
         }
-        let before = world.simulator.request_log().len();
-        world.pass(SignedDuration::from_mins(15));
+        let before = context.simulator.request_log().len();
+        context.pass(SignedDuration::from_mins(15));
 
         for _ in 0..3 {
-            assert!(world.receive(&hints).await.is_empty());
+            assert!(context.receive(&hints).await.is_empty());
         }
 
-        assert_eq!(world.simulator.request_log().len() - before, 1);
+        assert_eq!(context.simulator.request_log().len() - before, 1);
         for hint in &hints {
-            assert_eq!(world.outcome(hint).await, over_budget());
+            assert_eq!(context.outcome(hint).await, over_budget());
         }
-        let budget = world.deps.budgets.load(world.org, world.clock.now()).await.unwrap().unwrap();
+        let budget = context.deps.budgets.load(context.org, context.clock.now()).await.unwrap().unwrap();
         assert_eq!((budget.used, budget.max, budget.calls.get(&Lane::Webhook)), (10, 10, Some(&1)));
     });
 }
@@ -82,14 +82,14 @@ fn while_the_org_is_over_its_share_one_call_in_a_quarter_of_an_hour_asks() {
 #[test]
 fn an_org_below_its_share_goes_on() {
     run(async {
-        let world = World::new().await;
-        let hints = two(&world);
-        observe(&world, 899).await;
+        let context = TestContext::new().await;
+        let hints = two(&context);
+        observe(&context, 899).await;
 
-        assert!(world.receive(&hints).await.is_empty());
+        assert!(context.receive(&hints).await.is_empty());
 
         for hint in &hints {
-            assert_eq!(world.outcome(hint).await, Some(DeliveryOutcome::Applied));
+            assert_eq!(context.outcome(hint).await, Some(DeliveryOutcome::Applied));
         }
     });
 }

@@ -7,7 +7,7 @@ use record_upsert::handle;
 use serde_json::json;
 use store::{ChangeHint, DeliveryOutcome};
 
-use crate::world::{DISCONNECTED, MINUTE, World, batch, record_of, run};
+use crate::harness::{DISCONNECTED, MINUTE, TestContext, batch, record_of, run};
 
 pub(crate) fn fault(path: &str, times: u32, effect: Effect) -> Fault {
     Fault { path_prefix: format!("/services/data/v66.0/{path}"), method: None, times, effect }
@@ -20,149 +20,149 @@ fn put_off(reason: &str) -> Option<DeliveryOutcome> {
 #[test]
 fn a_hint_whose_org_is_under_maintenance_is_sent_again_before_its_message_goes() {
     run(async {
-        let world = World::new().await;
-        let hint = world.hint(world.account("Acme"));
-        world.simulator.fault(fault("composite/sobjects", 100, Effect::Unavailable));
+        let context = TestContext::new().await;
+        let hint = context.hint(context.account("Acme"));
+        context.simulator.fault(fault("composite/sobjects", 100, Effect::Unavailable));
 
-        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
-        assert_eq!(world.outcome(&hint).await, put_off("salesforce_unavailable"));
-        assert_eq!(world.mirrored(record_of(&hint)).await, None);
-        assert_eq!(world.queued().await, (0, 1));
+        assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
+        assert_eq!(context.outcome(&hint).await, put_off("salesforce_unavailable"));
+        assert_eq!(context.mirrored(record_of(&hint)).await, None);
+        assert_eq!(context.queued().await, (0, 1));
 
-        world.simulator.clear_faults();
-        world.pass(SignedDuration::from_secs(15));
-        let again = world.take_hints(1).await;
+        context.simulator.clear_faults();
+        context.pass(SignedDuration::from_secs(15));
+        let again = context.take_hints(1).await;
         assert_eq!(again, [ChangeHint { put_off: 1, ..hint.clone() }]);
-        assert!(world.receive(&again).await.is_empty());
-        assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::Applied));
-        assert_eq!(world.queued().await, (0, 0));
+        assert!(context.receive(&again).await.is_empty());
+        assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Applied));
+        assert_eq!(context.queued().await, (0, 0));
     });
 }
 
 #[test]
 fn an_org_in_trouble_is_left_alone_for_a_moment() {
     run(async {
-        let world = World::new().await;
-        let hints: Vec<_> = (0..3).map(|n| world.hint(world.account(&format!("Account {n}")))).collect();
-        world.simulator.fault(fault("", 100, Effect::Unavailable));
-        world.receive(&hints[..1]).await;
-        let asked = world.simulator.request_log().len();
+        let context = TestContext::new().await;
+        let hints: Vec<_> = (0..3).map(|n| context.hint(context.account(&format!("Account {n}")))).collect();
+        context.simulator.fault(fault("", 100, Effect::Unavailable));
+        context.receive(&hints[..1]).await;
+        let asked = context.simulator.request_log().len();
 
-        assert!(world.receive(&hints[1..2]).await.is_empty());
-        assert_eq!(world.simulator.request_log().len(), asked, "the org was asked again");
-        assert_eq!(world.outcome(&hints[1]).await, put_off("salesforce_unavailable"));
+        assert!(context.receive(&hints[1..2]).await.is_empty());
+        assert_eq!(context.simulator.request_log().len(), asked, "the org was asked again");
+        assert_eq!(context.outcome(&hints[1]).await, put_off("salesforce_unavailable"));
 
-        world.simulator.clear_faults();
-        world.pass(SignedDuration::from_secs(5));
-        assert!(world.receive(&hints[2..]).await.is_empty());
-        assert_eq!(world.outcome(&hints[2]).await, Some(DeliveryOutcome::Applied));
+        context.simulator.clear_faults();
+        context.pass(SignedDuration::from_secs(5));
+        assert!(context.receive(&hints[2..]).await.is_empty());
+        assert_eq!(context.outcome(&hints[2]).await, Some(DeliveryOutcome::Applied));
     });
 }
 
 #[test]
 fn one_object_s_lock_does_not_hold_up_the_org_s_others() {
     run(async {
-        let world = World::new().await;
-        let account = world.hint(world.account("Acme"));
-        let contact = world.create(&world.admin, "Contact", &json!({ "LastName": "Ames" }));
-        let mut contact = world.hint(contact.parse().unwrap());
+        let context = TestContext::new().await;
+        let account = context.hint(context.account("Acme"));
+        let contact = context.create(&context.admin, "Contact", &json!({ "LastName": "Ames" }));
+        let mut contact = context.hint(contact.parse().unwrap());
         contact.record.as_mut().unwrap().object = "Contact".parse().unwrap();
-        world.simulator.fault(fault("composite/sobjects/Account", 100, Effect::UnableToLockRow));
+        context.simulator.fault(fault("composite/sobjects/Account", 100, Effect::UnableToLockRow));
 
-        assert!(world.receive(&[account.clone(), contact.clone()]).await.is_empty());
+        assert!(context.receive(&[account.clone(), contact.clone()]).await.is_empty());
 
-        assert_eq!(world.outcome(&account).await, put_off("UNABLE_TO_LOCK_ROW"));
-        assert_eq!(world.outcome(&contact).await, Some(DeliveryOutcome::Applied));
+        assert_eq!(context.outcome(&account).await, put_off("UNABLE_TO_LOCK_ROW"));
+        assert_eq!(context.outcome(&contact).await, Some(DeliveryOutcome::Applied));
     });
 }
 
 #[test]
 fn an_org_without_calls_left_has_its_hints_put_off() {
     run(async {
-        let world = World::new().await;
-        let hint = world.hint(world.account("Acme"));
-        world.simulator.fault(fault("sobjects", 1, Effect::RequestLimitExceeded));
+        let context = TestContext::new().await;
+        let hint = context.hint(context.account("Acme"));
+        context.simulator.fault(fault("sobjects", 1, Effect::RequestLimitExceeded));
 
-        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
+        assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
 
-        assert_eq!(world.outcome(&hint).await, put_off("daily_limit"));
-        assert_eq!(world.queued().await, (0, 1));
+        assert_eq!(context.outcome(&hint).await, put_off("daily_limit"));
+        assert_eq!(context.queued().await, (0, 1));
     });
 }
 
 #[test]
 fn an_org_that_must_reconnect_is_parked_while_the_others_go_on() {
     run(async {
-        let world = World::new().await;
-        let good = world.hint(world.account("Acme"));
-        let parked = world.hint_of(DISCONNECTED.parse().unwrap(), record_of(&good));
+        let context = TestContext::new().await;
+        let good = context.hint(context.account("Acme"));
+        let parked = context.hint_of(DISCONNECTED.parse().unwrap(), record_of(&good));
 
-        assert!(world.receive(&[parked.clone(), good.clone()]).await.is_empty());
+        assert!(context.receive(&[parked.clone(), good.clone()]).await.is_empty());
 
-        assert_eq!(world.outcome(&good).await, Some(DeliveryOutcome::Applied));
-        assert!(matches!(world.outcome(&parked).await, Some(DeliveryOutcome::Failed { .. })));
-        assert_eq!(world.queued().await, (0, 0));
+        assert_eq!(context.outcome(&good).await, Some(DeliveryOutcome::Applied));
+        assert!(matches!(context.outcome(&parked).await, Some(DeliveryOutcome::Failed { .. })));
+        assert_eq!(context.queued().await, (0, 0));
     });
 }
 
 #[test]
 fn a_message_that_says_nothing_becomes_a_dead_letter_and_the_others_are_read() {
     run(async {
-        let world = World::new().await;
-        let hint = world.hint(world.account("Acme"));
+        let context = TestContext::new().await;
+        let hint = context.hint(context.account("Acme"));
         let event: SqsEvent = serde_json::from_value(json!({ "Records": [
-            { "messageId": "poison", "body": "not a hint", "attributes": { "MessageGroupId": world.org.as_str() } },
+            { "messageId": "poison", "body": "not a hint", "attributes": { "MessageGroupId": context.org.as_str() } },
             { "messageId": "good", "body": serde_json::to_string(&hint).unwrap() },
         ]}))
         .unwrap();
 
-        let answer = handle(&world.deps, event, world.clock.now() + MINUTE).await.unwrap();
+        let answer = handle(&context.deps, event, context.clock.now() + MINUTE).await.unwrap();
 
         assert!(answer.failed.is_empty(), "{answer:?}");
-        assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::Applied));
-        assert_eq!(world.take_dead_letters(1).await, [("not a hint".to_owned(), "unreadable".to_owned())]);
+        assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Applied));
+        assert_eq!(context.take_dead_letters(1).await, [("not a hint".to_owned(), "unreadable".to_owned())]);
     });
 }
 
 #[test]
 fn a_refusal_for_good_is_a_dead_letter_with_salesforce_s_code() {
     run(async {
-        let world = World::new().await;
-        let hint = world.hint(world.account("Acme"));
+        let context = TestContext::new().await;
+        let hint = context.hint(context.account("Acme"));
         let effect = Effect::Error { status: 400, code: "SOMETHING_NEW".to_owned(), message: "No.".to_owned() };
-        world.simulator.fault(fault("composite/sobjects", 1, effect));
+        context.simulator.fault(fault("composite/sobjects", 1, effect));
 
-        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
+        assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
 
         let failed = DeliveryOutcome::Failed { reason: "SOMETHING_NEW".to_owned() };
-        assert_eq!(world.outcome(&hint).await, Some(failed));
+        assert_eq!(context.outcome(&hint).await, Some(failed));
         let body = serde_json::to_string(&hint).unwrap();
-        assert_eq!(world.take_dead_letters(1).await, [(body, "SOMETHING_NEW".to_owned())]);
+        assert_eq!(context.take_dead_letters(1).await, [(body, "SOMETHING_NEW".to_owned())]);
     });
 }
 
 #[test]
 fn a_hint_that_was_put_off_for_a_day_is_given_up() {
     run(async {
-        let world = World::new().await;
-        let hint = ChangeHint { put_off: 120, ..world.hint(world.account("Acme")) };
-        world.simulator.fault(fault("", 100, Effect::Unavailable));
-        world.pass(SignedDuration::from_hours(24));
+        let context = TestContext::new().await;
+        let hint = ChangeHint { put_off: 120, ..context.hint(context.account("Acme")) };
+        context.simulator.fault(fault("", 100, Effect::Unavailable));
+        context.pass(SignedDuration::from_hours(24));
 
-        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
+        assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
 
         let reason = "put_off_for_a_day:salesforce_unavailable".to_owned();
-        assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::Failed { reason: reason.clone() }));
-        assert_eq!(world.take_dead_letters(1).await, [(serde_json::to_string(&hint).unwrap(), reason)]);
-        assert_eq!(world.queued().await, (0, 0));
+        assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Failed { reason: reason.clone() }));
+        assert_eq!(context.take_dead_letters(1).await, [(serde_json::to_string(&hint).unwrap(), reason)]);
+        assert_eq!(context.queued().await, (0, 0));
     });
 }
 
 #[test]
 fn a_row_too_large_for_the_mirror_is_poison_and_its_neighbours_are_applied() {
     run(async {
-        let world = World::new().await;
-        let [large, small] = ["Large", "Small"].map(|name| world.hint(world.account(name)));
+        let context = TestContext::new().await;
+        let [large, small] = ["Large", "Small"].map(|name| context.hint(context.account(name)));
         // An answer of the size that an object with many long text areas has.
         let row = |hint: &ChangeHint, text: String| {
             json!({ "attributes": { "type": "Account" }, "Id": record_of(hint), "Description": text,
@@ -172,30 +172,30 @@ fn a_row_too_large_for_the_mirror_is_poison_and_its_neighbours_are_applied() {
         rows.sort_by_key(|row| row["Id"].as_str().map(str::to_owned));
         let body = serde_json::to_string(&rows).unwrap();
         let answer = Effect::Answer { status: 200, content_type: "application/json".to_owned(), body };
-        world.simulator.fault(fault("composite/sobjects", 1, answer));
+        context.simulator.fault(fault("composite/sobjects", 1, answer));
 
-        assert!(world.receive(&[large.clone(), small.clone()]).await.is_empty());
+        assert!(context.receive(&[large.clone(), small.clone()]).await.is_empty());
 
-        assert_eq!(world.outcome(&small).await, Some(DeliveryOutcome::Applied));
-        assert_eq!(world.outcome(&large).await, Some(DeliveryOutcome::Failed { reason: "too_large".to_owned() }));
-        assert_eq!(world.take_dead_letters(1).await[0].1, "too_large");
+        assert_eq!(context.outcome(&small).await, Some(DeliveryOutcome::Applied));
+        assert_eq!(context.outcome(&large).await, Some(DeliveryOutcome::Failed { reason: "too_large".to_owned() }));
+        assert_eq!(context.take_dead_letters(1).await[0].1, "too_large");
     });
 }
 
 #[test]
 fn a_hint_that_could_not_be_sent_again_comes_again_as_it_is() {
     run(async {
-        let mut world = World::new().await;
-        let url = world.queue_url("RecordUpsertQueue").replace("record-upsert", "no-such-queue");
-        world.deps.hints = store::Queue::new(world.sqs(), url, world.clock.clone());
-        let hint = world.hint(world.account("Acme"));
-        world.simulator.fault(fault("composite/sobjects", 100, Effect::Unavailable));
+        let mut context = TestContext::new().await;
+        let url = context.queue_url("RecordUpsertQueue").replace("record-upsert", "no-such-queue");
+        context.deps.hints = store::Queue::new(context.sqs(), url, context.clock.clone());
+        let hint = context.hint(context.account("Acme"));
+        context.simulator.fault(fault("composite/sobjects", 100, Effect::Unavailable));
 
-        assert_eq!(world.receive(std::slice::from_ref(&hint)).await, [0]);
-        world.deps.dead_letters = world.deps.hints.clone();
+        assert_eq!(context.receive(std::slice::from_ref(&hint)).await, [0]);
+        context.deps.dead_letters = context.deps.hints.clone();
         let event: SqsEvent =
             serde_json::from_value(json!({ "Records": [{ "messageId": "poison", "body": "not a hint" }]})).unwrap();
-        let answer = handle(&world.deps, event, world.clock.now() + MINUTE).await.unwrap();
+        let answer = handle(&context.deps, event, context.clock.now() + MINUTE).await.unwrap();
         assert_eq!(answer.failed, ["poison"]);
     });
 }
@@ -203,15 +203,15 @@ fn a_hint_that_could_not_be_sent_again_comes_again_as_it_is() {
 #[test]
 fn no_message_goes_whose_outcome_is_not_written_down() {
     run(async {
-        let mut world = World::new().await;
-        world.deps.deliveries = store::Deliveries::new(world.dynamodb(), "no-such-table");
-        let hint = world.hint(world.account("Acme"));
-        world.simulator.fault(fault("composite/sobjects", 1, Effect::UnableToLockRow));
+        let mut context = TestContext::new().await;
+        context.deps.deliveries = store::Deliveries::new(context.dynamodb(), "no-such-table");
+        let hint = context.hint(context.account("Acme"));
+        context.simulator.fault(fault("composite/sobjects", 1, Effect::UnableToLockRow));
 
-        assert_eq!(world.receive(std::slice::from_ref(&hint)).await, [0]);
+        assert_eq!(context.receive(std::slice::from_ref(&hint)).await, [0]);
 
-        assert_eq!(world.queued().await, (0, 0), "it would be there twice");
-        let answer = handle(&world.deps, batch(&[]), world.clock.now() + MINUTE).await.unwrap();
+        assert_eq!(context.queued().await, (0, 0), "it would be there twice");
+        let answer = handle(&context.deps, batch(&[]), context.clock.now() + MINUTE).await.unwrap();
         assert!(answer.failed.is_empty());
     });
 }

@@ -10,7 +10,7 @@
 mod batches;
 mod budget;
 mod failures;
+mod harness;
 mod kills;
 mod orgs;
 mod readings;
-mod world;

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use store::{ChangeHint, DeliveryOutcome, RecordRef};
 
 use crate::failures::fault;
-use crate::world::{MINUTE, World, batch};
+use crate::harness::{MINUTE, TestContext, batch};
 
 /// Simulated orgs, by id, each with the username of its admin.
 #[derive(Clone)]
@@ -36,20 +36,20 @@ impl Invoke for Sessions {
     }
 }
 
-/// A world with several orgs.
+/// A context with several orgs.
 pub(crate) struct Orgs {
-    pub(crate) world: World,
+    pub(crate) context: TestContext,
     sessions: Sessions,
     pub(crate) ids: Vec<OrgId>,
 }
 
 impl Orgs {
     pub(crate) async fn start(count: usize) -> Self {
-        let mut world = World::new().await;
+        let mut context = TestContext::new().await;
         let mut orgs = HashMap::new();
         let mut ids = Vec::new();
         for _ in 0..count {
-            let simulator = Arc::new(world.simulator.add_org(OrgOptions::default()).await.unwrap());
+            let simulator = Arc::new(context.simulator.add_org(OrgOptions::default()).await.unwrap());
             let admin = simulator.users().iter().find(|user| user.is_admin).unwrap().username.clone();
             let id: OrgId = simulator.org_id().parse().unwrap();
             ids.push(id);
@@ -61,8 +61,8 @@ impl Orgs {
         let patience = Patience { attempt: std::time::Duration::from_secs(60), total: std::time::Duration::ZERO };
         let http = Http::new(policy, Clock::system()).unwrap().with_patience(patience);
         let broker = TokenBroker::new(sessions.clone(), policy);
-        world.deps.salesforce = runtime::Salesforce::new(http, ApiVersion::DEFAULT, broker);
-        Self { world, sessions, ids }
+        context.deps.salesforce = runtime::Salesforce::new(http, ApiVersion::DEFAULT, broker);
+        Self { context, sessions, ids }
     }
 
     pub(crate) fn simulator(&self, org: OrgId) -> &Simulator {
@@ -75,7 +75,7 @@ impl Orgs {
         let id = simulator.create_record(admin, object, fields.as_object().unwrap()).unwrap();
         let record_id: RecordId = id.parse().unwrap();
         let object: ObjectName = object.parse().unwrap();
-        ChangeHint { record: Some(RecordRef { object, record_id }), ..self.world.hint_of(org, record_id) }
+        ChangeHint { record: Some(RecordRef { object, record_id }), ..self.context.hint_of(org, record_id) }
     }
 
     pub(crate) fn in_org(&self, hint: &ChangeHint) -> Map<String, Value> {
@@ -86,7 +86,7 @@ impl Orgs {
 
 #[test]
 fn orgs_in_every_kind_of_trouble_cost_the_healthy_ones_nothing() {
-    world::run(async {
+    harness::run(async {
         let orgs = Orgs::start(6).await;
         let troubles = [
             (Effect::Unavailable, "salesforce_unavailable"),
@@ -99,37 +99,37 @@ fn orgs_in_every_kind_of_trouble_cost_the_healthy_ones_nothing() {
         }
         let name = |n: usize| json!({ "Name": format!("Account {n}") });
         let hints: Vec<_> = (0..60).map(|n| orgs.create(orgs.ids[n % 6], "Account", name(n))).collect();
-        let deadline = orgs.world.clock.now() + SignedDuration::from_secs(8);
+        let deadline = orgs.context.clock.now() + SignedDuration::from_secs(8);
 
-        let answer = handle(&orgs.world.deps, batch(&hints), deadline).await.unwrap();
+        let answer = handle(&orgs.context.deps, batch(&hints), deadline).await.unwrap();
 
         assert!(answer.failed.is_empty(), "{answer:?}");
-        assert_eq!(orgs.world.queued().await, (0, 40));
+        assert_eq!(orgs.context.queued().await, (0, 40));
         for (n, hint) in hints.iter().enumerate() {
             let expected = match troubles.get(n % 6) {
                 Some((_, reason)) => DeliveryOutcome::PutOff { reason: (*reason).to_owned() },
                 None => DeliveryOutcome::Applied,
             };
-            assert_eq!(orgs.world.outcome(hint).await, Some(expected), "{n}");
+            assert_eq!(orgs.context.outcome(hint).await, Some(expected), "{n}");
         }
     });
 }
 
 #[test]
 fn a_noisy_org_and_the_quiet_ones_are_settled_by_the_same_batch() {
-    world::run(async {
+    harness::run(async {
         let orgs = Orgs::start(3).await;
         let noisy = (0..300).map(|n| orgs.create(orgs.ids[0], "Account", json!({ "Name": format!("Noise {n}") })));
         let mut hints: Vec<_> = noisy.collect();
         hints.insert(100, orgs.create(orgs.ids[1], "Account", json!({ "Name": "Quiet" })));
         hints.push(orgs.create(orgs.ids[2], "Account", json!({ "Name": "Quieter" })));
 
-        let answer = handle(&orgs.world.deps, batch(&hints), orgs.world.clock.now() + MINUTE).await.unwrap();
+        let answer = handle(&orgs.context.deps, batch(&hints), orgs.context.clock.now() + MINUTE).await.unwrap();
 
         assert!(answer.failed.is_empty());
         for hint in [&hints[100], &hints[301], &hints[7]] {
             let RecordRef { object, record_id } = hint.record.as_ref().unwrap();
-            let row = orgs.world.deps.records.load(hint.org_id, object, *record_id).await.unwrap().unwrap();
+            let row = orgs.context.deps.records.load(hint.org_id, object, *record_id).await.unwrap().unwrap();
             assert_eq!(row.fields.get("Name"), orgs.in_org(hint).get("Name"));
         }
     });

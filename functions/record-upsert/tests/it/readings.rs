@@ -4,69 +4,69 @@ use runtime::FieldCache;
 use salesforce::RecordId;
 use store::{ChangeHint, DeliveryOutcome, MirrorRecord};
 
-use crate::world::{World, record_of, run};
+use crate::harness::{TestContext, record_of, run};
 
 #[test]
 fn a_changed_record_is_read_again_mirrored_and_written_down() {
     run(async {
-        let world = World::new().await;
-        let id = world.account("Acme");
+        let context = TestContext::new().await;
+        let id = context.account("Acme");
 
-        let first = world.hint(id);
-        assert!(world.receive(std::slice::from_ref(&first)).await.is_empty());
-        world.rename(id, "Acme & Sons");
-        let second = world.hint(id);
-        assert!(world.receive(std::slice::from_ref(&second)).await.is_empty());
+        let first = context.hint(id);
+        assert!(context.receive(std::slice::from_ref(&first)).await.is_empty());
+        context.rename(id, "Acme & Sons");
+        let second = context.hint(id);
+        assert!(context.receive(std::slice::from_ref(&second)).await.is_empty());
 
-        assert_eq!(world.mirrored_name(id).await.as_deref(), Some("Acme & Sons"));
-        assert_eq!(world.outcome(&first).await, Some(DeliveryOutcome::Applied));
-        assert_eq!(world.outcome(&second).await, Some(DeliveryOutcome::Applied));
+        assert_eq!(context.mirrored_name(id).await.as_deref(), Some("Acme & Sons"));
+        assert_eq!(context.outcome(&first).await, Some(DeliveryOutcome::Applied));
+        assert_eq!(context.outcome(&second).await, Some(DeliveryOutcome::Applied));
     });
 }
 
 #[test]
 fn the_same_notification_twice_changes_the_mirror_once_and_stays_applied() {
     run(async {
-        let world = World::new().await;
-        let hint = world.hint(world.account("Acme"));
-        world.receive(std::slice::from_ref(&hint)).await;
-        let before = world.mirrored(record_of(&hint)).await.unwrap();
+        let context = TestContext::new().await;
+        let hint = context.hint(context.account("Acme"));
+        context.receive(std::slice::from_ref(&hint)).await;
+        let before = context.mirrored(record_of(&hint)).await.unwrap();
 
-        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
-        let another = world.hint(record_of(&hint));
-        assert!(world.receive(std::slice::from_ref(&another)).await.is_empty());
+        assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
+        let another = context.hint(record_of(&hint));
+        assert!(context.receive(std::slice::from_ref(&another)).await.is_empty());
 
-        let after = world.mirrored(record_of(&hint)).await.unwrap();
+        let after = context.mirrored(record_of(&hint)).await.unwrap();
         assert_eq!(MirrorRecord { read_at: before.read_at, ..after }, before);
-        assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::Applied));
-        assert_eq!(world.outcome(&another).await, Some(DeliveryOutcome::Unchanged));
+        assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Applied));
+        assert_eq!(context.outcome(&another).await, Some(DeliveryOutcome::Unchanged));
     });
 }
 
 #[test]
 fn a_record_that_was_deleted_before_it_could_be_sent_is_written_down_without_a_call() {
     run(async {
-        let world = World::new().await;
-        let hint = ChangeHint { record: None, ..world.hint(world.account("Acme")) };
+        let context = TestContext::new().await;
+        let hint = ChangeHint { record: None, ..context.hint(context.account("Acme")) };
 
-        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
+        assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
 
-        let delivery = world.deps.deliveries.load(hint.org_id, &hint.delivery_id).await.unwrap().unwrap();
+        let delivery = context.deps.deliveries.load(hint.org_id, &hint.delivery_id).await.unwrap().unwrap();
         assert_eq!((delivery.outcome, delivery.record), (DeliveryOutcome::Deleted, None));
-        assert!(world.calls().is_empty());
+        assert!(context.calls().is_empty());
     });
 }
 
 #[test]
 fn only_the_configured_fields_are_mirrored_beside_those_that_are_always_there() {
     run(async {
-        let mut world = World::new().await;
-        world.deps.fields = FieldCache::new("Account:Industry,No_Such_Field__c".parse().unwrap());
-        let id = world.account("Acme");
+        let mut context = TestContext::new().await;
+        context.deps.fields = FieldCache::new("Account:Industry,No_Such_Field__c".parse().unwrap());
+        let id = context.account("Acme");
 
-        assert!(world.receive(&[world.hint(id)]).await.is_empty());
+        assert!(context.receive(&[context.hint(id)]).await.is_empty());
 
-        let row = world.mirrored(id).await.unwrap();
+        let row = context.mirrored(id).await.unwrap();
         let mut names: Vec<_> = row.fields.keys().map(String::as_str).filter(|name| *name != "attributes").collect();
         names.sort_unstable();
         assert_eq!(names, ["Id", "Industry", "IsDeleted", "LastModifiedById", "MasterRecordId", "SystemModstamp"]);
@@ -76,37 +76,37 @@ fn only_the_configured_fields_are_mirrored_beside_those_that_are_always_there() 
 #[test]
 fn merges_are_followed_to_the_record_that_is_left() {
     run(async {
-        let world = World::new().await;
-        let [first, second, last] = ["First", "Second", "Last"].map(|name| world.account(name));
-        world.receive(&[world.hint(first), world.hint(second)]).await;
-        world.merge(second, first);
-        world.merge(last, second);
+        let context = TestContext::new().await;
+        let [first, second, last] = ["First", "Second", "Last"].map(|name| context.account(name));
+        context.receive(&[context.hint(first), context.hint(second)]).await;
+        context.merge(second, first);
+        context.merge(last, second);
 
-        assert!(world.receive(&[world.hint(first)]).await.is_empty());
+        assert!(context.receive(&[context.hint(first)]).await.is_empty());
 
-        assert_eq!(world.mirrored(first).await.unwrap().master_record_id, Some(second));
-        assert_eq!(world.mirrored(second).await.unwrap().master_record_id, Some(last));
-        assert_eq!(world.mirrored_name(last).await.as_deref(), Some("Last"));
+        assert_eq!(context.mirrored(first).await.unwrap().master_record_id, Some(second));
+        assert_eq!(context.mirrored(second).await.unwrap().master_record_id, Some(last));
+        assert_eq!(context.mirrored_name(last).await.as_deref(), Some("Last"));
     });
 }
 
 #[test]
 fn a_batch_reads_each_object_once_however_many_hints_it_has() {
     run(async {
-        let world = World::new().await;
-        let accounts: Vec<RecordId> = (0..40).map(|n| world.account(&format!("Account {n}"))).collect();
-        let hints: Vec<_> = accounts.iter().chain(&accounts).chain(&accounts).map(|id| world.hint(*id)).collect();
+        let context = TestContext::new().await;
+        let accounts: Vec<RecordId> = (0..40).map(|n| context.account(&format!("Account {n}"))).collect();
+        let hints: Vec<_> = accounts.iter().chain(&accounts).chain(&accounts).map(|id| context.hint(*id)).collect();
 
-        assert!(world.receive(&hints).await.is_empty());
+        assert!(context.receive(&hints).await.is_empty());
 
-        let calls = world.calls();
+        let calls = context.calls();
         assert_eq!(calls.get("composite/sobjects/Account"), Some(&1), "{calls:?}");
         assert_eq!(calls.get("sobjects/Account/describe"), Some(&1), "{calls:?}");
         assert_eq!(calls.len(), 2, "{calls:?}");
         for hint in &hints {
-            assert_eq!(world.outcome(hint).await, Some(DeliveryOutcome::Applied));
+            assert_eq!(context.outcome(hint).await, Some(DeliveryOutcome::Applied));
         }
-        let budget = world.deps.budgets.load(world.org, world.deps.clock.now()).await.unwrap().unwrap();
+        let budget = context.deps.budgets.load(context.org, context.deps.clock.now()).await.unwrap().unwrap();
         assert_eq!(budget.calls.values().sum::<u64>(), 2);
     });
 }
@@ -114,41 +114,41 @@ fn a_batch_reads_each_object_once_however_many_hints_it_has() {
 #[test]
 fn a_deleted_record_becomes_a_tombstone() {
     run(async {
-        let world = World::new().await;
-        let id = world.account("Acme");
-        world.receive(&[world.hint(id)]).await;
+        let context = TestContext::new().await;
+        let id = context.account("Acme");
+        context.receive(&[context.hint(id)]).await;
 
-        world.delete("Account", id.as_str());
-        let hint = world.hint(id);
-        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
+        context.delete("Account", id.as_str());
+        let hint = context.hint(id);
+        assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
 
-        assert!(world.mirrored(id).await.unwrap().deleted);
-        assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::Deleted));
+        assert!(context.mirrored(id).await.unwrap().deleted);
+        assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Deleted));
     });
 }
 
 #[test]
 fn a_record_that_nobody_can_see_leaves_the_mirror_alone() {
     run(async {
-        let world = World::new().await;
-        let hint = world.hint("0015e00000ZkM3hAAF".parse().unwrap());
+        let context = TestContext::new().await;
+        let hint = context.hint("0015e00000ZkM3hAAF".parse().unwrap());
 
-        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
+        assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
 
-        assert_eq!(world.mirrored(record_of(&hint)).await, None);
-        assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::NotVisible));
+        assert_eq!(context.mirrored(record_of(&hint)).await, None);
+        assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::NotVisible));
     });
 }
 
 #[test]
 fn an_object_that_the_connection_cannot_see_is_written_down_as_such() {
     run(async {
-        let world = World::new().await;
-        let mut hint = world.hint("a015e00000ZkM3h".parse().unwrap());
+        let context = TestContext::new().await;
+        let mut hint = context.hint("a015e00000ZkM3h".parse().unwrap());
         hint.record.as_mut().unwrap().object = "Hidden__c".parse().unwrap();
 
-        assert!(world.receive(std::slice::from_ref(&hint)).await.is_empty());
+        assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
 
-        assert_eq!(world.outcome(&hint).await, Some(DeliveryOutcome::NotVisible));
+        assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::NotVisible));
     });
 }

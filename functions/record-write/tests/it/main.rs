@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
+mod harness;
 mod origins;
 mod outages;
 mod owners;
 mod refusals;
 mod replays;
-mod world;

@@ -5,7 +5,7 @@ use org_simulator::{Effect, Fault};
 use serde_json::{Value, json};
 use store::ConnectionId;
 
-use crate::world::{KEY, World, run};
+use crate::harness::{KEY, TestContext, run};
 
 fn fault(effect: Effect) -> Fault {
     Fault { path_prefix: "/services/data/v66.0/composite".to_owned(), method: None, times: 100, effect }
@@ -18,41 +18,41 @@ fn records() -> Value {
 #[test]
 fn a_write_during_maintenance_waits_in_the_queue_and_is_carried_out_later() {
     run(async {
-        let world = World::new().await;
-        let before = world.count("Account");
-        world.simulator.fault(fault(Effect::Unavailable));
+        let context = TestContext::new().await;
+        let before = context.count("Account");
+        context.simulator.fault(fault(Effect::Unavailable));
 
-        let (status, queued) = world.upsert("Account", None, "k", records()).await;
+        let (status, queued) = context.upsert("Account", None, "k", records()).await;
         assert_eq!((status, &queued["state"]), (StatusCode::ACCEPTED, &json!("queued")));
-        assert_eq!(world.queued().await, 1);
-        assert!(world.work(&queued["write_id"]).await, "maintenance goes on");
+        assert_eq!(context.queued().await, 1);
+        assert!(context.work(&queued["write_id"]).await, "maintenance goes on");
 
-        world.simulator.clear_faults();
-        assert!(!world.work(&queued["write_id"]).await);
-        let (_, ledger) = world.ledger(&queued["write_id"]).await;
+        context.simulator.clear_faults();
+        assert!(!context.work(&queued["write_id"]).await);
+        let (_, ledger) = context.ledger(&queued["write_id"]).await;
         assert_eq!(ledger["state"], "finished");
         assert_eq!(ledger["records"][0]["success"], true);
-        let (status, answer) = world.upsert("Account", None, "k", records()).await;
+        let (status, answer) = context.upsert("Account", None, "k", records()).await;
         assert_eq!((status, &answer["records"]), (StatusCode::OK, &ledger["records"]));
-        assert_eq!(world.count("Account"), before + 1);
+        assert_eq!(context.count("Account"), before + 1);
     });
 }
 
 #[test]
 fn a_write_whose_answer_is_lost_is_sent_again_and_is_there_once() {
     run(async {
-        let world = World::new().await;
-        let before = world.count("Account");
-        world.simulator.fault(fault(Effect::ResetAfter));
+        let context = TestContext::new().await;
+        let before = context.count("Account");
+        context.simulator.fault(fault(Effect::ResetAfter));
 
-        let (status, queued) = world.upsert("Account", None, "k", records()).await;
+        let (status, queued) = context.upsert("Account", None, "k", records()).await;
         assert_eq!(status, StatusCode::ACCEPTED);
-        assert_eq!(world.count("Account"), before + 1);
+        assert_eq!(context.count("Account"), before + 1);
 
-        world.simulator.clear_faults();
-        assert!(!world.work(&queued["write_id"]).await);
-        assert_eq!(world.count("Account"), before + 1);
-        let (_, ledger) = world.ledger(&queued["write_id"]).await;
+        context.simulator.clear_faults();
+        assert!(!context.work(&queued["write_id"]).await);
+        assert_eq!(context.count("Account"), before + 1);
+        let (_, ledger) = context.ledger(&queued["write_id"]).await;
         assert_eq!(ledger["records"][0]["created"], false);
     });
 }
@@ -60,57 +60,57 @@ fn a_write_whose_answer_is_lost_is_sent_again_and_is_there_once() {
 #[test]
 fn a_task_that_comes_twice_writes_once() {
     run(async {
-        let world = World::new().await;
-        world.simulator.fault(fault(Effect::Unavailable));
-        let (_, queued) = world.upsert("Account", None, "k", records()).await;
-        world.simulator.clear_faults();
-        assert!(!world.work(&queued["write_id"]).await);
-        let calls = world.simulator.api_calls();
+        let context = TestContext::new().await;
+        context.simulator.fault(fault(Effect::Unavailable));
+        let (_, queued) = context.upsert("Account", None, "k", records()).await;
+        context.simulator.clear_faults();
+        assert!(!context.work(&queued["write_id"]).await);
+        let calls = context.simulator.api_calls();
 
-        assert!(!world.work(&queued["write_id"]).await);
+        assert!(!context.work(&queued["write_id"]).await);
 
-        assert_eq!(world.simulator.api_calls(), calls);
+        assert_eq!(context.simulator.api_calls(), calls);
     });
 }
 
 #[test]
 fn a_repeated_request_puts_a_waiting_write_into_the_queue_again() {
     run(async {
-        let world = World::new().await;
-        world.simulator.fault(fault(Effect::Unavailable));
-        let first = world.upsert("Account", None, "k", records()).await;
+        let context = TestContext::new().await;
+        context.simulator.fault(fault(Effect::Unavailable));
+        let first = context.upsert("Account", None, "k", records()).await;
 
-        assert_eq!(world.upsert("Account", None, "k", records()).await, first);
+        assert_eq!(context.upsert("Account", None, "k", records()).await, first);
 
-        assert_eq!(world.queued().await, 2);
+        assert_eq!(context.queued().await, 2);
     });
 }
 
 #[test]
 fn an_accepted_write_outlives_a_connection_that_has_to_be_made_again() {
     run(async {
-        let world = World::new().await;
-        world.simulator.fault(fault(Effect::Unavailable));
-        let (_, queued) = world.upsert("Account", None, "k", records()).await;
-        world.simulator.clear_faults();
-        world.disconnect(&ConnectionId::team()).await;
+        let context = TestContext::new().await;
+        context.simulator.fault(fault(Effect::Unavailable));
+        let (_, queued) = context.upsert("Account", None, "k", records()).await;
+        context.simulator.clear_faults();
+        context.disconnect(&ConnectionId::team()).await;
 
-        assert!(world.work(&queued["write_id"]).await);
-        let (_, ledger) = world.ledger(&queued["write_id"]).await;
+        assert!(context.work(&queued["write_id"]).await);
+        let (_, ledger) = context.ledger(&queued["write_id"]).await;
         assert_eq!(ledger["state"], "queued");
 
-        world.connect(store::ConnectionKind::Team).await;
-        assert!(!world.work(&queued["write_id"]).await);
+        context.connect(store::ConnectionKind::Team).await;
+        assert!(!context.work(&queued["write_id"]).await);
     });
 }
 
 #[test]
 fn an_org_without_calls_left_keeps_the_write_for_later() {
     run(async {
-        let world = World::new().await;
-        world.simulator.fault(fault(Effect::RequestLimitExceeded));
+        let context = TestContext::new().await;
+        context.simulator.fault(fault(Effect::RequestLimitExceeded));
 
-        let (status, _) = world.upsert("Account", None, "k", records()).await;
+        let (status, _) = context.upsert("Account", None, "k", records()).await;
 
         assert_eq!(status, StatusCode::ACCEPTED);
     });
@@ -119,7 +119,7 @@ fn an_org_without_calls_left_keeps_the_write_for_later() {
 #[test]
 fn a_task_without_a_write_comes_again_until_it_is_a_dead_letter() {
     run(async {
-        let world = World::new().await;
-        assert!(world.work(&json!("9c1d6a52-7b0e-5d5f-8f3a-61e204c7b9d3")).await);
+        let context = TestContext::new().await;
+        assert!(context.work(&json!("9c1d6a52-7b0e-5d5f-8f3a-61e204c7b9d3")).await);
     });
 }

@@ -5,15 +5,15 @@ use http::{Request, StatusCode};
 use serde_json::json;
 use store::OrgState;
 
-use crate::world::{KEY, World, run};
+use crate::harness::{KEY, TestContext, run};
 
 #[test]
 fn each_record_has_its_own_outcome_with_salesforce_s_code_and_fields() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
 
         let records = json!([{ KEY: "C-1", "LastName": "Doe" }, { KEY: "C-2", "FirstName": "Jo" }]);
-        let (status, answer) = world.upsert("Contact", None, "k", records).await;
+        let (status, answer) = context.upsert("Contact", None, "k", records).await;
 
         assert_eq!(status, StatusCode::OK);
         assert_eq!(answer["records"][0]["success"], true);
@@ -28,60 +28,60 @@ fn each_record_has_its_own_outcome_with_salesforce_s_code_and_fields() {
 #[test]
 fn all_or_none_undoes_the_good_records_too() {
     run(async {
-        let world = World::new().await;
-        let before = world.count("Contact");
-        let path = format!("/v1/orgs/{}/records/Contact", world.org);
+        let context = TestContext::new().await;
+        let before = context.count("Contact");
+        let path = format!("/v1/orgs/{}/records/Contact", context.org);
         let records = json!([{ KEY: "C-1", "LastName": "Doe" }, { KEY: "C-2", "FirstName": "Jo" }]);
 
         let body = json!({ "external_id_field": KEY, "all_or_none": true, "records": records });
-        let (_, answer) = world.post(&path, Some("k"), body).await;
+        let (_, answer) = context.post(&path, Some("k"), body).await;
 
         assert_eq!(answer["records"][0]["success"], false);
-        assert_eq!(world.count("Contact"), before);
+        assert_eq!(context.count("Contact"), before);
     });
 }
 
 #[test]
 fn a_request_that_salesforce_refuses_as_a_whole_is_a_problem_and_stays_one() {
     run(async {
-        let world = World::new().await;
-        let path = format!("/v1/orgs/{}/records/Account", world.org);
+        let context = TestContext::new().await;
+        let path = format!("/v1/orgs/{}/records/Account", context.org);
         let body = json!({ "external_id_field": "Nowhere__c", "records": [{ "Nowhere__c": "1", "Name": "Acme" }] });
 
-        let first = world.post(&path, Some("k"), body.clone()).await;
-        let calls = world.simulator.api_calls();
-        let second = world.post(&path, Some("k"), body).await;
+        let first = context.post(&path, Some("k"), body.clone()).await;
+        let calls = context.simulator.api_calls();
+        let second = context.post(&path, Some("k"), body).await;
 
         assert!(first.0.is_client_error(), "{first:?}");
         assert!(first.1["salesforce"]["codes"].is_array(), "{first:?}");
         assert_eq!(first, second);
-        assert_eq!(world.simulator.api_calls(), calls);
+        assert_eq!(context.simulator.api_calls(), calls);
     });
 }
 
 #[test]
 fn a_malformed_record_is_named_and_nothing_is_sent() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
 
         let records = json!([{ KEY: "1", "Name": "a" }, { KEY: "1", "Name": "b" }, { "Name": "c" }]);
-        let (status, problem) = world.upsert("Account", None, "k", records).await;
+        let (status, problem) = context.upsert("Account", None, "k", records).await;
 
         assert_eq!((status, &problem["type"]), (StatusCode::BAD_REQUEST, &json!("urn:ferry:problem:invalid_request")));
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains("records[1].Ferry_External_Id__c: another record"), "{detail}");
         assert!(detail.contains("records[2].Ferry_External_Id__c: the external id is missing"), "{detail}");
-        assert_eq!(world.simulator.api_calls(), 0);
+        assert_eq!(context.simulator.api_calls(), 0);
     });
 }
 
 #[test]
 fn a_write_without_a_key_is_refused() {
     run(async {
-        let world = World::new().await;
-        let path = format!("/v1/orgs/{}/records/Account", world.org);
+        let context = TestContext::new().await;
+        let path = format!("/v1/orgs/{}/records/Account", context.org);
 
-        let (status, _) = world.post(&path, None, json!({})).await;
+        let (status, _) = context.post(&path, None, json!({})).await;
 
         assert_eq!(status, StatusCode::BAD_REQUEST);
     });
@@ -90,8 +90,8 @@ fn a_write_without_a_key_is_refused() {
 #[test]
 fn a_name_that_is_no_object_is_refused() {
     run(async {
-        let world = World::new().await;
-        let (status, problem) = world.upsert("My-Object", None, "k", json!([{ KEY: "1" }])).await;
+        let context = TestContext::new().await;
+        let (status, problem) = context.upsert("My-Object", None, "k", json!([{ KEY: "1" }])).await;
         assert_eq!((status, &problem["type"]), (StatusCode::BAD_REQUEST, &json!("urn:ferry:problem:invalid_request")));
     });
 }
@@ -99,10 +99,10 @@ fn a_name_that_is_no_object_is_refused() {
 #[test]
 fn an_org_that_ferry_has_never_heard_of_is_not_found() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         let body = json!({ "external_id_field": KEY, "records": [{ KEY: "1" }] });
 
-        let (status, _) = world.post("/v1/orgs/00D000000000001/records/Account", Some("k"), body).await;
+        let (status, _) = context.post("/v1/orgs/00D000000000001/records/Account", Some("k"), body).await;
 
         assert_eq!(status, StatusCode::NOT_FOUND);
     });
@@ -111,28 +111,28 @@ fn an_org_that_ferry_has_never_heard_of_is_not_found() {
 #[test]
 fn an_org_that_is_not_active_is_not_written_to_and_the_problem_says_what_to_do() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         for (state, advice) in [
             (OrgState::Uninstalled, "package installed again"),
             (OrgState::Disconnected, "make the team connection"),
             (OrgState::Quarantined, "operator"),
         ] {
-            world.deps.orgs.mark(world.org, state, world.deps.clock.now()).await.unwrap();
+            context.deps.orgs.mark(context.org, state, context.deps.clock.now()).await.unwrap();
 
-            let (status, problem) = world.upsert("Account", None, "k", json!([{ KEY: "1", "Name": "a" }])).await;
+            let (status, problem) = context.upsert("Account", None, "k", json!([{ KEY: "1", "Name": "a" }])).await;
 
             assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:org_not_active")));
             assert!(problem["next"].as_str().unwrap().contains(advice), "{problem}");
         }
-        assert_eq!(world.simulator.api_calls(), 0);
+        assert_eq!(context.simulator.api_calls(), 0);
     });
 }
 
 #[test]
 fn a_write_that_never_was_is_not_found() {
     run(async {
-        let world = World::new().await;
-        let (status, _) = world.ledger(&json!("9c1d6a52-7b0e-5d5f-8f3a-61e204c7b9d3")).await;
+        let context = TestContext::new().await;
+        let (status, _) = context.ledger(&json!("9c1d6a52-7b0e-5d5f-8f3a-61e204c7b9d3")).await;
         assert_eq!(status, StatusCode::NOT_FOUND);
     });
 }
@@ -140,9 +140,9 @@ fn a_write_that_never_was_is_not_found() {
 #[test]
 fn another_method_is_refused_by_the_router() {
     run(async {
-        let world = World::new().await;
-        let path = format!("/v1/orgs/{}/records/Account", world.org);
-        let (status, _) = world.send(Request::get(path).body(Body::empty()).unwrap()).await;
+        let context = TestContext::new().await;
+        let path = format!("/v1/orgs/{}/records/Account", context.org);
+        let (status, _) = context.send(Request::get(path).body(Body::empty()).unwrap()).await;
         assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
     });
 }

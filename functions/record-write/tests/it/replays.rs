@@ -4,21 +4,21 @@ use http::StatusCode;
 use serde_json::{Value, json};
 use store::{WriteId, WriteState};
 
-use crate::world::{KEY, REP, World, run};
+use crate::harness::{KEY, REP, TestContext, run};
 
 #[test]
 fn the_same_key_is_answered_from_the_ledger() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
-        let first = world.upsert("Account", Some(REP), "k", records.clone()).await;
-        let calls = world.simulator.api_calls();
+        let first = context.upsert("Account", Some(REP), "k", records.clone()).await;
+        let calls = context.simulator.api_calls();
 
-        let second = world.upsert("Account", Some(REP), "k", records).await;
+        let second = context.upsert("Account", Some(REP), "k", records).await;
 
         assert_eq!(first, second);
-        assert_eq!(world.simulator.api_calls(), calls);
-        let (_, ledger) = world.ledger(&first.1["write_id"]).await;
+        assert_eq!(context.simulator.api_calls(), calls);
+        let (_, ledger) = context.ledger(&first.1["write_id"]).await;
         assert_eq!((&ledger["state"], &ledger["platform_user"]), (&json!("finished"), &json!(REP)));
         assert_eq!(ledger["records"], first.1["records"]);
     });
@@ -27,15 +27,15 @@ fn the_same_key_is_answered_from_the_ledger() {
 #[test]
 fn the_same_key_with_another_request_is_refused() {
     run(async {
-        let world = World::new().await;
-        world.upsert("Account", None, "k", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
+        let context = TestContext::new().await;
+        context.upsert("Account", None, "k", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
 
         for (object, acting, records) in [
             ("Account", None, json!([{ KEY: "A-1", "Name": "Other" }])),
             ("Account", Some(REP), json!([{ KEY: "A-1", "Name": "Acme" }])),
             ("Lead", None, json!([{ KEY: "A-1", "Name": "Acme" }])),
         ] {
-            let (status, problem) = world.upsert(object, acting, "k", records).await;
+            let (status, problem) = context.upsert(object, acting, "k", records).await;
             assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
             assert_eq!(problem["type"], "urn:ferry:problem:idempotency_key_reused");
         }
@@ -45,23 +45,23 @@ fn the_same_key_with_another_request_is_refused() {
 #[test]
 fn a_second_request_while_the_first_is_at_work_waits() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
-        let key = killed_at_work(&world, &records).await;
+        let key = killed_at_work(&context, &records).await;
 
-        let (status, problem) = world.upsert("Account", None, &key, records).await;
+        let (status, problem) = context.upsert("Account", None, &key, records).await;
 
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:write_in_progress")));
     });
 }
 
 /// The key of a request that was killed while it was at work. How many polls that takes is not always the same.
-async fn killed_at_work(world: &World, records: &Value) -> String {
+async fn killed_at_work(context: &TestContext, records: &Value) -> String {
     for polls in 0..200 {
         let key = format!("k-{polls}");
-        world::killed_after(world.upsert("Account", None, &key, records.clone()), polls).await;
-        let write = WriteId::of(world.org, &key.parse().unwrap());
-        let write = world.deps.writes.load(world.org, write).await.unwrap();
+        harness::killed_after(context.upsert("Account", None, &key, records.clone()), polls).await;
+        let write = WriteId::of(context.org, &key.parse().unwrap());
+        let write = context.deps.writes.load(context.org, write).await.unwrap();
         if write.is_some_and(|write| write.state == WriteState::InProgress) {
             return key;
         }
@@ -72,19 +72,19 @@ async fn killed_at_work(world: &World, records: &Value) -> String {
 #[test]
 fn a_request_killed_at_every_point_and_sent_again_writes_once() {
     run(async {
-        let world = World::new().await;
-        let before = world.count("Account");
+        let context = TestContext::new().await;
+        let before = context.count("Account");
         let records = json!([{ KEY: "A-1", "Name": "Acme" }, { KEY: "A-2", "Name": "Bolt" }]);
 
         let mut kills = 0;
-        while !world::killed_after(world.upsert("Account", Some(REP), "k", records.clone()), kills).await {
-            world.pass_a_minute();
+        while !harness::killed_after(context.upsert("Account", Some(REP), "k", records.clone()), kills).await {
+            context.pass_a_minute();
             kills += 1;
         }
 
         assert!(kills > 3, "killed {kills} times");
-        let (status, answer) = world.upsert("Account", Some(REP), "k", records).await;
+        let (status, answer) = context.upsert("Account", Some(REP), "k", records).await;
         assert_eq!((status, answer["records"].as_array().unwrap().len()), (StatusCode::OK, 2));
-        assert_eq!(world.count("Account"), before + 2);
+        assert_eq!(context.count("Account"), before + 2);
     });
 }

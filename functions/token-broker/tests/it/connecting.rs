@@ -2,159 +2,159 @@ use futures::future::join_all;
 use runtime::token_broker::RefusalCode;
 use store::{ConnectionKind, ConnectionState, PlatformUser};
 
-use crate::stage::Stage;
+use crate::harness::TestContext;
 
 #[tokio::test]
 async fn a_consent_becomes_an_active_connection_with_working_tokens() {
-    let stage = Stage::set().await;
-    let consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+    let context = TestContext::new().await;
+    let consent = context.consent(context.admin(), ConnectionKind::Team).await;
 
-    let connected = stage.exchange(consent).await.unwrap();
+    let connected = context.exchange(consent).await.unwrap();
 
-    assert_eq!(connected.org_id, stage.org_id());
-    assert_eq!(connected.user_id.to_string(), stage.org.users()[0].id);
-    assert_eq!(stage.connection().await.state, ConnectionState::Active);
-    assert!(stage.is_accepted(&stage.token(None).await.unwrap()).await);
+    assert_eq!(connected.org_id, context.org_id());
+    assert_eq!(connected.user_id.to_string(), context.org.users()[0].id);
+    assert_eq!(context.connection().await.state, ConnectionState::Active);
+    assert!(context.is_accepted(&context.token(None).await.unwrap()).await);
 }
 
 #[tokio::test]
 async fn a_code_is_good_once() {
-    let stage = Stage::set().await;
-    let consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
-    stage.exchange(consent.clone()).await.unwrap();
+    let context = TestContext::new().await;
+    let consent = context.consent(context.admin(), ConnectionKind::Team).await;
+    context.exchange(consent.clone()).await.unwrap();
 
-    let refusal = stage.exchange(consent).await.unwrap_err();
+    let refusal = context.exchange(consent).await.unwrap_err();
 
     assert_eq!(refusal.code, RefusalCode::GrantRefused);
 }
 
 #[tokio::test]
 async fn a_consent_in_another_org_is_given_back() {
-    let stage = Stage::set().await;
-    let mut consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+    let context = TestContext::new().await;
+    let mut consent = context.consent(context.admin(), ConnectionKind::Team).await;
     consent.expected_org_id = Some("00D79000000exLEEAY".parse().unwrap());
 
-    let refusal = stage.exchange(consent).await.unwrap_err();
+    let refusal = context.exchange(consent).await.unwrap_err();
 
     assert_eq!(refusal.code, RefusalCode::WrongOrg);
-    assert!(stage.org.request_log().contains(&"POST /services/oauth2/revoke 200".to_owned()));
-    let kept = stage.deps.connections.list(stage.org_id()).await.unwrap();
+    assert!(context.org.request_log().contains(&"POST /services/oauth2/revoke 200".to_owned()));
+    let kept = context.deps.connections.list(context.org_id()).await.unwrap();
     assert!(kept.is_empty());
 }
 
 #[tokio::test]
 async fn another_tenant_does_not_get_the_connection() {
-    let stage = Stage::connected().await;
-    let before = stage.refresh_token().await;
-    let mut consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+    let context = TestContext::connected().await;
+    let before = context.refresh_token().await;
+    let mut consent = context.consent(context.admin(), ConnectionKind::Team).await;
     consent.tenant = "other".parse().unwrap();
 
-    let refusal = stage.exchange(consent).await.unwrap_err();
+    let refusal = context.exchange(consent).await.unwrap_err();
 
     assert_eq!(refusal.code, RefusalCode::OrgOwnedByAnotherTenant);
-    assert_eq!(stage.refresh_token().await, before);
-    assert!(stage.is_accepted(&stage.token(None).await.unwrap()).await);
+    assert_eq!(context.refresh_token().await, before);
+    assert!(context.is_accepted(&context.token(None).await.unwrap()).await);
 }
 
 #[tokio::test]
 async fn a_personal_connection_waits_for_an_active_org() {
-    let stage = Stage::connected().await;
+    let context = TestContext::connected().await;
     let platform_user: PlatformUser = "rep-1".parse().unwrap();
-    let rep = stage.org.users()[1].username.clone();
-    let consent = stage.consent(&rep, ConnectionKind::Personal { platform_user }).await;
+    let rep = context.org.users()[1].username.clone();
+    let consent = context.consent(&rep, ConnectionKind::Personal { platform_user }).await;
 
-    let refusal = stage.exchange(consent).await.unwrap_err();
+    let refusal = context.exchange(consent).await.unwrap_err();
 
     assert_eq!(refusal.code, RefusalCode::WrongOrg);
 }
 
 #[tokio::test]
 async fn a_reconnect_keeps_the_connection_and_ends_the_old_grant() {
-    let stage = Stage::connected().await;
-    let first = stage.connection().await;
-    let old = stage.token(None).await.unwrap();
-    let consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+    let context = TestContext::connected().await;
+    let first = context.connection().await;
+    let old = context.token(None).await.unwrap();
+    let consent = context.consent(context.admin(), ConnectionKind::Team).await;
 
-    stage.exchange(consent).await.unwrap();
+    context.exchange(consent).await.unwrap();
 
-    let second = stage.connection().await;
+    let second = context.connection().await;
     assert_eq!((second.connection_id, second.created_at), (first.connection_id, first.created_at));
     assert_ne!(second.token_version, first.token_version);
-    assert!(!stage.is_accepted(&old).await);
-    assert!(stage.is_accepted(&stage.token(None).await.unwrap()).await);
+    assert!(!context.is_accepted(&old).await);
+    assert!(context.is_accepted(&context.token(None).await.unwrap()).await);
 }
 
 #[tokio::test]
 async fn an_unknown_app_is_refused_before_salesforce_is_asked() {
-    let stage = Stage::set().await;
-    let mut consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+    let context = TestContext::new().await;
+    let mut consent = context.consent(context.admin(), ConnectionKind::Team).await;
     consent.app = "v0".to_owned();
 
-    let refusal = stage.exchange(consent).await.unwrap_err();
+    let refusal = context.exchange(consent).await.unwrap_err();
 
     assert_eq!(refusal.code, RefusalCode::UnknownApp);
-    assert!(!stage.org.request_log().iter().any(|line| line.contains("/services/oauth2/token")));
+    assert!(!context.org.request_log().iter().any(|line| line.contains("/services/oauth2/token")));
 }
 
 #[tokio::test]
 async fn two_tenants_at_the_same_new_org_do_not_take_each_other_s_tokens() {
-    let stage = Stage::set().await;
+    let context = TestContext::new().await;
     let mut consents = Vec::new();
     for tenant in ["acme", "other"] {
-        let mut consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+        let mut consent = context.consent(context.admin(), ConnectionKind::Team).await;
         consent.tenant = tenant.parse().unwrap();
         consents.push(consent);
     }
 
-    let answers = join_all(consents.into_iter().map(|consent| stage.exchange(consent))).await;
+    let answers = join_all(consents.into_iter().map(|consent| context.exchange(consent))).await;
 
     let refused: Vec<_> =
         answers.iter().filter_map(|answer| answer.as_ref().err()).map(|refusal| refusal.code).collect();
     assert_eq!(refused, [RefusalCode::OrgOwnedByAnotherTenant], "{answers:?}");
     let winner = ["acme", "other"][usize::from(answers[1].is_ok())];
-    let connection = stage.connection().await;
+    let connection = context.connection().await;
     assert_eq!((connection.tenant.as_str(), connection.state), (winner, ConnectionState::Active));
-    let old = stage.token(None).await.unwrap();
-    assert!(stage.is_accepted(&old).await, "the winner's token is the one in the vault");
-    stage.org.expire_sessions(stage.admin()).unwrap();
-    assert!(stage.is_accepted(&stage.token(Some(&old)).await.unwrap()).await, "and its refresh token is live");
+    let old = context.token(None).await.unwrap();
+    assert!(context.is_accepted(&old).await, "the winner's token is the one in the vault");
+    context.org.expire_sessions(context.admin()).unwrap();
+    assert!(context.is_accepted(&context.token(Some(&old)).await.unwrap()).await, "and its refresh token is live");
 }
 
 #[tokio::test]
 async fn of_two_consents_for_one_connection_the_later_one_is_whole() {
-    let stage = Stage::connected().await;
+    let context = TestContext::connected().await;
     let mut consents = Vec::new();
     for user in [0, 1, 2, 0] {
-        let username = stage.org.users()[user].username.clone();
-        consents.push(stage.consent(&username, ConnectionKind::Team).await);
+        let username = context.org.users()[user].username.clone();
+        consents.push(context.consent(&username, ConnectionKind::Team).await);
     }
 
-    let answers = join_all(consents.into_iter().map(|consent| stage.exchange(consent))).await;
+    let answers = join_all(consents.into_iter().map(|consent| context.exchange(consent))).await;
 
     assert!(answers.iter().any(Result::is_ok), "{answers:?}");
-    let connection = stage.connection().await;
-    let tokens = stage.deps.vault.load(stage.org_id(), &connection.connection_id).await.unwrap();
+    let connection = context.connection().await;
+    let tokens = context.deps.vault.load(context.org_id(), &connection.connection_id).await.unwrap();
     let (tokens, version) = tokens.expect("tokens");
     assert_eq!((connection.state, connection.token_version), (ConnectionState::Active, Some(version)));
     assert_eq!(Some(connection.user_id), tokens.origin.map(|origin| origin.user_id));
-    let old = stage.token(None).await.unwrap();
-    assert!(stage.is_accepted(&old).await);
-    assert!(stage.is_accepted(&stage.token(Some(&old)).await.unwrap()).await);
+    let old = context.token(None).await.unwrap();
+    assert!(context.is_accepted(&old).await);
+    assert!(context.is_accepted(&context.token(Some(&old)).await.unwrap()).await);
 }
 
 #[tokio::test]
 async fn a_reconnect_in_the_middle_of_a_refresh_wins() {
-    let stage = Stage::connected().await;
-    let old = stage.token(None).await.unwrap();
-    stage.org.set_token_processing_time(std::time::Duration::from_millis(500));
-    let consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
+    let context = TestContext::connected().await;
+    let old = context.token(None).await.unwrap();
+    context.org.set_token_processing_time(std::time::Duration::from_millis(500));
+    let consent = context.consent(context.admin(), ConnectionKind::Team).await;
 
-    let (refreshed, connected) = tokio::join!(stage.token(Some(&old)), stage.exchange(consent));
+    let (refreshed, connected) = tokio::join!(context.token(Some(&old)), context.exchange(consent));
 
     assert!(connected.is_ok(), "{connected:?}");
     assert!(refreshed.is_ok(), "{refreshed:?}");
-    assert_eq!(stage.connection().await.state, ConnectionState::Active);
-    let now = stage.token(None).await.unwrap();
-    assert!(stage.is_accepted(&now).await);
-    assert!(stage.is_accepted(&stage.token(Some(&now)).await.unwrap()).await);
+    assert_eq!(context.connection().await.state, ConnectionState::Active);
+    let now = context.token(None).await.unwrap();
+    assert!(context.is_accepted(&now).await);
+    assert!(context.is_accepted(&context.token(Some(&now)).await.unwrap()).await);
 }

@@ -13,7 +13,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use store::{ConnectionKind, ConnectionState};
 
-use crate::stage::Stage;
+use crate::harness::TestContext;
 
 const TOKEN_REQUEST: &str = "POST /services/oauth2/token";
 const REVOCATION: &str = "POST /services/oauth2/revoke";
@@ -68,42 +68,42 @@ const CONSENT: [(&str, &str, usize); 10] = [
     ("the old grant is revoked", REVOCATION, 0),
 ];
 
-/// A stage with a proxy to AWS and one to the org, for the process that is killed.
-struct Scene {
-    stage: Stage,
+/// A context with a proxy to AWS and one to the org, for the process that is killed.
+struct KillTest {
+    context: TestContext,
     aws: Proxy,
     salesforce: Proxy,
 }
 
-impl Scene {
-    async fn set() -> Self {
-        let stage = Stage::set().await;
-        let aws = Proxy::start(stage.emulator.endpoint()).await.unwrap();
-        let salesforce = Proxy::start(stage.org.url()).await.unwrap();
-        Self { stage, aws, salesforce }
+impl KillTest {
+    async fn new() -> Self {
+        let context = TestContext::new().await;
+        let aws = Proxy::start(context.emulator.endpoint()).await.unwrap();
+        let salesforce = Proxy::start(context.org.url()).await.unwrap();
+        Self { context, aws, salesforce }
     }
 
     /// A fresh grant, whose refreshes go through the proxy.
     async fn connect(&self) -> Token {
         let consent = self.consent().await;
-        self.stage.exchange(consent).await.unwrap();
-        self.stage.token(None).await.unwrap()
+        self.context.exchange(consent).await.unwrap();
+        self.context.token(None).await.unwrap()
     }
 
     async fn consent(&self) -> ExchangeCode {
         let login_url = self.salesforce.url();
-        self.stage.consent_to("v2", login_url, self.stage.admin(), ConnectionKind::Team).await
+        self.context.consent_to("v2", login_url, self.context.admin(), ConnectionKind::Team).await
     }
 
     fn start_broker(&self) -> RuntimeApi {
-        let environment = self.stage.environment(self.aws.url());
+        let environment = self.context.environment(self.aws.url());
         let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
         RuntimeApi::start(Path::new(env!("CARGO_BIN_EXE_token-broker")), &environment).unwrap()
     }
 
     fn question(&self, refused: &Token) -> Value {
         json!({
-            "operation": "access_token", "org_id": self.stage.org_id(), "connection_id": "team",
+            "operation": "access_token", "org_id": self.context.org_id(), "connection_id": "team",
             "refused_fingerprint": Fingerprint::of(&refused.access_token),
         })
     }
@@ -125,43 +125,43 @@ impl Scene {
 
     /// A later broker, for whom the lease of the dead one has run out.
     async fn later(&mut self, refused: &Token) -> Result<Token, RefusalCode> {
-        let before = self.stage.deps.clock.clone();
-        self.stage.deps.clock = Clock::manual(before.now() + SignedDuration::from_secs(61));
-        let answer = self.stage.token(Some(refused)).await;
-        self.stage.deps.clock = before;
+        let before = self.context.deps.clock.clone();
+        self.context.deps.clock = Clock::manual(before.now() + SignedDuration::from_secs(61));
+        let answer = self.context.token(Some(refused)).await;
+        self.context.deps.clock = before;
         answer.map_err(|refusal| refusal.code)
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_killed_at_any_point_of_a_refresh_loses_only_what_salesforce_alone_had() {
-    let mut scene = Scene::set().await;
+    let mut test = KillTest::new().await;
     for step in &STEPS {
         for (side, left) in [(Side::Before, step.before), (Side::After, step.after)] {
             let point = format!("{} ({side:?})", step.what);
-            let old = scene.connect().await;
-            let (issued, stored) = (scene.stage.token_answers(), scene.stage.refresh_token().await);
+            let old = test.connect().await;
+            let (issued, stored) = (test.context.token_answers(), test.context.refresh_token().await);
 
-            scene.kill_at((step.what, step.request, step.passes), side, &scene.question(&old)).await;
+            test.kill_at((step.what, step.request, step.passes), side, &test.question(&old)).await;
 
-            let was_issued = scene.stage.token_answers() > issued;
-            let was_stored = scene.stage.refresh_token().await != stored;
+            let was_issued = test.context.token_answers() > issued;
+            let was_stored = test.context.refresh_token().await != stored;
             let truly_lost = was_issued && !was_stored;
             assert_eq!(truly_lost, left == Left::AnswerLost, "{point}: the list is wrong");
-            assert_eq!(scene.stage.connection().await.state, ConnectionState::Active, "{point}");
-            match scene.later(&old).await {
+            assert_eq!(test.context.connection().await.state, ConnectionState::Active, "{point}");
+            match test.later(&old).await {
                 Ok(new) => {
                     assert!(!truly_lost, "{point}");
-                    assert!(scene.stage.is_accepted(&new).await, "{point}: a dead token was served");
+                    assert!(test.context.is_accepted(&new).await, "{point}: a dead token was served");
                     assert_ne!(new.access_token.expose_secret(), old.access_token.expose_secret(), "{point}");
-                    let next = scene.later(&new).await.expect(&point);
-                    assert!(scene.stage.is_accepted(&next).await, "{point}: the stored refresh token is dead");
-                    assert_eq!(scene.stage.connection().await.state, ConnectionState::Active, "{point}");
+                    let next = test.later(&new).await.expect(&point);
+                    assert!(test.context.is_accepted(&next).await, "{point}: the stored refresh token is dead");
+                    assert_eq!(test.context.connection().await.state, ConnectionState::Active, "{point}");
                 }
                 Err(code) => {
                     assert!(truly_lost, "{point}: {code:?}");
                     let reason = "answer_lost".to_owned();
-                    let state = scene.stage.connection().await.state;
+                    let state = test.context.connection().await.state;
                     assert_eq!(state, ConnectionState::ReauthRequired { reason }, "{point}");
                 }
             }
@@ -171,30 +171,30 @@ async fn a_broker_killed_at_any_point_of_a_refresh_loses_only_what_salesforce_al
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_killed_at_any_point_of_a_reconnect_leaves_a_connection_that_works() {
-    let mut scene = Scene::set().await;
+    let mut test = KillTest::new().await;
     for step in CONSENT {
         for side in [Side::Before, Side::After] {
             let point = format!("{} ({side:?})", step.0);
-            let old = scene.connect().await;
-            let before = scene.stage.connection().await;
-            let consent = serde_json::to_value(Request::ExchangeCode(scene.consent().await)).unwrap();
+            let old = test.connect().await;
+            let before = test.context.connection().await;
+            let consent = serde_json::to_value(Request::ExchangeCode(test.consent().await)).unwrap();
 
-            scene.kill_at(step, side, &consent).await;
+            test.kill_at(step, side, &consent).await;
 
-            let token = scene.later(&old).await.expect(&point);
-            assert!(scene.stage.is_accepted(&token).await, "{point}");
-            let next = scene.later(&token).await.expect(&point);
-            assert!(scene.stage.is_accepted(&next).await, "{point}");
-            let after = scene.stage.connection().await;
+            let token = test.later(&old).await.expect(&point);
+            assert!(test.context.is_accepted(&token).await, "{point}");
+            let next = test.later(&token).await.expect(&point);
+            assert!(test.context.is_accepted(&next).await, "{point}");
+            let after = test.context.connection().await;
             assert_eq!((after.state, after.created_at), (ConnectionState::Active, before.created_at), "{point}");
         }
     }
 }
 
 /// The requests since the last time, to AWS and to Salesforce.
-fn requests(scene: &Scene) -> BTreeMap<String, usize> {
-    let mut requests = scene.aws.take_counts();
-    requests.append(&mut scene.salesforce.take_counts());
+fn requests(test: &KillTest) -> BTreeMap<String, usize> {
+    let mut requests = test.aws.take_counts();
+    requests.append(&mut test.salesforce.take_counts());
     requests
 }
 
@@ -206,15 +206,15 @@ fn counted<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_lists_of_points_have_every_request() {
-    let scene = Scene::set().await;
-    let old = scene.connect().await;
-    let consent = serde_json::to_value(Request::ExchangeCode(scene.consent().await)).unwrap();
-    let (refreshing, consenting) = (scene.start_broker(), scene.start_broker());
+    let test = KillTest::new().await;
+    let old = test.connect().await;
+    let consent = serde_json::to_value(Request::ExchangeCode(test.consent().await)).unwrap();
+    let (refreshing, consenting) = (test.start_broker(), test.start_broker());
 
-    requests(&scene);
-    refreshing.invoke(&scene.question(&old)).await.unwrap();
-    assert_eq!(requests(&scene), counted(STEPS.iter().map(|step| step.request)));
+    requests(&test);
+    refreshing.invoke(&test.question(&old)).await.unwrap();
+    assert_eq!(requests(&test), counted(STEPS.iter().map(|step| step.request)));
 
     consenting.invoke(&consent).await.unwrap();
-    assert_eq!(requests(&scene), counted(CONSENT.iter().map(|(_, request, _)| *request)));
+    assert_eq!(requests(&test), counted(CONSENT.iter().map(|(_, request, _)| *request)));
 }

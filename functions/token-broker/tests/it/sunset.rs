@@ -7,28 +7,28 @@ use serde_json::Value;
 use store::{Apps, ConnectionKind, ConnectionState, SunsetWarning};
 use token_broker::handle;
 
-use crate::stage::Stage;
+use crate::harness::TestContext;
 
-/// The same stage, whose broker notices at once what an operator changes.
-async fn connected_on_v1() -> Stage {
-    let stage = Stage::set().await;
-    let consent = stage.consent_to("v1", stage.org.url(), stage.admin(), ConnectionKind::Team).await;
-    stage.exchange(consent).await.expect("the team connection is made");
-    stage
+/// The same context, whose broker notices at once what an operator changes.
+async fn connected_on_v1() -> TestContext {
+    let context = TestContext::new().await;
+    let consent = context.consent_to("v1", context.org.url(), context.admin(), ConnectionKind::Team).await;
+    context.exchange(consent).await.expect("the team connection is made");
+    context
 }
 
 /// Sets the sunset of `v1` to so many days from today, or takes it back; a broker that starts now knows.
-async fn sunset(stage: &mut Stage, days: Option<i64>) -> Option<jiff::civil::Date> {
-    let today = stage.deps.clock.now().to_zoned(TimeZone::UTC).date();
+async fn sunset(context: &mut TestContext, days: Option<i64>) -> Option<jiff::civil::Date> {
+    let today = context.deps.clock.now().to_zoned(TimeZone::UTC).date();
     let date = days.map(|days| today + SignedDuration::from_hours(24 * days));
     let value = date.map_or(Value::Null, |date| date.to_string().into());
-    stage.deps.apps.change("v1", &[("sunset", value)]).await.unwrap();
-    stage.deps.apps = Apps::new(stage.secrets.clone(), stage.apps.clone(), stage.deps.clock.clone());
+    context.deps.apps.change("v1", &[("sunset", value)]).await.unwrap();
+    context.deps.apps = Apps::new(context.secrets.clone(), context.apps.clone(), context.deps.clock.clone());
     date
 }
 
-async fn keep_alive(stage: &Stage) -> ConnectionState {
-    match handle(&stage.deps, Request::KeepAlive(stage.team())).await.unwrap().answer {
+async fn keep_alive(context: &TestContext) -> ConnectionState {
+    match handle(&context.deps, Request::KeepAlive(context.team())).await.unwrap().answer {
         Answer::Status(status) => status.state,
         other => panic!("{other:?}"),
     }
@@ -36,59 +36,62 @@ async fn keep_alive(stage: &Stage) -> ConnectionState {
 
 #[tokio::test]
 async fn each_warning_is_noted_once_and_goes_with_the_app() {
-    let mut stage = connected_on_v1().await;
-    assert_eq!((keep_alive(&stage).await, stage.connection().await.sunset_warning), (ConnectionState::Active, None));
+    let mut context = connected_on_v1().await;
+    assert_eq!(
+        (keep_alive(&context).await, context.connection().await.sunset_warning),
+        (ConnectionState::Active, None)
+    );
 
     for (days, warned) in [(60, 60), (45, 60), (30, 30), (7, 7), (1, 7)] {
-        let date = sunset(&mut stage, Some(days)).await.unwrap();
-        assert_eq!(keep_alive(&stage).await, ConnectionState::Active);
+        let date = sunset(&mut context, Some(days)).await.unwrap();
+        assert_eq!(keep_alive(&context).await, ConnectionState::Active);
         let expected = SunsetWarning { sunset: date, days: warned };
-        assert_eq!(stage.connection().await.sunset_warning, Some(expected));
-        let updated_at = stage.connection().await.updated_at;
-        keep_alive(&stage).await;
-        assert_eq!(stage.connection().await.updated_at, updated_at, "a warning is noted once");
+        assert_eq!(context.connection().await.sunset_warning, Some(expected));
+        let updated_at = context.connection().await.updated_at;
+        keep_alive(&context).await;
+        assert_eq!(context.connection().await.updated_at, updated_at, "a warning is noted once");
     }
 
-    let consent = stage.consent_to("v2", stage.org.url(), stage.admin(), ConnectionKind::Team).await;
-    stage.exchange(consent).await.expect("the connection moves");
-    let moved = stage.connection().await;
+    let consent = context.consent_to("v2", context.org.url(), context.admin(), ConnectionKind::Team).await;
+    context.exchange(consent).await.expect("the connection moves");
+    let moved = context.connection().await;
     assert_eq!((moved.app.as_str(), moved.sunset_warning), ("v2", None));
 }
 
 #[tokio::test]
 async fn a_stopped_app_gives_no_tokens_and_is_not_asked_for_any() {
-    let mut stage = connected_on_v1().await;
-    let token = stage.token(None).await.unwrap();
-    let answers = stage.token_answers();
-    sunset(&mut stage, Some(0)).await;
+    let mut context = connected_on_v1().await;
+    let token = context.token(None).await.unwrap();
+    let answers = context.token_answers();
+    sunset(&mut context, Some(0)).await;
 
-    assert_eq!(stage.refused(Some(&token)).await, RefusalCode::ReauthRequired);
+    assert_eq!(context.refused(Some(&token)).await, RefusalCode::ReauthRequired);
     let stopped = ConnectionState::ReauthRequired { reason: "app_sunset".to_owned() };
-    assert_eq!(stage.connection().await.state, stopped);
-    assert_eq!(stage.token_answers(), answers, "Salesforce is not asked");
+    assert_eq!(context.connection().await.state, stopped);
+    assert_eq!(context.token_answers(), answers, "Salesforce is not asked");
 
-    let consent = stage.consent_to("v1", stage.org.url(), stage.admin(), ConnectionKind::Team).await;
-    assert_eq!(stage.exchange(consent).await.unwrap_err().code, RefusalCode::UnknownApp);
-    let consent = stage.consent_to("v2", stage.org.url(), stage.admin(), ConnectionKind::Team).await;
-    stage.exchange(consent).await.expect("the newer app serves");
-    assert_eq!(stage.connection().await.state, ConnectionState::Active);
+    let consent = context.consent_to("v1", context.org.url(), context.admin(), ConnectionKind::Team).await;
+    assert_eq!(context.exchange(consent).await.unwrap_err().code, RefusalCode::UnknownApp);
+    let consent = context.consent_to("v2", context.org.url(), context.admin(), ConnectionKind::Team).await;
+    context.exchange(consent).await.expect("the newer app serves");
+    assert_eq!(context.connection().await.state, ConnectionState::Active);
 }
 
 #[tokio::test]
 async fn the_upkeep_stops_a_connection_that_nobody_uses() {
-    let mut stage = connected_on_v1().await;
-    sunset(&mut stage, Some(-1)).await;
+    let mut context = connected_on_v1().await;
+    sunset(&mut context, Some(-1)).await;
     let stopped = ConnectionState::ReauthRequired { reason: "app_sunset".to_owned() };
-    assert_eq!(keep_alive(&stage).await, stopped);
-    assert_eq!(stage.refused(None).await, RefusalCode::ReauthRequired);
+    assert_eq!(keep_alive(&context).await, stopped);
+    assert_eq!(context.refused(None).await, RefusalCode::ReauthRequired);
 }
 
 #[tokio::test]
 async fn a_sunset_that_is_taken_back_changes_nothing() {
-    let mut stage = connected_on_v1().await;
-    let token = stage.token(None).await.unwrap();
-    sunset(&mut stage, Some(3)).await;
-    sunset(&mut stage, None).await;
-    assert_eq!(keep_alive(&stage).await, ConnectionState::Active);
-    stage.token(Some(&token)).await.expect("the older app still serves");
+    let mut context = connected_on_v1().await;
+    let token = context.token(None).await.unwrap();
+    sunset(&mut context, Some(3)).await;
+    sunset(&mut context, None).await;
+    assert_eq!(keep_alive(&context).await, ConnectionState::Active);
+    context.token(Some(&token)).await.expect("the older app still serves");
 }

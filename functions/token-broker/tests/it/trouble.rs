@@ -8,17 +8,17 @@ use salesforce::{Clock, HostPolicy, Http, Patience};
 use secrecy::ExposeSecret as _;
 use store::{ConnectionKind, ConnectionState};
 
-use crate::stage::Stage;
+use crate::harness::TestContext;
 
 /// The longest that the broker waits for an answer here.
 const ATTEMPT: Duration = Duration::from_secs(2);
 
-/// A connected stage whose broker does not wait long.
-async fn connected() -> Stage {
-    let mut stage = Stage::connected().await;
+/// A connected context whose broker does not wait long.
+async fn connected() -> TestContext {
+    let mut context = TestContext::connected().await;
     let patience = Patience { attempt: ATTEMPT, total: Duration::from_millis(500) };
-    stage.deps.http = Http::new(HostPolicy::LoopbackToo, Clock::system()).unwrap().with_patience(patience);
-    stage
+    context.deps.http = Http::new(HostPolicy::LoopbackToo, Clock::system()).unwrap().with_patience(patience);
+    context
 }
 
 fn answer(status: u16, content_type: &str, body: &str) -> Effect {
@@ -77,44 +77,44 @@ fn the_answer_was_lost() -> Vec<(&'static str, Effect)> {
 
 #[tokio::test]
 async fn trouble_at_the_token_endpoint_never_ends_a_connection() {
-    let stage = connected().await;
-    let mut old = stage.token(None).await.unwrap();
+    let context = connected().await;
+    let mut old = context.token(None).await.unwrap();
     for (what, effect) in nothing_was_done() {
-        stage.org.fault(at_the_token_endpoint(effect));
+        context.org.fault(at_the_token_endpoint(effect));
 
-        let refusal = stage.token(Some(&old)).await.expect_err(what);
+        let refusal = context.token(Some(&old)).await.expect_err(what);
 
         assert_ne!(refusal.code, RefusalCode::ReauthRequired, "{what}");
-        let state = stage.connection().await.state;
+        let state = context.connection().await.state;
         assert!(matches!(state, ConnectionState::Active | ConnectionState::Uncertain), "{what}: {state:?}");
-        let served = stage.token(None).await.expect(what);
+        let served = context.token(None).await.expect(what);
         assert_eq!(served.access_token.expose_secret(), old.access_token.expose_secret(), "{what}: the old one serves");
-        stage.org.clear_faults();
+        context.org.clear_faults();
 
-        old = stage.token(Some(&old)).await.expect(what);
-        assert!(stage.is_accepted(&old).await, "{what}");
-        assert_eq!(stage.connection().await.state, ConnectionState::Active, "{what}");
+        old = context.token(Some(&old)).await.expect(what);
+        assert!(context.is_accepted(&old).await, "{what}");
+        assert_eq!(context.connection().await.state, ConnectionState::Active, "{what}");
     }
 }
 
 #[tokio::test]
 async fn an_answer_that_was_lost_is_found_out_by_the_next_refresh_and_called_so() {
-    let stage = connected().await;
+    let context = connected().await;
     for (what, effect) in the_answer_was_lost() {
-        let consent = stage.consent(stage.admin(), ConnectionKind::Team).await;
-        stage.exchange(consent).await.unwrap();
-        let old = stage.token(None).await.unwrap();
-        stage.org.fault(at_the_token_endpoint(effect));
+        let consent = context.consent(context.admin(), ConnectionKind::Team).await;
+        context.exchange(consent).await.unwrap();
+        let old = context.token(None).await.unwrap();
+        context.org.fault(at_the_token_endpoint(effect));
 
-        let refusal = stage.token(Some(&old)).await.expect_err(what);
+        let refusal = context.token(Some(&old)).await.expect_err(what);
 
         assert_ne!(refusal.code, RefusalCode::ReauthRequired, "{what}");
-        assert_eq!(stage.connection().await.state, ConnectionState::Uncertain, "{what}");
-        assert!(stage.token(None).await.is_ok(), "{what}: the old token serves until it is refused");
-        stage.org.clear_faults();
+        assert_eq!(context.connection().await.state, ConnectionState::Uncertain, "{what}");
+        assert!(context.token(None).await.is_ok(), "{what}: the old token serves until it is refused");
+        context.org.clear_faults();
 
-        assert_eq!(stage.refused(Some(&old)).await, RefusalCode::ReauthRequired, "{what}");
+        assert_eq!(context.refused(Some(&old)).await, RefusalCode::ReauthRequired, "{what}");
         let reason = "answer_lost".to_owned();
-        assert_eq!(stage.connection().await.state, ConnectionState::ReauthRequired { reason }, "{what}");
+        assert_eq!(context.connection().await.state, ConnectionState::ReauthRequired { reason }, "{what}");
     }
 }

@@ -161,7 +161,7 @@ fn a_redrive_killed_at_every_point_loses_nothing() {
             let queue = DeadLetters::named(sqs.clone(), &dead).await.unwrap();
             let letters = queue.receive(1, SignedDuration::from_secs(60)).await.unwrap();
 
-            let finished = world::killed_after(queue.redrive(&letters, &source), polls).await;
+            let finished = harness::killed_after(queue.redrive(&letters, &source), polls).await;
 
             let (sent, left) = (stack.depth(&urls[0]).await, stack.depth(&urls[1]).await);
             assert!(sent + left >= 1, "lost after {polls} polls");

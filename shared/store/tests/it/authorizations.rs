@@ -2,7 +2,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use store::{Authorization, AuthorizationId, Authorizations, Error, Purpose};
 
-use crate::world::{at, run, tables};
+use crate::harness::{at, run, tables};
 
 async fn stored() -> (Authorizations, AuthorizationId) {
     let (client, tables) = tables().await;

@@ -5,7 +5,7 @@ use store::{
     LeaseRequest, LeaseSlot, Settlement, TokenVersion,
 };
 
-use crate::world::{at, org, run, tables};
+use crate::harness::{at, org, run, tables};
 
 async fn connections() -> Connections {
     let (client, tables) = tables().await;

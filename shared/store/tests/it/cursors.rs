@@ -1,7 +1,7 @@
 use futures::future::join_all;
 use store::{CursorName, Cursors, Position};
 
-use crate::world::{account, at, org, run, tables};
+use crate::harness::{account, at, org, run, tables};
 
 async fn cursors() -> (Cursors, CursorName) {
     let (client, tables) = tables().await;

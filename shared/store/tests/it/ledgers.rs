@@ -4,7 +4,7 @@ use store::{
     Pipelines, RecordRef, Source, Stage,
 };
 
-use crate::world::{account, at, org, other_org, run, tables};
+use crate::harness::{account, at, org, other_org, run, tables};
 
 fn delivery_id(n: usize) -> DeliveryId {
     format!("04l5e0000{n:06}").parse().unwrap()

@@ -8,12 +8,12 @@
 mod authorizations;
 mod connections;
 mod cursors;
+#[cfg(test)]
+mod harness;
 mod ledgers;
 mod messages;
 mod orgs;
 mod partial_batches;
 mod records;
 mod secrets;
-#[cfg(test)]
-mod world;
 mod writes;

@@ -6,7 +6,7 @@ use salesforce::Clock;
 use serde_json::{Value, json};
 use store::{BusEvent, ChangeHint, Error, EventBus, GivenUp, Queue, RecordRef, Source};
 
-use crate::world::{account, at, emulator, org, other_org, run, state};
+use crate::harness::{account, at, emulator, org, other_org, run, state};
 
 fn hint(n: usize) -> ChangeHint {
     ChangeHint {

@@ -3,7 +3,7 @@ use store::{
     Activate, Activation, Claim, CopySeen, Environment, Error, InstallClaim, OrgState, Orgs, SecretHash, webhook_secret,
 };
 
-use crate::world::{at, org, other_org, run, tables};
+use crate::harness::{at, org, other_org, run, tables};
 
 async fn orgs() -> Orgs {
     let (client, tables) = tables().await;

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use store::{ChangeHint, Error, Queue, Source};
 use tokio::task::JoinSet;
 
-use crate::world::{at, emulator, org, run};
+use crate::harness::{at, emulator, org, run};
 
 /// What becomes of a message, and what the answer says of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

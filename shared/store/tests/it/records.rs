@@ -12,7 +12,7 @@ use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};
 use store::{Apply, Change, Error, MirrorRecord, Records, Tombstone};
 
-use crate::world::{account, at, org, other_org, run, tables};
+use crate::harness::{account, at, org, other_org, run, tables};
 
 static ACCOUNT: ObjectName = ObjectName::from_static("Account");
 

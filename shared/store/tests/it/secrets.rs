@@ -3,7 +3,7 @@ use salesforce::Clock;
 use secrecy::ExposeSecret as _;
 use store::{Apps, ConnectionId, Error, TokenVault, Tokens};
 
-use crate::world::{at, emulator, org, run, state};
+use crate::harness::{at, emulator, org, run, state};
 
 async fn client() -> aws_sdk_secretsmanager::Client {
     aws_sdk_secretsmanager::Client::new(emulator().await.sdk_config())

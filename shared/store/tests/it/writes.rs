@@ -4,7 +4,7 @@ use serde_json::json;
 use store::owner_policy::{OwnerChoice, OwnerReason};
 use store::{Begin, ConnectionId, Error, NewWrite, Write, WriteKind, WriteRoute, WriteState, Writes};
 
-use crate::world::{at, org, run, tables};
+use crate::harness::{at, org, run, tables};
 
 async fn writes() -> Writes {
     let (client, tables) = tables().await;

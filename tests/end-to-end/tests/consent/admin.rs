@@ -7,15 +7,15 @@ use org_simulator::{Effect, Fault, Simulator};
 use serde_json::{Value, json};
 use store::{Connection, ConnectionKind, ConnectionState, OrgState};
 
-use crate::stage::{PUBLIC_URL, Stage};
+use crate::harness::{PUBLIC_URL, TestContext};
 use crate::visitor::{Visitor, send};
 
 #[test]
 fn a_link_opens_a_session_once_and_the_session_ends() {
-    world::run(async {
-        let stage = Stage::set().await;
-        let (mut admin, mut thief) = (Visitor::new(&stage), Visitor::new(&stage));
-        let link = stage.admin_link("acme").await;
+    harness::run(async {
+        let context = TestContext::new().await;
+        let (mut admin, mut thief) = (Visitor::new(&context), Visitor::new(&context));
+        let link = context.admin_link("acme").await;
         assert_eq!(thief.get("/connections").await.status, StatusCode::FORBIDDEN);
         for _ in 0..2 {
             assert!(admin.get(&link).await.shows("Show the connections"), "looking uses nothing up");
@@ -30,184 +30,184 @@ fn a_link_opens_a_session_once_and_the_session_ends() {
         assert_eq!(admin.get("/connections").await.status, StatusCode::OK);
         assert!(thief.press(&link).await.tells("admin_link_used_or_expired"));
         assert!(thief.get("/connections").await.tells("signed_out"));
-        stage.pass(SignedDuration::from_hours(1));
+        context.pass(SignedDuration::from_hours(1));
         assert!(admin.get("/connections").await.tells("signed_out"));
-        let old = stage.admin_link("acme").await;
-        stage.pass(SignedDuration::from_mins(15));
+        let old = context.admin_link("acme").await;
+        context.pass(SignedDuration::from_mins(15));
         assert!(admin.press(&old).await.tells("admin_link_used_or_expired"));
-        stage.secrets.assert_not_logged();
+        context.secrets.assert_not_logged();
     });
 }
 
 #[test]
 fn an_admin_sees_the_tenants_connections_and_nobody_elses() {
-    world::run(async {
-        let stage = Stage::set().await;
-        stage.connect_team("acme").await;
-        stage.connect_rep("acme").await;
-        let mut acme = stage.signed_in("acme").await;
-        let mut other = stage.signed_in("other").await;
+    harness::run(async {
+        let context = TestContext::new().await;
+        context.connect_team("acme").await;
+        context.connect_rep("acme").await;
+        let mut acme = context.signed_in("acme").await;
+        let mut other = context.signed_in("other").await;
 
         let page = acme.get("/connections").await;
 
-        assert!(page.shows("Salesforce connections of acme") && page.shows(stage.org_id().as_str()), "{}", page.html);
+        assert!(page.shows("Salesforce connections of acme") && page.shows(context.org_id().as_str()), "{}", page.html);
         assert!(page.shows("<strong>Team</strong>") && page.shows("<strong>rep-1</strong>"));
-        assert!(page.shows(&stage.admin()) && page.shows(&stage.rep()), "{}", page.html);
+        assert!(page.shows(&context.admin()) && page.shows(&context.rep()), "{}", page.html);
         assert!(page.shows("installPackage.apexp"));
         assert!(other.get("/connections").await.shows("No Salesforce org is connected yet"));
         for method in [Method::GET, Method::POST] {
             let form = form_of(&other.get("/connections").await.html);
-            let path = format!("/connections/{}/team/disconnect", stage.org_id());
+            let path = format!("/connections/{}/team/disconnect", context.org_id());
             let page = other.submit(method, &path, &form).await;
             assert!(page.tells("no_such_connection"), "{}", page.html);
         }
-        let path = format!("/connections/{}/team/reconnect", stage.org_id());
+        let path = format!("/connections/{}/team/reconnect", context.org_id());
         let form = form_of(&other.get("/connections").await.html);
         assert!(other.submit(Method::POST, &path, &form).await.tells("no_such_connection"));
-        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Active);
+        assert_eq!(context.team().await.unwrap().state, ConnectionState::Active);
     });
 }
 
 #[test]
 fn a_form_that_is_not_of_this_session_changes_nothing() {
-    world::run(async {
-        let stage = Stage::set().await;
-        stage.connect_team("acme").await;
-        let mut admin = stage.signed_in("acme").await;
-        let mut another = stage.signed_in("acme").await;
+    harness::run(async {
+        let context = TestContext::new().await;
+        context.connect_team("acme").await;
+        let mut admin = context.signed_in("acme").await;
+        let mut another = context.signed_in("acme").await;
         let own = form_of(&admin.get("/connections").await.html);
         let theirs = form_of(&another.get("/connections").await.html);
         assert_ne!(own, theirs);
-        let path = format!("/connections/{}/team/disconnect", stage.org_id());
+        let path = format!("/connections/{}/team/disconnect", context.org_id());
         for form in ["", "csrf=", "csrf=AAAA", &theirs] {
             assert!(admin.submit(Method::POST, &path, form).await.tells("form_not_ours"), "{form}");
         }
         let cross_site = Request::post(&path).header("sec-fetch-site", "cross-site");
         assert!(admin.send_with(cross_site, &own).await.tells("form_not_ours"));
-        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Active);
+        assert_eq!(context.team().await.unwrap().state, ConnectionState::Active);
 
         assert!(admin.submit(Method::POST, &path, &own).await.shows("Team is disconnected"));
 
-        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Revoked);
-        stage.secrets.assert_not_logged();
+        assert_eq!(context.team().await.unwrap().state, ConnectionState::Revoked);
+        context.secrets.assert_not_logged();
     });
 }
 
 #[test]
 fn an_admin_disconnects_a_rep_after_being_asked() {
-    world::run(async {
-        let stage = Stage::set().await;
-        stage.connect_team("acme").await;
-        stage.connect_rep("acme").await;
-        let mut admin = stage.signed_in("acme").await;
-        let id = stage.reps().await.unwrap().connection_id;
-        let path = format!("/connections/{}/{id}/disconnect", stage.org_id());
+    harness::run(async {
+        let context = TestContext::new().await;
+        context.connect_team("acme").await;
+        context.connect_rep("acme").await;
+        let mut admin = context.signed_in("acme").await;
+        let id = context.reps().await.unwrap().connection_id;
+        let path = format!("/connections/{}/{id}/disconnect", context.org_id());
 
         let asked = admin.get(&path).await;
         let done = admin.submit(Method::POST, &path, &form_of(&asked.html)).await;
 
         assert!(asked.shows("Disconnect rep-1 from"), "{}", asked.html);
         assert!(done.shows("rep-1 is disconnected"), "{}", done.html);
-        assert_eq!(stage.reps().await.unwrap().state, ConnectionState::Revoked);
-        assert!(stage.broker.vault.load(stage.org_id(), &id).await.unwrap().is_none(), "the tokens are gone");
-        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Active);
+        assert_eq!(context.reps().await.unwrap().state, ConnectionState::Revoked);
+        assert!(context.broker.vault.load(context.org_id(), &id).await.unwrap().is_none(), "the tokens are gone");
+        assert_eq!(context.team().await.unwrap().state, ConnectionState::Active);
         assert!(admin.get("/connections").await.shows("Disconnected"));
     });
 }
 
 #[test]
 fn what_was_not_reachable_is_told_and_can_be_tried_again() {
-    world::run(async {
-        let stage = Stage::signing_in_at(Simulator::url).await;
-        stage.connect_team("acme").await;
-        let mut admin = stage.signed_in("acme").await;
-        let path = format!("/connections/{}/team/disconnect", stage.org_id());
+    harness::run(async {
+        let context = TestContext::signing_in_at(Simulator::url).await;
+        context.connect_team("acme").await;
+        let mut admin = context.signed_in("acme").await;
+        let path = format!("/connections/{}/team/disconnect", context.org_id());
         let form = form_of(&admin.get(&path).await.html);
-        stage.org.fault(fault("/services/oauth2/revoke", Effect::InternalError));
+        context.org.fault(fault("/services/oauth2/revoke", Effect::InternalError));
 
         let half = admin.submit(Method::POST, &path, &form).await;
-        stage.org.clear_faults();
+        context.org.clear_faults();
         let whole = admin.submit(Method::POST, &path, &form_of(&half.html)).await;
 
         assert!(half.shows("something left to do") && half.shows("Try the rest again"), "{}", half.html);
         assert!(whole.shows("Team is disconnected"), "{}", whole.html);
-        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Revoked);
+        assert_eq!(context.team().await.unwrap().state, ConnectionState::Revoked);
     });
 }
 
 /// Reconnecting keeps the connection's id and age.
 #[test]
 fn an_admin_reconnects_exactly_the_connection_that_was_chosen() {
-    world::run(async {
-        let stage = Stage::set().await;
-        stage.connect_team("acme").await;
-        stage.connect_rep("acme").await;
-        let (team, rep) = (stage.team().await.unwrap(), stage.reps().await.unwrap());
-        let mut admin = stage.signed_in("acme").await;
+    harness::run(async {
+        let context = TestContext::new().await;
+        context.connect_team("acme").await;
+        context.connect_rep("acme").await;
+        let (team, rep) = (context.team().await.unwrap(), context.reps().await.unwrap());
+        let mut admin = context.signed_in("acme").await;
         let form = form_of(&admin.get("/connections").await.html);
-        stage.pass(SignedDuration::from_mins(1));
+        context.pass(SignedDuration::from_mins(1));
 
         let to = admin.submit(Method::POST, &reconnect_path(&team), &form).await;
         let link = to.header(LOCATION).strip_prefix(PUBLIC_URL).unwrap().to_owned();
         let begun = admin.begin(&link).await;
-        let back = admin.consent(&begun, &stage.admin()).await;
+        let back = admin.consent(&begun, &context.admin()).await;
         assert_eq!(admin.get(&back).await.status, StatusCode::OK);
 
-        let reconnected = stage.team().await.unwrap();
+        let reconnected = context.team().await.unwrap();
         assert_eq!((&reconnected.connection_id, reconnected.created_at), (&team.connection_id, team.created_at));
         assert!(reconnected.connected_at > team.connected_at);
         let invitation = admin.submit(Method::POST, &reconnect_path(&rep), &form).await;
         assert!(invitation.shows("Send this link to rep-1"), "{}", invitation.html);
         let (_, link) = invitation.html.split_once(&format!("{PUBLIC_URL}/connect/")).unwrap();
         let link = format!("/connect/{}", &link[..43]);
-        stage.secrets.note(&link[9..]);
-        let mut reps_browser = Visitor::new(&stage);
+        context.secrets.note(&link[9..]);
+        let mut reps_browser = Visitor::new(&context);
         assert!(reps_browser.get(&link).await.shows("rep-1"));
         let begun = reps_browser.begin(&link).await;
-        let elsewhere = reps_browser.consent(&begun, &crate::stage::admin_of(&stage.other_org)).await;
+        let elsewhere = reps_browser.consent(&begun, &crate::harness::admin_of(&context.other_org)).await;
         assert!(reps_browser.get(&elsewhere).await.tells("wrong_org"), "only in the same org");
-        stage.secrets.assert_not_logged();
+        context.secrets.assert_not_logged();
     });
 }
 
 /// The new grant is stored, and the old one revoked; the connection stays the one that it was.
 #[test]
 fn a_connection_on_an_older_app_moves_with_reconnect() {
-    world::run(async {
-        let stage = Stage::set().await;
-        stage.connect_team("acme").await;
-        let before = stage.team().await.unwrap();
-        let (tokens, _) = stage.broker.vault.load(stage.org_id(), &before.connection_id).await.unwrap().unwrap();
-        stage.release_another_app().await;
-        let mut admin = stage.signed_in("acme").await;
+    harness::run(async {
+        let context = TestContext::new().await;
+        context.connect_team("acme").await;
+        let before = context.team().await.unwrap();
+        let (tokens, _) = context.broker.vault.load(context.org_id(), &before.connection_id).await.unwrap().unwrap();
+        context.release_another_app().await;
+        let mut admin = context.signed_in("acme").await;
         let page = admin.get("/connections").await;
         assert!(page.shows("1 connection needs to move"), "{}", page.html);
 
         let to = admin.submit(Method::POST, &reconnect_path(&before), &form_of(&page.html)).await;
         let begun = admin.begin(to.header(LOCATION).strip_prefix(PUBLIC_URL).unwrap()).await;
-        let back = admin.consent(&begun, &stage.admin()).await;
+        let back = admin.consent(&begun, &context.admin()).await;
         assert_eq!(admin.get(&back).await.status, StatusCode::OK);
 
-        let moved = stage.team().await.unwrap();
+        let moved = context.team().await.unwrap();
         assert_eq!((before.app.as_str(), moved.app.as_str()), ("v2", "v3"));
         assert_eq!((&moved.connection_id, moved.created_at), (&before.connection_id, before.created_at));
         assert!(!admin.get("/connections").await.shows("to move"));
-        assert!(!stage.accepts(&tokens.access_token).await, "the old grant is revoked");
-        let (tokens, _) = stage.broker.vault.load(stage.org_id(), &before.connection_id).await.unwrap().unwrap();
-        assert!(stage.accepts(&tokens.access_token).await, "the new one is good");
+        assert!(!context.accepts(&tokens.access_token).await, "the old grant is revoked");
+        let (tokens, _) = context.broker.vault.load(context.org_id(), &before.connection_id).await.unwrap().unwrap();
+        assert!(context.accepts(&tokens.access_token).await, "the new one is good");
     });
 }
 
 /// The team comes first; a personal link into such an org would lead nowhere.
 #[test]
 fn in_a_disconnected_org_only_the_team_can_reconnect() {
-    world::run(async {
-        let stage = Stage::set().await;
-        stage.connect_team("acme").await;
-        stage.connect_rep("acme").await;
-        delete(&stage, &format!("/v1/orgs/{}", stage.org_id())).await;
-        let (team, rep) = (stage.team().await.unwrap(), stage.reps().await.unwrap());
-        let mut admin = stage.signed_in("acme").await;
+    harness::run(async {
+        let context = TestContext::new().await;
+        context.connect_team("acme").await;
+        context.connect_rep("acme").await;
+        delete(&context, &format!("/v1/orgs/{}", context.org_id())).await;
+        let (team, rep) = (context.team().await.unwrap(), context.reps().await.unwrap());
+        let mut admin = context.signed_in("acme").await;
 
         let page = admin.get("/connections").await;
 
@@ -221,9 +221,9 @@ fn in_a_disconnected_org_only_the_team_can_reconnect() {
 
 #[test]
 fn closing_the_page_for_good_ends_the_session() {
-    world::run(async {
-        let stage = Stage::set().await;
-        let mut admin = stage.signed_in("acme").await;
+    harness::run(async {
+        let context = TestContext::new().await;
+        let mut admin = context.signed_in("acme").await;
         let form = form_of(&admin.get("/connections").await.html);
         let cookie = admin.cookie("__Host-ferry-admin");
 
@@ -237,65 +237,68 @@ fn closing_the_page_for_good_ends_the_session() {
 
 #[test]
 fn the_platform_ends_one_connection_and_then_the_org_and_may_repeat_itself() {
-    world::run(async {
-        let stage = Stage::set().await;
-        stage.connect_team("acme").await;
-        stage.connect_rep("acme").await;
-        let id = stage.reps().await.unwrap().connection_id;
-        let one = format!("/v1/orgs/{}/connections/{id}", stage.org_id());
-        let all = format!("/v1/orgs/{}", stage.org_id());
+    harness::run(async {
+        let context = TestContext::new().await;
+        context.connect_team("acme").await;
+        context.connect_rep("acme").await;
+        let id = context.reps().await.unwrap().connection_id;
+        let one = format!("/v1/orgs/{}/connections/{id}", context.org_id());
+        let all = format!("/v1/orgs/{}", context.org_id());
 
         for _ in 0..2 {
-            let (status, report) = delete(&stage, &one).await;
+            let (status, report) = delete(&context, &one).await;
             assert_eq!((status, &report["outcome"]), (StatusCode::OK, &json!("ended")), "{report}");
         }
-        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Active);
+        assert_eq!(context.team().await.unwrap().state, ConnectionState::Active);
         for _ in 0..2 {
-            let (status, report) = delete(&stage, &all).await;
+            let (status, report) = delete(&context, &all).await;
             assert_eq!((status, &report["state"]), (StatusCode::OK, &json!("disconnected")), "{report}");
             let ends: Vec<_> = report["connections"].as_array().unwrap().iter().map(|end| &end["outcome"]).collect();
             assert_eq!(ends, ["ended", "ended"]);
         }
 
-        let org = stage.callback.orgs.load(stage.org_id()).await.unwrap().unwrap();
+        let org = context.callback.orgs.load(context.org_id()).await.unwrap().unwrap();
         assert_eq!((org.state, org.tenant.unwrap().as_str()), (OrgState::Disconnected, "acme"));
         for kind in [ConnectionKind::Team, ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() }] {
-            let tokens = stage.broker.vault.load(stage.org_id(), &kind.connection_id()).await.unwrap();
+            let tokens = context.broker.vault.load(context.org_id(), &kind.connection_id()).await.unwrap();
             assert!(tokens.is_none(), "the tokens are gone");
         }
-        let unknown = format!("/v1/orgs/{}/connections/{id}", stage.other_org.org_id());
-        assert_eq!(delete(&stage, &unknown).await.0, StatusCode::NOT_FOUND);
-        assert_eq!(delete(&stage, &format!("/v1/orgs/{}", stage.other_org.org_id())).await.0, StatusCode::NOT_FOUND);
-        assert_eq!(delete(&stage, "/v1/orgs/nonsense").await.0, StatusCode::BAD_REQUEST);
-        stage.connect_team("acme").await;
-        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Active, "and it can be connected again");
-        stage.secrets.assert_not_logged();
+        let unknown = format!("/v1/orgs/{}/connections/{id}", context.other_org.org_id());
+        assert_eq!(delete(&context, &unknown).await.0, StatusCode::NOT_FOUND);
+        assert_eq!(
+            delete(&context, &format!("/v1/orgs/{}", context.other_org.org_id())).await.0,
+            StatusCode::NOT_FOUND
+        );
+        assert_eq!(delete(&context, "/v1/orgs/nonsense").await.0, StatusCode::BAD_REQUEST);
+        context.connect_team("acme").await;
+        assert_eq!(context.team().await.unwrap().state, ConnectionState::Active, "and it can be connected again");
+        context.secrets.assert_not_logged();
     });
 }
 
 #[test]
 fn an_unreachable_salesforce_is_told_for_each_connection() {
-    world::run(async {
-        let stage = Stage::signing_in_at(Simulator::url).await;
-        stage.connect_team("acme").await;
-        stage.org.fault(fault("/services/oauth2/revoke", Effect::Unavailable));
+    harness::run(async {
+        let context = TestContext::signing_in_at(Simulator::url).await;
+        context.connect_team("acme").await;
+        context.org.fault(fault("/services/oauth2/revoke", Effect::Unavailable));
 
-        let (status, report) = delete(&stage, &format!("/v1/orgs/{}", stage.org_id())).await;
+        let (status, report) = delete(&context, &format!("/v1/orgs/{}", context.org_id())).await;
 
         assert_eq!(status, StatusCode::OK);
         assert_eq!(report["connections"][0]["outcome"], "unfinished", "{report}");
         assert_eq!(report["connections"][0]["repeat"], true);
         assert!(report["connections"][0]["reason"].as_str().unwrap().len() > 10);
-        stage.org.clear_faults();
-        let (_, report) = delete(&stage, &format!("/v1/orgs/{}", stage.org_id())).await;
+        context.org.clear_faults();
+        let (_, report) = delete(&context, &format!("/v1/orgs/{}", context.org_id())).await;
         assert_eq!(report["connections"][0]["outcome"], "ended", "{report}");
     });
 }
 
-async fn delete(stage: &Stage, path: &str) -> (StatusCode, Value) {
-    let page = send(stage.router(), Request::delete(path).body(axum::body::Body::empty()).unwrap()).await;
+async fn delete(context: &TestContext, path: &str) -> (StatusCode, Value) {
+    let page = send(context.router(), Request::delete(path).body(axum::body::Body::empty()).unwrap()).await;
     let body = serde_json::from_str(&page.html).unwrap();
-    world::contract::check("DELETE", path, page.status, &body);
+    harness::contract::check("DELETE", path, page.status, &body);
     (page.status, body)
 }
 

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use store::OrgState;
 
-use crate::stage::{CALLBACK, PUBLIC_URL, Stage, admin_of};
+use crate::harness::{CALLBACK, PUBLIC_URL, TestContext, admin_of};
 use crate::visitor::{self, Page, Visitor, parameter};
 
 /// A code and a state that look right.
@@ -15,36 +15,36 @@ const MADE_UP: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 #[test]
 fn a_state_is_good_once() {
-    world::run(async {
-        let stage = Stage::set().await;
-        let mut visitor = Visitor::new(&stage);
-        let begun = visitor.begin(&stage.team_link("acme").await).await;
-        let back = visitor.consent(&begun, &stage.admin()).await;
+    harness::run(async {
+        let context = TestContext::new().await;
+        let mut visitor = Visitor::new(&context);
+        let begun = visitor.begin(&context.team_link("acme").await).await;
+        let back = visitor.consent(&begun, &context.admin()).await;
         assert_eq!(visitor.get(&back).await.status, StatusCode::OK);
-        let connected = stage.team().await;
+        let connected = context.team().await;
 
         let again = visitor.get(&back).await;
-        let fresh_code = visitor.consent(&begun, &stage.admin()).await;
+        let fresh_code = visitor.consent(&begun, &context.admin()).await;
         let with_a_fresh_code = visitor.get(&fresh_code).await;
 
         for page in [again, with_a_fresh_code] {
             assert_eq!(page.status, StatusCode::CONFLICT);
             assert!(page.tells("consent_used_or_expired"), "{}", page.html);
         }
-        assert_eq!(stage.team().await, connected);
-        stage.secrets.assert_not_logged();
+        assert_eq!(context.team().await, connected);
+        context.secrets.assert_not_logged();
     });
 }
 
 #[test]
 fn a_state_that_nobody_got_is_worth_nothing() {
-    world::run(async {
-        let stage = Stage::set().await;
-        let mut visitor = Visitor::new(&stage);
-        let link = stage.team_link("acme").await;
+    harness::run(async {
+        let context = TestContext::new().await;
+        let mut visitor = Visitor::new(&context);
+        let link = context.team_link("acme").await;
         let ticket = link.rsplit('/').next().unwrap().to_owned();
         let begun = visitor.begin(&link).await;
-        let code = parameter(&visitor.consent(&begun, &stage.admin()).await, "code");
+        let code = parameter(&visitor.consent(&begun, &context.admin()).await, "code");
         let nonce = begun.parameter("nonce");
         for state in [MADE_UP, &ticket, &nonce, &begun.state().to_lowercase()] {
             let page = visitor.get(&callback(&code, state)).await;
@@ -52,94 +52,94 @@ fn a_state_that_nobody_got_is_worth_nothing() {
             assert!(page.tells("consent_used_or_expired"), "{}", page.html);
             assert!(!page.shows(state) && !page.shows(&code));
         }
-        assert!(stage.is_untouched(stage.org_id()).await);
-        stage.secrets.assert_not_logged();
+        assert!(context.is_untouched(context.org_id()).await);
+        context.secrets.assert_not_logged();
     });
 }
 
 #[test]
 fn a_state_that_is_too_old_connects_nothing() {
-    world::run(async {
-        let stage = Stage::set().await;
-        let mut visitor = Visitor::new(&stage);
-        let begun = visitor.begin(&stage.team_link("acme").await).await;
-        let back = visitor.consent(&begun, &stage.admin()).await;
-        stage.pass(SignedDuration::from_mins(15));
+    harness::run(async {
+        let context = TestContext::new().await;
+        let mut visitor = Visitor::new(&context);
+        let begun = visitor.begin(&context.team_link("acme").await).await;
+        let back = visitor.consent(&begun, &context.admin()).await;
+        context.pass(SignedDuration::from_mins(15));
 
         let page = visitor.get(&back).await;
 
         assert!(page.tells("consent_used_or_expired"), "{}", page.html);
-        assert!(stage.is_untouched(stage.org_id()).await);
-        stage.secrets.assert_not_logged();
+        assert!(context.is_untouched(context.org_id()).await);
+        context.secrets.assert_not_logged();
     });
 }
 
 /// The attacker consents as far as the way back, and has the victim open that: the victim would work in the attacker's org.
 #[test]
 fn a_state_of_another_browser_connects_nothing() {
-    world::run(async {
-        let stage = Stage::set().await;
-        let (mut attacker, mut victim) = (Visitor::new(&stage), Visitor::new(&stage));
-        let bait = attacker.begin(&stage.team_link("acme").await).await;
-        let bait = attacker.consent(&bait, &stage.admin()).await;
+    harness::run(async {
+        let context = TestContext::new().await;
+        let (mut attacker, mut victim) = (Visitor::new(&context), Visitor::new(&context));
+        let bait = attacker.begin(&context.team_link("acme").await).await;
+        let bait = attacker.consent(&bait, &context.admin()).await;
 
         let without_cookie = victim.get(&bait).await;
 
         assert!(without_cookie.tells("other_browser"), "{}", without_cookie.html);
-        let own = victim.begin(&stage.team_link("acme").await).await;
-        let bait = attacker.begin(&stage.team_link("acme").await).await;
-        let bait = attacker.consent(&bait, &stage.admin()).await;
+        let own = victim.begin(&context.team_link("acme").await).await;
+        let bait = attacker.begin(&context.team_link("acme").await).await;
+        let bait = attacker.consent(&bait, &context.admin()).await;
         let with_a_cookie = victim.get(&bait).await;
         assert!(with_a_cookie.tells("other_browser"), "{}", with_a_cookie.html);
-        assert!(stage.is_untouched(stage.org_id()).await);
+        assert!(context.is_untouched(context.org_id()).await);
         assert!(attacker.get(&bait).await.tells("consent_used_or_expired"), "the state must be gone");
-        let back = victim.consent(&own, &stage.admin()).await;
+        let back = victim.consent(&own, &context.admin()).await;
         assert_eq!(victim.get(&back).await.status, StatusCode::OK, "the victim's own consent goes on");
-        stage.secrets.assert_not_logged();
+        context.secrets.assert_not_logged();
     });
 }
 
 /// One person connects for two tenants in one browser, so both states have the right cookie.
 #[test]
 fn a_state_connects_for_the_tenant_it_was_made_for_and_no_other() {
-    world::run(async {
-        let stage = Stage::set().await;
-        stage.connect_team("acme").await;
-        let connected = stage.team().await.unwrap();
-        let mut visitor = Visitor::new(&stage);
-        let acme = visitor.begin(&stage.team_link("acme").await).await;
-        let other = visitor.begin(&stage.team_link("other").await).await;
-        let acme_code = parameter(&visitor.consent(&acme, &stage.admin()).await, "code");
-        let revoked = stage.requests("POST /services/oauth2/revoke");
+    harness::run(async {
+        let context = TestContext::new().await;
+        context.connect_team("acme").await;
+        let connected = context.team().await.unwrap();
+        let mut visitor = Visitor::new(&context);
+        let acme = visitor.begin(&context.team_link("acme").await).await;
+        let other = visitor.begin(&context.team_link("other").await).await;
+        let acme_code = parameter(&visitor.consent(&acme, &context.admin()).await, "code");
+        let revoked = context.requests("POST /services/oauth2/revoke");
 
         let swapped = visitor.get(&callback(&acme_code, &other.state())).await;
 
         assert!(is_refused(&swapped), "{}", swapped.html);
-        let other = visitor.begin(&stage.team_link("other").await).await;
-        let back = visitor.consent(&other, &stage.admin()).await;
+        let other = visitor.begin(&context.team_link("other").await).await;
+        let back = visitor.consent(&other, &context.admin()).await;
         let foreign = visitor.get(&back).await;
         assert!(foreign.tells("org_owned_by_another_tenant"), "{}", foreign.html);
-        assert_eq!(stage.team().await.unwrap(), connected);
-        assert_eq!(stage.callback.orgs.load(stage.org_id()).await.unwrap().unwrap().tenant, Some(connected.tenant));
-        assert_eq!(stage.requests("POST /services/oauth2/revoke"), revoked + 1, "the grant is given back");
-        stage.secrets.assert_not_logged();
+        assert_eq!(context.team().await.unwrap(), connected);
+        assert_eq!(context.callback.orgs.load(context.org_id()).await.unwrap().unwrap().tenant, Some(connected.tenant));
+        assert_eq!(context.requests("POST /services/oauth2/revoke"), revoked + 1, "the grant is given back");
+        context.secrets.assert_not_logged();
     });
 }
 
 #[test]
 fn a_code_of_another_consent_user_or_app_connects_nothing() {
-    world::run(async {
-        let stage = Stage::set().await;
-        stage.org.add_app("Other", "other-app", "the-secret-of-the-other-app", CALLBACK);
-        let (mut victim, mut attacker) = (Visitor::new(&stage), Visitor::new(&stage));
-        let theirs = victim.begin(&stage.team_link("acme").await).await;
+    harness::run(async {
+        let context = TestContext::new().await;
+        context.org.add_app("Other", "other-app", "the-secret-of-the-other-app", CALLBACK);
+        let (mut victim, mut attacker) = (Visitor::new(&context), Visitor::new(&context));
+        let theirs = victim.begin(&context.team_link("acme").await).await;
         let of_another_app = theirs.0.replace(&theirs.parameter("client_id"), "other-app");
         let without_challenge = without(&theirs.0, "code_challenge");
         for stolen in [&theirs.0, &of_another_app, &without_challenge] {
-            for username in [stage.admin(), stage.rep()] {
+            for username in [context.admin(), context.rep()] {
                 let code = parameter(&visitor::consent(stolen, &username).await, "code");
-                stage.secrets.note(&code);
-                let own = attacker.begin(&stage.team_link("acme").await).await;
+                context.secrets.note(&code);
+                let own = attacker.begin(&context.team_link("acme").await).await;
 
                 let page = attacker.get(&callback(&code, &own.state())).await;
 
@@ -147,29 +147,29 @@ fn a_code_of_another_consent_user_or_app_connects_nothing() {
                 assert!(!page.shows(&code));
             }
         }
-        assert!(stage.is_untouched(stage.org_id()).await);
-        stage.secrets.assert_not_logged();
+        assert!(context.is_untouched(context.org_id()).await);
+        context.secrets.assert_not_logged();
     });
 }
 
 #[test]
 fn nobody_is_sent_anywhere_that_a_request_names() {
-    world::run(async {
-        let stage = Stage::set().await;
-        let mut visitor = Visitor::new(&stage);
+    harness::run(async {
+        let context = TestContext::new().await;
+        let mut visitor = Visitor::new(&context);
         let evil = "https%3A%2F%2Fevil.example%2F";
         let wishes = ["redirect_uri", "next", "return_to", "startURL", "RelayState", "retURL", "login_url"];
         let wishes: String = wishes.iter().map(|name| format!("&{name}={evil}")).collect();
-        let link = stage.team_link("acme").await;
+        let link = context.team_link("acme").await;
 
         let request = Request::post(format!("{link}?x=1{wishes}")).header("host", "evil.example");
         let begun = visitor.send(request.header("x-forwarded-host", "evil.example")).await;
 
         let to = begun.header(LOCATION).to_owned();
-        assert!(to.starts_with(&format!("{}/services/oauth2/authorize?", stage.org.login_url())), "{to}");
+        assert!(to.starts_with(&format!("{}/services/oauth2/authorize?", context.org.login_url())), "{to}");
         assert_eq!(parameter(&to, "redirect_uri"), CALLBACK);
         assert!(!to.contains("evil.example"));
-        let back = visitor::consent(&to, &stage.admin()).await;
+        let back = visitor::consent(&to, &context.admin()).await;
         let back = back.strip_prefix(PUBLIC_URL).unwrap();
         let finished = visitor.send(Request::get(format!("{back}{wishes}")).header("host", "evil.example")).await;
         assert_eq!((finished.status, finished.header(LOCATION)), (StatusCode::OK, ""));
@@ -185,10 +185,10 @@ fn nobody_is_sent_anywhere_that_a_request_names() {
 
 #[test]
 fn a_connect_link_is_good_once_and_not_for_long() {
-    world::run(async {
-        let stage = Stage::set().await;
-        let (mut first, mut second) = (Visitor::new(&stage), Visitor::new(&stage));
-        let link = stage.team_link("acme").await;
+    harness::run(async {
+        let context = TestContext::new().await;
+        let (mut first, mut second) = (Visitor::new(&context), Visitor::new(&context));
+        let link = context.team_link("acme").await;
 
         let (one, two) = tokio::join!(first.press(&link), second.press(&link));
 
@@ -197,61 +197,61 @@ fn a_connect_link_is_good_once_and_not_for_long() {
         assert_eq!(statuses, [StatusCode::SEE_OTHER, StatusCode::NOT_FOUND], "of two at once, one gets it");
         assert!(first.get(&link).await.tells("link_used_or_expired"));
         assert!(second.press(&link).await.tells("link_used_or_expired"));
-        let old = stage.team_link("acme").await;
-        stage.pass(SignedDuration::from_mins(15));
+        let old = context.team_link("acme").await;
+        context.pass(SignedDuration::from_mins(15));
         assert!(first.get(&old).await.tells("link_used_or_expired"));
         assert!(first.press(&old).await.tells("link_used_or_expired"));
-        stage.secrets.assert_not_logged();
+        context.secrets.assert_not_logged();
     });
 }
 
 #[test]
 fn a_personal_connection_is_made_only_into_an_org_that_the_tenant_owns() {
-    world::run(async {
-        let stage = Stage::set().await;
-        assert_eq!(stage.ask_for_link(&stage.personal("acme")).await.0, StatusCode::NOT_FOUND, "an unknown org");
-        stage.connect_team("acme").await;
-        assert_eq!(stage.ask_for_link(&stage.personal("other")).await.0, StatusCode::NOT_FOUND, "a foreign org");
-        let revoked = stage.requests("POST /services/oauth2/revoke");
+    harness::run(async {
+        let context = TestContext::new().await;
+        assert_eq!(context.ask_for_link(&context.personal("acme")).await.0, StatusCode::NOT_FOUND, "an unknown org");
+        context.connect_team("acme").await;
+        assert_eq!(context.ask_for_link(&context.personal("other")).await.0, StatusCode::NOT_FOUND, "a foreign org");
+        let revoked = context.requests("POST /services/oauth2/revoke");
 
-        let mut visitor = Visitor::new(&stage);
-        let begun = visitor.begin(&stage.personal_link("acme").await).await;
-        let elsewhere = visitor.consent(&begun, &admin_of(&stage.other_org)).await;
+        let mut visitor = Visitor::new(&context);
+        let begun = visitor.begin(&context.personal_link("acme").await).await;
+        let elsewhere = visitor.consent(&begun, &admin_of(&context.other_org)).await;
         let page = visitor.get(&elsewhere).await;
         assert!(page.tells("wrong_org"), "{}", page.html);
 
-        let begun = visitor.begin(&stage.personal_link("acme").await).await;
-        let back = visitor.consent(&begun, &stage.rep()).await;
-        let now = stage.clock.now();
-        stage.callback.orgs.mark(stage.org_id(), OrgState::Uninstalled, now).await.unwrap();
+        let begun = visitor.begin(&context.personal_link("acme").await).await;
+        let back = visitor.consent(&begun, &context.rep()).await;
+        let now = context.clock.now();
+        context.callback.orgs.mark(context.org_id(), OrgState::Uninstalled, now).await.unwrap();
         let page = visitor.get(&back).await;
         assert!(page.tells("wrong_org"), "{}", page.html);
 
-        assert_eq!(stage.reps().await, None);
-        let other_org = stage.other_org.org_id().parse().unwrap();
-        assert!(stage.is_untouched(other_org).await);
+        assert_eq!(context.reps().await, None);
+        let other_org = context.other_org.org_id().parse().unwrap();
+        assert!(context.is_untouched(other_org).await);
         let given_back = |org: &org_simulator::Simulator| {
             org.request_log().iter().filter(|line| line.starts_with("POST /services/oauth2/revoke 200")).count()
         };
-        assert_eq!(given_back(&stage.org) - revoked, 2, "both grants are given back");
-        stage.secrets.assert_not_logged();
+        assert_eq!(given_back(&context.org) - revoked, 2, "both grants are given back");
+        context.secrets.assert_not_logged();
     });
 }
 
 #[test]
 fn a_link_for_one_org_does_not_connect_another() {
-    world::run(async {
-        let stage = Stage::set().await;
-        let ask = json!({"tenant": "acme", "kind": "team", "environment": "production", "org_id": stage.org_id()});
-        let mut visitor = Visitor::new(&stage);
-        let begun = visitor.begin(&stage.link(&ask).await).await;
-        let elsewhere = visitor.consent(&begun, &admin_of(&stage.other_org)).await;
+    harness::run(async {
+        let context = TestContext::new().await;
+        let ask = json!({"tenant": "acme", "kind": "team", "environment": "production", "org_id": context.org_id()});
+        let mut visitor = Visitor::new(&context);
+        let begun = visitor.begin(&context.link(&ask).await).await;
+        let elsewhere = visitor.consent(&begun, &admin_of(&context.other_org)).await;
 
         let page = visitor.get(&elsewhere).await;
 
         assert!(page.tells("wrong_org"), "{}", page.html);
-        assert!(stage.is_untouched(stage.other_org.org_id().parse().unwrap()).await);
-        stage.secrets.assert_not_logged();
+        assert!(context.is_untouched(context.other_org.org_id().parse().unwrap()).await);
+        context.secrets.assert_not_logged();
     });
 }
 

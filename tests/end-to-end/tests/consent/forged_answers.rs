@@ -5,7 +5,7 @@ use http::StatusCode;
 use org_simulator::{Effect, Fault, Simulator};
 use serde_json::{Value, json};
 
-use crate::stage::{CALLBACK, Stage};
+use crate::harness::{CALLBACK, TestContext};
 use crate::visitor::{Begun, Page, Visitor, parameter};
 
 const OTHER_APP: &str = "3MVG9.another.app.of.the.same.vendor";
@@ -14,17 +14,17 @@ const OTHER_SECRET: &str = "the-secret-of-another-app";
 /// What the others are made of: were it refused too, they would prove nothing.
 #[test]
 fn the_answer_that_is_forged_is_good_before_that() {
-    world::run(async {
-        let stage = Stage::signing_in_at(Simulator::url).await;
-        let page = come_back(&stage, |answer, _| answer).await;
+    harness::run(async {
+        let context = TestContext::signing_in_at(Simulator::url).await;
+        let page = come_back(&context, |answer, _| answer).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.html);
     });
 }
 
 #[test]
 fn an_instance_url_on_a_foreign_host_is_refused() {
-    world::run(async {
-        let stage = Stage::signing_in_at(Simulator::url).await;
+    harness::run(async {
+        let context = TestContext::signing_in_at(Simulator::url).await;
         for foreign in [
             "https://login.salesforce.com.evil.example",
             "https://evil.example/.salesforce.com",
@@ -37,20 +37,20 @@ fn an_instance_url_on_a_foreign_host_is_refused() {
                 answer["instance_url"] = json!(foreign);
                 answer
             };
-            assert_refused(&stage, answer).await;
+            assert_refused(&context, answer).await;
         }
     });
 }
 
 #[test]
 fn an_id_token_of_another_app_or_consent_is_refused() {
-    world::run(async {
-        let stage = Stage::signing_in_at(Simulator::url).await;
+    harness::run(async {
+        let context = TestContext::signing_in_at(Simulator::url).await;
         let of_another_app = |mut answer: Value, other: Value| {
             answer["id_token"] = other["id_token"].clone();
             answer
         };
-        assert_refused(&stage, of_another_app).await;
+        assert_refused(&context, of_another_app).await;
         let tampered = |mut answer: Value, _: Value| {
             let id_token = answer["id_token"].as_str().unwrap().to_owned();
             let (head, rest) = id_token.split_once('.').unwrap();
@@ -58,58 +58,58 @@ fn an_id_token_of_another_app_or_consent_is_refused() {
             answer["id_token"] = json!(format!("{head}.e30.{signature}"));
             answer
         };
-        assert_refused(&stage, tampered).await;
+        assert_refused(&context, tampered).await;
     });
 }
 
 #[test]
 fn an_answer_with_a_wrong_signature_is_refused() {
-    world::run(async {
-        let stage = Stage::signing_in_at(Simulator::url).await;
+    harness::run(async {
+        let context = TestContext::signing_in_at(Simulator::url).await;
         for (member, value) in [("signature", json!("c2lnbmVk")), ("signature", Value::Null), ("issued_at", json!("1"))]
         {
             let answer = |mut answer: Value, _: Value| {
                 answer[member] = value.clone();
                 answer
             };
-            assert_refused(&stage, answer).await;
+            assert_refused(&context, answer).await;
         }
     });
 }
 
 /// Checks that nothing comes of what `forge` makes of a good answer.
-async fn assert_refused(stage: &Stage, forge: impl Fn(Value, Value) -> Value) {
-    let page = come_back(stage, forge).await;
+async fn assert_refused(context: &TestContext, forge: impl Fn(Value, Value) -> Value) {
+    let page = come_back(context, forge).await;
 
     assert_eq!(page.status, StatusCode::BAD_GATEWAY, "{}", page.html);
     assert!(page.tells("app_misconfigured"), "{}", page.html);
     assert!(!page.shows("evil"));
-    assert!(stage.is_untouched(stage.org_id()).await);
-    stage.secrets.assert_not_logged();
+    assert!(context.is_untouched(context.org_id()).await);
+    context.secrets.assert_not_logged();
 }
 
 /// Consents, and comes back to a token endpoint that gives what `forge` makes of a good answer and of a good one to another
 /// app.
-async fn come_back(stage: &Stage, forge: impl Fn(Value, Value) -> Value) -> Page {
-    stage.org.add_app("Other", OTHER_APP, OTHER_SECRET, CALLBACK);
-    let mut visitor = Visitor::new(stage);
-    let begun = visitor.begin(&stage.team_link("acme").await).await;
-    let good = answer_to(stage, &begun, stage.org.client_id(), stage.org.client_secret()).await;
-    let of_another_app = answer_to(stage, &begun, OTHER_APP, OTHER_SECRET).await;
+async fn come_back(context: &TestContext, forge: impl Fn(Value, Value) -> Value) -> Page {
+    context.org.add_app("Other", OTHER_APP, OTHER_SECRET, CALLBACK);
+    let mut visitor = Visitor::new(context);
+    let begun = visitor.begin(&context.team_link("acme").await).await;
+    let good = answer_to(context, &begun, context.org.client_id(), context.org.client_secret()).await;
+    let of_another_app = answer_to(context, &begun, OTHER_APP, OTHER_SECRET).await;
     let answer = forge(good, of_another_app);
-    let back = visitor.consent(&begun, &stage.admin()).await;
+    let back = visitor.consent(&begun, &context.admin()).await;
     for member in ["access_token", "refresh_token", "id_token"] {
-        stage.secrets.note(answer[member].as_str().unwrap());
+        context.secrets.note(answer[member].as_str().unwrap());
     }
     let (content_type, body) = ("application/json".to_owned(), answer.to_string());
     let effect = Effect::Answer { status: 200, content_type, body };
     let path_prefix = "/services/oauth2/token".to_owned();
-    stage.org.fault(Fault { path_prefix, method: None, times: 1, effect });
+    context.org.fault(Fault { path_prefix, method: None, times: 1, effect });
     visitor.get(&back).await
 }
 
 /// A true answer of the token endpoint to an app, whose consent had the same nonce and no challenge.
-async fn answer_to(stage: &Stage, begun: &Begun, client_id: &str, client_secret: &str) -> Value {
+async fn answer_to(context: &TestContext, begun: &Begun, client_id: &str, client_secret: &str) -> Value {
     let mut url = url::Url::parse(&begun.0).unwrap();
     let pairs: Vec<_> =
         url.query_pairs().into_owned().filter(|(name, _)| !name.starts_with("code_challenge")).collect();
@@ -118,7 +118,7 @@ async fn answer_to(stage: &Stage, begun: &Begun, client_id: &str, client_secret:
         _ => (name, value),
     };
     url.query_pairs_mut().clear().extend_pairs(pairs.into_iter().map(of_app));
-    let code = parameter(&crate::visitor::consent(url.as_str(), &stage.admin()).await, "code");
+    let code = parameter(&crate::visitor::consent(url.as_str(), &context.admin()).await, "code");
     let form = [
         ("grant_type", "authorization_code"),
         ("code", &code),
@@ -127,6 +127,6 @@ async fn answer_to(stage: &Stage, begun: &Begun, client_id: &str, client_secret:
         ("redirect_uri", CALLBACK),
     ];
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let answer = http.post(format!("{}/services/oauth2/token", stage.org.url())).form(&form).send().await.unwrap();
+    let answer = http.post(format!("{}/services/oauth2/token", context.org.url())).form(&form).send().await.unwrap();
     answer.json().await.unwrap()
 }

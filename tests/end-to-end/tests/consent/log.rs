@@ -2,24 +2,24 @@
 
 use std::sync::Arc;
 
+use secret_scan::SecretScan;
 use serde_json::Value;
-use silence::Silence;
 
 /// Values that open a door, and what is logged while they are in use.
 #[derive(Clone)]
-pub(crate) struct Secrets(Arc<Silence>);
+pub(crate) struct Secrets(Arc<SecretScan>);
 
 /// Members of what functions say to each other whose values open a door.
 const SECRET_MEMBERS: [&str; 5] = ["code_verifier", "nonce", "access_token", "refresh_token", "webhook_url"];
 
 impl Secrets {
     pub(crate) fn listen() -> Self {
-        Self(Arc::new(silence::listen()))
+        Self(Arc::new(secret_scan::start()))
     }
 
     /// Notes a value.
     pub(crate) fn note(&self, secret: &str) {
-        self.0.note(secret);
+        self.0.forbid(secret);
     }
 
     /// Notes what is secret in a call between functions.

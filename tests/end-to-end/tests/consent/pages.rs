@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use store::ConnectionState;
 
 use crate::chromium::{Chromium, Key};
+use crate::harness::Served;
 use crate::looking::{look, tab_to};
-use crate::stage::Served;
 
 /// Lets the user of this name log in on the simulated org's consent page, and decides.
 async fn decide(browser: &mut Chromium, username: &str, decision: &str) {
@@ -19,10 +19,10 @@ async fn decide(browser: &mut Chromium, username: &str, decision: &str) {
 
 #[test]
 fn a_team_connects_with_the_keyboard_alone() {
-    world::run(async {
+    harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
-        browser.open(&served.url(&served.stage.team_link("acme").await)).await;
+        browser.open(&served.url(&served.context.team_link("acme").await)).await;
         look(&mut browser, "connect-team").await;
 
         tab_to(&mut browser, "Continue to Salesforce").await;
@@ -31,7 +31,7 @@ fn a_team_connects_with_the_keyboard_alone() {
         while browser.evaluate("document.activeElement.tagName").await != "SELECT" {
             browser.press(Key::Tab).await;
         }
-        while browser.evaluate("document.activeElement.value").await != served.stage.admin().as_str() {
+        while browser.evaluate("document.activeElement.value").await != served.context.admin().as_str() {
             browser.press(Key::Down).await;
         }
         while browser.evaluate("document.activeElement.value").await != "allow" {
@@ -43,40 +43,40 @@ fn a_team_connects_with_the_keyboard_alone() {
         let page = browser.text().await;
         assert!(page.contains("Ferry is connected to your Salesforce org"), "{page}");
         look(&mut browser, "connected-team").await;
-        assert_eq!(served.stage.team().await.unwrap().state, ConnectionState::Active);
+        assert_eq!(served.context.team().await.unwrap().state, ConnectionState::Active);
         let shown = browser.evaluate("document.querySelector('#webhook').value").await;
-        served.stage.secrets.note(shown.as_str().unwrap());
-        served.stage.secrets.assert_not_logged();
+        served.context.secrets.note(shown.as_str().unwrap());
+        served.context.secrets.assert_not_logged();
     });
 }
 
 #[test]
 fn a_rep_connects_and_sees_that_it_is_theirs() {
-    world::run(async {
+    harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
-        served.stage.connect_team("acme").await;
-        browser.open(&served.url(&served.stage.personal_link("acme").await)).await;
+        served.context.connect_team("acme").await;
+        browser.open(&served.url(&served.context.personal_link("acme").await)).await;
         look(&mut browser, "connect-personal").await;
         browser.click("Continue to Salesforce").await;
-        decide(&mut browser, &served.stage.rep(), "Allow").await;
+        decide(&mut browser, &served.context.rep(), "Allow").await;
 
         let page = browser.text().await;
 
         assert!(page.contains("Ferry is connected to your Salesforce user"), "{page}");
         look(&mut browser, "connected-personal").await;
-        let reps = served.stage.reps().await.unwrap();
+        let reps = served.context.reps().await.unwrap();
         assert_eq!(reps.state, ConnectionState::Active);
     });
 }
 
 #[test]
 fn who_says_no_or_has_no_package_is_told_what_to_do() {
-    world::run(async {
+    harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
-        let stage = &served.stage;
-        let policy = |policy: AppPolicy| stage.org.set_app_policy(stage.org.client_id(), policy).unwrap();
+        let context = &served.context;
+        let policy = |policy: AppPolicy| context.org.set_app_policy(context.org.client_id(), policy).unwrap();
         let cases = [
             ("denied", "Deny", AppPolicy::default(), "You chose Deny in Salesforce"),
             (
@@ -90,55 +90,55 @@ fn who_says_no_or_has_no_package_is_told_what_to_do() {
         ];
         for (name, decision, settings, told) in cases {
             policy(settings);
-            browser.open(&served.url(&stage.team_link("acme").await)).await;
+            browser.open(&served.url(&context.team_link("acme").await)).await;
             browser.click("Continue to Salesforce").await;
-            decide(&mut browser, &stage.admin(), decision).await;
+            decide(&mut browser, &context.admin(), decision).await;
 
             let page = browser.text().await;
 
             assert!(page.contains(told), "{name}: {page}");
             look(&mut browser, name).await;
         }
-        assert!(stage.is_untouched(stage.org_id()).await);
+        assert!(context.is_untouched(context.org_id()).await);
     });
 }
 
 #[test]
 fn an_old_link_and_a_reloaded_answer_say_what_to_do() {
-    world::run(async {
+    harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
-        let stage = &served.stage;
-        let old = stage.team_link("acme").await;
-        stage.pass(SignedDuration::from_mins(15));
+        let context = &served.context;
+        let old = context.team_link("acme").await;
+        context.pass(SignedDuration::from_mins(15));
         browser.open(&served.url(&old)).await;
         assert!(browser.text().await.contains("can no longer be used"));
         look(&mut browser, "expired-link").await;
 
-        browser.open(&served.url(&stage.team_link("acme").await)).await;
+        browser.open(&served.url(&context.team_link("acme").await)).await;
         browser.click("Continue to Salesforce").await;
-        decide(&mut browser, &stage.admin(), "Allow").await;
+        decide(&mut browser, &context.admin(), "Allow").await;
         assert!(browser.text().await.contains("Connected"));
         let answer = browser.url().await;
         browser.open(&answer).await;
         assert!(browser.text().await.contains("already behind you"));
         look(&mut browser, "reloaded").await;
-        assert_eq!(stage.team().await.unwrap().state, ConnectionState::Active);
+        assert_eq!(context.team().await.unwrap().state, ConnectionState::Active);
     });
 }
 
 #[test]
 fn an_admin_sees_reconnects_and_disconnects_with_the_keyboard() {
-    world::run(async {
+    harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
-        let stage = &served.stage;
-        stage.connect_team("acme").await;
-        stage.connect_rep("acme").await;
+        let context = &served.context;
+        context.connect_team("acme").await;
+        context.connect_rep("acme").await;
         for (name, state) in [("amy@acme.example", "grant_ended"), ("bob@acme.example", "displaced")] {
-            stage.connect_another(name, state).await;
+            context.connect_another(name, state).await;
         }
-        browser.open(&served.url(&stage.admin_link("acme").await)).await;
+        browser.open(&served.url(&context.admin_link("acme").await)).await;
         look(&mut browser, "admin-link").await;
         tab_to(&mut browser, "Show the connections").await;
         browser.go_on().await;
@@ -153,7 +153,7 @@ fn an_admin_sees_reconnects_and_disconnects_with_the_keyboard() {
         assert!(browser.text().await.contains("Send this link to amy@acme.example"));
         look(&mut browser, "invitation").await;
         let link = browser.evaluate("document.querySelector('#link').value").await;
-        stage.secrets.note(link.as_str().unwrap().rsplit('/').next().unwrap());
+        context.secrets.note(link.as_str().unwrap().rsplit('/').next().unwrap());
         browser.click("Back to the connections").await;
 
         tab_to(&mut browser, "Disconnect rep-1").await;
@@ -163,28 +163,28 @@ fn an_admin_sees_reconnects_and_disconnects_with_the_keyboard() {
         browser.go_on().await;
         assert!(browser.text().await.contains("rep-1 is disconnected"), "{}", browser.text().await);
         look(&mut browser, "disconnected").await;
-        assert_eq!(stage.reps().await.unwrap().state, ConnectionState::Revoked);
+        assert_eq!(context.reps().await.unwrap().state, ConnectionState::Revoked);
 
         browser.click("Back to the connections").await;
         browser.click("Reconnect Team").await;
         browser.click("Continue to Salesforce").await;
-        decide(&mut browser, &stage.admin(), "Allow").await;
+        decide(&mut browser, &context.admin(), "Allow").await;
         assert!(browser.text().await.contains("stays good"), "{}", browser.text().await);
         look(&mut browser, "reconnected").await;
         browser.click("Back to the connections").await;
         browser.click("Close this page for good").await;
         assert!(browser.text().await.contains("Your session has ended"));
         look(&mut browser, "signed-out").await;
-        stage.secrets.assert_not_logged();
+        context.secrets.assert_not_logged();
     });
 }
 
 #[test]
 fn no_script_gets_at_the_cookies() {
-    world::run(async {
+    harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
-        browser.open(&served.url(&served.stage.admin_link("acme").await)).await;
+        browser.open(&served.url(&served.context.admin_link("acme").await)).await;
         browser.click("Show the connections").await;
         assert_eq!(browser.evaluate("document.cookie").await, json!(""));
 
@@ -198,20 +198,20 @@ fn no_script_gets_at_the_cookies() {
 
 #[test]
 fn a_sixth_connection_of_one_user_says_whose_it_ended() {
-    world::run(async {
+    harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
-        let stage = &served.stage;
-        stage.connect_team("acme").await;
+        let context = &served.context;
+        context.connect_team("acme").await;
         for name in ["amy", "bob", "cat", "dan"] {
-            stage.connect_as(name).await;
-            stage.pass(SignedDuration::from_mins(1));
+            context.connect_as(name).await;
+            context.pass(SignedDuration::from_mins(1));
         }
         let mut shown = Vec::new();
         for name in ["eve", "fay"] {
-            browser.open(&served.url(&stage.link(&stage.personal_of(name)).await)).await;
+            browser.open(&served.url(&context.link(&context.personal_of(name)).await)).await;
             browser.click("Continue to Salesforce").await;
-            decide(&mut browser, &stage.rep(), "Allow").await;
+            decide(&mut browser, &context.rep(), "Allow").await;
             shown.push(browser.text().await);
             look(&mut browser, &format!("connected-{name}")).await;
         }
@@ -219,25 +219,25 @@ fn a_sixth_connection_of_one_user_says_whose_it_ended() {
         assert!(shown[0].contains("the next one ends the oldest"), "{}", shown[0]);
         assert!(shown[1].contains("the oldest was ended") && shown[1].contains("amy"), "{}", shown[1]);
         assert!(!shown[1].contains("bob"), "{}", shown[1]);
-        browser.open(&served.url(&stage.admin_link("acme").await)).await;
+        browser.open(&served.url(&context.admin_link("acme").await)).await;
         browser.click("Show the connections").await;
         let page = browser.text().await;
         assert!(page.contains("Salesforce keeps five, so this one was ended"), "{page}");
-        stage.secrets.assert_not_logged();
+        context.secrets.assert_not_logged();
     });
 }
 
 #[test]
 fn who_is_on_an_older_app_is_asked_to_move() {
-    world::run(async {
+    harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
-        let stage = &served.stage;
-        stage.connect_team("acme").await;
-        stage.connect_rep("acme").await;
-        stage.release_another_app().await;
+        let context = &served.context;
+        context.connect_team("acme").await;
+        context.connect_rep("acme").await;
+        context.release_another_app().await;
 
-        browser.open(&served.url(&stage.admin_link("acme").await)).await;
+        browser.open(&served.url(&context.admin_link("acme").await)).await;
         browser.click("Show the connections").await;
 
         let page = browser.text().await;
@@ -248,21 +248,21 @@ fn who_is_on_an_older_app_is_asked_to_move() {
 
 #[test]
 fn a_user_who_may_not_do_enough_is_told_what_is_missing() {
-    world::run(async {
+    harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
-        let stage = &served.stage;
+        let context = &served.context;
         let readonly = ObjectPermissions { no_create: true, no_edit: true, ..ObjectPermissions::default() };
-        stage.org.limit_profile("System Administrator", "Opportunity", &readonly).unwrap();
-        browser.open(&served.url(&stage.team_link("acme").await)).await;
+        context.org.limit_profile("System Administrator", "Opportunity", &readonly).unwrap();
+        browser.open(&served.url(&context.team_link("acme").await)).await;
         browser.click("Continue to Salesforce").await;
-        decide(&mut browser, &stage.admin(), "Allow").await;
+        decide(&mut browser, &context.admin(), "Allow").await;
 
         let page = browser.text().await;
 
         assert!(page.contains("Your user may not do enough in Salesforce") && page.contains("Opportunity"), "{page}");
         look(&mut browser, "missing-permissions").await;
-        assert!(stage.team().await.is_none_or(|team| team.state != ConnectionState::Active));
-        stage.secrets.assert_not_logged();
+        assert!(context.team().await.is_none_or(|team| team.state != ConnectionState::Active));
+        context.secrets.assert_not_logged();
     });
 }

@@ -8,8 +8,8 @@ use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use tower::ServiceExt as _;
 
+use crate::harness::{PUBLIC_URL, TestContext};
 use crate::log::Secrets;
-use crate::stage::{PUBLIC_URL, Stage};
 
 /// What a browser got.
 #[derive(Debug)]
@@ -56,8 +56,8 @@ pub(crate) struct Visitor {
 }
 
 impl Visitor {
-    pub(crate) fn new(stage: &Stage) -> Self {
-        Self { router: stage.router(), secrets: stage.secrets.clone(), cookies: BTreeMap::new() }
+    pub(crate) fn new(context: &TestContext) -> Self {
+        Self { router: context.router(), secrets: context.secrets.clone(), cookies: BTreeMap::new() }
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Page {
@@ -143,7 +143,7 @@ pub(crate) async fn send(router: Router, request: Request<Body>) -> Page {
     let (parts, body) = response.into_parts();
     let html = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
     if !parts.status.is_success() {
-        silence::heard(&html);
+        secret_scan::add(&html);
     }
     Page { status: parts.status, headers: parts.headers, html }
 }

@@ -5,5 +5,5 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod echoes;
+mod harness;
 mod one_meaning;
-mod stage;

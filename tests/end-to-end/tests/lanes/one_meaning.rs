@@ -1,14 +1,14 @@
 //! The same change told by an outbound message, by Change Data Capture and by a gap event: one mirror, one event, and a line of
 //! the ledger for each.
 
+use harness::run;
 use jiff::SignedDuration;
 use salesforce::soap::outbound_message;
 use salesforce::{ObjectName, RecordId};
 use serde_json::{Value, json};
 use store::DeliveryOutcome::{Applied, Unchanged};
-use world::run;
 
-use crate::stage::Stage;
+use crate::harness::TestContext;
 
 const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 
@@ -31,36 +31,36 @@ const ORDERS: [[Lane; 3]; 6] = [
 ];
 
 /// Tells of a change by a lane; the name of the delivery.
-async fn tell(stage: &Stage, lane: Lane, id: RecordId, n: usize) -> String {
+async fn tell(context: &TestContext, lane: Lane, id: RecordId, n: usize) -> String {
     match lane {
         OutboundMessage => {
             let notification = format!("04l5e000000{n:04}");
-            let body = outbound_message_body(stage, &notification, id);
+            let body = outbound_message_body(context, &notification, id);
             let message = outbound_message::parse(body.as_bytes()).unwrap();
-            stage.queue(&::outbound_message::hints::of(&message, stage.org, stage.clock.now()).unwrap()).await;
+            context.queue(&::outbound_message::hints::of(&message, context.org, context.clock.now()).unwrap()).await;
             notification.parse::<RecordId>().unwrap().to_string()
         }
-        ChangeEvent => relay(stage, "UPDATE", id, n).await,
-        Gap => relay(stage, "GAP_UPDATE", id, n).await,
+        ChangeEvent => relay(context, "UPDATE", id, n).await,
+        Gap => relay(context, "GAP_UPDATE", id, n).await,
     }
 }
 
-async fn relay(stage: &Stage, change_type: &str, id: RecordId, n: usize) -> String {
+async fn relay(context: &TestContext, change_type: &str, id: RecordId, n: usize) -> String {
     let transaction = format!("{change_type}-{n}");
     let header = json!({
         "entityName": "Account", "recordIds": [id], "changeType": change_type, "transactionKey": transaction,
         "sequenceNumber": 1, "changedFields": ["Name"],
     });
     let payload = json!({ "ChangeEventHeader": header, "Name": "what the event says" });
-    let source = format!("aws.partner/salesforce.com/{}/0YL5e000000CaRkGAK", stage.org);
+    let source = format!("aws.partner/salesforce.com/{}/0YL5e000000CaRkGAK", context.org);
     let event =
         json!({ "id": "1", "source": source, "detail-type": "AccountChangeEvent", "detail": { "payload": payload } });
-    stage.relay(&event).await;
+    context.relay(&event).await;
     format!("{transaction}.1.{id}")
 }
 
-fn outbound_message_body(stage: &Stage, notification: &str, id: RecordId) -> String {
-    let org = stage.org;
+fn outbound_message_body(context: &TestContext, notification: &str, id: RecordId) -> String {
+    let org = context.org;
     format!(
         r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"
              xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><s:Body>
@@ -73,24 +73,24 @@ fn outbound_message_body(stage: &Stage, notification: &str, id: RecordId) -> Str
 }
 
 /// The name that the mirror shows.
-async fn name(stage: &Stage, id: RecordId) -> Value {
-    stage.mirrored(&ACCOUNT, id).await.unwrap().fields["Name"].clone()
+async fn name(context: &TestContext, id: RecordId) -> Value {
+    context.mirrored(&ACCOUNT, id).await.unwrap().fields["Name"].clone()
 }
 
 #[test]
 fn a_change_that_three_lanes_tell_of_one_after_another_is_one_event() {
     run(async {
-        let stage = Stage::new().await;
+        let context = TestContext::new().await;
         for (n, order) in ORDERS.into_iter().enumerate() {
-            let id: RecordId = stage.create(&stage.admin, "Account", &json!({ "Name": "Acme" })).parse().unwrap();
+            let id: RecordId = context.create(&context.admin, "Account", &json!({ "Name": "Acme" })).parse().unwrap();
             let mut told = Vec::new();
             for (turn, lane) in order.into_iter().enumerate() {
-                stage.pass(SignedDuration::from_secs(1));
-                let delivery = tell(&stage, lane, id, n).await;
-                told.extend(stage.settle(&ACCOUNT, id).await);
+                context.pass(SignedDuration::from_secs(1));
+                let delivery = tell(&context, lane, id, n).await;
+                told.extend(context.settle(&ACCOUNT, id).await);
                 let wanted = if turn == 0 { Applied } else { Unchanged };
-                assert_eq!(stage.outcome(&delivery).await, wanted, "{lane:?} in {order:?}");
-                assert_eq!(name(&stage, id).await, "Acme", "{order:?}");
+                assert_eq!(context.outcome(&delivery).await, wanted, "{lane:?} in {order:?}");
+                assert_eq!(name(&context, id).await, "Acme", "{order:?}");
             }
             assert_eq!(told.len(), 1, "{order:?}: {told:?}");
             assert_eq!((&told[0]["type"], &told[0]["data"]["created"]), (&json!("record.changed"), &json!(true)));
@@ -101,20 +101,20 @@ fn a_change_that_three_lanes_tell_of_one_after_another_is_one_event() {
 #[test]
 fn a_change_that_three_lanes_tell_of_at_once_is_one_reading_and_one_event() {
     run(async {
-        let stage = Stage::new().await;
+        let context = TestContext::new().await;
         for (n, order) in ORDERS.into_iter().enumerate() {
-            let id: RecordId = stage.create(&stage.admin, "Account", &json!({ "Name": "Acme" })).parse().unwrap();
+            let id: RecordId = context.create(&context.admin, "Account", &json!({ "Name": "Acme" })).parse().unwrap();
             let mut deliveries = Vec::new();
             for lane in order {
-                deliveries.push(tell(&stage, lane, id, n).await);
+                deliveries.push(tell(&context, lane, id, n).await);
             }
 
-            let told = stage.settle(&ACCOUNT, id).await;
+            let told = context.settle(&ACCOUNT, id).await;
 
             assert_eq!(told.len(), 1, "{order:?}: {told:?}");
-            assert_eq!(name(&stage, id).await, "Acme");
+            assert_eq!(name(&context, id).await, "Acme");
             for delivery in deliveries {
-                assert_eq!(stage.outcome(&delivery).await, Applied, "{order:?}");
+                assert_eq!(context.outcome(&delivery).await, Applied, "{order:?}");
             }
         }
     });

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use aws_lambda_events::sqs::SqsEvent;
+use harness::TestContext;
 use jiff::SignedDuration;
 use record_upsert::back_off::BackOff;
 use runtime::{FieldCache, MirroredFields};
@@ -15,7 +16,6 @@ use store::{
     Budgets, ChangeHint, Cursors, Deliveries, DeliveryOutcome, Pipelines, Queue, RecordRef, Records, RefreshKind,
     RefreshTask, Source,
 };
-use world::World;
 
 const OBJECTS: [ObjectName; 3] =
     [ObjectName::from_static("Account"), ObjectName::from_static("Contact"), ObjectName::from_static("Opportunity")];
@@ -24,49 +24,49 @@ const OBJECTS: [ObjectName; 3] =
 type Rows = BTreeMap<RecordId, Map<String, Value>>;
 
 struct Both {
-    world: World,
+    context: TestContext,
     refresh: pipeline_refresh::Deps,
     upsert: record_upsert::Deps,
 }
 
 impl Both {
     async fn new(fields: &str) -> Self {
-        let world = World::connected().await;
+        let context = TestContext::connected().await;
         let cache = || FieldCache::new(fields.parse::<MirroredFields>().unwrap());
-        let records = Records::new(world.dynamodb(), world.table("records"));
-        let budgets = Budgets::new(world.dynamodb(), world.table("budgets"));
-        let hints = |name| Queue::new(world.sqs(), world.queue_url(name), world.clock.clone());
+        let records = Records::new(context.dynamodb(), context.table("records"));
+        let budgets = Budgets::new(context.dynamodb(), context.table("budgets"));
+        let hints = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
         let refresh = pipeline_refresh::Deps {
-            salesforce: world.salesforce.clone(),
-            orgs: world.orgs.clone(),
-            connections: world.connections.clone(),
-            cursors: Cursors::new(world.dynamodb(), world.table("cursors")),
+            salesforce: context.salesforce.clone(),
+            orgs: context.orgs.clone(),
+            connections: context.connections.clone(),
+            cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
             records: records.clone(),
-            pipelines: Pipelines::new(world.dynamodb(), world.table("pipelines")),
+            pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
             budgets: budgets.clone(),
-            tasks: Queue::new(world.sqs(), world.queue_url("PipelineRefreshQueue"), world.clock.clone()),
+            tasks: Queue::new(context.sqs(), context.queue_url("PipelineRefreshQueue"), context.clock.clone()),
             mirrored_objects: OBJECTS.to_vec(),
             fields: cache(),
-            clock: world.clock.clone(),
+            clock: context.clock.clone(),
         };
         let upsert = record_upsert::Deps {
-            salesforce: world.salesforce.clone(),
+            salesforce: context.salesforce.clone(),
             records,
-            deliveries: Deliveries::new(world.dynamodb(), world.table("deliveries")),
+            deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
             budgets,
             hints: hints("RecordUpsertQueue"),
             dead_letters: hints("RecordUpsertDeadLetters"),
-            clock: world.clock.clone(),
+            clock: context.clock.clone(),
             fields: cache(),
             back_off: BackOff::default(),
         };
-        Self { world, refresh, upsert }
+        Self { context, refresh, upsert }
     }
 
     async fn refresh(&self, kind: RefreshKind) {
-        self.world.pass(SignedDuration::from_mins(1));
-        let now = self.world.clock.now();
-        let task = RefreshTask { org_id: self.world.org, kind, object: None, requested_at: now };
+        self.context.pass(SignedDuration::from_mins(1));
+        let now = self.context.clock.now();
+        let task = RefreshTask { org_id: self.context.org, kind, object: None, requested_at: now };
         let event = pipeline_refresh::Event::Tasks(batch(&[task]));
         let deadline = now + SignedDuration::from_mins(15);
         let pipeline_refresh::Reply::Tasks(answer) =
@@ -79,10 +79,10 @@ impl Both {
 
     /// Hints at all records, as many webhooks would; what the ledger says then.
     async fn hint_at(&self, mirror: &[Rows]) -> Vec<DeliveryOutcome> {
-        self.world.pass(SignedDuration::from_mins(1));
-        let now = self.world.clock.now();
+        self.context.pass(SignedDuration::from_mins(1));
+        let now = self.context.clock.now();
         let hint = |object: &ObjectName, record_id: &RecordId| ChangeHint {
-            org_id: self.world.org,
+            org_id: self.context.org,
             delivery_id: format!("{record_id}-{}", now.as_second()).parse().unwrap(),
             source: Source::OutboundMessage,
             record: Some(RecordRef { object: object.clone(), record_id: *record_id }),
@@ -95,7 +95,7 @@ impl Both {
         let answer =
             record_upsert::handle(&self.upsert, batch(&hints), now + SignedDuration::from_mins(1)).await.unwrap();
         assert!(answer.failed.is_empty(), "{answer:?}");
-        let deliveries = self.upsert.deliveries.list_since(self.world.org, now, hints.len()).await.unwrap();
+        let deliveries = self.upsert.deliveries.list_since(self.context.org, now, hints.len()).await.unwrap();
         assert_eq!(deliveries.len(), hints.len());
         deliveries.into_iter().map(|delivery| delivery.outcome).collect()
     }
@@ -103,7 +103,7 @@ impl Both {
     async fn mirror(&self) -> Vec<Rows> {
         let mut mirror = Vec::new();
         for object in &OBJECTS {
-            let page = self.upsert.records.list(self.world.org, object, None, 1_000).await.unwrap();
+            let page = self.upsert.records.list(self.context.org, object, None, 1_000).await.unwrap();
             assert!(!page.records.is_empty() && page.next.is_none(), "{object}");
             mirror.push(page.records.into_iter().map(|row| (row.record_id, row.fields)).collect());
         }
@@ -119,7 +119,7 @@ fn batch<T: Serialize>(bodies: &[T]) -> SqsEvent {
 
 #[test]
 fn the_refresh_and_the_webhooks_write_the_same_rows() {
-    world::run(async {
+    harness::run(async {
         for fields in ["", "Account:Name,Industry,No_Such_Field__c;Contact:Email"] {
             let both = Both::new(fields).await;
             both.refresh(RefreshKind::Backfill).await;
@@ -139,14 +139,14 @@ fn the_refresh_and_the_webhooks_write_the_same_rows() {
 /// A describe is remembered by each function: a poll costs one call an object, once it is known.
 #[test]
 fn a_poll_describes_nothing_that_is_known() {
-    world::run(async {
+    harness::run(async {
         let both = Both::new("").await;
         both.refresh(RefreshKind::Backfill).await;
-        let before = both.world.simulator.request_log().len();
+        let before = both.context.simulator.request_log().len();
 
         both.refresh(RefreshKind::Incremental).await;
 
-        let asked = both.world.simulator.request_log().split_off(before);
+        let asked = both.context.simulator.request_log().split_off(before);
         let count = |part: &str| asked.iter().filter(|line| line.contains(part)).count();
         assert_eq!(count("/queryAll"), OBJECTS.len(), "{asked:?}");
         assert_eq!(count("/describe"), 0, "{asked:?}");

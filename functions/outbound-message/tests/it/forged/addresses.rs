@@ -5,40 +5,40 @@ use std::fmt::Write as _;
 use axum::body::Body;
 use store::webhook_secret::digest;
 
-use super::{NOT_FOUND, Scene};
+use super::{ForgeryTest, NOT_FOUND};
+use crate::harness::{Answer, TestContext, random_org, run};
 use crate::messages::message;
-use crate::world::{Answer, World, random_org, run};
 
 /// Posts the org's own message to each of these; all answers are one.
-async fn are_nobodys(addresses: impl Fn(&World, &World) -> Vec<String>) {
-    let scene = Scene::set().await;
+async fn are_nobodys(addresses: impl Fn(&TestContext, &TestContext) -> Vec<String>) {
+    let test = ForgeryTest::new().await;
     let mut answers: Vec<Answer> = Vec::new();
-    for address in addresses(&scene.world, &scene.other) {
-        let body = message(scene.world.org, 1);
-        answers.push(scene.refuses_at(&address, body, NOT_FOUND, &address).await);
+    for address in addresses(&test.context, &test.other) {
+        let body = message(test.context.org, 1);
+        answers.push(test.refuses_at(&address, body, NOT_FOUND, &address).await);
     }
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
-    scene.ends().await;
+    test.ends().await;
 }
 
 #[test]
 fn of_unknown_orgs_and_with_the_secrets_of_others() {
-    run(are_nobodys(|world, other| {
+    run(are_nobodys(|context, other| {
         vec![
-            world.address_of(random_org().as_str(), world.secret()),
-            world.address_of(world.org.as_str(), other.secret()),
-            world.address_of(other.org.as_str(), world.secret()),
-            world.address_of(world.secret(), world.org.as_str()),
-            world.address_of("no-org-at-all", world.secret()),
-            world.address_of("license-management", world.secret()),
+            context.address_of(random_org().as_str(), context.secret()),
+            context.address_of(context.org.as_str(), other.secret()),
+            context.address_of(other.org.as_str(), context.secret()),
+            context.address_of(context.secret(), context.org.as_str()),
+            context.address_of("no-org-at-all", context.secret()),
+            context.address_of("license-management", context.secret()),
         ]
     }));
 }
 
 #[test]
 fn with_secrets_that_are_guessed_cut_or_read_from_the_table() {
-    run(are_nobodys(|world, _| {
-        let secret = world.secret();
+    run(are_nobodys(|context, _| {
+        let secret = context.secret();
         let guesses = [
             "A-wrong-secret-of-just-the-usual-length-43c",
             "short",
@@ -57,14 +57,14 @@ fn with_secrets_that_are_guessed_cut_or_read_from_the_table() {
             "%FF",
             "%F0%9F%94%91",
         ];
-        guesses.iter().map(|guess| world.address_of(world.org.as_str(), guess)).collect()
+        guesses.iter().map(|guess| context.address_of(context.org.as_str(), guess)).collect()
     }));
 }
 
 #[test]
 fn with_ids_that_look_like_the_orgs() {
-    run(are_nobodys(|world, _| {
-        let (long, short) = (world.org.as_str(), world.org.short());
+    run(are_nobodys(|context, _| {
+        let (long, short) = (context.org.as_str(), context.org.short());
         let checksum = if long.ends_with("AAA") { "AAB" } else { "AAA" };
         let ids = [
             long.to_lowercase(),
@@ -88,27 +88,27 @@ fn with_ids_that_look_like_the_orgs() {
             "%FF".repeat(15),
             long.replacen("00D", "006", 1),
         ];
-        ids.iter().map(|id| world.address_of(id, world.secret())).collect()
+        ids.iter().map(|id| context.address_of(id, context.secret())).collect()
     }));
 }
 
 #[test]
 fn with_paths_that_are_bent() {
-    run(are_nobodys(|world, other| {
-        let (right, secret) = (world.address(), world.secret());
+    run(are_nobodys(|context, other| {
+        let (right, secret) = (context.address(), context.secret());
         vec![
             format!("{right}/"),
             format!("{right}/{secret}"),
             right.replacen("/webhooks", "//webhooks", 1),
             right.replacen("/salesforce", "/Salesforce", 1),
             right.replacen("/salesforce/", "/salesforce%2F", 1),
-            format!("/webhooks/salesforce/{}%2F{secret}", world.org),
-            format!("/webhooks/salesforce/{}/..%2F{}%2F{secret}", other.org, world.org),
-            format!("/webhooks/salesforce/{}", world.org),
-            format!("/webhooks/salesforce/{}/", world.org),
-            format!("/webhooks/salesforce/{}?secret={secret}", world.org),
+            format!("/webhooks/salesforce/{}%2F{secret}", context.org),
+            format!("/webhooks/salesforce/{}/..%2F{}%2F{secret}", other.org, context.org),
+            format!("/webhooks/salesforce/{}", context.org),
+            format!("/webhooks/salesforce/{}/", context.org),
+            format!("/webhooks/salesforce/{}?secret={secret}", context.org),
             format!("/webhooks/salesforce//{secret}"),
-            format!("/webhooks/licenses/{}/{secret}", world.org),
+            format!("/webhooks/licenses/{}/{secret}", context.org),
             "/webhooks/salesforce/elsewhere".to_owned(),
             "/".to_owned(),
         ]
@@ -119,15 +119,15 @@ fn with_paths_that_are_bent() {
 #[test]
 fn an_address_written_in_percent_signs_is_the_same_address() {
     run(async {
-        let world = World::new().await;
+        let context = TestContext::new().await;
         let encode = |text: &str| {
             text.bytes().fold(String::new(), |mut encoded, byte| {
                 let _ = write!(encoded, "%{byte:02X}");
                 encoded
             })
         };
-        let address = world.address_of(&encode(world.org.short()), &encode(world.secret()));
+        let address = context.address_of(&encode(context.org.short()), &encode(context.secret()));
 
-        assert!(world.post(&address, Body::from(message(world.org, 1))).await.is_ack());
+        assert!(context.post(&address, Body::from(message(context.org, 1))).await.is_ack());
     });
 }

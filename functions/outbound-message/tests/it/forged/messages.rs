@@ -2,17 +2,17 @@
 
 use axum::body::Body;
 
-use super::{MALFORMED, OTHER_ORG, Scene};
+use super::{ForgeryTest, MALFORMED, OTHER_ORG};
+use crate::harness::{TestContext, run};
 use crate::messages::{envelope, message, notification};
-use crate::world::{World, run};
 
 /// Posts bodies that are made from the org's.
-async fn are_refused(expected: (u16, &str), bodies: impl Fn(&World, &World) -> Vec<String>) {
-    let scene = Scene::set().await;
-    for body in bodies(&scene.world, &scene.other) {
-        scene.refuses(body.clone(), expected, &body).await;
+async fn are_refused(expected: (u16, &str), bodies: impl Fn(&TestContext, &TestContext) -> Vec<String>) {
+    let test = ForgeryTest::new().await;
+    for body in bodies(&test.context, &test.other) {
+        test.refuses(body.clone(), expected, &body).await;
     }
-    scene.ends().await;
+    test.ends().await;
 }
 
 fn one() -> String {
@@ -21,22 +21,22 @@ fn one() -> String {
 
 #[test]
 fn of_another_org() {
-    run(are_refused(OTHER_ORG, |world, other| {
+    run(are_refused(OTHER_ORG, |context, other| {
         let of = |org: &str| envelope(org, &one());
-        let foreign = format!(r#"<x:OrganizationId xmlns:x="urn:x">{}</x:OrganizationId>"#, world.org);
+        let foreign = format!(r#"<x:OrganizationId xmlns:x="urn:x">{}</x:OrganizationId>"#, context.org);
         vec![
             of(other.org.as_str()),
             of(other.org.short()),
             of(other.org.as_str()).replacen("<ActionId>", &format!("{foreign}<ActionId>"), 1),
-            of(other.org.as_str()).replacen("<ActionId>", &format!("<!--{}--><ActionId>", world.org), 1),
+            of(other.org.as_str()).replacen("<ActionId>", &format!("<!--{}--><ActionId>", context.org), 1),
         ]
     }));
 }
 
 #[test]
 fn of_an_org_whose_id_is_none() {
-    run(are_refused(MALFORMED, |world, _| {
-        let (long, short) = (world.org.as_str(), world.org.short());
+    run(are_refused(MALFORMED, |context, _| {
+        let (long, short) = (context.org.as_str(), context.org.short());
         let checksum = if long.ends_with("AAA") { "AAB" } else { "AAA" };
         let ids = [
             String::new(),
@@ -68,18 +68,18 @@ fn of_an_org_whose_id_is_none() {
 
 #[test]
 fn of_two_orgs_or_more_than_one_message() {
-    run(are_refused(MALFORMED, |world, other| {
-        let right = envelope(world.org.as_str(), &one());
-        let element = |world: &World| format!("<OrganizationId>{}</OrganizationId>", world.org);
-        let both = |first, second| right.replacen(&element(world), &(element(first) + &element(second)), 1);
+    run(are_refused(MALFORMED, |context, other| {
+        let right = envelope(context.org.as_str(), &one());
+        let element = |context: &TestContext| format!("<OrganizationId>{}</OrganizationId>", context.org);
+        let both = |first, second| right.replacen(&element(context), &(element(first) + &element(second)), 1);
         let start = right.find("<notifications").unwrap();
         let end = right.find("</soapenv:Body>").unwrap();
         let notifications = &right[start..end];
         let declaration = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
         vec![
-            both(world, other),
-            both(other, world),
-            both(world, world),
+            both(context, other),
+            both(other, context),
+            both(context, context),
             right.replacen("</notifications>", &format!("</notifications>{notifications}"), 1),
             right.replacen(
                 "</soapenv:Body>",
@@ -98,8 +98,8 @@ fn of_two_orgs_or_more_than_one_message() {
 
 #[test]
 fn of_no_or_too_many_notifications_or_of_none_that_can_be_named() {
-    run(are_refused(MALFORMED, |world, _| {
-        let of = |notifications: &str| envelope(world.org.as_str(), notifications);
+    run(are_refused(MALFORMED, |context, _| {
+        let of = |notifications: &str| envelope(context.org.as_str(), notifications);
         vec![
             of(""),
             of(&one().repeat(101)),
@@ -116,8 +116,8 @@ fn of_no_or_too_many_notifications_or_of_none_that_can_be_named() {
 
 #[test]
 fn of_another_kind() {
-    run(are_refused(MALFORMED, |world, _| {
-        let right = envelope(world.org.as_str(), &one());
+    run(are_refused(MALFORMED, |context, _| {
+        let right = envelope(context.org.as_str(), &one());
         vec![
             String::new(),
             " \n".to_owned(),
@@ -135,11 +135,11 @@ fn of_another_kind() {
 #[test]
 fn cut_at_any_byte() {
     run(async {
-        let scene = Scene::set().await;
-        let whole = message(scene.world.org, 1).into_bytes();
+        let test = ForgeryTest::new().await;
+        let whole = message(test.context.org, 1).into_bytes();
         for end in 0..whole.len() {
-            scene.refuses(Body::from(whole[..end].to_vec()), MALFORMED, &format!("cut at byte {end}")).await;
+            test.refuses(Body::from(whole[..end].to_vec()), MALFORMED, &format!("cut at byte {end}")).await;
         }
-        scene.ends().await;
+        test.ends().await;
     });
 }

@@ -2,37 +2,37 @@
 
 use store::{ChangeHint, WebhookSecret};
 
-use super::{NOT_FOUND, OTHER_ORG, Scene};
+use super::{ForgeryTest, NOT_FOUND, OTHER_ORG};
+use crate::harness::{TestContext, run};
 use crate::messages::message;
-use crate::world::{World, run};
 
 #[test]
 fn an_old_body_with_a_secret_that_was_rotated_out_is_refused() {
     run(async {
-        let mut scene = Scene::set().await;
-        let body = message(scene.world.org, 3);
+        let mut test = ForgeryTest::new().await;
+        let body = message(test.context.org, 3);
         for _ in 0..2 {
             let next = WebhookSecret::generate(&mut rand::rng());
             let now = salesforce::Clock::system().now();
-            scene.world.orgs.rotate_webhook_secret(scene.world.org, next.hash(now), None).await.unwrap();
+            test.context.orgs.rotate_webhook_secret(test.context.org, next.hash(now), None).await.unwrap();
         }
-        scene.before[0] = scene.world.stored().await;
+        test.before[0] = test.context.stored().await;
 
-        scene.refuses_at(&scene.world.address(), body, NOT_FOUND, "rotated out").await;
+        test.refuses_at(&test.context.address(), body, NOT_FOUND, "rotated out").await;
 
-        scene.ends().await;
+        test.ends().await;
     });
 }
 
 #[test]
 fn an_old_body_at_the_address_of_another_org_is_refused_and_changes_neither() {
     run(async {
-        let scene = Scene::set().await;
-        let body = message(scene.other.org, 3);
+        let test = ForgeryTest::new().await;
+        let body = message(test.other.org, 3);
 
-        scene.refuses_at(&scene.world.address(), body, OTHER_ORG, "an org that has an owner is no copy").await;
+        test.refuses_at(&test.context.address(), body, OTHER_ORG, "an org that has an owner is no copy").await;
 
-        scene.ends().await;
+        test.ends().await;
     });
 }
 
@@ -41,14 +41,14 @@ fn an_old_body_at_the_address_of_another_org_is_refused_and_changes_neither() {
 #[test]
 fn an_old_body_with_a_live_secret_is_acknowledged_and_says_no_more_than_which_records_to_read_again() {
     run(async {
-        let world = World::new().await;
-        let body = message(world.org, 1);
+        let context = TestContext::new().await;
+        let body = message(context.org, 1);
         assert!(body.contains("Secret Deal"));
         for _ in 0..2 {
-            assert!(world.post(&world.address(), body.clone()).await.is_ack());
+            assert!(context.post(&context.address(), body.clone()).await.is_ack());
         }
 
-        let queued = world.queued().await;
+        let queued = context.queued().await;
 
         let ids = |hint: &ChangeHint| (hint.delivery_id.clone(), hint.record.clone());
         assert_eq!((queued.len(), ids(&queued[0])), (2, ids(&queued[1])));

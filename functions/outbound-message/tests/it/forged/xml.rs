@@ -2,57 +2,60 @@
 
 use axum::body::Body;
 
-use super::{MALFORMED, Scene};
+use super::{ForgeryTest, MALFORMED};
+use crate::harness::{TestContext, run};
 use crate::messages::{envelope, message, notification};
-use crate::world::{World, run};
 
 const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
 
 /// Posts bodies that are made from the org's.
-async fn are_refused<B: Into<Body>>(bodies: impl Fn(&World) -> Vec<(&'static str, B)>) {
-    let scene = Scene::set().await;
-    for (what, body) in bodies(&scene.world) {
-        scene.refuses(body, MALFORMED, what).await;
+async fn are_refused<B: Into<Body>>(bodies: impl Fn(&TestContext) -> Vec<(&'static str, B)>) {
+    let test = ForgeryTest::new().await;
+    for (what, body) in bodies(&test.context) {
+        test.refuses(body, MALFORMED, what).await;
     }
-    scene.ends().await;
+    test.ends().await;
 }
 
 /// The org's message with other text in place of its declaration, and of the name of its record.
-fn with(world: &World, prologue: &str, name: &str) -> String {
-    message(world.org, 1).replacen(DECLARATION, prologue, 1).replacen("Secret Deal", name, 1)
+fn with(context: &TestContext, prologue: &str, name: &str) -> String {
+    message(context.org, 1).replacen(DECLARATION, prologue, 1).replacen("Secret Deal", name, 1)
 }
 
 #[test]
 fn with_entities() {
-    run(are_refused(|world| {
+    run(are_refused(|context| {
         let laughs: String =
             (1..10).map(|n| format!(r#"<!ENTITY l{n} "{}">"#, format!("&l{};", n - 1).repeat(10))).collect();
         let laughs = format!(r#"<!DOCTYPE l [<!ENTITY l0 "ha">{laughs}]>"#);
         let long = format!(r#"<!DOCTYPE a [<!ENTITY a "{}">]>"#, "a".repeat(100_000));
         vec![
-            ("an internal entity", with(world, r#"<!DOCTYPE x [<!ENTITY a "b">]>"#, "&a;")),
-            ("one that is not used", with(world, r#"<!DOCTYPE x [<!ENTITY a "b">]>"#, "x")),
-            ("a file", with(world, r#"<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>"#, "&a;")),
-            ("a server", with(world, r#"<!DOCTYPE x [<!ENTITY a SYSTEM "http://169.254.169.254/">]>"#, "&a;")),
-            ("a parameter entity", with(world, r#"<!DOCTYPE x [<!ENTITY % p SYSTEM "http://127.0.0.1/"> %p;]>"#, "x")),
-            ("an external subset", with(world, r#"<!DOCTYPE x SYSTEM "http://127.0.0.1/x.dtd">"#, "x")),
-            ("a public one", with(world, r#"<!DOCTYPE x PUBLIC "-//X" "http://127.0.0.1/x.dtd">"#, "x")),
-            ("a billion laughs", with(world, &laughs, "&l9;")),
-            ("quadratic growth", with(world, &long, &"&a;".repeat(10_000))),
-            ("after the declaration", with(world, &format!("{DECLARATION}<!DOCTYPE x>"), "x")),
-            ("in small letters", with(world, "<!doctype x>", "x")),
-            ("a type that does not end", with(world, "<!DOCTYPE x [", "x")),
-            ("a type inside", with(world, DECLARATION, "<!DOCTYPE x>")),
-            ("an entity that nobody declared", with(world, DECLARATION, "&a;")),
-            ("an entity declared inside", with(world, DECLARATION, r#"<!ENTITY a "b">"#)),
+            ("an internal entity", with(context, r#"<!DOCTYPE x [<!ENTITY a "b">]>"#, "&a;")),
+            ("one that is not used", with(context, r#"<!DOCTYPE x [<!ENTITY a "b">]>"#, "x")),
+            ("a file", with(context, r#"<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>"#, "&a;")),
+            ("a server", with(context, r#"<!DOCTYPE x [<!ENTITY a SYSTEM "http://169.254.169.254/">]>"#, "&a;")),
+            (
+                "a parameter entity",
+                with(context, r#"<!DOCTYPE x [<!ENTITY % p SYSTEM "http://127.0.0.1/"> %p;]>"#, "x"),
+            ),
+            ("an external subset", with(context, r#"<!DOCTYPE x SYSTEM "http://127.0.0.1/x.dtd">"#, "x")),
+            ("a public one", with(context, r#"<!DOCTYPE x PUBLIC "-//X" "http://127.0.0.1/x.dtd">"#, "x")),
+            ("a billion laughs", with(context, &laughs, "&l9;")),
+            ("quadratic growth", with(context, &long, &"&a;".repeat(10_000))),
+            ("after the declaration", with(context, &format!("{DECLARATION}<!DOCTYPE x>"), "x")),
+            ("in small letters", with(context, "<!doctype x>", "x")),
+            ("a type that does not end", with(context, "<!DOCTYPE x [", "x")),
+            ("a type inside", with(context, DECLARATION, "<!DOCTYPE x>")),
+            ("an entity that nobody declared", with(context, DECLARATION, "&a;")),
+            ("an entity declared inside", with(context, DECLARATION, r#"<!ENTITY a "b">"#)),
         ]
     }));
 }
 
 #[test]
 fn that_is_deep_or_wide() {
-    run(are_refused(|world| {
-        let field = |text: &str| with(world, DECLARATION, text);
+    run(are_refused(|context| {
+        let field = |text: &str| with(context, DECLARATION, text);
         let numbered = |count: usize, form: fn(usize) -> String| (0..count).map(form).collect::<String>();
         let attributes = numbered(100_000, |n| format!(r#" a{n}="b""#));
         let namespaces = numbered(100_000, |n| format!(r#" xmlns:a{n}="b""#));
@@ -67,23 +70,23 @@ fn that_is_deep_or_wide() {
             ("100,000 attributes", field(&format!("<a{attributes}/>"))),
             ("100,000 namespaces", field(&format!("<a{namespaces}/>"))),
             ("an attribute twice", field(r#"<a b="c" b="d"/>"#)),
-            ("2,002 fields", envelope(world.org.as_str(), &wide)),
+            ("2,002 fields", envelope(context.org.as_str(), &wide)),
         ]
     }));
 }
 
 #[test]
 fn with_characters_that_are_none() {
-    run(are_refused(|world| {
-        let field = |text: &str| with(world, DECLARATION, text).into_bytes();
+    run(are_refused(|context| {
+        let field = |text: &str| with(context, DECLARATION, text).into_bytes();
         let spliced = |bytes: &[u8]| {
-            let text = with(world, DECLARATION, "@");
+            let text = with(context, DECLARATION, "@");
             let (before, after) = text.split_once('@').unwrap();
             [before.as_bytes(), bytes, after.as_bytes()].concat()
         };
         vec![
             ("NUL", spliced(b"a\0b")),
-            ("NUL at the end", [message(world.org, 1).into_bytes(), vec![0]].concat()),
+            ("NUL at the end", [message(context.org, 1).into_bytes(), vec![0]].concat()),
             ("NUL by reference", field("&#0;")),
             ("a control character", field("\u{8}")),
             ("a control character by reference", field("&#8;")),
@@ -99,14 +102,14 @@ fn with_characters_that_are_none() {
 
 #[test]
 fn in_other_encodings() {
-    run(are_refused(|world| {
-        let declared = |encoding: &str| with(world, &DECLARATION.replacen("UTF-8", encoding, 1), "x");
+    run(are_refused(|context| {
+        let declared = |encoding: &str| with(context, &DECLARATION.replacen("UTF-8", encoding, 1), "x");
         let utf16 = |text: &str, bom: bool, order: fn(u16) -> [u8; 2]| {
             let units = bom.then_some(0xFEFF).into_iter().chain(text.encode_utf16());
             units.flat_map(order).collect::<Vec<u8>>()
         };
         let wide = declared("UTF-16");
-        let utf32 = message(world.org, 1).chars().flat_map(|c| u32::from(c).to_be_bytes()).collect::<Vec<u8>>();
+        let utf32 = message(context.org, 1).chars().flat_map(|c| u32::from(c).to_be_bytes()).collect::<Vec<u8>>();
         vec![
             ("UTF-16, little", utf16(&wide, true, u16::to_le_bytes)),
             ("UTF-16, big", utf16(&wide, true, u16::to_be_bytes)),

@@ -1,13 +1,13 @@
-//! Secrets by their form: those of Salesforce, and the 256 random bits that Ferry itself hands out.
+//! The forms of secrets: those of Salesforce, and the 256-bit values that Ferry generates.
 
 use crate::HIDDEN;
 
-/// What a word of a secret can have in it.
+/// Returns whether a secret may contain this character.
 fn is_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '!' | '.' | '=' | '%')
 }
 
-/// Whether a word has the form of a secret: an access token (`00D...!...`), a refresh token (`5Aep861...`), an authorization
+/// Returns whether a word has the form of a secret: an access token (`00D...!...`), a refresh token (`5Aep861...`), an authorization
 /// code (`aPrx...`), a JWT, or 256 bits in base64url.
 #[must_use]
 pub fn looks_secret(word: &str) -> bool {
@@ -17,7 +17,8 @@ pub fn looks_secret(word: &str) -> bool {
     access_token || salesforce || jwt || is_256_bits(word)
 }
 
-/// 43 characters of base64url. Random ones have capitals, small letters and digits; names and digests in hexadecimal do not.
+/// Returns whether a word is 43 characters of base64url with upper case, lower case and digits. Names and hexadecimal digests
+/// are not.
 fn is_256_bits(word: &str) -> bool {
     let has = |kind: fn(&char) -> bool| word.chars().any(|character| kind(&character));
     word.len() == 43
@@ -27,7 +28,7 @@ fn is_256_bits(word: &str) -> bool {
         && has(char::is_ascii_digit)
 }
 
-/// The line with every such word taken out.
+/// Replaces every such word of the line.
 pub(crate) fn hide(line: &str) -> String {
     let mut hidden = String::with_capacity(line.len());
     let mut rest = line;

@@ -1,4 +1,4 @@
-//! The function in a [`world::World`]: an org with its seed, of which nothing is mirrored.
+//! The function in a [`harness::TestContext`]: an org with its seed, of which nothing is mirrored.
 
 use std::ops::Deref;
 
@@ -12,45 +12,45 @@ use store::{Budgets, Cursors, Pipelines, Queue, Records, RefreshKind, RefreshTas
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-pub(crate) use world::{DISCONNECTED, run};
+pub(crate) use harness::{DISCONNECTED, run};
 
 pub(crate) const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 const QUEUE: &str = "PipelineRefreshQueue";
 
 /// What a test plays with.
-pub(crate) struct World {
-    world: world::World,
+pub(crate) struct TestContext {
+    context: harness::TestContext,
     pub(crate) deps: Deps,
 }
 
-impl Deref for World {
-    type Target = world::World;
+impl Deref for TestContext {
+    type Target = harness::TestContext;
 
-    fn deref(&self) -> &world::World {
-        &self.world
+    fn deref(&self) -> &harness::TestContext {
+        &self.context
     }
 }
 
-impl World {
+impl TestContext {
     /// An org that Ferry does not know yet.
     pub(crate) async fn new() -> Self {
-        let world = world::World::new().await;
+        let context = harness::TestContext::new().await;
         let deps = Deps {
-            salesforce: world.salesforce.clone(),
-            orgs: world.orgs.clone(),
-            connections: world.connections.clone(),
-            cursors: Cursors::new(world.dynamodb(), world.table("cursors")),
-            records: Records::new(world.dynamodb(), world.table("records")),
-            pipelines: Pipelines::new(world.dynamodb(), world.table("pipelines")),
-            budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
-            tasks: Queue::new(world.sqs(), world.queue_url(QUEUE), world.clock.clone()),
+            salesforce: context.salesforce.clone(),
+            orgs: context.orgs.clone(),
+            connections: context.connections.clone(),
+            cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
+            records: Records::new(context.dynamodb(), context.table("records")),
+            pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
+            budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
+            tasks: Queue::new(context.sqs(), context.queue_url(QUEUE), context.clock.clone()),
             mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"]
                 .map(|name| name.parse().expect("a name"))
                 .into(),
             fields: FieldCache::default(),
-            clock: world.clock.clone(),
+            clock: context.clock.clone(),
         };
-        Self { world, deps }
+        Self { context, deps }
     }
 
     /// Makes a custom object with text fields.

@@ -10,23 +10,23 @@ use runtime::TokenBroker;
 use runtime::onboarding::Onboarding;
 use salesforce::auth::App;
 use salesforce::{Clock, HostPolicy, LoginHost, OrgId};
+use secret_scan::SecretScan;
 use serde_json::{Value, json};
-use silence::Silence;
 use store::{Activate, Apps, Authorizations, Connections, Environment, Orgs, WebhookSecret};
 use tower::ServiceExt as _;
 
-use crate::played::{PlayedBroker, PlayedOnboarding};
+use crate::fakes::{FakeBroker, FakeOnboarding};
 
 pub(crate) const PUBLIC_URL: &str = "http://localhost:8580";
 const INSTALL_URL: &str = "https://test.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001";
 
-pub(crate) struct Stage {
+pub(crate) struct TestContext {
     pub(crate) org: Simulator,
     pub(crate) deps: Deps,
-    pub(crate) broker: PlayedBroker,
-    pub(crate) onboarding: PlayedOnboarding,
+    pub(crate) broker: FakeBroker,
+    pub(crate) onboarding: FakeOnboarding,
     _emulator: Emulator,
-    _silence: Silence,
+    _scan: SecretScan,
 }
 
 /// What a browser got.
@@ -60,8 +60,8 @@ impl Begun {
     }
 }
 
-impl Stage {
-    pub(crate) async fn set() -> Self {
+impl TestContext {
+    pub(crate) async fn new() -> Self {
         let emulator = Emulator::start().await.unwrap();
         let prefix = unique_prefix();
         let tables = emulator.create_tables(&prefix).await.unwrap();
@@ -70,12 +70,12 @@ impl Stage {
         let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
         let apps = format!("{prefix}-apps");
         secrets.create_secret().name(&apps).secret_string(registrations(&org)).send().await.unwrap();
-        let broker = PlayedBroker::new(App {
+        let broker = FakeBroker::new(App {
             name: "v2".to_owned(),
             client_id: org.client_id().to_owned(),
             client_secret: org.client_secret().into(),
         });
-        let onboarding = PlayedOnboarding::new();
+        let onboarding = FakeOnboarding::new();
         let login = LoginHost::parse(org.url(), HostPolicy::LoopbackToo).unwrap();
         let clock = Clock::manual("2026-11-22T10:15:30Z".parse().unwrap());
         let deps = Deps {
@@ -90,7 +90,7 @@ impl Stage {
             public_url: PUBLIC_URL.to_owned(),
             clock,
         };
-        Self { org, deps, broker, onboarding, _emulator: emulator, _silence: silence::listen() }
+        Self { org, deps, broker, onboarding, _emulator: emulator, _scan: secret_scan::start() }
     }
 
     pub(crate) fn org_id(&self) -> OrgId {
@@ -115,7 +115,7 @@ impl Stage {
         let (parts, body) = response.into_parts();
         let html = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
         if parts.status.is_client_error() || parts.status.is_server_error() {
-            silence::heard(&html);
+            secret_scan::add(&html);
         }
         Page { status: parts.status, headers: parts.headers, html }
     }

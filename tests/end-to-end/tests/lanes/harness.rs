@@ -16,15 +16,14 @@ use store::{
     Authorizations, Budgets, ChangeHint, Deliveries, DeliveryOutcome, EventBus, MirrorRecord, Origins, Queue, Records,
     Writes,
 };
-use world::World;
 
 /// The external id field that the package adds.
 pub(crate) const KEY: &str = "Ferry_External_Id__c";
 const HINTS: &str = "RecordUpsertQueue";
 
 /// What a test plays with.
-pub(crate) struct Stage {
-    world: World,
+pub(crate) struct TestContext {
+    context: harness::TestContext,
     writing: Arc<writes::Deps>,
     mirroring: record_upsert::Deps,
     relaying: change_event::Deps,
@@ -33,36 +32,36 @@ pub(crate) struct Stage {
     changes: Mutex<usize>,
 }
 
-impl Deref for Stage {
-    type Target = World;
+impl Deref for TestContext {
+    type Target = harness::TestContext;
 
-    fn deref(&self) -> &World {
-        &self.world
+    fn deref(&self) -> &harness::TestContext {
+        &self.context
     }
 }
 
-impl Stage {
+impl TestContext {
     /// With an active org, a team connection and the rep's.
     pub(crate) async fn new() -> Self {
-        let world = World::connected().await;
+        let context = harness::TestContext::connected().await;
         Self {
-            writing: Arc::new(writing(&world)),
-            mirroring: mirroring(&world),
-            relaying: relaying(&world),
-            telling: telling(&world),
-            platform: world.subscribe("platform").await,
+            writing: Arc::new(writing(&context)),
+            mirroring: mirroring(&context),
+            relaying: relaying(&context),
+            telling: telling(&context),
+            platform: context.subscribe("platform").await,
             changes: Mutex::default(),
-            world,
+            context,
         }
     }
 
     /// Has Ferry write an Opportunity for the rep; the record and the write.
     pub(crate) async fn write(&self, key: &str, record: Value) -> (RecordId, Value) {
         let body = json!({ "external_id_field": KEY, "records": [record] });
-        let path = format!("/v1/orgs/{}/records/Opportunity?as={}", self.org, world::REP);
+        let path = format!("/v1/orgs/{}/records/Opportunity?as={}", self.org, harness::REP);
         let request = Request::post(path).header("content-type", "application/json").header("idempotency-key", key);
         let request = request.body(Body::from(body.to_string())).unwrap();
-        let (status, answer) = world::ask(record_write::router(Arc::clone(&self.writing)), request).await;
+        let (status, answer) = harness::send(record_write::router(Arc::clone(&self.writing)), request).await;
         assert_eq!((status, &answer["records"][0]["success"]), (StatusCode::OK, &json!(true)), "{answer}");
         assert_eq!(answer["owner_choice"], "rep");
         (answer["records"][0]["id"].as_str().unwrap().parse().unwrap(), answer["write_id"].clone())
@@ -97,7 +96,7 @@ impl Stage {
         let told = record_events::handle(&self.telling, serde_json::from_value(change).unwrap()).await.unwrap();
         assert_eq!(told.resume_at, None);
         let told = usize::try_from(told.published).unwrap();
-        let events = self.world.received(&self.platform, told).await;
+        let events = self.context.received(&self.platform, told).await;
         events.iter().map(|body| serde_json::from_str::<Value>(body).unwrap()["detail"].clone()).collect()
     }
 
@@ -117,7 +116,7 @@ impl Stage {
     }
 
     async fn take(&self, queue: &str, count: usize) -> Vec<String> {
-        self.world.received(&self.queue_url(queue), count).await
+        self.context.received(&self.queue_url(queue), count).await
     }
 
     /// A change of a row as the table's stream shows it.
@@ -138,53 +137,53 @@ impl Stage {
     }
 }
 
-fn writing(world: &World) -> writes::Deps {
+fn writing(context: &harness::TestContext) -> writes::Deps {
     writes::Deps {
-        orgs: world.orgs.clone(),
-        connections: world.connections.clone(),
-        writes: Writes::new(world.dynamodb(), world.table("writes")),
-        budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
-        queue: Queue::new(world.sqs(), world.queue_url("RecordWriteQueue"), world.clock.clone()),
-        origins: Some(Origins::new(world.dynamodb(), world.table("origins"))),
-        salesforce: world.salesforce.clone(),
+        orgs: context.orgs.clone(),
+        connections: context.connections.clone(),
+        writes: Writes::new(context.dynamodb(), context.table("writes")),
+        budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
+        queue: Queue::new(context.sqs(), context.queue_url("RecordWriteQueue"), context.clock.clone()),
+        origins: Some(Origins::new(context.dynamodb(), context.table("origins"))),
+        salesforce: context.salesforce.clone(),
         owner_policy: OwnerPolicy::RepThenTeam,
-        clock: world.clock.clone(),
+        clock: context.clock.clone(),
     }
 }
 
-fn mirroring(world: &World) -> record_upsert::Deps {
-    let queue = |name| Queue::new(world.sqs(), world.queue_url(name), world.clock.clone());
+fn mirroring(context: &harness::TestContext) -> record_upsert::Deps {
+    let queue = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
     record_upsert::Deps {
-        salesforce: world.salesforce.clone(),
-        records: Records::new(world.dynamodb(), world.table("records")),
-        deliveries: Deliveries::new(world.dynamodb(), world.table("deliveries")),
-        budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
+        salesforce: context.salesforce.clone(),
+        records: Records::new(context.dynamodb(), context.table("records")),
+        deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
+        budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
         hints: queue(HINTS),
         dead_letters: queue("RecordUpsertDeadLetters"),
-        clock: world.clock.clone(),
+        clock: context.clock.clone(),
         fields: FieldCache::default(),
         back_off: record_upsert::back_off::BackOff::default(),
     }
 }
 
-fn relaying(world: &World) -> change_event::Deps {
+fn relaying(context: &harness::TestContext) -> change_event::Deps {
     change_event::Deps {
-        orgs: world.orgs.clone(),
-        deliveries: Deliveries::new(world.dynamodb(), world.table("deliveries")),
-        hints: Queue::new(world.sqs(), world.queue_url(HINTS), world.clock.clone()),
-        refreshes: Queue::new(world.sqs(), world.queue_url("PipelineRefreshQueue"), world.clock.clone()),
-        clock: world.clock.clone(),
+        orgs: context.orgs.clone(),
+        deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
+        hints: Queue::new(context.sqs(), context.queue_url(HINTS), context.clock.clone()),
+        refreshes: Queue::new(context.sqs(), context.queue_url("PipelineRefreshQueue"), context.clock.clone()),
+        clock: context.clock.clone(),
     }
 }
 
-fn telling(world: &World) -> record_events::Deps {
-    let authorizations = Authorizations::new(world.dynamodb(), world.table("authorizations"));
+fn telling(context: &harness::TestContext) -> record_events::Deps {
+    let authorizations = Authorizations::new(context.dynamodb(), context.table("authorizations"));
     record_events::Deps {
-        bus: EventBus::new(world.eventbridge(), world.bus_name()),
-        orgs: world.orgs.clone(),
-        origins: Origins::new(world.dynamodb(), world.table("origins")),
+        bus: EventBus::new(context.eventbridge(), context.bus_name()),
+        orgs: context.orgs.clone(),
+        origins: Origins::new(context.dynamodb(), context.table("origins")),
         values: EventValues::Names,
         links: ConnectLinks::new(authorizations, "https://ferry.example.com"),
-        clock: world.clock.clone(),
+        clock: context.clock.clone(),
     }
 }

@@ -22,7 +22,7 @@ pub(crate) const CALLBACK: &str = "http://localhost:8580/oauth/callback";
 
 static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
 
-pub(crate) struct Stage {
+pub(crate) struct TestContext {
     /// The org that connects.
     pub(crate) org: Simulator,
     /// Another customer's, with the same login host.
@@ -36,9 +36,9 @@ pub(crate) struct Stage {
     apps: (aws_sdk_secretsmanager::Client, String),
 }
 
-/// A stage whose pages are served on loopback, for browsers that are programs of their own. It stops when dropped.
+/// A context whose pages are served on loopback, for browsers that are programs of their own. It stops when dropped.
 pub(crate) struct Served {
-    pub(crate) stage: Stage,
+    pub(crate) context: TestContext,
     _server: tokio::task::JoinSet<()>,
 }
 
@@ -47,22 +47,22 @@ impl Served {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         // Browsers keep `Secure` cookies for this name without TLS.
         let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
-        let stage = Stage::at(&url, Simulator::login_url).await;
-        let router = stage.router();
+        let context = TestContext::at(&url, Simulator::login_url).await;
+        let router = context.router();
         let mut server = tokio::task::JoinSet::new();
         server.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { stage, _server: server }
+        Self { context, _server: server }
     }
 
     /// The address of a path.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.stage.public_url)
+        format!("{}{path}", self.context.public_url)
     }
 }
 
-impl Stage {
+impl TestContext {
     /// People sign in where they do in production: at one host for all orgs.
-    pub(crate) async fn set() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::signing_in_at(Simulator::login_url).await
     }
 
@@ -133,7 +133,7 @@ impl Stage {
         let request = http::Request::post(path).header("content-type", "application/json");
         let page = send(self.router(), request.body(body.to_string().into()).unwrap()).await;
         let answer = serde_json::from_str(&page.html).unwrap();
-        world::contract::check("POST", path, page.status, &answer);
+        harness::contract::check("POST", path, page.status, &answer);
         (page.status, answer)
     }
 

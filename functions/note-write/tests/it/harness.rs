@@ -1,4 +1,4 @@
-//! The function in a [`world::World`], with two records to write notes about.
+//! The function in a [`harness::TestContext`], with two records to write notes about.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{Budgets, Queue, Write, Writes};
 
-pub(crate) use world::{REP, run};
+pub(crate) use harness::{REP, run};
 
 const QUEUE: &str = "NoteWriteQueue";
 
 /// What a test plays with.
-pub(crate) struct World {
-    world: world::World,
+pub(crate) struct TestContext {
+    context: harness::TestContext,
     pub(crate) deps: Arc<Deps>,
     /// An account of the org.
     pub(crate) account: String,
@@ -27,15 +27,15 @@ pub(crate) struct World {
     pub(crate) opportunity: String,
 }
 
-impl Deref for World {
-    type Target = world::World;
+impl Deref for TestContext {
+    type Target = harness::TestContext;
 
-    fn deref(&self) -> &world::World {
-        &self.world
+    fn deref(&self) -> &harness::TestContext {
+        &self.context
     }
 }
 
-impl World {
+impl TestContext {
     /// With an active org, a team connection and the rep's.
     pub(crate) async fn new() -> Self {
         Self::with(OwnerPolicy::RepThenTeam).await
@@ -43,23 +43,23 @@ impl World {
 
     /// The same under another owner policy.
     pub(crate) async fn with(owner_policy: OwnerPolicy) -> Self {
-        let world = world::World::connected().await;
+        let context = harness::TestContext::connected().await;
         let deps = Deps {
-            orgs: world.orgs.clone(),
-            connections: world.connections.clone(),
-            writes: Writes::new(world.dynamodb(), world.table("writes")),
-            budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
-            queue: Queue::new(world.sqs(), world.queue_url(QUEUE), world.clock.clone()),
+            orgs: context.orgs.clone(),
+            connections: context.connections.clone(),
+            writes: Writes::new(context.dynamodb(), context.table("writes")),
+            budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
+            queue: Queue::new(context.sqs(), context.queue_url(QUEUE), context.clock.clone()),
             origins: None,
-            salesforce: world.salesforce.clone(),
+            salesforce: context.salesforce.clone(),
             owner_policy,
-            clock: world.clock.clone(),
+            clock: context.clock.clone(),
         };
-        let account = world.create(&world.rep, "Account", &json!({ "Name": "Acme" }));
+        let account = context.create(&context.rep, "Account", &json!({ "Name": "Acme" }));
         let deal =
             json!({ "Name": "Deal", "AccountId": account, "StageName": "Prospecting", "CloseDate": "2026-12-31" });
-        let opportunity = world.create(&world.rep, "Opportunity", &deal);
-        Self { world, deps: Arc::new(deps), account, opportunity }
+        let opportunity = context.create(&context.rep, "Opportunity", &deal);
+        Self { context, deps: Arc::new(deps), account, opportunity }
     }
 
     /// Asks for a note about the account and the opportunity.
@@ -89,7 +89,7 @@ impl World {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        world::ask(router(Arc::clone(&self.deps)), request.body(Body::from(body.to_string())).unwrap()).await
+        harness::send(router(Arc::clone(&self.deps)), request.body(Body::from(body.to_string())).unwrap()).await
     }
 
     /// What the ledger says about a write.

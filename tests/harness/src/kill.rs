@@ -1,9 +1,10 @@
-//! Work that stops where a killed process would.
+//! A simulated kill of a process.
 
 use std::pin::pin;
 use std::task::Poll;
 
-/// Polls `work` up to `polls` times and then drops it, as a process that is killed at that point. Whether it had finished.
+/// Polls `work` up to `polls` times and then drops it, which stops it where a killed process would stop.
+/// Returns whether it finished.
 pub async fn killed_after<F: Future>(work: F, polls: usize) -> bool {
     let mut work = pin!(work);
     let mut left = polls;

@@ -3,14 +3,14 @@ use super::*;
 const TICKET: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA";
 
 #[test]
-fn a_noted_secret_is_found_and_not_shown() {
+fn a_registered_secret_is_found_and_not_shown() {
     let text = "all is well\nthe secret is correct-horse-battery\n";
     assert_eq!(leaks(text, ["correct-horse-battery"]), ["the secret is [SECRET]"]);
     assert!(leaks(text, ["all"]).is_empty());
 }
 
 #[test]
-fn what_has_the_form_of_a_secret_is_found_without_being_noted() {
+fn the_form_of_a_secret_is_found_without_registration() {
     for secret in [
         "00D5e0000000001!AQabcdefghijklmnop",
         "5Aep861abcdefghij",
@@ -24,7 +24,7 @@ fn what_has_the_form_of_a_secret_is_found_without_being_noted() {
 }
 
 #[test]
-fn ids_digests_and_names_are_no_secrets() {
+fn ids_digests_and_names_are_not_secrets() {
     for innocent in [
         "00D5e000000KQ2eEAG",
         "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945",
@@ -37,21 +37,20 @@ fn ids_digests_and_names_are_no_secrets() {
 }
 
 #[test]
-fn what_is_logged_or_told_is_searched_when_the_test_ends() {
-    let is_caught =
-        |silence: Silence| std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(silence))).is_err();
+fn the_record_is_searched_when_the_test_ends() {
+    let is_caught = |scan: SecretScan| std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| drop(scan))).is_err();
 
-    let silence = listen();
+    let scan = start();
     tracing::trace!(target: "runtime", "a line with {TICKET}");
-    assert!(is_caught(silence));
+    assert!(is_caught(scan));
 
-    let silence = listen();
-    silence.note("correct-horse-battery");
-    heard("told: correct-horse-battery");
-    assert!(is_caught(silence));
+    let scan = start();
+    scan.forbid("correct-horse-battery");
+    add("sent: correct-horse-battery");
+    assert!(is_caught(scan));
 
-    let silence = listen();
-    silence.note("correct-horse-battery");
-    heard("told: nothing");
-    assert!(!is_caught(silence));
+    let scan = start();
+    scan.forbid("correct-horse-battery");
+    add("sent: nothing");
+    assert!(!is_caught(scan));
 }

@@ -1,4 +1,4 @@
-//! What this process has logged.
+//! The log of this process.
 
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -9,20 +9,20 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 
 static WRITTEN: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
-/// The crates whose lines are kept at every level. The simulated org and the emulator's keeper are not Ferry.
+/// The crates whose lines are recorded at every level. The simulator and the local stack are not Ferry.
 const OURS: &str = "oauth_callback=trace,onboarding=trace,token_broker=trace,outbound_message=trace,change_event=trace,record_upsert=trace,\
     record_events=trace,record_write=trace,record_read=trace,note_write=trace,pipeline_refresh=trace,runtime=trace,\
     store=trace,salesforce=trace,org_simulator=off,local=off";
 
-/// As far as `LOG_LEVEL` of the template goes.
+/// The most verbose `LOG_LEVEL` that the template allows.
 const LIBRARIES: &str = "debug";
 
-pub(crate) fn keep() {
+pub(crate) fn record() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let filter = EnvFilter::new(format!("{LIBRARIES},{OURS}"));
         let lines = tracing_subscriber::fmt::layer().json().with_writer(Log).with_filter(filter);
-        // A test that set up its own keeps it, and searches for itself.
+        // A test that has set its own subscriber searches its log itself.
         let _ = tracing::subscriber::set_global_default(tracing_subscriber::registry().with(lines));
     });
 }

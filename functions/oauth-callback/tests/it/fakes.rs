@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 
 /// A broker that really trades the code, so that a wrong verifier, nonce or redirect URI shows. It keeps no tokens.
 #[derive(Clone)]
-pub(crate) struct PlayedBroker {
+pub(crate) struct FakeBroker {
     pub(crate) app: App,
     /// Refuse everything with this code.
     pub(crate) refuses: Arc<Mutex<Option<RefusalCode>>>,
     pub(crate) heard: Arc<Mutex<Vec<Request>>>,
 }
 
-impl PlayedBroker {
+impl FakeBroker {
     pub(crate) fn new(app: App) -> Self {
         Self { app, refuses: Arc::default(), heard: Arc::default() }
     }
@@ -63,7 +63,7 @@ fn refused(code: RefusalCode) -> Answer {
     Answer::Refused(Refusal { code, reason: "played".to_owned(), retry: RetryHint::NeedsHuman })
 }
 
-impl Invoke for PlayedBroker {
+impl Invoke for FakeBroker {
     fn name(&self) -> &str {
         "token-broker"
     }
@@ -91,12 +91,12 @@ pub(crate) enum Onboards {
 
 /// An onboarding that keeps no orgs.
 #[derive(Clone)]
-pub(crate) struct PlayedOnboarding {
+pub(crate) struct FakeOnboarding {
     pub(crate) onboards: Arc<Mutex<Onboards>>,
     pub(crate) heard: Arc<Mutex<Vec<Event>>>,
 }
 
-impl PlayedOnboarding {
+impl FakeOnboarding {
     pub(crate) fn new() -> Self {
         Self { onboards: Arc::new(Mutex::new(Onboards::First)), heard: Arc::default() }
     }
@@ -114,7 +114,7 @@ impl PlayedOnboarding {
     }
 }
 
-impl Invoke for PlayedOnboarding {
+impl Invoke for FakeOnboarding {
     fn name(&self) -> &str {
         "onboarding"
     }

@@ -5,7 +5,7 @@ use runtime::token_broker::Request;
 use secrecy::ExposeSecret as _;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::stage::Stage;
+use crate::harness::TestContext;
 
 /// Everything that is logged, at every level.
 #[derive(Clone, Default)]
@@ -42,15 +42,15 @@ async fn nothing_that_opens_a_door_is_logged() {
     let lines = tracing_subscriber::fmt::layer().json().with_writer(log.clone());
     let lines = lines.with_filter(tracing_subscriber::filter::filter_fn(is_ours));
     let _guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(lines));
-    let stage = Stage::set().await;
+    let context = TestContext::new().await;
 
-    let link = stage.team_link().await;
-    let begun = stage.begin(&link).await;
-    let back = stage.consent(&begun).await;
-    stage.come_back(&back, &begun.cookie).await;
-    stage.come_back(&back, &begun.cookie).await;
+    let link = context.team_link().await;
+    let begun = context.begin(&link).await;
+    let back = context.consent(&begun).await;
+    context.come_back(&back, &begun.cookie).await;
+    context.come_back(&back, &begun.cookie).await;
 
-    let heard = stage.broker.heard.lock().unwrap().clone();
+    let heard = context.broker.heard.lock().unwrap().clone();
     let [Request::ExchangeCode(exchange)] = heard.as_slice() else { panic!("one exchange") };
     let ticket = link.trim_start_matches("/connect/");
     let cookie = begun.cookie.split_once('=').unwrap().1;

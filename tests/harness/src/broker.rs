@@ -1,4 +1,4 @@
-//! A token broker that gives out sessions of the simulated org.
+//! A fake token broker for the simulated org.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -11,18 +11,18 @@ use runtime::token_broker::{
 use salesforce::{BoxFuture, Clock};
 use store::{Connection, ConnectionId, ConnectionState, Connections};
 
-/// A session for each living connection of the simulated org, and a refusal for every other; it marks a dead connection as
-/// the real broker does.
-pub(crate) struct Broker {
+/// Returns an access token for each live connection of the simulated org and refuses every other. Marks a dead connection
+/// as the real broker does.
+pub(crate) struct FakeBroker {
     pub(crate) simulator: Arc<Simulator>,
     pub(crate) connections: Connections,
     pub(crate) clock: Clock,
-    /// Of the team's user and of the rep.
+    /// The usernames of the team connection and of the rep.
     pub(crate) usernames: [String; 2],
     pub(crate) dead: Arc<Mutex<HashSet<ConnectionId>>>,
 }
 
-impl Broker {
+impl FakeBroker {
     async fn answer(&self, wanted: TokenWanted) -> Answer {
         let (org, connection) = (wanted.org_id, wanted.connection_id);
         if org.as_str() != self.simulator.org_id() {
@@ -45,8 +45,8 @@ impl Broker {
     }
 }
 
-impl Broker {
-    /// Sessions of the simulated org need no upkeep.
+impl FakeBroker {
+    /// Returns the status, since access tokens of the simulated org need no refresh.
     async fn status(&self, wanted: ConnectionRef) -> Answer {
         let ConnectionRef { org_id, connection_id } = wanted;
         let Connection { state, app, .. } = self.connections.load(org_id, &connection_id).await.unwrap().unwrap();
@@ -59,7 +59,7 @@ fn refused(reason: &str) -> Answer {
     Answer::Refused(Refusal { code, reason: reason.to_owned(), retry: RetryHint::NeedsHuman })
 }
 
-impl Invoke for Broker {
+impl Invoke for FakeBroker {
     fn name(&self) -> &str {
         "token-broker"
     }

@@ -11,8 +11,8 @@ use local::Emulator;
 use outbound_message::{Deps, KnownOrgs, router};
 use runtime::RequiredClient;
 use salesforce::{Clock, OrgId};
+use secret_scan::SecretScan;
 use serde_json::Value;
-use silence::Silence;
 use store::{Activate, ChangeHint, Environment, Org, OrgState, Orgs, Queue, SecretHash, WebhookSecret};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -42,7 +42,7 @@ async fn cloud() -> &'static Cloud {
 }
 
 /// One test's org, queue and function.
-pub(crate) struct World {
+pub(crate) struct TestContext {
     pub(crate) org: OrgId,
     pub(crate) orgs: Orgs,
     secret: WebhookSecret,
@@ -51,10 +51,10 @@ pub(crate) struct World {
     proxy: Proxy,
     clock: Clock,
     router: Router,
-    _silence: Silence,
+    _scan: SecretScan,
 }
 
-impl World {
+impl TestContext {
     /// An active org with an address.
     pub(crate) async fn new() -> Self {
         Self::requiring(RequiredClient::default()).await
@@ -91,9 +91,9 @@ impl World {
             client,
             clock: clock.clone(),
         };
-        let silence = silence::listen();
-        silence.note(secret.reveal());
-        Self { org, orgs, secret, sqs, queue_url, proxy, clock, router: router(deps), _silence: silence }
+        let scan = secret_scan::start();
+        scan.forbid(secret.reveal());
+        Self { org, orgs, secret, sqs, queue_url, proxy, clock, router: router(deps), _scan: scan }
     }
 
     /// The requests that the function has made since the last time, by AWS's operation.

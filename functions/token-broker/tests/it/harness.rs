@@ -18,7 +18,7 @@ use runtime::token_broker::{
 use salesforce::auth;
 use salesforce::{ApiVersion, Clock, Fingerprint, HostPolicy, Http, LoginHost, OrgId, Patience};
 use secrecy::ExposeSecret as _;
-use silence::Silence;
+use secret_scan::SecretScan;
 use store::{
     Activate, Apps, Connection, ConnectionId, ConnectionKind, Connections, Environment, Orgs, SecretHash, TokenVault,
 };
@@ -29,7 +29,7 @@ const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
 const V1_CLIENT_ID: &str = "3MVG9.ferry.simulator.v1";
 const V1_CLIENT_SECRET: &str = "simulator-secret-v1";
 
-pub(crate) struct Stage {
+pub(crate) struct TestContext {
     pub(crate) org: Simulator,
     pub(crate) deps: Deps,
     pub(crate) secrets: aws_sdk_secretsmanager::Client,
@@ -40,7 +40,7 @@ pub(crate) struct Stage {
     admin: String,
     pub(crate) emulator: Emulator,
     tables: Tables,
-    _silence: Silence,
+    _scan: SecretScan,
 }
 
 /// Counts what the brokers ask of AWS, by the operation's name.
@@ -84,8 +84,8 @@ fn limits() -> Limits {
     }
 }
 
-impl Stage {
-    pub(crate) async fn set() -> Self {
+impl TestContext {
+    pub(crate) async fn new() -> Self {
         let emulator = Emulator::start().await.unwrap();
         let prefix = unique_prefix();
         let tables = emulator.create_tables(&prefix).await.unwrap();
@@ -113,10 +113,10 @@ impl Stage {
             limits: limits(),
         };
         let admin = org.users()[0].username.clone();
-        let silence = silence::listen();
-        silence.note(V1_CLIENT_SECRET);
-        silence.note(org.client_secret());
-        Self { org, deps, secrets, requests, apps, prefix, admin, emulator, tables, _silence: silence }
+        let scan = secret_scan::start();
+        scan.forbid(V1_CLIENT_SECRET);
+        scan.forbid(org.client_secret());
+        Self { org, deps, secrets, requests, apps, prefix, admin, emulator, tables, _scan: scan }
     }
 
     /// The variables of a broker process that works on the same state, over this endpoint.
@@ -172,12 +172,12 @@ impl Stage {
         }
     }
 
-    /// A stage on which the admin has made the team connection.
+    /// A context on which the admin has made the team connection.
     pub(crate) async fn connected() -> Self {
-        let stage = Self::set().await;
-        let consent = stage.consent(&stage.admin, ConnectionKind::Team).await;
-        stage.exchange(consent).await.expect("the team connection is made");
-        stage
+        let context = Self::new().await;
+        let consent = context.consent(&context.admin, ConnectionKind::Team).await;
+        context.exchange(consent).await.expect("the team connection is made");
+        context
     }
 
     /// Makes the org active for the tenant, as `onboarding` does after the team connected.

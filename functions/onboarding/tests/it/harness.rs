@@ -1,5 +1,6 @@
 //! The function, an org that Ferry knows nothing of, and state of its own.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -12,37 +13,44 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use store::{ConnectionId, Environment, Org, Queue};
 use tower::ServiceExt as _;
-use world::World;
 
 /// The simulator sends to this machine only; nothing listens there.
 pub(crate) const PUBLIC_URL: &str = "http://127.0.0.1:9";
 
-pub(crate) struct Stage {
+pub(crate) struct TestContext {
     pub(crate) deps: Deps,
-    pub(crate) world: World,
+    context: harness::TestContext,
 }
 
-impl Stage {
-    pub(crate) async fn set() -> Self {
-        let world = World::new().await;
-        let queue = world.queue_url("PipelineRefreshQueue");
+impl Deref for TestContext {
+    type Target = harness::TestContext;
+
+    fn deref(&self) -> &harness::TestContext {
+        &self.context
+    }
+}
+
+impl TestContext {
+    pub(crate) async fn new() -> Self {
+        let context = harness::TestContext::new().await;
+        let queue = context.queue_url("PipelineRefreshQueue");
         let deps = Deps {
-            orgs: world.orgs.clone(),
-            connections: world.connections.clone(),
-            salesforce: world.salesforce.clone(),
-            refreshes: Queue::new(world.sqs(), queue, world.clock.clone()),
+            orgs: context.orgs.clone(),
+            connections: context.connections.clone(),
+            salesforce: context.salesforce.clone(),
+            refreshes: Queue::new(context.sqs(), queue, context.clock.clone()),
             webhook_url: PUBLIC_URL.to_owned(),
             client: runtime::RequiredClient::default(),
             patience: Duration::from_secs(30),
-            clock: world.clock.clone(),
+            clock: context.clock.clone(),
         };
-        Self { deps, world }
+        Self { deps, context }
     }
 
     /// An admin of the org has connected it.
     pub(crate) async fn team_connected(&self, tenant: &str) -> Result<Reply, Error> {
         let connected = TeamConnected {
-            org_id: self.world.org,
+            org_id: self.org,
             tenant: tenant.parse().unwrap(),
             environment: Environment::Production,
             login_url: "https://login.salesforce.com".to_owned(),
@@ -59,7 +67,7 @@ impl Stage {
     }
 
     pub(crate) async fn org(&self) -> Option<Org> {
-        self.load(self.world.org).await
+        self.load(self.org).await
     }
 
     pub(crate) async fn load(&self, org: OrgId) -> Option<Org> {
@@ -75,19 +83,19 @@ impl Stage {
                 fields: vec!["Id".to_owned()],
                 endpoint_url: format!("{PUBLIC_URL}/webhooks/salesforce/unset/unset"),
             };
-            self.world.simulator.define_outbound_message(&message).unwrap();
+            self.simulator.define_outbound_message(&message).unwrap();
         }
     }
 
     /// The secrets in the addresses of the org's outbound messages, as the org has them; the whole address where it is
     /// another one.
     pub(crate) async fn secrets_in_org(&self) -> Vec<String> {
-        let client = self.world.salesforce.client(self.world.org, &ConnectionId::team());
+        let client = self.salesforce.client(self.org, &ConnectionId::team());
         let mut secrets = Vec::new();
         for id in client.list_outbound_message_definitions(|_| true).await.unwrap() {
             let definition = client.fetch_outbound_message_definition(&id).await.unwrap();
             let url = definition.endpoint_url.expose_secret();
-            let base = format!("{PUBLIC_URL}/webhooks/salesforce/{}/", self.world.org);
+            let base = format!("{PUBLIC_URL}/webhooks/salesforce/{}/", self.org);
             secrets.push(url.strip_prefix(&base).unwrap_or(url).to_owned());
         }
         secrets
@@ -95,8 +103,8 @@ impl Stage {
 
     /// The bodies of the refresh tasks that are queued now.
     pub(crate) async fn queued(&self) -> Vec<Value> {
-        let url = self.world.queue_url("PipelineRefreshQueue");
-        let receive = self.world.sqs().receive_message().queue_url(url).max_number_of_messages(10).send();
+        let url = self.queue_url("PipelineRefreshQueue");
+        let receive = self.sqs().receive_message().queue_url(url).max_number_of_messages(10).send();
         let messages = receive.await.unwrap().messages.unwrap_or_default();
         messages.iter().map(|message| serde_json::from_str(message.body().unwrap()).unwrap()).collect()
     }

@@ -1,4 +1,4 @@
-//! The org, the state and the sessions of one test.
+//! The state of one test.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -11,34 +11,34 @@ use local::emulator::State;
 use org_simulator::{Options, Simulator, User};
 use runtime::TokenBroker;
 use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId, Patience};
+use secret_scan::SecretScan;
 use serde_json::Value;
-use silence::Silence;
 use store::{
     Activate, Apps, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Environment, LeaseRequest,
     Orgs, SecretHash,
 };
 use tokio::sync::OnceCell;
 
-use crate::broker::Broker;
+use crate::broker::FakeBroker;
 
 static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
 
-/// When a test with a clock of its own begins.
+/// The time at which a test with a manual clock starts.
 const START: &str = "2026-11-22T10:00:00Z";
-/// The rep, as the platform calls them.
+/// The platform's id of the rep.
 pub const REP: &str = "rep-1";
-/// An org that has to be connected again.
+/// The id of an org without a working connection.
 pub const DISCONNECTED: &str = "00D5e000000KQ2eEAG";
 
-/// What a test plays with.
-pub struct World {
-    /// The org.
+/// A simulated org, tables and queues on the emulator, and a token broker, all for one test.
+pub struct TestContext {
+    /// The simulated org.
     pub simulator: Arc<Simulator>,
     /// Its id.
     pub org: OrgId,
-    /// Whose session the team's connection has.
+    /// The user of the team connection.
     pub admin: User,
-    /// Whose session the rep's connection has.
+    /// The user of the rep's connection.
     pub rep: User,
     /// Ferry's clock.
     pub clock: Clock,
@@ -46,39 +46,39 @@ pub struct World {
     pub orgs: Orgs,
     /// The `connections` table.
     pub connections: Connections,
-    /// The way to Salesforce, with the sessions of the org.
+    /// The Salesforce client, with access tokens from a fake broker.
     pub salesforce: runtime::Salesforce,
     emulator: &'static Emulator,
     state: State,
     dead: Arc<Mutex<HashSet<ConnectionId>>>,
-    silence: Silence,
+    scan: SecretScan,
 }
 
-/// Nothing that the org gave out may have been logged or told.
-impl Drop for World {
+/// Fails the test if a token of the org was logged.
+impl Drop for TestContext {
     fn drop(&mut self) {
         for secret in self.simulator.secrets() {
-            self.silence.note(secret);
+            self.scan.forbid(secret);
         }
     }
 }
 
-impl World {
-    /// An org with its seed that Ferry knows nothing of, in the machine's time.
+impl TestContext {
+    /// Creates an org with sample records that is not stored in `orgs`. Clocks show the machine's time.
     pub async fn new() -> Self {
         Self::with(Clock::system(), org_simulator::Clock::default(), Http::new).await
     }
 
-    /// An active org with a team connection and the rep's, at a time that only the test moves.
+    /// Creates an active org with a team connection and the rep's. Only the test advances the clocks.
     pub async fn connected() -> Self {
         let start: Timestamp = START.parse().unwrap();
         let patience = Patience { attempt: Duration::from_secs(5), total: Duration::from_millis(100) };
         let http = |policy, _| Ok(Http::new(policy, Clock::system())?.with_patience(patience));
-        let world = Self::with(Clock::manual(start), org_simulator::Clock::manual(start), http).await;
-        world.activate(world.org).await;
-        world.connect(ConnectionKind::Team).await;
-        world.connect(world.reps()).await;
-        world
+        let context = Self::with(Clock::manual(start), org_simulator::Clock::manual(start), http).await;
+        context.activate(context.org).await;
+        context.connect(ConnectionKind::Team).await;
+        context.connect(context.reps()).await;
+        context
     }
 
     async fn with(
@@ -86,7 +86,7 @@ impl World {
         orgs_clock: org_simulator::Clock,
         http: impl FnOnce(HostPolicy, Clock) -> Result<Http, salesforce::Error>,
     ) -> Self {
-        let silence = silence::listen();
+        let scan = secret_scan::start();
         let emulator = EMULATOR.get_or_init(|| async { Emulator::start().await.expect("the emulator") }).await;
         let state = emulator.create_state(&local::unique_prefix()).await.expect("state");
         let simulator = Simulator::start(Options { clock: orgs_clock, ..Options::default() }).await.unwrap();
@@ -97,7 +97,7 @@ impl World {
         let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
         let connections = Connections::new(dynamodb.clone(), state.tables.name("connections"));
         let dead = Arc::new(Mutex::new(HashSet::new()));
-        let broker = Broker {
+        let broker = FakeBroker {
             simulator: Arc::clone(&simulator),
             connections: connections.clone(),
             clock: clock.clone(),
@@ -118,31 +118,31 @@ impl World {
             emulator,
             state,
             dead,
-            silence,
+            scan,
         }
     }
 
-    /// A client for the tables.
+    /// Returns a client for the tables.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(self.emulator.sdk_config())
     }
 
-    /// A client for the queues.
+    /// Returns a client for the queues.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(self.emulator.sdk_config())
     }
 
-    /// A client for the bus.
+    /// Returns a client for the event bus.
     pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
         aws_sdk_eventbridge::Client::new(self.emulator.sdk_config())
     }
 
-    /// The bus that events are published on.
+    /// Returns the name of the event bus.
     pub fn bus_name(&self) -> String {
         self.state.physical("EventBus").unwrap().to_owned()
     }
 
-    /// Subscribes a queue to all events, as the platform does; its URL.
+    /// Subscribes a new queue to all events, as the platform does, and returns its URL.
     pub async fn subscribe(&self, name: &str) -> String {
         let (events, bus) = (self.eventbridge(), self.bus_name());
         let name = format!("{bus}-{name}");
@@ -155,7 +155,7 @@ impl World {
         queue.queue_url.unwrap()
     }
 
-    /// Takes that many messages off a queue, in no order: waits for them as long as they take.
+    /// Waits until a queue has delivered this many messages, deletes them and returns their bodies in no order.
     pub async fn received(&self, queue_url: &str, count: usize) -> Vec<String> {
         let sqs = self.sqs();
         let mut bodies = Vec::with_capacity(count);
@@ -170,12 +170,12 @@ impl World {
         bodies
     }
 
-    /// The app registrations: none, until [`World::register`].
+    /// Returns the app registrations, which are empty until [`TestContext::register`].
     pub fn apps(&self) -> Apps {
         Apps::new(self.secrets_manager(), self.state.physical("AppsSecret").unwrap(), self.clock.clone())
     }
 
-    /// Registers apps of these names, the newest last.
+    /// Registers apps with these names, the newest last.
     pub async fn register(&self, names: &[&str]) {
         let app = |name: &&str| serde_json::json!({ "name": name, "client_id": name, "client_secret": "unused" });
         let registrations = serde_json::json!({ "apps": names.iter().map(app).collect::<Vec<_>>() }).to_string();
@@ -188,17 +188,17 @@ impl World {
         aws_sdk_secretsmanager::Client::new(self.emulator.sdk_config())
     }
 
-    /// The name of a table.
+    /// Returns the physical name of a table.
     pub fn table(&self, noun: &str) -> String {
         self.state.tables.name(noun)
     }
 
-    /// The URL of a queue, by its name in the template.
+    /// Returns the URL of a queue by its logical id in the template.
     pub fn queue_url(&self, logical_id: &str) -> String {
         self.state.physical(logical_id).unwrap().to_owned()
     }
 
-    /// How many messages wait in a queue: those that can be received, and those that are held back.
+    /// Returns the number of visible and of delayed messages in a queue.
     pub async fn waiting(&self, logical_id: &str) -> (usize, usize) {
         use QueueAttributeName::{ApproximateNumberOfMessages, ApproximateNumberOfMessagesDelayed};
         let (visible, delayed) = (ApproximateNumberOfMessages, ApproximateNumberOfMessagesDelayed);
@@ -209,7 +209,7 @@ impl World {
         (count(&visible), count(&delayed))
     }
 
-    /// Makes an org active.
+    /// Stores an org as active.
     pub async fn activate(&self, org_id: OrgId) {
         let now = self.clock.now();
         let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
@@ -218,7 +218,7 @@ impl World {
         self.orgs.activate(&activate).await.unwrap();
     }
 
-    /// Connects the team or the rep.
+    /// Stores a connection of the team or of the rep.
     pub async fn connect(&self, kind: ConnectionKind) {
         self.dead.lock().unwrap().remove(&kind.connection_id());
         let user = if kind == ConnectionKind::Team { &self.admin } else { &self.rep };
@@ -234,41 +234,41 @@ impl World {
             granted_at: now,
             username: None,
         };
-        let owner = "world".to_owned();
+        let owner = "harness".to_owned();
         let request = LeaseRequest { owner, now, length: SignedDuration::from_secs(40), seen_fence: None };
         let reserved = self.connections.reserve(&consent, &request).await.unwrap();
         let version = "0".repeat(32).parse().unwrap();
         self.connections.connect(&consent, &version, &reserved.lease, now).await.unwrap();
     }
 
-    /// Ends the connection, and Ferry knows.
+    /// Revokes a connection in Ferry's table.
     pub async fn disconnect(&self, connection: &ConnectionId) {
         let (state, now) = (ConnectionState::Revoked, self.clock.now());
         self.connections.mark_state(self.org, connection, &state, now).await.unwrap();
     }
 
-    /// Ends the connection at Salesforce; Ferry does not know yet.
+    /// Revokes a connection at Salesforce. The next request for its token finds out.
     pub fn kill(&self, connection: &ConnectionId) {
         self.dead.lock().unwrap().insert(connection.clone());
     }
 
-    /// The rep's connection.
+    /// Returns the kind of the rep's connection.
     pub fn reps(&self) -> ConnectionKind {
         ConnectionKind::Personal { platform_user: REP.parse().unwrap() }
     }
 
-    /// Lets time pass, for Ferry and for the org.
+    /// Advances the clocks of Ferry and of the org.
     pub fn pass(&self, span: SignedDuration) {
         self.clock.advance(span);
         self.simulator.advance_clock(span);
     }
 
-    /// Creates a record in the org; its id.
+    /// Creates a record in the org and returns its id.
     pub fn create(&self, user: &User, object: &str, fields: &Value) -> String {
         self.simulator.create_record(&user.username, object, fields.as_object().unwrap()).unwrap()
     }
 
-    /// Changes a record in the org.
+    /// Updates a record in the org.
     pub fn update(&self, object: &str, id: &str, fields: &Value) {
         self.simulator.update_record(&self.admin.username, object, id, fields.as_object().unwrap()).unwrap();
     }
@@ -278,12 +278,12 @@ impl World {
         self.simulator.delete_record(&self.admin.username, object, id).unwrap();
     }
 
-    /// How many live records of an object the org has.
+    /// Returns the number of live records of an object in the org.
     pub fn count_in_org(&self, object: &str) -> usize {
         self.simulator.record_counts().get(object).copied().unwrap_or_default()
     }
 
-    /// How often each part of the org's API was called.
+    /// Returns the number of calls to the org by path.
     pub fn calls(&self) -> BTreeMap<String, usize> {
         let mut calls = BTreeMap::new();
         for request in self.simulator.request_log() {

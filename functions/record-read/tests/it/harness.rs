@@ -1,4 +1,4 @@
-//! The function in a [`world::World`].
+//! The function in a [`harness::TestContext`].
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,39 +10,39 @@ use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};
 use store::{Budgets, Change, Cursors, Pipelines, Records};
 
-pub(crate) use world::{REP, run};
+pub(crate) use harness::{REP, run};
 
 /// What a test plays with.
-pub(crate) struct World {
-    world: world::World,
+pub(crate) struct TestContext {
+    context: harness::TestContext,
     pub(crate) deps: Arc<Deps>,
 }
 
-impl Deref for World {
-    type Target = world::World;
+impl Deref for TestContext {
+    type Target = harness::TestContext;
 
-    fn deref(&self) -> &world::World {
-        &self.world
+    fn deref(&self) -> &harness::TestContext {
+        &self.context
     }
 }
 
-impl World {
+impl TestContext {
     /// With an active org, a team connection and the rep's.
     pub(crate) async fn new() -> Self {
-        let world = world::World::connected().await;
+        let context = harness::TestContext::connected().await;
         let deps = Deps {
-            orgs: world.orgs.clone(),
-            connections: world.connections.clone(),
-            cursors: Cursors::new(world.dynamodb(), world.table("cursors")),
-            records: Records::new(world.dynamodb(), world.table("records")),
-            pipelines: Pipelines::new(world.dynamodb(), world.table("pipelines")),
-            budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
+            orgs: context.orgs.clone(),
+            connections: context.connections.clone(),
+            cursors: Cursors::new(context.dynamodb(), context.table("cursors")),
+            records: Records::new(context.dynamodb(), context.table("records")),
+            pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
+            budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             poll_interval: PollInterval::default(),
-            apps: world.apps(),
-            salesforce: world.salesforce.clone(),
-            clock: world.clock.clone(),
+            apps: context.apps(),
+            salesforce: context.salesforce.clone(),
+            clock: context.clock.clone(),
         };
-        Self { world, deps: Arc::new(deps) }
+        Self { context, deps: Arc::new(deps) }
     }
 
     /// Reads, on somebody's behalf.
@@ -58,7 +58,7 @@ impl World {
     /// Reads any path.
     pub(crate) async fn fetch(&self, path: &str) -> (StatusCode, Value) {
         let request = Request::get(path).body(Body::empty()).unwrap();
-        world::ask(router(Arc::clone(&self.deps)), request).await
+        harness::send(router(Arc::clone(&self.deps)), request).await
     }
 
     /// Creates an opportunity in the org; its id.

@@ -1,19 +1,19 @@
-//! What the tests of a function play in: a simulated org, state of its own on the emulator, and sessions in between.
+//! The environment of the functions' tests: a simulated org, tables and queues on the emulator, and a token broker.
 //!
 //! ```no_run
-//! world::run(async {
-//!     let world = world::World::connected().await;
-//!     let records = store::Records::new(world.dynamodb(), world.table("records"));
+//! harness::run(async {
+//!     let context = harness::TestContext::connected().await;
+//!     let records = store::Records::new(context.dynamodb(), context.table("records"));
 //!     # let _ = records;
 //! });
 //! ```
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod broker;
+mod context;
 pub mod contract;
 mod kill;
-mod scene;
 
 use std::sync::LazyLock;
 
@@ -24,10 +24,10 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
+pub use context::{DISCONNECTED, REP, TestContext};
 pub use kill::killed_after;
-pub use scene::{DISCONNECTED, REP, World};
 
-/// One runtime for all tests, since connections to the emulator belong to the runtime that opened them.
+/// The runtime of all tests. A connection to the emulator works only in the runtime that opened it.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
 /// Runs a test.
@@ -35,14 +35,14 @@ pub fn run<F: Future>(test: F) -> F::Output {
     RUNTIME.block_on(test)
 }
 
-/// Asks a function, and holds its answer against `infra/openapi.yaml`.
-pub async fn ask(router: Router, request: Request<Body>) -> (StatusCode, Value) {
+/// Sends a request to a function and checks the response against `infra/openapi.yaml`.
+pub async fn send(router: Router, request: Request<Body>) -> (StatusCode, Value) {
     let (method, uri) = (request.method().to_string(), request.uri().to_string());
     let response = router.oneshot(request).await.unwrap();
     let status = response.status();
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     if !status.is_success() {
-        silence::heard(&String::from_utf8_lossy(&body));
+        secret_scan::add(&String::from_utf8_lossy(&body));
     }
     let body = serde_json::from_slice(&body).unwrap_or_default();
     contract::check(&method, &uri, status, &body);

@@ -1,4 +1,4 @@
-//! The function in a [`world::World`].
+//! The function in a [`harness::TestContext`].
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,27 +13,27 @@ use serde_json::{Map, Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{Budgets, Origins, Queue, Writes};
 
-pub(crate) use world::{REP, run};
+pub(crate) use harness::{REP, run};
 
 /// The external id field that the package adds.
 pub(crate) const KEY: &str = "Ferry_External_Id__c";
 const QUEUE: &str = "RecordWriteQueue";
 
 /// What a test plays with.
-pub(crate) struct World {
-    world: world::World,
+pub(crate) struct TestContext {
+    context: harness::TestContext,
     pub(crate) deps: Arc<Deps>,
 }
 
-impl Deref for World {
-    type Target = world::World;
+impl Deref for TestContext {
+    type Target = harness::TestContext;
 
-    fn deref(&self) -> &world::World {
-        &self.world
+    fn deref(&self) -> &harness::TestContext {
+        &self.context
     }
 }
 
-impl World {
+impl TestContext {
     /// With an active org, a team connection and the rep's.
     pub(crate) async fn new() -> Self {
         Self::with(OwnerPolicy::RepThenTeam).await
@@ -41,19 +41,19 @@ impl World {
 
     /// The same under another owner policy.
     pub(crate) async fn with(owner_policy: OwnerPolicy) -> Self {
-        let world = world::World::connected().await;
+        let context = harness::TestContext::connected().await;
         let deps = Deps {
-            orgs: world.orgs.clone(),
-            connections: world.connections.clone(),
-            writes: Writes::new(world.dynamodb(), world.table("writes")),
-            budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
-            queue: Queue::new(world.sqs(), world.queue_url(QUEUE), world.clock.clone()),
-            origins: Some(Origins::new(world.dynamodb(), world.table("origins"))),
-            salesforce: world.salesforce.clone(),
+            orgs: context.orgs.clone(),
+            connections: context.connections.clone(),
+            writes: Writes::new(context.dynamodb(), context.table("writes")),
+            budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
+            queue: Queue::new(context.sqs(), context.queue_url(QUEUE), context.clock.clone()),
+            origins: Some(Origins::new(context.dynamodb(), context.table("origins"))),
+            salesforce: context.salesforce.clone(),
             owner_policy,
-            clock: world.clock.clone(),
+            clock: context.clock.clone(),
         };
-        Self { world, deps: Arc::new(deps) }
+        Self { context, deps: Arc::new(deps) }
     }
 
     /// Asks for an upsert by the package's external id.
@@ -86,7 +86,7 @@ impl World {
 
     /// Sends a request.
     pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {
-        world::ask(router(Arc::clone(&self.deps)), request).await
+        harness::send(router(Arc::clone(&self.deps)), request).await
     }
 
     /// Hands the queued write to the function; whether it has to come again.

@@ -1,4 +1,4 @@
-//! The function in a [`world::World`].
+//! The function in a [`harness::TestContext`].
 
 use std::ops::Deref;
 use std::sync::Mutex;
@@ -13,7 +13,7 @@ use salesforce::{ObjectName, OrgId, RecordId};
 use serde_json::{Value, json};
 use store::{Budgets, ChangeHint, Deliveries, DeliveryOutcome, MirrorRecord, Queue, RecordRef, Records, Source};
 
-pub(crate) use world::{DISCONNECTED, run};
+pub(crate) use harness::{DISCONNECTED, run};
 
 const HINTS: &str = "RecordUpsertQueue";
 const DEAD_LETTERS: &str = "RecordUpsertDeadLetters";
@@ -21,36 +21,36 @@ const DEAD_LETTERS: &str = "RecordUpsertDeadLetters";
 pub(crate) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a test plays with.
-pub(crate) struct World {
-    world: world::World,
+pub(crate) struct TestContext {
+    context: harness::TestContext,
     pub(crate) deps: Deps,
     sent: Mutex<u32>,
 }
 
-impl Deref for World {
-    type Target = world::World;
+impl Deref for TestContext {
+    type Target = harness::TestContext;
 
-    fn deref(&self) -> &world::World {
-        &self.world
+    fn deref(&self) -> &harness::TestContext {
+        &self.context
     }
 }
 
-impl World {
+impl TestContext {
     pub(crate) async fn new() -> Self {
-        let world = world::World::connected().await;
-        let queue = |name| Queue::new(world.sqs(), world.queue_url(name), world.clock.clone());
+        let context = harness::TestContext::connected().await;
+        let queue = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
         let deps = Deps {
-            salesforce: world.salesforce.clone(),
-            records: Records::new(world.dynamodb(), world.table("records")),
-            deliveries: Deliveries::new(world.dynamodb(), world.table("deliveries")),
-            budgets: Budgets::new(world.dynamodb(), world.table("budgets")),
+            salesforce: context.salesforce.clone(),
+            records: Records::new(context.dynamodb(), context.table("records")),
+            deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
+            budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             hints: queue(HINTS),
             dead_letters: queue(DEAD_LETTERS),
-            clock: world.clock.clone(),
+            clock: context.clock.clone(),
             fields: FieldCache::default(),
             back_off: BackOff::default(),
         };
-        Self { world, deps, sent: Mutex::new(0) }
+        Self { context, deps, sent: Mutex::new(0) }
     }
 
     /// Creates an Account in the org.
