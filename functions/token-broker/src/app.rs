@@ -1,25 +1,26 @@
-//! The app registration and login host that a grant belongs to.
+//! The app registration and login host of a grant.
 
 use salesforce::LoginHost;
 use salesforce::auth::App;
 
 use crate::{Deps, Error};
 
-/// An app registration, and the login host whose token endpoint knows its grants.
-pub(crate) struct Door {
+/// An app registration, and the login host whose token endpoint issued its grants.
+pub(crate) struct AppLogin {
     pub(crate) app: App,
-    pub(crate) login: LoginHost,
-    /// Its sunset has come: it is used no more.
+    pub(crate) host: LoginHost,
+    /// `true` if the app's sunset date has passed: Ferry no longer uses the app.
     pub(crate) is_stopped: bool,
 }
 
-/// Finds the registration by its name and checks the login host; `None` when either is not usable.
-pub(crate) async fn door(deps: &Deps, app: &str, login_url: &str) -> Result<Option<Door>, Error> {
+/// Loads the registration with this name and checks the login host. `None` if there is no such registration, or the host is
+/// not Salesforce's.
+pub(crate) async fn load_app_login(deps: &Deps, app: &str, login_url: &str) -> Result<Option<AppLogin>, Error> {
     let registration = deps.apps.named(app).await.map_err(Error::state("load the app registrations"))?;
-    let login = LoginHost::parse(login_url, deps.http.policy()).ok();
+    let host = LoginHost::parse(login_url, deps.http.policy()).ok();
     let now = deps.clock.now();
-    Ok(registration.zip(login).map(|(registration, login)| {
+    Ok(registration.zip(host).map(|(registration, host)| {
         let is_stopped = registration.is_stopped(now);
-        Door { app: registration.app, login, is_stopped }
+        AppLogin { app: registration.app, host, is_stopped }
     }))
 }

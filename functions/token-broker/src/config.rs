@@ -53,7 +53,7 @@ mod tests {
     ];
 
     #[test]
-    fn only_salesforce_hosts_are_believed_unless_told_otherwise() {
+    fn only_salesforce_hosts_are_accepted_by_default() {
         assert_eq!(Config::from_env(&Env::of(COMPLETE)).unwrap().hosts, HostPolicy::SalesforceOnly);
     }
 

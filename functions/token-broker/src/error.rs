@@ -1,25 +1,25 @@
-//! Why the broker could not even say no.
+//! Errors of the token broker.
 
 use salesforce::{Classify, Retry};
 
-/// Why there is no answer. A refusal is an answer.
+/// An error of the token broker. A refusal is a response, not an error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Ferry's own state could not be read or written.
-    #[error("could not {doing}")]
+    #[error("could not {operation}")]
     State {
-        /// What was being done.
-        doing: &'static str,
-        /// Why not.
+        /// The operation, for example "load the connection".
+        operation: &'static str,
+        /// The error of the store.
         source: store::Error,
     },
 }
 
 impl Error {
-    /// For `map_err`: `doing` failed in the store.
-    pub(crate) fn state(doing: &'static str) -> impl FnOnce(store::Error) -> Self {
-        move |source| Self::State { doing, source }
+    /// Returns a function for `map_err` that names the operation that failed.
+    pub(crate) fn state(operation: &'static str) -> impl FnOnce(store::Error) -> Self {
+        move |source| Self::State { operation, source }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Makes a connection of a consent: code to tokens, then the connection is reserved, then the tokens go into the vault, and
-//! only then the connection is active.
+//! Creates a connection from a consent: exchanges the code for tokens, reserves the connection, stores the tokens in the
+//! vault, and only then marks the connection as active.
 
 use runtime::Chain;
 use runtime::token_broker::{Answer, Connected, ExchangeCode, RefusalCode};
@@ -11,20 +11,20 @@ use store::{
 };
 use uuid::Uuid;
 
-use crate::app::{Door, door};
-use crate::refusal::{of_salesforce, refused, refused_for_now};
+use crate::app::{AppLogin, load_app_login};
+use crate::refusal::{from_salesforce_error, refused, refused_for_now};
 use crate::{Deps, Error, Reply, grants, permissions};
 
-/// How often the new tokens are stored when others store theirs in between, or AWS is not available.
+/// The number of attempts to store the new tokens while other brokers store theirs, or AWS is unavailable.
 const STORE_ATTEMPTS: u32 = 5;
 
-/// How often the connection is made active when AWS does not answer.
+/// The number of attempts to mark the connection as active while AWS does not respond.
 const CONNECT_ATTEMPTS: u32 = 2;
 
-/// Trades the code, and keeps what it brings if the org may be connected for this tenant.
+/// Exchanges the code for tokens, and stores them if this tenant may connect the org.
 pub(crate) async fn exchange_code(deps: &Deps, exchange: &ExchangeCode) -> Result<Reply, Error> {
-    let door = door(deps, &exchange.app, &exchange.login_url).await?;
-    let Some(door) = door.filter(|door| !door.is_stopped) else {
+    let login = load_app_login(deps, &exchange.app, &exchange.login_url).await?;
+    let Some(login) = login.filter(|login| !login.is_stopped) else {
         return Ok(refused(RefusalCode::UnknownApp));
     };
     let code = CodeExchange {
@@ -33,61 +33,61 @@ pub(crate) async fn exchange_code(deps: &Deps, exchange: &ExchangeCode) -> Resul
         code_verifier: exchange.code_verifier.clone(),
         nonce: exchange.nonce.clone(),
     };
-    match auth::exchange_code(&deps.http, &door.app, &door.login, &code).await {
-        Ok(answer) => keep_or_give_back(deps, exchange, &door, answer).await,
+    match auth::exchange_code(&deps.http, &login.app, &login.host, &code).await {
+        Ok(response) => connect_or_revoke(deps, exchange, &login, response).await,
         Err(error) => {
-            tracing::warn!(error = %Chain(&error), "Salesforce did not turn a code into tokens");
-            Ok(of_salesforce(&error))
+            tracing::warn!(error = %Chain(&error), "could not exchange a code for tokens");
+            Ok(from_salesforce_error(&error))
         }
     }
 }
 
-/// A grant that is not kept is revoked, so that none is left lying about in the customer's org. The grant that it displaced
-/// is gone all the same.
-async fn keep_or_give_back(
+/// Revokes the grant if it does not become a connection, so that no unused grant stays in the customer's org. The grant that
+/// it displaced has ended in both cases.
+async fn connect_or_revoke(
     deps: &Deps,
     exchange: &ExchangeCode,
-    door: &Door,
-    answer: TokenAnswer,
+    login: &AppLogin,
+    response: TokenAnswer,
 ) -> Result<Reply, Error> {
-    let grant = answer.refresh_token.clone().unwrap_or_else(|| answer.access_token.clone());
-    let consent = consent(exchange, &answer);
-    let kept = match tokens(exchange, answer) {
-        Ok(tokens) => keep(deps, exchange, &consent, &tokens).await,
+    let token = response.refresh_token.clone().unwrap_or_else(|| response.access_token.clone());
+    let consent = consent(exchange, &response);
+    let reply = match tokens(exchange, response) {
+        Ok(tokens) => connect(deps, exchange, &consent, &tokens).await,
         Err(code) => Ok(refused(code)),
     };
-    if !matches!(&kept, Ok(Reply { answer: Answer::Connected(_), .. })) {
-        let displaced = grants::note_displaced(deps, &consent, None).await;
-        grants::revoke_quietly(deps, &door.login, &grant).await;
+    if !matches!(&reply, Ok(Reply { answer: Answer::Connected(_), .. })) {
+        let displaced = grants::record_displaced(deps, &consent, None).await;
+        grants::try_revoke(deps, &login.host, &token).await;
         grants::revoke_displaced(deps, consent.org_id, &displaced?.displaced).await?;
     }
-    kept
+    reply
 }
 
-fn consent(exchange: &ExchangeCode, answer: &TokenAnswer) -> Consent {
+fn consent(exchange: &ExchangeCode, response: &TokenAnswer) -> Consent {
     Consent {
-        org_id: answer.identity.org_id,
+        org_id: response.identity.org_id,
         kind: exchange.kind.clone(),
         tenant: exchange.tenant.clone(),
-        user_id: answer.identity.user_id,
+        user_id: response.identity.user_id,
         app: exchange.app.clone(),
         login_url: exchange.login_url.clone(),
-        instance_url: answer.instance_url.as_ref().map(ToString::to_string).unwrap_or_default(),
-        granted_at: answer.issued_at,
+        instance_url: response.instance_url.as_ref().map(ToString::to_string).unwrap_or_default(),
+        granted_at: response.issued_at,
         username: None,
     }
 }
 
-/// A token answer has to bring everything that a connection lives on.
-fn tokens(exchange: &ExchangeCode, answer: TokenAnswer) -> Result<Tokens, RefusalCode> {
+/// Returns the tokens to store. A connection needs a refresh token and an instance URL.
+fn tokens(exchange: &ExchangeCode, response: TokenAnswer) -> Result<Tokens, RefusalCode> {
     let origin =
-        Origin { user_id: answer.identity.user_id, app: exchange.app.clone(), login_url: exchange.login_url.clone() };
-    match (answer.refresh_token, answer.instance_url) {
+        Origin { user_id: response.identity.user_id, app: exchange.app.clone(), login_url: exchange.login_url.clone() };
+    match (response.refresh_token, response.instance_url) {
         (Some(refresh_token), Some(instance_url)) => Ok(Tokens {
-            access_token: answer.access_token,
+            access_token: response.access_token,
             refresh_token,
             instance_url: instance_url.to_string(),
-            issued_at: answer.issued_at,
+            issued_at: response.issued_at,
             origin: Some(origin),
         }),
         (None, _) => Err(RefusalCode::AppRefused),
@@ -95,10 +95,11 @@ fn tokens(exchange: &ExchangeCode, answer: TokenAnswer) -> Result<Tokens, Refusa
     }
 }
 
-async fn keep(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens: &Tokens) -> Result<Reply, Error> {
+/// Checks the org and the user's permissions, stores the tokens, and activates the connection.
+async fn connect(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens: &Tokens) -> Result<Reply, Error> {
     let identity = Identity { org_id: consent.org_id, user_id: consent.user_id };
     let org = deps.orgs.load(identity.org_id).await.map_err(Error::state("load the org"))?;
-    if let Err(code) = admit(exchange, identity, org.as_ref()) {
+    if let Err(code) = check_org(exchange, identity, org.as_ref()) {
         tracing::warn!(org.id = %identity.org_id, "refused to connect org {}: {code:?}", identity.org_id);
         return Ok(refused(code));
     }
@@ -108,22 +109,22 @@ async fn keep(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens: &
     };
     let stored = match store_tokens(deps, consent, tokens).await {
         Ok(Some(stored)) => stored,
-        Ok(None) => return Ok(refused_for_now(RefusalCode::Busy, deps.limits.busy_pause)),
+        Ok(None) => return Ok(refused_for_now(RefusalCode::Busy, deps.limits.busy_delay)),
         Err(Error::State { source: store::Error::OwnedByAnotherTenant { .. }, .. }) => {
             return Ok(refused(RefusalCode::OrgOwnedByAnotherTenant));
         }
         Err(error) => return Err(error),
     };
-    match make_active(deps, consent, &stored).await {
+    match activate(deps, consent, &stored).await {
         Ok(()) => {}
-        Err(store::Error::LeaseLost { .. }) => return Ok(refused_for_now(RefusalCode::Busy, deps.limits.busy_pause)),
-        Err(source) => return Err(Error::State { doing: "make the connection active", source }),
+        Err(store::Error::LeaseLost { .. }) => return Ok(refused_for_now(RefusalCode::Busy, deps.limits.busy_delay)),
+        Err(source) => return Err(Error::State { operation: "mark the connection as active", source }),
     }
     if let Some((before, replaced)) = stored.reserved.before.as_ref().zip(stored.replaced.as_ref()) {
         revoke_replaced(deps, before, replaced, tokens).await;
     }
     grants::revoke_displaced(deps, consent.org_id, &stored.displaced).await?;
-    Ok(Reply::of(Answer::Connected(Connected {
+    Ok(Reply::new(Answer::Connected(Connected {
         org_id: identity.org_id,
         connection_id: exchange.kind.connection_id(),
         user_id: identity.user_id,
@@ -134,8 +135,8 @@ async fn keep(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens: &
     })))
 }
 
-/// Whether this org may be connected in this way for this tenant. Whose the connection is, its reservation decides.
-fn admit(exchange: &ExchangeCode, identity: Identity, org: Option<&Org>) -> Result<(), RefusalCode> {
+/// Checks that the tenant may connect this org. The owner of the connection is checked when it is reserved.
+fn check_org(exchange: &ExchangeCode, identity: Identity, org: Option<&Org>) -> Result<(), RefusalCode> {
     if exchange.expected_org_id.is_some_and(|expected| expected != identity.org_id) {
         return Err(RefusalCode::WrongOrg);
     }
@@ -152,8 +153,8 @@ fn admit(exchange: &ExchangeCode, identity: Identity, org: Option<&Org>) -> Resu
     }
 }
 
-/// New tokens in the vault, and the reserved connection that waits for them.
-struct Stored {
+/// The new tokens in the vault, and the connection that is reserved for them.
+struct StoredGrant {
     reserved: Reserved,
     version: TokenVersion,
     replaced: Option<Tokens>,
@@ -161,51 +162,52 @@ struct Stored {
     displaced: Vec<ConnectionId>,
 }
 
-/// Reserves the connection, and stores the new tokens as the successor of what was in the vault before that. `None` when
-/// others kept storing theirs in between.
-async fn store_tokens(deps: &Deps, consent: &Consent, tokens: &Tokens) -> Result<Option<Stored>, Error> {
+/// Reserves the connection, and stores the new tokens as the successor of the version that was in the vault before. `None` if
+/// other brokers stored theirs in between at every attempt.
+async fn store_tokens(deps: &Deps, consent: &Consent, tokens: &Tokens) -> Result<Option<StoredGrant>, Error> {
     let connection_id = consent.kind.connection_id();
     let mut displaced = Vec::new();
     for _ in 0..STORE_ATTEMPTS {
         let current = deps.vault.load(consent.org_id, &connection_id).await;
         let current = current.map_err(Error::state("load the tokens"))?;
-        let reserved = deps.connections.reserve(consent, &request(deps)).await;
+        let reserved = deps.connections.reserve(consent, &lease_request(deps)).await;
         let reserved = reserved.map_err(Error::state("reserve the connection"))?;
-        let counted = grants::note_displaced(deps, consent, Some(&connection_id)).await?;
-        displaced.extend(counted.displaced);
+        let weight = grants::record_displaced(deps, consent, Some(&connection_id)).await?;
+        displaced.extend(weight.displaced);
         let replaces = current.as_ref().map(|(_, version)| version);
         match deps.vault.store(consent.org_id, &connection_id, tokens, replaces).await {
             Ok(version) => {
                 let replaced = current.map(|(replaced, _)| replaced);
-                return Ok(Some(Stored { reserved, version, replaced, grants: counted.grants, displaced }));
+                return Ok(Some(StoredGrant { reserved, version, replaced, grants: weight.grants, displaced }));
             }
             Err(error) if matches!(error.retry(), Retry::After(_) | Retry::Unknown(_)) => {
-                tracing::warn!(error = %Chain(&error), "the tokens of a consent are not stored yet");
+                tracing::warn!(error = %Chain(&error), "could not store the tokens of a consent; trying again");
                 withdraw(deps, consent, &reserved).await;
-                deps.timer.pause(deps.limits.pause).await;
+                deps.timer.wait(deps.limits.retry_delay).await;
             }
             Err(source) => {
                 withdraw(deps, consent, &reserved).await;
-                return Err(Error::State { doing: "store the tokens", source });
+                return Err(Error::State { operation: "store the tokens", source });
             }
         }
     }
     Ok(None)
 }
 
-fn request(deps: &Deps) -> LeaseRequest {
+fn lease_request(deps: &Deps) -> LeaseRequest {
     let owner = Uuid::new_v4().to_string();
     LeaseRequest { owner, now: deps.clock.now(), length: deps.limits.lease, seen_fence: None }
 }
 
-/// Where that fails too, the lease runs out by itself.
+/// Withdraws the reservation. If that fails too, its lease expires.
 async fn withdraw(deps: &Deps, consent: &Consent, reserved: &Reserved) {
     if let Err(error) = deps.connections.withdraw(consent, &reserved.lease).await {
-        tracing::warn!(error = %Chain(&error), "a reservation was not withdrawn");
+        tracing::warn!(error = %Chain(&error), "could not withdraw a reservation; its lease will expire");
     }
 }
 
-async fn make_active(deps: &Deps, consent: &Consent, stored: &Stored) -> Result<(), store::Error> {
+/// Marks the connection as active and releases the lease. A lost response of AWS is retried once.
+async fn activate(deps: &Deps, consent: &Consent, stored: &StoredGrant) -> Result<(), store::Error> {
     let mut attempts = 0;
     loop {
         attempts += 1;
@@ -217,14 +219,14 @@ async fn make_active(deps: &Deps, consent: &Consent, stored: &Stored) -> Result<
     }
 }
 
-/// Ends the grant that the new one replaces, at the login host that it came from. The new one is stored already.
+/// Revokes the grant that the new one replaces, at the login host that issued it. The new one is already stored.
 async fn revoke_replaced(deps: &Deps, before: &Connection, replaced: &Tokens, tokens: &Tokens) {
     use secrecy::ExposeSecret as _;
     if replaced.refresh_token.expose_secret() == tokens.refresh_token.expose_secret() {
         return;
     }
-    if let Some(login) = grants::login_of(deps, before, replaced) {
-        grants::revoke_quietly(deps, &login, &replaced.refresh_token).await;
+    if let Some(host) = grants::login_host(deps, before, replaced) {
+        grants::try_revoke(deps, &host, &replaced.refresh_token).await;
     }
 }
 

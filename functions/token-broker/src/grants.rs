@@ -1,4 +1,4 @@
-//! Counts the grants of a user to an app in an org, and ends on purpose what a new consent displaced.
+//! Counts the grants of a user to an app in an org, and revokes those that a new consent displaced.
 
 use runtime::Chain;
 use salesforce::{LoginHost, OrgId, auth};
@@ -8,39 +8,39 @@ use store::{Connection, ConnectionId, ConnectionState, Consent, Tokens};
 
 use crate::{Deps, Error};
 
-/// Weighs a consent that Salesforce has turned into a grant, and notes which connections it displaced. `kept_by` is the
-/// connection that gets the grant.
-pub(crate) async fn note_displaced(
+/// Counts the grants after Salesforce issued one for `consent`, and records which connections it displaced. `kept_by` is the
+/// connection that gets the grant; `None` if the grant is revoked.
+pub(crate) async fn record_displaced(
     deps: &Deps,
     consent: &Consent,
     kept_by: Option<&ConnectionId>,
 ) -> Result<Weight, Error> {
     let connections = deps.connections.list(consent.org_id).await.map_err(Error::state("list the connections"))?;
-    let mut known = Vec::new();
+    let mut live = Vec::new();
     for connection in &connections {
-        known.extend(grants::pending(connection));
-        if is_alive(deps, consent, connection).await? {
-            known.push(grants::in_use(connection));
+        live.extend(grants::pending(connection));
+        if has_live_grant(deps, consent, connection).await? {
+            live.push(grants::in_use(connection));
         }
     }
-    let Weight { grants, displaced } = grants::weigh(&known, kept_by, &consent.grant());
-    let mut noted = Vec::new();
-    for connection in connections.iter().filter(|known| displaced.contains(&known.connection_id)) {
-        let is_noted = deps.connections.displace(connection, deps.clock.now()).await;
-        if is_noted.map_err(Error::state("note the displaced connection"))? {
-            noted.push(connection.connection_id.clone());
+    let Weight { grants, displaced } = grants::weigh(&live, kept_by, &consent.grant());
+    let mut recorded = Vec::new();
+    for connection in connections.iter().filter(|connection| displaced.contains(&connection.connection_id)) {
+        let is_recorded = deps.connections.displace(connection, deps.clock.now()).await;
+        if is_recorded.map_err(Error::state("record the displaced connection"))? {
+            recorded.push(connection.connection_id.clone());
         }
     }
-    let weight = Weight { grants, displaced: noted };
+    let weight = Weight { grants, displaced: recorded };
     warn(consent, &weight);
     Ok(weight)
 }
 
-/// Whether the connection's grant may live at Salesforce. That of a revoked one does while its secret is there, which is
-/// kept until Salesforce has heard of the end.
-async fn is_alive(deps: &Deps, consent: &Consent, connection: &Connection) -> Result<bool, Error> {
-    let rival = connection.user_id == consent.user_id && connection.app == consent.app;
-    if rival && connection.state == ConnectionState::Revoked {
+/// Returns whether the connection's grant may still exist at Salesforce. The tokens of a revoked connection are deleted only
+/// after Salesforce has revoked the grant, so a stored secret means that it exists.
+async fn has_live_grant(deps: &Deps, consent: &Consent, connection: &Connection) -> Result<bool, Error> {
+    let same_user_and_app = connection.user_id == consent.user_id && connection.app == consent.app;
+    if same_user_and_app && connection.state == ConnectionState::Revoked {
         let tokens = deps.vault.load(connection.org_id, &connection.connection_id).await;
         return Ok(tokens.map_err(Error::state("load the tokens"))?.is_some());
     }
@@ -51,7 +51,7 @@ fn warn(consent: &Consent, weight: &Weight) {
     let Consent { org_id, user_id, app, .. } = consent;
     if !weight.displaced.is_empty() {
         tracing::warn!(org.id = %org_id, displaced = ?weight.displaced,
-            "a consent of user {user_id} of org {org_id} to app {app} ended older grants of theirs");
+            "a consent of user {user_id} of org {org_id} to app {app} ended the user's oldest grants");
     }
     if weight.is_full() {
         let grants = weight.grants;
@@ -60,7 +60,7 @@ fn warn(consent: &Consent, weight: &Weight) {
     }
 }
 
-/// Ends the displaced grants at Salesforce too, so that nothing is left to chance.
+/// Revokes the displaced grants at Salesforce. Salesforce ends the oldest itself; this covers a wrong count.
 pub(crate) async fn revoke_displaced(deps: &Deps, org: OrgId, displaced: &[ConnectionId]) -> Result<(), Error> {
     for connection_id in displaced {
         let connection =
@@ -69,22 +69,22 @@ pub(crate) async fn revoke_displaced(deps: &Deps, org: OrgId, displaced: &[Conne
         let (Some(connection), Some((tokens, _))) = (connection, tokens) else { continue };
         let reason = grants::DISPLACED.to_owned();
         let is_displaced = connection.state == ConnectionState::ReauthRequired { reason };
-        if let Some(login) = login_of(deps, &connection, &tokens).filter(|_| is_displaced) {
-            revoke_quietly(deps, &login, &tokens.refresh_token).await;
+        if let Some(host) = login_host(deps, &connection, &tokens).filter(|_| is_displaced) {
+            try_revoke(deps, &host, &tokens.refresh_token).await;
         }
     }
     Ok(())
 }
 
-/// The login host that the tokens' grant is revoked at.
-pub(crate) fn login_of(deps: &Deps, connection: &Connection, tokens: &Tokens) -> Option<LoginHost> {
+/// Returns the login host at which the tokens' grant is revoked.
+pub(crate) fn login_host(deps: &Deps, connection: &Connection, tokens: &Tokens) -> Option<LoginHost> {
     let login_url = tokens.origin.as_ref().map_or(&connection.login_url, |origin| &origin.login_url);
     LoginHost::parse(login_url, deps.http.policy()).ok()
 }
 
-/// Revokes a grant that nothing depends on; a failure is only worth a line in the log.
-pub(crate) async fn revoke_quietly(deps: &Deps, login: &LoginHost, grant: &SecretString) {
-    if let Err(error) = auth::revoke(&deps.http, login, grant).await {
-        tracing::warn!(error = %Chain(&error), "a grant that is not kept could not be revoked");
+/// Revokes a grant that no connection uses. A failure is logged, not returned.
+pub(crate) async fn try_revoke(deps: &Deps, host: &LoginHost, token: &SecretString) {
+    if let Err(error) = auth::revoke(&deps.http, host, token).await {
+        tracing::warn!(error = %Chain(&error), "could not revoke an unused grant");
     }
 }

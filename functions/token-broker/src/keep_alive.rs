@@ -1,41 +1,41 @@
-//! Uses a refresh token that has been idle for long, so that Salesforce does not end it, and sees to the end of its app.
+//! Refreshes connections that were idle for long, before Salesforce ends their refresh token, and checks their app's sunset.
 
 use runtime::token_broker::{Answer, ConnectionRef, Refusal, RefusalCode};
 use store::connections::keep_alive;
 use store::{Connection, ConnectionState};
 
-use crate::refresh::{self, Goal};
+use crate::refresh::{self, TokenRequest};
 use crate::refusal::refused;
 use crate::{Deps, Error, Reply, status, sunset};
 
-/// Refreshes the connection if it is due, and tells how it is. One that is not due, and one that needs its person, cost one
-/// read of its row.
-pub(crate) async fn keep_alive(deps: &Deps, wanted: &ConnectionRef) -> Result<Reply, Error> {
-    let loaded = deps.connections.load(wanted.org_id, &wanted.connection_id).await;
+/// Refreshes the connection if it is due, and returns its status. A connection that is not due, or that a user has to connect
+/// again, costs one read of its row.
+pub(crate) async fn keep_alive(deps: &Deps, reference: &ConnectionRef) -> Result<Reply, Error> {
+    let loaded = deps.connections.load(reference.org_id, &reference.connection_id).await;
     let Some(connection) = loaded.map_err(Error::state("load the connection"))? else {
         return Ok(refused(RefusalCode::UnknownConnection));
     };
-    if !is_alive(&connection) {
-        return Ok(status::of(connection));
+    if !may_be_refreshed(&connection) {
+        return Ok(status::from_connection(connection));
     }
-    if sunset::tend(deps, &connection).await? {
-        return status::status(deps, wanted).await;
+    if sunset::check_sunset(deps, &connection).await? {
+        return status::load_status(deps, reference).await;
     }
     if !keep_alive::is_due(&connection, deps.clock.now()) {
-        return Ok(status::of(connection));
+        return Ok(status::from_connection(connection));
     }
-    let reply = refresh::get(deps, connection, Goal::Fresh).await?;
+    let reply = refresh::fetch_token(deps, connection, TokenRequest::RecentlyUsed).await?;
     match &reply.answer {
         Answer::Token(_)
         | Answer::Refused(Refusal { code: RefusalCode::ReauthRequired | RefusalCode::Revoked, .. }) => {
             let refreshed = reply.is_refreshed();
-            status::status(deps, wanted).await.map(|reply| reply.refreshed(refreshed))
+            status::load_status(deps, reference).await.map(|reply| reply.refreshed(refreshed))
         }
         _ => Ok(reply),
     }
 }
 
-/// An uncertain connection is tried: its refresh token may be good.
-fn is_alive(connection: &Connection) -> bool {
+/// Returns whether a refresh may succeed. The refresh token of an uncertain connection may be valid, so it is tried.
+fn may_be_refreshed(connection: &Connection) -> bool {
     matches!(connection.state, ConnectionState::Active | ConnectionState::Uncertain)
 }

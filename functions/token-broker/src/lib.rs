@@ -1,10 +1,11 @@
-//! The only function that reads or writes Salesforce tokens; the others call it and keep what they get in memory.
+//! Reads, stores and refreshes Salesforce tokens. No other function reads them from the vault: the others invoke this one and
+//! cache the access token in memory.
 //!
 //! | trigger | input | output | failures |
 //! |---|---|---|---|
-//! | direct invoke | [`runtime::token_broker::Request`] | [`runtime::token_broker::Answer`], refusals included | Ferry's own state is not available |
+//! | direct invoke | [`runtime::token_broker::Request`] | [`runtime::token_broker::Answer`], which may be a refusal | Ferry's own state is unavailable |
 //!
-//! [`protocol`] decides every step of a refresh; the rest carries it out.
+//! [`protocol`] decides every step of a refresh; the other modules execute the steps.
 //! See `ARCHITECTURE.md`, invariants 1 to 6.
 
 mod app;
@@ -37,10 +38,10 @@ pub use timer::Timer;
 
 use protocol::Limits;
 
-/// What the function works with.
+/// The dependencies of the function.
 #[derive(Clone, Debug)]
 pub struct Deps {
-    /// Whose an org is.
+    /// The orgs; read for an org's tenant.
     pub orgs: Orgs,
     /// The connections and their leases.
     pub connections: Connections,
@@ -48,28 +49,28 @@ pub struct Deps {
     pub vault: TokenVault,
     /// The app registrations.
     pub apps: Apps,
-    /// The way to Salesforce, with limits that fit into the lease.
+    /// The HTTP client for Salesforce, with timeouts that fit into the lease.
     pub http: Http,
     /// The version of Salesforce's API.
     pub api_version: ApiVersion,
-    /// What the user of a team connection must be able to work with.
+    /// The objects that the user of a team connection must be able to read, create and edit.
     pub mirrored_objects: Vec<ObjectName>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
-    /// Pauses while another broker refreshes.
+    /// The delays of the protocol.
     pub timer: Timer,
-    /// The numbers of the refresh protocol.
+    /// The durations and counts of the protocol.
     pub limits: Limits,
 }
 
-/// One token call, and what may follow it, must fit into [`Limits::call`].
+/// One token call and the storing of its response must fit into [`Limits::call`].
 const PATIENCE: Patience = Patience { attempt: Duration::from_secs(10), total: Duration::from_secs(4) };
 
 impl Deps {
-    /// The real ones.
+    /// Creates the production dependencies.
     ///
     /// # Errors
-    /// There is no TLS on this machine.
+    /// The TLS configuration cannot be loaded.
     pub fn new(aws: &Aws, config: &Config) -> Result<Self, BoxError> {
         Ok(Self {
             orgs: Orgs::new(aws.dynamodb(), &config.orgs_table),
@@ -86,16 +87,16 @@ impl Deps {
     }
 }
 
-/// Answers one request.
+/// Handles one request.
 ///
 /// # Errors
-/// Only when Ferry's own state is not available; what Salesforce says is an answer.
+/// Ferry's own state is unavailable. An error of Salesforce is returned as a refusal.
 pub async fn handle(deps: &Deps, request: Request) -> Result<Reply, Error> {
     match request {
         Request::ExchangeCode(exchange) => exchange::exchange_code(deps, &exchange).await,
-        Request::AccessToken(wanted) => refresh::access_token(deps, &wanted).await,
+        Request::AccessToken(request) => refresh::access_token(deps, &request).await,
         Request::Revoke(connection) => disconnect::revoke(deps, &connection).await,
         Request::KeepAlive(connection) => keep_alive::keep_alive(deps, &connection).await,
-        Request::Status(connection) => status::status(deps, &connection).await,
+        Request::Status(connection) => status::load_status(deps, &connection).await,
     }
 }

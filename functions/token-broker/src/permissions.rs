@@ -1,5 +1,5 @@
-//! What the user of a new grant may do in the org, asked with the grant before it is kept: so that a reconnection that cannot
-//! work leaves the old connection as it is.
+//! Checks the permissions of a new grant's user before the grant replaces the connection's old one. A reconnection that would
+//! not work leaves the connection unchanged.
 
 use std::sync::Arc;
 
@@ -15,56 +15,57 @@ use crate::refusal::refuse;
 use crate::{Deps, Reply};
 
 const CONTENT_NOTE: &str = "ContentNote";
-/// How many things are named; the others are counted.
+/// The number of missing permissions that are named; the others are counted.
 const SHOWN: usize = 12;
-/// The codes with which an org, or a profile, keeps its users from the API (`shared/salesforce/FACTS.md` 2.5).
+/// The error codes of an org or a profile without API access (`shared/salesforce/FACTS.md` 2.5).
 const NO_API: [&str; 3] = ["API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "API_DISABLED"];
 
-/// What is known of the user.
+/// The user of a grant.
 pub(crate) struct User {
-    /// The user's name in the org; none where it could not be asked.
+    /// The user name in the org; `None` if it could not be fetched.
     pub(crate) username: Option<String>,
 }
 
-/// Asks the org what the user may do, and who it is; the refusal names what is missing.
+/// Fetches the user's object permissions and user name. The refusal names the missing permissions.
 pub(crate) async fn check(deps: &Deps, exchange: &ExchangeCode, tokens: &Tokens) -> Result<User, Reply> {
     let instance_url = InstanceUrl::parse(&tokens.instance_url, deps.http.policy());
     let instance_url = instance_url.map_err(|_| crate::refusal::refused(RefusalCode::Untrusted))?;
     let session = Session { instance_url, access_token: tokens.access_token.clone() };
-    let client = Client::new(deps.http.clone(), Arc::new(Fixed(session.clone())), deps.api_version);
+    let client = Client::new(deps.http.clone(), Arc::new(FixedSession(session.clone())), deps.api_version);
     let (objects, info) = tokio::join!(client.describe_global(), auth::fetch_userinfo(&deps.http, &session));
     let missing = match (objects, &exchange.kind) {
-        (Ok(objects), ConnectionKind::Team) => missing(&objects, &deps.mirrored_objects),
+        (Ok(objects), ConnectionKind::Team) => missing_permissions(&objects, &deps.mirrored_objects),
         (Ok(_), ConnectionKind::Personal { .. }) => Vec::new(),
         (Err(error), _) if NO_API.iter().any(|code| error.has_code(code)) => vec!["use the API".to_owned()],
-        (Err(error), _) => return Err(not_known(&error)),
+        (Err(error), _) => return Err(check_failed(&error)),
     };
     if !missing.is_empty() {
-        return Err(refuse(RefusalCode::MissingPermissions, &named(&missing), Retry::NeedsHuman));
+        return Err(refuse(RefusalCode::MissingPermissions, &summarize(&missing), Retry::NeedsHuman));
     }
     Ok(User { username: info.ok().and_then(|info| info.preferred_username) })
 }
 
-/// What a team connection needs and its user may not do. An org that has notes switched off has no ContentNote, and needs none.
-fn missing(objects: &[ObjectSummary], wanted: &[ObjectName]) -> Vec<String> {
+/// Returns the permissions that a team connection needs and its user does not have. An org in which notes are disabled has no
+/// ContentNote, so that one is not required.
+fn missing_permissions(objects: &[ObjectSummary], required: &[ObjectName]) -> Vec<String> {
     let mut missing = Vec::new();
-    for name in wanted {
+    for name in required {
         let object = objects.iter().find(|object| object.name == *name);
-        let may = |right: fn(&ObjectSummary) -> bool| object.is_some_and(right);
-        let rights = [
-            ("read", may(|object| object.queryable)),
-            ("create", may(|object| object.createable)),
-            ("edit", may(|object| object.updateable)),
+        let has = |permission: fn(&ObjectSummary) -> bool| object.is_some_and(permission);
+        let permissions = [
+            ("read", has(|object| object.queryable)),
+            ("create", has(|object| object.createable)),
+            ("edit", has(|object| object.updateable)),
         ];
-        missing.extend(rights.iter().filter(|(_, may)| !may).map(|(right, _)| format!("{right} {name}")));
+        missing.extend(permissions.iter().filter(|(_, has)| !has).map(|(verb, _)| format!("{verb} {name}")));
     }
     let note = objects.iter().find(|object| object.name.as_str() == CONTENT_NOTE);
     missing.extend(note.filter(|note| !note.createable).map(|_| format!("create {CONTENT_NOTE}")));
     missing
 }
 
-/// A short list for a person.
-fn named(missing: &[String]) -> String {
+/// Returns a short list for the failure page.
+fn summarize(missing: &[String]) -> String {
     let shown = missing.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
     match missing.len().saturating_sub(SHOWN) {
         0 => shown,
@@ -72,19 +73,19 @@ fn named(missing: &[String]) -> String {
     }
 }
 
-/// An org that does not answer may be asked again; nothing was kept meanwhile.
-fn not_known(error: &Salesforce) -> Reply {
-    tracing::warn!(error = %Chain(error), "what the user may do could not be asked");
+/// Returns the refusal for an org that did not return the permissions. The user may try again: nothing was stored.
+fn check_failed(error: &Salesforce) -> Reply {
+    tracing::warn!(error = %Chain(error), "could not check the permissions of a user");
     match error.retry() {
         Retry::NeedsHuman => refuse(RefusalCode::MissingPermissions, "use the API", Retry::NeedsHuman),
-        retry => refuse(RefusalCode::Unavailable, "the org did not say what the user may do", retry),
+        retry => refuse(RefusalCode::Unavailable, "Salesforce did not return the permissions of the user", retry),
     }
 }
 
-/// The one session of a grant that nobody else knows of yet.
-struct Fixed(Session);
+/// A session that cannot be refreshed, because its grant is not stored yet.
+struct FixedSession(Session);
 
-impl Sessions for Fixed {
+impl Sessions for FixedSession {
     fn session(&self, refused: Option<Fingerprint>) -> BoxFuture<'_, Result<Session, Salesforce>> {
         Box::pin(async move {
             match refused {
@@ -99,8 +100,8 @@ impl Sessions for Fixed {
 mod tests {
     use super::*;
 
-    fn object(name: &str, rights: [bool; 3]) -> ObjectSummary {
-        let [queryable, createable, updateable] = rights;
+    fn object(name: &str, permissions: [bool; 3]) -> ObjectSummary {
+        let [queryable, createable, updateable] = permissions;
         ObjectSummary {
             name: name.parse().unwrap(),
             label: name.to_owned(),
@@ -113,27 +114,27 @@ mod tests {
         }
     }
 
-    fn wanted() -> Vec<ObjectName> {
+    fn required() -> Vec<ObjectName> {
         ["Account", "Lead"].map(|name| name.parse().unwrap()).to_vec()
     }
 
     #[test]
-    fn who_may_do_all_of_it_lacks_nothing() {
+    fn a_user_with_all_permissions_misses_none() {
         let objects = [object("Account", [true; 3]), object("Lead", [true; 3]), object("Case", [false; 3])];
-        assert_eq!(missing(&objects, &wanted()), Vec::<String>::new());
+        assert_eq!(missing_permissions(&objects, &required()), Vec::<String>::new());
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn missing_permissions_are_named() {
         let objects = [object("Account", [true, true, false]), object("ContentNote", [true, false, true])];
-        let missing = missing(&objects, &wanted());
+        let missing = missing_permissions(&objects, &required());
         assert_eq!(missing, ["edit Account", "read Lead", "create Lead", "edit Lead", "create ContentNote"]);
     }
 
     #[test]
     fn a_long_list_is_cut() {
         let many: Vec<String> = (0..15).map(|number| format!("read Custom_{number}__c")).collect();
-        assert!(named(&many).ends_with("read Custom_11__c, and 3 more"));
-        assert_eq!(named(&many[..2]), "read Custom_0__c, read Custom_1__c");
+        assert!(summarize(&many).ends_with("read Custom_11__c, and 3 more"));
+        assert_eq!(summarize(&many[..2]), "read Custom_0__c, read Custom_1__c");
     }
 }

@@ -1,28 +1,28 @@
-//! The refresh protocol as a pure state machine: what happened goes in, what to do next comes out.
+//! The refresh protocol as a pure state machine: events go in, steps come out.
 //!
-//! With refresh-token rotation a refresh token is good once, and a second use revokes everything.
-//! So the machine lets one broker at a time speak to Salesforce (the lease), stores what it got
-//! before anyone uses it, and treats an answer it never saw as `uncertain`, not as refused.
-//! It knows no clock, no table and no network: the module `refresh` carries its steps out.
+//! Refresh token rotation is on: Salesforce accepts a refresh token once, and a second use revokes the grant.
+//! So one broker at a time calls the token endpoint (the lease), new tokens are stored before anyone uses them, and a
+//! response that was lost makes the connection `uncertain`, not revoked.
+//! The machine reads no clock, no table and no network: the module `refresh` executes its steps.
 
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
-/// The numbers of the protocol. A lease outlives the token call and the storing of its answer, so
-/// that nobody takes it over while an answer may still be on its way.
+/// The durations and counts of the protocol. A lease outlasts one token call and the storing of its response, so that no
+/// other broker takes the lease over while a response may still arrive.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// How long a lease lasts. Longer than the function's own timeout.
+    /// The duration of a lease. Longer than the function's own timeout.
     pub lease: SignedDuration,
-    /// The longest that one token call and the storing of its answer may take.
+    /// The longest time that one token call and the storing of its response may take.
     pub call: SignedDuration,
-    /// How long a caller may be kept waiting for another broker's refresh.
-    pub patience: SignedDuration,
-    /// The pause between two looks while another broker refreshes.
-    pub pause: Duration,
-    /// The pause after Salesforce said that the token request is already being processed.
-    pub busy_pause: Duration,
-    /// How often the storing of new tokens is tried before they are given up.
+    /// The longest time that a caller waits for another broker's refresh.
+    pub max_wait: SignedDuration,
+    /// The delay between two reads of the row, between two attempts to store, and before a refused caller tries again.
+    pub retry_delay: Duration,
+    /// The delay after Salesforce responded that the token request is already being processed.
+    pub busy_delay: Duration,
+    /// The number of attempts to store new tokens.
     pub store_attempts: u32,
 }
 
@@ -31,344 +31,346 @@ impl Default for Limits {
         Self {
             lease: SignedDuration::from_secs(40),
             call: SignedDuration::from_secs(20),
-            patience: SignedDuration::from_secs(8),
-            pause: Duration::from_millis(200),
-            busy_pause: Duration::from_secs(1),
+            max_wait: SignedDuration::from_secs(8),
+            retry_delay: Duration::from_millis(200),
+            busy_delay: Duration::from_secs(1),
             store_attempts: 3,
         }
     }
 }
 
-/// The stored state of a connection, as far as the protocol cares.
+/// The stored state of a connection, without its details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Standing {
-    /// The stored tokens are the newest that Salesforce gave.
+pub enum ConnectionStatus {
+    /// The stored tokens are the newest that Salesforce issued.
     Active,
-    /// A refresh was sent and its answer never seen: the stored refresh token may be used up.
+    /// A refresh was sent and its response was lost: the stored refresh token may be used up.
     Uncertain,
-    /// A person has to connect again.
+    /// A user has to connect again.
     ReauthRequired,
     /// Disconnected on purpose.
     Revoked,
 }
 
-/// What a caller came for.
+/// The tokens that a caller needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Wish {
+pub enum TokenNeed {
     /// The stored tokens.
     Stored,
-    /// Newer tokens than it knows of: Salesforce refused those, or they are too old.
+    /// Newer tokens than those the caller cannot use: refused by Salesforce, or too old.
     Newer,
 }
 
-/// What the connection's row shows.
+/// The connection's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Row {
     /// The connection's state.
-    pub standing: Standing,
-    /// When the lease ends, whoever holds it; `None` when it was released.
-    pub lease_until: Option<Timestamp>,
+    pub status: ConnectionStatus,
+    /// The time at which the lease expires; `None` once its holder released it.
+    pub lease_expires_at: Option<Timestamp>,
 }
 
-/// What the row and then the vault showed.
+/// The row, and the tokens that were read from the vault after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct View {
+pub struct Snapshot {
     /// The row.
     pub row: Row,
-    /// Whether the stored tokens are those that the caller cannot use: refused by Salesforce, or too old.
-    pub refused: bool,
-    /// Whether the vault still shows tokens that were replaced already. Using them again would end the grant.
-    pub stale: bool,
+    /// `true` if the caller cannot use the stored tokens.
+    pub is_unusable: bool,
+    /// `true` if the vault still returns tokens that were replaced. Using their refresh token would revoke the grant.
+    pub is_stale: bool,
 }
 
-/// Why a refresh brought no tokens.
+/// A reason why a refresh returned no tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Failure {
-    /// Salesforce did not act on it: not reached, rate-limited. Nothing changed there.
-    NotTaken(Duration),
-    /// It may have taken effect: no answer, a server error, a body that is no token answer.
-    Lost(Duration),
-    /// `token request is already being processed`: another request holds the same refresh token.
-    Busy,
-    /// A known-terminal `invalid_grant`: this refresh token is dead.
-    Ended,
-    /// Salesforce refused the app itself, for example a rotated client secret. The grant may be good.
-    AppRefused,
-    /// The app came to its sunset; Salesforce was not asked.
-    AppStopped,
+pub enum RefreshFailure {
+    /// Salesforce did not process the request: unreachable, or rate-limited. Nothing changed there. Carries the delay.
+    NotProcessed(Duration),
+    /// Salesforce may have processed it: no response, a server error, a malformed body. Carries the delay.
+    OutcomeUnknown(Duration),
+    /// `token request is already being processed`: another request uses the same refresh token.
+    AlreadyProcessing,
+    /// A terminal `invalid_grant`: Salesforce no longer accepts this refresh token.
+    InvalidGrant,
+    /// Salesforce refused the app, for example after its client secret changed. The grant may be valid.
+    InvalidClient,
+    /// The app's sunset date has passed; no request was sent.
+    AppSunset,
 }
 
-/// What happened.
+/// An input of the state machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// The row was read.
-    Looked(Row),
+    RowLoaded(Row),
     /// The vault was read too.
-    Opened(View),
-    /// The lease is ours until then.
-    Claimed(Timestamp),
-    /// Somebody else took the lease first, or had it since the last look.
-    ClaimLost,
-    /// Salesforce gave new tokens.
+    TokensLoaded(Snapshot),
+    /// This broker holds the lease until that time.
+    LeaseGranted(Timestamp),
+    /// Another broker holds the lease, or held it since the row was read.
+    LeaseDenied,
+    /// Salesforce issued new tokens.
     Refreshed,
-    /// Salesforce gave none.
-    Failed(Failure),
+    /// Salesforce issued none.
+    RefreshFailed(RefreshFailure),
     /// The new tokens are in the vault.
-    Stored,
+    TokensStored,
     /// The vault already holds a successor of the version that was used.
     StoreConflict,
     /// The vault could not be written.
     StoreFailed,
-    /// The settlement was written, or came too late to matter.
+    /// The settlement was written, or the lease was no longer ours.
     Settled,
-    /// The pause is over.
+    /// The delay is over.
     Waited,
 }
 
-/// What to do next.
+/// An action that the state machine requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// Read the row, consistently. Whoever waits for another broker reads nothing else.
-    Look,
-    /// Read the vault, right after the row: tokens are stored before the lease is given back, so that whoever sees the lease
-    /// gone sees the tokens too.
-    Open,
-    /// Take the lease by a conditional write, on condition that nobody has had it since the last look: a holder that came
-    /// and died in between would leave a doubt that this machine knows nothing of.
-    Claim,
-    /// Ask Salesforce, with the refresh token of the last look.
+    /// Read the row, with a consistent read. A caller that waits for another broker reads nothing else.
+    LoadRow,
+    /// Read the vault, right after the row. Tokens are stored before the lease is released, so a row without a lease means
+    /// that the vault has its holder's tokens.
+    LoadTokens,
+    /// Claim the lease by a conditional write, on the condition that no broker held it since the row was read: such a holder
+    /// may have used the refresh token and crashed.
+    ClaimLease,
+    /// Send the refresh token that was loaded last to the token endpoint.
     Refresh,
-    /// Put the new tokens into the vault as the successor of the version last looked at.
-    Store,
-    /// Write the state and give the lease back, on condition that the lease is still ours.
+    /// Store the new tokens as the successor of the version that was loaded last.
+    StoreTokens,
+    /// Write the connection's state and release the lease, on the condition that this broker still holds it.
     Settle(Settlement),
-    /// Pause, holding on to what is held.
+    /// Wait, and keep the lease if it is held.
     Wait(Duration),
-    /// Answer the caller.
+    /// Respond to the caller.
     Done(Outcome),
 }
 
-/// What to write when the lease is given back.
+/// The state to write when the lease is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Settlement {
-    /// Nothing but the release: the state stays what it is.
-    Release,
-    /// The stored tokens are good.
+    /// No change: only the lease is released.
+    Unchanged,
+    /// The stored tokens are valid.
     Active,
     /// The stored refresh token may be used up.
     Uncertain,
-    /// A person has to connect again.
-    ReauthRequired(Reason),
+    /// A user has to connect again.
+    ReauthRequired(ReauthReason),
 }
 
-/// Why a person has to connect again.
+/// A reason why a user has to connect again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
+pub enum ReauthReason {
     /// Salesforce ended the grant: revoked, expired, user inactive, app blocked.
     GrantEnded,
-    /// An earlier answer with the rotated refresh token never arrived, and the old one is used up.
-    AnswerLost,
-    /// The app came to its sunset: there is a newer one to connect with.
+    /// A response with the rotated refresh token was lost, and the old refresh token is used up.
+    ResponseLost,
+    /// The app's sunset date has passed: the user has to connect with a newer app.
     AppSunset,
 }
 
-/// How it ends for the caller.
+/// The result for the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// With the tokens that are in the vault.
+    /// The tokens in the vault.
     Serve,
-    /// With a refusal.
+    /// A refusal.
     Refuse(Refusal),
 }
 
-/// Why the caller gets no token.
+/// A reason why the caller gets no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Refusal {
-    /// A person has to connect again.
+    /// A user has to connect again.
     ReauthRequired,
     /// The connection was disconnected.
     Revoked,
-    /// Another broker is refreshing and took longer than this caller may wait.
+    /// Another broker's refresh took longer than this caller may wait.
     Busy(Duration),
-    /// Salesforce or the vault could not be used now.
+    /// Salesforce or the vault is unavailable.
     Unavailable(Duration),
     /// Salesforce refuses the app's credentials; the operator has to act.
     AppRefused,
 }
 
-/// One caller's way through the protocol.
+/// The state machine of one caller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Protocol {
-    wish: Wish,
-    give_up_at: Timestamp,
-    lease_until: Option<Timestamp>,
-    /// Whether an answer with a newer refresh token may have been lost.
-    doubt: bool,
-    /// Salesforce called the refresh token dead; one more look decides whether it was replaced.
-    ended: bool,
-    /// Salesforce said that somebody else's request is being processed.
-    busy: bool,
-    /// New tokens are in memory and not in the vault.
-    unstored: bool,
+    need: TokenNeed,
+    wait_until: Timestamp,
+    lease_expires_at: Option<Timestamp>,
+    /// True once a response with a newer refresh token may have been lost.
+    maybe_rotated: bool,
+    /// True once Salesforce returned `invalid_grant`; the vault is read once more, because the token may have been replaced.
+    is_grant_invalid: bool,
+    /// True once Salesforce responded that another request is being processed.
+    is_already_processing: bool,
+    /// True while new tokens are in memory only.
+    has_unstored_tokens: bool,
     store_attempts: u32,
-    /// What the caller hears once the settlement is written.
+    /// The result once the settlement is written.
     outcome: Outcome,
 }
 
 impl Protocol {
-    /// A caller that came at `now`. Its first step is [`Step::Look`].
+    /// Creates the machine of a caller that arrived at `now`. Its first step is [`Step::LoadRow`].
     #[must_use]
-    pub fn new(wish: Wish, now: Timestamp, limits: &Limits) -> Self {
+    pub fn new(need: TokenNeed, now: Timestamp, limits: &Limits) -> Self {
         Self {
-            wish,
-            give_up_at: after(now, limits.patience),
-            lease_until: None,
-            doubt: false,
-            ended: false,
-            busy: false,
-            unstored: false,
+            need,
+            wait_until: after(now, limits.max_wait),
+            lease_expires_at: None,
+            maybe_rotated: false,
+            is_grant_invalid: false,
+            is_already_processing: false,
+            has_unstored_tokens: false,
             store_attempts: 0,
-            outcome: Outcome::Refuse(Refusal::Unavailable(limits.pause)),
+            outcome: Outcome::Refuse(Refusal::Unavailable(limits.retry_delay)),
         }
     }
 
-    /// What to do after `event`, which happened at `now`.
+    /// Returns the next step after `event`, which happened at `now`.
     pub fn step(&mut self, event: Event, now: Timestamp, limits: &Limits) -> Step {
         match event {
-            Event::Looked(row) => self.looked(row, now, limits),
-            Event::Opened(view) => self.opened(view, now, limits),
-            Event::Claimed(until) => {
-                self.lease_until = Some(until);
-                Step::Look
+            Event::RowLoaded(row) => self.row_loaded(row, now, limits),
+            Event::TokensLoaded(snapshot) => self.tokens_loaded(snapshot, now, limits),
+            Event::LeaseGranted(expires_at) => {
+                self.lease_expires_at = Some(expires_at);
+                Step::LoadRow
             }
-            Event::ClaimLost => self.wait(now, limits),
+            Event::LeaseDenied => self.wait(now, limits),
             Event::Refreshed => {
-                self.unstored = true;
-                Step::Store
+                self.has_unstored_tokens = true;
+                Step::StoreTokens
             }
-            Event::Failed(failure) => self.failed(failure, limits),
-            Event::Stored => self.settle(Settlement::Active, Outcome::Serve),
+            Event::RefreshFailed(failure) => self.refresh_failed(failure, limits),
+            Event::TokensStored => self.settle(Settlement::Active, Outcome::Serve),
             Event::StoreConflict => {
-                self.unstored = false;
-                Step::Look
+                self.has_unstored_tokens = false;
+                Step::LoadRow
             }
             Event::StoreFailed => self.store_failed(now, limits),
             Event::Settled => Step::Done(self.outcome),
-            Event::Waited if self.unstored => Step::Store,
-            Event::Waited => Step::Look,
+            Event::Waited if self.has_unstored_tokens => Step::StoreTokens,
+            Event::Waited => Step::LoadRow,
         }
     }
 
-    /// A dead connection needs no tokens, and while another broker refreshes, only the row can tell anything new. Once the
-    /// caller's patience is over, one look at the vault finds what a broker stored that died before it gave the lease back.
-    fn looked(&mut self, row: Row, now: Timestamp, limits: &Limits) -> Step {
-        let from_outside = self.lease_until.is_none();
-        match row.standing {
-            Standing::Revoked => self.leave(Outcome::Refuse(Refusal::Revoked)),
-            Standing::ReauthRequired => self.leave(Outcome::Refuse(Refusal::ReauthRequired)),
-            _ if from_outside && self.wish == Wish::Newer && is_held(row, now) && now < self.give_up_at => {
-                Step::Wait(limits.pause)
+    /// Skips the vault for a connection that has no usable grant, and while another broker refreshes. When the wait is over,
+    /// the vault is read once: the holder may have stored tokens and crashed before it released the lease.
+    fn row_loaded(&mut self, row: Row, now: Timestamp, limits: &Limits) -> Step {
+        let has_no_lease = self.lease_expires_at.is_none();
+        match row.status {
+            ConnectionStatus::Revoked => self.finish(Outcome::Refuse(Refusal::Revoked)),
+            ConnectionStatus::ReauthRequired => self.finish(Outcome::Refuse(Refusal::ReauthRequired)),
+            _ if has_no_lease && self.need == TokenNeed::Newer && is_leased(row, now) && now < self.wait_until => {
+                Step::Wait(limits.retry_delay)
             }
-            _ => Step::Open,
+            _ => Step::LoadTokens,
         }
     }
 
-    fn opened(&mut self, view: View, now: Timestamp, limits: &Limits) -> Step {
-        match self.lease_until {
-            _ if view.stale => self.look_later(now, limits),
-            None => self.opened_from_outside(view, now, limits),
-            Some(until) => self.opened_under_lease(view, until, now, limits),
+    fn tokens_loaded(&mut self, snapshot: Snapshot, now: Timestamp, limits: &Limits) -> Step {
+        match self.lease_expires_at {
+            _ if snapshot.is_stale => self.wait_for_vault(now, limits),
+            None => self.loaded_without_lease(snapshot, now, limits),
+            Some(until) => self.loaded_under_lease(snapshot, until, now, limits),
         }
     }
 
-    /// Waits until the vault has caught up with the row.
-    fn look_later(&mut self, now: Timestamp, limits: &Limits) -> Step {
-        if now < self.give_up_at {
-            return Step::Wait(limits.pause);
+    /// Waits until the vault returns the version that the row names.
+    fn wait_for_vault(&mut self, now: Timestamp, limits: &Limits) -> Step {
+        if now < self.wait_until {
+            return Step::Wait(limits.retry_delay);
         }
-        self.leave(Outcome::Refuse(Refusal::Busy(limits.pause)))
+        self.finish(Outcome::Refuse(Refusal::Busy(limits.retry_delay)))
     }
 
-    fn opened_from_outside(&mut self, view: View, now: Timestamp, limits: &Limits) -> Step {
-        if !view.refused {
+    fn loaded_without_lease(&mut self, snapshot: Snapshot, now: Timestamp, limits: &Limits) -> Step {
+        if !snapshot.is_unusable {
             return Step::Done(Outcome::Serve);
         }
-        if is_held(view.row, now) {
+        if is_leased(snapshot.row, now) {
             return self.wait(now, limits);
         }
-        // A lease that ran out was never given back: its holder may have spent the refresh token.
-        self.doubt = view.row.standing == Standing::Uncertain || view.row.lease_until.is_some();
-        Step::Claim
+        // The holder of an expired lease never released it: it may have used the refresh token.
+        let lease_expired = snapshot.row.lease_expires_at.is_some();
+        self.maybe_rotated = snapshot.row.status == ConnectionStatus::Uncertain || lease_expired;
+        Step::ClaimLease
     }
 
-    fn opened_under_lease(&mut self, view: View, until: Timestamp, now: Timestamp, limits: &Limits) -> Step {
-        if !view.refused {
+    fn loaded_under_lease(&mut self, snapshot: Snapshot, until: Timestamp, now: Timestamp, limits: &Limits) -> Step {
+        if !snapshot.is_unusable {
             return self.settle(Settlement::Active, Outcome::Serve);
         }
-        self.doubt |= view.row.standing == Standing::Uncertain;
-        if self.ended {
-            let reason = if self.doubt { Reason::AnswerLost } else { Reason::GrantEnded };
+        self.maybe_rotated |= snapshot.row.status == ConnectionStatus::Uncertain;
+        if self.is_grant_invalid {
+            let reason = if self.maybe_rotated { ReauthReason::ResponseLost } else { ReauthReason::GrantEnded };
             return self.settle(Settlement::ReauthRequired(reason), Outcome::Refuse(Refusal::ReauthRequired));
         }
-        let too_late = after(now, limits.call) > until || (self.busy && now >= self.give_up_at);
-        if too_late {
-            return self.let_go(Refusal::Busy(limits.pause));
+        let lease_is_too_short = after(now, limits.call) > until;
+        if lease_is_too_short || (self.is_already_processing && now >= self.wait_until) {
+            return self.abandon(Refusal::Busy(limits.retry_delay));
         }
         Step::Refresh
     }
 
-    fn failed(&mut self, failure: Failure, limits: &Limits) -> Step {
+    fn refresh_failed(&mut self, failure: RefreshFailure, limits: &Limits) -> Step {
         match failure {
-            Failure::NotTaken(pause) => self.let_go(Refusal::Unavailable(pause)),
-            Failure::AppRefused => self.let_go(Refusal::AppRefused),
-            Failure::AppStopped => {
-                self.settle(Settlement::ReauthRequired(Reason::AppSunset), Outcome::Refuse(Refusal::ReauthRequired))
+            RefreshFailure::NotProcessed(delay) => self.abandon(Refusal::Unavailable(delay)),
+            RefreshFailure::InvalidClient => self.abandon(Refusal::AppRefused),
+            RefreshFailure::AppSunset => {
+                let settlement = Settlement::ReauthRequired(ReauthReason::AppSunset);
+                self.settle(settlement, Outcome::Refuse(Refusal::ReauthRequired))
             }
-            Failure::Lost(pause) => {
-                self.doubt = true;
-                self.let_go(Refusal::Unavailable(pause))
+            RefreshFailure::OutcomeUnknown(delay) => {
+                self.maybe_rotated = true;
+                self.abandon(Refusal::Unavailable(delay))
             }
-            Failure::Busy => {
-                self.doubt = true;
-                self.busy = true;
-                Step::Wait(limits.busy_pause)
+            RefreshFailure::AlreadyProcessing => {
+                self.maybe_rotated = true;
+                self.is_already_processing = true;
+                Step::Wait(limits.busy_delay)
             }
-            Failure::Ended => {
-                self.ended = true;
-                Step::Look
+            RefreshFailure::InvalidGrant => {
+                self.is_grant_invalid = true;
+                Step::LoadRow
             }
         }
     }
 
     fn store_failed(&mut self, now: Timestamp, limits: &Limits) -> Step {
         self.store_attempts += 1;
-        let in_time = self.lease_until.is_some_and(|until| now < until);
-        if in_time && self.store_attempts < limits.store_attempts {
-            return Step::Wait(limits.pause);
+        let is_leased = self.lease_expires_at.is_some_and(|expires_at| now < expires_at);
+        if is_leased && self.store_attempts < limits.store_attempts {
+            return Step::Wait(limits.retry_delay);
         }
-        self.doubt = true;
-        self.let_go(Refusal::Unavailable(limits.pause))
+        self.maybe_rotated = true;
+        self.abandon(Refusal::Unavailable(limits.retry_delay))
     }
 
-    /// Waits for another broker, as long as the caller may be kept.
+    /// Waits for another broker, until the caller's time is over.
     fn wait(&self, now: Timestamp, limits: &Limits) -> Step {
-        if now < self.give_up_at {
-            Step::Wait(limits.pause)
+        if now < self.wait_until {
+            Step::Wait(limits.retry_delay)
         } else {
-            Step::Done(Outcome::Refuse(Refusal::Busy(limits.pause)))
+            Step::Done(Outcome::Refuse(Refusal::Busy(limits.retry_delay)))
         }
     }
 
-    /// Gives the lease back without new tokens.
-    fn let_go(&mut self, refusal: Refusal) -> Step {
-        let settlement = if self.doubt { Settlement::Uncertain } else { Settlement::Release };
+    /// Releases the lease without new tokens.
+    fn abandon(&mut self, refusal: Refusal) -> Step {
+        let settlement = if self.maybe_rotated { Settlement::Uncertain } else { Settlement::Unchanged };
         self.settle(settlement, Outcome::Refuse(refusal))
     }
 
-    /// Ends without touching the state, giving back a lease that is held.
-    fn leave(&mut self, outcome: Outcome) -> Step {
-        match self.lease_until {
-            Some(_) => self.settle(Settlement::Release, outcome),
+    /// Ends without a change of state, and releases the lease if it is held.
+    fn finish(&mut self, outcome: Outcome) -> Step {
+        match self.lease_expires_at {
+            Some(_) => self.settle(Settlement::Unchanged, outcome),
             None => Step::Done(outcome),
         }
     }
@@ -379,12 +381,12 @@ impl Protocol {
     }
 }
 
-/// Whether somebody has the lease.
-fn is_held(row: Row, now: Timestamp) -> bool {
-    row.lease_until.is_some_and(|until| now < until)
+/// Returns whether any broker holds the lease.
+fn is_leased(row: Row, now: Timestamp) -> bool {
+    row.lease_expires_at.is_some_and(|expires_at| now < expires_at)
 }
 
-/// `now + span`, at the end of time at the latest.
+/// Returns `now + span`, capped at the largest timestamp.
 fn after(now: Timestamp, span: SignedDuration) -> Timestamp {
     now.checked_add(span).unwrap_or(Timestamp::MAX)
 }

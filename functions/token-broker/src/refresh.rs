@@ -1,4 +1,4 @@
-//! Carries out the steps of [`crate::protocol`]. It decides nothing by itself.
+//! Executes the steps of [`crate::protocol`]. All decisions are made there.
 
 use jiff::{SignedDuration, Timestamp};
 use runtime::Chain;
@@ -9,155 +9,159 @@ use store::connections::keep_alive;
 use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, Origin, TokenVersion, Tokens};
 use uuid::Uuid;
 
-use crate::app::door;
-use crate::protocol::{Event, Failure, Outcome, Protocol, Reason, Row, Settlement, Standing, Step, View, Wish};
-use crate::refusal::{of_refresh, refused};
+use crate::app::load_app_login;
+use crate::protocol::{
+    ConnectionStatus, Event, Outcome, Protocol, ReauthReason, RefreshFailure, Row, Settlement, Snapshot, Step,
+    TokenNeed,
+};
+use crate::refusal::{from_refresh, refused};
 use crate::{Deps, Error, Reply};
 
-/// Gives an access token that Salesforce has not refused, refreshing if it must.
+/// Returns an access token that Salesforce has not refused. Refreshes the connection if the stored token was refused.
 pub(crate) async fn access_token(deps: &Deps, wanted: &TokenWanted) -> Result<Reply, Error> {
     let TokenWanted { org_id, connection_id, refused_fingerprint } = wanted.clone();
-    let goal = refused_fingerprint.map_or(Goal::Stored, Goal::OtherThan);
+    let request = refused_fingerprint.map_or(TokenRequest::Stored, TokenRequest::NotRefused);
     match deps.connections.load(org_id, &connection_id).await.map_err(Error::state("load the connection"))? {
-        Some(connection) => get(deps, connection, goal).await,
+        Some(connection) => fetch_token(deps, connection, request).await,
         None => Ok(refused(RefusalCode::UnknownConnection)),
     }
 }
 
-/// Gets the connection's tokens, after one look at its row.
-pub(crate) async fn get(deps: &Deps, connection: Connection, goal: Goal) -> Result<Reply, Error> {
-    let seen = Seen { connection, tokens: None };
-    let refresh = Refresh { deps, goal, seen, lease: None, gained: None, refreshed: false };
-    refresh.run().await
+/// Returns an access token of a connection whose row was loaded.
+pub(crate) async fn fetch_token(deps: &Deps, connection: Connection, request: TokenRequest) -> Result<Reply, Error> {
+    let loaded = Loaded { connection, tokens: None };
+    let run = RefreshRun { deps, request, loaded, lease: None, new_tokens: None, is_refreshed: false };
+    run.execute().await
 }
 
-/// Which tokens will do.
-pub(crate) enum Goal {
-    /// The stored ones.
+/// The tokens that a caller accepts.
+pub(crate) enum TokenRequest {
+    /// The stored tokens.
     Stored,
-    /// Others than the one that Salesforce refused.
-    OtherThan(Fingerprint),
-    /// Ones that were used not long ago.
-    Fresh,
+    /// Tokens other than the one that Salesforce refused.
+    NotRefused(Fingerprint),
+    /// Tokens whose refresh token was used recently enough to stay valid.
+    RecentlyUsed,
 }
 
-/// What the last look showed. The tokens are older than the row, or missing, until the vault was looked at too.
-struct Seen {
+/// The row and the tokens that were loaded last. The tokens are older than the row, or `None`, until the vault is read again.
+struct Loaded {
     connection: Connection,
     tokens: Option<(Tokens, TokenVersion)>,
 }
 
-/// One caller's way to a token.
-struct Refresh<'a> {
+/// One caller's run of the protocol.
+struct RefreshRun<'a> {
     deps: &'a Deps,
-    goal: Goal,
-    seen: Seen,
+    request: TokenRequest,
+    loaded: Loaded,
     lease: Option<Lease>,
-    gained: Option<Tokens>,
-    refreshed: bool,
+    new_tokens: Option<Tokens>,
+    /// True once new tokens are stored.
+    is_refreshed: bool,
 }
 
-impl Refresh<'_> {
-    async fn run(mut self) -> Result<Reply, Error> {
+impl RefreshRun<'_> {
+    async fn execute(mut self) -> Result<Reply, Error> {
         let limits = &self.deps.limits;
         let now = self.deps.clock.now();
-        let mut protocol = Protocol::new(self.goal.wish(), now, limits);
-        let mut step = protocol.step(Event::Looked(row(&self.seen.connection)), now, limits);
+        let mut protocol = Protocol::new(self.request.need(), now, limits);
+        let mut step = protocol.step(Event::RowLoaded(row(&self.loaded.connection)), now, limits);
         loop {
             let event = match step {
-                Step::Look => self.look().await?,
-                Step::Open => self.open().await?,
-                Step::Claim => self.claim().await?,
+                Step::LoadRow => self.load_row().await?,
+                Step::LoadTokens => self.load_tokens().await?,
+                Step::ClaimLease => self.claim_lease().await?,
                 Step::Refresh => self.refresh().await?,
-                Step::Store => self.store().await,
+                Step::StoreTokens => self.store_tokens().await,
                 Step::Settle(settlement) => self.settle(settlement).await,
-                Step::Wait(pause) => {
-                    self.deps.timer.pause(pause).await;
+                Step::Wait(delay) => {
+                    self.deps.timer.wait(delay).await;
                     Event::Waited
                 }
-                Step::Done(outcome) => return Ok(self.reply(outcome)),
+                Step::Done(outcome) => return Ok(self.into_reply(outcome)),
             };
             step = protocol.step(event, self.deps.clock.now(), limits);
         }
     }
 
-    async fn look(&mut self) -> Result<Event, Error> {
-        let Connection { org_id, connection_id, .. } = &self.seen.connection;
+    async fn load_row(&mut self) -> Result<Event, Error> {
+        let Connection { org_id, connection_id, .. } = &self.loaded.connection;
         let connection = self.deps.connections.load(*org_id, connection_id).await;
         if let Some(connection) = connection.map_err(Error::state("load the connection"))? {
-            self.seen.connection = connection;
+            self.loaded.connection = connection;
         }
-        Ok(Event::Looked(row(&self.seen.connection)))
+        Ok(Event::RowLoaded(row(&self.loaded.connection)))
     }
 
-    /// A connection without tokens cannot be helped by anybody but its person.
-    async fn open(&mut self) -> Result<Event, Error> {
-        let Connection { org_id, connection_id, .. } = &self.seen.connection;
+    /// Reads the vault. A connection without tokens is treated as `reauth_required`.
+    async fn load_tokens(&mut self) -> Result<Event, Error> {
+        let Connection { org_id, connection_id, .. } = &self.loaded.connection;
         let tokens = self.deps.vault.load(*org_id, connection_id).await;
-        self.seen.tokens = tokens.map_err(Error::state("load the tokens"))?;
-        let row = row(&self.seen.connection);
-        Ok(match &self.seen.tokens {
-            None => Event::Looked(Row { standing: Standing::ReauthRequired, ..row }),
+        self.loaded.tokens = tokens.map_err(Error::state("load the tokens"))?;
+        let row = row(&self.loaded.connection);
+        Ok(match &self.loaded.tokens {
+            None => Event::RowLoaded(Row { status: ConnectionStatus::ReauthRequired, ..row }),
             Some((tokens, _)) => {
-                let refused = self.goal.rules_out(&self.seen.connection, tokens, self.deps.clock.now());
-                Event::Opened(View { row, refused, stale: is_stale(&self.seen) })
+                let is_unusable = self.request.excludes(&self.loaded.connection, tokens, self.deps.clock.now());
+                Event::TokensLoaded(Snapshot { row, is_unusable, is_stale: is_stale(&self.loaded) })
             }
         })
     }
 
-    async fn claim(&mut self) -> Result<Event, Error> {
+    async fn claim_lease(&mut self) -> Result<Event, Error> {
         let request = LeaseRequest {
             owner: Uuid::new_v4().to_string(),
             now: self.deps.clock.now(),
             length: self.deps.limits.lease,
-            seen_fence: Some(self.seen.connection.lease.fence),
+            seen_fence: Some(self.loaded.connection.lease.fence),
         };
-        let Connection { org_id, connection_id, .. } = &self.seen.connection;
+        let Connection { org_id, connection_id, .. } = &self.loaded.connection;
         let claim = self.deps.connections.claim_lease(*org_id, connection_id, &request).await;
         Ok(match claim.map_err(Error::state("claim the lease"))? {
             LeaseClaim::Granted(lease) => {
                 let deadline = lease.deadline;
                 self.lease = Some(lease);
-                Event::Claimed(deadline)
+                Event::LeaseGranted(deadline)
             }
-            LeaseClaim::Held(_) => Event::ClaimLost,
+            LeaseClaim::Held(_) => Event::LeaseDenied,
         })
     }
 
     async fn refresh(&mut self) -> Result<Event, Error> {
-        let Seen { connection, tokens } = &self.seen;
-        let Some((tokens, _)) = tokens else { return Ok(Event::Failed(Failure::AppRefused)) };
+        let Loaded { connection, tokens } = &self.loaded;
+        let Some((tokens, _)) = tokens else { return Ok(Event::RefreshFailed(RefreshFailure::InvalidClient)) };
         let origin = origin(connection, tokens);
-        let Some(door) = door(self.deps, &origin.app, &origin.login_url).await? else {
-            return Ok(Event::Failed(Failure::AppRefused));
+        let Some(login) = load_app_login(self.deps, &origin.app, &origin.login_url).await? else {
+            return Ok(Event::RefreshFailed(RefreshFailure::InvalidClient));
         };
-        if door.is_stopped {
-            return Ok(Event::Failed(Failure::AppStopped));
+        if login.is_stopped {
+            return Ok(Event::RefreshFailed(RefreshFailure::AppSunset));
         }
-        let answer = auth::refresh(&self.deps.http, &door.app, &door.login, &tokens.refresh_token).await;
-        Ok(match answer.and_then(|answer| belongs_to(connection.org_id, &origin, answer)) {
-            Ok(answer) => {
-                self.gained = Some(merge(tokens, answer));
+        let response = auth::refresh(&self.deps.http, &login.app, &login.host, &tokens.refresh_token).await;
+        Ok(match response.and_then(|response| check_identity(connection.org_id, &origin, response)) {
+            Ok(response) => {
+                self.new_tokens = Some(merge(tokens, response));
                 Event::Refreshed
             }
             Err(error) => {
                 let org = connection.org_id;
-                tracing::warn!(org.id = %org, error = %Chain(&error), "no new tokens for org {org}");
-                Event::Failed(failure(&error))
+                tracing::warn!(org.id = %org, error = %Chain(&error), "could not refresh the tokens of org {org}");
+                Event::RefreshFailed(refresh_failure(&error))
             }
         })
     }
 
-    async fn store(&mut self) -> Event {
-        let Connection { org_id, connection_id, .. } = &self.seen.connection;
-        let (Some(gained), Some((_, replaces))) = (&self.gained, &self.seen.tokens) else {
+    async fn store_tokens(&mut self) -> Event {
+        let Connection { org_id, connection_id, .. } = &self.loaded.connection;
+        let (Some(new_tokens), Some((_, replaces))) = (&self.new_tokens, &self.loaded.tokens) else {
             return Event::StoreFailed;
         };
-        match self.deps.vault.store(*org_id, connection_id, gained, Some(replaces)).await {
+        match self.deps.vault.store(*org_id, connection_id, new_tokens, Some(replaces)).await {
             Ok(version) => {
-                self.seen.tokens = self.gained.take().map(|tokens| (tokens, version));
-                self.refreshed = true;
-                Event::Stored
+                self.loaded.tokens = self.new_tokens.take().map(|tokens| (tokens, version));
+                self.is_refreshed = true;
+                Event::TokensStored
             }
             Err(store::Error::Conflict { .. }) => Event::StoreConflict,
             Err(error) => {
@@ -167,28 +171,28 @@ impl Refresh<'_> {
         }
     }
 
-    /// Writes the settlement. Where that fails, the lease runs out by itself and the next broker settles.
+    /// Writes the settlement. If the write fails, the lease expires and the next broker settles.
     async fn settle(&mut self, settlement: Settlement) -> Event {
         let Some(lease) = self.lease.take() else { return Event::Settled };
-        let Connection { org_id, connection_id, .. } = &self.seen.connection;
-        let settlement = self.settlement(settlement);
+        let Connection { org_id, connection_id, .. } = &self.loaded.connection;
+        let settlement = self.store_settlement(settlement);
         if let Err(error) = self.deps.connections.settle(*org_id, connection_id, &lease, &settlement).await {
-            tracing::warn!(org.id = %org_id, error = %Chain(&error), "could not settle the refresh of org {org_id}");
+            tracing::warn!(org.id = %org_id, error = %Chain(&error), "could not record the refresh of org {org_id}");
         }
         Event::Settled
     }
 
-    fn settlement(&self, settlement: Settlement) -> store::Settlement {
+    fn store_settlement(&self, settlement: Settlement) -> store::Settlement {
         let now = self.deps.clock.now();
         let state = |state| store::Settlement::State { state, now };
-        match (settlement, &self.seen.tokens) {
+        match (settlement, &self.loaded.tokens) {
             (Settlement::Active, Some((tokens, version))) => store::Settlement::Refreshed {
                 instance_url: tokens.instance_url.clone(),
                 token_version: version.clone(),
                 origin: tokens.origin.clone(),
                 now,
             },
-            (Settlement::Active, None) | (Settlement::Release, _) => store::Settlement::Released,
+            (Settlement::Active, None) | (Settlement::Unchanged, _) => store::Settlement::Released,
             (Settlement::Uncertain, _) => state(ConnectionState::Uncertain),
             (Settlement::ReauthRequired(reason), _) => {
                 state(ConnectionState::ReauthRequired { reason: reason_code(reason).to_owned() })
@@ -196,32 +200,32 @@ impl Refresh<'_> {
         }
     }
 
-    fn reply(self, outcome: Outcome) -> Reply {
-        match (outcome, self.seen.tokens) {
+    fn into_reply(self, outcome: Outcome) -> Reply {
+        match (outcome, self.loaded.tokens) {
             (Outcome::Serve, Some((tokens, _))) => {
                 let Tokens { access_token, instance_url, .. } = tokens;
-                Reply::of(Answer::Token(Token { access_token, instance_url })).refreshed(self.refreshed)
+                Reply::new(Answer::Token(Token { access_token, instance_url })).refreshed(self.is_refreshed)
             }
             (Outcome::Serve, None) => refused(RefusalCode::ReauthRequired),
-            (Outcome::Refuse(refusal), _) => of_refresh(refusal),
+            (Outcome::Refuse(refusal), _) => from_refresh(refusal),
         }
     }
 }
 
-impl Goal {
-    fn wish(&self) -> Wish {
+impl TokenRequest {
+    fn need(&self) -> TokenNeed {
         match self {
-            Self::Stored => Wish::Stored,
-            Self::OtherThan(_) | Self::Fresh => Wish::Newer,
+            Self::Stored => TokenNeed::Stored,
+            Self::NotRefused(_) | Self::RecentlyUsed => TokenNeed::Newer,
         }
     }
 
-    /// Whether the stored tokens will not do.
-    fn rules_out(&self, connection: &Connection, tokens: &Tokens, now: Timestamp) -> bool {
+    /// Returns whether the caller cannot use the stored tokens.
+    fn excludes(&self, connection: &Connection, tokens: &Tokens, now: Timestamp) -> bool {
         match self {
             Self::Stored => false,
-            Self::OtherThan(refused) => Fingerprint::of(&tokens.access_token) == *refused,
-            Self::Fresh => {
+            Self::NotRefused(refused) => Fingerprint::of(&tokens.access_token) == *refused,
+            Self::RecentlyUsed => {
                 keep_alive::is_due(connection, now) && keep_alive::is_due_since(connection, tokens.issued_at, now)
             }
         }
@@ -229,29 +233,30 @@ impl Goal {
 }
 
 fn row(connection: &Connection) -> Row {
-    let standing = match &connection.state {
-        ConnectionState::Revoked => Standing::Revoked,
-        ConnectionState::ReauthRequired { .. } => Standing::ReauthRequired,
-        ConnectionState::Uncertain => Standing::Uncertain,
-        ConnectionState::Active => Standing::Active,
+    let status = match &connection.state {
+        ConnectionState::Revoked => ConnectionStatus::Revoked,
+        ConnectionState::ReauthRequired { .. } => ConnectionStatus::ReauthRequired,
+        ConnectionState::Uncertain => ConnectionStatus::Uncertain,
+        ConnectionState::Active => ConnectionStatus::Active,
     };
-    Row { standing, lease_until: connection.lease.deadline }
+    Row { status, lease_expires_at: connection.lease.deadline }
 }
 
-/// Whether the vault still shows tokens that the row knows to be replaced: Secrets Manager's reads may lag behind its writes.
-/// Another version than the row's is either older, and was issued before the row's tokens were noted, or newer, and waits for
-/// its settlement.
-fn is_stale(seen: &Seen) -> bool {
-    let Some((tokens, version)) = &seen.tokens else { return false };
-    let Connection { token_version, connected_at, refreshed_at, .. } = &seen.connection;
-    let noted_at = refreshed_at.map_or(*connected_at, |refreshed_at| refreshed_at.max(*connected_at));
-    Some(version) != token_version.as_ref() && noted_at.duration_since(tokens.issued_at) > CLOCK_SKEW
+/// Returns whether the vault still returns tokens that were replaced. Reads of Secrets Manager are eventually consistent.
+///
+/// A version other than the row's is either older (issued before the row's tokens were recorded) or newer (stored, but not
+/// settled yet).
+fn is_stale(loaded: &Loaded) -> bool {
+    let Some((tokens, version)) = &loaded.tokens else { return false };
+    let Connection { token_version, connected_at, refreshed_at, .. } = &loaded.connection;
+    let recorded_at = refreshed_at.map_or(*connected_at, |refreshed_at| refreshed_at.max(*connected_at));
+    Some(version) != token_version.as_ref() && recorded_at.duration_since(tokens.issued_at) > CLOCK_SKEW
 }
 
-/// How far Salesforce's clock may be behind ours.
+/// The longest time that Salesforce's clock may be behind ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(10);
 
-/// The grant that the stored tokens are of.
+/// Returns the user, app and login host of the stored tokens' grant.
 fn origin(connection: &Connection, tokens: &Tokens) -> Origin {
     tokens.origin.clone().unwrap_or_else(|| Origin {
         user_id: connection.user_id,
@@ -260,31 +265,35 @@ fn origin(connection: &Connection, tokens: &Tokens) -> Origin {
     })
 }
 
-/// Tokens of somebody else are no answer to this grant's refresh.
-fn belongs_to(org: OrgId, origin: &Origin, answer: TokenAnswer) -> Result<TokenAnswer, Salesforce> {
-    let same = answer.identity.org_id == org && answer.identity.user_id == origin.user_id;
-    if same { Ok(answer) } else { Err(Salesforce::Untrusted { operation: "refresh", what: "it is another user's" }) }
+/// Rejects tokens that were issued to another user or org.
+fn check_identity(org: OrgId, origin: &Origin, response: TokenAnswer) -> Result<TokenAnswer, Salesforce> {
+    let same = response.identity.org_id == org && response.identity.user_id == origin.user_id;
+    if same {
+        Ok(response)
+    } else {
+        Err(Salesforce::Untrusted { operation: "refresh the token", what: "the tokens were issued to another user" })
+    }
 }
 
-/// The stored tokens with what the answer brings. An answer may leave out the refresh token and the instance.
-fn merge(old: &Tokens, answer: TokenAnswer) -> Tokens {
+/// Returns the stored tokens, updated from the response. A response may omit the refresh token and the instance URL.
+fn merge(old: &Tokens, response: TokenAnswer) -> Tokens {
     Tokens {
-        access_token: answer.access_token,
-        refresh_token: answer.refresh_token.unwrap_or_else(|| old.refresh_token.clone()),
-        instance_url: answer.instance_url.map_or_else(|| old.instance_url.clone(), |url| url.to_string()),
-        issued_at: answer.issued_at,
+        access_token: response.access_token,
+        refresh_token: response.refresh_token.unwrap_or_else(|| old.refresh_token.clone()),
+        instance_url: response.instance_url.map_or_else(|| old.instance_url.clone(), |url| url.to_string()),
+        issued_at: response.issued_at,
         origin: old.origin.clone(),
     }
 }
 
-/// What a failed token call means for the protocol. Only a known ending ends a grant.
-fn failure(error: &Salesforce) -> Failure {
+/// Maps an error of the token call to the protocol. Only a terminal `invalid_grant` ends a grant.
+fn refresh_failure(error: &Salesforce) -> RefreshFailure {
     match error {
-        Salesforce::GrantEnded { .. } => Failure::Ended,
-        Salesforce::RefreshBusy => Failure::Busy,
-        Salesforce::AppRefused { .. } | Salesforce::Invalid { .. } => Failure::AppRefused,
+        Salesforce::GrantEnded { .. } => RefreshFailure::InvalidGrant,
+        Salesforce::RefreshBusy => RefreshFailure::AlreadyProcessing,
+        Salesforce::AppRefused { .. } | Salesforce::Invalid { .. } => RefreshFailure::InvalidClient,
         Salesforce::Untrusted { .. } | Salesforce::BadAnswer { .. } | Salesforce::TooLarge { .. } => {
-            Failure::Lost(LATER)
+            RefreshFailure::OutcomeUnknown(DEFAULT_DELAY)
         }
         Salesforce::Unreachable { .. }
         | Salesforce::NoAnswer { .. }
@@ -295,21 +304,21 @@ fn failure(error: &Salesforce) -> Failure {
         | Salesforce::SessionUnfit { .. }
         | Salesforce::Rejected { .. }
         | Salesforce::NoSession { .. } => match error.retry() {
-            Retry::Unknown(pause) => Failure::Lost(pause),
-            Retry::After(pause) => Failure::NotTaken(pause),
-            Retry::Never | Retry::NeedsHuman => Failure::NotTaken(LATER),
+            Retry::Unknown(delay) => RefreshFailure::OutcomeUnknown(delay),
+            Retry::After(delay) => RefreshFailure::NotProcessed(delay),
+            Retry::Never | Retry::NeedsHuman => RefreshFailure::NotProcessed(DEFAULT_DELAY),
         },
     }
 }
 
-/// The pause where Salesforce named none.
-const LATER: std::time::Duration = std::time::Duration::from_secs(30);
+/// The delay if the error names none.
+const DEFAULT_DELAY: std::time::Duration = std::time::Duration::from_secs(30);
 
-fn reason_code(reason: Reason) -> &'static str {
+fn reason_code(reason: ReauthReason) -> &'static str {
     match reason {
-        Reason::GrantEnded => "grant_ended",
-        Reason::AnswerLost => "answer_lost",
-        Reason::AppSunset => store::connections::grants::APP_SUNSET,
+        ReauthReason::GrantEnded => "grant_ended",
+        ReauthReason::ResponseLost => "answer_lost",
+        ReauthReason::AppSunset => store::connections::grants::APP_SUNSET,
     }
 }
 

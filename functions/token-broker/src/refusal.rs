@@ -1,4 +1,4 @@
-//! What the broker says when it says no.
+//! Refusals of the broker.
 
 use std::time::Duration;
 
@@ -8,35 +8,35 @@ use salesforce::{Classify, Error, Retry};
 use crate::Reply;
 use crate::protocol;
 
-/// A refusal for which a person or the operator has to act.
+/// Returns a refusal after which a user or the operator has to act.
 pub(crate) fn refused(code: RefusalCode) -> Reply {
     refuse(code, reason(code), Retry::NeedsHuman)
 }
 
-/// A refusal that may end by itself.
-pub(crate) fn refused_for_now(code: RefusalCode, pause: Duration) -> Reply {
-    refuse(code, reason(code), Retry::After(pause))
+/// Returns a refusal after which the caller may try again.
+pub(crate) fn refused_for_now(code: RefusalCode, delay: Duration) -> Reply {
+    refuse(code, reason(code), Retry::After(delay))
 }
 
-/// A refusal with its own reason.
+/// Returns a refusal with a reason of the caller's choice.
 pub(crate) fn refuse(code: RefusalCode, reason: &str, retry: Retry) -> Reply {
     let refusal = Refusal { code, reason: reason.to_owned(), retry: retry.into() };
-    Reply::of(Answer::Refused(refusal))
+    Reply::new(Answer::Refused(refusal))
 }
 
-/// What a caller hears about a refresh that came to nothing.
-pub(crate) fn of_refresh(refusal: protocol::Refusal) -> Reply {
+/// Returns the refusal for a refresh without new tokens.
+pub(crate) fn from_refresh(refusal: protocol::Refusal) -> Reply {
     match refusal {
         protocol::Refusal::ReauthRequired => refused(RefusalCode::ReauthRequired),
         protocol::Refusal::Revoked => refused(RefusalCode::Revoked),
         protocol::Refusal::AppRefused => refused(RefusalCode::AppRefused),
-        protocol::Refusal::Busy(pause) => refused_for_now(RefusalCode::Busy, pause),
-        protocol::Refusal::Unavailable(pause) => refused_for_now(RefusalCode::Unavailable, pause),
+        protocol::Refusal::Busy(delay) => refused_for_now(RefusalCode::Busy, delay),
+        protocol::Refusal::Unavailable(delay) => refused_for_now(RefusalCode::Unavailable, delay),
     }
 }
 
-/// What a caller hears about a code or a revocation that Salesforce did not accept.
-pub(crate) fn of_salesforce(error: &Error) -> Reply {
+/// Returns the refusal for a code exchange or a revocation that failed at Salesforce.
+pub(crate) fn from_salesforce_error(error: &Error) -> Reply {
     let code = match error {
         Error::GrantEnded { .. } | Error::Rejected { .. } => RefusalCode::GrantRefused,
         Error::AppRefused { .. } | Error::Invalid { .. } => RefusalCode::AppRefused,
@@ -56,17 +56,17 @@ pub(crate) fn of_salesforce(error: &Error) -> Reply {
 
 fn reason(code: RefusalCode) -> &'static str {
     match code {
-        RefusalCode::ReauthRequired => "the connection's person has to connect again",
-        RefusalCode::UnknownConnection => "there is no such connection",
-        RefusalCode::Revoked => "the connection was ended",
-        RefusalCode::WrongOrg => "the consent came from another org",
+        RefusalCode::ReauthRequired => "the user has to connect again",
+        RefusalCode::UnknownConnection => "the connection does not exist",
+        RefusalCode::Revoked => "the connection was disconnected",
+        RefusalCode::WrongOrg => "the user consented in another org",
         RefusalCode::OrgOwnedByAnotherTenant => "the org belongs to another tenant",
         RefusalCode::GrantRefused => "Salesforce refused the code or the grant",
-        RefusalCode::MissingPermissions => "the user may not do what the connection needs",
+        RefusalCode::MissingPermissions => "the user lacks permissions that the connection needs",
         RefusalCode::AppRefused => "Salesforce refused the app",
-        RefusalCode::UnknownApp => "the app registration is not known",
-        RefusalCode::Untrusted => "the answer does not prove that it is Salesforce's",
-        RefusalCode::Busy => "another refresh is under way",
-        RefusalCode::Unavailable => "Salesforce or the vault is not available",
+        RefusalCode::UnknownApp => "the app registration does not exist or is stopped",
+        RefusalCode::Untrusted => "the token response could not be verified",
+        RefusalCode::Busy => "another refresh is running",
+        RefusalCode::Unavailable => "Salesforce or the token vault is unavailable",
     }
 }

@@ -1,33 +1,33 @@
-//! An answer together with the numbers for the closing line.
+//! A response together with the counts of the summary log line.
 
 use runtime::token_broker::{Answer, RefusalCode};
 use runtime::{Outcome, Report};
 use serde::Serialize;
 
-/// What the caller gets, and what the closing line counts.
+/// The response to the caller, and whether a refresh was needed for it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub struct Reply {
-    /// What the caller gets.
+    /// The response to the caller.
     pub answer: Answer,
     #[serde(skip)]
     refreshed: bool,
 }
 
 impl Reply {
-    /// An answer for which nothing was asked of Salesforce's refresh.
+    /// Creates a reply for which no tokens were refreshed.
     #[must_use]
-    pub fn of(answer: Answer) -> Self {
+    pub fn new(answer: Answer) -> Self {
         Self { answer, refreshed: false }
     }
 
-    /// The same, with new tokens from Salesforce behind it or not.
+    /// Sets whether tokens were refreshed for this reply.
     #[must_use]
     pub fn refreshed(self, refreshed: bool) -> Self {
         Self { refreshed, ..self }
     }
 
-    /// Whether there are new tokens from Salesforce behind it.
+    /// Returns whether tokens were refreshed for this reply.
     #[must_use]
     pub fn is_refreshed(&self) -> bool {
         self.refreshed

@@ -1,4 +1,4 @@
-//! How a connection is.
+//! The status of a connection, from its row.
 
 use runtime::token_broker::{Answer, ConnectionRef, ConnectionStatus, RefusalCode};
 use store::Connection;
@@ -6,16 +6,16 @@ use store::Connection;
 use crate::refusal::refused;
 use crate::{Deps, Error, Reply};
 
-/// Tells how the connection is, from its row.
-pub(crate) async fn status(deps: &Deps, wanted: &ConnectionRef) -> Result<Reply, Error> {
-    let loaded = deps.connections.load(wanted.org_id, &wanted.connection_id).await;
+/// Loads the connection's row and returns its status.
+pub(crate) async fn load_status(deps: &Deps, reference: &ConnectionRef) -> Result<Reply, Error> {
+    let loaded = deps.connections.load(reference.org_id, &reference.connection_id).await;
     let connection = loaded.map_err(Error::state("load the connection"))?;
-    Ok(connection.map_or_else(|| refused(RefusalCode::UnknownConnection), of))
+    Ok(connection.map_or_else(|| refused(RefusalCode::UnknownConnection), from_connection))
 }
 
-/// The answer about a connection whose row was read.
-pub(crate) fn of(connection: Connection) -> Reply {
-    Reply::of(Answer::Status(ConnectionStatus {
+/// Returns the status of a row that was loaded.
+pub(crate) fn from_connection(connection: Connection) -> Reply {
+    Reply::new(Answer::Status(ConnectionStatus {
         org_id: connection.org_id,
         connection_id: connection.connection_id,
         state: connection.state,

@@ -1,4 +1,4 @@
-//! Pauses, as something that is passed in.
+//! A timer that tests replace.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,25 +6,25 @@ use std::time::Duration;
 
 use salesforce::BoxFuture;
 
-/// Makes pauses. A test passes one that moves its clock instead.
+/// A source of delays. A test passes one that advances its clock instead.
 #[derive(Clone)]
 pub struct Timer(Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>);
 
 impl Timer {
-    /// Pauses that take their time.
+    /// Creates a timer that sleeps.
     #[must_use]
     pub fn real() -> Self {
-        Self::new(|pause| Box::pin(tokio::time::sleep(pause)))
+        Self::new(|delay| Box::pin(tokio::time::sleep(delay)))
     }
 
-    /// Pauses of any other making.
-    pub fn new(pause: impl Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(pause))
+    /// Creates a timer from a function that waits.
+    pub fn new(wait: impl Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(wait))
     }
 
-    /// Resolves when the pause is over.
-    pub(crate) async fn pause(&self, pause: Duration) {
-        (self.0)(pause).await;
+    /// Returns once the delay is over.
+    pub(crate) async fn wait(&self, delay: Duration) {
+        (self.0)(delay).await;
     }
 }
 

@@ -34,33 +34,33 @@ fn org(state: OrgState, owner: Option<&str>) -> Org {
 }
 
 #[test]
-fn the_org_of_the_link_is_the_only_one_that_is_accepted() {
+fn only_the_org_of_the_link_is_accepted() {
     let expected =
         ExchangeCode { expected_org_id: Some("00D79000000exLEEAY".parse().unwrap()), ..exchange(ConnectionKind::Team) };
-    assert_eq!(admit(&expected, identity(), None), Err(RefusalCode::WrongOrg));
+    assert_eq!(check_org(&expected, identity(), None), Err(RefusalCode::WrongOrg));
 }
 
 #[test]
-fn an_unknown_or_claimed_org_may_be_connected_by_a_team() {
+fn a_team_may_connect_an_unknown_or_claimed_org() {
     let team = exchange(ConnectionKind::Team);
-    assert_eq!(admit(&team, identity(), None), Ok(()));
-    assert_eq!(admit(&team, identity(), Some(&org(OrgState::Claimed, None))), Ok(()));
-    assert_eq!(admit(&team, identity(), Some(&org(OrgState::Active, Some("acme")))), Ok(()));
+    assert_eq!(check_org(&team, identity(), None), Ok(()));
+    assert_eq!(check_org(&team, identity(), Some(&org(OrgState::Claimed, None))), Ok(()));
+    assert_eq!(check_org(&team, identity(), Some(&org(OrgState::Active, Some("acme")))), Ok(()));
 }
 
 #[test]
 fn another_tenants_org_is_refused() {
     for kind in [ConnectionKind::Team, personal()] {
         let theirs = org(OrgState::Active, Some("other"));
-        let admitted = admit(&exchange(kind), identity(), Some(&theirs));
-        assert_eq!(admitted, Err(RefusalCode::OrgOwnedByAnotherTenant));
+        let checked = check_org(&exchange(kind), identity(), Some(&theirs));
+        assert_eq!(checked, Err(RefusalCode::OrgOwnedByAnotherTenant));
     }
 }
 
 #[test]
 fn a_personal_connection_needs_an_active_org_of_the_tenant() {
     let rep = exchange(personal());
-    assert_eq!(admit(&rep, identity(), None), Err(RefusalCode::WrongOrg));
-    assert_eq!(admit(&rep, identity(), Some(&org(OrgState::Claimed, None))), Err(RefusalCode::WrongOrg));
-    assert_eq!(admit(&rep, identity(), Some(&org(OrgState::Active, Some("acme")))), Ok(()));
+    assert_eq!(check_org(&rep, identity(), None), Err(RefusalCode::WrongOrg));
+    assert_eq!(check_org(&rep, identity(), Some(&org(OrgState::Claimed, None))), Err(RefusalCode::WrongOrg));
+    assert_eq!(check_org(&rep, identity(), Some(&org(OrgState::Active, Some("acme")))), Ok(()));
 }

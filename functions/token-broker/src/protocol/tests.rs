@@ -1,8 +1,8 @@
 use super::*;
 
-/// Every path through the machine, one step after the other.
+/// Examples of every path through the machine.
 mod examples;
-/// Two and three machines against a model of Salesforce, the table and the vault, in any order and with any fault.
+/// Two or three machines against a model of Salesforce, the table and the vault, in random order and with random faults.
 mod interleavings;
 
 const T0: Timestamp = Timestamp::UNIX_EPOCH;

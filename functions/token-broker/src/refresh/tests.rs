@@ -16,7 +16,7 @@ fn old() -> Tokens {
     }
 }
 
-fn answer(refresh_token: Option<&str>, instance_url: Option<&str>) -> TokenAnswer {
+fn response(refresh_token: Option<&str>, instance_url: Option<&str>) -> TokenAnswer {
     let policy = salesforce::HostPolicy::SalesforceOnly;
     TokenAnswer {
         access_token: "new-access".into(),
@@ -33,21 +33,21 @@ fn answer(refresh_token: Option<&str>, instance_url: Option<&str>) -> TokenAnswe
 }
 
 #[test]
-fn an_answer_without_a_refresh_token_keeps_the_stored_one() {
-    let merged = merge(&old(), answer(None, None));
+fn a_response_without_refresh_token_keeps_the_stored_one() {
+    let merged = merge(&old(), response(None, None));
     assert_eq!(merged.access_token.expose_secret(), "new-access");
     assert_eq!(merged.refresh_token.expose_secret(), "old-refresh");
     assert_eq!(merged.instance_url, "https://acme.my.salesforce.com");
 }
 
 #[test]
-fn an_answer_with_a_refresh_token_and_an_instance_replaces_both() {
-    let merged = merge(&old(), answer(Some("new-refresh"), Some("https://moved.my.salesforce.com")));
+fn a_response_replaces_refresh_token_and_instance_url() {
+    let merged = merge(&old(), response(Some("new-refresh"), Some("https://moved.my.salesforce.com")));
     assert_eq!(merged.refresh_token.expose_secret(), "new-refresh");
     assert_eq!(merged.instance_url, "https://moved.my.salesforce.com");
 }
 
-fn seen(version: &str, issued_at: &str) -> Seen {
+fn loaded(version: &str, issued_at: &str) -> Loaded {
     let connection = serde_json::from_value(serde_json::json!({
         "org_id": "00D5e000000KQ2eEAG", "connection_id": "team", "kind": "team", "tenant": "acme",
         "user_id": "0055e000001mKpCAAU", "app": "v2", "login_url": "https://login.salesforce.com",
@@ -56,29 +56,29 @@ fn seen(version: &str, issued_at: &str) -> Seen {
         "refreshed_at": "2026-11-22T10:00:00.000Z", "updated_at": "2026-11-22T10:00:00.000Z", "revision": 1,
     }));
     let tokens = Tokens { issued_at: issued_at.parse().unwrap(), ..old() };
-    Seen { connection: connection.unwrap(), tokens: Some((tokens, version.repeat(32).parse().unwrap())) }
+    Loaded { connection: connection.unwrap(), tokens: Some((tokens, version.repeat(32).parse().unwrap())) }
 }
 
 #[test]
 fn the_version_of_the_row_is_never_stale() {
-    assert!(!is_stale(&seen("2", "2026-11-22T09:59:59Z")));
-    assert!(!is_stale(&seen("2", "2026-11-01T00:00:00Z")));
+    assert!(!is_stale(&loaded("2", "2026-11-22T09:59:59Z")));
+    assert!(!is_stale(&loaded("2", "2026-11-01T00:00:00Z")));
 }
 
 #[test]
 fn an_older_version_is_stale_and_a_newer_one_is_not() {
-    assert!(is_stale(&seen("1", "2026-11-22T08:00:00Z")));
-    assert!(!is_stale(&seen("3", "2026-11-22T10:30:00Z")));
+    assert!(is_stale(&loaded("1", "2026-11-22T08:00:00Z")));
+    assert!(!is_stale(&loaded("3", "2026-11-22T10:30:00Z")));
 }
 
 #[test]
-fn only_a_known_ending_ends_the_grant() {
+fn only_a_terminal_invalid_grant_ends_the_grant() {
     let ended = Salesforce::GrantEnded { code: "invalid_grant".to_owned(), reason: "expired" };
-    assert_eq!(failure(&ended), Failure::Ended);
-    assert_eq!(failure(&Salesforce::RefreshBusy), Failure::Busy);
+    assert_eq!(refresh_failure(&ended), RefreshFailure::InvalidGrant);
+    assert_eq!(refresh_failure(&Salesforce::RefreshBusy), RefreshFailure::AlreadyProcessing);
     let app = Salesforce::AppRefused { code: "invalid_client".to_owned() };
-    assert_eq!(failure(&app), Failure::AppRefused);
-    for lost in [
+    assert_eq!(refresh_failure(&app), RefreshFailure::InvalidClient);
+    for unknown in [
         Salesforce::NoAnswer { operation: "refresh", source: "reset".into() },
         Salesforce::BadAnswer { operation: "refresh", what: "is HTML" },
         Salesforce::Untrusted { operation: "refresh", what: "signature" },
@@ -89,13 +89,13 @@ fn only_a_known_ending_ends_the_grant() {
             retry: Retry::Unknown(Duration::from_secs(1)),
         },
     ] {
-        assert!(matches!(failure(&lost), Failure::Lost(_)), "{lost}");
+        assert!(matches!(refresh_failure(&unknown), RefreshFailure::OutcomeUnknown(_)), "{unknown}");
     }
-    for not_taken in [
+    for not_processed in [
         Salesforce::Unreachable { operation: "refresh", source: "refused".into() },
         Salesforce::TooManyCalls { operation: "refresh" },
         Salesforce::Rejected { operation: "refresh", status: 400, problems: Vec::new() },
     ] {
-        assert!(matches!(failure(&not_taken), Failure::NotTaken(_)), "{not_taken}");
+        assert!(matches!(refresh_failure(&not_processed), RefreshFailure::NotProcessed(_)), "{not_processed}");
     }
 }

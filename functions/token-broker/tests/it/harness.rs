@@ -77,9 +77,9 @@ fn limits() -> Limits {
     Limits {
         lease: SignedDuration::from_secs(60),
         call: SignedDuration::from_secs(20),
-        patience: SignedDuration::from_secs(120),
-        pause: Duration::from_millis(50),
-        busy_pause: Duration::from_millis(50),
+        max_wait: SignedDuration::from_secs(120),
+        retry_delay: Duration::from_millis(50),
+        busy_delay: Duration::from_millis(50),
         store_attempts: 3,
     }
 }

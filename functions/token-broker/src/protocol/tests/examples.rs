@@ -1,130 +1,130 @@
 use super::*;
 
-fn row(standing: Standing) -> Row {
-    Row { standing, lease_until: None }
+fn row(status: ConnectionStatus) -> Row {
+    Row { status, lease_expires_at: None }
 }
 
 fn leased_until(until: Timestamp) -> Row {
-    Row { standing: Standing::Active, lease_until: Some(until) }
+    Row { status: ConnectionStatus::Active, lease_expires_at: Some(until) }
 }
 
-fn view(standing: Standing, refused: bool) -> View {
-    View { row: row(standing), refused, stale: false }
+fn snapshot(status: ConnectionStatus, is_unusable: bool) -> Snapshot {
+    Snapshot { row: row(status), is_unusable, is_stale: false }
 }
 
-/// A look at the row, and then at the vault, which the machine asks for.
-fn look(protocol: &mut Protocol, view: View, now: Timestamp) -> Step {
-    assert_eq!(protocol.step(Event::Looked(view.row), now, &limits()), Step::Open);
-    protocol.step(Event::Opened(view), now, &limits())
+/// Loads the row and then the vault, and returns the next step.
+fn load(protocol: &mut Protocol, snapshot: Snapshot, now: Timestamp) -> Step {
+    assert_eq!(protocol.step(Event::RowLoaded(snapshot.row), now, &limits()), Step::LoadTokens);
+    protocol.step(Event::TokensLoaded(snapshot), now, &limits())
 }
 
 fn newer() -> Protocol {
-    Protocol::new(Wish::Newer, T0, &limits())
+    Protocol::new(TokenNeed::Newer, T0, &limits())
 }
 
 fn later(seconds: i64) -> Timestamp {
     after(T0, SignedDuration::from_secs(seconds))
 }
 
-/// A machine that holds the lease and has just been told to refresh.
-fn refreshing(standing: Standing) -> Protocol {
+/// Returns a machine that holds the lease and whose next step is the refresh.
+fn refreshing(status: ConnectionStatus) -> Protocol {
     let mut protocol = newer();
-    assert_eq!(look(&mut protocol, view(standing, true), T0), Step::Claim);
-    assert_eq!(protocol.step(Event::Claimed(later(40)), T0, &limits()), Step::Look);
-    assert_eq!(look(&mut protocol, view(standing, true), T0), Step::Refresh);
+    assert_eq!(load(&mut protocol, snapshot(status, true), T0), Step::ClaimLease);
+    assert_eq!(protocol.step(Event::LeaseGranted(later(40)), T0, &limits()), Step::LoadRow);
+    assert_eq!(load(&mut protocol, snapshot(status, true), T0), Step::Refresh);
     protocol
 }
 
 #[test]
-fn an_accepted_token_is_served_without_a_lease() {
-    for standing in [Standing::Active, Standing::Uncertain] {
+fn a_usable_token_is_served_without_a_lease() {
+    for status in [ConnectionStatus::Active, ConnectionStatus::Uncertain] {
         let mut protocol = newer();
-        assert_eq!(look(&mut protocol, view(standing, false), T0), Step::Done(Outcome::Serve));
+        assert_eq!(load(&mut protocol, snapshot(status, false), T0), Step::Done(Outcome::Serve));
     }
 }
 
 #[test]
-fn a_dead_connection_is_refused_without_asking_salesforce_or_the_vault() {
-    for (standing, refusal) in
-        [(Standing::ReauthRequired, Refusal::ReauthRequired), (Standing::Revoked, Refusal::Revoked)]
+fn a_connection_without_a_grant_is_refused_by_its_row_alone() {
+    for (status, refusal) in
+        [(ConnectionStatus::ReauthRequired, Refusal::ReauthRequired), (ConnectionStatus::Revoked, Refusal::Revoked)]
     {
-        let step = newer().step(Event::Looked(row(standing)), T0, &limits());
+        let step = newer().step(Event::RowLoaded(row(status)), T0, &limits());
         assert_eq!(step, Step::Done(Outcome::Refuse(refusal)));
     }
 }
 
 #[test]
-fn new_tokens_are_stored_before_anybody_uses_them() {
-    let mut protocol = refreshing(Standing::Active);
-    assert_eq!(protocol.step(Event::Refreshed, T0, &limits()), Step::Store);
-    assert_eq!(protocol.step(Event::Stored, T0, &limits()), Step::Settle(Settlement::Active));
+fn new_tokens_are_stored_before_they_are_served() {
+    let mut protocol = refreshing(ConnectionStatus::Active);
+    assert_eq!(protocol.step(Event::Refreshed, T0, &limits()), Step::StoreTokens);
+    assert_eq!(protocol.step(Event::TokensStored, T0, &limits()), Step::Settle(Settlement::Active));
     assert_eq!(protocol.step(Event::Settled, T0, &limits()), Step::Done(Outcome::Serve));
 }
 
 #[test]
-fn a_lost_answer_leaves_the_connection_uncertain() {
-    let mut protocol = refreshing(Standing::Active);
-    let lost = Event::Failed(Failure::Lost(Duration::from_secs(1)));
+fn a_lost_response_leaves_the_connection_uncertain() {
+    let mut protocol = refreshing(ConnectionStatus::Active);
+    let lost = Event::RefreshFailed(RefreshFailure::OutcomeUnknown(Duration::from_secs(1)));
     assert_eq!(protocol.step(lost, T0, &limits()), Step::Settle(Settlement::Uncertain));
 }
 
 #[test]
-fn a_request_that_was_not_taken_changes_nothing() {
-    let mut protocol = refreshing(Standing::Active);
-    let not_taken = Event::Failed(Failure::NotTaken(Duration::from_secs(3)));
-    assert_eq!(protocol.step(not_taken, T0, &limits()), Step::Settle(Settlement::Release));
+fn a_request_that_was_not_processed_changes_nothing() {
+    let mut protocol = refreshing(ConnectionStatus::Active);
+    let not_processed = Event::RefreshFailed(RefreshFailure::NotProcessed(Duration::from_secs(3)));
+    assert_eq!(protocol.step(not_processed, T0, &limits()), Step::Settle(Settlement::Unchanged));
     let refusal = Refusal::Unavailable(Duration::from_secs(3));
     assert_eq!(protocol.step(Event::Settled, T0, &limits()), Step::Done(Outcome::Refuse(refusal)));
 }
 
 #[test]
-fn an_ended_grant_needs_a_person_only_after_another_look() {
-    let mut protocol = refreshing(Standing::Active);
-    assert_eq!(protocol.step(Event::Failed(Failure::Ended), T0, &limits()), Step::Look);
-    let step = look(&mut protocol, view(Standing::Active, true), T0);
-    assert_eq!(step, Step::Settle(Settlement::ReauthRequired(Reason::GrantEnded)));
+fn invalid_grant_needs_reauth_only_after_another_read() {
+    let mut protocol = refreshing(ConnectionStatus::Active);
+    assert_eq!(protocol.step(Event::RefreshFailed(RefreshFailure::InvalidGrant), T0, &limits()), Step::LoadRow);
+    let step = load(&mut protocol, snapshot(ConnectionStatus::Active, true), T0);
+    assert_eq!(step, Step::Settle(Settlement::ReauthRequired(ReauthReason::GrantEnded)));
 }
 
 #[test]
-fn a_grant_that_was_replaced_meanwhile_is_served() {
-    let mut protocol = refreshing(Standing::Active);
-    assert_eq!(protocol.step(Event::Failed(Failure::Ended), T0, &limits()), Step::Look);
-    let step = look(&mut protocol, view(Standing::Active, false), T0);
+fn invalid_grant_serves_tokens_that_were_replaced_meanwhile() {
+    let mut protocol = refreshing(ConnectionStatus::Active);
+    assert_eq!(protocol.step(Event::RefreshFailed(RefreshFailure::InvalidGrant), T0, &limits()), Step::LoadRow);
+    let step = load(&mut protocol, snapshot(ConnectionStatus::Active, false), T0);
     assert_eq!(step, Step::Settle(Settlement::Active));
     assert_eq!(protocol.step(Event::Settled, T0, &limits()), Step::Done(Outcome::Serve));
 }
 
 #[test]
-fn an_uncertain_connection_tries_the_old_token_and_names_the_lost_answer() {
-    let mut protocol = refreshing(Standing::Uncertain);
-    assert_eq!(protocol.step(Event::Failed(Failure::Ended), T0, &limits()), Step::Look);
-    let step = look(&mut protocol, view(Standing::Uncertain, true), T0);
-    assert_eq!(step, Step::Settle(Settlement::ReauthRequired(Reason::AnswerLost)));
+fn an_uncertain_connection_retries_and_names_the_lost_response() {
+    let mut protocol = refreshing(ConnectionStatus::Uncertain);
+    assert_eq!(protocol.step(Event::RefreshFailed(RefreshFailure::InvalidGrant), T0, &limits()), Step::LoadRow);
+    let step = load(&mut protocol, snapshot(ConnectionStatus::Uncertain, true), T0);
+    assert_eq!(step, Step::Settle(Settlement::ReauthRequired(ReauthReason::ResponseLost)));
 }
 
 #[test]
-fn a_lease_that_was_never_given_back_means_doubt() {
+fn an_expired_lease_makes_the_connection_uncertain() {
     let mut protocol = newer();
-    let abandoned = View { row: leased_until(T0), refused: true, stale: false };
-    assert_eq!(look(&mut protocol, abandoned, later(1)), Step::Claim);
-    assert_eq!(protocol.step(Event::Claimed(later(41)), later(1), &limits()), Step::Look);
-    assert_eq!(look(&mut protocol, view(Standing::Active, true), later(1)), Step::Refresh);
-    let not_taken = Event::Failed(Failure::NotTaken(Duration::ZERO));
-    assert_eq!(protocol.step(not_taken, later(1), &limits()), Step::Settle(Settlement::Uncertain));
+    let abandoned = Snapshot { row: leased_until(T0), is_unusable: true, is_stale: false };
+    assert_eq!(load(&mut protocol, abandoned, later(1)), Step::ClaimLease);
+    assert_eq!(protocol.step(Event::LeaseGranted(later(41)), later(1), &limits()), Step::LoadRow);
+    assert_eq!(load(&mut protocol, snapshot(ConnectionStatus::Active, true), later(1)), Step::Refresh);
+    let not_processed = Event::RefreshFailed(RefreshFailure::NotProcessed(Duration::ZERO));
+    assert_eq!(protocol.step(not_processed, later(1), &limits()), Step::Settle(Settlement::Uncertain));
 }
 
 #[test]
-fn a_busy_answer_waits_and_tries_again_until_patience_ends() {
-    let mut protocol = refreshing(Standing::Active);
+fn already_processing_is_retried_until_the_wait_is_over() {
+    let mut protocol = refreshing(ConnectionStatus::Active);
     let mut now = T0;
     let mut refreshes = 0;
     let end = loop {
-        match protocol.step(Event::Failed(Failure::Busy), now, &limits()) {
+        match protocol.step(Event::RefreshFailed(RefreshFailure::AlreadyProcessing), now, &limits()) {
             Step::Wait(pause) => now = after(now, SignedDuration::try_from(pause).unwrap()),
-            other => panic!("busy led to {other:?}"),
+            other => panic!("already processing led to {other:?}"),
         }
-        assert_eq!(protocol.step(Event::Waited, now, &limits()), Step::Look);
-        match look(&mut protocol, view(Standing::Active, true), now) {
+        assert_eq!(protocol.step(Event::Waited, now, &limits()), Step::LoadRow);
+        match load(&mut protocol, snapshot(ConnectionStatus::Active, true), now) {
             Step::Refresh => refreshes += 1,
             other => break other,
         }
@@ -133,74 +133,74 @@ fn a_busy_answer_waits_and_tries_again_until_patience_ends() {
 }
 
 #[test]
-fn others_wait_for_the_holder_by_its_row_alone_and_adopt_what_it_stored() {
+fn waiters_read_only_the_row_and_adopt_the_stored_tokens() {
     let mut protocol = newer();
     for second in 0..3 {
-        let held = Event::Looked(leased_until(later(40)));
-        assert_eq!(protocol.step(held, later(second), &limits()), Step::Wait(limits().pause));
-        assert_eq!(protocol.step(Event::Waited, later(second), &limits()), Step::Look);
+        let held = Event::RowLoaded(leased_until(later(40)));
+        assert_eq!(protocol.step(held, later(second), &limits()), Step::Wait(limits().retry_delay));
+        assert_eq!(protocol.step(Event::Waited, later(second), &limits()), Step::LoadRow);
     }
-    let stored = view(Standing::Active, false);
-    assert_eq!(look(&mut protocol, stored, later(3)), Step::Done(Outcome::Serve));
+    let stored = snapshot(ConnectionStatus::Active, false);
+    assert_eq!(load(&mut protocol, stored, later(3)), Step::Done(Outcome::Serve));
 }
 
 #[test]
-fn who_only_wants_what_is_stored_waits_for_nobody() {
-    let mut protocol = Protocol::new(Wish::Stored, T0, &limits());
-    let held = View { row: leased_until(later(40)), refused: false, stale: false };
-    assert_eq!(look(&mut protocol, held, T0), Step::Done(Outcome::Serve));
+fn a_caller_of_stored_tokens_does_not_wait() {
+    let mut protocol = Protocol::new(TokenNeed::Stored, T0, &limits());
+    let held = Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false };
+    assert_eq!(load(&mut protocol, held, T0), Step::Done(Outcome::Serve));
 }
 
 #[test]
-fn tokens_that_were_replaced_already_are_never_sent_again() {
+fn stale_tokens_are_never_sent_again() {
     let mut protocol = newer();
-    let stale = View { stale: true, ..view(Standing::Active, true) };
-    assert_eq!(look(&mut protocol, stale, T0), Step::Wait(limits().pause));
-    assert_eq!(protocol.step(Event::Waited, later(1), &limits()), Step::Look);
-    let step = look(&mut protocol, stale, later(8));
-    assert_eq!(step, Step::Done(Outcome::Refuse(Refusal::Busy(limits().pause))));
+    let stale = Snapshot { is_stale: true, ..snapshot(ConnectionStatus::Active, true) };
+    assert_eq!(load(&mut protocol, stale, T0), Step::Wait(limits().retry_delay));
+    assert_eq!(protocol.step(Event::Waited, later(1), &limits()), Step::LoadRow);
+    let step = load(&mut protocol, stale, later(8));
+    assert_eq!(step, Step::Done(Outcome::Refuse(Refusal::Busy(limits().retry_delay))));
 }
 
 #[test]
-fn waiting_for_a_holder_ends_with_the_callers_patience() {
-    let held = View { row: leased_until(later(40)), refused: true, stale: false };
-    let step = look(&mut newer(), held, later(8));
-    assert_eq!(step, Step::Done(Outcome::Refuse(Refusal::Busy(limits().pause))));
+fn waiting_for_the_lease_ends_at_the_maximum_wait() {
+    let held = Snapshot { row: leased_until(later(40)), is_unusable: true, is_stale: false };
+    let step = load(&mut newer(), held, later(8));
+    assert_eq!(step, Step::Done(Outcome::Refuse(Refusal::Busy(limits().retry_delay))));
 }
 
 #[test]
-fn what_a_dead_holder_stored_is_adopted_when_patience_ends() {
-    let stored = View { row: leased_until(later(40)), refused: false, stale: false };
-    assert_eq!(look(&mut newer(), stored, later(8)), Step::Done(Outcome::Serve));
+fn tokens_of_a_crashed_holder_are_adopted_after_the_wait() {
+    let stored = Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false };
+    assert_eq!(load(&mut newer(), stored, later(8)), Step::Done(Outcome::Serve));
 }
 
 #[test]
 fn tokens_that_cannot_be_stored_are_never_served() {
-    let mut protocol = refreshing(Standing::Active);
-    assert_eq!(protocol.step(Event::Refreshed, T0, &limits()), Step::Store);
+    let mut protocol = refreshing(ConnectionStatus::Active);
+    assert_eq!(protocol.step(Event::Refreshed, T0, &limits()), Step::StoreTokens);
     for _ in 1..limits().store_attempts {
-        assert_eq!(protocol.step(Event::StoreFailed, T0, &limits()), Step::Wait(limits().pause));
-        assert_eq!(protocol.step(Event::Waited, T0, &limits()), Step::Store);
+        assert_eq!(protocol.step(Event::StoreFailed, T0, &limits()), Step::Wait(limits().retry_delay));
+        assert_eq!(protocol.step(Event::Waited, T0, &limits()), Step::StoreTokens);
     }
     assert_eq!(protocol.step(Event::StoreFailed, T0, &limits()), Step::Settle(Settlement::Uncertain));
-    let refusal = Refusal::Unavailable(limits().pause);
+    let refusal = Refusal::Unavailable(limits().retry_delay);
     assert_eq!(protocol.step(Event::Settled, T0, &limits()), Step::Done(Outcome::Refuse(refusal)));
 }
 
 #[test]
-fn a_refused_app_leaves_the_grant_alone() {
-    let mut protocol = refreshing(Standing::Active);
-    let step = protocol.step(Event::Failed(Failure::AppRefused), T0, &limits());
-    assert_eq!(step, Step::Settle(Settlement::Release));
+fn invalid_client_does_not_end_the_grant() {
+    let mut protocol = refreshing(ConnectionStatus::Active);
+    let step = protocol.step(Event::RefreshFailed(RefreshFailure::InvalidClient), T0, &limits());
+    assert_eq!(step, Step::Settle(Settlement::Unchanged));
 }
 
 #[test]
-fn a_doubt_that_another_left_before_the_claim_counts() {
+fn uncertainty_recorded_before_the_claim_counts() {
     let mut protocol = newer();
-    assert_eq!(look(&mut protocol, view(Standing::Active, true), T0), Step::Claim);
-    assert_eq!(protocol.step(Event::Claimed(later(40)), T0, &limits()), Step::Look);
-    assert_eq!(look(&mut protocol, view(Standing::Uncertain, true), T0), Step::Refresh);
-    assert_eq!(protocol.step(Event::Failed(Failure::Ended), T0, &limits()), Step::Look);
-    let step = look(&mut protocol, view(Standing::Uncertain, true), T0);
-    assert_eq!(step, Step::Settle(Settlement::ReauthRequired(Reason::AnswerLost)));
+    assert_eq!(load(&mut protocol, snapshot(ConnectionStatus::Active, true), T0), Step::ClaimLease);
+    assert_eq!(protocol.step(Event::LeaseGranted(later(40)), T0, &limits()), Step::LoadRow);
+    assert_eq!(load(&mut protocol, snapshot(ConnectionStatus::Uncertain, true), T0), Step::Refresh);
+    assert_eq!(protocol.step(Event::RefreshFailed(RefreshFailure::InvalidGrant), T0, &limits()), Step::LoadRow);
+    let step = load(&mut protocol, snapshot(ConnectionStatus::Uncertain, true), T0);
+    assert_eq!(step, Step::Settle(Settlement::ReauthRequired(ReauthReason::ResponseLost)));
 }

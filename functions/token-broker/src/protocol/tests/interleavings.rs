@@ -2,75 +2,75 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A request on its way to or from Salesforce. Its sender may be dead already.
+/// A token request in flight. Its sender may have crashed.
 #[derive(Clone, Copy, Debug)]
 struct Call {
     sender: Option<usize>,
     token: u32,
     ends_at: Timestamp,
-    answer: Option<Result<u32, Failure>>,
+    response: Option<Result<u32, RefreshFailure>>,
 }
 
 #[derive(Clone, Debug)]
 struct Broker {
     protocol: Protocol,
     next: Step,
-    seen: u32,
-    seen_fence: u32,
-    seen_row: Row,
-    /// How often this call has looked at the vault.
-    opened: u32,
-    gained: Option<u32>,
+    loaded_token: u32,
+    loaded_fence: u32,
+    loaded_row: Row,
+    /// The number of vault reads of this caller.
+    vault_reads: u32,
+    new_token: Option<u32>,
     fence: u32,
-    /// A live broker finishes a call and its storing by then.
+    /// The time by which a live broker finishes its token call and the store.
     busy_until: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     Crash,
-    LoseAnswer,
+    LoseResponse,
     LoseRequest,
-    NotTaken,
+    NotProcessed,
     StoreFails,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Act {
+enum Action {
     Run(usize),
     Salesforce,
     Tick,
     Fault(usize, Fault),
 }
 
-/// Salesforce with rotation on, one connection, and several brokers, all of whose callers saw token 0 refused.
+/// Salesforce with refresh token rotation, one connection, and several brokers whose callers were all refused with token 0.
 #[derive(Clone, Debug)]
-struct World {
+struct Model {
     now: Timestamp,
     live: u32,
     revoked: bool,
     call: Option<Call>,
     refreshes: u32,
     vault: u32,
-    standing: Standing,
+    status: ConnectionStatus,
     lease: Option<(u32, Timestamp)>,
     fence: u32,
-    truly_lost: bool,
+    response_was_lost: bool,
     faults: u32,
     brokers: Vec<Broker>,
     outcomes: Vec<Option<Outcome>>,
 }
 
-impl World {
+impl Model {
     fn new(brokers: usize) -> Self {
         let broker = Broker {
-            protocol: Protocol::new(Wish::Newer, T0, &limits()),
-            next: Step::Look,
-            seen: 0,
-            seen_fence: 0,
-            seen_row: Row { standing: Standing::Active, lease_until: None },
-            opened: 0,
-            gained: None,
+            protocol: Protocol::new(TokenNeed::Newer, T0, &limits()),
+            next: Step::LoadRow,
+            loaded_token: 0,
+            loaded_fence: 0,
+            loaded_row: Row { status: ConnectionStatus::Active, lease_expires_at: None },
+            vault_reads: 0,
+            new_token: None,
             fence: 0,
             busy_until: None,
         };
@@ -81,26 +81,26 @@ impl World {
             call: None,
             refreshes: 0,
             vault: 0,
-            standing: Standing::Active,
+            status: ConnectionStatus::Active,
             lease: None,
             fence: 0,
-            truly_lost: false,
+            response_was_lost: false,
             faults: 0,
             brokers: vec![broker; brokers],
             outcomes: vec![None; brokers],
         }
     }
 
-    fn act(&mut self, act: Act) {
-        match act {
-            Act::Run(broker) => self.run(broker),
-            Act::Salesforce => self.salesforce(),
-            Act::Tick => self.tick(SignedDuration::from_secs(1)),
-            Act::Fault(broker, fault) => self.fault(broker, fault),
+    fn apply(&mut self, action: Action) {
+        match action {
+            Action::Run(broker) => self.run(broker),
+            Action::Salesforce => self.salesforce(),
+            Action::Tick => self.tick(SignedDuration::from_secs(1)),
+            Action::Fault(broker, fault) => self.fault(broker, fault),
         }
     }
 
-    /// Time passes, but not past the end of a running call or of a live broker's storing.
+    /// Advances the time, but not past the end of a token call or of a live broker's store.
     fn tick(&mut self, span: SignedDuration) {
         let to = after(self.now, span);
         let call = self.call.is_some_and(|call| to > call.ends_at);
@@ -110,23 +110,23 @@ impl World {
         }
     }
 
-    /// Salesforce works on the request that is on its way.
+    /// Processes the token request in flight.
     fn salesforce(&mut self) {
         let Some(call) = &mut self.call else { return };
-        if call.answer.is_some() {
+        if call.response.is_some() {
             return;
         }
         if self.revoked || call.token != self.live {
-            assert!(self.truly_lost, "a refresh token was used twice though no answer was lost");
+            assert!(self.response_was_lost, "a refresh token was used twice though no response was lost");
             self.revoked = true;
-            call.answer = Some(Err(Failure::Ended));
+            call.response = Some(Err(RefreshFailure::InvalidGrant));
         } else {
             self.live += 1;
             self.refreshes += 1;
-            call.answer = Some(Ok(self.live));
+            call.response = Some(Ok(self.live));
         }
         if call.sender.is_none() {
-            self.truly_lost = self.live != self.vault;
+            self.response_was_lost = self.live != self.vault;
             self.call = None;
         }
     }
@@ -134,14 +134,14 @@ impl World {
     fn run(&mut self, index: usize) {
         let step = self.brokers[index].next;
         let event = match step {
-            Step::Look => self.look(index),
-            Step::Open => self.open(index),
-            Step::Claim => self.claim(index),
+            Step::LoadRow => self.load_row(index),
+            Step::LoadTokens => self.load_tokens(index),
+            Step::ClaimLease => self.claim_lease(index),
             Step::Refresh => match self.refresh(index) {
                 Some(event) => event,
                 None => return,
             },
-            Step::Store => self.store(index),
+            Step::StoreTokens => self.store_tokens(index),
             Step::Settle(settlement) => self.settle(index, settlement),
             Step::Wait(pause) => {
                 self.tick(SignedDuration::try_from(pause).unwrap());
@@ -149,103 +149,112 @@ impl World {
             }
             Step::Done(outcome) => return self.done(index, outcome),
         };
-        self.feed(index, event);
+        self.handle(index, event);
     }
 
-    fn feed(&mut self, index: usize, event: Event) {
+    fn handle(&mut self, index: usize, event: Event) {
         let now = self.now;
         let broker = &mut self.brokers[index];
         broker.next = broker.protocol.step(event, now, &limits());
-        if !matches!(broker.next, Step::Store | Step::Wait(_)) || broker.gained.is_none() {
+        if !matches!(broker.next, Step::StoreTokens | Step::Wait(_)) || broker.new_token.is_none() {
             broker.busy_until = None;
         }
     }
 
-    fn look(&mut self, index: usize) -> Event {
-        let row = Row { standing: self.standing, lease_until: self.lease.map(|(_, until)| until) };
-        self.brokers[index].seen_row = row;
-        self.brokers[index].seen_fence = self.fence;
-        Event::Looked(row)
+    fn load_row(&mut self, index: usize) -> Event {
+        let row = Row { status: self.status, lease_expires_at: self.lease.map(|(_, until)| until) };
+        self.brokers[index].loaded_row = row;
+        self.brokers[index].loaded_fence = self.fence;
+        Event::RowLoaded(row)
     }
 
-    fn open(&mut self, index: usize) -> Event {
-        self.brokers[index].seen = self.vault;
-        self.brokers[index].opened += 1;
-        Event::Opened(View { row: self.brokers[index].seen_row, refused: self.vault == 0, stale: false })
+    fn load_tokens(&mut self, index: usize) -> Event {
+        self.brokers[index].loaded_token = self.vault;
+        self.brokers[index].vault_reads += 1;
+        Event::TokensLoaded(Snapshot {
+            row: self.brokers[index].loaded_row,
+            is_unusable: self.vault == 0,
+            is_stale: false,
+        })
     }
 
-    fn claim(&mut self, index: usize) -> Event {
+    fn claim_lease(&mut self, index: usize) -> Event {
         let is_held = self.lease.is_some_and(|(_, until)| self.now < until);
-        if is_held || self.brokers[index].seen_fence != self.fence {
-            return Event::ClaimLost;
+        if is_held || self.brokers[index].loaded_fence != self.fence {
+            return Event::LeaseDenied;
         }
         let until = after(self.now, limits().lease);
         self.fence += 1;
         self.brokers[index].fence = self.fence;
         self.lease = Some((self.fence, until));
-        Event::Claimed(until)
+        Event::LeaseGranted(until)
     }
 
-    /// Sends the request, and takes its answer once there is one.
+    /// Sends the token request, or returns the event of its response.
     fn refresh(&mut self, index: usize) -> Option<Event> {
         let Some(call) = self.call else {
             let ends_at = after(self.now, limits().call);
-            self.call = Some(Call { sender: Some(index), token: self.brokers[index].seen, ends_at, answer: None });
+            self.call =
+                Some(Call { sender: Some(index), token: self.brokers[index].loaded_token, ends_at, response: None });
             self.brokers[index].busy_until = Some(ends_at);
             return None;
         };
-        assert_eq!(call.sender, Some(index), "two refreshes in flight at once");
-        let answer = call.answer?;
+        assert_eq!(call.sender, Some(index), "two refreshes are in flight");
+        let response = call.response?;
         self.call = None;
-        Some(match answer {
+        Some(match response {
             Ok(token) => {
-                self.brokers[index].gained = Some(token);
+                self.brokers[index].new_token = Some(token);
                 Event::Refreshed
             }
-            Err(failure) => Event::Failed(failure),
+            Err(failure) => Event::RefreshFailed(failure),
         })
     }
 
-    fn store(&mut self, index: usize) -> Event {
+    fn store_tokens(&mut self, index: usize) -> Event {
         let broker = &mut self.brokers[index];
-        let gained = broker.gained.take().expect("a store follows a refresh");
-        if self.vault != broker.seen {
+        let new_token = broker.new_token.take().expect("a store follows a refresh");
+        if self.vault != broker.loaded_token {
             return Event::StoreConflict;
         }
-        self.vault = gained;
-        broker.seen = gained;
-        Event::Stored
+        self.vault = new_token;
+        broker.loaded_token = new_token;
+        Event::TokensStored
     }
 
     fn settle(&mut self, index: usize, settlement: Settlement) -> Event {
         if self.lease.is_some_and(|(fence, _)| fence == self.brokers[index].fence) {
             self.lease = None;
             match settlement {
-                Settlement::Release => {}
-                Settlement::Active => self.standing = Standing::Active,
-                Settlement::Uncertain => self.standing = Standing::Uncertain,
+                Settlement::Unchanged => {}
+                Settlement::Active => self.status = ConnectionStatus::Active,
+                Settlement::Uncertain => self.status = ConnectionStatus::Uncertain,
                 Settlement::ReauthRequired(reason) => {
-                    assert!(self.truly_lost, "a person was called though no answer was lost");
-                    assert_eq!(reason, Reason::AnswerLost);
-                    self.standing = Standing::ReauthRequired;
+                    assert!(self.response_was_lost, "reauthorization was required though no response was lost");
+                    assert_eq!(reason, ReauthReason::ResponseLost);
+                    self.status = ConnectionStatus::ReauthRequired;
                 }
             }
         }
-        if self.brokers[index].gained.take().is_some() {
-            self.truly_lost = true;
+        if self.brokers[index].new_token.take().is_some() {
+            self.response_was_lost = true;
         }
         Event::Settled
     }
 
-    /// Notes the outcome; the same caller comes again unless it was served or sent to a person.
+    /// Records the outcome, and starts the caller again.
     fn done(&mut self, index: usize, outcome: Outcome) {
         if outcome == Outcome::Serve {
-            let seen = self.brokers[index].seen;
-            assert!(seen != 0 && seen <= self.vault, "served token {seen}, stored {}", self.vault);
+            let loaded_token = self.brokers[index].loaded_token;
+            assert!(
+                loaded_token != 0 && loaded_token <= self.vault,
+                "served token {loaded_token}, stored {}",
+                self.vault
+            );
         }
-        // However long it waited: once when it came, once before or under a lease of its own, and once to adopt.
-        let opened = self.brokers[index].opened;
-        assert!(self.faults > 0 || opened <= 3, "{opened} looks at the vault in one call");
+        // Independent of the wait: one read without the lease, one under it or before the claim, and one to adopt.
+        let vault_reads = self.brokers[index].vault_reads;
+        assert!(self.faults > 0 || vault_reads <= 3, "{vault_reads} vault reads for one caller");
         self.outcomes[index] = Some(outcome);
         self.restart(index);
     }
@@ -253,73 +262,72 @@ impl World {
     fn restart(&mut self, index: usize) {
         let now = self.now;
         let broker = &mut self.brokers[index];
-        broker.protocol = Protocol::new(Wish::Newer, now, &limits());
-        broker.next = Step::Look;
-        broker.gained = None;
+        broker.protocol = Protocol::new(TokenNeed::Newer, now, &limits());
+        broker.next = Step::LoadRow;
+        broker.new_token = None;
         broker.busy_until = None;
         broker.fence = 0;
-        broker.opened = 0;
+        broker.vault_reads = 0;
     }
 
     fn fault(&mut self, index: usize, fault: Fault) {
         let calling = self.call.filter(|call| call.sender == Some(index));
         match (fault, calling, self.brokers[index].next) {
             (Fault::Crash, ..) => self.crash(index, calling),
-            (Fault::LoseAnswer, Some(Call { answer: Some(answer), .. }), _) => {
-                self.truly_lost |= answer.is_ok();
-                self.break_off(index, Failure::Lost(Duration::ZERO));
+            (Fault::LoseResponse, Some(Call { response: Some(response), .. }), _) => {
+                self.response_was_lost |= response.is_ok();
+                self.fail_call(index, RefreshFailure::OutcomeUnknown(Duration::ZERO));
             }
-            (Fault::LoseRequest, Some(Call { answer: None, .. }), _) => {
-                self.break_off(index, Failure::Lost(Duration::ZERO));
+            (Fault::LoseRequest, Some(Call { response: None, .. }), _) => {
+                self.fail_call(index, RefreshFailure::OutcomeUnknown(Duration::ZERO));
             }
-            (Fault::NotTaken, Some(Call { answer: None, .. }), _) => {
-                self.break_off(index, Failure::NotTaken(Duration::ZERO));
+            (Fault::NotProcessed, Some(Call { response: None, .. }), _) => {
+                self.fail_call(index, RefreshFailure::NotProcessed(Duration::ZERO));
             }
-            (Fault::StoreFails, _, Step::Store) => self.feed(index, Event::StoreFailed),
+            (Fault::StoreFails, _, Step::StoreTokens) => self.handle(index, Event::StoreFailed),
             _ => return,
         }
         self.faults += 1;
     }
 
-    fn break_off(&mut self, index: usize, failure: Failure) {
+    fn fail_call(&mut self, index: usize, failure: RefreshFailure) {
         self.call = None;
-        self.feed(index, Event::Failed(failure));
+        self.handle(index, Event::RefreshFailed(failure));
     }
 
-    /// The broker dies; what it had on its way stays on its way.
+    /// Crashes the broker. Its request stays in flight.
     fn crash(&mut self, index: usize, calling: Option<Call>) {
         match calling {
-            Some(Call { answer: Some(answer), .. }) => {
-                self.truly_lost |= answer.is_ok();
+            Some(Call { response: Some(response), .. }) => {
+                self.response_was_lost |= response.is_ok();
                 self.call = None;
             }
             Some(call) => self.call = Some(Call { sender: None, ..call }),
             None => {}
         }
-        self.truly_lost |= self.brokers[index].gained.is_some();
+        self.response_was_lost |= self.brokers[index].new_token.is_some();
         self.restart(index);
     }
 
-    /// Lets everything run on without further faults until each caller, coming again and again, is
-    /// served or sent to a person.
-    fn run_out(&mut self) {
+    /// Runs without further faults until every caller is served, or is refused because a user has to connect again.
+    fn run_to_completion(&mut self) {
         self.outcomes.fill(None);
         for _ in 0..2_000 {
             self.salesforce();
             for index in 0..self.brokers.len() {
-                if !self.is_over(index) {
+                if !self.is_finished(index) {
                     self.run(index);
                 }
             }
             self.tick(SignedDuration::from_millis(500));
-            if (0..self.brokers.len()).all(|index| self.is_over(index)) {
+            if (0..self.brokers.len()).all(|index| self.is_finished(index)) {
                 return;
             }
         }
-        panic!("the brokers never came to an end: {self:?}");
+        panic!("the brokers did not finish: {self:?}");
     }
 
-    fn is_over(&self, index: usize) -> bool {
+    fn is_finished(&self, index: usize) -> bool {
         matches!(self.outcomes[index], Some(Outcome::Serve | Outcome::Refuse(Refusal::ReauthRequired)))
     }
 }
@@ -327,57 +335,57 @@ impl World {
 fn any_fault() -> impl Strategy<Value = Fault> {
     prop_oneof![
         Just(Fault::Crash),
-        Just(Fault::LoseAnswer),
+        Just(Fault::LoseResponse),
         Just(Fault::LoseRequest),
-        Just(Fault::NotTaken),
+        Just(Fault::NotProcessed),
         Just(Fault::StoreFails),
     ]
 }
 
-fn any_act(brokers: usize) -> impl Strategy<Value = Act> {
+fn any_action(brokers: usize) -> impl Strategy<Value = Action> {
     prop_oneof![
-        12 => (0..brokers).prop_map(Act::Run),
-        4 => Just(Act::Salesforce),
-        3 => Just(Act::Tick),
-        1 => (0..brokers, any_fault()).prop_map(|(broker, fault)| Act::Fault(broker, fault)),
+        12 => (0..brokers).prop_map(Action::Run),
+        4 => Just(Action::Salesforce),
+        3 => Just(Action::Tick),
+        1 => (0..brokers, any_fault()).prop_map(|(broker, fault)| Action::Fault(broker, fault)),
     ]
 }
 
-fn any_story() -> impl Strategy<Value = (usize, Vec<Act>)> {
-    (2..=3_usize).prop_flat_map(|brokers| (Just(brokers), prop::collection::vec(any_act(brokers), 0..120)))
+fn any_schedule() -> impl Strategy<Value = (usize, Vec<Action>)> {
+    (2..=3_usize).prop_flat_map(|brokers| (Just(brokers), prop::collection::vec(any_action(brokers), 0..120)))
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    // The assertions inside the world hold at every step: one refresh in flight, no token served
-    // before it is stored, no token used twice and nobody called unless an answer was truly lost.
+    // The model asserts at every step: one refresh in flight, no token served before it is stored, and no refresh token used
+    // twice and no reauthorization unless a response was lost.
     #[test]
-    fn every_story_ends_with_the_newest_tokens_or_a_truly_lost_answer((brokers, acts) in any_story()) {
-        let mut world = World::new(brokers);
-        for act in acts {
-            world.act(act);
+    fn every_story_ends_with_the_newest_tokens_or_a_response_was_lost_answer((brokers, actions) in any_schedule()) {
+        let mut model = Model::new(brokers);
+        for action in actions {
+            model.apply(action);
         }
-        world.run_out();
+        model.run_to_completion();
 
-        let served = world.outcomes.iter().all(|outcome| *outcome == Some(Outcome::Serve));
-        if world.truly_lost {
-            prop_assert!(served || world.standing == Standing::ReauthRequired);
+        let served = model.outcomes.iter().all(|outcome| *outcome == Some(Outcome::Serve));
+        if model.response_was_lost {
+            prop_assert!(served || model.status == ConnectionStatus::ReauthRequired);
         } else {
             prop_assert!(served);
-            prop_assert_eq!(world.vault, world.live);
-            prop_assert!(!world.revoked);
+            prop_assert_eq!(model.vault, model.live);
+            prop_assert!(!model.revoked);
         }
     }
 
     #[test]
-    fn without_faults_one_refresh_serves_everybody((brokers, acts) in any_story()) {
-        let mut world = World::new(brokers);
-        for act in acts.into_iter().filter(|act| !matches!(act, Act::Fault(..))) {
-            world.act(act);
+    fn without_faults_one_refresh_serves_all_callers((brokers, actions) in any_schedule()) {
+        let mut model = Model::new(brokers);
+        for action in actions.into_iter().filter(|action| !matches!(action, Action::Fault(..))) {
+            model.apply(action);
         }
-        world.run_out();
+        model.run_to_completion();
 
-        prop_assert_eq!((world.refreshes, world.vault, world.standing), (1, 1, Standing::Active));
+        prop_assert_eq!((model.refreshes, model.vault, model.status), (1, 1, ConnectionStatus::Active));
     }
 }
