@@ -18,7 +18,7 @@ async fn a_consent_becomes_an_active_connection_with_working_tokens() {
 }
 
 #[tokio::test]
-async fn a_code_is_good_once() {
+async fn a_code_is_accepted_once() {
     let context = TestContext::new().await;
     let consent = context.consent(context.admin(), ConnectionKind::Team).await;
     context.exchange(consent.clone()).await.unwrap();
@@ -29,7 +29,7 @@ async fn a_code_is_good_once() {
 }
 
 #[tokio::test]
-async fn a_consent_in_another_org_is_given_back() {
+async fn a_consent_in_another_org_is_revoked() {
     let context = TestContext::new().await;
     let mut consent = context.consent(context.admin(), ConnectionKind::Team).await;
     consent.expected_org_id = Some("00D79000000exLEEAY".parse().unwrap());
@@ -38,8 +38,8 @@ async fn a_consent_in_another_org_is_given_back() {
 
     assert_eq!(refusal.code, RefusalCode::WrongOrg);
     assert!(context.org.request_log().contains(&"POST /services/oauth2/revoke 200".to_owned()));
-    let kept = context.deps.connections.list(context.org_id()).await.unwrap();
-    assert!(kept.is_empty());
+    let connections = context.deps.connections.list(context.org_id()).await.unwrap();
+    assert!(connections.is_empty());
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn another_tenant_does_not_get_the_connection() {
 }
 
 #[tokio::test]
-async fn a_personal_connection_waits_for_an_active_org() {
+async fn a_personal_connection_needs_an_active_org() {
     let context = TestContext::connected().await;
     let platform_user: PlatformUser = "rep-1".parse().unwrap();
     let rep = context.org.users()[1].username.clone();
@@ -69,7 +69,7 @@ async fn a_personal_connection_waits_for_an_active_org() {
 }
 
 #[tokio::test]
-async fn a_reconnect_keeps_the_connection_and_ends_the_old_grant() {
+async fn a_reconnect_keeps_the_connection_and_revokes_the_old_grant() {
     let context = TestContext::connected().await;
     let first = context.connection().await;
     let old = context.token(None).await.unwrap();
@@ -85,7 +85,7 @@ async fn a_reconnect_keeps_the_connection_and_ends_the_old_grant() {
 }
 
 #[tokio::test]
-async fn an_unknown_app_is_refused_before_salesforce_is_asked() {
+async fn an_unknown_app_is_refused_without_a_token_request() {
     let context = TestContext::new().await;
     let mut consent = context.consent(context.admin(), ConnectionKind::Team).await;
     consent.app = "v0".to_owned();
@@ -97,7 +97,7 @@ async fn an_unknown_app_is_refused_before_salesforce_is_asked() {
 }
 
 #[tokio::test]
-async fn two_tenants_at_the_same_new_org_do_not_take_each_other_s_tokens() {
+async fn two_tenants_connecting_one_org_do_not_mix_their_tokens() {
     let context = TestContext::new().await;
     let mut consents = Vec::new();
     for tenant in ["acme", "other"] {
@@ -106,22 +106,22 @@ async fn two_tenants_at_the_same_new_org_do_not_take_each_other_s_tokens() {
         consents.push(consent);
     }
 
-    let answers = join_all(consents.into_iter().map(|consent| context.exchange(consent))).await;
+    let results = join_all(consents.into_iter().map(|consent| context.exchange(consent))).await;
 
     let refused: Vec<_> =
-        answers.iter().filter_map(|answer| answer.as_ref().err()).map(|refusal| refusal.code).collect();
-    assert_eq!(refused, [RefusalCode::OrgOwnedByAnotherTenant], "{answers:?}");
-    let winner = ["acme", "other"][usize::from(answers[1].is_ok())];
+        results.iter().filter_map(|result| result.as_ref().err()).map(|refusal| refusal.code).collect();
+    assert_eq!(refused, [RefusalCode::OrgOwnedByAnotherTenant], "{results:?}");
+    let winner = ["acme", "other"][usize::from(results[1].is_ok())];
     let connection = context.connection().await;
     assert_eq!((connection.tenant.as_str(), connection.state), (winner, ConnectionState::Active));
     let old = context.token(None).await.unwrap();
-    assert!(context.is_accepted(&old).await, "the winner's token is the one in the vault");
+    assert!(context.is_accepted(&old).await, "the winner's token is in the vault");
     context.org.expire_sessions(context.admin()).unwrap();
-    assert!(context.is_accepted(&context.token(Some(&old)).await.unwrap()).await, "and its refresh token is live");
+    assert!(context.is_accepted(&context.token(Some(&old)).await.unwrap()).await, "and its refresh token is valid");
 }
 
 #[tokio::test]
-async fn of_two_consents_for_one_connection_the_later_one_is_whole() {
+async fn concurrent_consents_leave_one_consistent_connection() {
     let context = TestContext::connected().await;
     let mut consents = Vec::new();
     for user in [0, 1, 2, 0] {
@@ -129,9 +129,9 @@ async fn of_two_consents_for_one_connection_the_later_one_is_whole() {
         consents.push(context.consent(&username, ConnectionKind::Team).await);
     }
 
-    let answers = join_all(consents.into_iter().map(|consent| context.exchange(consent))).await;
+    let results = join_all(consents.into_iter().map(|consent| context.exchange(consent))).await;
 
-    assert!(answers.iter().any(Result::is_ok), "{answers:?}");
+    assert!(results.iter().any(Result::is_ok), "{results:?}");
     let connection = context.connection().await;
     let tokens = context.deps.vault.load(context.org_id(), &connection.connection_id).await.unwrap();
     let (tokens, version) = tokens.expect("tokens");
@@ -143,7 +143,7 @@ async fn of_two_consents_for_one_connection_the_later_one_is_whole() {
 }
 
 #[tokio::test]
-async fn a_reconnect_in_the_middle_of_a_refresh_wins() {
+async fn a_reconnect_during_a_refresh_wins() {
     let context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();
     context.org.set_token_processing_time(std::time::Duration::from_millis(500));

@@ -1,4 +1,4 @@
-//! One simulated org, one emulated account, and any number of brokers on them.
+//! One simulated org, one emulated AWS account, and any number of brokers.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -43,12 +43,12 @@ pub(crate) struct TestContext {
     _scan: SecretScan,
 }
 
-/// Counts what the brokers ask of AWS, by the operation's name.
+/// Counts the AWS requests of the brokers by operation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Requests(Arc<Mutex<BTreeMap<String, usize>>>);
 
 impl Requests {
-    /// The numbers since the last time.
+    /// Returns the counts since the last call.
     pub(crate) fn take(&self) -> BTreeMap<String, usize> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
@@ -72,7 +72,7 @@ impl Intercept for Requests {
     }
 }
 
-/// Patient numbers: on a busy machine everybody waits for the emulator, which is one process.
+/// Long limits: on a busy machine all tests wait for the emulator, which is one process.
 fn limits() -> Limits {
     Limits {
         lease: SignedDuration::from_secs(60),
@@ -119,7 +119,7 @@ impl TestContext {
         Self { org, deps, secrets, requests, apps, prefix, admin, emulator, tables, _scan: scan }
     }
 
-    /// The variables of a broker process that works on the same state, over this endpoint.
+    /// Returns the environment variables of a broker process on the same state, which reaches AWS at `aws`.
     pub(crate) fn environment(&self, aws: &str) -> [(&'static str, String); 9] {
         [
             ("ORGS_TABLE", self.tables.name("orgs")),
@@ -142,12 +142,12 @@ impl TestContext {
         &self.admin
     }
 
-    /// A consent that `username` gave in the simulated org.
+    /// Returns the code of a consent that `username` gave in the simulated org.
     pub(crate) async fn consent(&self, username: &str, kind: ConnectionKind) -> ExchangeCode {
         self.consent_to("v2", self.org.url(), username, kind).await
     }
 
-    /// A consent to one of the registered apps, at a login host.
+    /// Returns the code of a consent to `app` at a login host.
     pub(crate) async fn consent_to(
         &self,
         app: &str,
@@ -172,11 +172,11 @@ impl TestContext {
         }
     }
 
-    /// A context on which the admin has made the team connection.
+    /// Creates a context with a team connection.
     pub(crate) async fn connected() -> Self {
         let context = Self::new().await;
         let consent = context.consent(&context.admin, ConnectionKind::Team).await;
-        context.exchange(consent).await.expect("the team connection is made");
+        context.exchange(consent).await.expect("the team connects");
         context
     }
 
@@ -196,7 +196,7 @@ impl TestContext {
         }
     }
 
-    /// An access token of the team connection, another one than `refused`.
+    /// Returns an access token of the team connection other than `refused`.
     pub(crate) async fn token(&self, refused: Option<&Token>) -> Result<Token, Refusal> {
         self.token_of(&ConnectionId::team(), refused).await
     }
@@ -244,12 +244,12 @@ impl TestContext {
         format!("ferry/{}/tokens/{}/team", self.prefix, self.org.org_id())
     }
 
-    /// How often the token endpoint gave tokens.
-    pub(crate) fn token_answers(&self) -> usize {
+    /// Returns the number of successful responses of the token endpoint.
+    pub(crate) fn token_responses(&self) -> usize {
         self.org.request_log().iter().filter(|line| *line == "POST /services/oauth2/token 200").count()
     }
 
-    /// Whether the org accepts the token.
+    /// Returns whether the org accepts the token.
     pub(crate) async fn is_accepted(&self, token: &Token) -> bool {
         let url = format!("{}/services/data/v66.0/limits", self.org.url());
         let request = reqwest::Client::new().get(url).bearer_auth(token.access_token.expose_secret());
@@ -269,11 +269,11 @@ fn registrations(org: &Simulator) -> String {
     serde_json::json!({ "apps": [v1, app("v2", org.client_id(), org.client_secret())] }).to_string()
 }
 
-/// Consents as `username` and reads the code from the redirect.
+/// Consents as `username` and returns the code from the redirect.
 async fn code_of(authorize_url: &str, username: &str) -> String {
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let answer = client.get(authorize_url).header("x-simulator-user", username).send().await.unwrap();
-    let location = answer.headers()["location"].to_str().unwrap();
+    let response = client.get(authorize_url).header("x-simulator-user", username).send().await.unwrap();
+    let location = response.headers()["location"].to_str().unwrap();
     let location = url::Url::parse(location).unwrap();
     location.query_pairs().find(|(name, _)| name == "code").expect("a code").1.into_owned()
 }

@@ -1,5 +1,5 @@
-//! A broker process killed at every step of a refresh and of a consent, for sure: a proxy holds the request that the step consists of, and
-//! the process dies while it is held.
+//! Kills a broker process at every request of a refresh and of a consent. A proxy holds the request while the process is
+//! killed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,57 +18,67 @@ use crate::harness::TestContext;
 const TOKEN_REQUEST: &str = "POST /services/oauth2/token";
 const REVOCATION: &str = "POST /services/oauth2/revoke";
 
-/// A request of the refresh, by its place among those of its name, and what a kill on either side of it leaves behind.
-struct Step {
-    what: &'static str,
+/// A request at which the broker is killed.
+struct KillPoint {
+    name: &'static str,
     request: &'static str,
-    passes: usize,
-    before: Left,
-    after: Left,
+    /// The number of requests of this name that pass before.
+    skipped: usize,
+}
+
+/// A request of the refresh, and the state after a kill before and after it.
+struct RefreshPoint {
+    point: KillPoint,
+    before: Tokens,
+    after: Tokens,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Left {
-    /// The refresh token in the vault is the live one: the next broker goes on.
-    Good,
-    /// Salesforce gave tokens that nobody has: only a person can help.
-    AnswerLost,
+enum Tokens {
+    /// The refresh token in the vault is valid: the next broker continues.
+    Valid,
+    /// Salesforce issued tokens that were never stored: a user has to connect again.
+    Lost,
 }
 
-/// Every request of a refresh by a process that has just started, in their order.
-const STEPS: [Step; 9] = {
-    use Left::{AnswerLost, Good};
-    const fn step(what: &'static str, request: &'static str, passes: usize, before: Left, after: Left) -> Step {
-        Step { what, request, passes, before, after }
+const fn point(name: &'static str, request: &'static str, skipped: usize) -> KillPoint {
+    KillPoint { name, request, skipped }
+}
+
+/// Every request of a refresh by a new process, in order.
+const REFRESH: [RefreshPoint; 9] = {
+    use Tokens::{Lost, Valid};
+    const fn kill(point: KillPoint, before: Tokens, after: Tokens) -> RefreshPoint {
+        RefreshPoint { point, before, after }
     }
     [
-        step("the row is read", "GetItem", 0, Good, Good),
-        step("the vault is read", "GetSecretValue", 0, Good, Good),
-        step("the lease is claimed", "UpdateItem", 0, Good, Good),
-        step("the row is read under the lease", "GetItem", 1, Good, Good),
-        step("the vault is read under the lease", "GetSecretValue", 1, Good, Good),
-        step("the app is read", "GetSecretValue", 2, Good, Good),
-        step("the token request", TOKEN_REQUEST, 0, Good, AnswerLost),
-        step("the tokens are stored", "PutSecretValue", 0, AnswerLost, Good),
-        step("the refresh is settled", "UpdateItem", 1, Good, Good),
+        kill(point("read the row", "GetItem", 0), Valid, Valid),
+        kill(point("read the vault", "GetSecretValue", 0), Valid, Valid),
+        kill(point("claim the lease", "UpdateItem", 0), Valid, Valid),
+        kill(point("read the row under the lease", "GetItem", 1), Valid, Valid),
+        kill(point("read the vault under the lease", "GetSecretValue", 1), Valid, Valid),
+        kill(point("read the app", "GetSecretValue", 2), Valid, Valid),
+        kill(point("request tokens", TOKEN_REQUEST, 0), Valid, Lost),
+        kill(point("store the tokens", "PutSecretValue", 0), Lost, Valid),
+        kill(point("settle the refresh", "UpdateItem", 1), Valid, Valid),
     ]
 };
 
-/// Every request of a consent that replaces a grant, by a process that has just started, in their order.
-const CONSENT: [(&str, &str, usize); 10] = [
-    ("the app is read", "GetSecretValue", 0),
-    ("the token request", TOKEN_REQUEST, 0),
-    ("the org is read", "GetItem", 0),
-    ("the vault is read", "GetSecretValue", 1),
-    ("the row is read", "GetItem", 1),
-    ("the connection is reserved", "PutItem", 0),
-    ("the grants are counted", "Query", 0),
-    ("the tokens are stored", "PutSecretValue", 0),
-    ("the connection is active", "UpdateItem", 0),
-    ("the old grant is revoked", REVOCATION, 0),
+/// Every request of a consent that replaces a grant, by a new process, in order.
+const CONSENT: [KillPoint; 10] = [
+    point("read the app", "GetSecretValue", 0),
+    point("request tokens", TOKEN_REQUEST, 0),
+    point("read the org", "GetItem", 0),
+    point("read the vault", "GetSecretValue", 1),
+    point("read the row", "GetItem", 1),
+    point("reserve the connection", "PutItem", 0),
+    point("count the grants", "Query", 0),
+    point("store the tokens", "PutSecretValue", 0),
+    point("activate the connection", "UpdateItem", 0),
+    point("revoke the old grant", REVOCATION, 0),
 ];
 
-/// A context with a proxy to AWS and one to the org, for the process that is killed.
+/// A context, and the proxies through which the killed process reaches AWS and the org.
 struct KillTest {
     context: TestContext,
     aws: Proxy,
@@ -83,7 +93,7 @@ impl KillTest {
         Self { context, aws, salesforce }
     }
 
-    /// A fresh grant, whose refreshes go through the proxy.
+    /// Connects the team through the proxy, and returns its access token.
     async fn connect(&self) -> Token {
         let consent = self.consent().await;
         self.context.exchange(consent).await.unwrap();
@@ -101,65 +111,66 @@ impl KillTest {
         RuntimeApi::start(Path::new(env!("CARGO_BIN_EXE_token-broker")), &environment).unwrap()
     }
 
-    fn question(&self, refused: &Token) -> Value {
+    fn token_request(&self, refused: &Token) -> Value {
         json!({
             "operation": "access_token", "org_id": self.context.org_id(), "connection_id": "team",
             "refused_fingerprint": Fingerprint::of(&refused.access_token),
         })
     }
 
-    /// Kills a broker at a point of its answer to this question.
-    async fn kill_at(&self, (what, request, passes): (&str, &str, usize), side: Side, question: &Value) {
-        let proxy = if request.starts_with("POST ") { &self.salesforce } else { &self.aws };
-        let hold = proxy.hold(request, passes, side);
+    /// Kills a broker that handles `request`, at `point`.
+    async fn kill_at(&self, point: &KillPoint, side: Side, request: &Value) {
+        let name = point.name;
+        let proxy = if point.request.starts_with("POST ") { &self.salesforce } else { &self.aws };
+        let hold = proxy.hold(point.request, point.skipped, side);
         let broker = self.start_broker();
         tokio::select! {
             reached = tokio::time::timeout(Duration::from_secs(120), hold.reached()) => {
-                let why = format!("{what} ({side:?}) was never reached");
+                let why = format!("{name} ({side:?}) was not reached");
                 reached.expect(&why).expect(&why);
             }
-            answer = broker.invoke(question) => panic!("{what} ({side:?}) was not reached: {answer:?}"),
+            response = broker.invoke(request) => panic!("{name} ({side:?}) was not reached: {response:?}"),
         }
         broker.kill().await;
     }
 
-    /// A later broker, for whom the lease of the dead one has run out.
-    async fn later(&mut self, refused: &Token) -> Result<Token, RefusalCode> {
+    /// Requests a token from a broker for which the killed broker's lease has expired.
+    async fn token_later(&mut self, refused: &Token) -> Result<Token, RefusalCode> {
         let before = self.context.deps.clock.clone();
         self.context.deps.clock = Clock::manual(before.now() + SignedDuration::from_secs(61));
-        let answer = self.context.token(Some(refused)).await;
+        let result = self.context.token(Some(refused)).await;
         self.context.deps.clock = before;
-        answer.map_err(|refusal| refusal.code)
+        result.map_err(|refusal| refusal.code)
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_killed_at_any_point_of_a_refresh_loses_only_what_salesforce_alone_had() {
+async fn a_killed_refresh_loses_only_tokens_that_were_never_stored() {
     let mut test = KillTest::new().await;
-    for step in &STEPS {
-        for (side, left) in [(Side::Before, step.before), (Side::After, step.after)] {
-            let point = format!("{} ({side:?})", step.what);
+    for step in &REFRESH {
+        for (side, tokens) in [(Side::Before, step.before), (Side::After, step.after)] {
+            let point = format!("{} ({side:?})", step.point.name);
             let old = test.connect().await;
-            let (issued, stored) = (test.context.token_answers(), test.context.refresh_token().await);
+            let (issued, stored) = (test.context.token_responses(), test.context.refresh_token().await);
 
-            test.kill_at((step.what, step.request, step.passes), side, &test.question(&old)).await;
+            test.kill_at(&step.point, side, &test.token_request(&old)).await;
 
-            let was_issued = test.context.token_answers() > issued;
+            let was_issued = test.context.token_responses() > issued;
             let was_stored = test.context.refresh_token().await != stored;
-            let truly_lost = was_issued && !was_stored;
-            assert_eq!(truly_lost, left == Left::AnswerLost, "{point}: the list is wrong");
+            let is_lost = was_issued && !was_stored;
+            assert_eq!(is_lost, tokens == Tokens::Lost, "{point}: the list is wrong");
             assert_eq!(test.context.connection().await.state, ConnectionState::Active, "{point}");
-            match test.later(&old).await {
+            match test.token_later(&old).await {
                 Ok(new) => {
-                    assert!(!truly_lost, "{point}");
-                    assert!(test.context.is_accepted(&new).await, "{point}: a dead token was served");
+                    assert!(!is_lost, "{point}");
+                    assert!(test.context.is_accepted(&new).await, "{point}: an invalid token was served");
                     assert_ne!(new.access_token.expose_secret(), old.access_token.expose_secret(), "{point}");
-                    let next = test.later(&new).await.expect(&point);
-                    assert!(test.context.is_accepted(&next).await, "{point}: the stored refresh token is dead");
+                    let next = test.token_later(&new).await.expect(&point);
+                    assert!(test.context.is_accepted(&next).await, "{point}: the stored refresh token is invalid");
                     assert_eq!(test.context.connection().await.state, ConnectionState::Active, "{point}");
                 }
                 Err(code) => {
-                    assert!(truly_lost, "{point}: {code:?}");
+                    assert!(is_lost, "{point}: {code:?}");
                     let reason = "answer_lost".to_owned();
                     let state = test.context.connection().await.state;
                     assert_eq!(state, ConnectionState::ReauthRequired { reason }, "{point}");
@@ -170,20 +181,20 @@ async fn a_broker_killed_at_any_point_of_a_refresh_loses_only_what_salesforce_al
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_killed_at_any_point_of_a_reconnect_leaves_a_connection_that_works() {
+async fn a_killed_reconnect_leaves_a_working_connection() {
     let mut test = KillTest::new().await;
-    for step in CONSENT {
+    for kill in &CONSENT {
         for side in [Side::Before, Side::After] {
-            let point = format!("{} ({side:?})", step.0);
+            let point = format!("{} ({side:?})", kill.name);
             let old = test.connect().await;
             let before = test.context.connection().await;
             let consent = serde_json::to_value(Request::ExchangeCode(test.consent().await)).unwrap();
 
-            test.kill_at(step, side, &consent).await;
+            test.kill_at(kill, side, &consent).await;
 
-            let token = test.later(&old).await.expect(&point);
+            let token = test.token_later(&old).await.expect(&point);
             assert!(test.context.is_accepted(&token).await, "{point}");
-            let next = test.later(&token).await.expect(&point);
+            let next = test.token_later(&token).await.expect(&point);
             assert!(test.context.is_accepted(&next).await, "{point}");
             let after = test.context.connection().await;
             assert_eq!((after.state, after.created_at), (ConnectionState::Active, before.created_at), "{point}");
@@ -191,7 +202,7 @@ async fn a_broker_killed_at_any_point_of_a_reconnect_leaves_a_connection_that_wo
     }
 }
 
-/// The requests since the last time, to AWS and to Salesforce.
+/// Returns the requests to AWS and Salesforce since the last call.
 fn requests(test: &KillTest) -> BTreeMap<String, usize> {
     let mut requests = test.aws.take_counts();
     requests.append(&mut test.salesforce.take_counts());
@@ -205,16 +216,16 @@ fn counted<'a>(names: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_lists_of_points_have_every_request() {
+async fn the_kill_points_cover_every_request() {
     let test = KillTest::new().await;
     let old = test.connect().await;
     let consent = serde_json::to_value(Request::ExchangeCode(test.consent().await)).unwrap();
     let (refreshing, consenting) = (test.start_broker(), test.start_broker());
 
     requests(&test);
-    refreshing.invoke(&test.question(&old)).await.unwrap();
-    assert_eq!(requests(&test), counted(STEPS.iter().map(|step| step.request)));
+    refreshing.invoke(&test.token_request(&old)).await.unwrap();
+    assert_eq!(requests(&test), counted(REFRESH.iter().map(|step| step.point.request)));
 
     consenting.invoke(&consent).await.unwrap();
-    assert_eq!(requests(&test), counted(CONSENT.iter().map(|(_, request, _)| *request)));
+    assert_eq!(requests(&test), counted(CONSENT.iter().map(|kill| kill.request)));
 }

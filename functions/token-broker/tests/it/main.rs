@@ -1,16 +1,16 @@
-//! The broker against the emulator and a simulated org: real leases, real secrets, real refreshes.
+//! The broker against the AWS emulator and a simulated org: real leases, real secrets, real refreshes.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a failed setup panics")]
 
 mod connecting;
-mod counting;
 mod crowd;
-mod ending;
+mod disconnecting;
+mod failures;
+mod grants;
 mod harness;
-mod idle;
+mod keep_alive;
 mod kills;
-mod permitting;
+mod permissions;
 mod refreshing;
 mod sunset;
-mod trouble;
 mod upgrading;

@@ -11,12 +11,12 @@ fn at_the_token_endpoint(effect: Effect, times: u32) -> Fault {
     Fault { path_prefix: "/services/oauth2/token".to_owned(), method: Some("POST".to_owned()), times, effect }
 }
 
-fn answer(status: u16, content_type: &str, body: &str) -> Effect {
+fn response(status: u16, content_type: &str, body: &str) -> Effect {
     Effect::Answer { status, content_type: content_type.to_owned(), body: body.to_owned() }
 }
 
 #[tokio::test]
-async fn a_refused_token_is_replaced_and_the_rotated_refresh_token_is_stored() {
+async fn a_refused_token_is_replaced_and_the_rotated_one_is_stored() {
     let context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();
     let refresh_token = context.refresh_token().await;
@@ -37,22 +37,22 @@ async fn many_callers_with_a_refused_token_share_one_refresh() {
     let old = context.token(None).await.unwrap();
     context.org.expire_sessions(context.admin()).unwrap();
     context.org.set_token_processing_time(std::time::Duration::from_secs(1));
-    let before = context.token_answers();
+    let before = context.token_responses();
     context.requests.take();
 
-    let answers = join_all((0..40).map(|_| context.token(Some(&old)))).await;
+    let results = join_all((0..40).map(|_| context.token(Some(&old)))).await;
 
-    let tokens: Vec<_> = answers.into_iter().map(|answer| answer.unwrap().access_token).collect();
+    let tokens: Vec<_> = results.into_iter().map(|result| result.unwrap().access_token).collect();
     assert!(tokens.iter().all(|token| token.expose_secret() == tokens[0].expose_secret()));
-    assert_eq!(context.token_answers() - before, 1);
+    assert_eq!(context.token_responses() - before, 1);
     let requests = context.requests.take();
-    assert!(requests["GetSecretValue"] <= 2 * 40 + 2, "waiting does not look at the vault: {requests:?}");
+    assert!(requests["GetSecretValue"] <= 2 * 40 + 2, "a waiting caller reads the vault: {requests:?}");
     assert_eq!(requests["PutSecretValue"], 1);
     assert!(context.is_accepted(&context.token(None).await.unwrap()).await);
 }
 
 #[tokio::test]
-async fn without_rotation_the_refresh_token_is_kept() {
+async fn without_rotation_the_refresh_token_is_unchanged() {
     let context = TestContext::connected().await;
     context.org.rotate_refresh_tokens(false);
     let old = context.token(None).await.unwrap();
@@ -65,11 +65,11 @@ async fn without_rotation_the_refresh_token_is_kept() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_being_processed_elsewhere_is_waited_for() {
+async fn already_processing_is_waited_for() {
     let context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();
     let busy = r#"{"error":"invalid_grant","error_description":"token request is already being processed"}"#;
-    context.org.fault(at_the_token_endpoint(answer(400, "application/json", busy), 3));
+    context.org.fault(at_the_token_endpoint(response(400, "application/json", busy), 3));
 
     let new = context.token(Some(&old)).await.unwrap();
 
@@ -78,7 +78,7 @@ async fn a_request_that_is_being_processed_elsewhere_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_uncertain_until_the_old_refresh_token_was_tried() {
+async fn a_lost_response_is_uncertain_until_the_old_token_is_tried() {
     let context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();
     context.org.fault(at_the_token_endpoint(Effect::ResetAfter, 1));
@@ -98,7 +98,7 @@ async fn a_lost_answer_is_uncertain_until_the_old_refresh_token_was_tried() {
 }
 
 #[tokio::test]
-async fn a_lost_request_recovers_from_uncertainty() {
+async fn an_uncertain_connection_recovers_from_a_lost_request() {
     let context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();
     context.org.fault(at_the_token_endpoint(Effect::ResetBefore, 1));
@@ -111,7 +111,7 @@ async fn a_lost_request_recovers_from_uncertainty() {
 }
 
 #[tokio::test]
-async fn a_revoked_grant_needs_its_person() {
+async fn a_revoked_grant_needs_reauthorization() {
     let context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();
     context.org.revoke_grants(context.admin()).unwrap();
@@ -123,13 +123,13 @@ async fn a_revoked_grant_needs_its_person() {
 }
 
 #[tokio::test]
-async fn the_lease_of_a_dead_broker_is_taken_over_when_it_ends() {
+async fn an_expired_lease_is_taken_over() {
     let context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();
     let now = context.deps.clock.now();
     let length = SignedDuration::from_secs(2);
-    let dead = LeaseRequest { owner: "dead".to_owned(), now, length, seen_fence: None };
-    let claim = context.deps.connections.claim_lease(context.org_id(), &ConnectionId::team(), &dead).await.unwrap();
+    let crashed = LeaseRequest { owner: "crashed".to_owned(), now, length, seen_fence: None };
+    let claim = context.deps.connections.claim_lease(context.org_id(), &ConnectionId::team(), &crashed).await.unwrap();
     let LeaseClaim::Granted(lease) = claim else { panic!("the lease is free") };
 
     let new = context.token(Some(&old)).await.unwrap();
@@ -140,11 +140,11 @@ async fn the_lease_of_a_dead_broker_is_taken_over_when_it_ends() {
 }
 
 #[tokio::test]
-async fn an_app_whose_secret_is_wrong_leaves_the_grant_alone() {
+async fn a_wrong_client_secret_does_not_end_the_grant() {
     let context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();
     let refused = r#"{"error":"invalid_client","error_description":"invalid client credentials"}"#;
-    context.org.fault(at_the_token_endpoint(answer(400, "application/json", refused), 1));
+    context.org.fault(at_the_token_endpoint(response(400, "application/json", refused), 1));
 
     assert_eq!(context.refused(Some(&old)).await, RefusalCode::AppRefused);
 

@@ -5,7 +5,7 @@ use store::{ConnectionId, ConnectionKind, ConnectionState};
 
 use crate::harness::TestContext;
 
-/// A context whose team is connected with `app`, over this login host.
+/// Creates a context whose team is connected with `app`.
 async fn connected_with(app: &str, at_login_host: bool) -> TestContext {
     let context = TestContext::new().await;
     connect(&context, app, at_login_host).await;
@@ -28,14 +28,14 @@ async fn a_consent_to_a_newer_app_moves_the_connection() {
     let after = context.connection().await;
     assert_eq!((after.app.as_str(), after.login_url.as_str()), ("v2", context.org.url()));
     assert_eq!((after.connection_id, after.created_at), (before.connection_id, before.created_at));
-    assert!(!context.is_accepted(&old).await, "the old grant is ended");
+    assert!(!context.is_accepted(&old).await, "the old grant is revoked");
     let new = context.token(None).await.unwrap();
     assert!(context.is_accepted(&new).await);
-    assert!(context.is_accepted(&context.token(Some(&new)).await.unwrap()).await, "and refreshed with the new app");
+    assert!(context.is_accepted(&context.token(Some(&new)).await.unwrap()).await, "the new app refreshes it");
 }
 
 #[tokio::test]
-async fn a_move_that_comes_to_nothing_leaves_the_old_grant_alone() {
+async fn a_failed_move_does_not_end_the_old_grant() {
     let context = connected_with("v1", true).await;
     let old = context.token(None).await.unwrap();
     let mut consent = context.consent_to("v2", context.org.url(), context.admin(), ConnectionKind::Team).await;
@@ -49,7 +49,7 @@ async fn a_move_that_comes_to_nothing_leaves_the_old_grant_alone() {
 }
 
 #[tokio::test]
-async fn connections_of_two_apps_refresh_side_by_side_each_with_its_own() {
+async fn connections_of_two_apps_refresh_with_their_own_app() {
     let context = connected_with("v1", true).await;
     context.activate().await;
     let rep = context.org.users()[1].username.clone();
@@ -62,20 +62,20 @@ async fn connections_of_two_apps_refresh_side_by_side_each_with_its_own() {
         assert!(context.is_accepted(&context.token_of(&id, Some(&old)).await.unwrap()).await, "{id}");
     }
 
-    // Another app's secret, or the host of another environment, would have ended them.
+    // The client secret of the other app, or its login host, would have ended the grants.
     for connection in context.deps.connections.list(context.org_id()).await.unwrap() {
         assert_eq!(connection.state, ConnectionState::Active);
     }
 }
 
 #[tokio::test]
-async fn tokens_that_were_stored_before_a_crash_are_refreshed_with_their_own_app() {
+async fn tokens_stored_before_a_crash_refresh_with_their_own_app() {
     let context = connected_with("v1", true).await;
     let v1 = context.connection().await;
     connect(&context, "v2", false).await;
     let v2 = context.connection().await;
 
-    // The row as it is when the broker dies between the storing of the new tokens and the note of them.
+    // The row of a broker that crashed after it stored the new tokens and before it updated the row.
     let consent = store::Consent {
         org_id: v1.org_id,
         kind: v1.kind,
@@ -99,12 +99,12 @@ async fn tokens_that_were_stored_before_a_crash_are_refreshed_with_their_own_app
     let new = context.token(Some(&old)).await.unwrap();
 
     assert!(context.is_accepted(&new).await);
-    let healed = context.connection().await;
-    assert_eq!((healed.state, healed.app, healed.login_url), (ConnectionState::Active, v2.app, v2.login_url));
+    let repaired = context.connection().await;
+    assert_eq!((repaired.state, repaired.app, repaired.login_url), (ConnectionState::Active, v2.app, v2.login_url));
 }
 
 #[tokio::test]
-async fn a_grant_is_refreshed_and_revoked_at_its_own_login_host_alone() {
+async fn a_grant_is_refreshed_and_revoked_at_its_own_login_host() {
     const TOKEN: &str = "POST /services/oauth2/token";
     const REVOCATION: &str = "POST /services/oauth2/revoke";
     let context = TestContext::new().await;
@@ -129,7 +129,7 @@ async fn a_grant_is_refreshed_and_revoked_at_its_own_login_host_alone() {
 }
 
 #[tokio::test]
-async fn the_old_grant_lives_until_the_new_one_is_stored() {
+async fn the_old_grant_is_revoked_after_the_new_one_is_stored() {
     let context = TestContext::new().await;
     let login = Proxy::start(context.org.url()).await.unwrap();
     let consent = context.consent_to("v1", login.url(), context.admin(), ConnectionKind::Team).await;
@@ -140,7 +140,7 @@ async fn the_old_grant_lives_until_the_new_one_is_stored() {
 
     tokio::select! {
         reached = hold.reached() => reached.unwrap(),
-        connected = context.exchange(consent) => panic!("the old grant is not revoked: {connected:?}"),
+        connected = context.exchange(consent) => panic!("the old grant was not revoked: {connected:?}"),
     }
 
     let connection = context.connection().await;

@@ -10,7 +10,7 @@ async fn has_secret(context: &TestContext) -> bool {
 }
 
 #[tokio::test]
-async fn a_revoked_connection_is_closed_here_and_at_salesforce() {
+async fn disconnecting_revokes_the_grant_and_deletes_the_tokens() {
     let context = TestContext::connected().await;
     let token = context.token(None).await.unwrap();
     assert!(has_secret(&context).await);
@@ -25,7 +25,7 @@ async fn a_revoked_connection_is_closed_here_and_at_salesforce() {
 }
 
 #[tokio::test]
-async fn a_revocation_that_salesforce_did_not_hear_is_finished_by_the_next_one() {
+async fn a_failed_revocation_is_completed_by_the_next() {
     let context = TestContext::connected().await;
     let token = context.token(None).await.unwrap();
     let path_prefix = "/services/oauth2/revoke".to_owned();
@@ -42,7 +42,7 @@ async fn a_revocation_that_salesforce_did_not_hear_is_finished_by_the_next_one()
 }
 
 #[tokio::test]
-async fn status_tells_the_state_and_never_a_token() {
+async fn status_returns_the_state_and_no_token() {
     let context = TestContext::connected().await;
 
     let reply = handle(&context.deps, Request::Status(context.team())).await.unwrap();
@@ -54,7 +54,7 @@ async fn status_tells_the_state_and_never_a_token() {
 }
 
 #[tokio::test]
-async fn a_connection_that_was_never_made_is_unknown() {
+async fn a_connection_that_does_not_exist_is_unknown() {
     let context = TestContext::new().await;
     assert_eq!(context.refused(None).await, RefusalCode::UnknownConnection);
     assert_eq!(context.revoke().await.unwrap_err().code, RefusalCode::UnknownConnection);

@@ -8,20 +8,20 @@ fn rep(number: usize) -> ConnectionKind {
     ConnectionKind::Personal { platform_user: format!("rep-{number}").parse().unwrap() }
 }
 
-/// The admin consents for the team, and then for one platform user after the other.
+/// Connects as the admin.
 async fn connect(context: &TestContext, kind: ConnectionKind) -> Connected {
     let consent = context.consent(context.admin(), kind).await;
     context.exchange(consent).await.unwrap()
 }
 
-/// Whatever Ferry calls active lives in the org: its access token is accepted, and its refresh token brings another.
-async fn the_active_are_alive(context: &TestContext) -> usize {
+/// Checks the access token and the refresh token of every active connection, and returns their number.
+async fn check_active_connections(context: &TestContext) -> usize {
     let mut active = 0;
     for connection in context.deps.connections.list(context.org_id()).await.unwrap() {
         if connection.state == ConnectionState::Active {
             let id = &connection.connection_id;
             let token = context.token_of(id, None).await.unwrap();
-            assert!(context.is_accepted(&token).await, "{id} is called active, and its token is dead");
+            assert!(context.is_accepted(&token).await, "{id} is active, but Salesforce refuses its token");
             let token = context.token_of(id, Some(&token)).await.unwrap();
             assert!(context.is_accepted(&token).await);
             active += 1;
@@ -31,21 +31,21 @@ async fn the_active_are_alive(context: &TestContext) -> usize {
 }
 
 #[tokio::test]
-async fn a_sixth_consent_of_a_user_ends_the_oldest_on_purpose() {
+async fn a_sixth_consent_of_a_user_displaces_the_oldest() {
     let context = TestContext::connected().await;
     context.activate().await;
     for number in 1..=4 {
         let connected = connect(&context, rep(number)).await;
         assert_eq!((connected.grants, connected.displaced), (number + 1, vec![]));
     }
-    assert_eq!(the_active_are_alive(&context).await, 5);
+    assert_eq!(check_active_connections(&context).await, 5);
 
     let sixth = connect(&context, rep(5)).await;
 
     assert_eq!((sixth.grants, sixth.displaced.as_slice()), (5, [context.connection().await.connection_id].as_slice()));
     let displaced = ConnectionState::ReauthRequired { reason: "displaced".to_owned() };
     assert_eq!(context.connection().await.state, displaced);
-    assert_eq!(the_active_are_alive(&context).await, 5);
+    assert_eq!(check_active_connections(&context).await, 5);
 }
 
 #[tokio::test]
@@ -59,13 +59,13 @@ async fn a_reconnect_counts_the_grant_that_it_replaces() {
     let reconnected = connect(&context, rep(2)).await;
 
     assert_eq!((reconnected.grants, reconnected.displaced.len()), (4, 1));
-    assert_eq!(the_active_are_alive(&context).await, 4);
+    assert_eq!(check_active_connections(&context).await, 4);
     assert_eq!(connect(&context, ConnectionKind::Team).await.displaced, []);
-    assert_eq!(the_active_are_alive(&context).await, 5);
+    assert_eq!(check_active_connections(&context).await, 5);
 }
 
 #[tokio::test]
-async fn another_user_and_another_app_do_not_count() {
+async fn grants_of_another_user_or_app_do_not_count() {
     let context = TestContext::connected().await;
     context.activate().await;
     for number in 1..=4 {
@@ -80,11 +80,11 @@ async fn another_user_and_another_app_do_not_count() {
         assert_eq!((connected.grants, connected.displaced), (1, vec![]));
     }
 
-    assert_eq!(the_active_are_alive(&context).await, 7);
+    assert_eq!(check_active_connections(&context).await, 7);
 }
 
 #[tokio::test]
-async fn a_consent_that_is_given_back_has_ended_the_oldest_all_the_same() {
+async fn a_revoked_consent_still_displaces_the_oldest() {
     let context = TestContext::connected().await;
     context.activate().await;
     for number in 1..=4 {
@@ -97,11 +97,11 @@ async fn a_consent_that_is_given_back_has_ended_the_oldest_all_the_same() {
 
     let displaced = ConnectionState::ReauthRequired { reason: "displaced".to_owned() };
     assert_eq!(context.connection().await.state, displaced);
-    assert_eq!(the_active_are_alive(&context).await, 4);
+    assert_eq!(check_active_connections(&context).await, 4);
 }
 
 #[tokio::test]
-async fn consents_at_the_same_time_count_each_other() {
+async fn concurrent_consents_count_each_other() {
     let context = TestContext::connected().await;
     context.activate().await;
     for number in 1..=4 {
@@ -115,11 +115,11 @@ async fn consents_at_the_same_time_count_each_other() {
     let connected = futures::future::join_all(consents.into_iter().map(|consent| context.exchange(consent))).await;
 
     assert!(connected.iter().all(Result::is_ok), "{connected:?}");
-    assert_eq!(the_active_are_alive(&context).await, 5);
+    assert_eq!(check_active_connections(&context).await, 5);
 }
 
 #[tokio::test]
-async fn a_grant_whose_end_salesforce_did_not_hear_of_counts() {
+async fn a_grant_that_could_not_be_revoked_counts() {
     let context = TestContext::connected().await;
     context.activate().await;
     for number in 1..=4 {
@@ -133,5 +133,5 @@ async fn a_grant_whose_end_salesforce_did_not_hear_of_counts() {
     let connected = connect(&context, rep(5)).await;
 
     assert_eq!(connected.grants, 5);
-    assert_eq!(the_active_are_alive(&context).await, 5);
+    assert_eq!(check_active_connections(&context).await, 5);
 }

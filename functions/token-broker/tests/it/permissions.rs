@@ -1,4 +1,4 @@
-//! What a user must be able to do before a grant is kept.
+//! The permissions that a user needs before a grant is stored.
 
 use org_simulator::{Effect, Fault, ObjectPermissions};
 use runtime::token_broker::RefusalCode;
@@ -6,7 +6,7 @@ use store::ConnectionKind;
 
 use crate::harness::TestContext;
 
-/// The profile of everybody but the admin.
+/// The profile of all users except the admin.
 const PROFILE: &str = "Standard User";
 
 fn rep(context: &TestContext) -> String {
@@ -18,7 +18,7 @@ fn revoked(context: &TestContext) -> usize {
 }
 
 #[tokio::test]
-async fn the_user_of_a_connection_is_known_by_name() {
+async fn the_user_name_of_a_connection_is_stored() {
     let context = TestContext::new().await;
     let consent = context.consent(context.admin(), ConnectionKind::Team).await;
 
@@ -29,7 +29,7 @@ async fn the_user_of_a_connection_is_known_by_name() {
 }
 
 #[tokio::test]
-async fn what_a_team_user_may_not_do_is_named_and_the_grant_is_given_back() {
+async fn missing_permissions_are_named_and_the_grant_is_revoked() {
     let context = TestContext::new().await;
     let no_edit = ObjectPermissions { no_edit: true, ..ObjectPermissions::default() };
     context.org.limit_profile(PROFILE, "Account", &no_edit).unwrap();
@@ -46,7 +46,7 @@ async fn what_a_team_user_may_not_do_is_named_and_the_grant_is_given_back() {
 }
 
 #[tokio::test]
-async fn a_reconnection_that_cannot_work_leaves_the_old_one_as_it_is() {
+async fn a_refused_reconnect_leaves_the_old_grant_unchanged() {
     let context = TestContext::connected().await;
     let (row, token) = (context.connection().await, context.refresh_token().await);
     context.org.set_user_api_enabled(&rep(&context), false).unwrap();
@@ -60,7 +60,7 @@ async fn a_reconnection_that_cannot_work_leaves_the_old_one_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_rep_needs_the_api_and_no_object() {
+async fn a_personal_connection_needs_only_api_access() {
     let context = TestContext::connected().await;
     context.activate().await;
     let hidden = ObjectPermissions { hidden: true, ..ObjectPermissions::default() };
@@ -76,7 +76,7 @@ async fn a_rep_needs_the_api_and_no_object() {
 }
 
 #[tokio::test]
-async fn an_org_that_does_not_answer_is_asked_again_later_and_nothing_is_kept() {
+async fn an_unavailable_org_leaves_no_connection() {
     let context = TestContext::new().await;
     let consent = context.consent(context.admin(), ConnectionKind::Team).await;
     let path_prefix = "/services/data/".to_owned();
@@ -89,7 +89,7 @@ async fn an_org_that_does_not_answer_is_asked_again_later_and_nothing_is_kept() 
 }
 
 #[tokio::test]
-async fn a_name_that_cannot_be_asked_keeps_nobody_from_connecting() {
+async fn a_missing_user_name_does_not_prevent_a_connection() {
     let context = TestContext::new().await;
     let consent = context.consent(context.admin(), ConnectionKind::Team).await;
     let path_prefix = "/services/oauth2/userinfo".to_owned();
@@ -99,7 +99,7 @@ async fn a_name_that_cannot_be_asked_keeps_nobody_from_connecting() {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_had_keep_nothing() {
+async fn unavailable_signing_keys_leave_no_connection() {
     let context = TestContext::new().await;
     let mut consent = context.consent(context.admin(), ConnectionKind::Team).await;
     consent.nonce = Some("a-nonce".into());

@@ -19,13 +19,13 @@ async fn keep_alive(context: &TestContext) -> Result<ConnectionState, RefusalCod
     }
 }
 
-/// Ferry's clock, so many days from now. The org's stays.
+/// Advances Ferry's clock, but not the org's.
 fn in_days(context: &mut TestContext, days: i64) {
     context.deps.clock = Clock::manual(context.deps.clock.now() + DAY * i32::try_from(days).unwrap());
 }
 
 #[tokio::test]
-async fn a_connection_that_was_used_lately_costs_one_read_of_its_row_once_the_apps_are_known() {
+async fn a_recently_used_connection_costs_one_read() {
     let mut context = TestContext::connected().await;
     in_days(&mut context, 18);
     assert_eq!(keep_alive(&context).await, Ok(ConnectionState::Active));
@@ -39,7 +39,7 @@ async fn a_connection_that_was_used_lately_costs_one_read_of_its_row_once_the_ap
 #[tokio::test]
 async fn an_idle_connection_is_refreshed_once() {
     let mut context = TestContext::connected().await;
-    let (before, answers) = (context.refresh_token().await, context.token_answers());
+    let (before, responses) = (context.refresh_token().await, context.token_responses());
     in_days(&mut context, 20);
 
     for _ in 0..3 {
@@ -47,26 +47,26 @@ async fn an_idle_connection_is_refreshed_once() {
     }
 
     assert_ne!(context.refresh_token().await, before);
-    assert_eq!(context.token_answers() - answers, 1);
+    assert_eq!(context.token_responses() - responses, 1);
     assert!(context.is_accepted(&context.token(None).await.unwrap()).await);
 }
 
 #[tokio::test]
-async fn a_refresh_on_demand_is_a_use_too() {
+async fn a_refresh_on_demand_counts_as_use() {
     let mut context = TestContext::connected().await;
     in_days(&mut context, 15);
     let old = context.token(None).await.unwrap();
     context.token(Some(&old)).await.unwrap();
-    let answers = context.token_answers();
+    let responses = context.token_responses();
     in_days(&mut context, 15);
 
     assert_eq!(keep_alive(&context).await, Ok(ConnectionState::Active));
 
-    assert_eq!(context.token_answers(), answers);
+    assert_eq!(context.token_responses(), responses);
 }
 
 #[tokio::test]
-async fn an_uncertain_connection_is_tried_and_a_dead_one_is_left() {
+async fn keep_alive_refreshes_uncertain_but_not_ended_connections() {
     let mut context = TestContext::connected().await;
     in_days(&mut context, 20);
     let now = context.deps.clock.now();
@@ -79,15 +79,15 @@ async fn an_uncertain_connection_is_tried_and_a_dead_one_is_left() {
     let ended = ConnectionState::ReauthRequired { reason: "grant_ended".to_owned() };
     assert_eq!(keep_alive(&context).await, Ok(ended.clone()));
 
-    let asked = context.org.request_log().len();
+    let salesforce_requests = context.org.request_log().len();
     context.requests.take();
     assert_eq!(keep_alive(&context).await, Ok(ended));
     assert_eq!(context.requests.take(), BTreeMap::from([("GetItem".to_owned(), 1)]));
-    assert_eq!(context.org.request_log().len(), asked);
+    assert_eq!(context.org.request_log().len(), salesforce_requests);
 }
 
 #[tokio::test]
-async fn who_waits_for_a_refresh_reads_the_row_alone() {
+async fn a_waiting_caller_reads_only_the_row() {
     let context = TestContext::connected().await;
     let old = context.token(None).await.unwrap();
     let now = context.deps.clock.now();
@@ -101,6 +101,6 @@ async fn who_waits_for_a_refresh_reads_the_row_alone() {
     assert_ne!(new.access_token.expose_secret(), old.access_token.expose_secret());
     let requests = context.requests.take();
     let vault = requests["GetSecretValue"];
-    assert!(requests["GetItem"] > 4, "it never waited: {requests:?}");
-    assert!(vault <= 3, "the apps, one look before the claim, one under the lease: {requests:?}");
+    assert!(requests["GetItem"] > 4, "the caller did not wait: {requests:?}");
+    assert!(vault <= 3, "the apps, one read before the claim, one under the lease: {requests:?}");
 }
