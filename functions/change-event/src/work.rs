@@ -30,7 +30,7 @@ impl Work {
             let record = Some(RecordRef { object: object.clone(), record_id: *record_id });
             hints.push(ChangeHint { org_id: *org_id, delivery_id, source, record, received_at, put_off: 0 });
         }
-        let refresh = event.names_too_few.then(|| -> Result<_, InvalidText> {
+        let refresh = event.is_incomplete.then(|| -> Result<_, InvalidText> {
             let delivery_id = name(object.as_str())?;
             let kind = RefreshKind::Incremental;
             let task = RefreshTask { org_id: *org_id, kind, object: Some(object.clone()), requested_at: received_at };
@@ -49,18 +49,18 @@ impl Work {
 mod tests {
     use super::*;
 
-    fn event(records: &[&str], names_too_few: bool) -> ChangeEvent {
+    fn event(records: &[&str], is_incomplete: bool) -> ChangeEvent {
         ChangeEvent {
             org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
             object: "Order_Line__c".parse().unwrap(),
             records: records.iter().map(|id| id.parse().unwrap()).collect(),
-            names_too_few,
+            is_incomplete,
             delivery: "000f07d5-d33e-8607-991e-ad2c1fda0750.1".to_owned(),
         }
     }
 
-    fn work(records: &[&str], names_too_few: bool) -> Work {
-        Work::of(&event(records, names_too_few), Timestamp::UNIX_EPOCH).unwrap()
+    fn work(records: &[&str], is_incomplete: bool) -> Work {
+        Work::of(&event(records, is_incomplete), Timestamp::UNIX_EPOCH).unwrap()
     }
 
     #[test]

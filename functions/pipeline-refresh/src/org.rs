@@ -117,7 +117,7 @@ async fn fetch_pipelines(run: &Run<'_>) -> Result<Option<Vec<Pipeline>>, salesfo
     let mut pipelines = Vec::new();
     for record_type in RecordType::all(&record_types.records) {
         let id = record_type.id;
-        let allowed = match run.call(run.client.picklist_values(&OPPORTUNITY, &id)).await {
+        let allowed = match run.call(run.client.fetch_picklist_values(&OPPORTUNITY, &id)).await {
             Ok(picklists) => picklists.get(&STAGE_NAME).map(|stages| stages.values.clone()).unwrap_or_default(),
             // A record type that the connected user has no access to.
             Err(error) if error.retry() == Retry::Never => {

@@ -3,7 +3,7 @@
 
 use runtime::Chain;
 use runtime::token_broker::{Answer, Connected, ExchangeCode, RefusalCode};
-use salesforce::auth::{self, CodeExchange, Identity, TokenAnswer};
+use salesforce::auth::{self, CodeExchange, Identity, TokenResponse};
 use salesforce::{Classify as _, Retry};
 use store::{
     Connection, ConnectionId, ConnectionKind, Consent, LeaseRequest, Org, OrgState, Origin, Reserved, TokenVersion,
@@ -48,7 +48,7 @@ async fn connect_or_revoke(
     deps: &Deps,
     exchange: &ExchangeCode,
     login: &AppLogin,
-    response: TokenAnswer,
+    response: TokenResponse,
 ) -> Result<Reply, Error> {
     let token = response.refresh_token.clone().unwrap_or_else(|| response.access_token.clone());
     let consent = consent(exchange, &response);
@@ -64,7 +64,7 @@ async fn connect_or_revoke(
     reply
 }
 
-fn consent(exchange: &ExchangeCode, response: &TokenAnswer) -> Consent {
+fn consent(exchange: &ExchangeCode, response: &TokenResponse) -> Consent {
     Consent {
         org_id: response.identity.org_id,
         kind: exchange.kind.clone(),
@@ -79,7 +79,7 @@ fn consent(exchange: &ExchangeCode, response: &TokenAnswer) -> Consent {
 }
 
 /// Returns the tokens to store. A connection needs a refresh token and an instance URL.
-fn tokens(exchange: &ExchangeCode, response: TokenAnswer) -> Result<Tokens, RefusalCode> {
+fn tokens(exchange: &ExchangeCode, response: TokenResponse) -> Result<Tokens, RefusalCode> {
     let origin =
         Origin { user_id: response.identity.user_id, app: exchange.app.clone(), login_url: exchange.login_url.clone() };
     match (response.refresh_token, response.instance_url) {

@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use runtime::token_broker::Request;
 use runtime::{Aws, BoxError};
-use salesforce::{ApiVersion, Clock, Http, ObjectName, Patience};
+use salesforce::{ApiVersion, Clock, Http, ObjectName, Timeouts};
 use store::{Apps, Connections, Orgs, TokenVault};
 
 pub use config::Config;
@@ -64,7 +64,7 @@ pub struct Deps {
 }
 
 /// One token call and the storing of its response must fit into [`Limits::call`].
-const PATIENCE: Patience = Patience { attempt: Duration::from_secs(10), total: Duration::from_secs(4) };
+const TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(10), total: Duration::from_secs(4) };
 
 impl Deps {
     /// Creates the production dependencies.
@@ -77,7 +77,7 @@ impl Deps {
             connections: Connections::new(aws.dynamodb(), &config.connections_table),
             vault: TokenVault::new(aws.secrets_manager(), &config.token_secret_prefix),
             apps: Apps::new(aws.secrets_manager(), &config.apps_secret, aws.clock()),
-            http: Http::new(config.hosts, aws.clock())?.with_patience(PATIENCE),
+            http: Http::new(config.hosts, aws.clock())?.with_timeouts(TIMEOUTS),
             api_version: config.api_version,
             mirrored_objects: config.mirrored_objects.clone(),
             clock: aws.clock(),

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use runtime::Chain;
 use runtime::token_broker::{Answer, RefusalCode, Token, TokenWanted};
-use salesforce::auth::{self, TokenAnswer};
+use salesforce::auth::{self, TokenResponse};
 use salesforce::{Classify, Error as Salesforce, Fingerprint, OrgId, Retry};
 use store::connections::keep_alive;
 use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, Origin, TokenVersion, Tokens};
@@ -224,7 +224,7 @@ impl TokenRequest {
     fn excludes(&self, connection: &Connection, tokens: &Tokens, now: Timestamp) -> bool {
         match self {
             Self::Stored => false,
-            Self::NotRefused(refused) => Fingerprint::of(&tokens.access_token) == *refused,
+            Self::NotRefused(refused) => Fingerprint::from_token(&tokens.access_token) == *refused,
             Self::RecentlyUsed => {
                 keep_alive::is_due(connection, now) && keep_alive::is_due_since(connection, tokens.issued_at, now)
             }
@@ -266,7 +266,7 @@ fn origin(connection: &Connection, tokens: &Tokens) -> Origin {
 }
 
 /// Rejects tokens that were issued to another user or org.
-fn check_identity(org: OrgId, origin: &Origin, response: TokenAnswer) -> Result<TokenAnswer, Salesforce> {
+fn check_identity(org: OrgId, origin: &Origin, response: TokenResponse) -> Result<TokenResponse, Salesforce> {
     let same = response.identity.org_id == org && response.identity.user_id == origin.user_id;
     if same {
         Ok(response)
@@ -276,7 +276,7 @@ fn check_identity(org: OrgId, origin: &Origin, response: TokenAnswer) -> Result<
 }
 
 /// Returns the stored tokens, updated from the response. A response may omit the refresh token and the instance URL.
-fn merge(old: &Tokens, response: TokenAnswer) -> Tokens {
+fn merge(old: &Tokens, response: TokenResponse) -> Tokens {
     Tokens {
         access_token: response.access_token,
         refresh_token: response.refresh_token.unwrap_or_else(|| old.refresh_token.clone()),
@@ -290,18 +290,18 @@ fn merge(old: &Tokens, response: TokenAnswer) -> Tokens {
 fn refresh_failure(error: &Salesforce) -> RefreshFailure {
     match error {
         Salesforce::GrantEnded { .. } => RefreshFailure::InvalidGrant,
-        Salesforce::RefreshBusy => RefreshFailure::AlreadyProcessing,
+        Salesforce::RefreshInProgress => RefreshFailure::AlreadyProcessing,
         Salesforce::AppRefused { .. } | Salesforce::Invalid { .. } => RefreshFailure::InvalidClient,
-        Salesforce::Untrusted { .. } | Salesforce::BadAnswer { .. } | Salesforce::TooLarge { .. } => {
+        Salesforce::Untrusted { .. } | Salesforce::InvalidResponse { .. } | Salesforce::TooLarge { .. } => {
             RefreshFailure::OutcomeUnknown(DEFAULT_DELAY)
         }
         Salesforce::Unreachable { .. }
-        | Salesforce::NoAnswer { .. }
+        | Salesforce::NoResponse { .. }
         | Salesforce::Unavailable { .. }
         | Salesforce::DailyLimit { .. }
         | Salesforce::TooManyCalls { .. }
         | Salesforce::SessionRefused { .. }
-        | Salesforce::SessionUnfit { .. }
+        | Salesforce::SessionNotPermitted { .. }
         | Salesforce::Rejected { .. }
         | Salesforce::NoSession { .. } => match error.retry() {
             Retry::Unknown(delay) => RefreshFailure::OutcomeUnknown(delay),

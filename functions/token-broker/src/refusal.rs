@@ -40,15 +40,15 @@ pub(crate) fn from_salesforce_error(error: &Error) -> Reply {
     let code = match error {
         Error::GrantEnded { .. } | Error::Rejected { .. } => RefusalCode::GrantRefused,
         Error::AppRefused { .. } | Error::Invalid { .. } => RefusalCode::AppRefused,
-        Error::Untrusted { .. } | Error::BadAnswer { .. } | Error::TooLarge { .. } => RefusalCode::Untrusted,
-        Error::RefreshBusy
+        Error::Untrusted { .. } | Error::InvalidResponse { .. } | Error::TooLarge { .. } => RefusalCode::Untrusted,
+        Error::RefreshInProgress
         | Error::Unreachable { .. }
-        | Error::NoAnswer { .. }
+        | Error::NoResponse { .. }
         | Error::Unavailable { .. }
         | Error::DailyLimit { .. }
         | Error::TooManyCalls { .. }
         | Error::SessionRefused { .. }
-        | Error::SessionUnfit { .. }
+        | Error::SessionNotPermitted { .. }
         | Error::NoSession { .. } => RefusalCode::Unavailable,
     };
     refuse(code, reason(code), error.retry())

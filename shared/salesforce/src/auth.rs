@@ -16,16 +16,16 @@ use serde::Deserialize;
 
 pub use consent::{Consent, consent};
 pub(crate) use signing_keys::SigningKeys;
-pub use token::{Identity, TokenAnswer};
+pub use token::{Identity, TokenResponse};
 
 use crate::transport::{Request, Response, Target};
 use crate::{BoxFuture, Error, Http, LoginHost, OrgId, RecordId, Session};
-use token::RawAnswer;
+use token::RawResponse;
 
 /// The protocol's client, with the token endpoint as the only one set.
 type Protocol = Client<
     BasicErrorResponse,
-    RawAnswer,
+    RawResponse,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
@@ -87,7 +87,7 @@ pub async fn exchange_code(
     app: &App,
     login: &LoginHost,
     exchange: &CodeExchange,
-) -> Result<TokenAnswer, Error> {
+) -> Result<TokenResponse, Error> {
     const OPERATION: &str = "code exchange";
     let redirect = RedirectUrl::new(exchange.redirect_uri.clone()).map_err(|_| not_a_url("redirect URI"))?;
     let verifier = exchange.code_verifier.expose_secret().to_owned();
@@ -109,7 +109,7 @@ pub async fn exchange_code(
 }
 
 /// Ends a grant that nobody will use. Whether that succeeds changes nothing about the answer.
-async fn give_back(http: &Http, login: &LoginHost, answer: &TokenAnswer) {
+async fn give_back(http: &Http, login: &LoginHost, answer: &TokenResponse) {
     let grant = answer.refresh_token.as_ref().unwrap_or(&answer.access_token);
     if let Err(error) = revoke(http, login, grant).await {
         tracing::warn!("a grant that is not believed could not be given back: {error}");
@@ -121,14 +121,14 @@ async fn give_back(http: &Http, login: &LoginHost, answer: &TokenAnswer) {
 ///
 /// # Errors
 ///
-/// [`Error::RefreshBusy`] when another refresh is under way; [`Error::GrantEnded`] when only a person can help;
+/// [`Error::RefreshInProgress`] when another refresh is under way; [`Error::GrantEnded`] when only a person can help;
 /// with [`Retry::Unknown`](crate::Retry::Unknown), the refresh token may be used up.
 pub async fn refresh(
     http: &Http,
     app: &App,
     login: &LoginHost,
     refresh_token: &SecretString,
-) -> Result<TokenAnswer, Error> {
+) -> Result<TokenResponse, Error> {
     const OPERATION: &str = "token refresh";
     let answer = protocol(app, login)?
         .exchange_refresh_token(&RefreshToken::new(refresh_token.expose_secret().to_owned()))
@@ -203,7 +203,7 @@ impl Wire<'_> {
         let Response { status, body, .. } = self.http.call(&endpoint(self.login), &request).await?;
         let mut answer = HttpResponse::new(body);
         *answer.status_mut() =
-            status.try_into().map_err(|_| Error::BadAnswer { operation, what: "a status that is none" })?;
+            status.try_into().map_err(|_| Error::InvalidResponse { operation, what: "a status that is none" })?;
         Ok(answer)
     }
 }
@@ -215,12 +215,12 @@ fn endpoint(login: &LoginHost) -> Target<'_> {
 /// What the protocol made of an answer; its own errors hold the body and go no further.
 fn believed(
     operation: &'static str,
-    answer: Result<RawAnswer, RequestTokenError<Error, BasicErrorResponse>>,
-) -> Result<RawAnswer, Error> {
+    answer: Result<RawResponse, RequestTokenError<Error, BasicErrorResponse>>,
+) -> Result<RawResponse, Error> {
     answer.map_err(|error| match error {
         RequestTokenError::Request(error) => error,
         RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            Error::BadAnswer { operation, what: "not a token answer" }
+            Error::InvalidResponse { operation, what: "not a token answer" }
         }
     })
 }

@@ -17,7 +17,7 @@ pub struct ChangeEvent {
     /// Which records, each once.
     pub records: Vec<RecordId>,
     /// Whether records may have changed that it does not name: then all of the object has to be looked through.
-    pub names_too_few: bool,
+    pub is_incomplete: bool,
     /// The transaction and the event's place in it, the same every time that the event is delivered.
     pub delivery: String,
 }
@@ -43,23 +43,23 @@ pub enum ParseError {
 /// It is not relayed by an org, or does not say what changed.
 pub fn parse(event: &str) -> Result<ChangeEvent, ParseError> {
     let event: Envelope = serde_json::from_str(event).map_err(|_| ParseError::Shape)?;
-    let org_id = org_of(&event.source).ok_or(ParseError::Source)?;
+    let org_id = org_from_source(&event.source).ok_or(ParseError::Source)?;
     let Detail { payload, header } = event.detail;
     let header = payload.and_then(|payload| payload.header).or(header).ok_or(ParseError::Shape)?;
     let object = header.entity_name.parse().map_err(|_| ParseError::Header("entityName"))?;
-    let (records, names_too_few) = named(&header.record_ids);
+    let (records, is_incomplete) = named(&header.record_ids);
     let transaction = header.transaction_key.unwrap_or(event.id);
     if !is_name(&transaction) {
         return Err(ParseError::Header("transactionKey"));
     }
     let delivery = format!("{transaction}.{}", header.sequence_number.unwrap_or_default());
-    let names_too_few = names_too_few || header.change_type.as_deref() == Some(OVERFLOW);
-    Ok(ChangeEvent { org_id, object, records, names_too_few, delivery })
+    let is_incomplete = is_incomplete || header.change_type.as_deref() == Some(OVERFLOW);
+    Ok(ChangeEvent { org_id, object, records, is_incomplete, delivery })
 }
 
 /// The org in a partner event source's name, `aws.partner/salesforce.com/{org}/{channel}`.
 #[must_use]
-pub fn org_of(source: &str) -> Option<OrgId> {
+pub fn org_from_source(source: &str) -> Option<OrgId> {
     let (org, channel) = source.strip_prefix(PARTNER)?.split_once('/')?;
     org.parse().ok().filter(|_| !channel.is_empty())
 }
@@ -74,8 +74,8 @@ fn named(ids: &[String]) -> (Vec<RecordId>, bool) {
     let mut records: Vec<RecordId> = known.into_iter().flatten().collect();
     records.sort_unstable();
     records.dedup();
-    let names_too_few = records.is_empty() || !unknown.is_empty();
-    (records, names_too_few)
+    let is_incomplete = records.is_empty() || !unknown.is_empty();
+    (records, is_incomplete)
 }
 
 fn is_name(text: &str) -> bool {

@@ -111,11 +111,11 @@ impl Client {
         let answer = self.send(&request).await?;
         let rows: Vec<Value> = answer.json()?;
         if rows.len() != ids.len() {
-            return Err(answer.bad("not one row for each id"));
+            return Err(answer.invalid("not one row for each id"));
         }
         let records = rows.into_iter().map(|row| match row {
             Value::Null => Ok(None),
-            row => Record::from_json(row).map(Some).ok_or_else(|| answer.bad("not a record")),
+            row => Record::from_json(row).map(Some).ok_or_else(|| answer.invalid("not a record")),
         });
         records.collect()
     }
@@ -143,7 +143,11 @@ impl Client {
         let request = Request::send("upsert records", Method::PATCH, path, &body)?;
         let answer = self.send(&request).await?;
         let outcomes: Vec<SaveOutcome> = answer.json()?;
-        if outcomes.len() == records.len() { Ok(outcomes) } else { Err(answer.bad("not one outcome for each record")) }
+        if outcomes.len() == records.len() {
+            Ok(outcomes)
+        } else {
+            Err(answer.invalid("not one outcome for each record"))
+        }
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Subrequest {
 /// The answer to one subrequest.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct CompositeAnswer {
+pub struct CompositeResponse {
     /// Which subrequest it answers.
     pub reference_id: String,
     /// Its own HTTP status: the whole call is 200 even when every part failed.
@@ -56,7 +56,7 @@ pub struct CompositeAnswer {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answers {
-    composite_response: Vec<CompositeAnswer>,
+    composite_response: Vec<CompositeResponse>,
 }
 
 impl CompositeRequest {
@@ -90,7 +90,7 @@ fn is_reference(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-impl CompositeAnswer {
+impl CompositeResponse {
     /// The failure of this part, or `None` when it succeeded or only shared the fate of another one.
     ///
     /// `operation` names the call in the error.
@@ -129,8 +129,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// Those of the call as a whole; a failed subrequest is an answer. Not repeated after [`Error::NoAnswer`].
-    pub async fn composite(&self, request: &CompositeRequest) -> Result<Vec<CompositeAnswer>, Error> {
+    /// Those of the call as a whole; a failed subrequest is an answer. Not repeated after [`Error::NoResponse`].
+    pub async fn send_composite(&self, request: &CompositeRequest) -> Result<Vec<CompositeResponse>, Error> {
         request.check()?;
         let body = request.below(&self.path(""));
         let request = Request::send("composite", Method::POST, self.path("composite"), &body)?;
@@ -139,7 +139,7 @@ impl Client {
         if answers.len() == body.requests.len() {
             Ok(answers)
         } else {
-            Err(answer.bad("not one part for each subrequest"))
+            Err(answer.invalid("not one part for each subrequest"))
         }
     }
 }
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_part_that_was_only_rolled_back_is_not_the_culprit() {
-        let part = |code: &str| CompositeAnswer {
+        let part = |code: &str| CompositeResponse {
             reference_id: "a".to_owned(),
             status: 400,
             body: json!([{"errorCode": code, "message": "secret"}]),

@@ -1,10 +1,10 @@
 //! What can go wrong in a call to Salesforce, and what the caller may do about it.
 
-mod answer;
+mod response;
 
 use std::time::Duration;
 
-pub(crate) use answer::{oauth_failure, problem_of, rest_failure};
+pub(crate) use response::{oauth_failure, problem_of, rest_failure};
 
 /// A failure of a library underneath, kept for the log only.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -62,7 +62,7 @@ pub enum Error {
     },
     /// The request was sent, and no complete answer came back.
     #[error("Salesforce did not answer {operation}")]
-    NoAnswer {
+    NoResponse {
         /// The call that was made.
         operation: &'static str,
         /// The network's reason.
@@ -109,7 +109,7 @@ pub enum Error {
     ///
     /// The connected user needs the permission "API Enabled", and the org an edition with API access.
     #[error("the session may not be used for {operation} ({code})")]
-    SessionUnfit {
+    SessionNotPermitted {
         /// The call that was made.
         operation: &'static str,
         /// Salesforce's error code.
@@ -139,7 +139,7 @@ pub enum Error {
     },
     /// Another refresh with the same refresh token is under way; its outcome is to be adopted.
     #[error("another token request is being processed")]
-    RefreshBusy,
+    RefreshInProgress,
     /// The token endpoint refused the app itself: wrong client id or secret, or a wrong redirect URI.
     #[error("Salesforce refused the app at the token endpoint: {code}")]
     AppRefused {
@@ -156,7 +156,7 @@ pub enum Error {
     },
     /// The answer is not what this call answers with.
     #[error("unexpected answer to {operation}: {what}")]
-    BadAnswer {
+    InvalidResponse {
         /// The call that was made.
         operation: &'static str,
         /// What is wrong with the answer, never the answer itself.
@@ -198,14 +198,16 @@ impl Error {
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::Unreachable { .. } | Self::RefreshBusy => Retry::After(Duration::from_secs(1)),
-            Self::NoAnswer { .. } => Retry::Unknown(Duration::from_secs(1)),
-            Self::BadAnswer { .. } => Retry::Unknown(Duration::from_secs(5)),
+            Self::Unreachable { .. } | Self::RefreshInProgress => Retry::After(Duration::from_secs(1)),
+            Self::NoResponse { .. } => Retry::Unknown(Duration::from_secs(1)),
+            Self::InvalidResponse { .. } => Retry::Unknown(Duration::from_secs(5)),
             Self::TooManyCalls { .. } => Retry::After(Duration::from_secs(5)),
             Self::DailyLimit { .. } => Retry::After(Duration::from_mins(15)),
             Self::Unavailable { retry, .. } | Self::NoSession { retry, .. } => *retry,
             Self::Rejected { problems, .. } => problems_retry(problems),
-            Self::SessionRefused { .. } | Self::SessionUnfit { .. } | Self::GrantEnded { .. } => Retry::NeedsHuman,
+            Self::SessionRefused { .. } | Self::SessionNotPermitted { .. } | Self::GrantEnded { .. } => {
+                Retry::NeedsHuman
+            }
             Self::Invalid { .. } | Self::AppRefused { .. } | Self::Untrusted { .. } | Self::TooLarge { .. } => {
                 Retry::Never
             }

@@ -74,7 +74,7 @@ mod ui_api;
 pub use client::Client;
 pub use clock::Clock;
 pub use collections::{MAX_RETRIEVE_IDS, MAX_UPSERT_RECORDS, SaveError, SaveOutcome};
-pub use composite::{CompositeAnswer, CompositeRequest};
+pub use composite::{CompositeRequest, CompositeResponse};
 pub use error::{BoxError, Classify, Error, Problem, Retry};
 pub use host::{HostPolicy, InstanceUrl, LoginHost};
 pub use id::{OrgId, RecordId};
@@ -88,5 +88,5 @@ pub use rest::{
 };
 pub use session::{BoxFuture, Fingerprint, Session, Sessions};
 pub use soql::Soql;
-pub use transport::{Http, Patience};
+pub use transport::{Http, Timeouts};
 pub use ui_api::{MASTER_RECORD_TYPE, Picklist, PicklistValue, StageAttributes};

@@ -83,16 +83,16 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] with the problem of the part that failed; [`Error::NoAnswer`] when it may have been written.
+    /// [`Error::Rejected`] with the problem of the part that failed; [`Error::NoResponse`] when it may have been written.
     pub async fn create_note(&self, note: &NewNote) -> Result<RecordId, Error> {
         const OPERATION: &str = "create note";
-        let answers = self.composite(&creation(note)?).await?;
+        let answers = self.send_composite(&creation(note)?).await?;
         if let Some(failure) = answers.iter().find_map(|part| part.failure(OPERATION)) {
             return Err(failure);
         }
         let id = answers.first().and_then(|note| note.body.get("id"));
         id.and_then(|id| id.as_str()?.parse().ok())
-            .ok_or(Error::BadAnswer { operation: OPERATION, what: "a note without an id" })
+            .ok_or(Error::InvalidResponse { operation: OPERATION, what: "a note without an id" })
     }
 
     /// A note with its text and links, or `None` when there is none that the user may see.
@@ -107,7 +107,7 @@ impl Client {
             Err(error) if is_gone(&error) => return Ok(None),
             answer => answer?,
         };
-        let bad = || answer.bad("not a note");
+        let bad = || answer.invalid("not a note");
         let record = Record::from_json(answer.json()?).ok_or_else(bad)?;
         let modified = record.text("LastModifiedDate").ok_or_else(bad)?;
         // `Content` in the JSON of a note is only the path of this.

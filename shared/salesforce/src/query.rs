@@ -88,7 +88,7 @@ impl Client {
 
     pub(crate) async fn page(&self, request: &Request) -> Result<Page, Error> {
         let request = request.clone().with_header("sforce-query-options", "batchSize=2000");
-        Page::of(&self.send(&request).await?)
+        Page::from_response(&self.send(&request).await?)
     }
 }
 
@@ -104,19 +104,19 @@ struct Rows {
 
 impl Page {
     /// Reads a page; one that says there is more, but not where, is an error and not the end.
-    fn of(answer: &Response) -> Result<Self, Error> {
+    fn from_response(answer: &Response) -> Result<Self, Error> {
         let rows: Rows = answer.json()?;
         let next = match (rows.done, rows.next_records_url) {
             (true, _) => None,
             (false, Some(path)) => {
                 let next = NextPage::try_from(path);
-                Some(next.map_err(|_| answer.bad("a cursor elsewhere"))?)
+                Some(next.map_err(|_| answer.invalid("a cursor elsewhere"))?)
             }
-            (false, None) => return Err(answer.bad("more rows, but no cursor")),
+            (false, None) => return Err(answer.invalid("more rows, but no cursor")),
         };
         let records: Option<Vec<_>> = rows.records.into_iter().map(Record::from_json).collect();
         Ok(Self {
-            records: records.ok_or_else(|| answer.bad("rows that are no records"))?,
+            records: records.ok_or_else(|| answer.invalid("rows that are no records"))?,
             total_size: rows.total_size,
             done: rows.done,
             next,
@@ -131,15 +131,20 @@ mod tests {
     use super::*;
 
     fn page(body: &str) -> Result<Page, Error> {
-        Page::of(&Response { operation: "a test", status: 200, headers: HeaderMap::new(), body: body.into() })
+        Page::from_response(&Response {
+            operation: "a test",
+            status: 200,
+            headers: HeaderMap::new(),
+            body: body.into(),
+        })
     }
 
     #[test]
     fn a_page_that_is_not_the_last_needs_a_cursor() {
         let short = r#"{"totalSize":3,"done":false,"records":[]}"#;
-        assert!(matches!(page(short), Err(Error::BadAnswer { .. })));
+        assert!(matches!(page(short), Err(Error::InvalidResponse { .. })));
         let elsewhere = r#"{"totalSize":3,"done":false,"nextRecordsUrl":"https://evil.example/query","records":[]}"#;
-        assert!(matches!(page(elsewhere), Err(Error::BadAnswer { .. })));
+        assert!(matches!(page(elsewhere), Err(Error::InvalidResponse { .. })));
         let good = r#"{"totalSize":3,"done":false,"nextRecordsUrl":"/services/data/v59.0/query/0r8xx5R2yF2gs3VASQ-2000","records":[]}"#;
         assert!(page(good).unwrap().next.is_some());
     }
@@ -156,6 +161,6 @@ mod tests {
     #[test]
     fn aggregate_rows_are_no_records() {
         let rows = r#"{"totalSize":1,"done":true,"records":[{"attributes":{"type":"AggregateResult"},"expr0":6}]}"#;
-        assert!(matches!(page(rows), Err(Error::BadAnswer { .. })));
+        assert!(matches!(page(rows), Err(Error::InvalidResponse { .. })));
     }
 }

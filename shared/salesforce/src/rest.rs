@@ -66,14 +66,14 @@ impl Client {
             answer => answer?,
         };
         let record = Record::from_json(answer.json()?);
-        record.map(Some).ok_or_else(|| answer.bad("not a record"))
+        record.map(Some).ok_or_else(|| answer.invalid("not a record"))
     }
 
     /// Creates a record. Not idempotent: prefer [`Client::upsert`] with an external id.
     ///
     /// # Errors
     ///
-    /// [`Error::NoAnswer`] when the record may or may not have been created.
+    /// [`Error::NoResponse`] when the record may or may not have been created.
     pub async fn create(&self, object: &ObjectName, fields: &JsonObject) -> Result<RecordId, Error> {
         let path = self.path(&format!("sobjects/{object}"));
         let request = Request::send("create record", Method::POST, path, fields)?;

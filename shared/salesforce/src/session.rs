@@ -25,7 +25,7 @@ pub struct Session {
 impl Session {
     /// Names the access token without revealing it.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&self.access_token)
+        Fingerprint::from_token(&self.access_token)
     }
 }
 
@@ -36,7 +36,7 @@ pub struct Fingerprint(String);
 
 impl Fingerprint {
     /// The fingerprint of an access token.
-    pub fn of(access_token: &SecretString) -> Self {
+    pub fn from_token(access_token: &SecretString) -> Self {
         let digest = Sha256::digest(access_token.expose_secret());
         Self(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }

@@ -52,7 +52,7 @@ impl Client {
         let answer = self.send(&Request::get("fetch outbound message", self.definition(id))).await?;
         let Row { id, mut metadata } = answer.json()?;
         let Some(Value::String(endpoint)) = metadata.remove(ENDPOINT) else {
-            return Err(answer.bad("an outbound message without an address"));
+            return Err(answer.invalid("an outbound message without an address"));
         };
         Ok(OutboundMessageDefinition { id, endpoint_url: endpoint.into(), rest: metadata })
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use tracing::warn;
 
-pub(crate) use request::{Body, Dialect, Request, Response};
+pub(crate) use request::{Body, ErrorFormat, Request, Response};
 
 use crate::auth::SigningKeys;
 use crate::error::{oauth_failure, rest_failure};
@@ -16,18 +16,18 @@ use crate::limits::Meter;
 use crate::{Classify, Clock, Error, HostPolicy};
 
 /// The longest answer that is read: 2,000 wide records fit several times.
-const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
 /// How long a call may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub struct Timeouts {
     /// For one attempt, from connecting to the last byte of the answer.
     pub attempt: Duration,
     /// For all attempts together: after it no further one begins.
     pub total: Duration,
 }
 
-impl Default for Patience {
+impl Default for Timeouts {
     /// 25 seconds an attempt, which is what an HTTP API gives its function; no further attempt begins after 20 seconds.
     fn default() -> Self {
         Self { attempt: Duration::from_secs(25), total: Duration::from_secs(20) }
@@ -40,7 +40,7 @@ pub struct Http {
     pool: reqwest::Client,
     policy: HostPolicy,
     clock: Clock,
-    patience: Patience,
+    timeouts: Timeouts,
     signing_keys: SigningKeys,
 }
 
@@ -67,13 +67,13 @@ impl Http {
             .https_only(policy == HostPolicy::SalesforceOnly)
             .build()
             .map_err(|_| Error::Invalid { what: "TLS set-up", reason: "cannot be used" })?;
-        Ok(Self { pool, policy, clock, patience: Patience::default(), signing_keys: SigningKeys::default() })
+        Ok(Self { pool, policy, clock, timeouts: Timeouts::default(), signing_keys: SigningKeys::default() })
     }
 
     /// The same pool with other time limits.
     #[must_use]
-    pub fn with_patience(self, patience: Patience) -> Self {
-        Self { patience, ..self }
+    pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
+        Self { timeouts, ..self }
     }
 
     /// Which hosts it may talk to.
@@ -104,8 +104,8 @@ impl Http {
             };
             let spent = self.clock.now().duration_since(began);
             let spent = Duration::try_from(spent).unwrap_or_default();
-            let left = self.patience.total.saturating_sub(spent);
-            let Some(pause) = retry::pause(error.retry(), request.repeat, attempt, left, rand::random()) else {
+            let left = self.timeouts.total.saturating_sub(spent);
+            let Some(pause) = retry::pause(error.retry(), request.safety, attempt, left, rand::random()) else {
                 return Err(error);
             };
             warn!(sf.operation = request.operation, sf.attempt = attempt, retry = ?error.retry(), "{error}; trying again");
@@ -122,9 +122,9 @@ impl Http {
         if (200..300).contains(&answer.status) {
             return Ok(answer);
         }
-        Err(match request.dialect {
-            Dialect::Rest => rest_failure(request.operation, &answer),
-            Dialect::Oauth => oauth_failure(request.operation, &answer),
+        Err(match request.error_format {
+            ErrorFormat::Rest => rest_failure(request.operation, &answer),
+            ErrorFormat::Oauth => oauth_failure(request.operation, &answer),
         })
     }
 
@@ -135,7 +135,7 @@ impl Http {
         let mut answer = self.build(target, request).send().await.map_err(lost)?;
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(lost)? {
-            if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
                 return Err(Error::TooLarge { operation, what: "the answer" });
             }
             body.extend_from_slice(&chunk);
@@ -150,7 +150,7 @@ impl Http {
 
     fn build(&self, target: &Target<'_>, request: &Request) -> reqwest::RequestBuilder {
         let url = format!("{}{}", target.base, request.target());
-        let mut builder = self.pool.request(request.method.clone(), url).timeout(self.patience.attempt);
+        let mut builder = self.pool.request(request.method.clone(), url).timeout(self.timeouts.attempt);
         for (name, value) in &request.headers {
             builder = builder.header(*name, *value);
         }
@@ -173,6 +173,6 @@ fn network_failure(operation: &'static str, error: reqwest::Error) -> Error {
     } else if error.is_connect() {
         Error::Unreachable { operation, source: error.into() }
     } else {
-        Error::NoAnswer { operation, source: error.into() }
+        Error::NoResponse { operation, source: error.into() }
     }
 }

@@ -66,7 +66,7 @@ impl Client {
     /// # Errors
     ///
     /// [`Error::Rejected`] when the record type is unknown or the object is not supported.
-    pub async fn picklist_values(
+    pub async fn fetch_picklist_values(
         &self,
         object: &ObjectName,
         record_type: &RecordId,

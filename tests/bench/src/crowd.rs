@@ -127,7 +127,7 @@ impl Crowd {
         let mut question = json!({ "operation": "access_token", "org_id": self.org.org_id(), "connection_id": "team" });
         let old = ask(broker, &question).await?;
         let old = old["access_token"].as_str().context("no token to begin with")?.to_owned();
-        question["refused_fingerprint"] = json!(Fingerprint::of(&old.into()).as_str());
+        question["refused_fingerprint"] = json!(Fingerprint::from_token(&old.into()).as_str());
         for user in self.org.users() {
             self.org.expire_sessions(&user.username)?;
         }

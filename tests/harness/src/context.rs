@@ -10,7 +10,7 @@ use local::Emulator;
 use local::emulator::State;
 use org_simulator::{Options, Simulator, User};
 use runtime::TokenBroker;
-use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId, Patience};
+use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId, Timeouts};
 use secret_scan::SecretScan;
 use serde_json::Value;
 use store::{
@@ -72,8 +72,8 @@ impl TestContext {
     /// Creates an active org with a team connection and the rep's. Only the test advances the clocks.
     pub async fn connected() -> Self {
         let start: Timestamp = START.parse().unwrap();
-        let patience = Patience { attempt: Duration::from_secs(5), total: Duration::from_millis(100) };
-        let http = |policy, _| Ok(Http::new(policy, Clock::system())?.with_patience(patience));
+        let timeouts = Timeouts { attempt: Duration::from_secs(5), total: Duration::from_millis(100) };
+        let http = |policy, _| Ok(Http::new(policy, Clock::system())?.with_timeouts(timeouts));
         let context = Self::with(Clock::manual(start), org_simulator::Clock::manual(start), http).await;
         context.activate(context.org).await;
         context.connect(ConnectionKind::Team).await;

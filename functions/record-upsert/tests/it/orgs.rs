@@ -9,7 +9,7 @@ use record_upsert::handle;
 use runtime::TokenBroker;
 use runtime::invoke::Invoke;
 use runtime::token_broker::{Answer, Request, Token};
-use salesforce::{ApiVersion, BoxFuture, Clock, HostPolicy, Http, ObjectName, OrgId, Patience, RecordId};
+use salesforce::{ApiVersion, BoxFuture, Clock, HostPolicy, Http, ObjectName, OrgId, RecordId, Timeouts};
 use serde_json::{Map, Value, json};
 use store::{ChangeHint, DeliveryOutcome, RecordRef};
 
@@ -58,8 +58,8 @@ impl Orgs {
         assert_eq!(orgs.len(), count, "each org has an id of its own");
         let sessions = Sessions(Arc::new(orgs));
         let policy = HostPolicy::LoopbackToo;
-        let patience = Patience { attempt: std::time::Duration::from_secs(60), total: std::time::Duration::ZERO };
-        let http = Http::new(policy, Clock::system()).unwrap().with_patience(patience);
+        let timeouts = Timeouts { attempt: std::time::Duration::from_secs(60), total: std::time::Duration::ZERO };
+        let http = Http::new(policy, Clock::system()).unwrap().with_timeouts(timeouts);
         let broker = TokenBroker::new(sessions.clone(), policy);
         context.deps.salesforce = runtime::Salesforce::new(http, ApiVersion::DEFAULT, broker);
         Self { context, sessions, ids }

@@ -16,9 +16,9 @@ fn old() -> Tokens {
     }
 }
 
-fn response(refresh_token: Option<&str>, instance_url: Option<&str>) -> TokenAnswer {
+fn response(refresh_token: Option<&str>, instance_url: Option<&str>) -> TokenResponse {
     let policy = salesforce::HostPolicy::SalesforceOnly;
-    TokenAnswer {
+    TokenResponse {
         access_token: "new-access".into(),
         refresh_token: refresh_token.map(SecretString::from),
         instance_url: instance_url.map(|url| InstanceUrl::parse(url, policy).unwrap()),
@@ -75,12 +75,12 @@ fn an_older_version_is_stale_and_a_newer_one_is_not() {
 fn only_a_terminal_invalid_grant_ends_the_grant() {
     let ended = Salesforce::GrantEnded { code: "invalid_grant".to_owned(), reason: "expired" };
     assert_eq!(refresh_failure(&ended), RefreshFailure::InvalidGrant);
-    assert_eq!(refresh_failure(&Salesforce::RefreshBusy), RefreshFailure::AlreadyProcessing);
+    assert_eq!(refresh_failure(&Salesforce::RefreshInProgress), RefreshFailure::AlreadyProcessing);
     let app = Salesforce::AppRefused { code: "invalid_client".to_owned() };
     assert_eq!(refresh_failure(&app), RefreshFailure::InvalidClient);
     for unknown in [
-        Salesforce::NoAnswer { operation: "refresh", source: "reset".into() },
-        Salesforce::BadAnswer { operation: "refresh", what: "is HTML" },
+        Salesforce::NoResponse { operation: "refresh", source: "reset".into() },
+        Salesforce::InvalidResponse { operation: "refresh", what: "is HTML" },
         Salesforce::Untrusted { operation: "refresh", what: "signature" },
         Salesforce::Unavailable {
             operation: "refresh",

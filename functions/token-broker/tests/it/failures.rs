@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use org_simulator::{Effect, Fault};
 use runtime::token_broker::RefusalCode;
-use salesforce::{Clock, HostPolicy, Http, Patience};
+use salesforce::{Clock, HostPolicy, Http, Timeouts};
 use secrecy::ExposeSecret as _;
 use store::{ConnectionKind, ConnectionState};
 
@@ -16,8 +16,8 @@ const ATTEMPT: Duration = Duration::from_secs(2);
 /// Creates a connected context whose broker uses short timeouts.
 async fn connected() -> TestContext {
     let mut context = TestContext::connected().await;
-    let patience = Patience { attempt: ATTEMPT, total: Duration::from_millis(500) };
-    context.deps.http = Http::new(HostPolicy::LoopbackToo, Clock::system()).unwrap().with_patience(patience);
+    let timeouts = Timeouts { attempt: ATTEMPT, total: Duration::from_millis(500) };
+    context.deps.http = Http::new(HostPolicy::LoopbackToo, Clock::system()).unwrap().with_timeouts(timeouts);
     context
 }
 

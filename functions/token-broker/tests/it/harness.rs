@@ -16,7 +16,7 @@ use runtime::token_broker::{
     Answer, Connected, ConnectionRef, ExchangeCode, Refusal, RefusalCode, Request, Token, TokenWanted,
 };
 use salesforce::auth;
-use salesforce::{ApiVersion, Clock, Fingerprint, HostPolicy, Http, LoginHost, OrgId, Patience};
+use salesforce::{ApiVersion, Clock, Fingerprint, HostPolicy, Http, LoginHost, OrgId, Timeouts};
 use secrecy::ExposeSecret as _;
 use secret_scan::SecretScan;
 use store::{
@@ -99,13 +99,13 @@ impl TestContext {
         let apps = format!("{prefix}-apps");
         secrets.create_secret().name(&apps).secret_string(registrations(&org)).send().await.unwrap();
         let clock = Clock::system();
-        let patience = Patience { attempt: Duration::from_secs(10), total: Duration::from_secs(1) };
+        let timeouts = Timeouts { attempt: Duration::from_secs(10), total: Duration::from_secs(1) };
         let deps = Deps {
             orgs: Orgs::new(dynamodb.clone(), tables.name("orgs")),
             connections: Connections::new(dynamodb, tables.name("connections")),
             vault: TokenVault::new(secrets.clone(), format!("ferry/{prefix}/tokens")),
             apps: Apps::new(secrets.clone(), apps.clone(), clock.clone()),
-            http: Http::new(HostPolicy::LoopbackToo, clock.clone()).unwrap().with_patience(patience),
+            http: Http::new(HostPolicy::LoopbackToo, clock.clone()).unwrap().with_timeouts(timeouts),
             api_version: ApiVersion::DEFAULT,
             mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"].map(|name| name.parse().unwrap()).to_vec(),
             clock,
@@ -205,7 +205,7 @@ impl TestContext {
         let wanted = TokenWanted {
             org_id: self.org_id(),
             connection_id: connection.clone(),
-            refused_fingerprint: refused.map(|token| Fingerprint::of(&token.access_token)),
+            refused_fingerprint: refused.map(|token| Fingerprint::from_token(&token.access_token)),
         };
         match handle(&self.deps, Request::AccessToken(wanted)).await.unwrap().answer {
             Answer::Token(token) => Ok(token),

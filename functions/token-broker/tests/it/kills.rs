@@ -114,7 +114,7 @@ impl KillTest {
     fn token_request(&self, refused: &Token) -> Value {
         json!({
             "operation": "access_token", "org_id": self.context.org_id(), "connection_id": "team",
-            "refused_fingerprint": Fingerprint::of(&refused.access_token),
+            "refused_fingerprint": Fingerprint::from_token(&refused.access_token),
         })
     }
 

@@ -20,17 +20,17 @@ impl From<&salesforce::Error> for Problem {
         let problem = match error {
             Error::Invalid { .. } => Self::new(StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid"),
             Error::Unreachable { .. }
-            | Error::NoAnswer { .. }
+            | Error::NoResponse { .. }
             | Error::Unavailable { .. }
             | Error::TooManyCalls { .. }
-            | Error::RefreshBusy => unavailable(error.retry()),
+            | Error::RefreshInProgress => unavailable(error.retry()),
             Error::DailyLimit { .. } => Self {
                 retry_after: pause(error.retry()),
                 ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "api_limit", "The org's daily API calls are used up")
                     .next(AGAIN)
             },
             Error::SessionRefused { .. } | Error::GrantEnded { .. } => reconnect(),
-            Error::SessionUnfit { code, .. } => salesforce_says(not_permitted(), [code.as_str()], []),
+            Error::SessionNotPermitted { code, .. } => salesforce_says(not_permitted(), [code.as_str()], []),
             Error::Rejected { status, problems, .. } => {
                 let codes = problems.iter().map(|problem| problem.code.as_str());
                 let fields = problems.iter().flat_map(|problem| problem.fields.iter().map(String::as_str));
@@ -38,7 +38,7 @@ impl From<&salesforce::Error> for Problem {
             }
             Error::NoSession { retry, .. } => no_session(*retry),
             Error::AppRefused { code } => salesforce_says(misconfigured(), [code.as_str()], []),
-            Error::BadAnswer { .. } | Error::Untrusted { .. } => {
+            Error::InvalidResponse { .. } | Error::Untrusted { .. } => {
                 Self::new(StatusCode::BAD_GATEWAY, "salesforce_unusable", "Salesforce gave no usable answer")
                     .next(OPERATOR)
             }

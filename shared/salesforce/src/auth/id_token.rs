@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::token::identity;
-use super::{App, Identity, TokenAnswer};
+use super::{App, Identity, TokenResponse};
 use crate::{Error, Http, LoginHost};
 
 /// By how much the clocks of Salesforce and of this machine may differ.
@@ -49,7 +49,7 @@ pub(super) async fn verify(
     http: &Http,
     app: &App,
     login: &LoginHost,
-    (answer, nonce): (&TokenAnswer, &SecretString),
+    (answer, nonce): (&TokenResponse, &SecretString),
 ) -> Result<(), Error> {
     let untrusted = |what| Error::Untrusted { operation, what };
     let token = answer.id_token.as_ref().ok_or_else(|| untrusted("no id_token"))?.expose_secret();

@@ -27,7 +27,7 @@ pub struct Identity {
 
 /// A token answer whose signature was right.
 #[derive(Clone, Debug)]
-pub struct TokenAnswer {
+pub struct TokenResponse {
     /// Good until Salesforce refuses it; its life is the customer's setting and not told.
     pub access_token: SecretString,
     /// The new refresh token; `None` means that the old one stays good.
@@ -46,7 +46,7 @@ pub struct TokenAnswer {
 
 /// The answer as it comes over the wire; keys that are not named here are ignored, for new ones appear.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct RawAnswer {
+pub(super) struct RawResponse {
     access_token: AccessToken,
     #[serde(default)]
     refresh_token: Option<RefreshToken>,
@@ -71,7 +71,7 @@ fn bearer() -> BasicTokenType {
     BasicTokenType::Bearer
 }
 
-impl oauth2::TokenResponse for RawAnswer {
+impl oauth2::TokenResponse for RawResponse {
     type TokenType = BasicTokenType;
 
     fn access_token(&self) -> &AccessToken {
@@ -97,9 +97,9 @@ impl oauth2::TokenResponse for RawAnswer {
     }
 }
 
-impl RawAnswer {
+impl RawResponse {
     /// Believes the answer only when its signature is right and its hosts are Salesforce's.
-    pub(super) fn verify(self, operation: &'static str, app: &App, policy: HostPolicy) -> Result<TokenAnswer, Error> {
+    pub(super) fn verify(self, operation: &'static str, app: &App, policy: HostPolicy) -> Result<TokenResponse, Error> {
         let untrusted = |what| Error::Untrusted { operation, what };
         let issued_at = match &self.issued_at {
             Value::String(text) => text.clone(),
@@ -113,7 +113,7 @@ impl RawAnswer {
         let issued_at = issued_at.and_then(|ms| Timestamp::from_millisecond(ms).ok());
         let instance_url = self.instance_url.as_deref();
         let instance_url = instance_url.map(|url| InstanceUrl::parse(url, policy));
-        Ok(TokenAnswer {
+        Ok(TokenResponse {
             access_token: self.access_token.into_secret().into(),
             refresh_token: self.refresh_token.map(|token| token.into_secret().into()),
             instance_url: instance_url.transpose().map_err(|_| untrusted("an instance that is not Salesforce's"))?,

@@ -37,7 +37,7 @@ fn a_change_names_its_org_object_records_and_transaction() {
         org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
         object: "Opportunity".parse().unwrap(),
         records: vec!["0065e00000AbCdEAAV".parse().unwrap()],
-        names_too_few: false,
+        is_incomplete: false,
         delivery: "000f07d5-d33e-8607-991e-ad2c1fda0750.1".to_owned(),
     };
     assert_eq!(event, wanted);
@@ -54,7 +54,7 @@ fn the_header_is_found_where_appflow_has_it_too() {
 fn a_gap_and_a_kind_of_change_that_nobody_knows_name_their_records_too() {
     for kind in ["CREATE", "DELETE", "UNDELETE", "GAP_CREATE", "GAP_UPDATE", "GAP_DELETE", "GAP_UNDELETE", "SPLIT"] {
         let event = parse(&relayed(&header(kind, &json!(["0065e00000AbCdE", "0065e00000AbCdF"])))).unwrap();
-        assert_eq!((event.records.len(), event.names_too_few), (2, false), "{kind}");
+        assert_eq!((event.records.len(), event.is_incomplete), (2, false), "{kind}");
     }
     let mut without_kind = header("UPDATE", &json!(["0065e00000AbCdE"]));
     without_kind["changeType"] = Value::Null;
@@ -65,13 +65,13 @@ fn a_gap_and_a_kind_of_change_that_nobody_knows_name_their_records_too() {
 fn what_names_no_record_is_about_the_whole_object() {
     for ids in [json!([]), json!(["000000000000000AAA"]), json!(["006*"]), json!([""])] {
         let event = parse(&relayed(&header("GAP_OVERFLOW", &ids))).unwrap();
-        assert_eq!((event.records, event.names_too_few), (Vec::new(), true), "{ids}");
-        assert!(parse(&relayed(&header("GAP_UPDATE", &ids))).unwrap().names_too_few, "{ids}");
+        assert_eq!((event.records, event.is_incomplete), (Vec::new(), true), "{ids}");
+        assert!(parse(&relayed(&header("GAP_UPDATE", &ids))).unwrap().is_incomplete, "{ids}");
     }
     let some = parse(&relayed(&header("GAP_UPDATE", &json!(["0065e00000AbCdE", "006*"])))).unwrap();
-    assert_eq!((some.records.len(), some.names_too_few), (1, true));
+    assert_eq!((some.records.len(), some.is_incomplete), (1, true));
     let overflow = parse(&relayed(&header("GAP_OVERFLOW", &json!(["0065e00000AbCdE"])))).unwrap();
-    assert_eq!((overflow.records.len(), overflow.names_too_few), (1, true));
+    assert_eq!((overflow.records.len(), overflow.is_incomplete), (1, true));
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn only_a_source_of_event_relay_names_an_org() {
         let event = envelope(source, &json!({ "payload": { "ChangeEventHeader": header } }));
         assert_eq!(parse(&event), Err(ParseError::Source), "{source}");
     }
-    assert_eq!(org_of("aws.partner/salesforce.com/00D5e000000KQ2e/0YL5e000000CaRk"), org_of(SOURCE));
+    assert_eq!(org_from_source("aws.partner/salesforce.com/00D5e000000KQ2e/0YL5e000000CaRk"), org_from_source(SOURCE));
 }
 
 #[test]
@@ -126,9 +126,9 @@ fn without_a_transaction_the_event_s_own_id_names_the_delivery() {
 fn more_records_than_are_read_at_once_are_the_whole_object_s_business() {
     let ids: Vec<String> = (0..=MAX_RECORDS).map(|n| format!("0065e{n:010}")).collect();
     let event = parse(&relayed(&header("UPDATE", &json!(ids)))).unwrap();
-    assert_eq!((event.records.len(), event.names_too_few), (0, true));
+    assert_eq!((event.records.len(), event.is_incomplete), (0, true));
     let event = parse(&relayed(&header("UPDATE", &json!(ids[1..])))).unwrap();
-    assert_eq!((event.records.len(), event.names_too_few), (MAX_RECORDS, false));
+    assert_eq!((event.records.len(), event.is_incomplete), (MAX_RECORDS, false));
 }
 
 fn id() -> impl Strategy<Value = String> {
@@ -167,7 +167,7 @@ proptest! {
     fn every_id_that_is_given_is_read_again_or_the_whole_object_is(ids in prop::collection::vec(id(), 0..30)) {
         let event = parse(&relayed(&header("UPDATE", &json!(ids)))).unwrap();
         let missing = |id: &String| id.parse().map_or(true, |id: RecordId| !event.records.contains(&id));
-        prop_assert_eq!(event.names_too_few, ids.is_empty() || ids.iter().any(missing));
+        prop_assert_eq!(event.is_incomplete, ids.is_empty() || ids.iter().any(missing));
         prop_assert!(event.records.is_sorted_by(|one, other| one < other), "each once");
     }
 

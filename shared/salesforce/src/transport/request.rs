@@ -25,8 +25,8 @@ pub(crate) struct Request {
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
     pub(crate) body: Body,
-    pub(crate) repeat: Repeat,
-    pub(crate) dialect: Dialect,
+    pub(crate) safety: RetrySafety,
+    pub(crate) error_format: ErrorFormat,
 }
 
 /// What a request carries.
@@ -39,18 +39,18 @@ pub(crate) enum Body {
 
 /// When the transport may send a request again by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repeat {
+pub(crate) enum RetrySafety {
     /// Whenever a failure is temporary: twice is as good as once.
     Idempotent,
     /// Only when it did not take effect.
-    IfNotTaken,
+    IfNotApplied,
     /// Never: the caller decides.
-    Once,
+    Never,
 }
 
 /// In which form errors come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Dialect {
+pub(crate) enum ErrorFormat {
     Rest,
     Oauth,
 }
@@ -65,8 +65,8 @@ impl Request {
             query: Vec::new(),
             headers: Vec::new(),
             body: Body::Empty,
-            repeat: Repeat::Idempotent,
-            dialect: Dialect::Rest,
+            safety: RetrySafety::Idempotent,
+            error_format: ErrorFormat::Rest,
         }
     }
 
@@ -79,15 +79,15 @@ impl Request {
     ) -> Result<Self, Error> {
         let body =
             serde_json::to_vec(body).map_err(|_| Error::Invalid { what: "request body", reason: "is not JSON" })?;
-        let repeat = match method {
-            Method::POST => Repeat::IfNotTaken,
-            _ => Repeat::Idempotent,
+        let safety = match method {
+            Method::POST => RetrySafety::IfNotApplied,
+            _ => RetrySafety::Idempotent,
         };
         Ok(Self {
             method,
             headers: vec![("sforce-auto-assign", "FALSE")],
             body: Body::Json(body),
-            repeat,
+            safety,
             ..Self::get(operation, path)
         })
     }
@@ -98,8 +98,8 @@ impl Request {
             method: Method::POST,
             headers: vec![("accept", "application/json")],
             body: Body::Form(form),
-            repeat: Repeat::Once,
-            dialect: Dialect::Oauth,
+            safety: RetrySafety::Never,
+            error_format: ErrorFormat::Oauth,
             ..Self::get(operation, path)
         }
     }
@@ -118,7 +118,7 @@ impl Request {
 
     /// Declares a `POST` to be as good twice as once.
     pub(crate) fn idempotent(self) -> Self {
-        Self { repeat: Repeat::Idempotent, ..self }
+        Self { safety: RetrySafety::Idempotent, ..self }
     }
 
     /// Path and query as they go over the wire.
@@ -154,12 +154,12 @@ pub(crate) struct Response {
 impl Response {
     /// The body as JSON of a shape.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body).map_err(|_| self.bad("not the JSON of this call"))
+        serde_json::from_slice(&self.body).map_err(|_| self.invalid("not the JSON of this call"))
     }
 
     /// An answer that is not what the call answers with.
-    pub(crate) fn bad(&self, what: &'static str) -> Error {
-        Error::BadAnswer { operation: self.operation, what }
+    pub(crate) fn invalid(&self, what: &'static str) -> Error {
+        Error::InvalidResponse { operation: self.operation, what }
     }
 
     /// The pause that the server asks for.
@@ -185,10 +185,10 @@ mod tests {
 
     #[test]
     fn only_a_post_is_not_repeated_blindly() {
-        let send = |method| Request::send("a test", method, "/x".into(), &"body").unwrap().repeat;
-        assert_eq!(send(Method::POST), Repeat::IfNotTaken);
-        assert_eq!(send(Method::PATCH), Repeat::Idempotent);
-        assert_eq!(Request::form("a test", "/x".into(), vec![]).repeat, Repeat::Once);
+        let send = |method| Request::send("a test", method, "/x".into(), &"body").unwrap().safety;
+        assert_eq!(send(Method::POST), RetrySafety::IfNotApplied);
+        assert_eq!(send(Method::PATCH), RetrySafety::Idempotent);
+        assert_eq!(Request::form("a test", "/x".into(), vec![]).safety, RetrySafety::Never);
     }
 
     #[test]

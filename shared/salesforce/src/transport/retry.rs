@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::request::Repeat;
+use super::request::RetrySafety;
 use crate::Retry;
 
 /// How often a call is made at most.
@@ -13,12 +13,13 @@ const MAX_ATTEMPTS: u32 = 3;
 /// `attempt` counts from 1, `left` is what remains of the time for all attempts, and `jitter` is from 0 to 1.
 /// A pause doubles with every attempt, and one that does not fit into `left` means giving up at once:
 /// whoever asked has a queue for that.
-pub(super) fn pause(retry: Retry, repeat: Repeat, attempt: u32, left: Duration, jitter: f64) -> Option<Duration> {
-    let base = match (retry, repeat) {
-        (Retry::After(base), Repeat::Idempotent | Repeat::IfNotTaken) | (Retry::Unknown(base), Repeat::Idempotent) => {
-            base
-        }
-        (Retry::Unknown(_), Repeat::IfNotTaken) | (_, Repeat::Once) | (Retry::Never | Retry::NeedsHuman, _) => {
+pub(super) fn pause(retry: Retry, safety: RetrySafety, attempt: u32, left: Duration, jitter: f64) -> Option<Duration> {
+    let base = match (retry, safety) {
+        (Retry::After(base), RetrySafety::Idempotent | RetrySafety::IfNotApplied)
+        | (Retry::Unknown(base), RetrySafety::Idempotent) => base,
+        (Retry::Unknown(_), RetrySafety::IfNotApplied)
+        | (_, RetrySafety::Never)
+        | (Retry::Never | Retry::NeedsHuman, _) => {
             return None;
         }
     };
@@ -41,45 +42,45 @@ mod tests {
     #[test]
     fn what_may_have_taken_effect_is_repeated_only_if_idempotent() {
         let unknown = Retry::Unknown(SECOND);
-        assert!(pause(unknown, Repeat::Idempotent, 1, LONG, 0.0).is_some());
-        assert_eq!(pause(unknown, Repeat::IfNotTaken, 1, LONG, 0.0), None);
+        assert!(pause(unknown, RetrySafety::Idempotent, 1, LONG, 0.0).is_some());
+        assert_eq!(pause(unknown, RetrySafety::IfNotApplied, 1, LONG, 0.0), None);
     }
 
     #[test]
     fn what_did_not_take_effect_is_repeated() {
         let after = Retry::After(SECOND);
-        assert_eq!(pause(after, Repeat::IfNotTaken, 1, LONG, 0.0), Some(SECOND));
-        assert_eq!(pause(after, Repeat::IfNotTaken, 2, LONG, 0.0), Some(2 * SECOND));
-        assert_eq!(pause(after, Repeat::IfNotTaken, 3, LONG, 0.0), None);
+        assert_eq!(pause(after, RetrySafety::IfNotApplied, 1, LONG, 0.0), Some(SECOND));
+        assert_eq!(pause(after, RetrySafety::IfNotApplied, 2, LONG, 0.0), Some(2 * SECOND));
+        assert_eq!(pause(after, RetrySafety::IfNotApplied, 3, LONG, 0.0), None);
     }
 
     #[test]
     fn a_pause_that_does_not_fit_ends_the_call() {
         let quarter = Retry::After(Duration::from_mins(15));
-        assert_eq!(pause(quarter, Repeat::Idempotent, 1, LONG, 0.0), None);
-        assert_eq!(pause(Retry::After(SECOND), Repeat::Idempotent, 1, Duration::ZERO, 0.0), None);
+        assert_eq!(pause(quarter, RetrySafety::Idempotent, 1, LONG, 0.0), None);
+        assert_eq!(pause(Retry::After(SECOND), RetrySafety::Idempotent, 1, Duration::ZERO, 0.0), None);
     }
 
     proptest! {
         #[test]
         fn a_refresh_is_never_repeated_by_the_transport(attempt in 1u32..5, jitter in 0.0..1.0f64) {
             for retry in [Retry::After(SECOND), Retry::Unknown(SECOND), Retry::Never, Retry::NeedsHuman] {
-                prop_assert_eq!(pause(retry, Repeat::Once, attempt, LONG, jitter), None);
+                prop_assert_eq!(pause(retry, RetrySafety::Never, attempt, LONG, jitter), None);
             }
         }
 
         #[test]
         fn a_final_failure_is_never_repeated(attempt in 1u32..5, jitter in 0.0..1.0f64) {
-            for repeat in [Repeat::Idempotent, Repeat::IfNotTaken, Repeat::Once] {
-                prop_assert_eq!(pause(Retry::Never, repeat, attempt, LONG, jitter), None);
-                prop_assert_eq!(pause(Retry::NeedsHuman, repeat, attempt, LONG, jitter), None);
+            for safety in [RetrySafety::Idempotent, RetrySafety::IfNotApplied, RetrySafety::Never] {
+                prop_assert_eq!(pause(Retry::Never, safety, attempt, LONG, jitter), None);
+                prop_assert_eq!(pause(Retry::NeedsHuman, safety, attempt, LONG, jitter), None);
             }
         }
 
         #[test]
         fn pauses_stay_within_what_is_left(ms in 0u64..100_000, attempt in 1u32..5, left in 0u64..100_000, jitter in 0.0..1.0f64) {
             let left = Duration::from_millis(left);
-            if let Some(pause) = pause(Retry::After(Duration::from_millis(ms)), Repeat::Idempotent, attempt, left, jitter) {
+            if let Some(pause) = pause(Retry::After(Duration::from_millis(ms)), RetrySafety::Idempotent, attempt, left, jitter) {
                 prop_assert!(pause < left && attempt < MAX_ATTEMPTS);
             }
         }

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use salesforce::auth::{self, CodeExchange, TokenAnswer};
+use salesforce::auth::{self, CodeExchange, TokenResponse};
 use salesforce::{ApiVersion, Classify, Client, Error, Retry, Soql};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Mutex;
 
 use crate::org::{ACCOUNT, Org, REDIRECT, REP, Renewing, http, session};
 
-async fn connect(org: &Org) -> TokenAnswer {
+async fn connect(org: &Org) -> TokenResponse {
     let consent = auth::consent(&org.app(), &org.login(), REDIRECT, &mut rand::rng()).unwrap();
     let (code, state) = org.agree(&consent.authorize_url, REP).await;
     assert_eq!(state, consent.state.expose_secret());
@@ -22,7 +22,7 @@ async fn connect(org: &Org) -> TokenAnswer {
     auth::exchange_code(&http(), &org.app(), &org.login(), &exchange).await.unwrap()
 }
 
-async fn refresh(org: &Org, token: &SecretString) -> Result<TokenAnswer, Error> {
+async fn refresh(org: &Org, token: &SecretString) -> Result<TokenResponse, Error> {
     auth::refresh(&http(), &org.app(), &org.login(), token).await
 }
 
@@ -92,7 +92,7 @@ async fn of_two_refreshes_at_once_one_is_told_to_wait() {
         other => panic!("{other:?}"),
     };
     assert!(won.refresh_token.is_some());
-    assert!(matches!(lost, Error::RefreshBusy), "{lost}");
+    assert!(matches!(lost, Error::RefreshInProgress), "{lost}");
 }
 
 #[tokio::test]

@@ -177,8 +177,8 @@ async fn every_record_type_has_its_own_stages() {
     let record_type = ObjectName::from_static("RecordType");
     let renewal = soql::eq(&"DeveloperName".parse().unwrap(), "Renewal");
     let page = client.query(&Soql::select(&[ID]).from(&record_type).where_(renewal)).await.unwrap();
-    let all = client.picklist_values(&OPPORTUNITY, &MASTER_RECORD_TYPE).await.unwrap();
-    let some = client.picklist_values(&OPPORTUNITY, &page.records[0].id).await.unwrap();
+    let all = client.fetch_picklist_values(&OPPORTUNITY, &MASTER_RECORD_TYPE).await.unwrap();
+    let some = client.fetch_picklist_values(&OPPORTUNITY, &page.records[0].id).await.unwrap();
     assert_eq!((all[&stage].values.len(), some[&stage].values.len()), (10, 5));
     let won = some[&stage].values.iter().find(|value| value.value == "Closed Won").unwrap();
     assert!(won.stage().unwrap().won);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use salesforce::{
     ApiUsage, ApiVersion, Classify, Client, Error, Fingerprint, HostPolicy, JsonObject, LoginHost, ObjectName,
-    Patience, RecordId, Retry, Soql,
+    RecordId, Retry, Soql, Timeouts,
 };
 
 use crate::replay::{Answer, Replay, Tokens, http, json};
@@ -31,7 +31,7 @@ async fn a_refused_session_is_replaced_once_and_the_call_is_made_again() {
     let client = Client::new(http(), tokens.clone(), ApiVersion::DEFAULT);
     client.create(&ACCOUNT, &JsonObject::new()).await.unwrap();
     assert_eq!(tokens_seen(&server), ["Bearer token-1", "Bearer token-2"]);
-    assert_eq!(tokens.asked(), [None, Some(Fingerprint::of(&"token-1".into()))]);
+    assert_eq!(tokens.asked(), [None, Some(Fingerprint::from_token(&"token-1".into()))]);
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn an_unfit_session_is_not_replaced() {
         r#"[{"message":"This session is not valid for use with the REST API","errorCode":"INVALID_SESSION_ID"}]"#;
     let server = Replay::once(401, body);
     let error = server.client().count(&count()).await.unwrap_err();
-    assert!(matches!(error, Error::SessionUnfit { .. }));
+    assert!(matches!(error, Error::SessionNotPermitted { .. }));
     assert_eq!(server.seen().len(), 1);
 }
 
@@ -71,7 +71,7 @@ async fn a_read_whose_answer_was_lost_is_made_again() {
 async fn a_create_whose_answer_was_lost_is_not_made_again() {
     let server = Replay::start(vec![Answer::HangUp, json(201, CREATED)]);
     let error = server.client().create(&ACCOUNT, &JsonObject::new()).await.unwrap_err();
-    assert!(matches!(error, Error::NoAnswer { .. }));
+    assert!(matches!(error, Error::NoResponse { .. }));
     assert!(matches!(error.retry(), Retry::Unknown(_)));
     assert_eq!(server.seen().len(), 1);
 }
@@ -120,8 +120,8 @@ async fn a_record_that_is_gone_is_none() {
 async fn nobody_there_is_told_from_no_answer() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let tokens = Arc::new(Tokens::new(&format!("http://{nobody}")));
-    let patience = Patience { attempt: Duration::from_secs(1), total: Duration::ZERO };
-    let client = Client::new(http().with_patience(patience), tokens, ApiVersion::DEFAULT);
+    let timeouts = Timeouts { attempt: Duration::from_secs(1), total: Duration::ZERO };
+    let client = Client::new(http().with_timeouts(timeouts), tokens, ApiVersion::DEFAULT);
     let error = client.create(&ACCOUNT, &JsonObject::new()).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }));
     assert!(matches!(error.retry(), Retry::After(_)));

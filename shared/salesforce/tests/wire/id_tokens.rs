@@ -8,7 +8,7 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use salesforce::auth::{self, CodeExchange, TokenAnswer};
+use salesforce::auth::{self, CodeExchange, TokenResponse};
 use salesforce::{Classify, Clock, Error, Retry};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -68,7 +68,7 @@ impl Forge {
 async fn exchange(
     id_token: impl FnOnce(&str) -> Option<String>,
     keys: Answer,
-) -> (Result<TokenAnswer, Error>, Vec<String>) {
+) -> (Result<TokenResponse, Error>, Vec<String>) {
     let server = Replay::start_with(|url| {
         let mut body: Value = serde_json::from_str(&signed()).unwrap();
         if let Some(token) = id_token(url) {
@@ -86,7 +86,7 @@ async fn exchange(
     (exchanged, server.seen().into_iter().map(|seen| seen.line).collect())
 }
 
-async fn forged(change: impl FnOnce(&mut Forge)) -> Result<TokenAnswer, Error> {
+async fn forged(change: impl FnOnce(&mut Forge)) -> Result<TokenResponse, Error> {
     let token = |url: &str| {
         let mut forge = Forge::of(url);
         change(&mut forge);
@@ -95,7 +95,7 @@ async fn forged(change: impl FnOnce(&mut Forge)) -> Result<TokenAnswer, Error> {
     exchange(token, answer(200, jwks())).await.0
 }
 
-fn is_untrusted(exchanged: &Result<TokenAnswer, Error>) -> bool {
+fn is_untrusted(exchanged: &Result<TokenResponse, Error>) -> bool {
     matches!(exchanged, Err(Error::Untrusted { .. }))
 }
 

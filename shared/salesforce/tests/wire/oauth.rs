@@ -105,7 +105,7 @@ async fn recorded_answers_signed_with_another_secret_are_not_believed() {
 async fn an_answer_that_is_no_token_answer_leaves_the_outcome_open() {
     let server = Replay::once(200, "<html>welcome</html>");
     let error = auth::refresh(&server.http(), &app(), &server.login(), &"old".into()).await.unwrap_err();
-    assert!(matches!(error, Error::BadAnswer { .. }));
+    assert!(matches!(error, Error::InvalidResponse { .. }));
     assert!(matches!(error.retry(), Retry::Unknown(_)));
     assert!(!format!("{error:?}").contains("welcome"));
 }

@@ -130,7 +130,7 @@ async fn recorded_outcomes_of_an_upsert_are_read() {
 async fn an_answer_for_fewer_records_is_no_success() {
     let server = Replay::once(200, "[]");
     let fetched = server.client().retrieve(&ACCOUNT, &[id("001dM00003jU9GxQAK")], &[ID]).await;
-    assert!(matches!(fetched, Err(Error::BadAnswer { .. })));
+    assert!(matches!(fetched, Err(Error::InvalidResponse { .. })));
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn recorded_limits_and_picklists_are_read() {
     let limits = server.client().limits().await.unwrap();
     assert!(limits["DailyApiRequests"].max > 0);
     let Some(server) = playing("ui-api/picklist-values-by-record-type-account.json") else { return };
-    let picklists = server.client().picklist_values(&ACCOUNT, &MASTER_RECORD_TYPE).await.unwrap();
+    let picklists = server.client().fetch_picklist_values(&ACCOUNT, &MASTER_RECORD_TYPE).await.unwrap();
     let source = &picklists[&FieldName::from_static("AccountSource")];
     assert_eq!((source.values[0].value.as_str(), source.values[0].label.as_str()), ("Web", "Web"));
     assert_eq!(
@@ -199,6 +199,6 @@ async fn a_recorded_composite_answer_tells_the_failed_part() {
     let Some(server) = playing("rest/composite/sub-request-404-in-200.json") else { return };
     let part = Subrequest { method: "GET", url: "sobjects/Foo".into(), reference_id: "foo".into(), body: None };
     let request = CompositeRequest { all_or_none: true, requests: vec![part] };
-    let answers = server.client().composite(&request).await.unwrap();
+    let answers = server.client().send_composite(&request).await.unwrap();
     assert!(answers[0].failure("a test").unwrap().has_code("NOT_FOUND"));
 }

@@ -7,8 +7,8 @@ use std::thread;
 use std::time::Duration;
 
 use salesforce::{
-    ApiVersion, BoxFuture, Client, Clock, Error, Fingerprint, HostPolicy, Http, InstanceUrl, LoginHost, Patience,
-    Session, Sessions,
+    ApiVersion, BoxFuture, Client, Clock, Error, Fingerprint, HostPolicy, Http, InstanceUrl, LoginHost, Session,
+    Sessions, Timeouts,
 };
 use serde_json::Value;
 
@@ -98,8 +98,8 @@ pub(crate) fn json(status: u16, body: impl Into<String>) -> Answer {
 }
 
 pub(crate) fn http() -> Http {
-    let patience = Patience { attempt: Duration::from_secs(5), total: Duration::from_secs(10) };
-    Http::new(HostPolicy::LoopbackToo, Clock::system()).unwrap().with_patience(patience)
+    let timeouts = Timeouts { attempt: Duration::from_secs(5), total: Duration::from_secs(10) };
+    Http::new(HostPolicy::LoopbackToo, Clock::system()).unwrap().with_timeouts(timeouts)
 }
 
 /// The body of a recorded answer; `None`, and a word about it, where there are no recordings.

@@ -31,8 +31,8 @@ fn answer() -> Value {
     })
 }
 
-fn verify(answer: Value) -> Result<TokenAnswer, Error> {
-    let raw: RawAnswer = serde_json::from_value(answer).unwrap();
+fn verify(answer: Value) -> Result<TokenResponse, Error> {
+    let raw: RawResponse = serde_json::from_value(answer).unwrap();
     raw.verify("a test", &app(), HostPolicy::SalesforceOnly)
 }
 
@@ -95,7 +95,7 @@ fn a_foreign_instance_is_not_believed() {
 
 #[test]
 fn debug_output_holds_no_token() {
-    let raw: RawAnswer = serde_json::from_value(with("id_token", json!("idtoken"))).unwrap();
+    let raw: RawResponse = serde_json::from_value(with("id_token", json!("idtoken"))).unwrap();
     let shown = format!("{raw:?} {:?}", verify(answer()).unwrap());
     for secret in ["AQcAQ", "5Aep861", "idtoken"] {
         assert!(!shown.contains(secret), "{shown}");

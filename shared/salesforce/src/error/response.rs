@@ -62,7 +62,7 @@ pub(crate) fn rest_failure(operation: &'static str, answer: &Response) -> Error 
         // An org that has moved: the refresh tells the new address, and a redirected write would lose its body.
         301 | 302 | 303 | 307 | 308 => Error::SessionRefused { operation },
         401 | 403 if UNFIT_TEXTS.iter().any(|text| says(text)) => {
-            Error::SessionUnfit { operation, code: first_code(&problems, answer.status) }
+            Error::SessionNotPermitted { operation, code: first_code(&problems, answer.status) }
         }
         401 if problems.is_empty() || has("INVALID_SESSION_ID") => Error::SessionRefused { operation },
         403 if answer.body.trim_ascii() == b"Bad_OAuth_Token" => Error::SessionRefused { operation },
@@ -78,13 +78,13 @@ pub(crate) fn rest_failure(operation: &'static str, answer: &Response) -> Error 
 pub(crate) fn oauth_failure(operation: &'static str, answer: &Response) -> Error {
     let Some(OauthProblem { error: code, error_description: text }) = oauth_problem(&answer.body) else {
         return match answer.status {
-            301 | 302 | 303 | 307 | 308 => Error::BadAnswer { operation, what: "a redirect" },
+            301 | 302 | 303 | 307 | 308 => Error::InvalidResponse { operation, what: "a redirect" },
             _ => unavailable(operation, answer, &[]),
         };
     };
     let text = text.to_ascii_lowercase();
     match code.as_str() {
-        "invalid_grant" if text.contains("already being processed") => Error::RefreshBusy,
+        "invalid_grant" if text.contains("already being processed") => Error::RefreshInProgress,
         "invalid_grant" => match GRANT_ENDS.iter().find(|end| text.starts_with(**end)) {
             Some(reason) => Error::GrantEnded { code, reason },
             None => later(operation, answer, code, Duration::from_secs(30)),

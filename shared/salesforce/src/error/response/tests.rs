@@ -33,7 +33,7 @@ fn an_expired_session_is_refused() {
 fn a_401_that_refreshing_cannot_mend_is_no_refused_session() {
     for text in UNFIT_TEXTS {
         let body = serde_json::json!([{"errorCode": "INVALID_SESSION_ID", "message": text}]).to_string();
-        assert!(matches!(rest(401, &body), Error::SessionUnfit { .. }));
+        assert!(matches!(rest(401, &body), Error::SessionNotPermitted { .. }));
     }
     let body = r#"[{"errorCode":"INVALID_AUTH_HEADER","message":"INVALID_HEADER_TYPE"}]"#;
     assert!(matches!(rest(401, body), Error::Rejected { .. }));
@@ -81,7 +81,9 @@ fn rejections_observed_in_the_field_are_classified() {
         match code {
             "REQUEST_LIMIT_EXCEEDED" => assert!(matches!(error, Error::DailyLimit { .. } | Error::TooManyCalls { .. })),
             "UNABLE_TO_LOCK_ROW" => assert!(matches!(error.retry(), Retry::After(_))),
-            "INVALID_SESSION_ID" => assert!(matches!(error, Error::SessionRefused { .. } | Error::SessionUnfit { .. })),
+            "INVALID_SESSION_ID" => {
+                assert!(matches!(error, Error::SessionRefused { .. } | Error::SessionNotPermitted { .. }))
+            }
             code => {
                 let kept = match &error {
                     Error::Unavailable { code: kept, .. } => kept.as_deref() == Some(code),
@@ -140,7 +142,7 @@ fn what_is_no_field_name_is_dropped() {
 #[test]
 fn a_concurrent_refresh_is_busy() {
     let error = oauth(400, "invalid_grant", "token request is already being processed");
-    assert!(matches!(error, Error::RefreshBusy));
+    assert!(matches!(error, Error::RefreshInProgress));
 }
 
 #[test]
