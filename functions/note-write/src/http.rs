@@ -9,11 +9,11 @@ use axum::{Json, Router};
 use http::HeaderMap;
 use runtime::http::{ActingUser, Idempotency, JsonBody, PathOf};
 use runtime::problem::refuse;
-use runtime::writes::{self, Asked, Deps, Error};
 use salesforce::{OrgId, RecordId};
 use serde_json::Value;
 use store::{IdempotencyKey, PlatformUser};
 use uuid::Uuid;
+use writes::{Asked, Deps, Error};
 
 use crate::note::{NoteWork, Operation};
 use crate::read::read;

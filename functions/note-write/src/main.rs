@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use note_write::{NoteWork, router};
-use runtime::writes::{self, Config, Deps};
 use runtime::{BoxError, Env, Salesforce};
+use writes::{Config, Deps};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {

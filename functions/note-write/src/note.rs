@@ -1,12 +1,12 @@
 //! A note as the ledger carries it out: does what [`crate::creation`] says.
 
 use jiff::{SignedDuration, Timestamp};
-use runtime::writes::{Deps, Error, Work};
 use salesforce::{Client, NewNote, NoteHtml, NoteUpdate, ObjectName, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::owner_policy::Route;
 use store::{Write, WriteKind};
+use writes::{Deps, Error, Work};
 
 use crate::creation::{self, Step};
 use crate::matching::is_same;

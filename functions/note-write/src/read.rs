@@ -1,10 +1,10 @@
 //! A note read back.
 
-use runtime::writes::{Deps, Error, require_active};
 use salesforce::{Note, OrgId, RecordId};
 use serde::Serialize;
 use store::PlatformUser;
 use store::owner_policy::choose_reader;
+use writes::{Deps, Error, require_active};
 
 /// Reads a note back, as the acting user may see it.
 pub(crate) async fn read(

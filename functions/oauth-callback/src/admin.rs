@@ -8,12 +8,12 @@ mod words;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
+use connecting::connect_links::{LIFE, Ticket, expiry};
+use connecting::disconnect::End;
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use runtime::Problem;
-use runtime::connect_links::{LIFE, Ticket, expiry};
-use runtime::disconnect::End;
 use runtime::http::JsonBody;
 use runtime::problem::refuse;
 use salesforce::{LoginHost, OrgId};

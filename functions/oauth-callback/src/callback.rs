@@ -2,10 +2,10 @@
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
+use connecting::onboarding::{OutboundMessages, TeamConnected};
+use connecting::one_time::is_well_formed;
 use http::HeaderMap;
 use runtime::Chain;
-use runtime::onboarding::{OutboundMessages, TeamConnected};
-use runtime::one_time::is_well_formed;
 use runtime::token_broker::{Connected, ExchangeCode, RefusalCode};
 use salesforce::{Classify as _, Retry};
 use secrecy::{ExposeSecret as _, SecretString};

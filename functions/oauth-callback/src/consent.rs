@@ -2,11 +2,11 @@
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
+use connecting::connect_links::{LIFE, Ticket, expiry};
+use connecting::one_time::{Digest, fresh, is_well_formed};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::Chain;
-use runtime::connect_links::{LIFE, Ticket, expiry};
-use runtime::one_time::{Digest, fresh, is_well_formed};
 use salesforce::{LoginHost, auth};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{AppRegistration, Authorization, AuthorizationId, Environment, Purpose};

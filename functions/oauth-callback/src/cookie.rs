@@ -1,10 +1,10 @@
 //! The cookies: one binds a consent to the browser in which it was begun, one is the session of a tenant's admin.
 
+use connecting::connect_links::LIFE;
+use connecting::one_time::is_well_formed;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 use jiff::SignedDuration;
-use runtime::connect_links::LIFE;
-use runtime::one_time::is_well_formed;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::admin::SESSION_LIFE;

@@ -26,10 +26,10 @@ mod trouble;
 
 use axum::Router;
 use axum::routing::{delete, get, post};
-use runtime::connect_links::ConnectLinks;
-use runtime::disconnect::Disconnect;
+use connecting::connect_links::ConnectLinks;
+use connecting::disconnect::Disconnect;
+use connecting::onboarding::Onboarding;
 use runtime::invoke::LambdaFunction;
-use runtime::onboarding::Onboarding;
 use runtime::{Aws, TokenBroker};
 use salesforce::{Clock, HostPolicy};
 use store::{Apps, Authorizations, Connections, Orgs};

@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use connecting::connect_links::Ticket;
 use http::StatusCode;
 use jiff::Timestamp;
 use runtime::Problem;
-use runtime::connect_links::Ticket;
 use runtime::http::JsonBody;
 use runtime::problem::refuse;
 use secrecy::{ExposeSecret as _, SecretString};

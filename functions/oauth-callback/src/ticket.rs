@@ -1,8 +1,8 @@
 //! What the platform asks a connect link for, and what a consent that was begun remembers.
 
+use connecting::connect_links::{LIFE, Ticket, expiry};
+use connecting::one_time::Digest;
 use jiff::Timestamp;
-use runtime::connect_links::{LIFE, Ticket, expiry};
-use runtime::one_time::Digest;
 use salesforce::{HostPolicy, LoginHost, OrgId};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use runtime::onboarding::{Onboarded, OutboundMessages, TeamConnected};
+use connecting::onboarding::{Onboarded, OutboundMessages, TeamConnected};
 use runtime::{Chain, Outcome, Report};
 use salesforce::OrgId;
 use secrecy::SecretString;

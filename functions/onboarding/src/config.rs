@@ -1,6 +1,7 @@
 //! What the environment says.
 
-use runtime::{Env, EnvError, RequiredClient};
+use runtime::{Env, EnvError};
+use soap_receiver::RequiredClient;
 
 /// The function's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]

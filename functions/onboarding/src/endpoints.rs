@@ -4,9 +4,9 @@
 //! Ferry keeps no secret of an address but its hash. An address that is needed again is read back from the org, or a new
 //! secret is made beside the one that the org uses, so that no message is lost in between.
 
+use connecting::onboarding::{ByHand, OutboundMessages};
 use futures::future::{join_all, try_join_all};
 use runtime::Chain;
-use runtime::onboarding::{ByHand, OutboundMessages};
 use salesforce::tooling::OutboundMessageDefinition;
 use salesforce::{Classify as _, Client, OrgId, RecordId, Retry};
 use secrecy::{ExposeSecret as _, SecretString};

@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use runtime::Problem;
-use runtime::soap_message::Refused;
 use salesforce::{Classify, OrgId, Retry};
+use soap_receiver::Refused;
 
 /// Why an org was not onboarded, or a message not acknowledged.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | `POST /webhooks/salesforce/installs` | the package's post-install callout | 202; an unknown org is `claimed` | 400, 413, 415, 503 |
 //! | `POST /webhooks/licenses/{org_id}/{secret}` | an outbound message of the vendor's License Management Org | `<Ack>true</Ack>`; an unknown org is `claimed`, one whose package was removed is closed | 400, 403, 404, 405, 413, 415, 503 and no Ack |
-//! | direct invoke | [`runtime::onboarding::Event`] | [`runtime::onboarding::Onboarded`]; the org is `active`, its first copy is queued, its outbound messages are set up | the org is another tenant's; the table is not available |
+//! | direct invoke | [`connecting::onboarding::Event`] | [`connecting::onboarding::Onboarded`]; the org is `active`, its first copy is queued, its outbound messages are set up | the org is another tenant's; the table is not available |
 //!
 //! An install only claims; only the OAuth answer of that very org activates. See `ARCHITECTURE.md`.
 
@@ -21,11 +21,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::post;
-use runtime::disconnect::Disconnect;
-use runtime::onboarding::Event;
-use runtime::soap_message::receiver;
-use runtime::{Aws, BoxError, Env, RequiredClient, Salesforce};
+use connecting::disconnect::Disconnect;
+use connecting::onboarding::Event;
+use runtime::{Aws, BoxError, Env, Salesforce};
 use salesforce::Clock;
+use soap_receiver::RequiredClient;
+use soap_receiver::receiver;
 use store::{Connections, Orgs, Queue, RefreshTask};
 
 pub use activation::Reply;

@@ -5,9 +5,9 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use runtime::disconnect::{ConnectionReport, End};
-use runtime::soap_message::{Refused, SoapMessage, acknowledgement};
+use connecting::disconnect::{ConnectionReport, End};
 use secrecy::ExposeSecret as _;
+use soap_receiver::{Refused, SoapMessage, acknowledgement};
 use store::orgs::license_management::proves;
 use store::{LicenseManagement, LicenseNotice, Org, OrgState};
 

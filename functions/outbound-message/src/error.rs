@@ -3,8 +3,8 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use runtime::Problem;
-use runtime::soap_message::Refused;
 use salesforce::{Classify, Retry};
+use soap_receiver::Refused;
 
 /// Why a message is not acknowledged.
 #[derive(Debug, thiserror::Error)]

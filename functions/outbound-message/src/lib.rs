@@ -19,8 +19,9 @@ pub mod hints;
 mod known_orgs;
 mod receive;
 
-use runtime::{Env, EnvError, RequiredClient};
+use runtime::{Env, EnvError};
 use salesforce::Clock;
+use soap_receiver::RequiredClient;
 use store::{ChangeHint, Orgs, Queue};
 
 pub use error::Error;

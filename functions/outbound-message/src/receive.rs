@@ -5,9 +5,9 @@ use axum::extract::State;
 use axum::response::Response;
 use jiff::SignedDuration;
 use runtime::Chain;
-use runtime::soap_message::{Refused, SoapMessage, acknowledgement, receiver};
 use salesforce::OrgId;
 use secrecy::ExposeSecret as _;
+use soap_receiver::{Refused, SoapMessage, acknowledgement, receiver};
 use store::CopySeen;
 use tracing::{error, info, warn};
 

@@ -26,8 +26,9 @@ mod upkeep;
 
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::Timestamp;
+use mirroring::{FieldCache, MirroredFields};
 use runtime::sqs::Answer;
-use runtime::{Env, EnvError, FieldCache, MirroredFields, Report, Salesforce};
+use runtime::{Env, EnvError, Report, Salesforce};
 use salesforce::{Clock, ObjectName};
 use serde::{Deserialize, Serialize};
 use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, RefreshTask};

@@ -1,7 +1,8 @@
 //! Lambda entry point: builds the real dependencies, then serves [`pipeline_refresh::handle`].
 
+use mirroring::FieldCache;
 use pipeline_refresh::{Config, Deps, handle};
-use runtime::{BoxError, Env, FieldCache, Salesforce};
+use runtime::{BoxError, Env, Salesforce};
 use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records};
 
 #[tokio::main(flavor = "current_thread")]

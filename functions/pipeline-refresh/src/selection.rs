@@ -1,7 +1,7 @@
 //! What is read of an object, and what its rows mean to the mirror.
 
 use jiff::Timestamp;
-use runtime::ObjectFields;
+use mirroring::ObjectFields;
 use salesforce::{FieldName, Record};
 use serde::Serialize;
 use store::{Change, Tombstone};

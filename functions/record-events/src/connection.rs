@@ -1,7 +1,7 @@
 //! What a change of a connection means to the platform: one event, or none.
 
+use connecting::connect_links::ConnectLink;
 use jiff::Timestamp;
-use runtime::connect_links::ConnectLink;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use store::{BusEvent, Connection, ConnectionKind, ConnectionState};

@@ -18,8 +18,8 @@ mod error;
 pub mod org;
 
 use aws_lambda_events::dynamodb::Event;
+use connecting::connect_links::{ConnectLink, ConnectLinks, LIFE_IN_EVENT, Ticket, expiry};
 use futures::{StreamExt as _, stream};
-use runtime::connect_links::{ConnectLink, ConnectLinks, LIFE_IN_EVENT, Ticket, expiry};
 use runtime::{Aws, Chain, Env, EnvError};
 use salesforce::{Clock, HostPolicy, LoginHost};
 use store::origins::{Origin, may_be_noted};

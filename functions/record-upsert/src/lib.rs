@@ -27,8 +27,9 @@ use aws_lambda_events::sqs::SqsEvent;
 use futures::future::join;
 use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
+use mirroring::{FieldCache, MirroredFields};
 use runtime::sqs::{Answer, Batch};
-use runtime::{Env, EnvError, FieldCache, MirroredFields, Salesforce};
+use runtime::{Env, EnvError, Salesforce};
 use salesforce::Clock;
 use store::{Budgets, ChangeHint, Deliveries, Queue, Records};
 

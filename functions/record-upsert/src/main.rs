@@ -1,8 +1,9 @@
 //! Lambda entry point: builds the real dependencies, then serves [`record_upsert::handle`].
 
+use mirroring::FieldCache;
 use record_upsert::back_off::BackOff;
 use record_upsert::{Config, Deps, handle};
-use runtime::{BoxError, Env, FieldCache, Salesforce};
+use runtime::{BoxError, Env, Salesforce};
 use store::{Budgets, Deliveries, Queue, Records};
 
 #[tokio::main(flavor = "current_thread")]

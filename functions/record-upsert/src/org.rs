@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use runtime::{Chain, ObjectFields};
+use mirroring::ObjectFields;
+use runtime::Chain;
 use salesforce::{ApiUsage, Classify as _, ObjectName, OrgId, RecordId, Retry};
 use store::budgets::Observation;
 use store::{Change, ChangeHint, ConnectionId, DeliveryOutcome, Lane};

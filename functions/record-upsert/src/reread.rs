@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use runtime::ObjectFields;
+use mirroring::ObjectFields;
 use salesforce::{Client, FieldName, MAX_RETRIEVE_IDS, ObjectDescribe, ObjectName, OrgId, RecordId, Soql, soql};
 use store::{Change, Verdict};
 

@@ -8,10 +8,10 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use runtime::http::{ActingUser, Idempotency, JsonBody, PathOf};
 use runtime::problem::refuse;
-use runtime::writes::{self, Asked, Deps, Error, LedgerView};
 use salesforce::{ObjectName, OrgId};
 use serde_json::Value;
 use store::WriteId;
+use writes::{Asked, Deps, Error, LedgerView};
 
 use crate::Upsert;
 use crate::batch::{Batch, Fault};

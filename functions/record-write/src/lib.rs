@@ -8,7 +8,7 @@
 //! | failures | an RFC 9457 problem; a queued write comes again until Salesforce answers, or ends among the dead letters |
 //!
 //! Four steps, as everywhere: [`batch`] parses and judges, `store::owner_policy` and `ownership` decide who
-//! writes and who owns, `upsert` calls Salesforce and notes what it changed, and the ledger (`runtime::writes`) keeps what came of it.
+//! writes and who owns, `upsert` calls Salesforce and notes what it changed, and the ledger (`writes`) keeps what came of it.
 
 pub mod batch;
 mod http;

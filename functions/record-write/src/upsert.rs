@@ -2,12 +2,12 @@
 //!
 //! A record is upserted by its external id, so a write whose answer was lost can simply be sent again.
 
-use runtime::writes::{Deps, Error, Work};
 use salesforce::{Client, ObjectName, SaveOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use store::owner_policy::Route;
 use store::{Write, WriteKind};
+use writes::{Deps, Error, Work};
 
 use crate::batch::Batch;
 use crate::origins::{self, Call};

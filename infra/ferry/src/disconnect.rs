@@ -1,7 +1,7 @@
 //! `ferry disconnect`: the kill switch, from the operator's hand.
 
+use connecting::disconnect::{ConnectionReport, End};
 use indicatif::ProgressBar;
-use runtime::disconnect::{ConnectionReport, End};
 use salesforce::OrgId;
 use serde_json::json;
 use store::ConnectionId;

@@ -1,9 +1,9 @@
 //! A deployed Ferry, as an operator reaches it: by the names that the template gives its parts.
 
 use aws_config::BehaviorVersion;
-use runtime::disconnect::Disconnect;
+use connecting::disconnect::Disconnect;
+use connecting::onboarding::Onboarding;
 use runtime::invoke::LambdaFunction;
-use runtime::onboarding::Onboarding;
 use runtime::{Aws, TokenBroker};
 use salesforce::{Clock, HostPolicy};
 use store::dead_letters::receives_before_death;

@@ -1,7 +1,7 @@
 //! Addresses that hold a secret, made from the operator's hand: the License Management Org's and a customer org's; and the
 //! release of an org from quarantine.
 
-use runtime::onboarding::{ByHand, OutboundMessages};
+use connecting::onboarding::{ByHand, OutboundMessages};
 use salesforce::{OrgId, RecordId};
 use secrecy::ExposeSecret as _;
 use store::{OrgState, WebhookSecret};

@@ -13,8 +13,6 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tower::ServiceExt as _;
 
-use crate::ClientCertificate;
-
 /// Lambda's limit for an answer.
 const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024;
 
@@ -27,6 +25,13 @@ pub(crate) enum Error {
     /// Lambda would refuse it.
     #[error("the answer is larger than Lambda takes")]
     AnswerTooLarge,
+}
+
+/// The client certificate of a request over mutual TLS, as API Gateway verified it; an extension of the request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// The certificate's subject, a distinguished name (RFC 4514).
+    pub subject: String,
 }
 
 /// Whether the event is a request.

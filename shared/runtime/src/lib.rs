@@ -16,36 +16,27 @@
 
 mod aws;
 mod chain;
-mod client_certificate;
-pub mod connect_links;
 mod diagnostic;
-pub mod disconnect;
 mod env;
 mod error;
 pub mod exposed;
 pub mod http;
 mod http_event;
 pub mod invoke;
-pub mod mirrored_fields;
-pub mod onboarding;
-pub mod one_time;
 pub mod problem;
 mod report;
 mod salesforce_access;
 mod serve;
-pub mod soap_message;
 pub mod sqs;
 mod start;
 pub mod token_broker;
-pub mod writes;
 
 pub use aws::Aws;
 pub use chain::Chain;
-pub use client_certificate::{ClientCertificate, RequiredClient};
 pub use diagnostic::diagnostic;
 pub use env::{Env, EnvError};
 pub use error::Error;
-pub use mirrored_fields::{FieldCache, MirroredFields, ObjectFields};
+pub use http_event::ClientCertificate;
 pub use problem::Problem;
 pub use report::{Outcome, Report};
 pub use salesforce_access::{Salesforce, host_policy};

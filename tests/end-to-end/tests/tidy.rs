@@ -88,15 +88,16 @@ fn packages_are_named_after_their_folder() {
 #[test]
 fn dependencies_run_one_way() {
     let ours: Names = manifests().map(|manifest| manifest.package().to_owned()).collect();
+    let shared: Vec<_> = manifests().filter(|manifest| manifest.folder() == "shared").map(File::package).collect();
     let wrong = manifests().filter(|manifest| manifest.package() != "end-to-end").flat_map(|manifest| {
         let (may_use, and_in_tests): (&[&str], &[&str]) = match (manifest.folder(), manifest.package()) {
-            ("functions", _) => {
-                (&["runtime", "salesforce", "store"], &["bench", "local", "org-simulator", "secret-scan", "harness"])
-            }
+            ("functions", _) => (&shared, &["bench", "local", "org-simulator", "secret-scan", "harness"]),
             (_, "runtime") => (&["salesforce", "store"], &["local", "org-simulator"]),
             (_, "store") => (&["salesforce"], &["local"]),
             (_, "salesforce") => (&[], &["org-simulator"]),
-            (_, "ferry") => (&["local", "runtime", "salesforce", "store"], &["org-simulator", "harness"]),
+            // A flow that several functions share. It uses no other flow.
+            ("shared", _) => (&["runtime", "salesforce", "store"], &[]),
+            (_, "ferry") => (&["connecting", "local", "runtime", "salesforce", "store"], &["org-simulator", "harness"]),
             (_, "harness") => (&["local", "org-simulator", "runtime", "salesforce", "secret-scan", "store"], &[]),
             (_, "local") => (&["org-simulator", "salesforce", "store"], &[]),
             (_, "bench") => (&["local", "org-simulator", "salesforce"], &[]),
@@ -110,7 +111,8 @@ fn dependencies_run_one_way() {
         wrong.map(|used| format!("{}: {used}", manifest.path)).collect::<Vec<_>>()
     });
     refuse(
-        "functions -> runtime -> store -> salesforce; no function uses another; the simulator uses none of ours",
+        "functions -> flows -> runtime -> store -> salesforce; no function uses another function, no flow another flow; the \
+         simulator uses none of ours",
         wrong,
     );
 }
@@ -132,7 +134,7 @@ fn functions_get_the_variables_that_they_read() {
     for (function, given) in given_to {
         let sources = production().filter(|file| file.path.starts_with(&format!("functions/{function}/")));
         let mut code: String = sources.map(File::squeezed).collect();
-        let mut readers = runtime_readers();
+        let mut readers = shared_readers();
         while let Some(at) = readers.iter().position(|reader| reader.serves(&code)) {
             code.push_str(&readers.swap_remove(at).code);
         }
@@ -255,25 +257,31 @@ impl File {
     }
 }
 
-/// A function of `shared/runtime` that reads the environment for others.
+/// A function of a shared crate that reads the environment for others.
 struct Reader {
-    /// The module of `runtime` that a user has to name, where it is one with a folder.
-    module: Option<String>,
+    /// The path that its user names: the crate of a flow, or a module of `runtime` that has a folder.
+    path: Option<String>,
     call: String,
     code: String,
 }
 
 impl Reader {
     fn serves(&self, code: &str) -> bool {
-        code.contains(&self.call) && self.module.as_ref().is_none_or(|module| code.contains(module))
+        code.contains(&self.call) && self.path.as_ref().is_none_or(|path| code.contains(path))
     }
 }
 
-fn runtime_readers() -> Vec<Reader> {
+fn shared_readers() -> Vec<Reader> {
     let mut readers = Vec::new();
     for file in production() {
-        let Some(path) = file.path.strip_prefix("shared/runtime/src/") else { continue };
-        let (module, code) = (path.split_once('/').map(|(module, _)| format!("runtime::{module}")), file.squeezed());
+        let Some((shared, module)) = file.path.strip_prefix("shared/").and_then(|path| path.split_once("/src/")) else {
+            continue;
+        };
+        let path = match (shared, module.split_once('/')) {
+            ("runtime", module) => module.map(|(module, _)| format!("runtime::{module}")),
+            (flow, _) => Some(format!("{}::", flow.replace('-', "_"))),
+        };
+        let code = file.squeezed();
         for (at, _) in code.match_indices("fn ") {
             let code_of_it = code[at + 3..].split("fn ").next().unwrap_or_default();
             let name = code_of_it.split(['(', '<']).next().unwrap_or_default();
@@ -281,7 +289,7 @@ fn runtime_readers() -> Vec<Reader> {
                 code[..at].rsplit("impl ").next().and_then(|text| text.split([' ', '<']).next()).unwrap_or_default();
             let call = if name == "from_env" { format!("{owner}::from_env(") } else { format!("{name}(") };
             if !read(code_of_it).is_empty() {
-                readers.push(Reader { module: module.clone(), call, code: code_of_it.to_owned() });
+                readers.push(Reader { path: path.clone(), call, code: code_of_it.to_owned() });
             }
         }
     }

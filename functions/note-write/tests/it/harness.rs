@@ -8,10 +8,10 @@ use axum::body::Body;
 use http::{Request, StatusCode};
 use jiff::SignedDuration;
 use note_write::{NoteWork, router};
-use runtime::writes::{Deps, handle};
 use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{Budgets, Queue, Write, Writes};
+use writes::{Deps, handle};
 
 pub(crate) use harness::{REP, run};
 

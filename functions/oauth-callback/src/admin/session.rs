@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use connecting::connect_links::{LIFE, expiry};
+use connecting::one_time::{Digest, fresh, is_well_formed};
 use http::HeaderMap;
 use jiff::Timestamp;
-use runtime::connect_links::{LIFE, expiry};
-use runtime::one_time::{Digest, fresh, is_well_formed};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};

@@ -1,5 +1,5 @@
+use connecting::onboarding::Event;
 use http::StatusCode;
-use runtime::onboarding::Event;
 use runtime::token_broker::Request;
 use serde_json::json;
 

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use connecting::onboarding::Event;
 use runtime::Error;
 use runtime::invoke::Invoke;
-use runtime::onboarding::Event;
 use runtime::token_broker::{Answer, Connected, ExchangeCode, Refusal, RefusalCode, Request, RetryHint};
 use salesforce::auth::{self, App, CodeExchange};
 use salesforce::{BoxFuture, Clock, HostPolicy, Http, LoginHost};

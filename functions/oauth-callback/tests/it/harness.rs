@@ -1,13 +1,13 @@
 //! The function on an emulated account, a simulated org, and a browser.
 
 use axum::body::{Body, to_bytes};
+use connecting::onboarding::Onboarding;
 use http::header::{COOKIE, LOCATION, SET_COOKIE};
 use http::{HeaderMap, Request, StatusCode};
 use local::{Emulator, unique_prefix};
 use oauth_callback::{Deps, LoginHosts, router};
 use org_simulator::{Options, Simulator};
 use runtime::TokenBroker;
-use runtime::onboarding::Onboarding;
 use salesforce::auth::App;
 use salesforce::{Clock, HostPolicy, LoginHost, OrgId};
 use secret_scan::SecretScan;

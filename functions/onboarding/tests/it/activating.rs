@@ -1,5 +1,5 @@
 use harness::run;
-use runtime::onboarding::{ByHand, OutboundMessages};
+use connecting::onboarding::{ByHand, OutboundMessages};
 use salesforce::{Classify as _, Retry};
 use secrecy::ExposeSecret as _;
 use serde_json::json;

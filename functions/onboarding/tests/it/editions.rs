@@ -1,8 +1,8 @@
 //! Orgs whose edition has no outbound messages.
 
 use harness::run;
+use connecting::onboarding::{ByHand, OutboundMessages};
 use org_simulator::{Effect, Fault};
-use runtime::onboarding::{ByHand, OutboundMessages};
 use store::{ChangesBecause, ChangesBy};
 
 use crate::harness::TestContext;

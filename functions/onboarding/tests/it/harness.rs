@@ -4,10 +4,10 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
+use connecting::onboarding::{Event, TeamConnected};
 use http::{Request, StatusCode};
 use onboarding::{Deps, Error, Reply, handle, router};
 use org_simulator::OutboundMessage;
-use runtime::onboarding::{Event, TeamConnected};
 use salesforce::OrgId;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
@@ -40,7 +40,7 @@ impl TestContext {
             salesforce: context.salesforce.clone(),
             refreshes: Queue::new(context.sqs(), queue, context.clock.clone()),
             webhook_url: PUBLIC_URL.to_owned(),
-            client: runtime::RequiredClient::default(),
+            client: soap_receiver::RequiredClient::default(),
             patience: Duration::from_secs(30),
             clock: context.clock.clone(),
         };

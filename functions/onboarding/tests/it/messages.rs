@@ -1,9 +1,9 @@
 //! Outbound messages set up through the Tooling API.
 
 use harness::run;
+use connecting::onboarding::{ByHand, Event, OutboundMessages, RotateWebhookSecret};
 use onboarding::{Reply, handle};
 use org_simulator::{Effect, FaultRule};
-use runtime::onboarding::{ByHand, Event, OutboundMessages, RotateWebhookSecret};
 use secrecy::ExposeSecret as _;
 use store::{OrgState, webhook_secret};
 

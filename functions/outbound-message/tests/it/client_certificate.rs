@@ -2,7 +2,8 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use runtime::{ClientCertificate, Env, RequiredClient};
+use runtime::{ClientCertificate, Env};
+use soap_receiver::RequiredClient;
 
 use crate::harness::{TestContext, request, run};
 use crate::messages::message;

@@ -3,8 +3,8 @@
 use std::ops::Deref;
 
 use jiff::{SignedDuration, Timestamp};
+use mirroring::FieldCache;
 use pipeline_refresh::{Deps, Event, Reply, handle};
-use runtime::FieldCache;
 use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::records::RecordCount;

@@ -4,11 +4,11 @@
 
 use aws_lambda_events::dynamodb::Event;
 use aws_sdk_eventbridge::types::Target;
+use connecting::connect_links::{ConnectLinks, Ticket};
 use local::emulator::Tables;
 use local::{Emulator, unique_prefix};
 use record_events::change::EventValues;
 use record_events::{Deps, handle};
-use runtime::connect_links::{ConnectLinks, Ticket};
 use salesforce::Clock;
 use serde_json::{Value, json};
 use store::origins::Origin;

@@ -1,6 +1,6 @@
 //! What readings make of the mirror.
 
-use runtime::FieldCache;
+use mirroring::FieldCache;
 use salesforce::RecordId;
 use store::{ChangeHint, DeliveryOutcome, MirrorRecord};
 

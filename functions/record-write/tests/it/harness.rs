@@ -8,10 +8,10 @@ use axum::body::Body;
 use http::{Request, StatusCode};
 use jiff::SignedDuration;
 use record_write::{Upsert, router};
-use runtime::writes::{Deps, handle};
 use serde_json::{Map, Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{Budgets, Origins, Queue, Writes};
+use writes::{Deps, handle};
 
 pub(crate) use harness::{REP, run};
 

@@ -98,7 +98,7 @@ impl TestContext {
         let http = Http::new(HostPolicy::LoopbackToo, clock.clone()).unwrap();
         onboarding.salesforce = Salesforce::new(http, ApiVersion::DEFAULT, callback.broker.clone());
         let called = Onboarding { deps: onboarding, secrets: secrets.clone() };
-        callback.onboarding = runtime::onboarding::Onboarding::new(called);
+        callback.onboarding = connecting::onboarding::Onboarding::new(called);
         Self { org, other_org, clock, broker, callback, secrets, public_url: public_url.to_owned(), apps }
     }
 

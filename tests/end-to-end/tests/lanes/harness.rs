@@ -4,11 +4,11 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
+use connecting::connect_links::ConnectLinks;
 use http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
+use mirroring::FieldCache;
 use record_events::change::EventValues;
-use runtime::connect_links::ConnectLinks;
-use runtime::{FieldCache, writes};
 use salesforce::{ObjectName, RecordId};
 use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;

@@ -4,14 +4,7 @@
 //! event's context, where no header of a caller reaches. What is left to do is to compare the name: a truststore holds the
 //! certificate authority's certificate, and that one has other customers too.
 
-use crate::Env;
-
-/// The certificate that a caller proved to have. A request has it among its extensions, if its domain asked for one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCertificate {
-    /// Whom it is of, as a distinguished name (RFC 4514).
-    pub subject: String,
-}
+use runtime::{ClientCertificate, Env};
 
 /// The common name that a caller's certificate must have; any caller will do where there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

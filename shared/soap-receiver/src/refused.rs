@@ -3,11 +3,11 @@
 use axum::http::header::ALLOW;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use runtime::{Problem, problem};
 use salesforce::soap::outbound_message::ParseError;
 use salesforce::{Classify, OrgId, Retry};
 
 use super::MAX_BODY_BYTES;
-use crate::{Problem, problem};
 
 /// Why a message is refused. None of these is acknowledged, and the same message will never be taken.
 #[derive(Debug, thiserror::Error)]

@@ -1,12 +1,11 @@
 //! What a function that writes needs to know, and what it works with.
 
+use runtime::{Aws, Chain, Env, EnvError, Salesforce};
 use salesforce::{Client, Clock, OrgId, RecordId};
 use store::budgets::Observation;
 use store::origins::Origin;
 use store::owner_policy::OwnerPolicy;
 use store::{Budgets, Connections, Lane, Orgs, Origins, Queue, WriteTask, Writes};
-
-use crate::{Aws, Chain, Env, EnvError, Salesforce};
 
 /// The function's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use runtime::Error;
+use runtime::invoke::{Invoke, ask};
 use salesforce::OrgId;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use store::{Environment, OrgState, Tenant};
-
-use crate::Error;
-use crate::invoke::{Invoke, ask};
 
 /// An event that `onboarding` is called with directly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +47,7 @@ pub struct Onboarded {
     /// How it stands now.
     pub state: OrgState,
     /// Where its outbound messages are to go, with its secret; only when somebody has to put it into the org by hand.
-    #[serde(default, with = "crate::exposed::option", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "runtime::exposed::option", skip_serializing_if = "Option::is_none")]
     pub webhook_url: Option<SecretString>,
     /// How far the org's outbound messages are set up; `None` for an org that is not active.
     #[serde(default, skip_serializing_if = "Option::is_none")]

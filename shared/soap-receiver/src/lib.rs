@@ -6,6 +6,7 @@
 
 mod headers;
 mod refused;
+mod required_client;
 
 use axum::body::{Bytes, to_bytes};
 use axum::extract::rejection::PathRejection;
@@ -14,13 +15,13 @@ use axum::handler::Handler;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, post};
+use runtime::ClientCertificate;
 use salesforce::OrgId;
 use salesforce::soap::outbound_message::{self, ACK, OutboundMessage, ParseError};
 use secrecy::SecretString;
 
 pub use refused::Refused;
-
-use crate::{ClientCertificate, RequiredClient};
+pub use required_client::RequiredClient;
 
 /// The largest message that is read; Salesforce's own, of 100 notifications, stay below a fraction of it.
 pub const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;

@@ -4,15 +4,14 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue};
+use runtime::Problem;
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::owner_policy::{OwnerChoice, OwnerReason};
 use store::{ConnectionId, Write, WriteId, WriteKind, WriteState};
 
-use crate::Problem;
-
 /// The outcome of a write that was refused for good.
-pub(super) fn of_problem(problem: &Problem) -> Value {
+pub(crate) fn of_problem(problem: &Problem) -> Value {
     json!({ "problem": {
         "type": format!("urn:ferry:problem:{}", problem.code),
         "title": problem.title,

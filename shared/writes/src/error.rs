@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use ::http::StatusCode;
+use http::StatusCode;
+use runtime::Problem;
 use salesforce::{Classify, Retry};
 use store::OrgState;
 use store::owner_policy::NoRoute;
-
-use crate::Problem;
 
 /// How many faults of a request are named in its problem.
 const SHOWN_FAULTS: usize = 20;
@@ -67,7 +66,7 @@ impl Classify for Error {
 
 /// What a failed attempt means for the write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It waits in the queue.
     Wait(Duration),
     /// It did not take effect and is forgotten: after a person has acted, the same key begins anew.
@@ -81,7 +80,7 @@ pub(super) enum Fate {
 impl Error {
     /// What this failure means for the write. `traces` says whether an attempt before this one may have left something: then
     /// the write is not forgotten, or the next attempt would not know that it has to look.
-    pub(super) fn fate(&self, traces: bool) -> Fate {
+    pub(crate) fn fate(&self, traces: bool) -> Fate {
         match (self, self.retry()) {
             (Self::Store(_), _) => Fate::Leave,
             (_, Retry::After(pause) | Retry::Unknown(pause)) => Fate::Wait(pause),
@@ -92,7 +91,7 @@ impl Error {
     }
 
     /// Whether the connection may be to blame, so that the owner policy is to be asked again.
-    pub(super) fn blames_the_connection(&self) -> bool {
+    pub(crate) fn blames_the_connection(&self) -> bool {
         match self {
             Self::Salesforce(error) | Self::Unfinished(error) => error.retry() == Retry::NeedsHuman,
             Self::Invalid(_)

@@ -5,12 +5,11 @@
 //! not be reached is told, and repeating the call finishes it.
 
 use futures::{StreamExt as _, stream};
+use runtime::token_broker::{RefusalCode, TokenBroker};
+use runtime::{Chain, Error};
 use salesforce::{Classify as _, Clock, OrgId, Retry};
 use serde::Serialize;
 use store::{ConnectionId, Connections, OrgState, Orgs};
-
-use crate::token_broker::{RefusalCode, TokenBroker};
-use crate::{Chain, Error};
 
 /// How many connections of an org are ended at the same time.
 const AT_ONCE: usize = 10;

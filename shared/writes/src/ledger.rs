@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::SignedDuration;
+use runtime::sqs::{Answer, Batch};
+use runtime::{Chain, Problem};
 use salesforce::{Client, ObjectName, OrgId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -14,11 +16,9 @@ use store::{
     Begin, IdempotencyKey, NewWrite, OrgState, PlatformUser, Write, WriteId, WriteKind, WriteState, WriteTask,
 };
 
-use super::answer::of_problem;
-use super::error::Fate;
-use super::{Deps, Error};
-use crate::sqs::{Answer, Batch};
-use crate::{Chain, Problem};
+use crate::answer::of_problem;
+use crate::error::Fate;
+use crate::{Deps, Error};
 
 /// For how long one attempt may be at a write; longer than the function may run.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
