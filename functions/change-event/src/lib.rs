@@ -11,77 +11,22 @@
 //! An event is believed as to where it comes from: EventBridge lets only Salesforce send under the name of an org's partner
 //! event source. Its values are never read (invariant 9 of `ARCHITECTURE.md`); a gap is a reading again like any change.
 
+mod config;
 mod error;
 pub mod work;
 
 use jiff::Timestamp;
-use runtime::{Aws, Env, EnvError, Outcome, Report};
-use salesforce::{Clock, OrgId, change_event};
+use runtime::{Outcome, Report};
+use salesforce::{OrgId, change_event};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use store::{ChangeHint, Deliveries, OrgState, Orgs, Queue, RefreshTask};
+use store::OrgState;
 use tracing::warn;
 
+pub use config::{Config, Deps};
 pub use error::Error;
 
 use crate::work::Work;
-
-/// The function's settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// `ORGS_TABLE`: read, to see whether the org is active.
-    pub orgs_table: String,
-    /// `DELIVERIES_TABLE`: the ledger of notifications.
-    pub deliveries_table: String,
-    /// `RECORD_UPSERT_QUEUE_URL`: where the hints go.
-    pub record_upsert_queue_url: String,
-    /// `PIPELINE_REFRESH_QUEUE_URL`: where an object is queued that has to be looked through.
-    pub pipeline_refresh_queue_url: String,
-}
-
-impl Config {
-    /// Reads the settings.
-    ///
-    /// # Errors
-    /// A setting is missing.
-    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
-        Ok(Self {
-            orgs_table: env.required("ORGS_TABLE")?,
-            deliveries_table: env.required("DELIVERIES_TABLE")?,
-            record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
-            pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
-        })
-    }
-}
-
-/// What the function works with.
-#[derive(Debug, Clone)]
-pub struct Deps {
-    /// The orgs.
-    pub orgs: Orgs,
-    /// The ledger of notifications.
-    pub deliveries: Deliveries,
-    /// Where the hints go.
-    pub hints: Queue<ChangeHint>,
-    /// Where refreshes go.
-    pub refreshes: Queue<RefreshTask>,
-    /// The time at which events arrive.
-    pub clock: Clock,
-}
-
-impl Deps {
-    /// The real ones.
-    #[must_use]
-    pub fn new(aws: &Aws, config: Config) -> Self {
-        Self {
-            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
-            deliveries: Deliveries::new(aws.dynamodb(), config.deliveries_table),
-            hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),
-            refreshes: Queue::new(aws.sqs(), config.pipeline_refresh_queue_url, aws.clock()),
-            clock: aws.clock(),
-        }
-    }
-}
 
 /// What became of an event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]

@@ -1,4 +1,4 @@
-//! Lambda entry point: builds the real dependencies, then serves [`change_event::handle`].
+//! Lambda entry point: builds the dependencies and serves [`change_event::handle`].
 
 use change_event::{Config, Deps, handle};
 use runtime::{BoxError, Env};

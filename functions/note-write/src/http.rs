@@ -1,7 +1,5 @@
 //! The routes.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -20,7 +18,7 @@ use crate::read::read;
 use crate::request::{Fault, NewNoteRequest, NoteChange};
 
 /// The function's part of the HTTP API.
-pub fn router(deps: Arc<Deps>) -> Router {
+pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs/{org}/notes", post(create))
         .route("/v1/orgs/{org}/notes/{id}", get(show).patch(change))
@@ -28,7 +26,7 @@ pub fn router(deps: Arc<Deps>) -> Router {
 }
 
 async fn create(
-    State(deps): State<Arc<Deps>>,
+    State(deps): State<Deps>,
     PathOf(org): PathOf<OrgId>,
     ActingUser(platform_user): ActingUser,
     Idempotency(key): Idempotency,
@@ -39,7 +37,7 @@ async fn create(
 }
 
 async fn change(
-    State(deps): State<Arc<Deps>>,
+    State(deps): State<Deps>,
     PathOf((org, id)): PathOf<(OrgId, RecordId)>,
     ActingUser(platform_user): ActingUser,
     headers: HeaderMap,
@@ -50,7 +48,7 @@ async fn change(
 }
 
 async fn show(
-    State(deps): State<Arc<Deps>>,
+    State(deps): State<Deps>,
     PathOf((org, id)): PathOf<(OrgId, RecordId)>,
     ActingUser(platform_user): ActingUser,
 ) -> Response {

@@ -17,5 +17,18 @@ mod note;
 mod read;
 pub mod request;
 
+use aws_lambda_events::sqs::SqsEvent;
+use runtime::sqs::Answer;
+use writes::Error;
+
 pub use http::router;
 pub use note::{NoteWork, Operation};
+pub use writes::{Config, Deps};
+
+/// Carries out queued writes of notes, one after the other. Those that have to wait longer are reported as failed.
+///
+/// # Errors
+/// None: failures are reported in the response.
+pub async fn handle(deps: &Deps, event: SqsEvent) -> Result<Answer, Error> {
+    writes::handle::<NoteWork>(deps, event).await
+}

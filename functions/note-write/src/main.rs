@@ -1,21 +1,11 @@
-//! Lambda entry point: builds the real dependencies, then serves requests and queued writes.
+//! Lambda entry point: builds the dependencies and serves [`note_write::router`] and [`note_write::handle`].
 
-use std::sync::Arc;
-
-use note_write::{NoteWork, router};
-use runtime::{BoxError, Env, Salesforce};
-use writes::{Config, Deps};
+use note_write::{Config, Deps, handle, router};
+use runtime::{BoxError, Env};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let aws = runtime::start("note-write").await?;
-    let env = Env::process();
-    let salesforce = Salesforce::from_env(&env, &aws)?;
-    let deps = Arc::new(Deps::new(&aws, Config::from_env(&env)?, salesforce));
-    let worker = Arc::clone(&deps);
-    let work = move |event| {
-        let deps = Arc::clone(&worker);
-        async move { writes::handle::<NoteWork>(&deps, event).await }
-    };
-    runtime::serve_both(aws.clock(), router(deps), work).await
+    let deps = Deps::new(&aws, Config::from_env(&Env::process())?)?;
+    runtime::serve_both(aws.clock(), router(deps.clone()), |event| Box::pin(handle(&deps, event))).await
 }

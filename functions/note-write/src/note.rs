@@ -33,6 +33,8 @@ pub enum Operation {
 }
 
 impl Work for NoteWork {
+    type Deps = Deps;
+
     fn kind(&self) -> WriteKind {
         match self.operation {
             Operation::Create(_) => WriteKind::Note,

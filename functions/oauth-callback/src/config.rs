@@ -1,25 +1,29 @@
-//! What the environment says.
+//! Configuration and dependencies.
 
-use runtime::{Env, EnvError};
-use salesforce::{HostPolicy, LoginHost};
-use store::Environment;
+use connecting::connect_links::ConnectLinks;
+use connecting::disconnect::Disconnect;
+use connecting::onboarding::Onboarding;
+use runtime::invoke::LambdaFunction;
+use runtime::{Aws, Env, EnvError, TokenBroker};
+use salesforce::{Clock, HostPolicy, LoginHost};
+use store::{Apps, Authorizations, Connections, Environment, Orgs};
 
-/// The function's configuration.
+/// The function's configuration, from environment variables.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `PUBLIC_URL`: where browsers reach the HTTP API, without a trailing slash.
+    /// `PUBLIC_URL`: the URL at which browsers reach the HTTP API, without a trailing slash.
     pub public_url: String,
     /// `AUTHORIZATIONS_TABLE`: connect tickets and OAuth states.
     pub authorizations_table: String,
-    /// `ORGS_TABLE`: read, to see whose an org is.
+    /// `ORGS_TABLE`: read, to check which tenant an org belongs to.
     pub orgs_table: String,
     /// `CONNECTIONS_TABLE`: read, to show and to end connections.
     pub connections_table: String,
     /// `APPS_SECRET_ARN`: the secret with the app registrations.
     pub apps_secret: String,
-    /// `TOKEN_BROKER_FUNCTION`: trades codes for connections.
+    /// `TOKEN_BROKER_FUNCTION`: exchanges authorization codes.
     pub token_broker: String,
-    /// `ONBOARDING_FUNCTION`: makes the org of a team connection active.
+    /// `ONBOARDING_FUNCTION`: activates the org of a team connection.
     pub onboarding: String,
     /// `SALESFORCE_HOSTS`: `salesforce` (default), or `loopback` for the local stack.
     pub hosts: HostPolicy,
@@ -27,31 +31,11 @@ pub struct Config {
     pub login: LoginHosts,
 }
 
-/// Where people sign in.
-#[derive(Clone, Debug)]
-pub struct LoginHosts {
-    /// `LOGIN_URL_PRODUCTION` (default `https://login.salesforce.com`).
-    pub production: LoginHost,
-    /// `LOGIN_URL_SANDBOX` (default `https://test.salesforce.com`).
-    pub sandbox: LoginHost,
-}
-
-impl LoginHosts {
-    /// The one for this kind of org.
-    #[must_use]
-    pub fn of(&self, environment: Environment) -> &LoginHost {
-        match environment {
-            Environment::Production => &self.production,
-            Environment::Sandbox => &self.sandbox,
-        }
-    }
-}
-
 impl Config {
-    /// Reads it.
+    /// Reads the configuration.
     ///
     /// # Errors
-    /// A variable is missing or wrong.
+    /// A variable is missing or invalid.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
         let hosts = runtime::host_policy(env)?;
         Ok(Self {
@@ -68,6 +52,88 @@ impl Config {
                 sandbox: login_host(env, "LOGIN_URL_SANDBOX", "https://test.salesforce.com", hosts)?,
             },
         })
+    }
+}
+
+/// The function's dependencies.
+#[derive(Clone)]
+pub struct Deps {
+    /// Connect tickets and OAuth states.
+    pub authorizations: Authorizations,
+    /// The `orgs` table.
+    pub orgs: Orgs,
+    /// The `connections` table.
+    pub connections: Connections,
+    /// The app registrations.
+    pub apps: Apps,
+    /// Exchanges authorization codes and revokes grants.
+    pub broker: TokenBroker,
+    /// Activates the org of a team connection.
+    pub onboarding: Onboarding,
+    /// Salesforce's login hosts.
+    pub login: LoginHosts,
+    /// The hosts that are accepted as Salesforce's.
+    pub hosts: HostPolicy,
+    /// The URL at which browsers reach this function, without a trailing slash.
+    pub public_url: String,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Deps {
+    /// Builds the dependencies of a deployed function.
+    #[must_use]
+    pub fn new(aws: &Aws, config: Config) -> Self {
+        Self {
+            authorizations: Authorizations::new(aws.dynamodb(), config.authorizations_table),
+            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            connections: Connections::new(aws.dynamodb(), config.connections_table),
+            apps: Apps::new(aws.secrets_manager(), config.apps_secret, aws.clock()),
+            broker: TokenBroker::new(LambdaFunction::new(aws.lambda(), config.token_broker), config.hosts),
+            onboarding: Onboarding::new(LambdaFunction::new(aws.lambda(), config.onboarding)),
+            login: config.login,
+            hosts: config.hosts,
+            public_url: config.public_url,
+            clock: aws.clock(),
+        }
+    }
+
+    pub(crate) fn links(&self) -> ConnectLinks {
+        ConnectLinks::new(self.authorizations.clone(), &self.public_url)
+    }
+
+    pub(crate) fn kill_switch(&self) -> Disconnect {
+        Disconnect {
+            orgs: self.orgs.clone(),
+            connections: self.connections.clone(),
+            broker: self.broker.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// Returns the redirect URI of every consent. Salesforce compares it character for character.
+    pub(crate) fn redirect_uri(&self) -> String {
+        format!("{}/oauth/callback", self.public_url)
+    }
+}
+
+/// Salesforce's login hosts.
+#[derive(Clone, Debug)]
+pub struct LoginHosts {
+    /// `LOGIN_URL_PRODUCTION` (default `https://login.salesforce.com`).
+    pub production: LoginHost,
+    /// `LOGIN_URL_SANDBOX` (default `https://test.salesforce.com`).
+    pub sandbox: LoginHost,
+}
+
+impl LoginHosts {
+    /// Returns the login host for production orgs or for sandboxes.
+    #[must_use]
+    pub fn of(&self, environment: Environment) -> &LoginHost {
+        match environment {
+            Environment::Production => &self.production,
+            Environment::Sandbox => &self.sandbox,
+        }
     }
 }
 
@@ -98,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn people_sign_in_at_salesforce_unless_told_otherwise() {
+    fn the_login_hosts_are_salesforces_by_default() {
         let config = Config::from_env(&Env::of(NAMES)).unwrap();
         assert_eq!(config.public_url, "https://ferry.example.com");
         assert_eq!(config.login.of(Environment::Production).as_str(), "https://login.salesforce.com");

@@ -26,77 +26,8 @@ mod trouble;
 
 use axum::Router;
 use axum::routing::{delete, get, post};
-use connecting::connect_links::ConnectLinks;
-use connecting::disconnect::Disconnect;
-use connecting::onboarding::Onboarding;
-use runtime::invoke::LambdaFunction;
-use runtime::{Aws, TokenBroker};
-use salesforce::{Clock, HostPolicy};
-use store::{Apps, Authorizations, Connections, Orgs};
 
-pub use config::{Config, LoginHosts};
-
-/// What the function works with.
-#[derive(Clone)]
-pub struct Deps {
-    /// Connect tickets and OAuth states.
-    pub authorizations: Authorizations,
-    /// Whose an org is.
-    pub orgs: Orgs,
-    /// What is connected.
-    pub connections: Connections,
-    /// The app registrations.
-    pub apps: Apps,
-    /// Trades codes for connections.
-    pub broker: TokenBroker,
-    /// Makes the org of a team connection active.
-    pub onboarding: Onboarding,
-    /// Where people sign in.
-    pub login: LoginHosts,
-    /// Which hosts are believed to be Salesforce's.
-    pub hosts: HostPolicy,
-    /// Where browsers reach this function, without a trailing slash.
-    pub public_url: String,
-    /// The time.
-    pub clock: Clock,
-}
-
-impl Deps {
-    /// The real ones.
-    #[must_use]
-    pub fn new(aws: &Aws, config: Config) -> Self {
-        Self {
-            authorizations: Authorizations::new(aws.dynamodb(), config.authorizations_table),
-            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
-            connections: Connections::new(aws.dynamodb(), config.connections_table),
-            apps: Apps::new(aws.secrets_manager(), config.apps_secret, aws.clock()),
-            broker: TokenBroker::new(LambdaFunction::new(aws.lambda(), config.token_broker), config.hosts),
-            onboarding: Onboarding::new(LambdaFunction::new(aws.lambda(), config.onboarding)),
-            login: config.login,
-            hosts: config.hosts,
-            public_url: config.public_url,
-            clock: aws.clock(),
-        }
-    }
-
-    fn links(&self) -> ConnectLinks {
-        ConnectLinks::new(self.authorizations.clone(), &self.public_url)
-    }
-
-    fn kill_switch(&self) -> Disconnect {
-        Disconnect {
-            orgs: self.orgs.clone(),
-            connections: self.connections.clone(),
-            broker: self.broker.clone(),
-            clock: self.clock.clone(),
-        }
-    }
-
-    /// The redirect URI of every consent; Salesforce compares it character for character.
-    fn redirect_uri(&self) -> String {
-        format!("{}/oauth/callback", self.public_url)
-    }
-}
+pub use config::{Config, Deps, LoginHosts};
 
 /// The function's routes.
 pub fn router(deps: Deps) -> Router {

@@ -1,4 +1,4 @@
-//! Lambda entry point: builds the real dependencies, then serves [`oauth_callback::router`].
+//! Lambda entry point: builds the dependencies and serves [`oauth_callback::router`].
 
 use oauth_callback::{Config, Deps, router};
 use runtime::{BoxError, Env};
@@ -6,7 +6,6 @@ use runtime::{BoxError, Env};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let aws = runtime::start("oauth-callback").await?;
-    let config = Config::from_env(&Env::process())?;
-    let deps = Deps::new(&aws, config);
+    let deps = Deps::new(&aws, Config::from_env(&Env::process())?);
     runtime::serve_http(aws.clock(), router(deps)).await
 }

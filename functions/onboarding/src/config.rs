@@ -1,29 +1,39 @@
-//! What the environment says.
+//! Configuration and dependencies.
 
-use runtime::{Env, EnvError};
+use std::time::Duration;
+
+use connecting::disconnect::Disconnect;
+use runtime::{Aws, Env, EnvError, Salesforce, SalesforceConfig};
+use salesforce::Clock;
 use soap_receiver::RequiredClient;
+use store::{Connections, Orgs, Queue, RefreshTask};
 
-/// The function's configuration.
+/// The default of [`Deps::setup_timeout`]; an admin waits for the page after the consent.
+const SETUP_TIMEOUT: Duration = Duration::from_secs(6);
+
+/// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// `WEBHOOK_URL`: where Salesforce reaches the webhooks, without a trailing slash.
+    /// `WEBHOOK_URL`: the URL at which Salesforce reaches the webhooks, without a trailing slash.
     pub webhook_url: String,
-    /// `WEBHOOK_CLIENT_NAME`: whose certificate the License Management Org must have, where webhooks have a domain with
+    /// `WEBHOOK_CLIENT_NAME`: the common name of the certificate that the License Management Org must have, on a domain with
     /// mutual TLS.
     pub client: RequiredClient,
-    /// `ORGS_TABLE`: the orgs.
+    /// `ORGS_TABLE`.
     pub orgs_table: String,
-    /// `CONNECTIONS_TABLE`: the connections.
+    /// `CONNECTIONS_TABLE`.
     pub connections_table: String,
-    /// `PIPELINE_REFRESH_QUEUE_URL`: where the first copy is asked for.
+    /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of refresh tasks, for the first copy of an org.
     pub pipeline_refresh_queue: String,
+    /// `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION`, `SALESFORCE_HOSTS`.
+    pub salesforce: SalesforceConfig,
 }
 
 impl Config {
-    /// Reads it.
+    /// Reads the configuration.
     ///
     /// # Errors
-    /// A variable is missing.
+    /// A variable is missing or invalid.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
         Ok(Self {
             webhook_url: env.required("WEBHOOK_URL")?.trim_end_matches('/').to_owned(),
@@ -31,7 +41,57 @@ impl Config {
             orgs_table: env.required("ORGS_TABLE")?,
             connections_table: env.required("CONNECTIONS_TABLE")?,
             pipeline_refresh_queue: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
+            salesforce: SalesforceConfig::from_env(env)?,
         })
+    }
+}
+
+/// The function's dependencies.
+#[derive(Clone)]
+pub struct Deps {
+    /// The `orgs` table.
+    pub orgs: Orgs,
+    /// The `connections` table; connections end when the package is removed.
+    pub connections: Connections,
+    /// Salesforce clients for each connection, and the token broker.
+    pub salesforce: Salesforce,
+    /// The queue of refresh tasks.
+    pub refreshes: Queue<RefreshTask>,
+    /// The URL at which Salesforce reaches the webhooks, without a trailing slash.
+    pub webhook_url: String,
+    /// The certificate that the License Management Org must have.
+    pub client: RequiredClient,
+    /// The time limit for each half of the set-up of an org's outbound messages.
+    pub setup_timeout: Duration,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Deps {
+    /// Builds the dependencies of a deployed function.
+    ///
+    /// # Errors
+    /// This machine has no TLS.
+    pub fn new(aws: &Aws, config: Config) -> Result<Self, salesforce::Error> {
+        Ok(Self {
+            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            connections: Connections::new(aws.dynamodb(), config.connections_table),
+            salesforce: Salesforce::from_config(aws, config.salesforce)?,
+            refreshes: Queue::new(aws.sqs(), config.pipeline_refresh_queue, aws.clock()),
+            webhook_url: config.webhook_url,
+            client: config.client,
+            setup_timeout: SETUP_TIMEOUT,
+            clock: aws.clock(),
+        })
+    }
+
+    pub(crate) fn disconnect(&self) -> Disconnect {
+        Disconnect {
+            orgs: self.orgs.clone(),
+            connections: self.connections.clone(),
+            broker: self.salesforce.broker().clone(),
+            clock: self.clock.clone(),
+        }
     }
 }
 
@@ -46,6 +106,7 @@ mod tests {
             ("ORGS_TABLE", "orgs"),
             ("CONNECTIONS_TABLE", "connections"),
             ("PIPELINE_REFRESH_QUEUE_URL", "https://sqs.example.com/refresh"),
+            ("TOKEN_BROKER_FUNCTION", "token-broker"),
         ]);
         assert_eq!(Config::from_env(&env).unwrap().webhook_url, "https://ferry.example.com");
     }

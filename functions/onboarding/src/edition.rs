@@ -13,8 +13,8 @@ const ORGANIZATION_TYPE: FieldName = FieldName::from_static("OrganizationType");
 pub(crate) async fn ask(deps: &Deps, known: Org) -> Org {
     let org_id = known.org_id;
     let client = deps.salesforce.client(org_id, &ConnectionId::team());
-    // Half of the patience: a person waits, and the set-up of the messages is still to come.
-    let asked = match tokio::time::timeout(deps.patience / 2, organization_type(&client)).await {
+    // Half of the timeout: a person waits, and the outbound messages are set up after this.
+    let asked = match tokio::time::timeout(deps.setup_timeout / 2, organization_type(&client)).await {
         Ok(Ok(Some(name))) => name,
         Ok(Ok(None)) => return not_known(known, "the org shows none"),
         Ok(Err(error)) => return not_known(known, &Chain(&error).to_string()),

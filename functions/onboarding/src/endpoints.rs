@@ -78,7 +78,7 @@ pub(crate) async fn set_up(deps: &Deps, known: Org, wanted: Wanted) -> Result<Se
         return Ok(SetUp { webhook_url: None, outbound_messages });
     };
     let put = put(&client, &definitions, &target);
-    match tokio::time::timeout(deps.patience, put).await.unwrap_or(Err(ByHand::Unavailable)) {
+    match tokio::time::timeout(deps.setup_timeout, put).await.unwrap_or(Err(ByHand::Unavailable)) {
         Ok(()) => {
             tracing::info!(org.id = %org, messages = definitions.len(), "the outbound messages of org {org} are set up");
             let outbound_messages = OutboundMessages::Configured { messages: definitions.len() };
@@ -168,7 +168,7 @@ enum Found {
 
 /// Looks for Ferry's messages, and notes whether the org knows outbound messages at all.
 async fn find(deps: &Deps, known: Org, client: &Client) -> Found {
-    let because = match tokio::time::timeout(deps.patience, definitions(client)).await {
+    let because = match tokio::time::timeout(deps.setup_timeout, definitions(client)).await {
         Ok(Ok(definitions)) => {
             edition::knows_no_messages(deps, known, false).await;
             return Found::Definitions(definitions);

@@ -17,73 +17,14 @@ mod install;
 mod license_message;
 mod licenses;
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::routing::post;
-use connecting::disconnect::Disconnect;
 use connecting::onboarding::Event;
-use runtime::{Aws, BoxError, Env, Salesforce};
-use salesforce::Clock;
-use soap_receiver::RequiredClient;
 use soap_receiver::receiver;
-use store::{Connections, Orgs, Queue, RefreshTask};
 
 pub use activation::Reply;
-pub use config::Config;
+pub use config::{Config, Deps};
 pub use error::Error;
-
-/// What the function works with.
-#[derive(Clone)]
-pub struct Deps {
-    /// The orgs.
-    pub orgs: Orgs,
-    /// The connections, which end with the package.
-    pub connections: Connections,
-    /// The way into the orgs, and the token broker.
-    pub salesforce: Salesforce,
-    /// Where the first copy is asked for.
-    pub refreshes: Queue<RefreshTask>,
-    /// Where Salesforce reaches the webhooks, without a trailing slash.
-    pub webhook_url: String,
-    /// Whose certificate the License Management Org must have.
-    pub client: RequiredClient,
-    /// How long an org may take for each half of the set-up of its outbound messages.
-    pub patience: Duration,
-    /// The time.
-    pub clock: Clock,
-}
-
-/// A person waits for the page after the consent.
-const PATIENCE: Duration = Duration::from_secs(6);
-
-impl Deps {
-    /// The real ones.
-    ///
-    /// # Errors
-    /// A variable of the way to Salesforce is missing or wrong, or there is no TLS on this machine.
-    pub fn new(aws: &Aws, env: &Env, config: &Config) -> Result<Self, BoxError> {
-        Ok(Self {
-            orgs: Orgs::new(aws.dynamodb(), &config.orgs_table),
-            connections: Connections::new(aws.dynamodb(), &config.connections_table),
-            salesforce: Salesforce::from_env(env, aws)?,
-            refreshes: Queue::new(aws.sqs(), &config.pipeline_refresh_queue, aws.clock()),
-            webhook_url: config.webhook_url.clone(),
-            client: config.client.clone(),
-            patience: PATIENCE,
-            clock: aws.clock(),
-        })
-    }
-
-    fn disconnect(&self) -> Disconnect {
-        Disconnect {
-            orgs: self.orgs.clone(),
-            connections: self.connections.clone(),
-            broker: self.salesforce.broker().clone(),
-            clock: self.clock.clone(),
-        }
-    }
-}
 
 /// The function's routes.
 pub fn router(deps: Deps) -> Router {

@@ -1,4 +1,4 @@
-//! Lambda entry point: builds the real dependencies, then serves [`onboarding::router`] and [`onboarding::handle`].
+//! Lambda entry point: builds the dependencies and serves [`onboarding::router`] and [`onboarding::handle`].
 
 use onboarding::{Config, Deps, handle, router};
 use runtime::{BoxError, Env};
@@ -6,7 +6,6 @@ use runtime::{BoxError, Env};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let aws = runtime::start("onboarding").await?;
-    let env = Env::process();
-    let deps = Deps::new(&aws, &env, &Config::from_env(&env)?)?;
+    let deps = Deps::new(&aws, Config::from_env(&Env::process())?)?;
     runtime::serve_both(aws.clock(), router(deps.clone()), |event| Box::pin(handle(&deps, event))).await
 }

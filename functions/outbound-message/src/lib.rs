@@ -14,56 +14,13 @@
 //! Only an active org has an address: a claimed one has no secret yet, and messages of one that was uninstalled or
 //! quarantined are refused like those of an unknown org. If it becomes active within the day, nothing was lost.
 
+mod config;
 mod error;
 pub mod hints;
 mod known_orgs;
 mod receive;
 
-use runtime::{Env, EnvError};
-use salesforce::Clock;
-use soap_receiver::RequiredClient;
-use store::{ChangeHint, Orgs, Queue};
-
+pub use config::{Config, Deps};
 pub use error::Error;
 pub use known_orgs::KnownOrgs;
 pub use receive::router;
-
-/// The function's settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// `ORGS_TABLE`: the orgs and their webhook secrets.
-    pub orgs_table: String,
-    /// `RECORD_UPSERT_QUEUE_URL`: where the hints go.
-    pub record_upsert_queue_url: String,
-    /// `WEBHOOK_CLIENT_NAME`: whose certificate a sender must have, where webhooks have a domain with mutual TLS.
-    pub client: RequiredClient,
-}
-
-impl Config {
-    /// Reads the settings.
-    ///
-    /// # Errors
-    /// A setting is missing.
-    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
-        Ok(Self {
-            orgs_table: env.required("ORGS_TABLE")?,
-            record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
-            client: RequiredClient::from_env(env),
-        })
-    }
-}
-
-/// What the function works with.
-#[derive(Debug, Clone)]
-pub struct Deps {
-    /// The orgs and their webhook secrets.
-    pub orgs: Orgs,
-    /// Those of them that proved themselves a moment ago.
-    pub known_orgs: KnownOrgs,
-    /// Where the hints go.
-    pub hints: Queue<ChangeHint>,
-    /// Whose certificate a sender must have.
-    pub client: RequiredClient,
-    /// The time at which messages arrive.
-    pub clock: Clock,
-}

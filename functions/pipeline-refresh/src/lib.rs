@@ -12,6 +12,7 @@
 //! of `ARCHITECTURE.md`). Work that does not fit into one invocation is put away in the cursors and queued again, object
 //! by object (invariant 14).
 
+mod config;
 mod error;
 mod object;
 mod org;
@@ -26,87 +27,15 @@ mod upkeep;
 
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::Timestamp;
-use mirroring::{FieldCache, MirroredFields};
+use runtime::Report;
 use runtime::sqs::Answer;
-use runtime::{Env, EnvError, Report, Salesforce};
-use salesforce::{Clock, ObjectName};
 use serde::{Deserialize, Serialize};
-use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, RefreshTask};
 
+pub use config::{Config, Deps};
 pub use error::Error;
 pub use object::{ObjectReport, Outcome};
 pub use run::Stop;
 pub use schedule::Scheduled;
-
-/// The function's settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// `ORGS_TABLE`: the orgs.
-    pub orgs_table: String,
-    /// `CONNECTIONS_TABLE`: read, to see which of them are idle.
-    pub connections_table: String,
-    /// `CURSORS_TABLE`: how far each scan has come.
-    pub cursors_table: String,
-    /// `RECORDS_TABLE`: the mirror.
-    pub records_table: String,
-    /// `PIPELINES_TABLE`: the pipelines.
-    pub pipelines_table: String,
-    /// `BUDGETS_TABLE`: the orgs' API calls.
-    pub budgets_table: String,
-    /// `PIPELINE_REFRESH_QUEUE_URL`: the tasks.
-    pub pipeline_refresh_queue_url: String,
-    /// `MIRRORED_OBJECTS`: the objects to mirror, with commas between; by default Account, Contact, Lead and Opportunity.
-    pub mirrored_objects: Vec<ObjectName>,
-    /// `MIRRORED_FIELDS`: which fields of which object, such as `Account:Name,Industry;Contact:Email`; all of an object that
-    /// is not named.
-    pub mirrored_fields: MirroredFields,
-}
-
-impl Config {
-    /// Reads the settings.
-    ///
-    /// # Errors
-    /// A setting is missing, an object's name is none, or the fields are malformed.
-    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
-        Ok(Self {
-            orgs_table: env.required("ORGS_TABLE")?,
-            connections_table: env.required("CONNECTIONS_TABLE")?,
-            cursors_table: env.required("CURSORS_TABLE")?,
-            records_table: env.required("RECORDS_TABLE")?,
-            pipelines_table: env.required("PIPELINES_TABLE")?,
-            budgets_table: env.required("BUDGETS_TABLE")?,
-            pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
-            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
-            mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
-        })
-    }
-}
-
-/// What the function works with.
-pub struct Deps {
-    /// The way to each org.
-    pub salesforce: Salesforce,
-    /// The orgs.
-    pub orgs: Orgs,
-    /// Their connections.
-    pub connections: Connections,
-    /// How far each scan has come.
-    pub cursors: Cursors,
-    /// The mirror.
-    pub records: Records,
-    /// The pipelines.
-    pub pipelines: Pipelines,
-    /// The orgs' API calls.
-    pub budgets: Budgets,
-    /// The tasks.
-    pub tasks: Queue<RefreshTask>,
-    /// The objects to mirror.
-    pub mirrored_objects: Vec<ObjectName>,
-    /// The fields of each object, remembered for the life of the sandbox.
-    pub fields: FieldCache,
-    /// The time.
-    pub clock: Clock,
-}
 
 /// What the function is invoked with.
 #[derive(Debug, Deserialize)]

@@ -13,89 +13,24 @@
 
 pub mod batch;
 pub mod change;
+mod config;
 pub mod connection;
 mod error;
 pub mod org;
 
 use aws_lambda_events::dynamodb::Event;
-use connecting::connect_links::{ConnectLink, ConnectLinks, LIFE_IN_EVENT, Ticket, expiry};
+use connecting::connect_links::{ConnectLink, LIFE_IN_EVENT, Ticket, expiry};
 use futures::{StreamExt as _, stream};
-use runtime::{Aws, Chain, Env, EnvError};
-use salesforce::{Clock, HostPolicy, LoginHost};
+use runtime::Chain;
+use salesforce::{HostPolicy, LoginHost};
 use store::origins::{Origin, may_be_noted};
-use store::{Authorizations, BusEvent, Connection, EventBus, Orgs, Origins};
+use store::{BusEvent, Connection};
 use tracing::{error, warn};
 
 use crate::batch::{Answer, Batch, Told, resume_at};
-use crate::change::{Change, EventValues};
+use crate::change::Change;
+pub use config::{Config, Deps};
 pub use error::Error;
-
-/// The function's settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// `EVENT_BUS_NAME`: the bus that the platform listens to.
-    pub event_bus_name: String,
-    /// `ORGS_TABLE`: read, to see whether an org is a sandbox.
-    pub orgs_table: String,
-    /// `AUTHORIZATIONS_TABLE`: the links of events.
-    pub authorizations_table: String,
-    /// `PUBLIC_URL`: where browsers reach the HTTP API, without a trailing slash.
-    pub public_url: String,
-    /// `ORIGINS_TABLE`: read, to see which changes Ferry's own writes made.
-    pub origins_table: String,
-    /// `EVENT_VALUES`: `names` (default) or `values`.
-    pub event_values: EventValues,
-}
-
-impl Config {
-    /// Reads the settings.
-    ///
-    /// # Errors
-    /// A setting is missing.
-    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
-        Ok(Self {
-            event_bus_name: env.required("EVENT_BUS_NAME")?,
-            orgs_table: env.required("ORGS_TABLE")?,
-            authorizations_table: env.required("AUTHORIZATIONS_TABLE")?,
-            public_url: env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
-            origins_table: env.required("ORIGINS_TABLE")?,
-            event_values: env.parsed_or("EVENT_VALUES", EventValues::default())?,
-        })
-    }
-}
-
-/// What the function works with.
-#[derive(Debug, Clone)]
-pub struct Deps {
-    /// The bus.
-    pub bus: EventBus,
-    /// The orgs.
-    pub orgs: Orgs,
-    /// What Ferry's own writes changed.
-    pub origins: Origins,
-    /// Whether events bring values.
-    pub values: EventValues,
-    /// Makes the links of events.
-    pub links: ConnectLinks,
-    /// The time.
-    pub clock: Clock,
-}
-
-impl Deps {
-    /// The real ones.
-    #[must_use]
-    pub fn new(aws: &Aws, config: Config) -> Self {
-        let authorizations = Authorizations::new(aws.dynamodb(), config.authorizations_table);
-        Self {
-            bus: EventBus::new(aws.eventbridge(), config.event_bus_name),
-            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
-            origins: Origins::new(aws.dynamodb(), config.origins_table),
-            values: config.event_values,
-            links: ConnectLinks::new(authorizations, config.public_url),
-            clock: aws.clock(),
-        }
-    }
-}
 
 /// Publishes the events of a batch and answers where the stream must go on, if anything did not get through.
 ///

@@ -1,4 +1,4 @@
-//! Lambda entry point: builds the real dependencies, then serves [`record_events::handle`].
+//! Lambda entry point: builds the dependencies and serves [`record_events::handle`].
 
 use record_events::{Config, Deps, handle};
 use runtime::{BoxError, Env};

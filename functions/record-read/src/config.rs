@@ -1,12 +1,12 @@
-//! What the function needs to know, and what it works with.
+//! Configuration and dependencies.
 
-use runtime::{Aws, Env, EnvError, Salesforce};
+use runtime::{Aws, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::Clock;
 use store::{Apps, Budgets, Connections, Cursors, Orgs, Pipelines, Records};
 
 use crate::changes::PollInterval;
 
-/// The function's configuration.
+/// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `ORGS_TABLE`.
@@ -15,23 +15,25 @@ pub struct Config {
     pub connections_table: String,
     /// `CURSORS_TABLE`.
     pub cursors_table: String,
-    /// `RECORDS_TABLE`.
+    /// `RECORDS_TABLE`: the mirror.
     pub records_table: String,
     /// `PIPELINES_TABLE`.
     pub pipelines_table: String,
-    /// `BUDGETS_TABLE`.
+    /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
-    /// `POLL_SCHEDULE`: how often polled orgs are polled, as `rate(15 minutes)`.
+    /// `POLL_SCHEDULE`: the interval between polls of an org, as `rate(15 minutes)`.
     pub poll_interval: PollInterval,
-    /// `APPS_SECRET_ARN`: read, to see which app is the newest.
+    /// `APPS_SECRET_ARN`: the secret with the app registrations; read, to see which app is the newest.
     pub apps_secret: String,
+    /// `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION`, `SALESFORCE_HOSTS`.
+    pub salesforce: SalesforceConfig,
 }
 
 impl Config {
-    /// Reads the environment.
+    /// Reads the configuration.
     ///
     /// # Errors
-    /// A variable is missing.
+    /// A variable is missing or invalid.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
         Ok(Self {
             orgs_table: env.required("ORGS_TABLE")?,
@@ -42,51 +44,54 @@ impl Config {
             budgets_table: env.required("BUDGETS_TABLE")?,
             poll_interval: env.parsed_or("POLL_SCHEDULE", PollInterval::default())?,
             apps_secret: env.required("APPS_SECRET_ARN")?,
+            salesforce: SalesforceConfig::from_env(env)?,
         })
     }
 }
 
-/// What the function works with.
+/// The function's dependencies.
 #[derive(Clone)]
 pub struct Deps {
-    /// The orgs.
+    /// The `orgs` table.
     pub orgs: Orgs,
-    /// Their connections.
+    /// The `connections` table.
     pub connections: Connections,
-    /// How far their scans have come.
+    /// The position of each scan.
     pub cursors: Cursors,
     /// The mirror.
     pub records: Records,
-    /// Their pipelines.
+    /// The `pipelines` table.
     pub pipelines: Pipelines,
-    /// Their calls.
+    /// The orgs' API calls.
     pub budgets: Budgets,
-    /// How often polled orgs are polled.
+    /// The interval between polls of an org.
     pub poll_interval: PollInterval,
     /// The app registrations.
     pub apps: Apps,
-    /// The way to Salesforce.
+    /// Salesforce clients for each connection.
     pub salesforce: Salesforce,
     /// The clock.
     pub clock: Clock,
 }
 
 impl Deps {
-    /// The real ones.
-    pub fn new(aws: &Aws, config: Config, salesforce: Salesforce) -> Self {
-        let table = || aws.dynamodb();
-        Self {
-            orgs: Orgs::new(table(), config.orgs_table),
-            connections: Connections::new(table(), config.connections_table),
-            cursors: Cursors::new(table(), config.cursors_table),
-            records: Records::new(table(), config.records_table),
-            pipelines: Pipelines::new(table(), config.pipelines_table),
-            budgets: Budgets::new(table(), config.budgets_table),
+    /// Builds the dependencies of a deployed function.
+    ///
+    /// # Errors
+    /// This machine has no TLS.
+    pub fn new(aws: &Aws, config: Config) -> Result<Self, salesforce::Error> {
+        Ok(Self {
+            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            connections: Connections::new(aws.dynamodb(), config.connections_table),
+            cursors: Cursors::new(aws.dynamodb(), config.cursors_table),
+            records: Records::new(aws.dynamodb(), config.records_table),
+            pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
+            budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             poll_interval: config.poll_interval,
             apps: Apps::new(aws.secrets_manager(), config.apps_secret, aws.clock()),
-            salesforce,
+            salesforce: Salesforce::from_config(aws, config.salesforce)?,
             clock: aws.clock(),
-        }
+        })
     }
 }
 
@@ -94,7 +99,7 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 7] = [
+    const NAMES: [&str; 8] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "CURSORS_TABLE",
@@ -102,21 +107,33 @@ mod tests {
         "PIPELINES_TABLE",
         "BUDGETS_TABLE",
         "APPS_SECRET_ARN",
+        "TOKEN_BROKER_FUNCTION",
     ];
 
-    #[test]
-    fn every_table_has_its_variable() {
-        let given = |name: &str| if name == "POLL_SCHEDULE" { "rate(1 hour)".to_owned() } else { name.to_lowercase() };
-        let config = Config::from_env(&Env::new(move |name| Some(given(name)))).unwrap();
-        assert_eq!(config.cursors_table, "cursors_table");
-        assert_eq!(Ok(config.poll_interval), "rate(60 minutes)".parse());
+    fn env_without(missing: &'static str) -> Env {
+        Env::new(move |name| (NAMES.contains(&name) && name != missing).then(|| name.to_lowercase()))
     }
 
     #[test]
-    fn each_variable_is_needed() {
+    fn every_table_has_its_variable() {
+        let config = Config::from_env(&env_without("")).unwrap();
+        assert_eq!(config.cursors_table, "cursors_table");
+        assert_eq!(config.poll_interval, PollInterval::default());
+    }
+
+    #[test]
+    fn every_variable_without_a_default_is_required() {
         for missing in NAMES {
-            let env = Env::new(move |name| (name != missing && name != "POLL_SCHEDULE").then(|| name.to_owned()));
-            assert_eq!(Config::from_env(&env), Err(EnvError::Missing { name: missing }));
+            assert_eq!(Config::from_env(&env_without(missing)), Err(EnvError::Missing { name: missing }));
         }
+    }
+
+    #[test]
+    fn the_poll_interval_is_the_schedules() {
+        let env = Env::new(|name| match name {
+            "POLL_SCHEDULE" => Some("rate(1 hour)".to_owned()),
+            name => NAMES.contains(&name).then(|| name.to_lowercase()),
+        });
+        assert_eq!(Ok(Config::from_env(&env).unwrap().poll_interval), "rate(60 minutes)".parse());
     }
 }

@@ -1,7 +1,5 @@
 //! The routes.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
@@ -18,8 +16,6 @@ use crate::live::Live;
 use crate::views::{OrgView, RecordView, Source};
 use crate::{Deps, Error, connections, health, mirror};
 
-type Shared = State<Arc<Deps>>;
-
 /// Whose connection is asked for.
 #[derive(Deserialize)]
 struct Whose {
@@ -28,7 +24,7 @@ struct Whose {
 }
 
 /// The function's part of the HTTP API.
-pub fn router(deps: Arc<Deps>) -> Router {
+pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs", get(list_orgs))
         .route("/v1/orgs/{org}", get(show_org))
@@ -46,21 +42,25 @@ pub fn router(deps: Arc<Deps>) -> Router {
         .with_state(deps)
 }
 
-async fn list_orgs(State(deps): Shared) -> Response {
+async fn list_orgs(State(deps): State<Deps>) -> Response {
     let orgs = deps.orgs.list_active().await.map_err(Error::Store);
     answer(orgs.map(|orgs| json!({ "orgs": orgs.into_iter().map(OrgView::from).collect::<Vec<_>>() })))
 }
 
-async fn show_org(State(deps): Shared, PathOf(org): PathOf<OrgId>) -> Response {
+async fn show_org(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Response {
     answer(known(&deps, org).await.map(OrgView::from))
 }
 
-async fn show_health(State(deps): Shared, PathOf(org): PathOf<OrgId>) -> Response {
+async fn show_health(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Response {
     let view = async { health::health(&deps, known(&deps, org).await?).await };
     answer(view.await)
 }
 
-async fn list_connections(State(deps): Shared, PathOf(org): PathOf<OrgId>, QueryOf(whose): QueryOf<Whose>) -> Response {
+async fn list_connections(
+    State(deps): State<Deps>,
+    PathOf(org): PathOf<OrgId>,
+    QueryOf(whose): QueryOf<Whose>,
+) -> Response {
     let view = async {
         known(&deps, org).await?;
         let views = match whose.platform_user {
@@ -72,7 +72,7 @@ async fn list_connections(State(deps): Shared, PathOf(org): PathOf<OrgId>, Query
     answer(view.await)
 }
 
-async fn show_connection(State(deps): Shared, PathOf((org, id)): PathOf<(OrgId, ConnectionId)>) -> Response {
+async fn show_connection(State(deps): State<Deps>, PathOf((org, id)): PathOf<(OrgId, ConnectionId)>) -> Response {
     let connection = async {
         known(&deps, org).await?;
         connections::load(&deps, org, &id).await?.ok_or(Error::Unknown("connection"))
@@ -81,7 +81,7 @@ async fn show_connection(State(deps): Shared, PathOf((org, id)): PathOf<(OrgId, 
 }
 
 async fn show_account(
-    State(deps): Shared,
+    State(deps): State<Deps>,
     PathOf((org, id)): PathOf<(OrgId, RecordId)>,
     ActingUser(user): ActingUser,
 ) -> Response {
@@ -89,7 +89,7 @@ async fn show_account(
 }
 
 async fn show_contact(
-    State(deps): Shared,
+    State(deps): State<Deps>,
     PathOf((org, id)): PathOf<(OrgId, RecordId)>,
     ActingUser(user): ActingUser,
 ) -> Response {
@@ -97,7 +97,7 @@ async fn show_contact(
 }
 
 async fn show_opportunity(
-    State(deps): Shared,
+    State(deps): State<Deps>,
     PathOf((org, id)): PathOf<(OrgId, RecordId)>,
     ActingUser(user): ActingUser,
 ) -> Response {
@@ -105,7 +105,7 @@ async fn show_opportunity(
 }
 
 async fn show_record(
-    State(deps): Shared,
+    State(deps): State<Deps>,
     PathOf((org, object, id)): PathOf<(OrgId, ObjectName, RecordId)>,
     ActingUser(user): ActingUser,
 ) -> Response {
@@ -113,7 +113,7 @@ async fn show_record(
 }
 
 async fn list_opportunities(
-    State(deps): Shared,
+    State(deps): State<Deps>,
     PathOf(org): PathOf<OrgId>,
     QueryOf(mut query): QueryOf<ListQuery>,
 ) -> Response {
@@ -125,7 +125,7 @@ async fn list_opportunities(
     answer(page.await)
 }
 
-async fn list_pipelines(State(deps): Shared, PathOf(org): PathOf<OrgId>) -> Response {
+async fn list_pipelines(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Response {
     let view = async {
         known(&deps, org).await?;
         let pipelines = deps.pipelines.list(org).await?;
@@ -135,13 +135,13 @@ async fn list_pipelines(State(deps): Shared, PathOf(org): PathOf<OrgId>) -> Resp
     answer(view.await)
 }
 
-async fn list_objects(State(deps): Shared, PathOf(org): PathOf<OrgId>, ActingUser(user): ActingUser) -> Response {
+async fn list_objects(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>, ActingUser(user): ActingUser) -> Response {
     let objects = async { Live::open(&deps, org, user.as_ref()).await?.objects().await };
     answer(objects.await.map(|objects| json!({ "objects": objects })))
 }
 
 async fn describe_object(
-    State(deps): Shared,
+    State(deps): State<Deps>,
     PathOf((org, object)): PathOf<(OrgId, ObjectName)>,
     ActingUser(user): ActingUser,
 ) -> Response {

@@ -14,6 +14,7 @@
 
 mod allowance;
 pub mod back_off;
+mod config;
 mod error;
 pub mod fate;
 mod org;
@@ -27,78 +28,18 @@ use aws_lambda_events::sqs::SqsEvent;
 use futures::future::join;
 use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
-use mirroring::{FieldCache, MirroredFields};
 use runtime::sqs::{Answer, Batch};
-use runtime::{Env, EnvError, Salesforce};
-use salesforce::Clock;
-use store::{Budgets, ChangeHint, Deliveries, Queue, Records};
+use store::ChangeHint;
 
+pub use config::{Config, Deps};
 pub use error::Error;
 
-use crate::back_off::BackOff;
 use crate::fate::Fate;
 use crate::timetable::Timetable;
 use crate::work::by_org;
 
 /// Orgs that are worked on at the same time, so that a slow one does not hold up the others.
 const ORGS_AT_ONCE: usize = 64;
-
-/// The function's settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Config {
-    /// `RECORDS_TABLE`: the mirror.
-    pub records_table: String,
-    /// `DELIVERIES_TABLE`: the ledger of notifications.
-    pub deliveries_table: String,
-    /// `BUDGETS_TABLE`: the orgs' API calls.
-    pub budgets_table: String,
-    /// `RECORD_UPSERT_QUEUE_URL`: where hints come from, and where those go that are put off.
-    pub record_upsert_queue_url: String,
-    /// `DEAD_LETTERS_QUEUE_URL`: where hints go that no retry can help.
-    pub dead_letters_queue_url: String,
-    /// `MIRRORED_FIELDS`: which fields of which object, such as `Account:Name,Industry;Contact:Email`; all of an object that
-    /// is not named.
-    pub mirrored_fields: MirroredFields,
-}
-
-impl Config {
-    /// Reads the settings.
-    ///
-    /// # Errors
-    /// A setting is missing, or the fields are malformed.
-    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
-        Ok(Self {
-            records_table: env.required("RECORDS_TABLE")?,
-            deliveries_table: env.required("DELIVERIES_TABLE")?,
-            budgets_table: env.required("BUDGETS_TABLE")?,
-            record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
-            dead_letters_queue_url: env.required("DEAD_LETTERS_QUEUE_URL")?,
-            mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
-        })
-    }
-}
-
-/// What the function works with.
-pub struct Deps {
-    /// The way to each org.
-    pub salesforce: Salesforce,
-    /// The mirror.
-    pub records: Records,
-    /// The ledger of notifications.
-    pub deliveries: Deliveries,
-    /// The orgs' API calls.
-    pub budgets: Budgets,
-    /// The queue of hints.
-    pub hints: Queue<ChangeHint>,
-    /// The queue of dead letters.
-    pub dead_letters: Queue<ChangeHint>,
-    /// The time at which records are read.
-    pub clock: Clock,
-    /// The fields of each object, remembered for the life of the sandbox.
-    pub fields: FieldCache,
-    /// The orgs in trouble, remembered for a moment.
-    pub back_off: BackOff,
-}
 
 /// Reads again what the batch's hints point to, and answers which messages have to come again as they are: those of which
 /// it could not be written down or sent on what becomes of them. It is done before `deadline`, when the invocation ends.

@@ -1,7 +1,5 @@
 //! The routes.
 
-use std::sync::Arc;
-
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -11,13 +9,13 @@ use runtime::problem::refuse;
 use salesforce::{ObjectName, OrgId};
 use serde_json::Value;
 use store::WriteId;
-use writes::{Asked, Deps, Error, LedgerView};
+use writes::{Asked, Error, LedgerView};
 
-use crate::Upsert;
 use crate::batch::{Batch, Fault};
+use crate::{Deps, Upsert};
 
 /// The function's part of the HTTP API.
-pub fn router(deps: Arc<Deps>) -> Router {
+pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs/{org}/records/{object}", post(upsert))
         .route("/v1/orgs/{org}/writes/{id}", get(show))
@@ -25,7 +23,7 @@ pub fn router(deps: Arc<Deps>) -> Router {
 }
 
 async fn upsert(
-    State(deps): State<Arc<Deps>>,
+    State(deps): State<Deps>,
     PathOf((org, object)): PathOf<(OrgId, ObjectName)>,
     ActingUser(platform_user): ActingUser,
     Idempotency(key): Idempotency,
@@ -39,8 +37,8 @@ async fn upsert(
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::to_writer)
 }
 
-async fn show(State(deps): State<Arc<Deps>>, PathOf((org, id)): PathOf<(OrgId, WriteId)>) -> Response {
-    match writes::load(&deps, org, id).await {
+async fn show(State(deps): State<Deps>, PathOf((org, id)): PathOf<(OrgId, WriteId)>) -> Response {
+    match writes::load(&deps.ledger, org, id).await {
         Ok(write) => Json(LedgerView::from(write)).into_response(),
         Err(error) => refuse(&error).into_response(),
     }

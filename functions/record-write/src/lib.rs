@@ -11,10 +11,24 @@
 //! writes and who owns, `upsert` calls Salesforce and notes what it changed, and the ledger (`writes`) keeps what came of it.
 
 pub mod batch;
+mod config;
 mod http;
 mod origins;
 mod ownership;
 mod upsert;
 
+use aws_lambda_events::sqs::SqsEvent;
+use runtime::sqs::Answer;
+use writes::Error;
+
+pub use config::{Config, Deps};
 pub use http::router;
 pub use upsert::Upsert;
+
+/// Carries out queued upserts, one after the other. Those that have to wait longer are reported as failed.
+///
+/// # Errors
+/// None: failures are reported in the response.
+pub async fn handle(deps: &Deps, event: SqsEvent) -> Result<Answer, Error> {
+    writes::handle::<Upsert>(deps, event).await
+}

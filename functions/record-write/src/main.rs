@@ -1,21 +1,11 @@
-//! Lambda entry point: builds the real dependencies, then serves requests and queued writes.
+//! Lambda entry point: builds the dependencies and serves [`record_write::router`] and [`record_write::handle`].
 
-use std::sync::Arc;
-
-use record_write::{Upsert, router};
-use runtime::{BoxError, Env, Salesforce};
-use writes::{Config, Deps};
+use record_write::{Config, Deps, handle, router};
+use runtime::{BoxError, Env};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let aws = runtime::start("record-write").await?;
-    let env = Env::process();
-    let salesforce = Salesforce::from_env(&env, &aws)?;
-    let deps = Arc::new(Deps::new(&aws, Config::from_env(&env)?, salesforce));
-    let worker = Arc::clone(&deps);
-    let work = move |event| {
-        let deps = Arc::clone(&worker);
-        async move { writes::handle::<Upsert>(&deps, event).await }
-    };
-    runtime::serve_both(aws.clock(), router(deps), work).await
+    let deps = Deps::new(&aws, Config::from_env(&Env::process())?)?;
+    runtime::serve_both(aws.clock(), router(deps.clone()), |event| Box::pin(handle(&deps, event))).await
 }

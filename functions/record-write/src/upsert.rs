@@ -2,13 +2,16 @@
 //!
 //! A record is upserted by its external id, so a write whose answer was lost can simply be sent again.
 
-use salesforce::{Client, ObjectName, SaveOutcome};
+use runtime::Chain;
+use salesforce::{Client, ObjectName, OrgId, RecordId, SaveOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use store::origins::Origin;
 use store::owner_policy::Route;
 use store::{Write, WriteKind};
-use writes::{Deps, Error, Work};
+use writes::{Error, Work};
 
+use crate::Deps;
 use crate::batch::Batch;
 use crate::origins::{self, Call};
 use crate::ownership::{self, Existing};
@@ -26,6 +29,8 @@ pub struct Upsert {
 }
 
 impl Work for Upsert {
+    type Deps = Deps;
+
     fn kind(&self) -> WriteKind {
         WriteKind::Records
     }
@@ -36,11 +41,11 @@ impl Work for Upsert {
 
     async fn carry_out(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Value, Error> {
         let records = self.records(client, route).await?;
-        let from = deps.clock.now();
+        let from = deps.ledger.clock.now();
         let Batch { external_id_field, all_or_none, .. } = &self.batch;
         let outcomes = client.upsert(&self.object, external_id_field, &records, *all_or_none).await?;
-        let call = Call { write_id: write.write_id, user_id: route.user, from, to: deps.clock.now() };
-        deps.note_origins(write.org_id, &origins::of(call, &records, &outcomes)).await;
+        let call = Call { write_id: write.write_id, user_id: route.user, from, to: deps.ledger.clock.now() };
+        record_origins(deps, write.org_id, &origins::of(call, &records, &outcomes)).await;
         let failed = outcomes.iter().filter(|outcome| !outcome.success).count();
         tracing::info!(org.id = %write.org_id, records = outcomes.len(), failed, "wrote {} records", outcomes.len());
         Ok(answer(outcomes))
@@ -69,6 +74,15 @@ impl Upsert {
             existing.extend(&self.batch.external_id_field, &client.query(&query).await?.records);
         }
         Ok(existing)
+    }
+}
+
+/// Records which records a write changed. A failure is logged and does not undo the write: the events of the change then look
+/// like anybody's.
+async fn record_origins(deps: &Deps, org: OrgId, changed: &[(RecordId, Origin)]) {
+    if let Err(error) = deps.origins.note(org, changed).await {
+        let records = changed.len();
+        tracing::warn!(org.id = %org, records, error = %Chain(&error), "could not record the origin of a change");
     }
 }
 

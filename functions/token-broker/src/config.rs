@@ -1,33 +1,42 @@
-//! What the environment says.
+//! Configuration and dependencies.
 
-use runtime::{Env, EnvError};
-use salesforce::{ApiVersion, HostPolicy, ObjectName};
+use std::time::Duration;
 
-/// The function's configuration.
+use runtime::{Aws, Env, EnvError};
+use salesforce::{ApiVersion, Clock, HostPolicy, Http, ObjectName, Timeouts};
+use store::{Apps, Connections, Orgs, TokenVault};
+
+use crate::Timer;
+use crate::protocol::Limits;
+
+/// One token call and the storing of its response must fit into [`Limits::call`].
+const TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(10), total: Duration::from_secs(4) };
+
+/// The function's configuration, from environment variables.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// `ORGS_TABLE`: read, to see whose an org is.
+    /// `ORGS_TABLE`: read, to check which tenant an org belongs to.
     pub orgs_table: String,
     /// `CONNECTIONS_TABLE`: the connections and their leases.
     pub connections_table: String,
     /// `APPS_SECRET_ARN`: the secret with the app registrations.
     pub apps_secret: String,
-    /// `TOKEN_SECRET_PREFIX`: the names of the token secrets begin with it.
+    /// `TOKEN_SECRET_PREFIX`: the prefix of the names of the token secrets.
     pub token_secret_prefix: String,
-    /// `MIRRORED_OBJECTS`: what the user of a team connection must be able to work with; by default Account, Contact, Lead and
-    /// Opportunity.
+    /// `MIRRORED_OBJECTS`: the objects that the user of a team connection must have access to. Account, Contact, Lead and
+    /// Opportunity by default.
     pub mirrored_objects: Vec<ObjectName>,
-    /// `SALESFORCE_API_VERSION`: by default the version that Ferry is written for.
+    /// `SALESFORCE_API_VERSION`: the version that Ferry is written for by default.
     pub api_version: ApiVersion,
     /// `SALESFORCE_HOSTS`: `salesforce` (default), or `loopback` for the local stack.
     pub hosts: HostPolicy,
 }
 
 impl Config {
-    /// Reads it.
+    /// Reads the configuration.
     ///
     /// # Errors
-    /// A variable is missing or wrong.
+    /// A variable is missing or invalid.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
         Ok(Self {
             orgs_table: env.required("ORGS_TABLE")?,
@@ -37,6 +46,52 @@ impl Config {
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
             api_version: env.parsed_or("SALESFORCE_API_VERSION", ApiVersion::DEFAULT)?,
             hosts: runtime::host_policy(env)?,
+        })
+    }
+}
+
+/// The function's dependencies.
+#[derive(Clone, Debug)]
+pub struct Deps {
+    /// The orgs; read for an org's tenant.
+    pub orgs: Orgs,
+    /// The connections and their leases.
+    pub connections: Connections,
+    /// The tokens.
+    pub vault: TokenVault,
+    /// The app registrations.
+    pub apps: Apps,
+    /// The HTTP client for Salesforce, with timeouts that fit into the lease.
+    pub http: Http,
+    /// The version of Salesforce's API.
+    pub api_version: ApiVersion,
+    /// The objects that the user of a team connection must be able to read, create and edit.
+    pub mirrored_objects: Vec<ObjectName>,
+    /// The clock.
+    pub clock: Clock,
+    /// The delays of the protocol.
+    pub timer: Timer,
+    /// The durations and counts of the protocol.
+    pub limits: Limits,
+}
+
+impl Deps {
+    /// Builds the dependencies of a deployed function.
+    ///
+    /// # Errors
+    /// This machine has no TLS.
+    pub fn new(aws: &Aws, config: Config) -> Result<Self, salesforce::Error> {
+        Ok(Self {
+            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            connections: Connections::new(aws.dynamodb(), config.connections_table),
+            vault: TokenVault::new(aws.secrets_manager(), config.token_secret_prefix),
+            apps: Apps::new(aws.secrets_manager(), config.apps_secret, aws.clock()),
+            http: Http::new(config.hosts, aws.clock())?.with_timeouts(TIMEOUTS),
+            api_version: config.api_version,
+            mirrored_objects: config.mirrored_objects,
+            clock: aws.clock(),
+            timer: Timer::real(),
+            limits: Limits::default(),
         })
     }
 }

@@ -24,68 +24,12 @@ mod status;
 mod sunset;
 mod timer;
 
-use std::time::Duration;
-
 use runtime::token_broker::Request;
-use runtime::{Aws, BoxError};
-use salesforce::{ApiVersion, Clock, Http, ObjectName, Timeouts};
-use store::{Apps, Connections, Orgs, TokenVault};
 
-pub use config::Config;
+pub use config::{Config, Deps};
 pub use error::Error;
 pub use reply::Reply;
 pub use timer::Timer;
-
-use protocol::Limits;
-
-/// The dependencies of the function.
-#[derive(Clone, Debug)]
-pub struct Deps {
-    /// The orgs; read for an org's tenant.
-    pub orgs: Orgs,
-    /// The connections and their leases.
-    pub connections: Connections,
-    /// The tokens.
-    pub vault: TokenVault,
-    /// The app registrations.
-    pub apps: Apps,
-    /// The HTTP client for Salesforce, with timeouts that fit into the lease.
-    pub http: Http,
-    /// The version of Salesforce's API.
-    pub api_version: ApiVersion,
-    /// The objects that the user of a team connection must be able to read, create and edit.
-    pub mirrored_objects: Vec<ObjectName>,
-    /// The clock.
-    pub clock: Clock,
-    /// The delays of the protocol.
-    pub timer: Timer,
-    /// The durations and counts of the protocol.
-    pub limits: Limits,
-}
-
-/// One token call and the storing of its response must fit into [`Limits::call`].
-const TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(10), total: Duration::from_secs(4) };
-
-impl Deps {
-    /// Creates the production dependencies.
-    ///
-    /// # Errors
-    /// The TLS configuration cannot be loaded.
-    pub fn new(aws: &Aws, config: &Config) -> Result<Self, BoxError> {
-        Ok(Self {
-            orgs: Orgs::new(aws.dynamodb(), &config.orgs_table),
-            connections: Connections::new(aws.dynamodb(), &config.connections_table),
-            vault: TokenVault::new(aws.secrets_manager(), &config.token_secret_prefix),
-            apps: Apps::new(aws.secrets_manager(), &config.apps_secret, aws.clock()),
-            http: Http::new(config.hosts, aws.clock())?.with_timeouts(TIMEOUTS),
-            api_version: config.api_version,
-            mirrored_objects: config.mirrored_objects.clone(),
-            clock: aws.clock(),
-            timer: Timer::real(),
-            limits: Limits::default(),
-        })
-    }
-}
 
 /// Handles one request.
 ///

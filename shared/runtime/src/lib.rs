@@ -39,7 +39,7 @@ pub use error::Error;
 pub use http_event::ClientCertificate;
 pub use problem::Problem;
 pub use report::{Outcome, Report};
-pub use salesforce_access::{Salesforce, host_policy};
+pub use salesforce_access::{Salesforce, SalesforceConfig, host_policy};
 pub use serve::{serve_both, serve_events, serve_events_until, serve_http};
 pub use start::start;
 pub use token_broker::TokenBroker;

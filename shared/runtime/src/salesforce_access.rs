@@ -1,12 +1,37 @@
-//! A Salesforce client for any connection.
+//! Salesforce clients for connections.
 
-use salesforce::{ApiVersion, Client, Clock, HostPolicy, Http, OrgId};
+use salesforce::{ApiVersion, Client, HostPolicy, Http, OrgId};
 use store::ConnectionId;
 
 use crate::invoke::LambdaFunction;
-use crate::{Aws, BoxError, Env, EnvError, TokenBroker};
+use crate::{Aws, Env, EnvError, TokenBroker};
 
-/// Makes Salesforce clients whose sessions come from the token broker.
+/// The variables of a function that calls Salesforce through connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SalesforceConfig {
+    /// `TOKEN_BROKER_FUNCTION`: the function that issues access tokens.
+    pub token_broker: String,
+    /// `SALESFORCE_API_VERSION`: the version that Ferry is written for by default.
+    pub api_version: ApiVersion,
+    /// `SALESFORCE_HOSTS`: `salesforce` (default), or `loopback` for the local stack.
+    pub hosts: HostPolicy,
+}
+
+impl SalesforceConfig {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// A variable is missing or invalid.
+    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        Ok(Self {
+            token_broker: env.required("TOKEN_BROKER_FUNCTION")?,
+            api_version: env.parsed_or("SALESFORCE_API_VERSION", ApiVersion::DEFAULT)?,
+            hosts: host_policy(env)?,
+        })
+    }
+}
+
+/// Creates Salesforce clients that take their sessions from the token broker.
 #[derive(Clone)]
 pub struct Salesforce {
     http: Http,
@@ -15,52 +40,45 @@ pub struct Salesforce {
 }
 
 impl Salesforce {
-    /// With these parts.
+    /// Combines an HTTP client, an API version and a token broker.
     #[must_use]
     pub fn new(http: Http, version: ApiVersion, broker: TokenBroker) -> Self {
         Self { http, version, broker }
     }
 
-    /// From `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION` (by default the version that Ferry is written for) and
-    /// `SALESFORCE_HOSTS` (`salesforce`, the default, or `loopback`).
+    /// Builds it for a deployed function.
     ///
     /// # Errors
-    /// A variable is missing or wrong, or there is no TLS on this machine.
-    pub fn from_env(env: &Env, aws: &Aws) -> Result<Self, BoxError> {
-        let policy = host_policy(env)?;
-        let function = LambdaFunction::new(aws.lambda(), env.required("TOKEN_BROKER_FUNCTION")?);
-        let version = env.parsed_or("SALESFORCE_API_VERSION", ApiVersion::DEFAULT)?;
-        Ok(Self::new(http(policy, aws.clock())?, version, TokenBroker::new(function, policy)))
+    /// This machine has no TLS.
+    pub fn from_config(aws: &Aws, config: SalesforceConfig) -> Result<Self, salesforce::Error> {
+        let SalesforceConfig { token_broker, api_version, hosts } = config;
+        let http = Http::new(hosts, aws.clock())?;
+        Ok(Self::new(http, api_version, TokenBroker::new(LambdaFunction::new(aws.lambda(), token_broker), hosts)))
     }
 
-    /// A client for this connection. Clients of the same connection share their session.
+    /// Returns a client for the connection. All clients of a connection share one session.
     #[must_use]
     pub fn client(&self, org: OrgId, connection: &ConnectionId) -> Client {
         Client::new(self.http.clone(), self.broker.sessions(org, connection), self.version)
     }
 
-    /// The broker behind it.
+    /// Returns the token broker.
     #[must_use]
     pub fn broker(&self) -> &TokenBroker {
         &self.broker
     }
 }
 
-/// Which hosts count as Salesforce's: `SALESFORCE_HOSTS`, `salesforce` (the default) or `loopback`.
+/// Reads `SALESFORCE_HOSTS`: `salesforce` (default), or `loopback` to accept the local stack's hosts too.
 ///
 /// # Errors
-/// It is neither.
+/// The variable has another value.
 pub fn host_policy(env: &Env) -> Result<HostPolicy, EnvError> {
     match env.optional("SALESFORCE_HOSTS").as_deref() {
         None | Some("salesforce") => Ok(HostPolicy::SalesforceOnly),
         Some("loopback") => Ok(HostPolicy::LoopbackToo),
-        Some(_) => Err(EnvError::Invalid {
-            name: "SALESFORCE_HOSTS",
-            reason: "it is neither `salesforce` nor `loopback`".to_owned(),
-        }),
+        Some(_) => {
+            Err(EnvError::Invalid { name: "SALESFORCE_HOSTS", reason: "must be `salesforce` or `loopback`".to_owned() })
+        }
     }
-}
-
-fn http(policy: HostPolicy, clock: Clock) -> Result<Http, salesforce::Error> {
-    Http::new(policy, clock)
 }

@@ -1,36 +1,35 @@
-//! What a function that writes needs to know, and what it works with.
+//! Configuration and dependencies of a function that writes to Salesforce.
 
-use runtime::{Aws, Chain, Env, EnvError, Salesforce};
-use salesforce::{Client, Clock, OrgId, RecordId};
+use runtime::{Aws, Chain, Env, EnvError, Salesforce, SalesforceConfig};
+use salesforce::{Client, Clock, OrgId};
 use store::budgets::Observation;
-use store::origins::Origin;
 use store::owner_policy::OwnerPolicy;
-use store::{Budgets, Connections, Lane, Orgs, Origins, Queue, WriteTask, Writes};
+use store::{Budgets, Connections, Lane, Orgs, Queue, WriteTask, Writes};
 
-/// The function's configuration.
+/// The configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `ORGS_TABLE`.
     pub orgs_table: String,
     /// `CONNECTIONS_TABLE`.
     pub connections_table: String,
-    /// `WRITES_TABLE`.
+    /// `WRITES_TABLE`: the ledger of writes.
     pub writes_table: String,
-    /// `BUDGETS_TABLE`.
+    /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
-    /// `WRITE_QUEUE_URL`: where the function's own writes wait.
+    /// `WRITE_QUEUE_URL`: the function's own queue of deferred writes.
     pub queue_url: String,
-    /// `ORIGINS_TABLE`: where a function whose records are mirrored notes what it changed.
-    pub origins_table: Option<String>,
     /// `OWNER_POLICY`: `rep-then-team` (default), `rep-only` or `team-only`.
     pub owner_policy: OwnerPolicy,
+    /// `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION`, `SALESFORCE_HOSTS`.
+    pub salesforce: SalesforceConfig,
 }
 
 impl Config {
-    /// Reads the environment.
+    /// Reads the configuration.
     ///
     /// # Errors
-    /// A variable is missing or makes no sense.
+    /// A variable is missing or invalid.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
         Ok(Self {
             orgs_table: env.required("ORGS_TABLE")?,
@@ -38,68 +37,64 @@ impl Config {
             writes_table: env.required("WRITES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             queue_url: env.required("WRITE_QUEUE_URL")?,
-            origins_table: env.optional("ORIGINS_TABLE"),
             owner_policy: env.parsed_or("OWNER_POLICY", OwnerPolicy::default())?,
+            salesforce: SalesforceConfig::from_env(env)?,
         })
     }
 }
 
-/// What the function works with.
+/// The dependencies of the ledger. A function without further ones uses them as its own.
 #[derive(Clone)]
 pub struct Deps {
-    /// Which orgs may be written to.
+    /// The `orgs` table.
     pub orgs: Orgs,
-    /// Through which connections.
+    /// The `connections` table.
     pub connections: Connections,
-    /// The ledger.
+    /// The ledger of writes.
     pub writes: Writes,
-    /// Where the calls are counted.
+    /// The orgs' API calls.
     pub budgets: Budgets,
-    /// Where writes wait.
+    /// The queue of deferred writes.
     pub queue: Queue<WriteTask>,
-    /// Where it is noted what a write changed, if at all.
-    pub origins: Option<Origins>,
-    /// The way to Salesforce.
+    /// Salesforce clients for each connection.
     pub salesforce: Salesforce,
-    /// Who writes for whom.
+    /// The rule that chooses the connection and the owner of a write.
     pub owner_policy: OwnerPolicy,
     /// The clock.
     pub clock: Clock,
 }
 
+impl AsRef<Self> for Deps {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl Deps {
-    /// The real ones.
-    #[must_use]
-    pub fn new(aws: &Aws, config: Config, salesforce: Salesforce) -> Self {
-        let table = || aws.dynamodb();
-        Self {
-            orgs: Orgs::new(table(), config.orgs_table),
-            connections: Connections::new(table(), config.connections_table),
-            writes: Writes::new(table(), config.writes_table),
-            budgets: Budgets::new(table(), config.budgets_table),
+    /// Builds the dependencies of a deployed function.
+    ///
+    /// # Errors
+    /// This machine has no TLS.
+    pub fn new(aws: &Aws, config: Config) -> Result<Self, salesforce::Error> {
+        Ok(Self {
+            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            connections: Connections::new(aws.dynamodb(), config.connections_table),
+            writes: Writes::new(aws.dynamodb(), config.writes_table),
+            budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             queue: Queue::new(aws.sqs(), config.queue_url, aws.clock()),
-            origins: config.origins_table.map(|name| Origins::new(table(), name)),
-            salesforce,
+            salesforce: Salesforce::from_config(aws, config.salesforce)?,
             owner_policy: config.owner_policy,
             clock: aws.clock(),
-        }
+        })
     }
 
-    /// Feeds the org's budget with what the client's calls said. A count that is lost undoes no write.
+    /// Updates the org's budget with the usage that the client's calls reported. A failure is logged and does not undo the
+    /// write.
     pub async fn count_calls(&self, org: OrgId, client: &Client) {
         let Some(usage) = client.api_usage() else { return };
-        let seen = Observation { used: usage.used, max: usage.max, lane: Lane::Interactive, calls: 1 };
-        if let Err(error) = self.budgets.observe(org, seen, self.clock.now()).await {
-            tracing::warn!(org.id = %org, error = %Chain(&error), "the org's budget was not updated");
-        }
-    }
-
-    /// Notes which records a write changed, so that their events can say so. A note that is lost undoes no write: the events
-    /// then look like anybody's changes.
-    pub async fn note_origins(&self, org: OrgId, changed: &[(RecordId, Origin)]) {
-        let Some(origins) = &self.origins else { return };
-        if let Err(error) = origins.note(org, changed).await {
-            tracing::warn!(org.id = %org, records = changed.len(), error = %Chain(&error), "the origin was not noted");
+        let observation = Observation { used: usage.used, max: usage.max, lane: Lane::Interactive, calls: 1 };
+        if let Err(error) = self.budgets.observe(org, observation, self.clock.now()).await {
+            tracing::warn!(org.id = %org, error = %Chain(&error), "could not update the org's budget");
         }
     }
 }
@@ -115,6 +110,7 @@ mod tests {
             ("WRITES_TABLE", "writes"),
             ("BUDGETS_TABLE", "budgets"),
             ("WRITE_QUEUE_URL", "http://localhost/queue"),
+            ("TOKEN_BROKER_FUNCTION", "token-broker"),
         ]
     }
 
@@ -132,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn each_variable_without_a_default_is_needed() {
+    fn every_variable_without_a_default_is_required() {
         for missing in 0..full().len() {
             let mut pairs = full();
             let (name, _) = pairs.remove(missing);

@@ -27,6 +27,9 @@ const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
 
 /// What a function writes.
 pub trait Work: Serialize + DeserializeOwned + Send + Sync {
+    /// The dependencies of the function.
+    type Deps: AsRef<Deps> + Sync;
+
     /// What kind of write it is.
     fn kind(&self) -> WriteKind;
 
@@ -36,7 +39,7 @@ pub trait Work: Serialize + DeserializeOwned + Send + Sync {
     /// Does it through this connection, once, and says what the platform is to hear.
     fn carry_out(
         &self,
-        deps: &Deps,
+        deps: &Self::Deps,
         client: &Client,
         route: &Route,
         write: &Write,
@@ -61,8 +64,9 @@ pub struct Asked<W> {
 ///
 /// # Errors
 /// Nothing was done, or nothing that a request with the same key would not find.
-pub async fn accept<W: Work>(deps: &Deps, org: OrgId, key: IdempotencyKey, asked: Asked<W>) -> Result<Write, Error> {
-    require_active(deps, org).await?;
+pub async fn accept<W: Work>(deps: &W::Deps, org: OrgId, key: IdempotencyKey, asked: Asked<W>) -> Result<Write, Error> {
+    let ledger = deps.as_ref();
+    require_active(ledger, org).await?;
     let request = serde_json::to_value(&asked).map_err(Error::Unreadable)?;
     let write = NewWrite {
         org_id: org,
@@ -71,12 +75,12 @@ pub async fn accept<W: Work>(deps: &Deps, org: OrgId, key: IdempotencyKey, asked
         object: asked.work.object().cloned(),
         platform_user: asked.platform_user.clone(),
         request: request.clone(),
-        now: deps.clock.now(),
+        now: ledger.clock.now(),
         patience: PATIENCE,
     };
-    match deps.writes.begin(&write).await? {
+    match ledger.writes.begin(&write).await? {
         Begin::New(write) => begin(deps, &write, &asked, &request).await,
-        Begin::Replay(write) => remind(deps, write).await,
+        Begin::Replay(write) => remind(ledger, write).await,
         Begin::InProgress(_) => Err(Error::InProgress),
     }
 }
@@ -86,7 +90,7 @@ pub async fn accept<W: Work>(deps: &Deps, org: OrgId, key: IdempotencyKey, asked
 ///
 /// # Errors
 /// None: what fails is in the answer.
-pub async fn handle<W: Work>(deps: &Deps, event: SqsEvent) -> Result<Answer, Error> {
+pub async fn handle<W: Work>(deps: &W::Deps, event: SqsEvent) -> Result<Answer, Error> {
     let batch = Batch::<WriteTask>::parse(event);
     let failed = batch.unreadable.into_iter().map(|message| message.id).collect();
     let mut answer = Answer { failed, counts: Vec::new() };
@@ -126,8 +130,9 @@ pub async fn require_active(deps: &Deps, org: OrgId) -> Result<(), Error> {
 }
 
 /// Takes a write up that waited in the queue. An error says that it has to wait longer.
-async fn resume<W: Work>(deps: &Deps, task: &WriteTask) -> Result<(), Error> {
-    let begin = deps.writes.resume(task.org_id, task.write_id, deps.clock.now(), PATIENCE).await?;
+async fn resume<W: Work>(deps: &W::Deps, task: &WriteTask) -> Result<(), Error> {
+    let ledger = deps.as_ref();
+    let begin = ledger.writes.resume(task.org_id, task.write_id, ledger.clock.now(), PATIENCE).await?;
     let write = match begin {
         Begin::New(write) => write,
         Begin::Replay(_) => return Ok(()),
@@ -135,31 +140,32 @@ async fn resume<W: Work>(deps: &Deps, task: &WriteTask) -> Result<(), Error> {
     };
     let request = write.request.clone().unwrap_or_default();
     let asked = Asked::<W>::deserialize(&request).map_err(Error::Unreadable)?;
-    let outcome = match require_active(deps, write.org_id).await {
+    let outcome = match require_active(ledger, write.org_id).await {
         Ok(()) => attempt(deps, &write, &asked).await,
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(done) => finish(deps, &write, done).await.map(drop),
-        Err(error) if error.fate(true) == Fate::Keep => refuse(deps, &write, &error).await.map(drop),
+        Ok(done) => finish(ledger, &write, done).await.map(drop),
+        Err(error) if error.fate(true) == Fate::Keep => refuse(ledger, &write, &error).await.map(drop),
         Err(error) => {
             // What was accepted is never dropped: it waits for Salesforce, or for the person who has to act.
-            deps.writes.queue(&write, &request, deps.clock.now()).await?;
+            ledger.writes.queue(&write, &request, ledger.clock.now()).await?;
             Err(error)
         }
     }
 }
 
-async fn begin<W: Work>(deps: &Deps, write: &Write, asked: &Asked<W>, request: &Value) -> Result<Write, Error> {
+async fn begin<W: Work>(deps: &W::Deps, write: &Write, asked: &Asked<W>, request: &Value) -> Result<Write, Error> {
+    let ledger = deps.as_ref();
     let error = match attempt(deps, write, asked).await {
-        Ok(done) => return finish(deps, write, done).await,
+        Ok(done) => return finish(ledger, write, done).await,
         Err(error) => error,
     };
     match error.fate(asked.work.leaves_traces(write)) {
-        Fate::Wait(pause) => wait(deps, write, request, (pause, error)).await,
-        Fate::Keep => refuse(deps, write, &error).await,
+        Fate::Wait(pause) => wait(ledger, write, request, (pause, error)).await,
+        Fate::Keep => refuse(ledger, write, &error).await,
         Fate::Forget => {
-            deps.writes.abandon(write).await?;
+            ledger.writes.abandon(write).await?;
             Err(error)
         }
         Fate::Leave => Err(error),
@@ -174,11 +180,11 @@ struct Done {
 
 /// Carries the write out, once. When the session turns out to be dead, the owner policy is asked again: the token broker has
 /// marked the connection by then.
-async fn attempt<W: Work>(deps: &Deps, write: &Write, asked: &Asked<W>) -> Result<Done, Error> {
-    let first = find_route(deps, write.org_id, asked).await?;
+async fn attempt<W: Work>(deps: &W::Deps, write: &Write, asked: &Asked<W>) -> Result<Done, Error> {
+    let first = find_route(deps.as_ref(), write.org_id, asked).await?;
     match write_through(deps, &first, write, asked).await {
         Err(error) if error.blames_the_connection() => {
-            let second = find_route(deps, write.org_id, asked).await?;
+            let second = find_route(deps.as_ref(), write.org_id, asked).await?;
             if second == first { Err(error) } else { write_through(deps, &second, write, asked).await }
         }
         outcome => outcome,
@@ -190,10 +196,11 @@ async fn find_route<W>(deps: &Deps, org: OrgId, asked: &Asked<W>) -> Result<Rout
     choose(deps.owner_policy, &deps.connections, org, user).await?.map_err(Error::NoRoute)
 }
 
-async fn write_through<W: Work>(deps: &Deps, route: &Route, write: &Write, asked: &Asked<W>) -> Result<Done, Error> {
-    let client = deps.salesforce.client(write.org_id, &route.way.connection_id);
+async fn write_through<W: Work>(deps: &W::Deps, route: &Route, write: &Write, asked: &Asked<W>) -> Result<Done, Error> {
+    let ledger = deps.as_ref();
+    let client = ledger.salesforce.client(write.org_id, &route.way.connection_id);
     let outcome = asked.work.carry_out(deps, &client, route, write).await;
-    deps.count_calls(write.org_id, &client).await;
+    ledger.count_calls(write.org_id, &client).await;
     Ok(Done { way: route.way.clone(), outcome: outcome? })
 }
 

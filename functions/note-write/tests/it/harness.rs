@@ -1,17 +1,15 @@
 //! The function in a [`harness::TestContext`], with two records to write notes about.
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsEvent;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use jiff::SignedDuration;
-use note_write::{NoteWork, router};
+use note_write::{Deps, handle, router};
 use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{Budgets, Queue, Write, Writes};
-use writes::{Deps, handle};
 
 pub(crate) use harness::{REP, run};
 
@@ -20,7 +18,7 @@ const QUEUE: &str = "NoteWriteQueue";
 /// What a test plays with.
 pub(crate) struct TestContext {
     context: harness::TestContext,
-    pub(crate) deps: Arc<Deps>,
+    pub(crate) deps: Deps,
     /// An account of the org.
     pub(crate) account: String,
     /// An opportunity of that account.
@@ -50,7 +48,6 @@ impl TestContext {
             writes: Writes::new(context.dynamodb(), context.table("writes")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             queue: Queue::new(context.sqs(), context.queue_url(QUEUE), context.clock.clone()),
-            origins: None,
             salesforce: context.salesforce.clone(),
             owner_policy,
             clock: context.clock.clone(),
@@ -59,7 +56,7 @@ impl TestContext {
         let deal =
             json!({ "Name": "Deal", "AccountId": account, "StageName": "Prospecting", "CloseDate": "2026-12-31" });
         let opportunity = context.create(&context.rep, "Opportunity", &deal);
-        Self { context, deps: Arc::new(deps), account, opportunity }
+        Self { context, deps, account, opportunity }
     }
 
     /// Asks for a note about the account and the opportunity.
@@ -89,7 +86,7 @@ impl TestContext {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        harness::send(router(Arc::clone(&self.deps)), request.body(Body::from(body.to_string())).unwrap()).await
+        harness::send(router(self.deps.clone()), request.body(Body::from(body.to_string())).unwrap()).await
     }
 
     /// What the ledger says about a write.
@@ -103,7 +100,7 @@ impl TestContext {
         let task = json!({ "org_id": self.org, "write_id": write_id });
         let event = json!({ "Records": [{ "messageId": "1", "body": task.to_string() }] });
         let event: SqsEvent = serde_json::from_value(event).unwrap();
-        !handle::<NoteWork>(&self.deps, event).await.unwrap().failed.is_empty()
+        !handle(&self.deps, event).await.unwrap().failed.is_empty()
     }
 
     /// How many tasks are in the queue.

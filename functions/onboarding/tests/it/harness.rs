@@ -41,7 +41,7 @@ impl TestContext {
             refreshes: Queue::new(context.sqs(), queue, context.clock.clone()),
             webhook_url: PUBLIC_URL.to_owned(),
             client: soap_receiver::RequiredClient::default(),
-            patience: Duration::from_secs(30),
+            setup_timeout: Duration::from_secs(30),
             clock: context.clock.clone(),
         };
         Self { deps, context }

@@ -1,7 +1,6 @@
 //! The function in a [`harness::TestContext`].
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
@@ -15,7 +14,7 @@ pub(crate) use harness::{REP, run};
 /// What a test plays with.
 pub(crate) struct TestContext {
     context: harness::TestContext,
-    pub(crate) deps: Arc<Deps>,
+    pub(crate) deps: Deps,
 }
 
 impl Deref for TestContext {
@@ -42,7 +41,7 @@ impl TestContext {
             salesforce: context.salesforce.clone(),
             clock: context.clock.clone(),
         };
-        Self { context, deps: Arc::new(deps) }
+        Self { context, deps }
     }
 
     /// Reads, on somebody's behalf.
@@ -58,7 +57,7 @@ impl TestContext {
     /// Reads any path.
     pub(crate) async fn fetch(&self, path: &str) -> (StatusCode, Value) {
         let request = Request::get(path).body(Body::empty()).unwrap();
-        harness::send(router(Arc::clone(&self.deps)), request).await
+        harness::send(router(self.deps.clone()), request).await
     }
 
     /// Creates an opportunity in the org; its id.

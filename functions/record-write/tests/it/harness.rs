@@ -1,17 +1,15 @@
 //! The function in a [`harness::TestContext`].
 
 use std::ops::Deref;
-use std::sync::Arc;
 
 use aws_lambda_events::sqs::SqsEvent;
 use axum::body::Body;
 use http::{Request, StatusCode};
 use jiff::SignedDuration;
-use record_write::{Upsert, router};
+use record_write::{Deps, handle, router};
 use serde_json::{Map, Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{Budgets, Origins, Queue, Writes};
-use writes::{Deps, handle};
 
 pub(crate) use harness::{REP, run};
 
@@ -22,7 +20,7 @@ const QUEUE: &str = "RecordWriteQueue";
 /// What a test plays with.
 pub(crate) struct TestContext {
     context: harness::TestContext,
-    pub(crate) deps: Arc<Deps>,
+    pub(crate) deps: Deps,
 }
 
 impl Deref for TestContext {
@@ -42,18 +40,18 @@ impl TestContext {
     /// The same under another owner policy.
     pub(crate) async fn with(owner_policy: OwnerPolicy) -> Self {
         let context = harness::TestContext::connected().await;
-        let deps = Deps {
+        let ledger = writes::Deps {
             orgs: context.orgs.clone(),
             connections: context.connections.clone(),
             writes: Writes::new(context.dynamodb(), context.table("writes")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             queue: Queue::new(context.sqs(), context.queue_url(QUEUE), context.clock.clone()),
-            origins: Some(Origins::new(context.dynamodb(), context.table("origins"))),
             salesforce: context.salesforce.clone(),
             owner_policy,
             clock: context.clock.clone(),
         };
-        Self { context, deps: Arc::new(deps) }
+        let origins = Origins::new(context.dynamodb(), context.table("origins"));
+        Self { context, deps: Deps { ledger, origins } }
     }
 
     /// Asks for an upsert by the package's external id.
@@ -86,7 +84,7 @@ impl TestContext {
 
     /// Sends a request.
     pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {
-        harness::send(router(Arc::clone(&self.deps)), request).await
+        harness::send(router(self.deps.clone()), request).await
     }
 
     /// Hands the queued write to the function; whether it has to come again.
@@ -94,7 +92,7 @@ impl TestContext {
         let task = json!({ "org_id": self.org, "write_id": write_id });
         let event = json!({ "Records": [{ "messageId": "1", "body": task.to_string() }] });
         let event: SqsEvent = serde_json::from_value(event).unwrap();
-        !handle::<Upsert>(&self.deps, event).await.unwrap().failed.is_empty()
+        !handle(&self.deps, event).await.unwrap().failed.is_empty()
     }
 
     /// How many tasks are in the queue.

@@ -17,7 +17,7 @@ fn saved(context: &TestContext, object: &str, id: &serde_json::Value) -> Saved {
 fn what_a_write_created_and_updated_is_noted_as_the_connections_user() {
     run(async {
         let context = TestContext::new().await;
-        let origins = context.deps.origins.clone().unwrap();
+        let origins = context.deps.origins.clone();
         let (_, team) = context.upsert("Account", None, "k1", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
         let id = &team["records"][0]["id"];
         let (record, created) = (id.as_str().unwrap().parse().unwrap(), saved(&context, "Account", id));

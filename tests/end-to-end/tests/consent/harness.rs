@@ -88,9 +88,9 @@ impl TestContext {
         let (prefix, login) = (prefix.clone(), login(&org).to_owned());
         let env = || environment(&state, &prefix, public_url, &login);
         let broker = token_broker::Config::from_env(&env()).unwrap();
-        let broker = token_broker::Deps::new(&aws, &broker).unwrap();
+        let broker = token_broker::Deps::new(&aws, broker).unwrap();
         let config = onboarding::Config::from_env(&env()).unwrap();
-        let mut onboarding = onboarding::Deps::new(&aws, &env(), &config).unwrap();
+        let mut onboarding = onboarding::Deps::new(&aws, config).unwrap();
         let config = oauth_callback::Config::from_env(&env()).unwrap();
         let mut callback = oauth_callback::Deps::new(&aws, config);
         let called = Broker { deps: broker.clone(), secrets: secrets.clone() };

@@ -1,7 +1,7 @@
 //! An org, the functions that its changes go through, and the platform's queue at the end.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use axum::body::Body;
 use connecting::connect_links::ConnectLinks;
@@ -22,9 +22,9 @@ pub(crate) const KEY: &str = "Ferry_External_Id__c";
 const HINTS: &str = "RecordUpsertQueue";
 
 /// What a test plays with.
-pub(crate) struct TestContext {
-    context: harness::TestContext,
-    writing: Arc<writes::Deps>,
+pub(crate) struct Stage {
+    context: TestContext,
+    writing: record_write::Deps,
     mirroring: record_upsert::Deps,
     relaying: change_event::Deps,
     telling: record_events::Deps,
@@ -45,7 +45,7 @@ impl TestContext {
     pub(crate) async fn new() -> Self {
         let context = harness::TestContext::connected().await;
         Self {
-            writing: Arc::new(writing(&context)),
+            writing: writing(&context),
             mirroring: mirroring(&context),
             relaying: relaying(&context),
             telling: telling(&context),
@@ -61,7 +61,7 @@ impl TestContext {
         let path = format!("/v1/orgs/{}/records/Opportunity?as={}", self.org, harness::REP);
         let request = Request::post(path).header("content-type", "application/json").header("idempotency-key", key);
         let request = request.body(Body::from(body.to_string())).unwrap();
-        let (status, answer) = harness::send(record_write::router(Arc::clone(&self.writing)), request).await;
+        let (status, answer) = harness::send(record_write::router(self.writing.clone()), request).await;
         assert_eq!((status, &answer["records"][0]["success"]), (StatusCode::OK, &json!(true)), "{answer}");
         assert_eq!(answer["owner_choice"], "rep");
         (answer["records"][0]["id"].as_str().unwrap().parse().unwrap(), answer["write_id"].clone())
@@ -137,18 +137,18 @@ impl TestContext {
     }
 }
 
-fn writing(context: &harness::TestContext) -> writes::Deps {
-    writes::Deps {
+fn writing(context: &TestContext) -> record_write::Deps {
+    let ledger = writes::Deps {
         orgs: context.orgs.clone(),
         connections: context.connections.clone(),
         writes: Writes::new(context.dynamodb(), context.table("writes")),
         budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
         queue: Queue::new(context.sqs(), context.queue_url("RecordWriteQueue"), context.clock.clone()),
-        origins: Some(Origins::new(context.dynamodb(), context.table("origins"))),
         salesforce: context.salesforce.clone(),
         owner_policy: OwnerPolicy::RepThenTeam,
         clock: context.clock.clone(),
-    }
+    };
+    record_write::Deps { ledger, origins: Origins::new(context.dynamodb(), context.table("origins")) }
 }
 
 fn mirroring(context: &harness::TestContext) -> record_upsert::Deps {

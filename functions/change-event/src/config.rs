@@ -1,0 +1,62 @@
+//! Configuration and dependencies.
+
+use runtime::{Aws, Env, EnvError};
+use salesforce::Clock;
+use store::{ChangeHint, Deliveries, Orgs, Queue, RefreshTask};
+
+/// The function's configuration, from environment variables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `ORGS_TABLE`: read, to check that the org is active.
+    pub orgs_table: String,
+    /// `DELIVERIES_TABLE`: the ledger of deliveries.
+    pub deliveries_table: String,
+    /// `RECORD_UPSERT_QUEUE_URL`: the queue of hints.
+    pub record_upsert_queue_url: String,
+    /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of refresh tasks, for changes that name no record.
+    pub pipeline_refresh_queue_url: String,
+}
+
+impl Config {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// A variable is missing or invalid.
+    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        Ok(Self {
+            orgs_table: env.required("ORGS_TABLE")?,
+            deliveries_table: env.required("DELIVERIES_TABLE")?,
+            record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
+            pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
+        })
+    }
+}
+
+/// The function's dependencies.
+#[derive(Clone, Debug)]
+pub struct Deps {
+    /// The `orgs` table.
+    pub orgs: Orgs,
+    /// The ledger of deliveries.
+    pub deliveries: Deliveries,
+    /// The queue of hints.
+    pub hints: Queue<ChangeHint>,
+    /// The queue of refresh tasks.
+    pub refreshes: Queue<RefreshTask>,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Deps {
+    /// Builds the dependencies of a deployed function.
+    #[must_use]
+    pub fn new(aws: &Aws, config: Config) -> Self {
+        Self {
+            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            deliveries: Deliveries::new(aws.dynamodb(), config.deliveries_table),
+            hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),
+            refreshes: Queue::new(aws.sqs(), config.pipeline_refresh_queue_url, aws.clock()),
+            clock: aws.clock(),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Configuration and dependencies.
+
+use mirroring::{FieldCache, MirroredFields};
+use runtime::{Aws, Env, EnvError, Salesforce, SalesforceConfig};
+use salesforce::{Clock, ObjectName};
+use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, RefreshTask};
+
+/// The function's configuration, from environment variables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `ORGS_TABLE`.
+    pub orgs_table: String,
+    /// `CONNECTIONS_TABLE`: read, to find idle connections.
+    pub connections_table: String,
+    /// `CURSORS_TABLE`: the position of each scan.
+    pub cursors_table: String,
+    /// `RECORDS_TABLE`: the mirror.
+    pub records_table: String,
+    /// `PIPELINES_TABLE`.
+    pub pipelines_table: String,
+    /// `BUDGETS_TABLE`: the orgs' API calls.
+    pub budgets_table: String,
+    /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of refresh tasks.
+    pub pipeline_refresh_queue_url: String,
+    /// `MIRRORED_OBJECTS`: the objects to mirror, separated by commas. Account, Contact, Lead and Opportunity by default.
+    pub mirrored_objects: Vec<ObjectName>,
+    /// `MIRRORED_FIELDS`: the fields to mirror, by object: `Account:Name,Industry;Contact:Email`. An object that is not listed is
+    /// mirrored with all of its fields.
+    pub mirrored_fields: MirroredFields,
+    /// `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION`, `SALESFORCE_HOSTS`.
+    pub salesforce: SalesforceConfig,
+}
+
+impl Config {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// A variable is missing or invalid.
+    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        Ok(Self {
+            orgs_table: env.required("ORGS_TABLE")?,
+            connections_table: env.required("CONNECTIONS_TABLE")?,
+            cursors_table: env.required("CURSORS_TABLE")?,
+            records_table: env.required("RECORDS_TABLE")?,
+            pipelines_table: env.required("PIPELINES_TABLE")?,
+            budgets_table: env.required("BUDGETS_TABLE")?,
+            pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
+            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
+            mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
+            salesforce: SalesforceConfig::from_env(env)?,
+        })
+    }
+}
+
+/// The function's dependencies.
+pub struct Deps {
+    /// Salesforce clients for each connection.
+    pub salesforce: Salesforce,
+    /// The `orgs` table.
+    pub orgs: Orgs,
+    /// The `connections` table.
+    pub connections: Connections,
+    /// The position of each scan.
+    pub cursors: Cursors,
+    /// The mirror.
+    pub records: Records,
+    /// The `pipelines` table.
+    pub pipelines: Pipelines,
+    /// The orgs' API calls.
+    pub budgets: Budgets,
+    /// The queue of refresh tasks.
+    pub tasks: Queue<RefreshTask>,
+    /// The objects to mirror.
+    pub mirrored_objects: Vec<ObjectName>,
+    /// The fields of each object, cached by this execution environment.
+    pub fields: FieldCache,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Deps {
+    /// Builds the dependencies of a deployed function.
+    ///
+    /// # Errors
+    /// This machine has no TLS.
+    pub fn new(aws: &Aws, config: Config) -> Result<Self, salesforce::Error> {
+        Ok(Self {
+            salesforce: Salesforce::from_config(aws, config.salesforce)?,
+            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            connections: Connections::new(aws.dynamodb(), config.connections_table),
+            cursors: Cursors::new(aws.dynamodb(), config.cursors_table),
+            records: Records::new(aws.dynamodb(), config.records_table),
+            pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
+            budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
+            tasks: Queue::new(aws.sqs(), config.pipeline_refresh_queue_url, aws.clock()),
+            mirrored_objects: config.mirrored_objects,
+            fields: FieldCache::new(config.mirrored_fields),
+            clock: aws.clock(),
+        })
+    }
+}

@@ -1,0 +1,75 @@
+//! Configuration and dependencies.
+
+use connecting::connect_links::ConnectLinks;
+use runtime::{Aws, Env, EnvError};
+use salesforce::Clock;
+use store::{Authorizations, EventBus, Orgs, Origins};
+
+use crate::change::EventValues;
+
+/// The function's configuration, from environment variables.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// `EVENT_BUS_NAME`: the bus that the platform subscribes to.
+    pub event_bus_name: String,
+    /// `ORGS_TABLE`: read, to see whether an org is a sandbox.
+    pub orgs_table: String,
+    /// `AUTHORIZATIONS_TABLE`: the connect links of events.
+    pub authorizations_table: String,
+    /// `PUBLIC_URL`: the URL at which browsers reach the HTTP API, without a trailing slash.
+    pub public_url: String,
+    /// `ORIGINS_TABLE`: read, to find the changes that Ferry's own writes made.
+    pub origins_table: String,
+    /// `EVENT_VALUES`: `names` (default) or `values`.
+    pub event_values: EventValues,
+}
+
+impl Config {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// A variable is missing or invalid.
+    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        Ok(Self {
+            event_bus_name: env.required("EVENT_BUS_NAME")?,
+            orgs_table: env.required("ORGS_TABLE")?,
+            authorizations_table: env.required("AUTHORIZATIONS_TABLE")?,
+            public_url: env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
+            origins_table: env.required("ORIGINS_TABLE")?,
+            event_values: env.parsed_or("EVENT_VALUES", EventValues::default())?,
+        })
+    }
+}
+
+/// The function's dependencies.
+#[derive(Clone, Debug)]
+pub struct Deps {
+    /// The event bus.
+    pub bus: EventBus,
+    /// The `orgs` table.
+    pub orgs: Orgs,
+    /// The changes that Ferry's own writes made.
+    pub origins: Origins,
+    /// Whether events carry the changed values or only the names of the changed fields.
+    pub values: EventValues,
+    /// Creates the connect links of events.
+    pub links: ConnectLinks,
+    /// The clock.
+    pub clock: Clock,
+}
+
+impl Deps {
+    /// Builds the dependencies of a deployed function.
+    #[must_use]
+    pub fn new(aws: &Aws, config: Config) -> Self {
+        let authorizations = Authorizations::new(aws.dynamodb(), config.authorizations_table);
+        Self {
+            bus: EventBus::new(aws.eventbridge(), config.event_bus_name),
+            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            origins: Origins::new(aws.dynamodb(), config.origins_table),
+            values: config.event_values,
+            links: ConnectLinks::new(authorizations, config.public_url),
+            clock: aws.clock(),
+        }
+    }
+}
