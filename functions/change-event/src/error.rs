@@ -1,5 +1,6 @@
 //! Why an event was not taken.
 
+use runtime::StateError;
 use salesforce::change_event::ParseError;
 use salesforce::{Classify, Retry};
 
@@ -17,27 +18,15 @@ pub enum Error {
     #[error("the event has no name for the ledger")]
     Unnamed(#[from] store::InvalidText),
     /// Ferry's own state could not be read or written; the event comes again, and what was queued already does no harm twice.
-    #[error("{operation} failed")]
-    State {
-        /// What was being done.
-        operation: &'static str,
-        /// Why it failed.
-        source: store::Error,
-    },
-}
-
-impl Error {
-    /// For `map_err`: `operation` failed in the store.
-    pub(crate) fn state(operation: &'static str) -> impl FnOnce(store::Error) -> Self {
-        move |source| Self::State { operation, source }
-    }
+    #[error(transparent)]
+    State(#[from] StateError),
 }
 
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Unreadable(_) | Self::Unnamed(_) => Retry::Never,
-            Self::State { source, .. } => source.retry(),
+            Self::State(error) => error.retry(),
         }
     }
 }

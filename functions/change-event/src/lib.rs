@@ -16,7 +16,7 @@ mod error;
 pub mod work;
 
 use jiff::Timestamp;
-use runtime::{Outcome, Report};
+use runtime::{Outcome, Report, StateError};
 use salesforce::{OrgId, change_event};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -60,18 +60,18 @@ pub async fn handle(deps: &Deps, event: Box<RawValue>, deadline: Timestamp) -> R
         return Ok(Answer { refused: true, ..Answer::default() });
     }
     let Work { hints, refresh } = Work::of(&event, received_at)?;
-    deps.hints.send_all(&hints, deadline).await.map_err(Error::state("queue the hints"))?;
+    deps.hints.send_all(&hints, deadline).await.map_err(StateError::during("queue the hints"))?;
     if let Some((task, delivery)) = &refresh {
         let queued = deps.refreshes.send_all(std::slice::from_ref(task), deadline).await;
-        queued.map_err(Error::state("queue the refresh"))?;
+        queued.map_err(StateError::during("queue the refresh"))?;
         let written = deps.deliveries.record(std::slice::from_ref(delivery)).await;
-        written.map_err(Error::state("write the ledger"))?;
+        written.map_err(StateError::during("update the delivery ledger"))?;
     }
     Ok(Answer { refused: false, hints: hints.len() as u64, refreshes: u64::from(refresh.is_some()) })
 }
 
 async fn is_active(deps: &Deps, org: OrgId) -> Result<bool, Error> {
-    let known = deps.orgs.load(org).await.map_err(Error::state("read the org"))?;
+    let known = deps.orgs.load(org).await.map_err(StateError::during("load the org"))?;
     let state = known.map(|org| org.state);
     if state != Some(OrgState::Active) {
         warn!(org.id = %org, org.state = ?state, "a change event was refused: its org is not active");

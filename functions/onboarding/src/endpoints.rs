@@ -6,7 +6,7 @@
 
 use connecting::onboarding::{ByHand, OutboundMessages};
 use futures::future::{join_all, try_join_all};
-use runtime::Chain;
+use runtime::{Chain, StateError};
 use salesforce::tooling::OutboundMessageDefinition;
 use salesforce::{Classify as _, Client, OrgId, RecordId, Retry};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -129,14 +129,17 @@ fn shown(org: OrgId, webhook_url: Option<SecretString>, because: ByHand) -> SetU
 }
 
 async fn live(deps: &Deps, org: OrgId) -> Result<Vec<SecretHash>, Error> {
-    let org = deps.orgs.load(org).await.map_err(Error::state("loading the org"))?;
+    let org = deps.orgs.load(org).await.map_err(StateError::during("load the org"))?;
     Ok(org.map(|org| org.webhook_secrets).unwrap_or_default())
 }
 
 async fn another(deps: &Deps, org: OrgId, in_use: Option<&str>) -> Result<SecretString, Error> {
     let secret = WebhookSecret::generate(&mut rand::rng());
     let hash = secret.hash(deps.clock.now());
-    deps.orgs.rotate_webhook_secret(org, hash, in_use).await.map_err(Error::state("rotating the webhook secret"))?;
+    deps.orgs
+        .rotate_webhook_secret(org, hash, in_use)
+        .await
+        .map_err(StateError::during("rotate the webhook secret"))?;
     Ok(address(&base(deps, org), &secret))
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use runtime::Problem;
+use runtime::{Problem, StateError};
 use salesforce::{Classify, OrgId, Retry};
 use soap_receiver::Refused;
 
@@ -22,13 +22,8 @@ pub enum Error {
     #[error(transparent)]
     Refused(#[from] Refused),
     /// Ferry's own state could not be read or written; sent again, the message finishes it.
-    #[error("{operation} failed")]
-    State {
-        /// What was being done.
-        operation: &'static str,
-        /// Why it failed.
-        source: store::Error,
-    },
+    #[error(transparent)]
+    State(#[from] StateError),
     /// Connections of a removed package are closed, and not yet ended at Salesforce; sent again, the message finishes it.
     #[error("{unfinished} connections of org {org} are not wholly ended")]
     Unfinished {
@@ -39,17 +34,10 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// For `map_err`: `operation` failed in the store.
-    pub(crate) fn state(operation: &'static str) -> impl FnOnce(store::Error) -> Self {
-        move |source| Self::State { operation, source }
-    }
-}
-
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::Activate { source } | Self::State { source, .. } => source.retry(),
+            Self::Activate { source } | Self::State(error) => error.retry(),
             Self::Refused(refused) => refused.retry(),
             Self::Unfinished { .. } => Retry::After(Duration::from_secs(30)),
         }
@@ -61,7 +49,7 @@ impl From<&Error> for Problem {
         match error {
             Error::Refused(refused) => refused.into(),
             // Whatever the reason, Salesforce should send the message again.
-            Error::Activate { .. } | Error::State { .. } | Error::Unfinished { .. } => {
+            Error::Activate { .. } | Error::State(_) | Error::Unfinished { .. } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_stored", "Not all of the message could be stored")
                     .next("send it again")
             }

@@ -6,6 +6,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use connecting::disconnect::{ConnectionReport, End};
+use runtime::StateError;
 use secrecy::ExposeSecret as _;
 use soap_receiver::{Refused, SoapMessage, acknowledgement};
 use store::orgs::license_management::proves;
@@ -37,21 +38,22 @@ pub(crate) async fn receive(
 /// The License Management Org whose address this is. Whatever is wrong with an address, the same work is done to find out.
 async fn authenticate(deps: &Deps, message: &SoapMessage) -> Result<LicenseManagement, Error> {
     let registered =
-        deps.orgs.license_management().await.map_err(Error::state("loading the License Management Org"))?;
+        deps.orgs.license_management().await.map_err(StateError::during("load the License Management Org"))?;
     let proven = proves(registered.as_ref(), message.org, message.secret.expose_secret());
     Ok(registered.filter(|_| proven).ok_or(Refused::UnknownAddress)?)
 }
 
 /// Stores what the licence says. Where it ends the org, its connections end with it; a repetition finishes what was left.
 async fn note(deps: &Deps, notice: &LicenseNotice) -> Result<(), Error> {
-    let org = deps.orgs.note_license(notice, deps.clock.now()).await.map_err(Error::state("noting a licence"))?;
+    let org =
+        deps.orgs.note_license(notice, deps.clock.now()).await.map_err(StateError::during("record the license"))?;
     let (id, status) = (org.org_id, notice.says.status.as_str());
     tracing::info!(org.id = %id, org.state = ?org.state, license.status = status, "org {id} has a licence that is {status}");
     if org.state == OrgState::Uninstalled && org.tenant.is_some() { end(deps, &org).await } else { Ok(()) }
 }
 
 async fn end(deps: &Deps, org: &Org) -> Result<(), Error> {
-    let ended = deps.disconnect().org(org.org_id).await.map_err(Error::state("ending the org's connections"))?;
+    let ended = deps.disconnect().org(org.org_id).await.map_err(StateError::during("end the org's connections"))?;
     let left = |report: &ConnectionReport| matches!(report.end, End::Unfinished { repeat: true, .. });
     let unfinished = ended.into_iter().flat_map(|report| report.connections).filter(left).count();
     if unfinished > 0 { Err(Error::Unfinished { org: org.org_id, unfinished }) } else { Ok(()) }

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use runtime::Problem;
+use runtime::{Problem, StateError};
 use salesforce::{Classify, Retry};
 use soap_receiver::Refused;
 
@@ -14,27 +14,15 @@ pub enum Error {
     #[error(transparent)]
     Refused(#[from] Refused),
     /// Ferry's own state could not be read, or the queue did not take every notification.
-    #[error("{operation} failed")]
-    State {
-        /// What was being done.
-        operation: &'static str,
-        /// Why it failed.
-        source: store::Error,
-    },
-}
-
-impl Error {
-    /// For `map_err`: `operation` failed in the store.
-    pub(crate) fn state(operation: &'static str) -> impl FnOnce(store::Error) -> Self {
-        move |source| Self::State { operation, source }
-    }
+    #[error(transparent)]
+    State(#[from] StateError),
 }
 
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Refused(refused) => refused.retry(),
-            Self::State { source, .. } => source.retry(),
+            Self::State(error) => error.retry(),
         }
     }
 }
@@ -44,7 +32,7 @@ impl From<&Error> for Problem {
         let problem = match error {
             Error::Refused(refused) => refused.into(),
             // Whatever the reason, Salesforce should send the message again.
-            Error::State { .. } => {
+            Error::State(_) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_queued", "The message could not be queued")
                     .next("send it again")
             }

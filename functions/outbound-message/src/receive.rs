@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use jiff::SignedDuration;
-use runtime::Chain;
+use runtime::{Chain, StateError};
 use salesforce::OrgId;
 use secrecy::ExposeSecret as _;
 use soap_receiver::{Refused, SoapMessage, acknowledgement, receiver};
@@ -41,7 +41,7 @@ async fn authenticate(deps: &Deps, message: &SoapMessage) -> Result<OrgId, Error
         return Ok(org);
     }
     let found = match org {
-        Some(org) => deps.orgs.load(org).await.map_err(Error::state("loading the org"))?,
+        Some(org) => deps.orgs.load(org).await.map_err(StateError::during("load the org"))?,
         None => None,
     };
     let proven = deps.known_orgs.learn(org, found.as_ref(), secret, now);
@@ -59,7 +59,7 @@ async fn queue(deps: &Deps, org: OrgId, message: &SoapMessage) -> Result<(), Err
         Err(refused) => return Err(refused.into()),
     };
     let deadline = now.saturating_add(QUEUE_PATIENCE).unwrap_or(now);
-    deps.hints.send_all(&hints, deadline).await.map_err(Error::state("queueing the notifications"))?;
+    deps.hints.send_all(&hints, deadline).await.map_err(StateError::during("queue the notifications"))?;
     let without_record = hints.iter().filter(|hint| hint.record.is_none()).count();
     info!(org.id = %org, queued = hints.len(), without_record, "acknowledged {} notifications", hints.len());
     Ok(())

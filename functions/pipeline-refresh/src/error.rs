@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use runtime::StateError;
 use salesforce::{Classify, ObjectName, OrgId, Retry};
 
 use crate::scan::PageFault;
@@ -14,13 +15,8 @@ pub enum Error {
     #[error("the event is neither a schedule's nor a queue's")]
     UnknownEvent,
     /// Ferry's own state could not be read or written.
-    #[error("{operation} failed")]
-    State {
-        /// What was being done.
-        operation: &'static str,
-        /// Why it failed.
-        source: store::Error,
-    },
+    #[error(transparent)]
+    State(#[from] StateError),
     /// The org's pipelines could not be read.
     #[error("the pipelines of org {org} could not be read")]
     Pipelines {
@@ -59,14 +55,9 @@ impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::UnknownEvent => Retry::Never,
-            Self::State { source, .. } => source.retry(),
+            Self::State(error) => error.retry(),
             Self::Pipelines { source, .. } | Self::Rows { source, .. } => source.retry(),
             Self::Page { .. } => Retry::After(Duration::from_secs(1)),
         }
     }
-}
-
-/// Adds what was being done to a failure of Ferry's own state.
-pub(crate) fn state(operation: &'static str) -> impl FnOnce(store::Error) -> Error {
-    move |source| Error::State { operation, source }
 }

@@ -2,12 +2,13 @@
 
 use futures::future::try_join;
 use jiff::Timestamp;
+use runtime::StateError;
 use salesforce::{FieldName, ObjectName, Record, Soql};
 use serde::Serialize;
 use store::{Apply, Change, CursorName, Position};
 use tracing::warn;
 
-use crate::error::{Error, state};
+use crate::error::Error;
 use crate::progress::{Plan, Stored, plan};
 use crate::run::{Run, Stop};
 use crate::scan::{PageFault, PageShape, RowKey, Scan, Step};
@@ -96,7 +97,7 @@ async fn load_cursors(run: &Run<'_>, object: &ObjectName) -> Result<Stored, Erro
     let cursors = &run.deps.cursors;
     let (backfill, incremental) = try_join(cursors.load(run.org(), &backfill), cursors.load(run.org(), &incremental))
         .await
-        .map_err(state("loading a cursor"))?;
+        .map_err(StateError::during("load the cursor"))?;
     Ok(Stored { backfill, incremental })
 }
 
@@ -111,14 +112,15 @@ async fn move_cursor(
     let (cursors, org, now) = (&run.deps.cursors, run.org(), run.deps.clock.now());
     if let Some(RowKey { system_modstamp, id }) = last {
         let to = Position { system_modstamp: *system_modstamp, last_id: *id };
-        cursors.advance(org, name, to, now).await.map_err(state("moving a cursor"))?;
+        cursors.advance(org, name, to, now).await.map_err(StateError::during("advance the cursor"))?;
     }
     match step {
         Step::Next(next) => cursors.store_checkpoint(org, name, &next.checkpoint(), now).await,
         // What is covered reaches to where the scan began: what was stamped since may have been committed behind it.
         Step::Complete => cursors.finish(org, name, scan.started_at).await,
     }
-    .map_err(state("moving a cursor"))
+    .map_err(StateError::during("advance the cursor"))?;
+    Ok(())
 }
 
 async fn select(run: &Run<'_>, object: &ObjectName) -> Result<Result<Selection, Skip>, Error> {
@@ -194,7 +196,7 @@ impl Scanning<'_> {
                     report.unstorable += 1;
                     warn!(org.id = %org, sf.object = %self.object, size_bytes, "a row is too large for the mirror");
                 }
-                Err(source) => return Err(Error::State { operation: "storing a page", source }),
+                Err(source) => return Err(StateError { operation: "store the page", source }.into()),
             }
         }
         Ok(())

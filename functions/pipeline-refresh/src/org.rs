@@ -1,10 +1,11 @@
 //! Refreshes one org: its pipelines, then its mirrored objects one after the other.
 
+use runtime::StateError;
 use salesforce::{Classify, FieldName, ObjectName, Retry, Soql, soql};
 use store::{CursorName, Pipeline, PipelineChanges, RefreshTask};
 use tracing::warn;
 
-use crate::error::{Error, state};
+use crate::error::Error;
 use crate::object::{ObjectReport, Outcome, refresh_object};
 use crate::pipelines::{RecordType, pipeline};
 use crate::run::{Run, Stop};
@@ -92,10 +93,14 @@ async fn refresh_pipelines(run: &Run<'_>) -> Result<Option<PipelineChanges>, Err
     let fetched = fetch_pipelines(run).await.map_err(|source| Error::Pipelines { org: run.org(), source })?;
     let Some(pipelines) = fetched else { return Ok(None) };
     let now = run.deps.clock.now();
-    let changes =
-        run.deps.pipelines.replace(run.org(), &pipelines, now).await.map_err(state("storing the pipelines"))?;
+    let changes = run
+        .deps
+        .pipelines
+        .replace(run.org(), &pipelines, now)
+        .await
+        .map_err(StateError::during("store the pipelines"))?;
     let noted = run.deps.cursors.finish(run.org(), &CursorName::pipelines(), now).await;
-    noted.map_err(state("noting when the pipelines were read"))?;
+    noted.map_err(StateError::during("record the time of the refresh"))?;
     Ok(Some(changes))
 }
 

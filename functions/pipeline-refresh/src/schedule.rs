@@ -1,11 +1,11 @@
 //! The schedules' part: one task for every active org, or for every org that is polled.
 
 use jiff::Timestamp;
-use runtime::Report;
+use runtime::{Report, StateError};
 use serde::Serialize;
 use store::{RefreshKind, RefreshTask};
 
-use crate::error::{Error, state};
+use crate::error::Error;
 use crate::{Deps, ScheduleKind};
 
 /// What the schedule set off.
@@ -29,9 +29,9 @@ pub(crate) async fn handle(deps: &Deps, asked: ScheduleKind, deadline: Timestamp
         ScheduleKind::Connections => (deps.orgs.list_active().await, RefreshKind::Connections),
         ScheduleKind::Poll => (deps.orgs.list_polled().await, RefreshKind::Incremental),
     };
-    let orgs = orgs.map_err(state("listing the orgs"))?;
+    let orgs = orgs.map_err(StateError::during("list the orgs"))?;
     let task = |org: &store::Org| RefreshTask { org_id: org.org_id, kind, object: None, requested_at };
     let tasks: Vec<RefreshTask> = orgs.iter().map(task).collect();
-    deps.tasks.send_all(&tasks, deadline).await.map_err(state("queueing the schedule's tasks"))?;
+    deps.tasks.send_all(&tasks, deadline).await.map_err(StateError::during("queue the schedule's tasks"))?;
     Ok(Scheduled { orgs: tasks.len() as u64 })
 }

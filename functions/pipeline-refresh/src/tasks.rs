@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::Timestamp;
-use runtime::Chain;
 use runtime::sqs::{Answer, Batch};
+use runtime::{Chain, StateError};
 use salesforce::{Classify, Retry};
 use store::{ConnectionId, CursorName, RefreshKind, RefreshTask};
 use tracing::{error, info, warn};
 
-use crate::error::{Error, state};
+use crate::error::Error;
 use crate::object::Outcome;
 use crate::org::{OrgReport, refresh_org};
 use crate::run::{Run, Stop};
@@ -64,7 +64,7 @@ async fn refresh(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &
     }
     if task.is_poll() && report.is_whole() {
         let noted = deps.cursors.finish(task.org_id, &CursorName::poll(), began_at).await;
-        report.failures.extend(noted.map_err(state("noting a poll")).err());
+        report.failures.extend(noted.map_err(StateError::during("record the poll")).err().map(Error::from));
     }
     log(task, report);
     // The next poll repeats this one: what an org refuses for hours must not fill the queue.
@@ -91,7 +91,7 @@ async fn queue_rest(deps: &Deps, task: &RefreshTask, report: &OrgReport) -> Resu
             Stop::OutOfTime => Duration::ZERO,
             Stop::OverBudget => BUDGET_PAUSE,
         };
-        deps.tasks.send(&rest, delay).await.map_err(state("queueing the rest of a task"))?;
+        deps.tasks.send(&rest, delay).await.map_err(StateError::during("queue the rest of the task"))?;
     }
     Ok(())
 }

@@ -4,13 +4,13 @@
 use futures::{StreamExt as _, stream};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use runtime::Chain;
+use runtime::{Chain, StateError};
 use store::connections::keep_alive;
 use store::{Connection, ConnectionState, RefreshKind, RefreshTask};
 use tracing::{info, warn};
 
 use crate::Deps;
-use crate::error::{Error, state};
+use crate::error::Error;
 
 /// How many connections are seen to at the same time.
 const AT_ONCE: usize = 8;
@@ -28,7 +28,7 @@ pub(crate) struct Upkeep {
 
 /// Sees to the connections for which it is time.
 pub(crate) async fn tend(deps: &Deps, task: &RefreshTask, deadline: Timestamp) -> Result<Upkeep, Error> {
-    let connections = deps.connections.list(task.org_id).await.map_err(state("listing the connections"))?;
+    let connections = deps.connections.list(task.org_id).await.map_err(StateError::during("list the connections"))?;
     let now = deps.clock.now();
     let due = connections.iter().filter(|connection| is_due(connection, task.kind, now));
     let asked = stream::iter(due.map(|connection| ask(deps, connection, deadline))).buffer_unordered(AT_ONCE);

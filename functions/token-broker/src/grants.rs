@@ -1,6 +1,6 @@
 //! Counts the grants of a user to an app in an org, and revokes those that a new consent displaced.
 
-use runtime::Chain;
+use runtime::{Chain, StateError};
 use salesforce::{LoginHost, OrgId, auth};
 use secrecy::SecretString;
 use store::connections::grants::{self, Weight};
@@ -15,7 +15,8 @@ pub(crate) async fn record_displaced(
     consent: &Consent,
     kept_by: Option<&ConnectionId>,
 ) -> Result<Weight, Error> {
-    let connections = deps.connections.list(consent.org_id).await.map_err(Error::state("list the connections"))?;
+    let connections =
+        deps.connections.list(consent.org_id).await.map_err(StateError::during("list the connections"))?;
     let mut live = Vec::new();
     for connection in &connections {
         live.extend(grants::pending(connection));
@@ -27,7 +28,7 @@ pub(crate) async fn record_displaced(
     let mut recorded = Vec::new();
     for connection in connections.iter().filter(|connection| displaced.contains(&connection.connection_id)) {
         let is_recorded = deps.connections.displace(connection, deps.clock.now()).await;
-        if is_recorded.map_err(Error::state("record the displaced connection"))? {
+        if is_recorded.map_err(StateError::during("record the displaced connection"))? {
             recorded.push(connection.connection_id.clone());
         }
     }
@@ -42,7 +43,7 @@ async fn has_live_grant(deps: &Deps, consent: &Consent, connection: &Connection)
     let same_user_and_app = connection.user_id == consent.user_id && connection.app == consent.app;
     if same_user_and_app && connection.state == ConnectionState::Revoked {
         let tokens = deps.vault.load(connection.org_id, &connection.connection_id).await;
-        return Ok(tokens.map_err(Error::state("load the tokens"))?.is_some());
+        return Ok(tokens.map_err(StateError::during("load the tokens"))?.is_some());
     }
     Ok(grants::may_live(connection))
 }
@@ -64,8 +65,8 @@ fn warn(consent: &Consent, weight: &Weight) {
 pub(crate) async fn revoke_displaced(deps: &Deps, org: OrgId, displaced: &[ConnectionId]) -> Result<(), Error> {
     for connection_id in displaced {
         let connection =
-            deps.connections.load(org, connection_id).await.map_err(Error::state("load the connection"))?;
-        let tokens = deps.vault.load(org, connection_id).await.map_err(Error::state("load the tokens"))?;
+            deps.connections.load(org, connection_id).await.map_err(StateError::during("load the connection"))?;
+        let tokens = deps.vault.load(org, connection_id).await.map_err(StateError::during("load the tokens"))?;
         let (Some(connection), Some((tokens, _))) = (connection, tokens) else { continue };
         let reason = grants::DISPLACED.to_owned();
         let is_displaced = connection.state == ConnectionState::ReauthRequired { reason };

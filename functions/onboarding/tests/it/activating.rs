@@ -1,5 +1,5 @@
-use harness::run;
 use connecting::onboarding::{ByHand, OutboundMessages};
+use harness::run;
 use salesforce::{Classify as _, Retry};
 use secrecy::ExposeSecret as _;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Orgs whose edition has no outbound messages.
 
-use harness::run;
 use connecting::onboarding::{ByHand, OutboundMessages};
+use harness::run;
 use org_simulator::{Effect, Fault};
 use store::{ChangesBecause, ChangesBy};
 

@@ -1,7 +1,7 @@
 //! Outbound messages set up through the Tooling API.
 
-use harness::run;
 use connecting::onboarding::{ByHand, Event, OutboundMessages, RotateWebhookSecret};
+use harness::run;
 use onboarding::{Reply, handle};
 use org_simulator::{Effect, FaultRule};
 use secrecy::ExposeSecret as _;
