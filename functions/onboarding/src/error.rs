@@ -37,7 +37,8 @@ pub enum Error {
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::Activate { source } | Self::State(error) => error.retry(),
+            Self::Activate { source } => source.retry(),
+            Self::State(error) => error.retry(),
             Self::Refused(refused) => refused.retry(),
             Self::Unfinished { .. } => Retry::After(Duration::from_secs(30)),
         }

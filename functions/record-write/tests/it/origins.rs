@@ -49,7 +49,7 @@ fn a_write_whose_origin_cannot_be_noted_is_written_all_the_same() {
     run(async {
         let mut context = TestContext::new().await;
         let nowhere = Origins::new(context.dynamodb(), "no-such-table");
-        std::sync::Arc::get_mut(&mut context.deps).unwrap().origins = Some(nowhere);
+        context.deps.origins = nowhere;
 
         let (status, answer) = context.upsert("Account", None, "k1", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
 

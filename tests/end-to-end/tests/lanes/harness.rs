@@ -22,8 +22,8 @@ pub(crate) const KEY: &str = "Ferry_External_Id__c";
 const HINTS: &str = "RecordUpsertQueue";
 
 /// What a test plays with.
-pub(crate) struct Stage {
-    context: TestContext,
+pub(crate) struct TestContext {
+    context: harness::TestContext,
     writing: record_write::Deps,
     mirroring: record_upsert::Deps,
     relaying: change_event::Deps,
@@ -137,7 +137,7 @@ impl TestContext {
     }
 }
 
-fn writing(context: &TestContext) -> record_write::Deps {
+fn writing(context: &harness::TestContext) -> record_write::Deps {
     let ledger = writes::Deps {
         orgs: context.orgs.clone(),
         connections: context.connections.clone(),
