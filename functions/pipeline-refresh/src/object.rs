@@ -130,7 +130,7 @@ async fn select(run: &Run<'_>, object: &ObjectName) -> Result<Result<Selection, 
     }
     match run.call(run.client.describe(object)).await {
         Ok(describe) => Ok(Selection::of(&cache.learn(org, object, &describe, now))),
-        Err(error) if error.has_code("NOT_FOUND") || error.has_code("INVALID_TYPE") => Ok(Err(Skip::Invisible)),
+        Err(error) if error.is_hidden() => Ok(Err(Skip::Invisible)),
         Err(source) => Err(Error::Rows { org, object: object.clone(), source }),
     }
 }

@@ -19,13 +19,13 @@ const SOBJECT_TYPE: FieldName = FieldName::from_static("SobjectType");
 const SORT_ORDER: FieldName = FieldName::from_static("SortOrder");
 
 const RECORD_TYPE_FIELDS: [FieldName; 4] = [
-    FieldName::from_static("Id"),
+    FieldName::ID,
     FieldName::from_static("DeveloperName"),
     FieldName::from_static("Name"),
     FieldName::from_static("IsActive"),
 ];
 const STAGE_FIELDS: [FieldName; 9] = [
-    FieldName::from_static("Id"),
+    FieldName::ID,
     FieldName::from_static("ApiName"),
     FieldName::from_static("MasterLabel"),
     SORT_ORDER,
@@ -107,7 +107,7 @@ async fn refresh_pipelines(run: &Run<'_>) -> Result<Option<PipelineChanges>, Err
 async fn fetch_pipelines(run: &Run<'_>) -> Result<Option<Vec<Pipeline>>, salesforce::Error> {
     let describe = match run.call(run.client.describe(&OPPORTUNITY)).await {
         Ok(describe) => describe,
-        Err(error) if error.has_code("NOT_FOUND") || error.has_code("INVALID_TYPE") => return Ok(None),
+        Err(error) if error.is_hidden() => return Ok(None),
         Err(error) => return Err(error),
     };
     let of_opportunities = soql::eq(&SOBJECT_TYPE, OPPORTUNITY.as_str());

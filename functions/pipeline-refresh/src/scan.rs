@@ -20,9 +20,6 @@ pub const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 /// Rows asked for in one query; Salesforce answers with at most this many in one page.
 pub const PAGE_ROWS: u32 = 2_000;
 
-const ID: FieldName = FieldName::from_static("Id");
-const SYSTEM_MODSTAMP: FieldName = FieldName::from_static("SystemModstamp");
-
 /// The place of a row in the order of a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowKey {
@@ -116,14 +113,14 @@ impl Scan {
         let query = match self.position {
             None => query,
             Some(Position { system_modstamp, last_id: None }) => {
-                query.where_(soql::ge(&SYSTEM_MODSTAMP, system_modstamp))
+                query.where_(soql::ge(&FieldName::SYSTEM_MODSTAMP, system_modstamp))
             }
             // The first condition says nothing new; it lets Salesforce use its index.
             Some(Position { system_modstamp, last_id: Some(id) }) => query
-                .where_(soql::ge(&SYSTEM_MODSTAMP, system_modstamp))
-                .where_(soql::gt(&SYSTEM_MODSTAMP, system_modstamp).or(soql::gt(&ID, id))),
+                .where_(soql::ge(&FieldName::SYSTEM_MODSTAMP, system_modstamp))
+                .where_(soql::gt(&FieldName::SYSTEM_MODSTAMP, system_modstamp).or(soql::gt(&FieldName::ID, id))),
         };
-        query.order_by(&SYSTEM_MODSTAMP).order_by(&ID).limit(PAGE_ROWS)
+        query.order_by(&FieldName::SYSTEM_MODSTAMP).order_by(&FieldName::ID).limit(PAGE_ROWS)
     }
 
     /// What to do after `page`, whose rows have been stored.

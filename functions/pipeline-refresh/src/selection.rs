@@ -12,8 +12,6 @@ use crate::scan::{PageFault, RowKey};
 /// (shared/salesforce/FACTS.md 4).
 const MAX_FIELDS_BYTES: usize = 12_000;
 
-const ID: FieldName = FieldName::from_static("Id");
-const SYSTEM_MODSTAMP: FieldName = FieldName::from_static("SystemModstamp");
 /// What can be missing: some objects' records cannot be deleted, few can be merged.
 const OF_THE_DELETED: [FieldName; 2] = [FieldName::from_static("IsDeleted"), FieldName::from_static("MasterRecordId")];
 
@@ -53,7 +51,7 @@ impl Selection {
         if !object.queryable {
             return Err(Skip::NotQueryable);
         }
-        if !fields.contains(&ID) || !fields.contains(&SYSTEM_MODSTAMP) {
+        if !fields.contains(&FieldName::ID) || !fields.contains(&FieldName::SYSTEM_MODSTAMP) {
             return Err(Skip::WithoutSystemModstamp);
         }
         // A comma and a space take six bytes once they are encoded.
@@ -61,7 +59,7 @@ impl Selection {
         if encoded <= MAX_FIELDS_BYTES {
             return Ok(Self::Rows(fields));
         }
-        let mut keys = vec![ID, SYSTEM_MODSTAMP];
+        let mut keys = vec![FieldName::ID, FieldName::SYSTEM_MODSTAMP];
         keys.extend(OF_THE_DELETED.into_iter().filter(|field| fields.contains(field)));
         Ok(Self::KeysThenRows { keys, fields })
     }

@@ -12,7 +12,6 @@ const DEFAULT_LIMIT: u16 = 50;
 /// The most rows a page.
 const MAX_LIMIT: u16 = 200;
 
-const ID: FieldName = FieldName::from_static("Id");
 const ACCOUNT: FieldName = FieldName::from_static("AccountId");
 const OWNER: FieldName = FieldName::from_static("OwnerId");
 const STAGE: FieldName = FieldName::from_static("StageName");
@@ -90,11 +89,11 @@ impl OpportunityFilter {
             self.owner.map(|id| soql::eq(&OWNER, id)),
             self.stage.as_deref().map(|stage| soql::eq(&STAGE, stage)),
             self.open.map(|open| soql::eq(&CLOSED, !open)),
-            self.after.map(|id| soql::gt(&ID, id)),
+            self.after.map(|id| soql::gt(&FieldName::ID, id)),
         ];
         let all = Soql::select(fields).from(&OPPORTUNITY);
         let some = conditions.into_iter().flatten().fold(all, Soql::where_);
-        some.order_by(&ID).limit(u32::from(self.limit) + 1)
+        some.order_by(&FieldName::ID).limit(u32::from(self.limit) + 1)
     }
 }
 
@@ -150,7 +149,7 @@ mod tests {
         let wanted =
             json!({"account": ACCOUNT_ID, "stage": "Won's", "open": false, "after": "006D000000C7xAh", "limit": 10});
         insta::assert_snapshot!(
-            filter(wanted).soql(&[ID, STAGE]).to_string(),
+            filter(wanted).soql(&[FieldName::ID, STAGE]).to_string(),
             @r"SELECT Id, StageName FROM Opportunity WHERE (((AccountId = '001D000000IRFmaIAH' AND StageName = 'Won\'s') AND IsClosed = TRUE) AND Id > '006D000000C7xAhIAJ') ORDER BY Id LIMIT 11"
         );
     }

@@ -79,9 +79,7 @@ impl<'a> Live<'a> {
         let describe = self.client.describe(object).await;
         self.count().await;
         match describe {
-            Err(error) if error.has_code("NOT_FOUND") || error.has_code("INVALID_TYPE") => {
-                Err(Error::Unknown("object"))
-            }
+            Err(error) if error.is_hidden() => Err(Error::Unknown("object")),
             describe => Ok(describe?),
         }
     }

@@ -129,7 +129,7 @@ async fn read_all(
         let known = found.len();
         match reader.reread(object, &fields, &wanted, found).await {
             Ok(()) => {}
-            Err(Error::Salesforce(error)) if is_hidden(&error) => {
+            Err(Error::Salesforce(error)) if error.is_hidden() => {
                 reader.deps.fields.forget(reader.org, object);
                 let heard_of: BTreeSet<RecordId> = found.iter().map(|(id, _)| *id).collect();
                 found.extend(seen.difference(&heard_of).map(|id| (*id, Found::NotVisible)));
@@ -157,14 +157,9 @@ async fn fields_of(reader: &Reader<'_>, object: &ObjectName) -> Result<Option<Ar
     }
     match reader.describe(object).await {
         Ok(describe) => Ok(Some(deps.fields.learn(*org, object, &describe, deps.clock.now()))),
-        Err(Error::Salesforce(error)) if is_hidden(&error) => Ok(None),
+        Err(Error::Salesforce(error)) if error.is_hidden() => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Whether Salesforce says that there is no such object for the connection.
-fn is_hidden(error: &salesforce::Error) -> bool {
-    error.has_code("NOT_FOUND") || error.has_code("INVALID_TYPE")
 }
 
 /// The record that a merge kept.

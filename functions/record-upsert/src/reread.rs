@@ -16,8 +16,6 @@ use crate::{Deps, Error};
 /// Ids that fit into the URL of one query (shared/salesforce/FACTS.md 4.5).
 const MAX_QUERY_IDS: usize = 300;
 
-const ID: FieldName = FieldName::from_static("Id");
-
 /// Reads through one connection, within its time and its budget, and counts its calls.
 pub(crate) struct Reader<'a> {
     pub(crate) deps: &'a Deps,
@@ -69,7 +67,7 @@ impl Reader<'_> {
         }
         for ids in ids.chunks(MAX_QUERY_IDS) {
             let read_at = self.deps.clock.now();
-            let query = Soql::select(&fields.of_the_deleted).from(object).where_(soql::in_(&ID, ids));
+            let query = Soql::select(&fields.of_the_deleted).from(object).where_(soql::in_(&FieldName::ID, ids));
             let mut page = self.call(self.client.query_all(&query)).await?;
             let mut rows = HashMap::new();
             loop {

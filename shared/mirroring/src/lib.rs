@@ -10,14 +10,13 @@ pub use configured::{Malformed, MirroredFields};
 
 use salesforce::{FieldName, ObjectDescribe};
 
-const ID: FieldName = FieldName::from_static("Id");
 const IS_DELETED: FieldName = FieldName::from_static("IsDeleted");
-const SYSTEM_MODSTAMP: FieldName = FieldName::from_static("SystemModstamp");
 const MASTER_RECORD_ID: FieldName = FieldName::from_static("MasterRecordId");
 const LAST_MODIFIED_BY_ID: FieldName = FieldName::from_static("LastModifiedById");
 
 /// What is read whatever is configured: what orders versions, what tells of deletions and merges, and who changed it.
-const ALWAYS: [FieldName; 5] = [ID, IS_DELETED, SYSTEM_MODSTAMP, MASTER_RECORD_ID, LAST_MODIFIED_BY_ID];
+const ALWAYS: [FieldName; 5] =
+    [FieldName::ID, IS_DELETED, FieldName::SYSTEM_MODSTAMP, MASTER_RECORD_ID, LAST_MODIFIED_BY_ID];
 
 /// What is read of an object through a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +36,7 @@ impl ObjectFields {
     #[must_use]
     pub fn of(describe: &ObjectDescribe, configured: &MirroredFields) -> Self {
         let readable = describe.readable_fields();
-        let wanted = configured.of(&describe.name);
+        let wanted = configured.of(&describe.summary.name);
         let is_wanted = |field: &FieldName| {
             let configured = wanted.is_none_or(|wanted| wanted.iter().any(|one| is_same(one, field)));
             configured || ALWAYS.contains(field)
@@ -46,11 +45,11 @@ impl ObjectFields {
         let left_out = wanted.unwrap_or_default().iter().filter(is_missing).cloned().collect();
         let mut of_the_deleted = Vec::new();
         if readable.contains(&IS_DELETED) {
-            let tell = [ID, IS_DELETED, SYSTEM_MODSTAMP, MASTER_RECORD_ID];
+            let tell = [FieldName::ID, IS_DELETED, FieldName::SYSTEM_MODSTAMP, MASTER_RECORD_ID];
             of_the_deleted.extend(tell.into_iter().filter(|field| readable.contains(field)));
         }
         let selected = readable.into_iter().filter(is_wanted).collect();
-        Self { queryable: describe.queryable, selected, of_the_deleted, left_out }
+        Self { queryable: describe.summary.queryable, selected, of_the_deleted, left_out }
     }
 }
 

@@ -88,7 +88,7 @@ pub async fn exchange_code(
     login: &LoginHost,
     exchange: &CodeExchange,
 ) -> Result<TokenResponse, Error> {
-    const OPERATION: &str = "code exchange";
+    const OPERATION: &str = "exchange the authorization code";
     let redirect = RedirectUrl::new(exchange.redirect_uri.clone()).map_err(|_| not_a_url("redirect URI"))?;
     let verifier = exchange.code_verifier.expose_secret().to_owned();
     let answer = protocol(app, login)?
@@ -129,7 +129,7 @@ pub async fn refresh(
     login: &LoginHost,
     refresh_token: &SecretString,
 ) -> Result<TokenResponse, Error> {
-    const OPERATION: &str = "token refresh";
+    const OPERATION: &str = "refresh the token";
     let answer = protocol(app, login)?
         .exchange_refresh_token(&RefreshToken::new(refresh_token.expose_secret().to_owned()))
         .request_async(&Wire { http, login, operation: OPERATION })
@@ -154,7 +154,7 @@ pub async fn revoke(http: &Http, login: &LoginHost, token: &SecretString) -> Res
 fn revocation(token: &SecretString) -> Request {
     let mut form = url::form_urlencoded::Serializer::new(String::new());
     form.append_pair("token", token.expose_secret());
-    Request::form("token revocation", "/services/oauth2/revoke".to_owned(), form.finish().into_bytes())
+    Request::form("revoke the token", "/services/oauth2/revoke".to_owned(), form.finish().into_bytes())
 }
 
 /// Asks Salesforce who a session belongs to.
@@ -164,7 +164,7 @@ fn revocation(token: &SecretString) -> Request {
 /// [`Error::SessionRefused`] when the access token is dead.
 pub async fn fetch_userinfo(http: &Http, session: &Session) -> Result<UserInfo, Error> {
     let target = Target { base: session.instance_url.as_str(), token: Some(&session.access_token), meter: None };
-    let request = Request::get("fetch user info", "/services/oauth2/userinfo".to_owned());
+    let request = Request::get("fetch the user info", "/services/oauth2/userinfo".to_owned());
     http.call(&target, &request).await?.json()
 }
 

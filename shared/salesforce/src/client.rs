@@ -1,15 +1,15 @@
-//! The client: one connection's way into one org.
+//! The client of one connection.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::limits::Meter;
+use crate::meter::Meter;
 use crate::transport::{Request, Response, Target};
-use crate::{ApiUsage, ApiVersion, Error, Http, Session, Sessions};
+use crate::{ApiUsage, ApiVersion, Error, Http, MeterReading, Session, Sessions};
 
-/// Calls Salesforce's APIs as one connection.
+/// A client of Salesforce's APIs, for one connection.
 ///
-/// Cheap to clone; clones share what is known of the API limit.
+/// Cheap to clone; clones share the meter of API calls.
 #[derive(Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -23,22 +23,34 @@ struct Inner {
 }
 
 impl Client {
-    /// A client that gets its sessions from `sessions`.
+    /// Creates a client that gets its sessions from `sessions`.
     pub fn new(http: Http, sessions: Arc<dyn Sessions>, version: ApiVersion) -> Self {
         Self { inner: Arc::new(Inner { http, sessions, version, meter: Meter::default() }) }
     }
 
-    /// How much of the org's daily API limit was used when Salesforce last said so.
+    /// Returns the org's API usage as Salesforce reported it last.
     pub fn api_usage(&self) -> Option<ApiUsage> {
-        self.inner.meter.last()
+        self.inner.meter.usage()
     }
 
-    /// A path below the API's base.
-    pub(crate) fn path(&self, below: &str) -> String {
-        format!("/services/data/v{}/{below}", self.inner.version)
+    /// Returns the number of API calls that this client has made, each attempt of a retried call included.
+    pub fn api_calls(&self) -> u64 {
+        self.inner.meter.total()
     }
 
-    /// Makes a call. When the session is refused, another one is asked for, once, and the call is made again:
+    /// Reads the meter: the calls since the previous reading, and the usage that Salesforce reported last.
+    ///
+    /// Returns `None` until Salesforce has reported a usage.
+    pub fn read_meter(&self) -> Option<MeterReading> {
+        self.inner.meter.read()
+    }
+
+    /// Returns the path of a resource of the REST API.
+    pub(crate) fn path(&self, resource: &str) -> String {
+        format!("/services/data/v{}/{resource}", self.inner.version)
+    }
+
+    /// Sends a request. If Salesforce refuses the session, requests another one and sends it again, once:
     /// a refused request has not taken effect.
     pub(crate) async fn send(&self, request: &Request) -> Result<Response, Error> {
         let sessions = &self.inner.sessions;
@@ -48,7 +60,7 @@ impl Client {
                 let other = sessions.session(Some(session.fingerprint())).await?;
                 self.send_as(&other, request).await
             }
-            answered => answered,
+            result => result,
         }
     }
 

@@ -1,10 +1,10 @@
-//! The one place that reads the time.
+//! The clock. This is the only file that reads the system time.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Tells the time: the machine's, or one that a test sets and moves.
+/// A clock: the system clock, or a manual one for tests.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
@@ -15,17 +15,17 @@ enum Source {
 }
 
 impl Clock {
-    /// The machine's clock.
+    /// Returns the system clock.
     pub fn system() -> Self {
         Self(Source::System)
     }
 
-    /// A clock that stands at `now` until [`Clock::advance`] moves it; its clones share the time.
+    /// Creates a clock that stands at `now` until [`Clock::advance`] moves it. Its clones share the time.
     pub fn manual(now: Timestamp) -> Self {
         Self(Source::Manual(Arc::new(Mutex::new(now))))
     }
 
-    /// The current time.
+    /// Returns the current time.
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => system_time(),
@@ -33,7 +33,7 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock and all its clones; the machine's clock is left alone.
+    /// Moves a manual clock and its clones. Has no effect on the system clock.
     pub fn advance(&self, by: SignedDuration) {
         if let Source::Manual(time) = &self.0 {
             let mut time = time.lock().unwrap_or_else(PoisonError::into_inner);
@@ -42,7 +42,7 @@ impl Clock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is told to use")]
+#[expect(clippy::disallowed_methods, reason = "the only place that may read the system time")]
 fn system_time() -> Timestamp {
     Timestamp::now()
 }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_manual_clock_moves_only_when_told_and_with_its_clones() {
+    fn a_manual_clock_moves_together_with_its_clones() {
         let start: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
         let clock = Clock::manual(start);
         let other = clock.clone();

@@ -1,4 +1,4 @@
-//! Many records in one call.
+//! sObject Collections: reads and upserts of many records in one call.
 
 use std::fmt;
 
@@ -10,35 +10,35 @@ use crate::error::code_retry;
 use crate::transport::Request;
 use crate::{Classify, Client, Error, FieldName, JsonObject, ObjectName, Record, RecordId, Retry};
 
-/// How many records one [`Client::retrieve`] can ask for.
+/// The maximum number of records of one [`Client::retrieve`].
 pub const MAX_RETRIEVE_IDS: usize = 2_000;
 
-/// How many records one [`Client::upsert`] can carry.
+/// The maximum number of records of one [`Client::upsert`].
 pub const MAX_UPSERT_RECORDS: usize = 200;
 
-/// What became of one record of a write.
+/// The outcome of one record of a write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SaveOutcome {
-    /// The record, unless it failed.
+    /// The id of the record; `None` if it was not written.
     #[serde(default)]
     pub id: Option<RecordId>,
-    /// Whether it was written.
+    /// `true` if the record was written.
     pub success: bool,
-    /// Whether it is new.
+    /// `true` if the record was created.
     #[serde(default)]
     pub created: bool,
-    /// Why it was not written.
+    /// The reasons for which it was not written.
     #[serde(default)]
     pub errors: Vec<SaveError>,
 }
 
-/// Why a record was not written.
+/// A reason for which a record was not written.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SaveError {
     /// Salesforce's code, such as `FIELD_CUSTOM_VALIDATION_EXCEPTION`.
     #[serde(alias = "statusCode", alias = "errorCode")]
     pub code: String,
-    /// For the person whose record it is. It may hold record data: never log it.
+    /// The message for the user. It may hold record data: never log it.
     #[serde(default)]
     pub message: String,
     /// API names of the fields concerned.
@@ -58,8 +58,8 @@ impl Classify for SaveError {
     }
 }
 
-/// Every record with its type, and with the external id that an upsert needs: without one, Salesforce would create
-/// another record at each repetition.
+/// Builds the body, with the type of every record. Rejects records without an external id, of which Salesforce would create
+/// another one at each retry.
 fn upsert_body(
     object: &ObjectName,
     external_id: &FieldName,
@@ -88,7 +88,7 @@ fn upsert_body(
 }
 
 impl Client {
-    /// Records by id, up to 2,000, in the order of `ids`; `None` for those that do not exist or that the user may not see.
+    /// Retrieves up to 2,000 records, in the order of `ids`. A record is `None` if it does not exist or is not visible to the user.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl Client {
         fields: &[FieldName],
     ) -> Result<Vec<Option<Record>>, Error> {
         if ids.len() > MAX_RETRIEVE_IDS {
-            return Err(Error::Invalid { what: "retrieve", reason: "asks for more than 2,000 ids" });
+            return Err(Error::Invalid { what: "retrieve", reason: "has more than 2,000 ids" });
         }
         if ids.is_empty() {
             return Ok(Vec::new());
@@ -108,26 +108,26 @@ impl Client {
         let path = self.path(&format!("composite/sobjects/{object}"));
         let body = json!({"ids": ids, "fields": fields});
         let request = Request::send("retrieve records", Method::POST, path, &body)?.idempotent();
-        let answer = self.send(&request).await?;
-        let rows: Vec<Value> = answer.json()?;
+        let response = self.send(&request).await?;
+        let rows: Vec<Value> = response.json()?;
         if rows.len() != ids.len() {
-            return Err(answer.invalid("not one row for each id"));
+            return Err(response.invalid("not one row per id"));
         }
         let records = rows.into_iter().map(|row| match row {
             Value::Null => Ok(None),
-            row => Record::from_json(row).map(Some).ok_or_else(|| answer.invalid("not a record")),
+            row => Record::from_json(row).map(Some).ok_or_else(|| response.invalid("a row that is not a record")),
         });
         records.collect()
     }
 
-    /// Creates or changes up to 200 records of one object by an external id that each of them carries.
+    /// Upserts up to 200 records of one object by an external id, which each of them must have.
     ///
     /// Idempotent. The outcomes are in the order of `records`.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for more than [`MAX_UPSERT_RECORDS`] records; [`Error::Rejected`] when the request as a whole
-    /// was refused, while a refused record is an outcome.
+    /// [`Error::Invalid`] for more than [`MAX_UPSERT_RECORDS`] records; [`Error::Rejected`] if Salesforce rejected the
+    /// whole request. A rejected record is an outcome.
     pub async fn upsert(
         &self,
         object: &ObjectName,
@@ -141,13 +141,9 @@ impl Client {
         let body = upsert_body(object, external_id, records, all_or_none)?;
         let path = self.path(&format!("composite/sobjects/{object}/{external_id}"));
         let request = Request::send("upsert records", Method::PATCH, path, &body)?;
-        let answer = self.send(&request).await?;
-        let outcomes: Vec<SaveOutcome> = answer.json()?;
-        if outcomes.len() == records.len() {
-            Ok(outcomes)
-        } else {
-            Err(answer.invalid("not one outcome for each record"))
-        }
+        let response = self.send(&request).await?;
+        let outcomes: Vec<SaveOutcome> = response.json()?;
+        if outcomes.len() == records.len() { Ok(outcomes) } else { Err(response.invalid("not one outcome per record")) }
     }
 }
 
@@ -163,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn every_record_of_an_upsert_carries_its_type() {
+    fn every_record_of_an_upsert_has_its_type() {
         let given = record(json!({"Ferry_External_Id__c": "A-1", "attributes": {"type": "Lead"}}));
         let body = upsert_body(&OBJECT, &KEY, &[given], true).unwrap();
         let expected = json!({"allOrNone": true, "records": [
@@ -189,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_record_has_no_id_and_keeps_its_message_out_of_debug_output() {
+    fn debug_output_does_not_contain_the_message() {
         let json = r#"{"success":false,"errors":[{"statusCode":"DUPLICATE_VALUE","message":"rose@edge.com","fields":["Email"]}]}"#;
         let outcome: SaveOutcome = serde_json::from_str(json).unwrap();
         assert_eq!(outcome.id, None);

@@ -1,4 +1,4 @@
-//! Several requests in one call, later ones referring to earlier ones.
+//! Composite requests: several subrequests in one call, of which later ones can refer to earlier ones.
 
 use std::collections::BTreeSet;
 
@@ -6,56 +6,56 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::error::{is_rollback, problem_of};
+use crate::error::{checked_problem, is_rollback};
 use crate::transport::Request;
 use crate::{Client, Error, JsonObject};
 
-/// How many subrequests one call can carry.
+/// The maximum number of subrequests of a composite request.
 pub const MAX_SUBREQUESTS: usize = 25;
 
 /// A composite request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CompositeRequest {
-    /// Whether one failure undoes everything.
+    /// `true` to roll back all subrequests if one fails.
     pub all_or_none: bool,
-    /// At most [`MAX_SUBREQUESTS`].
+    /// 1 to [`MAX_SUBREQUESTS`] subrequests.
     #[serde(rename = "compositeRequest")]
     pub requests: Vec<Subrequest>,
 }
 
-/// One request within a composite request.
+/// A subrequest.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subrequest {
     /// `GET`, `POST`, `PATCH` or `DELETE`.
     pub method: &'static str,
-    /// Path below the API's base, such as `sobjects/ContentNote`; the client puts the base in front.
+    /// Path relative to `/services/data/vNN.N/`, such as `sobjects/ContentNote`.
     pub url: String,
-    /// Names the answer for `@{name.id}`: letters, digits and underscores, beginning with a letter, unique.
+    /// The name for references such as `@{name.id}`: letters, digits and underscores, beginning with a letter; unique.
     pub reference_id: String,
     /// The body of a write.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<JsonObject>,
 }
 
-/// The answer to one subrequest.
+/// The response to one subrequest.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CompositeResponse {
-    /// Which subrequest it answers.
+    /// The reference id of the subrequest.
     pub reference_id: String,
-    /// Its own HTTP status: the whole call is 200 even when every part failed.
+    /// The HTTP status of the subrequest. The composite request returns 200 even if all of them failed.
     #[serde(rename = "httpStatusCode")]
     pub status: u16,
-    /// What the request would have been answered with on its own.
+    /// The response body.
     #[serde(default)]
     pub body: Value,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Answers {
+struct CompositeResponses {
     composite_response: Vec<CompositeResponse>,
 }
 
@@ -70,13 +70,13 @@ impl CompositeRequest {
             return Err(invalid("has a malformed reference id"));
         }
         if names.collect::<BTreeSet<_>>().len() != self.requests.len() {
-            return Err(invalid("has a reference id twice"));
+            return Err(invalid("has a duplicate reference id"));
         }
         Ok(())
     }
 
-    /// The same request with the API's base in front of every URL.
-    fn below(&self, base: &str) -> Self {
+    /// Returns the request with `base` before every URL.
+    fn with_base(&self, base: &str) -> Self {
         let mut request = self.clone();
         for part in &mut request.requests {
             part.url.insert_str(0, base);
@@ -91,19 +91,19 @@ fn is_reference(name: &str) -> bool {
 }
 
 impl CompositeResponse {
-    /// The failure of this part, or `None` when it succeeded or only shared the fate of another one.
+    /// Returns the error of this subrequest; `None` if it succeeded or was only rolled back because another one failed.
     ///
-    /// `operation` names the call in the error.
+    /// `operation` is an infinitive for the error: "create the note".
     pub fn failure(&self, operation: &'static str) -> Option<Error> {
         if (200..300).contains(&self.status) {
             return None;
         }
         let mut problems: Vec<_> = PartProblem::all(&self.body)
             .iter()
-            .map(|problem| problem_of(&problem.error_code, &problem.fields))
+            .map(|problem| checked_problem(&problem.error_code, &problem.fields))
             .collect();
         if problems.is_empty() {
-            problems.push(problem_of(&format!("HTTP_{}", self.status), &[]));
+            problems.push(checked_problem(&format!("HTTP_{}", self.status), &[]));
         }
         let only_rolled_back = problems.iter().all(|problem| is_rollback(&problem.code));
         (!only_rolled_back).then_some(Error::Rejected { operation, status: self.status, problems })
@@ -125,21 +125,21 @@ impl PartProblem {
 }
 
 impl Client {
-    /// Sends a composite request; the answers are in the order of the subrequests.
+    /// Sends a composite request. The responses are in the order of the subrequests.
     ///
     /// # Errors
     ///
-    /// Those of the call as a whole; a failed subrequest is an answer. Not repeated after [`Error::NoResponse`].
+    /// Those of the whole request; a failed subrequest is a response. Not retried after [`Error::NoResponse`].
     pub async fn send_composite(&self, request: &CompositeRequest) -> Result<Vec<CompositeResponse>, Error> {
         request.check()?;
-        let body = request.below(&self.path(""));
-        let request = Request::send("composite", Method::POST, self.path("composite"), &body)?;
-        let answer = self.send(&request).await?;
-        let answers = answer.json::<Answers>()?.composite_response;
-        if answers.len() == body.requests.len() {
-            Ok(answers)
+        let body = request.with_base(&self.path(""));
+        let request = Request::send("send the composite request", Method::POST, self.path("composite"), &body)?;
+        let response = self.send(&request).await?;
+        let responses = response.json::<CompositeResponses>()?.composite_response;
+        if responses.len() == body.requests.len() {
+            Ok(responses)
         } else {
-            Err(answer.invalid("not one part for each subrequest"))
+            Err(response.invalid("not one response per subrequest"))
         }
     }
 }
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn reference_ids_are_checked_before_anything_is_sent() {
+    fn invalid_reference_ids_are_rejected() {
         assert!(request(&["note", "link_1"]).check().is_ok());
         assert!(request(&["1note"]).check().is_err());
         assert!(request(&["note", "note"]).check().is_err());
@@ -170,8 +170,8 @@ mod tests {
     }
 
     #[test]
-    fn the_base_is_put_in_front_of_every_url() {
-        let json = serde_json::to_value(request(&["a"]).below("/services/data/v66.0/")).unwrap();
+    fn the_base_is_added_to_every_url() {
+        let json = serde_json::to_value(request(&["a"]).with_base("/services/data/v66.0/")).unwrap();
         let expected = json!({"allOrNone": true, "compositeRequest": [
             {"method": "GET", "url": "/services/data/v66.0/sobjects/Account", "referenceId": "a"}
         ]});
@@ -179,14 +179,14 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_was_only_rolled_back_is_not_the_culprit() {
+    fn a_rolled_back_subrequest_is_not_an_error() {
         let part = |code: &str| CompositeResponse {
             reference_id: "a".to_owned(),
             status: 400,
             body: json!([{"errorCode": code, "message": "secret"}]),
         };
-        assert!(part("PROCESSING_HALTED").failure("a test").is_none());
-        let failure = part("REQUIRED_FIELD_MISSING").failure("a test").unwrap();
+        assert!(part("PROCESSING_HALTED").failure("run a test").is_none());
+        let failure = part("REQUIRED_FIELD_MISSING").failure("run a test").unwrap();
         assert!(failure.has_code("REQUIRED_FIELD_MISSING"));
         assert!(!format!("{failure:?}").contains("secret"));
     }

@@ -1,29 +1,21 @@
-//! Salesforce's date-times: `2026-11-22T10:15:30.000+0000` in REST answers, `...Z` in messages and in SOQL
-//!.
+//! Date-times of Salesforce: `2026-11-22T10:15:30.000+0000` in REST, `2026-11-22T10:15:30.000Z` in outbound messages and SOQL.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
 
 use crate::Error;
 
-/// Reads a date-time with any offset, written with or without a colon.
+/// Parses a date-time with any offset, with or without a colon.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] when the text is no date-time with an offset.
+/// [`Error::Invalid`] if the text is not a date-time with an offset.
 pub fn parse(text: &str) -> Result<Timestamp, Error> {
     text.parse().map_err(|_| Error::Invalid { what: "date-time", reason: "is not ISO 8601 with an offset" })
 }
 
-/// Writes a date-time as SOQL and REST take it: UTC, milliseconds, `Z`.
+/// Renders a date-time for SOQL and REST: UTC, milliseconds, `Z`.
 pub fn render(time: Timestamp) -> String {
     format!("{time:.3}")
-}
-
-/// For `#[serde(deserialize_with = ...)]` on a date-time of an answer.
-pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse(&text).map_err(serde::de::Error::custom)
 }
 
 #[cfg(test)]
@@ -33,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_of_a_date_time_is_the_same_instant() {
+    fn all_spellings_of_an_offset_are_parsed() {
         let expected: Timestamp = "2026-11-22T10:15:30.5Z".parse().unwrap();
         for text in [
             "2026-11-22T10:15:30.500+0000",
@@ -46,27 +38,27 @@ mod tests {
     }
 
     #[test]
-    fn a_date_is_no_instant() {
+    fn a_date_or_a_time_without_offset_is_rejected() {
         for text in ["2026-11-22", "2026-11-22T10:15:30", "", "yesterday"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
-    fn it_is_rendered_in_utc_with_milliseconds() {
+    fn a_date_time_is_rendered_in_utc_with_milliseconds() {
         let time = parse("2026-11-22T11:15:30+0100").unwrap();
         assert_eq!(render(time), "2026-11-22T10:15:30.000Z");
     }
 
     proptest! {
         #[test]
-        fn what_is_rendered_reads_back(ms in 0i64..4_102_444_800_000) {
+        fn a_rendered_date_time_parses_back(ms in 0i64..4_102_444_800_000) {
             let time = Timestamp::from_millisecond(ms).unwrap();
             prop_assert_eq!(parse(&render(time)).unwrap(), time);
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in ".*") {
+        fn no_text_panics(text in ".*") {
             let _ = parse(&text);
         }
     }

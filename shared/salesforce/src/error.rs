@@ -1,192 +1,214 @@
-//! What can go wrong in a call to Salesforce, and what the caller may do about it.
+//! Errors of calls to Salesforce, and the retry that each of them allows.
 
 mod response;
 
 use std::time::Duration;
 
-pub(crate) use response::{oauth_failure, problem_of, rest_failure};
+pub(crate) use response::{checked_problem, oauth_failure, rest_failure};
 
-/// A failure of a library underneath, kept for the log only.
+/// An error of an underlying library. It goes into the log only.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
-/// What a caller may do about a failure.
+/// The retry that an error allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// Trying again cannot help: the input, the code or the configuration is wrong.
+    /// A retry cannot help: the input, the code or the configuration is wrong.
     Never,
     /// A person must act first, for example reconnect the organization.
     NeedsHuman,
-    /// It did not take effect. Safe to send again after this pause.
+    /// The request did not take effect. It is safe to send it again after this pause.
     After(Duration),
-    /// It may have taken effect. Send again after this pause only if the operation is idempotent.
+    /// The request may have taken effect. Send it again after this pause only if it is idempotent.
     Unknown(Duration),
 }
 
-/// Implemented by every error: says what the caller may do.
+/// Classifies an error by the retry that it allows. Every error of Ferry implements it.
 pub trait Classify {
-    /// What the caller may do about this failure.
+    /// Returns the retry that this error allows.
     fn retry(&self) -> Retry;
 }
 
-/// One of the reasons that Salesforce gave for saying no.
+/// One of the reasons for which Salesforce rejected a request.
 ///
 /// Salesforce's message is left out: it may hold a customer's data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Salesforce's error code, such as `REQUIRED_FIELD_MISSING`; codes that Ferry does not know are kept as they are.
+    /// Salesforce's error code, such as `REQUIRED_FIELD_MISSING`. Unknown codes are carried unchanged.
     pub code: String,
     /// The API names of the fields concerned; often empty.
     pub fields: Vec<String>,
 }
 
-/// Why a call to Salesforce failed.
+/// An error of a call to Salesforce.
 ///
-/// It is exhaustive on purpose: whoever maps it to an answer must choose for a new variant too.
+/// `operation` is an infinitive that reads after "could not": "upsert records".
+/// The enum is exhaustive on purpose, so that every mapping has to be extended for a new variant.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A value that was given is malformed; nothing was sent.
+    /// A value has the wrong form. Nothing was sent.
     #[error("{what} {reason}")]
     Invalid {
         /// The kind of value, never the value itself.
         what: &'static str,
-        /// What is wrong with it.
+        /// The rule that it breaks, as a verb phrase: "is not a URL".
         reason: &'static str,
     },
-    /// The connection could not be made, so nothing was sent.
-    #[error("could not reach Salesforce for {operation}")]
+    /// The connection failed, so nothing was sent.
+    #[error("could not {operation}: Salesforce is unreachable")]
     Unreachable {
-        /// The call that was made.
+        /// The operation that failed.
         operation: &'static str,
-        /// The network's reason.
+        /// The network error.
         source: BoxError,
     },
-    /// The request was sent, and no complete answer came back.
-    #[error("Salesforce did not answer {operation}")]
+    /// The request was sent, but no complete response arrived.
+    #[error("could not {operation}: no response from Salesforce")]
     NoResponse {
-        /// The call that was made.
+        /// The operation that failed.
         operation: &'static str,
-        /// The network's reason.
+        /// The network error.
         source: BoxError,
     },
-    /// Salesforce, or a gateway in front of it, is out of order.
-    #[error("Salesforce is unavailable for {operation} (status {status})")]
+    /// Salesforce, or a gateway in front of it, is temporarily out of order.
+    #[error("could not {operation}: Salesforce is unavailable (status {status})")]
     Unavailable {
-        /// The call that was made.
+        /// The operation that failed.
         operation: &'static str,
         /// The HTTP status.
         status: u16,
-        /// Salesforce's error code, where there was one.
+        /// Salesforce's error code, if the response had one.
         code: Option<String>,
-        /// Whether the request can have taken effect, and how long to wait.
+        /// [`Retry::After`] or [`Retry::Unknown`], depending on the status and the code.
         retry: Retry,
     },
-    /// The org has no calls left for the day.
+    /// The org has used up its daily API requests.
     ///
     /// # Troubleshooting
     ///
-    /// The limit is the org's, over all its integrations and a rolling day (Salesforce Developer Limits, API request limits).
-    /// See who uses it in Setup, Company Information; Ferry's own share is in the org's health view.
-    #[error("the organization's daily API limit is used up ({operation})")]
+    /// The limit is shared by all integrations of the org, over a rolling 24 hours (Salesforce Developer Limits, API request limits).
+    /// See Setup, Company Information for the usage of the org, and the org's health view for Ferry's share.
+    #[error("could not {operation}: the org's daily API limit is used up")]
     DailyLimit {
-        /// The call that was made.
+        /// The operation that failed.
         operation: &'static str,
     },
-    /// Too many calls at the same time; it clears in seconds.
-    #[error("too many concurrent calls for {operation}")]
+    /// The org has too many API requests in progress. It passes within seconds.
+    #[error("could not {operation}: too many concurrent API requests in the org")]
     TooManyCalls {
-        /// The call that was made.
+        /// The operation that failed.
         operation: &'static str,
     },
-    /// The access token was refused twice, the second time after asking for another one.
-    #[error("Salesforce refused the session for {operation}")]
+    /// Salesforce refused the access token, and the one that replaced it.
+    ///
+    /// # Troubleshooting
+    ///
+    /// The grant was revoked or the org has moved: the owner of the connection has to connect again.
+    #[error("could not {operation}: Salesforce refused the session")]
     SessionRefused {
-        /// The call that was made.
+        /// The operation that failed.
         operation: &'static str,
     },
-    /// The session is good but may not be used here; refreshing it cannot help.
+    /// The session is valid but has no access to the API. A new access token does not help.
     ///
     /// # Troubleshooting
     ///
     /// The connected user needs the permission "API Enabled", and the org an edition with API access.
-    #[error("the session may not be used for {operation} ({code})")]
+    #[error("could not {operation}: the session has no API access ({code})")]
     SessionNotPermitted {
-        /// The call that was made.
+        /// The operation that failed.
         operation: &'static str,
         /// Salesforce's error code.
         code: String,
     },
-    /// Salesforce understood the request and said no.
-    #[error("Salesforce rejected {operation} with {}", codes(problems))]
-    Rejected {
-        /// The call that was made.
-        operation: &'static str,
-        /// The HTTP status, also of a part of a composite request.
-        status: u16,
-        /// Why; never empty.
-        problems: Vec<Problem>,
-    },
-    /// The OAuth grant is over: only a person can make a new one.
+    /// Salesforce processed the request and rejected it.
     ///
     /// # Troubleshooting
     ///
-    /// The admin or the rep has to connect again; `reason` says what ended the grant.
+    /// Look the codes up in the REST API guide, "Status Codes and Error Responses"; the fields name what to change.
+    #[error("could not {operation}: Salesforce returned {}", codes(problems))]
+    Rejected {
+        /// The operation that failed.
+        operation: &'static str,
+        /// The HTTP status of the response, or of a subrequest of a composite request.
+        status: u16,
+        /// The reasons; never empty.
+        problems: Vec<Problem>,
+    },
+    /// The OAuth grant has ended. Only a new consent helps.
+    ///
+    /// # Troubleshooting
+    ///
+    /// The admin or the rep has to connect again; `reason` says why the grant ended.
     #[error("the OAuth grant has ended: {code} ({reason})")]
     GrantEnded {
-        /// OAuth's error code, `invalid_grant` as a rule.
+        /// The OAuth error code, usually `invalid_grant`.
         code: String,
-        /// Which of the known endings it is.
+        /// The reason, from a fixed list.
         reason: &'static str,
     },
-    /// Another refresh with the same refresh token is under way; its outcome is to be adopted.
-    #[error("another token request is being processed")]
+    /// Another refresh with the same refresh token is in progress. Its result can be used.
+    #[error("could not refresh the token: another refresh is in progress")]
     RefreshInProgress,
-    /// The token endpoint refused the app itself: wrong client id or secret, or a wrong redirect URI.
-    #[error("Salesforce refused the app at the token endpoint: {code}")]
+    /// The token endpoint refused the app registration: wrong client id, client secret or redirect URI.
+    ///
+    /// # Troubleshooting
+    ///
+    /// Compare the app registrations in Secrets Manager with the app's consumer key, secret and callback URL in Salesforce.
+    #[error("Salesforce refused the app registration: {code}")]
     AppRefused {
-        /// OAuth's error code.
+        /// The OAuth error code.
         code: String,
     },
-    /// No session is to be had for this connection; said by a [`Sessions`](crate::Sessions).
-    #[error("no Salesforce session: {reason}")]
+    /// A [`Sessions`](crate::Sessions) has no session for this connection.
+    #[error("could not get a session: {reason}")]
     NoSession {
-        /// A stable code or a short sentence; never a secret.
+        /// A stable code or a short clause; never a secret.
         reason: String,
-        /// What the caller may do.
+        /// The retry that the cause allows.
         retry: Retry,
     },
-    /// The answer is not what this call answers with.
-    #[error("unexpected answer to {operation}: {what}")]
+    /// The response does not have the form that this operation expects.
+    #[error("could not {operation}: invalid response from Salesforce ({what})")]
     InvalidResponse {
-        /// The call that was made.
+        /// The operation that failed.
         operation: &'static str,
-        /// What is wrong with the answer, never the answer itself.
+        /// The defect, without the content of the response.
         what: &'static str,
     },
-    /// The answer does not prove that it comes from the party it should come from.
-    #[error("untrustworthy answer to {operation}: {what}")]
+    /// The response failed verification: it may not come from Salesforce, or not belong to this consent.
+    ///
+    /// # Troubleshooting
+    ///
+    /// "wrong signature": the client secret in Secrets Manager is not the app's.
+    #[error("could not {operation}: the response failed verification ({what})")]
     Untrusted {
-        /// The call that was made.
+        /// The operation that failed.
         operation: &'static str,
-        /// What gave it away.
+        /// The check that failed.
         what: &'static str,
     },
-    /// The request or the answer exceeds a bound; for a request, nothing was sent.
-    #[error("{what} of {operation} is too large")]
+    /// The request or the response exceeds a size limit. If it is the request, nothing was sent.
+    #[error("could not {operation}: {what} is too large")]
     TooLarge {
-        /// The call that was made.
+        /// The operation that failed.
         operation: &'static str,
-        /// Which part is too large.
+        /// The part that is too large, such as "the URL".
         what: &'static str,
     },
 }
 
 impl Error {
-    /// Whether Salesforce gave this error code.
+    /// Returns whether Salesforce rejected the request with this error code.
     pub fn has_code(&self, code: &str) -> bool {
         self.problems().iter().any(|problem| problem.code == code)
     }
 
-    /// Salesforce's reasons, where it rejected the request.
+    /// Returns whether the object does not exist or the user has no access to it. Salesforce does not distinguish the two.
+    pub fn is_hidden(&self) -> bool {
+        self.has_code("NOT_FOUND") || self.has_code("INVALID_TYPE")
+    }
+
+    /// Returns Salesforce's reasons; empty unless it rejected the request.
     pub fn problems(&self) -> &[Problem] {
         match self {
             Self::Rejected { problems, .. } => problems,
@@ -215,20 +237,20 @@ impl Classify for Error {
     }
 }
 
-/// The culprit decides; the codes of parts that were only rolled back with it say nothing.
+/// Ignores the codes of parts that were only rolled back, and prefers a code that allows a retry.
 fn problems_retry(problems: &[Problem]) -> Retry {
     let mut retries =
         problems.iter().filter(|problem| !is_rollback(&problem.code)).map(|problem| code_retry(&problem.code));
     let first = retries.next().unwrap_or(Retry::Never);
-    retries.fold(first, |known, next| if known == Retry::Never { next } else { known })
+    retries.fold(first, |found, next| if found == Retry::Never { next } else { found })
 }
 
-/// Whether a code says only that another part of the same request failed.
+/// Returns whether a code only means that another part of the same request failed.
 pub(crate) fn is_rollback(code: &str) -> bool {
     matches!(code, "PROCESSING_HALTED" | "ALL_OR_NONE_OPERATION_ROLLED_BACK")
 }
 
-/// What an error code allows (REST API guide, status codes and error responses).
+/// Returns the retry that an error code allows (REST API guide, "Status Codes and Error Responses").
 pub(crate) fn code_retry(code: &str) -> Retry {
     match code {
         "UNABLE_TO_LOCK_ROW" => Retry::After(Duration::from_millis(500)),
@@ -255,16 +277,16 @@ mod tests {
 
     fn rejected(codes: &[&str]) -> Error {
         let problem = |code: &&str| Problem { code: (*code).to_owned(), fields: vec![] };
-        Error::Rejected { operation: "a test", status: 400, problems: codes.iter().map(problem).collect() }
+        Error::Rejected { operation: "run a test", status: 400, problems: codes.iter().map(problem).collect() }
     }
 
     #[test]
-    fn a_locked_row_did_not_take_effect() {
+    fn a_locked_row_allows_a_retry() {
         assert!(matches!(rejected(&["UNABLE_TO_LOCK_ROW"]).retry(), Retry::After(_)));
     }
 
     #[test]
-    fn the_culprit_decides_among_rolled_back_parts() {
+    fn codes_of_rolled_back_parts_are_ignored() {
         let error = rejected(&["PROCESSING_HALTED", "UNABLE_TO_LOCK_ROW", "PROCESSING_HALTED"]);
         assert!(matches!(error.retry(), Retry::After(_)));
         let error = rejected(&["ALL_OR_NONE_OPERATION_ROLLED_BACK", "REQUIRED_FIELD_MISSING"]);
@@ -272,22 +294,76 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_inside_a_failed_trigger_can_be_tried_again() {
+    fn a_row_lock_in_a_trigger_allows_a_retry() {
         let error = rejected(&["CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "UNABLE_TO_LOCK_ROW"]);
         assert!(matches!(error.retry(), Retry::After(_)));
     }
 
     #[test]
-    fn an_unknown_code_is_kept_and_not_tried_again() {
+    fn an_unknown_code_is_carried_and_not_retried() {
         let error = rejected(&["SOMETHING_NEW"]);
         assert_eq!(error.retry(), Retry::Never);
         assert!(error.has_code("SOMETHING_NEW"));
-        assert_eq!(error.to_string(), "Salesforce rejected a test with SOMETHING_NEW");
+        assert_eq!(error.to_string(), "could not run a test: Salesforce returned SOMETHING_NEW");
     }
 
     #[test]
-    fn display_never_prints_the_source() {
-        let error = Error::Unreachable { operation: "a query", source: "dns says no".into() };
-        assert_eq!(error.to_string(), "could not reach Salesforce for a query");
+    fn display_does_not_repeat_the_source() {
+        let error = Error::Unreachable { operation: "query records", source: "dns failure".into() };
+        assert_eq!(error.to_string(), "could not query records: Salesforce is unreachable");
+    }
+    #[test]
+    fn every_error_names_its_operation_and_reason() {
+        let operation = "create the note";
+        let source = || "reset".into();
+        let code = || "CODE".to_owned();
+        let texts = [
+            (Error::Invalid { what: "redirect URI", reason: "is not a URL" }, "redirect URI is not a URL"),
+            (
+                Error::Unreachable { operation, source: source() },
+                "could not create the note: Salesforce is unreachable",
+            ),
+            (
+                Error::NoResponse { operation, source: source() },
+                "could not create the note: no response from Salesforce",
+            ),
+            (
+                Error::Unavailable { operation, status: 503, code: None, retry: Retry::Never },
+                "could not create the note: Salesforce is unavailable (status 503)",
+            ),
+            (Error::DailyLimit { operation }, "could not create the note: the org's daily API limit is used up"),
+            (
+                Error::TooManyCalls { operation },
+                "could not create the note: too many concurrent API requests in the org",
+            ),
+            (Error::SessionRefused { operation }, "could not create the note: Salesforce refused the session"),
+            (
+                Error::SessionNotPermitted { operation, code: code() },
+                "could not create the note: the session has no API access (CODE)",
+            ),
+            (rejected(&["ONE", "TWO"]), "could not run a test: Salesforce returned ONE, TWO"),
+            (
+                Error::GrantEnded { code: code(), reason: "inactive user" },
+                "the OAuth grant has ended: CODE (inactive user)",
+            ),
+            (Error::RefreshInProgress, "could not refresh the token: another refresh is in progress"),
+            (Error::AppRefused { code: code() }, "Salesforce refused the app registration: CODE"),
+            (
+                Error::NoSession { reason: "revoked".to_owned(), retry: Retry::Never },
+                "could not get a session: revoked",
+            ),
+            (
+                Error::InvalidResponse { operation, what: "no id" },
+                "could not create the note: invalid response from Salesforce (no id)",
+            ),
+            (
+                Error::Untrusted { operation, what: "wrong signature" },
+                "could not create the note: the response failed verification (wrong signature)",
+            ),
+            (Error::TooLarge { operation, what: "the URL" }, "could not create the note: the URL is too large"),
+        ];
+        for (error, text) in texts {
+            assert_eq!(error.to_string(), text);
+        }
     }
 }

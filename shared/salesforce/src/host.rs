@@ -1,4 +1,4 @@
-//! The hosts that Ferry may talk to: an `instance_url` or a login host is believed only when it is Salesforce's.
+//! Checks of hosts: an `instance_url` or a login host is accepted only if it belongs to Salesforce.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use url::Url;
 
 use crate::Error;
 
-/// Which hosts count as Salesforce's.
+/// The hosts that Ferry may connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HostPolicy {
     /// `https` on `salesforce.com`, `force.com` and `salesforce.mil` hosts only.
     SalesforceOnly,
-    /// Also `http` and `https` on loopback: the local stack and tests.
+    /// In addition `http` and `https` on loopback, for the local stack and tests.
     LoopbackToo,
 }
 
@@ -27,37 +27,37 @@ pub struct InstanceUrl(String);
 pub struct LoginHost(String);
 
 impl InstanceUrl {
-    /// Checks an `instance_url`.
+    /// Parses an `instance_url`.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when it is not an `https` origin of a host that `policy` allows.
+    /// [`Error::Invalid`] if it is not an `https` origin of a host that `policy` allows.
     pub fn parse(url: &str, policy: HostPolicy) -> Result<Self, Error> {
         origin(url, policy, "instance URL").map(Self)
     }
 
-    /// The origin, without a trailing slash.
+    /// Returns the origin, without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl LoginHost {
-    /// Checks a login host such as `https://login.salesforce.com`.
+    /// Parses a login host such as `https://login.salesforce.com`.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when it is not an `https` origin of a host that `policy` allows.
+    /// [`Error::Invalid`] if it is not an `https` origin of a host that `policy` allows.
     pub fn parse(url: &str, policy: HostPolicy) -> Result<Self, Error> {
         origin(url, policy, "login host").map(Self)
     }
 
-    /// Checks an org's own login host, its My Domain, such as `https://acme--dev.sandbox.my.salesforce.com`
+    /// Parses the My Domain of an org, such as `https://acme--dev.sandbox.my.salesforce.com`
     /// (Salesforce Help, My Domain URL formats).
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when it is no My Domain, nor a loopback host that `policy` allows.
+    /// [`Error::Invalid`] if it is neither a My Domain nor a loopback host that `policy` allows.
     pub fn parse_my_domain(url: &str, policy: HostPolicy) -> Result<Self, Error> {
         let host = Self::parse(url, policy)?;
         let is_loopback = !host.0.ends_with(".com") && !host.0.ends_with(".mil");
@@ -68,22 +68,22 @@ impl LoginHost {
         }
     }
 
-    /// What stands before `.my.salesforce.com` or `.my.salesforce.mil`.
+    /// Returns the part before `.my.salesforce.com` or `.my.salesforce.mil`.
     fn my_domain(&self) -> Option<&str> {
         let name = self.0.strip_prefix("https://")?;
         let name = name.strip_suffix(".my.salesforce.com").or_else(|| name.strip_suffix(".my.salesforce.mil"))?;
         (!name.is_empty()).then_some(name)
     }
 
-    /// Whether a My Domain is that of a sandbox or a scratch org, which sign in at `test.salesforce.com` too; `None` where the
-    /// name does not tell.
+    /// Returns whether a My Domain belongs to a sandbox or a scratch org, which use `test.salesforce.com`; `None` if the host is
+    /// not a My Domain.
     #[must_use]
     pub fn is_sandbox(&self) -> Option<bool> {
         let name = self.my_domain()?;
         Some(name.ends_with(".sandbox") || name.ends_with(".scratch"))
     }
 
-    /// The origin, without a trailing slash.
+    /// Returns the origin, without a trailing slash.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -93,15 +93,15 @@ fn origin(url: &str, policy: HostPolicy, what: &'static str) -> Result<String, E
     let invalid = |reason| Error::Invalid { what, reason };
     let url = Url::parse(url.trim()).map_err(|_| invalid("is not a URL"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid("carries credentials"));
+        return Err(invalid("contains credentials"));
     }
     if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(invalid("is not a bare origin"));
+        return Err(invalid("has a path, a query or a fragment"));
     }
     if is_salesforce(&url) || (policy == HostPolicy::LoopbackToo && is_loopback(&url)) {
         Ok(url.origin().ascii_serialization())
     } else {
-        Err(invalid("is not on a Salesforce host over https"))
+        Err(invalid("is not https on a Salesforce host"))
     }
 }
 
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_my_domain_tells_a_sandbox_from_production() {
+    fn a_my_domain_shows_if_the_org_is_a_sandbox() {
         let cases = [
             ("https://acme.my.salesforce.com", Some(false)),
             ("https://acme-dev-ed.develop.my.salesforce.com", Some(false)),
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_my_domain_is_not_taken_for_one() {
+    fn other_hosts_are_not_a_my_domain() {
         for url in [
             "https://login.salesforce.com",
             "https://test.salesforce.com",
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn salesforces_hosts_are_taken() {
+    fn salesforce_hosts_are_accepted() {
         for url in [
             "https://acme.my.salesforce.com",
             "https://acme--uat.sandbox.my.salesforce.com",
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn other_hosts_are_not() {
+    fn other_hosts_are_rejected() {
         for url in [
             "http://acme.my.salesforce.com",
             "https://salesforce.com.evil.example",
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_taken_only_where_it_is_allowed() {
+    fn loopback_is_accepted_only_if_allowed() {
         for url in ["http://127.0.0.1:8080", "http://localhost:8080", "https://[::1]:1", "http://org.localhost:2"] {
             assert_eq!(parse(url, HostPolicy::LoopbackToo).as_deref(), Some(url));
             assert_eq!(parse(url, HostPolicy::SalesforceOnly), None);

@@ -1,34 +1,33 @@
 //! Salesforce ids in their 18-character form.
 //!
-//! The 15-character form is case-sensitive; the 18-character form appends three characters that encode
-//! which of the first 15 are capitals (REST API guide, ID data type).
+//! The 15-character form is case-sensitive. The 18-character form appends a checksum of three characters, which encodes
+//! the case of the first 15 (REST API guide, ID data type).
 
-use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, text_traits};
 
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
 
-/// The id of a record of any object, always held with its checksum.
+/// The id of a record of any object, with its checksum.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RecordId([u8; 18]);
 
 impl RecordId {
-    /// The 18-character form.
+    /// Returns the 18-character form.
     pub fn as_str(&self) -> &str {
         text(&self.0)
     }
 
-    /// The case-sensitive 15-character form, as it appears in URLs and in the License Management App.
+    /// Returns the case-sensitive 15-character form, which URLs and the License Management App use.
     pub fn short(&self) -> &str {
         text(&self.0[..15])
     }
 
-    /// The first three characters, which name the object: `006` is Opportunity.
+    /// Returns the first three characters, which identify the object: `006` is Opportunity.
     pub fn key_prefix(&self) -> &str {
         text(&self.0[..3])
     }
@@ -38,18 +37,18 @@ impl RecordId {
     }
 }
 
-/// The id of a Salesforce organization.
+/// The id of a Salesforce organization (key prefix `00D`).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OrgId(RecordId);
 
 impl OrgId {
-    /// The 18-character form.
+    /// Returns the 18-character form.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// The case-sensitive 15-character form.
+    /// Returns the case-sensitive 15-character form.
     pub fn short(&self) -> &str {
         self.0.short()
     }
@@ -58,7 +57,7 @@ impl OrgId {
 impl FromStr for RecordId {
     type Err = Error;
 
-    /// Takes 15 or 18 characters; the checksum of the longer form must be right.
+    /// Parses 15 or 18 characters, and verifies the checksum of the longer form.
     fn from_str(id: &str) -> Result<Self, Error> {
         let invalid = |reason| Error::Invalid { what: "record id", reason };
         let bytes = id.as_bytes();
@@ -83,7 +82,7 @@ impl FromStr for RecordId {
 impl FromStr for OrgId {
     type Err = Error;
 
-    /// Takes what [`RecordId`] takes, and the key prefix must be that of an organization.
+    /// Parses a [`RecordId`] whose key prefix is that of an organization.
     fn from_str(id: &str) -> Result<Self, Error> {
         let invalid = |reason| Error::Invalid { what: "organization id", reason };
         let id: RecordId = id.parse().map_err(|error| match error {
@@ -103,49 +102,13 @@ fn checksum(head: &[u8]) -> [u8; 3] {
     suffix
 }
 
-/// Both constructors take ASCII letters and digits only, so the text is never empty for want of UTF-8.
+/// The fallback is never used: ids consist of ASCII letters and digits.
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
 }
 
-macro_rules! text_like {
-    ($type:ty) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl fmt::Debug for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl AsRef<str> for $type {
-            fn as_ref(&self) -> &str {
-                self.as_str()
-            }
-        }
-
-        impl TryFrom<String> for $type {
-            type Error = Error;
-
-            fn try_from(id: String) -> Result<Self, Error> {
-                id.parse()
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(id: $type) -> Self {
-                id.as_str().to_owned()
-            }
-        }
-    };
-}
-
-text_like!(RecordId);
-text_like!(OrgId);
+text_traits!(RecordId);
+text_traits!(OrgId);
 
 #[cfg(test)]
 mod tests {
@@ -154,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_pairs_of_short_and_long_ids_agree() {
+    fn a_short_id_gets_the_known_checksum() {
         for id in [
             "00D5e000000KQ2eEAG",
             "04k5e000000CaRkAAK",
@@ -172,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_differ_by_case() {
+    fn ids_that_differ_in_case_are_different() {
         let upper: RecordId = "0065e00000AbCdE".parse().unwrap();
         let lower: RecordId = "0065e00000abcde".parse().unwrap();
         assert_ne!(upper, lower);
@@ -180,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_refused_without_repeating_it() {
+    fn an_invalid_id_is_rejected_and_not_repeated() {
         for (id, reason) in [
             ("", "record id is not 15 or 18 characters long"),
             ("0065e00000AbCd", "record id is not 15 or 18 characters long"),
@@ -203,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_the_long_form_and_is_checked() {
+    fn json_holds_the_long_form_and_is_checked() {
         let id: RecordId = serde_json::from_str(r#""0065e00000AbCdE""#).unwrap();
         assert_eq!(serde_json::to_string(&id).unwrap(), r#""0065e00000AbCdEAAV""#);
         assert!(serde_json::from_str::<RecordId>(r#""0065e00000AbCdEAAA""#).is_err());
@@ -212,7 +175,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_short_id_has_one_long_form(short in "[A-Za-z0-9]{15}") {
+        fn a_short_and_its_long_form_are_the_same_id(short in "[A-Za-z0-9]{15}") {
             let id: RecordId = short.parse().unwrap();
             prop_assert_eq!(id.short(), &short);
             prop_assert_eq!(id.as_str().parse::<RecordId>().unwrap(), id);
@@ -220,7 +183,7 @@ mod tests {
         }
 
         #[test]
-        fn ids_that_differ_differ_also_without_regard_to_case(one in "[A-Za-z0-9]{15}", other in "[A-Za-z0-9]{15}") {
+        fn long_forms_differ_even_if_case_is_ignored(one in "[A-Za-z0-9]{15}", other in "[A-Za-z0-9]{15}") {
             prop_assume!(one != other);
             let (one, other): (RecordId, RecordId) = (one.parse().unwrap(), other.parse().unwrap());
             prop_assert!(!one.as_str().eq_ignore_ascii_case(other.as_str()));
@@ -236,7 +199,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in ".{0,20}") {
+        fn no_text_panics(text in ".{0,20}") {
             let _ = text.parse::<RecordId>();
             let _ = text.parse::<OrgId>();
         }

@@ -1,10 +1,10 @@
 //! A Salesforce client for the calls that Ferry makes.
 //!
-//! It speaks Salesforce's OAuth, REST, composite, query and UI APIs, reads outbound messages (SOAP) and
-//! change events, and knows nothing of AWS or of Ferry's own state.
-//! [`Client`] makes the calls; it gets its access token from a [`Sessions`] and asks for another one
-//! when Salesforce refuses it.
-//! Every failure is an [`Error`], whose [`Classify::retry`] says what the caller may do about it.
+//! It covers Salesforce's OAuth, REST, composite, query, Tooling and UI APIs, and parses outbound messages (SOAP) and
+//! change events. It depends neither on AWS nor on Ferry's state.
+//! A [`Client`] makes the calls. It gets its access token from a [`Sessions`], and requests another one if Salesforce
+//! refuses it.
+//! Every call fails with an [`Error`], and [`Classify::retry`] returns the retry that the error allows.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -18,7 +18,7 @@
 //! const NAME: FieldName = FieldName::from_static("Name");
 //! const IS_CLOSED: FieldName = FieldName::from_static("IsClosed");
 //!
-//! /// Has one session and no other.
+//! /// Has only one session.
 //! struct Single(Session);
 //!
 //! impl Sessions for Single {
@@ -26,7 +26,7 @@
 //!         Box::pin(async move {
 //!             match refused {
 //!                 None => Ok(self.0.clone()),
-//!                 Some(_) => Err(Error::SessionRefused { operation: "single session" }),
+//!                 Some(_) => Err(Error::SessionRefused { operation: "renew the session" }),
 //!             }
 //!         })
 //!     }
@@ -46,9 +46,10 @@
 //! }
 //! ```
 //!
-//! The house that it stands in is described in `ARCHITECTURE.md`.
+//! See `ARCHITECTURE.md` for the system.
 
 pub mod auth;
+mod backoff;
 pub mod change_event;
 mod client;
 mod clock;
@@ -58,7 +59,7 @@ pub mod datetime;
 mod error;
 mod host;
 mod id;
-mod limits;
+mod meter;
 mod name;
 pub mod notes;
 mod query;
@@ -67,10 +68,12 @@ mod rest;
 mod session;
 pub mod soap;
 pub mod soql;
+mod text;
 pub mod tooling;
 mod transport;
 mod ui_api;
 
+pub use backoff::Backoff;
 pub use client::Client;
 pub use clock::Clock;
 pub use collections::{MAX_RETRIEVE_IDS, MAX_UPSERT_RECORDS, SaveError, SaveOutcome};
@@ -78,14 +81,12 @@ pub use composite::{CompositeRequest, CompositeResponse};
 pub use error::{BoxError, Classify, Error, Problem, Retry};
 pub use host::{HostPolicy, InstanceUrl, LoginHost};
 pub use id::{OrgId, RecordId};
-pub use limits::{ApiUsage, Limit};
+pub use meter::{ApiUsage, MeterReading};
 pub use name::{ApiVersion, FieldName, ObjectName};
 pub use notes::{NewNote, Note, NoteHtml, NoteUpdate};
 pub use query::{NextPage, Page};
 pub use record::{JsonObject, Record};
-pub use rest::{
-    Deleted, DeletedRecord, FieldDescribe, ObjectDescribe, ObjectSummary, PicklistEntry, RecordTypeInfo, Updated,
-};
+pub use rest::{FieldDescribe, ObjectDescribe, ObjectSummary, PicklistEntry, RecordTypeInfo};
 pub use session::{BoxFuture, Fingerprint, Session, Sessions};
 pub use soql::Soql;
 pub use transport::{Http, Timeouts};

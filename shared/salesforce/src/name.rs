@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, text_traits};
 
 /// The API name of an object: `Account`, `Invoice__c`, `ns__Invoice__c`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,45 +24,50 @@ pub struct FieldName(Cow<'static, str>);
 pub struct ApiVersion(u16);
 
 impl ObjectName {
-    /// A name known when the program is written.
+    /// Creates a name from a literal.
     ///
     /// # Panics
     ///
-    /// When the name is no API name; in a `const` that is a compile error.
+    /// If the literal is not an API name; in a `const` that is a compile error.
     pub const fn from_static(name: &'static str) -> Self {
         assert!(is_name(name.as_bytes()), "not an API name");
         Self(Cow::Borrowed(name))
     }
 
-    /// The name as Salesforce spells it.
+    /// Returns the name as Salesforce spells it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl FieldName {
-    /// A name known when the program is written.
+    /// `Id`, which every object has.
+    pub const ID: Self = Self::from_static("Id");
+    /// `SystemModstamp`: the time of the last change by a user or by an automated process.
+    pub const SYSTEM_MODSTAMP: Self = Self::from_static("SystemModstamp");
+
+    /// Creates a name from a literal.
     ///
     /// # Panics
     ///
-    /// When the name is no API name or path; in a `const` that is a compile error.
+    /// If the literal is not an API name or a path; in a `const` that is a compile error.
     pub const fn from_static(name: &'static str) -> Self {
         assert!(is_path(name.as_bytes()), "not a field name");
         Self(Cow::Borrowed(name))
     }
 
-    /// The name as Salesforce spells it.
+    /// Returns the name as Salesforce spells it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl ApiVersion {
-    /// The version that Ferry is written for.
+    /// The version that Ferry uses.
     pub const DEFAULT: Self = Self(66);
 }
 
-/// Letters, digits and underscores, beginning with a letter.
+/// Returns whether a name consists of letters, digits and underscores, and begins with a letter.
 const fn is_name(name: &[u8]) -> bool {
     if name.is_empty() || name.len() > 255 || !name[0].is_ascii_alphabetic() {
         return false;
@@ -77,7 +82,7 @@ const fn is_name(name: &[u8]) -> bool {
     true
 }
 
-/// Names joined by dots.
+/// Returns whether a path consists of names, joined by dots.
 const fn is_path(path: &[u8]) -> bool {
     let mut i = 0;
     while i < path.len() {
@@ -117,7 +122,7 @@ impl FromStr for FieldName {
 impl FromStr for ApiVersion {
     type Err = Error;
 
-    /// Takes `66.0`, and also `v66.0` and `66`.
+    /// Parses `66.0`, `v66.0` or `66`.
     fn from_str(version: &str) -> Result<Self, Error> {
         let digits = version.trim_start_matches('v');
         let digits = digits.strip_suffix(".0").unwrap_or(digits);
@@ -154,44 +159,8 @@ impl From<ApiVersion> for String {
     }
 }
 
-macro_rules! text_like {
-    ($type:ty) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl fmt::Debug for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl AsRef<str> for $type {
-            fn as_ref(&self) -> &str {
-                self.as_str()
-            }
-        }
-
-        impl TryFrom<String> for $type {
-            type Error = Error;
-
-            fn try_from(name: String) -> Result<Self, Error> {
-                name.parse()
-            }
-        }
-
-        impl From<$type> for String {
-            fn from(name: $type) -> Self {
-                name.0.into_owned()
-            }
-        }
-    };
-}
-
-text_like!(ObjectName);
-text_like!(FieldName);
+text_traits!(ObjectName);
+text_traits!(FieldName);
 
 #[cfg(test)]
 mod tests {
@@ -218,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_read_as_people_write_them() {
+    fn an_api_version_is_parsed_in_three_spellings() {
         for version in ["66.0", "v66.0", "66"] {
             assert_eq!(version.parse::<ApiVersion>().unwrap(), ApiVersion::DEFAULT);
         }

@@ -1,4 +1,4 @@
-//! Enhanced notes: a `ContentNote` and its links to records (Object Reference, ContentNote and ContentDocumentLink).
+//! Enhanced notes: `ContentNote` and its links to records (Object Reference, ContentNote and ContentDocumentLink).
 
 mod html;
 
@@ -16,13 +16,13 @@ use crate::soql::{self, Condition, Soql};
 use crate::transport::Request;
 use crate::{Client, Error, FieldName, JsonObject, ObjectName, Record, RecordId, datetime};
 
-/// How many records one note can be linked to when it is written.
+/// The maximum number of records that a new note can be linked to.
 pub const MAX_LINKS: usize = MAX_SUBREQUESTS - 1;
 
-/// The longest title, in characters.
+/// The maximum length of a title, in characters.
 pub const MAX_TITLE_CHARS: usize = 255;
 
-/// The longest text, in bytes; Salesforce's own limit is higher, but the note would not be fit to read.
+/// The maximum length of the HTML, in bytes. Salesforce's limit is higher, but such a note could not be read.
 pub const MAX_HTML_BYTES: usize = 1024 * 1024;
 
 const LINK: ObjectName = ObjectName::from_static("ContentDocumentLink");
@@ -32,111 +32,111 @@ const LINK_TITLE: FieldName = FieldName::from_static("ContentDocument.Title");
 const LINK_CREATED: FieldName = FieldName::from_static("ContentDocument.CreatedDate");
 const LINK_FILE_TYPE: FieldName = FieldName::from_static("ContentDocument.FileType");
 
-/// A note to write.
+/// A note to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewNote {
     /// 1 to [`MAX_TITLE_CHARS`] characters.
     pub title: String,
-    /// The text.
+    /// The content.
     pub html: NoteHtml,
-    /// The records that shall show it, 1 to [`MAX_LINKS`].
+    /// The records to link it to, 1 to [`MAX_LINKS`].
     pub links: Vec<RecordId>,
 }
 
-/// What to change of a note; `None` leaves it.
+/// An update of a note. `None` leaves a part unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NoteUpdate {
     /// The new title.
     pub title: Option<String>,
-    /// The new text.
+    /// The new content.
     pub html: Option<NoteHtml>,
 }
 
-/// A note that was read.
+/// A note as Salesforce returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Note {
-    /// Its id, which is that of a ContentDocument.
+    /// The id, which is that of a ContentDocument.
     pub id: RecordId,
-    /// Its title.
+    /// The title.
     pub title: String,
-    /// Its text as Salesforce keeps it.
+    /// The content as Salesforce stores it.
     pub html: String,
-    /// What it is linked to: records, and its owner (a user).
+    /// The linked records, and the owner (a user).
     pub links: Vec<RecordId>,
-    /// When it last changed.
+    /// The time of the last change.
     pub last_modified: Timestamp,
 }
 
-/// A note that was found.
+/// A note that [`Client::find_notes`] found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundNote {
-    /// Its id.
+    /// The id.
     pub id: RecordId,
-    /// Its title.
+    /// The title.
     pub title: String,
-    /// When it was written.
+    /// The time of creation.
     pub created: Timestamp,
 }
 
 impl Client {
-    /// Writes a note and all its links, or nothing. Not idempotent: before repeating it, look with [`Client::find_notes`].
+    /// Creates a note and all its links, or nothing. Not idempotent: before a retry, search with [`Client::find_notes`].
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] with the problem of the part that failed; [`Error::NoResponse`] when it may have been written.
+    /// [`Error::Rejected`] with the problems of the failed subrequest; [`Error::NoResponse`] if the outcome is unknown.
     pub async fn create_note(&self, note: &NewNote) -> Result<RecordId, Error> {
-        const OPERATION: &str = "create note";
-        let answers = self.send_composite(&creation(note)?).await?;
-        if let Some(failure) = answers.iter().find_map(|part| part.failure(OPERATION)) {
+        const OPERATION: &str = "create the note";
+        let responses = self.send_composite(&create_request(note)?).await?;
+        if let Some(failure) = responses.iter().find_map(|part| part.failure(OPERATION)) {
             return Err(failure);
         }
-        let id = answers.first().and_then(|note| note.body.get("id"));
+        let id = responses.first().and_then(|note| note.body.get("id"));
         id.and_then(|id| id.as_str()?.parse().ok())
-            .ok_or(Error::InvalidResponse { operation: OPERATION, what: "a note without an id" })
+            .ok_or(Error::InvalidResponse { operation: OPERATION, what: "no note id" })
     }
 
-    /// A note with its text and links, or `None` when there is none that the user may see.
+    /// Fetches a note with its content and links; `None` if it does not exist or is not visible to the user.
     ///
     /// # Errors
     ///
     /// Those of any call.
     pub async fn fetch_note(&self, id: &RecordId) -> Result<Option<Note>, Error> {
-        let path = self.note(id);
-        let request = Request::get("fetch note", path.clone()).with_query("fields", "Title,LastModifiedDate");
-        let answer = match self.send(&request).await {
+        let path = self.note_path(id);
+        let request = Request::get("fetch the note", path.clone()).with_query("fields", "Title,LastModifiedDate");
+        let response = match self.send(&request).await {
             Err(error) if is_gone(&error) => return Ok(None),
-            answer => answer?,
+            response => response?,
         };
-        let bad = || answer.invalid("not a note");
-        let record = Record::from_json(answer.json()?).ok_or_else(bad)?;
-        let modified = record.text("LastModifiedDate").ok_or_else(bad)?;
-        // `Content` in the JSON of a note is only the path of this.
-        let content = Request::get("fetch note text", format!("{path}/Content"));
+        let invalid = || response.invalid("not a note");
+        let record = Record::from_json(response.json()?).ok_or_else(invalid)?;
+        let modified = record.text("LastModifiedDate").ok_or_else(invalid)?;
+        // `Content` in the JSON is only the path of this resource.
+        let content = Request::get("fetch the content of the note", format!("{path}/Content"));
         let content = self.send(&content).await?;
         Ok(Some(Note {
             id: record.id,
             title: record.text("Title").unwrap_or_default().to_owned(),
             html: String::from_utf8_lossy(&content.body).into_owned(),
-            links: self.links_of(id).await?,
-            last_modified: datetime::parse(modified).map_err(|_| bad())?,
+            links: self.linked_records(id).await?,
+            last_modified: datetime::parse(modified).map_err(|_| invalid())?,
         }))
     }
 
-    /// Changes a note's title or text; Salesforce keeps the earlier version.
+    /// Updates the title or the content of a note. Salesforce keeps the previous version.
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] with `NOT_FOUND` when there is no such note.
+    /// [`Error::Rejected`] with `NOT_FOUND` if the note does not exist.
     pub async fn update_note(&self, id: &RecordId, update: &NoteUpdate) -> Result<(), Error> {
         let fields = note_fields(update.title.as_deref(), update.html.as_ref())?;
         if fields.is_empty() {
-            return Err(invalid("is not changed at all"));
+            return Err(invalid("has no changes"));
         }
-        let request = Request::send("update note", Method::PATCH, self.note(id), &fields)?;
+        let request = Request::send("update the note", Method::PATCH, self.note_path(id), &fields)?;
         self.send(&request).await.map(drop)
     }
 
-    /// The notes with exactly this title that are linked to a record and were written at or after a time, oldest first.
+    /// Finds the notes with exactly this title that are linked to a record and were created since a time, oldest first.
     ///
     /// # Errors
     ///
@@ -147,26 +147,26 @@ impl Client {
         title: &str,
         created_since: Timestamp,
     ) -> Result<Vec<FoundNote>, Error> {
-        // Links can be queried only by record or by note, and by the document's fields only besides that.
+        // Salesforce requires a filter by record or by note; the fields of the document can only be additional filters.
         let linked = soql::eq(&LINK_RECORD, linked_to)
             .and(soql::eq(&LINK_FILE_TYPE, "SNOTE"))
             .and(soql::ge(&LINK_CREATED, created_since));
-        let rows = self.links(&[LINK_NOTE, LINK_TITLE, LINK_CREATED], linked).await?;
+        let rows = self.query_links(&[LINK_NOTE, LINK_TITLE, LINK_CREATED], linked).await?;
         let mut found: Vec<FoundNote> = rows.iter().filter_map(found_note).collect();
         found.retain(|note| note.title == title.trim());
         found.sort_by_key(|note| (note.created, note.id));
         Ok(found)
     }
 
-    async fn links_of(&self, note: &RecordId) -> Result<Vec<RecordId>, Error> {
-        let rows = self.links(&[LINK_RECORD], soql::eq(&LINK_NOTE, note)).await?;
+    async fn linked_records(&self, note: &RecordId) -> Result<Vec<RecordId>, Error> {
+        let rows = self.query_links(&[LINK_RECORD], soql::eq(&LINK_NOTE, note)).await?;
         let ids = rows.iter().filter_map(|row| row.text("LinkedEntityId"));
         Ok(ids.filter_map(|id| id.parse().ok()).collect())
     }
 
-    /// All rows of a query of links.
-    async fn links(&self, fields: &[FieldName], linked: Condition) -> Result<Vec<Record>, Error> {
-        let soql = Soql::select(fields).from(&LINK).where_(linked);
+    /// Queries links, all pages.
+    async fn query_links(&self, fields: &[FieldName], condition: Condition) -> Result<Vec<Record>, Error> {
+        let soql = Soql::select(fields).from(&LINK).where_(condition);
         let mut page = self.query(&soql).await?;
         let mut rows = page.records;
         while let Some(next) = page.next {
@@ -176,13 +176,13 @@ impl Client {
         Ok(rows)
     }
 
-    fn note(&self, id: &RecordId) -> String {
+    fn note_path(&self, id: &RecordId) -> String {
         self.path(&format!("sobjects/ContentNote/{id}"))
     }
 }
 
-/// The note and its links as one request that succeeds or fails as a whole.
-fn creation(note: &NewNote) -> Result<CompositeRequest, Error> {
+/// Builds the request for a note and its links, which succeeds or fails as a whole.
+fn create_request(note: &NewNote) -> Result<CompositeRequest, Error> {
     let mut links = note.links.clone();
     links.sort_unstable();
     links.dedup();
@@ -207,7 +207,7 @@ fn part(url: &str, reference_id: String, body: JsonObject) -> Subrequest {
     Subrequest { method: "POST", url: url.to_owned(), reference_id, body: Some(body) }
 }
 
-/// Title and content as Salesforce takes them: the content is base64 of UTF-8.
+/// Builds the fields of a note. The content is base64 of UTF-8.
 fn note_fields(title: Option<&str>, html: Option<&NoteHtml>) -> Result<JsonObject, Error> {
     let mut fields = JsonObject::new();
     if let Some(title) = title.map(str::trim) {
@@ -218,7 +218,7 @@ fn note_fields(title: Option<&str>, html: Option<&NoteHtml>) -> Result<JsonObjec
     }
     if let Some(html) = html {
         if html.as_str().len() > MAX_HTML_BYTES {
-            return Err(invalid("is longer than a note may be"));
+            return Err(invalid("is longer than 1 MiB"));
         }
         let content = BASE64_STANDARD.encode(html.as_str());
         fields.insert("Content".to_owned(), Value::String(content));
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_note_and_its_links_are_one_request() {
-        let request = creation(&note(" Call ", 1)).unwrap();
+        let request = create_request(&note(" Call ", 1)).unwrap();
         let expected = json!({"allOrNone": true, "compositeRequest": [
             {"method": "POST", "url": "sobjects/ContentNote", "referenceId": "note",
              "body": {"Title": "Call", "Content": BASE64_STANDARD.encode("Line 1<br>Line &amp; 2")}},
@@ -266,19 +266,19 @@ mod tests {
     }
 
     #[test]
-    fn a_link_given_twice_is_made_once() {
+    fn a_duplicate_link_is_created_once() {
         let mut note = note("Call", 2);
         note.links.extend(note.links.clone());
-        assert_eq!(creation(&note).unwrap().requests.len(), 3);
+        assert_eq!(create_request(&note).unwrap().requests.len(), 3);
     }
 
     #[test]
-    fn what_salesforce_would_refuse_is_not_sent() {
-        assert!(creation(&note("Call", 24)).is_ok());
-        assert!(creation(&note("Call", 25)).is_err());
-        assert!(creation(&note("Call", 0)).is_err());
-        assert!(creation(&note(" ", 1)).is_err());
-        assert!(creation(&note(&"ü".repeat(255), 1)).is_ok());
-        assert!(creation(&note(&"ü".repeat(256), 1)).is_err());
+    fn an_invalid_note_is_not_sent() {
+        assert!(create_request(&note("Call", 24)).is_ok());
+        assert!(create_request(&note("Call", 25)).is_err());
+        assert!(create_request(&note("Call", 0)).is_err());
+        assert!(create_request(&note(" ", 1)).is_err());
+        assert!(create_request(&note(&"ü".repeat(255), 1)).is_ok());
+        assert!(create_request(&note(&"ü".repeat(256), 1)).is_err());
     }
 }

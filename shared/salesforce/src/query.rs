@@ -1,4 +1,4 @@
-//! SOQL queries, page by page.
+//! Queries, page by page.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -11,15 +11,16 @@ use crate::{Client, Error, Record, Soql};
 pub struct Page {
     /// The rows of this page.
     pub records: Vec<Record>,
-    /// How many rows the whole query matches.
+    /// The number of rows that the whole query matches.
     pub total_size: u64,
-    /// Whether this is the last page; exactly then `next` is `None`.
+    /// `true` for the last page; exactly then `next` is `None`.
     pub done: bool,
-    /// Where the next page is.
+    /// The cursor of the next page.
     pub next: Option<NextPage>,
 }
 
-/// A cursor on the server. It may die at any time (`INVALID_QUERY_LOCATOR`): start again from a keyset position then.
+/// A query cursor on Salesforce's side. It can expire at any time (`INVALID_QUERY_LOCATOR`): then query again from a keyset
+/// position.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct NextPage(String);
@@ -44,45 +45,45 @@ impl From<NextPage> for String {
 }
 
 impl Client {
-    /// The first page of a query.
+    /// Fetches the first page of a query.
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`] when the query does not fit into a URL; [`Error::Rejected`] with `INVALID_FIELD`, `QUERY_TIMEOUT`, ...
+    /// [`Error::TooLarge`] if the query does not fit into a URL; [`Error::Rejected`] with `INVALID_FIELD`, `QUERY_TIMEOUT`, ...
     pub async fn query(&self, soql: &Soql) -> Result<Page, Error> {
-        self.page(&self.search("query", "query", soql)).await
+        self.page(&self.query_request("query records", "query", soql)).await
     }
 
-    /// The first page of a query that also finds deleted and archived records.
+    /// Fetches the first page of a query that includes deleted and archived records.
     ///
     /// # Errors
     ///
     /// Those of [`Client::query`].
     pub async fn query_all(&self, soql: &Soql) -> Result<Page, Error> {
-        self.page(&self.search("query deleted records too", "queryAll", soql)).await
+        self.page(&self.query_request("query records including deleted ones", "queryAll", soql)).await
     }
 
-    /// The page after another one.
+    /// Fetches the next page.
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] with `INVALID_QUERY_LOCATOR` when the cursor is gone.
+    /// [`Error::Rejected`] with `INVALID_QUERY_LOCATOR` if the cursor has expired.
     pub async fn query_more(&self, next: &NextPage) -> Result<Page, Error> {
-        let request = Request::get("query further", next.0.clone());
+        let request = Request::get("fetch the next page of the query", next.0.clone());
         self.page(&request).await
     }
 
-    /// How many rows a [`Soql::count`] matches.
+    /// Returns the number of rows that a [`Soql::count`] matches.
     ///
     /// # Errors
     ///
     /// Those of [`Client::query`].
     pub async fn count(&self, soql: &Soql) -> Result<u64, Error> {
-        let answer = self.send(&self.search("count", "query", soql)).await?;
-        answer.json::<Rows>().map(|rows| rows.total_size)
+        let response = self.send(&self.query_request("count records", "query", soql)).await?;
+        response.json::<Rows>().map(|rows| rows.total_size)
     }
 
-    pub(crate) fn search(&self, operation: &'static str, resource: &str, soql: &Soql) -> Request {
+    pub(crate) fn query_request(&self, operation: &'static str, resource: &str, soql: &Soql) -> Request {
         Request::get(operation, self.path(resource)).with_query("q", soql.to_string())
     }
 
@@ -103,20 +104,20 @@ struct Rows {
 }
 
 impl Page {
-    /// Reads a page; one that says there is more, but not where, is an error and not the end.
-    fn from_response(answer: &Response) -> Result<Self, Error> {
-        let rows: Rows = answer.json()?;
+    /// Parses a page. A page with `done: false` but without a cursor is an error, not the last page.
+    fn from_response(response: &Response) -> Result<Self, Error> {
+        let rows: Rows = response.json()?;
         let next = match (rows.done, rows.next_records_url) {
             (true, _) => None,
             (false, Some(path)) => {
                 let next = NextPage::try_from(path);
-                Some(next.map_err(|_| answer.invalid("a cursor elsewhere"))?)
+                Some(next.map_err(|_| response.invalid("a cursor outside the query API"))?)
             }
-            (false, None) => return Err(answer.invalid("more rows, but no cursor")),
+            (false, None) => return Err(response.invalid("more rows but no cursor")),
         };
         let records: Option<Vec<_>> = rows.records.into_iter().map(Record::from_json).collect();
         Ok(Self {
-            records: records.ok_or_else(|| answer.invalid("rows that are no records"))?,
+            records: records.ok_or_else(|| response.invalid("a row that is not a record"))?,
             total_size: rows.total_size,
             done: rows.done,
             next,
@@ -132,7 +133,7 @@ mod tests {
 
     fn page(body: &str) -> Result<Page, Error> {
         Page::from_response(&Response {
-            operation: "a test",
+            operation: "run a test",
             status: 200,
             headers: HeaderMap::new(),
             body: body.into(),
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_survives_storing() {
+    fn a_cursor_can_be_stored_and_is_checked_again() {
         let path = "/services/data/v66.0/query/01gD0000002HU6KIAW-2000";
         let next = NextPage::try_from(path.to_owned()).unwrap();
         let stored = serde_json::to_string(&next).unwrap();
@@ -159,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn aggregate_rows_are_no_records() {
+    fn aggregate_rows_are_rejected() {
         let rows = r#"{"totalSize":1,"done":true,"records":[{"attributes":{"type":"AggregateResult"},"expr0":6}]}"#;
         assert!(matches!(page(rows), Err(Error::InvalidResponse { .. })));
     }

@@ -1,4 +1,4 @@
-//! Records as Salesforce answers them, without the `attributes` that it adds.
+//! Records, without the `attributes` that Salesforce adds.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -6,33 +6,32 @@ use serde_json::{Map, Value};
 
 use crate::{ObjectName, RecordId, datetime};
 
-/// A JSON object; the order of its keys is kept.
+/// A JSON object. It preserves the order of its keys.
 pub type JsonObject = Map<String, Value>;
 
-/// A record that was read.
+/// A record as Salesforce returns it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The object that the record is of.
+    /// The object type.
     pub object: ObjectName,
-    /// Its id.
+    /// The id.
     pub id: RecordId,
-    /// What was selected, by API name, `Id` included where it was; a parent is an object or null,
-    /// and `attributes` are gone at every depth.
+    /// The selected fields by API name. A parent is an object or null. `attributes` are removed at every depth.
     pub fields: JsonObject,
 }
 
 impl Record {
-    /// When the record last changed in any way, where `SystemModstamp` was selected.
+    /// Returns `SystemModstamp`; `None` if it was not selected.
     pub fn system_modstamp(&self) -> Option<Timestamp> {
         datetime::parse(self.text("SystemModstamp")?).ok()
     }
 
-    /// The text of a field; `None` when it is absent, null or not a text.
+    /// Returns the text of a field; `None` if it is absent, null or not a text.
     pub fn text(&self, field: &str) -> Option<&str> {
         self.fields.get(field)?.as_str()
     }
 
-    /// A record of an answer; its id is in `attributes` also where `Id` was not selected.
+    /// Parses a record. If `Id` was not selected, takes the id from `attributes`.
     pub(crate) fn from_json(value: Value) -> Option<Self> {
         let Value::Object(mut fields) = value else {
             return None;
@@ -66,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_are_gone_at_every_depth() {
+    fn attributes_are_removed_at_every_depth() {
         let record = Record::from_json(json!({
             "attributes": {"type": "Account", "url": "/services/data/v66.0/sobjects/Account/001dM00003jU9GxQAK"},
             "Owner": {"attributes": {"type": "User"}, "Name": "Ann"},
@@ -80,13 +79,13 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_an_id_is_no_record() {
+    fn a_row_without_an_id_is_rejected() {
         let row = json!({"attributes": {"type": "AggregateResult"}, "expr0": 6});
         assert_eq!(Record::from_json(row), None);
     }
 
     #[test]
-    fn the_modstamp_is_read_with_an_offset_without_a_colon() {
+    fn the_modstamp_of_a_rest_response_is_parsed() {
         let record = Record::from_json(json!({
             "attributes": {"type": "Account"},
             "Id": "001dM00003jU9GxQAK",

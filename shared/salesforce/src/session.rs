@@ -1,4 +1,4 @@
-//! Access tokens, and who supplies them to a client.
+//! Sessions: access tokens, and the trait that supplies a client with them.
 
 use std::fmt;
 use std::future::Future;
@@ -10,38 +10,38 @@ use sha2::{Digest, Sha256};
 
 use crate::{Error, InstanceUrl};
 
-/// A boxed future, as trait objects need it.
+/// A boxed future, for methods of trait objects.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// An access token and where to use it.
+/// An access token and the org that it is for.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The base URL of the org's API.
     pub instance_url: InstanceUrl,
-    /// Sent as the bearer token; dies without notice.
+    /// The bearer token. It can become invalid at any time.
     pub access_token: SecretString,
 }
 
 impl Session {
-    /// Names the access token without revealing it.
+    /// Returns the fingerprint of the access token.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::from_token(&self.access_token)
     }
 }
 
-/// Tells access tokens apart: the beginning of the token's SHA-256, in hexadecimal.
+/// A fingerprint that identifies an access token without revealing it: the first 8 bytes of its SHA-256, in hexadecimal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
-    /// The fingerprint of an access token.
+    /// Computes the fingerprint of an access token.
     pub fn from_token(access_token: &SecretString) -> Self {
         let digest = Sha256::digest(access_token.expose_secret());
         Self(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// The hexadecimal text.
+    /// Returns the hexadecimal text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -53,12 +53,12 @@ impl fmt::Display for Fingerprint {
     }
 }
 
-/// Supplies a client with sessions.
+/// A supplier of sessions for a [`Client`](crate::Client).
 pub trait Sessions: Send + Sync + 'static {
-    /// A session to use now.
+    /// Returns a session.
     ///
-    /// `refused` names the session that Salesforce has just refused: another one is wanted.
-    /// A client asks so at most once a call.
+    /// `refused` identifies a session that Salesforce has just refused: the returned one must be a different one.
+    /// A client passes it at most once per call.
     fn session(&self, refused: Option<Fingerprint>) -> BoxFuture<'_, Result<Session, Error>>;
 }
 
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_tells_tokens_apart_and_does_not_reveal_them() {
+    fn a_fingerprint_identifies_a_token() {
         let (one, other) = (session("00D!one"), session("00D!other"));
         assert_eq!(one.fingerprint(), session("00D!one").fingerprint());
         assert_ne!(one.fingerprint(), other.fingerprint());
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_output_holds_no_token() {
+    fn debug_output_does_not_contain_the_token() {
         assert!(!format!("{:?}", session("00D!one")).contains("one"));
     }
 }

@@ -1,4 +1,4 @@
-//! SOQL text from checked names and escaped values: what is given as a value cannot become syntax.
+//! SOQL queries, built from checked names and escaped values, so that a value cannot become syntax.
 
 use std::fmt;
 
@@ -16,18 +16,18 @@ pub struct Soql {
     limit: Option<u32>,
 }
 
-/// What to select, waiting for the object to select it from.
+/// A SELECT clause that still needs its object.
 #[derive(Clone, Debug)]
 pub struct Selection(String);
 
-/// A condition for a WHERE.
+/// A condition of a WHERE clause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition(String);
 
 /// A value in a condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Literal {
-    /// A text; it is quoted and escaped.
+    /// A text, which is quoted and escaped.
     Text(String),
     /// A date-time.
     DateTime(Timestamp),
@@ -51,7 +51,7 @@ impl Soql {
         Selection("COUNT()".to_owned())
     }
 
-    /// Adds a condition that must hold besides those given before.
+    /// Adds a condition, combined by AND with the previous ones.
     #[must_use]
     pub fn where_(self, condition: Condition) -> Self {
         let condition = match self.condition {
@@ -61,21 +61,14 @@ impl Soql {
         Self { condition: Some(condition), ..self }
     }
 
-    /// Sorts by a field, ascending, within the order given before.
+    /// Sorts by a field, ascending, after the previous ones.
     #[must_use]
     pub fn order_by(mut self, field: &FieldName) -> Self {
         self.order.push(field.as_str().to_owned());
         self
     }
 
-    /// Sorts by a field, descending, within the order given before.
-    #[must_use]
-    pub fn order_by_desc(mut self, field: &FieldName) -> Self {
-        self.order.push(format!("{field} DESC"));
-        self
-    }
-
-    /// At most so many rows.
+    /// Limits the number of rows.
     #[must_use]
     pub fn limit(self, rows: u32) -> Self {
         Self { limit: Some(rows), ..self }
@@ -83,7 +76,7 @@ impl Soql {
 }
 
 impl Selection {
-    /// The object to select from.
+    /// Adds the FROM clause.
     pub fn from(self, object: &ObjectName) -> Soql {
         Soql { select: self.0, object: object.clone(), condition: None, order: Vec::new(), limit: None }
     }
@@ -106,50 +99,40 @@ impl fmt::Display for Soql {
 }
 
 impl Condition {
-    /// Both must hold.
+    /// Combines two conditions by AND.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self(format!("({} AND {})", self.0, other.0))
     }
 
-    /// At least one must hold.
+    /// Combines two conditions by OR.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self(format!("({} OR {})", self.0, other.0))
     }
 }
 
-/// `field = value`; with [`Literal::Null`], the field is empty.
+/// Creates the condition `field = value`; [`Literal::Null`] matches an empty field.
 pub fn eq(field: &FieldName, value: impl Into<Literal>) -> Condition {
     compare(field, "=", value)
 }
 
-/// `field != value`.
-pub fn ne(field: &FieldName, value: impl Into<Literal>) -> Condition {
-    compare(field, "!=", value)
-}
-
-/// `field < value`.
+/// Creates the condition `field < value`.
 pub fn lt(field: &FieldName, value: impl Into<Literal>) -> Condition {
     compare(field, "<", value)
 }
 
-/// `field <= value`.
-pub fn le(field: &FieldName, value: impl Into<Literal>) -> Condition {
-    compare(field, "<=", value)
-}
-
-/// `field > value`.
+/// Creates the condition `field > value`.
 pub fn gt(field: &FieldName, value: impl Into<Literal>) -> Condition {
     compare(field, ">", value)
 }
 
-/// `field >= value`.
+/// Creates the condition `field >= value`.
 pub fn ge(field: &FieldName, value: impl Into<Literal>) -> Condition {
     compare(field, ">=", value)
 }
 
-/// `field IN (values)`; without any value, a condition that never holds.
+/// Creates the condition `field IN (values)`; without values, a condition that never holds.
 pub fn in_<V: Into<Literal>>(field: &FieldName, values: impl IntoIterator<Item = V>) -> Condition {
     let values: Vec<String> = values.into_iter().map(|value| value.into().to_string()).collect();
     if values.is_empty() {
@@ -176,7 +159,7 @@ impl fmt::Display for Literal {
     }
 }
 
-/// A text as a quoted SOQL string (SOQL and SOSL reference, quoted string escape sequences).
+/// Quotes a text as a SOQL string (SOQL and SOSL Reference, "Quoted String Escape Sequences").
 pub fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('\'');
@@ -245,14 +228,14 @@ mod tests {
 
     use super::*;
 
-    const ID: FieldName = FieldName::from_static("Id");
     const NAME: FieldName = FieldName::from_static("Name");
     const OWNER: FieldName = FieldName::from_static("Owner.Name");
-    const MODSTAMP: FieldName = FieldName::from_static("SystemModstamp");
+    const ID: FieldName = FieldName::ID;
+    const MODSTAMP: FieldName = FieldName::SYSTEM_MODSTAMP;
     const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 
     #[test]
-    fn a_keyset_scan_reads_as_it_should() {
+    fn a_keyset_scan_is_rendered() {
         let from: Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
         let last: RecordId = "001dM00003jU9Gx".parse().unwrap();
         let soql = Soql::select(&[ID, NAME, OWNER])
@@ -270,23 +253,23 @@ mod tests {
     }
 
     #[test]
-    fn conditions_are_all_needed() {
+    fn conditions_are_combined_by_and() {
         let soql = Soql::count()
             .from(&ACCOUNT)
             .where_(eq(&NAME, Literal::Null))
-            .where_(ne(&NAME, "x"))
+            .where_(lt(&NAME, "x"))
             .where_(in_(&NAME, ["a", "b"]))
             .where_(eq(&FieldName::from_static("IsDeleted"), true))
-            .where_(le(&FieldName::from_static("NumberOfEmployees"), 7));
+            .where_(gt(&FieldName::from_static("NumberOfEmployees"), 7));
         assert_eq!(
             soql.to_string(),
-            "SELECT COUNT() FROM Account WHERE ((((Name = NULL AND Name != 'x') AND Name IN ('a', 'b')) \
-             AND IsDeleted = TRUE) AND NumberOfEmployees <= 7)"
+            "SELECT COUNT() FROM Account WHERE ((((Name = NULL AND Name < 'x') AND Name IN ('a', 'b')) \
+             AND IsDeleted = TRUE) AND NumberOfEmployees > 7)"
         );
     }
 
     #[test]
-    fn no_value_at_all_finds_nothing() {
+    fn in_without_values_never_holds() {
         assert_eq!(in_(&NAME, Vec::<String>::new()), eq(&ID, Literal::Null));
     }
 
@@ -297,7 +280,7 @@ mod tests {
         assert_eq!(quote("a\"b\n\r\t\u{8}\u{c}"), r#"'a\"b\n\r\t\b\f'"#);
     }
 
-    /// Reads a quoted text as a SOQL parser does; `None` when it ends early or late.
+    /// Parses a quoted text as SOQL does; `None` if the quote does not end at the end.
     fn unquote(quoted: &str) -> Option<String> {
         let mut text = String::new();
         let mut characters = quoted.strip_prefix('\'')?.chars();
@@ -319,7 +302,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_quoted_text_reads_back_and_ends_at_its_end(text in "(.|['\\\\\"\n\r\t\u{8}\u{c}]){0,40}") {
+        fn a_quoted_text_parses_back(text in "(.|['\\\\\"\n\r\t\u{8}\u{c}]){0,40}") {
             prop_assert_eq!(unquote(&quote(&text)), Some(text));
         }
 

@@ -1,7 +1,7 @@
-//! The part of the Tooling API that Ferry needs: the definitions of outbound messages, and where they go.
+//! The Tooling API: the definitions of outbound messages and their endpoints.
 //!
-//! `WorkflowOutboundMessage` can be read and changed through its `Metadata` (Tooling API reference). Not verified against an org:
-//! that a packaged definition can be changed this way by a user who may customize the application.
+//! `WorkflowOutboundMessage` is read and updated through its `Metadata` (Tooling API reference). Not verified against an org:
+//! that a user with "Customize Application" can update a packaged definition this way.
 
 use http::Method;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -12,56 +12,56 @@ use crate::transport::Request;
 use crate::{Client, Error, FieldName, JsonObject, ObjectName, RecordId, Soql};
 
 const OUTBOUND_MESSAGE: ObjectName = ObjectName::from_static("WorkflowOutboundMessage");
-const FIELDS: [FieldName; 2] = [FieldName::from_static("Id"), FieldName::from_static("Name")];
+const FIELDS: [FieldName; 2] = [FieldName::ID, FieldName::from_static("Name")];
 const NAME: &str = "Name";
 const ENDPOINT: &str = "endpointUrl";
 
 /// A definition of an outbound message.
 #[derive(Clone, Debug)]
 pub struct OutboundMessageDefinition {
-    /// Its id.
+    /// The id.
     pub id: RecordId,
-    /// Where its messages go. The address may hold a secret.
+    /// The endpoint of its messages. The URL may hold a secret.
     pub endpoint_url: SecretString,
-    /// Everything else of its metadata, to be given back as it was.
+    /// The rest of its metadata, which an update has to send back unchanged.
     rest: JsonObject,
 }
 
 impl Client {
-    /// The outbound messages whose name `wanted` takes.
+    /// Lists the outbound messages whose name matches `wanted`.
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] when the connection's user may not customize the application.
+    /// [`Error::Rejected`] if the connected user lacks "Customize Application".
     pub async fn list_outbound_message_definitions(
         &self,
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Vec<RecordId>, Error> {
         let soql = Soql::select(&FIELDS).from(&OUTBOUND_MESSAGE);
-        let page = self.page(&self.search("list outbound messages", "tooling/query", &soql)).await?;
+        let page = self.page(&self.query_request("list the outbound messages", "tooling/query", &soql)).await?;
         let named = |record: &&crate::Record| record.text(NAME).is_some_and(&wanted);
         Ok(page.records.iter().filter(named).map(|record| record.id).collect())
     }
 
-    /// One outbound message, with its metadata.
+    /// Fetches an outbound message with its metadata.
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] when there is none, or the connection's user may not see it.
+    /// [`Error::Rejected`] if it does not exist or is not visible to the connected user.
     pub async fn fetch_outbound_message_definition(&self, id: &RecordId) -> Result<OutboundMessageDefinition, Error> {
-        let answer = self.send(&Request::get("fetch outbound message", self.definition(id))).await?;
-        let Row { id, mut metadata } = answer.json()?;
+        let response = self.send(&Request::get("fetch the outbound message", self.definition_path(id))).await?;
+        let Row { id, mut metadata } = response.json()?;
         let Some(Value::String(endpoint)) = metadata.remove(ENDPOINT) else {
-            return Err(answer.invalid("an outbound message without an address"));
+            return Err(response.invalid("an outbound message without an endpoint"));
         };
         Ok(OutboundMessageDefinition { id, endpoint_url: endpoint.into(), rest: metadata })
     }
 
-    /// Has the messages of a definition go to another address; the rest of it stays as it was.
+    /// Changes the endpoint of an outbound message, and nothing else.
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] when the connection's user may not change it, or Salesforce does not take the address.
+    /// [`Error::Rejected`] if the connected user may not change it, or Salesforce does not accept the URL.
     pub async fn set_outbound_message_endpoint(
         &self,
         definition: &OutboundMessageDefinition,
@@ -69,13 +69,13 @@ impl Client {
     ) -> Result<(), Error> {
         let mut metadata = definition.rest.clone();
         metadata.insert(ENDPOINT.to_owned(), Value::from(url.expose_secret()));
-        let path = self.definition(&definition.id);
+        let path = self.definition_path(&definition.id);
         let change = json!({ "Metadata": metadata });
-        let request = Request::send("set the address of an outbound message", Method::PATCH, path, &change)?;
+        let request = Request::send("change the endpoint of the outbound message", Method::PATCH, path, &change)?;
         self.send(&request).await.map(drop)
     }
 
-    fn definition(&self, id: &RecordId) -> String {
+    fn definition_path(&self, id: &RecordId) -> String {
         self.path(&format!("tooling/sobjects/{OUTBOUND_MESSAGE}/{id}"))
     }
 }

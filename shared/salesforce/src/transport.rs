@@ -1,4 +1,4 @@
-//! Sends requests: the one file that names the HTTP library.
+//! The transport. This is the only file that names the HTTP library.
 
 mod request;
 mod retry;
@@ -12,29 +12,29 @@ pub(crate) use request::{Body, ErrorFormat, Request, Response};
 
 use crate::auth::SigningKeys;
 use crate::error::{oauth_failure, rest_failure};
-use crate::limits::Meter;
+use crate::meter::Meter;
 use crate::{Classify, Clock, Error, HostPolicy};
 
-/// The longest answer that is read: 2,000 wide records fit several times.
+/// The size limit of a response; 2,000 wide records are much smaller.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
-/// How long a call may take.
+/// The time limits of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For one attempt, from connecting to the last byte of the answer.
+    /// The limit of one attempt, from connecting to the last byte of the response.
     pub attempt: Duration,
-    /// For all attempts together: after it no further one begins.
+    /// The time after which no further attempt begins.
     pub total: Duration,
 }
 
 impl Default for Timeouts {
-    /// 25 seconds an attempt, which is what an HTTP API gives its function; no further attempt begins after 20 seconds.
+    /// 25 seconds for an attempt, within the 30 seconds of an HTTP API; no further attempt after 20 seconds.
     fn default() -> Self {
         Self { attempt: Duration::from_secs(25), total: Duration::from_secs(20) }
     }
 }
 
-/// A connection pool with Ferry's rules: bounded answers, no redirects, few retries.
+/// A pool of HTTP connections with bounded responses, no redirects and few retries.
 #[derive(Clone, Debug)]
 pub struct Http {
     pool: reqwest::Client,
@@ -44,7 +44,7 @@ pub struct Http {
     signing_keys: SigningKeys,
 }
 
-/// Where a request goes, and as whom.
+/// The destination of a request.
 pub(crate) struct Target<'a> {
     /// An origin without a trailing slash.
     pub(crate) base: &'a str,
@@ -53,11 +53,11 @@ pub(crate) struct Target<'a> {
 }
 
 impl Http {
-    /// A pool that talks to the hosts that `policy` allows.
+    /// Creates a pool for the hosts that `policy` allows.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] when the machine has no usable TLS set-up.
+    /// [`Error::Invalid`] if the machine has no usable TLS configuration.
     pub fn new(policy: HostPolicy, clock: Clock) -> Result<Self, Error> {
         let pool = reqwest::Client::builder()
             .user_agent(concat!("ferry/", env!("CARGO_PKG_VERSION")))
@@ -66,32 +66,32 @@ impl Http {
             .redirect(reqwest::redirect::Policy::none())
             .https_only(policy == HostPolicy::SalesforceOnly)
             .build()
-            .map_err(|_| Error::Invalid { what: "TLS set-up", reason: "cannot be used" })?;
+            .map_err(|_| Error::Invalid { what: "TLS configuration", reason: "is not usable" })?;
         Ok(Self { pool, policy, clock, timeouts: Timeouts::default(), signing_keys: SigningKeys::default() })
     }
 
-    /// The same pool with other time limits.
+    /// Replaces the time limits.
     #[must_use]
     pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
         Self { timeouts, ..self }
     }
 
-    /// Which hosts it may talk to.
+    /// Returns the hosts that the pool may connect to.
     pub fn policy(&self) -> HostPolicy {
         self.policy
     }
 
-    /// The clock that it counts its deadlines with.
+    /// Returns the clock that measures deadlines.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// The keys with which login hosts sign.
+    /// Returns the cache of the keys with which login hosts sign.
     pub(crate) fn signing_keys(&self) -> &SigningKeys {
         &self.signing_keys
     }
 
-    /// Makes a call, again where [`retry::pause`] allows it.
+    /// Sends a request, and retries it as [`retry::pause`] allows.
     pub(crate) async fn call(&self, target: &Target<'_>, request: &Request) -> Result<Response, Error> {
         let token_bytes = target.token.map_or(0, |token| token.expose_secret().len());
         request.check_size(target.base, token_bytes)?;
@@ -99,7 +99,7 @@ impl Http {
         let mut attempt = 1;
         loop {
             let error = match self.attempt(target, request).await {
-                Ok(answer) => return Ok(answer),
+                Ok(response) => return Ok(response),
                 Err(error) => error,
             };
             let spent = self.clock.now().duration_since(began);
@@ -108,42 +108,46 @@ impl Http {
             let Some(pause) = retry::pause(error.retry(), request.safety, attempt, left, rand::random()) else {
                 return Err(error);
             };
-            warn!(sf.operation = request.operation, sf.attempt = attempt, retry = ?error.retry(), "{error}; trying again");
+            warn!(sf.operation = request.operation, sf.attempt = attempt, retry = ?error.retry(), "{error}; retrying");
             tokio::time::sleep(pause).await;
             attempt += 1;
         }
     }
 
     async fn attempt(&self, target: &Target<'_>, request: &Request) -> Result<Response, Error> {
-        let answer = self.exchange(target, request).await?;
+        // Counted before it is sent: a caller's timeout drops this future.
         if let Some(meter) = target.meter {
-            meter.observe(&answer.headers);
+            meter.count();
         }
-        if (200..300).contains(&answer.status) {
-            return Ok(answer);
+        let response = self.exchange(target, request).await?;
+        if let Some(meter) = target.meter {
+            meter.observe(&response.headers);
+        }
+        if (200..300).contains(&response.status) {
+            return Ok(response);
         }
         Err(match request.error_format {
-            ErrorFormat::Rest => rest_failure(request.operation, &answer),
-            ErrorFormat::Oauth => oauth_failure(request.operation, &answer),
+            ErrorFormat::Rest => rest_failure(request.operation, &response),
+            ErrorFormat::Oauth => oauth_failure(request.operation, &response),
         })
     }
 
-    /// One request and its whole answer, whatever its status.
+    /// Sends one request and reads the whole response, of any status.
     async fn exchange(&self, target: &Target<'_>, request: &Request) -> Result<Response, Error> {
         let operation = request.operation;
-        let lost = |error: reqwest::Error| network_failure(operation, error);
-        let mut answer = self.build(target, request).send().await.map_err(lost)?;
+        let failed = |error: reqwest::Error| network_failure(operation, error);
+        let mut response = self.build(target, request).send().await.map_err(failed)?;
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(lost)? {
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
-                return Err(Error::TooLarge { operation, what: "the answer" });
+                return Err(Error::TooLarge { operation, what: "the response" });
             }
             body.extend_from_slice(&chunk);
         }
         Ok(Response {
             operation,
-            status: answer.status().as_u16(),
-            headers: std::mem::take(answer.headers_mut()),
+            status: response.status().as_u16(),
+            headers: std::mem::take(response.headers_mut()),
             body,
         })
     }
@@ -165,11 +169,11 @@ impl Http {
     }
 }
 
-/// Tells a request that was never sent from one whose fate is unknown. URLs are left out of errors.
+/// Separates requests that were never sent from those with an unknown outcome. Removes URLs from the errors.
 fn network_failure(operation: &'static str, error: reqwest::Error) -> Error {
     let error = error.without_url();
     if error.is_builder() {
-        Error::Invalid { what: "request", reason: "cannot be sent" }
+        Error::Invalid { what: "request", reason: "is malformed" }
     } else if error.is_connect() {
         Error::Unreachable { operation, source: error.into() }
     } else {

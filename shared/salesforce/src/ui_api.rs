@@ -1,5 +1,4 @@
-//! Picklist values as a record type offers them, which only the UI API tells:
-//! a describe lists the values of all record types together.
+//! Picklist values by record type, which only the UI API returns: a describe lists the values of all record types together.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +8,16 @@ use serde_json::Value;
 use crate::transport::Request;
 use crate::{Client, Error, FieldName, ObjectName, RecordId};
 
-/// The record type that every object of every org has.
+/// The master record type, which every object of every org has.
 pub const MASTER_RECORD_TYPE: RecordId = RecordId::from_static(b"012000000000000AAA");
 
-/// A picklist field's values for one record type.
+/// The values of a picklist field for one record type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all(deserialize = "camelCase"))]
 pub struct Picklist {
-    /// The values, in the order of the org's set-up.
+    /// The values, in the order of Setup.
     pub values: Vec<PicklistValue>,
-    /// The values of the controlling field, by their index.
+    /// The values of the controlling field, with their indexes.
     #[serde(default)]
     pub controller_values: BTreeMap<String, u32>,
 }
@@ -27,54 +26,54 @@ pub struct Picklist {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all(deserialize = "camelCase"))]
 pub struct PicklistValue {
-    /// What records hold; the key.
+    /// The value that records hold.
     pub value: String,
     /// Label in the user's language.
     pub label: String,
-    /// Indexes of the controlling values that allow it; empty when nothing controls it.
+    /// The indexes of the controlling values that allow it; empty without a controlling field.
     #[serde(default)]
     pub valid_for: Vec<u32>,
-    /// What is particular to some fields; see [`PicklistValue::stage`].
+    /// Attributes of special fields; see [`PicklistValue::stage`].
     #[serde(default)]
     pub attributes: Value,
 }
 
-/// What an opportunity stage says about itself.
+/// The attributes of an opportunity stage.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StageAttributes {
-    /// Whether the opportunity is over.
+    /// `true` if the opportunity is closed.
     pub closed: bool,
-    /// Whether it is won.
+    /// `true` if the opportunity is won.
     pub won: bool,
-    /// In percent.
+    /// The default probability, in percent.
     pub default_probability: Option<f64>,
-    /// Such as `Pipeline` or `Best Case`.
+    /// The forecast category, such as `Pipeline` or `Best Case`.
     pub forecast_category_name: Option<String>,
 }
 
 impl PicklistValue {
-    /// The attributes of an opportunity stage, where the value is one.
+    /// Returns the attributes of an opportunity stage; `None` for other fields.
     pub fn stage(&self) -> Option<StageAttributes> {
         StageAttributes::deserialize(&self.attributes).ok()
     }
 }
 
 impl Client {
-    /// The values of all picklists of an object for a record type, by field.
+    /// Fetches the values of all picklists of an object for a record type, by field.
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] when the record type is unknown or the object is not supported.
+    /// [`Error::Rejected`] if the record type is unknown or the UI API does not support the object.
     pub async fn fetch_picklist_values(
         &self,
         object: &ObjectName,
         record_type: &RecordId,
     ) -> Result<BTreeMap<FieldName, Picklist>, Error> {
         let path = format!("ui-api/object-info/{object}/picklist-values/{record_type}");
-        let request = Request::get("fetch picklist values", self.path(&path));
-        let answer = self.send(&request).await?;
-        let fields: Fields = answer.json()?;
+        let request = Request::get("fetch the picklist values", self.path(&path));
+        let response = self.send(&request).await?;
+        let fields: Fields = response.json()?;
         Ok(fields.picklist_field_values)
     }
 }
@@ -92,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stage_tells_what_it_means() {
+    fn a_stage_has_its_attributes() {
         let value: PicklistValue = serde_json::from_value(json!({
             "attributes": {"closed": true, "defaultProbability": 100.0, "forecastCategoryName": "Closed",
                 "picklistAtrributesValueType": "OpportunityStage", "won": true},
@@ -106,14 +105,14 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_stage_has_no_stage_attributes() {
+    fn other_values_have_no_stage_attributes() {
         let value = json!({"attributes": null, "label": "Web", "validFor": [], "value": "Web"});
         let value: PicklistValue = serde_json::from_value(value).unwrap();
         assert_eq!(value.stage(), None);
     }
 
     #[test]
-    fn the_master_record_type_is_an_id_like_any_other() {
+    fn the_master_record_type_is_a_valid_id() {
         assert_eq!("012000000000000".parse::<RecordId>().unwrap(), MASTER_RECORD_TYPE);
     }
 }

@@ -77,7 +77,7 @@ impl SigningKeys {
     }
 
     async fn fetch(&self, http: &Http, host: &str, now: Timestamp) -> Result<Known, Error> {
-        const OPERATION: &str = "fetch signing keys";
+        const OPERATION: &str = "fetch the signing keys";
         let target = Target { base: host, token: None, meter: None };
         let answer = http.call(&target, &Request::get(OPERATION, "/id/keys".to_owned())).await;
         let Answer { mut keys } = answer.and_then(|answer| answer.json()).map_err(|error| not_now(OPERATION, error))?;

@@ -30,28 +30,28 @@ fn relayed(header: &Value) -> String {
 }
 
 #[test]
-fn a_change_names_its_org_object_records_and_transaction() {
+fn a_change_event_is_parsed() {
     let event = parse(&relayed(&header("UPDATE", &json!(["0065e00000AbCdEAAV"])))).unwrap();
 
-    let wanted = ChangeEvent {
+    let expected = ChangeEvent {
         org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
         object: "Opportunity".parse().unwrap(),
         records: vec!["0065e00000AbCdEAAV".parse().unwrap()],
         is_incomplete: false,
         delivery: "000f07d5-d33e-8607-991e-ad2c1fda0750.1".to_owned(),
     };
-    assert_eq!(event, wanted);
+    assert_eq!(event, expected);
 }
 
 #[test]
-fn the_header_is_found_where_appflow_has_it_too() {
+fn the_header_is_also_found_where_appflow_has_it() {
     let header = header("UPDATE", &json!(["0065e00000AbCdEAAV"]));
     let flat = envelope(SOURCE, &json!({ "ChangeEventHeader": header, "Region__c": "America" }));
     assert_eq!(parse(&flat), parse(&relayed(&header)));
 }
 
 #[test]
-fn a_gap_and_a_kind_of_change_that_nobody_knows_name_their_records_too() {
+fn gap_events_and_unknown_change_types_list_records() {
     for kind in ["CREATE", "DELETE", "UNDELETE", "GAP_CREATE", "GAP_UPDATE", "GAP_DELETE", "GAP_UNDELETE", "SPLIT"] {
         let event = parse(&relayed(&header(kind, &json!(["0065e00000AbCdE", "0065e00000AbCdF"])))).unwrap();
         assert_eq!((event.records.len(), event.is_incomplete), (2, false), "{kind}");
@@ -62,7 +62,7 @@ fn a_gap_and_a_kind_of_change_that_nobody_knows_name_their_records_too() {
 }
 
 #[test]
-fn what_names_no_record_is_about_the_whole_object() {
+fn an_event_without_valid_ids_is_incomplete() {
     for ids in [json!([]), json!(["000000000000000AAA"]), json!(["006*"]), json!([""])] {
         let event = parse(&relayed(&header("GAP_OVERFLOW", &ids))).unwrap();
         assert_eq!((event.records, event.is_incomplete), (Vec::new(), true), "{ids}");
@@ -75,14 +75,14 @@ fn what_names_no_record_is_about_the_whole_object() {
 }
 
 #[test]
-fn custom_objects_are_named_as_they_are() {
+fn custom_objects_are_parsed() {
     let mut custom = header("CREATE", &json!(["a015e00000AbCdEAAV"]));
     custom["entityName"] = json!("acme__Order_Line__c");
     assert_eq!(parse(&relayed(&custom)).unwrap().object.as_str(), "acme__Order_Line__c");
 }
 
 #[test]
-fn only_a_source_of_event_relay_names_an_org() {
+fn only_a_source_of_event_relay_is_accepted() {
     let header = header("UPDATE", &json!(["0065e00000AbCdE"]));
     for source in [
         "ferry",
@@ -99,7 +99,7 @@ fn only_a_source_of_event_relay_names_an_org() {
 }
 
 #[test]
-fn what_is_no_change_event_is_refused() {
+fn other_events_and_malformed_headers_are_rejected() {
     assert_eq!(parse("<not json>"), Err(ParseError::Shape));
     assert_eq!(parse(&envelope(SOURCE, &json!({ "payload": { "Order__c": "1" } }))), Err(ParseError::Shape));
     for (part, wrong) in [
@@ -116,14 +116,14 @@ fn what_is_no_change_event_is_refused() {
 }
 
 #[test]
-fn without_a_transaction_the_event_s_own_id_names_the_delivery() {
+fn without_a_transaction_key_the_event_id_is_used() {
     let mut gap = header("GAP_UPDATE", &json!(["0065e00000AbCdE"]));
     gap["transactionKey"] = Value::Null;
     assert_eq!(parse(&relayed(&gap)).unwrap().delivery, "5c42b99e-e005-43b3-c744-07990c50d2cc.1");
 }
 
 #[test]
-fn more_records_than_are_read_at_once_are_the_whole_object_s_business() {
+fn too_many_records_make_an_event_incomplete() {
     let ids: Vec<String> = (0..=MAX_RECORDS).map(|n| format!("0065e{n:010}")).collect();
     let event = parse(&relayed(&header("UPDATE", &json!(ids)))).unwrap();
     assert_eq!((event.records.len(), event.is_incomplete), (0, true));
@@ -139,7 +139,7 @@ fn id() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Any JSON, not too deep.
+/// Any JSON of small depth.
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -164,7 +164,7 @@ fn any_json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn every_id_that_is_given_is_read_again_or_the_whole_object_is(ids in prop::collection::vec(id(), 0..30)) {
+    fn every_id_is_listed_or_the_event_is_incomplete(ids in prop::collection::vec(id(), 0..30)) {
         let event = parse(&relayed(&header("UPDATE", &json!(ids)))).unwrap();
         let missing = |id: &String| id.parse().map_or(true, |id: RecordId| !event.records.contains(&id));
         prop_assert_eq!(event.is_incomplete, ids.is_empty() || ids.iter().any(missing));
@@ -172,14 +172,14 @@ proptest! {
     }
 
     #[test]
-    fn nothing_that_a_payload_holds_makes_it_panic_or_name_another_org(detail in any_json()) {
+    fn no_payload_panics_or_changes_the_org(detail in any_json()) {
         if let Ok(event) = parse(&envelope(SOURCE, &detail)) {
             prop_assert_eq!(event.org_id.as_str(), "00D5e000000KQ2eEAG");
         }
     }
 
     #[test]
-    fn no_text_makes_it_panic(text in ".{0,200}") {
+    fn no_text_panics(text in ".{0,200}") {
         prop_assert!(parse(&text).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! From an answer that is no success to an [`Error`]: codes and field names stay, messages go.
+//! Mapping of unsuccessful responses to an [`Error`]. Codes and field names are carried over, messages are not.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{Error, Problem, Retry, code_retry};
 use crate::transport::Response;
 
-/// An element of the array that Salesforce answers errors with; some resources leave the array out.
+/// An element of an error response. Most resources return an array of them, some a single one.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RestProblem {
@@ -25,7 +25,7 @@ enum RestProblems {
     One(RestProblem),
 }
 
-/// The token endpoint's error object.
+/// The error object of the token endpoint.
 #[derive(Deserialize)]
 struct OauthProblem {
     error: String,
@@ -33,7 +33,7 @@ struct OauthProblem {
     error_description: String,
 }
 
-/// Ends of a grant, by the beginning of their description (Salesforce Help, OAuth authorization flow errors).
+/// Descriptions of `invalid_grant` that are final, by their beginning (Salesforce Help, OAuth authorization flow errors).
 const GRANT_ENDS: [&str; 8] = [
     "expired access/refresh token",
     "expired authorization code",
@@ -45,41 +45,41 @@ const GRANT_ENDS: [&str; 8] = [
     "inactive_user",
 ];
 
-/// Refusals of a session that another access token cannot mend; clients that refresh on them never stop.
-const UNFIT_TEXTS: [&str; 2] =
+/// Messages of a 401 that a new access token cannot resolve. A client that refreshes on them never stops.
+const NOT_PERMITTED_TEXTS: [&str; 2] =
     ["This session is not valid for use with the REST API", "Connected app is not attached to Agent"];
 
-/// What a REST answer that is no success means.
-pub(crate) fn rest_failure(operation: &'static str, answer: &Response) -> Error {
-    let problems = match serde_json::from_slice(&answer.body) {
+/// Maps an unsuccessful response of the REST API.
+pub(crate) fn rest_failure(operation: &'static str, response: &Response) -> Error {
+    let problems = match serde_json::from_slice(&response.body) {
         Ok(RestProblems::Many(problems)) => problems,
         Ok(RestProblems::One(problem)) => vec![problem],
         Err(_) => Vec::new(),
     };
     let has = |code: &str| problems.iter().any(|problem| problem.error_code == code);
     let says = |text: &str| problems.iter().any(|problem| problem.message.contains(text));
-    match answer.status {
-        // An org that has moved: the refresh tells the new address, and a redirected write would lose its body.
+    match response.status {
+        // The org has moved. A refresh returns its new address, while following the redirect would lose the body of a write.
         301 | 302 | 303 | 307 | 308 => Error::SessionRefused { operation },
-        401 | 403 if UNFIT_TEXTS.iter().any(|text| says(text)) => {
-            Error::SessionNotPermitted { operation, code: first_code(&problems, answer.status) }
+        401 | 403 if NOT_PERMITTED_TEXTS.iter().any(|text| says(text)) => {
+            Error::SessionNotPermitted { operation, code: first_code(&problems, response.status) }
         }
         401 if problems.is_empty() || has("INVALID_SESSION_ID") => Error::SessionRefused { operation },
-        403 if answer.body.trim_ascii() == b"Bad_OAuth_Token" => Error::SessionRefused { operation },
+        403 if response.body.trim_ascii() == b"Bad_OAuth_Token" => Error::SessionRefused { operation },
         _ if has("REQUEST_LIMIT_EXCEEDED") && says("Concurrent") => Error::TooManyCalls { operation },
         _ if has("REQUEST_LIMIT_EXCEEDED") => Error::DailyLimit { operation },
-        429 | 502 | 503 | 504 => unavailable(operation, answer, &problems),
-        500.. if problems.is_empty() => unavailable(operation, answer, &problems),
-        status => Error::Rejected { operation, status, problems: kept(&problems, status) },
+        429 | 502 | 503 | 504 => unavailable(operation, response, &problems),
+        500.. if problems.is_empty() => unavailable(operation, response, &problems),
+        status => Error::Rejected { operation, status, problems: carried_over(&problems, status) },
     }
 }
 
-/// What an answer of the OAuth endpoints that is no success means.
-pub(crate) fn oauth_failure(operation: &'static str, answer: &Response) -> Error {
-    let Some(OauthProblem { error: code, error_description: text }) = oauth_problem(&answer.body) else {
-        return match answer.status {
+/// Maps an unsuccessful response of the OAuth endpoints.
+pub(crate) fn oauth_failure(operation: &'static str, response: &Response) -> Error {
+    let Some(OauthProblem { error: code, error_description: text }) = oauth_problem(&response.body) else {
+        return match response.status {
             301 | 302 | 303 | 307 | 308 => Error::InvalidResponse { operation, what: "a redirect" },
-            _ => unavailable(operation, answer, &[]),
+            _ => unavailable(operation, response, &[]),
         };
     };
     let text = text.to_ascii_lowercase();
@@ -87,7 +87,7 @@ pub(crate) fn oauth_failure(operation: &'static str, answer: &Response) -> Error
         "invalid_grant" if text.contains("already being processed") => Error::RefreshInProgress,
         "invalid_grant" => match GRANT_ENDS.iter().find(|end| text.starts_with(**end)) {
             Some(reason) => Error::GrantEnded { code, reason },
-            None => later(operation, answer, code, Duration::from_secs(30)),
+            None => temporary(operation, response, code, Duration::from_secs(30)),
         },
         "inactive_user" | "inactive_org" | "invalid_app_access" => {
             Error::GrantEnded { code, reason: "an admin must act" }
@@ -100,17 +100,17 @@ pub(crate) fn oauth_failure(operation: &'static str, answer: &Response) -> Error
         | "unauthorized_client"
         | "invalid_scope"
         | "invalid_request" => Error::AppRefused { code },
-        _ => later(operation, answer, code, Duration::from_mins(1)),
+        _ => temporary(operation, response, code, Duration::from_mins(1)),
     }
 }
 
-/// A token endpoint's error that is not known to be final: never a reason to make a person connect again.
-fn later(operation: &'static str, answer: &Response, code: String, pause: Duration) -> Error {
-    let retry = if answer.status >= 500 { Retry::Unknown(pause) } else { Retry::After(pause) };
-    Error::Unavailable { operation, status: answer.status, code: Some(checked_code(&code)), retry }
+/// An error of the token endpoint that is not known to be final, so that nobody has to connect again because of it.
+fn temporary(operation: &'static str, response: &Response, code: String, pause: Duration) -> Error {
+    let retry = if response.status >= 500 { Retry::Unknown(pause) } else { Retry::After(pause) };
+    Error::Unavailable { operation, status: response.status, code: Some(checked_code(&code)), retry }
 }
 
-/// The error object as JSON, or as a form, which the revoke endpoint also answers.
+/// Parses the error object, from JSON or from a form: the revoke endpoint returns both.
 fn oauth_problem(body: &[u8]) -> Option<OauthProblem> {
     let problem = serde_json::from_slice(body).ok().or_else(|| {
         let pairs: Vec<_> = url::form_urlencoded::parse(body).collect();
@@ -120,44 +120,44 @@ fn oauth_problem(body: &[u8]) -> Option<OauthProblem> {
     Some(OauthProblem { error: checked_code(&problem.error), ..problem })
 }
 
-fn unavailable(operation: &'static str, answer: &Response, problems: &[RestProblem]) -> Error {
+fn unavailable(operation: &'static str, response: &Response, problems: &[RestProblem]) -> Error {
     let code = problems.first().map(|problem| checked_code(&problem.error_code));
-    let told = answer.retry_after();
-    let pause = told.unwrap_or(Duration::from_secs(2));
-    let retry = match (code.as_deref().map(code_retry), answer.status) {
-        (Some(known @ (Retry::After(_) | Retry::Unknown(_))), _) if told.is_none() => known,
+    let retry_after = response.retry_after();
+    let pause = retry_after.unwrap_or(Duration::from_secs(2));
+    let retry = match (code.as_deref().map(code_retry), response.status) {
+        (Some(by_code @ (Retry::After(_) | Retry::Unknown(_))), _) if retry_after.is_none() => by_code,
         (_, 429 | 503) => Retry::After(pause),
         _ => Retry::Unknown(pause),
     };
-    Error::Unavailable { operation, status: answer.status, code, retry }
+    Error::Unavailable { operation, status: response.status, code, retry }
 }
 
 fn first_code(problems: &[RestProblem], status: u16) -> String {
     problems.first().map_or_else(|| format!("HTTP_{status}"), |problem| checked_code(&problem.error_code))
 }
 
-/// Codes and field names; a row lock that only the message tells of, inside a failed trigger, becomes a code.
-fn kept(problems: &[RestProblem], status: u16) -> Vec<Problem> {
-    let mut kept: Vec<Problem> = Vec::new();
+/// Returns codes and field names. A trigger that failed on a row lock names the lock only in its message: it is added as a code.
+fn carried_over(problems: &[RestProblem], status: u16) -> Vec<Problem> {
+    let mut carried: Vec<Problem> = Vec::new();
     for problem in problems {
-        kept.push(problem_of(&problem.error_code, &problem.fields));
+        carried.push(checked_problem(&problem.error_code, &problem.fields));
         if problem.error_code != "UNABLE_TO_LOCK_ROW" && problem.message.contains("UNABLE_TO_LOCK_ROW") {
-            kept.push(problem_of("UNABLE_TO_LOCK_ROW", &[]));
+            carried.push(checked_problem("UNABLE_TO_LOCK_ROW", &[]));
         }
     }
-    if kept.is_empty() {
-        kept.push(problem_of(&format!("HTTP_{status}"), &[]));
+    if carried.is_empty() {
+        carried.push(checked_problem(&format!("HTTP_{status}"), &[]));
     }
-    kept
+    carried
 }
 
-/// A problem of a code and fields, each kept only if it looks like one.
-pub(crate) fn problem_of(code: &str, fields: &[String]) -> Problem {
+/// Creates a problem from the code and the field names, and drops fields that are not field names.
+pub(crate) fn checked_problem(code: &str, fields: &[String]) -> Problem {
     let fields = fields.iter().filter(|field| field.parse::<crate::FieldName>().is_ok());
     Problem { code: checked_code(code), fields: fields.cloned().collect() }
 }
 
-/// A code as it stands, unless it is not one and could carry anything.
+/// Returns the code unchanged, or a placeholder if it does not have the form of a code: it could hold customer data.
 fn checked_code(code: &str) -> String {
     let is_code = !code.is_empty()
         && code.len() <= 100

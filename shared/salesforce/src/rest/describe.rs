@@ -1,11 +1,11 @@
-//! What an org says about its objects and fields.
+//! Describes: the metadata of objects and fields.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{FieldName, ObjectName, RecordId};
 
-/// An object in the list of all objects.
+/// An object in the list of objects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all(deserialize = "camelCase"))]
 pub struct ObjectSummary {
@@ -15,58 +15,45 @@ pub struct ObjectSummary {
     pub label: String,
     /// The first three characters of its records' ids; some objects have none.
     pub key_prefix: Option<String>,
-    /// Made by the customer or by a package.
+    /// `true` if a customer or a package defined it.
     pub custom: bool,
-    /// Whether the user may query it.
+    /// `true` if the user may query it.
     pub queryable: bool,
-    /// Whether the user may create records.
+    /// `true` if the user may create records.
     pub createable: bool,
-    /// Whether the user may change records.
+    /// `true` if the user may update records.
     pub updateable: bool,
-    /// Whether [`Client::fetch_updated`](crate::Client::fetch_updated) works for it.
+    /// `true` if the replication API (get updated, get deleted) supports it.
     pub replicateable: bool,
 }
 
-/// An object with its fields and record types, as far as the calling user may see them.
+/// An object with the fields and record types that the calling user can access.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all(deserialize = "camelCase"))]
 pub struct ObjectDescribe {
-    /// API name.
-    pub name: ObjectName,
-    /// Label in the user's language.
-    pub label: String,
-    /// The first three characters of its records' ids; some objects have none.
-    pub key_prefix: Option<String>,
-    /// Made by the customer or by a package.
-    pub custom: bool,
-    /// Whether the user may query it.
-    pub queryable: bool,
-    /// Whether the user may create records.
-    pub createable: bool,
-    /// Whether the user may change records.
-    pub updateable: bool,
-    /// Whether [`Client::fetch_updated`](crate::Client::fetch_updated) works for it.
-    pub replicateable: bool,
-    /// The fields that the user may see.
+    /// The object itself.
+    #[serde(flatten)]
+    pub summary: ObjectSummary,
+    /// The fields that the user can access.
     pub fields: Vec<FieldDescribe>,
-    /// The record types, the master record type among them.
+    /// The record types, including the master record type.
     #[serde(default)]
     pub record_type_infos: Vec<RecordTypeInfo>,
 }
 
 impl ObjectDescribe {
-    /// The fields that hold values of their own: neither files, nor what other fields are put together to, nor what changes
-    /// with every reader.
+    /// Returns the fields to read: without compound fields and files, and without fields that change when a user views the
+    /// record.
     #[must_use]
     pub fn readable_fields(&self) -> Vec<FieldName> {
         const COMPOUND: [&str; 3] = ["address", "base64", "location"];
-        const OF_THE_READER: [&str; 2] = ["LastReferencedDate", "LastViewedDate"];
+        const PER_USER: [&str; 2] = ["LastReferencedDate", "LastViewedDate"];
         let fields = self.fields.iter().filter(|field| !COMPOUND.contains(&field.field_type.as_str()));
-        fields.map(|field| field.name.clone()).filter(|name| !OF_THE_READER.contains(&name.as_str())).collect()
+        fields.map(|field| field.name.clone()).filter(|name| !PER_USER.contains(&name.as_str())).collect()
     }
 }
 
-/// A field.
+/// A field in a describe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all(deserialize = "camelCase"))]
 pub struct FieldDescribe {
@@ -74,81 +61,74 @@ pub struct FieldDescribe {
     pub name: FieldName,
     /// Label in the user's language.
     pub label: String,
-    /// `string`, `picklist`, `reference`, `datetime`, ...
+    /// The data type: `string`, `picklist`, `reference`, `datetime`, ...
     #[serde(rename(deserialize = "type"))]
     pub field_type: String,
-    /// Greatest number of characters; 0 where it does not apply.
+    /// The maximum number of characters; 0 for other types than text.
     #[serde(default)]
     pub length: u32,
-    /// Whether null is allowed.
+    /// `true` if null is allowed.
     pub nillable: bool,
-    /// Whether the user may set it in a new record.
+    /// `true` if the user may set it in a new record.
     pub createable: bool,
-    /// Whether the user may change it.
+    /// `true` if the user may update it.
     pub updateable: bool,
-    /// Whether a new record gets a value by itself.
+    /// `true` if Salesforce sets a default in a new record.
     #[serde(default)]
     pub defaulted_on_create: bool,
-    /// Whether it may stand in a WHERE.
+    /// `true` if a WHERE clause can use it.
     #[serde(default)]
     pub filterable: bool,
-    /// Whether it may stand in an ORDER BY.
+    /// `true` if an ORDER BY clause can use it.
     #[serde(default)]
     pub sortable: bool,
-    /// Whether records can be upserted by it.
+    /// `true` if it is an external id, by which records can be upserted.
     #[serde(default)]
     pub external_id: bool,
-    /// Whether records can be looked up by it although it is no external id.
+    /// `true` if it identifies records in an upsert without being an external id, such as `Id` or a user's `Username`.
     #[serde(default)]
     pub id_lookup: bool,
-    /// Whether two records cannot have the same value.
+    /// `true` if values are unique.
     #[serde(default)]
     pub unique: bool,
-    /// A formula or roll-up.
+    /// `true` for a formula or a roll-up summary.
     #[serde(default)]
     pub calculated: bool,
-    /// Made by the customer or by a package.
+    /// `true` if a customer or a package defined it.
     #[serde(default)]
     pub custom: bool,
-    /// Whether only the listed picklist values are taken.
+    /// `true` if Salesforce accepts only the listed picklist values.
     #[serde(default)]
     pub restricted_picklist: bool,
-    /// The objects that a reference may point to.
+    /// The target objects of a reference.
     #[serde(default)]
     pub reference_to: Vec<ObjectName>,
-    /// The name of the relationship, for paths such as `Owner.Name`.
+    /// The relationship name of a reference, for paths such as `Owner.Name`.
     #[serde(default)]
     pub relationship_name: Option<String>,
-    /// The compound field that it is a part of: `BillingAddress` for `BillingCity`.
+    /// The compound field that contains it: `BillingAddress` for `BillingCity`.
     #[serde(default)]
     pub compound_field_name: Option<String>,
-    /// All values of a picklist, whatever the record type.
+    /// The picklist values of all record types together.
     #[serde(default)]
     pub picklist_values: Vec<PicklistEntry>,
-    /// The default, where there is a constant one.
+    /// The default value, if it is a constant.
     #[serde(default)]
     pub default_value: Value,
-}
-
-impl FieldDescribe {
-    /// Whether a new record needs a value from its creator.
-    pub fn required_on_create(&self) -> bool {
-        self.createable && !self.nillable && !self.defaulted_on_create
-    }
 }
 
 /// A value of a picklist in a describe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all(deserialize = "camelCase"))]
 pub struct PicklistEntry {
-    /// Whether it may be chosen; old records may hold inactive ones.
+    /// `true` if it can be selected; existing records may hold inactive values.
     pub active: bool,
-    /// Whether new records get it.
+    /// `true` for the default of new records.
     #[serde(default)]
     pub default_value: bool,
-    /// Label in the user's language; null is possible.
+    /// Label in the user's language; it can be null.
     pub label: Option<String>,
-    /// What records hold.
+    /// The value that records hold.
     pub value: String,
 }
 
@@ -156,21 +136,21 @@ pub struct PicklistEntry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all(deserialize = "camelCase"))]
 pub struct RecordTypeInfo {
-    /// Its id.
+    /// The id of the record type.
     pub record_type_id: RecordId,
     /// Label in the user's language.
     pub name: String,
-    /// API name; old API versions leave it out.
+    /// API name; absent in old API versions.
     #[serde(default)]
     pub developer_name: Option<String>,
-    /// Whether records can get it.
+    /// `true` if it can be assigned to records.
     #[serde(default)]
     pub active: bool,
-    /// Whether the user's profile has it.
+    /// `true` if the user's profile has it.
     pub available: bool,
-    /// Whether it is the user's default.
+    /// `true` for the user's default.
     pub default_record_type_mapping: bool,
-    /// Whether it is the master record type, which every object has.
+    /// `true` for the master record type, which every object has.
     #[serde(default)]
     pub master: bool,
 }

@@ -1,4 +1,4 @@
-//! Requests and answers as values.
+//! Requests and responses as values.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use serde::de::DeserializeOwned;
 
 use crate::Error;
 
-/// Salesforce refuses a URL that is longer than this together with the headers.
+/// The size limit of URL and headers together (FACTS.md 4.5).
 const MAX_HEAD_BYTES: usize = 16_384;
 
-/// What the transport adds of its own: user agent, host, encodings.
+/// An allowance for the headers that the transport adds: user agent, host, encodings.
 const OWN_HEADERS_BYTES: usize = 512;
 
-/// A request, apart from the host and the token.
+/// A request without host and token.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// Names the call in errors and logs.
+    /// An infinitive for errors and logs: "create the record".
     pub(crate) operation: &'static str,
     pub(crate) method: Method,
-    /// Made of checked names and ids only, so that it needs no escaping.
+    /// Consists of checked names and ids only, so that it needs no escaping.
     pub(crate) path: String,
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) headers: Vec<(&'static str, &'static str)>,
@@ -29,7 +29,7 @@ pub(crate) struct Request {
     pub(crate) error_format: ErrorFormat,
 }
 
-/// What a request carries.
+/// The body of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Body {
     Empty,
@@ -37,18 +37,18 @@ pub(crate) enum Body {
     Form(Vec<u8>),
 }
 
-/// When the transport may send a request again by itself.
+/// The conditions under which the transport may retry a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RetrySafety {
-    /// Whenever a failure is temporary: twice is as good as once.
+    /// After any temporary failure.
     Idempotent,
-    /// Only when it did not take effect.
+    /// Only if the request did not take effect.
     IfNotApplied,
-    /// Never: the caller decides.
+    /// Never. The caller decides.
     Never,
 }
 
-/// In which form errors come back.
+/// The format of error responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorFormat {
     Rest,
@@ -56,7 +56,7 @@ pub(crate) enum ErrorFormat {
 }
 
 impl Request {
-    /// A read.
+    /// Creates a read.
     pub(crate) fn get(operation: &'static str, path: String) -> Self {
         Self {
             operation,
@@ -70,7 +70,7 @@ impl Request {
         }
     }
 
-    /// A write, or a read that needs a body. Lead and case assignment rules are kept from changing the owner.
+    /// Creates a write, or a read with a body. Turns off lead and case assignment rules, which would change the owner.
     pub(crate) fn send(
         operation: &'static str,
         method: Method,
@@ -92,7 +92,7 @@ impl Request {
         })
     }
 
-    /// A form for an OAuth endpoint.
+    /// Creates a form for an OAuth endpoint.
     pub(crate) fn form(operation: &'static str, path: String, form: Vec<u8>) -> Self {
         Self {
             method: Method::POST,
@@ -116,12 +116,12 @@ impl Request {
         self
     }
 
-    /// Declares a `POST` to be as good twice as once.
+    /// Declares a `POST` to be idempotent.
     pub(crate) fn idempotent(self) -> Self {
         Self { safety: RetrySafety::Idempotent, ..self }
     }
 
-    /// Path and query as they go over the wire.
+    /// Returns path and query, encoded.
     pub(crate) fn target(&self) -> String {
         if self.query.is_empty() {
             return self.path.clone();
@@ -131,7 +131,7 @@ impl Request {
         format!("{}?{}", self.path, query.finish())
     }
 
-    /// Refuses what Salesforce would refuse with a bare 414 or 431.
+    /// Rejects a request that Salesforce would refuse with a bare 414 or 431.
     pub(crate) fn check_size(&self, base: &str, token_bytes: usize) -> Result<(), Error> {
         let headers: usize = self.headers.iter().map(|(name, value)| name.len() + value.len() + 4).sum();
         let head = base.len() + self.target().len() + headers + token_bytes + OWN_HEADERS_BYTES;
@@ -142,7 +142,7 @@ impl Request {
     }
 }
 
-/// An answer, read to its end.
+/// A response, read to its end.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
     pub(crate) operation: &'static str,
@@ -152,17 +152,17 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// The body as JSON of a shape.
+    /// Parses the body.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body).map_err(|_| self.invalid("not the JSON of this call"))
+        serde_json::from_slice(&self.body).map_err(|_| self.invalid("unexpected JSON"))
     }
 
-    /// An answer that is not what the call answers with.
+    /// Creates the error for a response of unexpected form.
     pub(crate) fn invalid(&self, what: &'static str) -> Error {
         Error::InvalidResponse { operation: self.operation, what }
     }
 
-    /// The pause that the server asks for.
+    /// Returns the pause in `Retry-After`.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let seconds = self.headers.get("retry-after")?.to_str().ok()?;
         Some(Duration::from_secs(seconds.trim().parse().ok()?))
@@ -174,8 +174,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_is_encoded_and_survives_a_plus() {
-        let request = Request::get("a test", "/services/data/v66.0/query".into())
+    fn a_plus_in_a_query_is_encoded() {
+        let request = Request::get("run a test", "/services/data/v66.0/query".into())
             .with_query("q", "SELECT Id FROM Account WHERE Name = 'A+B & C'");
         assert_eq!(
             request.target(),
@@ -184,17 +184,17 @@ mod tests {
     }
 
     #[test]
-    fn only_a_post_is_not_repeated_blindly() {
-        let send = |method| Request::send("a test", method, "/x".into(), &"body").unwrap().safety;
+    fn a_post_is_retried_only_if_it_was_not_applied() {
+        let send = |method| Request::send("run a test", method, "/x".into(), &"body").unwrap().safety;
         assert_eq!(send(Method::POST), RetrySafety::IfNotApplied);
         assert_eq!(send(Method::PATCH), RetrySafety::Idempotent);
-        assert_eq!(Request::form("a test", "/x".into(), vec![]).safety, RetrySafety::Never);
+        assert_eq!(Request::form("run a test", "/x".into(), vec![]).safety, RetrySafety::Never);
     }
 
     #[test]
-    fn a_url_that_salesforce_would_refuse_is_not_sent() {
+    fn a_url_over_the_size_limit_is_not_sent() {
         let request = |bytes| {
-            Request::get("a test", "/q".into())
+            Request::get("run a test", "/q".into())
                 .with_query("q", "x".repeat(bytes))
                 .check_size("https://acme.my.salesforce.com", 112)
         };

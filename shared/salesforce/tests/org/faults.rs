@@ -1,4 +1,4 @@
-//! What the client makes of an org that is out of order.
+//! The client against faults of the org.
 
 use org_simulator::Effect;
 use salesforce::{Classify, Error, JsonObject, NewNote, NoteHtml, Retry, Soql};
@@ -11,14 +11,14 @@ fn account() -> JsonObject {
 }
 
 #[tokio::test]
-async fn a_maintenance_page_is_waited_out() {
+async fn a_maintenance_page_is_retried() {
     let org = Org::start().await;
     org.fault("query", 1, Effect::Unavailable);
     assert_eq!(org.client(REP).count(&Soql::count().from(&ACCOUNT)).await.unwrap(), 0);
 }
 
 #[tokio::test]
-async fn a_locked_row_is_tried_again() {
+async fn a_locked_row_is_retried() {
     let org = Org::start().await;
     org.fault("sobjects/Account", 1, Effect::UnableToLockRow);
     org.client(REP).create(&ACCOUNT, &account()).await.unwrap();
@@ -26,7 +26,7 @@ async fn a_locked_row_is_tried_again() {
 }
 
 #[tokio::test]
-async fn an_upsert_whose_answer_was_lost_makes_one_record() {
+async fn an_upsert_with_a_lost_response_creates_one_record() {
     let org = Org::start().await;
     org.fault("composite/sobjects", 1, Effect::ResetAfter);
     let outcomes = org.client(REP).upsert(&ACCOUNT, &KEY, &[account()], false).await.unwrap();
@@ -35,7 +35,7 @@ async fn an_upsert_whose_answer_was_lost_makes_one_record() {
 }
 
 #[tokio::test]
-async fn a_create_whose_answer_was_lost_is_left_to_the_caller() {
+async fn a_create_with_a_lost_response_is_not_retried() {
     let org = Org::start().await;
     org.fault("sobjects/Account", 1, Effect::ResetAfter);
     let error = org.client(REP).create(&ACCOUNT, &account()).await.unwrap_err();
@@ -44,7 +44,7 @@ async fn a_create_whose_answer_was_lost_is_left_to_the_caller() {
 }
 
 #[tokio::test]
-async fn a_note_whose_answer_was_lost_can_be_found() {
+async fn a_note_with_a_lost_response_can_be_found() {
     let org = Org::start().await;
     let client = org.client(REP);
     let account = client.create(&ACCOUNT, &account()).await.unwrap();
@@ -58,14 +58,14 @@ async fn a_note_whose_answer_was_lost_can_be_found() {
 }
 
 #[tokio::test]
-async fn a_read_survives_a_broken_connection() {
+async fn a_read_is_retried_after_a_reset() {
     let org = Org::start().await;
     org.fault("query", 2, Effect::ResetBefore);
     assert_eq!(org.client(REP).count(&Soql::count().from(&ACCOUNT)).await.unwrap(), 0);
 }
 
 #[tokio::test]
-async fn the_daily_limit_is_not_tried_again() {
+async fn the_daily_limit_is_not_retried() {
     let org = Org::start().await;
     org.fault("query", 1, Effect::RequestLimitExceeded);
     let client = org.client(REP);

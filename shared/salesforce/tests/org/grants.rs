@@ -1,4 +1,4 @@
-//! From the consent to a session, and on through refreshes to the end of the grant.
+//! The life of a grant: consent, code exchange, refreshes, revocation.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::org::{ACCOUNT, Org, REDIRECT, REP, Renewing, http, session};
 
 async fn connect(org: &Org) -> TokenResponse {
     let consent = auth::consent(&org.app(), &org.login(), REDIRECT, &mut rand::rng()).unwrap();
-    let (code, state) = org.agree(&consent.authorize_url, REP).await;
+    let (code, state) = org.consent(&consent.authorize_url, REP).await;
     assert_eq!(state, consent.state.expose_secret());
     let exchange = CodeExchange {
         redirect_uri: REDIRECT.to_owned(),
@@ -27,7 +27,7 @@ async fn refresh(org: &Org, token: &SecretString) -> Result<TokenResponse, Error
 }
 
 #[tokio::test]
-async fn a_consent_becomes_a_session_of_that_user() {
+async fn a_consent_yields_a_session_of_its_user() {
     let org = Org::start().await;
     let tokens = connect(&org).await;
     let casey = org.0.users().into_iter().find(|user| user.username == REP).unwrap();
@@ -39,10 +39,10 @@ async fn a_consent_becomes_a_session_of_that_user() {
 }
 
 #[tokio::test]
-async fn a_code_without_its_verifier_is_worth_nothing() {
+async fn a_code_needs_its_verifier() {
     let org = Org::start().await;
     let consent = auth::consent(&org.app(), &org.login(), REDIRECT, &mut rand::rng()).unwrap();
-    let (code, _) = org.agree(&consent.authorize_url, REP).await;
+    let (code, _) = org.consent(&consent.authorize_url, REP).await;
     let exchange = CodeExchange {
         redirect_uri: REDIRECT.to_owned(),
         code: code.into(),
@@ -72,7 +72,7 @@ async fn an_expired_session_is_renewed_within_the_call() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_was_used_ends_the_grant() {
+async fn a_reused_refresh_token_ends_the_grant() {
     let org = Org::start().await;
     let first = connect(&org).await.refresh_token.unwrap();
     let second = refresh(&org, &first).await.unwrap().refresh_token.unwrap();
@@ -82,12 +82,12 @@ async fn a_refresh_token_that_was_used_ends_the_grant() {
 }
 
 #[tokio::test]
-async fn of_two_refreshes_at_once_one_is_told_to_wait() {
+async fn of_two_concurrent_refreshes_one_is_refused() {
     let org = Org::start().await;
     let token = connect(&org).await.refresh_token.unwrap();
     org.0.set_token_processing_time(std::time::Duration::from_millis(500));
-    let answers = tokio::join!(refresh(&org, &token), refresh(&org, &token));
-    let (won, lost) = match answers {
+    let results = tokio::join!(refresh(&org, &token), refresh(&org, &token));
+    let (won, lost) = match results {
         (Ok(won), Err(lost)) | (Err(lost), Ok(won)) => (won, lost),
         other => panic!("{other:?}"),
     };
@@ -96,7 +96,7 @@ async fn of_two_refreshes_at_once_one_is_told_to_wait() {
 }
 
 #[tokio::test]
-async fn without_rotation_the_refresh_token_stays() {
+async fn without_rotation_the_refresh_token_stays_valid() {
     let org = Org::start().await;
     org.0.rotate_refresh_tokens(false);
     let token = connect(&org).await.refresh_token.unwrap();
@@ -106,7 +106,7 @@ async fn without_rotation_the_refresh_token_stays() {
 }
 
 #[tokio::test]
-async fn a_revoked_grant_is_over() {
+async fn a_revoked_grant_has_ended() {
     let org = Org::start().await;
     let tokens = connect(&org).await;
     let token = tokens.refresh_token.unwrap();
@@ -118,7 +118,7 @@ async fn a_revoked_grant_is_over() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_the_apps_fault() {
+async fn a_wrong_client_secret_is_an_app_error() {
     let org = Org::start().await;
     let token = connect(&org).await.refresh_token.unwrap();
     let mut app = org.app();

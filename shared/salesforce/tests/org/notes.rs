@@ -22,7 +22,7 @@ fn note(title: &str, links: &[RecordId]) -> NewNote {
 }
 
 #[tokio::test]
-async fn a_note_is_written_linked_and_read_back() {
+async fn a_note_is_created_with_its_links() {
     let org = Org::start().await;
     let client = org.client(REP);
     let links = records(&client).await;
@@ -35,7 +35,7 @@ async fn a_note_is_written_linked_and_read_back() {
 }
 
 #[tokio::test]
-async fn a_note_that_cannot_be_linked_is_not_written() {
+async fn a_note_that_cannot_be_linked_is_not_created() {
     let org = Org::start().await;
     let client = org.client(REP);
     let [account, _] = records(&client).await;
@@ -46,7 +46,7 @@ async fn a_note_that_cannot_be_linked_is_not_written() {
 }
 
 #[tokio::test]
-async fn a_note_is_changed_in_place() {
+async fn a_note_is_updated_in_place() {
     let org = Org::start().await;
     let client = org.client(REP);
     let links = records(&client).await;
@@ -62,7 +62,7 @@ async fn a_note_is_changed_in_place() {
 }
 
 #[tokio::test]
-async fn a_note_that_is_not_there_is_none() {
+async fn a_missing_note_is_none() {
     let org = Org::start().await;
     let client = org.client(ADMIN);
     let links = records(&client).await;

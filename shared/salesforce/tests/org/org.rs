@@ -20,7 +20,7 @@ pub(crate) const REDIRECT: &str = "http://localhost:8580/oauth/callback";
 
 pub(crate) const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 pub(crate) const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
-pub(crate) const ID: FieldName = FieldName::from_static("Id");
+pub(crate) const ID: FieldName = FieldName::ID;
 pub(crate) const NAME: FieldName = FieldName::from_static("Name");
 pub(crate) const KEY: FieldName = FieldName::from_static("Ferry_External_Id__c");
 
@@ -33,10 +33,10 @@ impl Org {
         Self(Simulator::start(options).await.unwrap())
     }
 
-    /// A client with a session of a user that lasts.
+    /// Returns a client with a session of a user.
     pub(crate) fn client(&self, username: &str) -> Client {
         let token = self.0.access_token(username).unwrap();
-        Client::new(http(), Arc::new(One(session(self.0.url(), token.into()))), ApiVersion::DEFAULT)
+        Client::new(http(), Arc::new(Single(session(self.0.url(), token.into()))), ApiVersion::DEFAULT)
     }
 
     pub(crate) fn login(&self) -> LoginHost {
@@ -51,8 +51,8 @@ impl Org {
         }
     }
 
-    /// The user's code, as it comes back to the redirect URI of a consent, and the state with it.
-    pub(crate) async fn agree(&self, authorize: &url::Url, username: &str) -> (String, String) {
+    /// Consents as a user, and returns the code and the state that the redirect URI receives.
+    pub(crate) async fn consent(&self, authorize: &url::Url, username: &str) -> (String, String) {
         let address = format!("127.0.0.1:{}", authorize.port().unwrap());
         let mut stream = TcpStream::connect(address).await.unwrap();
         let target = format!("{}?{}", authorize.path(), authorize.query().unwrap());
@@ -60,15 +60,15 @@ impl Org {
             "GET {target} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-simulator-user: {username}\r\n\r\n"
         );
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        let location = answer.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        let location = response.lines().find_map(|line| line.strip_prefix("location: ")).unwrap();
         let callback = url::Url::parse(location.trim()).unwrap();
         let pair = |wanted: &str| callback.query_pairs().find(|(name, _)| name == wanted).unwrap().1.into_owned();
         (pair("code"), pair("state"))
     }
 
-    /// The next requests to a path suffer an effect.
+    /// Applies an effect to the next requests to a path.
     pub(crate) fn fault(&self, path: &str, times: u32, effect: Effect) {
         let path_prefix = format!("/services/data/v66.0/{path}");
         self.0.fault(Fault { path_prefix, method: None, times, effect });
@@ -91,21 +91,21 @@ pub(crate) fn fields(json: Value) -> JsonObject {
     serde_json::from_value(json).unwrap()
 }
 
-/// One session and no other.
-struct One(Session);
+/// Has only one session.
+struct Single(Session);
 
-impl Sessions for One {
+impl Sessions for Single {
     fn session(&self, refused: Option<Fingerprint>) -> BoxFuture<'_, Result<Session, Error>> {
         Box::pin(async move {
             match refused {
                 None => Ok(self.0.clone()),
-                Some(_) => Err(Error::SessionRefused { operation: "a test" }),
+                Some(_) => Err(Error::SessionRefused { operation: "renew the session" }),
             }
         })
     }
 }
 
-/// Sessions of a grant: a refused one is refreshed, unless somebody else has done so.
+/// Sessions of a grant. Refreshes a refused session, unless it was refreshed already.
 pub(crate) struct Renewing {
     pub(crate) app: App,
     pub(crate) login: LoginHost,
@@ -117,9 +117,9 @@ impl Sessions for Renewing {
         Box::pin(async move {
             let mut tokens = self.tokens.lock().await;
             if refused == Some(tokens.0.fingerprint()) {
-                let answer = auth::refresh(&http(), &self.app, &self.login, &tokens.1).await?;
-                tokens.0.access_token = answer.access_token;
-                tokens.1 = answer.refresh_token.unwrap_or_else(|| tokens.1.clone());
+                let response = auth::refresh(&http(), &self.app, &self.login, &tokens.1).await?;
+                tokens.0.access_token = response.access_token;
+                tokens.1 = response.refresh_token.unwrap_or_else(|| tokens.1.clone());
             }
             Ok(tokens.0.clone())
         })

@@ -1,4 +1,4 @@
-//! The id_token of a consent: what is believed, and what is refused and given back.
+//! The id_token of a consent: which tokens are accepted, and which are rejected and the grant revoked.
 
 use std::sync::OnceLock;
 
@@ -14,12 +14,12 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::oauth::{app, signed};
-use crate::replay::{Answer, Replay, json as answer};
+use crate::replay::{Replay, Reply, json as reply};
 
 const NONCE: &str = "the-nonce-of-this-consent";
 const SUB: &str = "https://login.salesforce.com/id/00D5e000000KQ2eEAG/0055e000001mKpCAAU";
 
-/// The login host's key, and somebody else's.
+/// The key of the login host, and the key of another party.
 fn keys() -> &'static [KeyPair; 2] {
     static KEYS: OnceLock<[KeyPair; 2]> = OnceLock::new();
     KEYS.get_or_init(|| [(); 2].map(|()| KeyPair::generate(KeySize::Rsa2048).unwrap()))
@@ -35,7 +35,7 @@ fn jwks() -> String {
     json!({"keys": [{"kty": "RSA", "alg": "RS256", "use": "sig", "kid": "k1", "n": part(n), "e": part(e)}]}).to_string()
 }
 
-/// What is put into a token.
+/// The parts of a token.
 struct Forge {
     header: Value,
     claims: Value,
@@ -43,7 +43,7 @@ struct Forge {
 }
 
 impl Forge {
-    fn of(issuer: &str) -> Self {
+    fn from_issuer(issuer: &str) -> Self {
         let now = Clock::system().now().as_second();
         let half = part(&Sha256::digest(b"00D5e000000KQ2e!AQcAQ")[..16]);
         let claims = json!({
@@ -64,17 +64,17 @@ impl Forge {
     }
 }
 
-/// Exchanges a code; the answer has the token that `id_token` makes for an issuer, and the keys are answered so.
+/// Exchanges a code. The response contains the token that `id_token` returns for the issuer; `keys` is the reply with the keys.
 async fn exchange(
     id_token: impl FnOnce(&str) -> Option<String>,
-    keys: Answer,
+    keys: Reply,
 ) -> (Result<TokenResponse, Error>, Vec<String>) {
     let server = Replay::start_with(|url| {
         let mut body: Value = serde_json::from_str(&signed()).unwrap();
         if let Some(token) = id_token(url) {
             body["id_token"] = json!(token);
         }
-        vec![answer(200, body.to_string()), keys, answer(200, "")]
+        vec![reply(200, body.to_string()), keys, reply(200, "")]
     });
     let exchange = CodeExchange {
         redirect_uri: "https://ferry.example/oauth/callback".to_owned(),
@@ -83,16 +83,16 @@ async fn exchange(
         nonce: Some(NONCE.into()),
     };
     let exchanged = auth::exchange_code(&server.http(), &app(), &server.login(), &exchange).await;
-    (exchanged, server.seen().into_iter().map(|seen| seen.line).collect())
+    (exchanged, server.requests().into_iter().map(|request| request.line).collect())
 }
 
 async fn forged(change: impl FnOnce(&mut Forge)) -> Result<TokenResponse, Error> {
     let token = |url: &str| {
-        let mut forge = Forge::of(url);
+        let mut forge = Forge::from_issuer(url);
         change(&mut forge);
         Some(forge.sign())
     };
-    exchange(token, answer(200, jwks())).await.0
+    exchange(token, reply(200, jwks())).await.0
 }
 
 fn is_untrusted(exchanged: &Result<TokenResponse, Error>) -> bool {
@@ -100,14 +100,14 @@ fn is_untrusted(exchanged: &Result<TokenResponse, Error>) -> bool {
 }
 
 #[tokio::test]
-async fn what_the_login_host_signed_for_this_consent_is_believed() {
-    let (exchanged, seen) = exchange(|url| Some(Forge::of(url).sign()), answer(200, jwks())).await;
+async fn a_token_of_this_consent_is_accepted() {
+    let (exchanged, requests) = exchange(|url| Some(Forge::from_issuer(url).sign()), reply(200, jwks())).await;
     exchanged.unwrap();
-    assert_eq!(seen, ["POST /services/oauth2/token", "GET /id/keys"]);
+    assert_eq!(requests, ["POST /services/oauth2/token", "GET /id/keys"]);
 }
 
 #[tokio::test]
-async fn every_claim_counts() {
+async fn every_claim_is_verified() {
     for (claim, value) in [
         ("aud", json!("another-app")),
         ("iss", json!("https://login.salesforce.com")),
@@ -123,57 +123,57 @@ async fn every_claim_counts() {
 }
 
 #[tokio::test]
-async fn another_key_is_refused_also_under_the_right_name() {
+async fn another_key_is_rejected_even_with_the_right_id() {
     assert!(is_untrusted(&forged(|forge| forge.key = &keys()[1]).await));
     assert!(is_untrusted(&forged(|forge| forge.header["kid"] = json!("k2")).await));
     assert!(is_untrusted(&forged(|forge| drop(forge.header.as_object_mut().unwrap().remove("kid"))).await));
 }
 
 #[tokio::test]
-async fn only_rs256_is_taken_whatever_the_token_says() {
+async fn only_rs256_is_accepted() {
     let unsigned = |url: &str| {
-        let forge = Forge { header: json!({"alg": "none", "kid": "k1"}), ..Forge::of(url) };
+        let forge = Forge { header: json!({"alg": "none", "kid": "k1"}), ..Forge::from_issuer(url) };
         Some(format!("{}.", forge.message()))
     };
-    assert!(is_untrusted(&exchange(unsigned, answer(200, jwks())).await.0));
-    // The public key as if it were a shared secret.
+    assert!(is_untrusted(&exchange(unsigned, reply(200, jwks())).await.0));
+    // HMAC with the public key as the secret.
     let confused = |url: &str| {
-        let forge = Forge { header: json!({"alg": "HS256", "kid": "k1"}), ..Forge::of(url) };
+        let forge = Forge { header: json!({"alg": "HS256", "kid": "k1"}), ..Forge::from_issuer(url) };
         let public = keys()[0].public_key();
         let mut mac = Hmac::<Sha256>::new_from_slice(public.as_ref()).unwrap();
         mac.update(forge.message().as_bytes());
         Some(format!("{}.{}", forge.message(), part(mac.finalize().into_bytes())))
     };
-    assert!(is_untrusted(&exchange(confused, answer(200, jwks())).await.0));
+    assert!(is_untrusted(&exchange(confused, reply(200, jwks())).await.0));
     assert!(is_untrusted(&forged(|forge| forge.header["alg"] = json!("RS512")).await));
 }
 
 #[tokio::test]
-async fn what_was_changed_after_signing_or_is_no_token_is_refused() {
+async fn a_modified_or_malformed_token_is_rejected() {
     let changed = |url: &str| {
-        let signed = Forge::of(url).sign();
+        let signed = Forge::from_issuer(url).sign();
         let (_, signature) = signed.rsplit_once('.').unwrap();
-        let mut other = Forge::of(url);
+        let mut other = Forge::from_issuer(url);
         other.claims["extra"] = json!(1);
         Some(format!("{}.{signature}", other.message()))
     };
-    assert!(is_untrusted(&exchange(changed, answer(200, jwks())).await.0));
+    assert!(is_untrusted(&exchange(changed, reply(200, jwks())).await.0));
     for token in ["", "a.b.c", "...."] {
-        assert!(is_untrusted(&exchange(|_| Some(token.to_owned()), answer(200, jwks())).await.0), "{token}");
+        assert!(is_untrusted(&exchange(|_| Some(token.to_owned()), reply(200, jwks())).await.0), "{token}");
     }
 }
 
 #[tokio::test]
-async fn a_grant_that_is_not_believed_is_given_back() {
-    let (exchanged, seen) = exchange(|_| None, answer(200, "")).await;
+async fn an_unverified_grant_is_revoked() {
+    let (exchanged, requests) = exchange(|_| None, reply(200, "")).await;
     assert!(is_untrusted(&exchanged), "{exchanged:?}");
-    assert_eq!(seen, ["POST /services/oauth2/token", "POST /services/oauth2/revoke"]);
+    assert_eq!(requests, ["POST /services/oauth2/token", "POST /services/oauth2/revoke"]);
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_had_are_a_reason_to_try_again() {
-    for keys in [answer(404, "{}"), answer(200, "<html>"), answer(200, "{}")] {
-        let error = exchange(|url| Some(Forge::of(url).sign()), keys).await.0.unwrap_err();
+async fn missing_keys_allow_a_retry() {
+    for keys in [reply(404, "{}"), reply(200, "<html>"), reply(200, "{}")] {
+        let error = exchange(|url| Some(Forge::from_issuer(url).sign()), keys).await.0.unwrap_err();
         assert!(matches!(error.retry(), Retry::After(_) | Retry::Unknown(_)), "{error:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! The client against a server on loopback that answers what it is told: recorded answers, refusals and broken connections.
+//! The client against a loopback server with prepared responses: recordings, refusals and broken connections.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure fails the test")]
 

@@ -1,16 +1,16 @@
-//! The token endpoint: what is sent, and what is made of the answers.
+//! Requests to the token endpoint, and its responses.
 
 use salesforce::auth::{self, App, CodeExchange};
 use salesforce::{Classify, Error, Retry};
 use serde_json::json;
 
-use crate::replay::{Answer, Replay, json as answer, recorded};
+use crate::replay::{Replay, Reply, json as reply, recorded};
 
 pub(crate) fn app() -> App {
     App { name: "v2".to_owned(), client_id: "3MVG9client".to_owned(), client_secret: "hush".into() }
 }
 
-/// A token answer that `app` has signed, computed elsewhere: HMAC-SHA256 with the key `hush`.
+/// A token response with the signature of `app`, computed by another tool: HMAC-SHA256 with the key `hush`.
 pub(crate) fn signed() -> String {
     json!({
         "access_token": "00D5e000000KQ2e!AQcAQ",
@@ -29,7 +29,7 @@ fn form(body: &str) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn a_code_is_traded_with_verifier_and_secret() {
+async fn a_code_is_exchanged_with_verifier_and_secret() {
     let server = Replay::once(200, signed());
     let exchange = CodeExchange {
         redirect_uri: "https://ferry.example/oauth/callback".to_owned(),
@@ -39,9 +39,9 @@ async fn a_code_is_traded_with_verifier_and_secret() {
     };
     let tokens = auth::exchange_code(&server.http(), &app(), &server.login(), &exchange).await.unwrap();
     assert_eq!(tokens.identity.org_id.as_str(), "00D5e000000KQ2eEAG");
-    let seen = &server.seen()[0];
-    assert_eq!(seen.line, "POST /services/oauth2/token");
-    let mut sent = form(&seen.body);
+    let request = &server.requests()[0];
+    assert_eq!(request.line, "POST /services/oauth2/token");
+    let mut sent = form(&request.body);
     sent.sort();
     let verifier = "v".repeat(43);
     let expected = [
@@ -56,31 +56,31 @@ async fn a_code_is_traded_with_verifier_and_secret() {
 }
 
 #[tokio::test]
-async fn a_refresh_sends_the_refresh_token_and_adopts_the_new_one() {
+async fn a_refresh_returns_the_new_refresh_token() {
     let server = Replay::once(200, signed());
     let tokens = auth::refresh(&server.http(), &app(), &server.login(), &"old".into()).await.unwrap();
     assert!(tokens.refresh_token.is_some());
-    let sent = form(&server.seen()[0].body);
+    let sent = form(&server.requests()[0].body);
     assert!(sent.contains(&("grant_type".to_owned(), "refresh_token".to_owned())));
     assert!(sent.contains(&("refresh_token".to_owned(), "old".to_owned())));
 }
 
 #[tokio::test]
-async fn a_refresh_is_never_sent_twice() {
+async fn a_refresh_is_never_retried() {
     for failure in [
-        Answer::HangUp,
-        answer(503, "<html>maintenance</html>"),
-        answer(400, r#"{"error":"invalid_grant","error_description":"token request is already being processed"}"#),
+        Reply::HangUp,
+        reply(503, "<html>maintenance</html>"),
+        reply(400, r#"{"error":"invalid_grant","error_description":"token request is already being processed"}"#),
     ] {
-        let server = Replay::start(vec![failure, answer(200, signed())]);
+        let server = Replay::start(vec![failure, reply(200, signed())]);
         let error = auth::refresh(&server.http(), &app(), &server.login(), &"old".into()).await.unwrap_err();
         assert!(matches!(error.retry(), Retry::After(_) | Retry::Unknown(_)), "{error}");
-        assert_eq!(server.seen().len(), 1);
+        assert_eq!(server.requests().len(), 1);
     }
 }
 
 #[tokio::test]
-async fn an_ended_grant_needs_a_human_and_its_error_holds_no_secret() {
+async fn the_error_of_an_ended_grant_contains_no_secret() {
     let Some(body) = recorded("oauth/error-refresh-token-expired.json") else { return };
     let server = Replay::once(400, body.to_string());
     let error = auth::refresh(&server.http(), &app(), &server.login(), &"old-token".into()).await.unwrap_err();
@@ -90,7 +90,7 @@ async fn an_ended_grant_needs_a_human_and_its_error_holds_no_secret() {
 }
 
 #[tokio::test]
-async fn recorded_answers_signed_with_another_secret_are_not_believed() {
+async fn responses_signed_with_another_secret_are_rejected() {
     for file in
         ["token-password-flow.json", "token-password-flow-with-token-type.json", "token-web-server-flow-all-keys.json"]
     {
@@ -102,7 +102,7 @@ async fn recorded_answers_signed_with_another_secret_are_not_believed() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_token_answer_leaves_the_outcome_open() {
+async fn an_invalid_token_response_has_an_unknown_outcome() {
     let server = Replay::once(200, "<html>welcome</html>");
     let error = auth::refresh(&server.http(), &app(), &server.login(), &"old".into()).await.unwrap_err();
     assert!(matches!(error, Error::InvalidResponse { .. }));
@@ -111,21 +111,21 @@ async fn an_answer_that_is_no_token_answer_leaves_the_outcome_open() {
 }
 
 #[tokio::test]
-async fn revoking_a_dead_token_is_a_success() {
+async fn revoking_an_invalid_token_succeeds() {
     for (status, body) in
         [(200, ""), (400, "error=invalid_token&error_description=expired"), (400, r#"{"error":"invalid_token"}"#)]
     {
         let server = Replay::once(status, body);
         auth::revoke(&server.http(), &server.login(), &"dead".into()).await.unwrap();
-        let seen = &server.seen()[0];
-        assert_eq!((seen.line.as_str(), seen.body.as_str()), ("POST /services/oauth2/revoke", "token=dead"));
+        let request = &server.requests()[0];
+        assert_eq!((request.line.as_str(), request.body.as_str()), ("POST /services/oauth2/revoke", "token=dead"));
     }
     let server = Replay::once(400, r#"{"error":"unsupported_token_type"}"#);
     assert!(auth::revoke(&server.http(), &server.login(), &"dead".into()).await.is_err());
 }
 
 #[tokio::test]
-async fn recorded_user_info_is_read() {
+async fn recorded_user_info_is_parsed() {
     let Some(body) = recorded("oauth/userinfo-2026.json") else { return };
     let server = Replay::once(200, body.to_string());
     let session = salesforce::Session {

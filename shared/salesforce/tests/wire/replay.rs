@@ -1,4 +1,4 @@
-//! A server that gives prepared answers, one a request, and remembers the requests.
+//! A loopback server that sends prepared replies, one per request, and records the requests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,27 +12,27 @@ use salesforce::{
 };
 use serde_json::Value;
 
-/// What the server does with a request.
-pub(crate) enum Answer {
-    /// Answers it.
+/// A reply to a request.
+pub(crate) enum Reply {
+    /// Status, headers and body.
     Send(u16, Vec<(&'static str, String)>, String),
-    /// Reads it and closes the connection.
+    /// Closes the connection after reading the request.
     HangUp,
 }
 
-/// A request that arrived.
+/// A recorded request.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct Received {
     /// Method and target: `GET /services/data/...`.
     pub(crate) line: String,
-    /// Names in lower case.
+    /// The names are in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
-impl Seen {
+impl Received {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let header = self.headers.iter().find(|(known, _)| known == name);
+        let header = self.headers.iter().find(|(candidate, _)| candidate == name);
         header.map(|(_, value)| value.as_str())
     }
 }
@@ -40,32 +40,32 @@ impl Seen {
 /// The running server.
 pub(crate) struct Replay {
     url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
+    requests: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Replay {
-    /// Gives these answers in this order, and hangs up afterwards.
-    pub(crate) fn start(answers: Vec<Answer>) -> Self {
-        Self::start_with(|_| answers)
+    /// Starts a server that sends these replies in this order.
+    pub(crate) fn start(replies: Vec<Reply>) -> Self {
+        Self::start_with(|_| replies)
     }
 
-    /// The same, with answers that know the server's address.
-    pub(crate) fn start_with(answers: impl FnOnce(&str) -> Vec<Answer>) -> Self {
+    /// Starts a server with replies that contain its URL.
+    pub(crate) fn start_with(replies: impl FnOnce(&str) -> Vec<Reply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let answers = answers(&url);
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let record = seen.clone();
+        let replies = replies(&url);
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let record = requests.clone();
         thread::spawn(move || {
-            for answer in answers {
+            for reply in replies {
                 let (stream, _) = listener.accept().unwrap();
-                serve(&stream, &answer, &record);
+                serve(&stream, &reply, &record);
             }
         });
-        Self { url, seen }
+        Self { url, requests }
     }
 
-    /// Answers one request with a JSON body.
+    /// Starts a server that replies once, with a JSON body.
     pub(crate) fn once(status: u16, body: impl Into<String>) -> Self {
         Self::start(vec![json(status, body)])
     }
@@ -74,9 +74,9 @@ impl Replay {
         &self.url
     }
 
-    /// What has arrived so far.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+    /// Returns the requests received so far.
+    pub(crate) fn requests(&self) -> Vec<Received> {
+        self.requests.lock().unwrap().clone()
     }
 
     pub(crate) fn http(&self) -> Http {
@@ -87,14 +87,14 @@ impl Replay {
         LoginHost::parse(&self.url, HostPolicy::LoopbackToo).unwrap()
     }
 
-    /// A client whose sessions are `token-1`, and after a refusal `token-2`, and so on.
+    /// Returns a client with the session `token-1`, after a refusal `token-2`, and so on.
     pub(crate) fn client(&self) -> Client {
         Client::new(http(), Arc::new(Tokens::new(&self.url)), ApiVersion::DEFAULT)
     }
 }
 
-pub(crate) fn json(status: u16, body: impl Into<String>) -> Answer {
-    Answer::Send(status, vec![("content-type", "application/json".to_owned())], body.into())
+pub(crate) fn json(status: u16, body: impl Into<String>) -> Reply {
+    Reply::Send(status, vec![("content-type", "application/json".to_owned())], body.into())
 }
 
 pub(crate) fn http() -> Http {
@@ -102,27 +102,27 @@ pub(crate) fn http() -> Http {
     Http::new(HostPolicy::LoopbackToo, Clock::system()).unwrap().with_timeouts(timeouts)
 }
 
-/// The body of a recorded answer; `None`, and a word about it, where there are no recordings.
+/// Returns the body of a recorded response; `None`, with a notice, if there are no recordings.
 pub(crate) fn recorded(path: &str) -> Option<Value> {
     let text = std::fs::read_to_string(fixtures::path(path)?).unwrap();
     let json: Value = serde_json::from_str(&text).unwrap();
     Some(json.pointer("/response/body").cloned().unwrap_or(json))
 }
 
-fn serve(stream: &TcpStream, answer: &Answer, record: &Mutex<Vec<Seen>>) {
-    let Some(seen) = read(stream) else { return };
-    record.lock().unwrap().push(seen);
-    let Answer::Send(status, headers, body) = answer else { return };
+fn serve(stream: &TcpStream, reply: &Reply, record: &Mutex<Vec<Received>>) {
+    let Some(request) = read(stream) else { return };
+    record.lock().unwrap().push(request);
+    let Reply::Send(status, headers, body) = reply else { return };
     let mut head = format!("HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
     let mut stream = stream;
-    // The client may have gone away in the meantime.
+    // The client may have closed the connection.
     let _ = stream.write_all(format!("{head}\r\n{body}").as_bytes());
 }
 
-fn read(stream: &TcpStream) -> Option<Seen> {
+fn read(stream: &TcpStream) -> Option<Received> {
     let mut reader = BufReader::new(stream);
     let mut lines = Vec::new();
     loop {
@@ -135,37 +135,38 @@ fn read(stream: &TcpStream) -> Option<Seen> {
     }
     let first = lines.first()?.trim_end_matches(" HTTP/1.1").to_owned();
     let split = |line: &String| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
-    let mut seen = Seen { line: first, headers: lines[1..].iter().filter_map(split).collect(), body: String::new() };
-    let length = seen.header("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut request =
+        Received { line: first, headers: lines[1..].iter().filter_map(split).collect(), body: String::new() };
+    let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    seen.body = String::from_utf8(body).ok()?;
-    Some(seen)
+    request.body = String::from_utf8(body).ok()?;
+    Some(request)
 }
 
-/// Numbers its sessions, and remembers what it was told about refused ones.
+/// Sessions with numbered tokens. Records the requests for them.
 pub(crate) struct Tokens {
     instance_url: InstanceUrl,
-    asked: Mutex<Vec<Option<Fingerprint>>>,
+    requests: Mutex<Vec<Option<Fingerprint>>>,
 }
 
 impl Tokens {
     pub(crate) fn new(url: &str) -> Self {
         let instance_url = InstanceUrl::parse(url, HostPolicy::LoopbackToo).unwrap();
-        Self { instance_url, asked: Mutex::new(Vec::new()) }
+        Self { instance_url, requests: Mutex::new(Vec::new()) }
     }
 
-    /// What was asked for: `None` for a session, or the one that was refused.
-    pub(crate) fn asked(&self) -> Vec<Option<Fingerprint>> {
-        self.asked.lock().unwrap().clone()
+    /// Returns the `refused` argument of every request.
+    pub(crate) fn requests(&self) -> Vec<Option<Fingerprint>> {
+        self.requests.lock().unwrap().clone()
     }
 }
 
 impl Sessions for Tokens {
     fn session(&self, refused: Option<Fingerprint>) -> BoxFuture<'_, Result<Session, Error>> {
-        let mut asked = self.asked.lock().unwrap();
-        asked.push(refused);
-        let number = 1 + asked.iter().flatten().count();
+        let mut requests = self.requests.lock().unwrap();
+        requests.push(refused);
+        let number = 1 + requests.iter().flatten().count();
         let session =
             Session { instance_url: self.instance_url.clone(), access_token: format!("token-{number}").into() };
         Box::pin(async { Ok(session) })

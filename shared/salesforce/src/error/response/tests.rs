@@ -4,17 +4,17 @@ use serde_json::Value;
 use super::*;
 use crate::Classify;
 
-fn answer(status: u16, body: &str) -> Response {
-    Response { operation: "a test", status, headers: HeaderMap::new(), body: body.into() }
+fn response(status: u16, body: &str) -> Response {
+    Response { operation: "run a test", status, headers: HeaderMap::new(), body: body.into() }
 }
 
 fn rest(status: u16, body: &str) -> Error {
-    rest_failure("a test", &answer(status, body))
+    rest_failure("run a test", &response(status, body))
 }
 
 fn oauth(status: u16, error: &str, description: &str) -> Error {
     let body = serde_json::json!({"error": error, "error_description": description}).to_string();
-    oauth_failure("a test", &answer(status, &body))
+    oauth_failure("run a test", &response(status, &body))
 }
 
 fn fixture(path: &str) -> Option<String> {
@@ -30,8 +30,8 @@ fn an_expired_session_is_refused() {
 }
 
 #[test]
-fn a_401_that_refreshing_cannot_mend_is_no_refused_session() {
-    for text in UNFIT_TEXTS {
+fn a_401_for_missing_api_access_is_not_a_refused_session() {
+    for text in NOT_PERMITTED_TEXTS {
         let body = serde_json::json!([{"errorCode": "INVALID_SESSION_ID", "message": text}]).to_string();
         assert!(matches!(rest(401, &body), Error::SessionNotPermitted { .. }));
     }
@@ -40,12 +40,12 @@ fn a_401_that_refreshing_cannot_mend_is_no_refused_session() {
 }
 
 #[test]
-fn a_redirect_asks_for_another_session() {
+fn a_redirect_counts_as_a_refused_session() {
     assert!(matches!(rest(302, "<html>moved</html>"), Error::SessionRefused { .. }));
 }
 
 #[test]
-fn recorded_rejections_keep_code_and_fields_and_no_message() {
+fn recorded_rejections_carry_codes_and_fields_only() {
     for (file, status, code) in [
         ("not-found-404.json", 404, "NOT_FOUND"),
         ("entity-is-deleted-404.json", 404, "ENTITY_IS_DELETED"),
@@ -66,7 +66,7 @@ fn recorded_rejections_keep_code_and_fields_and_no_message() {
 }
 
 #[test]
-fn rejections_observed_in_the_field_are_classified() {
+fn rejections_seen_in_production_are_classified() {
     let Some(lines) = fixture("rest/errors/observed-in-the-field.jsonl") else {
         return;
     };
@@ -85,11 +85,11 @@ fn rejections_observed_in_the_field_are_classified() {
                 assert!(matches!(error, Error::SessionRefused { .. } | Error::SessionNotPermitted { .. }))
             }
             code => {
-                let kept = match &error {
-                    Error::Unavailable { code: kept, .. } => kept.as_deref() == Some(code),
+                let carried = match &error {
+                    Error::Unavailable { code: found, .. } => found.as_deref() == Some(code),
                     other => other.has_code(code),
                 };
-                assert!(kept, "{line}: {error:?}");
+                assert!(carried, "{line}: {error:?}");
             }
         }
         seen += 1;
@@ -98,7 +98,7 @@ fn rejections_observed_in_the_field_are_classified() {
 }
 
 #[test]
-fn the_daily_limit_and_too_many_calls_differ() {
+fn the_daily_and_the_concurrency_limit_differ() {
     let body = |text| serde_json::json!([{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": text}]).to_string();
     let daily = rest(403, &body("TotalRequests Limit exceeded."));
     assert!(matches!(daily, Error::DailyLimit { .. }));
@@ -107,7 +107,7 @@ fn the_daily_limit_and_too_many_calls_differ() {
 }
 
 #[test]
-fn a_maintenance_page_is_unavailability() {
+fn a_maintenance_page_means_unavailable() {
     let error = rest(503, "<html><body>We are down for maintenance</body></html>");
     assert!(matches!(error.retry(), Retry::After(_)));
     assert!(matches!(rest(502, "").retry(), Retry::Unknown(_)));
@@ -115,38 +115,38 @@ fn a_maintenance_page_is_unavailability() {
 }
 
 #[test]
-fn a_told_pause_is_kept() {
-    let mut answer = answer(503, "");
-    answer.headers.insert("retry-after", "120".parse().unwrap());
-    assert_eq!(rest_failure("a test", &answer).retry(), Retry::After(Duration::from_mins(2)));
+fn retry_after_sets_the_pause() {
+    let mut response = response(503, "");
+    response.headers.insert("retry-after", "120".parse().unwrap());
+    assert_eq!(rest_failure("run a test", &response).retry(), Retry::After(Duration::from_mins(2)));
 }
 
 #[test]
-fn an_empty_refusal_still_has_a_code() {
+fn an_empty_response_gets_a_code_from_its_status() {
     assert!(rest(404, "").has_code("HTTP_404"));
     assert!(rest(400, "[]").has_code("HTTP_400"));
 }
 
 #[test]
-fn a_lock_that_only_a_triggers_message_tells_becomes_a_code() {
+fn a_row_lock_in_a_trigger_message_becomes_a_code() {
     let body = r#"[{"errorCode":"CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY","message":"T: execution of AfterUpdate caused by: UNABLE_TO_LOCK_ROW, unable to obtain exclusive access","fields":[]}]"#;
     assert!(rest(400, body).has_code("UNABLE_TO_LOCK_ROW"));
 }
 
 #[test]
-fn what_is_no_field_name_is_dropped() {
+fn invalid_field_names_are_dropped() {
     let body = r#"[{"errorCode":"X_Y","fields":["Email","rose@edge.com says no"]}]"#;
     assert_eq!(rest(400, body).problems()[0].fields, ["Email"]);
 }
 
 #[test]
-fn a_concurrent_refresh_is_busy() {
+fn a_concurrent_refresh_is_recognized() {
     let error = oauth(400, "invalid_grant", "token request is already being processed");
     assert!(matches!(error, Error::RefreshInProgress));
 }
 
 #[test]
-fn known_ends_of_a_grant_need_a_human() {
+fn final_grant_errors_need_a_human() {
     for end in GRANT_ENDS {
         let error = oauth(400, "invalid_grant", end);
         assert!(matches!(error, Error::GrantEnded { .. }), "{end}");
@@ -162,7 +162,7 @@ fn recorded_token_errors_are_classified() {
     };
     for line in lines.lines().filter(|line| !line.trim().is_empty()) {
         let case: Value = serde_json::from_str(line).unwrap();
-        let error = oauth_failure("a test", &answer(400, &case["body"].to_string()));
+        let error = oauth_failure("run a test", &response(400, &case["body"].to_string()));
         match case["body"]["error"].as_str().unwrap() {
             "invalid_grant" => assert!(matches!(error, Error::GrantEnded { .. }), "{line}"),
             _ => assert!(matches!(error, Error::AppRefused { .. }), "{line}"),
@@ -171,7 +171,7 @@ fn recorded_token_errors_are_classified() {
 }
 
 #[test]
-fn nothing_unknown_ends_a_grant() {
+fn an_unknown_error_does_not_end_the_grant() {
     for (status, body) in [
         (400, r#"{"error":"invalid_grant","error_description":"some new text"}"#),
         (400, r#"{"error":"rate_limit_exceeded","error_description":"login rate exceeded"}"#),
@@ -180,13 +180,13 @@ fn nothing_unknown_ends_a_grant() {
         (500, ""),
         (503, "<html>maintenance</html>"),
     ] {
-        let retry = oauth_failure("a test", &answer(status, body)).retry();
+        let retry = oauth_failure("run a test", &response(status, body)).retry();
         assert!(matches!(retry, Retry::After(_) | Retry::Unknown(_)), "{status} {body}");
     }
 }
 
 #[test]
-fn a_wrong_app_is_not_the_customers_fault() {
+fn a_wrong_app_is_not_retried() {
     for code in ["invalid_client_id", "invalid_client", "redirect_uri_mismatch"] {
         let error = oauth(400, code, "whatever");
         assert!(matches!(error, Error::AppRefused { .. }));
@@ -195,8 +195,8 @@ fn a_wrong_app_is_not_the_customers_fault() {
 }
 
 #[test]
-fn a_form_encoded_error_is_read_too() {
+fn a_form_encoded_error_is_parsed() {
     let body = "error=invalid_token&error_description=expired";
-    let error = oauth_failure("a test", &answer(400, body));
+    let error = oauth_failure("run a test", &response(400, body));
     assert!(matches!(&error, Error::Unavailable { code: Some(code), .. } if code == "invalid_token"));
 }
