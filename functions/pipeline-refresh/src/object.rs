@@ -128,7 +128,7 @@ async fn select(run: &Run<'_>, object: &ObjectName) -> Result<Result<Selection, 
     if let Some(fields) = cache.recall(org, object, now) {
         return Ok(Selection::of(&fields));
     }
-    match run.call(run.client.describe(object)).await {
+    match run.client.describe(object).await {
         Ok(describe) => Ok(Selection::of(&cache.learn(org, object, &describe, now))),
         Err(error) if error.is_hidden() => Ok(Err(Skip::Invisible)),
         Err(source) => Err(Error::Rows { org, object: object.clone(), source }),
@@ -153,7 +153,7 @@ impl Scanning<'_> {
     async fn read(&self, scan: &Scan) -> Result<Read, Error> {
         let read_at = self.run.deps.clock.now();
         let query = scan.next_rows(Soql::select(self.selection.queried()).from(self.object));
-        let page = self.run.call(self.run.client.query_all(&query)).await.map_err(|error| self.unread(error))?;
+        let page = self.run.client.query_all(&query).await.map_err(|error| self.unread(error))?;
         let keys = keys(&page.records).map_err(|fault| self.unbelieved(fault))?;
         let shape = PageShape { rows: &keys, total_size: page.total_size, done: page.done };
         let step = scan.after(&shape).map_err(|fault| self.unbelieved(fault))?;
@@ -177,7 +177,7 @@ impl Scanning<'_> {
         let ids: Vec<_> = live.iter().map(|(_, key)| key.id).collect();
         if !ids.is_empty() {
             let read_at = self.run.deps.clock.now();
-            let retrieved = self.run.call(self.run.client.retrieve(self.object, &ids, fields)).await;
+            let retrieved = self.run.client.retrieve(self.object, &ids, fields).await;
             let records = retrieved.map_err(|error| self.unread(error))?;
             // One that is gone by now has a later change, which the scan has still to come to.
             changes.extend(records.into_iter().flatten().map(|record| Change::Upsert { record, read_at }));

@@ -74,7 +74,7 @@ pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName], report: 
             Err(error) => report.failures.push(error),
         }
     }
-    run.observe_budget().await;
+    run.record_calls().await;
 }
 
 impl OrgReport {
@@ -105,16 +105,16 @@ async fn refresh_pipelines(run: &Run<'_>) -> Result<Option<PipelineChanges>, Err
 }
 
 async fn fetch_pipelines(run: &Run<'_>) -> Result<Option<Vec<Pipeline>>, salesforce::Error> {
-    let describe = match run.call(run.client.describe(&OPPORTUNITY)).await {
+    let describe = match run.client.describe(&OPPORTUNITY).await {
         Ok(describe) => describe,
         Err(error) if error.is_hidden() => return Ok(None),
         Err(error) => return Err(error),
     };
     let of_opportunities = soql::eq(&SOBJECT_TYPE, OPPORTUNITY.as_str());
     let record_types = Soql::select(&RECORD_TYPE_FIELDS).from(&RECORD_TYPE).where_(of_opportunities);
-    let record_types = run.call(run.client.query(&record_types)).await?;
+    let record_types = run.client.query(&record_types).await?;
     let stages = Soql::select(&STAGE_FIELDS).from(&OPPORTUNITY_STAGE).order_by(&SORT_ORDER);
-    let stages = run.call(run.client.query(&stages)).await?;
+    let stages = run.client.query(&stages).await?;
     let is_default = |id| {
         let info = describe.record_type_infos.iter().find(|info| info.record_type_id == id);
         info.is_none_or(|info| info.default_record_type_mapping)
@@ -122,7 +122,7 @@ async fn fetch_pipelines(run: &Run<'_>) -> Result<Option<Vec<Pipeline>>, salesfo
     let mut pipelines = Vec::new();
     for record_type in RecordType::all(&record_types.records) {
         let id = record_type.id;
-        let allowed = match run.call(run.client.fetch_picklist_values(&OPPORTUNITY, &id)).await {
+        let allowed = match run.client.fetch_picklist_values(&OPPORTUNITY, &id).await {
             Ok(picklists) => picklists.get(&STAGE_NAME).map(|stages| stages.values.clone()).unwrap_or_default(),
             // A record type that the connected user has no access to.
             Err(error) if error.retry() == Retry::Never => {

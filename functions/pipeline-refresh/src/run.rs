@@ -1,13 +1,10 @@
 //! One task's run: its connection, its time, and the org's budget.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use jiff::{SignedDuration, Timestamp};
+use runtime::record_api_calls;
 use salesforce::{ApiUsage, Client, OrgId};
 use serde::Serialize;
-use store::budgets::Observation;
 use store::{Lane, RefreshKind, RefreshTask, Verdict};
-use tracing::warn;
 
 use crate::Deps;
 
@@ -46,40 +43,29 @@ pub(crate) struct Run<'a> {
     pub(crate) task: &'a RefreshTask,
     pub(crate) client: Client,
     stop_at: Timestamp,
-    calls: AtomicU64,
 }
 
 impl<'a> Run<'a> {
     pub(crate) fn new(deps: &'a Deps, task: &'a RefreshTask, client: Client, deadline: Timestamp) -> Self {
         let stop_at = stop_at(deps.clock.now(), deadline);
-        Self { deps, task, client, stop_at, calls: AtomicU64::new(0) }
+        Self { deps, task, client, stop_at }
     }
 
     pub(crate) fn org(&self) -> OrgId {
         self.task.org_id
     }
 
-    /// Makes a call to Salesforce, and counts it.
-    pub(crate) async fn call<T>(&self, call: impl Future<Output = T>) -> T {
-        self.calls.fetch_add(1, Ordering::Relaxed);
-        call.await
-    }
-
     /// Whether the run has to stop now. One that has not called Salesforce yet goes on, whatever the time: each gets on.
     pub(crate) fn stop(&self) -> Option<Stop> {
-        if self.calls.load(Ordering::Relaxed) == 0 {
+        if self.client.api_calls() == 0 {
             return None;
         }
         stop(self.deps.clock.now(), self.stop_at, self.lane(), self.client.api_usage())
     }
 
-    /// Notes what Salesforce said about the org's budget. The work is done by then, so that a failure is only logged.
-    pub(crate) async fn observe_budget(&self) {
-        let Some(ApiUsage { used, max }) = self.client.api_usage() else { return };
-        let seen = Observation { used, max, lane: self.lane(), calls: self.calls.load(Ordering::Relaxed) };
-        if let Err(error) = self.deps.budgets.observe(self.org(), seen, self.deps.clock.now()).await {
-            warn!(org.id = %self.org(), "the budget was not noted: {}", runtime::Chain(&error));
-        }
+    /// Adds the run's calls to the org's budget.
+    pub(crate) async fn record_calls(&self) {
+        record_api_calls(&self.deps.budgets, self.org(), self.lane(), &self.client, &self.deps.clock).await;
     }
 
     fn lane(&self) -> Lane {

@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use runtime::Chain;
+use runtime::record_api_calls;
 use salesforce::{Client, FieldName, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Record, RecordId};
-use store::budgets::Observation;
 use store::owner_policy::choose_reader;
 use store::{Lane, OrgState, PlatformUser};
 
@@ -86,11 +85,7 @@ impl<'a> Live<'a> {
 
     /// Feeds the org's budget. A count that is lost does not undo a read.
     async fn count(&self) {
-        let Some(usage) = self.client.api_usage() else { return };
-        let seen = Observation { used: usage.used, max: usage.max, lane: Lane::Interactive, calls: 1 };
-        if let Err(error) = self.deps.budgets.observe(self.org, seen, self.deps.clock.now()).await {
-            tracing::warn!(org.id = %self.org, error = %Chain(&error), "the org's budget was not updated");
-        }
+        record_api_calls(&self.deps.budgets, self.org, Lane::Interactive, &self.client, &self.deps.clock).await;
     }
 }
 

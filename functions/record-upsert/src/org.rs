@@ -2,13 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use mirroring::ObjectFields;
-use runtime::Chain;
-use salesforce::{ApiUsage, Classify as _, ObjectName, OrgId, RecordId, Retry};
-use store::budgets::Observation;
+use runtime::{Chain, record_api_calls};
+use salesforce::{Classify as _, ObjectName, OrgId, RecordId, Retry};
 use store::{Change, ChangeHint, ConnectionId, DeliveryOutcome, Lane};
 use tracing::warn;
 
@@ -55,7 +53,6 @@ async fn refresh_records(deps: &Deps, org: OrgId, asked: Asked, timetable: Timet
         client: deps.salesforce.client(org, &ConnectionId::team()),
         allowance: Allowance { stored },
         until: timetable.org_until(now),
-        calls: AtomicU64::new(0),
     };
     let mut fates = Vec::new();
     for (object, records) in asked.records {
@@ -78,7 +75,7 @@ async fn refresh_records(deps: &Deps, org: OrgId, asked: Asked, timetable: Timet
             indexes.into_iter().map(move |index| (index, fate.clone()))
         }));
     }
-    observe_budget(&reader).await;
+    record_api_calls(&deps.budgets, org, Lane::Webhook, &reader.client, &deps.clock).await;
     fates
 }
 
@@ -199,14 +196,4 @@ async fn apply(reader: &Reader<'_>, object: &ObjectName, found: AllFound, fates:
 async fn stored_budget(deps: &Deps, org: OrgId) -> Option<store::Budget> {
     let stored = deps.budgets.load(org, deps.clock.now()).await;
     stored.inspect_err(|error| warn!(org.id = %org, "the budget is not known: {}", Chain(error))).ok().flatten()
-}
-
-/// Notes what Salesforce said about the org's budget. The work is done by then, so that a failure is only logged.
-async fn observe_budget(reader: &Reader<'_>) {
-    let (deps, org) = (reader.deps, reader.org);
-    let Some(ApiUsage { used, max }) = reader.client.api_usage() else { return };
-    let seen = Observation { used, max, lane: Lane::Webhook, calls: reader.calls.load(Ordering::Relaxed) };
-    if let Err(error) = deps.budgets.observe(org, seen, deps.clock.now()).await {
-        warn!(org.id = %org, "the budget was not noted: {}", Chain(&error));
-    }
 }

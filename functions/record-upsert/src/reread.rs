@@ -1,7 +1,6 @@
 //! Reads changed records again: one call for up to 2,000 records of an object, and one more for those it does not find.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +15,7 @@ use crate::{Deps, Error};
 /// Ids that fit into the URL of one query (shared/salesforce/FACTS.md 4.5).
 const MAX_QUERY_IDS: usize = 300;
 
-/// Reads through one connection, within its time and its budget, and counts its calls.
+/// Reads through one connection, within its time and its budget.
 pub(crate) struct Reader<'a> {
     pub(crate) deps: &'a Deps,
     pub(crate) org: OrgId,
@@ -24,7 +23,6 @@ pub(crate) struct Reader<'a> {
     pub(crate) allowance: Allowance,
     /// Until when the org may be asked.
     pub(crate) until: Timestamp,
-    pub(crate) calls: AtomicU64,
 }
 
 /// What was found, in no order.
@@ -91,7 +89,6 @@ impl Reader<'_> {
         if self.allowance.verdict(self.client.api_usage(), now) == Verdict::Wait {
             return Err(Error::OverBudget);
         }
-        self.calls.fetch_add(1, Ordering::Relaxed);
         let left = Duration::try_from(self.until.duration_since(now)).unwrap_or_default();
         let answer = tokio::time::timeout(left, call).await.map_err(|_| Error::TooSlow)?;
         answer.map_err(Error::Salesforce)

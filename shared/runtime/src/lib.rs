@@ -14,6 +14,7 @@
 //! }
 //! ```
 
+mod api_calls;
 mod aws;
 mod chain;
 mod diagnostic;
@@ -32,6 +33,7 @@ mod start;
 mod state_error;
 pub mod token_broker;
 
+pub use api_calls::record_api_calls;
 pub use aws::Aws;
 pub use chain::Chain;
 pub use diagnostic::diagnostic;

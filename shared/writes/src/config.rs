@@ -1,8 +1,7 @@
 //! Configuration and dependencies of a function that writes to Salesforce.
 
-use runtime::{Aws, Chain, Env, EnvError, Salesforce, SalesforceConfig};
+use runtime::{Aws, Env, EnvError, Salesforce, SalesforceConfig, record_api_calls};
 use salesforce::{Client, Clock, OrgId};
-use store::budgets::Observation;
 use store::owner_policy::OwnerPolicy;
 use store::{Budgets, Connections, Lane, Orgs, Queue, WriteTask, Writes};
 
@@ -88,14 +87,9 @@ impl Deps {
         })
     }
 
-    /// Updates the org's budget with the usage that the client's calls reported. A failure is logged and does not undo the
-    /// write.
+    /// Adds the client's calls to the org's budget. A failure is logged and does not undo the write.
     pub async fn count_calls(&self, org: OrgId, client: &Client) {
-        let Some(usage) = client.api_usage() else { return };
-        let observation = Observation { used: usage.used, max: usage.max, lane: Lane::Interactive, calls: 1 };
-        if let Err(error) = self.budgets.observe(org, observation, self.clock.now()).await {
-            tracing::warn!(org.id = %org, error = %Chain(&error), "could not update the org's budget");
-        }
+        record_api_calls(&self.budgets, org, Lane::Interactive, client, &self.clock).await;
     }
 }
 

@@ -27,7 +27,7 @@ fn standing_at(second: i64, last: Option<usize>) -> Scan {
 
 fn soql_of(scan: &Scan) -> String {
     let object = ObjectName::from_static("Opportunity");
-    scan.next_rows(Soql::select(&[ID]).from(&object)).to_string()
+    scan.next_rows(Soql::select(&[FieldName::ID]).from(&object)).to_string()
 }
 
 #[test]

@@ -9,8 +9,6 @@ use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::records::RecordCount;
 use store::{Budgets, Cursors, Pipelines, Queue, Records, RefreshKind, RefreshTask};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 pub(crate) use harness::{DISCONNECTED, run};
 
@@ -53,18 +51,10 @@ impl TestContext {
         Self { context, deps }
     }
 
-    /// Makes a custom object with text fields.
-    pub(crate) async fn define(&self, object: &str, fields: &[String]) {
+    /// Defines a custom object with text fields.
+    pub(crate) fn define(&self, object: &str, fields: &[String]) {
         let fields: Vec<Value> = fields.iter().map(|name| json!({ "name": name })).collect();
-        let body = json!({ "name": object, "fields": fields }).to_string();
-        let host = self.simulator.url().trim_start_matches("http://");
-        let head = format!("POST /_simulator/objects HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
-        let head = format!("{head}content-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
-        let mut simulator = TcpStream::connect(host).await.expect("the simulator");
-        simulator.write_all((head + &body).as_bytes()).await.expect("sent");
-        let mut answer = String::new();
-        simulator.read_to_string(&mut answer).await.expect("an answer");
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        self.simulator.define_object(json!({ "name": object, "fields": fields })).unwrap();
     }
 
     /// Creates Accounts in the org.

@@ -84,7 +84,7 @@ fn an_object_wider_than_a_url_is_copied_by_its_keys() {
         let mut context = TestContext::new().await;
         context.deps.mirrored_objects = vec!["Wide__c".parse().unwrap()];
         let names: Vec<String> = (0..700).map(|n| format!("A_rather_long_field_name_{n}__c")).collect();
-        context.define("Wide__c", &names).await;
+        context.define("Wide__c", &names);
         let ids: Vec<String> = (0..3)
             .map(|n| context.create(&context.admin, "Wide__c", &json!({ &names[699]: format!("value {n}") })))
             .collect();

@@ -3,8 +3,8 @@
 use http::StatusCode;
 use org_simulator::ObjectPermissions;
 use serde_json::json;
-use store::ConnectionId;
 use store::owner_policy::OwnerPolicy;
+use store::{ConnectionId, Lane};
 
 use crate::harness::{KEY, REP, TestContext, run};
 
@@ -121,5 +121,22 @@ fn an_org_whose_team_connection_ended_says_so() {
 
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:reconnect_required")));
         assert_eq!(problem["detail"], "the team has to reconnect");
+    });
+}
+
+/// The team connection writes for a rep: the describe says that the object has an owner, and the query which records are new.
+#[test]
+fn a_write_adds_each_of_its_calls_to_the_budget() {
+    run(async {
+        let context = TestContext::new().await;
+        let key = json!({ "name": KEY, "external_id": true, "unique": true });
+        context.simulator.define_object(json!({ "name": "Invoice__c", "fields": [key] })).unwrap();
+        context.kill(&context.reps().connection_id());
+
+        let (status, write) = context.upsert("Invoice__c", Some(REP), "k", json!([{ KEY: "I-1" }])).await;
+
+        assert_eq!((status, &write["owner_choice"]), (StatusCode::OK, &json!("team_with_owner")));
+        let budget = context.deps.ledger.budgets.load(context.org, context.clock.now()).await.unwrap().unwrap();
+        assert_eq!(budget.calls, [(Lane::Interactive, 3)].into());
     });
 }

@@ -163,6 +163,11 @@ impl Simulator {
         admin::access_token(&mut self.shared.org(), username)
     }
 
+    /// Defines a custom object, or adds fields to an object: `{"name": .., "fields": [{"name": ..}]}`, as the admin API does.
+    pub fn define_object(&self, definition: Value) -> Result<(), Error> {
+        admin::define_object(&mut self.shared.org(), definition)
+    }
+
     /// Adds or, for a known name, replaces a definition; returns its action id (`04k`).
     pub fn define_outbound_message(&self, definition: &OutboundMessage) -> Result<String, Error> {
         control::define_outbound_message(&mut self.shared.org(), definition)

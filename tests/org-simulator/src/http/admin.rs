@@ -21,6 +21,7 @@ use crate::handle::control;
 use crate::http::server::{Shared, json_response};
 
 pub(crate) use body::Body;
+pub(crate) use objects::define_object;
 pub(crate) use people::access_token;
 
 /// Routes relative to `/_simulator`.

@@ -1,5 +1,7 @@
 //! Custom objects and fields.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
@@ -8,7 +10,8 @@ use serde_json::{Value as Json, json};
 
 use crate::Error;
 use crate::http::server::Shared;
-use crate::model::schema::{Dependency, Field, FieldKind, PicklistValue, relationship_of};
+use crate::model::org::Org;
+use crate::model::schema::{Dependency, Field, FieldKind, Object, PicklistValue, relationship_of};
 use crate::model::value::Value;
 
 use super::{Body, Outcome, ok};
@@ -94,9 +97,20 @@ impl FieldRequest {
     }
 }
 
-/// Makes a custom object, or adds fields to an object there is.
+/// Adds a custom object, or fields to an existing object.
 async fn add_object(State(shared): State<Shared>, Body(request): Body<ObjectRequest>) -> Outcome {
-    let mut org = shared.org();
+    let object = define(&mut shared.org(), &request)?;
+    Ok(ok(json!({"name": object.name, "key_prefix": object.key_prefix})))
+}
+
+/// Defines an object, given in the form of the request body.
+pub(crate) fn define_object(org: &mut Org, definition: Json) -> Result<(), Error> {
+    let request: ObjectRequest = serde_json::from_value(definition)
+        .map_err(|error| Error::Invalid { what: "object", reason: error.to_string() })?;
+    define(org, &request).map(drop)
+}
+
+fn define(org: &mut Org, request: &ObjectRequest) -> Result<Arc<Object>, Error> {
     if request.name.ends_with("__c") {
         org.schema.add_custom_object(&request.name);
     }
@@ -105,5 +119,5 @@ async fn add_object(State(shared): State<Shared>, Body(request): Body<ObjectRequ
     }
     let object = org.object(&request.name)?;
     org.store.reindex(&object);
-    Ok(ok(json!({"name": object.name, "key_prefix": object.key_prefix})))
+    Ok(object)
 }
