@@ -11,11 +11,11 @@ use salesforce::{OrgId, RecordId};
 use serde_json::Value;
 use store::{IdempotencyKey, PlatformUser};
 use uuid::Uuid;
-use writes::{Asked, Deps, Error};
+use writes::{Asked, Defect, Deps, Error};
 
 use crate::note::{NoteWork, Operation};
 use crate::read::read;
-use crate::request::{Fault, NewNoteRequest, NoteChange};
+use crate::request::{NewNoteRequest, NoteChange};
 
 /// The function's part of the HTTP API.
 pub fn router(deps: Deps) -> Router {
@@ -61,9 +61,9 @@ async fn show(
 async fn carry_out(
     deps: &Deps,
     org: OrgId,
-    key: Result<IdempotencyKey, Fault>,
+    key: Result<IdempotencyKey, Defect>,
     platform_user: Option<PlatformUser>,
-    operation: Result<Operation, Vec<Fault>>,
+    operation: Result<Operation, Vec<Defect>>,
 ) -> Response {
     let outcome = async {
         let key = key.map_err(|fault| invalid(&[fault]))?;
@@ -73,15 +73,15 @@ async fn carry_out(
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::to_writer)
 }
 
-fn invalid(faults: &[Fault]) -> Error {
-    Error::Invalid(faults.iter().map(Fault::to_string).collect())
+fn invalid(faults: &[Defect]) -> Error {
+    Error::Invalid(faults.iter().map(Defect::to_string).collect())
 }
 
 /// The key of a change; without one, each request is a write of its own, for a change may be repeated as it is.
-fn key_or_new(headers: &HeaderMap) -> Result<IdempotencyKey, Fault> {
+fn key_or_new(headers: &HeaderMap) -> Result<IdempotencyKey, Defect> {
     let text = match headers.get("idempotency-key") {
         Some(value) => value.to_str().unwrap_or_default().to_owned(),
         None => format!("change-{}", Uuid::new_v4()),
     };
-    IdempotencyKey::try_from(text).map_err(|_| Fault::on("Idempotency-Key", "1 to 255 visible ASCII characters"))
+    IdempotencyKey::try_from(text).map_err(|_| Defect::field("Idempotency-Key", "1 to 255 visible ASCII characters"))
 }

@@ -1,17 +1,13 @@
 //! What the platform asks for: a note to create or to change, judged before Salesforce is troubled with it.
 
-use std::fmt;
-
 use salesforce::RecordId;
+use salesforce::notes::{MAX_LINKS, MAX_TITLE_CHARS};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use writes::Defect;
 
-/// The longest title Salesforce keeps.
-const MAX_TITLE_CHARS: usize = 255;
 /// The longest content Ferry sends; larger notes belong into files.
 const MAX_CONTENT_BYTES: usize = 100_000;
-/// One composite request holds 25 parts: the note, and a link to each record.
-const MAX_LINKS: usize = 24;
 
 /// A note to create.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,36 +41,6 @@ pub enum Content {
     Html(String),
 }
 
-/// One thing that is wrong with a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The member of the body, `links[2]` for one of a list; none where the body as a whole is wrong.
-    pub field: Option<String>,
-    /// What to change.
-    pub detail: &'static str,
-}
-
-impl Fault {
-    /// A fault of one member.
-    pub(crate) fn on(field: &str, detail: &'static str) -> Self {
-        Self { field: Some(field.to_owned()), detail }
-    }
-
-    fn whole(detail: &'static str) -> Self {
-        Self { field: None, detail }
-    }
-}
-
-impl fmt::Display for Fault {
-    /// As in `links[2]: not a record id`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.field {
-            Some(field) => write!(f, "{field}: {}", self.detail),
-            None => f.write_str(self.detail),
-        }
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CreateBody {
@@ -97,14 +63,14 @@ impl NewNoteRequest {
     ///
     /// # Errors
     /// Every fault of the body, at least one.
-    pub fn parse(body: Value) -> Result<Self, Vec<Fault>> {
+    pub fn parse(body: Value) -> Result<Self, Vec<Defect>> {
         let body: CreateBody = serde_json::from_value(body)
-            .map_err(|_| vec![Fault::whole("the body is an object of title, text or html, and links")])?;
+            .map_err(|_| vec![Defect::whole("the body is an object of title, text or html, and links")])?;
         let mut faults = Vec::new();
         let title = keep(&mut faults, judge_title(&body.title));
         let content = keep(&mut faults, judge_content(body.text, body.html));
         if matches!(content, Some(None)) {
-            faults.push(Fault::on("text", "a note needs text or html"));
+            faults.push(Defect::field("text", "a note needs text or html"));
         }
         let links = judge_links(&body.links, &mut faults);
         match (title, content.flatten()) {
@@ -119,38 +85,38 @@ impl NoteChange {
     ///
     /// # Errors
     /// Every fault of the body, at least one.
-    pub fn parse(body: Value) -> Result<Self, Vec<Fault>> {
+    pub fn parse(body: Value) -> Result<Self, Vec<Defect>> {
         let body: ChangeBody = serde_json::from_value(body)
-            .map_err(|_| vec![Fault::whole("the body is an object of title, and text or html")])?;
+            .map_err(|_| vec![Defect::whole("the body is an object of title, and text or html")])?;
         let mut faults = Vec::new();
         let title = body.title.and_then(|title| keep(&mut faults, judge_title(&title)));
         let content = keep(&mut faults, judge_content(body.text, body.html)).flatten();
         if faults.is_empty() && title.is_none() && content.is_none() {
-            faults.push(Fault::whole("there is nothing to change: give title, text or html"));
+            faults.push(Defect::whole("there is nothing to change: give title, text or html"));
         }
         if faults.is_empty() { Ok(Self { title, content }) } else { Err(faults) }
     }
 }
 
-fn keep<T>(faults: &mut Vec<Fault>, judged: Result<T, Fault>) -> Option<T> {
+fn keep<T>(faults: &mut Vec<Defect>, judged: Result<T, Defect>) -> Option<T> {
     judged.map_err(|fault| faults.push(fault)).ok()
 }
 
-fn judge_title(title: &str) -> Result<String, Fault> {
+fn judge_title(title: &str) -> Result<String, Defect> {
     let title = title.trim();
     match title.chars().count() {
-        0 => Err(Fault::on("title", "the title is empty")),
+        0 => Err(Defect::field("title", "the title is empty")),
         1..=MAX_TITLE_CHARS if title.chars().any(char::is_control) => {
-            Err(Fault::on("title", "the title has control characters in it"))
+            Err(Defect::field("title", "the title has control characters in it"))
         }
         1..=MAX_TITLE_CHARS => Ok(title.to_owned()),
-        _ => Err(Fault::on("title", "the title is longer than 255 characters")),
+        _ => Err(Defect::field("title", "the title is longer than 255 characters")),
     }
 }
 
-fn judge_content(text: Option<String>, html: Option<String>) -> Result<Option<Content>, Fault> {
+fn judge_content(text: Option<String>, html: Option<String>) -> Result<Option<Content>, Defect> {
     let content = match (text, html) {
-        (Some(_), Some(_)) => return Err(Fault::on("html", "give text or html, not both")),
+        (Some(_), Some(_)) => return Err(Defect::field("html", "give text or html, not both")),
         (Some(text), None) => Content::Text(text),
         (None, Some(html)) => Content::Html(html),
         (None, None) => return Ok(None),
@@ -160,26 +126,26 @@ fn judge_content(text: Option<String>, html: Option<String>) -> Result<Option<Co
         Content::Html(html) => ("html", html),
     };
     match value.trim().len() {
-        0 => Err(Fault::on(name, "the note is empty")),
+        0 => Err(Defect::field(name, "the note is empty")),
         1..=MAX_CONTENT_BYTES => Ok(Some(content)),
-        _ => Err(Fault::on(name, "the note is longer than 100,000 bytes")),
+        _ => Err(Defect::field(name, "the note is longer than 100,000 bytes")),
     }
 }
 
-fn judge_links(links: &[String], faults: &mut Vec<Fault>) -> Vec<RecordId> {
+fn judge_links(links: &[String], faults: &mut Vec<Defect>) -> Vec<RecordId> {
     if links.is_empty() {
-        faults.push(Fault::on("links", "a note is linked to at least one record"));
+        faults.push(Defect::field("links", "a note is linked to at least one record"));
     }
     if links.len() > MAX_LINKS {
-        faults.push(Fault::on("links", "a note is linked to at most 24 records"));
+        faults.push(Defect::field("links", "a note is linked to at most 24 records"));
     }
     let mut ids: Vec<RecordId> = Vec::with_capacity(links.len());
     for (index, link) in links.iter().enumerate() {
         let name = || format!("links[{index}]");
         match link.parse() {
-            Err(_) => faults.push(Fault { field: Some(name()), detail: "not a record id" }),
+            Err(_) => faults.push(Defect { record: None, field: Some(name()), detail: "not a record id" }),
             Ok(id) if ids.contains(&id) => {
-                faults.push(Fault { field: Some(name()), detail: "the record is linked twice" })
+                faults.push(Defect { record: None, field: Some(name()), detail: "the record is linked twice" })
             }
             Ok(id) => ids.push(id),
         }

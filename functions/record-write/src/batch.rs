@@ -1,14 +1,12 @@
 //! What the platform asks to have written: parsed, and judged before Salesforce is troubled with it.
 
 use std::collections::HashSet;
-use std::fmt;
 
-use salesforce::FieldName;
+use salesforce::{FieldName, MAX_UPSERT_RECORDS};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use writes::Defect;
 
-/// The most records Salesforce takes in one collections call.
-pub const MAX_RECORDS: usize = 200;
 /// The longest value of an external-id text field.
 const MAX_EXTERNAL_ID_CHARS: usize = 255;
 
@@ -26,29 +24,6 @@ pub struct Batch {
     pub records: Vec<Map<String, Value>>,
 }
 
-/// One thing that is wrong with a request, by record and field where it has them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Position in `records`, from 0.
-    pub record: Option<usize>,
-    /// The field's name as the request spells it.
-    pub field: Option<String>,
-    /// What to change.
-    pub detail: &'static str,
-}
-
-impl fmt::Display for Fault {
-    /// As in `records[3].Name: the field is named twice`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.record, &self.field) {
-            (Some(record), Some(field)) => write!(f, "records[{record}].{field}: {}", self.detail),
-            (Some(record), None) => write!(f, "records[{record}]: {}", self.detail),
-            (None, Some(field)) => write!(f, "{field}: {}", self.detail),
-            (None, None) => f.write_str(self.detail),
-        }
-    }
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Body {
@@ -63,8 +38,8 @@ impl Batch {
     ///
     /// # Errors
     /// The faults, at least one.
-    pub fn parse(body: Value) -> Result<Self, Vec<Fault>> {
-        let body: Body = serde_json::from_value(body).map_err(|_| vec![whole(SHAPE)])?;
+    pub fn parse(body: Value) -> Result<Self, Vec<Defect>> {
+        let body: Body = serde_json::from_value(body).map_err(|_| vec![Defect::whole(SHAPE)])?;
         let Some(external_id_field) = field_name(&body.external_id_field) else {
             return Err(vec![on_field(None, "external_id_field", "not the API name of a field")]);
         };
@@ -73,7 +48,7 @@ impl Batch {
         for (index, record) in body.records.into_iter().enumerate() {
             match record {
                 Value::Object(fields) => records.push(fields),
-                _ => faults.push(Fault { record: Some(index), field: None, detail: "a record must be a JSON object" }),
+                _ => faults.push(Defect { record: Some(index), field: None, detail: "a record must be a JSON object" }),
             }
         }
         if faults.is_empty() {
@@ -84,11 +59,6 @@ impl Batch {
         }
         let records = records.into_iter().map(|record| with_plain_key(&external_id_field, record)).collect();
         Ok(Self { external_id_field, all_or_none: body.all_or_none, records })
-    }
-
-    /// The external ids as text, in the order of the records.
-    pub fn external_ids(&self) -> impl Iterator<Item = String> + '_ {
-        self.records.iter().filter_map(|record| external_id(&self.external_id_field, record).ok())
     }
 }
 
@@ -130,15 +100,15 @@ fn with_plain_key(key: &FieldName, record: Map<String, Value>) -> Map<String, Va
     record.into_iter().map(plain).collect()
 }
 
-fn judge_size(count: usize) -> Vec<Fault> {
+fn judge_size(count: usize) -> Vec<Defect> {
     match count {
         0 => vec![on_field(None, "records", "at least one record is needed")],
-        1..=MAX_RECORDS => Vec::new(),
+        1..=MAX_UPSERT_RECORDS => Vec::new(),
         _ => vec![on_field(None, "records", "at most 200 records go into one request")],
     }
 }
 
-fn judge_records(key: &FieldName, records: &[Map<String, Value>]) -> Vec<Fault> {
+fn judge_records(key: &FieldName, records: &[Map<String, Value>]) -> Vec<Defect> {
     let mut faults = Vec::new();
     let mut seen = HashSet::new();
     for (index, record) in records.iter().enumerate() {
@@ -156,7 +126,7 @@ fn judge_fields<'a>(
     index: usize,
     key: &'a FieldName,
     record: &'a Map<String, Value>,
-) -> impl Iterator<Item = Fault> + 'a {
+) -> impl Iterator<Item = Defect> + 'a {
     record.iter().enumerate().filter_map(move |(position, (name, value))| {
         let repeated = record.keys().take(position).any(|earlier| earlier.eq_ignore_ascii_case(name));
         let detail = if repeated { Some("the field is named twice") } else { judge_field(key, name, value) };
@@ -192,12 +162,8 @@ fn is_reference(parent: &Map<String, Value>) -> bool {
     one && keys.next().is_none()
 }
 
-fn whole(detail: &'static str) -> Fault {
-    Fault { record: None, field: None, detail }
-}
-
-fn on_field(record: Option<usize>, field: &str, detail: &'static str) -> Fault {
-    Fault { record, field: Some(field.to_owned()), detail }
+fn on_field(record: Option<usize>, field: &str, detail: &'static str) -> Defect {
+    Defect { record, field: Some(field.to_owned()), detail }
 }
 
 #[cfg(test)]

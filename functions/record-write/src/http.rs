@@ -9,9 +9,9 @@ use runtime::problem::refuse;
 use salesforce::{ObjectName, OrgId};
 use serde_json::Value;
 use store::WriteId;
-use writes::{Asked, Error, LedgerView};
+use writes::{Asked, Defect, Error, LedgerView};
 
-use crate::batch::{Batch, Fault};
+use crate::batch::Batch;
 use crate::{Deps, Upsert};
 
 /// The function's part of the HTTP API.
@@ -31,7 +31,7 @@ async fn upsert(
 ) -> Response {
     let outcome = async {
         let batch =
-            Batch::parse(body).map_err(|faults| Error::Invalid(faults.iter().map(Fault::to_string).collect()))?;
+            Batch::parse(body).map_err(|faults| Error::Invalid(faults.iter().map(Defect::to_string).collect()))?;
         writes::accept(&deps, org, key, Asked { platform_user, work: Upsert { object, batch } }).await
     };
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::to_writer)

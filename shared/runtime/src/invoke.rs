@@ -7,7 +7,7 @@ use aws_sdk_lambda::Client;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::operation::invoke::InvokeOutput;
 use aws_sdk_lambda::primitives::Blob;
-use salesforce::{BoxError, BoxFuture};
+use salesforce::{Backoff, BoxError, BoxFuture};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::aws::{Failure, failure};
@@ -58,7 +58,7 @@ impl LambdaFunction {
     /// Calls it once more only where it cannot have been called: not everything that is asked for may happen twice.
     async fn call(&self, payload: Vec<u8>) -> Result<InvokeOutput, Error> {
         let payload = Blob::new(payload);
-        let mut pauses = PAUSES.into_iter();
+        let mut retry = 0;
         loop {
             let call = self.client.invoke().function_name(&self.name).payload(payload.clone());
             let once = aws_sdk_lambda::config::Builder::new().retry_config(RetryConfig::disabled());
@@ -66,10 +66,11 @@ impl LambdaFunction {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            match (failure(&error), pauses.next()) {
-                (Failure::NotTaken, Some(pause)) => tokio::time::sleep(pause).await,
-                (failure, _) => return Err(self.error(failure, error.into())),
+            match failure(&error) {
+                Failure::NotTaken if retry < MAX_RETRIES => tokio::time::sleep(BACKOFF.pause(retry)).await,
+                failure => return Err(self.error(failure, error.into())),
             }
+            retry += 1;
         }
     }
 
@@ -83,8 +84,9 @@ impl LambdaFunction {
     }
 }
 
-/// The pauses before another call.
-const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// The number of calls after the first one.
+const MAX_RETRIES: u32 = 2;
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), 4, Duration::from_millis(400));
 
 /// The `errorType` of a failed function's diagnostic.
 fn error_type(payload: &[u8]) -> String {

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::owner_policy::{Route, choose};
+use store::queues::MAX_DELAY;
 use store::writes::WriteRoute;
 use store::{
     Begin, IdempotencyKey, NewWrite, OrgState, PlatformUser, Write, WriteId, WriteKind, WriteState, WriteTask,
@@ -22,8 +23,6 @@ use crate::{Deps, Error};
 
 /// For how long one attempt may be at a write; longer than the function may run.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
-/// The longest delay that SQS takes.
-const MAX_DELAY: Duration = Duration::from_secs(15 * 60);
 
 /// What a function writes.
 pub trait Work: Serialize + DeserializeOwned + Send + Sync {

@@ -6,10 +6,12 @@
 
 mod answer;
 mod config;
+mod defect;
 mod error;
 mod ledger;
 
 pub use answer::{LedgerView, to_writer};
 pub use config::{Config, Deps};
+pub use defect::Defect;
 pub use error::Error;
 pub use ledger::{Asked, Work, accept, handle, load, require_active};

@@ -6,11 +6,11 @@ use super::*;
 const ACCOUNT: &str = "001D000000IRFmaIAH";
 const OPPORTUNITY: &str = "006D000000C7xAh";
 
-fn create(body: serde_json::Value) -> Result<NewNoteRequest, Vec<Fault>> {
+fn create(body: serde_json::Value) -> Result<NewNoteRequest, Vec<Defect>> {
     NewNoteRequest::parse(body)
 }
 
-fn change(body: serde_json::Value) -> Result<NoteChange, Vec<Fault>> {
+fn change(body: serde_json::Value) -> Result<NoteChange, Vec<Defect>> {
     NoteChange::parse(body)
 }
 
@@ -38,7 +38,10 @@ fn text_and_html_together_are_refused() {
 #[test]
 fn the_same_record_in_its_short_and_long_form_is_one_record() {
     let faults = create(json!({"title": "T", "text": "a", "links": [ACCOUNT, &ACCOUNT[..15]]})).unwrap_err();
-    assert_eq!(faults, [Fault { field: Some("links[1]".to_owned()), detail: "the record is linked twice" }]);
+    assert_eq!(
+        faults,
+        [Defect { record: None, field: Some("links[1]".to_owned()), detail: "the record is linked twice" }]
+    );
 }
 
 #[test]

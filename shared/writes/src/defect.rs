@@ -1,0 +1,40 @@
+//! Defects of a request.
+
+use std::fmt;
+
+/// A defect of a request: the place, and what to change there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defect {
+    /// The position in `records`, from 0; `None` for a request without records, or for a defect of all of them.
+    pub record: Option<usize>,
+    /// The member of the body or the field of the record, as the request spells it: `title`, `links[2]`, `Name`.
+    pub field: Option<String>,
+    /// What to change.
+    pub detail: &'static str,
+}
+
+impl Defect {
+    /// Creates a defect of the whole request.
+    #[must_use]
+    pub fn whole(detail: &'static str) -> Self {
+        Self { record: None, field: None, detail }
+    }
+
+    /// Creates a defect of a member of the body.
+    #[must_use]
+    pub fn field(field: &str, detail: &'static str) -> Self {
+        Self { record: None, field: Some(field.to_owned()), detail }
+    }
+}
+
+impl fmt::Display for Defect {
+    /// Writes `records[3].Name: the field is named twice` or `links[2]: not a record id`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.record, &self.field) {
+            (Some(record), Some(field)) => write!(f, "records[{record}].{field}: {}", self.detail),
+            (Some(record), None) => write!(f, "records[{record}]: {}", self.detail),
+            (None, Some(field)) => write!(f, "{field}: {}", self.detail),
+            (None, None) => f.write_str(self.detail),
+        }
+    }
+}
