@@ -11,7 +11,7 @@ use salesforce::{OrgId, RecordId};
 use serde_json::Value;
 use store::{IdempotencyKey, PlatformUser};
 use uuid::Uuid;
-use writes::{Asked, Defect, Deps, Error};
+use writes::{Defect, Deps, Error, WriteRequest};
 
 use crate::note::{NoteWork, Operation};
 use crate::read::read;
@@ -68,9 +68,9 @@ async fn carry_out(
     let outcome = async {
         let key = key.map_err(|fault| invalid(&[fault]))?;
         let operation = operation.map_err(|faults| invalid(&faults))?;
-        writes::accept(deps, org, key, Asked { platform_user, work: NoteWork { operation } }).await
+        writes::accept(deps, org, key, WriteRequest { platform_user, operation: NoteWork { operation } }).await
     };
-    outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::to_writer)
+    outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
 }
 
 fn invalid(faults: &[Defect]) -> Error {

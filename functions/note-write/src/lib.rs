@@ -18,7 +18,7 @@ mod read;
 pub mod request;
 
 use aws_lambda_events::sqs::SqsEvent;
-use runtime::sqs::Answer;
+use runtime::sqs::BatchReport;
 use writes::Error;
 
 pub use http::router;
@@ -29,6 +29,6 @@ pub use writes::{Config, Deps};
 ///
 /// # Errors
 /// None: failures are reported in the response.
-pub async fn handle(deps: &Deps, event: SqsEvent) -> Result<Answer, Error> {
+pub async fn handle(deps: &Deps, event: SqsEvent) -> Result<BatchReport, Error> {
     writes::handle::<NoteWork>(deps, event).await
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::owner_policy::Route;
 use store::{Write, WriteKind};
-use writes::{Deps, Error, Work};
+use writes::{Deps, Error, WriteOperation};
 
 use crate::creation::{self, Step};
 use crate::matching::is_same;
@@ -32,7 +32,7 @@ pub enum Operation {
     Change(RecordId, NoteChange),
 }
 
-impl Work for NoteWork {
+impl WriteOperation for NoteWork {
     type Deps = Deps;
 
     fn kind(&self) -> WriteKind {
@@ -46,7 +46,7 @@ impl Work for NoteWork {
         None
     }
 
-    async fn carry_out(&self, _: &Deps, client: &Client, _: &Route, write: &Write) -> Result<Value, Error> {
+    async fn execute(&self, _: &Deps, client: &Client, _: &Route, write: &Write) -> Result<Value, Error> {
         match &self.operation {
             Operation::Create(request) => {
                 let note_id = create(client, write, &new_note(request)).await?;
@@ -59,7 +59,7 @@ impl Work for NoteWork {
         }
     }
 
-    fn leaves_traces(&self, write: &Write) -> bool {
+    fn needs_lookup(&self, write: &Write) -> bool {
         has_earlier(write)
     }
 }
@@ -74,7 +74,7 @@ async fn create(client: &Client, write: &Write, note: &NewNote) -> Result<Record
             Step::Create => creation::after_creating(client.create_note(note).await),
             Step::LookForLost(lost) => creation::after_looking_for_lost(lost, look(client, note, since).await),
             Step::Done(id) => return Ok(id),
-            Step::Later(error) => return Err(Error::Unfinished(error)),
+            Step::Later(error) => return Err(Error::OutcomeUnknown(error)),
             Step::Refuse(error) => return Err(Error::Salesforce(error)),
         };
     }

@@ -18,7 +18,7 @@ pub(crate) async fn read(
     let client = deps.salesforce.client(org, &reader);
     let note = client.fetch_note(&id).await;
     deps.count_calls(org, &client).await;
-    note?.map(NoteView::from).ok_or(Error::Unknown("note"))
+    note?.map(NoteView::from).ok_or(Error::NotFound("note"))
 }
 
 /// A note as it is read back.

@@ -8,8 +8,8 @@ mod words;
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
-use connecting::connect_links::{LIFE, Ticket, expiry};
-use connecting::disconnect::End;
+use connecting::connect_links::{LINK_TTL, Ticket, expiry};
+use connecting::disconnect::Outcome;
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -158,9 +158,9 @@ pub(crate) async fn disconnect(
         let report = deps.kill_switch().connection(org.org_id, &connection.connection_id).await;
         let report = report.map_err(|error| unavailable(&error))?.ok_or(Trouble::NoSuchConnection)?;
         let name = name_of(&connection);
-        let left = match &report.end {
-            End::Ended => None,
-            End::Unfinished { reason, .. } => Some(reason.as_str()),
+        let left = match &report.outcome {
+            Outcome::Ended => None,
+            Outcome::Unfinished { reason, .. } => Some(reason.as_str()),
         };
         Ok(DisconnectedPage { name: &name, left, csrf: session.csrf() }.respond(StatusCode::OK))
     };
@@ -202,7 +202,7 @@ fn ticket(deps: &Deps, org: &Org, connection: Option<&Connection>, session: &Ses
         environment: org.environment,
         org_id: Some(org.org_id),
         my_domain_url: connection.and_then(own_host),
-        expires_at: expiry(deps.clock.now(), LIFE),
+        expires_at: expiry(deps.clock.now(), LINK_TTL),
     })
 }
 

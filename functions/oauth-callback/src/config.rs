@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn the_login_hosts_are_salesforces_by_default() {
-        let config = Config::from_env(&Env::of(NAMES)).unwrap();
+        let config = Config::from_env(&Env::from_pairs(NAMES)).unwrap();
         assert_eq!(config.public_url, "https://ferry.example.com");
         assert_eq!(config.login.of(Environment::Production).as_str(), "https://login.salesforce.com");
         assert_eq!(config.login.of(Environment::Sandbox).as_str(), "https://test.salesforce.com");

@@ -2,8 +2,8 @@
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use connecting::connect_links::{LIFE, Ticket, expiry};
-use connecting::one_time::{Digest, fresh, is_well_formed};
+use connecting::connect_links::{LINK_TTL, Ticket, expiry};
+use connecting::one_time::{Digest, generate, is_well_formed};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::Chain;
@@ -60,7 +60,7 @@ async fn redirect(deps: &Deps, secret: &str, headers: &HeaderMap) -> Result<Resp
     let now = deps.clock.now();
     let taken = deps.authorizations.consume::<Ticket>(&ticket_id(secret)?, now).await;
     let ticket = taken.map_err(|error| unavailable(&error))?.ok_or(Trouble::LinkUsed)?;
-    let browser = Cookie::Consent.presented(headers).unwrap_or_else(fresh);
+    let browser = Cookie::Consent.presented(headers).unwrap_or_else(generate);
     let login = login(deps, &ticket).map_err(|error| misconfigured(&error))?;
     let consent = auth::consent(&registration.app, &login, &deps.redirect_uri(), &mut rand::rng());
     let consent = consent.map_err(|error| misconfigured(&error))?;
@@ -68,12 +68,12 @@ async fn redirect(deps: &Deps, secret: &str, headers: &HeaderMap) -> Result<Resp
         ticket,
         app: registration.app.name,
         login_url: login.to_string(),
-        browser: Digest::of(browser.expose_secret()),
+        browser: Digest::new(browser.expose_secret()),
         code_verifier: consent.code_verifier,
         nonce: consent.nonce,
     };
     let id = AuthorizationId::of(Purpose::State, consent.state.expose_secret());
-    let expires_at = expiry(now, LIFE);
+    let expires_at = expiry(now, LINK_TTL);
     let stored = deps.authorizations.store(&Authorization { id, payload: pending, expires_at }).await;
     stored.map_err(|error| unavailable(&error))?;
     see_other(consent.authorize_url.as_str(), &browser).ok_or(Trouble::Misconfigured)

@@ -1,6 +1,6 @@
 //! The cookies: one binds a consent to the browser in which it was begun, one is the session of a tenant's admin.
 
-use connecting::connect_links::LIFE;
+use connecting::connect_links::LINK_TTL;
 use connecting::one_time::is_well_formed;
 use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
@@ -28,7 +28,7 @@ impl Cookie {
 
     fn life(self) -> SignedDuration {
         match self {
-            Self::Consent => LIFE,
+            Self::Consent => LINK_TTL,
             Self::Admin => SESSION_LIFE,
         }
     }

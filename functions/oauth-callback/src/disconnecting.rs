@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use runtime::Problem;
 use runtime::http::PathOf;
-use runtime::problem::{answer, refuse};
+use runtime::problem::{refuse, respond};
 use salesforce::OrgId;
 use store::ConnectionId;
 
@@ -18,12 +18,12 @@ pub(crate) async fn connection(
 ) -> Result<Response, Problem> {
     let report = deps.kill_switch().connection(org, &id).await.map_err(|error| refuse(&error))?;
     let report = report.ok_or_else(|| Problem::not_found("connection"))?;
-    Ok(answer(Ok::<_, store::Error>(report)))
+    Ok(respond(Ok::<_, store::Error>(report)))
 }
 
 /// Closes an org and ends all of its connections.
 pub(crate) async fn org(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Result<Response, Problem> {
     let report = deps.kill_switch().org(org).await.map_err(|error| refuse(&error))?;
     let report = report.ok_or_else(|| Problem::not_found("org"))?;
-    Ok(answer(Ok::<_, store::Error>(report)))
+    Ok(respond(Ok::<_, store::Error>(report)))
 }

@@ -41,7 +41,7 @@ pub(crate) async fn create(
     if let Some(org_id) = ticket.org_id {
         let org = deps.orgs.load(org_id).await.map_err(|error| refuse(&error))?;
         if let Some(problem) = objection(&ticket, org.as_ref()) {
-            tracing::warn!(org.id = %org_id, "refused a link into org {org_id}: {}", problem.code);
+            tracing::warn!(org.id = %org_id, "refused a link into org {org_id}: {}", problem.code.as_str());
             return Err(problem);
         }
     }
@@ -56,7 +56,7 @@ fn objection(ticket: &Ticket, org: Option<&Org>) -> Option<Problem> {
     let foreign = owner.is_some_and(|owner| *owner != ticket.tenant);
     let active = org.filter(|org| org.state == OrgState::Active);
     if foreign || !(ticket.is_team() || active.is_some()) {
-        return Some(Problem::not_found("org").next("Connect the org by a team link first."));
+        return Some(Problem::not_found("org").next("Connect the org with a team link first."));
     }
     let elsewhere = active.is_some_and(|org| org.environment != ticket.environment);
     elsewhere.then(|| Problem::invalid("the org belongs to the other environment"))
@@ -95,9 +95,9 @@ mod tests {
             [(OrgState::Claimed, None), (OrgState::Uninstalled, Some("acme")), (OrgState::Active, Some("other"))]
         {
             let problem = objection(&personal, Some(&org(state, owner))).unwrap();
-            assert_eq!(problem.status, StatusCode::NOT_FOUND);
+            assert_eq!(problem.status(), StatusCode::NOT_FOUND);
         }
-        assert_eq!(objection(&personal, None).unwrap().status, StatusCode::NOT_FOUND);
+        assert_eq!(objection(&personal, None).unwrap().status(), StatusCode::NOT_FOUND);
     }
 
     #[test]
@@ -112,6 +112,6 @@ mod tests {
     #[test]
     fn the_environment_of_a_known_org_is_not_changed_by_a_link() {
         let sandbox = Org { environment: Environment::Sandbox, ..org(OrgState::Active, Some("acme")) };
-        assert_eq!(objection(&ticket("team"), Some(&sandbox)).unwrap().status, StatusCode::BAD_REQUEST);
+        assert_eq!(objection(&ticket("team"), Some(&sandbox)).unwrap().status(), StatusCode::BAD_REQUEST);
     }
 }

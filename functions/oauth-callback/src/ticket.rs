@@ -1,6 +1,6 @@
 //! What the platform asks a connect link for, and what a consent that was begun remembers.
 
-use connecting::connect_links::{LIFE, Ticket, expiry};
+use connecting::connect_links::{LINK_TTL, Ticket, expiry};
 use connecting::one_time::Digest;
 use jiff::Timestamp;
 use salesforce::{HostPolicy, LoginHost, OrgId};
@@ -42,7 +42,7 @@ impl LinkRequest {
             (Kind::Personal, Some(_)) if self.org_id.is_none() => return Err("a personal link needs org_id"),
             (Kind::Personal, Some(platform_user)) => ConnectionKind::Personal { platform_user },
         };
-        let expires_at = expiry(now, LIFE);
+        let expires_at = expiry(now, LINK_TTL);
         Ok(Ticket { tenant: self.tenant, kind, environment, org_id: self.org_id, my_domain_url, expires_at })
     }
 
@@ -156,7 +156,7 @@ mod tests {
             ticket: ticket(json!({"tenant": "acme", "kind": "team", "environment": "production"})).unwrap(),
             app: "v2".to_owned(),
             login_url: "https://login.salesforce.com".to_owned(),
-            browser: Digest::of("browser"),
+            browser: Digest::new("browser"),
             code_verifier: "the-verifier".into(),
             nonce: "the-nonce".into(),
         };

@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_trailing_slash_of_the_url_is_dropped() {
-        let env = Env::of([
+        let env = Env::from_pairs([
             ("WEBHOOK_URL", "https://ferry.example.com/"),
             ("ORGS_TABLE", "orgs"),
             ("CONNECTIONS_TABLE", "connections"),
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_missing_variable_is_named() {
-        let env = Env::of([("WEBHOOK_URL", "https://ferry.example.com")]);
+        let env = Env::from_pairs([("WEBHOOK_URL", "https://ferry.example.com")]);
         assert_eq!(Config::from_env(&env), Err(EnvError::Missing { name: "ORGS_TABLE" }));
     }
 }

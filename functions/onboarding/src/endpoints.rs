@@ -4,7 +4,7 @@
 //! Ferry keeps no secret of an address but its hash. An address that is needed again is read back from the org, or a new
 //! secret is made beside the one that the org uses, so that no message is lost in between.
 
-use connecting::onboarding::{ByHand, OutboundMessages};
+use connecting::onboarding::{ManualSetup, OutboundMessages};
 use futures::future::{join_all, try_join_all};
 use runtime::{Chain, StateError};
 use salesforce::tooling::OutboundMessageDefinition;
@@ -67,7 +67,7 @@ pub(crate) async fn set_up(deps: &Deps, known: Org, wanted: Wanted) -> Result<Se
     let client = deps.salesforce.client(org, &ConnectionId::team());
     let definitions = match find(deps, known, &client).await {
         Found::Definitions(definitions) if definitions.is_empty() => {
-            return by_hand(deps, org, wanted, ByHand::NoMessages).await;
+            return by_hand(deps, org, wanted, ManualSetup::NoMessages).await;
         }
         Found::Definitions(definitions) => definitions,
         Found::NotInEdition => return Ok(polled(org)),
@@ -78,7 +78,7 @@ pub(crate) async fn set_up(deps: &Deps, known: Org, wanted: Wanted) -> Result<Se
         return Ok(SetUp { webhook_url: None, outbound_messages });
     };
     let put = put(&client, &definitions, &target);
-    match tokio::time::timeout(deps.setup_timeout, put).await.unwrap_or(Err(ByHand::Unavailable)) {
+    match tokio::time::timeout(deps.setup_timeout, put).await.unwrap_or(Err(ManualSetup::Unavailable)) {
         Ok(()) => {
             tracing::info!(org.id = %org, messages = definitions.len(), "the outbound messages of org {org} are set up");
             let outbound_messages = OutboundMessages::Configured { messages: definitions.len() };
@@ -108,7 +108,7 @@ async fn target(
 
 /// The address for somebody to put in. A second one is made where only one is live, in case the first was lost; a third would
 /// end one that may be in use, and is made on demand only.
-async fn by_hand(deps: &Deps, org: OrgId, wanted: Wanted, because: ByHand) -> Result<SetUp, Error> {
+async fn by_hand(deps: &Deps, org: OrgId, wanted: Wanted, because: ManualSetup) -> Result<SetUp, Error> {
     let url = match wanted {
         Wanted::Fresh(secret) => Some(address(&base(deps, org), &secret)),
         Wanted::Mended if live(deps, org).await?.len() >= MAX_LIVE => None,
@@ -123,9 +123,9 @@ fn polled(org: OrgId) -> SetUp {
     SetUp { webhook_url: None, outbound_messages: OutboundMessages::NotInEdition }
 }
 
-fn shown(org: OrgId, webhook_url: Option<SecretString>, because: ByHand) -> SetUp {
+fn shown(org: OrgId, webhook_url: Option<SecretString>, because: ManualSetup) -> SetUp {
     tracing::info!(org.id = %org, because = ?because, "the outbound messages of org {org} are to be set up by hand");
-    SetUp { webhook_url, outbound_messages: OutboundMessages::ByHand { because } }
+    SetUp { webhook_url, outbound_messages: OutboundMessages::Manual { reason: because } }
 }
 
 async fn live(deps: &Deps, org: OrgId) -> Result<Vec<SecretHash>, Error> {
@@ -166,7 +166,7 @@ fn is_ferrys(name: &str) -> bool {
 enum Found {
     Definitions(Vec<OutboundMessageDefinition>),
     NotInEdition,
-    Nothing(ByHand),
+    Nothing(ManualSetup),
 }
 
 /// Looks for Ferry's messages, and notes whether the org knows outbound messages at all.
@@ -181,7 +181,7 @@ async fn find(deps: &Deps, known: Org, client: &Client) -> Found {
             return if known.lacks_messages() { Found::NotInEdition } else { Found::Nothing(because(&error)) };
         }
         Ok(Err(error)) => because(&error),
-        Err(_) => ByHand::Unavailable,
+        Err(_) => ManualSetup::Unavailable,
     };
     if known.lacks_messages() { Found::NotInEdition } else { Found::Nothing(because) }
 }
@@ -192,21 +192,25 @@ async fn definitions(client: &Client) -> Result<Vec<OutboundMessageDefinition>, 
 }
 
 /// Puts the address in, and reads it back.
-async fn put(client: &Client, definitions: &[OutboundMessageDefinition], url: &SecretString) -> Result<(), ByHand> {
+async fn put(
+    client: &Client,
+    definitions: &[OutboundMessageDefinition],
+    url: &SecretString,
+) -> Result<(), ManualSetup> {
     let has = |definition: &OutboundMessageDefinition| definition.endpoint_url.expose_secret() == url.expose_secret();
     let others = definitions.iter().filter(|definition| !has(definition));
     let done = join_all(others.map(|definition| client.set_outbound_message_endpoint(definition, url))).await;
     done.into_iter().collect::<Result<(), _>>().map_err(|error| because(&error))?;
     let ids: Vec<RecordId> = definitions.iter().map(|definition| definition.id).collect();
     let now = try_join_all(ids.iter().map(|id| client.fetch_outbound_message_definition(id))).await;
-    if now.map_err(|error| because(&error))?.iter().all(has) { Ok(()) } else { Err(ByHand::NotConfirmed) }
+    if now.map_err(|error| because(&error))?.iter().all(has) { Ok(()) } else { Err(ManualSetup::NotConfirmed) }
 }
 
-fn because(error: &salesforce::Error) -> ByHand {
+fn because(error: &salesforce::Error) -> ManualSetup {
     tracing::info!(error = %Chain(error), "the org's outbound messages cannot be set up");
     match error.retry() {
-        Retry::After(_) | Retry::Unknown(_) => ByHand::Unavailable,
-        Retry::Never | Retry::NeedsHuman => ByHand::NotPermitted,
+        Retry::After(_) | Retry::Unknown(_) => ManualSetup::Unavailable,
+        Retry::Never | Retry::NeedsHuman => ManualSetup::NotPermitted,
     }
 }
 

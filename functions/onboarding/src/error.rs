@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use runtime::{Problem, StateError};
+use runtime::{Problem, ProblemCode, StateError};
 use salesforce::{Classify, OrgId, Retry};
-use soap_receiver::Refused;
+use soap_receiver::Rejection;
 
 /// Why an org was not onboarded, or a message not acknowledged.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +19,7 @@ pub enum Error {
     },
     /// A message of the License Management Org is not believed, or not understood.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] Rejection),
     /// Ferry's own state could not be read or written; sent again, the message finishes it.
     #[error(transparent)]
     State(#[from] StateError),
@@ -48,11 +47,10 @@ impl Classify for Error {
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Refused(refused) => refused.into(),
-            // Whatever the reason, Salesforce should send the message again.
+            Error::Refused(rejection) => rejection.into(),
+            // 503 for every failure, so that Salesforce sends the message again.
             Error::Activate { .. } | Error::State(_) | Error::Unfinished { .. } => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_stored", "Not all of the message could be stored")
-                    .next("send it again")
+                Self::new(ProblemCode::Unavailable).next("Send the message again.")
             }
         }
     }

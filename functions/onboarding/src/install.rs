@@ -10,9 +10,9 @@ use axum::extract::{FromRequest as _, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use jiff::Timestamp;
-use runtime::Problem;
 use runtime::http::JsonBody;
 use runtime::problem::refuse;
+use runtime::{Problem, ProblemCode};
 use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 use store::{Claim, Environment, InstallClaim, OrgState};
@@ -94,7 +94,7 @@ async fn bounded(request: Request) -> Result<Request, Problem> {
     let (parts, body) = request.into_parts();
     match to_bytes(body, MAX_BYTES).await {
         Ok(bytes) => Ok(Request::from_parts(parts, Body::from(bytes))),
-        Err(_) => Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large", "The body is too large")),
+        Err(_) => Err(Problem::new(ProblemCode::PayloadTooLarge).detail(format!("the limit is {MAX_BYTES} bytes"))),
     }
 }
 

@@ -5,10 +5,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use connecting::disconnect::{ConnectionReport, End};
+use connecting::disconnect::{ConnectionReport, Outcome};
 use runtime::StateError;
 use secrecy::ExposeSecret as _;
-use soap_receiver::{Refused, SoapMessage, acknowledgement};
+use soap_receiver::{Rejection, SoapMessage, acknowledgement};
 use store::orgs::license_management::proves;
 use store::{LicenseManagement, LicenseNotice, Org, OrgState};
 
@@ -18,12 +18,12 @@ use crate::{Deps, Error};
 /// Takes a message, and acknowledges it when all it says is stored.
 pub(crate) async fn receive(
     State(deps): State<Deps>,
-    message: Result<SoapMessage, Refused>,
+    message: Result<SoapMessage, Rejection>,
 ) -> Result<Response, Error> {
     let message = message?;
-    message.sent_by(&deps.client)?;
+    message.verify_client(&deps.client)?;
     let registered = authenticate(&deps, &message).await?;
-    let said = message.read_as(registered.license_management_org)?;
+    let said = message.parse_for(registered.license_management_org)?;
     let Licenses { notices, ignored, without_org } = license_message::read(&said, registered.package);
     for notice in &notices {
         note(&deps, notice).await?;
@@ -40,7 +40,7 @@ async fn authenticate(deps: &Deps, message: &SoapMessage) -> Result<LicenseManag
     let registered =
         deps.orgs.license_management().await.map_err(StateError::during("load the License Management Org"))?;
     let proven = proves(registered.as_ref(), message.org, message.secret.expose_secret());
-    Ok(registered.filter(|_| proven).ok_or(Refused::UnknownAddress)?)
+    Ok(registered.filter(|_| proven).ok_or(Rejection::UnknownAddress)?)
 }
 
 /// Stores what the licence says. Where it ends the org, its connections end with it; a repetition finishes what was left.
@@ -54,7 +54,7 @@ async fn note(deps: &Deps, notice: &LicenseNotice) -> Result<(), Error> {
 
 async fn end(deps: &Deps, org: &Org) -> Result<(), Error> {
     let ended = deps.disconnect().org(org.org_id).await.map_err(StateError::during("end the org's connections"))?;
-    let left = |report: &ConnectionReport| matches!(report.end, End::Unfinished { repeat: true, .. });
+    let left = |report: &ConnectionReport| matches!(report.outcome, Outcome::Unfinished { repeat: true, .. });
     let unfinished = ended.into_iter().flat_map(|report| report.connections).filter(left).count();
     if unfinished > 0 { Err(Error::Unfinished { org: org.org_id, unfinished }) } else { Ok(()) }
 }

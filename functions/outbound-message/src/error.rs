@@ -1,10 +1,9 @@
 //! Why a message is not acknowledged, and the problem that says so.
 
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use runtime::{Problem, StateError};
+use runtime::{Problem, ProblemCode, StateError};
 use salesforce::{Classify, Retry};
-use soap_receiver::Refused;
+use soap_receiver::Rejection;
 
 /// Why a message is not acknowledged.
 #[derive(Debug, thiserror::Error)]
@@ -12,7 +11,7 @@ use soap_receiver::Refused;
 pub enum Error {
     /// It is not believed, or not understood.
     #[error(transparent)]
-    Refused(#[from] Refused),
+    Refused(#[from] Rejection),
     /// Ferry's own state could not be read, or the queue did not take every notification.
     #[error(transparent)]
     State(#[from] StateError),
@@ -29,19 +28,13 @@ impl Classify for Error {
 
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
-        let problem = match error {
-            Error::Refused(refused) => refused.into(),
-            // Whatever the reason, Salesforce should send the message again.
+        match error {
+            Error::Refused(rejection) => rejection.into(),
+            // 503 for every failure, so that Salesforce sends the message again.
             Error::State(_) => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_queued", "The message could not be queued")
-                    .next("send it again")
+                Self::new(ProblemCode::Unavailable).next("Send the message again.").retry_after(error.retry())
             }
-        };
-        let retry_after = match error.retry() {
-            Retry::After(pause) | Retry::Unknown(pause) => Some(pause),
-            Retry::Never | Retry::NeedsHuman => None,
-        };
-        Self { retry_after, ..problem }
+        }
     }
 }
 

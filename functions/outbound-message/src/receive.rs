@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use runtime::{Chain, StateError};
 use salesforce::OrgId;
 use secrecy::ExposeSecret as _;
-use soap_receiver::{Refused, SoapMessage, acknowledgement, receiver};
+use soap_receiver::{Rejection, SoapMessage, acknowledgement, receiver};
 use store::CopySeen;
 use tracing::{error, info, warn};
 
@@ -20,13 +20,13 @@ const QUEUE_PATIENCE: SignedDuration = SignedDuration::from_secs(15);
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/webhooks/salesforce/{org_id}/{secret}", receiver(receive))
-        .fallback(|| async { Refused::UnknownAddress })
+        .fallback(|| async { Rejection::UnknownAddress })
         .with_state(deps)
 }
 
-async fn receive(State(deps): State<Deps>, message: Result<SoapMessage, Refused>) -> Result<Response, Error> {
+async fn receive(State(deps): State<Deps>, message: Result<SoapMessage, Rejection>) -> Result<Response, Error> {
     let message = message?;
-    message.sent_by(&deps.client)?;
+    message.verify_client(&deps.client)?;
     let org = authenticate(&deps, &message).await?;
     queue(&deps, org, &message).await?;
     Ok(acknowledgement())
@@ -45,16 +45,16 @@ async fn authenticate(deps: &Deps, message: &SoapMessage) -> Result<OrgId, Error
         None => None,
     };
     let proven = deps.known_orgs.learn(org, found.as_ref(), secret, now);
-    Ok(proven.ok_or(Refused::UnknownAddress)?)
+    Ok(proven.ok_or(Rejection::UnknownAddress)?)
 }
 
 async fn queue(deps: &Deps, org: OrgId, message: &SoapMessage) -> Result<(), Error> {
     let now = deps.clock.now();
-    let hints = match message.read_as(org) {
-        Ok(said) => hints::of(&said, org, now).map_err(Refused::from)?,
-        Err(Refused::OtherOrg { named }) => {
+    let hints = match message.parse_for(org) {
+        Ok(said) => hints::of(&said, org, now).map_err(Rejection::from)?,
+        Err(Rejection::OtherOrg { named }) => {
             quarantine(deps, CopySeen { org_id: named, copy_of: org, at: now }).await;
-            return Err(Refused::OtherOrg { named }.into());
+            return Err(Rejection::OtherOrg { named }.into());
         }
         Err(refused) => return Err(refused.into()),
     };

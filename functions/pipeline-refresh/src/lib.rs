@@ -28,7 +28,7 @@ mod upkeep;
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::Timestamp;
 use runtime::Report;
-use runtime::sqs::Answer;
+use runtime::sqs::BatchReport;
 use serde::{Deserialize, Serialize};
 
 pub use config::{Config, Deps};
@@ -75,7 +75,7 @@ pub enum ScheduleKind {
 #[serde(untagged)]
 pub enum Reply {
     /// To the queue: which tasks come again.
-    Tasks(Answer),
+    Tasks(BatchReport),
     /// To the schedule: how many tasks were queued.
     Schedule(Scheduled),
 }

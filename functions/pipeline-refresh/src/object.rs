@@ -125,11 +125,11 @@ async fn move_cursor(
 
 async fn select(run: &Run<'_>, object: &ObjectName) -> Result<Result<Selection, Skip>, Error> {
     let (org, cache, now) = (run.org(), &run.deps.fields, run.deps.clock.now());
-    if let Some(fields) = cache.recall(org, object, now) {
+    if let Some(fields) = cache.get(org, object, now) {
         return Ok(Selection::of(&fields));
     }
     match run.client.describe(object).await {
-        Ok(describe) => Ok(Selection::of(&cache.learn(org, object, &describe, now))),
+        Ok(describe) => Ok(Selection::of(&cache.insert(org, object, &describe, now))),
         Err(error) if error.is_hidden() => Ok(Err(Skip::Invisible)),
         Err(source) => Err(Error::Rows { org, object: object.clone(), source }),
     }
@@ -205,7 +205,7 @@ impl Scanning<'_> {
     /// What is known of the object's fields may be why: it is learned again before the next attempt.
     fn unread(&self, source: salesforce::Error) -> Error {
         if !source.problems().is_empty() {
-            self.run.deps.fields.forget(self.run.org(), self.object);
+            self.run.deps.fields.invalidate(self.run.org(), self.object);
         }
         Error::Rows { org: self.run.org(), object: self.object.clone(), source }
     }

@@ -111,7 +111,7 @@ mod tests {
 
     fn object(fields: &[&str]) -> ObjectFields {
         let selected = fields.iter().map(|name| name.parse().unwrap()).collect();
-        ObjectFields { queryable: true, selected, of_the_deleted: Vec::new(), left_out: Vec::new() }
+        ObjectFields { queryable: true, selected, deletion_fields: Vec::new(), unreadable: Vec::new() }
     }
 
     fn row(fields: Value) -> Record {

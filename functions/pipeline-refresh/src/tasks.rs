@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::Timestamp;
-use runtime::sqs::{Answer, Batch};
+use runtime::sqs::{Batch, BatchReport};
 use runtime::{Chain, StateError};
 use salesforce::{Classify, Retry};
 use store::{ConnectionId, CursorName, RefreshKind, RefreshTask};
@@ -19,7 +19,7 @@ use crate::{Deps, upkeep};
 /// How long a task waits for an org to have API calls again; the longest that SQS holds a message back.
 const BUDGET_PAUSE: Duration = Duration::from_secs(15 * 60);
 
-pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) -> Answer {
+pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) -> BatchReport {
     let Batch { messages, unreadable } = Batch::<RefreshTask>::parse(event);
     let mut failed: Vec<String> = unreadable.into_iter().map(|message| message.id).collect();
     let mut reports = Vec::new();
@@ -34,7 +34,7 @@ pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) ->
         failed.extend(comes_again.then_some(message.id));
         reports.push(report);
     }
-    Answer { failed, counts: counts(&reports) }
+    BatchReport { failed, counts: counts(&reports) }
 }
 
 /// Sees to the org's connections, and says whether the task has to come again for that.

@@ -19,7 +19,7 @@ mod error;
 pub mod org;
 
 use aws_lambda_events::dynamodb::Event;
-use connecting::connect_links::{ConnectLink, LIFE_IN_EVENT, Ticket, expiry};
+use connecting::connect_links::{ConnectLink, EVENT_LINK_TTL, Ticket, expiry};
 use futures::{StreamExt as _, stream};
 use runtime::Chain;
 use salesforce::{HostPolicy, LoginHost};
@@ -113,7 +113,7 @@ async fn link(deps: &Deps, connection: &Connection) -> Result<Option<ConnectLink
         environment: org.environment,
         org_id: Some(connection.org_id),
         my_domain_url: my_domain.ok().map(|host| host.to_string()),
-        expires_at: expiry(deps.clock.now(), LIFE_IN_EVENT),
+        expires_at: expiry(deps.clock.now(), EVENT_LINK_TTL),
     };
     deps.links.create(ticket).await.map(Some)
 }

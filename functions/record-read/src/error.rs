@@ -1,41 +1,40 @@
-//! Why something could not be shown.
+//! Errors of views.
 
-use ::http::StatusCode;
-use runtime::Problem;
+use runtime::{Problem, ProblemCode};
 use salesforce::RecordId;
 use store::OrgState;
 use store::owner_policy::NoRoute;
 
-/// Why something could not be shown.
+/// An error of a view.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A query parameter makes no sense.
-    #[error("a query parameter is wrong: {0}")]
+    /// A query parameter is invalid.
+    #[error("a query parameter is invalid: {0}")]
     Invalid(&'static str),
-    /// There is no such thing, or the connection's user may not see it.
-    #[error("the {0} is not known")]
-    Unknown(&'static str),
+    /// The resource does not exist, or is not visible to the connection's user.
+    #[error("the {0} does not exist")]
+    NotFound(&'static str),
     /// The rep has no connection.
     #[error("the rep is not connected")]
     RepNotConnected,
-    /// The mirror knows that the record was deleted, and perhaps into which one it was merged.
-    #[error("the record is deleted")]
+    /// The record was deleted, and possibly merged into another one.
+    #[error("the record was deleted")]
     Deleted {
-        /// The record that lives on.
+        /// The record that it was merged into.
         merged_into: Option<RecordId>,
     },
-    /// The org's Salesforce may not be asked.
+    /// The org is not active, so that it must not be read live.
     #[error("the org is not active")]
     OrgNotActive(OrgState),
-    /// There is no connection that may be used.
+    /// No connection exists that may be used.
     #[error("no connection may be used")]
     NoRoute(#[source] NoRoute),
-    /// Salesforce refused, or could not be reached.
-    #[error("Salesforce did not answer")]
+    /// Salesforce refused the request or was unavailable.
+    #[error("could not read from Salesforce")]
     Salesforce(#[from] salesforce::Error),
     /// Ferry's own state could not be read.
-    #[error("Ferry's state was not available")]
+    #[error("could not read Ferry's own state")]
     Store(#[from] store::Error),
 }
 
@@ -43,19 +42,17 @@ impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         match error {
             Error::Invalid(detail) => Self::invalid(*detail),
-            Error::Unknown(what) => Self::not_found(what),
+            Error::NotFound(resource) => Self::not_found(resource),
             Error::RepNotConnected => Self::not_found("connection of this rep").next(NoRoute::RepMustConnect.next()),
             Error::Deleted { merged_into } => {
-                let gone = Self::new(StatusCode::GONE, "record_deleted", "The record was deleted in Salesforce");
+                let deleted = Self::new(ProblemCode::RecordDeleted);
                 match merged_into {
-                    Some(id) => gone.detail(format!("it was merged into {id}")),
-                    None => gone,
+                    Some(id) => deleted.detail(format!("it was merged into {id}")),
+                    None => deleted,
                 }
             }
             Error::OrgNotActive(state) => Self::org_not_active(*state),
-            Error::NoRoute(refusal) => Self::new(StatusCode::CONFLICT, refusal.code(), "A person has to connect first")
-                .detail(refusal.to_string())
-                .next(refusal.next()),
+            Error::NoRoute(no_route) => Self::from(no_route),
             Error::Salesforce(error) => Self::from(error),
             Error::Store(error) => Self::from(error),
         }
@@ -67,16 +64,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_merged_record_names_the_one_that_lives_on() {
+    fn a_deleted_record_names_the_one_it_was_merged_into() {
         let merged_into = Some("001D000000IRFma".parse().unwrap());
         let problem = Problem::from(&Error::Deleted { merged_into });
-        assert_eq!(problem.status, StatusCode::GONE);
+        assert_eq!(problem.code, ProblemCode::RecordDeleted);
         assert_eq!(problem.detail.as_deref(), Some("it was merged into 001D000000IRFmaIAH"));
     }
 
     #[test]
-    fn a_rep_whose_grant_ended_has_to_reconnect() {
+    fn an_ended_grant_requires_a_reconnect() {
         let problem = Problem::from(&Error::NoRoute(NoRoute::RepMustReconnect));
-        assert_eq!((problem.status, problem.code), (StatusCode::CONFLICT, "reconnect_required"));
+        assert_eq!(problem.code, ProblemCode::ReconnectRequired);
     }
 }

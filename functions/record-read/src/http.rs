@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use runtime::http::{ActingUser, PathOf, QueryOf};
-use runtime::problem::answer;
+use runtime::problem::respond;
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -44,16 +44,16 @@ pub fn router(deps: Deps) -> Router {
 
 async fn list_orgs(State(deps): State<Deps>) -> Response {
     let orgs = deps.orgs.list_active().await.map_err(Error::Store);
-    answer(orgs.map(|orgs| json!({ "orgs": orgs.into_iter().map(OrgView::from).collect::<Vec<_>>() })))
+    respond(orgs.map(|orgs| json!({ "orgs": orgs.into_iter().map(OrgView::from).collect::<Vec<_>>() })))
 }
 
 async fn show_org(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Response {
-    answer(known(&deps, org).await.map(OrgView::from))
+    respond(known(&deps, org).await.map(OrgView::from))
 }
 
 async fn show_health(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Response {
     let view = async { health::health(&deps, known(&deps, org).await?).await };
-    answer(view.await)
+    respond(view.await)
 }
 
 async fn list_connections(
@@ -69,15 +69,15 @@ async fn list_connections(
         };
         Ok::<_, Error>(json!({ "connections": views }))
     };
-    answer(view.await)
+    respond(view.await)
 }
 
 async fn show_connection(State(deps): State<Deps>, PathOf((org, id)): PathOf<(OrgId, ConnectionId)>) -> Response {
     let connection = async {
         known(&deps, org).await?;
-        connections::load(&deps, org, &id).await?.ok_or(Error::Unknown("connection"))
+        connections::load(&deps, org, &id).await?.ok_or(Error::NotFound("connection"))
     };
-    answer(connection.await)
+    respond(connection.await)
 }
 
 async fn show_account(
@@ -85,7 +85,7 @@ async fn show_account(
     PathOf((org, id)): PathOf<(OrgId, RecordId)>,
     ActingUser(user): ActingUser,
 ) -> Response {
-    answer(record(&deps, org, (ObjectName::from_static("Account"), id), user).await)
+    respond(record(&deps, org, (ObjectName::from_static("Account"), id), user).await)
 }
 
 async fn show_contact(
@@ -93,7 +93,7 @@ async fn show_contact(
     PathOf((org, id)): PathOf<(OrgId, RecordId)>,
     ActingUser(user): ActingUser,
 ) -> Response {
-    answer(record(&deps, org, (ObjectName::from_static("Contact"), id), user).await)
+    respond(record(&deps, org, (ObjectName::from_static("Contact"), id), user).await)
 }
 
 async fn show_opportunity(
@@ -101,7 +101,7 @@ async fn show_opportunity(
     PathOf((org, id)): PathOf<(OrgId, RecordId)>,
     ActingUser(user): ActingUser,
 ) -> Response {
-    answer(record(&deps, org, (ObjectName::from_static("Opportunity"), id), user).await)
+    respond(record(&deps, org, (ObjectName::from_static("Opportunity"), id), user).await)
 }
 
 async fn show_record(
@@ -109,7 +109,7 @@ async fn show_record(
     PathOf((org, object, id)): PathOf<(OrgId, ObjectName, RecordId)>,
     ActingUser(user): ActingUser,
 ) -> Response {
-    answer(record(&deps, org, (object, id), user).await)
+    respond(record(&deps, org, (object, id), user).await)
 }
 
 async fn list_opportunities(
@@ -122,7 +122,7 @@ async fn list_opportunities(
         let filter = OpportunityFilter::try_from(query).map_err(Error::Invalid)?;
         opportunities(&deps, org, &filter, user).await
     };
-    answer(page.await)
+    respond(page.await)
 }
 
 async fn list_pipelines(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Response {
@@ -132,12 +132,12 @@ async fn list_pipelines(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) ->
         let refreshed_at = health::pipelines_refreshed_at(&deps, org).await?.map(store::time::text);
         Ok::<_, Error>(json!({ "pipelines": pipelines, "refreshed_at": refreshed_at }))
     };
-    answer(view.await)
+    respond(view.await)
 }
 
 async fn list_objects(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>, ActingUser(user): ActingUser) -> Response {
     let objects = async { Live::open(&deps, org, user.as_ref()).await?.objects().await };
-    answer(objects.await.map(|objects| json!({ "objects": objects })))
+    respond(objects.await.map(|objects| json!({ "objects": objects })))
 }
 
 async fn describe_object(
@@ -146,11 +146,11 @@ async fn describe_object(
     ActingUser(user): ActingUser,
 ) -> Response {
     let describe = async { Live::open(&deps, org, user.as_ref()).await?.describe(&object).await };
-    answer(describe.await)
+    respond(describe.await)
 }
 
 async fn known(deps: &Deps, org: OrgId) -> Result<Org, Error> {
-    deps.orgs.load(org).await?.ok_or(Error::Unknown("org"))
+    deps.orgs.load(org).await?.ok_or(Error::NotFound("org"))
 }
 
 /// The rep's view of a record, or the mirror's where no rep is named.

@@ -43,7 +43,7 @@ impl<'a> Live<'a> {
         match deps.orgs.load(org).await?.map(|org| org.state) {
             Some(OrgState::Active) => {}
             Some(state) => return Err(Error::OrgNotActive(state)),
-            None => return Err(Error::Unknown("org")),
+            None => return Err(Error::NotFound("org")),
         }
         let reader = choose_reader(&deps.connections, org, platform_user).await?.map_err(Error::NoRoute)?;
         Ok(Self { deps, org, client: deps.salesforce.client(org, &reader) })
@@ -55,7 +55,7 @@ impl<'a> Live<'a> {
         let fields = readable(&self.describe(object).await?);
         let records = self.client.retrieve(object, &[id], &fields).await;
         self.count().await;
-        records?.pop().flatten().ok_or(Error::Unknown("record"))
+        records?.pop().flatten().ok_or(Error::NotFound("record"))
     }
 
     /// A page of opportunities.
@@ -78,7 +78,7 @@ impl<'a> Live<'a> {
         let describe = self.client.describe(object).await;
         self.count().await;
         match describe {
-            Err(error) if error.is_hidden() => Err(Error::Unknown("object")),
+            Err(error) if error.is_hidden() => Err(Error::NotFound("object")),
             describe => Ok(describe?),
         }
     }

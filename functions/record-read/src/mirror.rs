@@ -21,7 +21,7 @@ pub(crate) struct List<T> {
 /// One record.
 pub(crate) async fn load(deps: &Deps, org: OrgId, object: &ObjectName, id: RecordId) -> Result<MirrorRecord, Error> {
     match deps.records.load(org, object, id).await? {
-        None => Err(Error::Unknown("record")),
+        None => Err(Error::NotFound("record")),
         Some(row) if row.deleted => Err(Error::Deleted { merged_into: row.master_record_id }),
         Some(row) => Ok(row),
     }

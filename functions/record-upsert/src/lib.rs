@@ -28,7 +28,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use futures::future::join;
 use futures::stream::{self, StreamExt as _};
 use jiff::Timestamp;
-use runtime::sqs::{Answer, Batch};
+use runtime::sqs::{Batch, BatchReport};
 use store::ChangeHint;
 
 pub use config::{Config, Deps};
@@ -46,7 +46,7 @@ const ORGS_AT_ONCE: usize = 64;
 ///
 /// # Errors
 /// None; what failed is in the answer.
-pub async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) -> Result<Answer, Error> {
+pub async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) -> Result<BatchReport, Error> {
     let timetable = Timetable::of(deps.clock.now(), deadline);
     let Batch { messages, unreadable } = Batch::<ChangeHint>::parse(event);
     let hints: Vec<&ChangeHint> = messages.iter().map(|message| &message.body).collect();
@@ -60,5 +60,5 @@ pub async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) -> Result
     let returned = fates.iter().filter(|(_, fate)| matches!(fate, Fate::Returned(_)));
     let returned = returned.filter_map(|(index, _)| Some(messages.get(*index)?.id.clone()));
     let failed = returned.chain(unburied).collect();
-    Ok(Answer { failed, counts: fate::counts(fates.iter().map(|(_, fate)| fate)) })
+    Ok(BatchReport { failed, counts: fate::counts(fates.iter().map(|(_, fate)| fate)) })
 }

@@ -127,12 +127,12 @@ async fn read_all(
         match reader.reread(object, &fields, &wanted, found).await {
             Ok(()) => {}
             Err(Error::Salesforce(error)) if error.is_hidden() => {
-                reader.deps.fields.forget(reader.org, object);
+                reader.deps.fields.invalidate(reader.org, object);
                 let heard_of: BTreeSet<RecordId> = found.iter().map(|(id, _)| *id).collect();
                 found.extend(seen.difference(&heard_of).map(|id| (*id, Found::NotVisible)));
             }
             Err(Error::Salesforce(error)) if error.has_code("INVALID_FIELD") => {
-                reader.deps.fields.forget(reader.org, object);
+                reader.deps.fields.invalidate(reader.org, object);
                 return Err(Error::FieldsChanged(error));
             }
             Err(error) => return Err(error),
@@ -149,11 +149,11 @@ async fn read_all(
 /// The object's fields; `None` when the connection may not see the object.
 async fn fields_of(reader: &Reader<'_>, object: &ObjectName) -> Result<Option<Arc<ObjectFields>>, Error> {
     let Reader { deps, org, .. } = reader;
-    if let Some(fields) = deps.fields.recall(*org, object, deps.clock.now()) {
+    if let Some(fields) = deps.fields.get(*org, object, deps.clock.now()) {
         return Ok(Some(fields));
     }
     match reader.describe(object).await {
-        Ok(describe) => Ok(Some(deps.fields.learn(*org, object, &describe, deps.clock.now()))),
+        Ok(describe) => Ok(Some(deps.fields.insert(*org, object, &describe, deps.clock.now()))),
         Err(Error::Salesforce(error)) if error.is_hidden() => Ok(None),
         Err(error) => Err(error),
     }

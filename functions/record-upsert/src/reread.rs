@@ -59,13 +59,13 @@ impl Reader<'_> {
         ids: &[RecordId],
         found: &mut AllFound,
     ) -> Result<(), Error> {
-        if fields.of_the_deleted.is_empty() {
+        if fields.deletion_fields.is_empty() {
             found.extend(ids.iter().map(|id| (*id, Found::NotVisible)));
             return Ok(());
         }
         for ids in ids.chunks(MAX_QUERY_IDS) {
             let read_at = self.deps.clock.now();
-            let query = Soql::select(&fields.of_the_deleted).from(object).where_(soql::in_(&FieldName::ID, ids));
+            let query = Soql::select(&fields.deletion_fields).from(object).where_(soql::in_(&FieldName::ID, ids));
             let mut page = self.call(self.client.query_all(&query)).await?;
             let mut rows = HashMap::new();
             loop {

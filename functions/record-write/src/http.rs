@@ -9,7 +9,7 @@ use runtime::problem::refuse;
 use salesforce::{ObjectName, OrgId};
 use serde_json::Value;
 use store::WriteId;
-use writes::{Asked, Defect, Error, LedgerView};
+use writes::{Defect, Error, LedgerView, WriteRequest};
 
 use crate::batch::Batch;
 use crate::{Deps, Upsert};
@@ -32,9 +32,9 @@ async fn upsert(
     let outcome = async {
         let batch =
             Batch::parse(body).map_err(|faults| Error::Invalid(faults.iter().map(Defect::to_string).collect()))?;
-        writes::accept(&deps, org, key, Asked { platform_user, work: Upsert { object, batch } }).await
+        writes::accept(&deps, org, key, WriteRequest { platform_user, operation: Upsert { object, batch } }).await
     };
-    outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::to_writer)
+    outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
 }
 
 async fn show(State(deps): State<Deps>, PathOf((org, id)): PathOf<(OrgId, WriteId)>) -> Response {

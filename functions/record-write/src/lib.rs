@@ -18,7 +18,7 @@ mod ownership;
 mod upsert;
 
 use aws_lambda_events::sqs::SqsEvent;
-use runtime::sqs::Answer;
+use runtime::sqs::BatchReport;
 use writes::Error;
 
 pub use config::{Config, Deps};
@@ -29,6 +29,6 @@ pub use upsert::Upsert;
 ///
 /// # Errors
 /// None: failures are reported in the response.
-pub async fn handle(deps: &Deps, event: SqsEvent) -> Result<Answer, Error> {
+pub async fn handle(deps: &Deps, event: SqsEvent) -> Result<BatchReport, Error> {
     writes::handle::<Upsert>(deps, event).await
 }

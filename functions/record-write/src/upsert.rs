@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use store::origins::Origin;
 use store::owner_policy::Route;
 use store::{Write, WriteKind};
-use writes::{Error, Work};
+use writes::{Error, WriteOperation};
 
 use crate::Deps;
 use crate::batch::Batch;
@@ -28,7 +28,7 @@ pub struct Upsert {
     pub batch: Batch,
 }
 
-impl Work for Upsert {
+impl WriteOperation for Upsert {
     type Deps = Deps;
 
     fn kind(&self) -> WriteKind {
@@ -39,7 +39,7 @@ impl Work for Upsert {
         Some(&self.object)
     }
 
-    async fn carry_out(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Value, Error> {
+    async fn execute(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Value, Error> {
         let records = self.records(client, route).await?;
         let from = deps.ledger.clock.now();
         let Batch { external_id_field, all_or_none, .. } = &self.batch;
@@ -51,7 +51,7 @@ impl Work for Upsert {
         Ok(answer(outcomes))
     }
 
-    fn leaves_traces(&self, _: &Write) -> bool {
+    fn needs_lookup(&self, _: &Write) -> bool {
         false
     }
 }

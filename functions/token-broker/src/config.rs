@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn only_salesforce_hosts_are_accepted_by_default() {
-        assert_eq!(Config::from_env(&Env::of(COMPLETE)).unwrap().hosts, HostPolicy::SalesforceOnly);
+        assert_eq!(Config::from_env(&Env::from_pairs(COMPLETE)).unwrap().hosts, HostPolicy::SalesforceOnly);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Disconnects a connection: first in the table, so that no caller gets a token any more, then at Salesforce, then in the
 //! vault.
 
-use runtime::token_broker::{Answer, ConnectionRef, RefusalCode};
+use runtime::token_broker::{ConnectionRef, RefusalCode, Response};
 use runtime::{Chain, StateError};
 use salesforce::auth;
 use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, Settlement};
@@ -69,5 +69,5 @@ async fn revoke_at_salesforce(deps: &Deps, reference: &ConnectionRef, connection
         let deleted = deps.vault.delete(reference.org_id, &reference.connection_id).await;
         deleted.map_err(StateError::during("delete the tokens"))?;
     }
-    Ok(Reply::new(Answer::Revoked(reference.clone())))
+    Ok(Reply::new(Response::Revoked(reference.clone())))
 }

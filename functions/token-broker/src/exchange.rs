@@ -1,7 +1,7 @@
 //! Creates a connection from a consent: exchanges the code for tokens, reserves the connection, stores the tokens in the
 //! vault, and only then marks the connection as active.
 
-use runtime::token_broker::{Answer, Connected, ExchangeCode, RefusalCode};
+use runtime::token_broker::{Connected, ExchangeCode, RefusalCode, Response};
 use runtime::{Chain, StateError};
 use salesforce::auth::{self, CodeExchange, Identity, TokenResponse};
 use salesforce::{Classify as _, Retry};
@@ -56,7 +56,7 @@ async fn connect_or_revoke(
         Ok(tokens) => connect(deps, exchange, &consent, &tokens).await,
         Err(code) => Ok(refused(code)),
     };
-    if !matches!(&reply, Ok(Reply { answer: Answer::Connected(_), .. })) {
+    if !matches!(&reply, Ok(Reply { answer: Response::Connected(_), .. })) {
         let displaced = grants::record_displaced(deps, &consent, None).await;
         grants::try_revoke(deps, &login.host, &token).await;
         grants::revoke_displaced(deps, consent.org_id, &displaced?.displaced).await?;
@@ -124,7 +124,7 @@ async fn connect(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens
         revoke_replaced(deps, before, replaced, tokens).await;
     }
     grants::revoke_displaced(deps, consent.org_id, &stored.displaced).await?;
-    Ok(Reply::new(Answer::Connected(Connected {
+    Ok(Reply::new(Response::Connected(Connected {
         org_id: identity.org_id,
         connection_id: exchange.kind.connection_id(),
         user_id: identity.user_id,

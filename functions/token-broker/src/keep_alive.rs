@@ -1,7 +1,7 @@
 //! Refreshes connections that were idle for long, before Salesforce ends their refresh token, and checks their app's sunset.
 
 use runtime::StateError;
-use runtime::token_broker::{Answer, ConnectionRef, Refusal, RefusalCode};
+use runtime::token_broker::{ConnectionRef, Refusal, RefusalCode, Response};
 use store::connections::keep_alive;
 use store::{Connection, ConnectionState};
 
@@ -27,8 +27,8 @@ pub(crate) async fn keep_alive(deps: &Deps, reference: &ConnectionRef) -> Result
     }
     let reply = refresh::fetch_token(deps, connection, TokenRequest::RecentlyUsed).await?;
     match &reply.answer {
-        Answer::Token(_)
-        | Answer::Refused(Refusal { code: RefusalCode::ReauthRequired | RefusalCode::Revoked, .. }) => {
+        Response::Token(_)
+        | Response::Refused(Refusal { code: RefusalCode::ReauthRequired | RefusalCode::Revoked, .. }) => {
             let refreshed = reply.is_refreshed();
             status::load_status(deps, reference).await.map(|reply| reply.refreshed(refreshed))
         }

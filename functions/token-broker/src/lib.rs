@@ -3,7 +3,7 @@
 //!
 //! | trigger | input | output | failures |
 //! |---|---|---|---|
-//! | direct invoke | [`runtime::token_broker::Request`] | [`runtime::token_broker::Answer`], which may be a refusal | Ferry's own state is unavailable |
+//! | direct invoke | [`runtime::token_broker::Request`] | [`runtime::token_broker::Response`], which may be a refusal | Ferry's own state is unavailable |
 //!
 //! [`protocol`] decides every step of a refresh; the other modules execute the steps.
 //! See `ARCHITECTURE.md`, invariants 1 to 6.

@@ -1,7 +1,7 @@
 //! Executes the steps of [`crate::protocol`]. All decisions are made there.
 
 use jiff::{SignedDuration, Timestamp};
-use runtime::token_broker::{Answer, RefusalCode, Token, TokenWanted};
+use runtime::token_broker::{AccessTokenRequest, RefusalCode, Response, Token};
 use runtime::{Chain, StateError};
 use salesforce::auth::{self, TokenResponse};
 use salesforce::{Classify, Error as Salesforce, Fingerprint, OrgId, Retry};
@@ -18,8 +18,8 @@ use crate::refusal::{from_refresh, refused};
 use crate::{Deps, Error, Reply};
 
 /// Returns an access token that Salesforce has not refused. Refreshes the connection if the stored token was refused.
-pub(crate) async fn access_token(deps: &Deps, wanted: &TokenWanted) -> Result<Reply, Error> {
-    let TokenWanted { org_id, connection_id, refused_fingerprint } = wanted.clone();
+pub(crate) async fn access_token(deps: &Deps, wanted: &AccessTokenRequest) -> Result<Reply, Error> {
+    let AccessTokenRequest { org_id, connection_id, refused_fingerprint } = wanted.clone();
     let request = refused_fingerprint.map_or(TokenRequest::Stored, TokenRequest::NotRefused);
     match deps.connections.load(org_id, &connection_id).await.map_err(StateError::during("load the connection"))? {
         Some(connection) => fetch_token(deps, connection, request).await,
@@ -204,7 +204,7 @@ impl RefreshRun<'_> {
         match (outcome, self.loaded.tokens) {
             (Outcome::Serve, Some((tokens, _))) => {
                 let Tokens { access_token, instance_url, .. } = tokens;
-                Reply::new(Answer::Token(Token { access_token, instance_url })).refreshed(self.is_refreshed)
+                Reply::new(Response::Token(Token { access_token, instance_url })).refreshed(self.is_refreshed)
             }
             (Outcome::Serve, None) => refused(RefusalCode::ReauthRequired),
             (Outcome::Refuse(refusal), _) => from_refresh(refusal),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use runtime::token_broker::{Answer, Refusal, RefusalCode};
+use runtime::token_broker::{Refusal, RefusalCode, Response};
 use salesforce::{Classify, Error, Retry};
 
 use crate::Reply;
@@ -21,7 +21,7 @@ pub(crate) fn refused_for_now(code: RefusalCode, delay: Duration) -> Reply {
 /// Returns a refusal with a reason of the caller's choice.
 pub(crate) fn refuse(code: RefusalCode, reason: &str, retry: Retry) -> Reply {
     let refusal = Refusal { code, reason: reason.to_owned(), retry: retry.into() };
-    Reply::new(Answer::Refused(refusal))
+    Reply::new(Response::Refused(refusal))
 }
 
 /// Returns the refusal for a refresh without new tokens.

@@ -1,6 +1,6 @@
 //! A response together with the counts of the summary log line.
 
-use runtime::token_broker::{Answer, RefusalCode};
+use runtime::token_broker::{RefusalCode, Response};
 use runtime::{Outcome, Report};
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 #[serde(transparent)]
 pub struct Reply {
     /// The response to the caller.
-    pub answer: Answer,
+    pub answer: Response,
     #[serde(skip)]
     refreshed: bool,
 }
@@ -17,7 +17,7 @@ pub struct Reply {
 impl Reply {
     /// Creates a reply for which no tokens were refreshed.
     #[must_use]
-    pub fn new(answer: Answer) -> Self {
+    pub fn new(answer: Response) -> Self {
         Self { answer, refreshed: false }
     }
 
@@ -37,11 +37,11 @@ impl Reply {
 impl Report for Reply {
     fn outcome(&self) -> Outcome {
         match &self.answer {
-            Answer::Refused(refusal) => match refusal.code {
+            Response::Refused(refusal) => match refusal.code {
                 RefusalCode::Busy | RefusalCode::Unavailable => Outcome::Failed,
                 _ => Outcome::Refused,
             },
-            Answer::Connected(_) | Answer::Token(_) | Answer::Revoked(_) | Answer::Status(_) => Outcome::Ok,
+            Response::Connected(_) | Response::Token(_) | Response::Revoked(_) | Response::Status(_) => Outcome::Ok,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The status of a connection, from its row.
 
 use runtime::StateError;
-use runtime::token_broker::{Answer, ConnectionRef, ConnectionStatus, RefusalCode};
+use runtime::token_broker::{ConnectionRef, ConnectionStatus, RefusalCode, Response};
 use store::Connection;
 
 use crate::refusal::refused;
@@ -16,7 +16,7 @@ pub(crate) async fn load_status(deps: &Deps, reference: &ConnectionRef) -> Resul
 
 /// Returns the status of a row that was loaded.
 pub(crate) fn from_connection(connection: Connection) -> Reply {
-    Reply::new(Answer::Status(ConnectionStatus {
+    Reply::new(Response::Status(ConnectionStatus {
         org_id: connection.org_id,
         connection_id: connection.connection_id,
         state: connection.state,

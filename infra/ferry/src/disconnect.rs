@@ -1,6 +1,6 @@
 //! `ferry disconnect`: the kill switch, from the operator's hand.
 
-use connecting::disconnect::{ConnectionReport, End};
+use connecting::disconnect::{ConnectionReport, Outcome};
 use indicatif::ProgressBar;
 use salesforce::OrgId;
 use serde_json::json;
@@ -34,7 +34,11 @@ pub(crate) async fn disconnect(stack: &Stack, org: OrgId, target: &Target, as_js
     let reports = reports.ok_or_else(|| Failure::BadInput(unknown(org, target)))?;
     let text =
         if as_json { format!("{:#}", json!({ "org_id": org, "connections": reports })) } else { shown(org, &reports) };
-    if reports.iter().all(|report| report.end == End::Ended) { Ok(text) } else { Err(Failure::Unfinished(text)) }
+    if reports.iter().all(|report| report.outcome == Outcome::Ended) {
+        Ok(text)
+    } else {
+        Err(Failure::Unfinished(text))
+    }
 }
 
 fn unknown(org: OrgId, target: &Target) -> String {
@@ -47,13 +51,13 @@ fn unknown(org: OrgId, target: &Target) -> String {
 fn shown(org: OrgId, reports: &[ConnectionReport]) -> String {
     let mut table = screen::table(["Connection", "What was done"]);
     for report in reports {
-        let done = match &report.end {
-            End::Ended => "revoked at Salesforce, secret deleted".to_owned(),
-            End::Unfinished { reason, .. } => reason.clone(),
+        let done = match &report.outcome {
+            Outcome::Ended => "revoked at Salesforce, secret deleted".to_owned(),
+            Outcome::Unfinished { reason, .. } => reason.clone(),
         };
         table.add_row([report.connection_id.to_string(), done]);
     }
-    let left = reports.iter().filter(|report| report.end != End::Ended).count();
+    let left = reports.iter().filter(|report| report.outcome != Outcome::Ended).count();
     match (reports.len(), left) {
         (0, _) => format!("Org {org} had no connections."),
         (_, 0) => format!("{table}\n\nOrg {org}: all of it is ended."),

@@ -1,7 +1,7 @@
 //! Addresses that hold a secret, made from the operator's hand: the License Management Org's and a customer org's; and the
 //! release of an org from quarantine.
 
-use connecting::onboarding::{ByHand, OutboundMessages};
+use connecting::onboarding::{ManualSetup, OutboundMessages};
 use salesforce::{OrgId, RecordId};
 use secrecy::ExposeSecret as _;
 use store::{OrgState, WebhookSecret};
@@ -58,11 +58,11 @@ pub(crate) async fn rotate(stack: &Stack, org: OrgId) -> Result<String, Failure>
 
 fn reason(outbound_messages: Option<OutboundMessages>) -> &'static str {
     match outbound_messages {
-        Some(OutboundMessages::ByHand { because: ByHand::NoMessages }) => "the org has none that Ferry could find",
-        Some(OutboundMessages::ByHand { because: ByHand::NotPermitted }) => {
+        Some(OutboundMessages::Manual { reason: ManualSetup::NoMessages }) => "the org has none that Ferry could find",
+        Some(OutboundMessages::Manual { reason: ManualSetup::NotPermitted }) => {
             "the user of the team connection may not change them"
         }
-        Some(OutboundMessages::ByHand { because: ByHand::NotConfirmed }) => "the org still shows another address",
+        Some(OutboundMessages::Manual { reason: ManualSetup::NotConfirmed }) => "the org still shows another address",
         _ => "Salesforce did not answer in time",
     }
 }

@@ -1,4 +1,4 @@
-//! Connect links: what a person opens to connect an org or themselves. A link is good once, and for a limited time.
+//! Connect links: single-use URLs with which a person connects an org, or their own Salesforce user.
 
 use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
@@ -10,40 +10,40 @@ use store::{
 
 use crate::one_time;
 
-/// How long a link lives that the platform asked for.
-pub const LIFE: SignedDuration = SignedDuration::from_mins(15);
-/// How long a link lives that comes with an event: its person may read of it days later.
-pub const LIFE_IN_EVENT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The lifetime of a link that the platform requests.
+pub const LINK_TTL: SignedDuration = SignedDuration::from_mins(15);
+/// The lifetime of a link in an event, which a person may read days later.
+pub const EVENT_LINK_TTL: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// What a connect link stands for.
+/// The connection that a connect link is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
-    /// Whose org it is.
+    /// The tenant of the org.
     pub tenant: Tenant,
-    /// Whose grant it will be.
+    /// The kind of connection.
     #[serde(flatten)]
     pub kind: ConnectionKind,
-    /// Which login host it leads to.
+    /// The environment, which determines the login host.
     pub environment: Environment,
-    /// The org that it must be; any org of a team's choice otherwise.
+    /// The org that has to be connected. If it is missing, a team may connect any org.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org_id: Option<OrgId>,
-    /// The org's own login host, where the person signs in instead of at that of the environment.
+    /// The org's My Domain, which replaces the login host of the environment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub my_domain_url: Option<String>,
-    /// From then on it is no longer good.
+    /// The time at which the link expires.
     #[serde(with = "store::time::millis")]
     pub expires_at: Timestamp,
 }
 
 impl Ticket {
-    /// Whether it connects the org itself.
+    /// Returns whether the link is for a team connection.
     #[must_use]
     pub fn is_team(&self) -> bool {
         self.kind == ConnectionKind::Team
     }
 
-    /// For whom, where the link is personal.
+    /// Returns the platform user of a personal link.
     #[must_use]
     pub fn platform_user(&self) -> Option<&PlatformUser> {
         match &self.kind {
@@ -52,29 +52,29 @@ impl Ticket {
         }
     }
 
-    /// Whole minutes left at `now`, at least one.
+    /// Returns the whole minutes until the link expires, at least 1.
     #[must_use]
     pub fn minutes_left(&self, now: Timestamp) -> i64 {
         self.expires_at.duration_since(now).as_mins().max(1)
     }
 }
 
-/// The end of a `life` that begins now, as it is stored.
+/// Returns the time at which something expires that is created now, in whole milliseconds.
 #[must_use]
-pub fn expiry(now: Timestamp, life: SignedDuration) -> Timestamp {
-    store::time::to_millis(now.checked_add(life).unwrap_or(now))
+pub fn expiry(now: Timestamp, ttl: SignedDuration) -> Timestamp {
+    store::time::to_millis(now.checked_add(ttl).unwrap_or(now))
 }
 
-/// A link that was made.
+/// A new connect link.
 #[derive(Clone, Debug)]
 pub struct ConnectLink {
-    /// Where to send the person. Whoever has it can connect in the person's place.
+    /// The URL. A secret: its holder can connect in the person's place.
     pub url: SecretString,
-    /// From then on it is no longer good.
+    /// The time at which the link expires.
     pub expires_at: Timestamp,
 }
 
-/// Makes connect links.
+/// Creates connect links.
 #[derive(Clone, Debug)]
 pub struct ConnectLinks {
     authorizations: Authorizations,
@@ -82,17 +82,17 @@ pub struct ConnectLinks {
 }
 
 impl ConnectLinks {
-    /// Below this URL, without a trailing slash, where browsers reach the HTTP API.
+    /// Creates links below `public_url`: the URL at which browsers reach the HTTP API, without a trailing slash.
     pub fn new(authorizations: Authorizations, public_url: impl Into<String>) -> Self {
         Self { authorizations, public_url: public_url.into() }
     }
 
-    /// Makes a link. Only a digest of its secret is kept.
+    /// Creates a link. Stores only a digest of its secret.
     ///
     /// # Errors
-    /// Only those of the table.
+    /// The table is unavailable.
     pub async fn create(&self, ticket: Ticket) -> Result<ConnectLink, store::Error> {
-        let secret = one_time::fresh();
+        let secret = one_time::generate();
         let expires_at = ticket.expires_at;
         let id = AuthorizationId::of(Purpose::Ticket, secret.expose_secret());
         self.authorizations.store(&Authorization { id, payload: ticket, expires_at }).await?;

@@ -1,8 +1,8 @@
-//! The kill switch: ends one connection, or all of an org, and says of each what was done.
+//! The kill switch: ends one connection or all connections of an org.
 //!
-//! What Ferry can do alone comes first, so that from the first moment on nobody gets a token: the org's lanes and the
-//! connections are closed in Ferry's state, then the grants are revoked at Salesforce, then their secrets deleted. What could
-//! not be reached is told, and repeating the call finishes it.
+//! Ferry's own state is closed first, so that no token is issued from then on: the org's lanes, then the connections. After
+//! that each grant is revoked at Salesforce and its secret is deleted. The report names what failed; repeating the call
+//! finishes it.
 
 use futures::{StreamExt as _, stream};
 use runtime::token_broker::{RefusalCode, TokenBroker};
@@ -11,71 +11,63 @@ use salesforce::{Classify as _, Clock, OrgId, Retry};
 use serde::Serialize;
 use store::{ConnectionId, Connections, OrgState, Orgs};
 
-/// How many connections of an org are ended at the same time.
-const AT_ONCE: usize = 10;
+/// The number of connections of an org that are ended concurrently.
+const CONCURRENCY: usize = 10;
 
-/// What the kill switch works with.
+/// The kill switch, with its dependencies.
 #[derive(Clone)]
 pub struct Disconnect {
-    /// The orgs.
+    /// The `orgs` table.
     pub orgs: Orgs,
-    /// The connections.
+    /// The `connections` table.
     pub connections: Connections,
-    /// Revokes the grants and deletes the secrets.
+    /// The token broker, which revokes grants and deletes secrets.
     pub broker: TokenBroker,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
 }
 
-/// What became of an org.
+/// The report on an org.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OrgReport {
     /// The org.
     pub org_id: OrgId,
-    /// How it stands now.
+    /// The state of the org now.
     pub state: OrgState,
-    /// Each of its connections.
+    /// The reports on its connections.
     pub connections: Vec<ConnectionReport>,
 }
 
-/// What became of a connection.
+/// The report on a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConnectionReport {
     /// The connection.
     pub connection_id: ConnectionId,
-    /// What was done.
+    /// The outcome.
     #[serde(flatten)]
-    pub end: End,
+    pub outcome: Outcome,
 }
 
-/// How far the end of a connection came.
+/// The outcome of ending a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum End {
-    /// The grant is revoked at Salesforce, and its secret deleted.
+pub enum Outcome {
+    /// The grant was revoked at Salesforce and its secret deleted.
     Ended,
-    /// Something was not reachable. Repeating finishes it.
+    /// A step failed. Repeating the call finishes it.
     Unfinished {
-        /// What, in a sentence.
+        /// The failed step, in a clause.
         reason: String,
-        /// Whether it is worth repeating without a person's help.
+        /// `true` if a repetition may succeed without a person's help.
         repeat: bool,
     },
 }
 
-impl OrgReport {
-    /// Whether nothing is left to do.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        self.connections.iter().all(|connection| connection.end == End::Ended)
-    }
-}
-
 impl Disconnect {
-    /// Ends one connection; `None` when there is none with this id.
+    /// Ends one connection. Returns `None` if it does not exist.
     ///
     /// # Errors
-    /// Only those of the table.
+    /// The table is unavailable.
     pub async fn connection(
         &self,
         org: OrgId,
@@ -87,10 +79,10 @@ impl Disconnect {
         Ok(Some(self.end(org, connection.clone()).await))
     }
 
-    /// Closes the org and ends all of its connections; `None` when the org is not known.
+    /// Closes the org and ends all of its connections. Returns `None` if the org does not exist.
     ///
     /// # Errors
-    /// Only those of the tables.
+    /// A table is unavailable.
     pub async fn org(&self, org: OrgId) -> Result<Option<OrgReport>, store::Error> {
         let state = match self.orgs.close(org, self.clock.now()).await {
             Ok(closed) => closed.state,
@@ -99,31 +91,31 @@ impl Disconnect {
         };
         let connections = self.connections.list(org).await?;
         let ends = connections.into_iter().map(|connection| self.end(org, connection.connection_id));
-        let connections = stream::iter(ends).buffered(AT_ONCE).collect().await;
+        let connections = stream::iter(ends).buffered(CONCURRENCY).collect().await;
         Ok(Some(OrgReport { org_id: org, state, connections }))
     }
 
     async fn end(&self, org: OrgId, connection_id: ConnectionId) -> ConnectionReport {
-        let end = match self.broker.revoke(org, &connection_id).await {
-            Ok(()) => End::Ended,
+        let outcome = match self.broker.revoke(org, &connection_id).await {
+            Ok(()) => Outcome::Ended,
             Err(error) => {
-                tracing::warn!(org.id = %org, error = %Chain(&error), "a connection of org {org} is not wholly ended");
+                tracing::warn!(org.id = %org, error = %Chain(&error), "could not end a connection of org {org}");
                 unfinished(&error)
             }
         };
-        ConnectionReport { connection_id, end }
+        ConnectionReport { connection_id, outcome }
     }
 }
 
-fn unfinished(error: &Error) -> End {
+fn unfinished(error: &Error) -> Outcome {
     let reason = match error {
         Error::Refused(refusal) => match refusal.code {
             RefusalCode::UnknownApp => {
-                "its login host is not one of Salesforce's, so nobody could be asked to revoke it".to_owned()
+                "its login host is not one of Salesforce's, so that the grant could not be revoked".to_owned()
             }
-            _ => format!("closed here, but not revoked at Salesforce: {}", refusal.reason),
+            _ => format!("closed in Ferry, but not revoked at Salesforce: {}", refusal.reason),
         },
-        error => format!("the token broker was not reached: {error}"),
+        error => error.to_string(),
     };
-    End::Unfinished { reason, repeat: matches!(error.retry(), Retry::After(_) | Retry::Unknown(_)) }
+    Outcome::Unfinished { reason, repeat: matches!(error.retry(), Retry::After(_) | Retry::Unknown(_)) }
 }

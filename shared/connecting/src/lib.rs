@@ -1,5 +1,4 @@
-//! Connect links, disconnecting, and direct calls of the `onboarding` function: the steps by which an org is connected
-//! and disconnected. `oauth-callback`, `onboarding`, `record-events` and the command line share them.
+//! Connecting and disconnecting an org: connect links, the kill switch, and the client of the `onboarding` function.
 
 pub mod connect_links;
 pub mod disconnect;

@@ -1,116 +1,119 @@
-//! What `onboarding` is told directly, and what it answers.
+//! The client of the `onboarding` function, and its messages.
 
 use std::sync::Arc;
 
 use runtime::Error;
-use runtime::invoke::{Invoke, ask};
+use runtime::invoke::{Invoke, call};
 use salesforce::OrgId;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use store::{Environment, OrgState, Tenant};
 
-/// An event that `onboarding` is called with directly.
+/// An event that `onboarding` is invoked with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// An admin has connected the org; the tokens are in the vault.
+    /// An admin connected the org. Its tokens are in the vault.
     TeamConnected(TeamConnected),
-    /// The operator wants another webhook secret for the org.
+    /// The operator requests another webhook secret for the org.
     RotateWebhookSecret(RotateWebhookSecret),
 }
 
-/// An org whose team connection was made.
+/// A new team connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TeamConnected {
-    /// The org that answered.
+    /// The org that the consent came from.
     pub org_id: OrgId,
-    /// For whom.
+    /// The tenant.
     pub tenant: Tenant,
     /// Production or sandbox.
     pub environment: Environment,
-    /// The login host that was used.
+    /// The URL of the login host.
     pub login_url: String,
 }
 
-/// An org that is to get another webhook secret.
+/// A request for another webhook secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotateWebhookSecret {
     /// The org.
     pub org_id: OrgId,
 }
 
-/// What became of the org.
+/// The response of `onboarding`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Onboarded {
     /// The org.
     pub org_id: OrgId,
-    /// How it stands now.
+    /// The state of the org now.
     pub state: OrgState,
-    /// Where its outbound messages are to go, with its secret; only when somebody has to put it into the org by hand.
+    /// The URL for the org's outbound messages, with its secret. Only if somebody has to enter it in the org by hand.
     #[serde(default, with = "runtime::exposed::option", skip_serializing_if = "Option::is_none")]
     pub webhook_url: Option<SecretString>,
-    /// How far the org's outbound messages are set up; `None` for an org that is not active.
+    /// The set-up of the org's outbound messages. `None` for an org that is not active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outbound_messages: Option<OutboundMessages>,
 }
 
-/// How far an org's outbound messages are set up.
+/// The set-up of an org's outbound messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum OutboundMessages {
-    /// All of them send to the org's address: read back from the org.
+    /// All messages send to the org's address, as read back from the org.
     Configured {
-        /// How many there are.
+        /// The number of messages.
         messages: usize,
     },
-    /// The org's edition has none, so that Ferry asks the org for changes.
+    /// The org's edition has no outbound messages, so that Ferry polls the org.
     NotInEdition,
-    /// The address has to be put in by hand.
-    ByHand {
-        /// Why.
-        because: ByHand,
+    /// The address has to be entered by hand.
+    #[serde(rename = "by_hand")]
+    Manual {
+        /// The reason.
+        #[serde(rename = "because")]
+        reason: ManualSetup,
     },
 }
 
-/// Why an org's outbound messages have to be set up by hand.
+/// The reason why an org's outbound messages have to be set up by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ByHand {
-    /// The org has none of Ferry's: the package is not installed, or an edition that Ferry does not know has none.
+pub enum ManualSetup {
+    /// The org has no outbound message of Ferry's: the package is not installed, or the org's edition, which Ferry does not
+    /// know, has none.
     NoMessages,
-    /// The connection's user may not customize the application.
+    /// The connection's user lacks the permission Customize Application.
     NotPermitted,
-    /// Salesforce took the address, and shows another one.
+    /// Salesforce accepted the address, but returns another one.
     NotConfirmed,
-    /// Salesforce was not reached in time.
+    /// Salesforce did not respond in time.
     Unavailable,
 }
 
-/// The `onboarding` function, as others call it.
+/// A client of the `onboarding` function.
 #[derive(Clone)]
 pub struct Onboarding {
     function: Arc<dyn Invoke>,
 }
 
 impl Onboarding {
-    /// Through this function.
+    /// Creates a client that calls `function`.
     pub fn new(function: impl Invoke) -> Self {
         Self { function: Arc::new(function) }
     }
 
-    /// Tells that the org's team connection was made.
+    /// Reports a new team connection.
     ///
     /// # Errors
-    /// Those of the call.
+    /// The call fails.
     pub async fn team_connected(&self, connected: TeamConnected) -> Result<Onboarded, Error> {
-        ask(&self.function, &Event::TeamConnected(connected)).await
+        call(&self.function, &Event::TeamConnected(connected)).await
     }
 
-    /// Gives the org another webhook secret beside the one that it uses, and sets its outbound messages up with it.
+    /// Adds another webhook secret to the org's present one, and sets the org's outbound messages to it.
     ///
     /// # Errors
-    /// Those of the call.
+    /// The call fails.
     pub async fn rotate_webhook_secret(&self, org_id: OrgId) -> Result<Onboarded, Error> {
-        ask(&self.function, &Event::RotateWebhookSecret(RotateWebhookSecret { org_id })).await
+        call(&self.function, &Event::RotateWebhookSecret(RotateWebhookSecret { org_id })).await
     }
 }

@@ -1,4 +1,4 @@
-//! What a person or a browser presents: 256 random bits as text, and the digests that are kept of them.
+//! Single-use secrets of people and browsers: 256 random bits as text, and their digests.
 
 use std::fmt;
 
@@ -13,9 +13,9 @@ use subtle::ConstantTimeEq as _;
 /// The length of 256 bits in base64url.
 const LENGTH: usize = 43;
 
-/// 256 fresh bits as a browser carries them.
+/// Generates a secret of 256 random bits, in base64url.
 #[must_use]
-pub fn fresh() -> SecretString {
+pub fn generate() -> SecretString {
     let mut bytes = [0_u8; 32];
     rand::rng().fill_bytes(&mut bytes);
     encode(bytes)
@@ -25,28 +25,28 @@ fn encode(bytes: [u8; 32]) -> SecretString {
     URL_SAFE_NO_PAD.encode(bytes).into()
 }
 
-/// Whether a text can be one that [`fresh`] made: asked before anything is looked up.
+/// Returns whether a text has the form of a generated secret. Check this before any lookup.
 #[must_use]
 pub fn is_well_formed(text: &str) -> bool {
     text.len() == LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
-/// What is kept of a secret that a browser holds.
+/// The SHA-256 digest of a secret, which is stored in its place.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(String);
 
 impl Digest {
-    /// Of this secret.
+    /// Computes the digest of a secret.
     #[must_use]
-    pub fn of(secret: &str) -> Self {
+    pub fn new(secret: &str) -> Self {
         Self(URL_SAFE_NO_PAD.encode(Sha256::digest(secret.as_bytes())))
     }
 
-    /// Whether `secret` is the one, in constant time.
+    /// Returns whether the digest is that of `secret`. Compares in constant time.
     #[must_use]
     pub fn matches(&self, secret: &str) -> bool {
-        Self::of(secret).0.as_bytes().ct_eq(self.0.as_bytes()).into()
+        Self::new(secret).0.as_bytes().ct_eq(self.0.as_bytes()).into()
     }
 }
 
@@ -62,9 +62,9 @@ mod tests {
     use secrecy::ExposeSecret as _;
 
     #[test]
-    fn what_is_made_is_well_formed_and_never_the_same() {
-        assert!(is_well_formed(fresh().expose_secret()));
-        assert_ne!(fresh().expose_secret(), fresh().expose_secret());
+    fn a_generated_secret_is_well_formed_and_unique() {
+        assert!(is_well_formed(generate().expose_secret()));
+        assert_ne!(generate().expose_secret(), generate().expose_secret());
         assert!(is_well_formed(encode([255; 32]).expose_secret()));
         for wrong in ["", "short", "../../etc/passwd", &"a".repeat(44), &"!".repeat(43)] {
             assert!(!is_well_formed(wrong), "{wrong}");
@@ -72,9 +72,9 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_matches_its_secret_only() {
-        assert!(Digest::of("one").matches("one"));
-        assert!(!Digest::of("one").matches("two"));
-        assert!(!Digest::of("one").matches(""));
+    fn a_digest_matches_only_its_secret() {
+        assert!(Digest::new("one").matches("one"));
+        assert!(!Digest::new("one").matches("two"));
+        assert!(!Digest::new("one").matches(""));
     }
 }

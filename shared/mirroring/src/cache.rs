@@ -1,4 +1,4 @@
-//! What is read of each object, remembered for the life of the sandbox.
+//! A cache of the fields of each object, held by an execution environment.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,66 +9,65 @@ use tracing::warn;
 
 use super::{MirroredFields, ObjectFields};
 
-/// How long a describe is believed. A field that is gone is noticed at once (`INVALID_FIELD`), a new one after this.
-pub(super) const BELIEVED_FOR: SignedDuration = SignedDuration::from_mins(15);
+/// The age at which an entry expires. A removed field is noticed at once (`INVALID_FIELD`), a new field when the entry expires.
+pub(super) const MAX_AGE: SignedDuration = SignedDuration::from_mins(15);
 
-/// What is read of each object, by org.
+/// The fields of each object, by org.
 #[derive(Debug, Default)]
 pub struct FieldCache {
     configured: MirroredFields,
-    known: Mutex<HashMap<(OrgId, ObjectName), Learned>>,
+    entries: Mutex<HashMap<(OrgId, ObjectName), Entry>>,
 }
 
-/// What was learned about an object.
 #[derive(Debug)]
-struct Learned {
-    /// When; `None` once it has to be learned again.
-    at: Option<Timestamp>,
+struct Entry {
+    /// The time of the describe; `None` once the entry was invalidated.
+    described_at: Option<Timestamp>,
     fields: Arc<ObjectFields>,
 }
 
 impl FieldCache {
-    /// Knows what is configured, and nothing of any org.
+    /// Creates an empty cache.
     #[must_use]
     pub fn new(configured: MirroredFields) -> Self {
-        Self { configured, known: Mutex::default() }
+        Self { configured, entries: Mutex::default() }
     }
 
-    /// What is read of the object, unless it was never described or too long ago.
+    /// Returns the fields of the object, if there is an entry that is valid and younger than 15 minutes.
     #[must_use]
-    pub fn recall(&self, org: OrgId, object: &ObjectName, now: Timestamp) -> Option<Arc<ObjectFields>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Learned { at, fields } = known.get(&(org, object.clone()))?;
-        let is_fresh = at.is_some_and(|at| now.duration_since(at) < BELIEVED_FOR);
+    pub fn get(&self, org: OrgId, object: &ObjectName, now: Timestamp) -> Option<Arc<ObjectFields>> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let Entry { described_at, fields } = entries.get(&(org, object.clone()))?;
+        let is_fresh = described_at.is_some_and(|at| now.duration_since(at) < MAX_AGE);
         is_fresh.then(|| Arc::clone(fields))
     }
 
-    /// Takes what the org says about the object. Fields that are configured and cannot be read are named in a line of the
-    /// log, once as long as they stay the same.
-    pub fn learn(
+    /// Selects the fields of a described object and stores them. Logs the configured fields that cannot be read, if they
+    /// differ from those of the entry before.
+    pub fn insert(
         &self,
         org: OrgId,
         object: &ObjectName,
         describe: &ObjectDescribe,
         now: Timestamp,
     ) -> Arc<ObjectFields> {
-        let fields = Arc::new(ObjectFields::of(describe, &self.configured));
-        let learned = Learned { at: Some(now), fields: Arc::clone(&fields) };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = known.insert((org, object.clone()), learned);
-        if before.map_or_else(Vec::new, |before| before.fields.left_out.clone()) != fields.left_out {
-            let names: Vec<&str> = fields.left_out.iter().map(FieldName::as_str).collect();
+        let fields = Arc::new(ObjectFields::from_describe(describe, &self.configured));
+        let entry = Entry { described_at: Some(now), fields: Arc::clone(&fields) };
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = entries.insert((org, object.clone()), entry);
+        if before.map_or_else(Vec::new, |before| before.fields.unreadable.clone()) != fields.unreadable {
+            let names: Vec<&str> = fields.unreadable.iter().map(FieldName::as_str).collect();
             let names = names.join(", ");
-            warn!(org.id = %org, sf.object = %object, fields = names, "the connection may not read some of the configured fields");
+            warn!(org.id = %org, sf.object = %object, fields = names, "the connection cannot read some of the configured fields");
         }
         fields
     }
 
-    /// Forgets what the org said about the object, because it has changed.
-    pub fn forget(&self, org: OrgId, object: &ObjectName) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(learned) = known.get_mut(&(org, object.clone())) {
-            learned.at = None;
+    /// Invalidates the entry of an object whose fields have changed.
+    pub fn invalidate(&self, org: OrgId, object: &ObjectName) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = entries.get_mut(&(org, object.clone())) {
+            entry.described_at = None;
         }
     }
 }

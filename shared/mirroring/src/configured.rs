@@ -1,70 +1,70 @@
-//! `MIRRORED_FIELDS`: `Account:Name,Industry;Contact:Email`.
+//! The configured list of fields, for example `Account:Name,Industry;Contact:Email`.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use salesforce::{FieldName, ObjectName};
 
-/// The fields that an operator wants in the mirror, by object. An object that is not named has all of its fields.
+/// The fields that an operator wants in the mirror, by object. An object that is not listed is mirrored with all of its fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MirroredFields {
-    /// By the object's name in lower case.
+    /// Keyed by the object's name in lower case.
     objects: BTreeMap<String, Vec<FieldName>>,
 }
 
-/// What is wrong with a list of fields, by the place of the object in it, from 1.
+/// An invalid list of fields. Each variant holds the position of the object in the list, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Malformed {
-    /// It is not of the form `Account:Name,Industry`.
-    #[error("object {0} is not written as Object:Field,Field, with a semicolon before the next object")]
+pub enum InvalidFieldList {
+    /// The object is not written as `Account:Name,Industry`.
+    #[error("object {0} of the list is not written as Object:Field,Field;")]
     Object(usize),
-    /// The same object is named twice.
-    #[error("object {0} was named before")]
-    ObjectTwice(usize),
-    /// A field is not an API name of the object's own.
-    #[error("object {0} has something that is no API name of a field of its own")]
+    /// The same object is listed twice.
+    #[error("object {0} of the list is listed twice")]
+    DuplicateObject(usize),
+    /// A field is not the API name of one of the object's own fields.
+    #[error("object {0} of the list has an invalid field name")]
     Field(usize),
-    /// The same field is named twice.
-    #[error("object {0} has a field twice")]
-    FieldTwice(usize),
+    /// The same field is listed twice.
+    #[error("object {0} of the list has a field twice")]
+    DuplicateField(usize),
 }
 
 impl MirroredFields {
-    /// The fields that are configured for an object; `None` for all.
+    /// Returns the configured fields of an object, or `None` if all are mirrored.
     #[must_use]
-    pub fn of(&self, object: &ObjectName) -> Option<&[FieldName]> {
+    pub fn for_object(&self, object: &ObjectName) -> Option<&[FieldName]> {
         self.objects.get(&object.as_str().to_ascii_lowercase()).map(Vec::as_slice)
     }
 }
 
 impl FromStr for MirroredFields {
-    type Err = Malformed;
+    type Err = InvalidFieldList;
 
-    fn from_str(text: &str) -> Result<Self, Malformed> {
+    fn from_str(text: &str) -> Result<Self, InvalidFieldList> {
         let mut objects = BTreeMap::new();
         if text.trim().is_empty() {
             return Ok(Self { objects });
         }
-        for (place, object) in (1..).zip(text.split(';')) {
-            let (name, fields) = object.split_once(':').ok_or(Malformed::Object(place))?;
-            let name: ObjectName = name.trim().parse().map_err(|_| Malformed::Object(place))?;
-            let fields = parse_fields(place, fields)?;
+        for (position, object) in (1..).zip(text.split(';')) {
+            let (name, fields) = object.split_once(':').ok_or(InvalidFieldList::Object(position))?;
+            let name: ObjectName = name.trim().parse().map_err(|_| InvalidFieldList::Object(position))?;
+            let fields = parse_fields(position, fields)?;
             if objects.insert(name.as_str().to_ascii_lowercase(), fields).is_some() {
-                return Err(Malformed::ObjectTwice(place));
+                return Err(InvalidFieldList::DuplicateObject(position));
             }
         }
         Ok(Self { objects })
     }
 }
 
-fn parse_fields(place: usize, text: &str) -> Result<Vec<FieldName>, Malformed> {
+fn parse_fields(position: usize, text: &str) -> Result<Vec<FieldName>, InvalidFieldList> {
     let mut fields: Vec<FieldName> = Vec::new();
     for field in text.split(',') {
-        // A path leads to another object's field, which a change of this record says nothing about.
-        let field = Some(field.trim()).filter(|field| !field.contains('.')).ok_or(Malformed::Field(place))?;
-        let field = field.parse().map_err(|_| Malformed::Field(place))?;
+        // A path names another object's field; its changes do not change this record.
+        let field = Some(field.trim()).filter(|field| !field.contains('.')).ok_or(InvalidFieldList::Field(position))?;
+        let field = field.parse().map_err(|_| InvalidFieldList::Field(position))?;
         if fields.iter().any(|known| super::is_same(known, &field)) {
-            return Err(Malformed::FieldTwice(place));
+            return Err(InvalidFieldList::DuplicateField(position));
         }
         fields.push(field);
     }

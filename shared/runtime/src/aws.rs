@@ -1,12 +1,11 @@
-//! AWS clients, made when they are first asked for.
+//! AWS clients, created on first use.
 
 use std::sync::OnceLock;
 
 use aws_config::SdkConfig;
 use salesforce::Clock;
 
-/// The AWS configuration of this process and the clients made from it. Endpoint, region and credentials come from the
-/// environment, as the SDK reads it.
+/// The AWS configuration of this process and its clients. The SDK reads endpoint, region and credentials from the environment.
 pub struct Aws {
     config: SdkConfig,
     clock: Clock,
@@ -18,7 +17,7 @@ pub struct Aws {
 }
 
 impl Aws {
-    /// With this configuration and this clock.
+    /// Combines an AWS configuration and a clock.
     #[must_use]
     pub fn new(config: SdkConfig, clock: Clock) -> Self {
         Self {
@@ -32,43 +31,43 @@ impl Aws {
         }
     }
 
-    /// The configuration.
+    /// Returns the AWS configuration.
     #[must_use]
     pub fn config(&self) -> &SdkConfig {
         &self.config
     }
 
-    /// The process's clock.
+    /// Returns the process's clock.
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.clock.clone()
     }
 
-    /// DynamoDB.
+    /// Returns the client for DynamoDB.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(&self.config)).clone()
     }
 
-    /// Secrets Manager.
+    /// Returns the client for Secrets Manager.
     #[must_use]
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
         self.secrets_manager.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.config)).clone()
     }
 
-    /// SQS.
+    /// Returns the client for SQS.
     #[must_use]
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         self.sqs.get_or_init(|| aws_sdk_sqs::Client::new(&self.config)).clone()
     }
 
-    /// Lambda.
+    /// Returns the client for Lambda.
     #[must_use]
     pub fn lambda(&self) -> aws_sdk_lambda::Client {
         self.lambda.get_or_init(|| aws_sdk_lambda::Client::new(&self.config)).clone()
     }
 
-    /// EventBridge.
+    /// Returns the client for EventBridge.
     #[must_use]
     pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
         self.eventbridge.get_or_init(|| aws_sdk_eventbridge::Client::new(&self.config)).clone()

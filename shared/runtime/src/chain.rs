@@ -1,9 +1,9 @@
-//! An error with all that led to it, for the one line that logs it.
+//! An error with its sources, for the line that logs it.
 
 use std::error::Error;
 use std::fmt;
 
-/// Displays an error and its sources, from the outermost inwards.
+/// Displays an error and its sources, outermost first.
 pub struct Chain<'a>(pub &'a dyn Error);
 
 impl fmt::Display for Chain<'_> {
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_error_is_said_once_from_the_outermost_inwards() {
+    fn the_outermost_error_comes_first() {
         let inner = store::Error::NotFound { operation: "load the org" };
         let outer = store::Error::Corrupt { operation: "read", source: Box::new(inner) };
         assert_eq!(Chain(&outer).to_string(), "what read handles is not as it should be: load the org found nothing");

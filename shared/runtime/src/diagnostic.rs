@@ -1,4 +1,4 @@
-//! How an asynchronous function tells Lambda that it failed.
+//! Failures as Lambda reports them.
 
 use std::error::Error;
 
@@ -7,7 +7,7 @@ use salesforce::{Classify, Retry};
 
 use crate::Chain;
 
-/// The failure as Lambda's logs and metrics see it: `error_type` is `Permanent`, `NeedsHuman` or `Transient`.
+/// Converts an error to Lambda's diagnostic. Its `error_type` is `Permanent`, `NeedsHuman` or `Transient`.
 pub fn diagnostic<E: Classify + Error>(error: &E) -> Diagnostic {
     let error_type = match error.retry() {
         Retry::Never => "Permanent",
@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lambda_sees_what_may_be_done() {
+    fn the_error_type_says_what_may_be_done() {
         let org = "00D5e000000KQ2e".parse().unwrap();
         let cases = [
             (store::Error::NotFound { operation: "load" }, "Permanent"),

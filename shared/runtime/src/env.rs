@@ -1,61 +1,61 @@
-//! The environment: the only place that reads it.
+//! The environment. No other module reads it.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Where configuration comes from: the process's environment, or pairs that a test gives. An empty value is a missing one.
+/// A source of configuration: the process's environment, or pairs in a test. An empty value counts as missing.
 pub struct Env {
     lookup: Box<Lookup>,
 }
 
 type Lookup = dyn Fn(&str) -> Option<String> + Send + Sync;
 
-/// A variable that is missing or makes no sense. It names the variable and never the value.
+/// A missing or invalid variable. The text names the variable and never its value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvError {
-    /// It is not set, or empty.
+    /// The variable is not set, or empty.
     #[error("{name} is not set")]
     Missing {
         /// The variable.
         name: &'static str,
     },
-    /// It cannot be read.
-    #[error("{name} is not valid: {reason}")]
+    /// The variable cannot be parsed.
+    #[error("{name} is invalid: {reason}")]
     Invalid {
         /// The variable.
         name: &'static str,
-        /// What is wrong with it.
+        /// The parser's reason.
         reason: String,
     },
 }
 
 impl Env {
-    /// The process's environment.
+    /// Returns the process's environment.
     #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
     #[must_use]
     pub fn process() -> Self {
         Self::new(|name| std::env::var(name).ok())
     }
 
-    /// Any other source.
+    /// Creates an environment from a lookup function.
     pub fn new(lookup: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         Self { lookup: Box::new(lookup) }
     }
 
-    /// These pairs and nothing else.
+    /// Creates an environment from pairs.
     #[must_use]
-    pub fn of<const N: usize>(pairs: [(&str, &str); N]) -> Self {
+    pub fn from_pairs<const N: usize>(pairs: [(&str, &str); N]) -> Self {
         let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self::new(move |name| pairs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()))
     }
 
-    /// The variable's text, if it has one.
+    /// Returns the variable's text, or `None` if it is not set.
     #[must_use]
     pub fn optional(&self, name: &str) -> Option<String> {
         (self.lookup)(name).filter(|value| !value.is_empty())
     }
 
-    /// The variable's text.
+    /// Returns the variable's text.
     ///
     /// # Errors
     /// [`EnvError::Missing`].
@@ -63,7 +63,7 @@ impl Env {
         self.optional(name).ok_or(EnvError::Missing { name })
     }
 
-    /// The variable as a `T`, or `default` where it is not set.
+    /// Parses the variable, or returns `default` if it is not set.
     ///
     /// # Errors
     /// [`EnvError::Invalid`].
@@ -75,7 +75,7 @@ impl Env {
         self.optional(name).map_or(Ok(default), |text| parse(name, &text))
     }
 
-    /// The variable as a list with commas between, or the list in `default` where it is not set.
+    /// Parses the variable as a comma-separated list; parses `default` if it is not set.
     ///
     /// # Errors
     /// [`EnvError::Invalid`].
@@ -102,11 +102,11 @@ mod tests {
     use super::*;
 
     fn env() -> Env {
-        Env::of([("TABLE", "orgs"), ("EMPTY", ""), ("COUNT", "7"), ("LIST", " a, b ,,c"), ("SECRET", "hush")])
+        Env::from_pairs([("TABLE", "orgs"), ("EMPTY", ""), ("COUNT", "7"), ("LIST", " a, b ,,c"), ("SECRET", "hush")])
     }
 
     #[test]
-    fn an_empty_value_is_a_missing_one() {
+    fn an_empty_value_counts_as_missing() {
         assert_eq!(env().required("TABLE").unwrap(), "orgs");
         assert_eq!(env().required("EMPTY"), Err(EnvError::Missing { name: "EMPTY" }));
         assert_eq!(env().optional("ABSENT"), None);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_read_as_what_they_are() {
+    fn values_are_parsed() {
         assert_eq!(env().parsed_or("COUNT", 3), Ok(7));
         assert_eq!(env().list_or::<String>("LIST", "x").unwrap(), ["a", "b", "c"]);
         assert_eq!(env().list_or::<u8>("ABSENT", "1,2").unwrap(), [1, 2]);

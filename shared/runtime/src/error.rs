@@ -1,4 +1,4 @@
-//! Why one function got no use out of another.
+//! Errors of calls between Ferry's functions.
 
 use std::time::Duration;
 
@@ -6,53 +6,53 @@ use salesforce::{BoxError, Classify, Retry};
 
 use crate::token_broker::Refusal;
 
-/// Why one of Ferry's functions got no use out of another.
+/// An error of a call to another of Ferry's functions.
 ///
-/// It is exhaustive on purpose: whoever maps it to an answer must choose for a new variant too.
+/// It is exhaustive on purpose: each caller that maps it has to decide about a new variant.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It was not called: Lambda was not reached, or had too much to do.
-    #[error("{function} could not be called")]
+    /// The function was not called: Lambda was unreachable or throttled the call.
+    #[error("could not call {function}: Lambda is unavailable")]
     NotCalled {
-        /// The function.
+        /// The name of the function.
         function: String,
-        /// What the SDK said.
+        /// The SDK's error.
         source: BoxError,
     },
-    /// It was called, and no answer came.
-    #[error("{function} did not answer")]
-    NoAnswer {
-        /// The function.
+    /// The function was called, and no response arrived.
+    #[error("could not call {function}: no response in time")]
+    NoResponse {
+        /// The name of the function.
         function: String,
-        /// What the SDK said.
+        /// The SDK's error.
         source: BoxError,
     },
-    /// Lambda refused the call: a permission or a name is wrong.
-    #[error("Lambda refused to call {function}: {code}")]
+    /// Lambda refused the call: a permission is missing, or the name is wrong.
+    #[error("could not call {function}: Lambda returned {code}")]
     NotAllowed {
-        /// The function.
+        /// The name of the function.
         function: String,
-        /// Lambda's code.
+        /// Lambda's error code.
         code: String,
-        /// What the SDK said.
+        /// The SDK's error.
         source: BoxError,
     },
-    /// It was called and failed; `error_type` is what its own diagnostic says.
-    #[error("{function} failed with {error_type}")]
+    /// The function was called and failed.
+    #[error("could not call {function}: it failed with {error_type}")]
     Failed {
-        /// The function.
+        /// The name of the function.
         function: String,
-        /// Its diagnostic's `errorType`.
+        /// The `errorType` of the function's diagnostic.
         error_type: String,
     },
-    /// It answered something that is no answer.
-    #[error("{function} gave an answer that is none")]
-    BadAnswer {
-        /// The function.
+    /// The response does not parse.
+    #[error("could not call {function}: it returned an invalid response")]
+    InvalidResponse {
+        /// The name of the function.
         function: String,
     },
-    /// The token broker said no.
-    #[error("the token broker refused: {}", .0.reason)]
+    /// The token broker refused the request.
+    #[error("the token broker refused the request: {}", .0.reason)]
     Refused(Refusal),
 }
 
@@ -61,11 +61,11 @@ impl Classify for Error {
         let pause = Duration::from_secs(1);
         match self {
             Self::NotCalled { .. } => Retry::After(pause),
-            Self::NoAnswer { .. } => Retry::Unknown(pause),
+            Self::NoResponse { .. } => Retry::Unknown(pause),
             Self::Failed { error_type, .. } if error_type == "Permanent" => Retry::Never,
             Self::Failed { error_type, .. } if error_type == "NeedsHuman" => Retry::NeedsHuman,
             Self::Failed { .. } => Retry::Unknown(pause),
-            Self::NotAllowed { .. } | Self::BadAnswer { .. } => Retry::Never,
+            Self::NotAllowed { .. } | Self::InvalidResponse { .. } => Retry::Never,
             Self::Refused(refusal) => refusal.retry.into(),
         }
     }

@@ -1,33 +1,33 @@
-//! `#[serde(with)]` for secrets on the wire between Ferry's own functions, and nowhere else.
+//! `#[serde(with)]` modules that expose a secret. Only for payloads between Ferry's own functions.
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, Serializer};
 
-/// Writes the secret.
+/// Serializes the secret as text.
 ///
 /// # Errors
-/// Only the serializer's own.
+/// The serializer fails.
 pub fn serialize<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.expose_secret())
 }
 
-/// Reads the secret.
+/// Deserializes the secret.
 ///
 /// # Errors
-/// It is no text.
+/// The value is not a string.
 pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
     SecretString::deserialize(deserializer)
 }
 
-/// The same for a secret that may be missing.
+/// For an optional secret.
 pub mod option {
     use secrecy::{ExposeSecret as _, SecretString};
     use serde::{Deserialize, Deserializer, Serializer};
 
-    /// Writes the secret, or nothing.
+    /// Serializes the secret as text, or as null.
     ///
     /// # Errors
-    /// Only the serializer's own.
+    /// The serializer fails.
     pub fn serialize<S: Serializer>(secret: &Option<SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
         match secret {
             Some(secret) => serializer.serialize_some(secret.expose_secret()),
@@ -35,10 +35,10 @@ pub mod option {
         }
     }
 
-    /// Reads the secret, or nothing.
+    /// Deserializes the secret.
     ///
     /// # Errors
-    /// It is no text.
+    /// The value is neither a string nor null.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
         Option::<SecretString>::deserialize(deserializer)
     }

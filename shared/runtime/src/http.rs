@@ -1,8 +1,7 @@
-//! What handlers of the HTTP API take, with problems instead of plain-text rejections.
+//! Extractors for handlers of the HTTP API. They reject with problems instead of plain text.
 
 use axum::body::to_bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
-use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde::Deserialize;
@@ -10,9 +9,9 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use store::{IdempotencyKey, PlatformUser};
 
-use crate::Problem;
+use crate::{Problem, ProblemCode};
 
-/// The largest JSON body that is read.
+/// The size limit of a JSON body.
 pub const MAX_JSON_BYTES: usize = 5 * 1024 * 1024;
 
 /// A JSON body: `application/json`, at most [`MAX_JSON_BYTES`].
@@ -27,11 +26,11 @@ pub struct PathOf<T>(pub T);
 #[derive(Clone, Debug)]
 pub struct QueryOf<T>(pub T);
 
-/// The `Idempotency-Key`, which a write must have.
+/// The `Idempotency-Key` header, required for a write.
 #[derive(Clone, Debug)]
 pub struct Idempotency(pub IdempotencyKey);
 
-/// The acting user, `?as=`, if there is one.
+/// The optional acting user, `?as=`.
 #[derive(Clone, Debug)]
 pub struct ActingUser(pub Option<PlatformUser>);
 
@@ -42,16 +41,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
         let media_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let media_type = media_type.split(';').next().unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/json") {
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "The body must be JSON",
-            )
-            .next("Send the body with `Content-Type: application/json`."));
+            return Err(Problem::new(ProblemCode::UnsupportedMediaType));
         }
         let bytes = to_bytes(request.into_body(), MAX_JSON_BYTES).await.map_err(|_| {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large")
-                .detail(format!("at most {MAX_JSON_BYTES} bytes are read"))
+            Problem::new(ProblemCode::PayloadTooLarge).detail(format!("the limit is {MAX_JSON_BYTES} bytes"))
         })?;
         serde_json::from_slice(&bytes).map(Self).map_err(|error| Problem::invalid(describe(&error)))
     }
@@ -85,7 +78,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Idempotency {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
         let key = parts.headers.get("idempotency-key").ok_or_else(|| {
             Problem::invalid("the header Idempotency-Key is missing")
-                .next("Send a key of your own with each write, and the same key when you repeat it.")
+                .next("Send each write with a key of your own, and with the same key when you repeat it.")
         })?;
         let key = key.to_str().ok().and_then(|key| key.parse().ok());
         key.map(Self).ok_or_else(|| Problem::invalid("the Idempotency-Key must be 1 to 255 visible ASCII characters"))
@@ -106,16 +99,16 @@ impl<S: Send + Sync> FromRequestParts<S> for ActingUser {
     }
 }
 
-/// What is wrong with a body, and where. The parser's words about a value are left out: it may be a customer's.
+/// Describes the fault of a body. Leaves out the value that the parser quotes, because it may be a customer's data.
 fn describe(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    let place = format!("line {}, column {}", error.line(), error.column());
+    let position = format!("line {}, column {}", error.line(), error.column());
     match error.classify() {
-        Category::Syntax | Category::Io => format!("the body is not JSON ({place})"),
-        Category::Eof => "the body ends too early".to_owned(),
+        Category::Syntax | Category::Io => format!("the body is not JSON ({position})"),
+        Category::Eof => "the body is incomplete".to_owned(),
         Category::Data => match text.split_once(", expected ") {
-            Some((_, expected)) => format!("the body is not as it should be: expected {expected}"),
-            None => format!("the body is not as it should be: {text}"),
+            Some((_, expected)) => format!("the body is invalid: expected {expected}"),
+            None => format!("the body is invalid: {text}"),
         },
     }
 }

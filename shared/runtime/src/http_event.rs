@@ -1,4 +1,4 @@
-//! Requests as API Gateway's HTTP API hands them to Lambda (payload format 2.0), and answers as it wants them.
+//! Conversion of API Gateway events (HTTP API, payload format 2.0) to requests, and of responses back.
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -13,18 +13,18 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tower::ServiceExt as _;
 
-/// Lambda's limit for an answer.
-const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024;
+/// Lambda's limit for a response.
+const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
 
-/// The event is no request, or its answer does not fit.
+/// An error of the conversion.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// It is not of payload format 2.0.
-    #[error("the event is no request of an HTTP API")]
-    NotARequest,
-    /// Lambda would refuse it.
-    #[error("the answer is larger than Lambda takes")]
-    AnswerTooLarge,
+    /// The event does not have payload format 2.0.
+    #[error("the event is not a request of an HTTP API")]
+    InvalidEvent,
+    /// The response exceeds Lambda's limit.
+    #[error("the response exceeds Lambda's limit of 6 MB")]
+    ResponseTooLarge,
 }
 
 /// The client certificate of a request over mutual TLS, as API Gateway verified it; an extension of the request.
@@ -34,7 +34,7 @@ pub struct ClientCertificate {
     pub subject: String,
 }
 
-/// Whether the event is a request.
+/// Returns whether the event is a request.
 pub(crate) fn is_request(event: &RawValue) -> bool {
     #[derive(Deserialize)]
     struct Shape {
@@ -44,9 +44,9 @@ pub(crate) fn is_request(event: &RawValue) -> bool {
     Shape::deserialize(event).is_ok()
 }
 
-/// Asks the router.
-pub(crate) async fn answer(router: &Router, event: &RawValue) -> Result<ApiGatewayV2httpResponse, Error> {
-    let request = lambda_http::request::from_str(event.get()).map_err(|_| Error::NotARequest)?;
+/// Routes the request of an event and returns the response.
+pub(crate) async fn respond(router: &Router, event: &RawValue) -> Result<ApiGatewayV2httpResponse, Error> {
+    let request = lambda_http::request::from_str(event.get()).map_err(|_| Error::InvalidEvent)?;
     let certificate = client_certificate(&request);
     let mut request = request.map(|body| match body {
         EventBody::Text(text) => Body::from(text),
@@ -60,34 +60,34 @@ pub(crate) async fn answer(router: &Router, event: &RawValue) -> Result<ApiGatew
         Ok(response) => response,
         Err(never) => match never {},
     };
-    event_answer(response).await
+    event_response(response).await
 }
 
-/// What API Gateway says of the caller's certificate, on a domain with mutual TLS.
+/// Returns the caller's certificate as API Gateway verified it, on a domain with mutual TLS.
 fn client_certificate(request: &lambda_http::Request) -> Option<ClientCertificate> {
     let RequestContext::ApiGatewayV2(context) = request.request_context_ref()? else { return None };
     let certificate = context.authentication.as_ref()?.client_cert.as_ref()?;
     Some(ClientCertificate { subject: certificate.subject_dn.clone()? })
 }
 
-async fn event_answer(response: Response) -> Result<ApiGatewayV2httpResponse, Error> {
+async fn event_response(response: Response) -> Result<ApiGatewayV2httpResponse, Error> {
     let (mut parts, body) = response.into_parts();
-    let bytes = to_bytes(body, MAX_ANSWER_BYTES).await.map_err(|_| Error::AnswerTooLarge)?;
-    let mut answer = ApiGatewayV2httpResponse::default();
-    answer.status_code = parts.status.as_u16().into();
-    answer.cookies =
+    let bytes = to_bytes(body, MAX_RESPONSE_BYTES).await.map_err(|_| Error::ResponseTooLarge)?;
+    let mut event_response = ApiGatewayV2httpResponse::default();
+    event_response.status_code = parts.status.as_u16().into();
+    event_response.cookies =
         parts.headers.get_all(SET_COOKIE).iter().filter_map(|cookie| cookie.to_str().ok()).map(str::to_owned).collect();
     parts.headers.remove(SET_COOKIE);
-    answer.headers = parts.headers;
+    event_response.headers = parts.headers;
     match String::from_utf8(bytes.into()) {
         Ok(text) if text.is_empty() => {}
-        Ok(text) => answer.body = Some(EventBody::Text(text)),
+        Ok(text) => event_response.body = Some(EventBody::Text(text)),
         Err(binary) => {
-            answer.is_base64_encoded = true;
-            answer.body = Some(EventBody::Binary(binary.into_bytes()));
+            event_response.is_base64_encoded = true;
+            event_response.body = Some(EventBody::Binary(binary.into_bytes()));
         }
     }
-    Ok(answer)
+    Ok(event_response)
 }
 
 #[cfg(test)]
@@ -119,9 +119,9 @@ mod tests {
         })
     }
 
-    async fn answer_of(router: Router, event: &Value) -> Value {
-        let answer = answer(&router, &to_raw_value(event).unwrap()).await.unwrap();
-        serde_json::to_value(answer).unwrap()
+    async fn response_to(router: Router, event: &Value) -> Value {
+        let response = respond(&router, &to_raw_value(event).unwrap()).await.unwrap();
+        serde_json::to_value(response).unwrap()
     }
 
     fn echo() -> Router {
@@ -139,33 +139,33 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_reaches_its_route_with_path_query_and_body() {
-        let answer = answer_of(echo(), &event("text", false)).await;
+        let response = response_to(echo(), &event("text", false)).await;
 
-        assert_eq!(answer["statusCode"], 200);
-        assert!(answer["body"].as_str().unwrap().ends_with("/echo/some%20name?as=rep%2B1text"), "{answer}");
+        assert_eq!(response["statusCode"], 200);
+        assert!(response["body"].as_str().unwrap().ends_with("/echo/some%20name?as=rep%2B1text"), "{response}");
     }
 
     #[tokio::test]
-    async fn cookies_go_where_api_gateway_wants_them() {
-        let answer = answer_of(echo(), &event("", false)).await;
+    async fn cookies_are_a_field_of_the_response() {
+        let response = response_to(echo(), &event("", false)).await;
 
-        assert_eq!(answer["cookies"], json!(["a=1"]));
-        assert_eq!(answer["headers"]["etag"], "tag");
-        assert!(answer["headers"].get("set-cookie").is_none());
+        assert_eq!(response["cookies"], json!(["a=1"]));
+        assert_eq!(response["headers"]["etag"], "tag");
+        assert!(response["headers"].get("set-cookie").is_none());
     }
 
     #[tokio::test]
-    async fn bytes_that_are_no_text_travel_in_base64() {
+    async fn binary_bodies_are_base64_encoded() {
         let router = Router::new().route("/echo/{name}", post(|body: Bytes| async move { body }));
 
-        let answer = answer_of(router, &event("/wAB", true)).await;
+        let response = response_to(router, &event("/wAB", true)).await;
 
-        assert_eq!(answer["isBase64Encoded"], true);
-        assert_eq!(answer["body"], "/wAB");
+        assert_eq!(response["isBase64Encoded"], true);
+        assert_eq!(response["body"], "/wAB");
     }
 
     #[tokio::test]
-    async fn the_certificate_that_api_gateway_has_verified_goes_with_the_request_and_no_header_does() {
+    async fn the_client_certificate_is_api_gateways_and_no_headers() {
         let caller = |certificate: Option<Extension<ClientCertificate>>| async move {
             certificate.map_or_else(|| "nobody".to_owned(), |Extension(certificate)| certificate.subject)
         };
@@ -174,18 +174,18 @@ mod tests {
             "validity": { "notBefore": "May 28 12:30:02 2026 GMT", "notAfter": "Aug  5 09:36:04 2027 GMT" } });
         let mut verified = event("", false);
         verified["requestContext"]["authentication"] = json!({ "clientCert": certificate });
-        assert_eq!(answer_of(router(), &verified).await["body"], "CN=a,O=b");
+        assert_eq!(response_to(router(), &verified).await["body"], "CN=a,O=b");
 
         let mut forged = event("", false);
         forged["requestContext"]["authentication"] = json!(null);
         for name in ["x-amzn-mtls-clientcert-subject", "x-client-cert", "subjectdn"] {
             forged["headers"][name] = json!("CN=a,O=b");
         }
-        assert_eq!(answer_of(router(), &forged).await["body"], "nobody");
+        assert_eq!(response_to(router(), &forged).await["body"], "nobody");
     }
 
     #[test]
-    fn an_event_of_a_queue_is_no_request() {
+    fn a_queue_event_is_not_a_request() {
         assert!(is_request(&to_raw_value(&event("", false)).unwrap()));
         assert!(!is_request(&to_raw_value(&json!({ "Records": [] })).unwrap()));
     }

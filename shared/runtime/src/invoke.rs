@@ -1,4 +1,4 @@
-//! Calling one of Ferry's functions and waiting for its answer.
+//! Synchronous calls of Ferry's functions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use store::aws::{Failure, failure};
 
 use crate::Error;
 
-/// A function that answers JSON with JSON. In production it is a [`LambdaFunction`].
+/// A function that takes JSON and returns JSON. In production it is a [`LambdaFunction`].
 pub trait Invoke: Send + Sync + 'static {
-    /// The function's name, for errors.
+    /// Returns the function's name, for errors.
     fn name(&self) -> &str;
 
-    /// Calls it.
+    /// Calls the function with a payload and returns the response.
     fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>>;
 }
 
-/// A function behind Lambda's Invoke.
+/// A function that is called through Lambda's Invoke.
 #[derive(Clone, Debug)]
 pub struct LambdaFunction {
     client: Client,
@@ -31,7 +31,7 @@ pub struct LambdaFunction {
 }
 
 impl LambdaFunction {
-    /// The function with this name or ARN.
+    /// Returns the function with this name or ARN.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self { client, name: name.into() }
     }
@@ -44,9 +44,9 @@ impl Invoke for LambdaFunction {
 
     fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
         Box::pin(async move {
-            let answer = self.call(payload).await?;
-            let payload = answer.payload.map(Blob::into_inner).unwrap_or_default();
-            match answer.function_error {
+            let response = self.call(payload).await?;
+            let payload = response.payload.map(Blob::into_inner).unwrap_or_default();
+            match response.function_error {
                 None => Ok(payload),
                 Some(_) => Err(Error::Failed { function: self.name.clone(), error_type: error_type(&payload) }),
             }
@@ -55,7 +55,7 @@ impl Invoke for LambdaFunction {
 }
 
 impl LambdaFunction {
-    /// Calls it once more only where it cannot have been called: not everything that is asked for may happen twice.
+    /// Calls the function. Retries only while the function cannot have run, because a request may not be safe to repeat.
     async fn call(&self, payload: Vec<u8>) -> Result<InvokeOutput, Error> {
         let payload = Blob::new(payload);
         let mut retry = 0;
@@ -63,7 +63,7 @@ impl LambdaFunction {
             let call = self.client.invoke().function_name(&self.name).payload(payload.clone());
             let once = aws_sdk_lambda::config::Builder::new().retry_config(RetryConfig::disabled());
             let error = match call.customize().config_override(once).send().await {
-                Ok(answer) => return Ok(answer),
+                Ok(response) => return Ok(response),
                 Err(error) => error,
             };
             match failure(&error) {
@@ -78,7 +78,7 @@ impl LambdaFunction {
         let function = self.name.clone();
         match failure {
             Failure::NotTaken => Error::NotCalled { function, source },
-            Failure::Unknown => Error::NoAnswer { function, source },
+            Failure::Unknown => Error::NoResponse { function, source },
             Failure::Refused(code) => Error::NotAllowed { function, code, source },
         }
     }
@@ -88,7 +88,7 @@ impl LambdaFunction {
 const MAX_RETRIES: u32 = 2;
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(100), 4, Duration::from_millis(400));
 
-/// The `errorType` of a failed function's diagnostic.
+/// Returns the `errorType` of a failed function's diagnostic.
 fn error_type(payload: &[u8]) -> String {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -99,15 +99,15 @@ fn error_type(payload: &[u8]) -> String {
         .map_or_else(|_| "Unknown".to_owned(), |diagnostic: Diagnostic| diagnostic.error_type)
 }
 
-/// Asks the function and reads its answer.
+/// Calls the function and parses its response.
 ///
 /// # Errors
-/// Those of the function; [`Error::BadAnswer`] when what it says is no `A`.
-pub async fn ask<Q: Serialize, A: DeserializeOwned>(function: &Arc<dyn Invoke>, question: &Q) -> Result<A, Error> {
-    let bad_answer = |_| Error::BadAnswer { function: function.name().to_owned() };
-    let payload = serde_json::to_vec(question).map_err(bad_answer)?;
-    let answer = function.invoke(payload).await?;
-    serde_json::from_slice(&answer).map_err(bad_answer)
+/// Those of the call; [`Error::InvalidResponse`] if the response does not parse.
+pub async fn call<Q: Serialize, R: DeserializeOwned>(function: &Arc<dyn Invoke>, request: &Q) -> Result<R, Error> {
+    let invalid = |_| Error::InvalidResponse { function: function.name().to_owned() };
+    let payload = serde_json::to_vec(request).map_err(invalid)?;
+    let response = function.invoke(payload).await?;
+    serde_json::from_slice(&response).map_err(invalid)
 }
 
 #[cfg(test)]
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failed_function_is_known_by_its_diagnostic() {
+    fn the_error_type_comes_from_the_diagnostic() {
         assert_eq!(error_type(br#"{"errorType": "NeedsHuman", "errorMessage": "..."}"#), "NeedsHuman");
         assert_eq!(error_type(b"Task timed out"), "Unknown");
     }

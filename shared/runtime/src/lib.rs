@@ -1,4 +1,4 @@
-//! What every function's `main` needs: configuration, logs, AWS clients, HTTP problems, and the way to the token broker.
+//! The runtime of every function: configuration, logs, AWS clients, events, HTTP problems, and the client of the token broker.
 //!
 //! A `main` starts the process, reads its configuration, and serves:
 //!
@@ -9,7 +9,7 @@
 //! async fn main() -> Result<(), BoxError> {
 //!     let aws = runtime::start("record-read").await?;
 //!     let orgs = store::Orgs::new(aws.dynamodb(), Env::process().required("ORGS_TABLE")?);
-//!     let list = axum::routing::get(move || async move { runtime::problem::answer(orgs.list().await) });
+//!     let list = axum::routing::get(move || async move { runtime::problem::respond(orgs.list().await) });
 //!     runtime::serve_http(aws.clock(), axum::Router::new().route("/v1/orgs", list)).await
 //! }
 //! ```
@@ -40,7 +40,7 @@ pub use diagnostic::diagnostic;
 pub use env::{Env, EnvError};
 pub use error::Error;
 pub use http_event::ClientCertificate;
-pub use problem::Problem;
+pub use problem::{Problem, ProblemCode};
 pub use report::{Outcome, Report};
 pub use salesforce_access::{Salesforce, SalesforceConfig, host_policy};
 pub use serve::{serve_both, serve_events, serve_events_until, serve_http};
@@ -48,5 +48,5 @@ pub use start::start;
 pub use state_error::StateError;
 pub use token_broker::TokenBroker;
 
-/// What a `main` may end with.
+/// An error of a `main`.
 pub type BoxError = lambda_runtime::Error;

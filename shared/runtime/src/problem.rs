@@ -6,31 +6,31 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use serde::Serialize;
+use salesforce::Retry;
+use serde::{Serialize, Serializer};
 use store::OrgState;
 
+mod code;
 mod mapping;
 
-/// A problem. `type` is `urn:ferry:problem:{code}`, and codes are stable.
+pub use code::ProblemCode;
+
+/// A problem. Its `type` is `urn:ferry:problem:{code}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The stable code.
-    pub code: &'static str,
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// What the code means, in a few words.
-    pub title: &'static str,
+    /// The stable code. Status and title follow from it.
+    pub code: ProblemCode,
     /// What happened this time. Never a secret or a customer's data.
     pub detail: Option<String>,
-    /// What to do next.
-    pub next: Option<&'static str>,
-    /// What Salesforce said.
+    /// The remedy: what a person or a program can do, in a sentence.
+    pub next: &'static str,
+    /// Salesforce's reasons, where Salesforce refused the request.
     pub salesforce: Option<SalesforceReasons>,
-    /// When to try again.
+    /// The pause before the request may be sent again.
     pub retry_after: Option<Duration>,
 }
 
-/// What Salesforce said: its codes and the fields they are about, never its messages.
+/// Salesforce's reasons: its codes and the fields concerned, never its messages.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SalesforceReasons {
     /// Salesforce's error codes.
@@ -40,96 +40,114 @@ pub struct SalesforceReasons {
 }
 
 impl Problem {
-    /// A problem with nothing but its code.
+    /// Creates a problem with the remedy of its code.
     #[must_use]
-    pub fn new(status: StatusCode, code: &'static str, title: &'static str) -> Self {
-        Self { code, status, title, detail: None, next: None, salesforce: None, retry_after: None }
+    pub fn new(code: ProblemCode) -> Self {
+        Self { code, detail: None, next: code.next(), salesforce: None, retry_after: None }
     }
 
-    /// The same with what happened this time.
+    /// Sets the detail.
     #[must_use]
     pub fn detail(self, detail: impl Into<String>) -> Self {
         Self { detail: Some(detail.into()), ..self }
     }
 
-    /// The same with what to do next.
+    /// Replaces the remedy of the code by a more specific one.
     #[must_use]
     pub fn next(self, next: &'static str) -> Self {
-        Self { next: Some(next), ..self }
+        Self { next, ..self }
     }
 
-    /// 400 `invalid_request`.
+    /// Sets the pause before the request may be sent again, if a retry can help.
+    #[must_use]
+    pub fn retry_after(self, retry: Retry) -> Self {
+        let retry_after = match retry {
+            Retry::After(pause) | Retry::Unknown(pause) => Some(pause),
+            Retry::Never | Retry::NeedsHuman => None,
+        };
+        Self { retry_after, ..self }
+    }
+
+    /// Returns the HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    /// Creates an `invalid_request`.
     pub fn invalid(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid").detail(detail)
+        Self::new(ProblemCode::InvalidRequest).detail(detail)
     }
 
-    /// 409 `org_not_active`, with what is to be done about this state.
+    /// Creates an `org_not_active` with the remedy for the org's state.
     #[must_use]
     pub fn org_not_active(state: OrgState) -> Self {
-        let (detail, next) = match state {
-            OrgState::Claimed => (
-                "the package is installed, nobody has connected yet",
-                "Let an admin of the org make the team connection.",
-            ),
-            OrgState::Active => ("the org has just become active", "Send the same request again."),
-            OrgState::Uninstalled => (
-                "the package was removed from the org",
-                "Have the package installed again, then let an admin of the org make the team connection.",
-            ),
-            OrgState::Disconnected => (
-                "the org was disconnected",
-                "If it is to work again, let an admin of the org make the team connection.",
-            ),
-            OrgState::Quarantined => (
-                "the org is quarantined, most often because it is a copy of another org",
-                "Ask the operator of this installation to look at it and to release it.",
-            ),
-        };
-        Self::new(StatusCode::CONFLICT, "org_not_active", "The org is not active").detail(detail).next(next)
+        let problem = Self::new(ProblemCode::OrgNotActive);
+        match state {
+            OrgState::Claimed => problem.detail("the package is installed, but nobody has connected the org yet"),
+            OrgState::Active => problem.detail("the org has just become active").next("Send the same request again."),
+            OrgState::Uninstalled => problem
+                .detail("the package was removed from the org")
+                .next("Ask an administrator of the org to install the package again, and to make the team connection."),
+            OrgState::Disconnected => problem.detail("the org was disconnected"),
+            OrgState::Quarantined => problem
+                .detail("the org is quarantined, most often because it is a copy of another org")
+                .next(ProblemCode::OrgQuarantined.next()),
+        }
     }
 
-    /// 404 `not_found`; `what` is for example `org`.
+    /// Creates a `not_found`; `resource` is for example `org`.
     #[must_use]
-    pub fn not_found(what: &str) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing").detail(format!("{what} not found"))
+    pub fn not_found(resource: &str) -> Self {
+        Self::new(ProblemCode::NotFound).detail(format!("the {resource} does not exist"))
     }
 }
 
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Body {
+        struct Body<'a> {
             #[serde(rename = "type")]
             kind: String,
             title: &'static str,
             status: u16,
             #[serde(skip_serializing_if = "Option::is_none")]
-            detail: Option<String>,
+            detail: Option<&'a str>,
+            next: &'static str,
             #[serde(skip_serializing_if = "Option::is_none")]
-            next: Option<&'static str>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            salesforce: Option<SalesforceReasons>,
+            salesforce: Option<&'a SalesforceReasons>,
         }
         let body = Body {
-            kind: format!("urn:ferry:problem:{}", self.code),
-            title: self.title,
-            status: self.status.as_u16(),
-            detail: self.detail,
+            kind: format!("urn:ferry:problem:{}", self.code.as_str()),
+            title: self.code.title(),
+            status: self.status().as_u16(),
+            detail: self.detail.as_deref(),
             next: self.next,
-            salesforce: self.salesforce,
+            salesforce: self.salesforce.as_ref(),
         };
-        let mut response = (self.status, Json(body)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        body.serialize(serializer)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = response(self.status(), &self);
         if let Some(pause) = self.retry_after {
-            headers.insert(RETRY_AFTER, HeaderValue::from(pause.as_secs().max(1)));
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(pause.as_secs().max(1)));
         }
         response
     }
 }
 
-/// 200 with the value as JSON; or the error logged, and its problem.
-pub fn answer<T: Serialize, E: std::error::Error>(result: Result<T, E>) -> Response
+/// Returns a response of type `application/problem+json` whose body is a problem, or the stored JSON of one.
+pub fn response(status: StatusCode, problem: &impl Serialize) -> Response {
+    let mut response = (status, Json(problem)).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
+}
+
+/// Returns the value as JSON with status 200; or logs the error and returns its problem.
+pub fn respond<T: Serialize, E: std::error::Error>(result: Result<T, E>) -> Response
 where
     for<'a> Problem: From<&'a E>,
 {
@@ -139,15 +157,15 @@ where
     }
 }
 
-/// Logs the error, once, and gives its problem.
+/// Logs the error and returns its problem.
 pub fn refuse<E: std::error::Error>(error: &E) -> Problem
 where
     for<'a> Problem: From<&'a E>,
 {
     let problem = Problem::from(error);
     let chain = crate::Chain(error);
-    let code = problem.code;
-    if problem.status == StatusCode::INTERNAL_SERVER_ERROR {
+    let code = problem.code.as_str();
+    if problem.status() == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(problem = code, error = %chain, "the request failed: {code}");
     } else {
         tracing::warn!(problem = code, error = %chain, "the request was refused: {code}");

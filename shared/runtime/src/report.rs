@@ -1,4 +1,4 @@
-//! The closing line: exactly one an invocation, the only one that alarms and dashboards read.
+//! The closing log line: exactly one for each invocation, and the only one that alarms and dashboards read.
 
 use std::sync::OnceLock;
 
@@ -6,21 +6,21 @@ use jiff::Timestamp;
 use salesforce::Clock;
 use serde_json::{Map, Value};
 
-/// How an invocation ended.
+/// The outcome of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Everything was done.
+    /// All of the work was done.
     Ok,
-    /// Some of it was done; the rest comes again.
+    /// Some of the work was done; the rest is retried.
     Partial,
-    /// There was nothing to do, or the request was refused.
+    /// The request was refused, or there was nothing to do.
     Refused,
-    /// It failed.
+    /// The invocation failed.
     Failed,
 }
 
 impl Outcome {
-    /// As the line says it.
+    /// Returns the outcome as it is logged.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -32,21 +32,21 @@ impl Outcome {
     }
 }
 
-/// What an invocation did, in numbers.
+/// The result of an invocation, as the closing log line reports it.
 pub trait Report {
-    /// How it ended.
+    /// Returns the outcome.
     fn outcome(&self) -> Outcome {
         Outcome::Ok
     }
 
-    /// What was counted, for example `("records.applied", 3)`.
+    /// Returns the counts, for example `("records.applied", 3)`.
     fn counts(&self) -> Vec<(&'static str, u64)>;
 }
 
-/// The function that this process is; set once, by [`crate::start`].
+/// The function's name; set once, by [`crate::start`].
 pub(crate) static FUNCTION: OnceLock<&'static str> = OnceLock::new();
 
-/// Times an invocation.
+/// A running invocation, with its start time.
 pub(crate) struct Invocation {
     clock: Clock,
     started: Timestamp,
@@ -57,7 +57,7 @@ impl Invocation {
         Self { clock: clock.clone(), started: clock.now() }
     }
 
-    /// Writes the closing line.
+    /// Writes the closing log line.
     pub(crate) fn close(&self, outcome: Outcome, counts: Vec<(&'static str, u64)>) {
         let duration_ms = self.clock.now().duration_since(self.started).as_millis();
         let duration_ms = u64::try_from(duration_ms).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The first line of every `main`.
+//! The start of every `main`.
 
 use aws_config::BehaviorVersion;
 use salesforce::Clock;
@@ -7,10 +7,11 @@ use tracing_subscriber::EnvFilter;
 use crate::report::FUNCTION;
 use crate::{Aws, BoxError, Env};
 
-/// Sets up the logs (JSON on standard output; `LOG_LEVEL`, by default `info`) and the AWS clients.
+/// Sets up logging (JSON on standard output, at `LOG_LEVEL` or `info`) and the AWS clients. `function` is the name in the
+/// closing log line of each invocation.
 ///
 /// # Errors
-/// `LOG_LEVEL` is no filter, or logs were set up before.
+/// `LOG_LEVEL` is not a valid filter, or logging was set up before.
 pub async fn start(function: &'static str) -> Result<Aws, BoxError> {
     let level = Env::process().parsed_or("LOG_LEVEL", EnvFilter::new("info"))?;
     tracing_subscriber::fmt()

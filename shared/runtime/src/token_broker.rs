@@ -1,4 +1,4 @@
-//! The token broker: what the other functions say to it, what it says, and the client that remembers its answers.
+//! The client of the token broker, and the messages between the broker and the other functions.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,21 +7,21 @@ use salesforce::{HostPolicy, OrgId, Sessions};
 use store::ConnectionId;
 
 use crate::Error;
-use crate::invoke::{Invoke, ask};
+use crate::invoke::{Invoke, call};
 
 mod sessions;
 mod wire;
 
 use sessions::ConnectionSessions;
 pub use wire::{
-    Answer, Connected, ConnectionRef, ConnectionStatus, ExchangeCode, Kind, Refusal, RefusalCode, Request, RetryHint,
-    Token, TokenWanted,
+    AccessTokenRequest, Connected, ConnectionRef, ConnectionStatus, ExchangeCode, Refusal, RefusalCode, Request,
+    Response, RetryHint, Token,
 };
 
 type SessionsByConnection = HashMap<(OrgId, ConnectionId), Arc<ConnectionSessions>>;
 
-/// The way to the token broker. Sessions are remembered for the life of the process, and of any number of callers that need
-/// one for the same connection at the same time, one asks.
+/// A client of the token broker. The process caches a session for each connection; of concurrent callers that need a new
+/// one for the same connection, only one calls the broker.
 #[derive(Clone)]
 pub struct TokenBroker {
     function: Arc<dyn Invoke>,
@@ -30,78 +30,78 @@ pub struct TokenBroker {
 }
 
 impl TokenBroker {
-    /// Through this function; instance URLs must satisfy `policy`.
+    /// Creates a client that calls `function`, and accepts the instance URLs that `policy` allows.
     pub fn new(function: impl Invoke, policy: HostPolicy) -> Self {
         Self { function: Arc::new(function), policy, sessions: Arc::default() }
     }
 
-    /// Asks the broker.
+    /// Sends a request. A refusal is a response, not an error.
     ///
     /// # Errors
-    /// Those of the call. A refusal is an answer.
-    pub async fn ask(&self, request: &Request) -> Result<Answer, Error> {
-        ask(&self.function, request).await
+    /// The call fails.
+    pub async fn send(&self, request: &Request) -> Result<Response, Error> {
+        call(&self.function, request).await
     }
 
-    /// Trades a code for a connection.
+    /// Exchanges an authorization code for a connection.
     ///
     /// # Errors
-    /// [`Error::Refused`], and those of the call.
+    /// [`Error::Refused`], or the call fails.
     pub async fn exchange_code(&self, exchange: ExchangeCode) -> Result<Connected, Error> {
-        match self.ask(&Request::ExchangeCode(exchange)).await? {
-            Answer::Connected(connected) => Ok(connected),
+        match self.send(&Request::ExchangeCode(exchange)).await? {
+            Response::Connected(connected) => Ok(connected),
             other => Err(self.unexpected(other)),
         }
     }
 
-    /// Ends a connection, at Salesforce and here.
+    /// Revokes the grant of a connection at Salesforce and deletes its tokens.
     ///
     /// # Errors
-    /// [`Error::Refused`], and those of the call.
+    /// [`Error::Refused`], or the call fails.
     pub async fn revoke(&self, org: OrgId, connection: &ConnectionId) -> Result<(), Error> {
-        match self.ask(&Request::Revoke(reference(org, connection))).await? {
-            Answer::Revoked(_) => Ok(()),
+        match self.send(&Request::Revoke(reference(org, connection))).await? {
+            Response::Revoked(_) => Ok(()),
             other => Err(self.unexpected(other)),
         }
     }
 
-    /// Has a connection refreshed that has been idle for long, and says how it is. To be asked every hour.
+    /// Refreshes a connection that has been idle for long, and returns its status. Call this every hour.
     ///
     /// # Errors
-    /// [`Error::Refused`] when it could not be refreshed now, and those of the call.
+    /// [`Error::Refused`] if the connection could not be refreshed now, or the call fails.
     pub async fn keep_alive(&self, org: OrgId, connection: &ConnectionId) -> Result<ConnectionStatus, Error> {
-        match self.ask(&Request::KeepAlive(reference(org, connection))).await? {
-            Answer::Status(status) => Ok(status),
+        match self.send(&Request::KeepAlive(reference(org, connection))).await? {
+            Response::Status(status) => Ok(status),
             other => Err(self.unexpected(other)),
         }
     }
 
-    /// How a connection is.
+    /// Returns the status of a connection.
     ///
     /// # Errors
-    /// [`Error::Refused`], and those of the call.
+    /// [`Error::Refused`], or the call fails.
     pub async fn status(&self, org: OrgId, connection: &ConnectionId) -> Result<ConnectionStatus, Error> {
-        match self.ask(&Request::Status(reference(org, connection))).await? {
-            Answer::Status(status) => Ok(status),
+        match self.send(&Request::Status(reference(org, connection))).await? {
+            Response::Status(status) => Ok(status),
             other => Err(self.unexpected(other)),
         }
     }
 
-    /// The sessions of a connection, for a Salesforce client.
+    /// Returns the sessions of a connection, for a Salesforce client.
     #[must_use]
     pub fn sessions(&self, org: OrgId, connection: &ConnectionId) -> Arc<dyn Sessions> {
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = sessions.entry((org, connection.clone())).or_insert_with(|| {
+        let cached = sessions.entry((org, connection.clone())).or_insert_with(|| {
             let reference = reference(org, connection);
             Arc::new(ConnectionSessions::new(Arc::clone(&self.function), self.policy, reference))
         });
-        Arc::<ConnectionSessions>::clone(known)
+        Arc::<ConnectionSessions>::clone(cached)
     }
 
-    fn unexpected(&self, answer: Answer) -> Error {
-        match answer {
-            Answer::Refused(refusal) => Error::Refused(refusal),
-            _ => Error::BadAnswer { function: self.function.name().to_owned() },
+    fn unexpected(&self, response: Response) -> Error {
+        match response {
+            Response::Refused(refusal) => Error::Refused(refusal),
+            _ => Error::InvalidResponse { function: self.function.name().to_owned() },
         }
     }
 }

@@ -1,9 +1,9 @@
-//! What the headers of a message must say before its body is looked at.
+//! Checks of a message's headers, before its body is read.
 
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 
-use super::{MAX_BODY_BYTES, Refused};
+use super::{MAX_BODY_BYTES, Rejection};
 
 const MEDIA_TYPES: [&str; 3] = ["text/xml", "application/xml", "application/soap+xml"];
 const CHARSETS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
@@ -11,22 +11,22 @@ const CHARSETS: [&str; 3] = ["utf-8", "utf8", "us-ascii"];
 /// Checks the headers of a message.
 ///
 /// # Errors
-/// [`Refused::WrongContentType`] for anything but uncompressed XML in UTF-8, [`Refused::TooLarge`] for an announced length
-/// over [`MAX_BODY_BYTES`].
-pub(super) fn check(headers: &HeaderMap) -> Result<(), Refused> {
+/// [`Rejection::UnsupportedMediaType`] for anything but uncompressed XML in UTF-8, [`Rejection::TooLarge`] for a
+/// `Content-Length` over [`MAX_BODY_BYTES`].
+pub(super) fn check(headers: &HeaderMap) -> Result<(), Rejection> {
     let plain = headers.get(CONTENT_ENCODING).is_none_or(|encoding| is(encoding, "identity"));
     if !plain || !headers.get(CONTENT_TYPE).is_some_and(is_xml) {
-        return Err(Refused::WrongContentType);
+        return Err(Rejection::UnsupportedMediaType);
     }
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY_BYTES) {
-        return Err(Refused::TooLarge);
+    let content_length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if content_length.is_some_and(|length| length > MAX_BODY_BYTES) {
+        return Err(Rejection::TooLarge);
     }
     Ok(())
 }
 
-fn is(value: &HeaderValue, wanted: &str) -> bool {
-    value.to_str().is_ok_and(|value| value.trim().eq_ignore_ascii_case(wanted))
+fn is(value: &HeaderValue, expected: &str) -> bool {
+    value.to_str().is_ok_and(|value| value.trim().eq_ignore_ascii_case(expected))
 }
 
 fn is_xml(value: &HeaderValue) -> bool {
@@ -43,7 +43,7 @@ fn is_xml(value: &HeaderValue) -> bool {
 mod tests {
     use super::*;
 
-    fn verdict(headers: &[(&'static str, &str)]) -> Result<(), Refused> {
+    fn verdict(headers: &[(&'static str, &str)]) -> Result<(), Rejection> {
         let pairs = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
         check(&pairs.collect())
     }
@@ -65,22 +65,22 @@ mod tests {
     #[test]
     fn other_content_types_and_character_sets_are_refused() {
         for value in ["application/json", "text/plain", "text/xmlish", "", "text/xml; charset=utf-16"] {
-            assert!(matches!(verdict(&[("content-type", value)]), Err(Refused::WrongContentType)), "{value}");
+            assert!(matches!(verdict(&[("content-type", value)]), Err(Rejection::UnsupportedMediaType)), "{value}");
         }
-        assert!(matches!(verdict(&[]), Err(Refused::WrongContentType)));
+        assert!(matches!(verdict(&[]), Err(Rejection::UnsupportedMediaType)));
     }
 
     #[test]
     fn a_compressed_body_is_refused() {
         let xml = ("content-type", "text/xml");
-        assert!(matches!(verdict(&[xml, ("content-encoding", "gzip")]), Err(Refused::WrongContentType)));
+        assert!(matches!(verdict(&[xml, ("content-encoding", "gzip")]), Err(Rejection::UnsupportedMediaType)));
         assert!(verdict(&[xml, ("content-encoding", "identity")]).is_ok());
     }
 
     #[test]
-    fn an_announced_length_over_the_limit_is_refused_unread() {
+    fn a_content_length_over_the_limit_is_refused() {
         let length = (MAX_BODY_BYTES + 1).to_string();
         let headers = [("content-type", "text/xml"), ("content-length", length.as_str())];
-        assert!(matches!(verdict(&headers), Err(Refused::TooLarge)));
+        assert!(matches!(verdict(&headers), Err(Rejection::TooLarge)));
     }
 }

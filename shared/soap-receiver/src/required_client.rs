@@ -1,23 +1,23 @@
-//! Mutual TLS: who the caller is by its certificate, and who may call.
+//! Mutual TLS: the check of a sender's client certificate.
 //!
-//! API Gateway asks for the certificate, checks its chain against the domain's truststore, and puts what it says into the
-//! event's context, where no header of a caller reaches. What is left to do is to compare the name: a truststore holds the
-//! certificate authority's certificate, and that one has other customers too.
+//! API Gateway requests the certificate, verifies its chain against the domain's truststore, and passes its subject in the
+//! event's context, which a caller's headers cannot change. The common name has to be compared here, because the truststore
+//! holds a certificate authority that issues certificates to other customers too.
 
 use runtime::{ClientCertificate, Env};
 
-/// The common name that a caller's certificate must have; any caller will do where there is none.
+/// The common name that a sender's certificate must have. Empty: no certificate is required.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequiredClient(Option<String>);
 
 impl RequiredClient {
-    /// `WEBHOOK_CLIENT_NAME`: the common name; empty, and no certificate is asked for.
+    /// Reads `WEBHOOK_CLIENT_NAME`: the common name, or nothing if no certificate is required.
     #[must_use]
     pub fn from_env(env: &Env) -> Self {
         Self(env.optional("WEBHOOK_CLIENT_NAME"))
     }
 
-    /// Whether this caller may call.
+    /// Returns whether a sender with this certificate is accepted.
     #[must_use]
     pub fn admits(&self, certificate: Option<&ClientCertificate>) -> bool {
         let Some(required) = &self.0 else { return true };
@@ -26,7 +26,7 @@ impl RequiredClient {
     }
 }
 
-/// The common name in a distinguished name: `None` unless there is exactly one, and the whole is well-formed.
+/// Returns the common name of a well-formed distinguished name that has exactly one.
 fn common_name(subject: &str) -> Option<String> {
     let mut names = attributes(subject)?.into_iter().filter(|(kind, _)| is_common_name(kind));
     let (_, name) = names.next()?;
@@ -37,7 +37,8 @@ fn is_common_name(kind: &str) -> bool {
     ["CN", "2.5.4.3", "OID.2.5.4.3", "commonName"].iter().any(|known| kind.eq_ignore_ascii_case(known))
 }
 
-/// The attributes of a distinguished name: RFC 4514, with the spaces, semicolons and quotes of RFC 1779 that are still met.
+/// Parses the attributes of a distinguished name: RFC 4514, with the spaces, semicolons and quotes of RFC 1779 that are
+/// still in use.
 fn attributes(subject: &str) -> Option<Vec<(String, String)>> {
     let mut characters = subject.chars().peekable();
     let mut attributes = Vec::new();
@@ -60,13 +61,13 @@ fn attributes(subject: &str) -> Option<Vec<(String, String)>> {
 
 type Characters<'a> = std::iter::Peekable<std::str::Chars<'a>>;
 
-/// The value of an attribute, up to what separates it from the next one.
+/// Parses the value of an attribute, up to the separator.
 fn value(characters: &mut Characters<'_>) -> Option<String> {
     while characters.next_if_eq(&' ').is_some() {}
     let quoted = characters.next_if_eq(&'"').is_some();
-    // In bytes, since a character beyond ASCII may be escaped byte by byte.
+    // Bytes, because a character beyond ASCII may be escaped byte by byte.
     let mut value = Vec::new();
-    let mut kept = 0;
+    let mut trimmed_len = 0;
     while let Some(next) = characters.next_if(|next| quoted || !matches!(next, ',' | ';' | '+' | '"')) {
         match next {
             '"' => {
@@ -75,19 +76,19 @@ fn value(characters: &mut Characters<'_>) -> Option<String> {
             }
             '\\' => {
                 escaped(characters, &mut value)?;
-                kept = value.len();
+                trimmed_len = value.len();
             }
             other => {
                 value.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes());
-                kept = if other == ' ' && !quoted { kept } else { value.len() };
+                trimmed_len = if other == ' ' && !quoted { trimmed_len } else { value.len() };
             }
         }
     }
-    value.truncate(kept);
+    value.truncate(trimmed_len);
     if quoted { None } else { String::from_utf8(value).ok() }
 }
 
-/// What stands after a backslash: two hexadecimal digits, or the character itself.
+/// Parses an escape sequence after its backslash: two hexadecimal digits, or one character.
 fn escaped(characters: &mut Characters<'_>, value: &mut Vec<u8>) -> Option<()> {
     let first = characters.next()?;
     let byte = match first.to_digit(16) {
@@ -106,7 +107,7 @@ mod tests {
     const SALESFORCE: &str = "proxy.salesforce.com";
 
     fn admits(subject: &str) -> bool {
-        let required = RequiredClient::from_env(&Env::of([("WEBHOOK_CLIENT_NAME", SALESFORCE)]));
+        let required = RequiredClient::from_env(&Env::from_pairs([("WEBHOOK_CLIENT_NAME", SALESFORCE)]));
         required.admits(Some(&ClientCertificate { subject: subject.to_owned() }))
     }
 
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_distinguished_name_proves_nothing() {
+    fn an_invalid_distinguished_name_is_refused() {
         for subject in [
             "CN=proxy.salesforce.com,",
             ",CN=proxy.salesforce.com",
@@ -185,10 +186,10 @@ mod tests {
     }
 
     #[test]
-    fn without_a_required_name_any_caller_will_do_and_with_one_none_without_a_certificate() {
-        let anybody = RequiredClient::from_env(&Env::of([("WEBHOOK_CLIENT_NAME", "")]));
+    fn a_certificate_is_required_only_with_a_name() {
+        let anybody = RequiredClient::from_env(&Env::from_pairs([("WEBHOOK_CLIENT_NAME", "")]));
         assert!(anybody.admits(None));
-        let required = RequiredClient::from_env(&Env::of([("WEBHOOK_CLIENT_NAME", SALESFORCE)]));
+        let required = RequiredClient::from_env(&Env::from_pairs([("WEBHOOK_CLIENT_NAME", SALESFORCE)]));
         assert!(!required.admits(None));
     }
 }

@@ -1,62 +1,63 @@
-//! Why something was not read or written, and what that means for the write.
+//! Errors of writes and of reading notes back, and their effect on a write.
 
 use std::time::Duration;
 
-use http::StatusCode;
-use runtime::Problem;
+use runtime::{Problem, ProblemCode};
 use salesforce::{Classify, Retry};
 use store::OrgState;
 use store::owner_policy::NoRoute;
 
-/// How many faults of a request are named in its problem.
-const SHOWN_FAULTS: usize = 20;
-/// How long a write waits whose record may be on its way: longer than Salesforce takes to commit or to give up.
+/// The number of faults of a request that its problem lists.
+const MAX_LISTED_FAULTS: usize = 20;
+/// The pause before the outcome of a write is looked up: longer than Salesforce takes to commit or to roll back.
 const SETTLING: Duration = Duration::from_secs(30);
+/// The pause before a request for a write that is being carried out may be sent again.
+const IN_PROGRESS_PAUSE: Duration = Duration::from_secs(5);
 
-/// Why something was not read or written.
+/// An error of a write, or of reading a note back.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The request is malformed; nothing was done. Each fault names its place and what to change.
+    /// The request is malformed; nothing was done. Each fault names its position and the correction.
     #[error("the request has {} faults", .0.len())]
     Invalid(Vec<String>),
-    /// Ferry has never heard of the org.
-    #[error("the org is not known")]
+    /// The org does not exist.
+    #[error("the org does not exist")]
     UnknownOrg,
-    /// The org is known and may not be written to.
+    /// The org is not active, so that it must not be written to.
     #[error("the org is not active")]
     OrgNotActive(OrgState),
-    /// There is no such thing, for example no `note`, with this id that may be seen.
-    #[error("the {0} is not known")]
-    Unknown(&'static str),
+    /// The resource, for example a `note`, does not exist or is not visible to the user.
+    #[error("the {0} does not exist")]
+    NotFound(&'static str),
     /// Another request with the same key is being carried out.
-    #[error("the write is being carried out")]
+    #[error("the write is being carried out by another request")]
     InProgress,
-    /// There is no connection that may be used.
+    /// No connection exists that may be used.
     #[error("no connection may be used")]
     NoRoute(#[source] NoRoute),
-    /// Salesforce refused, or could not be reached; doing it again does no harm.
-    #[error("Salesforce did not do it")]
+    /// Salesforce rejected the operation or was unavailable. The operation is safe to repeat.
+    #[error("Salesforce did not carry out the operation")]
     Salesforce(#[from] salesforce::Error),
-    /// Salesforce was not reached, or did not say whether the record exists; doing it again blindly might make a second one.
-    /// The write goes on later.
-    #[error("it is open whether the record exists")]
-    Unfinished(#[source] salesforce::Error),
+    /// The write may or may not have taken effect, and repeating it blindly could create a duplicate. The queue looks the
+    /// outcome up later.
+    #[error("the outcome of the write is unknown")]
+    OutcomeUnknown(#[source] salesforce::Error),
     /// Ferry's own state could not be read or written.
-    #[error("Ferry's state was not available")]
+    #[error("Ferry's own state is unavailable")]
     Store(#[from] store::Error),
-    /// A queued write cannot be read; only a bug can have put it there.
-    #[error("the queued request cannot be read")]
-    Unreadable(#[source] serde_json::Error),
+    /// The stored request of a write does not parse, which only a fault of Ferry can cause.
+    #[error("could not parse the stored request of the write")]
+    UnreadableTask(#[source] serde_json::Error),
 }
 
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::Invalid(_) | Self::UnknownOrg | Self::Unknown(_) | Self::Unreadable(_) => Retry::Never,
+            Self::Invalid(_) | Self::UnknownOrg | Self::NotFound(_) | Self::UnreadableTask(_) => Retry::Never,
             Self::OrgNotActive(_) => Retry::NeedsHuman,
-            Self::InProgress => Retry::After(Duration::from_secs(5)),
-            Self::Unfinished(_) => Retry::Unknown(SETTLING),
+            Self::InProgress => Retry::After(IN_PROGRESS_PAUSE),
+            Self::OutcomeUnknown(_) => Retry::Unknown(SETTLING),
             Self::NoRoute(error) => error.retry(),
             Self::Salesforce(error) => error.retry(),
             Self::Store(error) => error.retry(),
@@ -64,44 +65,44 @@ impl Classify for Error {
     }
 }
 
-/// What a failed attempt means for the write.
+/// The effect of a failed attempt on the write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It waits in the queue.
-    Wait(Duration),
-    /// It did not take effect and is forgotten: after a person has acted, the same key begins anew.
-    Forget,
-    /// The refusal is its outcome, for every later request with the same key.
-    Keep,
-    /// Nothing can be noted now; the write is free again after its deadline.
+pub(crate) enum FailureEffect {
+    /// The write is queued, with a delay.
+    Defer(Duration),
+    /// The write had no effect and is deleted. Once a person has acted, the same key may be used again.
+    Abandon,
+    /// The refusal is the outcome of the write, for every later request with the same key.
+    Refuse,
+    /// Nothing is recorded. Another attempt may begin after the deadline of this one.
     Leave,
 }
 
 impl Error {
-    /// What this failure means for the write. `traces` says whether an attempt before this one may have left something: then
-    /// the write is not forgotten, or the next attempt would not know that it has to look.
-    pub(crate) fn fate(&self, traces: bool) -> Fate {
+    /// Returns the effect of this failure on the write. `needs_lookup` says that an earlier attempt may have created
+    /// something: then the write must not be deleted, because the next attempt has to look for it.
+    pub(crate) fn effect(&self, needs_lookup: bool) -> FailureEffect {
         match (self, self.retry()) {
-            (Self::Store(_), _) => Fate::Leave,
-            (_, Retry::After(pause) | Retry::Unknown(pause)) => Fate::Wait(pause),
-            (_, Retry::NeedsHuman) if traces => Fate::Leave,
-            (_, Retry::NeedsHuman) => Fate::Forget,
-            (_, Retry::Never) => Fate::Keep,
+            (Self::Store(_), _) => FailureEffect::Leave,
+            (_, Retry::After(pause) | Retry::Unknown(pause)) => FailureEffect::Defer(pause),
+            (_, Retry::NeedsHuman) if needs_lookup => FailureEffect::Leave,
+            (_, Retry::NeedsHuman) => FailureEffect::Abandon,
+            (_, Retry::Never) => FailureEffect::Refuse,
         }
     }
 
-    /// Whether the connection may be to blame, so that the owner policy is to be asked again.
-    pub(crate) fn blames_the_connection(&self) -> bool {
+    /// Returns whether the connection may have caused the failure, so that the owner policy has to be applied again.
+    pub(crate) fn may_be_the_connections(&self) -> bool {
         match self {
-            Self::Salesforce(error) | Self::Unfinished(error) => error.retry() == Retry::NeedsHuman,
+            Self::Salesforce(error) | Self::OutcomeUnknown(error) => error.retry() == Retry::NeedsHuman,
             Self::Invalid(_)
             | Self::UnknownOrg
             | Self::OrgNotActive(_)
-            | Self::Unknown(_)
+            | Self::NotFound(_)
             | Self::InProgress
             | Self::NoRoute(_)
             | Self::Store(_)
-            | Self::Unreadable(_) => false,
+            | Self::UnreadableTask(_) => false,
         }
     }
 }
@@ -109,22 +110,15 @@ impl Error {
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Invalid(faults) => Self::invalid(faults[..faults.len().min(SHOWN_FAULTS)].join("; ")),
+            Error::Invalid(faults) => Self::invalid(faults[..faults.len().min(MAX_LISTED_FAULTS)].join("; ")),
             Error::UnknownOrg => Self::not_found("org"),
             Error::OrgNotActive(state) => Self::org_not_active(*state),
-            Error::Unknown(what) => Self::not_found(what),
-            Error::InProgress => Self {
-                retry_after: Some(Duration::from_secs(5)),
-                ..Self::new(StatusCode::CONFLICT, "write_in_progress", "The write is being carried out")
-            },
-            Error::NoRoute(refusal) => Self::new(StatusCode::CONFLICT, refusal.code(), "A person has to connect first")
-                .detail(refusal.to_string())
-                .next(refusal.next()),
-            Error::Salesforce(error) | Error::Unfinished(error) => Self::from(error),
+            Error::NotFound(resource) => Self::not_found(resource),
+            Error::InProgress => Self::new(ProblemCode::WriteInProgress).retry_after(error.retry()),
+            Error::NoRoute(no_route) => Self::from(no_route),
+            Error::Salesforce(error) | Error::OutcomeUnknown(error) => Self::from(error),
             Error::Store(error) => Self::from(error),
-            Error::Unreadable(_) => {
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "The queued request cannot be read")
-            }
+            Error::UnreadableTask(_) => Self::new(ProblemCode::InternalError),
         }
     }
 }
@@ -140,45 +134,45 @@ mod tests {
     }
 
     #[test]
-    fn a_write_waits_whether_salesforce_was_not_reached_or_did_not_answer() {
-        assert_eq!(Error::Salesforce(no_session(Retry::After(PAUSE))).fate(false), Fate::Wait(PAUSE));
-        assert_eq!(Error::Salesforce(no_session(Retry::Unknown(PAUSE))).fate(false), Fate::Wait(PAUSE));
+    fn a_transient_failure_defers_the_write() {
+        assert_eq!(Error::Salesforce(no_session(Retry::After(PAUSE))).effect(false), FailureEffect::Defer(PAUSE));
+        assert_eq!(Error::Salesforce(no_session(Retry::Unknown(PAUSE))).effect(false), FailureEffect::Defer(PAUSE));
     }
 
     #[test]
-    fn an_open_question_waits_even_if_a_person_has_to_act() {
-        assert_eq!(Error::Unfinished(no_session(Retry::NeedsHuman)).fate(false), Fate::Wait(SETTLING));
+    fn an_unknown_outcome_is_deferred_and_looked_up() {
+        assert_eq!(Error::OutcomeUnknown(no_session(Retry::NeedsHuman)).effect(false), FailureEffect::Defer(SETTLING));
     }
 
     #[test]
-    fn a_write_that_needs_a_human_is_forgotten_unless_it_may_have_left_traces() {
-        assert_eq!(Error::Salesforce(no_session(Retry::NeedsHuman)).fate(false), Fate::Forget);
-        assert_eq!(Error::NoRoute(NoRoute::RepMustConnect).fate(false), Fate::Forget);
-        assert_eq!(Error::Salesforce(no_session(Retry::NeedsHuman)).fate(true), Fate::Leave);
-        assert_eq!(Error::NoRoute(NoRoute::TeamMustConnect).fate(true), Fate::Leave);
+    fn a_write_that_needs_a_human_is_abandoned_unless_uncertain() {
+        assert_eq!(Error::Salesforce(no_session(Retry::NeedsHuman)).effect(false), FailureEffect::Abandon);
+        assert_eq!(Error::NoRoute(NoRoute::RepMustConnect).effect(false), FailureEffect::Abandon);
+        assert_eq!(Error::Salesforce(no_session(Retry::NeedsHuman)).effect(true), FailureEffect::Leave);
+        assert_eq!(Error::NoRoute(NoRoute::TeamMustConnect).effect(true), FailureEffect::Leave);
     }
 
     #[test]
-    fn a_refusal_is_the_outcome() {
-        assert_eq!(Error::Salesforce(no_session(Retry::Never)).fate(false), Fate::Keep);
+    fn a_permanent_failure_is_the_outcome() {
+        assert_eq!(Error::Salesforce(no_session(Retry::Never)).effect(false), FailureEffect::Refuse);
     }
 
     #[test]
-    fn a_dead_session_asks_for_another_connection_also_while_looking() {
-        assert!(Error::Salesforce(no_session(Retry::NeedsHuman)).blames_the_connection());
-        assert!(Error::Unfinished(no_session(Retry::NeedsHuman)).blames_the_connection());
-        assert!(!Error::Unknown("note").blames_the_connection());
+    fn a_dead_session_may_be_the_connections_fault() {
+        assert!(Error::Salesforce(no_session(Retry::NeedsHuman)).may_be_the_connections());
+        assert!(Error::OutcomeUnknown(no_session(Retry::NeedsHuman)).may_be_the_connections());
+        assert!(!Error::NotFound("note").may_be_the_connections());
     }
 
     #[test]
-    fn a_refused_rep_is_told_to_connect() {
+    fn a_rep_without_connection_gets_a_connect_link() {
         let problem = Problem::from(&Error::NoRoute(NoRoute::RepMustConnect));
-        assert_eq!((problem.status, problem.code), (StatusCode::CONFLICT, "connect_required"));
-        assert!(problem.next.unwrap().contains("connect link"));
+        assert_eq!(problem.code, ProblemCode::ConnectRequired);
+        assert!(problem.next.contains("connect link"));
     }
 
     #[test]
-    fn only_the_first_faults_are_shown() {
+    fn only_the_first_faults_are_listed() {
         let problem = Problem::from(&Error::Invalid((0..200).map(|n| format!("records[{n}]: wrong")).collect()));
         let detail = problem.detail.unwrap();
         assert!(detail.starts_with("records[0]: wrong; records[1]: wrong"), "{detail}");

@@ -1,10 +1,10 @@
-//! A write from the request to its place in the ledger.
+//! A write from the request to its outcome in the ledger.
 
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::SignedDuration;
-use runtime::sqs::{Answer, Batch};
+use runtime::sqs::{Batch, BatchReport};
 use runtime::{Chain, Problem};
 use salesforce::{Client, ObjectName, OrgId};
 use serde::de::DeserializeOwned;
@@ -17,26 +17,26 @@ use store::{
     Begin, IdempotencyKey, NewWrite, OrgState, PlatformUser, Write, WriteId, WriteKind, WriteState, WriteTask,
 };
 
-use crate::answer::of_problem;
-use crate::error::Fate;
+use crate::error::FailureEffect;
+use crate::response::refused;
 use crate::{Deps, Error};
 
-/// For how long one attempt may be at a write; longer than the function may run.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
+/// The time that one attempt may take, longer than the function may run. Afterwards another attempt may begin.
+const ATTEMPT_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 
-/// What a function writes.
-pub trait Work: Serialize + DeserializeOwned + Send + Sync {
+/// An operation that writes to Salesforce.
+pub trait WriteOperation: Serialize + DeserializeOwned + Send + Sync {
     /// The dependencies of the function.
     type Deps: AsRef<Deps> + Sync;
 
-    /// What kind of write it is.
+    /// Returns the kind of write.
     fn kind(&self) -> WriteKind;
 
-    /// The object, where all records are of one.
+    /// Returns the object, if all records are of one.
     fn object(&self) -> Option<&ObjectName>;
 
-    /// Does it through this connection, once, and says what the platform is to hear.
-    fn carry_out(
+    /// Makes one attempt through this connection. Returns the outcome for the ledger, whose members the response contains.
+    fn execute(
         &self,
         deps: &Self::Deps,
         client: &Client,
@@ -44,79 +44,90 @@ pub trait Work: Serialize + DeserializeOwned + Send + Sync {
         write: &Write,
     ) -> impl Future<Output = Result<Value, Error>> + Send;
 
-    /// Whether an attempt before this one may have left something that the next has to look for. Not where the work may be
-    /// repeated as it is.
-    fn leaves_traces(&self, write: &Write) -> bool;
+    /// Returns whether an earlier attempt may have created something that the next attempt has to look for. `false` for an
+    /// operation that is safe to repeat.
+    fn needs_lookup(&self, write: &Write) -> bool;
 }
 
-/// Everything that was asked for, as the ledger and the queue keep it.
+/// A write request, as the ledger and the queue store it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Asked<W> {
-    /// On whose behalf.
+pub struct WriteRequest<O> {
+    /// The acting user.
     pub platform_user: Option<PlatformUser>,
-    /// What.
+    /// The operation.
     #[serde(flatten)]
-    pub work: W,
+    pub operation: O,
 }
 
-/// Takes a request: the ledger first, then Salesforce. The answer is the write as the ledger holds it.
+/// A deferral: the pause, and the failure that caused it.
+struct Deferral {
+    pause: Duration,
+    cause: Error,
+}
+
+/// Carries out a write request, or defers it. Returns the write as the ledger holds it.
 ///
 /// # Errors
-/// Nothing was done, or nothing that a request with the same key would not find.
-pub async fn accept<W: Work>(deps: &W::Deps, org: OrgId, key: IdempotencyKey, asked: Asked<W>) -> Result<Write, Error> {
+/// Nothing was done, or only what a request with the same key finds again.
+pub async fn accept<O: WriteOperation>(
+    deps: &O::Deps,
+    org: OrgId,
+    key: IdempotencyKey,
+    request: WriteRequest<O>,
+) -> Result<Write, Error> {
     let ledger = deps.as_ref();
     require_active(ledger, org).await?;
-    let request = serde_json::to_value(&asked).map_err(Error::Unreadable)?;
+    let stored_request = serde_json::to_value(&request).map_err(Error::UnreadableTask)?;
     let write = NewWrite {
         org_id: org,
         idempotency_key: key,
-        kind: asked.work.kind(),
-        object: asked.work.object().cloned(),
-        platform_user: asked.platform_user.clone(),
-        request: request.clone(),
+        kind: request.operation.kind(),
+        object: request.operation.object().cloned(),
+        platform_user: request.platform_user.clone(),
+        request: stored_request.clone(),
         now: ledger.clock.now(),
-        patience: PATIENCE,
+        patience: ATTEMPT_TIMEOUT,
     };
     match ledger.writes.begin(&write).await? {
-        Begin::New(write) => begin(deps, &write, &asked, &request).await,
-        Begin::Replay(write) => remind(ledger, write).await,
+        Begin::New(write) => begin(deps, &write, &request, &stored_request).await,
+        Begin::Replay(write) => requeue(ledger, write).await,
         Begin::InProgress(_) => Err(Error::InProgress),
     }
 }
 
-/// Carries out queued writes, one after the other. Those that have to wait longer are reported as failed, so that SQS
-/// hands them out again and at last moves them to the dead letters.
+/// Carries out queued writes, one after the other. Reports those that have to wait longer as failed, so that SQS delivers
+/// them again and finally moves them to the dead-letter queue.
 ///
 /// # Errors
-/// None: what fails is in the answer.
-pub async fn handle<W: Work>(deps: &W::Deps, event: SqsEvent) -> Result<Answer, Error> {
+/// None: failures are in the report.
+pub async fn handle<O: WriteOperation>(deps: &O::Deps, event: SqsEvent) -> Result<BatchReport, Error> {
     let batch = Batch::<WriteTask>::parse(event);
     let failed = batch.unreadable.into_iter().map(|message| message.id).collect();
-    let mut answer = Answer { failed, counts: Vec::new() };
+    let mut report = BatchReport { failed, counts: Vec::new() };
     let mut done = 0;
     for message in batch.messages {
-        // Boxed, for the futures of the AWS SDK below it are nested too deep for the compiler to lay out at once.
-        match Box::pin(resume::<W>(deps, &message.body)).await {
+        // Boxed, because the futures of the AWS SDK are nested too deep for the compiler to lay out at once.
+        match Box::pin(resume::<O>(deps, &message.body)).await {
             Ok(()) => done += 1,
             Err(error) => {
                 tracing::warn!(org.id = %message.body.org_id, error = %Chain(&error), "a queued write failed");
-                answer.failed.push(message.id);
+                report.failed.push(message.id);
             }
         }
     }
-    answer.counts.push(("writes.done", done));
-    Ok(answer)
+    report.counts.push(("writes.done", done));
+    Ok(report)
 }
 
-/// The write with this id.
+/// Loads a write.
 ///
 /// # Errors
-/// There is none.
+/// [`Error::NotFound`] if it does not exist.
 pub async fn load(deps: &Deps, org: OrgId, write: WriteId) -> Result<Write, Error> {
-    deps.writes.load(org, write).await?.ok_or(Error::Unknown("write"))
+    deps.writes.load(org, write).await?.ok_or(Error::NotFound("write"))
 }
 
-/// Refuses orgs that are unknown or not active.
+/// Checks that the org exists and is active.
 ///
 /// # Errors
 /// [`Error::UnknownOrg`], [`Error::OrgNotActive`].
@@ -128,110 +139,124 @@ pub async fn require_active(deps: &Deps, org: OrgId) -> Result<(), Error> {
     }
 }
 
-/// Takes a write up that waited in the queue. An error says that it has to wait longer.
-async fn resume<W: Work>(deps: &W::Deps, task: &WriteTask) -> Result<(), Error> {
+/// Makes another attempt at a queued write. Returns an error if the write has to wait longer.
+async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<(), Error> {
     let ledger = deps.as_ref();
-    let begin = ledger.writes.resume(task.org_id, task.write_id, ledger.clock.now(), PATIENCE).await?;
+    let begin = ledger.writes.resume(task.org_id, task.write_id, ledger.clock.now(), ATTEMPT_TIMEOUT).await?;
     let write = match begin {
         Begin::New(write) => write,
         Begin::Replay(_) => return Ok(()),
         Begin::InProgress(_) => return Err(Error::InProgress),
     };
-    let request = write.request.clone().unwrap_or_default();
-    let asked = Asked::<W>::deserialize(&request).map_err(Error::Unreadable)?;
+    let stored_request = write.request.clone().unwrap_or_default();
+    let request = WriteRequest::<O>::deserialize(&stored_request).map_err(Error::UnreadableTask)?;
     let outcome = match require_active(ledger, write.org_id).await {
-        Ok(()) => attempt(deps, &write, &asked).await,
+        Ok(()) => attempt(deps, &write, &request).await,
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(done) => finish(ledger, &write, done).await.map(drop),
-        Err(error) if error.fate(true) == Fate::Keep => refuse(ledger, &write, &error).await.map(drop),
+        Ok(completed) => finish(ledger, &write, completed).await.map(drop),
+        Err(error) if error.effect(true) == FailureEffect::Refuse => refuse(ledger, &write, &error).await.map(drop),
         Err(error) => {
-            // What was accepted is never dropped: it waits for Salesforce, or for the person who has to act.
-            ledger.writes.queue(&write, &request, ledger.clock.now()).await?;
+            // An accepted write is never dropped: it waits for Salesforce, or for the person who has to act.
+            ledger.writes.queue(&write, &stored_request, ledger.clock.now()).await?;
             Err(error)
         }
     }
 }
 
-async fn begin<W: Work>(deps: &W::Deps, write: &Write, asked: &Asked<W>, request: &Value) -> Result<Write, Error> {
+async fn begin<O: WriteOperation>(
+    deps: &O::Deps,
+    write: &Write,
+    request: &WriteRequest<O>,
+    stored_request: &Value,
+) -> Result<Write, Error> {
     let ledger = deps.as_ref();
-    let error = match attempt(deps, write, asked).await {
-        Ok(done) => return finish(ledger, write, done).await,
+    let error = match attempt(deps, write, request).await {
+        Ok(completed) => return finish(ledger, write, completed).await,
         Err(error) => error,
     };
-    match error.fate(asked.work.leaves_traces(write)) {
-        Fate::Wait(pause) => wait(ledger, write, request, (pause, error)).await,
-        Fate::Keep => refuse(ledger, write, &error).await,
-        Fate::Forget => {
+    match error.effect(request.operation.needs_lookup(write)) {
+        FailureEffect::Defer(pause) => defer(ledger, write, stored_request, Deferral { pause, cause: error }).await,
+        FailureEffect::Refuse => refuse(ledger, write, &error).await,
+        FailureEffect::Abandon => {
             ledger.writes.abandon(write).await?;
             Err(error)
         }
-        Fate::Leave => Err(error),
+        FailureEffect::Leave => Err(error),
     }
 }
 
-/// What became of the work, and through which connection.
-struct Done {
+/// The outcome of a write, and the connection that it was made through.
+struct Completed {
     way: WriteRoute,
     outcome: Value,
 }
 
-/// Carries the write out, once. When the session turns out to be dead, the owner policy is asked again: the token broker has
-/// marked the connection by then.
-async fn attempt<W: Work>(deps: &W::Deps, write: &Write, asked: &Asked<W>) -> Result<Done, Error> {
-    let first = find_route(deps.as_ref(), write.org_id, asked).await?;
-    match write_through(deps, &first, write, asked).await {
-        Err(error) if error.blames_the_connection() => {
-            let second = find_route(deps.as_ref(), write.org_id, asked).await?;
-            if second == first { Err(error) } else { write_through(deps, &second, write, asked).await }
+/// Makes one attempt. If the session turns out to be dead, applies the owner policy again: by then the token broker has
+/// marked the connection.
+async fn attempt<O: WriteOperation>(
+    deps: &O::Deps,
+    write: &Write,
+    request: &WriteRequest<O>,
+) -> Result<Completed, Error> {
+    let first = find_route(deps.as_ref(), write.org_id, request).await?;
+    match write_through(deps, &first, write, request).await {
+        Err(error) if error.may_be_the_connections() => {
+            let second = find_route(deps.as_ref(), write.org_id, request).await?;
+            if second == first { Err(error) } else { write_through(deps, &second, write, request).await }
         }
         outcome => outcome,
     }
 }
 
-async fn find_route<W>(deps: &Deps, org: OrgId, asked: &Asked<W>) -> Result<Route, Error> {
-    let user = asked.platform_user.as_ref();
+async fn find_route<O>(deps: &Deps, org: OrgId, request: &WriteRequest<O>) -> Result<Route, Error> {
+    let user = request.platform_user.as_ref();
     choose(deps.owner_policy, &deps.connections, org, user).await?.map_err(Error::NoRoute)
 }
 
-async fn write_through<W: Work>(deps: &W::Deps, route: &Route, write: &Write, asked: &Asked<W>) -> Result<Done, Error> {
+async fn write_through<O: WriteOperation>(
+    deps: &O::Deps,
+    route: &Route,
+    write: &Write,
+    request: &WriteRequest<O>,
+) -> Result<Completed, Error> {
     let ledger = deps.as_ref();
     let client = ledger.salesforce.client(write.org_id, &route.way.connection_id);
-    let outcome = asked.work.carry_out(deps, &client, route, write).await;
+    let outcome = request.operation.execute(deps, &client, route, write).await;
     ledger.count_calls(write.org_id, &client).await;
-    Ok(Done { way: route.way.clone(), outcome: outcome? })
+    Ok(Completed { way: route.way.clone(), outcome: outcome? })
 }
 
-async fn finish(deps: &Deps, write: &Write, done: Done) -> Result<Write, Error> {
-    let (org, connection) = (write.org_id, &done.way.connection_id);
+async fn finish(deps: &Deps, write: &Write, completed: Completed) -> Result<Write, Error> {
+    let (org, connection) = (write.org_id, &completed.way.connection_id);
     tracing::info!(org.id = %org, %connection, kind = ?write.kind, write.id = %write.write_id, "a write was carried out");
-    Ok(deps.writes.finish(write, Some(&done.way), &done.outcome, deps.clock.now()).await?)
+    Ok(deps.writes.finish(write, Some(&completed.way), &completed.outcome, deps.clock.now()).await?)
 }
 
 async fn refuse(deps: &Deps, write: &Write, error: &Error) -> Result<Write, Error> {
     tracing::warn!(org.id = %write.org_id, kind = ?write.kind, error = %Chain(error), "a write was refused");
-    let outcome = of_problem(&Problem::from(error));
+    let outcome = refused(&Problem::from(error));
     Ok(deps.writes.finish(write, None, &outcome, deps.clock.now()).await?)
 }
 
-/// Puts the write into the queue. One that is too large to wait is the platform's again, if it surely left nothing behind.
-async fn wait(deps: &Deps, write: &Write, request: &Value, why: (Duration, Error)) -> Result<Write, Error> {
-    let (pause, error) = why;
-    tracing::warn!(org.id = %write.org_id, kind = ?write.kind, error = %Chain(&error), "a write has to wait");
-    match deps.writes.queue(write, request, deps.clock.now()).await {
+/// Queues the write. A write that is too large for the queue is returned as failed, unless its outcome is unknown.
+async fn defer(deps: &Deps, write: &Write, stored_request: &Value, deferral: Deferral) -> Result<Write, Error> {
+    let Deferral { pause, cause } = deferral;
+    tracing::warn!(org.id = %write.org_id, kind = ?write.kind, error = %Chain(&cause), "a write was deferred");
+    match deps.writes.queue(write, stored_request, deps.clock.now()).await {
         Ok(write) => send(deps, write, pause).await,
-        Err(store::Error::TooLarge { .. }) if !matches!(error, Error::Unfinished(_)) => {
+        Err(store::Error::TooLarge { .. }) if !matches!(cause, Error::OutcomeUnknown(_)) => {
             deps.writes.abandon(write).await?;
-            Err(error)
+            Err(cause)
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// A replay is answered from the ledger. One that waits is put into the queue once more: whoever noted it there may have
-/// been killed before it sent the task, and a task too many does no harm.
-async fn remind(deps: &Deps, write: Write) -> Result<Write, Error> {
+/// Sends the task of a queued write once more, because the first attempt may have been killed before it sent the task. A
+/// duplicate does no harm.
+async fn requeue(deps: &Deps, write: Write) -> Result<Write, Error> {
     match write.state {
         WriteState::Queued => send(deps, write, Duration::ZERO).await,
         WriteState::Finished | WriteState::InProgress => Ok(write),

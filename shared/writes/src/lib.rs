@@ -1,17 +1,18 @@
-//! What `record-write` and `note-write` have in common: a write goes through the ledger, and what cannot be done now
-//! waits in a queue. A function brings a [`Work`]; everything else is here.
+//! The ledger and the queue that every write to Salesforce goes through. `record-write` and `note-write` each provide a
+//! [`WriteOperation`].
 //!
-//! The ledger comes first, then Salesforce, then the ledger again. What the platform is answered is always what the ledger
-//! holds, so that a replay says the same.
+//! A write is recorded in the ledger before Salesforce is called and finished in the ledger afterwards. The response is always
+//! built from the ledger, so that a repeated request gets the same response. A write that cannot be carried out now waits in
+//! the function's queue.
 
-mod answer;
 mod config;
 mod defect;
 mod error;
 mod ledger;
+mod response;
 
-pub use answer::{LedgerView, to_writer};
 pub use config::{Config, Deps};
 pub use defect::Defect;
 pub use error::Error;
-pub use ledger::{Asked, Work, accept, handle, load, require_active};
+pub use ledger::{WriteOperation, WriteRequest, accept, handle, load, require_active};
+pub use response::{LedgerView, response};

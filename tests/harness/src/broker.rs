@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use org_simulator::Simulator;
 use runtime::invoke::Invoke;
 use runtime::token_broker::{
-    Answer, ConnectionRef, ConnectionStatus, Refusal, RefusalCode, Request, RetryHint, Token, TokenWanted,
+    AccessTokenRequest, ConnectionRef, ConnectionStatus, Refusal, RefusalCode, Request, Response, RetryHint, Token,
 };
 use salesforce::{BoxFuture, Clock};
 use store::{Connection, ConnectionId, ConnectionState, Connections};
@@ -23,7 +23,7 @@ pub(crate) struct FakeBroker {
 }
 
 impl FakeBroker {
-    async fn answer(&self, wanted: TokenWanted) -> Answer {
+    async fn answer(&self, wanted: AccessTokenRequest) -> Response {
         let (org, connection) = (wanted.org_id, wanted.connection_id);
         if org.as_str() != self.simulator.org_id() {
             return refused("the grant has ended");
@@ -35,28 +35,28 @@ impl FakeBroker {
         }
         let username = &self.usernames[usize::from(!connection.is_team())];
         let access_token = self.simulator.access_token(username).unwrap().into();
-        Answer::Token(Token { access_token, instance_url: self.simulator.url().to_owned() })
+        Response::Token(Token { access_token, instance_url: self.simulator.url().to_owned() })
     }
 
-    async fn revoke(&self, wanted: ConnectionRef) -> Answer {
+    async fn revoke(&self, wanted: ConnectionRef) -> Response {
         let (org, connection) = (wanted.org_id, &wanted.connection_id);
         self.connections.mark_state(org, connection, &ConnectionState::Revoked, self.clock.now()).await.unwrap();
-        Answer::Revoked(wanted)
+        Response::Revoked(wanted)
     }
 }
 
 impl FakeBroker {
     /// Returns the status, since access tokens of the simulated org need no refresh.
-    async fn status(&self, wanted: ConnectionRef) -> Answer {
+    async fn status(&self, wanted: ConnectionRef) -> Response {
         let ConnectionRef { org_id, connection_id } = wanted;
         let Connection { state, app, .. } = self.connections.load(org_id, &connection_id).await.unwrap().unwrap();
-        Answer::Status(ConnectionStatus { org_id, connection_id, state, app })
+        Response::Status(ConnectionStatus { org_id, connection_id, state, app })
     }
 }
 
-fn refused(reason: &str) -> Answer {
+fn refused(reason: &str) -> Response {
     let code = RefusalCode::ReauthRequired;
-    Answer::Refused(Refusal { code, reason: reason.to_owned(), retry: RetryHint::NeedsHuman })
+    Response::Refused(Refusal { code, reason: reason.to_owned(), retry: RetryHint::NeedsHuman })
 }
 
 impl Invoke for FakeBroker {

@@ -2,8 +2,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use connecting::connect_links::{LIFE, expiry};
-use connecting::one_time::{Digest, fresh, is_well_formed};
+use connecting::connect_links::{LINK_TTL, expiry};
+use connecting::one_time::{Digest, generate, is_well_formed};
 use http::HeaderMap;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -49,7 +49,7 @@ fn csrf_of(cookie: &SecretString) -> String {
 
 /// Makes a link for the admin of a tenant.
 pub(super) async fn invite(deps: &Deps, tenant: Tenant) -> Result<(SecretString, Timestamp), store::Error> {
-    let expires_at = expiry(deps.clock.now(), LIFE);
+    let expires_at = expiry(deps.clock.now(), LINK_TTL);
     Ok((keep(deps, Purpose::AdminLink, tenant, expires_at).await?, expires_at))
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn submitted(deps: &Deps, headers: &HeaderMap, form: &str) -> R
     let session = current(deps, headers).await?;
     let given = form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "csrf");
     let given = given.map(|(_, value)| value).unwrap_or_default();
-    let is_ours = is_from_our_page(headers) && Digest::of(session.csrf()).matches(&given);
+    let is_ours = is_from_our_page(headers) && Digest::new(session.csrf()).matches(&given);
     if is_ours { Ok(session) } else { Err(Trouble::FormNotOurs) }
 }
 
@@ -102,7 +102,7 @@ async fn keep(
     tenant: Tenant,
     expires_at: Timestamp,
 ) -> Result<SecretString, store::Error> {
-    let secret = fresh();
+    let secret = generate();
     let id = AuthorizationId::of(purpose, secret.expose_secret());
     deps.authorizations.store(&Authorization { id, payload: Kept { tenant }, expires_at }).await?;
     Ok(secret)
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn what_forms_carry_belongs_to_one_session_and_does_not_tell_its_cookie() {
-        let (one, other) = (fresh(), fresh());
+        let (one, other) = (generate(), generate());
         assert_eq!(csrf_of(&one), csrf_of(&one));
         assert_ne!(csrf_of(&one), csrf_of(&other));
         assert!(!csrf_of(&one).contains(one.expose_secret()));

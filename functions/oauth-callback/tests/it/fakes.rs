@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use connecting::onboarding::Event;
 use runtime::Error;
 use runtime::invoke::Invoke;
-use runtime::token_broker::{Answer, Connected, ExchangeCode, Refusal, RefusalCode, Request, RetryHint};
+use runtime::token_broker::{Connected, ExchangeCode, Refusal, RefusalCode, Request, Response, RetryHint};
 use salesforce::auth::{self, App, CodeExchange};
 use salesforce::{BoxFuture, Clock, HostPolicy, Http, LoginHost};
 use serde_json::{Value, json};
@@ -24,17 +24,17 @@ impl FakeBroker {
         Self { app, refuses: Arc::default(), heard: Arc::default() }
     }
 
-    async fn answer(&self, request: Request) -> Answer {
+    async fn answer(&self, request: Request) -> Response {
         let refuses = *self.refuses.lock().unwrap();
         match (refuses, request) {
             (Some(code), _) => refused(code),
             (None, Request::ExchangeCode(exchange)) => self.exchange(exchange).await,
-            (None, Request::Revoke(connection)) => Answer::Revoked(connection),
+            (None, Request::Revoke(connection)) => Response::Revoked(connection),
             (None, other) => panic!("{other:?}"),
         }
     }
 
-    async fn exchange(&self, exchange: ExchangeCode) -> Answer {
+    async fn exchange(&self, exchange: ExchangeCode) -> Response {
         let http = Http::new(HostPolicy::LoopbackToo, Clock::system()).unwrap();
         let login = LoginHost::parse(&exchange.login_url, HostPolicy::LoopbackToo).unwrap();
         let connection_id = exchange.kind.connection_id();
@@ -45,7 +45,7 @@ impl FakeBroker {
             nonce: exchange.nonce,
         };
         match auth::exchange_code(&http, &self.app, &login, &code).await {
-            Ok(answer) => Answer::Connected(Connected {
+            Ok(answer) => Response::Connected(Connected {
                 org_id: answer.identity.org_id,
                 connection_id,
                 user_id: answer.identity.user_id,
@@ -59,8 +59,8 @@ impl FakeBroker {
     }
 }
 
-fn refused(code: RefusalCode) -> Answer {
-    Answer::Refused(Refusal { code, reason: "played".to_owned(), retry: RetryHint::NeedsHuman })
+fn refused(code: RefusalCode) -> Response {
+    Response::Refused(Refusal { code, reason: "played".to_owned(), retry: RetryHint::NeedsHuman })
 }
 
 impl Invoke for FakeBroker {

@@ -1,4 +1,4 @@
-use connecting::onboarding::{ByHand, OutboundMessages};
+use connecting::onboarding::{ManualSetup, OutboundMessages};
 use harness::run;
 use salesforce::{Classify as _, Retry};
 use secrecy::ExposeSecret as _;
@@ -36,7 +36,7 @@ fn an_address_that_was_lost_is_made_again_once_beside_the_first() {
         let second = context.team_connected("acme").await.unwrap().onboarded;
         let third = context.team_connected("acme").await.unwrap().onboarded;
 
-        let because = OutboundMessages::ByHand { because: ByHand::NoMessages };
+        let because = OutboundMessages::Manual { reason: ManualSetup::NoMessages };
         assert_eq!((second.outbound_messages, third.outbound_messages), (Some(because), Some(because)));
         assert!(third.webhook_url.is_none(), "a third would end one that may be in use");
         let org = context.org().await.unwrap();

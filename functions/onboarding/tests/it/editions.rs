@@ -1,6 +1,6 @@
 //! Orgs whose edition has no outbound messages.
 
-use connecting::onboarding::{ByHand, OutboundMessages};
+use connecting::onboarding::{ManualSetup, OutboundMessages};
 use harness::run;
 use org_simulator::{Effect, Fault};
 use store::{ChangesBecause, ChangesBy};
@@ -92,7 +92,7 @@ fn an_edition_that_is_not_known_is_polled_once_the_org_says_that_it_has_no_messa
 
         context.simulator.clear_faults();
         let onboarded = context.team_connected("acme").await.unwrap().onboarded;
-        let by_hand = OutboundMessages::ByHand { because: ByHand::NoMessages };
+        let by_hand = OutboundMessages::Manual { reason: ManualSetup::NoMessages };
         assert_eq!(onboarded.outbound_messages, Some(by_hand));
         assert_eq!(context.changes().await.1, ChangesBecause::EditionUnknown);
     });

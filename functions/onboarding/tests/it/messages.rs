@@ -1,6 +1,6 @@
 //! Outbound messages set up through the Tooling API.
 
-use connecting::onboarding::{ByHand, Event, OutboundMessages, RotateWebhookSecret};
+use connecting::onboarding::{Event, ManualSetup, OutboundMessages, RotateWebhookSecret};
 use harness::run;
 use onboarding::{Reply, handle};
 use org_simulator::{Effect, FaultRule};
@@ -62,8 +62,8 @@ fn a_set_up_that_broke_off_is_finished_by_the_next_connection() {
         context.simulator.fault(FaultRule { path_prefix: TOOLING.to_owned(), ..half });
 
         let broken = context.team_connected("acme").await.unwrap().onboarded;
-        let because = ByHand::NotPermitted;
-        assert_eq!(broken.outbound_messages, Some(OutboundMessages::ByHand { because }));
+        let because = ManualSetup::NotPermitted;
+        assert_eq!(broken.outbound_messages, Some(OutboundMessages::Manual { reason: because }));
         let shown = broken.webhook_url.unwrap();
         let finished = context.team_connected("acme").await.unwrap().onboarded;
 
@@ -84,8 +84,8 @@ fn where_the_connection_may_not_the_address_is_shown() {
 
         let reply = context.team_connected("acme").await.unwrap().onboarded;
 
-        let because = ByHand::NotPermitted;
-        assert_eq!(reply.outbound_messages, Some(OutboundMessages::ByHand { because }));
+        let because = ManualSetup::NotPermitted;
+        assert_eq!(reply.outbound_messages, Some(OutboundMessages::Manual { reason: because }));
         assert!(reply.webhook_url.is_some());
         assert_eq!((reply.state, context.queued().await.len()), (OrgState::Active, 1));
     });

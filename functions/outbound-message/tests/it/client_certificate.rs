@@ -20,7 +20,7 @@ fn with(context: &TestContext, address: &str, subject: Option<&str>) -> Request<
 #[test]
 fn without_the_certificate_there_is_no_address_whatever_the_secret() {
     run(async {
-        let required = RequiredClient::from_env(&Env::of([("WEBHOOK_CLIENT_NAME", "proxy.salesforce.com")]));
+        let required = RequiredClient::from_env(&Env::from_pairs([("WEBHOOK_CLIENT_NAME", "proxy.salesforce.com")]));
         let context = TestContext::requiring(required).await;
         let (right, wrong) = (context.address(), context.address_of(context.org.as_str(), "wrong"));
         let unknown = context.send(with(&context, &wrong, Some("CN=proxy.salesforce.com"))).await;

@@ -8,7 +8,7 @@ use org_simulator::{Effect, OrgOptions, Simulator};
 use record_upsert::handle;
 use runtime::TokenBroker;
 use runtime::invoke::Invoke;
-use runtime::token_broker::{Answer, Request, Token};
+use runtime::token_broker::{Request, Response, Token};
 use salesforce::{ApiVersion, BoxFuture, Clock, HostPolicy, Http, ObjectName, OrgId, RecordId, Timeouts};
 use serde_json::{Map, Value, json};
 use store::{ChangeHint, DeliveryOutcome, RecordRef};
@@ -31,7 +31,7 @@ impl Invoke for Sessions {
             let (simulator, admin) = &self.0[&wanted.org_id];
             let access_token = simulator.access_token(admin).unwrap().into();
             let token = Token { access_token, instance_url: simulator.url().to_owned() };
-            Ok(serde_json::to_vec(&Answer::Token(token)).unwrap())
+            Ok(serde_json::to_vec(&Response::Token(token)).unwrap())
         })
     }
 }

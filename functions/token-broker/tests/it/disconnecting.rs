@@ -1,5 +1,5 @@
 use org_simulator::{Effect, Fault};
-use runtime::token_broker::{Answer, RefusalCode, Request};
+use runtime::token_broker::{RefusalCode, Request, Response};
 use store::ConnectionState;
 use token_broker::handle;
 
@@ -47,7 +47,7 @@ async fn status_returns_the_state_and_no_token() {
 
     let reply = handle(&context.deps, Request::Status(context.team())).await.unwrap();
 
-    let Answer::Status(status) = &reply.answer else { panic!("no status") };
+    let Response::Status(status) = &reply.answer else { panic!("no status") };
     assert_eq!(status.state, ConnectionState::Active);
     let json = serde_json::to_string(&reply).unwrap();
     assert!(!json.contains(&context.refresh_token().await));

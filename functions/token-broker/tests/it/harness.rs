@@ -13,7 +13,7 @@ use local::emulator::Tables;
 use local::{Emulator, unique_prefix};
 use org_simulator::{Options, Simulator};
 use runtime::token_broker::{
-    Answer, Connected, ConnectionRef, ExchangeCode, Refusal, RefusalCode, Request, Token, TokenWanted,
+    AccessTokenRequest, Connected, ConnectionRef, ExchangeCode, Refusal, RefusalCode, Request, Response, Token,
 };
 use salesforce::auth;
 use salesforce::{ApiVersion, Clock, Fingerprint, HostPolicy, Http, LoginHost, OrgId, Timeouts};
@@ -190,8 +190,8 @@ impl TestContext {
 
     pub(crate) async fn exchange(&self, exchange: ExchangeCode) -> Result<Connected, Refusal> {
         match handle(&self.deps, Request::ExchangeCode(exchange)).await.unwrap().answer {
-            Answer::Connected(connected) => Ok(connected),
-            Answer::Refused(refusal) => Err(refusal),
+            Response::Connected(connected) => Ok(connected),
+            Response::Refused(refusal) => Err(refusal),
             other => panic!("{other:?}"),
         }
     }
@@ -202,14 +202,14 @@ impl TestContext {
     }
 
     pub(crate) async fn token_of(&self, connection: &ConnectionId, refused: Option<&Token>) -> Result<Token, Refusal> {
-        let wanted = TokenWanted {
+        let wanted = AccessTokenRequest {
             org_id: self.org_id(),
             connection_id: connection.clone(),
             refused_fingerprint: refused.map(|token| Fingerprint::from_token(&token.access_token)),
         };
         match handle(&self.deps, Request::AccessToken(wanted)).await.unwrap().answer {
-            Answer::Token(token) => Ok(token),
-            Answer::Refused(refusal) => Err(refusal),
+            Response::Token(token) => Ok(token),
+            Response::Refused(refusal) => Err(refusal),
             other => panic!("{other:?}"),
         }
     }
@@ -220,8 +220,8 @@ impl TestContext {
 
     pub(crate) async fn revoke(&self) -> Result<(), Refusal> {
         match handle(&self.deps, Request::Revoke(self.team())).await.unwrap().answer {
-            Answer::Revoked(_) => Ok(()),
-            Answer::Refused(refusal) => Err(refusal),
+            Response::Revoked(_) => Ok(()),
+            Response::Refused(refusal) => Err(refusal),
             other => panic!("{other:?}"),
         }
     }

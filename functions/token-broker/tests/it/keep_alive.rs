@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use runtime::token_broker::{Answer, RefusalCode, Request};
+use runtime::token_broker::{RefusalCode, Request, Response};
 use salesforce::Clock;
 use secrecy::ExposeSecret as _;
 use store::{ConnectionState, LeaseRequest};
@@ -13,8 +13,8 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 async fn keep_alive(context: &TestContext) -> Result<ConnectionState, RefusalCode> {
     match handle(&context.deps, Request::KeepAlive(context.team())).await.unwrap().answer {
-        Answer::Status(status) => Ok(status.state),
-        Answer::Refused(refusal) => Err(refusal.code),
+        Response::Status(status) => Ok(status.state),
+        Response::Refused(refusal) => Err(refusal.code),
         other => panic!("{other:?}"),
     }
 }

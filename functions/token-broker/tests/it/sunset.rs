@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
-use runtime::token_broker::{Answer, RefusalCode, Request};
+use runtime::token_broker::{RefusalCode, Request, Response};
 use serde_json::Value;
 use store::{Apps, ConnectionKind, ConnectionState, SunsetWarning};
 use token_broker::handle;
@@ -29,7 +29,7 @@ async fn sunset(context: &mut TestContext, days: Option<i64>) -> Option<jiff::ci
 
 async fn keep_alive(context: &TestContext) -> ConnectionState {
     match handle(&context.deps, Request::KeepAlive(context.team())).await.unwrap().answer {
-        Answer::Status(status) => status.state,
+        Response::Status(status) => status.state,
         other => panic!("{other:?}"),
     }
 }

@@ -1,48 +1,38 @@
-//! Which problem an error is: the one place that decides over HTTP status, code and advice.
+//! The mapping from errors to problems: the one place that decides over HTTP status, code and remedy.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use http::StatusCode;
 use salesforce::{Classify, Retry};
+use store::owner_policy::NoRoute;
 
-use super::{Problem, SalesforceReasons};
+use super::{Problem, ProblemCode, SalesforceReasons};
+use crate::StateError;
 use crate::token_broker::{Refusal, RefusalCode};
-
-const RECONNECT: &str = "Send the person who owns the connection a new connect link (POST /v1/connect-links).";
-const AGAIN: &str = "Send the same request again after the pause in Retry-After, with the same Idempotency-Key.";
-const CHANGE: &str = "Change the request as the codes and fields say, and send it with a new Idempotency-Key.";
-const OPERATOR: &str = "Ask the operator of this installation to look at its logs.";
 
 impl From<&salesforce::Error> for Problem {
     fn from(error: &salesforce::Error) -> Self {
         use salesforce::Error;
         let problem = match error {
-            Error::Invalid { .. } => Self::new(StatusCode::BAD_REQUEST, "invalid_request", "The request is not valid"),
+            Error::Invalid { .. } => Self::new(ProblemCode::InvalidRequest),
             Error::Unreachable { .. }
             | Error::NoResponse { .. }
             | Error::Unavailable { .. }
             | Error::TooManyCalls { .. }
-            | Error::RefreshInProgress => unavailable(error.retry()),
-            Error::DailyLimit { .. } => Self {
-                retry_after: pause(error.retry()),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "api_limit", "The org's daily API calls are used up")
-                    .next(AGAIN)
-            },
-            Error::SessionRefused { .. } | Error::GrantEnded { .. } => reconnect(),
-            Error::SessionNotPermitted { code, .. } => salesforce_says(not_permitted(), [code.as_str()], []),
+            | Error::RefreshInProgress => Self::new(ProblemCode::SalesforceUnavailable).retry_after(error.retry()),
+            Error::DailyLimit { .. } => Self::new(ProblemCode::ApiLimit).retry_after(error.retry()),
+            Error::SessionRefused { .. } | Error::GrantEnded { .. } => Self::new(ProblemCode::ReconnectRequired),
+            Error::SessionNotPermitted { code, .. } => {
+                with_reasons(Self::new(ProblemCode::SalesforceForbidden), [code.as_str()], [])
+            }
             Error::Rejected { status, problems, .. } => {
                 let codes = problems.iter().map(|problem| problem.code.as_str());
                 let fields = problems.iter().flat_map(|problem| problem.fields.iter().map(String::as_str));
-                salesforce_says(rejected(*status, error.retry()), codes, fields)
+                with_reasons(rejected(*status, error.retry()), codes, fields)
             }
             Error::NoSession { retry, .. } => no_session(*retry),
-            Error::AppRefused { code } => salesforce_says(misconfigured(), [code.as_str()], []),
-            Error::InvalidResponse { .. } | Error::Untrusted { .. } => {
-                Self::new(StatusCode::BAD_GATEWAY, "salesforce_unusable", "Salesforce gave no usable answer")
-                    .next(OPERATOR)
-            }
-            Error::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "It is too large"),
+            Error::AppRefused { code } => with_reasons(Self::new(ProblemCode::AppMisconfigured), [code.as_str()], []),
+            Error::InvalidResponse { .. } | Error::Untrusted { .. } => Self::new(ProblemCode::SalesforceUnusable),
+            Error::TooLarge { .. } => Self::new(ProblemCode::PayloadTooLarge),
         };
         problem.detail(error.to_string())
     }
@@ -58,25 +48,24 @@ impl From<&store::Error> for Problem {
             | Error::NotAllQueued { .. }
             | Error::NotPublished { .. }
             | Error::Conflict { .. }
-            | Error::LeaseLost { .. } => not_now(error.retry()),
-            Error::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, "not_found", "There is no such thing"),
+            | Error::LeaseLost { .. } => unavailable(error.retry()),
+            Error::NotFound { .. } => Self::new(ProblemCode::NotFound),
             Error::OwnedByAnotherTenant { .. } => {
-                Self::new(StatusCode::CONFLICT, "org_owned_by_another_tenant", "The org belongs to another tenant")
-                    .detail(error.to_string())
+                Self::new(ProblemCode::OrgOwnedByAnotherTenant).detail(error.to_string())
             }
-            Error::Quarantined { .. } => Self::new(StatusCode::CONFLICT, "org_quarantined", "The org is quarantined")
-                .detail(error.to_string())
-                .next(OPERATOR),
-            Error::IdempotencyKeyReused => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
-                "The key belongs to another request",
-            )
-            .next("Use a new Idempotency-Key for a new request."),
-            Error::TooLarge { .. } => Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "It is too large to keep")
-                .next("Send fewer records at once."),
-            Error::Refused { .. } | Error::Incomplete { .. } | Error::Corrupt { .. } => internal(),
+            Error::Quarantined { .. } => Self::new(ProblemCode::OrgQuarantined).detail(error.to_string()),
+            Error::IdempotencyKeyReused => Self::new(ProblemCode::IdempotencyKeyReused),
+            Error::TooLarge { .. } => Self::new(ProblemCode::PayloadTooLarge).next("Send fewer records at once."),
+            Error::Refused { .. } | Error::Incomplete { .. } | Error::Corrupt { .. } => {
+                Self::new(ProblemCode::InternalError)
+            }
         }
+    }
+}
+
+impl From<&StateError> for Problem {
+    fn from(error: &StateError) -> Self {
+        Self::from(&error.source)
     }
 }
 
@@ -84,12 +73,12 @@ impl From<&crate::Error> for Problem {
     fn from(error: &crate::Error) -> Self {
         use crate::Error;
         match error {
-            Error::NotCalled { .. } | Error::NoAnswer { .. } | Error::Failed { .. } => match error.retry() {
-                Retry::Never => internal(),
-                Retry::NeedsHuman => reconnect(),
-                retry @ (Retry::After(_) | Retry::Unknown(_)) => not_now(retry),
+            Error::NotCalled { .. } | Error::NoResponse { .. } | Error::Failed { .. } => match error.retry() {
+                Retry::Never => Self::new(ProblemCode::InternalError),
+                Retry::NeedsHuman => Self::new(ProblemCode::ReconnectRequired),
+                retry @ (Retry::After(_) | Retry::Unknown(_)) => unavailable(retry),
             },
-            Error::NotAllowed { .. } | Error::BadAnswer { .. } => internal(),
+            Error::NotAllowed { .. } | Error::InvalidResponse { .. } => Self::new(ProblemCode::InternalError),
             Error::Refused(refusal) => Self::from(refusal),
         }
     }
@@ -98,91 +87,56 @@ impl From<&crate::Error> for Problem {
 impl From<&Refusal> for Problem {
     fn from(refusal: &Refusal) -> Self {
         let problem = match refusal.code {
-            RefusalCode::ReauthRequired | RefusalCode::Revoked => reconnect(),
-            RefusalCode::UnknownConnection => {
-                Self::new(StatusCode::CONFLICT, "not_connected", "There is no such connection").next(RECONNECT)
+            RefusalCode::ReauthRequired | RefusalCode::Revoked => Self::new(ProblemCode::ReconnectRequired),
+            RefusalCode::UnknownConnection => Self::new(ProblemCode::ConnectRequired),
+            RefusalCode::WrongOrg => Self::new(ProblemCode::WrongOrg),
+            RefusalCode::OrgOwnedByAnotherTenant => Self::new(ProblemCode::OrgOwnedByAnotherTenant),
+            RefusalCode::GrantRefused => Self::new(ProblemCode::GrantRefused),
+            RefusalCode::MissingPermissions => Self::new(ProblemCode::SalesforceForbidden),
+            RefusalCode::AppRefused | RefusalCode::UnknownApp => Self::new(ProblemCode::AppMisconfigured),
+            RefusalCode::Untrusted => Self::new(ProblemCode::SalesforceUnusable),
+            RefusalCode::Busy | RefusalCode::Unavailable => {
+                Self::new(ProblemCode::SalesforceUnavailable).retry_after(refusal.retry.into())
             }
-            RefusalCode::WrongOrg => Self::new(StatusCode::CONFLICT, "wrong_org", "The consent came from another org")
-                .next("Log in to the right org, then open a new connect link."),
-            RefusalCode::OrgOwnedByAnotherTenant => {
-                Self::new(StatusCode::CONFLICT, "org_owned_by_another_tenant", "The org belongs to another tenant")
-            }
-            RefusalCode::GrantRefused => {
-                Self::new(StatusCode::BAD_REQUEST, "grant_refused", "Salesforce refused the consent").next(RECONNECT)
-            }
-            RefusalCode::MissingPermissions => not_permitted(),
-            RefusalCode::AppRefused | RefusalCode::UnknownApp => misconfigured(),
-            RefusalCode::Untrusted => Self::new(
-                StatusCode::BAD_GATEWAY,
-                "salesforce_unusable",
-                "The answer is not believed to be Salesforce's",
-            )
-            .next(OPERATOR),
-            RefusalCode::Busy | RefusalCode::Unavailable => unavailable(refusal.retry.into()),
         };
         problem.detail(refusal.reason.clone())
     }
 }
 
-fn reconnect() -> Problem {
-    Problem::new(StatusCode::CONFLICT, "reconnect_required", "The connection has to be made again").next(RECONNECT)
+impl From<&NoRoute> for Problem {
+    fn from(no_route: &NoRoute) -> Self {
+        let code = match no_route {
+            NoRoute::RepMustConnect | NoRoute::TeamMustConnect => ProblemCode::ConnectRequired,
+            NoRoute::RepMustReconnect | NoRoute::TeamMustReconnect => ProblemCode::ReconnectRequired,
+        };
+        Self::new(code).detail(no_route.to_string()).next(no_route.next())
+    }
 }
 
 fn no_session(retry: Retry) -> Problem {
     match retry {
-        Retry::NeedsHuman => reconnect(),
-        Retry::After(_) | Retry::Unknown(_) => unavailable(retry),
-        Retry::Never => {
-            Problem::new(StatusCode::CONFLICT, "not_connected", "There is no usable connection").next(RECONNECT)
-        }
+        Retry::NeedsHuman => Problem::new(ProblemCode::ReconnectRequired),
+        Retry::After(_) | Retry::Unknown(_) => Problem::new(ProblemCode::SalesforceUnavailable).retry_after(retry),
+        Retry::Never => Problem::new(ProblemCode::ConnectRequired),
     }
 }
 
 fn unavailable(retry: Retry) -> Problem {
-    Problem {
-        retry_after: pause(retry),
-        ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "salesforce_unavailable", "Salesforce is not available")
-            .next(AGAIN)
-    }
-}
-
-fn not_now(retry: Retry) -> Problem {
-    Problem {
-        retry_after: pause(retry),
-        ..Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Ferry cannot do this right now").next(AGAIN)
-    }
+    Problem::new(ProblemCode::Unavailable).retry_after(retry)
 }
 
 fn rejected(status: u16, retry: Retry) -> Problem {
-    match retry {
-        Retry::After(_) | Retry::Unknown(_) => unavailable(retry),
-        Retry::NeedsHuman => not_permitted(),
-        Retry::Never if status == 404 => {
-            Problem::new(StatusCode::NOT_FOUND, "not_found", "Salesforce has no such record")
-        }
-        Retry::Never if status == 403 => not_permitted(),
-        Retry::Never => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "salesforce_rejected", "Salesforce rejected the request")
-                .next(CHANGE)
-        }
-    }
+    let code = match retry {
+        Retry::After(_) | Retry::Unknown(_) => ProblemCode::SalesforceUnavailable,
+        Retry::NeedsHuman => ProblemCode::SalesforceForbidden,
+        Retry::Never if status == 404 => ProblemCode::NotFound,
+        Retry::Never if status == 403 => ProblemCode::SalesforceForbidden,
+        Retry::Never => ProblemCode::SalesforceRejected,
+    };
+    Problem::new(code).retry_after(retry)
 }
 
-fn not_permitted() -> Problem {
-    Problem::new(StatusCode::FORBIDDEN, "salesforce_forbidden", "The connected user may not do this in Salesforce")
-        .next("Have the org's admin look at the user's permissions: API Enabled, the object, its fields.")
-}
-
-fn misconfigured() -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "app_misconfigured", "Salesforce does not accept this app")
-        .next("Ask the operator of this installation to check the app registration.")
-}
-
-fn internal() -> Problem {
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Something is wrong with Ferry").next(OPERATOR)
-}
-
-fn salesforce_says<'a>(
+fn with_reasons<'a>(
     problem: Problem,
     codes: impl IntoIterator<Item = &'a str>,
     fields: impl IntoIterator<Item = &'a str>,
@@ -191,13 +145,6 @@ fn salesforce_says<'a>(
     let fields: BTreeSet<&str> = fields.into_iter().collect();
     let owned = |texts: BTreeSet<&str>| texts.into_iter().map(str::to_owned).collect();
     Problem { salesforce: Some(SalesforceReasons { codes: owned(codes), fields: owned(fields) }), ..problem }
-}
-
-fn pause(retry: Retry) -> Option<Duration> {
-    match retry {
-        Retry::After(pause) | Retry::Unknown(pause) => Some(pause),
-        Retry::Never | Retry::NeedsHuman => None,
-    }
 }
 
 #[cfg(test)]
@@ -214,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rejection_carries_salesforces_codes_and_fields_and_what_to_do() {
+    async fn a_rejection_carries_salesforces_codes_and_fields() {
         let response = Problem::from(&rejection(400, "REQUIRED_FIELD_MISSING")).into_response();
         assert_eq!(response.headers()["content-type"], "application/problem+json");
         let body: Value = serde_json::from_slice(&to_bytes(response.into_body(), 10_000).await.unwrap()).unwrap();
@@ -226,35 +173,35 @@ mod tests {
     }
 
     #[test]
-    fn a_locked_row_is_worth_another_try() {
+    fn a_locked_row_is_retried() {
         let problem = Problem::from(&rejection(400, "UNABLE_TO_LOCK_ROW"));
-        assert_eq!((problem.status, problem.code), (StatusCode::SERVICE_UNAVAILABLE, "salesforce_unavailable"));
+        assert_eq!(problem.code, ProblemCode::SalesforceUnavailable);
         assert!(problem.retry_after.is_some());
     }
 
     #[test]
-    fn an_unknown_code_is_carried() {
+    fn an_unknown_salesforce_code_is_carried() {
         let problem = Problem::from(&rejection(400, "SOMETHING_NEW"));
         assert_eq!(problem.salesforce.unwrap().codes, ["SOMETHING_NEW"]);
     }
 
     #[test]
-    fn an_ended_grant_needs_its_person() {
+    fn an_ended_grant_requires_a_reconnect() {
         let error = salesforce::Error::NoSession { reason: "reauth".to_owned(), retry: Retry::NeedsHuman };
         let problem = Problem::from(&error);
-        assert_eq!((problem.status, problem.code), (StatusCode::CONFLICT, "reconnect_required"));
+        assert_eq!(problem.code, ProblemCode::ReconnectRequired);
     }
 
     #[test]
-    fn ferrys_own_trouble_tells_nothing_of_its_inside() {
+    fn an_internal_error_reveals_no_detail() {
         let error =
             store::Error::Refused { operation: "load", code: "AccessDenied".to_owned(), source: "inside".into() };
         let problem = Problem::from(&error);
-        assert_eq!((problem.status.as_u16(), problem.code, problem.detail), (500, "internal", None));
+        assert_eq!((problem.code, problem.detail), (ProblemCode::InternalError, None));
     }
 
     #[test]
-    fn a_busy_table_comes_with_a_pause() {
+    fn an_unavailable_table_comes_with_retry_after() {
         let error = store::Error::Unavailable { operation: "load", source: "throttled".into() };
         let response = Problem::from(&error).into_response();
         assert_eq!((response.status().as_u16(), response.headers()["retry-after"].to_str().unwrap()), (503, "1"));

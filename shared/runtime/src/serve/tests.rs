@@ -10,7 +10,7 @@ use tracing::subscriber::DefaultGuard;
 
 use super::*;
 
-/// What was logged, one JSON object a line.
+/// The log: one JSON object per line.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -66,9 +66,9 @@ async fn an_invocation_ends_with_one_closing_line() {
         clock.advance(SignedDuration::from_millis(120));
         Ok::<_, store::Error>(Done { applied })
     };
-    let answer = answer_event(&clock, &raw(&json!(3)), handle).await.unwrap();
+    let response = respond_event(&clock, &raw(&json!(3)), handle).await.unwrap();
 
-    assert_eq!(answer.get(), r#"{"applied":3}"#);
+    assert_eq!(response.get(), r#"{"applied":3}"#);
     let lines = log.lines();
     let [line] = lines.as_slice() else { panic!("{lines:?}") };
     assert_eq!((&line["outcome"], &line["duration_ms"]), (&json!("ok"), &json!(120)));
@@ -76,13 +76,13 @@ async fn an_invocation_ends_with_one_closing_line() {
 }
 
 #[tokio::test]
-async fn a_failure_is_logged_once_with_its_chain_and_closes_the_invocation() {
+async fn a_failure_is_logged_once_with_its_chain() {
     let (log, _guard) = Log::start();
 
     let handle = async |_: u64| {
         Err::<Done, _>(store::Error::Unavailable { operation: "apply the change", source: "throttled".into() })
     };
-    let failed = answer_event(&clock(), &raw(&json!(3)), handle).await.unwrap_err();
+    let failed = respond_event(&clock(), &raw(&json!(3)), handle).await.unwrap_err();
 
     assert_eq!(failed.error_type, "Transient");
     let lines = log.lines();
@@ -93,11 +93,11 @@ async fn a_failure_is_logged_once_with_its_chain_and_closes_the_invocation() {
 }
 
 #[tokio::test]
-async fn an_event_of_another_kind_fails_for_good_and_is_not_quoted() {
+async fn an_event_of_another_kind_fails_and_is_not_quoted() {
     let (log, _guard) = Log::start();
 
     let handle = async |applied: u64| Ok::<_, store::Error>(Done { applied });
-    let failed = answer_event(&clock(), &raw(&json!({"secret": "hush"})), handle).await.unwrap_err();
+    let failed = respond_event(&clock(), &raw(&json!({"secret": "hush"})), handle).await.unwrap_err();
 
     assert_eq!(failed.error_type, "Permanent");
     assert!(!format!("{failed:?}{:?}", log.lines()).contains("hush"));
@@ -117,10 +117,10 @@ async fn a_request_is_closed_with_its_status() {
             "isBase64Encoded": false,
         });
 
-        let answer = answer_http(&clock(), &router, raw(&event)).await.unwrap();
+        let response = respond_http(&clock(), &router, raw(&event)).await.unwrap();
 
-        let answer: Value = serde_json::from_str(answer.get()).unwrap();
-        assert_eq!(answer["statusCode"], status);
+        let response: Value = serde_json::from_str(response.get()).unwrap();
+        assert_eq!(response["statusCode"], status);
         let lines = log.lines();
         let [line] = lines.as_slice() else { panic!("{lines:?}") };
         assert_eq!(line["outcome"], outcome);

@@ -1,4 +1,4 @@
-//! One connection's sessions in this process: remembered, and asked for by one caller at a time.
+//! The session of one connection: cached, and fetched by one caller at a time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,26 +6,26 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use salesforce::{BoxFuture, Classify, Error, Fingerprint, HostPolicy, InstanceUrl, Retry, Session, Sessions};
 use tokio::sync::Mutex;
 
-use super::wire::{Answer, ConnectionRef, Refusal, Request, Token, TokenWanted};
-use crate::invoke::{Invoke, ask};
+use super::wire::{AccessTokenRequest, ConnectionRef, Refusal, Request, Response, Token};
+use crate::invoke::{Invoke, call};
 
 pub(super) struct ConnectionSessions {
     function: Arc<dyn Invoke>,
     policy: HostPolicy,
     connection: ConnectionRef,
-    /// How often the broker was asked. Who finds it grown after waiting shares the outcome of the one who asked.
-    asked: AtomicU64,
-    outcome: Mutex<Outcome>,
+    /// The number of calls to the broker. If it grew while a caller waited for the lock, the caller shares the outcome.
+    calls: AtomicU64,
+    last: Mutex<LastCall>,
 }
 
-/// What came of the last question.
-enum Outcome {
-    NotAsked,
+/// The outcome of the last call to the broker.
+enum LastCall {
+    None,
     Session(Session),
     Failure(Failure),
 }
 
-/// An error that many callers can be given.
+/// A failure that several callers can share.
 #[derive(Clone)]
 struct Failure {
     reason: String,
@@ -34,42 +34,42 @@ struct Failure {
 
 impl ConnectionSessions {
     pub(super) fn new(function: Arc<dyn Invoke>, policy: HostPolicy, connection: ConnectionRef) -> Self {
-        let outcome = Mutex::new(Outcome::NotAsked);
-        Self { function, policy, connection, asked: AtomicU64::new(0), outcome }
+        let last = Mutex::new(LastCall::None);
+        Self { function, policy, connection, calls: AtomicU64::new(0), last }
     }
 
-    async fn obtain(&self, refused: Option<Fingerprint>) -> Result<Session, Error> {
-        let seen = self.asked.load(Ordering::Acquire);
-        let mut outcome = self.outcome.lock().await;
-        let asked_meanwhile = self.asked.load(Ordering::Acquire) != seen;
-        match &*outcome {
-            Outcome::Session(session) if Some(session.fingerprint()) != refused => return Ok(session.clone()),
-            Outcome::Failure(failure) if asked_meanwhile => return Err(failure.clone().into()),
+    /// Returns the cached session, unless it is the refused one; otherwise fetches another one.
+    async fn load_or_fetch(&self, refused: Option<Fingerprint>) -> Result<Session, Error> {
+        let calls = self.calls.load(Ordering::Acquire);
+        let mut last = self.last.lock().await;
+        let called_meanwhile = self.calls.load(Ordering::Acquire) != calls;
+        match &*last {
+            LastCall::Session(session) if Some(session.fingerprint()) != refused => return Ok(session.clone()),
+            LastCall::Failure(failure) if called_meanwhile => return Err(failure.clone().into()),
             _ => {}
         }
-        let answer = self.ask(refused).await;
-        self.asked.fetch_add(1, Ordering::Release);
-        *outcome = match &answer {
-            Ok(session) => Outcome::Session(session.clone()),
-            Err(failure) => Outcome::Failure(failure.clone()),
+        let fetched = self.fetch(refused).await;
+        self.calls.fetch_add(1, Ordering::Release);
+        *last = match &fetched {
+            Ok(session) => LastCall::Session(session.clone()),
+            Err(failure) => LastCall::Failure(failure.clone()),
         };
-        answer.map_err(Error::from)
+        fetched.map_err(Error::from)
     }
 
-    async fn ask(&self, refused_fingerprint: Option<Fingerprint>) -> Result<Session, Failure> {
+    async fn fetch(&self, refused_fingerprint: Option<Fingerprint>) -> Result<Session, Failure> {
         let ConnectionRef { org_id, connection_id } = self.connection.clone();
-        let wanted = Request::AccessToken(TokenWanted { org_id, connection_id, refused_fingerprint });
-        match ask(&self.function, &wanted).await {
-            Ok(Answer::Token(token)) => self.believe(token),
-            Ok(Answer::Refused(refusal)) => Err(refusal.into()),
-            Ok(_) => {
-                Err(Failure { reason: "the token broker answered another question".to_owned(), retry: Retry::Never })
-            }
+        let request = AccessTokenRequest { org_id, connection_id, refused_fingerprint };
+        match call(&self.function, &Request::AccessToken(request)).await {
+            Ok(Response::Token(token)) => self.session(token),
+            Ok(Response::Refused(refusal)) => Err(refusal.into()),
+            Ok(_) => Err(Failure { reason: "the token broker returned no token".to_owned(), retry: Retry::Never }),
             Err(error) => Err(Failure { reason: error.to_string(), retry: error.retry() }),
         }
     }
 
-    fn believe(&self, token: Token) -> Result<Session, Failure> {
+    /// Accepts the token only for an instance URL that the policy allows.
+    fn session(&self, token: Token) -> Result<Session, Failure> {
         match InstanceUrl::parse(&token.instance_url, self.policy) {
             Ok(instance_url) => Ok(Session { instance_url, access_token: token.access_token }),
             Err(error) => Err(Failure { reason: error.to_string(), retry: Retry::Never }),
@@ -79,7 +79,7 @@ impl ConnectionSessions {
 
 impl Sessions for ConnectionSessions {
     fn session(&self, refused: Option<Fingerprint>) -> BoxFuture<'_, Result<Session, Error>> {
-        Box::pin(self.obtain(refused))
+        Box::pin(self.load_or_fetch(refused))
     }
 }
 

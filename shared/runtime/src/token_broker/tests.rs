@@ -6,30 +6,30 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// A broker that counts how often it is asked, and answers what it is told to.
-struct Counting<F> {
-    asked: Arc<AtomicUsize>,
-    answer: F,
+/// A fake broker that counts its calls.
+struct FakeBroker<F> {
+    calls: Arc<AtomicUsize>,
+    respond: F,
 }
 
-impl<F: Fn(usize, Value) -> Value + Send + Sync + 'static> Invoke for Counting<F> {
+impl<F: Fn(usize, Value) -> Value + Send + Sync + 'static> Invoke for FakeBroker<F> {
     fn name(&self) -> &str {
         "token-broker"
     }
 
-    fn invoke(&self, question: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
+    fn invoke(&self, request: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
         Box::pin(async move {
             tokio::task::yield_now().await;
-            let number = self.asked.fetch_add(1, Ordering::SeqCst);
-            Ok((self.answer)(number, serde_json::from_slice(&question).unwrap()).to_string().into_bytes())
+            let number = self.calls.fetch_add(1, Ordering::SeqCst);
+            Ok((self.respond)(number, serde_json::from_slice(&request).unwrap()).to_string().into_bytes())
         })
     }
 }
 
-fn broker(answer: impl Fn(usize, Value) -> Value + Send + Sync + 'static) -> (TokenBroker, Arc<AtomicUsize>) {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let function = Counting { asked: Arc::clone(&asked), answer };
-    (TokenBroker::new(function, HostPolicy::SalesforceOnly), asked)
+fn broker(respond: impl Fn(usize, Value) -> Value + Send + Sync + 'static) -> (TokenBroker, Arc<AtomicUsize>) {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let function = FakeBroker { calls: Arc::clone(&calls), respond };
+    (TokenBroker::new(function, HostPolicy::SalesforceOnly), calls)
 }
 
 fn token(number: usize) -> Value {
@@ -46,19 +46,19 @@ fn org() -> OrgId {
 }
 
 #[tokio::test]
-async fn callers_at_the_same_time_share_one_request() {
-    let (broker, asked) = broker(|number, _| token(number));
+async fn concurrent_callers_share_one_request() {
+    let (broker, calls) = broker(|number, _| token(number));
     let sessions = broker.sessions(org(), &ConnectionId::team());
 
     let both = tokio::join!(sessions.session(None), sessions.session(None));
 
     assert_eq!(both.0.unwrap().fingerprint(), both.1.unwrap().fingerprint());
-    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
-async fn two_clients_of_a_connection_share_its_session_and_connections_do_not() {
-    let (broker, asked) = broker(|number, _| token(number));
+async fn clients_of_a_connection_share_its_session() {
+    let (broker, calls) = broker(|number, _| token(number));
     let personal = ConnectionId::personal(&"rep".parse().unwrap());
 
     for _ in 0..2 {
@@ -66,13 +66,13 @@ async fn two_clients_of_a_connection_share_its_session_and_connections_do_not() 
         broker.sessions(org(), &personal).session(None).await.unwrap();
     }
 
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
-async fn a_refused_session_is_replaced_once_for_all_who_had_it() {
-    let (broker, asked) = broker(|number, question| {
-        assert_eq!(question["refused_fingerprint"].is_string(), number == 1);
+async fn a_refused_session_is_replaced_once_for_all_callers() {
+    let (broker, calls) = broker(|number, request| {
+        assert_eq!(request["refused_fingerprint"].is_string(), number == 1);
         token(number)
     });
     let sessions = broker.sessions(org(), &ConnectionId::team());
@@ -85,24 +85,24 @@ async fn a_refused_session_is_replaced_once_for_all_who_had_it() {
     let first = first.unwrap().fingerprint();
     assert_ne!(first, refused);
     assert_eq!((&second.unwrap().fingerprint(), &third), (&first, &first));
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
-async fn who_waited_for_a_failure_shares_it_and_who_comes_later_asks_again() {
-    let (broker, asked) = broker(|_, _| refusal("unavailable", &json!({"kind": "after", "pause_ms": 500})));
+async fn callers_that_waited_share_a_failure_and_later_ones_retry() {
+    let (broker, calls) = broker(|_, _| refusal("unavailable", &json!({"kind": "after", "pause_ms": 500})));
     let sessions = broker.sessions(org(), &ConnectionId::team());
 
     let all = futures::future::join_all((0..50).map(|_| sessions.session(None))).await;
 
     assert!(all.iter().all(Result::is_err));
-    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
     assert!(sessions.session(None).await.is_err());
-    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
-async fn a_refusal_says_what_the_caller_may_do() {
+async fn a_refusal_keeps_its_retry_hint() {
     use salesforce::Classify as _;
     let (broker, _) = broker(|_, _| refusal("reauth_required", &json!({"kind": "needs_human"})));
 
@@ -120,33 +120,33 @@ async fn an_instance_url_outside_salesforce_is_refused() {
 }
 
 #[tokio::test]
-async fn an_answer_to_another_question_is_none() {
+async fn a_response_to_another_request_is_invalid() {
     let (broker, _) = broker(|number, _| token(number));
 
     let error = broker.revoke(org(), &ConnectionId::team()).await.unwrap_err();
 
-    assert!(matches!(error, Error::BadAnswer { .. }));
+    assert!(matches!(error, Error::InvalidResponse { .. }));
 }
 
 #[test]
-fn tokens_are_on_the_wire_and_in_no_debug_text() {
+fn tokens_are_serialized_and_never_in_debug_output() {
     let token =
-        Answer::Token(Token { access_token: "hush".into(), instance_url: "https://x.my.salesforce.com".to_owned() });
+        Response::Token(Token { access_token: "hush".into(), instance_url: "https://x.my.salesforce.com".to_owned() });
     let wire = serde_json::to_value(&token).unwrap();
     assert_eq!(wire["access_token"], "hush");
     assert!(!format!("{token:?}").contains("hush"));
-    let Answer::Token(back) = serde_json::from_value(wire).unwrap() else { panic!("another answer") };
+    let Response::Token(back) = serde_json::from_value(wire).unwrap() else { panic!("another response") };
     assert_eq!(back.access_token.expose_secret(), "hush");
 }
 
 #[test]
-fn neither_code_nor_verifier_is_in_a_debug_text() {
-    let question = json!({
+fn codes_and_verifiers_are_never_in_debug_output() {
+    let request = json!({
         "operation": "exchange_code", "kind": "personal", "platform_user": "rep", "tenant": "acme", "app": "v2",
         "login_url": "https://login.salesforce.com", "redirect_uri": "https://ferry.example/oauth/callback",
         "code": "hush-code", "code_verifier": "hush-verifier", "nonce": "hush-nonce",
     });
-    let exchange: Request = serde_json::from_value(question.clone()).unwrap();
+    let exchange: Request = serde_json::from_value(request.clone()).unwrap();
     assert!(!format!("{exchange:?}").contains("hush"));
-    assert_eq!(serde_json::to_value(&exchange).unwrap(), question);
+    assert_eq!(serde_json::to_value(&exchange).unwrap(), request);
 }

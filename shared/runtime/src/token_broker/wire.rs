@@ -1,4 +1,4 @@
-//! The wire between the token broker and the other functions: JSON, and the only place where tokens are serialised.
+//! The messages between the token broker and the other functions, as JSON. Nothing else serializes tokens.
 
 use std::time::Duration;
 
@@ -7,43 +7,41 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use store::{ConnectionId, ConnectionKind, ConnectionState, Tenant};
 
-pub use store::ConnectionKind as Kind;
-
-/// What the broker is asked.
+/// A request to the broker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "operation", rename_all = "snake_case")]
 pub enum Request {
-    /// Make a connection of a consent.
+    /// Exchanges an authorization code for a connection.
     ExchangeCode(ExchangeCode),
-    /// An access token to use now.
-    AccessToken(TokenWanted),
-    /// End the connection.
+    /// Returns an access token.
+    AccessToken(AccessTokenRequest),
+    /// Revokes the grant and deletes the tokens.
     Revoke(ConnectionRef),
-    /// Use the refresh token if it has been idle for long, so that Salesforce does not end it. Asked every hour, every token
-    /// is used at least every 20 days. Answered like [`Request::Status`].
+    /// Uses the refresh token if it has been idle for long, so that Salesforce does not end it. If this is sent every hour,
+    /// each token is used at least every 20 days. The response is that of [`Request::Status`].
     KeepAlive(ConnectionRef),
-    /// How is the connection?
+    /// Returns the status of the connection.
     Status(ConnectionRef),
 }
 
-/// A consent that came back with a code.
+/// An authorization code and the consent that it comes from.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ExchangeCode {
-    /// Whose connection it is to be.
+    /// The kind of connection to create.
     #[serde(flatten)]
     pub kind: ConnectionKind,
-    /// For whom.
+    /// The tenant.
     pub tenant: Tenant,
-    /// The org that it must be, where that is known: always for a personal connection.
+    /// The org that the consent must come from. Always set for a personal connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_org_id: Option<OrgId>,
-    /// The app registration that was consented to.
+    /// The name of the app registration.
     pub app: String,
-    /// The login host that was used.
+    /// The URL of the login host.
     pub login_url: String,
-    /// The redirect URI, character for character that of the consent.
+    /// The redirect URI, exactly as in the consent.
     pub redirect_uri: String,
-    /// The code.
+    /// The authorization code.
     #[serde(with = "crate::exposed")]
     pub code: SecretString,
     /// The PKCE verifier.
@@ -54,62 +52,62 @@ pub struct ExchangeCode {
     pub nonce: Option<SecretString>,
 }
 
-/// A wish for an access token.
+/// A request for an access token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct TokenWanted {
-    /// In which org.
+pub struct AccessTokenRequest {
+    /// The org of the connection.
     pub org_id: OrgId,
-    /// Of which connection.
+    /// The connection.
     pub connection_id: ConnectionId,
-    /// The token that Salesforce has refused; another one is wanted.
+    /// The fingerprint of a token that Salesforce refused. The response holds another token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_fingerprint: Option<Fingerprint>,
 }
 
-/// A connection.
+/// A reference to a connection.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ConnectionRef {
-    /// Its org.
+    /// The org.
     pub org_id: OrgId,
-    /// Its id.
+    /// The connection's id.
     pub connection_id: ConnectionId,
 }
 
-/// What the broker answers.
+/// A response of the broker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
-pub enum Answer {
-    /// The connection was made.
+pub enum Response {
+    /// The connection was created.
     Connected(Connected),
     /// An access token.
     Token(Token),
-    /// The connection was ended.
+    /// The grant was revoked.
     Revoked(ConnectionRef),
-    /// How the connection is.
+    /// The status of the connection.
     Status(ConnectionStatus),
-    /// No.
+    /// The request was refused.
     Refused(Refusal),
 }
 
-/// A connection that was made.
+/// A new connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connected {
-    /// The org that answered.
+    /// The org that the consent came from.
     pub org_id: OrgId,
     /// The connection.
     pub connection_id: ConnectionId,
     /// The Salesforce user who consented.
     pub user_id: RecordId,
-    /// Where its API calls go.
+    /// The base URL of its API calls.
     pub instance_url: String,
-    /// The user's name in the org, where it is known.
+    /// The user's username, if Salesforce returned it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// How many grants this user has given to this app, this one with them. Salesforce keeps five: where there are as many,
-    /// the next consent ends the oldest.
+    /// The number of this user's grants to this app, the new one included. Salesforce keeps five: a further consent ends the
+    /// oldest.
     #[serde(default)]
     pub grants: usize,
-    /// The connections whose grants this one ended: their people have to connect again.
+    /// The connections whose grants this one ended. Their users have to connect again.
     #[serde(default)]
     pub displaced: Vec<ConnectionId>,
 }
@@ -117,84 +115,84 @@ pub struct Connected {
 /// An access token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Token {
-    /// The token.
+    /// The access token.
     #[serde(with = "crate::exposed")]
     pub access_token: SecretString,
-    /// Where it is good.
+    /// The instance that accepts it.
     pub instance_url: String,
 }
 
-/// How a connection is.
+/// The status of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionStatus {
-    /// Its org.
+    /// The org.
     pub org_id: OrgId,
-    /// Its id.
+    /// The connection's id.
     pub connection_id: ConnectionId,
-    /// Its state.
+    /// The connection's state.
     #[serde(flatten)]
     pub state: ConnectionState,
-    /// The app registration it belongs to.
+    /// The name of its app registration.
     pub app: String,
 }
 
-/// Why the broker says no.
+/// A refusal by the broker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// The stable code.
     pub code: RefusalCode,
-    /// A short reason; never a secret.
+    /// A short reason. Never a secret.
     pub reason: String,
     /// What the caller may do.
     pub retry: RetryHint,
 }
 
-/// Which no it is.
+/// The stable code of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalCode {
-    /// The connection's person has to connect again.
+    /// The connection's user has to connect again.
     ReauthRequired,
-    /// There is no such connection.
+    /// The connection does not exist.
     UnknownConnection,
-    /// The connection was ended on purpose.
+    /// The connection was disconnected.
     Revoked,
-    /// The consent came from another org than it should.
+    /// The consent came from another org than expected.
     WrongOrg,
     /// The org belongs to another tenant.
     OrgOwnedByAnotherTenant,
-    /// Salesforce refused the code: used, expired or foreign.
+    /// Salesforce refused the authorization code: it was used, has expired, or belongs to another app.
     GrantRefused,
-    /// The user may not do what the connection needs; the reason names what.
+    /// The user lacks permissions that the connection needs. The reason lists them.
     MissingPermissions,
-    /// Salesforce refused the app itself.
+    /// Salesforce refused the app.
     AppRefused,
-    /// The app registration is not known.
+    /// The app registration does not exist.
     UnknownApp,
-    /// The answer does not prove that it is Salesforce's.
+    /// Salesforce's response failed verification.
     Untrusted,
-    /// Someone else is refreshing, for longer than the broker waits.
+    /// Another broker is refreshing, for longer than this one waits.
     Busy,
     /// Salesforce or AWS is not available.
     Unavailable,
 }
 
-/// [`Retry`] on the wire.
+/// [`Retry`] as JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RetryHint {
-    /// Trying again cannot help.
+    /// A retry cannot help.
     Never,
     /// A person must act first.
     NeedsHuman,
-    /// It did not take effect.
+    /// The request did not take effect.
     After {
-        /// The pause.
+        /// The pause before a retry, in milliseconds.
         pause_ms: u64,
     },
-    /// It may have taken effect.
+    /// The request may have taken effect.
     Unknown {
-        /// The pause.
+        /// The pause before a retry, in milliseconds.
         pause_ms: u64,
     },
 }

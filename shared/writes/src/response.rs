@@ -1,39 +1,27 @@
-//! What the platform is answered about a write.
+//! Responses about writes, built from the ledger.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::{CONTENT_TYPE, HeaderValue};
-use runtime::Problem;
+use runtime::{Problem, problem};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::owner_policy::{OwnerChoice, OwnerReason};
 use store::{ConnectionId, Write, WriteId, WriteKind, WriteState};
 
-/// The outcome of a write that was refused for good.
-pub(crate) fn of_problem(problem: &Problem) -> Value {
-    json!({ "problem": {
-        "type": format!("urn:ferry:problem:{}", problem.code),
-        "title": problem.title,
-        "status": problem.status.as_u16(),
-        "detail": problem.detail,
-        "next": problem.next,
-        "salesforce": problem.salesforce,
-    }})
+/// Returns the outcome of a refused write, as the ledger stores it.
+pub(crate) fn refused(problem: &Problem) -> Value {
+    json!({ "problem": problem })
 }
 
-/// The answer to the request that asked for the write, the first time and every time after.
-pub fn to_writer(write: Write) -> Response {
-    match (write.state, refusal(&write)) {
-        (WriteState::Finished, Some((status, problem))) => {
-            let mut response = (status, Json(problem)).into_response();
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-            response
-        }
+/// Returns the response to a write request: the same for the first request and for each repetition.
+pub fn response(write: Write) -> Response {
+    match (write.state, stored_problem(&write)) {
+        (WriteState::Finished, Some((status, problem))) => problem::response(status, &problem),
         (WriteState::Finished, None) => {
             let created = matches!(write.kind, WriteKind::Note);
             let status = if created { StatusCode::CREATED } else { StatusCode::OK };
-            (status, Json(Outcome::from(write))).into_response()
+            (status, Json(FinishedWrite::from(write))).into_response()
         }
         (WriteState::Queued | WriteState::InProgress, _) => {
             let queued = json!({ "write_id": write.write_id, "state": WriteState::Queued });
@@ -42,29 +30,29 @@ pub fn to_writer(write: Write) -> Response {
     }
 }
 
-fn refusal(write: &Write) -> Option<(StatusCode, Value)> {
+fn stored_problem(write: &Write) -> Option<(StatusCode, Value)> {
     let problem = write.answer.as_ref()?.get("problem")?;
     let status = problem.get("status")?.as_u64().and_then(|status| u16::try_from(status).ok())?;
     Some((StatusCode::from_u16(status).ok()?, problem.clone()))
 }
 
-/// A finished write as its writer sees it.
+/// The response about a finished write.
 #[derive(Serialize)]
-struct Outcome {
+struct FinishedWrite {
     write_id: WriteId,
     connection: Option<ConnectionId>,
     owner_choice: Option<OwnerChoice>,
     owner_reason: Option<OwnerReason>,
-    /// How the next one goes as the rep.
+    /// The remedy after which later writes are made as the rep.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<&'static str>,
     #[serde(flatten)]
     answer: Option<Value>,
 }
 
-impl From<Write> for Outcome {
+impl From<Write> for FinishedWrite {
     fn from(write: Write) -> Self {
-        let (owner_choice, owner_reason) = why(&write);
+        let (owner_choice, owner_reason) = owner(&write);
         Self {
             write_id: write.write_id,
             connection: write.route.map(|route| route.connection_id),
@@ -76,7 +64,7 @@ impl From<Write> for Outcome {
     }
 }
 
-/// A write as the ledger shows it.
+/// A write as `GET /v1/orgs/{org}/writes/{id}` returns it.
 #[derive(Serialize)]
 pub struct LedgerView {
     write_id: WriteId,
@@ -97,7 +85,7 @@ pub struct LedgerView {
 
 impl From<Write> for LedgerView {
     fn from(write: Write) -> Self {
-        let (owner_choice, owner_reason) = why(&write);
+        let (owner_choice, owner_reason) = owner(&write);
         Self {
             write_id: write.write_id,
             kind: write.kind,
@@ -115,6 +103,6 @@ impl From<Write> for LedgerView {
     }
 }
 
-fn why(write: &Write) -> (Option<OwnerChoice>, Option<OwnerReason>) {
+fn owner(write: &Write) -> (Option<OwnerChoice>, Option<OwnerReason>) {
     write.route.as_ref().map(|route| (route.owner_choice, route.owner_reason)).unzip()
 }
