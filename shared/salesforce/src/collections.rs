@@ -160,8 +160,8 @@ mod tests {
 
     #[test]
     fn every_record_of_an_upsert_has_its_type() {
-        let given = record(json!({"Ferry_External_Id__c": "A-1", "attributes": {"type": "Lead"}}));
-        let body = upsert_body(&OBJECT, &KEY, &[given], true).unwrap();
+        let record = record(json!({"Ferry_External_Id__c": "A-1", "attributes": {"type": "Lead"}}));
+        let body = upsert_body(&OBJECT, &KEY, &[record], true).unwrap();
         let expected = json!({"allOrNone": true, "records": [
             {"attributes": {"type": "Account"}, "Ferry_External_Id__c": "A-1"}
         ]});
@@ -171,17 +171,17 @@ mod tests {
     #[test]
     fn a_record_without_its_external_id_is_not_sent() {
         for id in [json!(null), json!(""), json!({"a": 1})] {
-            let given = record(json!({"Ferry_External_Id__c": id}));
-            assert!(upsert_body(&OBJECT, &KEY, &[given], false).is_err());
+            let record = record(json!({"Ferry_External_Id__c": id}));
+            assert!(upsert_body(&OBJECT, &KEY, &[record], false).is_err());
         }
         assert!(upsert_body(&OBJECT, &KEY, &[record(json!({"Name": "x"}))], false).is_err());
     }
 
     #[test]
     fn more_than_200_records_are_not_sent() {
-        let given = vec![record(json!({"Ferry_External_Id__c": "A-1"})); 201];
-        assert!(upsert_body(&OBJECT, &KEY, &given, false).is_err());
-        assert!(upsert_body(&OBJECT, &KEY, &given[..200], false).is_ok());
+        let records = vec![record(json!({"Ferry_External_Id__c": "A-1"})); 201];
+        assert!(upsert_body(&OBJECT, &KEY, &records, false).is_err());
+        assert!(upsert_body(&OBJECT, &KEY, &records[..200], false).is_ok());
     }
 
     #[test]

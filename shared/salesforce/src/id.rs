@@ -65,15 +65,15 @@ impl FromStr for RecordId {
             return Err(invalid("has characters other than letters and digits"));
         }
         let mut full = [0; 18];
-        let Some((head, given)) = bytes.split_at_checked(15) else {
+        let Some((head, suffix)) = bytes.split_at_checked(15) else {
             return Err(invalid("is not 15 or 18 characters long"));
         };
         full[..15].copy_from_slice(head);
         full[15..].copy_from_slice(&checksum(head));
-        match given {
+        match suffix {
             [] => Ok(Self(full)),
-            given if given.len() != 3 => Err(invalid("is not 15 or 18 characters long")),
-            given if given != &full[15..] => Err(invalid("has a wrong checksum")),
+            suffix if suffix.len() != 3 => Err(invalid("is not 15 or 18 characters long")),
+            suffix if suffix != &full[15..] => Err(invalid("has a wrong checksum")),
             _ => Ok(Self(full)),
         }
     }

@@ -104,7 +104,7 @@ pub(crate) fn oauth_failure(operation: &'static str, response: &Response) -> Err
     }
 }
 
-/// An error of the token endpoint that is not known to be final, so that nobody has to connect again because of it.
+/// Maps an error of the token endpoint that may be temporary. It never ends a grant.
 fn temporary(operation: &'static str, response: &Response, code: String, pause: Duration) -> Error {
     let retry = if response.status >= 500 { Retry::Unknown(pause) } else { Retry::After(pause) };
     Error::Unavailable { operation, status: response.status, code: Some(checked_code(&code)), retry }

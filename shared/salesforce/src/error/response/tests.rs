@@ -70,7 +70,7 @@ fn rejections_seen_in_production_are_classified() {
     let Some(lines) = fixture("rest/errors/observed-in-the-field.jsonl") else {
         return;
     };
-    let mut seen = 0;
+    let mut classified = 0;
     for line in lines.lines().filter(|line| !line.trim().is_empty()) {
         let case: Value = serde_json::from_str(line).unwrap();
         let Ok(status) = case["status"].as_str().unwrap_or_default().parse::<u16>() else {
@@ -92,9 +92,9 @@ fn rejections_seen_in_production_are_classified() {
                 assert!(carried, "{line}: {error:?}");
             }
         }
-        seen += 1;
+        classified += 1;
     }
-    assert!(seen > 0);
+    assert!(classified > 0);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn an_unknown_error_does_not_end_the_grant() {
 #[test]
 fn a_wrong_app_is_not_retried() {
     for code in ["invalid_client_id", "invalid_client", "redirect_uri_mismatch"] {
-        let error = oauth(400, code, "whatever");
+        let error = oauth(400, code, "any text");
         assert!(matches!(error, Error::AppRefused { .. }));
         assert_eq!(error.retry(), Retry::Never);
     }
