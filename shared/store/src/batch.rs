@@ -1,9 +1,16 @@
-//! What goes into one SendMessageBatch or PutEvents.
+//! Batched calls of AWS: their sizes, and the pauses between their attempts.
+
+use std::time::Duration;
+
+use salesforce::Backoff;
 
 /// Entries in one call.
 pub(crate) const MAX_ENTRIES: usize = 10;
 /// Bytes in one call, of all its entries. SQS takes four times as much by now, EventBridge does not everywhere.
 pub(crate) const MAX_BYTES: usize = 256 * 1024;
+
+/// The pauses before the entries that AWS did not take are sent again.
+pub(crate) const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), 2, Duration::from_millis(3_200));
 
 /// Splits the entries, in their order, into as few calls as that allows.
 pub(crate) fn split<T>(entries: Vec<T>, size_bytes: impl Fn(&T) -> usize) -> Vec<Vec<T>> {

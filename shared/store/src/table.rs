@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
@@ -20,7 +19,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
-use crate::Error;
+use crate::{Error, batch};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -308,7 +307,7 @@ impl Table {
                 return Ok(());
             }
             todo = left;
-            tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
+            tokio::time::sleep(batch::BACKOFF.pause(attempt)).await;
         }
         Err(Error::Unfinished { operation, missing: todo.len(), total })
     }

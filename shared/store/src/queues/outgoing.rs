@@ -43,7 +43,7 @@ impl Sender {
     ) -> Result<Vec<usize>, Error> {
         for attempt in 0..SEND_ATTEMPTS {
             waiting = self.send_batches(operation, waiting, deadline).await?;
-            let pause = Duration::from_millis(50 << attempt);
+            let pause = batch::BACKOFF.pause(attempt);
             let resumes = self.clock.now().saturating_add(SignedDuration::try_from(pause).unwrap_or_default());
             if waiting.is_empty() || resumes.is_ok_and(|at| at >= deadline) {
                 break;
