@@ -1,48 +1,15 @@
-//! Single records and describes.
+//! Describes.
 
 mod describe;
 
-use http::Method;
 use serde::Deserialize;
 
 pub use describe::{FieldDescribe, ObjectDescribe, ObjectSummary, PicklistEntry, RecordTypeInfo};
 
 use crate::transport::Request;
-use crate::{Client, Error, JsonObject, ObjectName, RecordId};
+use crate::{Client, Error, ObjectName};
 
 impl Client {
-    /// Creates a record. Not idempotent: prefer [`Client::upsert`] with an external id.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoResponse`] if it is unknown whether the record was created.
-    pub async fn create(&self, object: &ObjectName, fields: &JsonObject) -> Result<RecordId, Error> {
-        let path = self.path(&format!("sobjects/{object}"));
-        let request = Request::send("create the record", Method::POST, path, fields)?;
-        let response = self.send(&request).await?;
-        response.json::<Created>().map(|created| created.id)
-    }
-
-    /// Updates fields of a record.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Rejected`] with `NOT_FOUND` or `ENTITY_IS_DELETED` if the record does not exist.
-    pub async fn update(&self, object: &ObjectName, id: &RecordId, fields: &JsonObject) -> Result<(), Error> {
-        let request = Request::send("update the record", Method::PATCH, self.row(object, id), fields)?;
-        self.send(&request).await.map(drop)
-    }
-
-    /// Moves a record to the recycle bin.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Rejected`] with `NOT_FOUND` or `ENTITY_IS_DELETED` if the record does not exist.
-    pub async fn delete(&self, object: &ObjectName, id: &RecordId) -> Result<(), Error> {
-        let request = Request { method: Method::DELETE, ..Request::get("delete the record", self.row(object, id)) };
-        self.send(&request).await.map(drop)
-    }
-
     /// Returns the fields and record types of an object that the connected user can access.
     ///
     /// # Errors
@@ -63,15 +30,6 @@ impl Client {
         let response = self.send(&request).await?;
         response.json::<Objects>().map(|objects| objects.sobjects)
     }
-
-    fn row(&self, object: &ObjectName, id: &RecordId) -> String {
-        self.path(&format!("sobjects/{object}/{id}"))
-    }
-}
-
-#[derive(Deserialize)]
-struct Created {
-    id: RecordId,
 }
 
 #[derive(Deserialize)]

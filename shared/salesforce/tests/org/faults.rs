@@ -10,6 +10,11 @@ fn account() -> JsonObject {
     fields(json!({"Ferry_External_Id__c": "A-1", "Name": "Gull"}))
 }
 
+fn note(org: &Org) -> NewNote {
+    let account = org.create(REP, &ACCOUNT, &account());
+    NewNote { title: "Call".to_owned(), html: NoteHtml::from_text("x"), links: vec![account] }
+}
+
 #[tokio::test]
 async fn a_maintenance_page_is_retried() {
     let org = Org::start().await;
@@ -20,9 +25,10 @@ async fn a_maintenance_page_is_retried() {
 #[tokio::test]
 async fn a_locked_row_is_retried() {
     let org = Org::start().await;
-    org.fault("sobjects/Account", 1, Effect::UnableToLockRow);
-    org.client(REP).create(&ACCOUNT, &account()).await.unwrap();
-    assert_eq!(org.count("Account"), 1);
+    let note = note(&org);
+    org.fault("composite", 1, Effect::UnableToLockRow);
+    org.client(REP).create_note(&note).await.unwrap();
+    assert_eq!(org.count("ContentNote"), 1);
 }
 
 #[tokio::test]
@@ -35,26 +41,16 @@ async fn an_upsert_with_a_lost_response_creates_one_record() {
 }
 
 #[tokio::test]
-async fn a_create_with_a_lost_response_is_not_retried() {
-    let org = Org::start().await;
-    org.fault("sobjects/Account", 1, Effect::ResetAfter);
-    let error = org.client(REP).create(&ACCOUNT, &account()).await.unwrap_err();
-    assert!(matches!(error.retry(), Retry::Unknown(_)), "{error}");
-    assert_eq!(org.count("Account"), 1);
-}
-
-#[tokio::test]
 async fn a_note_with_a_lost_response_can_be_found() {
     let org = Org::start().await;
     let client = org.client(REP);
-    let account = client.create(&ACCOUNT, &account()).await.unwrap();
+    let note = note(&org);
     org.fault("composite", 1, Effect::ResetAfter);
     let since = org.0.clock().now();
-    let note = NewNote { title: "Call".to_owned(), html: NoteHtml::from_text("x"), links: vec![account] };
     let error = client.create_note(&note).await.unwrap_err();
     assert!(matches!(error.retry(), Retry::Unknown(_)), "{error}");
     let since = since - jiff::SignedDuration::from_secs(1);
-    assert_eq!(client.find_notes(&account, "Call", since).await.unwrap().len(), 1);
+    assert_eq!(client.find_notes(&note.links[0], &note.title, since).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

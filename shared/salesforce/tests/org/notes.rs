@@ -1,16 +1,16 @@
 //! Enhanced notes.
 
 use jiff::SignedDuration;
-use salesforce::{Client, NewNote, NoteHtml, NoteUpdate, RecordId};
+use salesforce::{NewNote, NoteHtml, NoteUpdate, RecordId};
 use serde_json::json;
 
 use crate::org::{ACCOUNT, ADMIN, OPPORTUNITY, Org, REP, fields};
 
-/// An account and an opportunity to link notes to.
-async fn records(client: &Client) -> [RecordId; 2] {
-    let account = client.create(&ACCOUNT, &fields(json!({"Name": "Gull"}))).await.unwrap();
+/// Creates an account and an opportunity to link notes to.
+fn records(org: &Org) -> [RecordId; 2] {
+    let account = org.create(REP, &ACCOUNT, &fields(json!({"Name": "Gull"})));
     let deal = json!({"Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-31", "AccountId": account});
-    [account, client.create(&OPPORTUNITY, &fields(deal)).await.unwrap()]
+    [account, org.create(REP, &OPPORTUNITY, &fields(deal))]
 }
 
 fn note(title: &str, links: &[RecordId]) -> NewNote {
@@ -25,7 +25,7 @@ fn note(title: &str, links: &[RecordId]) -> NewNote {
 async fn a_note_is_created_with_its_links() {
     let org = Org::start().await;
     let client = org.client(REP);
-    let links = records(&client).await;
+    let links = records(&org);
     let written = note("Call", &links);
     let id = client.create_note(&written).await.unwrap();
     let read = client.fetch_note(&id).await.unwrap().unwrap();
@@ -38,7 +38,7 @@ async fn a_note_is_created_with_its_links() {
 async fn a_note_that_cannot_be_linked_is_not_created() {
     let org = Org::start().await;
     let client = org.client(REP);
-    let [account, _] = records(&client).await;
+    let [account, _] = records(&org);
     let missing: RecordId = format!("{}999999", &account.short()[..9]).parse().unwrap();
     let error = client.create_note(&note("Call", &[account, missing])).await.unwrap_err();
     assert!(!error.problems().is_empty() && !error.has_code("PROCESSING_HALTED"), "{error}");
@@ -49,7 +49,7 @@ async fn a_note_that_cannot_be_linked_is_not_created() {
 async fn a_note_is_updated_in_place() {
     let org = Org::start().await;
     let client = org.client(REP);
-    let links = records(&client).await;
+    let links = records(&org);
     let id = client.create_note(&note("Call", &links)).await.unwrap();
     let update = NoteUpdate {
         title: Some("Call, corrected".to_owned()),
@@ -65,7 +65,7 @@ async fn a_note_is_updated_in_place() {
 async fn a_missing_note_is_none() {
     let org = Org::start().await;
     let client = org.client(ADMIN);
-    let links = records(&client).await;
+    let links = records(&org);
     let id = client.create_note(&note("Call", &links)).await.unwrap();
     let missing: RecordId = format!("{}999999", &id.short()[..9]).parse().unwrap();
     assert_eq!(client.fetch_note(&missing).await.unwrap(), None);
@@ -75,7 +75,7 @@ async fn a_missing_note_is_none() {
 async fn a_note_is_found_by_record_title_and_time() {
     let org = Org::start().await;
     let client = org.client(REP);
-    let [account, deal] = records(&client).await;
+    let [account, deal] = records(&org);
     let call = client.create_note(&note("Call", &[account, deal])).await.unwrap();
     client.create_note(&note("Other", &[account])).await.unwrap();
     let since = org.0.clock().now() - SignedDuration::from_mins(5);

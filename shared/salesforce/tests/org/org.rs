@@ -6,7 +6,7 @@ use org_simulator::{Effect, Fault, Options, Seed, Simulator};
 use salesforce::auth::{self, App};
 use salesforce::{
     ApiVersion, BoxFuture, Client, Clock, Error, FieldName, Fingerprint, HostPolicy, Http, InstanceUrl, JsonObject,
-    LoginHost, ObjectName, Session, Sessions,
+    LoginHost, ObjectName, RecordId, Session, Sessions,
 };
 use secrecy::SecretString;
 use serde_json::Value;
@@ -66,6 +66,16 @@ impl Org {
         let callback = url::Url::parse(location.trim()).unwrap();
         let pair = |wanted: &str| callback.query_pairs().find(|(name, _)| name == wanted).unwrap().1.into_owned();
         (pair("code"), pair("state"))
+    }
+
+    /// Creates a record as a user.
+    pub(crate) fn create(&self, username: &str, object: &ObjectName, fields: &JsonObject) -> RecordId {
+        self.0.create_record(username, object.as_str(), fields).unwrap().parse().unwrap()
+    }
+
+    /// Moves a record to the recycle bin.
+    pub(crate) fn delete(&self, object: &ObjectName, id: &RecordId) {
+        self.0.delete_record(ADMIN, object.as_str(), id.as_str()).unwrap();
     }
 
     /// Applies an effect to the next requests to a path.

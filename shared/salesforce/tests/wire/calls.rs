@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use salesforce::composite::{CompositeRequest, Subrequest};
 use salesforce::{
     ApiUsage, ApiVersion, Classify, Client, Error, Fingerprint, HostPolicy, JsonObject, LoginHost, ObjectName,
     RecordId, Retry, Soql, Timeouts,
@@ -12,11 +13,18 @@ use crate::replay::{Replay, Reply, Tokens, http, json};
 
 const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 const REFUSED: &str = r#"[{"message":"Session expired or invalid","errorCode":"INVALID_SESSION_ID"}]"#;
-const CREATED: &str = r#"{"id":"001dM00003kRs59QAC","success":true,"errors":[]}"#;
+const CREATED: &str = r#"{"compositeResponse":[{"referenceId":"account","httpStatusCode":201,"body":{}}]}"#;
 const COUNT: &str = r#"{"totalSize":3,"done":true,"records":[]}"#;
 
 fn count() -> Soql {
     Soql::count().from(&ACCOUNT)
+}
+
+/// Sends a write that is not idempotent.
+async fn create(client: &Client) -> Result<(), Error> {
+    let url = "sobjects/Account".to_owned();
+    let account = Subrequest { method: "POST", url, reference_id: "account".to_owned(), body: Some(JsonObject::new()) };
+    client.send_composite(&CompositeRequest { all_or_none: true, requests: vec![account] }).await.map(drop)
 }
 
 fn bearer_tokens(server: &Replay) -> Vec<String> {
@@ -26,10 +34,10 @@ fn bearer_tokens(server: &Replay) -> Vec<String> {
 
 #[tokio::test]
 async fn a_refused_session_is_replaced_and_the_call_is_retried() {
-    let server = Replay::start(vec![json(401, REFUSED), json(201, CREATED)]);
+    let server = Replay::start(vec![json(401, REFUSED), json(200, CREATED)]);
     let tokens = Arc::new(Tokens::new(server.url()));
     let client = Client::new(http(), tokens.clone(), ApiVersion::DEFAULT);
-    client.create(&ACCOUNT, &JsonObject::new()).await.unwrap();
+    create(&client).await.unwrap();
     assert_eq!(bearer_tokens(&server), ["Bearer token-1", "Bearer token-2"]);
     assert_eq!(tokens.requests(), [None, Some(Fingerprint::from_token(&"token-1".into()))]);
 }
@@ -56,8 +64,8 @@ async fn a_session_without_api_access_is_not_replaced() {
 #[tokio::test]
 async fn a_redirect_is_not_followed_but_renews_the_session() {
     let moved = Reply::Send(302, vec![("location", "http://127.0.0.1:1/elsewhere".to_owned())], String::new());
-    let server = Replay::start(vec![moved, json(201, CREATED)]);
-    server.client().create(&ACCOUNT, &JsonObject::new()).await.unwrap();
+    let server = Replay::start(vec![moved, json(200, CREATED)]);
+    create(&server.client()).await.unwrap();
     assert_eq!(bearer_tokens(&server), ["Bearer token-1", "Bearer token-2"]);
 }
 
@@ -69,8 +77,8 @@ async fn a_read_with_a_lost_response_is_retried() {
 
 #[tokio::test]
 async fn a_create_with_a_lost_response_is_not_retried() {
-    let server = Replay::start(vec![Reply::HangUp, json(201, CREATED)]);
-    let error = server.client().create(&ACCOUNT, &JsonObject::new()).await.unwrap_err();
+    let server = Replay::start(vec![Reply::HangUp, json(200, CREATED)]);
+    let error = create(&server.client()).await.unwrap_err();
     assert!(matches!(error, Error::NoResponse { .. }));
     assert!(matches!(error.retry(), Retry::Unknown(_)));
     assert_eq!(server.requests().len(), 1);
@@ -79,8 +87,8 @@ async fn a_create_with_a_lost_response_is_not_retried() {
 #[tokio::test]
 async fn a_create_with_a_locked_row_is_retried() {
     let locked = r#"[{"message":"unable to obtain exclusive access to this record","errorCode":"UNABLE_TO_LOCK_ROW","fields":[]}]"#;
-    let server = Replay::start(vec![json(400, locked), json(201, CREATED)]);
-    server.client().create(&ACCOUNT, &JsonObject::new()).await.unwrap();
+    let server = Replay::start(vec![json(400, locked), json(200, CREATED)]);
+    create(&server.client()).await.unwrap();
     assert_eq!(server.requests().len(), 2);
 }
 
@@ -133,7 +141,7 @@ async fn an_unreachable_host_is_not_a_lost_response() {
     let tokens = Arc::new(Tokens::new(&format!("http://{unused}")));
     let timeouts = Timeouts { attempt: Duration::from_secs(1), total: Duration::ZERO };
     let client = Client::new(http().with_timeouts(timeouts), tokens, ApiVersion::DEFAULT);
-    let error = client.create(&ACCOUNT, &JsonObject::new()).await.unwrap_err();
+    let error = create(&client).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }));
     assert!(matches!(error.retry(), Retry::After(_)));
 }
