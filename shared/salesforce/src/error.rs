@@ -208,6 +208,12 @@ impl Error {
         self.has_code("NOT_FOUND") || self.has_code("INVALID_TYPE")
     }
 
+    /// Returns whether a record does not exist, is deleted, or is not visible to the user. Salesforce does not distinguish them.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Rejected { status: 404, .. })
+            && (self.has_code("NOT_FOUND") || self.has_code("ENTITY_IS_DELETED"))
+    }
+
     /// Returns Salesforce's reasons; empty unless it rejected the request.
     pub fn problems(&self) -> &[Problem] {
         match self {

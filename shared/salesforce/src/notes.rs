@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 pub use html::NoteHtml;
 
 use crate::composite::{CompositeRequest, MAX_SUBREQUESTS, Subrequest};
-use crate::rest::is_gone;
 use crate::soql::{self, Condition, Soql};
 use crate::transport::Request;
 use crate::{Client, Error, FieldName, JsonObject, ObjectName, Record, RecordId, datetime};
@@ -104,7 +103,7 @@ impl Client {
         let path = self.note_path(id);
         let request = Request::get("fetch the note", path.clone()).with_query("fields", "Title,LastModifiedDate");
         let response = match self.send(&request).await {
-            Err(error) if is_gone(&error) => return Ok(None),
+            Err(error) if error.is_missing() => return Ok(None),
             response => response?,
         };
         let invalid = || response.invalid("not a note");

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{FieldName, ObjectName, RecordId};
+use crate::transport::Request;
+use crate::{Client, Error, FieldName, ObjectName, RecordId};
 
 /// An object in the list of objects.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -153,4 +154,32 @@ pub struct RecordTypeInfo {
     /// `true` for the master record type, which every object has.
     #[serde(default)]
     pub master: bool,
+}
+
+impl Client {
+    /// Returns the fields and record types of an object that the connected user can access.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`] with `NOT_FOUND` if the user has no access to the object.
+    pub async fn describe(&self, object: &ObjectName) -> Result<ObjectDescribe, Error> {
+        let path = self.path(&format!("sobjects/{object}/describe"));
+        self.send(&Request::get("describe the object", path)).await?.json()
+    }
+
+    /// Returns all objects that the connected user can access.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn describe_global(&self) -> Result<Vec<ObjectSummary>, Error> {
+        let request = Request::get("list the objects", self.path("sobjects"));
+        let response = self.send(&request).await?;
+        response.json::<Objects>().map(|objects| objects.sobjects)
+    }
+}
+
+#[derive(Deserialize)]
+struct Objects {
+    sobjects: Vec<ObjectSummary>,
 }
