@@ -8,6 +8,7 @@ use std::path::Path;
 
 use local::template::Template;
 use local::workspace::Workspace;
+use runtime::ProblemCode;
 use serde_json::{Map, Value};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -172,4 +173,23 @@ fn every_operation_has_a_name_of_its_own_a_summary_and_its_path_s_parameters() {
             path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
         assert_eq!(given, wanted, "{method} {path}");
     }
+}
+
+/// A failure prints the table for `docs/problems.md`.
+#[test]
+fn problem_codes_are_the_same_in_code_contract_and_docs() {
+    let openapi = openapi();
+    let contract = openapi.pointer("/components/schemas/Problem/properties/type/enum").unwrap().as_array().unwrap();
+    let contract: Vec<&str> = contract.iter().map(|kind| kind.as_str().unwrap()).collect();
+    let kinds: Vec<String> =
+        ProblemCode::ALL.iter().map(|code| format!("urn:ferry:problem:{}", code.as_str())).collect();
+    assert_eq!(contract, kinds, "list these types in infra/openapi.yaml");
+
+    let row = |code: &ProblemCode| {
+        format!("| `{}` | {} | {} | {} |", code.as_str(), code.status().as_u16(), code.title(), code.next())
+    };
+    let rows: Vec<String> = ProblemCode::ALL.iter().map(row).collect();
+    let page = fs::read_to_string(Workspace::here().root().join("docs/problems.md")).unwrap();
+    let documented: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
+    assert!(documented == rows, "replace the rows of docs/problems.md by:\n{}\n", rows.join("\n"));
 }

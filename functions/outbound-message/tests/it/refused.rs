@@ -26,7 +26,7 @@ fn a_message_that_could_not_be_queued_is_to_be_sent_again() {
 
         let answer = context.post(&context.address(), message(context.org, 3)).await;
 
-        assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "not_queued"));
+        assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "unavailable"));
     });
 }
 

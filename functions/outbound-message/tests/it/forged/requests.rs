@@ -12,7 +12,7 @@ use crate::harness::{request, run};
 use crate::messages::message;
 
 const WRONG_TYPE: (u16, &str) = (415, "unsupported_media_type");
-const TOO_LARGE: (u16, &str) = (413, "too_large");
+const TOO_LARGE: (u16, &str) = (413, "payload_too_large");
 const LIMIT: usize = 6 * 1024 * 1024;
 
 #[test]
