@@ -113,7 +113,7 @@ fn an_org_that_is_not_active_is_not_written_to_and_the_problem_says_what_to_do()
     run(async {
         let context = TestContext::new().await;
         for (state, advice) in [
-            (OrgState::Uninstalled, "package installed again"),
+            (OrgState::Uninstalled, "install the package again"),
             (OrgState::Disconnected, "make the team connection"),
             (OrgState::Quarantined, "operator"),
         ] {
