@@ -13,6 +13,8 @@
 
 mod config;
 mod error;
+#[cfg(test)]
+mod error_texts;
 pub mod work;
 
 use jiff::Timestamp;

@@ -13,6 +13,8 @@ mod config;
 mod edition;
 mod endpoints;
 mod error;
+#[cfg(test)]
+mod error_texts;
 mod install;
 mod license_message;
 mod licenses;

@@ -16,6 +16,8 @@
 
 mod config;
 mod error;
+#[cfg(test)]
+mod error_texts;
 pub mod hints;
 mod known_orgs;
 mod receive;

@@ -14,6 +14,8 @@
 
 mod config;
 mod error;
+#[cfg(test)]
+mod error_texts;
 mod object;
 mod org;
 pub mod pipelines;

@@ -16,6 +16,8 @@ pub mod change;
 mod config;
 pub mod connection;
 mod error;
+#[cfg(test)]
+mod error_texts;
 pub mod org;
 
 use aws_lambda_events::dynamodb::Event;

@@ -15,6 +15,8 @@ mod changes;
 mod config;
 mod connections;
 mod error;
+#[cfg(test)]
+mod error_texts;
 mod filter;
 mod health;
 mod http;

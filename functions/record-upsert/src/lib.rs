@@ -16,6 +16,8 @@ mod allowance;
 pub mod back_off;
 mod config;
 mod error;
+#[cfg(test)]
+mod error_texts;
 pub mod fate;
 mod org;
 pub mod put_off;

@@ -12,6 +12,8 @@ mod app;
 mod config;
 mod disconnect;
 mod error;
+#[cfg(test)]
+mod error_texts;
 mod exchange;
 mod grants;
 mod keep_alive;

@@ -5,6 +5,8 @@
 
 mod cache;
 mod configured;
+#[cfg(test)]
+mod error_texts;
 
 pub use cache::FieldCache;
 pub use configured::{InvalidFieldList, MirroredFields};

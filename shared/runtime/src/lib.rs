@@ -20,6 +20,8 @@ mod chain;
 mod diagnostic;
 mod env;
 mod error;
+#[cfg(test)]
+mod error_texts;
 pub mod exposed;
 pub mod http;
 mod http_event;

@@ -58,6 +58,8 @@ pub mod composite;
 pub mod datetime;
 mod describe;
 mod error;
+#[cfg(test)]
+mod error_texts;
 mod host;
 mod id;
 mod meter;

@@ -4,6 +4,8 @@
 //! and size, verifies that the secret belongs to the org, parses the body with [`SoapMessage::parse_for`], and returns an
 //! [`acknowledgement`] once everything is stored.
 
+#[cfg(test)]
+mod error_texts;
 mod headers;
 mod rejection;
 mod required_client;

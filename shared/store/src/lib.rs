@@ -33,6 +33,8 @@ pub mod cursors;
 pub mod dead_letters;
 pub mod deliveries;
 mod error;
+#[cfg(test)]
+mod error_texts;
 pub mod events;
 pub mod hints;
 pub mod ids;

@@ -8,6 +8,8 @@
 mod config;
 mod defect;
 mod error;
+#[cfg(test)]
+mod error_texts;
 mod ledger;
 mod response;
 

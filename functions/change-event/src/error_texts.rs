@@ -1,0 +1,17 @@
+//! One snapshot of the texts of every error of this crate. See `tests/error-texts`.
+
+use error_texts::error_texts;
+use runtime::StateError;
+use salesforce::change_event::ParseError;
+
+use crate::Error;
+
+#[test]
+fn error_texts_read_as_sentences() {
+    let texts = error_texts!(Error {
+        Error::Unreadable(_) => Error::Unreadable(ParseError::Shape),
+        Error::Unnamed(_) => Error::Unnamed("".parse::<store::Tenant>().unwrap_err()),
+        Error::State(_) => Error::State(StateError { operation: "load the org", source: store::Error::NotFound { operation: "load the org" } }),
+    });
+    insta::assert_snapshot!(texts);
+}

@@ -1,0 +1,22 @@
+//! One snapshot of the texts of every error of this crate. See `tests/error-texts`.
+
+use error_texts::error_texts;
+use store::OrgState;
+use store::owner_policy::NoRoute;
+
+use crate::Error;
+
+#[test]
+fn error_texts_read_as_sentences() {
+    let texts = error_texts!(Error {
+        Error::Invalid(_) => Error::Invalid("limit must be 1 to 200"),
+        Error::NotFound(_) => Error::NotFound("record"),
+        Error::RepNotConnected => Error::RepNotConnected,
+        Error::Deleted { .. } => Error::Deleted { merged_into: None },
+        Error::OrgNotActive(_) => Error::OrgNotActive(OrgState::Claimed),
+        Error::NoRoute(_) => Error::NoRoute(NoRoute::RepMustConnect),
+        Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "query the records" }),
+        Error::Store(_) => Error::Store(store::Error::NotFound { operation: "load the org" }),
+    });
+    insta::assert_snapshot!(texts);
+}

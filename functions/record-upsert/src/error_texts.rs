@@ -1,0 +1,19 @@
+//! One snapshot of the texts of every error of this crate. See `tests/error-texts`.
+
+use error_texts::error_texts;
+
+use crate::Error;
+
+#[test]
+fn error_texts_read_as_sentences() {
+    let texts = error_texts!(Error {
+        Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "query the records" }),
+        Error::FieldsChanged(_) => Error::FieldsChanged(salesforce::Error::DailyLimit { operation: "query the records" }),
+        Error::OverBudget => Error::OverBudget,
+        Error::TooSlow => Error::TooSlow,
+        Error::OutOfTime => Error::OutOfTime,
+        Error::Mirror(_) => Error::Mirror(store::Error::NotFound { operation: "load the org" }),
+        Error::Wavering => Error::Wavering,
+    });
+    insta::assert_snapshot!(texts);
+}

@@ -1,0 +1,24 @@
+//! One snapshot of the texts of every error of this crate. See `tests/error-texts`.
+
+use error_texts::error_texts;
+use store::OrgState;
+use store::owner_policy::NoRoute;
+
+use crate::Error;
+
+#[test]
+fn error_texts_read_as_sentences() {
+    let texts = error_texts!(Error {
+        Error::Invalid(_) => Error::Invalid(Vec::new()),
+        Error::UnknownOrg => Error::UnknownOrg,
+        Error::OrgNotActive(_) => Error::OrgNotActive(OrgState::Claimed),
+        Error::NotFound(_) => Error::NotFound("note"),
+        Error::InProgress => Error::InProgress,
+        Error::NoRoute(_) => Error::NoRoute(NoRoute::RepMustConnect),
+        Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "query the records" }),
+        Error::OutcomeUnknown(_) => Error::OutcomeUnknown(salesforce::Error::DailyLimit { operation: "query the records" }),
+        Error::Store(_) => Error::Store(store::Error::NotFound { operation: "load the org" }),
+        Error::UnreadableTask(_) => Error::UnreadableTask(serde_json::from_str::<u8>("x").unwrap_err()),
+    });
+    insta::assert_snapshot!(texts);
+}
