@@ -66,15 +66,11 @@ async fn carry_out(
     operation: Result<Operation, Vec<Defect>>,
 ) -> Response {
     let outcome = async {
-        let key = key.map_err(|fault| invalid(&[fault]))?;
-        let operation = operation.map_err(|faults| invalid(&faults))?;
+        let key = key.map_err(|defect| Error::Invalid(vec![defect]))?;
+        let operation = operation.map_err(Error::Invalid)?;
         writes::accept(deps, org, key, WriteRequest { platform_user, operation: NoteWork { operation } }).await
     };
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
-}
-
-fn invalid(faults: &[Defect]) -> Error {
-    Error::Invalid(faults.iter().map(Defect::to_string).collect())
 }
 
 /// The key of a change; without one, each request is a write of its own, for a change may be repeated as it is.

@@ -9,7 +9,7 @@ use runtime::problem::refuse;
 use salesforce::{ObjectName, OrgId};
 use serde_json::Value;
 use store::WriteId;
-use writes::{Defect, Error, LedgerView, WriteRequest};
+use writes::{Error, LedgerView, WriteRequest};
 
 use crate::batch::Batch;
 use crate::{Deps, Upsert};
@@ -30,8 +30,7 @@ async fn upsert(
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
     let outcome = async {
-        let batch =
-            Batch::parse(body).map_err(|faults| Error::Invalid(faults.iter().map(Defect::to_string).collect()))?;
+        let batch = Batch::parse(body).map_err(Error::Invalid)?;
         writes::accept(&deps, org, key, WriteRequest { platform_user, operation: Upsert { object, batch } }).await
     };
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)

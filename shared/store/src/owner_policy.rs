@@ -114,15 +114,6 @@ pub enum NoRoute {
 }
 
 impl NoRoute {
-    /// The stable code for the platform.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::RepMustConnect | Self::TeamMustConnect => "connect_required",
-            Self::RepMustReconnect | Self::TeamMustReconnect => "reconnect_required",
-        }
-    }
-
     /// What the platform can do about it.
     #[must_use]
     pub fn next(self) -> &'static str {

@@ -7,8 +7,10 @@ use salesforce::{Classify, Retry};
 use store::OrgState;
 use store::owner_policy::NoRoute;
 
-/// The number of faults of a request that its problem lists.
-const MAX_LISTED_FAULTS: usize = 20;
+use crate::Defect;
+
+/// The number of defects of a request that its problem lists.
+const MAX_LISTED_DEFECTS: usize = 20;
 /// The pause before the outcome of a write is looked up: longer than Salesforce takes to commit or to roll back.
 const SETTLING: Duration = Duration::from_secs(30);
 /// The pause before a request for a write that is being carried out may be sent again.
@@ -18,9 +20,9 @@ const IN_PROGRESS_PAUSE: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The request is malformed; nothing was done. Each fault names its position and the correction.
-    #[error("the request has {} faults", .0.len())]
-    Invalid(Vec<String>),
+    /// The request is invalid; nothing was done.
+    #[error("the request is invalid (defects: {})", .0.len())]
+    Invalid(Vec<Defect>),
     /// The org does not exist.
     #[error("the org does not exist")]
     UnknownOrg,
@@ -110,7 +112,10 @@ impl Error {
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         match error {
-            Error::Invalid(faults) => Self::invalid(faults[..faults.len().min(MAX_LISTED_FAULTS)].join("; ")),
+            Error::Invalid(defects) => {
+                let listed: Vec<String> = defects.iter().take(MAX_LISTED_DEFECTS).map(Defect::to_string).collect();
+                Self::invalid(listed.join("; "))
+            }
             Error::UnknownOrg => Self::not_found("org"),
             Error::OrgNotActive(state) => Self::org_not_active(*state),
             Error::NotFound(resource) => Self::not_found(resource),
@@ -172,8 +177,9 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_faults_are_listed() {
-        let problem = Problem::from(&Error::Invalid((0..200).map(|n| format!("records[{n}]: wrong")).collect()));
+    fn only_the_first_defects_are_listed() {
+        let defect = |n| Defect { record: Some(n), field: None, detail: "wrong" };
+        let problem = Problem::from(&Error::Invalid((0..200).map(defect).collect()));
         let detail = problem.detail.unwrap();
         assert!(detail.starts_with("records[0]: wrong; records[1]: wrong"), "{detail}");
         assert!(!detail.contains("records[20]"), "{detail}");

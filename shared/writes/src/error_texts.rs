@@ -4,12 +4,12 @@ use error_texts::error_texts;
 use store::OrgState;
 use store::owner_policy::NoRoute;
 
-use crate::Error;
+use crate::{Defect, Error};
 
 #[test]
 fn error_texts_read_as_sentences() {
     let texts = error_texts!(Error {
-        Error::Invalid(_) => Error::Invalid(Vec::new()),
+        Error::Invalid(_) => Error::Invalid(vec![Defect::whole("must be an object")]),
         Error::UnknownOrg => Error::UnknownOrg,
         Error::OrgNotActive(_) => Error::OrgNotActive(OrgState::Claimed),
         Error::NotFound(_) => Error::NotFound("note"),

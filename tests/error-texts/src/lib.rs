@@ -1,7 +1,7 @@
 //! Renders the texts of every variant of an error, for a snapshot.
 //!
 //! Each crate with an error has one snapshot of its texts in `src/error_texts.rs`, so that a change of a text, or a variant
-//! without a readable text, shows in review.
+//! without a readable text, shows in review. `INSTA_UPDATE=always cargo test --workspace error_texts` accepts new texts.
 
 use std::fmt::Display;
 

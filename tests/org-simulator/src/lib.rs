@@ -7,6 +7,8 @@
 mod api;
 mod data;
 mod error;
+#[cfg(test)]
+mod error_texts;
 mod handle;
 mod http;
 mod identity;
