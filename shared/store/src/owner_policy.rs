@@ -72,13 +72,12 @@ pub enum OwnerReason {
 }
 
 impl OwnerReason {
-    /// What the platform can do so that the next write goes as the rep.
+    /// Returns the remedy after which later writes are made as the rep.
     #[must_use]
     pub fn next(self) -> Option<&'static str> {
         match self {
             Self::RepMustReconnect | Self::RepNotConnected => Some(
-                "The team wrote it. Send the rep a personal connect link (POST /v1/connect-links), and the next write goes \
-                 as the rep.",
+                "Send the rep a personal connect link (POST /v1/connect-links), so that later writes are made as the rep.",
             ),
             Self::RepConnected | Self::NoActingUser | Self::PolicyTeamOnly => None,
         }
@@ -114,7 +113,7 @@ pub enum NoRoute {
 }
 
 impl NoRoute {
-    /// What the platform can do about it.
+    /// Returns the remedy for the platform.
     #[must_use]
     pub fn next(self) -> &'static str {
         match self {
