@@ -28,7 +28,7 @@ impl Work {
         for record_id in &event.records {
             let delivery_id = name(record_id.as_str())?;
             let record = Some(RecordRef { object: object.clone(), record_id: *record_id });
-            hints.push(ChangeHint { org_id: *org_id, delivery_id, source, record, received_at, put_off: 0 });
+            hints.push(ChangeHint { org_id: *org_id, delivery_id, source, record, received_at, deferrals: 0 });
         }
         let refresh = event.is_incomplete.then(|| -> Result<_, InvalidText> {
             let delivery_id = name(object.as_str())?;

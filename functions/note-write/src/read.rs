@@ -38,7 +38,7 @@ impl From<Note> for NoteView {
             title: note.title,
             html: note.html,
             links: note.links,
-            last_modified: store::time::text(note.last_modified),
+            last_modified: store::time::format(note.last_modified),
         }
     }
 }

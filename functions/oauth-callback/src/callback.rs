@@ -82,7 +82,7 @@ fn parse(query: &str) -> Option<Callback> {
 
 /// Takes what was kept under the state, if the browser is the one that began.
 async fn take(deps: &Deps, state: &SecretString, headers: &HeaderMap) -> Result<Pending, Trouble> {
-    let id = AuthorizationId::of(Purpose::State, state.expose_secret());
+    let id = AuthorizationId::derive(Purpose::State, state.expose_secret());
     let taken = deps.authorizations.consume::<Pending>(&id, deps.clock.now()).await;
     let pending = taken.map_err(|error| unavailable(&error))?.ok_or(Trouble::ConsentUsed)?;
     let presented = Cookie::Consent.presented(headers);
@@ -210,7 +210,7 @@ fn refused(code: RefusalCode) -> Trouble {
 
 /// Where to install the package that the consent was for.
 async fn package_link(deps: &Deps, pending: &Pending) -> Option<String> {
-    let registration = deps.apps.named(&pending.app).await.ok().flatten()?;
+    let registration = deps.apps.find(&pending.app).await.ok().flatten()?;
     install_url(&registration, &pending.ticket)
 }
 

@@ -72,7 +72,7 @@ async fn redirect(deps: &Deps, secret: &str, headers: &HeaderMap) -> Result<Resp
         code_verifier: consent.code_verifier,
         nonce: consent.nonce,
     };
-    let id = AuthorizationId::of(Purpose::State, consent.state.expose_secret());
+    let id = AuthorizationId::derive(Purpose::State, consent.state.expose_secret());
     let expires_at = expiry(now, LINK_TTL);
     let stored = deps.authorizations.store(&Authorization { id, payload: pending, expires_at }).await;
     stored.map_err(|error| unavailable(&error))?;
@@ -95,7 +95,7 @@ fn see_other(location: &str, browser: &SecretString) -> Option<Response> {
 }
 
 fn ticket_id(secret: &str) -> Result<AuthorizationId, Trouble> {
-    if is_well_formed(secret) { Ok(AuthorizationId::of(Purpose::Ticket, secret)) } else { Err(Trouble::LinkUsed) }
+    if is_well_formed(secret) { Ok(AuthorizationId::derive(Purpose::Ticket, secret)) } else { Err(Trouble::LinkUsed) }
 }
 
 /// Where the person signs in.

@@ -25,7 +25,7 @@ struct Link<'a> {
 
 /// The answer with a link. Only the platform that asked may see it.
 pub(crate) fn made(url: &SecretString, expires_at: Timestamp) -> Response {
-    let link = Link { url: url.expose_secret(), expires_at: store::time::text(expires_at) };
+    let link = Link { url: url.expose_secret(), expires_at: store::time::format(expires_at) };
     let mut response = (StatusCode::CREATED, Json(link)).into_response();
     protect(&mut response);
     response
@@ -84,7 +84,7 @@ mod tests {
     fn org(state: OrgState, owner: Option<&str>) -> Org {
         let org_id = "00D5e000000KQ2eEAG".parse().unwrap();
         let tenant = owner.map(|owner| owner.parse().unwrap());
-        Org { state, tenant, ..Org::unannounced(org_id, Environment::Production, Timestamp::UNIX_EPOCH) }
+        Org { state, tenant, ..Org::claimed(org_id, Environment::Production, Timestamp::UNIX_EPOCH) }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use runtime::{Chain, Outcome, Report, StateError};
 use salesforce::OrgId;
 use secrecy::SecretString;
 use serde::Serialize;
-use store::{Activate, Activation, OrgState, RefreshKind, RefreshTask, WebhookSecret};
+use store::{ActivationRequest, Activation, OrgState, RefreshKind, RefreshTask, WebhookSecret};
 
 use crate::endpoints::{SetUp, Wanted, set_up};
 use crate::{Deps, Error, edition};
@@ -47,7 +47,7 @@ pub(crate) async fn team_connected(deps: &Deps, connected: TeamConnected) -> Res
     let org_id = connected.org_id;
     let now = deps.clock.now();
     let secret = WebhookSecret::generate(&mut rand::rng());
-    let activate = Activate {
+    let activate = ActivationRequest {
         org_id,
         tenant: connected.tenant,
         environment: connected.environment,

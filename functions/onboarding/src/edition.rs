@@ -21,15 +21,15 @@ pub(crate) async fn ask(deps: &Deps, known: Org) -> Org {
         Err(_) => return not_known(known, "the org did not answer in time"),
     };
     let before = known.edition.as_ref().filter(|edition| edition.organization_type == asked);
-    let knows_no_messages = before.is_some_and(|edition| edition.knows_no_messages);
-    note(deps, known, Edition { organization_type: asked, knows_no_messages, proven_at: deps.clock.now() }).await
+    let outbound_messages_unsupported = before.is_some_and(|edition| edition.outbound_messages_unsupported);
+    note(deps, known, Edition { organization_type: asked, outbound_messages_unsupported, proven_at: deps.clock.now() }).await
 }
 
 /// Notes whether the org said that it knows no outbound messages. Whether that counts is a rule of its edition.
-pub(crate) async fn knows_no_messages(deps: &Deps, known: Org, knows_none: bool) -> Org {
+pub(crate) async fn outbound_messages_unsupported(deps: &Deps, known: Org, knows_none: bool) -> Org {
     match known.edition.clone() {
-        Some(edition) if edition.knows_no_messages != knows_none => {
-            let edition = Edition { knows_no_messages: knows_none, proven_at: deps.clock.now(), ..edition };
+        Some(edition) if edition.outbound_messages_unsupported != knows_none => {
+            let edition = Edition { outbound_messages_unsupported: knows_none, proven_at: deps.clock.now(), ..edition };
             note(deps, known, edition).await
         }
         _ => known,
@@ -46,7 +46,7 @@ async fn organization_type(client: &Client) -> Result<Option<String>, salesforce
 const MAX_NAME: usize = 40;
 
 async fn note(deps: &Deps, known: Org, edition: Edition) -> Org {
-    match deps.orgs.prove_edition(known.org_id, &edition).await {
+    match deps.orgs.record_edition(known.org_id, &edition).await {
         Ok(org) => org,
         Err(error) => not_known(known, &Chain(&error).to_string()),
     }

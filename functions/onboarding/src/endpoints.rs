@@ -61,7 +61,7 @@ fn plan(in_org: &[Option<String>], live: &[SecretHash], wanted: &Wanted) -> Plan
 /// Sets up the org's outbound messages. What Salesforce refuses is no failure: then the address is shown.
 pub(crate) async fn set_up(deps: &Deps, known: Org, wanted: Wanted) -> Result<SetUp, Error> {
     let org = known.org_id;
-    if known.edition.as_ref().and_then(Edition::has_messages) == Some(false) {
+    if known.edition.as_ref().and_then(Edition::has_outbound_messages) == Some(false) {
         return Ok(polled(org));
     }
     let client = deps.salesforce.client(org, &ConnectionId::team());
@@ -173,17 +173,17 @@ enum Found {
 async fn find(deps: &Deps, known: Org, client: &Client) -> Found {
     let because = match tokio::time::timeout(deps.setup_timeout, definitions(client)).await {
         Ok(Ok(definitions)) => {
-            edition::knows_no_messages(deps, known, false).await;
+            edition::outbound_messages_unsupported(deps, known, false).await;
             return Found::Definitions(definitions);
         }
         Ok(Err(error)) if error.has_code("INVALID_TYPE") => {
-            let known = edition::knows_no_messages(deps, known, true).await;
-            return if known.lacks_messages() { Found::NotInEdition } else { Found::Nothing(because(&error)) };
+            let known = edition::outbound_messages_unsupported(deps, known, true).await;
+            return if known.lacks_outbound_messages() { Found::NotInEdition } else { Found::Nothing(because(&error)) };
         }
         Ok(Err(error)) => because(&error),
         Err(_) => ManualSetup::Unavailable,
     };
-    if known.lacks_messages() { Found::NotInEdition } else { Found::Nothing(because) }
+    if known.lacks_outbound_messages() { Found::NotInEdition } else { Found::Nothing(because) }
 }
 
 async fn definitions(client: &Client) -> Result<Vec<OutboundMessageDefinition>, salesforce::Error> {

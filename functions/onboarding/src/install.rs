@@ -15,7 +15,7 @@ use runtime::problem::refuse;
 use runtime::{Problem, ProblemCode};
 use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
-use store::{Claim, Environment, InstallClaim, OrgState};
+use store::{ClaimOutcome, Environment, InstallClaim, OrgState};
 
 use crate::Deps;
 
@@ -77,10 +77,10 @@ pub(crate) async fn claim(State(deps): State<Deps>, request: Request) -> Result<
 }
 
 /// Says what the announcement was about, and that it did not change an org that has an owner.
-fn log(claimed: &Claim, kind: &'static str) {
+fn log(claimed: &ClaimOutcome, kind: &'static str) {
     let (org, known) = match claimed {
-        Claim::New(org) => (org, false),
-        Claim::Noted(org) | Claim::Known(org) => (org, true),
+        ClaimOutcome::New(org) => (org, false),
+        ClaimOutcome::Updated(org) | ClaimOutcome::Unchanged(org) => (org, true),
     };
     let (id, state, owned) = (org.org_id, org.state, org.tenant.is_some());
     tracing::info!(org.id = %id, org.state = ?state, org.known = known, org.owned = owned, install.kind = kind, "org {id} announced a package {kind}");

@@ -43,7 +43,7 @@ pub(crate) fn read(message: &OutboundMessage<'_>, package: Option<RecordId>) -> 
             continue;
         };
         match text(notification, SUBSCRIBER).and_then(|org| org.parse().ok()) {
-            Some(org_id) => licenses.notices.push(LicenseNotice { org_id, says: says(notification, license_id) }),
+            Some(org_id) => licenses.notices.push(LicenseNotice { org_id, license: says(notification, license_id) }),
             None => licenses.without_org.push(license_id),
         }
     }
@@ -126,9 +126,9 @@ mod tests {
             ("LastModifiedDate", "2026-11-22T10:15:30.000Z"),
         ]);
         assert_eq!(notice.org_id.to_string(), "00D79000000exLEEAY");
-        assert_eq!((notice.says.status.as_str(), notice.says.is_sandbox), ("Active", true));
-        assert_eq!(notice.says.package_version.as_deref(), Some("2.1.0"));
-        assert_eq!(notice.says.modified_at.to_string(), "2026-11-22T10:15:30Z");
+        assert_eq!((notice.license.status.as_str(), notice.license.is_sandbox), ("Active", true));
+        assert_eq!(notice.license.package_version.as_deref(), Some("2.1.0"));
+        assert_eq!(notice.license.modified_at.to_string(), "2026-11-22T10:15:30Z");
     }
 
     #[test]
@@ -140,9 +140,9 @@ mod tests {
             ("sfLma__Subscriber_Org_Is_Sandbox__c", "true"),
             ("sfLma__Last_Modified__c", "2026-11-22"),
         ]);
-        assert_eq!((notice.says.status, notice.says.is_sandbox), (LicenseStatus::Uninstalled, true));
-        assert_eq!(notice.says.expires_on.as_deref(), Some("2026-12-31"));
-        assert_eq!(notice.says.modified_at.to_string(), "2026-11-22T00:00:00Z");
+        assert_eq!((notice.license.status, notice.license.is_sandbox), (LicenseStatus::Uninstalled, true));
+        assert_eq!(notice.license.expires_on.as_deref(), Some("2026-12-31"));
+        assert_eq!(notice.license.modified_at.to_string(), "2026-11-22T00:00:00Z");
     }
 
     #[test]
@@ -152,10 +152,10 @@ mod tests {
             ("sfLma__Last_Modified__c", "2026-11-22"),
             ("LastModifiedDate", "2026-11-22T10:15:30.000Z"),
         ]);
-        assert_eq!(notice.says.modified_at.to_string(), "2026-11-22T10:15:30Z");
+        assert_eq!(notice.license.modified_at.to_string(), "2026-11-22T10:15:30Z");
         let without = one(&[("sfLma__Subscriber_Org_ID__c", CUSTOMER)]);
-        assert_eq!(without.says.modified_at, Timestamp::UNIX_EPOCH);
-        assert_eq!(without.says.status.as_str(), "unknown");
+        assert_eq!(without.license.modified_at, Timestamp::UNIX_EPOCH);
+        assert_eq!(without.license.status.as_str(), "unknown");
     }
 
     #[test]

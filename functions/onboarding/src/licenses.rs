@@ -9,7 +9,7 @@ use connecting::disconnect::{ConnectionReport, Outcome};
 use runtime::StateError;
 use secrecy::ExposeSecret as _;
 use soap_receiver::{Rejection, SoapMessage, acknowledgement};
-use store::orgs::license_management::proves;
+use store::orgs::license_management::verify_sender;
 use store::{LicenseManagement, LicenseNotice, Org, OrgState};
 
 use crate::license_message::{self, Licenses};
@@ -38,16 +38,16 @@ pub(crate) async fn receive(
 /// The License Management Org whose address this is. Whatever is wrong with an address, the same work is done to find out.
 async fn authenticate(deps: &Deps, message: &SoapMessage) -> Result<LicenseManagement, Error> {
     let registered =
-        deps.orgs.license_management().await.map_err(StateError::during("load the License Management Org"))?;
-    let proven = proves(registered.as_ref(), message.org, message.secret.expose_secret());
+        deps.orgs.load_license_management().await.map_err(StateError::during("load the License Management Org"))?;
+    let proven = verify_sender(registered.as_ref(), message.org, message.secret.expose_secret());
     Ok(registered.filter(|_| proven).ok_or(Rejection::UnknownAddress)?)
 }
 
 /// Stores what the licence says. Where it ends the org, its connections end with it; a repetition finishes what was left.
 async fn note(deps: &Deps, notice: &LicenseNotice) -> Result<(), Error> {
     let org =
-        deps.orgs.note_license(notice, deps.clock.now()).await.map_err(StateError::during("record the license"))?;
-    let (id, status) = (org.org_id, notice.says.status.as_str());
+        deps.orgs.apply_license(notice, deps.clock.now()).await.map_err(StateError::during("record the license"))?;
+    let (id, status) = (org.org_id, notice.license.status.as_str());
     tracing::info!(org.id = %id, org.state = ?org.state, license.status = status, "org {id} has a licence that is {status}");
     if org.state == OrgState::Uninstalled && org.tenant.is_some() { end(deps, &org).await } else { Ok(()) }
 }

@@ -17,7 +17,7 @@ pub fn of(message: &OutboundMessage<'_>, org_id: OrgId, received_at: Timestamp) 
         source: Source::OutboundMessage,
         record,
         received_at,
-        put_off: 0,
+        deferrals: 0,
     };
     let judged = message.judge()?;
     let changes = judged.changes.into_iter().map(|change| {

@@ -109,7 +109,7 @@ mod tests {
     fn org(n: usize, state: OrgState, secrets: &[&str]) -> Org {
         let hash = |secret: &&str| SecretHash { sha256: digest(secret), created_at: at(0) };
         let webhook_secrets = secrets.iter().map(hash).collect();
-        Org { state, webhook_secrets, ..Org::unannounced(id(n), Environment::Production, at(0)) }
+        Org { state, webhook_secrets, ..Org::claimed(id(n), Environment::Production, at(0)) }
     }
 
     fn learn(known: &KnownOrgs, found: &Org, secret: &str, second: i64) -> bool {

@@ -8,7 +8,7 @@ use runtime::{Chain, StateError};
 use salesforce::OrgId;
 use secrecy::ExposeSecret as _;
 use soap_receiver::{Rejection, SoapMessage, acknowledgement, receiver};
-use store::CopySeen;
+use store::DetectedCopy;
 use tracing::{error, info, warn};
 
 use crate::{Deps, Error, hints};
@@ -53,7 +53,7 @@ async fn queue(deps: &Deps, org: OrgId, message: &SoapMessage) -> Result<(), Err
     let hints = match message.parse_for(org) {
         Ok(said) => hints::of(&said, org, now).map_err(Rejection::from)?,
         Err(Rejection::OtherOrg { named }) => {
-            quarantine(deps, CopySeen { org_id: named, copy_of: org, at: now }).await;
+            quarantine(deps, DetectedCopy { org_id: named, copy_of: org, at: now }).await;
             return Err(Rejection::OtherOrg { named }.into());
         }
         Err(refused) => return Err(refused.into()),
@@ -67,7 +67,7 @@ async fn queue(deps: &Deps, org: OrgId, message: &SoapMessage) -> Result<(), Err
 
 /// Whoever has the org's secret and names another org is a copy of the org: a sandbox, which has its settings. What the copy
 /// says is refused either way; that it cannot be noted is no reason to say something else.
-async fn quarantine(deps: &Deps, seen: CopySeen) {
+async fn quarantine(deps: &Deps, seen: DetectedCopy) {
     let (copy, original) = (seen.org_id, seen.copy_of);
     match deps.orgs.quarantine(&seen).await {
         Ok(true) => {

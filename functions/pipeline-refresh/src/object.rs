@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use runtime::StateError;
 use salesforce::{FieldName, ObjectName, Record, Soql};
 use serde::Serialize;
-use store::{Apply, Change, CursorName, Position};
+use store::{ApplyOutcome, Change, CursorName, Position};
 use tracing::warn;
 
 use crate::error::Error;
@@ -189,8 +189,8 @@ impl Scanning<'_> {
         let org = self.run.org();
         for applied in self.run.deps.records.apply_all(org, self.object, changes).await {
             match applied {
-                Ok(Apply::Applied) => report.applied += 1,
-                Ok(Apply::Unchanged | Apply::Stale) => report.unchanged += 1,
+                Ok(ApplyOutcome::Applied) => report.applied += 1,
+                Ok(ApplyOutcome::Unchanged | ApplyOutcome::Stale) => report.unchanged += 1,
                 // A row that no retry will make smaller must not hold up all rows after it.
                 Err(store::Error::TooLarge { size_bytes, .. }) => {
                     report.unstorable += 1;

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use runtime::record_api_calls;
 use salesforce::{ApiUsage, Client, OrgId};
 use serde::Serialize;
-use store::{Lane, RefreshKind, RefreshTask, Verdict};
+use store::{Lane, RefreshKind, RefreshTask};
 
 use crate::Deps;
 
@@ -30,7 +30,7 @@ fn stop_at(now: Timestamp, deadline: Timestamp) -> Timestamp {
 
 /// Whether a run in this lane has to stop now.
 fn stop(now: Timestamp, stop_at: Timestamp, lane: Lane, usage: Option<ApiUsage>) -> Option<Stop> {
-    if usage.is_some_and(|usage| lane.verdict(usage.used, usage.max, 1) == Verdict::Wait) {
+    if usage.is_some_and(|usage| !lane.may_call(usage.used, usage.max, 1)) {
         Some(Stop::OverBudget)
     } else {
         (now >= stop_at).then_some(Stop::OutOfTime)

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::origins::Origin;
 use store::records::rule::changed_fields;
-use store::{BusEvent, MirrorRecord, Saved, WriteId};
+use store::{BusEvent, MirrorRecord, SavedVersion, WriteId};
 
 /// Whether events bring the values of what changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -92,9 +92,9 @@ impl Change {
 
     /// Who saved the new version, and when; `None` where no write of Ferry's can have made it, or the mirror does not say.
     #[must_use]
-    pub fn saved(&self) -> Option<Saved> {
+    pub fn saved(&self) -> Option<SavedVersion> {
         let by: RecordId = self.new.fields.get("LastModifiedById")?.as_str()?.parse().ok()?;
-        (self.kind == Kind::Changed).then_some(Saved { by, at: self.new.system_modstamp })
+        (self.kind == Kind::Changed).then_some(SavedVersion { by, at: self.new.system_modstamp })
     }
 
     fn created(&self) -> bool {
@@ -166,7 +166,7 @@ fn data<'a>(change: &'a Change, origin: Option<&Origin>) -> Data<'a> {
         own: origin.map(|origin| own_write(change, origin)),
         values: None,
         values_omitted: None,
-        system_modstamp: store::time::text(record.system_modstamp),
+        system_modstamp: store::time::format(record.system_modstamp),
         created: change.created(),
         deleted: record.deleted,
         master_record_id: record.master_record_id.as_ref().map(|id| id.as_str()),
@@ -178,7 +178,7 @@ fn own_write<'a>(change: &'a Change, origin: &Origin) -> OwnWrite<'a> {
     OwnWrite {
         origin: "ferry",
         write_id: origin.write_id,
-        unwritten_fields: names.filter(|name| !origin.set(name)).collect(),
+        unwritten_fields: names.filter(|name| !origin.has_set(name)).collect(),
     }
 }
 
@@ -204,7 +204,7 @@ fn assemble(change: &Change, data: Data<'_>) -> BusEvent {
 /// What the mirror orders the versions of a record by: both times have the same length in text, so that the texts are in the
 /// order of the versions.
 fn sequence(record: &MirrorRecord) -> String {
-    format!("{}/{}", store::time::text(record.system_modstamp), store::time::text(record.read_at))
+    format!("{}/{}", store::time::format(record.system_modstamp), store::time::format(record.read_at))
 }
 
 #[cfg(test)]

@@ -109,7 +109,7 @@ pub fn event(connection: &Connection, kind: Kind, link: Option<&ConnectLink>, ch
         reason,
         sunset: warning.map(|warning| warning.sunset.to_string()),
         connect_url: link.map(|link| link.url.expose_secret()),
-        connect_url_expires_at: link.map(|link| store::time::text(link.expires_at)),
+        connect_url_expires_at: link.map(|link| store::time::format(link.expires_at)),
     };
     let subject = format!("connections/{}", connection.connection_id);
     let mut event = BusEvent::new(connection.org_id, kind.name(), subject, change_id);

@@ -25,7 +25,7 @@ use connecting::connect_links::{ConnectLink, EVENT_LINK_TTL, Ticket, expiry};
 use futures::{StreamExt as _, stream};
 use runtime::Chain;
 use salesforce::{HostPolicy, LoginHost};
-use store::origins::{Origin, may_be_noted};
+use store::origins::{Origin, may_have_origin};
 use store::{BusEvent, Connection};
 use tracing::{error, warn};
 
@@ -94,7 +94,7 @@ async fn event_of(deps: &Deps, told: &Told) -> Result<BusEvent, store::Error> {
 /// change could be written back, and come again, whereas a late event harms nobody.
 async fn origin(deps: &Deps, change: &Change) -> Result<Option<Origin>, store::Error> {
     match change.saved() {
-        Some(saved) if may_be_noted(saved, deps.clock.now()) => {
+        Some(saved) if may_have_origin(saved, deps.clock.now()) => {
             deps.origins.find(change.new.org_id, change.new.record_id, saved).await
         }
         _ => Ok(None),

@@ -99,7 +99,7 @@ mod tests {
 
     fn org(state: OrgState) -> Org {
         let org =
-            Org::unannounced("00D5e000000KQ2eEAG".parse().unwrap(), Environment::Production, Timestamp::UNIX_EPOCH);
+            Org::claimed("00D5e000000KQ2eEAG".parse().unwrap(), Environment::Production, Timestamp::UNIX_EPOCH);
         Org { state, ..org }
     }
 

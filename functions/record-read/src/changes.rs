@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use store::{ChangesBecause, ChangesBy, Org};
+use store::{DetectionReason, DetectionMethod, Org};
 
 /// How often polled orgs are polled: a rate of EventBridge Scheduler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +38,8 @@ const NO_RATE: &str = "not a rate as rate(15 minutes)";
 /// How the changes of an org are heard of.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangesView {
-    by: ChangesBy,
-    because: ChangesBecause,
+    by: DetectionMethod,
+    because: DetectionReason,
     /// The edition as the org names it; `None` where it was never asked.
     edition: Option<String>,
     /// Of a polled org only.
@@ -58,13 +58,13 @@ struct PollsView {
 
 impl ChangesView {
     pub(crate) fn new(org: &Org, last_poll: Option<Timestamp>, interval: PollInterval, now: Timestamp) -> Self {
-        let changes = org.changes();
+        let changes = org.change_detection();
         let overdue = org.poll_is_overdue(last_poll, interval.0, now);
         Self {
-            by: changes.by,
-            because: changes.because,
+            by: changes.method,
+            because: changes.reason,
             edition: org.edition.as_ref().map(|edition| edition.organization_type.clone()),
-            polls: (changes.by == ChangesBy::Polling).then_some(PollsView { last_completed: last_poll, overdue }),
+            polls: (changes.method == DetectionMethod::Polling).then_some(PollsView { last_completed: last_poll, overdue }),
         }
     }
 }

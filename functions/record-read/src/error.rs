@@ -3,7 +3,7 @@
 use runtime::{Problem, ProblemCode};
 use salesforce::RecordId;
 use store::OrgState;
-use store::owner_policy::NoRoute;
+use store::owner_policy::RouteError;
 
 /// An error of a view.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +29,7 @@ pub enum Error {
     OrgNotActive(OrgState),
     /// No connection exists that may be used.
     #[error("no connection may be used")]
-    NoRoute(#[source] NoRoute),
+    NoRoute(#[source] RouteError),
     /// Salesforce refused the request or was unavailable.
     #[error("could not read from Salesforce")]
     Salesforce(#[from] salesforce::Error),
@@ -43,7 +43,7 @@ impl From<&Error> for Problem {
         match error {
             Error::Invalid(detail) => Self::invalid(*detail),
             Error::NotFound(resource) => Self::not_found(resource),
-            Error::RepNotConnected => Self::not_found("connection of this rep").next(NoRoute::RepMustConnect.next()),
+            Error::RepNotConnected => Self::not_found("connection of this rep").next(RouteError::RepMustConnect.next()),
             Error::Deleted { merged_into } => {
                 let deleted = Self::new(ProblemCode::RecordDeleted);
                 match merged_into {
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn an_ended_grant_requires_a_reconnect() {
-        let problem = Problem::from(&Error::NoRoute(NoRoute::RepMustReconnect));
+        let problem = Problem::from(&Error::NoRoute(RouteError::RepMustReconnect));
         assert_eq!(problem.code, ProblemCode::ReconnectRequired);
     }
 }

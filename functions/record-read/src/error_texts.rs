@@ -2,7 +2,7 @@
 
 use error_texts::error_texts;
 use store::OrgState;
-use store::owner_policy::NoRoute;
+use store::owner_policy::RouteError;
 
 use crate::Error;
 
@@ -14,7 +14,7 @@ fn error_texts_read_as_sentences() {
         Error::RepNotConnected => Error::RepNotConnected,
         Error::Deleted { .. } => Error::Deleted { merged_into: None },
         Error::OrgNotActive(_) => Error::OrgNotActive(OrgState::Claimed),
-        Error::NoRoute(_) => Error::NoRoute(NoRoute::RepMustConnect),
+        Error::NoRoute(_) => Error::NoRoute(RouteError::RepMustConnect),
         Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "query the records" }),
         Error::Store(_) => Error::Store(store::Error::NotFound { operation: "load the org" }),
     });

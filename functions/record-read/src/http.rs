@@ -129,7 +129,7 @@ async fn list_pipelines(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) ->
     let view = async {
         known(&deps, org).await?;
         let pipelines = deps.pipelines.list(org).await?;
-        let refreshed_at = health::pipelines_refreshed_at(&deps, org).await?.map(store::time::text);
+        let refreshed_at = health::pipelines_refreshed_at(&deps, org).await?.map(store::time::format);
         Ok::<_, Error>(json!({ "pipelines": pipelines, "refreshed_at": refreshed_at }))
     };
     respond(view.await)

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use salesforce::ApiUsage;
-use store::{Budget, Lane, Verdict};
+use store::{Budget, Lane};
 
 /// What is known of the org's budget. Re-reads are calls of the lane [`Lane::Webhook`].
 #[derive(Debug)]
@@ -14,11 +14,11 @@ pub(crate) struct Allowance {
 impl Allowance {
     /// Whether one more call may be made; `seen` is what Salesforce said to the calls of this invocation, and counts for more.
     /// Where nothing recent is known a call goes ahead, and its answer decides about the next one.
-    pub(crate) fn verdict(&self, seen: Option<ApiUsage>, now: Timestamp) -> Verdict {
+    pub(crate) fn may_call(&self, seen: Option<ApiUsage>, now: Timestamp) -> bool {
         match (seen, &self.stored) {
-            (Some(ApiUsage { used, max }), _) => Lane::Webhook.verdict(used, max, 1),
-            (None, Some(stored)) => stored.verdict(Lane::Webhook, 1, now),
-            (None, None) => Verdict::Go,
+            (Some(ApiUsage { used, max }), _) => Lane::Webhook.may_call(used, max, 1),
+            (None, Some(stored)) => stored.may_call(Lane::Webhook, 1, now),
+            (None, None) => true,
         }
     }
 }
@@ -42,15 +42,15 @@ mod tests {
     #[test]
     fn one_call_finds_out_whether_the_window_has_moved_on() {
         let old = stored(950, 15);
-        assert_eq!(old.verdict(None, now()), Verdict::Go);
-        assert_eq!(old.verdict(Some(ApiUsage { used: 951, max: 1_000 }), now()), Verdict::Wait);
-        assert_eq!(old.verdict(Some(ApiUsage { used: 400, max: 1_000 }), now()), Verdict::Go);
+        assert!(old.may_call(None, now()));
+        assert!(!old.may_call(Some(ApiUsage { used: 951, max: 1_000 }), now()));
+        assert!(old.may_call(Some(ApiUsage { used: 400, max: 1_000 }), now()));
     }
 
     #[test]
     fn what_was_said_lately_is_believed() {
-        assert_eq!(stored(900, 14).verdict(None, now()), Verdict::Wait);
-        assert_eq!(stored(899, 14).verdict(None, now()), Verdict::Go);
-        assert_eq!(Allowance { stored: None }.verdict(None, now()), Verdict::Go);
+        assert!(!stored(900, 14).may_call(None, now()));
+        assert!(stored(899, 14).may_call(None, now()));
+        assert!(Allowance { stored: None }.may_call(None, now()));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use salesforce::{Classify, Record, RecordId, Retry};
-use store::{Apply, Change, DeliveryOutcome, Tombstone};
+use store::{ApplyOutcome, Change, DeliveryOutcome, Tombstone};
 
 use crate::Error;
 
@@ -53,12 +53,12 @@ impl Fate {
 
     /// By what the mirror made of the change.
     #[must_use]
-    pub fn of_applied(applied: Apply, deleted: bool) -> Self {
+    pub fn of_applied(applied: ApplyOutcome, deleted: bool) -> Self {
         Self::Settled(match (applied, deleted) {
-            (Apply::Applied | Apply::Unchanged, true) => DeliveryOutcome::Deleted,
-            (Apply::Applied, false) => DeliveryOutcome::Applied,
-            (Apply::Unchanged, false) => DeliveryOutcome::Unchanged,
-            (Apply::Stale, _) => DeliveryOutcome::Stale,
+            (ApplyOutcome::Applied | ApplyOutcome::Unchanged, true) => DeliveryOutcome::Deleted,
+            (ApplyOutcome::Applied, false) => DeliveryOutcome::Applied,
+            (ApplyOutcome::Unchanged, false) => DeliveryOutcome::Unchanged,
+            (ApplyOutcome::Stale, _) => DeliveryOutcome::Stale,
         })
     }
 
@@ -67,7 +67,7 @@ impl Fate {
     pub fn outcome(&self) -> Option<DeliveryOutcome> {
         match self {
             Self::Settled(outcome) => Some(outcome.clone()),
-            Self::PutOff { reason, .. } => Some(DeliveryOutcome::PutOff { reason: reason.clone() }),
+            Self::PutOff { reason, .. } => Some(DeliveryOutcome::Deferred { reason: reason.clone() }),
             Self::Parked(reason) | Self::Poison(reason) => Some(DeliveryOutcome::Failed { reason: reason.clone() }),
             Self::Returned(_) => None,
         }
@@ -87,7 +87,7 @@ pub fn counts<'a>(fates: impl Iterator<Item = &'a Fate>) -> Vec<(&'static str, u
             Fate::Settled(DeliveryOutcome::Failed { .. } | DeliveryOutcome::ObjectRefresh) | Fate::Parked(_) => {
                 "messages.parked"
             }
-            Fate::Settled(DeliveryOutcome::PutOff { .. }) | Fate::PutOff { .. } => "messages.put_off",
+            Fate::Settled(DeliveryOutcome::Deferred { .. }) | Fate::PutOff { .. } => "messages.put_off",
             Fate::Poison(_) => "messages.poison",
             Fate::Returned(_) => "messages.returned",
         };
@@ -159,8 +159,8 @@ mod tests {
 
     #[test]
     fn a_repeated_delete_is_still_a_delete() {
-        assert_eq!(Fate::of_applied(Apply::Unchanged, true), Fate::Settled(DeliveryOutcome::Deleted));
-        assert_eq!(Fate::of_applied(Apply::Stale, true), Fate::Settled(DeliveryOutcome::Stale));
+        assert_eq!(Fate::of_applied(ApplyOutcome::Unchanged, true), Fate::Settled(DeliveryOutcome::Deleted));
+        assert_eq!(Fate::of_applied(ApplyOutcome::Stale, true), Fate::Settled(DeliveryOutcome::Stale));
     }
 
     #[test]

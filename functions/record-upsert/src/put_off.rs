@@ -20,11 +20,11 @@ const ATTEMPTS: u32 = 96;
 /// for `pause`, which Salesforce's answer asks for, where that is longer.
 #[must_use]
 pub fn again(hint: &ChangeHint, pause: Duration, now: Timestamp) -> Option<(ChangeHint, Duration)> {
-    if hint.put_off >= ATTEMPTS && now.duration_since(hint.received_at) >= PATIENCE {
+    if hint.deferrals >= ATTEMPTS && now.duration_since(hint.received_at) >= PATIENCE {
         return None;
     }
-    let delay = delay(hint.put_off, jitter(hint)).max(pause).min(MAX_DELAY);
-    Some((ChangeHint { put_off: hint.put_off.saturating_add(1), ..hint.clone() }, delay))
+    let delay = delay(hint.deferrals, jitter(hint)).max(pause).min(MAX_DELAY);
+    Some((ChangeHint { deferrals: hint.deferrals.saturating_add(1), ..hint.clone() }, delay))
 }
 
 /// Doubles with every time; `jitter` takes up to half of it away, so that what failed together does not come back together.
@@ -36,7 +36,7 @@ fn delay(put_off: u32, jitter: u16) -> Duration {
 /// Differs by hint and attempt, and is the same whenever it is asked for.
 fn jitter(hint: &ChangeHint) -> u16 {
     let mut hasher = DefaultHasher::new();
-    (&hint.delivery_id, &hint.record, hint.put_off).hash(&mut hasher);
+    (&hint.delivery_id, &hint.record, hint.deferrals).hash(&mut hasher);
     let [high, low, ..] = hasher.finish().to_be_bytes();
     u16::from_be_bytes([high, low])
 }
@@ -55,7 +55,7 @@ mod tests {
             source: Source::OutboundMessage,
             record: None,
             received_at: "2026-11-22T10:00:00Z".parse().unwrap(),
-            put_off,
+            deferrals: put_off,
         }
     }
 
@@ -79,7 +79,7 @@ mod tests {
             }
             let took = now.duration_since(began);
             prop_assert!(took >= PATIENCE && took <= PATIENCE + SignedDuration::from_mins(15), "{took:?}");
-            prop_assert!(hint.put_off <= 250, "{}", hint.put_off);
+            prop_assert!(hint.deferrals <= 250, "{}", hint.deferrals);
         }
 
         #[test]

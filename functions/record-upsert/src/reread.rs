@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use mirroring::ObjectFields;
 use salesforce::{Client, FieldName, MAX_RETRIEVE_IDS, ObjectDescribe, ObjectName, OrgId, RecordId, Soql, soql};
-use store::{Change, Verdict};
+use store::Change;
 
 use crate::allowance::Allowance;
 use crate::fate::{Found, missing};
@@ -86,7 +86,7 @@ impl Reader<'_> {
     /// Makes a call, if budget and time allow it.
     async fn call<T>(&self, call: impl Future<Output = Result<T, salesforce::Error>>) -> Result<T, Error> {
         let now = self.deps.clock.now();
-        if self.allowance.verdict(self.client.api_usage(), now) == Verdict::Wait {
+        if !self.allowance.may_call(self.client.api_usage(), now) {
             return Err(Error::OverBudget);
         }
         let left = Duration::try_from(self.until.duration_since(now)).unwrap_or_default();

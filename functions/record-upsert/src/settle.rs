@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use runtime::Chain;
 use runtime::sqs::Unreadable;
 use salesforce::OrgId;
-use store::{ChangeHint, Delivery, DeliveryId, GivenUp, RecordRef};
+use store::{ChangeHint, Delivery, DeliveryId, NewDeadLetter, RecordRef};
 use tracing::{error, warn};
 
 use crate::Deps;
@@ -28,7 +28,7 @@ type Copies<'a> = (&'a DeliveryId, &'a Option<RecordRef>);
 #[derive(Debug, Default)]
 struct Sending<'a> {
     later: BTreeMap<Copies<'a>, ((ChangeHint, Duration), Vec<usize>)>,
-    dead: BTreeMap<Copies<'a>, (GivenUp, Vec<usize>)>,
+    dead: BTreeMap<Copies<'a>, (NewDeadLetter, Vec<usize>)>,
 }
 
 /// Sees to an org's messages; gives the fates, of which some may have changed.
@@ -76,9 +76,9 @@ fn plan<'a>(
     (fates, sending)
 }
 
-fn dead_letter(hint: &ChangeHint, reason: &str, failed_at: Timestamp) -> GivenUp {
+fn dead_letter(hint: &ChangeHint, reason: &str, failed_at: Timestamp) -> NewDeadLetter {
     let body = serde_json::to_string(hint).unwrap_or_default();
-    GivenUp { group: Some(hint.org_id.to_string()), body, reason: reason.to_owned(), failed_at }
+    NewDeadLetter { group: Some(hint.org_id.to_string()), body, reason: reason.to_owned(), failed_at }
 }
 
 fn delivery(hints: &[&ChangeHint], index: usize, fate: &Fate, settled_at: Timestamp) -> Option<Delivery> {
@@ -103,11 +103,11 @@ async fn send(deps: &Deps, org: OrgId, sending: Sending<'_>, timetable: Timetabl
     }
     let mut unsent = BTreeSet::new();
     if !later.is_empty() {
-        let left = deps.hints.send_later(&later, timetable.sends_until).await;
+        let left = deps.hints.send_delayed(&later, timetable.sends_until).await;
         unsent.extend(messages_of(org, left, &later_for));
     }
     if !dead.is_empty() {
-        let left = deps.dead_letters.send_given_up(&dead, timetable.sends_until).await;
+        let left = deps.dead_letters.send_dead_letters(&dead, timetable.sends_until).await;
         unsent.extend(messages_of(org, left, &dead_for));
     }
     unsent
@@ -130,13 +130,13 @@ pub(crate) async fn bury(deps: &Deps, unreadable: Vec<Unreadable>, timetable: Ti
     // SQS takes no message without a body.
     let (dead, empty): (Vec<_>, Vec<_>) = unreadable.into_iter().partition(|message| !message.body.is_empty());
     let letter =
-        |Unreadable { id, group, body }| (GivenUp { group, body, reason: UNREADABLE.to_owned(), failed_at }, id);
+        |Unreadable { id, group, body }| (NewDeadLetter { group, body, reason: UNREADABLE.to_owned(), failed_at }, id);
     let (dead, ids): (Vec<_>, Vec<_>) = dead.into_iter().map(letter).unzip();
     let mut returned: Vec<String> = empty.into_iter().map(|message| message.id).collect();
     if dead.is_empty() {
         return returned;
     }
-    match deps.dead_letters.send_given_up(&dead, timetable.sends_until).await {
+    match deps.dead_letters.send_dead_letters(&dead, timetable.sends_until).await {
         Ok(left) => returned.extend(left.into_iter().filter_map(|place| ids.get(place).cloned())),
         Err(error) => {
             warn!("dead letters could not be sent: {}", Chain(&error));

@@ -49,7 +49,7 @@ mod tests {
             record: record
                 .map(|record| RecordRef { object: OBJECTS[object].parse().unwrap(), record_id: record_id(record) }),
             received_at: "2026-11-22T10:00:00Z".parse().unwrap(),
-            put_off: 0,
+            deferrals: 0,
         }
     }
 

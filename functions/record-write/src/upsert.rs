@@ -44,7 +44,7 @@ impl WriteOperation for Upsert {
         let from = deps.ledger.clock.now();
         let Batch { external_id_field, all_or_none, .. } = &self.batch;
         let outcomes = client.upsert(&self.object, external_id_field, &records, *all_or_none).await?;
-        let call = Call { write_id: write.write_id, user_id: route.user, from, to: deps.ledger.clock.now() };
+        let call = Call { write_id: write.write_id, user_id: route.user_id, from, to: deps.ledger.clock.now() };
         record_origins(deps, write.org_id, &origins::of(call, &records, &outcomes)).await;
         let failed = outcomes.iter().filter(|outcome| !outcome.success).count();
         tracing::info!(org.id = %write.org_id, records = outcomes.len(), failed, "wrote {} records", outcomes.len());
@@ -60,7 +60,7 @@ impl Upsert {
     /// The records to send, with their owner where the route names one.
     async fn records(&self, client: &Client, route: &Route) -> Result<Vec<Map<String, Value>>, salesforce::Error> {
         let Self { object, batch } = self;
-        Ok(match route.owner {
+        Ok(match route.owner_id {
             Some(owner) if has_owner(client, object).await? => {
                 ownership::with_owner(batch, owner, &self.existing(client).await?)
             }
@@ -80,7 +80,7 @@ impl Upsert {
 /// Records which records a write changed. A failure is logged and does not undo the write: the events of the change then look
 /// like anybody's.
 async fn record_origins(deps: &Deps, org: OrgId, changed: &[(RecordId, Origin)]) {
-    if let Err(error) = deps.origins.note(org, changed).await {
+    if let Err(error) = deps.origins.record(org, changed).await {
         let records = changed.len();
         tracing::warn!(org.id = %org, records, error = %Chain(&error), "could not record the origin of a change");
     }

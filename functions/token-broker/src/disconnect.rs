@@ -4,7 +4,7 @@
 use runtime::token_broker::{ConnectionRef, RefusalCode, Response};
 use runtime::{Chain, StateError};
 use salesforce::auth;
-use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, Settlement};
+use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseOutcome, LeaseRequest};
 use uuid::Uuid;
 
 use crate::grants::login_host;
@@ -47,8 +47,8 @@ async fn claim_lease(deps: &Deps, reference: &ConnectionRef) -> Result<Option<Le
 }
 
 async fn mark_revoked(deps: &Deps, reference: &ConnectionRef, lease: &Lease) -> Result<(), Error> {
-    let settlement = Settlement::State { state: ConnectionState::Revoked, now: deps.clock.now() };
-    let settled = deps.connections.settle(reference.org_id, &reference.connection_id, lease, &settlement).await;
+    let settlement = LeaseOutcome::StateChanged { state: ConnectionState::Revoked, now: deps.clock.now() };
+    let settled = deps.connections.release_lease(reference.org_id, &reference.connection_id, lease, &settlement).await;
     settled.map_err(StateError::during("mark the connection as revoked"))?;
     Ok(())
 }

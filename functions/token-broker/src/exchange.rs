@@ -6,7 +6,7 @@ use runtime::{Chain, StateError};
 use salesforce::auth::{self, CodeExchange, Identity, TokenResponse};
 use salesforce::{Classify as _, Retry};
 use store::{
-    Connection, ConnectionId, ConnectionKind, Consent, LeaseRequest, Org, OrgState, Origin, Reserved, TokenVersion,
+    Connection, ConnectionId, ConnectionKind, Consent, LeaseRequest, Org, OrgState, TokenGrant, Reservation, TokenVersion,
     Tokens,
 };
 use uuid::Uuid;
@@ -81,14 +81,14 @@ fn consent(exchange: &ExchangeCode, response: &TokenResponse) -> Consent {
 /// Returns the tokens to store. A connection needs a refresh token and an instance URL.
 fn tokens(exchange: &ExchangeCode, response: TokenResponse) -> Result<Tokens, RefusalCode> {
     let origin =
-        Origin { user_id: response.identity.user_id, app: exchange.app.clone(), login_url: exchange.login_url.clone() };
+        TokenGrant { user_id: response.identity.user_id, app: exchange.app.clone(), login_url: exchange.login_url.clone() };
     match (response.refresh_token, response.instance_url) {
         (Some(refresh_token), Some(instance_url)) => Ok(Tokens {
             access_token: response.access_token,
             refresh_token,
             instance_url: instance_url.to_string(),
             issued_at: response.issued_at,
-            origin: Some(origin),
+            grant: Some(origin),
         }),
         (None, _) => Err(RefusalCode::AppRefused),
         (_, None) => Err(RefusalCode::Untrusted),
@@ -155,7 +155,7 @@ fn check_org(exchange: &ExchangeCode, identity: Identity, org: Option<&Org>) -> 
 
 /// The new tokens in the vault, and the connection that is reserved for them.
 struct StoredGrant {
-    reserved: Reserved,
+    reserved: Reservation,
     version: TokenVersion,
     replaced: Option<Tokens>,
     grants: usize,
@@ -200,8 +200,8 @@ fn lease_request(deps: &Deps) -> LeaseRequest {
 }
 
 /// Withdraws the reservation. If that fails too, its lease expires.
-async fn withdraw(deps: &Deps, consent: &Consent, reserved: &Reserved) {
-    if let Err(error) = deps.connections.withdraw(consent, &reserved.lease).await {
+async fn withdraw(deps: &Deps, consent: &Consent, reserved: &Reservation) {
+    if let Err(error) = deps.connections.cancel_reservation(consent, &reserved.lease).await {
         tracing::warn!(error = %Chain(&error), "could not withdraw a reservation; its lease will expire");
     }
 }
@@ -213,7 +213,7 @@ async fn activate(deps: &Deps, consent: &Consent, stored: &StoredGrant) -> Resul
         attempts += 1;
         let (lease, now) = (&stored.reserved.lease, deps.clock.now());
         match deps.connections.connect(consent, &stored.version, lease, now).await {
-            Err(store::Error::NoAnswer { .. }) if attempts < CONNECT_ATTEMPTS => {}
+            Err(store::Error::NoResponse { .. }) if attempts < CONNECT_ATTEMPTS => {}
             connected => return connected.map(drop),
         }
     }

@@ -3,7 +3,7 @@
 use runtime::{Chain, StateError};
 use salesforce::{LoginHost, OrgId, auth};
 use secrecy::SecretString;
-use store::connections::grants::{self, Weight};
+use store::connections::grants::{self, GrantCount};
 use store::{Connection, ConnectionId, ConnectionState, Consent, Tokens};
 
 use crate::{Deps, Error};
@@ -14,25 +14,25 @@ pub(crate) async fn record_displaced(
     deps: &Deps,
     consent: &Consent,
     kept_by: Option<&ConnectionId>,
-) -> Result<Weight, Error> {
+) -> Result<GrantCount, Error> {
     let connections =
         deps.connections.list(consent.org_id).await.map_err(StateError::during("list the connections"))?;
     let mut live = Vec::new();
     for connection in &connections {
-        live.extend(grants::pending(connection));
+        live.extend(grants::pending_grant(connection));
         if has_live_grant(deps, consent, connection).await? {
-            live.push(grants::in_use(connection));
+            live.push(grants::active_grant(connection));
         }
     }
-    let Weight { grants, displaced } = grants::weigh(&live, kept_by, &consent.grant());
+    let GrantCount { live, displaced } = grants::count_grants(&live, kept_by, &consent.grant());
     let mut recorded = Vec::new();
     for connection in connections.iter().filter(|connection| displaced.contains(&connection.connection_id)) {
-        let is_recorded = deps.connections.displace(connection, deps.clock.now()).await;
+        let is_recorded = deps.connections.mark_displaced(connection, deps.clock.now()).await;
         if is_recorded.map_err(StateError::during("record the displaced connection"))? {
             recorded.push(connection.connection_id.clone());
         }
     }
-    let weight = Weight { grants, displaced: recorded };
+    let weight = GrantCount { live, displaced: recorded };
     warn(consent, &weight);
     Ok(weight)
 }
@@ -45,17 +45,17 @@ async fn has_live_grant(deps: &Deps, consent: &Consent, connection: &Connection)
         let tokens = deps.vault.load(connection.org_id, &connection.connection_id).await;
         return Ok(tokens.map_err(StateError::during("load the tokens"))?.is_some());
     }
-    Ok(grants::may_live(connection))
+    Ok(grants::may_be_live(connection))
 }
 
-fn warn(consent: &Consent, weight: &Weight) {
+fn warn(consent: &Consent, weight: &GrantCount) {
     let Consent { org_id, user_id, app, .. } = consent;
     if !weight.displaced.is_empty() {
         tracing::warn!(org.id = %org_id, displaced = ?weight.displaced,
             "a consent of user {user_id} of org {org_id} to app {app} ended the user's oldest grants");
     }
     if weight.is_full() {
-        let grants = weight.grants;
+        let grants = weight.live;
         tracing::warn!(org.id = %org_id, grants,
             "user {user_id} of org {org_id} has {grants} grants to app {app}; the next consent ends the oldest");
     }
@@ -79,7 +79,7 @@ pub(crate) async fn revoke_displaced(deps: &Deps, org: OrgId, displaced: &[Conne
 
 /// Returns the login host at which the tokens' grant is revoked.
 pub(crate) fn login_host(deps: &Deps, connection: &Connection, tokens: &Tokens) -> Option<LoginHost> {
-    let login_url = tokens.origin.as_ref().map_or(&connection.login_url, |origin| &origin.login_url);
+    let login_url = tokens.grant.as_ref().map_or(&connection.login_url, |origin| &origin.login_url);
     LoginHost::parse(login_url, deps.http.policy()).ok()
 }
 

@@ -6,7 +6,7 @@ use runtime::{Chain, StateError};
 use salesforce::auth::{self, TokenResponse};
 use salesforce::{Classify, Error as Salesforce, Fingerprint, OrgId, Retry};
 use store::connections::keep_alive;
-use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, Origin, TokenVersion, Tokens};
+use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, TokenGrant, TokenVersion, Tokens};
 use uuid::Uuid;
 
 use crate::app::load_app_login;
@@ -176,23 +176,23 @@ impl RefreshRun<'_> {
         let Some(lease) = self.lease.take() else { return Event::Settled };
         let Connection { org_id, connection_id, .. } = &self.loaded.connection;
         let settlement = self.store_settlement(settlement);
-        if let Err(error) = self.deps.connections.settle(*org_id, connection_id, &lease, &settlement).await {
+        if let Err(error) = self.deps.connections.release_lease(*org_id, connection_id, &lease, &settlement).await {
             tracing::warn!(org.id = %org_id, error = %Chain(&error), "could not record the refresh of org {org_id}");
         }
         Event::Settled
     }
 
-    fn store_settlement(&self, settlement: Settlement) -> store::Settlement {
+    fn store_settlement(&self, settlement: Settlement) -> store::LeaseOutcome {
         let now = self.deps.clock.now();
-        let state = |state| store::Settlement::State { state, now };
+        let state = |state| store::LeaseOutcome::StateChanged { state, now };
         match (settlement, &self.loaded.tokens) {
-            (Settlement::Active, Some((tokens, version))) => store::Settlement::Refreshed {
+            (Settlement::Active, Some((tokens, version))) => store::LeaseOutcome::Refreshed {
                 instance_url: tokens.instance_url.clone(),
                 token_version: version.clone(),
-                origin: tokens.origin.clone(),
+                grant: tokens.grant.clone(),
                 now,
             },
-            (Settlement::Active, None) | (Settlement::Unchanged, _) => store::Settlement::Released,
+            (Settlement::Active, None) | (Settlement::Unchanged, _) => store::LeaseOutcome::Unchanged,
             (Settlement::Uncertain, _) => state(ConnectionState::Uncertain),
             (Settlement::ReauthRequired(reason), _) => {
                 state(ConnectionState::ReauthRequired { reason: reason_code(reason).to_owned() })
@@ -257,8 +257,8 @@ fn is_stale(loaded: &Loaded) -> bool {
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(10);
 
 /// Returns the user, app and login host of the stored tokens' grant.
-fn origin(connection: &Connection, tokens: &Tokens) -> Origin {
-    tokens.origin.clone().unwrap_or_else(|| Origin {
+fn origin(connection: &Connection, tokens: &Tokens) -> TokenGrant {
+    tokens.grant.clone().unwrap_or_else(|| TokenGrant {
         user_id: connection.user_id,
         app: connection.app.clone(),
         login_url: connection.login_url.clone(),
@@ -266,7 +266,7 @@ fn origin(connection: &Connection, tokens: &Tokens) -> Origin {
 }
 
 /// Rejects tokens that were issued to another user or org.
-fn check_identity(org: OrgId, origin: &Origin, response: TokenResponse) -> Result<TokenResponse, Salesforce> {
+fn check_identity(org: OrgId, origin: &TokenGrant, response: TokenResponse) -> Result<TokenResponse, Salesforce> {
     let same = response.identity.org_id == org && response.identity.user_id == origin.user_id;
     if same {
         Ok(response)
@@ -282,7 +282,7 @@ fn merge(old: &Tokens, response: TokenResponse) -> Tokens {
         refresh_token: response.refresh_token.unwrap_or_else(|| old.refresh_token.clone()),
         instance_url: response.instance_url.map_or_else(|| old.instance_url.clone(), |url| url.to_string()),
         issued_at: response.issued_at,
-        origin: old.origin.clone(),
+        grant: old.grant.clone(),
     }
 }
 

@@ -120,7 +120,7 @@ pub(crate) async fn drop(stack: &Stack, wanted: Wanted, yes: bool, as_json: bool
     }
     give_back(stack, &dead, &received.others).await?;
     let shown = describe(stack, wanted, &received.letters).await?;
-    each("Dropping", &received.letters, async |some| dead.drop_all(some).await).await?;
+    each("Dropping", &received.letters, async |some| dead.delete(some).await).await?;
     if as_json {
         let more = !received.all;
         return Ok(format!("{:#}", json!({ "queue": wanted.queue, "dropped": shown, "more": more })));
@@ -152,7 +152,7 @@ async fn receive(stack: &Stack, dead: &DeadLetters, wanted: Wanted) -> Result<Re
 }
 
 async fn give_back(stack: &Stack, dead: &DeadLetters, letters: &[DeadLetter]) -> Result<(), Failure> {
-    dead.give_back(letters).await.map_err(stack.unavailable("give the dead letters back"))
+    dead.release(letters).await.map_err(stack.unavailable("give the dead letters back"))
 }
 
 async fn describe(stack: &Stack, wanted: Wanted, letters: &[DeadLetter]) -> Result<Vec<Shown>, Failure> {

@@ -45,7 +45,7 @@ pub(crate) async fn read(
 ) -> Result<(), Failure> {
     let progress = screen::spinner("Reading the ledger", "deliveries");
     let deliveries = stack.deliveries();
-    let mut deliveries = deliveries.since(org, since).boxed();
+    let mut deliveries = deliveries.stream_since(org, since).boxed();
     while let Some(delivery) = deliveries.try_next().await.map_err(stack.unavailable("read the ledger"))? {
         progress.inc(1);
         take(delivery);
@@ -106,7 +106,7 @@ fn lane(source: Source) -> &'static str {
 fn in_words(outcome: &DeliveryOutcome) -> String {
     let words = ledger::code(outcome).replace('_', " ");
     match outcome {
-        DeliveryOutcome::PutOff { reason } | DeliveryOutcome::Failed { reason } => format!("{words}: {reason}"),
+        DeliveryOutcome::Deferred { reason } | DeliveryOutcome::Failed { reason } => format!("{words}: {reason}"),
         _ => words,
     }
 }

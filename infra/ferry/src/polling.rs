@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use salesforce::OrgId;
 use serde_json::json;
-use store::{ChangesBecause, ChangesBy, Org};
+use store::{DetectionReason, DetectionMethod, Org};
 
 use crate::cli::Failure;
 use crate::stack::Stack;
@@ -26,7 +26,7 @@ pub(crate) async fn choose(stack: &Stack, org: OrgId, choice: Choice, as_json: b
         Choice::Off => Some(false),
         Choice::ByEdition => None,
     };
-    let chosen = stack.orgs().choose_polling(org, on, stack.clock().now()).await;
+    let chosen = stack.orgs().set_polling(org, on, stack.clock().now()).await;
     let org = chosen.map_err(|error| match error {
         store::Error::NotFound { .. } => Failure::BadInput(format!("org {org} is not known")),
         error => stack.unavailable("note what is wanted of polling")(error),
@@ -35,7 +35,7 @@ pub(crate) async fn choose(stack: &Stack, org: OrgId, choice: Choice, as_json: b
     Ok(if as_json {
         format!(
             "{:#}",
-            json!({ "org_id": org.org_id, "state": org.state, "changes": org.changes(), "edition": edition })
+            json!({ "org_id": org.org_id, "state": org.state, "changes": org.change_detection(), "edition": edition })
         )
     } else {
         told(&org, edition)
@@ -43,27 +43,27 @@ pub(crate) async fn choose(stack: &Stack, org: OrgId, choice: Choice, as_json: b
 }
 
 fn told(org: &Org, edition: Option<&str>) -> String {
-    let changes = org.changes();
-    let because = match (changes.because, edition) {
-        (ChangesBecause::Operator, _) => "because an operator wants it so".to_owned(),
-        (ChangesBecause::Edition, Some(edition)) => format!("because of its edition, {edition}"),
-        (ChangesBecause::Org, _) => "because it said that it has no outbound messages".to_owned(),
-        (ChangesBecause::Edition | ChangesBecause::EditionUnknown, _) => {
+    let changes = org.change_detection();
+    let because = match (changes.reason, edition) {
+        (DetectionReason::Operator, _) => "because an operator wants it so".to_owned(),
+        (DetectionReason::Edition, Some(edition)) => format!("because of its edition, {edition}"),
+        (DetectionReason::Org, _) => "because it said that it has no outbound messages".to_owned(),
+        (DetectionReason::Edition | DetectionReason::EditionUnknown, _) => {
             "because its edition is not known: it is asked when the team connects".to_owned()
         }
     };
     let id = org.org_id;
-    match (org.is_polled(), changes.by) {
+    match (org.is_polled(), changes.method) {
         (true, _) => format!(
             "Org {id} is polled from the next schedule on, {because}. `GET /v1/orgs/{id}/health` tells of the polls."
         ),
-        (false, ChangesBy::Polling) => format!("Org {id} will be polled once it is active, {because}."),
-        (false, ChangesBy::OutboundMessages) if org.lacks_messages() => {
+        (false, DetectionMethod::Polling) => format!("Org {id} will be polled once it is active, {because}."),
+        (false, DetectionMethod::OutboundMessages) if org.lacks_outbound_messages() => {
             format!(
                 "Org {id} is not polled, {because}. It has no outbound messages: only the night brings its changes."
             )
         }
-        (false, ChangesBy::OutboundMessages) => {
+        (false, DetectionMethod::OutboundMessages) => {
             format!("Org {id} is not polled, {because}. Its outbound messages tell of its changes.")
         }
     }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
-use store::deliveries::KEPT;
+use store::deliveries::RETENTION;
 
 use crate::cli::Failure;
 
@@ -49,8 +49,8 @@ impl Since {
         if at > now {
             return Err(Failure::BadInput(format!("--since {at:.0} is in the future")));
         }
-        if now.duration_since(at) > KEPT {
-            let days = KEPT.as_hours() / 24;
+        if now.duration_since(at) > RETENTION {
+            let days = RETENTION.as_hours() / 24;
             return Err(Failure::BadInput(format!(
                 "what arrived more than {days} days ago is gone from the ledger: give --since {days}d or less"
             )));

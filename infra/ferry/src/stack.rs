@@ -6,7 +6,7 @@ use connecting::onboarding::Onboarding;
 use runtime::invoke::LambdaFunction;
 use runtime::{Aws, TokenBroker};
 use salesforce::{Clock, HostPolicy};
-use store::dead_letters::receives_before_death;
+use store::dead_letters::max_receive_count;
 use store::{Apps, ChangeHint, Connections, DeadLetters, Deliveries, Orgs, Queue};
 
 use crate::cli::Failure;
@@ -46,17 +46,17 @@ impl Stack {
 
     /// The queue of changed records.
     pub(crate) async fn hints(&self) -> Result<Queue<ChangeHint>, store::Error> {
-        Queue::named(self.aws.sqs(), &format!("{}-record-upsert", self.name), self.aws.clock()).await
+        Queue::from_name(self.aws.sqs(), &format!("{}-record-upsert", self.name), self.aws.clock()).await
     }
 
     pub(crate) async fn dead_letters(&self, queue: QueueName) -> Result<DeadLetters, store::Error> {
-        DeadLetters::named(self.aws.sqs(), &format!("{}-{}", self.name, queue.dead_letters())).await
+        DeadLetters::from_name(self.aws.sqs(), &format!("{}-{}", self.name, queue.dead_letters())).await
     }
 
     /// How often the queue hands a message out before it gives it up.
     pub(crate) async fn receives_before_death(&self, queue: QueueName) -> Result<Option<u32>, store::Error> {
         match queue.source() {
-            Some(source) => receives_before_death(&self.aws.sqs(), &format!("{}-{source}", self.name)).await,
+            Some(source) => max_receive_count(&self.aws.sqs(), &format!("{}-{source}", self.name)).await,
             None => Ok(None),
         }
     }

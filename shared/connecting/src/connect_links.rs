@@ -94,7 +94,7 @@ impl ConnectLinks {
     pub async fn create(&self, ticket: Ticket) -> Result<ConnectLink, store::Error> {
         let secret = one_time::generate();
         let expires_at = ticket.expires_at;
-        let id = AuthorizationId::of(Purpose::Ticket, secret.expose_secret());
+        let id = AuthorizationId::derive(Purpose::Ticket, secret.expose_secret());
         self.authorizations.store(&Authorization { id, payload: ticket, expires_at }).await?;
         let url = format!("{}/connect/{}", self.public_url, secret.expose_secret());
         Ok(ConnectLink { url: url.into(), expires_at })

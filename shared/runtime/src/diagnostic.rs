@@ -25,9 +25,9 @@ mod tests {
     fn the_error_type_says_what_may_be_done() {
         let org = "00D5e000000KQ2e".parse().unwrap();
         let cases = [
-            (store::Error::NotFound { operation: "load" }, "Permanent"),
+            (store::Error::NotFound { operation: "load the org", entity: "org" }, "Permanent"),
             (store::Error::Quarantined { org }, "NeedsHuman"),
-            (store::Error::Conflict { operation: "claim" }, "Transient"),
+            (store::Error::Conflict { operation: "claim the lease" }, "Transient"),
             (store::Error::NotAllQueued { missing: 1, total: 2 }, "Transient"),
         ];
         for (error, expected) in cases {

@@ -10,7 +10,7 @@ use aws_sdk_lambda::primitives::Blob;
 use salesforce::{Backoff, BoxError, BoxFuture};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use store::aws::{Failure, failure};
+use store::aws::{Failure, classify};
 
 use crate::Error;
 
@@ -66,8 +66,8 @@ impl LambdaFunction {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
-            match failure(&error) {
-                Failure::NotTaken if retry < MAX_RETRIES => tokio::time::sleep(BACKOFF.pause(retry)).await,
+            match classify(&error) {
+                Failure::NotApplied if retry < MAX_RETRIES => tokio::time::sleep(BACKOFF.pause(retry)).await,
                 failure => return Err(self.error(failure, error.into())),
             }
             retry += 1;
@@ -77,7 +77,7 @@ impl LambdaFunction {
     fn error(&self, failure: Failure, source: BoxError) -> Error {
         let function = self.name.clone();
         match failure {
-            Failure::NotTaken => Error::NotCalled { function, source },
+            Failure::NotApplied => Error::NotCalled { function, source },
             Failure::Unknown => Error::NoResponse { function, source },
             Failure::Refused(code) => Error::NotAllowed { function, code, source },
         }

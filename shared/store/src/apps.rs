@@ -94,7 +94,7 @@ impl Apps {
     pub async fn load(&self) -> Result<Arc<[AppRegistration]>, Error> {
         let mut read = self.read.lock().await;
         let now = self.clock.now();
-        if let Some(read) = read.as_ref().filter(|read| now.duration_since(read.at) < GOOD_FOR) {
+        if let Some(read) = read.as_ref().filter(|read| now.duration_since(read.at) < CACHE_TTL) {
             return Ok(read.apps.clone());
         }
         let answer = self.client.get_secret_value().secret_id(&self.secret).send().await.map_err(Error::aws(LOAD))?;
@@ -116,7 +116,7 @@ impl Apps {
     ///
     /// # Errors
     /// As [`Apps::load`].
-    pub async fn named(&self, name: &str) -> Result<Option<AppRegistration>, Error> {
+    pub async fn find(&self, name: &str) -> Result<Option<AppRegistration>, Error> {
         Ok(self.load().await?.iter().find(|registration| registration.app.name == name).cloned())
     }
 }
@@ -162,7 +162,7 @@ fn edited(secret: &SecretString, name: &str, members: &[(&str, Value)]) -> Resul
     let mut registrations: Value = serde_json::from_str(secret.expose_secret()).map_err(|_| malformed())?;
     let apps = registrations["apps"].as_array_mut().ok_or_else(malformed)?;
     let app = apps.iter_mut().find(|app| app["name"] == name).and_then(Value::as_object_mut);
-    let app = app.ok_or(Error::NotFound { operation: CHANGE })?;
+    let app = app.ok_or(Error::NotFound { operation: CHANGE, entity: "app" })?;
     for (member, value) in members {
         match value {
             Value::Null => drop(app.remove(*member)),
@@ -172,10 +172,10 @@ fn edited(secret: &SecretString, name: &str, members: &[(&str, Value)]) -> Resul
     Ok(registrations.to_string().into())
 }
 
-const LOAD: &str = "load the apps";
-const CHANGE: &str = "change the apps";
+const LOAD: &str = "load the app registrations";
+const CHANGE: &str = "change the app registration";
 /// A registration that was added or taken out is noticed after this.
-const GOOD_FOR: SignedDuration = SignedDuration::from_mins(5);
+const CACHE_TTL: SignedDuration = SignedDuration::from_mins(5);
 
 /// The parser's own error is dropped: it may quote the secret.
 fn parse(secret: &SecretString) -> Result<Arc<[AppRegistration]>, Error> {

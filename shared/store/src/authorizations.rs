@@ -30,7 +30,7 @@ pub struct AuthorizationId(String);
 impl AuthorizationId {
     /// The id of what a browser presents.
     #[must_use]
-    pub fn of(purpose: Purpose, presented: &str) -> Self {
+    pub fn derive(purpose: Purpose, presented: &str) -> Self {
         let prefix = match purpose {
             Purpose::Ticket => "ticket",
             Purpose::State => "state",
@@ -104,7 +104,7 @@ impl Authorizations {
     /// # Errors
     /// Only those of the table.
     pub async fn peek<T: DeserializeOwned>(&self, id: &AuthorizationId, now: Timestamp) -> Result<Option<T>, Error> {
-        let operation = "look at the authorization";
+        let operation = "load the authorization";
         let row: Option<Row> = self.table.get(operation, row_key(id)).await?;
         row.filter(|row| row.expires_at > now.as_second()).map(|row| row.read(operation)).transpose()
     }
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn what_is_for_one_purpose_is_for_no_other_and_no_key_tells_what_to_present() {
         let purposes = [Purpose::Ticket, Purpose::State, Purpose::AdminLink, Purpose::AdminSession];
-        let ids = purposes.map(|purpose| AuthorizationId::of(purpose, "presented"));
+        let ids = purposes.map(|purpose| AuthorizationId::derive(purpose, "presented"));
         for (index, id) in ids.iter().enumerate() {
             assert!(!id.0.contains("presented") && !ids[index + 1..].contains(id));
         }

@@ -10,7 +10,7 @@ use crate::Error;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// It did not take effect.
-    NotTaken,
+    NotApplied,
     /// It may have taken effect.
     Unknown,
     /// AWS understood it and said no, with this code.
@@ -18,19 +18,19 @@ pub enum Failure {
 }
 
 /// Judges an SDK error. The SDK has made its own few attempts by then.
-pub fn failure<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Failure {
+pub fn classify<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Failure {
     match error {
-        SdkError::ServiceError(answer) => judge_answer(answer.err().code(), answer.raw().status().as_u16()),
-        SdkError::DispatchFailure(failure) if !failure.is_timeout() && !failure.is_io() => Failure::NotTaken,
+        SdkError::ServiceError(answer) => classify_response(answer.err().code(), answer.raw().status().as_u16()),
+        SdkError::DispatchFailure(failure) if !failure.is_timeout() && !failure.is_io() => Failure::NotApplied,
         SdkError::ConstructionFailure(_) => Failure::Refused("ConstructionFailure".to_owned()),
         _ => Failure::Unknown,
     }
 }
 
-fn judge_answer(code: Option<&str>, status: u16) -> Failure {
+fn classify_response(code: Option<&str>, status: u16) -> Failure {
     let code = code.unwrap_or("Unknown");
     if THROTTLES.contains(&code) || status == 429 {
-        Failure::NotTaken
+        Failure::NotApplied
     } else if status >= 500 {
         Failure::Unknown
     } else {
@@ -60,11 +60,11 @@ impl Error {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         move |error| {
-            let failure = failure(&error);
+            let failure = classify(&error);
             let source: BoxError = Box::new(error);
             match failure {
-                Failure::NotTaken => Self::Unavailable { operation, source },
-                Failure::Unknown => Self::NoAnswer { operation, source },
+                Failure::NotApplied => Self::Unavailable { operation, source },
+                Failure::Unknown => Self::NoResponse { operation, source },
                 Failure::Refused(code) => Self::Refused { operation, code, source },
             }
         }
@@ -77,21 +77,21 @@ mod tests {
 
     #[test]
     fn throttling_did_not_take_effect_whatever_its_status() {
-        assert_eq!(judge_answer(Some("ThrottlingException"), 400), Failure::NotTaken);
-        assert_eq!(judge_answer(Some("ProvisionedThroughputExceededException"), 400), Failure::NotTaken);
-        assert_eq!(judge_answer(None, 429), Failure::NotTaken);
+        assert_eq!(classify_response(Some("ThrottlingException"), 400), Failure::NotApplied);
+        assert_eq!(classify_response(Some("ProvisionedThroughputExceededException"), 400), Failure::NotApplied);
+        assert_eq!(classify_response(None, 429), Failure::NotApplied);
     }
 
     #[test]
     fn a_server_error_may_have_taken_effect() {
-        assert_eq!(judge_answer(Some("InternalServerError"), 500), Failure::Unknown);
-        assert_eq!(judge_answer(None, 503), Failure::Unknown);
+        assert_eq!(classify_response(Some("InternalServerError"), 500), Failure::Unknown);
+        assert_eq!(classify_response(None, 503), Failure::Unknown);
     }
 
     #[test]
     fn other_codes_are_carried_as_they_are() {
         assert_eq!(
-            judge_answer(Some("AccessDeniedException"), 400),
+            classify_response(Some("AccessDeniedException"), 400),
             Failure::Refused("AccessDeniedException".to_owned())
         );
     }

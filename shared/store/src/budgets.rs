@@ -16,7 +16,6 @@ use crate::time;
 pub mod lanes;
 
 pub use lanes::Lane;
-use lanes::Verdict;
 
 /// An org's day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,14 +37,11 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Whether a lane may make `calls` more. What Salesforce said longer ago than [`BELIEVED_FOR`] counts for nothing: a call
+    /// Whether a lane may make `calls` more. What Salesforce said longer ago than [`USAGE_MAX_AGE`] counts for nothing: a call
     /// finds out whether the org has used less of its last 24 hours since.
     #[must_use]
-    pub fn verdict(&self, lane: Lane, calls: u64, now: Timestamp) -> Verdict {
-        if now.duration_since(self.observed_at) >= BELIEVED_FOR {
-            return Verdict::Go;
-        }
-        lane.verdict(self.used, self.max, calls)
+    pub fn may_call(&self, lane: Lane, calls: u64, now: Timestamp) -> bool {
+        now.duration_since(self.observed_at) >= USAGE_MAX_AGE || lane.may_call(self.used, self.max, calls)
     }
 }
 
@@ -79,15 +75,15 @@ impl Budgets {
     /// # Errors
     /// Only those of the table.
     pub async fn observe(&self, org: OrgId, seen: Observation, now: Timestamp) -> Result<(), Error> {
-        let operation = "observe the budget";
+        let operation = "update the budget";
         let day = day_of(now);
-        let expires_at = now.saturating_add(KEPT).unwrap_or(now).as_second();
+        let expires_at = now.saturating_add(RETENTION).unwrap_or(now).as_second();
         let count = || Update {
             set_once: vec![("expires_at", number(expires_at))],
             add: vec![(seen.lane.attribute(), seen.calls)],
             ..Update::default()
         };
-        let at = text(time::text(now));
+        let at = text(time::format(now));
         let latest = Update {
             set: vec![("used", number(seen.used)), ("max", number(seen.max)), ("observed_at", at.clone())],
             when: "attribute_not_exists(#observed_at) OR #observed_at <= :at",
@@ -136,9 +132,9 @@ impl Row {
 }
 
 /// For how long it is believed what Salesforce said about an org's calls.
-pub const BELIEVED_FOR: SignedDuration = SignedDuration::from_mins(15);
+pub const USAGE_MAX_AGE: SignedDuration = SignedDuration::from_mins(15);
 /// For how long a day is kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 fn day_of(now: Timestamp) -> String {
     now.to_zoned(TimeZone::UTC).date().to_string()
@@ -165,9 +161,9 @@ mod tests {
         };
         let after = |seconds| observed_at + SignedDuration::from_secs(seconds);
 
-        assert_eq!(budget.verdict(Lane::Webhook, 1, after(0)), Verdict::Wait);
-        assert_eq!(budget.verdict(Lane::Interactive, 1, after(0)), Verdict::Go);
-        assert_eq!(budget.verdict(Lane::Webhook, 1, after(15 * 60 - 1)), Verdict::Wait);
-        assert_eq!(budget.verdict(Lane::Webhook, 1, after(15 * 60)), Verdict::Go);
+        assert!(!budget.may_call(Lane::Webhook, 1, after(0)));
+        assert!(budget.may_call(Lane::Interactive, 1, after(0)));
+        assert!(!budget.may_call(Lane::Webhook, 1, after(15 * 60 - 1)));
+        assert!(budget.may_call(Lane::Webhook, 1, after(15 * 60)));
     }
 }

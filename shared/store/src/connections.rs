@@ -20,8 +20,8 @@ mod sunset;
 mod update;
 
 pub use grants::PendingGrant;
-pub use lease::{Lease, LeaseClaim, LeaseRequest, LeaseSlot, Settlement};
-pub use reservation::{Consent, Reserved};
+pub use lease::{Lease, LeaseClaim, LeaseOutcome, LeaseRequest, LeaseSlot};
+pub use reservation::{Consent, Reservation};
 pub use sunset::SunsetWarning;
 
 /// Whose grant it is.
@@ -154,7 +154,7 @@ impl Connections {
     ///
     /// # Errors
     /// [`Error::OwnedByAnotherTenant`]; [`Error::Conflict`] when others kept coming in between.
-    pub async fn reserve(&self, consent: &Consent, request: &LeaseRequest) -> Result<Reserved, Error> {
+    pub async fn reserve(&self, consent: &Consent, request: &LeaseRequest) -> Result<Reservation, Error> {
         let operation = "reserve the connection";
         for _ in 0..RESERVE_ATTEMPTS {
             let before = self.load(consent.org_id, &consent.kind.connection_id()).await?;
@@ -166,7 +166,7 @@ impl Connections {
             };
             if let Conditional::Done(()) = self.table.put(operation, to_item(operation, &next)?, when).await? {
                 let lease = next.lease.lease().ok_or(Error::Conflict { operation })?;
-                return Ok(Reserved { lease, before });
+                return Ok(Reservation { lease, before });
             }
         }
         Err(Error::Conflict { operation })
@@ -184,7 +184,7 @@ impl Connections {
         lease: &Lease,
         now: Timestamp,
     ) -> Result<Connection, Error> {
-        let operation = "make the connection active";
+        let operation = "activate the connection";
         let mut update = update::connected(consent, tokens, now);
         (update.when, update.values) = (lease::IS_HOLDER, holder(lease));
         match self.table.update(operation, row_key(consent.org_id, &consent.kind.connection_id()), update).await? {
@@ -204,8 +204,8 @@ impl Connections {
     ///
     /// # Errors
     /// [`Error::LeaseLost`].
-    pub async fn withdraw(&self, consent: &Consent, lease: &Lease) -> Result<(), Error> {
-        let operation = "withdraw the reservation";
+    pub async fn cancel_reservation(&self, consent: &Consent, lease: &Lease) -> Result<(), Error> {
+        let operation = "cancel the reservation";
         let remove = vec!["pending", "lease_owner", "lease_deadline"];
         let update = Update { remove, when: lease::IS_HOLDER, values: holder(lease), ..Update::default() };
         match self.table.update(operation, row_key(consent.org_id, &consent.kind.connection_id()), update).await? {
@@ -220,42 +220,21 @@ impl Connections {
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn displace(&self, connection: &Connection, now: Timestamp) -> Result<bool, Error> {
+    pub async fn mark_displaced(&self, connection: &Connection, now: Timestamp) -> Result<bool, Error> {
         let displaced = ConnectionState::ReauthRequired { reason: grants::DISPLACED.to_owned() };
         let mut update = update::state_change(&displaced, now);
         update.add = vec![("lease_fence", 1)];
         update.remove.extend(["lease_owner", "lease_deadline"]);
         update.when = grants::IS_IN_USE_AS_SEEN;
         update.values = vec![
-            (":seen_connected_at", text(time::text(connection.connected_at))),
+            (":seen_connected_at", text(time::format(connection.connected_at))),
             (":active", text("active")),
             (":uncertain", text("uncertain")),
-            (":now", text(time::text(now))),
+            (":now", text(time::format(now))),
         ];
         let key = row_key(connection.org_id, &connection.connection_id);
-        let update = self.table.update("note the displaced connection", key, update).await?;
+        let update = self.table.update("mark the connection as displaced", key, update).await?;
         Ok(matches!(update, Conditional::Done(_)))
-    }
-
-    /// Puts the connection into `state`; whoever holds its lease loses it, and may note nothing more.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub async fn mark_state(
-        &self,
-        org: OrgId,
-        connection: &ConnectionId,
-        state: &ConnectionState,
-        now: Timestamp,
-    ) -> Result<Connection, Error> {
-        let operation = "mark the connection";
-        let mut update = Update { when: "attribute_exists(#org_id)", ..update::state_change(state, now) };
-        update.add = vec![("lease_fence", 1)];
-        update.remove.extend(["lease_owner", "lease_deadline"]);
-        match self.table.update(operation, row_key(org, connection), update).await? {
-            Conditional::Done(item) => from_item(operation, item),
-            Conditional::Refused(_) => Err(Error::NotFound { operation }),
-        }
     }
 
     /// Takes the right to refresh, unless someone has it or has had it since the caller looked. One conditional write.
@@ -270,10 +249,13 @@ impl Connections {
     ) -> Result<LeaseClaim, Error> {
         let operation = "claim the lease";
         let mut update = Update {
-            set: vec![("lease_owner", text(&request.owner)), ("lease_deadline", text(time::text(request.deadline())))],
+            set: vec![
+                ("lease_owner", text(&request.owner)),
+                ("lease_deadline", text(time::format(request.deadline()))),
+            ],
             add: vec![("lease_fence", 1)],
             when: lease::IS_FREE,
-            values: vec![(":now", text(time::text(request.now)))],
+            values: vec![(":now", text(time::format(request.now)))],
             ..Update::default()
         };
         if let Some(fence) = request.seen_fence {
@@ -288,31 +270,7 @@ impl Connections {
                 let own = slot.lease().filter(|lease| lease.owner == request.owner);
                 Ok(own.map_or(LeaseClaim::Held(slot), LeaseClaim::Granted))
             }
-            Conditional::Refused(None) => Err(Error::NotFound { operation }),
-        }
-    }
-
-    /// Moves the deadline of a lease that is still the caller's.
-    ///
-    /// # Errors
-    /// [`Error::LeaseLost`].
-    pub async fn renew_lease(
-        &self,
-        org: OrgId,
-        connection: &ConnectionId,
-        lease: &Lease,
-        deadline: Timestamp,
-    ) -> Result<Lease, Error> {
-        let operation = "renew the lease";
-        let update = Update {
-            set: vec![("lease_deadline", text(time::text(deadline)))],
-            when: lease::IS_HOLDER,
-            values: holder(lease),
-            ..Update::default()
-        };
-        match self.table.update(operation, row_key(org, connection), update).await? {
-            Conditional::Done(item) => lease_of(operation, item),
-            Conditional::Refused(_) => Err(Error::LeaseLost { operation }),
+            Conditional::Refused(None) => Err(Error::NotFound { operation, entity: "connection" }),
         }
     }
 
@@ -320,14 +278,14 @@ impl Connections {
     ///
     /// # Errors
     /// [`Error::LeaseLost`]: someone else was allowed to refresh meanwhile, and nothing was noted.
-    pub async fn settle(
+    pub async fn release_lease(
         &self,
         org: OrgId,
         connection: &ConnectionId,
         lease: &Lease,
-        settlement: &Settlement,
+        settlement: &LeaseOutcome,
     ) -> Result<Connection, Error> {
-        let operation = "settle the lease";
+        let operation = "release the lease";
         let mut update = Update { when: lease::IS_HOLDER, values: holder(lease), ..update::settlement(settlement) };
         update.remove.extend(["lease_owner", "lease_deadline"]);
         match self.table.update(operation, row_key(org, connection), update).await? {
@@ -341,7 +299,7 @@ impl Connections {
 const RESERVE_ATTEMPTS: usize = 5;
 
 fn as_seen(seen: &Connection) -> Vec<(&'static str, AttributeValue)> {
-    vec![(":seen_fence", number(seen.lease.fence)), (":seen_updated_at", text(time::text(seen.updated_at)))]
+    vec![(":seen_fence", number(seen.lease.fence)), (":seen_updated_at", text(time::format(seen.updated_at)))]
 }
 
 fn holder(lease: &Lease) -> Vec<(&'static str, AttributeValue)> {

@@ -115,13 +115,13 @@ impl Cursors {
     /// # Errors
     /// Only those of the table.
     pub async fn advance(&self, org: OrgId, name: &CursorName, to: Position, now: Timestamp) -> Result<bool, Error> {
-        let modstamp = text(time::text(to.system_modstamp));
+        let modstamp = text(time::format(to.system_modstamp));
         let id = text(to.last_id.as_str());
         let update = Update {
             set: vec![
                 ("system_modstamp", modstamp.clone()),
                 ("last_id", id.clone()),
-                ("updated_at", text(time::text(now))),
+                ("updated_at", text(time::format(now))),
             ],
             when: rule::IS_BEHIND,
             values: vec![(":modstamp", modstamp), (":id", id)],
@@ -143,7 +143,7 @@ impl Cursors {
         now: Timestamp,
     ) -> Result<(), Error> {
         let update = Update {
-            set: vec![("checkpoint", text(checkpoint)), ("updated_at", text(time::text(now)))],
+            set: vec![("checkpoint", text(checkpoint)), ("updated_at", text(time::format(now)))],
             ..Update::default()
         };
         self.table.update("store the checkpoint", row_key(org, name), update).await.map(drop)
@@ -154,7 +154,7 @@ impl Cursors {
     /// # Errors
     /// Only those of the table.
     pub async fn finish(&self, org: OrgId, name: &CursorName, covered_until: Timestamp) -> Result<(), Error> {
-        let covered_until = text(time::text(covered_until));
+        let covered_until = text(time::format(covered_until));
         let update = Update {
             set: vec![("covered_until", covered_until.clone()), ("updated_at", covered_until)],
             remove: vec!["checkpoint"],

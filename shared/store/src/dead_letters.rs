@@ -60,7 +60,7 @@ impl DeadLetters {
     ///
     /// # Errors
     /// Only those of the queue: it may not exist.
-    pub async fn named(client: Client, name: &str) -> Result<Self, Error> {
+    pub async fn from_name(client: Client, name: &str) -> Result<Self, Error> {
         let url = url_of(&client, name).await?;
         Ok(Self { client, url })
     }
@@ -85,7 +85,7 @@ impl DeadLetters {
     }
 
     async fn receive_some(&self, limit: usize, hold: SignedDuration) -> Result<Vec<DeadLetter>, Error> {
-        let operation = "receive dead letters";
+        let operation = "receive the dead letters";
         let request = self
             .client
             .receive_message()
@@ -104,8 +104,8 @@ impl DeadLetters {
     ///
     /// # Errors
     /// Only those of the queue.
-    pub async fn give_back(&self, letters: &[DeadLetter]) -> Result<(), Error> {
-        let operation = "give dead letters back";
+    pub async fn release(&self, letters: &[DeadLetter]) -> Result<(), Error> {
+        let operation = "release the dead letters";
         for some in letters.chunks(batch::MAX_ENTRIES) {
             let entry = |(index, letter): (usize, &DeadLetter)| {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(index.to_string());
@@ -129,14 +129,14 @@ impl DeadLetters {
         for some in batch::split(letters.iter().collect(), |letter: &&DeadLetter| letter.body.len()) {
             let sent = self.send(&url, &some).await?;
             missing += some.len() - sent.len();
-            self.delete(&sent).await?;
+            self.delete_letters(&sent).await?;
         }
         if missing == 0 { Ok(()) } else { Err(Error::NotAllQueued { missing, total }) }
     }
 
     /// Those of them that the queue took.
     async fn send<'a>(&self, url: &str, letters: &[&'a DeadLetter]) -> Result<Vec<&'a DeadLetter>, Error> {
-        let operation = "send dead letters back";
+        let operation = "redrive the dead letters";
         let entry = |(index, letter): (usize, &&DeadLetter)| {
             let entry = SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(&letter.body);
             entry.set_message_group_id(letter.group.clone()).build().map_err(corrupt(operation))
@@ -152,12 +152,12 @@ impl DeadLetters {
     ///
     /// # Errors
     /// [`Error::Unfinished`]: the others are gone.
-    pub async fn drop_all(&self, letters: &[DeadLetter]) -> Result<(), Error> {
-        self.delete(&letters.iter().collect::<Vec<_>>()).await
+    pub async fn delete(&self, letters: &[DeadLetter]) -> Result<(), Error> {
+        self.delete_letters(&letters.iter().collect::<Vec<_>>()).await
     }
 
-    async fn delete(&self, letters: &[&DeadLetter]) -> Result<(), Error> {
-        let operation = "delete dead letters";
+    async fn delete_letters(&self, letters: &[&DeadLetter]) -> Result<(), Error> {
+        let operation = "delete the dead letters";
         let mut failed: Vec<BatchResultErrorEntry> = Vec::new();
         for some in letters.chunks(batch::MAX_ENTRIES) {
             let entry = |(index, letter): (usize, &&DeadLetter)| {
@@ -179,16 +179,16 @@ impl DeadLetters {
 ///
 /// # Errors
 /// Only those of the queue.
-pub async fn receives_before_death(client: &Client, queue: &str) -> Result<Option<u32>, Error> {
+pub async fn max_receive_count(client: &Client, queue: &str) -> Result<Option<u32>, Error> {
     let url = url_of(client, queue).await?;
     let request = client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::RedrivePolicy);
     let answer = request.send().await.map_err(Error::aws("read the redrive policy"))?;
     let policy = answer.attributes.and_then(|mut attributes| attributes.remove(&QueueAttributeName::RedrivePolicy));
-    Ok(policy.and_then(|policy| max_receive_count(&policy)))
+    Ok(policy.and_then(|policy| parse_max_receive_count(&policy)))
 }
 
 /// SQS takes the number as a number and as text.
-fn max_receive_count(policy: &str) -> Option<u32> {
+fn parse_max_receive_count(policy: &str) -> Option<u32> {
     let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
     let count = policy.get("maxReceiveCount")?;
     count.as_str().map_or_else(|| count.as_u64()?.try_into().ok(), |text| text.parse().ok())
@@ -222,8 +222,8 @@ mod tests {
 
     #[test]
     fn the_number_of_receives_is_read_in_both_forms() {
-        assert_eq!(max_receive_count(r#"{"deadLetterTargetArn":"arn","maxReceiveCount":6}"#), Some(6));
-        assert_eq!(max_receive_count(r#"{"deadLetterTargetArn":"arn","maxReceiveCount":"10"}"#), Some(10));
-        assert_eq!(max_receive_count("{}"), None);
+        assert_eq!(parse_max_receive_count(r#"{"deadLetterTargetArn":"arn","maxReceiveCount":6}"#), Some(6));
+        assert_eq!(parse_max_receive_count(r#"{"deadLetterTargetArn":"arn","maxReceiveCount":"10"}"#), Some(10));
+        assert_eq!(parse_max_receive_count("{}"), None);
     }
 }

@@ -29,7 +29,8 @@ pub enum DeliveryOutcome {
     /// The record is deleted.
     Deleted,
     /// It could not be applied yet, and comes again.
-    PutOff {
+    #[serde(rename = "put_off")]
+    Deferred {
         /// Why, as a stable code.
         reason: String,
     },
@@ -46,7 +47,7 @@ impl DeliveryOutcome {
     /// Whether the delivery has done its work.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        !matches!(self, Self::PutOff { .. } | Self::Failed { .. })
+        !matches!(self, Self::Deferred { .. } | Self::Failed { .. })
     }
 
     /// Whether this is written down where a delivery has had another outcome. A delivery that comes again finds its own work
@@ -58,7 +59,7 @@ impl DeliveryOutcome {
 
     /// Whether a settled outcome stays in its place.
     fn yields(&self) -> bool {
-        matches!(self, Self::Unchanged | Self::Stale | Self::PutOff { .. } | Self::Failed { .. })
+        matches!(self, Self::Unchanged | Self::Stale | Self::Deferred { .. } | Self::Failed { .. })
     }
 }
 
@@ -128,7 +129,7 @@ impl Deliveries {
 
     /// The org's deliveries that arrived at `since` or later, oldest first, read page by page. One that arrived a moment ago may
     /// be missing.
-    pub fn since(&self, org: OrgId, since: Timestamp) -> impl Stream<Item = Result<Delivery, Error>> {
+    pub fn stream_since(&self, org: OrgId, since: Timestamp) -> impl Stream<Item = Result<Delivery, Error>> {
         let operation = "read the deliveries";
         let items = self
             .table
@@ -140,7 +141,7 @@ impl Deliveries {
             .expression_attribute_names("#org_id", "org_id")
             .expression_attribute_names("#received_at", "received_at")
             .expression_attribute_values(":org", text(org.as_str()))
-            .expression_attribute_values(":since", text(time::text(since)))
+            .expression_attribute_values(":since", text(time::format(since)))
             .into_paginator()
             .items()
             .send();
@@ -149,14 +150,6 @@ impl Deliveries {
             let delivery = item.map_err(Error::aws(operation)).and_then(|item| from_item(operation, item));
             Some((delivery, items))
         })
-    }
-
-    /// The org's deliveries that arrived at `since` or later, oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// Only those of the table.
-    pub async fn list_since(&self, org: OrgId, since: Timestamp, limit: usize) -> Result<Vec<Delivery>, Error> {
-        self.since(org, since).take(limit).try_collect().await
     }
 
     /// The delivery, or `None` when it is unknown or forgotten.
@@ -172,7 +165,7 @@ impl Deliveries {
 impl Delivery {
     fn to_item(&self, operation: &'static str) -> Result<Item, Error> {
         let mut item = to_item(operation, self)?;
-        let expires_at = self.received_at.saturating_add(KEPT).unwrap_or(self.received_at);
+        let expires_at = self.received_at.saturating_add(RETENTION).unwrap_or(self.received_at);
         item.insert("expires_at".to_owned(), number(expires_at.as_second()));
         Ok(item)
     }
@@ -183,7 +176,7 @@ const UNSETTLED: [&str; 2] = ["put_off", "failed"];
 const IS_UNSETTLED: &str = "attribute_not_exists(#org_id) OR #outcome IN (:put_off, :failed)";
 const PARALLEL_WRITES: usize = 32;
 /// For how long a delivery is kept.
-pub const KEPT: SignedDuration = SignedDuration::from_hours(14 * 24);
+pub const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 #[cfg(test)]
 mod tests {
@@ -192,9 +185,9 @@ mod tests {
     use super::*;
 
     fn outcomes() -> Vec<DeliveryOutcome> {
-        use DeliveryOutcome::{Applied, Deleted, Failed, NotVisible, ObjectRefresh, PutOff, Stale, Unchanged};
+        use DeliveryOutcome::{Applied, Deferred, Deleted, Failed, NotVisible, ObjectRefresh, Stale, Unchanged};
         let reason = String::new;
-        let unsettled = [PutOff { reason: reason() }, Failed { reason: reason() }];
+        let unsettled = [Deferred { reason: reason() }, Failed { reason: reason() }];
         [Applied, Unchanged, Stale, NotVisible, Deleted, ObjectRefresh].into_iter().chain(unsettled).collect()
     }
 

@@ -1,84 +1,88 @@
-//! Why Ferry's state could not be read or written.
+//! The error of every operation on Ferry's state.
 
 use std::time::Duration;
 
 use salesforce::{BoxError, Classify, OrgId, Retry};
 
-/// Why Ferry's state could not be read or written.
+/// An operation on Ferry's state failed.
 ///
-/// It is exhaustive on purpose: whoever maps it to an answer must choose for a new variant too.
+/// `operation` is an infinitive that reads after "could not", for example "load the connection". The enum is exhaustive on
+/// purpose: code that maps it to a response must also decide about a new variant.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// AWS could not be reached, or had too much to do; nothing took effect.
-    #[error("AWS was not available for {operation}")]
+    /// AWS was unreachable or throttled the call. The operation did not take effect.
+    #[error("could not {operation}: AWS is unavailable")]
     Unavailable {
-        /// What was being done.
+        /// The operation that failed.
         operation: &'static str,
-        /// What the SDK said.
+        /// The SDK's error.
         source: BoxError,
     },
-    /// AWS gave no answer, or one that says nothing. It may have taken effect.
-    #[error("AWS did not answer {operation}")]
-    NoAnswer {
-        /// What was being done.
+    /// AWS did not respond, or responded with a server error. The operation may have taken effect.
+    #[error("could not {operation}: no response from AWS")]
+    NoResponse {
+        /// The operation that failed.
         operation: &'static str,
-        /// What the SDK said.
+        /// The SDK's error.
         source: BoxError,
     },
-    /// AWS refused: a permission, a name or a limit is wrong.
+    /// AWS rejected the call: a permission, a name or a limit is wrong.
     ///
     /// # Troubleshooting
-    /// `AccessDeniedException` is a policy of the template; `ResourceNotFoundException` is a name in the environment.
-    #[error("AWS refused {operation} with {code}")]
+    /// `AccessDeniedException`: a policy in the template lacks the action.
+    /// `ResourceNotFoundException`: an environment variable names a resource that does not exist.
+    #[error("could not {operation}: AWS returned {code}")]
     Refused {
-        /// What was being done.
+        /// The operation that failed.
         operation: &'static str,
-        /// AWS's own code.
+        /// The AWS error code.
         code: String,
-        /// What the SDK said.
+        /// The SDK's error.
         source: BoxError,
     },
-    /// Some messages of a batch are not in the queue.
-    #[error("{missing} of {total} messages could not be queued in time")]
+    /// Some messages of a batch were not queued.
+    #[error("{missing} of {total} messages were not queued before the deadline")]
     NotAllQueued {
-        /// How many are not.
+        /// The number of messages that were not queued.
         missing: usize,
-        /// How many there were.
+        /// The number of messages in the batch.
         total: usize,
     },
-    /// Some of many items are not written.
-    #[error("{operation} left {missing} of {total} undone")]
+    /// A batch operation did not process every item.
+    #[error("could not {operation}: {missing} of {total} items were not processed")]
     Unfinished {
-        /// What was being done.
+        /// The operation that failed.
         operation: &'static str,
-        /// How many are not.
+        /// The number of items that were not processed.
         missing: usize,
-        /// How many there were.
+        /// The number of items in the batch.
         total: usize,
     },
-    /// The bus did not take an event.
-    #[error("the bus did not take an event: {code}")]
+    /// EventBridge did not accept an event.
+    #[error("could not publish the event: {code}")]
     NotPublished {
-        /// AWS's own code.
+        /// The EventBridge error code, or one of Ferry's own.
         code: String,
     },
-    /// Someone else was faster.
-    #[error("{operation} lost against someone else")]
+    /// Another writer changed the item between the read and the conditional write.
+    #[error("could not {operation}: another writer changed the item first")]
     Conflict {
-        /// What was being done.
+        /// The operation that failed.
         operation: &'static str,
     },
-    /// The lease ended, or someone else has it.
-    #[error("the lease was lost before {operation}")]
+    /// The caller no longer holds the lease. Nothing was written.
+    #[error("could not {operation}: the lease expired or was taken over")]
     LeaseLost {
-        /// What was being done.
+        /// The operation that failed.
         operation: &'static str,
     },
-    /// There is no such thing.
-    #[error("{operation} found nothing")]
+    /// The item that the operation needs is missing.
+    #[error("could not {operation}: the {entity} does not exist")]
     NotFound {
-        /// What was being done.
+        /// The operation that failed.
         operation: &'static str,
+        /// The kind of item, for example "connection".
+        entity: &'static str,
     },
     /// The org belongs to another tenant.
     #[error("org {org} belongs to another tenant")]
@@ -86,7 +90,7 @@ pub enum Error {
         /// The org.
         org: OrgId,
     },
-    /// The org is quarantined until a person has looked at it.
+    /// The org is quarantined until an operator releases it.
     #[error("org {org} is quarantined")]
     Quarantined {
         /// The org.
@@ -95,39 +99,45 @@ pub enum Error {
     /// The idempotency key was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyKeyReused,
-    /// Something that is needed to keep it is not there.
-    #[error("{operation} needs {field}")]
+    /// A required field is missing.
+    #[error("could not {operation}: {field} is missing")]
     Incomplete {
-        /// What was being done.
+        /// The operation that failed.
         operation: &'static str,
-        /// What is missing.
+        /// The missing field.
         field: &'static str,
     },
-    /// It is larger than AWS keeps.
-    #[error("{operation} is given {size_bytes} bytes, more than fit")]
+    /// The data exceeds a size limit. Nothing was sent.
+    #[error("could not {operation}: {size_bytes} bytes exceed the {limit}")]
     TooLarge {
-        /// What was being done.
+        /// The operation that failed.
         operation: &'static str,
-        /// How large it is.
+        /// The size of the data.
         size_bytes: usize,
+        /// The limit, for example [`ITEM_LIMIT`].
+        limit: &'static str,
     },
-    /// What is stored cannot be read, or what should be stored cannot be written.
-    #[error("what {operation} handles is not as it should be")]
+    /// A stored item cannot be parsed, or a value cannot be serialized.
+    #[error("could not {operation}: the stored item is malformed")]
     Corrupt {
-        /// What was being done.
+        /// The operation that failed.
         operation: &'static str,
-        /// What is wrong with it, without values.
+        /// The parser's error, without values.
         source: BoxError,
     },
 }
+
+/// DynamoDB's limit for one item, as it reads in [`Error::TooLarge`].
+pub const ITEM_LIMIT: &str = "item limit of 400 KB";
 
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Unavailable { .. } => Retry::After(Duration::from_secs(1)),
-            Self::NoAnswer { .. } | Self::NotAllQueued { .. } | Self::Unfinished { .. } | Self::NotPublished { .. } => {
-                Retry::Unknown(Duration::from_secs(1))
-            }
+            Self::NoResponse { .. }
+            | Self::NotAllQueued { .. }
+            | Self::Unfinished { .. }
+            | Self::NotPublished { .. } => Retry::Unknown(Duration::from_secs(1)),
             Self::Conflict { .. } | Self::LeaseLost { .. } => Retry::After(Duration::from_millis(200)),
             Self::Quarantined { .. } | Self::OwnedByAnotherTenant { .. } => Retry::NeedsHuman,
             Self::Refused { .. }

@@ -104,7 +104,7 @@ impl EventBus {
         let mut results = Vec::with_capacity(events.len());
         while let Some(call) = publication.next_call() {
             let answers = self.put(&events[call.clone()], &details[call.clone()]).await;
-            publication.answered(call, &answers.iter().map(Result::is_ok).collect::<Vec<_>>());
+            publication.record_results(call, &answers.iter().map(Result::is_ok).collect::<Vec<_>>());
             results.extend(answers);
         }
         results.resize_with(events.len(), || Err(not_published("HeldBack")));
@@ -126,7 +126,7 @@ impl EventBus {
                     .collect()
             }
             Err(error) => {
-                let first = Err(Error::aws("publish events")(error));
+                let first = Err(Error::aws("publish the events")(error));
                 let others = events.iter().skip(1).map(|_| Err(not_published("BatchFailed")));
                 std::iter::once(first).chain(others).collect()
             }

@@ -42,8 +42,8 @@ pub struct ChangeHint {
     #[serde(with = "crate::time::millis")]
     pub received_at: Timestamp,
     /// How often it was put back into the queue because its org could not be asked.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub put_off: u32,
+    #[serde(default, rename = "put_off", skip_serializing_if = "is_zero")]
+    pub deferrals: u32,
 }
 
 impl Message for ChangeHint {
@@ -71,7 +71,7 @@ mod tests {
             "received_at": "2026-11-22T10:00:00.000Z",
         });
         let hint: ChangeHint = serde_json::from_value(written.clone()).unwrap();
-        assert_eq!(hint.put_off, 0);
+        assert_eq!(hint.deferrals, 0);
         assert_eq!(serde_json::to_value(&hint).unwrap(), written);
     }
 

@@ -106,7 +106,7 @@ pub struct WriteId(Uuid);
 impl WriteId {
     /// The id that this key has in this org.
     #[must_use]
-    pub fn of(org: OrgId, key: &IdempotencyKey) -> Self {
+    pub fn derive(org: OrgId, key: &IdempotencyKey) -> Self {
         Self(Uuid::new_v5(&NAMESPACE, format!("write/{org}/{key}").as_bytes()))
     }
 }

@@ -4,20 +4,20 @@
 //! EventBridge carry what moves between the functions. The types are concrete and talk to AWS through its SDK: there are no
 //! repository traits and no stand-ins. Every write is idempotent by its key or guarded by a condition, and the decisions
 //! behind the conditions are pure functions ([`records::rule`], [`connections::lease`], [`cursors::rule`],
-//! [`orgs::rule`], [`orgs::changes`], [`origins::is_by`], [`writes::rule`], [`budgets::lanes`]) with property tests of their
+//! [`orgs::rule`], [`orgs::change_detection`], [`origins::is_made_by`], [`writes::rule`], [`budgets::lanes`]) with property tests of their
 //! own.
 //!
 //! ```no_run
 //! use salesforce::{Clock, ObjectName, OrgId, Record};
-//! use store::{Apply, Change, Records};
+//! use store::{ApplyOutcome, Change, Records};
 //!
 //! # async fn example(client: aws_sdk_dynamodb::Client, org: OrgId, record: Record) -> Result<(), store::Error> {
 //! let records = Records::new(client, "my-stack-records");
 //! let account = ObjectName::from_static("Account");
 //! let change = Change::Upsert { record, read_at: Clock::system().now() };
 //! match records.apply(org, &account, change).await? {
-//!     Apply::Applied => { /* the table's stream tells the others */ }
-//!     Apply::Unchanged | Apply::Stale => {}
+//!     ApplyOutcome::Applied => { /* the table's stream tells the others */ }
+//!     ApplyOutcome::Unchanged | ApplyOutcome::Stale => {}
 //! }
 //! # Ok(())
 //! # }
@@ -53,27 +53,28 @@ pub mod writes;
 
 pub use apps::{AppRegistration, Apps};
 pub use authorizations::{Authorization, AuthorizationId, Authorizations, Purpose};
-pub use budgets::{Budget, Budgets, Lane, Observation, lanes::Verdict};
+pub use budgets::{Budget, Budgets, Lane, Observation};
 pub use connections::{
-    Connection, ConnectionKind, ConnectionState, Connections, Consent, Lease, LeaseClaim, LeaseRequest, LeaseSlot,
-    PendingGrant, Reserved, Settlement, SunsetWarning,
+    Connection, ConnectionKind, ConnectionState, Connections, Consent, Lease, LeaseClaim, LeaseOutcome, LeaseRequest,
+    LeaseSlot, PendingGrant, Reservation, SunsetWarning,
 };
 pub use cursors::{Cursor, CursorName, Cursors, Position};
 pub use dead_letters::{DeadLetter, DeadLetters};
 pub use deliveries::{Deliveries, Delivery, DeliveryOutcome};
-pub use error::Error;
+pub use error::{Error, ITEM_LIMIT};
 pub use events::{BusEvent, EventBus};
 pub use hints::{ChangeHint, RecordRef, Source};
 pub use ids::{ConnectionId, DeliveryId, IdempotencyKey, InvalidText, PlatformUser, Tenant, TokenVersion, WriteId};
 pub use orgs::{
-    Activate, Activation, Announcement, Changes, ChangesBecause, ChangesBy, Claim, CopySeen, Edition, Environment,
-    InstallClaim, License, LicenseManagement, LicenseNotice, LicenseState, LicenseStatus, Org, OrgState, Orgs,
-    PollingChoice, Quarantine,
+    Activation, ActivationRequest, Announcement, ChangeDetection, ClaimOutcome, DetectedCopy, DetectionMethod,
+    DetectionReason, Edition, Environment, InstallClaim, License, LicenseManagement, LicenseNotice, LicenseState,
+    LicenseStatus, Org, OrgState, Orgs, PollingChoice, Quarantine, verify_webhook_secret,
 };
-pub use origins::{Origins, Saved};
+pub use origins::{Origins, SavedVersion};
+pub use owner_policy::WriteRoute;
 pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};
-pub use queues::{GivenUp, Message, Queue, RefreshKind, RefreshTask, WriteTask};
-pub use records::{Apply, Change, MirrorRecord, RecordCount, RecordPage, Records, Tombstone};
-pub use token_vault::{Origin, TokenVault, Tokens};
+pub use queues::{Message, NewDeadLetter, Queue, RefreshKind, RefreshTask, WriteTask};
+pub use records::{ApplyOutcome, Change, MirrorRecord, RecordCount, RecordPage, Records, Tombstone};
+pub use token_vault::{TokenGrant, TokenVault, Tokens};
 pub use webhook_secret::{SecretHash, WebhookSecret};
-pub use writes::{Begin, NewWrite, Write, WriteKind, WriteRoute, WriteState, Writes};
+pub use writes::{BeginOutcome, NewWrite, Write, WriteKind, WriteState, Writes};

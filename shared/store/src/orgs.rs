@@ -9,17 +9,18 @@ use crate::ids::Tenant;
 use crate::table::{Conditional, Expression, Table, from_item, key, number, to_item};
 use crate::webhook_secret::SecretHash;
 
-pub mod changes;
+pub mod change_detection;
 pub mod license;
 pub mod license_management;
 mod org;
 pub mod rule;
 
-pub use changes::{Changes, ChangesBecause, ChangesBy, Edition, PollingChoice};
+pub use change_detection::{ChangeDetection, DetectionMethod, DetectionReason, Edition, PollingChoice};
 pub use license::{License, LicenseNotice, LicenseState, LicenseStatus};
 pub use license_management::LicenseManagement;
 pub use org::{
-    Activate, Activation, Announcement, Claim, CopySeen, Environment, InstallClaim, Org, OrgState, Quarantine,
+    Activation, ActivationRequest, Announcement, ClaimOutcome, DetectedCopy, Environment, InstallClaim, Org, OrgState,
+    Quarantine, verify_webhook_secret,
 };
 
 /// The `orgs` table.
@@ -38,16 +39,16 @@ impl Orgs {
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn claim(&self, claim: &InstallClaim) -> Result<Claim, Error> {
+    pub async fn claim(&self, claim: &InstallClaim) -> Result<ClaimOutcome, Error> {
         let org = rule::claimed(claim);
         let when = Expression { text: "attribute_not_exists(#org_id)", values: Vec::new() };
         if let Conditional::Done(()) = self.table.put("claim the org", to_item("claim the org", &org)?, when).await? {
-            return Ok(Claim::New(org));
+            return Ok(ClaimOutcome::New(org));
         }
         let step = |existing: Option<&Org>| Ok(rule::announce(existing, claim));
-        Ok(match self.change("note an announcement", claim.org_id, step).await? {
-            Changed::Stored(org) => Claim::Noted(org),
-            Changed::Kept(org) => Claim::Known(org),
+        Ok(match self.change("record the announcement", claim.org_id, step).await? {
+            Changed::Stored(org) => ClaimOutcome::Updated(org),
+            Changed::Kept(org) => ClaimOutcome::Unchanged(org),
         })
     }
 
@@ -56,16 +57,16 @@ impl Orgs {
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn note_license(&self, notice: &LicenseNotice, now: Timestamp) -> Result<Org, Error> {
-        let step = |existing: Option<&Org>| Ok(license::note(existing, notice, now));
-        self.change("note a licence", notice.org_id, step).await.map(Changed::into_org)
+    pub async fn apply_license(&self, notice: &LicenseNotice, now: Timestamp) -> Result<Org, Error> {
+        let step = |existing: Option<&Org>| Ok(license::with_notice(existing, notice, now));
+        self.change("apply the license notice", notice.org_id, step).await.map(Changed::into_org)
     }
 
     /// Quarantines an org that used another one's webhook secret, unless it has an owner; says whether it did.
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn quarantine(&self, seen: &CopySeen) -> Result<bool, Error> {
+    pub async fn quarantine(&self, seen: &DetectedCopy) -> Result<bool, Error> {
         let step = |existing: Option<&Org>| Ok(rule::quarantine(existing, seen));
         let changed = self.change("quarantine the org", seen.org_id, step).await?;
         Ok(matches!(changed, Changed::Stored(_)))
@@ -83,7 +84,7 @@ impl Orgs {
     ///
     /// # Errors
     /// [`Error::OwnedByAnotherTenant`]; [`Error::Quarantined`].
-    pub async fn activate(&self, activate: &Activate) -> Result<Activation, Error> {
+    pub async fn activate(&self, activate: &ActivationRequest) -> Result<Activation, Error> {
         let org = activate.org_id;
         let step = |existing: Option<&Org>| rule::activate(existing, activate).map_err(|refusal| refusal.error(org));
         match self.change("activate the org", org, step).await? {
@@ -104,7 +105,7 @@ impl Orgs {
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn of_tenant(&self, tenant: &Tenant) -> Result<Vec<Org>, Error> {
+    pub async fn list_by_tenant(&self, tenant: &Tenant) -> Result<Vec<Org>, Error> {
         let partition = ("tenant", tenant.as_str());
         let mut orgs: Vec<Org> = self.table.query_index("list the tenant's orgs", "by_tenant", partition).await?;
         orgs.sort_by(|a, b| a.org_id.as_str().cmp(b.org_id.as_str()));
@@ -141,27 +142,27 @@ impl Orgs {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn prove_edition(&self, org: OrgId, edition: &Edition) -> Result<Org, Error> {
-        let operation = "note the org's edition";
-        self.change_known(operation, org, |known| changes::prove(known, edition.clone())).await
+    pub async fn record_edition(&self, org: OrgId, edition: &Edition) -> Result<Org, Error> {
+        let operation = "record the org's edition";
+        self.change_known(operation, org, |known| change_detection::with_edition(known, edition.clone())).await
     }
 
     /// Notes whether an operator wants the org polled; `None` leaves it to its edition.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn choose_polling(&self, org: OrgId, on: Option<bool>, now: Timestamp) -> Result<Org, Error> {
-        let operation = "note what is wanted of polling";
-        self.change_known(operation, org, |known| changes::choose(known, on, now)).await
+    pub async fn set_polling(&self, org: OrgId, on: Option<bool>, now: Timestamp) -> Result<Org, Error> {
+        let operation = "set the polling of the org";
+        self.change_known(operation, org, |known| change_detection::with_polling(known, on, now)).await
     }
 
     /// Puts a known org into `state`.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn mark(&self, org: OrgId, state: OrgState, now: Timestamp) -> Result<Org, Error> {
+    pub async fn set_state(&self, org: OrgId, state: OrgState, now: Timestamp) -> Result<Org, Error> {
         let step = |known: &Org| (known.state != state).then(|| Org { state, updated_at: now, ..known.clone() });
-        self.change_known("mark the org", org, step).await
+        self.change_known("set the state of the org", org, step).await
     }
 
     /// Closes the org's lanes: nothing is scheduled, its webhook addresses are forgotten, and only the mirror is read. It stays
@@ -194,7 +195,7 @@ impl Orgs {
         org: OrgId,
         step: impl Fn(&Org) -> Option<Org>,
     ) -> Result<Org, Error> {
-        let step = |existing: Option<&Org>| existing.map(&step).ok_or(Error::NotFound { operation });
+        let step = |existing: Option<&Org>| existing.map(&step).ok_or(Error::NotFound { operation, entity: "org" });
         self.change(operation, org, step).await.map(Changed::into_org)
     }
 
@@ -208,7 +209,7 @@ impl Orgs {
         let mut existing: Option<Org> = self.load(org).await?;
         for _ in 0..CHANGE_ATTEMPTS {
             let Some(mut next) = step(existing.as_ref())? else {
-                return existing.map(Changed::Kept).ok_or(Error::NotFound { operation });
+                return existing.map(Changed::Kept).ok_or(Error::NotFound { operation, entity: "org" });
             };
             let seen = existing.as_ref().map_or(0, |org| org.revision);
             next.revision = seen.saturating_add(1);

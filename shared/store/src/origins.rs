@@ -2,7 +2,7 @@
 //!
 //! Salesforce does not tell a program's save from its user's own: both are `LastModifiedById`, the user of the connection. So
 //! a write notes, once Salesforce has answered, whose connection it used and between which times the call ran. A version of the
-//! record is the write's if that user saved it in that span ([`is_by`]).
+//! record is the write's if that user saved it in that span ([`is_made_by`]).
 //!
 //! The span is widened by a second on both sides, since Salesforce gives whole seconds, in its own time. The same user's own
 //! save of the same record within that second is taken for the write's: nothing in the record tells them apart.
@@ -37,14 +37,14 @@ pub struct Origin {
 impl Origin {
     /// Whether the write set this field. Salesforce does not tell upper from lower case in names.
     #[must_use]
-    pub fn set(&self, field: &str) -> bool {
+    pub fn has_set(&self, field: &str) -> bool {
         self.fields.iter().any(|set| set.eq_ignore_ascii_case(field))
     }
 }
 
 /// Who saved a version of a record, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Saved {
+pub struct SavedVersion {
     /// `LastModifiedById`.
     pub by: RecordId,
     /// `SystemModstamp`.
@@ -53,7 +53,7 @@ pub struct Saved {
 
 /// Whether the write made this version.
 #[must_use]
-pub fn is_by(origin: &Origin, saved: Saved) -> bool {
+pub fn is_made_by(origin: &Origin, saved: SavedVersion) -> bool {
     let after = origin.from.saturating_sub(TOLERANCE).is_ok_and(|from| from <= saved.at);
     let before = origin.to.saturating_add(TOLERANCE).is_ok_and(|to| saved.at <= to);
     origin.user_id == saved.by && after && before
@@ -61,8 +61,8 @@ pub fn is_by(origin: &Origin, saved: Saved) -> bool {
 
 /// Whether notes of writes at that time are still kept. What is older, such as all that a first copy brings, needs no look.
 #[must_use]
-pub fn may_be_noted(saved: Saved, now: Timestamp) -> bool {
-    now.duration_since(saved.at) < KEPT
+pub fn may_have_origin(saved: SavedVersion, now: Timestamp) -> bool {
+    now.duration_since(saved.at) < RETENTION
 }
 
 /// The `origins` table.
@@ -81,14 +81,14 @@ impl Origins {
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn note(&self, org: OrgId, changed: &[(RecordId, Origin)]) -> Result<(), Error> {
-        let operation = "note the origin";
+    pub async fn record(&self, org: OrgId, changed: &[(RecordId, Origin)]) -> Result<(), Error> {
+        let operation = "record the origin";
         let mut requests = Vec::with_capacity(changed.len());
         for (record, origin) in changed {
             let mut item = to_item(operation, origin)?;
             item.insert("record".to_owned(), text(partition(org, *record)));
-            item.insert("noted_at".to_owned(), text(format!("{}#{}", time::text(origin.to), origin.write_id)));
-            let expires_at = origin.to.saturating_add(KEPT).unwrap_or(origin.to);
+            item.insert("noted_at".to_owned(), text(format!("{}#{}", time::format(origin.to), origin.write_id)));
+            let expires_at = origin.to.saturating_add(RETENTION).unwrap_or(origin.to);
             item.insert("expires_at".to_owned(), number(expires_at.as_second()));
             requests.push(put_request(operation, item)?);
         }
@@ -100,13 +100,13 @@ impl Origins {
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn find(&self, org: OrgId, record: RecordId, saved: Saved) -> Result<Option<Origin>, Error> {
-        let bound = |span: SignedDuration| time::text(saved.at.saturating_add(span).unwrap_or(saved.at));
+    pub async fn find(&self, org: OrgId, record: RecordId, saved: SavedVersion) -> Result<Option<Origin>, Error> {
+        let bound = |span: SignedDuration| time::format(saved.at.saturating_add(span).unwrap_or(saved.at));
         let (first, last) = (bound(-TOLERANCE), bound(TOLERANCE + LONGEST_CALL));
         let range = ("noted_at", first.as_str(), last.as_str());
         let notes: Vec<Origin> =
             self.table.query_range("find the origin", ("record", &partition(org, record)), range).await?;
-        Ok(notes.into_iter().rfind(|origin| is_by(origin, saved)))
+        Ok(notes.into_iter().rfind(|origin| is_made_by(origin, saved)))
     }
 }
 
@@ -115,7 +115,7 @@ const TOLERANCE: SignedDuration = SignedDuration::from_secs(1);
 /// More than the writing function may run.
 const LONGEST_CALL: SignedDuration = SignedDuration::from_secs(60);
 /// Longer than a change that was put off takes to the mirror.
-const KEPT: SignedDuration = SignedDuration::from_hours(3 * 24);
+const RETENTION: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 fn partition(org: OrgId, record: RecordId) -> String {
     format!("{org}#{record}")
@@ -137,39 +137,39 @@ mod tests {
         }
     }
 
-    fn saved(by: &str, at: &str) -> Saved {
-        Saved { by: by.parse().unwrap(), at: at.parse().unwrap() }
+    fn saved(by: &str, at: &str) -> SavedVersion {
+        SavedVersion { by: by.parse().unwrap(), at: at.parse().unwrap() }
     }
 
     #[test]
     fn a_version_that_the_writes_user_saved_while_the_call_ran_is_the_writes() {
         for at in ["10:00:05", "10:00:06", "10:00:07", "10:00:08"] {
-            assert!(is_by(&origin(), saved(REP, &format!("2026-11-22T{at}Z"))), "{at}");
+            assert!(is_made_by(&origin(), saved(REP, &format!("2026-11-22T{at}Z"))), "{at}");
         }
     }
 
     #[test]
     fn what_the_user_saved_before_or_after_is_not() {
         for at in ["10:00:04", "10:00:09", "10:01:06", "09:59:06"] {
-            assert!(!is_by(&origin(), saved(REP, &format!("2026-11-22T{at}Z"))), "{at}");
+            assert!(!is_made_by(&origin(), saved(REP, &format!("2026-11-22T{at}Z"))), "{at}");
         }
     }
 
     #[test]
     fn what_another_user_saved_in_the_same_second_is_not() {
-        assert!(!is_by(&origin(), saved("0055e000001mKpDAAU", "2026-11-22T10:00:06Z")));
+        assert!(!is_made_by(&origin(), saved("0055e000001mKpDAAU", "2026-11-22T10:00:06Z")));
     }
 
     #[test]
     fn only_versions_of_the_last_days_are_looked_for() {
         let now = "2026-11-22T10:00:00Z".parse().unwrap();
-        assert!(may_be_noted(saved(REP, "2026-11-20T10:00:00Z"), now));
-        assert!(!may_be_noted(saved(REP, "2026-11-19T10:00:00Z"), now));
-        assert!(may_be_noted(saved(REP, "2026-11-22T10:00:02Z"), now), "Salesforce's clock may be ahead");
+        assert!(may_have_origin(saved(REP, "2026-11-20T10:00:00Z"), now));
+        assert!(!may_have_origin(saved(REP, "2026-11-19T10:00:00Z"), now));
+        assert!(may_have_origin(saved(REP, "2026-11-22T10:00:02Z"), now), "Salesforce's clock may be ahead");
     }
 
     #[test]
     fn a_field_is_known_in_any_case() {
-        assert!(origin().set("stagename") && !origin().set("Name"));
+        assert!(origin().has_set("stagename") && !origin().has_set("Name"));
     }
 }

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::connections::{Connection, ConnectionState, Connections};
 use crate::ids::{ConnectionId, PlatformUser};
-use crate::writes::WriteRoute;
 
 /// How a deployment wants writes on a rep's behalf to go (`OWNER_POLICY`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,20 +83,31 @@ impl OwnerReason {
     }
 }
 
+/// Which way a write went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriteRoute {
+    /// Through which connection.
+    pub connection_id: ConnectionId,
+    /// Who owns what it made.
+    pub owner_choice: OwnerChoice,
+    /// Why.
+    pub owner_reason: OwnerReason,
+}
+
 /// The decision: a connection, and the owner to name on what is created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
     /// Through which connection and why, as the ledger keeps it.
-    pub way: WriteRoute,
+    pub write_route: WriteRoute,
     /// The connection's Salesforce user, as whom the records are saved.
-    pub user: RecordId,
+    pub user_id: RecordId,
     /// The user to name as `OwnerId`; exactly with [`OwnerChoice::TeamWithOwner`].
-    pub owner: Option<RecordId>,
+    pub owner_id: Option<RecordId>,
 }
 
 /// There is no connection that may be used. A person has to connect first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NoRoute {
+pub enum RouteError {
     /// It must be the rep's own connection, and the rep never connected.
     #[error("the rep is not connected")]
     RepMustConnect,
@@ -112,7 +122,7 @@ pub enum NoRoute {
     TeamMustReconnect,
 }
 
-impl NoRoute {
+impl RouteError {
     /// Returns the remedy for the platform.
     #[must_use]
     pub fn next(self) -> &'static str {
@@ -127,7 +137,7 @@ impl NoRoute {
     }
 }
 
-impl Classify for NoRoute {
+impl Classify for RouteError {
     fn retry(&self) -> Retry {
         Retry::NeedsHuman
     }
@@ -145,8 +155,8 @@ pub enum Acting<'a> {
 /// Decides whose connection writes.
 ///
 /// # Errors
-/// [`NoRoute`] says who has to connect.
-pub fn route(policy: OwnerPolicy, acting: Acting<'_>, team: Option<&Connection>) -> Result<Route, NoRoute> {
+/// [`RouteError`] says who has to connect.
+pub fn route(policy: OwnerPolicy, acting: Acting<'_>, team: Option<&Connection>) -> Result<Route, RouteError> {
     let Acting::Rep(rep) = acting else {
         return by_team(team, None, OwnerReason::NoActingUser);
     };
@@ -155,8 +165,8 @@ pub fn route(policy: OwnerPolicy, acting: Acting<'_>, team: Option<&Connection>)
         (_, Some(rep)) if is_usable(rep) => Ok(as_rep(rep)),
         (OwnerPolicy::RepThenTeam, Some(rep)) => by_team(team, Some(rep), OwnerReason::RepMustReconnect),
         (OwnerPolicy::RepThenTeam, None) => by_team(team, None, OwnerReason::RepNotConnected),
-        (OwnerPolicy::RepOnly, Some(_)) => Err(NoRoute::RepMustReconnect),
-        (OwnerPolicy::RepOnly, None) => Err(NoRoute::RepMustConnect),
+        (OwnerPolicy::RepOnly, Some(_)) => Err(RouteError::RepMustReconnect),
+        (OwnerPolicy::RepOnly, None) => Err(RouteError::RepMustConnect),
     }
 }
 
@@ -169,7 +179,7 @@ pub async fn choose(
     connections: &Connections,
     org: OrgId,
     platform_user: Option<&PlatformUser>,
-) -> Result<Result<Route, NoRoute>, Error> {
+) -> Result<Result<Route, RouteError>, Error> {
     let team = connections.load(org, &ConnectionId::team()).await?;
     let Some(user) = platform_user else {
         return Ok(route(policy, Acting::Nobody, team.as_ref()));
@@ -186,26 +196,30 @@ pub async fn choose_reader(
     connections: &Connections,
     org: OrgId,
     platform_user: Option<&PlatformUser>,
-) -> Result<Result<ConnectionId, NoRoute>, Error> {
+) -> Result<Result<ConnectionId, RouteError>, Error> {
     let route = choose(OwnerPolicy::RepOnly, connections, org, platform_user).await?;
-    Ok(route.map(|route| route.way.connection_id))
+    Ok(route.map(|route| route.write_route.connection_id))
 }
 
 fn as_rep(rep: &Connection) -> Route {
-    Route { way: way(&rep.connection_id, OwnerChoice::Rep, OwnerReason::RepConnected), user: rep.user_id, owner: None }
-}
-
-fn by_team(team: Option<&Connection>, rep: Option<&Connection>, reason: OwnerReason) -> Result<Route, NoRoute> {
-    let team = team.ok_or(NoRoute::TeamMustConnect)?;
-    if !is_usable(team) {
-        return Err(NoRoute::TeamMustReconnect);
+    Route {
+        write_route: write_route(&rep.connection_id, OwnerChoice::Rep, OwnerReason::RepConnected),
+        user_id: rep.user_id,
+        owner_id: None,
     }
-    let owner = rep.map(|rep| rep.user_id);
-    let choice = if owner.is_some() { OwnerChoice::TeamWithOwner } else { OwnerChoice::Team };
-    Ok(Route { way: way(&team.connection_id, choice, reason), user: team.user_id, owner })
 }
 
-fn way(connection: &ConnectionId, owner_choice: OwnerChoice, owner_reason: OwnerReason) -> WriteRoute {
+fn by_team(team: Option<&Connection>, rep: Option<&Connection>, reason: OwnerReason) -> Result<Route, RouteError> {
+    let team = team.ok_or(RouteError::TeamMustConnect)?;
+    if !is_usable(team) {
+        return Err(RouteError::TeamMustReconnect);
+    }
+    let owner_id = rep.map(|rep| rep.user_id);
+    let choice = if owner_id.is_some() { OwnerChoice::TeamWithOwner } else { OwnerChoice::Team };
+    Ok(Route { write_route: write_route(&team.connection_id, choice, reason), user_id: team.user_id, owner_id })
+}
+
+fn write_route(connection: &ConnectionId, owner_choice: OwnerChoice, owner_reason: OwnerReason) -> WriteRoute {
     WriteRoute { connection_id: connection.clone(), owner_choice, owner_reason }
 }
 
@@ -260,40 +274,43 @@ mod tests {
     fn a_connected_rep_writes_as_the_rep() {
         let (rep, team) = (rep(ConnectionState::Active), team(ConnectionState::Active));
         let route = route(OwnerPolicy::RepThenTeam, Acting::Rep(Some(&rep)), Some(&team)).unwrap();
-        assert_eq!(route.way, way(&rep.connection_id, OwnerChoice::Rep, OwnerReason::RepConnected));
-        assert_eq!(route.owner, None);
+        assert_eq!(route.write_route, write_route(&rep.connection_id, OwnerChoice::Rep, OwnerReason::RepConnected));
+        assert_eq!(route.owner_id, None);
     }
 
     #[test]
     fn the_team_writes_for_a_rep_whose_connection_died_and_names_the_rep() {
         let (rep, team) = (rep(dead()), team(ConnectionState::Active));
         let route = route(OwnerPolicy::RepThenTeam, Acting::Rep(Some(&rep)), Some(&team)).unwrap();
-        assert_eq!(route.way.owner_choice, OwnerChoice::TeamWithOwner);
-        assert_eq!(route.way.owner_reason, OwnerReason::RepMustReconnect);
-        assert_eq!(route.owner, Some(REP_USER.parse().unwrap()));
+        assert_eq!(route.write_route.owner_choice, OwnerChoice::TeamWithOwner);
+        assert_eq!(route.write_route.owner_reason, OwnerReason::RepMustReconnect);
+        assert_eq!(route.owner_id, Some(REP_USER.parse().unwrap()));
     }
 
     #[test]
     fn the_team_writes_for_itself_where_the_reps_user_is_unknown() {
         let team = team(ConnectionState::Active);
         let route = route(OwnerPolicy::RepThenTeam, Acting::Rep(None), Some(&team)).unwrap();
-        assert_eq!(route.way, way(&team.connection_id, OwnerChoice::Team, OwnerReason::RepNotConnected));
+        assert_eq!(
+            route.write_route,
+            write_route(&team.connection_id, OwnerChoice::Team, OwnerReason::RepNotConnected)
+        );
     }
 
     #[test]
     fn a_rep_only_deployment_refuses_and_says_who_has_to_connect() {
         let (dead_rep, team) = (rep(dead()), team(ConnectionState::Active));
         let refused = |acting| route(OwnerPolicy::RepOnly, acting, Some(&team)).unwrap_err();
-        assert_eq!(refused(Acting::Rep(None)), NoRoute::RepMustConnect);
-        assert_eq!(refused(Acting::Rep(Some(&dead_rep))), NoRoute::RepMustReconnect);
+        assert_eq!(refused(Acting::Rep(None)), RouteError::RepMustConnect);
+        assert_eq!(refused(Acting::Rep(Some(&dead_rep))), RouteError::RepMustReconnect);
     }
 
     #[test]
     fn a_team_only_deployment_names_even_a_connected_rep_as_the_owner() {
         let (rep, team) = (rep(ConnectionState::Active), team(ConnectionState::Active));
         let route = route(OwnerPolicy::TeamOnly, Acting::Rep(Some(&rep)), Some(&team)).unwrap();
-        assert_eq!(route.way.owner_choice, OwnerChoice::TeamWithOwner);
-        assert_eq!(route.way.owner_reason, OwnerReason::PolicyTeamOnly);
+        assert_eq!(route.write_route.owner_choice, OwnerChoice::TeamWithOwner);
+        assert_eq!(route.write_route.owner_reason, OwnerReason::PolicyTeamOnly);
     }
 
     #[test]
@@ -344,11 +361,11 @@ mod tests {
             let (rep, team) = (rep_state.map(rep), team_state.map(team));
             let acting = if acting { Acting::Rep(rep.as_ref()) } else { Acting::Nobody };
             if let Ok(route) = route(policy, acting, team.as_ref()) {
-                let used = if route.way.connection_id.is_team() { team.as_ref() } else { rep.as_ref() };
+                let used = if route.write_route.connection_id.is_team() { team.as_ref() } else { rep.as_ref() };
                 prop_assert!(used.is_some_and(is_usable));
-                prop_assert_eq!(route.way.owner_choice == OwnerChoice::Rep, !route.way.connection_id.is_team());
-                prop_assert_eq!(route.owner.is_some(), route.way.owner_choice == OwnerChoice::TeamWithOwner);
-                prop_assert!(!(policy == OwnerPolicy::RepOnly && route.way.owner_choice == OwnerChoice::TeamWithOwner));
+                prop_assert_eq!(route.write_route.owner_choice == OwnerChoice::Rep, !route.write_route.connection_id.is_team());
+                prop_assert_eq!(route.owner_id.is_some(), route.write_route.owner_choice == OwnerChoice::TeamWithOwner);
+                prop_assert!(!(policy == OwnerPolicy::RepOnly && route.write_route.owner_choice == OwnerChoice::TeamWithOwner));
             }
         }
     }

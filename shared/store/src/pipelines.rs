@@ -80,7 +80,7 @@ impl Pipelines {
         for pipeline in &plan.store {
             let mut item = to_item(operation, pipeline)?;
             item.insert("org_id".to_owned(), text(org.as_str()));
-            item.insert("updated_at".to_owned(), text(time::text(now)));
+            item.insert("updated_at".to_owned(), text(time::format(now)));
             requests.push(put_request(operation, item)?);
         }
         for id in &plan.remove {

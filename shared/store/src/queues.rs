@@ -80,7 +80,7 @@ impl Message for WriteTask {
 
 /// A message that nothing more is tried for, until a person has looked at it: a dead letter to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GivenUp {
+pub struct NewDeadLetter {
     /// The org that it concerns, as the queue's message group; `None` when nobody knows.
     pub group: Option<String>,
     /// The message's body as it was, readable or not.
@@ -108,7 +108,7 @@ impl<T: Message> Queue<T> {
     ///
     /// # Errors
     /// Only those of the queue: it may not exist.
-    pub async fn named(client: Client, name: &str, clock: Clock) -> Result<Self, Error> {
+    pub async fn from_name(client: Client, name: &str, clock: Clock) -> Result<Self, Error> {
         let url = url_of(&client, name).await?;
         Ok(Self::new(client, url, clock))
     }
@@ -118,7 +118,7 @@ impl<T: Message> Queue<T> {
     /// # Errors
     /// Only those of the queue.
     pub async fn send(&self, message: &T, delay: Duration) -> Result<(), Error> {
-        let operation = "queue a message";
+        let operation = "queue the message";
         let request = self.sender.client.send_message().queue_url(&self.sender.url);
         request
             .message_group_id(message.org().as_str())
@@ -136,7 +136,7 @@ impl<T: Message> Queue<T> {
     /// # Errors
     /// [`Error::NotAllQueued`]; [`Error::TooLarge`] for a message that no batch takes.
     pub async fn send_all(&self, messages: &[T], deadline: Timestamp) -> Result<(), Error> {
-        let operation = "queue messages";
+        let operation = "queue the messages";
         let outgoing = messages.iter().enumerate().map(|(index, one)| outgoing(operation, index, one, Duration::ZERO));
         match self.sender.send(operation, outgoing.collect::<Result<_, _>>()?, deadline).await?.len() {
             0 => Ok(()),
@@ -149,8 +149,8 @@ impl<T: Message> Queue<T> {
     ///
     /// # Errors
     /// What SQS refuses for good, and [`Error::TooLarge`]. After an error some may be in the queue all the same.
-    pub async fn send_later(&self, messages: &[(T, Duration)], deadline: Timestamp) -> Result<Vec<usize>, Error> {
-        let operation = "queue messages for later";
+    pub async fn send_delayed(&self, messages: &[(T, Duration)], deadline: Timestamp) -> Result<Vec<usize>, Error> {
+        let operation = "queue the delayed messages";
         let later = messages.iter().enumerate().map(|(index, (one, delay))| outgoing(operation, index, one, *delay));
         self.sender.send(operation, later.collect::<Result<_, _>>()?, deadline).await
     }
@@ -160,15 +160,19 @@ impl<T: Message> Queue<T> {
     ///
     /// # Errors
     /// What SQS refuses for good. After an error some may be in the queue all the same.
-    pub async fn send_given_up(&self, messages: &[GivenUp], deadline: Timestamp) -> Result<Vec<usize>, Error> {
+    pub async fn send_dead_letters(
+        &self,
+        messages: &[NewDeadLetter],
+        deadline: Timestamp,
+    ) -> Result<Vec<usize>, Error> {
         let given_up = messages.iter().enumerate().map(|(index, message)| Outgoing {
             index,
             group: message.group.clone(),
             body: message.body.clone(),
             delay_seconds: 0,
-            attributes: vec![("reason", message.reason.clone()), ("failed_at", time::text(message.failed_at))],
+            attributes: vec![("reason", message.reason.clone()), ("failed_at", time::format(message.failed_at))],
         });
-        self.sender.send("queue dead letters", given_up.collect(), deadline).await
+        self.sender.send("queue the dead letters", given_up.collect(), deadline).await
     }
 }
 
@@ -192,7 +196,7 @@ fn body<T: Serialize>(operation: &'static str, message: &T) -> Result<String, Er
         serde_json::to_string(message).map_err(|source| Error::Corrupt { operation, source: Box::new(source) })?;
     match body.len() {
         0..=batch::MAX_BYTES => Ok(body),
-        size_bytes => Err(Error::TooLarge { operation, size_bytes }),
+        size_bytes => Err(Error::TooLarge { operation, size_bytes, limit: MESSAGE_LIMIT }),
     }
 }
 
@@ -202,6 +206,9 @@ pub(crate) async fn url_of(client: &Client, name: &str) -> Result<String, Error>
     let answer = client.get_queue_url().queue_name(name).send().await.map_err(Error::aws(operation))?;
     answer.queue_url.ok_or(Error::Incomplete { operation, field: "QueueUrl" })
 }
+
+/// [`batch::MAX_BYTES`] as it reads in [`Error::TooLarge`].
+const MESSAGE_LIMIT: &str = "message limit of 256 KB";
 
 /// For how long SQS holds a message back at most.
 pub const MAX_DELAY: Duration = Duration::from_secs(900);

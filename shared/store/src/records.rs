@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Error;
+use crate::error::ITEM_LIMIT;
 use crate::table::{Conditional, Expression, Item, MAX_ITEM_BYTES, Table, from_item, item_bytes, key, text, to_item};
 use crate::time;
 
 pub mod rule;
 
-pub use rule::Apply;
+pub use rule::ApplyOutcome;
 use rule::Decision;
 
 /// A row of the mirror. It deserialises from a stream's image as well (`serde_dynamo::from_item`); serialised, it is the row
@@ -107,7 +108,7 @@ impl Records {
     ///
     /// # Errors
     /// [`Error::Incomplete`] for a record without `SystemModstamp`.
-    pub async fn apply(&self, org: OrgId, object: &ObjectName, change: Change) -> Result<Apply, Error> {
+    pub async fn apply(&self, org: OrgId, object: &ObjectName, change: Change) -> Result<ApplyOutcome, Error> {
         let row = change.into_row(org, object)?;
         let known = self.load(org, object, row.record_id).await?;
         self.settle(known, row).await
@@ -118,7 +119,12 @@ impl Records {
     /// or not.
     ///
     /// A result is [`Error::TooLarge`] for a row that does not fit into the table.
-    pub async fn apply_all(&self, org: OrgId, object: &ObjectName, changes: Vec<Change>) -> Vec<Result<Apply, Error>> {
+    pub async fn apply_all(
+        &self,
+        org: OrgId,
+        object: &ObjectName,
+        changes: Vec<Change>,
+    ) -> Vec<Result<ApplyOutcome, Error>> {
         let rows: Vec<_> = changes.into_iter().map(|change| change.into_row(org, object)).collect();
         let ids: BTreeSet<RecordId> = rows.iter().flatten().map(|row| row.record_id).collect();
         let known = &self.look_up(org, object, &ids).await;
@@ -165,7 +171,7 @@ impl Records {
     }
 
     /// Decides against what is known, and writes on condition that nothing newer came in between; else decides again.
-    async fn settle(&self, mut known: Option<MirrorRecord>, row: MirrorRecord) -> Result<Apply, Error> {
+    async fn settle(&self, mut known: Option<MirrorRecord>, row: MirrorRecord) -> Result<ApplyOutcome, Error> {
         let operation = "apply the change";
         for _ in 0..SETTLE_ATTEMPTS {
             let apply = match rule::decide(known.as_ref(), &row) {
@@ -301,7 +307,7 @@ impl MirrorRecord {
         item.insert("partition".to_owned(), text(partition(self.org_id, &self.object)));
         match item_bytes(&item) {
             0..=MAX_ITEM_BYTES => Ok(item),
-            size_bytes => Err(Error::TooLarge { operation: "apply the change", size_bytes }),
+            size_bytes => Err(Error::TooLarge { operation: "store the record", size_bytes, limit: ITEM_LIMIT }),
         }
     }
 }
@@ -309,7 +315,7 @@ impl MirrorRecord {
 /// The part of [`rule::decide`] that must still hold when the row is written.
 fn still_newer(known: Option<&MirrorRecord>, row: &MirrorRecord) -> Result<Expression<'static>, Error> {
     let mut values =
-        vec![(":modstamp", text(time::text(row.system_modstamp))), (":read_at", text(time::text(row.read_at)))];
+        vec![(":modstamp", text(time::format(row.system_modstamp))), (":read_at", text(time::format(row.read_at)))];
     let Some(tied) = known.filter(|known| rule::is_tied(known, row)) else {
         return Ok(Expression { text: IS_OLDER, values });
     };

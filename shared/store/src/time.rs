@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 /// The stored form of a point in time.
 #[must_use]
-pub fn text(at: Timestamp) -> String {
+pub fn format(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
@@ -24,7 +24,7 @@ pub mod millis {
     /// # Errors
     /// Only the serializer's own.
     pub fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&super::text(*at))
+        serializer.serialize_str(&super::format(*at))
     }
 
     /// Reads any RFC 3339 time.
@@ -47,7 +47,7 @@ pub mod millis_option {
     /// Only the serializer's own.
     pub fn serialize<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
         match at {
-            Some(at) => serializer.serialize_some(&super::text(*at)),
+            Some(at) => serializer.serialize_some(&super::format(*at)),
             None => serializer.serialize_none(),
         }
     }

@@ -28,13 +28,13 @@ pub struct Tokens {
     /// When Salesforce issued them.
     pub issued_at: Timestamp,
     /// Which grant they are of; `None` in secrets of before this was kept, whose grant is the connection's.
-    pub origin: Option<Origin>,
+    pub grant: Option<TokenGrant>,
 }
 
 /// The grant that tokens are of. Between the storing of a new consent's tokens and the note of it in the connection's row,
 /// the row still names the grant before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Origin {
+pub struct TokenGrant {
     /// The Salesforce user who gave it.
     pub user_id: RecordId,
     /// The app registration it was given to.
@@ -173,8 +173,8 @@ struct Stored<'a> {
     instance_url: Cow<'a, str>,
     #[serde(with = "crate::time::millis")]
     issued_at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    origin: Option<Cow<'a, Origin>>,
+    #[serde(default, rename = "origin", skip_serializing_if = "Option::is_none")]
+    grant: Option<Cow<'a, TokenGrant>>,
 }
 
 impl Tokens {
@@ -184,7 +184,7 @@ impl Tokens {
             refresh_token: self.refresh_token.expose_secret().into(),
             instance_url: self.instance_url.as_str().into(),
             issued_at: self.issued_at,
-            origin: self.origin.as_ref().map(Cow::Borrowed),
+            grant: self.grant.as_ref().map(Cow::Borrowed),
         };
         let text = serde_json::to_string(&stored);
         text.map(SecretString::from).map_err(|source| Error::Corrupt { operation: STORE, source: Box::new(source) })
@@ -199,7 +199,7 @@ impl Tokens {
             refresh_token: stored.refresh_token.into_owned().into(),
             instance_url: stored.instance_url.into_owned(),
             issued_at: stored.issued_at,
-            origin: stored.origin.map(Cow::into_owned),
+            grant: stored.grant.map(Cow::into_owned),
         })
     }
 }
@@ -214,7 +214,7 @@ mod tests {
             refresh_token: "5Aep!refresh".into(),
             instance_url: "https://acme.my.salesforce.com".to_owned(),
             issued_at: Timestamp::UNIX_EPOCH,
-            origin: None,
+            grant: None,
         }
     }
 

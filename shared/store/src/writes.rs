@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::ids::{ConnectionId, IdempotencyKey, PlatformUser, WriteId, sha256_hex};
-use crate::owner_policy::{OwnerChoice, OwnerReason};
+use crate::ids::{IdempotencyKey, PlatformUser, WriteId, sha256_hex};
+use crate::owner_policy::WriteRoute;
 use crate::table::{Conditional, Expression, Item, Table, Update, from_item, key, number, text, to_item};
 use crate::time;
 
@@ -60,18 +60,7 @@ pub struct NewWrite {
     /// When.
     pub now: Timestamp,
     /// For how long the caller may be at it before someone else may take it over.
-    pub patience: SignedDuration,
-}
-
-/// Which way a write went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WriteRoute {
-    /// Through which connection.
-    pub connection_id: ConnectionId,
-    /// Who owns what it made.
-    pub owner_choice: OwnerChoice,
-    /// Why.
-    pub owner_reason: OwnerReason,
+    pub claim_ttl: SignedDuration,
 }
 
 /// A write in the ledger.
@@ -98,8 +87,8 @@ pub struct Write {
     #[serde(default, with = "crate::json_text::option", skip_serializing_if = "Option::is_none")]
     pub request: Option<Value>,
     /// What the platform was answered, once it is finished: every record's outcome.
-    #[serde(default, with = "crate::json_text::option", skip_serializing_if = "Option::is_none")]
-    pub answer: Option<Value>,
+    #[serde(default, rename = "answer", with = "crate::json_text::option", skip_serializing_if = "Option::is_none")]
+    pub response: Option<Value>,
     /// The digest of what was asked for.
     pub request_digest: String,
     /// Counts those who were at it. Only the last of them may finish it.
@@ -117,9 +106,9 @@ pub struct Write {
 
 /// What asking for a write came to.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Begin {
+pub enum BeginOutcome {
     /// The caller is at it. `attempt` above 1 means that someone before may have done part of it.
-    New(Write),
+    Started(Write),
     /// It is finished, or waits in the queue: this is how it stands. One that waits is to be put into the queue again: the
     /// caller who wrote it down may have died before.
     Replay(Write),
@@ -143,20 +132,20 @@ impl Writes {
     ///
     /// # Errors
     /// [`Error::IdempotencyKeyReused`]: the key was used for another request.
-    pub async fn begin(&self, write: &NewWrite) -> Result<Begin, Error> {
+    pub async fn begin(&self, write: &NewWrite) -> Result<BeginOutcome, Error> {
         let operation = "begin the write";
         let fresh = write.first_attempt();
         let when = Expression { text: "attribute_not_exists(#write_id)", values: Vec::new() };
         let known: Write = match self.table.put(operation, to_item(operation, &fresh)?, when).await? {
-            Conditional::Done(()) => return Ok(Begin::New(fresh)),
+            Conditional::Done(()) => return Ok(BeginOutcome::Started(fresh)),
             Conditional::Refused(Some(item)) => from_item(operation, item)?,
             Conditional::Refused(None) => return Err(Error::Conflict { operation }),
         };
         match rule::begin(&known, &fresh.request_digest, write.now) {
             Step::Refuse => Err(Error::IdempotencyKeyReused),
-            Step::Replay => Ok(Begin::Replay(known)),
-            Step::Wait => Ok(Begin::InProgress(known)),
-            Step::TakeOver => self.take_over(known, write.now, write.patience).await,
+            Step::Replay => Ok(BeginOutcome::Replay(known)),
+            Step::Wait => Ok(BeginOutcome::InProgress(known)),
+            Step::TakeOver => self.take_over(known, write.now, write.claim_ttl).await,
         }
     }
 
@@ -169,30 +158,31 @@ impl Writes {
         org: OrgId,
         write: WriteId,
         now: Timestamp,
-        patience: SignedDuration,
-    ) -> Result<Begin, Error> {
-        let known = self.load(org, write).await?.ok_or(Error::NotFound { operation: "resume the write" })?;
+        claim_ttl: SignedDuration,
+    ) -> Result<BeginOutcome, Error> {
+        let known =
+            self.load(org, write).await?.ok_or(Error::NotFound { operation: "resume the write", entity: "write" })?;
         match rule::resume(&known, now) {
-            Step::Replay | Step::Refuse => Ok(Begin::Replay(known)),
-            Step::Wait => Ok(Begin::InProgress(known)),
-            Step::TakeOver => self.take_over(known, now, patience).await,
+            Step::Replay | Step::Refuse => Ok(BeginOutcome::Replay(known)),
+            Step::Wait => Ok(BeginOutcome::InProgress(known)),
+            Step::TakeOver => self.take_over(known, now, claim_ttl).await,
         }
     }
 
-    async fn take_over(&self, known: Write, now: Timestamp, patience: SignedDuration) -> Result<Begin, Error> {
-        let operation = "take the write over";
+    async fn take_over(&self, known: Write, now: Timestamp, claim_ttl: SignedDuration) -> Result<BeginOutcome, Error> {
+        let operation = "take over the write";
         let update = Update {
             set: vec![
                 ("state", text("in_progress")),
-                ("deadline", text(time::text(deadline(now, patience)))),
-                ("updated_at", text(time::text(now))),
+                ("deadline", text(time::format(deadline(now, claim_ttl)))),
+                ("updated_at", text(time::format(now))),
             ],
             add: vec![("attempt", 1)],
             ..this_attempt(&known)
         };
         match self.table.update(operation, row_key(known.org_id, known.write_id), update).await? {
-            Conditional::Done(item) => from_item(operation, item).map(Begin::New),
-            Conditional::Refused(Some(item)) => from_item(operation, item).map(Begin::InProgress),
+            Conditional::Done(item) => from_item(operation, item).map(BeginOutcome::Started),
+            Conditional::Refused(Some(item)) => from_item(operation, item).map(BeginOutcome::InProgress),
             Conditional::Refused(None) => Err(Error::Conflict { operation }),
         }
     }
@@ -207,7 +197,7 @@ impl Writes {
             set: vec![
                 ("state", text("queued")),
                 ("request", text(bounded(operation, request)?)),
-                ("updated_at", text(time::text(now))),
+                ("updated_at", text(time::format(now))),
             ],
             ..this_attempt(write)
         };
@@ -222,15 +212,15 @@ impl Writes {
         &self,
         write: &Write,
         route: Option<&WriteRoute>,
-        answer: &Value,
+        response: &Value,
         now: Timestamp,
     ) -> Result<Write, Error> {
         let operation = "finish the write";
         let mut update = Update {
             set: vec![
                 ("state", text("finished")),
-                ("answer", text(bounded(operation, answer)?)),
-                ("updated_at", text(time::text(now))),
+                ("answer", text(bounded(operation, response)?)),
+                ("updated_at", text(time::format(now))),
             ],
             remove: vec!["request"],
             ..this_attempt(write)
@@ -272,17 +262,17 @@ impl NewWrite {
     fn first_attempt(&self) -> Write {
         Write {
             org_id: self.org_id,
-            write_id: WriteId::of(self.org_id, &self.idempotency_key),
+            write_id: WriteId::derive(self.org_id, &self.idempotency_key),
             kind: self.kind,
             object: self.object.clone(),
             platform_user: self.platform_user.clone(),
             state: WriteState::InProgress,
             route: None,
             request: None,
-            answer: None,
+            response: None,
             request_digest: self.digest(),
             attempt: 1,
-            deadline: deadline(self.now, self.patience),
+            deadline: deadline(self.now, self.claim_ttl),
             created_at: time::to_millis(self.now),
             updated_at: time::to_millis(self.now),
         }
@@ -296,8 +286,8 @@ impl NewWrite {
     }
 }
 
-fn deadline(now: Timestamp, patience: SignedDuration) -> Timestamp {
-    time::to_millis(now.saturating_add(patience).unwrap_or(now))
+fn deadline(now: Timestamp, claim_ttl: SignedDuration) -> Timestamp {
+    time::to_millis(now.saturating_add(claim_ttl).unwrap_or(now))
 }
 
 /// Nobody took the write over, and it has no answer.
@@ -311,10 +301,15 @@ fn this_attempt(write: &Write) -> Update {
 
 /// A row takes 400 KB; this leaves room for the rest of it.
 const MAX_JSON_BYTES: usize = 350 * 1024;
+const JSON_LIMIT: &str = "JSON limit of 350 KB";
 
 fn bounded(operation: &'static str, value: &Value) -> Result<String, Error> {
     let text = value.to_string();
-    if text.len() <= MAX_JSON_BYTES { Ok(text) } else { Err(Error::TooLarge { operation, size_bytes: text.len() }) }
+    if text.len() <= MAX_JSON_BYTES {
+        Ok(text)
+    } else {
+        Err(Error::TooLarge { operation, size_bytes: text.len(), limit: JSON_LIMIT })
+    }
 }
 
 fn row_key(org: OrgId, write: WriteId) -> Item {

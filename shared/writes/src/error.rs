@@ -5,7 +5,7 @@ use std::time::Duration;
 use runtime::{Problem, ProblemCode};
 use salesforce::{Classify, Retry};
 use store::OrgState;
-use store::owner_policy::NoRoute;
+use store::owner_policy::RouteError;
 
 use crate::Defect;
 
@@ -37,7 +37,7 @@ pub enum Error {
     InProgress,
     /// No connection exists that may be used.
     #[error("no connection may be used")]
-    NoRoute(#[source] NoRoute),
+    NoRoute(#[source] RouteError),
     /// Salesforce rejected the operation or was unavailable. The operation is safe to repeat.
     #[error("Salesforce did not carry out the operation")]
     Salesforce(#[from] salesforce::Error),
@@ -152,9 +152,9 @@ mod tests {
     #[test]
     fn a_write_that_needs_a_human_is_abandoned_unless_uncertain() {
         assert_eq!(Error::Salesforce(no_session(Retry::NeedsHuman)).effect(false), FailureEffect::Abandon);
-        assert_eq!(Error::NoRoute(NoRoute::RepMustConnect).effect(false), FailureEffect::Abandon);
+        assert_eq!(Error::NoRoute(RouteError::RepMustConnect).effect(false), FailureEffect::Abandon);
         assert_eq!(Error::Salesforce(no_session(Retry::NeedsHuman)).effect(true), FailureEffect::Leave);
-        assert_eq!(Error::NoRoute(NoRoute::TeamMustConnect).effect(true), FailureEffect::Leave);
+        assert_eq!(Error::NoRoute(RouteError::TeamMustConnect).effect(true), FailureEffect::Leave);
     }
 
     #[test]
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_rep_without_connection_gets_a_connect_link() {
-        let problem = Problem::from(&Error::NoRoute(NoRoute::RepMustConnect));
+        let problem = Problem::from(&Error::NoRoute(RouteError::RepMustConnect));
         assert_eq!(problem.code, ProblemCode::ConnectRequired);
         assert!(problem.next.contains("connect link"));
     }

@@ -2,7 +2,7 @@
 
 use error_texts::error_texts;
 use store::OrgState;
-use store::owner_policy::NoRoute;
+use store::owner_policy::RouteError;
 
 use crate::{Defect, Error};
 
@@ -14,7 +14,7 @@ fn error_texts_read_as_sentences() {
         Error::OrgNotActive(_) => Error::OrgNotActive(OrgState::Claimed),
         Error::NotFound(_) => Error::NotFound("note"),
         Error::InProgress => Error::InProgress,
-        Error::NoRoute(_) => Error::NoRoute(NoRoute::RepMustConnect),
+        Error::NoRoute(_) => Error::NoRoute(RouteError::RepMustConnect),
         Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "query the records" }),
         Error::OutcomeUnknown(_) => Error::OutcomeUnknown(salesforce::Error::DailyLimit { operation: "query the records" }),
         Error::Store(_) => Error::Store(store::Error::NotFound { operation: "load the org" }),

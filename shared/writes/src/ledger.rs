@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::owner_policy::{Route, choose};
 use store::queues::MAX_DELAY;
-use store::writes::WriteRoute;
+use store::owner_policy::WriteRoute;
 use store::{
-    Begin, IdempotencyKey, NewWrite, OrgState, PlatformUser, Write, WriteId, WriteKind, WriteState, WriteTask,
+    BeginOutcome, IdempotencyKey, NewWrite, OrgState, PlatformUser, Write, WriteId, WriteKind, WriteState, WriteTask,
 };
 
 use crate::error::FailureEffect;
@@ -86,12 +86,12 @@ pub async fn accept<O: WriteOperation>(
         platform_user: request.platform_user.clone(),
         request: stored_request.clone(),
         now: ledger.clock.now(),
-        patience: ATTEMPT_TIMEOUT,
+        claim_ttl: ATTEMPT_TIMEOUT,
     };
     match ledger.writes.begin(&write).await? {
-        Begin::New(write) => begin(deps, &write, &request, &stored_request).await,
-        Begin::Replay(write) => requeue(ledger, write).await,
-        Begin::InProgress(_) => Err(Error::InProgress),
+        BeginOutcome::Started(write) => begin(deps, &write, &request, &stored_request).await,
+        BeginOutcome::Replay(write) => requeue(ledger, write).await,
+        BeginOutcome::InProgress(_) => Err(Error::InProgress),
     }
 }
 
@@ -144,9 +144,9 @@ async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<(
     let ledger = deps.as_ref();
     let begin = ledger.writes.resume(task.org_id, task.write_id, ledger.clock.now(), ATTEMPT_TIMEOUT).await?;
     let write = match begin {
-        Begin::New(write) => write,
-        Begin::Replay(_) => return Ok(()),
-        Begin::InProgress(_) => return Err(Error::InProgress),
+        BeginOutcome::Started(write) => write,
+        BeginOutcome::Replay(_) => return Ok(()),
+        BeginOutcome::InProgress(_) => return Err(Error::InProgress),
     };
     let stored_request = write.request.clone().unwrap_or_default();
     let request = WriteRequest::<O>::deserialize(&stored_request).map_err(Error::UnreadableTask)?;
@@ -222,16 +222,16 @@ async fn write_through<O: WriteOperation>(
     request: &WriteRequest<O>,
 ) -> Result<Completed, Error> {
     let ledger = deps.as_ref();
-    let client = ledger.salesforce.client(write.org_id, &route.way.connection_id);
+    let client = ledger.salesforce.client(write.org_id, &route.write_route.connection_id);
     let outcome = request.operation.execute(deps, &client, route, write).await;
     ledger.count_calls(write.org_id, &client).await;
-    Ok(Completed { way: route.way.clone(), outcome: outcome? })
+    Ok(Completed { way: route.write_route.clone(), outcome: outcome? })
 }
 
 async fn finish(deps: &Deps, write: &Write, completed: Completed) -> Result<Write, Error> {
-    let (org, connection) = (write.org_id, &completed.way.connection_id);
+    let (org, connection) = (write.org_id, &completed.write_route.connection_id);
     tracing::info!(org.id = %org, %connection, kind = ?write.kind, write.id = %write.write_id, "a write was carried out");
-    Ok(deps.writes.finish(write, Some(&completed.way), &completed.outcome, deps.clock.now()).await?)
+    Ok(deps.writes.finish(write, Some(&completed.write_route), &completed.outcome, deps.clock.now()).await?)
 }
 
 async fn refuse(deps: &Deps, write: &Write, error: &Error) -> Result<Write, Error> {

@@ -96,8 +96,8 @@ impl From<Write> for LedgerView {
             owner_choice,
             owner_reason,
             attempt: write.attempt,
-            created_at: store::time::text(write.created_at),
-            updated_at: store::time::text(write.updated_at),
+            created_at: store::time::format(write.created_at),
+            updated_at: store::time::format(write.updated_at),
             answer: write.answer,
         }
     }

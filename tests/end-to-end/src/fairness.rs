@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use futures::TryStreamExt as _;
 use futures::future::{try_join, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 use local::Progress;
@@ -202,7 +203,7 @@ impl<'a> Field<'a> {
         let ledger = Deliveries::new(dynamodb, self.stack.output("DeliveriesTable")?);
         let mut times = Vec::new();
         for org in orgs {
-            let deliveries = ledger.list_since(org.id, begun, usize::MAX).await?;
+            let deliveries: Vec<_> = ledger.stream_since(org.id, begun).try_collect().await?;
             times.extend(deliveries.iter().map(|one| one.settled_at.duration_since(one.received_at).as_millis()));
         }
         times.sort_unstable();
@@ -247,7 +248,7 @@ impl Changing {
             source: Source::OutboundMessage,
             record: Some(RecordRef { object: ACCOUNT, record_id }),
             received_at: now,
-            put_off: 0,
+            deferrals: 0,
         })
     }
 }

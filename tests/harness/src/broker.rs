@@ -3,13 +3,16 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 
+use jiff::{SignedDuration, Timestamp};
 use org_simulator::Simulator;
 use runtime::invoke::Invoke;
 use runtime::token_broker::{
     AccessTokenRequest, ConnectionRef, ConnectionStatus, Refusal, RefusalCode, Request, Response, RetryHint, Token,
 };
-use salesforce::{BoxFuture, Clock};
-use store::{Connection, ConnectionId, ConnectionState, Connections};
+use salesforce::{BoxFuture, Clock, OrgId};
+use store::{
+    Connection, ConnectionId, ConnectionState, Connections, Error, LeaseClaim, LeaseOutcome, LeaseRequest,
+};
 
 /// Returns an access token for each live connection of the simulated org and refuses every other. Marks a dead connection
 /// as the real broker does.
@@ -30,7 +33,7 @@ impl FakeBroker {
         }
         if self.dead.lock().unwrap().contains(&connection) {
             let state = ConnectionState::ReauthRequired { reason: "revoked".to_owned() };
-            self.connections.mark_state(org, &connection, &state, self.clock.now()).await.unwrap();
+            set_connection_state(&self.connections, org, &connection, &state, self.clock.now()).await;
             return refused("revoked");
         }
         let username = &self.usernames[usize::from(!connection.is_team())];
@@ -40,7 +43,8 @@ impl FakeBroker {
 
     async fn revoke(&self, wanted: ConnectionRef) -> Response {
         let (org, connection) = (wanted.org_id, &wanted.connection_id);
-        self.connections.mark_state(org, connection, &ConnectionState::Revoked, self.clock.now()).await.unwrap();
+        let now = self.clock.now();
+        set_connection_state(&self.connections, org, connection, &ConnectionState::Revoked, now).await;
         Response::Revoked(wanted)
     }
 }
@@ -52,6 +56,28 @@ impl FakeBroker {
         let Connection { state, app, .. } = self.connections.load(org_id, &connection_id).await.unwrap().unwrap();
         Response::Status(ConnectionStatus { org_id, connection_id, state, app })
     }
+}
+
+/// Puts the connection into `state`, as a refresh does that ends with it.
+pub async fn set_connection_state(
+    connections: &Connections,
+    org: OrgId,
+    connection: &ConnectionId,
+    state: &ConnectionState,
+    now: Timestamp,
+) {
+    // The lease ends at once, so that concurrent calls do not wait for each other.
+    let request = LeaseRequest { owner: "fixture".to_owned(), now, length: SignedDuration::ZERO, seen_fence: None };
+    let outcome = LeaseOutcome::StateChanged { state: state.clone(), now };
+    for _ in 0..100 {
+        let claim = connections.claim_lease(org, connection, &request).await.unwrap();
+        let LeaseClaim::Granted(lease) = claim else { continue };
+        match connections.release_lease(org, connection, &lease, &outcome).await {
+            Err(Error::LeaseLost { .. }) => {}
+            released => return drop(released.unwrap()),
+        }
+    }
+    panic!("the lease of {connection} is held");
 }
 
 fn refused(reason: &str) -> Response {

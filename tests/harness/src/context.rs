@@ -14,7 +14,7 @@ use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId, Timeouts};
 use secret_scan::SecretScan;
 use serde_json::Value;
 use store::{
-    Activate, Apps, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Environment, LeaseRequest,
+    ActivationRequest, Apps, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Environment, LeaseRequest,
     Orgs, SecretHash,
 };
 use tokio::sync::OnceCell;
@@ -214,7 +214,7 @@ impl TestContext {
         let now = self.clock.now();
         let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
         let tenant = "acme".parse().unwrap();
-        let activate = Activate { org_id, tenant, environment: Environment::Production, webhook_secret, now };
+        let activate = ActivationRequest { org_id, tenant, environment: Environment::Production, webhook_secret, now };
         self.orgs.activate(&activate).await.unwrap();
     }
 
@@ -244,7 +244,7 @@ impl TestContext {
     /// Revokes a connection in Ferry's table.
     pub async fn disconnect(&self, connection: &ConnectionId) {
         let (state, now) = (ConnectionState::Revoked, self.clock.now());
-        self.connections.mark_state(self.org, connection, &state, now).await.unwrap();
+        set_connection_state(&self.connections, self.org, connection, &state, now).await;
     }
 
     /// Revokes a connection at Salesforce. The next request for its token finds out.

@@ -24,6 +24,7 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
+pub use broker::set_connection_state;
 pub use context::{DISCONNECTED, REP, TestContext};
 pub use kill::killed_after;
 

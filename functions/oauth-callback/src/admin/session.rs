@@ -73,7 +73,7 @@ pub(super) async fn open(deps: &Deps, link: &str) -> Result<SecretString, Troubl
 /// The session of this browser.
 pub(super) async fn current(deps: &Deps, headers: &HeaderMap) -> Result<Session, Trouble> {
     let cookie = Cookie::Admin.presented(headers).ok_or(Trouble::SignedOut)?;
-    let id = AuthorizationId::of(Purpose::AdminSession, cookie.expose_secret());
+    let id = AuthorizationId::derive(Purpose::AdminSession, cookie.expose_secret());
     let found = deps.authorizations.peek::<Kept>(&id, deps.clock.now()).await;
     let kept = found.map_err(|error| unavailable(&error))?.ok_or(Trouble::SignedOut)?;
     Ok(Session::new(kept.tenant, &cookie))
@@ -91,7 +91,7 @@ pub(super) async fn submitted(deps: &Deps, headers: &HeaderMap, form: &str) -> R
 /// Ends the session of this browser.
 pub(super) async fn end(deps: &Deps, headers: &HeaderMap) -> Result<(), Trouble> {
     let cookie = Cookie::Admin.presented(headers).ok_or(Trouble::SignedOut)?;
-    let id = AuthorizationId::of(Purpose::AdminSession, cookie.expose_secret());
+    let id = AuthorizationId::derive(Purpose::AdminSession, cookie.expose_secret());
     let gone = deps.authorizations.consume::<Kept>(&id, deps.clock.now()).await;
     gone.map(drop).map_err(|error| unavailable(&error))
 }
@@ -103,13 +103,13 @@ async fn keep(
     expires_at: Timestamp,
 ) -> Result<SecretString, store::Error> {
     let secret = generate();
-    let id = AuthorizationId::of(purpose, secret.expose_secret());
+    let id = AuthorizationId::derive(purpose, secret.expose_secret());
     deps.authorizations.store(&Authorization { id, payload: Kept { tenant }, expires_at }).await?;
     Ok(secret)
 }
 
 fn id_of(purpose: Purpose, presented: &str) -> Option<AuthorizationId> {
-    is_well_formed(presented).then(|| AuthorizationId::of(purpose, presented))
+    is_well_formed(presented).then(|| AuthorizationId::derive(purpose, presented))
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ impl ConnectionView {
 pub(super) async fn orgs(deps: &Deps, tenant: &Tenant) -> Result<Vec<OrgView>, store::Error> {
     let newest = deps.apps.newest().await?;
     let mut views = Vec::new();
-    for org in deps.orgs.of_tenant(tenant).await? {
+    for org in deps.orgs.list_by_tenant(tenant).await? {
         let connections = deps.connections.list(org.org_id).await?;
         let connections = connections.into_iter().filter(|connection| connection.tenant == *tenant).collect();
         views.push(view(&org, connections, &newest, deps.clock.now()));

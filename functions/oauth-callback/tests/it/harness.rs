@@ -12,7 +12,7 @@ use salesforce::auth::App;
 use salesforce::{Clock, HostPolicy, LoginHost, OrgId};
 use secret_scan::SecretScan;
 use serde_json::{Value, json};
-use store::{Activate, Apps, Authorizations, Connections, Environment, Orgs, WebhookSecret};
+use store::{ActivationRequest, Apps, Authorizations, Connections, Environment, Orgs, WebhookSecret};
 use tower::ServiceExt as _;
 
 use crate::fakes::{FakeBroker, FakeOnboarding};
@@ -100,7 +100,7 @@ impl TestContext {
     /// Makes the simulated org the tenant's.
     pub(crate) async fn own(&self, tenant: &str) {
         let now = self.deps.clock.now();
-        let activate = Activate {
+        let activate = ActivationRequest {
             org_id: self.org_id(),
             tenant: tenant.parse().unwrap(),
             environment: Environment::Sandbox,

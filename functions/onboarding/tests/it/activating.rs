@@ -3,7 +3,7 @@ use harness::run;
 use salesforce::{Classify as _, Retry};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
-use store::{OrgState, webhook_secret};
+use store::{OrgState, verify_webhook_secret};
 
 use crate::harness::{PUBLIC_URL, TestContext};
 
@@ -19,7 +19,7 @@ fn a_team_connection_activates_the_org_and_asks_for_its_first_copy() {
         let url = reply.onboarded.webhook_url.unwrap();
         let base = format!("{PUBLIC_URL}/webhooks/salesforce/{}/", context.org);
         let secret = url.expose_secret().strip_prefix(&base).unwrap();
-        assert!(webhook_secret::verify(Some(&org), secret));
+        assert!(verify_webhook_secret(Some(&org), secret));
         assert!(!serde_json::to_string(&org).unwrap().contains(secret));
         let queued = context.queued().await;
         assert_eq!(queued.len(), 1);
@@ -43,7 +43,7 @@ fn an_address_that_was_lost_is_made_again_once_beside_the_first() {
         assert_eq!(org.state, OrgState::Active);
         for url in [first.webhook_url.unwrap(), second.webhook_url.unwrap()] {
             let (_, secret) = url.expose_secret().rsplit_once('/').unwrap();
-            assert!(webhook_secret::verify(Some(&org), secret));
+            assert!(verify_webhook_secret(Some(&org), secret));
         }
     });
 }
@@ -74,7 +74,7 @@ fn a_disconnected_org_becomes_active_again_with_another_secret() {
         let again = context.team_connected("acme").await.unwrap().onboarded.webhook_url.unwrap();
 
         let org = context.org().await.unwrap();
-        let verifies = |url: &str| webhook_secret::verify(Some(&org), url.rsplit_once('/').unwrap().1);
+        let verifies = |url: &str| verify_webhook_secret(Some(&org), url.rsplit_once('/').unwrap().1);
         assert_eq!(org.state, OrgState::Active);
         assert!(verifies(again.expose_secret()) && !verifies(first.expose_secret()));
     });
@@ -85,7 +85,7 @@ fn a_quarantined_org_stays_quarantined() {
     run(async {
         let context = TestContext::new().await;
         context.team_connected("acme").await.unwrap();
-        context.deps.orgs.mark(context.org, OrgState::Quarantined, context.deps.clock.now()).await.unwrap();
+        context.deps.orgs.set_state(context.org, OrgState::Quarantined, context.deps.clock.now()).await.unwrap();
 
         let reply = context.team_connected("acme").await.unwrap();
 

@@ -1,7 +1,7 @@
 use axum::body::Body;
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
-use store::{Activate, Environment, Org, OrgState, WebhookSecret};
+use store::{ActivationRequest, Environment, Org, OrgState, WebhookSecret};
 
 use harness::run;
 
@@ -50,7 +50,7 @@ fn a_claim_cannot_touch_an_active_org_and_does_not_learn_of_it() {
     run(async {
         let context = TestContext::new().await;
         let now = context.deps.clock.now();
-        let activate = Activate {
+        let activate = ActivationRequest {
             org_id: context.org,
             tenant: "acme".parse().unwrap(),
             environment: Environment::Production,
@@ -99,7 +99,7 @@ fn an_install_in_an_org_that_was_left_is_noted_and_needs_its_admin() {
         for state in [OrgState::Uninstalled, OrgState::Disconnected] {
             let context = TestContext::new().await;
             context.team_connected("acme").await.unwrap();
-            context.deps.orgs.mark(context.org, state, context.deps.clock.now()).await.unwrap();
+            context.deps.orgs.set_state(context.org, state, context.deps.clock.now()).await.unwrap();
 
             let (status, _) =
                 context.send(install(&json!({"organization_id": context.org, "package_version": "3.0.0"}))).await;

@@ -3,7 +3,7 @@
 use connecting::onboarding::{ManualSetup, OutboundMessages};
 use harness::run;
 use org_simulator::{Effect, Fault};
-use store::{ChangesBecause, ChangesBy};
+use store::{DetectionReason, DetectionMethod};
 
 use crate::harness::TestContext;
 
@@ -11,10 +11,10 @@ const PROFESSIONAL: &str = "Professional Edition";
 
 impl TestContext {
     /// How the org's changes are heard of, and the edition that it named.
-    async fn changes(&self) -> (ChangesBy, ChangesBecause, Option<String>) {
+    async fn changes(&self) -> (DetectionMethod, DetectionReason, Option<String>) {
         let org = self.org().await.unwrap();
-        let changes = org.changes();
-        (changes.by, changes.because, org.edition.map(|edition| edition.organization_type))
+        let changes = org.change_detection();
+        (changes.method, changes.reason, org.edition.map(|edition| edition.organization_type))
     }
 
     fn refuse(&self, path: &str, code: &str) {
@@ -37,7 +37,7 @@ fn an_org_without_outbound_messages_is_polled_and_nobody_is_shown_an_address() {
             assert_eq!(onboarded.outbound_messages, Some(OutboundMessages::NotInEdition));
             assert!(onboarded.webhook_url.is_none());
         }
-        let changes = (ChangesBy::Polling, ChangesBecause::Edition, Some(PROFESSIONAL.to_owned()));
+        let changes = (DetectionMethod::Polling, DetectionReason::Edition, Some(PROFESSIONAL.to_owned()));
         assert_eq!(context.changes().await, changes);
         assert_eq!(context.queued().await.len(), 2, "the first copy is asked for all the same");
     });
@@ -55,7 +55,7 @@ fn an_upgrade_is_noticed_when_the_team_connects_again() {
         let onboarded = context.team_connected("acme").await.unwrap().onboarded;
 
         assert_eq!(onboarded.outbound_messages, Some(OutboundMessages::Configured { messages: 1 }));
-        let changes = (ChangesBy::OutboundMessages, ChangesBecause::Edition, Some("Enterprise Edition".to_owned()));
+        let changes = (DetectionMethod::OutboundMessages, DetectionReason::Edition, Some("Enterprise Edition".to_owned()));
         assert_eq!(context.changes().await, changes);
     });
 }
@@ -67,7 +67,7 @@ fn an_org_that_does_not_tell_its_edition_is_activated_and_keeps_what_was_known()
         context.refuse("query", "INVALID_TYPE");
         let onboarded = context.team_connected("acme").await.unwrap().onboarded;
         assert!(onboarded.webhook_url.is_some());
-        assert_eq!(context.changes().await, (ChangesBy::OutboundMessages, ChangesBecause::EditionUnknown, None));
+        assert_eq!(context.changes().await, (DetectionMethod::OutboundMessages, DetectionReason::EditionUnknown, None));
 
         context.simulator.clear_faults();
         context.simulator.set_edition(PROFESSIONAL);
@@ -88,13 +88,13 @@ fn an_edition_that_is_not_known_is_polled_once_the_org_says_that_it_has_no_messa
 
         let onboarded = context.team_connected("acme").await.unwrap().onboarded;
         assert_eq!(onboarded.outbound_messages, Some(OutboundMessages::NotInEdition));
-        assert_eq!(context.changes().await, (ChangesBy::Polling, ChangesBecause::Org, Some(edition.to_owned())));
+        assert_eq!(context.changes().await, (DetectionMethod::Polling, DetectionReason::Org, Some(edition.to_owned())));
 
         context.simulator.clear_faults();
         let onboarded = context.team_connected("acme").await.unwrap().onboarded;
         let by_hand = OutboundMessages::Manual { reason: ManualSetup::NoMessages };
         assert_eq!(onboarded.outbound_messages, Some(by_hand));
-        assert_eq!(context.changes().await.1, ChangesBecause::EditionUnknown);
+        assert_eq!(context.changes().await.1, DetectionReason::EditionUnknown);
     });
 }
 
@@ -108,6 +108,6 @@ fn what_the_package_announces_of_the_edition_is_not_believed() {
         let request = http::Request::post("/webhooks/salesforce/installs").header("content-type", "application/json");
         context.send(request.body(body.into()).unwrap()).await;
 
-        assert_eq!(context.changes().await.0, ChangesBy::OutboundMessages);
+        assert_eq!(context.changes().await.0, DetectionMethod::OutboundMessages);
     });
 }

@@ -5,7 +5,7 @@ use harness::run;
 use onboarding::{Reply, handle};
 use org_simulator::{Effect, FaultRule};
 use secrecy::ExposeSecret as _;
-use store::{OrgState, webhook_secret};
+use store::{OrgState, verify_webhook_secret};
 
 use crate::harness::TestContext;
 
@@ -32,7 +32,7 @@ fn the_orgs_own_messages_get_the_address_and_nobody_has_to_copy_it() {
         assert!(reply.webhook_url.is_none());
         let org = context.org().await.unwrap();
         let secrets = context.secrets_in_org().await;
-        let live: Vec<bool> = secrets.iter().map(|secret| webhook_secret::verify(Some(&org), secret)).collect();
+        let live: Vec<bool> = secrets.iter().map(|secret| verify_webhook_secret(Some(&org), secret)).collect();
         assert_eq!(live.iter().filter(|live| **live).count(), 2);
         assert!(secrets.iter().any(|other| other.ends_with("/unset/unset")), "another's message is left alone");
     });
@@ -104,10 +104,10 @@ fn a_rotation_leaves_the_old_secret_live_beside_the_new_one() {
         assert_eq!(reply.outbound_messages, Some(OutboundMessages::Configured { messages: 1 }));
         let (org, new) = (context.org().await.unwrap(), context.secrets_in_org().await);
         assert_ne!(old, new);
-        assert!(webhook_secret::verify(Some(&org), &old[0]) && webhook_secret::verify(Some(&org), &new[0]));
+        assert!(verify_webhook_secret(Some(&org), &old[0]) && verify_webhook_secret(Some(&org), &new[0]));
         rotate(&context).await;
         let org = context.org().await.unwrap();
-        assert!(!webhook_secret::verify(Some(&org), &old[0]) && webhook_secret::verify(Some(&org), &new[0]));
+        assert!(!verify_webhook_secret(Some(&org), &old[0]) && verify_webhook_secret(Some(&org), &new[0]));
     });
 }
 

@@ -13,7 +13,7 @@ use salesforce::{Clock, OrgId};
 use secret_scan::SecretScan;
 use serde_json::Value;
 use soap_receiver::RequiredClient;
-use store::{Activate, ChangeHint, Environment, Org, OrgState, Orgs, Queue, SecretHash, WebhookSecret};
+use store::{ActivationRequest, ChangeHint, Environment, Org, OrgState, Orgs, Queue, SecretHash, WebhookSecret};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
@@ -123,7 +123,7 @@ impl TestContext {
 
     /// Puts the org into another state.
     pub(crate) async fn mark(&self, state: OrgState) {
-        self.orgs.mark(self.org, state, Clock::system().now()).await.expect("a known org");
+        self.orgs.set_state(self.org, state, Clock::system().now()).await.expect("a known org");
     }
 
     /// Posts a body as Salesforce does.
@@ -165,7 +165,7 @@ impl TestContext {
 async fn activate(orgs: &Orgs, org_id: OrgId, webhook_secret: SecretHash) {
     let tenant = "tenant-1".parse().expect("a tenant");
     let now = Clock::system().now();
-    let activate = Activate { org_id, tenant, environment: Environment::Production, webhook_secret, now };
+    let activate = ActivationRequest { org_id, tenant, environment: Environment::Production, webhook_secret, now };
     orgs.activate(&activate).await.expect("an active org");
 }
 

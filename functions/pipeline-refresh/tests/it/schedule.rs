@@ -15,7 +15,7 @@ fn the_schedule_queues_one_task_for_every_active_org() {
         for org in [context.org, other, gone] {
             context.activate(org).await;
         }
-        context.deps.orgs.mark(gone, OrgState::Uninstalled, context.deps.clock.now()).await.unwrap();
+        context.deps.orgs.set_state(gone, OrgState::Uninstalled, context.deps.clock.now()).await.unwrap();
 
         let event: Event = serde_json::from_value(json!({"kind": "nightly"})).unwrap();
         let deadline = context.deps.clock.now() + SignedDuration::from_secs(60);

@@ -139,7 +139,7 @@ fn what_ferry_wrote_says_so_and_names_what_it_did_not_write() {
     let new = record(json!({"Name": "Acme", "StageName": "Closed Won", "Probability": 100, "LastModifiedById": rep}));
     let change = change(Some(&old), &new).unwrap();
     let at = new.system_modstamp;
-    assert_eq!(change.saved(), Some(Saved { by: rep.parse().unwrap(), at }));
+    assert_eq!(change.saved(), Some(SavedVersion { by: rep.parse().unwrap(), at }));
     let write_id = "2f1c3a52-7b0e-5d5f-8f3a-61e204c7b9d3".parse().unwrap();
     let origin = Origin { write_id, user_id: rep.parse().unwrap(), from: at, to: at, fields: vec!["stagename".into()] };
 

@@ -13,7 +13,7 @@ use salesforce::Clock;
 use serde_json::{Value, json};
 use store::origins::Origin;
 use store::{
-    Activate, AuthorizationId, Authorizations, ConnectionId, ConnectionKind, Environment, EventBus, MirrorRecord, Orgs,
+    ActivationRequest, AuthorizationId, Authorizations, ConnectionId, ConnectionKind, Environment, EventBus, MirrorRecord, Orgs,
     Origins, Purpose, SecretHash,
 };
 
@@ -158,7 +158,7 @@ async fn a_dead_connection_is_told_with_a_link_that_its_person_can_use() {
     let now = deps.clock.now();
     let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
     let (org_id, tenant) = (ORG.parse().unwrap(), "acme".parse().unwrap());
-    let activate = Activate { org_id, tenant, environment: Environment::Sandbox, webhook_secret, now };
+    let activate = ActivationRequest { org_id, tenant, environment: Environment::Sandbox, webhook_secret, now };
     deps.orgs.activate(&activate).await.unwrap();
     let rows =
         [connection("active", None), connection("active", None), connection("reauth_required", Some("grant_ended"))];
@@ -172,7 +172,7 @@ async fn a_dead_connection_is_told_with_a_link_that_its_person_can_use() {
     assert_eq!((&data["platform_user"], &data["reason"]), (&json!("rep-1"), &json!("grant_ended")));
     let ticket = data["connect_url"].as_str().unwrap().strip_prefix("https://ferry.example.com/connect/").unwrap();
     let in_six_days = now.checked_add(jiff::SignedDuration::from_hours(6 * 24)).unwrap();
-    let id = AuthorizationId::of(Purpose::Ticket, ticket);
+    let id = AuthorizationId::derive(Purpose::Ticket, ticket);
     let ticket = context.authorizations().consume::<Ticket>(&id, in_six_days).await.unwrap().expect("a live link");
     assert_eq!(ticket.kind, ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() });
     assert_eq!((ticket.org_id, ticket.environment), (Some(org_id), Environment::Sandbox));
@@ -203,7 +203,7 @@ async fn a_change_that_a_write_of_ferrys_made_says_so() {
     let fields = vec!["StageName".to_owned()];
     let origin = Origin { write_id, user_id: REP.parse().unwrap(), from: at(29), to: at(30), fields };
     let record = "0065e00000AbCdEAAV".parse().unwrap();
-    deps.origins.note(ORG.parse().unwrap(), &[(record, origin)]).await.unwrap();
+    deps.origins.record(ORG.parse().unwrap(), &[(record, origin)]).await.unwrap();
 
     handle(&deps, stream(&[row("Prospecting", false), row("Closed Won", false), row("", true)])).await.unwrap();
 

@@ -39,7 +39,7 @@ fn an_active_org_is_listed_and_shown() {
 fn an_uninstalled_org_is_shown_and_not_listed() {
     run(async {
         let context = TestContext::new().await;
-        context.deps.orgs.mark(context.org, OrgState::Uninstalled, context.deps.clock.now()).await.unwrap();
+        context.deps.orgs.set_state(context.org, OrgState::Uninstalled, context.deps.clock.now()).await.unwrap();
 
         assert_eq!(context.fetch("/v1/orgs").await.1["orgs"], json!([]));
         assert_eq!(context.get("").await.1["state"], "uninstalled");
@@ -160,8 +160,8 @@ fn health_says_how_changes_are_heard_of_and_whether_polls_keep_up() {
         let unknown = json!({ "by": "outbound_messages", "because": "edition_unknown", "edition": null });
         assert_eq!(context.get("/health").await.1["changes"], unknown);
         let organization_type = "Professional Edition".to_owned();
-        let edition = Edition { organization_type, knows_no_messages: false, proven_at: now };
-        context.deps.orgs.prove_edition(context.org, &edition).await.unwrap();
+        let edition = Edition { organization_type, outbound_messages_unsupported: false, proven_at: now };
+        context.deps.orgs.record_edition(context.org, &edition).await.unwrap();
         let polled = |last: Value, overdue: bool| {
             json!({
                 "by": "polling", "because": "edition", "edition": "Professional Edition",
@@ -178,7 +178,7 @@ fn health_says_how_changes_are_heard_of_and_whether_polls_keep_up() {
         assert_eq!(health["changes"], polled(json!("2026-11-22T10:50:00.000Z"), false));
         assert_eq!(health["sync"], json!([]), "a poll is no scan");
 
-        context.deps.orgs.choose_polling(context.org, Some(false), began_at).await.unwrap();
+        context.deps.orgs.set_polling(context.org, Some(false), began_at).await.unwrap();
         assert_eq!(context.get("/health").await.1["changes"]["because"], "operator");
     });
 }

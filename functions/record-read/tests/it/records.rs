@@ -101,7 +101,7 @@ fn an_org_that_is_not_active_is_read_from_the_mirror_only() {
     run(async {
         let context = TestContext::new().await;
         context.mirror("Account", "001000000000001", json!({ "Name": "Acme", "SystemModstamp": STAMP })).await;
-        context.deps.orgs.mark(context.org, OrgState::Uninstalled, context.deps.clock.now()).await.unwrap();
+        context.deps.orgs.set_state(context.org, OrgState::Uninstalled, context.deps.clock.now()).await.unwrap();
 
         assert_eq!(context.get("/accounts/001000000000001").await.0, StatusCode::OK);
         assert_eq!(context.get_as(REP, "/accounts/001000000000001").await.0, StatusCode::CONFLICT);

@@ -11,7 +11,7 @@ fn hint((delivery, put_off, hours_ago): (usize, u32, i64)) -> ChangeHint {
         source: Source::OutboundMessage,
         record: None,
         received_at: now() - SignedDuration::from_hours(hours_ago),
-        put_off,
+        deferrals: put_off,
     }
 }
 

@@ -7,7 +7,7 @@ use store::{ChangeHint, DeliveryOutcome, Lane, Observation};
 use crate::harness::{TestContext, run};
 
 fn over_budget() -> Option<DeliveryOutcome> {
-    Some(DeliveryOutcome::PutOff { reason: "over_budget".to_owned() })
+    Some(DeliveryOutcome::Deferred { reason: "over_budget".to_owned() })
 }
 
 async fn observe(context: &TestContext, used: u64) {

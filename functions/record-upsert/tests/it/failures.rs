@@ -14,7 +14,7 @@ pub(crate) fn fault(path: &str, times: u32, effect: Effect) -> Fault {
 }
 
 fn put_off(reason: &str) -> Option<DeliveryOutcome> {
-    Some(DeliveryOutcome::PutOff { reason: reason.to_owned() })
+    Some(DeliveryOutcome::Deferred { reason: reason.to_owned() })
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_hint_whose_org_is_under_maintenance_is_sent_again_before_its_message_goes()
         context.simulator.clear_faults();
         context.pass(SignedDuration::from_secs(15));
         let again = context.take_hints(1).await;
-        assert_eq!(again, [ChangeHint { put_off: 1, ..hint.clone() }]);
+        assert_eq!(again, [ChangeHint { deferrals: 1, ..hint.clone() }]);
         assert!(context.receive(&again).await.is_empty());
         assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Applied));
         assert_eq!(context.queued().await, (0, 0));
@@ -145,7 +145,7 @@ fn a_refusal_for_good_is_a_dead_letter_with_salesforce_s_code() {
 fn a_hint_that_was_put_off_for_a_day_is_given_up() {
     run(async {
         let context = TestContext::new().await;
-        let hint = ChangeHint { put_off: 120, ..context.hint(context.account("Acme")) };
+        let hint = ChangeHint { deferrals: 120, ..context.hint(context.account("Acme")) };
         context.simulator.fault(fault("", 100, Effect::Unavailable));
         context.pass(SignedDuration::from_hours(24));
 

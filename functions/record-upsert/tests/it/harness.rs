@@ -85,7 +85,7 @@ impl TestContext {
             source: Source::OutboundMessage,
             record: Some(RecordRef { object: account(), record_id }),
             received_at: self.deps.clock.now(),
-            put_off: 0,
+            deferrals: 0,
         }
     }
 

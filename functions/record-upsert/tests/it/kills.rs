@@ -59,9 +59,9 @@ fn a_batch_killed_while_it_is_put_off_or_given_up_is_in_a_queue_and_in_the_ledge
         let (visible, delayed) = context.queued().await;
         let again = context.take_hints(visible + delayed).await;
         for hint in &put_off {
-            assert!(again.contains(&ChangeHint { put_off: 1, ..hint.clone() }), "{hint:?} is lost");
+            assert!(again.contains(&ChangeHint { deferrals: 1, ..hint.clone() }), "{hint:?} is lost");
             let reason = "UNABLE_TO_LOCK_ROW".to_owned();
-            assert_eq!(context.outcome(hint).await, Some(DeliveryOutcome::PutOff { reason }));
+            assert_eq!(context.outcome(hint).await, Some(DeliveryOutcome::Deferred { reason }));
         }
         let letters = context.take_dead_letters(1).await;
         assert_eq!(letters[0], (serde_json::to_string(&poison).unwrap(), "SOMETHING_NEW".to_owned()));

@@ -107,7 +107,7 @@ fn orgs_in_every_kind_of_trouble_cost_the_healthy_ones_nothing() {
         assert_eq!(orgs.context.queued().await, (0, 40));
         for (n, hint) in hints.iter().enumerate() {
             let expected = match troubles.get(n % 6) {
-                Some((_, reason)) => DeliveryOutcome::PutOff { reason: (*reason).to_owned() },
+                Some((_, reason)) => DeliveryOutcome::Deferred { reason: (*reason).to_owned() },
                 None => DeliveryOutcome::Applied,
             };
             assert_eq!(orgs.context.outcome(hint).await, Some(expected), "{n}");

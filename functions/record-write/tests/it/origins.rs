@@ -2,15 +2,15 @@
 
 use http::StatusCode;
 use serde_json::json;
-use store::{Origins, Saved};
+use store::{Origins, SavedVersion};
 
 use crate::harness::{KEY, REP, TestContext, run};
 
 /// The version of a record as the org has it.
-fn saved(context: &TestContext, object: &str, id: &serde_json::Value) -> Saved {
+fn saved(context: &TestContext, object: &str, id: &serde_json::Value) -> SavedVersion {
     let record = context.in_org(object, id);
     let text = |field: &str| record[field].as_str().unwrap().to_owned();
-    Saved { by: text("LastModifiedById").parse().unwrap(), at: text("SystemModstamp").parse().unwrap() }
+    SavedVersion { by: text("LastModifiedById").parse().unwrap(), at: text("SystemModstamp").parse().unwrap() }
 }
 
 #[test]
@@ -30,16 +30,16 @@ fn what_a_write_created_and_updated_is_noted_as_the_connections_user() {
         assert_eq!((created.by.as_str(), updated.by.as_str()), (context.admin.id.as_str(), context.rep.id.as_str()));
         let by_team = origins.find(context.org, record, created).await.unwrap().expect("the team's write");
         let by_rep = origins.find(context.org, record, updated).await.unwrap().expect("the rep's write");
-        assert_eq!((by_team.set("Name"), by_team.set("Industry")), (true, false));
-        assert_eq!((by_rep.set("Name"), by_rep.set("Industry")), (false, true));
+        assert_eq!((by_team.has_set("Name"), by_team.has_set("Industry")), (true, false));
+        assert_eq!((by_rep.has_set("Name"), by_rep.has_set("Industry")), (false, true));
         assert_eq!(
             (json!(by_team.write_id), json!(by_rep.write_id)),
             (team["write_id"].clone(), rep["write_id"].clone())
         );
         assert_eq!(rep["records"][1]["success"], false, "an account has to have a name");
-        let just_before = Saved { at: created.at.checked_sub(jiff::SignedDuration::from_secs(5)).unwrap(), ..created };
+        let just_before = SavedVersion { at: created.at.checked_sub(jiff::SignedDuration::from_secs(5)).unwrap(), ..created };
         assert_eq!(origins.find(context.org, record, just_before).await.unwrap(), None);
-        let between = Saved { at: created.at.checked_add(jiff::SignedDuration::from_secs(5)).unwrap(), ..created };
+        let between = SavedVersion { at: created.at.checked_add(jiff::SignedDuration::from_secs(5)).unwrap(), ..created };
         assert_eq!(origins.find(context.org, record, between).await.unwrap(), None);
     });
 }

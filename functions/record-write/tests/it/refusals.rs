@@ -117,7 +117,7 @@ fn an_org_that_is_not_active_is_not_written_to_and_the_problem_says_what_to_do()
             (OrgState::Disconnected, "make the team connection"),
             (OrgState::Quarantined, "operator"),
         ] {
-            context.orgs.mark(context.org, state, context.clock.now()).await.unwrap();
+            context.orgs.set_state(context.org, state, context.clock.now()).await.unwrap();
 
             let (status, problem) = context.upsert("Account", None, "k", json!([{ KEY: "1", "Name": "a" }])).await;
 

@@ -60,7 +60,7 @@ async fn killed_at_work(context: &TestContext, records: &Value) -> String {
     for polls in 0..200 {
         let key = format!("k-{polls}");
         harness::killed_after(context.upsert("Account", None, &key, records.clone()), polls).await;
-        let write = WriteId::of(context.org, &key.parse().unwrap());
+        let write = WriteId::derive(context.org, &key.parse().unwrap());
         let write = context.deps.ledger.writes.load(context.org, write).await.unwrap();
         if write.is_some_and(|write| write.state == WriteState::InProgress) {
             return key;

@@ -30,7 +30,7 @@ fn personal() -> ConnectionKind {
 
 fn org(state: OrgState, owner: Option<&str>) -> Org {
     let tenant = owner.map(|owner| owner.parse().unwrap());
-    Org { state, tenant, ..Org::unannounced(identity().org_id, Environment::Production, Timestamp::UNIX_EPOCH) }
+    Org { state, tenant, ..Org::claimed(identity().org_id, Environment::Production, Timestamp::UNIX_EPOCH) }
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn old() -> Tokens {
         refresh_token: "old-refresh".into(),
         instance_url: "https://acme.my.salesforce.com".to_owned(),
         issued_at: Timestamp::UNIX_EPOCH,
-        origin: None,
+        grant: None,
     }
 }
 

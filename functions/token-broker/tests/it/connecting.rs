@@ -136,7 +136,7 @@ async fn concurrent_consents_leave_one_consistent_connection() {
     let tokens = context.deps.vault.load(context.org_id(), &connection.connection_id).await.unwrap();
     let (tokens, version) = tokens.expect("tokens");
     assert_eq!((connection.state, connection.token_version), (ConnectionState::Active, Some(version)));
-    assert_eq!(Some(connection.user_id), tokens.origin.map(|origin| origin.user_id));
+    assert_eq!(Some(connection.user_id), tokens.grant.map(|origin| origin.user_id));
     let old = context.token(None).await.unwrap();
     assert!(context.is_accepted(&old).await);
     assert!(context.is_accepted(&context.token(Some(&old)).await.unwrap()).await);

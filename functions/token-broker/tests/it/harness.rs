@@ -20,7 +20,7 @@ use salesforce::{ApiVersion, Clock, Fingerprint, HostPolicy, Http, LoginHost, Or
 use secrecy::ExposeSecret as _;
 use secret_scan::SecretScan;
 use store::{
-    Activate, Apps, Connection, ConnectionId, ConnectionKind, Connections, Environment, Orgs, SecretHash, TokenVault,
+    ActivationRequest, Apps, Connection, ConnectionId, ConnectionKind, Connections, Environment, Orgs, SecretHash, TokenVault,
 };
 use token_broker::protocol::Limits;
 use token_broker::{Deps, Timer, handle};
@@ -155,7 +155,7 @@ impl TestContext {
         username: &str,
         kind: ConnectionKind,
     ) -> ExchangeCode {
-        let app = self.deps.apps.named(app).await.unwrap().expect("a registration").app;
+        let app = self.deps.apps.find(app).await.unwrap().expect("a registration").app;
         let login = LoginHost::parse(login_url, HostPolicy::LoopbackToo).unwrap();
         let consent = auth::consent(&app, &login, REDIRECT_URI, &mut rand::rng()).unwrap();
         let code = code_of(consent.authorize_url.as_str(), username).await;
@@ -185,7 +185,7 @@ impl TestContext {
         let now = self.deps.clock.now();
         let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
         let (org_id, tenant, environment) = (self.org_id(), "acme".parse().unwrap(), Environment::Production);
-        self.deps.orgs.activate(&Activate { org_id, tenant, environment, webhook_secret, now }).await.unwrap();
+        self.deps.orgs.activate(&ActivationRequest { org_id, tenant, environment, webhook_secret, now }).await.unwrap();
     }
 
     pub(crate) async fn exchange(&self, exchange: ExchangeCode) -> Result<Connected, Refusal> {

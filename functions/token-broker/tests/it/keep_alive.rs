@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use runtime::token_broker::{RefusalCode, Request, Response};
 use salesforce::Clock;
 use secrecy::ExposeSecret as _;
-use store::{ConnectionState, LeaseRequest};
+use store::{ConnectionState, LeaseClaim, LeaseOutcome, LeaseRequest};
 use token_broker::handle;
 
 use crate::harness::TestContext;
@@ -65,13 +65,22 @@ async fn a_refresh_on_demand_counts_as_use() {
     assert_eq!(context.token_responses(), responses);
 }
 
+/// Ends a refresh whose response was lost.
+async fn lose_a_response(context: &TestContext) {
+    let (connections, now, id) = (&context.deps.connections, context.deps.clock.now(), context.team().connection_id);
+    let length = SignedDuration::from_secs(30);
+    let request = LeaseRequest { owner: "refresh".to_owned(), now, length, seen_fence: None };
+    let claim = connections.claim_lease(context.org_id(), &id, &request).await.unwrap();
+    let LeaseClaim::Granted(lease) = claim else { panic!("the lease is held") };
+    let outcome = LeaseOutcome::StateChanged { state: ConnectionState::Uncertain, now };
+    connections.release_lease(context.org_id(), &id, &lease, &outcome).await.unwrap();
+}
+
 #[tokio::test]
 async fn keep_alive_refreshes_uncertain_but_not_ended_connections() {
     let mut context = TestContext::connected().await;
     in_days(&mut context, 20);
-    let now = context.deps.clock.now();
-    let id = context.team().connection_id;
-    context.deps.connections.mark_state(context.org_id(), &id, &ConnectionState::Uncertain, now).await.unwrap();
+    lose_a_response(&context).await;
     assert_eq!(keep_alive(&context).await, Ok(ConnectionState::Active));
 
     in_days(&mut context, 20);

@@ -173,7 +173,7 @@ impl Content {
     /// The body to send back: a hint may be put off as often as a new one.
     pub(crate) fn revived(self, body: String) -> String {
         match self {
-            Self::Hint(hint) => serde_json::to_string(&ChangeHint { put_off: 0, ..hint }).unwrap_or(body),
+            Self::Hint(hint) => serde_json::to_string(&ChangeHint { deferrals: 0, ..hint }).unwrap_or(body),
             _ => body,
         }
     }

@@ -60,7 +60,7 @@ pub(crate) fn code(outcome: &DeliveryOutcome) -> &'static str {
         DeliveryOutcome::Stale => "stale",
         DeliveryOutcome::NotVisible => "not_visible",
         DeliveryOutcome::Deleted => "deleted",
-        DeliveryOutcome::PutOff { .. } => "put_off",
+        DeliveryOutcome::Deferred { .. } => "put_off",
         DeliveryOutcome::Failed { .. } => "failed",
         DeliveryOutcome::ObjectRefresh => "object_refresh",
     }
@@ -118,7 +118,7 @@ mod tests {
             DeliveryOutcome::Stale,
             DeliveryOutcome::NotVisible,
             DeliveryOutcome::Deleted,
-            DeliveryOutcome::PutOff { reason: reason() },
+            DeliveryOutcome::Deferred { reason: reason() },
             DeliveryOutcome::Failed { reason: reason() },
             DeliveryOutcome::ObjectRefresh,
         ] {

@@ -95,7 +95,7 @@ fn what_is_sent_back_is_in_its_queue_and_nothing_else_is() {
             "{said}"
         );
         let back: Vec<ChangeHint> = stack.drain("RecordUpsertQueue").await;
-        assert_eq!(back.iter().map(|hint| (hint.org_id.as_str(), hint.put_off)).collect::<Vec<_>>(), [(ORG, 0)]);
+        assert_eq!(back.iter().map(|hint| (hint.org_id.as_str(), hint.deferrals)).collect::<Vec<_>>(), [(ORG, 0)]);
         let left: Vec<ChangeHint> = stack.drain(DEAD).await;
         assert_eq!(left.iter().map(|hint| hint.org_id.as_str()).collect::<Vec<_>>(), [OTHER]);
     });
@@ -158,7 +158,7 @@ fn a_redrive_killed_at_every_point_loses_nothing() {
                 urls.push(sqs.create_queue().queue_name(name).send().await.unwrap().queue_url.unwrap());
             }
             sqs.send_message().queue_url(&urls[1]).message_body("{}").send().await.unwrap();
-            let queue = DeadLetters::named(sqs.clone(), &dead).await.unwrap();
+            let queue = DeadLetters::from_name(sqs.clone(), &dead).await.unwrap();
             let letters = queue.receive(1, SignedDuration::from_secs(60)).await.unwrap();
 
             let finished = harness::killed_after(queue.redrive(&letters, &source), polls).await;

@@ -88,7 +88,7 @@ fn what_cannot_be_shown_or_replayed_is_told_with_a_reason() {
             let (code, said) = stack.fails(&[command, "--org", ORG, "--since", "lately"]);
             assert!(code == 2 && said.contains("neither a time"), "{said}");
         }
-        stack.orgs().mark(ORG.parse().unwrap(), OrgState::Uninstalled, Clock::system().now()).await.unwrap();
+        stack.orgs().set_state(ORG.parse().unwrap(), OrgState::Uninstalled, Clock::system().now()).await.unwrap();
         let (code, said) = stack.fails(&["replay", "--org", ORG, "--since", "1h", "--yes"]);
         assert!(code == 2 && said.contains("not active but uninstalled"), "{said}");
     });
@@ -117,7 +117,7 @@ fn a_replay_queues_each_record_once_as_its_newest_delivery() {
             assert!(said.contains("2 records are queued.") && said.contains("1 delivery is left out"), "{said}");
             let mut hints: Vec<ChangeHint> = stack.drain("RecordUpsertQueue").await;
             hints.sort_by_key(|hint| hint.record.as_ref().map(|record| record.record_id));
-            let newest = |hint: &ChangeHint| (hint.delivery_id.to_string(), hint.source, hint.put_off);
+            let newest = |hint: &ChangeHint| (hint.delivery_id.to_string(), hint.source, hint.deferrals);
             let wanted = ["04l5e0000000003", "04l5e0000000005"].map(|id| (id.to_owned(), Source::OutboundMessage, 0));
             assert_eq!(hints.iter().map(newest).collect::<Vec<_>>(), wanted);
             let ledger = stack.deliveries().load(hints[0].org_id, &hints[0].delivery_id).await.unwrap();

@@ -2,8 +2,8 @@
 
 use salesforce::Clock;
 use serde_json::{Value, json};
-use store::orgs::license_management::proves;
-use store::{CopySeen, Edition, OrgState};
+use store::orgs::license_management::verify_sender;
+use store::{DetectedCopy, Edition, OrgState};
 
 use crate::stack::{ORG, Stack, run};
 
@@ -80,12 +80,12 @@ fn the_address_of_the_license_management_org_is_shown_once_and_kept_as_a_hash() 
         assert!(output.status.success(), "{shown}");
         let base = format!("https://ferry.example.com/webhooks/licenses/{vendor}/");
         let secret = shown.lines().next().unwrap().strip_prefix(&base).unwrap().to_owned();
-        let registered = stack.orgs().license_management().await.unwrap();
-        assert!(proves(registered.as_ref(), vendor.parse().ok(), &secret));
+        let registered = stack.orgs().load_license_management().await.unwrap();
+        assert!(verify_sender(registered.as_ref(), vendor.parse().ok(), &secret));
         assert!(!format!("{registered:?}").contains(&secret));
         let again = stack.ferry(&arguments);
         assert!(String::from_utf8(again.stdout).unwrap().contains("stays good"));
-        assert!(proves(stack.orgs().license_management().await.unwrap().as_ref(), vendor.parse().ok(), &secret));
+        assert!(verify_sender(stack.orgs().load_license_management().await.unwrap().as_ref(), vendor.parse().ok(), &secret));
         assert_eq!(
             stack.ferry(&["lmo-address", "--org", vendor, "--public-url", "http://ferry"]).status.code(),
             Some(2)
@@ -98,7 +98,7 @@ fn a_copy_is_released_by_the_operator_and_nothing_else_is() {
     run(async {
         let stack = Stack::set().await;
         let copy = "00D79000000exLEEAY";
-        let seen = CopySeen { org_id: copy.parse().unwrap(), copy_of: ORG.parse().unwrap(), at: Clock::system().now() };
+        let seen = DetectedCopy { org_id: copy.parse().unwrap(), copy_of: ORG.parse().unwrap(), at: Clock::system().now() };
         assert!(stack.orgs().quarantine(&seen).await.unwrap());
 
         let output = stack.ferry(&["release", "--org", copy]);
@@ -129,10 +129,10 @@ fn an_operator_decides_whether_an_org_is_polled() {
         assert!(polling("by-edition").contains("because its edition is not known"));
         let edition = Edition {
             organization_type: "Professional Edition".to_owned(),
-            knows_no_messages: false,
+            outbound_messages_unsupported: false,
             proven_at: Clock::system().now(),
         };
-        stack.orgs().prove_edition(ORG.parse().unwrap(), &edition).await.unwrap();
+        stack.orgs().record_edition(ORG.parse().unwrap(), &edition).await.unwrap();
         let shown: Value = stack.json(&["polling", "--org", ORG, "by-edition"]);
         assert_eq!(shown["changes"], json!({ "by": "polling", "because": "edition" }));
         assert!(polling("off").contains("only the night brings its changes"));

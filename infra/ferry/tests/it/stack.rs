@@ -10,7 +10,7 @@ use local::emulator::{REGION, State};
 use salesforce::Clock;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use store::{Activate, ConnectionKind, Connections, Consent, Deliveries, Environment, LeaseRequest, Orgs, SecretHash};
+use store::{ActivationRequest, ConnectionKind, Connections, Consent, Deliveries, Environment, LeaseRequest, Orgs, SecretHash};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
@@ -56,7 +56,7 @@ impl Stack {
         let (org_id, now) = (ORG.parse().unwrap(), Clock::system().now());
         let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
         let tenant = "acme".parse().unwrap();
-        let activate = Activate { org_id, tenant, environment: Environment::Production, webhook_secret, now };
+        let activate = ActivationRequest { org_id, tenant, environment: Environment::Production, webhook_secret, now };
         Orgs::new(dynamodb.clone(), self.state.tables.name("orgs")).activate(&activate).await.unwrap();
         let rep = ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() };
         for (kind, app) in [(ConnectionKind::Team, "v1"), (rep, "v2")] {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use salesforce::{Classify, Retry};
-use store::owner_policy::NoRoute;
+use store::owner_policy::RouteError;
 
 use super::{Problem, ProblemCode, SalesforceReasons};
 use crate::StateError;
@@ -103,11 +103,11 @@ impl From<&Refusal> for Problem {
     }
 }
 
-impl From<&NoRoute> for Problem {
-    fn from(no_route: &NoRoute) -> Self {
+impl From<&RouteError> for Problem {
+    fn from(no_route: &RouteError) -> Self {
         let code = match no_route {
-            NoRoute::RepMustConnect | NoRoute::TeamMustConnect => ProblemCode::ConnectRequired,
-            NoRoute::RepMustReconnect | NoRoute::TeamMustReconnect => ProblemCode::ReconnectRequired,
+            RouteError::RepMustConnect | RouteError::TeamMustConnect => ProblemCode::ConnectRequired,
+            RouteError::RepMustReconnect | RouteError::TeamMustReconnect => ProblemCode::ReconnectRequired,
         };
         Self::new(code).detail(no_route.to_string()).next(no_route.next())
     }

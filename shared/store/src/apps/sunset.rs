@@ -6,7 +6,7 @@ pub const WARNINGS: [u16; 3] = [60, 30, 7];
 /// The warning that is due when so many whole days are left: the nearest that has been reached. `None` before the first one,
 /// and once the app is stopped.
 #[must_use]
-pub fn warning(days_left: i64) -> Option<u16> {
+pub fn due_warning(days_left: i64) -> Option<u16> {
     WARNINGS.into_iter().rev().find(|days| (1..=i64::from(*days)).contains(&days_left))
 }
 
@@ -16,7 +16,7 @@ mod tests {
 
     #[test]
     fn a_warning_is_due_from_its_day_to_the_next_one() {
-        let due: Vec<_> = [61, 60, 31, 30, 8, 7, 1, 0, -1].map(warning).to_vec();
+        let due: Vec<_> = [61, 60, 31, 30, 8, 7, 1, 0, -1].map(due_warning).to_vec();
         assert_eq!(due, [None, Some(60), Some(60), Some(30), Some(30), Some(7), Some(7), None, None]);
     }
 }

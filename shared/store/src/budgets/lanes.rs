@@ -18,15 +18,6 @@ pub enum Lane {
     Backfill,
 }
 
-/// Whether a lane may make calls now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// It may.
-    Go,
-    /// It waits until the org has used less of its last 24 hours.
-    Wait,
-}
-
 impl Lane {
     /// Every lane, the most urgent first.
     pub const ALL: [Self; 5] = [Self::Interactive, Self::Webhook, Self::Incremental, Self::Audit, Self::Backfill];
@@ -46,10 +37,10 @@ impl Lane {
 
     /// Whether this lane may make `calls` more, when the org has used `used` of `max`. An unknown limit stops nobody.
     #[must_use]
-    pub fn verdict(self, used: u64, max: u64, calls: u64) -> Verdict {
+    pub fn may_call(self, used: u64, max: u64, calls: u64) -> bool {
         let after = u128::from(used) + u128::from(calls);
         let share = u128::from(max) * u128::from(self.share_percent());
-        if max == 0 || after * 100 <= share { Verdict::Go } else { Verdict::Wait }
+        max == 0 || after * 100 <= share
     }
 
     pub(super) const fn attribute(self) -> &'static str {
@@ -74,16 +65,15 @@ mod tests {
         fn a_less_urgent_lane_never_goes_where_a_more_urgent_one_waits(
             used in 0..200_000_u64, max in 1..150_000_u64, calls in 0..500_u64
         ) {
-            let verdicts = Lane::ALL.map(|lane| lane.verdict(used, max, calls));
-            let first_wait = verdicts.iter().position(|verdict| *verdict == Verdict::Wait).unwrap_or(verdicts.len());
-            prop_assert!(verdicts.iter().skip(first_wait).all(|verdict| *verdict == Verdict::Wait));
+            let allowed = Lane::ALL.map(|lane| lane.may_call(used, max, calls));
+            prop_assert!(allowed.is_sorted_by(|urgent, less_urgent| urgent >= less_urgent));
         }
 
         #[test]
         fn more_use_never_opens_a_lane(used in 0..100_000_u64, more in 0..100_000_u64, max in 1..100_000_u64) {
             for lane in Lane::ALL {
-                if lane.verdict(used, max, 1) == Verdict::Wait {
-                    prop_assert_eq!(lane.verdict(used + more, max, 1), Verdict::Wait);
+                if !lane.may_call(used, max, 1) {
+                    prop_assert!(!lane.may_call(used + more, max, 1));
                 }
             }
         }
@@ -91,13 +81,13 @@ mod tests {
 
     #[test]
     fn a_lane_goes_up_to_its_share_and_no_further() {
-        assert_eq!(Lane::Backfill.verdict(599, 1000, 1), Verdict::Go);
-        assert_eq!(Lane::Backfill.verdict(600, 1000, 1), Verdict::Wait);
-        assert_eq!(Lane::Interactive.verdict(600, 1000, 1), Verdict::Go);
+        assert!(Lane::Backfill.may_call(599, 1000, 1));
+        assert!(!Lane::Backfill.may_call(600, 1000, 1));
+        assert!(Lane::Interactive.may_call(600, 1000, 1));
     }
 
     #[test]
     fn an_unknown_limit_stops_nobody() {
-        assert_eq!(Lane::Backfill.verdict(0, 0, 100), Verdict::Go);
+        assert!(Lane::Backfill.may_call(0, 0, 100));
     }
 }

@@ -46,25 +46,25 @@ pub struct Grant {
 
 /// What a new grant means for the others of its user and app.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Weight {
+pub struct GrantCount {
     /// How many live once the grant that the new one replaces is gone too.
-    pub grants: usize,
+    pub live: usize,
     /// The connections whose grants it ended, the oldest first.
     pub displaced: Vec<ConnectionId>,
 }
 
-impl Weight {
+impl GrantCount {
     /// Whether the next consent of this user to this app ends a grant.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.grants >= MAX_GRANTS
+        self.live >= MAX_GRANTS
     }
 }
 
 /// Whether the connection's grant may live at Salesforce. A `revoked` connection is not counted: whether Salesforce heard of
 /// its end is for the caller to know.
 #[must_use]
-pub fn may_live(connection: &Connection) -> bool {
+pub fn may_be_live(connection: &Connection) -> bool {
     match &connection.state {
         ConnectionState::Active | ConnectionState::Uncertain => true,
         ConnectionState::ReauthRequired { reason } => reason == APP_SUNSET,
@@ -74,7 +74,7 @@ pub fn may_live(connection: &Connection) -> bool {
 
 /// The grant that the connection uses.
 #[must_use]
-pub fn in_use(connection: &Connection) -> Grant {
+pub fn active_grant(connection: &Connection) -> Grant {
     let Connection { connection_id, user_id, app, granted_at, connected_at, .. } = connection;
     let granted_at = granted_at.unwrap_or(*connected_at);
     let grant = PendingGrant { user_id: *user_id, app: app.clone(), granted_at };
@@ -83,7 +83,7 @@ pub fn in_use(connection: &Connection) -> Grant {
 
 /// The grant that a consent under way is about to store.
 #[must_use]
-pub fn pending(connection: &Connection) -> Option<Grant> {
+pub fn pending_grant(connection: &Connection) -> Option<Grant> {
     let grant = connection.pending.clone()?;
     Some(Grant { connection_id: connection.connection_id.clone(), grant, is_stored: false })
 }
@@ -92,7 +92,7 @@ pub fn pending(connection: &Connection) -> Option<Grant> {
 /// those in use belong to the connections that are displaced. `replaced` is the connection that gets the new grant; `None`
 /// when it is not kept.
 #[must_use]
-pub fn weigh(others: &[Grant], replaced: Option<&ConnectionId>, new: &PendingGrant) -> Weight {
+pub fn count_grants(others: &[Grant], replaced: Option<&ConnectionId>, new: &PendingGrant) -> GrantCount {
     let rivals =
         |other: &&Grant| (other.grant.user_id, &other.grant.app) == (new.user_id, &new.app) && other.grant != *new;
     let mut oldest_first: Vec<&Grant> = others.iter().filter(rivals).collect();
@@ -101,7 +101,7 @@ pub fn weigh(others: &[Grant], replaced: Option<&ConnectionId>, new: &PendingGra
     let is_replaced = |other: &&&Grant| other.is_stored && replaced == Some(&other.connection_id);
     let displaced = oldest_first.iter().take(ended).filter(|other| other.is_stored && !is_replaced(other));
     let living = oldest_first.iter().skip(ended).filter(|other| !is_replaced(other)).count();
-    Weight { grants: living + 1, displaced: displaced.map(|other| other.connection_id.clone()).collect() }
+    GrantCount { live: living + 1, displaced: displaced.map(|other| other.connection_id.clone()).collect() }
 }
 
 #[cfg(test)]

@@ -8,13 +8,13 @@ use super::Connection;
 use crate::ids::NAMESPACE;
 
 /// The longest that a refresh token is left unused.
-pub const LONGEST_IDLE: SignedDuration = SignedDuration::from_hours(20 * 24);
+pub const MAX_IDLE: SignedDuration = SignedDuration::from_hours(20 * 24);
 
 /// Connections that were made at the same time are refreshed over this span, each at a time of its own.
 pub const SPREAD: SignedDuration = SignedDuration::from_hours(24);
 
-/// What is left before [`LONGEST_IDLE`] once the last one is due: the question comes every hour, and one may fail.
-pub const SLACK: SignedDuration = SignedDuration::from_hours(2);
+/// What is left before [`MAX_IDLE`] once the last one is due: the question comes every hour, and one may fail.
+pub const MARGIN: SignedDuration = SignedDuration::from_hours(2);
 
 /// Whether the connection's refresh token is to be used now, by what its row knows of the last use.
 #[must_use]
@@ -26,7 +26,7 @@ pub fn is_due(connection: &Connection, now: Timestamp) -> bool {
 /// The same, when the last use is known otherwise.
 #[must_use]
 pub fn is_due_since(connection: &Connection, last_use: Timestamp, now: Timestamp) -> bool {
-    now.duration_since(last_use) >= LONGEST_IDLE - SLACK - SPREAD + own_share(connection)
+    now.duration_since(last_use) >= MAX_IDLE - MARGIN - SPREAD + own_share(connection)
 }
 
 /// The connection's place within the spread: always the same, and even over a fleet.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ConnectionState;
 use crate::ids::TokenVersion;
-use crate::token_vault::Origin;
+use crate::token_vault::TokenGrant;
 
 /// A right with an end. The fence grows with every grant, so that a write by an earlier holder can be told and refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,9 +40,9 @@ pub struct LeaseSlot {
 
 /// What came of a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Settlement {
+pub enum LeaseOutcome {
     /// Nothing: the connection stays as it is.
-    Released,
+    Unchanged,
     /// New tokens, which are in the vault. The connection is active.
     Refreshed {
         /// Where API calls go now.
@@ -50,12 +50,12 @@ pub enum Settlement {
         /// The version of the secret.
         token_version: TokenVersion,
         /// The grant that the tokens are of, where it is known: after a crash, the row may name the one before.
-        origin: Option<Origin>,
+        grant: Option<TokenGrant>,
         /// When.
         now: Timestamp,
     },
     /// Another state.
-    State {
+    StateChanged {
         /// Which one.
         state: ConnectionState,
         /// When.

@@ -43,7 +43,7 @@ impl Consent {
 
 /// A connection that is the caller's to connect until the lease ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reserved {
+pub struct Reservation {
     /// The right to connect it.
     pub lease: Lease,
     /// What was there before, possibly another tenant's abandoned attempt.

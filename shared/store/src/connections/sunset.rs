@@ -26,7 +26,7 @@ impl Connections {
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn warn_of_sunset(
+    pub async fn record_sunset_warning(
         &self,
         connection: &Connection,
         warning: SunsetWarning,
@@ -37,7 +37,7 @@ impl Connections {
             set: vec![
                 ("sunset_on", sunset.clone()),
                 ("sunset_warned_days", days.clone()),
-                ("updated_at", text(time::text(now))),
+                ("updated_at", text(time::format(now))),
             ],
             when: "#app = :app AND (attribute_not_exists(#sunset_on) OR #sunset_on <> :sunset OR #sunset_warned_days <> :days)",
             values: vec![(":app", text(&connection.app)), (":sunset", sunset), (":days", days)],
@@ -45,7 +45,7 @@ impl Connections {
         };
         let noted = self
             .table
-            .update("note the warning", row_key(connection.org_id, &connection.connection_id), update)
+            .update("record the sunset warning", row_key(connection.org_id, &connection.connection_id), update)
             .await?;
         Ok(matches!(noted, Conditional::Done(_)))
     }
@@ -55,7 +55,7 @@ impl Connections {
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn stop_app(&self, connection: &Connection, now: Timestamp) -> Result<bool, Error> {
+    pub async fn mark_app_sunset(&self, connection: &Connection, now: Timestamp) -> Result<bool, Error> {
         let stopped = ConnectionState::ReauthRequired { reason: APP_SUNSET.to_owned() };
         let mut update = update::state_change(&stopped, now);
         update.when = "#app = :app AND #state IN (:active, :uncertain) AND attribute_not_exists(#pending)";
@@ -64,7 +64,11 @@ impl Connections {
             (":active", text("active")),
             (":uncertain", text("uncertain")),
         ]);
-        let marked = self.table.update("stop the app", row_key(connection.org_id, &connection.connection_id), update);
+        let marked = self.table.update(
+            "stop the connection of the app",
+            row_key(connection.org_id, &connection.connection_id),
+            update,
+        );
         Ok(matches!(marked.await?, Conditional::Done(_)))
     }
 }

@@ -2,15 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::{ConnectionKind, ConnectionState, Consent, Settlement};
+use super::{ConnectionKind, ConnectionState, Consent, LeaseOutcome};
 use crate::ids::TokenVersion;
 use crate::table::{Update, text};
 use crate::time;
-use crate::token_vault::Origin;
+use crate::token_vault::TokenGrant;
 
 /// A consent whose tokens are in the vault.
 pub(super) fn connected(consent: &Consent, tokens: &TokenVersion, now: Timestamp) -> Update {
-    let now = || text(time::text(now));
+    let now = || text(time::format(now));
     let mut set = vec![
         ("tenant", text(consent.tenant.as_str())),
         ("user_id", text(consent.user_id.as_str())),
@@ -19,7 +19,7 @@ pub(super) fn connected(consent: &Consent, tokens: &TokenVersion, now: Timestamp
         ("instance_url", text(&consent.instance_url)),
         ("token_version", text(tokens.as_str())),
         ("state", text("active")),
-        ("granted_at", text(time::text(consent.granted_at))),
+        ("granted_at", text(time::format(consent.granted_at))),
         ("connected_at", now()),
         ("updated_at", now()),
     ];
@@ -47,7 +47,7 @@ pub(super) fn connected(consent: &Consent, tokens: &TokenVersion, now: Timestamp
 
 /// Another state.
 pub(super) fn state_change(state: &ConnectionState, now: Timestamp) -> Update {
-    let mut update = Update { set: vec![("updated_at", text(time::text(now)))], ..Update::default() };
+    let mut update = Update { set: vec![("updated_at", text(time::format(now)))], ..Update::default() };
     let (name, reason) = match state {
         ConnectionState::Active => ("active", None),
         ConnectionState::Uncertain => ("uncertain", None),
@@ -63,18 +63,18 @@ pub(super) fn state_change(state: &ConnectionState, now: Timestamp) -> Update {
 }
 
 /// What came of a lease.
-pub(super) fn settlement(settlement: &Settlement) -> Update {
+pub(super) fn settlement(settlement: &LeaseOutcome) -> Update {
     match settlement {
-        Settlement::Released => Update::default(),
-        Settlement::State { state, now } => state_change(state, *now),
-        Settlement::Refreshed { instance_url, token_version, origin, now } => {
+        LeaseOutcome::Unchanged => Update::default(),
+        LeaseOutcome::StateChanged { state, now } => state_change(state, *now),
+        LeaseOutcome::Refreshed { instance_url, token_version, grant, now } => {
             let mut update = state_change(&ConnectionState::Active, *now);
             update.set.extend([
                 ("instance_url", text(instance_url)),
                 ("token_version", text(token_version.as_str())),
-                ("refreshed_at", text(time::text(*now))),
+                ("refreshed_at", text(time::format(*now))),
             ]);
-            if let Some(Origin { user_id, app, login_url }) = origin {
+            if let Some(TokenGrant { user_id, app, login_url }) = grant {
                 let user_id = text(user_id.as_str());
                 update.set.extend([("user_id", user_id), ("app", text(app)), ("login_url", text(login_url))]);
             }

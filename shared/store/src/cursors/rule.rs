@@ -43,7 +43,7 @@ mod tests {
 
         #[test]
         fn positions_compare_as_their_stored_text_does(a in position(), b in position()) {
-            let stored = |at: &Position| (time::text(at.system_modstamp), at.last_id.as_str().to_owned());
+            let stored = |at: &Position| (time::format(at.system_modstamp), at.last_id.as_str().to_owned());
             prop_assert_eq!(a.cmp(&b), stored(&a).cmp(&stored(&b)));
         }
     }

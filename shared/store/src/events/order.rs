@@ -21,7 +21,6 @@ pub struct Entry<'a> {
 #[derive(Clone, Debug)]
 pub struct Publication {
     calls: VecDeque<Range<usize>>,
-    through: Vec<bool>,
 }
 
 impl Publication {
@@ -36,7 +35,7 @@ impl Publication {
             calls.push_back(start..start + call.len());
             start += call.len();
         }
-        Self { calls, through: vec![false; entries.len()] }
+        Self { calls }
     }
 
     /// The events of the next call, by their places; `None` when all is sent or something failed.
@@ -44,22 +43,11 @@ impl Publication {
         self.calls.pop_front()
     }
 
-    /// What came of the events of a call, in their order. What has no answer is not through.
-    pub fn answered(&mut self, call: Range<usize>, through: &[bool]) {
-        for (place, is_through) in call.clone().zip(through) {
-            if let Some(event) = self.through.get_mut(place) {
-                *event = *is_through;
-            }
-        }
-        if !self.through.get(call).is_some_and(|events| events.iter().all(|is_through| *is_through)) {
+    /// Stops the publication after a call unless all its events were accepted; `accepted` has one result an event.
+    pub fn record_results(&mut self, call: Range<usize>, accepted: &[bool]) {
+        if accepted.len() < call.len() || accepted.contains(&false) {
             self.calls.clear();
         }
-    }
-
-    /// Which events are through, in the order given.
-    #[must_use]
-    pub fn into_through(self) -> Vec<bool> {
-        self.through
     }
 }
 
@@ -81,20 +69,20 @@ mod tests {
         let entries = ["a", "b", "a", "c"].map(|key| Entry { key, bytes: 1 });
         let mut publication = Publication::plan(&entries);
         assert_eq!(publication.next_call(), Some(0..2));
-        publication.answered(0..2, &[true, true]);
+        publication.record_results(0..2, &[true, true]);
         assert_eq!(publication.next_call(), Some(2..4));
-        publication.answered(2..4, &[true, true]);
-        assert_eq!((publication.next_call(), publication.into_through()), (None, vec![true; 4]));
+        publication.record_results(2..4, &[true, true]);
+        assert_eq!(publication.next_call(), None);
     }
 
     #[test]
     fn after_a_failure_or_a_missing_answer_there_is_no_other_call() {
-        for (answer, through) in [(&[true, false][..], [true, false, false]), (&[true], [true, false, false])] {
+        for accepted in [&[true, false][..], &[true]] {
             let entries = ["a", "b", "a"].map(|key| Entry { key, bytes: 1 });
             let mut publication = Publication::plan(&entries);
             let call = publication.next_call().unwrap();
-            publication.answered(call, answer);
-            assert_eq!((publication.next_call(), publication.into_through()), (None, through.to_vec()));
+            publication.record_results(call, accepted);
+            assert_eq!(publication.next_call(), None);
         }
     }
 
@@ -113,7 +101,7 @@ mod tests {
                 prop_assert_eq!(keys.len(), of_call.len());
                 prop_assert!((1..=batch::MAX_ENTRIES).contains(&of_call.len()));
                 prop_assert!(of_call.iter().map(|entry| entry.bytes).sum::<usize>() <= batch::MAX_BYTES);
-                publication.answered(call.clone(), &vec![true; call.len()]);
+                publication.record_results(call.clone(), &vec![true; call.len()]);
             }
             prop_assert_eq!(next, entries.len());
         }

@@ -91,15 +91,15 @@ pub struct LicenseNotice {
     /// The customer's org.
     pub org_id: OrgId,
     /// What it says.
-    pub says: LicenseState,
+    pub license: LicenseState,
 }
 
 /// The org with what a message says, or `None` when nothing changes.
 #[must_use]
-pub fn note(known: Option<&Org>, notice: &LicenseNotice, now: Timestamp) -> Option<Org> {
-    let environment = if notice.says.is_sandbox { Environment::Sandbox } else { Environment::Production };
-    let before = known.cloned().unwrap_or_else(|| Org::unannounced(notice.org_id, environment, now));
-    let license = fold(before.license.as_ref(), &notice.says);
+pub fn with_notice(known: Option<&Org>, notice: &LicenseNotice, now: Timestamp) -> Option<Org> {
+    let environment = if notice.license.is_sandbox { Environment::Sandbox } else { Environment::Production };
+    let before = known.cloned().unwrap_or_else(|| Org::claimed(notice.org_id, environment, now));
+    let license = fold(before.license.as_ref(), &notice.license);
     let after = settle(Org { license: Some(license.clone()), ..before }, &license);
     (known != Some(&after)).then_some(Org { updated_at: now, ..after })
 }

@@ -44,7 +44,7 @@ impl LicenseManagement {
 /// Whether `org` and `presented` are the License Management Org's id and one of its live secrets. Without a registration, and
 /// for another org, the same work is done.
 #[must_use]
-pub fn proves(registered: Option<&LicenseManagement>, org: Option<OrgId>, presented: &str) -> bool {
+pub fn verify_sender(registered: Option<&LicenseManagement>, org: Option<OrgId>, presented: &str) -> bool {
     let right = registered.filter(|registered| org == Some(registered.license_management_org));
     verify_among(right.map_or(&[][..], |registered| &registered.webhook_secrets), presented)
 }
@@ -54,7 +54,7 @@ impl Orgs {
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn license_management(&self) -> Result<Option<LicenseManagement>, Error> {
+    pub async fn load_license_management(&self) -> Result<Option<LicenseManagement>, Error> {
         self.table.get("load the License Management Org", key([("org_id", KEY)])).await
     }
 
@@ -69,7 +69,7 @@ impl Orgs {
         secret: SecretHash,
     ) -> Result<LicenseManagement, Error> {
         let operation = "register the License Management Org";
-        let before = self.license_management().await?;
+        let before = self.load_license_management().await?;
         let next = LicenseManagement::registered(before.as_ref(), org, package, secret);
         let seen = before.map_or(0, |before| before.revision);
         let when = Expression {
@@ -109,9 +109,9 @@ mod tests {
     fn the_newest_two_secrets_of_the_registered_org_prove_it() {
         let [first, second, third] = secrets();
         let all = registered(Some(&registered(Some(&registered(None, &first)), &second)), &third);
-        assert!(proves(Some(&all), Some(vendor()), third.reveal()));
-        assert!(proves(Some(&all), Some(vendor()), second.reveal()));
-        assert!(!proves(Some(&all), Some(vendor()), first.reveal()));
+        assert!(verify_sender(Some(&all), Some(vendor()), third.reveal()));
+        assert!(verify_sender(Some(&all), Some(vendor()), second.reveal()));
+        assert!(!verify_sender(Some(&all), Some(vendor()), first.reveal()));
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
             (Some(&known), Some(vendor()), other.reveal()),
             (Some(&known), Some(vendor()), ""),
         ] {
-            assert!(!proves(registered, org, presented));
+            assert!(!verify_sender(registered, org, presented));
         }
     }
 

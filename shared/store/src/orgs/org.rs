@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
-use super::changes::{Edition, PollingChoice};
+use super::change_detection::{Edition, PollingChoice};
 use super::license::License;
 use crate::ids::Tenant;
-use crate::webhook_secret::SecretHash;
+use crate::webhook_secret::{SecretHash, verify_among};
 
 /// Where an org stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +97,7 @@ pub struct Org {
 impl Org {
     /// A claimed org of which nothing is known.
     #[must_use]
-    pub fn unannounced(org_id: OrgId, environment: Environment, at: Timestamp) -> Self {
+    pub fn claimed(org_id: OrgId, environment: Environment, at: Timestamp) -> Self {
         Self {
             org_id,
             state: OrgState::Claimed,
@@ -120,6 +120,13 @@ impl Org {
             revision: 1,
         }
     }
+}
+
+/// Whether `presented` is a live webhook secret of `org`. An unknown org, an org without secrets and a wrong secret cost the
+/// same work, and none stops early.
+#[must_use]
+pub fn verify_webhook_secret(org: Option<&Org>, presented: &str) -> bool {
+    verify_among(org.map_or(&[][..], |org| &org.webhook_secrets), presented)
 }
 
 /// What the package's post-install callout says. Anyone can send one: it makes an unknown org known, and changes nothing of one
@@ -176,7 +183,7 @@ pub struct Quarantine {
 
 /// An org that used the webhook secret of another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CopySeen {
+pub struct DetectedCopy {
     /// The org that the message names.
     pub org_id: OrgId,
     /// The org whose secret it used.
@@ -187,18 +194,18 @@ pub struct CopySeen {
 
 /// What a claim came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
+pub enum ClaimOutcome {
     /// The org was not known; now it is claimed.
     New(Org),
     /// The org was known, and what is announced of it was noted.
-    Noted(Org),
+    Updated(Org),
     /// The org was known, and is as it was.
-    Known(Org),
+    Unchanged(Org),
 }
 
 /// A team connection's proof that its org is the tenant's.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Activate {
+pub struct ActivationRequest {
     /// The org that connected.
     pub org_id: OrgId,
     /// The tenant it connected for.
@@ -218,4 +225,25 @@ pub enum Activation {
     Activated(Org),
     /// The tenant's org was active already; the given webhook secret was not taken.
     AlreadyActive(Org),
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::webhook_secret::WebhookSecret;
+
+    #[test]
+    fn only_an_org_with_the_secret_verifies_it() {
+        let secret = WebhookSecret::generate(&mut StdRng::seed_from_u64(1));
+        let now = Timestamp::UNIX_EPOCH;
+        let without = Org::claimed("00D5e000000KQ2eEAG".parse().unwrap(), Environment::Production, now);
+        let with = Org { webhook_secrets: vec![secret.hash(now)], ..without.clone() };
+        assert!(verify_webhook_secret(Some(&with), secret.reveal()));
+        assert!(!verify_webhook_secret(Some(&with), ""));
+        assert!(!verify_webhook_secret(Some(&without), secret.reveal()));
+        assert!(!verify_webhook_secret(None, secret.reveal()));
+    }
 }

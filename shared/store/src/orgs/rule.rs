@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
 
-use super::{Activate, Announcement, CopySeen, Environment, InstallClaim, Org, OrgState, Quarantine};
+use super::{ActivationRequest, Announcement, DetectedCopy, Environment, InstallClaim, Org, OrgState, Quarantine};
 use crate::Error;
 use crate::webhook_secret::{MAX_LIVE, SecretHash};
 
@@ -34,7 +34,7 @@ pub fn claimed(claim: &InstallClaim) -> Org {
         organization_type: claim.organization_type.clone(),
         package_version: claim.package_version.clone(),
         installer_id: claim.installer_id,
-        ..Org::unannounced(claim.org_id, claim.environment, claim.claimed_at)
+        ..Org::claimed(claim.org_id, claim.environment, claim.claimed_at)
     }
 }
 
@@ -79,9 +79,9 @@ const ANNOUNCEMENT_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 ///
 /// # Errors
 /// A [`Refusal`].
-pub fn activate(known: Option<&Org>, request: &Activate) -> Result<Option<Org>, Refusal> {
+pub fn activate(known: Option<&Org>, request: &ActivationRequest) -> Result<Option<Org>, Refusal> {
     let before = match known {
-        None => Org::unannounced(request.org_id, request.environment, request.now),
+        None => Org::claimed(request.org_id, request.environment, request.now),
         Some(org) if org.state == OrgState::Quarantined => return Err(Refusal::Quarantined),
         Some(org) if org.tenant.as_ref().is_some_and(|owner| *owner != request.tenant) => {
             return Err(Refusal::OwnedByAnotherTenant);
@@ -117,10 +117,10 @@ pub fn close(known: &Org, now: Timestamp) -> Option<Org> {
 /// The org in quarantine, or `None` where it is not. An org that has an owner proved itself by a consent: no copy can take it
 /// from them. One that was claimed as production is no copy, for every copy is a sandbox.
 #[must_use]
-pub fn quarantine(known: Option<&Org>, seen: &CopySeen) -> Option<Org> {
+pub fn quarantine(known: Option<&Org>, seen: &DetectedCopy) -> Option<Org> {
     let reason = Quarantine { copy_of: seen.copy_of, since: seen.at, released_at: None };
     let Some(org) = known else {
-        let copy = Org::unannounced(seen.org_id, Environment::Sandbox, seen.at);
+        let copy = Org::claimed(seen.org_id, Environment::Sandbox, seen.at);
         return Some(Org { state: OrgState::Quarantined, quarantine: Some(reason), ..copy });
     };
     let released = org.quarantine.as_ref().is_some_and(|before| before.copy_of == seen.copy_of);

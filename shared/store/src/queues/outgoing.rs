@@ -61,10 +61,10 @@ impl Sender {
         deadline: Timestamp,
     ) -> Result<Vec<Outgoing>, Error> {
         let left = deadline.duration_since(self.clock.now());
-        let patience = Duration::try_from(left).unwrap_or_default().min(CALL_PATIENCE);
+        let claim_ttl = Duration::try_from(left).unwrap_or_default().min(CALL_PATIENCE);
         let batches = batch::split(messages, Outgoing::size_bytes);
         let mut answers = stream::iter(batches)
-            .map(|messages| self.send_batch(operation, messages, patience))
+            .map(|messages| self.send_batch(operation, messages, claim_ttl))
             .buffer_unordered(PARALLEL_BATCHES);
         let mut left = Vec::new();
         while let Some(answer) = answers.next().await {
@@ -77,12 +77,12 @@ impl Sender {
         &self,
         operation: &'static str,
         messages: Vec<Outgoing>,
-        patience: Duration,
+        claim_ttl: Duration,
     ) -> Result<Vec<Outgoing>, Error> {
         let entries = messages.iter().enumerate().map(|(place, message)| message.entry(operation, place));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
         let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
-        let answer = match tokio::time::timeout(patience, request.send()).await {
+        let answer = match tokio::time::timeout(claim_ttl, request.send()).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => match Error::aws(operation)(error) {
                 refused @ Error::Refused { .. } => return Err(refused),

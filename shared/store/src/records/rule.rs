@@ -4,7 +4,7 @@
 //! mirror keeps the greatest version it was ever given, so the order, the number and the delay of its arrivals do not matter.
 //!
 //! A later reading that shows the same is written too, since it is the greater version: without it, a reading from in between
-//! that arrives late would win. It is [`Apply::Unchanged`] and makes no event.
+//! that arrives late would win. It is [`ApplyOutcome::Unchanged`] and makes no event.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use super::MirrorRecord;
 /// What a change came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Apply {
+pub enum ApplyOutcome {
     /// The mirror shows something else than before.
     Applied,
     /// The mirror showed the same already.
@@ -31,22 +31,22 @@ pub enum Apply {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Write it.
-    Replace(Apply),
+    Replace(ApplyOutcome),
     /// Leave what is there.
-    Keep(Apply),
+    Keep(ApplyOutcome),
 }
 
 /// Decides between what the mirror has and what it is given.
 #[must_use]
 pub fn decide(known: Option<&MirrorRecord>, given: &MirrorRecord) -> Decision {
     let Some(known) = known else {
-        return Decision::Replace(Apply::Applied);
+        return Decision::Replace(ApplyOutcome::Applied);
     };
     let differs = !shows_the_same(known, given);
     match compare(given, known) {
-        Ordering::Greater => Decision::Replace(if differs { Apply::Applied } else { Apply::Unchanged }),
-        Ordering::Equal => Decision::Keep(Apply::Unchanged),
-        Ordering::Less => Decision::Keep(if differs { Apply::Stale } else { Apply::Unchanged }),
+        Ordering::Greater => Decision::Replace(if differs { ApplyOutcome::Applied } else { ApplyOutcome::Unchanged }),
+        Ordering::Equal => Decision::Keep(ApplyOutcome::Unchanged),
+        Ordering::Less => Decision::Keep(if differs { ApplyOutcome::Stale } else { ApplyOutcome::Unchanged }),
     }
 }
 

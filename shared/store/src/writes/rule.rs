@@ -72,7 +72,7 @@ mod tests {
             platform_user: None,
             request: json!({ "Name": name }),
             now: at(0),
-            patience: SignedDuration::from_secs(30),
+            claim_ttl: SignedDuration::from_secs(30),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::harness::{at, run, tables};
 async fn stored() -> (Authorizations, AuthorizationId) {
     let (client, tables) = tables().await;
     let authorizations = Authorizations::new(client, tables.name("authorizations"));
-    let id = AuthorizationId::of(Purpose::State, "what the browser presents");
+    let id = AuthorizationId::derive(Purpose::State, "what the browser presents");
     let authorization = Authorization { id: id.clone(), payload: json!({"tenant": "acme"}), expires_at: at(600) };
     authorizations.store(&authorization).await.unwrap();
     (authorizations, id)

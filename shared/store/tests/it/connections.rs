@@ -2,7 +2,7 @@ use futures::future::join_all;
 use jiff::SignedDuration;
 use store::{
     Connection, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Error, Lease, LeaseClaim,
-    LeaseRequest, LeaseSlot, Settlement, TokenVersion,
+    LeaseOutcome, LeaseRequest, LeaseSlot, TokenVersion,
 };
 
 use crate::harness::{at, org, run, tables};
@@ -53,6 +53,13 @@ async fn take(connections: &Connections, owner: &str, seconds: i64) -> Lease {
     }
 }
 
+/// Ends a refresh with `state`.
+async fn set_state(connections: &Connections, state: ConnectionState, seconds: i64) -> Connection {
+    let lease = take(connections, "refresh", seconds).await;
+    let outcome = LeaseOutcome::StateChanged { state, now: at(seconds) };
+    connections.release_lease(org(), &ConnectionId::team(), &lease, &outcome).await.unwrap()
+}
+
 fn held(claim: &LeaseClaim) -> Option<Lease> {
     match claim {
         LeaseClaim::Granted(lease) => panic!("granted {lease:?}"),
@@ -60,11 +67,11 @@ fn held(claim: &LeaseClaim) -> Option<Lease> {
     }
 }
 
-fn refreshed(version: char, seconds: i64) -> Settlement {
-    Settlement::Refreshed {
+fn refreshed(version: char, seconds: i64) -> LeaseOutcome {
+    LeaseOutcome::Refreshed {
         instance_url: "https://acme2.my.salesforce.com".to_owned(),
         token_version: self::version(version),
-        origin: None,
+        grant: None,
         now: at(seconds),
     }
 }
@@ -86,9 +93,9 @@ fn a_connection_comes_back_as_it_was_stored() {
 #[test]
 fn a_reconnect_keeps_the_id_and_the_first_time_and_heals_the_state() {
     run(async {
-        let (connections, team) = with_team().await;
+        let (connections, _) = with_team().await;
         let ended = ConnectionState::ReauthRequired { reason: "invalid_grant".to_owned() };
-        let marked = connections.mark_state(org(), &team.connection_id, &ended, at(5)).await.unwrap();
+        let marked = set_state(&connections, ended.clone(), 5).await;
         assert_eq!(marked.state, ended);
 
         let healed = connect(&connections, &consent(ConnectionKind::Team), 'c', 60).await;
@@ -143,9 +150,10 @@ fn a_lease_can_be_taken_at_its_deadline_and_the_late_holder_changes_nothing() {
         let second = take(&connections, "second", 30).await;
         assert!(second.fence > first.fence);
 
-        let late = connections.settle(org(), &team.connection_id, &first, &refreshed('x', 31)).await;
+        let late = connections.release_lease(org(), &team.connection_id, &first, &refreshed('x', 31)).await;
         assert!(matches!(late, Err(Error::LeaseLost { .. })), "{late:?}");
-        let settled = connections.settle(org(), &team.connection_id, &second, &refreshed('b', 32)).await.unwrap();
+        let settled =
+            connections.release_lease(org(), &team.connection_id, &second, &refreshed('b', 32)).await.unwrap();
 
         assert_eq!(settled.token_version, Some(version('b')));
         assert_eq!((settled.refreshed_at, settled.lease.owner), (Some(at(32)), None));
@@ -157,7 +165,8 @@ fn a_lease_that_was_given_back_is_free_at_once() {
     run(async {
         let (connections, team) = with_team().await;
         let first = take(&connections, "first", 0).await;
-        let after = connections.settle(org(), &team.connection_id, &first, &Settlement::Released).await.unwrap();
+        let after =
+            connections.release_lease(org(), &team.connection_id, &first, &LeaseOutcome::Unchanged).await.unwrap();
         assert_eq!(after.token_version, team.token_version);
 
         let second = take(&connections, "second", 1).await;
@@ -171,7 +180,7 @@ fn a_lease_that_somebody_has_had_since_the_look_is_not_granted() {
         let (connections, team) = with_team().await;
         let seen_fence = Some(team.lease.fence);
         let first = take(&connections, "first", 0).await;
-        connections.settle(org(), &team.connection_id, &first, &Settlement::Released).await.unwrap();
+        connections.release_lease(org(), &team.connection_id, &first, &LeaseOutcome::Unchanged).await.unwrap();
 
         let late = LeaseRequest { seen_fence, ..wish("second", 1) };
         let claim = connections.claim_lease(org(), &team.connection_id, &late).await.unwrap();
@@ -184,29 +193,13 @@ fn a_lease_that_somebody_has_had_since_the_look_is_not_granted() {
 }
 
 #[test]
-fn a_renewed_lease_holds_longer_and_only_for_its_holder() {
-    run(async {
-        let (connections, team) = with_team().await;
-        let lease = take(&connections, "first", 0).await;
-        let renewed = connections.renew_lease(org(), &team.connection_id, &lease, at(90)).await.unwrap();
-        assert_eq!(renewed, Lease { deadline: at(90), ..lease.clone() });
-
-        let claim = connections.claim_lease(org(), &team.connection_id, &wish("second", 60)).await.unwrap();
-        assert_eq!(held(&claim), Some(renewed));
-        let stranger = Lease { owner: "stranger".to_owned(), ..lease };
-        let refused = connections.renew_lease(org(), &team.connection_id, &stranger, at(900)).await;
-        assert!(matches!(refused, Err(Error::LeaseLost { .. })), "{refused:?}");
-    });
-}
-
-#[test]
 fn a_reconnect_makes_a_running_refresh_void() {
     run(async {
         let (connections, team) = with_team().await;
         let lease = take(&connections, "first", 0).await;
         connect(&connections, &consent(ConnectionKind::Team), 'n', 1).await;
 
-        let late = connections.settle(org(), &team.connection_id, &lease, &refreshed('x', 5)).await;
+        let late = connections.release_lease(org(), &team.connection_id, &lease, &refreshed('x', 5)).await;
 
         assert!(matches!(late, Err(Error::LeaseLost { .. })), "{late:?}");
         let known = connections.load(org(), &team.connection_id).await.unwrap().unwrap();
@@ -221,21 +214,19 @@ fn a_failed_refresh_is_noted_with_its_reason() {
         let lease = take(&connections, "first", 0).await;
         let state = ConnectionState::ReauthRequired { reason: "expired".to_owned() };
 
-        let settlement = Settlement::State { state: state.clone(), now: at(3) };
-        let settled = connections.settle(org(), &team.connection_id, &lease, &settlement).await.unwrap();
+        let settlement = LeaseOutcome::StateChanged { state: state.clone(), now: at(3) };
+        let settled = connections.release_lease(org(), &team.connection_id, &lease, &settlement).await.unwrap();
 
         assert_eq!((settled.state, settled.lease.deadline), (state, None));
     });
 }
 
 #[test]
-fn a_connection_that_was_never_made_has_no_lease_and_no_state() {
+fn a_missing_connection_has_no_lease() {
     run(async {
         let connections = connections().await;
         let claim = connections.claim_lease(org(), &ConnectionId::team(), &wish("first", 0)).await;
         assert!(matches!(claim, Err(Error::NotFound { .. })), "{claim:?}");
-        let marked = connections.mark_state(org(), &ConnectionId::team(), &ConnectionState::Revoked, at(0)).await;
-        assert!(matches!(marked, Err(Error::NotFound { .. })), "{marked:?}");
         assert_eq!(connections.list(org()).await.unwrap(), []);
     });
 }
@@ -283,7 +274,7 @@ fn a_reservation_that_is_withdrawn_leaves_the_connection_as_it_was() {
         let (connections, team) = with_team().await;
         let consent = consent(ConnectionKind::Team);
         let reserved = connections.reserve(&consent, &wish("consent", 1)).await.unwrap();
-        connections.withdraw(&consent, &reserved.lease).await.unwrap();
+        connections.cancel_reservation(&consent, &reserved.lease).await.unwrap();
 
         let row = connections.load(org(), &team.connection_id).await.unwrap().unwrap();
         assert_eq!(row, Connection { lease: row.lease.clone(), ..team });
@@ -296,17 +287,20 @@ fn a_displaced_connection_is_told_so_unless_it_has_another_grant_or_is_about_to(
     run(async {
         let (connections, team) = with_team().await;
         let lease = take(&connections, "refresh", 1).await;
-        assert!(connections.displace(&team, at(2)).await.unwrap());
-        let late = connections.settle(org(), &team.connection_id, &lease, &refreshed('x', 3)).await;
+        assert!(connections.mark_displaced(&team, at(2)).await.unwrap());
+        let late = connections.release_lease(org(), &team.connection_id, &lease, &refreshed('x', 3)).await;
         assert!(matches!(late, Err(Error::LeaseLost { .. })), "{late:?}");
         let row = connections.load(org(), &team.connection_id).await.unwrap().unwrap();
         assert_eq!(row.state, ConnectionState::ReauthRequired { reason: "displaced".to_owned() });
-        assert!(!connections.displace(&row, at(3)).await.unwrap());
+        assert!(!connections.mark_displaced(&row, at(3)).await.unwrap());
 
         let again = connect(&connections, &consent(ConnectionKind::Team), 'n', 4).await;
-        assert!(!connections.displace(&team, at(5)).await.unwrap(), "another grant");
+        assert!(!connections.mark_displaced(&team, at(5)).await.unwrap(), "another grant");
         let reserved = connections.reserve(&consent(ConnectionKind::Team), &wish("consent", 6)).await.unwrap();
-        assert!(!connections.displace(&again, at(7)).await.unwrap(), "a consent is under way");
-        assert!(connections.displace(&again, reserved.lease.deadline).await.unwrap(), "the consent came to nothing");
+        assert!(!connections.mark_displaced(&again, at(7)).await.unwrap(), "a consent is under way");
+        assert!(
+            connections.mark_displaced(&again, reserved.lease.deadline).await.unwrap(),
+            "the consent came to nothing"
+        );
     });
 }

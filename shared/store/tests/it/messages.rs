@@ -4,7 +4,7 @@ use std::time::Duration;
 use aws_sdk_sqs::Client as Sqs;
 use salesforce::Clock;
 use serde_json::{Value, json};
-use store::{BusEvent, ChangeHint, Error, EventBus, GivenUp, Queue, RecordRef, Source};
+use store::{BusEvent, ChangeHint, Error, EventBus, NewDeadLetter, Queue, RecordRef, Source};
 
 use crate::harness::{account, at, emulator, org, other_org, run, state};
 
@@ -15,7 +15,7 @@ fn hint(n: usize) -> ChangeHint {
         source: Source::OutboundMessage,
         record: Some(RecordRef { object: "Account".parse().unwrap(), record_id: account(n) }),
         received_at: at(0),
-        put_off: 0,
+        deferrals: 0,
     }
 }
 
@@ -68,7 +68,7 @@ fn messages_for_later_are_held_back_and_keep_their_own_delay() {
         let delay = |n: usize| if n < 5 { Duration::ZERO } else { Duration::from_secs(3_600) };
         let messages: Vec<_> = (0..25).map(|n| (hint(n), delay(n))).collect();
 
-        assert_eq!(queue.send_later(&messages, at(20)).await.unwrap(), [0; 0]);
+        assert_eq!(queue.send_delayed(&messages, at(20)).await.unwrap(), [0; 0]);
 
         assert_eq!(drain(&sqs, url).await.len(), 5);
     });
@@ -81,7 +81,7 @@ fn a_dead_letter_carries_its_reason_and_its_time() {
         let sqs = Sqs::new(emulator().await.sdk_config());
         let url = state.physical("RecordUpsertDeadLetters").unwrap();
         let queue: Queue<ChangeHint> = Queue::new(sqs.clone(), url, Clock::manual(at(0)));
-        let letter = |n: usize| GivenUp {
+        let letter = |n: usize| NewDeadLetter {
             group: (n > 0).then(|| org().to_string()),
             body: format!("not a hint {n}"),
             reason: "unreadable".to_owned(),
@@ -89,7 +89,7 @@ fn a_dead_letter_carries_its_reason_and_its_time() {
         };
         let letters: Vec<_> = (0..12).map(letter).collect();
 
-        assert_eq!(queue.send_given_up(&letters, at(20)).await.unwrap(), [0; 0]);
+        assert_eq!(queue.send_dead_letters(&letters, at(20)).await.unwrap(), [0; 0]);
 
         let mut found = Vec::new();
         while found.len() < letters.len() {
@@ -101,7 +101,7 @@ fn a_dead_letter_carries_its_reason_and_its_time() {
                 let attributes = message.message_attributes.unwrap();
                 let text = |name: &str| attributes[name].string_value().unwrap().to_owned();
                 let failed_at = text("failed_at").parse().unwrap();
-                found.push(GivenUp { group, body: message.body.unwrap(), reason: text("reason"), failed_at });
+                found.push(NewDeadLetter { group, body: message.body.unwrap(), reason: text("reason"), failed_at });
             }
         }
         found.sort_by_key(|letter| letter.failed_at);
@@ -116,7 +116,8 @@ fn what_is_not_known_to_be_queued_is_named() {
         let nowhere = Sqs::from_conf(config.endpoint_url("http://127.0.0.1:9").build());
         let queue = Queue::new(nowhere, "http://127.0.0.1:9/none", Clock::manual(at(0)));
 
-        let mut left = queue.send_later(&[(hint(1), Duration::ZERO), (hint(2), Duration::ZERO)], at(0)).await.unwrap();
+        let mut left =
+            queue.send_delayed(&[(hint(1), Duration::ZERO), (hint(2), Duration::ZERO)], at(0)).await.unwrap();
 
         left.sort_unstable();
         assert_eq!(left, [0, 1]);

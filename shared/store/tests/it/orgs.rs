@@ -1,6 +1,7 @@
 use futures::future::join_all;
 use store::{
-    Activate, Activation, Claim, CopySeen, Environment, Error, InstallClaim, OrgState, Orgs, SecretHash, webhook_secret,
+    Activation, ActivationRequest, ClaimOutcome, DetectedCopy, Environment, Error, InstallClaim, OrgState, Orgs,
+    SecretHash, webhook_secret,
 };
 
 use crate::harness::{at, org, other_org, run, tables};
@@ -23,8 +24,8 @@ fn claim() -> InstallClaim {
     }
 }
 
-fn activate(tenant: &str, secret: &str) -> Activate {
-    Activate {
+fn activate(tenant: &str, secret: &str) -> ActivationRequest {
+    ActivationRequest {
         org_id: org(),
         tenant: tenant.parse().unwrap(),
         environment: Environment::Production,
@@ -38,17 +39,17 @@ fn a_claim_makes_an_org_known_once_and_a_later_one_is_only_noted() {
     run(async {
         let orgs = orgs().await;
 
-        let Claim::New(first) = orgs.claim(&claim()).await.unwrap() else { panic!("new") };
-        assert_eq!(orgs.claim(&claim()).await.unwrap(), Claim::Known(first.clone()));
+        let ClaimOutcome::New(first) = orgs.claim(&claim()).await.unwrap() else { panic!("new") };
+        assert_eq!(orgs.claim(&claim()).await.unwrap(), ClaimOutcome::Unchanged(first.clone()));
         let later =
             |second| InstallClaim { package_version: Some("2.0".to_owned()), claimed_at: at(second), ..claim() };
-        let Claim::Noted(upgraded) = orgs.claim(&later(9)).await.unwrap() else { panic!("noted") };
+        let ClaimOutcome::Updated(upgraded) = orgs.claim(&later(9)).await.unwrap() else { panic!("noted") };
         assert_eq!((upgraded.package_version.as_deref(), upgraded.claimed_at), (Some("2.0"), first.claimed_at));
 
         orgs.activate(&activate("acme", "secret")).await.unwrap();
         let active = orgs.load(org()).await.unwrap().unwrap();
         let evil = InstallClaim { package_version: Some("6.6.6".to_owned()), ..later(600) };
-        let Claim::Noted(noted) = orgs.claim(&evil).await.unwrap() else { panic!("noted") };
+        let ClaimOutcome::Updated(noted) = orgs.claim(&evil).await.unwrap() else { panic!("noted") };
         assert_eq!(noted.announced.as_ref().unwrap().package_version.as_deref(), Some("6.6.6"));
         assert_eq!((noted.package_version, noted.environment), (active.package_version, active.environment));
         assert_eq!((noted.state, noted.tenant), (active.state, active.tenant));
@@ -61,13 +62,13 @@ fn the_license_management_org_is_registered_beside_the_customers() {
     run(async {
         let orgs = orgs().await;
         orgs.activate(&activate("acme", "secret")).await.unwrap();
-        assert_eq!(orgs.license_management().await.unwrap(), None);
+        assert_eq!(orgs.load_license_management().await.unwrap(), None);
 
         let secret = |sha256: &str| SecretHash { sha256: sha256.to_owned(), created_at: at(1) };
         orgs.register_license_management(other_org(), None, secret("a")).await.unwrap();
         let registered = orgs.register_license_management(other_org(), None, secret("b")).await.unwrap();
 
-        assert_eq!(orgs.license_management().await.unwrap(), Some(registered.clone()));
+        assert_eq!(orgs.load_license_management().await.unwrap(), Some(registered.clone()));
         assert_eq!(registered.webhook_secrets, [secret("b"), secret("a")]);
         assert_eq!(orgs.list().await.unwrap().len(), 1);
         assert_eq!(orgs.load(other_org()).await.unwrap(), None);
@@ -79,11 +80,11 @@ fn a_copy_is_quarantined_once_and_released_for_good() {
     run(async {
         let orgs = orgs().await;
         orgs.activate(&activate("acme", "secret")).await.unwrap();
-        let seen = CopySeen { org_id: other_org(), copy_of: org(), at: at(5) };
+        let seen = DetectedCopy { org_id: other_org(), copy_of: org(), at: at(5) };
 
         assert!(orgs.quarantine(&seen).await.unwrap());
         assert!(!orgs.quarantine(&seen).await.unwrap());
-        assert!(!orgs.quarantine(&CopySeen { org_id: org(), copy_of: other_org(), at: at(5) }).await.unwrap());
+        assert!(!orgs.quarantine(&DetectedCopy { org_id: org(), copy_of: other_org(), at: at(5) }).await.unwrap());
 
         assert_eq!(orgs.release(other_org(), at(6)).await.unwrap().state, OrgState::Claimed);
         assert!(!orgs.quarantine(&seen).await.unwrap());
@@ -153,7 +154,7 @@ fn only_active_orgs_are_listed_as_such() {
         assert_eq!(active(orgs.list_active().await.unwrap()), [org()]);
         assert_eq!(orgs.list().await.unwrap().len(), 2);
 
-        orgs.mark(org(), OrgState::Uninstalled, at(5)).await.unwrap();
+        orgs.set_state(org(), OrgState::Uninstalled, at(5)).await.unwrap();
         assert_eq!(orgs.list_active().await.unwrap(), []);
     });
 }
@@ -183,7 +184,7 @@ fn a_closed_org_stays_its_tenants_until_it_connects_again() {
 #[test]
 fn an_org_nobody_heard_of_cannot_be_marked() {
     run(async {
-        let refused = orgs().await.mark(org(), OrgState::Uninstalled, at(0)).await;
+        let refused = orgs().await.set_state(org(), OrgState::Uninstalled, at(0)).await;
         assert!(matches!(refused, Err(Error::NotFound { .. })), "{refused:?}");
     });
 }

@@ -50,7 +50,7 @@ async fn send_message_batch(State(queue): State<StandIn>, request: Bytes) -> Res
     let (mut fates, mut answer) = (BTreeSet::new(), json!({ "Successful": [], "Failed": [] }));
     for entry in entries {
         let hint: ChangeHint = serde_json::from_str(entry["MessageBody"].as_str().unwrap()).unwrap();
-        let number = hint.put_off as usize;
+        let number = hint.deferrals as usize;
         let mut seen = queue.seen.lock().unwrap();
         let before = seen.0.iter().filter(|sent| **sent == number).count();
         seen.0.push(number);
@@ -78,7 +78,7 @@ async fn send_message_batch(State(queue): State<StandIn>, request: Bytes) -> Res
 }
 
 /// What came of sending messages with the numbers below `count`, and the numbers that are in the queue, in order.
-async fn send(count: usize, script: Script, patience: SignedDuration) -> (Result<(), Error>, Vec<usize>) {
+async fn send(count: usize, script: Script, claim_ttl: SignedDuration) -> (Result<(), Error>, Vec<usize>) {
     let stand_in = StandIn { script, seen: Arc::default() };
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -89,7 +89,7 @@ async fn send(count: usize, script: Script, patience: SignedDuration) -> (Result
     let queue = Queue::new(Sqs::from_conf(config), format!("{url}/000000000000/q"), Clock::system());
     let hints: Vec<_> = (0..count).map(numbered).collect();
 
-    let deadline = Clock::system().now() + patience;
+    let deadline = Clock::system().now() + claim_ttl;
     let sent = tokio::time::timeout(Duration::from_secs(120), queue.send_all(&hints, deadline)).await;
 
     let mut stored = stand_in.seen.lock().unwrap().1.clone();
@@ -104,7 +104,7 @@ fn numbered(number: usize) -> ChangeHint {
         source: Source::OutboundMessage,
         record: None,
         received_at: at(0),
-        put_off: u32::try_from(number).unwrap(),
+        deferrals: u32::try_from(number).unwrap(),
     }
 }
 

@@ -10,7 +10,7 @@ use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};
-use store::{Apply, Change, Error, MirrorRecord, Records, Tombstone};
+use store::{ApplyOutcome, Change, Error, MirrorRecord, Records, Tombstone};
 
 use crate::harness::{account, at, org, other_org, run, tables};
 
@@ -36,7 +36,7 @@ fn delete(n: usize, modstamp: i64, read_at: i64) -> Change {
     })
 }
 
-async fn apply(records: &Records, change: Change) -> Apply {
+async fn apply(records: &Records, change: Change) -> ApplyOutcome {
     records.apply(org(), &ACCOUNT, change).await.unwrap()
 }
 
@@ -48,7 +48,7 @@ fn name(row: &MirrorRecord) -> Option<&str> {
 fn a_record_comes_back_with_its_fields_as_they_were() {
     run(async {
         let records = records().await;
-        assert_eq!(apply(&records, upsert(1, 10, 20, "Acme")).await, Apply::Applied);
+        assert_eq!(apply(&records, upsert(1, 10, 20, "Acme")).await, ApplyOutcome::Applied);
 
         let row = records.load(org(), &ACCOUNT, account(1)).await.unwrap().unwrap();
 
@@ -64,15 +64,15 @@ fn versions_are_applied_by_the_rule() {
     run(async {
         let records = records().await;
         let steps = [
-            (upsert(1, 10, 20, "a"), Apply::Applied),
-            (upsert(1, 10, 25, "a"), Apply::Unchanged),
-            (upsert(1, 9, 30, "old"), Apply::Stale),
-            (upsert(1, 10, 26, "b"), Apply::Applied),
-            (upsert(1, 11, 27, "b"), Apply::Unchanged),
-            (delete(1, 12, 28), Apply::Applied),
-            (upsert(1, 11, 40, "b"), Apply::Stale),
-            (delete(1, 12, 41), Apply::Unchanged),
-            (upsert(1, 13, 42, "back"), Apply::Applied),
+            (upsert(1, 10, 20, "a"), ApplyOutcome::Applied),
+            (upsert(1, 10, 25, "a"), ApplyOutcome::Unchanged),
+            (upsert(1, 9, 30, "old"), ApplyOutcome::Stale),
+            (upsert(1, 10, 26, "b"), ApplyOutcome::Applied),
+            (upsert(1, 11, 27, "b"), ApplyOutcome::Unchanged),
+            (delete(1, 12, 28), ApplyOutcome::Applied),
+            (upsert(1, 11, 40, "b"), ApplyOutcome::Stale),
+            (delete(1, 12, 41), ApplyOutcome::Unchanged),
+            (upsert(1, 13, 42, "back"), ApplyOutcome::Applied),
         ];
         for (step, (change, expected)) in steps.into_iter().enumerate() {
             assert_eq!(apply(&records, change).await, expected, "step {step}");
@@ -145,7 +145,7 @@ fn a_row_that_does_not_fit_is_refused_before_it_is_sent() {
         let records = records().await;
         let refused = records.apply(org(), &ACCOUNT, upsert(1, 10, 20, &"x".repeat(409_600))).await;
         assert!(matches!(refused, Err(Error::TooLarge { size_bytes: 409_601.., .. })), "{refused:?}");
-        assert_eq!(apply(&records, upsert(1, 10, 20, &"x".repeat(409_000))).await, Apply::Applied);
+        assert_eq!(apply(&records, upsert(1, 10, 20, &"x".repeat(409_000))).await, ApplyOutcome::Applied);
     });
 }
 
@@ -155,16 +155,16 @@ fn a_batch_has_one_result_a_change_and_repeats_are_unchanged() {
         let records = records().await;
         let changes = |read_at| (0..250).map(|n| upsert(n, 10, read_at, "a")).collect::<Vec<_>>();
         let first = records.apply_all(org(), &ACCOUNT, changes(20)).await;
-        assert!(first.iter().all(|result| matches!(result, Ok(Apply::Applied))));
+        assert!(first.iter().all(|result| matches!(result, Ok(ApplyOutcome::Applied))));
 
         let mut again = changes(30);
         again.push(upsert(7, 11, 31, "b"));
         let second = records.apply_all(org(), &ACCOUNT, again).await;
 
         let (last, others) = second.split_last().unwrap();
-        assert!(matches!(last, Ok(Apply::Applied)));
+        assert!(matches!(last, Ok(ApplyOutcome::Applied)));
         assert_eq!(others.len(), 250);
-        assert!(others.iter().all(|result| matches!(result, Ok(Apply::Unchanged | Apply::Stale))));
+        assert!(others.iter().all(|result| matches!(result, Ok(ApplyOutcome::Unchanged | ApplyOutcome::Stale))));
     });
 }
 

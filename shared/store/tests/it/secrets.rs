@@ -19,7 +19,7 @@ fn tokens(name: &str) -> Tokens {
         refresh_token: format!("refresh {name}").into(),
         instance_url: "https://acme.my.salesforce.com".to_owned(),
         issued_at: at(0),
-        origin: None,
+        grant: None,
     }
 }
 
@@ -93,8 +93,8 @@ fn apps_are_read_again_after_five_minutes() {
         clock.advance(SignedDuration::from_mins(5));
 
         assert_eq!(apps.newest().await.unwrap().app.name, "v2");
-        assert!(apps.named("v1").await.unwrap().is_none());
-        assert!(apps.named("v2").await.unwrap().is_some());
+        assert!(apps.find("v1").await.unwrap().is_none());
+        assert!(apps.find("v2").await.unwrap().is_some());
     });
 }
 

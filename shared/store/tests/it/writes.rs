@@ -2,7 +2,7 @@ use futures::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
 use store::owner_policy::{OwnerChoice, OwnerReason};
-use store::{Begin, ConnectionId, Error, NewWrite, Write, WriteKind, WriteRoute, WriteState, Writes};
+use store::{BeginOutcome, ConnectionId, Error, NewWrite, Write, WriteKind, WriteRoute, WriteState, Writes};
 
 use crate::harness::{at, org, run, tables};
 
@@ -11,7 +11,7 @@ async fn writes() -> Writes {
     Writes::new(client, tables.name("writes"))
 }
 
-const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+const CLAIM_TTL: SignedDuration = SignedDuration::from_secs(30);
 
 fn asked(seconds: i64) -> NewWrite {
     NewWrite {
@@ -22,13 +22,13 @@ fn asked(seconds: i64) -> NewWrite {
         platform_user: Some("rep".parse().unwrap()),
         request: json!({"records": [{"Name": "Acme"}]}),
         now: at(seconds),
-        patience: PATIENCE,
+        claim_ttl: CLAIM_TTL,
     }
 }
 
 async fn begun(writes: &Writes, seconds: i64) -> Write {
     match writes.begin(&asked(seconds)).await.unwrap() {
-        Begin::New(write) => write,
+        BeginOutcome::Started(write) => write,
         other => panic!("{other:?}"),
     }
 }
@@ -41,8 +41,8 @@ fn of_sixteen_requests_with_one_key_one_is_at_it() {
         let requests: Vec<_> = (0..16).map(|_| asked(0)).collect();
         let begins = join_all(requests.iter().map(|request| writes.begin(request))).await;
 
-        let at_it = begins.iter().filter(|begin| matches!(begin, Ok(Begin::New(_)))).count();
-        let waiting = begins.iter().filter(|begin| matches!(begin, Ok(Begin::InProgress(_)))).count();
+        let at_it = begins.iter().filter(|begin| matches!(begin, Ok(BeginOutcome::Started(_)))).count();
+        let waiting = begins.iter().filter(|begin| matches!(begin, Ok(BeginOutcome::InProgress(_)))).count();
         assert_eq!((at_it, waiting), (1, 15));
     });
 }
@@ -61,8 +61,8 @@ fn every_later_caller_gets_the_answer_of_the_first() {
 
         let finished = writes.finish(&write, Some(&route), &answer, at(2)).await.unwrap();
 
-        let Begin::Replay(replay) = writes.begin(&asked(99)).await.unwrap() else { panic!("no replay") };
-        assert_eq!((&replay, &replay.answer, &replay.route), (&finished, &Some(answer), &Some(route)));
+        let BeginOutcome::Replay(replay) = writes.begin(&asked(99)).await.unwrap() else { panic!("no replay") };
+        assert_eq!((&replay, &replay.response, &replay.route), (&finished, &Some(answer), &Some(route)));
         assert_eq!(writes.load(org(), write.write_id).await.unwrap(), Some(finished));
     });
 }
@@ -87,8 +87,8 @@ fn a_write_whose_worker_died_is_taken_over_by_one_and_the_dead_one_cannot_finish
         let requests: Vec<_> = (0..8).map(|_| asked(30)).collect();
         let begins = join_all(requests.iter().map(|request| writes.begin(request))).await;
 
-        let new = |begin: Result<Begin, Error>| match begin.unwrap() {
-            Begin::New(write) => Some(write),
+        let new = |begin: Result<BeginOutcome, Error>| match begin.unwrap() {
+            BeginOutcome::Started(write) => Some(write),
             _ => None,
         };
         let taken: Vec<_> = begins.into_iter().filter_map(new).collect();
@@ -106,17 +106,19 @@ fn a_queued_write_keeps_its_request_until_the_worker_has_finished_it() {
         let writes = writes().await;
         let write = begun(&writes, 0).await;
         writes.queue(&write, &asked(0).request, at(1)).await.unwrap();
-        let Begin::Replay(queued) = writes.begin(&asked(2)).await.unwrap() else { panic!("no replay") };
+        let BeginOutcome::Replay(queued) = writes.begin(&asked(2)).await.unwrap() else { panic!("no replay") };
         assert_eq!((queued.state, queued.request), (WriteState::Queued, Some(asked(0).request)));
 
-        let Begin::New(taken) = writes.resume(org(), write.write_id, at(3), PATIENCE).await.unwrap() else { panic!() };
-        let twice = writes.resume(org(), write.write_id, at(4), PATIENCE).await.unwrap();
-        assert!(matches!(twice, Begin::InProgress(_)), "{twice:?}");
+        let BeginOutcome::Started(taken) = writes.resume(org(), write.write_id, at(3), CLAIM_TTL).await.unwrap() else {
+            panic!()
+        };
+        let twice = writes.resume(org(), write.write_id, at(4), CLAIM_TTL).await.unwrap();
+        assert!(matches!(twice, BeginOutcome::InProgress(_)), "{twice:?}");
         let finished = writes.finish(&taken, None, &json!({"done": true}), at(5)).await.unwrap();
 
         assert_eq!((finished.state, &finished.request), (WriteState::Finished, &None));
-        let again = writes.resume(org(), write.write_id, at(6), PATIENCE).await.unwrap();
-        assert_eq!(again, Begin::Replay(finished));
+        let again = writes.resume(org(), write.write_id, at(6), CLAIM_TTL).await.unwrap();
+        assert_eq!(again, BeginOutcome::Replay(finished));
     });
 }
 
@@ -142,7 +144,8 @@ fn a_request_that_does_not_fit_is_refused_before_it_is_sent() {
         let write = begun(&writes, 0).await;
         let refused = writes.queue(&write, &json!("x".repeat(400 * 1024)), at(1)).await;
         assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
-        let unknown = writes.resume(org(), store::WriteId::of(org(), &"other".parse().unwrap()), at(1), PATIENCE).await;
+        let unknown =
+            writes.resume(org(), store::WriteId::derive(org(), &"other".parse().unwrap()), at(1), CLAIM_TTL).await;
         assert!(matches!(unknown, Err(Error::NotFound { .. })), "{unknown:?}");
     });
 }

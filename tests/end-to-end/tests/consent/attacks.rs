@@ -223,7 +223,7 @@ fn a_personal_connection_is_made_only_into_an_org_that_the_tenant_owns() {
         let begun = visitor.begin(&context.personal_link("acme").await).await;
         let back = visitor.consent(&begun, &context.rep()).await;
         let now = context.clock.now();
-        context.callback.orgs.mark(context.org_id(), OrgState::Uninstalled, now).await.unwrap();
+        context.callback.orgs.set_state(context.org_id(), OrgState::Uninstalled, now).await.unwrap();
         let page = visitor.get(&back).await;
         assert!(page.tells("wrong_org"), "{}", page.html);
 

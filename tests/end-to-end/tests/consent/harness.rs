@@ -220,7 +220,7 @@ impl TestContext {
         self.connect_as(platform_user).await;
         let id = ConnectionId::personal(&platform_user.parse().unwrap());
         let (state, now) = (ConnectionState::ReauthRequired { reason: reason.to_owned() }, self.clock.now());
-        self.broker.connections.mark_state(self.org_id(), &id, &state, now).await.unwrap();
+        harness::set_connection_state(&self.broker.connections, self.org_id(), &id, &state, now).await;
     }
 
     /// The path of a fresh link to the connections page.

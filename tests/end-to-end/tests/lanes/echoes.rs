@@ -18,7 +18,7 @@ async fn heard(context: &TestContext, record_id: RecordId, n: usize) -> Value {
         source: Source::OutboundMessage,
         record: Some(RecordRef { object: OPPORTUNITY, record_id }),
         received_at: context.clock.now(),
-        put_off: 0,
+        deferrals: 0,
     };
     context.queue(&[hint]).await;
     let mut events = context.settle(&OPPORTUNITY, record_id).await;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use aws_lambda_events::sqs::SqsEvent;
 use harness::TestContext;
+use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::SignedDuration;
 use mirroring::{FieldCache, MirroredFields};
 use record_upsert::back_off::BackOff;
@@ -87,7 +88,7 @@ impl Both {
             source: Source::OutboundMessage,
             record: Some(RecordRef { object: object.clone(), record_id: *record_id }),
             received_at: now,
-            put_off: 0,
+            deferrals: 0,
         };
         let of_object =
             |(object, rows): (&ObjectName, &Rows)| rows.keys().map(|id| hint(object, id)).collect::<Vec<_>>();
@@ -95,7 +96,8 @@ impl Both {
         let answer =
             record_upsert::handle(&self.upsert, batch(&hints), now + SignedDuration::from_mins(1)).await.unwrap();
         assert!(answer.failed.is_empty(), "{answer:?}");
-        let deliveries = self.upsert.deliveries.list_since(self.context.org, now, hints.len()).await.unwrap();
+        let deliveries = self.upsert.deliveries.stream_since(self.context.org, now).take(hints.len());
+        let deliveries: Vec<_> = deliveries.try_collect().await.unwrap();
         assert_eq!(deliveries.len(), hints.len());
         deliveries.into_iter().map(|delivery| delivery.outcome).collect()
     }

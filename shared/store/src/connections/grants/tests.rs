@@ -18,29 +18,29 @@ fn stored(number: u8, second: i64) -> Grant {
 #[test]
 fn up_to_five_grants_live_side_by_side() {
     let four: Vec<Grant> = (1..=4).map(|number| stored(number, i64::from(number))).collect();
-    assert_eq!(weigh(&[], Some(&id(0)), &grant(9)), Weight { grants: 1, displaced: vec![] });
-    let weight = weigh(&four, Some(&id(0)), &grant(9));
-    assert_eq!(weight, Weight { grants: 5, displaced: vec![] });
+    assert_eq!(count_grants(&[], Some(&id(0)), &grant(9)), GrantCount { live: 1, displaced: vec![] });
+    let weight = count_grants(&four, Some(&id(0)), &grant(9));
+    assert_eq!(weight, GrantCount { live: 5, displaced: vec![] });
     assert!(weight.is_full());
 }
 
 #[test]
 fn a_sixth_displaces_the_oldest() {
     let five: Vec<Grant> = (1..=5).rev().map(|number| stored(number, i64::from(number))).collect();
-    assert_eq!(weigh(&five, Some(&id(0)), &grant(9)), Weight { grants: 5, displaced: vec![id(1)] });
+    assert_eq!(count_grants(&five, Some(&id(0)), &grant(9)), GrantCount { live: 5, displaced: vec![id(1)] });
 }
 
 #[test]
 fn a_reconnect_counts_its_old_grant_until_it_is_gone() {
     let five: Vec<Grant> = (1..=5).map(|number| stored(number, i64::from(number))).collect();
-    assert_eq!(weigh(&five, Some(&id(3)), &grant(9)), Weight { grants: 4, displaced: vec![id(1)] });
-    assert_eq!(weigh(&five, Some(&id(1)), &grant(9)), Weight { grants: 5, displaced: vec![] });
+    assert_eq!(count_grants(&five, Some(&id(3)), &grant(9)), GrantCount { live: 4, displaced: vec![id(1)] });
+    assert_eq!(count_grants(&five, Some(&id(1)), &grant(9)), GrantCount { live: 5, displaced: vec![] });
 }
 
 #[test]
 fn a_consent_that_is_not_kept_has_ended_the_oldest_all_the_same() {
     let five: Vec<Grant> = (1..=5).map(|number| stored(number, i64::from(number))).collect();
-    assert_eq!(weigh(&five, None, &grant(9)).displaced, vec![id(1)]);
+    assert_eq!(count_grants(&five, None, &grant(9)).displaced, vec![id(1)]);
 }
 
 #[test]
@@ -49,15 +49,15 @@ fn other_users_other_apps_and_consents_under_way_are_told_apart() {
     others[0].grant.app = "v1".to_owned();
     others[1].grant.user_id = "0055e000001mKpDAAU".parse().unwrap();
     others[2].is_stored = false;
-    assert_eq!(weigh(&others, Some(&id(0)), &grant(9)), Weight { grants: 4, displaced: vec![] });
+    assert_eq!(count_grants(&others, Some(&id(0)), &grant(9)), GrantCount { live: 4, displaced: vec![] });
     others.extend([stored(6, 6), stored(7, 7)]);
     assert_eq!(
-        weigh(&others, Some(&id(0)), &grant(9)),
-        Weight { grants: 5, displaced: vec![] },
+        count_grants(&others, Some(&id(0)), &grant(9)),
+        GrantCount { live: 5, displaced: vec![] },
         "the oldest is in no use"
     );
     let own = Grant { connection_id: id(0), grant: grant(9), is_stored: false };
-    assert_eq!(weigh(&[own], Some(&id(0)), &grant(9)).grants, 1);
+    assert_eq!(count_grants(&[own], Some(&id(0)), &grant(9)).live, 1);
 }
 
 proptest! {
@@ -71,13 +71,13 @@ proptest! {
             if salesforce.len() > MAX_GRANTS {
                 salesforce.remove(0);
             }
-            let weight = weigh(&ours, Some(&id(number)), &grant(second));
+            let weight = count_grants(&ours, Some(&id(number)), &grant(second));
             let replaced = ours.iter().find(|other| other.connection_id == id(number)).cloned();
             salesforce.retain(|at| replaced.as_ref().is_none_or(|replaced| grant(*at) != replaced.grant));
             ours.retain(|other| other.connection_id != id(number) && !weight.displaced.contains(&other.connection_id));
             ours.push(stored(number, second));
 
-            prop_assert_eq!(weight.grants, ours.len());
+            prop_assert_eq!(weight.live, ours.len());
             prop_assert_eq!(ours.len(), salesforce.len());
             prop_assert!(ours.iter().all(|ours| salesforce.iter().any(|at| grant(*at) == ours.grant)));
         }

@@ -35,15 +35,15 @@ proptest! {
             now += HOUR;
         }
         let idle = now.duration_since(last_use);
-        prop_assert!(idle <= LONGEST_IDLE, "{idle}");
-        prop_assert!(idle >= LONGEST_IDLE - SLACK - SPREAD);
+        prop_assert!(idle <= MAX_IDLE, "{idle}");
+        prop_assert!(idle >= MAX_IDLE - MARGIN - SPREAD);
     }
 }
 
 #[test]
 fn a_fleet_that_connected_at_once_is_spread_over_the_hours() {
     let mut hours = [0_u32; 24];
-    let start = Timestamp::UNIX_EPOCH + LONGEST_IDLE - SLACK - SPREAD;
+    let start = Timestamp::UNIX_EPOCH + MAX_IDLE - MARGIN - SPREAD;
     for rep in 0..2_400 {
         let connection = connection(rep, 0, None);
         let hour = (0..24).find(|hour| is_due(&connection, start + HOUR * (*hour + 1)));
@@ -55,7 +55,7 @@ fn a_fleet_that_connected_at_once_is_spread_over_the_hours() {
 #[test]
 fn a_later_use_than_the_row_knows_of_counts() {
     let connection = connection(1, 0, None);
-    let now = Timestamp::UNIX_EPOCH + LONGEST_IDLE;
+    let now = Timestamp::UNIX_EPOCH + MAX_IDLE;
     assert!(is_due(&connection, now));
     assert!(!is_due_since(&connection, now - HOUR, now));
 }

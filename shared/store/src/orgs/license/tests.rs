@@ -7,7 +7,7 @@ fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
 }
 
-fn says(second: i64, status: LicenseStatus) -> LicenseState {
+fn license(second: i64, status: LicenseStatus) -> LicenseState {
     LicenseState {
         modified_at: at(second),
         status,
@@ -19,7 +19,7 @@ fn says(second: i64, status: LicenseStatus) -> LicenseState {
 }
 
 fn notice(second: i64, status: LicenseStatus) -> LicenseNotice {
-    LicenseNotice { org_id: "00D5e000000KQ2eEAG".parse().unwrap(), says: says(second, status) }
+    LicenseNotice { org_id: "00D5e000000KQ2eEAG".parse().unwrap(), license: license(second, status) }
 }
 
 fn active(since: i64) -> Org {
@@ -28,36 +28,36 @@ fn active(since: i64) -> Org {
         tenant: Some("acme".parse().unwrap()),
         activated_at: Some(at(since)),
         webhook_secrets: vec![SecretHash { sha256: "live".to_owned(), created_at: at(since) }],
-        ..Org::unannounced(notice(0, LicenseStatus::Active).org_id, Environment::Production, at(0))
+        ..Org::claimed(notice(0, LicenseStatus::Active).org_id, Environment::Production, at(0))
     }
 }
 
 #[test]
 fn an_install_only_claims() {
-    let org = note(None, &notice(5, LicenseStatus::Active), at(9)).unwrap();
+    let org = with_notice(None, &notice(5, LicenseStatus::Active), at(9)).unwrap();
     assert_eq!((org.state, org.tenant.clone()), (OrgState::Claimed, None));
-    assert_eq!(note(Some(&org), &notice(5, LicenseStatus::Active), at(10)), None);
+    assert_eq!(with_notice(Some(&org), &notice(5, LicenseStatus::Active), at(10)), None);
 }
 
 #[test]
 fn a_sandbox_is_claimed_as_one() {
     let mut sandbox = notice(5, LicenseStatus::Trial);
-    sandbox.says.is_sandbox = true;
-    assert_eq!(note(None, &sandbox, at(9)).unwrap().environment, Environment::Sandbox);
+    sandbox.license.is_sandbox = true;
+    assert_eq!(with_notice(None, &sandbox, at(9)).unwrap().environment, Environment::Sandbox);
 }
 
 #[test]
 fn an_uninstallation_closes_an_active_org_and_keeps_its_tenant() {
-    let org = note(Some(&active(5)), &notice(6, LicenseStatus::Uninstalled), at(9)).unwrap();
+    let org = with_notice(Some(&active(5)), &notice(6, LicenseStatus::Uninstalled), at(9)).unwrap();
     assert_eq!((org.state, org.webhook_secrets.len()), (OrgState::Uninstalled, 0));
     assert_eq!(org.tenant.as_ref().unwrap().as_str(), "acme");
-    let again = note(Some(&org), &notice(7, LicenseStatus::Active), at(10)).unwrap();
+    let again = with_notice(Some(&org), &notice(7, LicenseStatus::Active), at(10)).unwrap();
     assert_eq!(again.state, OrgState::Uninstalled, "only a consent makes it active");
 }
 
 #[test]
 fn an_uninstallation_before_the_consent_comes_too_late_to_close_the_org() {
-    let org = note(Some(&active(5)), &notice(4, LicenseStatus::Uninstalled), at(9)).unwrap();
+    let org = with_notice(Some(&active(5)), &notice(4, LicenseStatus::Uninstalled), at(9)).unwrap();
     assert_eq!((org.state, org.webhook_secrets.len()), (OrgState::Active, 1));
 }
 
@@ -65,8 +65,8 @@ fn an_uninstallation_before_the_consent_comes_too_late_to_close_the_org() {
 fn suspended_expired_and_unknown_licences_are_noted_and_close_nothing() {
     for status in [LicenseStatus::Suspended, LicenseStatus::Trial, LicenseStatus::from("Paused".to_owned())] {
         let mut message = notice(6, status.clone());
-        message.says.expires_on = Some("1999-12-31".to_owned());
-        let org = note(Some(&active(5)), &message, at(9)).unwrap();
+        message.license.expires_on = Some("1999-12-31".to_owned());
+        let org = with_notice(Some(&active(5)), &message, at(9)).unwrap();
         assert_eq!((org.state, &org.license.unwrap().newest.status), (OrgState::Active, &status));
     }
 }
@@ -74,7 +74,7 @@ fn suspended_expired_and_unknown_licences_are_noted_and_close_nothing() {
 #[test]
 fn a_quarantined_org_stays_so() {
     let copy = Org { state: OrgState::Quarantined, ..active(5) };
-    let org = note(Some(&copy), &notice(6, LicenseStatus::Uninstalled), at(9)).unwrap();
+    let org = with_notice(Some(&copy), &notice(6, LicenseStatus::Uninstalled), at(9)).unwrap();
     assert_eq!(org.state, OrgState::Quarantined);
 }
 
@@ -98,7 +98,7 @@ fn any_notice() -> impl Strategy<Value = LicenseNotice> {
     (0_i64..8, status, any::<bool>(), prop::option::of("[1-3]\\.0")).prop_map(
         |(second, status, is_sandbox, version)| {
             let mut notice = notice(second, status);
-            (notice.says.is_sandbox, notice.says.package_version) = (is_sandbox, version);
+            (notice.license.is_sandbox, notice.license.package_version) = (is_sandbox, version);
             notice
         },
     )
@@ -120,7 +120,7 @@ fn outcome(start: Option<&Org>, notices: &[LicenseNotice]) -> Option<Org> {
     let mut org = start.cloned();
     for (number, notice) in notices.iter().enumerate() {
         let heard = at(100 + i64::try_from(number).unwrap());
-        org = note(org.as_ref(), notice, heard).or(org);
+        org = with_notice(org.as_ref(), notice, heard).or(org);
     }
     org.map(|org| Org { claimed_at: at(0), updated_at: at(0), ..org })
 }

@@ -7,8 +7,8 @@ fn secret(text: &str) -> SecretHash {
     SecretHash { sha256: text.to_owned(), created_at: NOW }
 }
 
-fn request(tenant: &str) -> Activate {
-    Activate {
+fn request(tenant: &str) -> ActivationRequest {
+    ActivationRequest {
         org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
         tenant: tenant.parse().unwrap(),
         environment: Environment::Production,
@@ -18,7 +18,7 @@ fn request(tenant: &str) -> Activate {
 }
 
 fn known(state: OrgState, tenant: Option<&str>) -> Org {
-    let org = Org::unannounced(request("unused").org_id, Environment::Production, NOW);
+    let org = Org::claimed(request("unused").org_id, Environment::Production, NOW);
     Org { state, tenant: tenant.map(|tenant| tenant.parse().unwrap()), webhook_secrets: vec![secret("old")], ..org }
 }
 
@@ -130,8 +130,8 @@ fn an_activation_takes_over_the_version_that_was_announced() {
     assert_eq!((active.state, active.package_version.as_deref()), (OrgState::Active, Some("2.0")));
 }
 
-fn seen() -> CopySeen {
-    CopySeen { org_id: request("unused").org_id, copy_of: "00D79000000exLEEAY".parse().unwrap(), at: NOW }
+fn seen() -> DetectedCopy {
+    DetectedCopy { org_id: request("unused").org_id, copy_of: "00D79000000exLEEAY".parse().unwrap(), at: NOW }
 }
 
 #[test]

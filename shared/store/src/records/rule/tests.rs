@@ -120,7 +120,7 @@ proptest! {
             let known = mirror.get(&given.record_id);
             let differs = known.is_none_or(|known| !shows_the_same(known, &given));
             if let Decision::Replace(apply) = decide(known, &given) {
-                prop_assert_eq!(apply == Apply::Applied, differs);
+                prop_assert_eq!(apply == ApplyOutcome::Applied, differs);
                 mirror.insert(given.record_id, given);
             }
         }
@@ -129,21 +129,21 @@ proptest! {
 
 #[test]
 fn a_newer_modstamp_wins_whenever_it_was_read() {
-    assert_eq!(decide(Some(&live(1, 100, "a")), &live(2, 50, "b")), Decision::Replace(Apply::Applied));
-    assert_eq!(decide(Some(&live(2, 50, "b")), &live(1, 100, "a")), Decision::Keep(Apply::Stale));
+    assert_eq!(decide(Some(&live(1, 100, "a")), &live(2, 50, "b")), Decision::Replace(ApplyOutcome::Applied));
+    assert_eq!(decide(Some(&live(2, 50, "b")), &live(1, 100, "a")), Decision::Keep(ApplyOutcome::Stale));
 }
 
 #[test]
 fn of_equal_modstamps_the_later_reading_wins() {
-    assert_eq!(decide(Some(&live(1, 10, "a")), &live(1, 11, "b")), Decision::Replace(Apply::Applied));
-    assert_eq!(decide(Some(&live(1, 11, "b")), &live(1, 10, "a")), Decision::Keep(Apply::Stale));
+    assert_eq!(decide(Some(&live(1, 10, "a")), &live(1, 11, "b")), Decision::Replace(ApplyOutcome::Applied));
+    assert_eq!(decide(Some(&live(1, 11, "b")), &live(1, 10, "a")), Decision::Keep(ApplyOutcome::Stale));
 }
 
 #[test]
 fn a_later_reading_that_shows_the_same_is_noted_without_being_a_change() {
-    assert_eq!(decide(Some(&live(1, 10, "a")), &live(1, 99, "a")), Decision::Replace(Apply::Unchanged));
-    assert_eq!(decide(Some(&live(1, 99, "a")), &live(1, 10, "a")), Decision::Keep(Apply::Unchanged));
-    assert_eq!(decide(Some(&live(1, 10, "a")), &live(1, 10, "a")), Decision::Keep(Apply::Unchanged));
+    assert_eq!(decide(Some(&live(1, 10, "a")), &live(1, 99, "a")), Decision::Replace(ApplyOutcome::Unchanged));
+    assert_eq!(decide(Some(&live(1, 99, "a")), &live(1, 10, "a")), Decision::Keep(ApplyOutcome::Unchanged));
+    assert_eq!(decide(Some(&live(1, 10, "a")), &live(1, 10, "a")), Decision::Keep(ApplyOutcome::Unchanged));
 }
 
 /// A formula's value changes with the day, and back, and `SystemModstamp` stays.
@@ -156,19 +156,19 @@ fn what_changes_and_changes_back_without_a_new_modstamp_ends_as_it_was_read_last
 
 #[test]
 fn a_newer_version_that_shows_the_same_is_noted_without_being_a_change() {
-    assert_eq!(decide(Some(&live(1, 10, "a")), &live(2, 11, "a")), Decision::Replace(Apply::Unchanged));
+    assert_eq!(decide(Some(&live(1, 10, "a")), &live(2, 11, "a")), Decision::Replace(ApplyOutcome::Unchanged));
 }
 
 #[test]
 fn an_undelete_is_a_newer_version() {
     let deleted = tombstone(2, 20);
-    assert_eq!(decide(Some(&deleted), &live(1, 30, "a")), Decision::Keep(Apply::Stale));
-    assert_eq!(decide(Some(&deleted), &live(3, 30, "a")), Decision::Replace(Apply::Applied));
+    assert_eq!(decide(Some(&deleted), &live(1, 30, "a")), Decision::Keep(ApplyOutcome::Stale));
+    assert_eq!(decide(Some(&deleted), &live(3, 30, "a")), Decision::Replace(ApplyOutcome::Applied));
 }
 
 #[test]
 fn a_merge_is_another_thing_than_a_deletion() {
-    assert_eq!(decide(Some(&tombstone(2, 20)), &merged(2, 21)), Decision::Replace(Apply::Applied));
+    assert_eq!(decide(Some(&tombstone(2, 20)), &merged(2, 21)), Decision::Replace(ApplyOutcome::Applied));
 }
 
 #[test]
