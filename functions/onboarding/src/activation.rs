@@ -7,7 +7,7 @@ use runtime::{Chain, Outcome, Report, StateError};
 use salesforce::OrgId;
 use secrecy::SecretString;
 use serde::Serialize;
-use store::{ActivationRequest, Activation, OrgState, RefreshKind, RefreshTask, WebhookSecret};
+use store::{Activation, ActivationRequest, OrgState, RefreshKind, RefreshTask, WebhookSecret};
 
 use crate::endpoints::{SetUp, Wanted, set_up};
 use crate::{Deps, Error, edition};
@@ -80,7 +80,10 @@ pub(crate) async fn rotate_webhook_secret(deps: &Deps, org_id: OrgId) -> Result<
             Ok(Reply { onboarded: active(org_id, webhook_url, outbound_messages), backfill_queued: true })
         }
         Some(org) => Ok(not_active(org_id, org.state)),
-        None => Err(StateError::during("load the org")(store::Error::NotFound { operation: "load the org" }).into()),
+        None => {
+            Err(StateError::during("load the org")(store::Error::NotFound { operation: "load the org", entity: "org" })
+                .into())
+        }
     }
 }
 

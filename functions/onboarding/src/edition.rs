@@ -22,7 +22,8 @@ pub(crate) async fn ask(deps: &Deps, known: Org) -> Org {
     };
     let before = known.edition.as_ref().filter(|edition| edition.organization_type == asked);
     let outbound_messages_unsupported = before.is_some_and(|edition| edition.outbound_messages_unsupported);
-    note(deps, known, Edition { organization_type: asked, outbound_messages_unsupported, proven_at: deps.clock.now() }).await
+    note(deps, known, Edition { organization_type: asked, outbound_messages_unsupported, proven_at: deps.clock.now() })
+        .await
 }
 
 /// Notes whether the org said that it knows no outbound messages. Whether that counts is a rule of its edition.

@@ -10,7 +10,7 @@ use crate::Error;
 fn error_texts_read_as_sentences() {
     let texts = error_texts!(Error {
         Error::Refused(_) => Error::Refused(Rejection::UnknownAddress),
-        Error::State(_) => Error::State(StateError { operation: "load the org", source: store::Error::NotFound { operation: "load the org" } }),
+        Error::State(_) => Error::State(StateError { operation: "load the org", source: store::Error::NotFound { operation: "load the org", entity: "org" } }),
     });
     insta::assert_snapshot!(texts);
 }

@@ -98,8 +98,7 @@ mod tests {
     use super::*;
 
     fn org(state: OrgState) -> Org {
-        let org =
-            Org::claimed("00D5e000000KQ2eEAG".parse().unwrap(), Environment::Production, Timestamp::UNIX_EPOCH);
+        let org = Org::claimed("00D5e000000KQ2eEAG".parse().unwrap(), Environment::Production, Timestamp::UNIX_EPOCH);
         Org { state, ..org }
     }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use store::{DetectionReason, DetectionMethod, Org};
+use store::{DetectionMethod, DetectionReason, Org};
 
 /// How often polled orgs are polled: a rate of EventBridge Scheduler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,8 @@ impl ChangesView {
             by: changes.method,
             because: changes.reason,
             edition: org.edition.as_ref().map(|edition| edition.organization_type.clone()),
-            polls: (changes.method == DetectionMethod::Polling).then_some(PollsView { last_completed: last_poll, overdue }),
+            polls: (changes.method == DetectionMethod::Polling)
+                .then_some(PollsView { last_completed: last_poll, overdue }),
         }
     }
 }

@@ -16,7 +16,7 @@ fn error_texts_read_as_sentences() {
         Error::OrgNotActive(_) => Error::OrgNotActive(OrgState::Claimed),
         Error::NoRoute(_) => Error::NoRoute(RouteError::RepMustConnect),
         Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "query the records" }),
-        Error::Store(_) => Error::Store(store::Error::NotFound { operation: "load the org" }),
+        Error::Store(_) => Error::Store(store::Error::NotFound { operation: "load the org", entity: "org" }),
     });
     insta::assert_snapshot!(texts);
 }

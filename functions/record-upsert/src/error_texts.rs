@@ -12,7 +12,7 @@ fn error_texts_read_as_sentences() {
         Error::OverBudget => Error::OverBudget,
         Error::TooSlow => Error::TooSlow,
         Error::OutOfTime => Error::OutOfTime,
-        Error::Mirror(_) => Error::Mirror(store::Error::NotFound { operation: "load the org" }),
+        Error::Mirror(_) => Error::Mirror(store::Error::NotFound { operation: "load the org", entity: "org" }),
         Error::Wavering => Error::Wavering,
     });
     insta::assert_snapshot!(texts);

@@ -184,7 +184,8 @@ mod tests {
     fn what_no_retry_can_help_is_poison() {
         let error = Error::Salesforce(salesforce::Error::TooLarge { operation: "retrieve", what: "answer" });
         assert_eq!(Fate::of_failure(&error), Fate::Poison("salesforce_refused".to_owned()));
-        let too_large = store::Error::TooLarge { operation: "apply the change", size_bytes: 500_000 };
+        let too_large =
+            store::Error::TooLarge { operation: "store the record", size_bytes: 500_000, limit: store::ITEM_LIMIT };
         assert_eq!(Fate::of_failure(&Error::Mirror(too_large)), Fate::Poison("too_large".to_owned()));
     }
 

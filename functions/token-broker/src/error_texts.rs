@@ -8,7 +8,7 @@ use crate::Error;
 #[test]
 fn error_texts_read_as_sentences() {
     let texts = error_texts!(Error {
-        Error::State(_) => Error::State(StateError { operation: "load the org", source: store::Error::NotFound { operation: "load the org" } }),
+        Error::State(_) => Error::State(StateError { operation: "load the org", source: store::Error::NotFound { operation: "load the org", entity: "org" } }),
     });
     insta::assert_snapshot!(texts);
 }

@@ -6,8 +6,8 @@ use runtime::{Chain, StateError};
 use salesforce::auth::{self, CodeExchange, Identity, TokenResponse};
 use salesforce::{Classify as _, Retry};
 use store::{
-    Connection, ConnectionId, ConnectionKind, Consent, LeaseRequest, Org, OrgState, TokenGrant, Reservation, TokenVersion,
-    Tokens,
+    Connection, ConnectionId, ConnectionKind, Consent, LeaseRequest, Org, OrgState, Reservation, TokenGrant,
+    TokenVersion, Tokens,
 };
 use uuid::Uuid;
 
@@ -80,8 +80,11 @@ fn consent(exchange: &ExchangeCode, response: &TokenResponse) -> Consent {
 
 /// Returns the tokens to store. A connection needs a refresh token and an instance URL.
 fn tokens(exchange: &ExchangeCode, response: TokenResponse) -> Result<Tokens, RefusalCode> {
-    let origin =
-        TokenGrant { user_id: response.identity.user_id, app: exchange.app.clone(), login_url: exchange.login_url.clone() };
+    let origin = TokenGrant {
+        user_id: response.identity.user_id,
+        app: exchange.app.clone(),
+        login_url: exchange.login_url.clone(),
+    };
     match (response.refresh_token, response.instance_url) {
         (Some(refresh_token), Some(instance_url)) => Ok(Tokens {
             access_token: response.access_token,
@@ -178,7 +181,7 @@ async fn store_tokens(deps: &Deps, consent: &Consent, tokens: &Tokens) -> Result
         match deps.vault.store(consent.org_id, &connection_id, tokens, replaces).await {
             Ok(version) => {
                 let replaced = current.map(|(replaced, _)| replaced);
-                return Ok(Some(StoredGrant { reserved, version, replaced, grants: weight.grants, displaced }));
+                return Ok(Some(StoredGrant { reserved, version, replaced, grants: weight.live, displaced }));
             }
             Err(error) if matches!(error.retry(), Retry::After(_) | Retry::Unknown(_)) => {
                 tracing::warn!(error = %Chain(&error), "could not store the tokens of a consent; trying again");

@@ -19,7 +19,7 @@ pub(crate) async fn check_sunset(deps: &Deps, connection: &Connection) -> Result
         let stopped = deps.connections.mark_app_sunset(connection, now).await;
         return Ok(stopped.map_err(StateError::during("stop the connection"))?);
     }
-    let due = registration.sunset.zip(registration.days_left(now).and_then(warning));
+    let due = registration.sunset.zip(registration.days_left(now).and_then(due_warning));
     let due = due.map(|(sunset, days)| SunsetWarning { sunset, days });
     if let Some(due) = due.filter(|due| connection.sunset_warning != Some(*due)) {
         let recorded = deps.connections.record_sunset_warning(connection, due, now).await;

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use salesforce::OrgId;
 use serde_json::json;
-use store::{DetectionReason, DetectionMethod, Org};
+use store::{DetectionMethod, DetectionReason, Org};
 
 use crate::cli::Failure;
 use crate::stack::Stack;

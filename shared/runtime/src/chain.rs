@@ -24,8 +24,11 @@ mod tests {
 
     #[test]
     fn the_outermost_error_comes_first() {
-        let inner = store::Error::NotFound { operation: "load the org" };
-        let outer = store::Error::Corrupt { operation: "read", source: Box::new(inner) };
-        assert_eq!(Chain(&outer).to_string(), "what read handles is not as it should be: load the org found nothing");
+        let inner = store::Error::NotFound { operation: "load the org", entity: "org" };
+        let outer = store::Error::Corrupt { operation: "load the record", source: Box::new(inner) };
+        assert_eq!(
+            Chain(&outer).to_string(),
+            "could not load the record: the stored item is malformed: could not load the org: the org does not exist"
+        );
     }
 }

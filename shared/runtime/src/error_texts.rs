@@ -26,7 +26,7 @@ fn error_texts_read_as_sentences() {
         http_event::Error::ResponseTooLarge => http_event::Error::ResponseTooLarge,
     });
     texts += &error_texts!(StateError {
-        StateError { .. } => StateError { operation: "load the org", source: store::Error::NotFound { operation: "load the org" } },
+        StateError { .. } => StateError { operation: "load the org", source: store::Error::NotFound { operation: "load the org", entity: "org" } },
     });
     insta::assert_snapshot!(texts);
 }

@@ -10,9 +10,9 @@ use salesforce::{Client, ObjectName, OrgId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use store::owner_policy::WriteRoute;
 use store::owner_policy::{Route, choose};
 use store::queues::MAX_DELAY;
-use store::owner_policy::WriteRoute;
 use store::{
     BeginOutcome, IdempotencyKey, NewWrite, OrgState, PlatformUser, Write, WriteId, WriteKind, WriteState, WriteTask,
 };
@@ -189,7 +189,7 @@ async fn begin<O: WriteOperation>(
 
 /// The outcome of a write, and the connection that it was made through.
 struct Completed {
-    way: WriteRoute,
+    write_route: WriteRoute,
     outcome: Value,
 }
 
@@ -225,7 +225,7 @@ async fn write_through<O: WriteOperation>(
     let client = ledger.salesforce.client(write.org_id, &route.write_route.connection_id);
     let outcome = request.operation.execute(deps, &client, route, write).await;
     ledger.count_calls(write.org_id, &client).await;
-    Ok(Completed { way: route.write_route.clone(), outcome: outcome? })
+    Ok(Completed { write_route: route.write_route.clone(), outcome: outcome? })
 }
 
 async fn finish(deps: &Deps, write: &Write, completed: Completed) -> Result<Write, Error> {

@@ -31,7 +31,7 @@ pub fn response(write: Write) -> Response {
 }
 
 fn stored_problem(write: &Write) -> Option<(StatusCode, Value)> {
-    let problem = write.answer.as_ref()?.get("problem")?;
+    let problem = write.response.as_ref()?.get("problem")?;
     let status = problem.get("status")?.as_u64().and_then(|status| u16::try_from(status).ok())?;
     Some((StatusCode::from_u16(status).ok()?, problem.clone()))
 }
@@ -59,7 +59,7 @@ impl From<Write> for FinishedWrite {
             owner_choice,
             owner_reason,
             next: owner_reason.and_then(OwnerReason::next),
-            answer: write.answer,
+            answer: write.response,
         }
     }
 }
@@ -98,7 +98,7 @@ impl From<Write> for LedgerView {
             attempt: write.attempt,
             created_at: store::time::format(write.created_at),
             updated_at: store::time::format(write.updated_at),
-            answer: write.answer,
+            answer: write.response,
         }
     }
 }

@@ -10,9 +10,7 @@ use runtime::token_broker::{
     AccessTokenRequest, ConnectionRef, ConnectionStatus, Refusal, RefusalCode, Request, Response, RetryHint, Token,
 };
 use salesforce::{BoxFuture, Clock, OrgId};
-use store::{
-    Connection, ConnectionId, ConnectionState, Connections, Error, LeaseClaim, LeaseOutcome, LeaseRequest,
-};
+use store::{Connection, ConnectionId, ConnectionState, Connections, Error, LeaseClaim, LeaseOutcome, LeaseRequest};
 
 /// Returns an access token for each live connection of the simulated org and refuses every other. Marks a dead connection
 /// as the real broker does.

@@ -14,12 +14,12 @@ use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId, Timeouts};
 use secret_scan::SecretScan;
 use serde_json::Value;
 use store::{
-    ActivationRequest, Apps, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Environment, LeaseRequest,
-    Orgs, SecretHash,
+    ActivationRequest, Apps, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Environment,
+    LeaseRequest, Orgs, SecretHash,
 };
 use tokio::sync::OnceCell;
 
-use crate::broker::FakeBroker;
+use crate::broker::{FakeBroker, set_connection_state};
 
 static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
 

@@ -3,7 +3,7 @@
 use connecting::onboarding::{ManualSetup, OutboundMessages};
 use harness::run;
 use org_simulator::{Effect, Fault};
-use store::{DetectionReason, DetectionMethod};
+use store::{DetectionMethod, DetectionReason};
 
 use crate::harness::TestContext;
 
@@ -55,7 +55,8 @@ fn an_upgrade_is_noticed_when_the_team_connects_again() {
         let onboarded = context.team_connected("acme").await.unwrap().onboarded;
 
         assert_eq!(onboarded.outbound_messages, Some(OutboundMessages::Configured { messages: 1 }));
-        let changes = (DetectionMethod::OutboundMessages, DetectionReason::Edition, Some("Enterprise Edition".to_owned()));
+        let changes =
+            (DetectionMethod::OutboundMessages, DetectionReason::Edition, Some("Enterprise Edition".to_owned()));
         assert_eq!(context.changes().await, changes);
     });
 }

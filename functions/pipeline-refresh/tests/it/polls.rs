@@ -14,7 +14,8 @@ impl TestContext {
         self.simulator.set_edition("Professional Edition");
         self.activate(self.org).await;
         let organization_type = "Professional Edition".to_owned();
-        let edition = Edition { organization_type, outbound_messages_unsupported: false, proven_at: self.deps.clock.now() };
+        let edition =
+            Edition { organization_type, outbound_messages_unsupported: false, proven_at: self.deps.clock.now() };
         self.deps.orgs.record_edition(self.org, &edition).await.expect("the org");
         assert!(self.work_on(&[self.task(RefreshKind::Backfill)]).await.is_empty());
     }

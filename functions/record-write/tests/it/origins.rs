@@ -37,9 +37,11 @@ fn what_a_write_created_and_updated_is_noted_as_the_connections_user() {
             (team["write_id"].clone(), rep["write_id"].clone())
         );
         assert_eq!(rep["records"][1]["success"], false, "an account has to have a name");
-        let just_before = SavedVersion { at: created.at.checked_sub(jiff::SignedDuration::from_secs(5)).unwrap(), ..created };
+        let just_before =
+            SavedVersion { at: created.at.checked_sub(jiff::SignedDuration::from_secs(5)).unwrap(), ..created };
         assert_eq!(origins.find(context.org, record, just_before).await.unwrap(), None);
-        let between = SavedVersion { at: created.at.checked_add(jiff::SignedDuration::from_secs(5)).unwrap(), ..created };
+        let between =
+            SavedVersion { at: created.at.checked_add(jiff::SignedDuration::from_secs(5)).unwrap(), ..created };
         assert_eq!(origins.find(context.org, record, between).await.unwrap(), None);
     });
 }

@@ -20,7 +20,8 @@ use salesforce::{ApiVersion, Clock, Fingerprint, HostPolicy, Http, LoginHost, Or
 use secrecy::ExposeSecret as _;
 use secret_scan::SecretScan;
 use store::{
-    ActivationRequest, Apps, Connection, ConnectionId, ConnectionKind, Connections, Environment, Orgs, SecretHash, TokenVault,
+    ActivationRequest, Apps, Connection, ConnectionId, ConnectionKind, Connections, Environment, Orgs, SecretHash,
+    TokenVault,
 };
 use token_broker::protocol::Limits;
 use token_broker::{Deps, Timer, handle};

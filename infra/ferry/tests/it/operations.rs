@@ -85,7 +85,11 @@ fn the_address_of_the_license_management_org_is_shown_once_and_kept_as_a_hash() 
         assert!(!format!("{registered:?}").contains(&secret));
         let again = stack.ferry(&arguments);
         assert!(String::from_utf8(again.stdout).unwrap().contains("stays good"));
-        assert!(verify_sender(stack.orgs().load_license_management().await.unwrap().as_ref(), vendor.parse().ok(), &secret));
+        assert!(verify_sender(
+            stack.orgs().load_license_management().await.unwrap().as_ref(),
+            vendor.parse().ok(),
+            &secret
+        ));
         assert_eq!(
             stack.ferry(&["lmo-address", "--org", vendor, "--public-url", "http://ferry"]).status.code(),
             Some(2)
@@ -98,7 +102,8 @@ fn a_copy_is_released_by_the_operator_and_nothing_else_is() {
     run(async {
         let stack = Stack::set().await;
         let copy = "00D79000000exLEEAY";
-        let seen = DetectedCopy { org_id: copy.parse().unwrap(), copy_of: ORG.parse().unwrap(), at: Clock::system().now() };
+        let seen =
+            DetectedCopy { org_id: copy.parse().unwrap(), copy_of: ORG.parse().unwrap(), at: Clock::system().now() };
         assert!(stack.orgs().quarantine(&seen).await.unwrap());
 
         let output = stack.ferry(&["release", "--org", copy]);

@@ -10,7 +10,9 @@ use local::emulator::{REGION, State};
 use salesforce::Clock;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use store::{ActivationRequest, ConnectionKind, Connections, Consent, Deliveries, Environment, LeaseRequest, Orgs, SecretHash};
+use store::{
+    ActivationRequest, ConnectionKind, Connections, Consent, Deliveries, Environment, LeaseRequest, Orgs, SecretHash,
+};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 

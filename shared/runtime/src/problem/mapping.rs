@@ -43,7 +43,7 @@ impl From<&store::Error> for Problem {
         use store::Error;
         match error {
             Error::Unavailable { .. }
-            | Error::NoAnswer { .. }
+            | Error::NoResponse { .. }
             | Error::Unfinished { .. }
             | Error::NotAllQueued { .. }
             | Error::NotPublished { .. }

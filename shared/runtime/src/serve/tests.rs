@@ -87,7 +87,7 @@ async fn a_failure_is_logged_once_with_its_chain() {
     assert_eq!(failed.error_type, "Transient");
     let lines = log.lines();
     let [failure, closing] = lines.as_slice() else { panic!("{lines:?}") };
-    assert_eq!(failure["error"], "AWS was not available for apply the change: throttled");
+    assert_eq!(failure["error"], "could not apply the change: AWS is unavailable: throttled");
     assert_eq!(failure["level"], "WARN");
     assert_eq!(closing["outcome"], "failed");
 }

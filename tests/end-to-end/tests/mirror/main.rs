@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use aws_lambda_events::sqs::SqsEvent;
-use harness::TestContext;
 use futures::{StreamExt as _, TryStreamExt as _};
+use harness::TestContext;
 use jiff::SignedDuration;
 use mirroring::{FieldCache, MirroredFields};
 use record_upsert::back_off::BackOff;
