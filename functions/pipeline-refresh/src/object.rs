@@ -5,14 +5,15 @@ use jiff::Timestamp;
 use runtime::StateError;
 use salesforce::{FieldName, ObjectName, Record, Soql};
 use serde::Serialize;
-use store::{ApplyOutcome, Change, CursorName, Position};
+use store::cursors::Progress;
+use store::{ApplyOutcome, Change, CursorName, Position, Tombstone};
 use tracing::warn;
 
 use crate::error::Error;
 use crate::progress::{Plan, Stored, plan};
 use crate::run::{Run, Stop};
-use crate::scan::{PageFault, PageShape, RowKey, Scan, Step};
-use crate::selection::{Selection, Skip, change, is_deleted, keys};
+use crate::scan::{PageFault, PageShape, Scan, Step};
+use crate::selection::{Selection, Skip, positions};
 
 /// What a refresh did about one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -63,7 +64,8 @@ impl ObjectReport {
 /// Brings the mirror of `object` up to date, as far as time and budget allow.
 pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> Result<ObjectReport, Error> {
     let mut report = ObjectReport::new(object);
-    let (name, mut scan) = match plan(run.task, object, &load_cursors(run, object).await?, run.deps.clock.now()) {
+    let stored = load_cursors(run, object).await?;
+    let (name, mut scan) = match plan(run.task, object, &stored, run.deps.clock.now()) {
         Plan::Scan(name, scan) => (name, scan),
         Plan::Done => return Ok(report.ended(Outcome::AlreadyDone)),
         Plan::LeaveAlone => return Ok(report.ended(Outcome::LeftAlone)),
@@ -75,13 +77,16 @@ pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> Result
         Ok(selection) => selection,
         Err(skip) => return Ok(report.ended(Outcome::Skipped(skip))),
     };
+    let mut position = stored.position(&name);
     let scanning = Scanning { run, object, selection };
     loop {
-        let Read { keys, changes, step } = scanning.read(&scan).await?;
+        let Read { rows, changes, step } = scanning.read(&scan).await?;
         report.pages += 1;
-        report.rows += keys.len() as u64;
+        report.rows += rows.len() as u64;
         scanning.store(changes, &mut report).await?;
-        move_cursor(run, &name, keys.last(), &step, &scan).await?;
+        let progress = Progress { seen: position, last_row: rows.last().copied(), state: scan.state_after(&step) };
+        let moved = run.deps.cursors.advance(run.org(), &name, &progress, run.deps.clock.now()).await;
+        position = moved.map_err(StateError::during("advance the cursor"))?;
         scan = match step {
             Step::Complete => return Ok(report),
             Step::Next(next) => next,
@@ -99,28 +104,6 @@ async fn load_cursors(run: &Run<'_>, object: &ObjectName) -> Result<Stored, Erro
         .await
         .map_err(StateError::during("load the cursor"))?;
     Ok(Stored { backfill, incremental })
-}
-
-/// Notes how far the scan has come, now that the rows up to there are stored.
-async fn move_cursor(
-    run: &Run<'_>,
-    name: &CursorName,
-    last: Option<&RowKey>,
-    step: &Step,
-    scan: &Scan,
-) -> Result<(), Error> {
-    let (cursors, org, now) = (&run.deps.cursors, run.org(), run.deps.clock.now());
-    if let Some(RowKey { system_modstamp, id }) = last {
-        let to = Position { system_modstamp: *system_modstamp, last_id: *id };
-        cursors.advance(org, name, to, now).await.map_err(StateError::during("advance the cursor"))?;
-    }
-    match step {
-        Step::Next(next) => cursors.store_checkpoint(org, name, &next.checkpoint(), now).await,
-        // What is covered reaches to where the scan began: what was stamped since may have been committed behind it.
-        Step::Complete => cursors.finish(org, name, scan.started_at).await,
-    }
-    .map_err(StateError::during("advance the cursor"))?;
-    Ok(())
 }
 
 async fn select(run: &Run<'_>, object: &ObjectName) -> Result<Result<Selection, Skip>, Error> {
@@ -144,7 +127,7 @@ struct Scanning<'a> {
 
 /// A page that can be believed.
 struct Read {
-    keys: Vec<RowKey>,
+    rows: Vec<Position>,
     changes: Vec<Change>,
     step: Step,
 }
@@ -154,32 +137,30 @@ impl Scanning<'_> {
         let read_at = self.run.deps.clock.now();
         let query = scan.next_rows(Soql::select(self.selection.queried()).from(self.object));
         let page = self.run.client.query_all(&query).await.map_err(|error| self.unread(error))?;
-        let keys = keys(&page.records).map_err(|fault| self.unbelieved(fault))?;
-        let shape = PageShape { rows: &keys, total_size: page.total_size, done: page.done };
+        let rows = positions(&page.records).map_err(|fault| self.unbelieved(fault))?;
+        let shape = PageShape { rows: &rows, total_size: page.total_size, done: page.done };
         let step = scan.after(&shape).map_err(|fault| self.unbelieved(fault))?;
-        let rows = page.records.into_iter().zip(keys.iter().copied());
         let changes = match &self.selection {
-            Selection::Rows(_) => rows.map(|(record, key)| change(record, key, read_at)).collect(),
-            Selection::KeysThenRows { fields, .. } => self.retrieve(rows, fields, read_at).await?,
+            Selection::Rows(_) => page.records.into_iter().map(|record| Change::from_row(record, read_at)).collect(),
+            Selection::KeysThenRows { fields, .. } => self.retrieve(&page.records, fields, read_at).await?,
         };
-        Ok(Read { keys, changes, step })
+        Ok(Read { rows, changes, step })
     }
 
-    /// The rows whose keys were read: the deleted ones say all there is to say, the others are fetched.
-    async fn retrieve(
-        &self,
-        rows: impl Iterator<Item = (Record, RowKey)>,
-        fields: &[FieldName],
-        read_at: Timestamp,
-    ) -> Result<Vec<Change>, Error> {
-        let (gone, live): (Vec<_>, Vec<_>) = rows.partition(|(record, _)| is_deleted(record));
-        let mut changes: Vec<_> = gone.into_iter().map(|(record, key)| change(record, key, read_at)).collect();
-        let ids: Vec<_> = live.iter().map(|(_, key)| key.id).collect();
+    /// Returns the changes behind rows of which only the keys were read: tombstones are complete, other rows are fetched.
+    async fn retrieve(&self, rows: &[Record], fields: &[FieldName], read_at: Timestamp) -> Result<Vec<Change>, Error> {
+        let (mut changes, mut ids) = (Vec::new(), Vec::new());
+        for row in rows {
+            match Tombstone::from_row(row, read_at) {
+                Some(tombstone) => changes.push(Change::Tombstone(tombstone)),
+                None => ids.push(row.id),
+            }
+        }
         if !ids.is_empty() {
             let read_at = self.run.deps.clock.now();
             let retrieved = self.run.client.retrieve(self.object, &ids, fields).await;
             let records = retrieved.map_err(|error| self.unread(error))?;
-            // One that is gone by now has a later change, which the scan has still to come to.
+            // A record that is missing by now has a later change, which the scan has not reached yet.
             changes.extend(records.into_iter().flatten().map(|record| Change::Upsert { record, read_at }));
         }
         Ok(changes)

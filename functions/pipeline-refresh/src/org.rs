@@ -2,7 +2,7 @@
 
 use runtime::StateError;
 use salesforce::{Classify, FieldName, ObjectName, Retry, Soql, soql};
-use store::{CursorName, Pipeline, PipelineChanges, RefreshTask};
+use store::{CursorName, Pipeline, PipelineChanges, RefreshKind, RefreshTask};
 use tracing::warn;
 
 use crate::error::Error;
@@ -53,7 +53,7 @@ pub(crate) struct OrgReport {
 
 /// Refreshes what the task asks for.
 pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName], report: &mut OrgReport) {
-    if run.task.object.is_none() && !run.task.is_poll() {
+    if run.task.object.is_none() && run.task.kind != RefreshKind::Poll {
         match refresh_pipelines(run).await {
             Ok(changes) => report.pipelines = changes,
             Err(error) => report.failures.push(error),

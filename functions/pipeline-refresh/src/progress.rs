@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use salesforce::ObjectName;
-use store::{Cursor, CursorName, RefreshKind, RefreshTask};
+use store::{Cursor, CursorName, Position, RefreshKind, RefreshTask};
 
 use crate::scan::Scan;
 
@@ -29,6 +29,14 @@ pub struct Stored {
     pub incremental: Option<Cursor>,
 }
 
+impl Stored {
+    /// Returns the position of the cursor of this name.
+    #[must_use]
+    pub fn position(&self, name: &CursorName) -> Option<Position> {
+        [&self.backfill, &self.incremental].into_iter().flatten().find(|cursor| cursor.cursor_name == *name)?.position
+    }
+}
+
 /// Decides how `task` goes on with `object`.
 #[must_use]
 pub fn plan(task: &RefreshTask, object: &ObjectName, stored: &Stored, now: Timestamp) -> Plan {
@@ -41,7 +49,7 @@ pub fn plan(task: &RefreshTask, object: &ObjectName, stored: &Stored, now: Times
         return Plan::Done;
     }
     // A poll comes so often that it must not begin what another task does just now.
-    if task.is_poll() && (covered.is_none() || is_moving(stored.incremental.as_ref(), now)) {
+    if task.kind == RefreshKind::Poll && (covered.is_none() || is_moving(stored.incremental.as_ref(), now)) {
         return Plan::LeaveAlone;
     }
     match covered {
@@ -83,7 +91,7 @@ mod tests {
     use salesforce::OrgId;
 
     use super::*;
-    use crate::scan::Position;
+    use crate::scan::ScanPoint;
 
     const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 
@@ -111,7 +119,7 @@ mod tests {
     }
 
     fn half_way(started_at: Timestamp) -> Scan {
-        let position = Position { system_modstamp: at(-1_000), last_id: Some("0015e00000ZkM3hAAF".parse().unwrap()) };
+        let position = ScanPoint { system_modstamp: at(-1_000), last_id: Some("0015e00000ZkM3hAAF".parse().unwrap()) };
         Scan { started_at, position: Some(position) }
     }
 
@@ -126,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_poll_leaves_the_first_copy_and_a_scan_at_work_alone() {
-        let poll = task(RefreshKind::Incremental, at(0));
+        let poll = task(RefreshKind::Poll, at(0));
         assert_eq!(plan(&poll, &ACCOUNT, &Stored::default(), at(1)), Plan::LeaveAlone);
         let stored =
             Stored { backfill: cursor(Some(at(-60)), None), incremental: cursor(None, Some(half_way(at(-1)))) };

@@ -70,7 +70,9 @@ impl<'a> Run<'a> {
 
     fn lane(&self) -> Lane {
         match self.task.kind {
-            RefreshKind::Nightly | RefreshKind::Incremental | RefreshKind::Connections => Lane::Incremental,
+            RefreshKind::Nightly | RefreshKind::Incremental | RefreshKind::Poll | RefreshKind::Connections => {
+                Lane::Incremental
+            }
             RefreshKind::Backfill => Lane::Backfill,
         }
     }

@@ -27,7 +27,7 @@ pub(crate) async fn handle(deps: &Deps, asked: ScheduleKind, deadline: Timestamp
         ScheduleKind::Nightly => (deps.orgs.list_active().await, RefreshKind::Nightly),
         ScheduleKind::Backfill => (deps.orgs.list_active().await, RefreshKind::Backfill),
         ScheduleKind::Connections => (deps.orgs.list_active().await, RefreshKind::Connections),
-        ScheduleKind::Poll => (deps.orgs.list_polled().await, RefreshKind::Incremental),
+        ScheduleKind::Poll => (deps.orgs.list_polled().await, RefreshKind::Poll),
     };
     let orgs = orgs.map_err(StateError::during("list the orgs"))?;
     let task = |org: &store::Org| RefreshTask { org_id: org.org_id, kind, object: None, requested_at };

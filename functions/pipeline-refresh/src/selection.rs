@@ -1,12 +1,11 @@
 //! What is read of an object, and what its rows mean to the mirror.
 
-use jiff::Timestamp;
 use mirroring::ObjectFields;
 use salesforce::{FieldName, Record};
 use serde::Serialize;
-use store::{Change, Tombstone};
+use store::Position;
 
-use crate::scan::{PageFault, RowKey};
+use crate::scan::PageFault;
 
 /// Room for field names in the URL of a query, encoded; the rest of its 16,384 bytes is for host, condition and headers
 /// (shared/salesforce/FACTS.md 4).
@@ -74,32 +73,16 @@ impl Selection {
     }
 }
 
-/// The places of a page's rows.
+/// Returns the positions of a page's rows.
 ///
 /// # Errors
-/// [`PageFault::WithoutKey`] when a row does not say when it changed.
-pub fn keys(rows: &[Record]) -> Result<Vec<RowKey>, PageFault> {
-    let key = |row: &Record| {
+/// [`PageFault::WithoutKey`] when a row has no `SystemModstamp`.
+pub fn positions(rows: &[Record]) -> Result<Vec<Position>, PageFault> {
+    let position = |row: &Record| {
         let system_modstamp = row.system_modstamp().ok_or(PageFault::WithoutKey)?;
-        Ok(RowKey { system_modstamp, id: row.id })
+        Ok(Position { system_modstamp, record_id: row.id })
     };
-    rows.iter().map(key).collect()
-}
-
-/// Whether a row is in the recycle bin or gone.
-#[must_use]
-pub fn is_deleted(row: &Record) -> bool {
-    row.fields.get("IsDeleted").and_then(serde_json::Value::as_bool).unwrap_or_default()
-}
-
-/// What a row means to the mirror.
-#[must_use]
-pub fn change(record: Record, key: RowKey, read_at: Timestamp) -> Change {
-    if !is_deleted(&record) {
-        return Change::Upsert { record, read_at };
-    }
-    let master_record_id = record.text("MasterRecordId").and_then(|id| id.parse().ok());
-    Change::Tombstone(Tombstone { record_id: key.id, system_modstamp: key.system_modstamp, read_at, master_record_id })
+    rows.iter().map(position).collect()
 }
 
 #[cfg(test)]
@@ -145,18 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deleted_row_becomes_a_tombstone_that_names_its_master() {
-        let stamp = "2026-11-22T10:00:00.000+0000";
-        let row = row(json!({"IsDeleted": true, "SystemModstamp": stamp, "MasterRecordId": "0015e00000ZkM3iAAF"}));
-        let key = keys(std::slice::from_ref(&row)).unwrap()[0];
-
-        let Change::Tombstone(tombstone) = change(row, key, key.system_modstamp) else { panic!("not a tombstone") };
-        assert_eq!(tombstone.system_modstamp, key.system_modstamp);
-        assert_eq!(tombstone.master_record_id.unwrap().as_str(), "0015e00000ZkM3iAAF");
-    }
-
-    #[test]
     fn a_row_without_a_stamp_is_a_fault() {
-        assert_eq!(keys(&[row(json!({"IsDeleted": false}))]), Err(PageFault::WithoutKey));
+        assert_eq!(positions(&[row(json!({"IsDeleted": false}))]), Err(PageFault::WithoutKey));
     }
 }

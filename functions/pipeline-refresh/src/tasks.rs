@@ -27,7 +27,8 @@ pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) ->
         let mut report = OrgReport::default();
         let task = &message.body;
         // What is left of a task is about one object, and its connections have been seen to; a poll is about none of them.
-        let mut comes_again = task.object.is_none() && !task.is_poll() && tend(deps, task, deadline, &mut report).await;
+        let is_poll = task.kind == RefreshKind::Poll;
+        let mut comes_again = task.object.is_none() && !is_poll && tend(deps, task, deadline, &mut report).await;
         if task.kind != RefreshKind::Connections {
             comes_again |= refresh(deps, task, deadline, &mut report).await;
         }
@@ -53,22 +54,22 @@ async fn tend(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut
 
 /// Refreshes pipelines and records, and says whether the task has to come again as a whole.
 async fn refresh(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut OrgReport) -> bool {
-    let began_at = deps.clock.now();
+    let (began_at, is_poll) = (deps.clock.now(), task.kind == RefreshKind::Poll);
     let client = deps.salesforce.client(task.org_id, &ConnectionId::team());
     let run = Run::new(deps, task, client, deadline);
     refresh_org(&run, &deps.mirrored_objects, report).await;
     // A task that comes again finds what it has done, and goes on with all that is left.
-    if task.is_poll() || report.failures.iter().all(|error| !comes_again(error)) {
+    if is_poll || report.failures.iter().all(|error| !comes_again(error)) {
         let queued = queue_rest(deps, task, report).await;
         report.failures.extend(queued.err());
     }
-    if task.is_poll() && report.is_whole() {
+    if is_poll && report.is_whole() {
         let noted = deps.cursors.finish(task.org_id, &CursorName::poll(), began_at).await;
         report.failures.extend(noted.map_err(StateError::during("record the poll")).err().map(Error::from));
     }
     log(task, report);
     // The next poll repeats this one: what an org refuses for hours must not fill the queue.
-    !task.is_poll() && report.failures.iter().any(comes_again)
+    !is_poll && report.failures.iter().any(comes_again)
 }
 
 /// What only a person can mend is not tried again before the next night.
@@ -83,10 +84,10 @@ fn comes_again(error: &Error) -> bool {
 async fn queue_rest(deps: &Deps, task: &RefreshTask, report: &OrgReport) -> Result<(), Error> {
     for (object, stop) in &report.left {
         // The next poll goes on with what the org's calls do not allow now.
-        if task.is_poll() && *stop == Stop::OverBudget {
+        if task.kind == RefreshKind::Poll && *stop == Stop::OverBudget {
             continue;
         }
-        let rest = RefreshTask { object: Some(object.clone()), ..task.clone() };
+        let rest = task.for_object(object.clone());
         let delay = match stop {
             Stop::OutOfTime => Duration::ZERO,
             Stop::OverBudget => BUDGET_PAUSE,

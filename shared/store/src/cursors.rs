@@ -1,4 +1,4 @@
-//! How far each scan of each org has come.
+//! Cursors: how far each scan of each org has come.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::table::{Conditional, Item, Table, Update, key, text};
+use crate::table::{Conditional, Item, Table, Update, from_item, key, text};
 use crate::time;
 
 pub mod rule;
 
-/// Which scan a cursor belongs to.
+/// The name of a cursor in its org: the scan that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CursorName(String);
@@ -31,13 +31,13 @@ impl CursorName {
         Self(format!("backfill/{object}"))
     }
 
-    /// The polling of all the org's objects; it has no position, only an end.
+    /// The poll of all the org's objects. It has no position; only [`Cursor::covered_until`] is stored.
     #[must_use]
     pub fn poll() -> Self {
         Self("poll".to_owned())
     }
 
-    /// The reading of the org's pipelines; it has no position, only an end.
+    /// The refresh of the org's pipelines. It has no position; only [`Cursor::covered_until`] is stored.
     #[must_use]
     pub fn pipelines() -> Self {
         Self("pipelines".to_owned())
@@ -50,35 +50,56 @@ impl fmt::Display for CursorName {
     }
 }
 
-/// The last row that was stored; rows are read in this order.
+/// The position of a row in the order of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
-    /// The row's SystemModstamp.
+    /// The row's `SystemModstamp`.
     #[serde(with = "crate::time::millis")]
     pub system_modstamp: Timestamp,
-    /// The row's id, among rows of the same SystemModstamp.
-    pub last_id: RecordId,
+    /// The row's `Id`, which orders rows of the same `SystemModstamp`.
+    #[serde(rename = "last_id")]
+    pub record_id: RecordId,
 }
 
-/// How far a scan has come.
+/// The stored state of a scan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
-    /// Its org.
+    /// The org.
     pub org_id: OrgId,
-    /// Which scan.
+    /// The name of the scan.
     pub cursor_name: CursorName,
-    /// The last row that was stored; `None` before the first.
+    /// The furthest row that was stored; `None` before the first.
     #[serde(flatten)]
     pub position: Option<Position>,
-    /// Where the running scan goes on, in the scan's own words.
+    /// The state from which the running scan continues, in the scan's own format; `None` when no scan is running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<String>,
-    /// What was committed before this time was read by the last complete scan: the time when it began.
+    /// The time at which the last complete scan began. It read everything committed before.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub covered_until: Option<Timestamp>,
-    /// When it last changed.
+    /// The time of the last change.
     #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
+}
+
+/// The progress of a scan after a page, whose rows must be stored already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The cursor's position as the caller last read it. If it is out of date, the write costs a second request.
+    pub seen: Option<Position>,
+    /// The last row of the page; `None` for an empty page.
+    pub last_row: Option<Position>,
+    /// The scan's state after the page.
+    pub state: ScanState,
+}
+
+/// The state of a scan after a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScanState {
+    /// There are more pages. The scan continues from this checkpoint.
+    Running(String),
+    /// The scan is complete. It covers everything committed before this time.
+    Complete(Timestamp),
 }
 
 /// The `cursors` table.
@@ -88,12 +109,12 @@ pub struct Cursors {
 }
 
 impl Cursors {
-    /// On this table.
+    /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { table: Table::new(client, table) }
     }
 
-    /// The cursor, or `None` before the first scan.
+    /// Returns the cursor, or `None` before the first scan.
     ///
     /// # Errors
     /// Only those of the table.
@@ -101,7 +122,7 @@ impl Cursors {
         self.table.get("load the cursor", row_key(org, name)).await
     }
 
-    /// The org's cursors.
+    /// Returns all cursors of the org.
     ///
     /// # Errors
     /// Only those of the table.
@@ -109,61 +130,96 @@ impl Cursors {
         self.table.query("list the cursors", ("org_id", org.as_str())).await
     }
 
-    /// Moves the cursor to `to`, after the rows up to there were stored, and says whether it moved: one that is there
-    /// already, or further, stays.
+    /// Stores the progress of a scan, and returns the cursor's position after it. The position and the checkpoint change in
+    /// one conditional write; the position only moves forward.
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn advance(&self, org: OrgId, name: &CursorName, to: Position, now: Timestamp) -> Result<bool, Error> {
-        let modstamp = text(time::format(to.system_modstamp));
-        let id = text(to.last_id.as_str());
-        let update = Update {
-            set: vec![
-                ("system_modstamp", modstamp.clone()),
-                ("last_id", id.clone()),
-                ("updated_at", text(time::format(now))),
-            ],
-            when: rule::IS_BEHIND,
-            values: vec![(":modstamp", modstamp), (":id", id)],
-            ..Update::default()
-        };
-        let moved = self.table.update("advance the cursor", row_key(org, name), update).await?;
-        Ok(matches!(moved, Conditional::Done(_)))
-    }
-
-    /// Notes where the running scan goes on, after the rows up to there were stored.
-    ///
-    /// # Errors
-    /// Only those of the table.
-    pub async fn store_checkpoint(
+    pub async fn advance(
         &self,
         org: OrgId,
         name: &CursorName,
-        checkpoint: &str,
+        progress: &Progress,
         now: Timestamp,
-    ) -> Result<(), Error> {
-        let update = Update {
-            set: vec![("checkpoint", text(checkpoint)), ("updated_at", text(time::format(now)))],
-            ..Update::default()
-        };
-        self.table.update("store the checkpoint", row_key(org, name), update).await.map(drop)
+    ) -> Result<Option<Position>, Error> {
+        let operation = "advance the cursor";
+        let mut position = progress.seen;
+        if let Some(to) = rule::advance(progress.seen, progress.last_row) {
+            let update = progress.state.update(now).moved_to(to);
+            match self.table.update(operation, row_key(org, name), update).await? {
+                Conditional::Done(_) => return Ok(Some(to)),
+                // Another scan has moved the cursor further since the caller read it.
+                Conditional::Refused(item) => {
+                    let known: Option<Cursor> = item.map(|item| from_item(operation, item)).transpose()?;
+                    position = known.and_then(|known| known.position);
+                }
+            }
+        }
+        self.table.update(operation, row_key(org, name), progress.state.update(now)).await?;
+        Ok(position)
     }
 
-    /// Notes that the running scan, which covers what was committed until then, came to its end, and forgets its checkpoint.
+    /// Stores that a scan, poll or refresh which began at `covered_until` is complete, and removes its checkpoint.
     ///
     /// # Errors
     /// Only those of the table.
     pub async fn finish(&self, org: OrgId, name: &CursorName, covered_until: Timestamp) -> Result<(), Error> {
-        let covered_until = text(time::format(covered_until));
-        let update = Update {
-            set: vec![("covered_until", covered_until.clone()), ("updated_at", covered_until)],
-            remove: vec!["checkpoint"],
-            ..Update::default()
-        };
+        let update = ScanState::Complete(covered_until).update(covered_until);
         self.table.update("finish the scan", row_key(org, name), update).await.map(drop)
+    }
+}
+
+impl ScanState {
+    fn update(&self, now: Timestamp) -> Update {
+        let updated_at = ("updated_at", text(time::format(now)));
+        match self {
+            Self::Running(checkpoint) => {
+                Update { set: vec![("checkpoint", text(checkpoint)), updated_at], ..Update::default() }
+            }
+            Self::Complete(covered_until) => Update {
+                set: vec![("covered_until", text(time::format(*covered_until))), updated_at],
+                remove: vec!["checkpoint"],
+                ..Update::default()
+            },
+        }
+    }
+}
+
+impl Update {
+    /// Adds the move of a cursor that is behind `to`.
+    fn moved_to(mut self, to: Position) -> Self {
+        let [modstamp, id] = [text(time::format(to.system_modstamp)), text(to.record_id.as_str())];
+        self.set.extend([("system_modstamp", modstamp.clone()), ("last_id", id.clone())]);
+        self.when = rule::IS_BEHIND;
+        self.values.extend([(":modstamp", modstamp), (":id", id)]);
+        self
     }
 }
 
 fn row_key(org: OrgId, name: &CursorName) -> Item {
     key([("org_id", org.as_str()), ("cursor_name", &name.0)])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_cursor_stored_by_an_earlier_version_is_read() {
+        let checkpoint = r#"{"started_at":"2026-11-22T10:00:00Z","position":null}"#;
+        let stored = json!({
+            "org_id": "00D5e000000KQ2eEAG", "cursor_name": "incremental/Account",
+            "system_modstamp": "2026-11-22T09:59:00.000Z", "last_id": "0015e00000ZkM3hAAF",
+            "checkpoint": checkpoint, "covered_until": "2026-11-21T01:00:00.000Z",
+            "updated_at": "2026-11-22T10:00:01.000Z",
+        });
+        let cursor: Cursor = serde_json::from_value(stored.clone()).unwrap();
+        let position = cursor.position.unwrap();
+        assert_eq!(position.record_id.as_str(), "0015e00000ZkM3hAAF");
+        assert_eq!(position.system_modstamp, "2026-11-22T09:59:00Z".parse().unwrap());
+        assert_eq!(cursor.checkpoint.as_deref(), Some(checkpoint));
+        assert_eq!(serde_json::to_value(&cursor).unwrap(), stored, "a version still deployed reads what is stored now");
+    }
 }

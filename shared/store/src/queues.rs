@@ -20,33 +20,74 @@ pub trait Message: Serialize + Send + Sync {
     fn org(&self) -> OrgId;
 }
 
-/// Which refresh.
+/// The extent of a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefreshKind {
-    /// Everything that the night does.
+    /// The nightly refresh: pipelines, connections, and the changes of every object.
     Nightly,
-    /// The first copy.
+    /// The first copy of every object.
     Backfill,
-    /// What changed since the last time: of one object, or of all as a poll, which is tried once because the next one repeats it.
+    /// The changes of one object since its last scan.
     Incremental,
-    /// Only what its connections need by the hour.
+    /// The changes of every object since the last scan. It is tried once, since the next poll repeats it.
+    Poll,
+    /// The hourly upkeep of the org's connections.
     Connections,
 }
 
-/// An org, or one of its objects, is to be refreshed.
+/// A request to refresh an org, or one of its objects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "RefreshMessage", into = "RefreshMessage")]
 pub struct RefreshTask {
-    /// Which org.
+    /// The org.
     pub org_id: OrgId,
-    /// Which refresh.
+    /// The extent of the refresh.
     pub kind: RefreshKind,
-    /// Which object; `None` for all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The object; `None` for all of them.
     pub object: Option<ObjectName>,
-    /// When it was asked for.
-    #[serde(with = "crate::time::millis")]
+    /// The time of the request.
     pub requested_at: Timestamp,
+}
+
+impl RefreshTask {
+    /// Returns the task that continues this one for one object. The rest of a poll is an incremental refresh.
+    #[must_use]
+    pub fn for_object(&self, object: ObjectName) -> Self {
+        let kind = if self.kind == RefreshKind::Poll { RefreshKind::Incremental } else { self.kind };
+        Self { kind, object: Some(object), ..self.clone() }
+    }
+}
+
+/// The JSON of a [`RefreshTask`]. A poll is an `incremental` refresh without an object, as it was before
+/// [`RefreshKind::Poll`] existed, so that functions of both versions understand each other during an update. `poll` is read
+/// too.
+#[derive(Serialize, Deserialize)]
+struct RefreshMessage {
+    org_id: OrgId,
+    kind: RefreshKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    object: Option<ObjectName>,
+    #[serde(with = "crate::time::millis")]
+    requested_at: Timestamp,
+}
+
+impl From<RefreshMessage> for RefreshTask {
+    fn from(RefreshMessage { org_id, kind, object, requested_at }: RefreshMessage) -> Self {
+        let kind = match (kind, &object) {
+            (RefreshKind::Incremental, None) => RefreshKind::Poll,
+            (RefreshKind::Poll, Some(_)) => RefreshKind::Incremental,
+            _ => kind,
+        };
+        Self { org_id, kind, object, requested_at }
+    }
+}
+
+impl From<RefreshTask> for RefreshMessage {
+    fn from(RefreshTask { org_id, kind, object, requested_at }: RefreshTask) -> Self {
+        let kind = if kind == RefreshKind::Poll { RefreshKind::Incremental } else { kind };
+        Self { org_id, kind, object, requested_at }
+    }
 }
 
 /// A write waits in the ledger.
@@ -56,14 +97,6 @@ pub struct WriteTask {
     pub org_id: OrgId,
     /// Which write.
     pub write_id: WriteId,
-}
-
-impl RefreshTask {
-    /// Whether it is a poll.
-    #[must_use]
-    pub fn is_poll(&self) -> bool {
-        self.kind == RefreshKind::Incremental && self.object.is_none()
-    }
 }
 
 impl Message for RefreshTask {
@@ -212,3 +245,54 @@ const MESSAGE_LIMIT: &str = "message limit of 256 KB";
 
 /// For how long SQS holds a message back at most.
 pub const MAX_DELAY: Duration = Duration::from_secs(900);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn message(kind: &str, object: Option<&str>) -> Value {
+        let mut message =
+            json!({ "org_id": "00D5e000000KQ2eEAG", "kind": kind, "requested_at": "2026-11-22T10:00:00.000Z" });
+        if let Some(object) = object {
+            message["object"] = object.into();
+        }
+        message
+    }
+
+    fn parse(message: &Value) -> RefreshTask {
+        serde_json::from_value(message.clone()).unwrap()
+    }
+
+    #[test]
+    fn tasks_queued_by_an_earlier_version_are_understood() {
+        let cases = [
+            ("nightly", None, RefreshKind::Nightly),
+            ("backfill", Some("Account"), RefreshKind::Backfill),
+            ("incremental", Some("Account"), RefreshKind::Incremental),
+            ("incremental", None, RefreshKind::Poll),
+            ("connections", None, RefreshKind::Connections),
+        ];
+        for (kind, object, expected) in cases {
+            let message = message(kind, object);
+            let task = parse(&message);
+            assert_eq!((task.kind, task.object.is_some()), (expected, object.is_some()), "{kind}");
+            assert_eq!(serde_json::to_value(&task).unwrap(), message, "an earlier version understands the same JSON");
+        }
+    }
+
+    #[test]
+    fn a_message_may_name_a_poll() {
+        assert_eq!(parse(&message("poll", None)).kind, RefreshKind::Poll);
+        assert_eq!(parse(&message("poll", Some("Account"))).kind, RefreshKind::Incremental);
+    }
+
+    #[test]
+    fn the_rest_of_a_poll_is_an_incremental_refresh() {
+        let object: ObjectName = "Account".parse().unwrap();
+        let rest = parse(&message("poll", None)).for_object(object.clone());
+        assert_eq!((rest.kind, rest.object), (RefreshKind::Incremental, Some(object.clone())));
+        assert_eq!(parse(&message("backfill", None)).for_object(object).kind, RefreshKind::Backfill);
+    }
+}

@@ -260,7 +260,27 @@ const PARALLEL_WRITES: usize = 32;
 /// Every refusal shows a row that came in between. One more settles it, unless many differ within one millisecond of reading.
 const SETTLE_ATTEMPTS: usize = 12;
 
+impl Tombstone {
+    /// Returns the tombstone that a row of `queryAll` shows, or `None` when the row is not deleted or has no `SystemModstamp`.
+    #[must_use]
+    pub fn from_row(row: &Record, read_at: Timestamp) -> Option<Self> {
+        let is_deleted = row.fields.get("IsDeleted").and_then(Value::as_bool).unwrap_or_default();
+        let system_modstamp = row.system_modstamp().filter(|_| is_deleted)?;
+        let master_record_id = row.text("MasterRecordId").and_then(|id| id.parse().ok());
+        Some(Self { record_id: row.id, system_modstamp, read_at, master_record_id })
+    }
+}
+
 impl Change {
+    /// Returns the change that a row of `queryAll` shows: its fields, or a tombstone.
+    #[must_use]
+    pub fn from_row(row: Record, read_at: Timestamp) -> Self {
+        match Tombstone::from_row(&row, read_at) {
+            Some(tombstone) => Self::Tombstone(tombstone),
+            None => Self::Upsert { record: row, read_at },
+        }
+    }
+
     /// The record that it is about.
     #[must_use]
     pub fn record_id(&self) -> RecordId {
@@ -345,4 +365,34 @@ fn partition(org: OrgId, object: &ObjectName) -> String {
 
 fn row_key(org: OrgId, object: &ObjectName, id: RecordId) -> Item {
     key([("partition", &partition(org, object)), ("record_id", id.as_str())])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn row(fields: Value) -> Record {
+        let Value::Object(fields) = fields else { panic!("not an object") };
+        Record { object: ObjectName::from_static("Account"), id: "0015e00000ZkM3hAAF".parse().unwrap(), fields }
+    }
+
+    #[test]
+    fn a_deleted_row_is_a_tombstone_with_its_master() {
+        let read_at: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
+        let stamp = "2026-11-22T09:59:00.000+0000";
+        let merged = row(json!({"IsDeleted": true, "SystemModstamp": stamp, "MasterRecordId": "0015e00000ZkM3iAAF"}));
+        let Change::Tombstone(tombstone) = Change::from_row(merged.clone(), read_at) else { panic!("not deleted") };
+        assert_eq!((tombstone.record_id, tombstone.read_at), (merged.id, read_at));
+        assert_eq!(tombstone.system_modstamp, "2026-11-22T09:59:00Z".parse().unwrap());
+        assert_eq!(tombstone.master_record_id.unwrap().as_str(), "0015e00000ZkM3iAAF");
+    }
+
+    #[test]
+    fn a_live_row_is_an_upsert() {
+        let live = row(json!({"IsDeleted": false, "SystemModstamp": "2026-11-22T09:59:00.000+0000"}));
+        let change = Change::from_row(live.clone(), Timestamp::UNIX_EPOCH);
+        assert_eq!(change, Change::Upsert { record: live, read_at: Timestamp::UNIX_EPOCH });
+    }
 }

@@ -13,16 +13,16 @@ fn id(n: usize) -> RecordId {
     format!("0065e00000{n:05}").parse().unwrap()
 }
 
-fn row(second: i64, n: usize) -> RowKey {
-    RowKey { system_modstamp: at(second), id: id(n) }
+fn row(second: i64, n: usize) -> Position {
+    Position { system_modstamp: at(second), record_id: id(n) }
 }
 
-fn page(rows: &[RowKey], total_size: u64, done: bool) -> PageShape<'_> {
+fn page(rows: &[Position], total_size: u64, done: bool) -> PageShape<'_> {
     PageShape { rows, total_size, done }
 }
 
-fn standing_at(second: i64, last: Option<usize>) -> Scan {
-    Scan { started_at: at(1_000), position: Some(Position { system_modstamp: at(second), last_id: last.map(id) }) }
+fn scan_at(second: i64, last: Option<usize>) -> Scan {
+    Scan { started_at: at(1_000), position: Some(ScanPoint { system_modstamp: at(second), last_id: last.map(id) }) }
 }
 
 fn soql_of(scan: &Scan) -> String {
@@ -48,15 +48,22 @@ fn a_scan_in_progress_asks_for_what_follows_its_last_row() {
     let wanted = "SELECT Id FROM Opportunity WHERE (SystemModstamp >= 2026-09-21T14:13:25.000Z AND \
                   (SystemModstamp > 2026-09-21T14:13:25.000Z OR Id > '0065e0000000007AAA')) \
                   ORDER BY SystemModstamp, Id LIMIT 2000";
-    assert_eq!(soql_of(&standing_at(5, Some(7))), wanted);
+    assert_eq!(soql_of(&scan_at(5, Some(7))), wanted);
 }
 
 #[test]
 fn a_checkpoint_survives_being_stored() {
-    for scan in [Scan::fresh(None, at(1)), Scan::fresh(Some(at(0)), at(1)), standing_at(5, Some(7))] {
+    for scan in [Scan::fresh(None, at(1)), Scan::fresh(Some(at(0)), at(1)), scan_at(5, Some(7))] {
         assert_eq!(Scan::resume(&scan.checkpoint()), Some(scan));
     }
     assert_eq!(Scan::resume("of another version"), None);
+}
+
+#[test]
+fn a_checkpoint_of_an_earlier_version_is_resumed() {
+    let checkpoint = r#"{"started_at":"2026-09-21T14:30:00Z","position":{"system_modstamp":"2026-09-21T14:13:25Z","last_id":"0065e0000000007AAA"}}"#;
+    assert_eq!(Scan::resume(checkpoint), Some(scan_at(5, Some(7))));
+    assert_eq!(scan_at(5, Some(7)).checkpoint(), checkpoint, "a version still deployed resumes it too");
 }
 
 #[test]
@@ -73,26 +80,26 @@ fn an_empty_page_that_is_not_the_last_is_a_fault() {
 #[test]
 fn a_narrow_page_of_a_longer_answer_goes_on_after_its_last_row() {
     let step = Scan::fresh(None, at(1_000)).after(&page(&[row(1, 1), row(2, 2)], 900, false));
-    assert_eq!(step, Ok(Step::Next(standing_at(2, Some(2)))));
+    assert_eq!(step, Ok(Step::Next(scan_at(2, Some(2)))));
 }
 
 #[test]
 fn a_full_page_is_never_taken_for_the_last() {
     let rows: Vec<_> = (0..2_000).map(|n| row(1, n)).collect();
     let step = Scan::fresh(None, at(1_000)).after(&page(&rows, 2_000, true));
-    assert_eq!(step, Ok(Step::Next(standing_at(1, Some(1_999)))));
+    assert_eq!(step, Ok(Step::Next(scan_at(1, Some(1_999)))));
 }
 
 #[test]
 fn rows_out_of_order_are_a_fault() {
-    let scan = standing_at(5, Some(1));
+    let scan = scan_at(5, Some(1));
     assert_eq!(scan.after(&page(&[row(4, 2)], 1, true)), Err(PageFault::OutOfOrder));
     assert_eq!(scan.after(&page(&[row(7, 2), row(6, 3)], 2, true)), Err(PageFault::OutOfOrder));
 }
 
 #[test]
 fn a_page_that_repeats_the_last_row_is_a_fault() {
-    assert_eq!(standing_at(5, Some(1)).after(&page(&[row(5, 1)], 1, true)), Err(PageFault::NoProgress));
+    assert_eq!(scan_at(5, Some(1)).after(&page(&[row(5, 1)], 1, true)), Err(PageFault::NoProgress));
 }
 
 #[test]
@@ -146,16 +153,16 @@ impl Org {
     }
 
     /// The first rows of the answer to `scan`'s query, and how many there are in all.
-    fn query(&self, scan: &Scan, limit: usize) -> (Vec<RowKey>, usize) {
+    fn query(&self, scan: &Scan, limit: usize) -> (Vec<Position>, usize) {
         let mut rows: Vec<_> = self.visible.iter().map(|(n, stamp)| row(*stamp, *n)).collect();
         rows.retain(|row| match scan.position {
             None => true,
-            Some(Position { system_modstamp, last_id: None }) => row.system_modstamp >= system_modstamp,
-            Some(Position { system_modstamp, last_id: Some(id) }) => {
-                (row.system_modstamp, row.id) > (system_modstamp, id)
+            Some(ScanPoint { system_modstamp, last_id: None }) => row.system_modstamp >= system_modstamp,
+            Some(ScanPoint { system_modstamp, last_id: Some(id) }) => {
+                (row.system_modstamp, row.record_id) > (system_modstamp, id)
             }
         });
-        rows.sort_by_key(|row| (row.system_modstamp, row.id));
+        rows.sort_by_key(|row| (row.system_modstamp, row.record_id));
         let total = rows.len();
         rows.truncate(limit);
         (rows, total)
@@ -175,7 +182,7 @@ struct Worker {
 enum Memory {
     #[default]
     Idle,
-    Read(Scan, Vec<RowKey>, usize),
+    Read(Scan, Vec<Position>, usize),
     Stored(Scan, Step),
 }
 
@@ -192,7 +199,7 @@ impl Worker {
                 let shape = PageShape { rows: &rows, total_size: total as u64, done: rows.len() == total };
                 let step = scan.after(&shape).unwrap();
                 for row in rows {
-                    let known = self.mirror.entry(row.id).or_insert(row.system_modstamp);
+                    let known = self.mirror.entry(row.record_id).or_insert(row.system_modstamp);
                     *known = row.system_modstamp.max(*known);
                 }
                 Memory::Stored(scan, step)

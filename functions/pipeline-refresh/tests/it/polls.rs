@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use org_simulator::{Effect, Fault};
 use pipeline_refresh::{Event, Reply, handle};
 use serde_json::json;
+use store::cursors::{Progress, ScanState};
 use store::{CursorName, Edition, RefreshKind};
 
 use crate::harness::{ACCOUNT, DISCONNECTED, TestContext, run};
@@ -55,7 +56,10 @@ fn an_edit_reaches_the_mirror_by_the_poll_alone() {
 
         assert_eq!(context.schedule_polls().await, 1, "the other org has outbound messages");
         let polls = context.queued().await;
-        assert_eq!(polls.iter().map(|task| (task.org_id, task.is_poll())).collect::<Vec<_>>(), [(context.org, true)]);
+        assert_eq!(
+            polls.iter().map(|task| (task.org_id, task.kind)).collect::<Vec<_>>(),
+            [(context.org, RefreshKind::Poll)]
+        );
         let before = context.total_calls();
         assert!(context.work_on(&polls).await.is_empty());
 
@@ -71,7 +75,7 @@ fn a_poll_that_comes_late_finds_its_work_done_and_asks_for_nothing() {
     run(async {
         let context = TestContext::new().await;
         context.polled().await;
-        let (late, later) = (context.task(RefreshKind::Incremental), context.task(RefreshKind::Incremental));
+        let (late, later) = (context.task(RefreshKind::Poll), context.task(RefreshKind::Poll));
         context.work_on(std::slice::from_ref(&late)).await;
         let before = context.total_calls();
 
@@ -91,11 +95,11 @@ fn a_poll_that_fails_is_left_to_the_next_one() {
         let path_prefix = "/services/data/v66.0/queryAll".to_owned();
         context.simulator.fault(Fault { path_prefix, method: None, times: 100, effect: Effect::Unavailable });
 
-        assert!(context.work_on(&[context.task(RefreshKind::Incremental)]).await.is_empty(), "it does not come again");
+        assert!(context.work_on(&[context.task(RefreshKind::Poll)]).await.is_empty(), "it does not come again");
         assert_eq!((context.queued().await.len(), context.last_poll().await), (0, None));
 
         context.simulator.clear_faults();
-        context.work_on(&[context.task(RefreshKind::Incremental)]).await;
+        context.work_on(&[context.task(RefreshKind::Poll)]).await;
         context.assert_mirrored(&accounts).await;
         assert!(context.last_poll().await.is_some());
     });
@@ -108,7 +112,7 @@ fn a_poll_of_an_org_whose_calls_run_low_leaves_nothing_in_the_queue() {
         context.polled().await;
         context.simulator.set_daily_api_limit(context.total_calls() as u64 + 2);
 
-        assert!(context.work_on(&[context.task(RefreshKind::Incremental)]).await.is_empty());
+        assert!(context.work_on(&[context.task(RefreshKind::Poll)]).await.is_empty());
 
         assert_eq!((context.queued().await.len(), context.held_back().await, context.last_poll().await), (0, 0, None));
     });
@@ -119,7 +123,7 @@ fn a_poll_leaves_an_object_alone_that_was_never_copied_or_is_being_scanned() {
     run(async {
         let context = TestContext::new().await;
         context.simulator.set_edition("Professional Edition");
-        context.work_on(&[context.task(RefreshKind::Incremental)]).await;
+        context.work_on(&[context.task(RefreshKind::Poll)]).await;
         assert_eq!(
             (context.count(&ACCOUNT).await.live, context.last_poll().await),
             (0, None),
@@ -129,9 +133,10 @@ fn a_poll_leaves_an_object_alone_that_was_never_copied_or_is_being_scanned() {
         context.work_on(&[context.task(RefreshKind::Backfill)]).await;
         let (cursors, scan) = (&context.deps.cursors, CursorName::incremental(&ACCOUNT));
         let running = pipeline_refresh::scan::Scan::fresh(None, context.deps.clock.now()).checkpoint();
-        cursors.store_checkpoint(context.org, &scan, &running, context.deps.clock.now()).await.unwrap();
+        let running = Progress { seen: None, last_row: None, state: ScanState::Running(running) };
+        cursors.advance(context.org, &scan, &running, context.deps.clock.now()).await.unwrap();
         let accounts = context.accounts(1);
-        context.work_on(&[context.task(RefreshKind::Incremental)]).await;
+        context.work_on(&[context.task(RefreshKind::Poll)]).await;
         let row = context.deps.records.load(context.org, &ACCOUNT, accounts[0].parse().unwrap()).await.unwrap();
         assert!(row.is_none() && context.last_poll().await.is_none(), "another task is at work on it");
     });

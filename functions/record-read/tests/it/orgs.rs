@@ -6,6 +6,7 @@ use org_simulator::ObjectPermissions;
 use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::budgets::Observation;
+use store::cursors::{Progress, ScanState};
 use store::{CursorName, Edition, Lane, OrgState, Pipeline, Position};
 
 use crate::harness::{REP, TestContext, run};
@@ -131,8 +132,9 @@ fn health_shows_connections_scans_pipelines_and_budget() {
         let (deps, now) = (&context.deps, context.deps.clock.now());
         context.disconnect(&context.reps().connection_id()).await;
         let scan = CursorName::incremental(&ObjectName::from_static("Account"));
-        let position = Position { system_modstamp: now, last_id: "001000000000001".parse().unwrap() };
-        deps.cursors.advance(context.org, &scan, position, now).await.unwrap();
+        let last_row = Some(Position { system_modstamp: now, record_id: "001000000000001".parse().unwrap() });
+        let page = Progress { seen: None, last_row, state: ScanState::Running("page 2".to_owned()) };
+        deps.cursors.advance(context.org, &scan, &page, now).await.unwrap();
         deps.pipelines.replace(context.org, &[pipeline()], now).await.unwrap();
         deps.cursors.finish(context.org, &CursorName::pipelines(), now).await.unwrap();
         let seen = Observation { used: 17, max: 15_000, lane: Lane::Interactive, calls: 2 };

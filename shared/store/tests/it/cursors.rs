@@ -1,25 +1,38 @@
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
+use store::cursors::{Progress, ScanState};
 use store::{CursorName, Cursors, Position};
 
 use crate::harness::{account, at, org, run, tables};
 
+fn name() -> CursorName {
+    CursorName::incremental(&"Account".parse().unwrap())
+}
+
 async fn cursors() -> (Cursors, CursorName) {
     let (client, tables) = tables().await;
-    (Cursors::new(client, tables.name("cursors")), CursorName::incremental(&"Account".parse().unwrap()))
+    (Cursors::new(client, tables.name("cursors")), name())
 }
 
 fn position(seconds: i64, n: usize) -> Position {
-    Position { system_modstamp: at(seconds), last_id: account(n) }
+    Position { system_modstamp: at(seconds), record_id: account(n) }
+}
+
+/// A page of a running scan, whose cursor was last seen at `seen`.
+fn page(seen: Option<Position>, last_row: Position, checkpoint: &str) -> Progress {
+    Progress { seen, last_row: Some(last_row), state: ScanState::Running(checkpoint.to_owned()) }
 }
 
 #[test]
 fn a_cursor_only_moves_forward() {
     run(async {
         let (cursors, name) = cursors().await;
-        let mut moves = Vec::new();
+        let (mut moves, mut last) = (Vec::new(), None);
         for to in [position(10, 5), position(10, 4), position(9, 9), position(10, 6), position(10, 6), position(11, 1)]
         {
-            moves.push(cursors.advance(org(), &name, to, at(99)).await.unwrap());
+            let moved = cursors.advance(org(), &name, &page(last, to, "page"), at(99)).await.unwrap();
+            moves.push(moved != last);
+            last = moved;
         }
         assert_eq!(moves, [true, false, false, true, false, true]);
         let cursor = cursors.load(org(), &name).await.unwrap().unwrap();
@@ -28,12 +41,13 @@ fn a_cursor_only_moves_forward() {
 }
 
 #[test]
-fn any_number_of_scans_at_once_end_at_the_furthest_row() {
+fn concurrent_scans_end_at_the_furthest_row() {
     run(async {
         let (cursors, name) = cursors().await;
         let positions: Vec<_> = (0..40_usize).map(|n| position(i64::try_from(n % 7).unwrap(), n)).collect();
 
-        join_all(positions.iter().map(|to| cursors.advance(org(), &name, *to, at(99)))).await;
+        let pages: Vec<_> = positions.iter().map(|to| page(None, *to, "page")).collect();
+        join_all(pages.iter().map(|page| cursors.advance(org(), &name, page, at(99)))).await;
 
         let cursor = cursors.load(org(), &name).await.unwrap().unwrap();
         assert_eq!(cursor.position, positions.into_iter().max());
@@ -41,19 +55,75 @@ fn any_number_of_scans_at_once_end_at_the_furthest_row() {
 }
 
 #[test]
-fn a_checkpoint_is_kept_until_the_scan_ends_and_does_not_move_the_cursor() {
+fn a_scan_that_reads_rows_again_stores_its_checkpoint() {
+    run(async {
+        let (cursors, name) = cursors().await;
+        let furthest = cursors.advance(org(), &name, &page(None, position(10, 5), "page 1"), at(1)).await.unwrap();
+
+        for seen in [None, furthest] {
+            let again = page(seen, position(4, 1), &format!("again {seen:?}"));
+            assert_eq!(cursors.advance(org(), &name, &again, at(2)).await.unwrap(), furthest);
+            let cursor = cursors.load(org(), &name).await.unwrap().unwrap();
+            assert_eq!((cursor.position, cursor.checkpoint), (furthest, Some(format!("again {seen:?}"))));
+        }
+    });
+}
+
+#[test]
+fn the_last_page_removes_the_checkpoint() {
     run(async {
         let (cursors, name) = cursors().await;
         assert_eq!(cursors.load(org(), &name).await.unwrap(), None);
-        cursors.store_checkpoint(org(), &name, "page 2", at(1)).await.unwrap();
+        let first = page(None, position(9, 1), "page 2");
+        let seen = cursors.advance(org(), &name, &first, at(1)).await.unwrap();
         let running = cursors.load(org(), &name).await.unwrap().unwrap();
-        assert_eq!((running.position, running.checkpoint.as_deref()), (None, Some("page 2")));
+        assert_eq!((running.position, running.checkpoint.as_deref()), (Some(position(9, 1)), Some("page 2")));
 
-        cursors.advance(org(), &name, position(10, 5), at(2)).await.unwrap();
-        cursors.finish(org(), &name, at(3)).await.unwrap();
+        let last = Progress { seen, last_row: Some(position(10, 5)), state: ScanState::Complete(at(3)) };
+        cursors.advance(org(), &name, &last, at(4)).await.unwrap();
 
         let done = cursors.load(org(), &name).await.unwrap().unwrap();
         assert_eq!((done.position, done.checkpoint, done.covered_until), (Some(position(10, 5)), None, Some(at(3))));
         assert_eq!(cursors.list(org()).await.unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn an_empty_last_page_leaves_the_position() {
+    run(async {
+        let (cursors, name) = cursors().await;
+        let seen = cursors.advance(org(), &name, &page(None, position(9, 1), "page 2"), at(1)).await.unwrap();
+        let empty = Progress { seen, last_row: None, state: ScanState::Complete(at(3)) };
+        assert_eq!(cursors.advance(org(), &name, &empty, at(4)).await.unwrap(), seen);
+        let done = cursors.load(org(), &name).await.unwrap().unwrap();
+        assert_eq!((done.position, done.checkpoint, done.covered_until), (seen, None, Some(at(3))));
+    });
+}
+
+/// Earlier versions wrote the position and the checkpoint one after the other.
+#[test]
+fn an_item_of_an_earlier_version_is_read_and_advanced() {
+    run(async {
+        let (client, tables) = tables().await;
+        let put = client.put_item().table_name(tables.name("cursors"));
+        let stored = [
+            ("org_id", org().to_string()),
+            ("cursor_name", "incremental/Account".to_owned()),
+            ("system_modstamp", store::time::format(at(9))),
+            ("last_id", account(1).to_string()),
+            ("checkpoint", r#"{"started_at":"2026-11-22T10:00:00Z","position":null}"#.to_owned()),
+            ("updated_at", store::time::format(at(9))),
+        ];
+        let put = stored.into_iter().fold(put, |put, (name, value)| put.item(name, AttributeValue::S(value)));
+        put.send().await.unwrap();
+        let cursors = Cursors::new(client, tables.name("cursors"));
+
+        let seen = cursors.load(org(), &name()).await.unwrap().unwrap().position;
+        assert_eq!(seen, Some(position(9, 1)));
+        let moved = cursors.advance(org(), &name(), &page(seen, position(10, 5), "page 3"), at(10)).await.unwrap();
+
+        let cursor = cursors.load(org(), &name()).await.unwrap().unwrap();
+        assert_eq!((moved, cursor.position), (Some(position(10, 5)), Some(position(10, 5))));
+        assert_eq!(cursor.checkpoint.as_deref(), Some("page 3"));
     });
 }

@@ -146,7 +146,7 @@ fn a_poll_describes_nothing_that_is_known() {
         both.refresh(RefreshKind::Backfill).await;
         let before = both.context.simulator.request_log().len();
 
-        both.refresh(RefreshKind::Incremental).await;
+        both.refresh(RefreshKind::Poll).await;
 
         let asked = both.context.simulator.request_log().split_off(before);
         let count = |part: &str| asked.iter().filter(|line| line.contains(part)).count();
