@@ -133,14 +133,10 @@ impl Deliveries {
         let operation = "read the deliveries";
         let items = self
             .table
-            .client()
-            .query()
-            .table_name(self.table.name())
+            .query_partition(("org_id", org.as_str()))
             .index_name("by_received_at")
-            .key_condition_expression("#org_id = :org AND #received_at >= :since")
-            .expression_attribute_names("#org_id", "org_id")
+            .key_condition_expression("#partition = :partition AND #received_at >= :since")
             .expression_attribute_names("#received_at", "received_at")
-            .expression_attribute_values(":org", text(org.as_str()))
             .expression_attribute_values(":since", text(time::format(since)))
             .into_paginator()
             .items()

@@ -117,7 +117,7 @@ impl Orgs {
     /// # Errors
     /// Only those of the table.
     pub async fn list(&self) -> Result<Vec<Org>, Error> {
-        self.table.scan_beyond("list the orgs", ("org_id", license_management::KEY)).await
+        self.table.scan_except("list the orgs", ("org_id", license_management::KEY)).await
     }
 
     /// Every active org, in no order. Reads the whole table.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::ids::WriteId;
-use crate::table::{Table, number, put_request, text, to_item};
+use crate::table::{KeyRange, Table, number, put_request, text, to_item};
 use crate::time;
 
 /// That a write changed a record.
@@ -103,7 +103,7 @@ impl Origins {
     pub async fn find(&self, org: OrgId, record: RecordId, saved: SavedVersion) -> Result<Option<Origin>, Error> {
         let bound = |span: SignedDuration| time::format(saved.at.saturating_add(span).unwrap_or(saved.at));
         let (first, last) = (bound(-TOLERANCE), bound(TOLERANCE + LONGEST_CALL));
-        let range = ("noted_at", first.as_str(), last.as_str());
+        let range = KeyRange { attribute: "noted_at", first: &first, last: &last };
         let notes: Vec<Origin> =
             self.table.query_range("find the origin", ("record", &partition(org, record)), range).await?;
         Ok(notes.into_iter().rfind(|origin| is_made_by(origin, saved)))

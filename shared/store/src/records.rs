@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use futures::{StreamExt as _, stream};
 use jiff::Timestamp;
@@ -201,7 +200,8 @@ impl Records {
     /// Only those of the table.
     pub async fn count(&self, org: OrgId, object: &ObjectName) -> Result<RecordCount, Error> {
         let mut pages = self
-            .query(&partition(org, object))
+            .table
+            .query_partition(("partition", &partition(org, object)))
             .projection_expression("#deleted")
             .expression_attribute_names("#deleted", "deleted")
             .into_paginator()
@@ -230,7 +230,8 @@ impl Records {
     ) -> Result<RecordPage, Error> {
         let operation = "list the records";
         let page = self
-            .query(&partition(org, object))
+            .table
+            .query_partition(("partition", &partition(org, object)))
             .limit(i32::from(limit.max(1)))
             .set_exclusive_start_key(after.map(|id| row_key(org, object, id)))
             .send()
@@ -240,16 +241,6 @@ impl Records {
         let records: Vec<MirrorRecord> = rows.collect::<Result<_, _>>()?;
         let next = page.last_evaluated_key.and_then(|_| records.last().map(|row| row.record_id));
         Ok(RecordPage { records, next })
-    }
-
-    fn query(&self, partition: &str) -> QueryFluentBuilder {
-        self.table
-            .client()
-            .query()
-            .table_name(self.table.name())
-            .key_condition_expression("#partition = :partition")
-            .expression_attribute_names("#partition", "partition")
-            .expression_attribute_values(":partition", text(partition))
     }
 }
 

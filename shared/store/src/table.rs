@@ -47,6 +47,13 @@ pub(crate) struct Expression<'a> {
     pub(crate) values: Vec<(&'static str, AttributeValue)>,
 }
 
+/// A range of sort keys, both ends included.
+pub(crate) struct KeyRange<'a> {
+    pub(crate) attribute: &'static str,
+    pub(crate) first: &'a str,
+    pub(crate) last: &'a str,
+}
+
 /// An update of one item.
 #[derive(Default)]
 pub(crate) struct Update {
@@ -116,88 +123,62 @@ impl Table {
         answer.item.map(|item| from_item(operation, item)).transpose()
     }
 
-    /// Every item of a partition, in the order of its sort key.
+    /// Returns every item of a partition, in the order of the sort key. The read is consistent.
     pub(crate) async fn query<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         partition: (&'static str, &str),
     ) -> Result<Vec<T>, Error> {
-        self.rows(operation, self.client.query().consistent_read(true), partition).await
+        collect(operation, self.query_partition(partition).consistent_read(true)).await
     }
 
-    /// The items of a partition whose sort key is within the range, in its order.
+    /// Returns the items of a partition within a range of the sort key, in its order. The read is consistent.
     pub(crate) async fn query_range<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         partition: (&'static str, &str),
-        (sort_key, first, last): (&'static str, &str, &str),
+        range: KeyRange<'_>,
     ) -> Result<Vec<T>, Error> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.name)
+        let query = self
+            .query_partition(partition)
             .consistent_read(true)
             .key_condition_expression("#partition = :partition AND #sort_key BETWEEN :first AND :last")
-            .expression_attribute_names("#partition", partition.0)
-            .expression_attribute_names("#sort_key", sort_key)
-            .expression_attribute_values(":partition", text(partition.1))
-            .expression_attribute_values(":first", text(first))
-            .expression_attribute_values(":last", text(last))
-            .into_paginator()
-            .items()
-            .send();
-        let mut rows = Vec::new();
-        while let Some(item) = pages.next().await {
-            rows.push(from_item(operation, item.map_err(Error::aws(operation))?)?);
-        }
-        Ok(rows)
+            .expression_attribute_names("#sort_key", range.attribute)
+            .expression_attribute_values(":first", text(range.first))
+            .expression_attribute_values(":last", text(range.last));
+        collect(operation, query).await
     }
 
-    /// Every item that an index has for a value, in no order. An index lags behind its table by moments.
+    /// Returns every item that an index has for a value, in no order. An index lags behind its table by moments.
     pub(crate) async fn query_index<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         index: &'static str,
         partition: (&'static str, &str),
     ) -> Result<Vec<T>, Error> {
-        self.rows(operation, self.client.query().index_name(index), partition).await
+        collect(operation, self.query_partition(partition).index_name(index)).await
     }
 
-    async fn rows<T: DeserializeOwned>(
-        &self,
-        operation: &'static str,
-        query: QueryFluentBuilder,
-        (key, value): (&'static str, &str),
-    ) -> Result<Vec<T>, Error> {
-        let mut pages = query
+    /// Starts a query for a partition.
+    pub(crate) fn query_partition(&self, (key, value): (&'static str, &str)) -> QueryFluentBuilder {
+        self.client
+            .query()
             .table_name(&self.name)
             .key_condition_expression("#partition = :partition")
             .expression_attribute_names("#partition", key)
             .expression_attribute_values(":partition", text(value))
-            .into_paginator()
-            .items()
-            .send();
-        let mut rows = Vec::new();
-        while let Some(item) = pages.next().await {
-            rows.push(from_item(operation, item.map_err(Error::aws(operation))?)?);
-        }
-        Ok(rows)
     }
 
-    /// Every item of the table but the one with this key.
-    pub(crate) async fn scan_beyond<T: DeserializeOwned>(
+    /// Returns every item of the table except the one with this key.
+    pub(crate) async fn scan_except<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         (key, value): (&'static str, &str),
     ) -> Result<Vec<T>, Error> {
         let scan = self.client.scan().table_name(&self.name).filter_expression("#key <> :value");
         let scan = scan.expression_attribute_names("#key", key).expression_attribute_values(":value", text(value));
-        let mut pages = scan.into_paginator().items().send();
-        let mut rows = Vec::new();
-        while let Some(item) = pages.next().await {
-            rows.push(from_item(operation, item.map_err(Error::aws(operation))?)?);
-        }
-        Ok(rows)
+        let items = scan.into_paginator().items().send().try_collect().await.map_err(Error::aws(operation))?;
+        from_items(operation, items)
     }
 
     /// Puts the item where `when` holds.
@@ -311,6 +292,15 @@ impl Table {
         }
         Err(Error::Unfinished { operation, missing: todo.len(), total })
     }
+}
+
+async fn collect<T: DeserializeOwned>(operation: &'static str, query: QueryFluentBuilder) -> Result<Vec<T>, Error> {
+    let items = query.into_paginator().items().send().try_collect().await.map_err(Error::aws(operation))?;
+    from_items(operation, items)
+}
+
+fn from_items<T: DeserializeOwned>(operation: &'static str, items: Vec<Item>) -> Result<Vec<T>, Error> {
+    items.into_iter().map(|item| from_item(operation, item)).collect()
 }
 
 /// What one item may have, by DynamoDB's count (Developer Guide, "Service, account, and table quotas").

@@ -110,31 +110,9 @@ impl LeaseSlot {
         Some(Lease { owner: self.owner.clone()?, deadline: self.deadline?, fence: self.fence })
     }
 
-    /// Whether anyone may take it.
-    #[must_use]
-    pub fn is_free(&self, now: Timestamp) -> bool {
-        self.deadline.is_none_or(|deadline| deadline <= now)
-    }
-
-    /// Whether `lease` is still the one that was granted last. A holder whose deadline has passed keeps it until somebody
-    /// else takes it: what it got from Salesforce must not be lost for being late.
-    #[must_use]
-    pub fn is_held_by(&self, lease: &Lease) -> bool {
-        self.fence == lease.fence && self.owner.as_ref() == Some(&lease.owner)
-    }
-
     /// The slot after a grant.
     #[must_use]
     pub fn granted(&self, owner: &str, deadline: Timestamp) -> Self {
         Self { owner: Some(owner.to_owned()), deadline: Some(deadline), fence: self.fence.saturating_add(1) }
     }
-
-    /// The slot after its holder gave it back.
-    #[must_use]
-    pub fn released(&self) -> Self {
-        Self { owner: None, deadline: None, fence: self.fence }
-    }
 }
-
-#[cfg(test)]
-mod tests;

@@ -10,6 +10,7 @@ mod connections;
 mod cursors;
 #[cfg(test)]
 mod harness;
+mod leases;
 mod ledgers;
 mod messages;
 mod orgs;
