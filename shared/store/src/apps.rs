@@ -1,5 +1,5 @@
-//! The app registrations (OAuth clients), in one secret. Several stand side by side, so that connections can move from an
-//! older app to a newer one without a gap.
+//! The app registrations (OAuth clients), in one secret. Several exist side by side, so that connections can move from
+//! an older app to a newer one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,38 +22,38 @@ use crate::ids::NAMESPACE;
 
 pub mod sunset;
 
-/// One OAuth client of Ferry's, side by side with older ones.
+/// An OAuth client.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AppRegistration {
-    /// What the token endpoint needs.
+    /// The parameters of the token endpoint.
     #[serde(flatten)]
     pub app: App,
-    /// Where an admin of a production org installs its package.
+    /// The URL at which an admin of a production org installs the app's package.
     #[serde(default)]
     pub install_url_production: Option<String>,
-    /// Where an admin of a sandbox installs its package.
+    /// The URL at which an admin of a sandbox installs the app's package.
     #[serde(default)]
     pub install_url_sandbox: Option<String>,
-    /// Whether new consents may use it. An operator takes a newer app back by setting this to false.
-    #[serde(default = "yes")]
+    /// `true` if new consents may use the app. An operator rolls a newer app back by setting it to false.
+    #[serde(default = "default_true")]
     pub new_consents: bool,
-    /// The day, in UTC, from whose beginning on it is used no more.
+    /// The day, in UTC, from which the app is no longer used.
     #[serde(default)]
     pub sunset: Option<Date>,
 }
 
-fn yes() -> bool {
+fn default_true() -> bool {
     true
 }
 
 impl AppRegistration {
-    /// Whether its sunset has come.
+    /// Returns whether the sunset has passed.
     #[must_use]
     pub fn is_stopped(&self, now: Timestamp) -> bool {
         self.days_left(now).is_some_and(|days| days <= 0)
     }
 
-    /// Whole days until its sunset, where it has one.
+    /// Returns the whole days until the sunset, if there is one.
     #[must_use]
     pub fn days_left(&self, now: Timestamp) -> Option<i64> {
         let today = now.to_zoned(TimeZone::UTC).date();
@@ -61,19 +61,19 @@ impl AppRegistration {
     }
 }
 
-/// The app registrations, read at most every five minutes.
+/// The app registrations, cached for five minutes.
 #[derive(Clone, Debug)]
 pub struct Apps {
     client: Client,
     secret: String,
     clock: Clock,
-    read: Arc<Mutex<Option<Read>>>,
+    cache: Arc<Mutex<Option<Cached>>>,
 }
 
 #[derive(Clone, Debug)]
-struct Read {
+struct Cached {
     apps: Arc<[AppRegistration]>,
-    at: Timestamp,
+    read_at: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -82,28 +82,28 @@ struct Registrations {
 }
 
 impl Apps {
-    /// From the secret with this ARN or name.
+    /// Creates a client for the secret with this ARN or name.
     pub fn new(client: Client, secret: impl Into<String>, clock: Clock) -> Self {
-        Self { client, secret: secret.into(), clock, read: Arc::default() }
+        Self { client, secret: secret.into(), clock, cache: Arc::default() }
     }
 
-    /// Every registration, the newest last; there is at least one.
+    /// Returns every registration, the newest last. There is at least one.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] when the secret is not what it should be.
+    /// [`Error::Corrupt`] if the secret is malformed.
     pub async fn load(&self) -> Result<Arc<[AppRegistration]>, Error> {
-        let mut read = self.read.lock().await;
+        let mut cache = self.cache.lock().await;
         let now = self.clock.now();
-        if let Some(read) = read.as_ref().filter(|read| now.duration_since(read.at) < CACHE_TTL) {
-            return Ok(read.apps.clone());
+        if let Some(cached) = cache.as_ref().filter(|cached| now.duration_since(cached.read_at) < CACHE_TTL) {
+            return Ok(cached.apps.clone());
         }
-        let answer = self.client.get_secret_value().secret_id(&self.secret).send().await.map_err(Error::aws(LOAD))?;
-        let apps = parse(&answer.secret_string.unwrap_or_default().into())?;
-        *read = Some(Read { apps: apps.clone(), at: now });
+        let response = self.client.get_secret_value().secret_id(&self.secret).send().await.map_err(Error::aws(LOAD))?;
+        let apps = parse(&response.secret_string.unwrap_or_default().into())?;
+        *cache = Some(Cached { apps: apps.clone(), read_at: now });
         Ok(apps)
     }
 
-    /// The registration that new consents use: the last that takes them and is not stopped.
+    /// Returns the registration for new consents: the last that accepts them and is not past its sunset.
     ///
     /// # Errors
     /// As [`Apps::load`].
@@ -112,7 +112,7 @@ impl Apps {
         newest(&apps, self.clock.now()).cloned().ok_or_else(|| corrupt("no app takes new consents"))
     }
 
-    /// The registration with this name, or `None` when it was taken out.
+    /// Returns the registration with this name, or `None` if it was removed.
     ///
     /// # Errors
     /// As [`Apps::load`].
@@ -122,15 +122,15 @@ impl Apps {
 }
 
 impl Apps {
-    /// Sets members of one registration, and leaves all others as they are; `null` takes a member out.
+    /// Sets members of one registration; `null` removes a member. Everything else stays.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no app with this name; [`Error::Conflict`] when somebody else has changed the secret
-    /// meanwhile; [`Error::Corrupt`] when it would no longer be what it should be.
+    /// [`Error::NotFound`] if there is no such app; [`Error::Conflict`] if the secret changed in between;
+    /// [`Error::Corrupt`] if the changed secret would be malformed.
     pub async fn change(&self, name: &str, members: &[(&str, Value)]) -> Result<Arc<[AppRegistration]>, Error> {
-        let answer = self.client.get_secret_value().secret_id(&self.secret).send().await.map_err(Error::aws(LOAD))?;
-        let replaced = answer.version_id.unwrap_or_default();
-        let changed = edited(&answer.secret_string.unwrap_or_default().into(), name, members)?;
+        let response = self.client.get_secret_value().secret_id(&self.secret).send().await.map_err(Error::aws(LOAD))?;
+        let replaced = response.version_id.unwrap_or_default();
+        let changed = with_members(&response.secret_string.unwrap_or_default().into(), name, members)?;
         let apps = parse(&changed)?;
         if newest(&apps, self.clock.now()).is_none() {
             return Err(Error::Corrupt { operation: CHANGE, source: "no app would take new consents".into() });
@@ -146,19 +146,19 @@ impl Apps {
                 _ => return Err(Error::aws(CHANGE)(error)),
             },
         }
-        *self.read.lock().await = None;
+        *self.cache.lock().await = None;
         Ok(apps)
     }
 }
 
-/// The registration that new consents use.
+/// Returns the registration for new consents.
 #[must_use]
 pub fn newest(apps: &[AppRegistration], now: Timestamp) -> Option<&AppRegistration> {
     apps.iter().rev().find(|registration| registration.new_consents && !registration.is_stopped(now))
 }
 
-fn edited(secret: &SecretString, name: &str, members: &[(&str, Value)]) -> Result<SecretString, Error> {
-    let malformed = || corrupt("it is not of the form {\"apps\": [...]}");
+fn with_members(secret: &SecretString, name: &str, members: &[(&str, Value)]) -> Result<SecretString, Error> {
+    let malformed = || corrupt("the secret is not of the form {\"apps\": [...]}");
     let mut registrations: Value = serde_json::from_str(secret.expose_secret()).map_err(|_| malformed())?;
     let apps = registrations["apps"].as_array_mut().ok_or_else(malformed)?;
     let app = apps.iter_mut().find(|app| app["name"] == name).and_then(Value::as_object_mut);
@@ -174,23 +174,23 @@ fn edited(secret: &SecretString, name: &str, members: &[(&str, Value)]) -> Resul
 
 const LOAD: &str = "load the app registrations";
 const CHANGE: &str = "change the app registration";
-/// A registration that was added or taken out is noticed after this.
+/// The time after which a changed secret is noticed.
 const CACHE_TTL: SignedDuration = SignedDuration::from_mins(5);
 
-/// The parser's own error is dropped: it may quote the secret.
+/// The parser's error is dropped, because it may quote the secret.
 fn parse(secret: &SecretString) -> Result<Arc<[AppRegistration]>, Error> {
-    let registrations: Registrations =
-        serde_json::from_str(secret.expose_secret()).map_err(|_| corrupt("it is not of the form {\"apps\": [...]}"))?;
+    let registrations: Registrations = serde_json::from_str(secret.expose_secret())
+        .map_err(|_| corrupt("the secret is not of the form {\"apps\": [...]}"))?;
     let names: BTreeSet<&str> = registrations.apps.iter().map(|registration| registration.app.name.as_str()).collect();
     match registrations.apps.len() {
-        0 => Err(corrupt("there is no app")),
+        0 => Err(corrupt("the secret has no app")),
         apps if apps > names.len() => Err(corrupt("two apps have the same name")),
         _ => Ok(registrations.apps.into()),
     }
 }
 
-fn corrupt(what: &'static str) -> Error {
-    Error::Corrupt { operation: LOAD, source: what.into() }
+fn corrupt(reason: &'static str) -> Error {
+    Error::Corrupt { operation: LOAD, source: reason.into() }
 }
 
 #[cfg(test)]
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_registration_is_stopped_from_the_beginning_of_its_sunset() {
-        let secret = edited(&TWO.into(), "v1", &[("sunset", "2027-03-01".into())]).unwrap();
+        let secret = with_members(&TWO.into(), "v1", &[("sunset", "2027-03-01".into())]).unwrap();
         let v1 = &parse(&secret).unwrap()[0];
         assert_eq!(v1.days_left(at("2026-12-31T23:59:59Z")), Some(60));
         assert_eq!(v1.days_left(at("2027-02-28T23:59:59Z")), Some(1));
@@ -221,22 +221,22 @@ mod tests {
     #[test]
     fn new_consents_go_back_to_the_older_app_until_that_is_stopped() {
         let now = at("2026-11-22T10:00:00Z");
-        let back = edited(&TWO.into(), "v2", &[("new_consents", false.into())]).unwrap();
+        let back = with_members(&TWO.into(), "v2", &[("new_consents", false.into())]).unwrap();
         assert_eq!(newest(&parse(&back).unwrap(), now).unwrap().app.name, "v1");
-        let stopped = edited(&back, "v1", &[("sunset", "2026-11-22".into())]).unwrap();
+        let stopped = with_members(&back, "v1", &[("sunset", "2026-11-22".into())]).unwrap();
         assert!(newest(&parse(&stopped).unwrap(), now).is_none());
-        let again = edited(&stopped, "v2", &[("new_consents", Value::Null)]).unwrap();
+        let again = with_members(&stopped, "v2", &[("new_consents", Value::Null)]).unwrap();
         assert_eq!(newest(&parse(&again).unwrap(), now).unwrap().app.name, "v2");
     }
 
     #[test]
     fn a_change_keeps_what_it_does_not_name() {
-        let changed = edited(&TWO.into(), "v2", &[("sunset", "2027-03-01".into())]).unwrap();
+        let changed = with_members(&TWO.into(), "v2", &[("sunset", "2027-03-01".into())]).unwrap();
         let apps = parse(&changed).unwrap();
         assert_eq!(apps[1].install_url_production.as_deref(), Some("https://login/p"));
         assert_eq!(apps[1].app.client_secret.expose_secret(), "hush-2");
-        assert!(matches!(edited(&TWO.into(), "v3", &[]), Err(Error::NotFound { .. })));
-        assert!(parse(&edited(&TWO.into(), "v2", &[("sunset", "soon".into())]).unwrap()).is_err());
+        assert!(matches!(with_members(&TWO.into(), "v3", &[]), Err(Error::NotFound { .. })));
+        assert!(parse(&with_members(&TWO.into(), "v2", &[("sunset", "soon".into())]).unwrap()).is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Connect tickets, OAuth states and links for admins, each good once and for minutes; and the sessions of admins.
+//! Connect tickets, OAuth states and admin links, each valid once and for minutes; and the sessions of admins.
 
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
@@ -9,26 +9,26 @@ use crate::Error;
 use crate::ids::sha256_hex;
 use crate::table::{Conditional, Expression, Item, Table, from_item, key, number, text};
 
-/// What an authorization is for.
+/// The purpose of an authorization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// A connect link that someone may open.
+    /// A connect link.
     Ticket,
-    /// A consent that someone has begun.
+    /// The OAuth state of a consent in progress.
     State,
     /// A link that opens a session for a tenant's admin.
     AdminLink,
-    /// The session of a tenant's admin in one browser.
+    /// The browser session of a tenant's admin.
     AdminSession,
 }
 
-/// The key of an authorization: a digest, so that the table does not hold what a browser must present.
+/// The key of an authorization: a digest, so that the table does not contain the secret that a browser presents.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AuthorizationId(String);
 
 impl AuthorizationId {
-    /// The id of what a browser presents.
+    /// Derives the id from the secret that a browser presents.
     #[must_use]
     pub fn derive(purpose: Purpose, presented: &str) -> Self {
         let prefix = match purpose {
@@ -41,14 +41,14 @@ impl AuthorizationId {
     }
 }
 
-/// An authorization with what was kept for it.
+/// An authorization and its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Authorization<T> {
-    /// Its key.
+    /// The key.
     pub id: AuthorizationId,
-    /// What was kept for it, as JSON.
+    /// The payload, stored as JSON.
     pub payload: T,
-    /// From then on it is no longer good.
+    /// The time from which it is no longer valid.
     pub expires_at: Timestamp,
 }
 
@@ -59,15 +59,15 @@ pub struct Authorizations {
 }
 
 impl Authorizations {
-    /// On this table.
+    /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { table: Table::new(client, table) }
     }
 
-    /// Keeps an authorization.
+    /// Stores an authorization.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when there is one with this id.
+    /// [`Error::Conflict`] if the id exists already.
     pub async fn store<T: Serialize + Sync>(&self, authorization: &Authorization<T>) -> Result<(), Error> {
         let operation = "store the authorization";
         let payload = serde_json::to_string(&authorization.payload)
@@ -82,8 +82,8 @@ impl Authorizations {
         }
     }
 
-    /// Takes the authorization away and gives what was kept for it, or `None` when it is unknown, used or expired. Of any
-    /// number of callers, one gets it.
+    /// Deletes the authorization and returns its payload, or `None` if it is unknown, used or expired. Of concurrent
+    /// callers, one gets the payload.
     ///
     /// # Errors
     /// Only those of the table.
@@ -99,7 +99,7 @@ impl Authorizations {
         }
     }
 
-    /// Looks at what was kept, without using it up.
+    /// Returns the payload without using the authorization up.
     ///
     /// # Errors
     /// Only those of the table.

@@ -1,4 +1,4 @@
-//! What a failed AWS call means: the SDK's many errors in the three kinds that matter to a caller.
+//! Classification of failed AWS calls: the SDK's errors in the three kinds that matter to a caller.
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -6,21 +6,21 @@ use salesforce::BoxError;
 
 use crate::Error;
 
-/// What a failed call means.
+/// The meaning of a failed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// It did not take effect.
     NotApplied,
     /// It may have taken effect.
     Unknown,
-    /// AWS understood it and said no, with this code.
+    /// AWS rejected the call with this code.
     Refused(String),
 }
 
-/// Judges an SDK error. The SDK has made its own few attempts by then.
+/// Classifies an SDK error. The SDK has made its own retries by then.
 pub fn classify<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Failure {
     match error {
-        SdkError::ServiceError(answer) => classify_response(answer.err().code(), answer.raw().status().as_u16()),
+        SdkError::ServiceError(response) => classify_response(response.err().code(), response.raw().status().as_u16()),
         SdkError::DispatchFailure(failure) if !failure.is_timeout() && !failure.is_io() => Failure::NotApplied,
         SdkError::ConstructionFailure(_) => Failure::Refused("ConstructionFailure".to_owned()),
         _ => Failure::Unknown,
@@ -38,7 +38,7 @@ fn classify_response(code: Option<&str>, status: u16) -> Failure {
     }
 }
 
-/// The codes that say "not now". Most come with status 400.
+/// The throttling codes. Most come with status 400.
 const THROTTLES: [&str; 11] = [
     "EC2ThrottledException",
     "LimitExceededException",
@@ -54,7 +54,7 @@ const THROTTLES: [&str; 11] = [
 ];
 
 impl Error {
-    /// The error for a failed call; for `map_err`.
+    /// Returns a function for `map_err` that turns an SDK error into an [`Error`].
     pub(crate) fn aws<E>(operation: &'static str) -> impl FnOnce(SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

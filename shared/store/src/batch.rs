@@ -1,23 +1,24 @@
-//! Batched calls of AWS: their sizes, and the pauses between their attempts.
+//! Batched AWS calls: their size limits, and the pauses between attempts.
 
 use std::time::Duration;
 
 use salesforce::Backoff;
 
-/// Entries in one call.
+/// The entries of one call.
 pub(crate) const MAX_ENTRIES: usize = 10;
-/// Bytes in one call, of all its entries. SQS takes four times as much by now, EventBridge does not everywhere.
+/// The bytes of one call, over all its entries. SQS accepts four times as much, but EventBridge does not in every
+/// region.
 pub(crate) const MAX_BYTES: usize = 256 * 1024;
 
-/// The pauses before the entries that AWS did not take are sent again.
+/// The pauses before unprocessed entries are sent again.
 pub(crate) const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), 2, Duration::from_millis(3_200));
 
-/// Splits the entries, in their order, into as few calls as that allows.
+/// Splits the entries, in order, into as few calls as the limits allow.
 pub(crate) fn split<T>(entries: Vec<T>, size_bytes: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
     split_where(entries, size_bytes, |_, _| true)
 }
 
-/// The same, and an entry goes into a call only if it may be there with those before it.
+/// Splits the entries, and starts a new call where `may_join` refuses an entry beside those already in the call.
 pub(crate) fn split_where<T>(
     entries: Vec<T>,
     size_bytes: impl Fn(&T) -> usize,

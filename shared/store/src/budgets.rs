@@ -1,4 +1,4 @@
-//! What each org's API calls have used up today.
+//! Budgets: the API calls of each org, by day.
 
 use std::collections::BTreeMap;
 
@@ -17,28 +17,28 @@ pub mod lanes;
 
 pub use lanes::Lane;
 
-/// An org's day.
+/// The API usage of an org on one day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Budget {
     /// The org.
     pub org_id: OrgId,
     /// The day, in UTC.
     pub day: String,
-    /// Calls in Salesforce's last 24 hours, by everyone, as Salesforce said last.
+    /// The calls of all clients in the last 24 hours, as last reported by Salesforce.
     pub used: u64,
-    /// Calls that the org has in 24 hours.
+    /// The org's limit for 24 hours.
     pub max: u64,
-    /// When Salesforce said so.
+    /// The time of that report.
     #[serde(with = "crate::time::millis")]
     pub observed_at: Timestamp,
-    /// Ferry's own calls this day, by lane.
+    /// Ferry's own calls on this day, by lane.
     #[serde(default)]
     pub calls: BTreeMap<Lane, u64>,
 }
 
 impl Budget {
-    /// Whether a lane may make `calls` more. What Salesforce said longer ago than [`USAGE_MAX_AGE`] counts for nothing: a call
-    /// finds out whether the org has used less of its last 24 hours since.
+    /// Returns whether a lane may make `calls` more calls. A report older than [`USAGE_MAX_AGE`] is ignored: the next
+    /// call brings a new one.
     #[must_use]
     pub fn may_call(&self, lane: Lane, calls: u64, now: Timestamp) -> bool {
         now.duration_since(self.observed_at) >= USAGE_MAX_AGE || lane.may_call(self.used, self.max, calls)
@@ -51,41 +51,45 @@ pub struct Budgets {
     table: Table,
 }
 
-/// What an invocation saw of an org's limit.
+/// An invocation's report of an org's API usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observation {
-    /// `used` of the last `Sforce-Limit-Info`.
+    /// `used` in the last `Sforce-Limit-Info`.
     pub used: u64,
-    /// `max` of the last `Sforce-Limit-Info`.
+    /// `max` in the last `Sforce-Limit-Info`.
     pub max: u64,
-    /// In which lane.
+    /// The lane of the calls.
     pub lane: Lane,
-    /// How many calls were made.
+    /// The number of calls that were made.
     pub calls: u64,
 }
 
 impl Budgets {
-    /// On this table.
+    /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { table: Table::new(client, table) }
     }
 
-    /// Adds what was seen to the org's day. Of what Salesforce said, the latest stays.
+    /// Adds the calls to the org's day, and stores the usage if no later report is stored.
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn observe(&self, org: OrgId, seen: Observation, now: Timestamp) -> Result<(), Error> {
+    pub async fn observe(&self, org: OrgId, observation: Observation, now: Timestamp) -> Result<(), Error> {
         let operation = "update the budget";
         let day = day_of(now);
         let expires_at = now.saturating_add(RETENTION).unwrap_or(now).as_second();
         let count = || Update {
             set_once: vec![("expires_at", number(expires_at))],
-            add: vec![(seen.lane.attribute(), seen.calls)],
+            add: vec![(observation.lane.attribute(), observation.calls)],
             ..Update::default()
         };
         let at = text(time::format(now));
         let latest = Update {
-            set: vec![("used", number(seen.used)), ("max", number(seen.max)), ("observed_at", at.clone())],
+            set: vec![
+                ("used", number(observation.used)),
+                ("max", number(observation.max)),
+                ("observed_at", at.clone()),
+            ],
             when: "attribute_not_exists(#observed_at) OR #observed_at <= :at",
             values: vec![(":at", at)],
             ..count()
@@ -96,7 +100,7 @@ impl Budgets {
         }
     }
 
-    /// The org's day, or `None` before its first call.
+    /// Returns the org's budget for the day, or `None` before its first call.
     ///
     /// # Errors
     /// Only those of the table.
@@ -114,12 +118,12 @@ struct Row {
     max: u64,
     observed_at: Timestamp,
     #[serde(flatten)]
-    rest: BTreeMap<String, Value>,
+    counters: BTreeMap<String, Value>,
 }
 
 impl Row {
     fn into_budget(self) -> Budget {
-        let calls = |lane: Lane| self.rest.get(lane.attribute()).and_then(Value::as_u64).map(|calls| (lane, calls));
+        let calls = |lane: Lane| self.counters.get(lane.attribute()).and_then(Value::as_u64).map(|calls| (lane, calls));
         Budget {
             calls: Lane::ALL.into_iter().filter_map(calls).collect(),
             org_id: self.org_id,
@@ -131,9 +135,9 @@ impl Row {
     }
 }
 
-/// For how long it is believed what Salesforce said about an org's calls.
+/// The age at which a usage report is ignored.
 pub const USAGE_MAX_AGE: SignedDuration = SignedDuration::from_mins(15);
-/// For how long a day is kept.
+/// The time for which a day is kept.
 const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 fn day_of(now: Timestamp) -> String {

@@ -1,5 +1,5 @@
-//! OAuth grants: one `team` connection an org, one `personal` connection a rep. The tokens themselves are in the
-//! [`crate::TokenVault`]; here is what may be looked at.
+//! Connections: OAuth grants. An org has one `team` connection, and one `personal` connection a rep. This table holds
+//! no secrets; the tokens are in the [`crate::TokenVault`].
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -24,21 +24,21 @@ pub use lease::{Lease, LeaseClaim, LeaseOutcome, LeaseRequest, LeaseSlot};
 pub use reservation::{Consent, Reservation};
 pub use sunset::SunsetWarning;
 
-/// Whose grant it is.
+/// The kind of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ConnectionKind {
-    /// The org's: an admin's or an integration user's.
+    /// The org's connection, granted by an admin or an integration user.
     Team,
-    /// A rep's.
+    /// A rep's connection.
     Personal {
-        /// The rep, as the platform calls them.
+        /// The rep.
         platform_user: PlatformUser,
     },
 }
 
 impl ConnectionKind {
-    /// The id that this connection has in its org.
+    /// Returns the id of such a connection in its org.
     #[must_use]
     pub fn connection_id(&self) -> ConnectionId {
         match self {
@@ -48,74 +48,74 @@ impl ConnectionKind {
     }
 }
 
-/// How a connection is.
+/// The state of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ConnectionState {
-    /// Good.
+    /// The grant is usable.
     Active,
-    /// An answer to a refresh was lost: the old access token serves until Salesforce refuses it.
+    /// The response to a refresh was lost. The old access token is used until Salesforce refuses it.
     Uncertain,
-    /// Its person has to connect again.
+    /// The user has to connect again.
     ReauthRequired {
-        /// Why, as a stable code.
+        /// The reason, as a stable code.
         reason: String,
     },
-    /// Disconnected on purpose.
+    /// The connection was ended on purpose.
     Revoked,
 }
 
 /// A connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
-    /// Its org.
+    /// The org.
     pub org_id: OrgId,
-    /// Its id in the org.
+    /// The id in the org.
     pub connection_id: ConnectionId,
-    /// Whose grant it is.
+    /// The kind.
     #[serde(flatten)]
     pub kind: ConnectionKind,
-    /// Whose org it is.
+    /// The tenant that the org belongs to.
     pub tenant: Tenant,
     /// The Salesforce user who granted it.
     pub user_id: RecordId,
-    /// The user's name in the org, where it is known.
+    /// The user's name in the org, if stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// The app registration it was granted to.
     pub app: String,
-    /// The login host that its tokens come from.
+    /// The login host that issues its tokens.
     pub login_url: String,
-    /// Where its API calls go.
+    /// The base URL of its API calls.
     pub instance_url: String,
-    /// How it is.
+    /// The state.
     #[serde(flatten)]
     pub state: ConnectionState,
-    /// Who may refresh it.
+    /// The lease on refreshing the tokens.
     #[serde(flatten)]
     pub lease: LeaseSlot,
-    /// What was told of the end of its app.
+    /// The last sunset warning that was published for its app.
     #[serde(flatten)]
     pub sunset_warning: Option<SunsetWarning>,
-    /// The version of its secret that was stored last; `None` before there was any.
+    /// The version of the secret that was stored last; `None` before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_version: Option<TokenVersion>,
-    /// When it was first made; a reconnect keeps it.
+    /// The time of the first connect. A reconnect keeps it.
     #[serde(with = "crate::time::millis")]
     pub created_at: Timestamp,
-    /// When its person last gave consent.
+    /// The time of the last consent.
     #[serde(with = "crate::time::millis")]
     pub connected_at: Timestamp,
-    /// When Salesforce opened the grant, by its own clock.
+    /// The time of the grant, by Salesforce's clock.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub granted_at: Option<Timestamp>,
-    /// A newer consent, whose tokens are not stored yet.
+    /// The grant of a newer consent whose tokens are not stored yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingGrant>,
-    /// When its tokens were last refreshed.
+    /// The time of the last token refresh.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub refreshed_at: Option<Timestamp>,
-    /// When anything here but the lease last changed.
+    /// The time of the last change, except changes of the lease.
     #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
 }
@@ -127,12 +127,12 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// On this table.
+    /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { table: Table::new(client, table) }
     }
 
-    /// The connection, or `None` when it was never made.
+    /// Returns the connection, or `None` if it was never made.
     ///
     /// # Errors
     /// Only those of the table.
@@ -140,7 +140,7 @@ impl Connections {
         self.table.get("load the connection", row_key(org, connection)).await
     }
 
-    /// The org's connections, the team's last.
+    /// Returns the org's connections, the team's last.
     ///
     /// # Errors
     /// Only those of the table.
@@ -148,12 +148,12 @@ impl Connections {
         self.table.query("list the connections", ("org_id", org.as_str())).await
     }
 
-    /// Keeps the connection for a consent before its tokens are stored, so that no two consents store theirs at once. A
-    /// connection that is new gets a row that needs its person; one that is there stays as it is. Whoever holds the lease
-    /// loses it to the caller, whatever `seen_fence` says: a new consent replaces what a refresh may still bring.
+    /// Reserves the connection for a consent before its tokens are stored, so that two consents cannot store tokens at
+    /// once. A new connection is stored as `reauth_required`; an existing one keeps its state. The caller takes the
+    /// lease from any holder, whatever `seen_fence` says, because a new consent replaces the result of a refresh.
     ///
     /// # Errors
-    /// [`Error::OwnedByAnotherTenant`]; [`Error::Conflict`] when others kept coming in between.
+    /// [`Error::OwnedByAnotherTenant`]; [`Error::Conflict`] after [`RESERVE_ATTEMPTS`] concurrent changes.
     pub async fn reserve(&self, consent: &Consent, request: &LeaseRequest) -> Result<Reservation, Error> {
         let operation = "reserve the connection";
         for _ in 0..RESERVE_ATTEMPTS {
@@ -162,7 +162,7 @@ impl Connections {
             let next = next.ok_or(Error::OwnedByAnotherTenant { org: consent.org_id })?;
             let when = match &before {
                 None => Expression { text: "attribute_not_exists(#org_id)", values: Vec::new() },
-                Some(seen) => Expression { text: reservation::IS_AS_SEEN, values: as_seen(seen) },
+                Some(seen) => Expression { text: reservation::IS_AS_SEEN, values: unchanged_since(seen) },
             };
             if let Conditional::Done(()) = self.table.put(operation, to_item(operation, &next)?, when).await? {
                 let lease = next.lease.lease().ok_or(Error::Conflict { operation })?;
@@ -172,11 +172,11 @@ impl Connections {
         Err(Error::Conflict { operation })
     }
 
-    /// Makes a reserved connection active with the consent's tokens, which are in the vault, and gives the lease back. It
-    /// keeps its id and the time it was first made.
+    /// Activates a reserved connection with the consent's tokens, which must be in the vault, and releases the lease.
+    /// The connection keeps its id and the time of the first connect.
     ///
     /// # Errors
-    /// [`Error::LeaseLost`]: another consent for this connection came in between, and nothing was noted.
+    /// [`Error::LeaseLost`]: another consent reserved the connection in between. Nothing was stored.
     pub async fn connect(
         &self,
         consent: &Consent,
@@ -190,17 +190,19 @@ impl Connections {
         match self.table.update(operation, row_key(consent.org_id, &consent.kind.connection_id()), update).await? {
             Conditional::Done(item) => from_item(operation, item),
             Conditional::Refused(item) => {
-                // An attempt whose answer was lost, and which was sent again, has given the lease back itself.
-                let known: Option<Connection> = item.map(|item| from_item(operation, item)).transpose()?;
+                // The SDK may have retried a call whose response was lost: then the first attempt has released the
+                // lease.
+                let stored: Option<Connection> = item.map(|item| from_item(operation, item)).transpose()?;
                 let granted_at = Some(time::to_millis(consent.granted_at));
-                let is_done =
-                    |known: &Connection| known.token_version.as_ref() == Some(tokens) && known.granted_at == granted_at;
-                known.filter(is_done).ok_or(Error::LeaseLost { operation })
+                let is_done = |stored: &Connection| {
+                    stored.token_version.as_ref() == Some(tokens) && stored.granted_at == granted_at
+                };
+                stored.filter(is_done).ok_or(Error::LeaseLost { operation })
             }
         }
     }
 
-    /// Gives up a reservation: the connection is as it was before.
+    /// Cancels a reservation. The connection is as it was before.
     ///
     /// # Errors
     /// [`Error::LeaseLost`].
@@ -214,9 +216,9 @@ impl Connections {
         }
     }
 
-    /// Notes that Salesforce ended this connection's grant in favour of a newer one of the same user and app; a refresh that
-    /// is under way may note nothing more. `false` when the connection has another grant by now, is about to get one, or is
-    /// not in use.
+    /// Marks the connection as displaced: Salesforce ended its grant because of a newer grant of the same user to the
+    /// same app. A refresh in progress loses its lease. Returns `false` if the connection has another grant by now, has
+    /// a pending one, or is not in use.
     ///
     /// # Errors
     /// Only those of the table.
@@ -237,7 +239,7 @@ impl Connections {
         Ok(matches!(update, Conditional::Done(_)))
     }
 
-    /// Takes the right to refresh, unless someone has it or has had it since the caller looked. One conditional write.
+    /// Claims the lease, unless another caller holds it or has held it since `seen_fence`. One conditional write.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -266,7 +268,8 @@ impl Connections {
             Conditional::Done(item) => lease_of(operation, item).map(LeaseClaim::Granted),
             Conditional::Refused(Some(item)) => {
                 let slot: LeaseSlot = from_item(operation, item)?;
-                // An attempt whose answer was lost, and which was sent again, meets its own lease.
+                // The SDK may have retried a call whose response was lost: then the first attempt was granted the
+                // lease.
                 let own = slot.lease().filter(|lease| lease.owner == request.owner);
                 Ok(own.map_or(LeaseClaim::Held(slot), LeaseClaim::Granted))
             }
@@ -274,10 +277,10 @@ impl Connections {
         }
     }
 
-    /// Gives the lease back and notes what came of it, in one conditional write.
+    /// Releases the lease and stores the outcome, in one conditional write.
     ///
     /// # Errors
-    /// [`Error::LeaseLost`]: someone else was allowed to refresh meanwhile, and nothing was noted.
+    /// [`Error::LeaseLost`]: another caller has claimed the lease since. Nothing was stored.
     pub async fn release_lease(
         &self,
         org: OrgId,
@@ -295,10 +298,10 @@ impl Connections {
     }
 }
 
-/// A connection has few writers; this many in a row means that something is wrong.
+/// A connection has few writers; more conflicts in a row than this are a bug.
 const RESERVE_ATTEMPTS: usize = 5;
 
-fn as_seen(seen: &Connection) -> Vec<(&'static str, AttributeValue)> {
+fn unchanged_since(seen: &Connection) -> Vec<(&'static str, AttributeValue)> {
     vec![(":seen_fence", number(seen.lease.fence)), (":seen_updated_at", text(time::format(seen.updated_at)))]
 }
 

@@ -1,7 +1,7 @@
-//! What a queue gave up: read, given back, sent back to where it came from, or dropped.
+//! Dead letters: received, released, redriven or deleted by an operator.
 //!
-//! A message is a dead letter because SQS moved it (its function never settled it, however often it came), because a function
-//! sent it there with a `reason` and a `failed_at`, or because AWS put a notice there of an invocation that failed.
+//! A message is a dead letter because SQS moved it after too many receives, because a function sent it with a `reason`
+//! and a `failed_at`, or because AWS reported a failed invocation.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,33 +15,33 @@ use jiff::{SignedDuration, Timestamp};
 use crate::queues::url_of;
 use crate::{Error, batch};
 
-/// A message that was given up. It is held back from others until it is given back, or the hold ends.
+/// A received dead letter. It is hidden from other receivers until it is released, or the visibility timeout ends.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
-    /// SQS's id of it.
+    /// The SQS message id.
     pub message_id: String,
-    /// The body as it was.
+    /// The body, unchanged.
     pub body: String,
-    /// Its message group, which is its org.
+    /// The message group, which is the org.
     pub group: Option<String>,
-    /// What whoever put it here says about it.
+    /// The message attributes, as set by the sender.
     pub attributes: BTreeMap<String, String>,
-    /// When it was first queued.
+    /// The time at which it was first queued.
     pub sent_at: Timestamp,
-    /// How often it was received, also by whoever looked into the dead-letter queue.
+    /// The number of receives, including those from the dead-letter queue.
     pub receive_count: u32,
-    /// What proves that it is held: good until the hold ends.
+    /// The receipt handle, valid until the visibility timeout ends.
     pub receipt_handle: String,
 }
 
 impl DeadLetter {
-    /// Why it was given up, as a stable code; `None` where SQS moved it.
+    /// Returns the reason, as a stable code; `None` if SQS moved the message.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.attributes.get("reason").map(String::as_str)
     }
 
-    /// When it was given up, where that is known.
+    /// Returns the time of the failure, if known.
     #[must_use]
     pub fn failed_at(&self) -> Option<Timestamp> {
         self.attributes.get("failed_at")?.parse().ok()
@@ -56,27 +56,28 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// The dead-letter queue of this name.
+    /// Creates a client for the dead-letter queue of this name.
     ///
     /// # Errors
-    /// Only those of the queue: it may not exist.
+    /// Only those of SQS: the queue may not exist.
     pub async fn from_name(client: Client, name: &str) -> Result<Self, Error> {
         let url = url_of(&client, name).await?;
         Ok(Self { client, url })
     }
 
-    /// Up to `limit` of them, held back from others for as long as `hold`. Fewer than `limit` are all that there are.
+    /// Receives up to `limit` dead letters and hides them from other receivers for `hold`. Fewer than `limit` are all
+    /// there are.
     ///
     /// # Errors
-    /// Only those of the queue. What was received by then comes back when the hold ends.
+    /// Only those of SQS. Messages received by then become visible again when `hold` ends.
     pub async fn receive(&self, limit: usize, hold: SignedDuration) -> Result<Vec<DeadLetter>, Error> {
         let mut letters: HashMap<String, DeadLetter> = HashMap::new();
         while letters.len() < limit {
-            let received = self.receive_some(limit - letters.len(), hold).await?;
+            let received = self.receive_batch(limit - letters.len(), hold).await?;
             if received.is_empty() {
                 break;
             }
-            // SQS may hand one out twice; only its newest receipt is good.
+            // SQS may deliver a message twice; only the newest receipt handle is valid.
             letters.extend(received.into_iter().map(|letter| (letter.message_id.clone(), letter)));
         }
         let mut letters: Vec<_> = letters.into_values().collect();
@@ -84,7 +85,7 @@ impl DeadLetters {
         Ok(letters)
     }
 
-    async fn receive_some(&self, limit: usize, hold: SignedDuration) -> Result<Vec<DeadLetter>, Error> {
+    async fn receive_batch(&self, limit: usize, hold: SignedDuration) -> Result<Vec<DeadLetter>, Error> {
         let operation = "receive the dead letters";
         let request = self
             .client
@@ -92,49 +93,50 @@ impl DeadLetters {
             .queue_url(&self.url)
             .max_number_of_messages(i32::try_from(limit.min(batch::MAX_ENTRIES)).unwrap_or(1))
             .visibility_timeout(i32::try_from(hold.as_secs()).unwrap_or(i32::MAX))
-            // With a wait all of SQS's servers are asked, so that an empty answer means an empty queue.
+            // A wait makes SQS query all of its servers, so that an empty response means an empty queue.
             .wait_time_seconds(1)
             .message_attribute_names("All")
             .message_system_attribute_names(SystemAttribute::All);
-        let answer = request.send().await.map_err(Error::aws(operation))?;
-        answer.messages.unwrap_or_default().into_iter().map(|message| letter(operation, message)).collect()
+        let response = request.send().await.map_err(Error::aws(operation))?;
+        response.messages.unwrap_or_default().into_iter().map(|message| parse_message(operation, message)).collect()
     }
 
-    /// Lets others have them again. What SQS does not take back now comes back when the hold ends.
+    /// Makes the dead letters visible again. Those that SQS does not accept become visible when the hold ends.
     ///
     /// # Errors
-    /// Only those of the queue.
+    /// Only those of SQS.
     pub async fn release(&self, letters: &[DeadLetter]) -> Result<(), Error> {
         let operation = "release the dead letters";
-        for some in letters.chunks(batch::MAX_ENTRIES) {
+        for batch in letters.chunks(batch::MAX_ENTRIES) {
             let entry = |(index, letter): (usize, &DeadLetter)| {
                 let entry = ChangeMessageVisibilityBatchRequestEntry::builder().id(index.to_string());
                 entry.receipt_handle(&letter.receipt_handle).visibility_timeout(0).build().map_err(corrupt(operation))
             };
-            let entries = some.iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
+            let entries = batch.iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
             let request = self.client.change_message_visibility_batch().queue_url(&self.url);
             request.set_entries(Some(entries)).send().await.map_err(Error::aws(operation))?;
         }
         Ok(())
     }
 
-    /// Sends them to the queue of this name, and deletes each here once it is there: whatever happens in between, it is in one
-    /// of the two. One that is in both is worked on, and sent back again by a repetition.
+    /// Sends the dead letters to the queue of this name, and deletes each here once it is queued there: at any time a
+    /// message is in one of the two queues, or in both. If it is in both, it is processed, and redriven again by the
+    /// next attempt.
     ///
     /// # Errors
-    /// [`Error::NotAllQueued`]: the others were. The rest stays here.
+    /// [`Error::NotAllQueued`]: the remaining ones stay in the dead-letter queue.
     pub async fn redrive(&self, letters: &[DeadLetter], to: &str) -> Result<(), Error> {
         let url = url_of(&self.client, to).await?;
         let (mut missing, total) = (0, letters.len());
-        for some in batch::split(letters.iter().collect(), |letter: &&DeadLetter| letter.body.len()) {
-            let sent = self.send(&url, &some).await?;
-            missing += some.len() - sent.len();
+        for batch in batch::split(letters.iter().collect(), |letter: &&DeadLetter| letter.body.len()) {
+            let sent = self.send(&url, &batch).await?;
+            missing += batch.len() - sent.len();
             self.delete_letters(&sent).await?;
         }
         if missing == 0 { Ok(()) } else { Err(Error::NotAllQueued { missing, total }) }
     }
 
-    /// Those of them that the queue took.
+    /// Returns the dead letters that the queue accepted.
     async fn send<'a>(&self, url: &str, letters: &[&'a DeadLetter]) -> Result<Vec<&'a DeadLetter>, Error> {
         let operation = "redrive the dead letters";
         let entry = |(index, letter): (usize, &&DeadLetter)| {
@@ -143,15 +145,15 @@ impl DeadLetters {
         };
         let entries = letters.iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
         let request = self.client.send_message_batch().queue_url(url).set_entries(Some(entries));
-        let answer = request.send().await.map_err(Error::aws(operation))?;
-        let taken = answer.successful.iter().filter_map(|entry| entry.id.parse::<usize>().ok());
-        Ok(taken.filter_map(|index| letters.get(index).copied()).collect())
+        let response = request.send().await.map_err(Error::aws(operation))?;
+        let accepted = response.successful.iter().filter_map(|entry| entry.id.parse::<usize>().ok());
+        Ok(accepted.filter_map(|index| letters.get(index).copied()).collect())
     }
 
-    /// Deletes them.
+    /// Deletes the dead letters.
     ///
     /// # Errors
-    /// [`Error::Unfinished`]: the others are gone.
+    /// [`Error::Unfinished`]: the remaining ones stay.
     pub async fn delete(&self, letters: &[DeadLetter]) -> Result<(), Error> {
         self.delete_letters(&letters.iter().collect::<Vec<_>>()).await
     }
@@ -159,12 +161,12 @@ impl DeadLetters {
     async fn delete_letters(&self, letters: &[&DeadLetter]) -> Result<(), Error> {
         let operation = "delete the dead letters";
         let mut failed: Vec<BatchResultErrorEntry> = Vec::new();
-        for some in letters.chunks(batch::MAX_ENTRIES) {
+        for batch in letters.chunks(batch::MAX_ENTRIES) {
             let entry = |(index, letter): (usize, &&DeadLetter)| {
                 let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string());
                 entry.receipt_handle(&letter.receipt_handle).build().map_err(corrupt(operation))
             };
-            let entries = some.iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
+            let entries = batch.iter().enumerate().map(entry).collect::<Result<Vec<_>, _>>()?;
             let request = self.client.delete_message_batch().queue_url(&self.url).set_entries(Some(entries));
             failed.extend(request.send().await.map_err(Error::aws(operation))?.failed);
         }
@@ -175,37 +177,37 @@ impl DeadLetters {
     }
 }
 
-/// How often the queue of this name hands a message out before SQS moves it to the dead letters.
+/// Returns the number of receives after which SQS moves a message of this queue to its dead-letter queue.
 ///
 /// # Errors
-/// Only those of the queue.
+/// Only those of SQS.
 pub async fn max_receive_count(client: &Client, queue: &str) -> Result<Option<u32>, Error> {
     let url = url_of(client, queue).await?;
     let request = client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::RedrivePolicy);
-    let answer = request.send().await.map_err(Error::aws("read the redrive policy"))?;
-    let policy = answer.attributes.and_then(|mut attributes| attributes.remove(&QueueAttributeName::RedrivePolicy));
+    let response = request.send().await.map_err(Error::aws("read the redrive policy"))?;
+    let policy = response.attributes.and_then(|mut attributes| attributes.remove(&QueueAttributeName::RedrivePolicy));
     Ok(policy.and_then(|policy| parse_max_receive_count(&policy)))
 }
 
-/// SQS takes the number as a number and as text.
+/// SQS accepts the number as a JSON number and as a string.
 fn parse_max_receive_count(policy: &str) -> Option<u32> {
     let policy: serde_json::Value = serde_json::from_str(policy).ok()?;
     let count = policy.get("maxReceiveCount")?;
     count.as_str().map_or_else(|| count.as_u64()?.try_into().ok(), |text| text.parse().ok())
 }
 
-fn letter(operation: &'static str, message: Message) -> Result<DeadLetter, Error> {
+fn parse_message(operation: &'static str, message: Message) -> Result<DeadLetter, Error> {
     let mut system = message.attributes.unwrap_or_default();
     let number = |text: Option<&String>| text.and_then(|text| text.parse::<i64>().ok());
     let sent_at = number(system.get(&SystemAttribute::SentTimestamp));
     let received = number(system.get(&SystemAttribute::ApproximateReceiveCount));
-    let told = message.message_attributes.unwrap_or_default();
+    let attributes = message.message_attributes.unwrap_or_default();
     let missing = |field| Error::Incomplete { operation, field };
     Ok(DeadLetter {
         message_id: message.message_id.ok_or(missing("MessageId"))?,
         body: message.body.ok_or(missing("Body"))?,
         group: system.remove(&SystemAttribute::MessageGroupId),
-        attributes: told.into_iter().filter_map(|(name, value)| Some((name, value.string_value?))).collect(),
+        attributes: attributes.into_iter().filter_map(|(name, value)| Some((name, value.string_value?))).collect(),
         sent_at: sent_at.and_then(|at| Timestamp::from_millisecond(at).ok()).ok_or(missing("SentTimestamp"))?,
         receive_count: received.and_then(|count| count.try_into().ok()).unwrap_or_default(),
         receipt_handle: message.receipt_handle.ok_or(missing("ReceiptHandle"))?,

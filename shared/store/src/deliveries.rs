@@ -1,4 +1,4 @@
-//! The inbound ledger: every delivery with what came of it, kept for 14 days.
+//! The inbound ledger: every delivery with its outcome, kept for 14 days.
 
 use std::collections::BTreeMap;
 
@@ -14,74 +14,74 @@ use crate::ids::DeliveryId;
 use crate::table::{Expression, Item, Table, from_item, key, number, put_request, text, to_item};
 use crate::time;
 
-/// What came of a delivery.
+/// The outcome of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum DeliveryOutcome {
     /// The mirror changed.
     Applied,
-    /// The mirror showed it already.
+    /// The mirror had the same content already.
     Unchanged,
-    /// The mirror has something newer.
+    /// The mirror has a newer version.
     Stale,
     /// The connection may not see the record.
     NotVisible,
     /// The record is deleted.
     Deleted,
-    /// It could not be applied yet, and comes again.
+    /// It could not be applied yet, and was deferred.
     #[serde(rename = "put_off")]
     Deferred {
-        /// Why, as a stable code.
+        /// The reason, as a stable code.
         reason: String,
     },
-    /// It could not be applied, and does not come again by itself.
+    /// It could not be applied, and is not retried.
     Failed {
-        /// Why, as a stable code.
+        /// The reason, as a stable code.
         reason: String,
     },
-    /// It told of more changes than it names: the whole object is read again.
+    /// It reported more changes than it names. The whole object is refreshed.
     ObjectRefresh,
 }
 
 impl DeliveryOutcome {
-    /// Whether the delivery has done its work.
+    /// Returns whether the delivery was processed.
     #[must_use]
     pub fn is_settled(&self) -> bool {
         !matches!(self, Self::Deferred { .. } | Self::Failed { .. })
     }
 
-    /// Whether this is written down where a delivery has had another outcome. A delivery that comes again finds its own work
-    /// done: that it now changes nothing, or could not be looked at, says less than what came of it the first time.
+    /// Returns whether this outcome is stored in place of `known`. A redelivery finds its work done: `Unchanged`, or a
+    /// failure, says less than the first outcome.
     #[must_use]
     pub fn replaces(&self, known: &Self) -> bool {
         !known.is_settled() || !self.yields()
     }
 
-    /// Whether a settled outcome stays in its place.
+    /// Returns whether a settled outcome is kept instead of this one.
     fn yields(&self) -> bool {
         matches!(self, Self::Unchanged | Self::Stale | Self::Deferred { .. } | Self::Failed { .. })
     }
 }
 
-/// A delivery: one notification, or what a change event says of one record.
+/// A delivery: one notification, or a change event's part about one record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
-    /// Its org.
+    /// The org.
     pub org_id: OrgId,
-    /// Its id: the same for every time that it is delivered.
+    /// The id, the same for every redelivery.
     pub delivery_id: DeliveryId,
-    /// By which lane it arrived.
+    /// The kind of message.
     pub source: Source,
-    /// Which record it is about, where it says so.
+    /// The record, if the message names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<RecordRef>,
-    /// When it arrived.
+    /// The time of arrival.
     #[serde(with = "crate::time::millis")]
     pub received_at: Timestamp,
-    /// When the outcome was known.
+    /// The time of the outcome.
     #[serde(with = "crate::time::millis")]
     pub settled_at: Timestamp,
-    /// What came of it.
+    /// The outcome.
     #[serde(flatten)]
     pub outcome: DeliveryOutcome,
 }
@@ -93,15 +93,15 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    /// On this table.
+    /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { table: Table::new(client, table) }
     }
 
-    /// Writes deliveries down, each in the place of what was known of it where [`DeliveryOutcome::replaces`] says so. Of one
-    /// that is there several times the last such outcome counts.
+    /// Stores the outcomes, each where [`DeliveryOutcome::replaces`] allows it. If a delivery is given several times,
+    /// the last such outcome is stored.
     ///
-    /// Outcomes that replace anything are written 25 in a request; the others cost a request each, for its condition.
+    /// Outcomes that replace any other are written 25 to a request. Each of the others costs its own conditional write.
     ///
     /// # Errors
     /// Only those of the table.
@@ -113,22 +113,22 @@ impl Deliveries {
                 *known = delivery;
             }
         }
-        let (careful, plain): (Vec<_>, Vec<_>) = newest.into_values().partition(|one| one.outcome.yields());
+        let (conditional, unconditional): (Vec<_>, Vec<_>) = newest.into_values().partition(|one| one.outcome.yields());
         let operation = "record the deliveries";
-        let requests = plain.into_iter().map(|one| put_request(operation, one.to_item(operation)?));
+        let requests = unconditional.into_iter().map(|one| put_request(operation, one.to_item(operation)?));
         self.table.write_all(operation, requests.collect::<Result<_, _>>()?).await?;
-        let puts = careful.into_iter().map(|one| self.put_where_unsettled(operation, one));
+        let puts = conditional.into_iter().map(|one| self.put_if_unsettled(operation, one));
         stream::iter(puts).buffer_unordered(PARALLEL_WRITES).try_collect().await
     }
 
-    async fn put_where_unsettled(&self, operation: &'static str, delivery: &Delivery) -> Result<(), Error> {
+    async fn put_if_unsettled(&self, operation: &'static str, delivery: &Delivery) -> Result<(), Error> {
         let [put_off, failed] = UNSETTLED.map(text);
         let unsettled = Expression { text: IS_UNSETTLED, values: vec![(":put_off", put_off), (":failed", failed)] };
         self.table.put(operation, delivery.to_item(operation)?, unsettled).await.map(drop)
     }
 
-    /// The org's deliveries that arrived at `since` or later, oldest first, read page by page. One that arrived a moment ago may
-    /// be missing.
+    /// Returns the org's deliveries that arrived at `since` or later, oldest first, one page at a time. The latest
+    /// arrivals may be missing, because the index lags behind.
     pub fn stream_since(&self, org: OrgId, since: Timestamp) -> impl Stream<Item = Result<Delivery, Error>> {
         let operation = "read the deliveries";
         let items = self
@@ -148,7 +148,7 @@ impl Deliveries {
         })
     }
 
-    /// The delivery, or `None` when it is unknown or forgotten.
+    /// Returns the delivery, or `None` if it is unknown or expired.
     ///
     /// # Errors
     /// Only those of the table.
@@ -167,11 +167,11 @@ impl Delivery {
     }
 }
 
-/// The names of the outcomes that are not settled.
+/// The stored names of the unsettled outcomes.
 const UNSETTLED: [&str; 2] = ["put_off", "failed"];
 const IS_UNSETTLED: &str = "attribute_not_exists(#org_id) OR #outcome IN (:put_off, :failed)";
 const PARALLEL_WRITES: usize = 32;
-/// For how long a delivery is kept.
+/// The time for which a delivery is kept.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 #[cfg(test)]
@@ -201,9 +201,9 @@ mod tests {
         ) {
             let last = after(&history).unwrap();
             prop_assert_eq!(last.is_settled(), history.iter().any(DeliveryOutcome::is_settled));
-            let worked = |outcome: &&DeliveryOutcome| !outcome.yields();
-            match history.iter().rev().find(worked) {
-                Some(worked) => prop_assert_eq!(&last, worked),
+            let effective = |outcome: &&DeliveryOutcome| !outcome.yields();
+            match history.iter().rev().find(effective) {
+                Some(effective) => prop_assert_eq!(&last, effective),
                 None => prop_assert_eq!(Some(&last), history.iter().find(|one| one.is_settled()).or(history.last())),
             }
         }

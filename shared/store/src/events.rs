@@ -1,4 +1,4 @@
-//! The event bus: what the platform hears.
+//! The event bus: events for the platform.
 
 use aws_sdk_eventbridge::Client;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
@@ -13,36 +13,36 @@ pub mod order;
 
 use order::{Entry, Publication};
 
-/// An event in the form of CloudEvents 1.0; it is the `Detail` of the bus's own envelope.
+/// An event in the form of CloudEvents 1.0. It is the `Detail` of the EventBridge envelope.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BusEvent {
     /// Always `1.0`.
     pub specversion: String,
-    /// The same for the same change: a receiver may drop what it has seen.
+    /// The same for the same change, so that a receiver can drop duplicates.
     pub id: String,
     /// `ferry/{org}`.
     pub source: String,
-    /// What happened; also the envelope's `DetailType`.
+    /// The event type; also the envelope's `DetailType`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What it happened to: `{object}/{record}`.
+    /// The subject: `{object}/{record}`.
     pub subject: String,
-    /// When.
+    /// The time of the event.
     #[serde(with = "crate::time::millis")]
     pub time: Timestamp,
     /// Always `application/json`.
     pub datacontenttype: String,
-    /// Of events with the same key, none is on the bus before an earlier one (the Partitioning extension).
+    /// The ordering key: an event is published only after all earlier events with its key (Partitioning extension).
     pub partitionkey: String,
-    /// Of events with the same partition key, the later one never has the smaller text (the Sequence extension).
+    /// The order among events with the same partition key: a later event never has a smaller text (Sequence extension).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sequence: Option<String>,
-    /// The rest.
+    /// The payload.
     pub data: Value,
 }
 
 impl BusEvent {
-    /// An event of an org's.
+    /// Creates an event of an org.
     #[must_use]
     pub fn new(org: OrgId, kind: impl Into<String>, subject: impl Into<String>, id: impl Into<String>) -> Self {
         let subject = subject.into();
@@ -60,8 +60,8 @@ impl BusEvent {
         }
     }
 
-    /// Whether the bus takes it: EventBridge's limit for an event is 256 KB with its envelope. (Some regions take more; no
-    /// event counts on that.)
+    /// Returns whether the event fits the bus: EventBridge's limit is 256 KB with the envelope. (Some regions accept
+    /// more; Ferry does not rely on that.)
     #[must_use]
     pub fn fits(&self) -> bool {
         self.detail().is_ok_and(|detail| self.bytes(&detail) <= batch::MAX_BYTES)
@@ -71,13 +71,13 @@ impl BusEvent {
         serde_json::to_string(self).map_err(|_| not_published("MalformedDetail"))
     }
 
-    /// What EventBridge counts for it.
+    /// Returns the size that EventBridge counts.
     fn bytes(&self, detail: &str) -> usize {
         detail.len() + self.kind.len() + ENVELOPE_BYTES
     }
 }
 
-/// The bus.
+/// The event bus.
 #[derive(Clone, Debug)]
 pub struct EventBus {
     client: Client,
@@ -85,13 +85,13 @@ pub struct EventBus {
 }
 
 impl EventBus {
-    /// The bus with this name.
+    /// Creates a client for the bus of this name.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self { client, name: name.into() }
     }
 
-    /// Publishes events, and gives one result an event: after an error the event may not be on the bus. No event is on the
-    /// bus before an earlier one with its partition key is: after a failure, what has not been sent is held back.
+    /// Publishes events. Returns one result an event; after an error, the event may be on the bus. Events with the same
+    /// partition key stay in order: after a failed call, the remaining events are not sent.
     pub async fn publish(&self, events: &[BusEvent]) -> Vec<Result<(), Error>> {
         let details: Vec<String> = match events.iter().map(BusEvent::detail).collect() {
             Ok(details) => details,
@@ -103,9 +103,9 @@ impl EventBus {
         let mut publication = Publication::plan(&entries);
         let mut results = Vec::with_capacity(events.len());
         while let Some(call) = publication.next_call() {
-            let answers = self.put(&events[call.clone()], &details[call.clone()]).await;
-            publication.record_results(call, &answers.iter().map(Result::is_ok).collect::<Vec<_>>());
-            results.extend(answers);
+            let responses = self.put(&events[call.clone()], &details[call.clone()]).await;
+            publication.record_results(call, &responses.iter().map(Result::is_ok).collect::<Vec<_>>());
+            results.extend(responses);
         }
         results.resize_with(events.len(), || Err(not_published("HeldBack")));
         results
@@ -114,8 +114,8 @@ impl EventBus {
     async fn put(&self, events: &[BusEvent], details: &[String]) -> Vec<Result<(), Error>> {
         let entries = events.iter().zip(details).map(|(event, detail)| self.entry(event, detail)).collect();
         match self.client.put_events().set_entries(Some(entries)).send().await {
-            Ok(answer) => {
-                let mut outcomes = answer.entries.unwrap_or_default().into_iter().map(|entry| entry.error_code);
+            Ok(response) => {
+                let mut outcomes = response.entries.unwrap_or_default().into_iter().map(|entry| entry.error_code);
                 events
                     .iter()
                     .map(|_| match outcomes.next() {
@@ -143,9 +143,9 @@ impl EventBus {
     }
 }
 
-/// The envelope's `Source`, the same for every org.
+/// The `Source` of the envelope, the same for every org.
 const ENVELOPE_SOURCE: &str = "ferry";
-/// More than what EventBridge's own envelope adds to a detail and its type.
+/// An upper bound for the size of the envelope without detail and type.
 const ENVELOPE_BYTES: usize = 1024;
 
 fn not_published(code: &str) -> Error {
@@ -160,10 +160,10 @@ mod tests {
     fn an_event_fits_up_to_what_the_bus_takes() {
         let mut event = BusEvent::new("00D5e000000KQ2eEAG".parse().unwrap(), "record.changed", "Account/1", "1");
         event.data = Value::String(String::new());
-        let room = batch::MAX_BYTES - event.bytes(&event.detail().unwrap());
-        event.data = Value::String("x".repeat(room));
+        let free = batch::MAX_BYTES - event.bytes(&event.detail().unwrap());
+        event.data = Value::String("x".repeat(free));
         assert!(event.fits());
-        event.data = Value::String("x".repeat(room + 1));
+        event.data = Value::String("x".repeat(free + 1));
         assert!(!event.fits());
     }
 }

@@ -1,4 +1,5 @@
-//! What says that a record may have changed. Every lane that hears of changes says it in this form.
+//! Change hints: messages that a record may have changed. Outbound messages and change events are both turned into
+//! hints.
 
 use jiff::Timestamp;
 use salesforce::{ObjectName, OrgId, RecordId};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::DeliveryId;
 use crate::queues::Message;
 
-/// By which lane a delivery arrived.
+/// The kind of message that a delivery came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
@@ -17,31 +18,31 @@ pub enum Source {
     ChangeDataCapture,
 }
 
-/// A record of an org.
+/// A reference to a record of an org.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RecordRef {
-    /// Its object.
+    /// The record's object.
     pub object: ObjectName,
-    /// Its id.
+    /// The record's id.
     pub record_id: RecordId,
 }
 
-/// A record may have changed.
+/// A message that a record may have changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeHint {
-    /// In which org.
+    /// The org.
     pub org_id: OrgId,
-    /// Which delivery says so.
+    /// The delivery that the hint came from.
     pub delivery_id: DeliveryId,
-    /// By which lane it arrived.
+    /// The kind of message that the hint came from.
     pub source: Source,
-    /// Which record. `None` where the delivery does not say: the record was deleted before Salesforce sent it.
+    /// The record; `None` when the message names none, because the record was deleted before Salesforce sent it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<RecordRef>,
-    /// When it arrived.
+    /// The time at which the delivery arrived.
     #[serde(with = "crate::time::millis")]
     pub received_at: Timestamp,
-    /// How often it was put back into the queue because its org could not be asked.
+    /// The number of times the hint was re-queued because its org could not be reached.
     #[serde(default, rename = "put_off", skip_serializing_if = "is_zero")]
     pub deferrals: u32,
 }

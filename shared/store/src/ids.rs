@@ -1,4 +1,4 @@
-//! Names and keys as types: checked where they enter, so that nothing behind them has to look again.
+//! Ids and keys as types. They are validated when they are parsed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// A text that is empty, too long or has characters that its kind does not allow.
+/// A text that breaks the rule of its type: it is empty, too long, or has invalid characters.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind} must be {rule}")]
 pub struct InvalidText {
@@ -24,7 +24,7 @@ macro_rules! checked_text {
         pub struct $name(String);
 
         impl $name {
-            /// The text itself.
+            /// Returns the text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -45,29 +45,29 @@ macro_rules! checked_text {
 }
 
 checked_text!(
-    /// The platform's customer, as the platform calls it.
+    /// A customer of the platform, by the platform's own id.
     Tenant, "a tenant", "1 to 128 characters without control characters", |text| is_bounded(text, 128)
 );
 checked_text!(
-    /// A person on the platform, as the platform calls them.
+    /// A user of the platform, by the platform's own id.
     PlatformUser, "a platform user", "1 to 256 characters without control characters", |text| is_bounded(text, 256)
 );
 checked_text!(
-    /// The version of a connection's secret: Secrets Manager's `VersionId`.
+    /// The version of a connection's secret: the `VersionId` of Secrets Manager.
     TokenVersion, "a token version", "32 to 64 letters, digits and hyphens", is_version
 );
 checked_text!(
-    /// The platform's `Idempotency-Key`: the same key in the same org is the same write.
+    /// The platform's `Idempotency-Key`. The same key in the same org is the same write.
     IdempotencyKey, "an idempotency key", "1 to 255 visible ASCII characters", is_visible_ascii
 );
 checked_text!(
-    /// What names a delivery inside its org, the same every time that it is delivered: an outbound message's notification id, or
-    /// a change event's transaction, number and record.
+    /// The id of a delivery in its org, the same for every redelivery: the notification id of an outbound message, or
+    /// the transaction, number and record of a change event.
     DeliveryId, "a delivery id", "1 to 255 visible ASCII characters", is_visible_ascii
 );
 checked_text!(
-    /// A connection's id inside its org: `team`, or `personal-` and a digest of the platform user. It follows from who
-    /// connects, so a reconnect keeps it.
+    /// The id of a connection in its org: `team`, or `personal-` and a digest of the platform user. A reconnect keeps
+    /// it.
     ConnectionId, "a connection id", "`team`, or `personal-` and 32 hexadecimal digits", is_connection_id
 );
 
@@ -78,33 +78,33 @@ impl From<RecordId> for DeliveryId {
 }
 
 impl ConnectionId {
-    /// The org's team connection.
+    /// Returns the id of the org's team connection.
     #[must_use]
     pub fn team() -> Self {
         Self("team".to_owned())
     }
 
-    /// The connection of one platform user.
+    /// Returns the id of the platform user's connection.
     #[must_use]
     pub fn personal(user: &PlatformUser) -> Self {
         let digest = sha256_hex(user.as_str().as_bytes());
         Self(format!("personal-{}", &digest[..32]))
     }
 
-    /// Whether this is the org's team connection.
+    /// Returns whether this is the org's team connection.
     #[must_use]
     pub fn is_team(&self) -> bool {
         self.0 == "team"
     }
 }
 
-/// The id of a write: it follows from the org and the idempotency key.
+/// The id of a write, derived from the org and the idempotency key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct WriteId(Uuid);
 
 impl WriteId {
-    /// The id that this key has in this org.
+    /// Derives the id.
     #[must_use]
     pub fn derive(org: OrgId, key: &IdempotencyKey) -> Self {
         Self(Uuid::new_v5(&NAMESPACE, format!("write/{org}/{key}").as_bytes()))
@@ -139,7 +139,7 @@ impl fmt::Display for WriteId {
     }
 }
 
-/// Ferry's own namespace for name-based UUIDs.
+/// The namespace of Ferry's name-based UUIDs.
 pub(crate) const NAMESPACE: Uuid = Uuid::from_u128(0x9c1d_6a52_7b0e_4d5f_8f3a_61e2_04c7_b9d3);
 
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {

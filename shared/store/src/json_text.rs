@@ -1,4 +1,4 @@
-//! `#[serde(with)]` for JSON that is kept as text: DynamoDB's own types would lose the order of fields, and empty values.
+//! `#[serde(with)]` for JSON stored as text. DynamoDB's own types would lose the order of fields and empty values.
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
@@ -12,7 +12,7 @@ pub(crate) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(deseri
     serde_json::from_str(&String::deserialize(deserializer)?).map_err(D::Error::custom)
 }
 
-/// The same for JSON that may be missing.
+/// The same for optional JSON.
 pub(crate) mod option {
     use super::{Deserialize, DeserializeOwned, Deserializer, Serialize, Serializer};
 

@@ -1,11 +1,11 @@
-//! Ferry's state: one module a noun, each the only one that knows its keys.
+//! Ferry's state: one module for each table, queue or secret. Only that module knows its keys.
 //!
-//! DynamoDB holds everything but the secrets; Secrets Manager holds the tokens and the app registrations; SQS and
-//! EventBridge carry what moves between the functions. The types are concrete and talk to AWS through its SDK: there are no
-//! repository traits and no stand-ins. Every write is idempotent by its key or guarded by a condition, and the decisions
-//! behind the conditions are pure functions ([`records::rule`], [`connections::lease`], [`cursors::rule`],
-//! [`orgs::rule`], [`orgs::change_detection`], [`origins::is_made_by`], [`writes::rule`], [`budgets::lanes`]) with property tests of their
-//! own.
+//! DynamoDB holds everything except secrets; Secrets Manager holds the tokens and the app registrations; SQS and
+//! EventBridge carry messages between the functions. The types are concrete and use the AWS SDK: there are no
+//! repository traits and no in-memory stand-ins. Every write is idempotent by its key or guarded by a condition. The
+//! decisions behind the conditions are pure functions with property tests: [`records::rule`], [`cursors::rule`],
+//! [`orgs::rule`], [`orgs::change_detection`], [`connections::reservation`], [`origins::is_made_by`], [`writes::rule`],
+//! [`budgets::lanes`].
 //!
 //! ```no_run
 //! use salesforce::{Clock, ObjectName, OrgId, Record};
@@ -16,7 +16,7 @@
 //! let account = ObjectName::from_static("Account");
 //! let change = Change::Upsert { record, read_at: Clock::system().now() };
 //! match records.apply(org, &account, change).await? {
-//!     ApplyOutcome::Applied => { /* the table's stream tells the others */ }
+//!     ApplyOutcome::Applied => { /* the stream publishes the change */ }
 //!     ApplyOutcome::Unchanged | ApplyOutcome::Stale => {}
 //! }
 //! # Ok(())

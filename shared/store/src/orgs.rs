@@ -1,4 +1,4 @@
-//! The orgs that installed Ferry's package, from the claim to the end.
+//! Orgs that installed Ferry's package, from the claim to the uninstallation.
 
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
@@ -30,12 +30,12 @@ pub struct Orgs {
 }
 
 impl Orgs {
-    /// On this table.
+    /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { table: Table::new(client, table) }
     }
 
-    /// Makes the org known, if it is not, and notes what is announced of a known one.
+    /// Stores a new org as claimed, or records the announcement of a known one.
     ///
     /// # Errors
     /// Only those of the table.
@@ -48,12 +48,11 @@ impl Orgs {
         let step = |existing: Option<&Org>| Ok(rule::announce(existing, claim));
         Ok(match self.change("record the announcement", claim.org_id, step).await? {
             Changed::Stored(org) => ClaimOutcome::Updated(org),
-            Changed::Kept(org) => ClaimOutcome::Unchanged(org),
+            Changed::Unchanged(org) => ClaimOutcome::Unchanged(org),
         })
     }
 
-    /// Notes what the License Management Org says, and what follows from it for the org. Any order and any number of repetitions
-    /// come to the same.
+    /// Applies a notice of the License Management Org. The order and number of notices do not matter.
     ///
     /// # Errors
     /// Only those of the table.
@@ -62,17 +61,18 @@ impl Orgs {
         self.change("apply the license notice", notice.org_id, step).await.map(Changed::into_org)
     }
 
-    /// Quarantines an org that used another one's webhook secret, unless it has an owner; says whether it did.
+    /// Quarantines an org that used another org's webhook secret, unless it has an owner. Returns whether it was
+    /// quarantined.
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn quarantine(&self, seen: &DetectedCopy) -> Result<bool, Error> {
-        let step = |existing: Option<&Org>| Ok(rule::quarantine(existing, seen));
-        let changed = self.change("quarantine the org", seen.org_id, step).await?;
+    pub async fn quarantine(&self, copy: &DetectedCopy) -> Result<bool, Error> {
+        let step = |existing: Option<&Org>| Ok(rule::quarantine(existing, copy));
+        let changed = self.change("quarantine the org", copy.org_id, step).await?;
         Ok(matches!(changed, Changed::Stored(_)))
     }
 
-    /// Ends an org's quarantine: it may be connected then.
+    /// Releases the org from quarantine. It may then be connected.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -80,7 +80,8 @@ impl Orgs {
         self.change_known("release the org", org, |known| rule::release(known, now)).await
     }
 
-    /// Makes the org the tenant's and active, also one that no claim announced: the team connection is the proof.
+    /// Makes the tenant the owner of the org, and the org active. The team connection is the proof, so the org need not
+    /// have been claimed.
     ///
     /// # Errors
     /// [`Error::OwnedByAnotherTenant`]; [`Error::Quarantined`].
@@ -89,11 +90,11 @@ impl Orgs {
         let step = |existing: Option<&Org>| rule::activate(existing, activate).map_err(|refusal| refusal.error(org));
         match self.change("activate the org", org, step).await? {
             Changed::Stored(org) => Ok(Activation::Activated(org)),
-            Changed::Kept(org) => Ok(Activation::AlreadyActive(org)),
+            Changed::Unchanged(org) => Ok(Activation::AlreadyActive(org)),
         }
     }
 
-    /// The org, or `None` when it was never heard of.
+    /// Returns the org, or `None` if it is unknown.
     ///
     /// # Errors
     /// Only those of the table.
@@ -101,7 +102,7 @@ impl Orgs {
         self.table.get("load the org", key([("org_id", org.as_str())])).await
     }
 
-    /// The orgs of a tenant, in the order of their ids. One that came to the tenant a moment ago may be missing.
+    /// Returns the orgs of a tenant, in the order of their ids. An org that was activated a moment ago may be missing.
     ///
     /// # Errors
     /// Only those of the table.
@@ -112,7 +113,7 @@ impl Orgs {
         Ok(orgs)
     }
 
-    /// Every org, in no order. Reads the whole table.
+    /// Returns every org, in no order. Reads the whole table.
     ///
     /// # Errors
     /// Only those of the table.
@@ -120,7 +121,7 @@ impl Orgs {
         self.table.scan_except("list the orgs", ("org_id", license_management::KEY)).await
     }
 
-    /// Every active org, in no order. Reads the whole table.
+    /// Returns every active org, in no order. Reads the whole table.
     ///
     /// # Errors
     /// Only those of the table.
@@ -129,7 +130,7 @@ impl Orgs {
         Ok(orgs.into_iter().filter(|org| org.state == OrgState::Active).collect())
     }
 
-    /// Every active org that is polled, in no order. Reads the whole table.
+    /// Returns every active org that is polled, in no order. Reads the whole table.
     ///
     /// # Errors
     /// Only those of the table.
@@ -138,7 +139,7 @@ impl Orgs {
         Ok(orgs.into_iter().filter(Org::is_polled).collect())
     }
 
-    /// Notes the edition that the org named over its team connection.
+    /// Stores the edition that the org reported over its team connection.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -147,7 +148,7 @@ impl Orgs {
         self.change_known(operation, org, |known| change_detection::with_edition(known, edition.clone())).await
     }
 
-    /// Notes whether an operator wants the org polled; `None` leaves it to its edition.
+    /// Stores an operator's choice of polling; `None` leaves it to the edition.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -156,7 +157,7 @@ impl Orgs {
         self.change_known(operation, org, |known| change_detection::with_polling(known, on, now)).await
     }
 
-    /// Puts a known org into `state`.
+    /// Sets the state of a known org.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -165,8 +166,8 @@ impl Orgs {
         self.change_known("set the state of the org", org, step).await
     }
 
-    /// Closes the org's lanes: nothing is scheduled, its webhook addresses are forgotten, and only the mirror is read. It stays
-    /// the tenant's. An org that is not active keeps its state. Repeating it changes nothing.
+    /// Closes the org: nothing is scheduled, its webhook secrets are removed, and only the mirror is read. It stays the
+    /// tenant's. An org that is not active keeps its state. The call is idempotent.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -174,8 +175,8 @@ impl Orgs {
         self.change_known("close the org", org, |known| rule::close(known, now)).await
     }
 
-    /// Makes a fresh webhook secret live beside one that was live: the one that the org uses (`in_use`, a hash), where that is
-    /// known, else the newest.
+    /// Adds a webhook secret, and keeps one older secret: the one that the org uses (`in_use`, a hash) if known,
+    /// otherwise the newest.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -188,7 +189,7 @@ impl Orgs {
         self.change_known("rotate the webhook secret", org, |known| rule::rotate(known, &secret, in_use)).await
     }
 
-    /// As [`Self::change`], of an org that has to be known.
+    /// Changes an org that must exist.
     async fn change_known(
         &self,
         operation: &'static str,
@@ -199,7 +200,7 @@ impl Orgs {
         self.change(operation, org, step).await.map(Changed::into_org)
     }
 
-    /// Reads the org, decides, and writes what was decided if nobody wrote meanwhile; else decides again.
+    /// Reads the org, decides, and writes the decision unless another writer was first; then decides again.
     async fn change(
         &self,
         operation: &'static str,
@@ -209,7 +210,7 @@ impl Orgs {
         let mut existing: Option<Org> = self.load(org).await?;
         for _ in 0..CHANGE_ATTEMPTS {
             let Some(mut next) = step(existing.as_ref())? else {
-                return existing.map(Changed::Kept).ok_or(Error::NotFound { operation, entity: "org" });
+                return existing.map(Changed::Unchanged).ok_or(Error::NotFound { operation, entity: "org" });
             };
             let seen = existing.as_ref().map_or(0, |org| org.revision);
             next.revision = seen.saturating_add(1);
@@ -226,18 +227,19 @@ impl Orgs {
     }
 }
 
-/// An org has few writers; this many in a row means that something is wrong.
+/// An org has few writers; more conflicts in a row than this are a bug.
 const CHANGE_ATTEMPTS: usize = 5;
 
+/// The outcome of a change.
 enum Changed {
     Stored(Org),
-    Kept(Org),
+    Unchanged(Org),
 }
 
 impl Changed {
     fn into_org(self) -> Org {
         match self {
-            Self::Stored(org) | Self::Kept(org) => org,
+            Self::Stored(org) | Self::Unchanged(org) => org,
         }
     }
 }

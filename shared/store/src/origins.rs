@@ -1,11 +1,11 @@
-//! Which versions of which records Ferry's own writes made, so that their events can say so.
+//! Origins: the versions of records that Ferry's own writes made, so that their events can say so.
 //!
-//! Salesforce does not tell a program's save from its user's own: both are `LastModifiedById`, the user of the connection. So
-//! a write notes, once Salesforce has answered, whose connection it used and between which times the call ran. A version of the
-//! record is the write's if that user saved it in that span ([`is_made_by`]).
+//! Salesforce does not distinguish a save by a program from one by its user: `LastModifiedById` is the connection's
+//! user in both cases. So a write records the connection's user and the time span of its call. A version of the record
+//! is the write's if that user saved it in that span ([`is_made_by`]).
 //!
-//! The span is widened by a second on both sides, since Salesforce gives whole seconds, in its own time. The same user's own
-//! save of the same record within that second is taken for the write's: nothing in the record tells them apart.
+//! The span is widened by a second on both sides, because Salesforce returns whole seconds by its own clock. A save by
+//! the same user in the UI within that second is attributed to the write: nothing in the record tells them apart.
 
 use aws_sdk_dynamodb::Client;
 use jiff::{SignedDuration, Timestamp};
@@ -17,32 +17,32 @@ use crate::ids::WriteId;
 use crate::table::{KeyRange, Table, number, put_request, text, to_item};
 use crate::time;
 
-/// That a write changed a record.
+/// A change of a record by a write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// Which write.
+    /// The write.
     pub write_id: WriteId,
-    /// As which Salesforce user.
+    /// The Salesforce user of the connection.
     pub user_id: RecordId,
-    /// When the call was sent.
+    /// The time at which the call was sent.
     #[serde(with = "crate::time::millis")]
     pub from: Timestamp,
-    /// When it was answered.
+    /// The time of the response.
     #[serde(with = "crate::time::millis")]
     pub to: Timestamp,
-    /// The fields that it set, by their API names as the platform spelled them.
+    /// The fields that the write set, by their API names as the platform spelled them.
     pub fields: Vec<String>,
 }
 
 impl Origin {
-    /// Whether the write set this field. Salesforce does not tell upper from lower case in names.
+    /// Returns whether the write set this field. Salesforce compares names without case.
     #[must_use]
     pub fn has_set(&self, field: &str) -> bool {
         self.fields.iter().any(|set| set.eq_ignore_ascii_case(field))
     }
 }
 
-/// Who saved a version of a record, and when.
+/// The user and the time of a version of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SavedVersion {
     /// `LastModifiedById`.
@@ -51,15 +51,15 @@ pub struct SavedVersion {
     pub at: Timestamp,
 }
 
-/// Whether the write made this version.
+/// Returns whether the write made this version.
 #[must_use]
 pub fn is_made_by(origin: &Origin, saved: SavedVersion) -> bool {
-    let after = origin.from.saturating_sub(TOLERANCE).is_ok_and(|from| from <= saved.at);
-    let before = origin.to.saturating_add(TOLERANCE).is_ok_and(|to| saved.at <= to);
-    origin.user_id == saved.by && after && before
+    let is_after_start = origin.from.saturating_sub(TOLERANCE).is_ok_and(|from| from <= saved.at);
+    let is_before_end = origin.to.saturating_add(TOLERANCE).is_ok_and(|to| saved.at <= to);
+    origin.user_id == saved.by && is_after_start && is_before_end
 }
 
-/// Whether notes of writes at that time are still kept. What is older, such as all that a first copy brings, needs no look.
+/// Returns whether origins of that time are still stored. Older versions, such as those of a backfill, need no lookup.
 #[must_use]
 pub fn may_have_origin(saved: SavedVersion, now: Timestamp) -> bool {
     now.duration_since(saved.at) < RETENTION
@@ -72,12 +72,12 @@ pub struct Origins {
 }
 
 impl Origins {
-    /// On this table.
+    /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { table: Table::new(client, table) }
     }
 
-    /// Notes which records writes changed: one small write a record, 25 in a call.
+    /// Stores the changes of writes: one small item a record, 25 to a request.
     ///
     /// # Errors
     /// Only those of the table.
@@ -95,8 +95,8 @@ impl Origins {
         self.table.write_all(operation, requests).await
     }
 
-    /// The write that made this version of the record; the later one where two could have. Reads only notes of that time,
-    /// however often the record was written.
+    /// Returns the write that made this version of the record; the later one if two match. Reads only items of that
+    /// time, however often the record was written.
     ///
     /// # Errors
     /// Only those of the table.
@@ -104,17 +104,17 @@ impl Origins {
         let bound = |span: SignedDuration| time::format(saved.at.saturating_add(span).unwrap_or(saved.at));
         let (first, last) = (bound(-TOLERANCE), bound(TOLERANCE + LONGEST_CALL));
         let range = KeyRange { attribute: "noted_at", first: &first, last: &last };
-        let notes: Vec<Origin> =
+        let origins: Vec<Origin> =
             self.table.query_range("find the origin", ("record", &partition(org, record)), range).await?;
-        Ok(notes.into_iter().rfind(|origin| is_made_by(origin, saved)))
+        Ok(origins.into_iter().rfind(|origin| is_made_by(origin, saved)))
     }
 }
 
-/// Salesforce gives whole seconds, and clocks differ a little.
+/// Salesforce returns whole seconds, and clocks differ slightly.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(1);
-/// More than the writing function may run.
+/// An upper bound for the runtime of a writing function.
 const LONGEST_CALL: SignedDuration = SignedDuration::from_secs(60);
-/// Longer than a change that was put off takes to the mirror.
+/// An upper bound for the time until a deferred change reaches the mirror.
 const RETENTION: SignedDuration = SignedDuration::from_hours(3 * 24);
 
 fn partition(org: OrgId, record: RecordId) -> String {

@@ -1,7 +1,8 @@
-//! Whose connection writes, and who owns what is created (invariant 17): a pure rule, [`route`].
+//! The owner policy: the connection that writes, and the owner of created records (invariant 17). A pure rule,
+//! [`route`].
 //!
-//! What a rep creates belongs to the rep. The best way is the rep's own connection; where there is none, the team's
-//! connection writes and names the rep as the owner, as long as Ferry knows the rep's Salesforce user.
+//! Records that a rep creates belong to the rep. Preferably the rep's own connection writes. Otherwise the team's
+//! connection writes and names the rep as the owner, if the rep's Salesforce user is known.
 
 use std::str::FromStr;
 
@@ -12,19 +13,19 @@ use crate::Error;
 use crate::connections::{Connection, ConnectionState, Connections};
 use crate::ids::{ConnectionId, PlatformUser};
 
-/// How a deployment wants writes on a rep's behalf to go (`OWNER_POLICY`).
+/// The policy for writes on behalf of a rep (`OWNER_POLICY`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OwnerPolicy {
-    /// `rep-then-team`: as the rep where the rep is connected, else by the team for the rep.
+    /// `rep-then-team`: by the rep's connection if there is a usable one, otherwise by the team's.
     #[default]
     RepThenTeam,
-    /// `rep-only`: as the rep, or not at all. Writes that name no rep go through the team.
+    /// `rep-only`: by the rep's connection, or not at all. Writes without a rep use the team's connection.
     RepOnly,
-    /// `team-only`: always by the team, for the rep where the rep is known.
+    /// `team-only`: always by the team's connection, with the rep as the owner if the rep's user is known.
     TeamOnly,
 }
 
-/// The configured text names no policy.
+/// The configured text is not a policy.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the owner policy is one of rep-then-team, rep-only, team-only")]
 pub struct UnknownPolicy;
@@ -42,31 +43,31 @@ impl FromStr for OwnerPolicy {
     }
 }
 
-/// Which way a write goes.
+/// The connection and the owner of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OwnerChoice {
-    /// As the rep; Salesforce makes the rep the owner.
+    /// The rep's connection. Salesforce makes the rep the owner.
     Rep,
-    /// By the team, naming the rep as the owner of what is created.
+    /// The team's connection, with the rep named as the owner of created records.
     TeamWithOwner,
-    /// By the team, whose user owns what is created.
+    /// The team's connection. Its user owns created records.
     Team,
 }
 
-/// Why a write goes the way it goes, as the ledger keeps it.
+/// The reason for a route, as the ledger stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OwnerReason {
-    /// The rep's connection is alive.
+    /// The rep's connection is usable.
     RepConnected,
-    /// The rep has a connection that needs its rep before it works again.
+    /// The rep has to reconnect.
     RepMustReconnect,
     /// The rep never connected.
     RepNotConnected,
     /// The request names no rep.
     NoActingUser,
-    /// The deployment writes through the team only.
+    /// The policy is `team-only`.
     PolicyTeamOnly,
 }
 
@@ -83,41 +84,41 @@ impl OwnerReason {
     }
 }
 
-/// Which way a write went.
+/// The route of a write, as the ledger stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriteRoute {
-    /// Through which connection.
+    /// The connection.
     pub connection_id: ConnectionId,
-    /// Who owns what it made.
+    /// The owner of created records.
     pub owner_choice: OwnerChoice,
-    /// Why.
+    /// The reason.
     pub owner_reason: OwnerReason,
 }
 
-/// The decision: a connection, and the owner to name on what is created.
+/// The chosen connection, and the owner to name on created records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// Through which connection and why, as the ledger keeps it.
+    /// The route, as the ledger stores it.
     pub write_route: WriteRoute,
-    /// The connection's Salesforce user, as whom the records are saved.
+    /// The connection's Salesforce user, who saves the records.
     pub user_id: RecordId,
-    /// The user to name as `OwnerId`; exactly with [`OwnerChoice::TeamWithOwner`].
+    /// The user to name as `OwnerId`, if and only if the choice is [`OwnerChoice::TeamWithOwner`].
     pub owner_id: Option<RecordId>,
 }
 
-/// There is no connection that may be used. A person has to connect first.
+/// No connection may be used. A person has to connect first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
-    /// It must be the rep's own connection, and the rep never connected.
+    /// The policy needs the rep's connection, and the rep never connected.
     #[error("the rep is not connected")]
     RepMustConnect,
-    /// It must be the rep's own connection, and it is no longer alive.
+    /// The policy needs the rep's connection, and the rep has to reconnect.
     #[error("the rep has to reconnect")]
     RepMustReconnect,
-    /// It must be the team's connection, and the org has none.
+    /// The write needs the team's connection, and the org has none.
     #[error("the org has no team connection")]
     TeamMustConnect,
-    /// It must be the team's connection, and it is no longer alive.
+    /// The write needs the team's connection, and the team has to reconnect.
     #[error("the team has to reconnect")]
     TeamMustReconnect,
 }
@@ -143,21 +144,21 @@ impl Classify for RouteError {
     }
 }
 
-/// The rep a request is made for, and what Ferry knows of the rep's connection.
+/// The platform user of a request, and the user's connection.
 #[derive(Clone, Copy, Debug)]
-pub enum Acting<'a> {
-    /// The platform writes for itself.
-    Nobody,
-    /// The platform writes for a rep, whose connection this is, dead or alive.
+pub enum OnBehalfOf<'a> {
+    /// The request names no rep.
+    Platform,
+    /// The request names a rep, who has this connection, usable or not.
     Rep(Option<&'a Connection>),
 }
 
-/// Decides whose connection writes.
+/// Chooses the connection of a write.
 ///
 /// # Errors
-/// [`RouteError`] says who has to connect.
-pub fn route(policy: OwnerPolicy, acting: Acting<'_>, team: Option<&Connection>) -> Result<Route, RouteError> {
-    let Acting::Rep(rep) = acting else {
+/// [`RouteError`]: a person has to connect first.
+pub fn route(policy: OwnerPolicy, acting: OnBehalfOf<'_>, team: Option<&Connection>) -> Result<Route, RouteError> {
+    let OnBehalfOf::Rep(rep) = acting else {
         return by_team(team, None, OwnerReason::NoActingUser);
     };
     match (policy, rep) {
@@ -170,10 +171,10 @@ pub fn route(policy: OwnerPolicy, acting: Acting<'_>, team: Option<&Connection>)
     }
 }
 
-/// Reads the connections that matter, and decides.
+/// Loads the connections and chooses the one that writes.
 ///
 /// # Errors
-/// Only those of the table; that there is no way is an answer.
+/// Only those of the table. A missing connection is not one of them.
 pub async fn choose(
     policy: OwnerPolicy,
     connections: &Connections,
@@ -182,16 +183,16 @@ pub async fn choose(
 ) -> Result<Result<Route, RouteError>, Error> {
     let team = connections.load(org, &ConnectionId::team()).await?;
     let Some(user) = platform_user else {
-        return Ok(route(policy, Acting::Nobody, team.as_ref()));
+        return Ok(route(policy, OnBehalfOf::Platform, team.as_ref()));
     };
     let rep = connections.load(org, &ConnectionId::personal(user)).await?;
-    Ok(route(policy, Acting::Rep(rep.as_ref()), team.as_ref()))
+    Ok(route(policy, OnBehalfOf::Rep(rep.as_ref()), team.as_ref()))
 }
 
-/// Whose connection reads (invariant 18): a rep sees what Salesforce lets the rep see, and nothing through the team.
+/// Chooses the connection of a read (invariant 18): a rep reads only through the rep's own connection.
 ///
 /// # Errors
-/// Only those of the table; that there is no way is an answer.
+/// Only those of the table. A missing connection is not one of them.
 pub async fn choose_reader(
     connections: &Connections,
     org: OrgId,
@@ -223,7 +224,8 @@ fn write_route(connection: &ConnectionId, owner_choice: OwnerChoice, owner_reaso
     WriteRoute { connection_id: connection.clone(), owner_choice, owner_reason }
 }
 
-/// An uncertain connection still serves: its access token is good until Salesforce refuses it.
+/// Returns whether the connection is usable. An uncertain one is: its access token is valid until Salesforce refuses
+/// it.
 fn is_usable(connection: &Connection) -> bool {
     matches!(connection.state, ConnectionState::Active | ConnectionState::Uncertain)
 }
@@ -266,22 +268,22 @@ mod tests {
         connection(ConnectionKind::Team, TEAM_USER, state)
     }
 
-    fn dead() -> ConnectionState {
+    fn must_reconnect() -> ConnectionState {
         ConnectionState::ReauthRequired { reason: "expired".to_owned() }
     }
 
     #[test]
     fn a_connected_rep_writes_as_the_rep() {
         let (rep, team) = (rep(ConnectionState::Active), team(ConnectionState::Active));
-        let route = route(OwnerPolicy::RepThenTeam, Acting::Rep(Some(&rep)), Some(&team)).unwrap();
+        let route = route(OwnerPolicy::RepThenTeam, OnBehalfOf::Rep(Some(&rep)), Some(&team)).unwrap();
         assert_eq!(route.write_route, write_route(&rep.connection_id, OwnerChoice::Rep, OwnerReason::RepConnected));
         assert_eq!(route.owner_id, None);
     }
 
     #[test]
     fn the_team_writes_for_a_rep_whose_connection_died_and_names_the_rep() {
-        let (rep, team) = (rep(dead()), team(ConnectionState::Active));
-        let route = route(OwnerPolicy::RepThenTeam, Acting::Rep(Some(&rep)), Some(&team)).unwrap();
+        let (rep, team) = (rep(must_reconnect()), team(ConnectionState::Active));
+        let route = route(OwnerPolicy::RepThenTeam, OnBehalfOf::Rep(Some(&rep)), Some(&team)).unwrap();
         assert_eq!(route.write_route.owner_choice, OwnerChoice::TeamWithOwner);
         assert_eq!(route.write_route.owner_reason, OwnerReason::RepMustReconnect);
         assert_eq!(route.owner_id, Some(REP_USER.parse().unwrap()));
@@ -290,7 +292,7 @@ mod tests {
     #[test]
     fn the_team_writes_for_itself_where_the_reps_user_is_unknown() {
         let team = team(ConnectionState::Active);
-        let route = route(OwnerPolicy::RepThenTeam, Acting::Rep(None), Some(&team)).unwrap();
+        let route = route(OwnerPolicy::RepThenTeam, OnBehalfOf::Rep(None), Some(&team)).unwrap();
         assert_eq!(
             route.write_route,
             write_route(&team.connection_id, OwnerChoice::Team, OwnerReason::RepNotConnected)
@@ -299,16 +301,16 @@ mod tests {
 
     #[test]
     fn a_rep_only_deployment_refuses_and_says_who_has_to_connect() {
-        let (dead_rep, team) = (rep(dead()), team(ConnectionState::Active));
+        let (rep, team) = (rep(must_reconnect()), team(ConnectionState::Active));
         let refused = |acting| route(OwnerPolicy::RepOnly, acting, Some(&team)).unwrap_err();
-        assert_eq!(refused(Acting::Rep(None)), RouteError::RepMustConnect);
-        assert_eq!(refused(Acting::Rep(Some(&dead_rep))), RouteError::RepMustReconnect);
+        assert_eq!(refused(OnBehalfOf::Rep(None)), RouteError::RepMustConnect);
+        assert_eq!(refused(OnBehalfOf::Rep(Some(&rep))), RouteError::RepMustReconnect);
     }
 
     #[test]
     fn a_team_only_deployment_names_even_a_connected_rep_as_the_owner() {
         let (rep, team) = (rep(ConnectionState::Active), team(ConnectionState::Active));
-        let route = route(OwnerPolicy::TeamOnly, Acting::Rep(Some(&rep)), Some(&team)).unwrap();
+        let route = route(OwnerPolicy::TeamOnly, OnBehalfOf::Rep(Some(&rep)), Some(&team)).unwrap();
         assert_eq!(route.write_route.owner_choice, OwnerChoice::TeamWithOwner);
         assert_eq!(route.write_route.owner_reason, OwnerReason::PolicyTeamOnly);
     }
@@ -326,7 +328,7 @@ mod tests {
     #[test]
     fn an_uncertain_connection_still_writes() {
         let rep = rep(ConnectionState::Uncertain);
-        assert!(route(OwnerPolicy::RepOnly, Acting::Rep(Some(&rep)), None).is_ok());
+        assert!(route(OwnerPolicy::RepOnly, OnBehalfOf::Rep(Some(&rep)), None).is_ok());
     }
 
     #[test]
@@ -341,7 +343,7 @@ mod tests {
         prop_oneof![
             Just(ConnectionState::Active),
             Just(ConnectionState::Uncertain),
-            Just(dead()),
+            Just(must_reconnect()),
             Just(ConnectionState::Revoked),
         ]
     }
@@ -359,7 +361,7 @@ mod tests {
             team_state in prop::option::of(any_state()),
         ) {
             let (rep, team) = (rep_state.map(rep), team_state.map(team));
-            let acting = if acting { Acting::Rep(rep.as_ref()) } else { Acting::Nobody };
+            let acting = if acting { OnBehalfOf::Rep(rep.as_ref()) } else { OnBehalfOf::Platform };
             if let Ok(route) = route(policy, acting, team.as_ref()) {
                 let used = if route.write_route.connection_id.is_team() { team.as_ref() } else { rep.as_ref() };
                 prop_assert!(used.is_some_and(is_usable));

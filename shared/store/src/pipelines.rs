@@ -12,19 +12,19 @@ use crate::time;
 /// A stage of a pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
-    /// The value that records hold.
+    /// The picklist value that records store.
     pub api_name: String,
-    /// What people see.
+    /// The label that users see.
     pub label: String,
-    /// Its place among all of the org's stages.
+    /// The position among all stages of the org.
     pub sort_order: u32,
-    /// Salesforce's default probability, in percent.
+    /// The default probability, in percent.
     pub probability: f64,
-    /// Whether it ends an opportunity.
+    /// `true` if the stage closes an opportunity.
     pub is_closed: bool,
-    /// Whether it wins one.
+    /// `true` if the stage wins an opportunity.
     pub is_won: bool,
-    /// Its forecast category.
+    /// The forecast category.
     pub forecast_category: String,
 }
 
@@ -33,26 +33,26 @@ pub struct Stage {
 pub struct Pipeline {
     /// The record type.
     pub record_type_id: RecordId,
-    /// Its API name.
+    /// The API name.
     pub developer_name: String,
-    /// What people see.
+    /// The label that users see.
     pub name: String,
-    /// Whether it may be used.
+    /// `true` if the record type is active.
     pub is_active: bool,
-    /// Whether it is the connected user's default.
+    /// `true` if it is the default of the connected user.
     pub is_default: bool,
-    /// Its stages in order.
+    /// The stages in order.
     pub stages: Vec<Stage>,
 }
 
-/// What replacing an org's pipelines changed.
+/// The changes made by replacing an org's pipelines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PipelineChanges {
-    /// New or different ones.
+    /// The number of new or changed pipelines.
     pub stored: usize,
-    /// Ones that are no more.
+    /// The number of removed pipelines.
     pub removed: usize,
-    /// Ones that are as they were; nothing is written for them.
+    /// The number of unchanged pipelines, which are not written.
     pub unchanged: usize,
 }
 
@@ -63,12 +63,12 @@ pub struct Pipelines {
 }
 
 impl Pipelines {
-    /// On this table.
+    /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { table: Table::new(client, table) }
     }
 
-    /// Makes `pipelines` all that the org has. What is as it was is not written.
+    /// Replaces the org's pipelines. Unchanged ones are not written.
     ///
     /// # Errors
     /// Only those of the table.
@@ -90,7 +90,7 @@ impl Pipelines {
         Ok(plan.changes(pipelines.len()))
     }
 
-    /// The org's pipelines, by record type.
+    /// Returns the org's pipelines, by record type.
     ///
     /// # Errors
     /// Only those of the table.
@@ -99,7 +99,7 @@ impl Pipelines {
     }
 }
 
-/// What makes the known pipelines the wanted ones.
+/// The writes that turn the known pipelines into the wanted ones.
 #[derive(Debug, PartialEq)]
 struct Plan<'a> {
     store: Vec<&'a Pipeline>,

@@ -1,4 +1,4 @@
-//! What moves between the functions.
+//! Messages between the functions, in SQS.
 
 mod outgoing;
 
@@ -14,9 +14,9 @@ use crate::ids::WriteId;
 use crate::{Error, batch, time};
 use outgoing::{Outgoing, Sender};
 
-/// Something a queue carries. The group is its org, so that a busy org does not hold up the others.
+/// A message of a queue. Its org is its message group, so that a busy org does not delay the others.
 pub trait Message: Serialize + Send + Sync {
-    /// The org it concerns.
+    /// Returns the org.
     fn org(&self) -> OrgId;
 }
 
@@ -90,12 +90,12 @@ impl From<RefreshTask> for RefreshMessage {
     }
 }
 
-/// A write waits in the ledger.
+/// A request to carry out a queued write of the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriteTask {
-    /// In which org.
+    /// The org.
     pub org_id: OrgId,
-    /// Which write.
+    /// The write.
     pub write_id: WriteId,
 }
 
@@ -111,45 +111,45 @@ impl Message for WriteTask {
     }
 }
 
-/// A message that nothing more is tried for, until a person has looked at it: a dead letter to be.
+/// A message to be dead-lettered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewDeadLetter {
-    /// The org that it concerns, as the queue's message group; `None` when nobody knows.
+    /// The org, as the message group; `None` when it is unknown.
     pub group: Option<String>,
-    /// The message's body as it was, readable or not.
+    /// The message body, unchanged.
     pub body: String,
-    /// Why, as a stable code: the message attribute `reason`.
+    /// The reason as a stable code: the message attribute `reason`.
     pub reason: String,
-    /// Since when: the message attribute `failed_at`.
+    /// The time of the failure: the message attribute `failed_at`.
     pub failed_at: Timestamp,
 }
 
-/// A queue of one kind of message.
+/// A queue of messages of one type.
 #[derive(Clone, Debug)]
 pub struct Queue<T> {
     sender: Sender,
-    carries: PhantomData<fn() -> T>,
+    message_type: PhantomData<fn() -> T>,
 }
 
 impl<T: Message> Queue<T> {
-    /// The queue at this URL.
+    /// Creates a client for the queue at this URL.
     pub fn new(client: Client, url: impl Into<String>, clock: Clock) -> Self {
-        Self { sender: Sender { client, url: url.into(), clock }, carries: PhantomData }
+        Self { sender: Sender { client, url: url.into(), clock }, message_type: PhantomData }
     }
 
-    /// The queue of this name.
+    /// Creates a client for the queue of this name.
     ///
     /// # Errors
-    /// Only those of the queue: it may not exist.
+    /// Only those of SQS: the queue may not exist.
     pub async fn from_name(client: Client, name: &str, clock: Clock) -> Result<Self, Error> {
         let url = url_of(&client, name).await?;
         Ok(Self::new(client, url, clock))
     }
 
-    /// Queues one message, to be seen after `delay` (at most 15 minutes).
+    /// Queues a message, which becomes visible after `delay` (at most [`MAX_DELAY`]).
     ///
     /// # Errors
-    /// Only those of the queue.
+    /// Only those of SQS.
     pub async fn send(&self, message: &T, delay: Duration) -> Result<(), Error> {
         let operation = "queue the message";
         let request = self.sender.client.send_message().queue_url(&self.sender.url);
@@ -163,11 +163,11 @@ impl<T: Message> Queue<T> {
         Ok(())
     }
 
-    /// Queues all messages durably, or says that it did not. Those of which SQS does not say that it has them are sent again
-    /// until `deadline`, and no call outlives it. After an error some may be in the queue: send all again.
+    /// Queues all messages, or returns an error. Messages that SQS does not confirm are sent again until `deadline`; no
+    /// call runs longer. After an error some messages may be queued: send all of them again.
     ///
     /// # Errors
-    /// [`Error::NotAllQueued`]; [`Error::TooLarge`] for a message that no batch takes.
+    /// [`Error::NotAllQueued`]; [`Error::TooLarge`] for a message that exceeds the size limit.
     pub async fn send_all(&self, messages: &[T], deadline: Timestamp) -> Result<(), Error> {
         let operation = "queue the messages";
         let outgoing = messages.iter().enumerate().map(|(index, one)| outgoing(operation, index, one, Duration::ZERO));
@@ -177,35 +177,35 @@ impl<T: Message> Queue<T> {
         }
     }
 
-    /// Queues messages, each to be seen after a delay of its own (at most 15 minutes), as [`Queue::send_all`] does. Gives the
-    /// indexes of those that are not known to be in the queue.
+    /// Queues messages, each of which becomes visible after its own delay (at most [`MAX_DELAY`]). Returns the indexes
+    /// of those not confirmed as queued before `deadline`.
     ///
     /// # Errors
-    /// What SQS refuses for good, and [`Error::TooLarge`]. After an error some may be in the queue all the same.
+    /// [`Error::Refused`] and [`Error::TooLarge`]. After an error some messages may be queued.
     pub async fn send_delayed(&self, messages: &[(T, Duration)], deadline: Timestamp) -> Result<Vec<usize>, Error> {
         let operation = "queue the delayed messages";
-        let later = messages.iter().enumerate().map(|(index, (one, delay))| outgoing(operation, index, one, *delay));
-        self.sender.send(operation, later.collect::<Result<_, _>>()?, deadline).await
+        let delayed = messages.iter().enumerate().map(|(index, (one, delay))| outgoing(operation, index, one, *delay));
+        self.sender.send(operation, delayed.collect::<Result<_, _>>()?, deadline).await
     }
 
-    /// Puts messages that are given up into this queue, which is one for dead letters, each with its reason and time as message
-    /// attributes. Gives the indexes of those that are not known to be in the queue when `deadline` has come.
+    /// Queues dead letters, with their reason and time as message attributes. Returns the indexes of those not
+    /// confirmed as queued before `deadline`.
     ///
     /// # Errors
-    /// What SQS refuses for good. After an error some may be in the queue all the same.
+    /// [`Error::Refused`]. After an error some messages may be queued.
     pub async fn send_dead_letters(
         &self,
         messages: &[NewDeadLetter],
         deadline: Timestamp,
     ) -> Result<Vec<usize>, Error> {
-        let given_up = messages.iter().enumerate().map(|(index, message)| Outgoing {
+        let dead_letters = messages.iter().enumerate().map(|(index, message)| Outgoing {
             index,
             group: message.group.clone(),
             body: message.body.clone(),
             delay_seconds: 0,
             attributes: vec![("reason", message.reason.clone()), ("failed_at", time::format(message.failed_at))],
         });
-        self.sender.send("queue the dead letters", given_up.collect(), deadline).await
+        self.sender.send("queue the dead letters", dead_letters.collect(), deadline).await
     }
 }
 
@@ -233,17 +233,17 @@ fn body<T: Serialize>(operation: &'static str, message: &T) -> Result<String, Er
     }
 }
 
-/// The URL of the queue of this name.
+/// Returns the URL of the queue of this name.
 pub(crate) async fn url_of(client: &Client, name: &str) -> Result<String, Error> {
     let operation = "find the queue";
-    let answer = client.get_queue_url().queue_name(name).send().await.map_err(Error::aws(operation))?;
-    answer.queue_url.ok_or(Error::Incomplete { operation, field: "QueueUrl" })
+    let response = client.get_queue_url().queue_name(name).send().await.map_err(Error::aws(operation))?;
+    response.queue_url.ok_or(Error::Incomplete { operation, field: "QueueUrl" })
 }
 
-/// [`batch::MAX_BYTES`] as it reads in [`Error::TooLarge`].
+/// [`batch::MAX_BYTES`], as it reads in [`Error::TooLarge`].
 const MESSAGE_LIMIT: &str = "message limit of 256 KB";
 
-/// For how long SQS holds a message back at most.
+/// The longest delay that SQS supports.
 pub const MAX_DELAY: Duration = Duration::from_secs(900);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The mirror: Ferry's copy of the org's records. Its stream is where events come from.
+//! The mirror: Ferry's copy of the org's records. Events are published from the table's stream.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -20,74 +20,74 @@ pub mod rule;
 pub use rule::ApplyOutcome;
 use rule::Decision;
 
-/// A row of the mirror. It deserialises from a stream's image as well (`serde_dynamo::from_item`); serialised, it is the row
-/// as it is stored, with its fields as one text.
+/// A row of the mirror. It deserializes from a stream image too (`serde_dynamo::from_item`). Its serialized form is the
+/// stored row, with the fields as one JSON text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MirrorRecord {
-    /// Its org.
+    /// The org.
     pub org_id: OrgId,
-    /// Its object.
+    /// The object.
     pub object: ObjectName,
-    /// Its id.
+    /// The record's id.
     pub record_id: RecordId,
-    /// Its fields as Salesforce gave them; a tombstone has none.
+    /// The fields as Salesforce returned them; empty for a tombstone.
     #[serde(with = "crate::json_text")]
     pub fields: Map<String, Value>,
-    /// Its version in Salesforce.
+    /// The record's `SystemModstamp`.
     #[serde(with = "crate::time::millis")]
     pub system_modstamp: Timestamp,
-    /// When the call that read it was sent.
+    /// The time at which the read was sent.
     #[serde(with = "crate::time::millis")]
     pub read_at: Timestamp,
-    /// Whether it is a tombstone.
+    /// `true` for a tombstone.
     pub deleted: bool,
-    /// The record it was merged into, where that is why it was deleted.
+    /// The record that this one was merged into, if a merge deleted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_record_id: Option<RecordId>,
 }
 
-/// What Salesforce says about a record.
+/// A version of a record, as read from Salesforce.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// It is there, like this. The record must have its `SystemModstamp`.
+    /// The record exists. It must have its `SystemModstamp`.
     Upsert {
-        /// The record as read.
+        /// The record.
         record: Record,
-        /// When the call that read it was sent.
+        /// The time at which the read was sent.
         read_at: Timestamp,
     },
-    /// It was deleted.
+    /// The record was deleted.
     Tombstone(Tombstone),
 }
 
-/// A deletion.
+/// The deletion of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tombstone {
-    /// The record.
+    /// The record's id.
     pub record_id: RecordId,
-    /// The deleted record's SystemModstamp, or the time of its deletion.
+    /// The `SystemModstamp` of the deleted record, or the time of its deletion.
     pub system_modstamp: Timestamp,
-    /// When the call that told of it was sent.
+    /// The time at which the read was sent.
     pub read_at: Timestamp,
-    /// The record it was merged into.
+    /// The record that this one was merged into.
     pub master_record_id: Option<RecordId>,
 }
 
-/// A page of an object's rows, by id.
+/// A page of an object's rows, in the order of their ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordPage {
-    /// The rows, tombstones among them.
+    /// The rows, including tombstones.
     pub records: Vec<MirrorRecord>,
-    /// The id to go on after; `None` at the end.
+    /// The id after which the next page starts; `None` at the end.
     pub next: Option<RecordId>,
 }
 
-/// How many rows an object has.
+/// The row counts of an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordCount {
-    /// Records.
+    /// The number of records.
     pub live: u64,
-    /// Tombstones.
+    /// The number of tombstones.
     pub deleted: u64,
 }
 
@@ -98,7 +98,7 @@ pub struct Records {
 }
 
 impl Records {
-    /// On this table.
+    /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { table: Table::new(client, table) }
     }
@@ -110,14 +110,14 @@ impl Records {
     pub async fn apply(&self, org: OrgId, object: &ObjectName, change: Change) -> Result<ApplyOutcome, Error> {
         let row = change.into_row(org, object)?;
         let known = self.load(org, object, row.record_id).await?;
-        self.settle(known, row).await
+        self.store(known, row).await
     }
 
-    /// Applies many changes of one object, in parallel and in any order; one result a change, in the order given. Costs one
-    /// read for every 100 records and one write for each version that is the newest so far, whether it shows something else
-    /// or not.
+    /// Applies changes of one object, in parallel and in any order. Returns one result a change, in the order given.
+    /// Costs one read for every 100 records, and one write for each version newer than those before it, whether its
+    /// fields differ or not.
     ///
-    /// A result is [`Error::TooLarge`] for a row that does not fit into the table.
+    /// A result is [`Error::TooLarge`] for a row that exceeds the item limit.
     pub async fn apply_all(
         &self,
         org: OrgId,
@@ -126,59 +126,60 @@ impl Records {
     ) -> Vec<Result<ApplyOutcome, Error>> {
         let rows: Vec<_> = changes.into_iter().map(|change| change.into_row(org, object)).collect();
         let ids: BTreeSet<RecordId> = rows.iter().flatten().map(|row| row.record_id).collect();
-        let known = &self.look_up(org, object, &ids).await;
+        let known = &self.load_known(org, object, &ids).await;
         stream::iter(rows)
             .map(|row| async move {
                 let row = row?;
-                self.settle(known.get(&row.record_id).cloned(), row).await
+                self.store(known.get(&row.record_id).cloned(), row).await
             })
             .buffered(PARALLEL_WRITES)
             .collect()
             .await
     }
 
-    /// The rows that are there. What cannot be read is left out: this saves requests, and the writes' conditions decide.
-    async fn look_up(
+    /// Returns the stored rows. Rows that cannot be read are left out: the read only saves writes, and the conditions
+    /// decide.
+    async fn load_known(
         &self,
         org: OrgId,
         object: &ObjectName,
         ids: &BTreeSet<RecordId>,
     ) -> HashMap<RecordId, MirrorRecord> {
         let ids: Vec<RecordId> = ids.iter().copied().collect();
-        let pages: Vec<Vec<Item>> = stream::iter(ids.chunks(READ_TOGETHER))
-            .map(|ids| self.read_together(org, object, ids))
+        let pages: Vec<Vec<Item>> = stream::iter(ids.chunks(BATCH_KEYS))
+            .map(|ids| self.batch_get(org, object, ids))
             .buffer_unordered(PARALLEL_READS)
             .map(|page| page.unwrap_or_default())
             .collect()
             .await;
         let rows =
-            pages.into_iter().flatten().filter_map(|item| from_item::<MirrorRecord>("read the mirror", item).ok());
+            pages.into_iter().flatten().filter_map(|item| from_item::<MirrorRecord>("load the records", item).ok());
         rows.map(|row| (row.record_id, row)).collect()
     }
 
-    async fn read_together(&self, org: OrgId, object: &ObjectName, ids: &[RecordId]) -> Result<Vec<Item>, Error> {
-        let operation = "read the mirror";
+    async fn batch_get(&self, org: OrgId, object: &ObjectName, ids: &[RecordId]) -> Result<Vec<Item>, Error> {
+        let operation = "load the records";
         let keys = ids.iter().map(|id| row_key(org, object, *id)).collect();
-        let wanted = KeysAndAttributes::builder()
+        let request = KeysAndAttributes::builder()
             .set_keys(Some(keys))
             .consistent_read(true)
             .build()
             .map_err(|source| Error::Corrupt { operation, source: Box::new(source) })?;
-        let request = self.table.client().batch_get_item().request_items(self.table.name(), wanted);
-        let answer = request.send().await.map_err(Error::aws(operation))?;
-        Ok(answer.responses.unwrap_or_default().into_values().flatten().collect())
+        let request = self.table.client().batch_get_item().request_items(self.table.name(), request);
+        let response = request.send().await.map_err(Error::aws(operation))?;
+        Ok(response.responses.unwrap_or_default().into_values().flatten().collect())
     }
 
-    /// Decides against what is known, and writes on condition that nothing newer came in between; else decides again.
-    async fn settle(&self, mut known: Option<MirrorRecord>, row: MirrorRecord) -> Result<ApplyOutcome, Error> {
+    /// Decides against the known row, and writes if no newer row was stored in between; otherwise decides again.
+    async fn store(&self, mut known: Option<MirrorRecord>, row: MirrorRecord) -> Result<ApplyOutcome, Error> {
         let operation = "apply the change";
-        for _ in 0..SETTLE_ATTEMPTS {
+        for _ in 0..STORE_ATTEMPTS {
             let apply = match rule::decide(known.as_ref(), &row) {
                 Decision::Keep(apply) => return Ok(apply),
                 Decision::Replace(apply) => apply,
             };
             let item = row.to_item()?;
-            match self.table.put(operation, item, still_newer(known.as_ref(), &row)?).await? {
+            match self.table.put(operation, item, decision_holds(known.as_ref(), &row)?).await? {
                 Conditional::Done(()) => return Ok(apply),
                 Conditional::Refused(item) => known = item.map(|item| from_item(operation, item)).transpose()?,
             }
@@ -186,7 +187,7 @@ impl Records {
         Err(Error::Conflict { operation })
     }
 
-    /// The row, maybe a tombstone, or `None` when the mirror never heard of the record.
+    /// Returns the row, which may be a tombstone, or `None` if the mirror has no such record.
     ///
     /// # Errors
     /// Only those of the table.
@@ -194,7 +195,7 @@ impl Records {
         self.table.get("load the record", row_key(org, object, id)).await
     }
 
-    /// How many rows there are. Reads them all.
+    /// Counts the rows. Reads all of them.
     ///
     /// # Errors
     /// Only those of the table.
@@ -217,7 +218,7 @@ impl Records {
         Ok(count)
     }
 
-    /// Up to `limit` rows after the id `after`, by id.
+    /// Returns up to `limit` rows after the id `after`, in the order of their ids.
     ///
     /// # Errors
     /// Only those of the table.
@@ -244,15 +245,16 @@ impl Records {
     }
 }
 
-/// What one BatchGetItem takes.
-const READ_TOGETHER: usize = 100;
+/// The keys of one BatchGetItem call.
+const BATCH_KEYS: usize = 100;
 const PARALLEL_READS: usize = 4;
 const PARALLEL_WRITES: usize = 32;
-/// Every refusal shows a row that came in between. One more settles it, unless many differ within one millisecond of reading.
-const SETTLE_ATTEMPTS: usize = 12;
+/// Each refusal returns the row stored in between. One more attempt settles it, unless many rows differ within one
+/// millisecond.
+const STORE_ATTEMPTS: usize = 12;
 
 impl Tombstone {
-    /// Returns the tombstone that a row of `queryAll` shows, or `None` when the row is not deleted or has no `SystemModstamp`.
+    /// Returns the tombstone of a row of `queryAll`, or `None` if the row is not deleted or has no `SystemModstamp`.
     #[must_use]
     pub fn from_row(row: &Record, read_at: Timestamp) -> Option<Self> {
         let is_deleted = row.fields.get("IsDeleted").and_then(Value::as_bool).unwrap_or_default();
@@ -263,7 +265,7 @@ impl Tombstone {
 }
 
 impl Change {
-    /// Returns the change that a row of `queryAll` shows: its fields, or a tombstone.
+    /// Returns the change of a row of `queryAll`: a tombstone if the row is deleted, otherwise its fields.
     #[must_use]
     pub fn from_row(row: Record, read_at: Timestamp) -> Self {
         match Tombstone::from_row(&row, read_at) {
@@ -272,7 +274,7 @@ impl Change {
         }
     }
 
-    /// The record that it is about.
+    /// Returns the id of the record.
     #[must_use]
     pub fn record_id(&self) -> RecordId {
         match self {
@@ -323,8 +325,8 @@ impl MirrorRecord {
     }
 }
 
-/// The part of [`rule::decide`] that must still hold when the row is written.
-fn still_newer(known: Option<&MirrorRecord>, row: &MirrorRecord) -> Result<Expression<'static>, Error> {
+/// Returns the condition under which the decision of [`rule::decide`] still holds at the time of the write.
+fn decision_holds(known: Option<&MirrorRecord>, row: &MirrorRecord) -> Result<Expression<'static>, Error> {
     let mut values =
         vec![(":modstamp", text(time::format(row.system_modstamp))), (":read_at", text(time::format(row.read_at)))];
     let Some(tied) = known.filter(|known| rule::is_tied(known, row)) else {

@@ -1,7 +1,7 @@
-//! One DynamoDB table, and the few things that every table module does with it.
+//! A DynamoDB table, with the operations that every table module uses.
 //!
-//! Expressions name attributes as `#attribute` throughout, so that no reserved word can get in the way; the names are
-//! filled in here.
+//! Expressions write every attribute as `#attribute`, so that reserved words cause no conflict. The name placeholders
+//! are filled in here.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,25 +23,25 @@ use crate::{Error, batch};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// A table.
+/// A DynamoDB table.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     client: Client,
     name: String,
-    /// Bounds the puts under way, and so the connections of a sandbox that writes for many orgs at once.
+    /// Limits concurrent puts, and so the connections of an execution environment that writes for many orgs at once.
     puts: Arc<Semaphore>,
 }
 
-/// A conditional write's outcome.
+/// The outcome of a conditional write.
 #[derive(Debug)]
 pub(crate) enum Conditional<T> {
-    /// The condition held, and the write is done.
+    /// The condition held. The write took effect.
     Done(T),
-    /// It did not, because of this item (or because there is none).
+    /// The condition did not hold, because of this item, or because the item is missing.
     Refused(Option<Item>),
 }
 
-/// Text and the values that it names, each `:value`.
+/// A condition, and the values that it uses as `:value`.
 pub(crate) struct Expression<'a> {
     pub(crate) text: &'a str,
     pub(crate) values: Vec<(&'static str, AttributeValue)>,
@@ -57,21 +57,21 @@ pub(crate) struct KeyRange<'a> {
 /// An update of one item.
 #[derive(Default)]
 pub(crate) struct Update {
-    /// Attributes that get a value.
+    /// Attributes to set.
     pub(crate) set: Vec<(&'static str, AttributeValue)>,
-    /// Attributes that get a value if they have none.
+    /// Attributes to set if they are missing.
     pub(crate) set_once: Vec<(&'static str, AttributeValue)>,
-    /// Numbers that grow.
+    /// Numbers to add.
     pub(crate) add: Vec<(&'static str, u64)>,
-    /// Attributes that go.
+    /// Attributes to remove.
     pub(crate) remove: Vec<&'static str>,
-    /// The condition, if there is one, and its values.
+    /// The condition; empty for none.
     pub(crate) when: &'static str,
     pub(crate) values: Vec<(&'static str, AttributeValue)>,
 }
 
 impl Update {
-    /// The update expression and the values of both expressions.
+    /// Returns the update expression, and the values of both expressions.
     fn render(self) -> (String, Item) {
         let mut values: Item = self.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let mut value = |name: &str, value| values.insert(format!(":set_{name}"), value);
@@ -112,15 +112,15 @@ impl Table {
         &self.name
     }
 
-    /// The item with this key, read consistently.
+    /// Returns the item with this key. The read is consistent.
     pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         operation: &'static str,
         key: Item,
     ) -> Result<Option<T>, Error> {
         let request = self.client.get_item().table_name(&self.name).set_key(Some(key)).consistent_read(true);
-        let answer = request.send().await.map_err(Error::aws(operation))?;
-        answer.item.map(|item| from_item(operation, item)).transpose()
+        let response = request.send().await.map_err(Error::aws(operation))?;
+        response.item.map(|item| from_item(operation, item)).transpose()
     }
 
     /// Returns every item of a partition, in the order of the sort key. The read is consistent.
@@ -181,15 +181,15 @@ impl Table {
         from_items(operation, items)
     }
 
-    /// Puts the item where `when` holds.
+    /// Puts the item if `when` holds.
     pub(crate) async fn put(
         &self,
         operation: &'static str,
         item: Item,
         when: Expression<'_>,
     ) -> Result<Conditional<()>, Error> {
-        let _bounded = self.puts.acquire().await;
-        let answer = self
+        let _permit = self.puts.acquire().await;
+        let response = self
             .client
             .put_item()
             .table_name(&self.name)
@@ -200,7 +200,7 @@ impl Table {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match answer {
+        match response {
             Ok(_) => Ok(Conditional::Done(())),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(refusal)) => {
@@ -211,7 +211,7 @@ impl Table {
         }
     }
 
-    /// Updates the item where `when` holds, and gives the new one.
+    /// Updates the item if `when` holds, and returns the new item.
     pub(crate) async fn update(
         &self,
         operation: &'static str,
@@ -220,7 +220,7 @@ impl Table {
     ) -> Result<Conditional<Item>, Error> {
         let when = update.when;
         let (changes, values) = update.render();
-        let answer = self
+        let response = self
             .client
             .update_item()
             .table_name(&self.name)
@@ -233,8 +233,8 @@ impl Table {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match answer {
-            Ok(answer) => Ok(Conditional::Done(answer.attributes.unwrap_or_default())),
+        match response {
+            Ok(response) => Ok(Conditional::Done(response.attributes.unwrap_or_default())),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refusal)) => {
                     Ok(Conditional::Refused(refusal.item.clone()))
@@ -244,14 +244,14 @@ impl Table {
         }
     }
 
-    /// Deletes the item where `when` holds, and gives what it was.
+    /// Deletes the item if `when` holds, and returns the old item.
     pub(crate) async fn delete(
         &self,
         operation: &'static str,
         key: Item,
         when: Expression<'_>,
     ) -> Result<Conditional<Item>, Error> {
-        let answer = self
+        let response = self
             .client
             .delete_item()
             .table_name(&self.name)
@@ -262,8 +262,8 @@ impl Table {
             .return_values(ReturnValue::AllOld)
             .send()
             .await;
-        match answer {
-            Ok(answer) => Ok(Conditional::Done(answer.attributes.unwrap_or_default())),
+        match response {
+            Ok(response) => Ok(Conditional::Done(response.attributes.unwrap_or_default())),
             Err(error) => match error.as_service_error() {
                 Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(Conditional::Refused(None)),
                 _ => Err(Error::aws(operation)(error)),
@@ -271,26 +271,26 @@ impl Table {
         }
     }
 
-    /// Puts and deletes any number of items, without conditions. What DynamoDB leaves undone is sent again a few times.
-    pub(crate) async fn write_all(&self, operation: &'static str, mut todo: Vec<WriteRequest>) -> Result<(), Error> {
-        let total = todo.len();
+    /// Puts and deletes items without conditions. Unprocessed items are sent again [`BATCH_ATTEMPTS`] times at most.
+    pub(crate) async fn write_all(&self, operation: &'static str, mut pending: Vec<WriteRequest>) -> Result<(), Error> {
+        let total = pending.len();
         for attempt in 0..BATCH_ATTEMPTS {
-            let batches = todo.chunks(BATCH_WRITES).map(<[WriteRequest]>::to_vec).collect::<Vec<_>>();
-            let mut answers = stream::iter(batches)
+            let batches = pending.chunks(BATCH_WRITES).map(<[WriteRequest]>::to_vec).collect::<Vec<_>>();
+            let mut responses = stream::iter(batches)
                 .map(|batch| self.client.batch_write_item().request_items(&self.name, batch).send())
                 .buffer_unordered(PARALLEL_BATCHES);
-            let mut left = Vec::new();
-            while let Some(answer) = answers.next().await {
-                let answer = answer.map_err(Error::aws(operation))?;
-                left.extend(answer.unprocessed_items.unwrap_or_default().into_values().flatten());
+            let mut unprocessed = Vec::new();
+            while let Some(response) = responses.next().await {
+                let response = response.map_err(Error::aws(operation))?;
+                unprocessed.extend(response.unprocessed_items.unwrap_or_default().into_values().flatten());
             }
-            if left.is_empty() {
+            if unprocessed.is_empty() {
                 return Ok(());
             }
-            todo = left;
+            pending = unprocessed;
             tokio::time::sleep(batch::BACKOFF.pause(attempt)).await;
         }
-        Err(Error::Unfinished { operation, missing: todo.len(), total })
+        Err(Error::Unfinished { operation, missing: pending.len(), total })
     }
 }
 
@@ -303,17 +303,17 @@ fn from_items<T: DeserializeOwned>(operation: &'static str, items: Vec<Item>) ->
     items.into_iter().map(|item| from_item(operation, item)).collect()
 }
 
-/// What one item may have, by DynamoDB's count (Developer Guide, "Service, account, and table quotas").
+/// The size limit of an item (Developer Guide, "Service, account, and table quotas").
 pub(crate) const MAX_ITEM_BYTES: usize = 400 * 1024;
-/// What one BatchWriteItem takes.
+/// The items of one BatchWriteItem call.
 const BATCH_WRITES: usize = 25;
 const PARALLEL_BATCHES: usize = 4;
 const PARALLEL_PUTS: usize = 64;
-/// Their pauses add up to 3 seconds.
+/// The pauses add up to 3 seconds.
 const BATCH_ATTEMPTS: u32 = 6;
 
-/// An item's size as DynamoDB counts it: names and values in UTF-8, a number as half its digits and one
-/// (Developer Guide, "DynamoDB item sizes and formats"). Ferry keeps texts, numbers and flags.
+/// Returns an item's size as DynamoDB counts it: names and values in UTF-8, and for a number half its digits and one
+/// byte (Developer Guide, "DynamoDB item sizes and formats"). Ferry stores strings, numbers and booleans.
 pub(crate) fn item_bytes(item: &Item) -> usize {
     let value_bytes = |value: &AttributeValue| match value {
         AttributeValue::S(text) => text.len(),
@@ -360,7 +360,7 @@ fn values(values: Vec<(&'static str, AttributeValue)>) -> Option<Item> {
     if values.is_empty() { None } else { Some(values) }
 }
 
-/// Each `#attribute` of the expressions stands for `attribute`.
+/// Maps each `#attribute` in the expressions to `attribute`.
 fn names(expressions: &[&str]) -> Option<HashMap<String, String>> {
     let mut names = HashMap::new();
     for expression in expressions {

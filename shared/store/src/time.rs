@@ -1,14 +1,14 @@
-//! Points in time as they are stored: RFC 3339 in UTC with exactly three decimals, so that text order is time order.
+//! Timestamps as they are stored: RFC 3339 in UTC with exactly three decimals, so that text order is time order.
 
 use jiff::Timestamp;
 
-/// The stored form of a point in time.
+/// Returns the stored form of a timestamp.
 #[must_use]
 pub fn format(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
-/// The same point in time with the precision that is stored; every rule compares times of this precision.
+/// Truncates a timestamp to the stored precision. Every rule compares timestamps of this precision.
 #[must_use]
 pub fn to_millis(at: Timestamp) -> Timestamp {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
@@ -22,15 +22,15 @@ pub mod millis {
     /// Writes the stored form.
     ///
     /// # Errors
-    /// Only the serializer's own.
+    /// Only those of the serializer.
     pub fn serialize<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&super::format(*at))
     }
 
-    /// Reads any RFC 3339 time.
+    /// Reads any RFC 3339 timestamp.
     ///
     /// # Errors
-    /// The text is no point in time.
+    /// The text is not a timestamp.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
         Timestamp::deserialize(deserializer)
     }
@@ -44,7 +44,7 @@ pub mod millis_option {
     /// Writes the stored form, or nothing.
     ///
     /// # Errors
-    /// Only the serializer's own.
+    /// Only those of the serializer.
     pub fn serialize<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
         match at {
             Some(at) => serializer.serialize_some(&super::format(*at)),
@@ -52,10 +52,10 @@ pub mod millis_option {
         }
     }
 
-    /// Reads any RFC 3339 time, or nothing.
+    /// Reads any RFC 3339 timestamp, or nothing.
     ///
     /// # Errors
-    /// The text is no point in time.
+    /// The text is not a timestamp.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
         Option::<Timestamp>::deserialize(deserializer)
     }

@@ -1,4 +1,4 @@
-//! The tokens, in Secrets Manager: one secret a connection. Only the token broker may use this.
+//! The token vault, in Secrets Manager: one secret a connection. Only the token broker may use it.
 
 use std::borrow::Cow;
 
@@ -16,34 +16,34 @@ use uuid::Uuid;
 use crate::Error;
 use crate::ids::{ConnectionId, NAMESPACE, TokenVersion};
 
-/// What a connection's secret holds.
+/// The content of a connection's secret.
 #[derive(Clone, Debug)]
 pub struct Tokens {
-    /// Opens API calls.
+    /// The access token of API calls.
     pub access_token: SecretString,
-    /// Good once.
+    /// The refresh token. It can be used once.
     pub refresh_token: SecretString,
-    /// Where the access token is good.
+    /// The base URL at which the access token is valid.
     pub instance_url: String,
-    /// When Salesforce issued them.
+    /// The time of issue, by Salesforce's clock.
     pub issued_at: Timestamp,
-    /// Which grant they are of; `None` in secrets of before this was kept, whose grant is the connection's.
+    /// The grant of the tokens; `None` in secrets of earlier versions, whose grant is that of the connection.
     pub grant: Option<TokenGrant>,
 }
 
-/// The grant that tokens are of. Between the storing of a new consent's tokens and the note of it in the connection's row,
-/// the row still names the grant before.
+/// The grant that tokens belong to. After a new consent's tokens are stored, and before the connection is updated, the
+/// connection still names the grant before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenGrant {
-    /// The Salesforce user who gave it.
+    /// The Salesforce user who granted it.
     pub user_id: RecordId,
-    /// The app registration it was given to.
+    /// The app registration it was granted to.
     pub app: String,
-    /// The login host that refreshes and revokes it.
+    /// The login host that refreshes and revokes the grant.
     pub login_url: String,
 }
 
-/// The secrets below one prefix.
+/// The secrets under one prefix.
 #[derive(Clone, Debug)]
 pub struct TokenVault {
     client: Client,
@@ -51,19 +51,19 @@ pub struct TokenVault {
 }
 
 impl TokenVault {
-    /// Secrets named `{prefix}/{org}/{connection}`.
+    /// Creates a client for secrets named `{prefix}/{org}/{connection}`.
     pub fn new(client: Client, prefix: impl Into<String>) -> Self {
         Self { client, prefix: prefix.into() }
     }
 
-    /// Makes `tokens` the current ones, and says which version they are. `replaces` is the version that the caller loaded
-    /// before; of two callers that replace the same version, one gets [`Error::Conflict`]. `None` means a first consent, or
-    /// one after which nothing of the old tokens matters.
+    /// Makes `tokens` the current version, and returns that version. `replaces` is the version that the caller loaded
+    /// before; of two callers that replace the same version, one gets [`Error::Conflict`]. `None` means a consent whose
+    /// tokens replace any others.
     ///
-    /// Trying again with the same tokens is safe: the version's name follows from the one that it replaces.
+    /// A repeated call with the same tokens is safe: the new version is derived from the one that it replaces.
     ///
     /// # Errors
-    /// [`Error::Conflict`]: someone else replaced that version with other tokens.
+    /// [`Error::Conflict`]: another caller replaced that version with other tokens.
     pub async fn store(
         &self,
         org: OrgId,
@@ -83,14 +83,14 @@ impl TokenVault {
         self.replace(&name, &secret, &version).await
     }
 
-    /// `None` when there is a secret with this name.
+    /// Creates the secret. Returns `None` if it exists already.
     async fn create(&self, name: &str, secret: &SecretString) -> Result<Option<TokenVersion>, Error> {
         let request = self.client.create_secret().name(name).client_request_token(successor(name, "nothing"));
         match request.secret_string(secret.expose_secret()).send().await {
-            Ok(answer) => version_of(STORE, answer.version_id).map(Some),
+            Ok(response) => version_of(STORE, response.version_id).map(Some),
             Err(error) => match error.as_service_error() {
                 Some(CreateSecretError::ResourceExistsException(_)) => Ok(None),
-                // The name is free again only some seconds after a deletion.
+                // A deleted name becomes available again only after some seconds.
                 Some(CreateSecretError::InvalidRequestException(_)) => {
                     Err(Error::Unavailable { operation: STORE, source: Box::new(error) })
                 }
@@ -103,7 +103,7 @@ impl TokenVault {
         let token = successor(name, replaced.as_str());
         let request = self.client.put_secret_value().secret_id(name).client_request_token(token);
         match request.secret_string(secret.expose_secret()).send().await {
-            Ok(answer) => version_of(STORE, answer.version_id),
+            Ok(response) => version_of(STORE, response.version_id),
             Err(error) => match error.as_service_error() {
                 Some(PutSecretValueError::ResourceExistsException(_)) => Err(Error::Conflict { operation: STORE }),
                 _ => Err(Error::aws(STORE)(error)),
@@ -111,15 +111,15 @@ impl TokenVault {
         }
     }
 
-    /// The current tokens and their version, or `None` when the connection has no secret, or one that is being deleted.
+    /// Returns the current tokens and their version, or `None` if the connection has no secret or it is being deleted.
     ///
     /// # Errors
     /// Only those of Secrets Manager.
     pub async fn load(&self, org: OrgId, connection: &ConnectionId) -> Result<Option<(Tokens, TokenVersion)>, Error> {
         let operation = "load the tokens";
         let request = self.client.get_secret_value().secret_id(self.name(org, connection));
-        let answer = match request.send().await {
-            Ok(answer) => answer,
+        let response = match request.send().await {
+            Ok(response) => response,
             Err(error) => match error.as_service_error() {
                 Some(
                     GetSecretValueError::ResourceNotFoundException(_) | GetSecretValueError::InvalidRequestException(_),
@@ -127,12 +127,12 @@ impl TokenVault {
                 _ => return Err(Error::aws(operation)(error)),
             },
         };
-        let version = version_of(operation, answer.version_id)?;
-        let secret: SecretString = answer.secret_string.unwrap_or_default().into();
+        let version = version_of(operation, response.version_id)?;
+        let secret: SecretString = response.secret_string.unwrap_or_default().into();
         Ok(Some((Tokens::parse(operation, &secret)?, version)))
     }
 
-    /// Removes the secret for good. One that is not there is removed already.
+    /// Deletes the secret permanently. A missing secret is not an error.
     ///
     /// # Errors
     /// Only those of Secrets Manager.
@@ -154,8 +154,8 @@ impl TokenVault {
 
 const STORE: &str = "store the tokens";
 
-/// The version that replaces another one: always the same, so that only one of two brokers can write it, and one broker can
-/// write it again.
+/// Derives the version that replaces another one. It is always the same, so that only one of two brokers can write it,
+/// and a broker can repeat its write.
 fn successor(name: &str, replaced: &str) -> String {
     Uuid::new_v5(&NAMESPACE, format!("tokens/{name}/{replaced}").as_bytes()).to_string()
 }
@@ -165,7 +165,7 @@ fn version_of(operation: &'static str, id: Option<String>) -> Result<TokenVersio
     id.try_into().map_err(|source| Error::Corrupt { operation, source: Box::new(source) })
 }
 
-/// The secret's text.
+/// The JSON of a secret.
 #[derive(Serialize, Deserialize)]
 struct Stored<'a> {
     access_token: Cow<'a, str>,
@@ -190,7 +190,7 @@ impl Tokens {
         text.map(SecretString::from).map_err(|source| Error::Corrupt { operation: STORE, source: Box::new(source) })
     }
 
-    /// The parser's own error is dropped: it may quote the secret.
+    /// The parser's error is dropped, because it may quote the secret.
     fn parse(operation: &'static str, secret: &SecretString) -> Result<Self, Error> {
         let stored: Stored<'_> = serde_json::from_str(secret.expose_secret())
             .map_err(|_| Error::Corrupt { operation, source: "the secret is not what was stored".into() })?;

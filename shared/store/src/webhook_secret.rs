@@ -1,4 +1,5 @@
-//! The secret in an org's webhook address: 256 bits, kept only as hashes, two of them live so that it can be rotated.
+//! The secret in an org's webhook address: 256 bits, stored as a hash. Two secrets are live, so that one can be
+//! rotated.
 
 use std::fmt;
 
@@ -12,27 +13,27 @@ use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::ids::sha256_hex;
 
-/// How many hashes an org has at most: the newest, and the one that it replaces.
+/// The highest number of live secrets: the newest, and the one that it replaces.
 pub const MAX_LIVE: usize = 2;
 
-/// A freshly made secret, shown once and then forgotten.
+/// A new secret. It is shown once and not stored.
 pub struct WebhookSecret(SecretString);
 
 impl WebhookSecret {
-    /// 256 bits from `rng`, which must be a cryptographic one.
+    /// Generates 256 bits from `rng`, which must be a cryptographic one.
     pub fn generate(rng: &mut impl Rng) -> Self {
         let mut bytes = [0_u8; 32];
         rng.fill_bytes(&mut bytes);
         Self(URL_SAFE_NO_PAD.encode(bytes).into())
     }
 
-    /// The path segment that Salesforce is given.
+    /// Returns the path segment for Salesforce.
     #[must_use]
     pub fn reveal(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// What is kept of it.
+    /// Returns the hash to store.
     #[must_use]
     pub fn hash(&self, created_at: Timestamp) -> SecretHash {
         SecretHash { sha256: sha256_hex(self.reveal().as_bytes()), created_at }
@@ -45,35 +46,36 @@ impl fmt::Debug for WebhookSecret {
     }
 }
 
-/// What an org keeps of a live secret. A plain digest is enough: there are 256 random bits behind it.
+/// The stored hash of a live secret. A plain digest is enough for 256 random bits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretHash {
-    /// The secret's SHA-256, in hexadecimal.
+    /// The SHA-256 of the secret, in hexadecimal.
     pub sha256: String,
-    /// When it was made.
+    /// The time at which the secret was generated.
     #[serde(with = "crate::time::millis")]
     pub created_at: Timestamp,
 }
 
-/// Whether `presented` is one of these secrets, of which there are at most [`MAX_LIVE`]; always the same work.
+/// Returns whether `presented` is one of these secrets, of which there are at most [`MAX_LIVE`]. The work is always the
+/// same.
 #[must_use]
 pub fn verify_among(hashes: &[SecretHash], presented: &str) -> bool {
     let digest = sha256_hex(presented.as_bytes());
     let mut found = Choice::from(0);
     for slot in 0..MAX_LIVE {
-        let kept = hashes.get(slot).map_or(DUMMY, |hash| hash.sha256.as_str());
-        found |= digest.as_bytes().ct_eq(kept.as_bytes());
+        let stored = hashes.get(slot).map_or(DUMMY, |hash| hash.sha256.as_str());
+        found |= digest.as_bytes().ct_eq(stored.as_bytes());
     }
     found.into()
 }
 
-/// What is kept of a secret that is presented.
+/// Returns the stored form of a presented secret.
 #[must_use]
 pub fn digest(presented: &str) -> String {
     sha256_hex(presented.as_bytes())
 }
 
-/// Compared against where there is no hash: as long as a digest, and no digest.
+/// A stand-in for a missing hash: as long as a digest, but not one.
 const DUMMY: &str = "????????????????????????????????????????????????????????????????";
 
 #[cfg(test)]
@@ -126,7 +128,7 @@ mod tests {
     #[test]
     fn only_a_digest_is_kept_and_debug_hides_the_secret() {
         let [secret, ..] = secrets();
-        let kept = format!("{:?}{secret:?}", secret.hash(Timestamp::UNIX_EPOCH));
-        assert!(!kept.contains(secret.reveal()));
+        let stored = format!("{:?}{secret:?}", secret.hash(Timestamp::UNIX_EPOCH));
+        assert!(!stored.contains(secret.reveal()));
     }
 }

@@ -1,5 +1,4 @@
-//! The outbound ledger, which is also what makes a write happen once: who asked for what, through which connection, and
-//! what came of it.
+//! The outbound ledger: the request, connection and outcome of every write. It also makes a write happen once.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -16,9 +15,9 @@ use crate::time;
 
 pub mod rule;
 
-use rule::Step;
+use rule::Action;
 
-/// What is written.
+/// The kind of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteKind {
@@ -26,93 +25,93 @@ pub enum WriteKind {
     Records,
     /// A new note.
     Note,
-    /// A note's new text.
+    /// The new text of a note.
     NoteUpdate,
 }
 
-/// Where a write stands.
+/// The state of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WriteState {
-    /// Someone is at it, until the deadline.
+    /// A caller works on it, until the deadline.
     InProgress,
     /// It waits in a queue.
     Queued,
-    /// It has its answer.
+    /// It has a response.
     Finished,
 }
 
-/// A write that the platform asks for.
+/// A write that the platform requested.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NewWrite {
-    /// In which org.
+    /// The org.
     pub org_id: OrgId,
-    /// The platform's key for it.
+    /// The platform's idempotency key.
     pub idempotency_key: IdempotencyKey,
-    /// What it is.
+    /// The kind.
     pub kind: WriteKind,
-    /// Of which object.
+    /// The object of the records.
     pub object: Option<ObjectName>,
-    /// On whose behalf.
+    /// The platform user on whose behalf it is made.
     pub platform_user: Option<PlatformUser>,
-    /// Everything that was asked for. Its digest tells a retry from another request under the same key.
+    /// The whole request. Its digest distinguishes a retry from another request under the same key.
     pub request: Value,
-    /// When.
+    /// The current time.
     pub now: Timestamp,
-    /// For how long the caller may be at it before someone else may take it over.
+    /// The time after which another caller may take the write over.
     pub claim_ttl: SignedDuration,
 }
 
 /// A write in the ledger.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Write {
-    /// In which org.
+    /// The org.
     pub org_id: OrgId,
-    /// Its id.
+    /// The id.
     pub write_id: WriteId,
-    /// What it is.
+    /// The kind.
     pub kind: WriteKind,
-    /// Of which object.
+    /// The object of the records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<ObjectName>,
-    /// On whose behalf.
+    /// The platform user on whose behalf it is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform_user: Option<PlatformUser>,
-    /// Where it stands.
+    /// The state.
     pub state: WriteState,
-    /// Which way it went, once that is decided.
+    /// The route, once it is chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route: Option<WriteRoute>,
-    /// What was asked for, while it waits in a queue.
+    /// The request, while it waits in a queue.
     #[serde(default, with = "crate::json_text::option", skip_serializing_if = "Option::is_none")]
     pub request: Option<Value>,
-    /// What the platform was answered, once it is finished: every record's outcome.
+    /// The response to the platform, once it is finished: every record's outcome.
     #[serde(default, rename = "answer", with = "crate::json_text::option", skip_serializing_if = "Option::is_none")]
     pub response: Option<Value>,
-    /// The digest of what was asked for.
+    /// The digest of the request.
     pub request_digest: String,
-    /// Counts those who were at it. Only the last of them may finish it.
+    /// The number of the current attempt. Only the current attempt may finish the write.
     pub attempt: u64,
-    /// Until when the last of them may be at it.
+    /// The time after which the current attempt may be taken over.
     #[serde(with = "crate::time::millis")]
     pub deadline: Timestamp,
-    /// When it was asked for.
+    /// The time of the request.
     #[serde(with = "crate::time::millis")]
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// The time of the last change.
     #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
 }
 
-/// What asking for a write came to.
+/// The outcome of beginning a write.
 #[derive(Clone, Debug, PartialEq)]
 pub enum BeginOutcome {
-    /// The caller is at it. `attempt` above 1 means that someone before may have done part of it.
+    /// The caller owns the write. If `attempt` is above 1, an earlier attempt may have done part of it.
     Started(Write),
-    /// It is finished, or waits in the queue: this is how it stands. One that waits is to be put into the queue again: the
-    /// caller who wrote it down may have died before.
+    /// The write is finished or queued. A queued one must be queued again: the caller that stored it may have failed
+    /// before it was queued.
     Replay(Write),
-    /// Someone else is at it.
+    /// Another caller owns the write.
     InProgress(Write),
 }
 
@@ -123,33 +122,33 @@ pub struct Writes {
 }
 
 impl Writes {
-    /// On this table.
+    /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self { table: Table::new(client, table) }
     }
 
-    /// Asks for the write. Of any number of callers with the same key, one is at it.
+    /// Begins the write. Of concurrent callers with the same key, one owns it.
     ///
     /// # Errors
     /// [`Error::IdempotencyKeyReused`]: the key was used for another request.
     pub async fn begin(&self, write: &NewWrite) -> Result<BeginOutcome, Error> {
         let operation = "begin the write";
-        let fresh = write.first_attempt();
+        let first = write.first_attempt();
         let when = Expression { text: "attribute_not_exists(#write_id)", values: Vec::new() };
-        let known: Write = match self.table.put(operation, to_item(operation, &fresh)?, when).await? {
-            Conditional::Done(()) => return Ok(BeginOutcome::Started(fresh)),
+        let stored: Write = match self.table.put(operation, to_item(operation, &first)?, when).await? {
+            Conditional::Done(()) => return Ok(BeginOutcome::Started(first)),
             Conditional::Refused(Some(item)) => from_item(operation, item)?,
             Conditional::Refused(None) => return Err(Error::Conflict { operation }),
         };
-        match rule::begin(&known, &fresh.request_digest, write.now) {
-            Step::Refuse => Err(Error::IdempotencyKeyReused),
-            Step::Replay => Ok(BeginOutcome::Replay(known)),
-            Step::Wait => Ok(BeginOutcome::InProgress(known)),
-            Step::TakeOver => self.take_over(known, write.now, write.claim_ttl).await,
+        match rule::begin(&stored, &first.request_digest, write.now) {
+            Action::Refuse => Err(Error::IdempotencyKeyReused),
+            Action::Replay => Ok(BeginOutcome::Replay(stored)),
+            Action::Wait => Ok(BeginOutcome::InProgress(stored)),
+            Action::TakeOver => self.take_over(stored, write.now, write.claim_ttl).await,
         }
     }
 
-    /// Takes a queued write up: like [`Writes::begin`] for the worker behind the queue.
+    /// Begins a queued write, as [`Writes::begin`] does, for the worker of the queue.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -160,16 +159,16 @@ impl Writes {
         now: Timestamp,
         claim_ttl: SignedDuration,
     ) -> Result<BeginOutcome, Error> {
-        let known =
+        let stored =
             self.load(org, write).await?.ok_or(Error::NotFound { operation: "resume the write", entity: "write" })?;
-        match rule::resume(&known, now) {
-            Step::Replay | Step::Refuse => Ok(BeginOutcome::Replay(known)),
-            Step::Wait => Ok(BeginOutcome::InProgress(known)),
-            Step::TakeOver => self.take_over(known, now, claim_ttl).await,
+        match rule::resume(&stored, now) {
+            Action::Replay | Action::Refuse => Ok(BeginOutcome::Replay(stored)),
+            Action::Wait => Ok(BeginOutcome::InProgress(stored)),
+            Action::TakeOver => self.take_over(stored, now, claim_ttl).await,
         }
     }
 
-    async fn take_over(&self, known: Write, now: Timestamp, claim_ttl: SignedDuration) -> Result<BeginOutcome, Error> {
+    async fn take_over(&self, stored: Write, now: Timestamp, claim_ttl: SignedDuration) -> Result<BeginOutcome, Error> {
         let operation = "take over the write";
         let update = Update {
             set: vec![
@@ -178,19 +177,19 @@ impl Writes {
                 ("updated_at", text(time::format(now))),
             ],
             add: vec![("attempt", 1)],
-            ..this_attempt(&known)
+            ..if_current_attempt(&stored)
         };
-        match self.table.update(operation, row_key(known.org_id, known.write_id), update).await? {
+        match self.table.update(operation, row_key(stored.org_id, stored.write_id), update).await? {
             Conditional::Done(item) => from_item(operation, item).map(BeginOutcome::Started),
             Conditional::Refused(Some(item)) => from_item(operation, item).map(BeginOutcome::InProgress),
             Conditional::Refused(None) => Err(Error::Conflict { operation }),
         }
     }
 
-    /// Keeps the request, for the worker behind the queue.
+    /// Stores the request, for the worker of the queue.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when someone else took the write over; [`Error::TooLarge`] when it does not fit.
+    /// [`Error::Conflict`] if another attempt took over; [`Error::TooLarge`].
     pub async fn queue(&self, write: &Write, request: &Value, now: Timestamp) -> Result<Write, Error> {
         let operation = "queue the write";
         let update = Update {
@@ -199,15 +198,15 @@ impl Writes {
                 ("request", text(bounded(operation, request)?)),
                 ("updated_at", text(time::format(now))),
             ],
-            ..this_attempt(write)
+            ..if_current_attempt(write)
         };
-        self.settle(operation, write, update).await
+        self.update(operation, write, update).await
     }
 
-    /// Keeps the answer, for every later caller.
+    /// Stores the response, for every later caller.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when someone else took the write over; [`Error::TooLarge`] when it does not fit.
+    /// [`Error::Conflict`] if another attempt took over; [`Error::TooLarge`].
     pub async fn finish(
         &self,
         write: &Write,
@@ -223,33 +222,33 @@ impl Writes {
                 ("updated_at", text(time::format(now))),
             ],
             remove: vec!["request"],
-            ..this_attempt(write)
+            ..if_current_attempt(write)
         };
         if let Some(route) = route {
             update.set.push(("route", AttributeValue::M(to_item(operation, route)?)));
         }
-        self.settle(operation, write, update).await
+        self.update(operation, write, update).await
     }
 
-    async fn settle(&self, operation: &'static str, write: &Write, update: Update) -> Result<Write, Error> {
+    async fn update(&self, operation: &'static str, write: &Write, update: Update) -> Result<Write, Error> {
         match self.table.update(operation, row_key(write.org_id, write.write_id), update).await? {
             Conditional::Done(item) => from_item(operation, item),
             Conditional::Refused(_) => Err(Error::Conflict { operation }),
         }
     }
 
-    /// Forgets a write that did not take effect, so that the same key may be used again at once. One that someone else took
-    /// over stays.
+    /// Deletes a write that did not take effect, so that its key can be used again at once. A write that another
+    /// attempt took over is kept.
     ///
     /// # Errors
     /// Only those of the table.
     pub async fn abandon(&self, write: &Write) -> Result<(), Error> {
-        let Update { when, values, .. } = this_attempt(write);
+        let Update { when, values, .. } = if_current_attempt(write);
         let when = Expression { text: when, values };
         self.table.delete("abandon the write", row_key(write.org_id, write.write_id), when).await.map(drop)
     }
 
-    /// The write, or `None` when there is none with this id.
+    /// Returns the write, or `None` if there is no such id.
     ///
     /// # Errors
     /// Only those of the table.
@@ -278,7 +277,7 @@ impl NewWrite {
         }
     }
 
-    /// Of everything that makes it this request and no other.
+    /// Returns the digest of everything that identifies the request.
     fn digest(&self) -> String {
         let object = self.object.as_ref().map(ObjectName::as_str);
         let user = self.platform_user.as_ref().map(PlatformUser::as_str);
@@ -290,8 +289,8 @@ fn deadline(now: Timestamp, claim_ttl: SignedDuration) -> Timestamp {
     time::to_millis(now.saturating_add(claim_ttl).unwrap_or(now))
 }
 
-/// Nobody took the write over, and it has no answer.
-fn this_attempt(write: &Write) -> Update {
+/// Returns an update under the condition that this attempt is the current one and unfinished.
+fn if_current_attempt(write: &Write) -> Update {
     Update {
         when: "#attempt = :attempt AND #state <> :finished",
         values: vec![(":attempt", number(write.attempt)), (":finished", text("finished"))],
@@ -299,7 +298,7 @@ fn this_attempt(write: &Write) -> Update {
     }
 }
 
-/// A row takes 400 KB; this leaves room for the rest of it.
+/// The size limit of a request or response. The rest of an item's 400 KB is left to its other attributes.
 const MAX_JSON_BYTES: usize = 350 * 1024;
 const JSON_LIMIT: &str = "JSON limit of 350 KB";
 

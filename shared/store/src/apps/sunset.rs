@@ -1,10 +1,10 @@
-//! When the people of an older app are told that it will be stopped.
+//! The schedule of sunset warnings.
 
-/// So many days before the sunset, the furthest first.
+/// The warnings, in days before the sunset, the earliest first.
 pub const WARNINGS: [u16; 3] = [60, 30, 7];
 
-/// The warning that is due when so many whole days are left: the nearest that has been reached. `None` before the first one,
-/// and once the app is stopped.
+/// Returns the warning that is due: the last one reached with `days_left` whole days to go. `None` before the first
+/// warning and after the sunset.
 #[must_use]
 pub fn due_warning(days_left: i64) -> Option<u16> {
     WARNINGS.into_iter().rev().find(|days| (1..=i64::from(*days)).contains(&days_left))

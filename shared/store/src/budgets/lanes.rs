@@ -1,4 +1,4 @@
-//! Lanes: which calls may still be made when an org's daily budget runs low. A pure rule.
+//! Lanes: classes of API calls with different shares of an org's daily limit. A pure rule.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lane {
-    /// Someone waits for the answer.
+    /// A caller waits for the response.
     Interactive,
-    /// A changed record is read again.
+    /// Re-reads of changed records.
     Webhook,
     /// The incremental sync.
     Incremental,
@@ -22,8 +22,8 @@ impl Lane {
     /// Every lane, the most urgent first.
     pub const ALL: [Self; 5] = [Self::Interactive, Self::Webhook, Self::Incremental, Self::Audit, Self::Backfill];
 
-    /// How much of the org's calls may be used, by everyone, before this lane waits: a share in percent. What is above is
-    /// left to more urgent lanes, and to the customer's other integrations.
+    /// Returns the share of the org's calls, in percent and over all clients, up to which this lane may call. The rest
+    /// is left to more urgent lanes and to the customer's other integrations.
     #[must_use]
     pub const fn share_percent(self) -> u64 {
         match self {
@@ -35,7 +35,8 @@ impl Lane {
         }
     }
 
-    /// Whether this lane may make `calls` more, when the org has used `used` of `max`. An unknown limit stops nobody.
+    /// Returns whether this lane may make `calls` more calls when the org has used `used` of `max`. An unknown limit
+    /// allows every call.
     #[must_use]
     pub fn may_call(self, used: u64, max: u64, calls: u64) -> bool {
         let after = u128::from(used) + u128::from(calls);

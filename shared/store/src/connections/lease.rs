@@ -1,4 +1,4 @@
-//! Who may refresh a connection: at most one at a time, over all processes.
+//! The lease on refreshing a connection: at most one refresh at a time, over all processes.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -7,25 +7,25 @@ use super::ConnectionState;
 use crate::ids::TokenVersion;
 use crate::token_vault::TokenGrant;
 
-/// A right with an end. The fence grows with every grant, so that a write by an earlier holder can be told and refused.
+/// A lease. The fencing token grows with every grant, so that a write by an earlier holder is rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Who has it.
+    /// The holder.
     pub owner: String,
-    /// Until when.
+    /// The time at which the lease expires.
     pub deadline: Timestamp,
-    /// Which grant it is.
+    /// The fencing token.
     pub fence: u64,
 }
 
-/// Where a connection keeps its lease. One that has ended without being given back stays visible: its holder may have died
-/// in the middle of a refresh.
+/// The lease attributes of a connection. A lease that expired without being released stays stored: its holder may have
+/// failed during a refresh.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseSlot {
-    /// Who took it last; `None` when it was given back.
+    /// The last holder; `None` after a release.
     #[serde(default, rename = "lease_owner", skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
-    /// Until when; `None` when it was given back.
+    /// The time at which the lease expires; `None` after a release.
     #[serde(
         default,
         rename = "lease_deadline",
@@ -33,47 +33,47 @@ pub struct LeaseSlot {
         skip_serializing_if = "Option::is_none"
     )]
     pub deadline: Option<Timestamp>,
-    /// How often it was taken.
+    /// The fencing token of the last grant.
     #[serde(default, rename = "lease_fence")]
     pub fence: u64,
 }
 
-/// What came of a lease.
+/// The outcome of the work under a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseOutcome {
-    /// Nothing: the connection stays as it is.
+    /// The connection is unchanged.
     Unchanged,
-    /// New tokens, which are in the vault. The connection is active.
+    /// New tokens are in the vault. The connection becomes active.
     Refreshed {
-        /// Where API calls go now.
+        /// The base URL of API calls.
         instance_url: String,
         /// The version of the secret.
         token_version: TokenVersion,
-        /// The grant that the tokens are of, where it is known: after a crash, the row may name the one before.
+        /// The grant of the tokens, if known: after a failure, the row may still name the grant before.
         grant: Option<TokenGrant>,
-        /// When.
+        /// The time of the outcome.
         now: Timestamp,
     },
-    /// Another state.
+    /// The connection has a new state.
     StateChanged {
-        /// Which one.
+        /// The state.
         state: ConnectionState,
-        /// When.
+        /// The time of the outcome.
         now: Timestamp,
     },
 }
 
-/// A wish for a lease.
+/// A lease request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeaseRequest {
-    /// Who wants it; the same for no two invocations.
+    /// The caller. Every invocation uses a new name.
     pub owner: String,
-    /// When.
+    /// The current time.
     pub now: Timestamp,
-    /// For how long.
+    /// The length of the lease.
     pub length: SignedDuration,
-    /// The fence that the caller saw: the lease is granted only if nobody has had it since. `None` takes it from whoever
-    /// had it last.
+    /// The fencing token that the caller has read. The lease is granted only if nobody has held it since. `None`
+    /// accepts any.
     pub seen_fence: Option<u64>,
 }
 
@@ -83,34 +83,35 @@ impl LeaseRequest {
     }
 }
 
-/// What an attempt to take a lease came to.
+/// The response to a lease request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseClaim {
-    /// It is the caller's until its deadline.
+    /// The caller holds the lease until its deadline.
     Granted(Lease),
-    /// Someone else has it, or has had it since the caller looked.
+    /// Another caller holds the lease, or has held it since `seen_fence`.
     Held(LeaseSlot),
 }
 
-/// [`LeaseSlot::is_free`] and the row's existence, as a condition.
+/// The connection exists and its lease is free.
 pub(super) const IS_FREE: &str =
     "attribute_exists(#org_id) AND (attribute_not_exists(#lease_deadline) OR #lease_deadline <= :now)";
 
-/// [`IS_FREE`], and nobody has had it since the caller looked.
+/// [`IS_FREE`], and nobody has held the lease since the caller read it.
 pub(super) const IS_FREE_AS_SEEN: &str = "attribute_exists(#org_id) AND #lease_fence = :seen_fence AND \
      (attribute_not_exists(#lease_deadline) OR #lease_deadline <= :now)";
 
-/// [`LeaseSlot::is_held_by`] as a condition.
+/// The caller's lease is the one granted last. A holder whose deadline has passed keeps it until another caller claims
+/// it, so that tokens which arrive late are not lost.
 pub(super) const IS_HOLDER: &str = "#lease_owner = :holder AND #lease_fence = :fence";
 
 impl LeaseSlot {
-    /// The lease that was taken last, ended or not; `None` when it was given back.
+    /// Returns the lease granted last, expired or not; `None` after a release.
     #[must_use]
     pub fn lease(&self) -> Option<Lease> {
         Some(Lease { owner: self.owner.clone()?, deadline: self.deadline?, fence: self.fence })
     }
 
-    /// The slot after a grant.
+    /// Returns the attributes after a grant.
     #[must_use]
     pub fn granted(&self, owner: &str, deadline: Timestamp) -> Self {
         Self { owner: Some(owner.to_owned()), deadline: Some(deadline), fence: self.fence.saturating_add(1) }

@@ -1,5 +1,5 @@
-//! A consent takes its connection before its tokens are stored: of two tenants at the same org, and of two consents for the
-//! same connection, one goes first.
+//! Reservations: a consent claims its connection before its tokens are stored. Of two tenants that connect the same
+//! org, or two consents for the same connection, one goes first.
 
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{OrgId, RecordId};
@@ -10,66 +10,66 @@ use crate::ids::Tenant;
 /// The reason of a connection whose first tokens are not stored yet.
 pub const NOT_CONNECTED_YET: &str = "not_connected_yet";
 
-/// A consent that Salesforce turned into tokens.
+/// A consent that was exchanged for tokens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consent {
-    /// The org that answered.
+    /// The org that issued the tokens.
     pub org_id: OrgId,
-    /// Whose connection it makes.
+    /// The kind of the connection.
     pub kind: ConnectionKind,
-    /// For whom.
+    /// The tenant.
     pub tenant: Tenant,
-    /// The Salesforce user who gave it.
+    /// The Salesforce user who granted it.
     pub user_id: RecordId,
-    /// The app registration it was given to.
+    /// The app registration it was granted to.
     pub app: String,
     /// The login host.
     pub login_url: String,
-    /// Where API calls go.
+    /// The base URL of API calls.
     pub instance_url: String,
-    /// When Salesforce opened the grant, by its own clock.
+    /// The time of the grant, by Salesforce's clock.
     pub granted_at: Timestamp,
-    /// The user's name in the org, where it is known.
+    /// The user's name in the org, if known.
     pub username: Option<String>,
 }
 
 impl Consent {
-    /// The grant behind it.
+    /// Returns the grant of the consent.
     #[must_use]
     pub fn grant(&self) -> PendingGrant {
         PendingGrant { user_id: self.user_id, app: self.app.clone(), granted_at: self.granted_at }
     }
 }
 
-/// A connection that is the caller's to connect until the lease ends.
+/// A connection that only the caller may connect until the lease expires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservation {
-    /// The right to connect it.
+    /// The lease on the connection.
     pub lease: Lease,
-    /// What was there before, possibly another tenant's abandoned attempt.
+    /// The connection before the reservation; it may be another tenant's abandoned attempt.
     pub before: Option<Connection>,
 }
 
-/// How long an attempt that came to nothing keeps others from the connection. No function lives that long.
+/// The time after which an unfinished attempt no longer blocks other tenants. No invocation runs this long.
 const ABANDONED_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
-/// The row was not changed since it was read.
+/// The row is unchanged since it was read.
 pub(super) const IS_AS_SEEN: &str = "#lease_fence = :seen_fence AND #updated_at = :seen_updated_at";
 
-/// The connection's row with the consent pending and the lease the caller's. `None` when it is another tenant's, unless
-/// that one has ended it, or never finished it.
+/// Returns the connection with the consent pending and the lease granted to the caller. `None` if it belongs to another
+/// tenant, unless that tenant ended it or never finished connecting it.
 pub(super) fn reserve(before: Option<&Connection>, consent: &Consent, request: &LeaseRequest) -> Option<Connection> {
     let slot = before.map(|before| before.lease.clone()).unwrap_or_default();
     let lease = slot.granted(&request.owner, request.deadline());
     let known = match before {
         Some(before) if before.tenant == consent.tenant => before.clone(),
         Some(before) if !is_free(before, request.now) => return None,
-        _ => begun(consent, request.now),
+        _ => unconnected(consent, request.now),
     };
     Some(Connection { lease, pending: Some(consent.grant()), ..known })
 }
 
-/// Whether another tenant may take the connection.
+/// Returns whether another tenant may take the connection.
 fn is_free(connection: &Connection, now: Timestamp) -> bool {
     match &connection.state {
         ConnectionState::Revoked => true,
@@ -80,8 +80,8 @@ fn is_free(connection: &Connection, now: Timestamp) -> bool {
     }
 }
 
-/// A connection that nobody has made before.
-fn begun(consent: &Consent, now: Timestamp) -> Connection {
+/// Returns a new connection without tokens.
+fn unconnected(consent: &Consent, now: Timestamp) -> Connection {
     let consent = consent.clone();
     Connection {
         org_id: consent.org_id,

@@ -1,4 +1,4 @@
-//! The warning that a connection's app will be stopped.
+//! Sunset warnings, and the end of connections whose app is past its sunset.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -10,19 +10,20 @@ use crate::Error;
 use crate::table::{Conditional, Update, number, text};
 use crate::time;
 
-/// What the platform was told of the end of a connection's app.
+/// The last sunset warning that was published for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SunsetWarning {
-    /// When the app is stopped.
+    /// The day on which the app stops.
     #[serde(rename = "sunset_on")]
     pub sunset: Date,
-    /// Which of the warnings it was: so many days ahead.
+    /// The warning's distance from the sunset, in days.
     #[serde(rename = "sunset_warned_days")]
     pub days: u16,
 }
 
 impl Connections {
-    /// Notes a warning, unless it was noted before or the connection has moved to another app. Whether it was noted now.
+    /// Stores a warning, unless it is stored already or the connection uses another app by now. Returns whether it was
+    /// stored.
     ///
     /// # Errors
     /// Only those of the table.
@@ -50,8 +51,8 @@ impl Connections {
         Ok(matches!(noted, Conditional::Done(_)))
     }
 
-    /// Puts a connection whose app is stopped into `reauth_required`, unless it has moved to another app or is about to.
-    /// Whether it did.
+    /// Marks a connection whose app is past its sunset as `reauth_required`, unless it uses another app by now or is
+    /// about to. Returns whether it was marked.
     ///
     /// # Errors
     /// Only those of the table.

@@ -1,4 +1,4 @@
-//! What a change of a connection's row looks like to DynamoDB.
+//! DynamoDB updates of a connection.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::table::{Update, text};
 use crate::time;
 use crate::token_vault::TokenGrant;
 
-/// A consent whose tokens are in the vault.
+/// Returns the update for a consent whose tokens are in the vault.
 pub(super) fn connected(consent: &Consent, tokens: &TokenVersion, now: Timestamp) -> Update {
     let now = || text(time::format(now));
     let mut set = vec![
@@ -45,7 +45,7 @@ pub(super) fn connected(consent: &Consent, tokens: &TokenVersion, now: Timestamp
     }
 }
 
-/// Another state.
+/// Returns the update for a new state.
 pub(super) fn state_change(state: &ConnectionState, now: Timestamp) -> Update {
     let mut update = Update { set: vec![("updated_at", text(time::format(now)))], ..Update::default() };
     let (name, reason) = match state {
@@ -62,7 +62,7 @@ pub(super) fn state_change(state: &ConnectionState, now: Timestamp) -> Update {
     update
 }
 
-/// What came of a lease.
+/// Returns the update for the outcome of a lease.
 pub(super) fn settlement(settlement: &LeaseOutcome) -> Update {
     match settlement {
         LeaseOutcome::Unchanged => Update::default(),

@@ -1,23 +1,23 @@
-//! In which calls events go to the bus, so that no event is there before an earlier one of the same subject.
+//! The order of publication: an event reaches the bus only after all earlier events with its key.
 //!
-//! EventBridge takes ten entries in a call and may refuse any of them. So no call has two events of one subject, and after a
-//! call with a failure there is no other: what it held back comes again with what failed.
+//! EventBridge accepts ten entries in a call and may reject any of them. Therefore a call never has two events with the
+//! same key, and no call follows one with a failure: the caller sends the rest again.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::batch;
 
-/// One event on its way, as far as its order matters.
+/// An event to publish, as far as its order matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<'a> {
-    /// Events with the same key keep their order.
+    /// The ordering key.
     pub key: &'a str,
-    /// What it counts in a call.
+    /// The size of the event in a call.
     pub bytes: usize,
 }
 
-/// Events on their way to the bus: which call is next, and which events are through.
+/// The planned calls of a publication.
 #[derive(Clone, Debug)]
 pub struct Publication {
     calls: VecDeque<Range<usize>>,
@@ -38,12 +38,12 @@ impl Publication {
         Self { calls }
     }
 
-    /// The events of the next call, by their places; `None` when all is sent or something failed.
+    /// Returns the indexes of the next call's events, or `None` when everything is sent or a call failed.
     pub fn next_call(&mut self) -> Option<Range<usize>> {
         self.calls.pop_front()
     }
 
-    /// Stops the publication after a call unless all its events were accepted; `accepted` has one result an event.
+    /// Stops the publication unless the call's events were all accepted. `accepted` has one result an event.
     pub fn record_results(&mut self, call: Range<usize>, accepted: &[bool]) {
         if accepted.len() < call.len() || accepted.contains(&false) {
             self.calls.clear();

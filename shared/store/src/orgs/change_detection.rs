@@ -1,67 +1,68 @@
-//! How an org's changes are heard of: pure rules from the edition that the org itself named, unless an operator decided.
+//! Change detection: outbound messages or polling. Pure rules that follow from the org's edition, unless an operator
+//! decided.
 //!
-//! Some editions have no outbound messages (FACTS 1.4 and 1.10); an org of such an edition is polled.
+//! Some editions have no outbound messages (FACTS 1.4 and 1.10). Orgs of these editions are polled.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Org, OrgState};
 
-/// Which edition an org is of, as it said over its team connection.
+/// The edition of an org, as reported over its team connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edition {
     /// `Organization.OrganizationType`.
     pub organization_type: String,
-    /// Whether the org said that it knows no outbound messages when its own were looked for.
+    /// `true` if the org rejected a query for its outbound messages, because it has none.
     #[serde(default, rename = "knows_no_messages")]
     pub outbound_messages_unsupported: bool,
-    /// When it was asked.
+    /// The time of the report.
     #[serde(with = "crate::time::millis")]
     pub proven_at: Timestamp,
 }
 
-/// What an operator decided about polling.
+/// An operator's choice of polling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PollingChoice {
-    /// Whether the org is polled, whatever its edition.
+    /// `true` if the org is polled, whatever its edition.
     pub on: bool,
-    /// When it was decided.
+    /// The time of the choice.
     #[serde(with = "crate::time::millis")]
     pub since: Timestamp,
 }
 
-/// How an org's changes are heard of.
+/// The way in which an org's changes are detected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ChangeDetection {
-    /// By what.
+    /// The method.
     #[serde(rename = "by")]
     pub method: DetectionMethod,
-    /// Why by that.
+    /// The reason for the method.
     #[serde(rename = "because")]
     pub reason: DetectionReason,
 }
 
-/// By what an org's changes are heard of.
+/// A method of detecting changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DetectionMethod {
-    /// The org tells of them. The night brings what was missed.
+    /// The org sends outbound messages. The nightly refresh picks up missed changes.
     OutboundMessages,
-    /// The org is asked every few minutes. What it tells beside that is taken too.
+    /// The org is queried every few minutes. Outbound messages are processed too.
     Polling,
 }
 
-/// Why an org's changes are heard of in this way.
+/// The reason for a method of change detection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DetectionReason {
-    /// Its edition has outbound messages, or has none.
+    /// The edition is known to have outbound messages, or to have none.
     Edition,
-    /// Its edition is not known, or was never asked for: most have outbound messages.
+    /// The edition is unknown. Most editions have outbound messages.
     EditionUnknown,
-    /// Its edition is not one that Ferry knows, and it said that it has no outbound messages.
+    /// The edition's name is unknown, and the org reported that it has no outbound messages.
     Org,
-    /// An operator decided so.
+    /// An operator decided.
     Operator,
 }
 
@@ -72,7 +73,7 @@ const WITH_MESSAGES: [&str; 4] =
 const WITHOUT_MESSAGES: [&str; 5] =
     ["Professional Edition", "Team Edition", "Base Edition", "Contact Manager Edition", "Personal Edition"];
 
-/// How the changes of an org of this edition are heard of, with this choice of an operator.
+/// Returns the change detection for an edition and an operator's choice.
 #[must_use]
 pub fn change_detection(edition: Option<&Edition>, choice: Option<PollingChoice>) -> ChangeDetection {
     let (polls, reason) = match (choice, edition) {
@@ -86,7 +87,7 @@ pub fn change_detection(edition: Option<&Edition>, choice: Option<PollingChoice>
 }
 
 impl Edition {
-    /// Whether it has outbound messages, by its name; `None` where the name is not known.
+    /// Returns whether the edition has outbound messages; `None` if its name is unknown.
     #[must_use]
     pub fn has_outbound_messages(&self) -> Option<bool> {
         let name = self.organization_type.as_str();
@@ -99,40 +100,39 @@ impl Edition {
 }
 
 impl Org {
-    /// How its changes are heard of.
+    /// Returns the org's change detection.
     #[must_use]
     pub fn change_detection(&self) -> ChangeDetection {
         change_detection(self.edition.as_ref(), self.polling)
     }
 
-    /// Whether outbound messages cannot be set up in it, because it has none.
+    /// Returns whether the org has no outbound messages, so that none can be set up.
     #[must_use]
     pub fn lacks_outbound_messages(&self) -> bool {
         change_detection(self.edition.as_ref(), None).method == DetectionMethod::Polling
     }
 
-    /// Whether it is polled now.
+    /// Returns whether the org is polled now.
     #[must_use]
     pub fn is_polled(&self) -> bool {
         self.state == OrgState::Active && self.change_detection().method == DetectionMethod::Polling
     }
 
-    /// Whether it was not polled for so long that something is wrong, with polls every `interval` and the last one that came to its
-    /// end at `last_poll`.
+    /// Returns whether polls are overdue, given the interval between polls and the start of the last complete one.
     #[must_use]
     pub fn poll_is_overdue(&self, last_poll: Option<Timestamp>, interval: SignedDuration, now: Timestamp) -> bool {
         let proven_at = self.edition.as_ref().map(|edition| edition.proven_at);
         let chosen_at = self.polling.map(|choice| choice.since);
         let since = last_poll.max(self.activated_at).max(proven_at).max(chosen_at);
-        let claim_ttl = interval.saturating_mul(POLLS_MISSED);
-        self.is_polled() && since.is_none_or(|since| now.duration_since(since) > claim_ttl)
+        let longest_pause = interval.saturating_mul(POLLS_MISSED);
+        self.is_polled() && since.is_none_or(|since| now.duration_since(since) > longest_pause)
     }
 }
 
-/// How many polls in a row may fail before somebody should know.
+/// The number of missed polls after which they are overdue.
 const POLLS_MISSED: i32 = 3;
 
-/// The org with the edition that it named, or `None` when that is known.
+/// Returns the org with the edition, or `None` if that is stored already.
 #[must_use]
 pub fn with_edition(known: &Org, edition: Edition) -> Option<Org> {
     let changes = known.edition.as_ref().is_none_or(|before| {
@@ -142,7 +142,7 @@ pub fn with_edition(known: &Org, edition: Edition) -> Option<Org> {
     changes.then(|| Org { updated_at: edition.proven_at, edition: Some(edition), ..known.clone() })
 }
 
-/// The org with what an operator decided about polling, or `None` when that is so already.
+/// Returns the org with the operator's choice of polling, or `None` if that is stored already.
 #[must_use]
 pub fn with_polling(known: &Org, on: Option<bool>, now: Timestamp) -> Option<Org> {
     let changes = known.polling.map(|choice| choice.on) != on;

@@ -1,8 +1,8 @@
-//! The package's licence in an org, as the vendor's License Management Org tells of it: a pure rule.
+//! The license of the package in an org, as reported by the vendor's License Management Org. A pure rule.
 //!
-//! Its messages come in any order, late and more than once. What they come to is a function of the set of them: the newest says
-//! how the licence stands, and an uninstallation that is newer than the consent by which the org became active ended it,
-//! whatever came later.
+//! Notices arrive late, repeatedly and in any order. The result depends only on the set of notices: the newest one
+//! determines the license, and an uninstallation that is newer than the org's activation closes the org, whatever is
+//! reported later.
 
 use jiff::Timestamp;
 use salesforce::{OrgId, RecordId};
@@ -10,24 +10,24 @@ use serde::{Deserialize, Serialize};
 
 use super::{Environment, Org, OrgState};
 
-/// How a licence stands (`sfLma__License_Status__c`).
+/// The status of a license (`sfLma__License_Status__c`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum LicenseStatus {
     /// A trial.
     Trial,
-    /// In force.
+    /// A paid license in force.
     Active,
-    /// The vendor suspended it. Noted, and nothing is done about it.
+    /// The vendor suspended it. It is recorded and has no effect.
     Suspended,
-    /// A status that is not known here.
+    /// An unknown status.
     Other(String),
-    /// The package was removed.
+    /// The package was uninstalled.
     Uninstalled,
 }
 
 impl LicenseStatus {
-    /// Salesforce's name for it.
+    /// Returns Salesforce's name for the status.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match self {
@@ -53,78 +53,79 @@ impl From<LicenseStatus> for String {
     }
 }
 
-/// The newest that is known of the licence. The order of the fields is that of the comparison: of two messages of the same
-/// time it does not matter which came first.
+/// The newest known values of a license. The order of the fields is the order of comparison, so that two notices of the
+/// same time give the same result in either order.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LicenseState {
-    /// When the licence last changed.
+    /// The time at which the license last changed.
     #[serde(with = "crate::time::millis")]
     pub modified_at: Timestamp,
-    /// How it stands.
+    /// The status.
     pub status: LicenseStatus,
-    /// The licence's record in the License Management Org.
+    /// The license record in the License Management Org.
     pub license_id: RecordId,
     /// The version of the package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package_version: Option<String>,
-    /// The last day, as Salesforce writes it; none for a licence that does not expire.
+    /// The last day, in Salesforce's format; `None` for a license that does not expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_on: Option<String>,
-    /// Whether the org is a sandbox.
+    /// `true` if the org is a sandbox.
     pub is_sandbox: bool,
 }
 
-/// What is known of the package's licence in an org.
+/// The license of the package in an org.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct License {
-    /// How it stands.
+    /// The newest values.
     #[serde(flatten)]
     pub newest: LicenseState,
-    /// When the package was last seen to be removed.
+    /// The time of the last known uninstallation.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub uninstalled_at: Option<Timestamp>,
 }
 
-/// A message about a licence.
+/// A notice about a license.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LicenseNotice {
     /// The customer's org.
     pub org_id: OrgId,
-    /// What it says.
+    /// The license.
     pub license: LicenseState,
 }
 
-/// The org with what a message says, or `None` when nothing changes.
+/// Returns the org with the notice applied, or `None` if nothing changes.
 #[must_use]
 pub fn with_notice(known: Option<&Org>, notice: &LicenseNotice, now: Timestamp) -> Option<Org> {
     let environment = if notice.license.is_sandbox { Environment::Sandbox } else { Environment::Production };
     let before = known.cloned().unwrap_or_else(|| Org::claimed(notice.org_id, environment, now));
-    let license = fold(before.license.as_ref(), &notice.license);
-    let after = settle(Org { license: Some(license.clone()), ..before }, &license);
+    let license = merge(before.license.as_ref(), &notice.license);
+    let after = apply(Org { license: Some(license.clone()), ..before }, &license);
     (known != Some(&after)).then_some(Org { updated_at: now, ..after })
 }
 
-fn fold(before: Option<&License>, says: &LicenseState) -> License {
-    let removed = (says.status == LicenseStatus::Uninstalled).then_some(says.modified_at);
+fn merge(before: Option<&License>, reported: &LicenseState) -> License {
+    let uninstalled = (reported.status == LicenseStatus::Uninstalled).then_some(reported.modified_at);
     License {
-        newest: before.map_or(says, |before| says.max(&before.newest)).clone(),
-        uninstalled_at: before.and_then(|before| before.uninstalled_at).max(removed),
+        newest: before.map_or(reported, |before| reported.max(&before.newest)).clone(),
+        uninstalled_at: before.and_then(|before| before.uninstalled_at).max(uninstalled),
     }
 }
 
-/// What the licence means for the org. An installation only claims: no licence makes an org active.
-fn settle(org: Org, license: &License) -> Org {
+/// Applies the license to the org. An installation only claims the org: a license never activates one.
+fn apply(org: Org, license: &License) -> Org {
     if org.state == OrgState::Quarantined {
         return org;
     }
     if org.tenant.is_none() {
-        let removed = license.newest.status == LicenseStatus::Uninstalled;
+        let uninstalled = license.newest.status == LicenseStatus::Uninstalled;
         let environment = if license.newest.is_sandbox { Environment::Sandbox } else { Environment::Production };
-        let state = if removed { OrgState::Uninstalled } else { OrgState::Claimed };
+        let state = if uninstalled { OrgState::Uninstalled } else { OrgState::Claimed };
         return Org { state, environment, ..org };
     }
-    // Salesforce's times have whole seconds, and nobody connects an org within the second in which its package was removed.
-    let before = |removed: Timestamp| org.activated_at.is_none_or(|active| active.as_second() <= removed.as_second());
+    // Salesforce returns whole seconds, and nobody connects an org within the second of its uninstallation.
+    let before =
+        |uninstalled: Timestamp| org.activated_at.is_none_or(|active| active.as_second() <= uninstalled.as_second());
     let ended = license.uninstalled_at.is_some_and(before);
     match ended {
         true => Org { state: OrgState::Uninstalled, webhook_secrets: Vec::new(), ..org },

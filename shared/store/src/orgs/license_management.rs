@@ -1,4 +1,4 @@
-//! The vendor's License Management Org: one item of the `orgs` table, beside the customers' orgs and never listed with them.
+//! The vendor's License Management Org: one item of the `orgs` table, never listed with the customers' orgs.
 
 use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use crate::Error;
 use crate::table::{Conditional, Expression, key, number, to_item};
 use crate::webhook_secret::{MAX_LIVE, SecretHash, verify_among};
 
-/// The item's key, which is no org's.
+/// The key of the item. It is not an OrganizationId.
 pub const KEY: &str = "license-management";
 
 /// The registered License Management Org.
@@ -17,19 +17,19 @@ pub struct LicenseManagement {
     /// [`KEY`].
     #[serde(rename = "org_id")]
     item: String,
-    /// The vendor's org: its messages name it, and their content names the customer's.
+    /// The vendor's org, which sends the notices. Their content names the customer's org.
     pub license_management_org: OrgId,
-    /// The vendor's package (the record of `sfLma__Package__c`) that the messages must be about; any, where there is none.
+    /// The vendor's package (the record of `sfLma__Package__c`) that notices must be about; `None` accepts any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package: Option<RecordId>,
-    /// The live secrets of its address, newest first, at most [`MAX_LIVE`].
+    /// The live secrets of the webhook address, newest first, at most [`MAX_LIVE`].
     pub webhook_secrets: Vec<SecretHash>,
-    /// Counts the changes; every write names the one that it read.
+    /// The revision of the item. Every write is conditional on the revision that it read.
     revision: u64,
 }
 
 impl LicenseManagement {
-    /// The registration with a fresh secret: beside the newest one of the same org, alone for another org.
+    /// Returns the registration with a new secret. It keeps the newest secret of the same org.
     #[must_use]
     pub fn registered(before: Option<&Self>, org: OrgId, package: Option<RecordId>, secret: SecretHash) -> Self {
         let mut webhook_secrets = vec![secret];
@@ -41,8 +41,8 @@ impl LicenseManagement {
     }
 }
 
-/// Whether `org` and `presented` are the License Management Org's id and one of its live secrets. Without a registration, and
-/// for another org, the same work is done.
+/// Returns whether `org` and `presented` are the License Management Org's id and one of its live secrets. The work is
+/// the same without a registration and for another org.
 #[must_use]
 pub fn verify_sender(registered: Option<&LicenseManagement>, org: Option<OrgId>, presented: &str) -> bool {
     let right = registered.filter(|registered| org == Some(registered.license_management_org));
@@ -50,7 +50,7 @@ pub fn verify_sender(registered: Option<&LicenseManagement>, org: Option<OrgId>,
 }
 
 impl Orgs {
-    /// The License Management Org, or `None` when none is registered.
+    /// Returns the License Management Org, or `None` if none is registered.
     ///
     /// # Errors
     /// Only those of the table.
@@ -58,10 +58,10 @@ impl Orgs {
         self.table.get("load the License Management Org", key([("org_id", KEY)])).await
     }
 
-    /// Registers the License Management Org with a fresh secret.
+    /// Registers the License Management Org with a new secret.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when somebody else registers it at the same time.
+    /// [`Error::Conflict`] on a concurrent registration.
     pub async fn register_license_management(
         &self,
         org: OrgId,

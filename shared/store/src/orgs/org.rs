@@ -1,4 +1,4 @@
-//! An org, and what is said of it.
+//! The types of an org.
 
 use jiff::Timestamp;
 use salesforce::{OrgId, RecordId};
@@ -9,23 +9,23 @@ use super::license::License;
 use crate::ids::Tenant;
 use crate::webhook_secret::{SecretHash, verify_among};
 
-/// Where an org stands.
+/// The state of an org.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrgState {
-    /// The package says that it is installed. Nothing is believed yet.
+    /// The package reported its installation. Nothing is verified.
     Claimed,
-    /// An admin of this very org has connected.
+    /// An admin of this org has connected it.
     Active,
     /// The package was removed.
     Uninstalled,
-    /// The tenant or the operator ended it. It stays the tenant's, and a new team connection makes it active again.
+    /// The tenant or the operator ended it. The tenant stays the owner; a new team connection makes it active again.
     Disconnected,
-    /// Something is wrong with its identity, for example a sandbox made from another org's settings.
+    /// Its identity is in doubt, for example a sandbox copied from another org.
     Quarantined,
 }
 
-/// Which login host an org uses.
+/// The login host of an org.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Environment {
@@ -38,64 +38,64 @@ pub enum Environment {
 /// An org.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Org {
-    /// Salesforce's OrganizationId.
+    /// The OrganizationId.
     pub org_id: OrgId,
-    /// Where it stands.
+    /// The state.
     pub state: OrgState,
-    /// Whose it is; nobody's until it is active.
+    /// The owner; `None` until the org is active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Tenant>,
-    /// Production or sandbox, as claimed and then as connected.
+    /// Production or sandbox, as reported by the package and later by the connection.
     pub environment: Environment,
-    /// The org's own host, as the package gave it. A hint, never a credential.
+    /// The org's My Domain URL, as reported by the package. A hint, not a credential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub my_domain_url: Option<String>,
-    /// Salesforce's name for where the org runs, as the package gave it.
+    /// The instance on which the org runs, as reported by the package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_name: Option<String>,
-    /// Its edition, as the package gave it.
+    /// The edition, as reported by the package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization_type: Option<String>,
-    /// The installed package's version, as the package gave it.
+    /// The version of the installed package, as reported by the package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package_version: Option<String>,
-    /// Who installed it, as the package gave it.
+    /// The user who installed the package, as reported by the package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub installer_id: Option<RecordId>,
-    /// What the package announced since the org has an owner. Anyone can send an announcement, so it is kept beside what is
-    /// known and never instead of it.
+    /// The package's last announcement since the org has an owner. Anyone can send one, so it never replaces verified
+    /// values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced: Option<Announcement>,
-    /// What the License Management Org says of the package in this org.
+    /// The license of the package in this org, from the License Management Org.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub license: Option<License>,
-    /// Why it is or was quarantined.
+    /// The reason of the current or last quarantine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<Quarantine>,
-    /// Its edition, as it said itself.
+    /// The edition, as reported by the org itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edition: Option<Edition>,
-    /// Whether an operator wants it polled or not; by its edition where nobody decided.
+    /// An operator's choice of polling; `None` leaves it to the edition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub polling: Option<PollingChoice>,
     /// The live webhook secrets, newest first, at most [`crate::webhook_secret::MAX_LIVE`].
     #[serde(default)]
     pub webhook_secrets: Vec<SecretHash>,
-    /// When it was first heard of.
+    /// The time of the first claim.
     #[serde(with = "crate::time::millis")]
     pub claimed_at: Timestamp,
-    /// When it last became active.
+    /// The time at which it last became active.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub activated_at: Option<Timestamp>,
-    /// When anything here last changed.
+    /// The time of the last change.
     #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
-    /// Counts the changes; every write names the one that it read.
+    /// The revision of the item. Every write is conditional on the revision that it read.
     pub revision: u64,
 }
 
 impl Org {
-    /// A claimed org of which nothing is known.
+    /// Returns a claimed org without any reported values.
     #[must_use]
     pub fn claimed(org_id: OrgId, environment: Environment, at: Timestamp) -> Self {
         Self {
@@ -122,108 +122,108 @@ impl Org {
     }
 }
 
-/// Whether `presented` is a live webhook secret of `org`. An unknown org, an org without secrets and a wrong secret cost the
-/// same work, and none stops early.
+/// Returns whether `presented` is a live webhook secret of `org`. An unknown org, an org without secrets and a wrong
+/// secret cost the same work.
 #[must_use]
 pub fn verify_webhook_secret(org: Option<&Org>, presented: &str) -> bool {
     verify_among(org.map_or(&[][..], |org| &org.webhook_secrets), presented)
 }
 
-/// What the package's post-install callout says. Anyone can send one: it makes an unknown org known, and changes nothing of one
+/// The package's post-install callout. Anyone can send one: it creates an unknown org, and changes nothing of an org
 /// that has an owner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstallClaim {
-    /// Salesforce's OrganizationId.
+    /// The OrganizationId.
     pub org_id: OrgId,
     /// Production or sandbox.
     pub environment: Environment,
-    /// The org's own host.
+    /// The org's My Domain URL.
     pub my_domain_url: Option<String>,
-    /// Where the org runs.
+    /// The instance on which the org runs.
     pub instance_name: Option<String>,
-    /// Its edition.
+    /// The edition.
     pub organization_type: Option<String>,
     /// The package's version.
     pub package_version: Option<String>,
-    /// Who installed it.
+    /// The user who installed the package.
     pub installer_id: Option<RecordId>,
-    /// When the callout arrived.
+    /// The time of arrival.
     pub claimed_at: Timestamp,
 }
 
-/// What the package last announced of an org that has an owner: a hint.
+/// The package's last announcement about an org that has an owner: a hint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
-    /// The installed package's version.
+    /// The version of the installed package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package_version: Option<String>,
-    /// The org's edition.
+    /// The edition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub organization_type: Option<String>,
-    /// Salesforce's name for where the org runs.
+    /// The instance on which the org runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_name: Option<String>,
-    /// When it was announced.
+    /// The time of arrival.
     #[serde(with = "crate::time::millis")]
     pub at: Timestamp,
 }
 
-/// Why an org is quarantined, or was.
+/// The reason of a quarantine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
-    /// The org whose webhook secret this one has: it is a copy of it, a sandbox.
+    /// The org whose webhook secret this org used. This org is a sandbox copy of it.
     pub copy_of: OrgId,
-    /// When it was noticed.
+    /// The time at which the copy was detected.
     #[serde(with = "crate::time::millis")]
     pub since: Timestamp,
-    /// When an operator released it. It is not quarantined for the same copy again.
+    /// The time at which an operator released the org. The same copy is not quarantined again.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub released_at: Option<Timestamp>,
 }
 
-/// An org that used the webhook secret of another one.
+/// An org that used the webhook secret of another org.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DetectedCopy {
     /// The org that the message names.
     pub org_id: OrgId,
-    /// The org whose secret it used.
+    /// The org that the secret belongs to.
     pub copy_of: OrgId,
-    /// When.
+    /// The time of the message.
     pub at: Timestamp,
 }
 
-/// What a claim came to.
+/// The outcome of a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClaimOutcome {
-    /// The org was not known; now it is claimed.
+    /// The org was unknown, and is claimed now.
     New(Org),
-    /// The org was known, and what is announced of it was noted.
+    /// The org was known. The announcement was recorded.
     Updated(Org),
-    /// The org was known, and is as it was.
+    /// The org was known. Nothing changed.
     Unchanged(Org),
 }
 
-/// A team connection's proof that its org is the tenant's.
+/// A request to activate an org, after a consent for its team connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActivationRequest {
     /// The org that connected.
     pub org_id: OrgId,
-    /// The tenant it connected for.
+    /// The tenant that it connected for.
     pub tenant: Tenant,
-    /// The login host that it used.
+    /// The login host that was used.
     pub environment: Environment,
-    /// A fresh webhook secret's hash, taken if the org becomes active by this.
+    /// The hash of a new webhook secret, stored only if the org becomes active by this request.
     pub webhook_secret: SecretHash,
-    /// When.
+    /// The current time.
     pub now: Timestamp,
 }
 
-/// What an activation came to.
+/// The outcome of an activation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Activation {
-    /// The org became active, and the given webhook secret is live.
+    /// The org became active, with the given webhook secret.
     Activated(Org),
-    /// The tenant's org was active already; the given webhook secret was not taken.
+    /// The org was already active for this tenant. The given webhook secret was not stored.
     AlreadyActive(Org),
 }
 

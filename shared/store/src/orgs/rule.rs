@@ -1,4 +1,4 @@
-//! What may happen to an org: pure rules. A claim proves nothing; a team connection proves whose the org is.
+//! State changes of an org. Pure rules. A claim proves nothing; a team connection proves the owner.
 
 use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
@@ -7,10 +7,10 @@ use super::{ActivationRequest, Announcement, DetectedCopy, Environment, InstallC
 use crate::Error;
 use crate::webhook_secret::{MAX_LIVE, SecretHash};
 
-/// Why an org does not become active.
+/// The reason why an org is not activated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is another tenant's.
+    /// It belongs to another tenant.
     OwnedByAnotherTenant,
     /// It is quarantined.
     Quarantined,
@@ -25,7 +25,7 @@ impl Refusal {
     }
 }
 
-/// The org that a claim makes.
+/// Returns the org that a claim creates.
 #[must_use]
 pub fn claimed(claim: &InstallClaim) -> Org {
     Org {
@@ -38,8 +38,8 @@ pub fn claimed(claim: &InstallClaim) -> Org {
     }
 }
 
-/// The org with what the package announces of it, or `None` when nothing changes. The announcement proves nothing: of an org
-/// that has an owner, or is not merely claimed, it changes nothing but the note of itself.
+/// Returns the org with the package's announcement, or `None` if nothing changes. An announcement proves nothing: for
+/// an org that has an owner, or is no longer just claimed, only the announcement itself is stored.
 #[must_use]
 pub fn announce(known: Option<&Org>, claim: &InstallClaim) -> Option<Org> {
     let Some(org) = known else { return Some(claimed(claim)) };
@@ -56,9 +56,15 @@ pub fn announce(known: Option<&Org>, claim: &InstallClaim) -> Option<Org> {
     if org.state != OrgState::Claimed || org.tenant.is_some() {
         return Some(Org { announced: Some(announced), updated_at: claim.claimed_at, ..org.clone() });
     }
-    let said = claimed(claim);
+    let reported = claimed(claim);
     let same = (&org.package_version, &org.organization_type, &org.instance_name, &org.my_domain_url, org.environment)
-        == (&said.package_version, &said.organization_type, &said.instance_name, &said.my_domain_url, said.environment);
+        == (
+            &reported.package_version,
+            &reported.organization_type,
+            &reported.instance_name,
+            &reported.my_domain_url,
+            reported.environment,
+        );
     (!same).then(|| Org {
         announced: Some(announced),
         claimed_at: org.claimed_at,
@@ -67,15 +73,15 @@ pub fn announce(known: Option<&Org>, claim: &InstallClaim) -> Option<Org> {
         edition: org.edition.clone(),
         polling: org.polling,
         revision: org.revision,
-        ..said
+        ..reported
     })
 }
 
-/// How long an org's announcements are not looked at after one that changed something: whoever sends many must not keep
-/// others from changing the org.
+/// The time for which further announcements are ignored after a change, so that a flood of them cannot block other
+/// writers of the org.
 const ANNOUNCEMENT_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 
-/// The org that an activation makes of what is known, or `None` when it is active for this tenant already.
+/// Returns the activated org, or `None` if it is already active for this tenant.
 ///
 /// # Errors
 /// A [`Refusal`].
@@ -89,9 +95,11 @@ pub fn activate(known: Option<&Org>, request: &ActivationRequest) -> Result<Opti
         Some(org) if org.state == OrgState::Active => return Ok(None),
         Some(org) => org.clone(),
     };
-    let said = before.announced.clone();
+    let reported = before.announced.clone();
     Ok(Some(Org {
-        package_version: said.and_then(|said| said.package_version).or_else(|| before.package_version.clone()),
+        package_version: reported
+            .and_then(|reported| reported.package_version)
+            .or_else(|| before.package_version.clone()),
         state: OrgState::Active,
         tenant: Some(request.tenant.clone()),
         environment: request.environment,
@@ -102,36 +110,39 @@ pub fn activate(known: Option<&Org>, request: &ActivationRequest) -> Result<Opti
     }))
 }
 
-/// The org with its lanes closed, or `None` when they are closed already. Only an active org becomes disconnected: what else
-/// is known of it (removed, quarantined) is said by the state that it has.
+/// Returns the closed org, or `None` if it is closed already. Only an active org becomes disconnected; other states say
+/// more.
 #[must_use]
 pub fn close(known: &Org, now: Timestamp) -> Option<Org> {
     let state = match known.state {
         OrgState::Active => OrgState::Disconnected,
-        kept @ (OrgState::Claimed | OrgState::Uninstalled | OrgState::Disconnected | OrgState::Quarantined) => kept,
+        unchanged @ (OrgState::Claimed | OrgState::Uninstalled | OrgState::Disconnected | OrgState::Quarantined) => {
+            unchanged
+        }
     };
     let changes = state != known.state || !known.webhook_secrets.is_empty();
     changes.then(|| Org { state, webhook_secrets: Vec::new(), updated_at: now, ..known.clone() })
 }
 
-/// The org in quarantine, or `None` where it is not. An org that has an owner proved itself by a consent: no copy can take it
-/// from them. One that was claimed as production is no copy, for every copy is a sandbox.
+/// Returns the org in quarantine, or `None` if it is not quarantined. An org with an owner proved its identity by a
+/// consent, and an org claimed as production is not a copy, because every copy is a sandbox.
 #[must_use]
-pub fn quarantine(known: Option<&Org>, seen: &DetectedCopy) -> Option<Org> {
-    let reason = Quarantine { copy_of: seen.copy_of, since: seen.at, released_at: None };
+pub fn quarantine(known: Option<&Org>, copy: &DetectedCopy) -> Option<Org> {
+    let reason = Quarantine { copy_of: copy.copy_of, since: copy.at, released_at: None };
     let Some(org) = known else {
-        let copy = Org::claimed(seen.org_id, Environment::Sandbox, seen.at);
-        return Some(Org { state: OrgState::Quarantined, quarantine: Some(reason), ..copy });
+        let org = Org::claimed(copy.org_id, Environment::Sandbox, copy.at);
+        return Some(Org { state: OrgState::Quarantined, quarantine: Some(reason), ..org });
     };
-    let released = org.quarantine.as_ref().is_some_and(|before| before.copy_of == seen.copy_of);
+    let released = org.quarantine.as_ref().is_some_and(|before| before.copy_of == copy.copy_of);
     let proven = org.tenant.is_some() || org.environment == Environment::Production;
     if org.state == OrgState::Quarantined || released || proven {
         return None;
     }
-    Some(Org { state: OrgState::Quarantined, quarantine: Some(reason), updated_at: seen.at, ..org.clone() })
+    Some(Org { state: OrgState::Quarantined, quarantine: Some(reason), updated_at: copy.at, ..org.clone() })
 }
 
-/// The org released from quarantine, or `None` when it is not in one. It is claimed then, or waits for its owner to connect.
+/// Returns the org released from quarantine, or `None` if it is not quarantined. It is then claimed, or disconnected if
+/// it has an owner.
 #[must_use]
 pub fn release(known: &Org, now: Timestamp) -> Option<Org> {
     let state = if known.tenant.is_some() { OrgState::Disconnected } else { OrgState::Claimed };
@@ -145,8 +156,8 @@ pub fn release(known: &Org, now: Timestamp) -> Option<Org> {
     })
 }
 
-/// The org with a fresh secret before the one that is in use, or before the newest where that is not known. `None` when it has
-/// this secret already.
+/// Returns the org with a new secret before the one that is in use, or before the newest if that is unknown. `None` if
+/// it has the new secret already.
 #[must_use]
 pub fn rotate(known: &Org, secret: &SecretHash, in_use: Option<&str>) -> Option<Org> {
     if known.webhook_secrets.iter().any(|live| live.sha256 == secret.sha256) {

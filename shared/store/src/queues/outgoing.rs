@@ -1,4 +1,4 @@
-//! Messages on their way into a queue: what SQS did not take is sent again until a deadline.
+//! Batched sends. Messages that SQS did not accept are sent again until a deadline.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use salesforce::Clock;
 
 use crate::{Error, batch};
 
-/// A queue as SQS knows it.
+/// An SQS queue.
 #[derive(Clone, Debug)]
 pub(super) struct Sender {
     pub(super) client: Client,
@@ -19,9 +19,9 @@ pub(super) struct Sender {
     pub(super) clock: Clock,
 }
 
-/// A message on its way.
+/// A message to be sent.
 pub(super) struct Outgoing {
-    /// Its place among those that were given.
+    /// The index in the caller's list.
     pub(super) index: usize,
     pub(super) group: Option<String>,
     pub(super) body: String,
@@ -30,86 +30,91 @@ pub(super) struct Outgoing {
 }
 
 impl Sender {
-    /// Sends all messages, those again of which SQS does not say that it has them, until `deadline`, and no call outlives it. Gives the indexes of those that are not known
-    /// to be in the queue.
+    /// Sends all messages. Those that SQS does not confirm are sent again until `deadline`; no call runs longer.
+    /// Returns the indexes of those not confirmed as queued.
     ///
     /// # Errors
-    /// What SQS refuses for good. Some messages may be in the queue all the same.
+    /// [`Error::Refused`]. Some messages may be queued.
     pub(super) async fn send(
         &self,
         operation: &'static str,
-        mut waiting: Vec<Outgoing>,
+        mut pending: Vec<Outgoing>,
         deadline: Timestamp,
     ) -> Result<Vec<usize>, Error> {
         for attempt in 0..SEND_ATTEMPTS {
-            waiting = self.send_batches(operation, waiting, deadline).await?;
+            pending = self.send_batches(operation, pending, deadline).await?;
             let pause = batch::BACKOFF.pause(attempt);
             let resumes = self.clock.now().saturating_add(SignedDuration::try_from(pause).unwrap_or_default());
-            if waiting.is_empty() || resumes.is_ok_and(|at| at >= deadline) {
+            if pending.is_empty() || resumes.is_ok_and(|at| at >= deadline) {
                 break;
             }
             tokio::time::sleep(pause).await;
         }
-        Ok(waiting.into_iter().map(|message| message.index).collect())
+        Ok(pending.into_iter().map(|message| message.index).collect())
     }
 
-    /// Sends the messages once, and gives those back that are worth another attempt.
+    /// Sends the messages once. Returns those worth another attempt.
     async fn send_batches(
         &self,
         operation: &'static str,
         messages: Vec<Outgoing>,
         deadline: Timestamp,
     ) -> Result<Vec<Outgoing>, Error> {
-        let left = deadline.duration_since(self.clock.now());
-        let claim_ttl = Duration::try_from(left).unwrap_or_default().min(CALL_PATIENCE);
+        let time_left = deadline.duration_since(self.clock.now());
+        let timeout = Duration::try_from(time_left).unwrap_or_default().min(CALL_TIMEOUT);
         let batches = batch::split(messages, Outgoing::size_bytes);
-        let mut answers = stream::iter(batches)
-            .map(|messages| self.send_batch(operation, messages, claim_ttl))
+        let mut responses = stream::iter(batches)
+            .map(|messages| self.send_batch(operation, messages, timeout))
             .buffer_unordered(PARALLEL_BATCHES);
-        let mut left = Vec::new();
-        while let Some(answer) = answers.next().await {
-            left.extend(answer?);
+        let mut unconfirmed = Vec::new();
+        while let Some(response) = responses.next().await {
+            unconfirmed.extend(response?);
         }
-        Ok(left)
+        Ok(unconfirmed)
     }
 
     async fn send_batch(
         &self,
         operation: &'static str,
         messages: Vec<Outgoing>,
-        claim_ttl: Duration,
+        timeout: Duration,
     ) -> Result<Vec<Outgoing>, Error> {
-        let entries = messages.iter().enumerate().map(|(place, message)| message.entry(operation, place));
+        let entries = messages.iter().enumerate().map(|(position, message)| message.entry(operation, position));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
         let request = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));
-        let answer = match tokio::time::timeout(claim_ttl, request.send()).await {
-            Ok(Ok(answer)) => answer,
+        let response = match tokio::time::timeout(timeout, request.send()).await {
+            Ok(Ok(response)) => response,
             Ok(Err(error)) => match Error::aws(operation)(error) {
                 refused @ Error::Refused { .. } => return Err(refused),
                 _ => return Ok(messages),
             },
             Err(_elapsed) => return Ok(messages),
         };
-        if let Some(fault) = answer.failed.iter().find(|entry| entry.sender_fault) {
+        if let Some(fault) = response.failed.iter().find(|entry| entry.sender_fault) {
             let source = fault.code.clone().into();
             return Err(Error::Refused { operation, code: fault.code.clone(), source });
         }
-        let stored: BTreeSet<usize> = answer.successful.iter().filter_map(|entry| entry.id.parse().ok()).collect();
-        Ok(messages.into_iter().enumerate().filter(|(place, _)| !stored.contains(place)).map(|(_, one)| one).collect())
+        let stored: BTreeSet<usize> = response.successful.iter().filter_map(|entry| entry.id.parse().ok()).collect();
+        Ok(messages
+            .into_iter()
+            .enumerate()
+            .filter(|(position, _)| !stored.contains(position))
+            .map(|(_, one)| one)
+            .collect())
     }
 }
 
 impl Outgoing {
     fn size_bytes(&self) -> usize {
-        // Name, type and value of an attribute count.
+        // The name, type and value of an attribute count.
         let attributes = self.attributes.iter().map(|(name, value)| name.len() + STRING.len() + value.len());
         self.body.len() + attributes.sum::<usize>()
     }
 
-    fn entry(&self, operation: &'static str, place: usize) -> Result<SendMessageBatchRequestEntry, Error> {
+    fn entry(&self, operation: &'static str, position: usize) -> Result<SendMessageBatchRequestEntry, Error> {
         let corrupt = |source| Error::Corrupt { operation, source: Box::new(source) };
         let mut entry = SendMessageBatchRequestEntry::builder()
-            .id(place.to_string())
+            .id(position.to_string())
             .set_message_group_id(self.group.clone())
             .set_delay_seconds((self.delay_seconds > 0).then_some(self.delay_seconds))
             .message_body(&self.body);
@@ -122,9 +127,9 @@ impl Outgoing {
 }
 
 const STRING: &str = "String";
-/// SQS answers in milliseconds: a call that takes longer than this is lost, and better made again.
-const CALL_PATIENCE: Duration = Duration::from_secs(5);
-/// Their pauses add up to 6 seconds; the caller's deadline is shorter as a rule.
+/// SQS responds in milliseconds. A call that takes longer is lost, and is made again.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// The pauses add up to 6 seconds; the caller's deadline is usually shorter.
 const SEND_ATTEMPTS: u32 = 7;
-/// An outbound message has at most 100 notifications, ten batches.
+/// An outbound message has at most 100 notifications, which fit into ten batches.
 const PARALLEL_BATCHES: usize = 10;

@@ -1,10 +1,10 @@
-//! The apply rule: which of two versions of a record the mirror keeps (invariants 10 and 11).
+//! The apply rule: the version of a record that the mirror keeps (invariants 10 and 11).
 //!
-//! Versions are ordered by `SystemModstamp`, then by the time of reading; a tombstone is a version like any other. The
-//! mirror keeps the greatest version it was ever given, so the order, the number and the delay of its arrivals do not matter.
+//! Versions are ordered by `SystemModstamp`, then by the time of the read; a tombstone is a version like any other. The
+//! mirror keeps the greatest version it was ever given, so the order, number and delay of arrivals do not matter.
 //!
-//! A later reading that shows the same is written too, since it is the greater version: without it, a reading from in between
-//! that arrives late would win. It is [`ApplyOutcome::Unchanged`] and makes no event.
+//! A later read with the same fields is written too, because it is the greater version: otherwise a read from in
+//! between that arrives late would replace it. The outcome is [`ApplyOutcome::Unchanged`], and no event is published.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -15,34 +15,34 @@ use serde_json::{Map, Value};
 
 use super::MirrorRecord;
 
-/// What a change came to.
+/// The outcome of applying a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplyOutcome {
-    /// The mirror shows something else than before.
+    /// The mirror changed.
     Applied,
-    /// The mirror showed the same already.
+    /// The mirror had the same content already.
     Unchanged,
-    /// The mirror has something newer.
+    /// The mirror has a newer version.
     Stale,
 }
 
-/// What to do with a version.
+/// The decision about a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Write it.
+    /// Store it.
     Replace(ApplyOutcome),
-    /// Leave what is there.
+    /// Keep the known row.
     Keep(ApplyOutcome),
 }
 
-/// Decides between what the mirror has and what it is given.
+/// Decides between the known row and the given one.
 #[must_use]
 pub fn decide(known: Option<&MirrorRecord>, given: &MirrorRecord) -> Decision {
     let Some(known) = known else {
         return Decision::Replace(ApplyOutcome::Applied);
     };
-    let differs = !shows_the_same(known, given);
+    let differs = !has_same_content(known, given);
     match compare(given, known) {
         Ordering::Greater => Decision::Replace(if differs { ApplyOutcome::Applied } else { ApplyOutcome::Unchanged }),
         Ordering::Equal => Decision::Keep(ApplyOutcome::Unchanged),
@@ -50,7 +50,8 @@ pub fn decide(known: Option<&MirrorRecord>, given: &MirrorRecord) -> Decision {
     }
 }
 
-/// Whether neither is newer. Then the greater content wins, so that the order of arrival does not matter here either.
+/// Returns whether both rows have the same version. Then the greater content is kept, so that the order of arrival does
+/// not matter.
 pub(super) fn is_tied(one: &MirrorRecord, other: &MirrorRecord) -> bool {
     version(one) == version(other)
 }
@@ -68,7 +69,7 @@ fn content(row: &MirrorRecord) -> (bool, BTreeMap<&str, String>, Option<RecordId
     (row.deleted, fields.collect(), row.master_record_id)
 }
 
-fn shows_the_same(one: &MirrorRecord, other: &MirrorRecord) -> bool {
+fn has_same_content(one: &MirrorRecord, other: &MirrorRecord) -> bool {
     one.deleted == other.deleted
         && one.master_record_id == other.master_record_id
         && changed_fields(&one.fields, &other.fields).is_empty()
@@ -78,8 +79,8 @@ fn shows_the_same(one: &MirrorRecord, other: &MirrorRecord) -> bool {
 const BOOKKEEPING: [&str; 5] =
     ["LastModifiedById", "LastModifiedDate", "LastReferencedDate", "LastViewedDate", "SystemModstamp"];
 
-/// The names of the fields that differ, in alphabetical order, without those that Salesforce changes on its own. A field that
-/// is missing is as good as one that is null.
+/// Returns the names of the fields that differ, in alphabetical order, without bookkeeping fields. A missing field
+/// equals null.
 #[must_use]
 pub fn changed_fields(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<String> {
     let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();

@@ -1,53 +1,53 @@
-//! Who may be at a write: pure rules.
+//! The ownership of a write: the attempt that may finish it. Pure functions.
 //!
 //! ```text
-//! begin ──► in progress ──► finished          every later caller gets the answer
+//! begin ──► in progress ──► finished          every later caller gets the response
 //!              │   ▲
 //!              ▼   │ resume
-//!            queued                            the worker behind the queue takes it up
+//!            queued                            the worker of the queue takes it up
 //! ```
-//! Whoever is at a write has until its deadline; after that the next caller takes it over under a higher attempt number, and
-//! only the last of them may finish it. What an earlier one did meanwhile is found by its external ids.
+//! An attempt owns the write until its deadline. After that the next caller takes it over under a higher attempt
+//! number; only the current attempt may finish the write. What an earlier attempt did is found by external ids.
 
 use jiff::Timestamp;
 
 use super::{Write, WriteState};
 
-/// What a caller who finds a write does.
+/// The next step of a caller that finds a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// It is another request under the same key.
+pub enum Action {
+    /// Refuse: the key was used for another request.
     Refuse,
-    /// It stands as it stands.
+    /// Return the write as it is.
     Replay,
-    /// Someone is at it.
+    /// Wait: another attempt owns it.
     Wait,
-    /// Take it up under the next attempt number.
+    /// Take it over under the next attempt number.
     TakeOver,
 }
 
-/// What the platform's request does with a write that is known.
+/// Decides about a write that the platform requests again.
 #[must_use]
-pub fn begin(known: &Write, request_digest: &str, now: Timestamp) -> Step {
+pub fn begin(known: &Write, request_digest: &str, now: Timestamp) -> Action {
     match known.state {
-        _ if known.request_digest != request_digest => Step::Refuse,
-        WriteState::Finished | WriteState::Queued => Step::Replay,
+        _ if known.request_digest != request_digest => Action::Refuse,
+        WriteState::Finished | WriteState::Queued => Action::Replay,
         WriteState::InProgress => in_progress(known, now),
     }
 }
 
-/// What the worker behind the queue does with a write.
+/// Decides about a write that the worker of the queue takes up.
 #[must_use]
-pub fn resume(known: &Write, now: Timestamp) -> Step {
+pub fn resume(known: &Write, now: Timestamp) -> Action {
     match known.state {
-        WriteState::Finished => Step::Replay,
-        WriteState::Queued => Step::TakeOver,
+        WriteState::Finished => Action::Replay,
+        WriteState::Queued => Action::TakeOver,
         WriteState::InProgress => in_progress(known, now),
     }
 }
 
-fn in_progress(known: &Write, now: Timestamp) -> Step {
-    if known.deadline <= now { Step::TakeOver } else { Step::Wait }
+fn in_progress(known: &Write, now: Timestamp) -> Action {
+    if known.deadline <= now { Action::TakeOver } else { Action::Wait }
 }
 
 #[cfg(test)]
@@ -63,7 +63,7 @@ mod tests {
         Timestamp::from_second(seconds).unwrap()
     }
 
-    fn asked(name: &str) -> NewWrite {
+    fn request(name: &str) -> NewWrite {
         NewWrite {
             org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
             idempotency_key: "key-1".parse().unwrap(),
@@ -77,22 +77,22 @@ mod tests {
     }
 
     fn write(state: WriteState) -> Write {
-        Write { state, ..asked("a").first_attempt() }
+        Write { state, ..request("a").first_attempt() }
     }
 
     #[test]
     fn another_request_under_the_same_key_is_refused_in_every_state() {
-        let other = asked("b").first_attempt().request_digest;
+        let other = request("b").first_attempt().request_digest;
         for state in [WriteState::InProgress, WriteState::Queued, WriteState::Finished] {
-            assert_eq!(begin(&write(state), &other, at(99)), Step::Refuse);
+            assert_eq!(begin(&write(state), &other, at(99)), Action::Refuse);
         }
     }
 
     #[test]
     fn the_acting_user_and_the_object_make_another_request_too() {
-        let digest = asked("a").first_attempt().request_digest;
-        let user = NewWrite { platform_user: Some("rep".parse().unwrap()), ..asked("a") };
-        let object = NewWrite { object: Some("Lead".parse().unwrap()), ..asked("a") };
+        let digest = request("a").first_attempt().request_digest;
+        let user = NewWrite { platform_user: Some("rep".parse().unwrap()), ..request("a") };
+        let object = NewWrite { object: Some("Lead".parse().unwrap()), ..request("a") };
         assert_ne!(user.first_attempt().request_digest, digest);
         assert_ne!(object.first_attempt().request_digest, digest);
     }
@@ -100,22 +100,22 @@ mod tests {
     #[test]
     fn a_finished_write_is_replayed_to_everyone() {
         let known = write(WriteState::Finished);
-        assert_eq!(begin(&known, &known.request_digest, at(99)), Step::Replay);
-        assert_eq!(resume(&known, at(99)), Step::Replay);
+        assert_eq!(begin(&known, &known.request_digest, at(99)), Action::Replay);
+        assert_eq!(resume(&known, at(99)), Action::Replay);
     }
 
     #[test]
     fn only_the_worker_takes_a_queued_write_up() {
         let known = write(WriteState::Queued);
-        assert_eq!(begin(&known, &known.request_digest, at(99)), Step::Replay);
-        assert_eq!(resume(&known, at(1)), Step::TakeOver);
+        assert_eq!(begin(&known, &known.request_digest, at(99)), Action::Replay);
+        assert_eq!(resume(&known, at(1)), Action::TakeOver);
     }
 
     proptest! {
         #[test]
         fn a_write_is_taken_over_at_its_deadline_and_never_before(now in 0..60_i64) {
             let known = write(WriteState::InProgress);
-            let expected = if now >= 30 { Step::TakeOver } else { Step::Wait };
+            let expected = if now >= 30 { Action::TakeOver } else { Action::Wait };
             prop_assert_eq!(begin(&known, &known.request_digest, at(now)), expected);
             prop_assert_eq!(resume(&known, at(now)), expected);
         }

@@ -19,9 +19,9 @@ fn stored(number: u8, second: i64) -> Grant {
 fn up_to_five_grants_live_side_by_side() {
     let four: Vec<Grant> = (1..=4).map(|number| stored(number, i64::from(number))).collect();
     assert_eq!(count_grants(&[], Some(&id(0)), &grant(9)), GrantCount { live: 1, displaced: vec![] });
-    let weight = count_grants(&four, Some(&id(0)), &grant(9));
-    assert_eq!(weight, GrantCount { live: 5, displaced: vec![] });
-    assert!(weight.is_full());
+    let count = count_grants(&four, Some(&id(0)), &grant(9));
+    assert_eq!(count, GrantCount { live: 5, displaced: vec![] });
+    assert!(count.is_full());
 }
 
 #[test]
@@ -54,14 +54,14 @@ fn other_users_other_apps_and_consents_under_way_are_told_apart() {
     assert_eq!(
         count_grants(&others, Some(&id(0)), &grant(9)),
         GrantCount { live: 5, displaced: vec![] },
-        "the oldest is in no use"
+        "the oldest grant is not stored"
     );
     let own = Grant { connection_id: id(0), grant: grant(9), is_stored: false };
     assert_eq!(count_grants(&[own], Some(&id(0)), &grant(9)).live, 1);
 }
 
 proptest! {
-    // Consents one after the other against Salesforce's own rule: whatever is called alive there is alive, and as many.
+    // Compares consecutive consents with Salesforce's own rule: the same grants must be valid on both sides.
     #[test]
     fn whatever_is_not_displaced_lives_at_salesforce(consents in prop::collection::vec(0..9_u8, 1..40)) {
         let mut ours: Vec<Grant> = Vec::new();
@@ -71,13 +71,13 @@ proptest! {
             if salesforce.len() > MAX_GRANTS {
                 salesforce.remove(0);
             }
-            let weight = count_grants(&ours, Some(&id(number)), &grant(second));
+            let count = count_grants(&ours, Some(&id(number)), &grant(second));
             let replaced = ours.iter().find(|other| other.connection_id == id(number)).cloned();
             salesforce.retain(|at| replaced.as_ref().is_none_or(|replaced| grant(*at) != replaced.grant));
-            ours.retain(|other| other.connection_id != id(number) && !weight.displaced.contains(&other.connection_id));
+            ours.retain(|other| other.connection_id != id(number) && !count.displaced.contains(&other.connection_id));
             ours.push(stored(number, second));
 
-            prop_assert_eq!(weight.live, ours.len());
+            prop_assert_eq!(count.live, ours.len());
             prop_assert_eq!(ours.len(), salesforce.len());
             prop_assert!(ours.iter().all(|ours| salesforce.iter().any(|at| grant(*at) == ours.grant)));
         }

@@ -18,8 +18,8 @@ fn connection(rep: u32, connected: i64, refreshed: Option<i64>) -> Connection {
 }
 
 proptest! {
-    // Asked every hour from any minute on, and even when one answer in the row is lost, no token idles for longer than 20
-    // days, and none is used without need.
+    // Checked hourly from any minute on, and with one failed refresh, no token is idle for more than 20 days, and none
+    // is used too early.
     #[test]
     fn every_token_is_used_at_least_every_twenty_days(
         rep in 0..10_000_u32, connected in 0..5_000_i64, refreshed in prop::option::of(0..5_000_i64),

@@ -60,6 +60,6 @@ fn another_tenant_s_connection_can_be_taken_only_once_it_is_over() {
     for (over, minute) in [(&theirs, 15), (&revoked, 0)] {
         let row = reserve(Some(over), &consent("other"), &request("b", minute)).unwrap();
         assert_eq!((row.tenant.as_str(), row.created_at), ("other", at(minute)));
-        assert_eq!(row.lease.fence, over.lease.fence + 1, "whoever had the lease must lose it");
+        assert_eq!(row.lease.fence, over.lease.fence + 1, "an earlier holder loses the lease");
     }
 }

@@ -19,8 +19,9 @@ fn org(edition: Option<Edition>, on: Option<bool>) -> Org {
 fn the_edition_decides_where_it_is_known() {
     for name in ["Enterprise Edition", "Performance Edition", "Unlimited Edition", "Developer Edition"] {
         let changes = change_detection(Some(&edition(name)), None);
-        let told = ChangeDetection { method: DetectionMethod::OutboundMessages, reason: DetectionReason::Edition };
-        assert_eq!(changes, told, "{name}");
+        let by_messages =
+            ChangeDetection { method: DetectionMethod::OutboundMessages, reason: DetectionReason::Edition };
+        assert_eq!(changes, by_messages, "{name}");
     }
     for name in ["Professional Edition", "Team Edition", "Base Edition", "Contact Manager Edition", "Personal Edition"]
     {
@@ -35,13 +36,17 @@ fn the_edition_decides_where_it_is_known() {
 
 #[test]
 fn an_edition_that_is_not_known_has_messages_unless_the_org_says_otherwise() {
-    let told = ChangeDetection { method: DetectionMethod::OutboundMessages, reason: DetectionReason::EditionUnknown };
-    assert_eq!(change_detection(None, None), told);
-    assert_eq!(change_detection(Some(&edition("Agentforce 1 Edition")), None), told);
-    let says_no = |name| Edition { outbound_messages_unsupported: true, ..edition(name) };
+    let by_messages =
+        ChangeDetection { method: DetectionMethod::OutboundMessages, reason: DetectionReason::EditionUnknown };
+    assert_eq!(change_detection(None, None), by_messages);
+    assert_eq!(change_detection(Some(&edition("Agentforce 1 Edition")), None), by_messages);
+    let unsupported = |name| Edition { outbound_messages_unsupported: true, ..edition(name) };
     let polled = ChangeDetection { method: DetectionMethod::Polling, reason: DetectionReason::Org };
-    assert_eq!(change_detection(Some(&says_no("Agentforce 1 Edition")), None), polled);
-    assert_eq!(change_detection(Some(&says_no("Enterprise Edition")), None).method, DetectionMethod::OutboundMessages);
+    assert_eq!(change_detection(Some(&unsupported("Agentforce 1 Edition")), None), polled);
+    assert_eq!(
+        change_detection(Some(&unsupported("Enterprise Edition")), None).method,
+        DetectionMethod::OutboundMessages
+    );
 }
 
 #[test]
@@ -54,7 +59,7 @@ fn an_operator_decides_over_the_edition_and_can_take_it_back() {
             assert_eq!(
                 chosen.lacks_outbound_messages(),
                 by_edition.lacks_outbound_messages(),
-                "what the org has is no choice"
+                "a choice does not change what the org has"
             );
             assert_eq!(with_polling(&chosen, Some(on), at(2)), None);
             assert_eq!(with_polling(&chosen, None, at(2)).unwrap().change_detection(), by_edition.change_detection());
@@ -83,11 +88,11 @@ fn an_upgrade_is_noted_and_a_repetition_is_not() {
 fn polls_are_overdue_after_three_were_missed() {
     let interval = SignedDuration::from_mins(15);
     let polled = org(Some(edition("Professional Edition")), None);
-    assert!(!polled.poll_is_overdue(None, interval, at(45)), "the first one has time too");
+    assert!(!polled.poll_is_overdue(None, interval, at(45)), "the first poll is not late yet");
     assert!(polled.poll_is_overdue(None, interval, at(46)));
     assert!(!polled.poll_is_overdue(Some(at(100)), interval, at(145)));
     assert!(polled.poll_is_overdue(Some(at(100)), interval, at(146)));
     let chosen = with_polling(&polled, Some(true), at(200)).unwrap();
     assert!(!chosen.poll_is_overdue(Some(at(100)), interval, at(245)));
-    assert!(!org(None, None).poll_is_overdue(None, interval, at(10_000)), "nobody waits for a poll");
+    assert!(!org(None, None).poll_is_overdue(None, interval, at(10_000)), "the org is not polled");
 }

@@ -115,12 +115,12 @@ fn any_org() -> impl Strategy<Value = Option<Org>> {
     ]
 }
 
-/// What all the messages come to, apart from when they came.
+/// Applies the notices, and returns the org without times of arrival.
 fn outcome(start: Option<&Org>, notices: &[LicenseNotice]) -> Option<Org> {
     let mut org = start.cloned();
     for (number, notice) in notices.iter().enumerate() {
-        let heard = at(100 + i64::try_from(number).unwrap());
-        org = with_notice(org.as_ref(), notice, heard).or(org);
+        let now = at(100 + i64::try_from(number).unwrap());
+        org = with_notice(org.as_ref(), notice, now).or(org);
     }
     org.map(|org| Org { claimed_at: at(0), updated_at: at(0), ..org })
 }

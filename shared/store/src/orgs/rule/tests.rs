@@ -86,7 +86,7 @@ fn a_rotation_keeps_the_secret_that_is_in_use_rather_than_the_newest() {
     assert_eq!(org.webhook_secrets, [secret("new"), secret("old")]);
 }
 
-fn announcement(version: &str, environment: Environment, second: i64) -> InstallClaim {
+fn claim(version: &str, environment: Environment, second: i64) -> InstallClaim {
     InstallClaim {
         org_id: request("unused").org_id,
         environment,
@@ -101,20 +101,20 @@ fn announcement(version: &str, environment: Environment, second: i64) -> Install
 
 #[test]
 fn an_upgrade_of_a_claimed_org_updates_what_is_known_of_it() {
-    let claimed = announce(None, &announcement("1.0", Environment::Production, 0)).unwrap();
-    let upgraded = announce(Some(&claimed), &announcement("1.1", Environment::Sandbox, 5)).unwrap();
+    let claimed = announce(None, &claim("1.0", Environment::Production, 0)).unwrap();
+    let upgraded = announce(Some(&claimed), &claim("1.1", Environment::Sandbox, 5)).unwrap();
     assert_eq!((upgraded.package_version.as_deref(), upgraded.environment), (Some("1.1"), Environment::Sandbox));
     assert_eq!((upgraded.claimed_at, upgraded.state), (NOW, OrgState::Claimed));
-    assert_eq!(announce(Some(&upgraded), &announcement("1.2", Environment::Sandbox, 14)), None);
-    assert_eq!(announce(Some(&upgraded), &announcement("1.1", Environment::Sandbox, 60)), None);
-    assert!(announce(Some(&upgraded), &announcement("1.2", Environment::Sandbox, 15)).is_some());
+    assert_eq!(announce(Some(&upgraded), &claim("1.2", Environment::Sandbox, 14)), None);
+    assert_eq!(announce(Some(&upgraded), &claim("1.1", Environment::Sandbox, 60)), None);
+    assert!(announce(Some(&upgraded), &claim("1.2", Environment::Sandbox, 15)).is_some());
 }
 
 #[test]
 fn an_announcement_changes_nothing_of_an_owned_org_but_the_note_of_itself() {
     for state in [OrgState::Active, OrgState::Uninstalled, OrgState::Disconnected, OrgState::Quarantined] {
         let before = known(state, Some("acme"));
-        let after = announce(Some(&before), &announcement("6.6", Environment::Sandbox, 60)).unwrap();
+        let after = announce(Some(&before), &claim("6.6", Environment::Sandbox, 60)).unwrap();
         let announced = after.announced.clone().unwrap();
         assert_eq!(announced.package_version.as_deref(), Some("6.6"));
         assert_eq!(Org { announced: None, updated_at: before.updated_at, ..after }, before, "{state:?}");
@@ -124,13 +124,13 @@ fn an_announcement_changes_nothing_of_an_owned_org_but_the_note_of_itself() {
 #[test]
 fn an_activation_takes_over_the_version_that_was_announced() {
     let gone = known(OrgState::Uninstalled, Some("acme"));
-    let announced = announce(Some(&gone), &announcement("2.0", Environment::Production, 60)).unwrap();
+    let announced = announce(Some(&gone), &claim("2.0", Environment::Production, 60)).unwrap();
     assert_eq!(announced.state, OrgState::Uninstalled);
     let active = activate(Some(&announced), &request("acme")).unwrap().unwrap();
     assert_eq!((active.state, active.package_version.as_deref()), (OrgState::Active, Some("2.0")));
 }
 
-fn seen() -> DetectedCopy {
+fn detected() -> DetectedCopy {
     DetectedCopy { org_id: request("unused").org_id, copy_of: "00D79000000exLEEAY".parse().unwrap(), at: NOW }
 }
 
@@ -138,10 +138,10 @@ fn seen() -> DetectedCopy {
 fn a_copy_that_nobody_owns_is_quarantined_and_names_its_original() {
     let sandbox = Org { environment: Environment::Sandbox, ..known(OrgState::Claimed, None) };
     for before in [None, Some(&sandbox)] {
-        let copy = quarantine(before, &seen()).unwrap();
+        let copy = quarantine(before, &detected()).unwrap();
         assert_eq!((copy.state, copy.tenant.clone()), (OrgState::Quarantined, None));
-        assert_eq!(copy.quarantine.as_ref().unwrap().copy_of, seen().copy_of);
-        assert_eq!(quarantine(Some(&copy), &seen()), None);
+        assert_eq!(copy.quarantine.as_ref().unwrap().copy_of, detected().copy_of);
+        assert_eq!(quarantine(Some(&copy), &detected()), None);
     }
 }
 
@@ -149,20 +149,20 @@ fn a_copy_that_nobody_owns_is_quarantined_and_names_its_original() {
 fn no_copy_can_quarantine_an_org_that_has_an_owner_or_is_production() {
     for state in [OrgState::Active, OrgState::Disconnected, OrgState::Uninstalled, OrgState::Claimed] {
         let owned = Org { environment: Environment::Sandbox, ..known(state, Some("acme")) };
-        assert_eq!(quarantine(Some(&owned), &seen()), None);
+        assert_eq!(quarantine(Some(&owned), &detected()), None);
     }
-    assert_eq!(quarantine(Some(&known(OrgState::Claimed, None)), &seen()), None);
+    assert_eq!(quarantine(Some(&known(OrgState::Claimed, None)), &detected()), None);
 }
 
 #[test]
 fn a_released_copy_may_be_connected_and_is_not_quarantined_again() {
-    let copy = quarantine(None, &seen()).unwrap();
+    let copy = quarantine(None, &detected()).unwrap();
     assert_eq!(activate(Some(&copy), &request("acme")), Err(Refusal::Quarantined));
     let released = release(&copy, NOW).unwrap();
     assert_eq!(released.state, OrgState::Claimed);
-    assert_eq!((release(&released, NOW), quarantine(Some(&released), &seen())), (None, None));
+    assert_eq!((release(&released, NOW), quarantine(Some(&released), &detected())), (None, None));
     let active = activate(Some(&released), &request("acme")).unwrap().unwrap();
-    assert_eq!((active.state, quarantine(Some(&active), &seen())), (OrgState::Active, None));
+    assert_eq!((active.state, quarantine(Some(&active), &detected())), (OrgState::Active, None));
     let owned = known(OrgState::Quarantined, Some("acme"));
     assert_eq!(release(&owned, NOW).unwrap().state, OrgState::Disconnected);
 }

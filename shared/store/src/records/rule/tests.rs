@@ -33,7 +33,7 @@ fn merged(modstamp: i64, read_at: i64) -> MirrorRecord {
     MirrorRecord { master_record_id: Some("0015e00000ZkM3iAAF".parse().unwrap()), ..tombstone(modstamp, read_at) }
 }
 
-/// The mirror of a few records.
+/// The rows of a few records.
 type Mirror = BTreeMap<RecordId, MirrorRecord>;
 
 fn apply_all<'a>(versions: impl IntoIterator<Item = &'a MirrorRecord>) -> Mirror {
@@ -48,8 +48,8 @@ fn apply_all<'a>(versions: impl IntoIterator<Item = &'a MirrorRecord>) -> Mirror
 
 const RECORDS: [&str; 3] = ["0015e00000ZkM3hAAF", "0015e00000ZkM3iAAF", "0015e00000ZkM3jAAF"];
 
-/// Any version of any of a few records: alive with one of a few contents, deleted, or merged into one of them. Few modstamps
-/// and few times of reading, so that every kind of tie is there, and changes that are changed back.
+/// Any version of a few records: live with one of a few contents, deleted, or merged. The few timestamps produce every
+/// kind of tie, and changes that are reverted.
 fn version() -> impl Strategy<Value = MirrorRecord> {
     (0..3_usize, 0..4_i64, 0..4_i64, 0..8_u8).prop_map(|(record, modstamp, read_at, kind)| {
         let row = match kind {
@@ -66,7 +66,7 @@ fn version() -> impl Strategy<Value = MirrorRecord> {
     })
 }
 
-/// Any versions, and the same versions in any order, each any number of times.
+/// Any versions, and the same versions in any order, each repeated any number of times.
 fn arrivals() -> impl Strategy<Value = (Vec<MirrorRecord>, Vec<MirrorRecord>)> {
     prop::collection::vec(version(), 0..24).prop_flat_map(|versions| {
         let count = versions.len();
@@ -118,7 +118,7 @@ proptest! {
         let mut mirror = Mirror::new();
         for given in arrivals {
             let known = mirror.get(&given.record_id);
-            let differs = known.is_none_or(|known| !shows_the_same(known, &given));
+            let differs = known.is_none_or(|known| !has_same_content(known, &given));
             if let Decision::Replace(apply) = decide(known, &given) {
                 prop_assert_eq!(apply == ApplyOutcome::Applied, differs);
                 mirror.insert(given.record_id, given);
@@ -146,7 +146,7 @@ fn a_later_reading_that_shows_the_same_is_noted_without_being_a_change() {
     assert_eq!(decide(Some(&live(1, 10, "a")), &live(1, 10, "a")), Decision::Keep(ApplyOutcome::Unchanged));
 }
 
-/// A formula's value changes with the day, and back, and `SystemModstamp` stays.
+/// The value of a formula field changes with the day, while `SystemModstamp` stays.
 #[test]
 fn what_changes_and_changes_back_without_a_new_modstamp_ends_as_it_was_read_last() {
     let readings = [live(1, 10, "a"), live(1, 20, "b"), live(1, 30, "a")];
