@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_for_one_purpose_is_for_no_other_and_no_key_tells_what_to_present() {
+    fn an_id_has_one_purpose_and_does_not_reveal_the_secret() {
         let purposes = [Purpose::Ticket, Purpose::State, Purpose::AdminLink, Purpose::AdminSession];
         let ids = purposes.map(|purpose| AuthorizationId::derive(purpose, "presented"));
         for (index, id) in ids.iter().enumerate() {

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn throttling_did_not_take_effect_whatever_its_status() {
+    fn throttled_calls_did_not_take_effect() {
         assert_eq!(classify_response(Some("ThrottlingException"), 400), Failure::NotApplied);
         assert_eq!(classify_response(Some("ProvisionedThroughputExceededException"), 400), Failure::NotApplied);
         assert_eq!(classify_response(None, 429), Failure::NotApplied);

@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lane_over_its_share_waits_until_what_was_said_is_old() {
+    fn a_lane_over_its_share_waits_until_the_report_is_old() {
         let observed_at: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
         let budget = Budget {
             org_id: "00D5e000000KQ2eEAG".parse().unwrap(),

@@ -223,7 +223,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_receives_is_read_in_both_forms() {
+    fn max_receive_count_is_read_as_number_and_text() {
         assert_eq!(parse_max_receive_count(r#"{"deadLetterTargetArn":"arn","maxReceiveCount":6}"#), Some(6));
         assert_eq!(parse_max_receive_count(r#"{"deadLetterTargetArn":"arn","maxReceiveCount":"10"}"#), Some(10));
         assert_eq!(parse_max_receive_count("{}"), None);

@@ -196,7 +196,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_a_delivery_did_is_not_forgotten_because_it_came_again(
+        fn a_redelivery_keeps_the_first_effective_outcome(
             history in prop::collection::vec(prop::sample::select(outcomes()), 1..8)
         ) {
             let last = after(&history).unwrap();
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_write_s_condition_names_the_outcomes_that_are_not_settled() {
+    fn the_condition_names_every_unsettled_outcome() {
         for outcome in outcomes() {
             let written = serde_json::to_value(&outcome).unwrap();
             let name = written["outcome"].as_str().unwrap().to_owned();

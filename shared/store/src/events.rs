@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_fits_up_to_what_the_bus_takes() {
+    fn an_event_fits_up_to_the_limit_of_the_bus() {
         let mut event = BusEvent::new("00D5e000000KQ2eEAG".parse().unwrap(), "record.changed", "Account/1", "1");
         event.data = Value::String(String::new());
         let free = batch::MAX_BYTES - event.bytes(&event.detail().unwrap());

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_record_is_not_taken_for_none() {
+    fn a_malformed_record_is_an_error() {
         let malformed = json!({
             "org_id": "00D5e000000KQ2eEAG", "delivery_id": "04l5e00000Gx7QzAAJ", "source": "outbound_message",
             "record": { "object": "no object", "record_id": "0065e00000AbCdEAAV" },

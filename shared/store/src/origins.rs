@@ -142,26 +142,26 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_the_writes_user_saved_while_the_call_ran_is_the_writes() {
+    fn a_save_by_the_writes_user_during_the_call_is_the_writes() {
         for at in ["10:00:05", "10:00:06", "10:00:07", "10:00:08"] {
             assert!(is_made_by(&origin(), saved(REP, &format!("2026-11-22T{at}Z"))), "{at}");
         }
     }
 
     #[test]
-    fn what_the_user_saved_before_or_after_is_not() {
+    fn a_save_before_or_after_the_call_is_not() {
         for at in ["10:00:04", "10:00:09", "10:01:06", "09:59:06"] {
             assert!(!is_made_by(&origin(), saved(REP, &format!("2026-11-22T{at}Z"))), "{at}");
         }
     }
 
     #[test]
-    fn what_another_user_saved_in_the_same_second_is_not() {
+    fn a_save_by_another_user_is_not() {
         assert!(!is_made_by(&origin(), saved("0055e000001mKpDAAU", "2026-11-22T10:00:06Z")));
     }
 
     #[test]
-    fn only_versions_of_the_last_days_are_looked_for() {
+    fn only_recent_versions_may_have_an_origin() {
         let now = "2026-11-22T10:00:00Z".parse().unwrap();
         assert!(may_have_origin(saved(REP, "2026-11-20T10:00:00Z"), now));
         assert!(!may_have_origin(saved(REP, "2026-11-19T10:00:00Z"), now));
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_known_in_any_case() {
+    fn field_names_are_compared_without_case() {
         assert!(origin().has_set("stagename") && !origin().has_set("Name"));
     }
 }

@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connected_rep_writes_as_the_rep() {
+    fn a_connected_rep_writes_for_themselves() {
         let (rep, team) = (rep(ConnectionState::Active), team(ConnectionState::Active));
         let route = route(OwnerPolicy::RepThenTeam, OnBehalfOf::Rep(Some(&rep)), Some(&team)).unwrap();
         assert_eq!(route.write_route, write_route(&rep.connection_id, OwnerChoice::Rep, OwnerReason::RepConnected));
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_team_writes_for_a_rep_whose_connection_died_and_names_the_rep() {
+    fn the_team_writes_and_names_a_disconnected_rep() {
         let (rep, team) = (rep(must_reconnect()), team(ConnectionState::Active));
         let route = route(OwnerPolicy::RepThenTeam, OnBehalfOf::Rep(Some(&rep)), Some(&team)).unwrap();
         assert_eq!(route.write_route.owner_choice, OwnerChoice::TeamWithOwner);
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn the_team_writes_for_itself_where_the_reps_user_is_unknown() {
+    fn the_team_owns_records_of_an_unknown_rep() {
         let team = team(ConnectionState::Active);
         let route = route(OwnerPolicy::RepThenTeam, OnBehalfOf::Rep(None), Some(&team)).unwrap();
         assert_eq!(
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rep_only_deployment_refuses_and_says_who_has_to_connect() {
+    fn rep_only_requires_the_rep_to_connect() {
         let (rep, team) = (rep(must_reconnect()), team(ConnectionState::Active));
         let refused = |acting| route(OwnerPolicy::RepOnly, acting, Some(&team)).unwrap_err();
         assert_eq!(refused(OnBehalfOf::Rep(None)), RouteError::RepMustConnect);
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_team_only_deployment_names_even_a_connected_rep_as_the_owner() {
+    fn team_only_names_a_connected_rep_as_the_owner() {
         let (rep, team) = (rep(ConnectionState::Active), team(ConnectionState::Active));
         let route = route(OwnerPolicy::TeamOnly, OnBehalfOf::Rep(Some(&rep)), Some(&team)).unwrap();
         assert_eq!(route.write_route.owner_choice, OwnerChoice::TeamWithOwner);
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn who_writes_through_the_team_for_want_of_a_connection_is_told_how_to_invite_the_rep() {
+    fn the_remedy_is_to_invite_a_missing_rep() {
         for reason in [OwnerReason::RepMustReconnect, OwnerReason::RepNotConnected] {
             assert!(reason.next().unwrap().contains("POST /v1/connect-links"));
         }
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn policies_are_named_as_in_the_environment() {
+    fn policies_are_parsed_by_name() {
         assert_eq!("rep-then-team".parse(), Ok(OwnerPolicy::RepThenTeam));
         assert_eq!("rep-only".parse(), Ok(OwnerPolicy::RepOnly));
         assert_eq!("team-only".parse(), Ok(OwnerPolicy::TeamOnly));
@@ -354,7 +354,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_route_goes_only_through_a_usable_connection_and_names_an_owner_only_by_the_team(
+        fn a_route_uses_a_usable_connection(
             policy in any_policy(),
             acting in any::<bool>(),
             rep_state in prop::option::of(any_state()),

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_written_and_what_is_gone_is_removed() {
+    fn only_differences_are_written() {
         let [same, old, gone] = ["012000000000001", "012000000000002", "012000000000003"];
         let known = [pipeline(same, "Same"), pipeline(old, "Old"), pipeline(gone, "Gone")];
         let wanted = [pipeline(same, "Same"), pipeline(old, "New"), pipeline("012000000000004", "Added")];

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn both_live_secrets_are_good_and_no_other() {
+    fn both_live_secrets_are_accepted_and_no_other() {
         let [new, old, foreign] = secrets();
         let live = hashes(&[&new, &old]);
         assert!(verify_among(&live, new.reveal()));
@@ -120,13 +120,13 @@ mod tests {
     }
 
     #[test]
-    fn a_dummy_is_as_long_as_a_digest_and_is_none() {
+    fn the_dummy_has_the_length_of_a_digest() {
         assert_eq!(DUMMY.len(), sha256_hex(b"").len());
         assert!(!DUMMY.bytes().any(|byte| byte.is_ascii_hexdigit()));
     }
 
     #[test]
-    fn only_a_digest_is_kept_and_debug_hides_the_secret() {
+    fn neither_the_hash_nor_debug_shows_the_secret() {
         let [secret, ..] = secrets();
         let stored = format!("{:?}{secret:?}", secret.hash(Timestamp::UNIX_EPOCH));
         assert!(!stored.contains(secret.reveal()));

@@ -65,7 +65,7 @@ mod tests {
     }
 
     #[test]
-    fn events_of_different_subjects_share_a_call() {
+    fn events_with_different_keys_share_a_call() {
         let entries = ["a", "b", "a", "c"].map(|key| Entry { key, bytes: 1 });
         let mut publication = Publication::plan(&entries);
         assert_eq!(publication.next_call(), Some(0..2));
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_failure_or_a_missing_answer_there_is_no_other_call() {
+    fn no_call_follows_a_failure_or_a_missing_result() {
         for accepted in [&[true, false][..], &[true]] {
             let entries = ["a", "b", "a"].map(|key| Entry { key, bytes: 1 });
             let mut publication = Publication::plan(&entries);
@@ -88,7 +88,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn each_event_is_in_one_call_and_no_call_has_two_of_one_subject(entries in entries()) {
+        fn a_call_has_one_event_a_key(entries in entries()) {
             let mut publication = Publication::plan(&entries);
             let mut next = 0;
             while let Some(call) = publication.next_call() {

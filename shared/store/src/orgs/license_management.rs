@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_two_secrets_of_the_registered_org_prove_it() {
+    fn the_newest_two_secrets_are_accepted() {
         let [first, second, third] = secrets();
         let all = registered(Some(&registered(Some(&registered(None, &first)), &second)), &third);
         assert!(verify_sender(Some(&all), Some(vendor()), third.reveal()));
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_proves_it() {
+    fn other_orgs_and_secrets_are_rejected() {
         let [secret, other, _] = secrets();
         let known = registered(None, &secret);
         let customer = "00D79000000exLEEAY".parse().unwrap();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn another_org_begins_with_its_own_secret_alone() {
+    fn another_org_starts_with_one_secret() {
         let [first, second, _] = secrets();
         let customer = "00D79000000exLEEAY".parse().unwrap();
         let known = registered(None, &first);

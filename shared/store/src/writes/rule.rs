@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn another_request_under_the_same_key_is_refused_in_every_state() {
+    fn a_reused_key_is_refused_in_every_state() {
         let other = request("b").first_attempt().request_digest;
         for state in [WriteState::InProgress, WriteState::Queued, WriteState::Finished] {
             assert_eq!(begin(&write(state), &other, at(99)), Action::Refuse);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn the_acting_user_and_the_object_make_another_request_too() {
+    fn user_and_object_are_part_of_the_request() {
         let digest = request("a").first_attempt().request_digest;
         let user = NewWrite { platform_user: Some("rep".parse().unwrap()), ..request("a") };
         let object = NewWrite { object: Some("Lead".parse().unwrap()), ..request("a") };
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_worker_takes_a_queued_write_up() {
+    fn only_the_worker_takes_over_a_queued_write() {
         let known = write(WriteState::Queued);
         assert_eq!(begin(&known, &known.request_digest, at(99)), Action::Replay);
         assert_eq!(resume(&known, at(1)), Action::TakeOver);
@@ -113,7 +113,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_write_is_taken_over_at_its_deadline_and_never_before(now in 0..60_i64) {
+        fn a_write_is_taken_over_at_its_deadline(now in 0..60_i64) {
             let known = write(WriteState::InProgress);
             let expected = if now >= 30 { Action::TakeOver } else { Action::Wait };
             prop_assert_eq!(begin(&known, &known.request_digest, at(now)), expected);

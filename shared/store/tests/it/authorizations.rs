@@ -7,14 +7,14 @@ use crate::harness::{at, run, tables};
 async fn stored() -> (Authorizations, AuthorizationId) {
     let (client, tables) = tables().await;
     let authorizations = Authorizations::new(client, tables.name("authorizations"));
-    let id = AuthorizationId::derive(Purpose::State, "what the browser presents");
+    let id = AuthorizationId::derive(Purpose::State, "secret");
     let authorization = Authorization { id: id.clone(), payload: json!({"tenant": "acme"}), expires_at: at(600) };
     authorizations.store(&authorization).await.unwrap();
     (authorizations, id)
 }
 
 #[test]
-fn of_many_who_present_it_one_gets_it() {
+fn one_of_many_callers_consumes_an_authorization() {
     run(async {
         let (authorizations, id) = stored().await;
 
@@ -27,7 +27,7 @@ fn of_many_who_present_it_one_gets_it() {
 }
 
 #[test]
-fn an_expired_one_is_none_even_before_the_table_removes_it() {
+fn an_expired_authorization_is_not_returned() {
     run(async {
         let (authorizations, id) = stored().await;
         assert_eq!(authorizations.peek::<Value>(&id, at(600)).await.unwrap(), None);
@@ -37,7 +37,7 @@ fn an_expired_one_is_none_even_before_the_table_removes_it() {
 }
 
 #[test]
-fn looking_at_one_does_not_use_it_up() {
+fn peeking_does_not_consume() {
     run(async {
         let (authorizations, id) = stored().await;
         assert!(authorizations.peek::<Value>(&id, at(1)).await.unwrap().is_some());

@@ -30,9 +30,9 @@ fn version(letter: char) -> TokenVersion {
     letter.to_string().repeat(36).parse().unwrap()
 }
 
-/// A consent from beginning to end.
+/// Runs a consent from the reservation to the activation.
 async fn connect(connections: &Connections, consent: &Consent, letter: char, seconds: i64) -> Connection {
-    let reserved = connections.reserve(consent, &wish("consent", seconds)).await.unwrap();
+    let reserved = connections.reserve(consent, &request("consent", seconds)).await.unwrap();
     connections.connect(consent, &version(letter), &reserved.lease, at(seconds)).await.unwrap()
 }
 
@@ -42,12 +42,12 @@ async fn with_team() -> (Connections, Connection) {
     (connections, team)
 }
 
-fn wish(owner: &str, seconds: i64) -> LeaseRequest {
+fn request(owner: &str, seconds: i64) -> LeaseRequest {
     LeaseRequest { owner: owner.to_owned(), now: at(seconds), length: SignedDuration::from_secs(30), seen_fence: None }
 }
 
 async fn take(connections: &Connections, owner: &str, seconds: i64) -> Lease {
-    match connections.claim_lease(org(), &ConnectionId::team(), &wish(owner, seconds)).await.unwrap() {
+    match connections.claim_lease(org(), &ConnectionId::team(), &request(owner, seconds)).await.unwrap() {
         LeaseClaim::Granted(lease) => lease,
         LeaseClaim::Held(slot) => panic!("held by {slot:?}"),
     }
@@ -77,7 +77,7 @@ fn refreshed(version: char, seconds: i64) -> LeaseOutcome {
 }
 
 #[test]
-fn a_connection_comes_back_as_it_was_stored() {
+fn a_connection_is_loaded_as_stored() {
     run(async {
         let (connections, team) = with_team().await;
         let rep = ConnectionKind::Personal { platform_user: "rep 1".parse().unwrap() };
@@ -91,27 +91,27 @@ fn a_connection_comes_back_as_it_was_stored() {
 }
 
 #[test]
-fn a_reconnect_keeps_the_id_and_the_first_time_and_heals_the_state() {
+fn a_reconnect_keeps_the_id_and_activates_the_connection() {
     run(async {
         let (connections, _) = with_team().await;
         let ended = ConnectionState::ReauthRequired { reason: "invalid_grant".to_owned() };
         let marked = set_state(&connections, ended.clone(), 5).await;
         assert_eq!(marked.state, ended);
 
-        let healed = connect(&connections, &consent(ConnectionKind::Team), 'c', 60).await;
+        let again = connect(&connections, &consent(ConnectionKind::Team), 'c', 60).await;
 
-        assert_eq!((healed.state, healed.created_at, healed.connected_at), (ConnectionState::Active, at(0), at(60)));
+        assert_eq!((again.state, again.created_at, again.connected_at), (ConnectionState::Active, at(0), at(60)));
         assert_eq!(connections.list(org()).await.unwrap().len(), 1);
     });
 }
 
 #[test]
-fn another_tenant_cannot_take_a_connection_over() {
+fn another_tenant_cannot_take_over_a_connection() {
     run(async {
         let (connections, team) = with_team().await;
         let evil = Consent { tenant: "evil".parse().unwrap(), ..consent(ConnectionKind::Team) };
 
-        let refused = connections.reserve(&evil, &wish("evil", 900)).await;
+        let refused = connections.reserve(&evil, &request("evil", 900)).await;
 
         assert!(matches!(refused, Err(Error::OwnedByAnotherTenant { .. })), "{refused:?}");
         assert_eq!(connections.load(org(), &team.connection_id).await.unwrap(), Some(team));
@@ -119,13 +119,13 @@ fn another_tenant_cannot_take_a_connection_over() {
 }
 
 #[test]
-fn of_sixteen_who_want_the_lease_one_gets_it_and_the_others_see_who() {
+fn one_of_sixteen_callers_gets_the_lease() {
     run(async {
         let (connections, team) = with_team().await;
 
-        let wishes: Vec<_> = (0..16).map(|n| wish(&format!("worker-{n}"), 0)).collect();
+        let requests: Vec<_> = (0..16).map(|n| request(&format!("worker-{n}"), 0)).collect();
         let claims =
-            join_all(wishes.iter().map(|wish| connections.claim_lease(org(), &team.connection_id, wish))).await;
+            join_all(requests.iter().map(|one| connections.claim_lease(org(), &team.connection_id, one))).await;
 
         let mut granted = Vec::new();
         let mut held = Vec::new();
@@ -141,11 +141,11 @@ fn of_sixteen_who_want_the_lease_one_gets_it_and_the_others_see_who() {
 }
 
 #[test]
-fn a_lease_can_be_taken_at_its_deadline_and_the_late_holder_changes_nothing() {
+fn a_late_holder_of_an_expired_lease_changes_nothing() {
     run(async {
         let (connections, team) = with_team().await;
         let first = take(&connections, "first", 0).await;
-        let too_early = connections.claim_lease(org(), &team.connection_id, &wish("second", 29)).await.unwrap();
+        let too_early = connections.claim_lease(org(), &team.connection_id, &request("second", 29)).await.unwrap();
         assert_eq!(held(&too_early), Some(first.clone()));
         let second = take(&connections, "second", 30).await;
         assert!(second.fence > first.fence);
@@ -161,7 +161,7 @@ fn a_lease_can_be_taken_at_its_deadline_and_the_late_holder_changes_nothing() {
 }
 
 #[test]
-fn a_lease_that_was_given_back_is_free_at_once() {
+fn a_released_lease_is_free_at_once() {
     run(async {
         let (connections, team) = with_team().await;
         let first = take(&connections, "first", 0).await;
@@ -175,14 +175,14 @@ fn a_lease_that_was_given_back_is_free_at_once() {
 }
 
 #[test]
-fn a_lease_that_somebody_has_had_since_the_look_is_not_granted() {
+fn a_lease_held_since_the_read_is_not_granted() {
     run(async {
         let (connections, team) = with_team().await;
         let seen_fence = Some(team.lease.fence);
         let first = take(&connections, "first", 0).await;
         connections.release_lease(org(), &team.connection_id, &first, &LeaseOutcome::Unchanged).await.unwrap();
 
-        let late = LeaseRequest { seen_fence, ..wish("second", 1) };
+        let late = LeaseRequest { seen_fence, ..request("second", 1) };
         let claim = connections.claim_lease(org(), &team.connection_id, &late).await.unwrap();
         assert_eq!(claim, LeaseClaim::Held(LeaseSlot { owner: None, deadline: None, fence: first.fence }));
 
@@ -193,7 +193,7 @@ fn a_lease_that_somebody_has_had_since_the_look_is_not_granted() {
 }
 
 #[test]
-fn a_reconnect_makes_a_running_refresh_void() {
+fn a_reconnect_voids_a_running_refresh() {
     run(async {
         let (connections, team) = with_team().await;
         let lease = take(&connections, "first", 0).await;
@@ -208,7 +208,7 @@ fn a_reconnect_makes_a_running_refresh_void() {
 }
 
 #[test]
-fn a_failed_refresh_is_noted_with_its_reason() {
+fn a_failed_refresh_stores_its_reason() {
     run(async {
         let (connections, team) = with_team().await;
         let lease = take(&connections, "first", 0).await;
@@ -225,19 +225,19 @@ fn a_failed_refresh_is_noted_with_its_reason() {
 fn a_missing_connection_has_no_lease() {
     run(async {
         let connections = connections().await;
-        let claim = connections.claim_lease(org(), &ConnectionId::team(), &wish("first", 0)).await;
+        let claim = connections.claim_lease(org(), &ConnectionId::team(), &request("first", 0)).await;
         assert!(matches!(claim, Err(Error::NotFound { .. })), "{claim:?}");
         assert_eq!(connections.list(org()).await.unwrap(), []);
     });
 }
 
 #[test]
-fn of_two_tenants_at_a_new_connection_one_reserves_it() {
+fn one_of_two_tenants_reserves_a_new_connection() {
     run(async {
         let connections = connections().await;
         let consents = ["acme", "other"]
             .map(|tenant| Consent { tenant: tenant.parse().unwrap(), ..consent(ConnectionKind::Team) });
-        let request = wish("consent", 0);
+        let request = request("consent", 0);
 
         let (first, second) =
             tokio::join!(connections.reserve(&consents[0], &request), connections.reserve(&consents[1], &request));
@@ -251,12 +251,12 @@ fn of_two_tenants_at_a_new_connection_one_reserves_it() {
 }
 
 #[test]
-fn of_two_consents_for_a_connection_the_one_that_came_last_connects_it() {
+fn the_last_of_two_consents_connects() {
     run(async {
         let (connections, team) = with_team().await;
         let consent = consent(ConnectionKind::Team);
-        let early = connections.reserve(&consent, &wish("early", 1)).await.unwrap();
-        let late = connections.reserve(&consent, &wish("late", 1)).await.unwrap();
+        let early = connections.reserve(&consent, &request("early", 1)).await.unwrap();
+        let late = connections.reserve(&consent, &request("late", 1)).await.unwrap();
         assert_eq!(late.before.unwrap().token_version, team.token_version);
 
         let refused = connections.connect(&consent, &version('e'), &early.lease, at(2)).await;
@@ -264,16 +264,16 @@ fn of_two_consents_for_a_connection_the_one_that_came_last_connects_it() {
         let connected = connections.connect(&consent, &version('l'), &late.lease, at(2)).await.unwrap();
         assert_eq!((connected.pending, connected.lease.owner), (None, None));
         let again = connections.connect(&consent, &version('l'), &late.lease, at(2)).await.unwrap();
-        assert_eq!(again.token_version, Some(version('l')), "an attempt whose answer was lost may be sent again");
+        assert_eq!(again.token_version, Some(version('l')), "a call whose response was lost may be repeated");
     });
 }
 
 #[test]
-fn a_reservation_that_is_withdrawn_leaves_the_connection_as_it_was() {
+fn a_cancelled_reservation_restores_the_connection() {
     run(async {
         let (connections, team) = with_team().await;
         let consent = consent(ConnectionKind::Team);
-        let reserved = connections.reserve(&consent, &wish("consent", 1)).await.unwrap();
+        let reserved = connections.reserve(&consent, &request("consent", 1)).await.unwrap();
         connections.cancel_reservation(&consent, &reserved.lease).await.unwrap();
 
         let row = connections.load(org(), &team.connection_id).await.unwrap().unwrap();
@@ -283,7 +283,7 @@ fn a_reservation_that_is_withdrawn_leaves_the_connection_as_it_was() {
 }
 
 #[test]
-fn a_displaced_connection_is_told_so_unless_it_has_another_grant_or_is_about_to() {
+fn only_the_grant_in_use_is_marked_as_displaced() {
     run(async {
         let (connections, team) = with_team().await;
         let lease = take(&connections, "refresh", 1).await;
@@ -296,11 +296,11 @@ fn a_displaced_connection_is_told_so_unless_it_has_another_grant_or_is_about_to(
 
         let again = connect(&connections, &consent(ConnectionKind::Team), 'n', 4).await;
         assert!(!connections.mark_displaced(&team, at(5)).await.unwrap(), "another grant");
-        let reserved = connections.reserve(&consent(ConnectionKind::Team), &wish("consent", 6)).await.unwrap();
-        assert!(!connections.mark_displaced(&again, at(7)).await.unwrap(), "a consent is under way");
+        let reserved = connections.reserve(&consent(ConnectionKind::Team), &request("consent", 6)).await.unwrap();
+        assert!(!connections.mark_displaced(&again, at(7)).await.unwrap(), "a consent is pending");
         assert!(
             connections.mark_displaced(&again, reserved.lease.deadline).await.unwrap(),
-            "the consent came to nothing"
+            "the consent was abandoned"
         );
     });
 }

@@ -3,7 +3,7 @@ use futures::future::join_all;
 use store::cursors::{Progress, ScanState};
 use store::{CursorName, Cursors, Position};
 
-use crate::harness::{account, at, org, run, tables};
+use crate::harness::{account, at, counted, org, run, tables};
 
 fn name() -> CursorName {
     CursorName::incremental(&"Account".parse().unwrap())
@@ -18,7 +18,7 @@ fn position(seconds: i64, n: usize) -> Position {
     Position { system_modstamp: at(seconds), record_id: account(n) }
 }
 
-/// A page of a running scan, whose cursor was last seen at `seen`.
+/// A page of a running scan; `seen` is the position that the scan has read.
 fn page(seen: Option<Position>, last_row: Position, checkpoint: &str) -> Progress {
     Progress { seen, last_row: Some(last_row), state: ScanState::Running(checkpoint.to_owned()) }
 }
@@ -66,6 +66,23 @@ fn a_scan_that_reads_rows_again_stores_its_checkpoint() {
             let cursor = cursors.load(org(), &name).await.unwrap().unwrap();
             assert_eq!((cursor.position, cursor.checkpoint), (furthest, Some(format!("again {seen:?}"))));
         }
+    });
+}
+
+#[test]
+fn a_page_costs_one_write() {
+    run(async {
+        let (client, tables) = tables().await;
+        let (client, requests) = counted(&client);
+        let cursors = Cursors::new(client, tables.name("cursors"));
+        let mut seen = None;
+        for last_row in [position(10, 5), position(10, 6), position(4, 1), position(11, 1)] {
+            seen = cursors.advance(org(), &name(), &page(seen, last_row, "page"), at(1)).await.unwrap();
+            assert_eq!(requests.take(), 1, "{last_row:?}");
+        }
+        let last = Progress { seen, last_row: Some(position(12, 1)), state: ScanState::Complete(at(3)) };
+        cursors.advance(org(), &name(), &last, at(4)).await.unwrap();
+        assert_eq!(requests.take(), 1);
     });
 }
 

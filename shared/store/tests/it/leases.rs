@@ -15,7 +15,7 @@ use crate::harness::{at, org, run, tables};
 struct Model(LeaseSlot);
 
 impl Model {
-    /// Returns whether the lease may be claimed. A caller that has seen a fence gets it only if nobody had the lease since.
+    /// Returns whether the lease may be claimed. With `seen_fence`, it must not have been held since.
     fn is_free(&self, now: i64, seen_fence: Option<u64>) -> bool {
         self.0.deadline.is_none_or(|deadline| deadline <= at(now))
             && seen_fence.is_none_or(|fence| fence == self.0.fence)

@@ -30,7 +30,7 @@ async fn list_since(deliveries: &Deliveries, org: OrgId, since: Timestamp, limit
 }
 
 #[test]
-fn every_delivery_is_found_by_its_id_and_by_its_time() {
+fn deliveries_are_found_by_id_and_by_time() {
     run(async {
         let (client, tables) = tables().await;
         let deliveries = Deliveries::new(client, tables.name("deliveries"));
@@ -47,7 +47,7 @@ fn every_delivery_is_found_by_its_id_and_by_its_time() {
 }
 
 #[test]
-fn a_delivery_that_comes_again_has_its_newest_outcome() {
+fn of_two_outcomes_in_a_batch_the_newest_is_stored() {
     run(async {
         let (client, tables) = tables().await;
         let deliveries = Deliveries::new(client, tables.name("deliveries"));
@@ -59,7 +59,7 @@ fn a_delivery_that_comes_again_has_its_newest_outcome() {
 }
 
 #[test]
-fn what_a_delivery_did_stays_when_it_comes_again() {
+fn a_redelivery_keeps_the_stored_outcome() {
     run(async {
         use DeliveryOutcome::{Applied, Deferred, Deleted, Failed, Stale, Unchanged};
         let (client, tables) = tables().await;
@@ -105,7 +105,7 @@ fn pipeline(n: usize, name: &str) -> Pipeline {
 }
 
 #[test]
-fn replacing_pipelines_writes_what_differs_and_removes_what_is_gone() {
+fn replacing_pipelines_writes_only_differences() {
     run(async {
         let (client, tables) = tables().await;
         let pipelines = Pipelines::new(client, tables.name("pipelines"));
@@ -122,18 +122,18 @@ fn replacing_pipelines_writes_what_differs_and_removes_what_is_gone() {
     });
 }
 
-fn seen(used: u64, lane: Lane, calls: u64) -> Observation {
+fn observation(used: u64, lane: Lane, calls: u64) -> Observation {
     Observation { used, max: 15_000, lane, calls }
 }
 
 #[test]
-fn a_budget_keeps_the_latest_word_of_salesforce_and_adds_up_the_lanes() {
+fn a_budget_keeps_the_latest_report_and_adds_up_lanes() {
     run(async {
         let (client, tables) = tables().await;
         let budgets = Budgets::new(client, tables.name("budgets"));
-        budgets.observe(org(), seen(100, Lane::Webhook, 3), at(10)).await.unwrap();
-        budgets.observe(org(), seen(90, Lane::Webhook, 2), at(5)).await.unwrap();
-        budgets.observe(org(), seen(120, Lane::Audit, 7), at(20)).await.unwrap();
+        budgets.observe(org(), observation(100, Lane::Webhook, 3), at(10)).await.unwrap();
+        budgets.observe(org(), observation(90, Lane::Webhook, 2), at(5)).await.unwrap();
+        budgets.observe(org(), observation(120, Lane::Audit, 7), at(20)).await.unwrap();
 
         let budget = budgets.load(org(), at(30)).await.unwrap().unwrap();
 
@@ -144,12 +144,13 @@ fn a_budget_keeps_the_latest_word_of_salesforce_and_adds_up_the_lanes() {
 }
 
 #[test]
-fn no_call_is_lost_when_many_observe_at_once() {
+fn concurrent_observations_lose_no_call() {
     run(async {
         let (client, tables) = tables().await;
         let budgets = Budgets::new(client, tables.name("budgets"));
 
-        let observed = join_all((0..20).map(|n| budgets.observe(org(), seen(n, Lane::Backfill, 1), at(10)))).await;
+        let observed =
+            join_all((0..20).map(|n| budgets.observe(org(), observation(n, Lane::Backfill, 1), at(10)))).await;
 
         assert!(observed.iter().all(Result::is_ok), "{observed:?}");
         let budget = budgets.load(org(), at(30)).await.unwrap().unwrap();

@@ -1,7 +1,8 @@
-//! The store against the emulator, with writers that get in each other's way.
+//! Tests of the store against the emulator, with concurrent writers.
 //!
-//! Not covered here: the emulator's Secrets Manager takes a version twice with different content where AWS refuses the second
-//! one, so that [`store::TokenVault`]'s conflict is only tested as far as the version's name, and throttling does not happen.
+//! Not covered: throttling does not happen in the emulator, and its Secrets Manager accepts a version twice with
+//! different content where AWS rejects the second one. The conflict of [`store::TokenVault`] is therefore tested only
+//! up to the name of the version.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 

@@ -19,7 +19,7 @@ fn hint(n: usize) -> ChangeHint {
     }
 }
 
-/// Everything that is in a queue.
+/// Receives and deletes every message of a queue.
 async fn drain(sqs: &Sqs, url: &str) -> Vec<String> {
     let mut bodies = Vec::new();
     loop {
@@ -36,7 +36,7 @@ async fn drain(sqs: &Sqs, url: &str) -> Vec<String> {
 }
 
 #[test]
-fn all_messages_of_an_outbound_message_are_in_the_queue_once() {
+fn every_message_is_queued_once() {
     run(async {
         let state = state().await;
         let sqs = Sqs::new(emulator().await.sdk_config());
@@ -59,7 +59,7 @@ fn all_messages_of_an_outbound_message_are_in_the_queue_once() {
 }
 
 #[test]
-fn messages_for_later_are_held_back_and_keep_their_own_delay() {
+fn delayed_messages_keep_their_own_delay() {
     run(async {
         let state = state().await;
         let sqs = Sqs::new(emulator().await.sdk_config());
@@ -110,22 +110,22 @@ fn a_dead_letter_carries_its_reason_and_its_time() {
 }
 
 #[test]
-fn what_is_not_known_to_be_queued_is_named() {
+fn unconfirmed_messages_are_returned() {
     run(async {
         let config = aws_sdk_sqs::config::Builder::from(emulator().await.sdk_config());
-        let nowhere = Sqs::from_conf(config.endpoint_url("http://127.0.0.1:9").build());
-        let queue = Queue::new(nowhere, "http://127.0.0.1:9/none", Clock::manual(at(0)));
+        let unreachable = Sqs::from_conf(config.endpoint_url("http://127.0.0.1:9").build());
+        let queue = Queue::new(unreachable, "http://127.0.0.1:9/none", Clock::manual(at(0)));
 
-        let mut left =
+        let mut unconfirmed =
             queue.send_delayed(&[(hint(1), Duration::ZERO), (hint(2), Duration::ZERO)], at(0)).await.unwrap();
 
-        left.sort_unstable();
-        assert_eq!(left, [0, 1]);
+        unconfirmed.sort_unstable();
+        assert_eq!(unconfirmed, [0, 1]);
     });
 }
 
 #[test]
-fn a_queue_that_is_not_there_is_no_success() {
+fn a_missing_queue_is_an_error() {
     run(async {
         let sqs = Sqs::new(emulator().await.sdk_config());
         let url = format!("{}/000000000000/no-such-queue", emulator().await.endpoint());
@@ -138,7 +138,7 @@ fn a_queue_that_is_not_there_is_no_success() {
 }
 
 #[test]
-fn nothing_to_send_is_sent_at_once() {
+fn an_empty_batch_makes_no_call() {
     run(async {
         let sqs = Sqs::new(emulator().await.sdk_config());
         let queue: Queue<ChangeHint> = Queue::new(sqs, "http://127.0.0.1:9/none", Clock::manual(at(0)));
@@ -147,12 +147,12 @@ fn nothing_to_send_is_sent_at_once() {
 }
 
 #[test]
-fn a_queue_that_cannot_be_reached_is_given_up_at_the_deadline() {
+fn an_unreachable_queue_is_an_error_at_the_deadline() {
     run(async {
         let sqs = Sqs::new(emulator().await.sdk_config());
         let config = aws_sdk_sqs::config::Builder::from(emulator().await.sdk_config());
-        let nowhere = Sqs::from_conf(config.endpoint_url("http://127.0.0.1:9").build());
-        let queue = Queue::new(nowhere, "http://127.0.0.1:9/none", Clock::manual(at(0)));
+        let unreachable = Sqs::from_conf(config.endpoint_url("http://127.0.0.1:9").build());
+        let queue = Queue::new(unreachable, "http://127.0.0.1:9/none", Clock::manual(at(0)));
 
         let failed = queue.send_all(&[hint(1), hint(2)], at(0)).await;
 
@@ -202,12 +202,12 @@ async fn subscribe(eventbridge: &aws_sdk_eventbridge::Client, sqs: &Sqs, bus: &s
 }
 
 #[test]
-fn a_bus_that_cannot_be_reached_leaves_every_event_unpublished() {
+fn an_unreachable_bus_publishes_nothing() {
     run(async {
         let config = aws_sdk_eventbridge::config::Builder::from(emulator().await.sdk_config());
-        let nowhere = aws_sdk_eventbridge::Client::from_conf(config.endpoint_url("http://127.0.0.1:9").build());
+        let unreachable = aws_sdk_eventbridge::Client::from_conf(config.endpoint_url("http://127.0.0.1:9").build());
 
-        let results = EventBus::new(nowhere, "bus").publish(&[event(1), event(2)]).await;
+        let results = EventBus::new(unreachable, "bus").publish(&[event(1), event(2)]).await;
 
         assert!(results.len() == 2 && results.iter().all(Result::is_err), "{results:?}");
     });

@@ -35,7 +35,7 @@ fn activate(tenant: &str, secret: &str) -> ActivationRequest {
 }
 
 #[test]
-fn a_claim_makes_an_org_known_once_and_a_later_one_is_only_noted() {
+fn a_second_claim_is_only_recorded() {
     run(async {
         let orgs = orgs().await;
 
@@ -58,7 +58,7 @@ fn a_claim_makes_an_org_known_once_and_a_later_one_is_only_noted() {
 }
 
 #[test]
-fn the_license_management_org_is_registered_beside_the_customers() {
+fn the_license_management_org_is_not_listed() {
     run(async {
         let orgs = orgs().await;
         orgs.activate(&activate("acme", "secret")).await.unwrap();
@@ -76,7 +76,7 @@ fn the_license_management_org_is_registered_beside_the_customers() {
 }
 
 #[test]
-fn a_copy_is_quarantined_once_and_released_for_good() {
+fn a_copy_is_quarantined_once() {
     run(async {
         let orgs = orgs().await;
         orgs.activate(&activate("acme", "secret")).await.unwrap();
@@ -93,7 +93,7 @@ fn a_copy_is_quarantined_once_and_released_for_good() {
 }
 
 #[test]
-fn of_sixteen_tenants_one_gets_the_org_and_the_others_are_refused() {
+fn one_of_sixteen_tenants_gets_the_org() {
     run(async {
         let orgs = orgs().await;
         orgs.claim(&claim()).await.unwrap();
@@ -113,7 +113,7 @@ fn of_sixteen_tenants_one_gets_the_org_and_the_others_are_refused() {
 }
 
 #[test]
-fn one_tenants_activations_at_the_same_time_make_one_secret() {
+fn concurrent_activations_store_one_secret() {
     run(async {
         let orgs = orgs().await;
 
@@ -128,7 +128,7 @@ fn one_tenants_activations_at_the_same_time_make_one_secret() {
 }
 
 #[test]
-fn rotations_at_the_same_time_keep_two_live_secrets() {
+fn concurrent_rotations_keep_two_live_secrets() {
     run(async {
         let orgs = orgs().await;
         orgs.activate(&activate("acme", "first")).await.unwrap();
@@ -144,7 +144,7 @@ fn rotations_at_the_same_time_keep_two_live_secrets() {
 }
 
 #[test]
-fn only_active_orgs_are_listed_as_such() {
+fn list_active_returns_only_active_orgs() {
     run(async {
         let orgs = orgs().await;
         orgs.claim(&InstallClaim { org_id: other_org(), ..claim() }).await.unwrap();
@@ -160,7 +160,7 @@ fn only_active_orgs_are_listed_as_such() {
 }
 
 #[test]
-fn a_closed_org_stays_its_tenants_until_it_connects_again() {
+fn a_closed_org_stays_its_tenants() {
     run(async {
         let orgs = orgs().await;
         orgs.activate(&activate("acme", "secret")).await.unwrap();
@@ -182,7 +182,7 @@ fn a_closed_org_stays_its_tenants_until_it_connects_again() {
 }
 
 #[test]
-fn an_org_nobody_heard_of_cannot_be_marked() {
+fn an_unknown_org_has_no_state_to_set() {
     run(async {
         let refused = orgs().await.set_state(org(), OrgState::Uninstalled, at(0)).await;
         assert!(matches!(refused, Err(Error::NotFound { .. })), "{refused:?}");

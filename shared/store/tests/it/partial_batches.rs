@@ -1,5 +1,5 @@
-//! Batches of which SQS takes a part, or of which it does not say. The emulator takes all or nothing, so a stand-in on
-//! loopback answers by script.
+//! Batches that SQS accepts in part, or does not confirm. The emulator accepts all or nothing, so a scripted server on
+//! loopback responds instead.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -19,80 +19,80 @@ use tokio::task::JoinSet;
 
 use crate::harness::{at, emulator, org, run};
 
-/// What becomes of a message, and what the answer says of it.
+/// The scripted treatment of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum Treatment {
     Stored,
     Throttled,
-    /// The answer does not name it.
-    Unmentioned,
-    /// It is wrong, and would be again.
-    Faulty,
-    /// There is no answer for its batch.
-    Silence,
-    /// The answer to its batch is 503.
-    Down,
+    /// The response does not list the message.
+    Unlisted,
+    /// The message is rejected for good.
+    Rejected,
+    /// The call of its batch gets no response.
+    NoResponse,
+    /// The call of its batch gets a 503.
+    Unavailable,
 }
 
-/// Decides by the message's number and by how often it was sent before.
-type Script = fn(usize, usize) -> Fate;
+/// Decides by the message's number and by the number of earlier sends.
+type Script = fn(usize, usize) -> Treatment;
 
 #[derive(Clone)]
-struct StandIn {
+struct ScriptedQueue {
     script: Script,
-    /// The numbers of the messages as they were sent, and those that are in the queue.
+    /// The numbers of the messages that were sent, and of those that are queued.
     seen: Arc<Mutex<(Vec<usize>, Vec<usize>)>>,
 }
 
-async fn send_message_batch(State(queue): State<StandIn>, request: Bytes) -> Response {
+async fn send_message_batch(State(queue): State<ScriptedQueue>, request: Bytes) -> Response {
     let request: Value = serde_json::from_slice(&request).unwrap();
     let entries = request["Entries"].as_array().unwrap();
-    let (mut fates, mut answer) = (BTreeSet::new(), json!({ "Successful": [], "Failed": [] }));
+    let (mut treatments, mut response) = (BTreeSet::new(), json!({ "Successful": [], "Failed": [] }));
     for entry in entries {
         let hint: ChangeHint = serde_json::from_str(entry["MessageBody"].as_str().unwrap()).unwrap();
         let number = hint.deferrals as usize;
         let mut seen = queue.seen.lock().unwrap();
         let before = seen.0.iter().filter(|sent| **sent == number).count();
         seen.0.push(number);
-        let fate = (queue.script)(number, before);
-        fates.insert(fate as u8);
+        let treatment = (queue.script)(number, before);
+        treatments.insert(treatment as u8);
         let failed = |code: &str, fault: bool| json!({ "Id": entry["Id"], "Code": code, "SenderFault": fault });
-        let (list, said) = match fate {
-            Fate::Stored => {
+        let (list, entry_result) = match treatment {
+            Treatment::Stored => {
                 seen.1.push(number);
                 ("Successful", json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "x" }))
             }
-            Fate::Throttled => ("Failed", failed("ThrottlingException", false)),
-            Fate::Faulty => ("Failed", failed("InvalidMessageContents", true)),
-            Fate::Unmentioned | Fate::Silence | Fate::Down => continue,
+            Treatment::Throttled => ("Failed", failed("ThrottlingException", false)),
+            Treatment::Rejected => ("Failed", failed("InvalidMessageContents", true)),
+            Treatment::Unlisted | Treatment::NoResponse | Treatment::Unavailable => continue,
         };
-        answer[list].as_array_mut().unwrap().push(said);
+        response[list].as_array_mut().unwrap().push(entry_result);
     }
-    if fates.contains(&(Fate::Silence as u8)) {
+    if treatments.contains(&(Treatment::NoResponse as u8)) {
         return std::future::pending().await;
     }
-    if fates.contains(&(Fate::Down as u8)) {
+    if treatments.contains(&(Treatment::Unavailable as u8)) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    Json(answer).into_response()
+    Json(response).into_response()
 }
 
-/// What came of sending messages with the numbers below `count`, and the numbers that are in the queue, in order.
-async fn send(count: usize, script: Script, claim_ttl: SignedDuration) -> (Result<(), Error>, Vec<usize>) {
-    let stand_in = StandIn { script, seen: Arc::default() };
+/// Sends messages with the numbers below `count`. Returns the result, and the numbers that are queued, in order.
+async fn send(count: usize, script: Script, time_left: SignedDuration) -> (Result<(), Error>, Vec<usize>) {
+    let scripted = ScriptedQueue { script, seen: Arc::default() };
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let routes = Router::new().fallback(send_message_batch).with_state(stand_in.clone());
+    let routes = Router::new().fallback(send_message_batch).with_state(scripted.clone());
     let mut server = JoinSet::new();
     server.spawn(async move { axum::serve(listener, routes).await });
     let config = aws_sdk_sqs::config::Builder::from(emulator().await.sdk_config()).endpoint_url(&url).build();
     let queue = Queue::new(Sqs::from_conf(config), format!("{url}/000000000000/q"), Clock::system());
     let hints: Vec<_> = (0..count).map(numbered).collect();
 
-    let deadline = Clock::system().now() + claim_ttl;
+    let deadline = Clock::system().now() + time_left;
     let sent = tokio::time::timeout(Duration::from_secs(120), queue.send_all(&hints, deadline)).await;
 
-    let mut stored = stand_in.seen.lock().unwrap().1.clone();
+    let mut stored = scripted.seen.lock().unwrap().1.clone();
     stored.sort_unstable();
     (sent.unwrap(), stored)
 }
@@ -116,22 +116,23 @@ fn all(count: usize) -> Vec<usize> {
 }
 
 #[test]
-fn what_sqs_throttles_or_does_not_mention_is_sent_again_and_nothing_else_is() {
+fn only_unconfirmed_messages_are_sent_again() {
     run(async {
-        let throttled: Script = |n, before| if n % 3 == 0 && before < 2 { Fate::Throttled } else { Fate::Stored };
+        let throttled: Script =
+            |n, before| if n % 3 == 0 && before < 2 { Treatment::Throttled } else { Treatment::Stored };
         let (sent, stored) = send(100, throttled, AMPLE).await;
         assert_eq!((sent.is_ok(), stored), (true, all(100)));
 
-        let unmentioned: Script = |n, before| if n == 4 && before == 0 { Fate::Unmentioned } else { Fate::Stored };
-        let (sent, stored) = send(10, unmentioned, AMPLE).await;
+        let unlisted: Script = |n, before| if n == 4 && before == 0 { Treatment::Unlisted } else { Treatment::Stored };
+        let (sent, stored) = send(10, unlisted, AMPLE).await;
         assert_eq!((sent.is_ok(), stored), (true, all(10)));
     });
 }
 
 #[test]
-fn a_queue_that_is_down_for_a_moment_has_all_in_the_end() {
+fn a_queue_that_recovers_gets_every_message() {
     run(async {
-        let script: Script = |n, before| if n == 11 && before < 2 { Fate::Down } else { Fate::Stored };
+        let script: Script = |n, before| if n == 11 && before < 2 { Treatment::Unavailable } else { Treatment::Stored };
         let (sent, stored) = send(20, script, AMPLE).await;
         let stored: BTreeSet<_> = stored.into_iter().collect();
         assert_eq!((sent.is_ok(), stored), (true, all(20).into_iter().collect()));
@@ -139,9 +140,9 @@ fn a_queue_that_is_down_for_a_moment_has_all_in_the_end() {
 }
 
 #[test]
-fn what_stays_throttled_until_the_deadline_is_no_success() {
+fn throttling_until_the_deadline_is_an_error() {
     run(async {
-        let script: Script = |n, _| if n == 17 { Fate::Throttled } else { Fate::Stored };
+        let script: Script = |n, _| if n == 17 { Treatment::Throttled } else { Treatment::Stored };
         let (sent, stored) = send(30, script, SHORT).await;
         assert!(matches!(sent, Err(Error::NotAllQueued { missing: 1, total: 30 })), "{sent:?}");
         assert_eq!(stored.len(), 29);
@@ -149,18 +150,18 @@ fn what_stays_throttled_until_the_deadline_is_no_success() {
 }
 
 #[test]
-fn a_batch_without_an_answer_is_given_up_at_the_deadline() {
+fn a_batch_without_a_response_is_an_error_at_the_deadline() {
     run(async {
-        let script: Script = |n, _| if n == 17 { Fate::Silence } else { Fate::Stored };
+        let script: Script = |n, _| if n == 17 { Treatment::NoResponse } else { Treatment::Stored };
         let (sent, _) = send(30, script, SHORT).await;
         assert!(matches!(sent, Err(Error::NotAllQueued { missing: 10, total: 30 })), "{sent:?}");
     });
 }
 
 #[test]
-fn a_call_without_an_answer_is_made_again_well_before_the_deadline() {
+fn a_call_without_a_response_is_made_again() {
     run(async {
-        let script: Script = |n, before| if n == 17 && before == 0 { Fate::Silence } else { Fate::Stored };
+        let script: Script = |n, before| if n == 17 && before == 0 { Treatment::NoResponse } else { Treatment::Stored };
         let (sent, stored) = send(30, script, AMPLE).await;
         let stored: BTreeSet<_> = stored.into_iter().collect();
         assert_eq!((sent.is_ok(), stored), (true, all(30).into_iter().collect()));
@@ -168,9 +169,9 @@ fn a_call_without_an_answer_is_made_again_well_before_the_deadline() {
 }
 
 #[test]
-fn a_message_that_sqs_will_never_take_is_said_to_be_refused() {
+fn a_message_that_sqs_rejects_is_an_error() {
     run(async {
-        let script: Script = |n, _| if n == 3 { Fate::Faulty } else { Fate::Stored };
+        let script: Script = |n, _| if n == 3 { Treatment::Rejected } else { Treatment::Stored };
         let (sent, _) = send(10, script, AMPLE).await;
         assert!(matches!(&sent, Err(Error::Refused { code, .. }) if code == "InvalidMessageContents"), "{sent:?}");
     });

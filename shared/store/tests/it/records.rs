@@ -1,9 +1,3 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextRef;
-use aws_sdk_dynamodb::config::{ConfigBag, Intercept};
 use futures::future::join_all;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
@@ -12,7 +6,7 @@ use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};
 use store::{ApplyOutcome, Change, Error, MirrorRecord, Records, Tombstone};
 
-use crate::harness::{account, at, org, other_org, run, tables};
+use crate::harness::{account, at, counted, org, other_org, run, tables};
 
 static ACCOUNT: ObjectName = ObjectName::from_static("Account");
 
@@ -45,7 +39,7 @@ fn name(row: &MirrorRecord) -> Option<&str> {
 }
 
 #[test]
-fn a_record_comes_back_with_its_fields_as_they_were() {
+fn a_record_is_loaded_with_its_fields() {
     run(async {
         let records = records().await;
         assert_eq!(apply(&records, upsert(1, 10, 20, "Acme")).await, ApplyOutcome::Applied);
@@ -92,8 +86,8 @@ fn a_record_without_its_modstamp_is_refused() {
     });
 }
 
-/// Versions of ten records with everything that may be: equal modstamps and readings that show different things, changes
-/// and changes back, deletions, merges into each other, and records that come back.
+/// Versions of ten records with every case: equal timestamps with different content, reverted changes, deletions,
+/// merges into each other, and undeletions.
 fn versions(seed: u64) -> Vec<Change> {
     let mut rng = StdRng::seed_from_u64(seed);
     let mut version = |n: usize| {
@@ -110,13 +104,13 @@ fn versions(seed: u64) -> Vec<Change> {
     (0..10).flat_map(|n| (0..10).map(move |_| n)).map(&mut version).collect()
 }
 
-/// The rows, whole.
+/// Returns all rows.
 async fn rows(records: &Records) -> Vec<MirrorRecord> {
     records.list(org(), &ACCOUNT, None, 100).await.unwrap().records
 }
 
 #[test]
-fn many_writers_of_any_versions_in_any_order_end_at_the_same_rows() {
+fn concurrent_writers_end_at_the_same_rows() {
     run(async {
         for seed in 0..3 {
             let in_order = records().await;
@@ -140,7 +134,7 @@ fn many_writers_of_any_versions_in_any_order_end_at_the_same_rows() {
 }
 
 #[test]
-fn a_row_that_does_not_fit_is_refused_before_it_is_sent() {
+fn an_oversized_row_is_refused_before_it_is_sent() {
     run(async {
         let records = records().await;
         let refused = records.apply(org(), &ACCOUNT, upsert(1, 10, 20, &"x".repeat(409_600))).await;
@@ -150,7 +144,7 @@ fn a_row_that_does_not_fit_is_refused_before_it_is_sent() {
 }
 
 #[test]
-fn a_batch_has_one_result_a_change_and_repeats_are_unchanged() {
+fn a_batch_has_one_result_a_change() {
     run(async {
         let records = records().await;
         let changes = |read_at| (0..250).map(|n| upsert(n, 10, read_at, "a")).collect::<Vec<_>>();
@@ -168,47 +162,27 @@ fn a_batch_has_one_result_a_change_and_repeats_are_unchanged() {
     });
 }
 
-/// Counts what is sent to the table.
-#[derive(Clone, Debug, Default)]
-struct Requests(Arc<AtomicUsize>);
-
-impl Intercept for Requests {
-    fn name(&self) -> &'static str {
-        "Requests"
-    }
-
-    fn read_before_execution(
-        &self,
-        _: &BeforeSerializationInterceptorContextRef<'_>,
-        _: &mut ConfigBag,
-    ) -> Result<(), aws_sdk_dynamodb::error::BoxError> {
-        self.0.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
-}
-
 #[test]
-fn a_batch_costs_a_read_for_a_hundred_records_and_a_write_for_each_that_is_newer() {
+fn a_batch_costs_one_read_per_hundred_records() {
     run(async {
         let (client, tables) = tables().await;
-        let requests = Requests::default();
-        let config = client.config().to_builder().interceptor(requests.clone()).build();
-        let records = Records::new(Client::from_conf(config), tables.name("records"));
+        let (client, requests) = counted(&client);
+        let records = Records::new(client, tables.name("records"));
         let all = |read_at| (0..1000).map(move |n| upsert(n, 10, read_at, "a"));
 
         records.apply_all(org(), &ACCOUNT, all(20).collect()).await;
-        assert_eq!(requests.0.swap(0, Ordering::Relaxed), 10 + 1000);
+        assert_eq!(requests.take(), 10 + 1000);
 
         records.apply_all(org(), &ACCOUNT, all(30).chain([upsert(1000, 10, 30, "a")]).collect()).await;
-        assert_eq!(requests.0.swap(0, Ordering::Relaxed), 11 + 1001);
+        assert_eq!(requests.take(), 11 + 1001);
 
         records.apply_all(org(), &ACCOUNT, all(30).chain(all(20)).collect()).await;
-        assert_eq!(requests.0.swap(0, Ordering::Relaxed), 10);
+        assert_eq!(requests.take(), 10);
     });
 }
 
 #[test]
-fn rows_are_listed_by_page_and_counted() {
+fn rows_are_listed_in_pages_and_counted() {
     run(async {
         let records = records().await;
         let changes = (0..25).map(|n| if n < 20 { upsert(n, 10, 20, "a") } else { delete(n, 10, 20) }).collect();

@@ -24,7 +24,7 @@ fn tokens(name: &str) -> Tokens {
 }
 
 #[test]
-fn each_store_makes_a_new_version_and_the_last_one_is_current() {
+fn each_store_creates_the_current_version() {
     run(async {
         let (vault, team) = (vault().await, ConnectionId::team());
         assert!(vault.load(org(), &team).await.unwrap().is_none());
@@ -41,7 +41,7 @@ fn each_store_makes_a_new_version_and_the_last_one_is_current() {
 }
 
 #[test]
-fn storing_the_same_again_is_the_same_version() {
+fn storing_the_same_tokens_again_keeps_the_version() {
     run(async {
         let (vault, team) = (vault().await, ConnectionId::team());
         let first = vault.store(org(), &team, &tokens("1"), None).await.unwrap();
@@ -52,7 +52,7 @@ fn storing_the_same_again_is_the_same_version() {
 }
 
 #[test]
-fn a_new_consent_replaces_whatever_is_there() {
+fn a_new_consent_replaces_any_tokens() {
     run(async {
         let (vault, team) = (vault().await, ConnectionId::team());
         for name in ["1", "2", "3"] {
@@ -64,7 +64,7 @@ fn a_new_consent_replaces_whatever_is_there() {
 }
 
 #[test]
-fn deleted_tokens_are_gone_and_may_be_deleted_again() {
+fn tokens_can_be_deleted_twice() {
     run(async {
         let (vault, team) = (vault().await, ConnectionId::team());
         vault.store(org(), &team, &tokens("1"), None).await.unwrap();
@@ -99,7 +99,7 @@ fn apps_are_read_again_after_five_minutes() {
 }
 
 #[test]
-fn a_secret_that_is_not_there_is_refused() {
+fn a_missing_secret_is_an_error() {
     run(async {
         let apps = Apps::new(client().await, "no-such-secret", Clock::manual(at(0)));
         let refused = apps.load().await;

@@ -13,7 +13,7 @@ async fn writes() -> Writes {
 
 const CLAIM_TTL: SignedDuration = SignedDuration::from_secs(30);
 
-fn asked(seconds: i64) -> NewWrite {
+fn request(seconds: i64) -> NewWrite {
     NewWrite {
         org_id: org(),
         idempotency_key: "key-1".parse().unwrap(),
@@ -26,95 +26,96 @@ fn asked(seconds: i64) -> NewWrite {
     }
 }
 
-async fn begun(writes: &Writes, seconds: i64) -> Write {
-    match writes.begin(&asked(seconds)).await.unwrap() {
+async fn begin(writes: &Writes, seconds: i64) -> Write {
+    match writes.begin(&request(seconds)).await.unwrap() {
         BeginOutcome::Started(write) => write,
         other => panic!("{other:?}"),
     }
 }
 
 #[test]
-fn of_sixteen_requests_with_one_key_one_is_at_it() {
+fn one_of_sixteen_requests_owns_the_write() {
     run(async {
         let writes = writes().await;
 
-        let requests: Vec<_> = (0..16).map(|_| asked(0)).collect();
+        let requests: Vec<_> = (0..16).map(|_| request(0)).collect();
         let begins = join_all(requests.iter().map(|request| writes.begin(request))).await;
 
-        let at_it = begins.iter().filter(|begin| matches!(begin, Ok(BeginOutcome::Started(_)))).count();
+        let owners = begins.iter().filter(|begin| matches!(begin, Ok(BeginOutcome::Started(_)))).count();
         let waiting = begins.iter().filter(|begin| matches!(begin, Ok(BeginOutcome::InProgress(_)))).count();
-        assert_eq!((at_it, waiting), (1, 15));
+        assert_eq!((owners, waiting), (1, 15));
     });
 }
 
 #[test]
-fn every_later_caller_gets_the_answer_of_the_first() {
+fn every_later_caller_gets_the_first_response() {
     run(async {
         let writes = writes().await;
-        let write = begun(&writes, 0).await;
+        let write = begin(&writes, 0).await;
         let route = WriteRoute {
             connection_id: ConnectionId::team(),
             owner_choice: OwnerChoice::Team,
             owner_reason: OwnerReason::NoActingUser,
         };
-        let answer = json!({"records": [{"id": "0015e00000ZkM3hAAF", "success": true}]});
+        let response = json!({"records": [{"id": "0015e00000ZkM3hAAF", "success": true}]});
 
-        let finished = writes.finish(&write, Some(&route), &answer, at(2)).await.unwrap();
+        let finished = writes.finish(&write, Some(&route), &response, at(2)).await.unwrap();
 
-        let BeginOutcome::Replay(replay) = writes.begin(&asked(99)).await.unwrap() else { panic!("no replay") };
-        assert_eq!((&replay, &replay.response, &replay.route), (&finished, &Some(answer), &Some(route)));
+        let BeginOutcome::Replay(replay) = writes.begin(&request(99)).await.unwrap() else { panic!("no replay") };
+        assert_eq!((&replay, &replay.response, &replay.route), (&finished, &Some(response), &Some(route)));
         assert_eq!(writes.load(org(), write.write_id).await.unwrap(), Some(finished));
     });
 }
 
 #[test]
-fn another_request_under_the_same_key_is_refused() {
+fn a_key_reused_for_another_request_is_refused() {
     run(async {
         let writes = writes().await;
-        begun(&writes, 0).await;
-        let other = NewWrite { request: json!({"records": []}), ..asked(1) };
+        begin(&writes, 0).await;
+        let other = NewWrite { request: json!({"records": []}), ..request(1) };
         let refused = writes.begin(&other).await;
         assert!(matches!(refused, Err(Error::IdempotencyKeyReused)), "{refused:?}");
     });
 }
 
 #[test]
-fn a_write_whose_worker_died_is_taken_over_by_one_and_the_dead_one_cannot_finish_it() {
+fn one_caller_takes_over_an_expired_write() {
     run(async {
         let writes = writes().await;
-        let dead = begun(&writes, 0).await;
+        let expired = begin(&writes, 0).await;
 
-        let requests: Vec<_> = (0..8).map(|_| asked(30)).collect();
+        let requests: Vec<_> = (0..8).map(|_| request(30)).collect();
         let begins = join_all(requests.iter().map(|request| writes.begin(request))).await;
 
         let new = |begin: Result<BeginOutcome, Error>| match begin.unwrap() {
             BeginOutcome::Started(write) => Some(write),
             _ => None,
         };
-        let taken: Vec<_> = begins.into_iter().filter_map(new).collect();
-        let [second] = taken.as_slice() else { panic!("{taken:?}") };
+        let owners: Vec<_> = begins.into_iter().filter_map(new).collect();
+        let [second] = owners.as_slice() else { panic!("{owners:?}") };
         assert_eq!(second.attempt, 2);
-        let late = writes.finish(&dead, None, &json!({}), at(31)).await;
+        let late = writes.finish(&expired, None, &json!({}), at(31)).await;
         assert!(matches!(late, Err(Error::Conflict { .. })), "{late:?}");
         writes.finish(second, None, &json!({"done": true}), at(32)).await.unwrap();
     });
 }
 
 #[test]
-fn a_queued_write_keeps_its_request_until_the_worker_has_finished_it() {
+fn a_queued_write_keeps_its_request_until_it_is_finished() {
     run(async {
         let writes = writes().await;
-        let write = begun(&writes, 0).await;
-        writes.queue(&write, &asked(0).request, at(1)).await.unwrap();
-        let BeginOutcome::Replay(queued) = writes.begin(&asked(2)).await.unwrap() else { panic!("no replay") };
-        assert_eq!((queued.state, queued.request), (WriteState::Queued, Some(asked(0).request)));
+        let write = begin(&writes, 0).await;
+        writes.queue(&write, &request(0).request, at(1)).await.unwrap();
+        let BeginOutcome::Replay(queued) = writes.begin(&request(2)).await.unwrap() else { panic!("no replay") };
+        assert_eq!((queued.state, queued.request), (WriteState::Queued, Some(request(0).request)));
 
-        let BeginOutcome::Started(taken) = writes.resume(org(), write.write_id, at(3), CLAIM_TTL).await.unwrap() else {
+        let BeginOutcome::Started(owners) = writes.resume(org(), write.write_id, at(3), CLAIM_TTL).await.unwrap()
+        else {
             panic!()
         };
         let twice = writes.resume(org(), write.write_id, at(4), CLAIM_TTL).await.unwrap();
         assert!(matches!(twice, BeginOutcome::InProgress(_)), "{twice:?}");
-        let finished = writes.finish(&taken, None, &json!({"done": true}), at(5)).await.unwrap();
+        let finished = writes.finish(&owners, None, &json!({"done": true}), at(5)).await.unwrap();
 
         assert_eq!((finished.state, &finished.request), (WriteState::Finished, &None));
         let again = writes.resume(org(), write.write_id, at(6), CLAIM_TTL).await.unwrap();
@@ -123,12 +124,12 @@ fn a_queued_write_keeps_its_request_until_the_worker_has_finished_it() {
 }
 
 #[test]
-fn an_abandoned_key_may_be_used_again_at_once_and_a_finished_one_not() {
+fn only_an_abandoned_key_can_be_used_again() {
     run(async {
         let writes = writes().await;
-        let write = begun(&writes, 0).await;
+        let write = begin(&writes, 0).await;
         writes.abandon(&write).await.unwrap();
-        let second = begun(&writes, 1).await;
+        let second = begin(&writes, 1).await;
         let finished = writes.finish(&second, None, &json!({}), at(2)).await.unwrap();
 
         writes.abandon(&second).await.unwrap();
@@ -138,10 +139,10 @@ fn an_abandoned_key_may_be_used_again_at_once_and_a_finished_one_not() {
 }
 
 #[test]
-fn a_request_that_does_not_fit_is_refused_before_it_is_sent() {
+fn an_oversized_request_is_refused_before_it_is_sent() {
     run(async {
         let writes = writes().await;
-        let write = begun(&writes, 0).await;
+        let write = begin(&writes, 0).await;
         let refused = writes.queue(&write, &json!("x".repeat(400 * 1024)), at(1)).await;
         assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
         let unknown =

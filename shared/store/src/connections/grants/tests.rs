@@ -31,20 +31,20 @@ fn a_sixth_displaces_the_oldest() {
 }
 
 #[test]
-fn a_reconnect_counts_its_old_grant_until_it_is_gone() {
+fn a_reconnect_counts_its_old_grant_until_it_is_replaced() {
     let five: Vec<Grant> = (1..=5).map(|number| stored(number, i64::from(number))).collect();
     assert_eq!(count_grants(&five, Some(&id(3)), &grant(9)), GrantCount { live: 4, displaced: vec![id(1)] });
     assert_eq!(count_grants(&five, Some(&id(1)), &grant(9)), GrantCount { live: 5, displaced: vec![] });
 }
 
 #[test]
-fn a_consent_that_is_not_kept_has_ended_the_oldest_all_the_same() {
+fn a_consent_that_is_not_stored_ends_the_oldest_grant_too() {
     let five: Vec<Grant> = (1..=5).map(|number| stored(number, i64::from(number))).collect();
     assert_eq!(count_grants(&five, None, &grant(9)).displaced, vec![id(1)]);
 }
 
 #[test]
-fn other_users_other_apps_and_consents_under_way_are_told_apart() {
+fn other_users_apps_and_pending_consents_are_distinguished() {
     let mut others: Vec<Grant> = (1..=5).map(|number| stored(number, i64::from(number))).collect();
     others[0].grant.app = "v1".to_owned();
     others[1].grant.user_id = "0055e000001mKpDAAU".parse().unwrap();
@@ -63,7 +63,7 @@ fn other_users_other_apps_and_consents_under_way_are_told_apart() {
 proptest! {
     // Compares consecutive consents with Salesforce's own rule: the same grants must be valid on both sides.
     #[test]
-    fn whatever_is_not_displaced_lives_at_salesforce(consents in prop::collection::vec(0..9_u8, 1..40)) {
+    fn grants_not_displaced_are_valid_at_salesforce(consents in prop::collection::vec(0..9_u8, 1..40)) {
         let mut ours: Vec<Grant> = Vec::new();
         let mut salesforce: Vec<i64> = Vec::new();
         for (number, second) in consents.into_iter().zip(1..) {

@@ -41,7 +41,7 @@ proptest! {
 }
 
 #[test]
-fn a_fleet_that_connected_at_once_is_spread_over_the_hours() {
+fn simultaneous_connects_are_refreshed_over_a_day() {
     let mut hours = [0_u32; 24];
     let start = Timestamp::UNIX_EPOCH + MAX_IDLE - MARGIN - SPREAD;
     for rep in 0..2_400 {
@@ -53,7 +53,7 @@ fn a_fleet_that_connected_at_once_is_spread_over_the_hours() {
 }
 
 #[test]
-fn a_later_use_than_the_row_knows_of_counts() {
+fn a_later_use_than_the_stored_one_counts() {
     let connection = connection(1, 0, None);
     let now = Timestamp::UNIX_EPOCH + MAX_IDLE;
     assert!(is_due(&connection, now));

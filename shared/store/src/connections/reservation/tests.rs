@@ -27,7 +27,7 @@ fn with_state(connection: &Connection, state: ConnectionState) -> Connection {
 }
 
 #[test]
-fn a_new_connection_needs_its_person_until_its_tokens_are_stored() {
+fn a_new_connection_requires_reauth_until_its_tokens_are_stored() {
     let row = reserve(None, &consent("acme"), &request("a", 0)).unwrap();
     assert_eq!(row.state, ConnectionState::ReauthRequired { reason: "not_connected_yet".to_owned() });
     assert_eq!((row.token_version, row.pending), (None, Some(consent("acme").grant())));
@@ -35,7 +35,7 @@ fn a_new_connection_needs_its_person_until_its_tokens_are_stored() {
 }
 
 #[test]
-fn the_tenant_s_own_connection_stays_as_it_is_and_changes_hands() {
+fn a_reservation_keeps_the_tenants_connection() {
     let first = with_state(&reserve(None, &consent("acme"), &request("a", 0)).unwrap(), ConnectionState::Active);
     let again = Consent { app: "v3".to_owned(), ..consent("acme") };
 
@@ -48,7 +48,7 @@ fn the_tenant_s_own_connection_stays_as_it_is_and_changes_hands() {
 }
 
 #[test]
-fn another_tenant_s_connection_can_be_taken_only_once_it_is_over() {
+fn only_an_ended_connection_passes_to_another_tenant() {
     let theirs = reserve(None, &consent("acme"), &request("a", 0)).unwrap();
     let reauth = ConnectionState::ReauthRequired { reason: "grant_ended".to_owned() };
     for state in [ConnectionState::Active, ConnectionState::Uncertain, reauth] {

@@ -16,7 +16,7 @@ fn org(edition: Option<Edition>, on: Option<bool>) -> Org {
 }
 
 #[test]
-fn the_edition_decides_where_it_is_known() {
+fn a_known_edition_decides() {
     for name in ["Enterprise Edition", "Performance Edition", "Unlimited Edition", "Developer Edition"] {
         let changes = change_detection(Some(&edition(name)), None);
         let by_messages =
@@ -35,7 +35,7 @@ fn the_edition_decides_where_it_is_known() {
 }
 
 #[test]
-fn an_edition_that_is_not_known_has_messages_unless_the_org_says_otherwise() {
+fn an_unknown_edition_has_messages_unless_the_org_has_none() {
     let by_messages =
         ChangeDetection { method: DetectionMethod::OutboundMessages, reason: DetectionReason::EditionUnknown };
     assert_eq!(change_detection(None, None), by_messages);
@@ -50,7 +50,7 @@ fn an_edition_that_is_not_known_has_messages_unless_the_org_says_otherwise() {
 }
 
 #[test]
-fn an_operator_decides_over_the_edition_and_can_take_it_back() {
+fn an_operator_overrides_the_edition() {
     for name in ["Professional Edition", "Enterprise Edition"] {
         let by_edition = org(Some(edition(name)), None);
         for (on, by) in [(true, DetectionMethod::Polling), (false, DetectionMethod::OutboundMessages)] {
@@ -77,7 +77,7 @@ fn only_an_active_org_is_polled() {
 }
 
 #[test]
-fn an_upgrade_is_noted_and_a_repetition_is_not() {
+fn a_repeated_edition_changes_nothing() {
     let known = org(Some(edition("Professional Edition")), None);
     assert_eq!(with_edition(&known, Edition { proven_at: at(5), ..edition("Professional Edition") }), None);
     let upgraded = with_edition(&known, Edition { proven_at: at(5), ..edition("Enterprise Edition") }).unwrap();

@@ -56,13 +56,13 @@ fn an_uninstallation_closes_an_active_org_and_keeps_its_tenant() {
 }
 
 #[test]
-fn an_uninstallation_before_the_consent_comes_too_late_to_close_the_org() {
+fn an_uninstallation_before_the_consent_does_not_close_the_org() {
     let org = with_notice(Some(&active(5)), &notice(4, LicenseStatus::Uninstalled), at(9)).unwrap();
     assert_eq!((org.state, org.webhook_secrets.len()), (OrgState::Active, 1));
 }
 
 #[test]
-fn suspended_expired_and_unknown_licences_are_noted_and_close_nothing() {
+fn suspended_expired_and_unknown_licenses_close_nothing() {
     for status in [LicenseStatus::Suspended, LicenseStatus::Trial, LicenseStatus::from("Paused".to_owned())] {
         let mut message = notice(6, status.clone());
         message.license.expires_on = Some("1999-12-31".to_owned());
@@ -127,7 +127,7 @@ fn outcome(start: Option<&Org>, notices: &[LicenseNotice]) -> Option<Org> {
 
 proptest! {
     #[test]
-    fn any_order_and_any_repetition_come_to_the_same(
+    fn any_order_and_repetition_give_the_same_org(
         start in any_org(),
         (notices, shuffled) in prop::collection::vec(any_notice(), 1..8).prop_flat_map(|notices| {
             let twice: Vec<_> = notices.iter().chain(&notices).cloned().collect();
@@ -138,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn no_licence_makes_an_org_active_or_anybodys(notices in prop::collection::vec(any_notice(), 1..8)) {
+    fn a_license_never_activates_an_org(notices in prop::collection::vec(any_notice(), 1..8)) {
         let org = outcome(None, &notices).unwrap();
         prop_assert_ne!(org.state, OrgState::Active);
         prop_assert_eq!(org.tenant, None);

@@ -23,14 +23,14 @@ fn known(state: OrgState, tenant: Option<&str>) -> Org {
 }
 
 #[test]
-fn a_claimed_org_becomes_the_tenants_with_the_new_secret() {
+fn an_activation_sets_the_tenant_and_the_secret() {
     let org = activate(Some(&known(OrgState::Claimed, None)), &request("acme")).unwrap().unwrap();
     assert_eq!((org.state, org.tenant.unwrap().as_str()), (OrgState::Active, "acme"));
     assert_eq!(org.webhook_secrets, [secret("new")]);
 }
 
 #[test]
-fn an_org_that_nobody_claimed_becomes_active_too() {
+fn an_unknown_org_can_be_activated() {
     assert_eq!(activate(None, &request("acme")).unwrap().unwrap().state, OrgState::Active);
 }
 
@@ -54,7 +54,7 @@ fn a_quarantined_org_stays_so() {
 }
 
 #[test]
-fn a_disconnected_org_becomes_its_tenants_again_with_another_secret() {
+fn a_disconnected_org_is_reactivated_with_a_new_secret() {
     let closed = close(&known(OrgState::Active, Some("acme")), NOW).unwrap();
     assert_eq!((closed.state, closed.tenant.as_ref().unwrap().as_str()), (OrgState::Disconnected, "acme"));
     assert_eq!(closed.webhook_secrets, []);
@@ -64,7 +64,7 @@ fn a_disconnected_org_becomes_its_tenants_again_with_another_secret() {
 }
 
 #[test]
-fn closing_never_hides_why_an_org_is_not_active() {
+fn closing_keeps_the_state_of_an_inactive_org() {
     for state in [OrgState::Claimed, OrgState::Uninstalled, OrgState::Quarantined] {
         let closed = close(&known(state, Some("acme")), NOW).unwrap();
         assert_eq!((closed.state, closed.webhook_secrets), (state, vec![]));
@@ -80,7 +80,7 @@ fn a_rotation_keeps_the_newest_two_secrets() {
 }
 
 #[test]
-fn a_rotation_keeps_the_secret_that_is_in_use_rather_than_the_newest() {
+fn a_rotation_keeps_the_secret_in_use() {
     let org = rotate(&known(OrgState::Active, None), &secret("lost"), None).unwrap();
     let org = rotate(&org, &secret("new"), Some("old")).unwrap();
     assert_eq!(org.webhook_secrets, [secret("new"), secret("old")]);
@@ -100,7 +100,7 @@ fn claim(version: &str, environment: Environment, second: i64) -> InstallClaim {
 }
 
 #[test]
-fn an_upgrade_of_a_claimed_org_updates_what_is_known_of_it() {
+fn an_upgrade_updates_a_claimed_org() {
     let claimed = announce(None, &claim("1.0", Environment::Production, 0)).unwrap();
     let upgraded = announce(Some(&claimed), &claim("1.1", Environment::Sandbox, 5)).unwrap();
     assert_eq!((upgraded.package_version.as_deref(), upgraded.environment), (Some("1.1"), Environment::Sandbox));
@@ -111,7 +111,7 @@ fn an_upgrade_of_a_claimed_org_updates_what_is_known_of_it() {
 }
 
 #[test]
-fn an_announcement_changes_nothing_of_an_owned_org_but_the_note_of_itself() {
+fn an_announcement_of_an_owned_org_is_only_recorded() {
     for state in [OrgState::Active, OrgState::Uninstalled, OrgState::Disconnected, OrgState::Quarantined] {
         let before = known(state, Some("acme"));
         let after = announce(Some(&before), &claim("6.6", Environment::Sandbox, 60)).unwrap();
@@ -122,7 +122,7 @@ fn an_announcement_changes_nothing_of_an_owned_org_but_the_note_of_itself() {
 }
 
 #[test]
-fn an_activation_takes_over_the_version_that_was_announced() {
+fn an_activation_adopts_the_announced_version() {
     let gone = known(OrgState::Uninstalled, Some("acme"));
     let announced = announce(Some(&gone), &claim("2.0", Environment::Production, 60)).unwrap();
     assert_eq!(announced.state, OrgState::Uninstalled);
@@ -135,7 +135,7 @@ fn detected() -> DetectedCopy {
 }
 
 #[test]
-fn a_copy_that_nobody_owns_is_quarantined_and_names_its_original() {
+fn a_copy_without_an_owner_is_quarantined() {
     let sandbox = Org { environment: Environment::Sandbox, ..known(OrgState::Claimed, None) };
     for before in [None, Some(&sandbox)] {
         let copy = quarantine(before, &detected()).unwrap();
@@ -146,7 +146,7 @@ fn a_copy_that_nobody_owns_is_quarantined_and_names_its_original() {
 }
 
 #[test]
-fn no_copy_can_quarantine_an_org_that_has_an_owner_or_is_production() {
+fn owned_and_production_orgs_are_never_quarantined() {
     for state in [OrgState::Active, OrgState::Disconnected, OrgState::Uninstalled, OrgState::Claimed] {
         let owned = Org { environment: Environment::Sandbox, ..known(state, Some("acme")) };
         assert_eq!(quarantine(Some(&owned), &detected()), None);
@@ -155,7 +155,7 @@ fn no_copy_can_quarantine_an_org_that_has_an_owner_or_is_production() {
 }
 
 #[test]
-fn a_released_copy_may_be_connected_and_is_not_quarantined_again() {
+fn a_released_copy_is_not_quarantined_again() {
     let copy = quarantine(None, &detected()).unwrap();
     assert_eq!(activate(Some(&copy), &request("acme")), Err(Refusal::Quarantined));
     let released = release(&copy, NOW).unwrap();

@@ -83,12 +83,12 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(500))]
 
     #[test]
-    fn order_repetition_and_delay_of_any_versions_do_not_matter((versions, arrivals) in arrivals()) {
+    fn order_and_repetition_do_not_matter((versions, arrivals) in arrivals()) {
         prop_assert_eq!(apply_all(&arrivals), apply_all(&versions));
     }
 
     #[test]
-    fn the_greatest_version_of_each_record_stays((versions, arrivals) in arrivals()) {
+    fn the_greatest_version_of_each_record_is_kept((versions, arrivals) in arrivals()) {
         let mirror = apply_all(&arrivals);
         for record in RECORDS {
             let record: RecordId = record.parse().unwrap();
@@ -98,7 +98,7 @@ proptest! {
     }
 
     #[test]
-    fn two_mirrors_that_tell_each_other_what_they_have_are_the_same((one, other) in (arrivals(), arrivals())) {
+    fn two_mirrors_that_exchange_rows_converge((one, other) in (arrivals(), arrivals())) {
         let [one, other] = [one.1, other.1].map(|arrivals| apply_all(&arrivals));
         let there = apply_all(one.values().chain(other.values()));
         let back = apply_all(other.values().chain(one.values()));
@@ -106,7 +106,7 @@ proptest! {
     }
 
     #[test]
-    fn what_was_applied_once_changes_nothing_again((_, arrivals) in arrivals()) {
+    fn an_applied_version_changes_nothing_again((_, arrivals) in arrivals()) {
         let mirror = apply_all(&arrivals);
         for version in &arrivals {
             prop_assert!(matches!(decide(mirror.get(&version.record_id), version), Decision::Keep(_)));
@@ -114,7 +114,7 @@ proptest! {
     }
 
     #[test]
-    fn something_is_applied_only_when_the_mirror_shows_something_else_after((_, arrivals) in arrivals()) {
+    fn applied_means_that_the_content_changed((_, arrivals) in arrivals()) {
         let mut mirror = Mirror::new();
         for given in arrivals {
             let known = mirror.get(&given.record_id);
@@ -128,19 +128,19 @@ proptest! {
 }
 
 #[test]
-fn a_newer_modstamp_wins_whenever_it_was_read() {
+fn a_newer_modstamp_wins() {
     assert_eq!(decide(Some(&live(1, 100, "a")), &live(2, 50, "b")), Decision::Replace(ApplyOutcome::Applied));
     assert_eq!(decide(Some(&live(2, 50, "b")), &live(1, 100, "a")), Decision::Keep(ApplyOutcome::Stale));
 }
 
 #[test]
-fn of_equal_modstamps_the_later_reading_wins() {
+fn of_equal_modstamps_the_later_read_wins() {
     assert_eq!(decide(Some(&live(1, 10, "a")), &live(1, 11, "b")), Decision::Replace(ApplyOutcome::Applied));
     assert_eq!(decide(Some(&live(1, 11, "b")), &live(1, 10, "a")), Decision::Keep(ApplyOutcome::Stale));
 }
 
 #[test]
-fn a_later_reading_that_shows_the_same_is_noted_without_being_a_change() {
+fn a_later_read_of_the_same_content_is_no_change() {
     assert_eq!(decide(Some(&live(1, 10, "a")), &live(1, 99, "a")), Decision::Replace(ApplyOutcome::Unchanged));
     assert_eq!(decide(Some(&live(1, 99, "a")), &live(1, 10, "a")), Decision::Keep(ApplyOutcome::Unchanged));
     assert_eq!(decide(Some(&live(1, 10, "a")), &live(1, 10, "a")), Decision::Keep(ApplyOutcome::Unchanged));
@@ -148,14 +148,14 @@ fn a_later_reading_that_shows_the_same_is_noted_without_being_a_change() {
 
 /// The value of a formula field changes with the day, while `SystemModstamp` stays.
 #[test]
-fn what_changes_and_changes_back_without_a_new_modstamp_ends_as_it_was_read_last() {
+fn a_reverted_value_ends_as_it_was_read_last() {
     let readings = [live(1, 10, "a"), live(1, 20, "b"), live(1, 30, "a")];
     let late = [&readings[0], &readings[2], &readings[1]];
     assert_eq!(apply_all(late).into_values().next().unwrap(), readings[2]);
 }
 
 #[test]
-fn a_newer_version_that_shows_the_same_is_noted_without_being_a_change() {
+fn a_newer_version_of_the_same_content_is_no_change() {
     assert_eq!(decide(Some(&live(1, 10, "a")), &live(2, 11, "a")), Decision::Replace(ApplyOutcome::Unchanged));
 }
 
@@ -167,12 +167,12 @@ fn an_undelete_is_a_newer_version() {
 }
 
 #[test]
-fn a_merge_is_another_thing_than_a_deletion() {
+fn a_merge_differs_from_a_deletion() {
     assert_eq!(decide(Some(&tombstone(2, 20)), &merged(2, 21)), Decision::Replace(ApplyOutcome::Applied));
 }
 
 #[test]
-fn changed_fields_leave_out_bookkeeping_and_treat_missing_as_null() {
+fn changed_fields_exclude_bookkeeping() {
     let [old, new] = [
         json!({"Name": "a", "Amount": 1, "Phone": null, "SystemModstamp": 1, "LastViewedDate": 1}),
         json!({"Name": "b", "Amount": 1, "Website": null, "SystemModstamp": 2, "Stage": "x"}),
