@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
 use store::webhook_secret::verify_among;
-use store::{Org, OrgState, SecretHash};
+use store::{Org, OrgState, SecretHash, verify_webhook_secret};
 
 /// How long what was read is believed.
 const BELIEVED: SignedDuration = SignedDuration::from_secs(60);
@@ -33,7 +33,7 @@ impl KnownOrgs {
     pub(crate) fn learn(&self, org: Option<OrgId>, found: Option<&Org>, secret: &str, now: Timestamp) -> Option<OrgId> {
         let active = found.filter(|org| org.state == OrgState::Active);
         let live = active.map_or(&[][..], |org| &org.webhook_secrets);
-        let proven = verify_among(live, secret);
+        let proven = verify_webhook_secret(active, secret);
         if let Some(org) = org {
             self.known().note(org, live, proven, now);
         }

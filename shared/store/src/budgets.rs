@@ -38,7 +38,7 @@ pub struct Budget {
 
 impl Budget {
     /// Returns whether a lane may make `calls` more calls. A report older than [`USAGE_MAX_AGE`] is ignored: the next
-    /// call brings a new one.
+    /// call reports the usage again.
     #[must_use]
     pub fn may_call(&self, lane: Lane, calls: u64, now: Timestamp) -> bool {
         now.duration_since(self.observed_at) >= USAGE_MAX_AGE || lane.may_call(self.used, self.max, calls)

@@ -130,7 +130,7 @@ impl Cursors {
         self.table.query("list the cursors", ("org_id", org.as_str())).await
     }
 
-    /// Stores the progress of a scan, and returns the cursor's position after it. The position and the checkpoint change in
+    /// Stores the progress of a scan, and returns the cursor's position after it. Position and checkpoint change in
     /// one conditional write; the position only moves forward.
     ///
     /// # Errors

@@ -127,6 +127,7 @@ impl DeadLetters {
     /// [`Error::NotAllQueued`]: the remaining ones stay in the dead-letter queue.
     pub async fn redrive(&self, letters: &[DeadLetter], to: &str) -> Result<(), Error> {
         let url = url_of(&self.client, to).await?;
+        // Sent first and deleted afterwards: an interruption duplicates a message, and never loses one.
         let (mut missing, total) = (0, letters.len());
         for batch in batch::split(letters.iter().collect(), |letter: &&DeadLetter| letter.body.len()) {
             let sent = self.send(&url, &batch).await?;

@@ -51,13 +51,13 @@ impl DeliveryOutcome {
     }
 
     /// Returns whether this outcome is stored in place of `known`. A redelivery finds its work done: `Unchanged`, or a
-    /// failure, says less than the first outcome.
+    /// failure, is less informative than the first outcome.
     #[must_use]
     pub fn replaces(&self, known: &Self) -> bool {
         !known.is_settled() || !self.yields()
     }
 
-    /// Returns whether a settled outcome is kept instead of this one.
+    /// Returns whether this outcome yields to a settled one.
     fn yields(&self) -> bool {
         matches!(self, Self::Unchanged | Self::Stale | Self::Deferred { .. } | Self::Failed { .. })
     }
@@ -113,6 +113,7 @@ impl Deliveries {
                 *known = delivery;
             }
         }
+        // BatchWriteItem has no conditions, so outcomes that may yield to a stored one are put one by one.
         let (conditional, unconditional): (Vec<_>, Vec<_>) = newest.into_values().partition(|one| one.outcome.yields());
         let operation = "record the deliveries";
         let requests = unconditional.into_iter().map(|one| put_request(operation, one.to_item(operation)?));

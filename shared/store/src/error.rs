@@ -6,8 +6,8 @@ use salesforce::{BoxError, Classify, OrgId, Retry};
 
 /// An operation on Ferry's state failed.
 ///
-/// `operation` is an infinitive that reads after "could not", for example "load the connection". The enum is exhaustive on
-/// purpose: code that maps it to a response must also decide about a new variant.
+/// `operation` is an infinitive that reads after "could not", for example "load the connection". The enum is exhaustive
+/// on purpose: code that maps it to a response must also decide about a new variant.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// AWS was unreachable or throttled the call. The operation did not take effect.

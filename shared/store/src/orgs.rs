@@ -77,7 +77,7 @@ impl Orgs {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn release(&self, org: OrgId, now: Timestamp) -> Result<Org, Error> {
-        self.change_known("release the org", org, |known| rule::release(known, now)).await
+        self.change_existing("release the org", org, |known| rule::release(known, now)).await
     }
 
     /// Makes the tenant the owner of the org, and the org active. The team connection is the proof, so the org need not
@@ -145,7 +145,7 @@ impl Orgs {
     /// [`Error::NotFound`].
     pub async fn record_edition(&self, org: OrgId, edition: &Edition) -> Result<Org, Error> {
         let operation = "record the org's edition";
-        self.change_known(operation, org, |known| change_detection::with_edition(known, edition.clone())).await
+        self.change_existing(operation, org, |known| change_detection::with_edition(known, edition.clone())).await
     }
 
     /// Stores an operator's choice of polling; `None` leaves it to the edition.
@@ -154,7 +154,7 @@ impl Orgs {
     /// [`Error::NotFound`].
     pub async fn set_polling(&self, org: OrgId, on: Option<bool>, now: Timestamp) -> Result<Org, Error> {
         let operation = "set the polling of the org";
-        self.change_known(operation, org, |known| change_detection::with_polling(known, on, now)).await
+        self.change_existing(operation, org, |known| change_detection::with_polling(known, on, now)).await
     }
 
     /// Sets the state of a known org.
@@ -163,7 +163,7 @@ impl Orgs {
     /// [`Error::NotFound`].
     pub async fn set_state(&self, org: OrgId, state: OrgState, now: Timestamp) -> Result<Org, Error> {
         let step = |known: &Org| (known.state != state).then(|| Org { state, updated_at: now, ..known.clone() });
-        self.change_known("set the state of the org", org, step).await
+        self.change_existing("set the state of the org", org, step).await
     }
 
     /// Closes the org: nothing is scheduled, its webhook secrets are removed, and only the mirror is read. It stays the
@@ -172,7 +172,7 @@ impl Orgs {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn close(&self, org: OrgId, now: Timestamp) -> Result<Org, Error> {
-        self.change_known("close the org", org, |known| rule::close(known, now)).await
+        self.change_existing("close the org", org, |known| rule::close(known, now)).await
     }
 
     /// Adds a webhook secret, and keeps one older secret: the one that the org uses (`in_use`, a hash) if known,
@@ -186,11 +186,11 @@ impl Orgs {
         secret: SecretHash,
         in_use: Option<&str>,
     ) -> Result<Org, Error> {
-        self.change_known("rotate the webhook secret", org, |known| rule::rotate(known, &secret, in_use)).await
+        self.change_existing("rotate the webhook secret", org, |known| rule::rotate(known, &secret, in_use)).await
     }
 
     /// Changes an org that must exist.
-    async fn change_known(
+    async fn change_existing(
         &self,
         operation: &'static str,
         org: OrgId,

@@ -362,12 +362,14 @@ mod tests {
         ) {
             let (rep, team) = (rep_state.map(rep), team_state.map(team));
             let acting = if acting { OnBehalfOf::Rep(rep.as_ref()) } else { OnBehalfOf::Platform };
-            if let Ok(route) = route(policy, acting, team.as_ref()) {
-                let used = if route.write_route.connection_id.is_team() { team.as_ref() } else { rep.as_ref() };
+            if let Ok(Route { write_route, owner_id, .. }) = route(policy, acting, team.as_ref()) {
+                let by_team = write_route.connection_id.is_team();
+                let used = if by_team { team.as_ref() } else { rep.as_ref() };
                 prop_assert!(used.is_some_and(is_usable));
-                prop_assert_eq!(route.write_route.owner_choice == OwnerChoice::Rep, !route.write_route.connection_id.is_team());
-                prop_assert_eq!(route.owner_id.is_some(), route.write_route.owner_choice == OwnerChoice::TeamWithOwner);
-                prop_assert!(!(policy == OwnerPolicy::RepOnly && route.write_route.owner_choice == OwnerChoice::TeamWithOwner));
+                prop_assert_eq!(write_route.owner_choice == OwnerChoice::Rep, !by_team);
+                let names_owner = write_route.owner_choice == OwnerChoice::TeamWithOwner;
+                prop_assert_eq!(owner_id.is_some(), names_owner);
+                prop_assert!(!(policy == OwnerPolicy::RepOnly && names_owner));
             }
         }
     }

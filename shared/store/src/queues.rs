@@ -59,9 +59,9 @@ impl RefreshTask {
     }
 }
 
-/// The JSON of a [`RefreshTask`]. A poll is an `incremental` refresh without an object, as it was before
-/// [`RefreshKind::Poll`] existed, so that functions of both versions understand each other during an update. `poll` is read
-/// too.
+/// The JSON of a [`RefreshTask`]. A poll is written as an `incremental` refresh without an object, as it was before
+/// [`RefreshKind::Poll`] existed, so that functions of both versions understand each other during an update. The kind
+/// `poll` is read too.
 #[derive(Serialize, Deserialize)]
 struct RefreshMessage {
     org_id: OrgId,

@@ -329,6 +329,7 @@ impl MirrorRecord {
 fn decision_holds(known: Option<&MirrorRecord>, row: &MirrorRecord) -> Result<Expression<'static>, Error> {
     let mut values =
         vec![(":modstamp", text(time::format(row.system_modstamp))), (":read_at", text(time::format(row.read_at)))];
+    // A tie is decided by content, which a condition can only compare for equality.
     let Some(tied) = known.filter(|known| rule::is_tied(known, row)) else {
         return Ok(Expression { text: IS_OLDER, values });
     };

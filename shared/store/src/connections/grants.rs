@@ -97,6 +97,7 @@ pub fn count_grants(others: &[Grant], replaced: Option<&ConnectionId>, new: &Pen
         |other: &&Grant| (other.grant.user_id, &other.grant.app) == (new.user_id, &new.app) && other.grant != *new;
     let mut oldest_first: Vec<&Grant> = others.iter().filter(same_user_and_app).collect();
     oldest_first.sort_by_key(|other| other.grant.granted_at);
+    // Salesforce ends the oldest grants at the moment of the new one, whether or not the new one replaces another here.
     let ended = oldest_first.len().saturating_sub(MAX_GRANTS - 1);
     let is_replaced = |other: &&&Grant| other.is_stored && replaced == Some(&other.connection_id);
     let displaced = oldest_first.iter().take(ended).filter(|other| other.is_stored && !is_replaced(other));

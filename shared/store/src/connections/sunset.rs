@@ -21,6 +21,10 @@ pub struct SunsetWarning {
     pub days: u16,
 }
 
+/// The connection still uses the app, and has another warning or none.
+const IS_NEW_WARNING: &str = "#app = :app AND (attribute_not_exists(#sunset_on) OR #sunset_on <> :sunset \
+     OR #sunset_warned_days <> :days)";
+
 impl Connections {
     /// Stores a warning, unless it is stored already or the connection uses another app by now. Returns whether it was
     /// stored.
@@ -40,7 +44,7 @@ impl Connections {
                 ("sunset_warned_days", days.clone()),
                 ("updated_at", text(time::format(now))),
             ],
-            when: "#app = :app AND (attribute_not_exists(#sunset_on) OR #sunset_on <> :sunset OR #sunset_warned_days <> :days)",
+            when: IS_NEW_WARNING,
             values: vec![(":app", text(&connection.app)), (":sunset", sunset), (":days", days)],
             ..Update::default()
         };

@@ -2,13 +2,13 @@
 
 use super::Position;
 
-/// The condition under which a cursor still has to move: another scan may have moved it since it was read. Stored times and
-/// ids have a fixed length, so their text order is their order.
+/// The condition under which a cursor still has to move: another scan may have moved it since it was read. Stored times
+/// and ids have a fixed length, so their text order is their order.
 pub(super) const IS_BEHIND: &str = "attribute_not_exists(#system_modstamp) OR #system_modstamp < :modstamp \
      OR (#system_modstamp = :modstamp AND #last_id < :id)";
 
-/// Returns the position that the cursor moves to after a page that ends with `last_row`, or `None` when it stays. It stays
-/// where a scan reads rows again, as in the overlap with the scan before.
+/// Returns the position that the cursor moves to after a page that ends with `last_row`, or `None` if it
+/// stays. It stays when a scan reads rows again, as in the overlap with the scan before.
 #[must_use]
 pub fn advance(cursor: Option<Position>, last_row: Option<Position>) -> Option<Position> {
     last_row.filter(|last_row| cursor.is_none_or(|cursor| cursor < *last_row))

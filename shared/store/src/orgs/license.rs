@@ -117,6 +117,7 @@ fn apply(org: Org, license: &License) -> Org {
     if org.state == OrgState::Quarantined {
         return org;
     }
+    // Without an owner, only the license says whether the package is installed.
     if org.tenant.is_none() {
         let uninstalled = license.newest.status == LicenseStatus::Uninstalled;
         let environment = if license.newest.is_sandbox { Environment::Sandbox } else { Environment::Production };

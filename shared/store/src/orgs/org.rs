@@ -21,7 +21,7 @@ pub enum OrgState {
     Uninstalled,
     /// The tenant or the operator ended it. The tenant stays the owner; a new team connection makes it active again.
     Disconnected,
-    /// Its identity is in doubt, for example a sandbox copied from another org.
+    /// It used another org's webhook secret, so it may be a sandbox copied from that org.
     Quarantined,
 }
 

@@ -110,8 +110,8 @@ pub fn activate(known: Option<&Org>, request: &ActivationRequest) -> Result<Opti
     }))
 }
 
-/// Returns the closed org, or `None` if it is closed already. Only an active org becomes disconnected; other states say
-/// more.
+/// Returns the closed org, or `None` if it is closed already. Only an active org becomes
+/// disconnected; other states are kept, because they name the cause.
 #[must_use]
 pub fn close(known: &Org, now: Timestamp) -> Option<Org> {
     let state = match known.state {

@@ -21,8 +21,8 @@ impl Model {
             && seen_fence.is_none_or(|fence| fence == self.0.fence)
     }
 
-    /// Returns whether `lease` is the one that was granted last. A holder whose deadline has passed keeps it until another
-    /// caller claims it, so that tokens which arrive late are not lost.
+    /// Returns whether `lease` is the one that was granted last. A holder whose deadline has passed keeps it until
+    /// another caller claims it, so that tokens which arrive late are not lost.
     fn is_held_by(&self, lease: &Lease) -> bool {
         self.0.fence == lease.fence && self.0.owner.as_ref() == Some(&lease.owner)
     }
