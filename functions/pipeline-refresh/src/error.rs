@@ -1,4 +1,4 @@
-//! Why a refresh did not do its work.
+//! Errors of a refresh.
 
 use std::time::Duration;
 
@@ -7,46 +7,43 @@ use salesforce::{Classify, ObjectName, OrgId, Retry};
 
 use crate::scan::PageFault;
 
-/// Why a refresh did not do its work.
+/// Why a refresh could not finish.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The event is neither the schedule's nor the queue's.
-    #[error("the event is neither a schedule's nor a queue's")]
-    UnknownEvent,
     /// Ferry's own state could not be read or written.
     #[error(transparent)]
     State(#[from] StateError),
     /// The org's pipelines could not be read.
-    #[error("the pipelines of org {org} could not be read")]
+    #[error("could not read the pipelines of org {org}")]
     Pipelines {
         /// The org.
         org: OrgId,
-        /// Why.
+        /// The client's error.
         source: salesforce::Error,
     },
     /// An object's records could not be read.
-    #[error("{object} of org {org} could not be read")]
+    #[error("could not read the {object} records of org {org}")]
     Rows {
         /// The org.
         org: OrgId,
         /// The object.
         object: ObjectName,
-        /// Why.
+        /// The client's error.
         source: salesforce::Error,
     },
-    /// A page of an object's records cannot be believed. The cursor has not moved.
+    /// A page of an object's records is incomplete or out of order. The cursor has not moved.
     ///
     /// # Troubleshooting
-    /// A page that is cut short or out of order comes from a proxy, from an org under maintenance, or from a row that
-    /// changed in that moment. The same page is asked for again; if it stays so, the task becomes a dead letter.
-    #[error("a page of {object} of org {org} cannot be believed")]
+    /// Such a page comes from a proxy, from an org under maintenance, or from a row that changed in that moment. The same
+    /// page is requested again; if it stays so, the task becomes a dead letter.
+    #[error("could not read the {object} records of org {org}: the page is not valid")]
     Page {
         /// The org.
         org: OrgId,
         /// The object.
         object: ObjectName,
-        /// What is wrong with it.
+        /// The fault of the page.
         source: PageFault,
     },
 }
@@ -54,7 +51,6 @@ pub enum Error {
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::UnknownEvent => Retry::Never,
             Self::State(error) => error.retry(),
             Self::Pipelines { source, .. } | Self::Rows { source, .. } => source.retry(),
             Self::Page { .. } => Retry::After(Duration::from_secs(1)),

@@ -11,7 +11,6 @@ use crate::scan::PageFault;
 fn error_texts_read_as_sentences() {
     let mut texts = String::new();
     texts += &error_texts!(Error {
-        Error::UnknownEvent => Error::UnknownEvent,
         Error::State(_) => Error::State(StateError { operation: "load the org", source: store::Error::NotFound { operation: "load the org", entity: "org" } }),
         Error::Pipelines { .. } => Error::Pipelines { org: org(), source: salesforce::Error::DailyLimit { operation: "query the records" } },
         Error::Rows { .. } => Error::Rows { org: org(), object: ObjectName::from_static("Account"), source: salesforce::Error::DailyLimit { operation: "query the records" } },

@@ -1,16 +1,15 @@
-//! Keeps pipelines and mirror complete whatever the webhooks missed: the first copy of an org, and everything that changed
-//! since. Beside that it sees to the org's connections, so that none of them dies of idleness.
+//! Keeps pipelines and the mirror complete: the nightly refresh, backfills, polls, and the upkeep of connections.
 //!
 //! | | |
 //! |---|---|
-//! | trigger | the schedules, by night, by the hour and for polls; the `pipeline-refresh` queue, one task an org |
-//! | input | from a schedule which one it is; from the queue which org, and which object if not all |
-//! | output | from the schedule one task an active or polled org; from the queue the org's pipelines, and rows of the mirror, tombstones among them |
-//! | failures | a task comes again while a retry can help; each object goes on from its own checkpoint |
+//! | trigger | the schedules (nightly, hourly, polls); the `pipeline-refresh` queue, one task for each org |
+//! | input | from a schedule its kind; from the queue the org, and an object where the task is about one only |
+//! | output | for a schedule one task for each active or polled org; for a task the org's pipelines, and rows of the mirror, tombstones among them |
+//! | failures | a task is retried while a retry can help; each object goes on from its own checkpoint |
 //!
-//! The rows of a page are stored before the cursor moves past them, and nothing but a complete page moves it (invariant 13
-//! of `ARCHITECTURE.md`). Work that does not fit into one invocation is put away in the cursors and queued again, object
-//! by object (invariant 14).
+//! The cursor moves past a page only after the rows of the complete page are stored (invariant 13 of `ARCHITECTURE.md`).
+//! Work that does not fit into one invocation leaves a checkpoint in the cursors and is queued again, object by object
+//! (invariant 14).
 
 mod config;
 mod error;
@@ -39,72 +38,112 @@ pub use object::{ObjectReport, Outcome};
 pub use run::Stop;
 pub use schedule::Scheduled;
 
-/// What the function is invoked with.
+/// The events that invoke the function. Any other event is refused, so that a test event from the console starts nothing.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Event {
     /// Tasks from the queue.
     Tasks(SqsEvent),
-    /// A schedule.
+    /// A schedule of the template.
     Schedule(Schedule),
 }
 
-/// What a schedule says.
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// The input of a schedule: `{"kind": "nightly"}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Schedule {
-    /// What is asked of which orgs. By default all that the night does.
-    #[serde(default)]
+    /// The tasks to queue.
     pub kind: ScheduleKind,
 }
 
-/// What a schedule asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+/// The tasks that a schedule queues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleKind {
-    /// Every active org: everything that the night does.
-    #[default]
+    /// For every active org: pipelines, changed and deleted records, and the upkeep of connections.
     Nightly,
-    /// Every active org: its records again from the beginning.
+    /// For every active org: all records, read from the beginning.
     Backfill,
-    /// Every active org: what its connections need by the hour.
+    /// For every active org: the upkeep of connections that cannot wait for the night.
     Connections,
-    /// Every active org that is polled: what changed since the last time.
+    /// For every polled org: records that changed since the last refresh.
     Poll,
 }
 
-/// What the function answers.
+/// The function's response.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 pub enum Reply {
-    /// To the queue: which tasks come again.
+    /// To the queue: the tasks to retry.
     Tasks(BatchReport),
-    /// To the schedule: how many tasks were queued.
+    /// To a schedule: the number of queued tasks.
     Schedule(Scheduled),
 }
 
 impl Report for Reply {
     fn outcome(&self) -> runtime::Outcome {
         match self {
-            Self::Tasks(answer) => answer.outcome(),
+            Self::Tasks(report) => report.outcome(),
             Self::Schedule(scheduled) => scheduled.outcome(),
         }
     }
 
     fn counts(&self) -> Vec<(&'static str, u64)> {
         match self {
-            Self::Tasks(answer) => answer.counts(),
+            Self::Tasks(report) => report.counts(),
             Self::Schedule(scheduled) => scheduled.counts(),
         }
     }
 }
 
-/// Queues the night's tasks, or works on one; puts its work away in time for `deadline`, when the invocation ends.
+/// Queues a schedule's tasks, or works on tasks until shortly before `deadline`, when the invocation ends.
 ///
 /// # Errors
-/// The night's tasks could not be queued. What failed of a task is in the answer.
+/// A schedule's tasks could not be queued. Failures of a task are in the response.
 pub async fn handle(deps: &Deps, event: Event, deadline: Timestamp) -> Result<Reply, Error> {
     match event {
         Event::Schedule(Schedule { kind }) => schedule::handle(deps, kind, deadline).await.map(Reply::Schedule),
         Event::Tasks(event) => Ok(Reply::Tasks(tasks::handle(deps, event, deadline).await)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn parse(event: serde_json::Value) -> Option<Event> {
+        serde_json::from_value(event).ok()
+    }
+
+    #[test]
+    fn each_schedule_names_its_kind() {
+        for (kind, expected) in [
+            ("nightly", ScheduleKind::Nightly),
+            ("backfill", ScheduleKind::Backfill),
+            ("connections", ScheduleKind::Connections),
+            ("poll", ScheduleKind::Poll),
+        ] {
+            let Some(Event::Schedule(schedule)) = parse(json!({ "kind": kind })) else { panic!("{kind} is refused") };
+            assert_eq!(schedule.kind, expected);
+        }
+    }
+
+    #[test]
+    fn an_unknown_event_is_refused() {
+        for event in [
+            json!({}),
+            json!({ "key1": "value1", "key2": "value2" }),
+            json!({ "kind": "weekly" }),
+            json!({ "kind": "nightly", "org": "00D5e000000KQ2eEAG" }),
+            json!({ "Records": "none" }),
+            json!({ "version": "0", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {} }),
+            json!([]),
+            json!("nightly"),
+        ] {
+            let parsed = parse(event.clone());
+            assert!(parsed.is_none(), "{event} is taken for {parsed:?}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Scans one object into the mirror: a page is read, judged and stored, and only then the cursor moves.
+//! Scans one object into the mirror: reads a page, validates it, stores its rows, and only then moves the cursor.
 
 use futures::future::try_join;
 use jiff::Timestamp;
@@ -15,12 +15,12 @@ use crate::run::{Run, Stop};
 use crate::scan::{PageFault, PageShape, Scan, Step};
 use crate::selection::{Selection, Skip, positions};
 
-/// What a refresh did about one object.
+/// The result of refreshing one object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ObjectReport {
     /// The object.
     pub object: ObjectName,
-    /// How it ended.
+    /// The end of the scan.
     pub outcome: Outcome,
     /// Pages read.
     pub pages: u64,
@@ -28,25 +28,25 @@ pub struct ObjectReport {
     pub rows: u64,
     /// Rows that changed the mirror.
     pub applied: u64,
-    /// Rows that the mirror had already, or had newer.
+    /// Rows that the mirror already had in this or a newer version.
     pub unchanged: u64,
-    /// Rows that cannot be kept, being too large.
+    /// Rows that are too large for the mirror.
     pub unstorable: u64,
 }
 
-/// How the scan of an object ended.
+/// The end of an object's scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// All rows are stored.
     Complete,
-    /// There was nothing to do.
+    /// A complete scan is newer than the task.
     AlreadyDone,
-    /// Another task is at work on it.
-    LeftAlone,
-    /// It goes on later from its checkpoint.
+    /// Another task is scanning the object.
+    Busy,
+    /// A later invocation goes on from the checkpoint.
     Stopped(Stop),
-    /// It is left out.
+    /// The object cannot be scanned.
     Skipped(Skip),
 }
 
@@ -61,14 +61,14 @@ impl ObjectReport {
     }
 }
 
-/// Brings the mirror of `object` up to date, as far as time and budget allow.
+/// Brings the object's rows in the mirror up to date, as far as time and budget allow.
 pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> Result<ObjectReport, Error> {
     let mut report = ObjectReport::new(object);
     let stored = load_cursors(run, object).await?;
     let (name, mut scan) = match plan(run.task, object, &stored, run.deps.clock.now()) {
         Plan::Scan(name, scan) => (name, scan),
         Plan::Done => return Ok(report.ended(Outcome::AlreadyDone)),
-        Plan::LeaveAlone => return Ok(report.ended(Outcome::LeftAlone)),
+        Plan::Busy => return Ok(report.ended(Outcome::Busy)),
     };
     if let Some(stop) = run.stop() {
         return Ok(report.ended(Outcome::Stopped(stop)));
@@ -80,7 +80,7 @@ pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> Result
     let mut position = stored.position(&name);
     let scanning = Scanning { run, object, selection };
     loop {
-        let Read { rows, changes, step } = scanning.read(&scan).await?;
+        let ValidPage { rows, changes, step } = scanning.read(&scan).await?;
         report.pages += 1;
         report.rows += rows.len() as u64;
         scanning.store(changes, &mut report).await?;
@@ -118,33 +118,33 @@ async fn select(run: &Run<'_>, object: &ObjectName) -> Result<Result<Selection, 
     }
 }
 
-/// A scan at work.
+/// A running scan.
 struct Scanning<'a> {
     run: &'a Run<'a>,
     object: &'a ObjectName,
     selection: Selection,
 }
 
-/// A page that can be believed.
-struct Read {
+/// A valid page.
+struct ValidPage {
     rows: Vec<Position>,
     changes: Vec<Change>,
     step: Step,
 }
 
 impl Scanning<'_> {
-    async fn read(&self, scan: &Scan) -> Result<Read, Error> {
+    async fn read(&self, scan: &Scan) -> Result<ValidPage, Error> {
         let read_at = self.run.deps.clock.now();
         let query = scan.next_rows(Soql::select(self.selection.queried()).from(self.object));
-        let page = self.run.client.query_all(&query).await.map_err(|error| self.unread(error))?;
-        let rows = positions(&page.records).map_err(|fault| self.unbelieved(fault))?;
+        let page = self.run.client.query_all(&query).await.map_err(|error| self.rows_error(error))?;
+        let rows = positions(&page.records).map_err(|fault| self.page_error(fault))?;
         let shape = PageShape { rows: &rows, total_size: page.total_size, done: page.done };
-        let step = scan.after(&shape).map_err(|fault| self.unbelieved(fault))?;
+        let step = scan.after(&shape).map_err(|fault| self.page_error(fault))?;
         let changes = match &self.selection {
             Selection::Rows(_) => page.records.into_iter().map(|record| Change::from_row(record, read_at)).collect(),
             Selection::KeysThenRows { fields, .. } => self.retrieve(&page.records, fields, read_at).await?,
         };
-        Ok(Read { rows, changes, step })
+        Ok(ValidPage { rows, changes, step })
     }
 
     /// Returns the changes behind rows of which only the keys were read: tombstones are complete, other rows are fetched.
@@ -159,7 +159,7 @@ impl Scanning<'_> {
         if !ids.is_empty() {
             let read_at = self.run.deps.clock.now();
             let retrieved = self.run.client.retrieve(self.object, &ids, fields).await;
-            let records = retrieved.map_err(|error| self.unread(error))?;
+            let records = retrieved.map_err(|error| self.rows_error(error))?;
             // A record that is missing by now has a later change, which the scan has not reached yet.
             changes.extend(records.into_iter().flatten().map(|record| Change::Upsert { record, read_at }));
         }
@@ -172,10 +172,10 @@ impl Scanning<'_> {
             match applied {
                 Ok(ApplyOutcome::Applied) => report.applied += 1,
                 Ok(ApplyOutcome::Unchanged | ApplyOutcome::Stale) => report.unchanged += 1,
-                // A row that no retry will make smaller must not hold up all rows after it.
+                // No retry makes the row smaller, and it must not stop the rows after it.
                 Err(store::Error::TooLarge { size_bytes, .. }) => {
                     report.unstorable += 1;
-                    warn!(org.id = %org, sf.object = %self.object, size_bytes, "a row is too large for the mirror");
+                    warn!(org.id = %org, sf.object = %self.object, size_bytes, "could not store a row: it is too large for the mirror");
                 }
                 Err(source) => return Err(StateError { operation: "store the page", source }.into()),
             }
@@ -183,15 +183,15 @@ impl Scanning<'_> {
         Ok(())
     }
 
-    /// What is known of the object's fields may be why: it is learned again before the next attempt.
-    fn unread(&self, source: salesforce::Error) -> Error {
+    /// Drops the cached fields of the object, which may be the cause: the next attempt describes it again.
+    fn rows_error(&self, source: salesforce::Error) -> Error {
         if !source.problems().is_empty() {
             self.run.deps.fields.invalidate(self.run.org(), self.object);
         }
         Error::Rows { org: self.run.org(), object: self.object.clone(), source }
     }
 
-    fn unbelieved(&self, source: PageFault) -> Error {
+    fn page_error(&self, source: PageFault) -> Error {
         Error::Page { org: self.run.org(), object: self.object.clone(), source }
     }
 }

@@ -1,4 +1,4 @@
-//! Refreshes one org: its pipelines, then its mirrored objects one after the other.
+//! Refreshes one org: its pipelines, then its mirrored objects, one after the other.
 
 use runtime::StateError;
 use salesforce::{Classify, FieldName, ObjectName, Retry, Soql, soql};
@@ -36,22 +36,22 @@ const STAGE_FIELDS: [FieldName; 9] = [
     FieldName::from_static("ForecastCategoryName"),
 ];
 
-/// What a task came to.
+/// The result of a task.
 #[derive(Debug, Default)]
 pub(crate) struct OrgReport {
-    /// What changed in the pipelines; `None` when the task was not about them, or the org hides its opportunities.
+    /// The changes of the pipelines; `None` when the task has none, or when the connection may not see opportunities.
     pub(crate) pipelines: Option<PipelineChanges>,
-    /// What was done about each object.
+    /// The result of each object.
     pub(crate) objects: Vec<ObjectReport>,
-    /// The objects that a later invocation goes on with, and why this one stopped.
-    pub(crate) left: Vec<(ObjectName, Stop)>,
-    /// What went wrong. One object's failure does not keep the others from being refreshed.
+    /// The objects with which a later invocation goes on, and the reason for stopping.
+    pub(crate) remaining: Vec<(ObjectName, Stop)>,
+    /// The failures. One object's failure does not stop the others.
     pub(crate) failures: Vec<Error>,
-    /// What was done for the connections.
+    /// The result of the upkeep of connections.
     pub(crate) upkeep: Upkeep,
 }
 
-/// Refreshes what the task asks for.
+/// Refreshes the task's pipelines and objects.
 pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName], report: &mut OrgReport) {
     if run.task.object.is_none() && run.task.kind != RefreshKind::Poll {
         match refresh_pipelines(run).await {
@@ -59,15 +59,15 @@ pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName], report: 
             Err(error) => report.failures.push(error),
         }
     }
-    for object in asked_for(run.task, mirrored) {
-        // What only a person can mend stops every other object as well.
+    for object in objects_of(run.task, mirrored) {
+        // A failure that needs a person stops the other objects as well.
         if report.failures.iter().any(|error| error.retry() == Retry::NeedsHuman) {
             break;
         }
         match refresh_object(run, object).await {
             Ok(done) => {
                 if let Outcome::Stopped(stop) = done.outcome {
-                    report.left.push((object.clone(), stop));
+                    report.remaining.push((object.clone(), stop));
                 }
                 report.objects.push(done);
             }
@@ -78,14 +78,14 @@ pub(crate) async fn refresh_org(run: &Run<'_>, mirrored: &[ObjectName], report: 
 }
 
 impl OrgReport {
-    /// Whether nothing of the task is left to do, by anybody.
-    pub(crate) fn is_whole(&self) -> bool {
-        let left_alone = |object: &ObjectReport| object.outcome == Outcome::LeftAlone;
-        self.failures.is_empty() && self.left.is_empty() && !self.objects.iter().any(left_alone)
+    /// Returns whether nothing of the task remains, for this or another task.
+    pub(crate) fn is_complete(&self) -> bool {
+        let is_busy = |object: &ObjectReport| object.outcome == Outcome::Busy;
+        self.failures.is_empty() && self.remaining.is_empty() && !self.objects.iter().any(is_busy)
     }
 }
 
-fn asked_for<'a>(task: &'a RefreshTask, mirrored: &'a [ObjectName]) -> &'a [ObjectName] {
+fn objects_of<'a>(task: &'a RefreshTask, mirrored: &'a [ObjectName]) -> &'a [ObjectName] {
     task.object.as_ref().map_or(mirrored, std::slice::from_ref)
 }
 
@@ -99,8 +99,8 @@ async fn refresh_pipelines(run: &Run<'_>) -> Result<Option<PipelineChanges>, Err
         .replace(run.org(), &pipelines, now)
         .await
         .map_err(StateError::during("store the pipelines"))?;
-    let noted = run.deps.cursors.finish(run.org(), &CursorName::pipelines(), now).await;
-    noted.map_err(StateError::during("record the time of the refresh"))?;
+    let recorded = run.deps.cursors.finish(run.org(), &CursorName::pipelines(), now).await;
+    recorded.map_err(StateError::during("record the time of the refresh"))?;
     Ok(Some(changes))
 }
 
@@ -120,13 +120,13 @@ async fn fetch_pipelines(run: &Run<'_>) -> Result<Option<Vec<Pipeline>>, salesfo
         info.is_none_or(|info| info.default_record_type_mapping)
     };
     let mut pipelines = Vec::new();
-    for record_type in RecordType::all(&record_types.records) {
+    for record_type in RecordType::from_rows(&record_types.records) {
         let id = record_type.id;
         let allowed = match run.client.fetch_picklist_values(&OPPORTUNITY, &id).await {
             Ok(picklists) => picklists.get(&STAGE_NAME).map(|stages| stages.values.clone()).unwrap_or_default(),
-            // A record type that the connected user has no access to.
+            // The connected user has no access to this record type.
             Err(error) if error.retry() == Retry::Never => {
-                warn!(org.id = %run.org(), "record type {id} is left out: {}", runtime::Chain(&error));
+                warn!(org.id = %run.org(), "could not read record type {id}: {}", runtime::Chain(&error));
                 continue;
             }
             Err(error) => return Err(error),

@@ -1,8 +1,8 @@
 //! Pipelines: an Opportunity record type with its stages in order.
 //!
-//! No single call of Salesforce has them. `RecordType` has the record types, the UI API says which values of
-//! `StageName` each of them allows, and `OpportunityStage` says what a stage means: its place, probability and end.
-//! A stage is known by its API name, which is what `Opportunity.StageName` holds; labels may be renamed or translated.
+//! No single API returns them: `RecordType` has the record types, the UI API has the values of `StageName` that each of
+//! them allows, and `OpportunityStage` has a stage's order, probability, and whether it closes an opportunity.
+//! A stage is identified by its API name, the value of `Opportunity.StageName`; labels may be renamed or translated.
 
 use std::collections::HashMap;
 
@@ -13,43 +13,43 @@ use store::{Pipeline, Stage};
 /// An Opportunity record type.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordType {
-    /// Its id; the master record type where an org has no record types.
+    /// The id; the master record type's where an org has no record types.
     pub id: RecordId,
-    /// Its API name.
+    /// The API name.
     pub developer_name: String,
-    /// Its label.
+    /// The label.
     pub name: String,
-    /// Whether it can be chosen for new opportunities.
+    /// `true` where it can be chosen for new opportunities.
     pub is_active: bool,
 }
 
 impl RecordType {
-    /// Reads a row of `RecordType`.
+    /// Parses a row of `RecordType`.
     #[must_use]
-    pub fn of(row: &Record) -> Self {
+    pub fn from_row(row: &Record) -> Self {
         let text = |field| row.text(field).unwrap_or_default().to_owned();
         Self { id: row.id, developer_name: text("DeveloperName"), name: text("Name"), is_active: flag(row, "IsActive") }
     }
 
-    /// The record types of these rows, or the one that stands for all opportunities of an org without any.
+    /// Parses rows of `RecordType`. Returns the master record type for an org without record types.
     #[must_use]
-    pub fn all(rows: &[Record]) -> Vec<Self> {
+    pub fn from_rows(rows: &[Record]) -> Vec<Self> {
         if rows.is_empty() {
             let (developer_name, name) = ("Master".to_owned(), "Master".to_owned());
             return vec![Self { id: MASTER_RECORD_TYPE, developer_name, name, is_active: true }];
         }
-        rows.iter().map(Self::of).collect()
+        rows.iter().map(Self::from_row).collect()
     }
 }
 
-/// The pipeline of `record_type`: the stages it `allows`, as the org's `OpportunityStage` rows describe them.
+/// Builds the pipeline of `record_type` from its `allowed` stages and the org's rows of `OpportunityStage`.
 #[must_use]
 pub fn pipeline(record_type: RecordType, is_default: bool, allowed: &[PicklistValue], rows: &[Record]) -> Pipeline {
     let rows: HashMap<&str, &Record> = rows.iter().filter_map(|row| Some((row.text("ApiName")?, row))).collect();
-    let after_all = rows.values().map(|row| sort_order(row) + 1).max().unwrap_or_default();
+    let next_order = rows.values().map(|row| sort_order(row) + 1).max().unwrap_or_default();
     let describe = |(place, value): (u32, &PicklistValue)| match rows.get(value.value.as_str()) {
         Some(row) => listed(value, row),
-        None => unlisted(value, after_all + place),
+        None => unlisted(value, next_order + place),
     };
     let mut stages: Vec<Stage> = (0..).zip(allowed).map(describe).collect();
     stages.sort_by_key(|stage| stage.sort_order);
@@ -75,7 +75,7 @@ fn listed(value: &PicklistValue, row: &Record) -> Stage {
     }
 }
 
-/// A value that `OpportunityStage` does not have: it comes after all that it has, as the UI API describes it.
+/// A stage without a row in `OpportunityStage`: it comes after all others, as the UI API describes it.
 fn unlisted(value: &PicklistValue, sort_order: u32) -> Stage {
     let stage = value.stage();
     Stage {
@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     fn row(object: &'static str, id: &str, fields: Value) -> Record {
-        let Value::Object(fields) = fields else { panic!("an object is wanted") };
+        let Value::Object(fields) = fields else { panic!("not a JSON object") };
         Record { object: ObjectName::from_static(object), id: id.parse().unwrap(), fields }
     }
 
@@ -129,7 +129,7 @@ mod tests {
     }
 
     fn record_type() -> RecordType {
-        RecordType::of(&row(
+        RecordType::from_row(&row(
             "RecordType",
             "0125e000000AbCd",
             json!({"DeveloperName": "New_Business", "Name": "New Business", "IsActive": true}),
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn an_org_without_record_types_has_the_master_pipeline() {
-        let all = RecordType::all(&[]);
+        let all = RecordType::from_rows(&[]);
         assert_eq!(all.len(), 1);
         assert_eq!(all[0].id, MASTER_RECORD_TYPE);
     }
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stage_that_the_org_does_not_list_comes_last_as_the_picklist_describes_it() {
+    fn an_unlisted_stage_comes_last_as_the_picklist_describes_it() {
         let rows = [stage_row("Meet", 9, 10.0, false, false)];
         let pipeline = pipeline(record_type(), false, &[value("Forgotten", "Forgotten"), value("Meet", "Meet")], &rows);
 

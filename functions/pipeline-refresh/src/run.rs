@@ -1,4 +1,4 @@
-//! One task's run: its connection, its time, and the org's budget.
+//! The run of one task: its client, its time, and the org's API budget.
 
 use jiff::{SignedDuration, Timestamp};
 use runtime::record_api_calls;
@@ -8,27 +8,27 @@ use store::{Lane, RefreshKind, RefreshTask};
 
 use crate::Deps;
 
-/// Time kept back to store a checkpoint and to queue what is left: as long as the slowest page may take. A short
-/// invocation keeps back a quarter of its time.
+/// The time reserved for storing a checkpoint and queueing the rest: as long as the slowest page may take. A short
+/// invocation reserves a quarter of its time.
 const RESERVE: SignedDuration = SignedDuration::from_secs(30);
 
-/// Why a run stops before its work is done.
+/// Why a run stops before its work is finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
     /// The invocation ends soon.
     OutOfTime,
-    /// The org's API calls are needed for more urgent work.
+    /// The org's API budget is reserved for more urgent lanes.
     OverBudget,
 }
 
-/// When an invocation that begins `now` and is ended at `deadline` puts its work away.
+/// The time at which an invocation stops that starts `now` and is ended at `deadline`.
 fn stop_at(now: Timestamp, deadline: Timestamp) -> Timestamp {
     let reserve = RESERVE.min(deadline.duration_since(now) / 4).max(SignedDuration::ZERO);
     deadline.saturating_sub(reserve).unwrap_or(now)
 }
 
-/// Whether a run in this lane has to stop now.
+/// Returns the reason for which a run in this lane has to stop now.
 fn stop(now: Timestamp, stop_at: Timestamp, lane: Lane, usage: Option<ApiUsage>) -> Option<Stop> {
     if usage.is_some_and(|usage| !lane.may_call(usage.used, usage.max, 1)) {
         Some(Stop::OverBudget)
@@ -37,7 +37,7 @@ fn stop(now: Timestamp, stop_at: Timestamp, lane: Lane, usage: Option<ApiUsage>)
     }
 }
 
-/// One task's run.
+/// The run of one task.
 pub(crate) struct Run<'a> {
     pub(crate) deps: &'a Deps,
     pub(crate) task: &'a RefreshTask,
@@ -55,7 +55,8 @@ impl<'a> Run<'a> {
         self.task.org_id
     }
 
-    /// Whether the run has to stop now. One that has not called Salesforce yet goes on, whatever the time: each gets on.
+    /// Returns the reason for which the run has to stop now. A run without a call goes on whatever the time, so that each
+    /// invocation makes progress.
     pub(crate) fn stop(&self) -> Option<Stop> {
         if self.client.api_calls() == 0 {
             return None;
@@ -91,20 +92,20 @@ mod tests {
     }
 
     #[test]
-    fn a_run_stops_while_there_is_still_time_to_put_its_work_away() {
+    fn a_run_stops_in_time_to_store_its_checkpoint() {
         assert_eq!(stop_at(at(0), at(900)), at(870));
         assert_eq!(stop(at(869), at(870), Lane::Incremental, used(1)), None);
         assert_eq!(stop(at(870), at(870), Lane::Incremental, used(1)), Some(Stop::OutOfTime));
     }
 
     #[test]
-    fn a_short_invocation_still_has_most_of_its_time() {
+    fn a_short_invocation_keeps_most_of_its_time() {
         assert_eq!(stop_at(at(0), at(20)), at(15));
         assert_eq!(stop_at(at(30), at(20)), at(20));
     }
 
     #[test]
-    fn each_lane_stops_at_its_own_share_of_the_calls() {
+    fn each_lane_stops_at_its_share_of_the_calls() {
         for (lane, share) in [(Lane::Incremental, 800), (Lane::Backfill, 600)] {
             assert_eq!(stop(at(0), at(900), lane, used(share - 1)), None);
             assert_eq!(stop(at(0), at(900), lane, used(share)), Some(Stop::OverBudget));
@@ -112,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_org_that_did_not_say_what_it_used_is_not_stopped() {
+    fn an_unknown_usage_does_not_stop_a_run() {
         assert_eq!(stop(at(0), at(900), Lane::Backfill, None), None);
     }
 }

@@ -1,12 +1,12 @@
-//! The scan of one object: which rows to ask for next, what a page means, and when the scan is complete.
+//! The scan of one object as a pure state machine: the next query, the meaning of a page, and the end of the scan.
 //!
-//! A scan reads an object in the order of (`SystemModstamp`, `Id`) and remembers the last row it stored, its
-//! [`ScanPoint`]. The next query asks for what comes after it, so that a scan can be killed between any two steps
-//! and go on in another process, and so that any number of rows may share one `SystemModstamp`.
+//! A scan reads an object in the order of (`SystemModstamp`, `Id`) and stores the last row that is in the mirror, its
+//! [`ScanPoint`]. The next query selects the rows after it, so that a scan can be killed between any two steps and go on
+//! in another process, and so that any number of rows may share one `SystemModstamp`.
 //!
-//! Salesforce stamps a row when it is written and shows it when its transaction commits, which may be minutes later.
-//! A scan therefore may have passed a row's place before the row became visible. The next scan begins [`OVERLAP`]
-//! before this one *began*, not where it ended: whatever commits late was stamped after that.
+//! Salesforce sets a row's `SystemModstamp` when the row is written, and the row becomes visible when its transaction
+//! commits, which may be minutes later. A scan may have passed the row's place by then. So the next scan begins
+//! [`OVERLAP`] before this one *began*, not where it ended: late commits have a later `SystemModstamp` than that.
 
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{FieldName, RecordId, Soql, soql};
@@ -15,61 +15,61 @@ use serde_json::json;
 use store::Position;
 use store::cursors::ScanState;
 
-/// How far before the start of the last complete scan a fresh one begins: the longest time for which Salesforce
-/// keeps a transaction open.
+/// The overlap of a new scan with the time before the last complete one: the longest time for which Salesforce keeps a
+/// transaction open.
 pub const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
-/// Rows asked for in one query; Salesforce answers with at most this many in one page.
+/// The limit of a query, and the most rows that Salesforce returns in one page.
 pub const PAGE_ROWS: u32 = 2_000;
 
-/// Everything before this has been stored.
+/// The point up to which all rows are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanPoint {
-    /// Rows stamped before this instant are stored.
+    /// Rows with an earlier `SystemModstamp` are stored.
     pub system_modstamp: Timestamp,
-    /// Of that instant, the rows up to and including this one are stored; `None`: none of them.
+    /// Of the rows with this `SystemModstamp`, those up to and including this id are stored; `None`: none of them.
     pub last_id: Option<RecordId>,
 }
 
 /// A scan in progress; its JSON is the checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scan {
-    /// When the scan began, by our clock: the watermark it leaves when it is complete.
+    /// The start of the scan by our clock: the watermark of the complete scan.
     pub started_at: Timestamp,
-    /// What is stored so far; `None`: nothing yet, read from the first row.
+    /// The last stored point; `None` before the first row.
     pub position: Option<ScanPoint>,
 }
 
-/// What a page says about itself; [`Scan::after`] judges it.
+/// The properties of a page that [`Scan::after`] validates.
 #[derive(Debug, Clone, Copy)]
 pub struct PageShape<'a> {
     /// The rows of the page, in its order.
     pub rows: &'a [Position],
-    /// How many rows the query matches, over all of its pages.
+    /// The number of rows that the query matches, over all of its pages.
     pub total_size: u64,
-    /// Whether Salesforce says that this was the last page of the query.
+    /// Salesforce's mark of the last page of the query.
     pub done: bool,
 }
 
-/// What follows a page whose rows have been stored.
+/// The step after a page whose rows are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// There is more: checkpoint this scan and ask again.
+    /// Store this scan as the checkpoint and read the next page.
     Next(Scan),
-    /// The scan has read all there was when it began.
+    /// The scan has read all rows that were there when it began.
     Complete,
 }
 
-/// Why a page cannot be believed. The scan stays where it was.
+/// Why a page is not valid. The scan does not move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PageFault {
     /// The page has fewer rows than the query matched, and claims to be the last one.
     #[error("the last page is short")]
     Short,
-    /// A row stands before the one it should follow.
+    /// A row comes before one that it should follow.
     #[error("the rows are not in the order of SystemModstamp")]
     OutOfOrder,
-    /// A row does not say when it changed.
+    /// A row has no `SystemModstamp`.
     #[error("a row has no SystemModstamp")]
     WithoutKey,
     /// The page ends where it began, so that the scan would never end.
@@ -78,7 +78,7 @@ pub enum PageFault {
 }
 
 impl Scan {
-    /// A scan of everything changed since the last complete scan began, or of everything when there was none.
+    /// Returns a scan of everything that changed since the last complete scan began, or of everything without one.
     #[must_use]
     pub fn fresh(watermark: Option<Timestamp>, now: Timestamp) -> Self {
         let position = watermark.map(|watermark| ScanPoint {
@@ -88,13 +88,13 @@ impl Scan {
         Self { started_at: now, position }
     }
 
-    /// The text from which another process goes on.
+    /// Renders the checkpoint from which another process goes on.
     #[must_use]
     pub fn checkpoint(&self) -> String {
         json!(self).to_string()
     }
 
-    /// The scan that wrote `checkpoint`, or `None` when it is not of this version's making.
+    /// Parses a checkpoint; `None` when another version wrote it.
     #[must_use]
     pub fn resume(checkpoint: &str) -> Option<Self> {
         serde_json::from_str(checkpoint).ok()
@@ -105,7 +105,7 @@ impl Scan {
     pub fn state_after(&self, step: &Step) -> ScanState {
         match step {
             Step::Next(next) => ScanState::Running(next.checkpoint()),
-            // A row stamped after the scan began may be committed behind it, so the scan covers only what came before.
+            // A row that was written after the scan began may commit behind it, so only earlier rows are covered.
             Step::Complete => ScanState::Complete(self.started_at),
         }
     }
@@ -118,7 +118,7 @@ impl Scan {
             Some(ScanPoint { system_modstamp, last_id: None }) => {
                 query.where_(soql::ge(&FieldName::SYSTEM_MODSTAMP, system_modstamp))
             }
-            // The first condition says nothing new; it lets Salesforce use its index.
+            // The first condition is redundant; it lets Salesforce use its index.
             Some(ScanPoint { system_modstamp, last_id: Some(id) }) => query
                 .where_(soql::ge(&FieldName::SYSTEM_MODSTAMP, system_modstamp))
                 .where_(soql::gt(&FieldName::SYSTEM_MODSTAMP, system_modstamp).or(soql::gt(&FieldName::ID, id))),
@@ -126,10 +126,10 @@ impl Scan {
         query.order_by(&FieldName::SYSTEM_MODSTAMP).order_by(&FieldName::ID).limit(PAGE_ROWS)
     }
 
-    /// What to do after `page`, whose rows have been stored.
+    /// Validates `page` and returns the step to take once its rows are stored.
     ///
     /// # Errors
-    /// A page that cannot be believed; it must not move the cursor.
+    /// The page is not valid and must not move the cursor.
     pub fn after(&self, page: &PageShape<'_>) -> Result<Step, PageFault> {
         let complete = page.done && page.total_size < u64::from(PAGE_ROWS);
         if page.done && (page.rows.len() as u64) < page.total_size {
@@ -139,7 +139,7 @@ impl Scan {
             return if complete { Ok(Step::Complete) } else { Err(PageFault::Short) };
         };
         self.check_order(page.rows)?;
-        // Rows stamped after the scan began belong to the next one; without this, a busy org would hold it for ever.
+        // Rows written after the scan began belong to the next scan; otherwise a scan of a busy org would never end.
         if complete || last.system_modstamp > self.started_at {
             return Ok(Step::Complete);
         }
@@ -147,15 +147,16 @@ impl Scan {
         Ok(Step::Next(Self { position: Some(position), ..*self }))
     }
 
-    /// Ids of one instant are left to Salesforce's own collation; their order is only compared for equality.
+    /// Checks that the rows are in order and move the scan. The order of ids within one `SystemModstamp` is
+    /// Salesforce's collation, so ids are only compared for equality.
     fn check_order(&self, rows: &[Position]) -> Result<(), PageFault> {
         let from = self.position.map(|position| position.system_modstamp);
         let stamps = || rows.iter().map(|row| row.system_modstamp);
         if from.is_some() && from > stamps().next() || !stamps().is_sorted() {
             return Err(PageFault::OutOfOrder);
         }
-        let seen = self.position.and_then(|position| position.last_id);
-        if rows.iter().any(|row| Some(row.record_id) == seen && Some(row.system_modstamp) == from) {
+        let last_id = self.position.and_then(|position| position.last_id);
+        if rows.iter().any(|row| Some(row.record_id) == last_id && Some(row.system_modstamp) == from) {
             return Err(PageFault::NoProgress);
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! The schedules' part: one task for every active org, or for every org that is polled.
+//! Handles a schedule: queues one task for every active org, or for every polled org.
 
 use jiff::Timestamp;
 use runtime::{Report, StateError};
@@ -8,10 +8,10 @@ use store::{RefreshKind, RefreshTask};
 use crate::error::Error;
 use crate::{Deps, ScheduleKind};
 
-/// What the schedule set off.
+/// The result of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Scheduled {
-    /// Orgs with a task.
+    /// The number of queued tasks, one for each org.
     pub orgs: u64,
 }
 
@@ -21,9 +21,9 @@ impl Report for Scheduled {
     }
 }
 
-pub(crate) async fn handle(deps: &Deps, asked: ScheduleKind, deadline: Timestamp) -> Result<Scheduled, Error> {
+pub(crate) async fn handle(deps: &Deps, schedule: ScheduleKind, deadline: Timestamp) -> Result<Scheduled, Error> {
     let requested_at = deps.clock.now();
-    let (orgs, kind) = match asked {
+    let (orgs, kind) = match schedule {
         ScheduleKind::Nightly => (deps.orgs.list_active().await, RefreshKind::Nightly),
         ScheduleKind::Backfill => (deps.orgs.list_active().await, RefreshKind::Backfill),
         ScheduleKind::Connections => (deps.orgs.list_active().await, RefreshKind::Connections),

@@ -1,4 +1,4 @@
-//! What is read of an object, and what its rows mean to the mirror.
+//! Chooses the fields that a scan reads of an object.
 
 use mirroring::ObjectFields;
 use salesforce::{FieldName, Record};
@@ -7,44 +7,44 @@ use store::Position;
 
 use crate::scan::PageFault;
 
-/// Room for field names in the URL of a query, encoded; the rest of its 16,384 bytes is for host, condition and headers
+/// The bytes for encoded field names in a query's URL; the rest of its 16,384 bytes is for host, condition and headers
 /// (shared/salesforce/FACTS.md 4).
 const MAX_FIELDS_BYTES: usize = 12_000;
 
-/// What can be missing: some objects' records cannot be deleted, few can be merged.
+/// Fields that some objects lack: not all records can be deleted, few can be merged.
 const OF_THE_DELETED: [FieldName; 2] = [FieldName::from_static("IsDeleted"), FieldName::from_static("MasterRecordId")];
 
-/// Why an object is left out of a refresh.
+/// Why an object cannot be scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Skip {
-    /// The connection may not see it, or the org does not have it.
+    /// The connection may not see the object, or the org does not have it.
     Invisible,
-    /// It cannot be queried.
+    /// The object cannot be queried.
     NotQueryable,
-    /// It does not say when its records changed.
+    /// Its records have no `SystemModstamp`.
     WithoutSystemModstamp,
 }
 
-/// What is read of an object.
+/// The fields that a scan reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// Each query has all fields.
+    /// Each query selects all fields.
     Rows(Vec<FieldName>),
-    /// There are more fields than fit into a URL: a query has the keys, and the rows are retrieved by id.
+    /// More fields than fit into a URL: queries select the keys, and the rows are retrieved by id.
     KeysThenRows {
-        /// What the query selects.
+        /// The fields of the query.
         keys: Vec<FieldName>,
-        /// What is retrieved.
+        /// The fields that are retrieved.
         fields: Vec<FieldName>,
     },
 }
 
 impl Selection {
-    /// Decides how an object is read.
+    /// Chooses how an object is read.
     ///
     /// # Errors
-    /// The reason why it cannot be.
+    /// The object cannot be scanned.
     pub fn of(object: &ObjectFields) -> Result<Self, Skip> {
         let fields = object.selected.clone();
         if !object.queryable {
@@ -63,7 +63,7 @@ impl Selection {
         Ok(Self::KeysThenRows { keys, fields })
     }
 
-    /// What a query selects.
+    /// Returns the fields that a query selects.
     #[must_use]
     pub fn queried(&self) -> &[FieldName] {
         match self {
@@ -98,19 +98,19 @@ mod tests {
     }
 
     fn row(fields: Value) -> Record {
-        let Value::Object(fields) = fields else { panic!("an object is wanted") };
+        let Value::Object(fields) = fields else { panic!("not a JSON object") };
         Record { object: ObjectName::from_static("Account"), id: "0015e00000ZkM3hAAF".parse().unwrap(), fields }
     }
 
     #[test]
-    fn an_object_of_ordinary_width_is_read_in_one_go() {
+    fn an_object_with_few_fields_is_read_by_queries_alone() {
         let selection = Selection::of(&object(&["Id", "IsDeleted", "SystemModstamp", "Name"])).unwrap();
         assert_eq!(selection.queried().len(), 4);
         assert!(matches!(selection, Selection::Rows(_)));
     }
 
     #[test]
-    fn an_object_wider_than_a_url_is_read_by_its_keys() {
+    fn an_object_with_too_many_fields_for_a_url_is_read_by_keys() {
         let names: Vec<String> = (0..700).map(|n| format!("A_rather_long_name_{n}__c")).collect();
         let mut fields = vec!["Id", "IsDeleted", "SystemModstamp", "MasterRecordId"];
         fields.extend(names.iter().map(String::as_str));
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_a_stamp_is_a_fault() {
+    fn a_row_without_system_modstamp_is_a_fault() {
         assert_eq!(positions(&[row(json!({"IsDeleted": false}))]), Err(PageFault::WithoutKey));
     }
 }

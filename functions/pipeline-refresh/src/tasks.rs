@@ -1,4 +1,4 @@
-//! The queue's part: works on tasks, and queues what is left of them.
+//! Handles tasks from the queue, and queues what remains of them.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::org::{OrgReport, refresh_org};
 use crate::run::{Run, Stop};
 use crate::{Deps, upkeep};
 
-/// How long a task waits for an org to have API calls again; the longest that SQS holds a message back.
+/// The delay of a task whose org is over its API budget: the longest that SQS has.
 const BUDGET_PAUSE: Duration = Duration::from_secs(15 * 60);
 
 pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) -> BatchReport {
@@ -26,64 +26,64 @@ pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) ->
     for message in messages {
         let mut report = OrgReport::default();
         let task = &message.body;
-        // What is left of a task is about one object, and its connections have been seen to; a poll is about none of them.
+        // The rest of a task is about one object, its connections were handled before; a poll has none.
         let is_poll = task.kind == RefreshKind::Poll;
-        let mut comes_again = task.object.is_none() && !is_poll && tend(deps, task, deadline, &mut report).await;
+        let mut retry = task.object.is_none() && !is_poll && keep_connections(deps, task, deadline, &mut report).await;
         if task.kind != RefreshKind::Connections {
-            comes_again |= refresh(deps, task, deadline, &mut report).await;
+            retry |= refresh(deps, task, deadline, &mut report).await;
         }
-        failed.extend(comes_again.then_some(message.id));
+        failed.extend(retry.then_some(message.id));
         reports.push(report);
     }
     BatchReport { failed, counts: counts(&reports) }
 }
 
-/// Sees to the org's connections, and says whether the task has to come again for that.
-async fn tend(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut OrgReport) -> bool {
-    match upkeep::tend(deps, task, deadline).await {
+/// Keeps the org's connections alive. Returns whether the task has to be retried for it.
+async fn keep_connections(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut OrgReport) -> bool {
+    match upkeep::keep_connections(deps, task, deadline).await {
         Ok(upkeep) => {
             report.upkeep = upkeep;
             false
         }
         Err(error) => {
             log_failure(task, &error);
-            comes_again(&error)
+            is_retried(&error)
         }
     }
 }
 
-/// Refreshes pipelines and records, and says whether the task has to come again as a whole.
+/// Refreshes pipelines and records. Returns whether the task has to be retried as a whole.
 async fn refresh(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut OrgReport) -> bool {
     let (began_at, is_poll) = (deps.clock.now(), task.kind == RefreshKind::Poll);
     let client = deps.salesforce.client(task.org_id, &ConnectionId::team());
     let run = Run::new(deps, task, client, deadline);
     refresh_org(&run, &deps.mirrored_objects, report).await;
-    // A task that comes again finds what it has done, and goes on with all that is left.
-    if is_poll || report.failures.iter().all(|error| !comes_again(error)) {
+    // A retried task goes on from the checkpoints, so its rest is not queued beside it.
+    if is_poll || report.failures.iter().all(|error| !is_retried(error)) {
         let queued = queue_rest(deps, task, report).await;
         report.failures.extend(queued.err());
     }
-    if is_poll && report.is_whole() {
-        let noted = deps.cursors.finish(task.org_id, &CursorName::poll(), began_at).await;
-        report.failures.extend(noted.map_err(StateError::during("record the poll")).err().map(Error::from));
+    if is_poll && report.is_complete() {
+        let recorded = deps.cursors.finish(task.org_id, &CursorName::poll(), began_at).await;
+        report.failures.extend(recorded.map_err(StateError::during("record the poll")).err().map(Error::from));
     }
     log(task, report);
-    // The next poll repeats this one: what an org refuses for hours must not fill the queue.
-    !is_poll && report.failures.iter().any(comes_again)
+    // The next poll repeats a failed one, so that an org that fails for hours does not fill the queue.
+    !is_poll && report.failures.iter().any(is_retried)
 }
 
-/// What only a person can mend is not tried again before the next night.
-fn comes_again(error: &Error) -> bool {
+/// Returns whether a retry can help before the next night: not where a person has to act.
+fn is_retried(error: &Error) -> bool {
     match error.retry() {
         Retry::NeedsHuman => false,
         Retry::Never | Retry::After(_) | Retry::Unknown(_) => true,
     }
 }
 
-/// Queues the objects that are left, each as a task of its own.
+/// Queues the objects that remain, each as a task.
 async fn queue_rest(deps: &Deps, task: &RefreshTask, report: &OrgReport) -> Result<(), Error> {
-    for (object, stop) in &report.left {
-        // The next poll goes on with what the org's calls do not allow now.
+    for (object, stop) in &report.remaining {
+        // The next poll goes on with what the API budget does not allow now.
         if task.kind == RefreshKind::Poll && *stop == Stop::OverBudget {
             continue;
         }
@@ -114,10 +114,10 @@ fn log_failure(task: &RefreshTask, error: &Error) {
 
 fn counts(reports: &[OrgReport]) -> Vec<(&'static str, u64)> {
     let objects = || reports.iter().flat_map(|report| &report.objects);
-    let ended = |wanted: fn(&Outcome) -> bool| objects().filter(|object| wanted(&object.outcome)).count() as u64;
+    let ended = |matches: fn(&Outcome) -> bool| objects().filter(|object| matches(&object.outcome)).count() as u64;
     vec![
         ("tasks", reports.len() as u64),
-        ("connections.asked", reports.iter().map(|report| report.upkeep.asked).sum()),
+        ("connections.called", reports.iter().map(|report| report.upkeep.called).sum()),
         ("connections.failed", reports.iter().map(|report| report.upkeep.failed).sum()),
         ("objects.complete", ended(|outcome| matches!(outcome, Outcome::Complete | Outcome::AlreadyDone))),
         ("objects.stopped", ended(|outcome| matches!(outcome, Outcome::Stopped(_)))),

@@ -1,69 +1,68 @@
-//! The upkeep of an org's connections: no refresh token is left unused for too long, and nobody learns too late that their app
-//! will be stopped. The token broker does it; here is decided for which connections it is asked.
+//! The upkeep of an org's connections: refresh tokens are used before they expire, and sunset warnings are recorded in time.
+//! The token broker does both; this module chooses the connections.
 
 use futures::{StreamExt as _, stream};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use runtime::{Chain, StateError};
-use store::connections::keep_alive;
 use store::{Connection, ConnectionState, RefreshKind, RefreshTask};
 use tracing::{info, warn};
 
 use crate::Deps;
 use crate::error::Error;
 
-/// How many connections are seen to at the same time.
+/// The number of connections that are processed at the same time.
 const AT_ONCE: usize = 8;
-/// What is left of an invocation when no more connections are begun; the next hour goes on with them.
+/// The time of an invocation in which no further connection is started; the next hour continues with the others.
 const RESERVE: SignedDuration = SignedDuration::from_secs(60);
 
-/// What the upkeep came to.
+/// The result of an upkeep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Upkeep {
-    /// Connections that the broker was asked for.
-    pub(crate) asked: u64,
-    /// Those for which it could do nothing now. The next hour asks again.
+    /// The connections that the broker was called for.
+    pub(crate) called: u64,
+    /// The calls that failed. The next hour repeats them.
     pub(crate) failed: u64,
 }
 
-/// Sees to the connections for which it is time.
-pub(crate) async fn tend(deps: &Deps, task: &RefreshTask, deadline: Timestamp) -> Result<Upkeep, Error> {
+/// Calls the broker for each connection that is due.
+pub(crate) async fn keep_connections(deps: &Deps, task: &RefreshTask, deadline: Timestamp) -> Result<Upkeep, Error> {
     let connections = deps.connections.list(task.org_id).await.map_err(StateError::during("list the connections"))?;
     let now = deps.clock.now();
     let due = connections.iter().filter(|connection| is_due(connection, task.kind, now));
-    let asked = stream::iter(due.map(|connection| ask(deps, connection, deadline))).buffer_unordered(AT_ONCE);
-    let upkeep = asked.fold(Upkeep::default(), async |sum, failed| count(sum, failed)).await;
-    if upkeep.asked > 0 {
-        info!(org.id = %task.org_id, asked = upkeep.asked, failed = upkeep.failed, "saw to the connections of org {}", task.org_id);
+    let calls = stream::iter(due.map(|connection| keep_alive(deps, connection, deadline))).buffer_unordered(AT_ONCE);
+    let upkeep = calls.fold(Upkeep::default(), async |sum, failed| count(sum, failed)).await;
+    if upkeep.called > 0 {
+        info!(org.id = %task.org_id, called = upkeep.called, failed = upkeep.failed, "kept the connections of org {} alive", task.org_id);
     }
     Ok(upkeep)
 }
 
-/// Whether the broker is to be asked: by night for each connection that lives, by the hour for what cannot wait for the night.
+/// Returns whether the broker is called: by night for every usable connection, by the hour for those that cannot wait.
 fn is_due(connection: &Connection, kind: RefreshKind, now: Timestamp) -> bool {
-    let lives = matches!(connection.state, ConnectionState::Active | ConnectionState::Uncertain);
+    let usable = matches!(connection.state, ConnectionState::Active | ConnectionState::Uncertain);
     let today = now.to_zoned(TimeZone::UTC).date();
     let is_stopped = connection.sunset_warning.is_some_and(|warning| warning.sunset <= today);
-    lives && (kind == RefreshKind::Nightly || is_stopped || keep_alive::is_due(connection, now))
+    usable && (kind == RefreshKind::Nightly || is_stopped || store::connections::keep_alive::is_due(connection, now))
 }
 
-/// `None` when there was no time left to ask, else whether it failed.
-async fn ask(deps: &Deps, connection: &Connection, deadline: Timestamp) -> Option<bool> {
+/// Calls the broker. Returns whether the call failed, or `None` when no time was left for it.
+async fn keep_alive(deps: &Deps, connection: &Connection, deadline: Timestamp) -> Option<bool> {
     if deps.clock.now() + RESERVE > deadline {
         return None;
     }
     let org = connection.org_id;
-    let asked = deps.salesforce.broker().keep_alive(org, &connection.connection_id).await;
-    if let Err(error) = &asked {
-        warn!(org.id = %org, error = %Chain(error), "a connection of org {org} could not be seen to");
+    let kept = deps.salesforce.broker().keep_alive(org, &connection.connection_id).await;
+    if let Err(error) = &kept {
+        warn!(org.id = %org, error = %Chain(error), "could not keep a connection of org {org} alive");
     }
-    Some(asked.is_err())
+    Some(kept.is_err())
 }
 
 fn count(sum: Upkeep, failed: Option<bool>) -> Upkeep {
     match failed {
         None => sum,
-        Some(failed) => Upkeep { asked: sum.asked + 1, failed: sum.failed + u64::from(failed) },
+        Some(failed) => Upkeep { called: sum.called + 1, failed: sum.failed + u64::from(failed) },
     }
 }
 
@@ -93,13 +92,13 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_in_use_is_seen_to_by_night() {
+    fn a_connection_in_use_is_due_by_night() {
         assert_eq!(by_hour_and_by_night(json!({})), (false, true));
         assert_eq!(by_hour_and_by_night(json!({"state": "uncertain"})), (false, true));
     }
 
     #[test]
-    fn an_idle_connection_and_one_whose_app_stops_today_do_not_wait_for_the_night() {
+    fn an_idle_connection_and_a_stopped_app_are_due_hourly() {
         let idle = json!({"connected_at": "2026-11-02T10:00:00.000Z"});
         assert_eq!(by_hour_and_by_night(idle), (true, true));
         let warned = |sunset| json!({"sunset_on": sunset, "sunset_warned_days": 7});
@@ -108,10 +107,10 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_its_person_or_was_ended_is_left_alone() {
+    fn an_ended_connection_is_never_due() {
         for state in ["reauth_required", "revoked"] {
-            let dead = json!({"state": state, "reason": "grant_ended", "connected_at": "2026-11-02T10:00:00.000Z"});
-            assert_eq!(by_hour_and_by_night(dead), (false, false), "{state}");
+            let ended = json!({"state": state, "reason": "grant_ended", "connected_at": "2026-11-02T10:00:00.000Z"});
+            assert_eq!(by_hour_and_by_night(ended), (false, false), "{state}");
         }
     }
 }

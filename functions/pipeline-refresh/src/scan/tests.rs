@@ -31,24 +31,24 @@ fn soql_of(scan: &Scan) -> String {
 }
 
 #[test]
-fn a_first_scan_asks_for_every_row() {
-    let wanted = "SELECT Id FROM Opportunity ORDER BY SystemModstamp, Id LIMIT 2000";
-    assert_eq!(soql_of(&Scan::fresh(None, at(0))), wanted);
+fn a_first_scan_selects_every_row() {
+    let expected = "SELECT Id FROM Opportunity ORDER BY SystemModstamp, Id LIMIT 2000";
+    assert_eq!(soql_of(&Scan::fresh(None, at(0))), expected);
 }
 
 #[test]
-fn a_fresh_scan_begins_ten_minutes_before_the_last_one_began() {
-    let wanted = "SELECT Id FROM Opportunity WHERE SystemModstamp >= 2026-09-21T14:13:20.000Z \
+fn a_new_scan_overlaps_the_last_one_by_ten_minutes() {
+    let expected = "SELECT Id FROM Opportunity WHERE SystemModstamp >= 2026-09-21T14:13:20.000Z \
                   ORDER BY SystemModstamp, Id LIMIT 2000";
-    assert_eq!(soql_of(&Scan::fresh(Some(at(600)), at(9_999))), wanted);
+    assert_eq!(soql_of(&Scan::fresh(Some(at(600)), at(9_999))), expected);
 }
 
 #[test]
-fn a_scan_in_progress_asks_for_what_follows_its_last_row() {
-    let wanted = "SELECT Id FROM Opportunity WHERE (SystemModstamp >= 2026-09-21T14:13:25.000Z AND \
+fn a_running_scan_selects_the_rows_after_its_last_row() {
+    let expected = "SELECT Id FROM Opportunity WHERE (SystemModstamp >= 2026-09-21T14:13:25.000Z AND \
                   (SystemModstamp > 2026-09-21T14:13:25.000Z OR Id > '0065e0000000007AAA')) \
                   ORDER BY SystemModstamp, Id LIMIT 2000";
-    assert_eq!(soql_of(&scan_at(5, Some(7))), wanted);
+    assert_eq!(soql_of(&scan_at(5, Some(7))), expected);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn an_empty_page_that_is_not_the_last_is_a_fault() {
 }
 
 #[test]
-fn a_narrow_page_of_a_longer_answer_goes_on_after_its_last_row() {
+fn a_short_page_that_is_not_the_last_continues_after_its_last_row() {
     let step = Scan::fresh(None, at(1_000)).after(&page(&[row(1, 1), row(2, 2)], 900, false));
     assert_eq!(step, Ok(Step::Next(scan_at(2, Some(2)))));
 }
@@ -108,9 +108,9 @@ fn rows_changed_after_the_scan_began_end_it() {
     assert_eq!(Scan::fresh(None, at(1_000)).after(&page(&rows, 5_000, false)), Ok(Step::Complete));
 }
 
-/// One thing that happens while the mirror is kept.
+/// One step of a story.
 #[derive(Debug, Clone)]
-enum Happening {
+enum Action {
     /// A row is written now and becomes visible when its transaction commits, `delay` seconds later.
     Edit { row: usize, delay: i64 },
     /// Many rows are written in one transaction: one `SystemModstamp`.
@@ -119,11 +119,11 @@ enum Happening {
     Wait(i64),
     /// The worker takes its next step.
     Work,
-    /// The worker is killed and what it had in memory is gone.
+    /// The worker is killed and loses its memory.
     Kill,
 }
 
-/// An org that stamps rows when they are written and shows them when they are committed.
+/// An org whose rows get their `SystemModstamp` when they are written and become visible when they are committed.
 #[derive(Default)]
 struct Org {
     now: i64,
@@ -152,7 +152,7 @@ impl Org {
         self.visible.extend(due.into_iter().map(|(_, row, stamp)| (row, stamp)));
     }
 
-    /// The first rows of the answer to `scan`'s query, and how many there are in all.
+    /// Returns the first rows of `scan`'s query, and the number of rows that it matches.
     fn query(&self, scan: &Scan, limit: usize) -> (Vec<Position>, usize) {
         let mut rows: Vec<_> = self.visible.iter().map(|(n, stamp)| row(*stamp, *n)).collect();
         rows.retain(|row| match scan.position {
@@ -169,7 +169,7 @@ impl Org {
     }
 }
 
-/// A worker, its memory apart from what is stored.
+/// A worker, with its memory apart from its stored state.
 #[derive(Default)]
 struct Worker {
     mirror: BTreeMap<RecordId, Timestamp>,
@@ -199,8 +199,8 @@ impl Worker {
                 let shape = PageShape { rows: &rows, total_size: total as u64, done: rows.len() == total };
                 let step = scan.after(&shape).unwrap();
                 for row in rows {
-                    let known = self.mirror.entry(row.record_id).or_insert(row.system_modstamp);
-                    *known = row.system_modstamp.max(*known);
+                    let mirrored = self.mirror.entry(row.record_id).or_insert(row.system_modstamp);
+                    *mirrored = row.system_modstamp.max(*mirrored);
                 }
                 Memory::Stored(scan, step)
             }
@@ -224,37 +224,37 @@ impl Worker {
     }
 }
 
-fn happening() -> impl Strategy<Value = Happening> {
+fn action() -> impl Strategy<Value = Action> {
     let delay = 0..OVERLAP.as_secs();
     prop_oneof![
-        4 => (0..40_usize, delay.clone()).prop_map(|(row, delay)| Happening::Edit { row, delay }),
-        1 => (1..40_usize, delay).prop_map(|(rows, delay)| Happening::MassEdit { rows, delay }),
-        3 => (0..900_i64).prop_map(Happening::Wait),
-        8 => Just(Happening::Work),
-        1 => Just(Happening::Kill),
+        4 => (0..40_usize, delay.clone()).prop_map(|(row, delay)| Action::Edit { row, delay }),
+        1 => (1..40_usize, delay).prop_map(|(rows, delay)| Action::MassEdit { rows, delay }),
+        3 => (0..900_i64).prop_map(Action::Wait),
+        8 => Just(Action::Work),
+        1 => Just(Action::Kill),
     ]
 }
 
 proptest! {
     #[test]
-    fn no_row_is_lost_whatever_is_edited_committed_late_or_killed(
-        story in prop::collection::vec(happening(), 1..120),
+    fn no_row_is_lost_by_edits_late_commits_or_kills(
+        story in prop::collection::vec(action(), 1..120),
         page_rows in 1..12_usize,
     ) {
         let (mut org, mut worker) = (Org::default(), Worker::default());
-        for happening in story {
-            match happening {
-                Happening::Edit { row, delay } => org.edit(row, delay),
-                Happening::MassEdit { rows, delay } => (0..rows).for_each(|row| org.edit(row, delay)),
-                Happening::Wait(seconds) => org.wait(seconds),
-                Happening::Work => worker.step(&org, page_rows),
-                Happening::Kill => worker.memory = Memory::Idle,
+        for action in story {
+            match action {
+                Action::Edit { row, delay } => org.edit(row, delay),
+                Action::MassEdit { rows, delay } => (0..rows).for_each(|row| org.edit(row, delay)),
+                Action::Wait(seconds) => org.wait(seconds),
+                Action::Work => worker.step(&org, page_rows),
+                Action::Kill => worker.memory = Memory::Idle,
             }
         }
         org.wait(OVERLAP.as_secs());
         worker.finish_a_scan(&org, page_rows);
 
-        let wanted: BTreeMap<_, _> = org.visible.iter().map(|(n, stamp)| (id(*n), at(*stamp))).collect();
-        prop_assert_eq!(worker.mirror, wanted);
+        let expected: BTreeMap<_, _> = org.visible.iter().map(|(n, stamp)| (id(*n), at(*stamp))).collect();
+        prop_assert_eq!(worker.mirror, expected);
     }
 }

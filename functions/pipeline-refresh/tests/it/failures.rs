@@ -1,4 +1,4 @@
-//! What comes again, what waits, and that neither holds up the rest.
+//! Retried and delayed tasks, and that neither stops the others.
 
 use org_simulator::{Effect, Fault};
 use salesforce::ObjectName;
@@ -11,7 +11,7 @@ fn fault(path: &str, times: u32, effect: Effect) -> Fault {
 }
 
 #[test]
-fn an_org_under_maintenance_gets_its_task_again_and_no_cursor_moves() {
+fn a_task_of_an_unavailable_org_is_retried_and_no_cursor_moves() {
     run(async {
         let context = TestContext::new().await;
         let task = context.task(RefreshKind::Backfill);
@@ -28,7 +28,7 @@ fn an_org_under_maintenance_gets_its_task_again_and_no_cursor_moves() {
 }
 
 #[test]
-fn a_page_that_is_cut_short_is_not_believed() {
+fn a_truncated_page_is_refused() {
     run(async {
         let context = TestContext::new().await;
         let body = r#"{"totalSize": 2, "done": true, "records": []}"#.to_owned();
@@ -49,16 +49,16 @@ fn an_org_that_must_reconnect_does_not_stop_the_others() {
     run(async {
         let context = TestContext::new().await;
         let ours = context.task(RefreshKind::Nightly);
-        let parked = RefreshTask { org_id: DISCONNECTED.parse().unwrap(), ..ours.clone() };
+        let blocked = RefreshTask { org_id: DISCONNECTED.parse().unwrap(), ..ours.clone() };
 
-        assert!(context.work_on(&[parked, ours]).await.is_empty());
+        assert!(context.work_on(&[blocked, ours]).await.is_empty());
 
         context.assert_mirrored(&[]).await;
     });
 }
 
 #[test]
-fn an_object_that_the_connection_cannot_see_is_left_out() {
+fn an_invisible_object_is_skipped() {
     run(async {
         let mut context = TestContext::new().await;
         context.deps.mirrored_objects.insert(0, ObjectName::from_static("Hidden__c"));
@@ -70,7 +70,7 @@ fn an_object_that_the_connection_cannot_see_is_left_out() {
 }
 
 #[test]
-fn an_org_whose_calls_run_low_has_the_rest_of_its_refresh_held_back() {
+fn a_refresh_over_the_api_budget_is_delayed() {
     run(async {
         let context = TestContext::new().await;
         context.accounts(2_100);
@@ -78,7 +78,7 @@ fn an_org_whose_calls_run_low_has_the_rest_of_its_refresh_held_back() {
 
         assert!(context.work_on(&[context.task(RefreshKind::Backfill)]).await.is_empty());
 
-        assert!(context.held_back().await > 0);
+        assert!(context.delayed().await > 0);
         assert!(context.simulator.api_calls() <= 10, "{}", context.simulator.api_calls());
     });
 }

@@ -1,4 +1,4 @@
-//! The function in a [`harness::TestContext`]: an org with its seed, of which nothing is mirrored.
+//! The function's test context: a simulated org with seed data and an empty mirror.
 
 use std::ops::Deref;
 
@@ -15,7 +15,7 @@ pub(crate) use harness::{DISCONNECTED, run};
 pub(crate) const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 const QUEUE: &str = "PipelineRefreshQueue";
 
-/// What a test plays with.
+/// The test context of this function.
 pub(crate) struct TestContext {
     context: harness::TestContext,
     pub(crate) deps: Deps,
@@ -30,7 +30,7 @@ impl Deref for TestContext {
 }
 
 impl TestContext {
-    /// An org that Ferry does not know yet.
+    /// Returns a context whose org is unknown to Ferry.
     pub(crate) async fn new() -> Self {
         let context = harness::TestContext::new().await;
         let deps = Deps {
@@ -54,7 +54,7 @@ impl TestContext {
     /// Defines a custom object with text fields.
     pub(crate) fn define(&self, object: &str, fields: &[String]) {
         let fields: Vec<Value> = fields.iter().map(|name| json!({ "name": name })).collect();
-        self.simulator.define_object(json!({ "name": object, "fields": fields })).unwrap();
+        self.simulator.define_object(json!({ "name": object, "fields": fields })).expect("the object is new");
     }
 
     /// Creates Accounts in the org.
@@ -67,21 +67,21 @@ impl TestContext {
         self.update("Account", id, &json!({ "Name": name }));
     }
 
-    /// A task asked for now.
+    /// Returns a task that is requested now.
     pub(crate) fn task(&self, kind: RefreshKind) -> RefreshTask {
         RefreshTask { org_id: self.org, kind, object: None, requested_at: self.deps.clock.now() }
     }
 
-    /// Gives the function tasks, and all the time it needs; the indexes of those that come again.
+    /// Invokes the function with tasks and 15 minutes. Returns the indexes of the tasks to retry.
     pub(crate) async fn work_on(&self, tasks: &[RefreshTask]) -> Vec<usize> {
         self.work_until(tasks, self.deps.clock.now() + SignedDuration::from_mins(15)).await
     }
 
-    /// Gives the function tasks and a deadline.
+    /// Invokes the function with tasks and a deadline. Returns the indexes of the tasks to retry.
     pub(crate) async fn work_until(&self, tasks: &[RefreshTask], deadline: Timestamp) -> Vec<usize> {
         let reply = handle(&self.deps, event(tasks), deadline).await.expect("a reply");
-        let Reply::Tasks(answer) = reply else { panic!("the reply to a schedule") };
-        answer.failed.iter().map(|id| id.parse().expect("an index")).collect()
+        let Reply::Tasks(report) = reply else { panic!("the reply to a schedule") };
+        report.failed.iter().map(|id| id.parse().expect("an index")).collect()
     }
 
     /// Takes the tasks that wait in the queue.
@@ -101,12 +101,12 @@ impl TestContext {
         }
     }
 
-    /// How many tasks the queue holds back.
-    pub(crate) async fn held_back(&self) -> usize {
+    /// Returns the number of delayed tasks in the queue.
+    pub(crate) async fn delayed(&self) -> usize {
         self.waiting(QUEUE).await.1
     }
 
-    /// How many records of an object are mirrored.
+    /// Returns the numbers of mirrored records of an object.
     pub(crate) async fn count(&self, object: &ObjectName) -> RecordCount {
         self.deps.records.count(self.org, object).await.expect("the mirror")
     }
@@ -116,13 +116,13 @@ impl TestContext {
         let in_org = self.count_in_org("Account");
         assert_eq!(self.count(&ACCOUNT).await.live, in_org as u64);
         for id in accounts {
-            let wanted = self.simulator.record("Account", id).expect("an account");
+            let expected = self.simulator.record("Account", id).expect("an account");
             let row = self.deps.records.load(self.org, &ACCOUNT, id.parse().expect("an id")).await.expect("the mirror");
             let row = row.unwrap_or_else(|| panic!("{id} is not mirrored"));
-            if wanted["IsDeleted"] == json!(true) {
+            if expected["IsDeleted"] == json!(true) {
                 assert!(row.deleted, "{id}");
             } else {
-                assert_eq!((row.deleted, &row.fields["Name"]), (false, &wanted["Name"]), "{id}");
+                assert_eq!((row.deleted, &row.fields["Name"]), (false, &expected["Name"]), "{id}");
             }
         }
     }

@@ -5,7 +5,7 @@ use store::{CursorName, RefreshKind};
 use crate::harness::{TestContext, run};
 
 #[test]
-fn the_pipelines_are_the_org_s_record_types_with_their_stages_in_order() {
+fn pipelines_are_record_types_with_their_stages_in_order() {
     run(async {
         let context = TestContext::new().await;
 
@@ -25,7 +25,7 @@ fn the_pipelines_are_the_org_s_record_types_with_their_stages_in_order() {
 }
 
 #[test]
-fn pipelines_that_are_as_they_were_are_not_written_again() {
+fn unchanged_pipelines_are_not_written_again() {
     run(async {
         let context = TestContext::new().await;
         context.work_on(&[context.task(RefreshKind::Nightly)]).await;

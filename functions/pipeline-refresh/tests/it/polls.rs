@@ -1,4 +1,4 @@
-//! Orgs without outbound messages: an edit reaches the mirror by the poll alone, and polls do not pile up.
+//! Polls of orgs without outbound messages: an edit reaches the mirror by the poll alone, and polls do not pile up.
 
 use jiff::SignedDuration;
 use org_simulator::{Effect, Fault};
@@ -10,7 +10,7 @@ use store::{CursorName, Edition, RefreshKind};
 use crate::harness::{ACCOUNT, DISCONNECTED, TestContext, run};
 
 impl TestContext {
-    /// An active org without outbound messages whose records are copied.
+    /// Makes the org an active one without outbound messages, with a complete backfill.
     async fn polled(&self) {
         self.simulator.set_edition("Professional Edition");
         self.activate(self.org).await;
@@ -21,7 +21,7 @@ impl TestContext {
         assert!(self.work_on(&[self.task(RefreshKind::Backfill)]).await.is_empty());
     }
 
-    /// What the schedule does.
+    /// Invokes the function as the schedule does. Returns the number of queued polls.
     async fn schedule_polls(&self) -> u64 {
         let event: Event = serde_json::from_value(json!({ "kind": "poll" })).expect("an event");
         let deadline = self.deps.clock.now() + SignedDuration::from_secs(60);
@@ -31,7 +31,7 @@ impl TestContext {
         }
     }
 
-    /// When the last poll began that came to its end.
+    /// Returns the start of the last finished poll.
     async fn last_poll(&self) -> Option<jiff::Timestamp> {
         let cursor = self.deps.cursors.load(self.org, &CursorName::poll()).await.expect("a cursor");
         cursor.and_then(|cursor| cursor.covered_until)
@@ -52,7 +52,7 @@ fn an_edit_reaches_the_mirror_by_the_poll_alone() {
         let accounts = context.accounts(3);
         context.rename(&accounts[0], "Renamed");
         context.delete("Account", &accounts[1]);
-        assert!(context.simulator.outbound_messages().is_empty(), "the org tells of nothing");
+        assert!(context.simulator.outbound_messages().is_empty(), "the org sends no messages");
 
         assert_eq!(context.schedule_polls().await, 1, "the other org has outbound messages");
         let polls = context.queued().await;
@@ -66,12 +66,12 @@ fn an_edit_reaches_the_mirror_by_the_poll_alone() {
         context.assert_mirrored(&accounts).await;
         assert!(context.last_poll().await.is_some_and(|at| at >= polls[0].requested_at));
         let objects = context.deps.mirrored_objects.len();
-        assert!(context.total_calls() - before <= 2 * objects, "two calls an object, and none for the pipelines");
+        assert!(context.total_calls() - before <= 2 * objects, "at most two calls for each object, none for pipelines");
     });
 }
 
 #[test]
-fn a_poll_that_comes_late_finds_its_work_done_and_asks_for_nothing() {
+fn a_late_poll_finds_its_work_done_and_makes_no_call() {
     run(async {
         let context = TestContext::new().await;
         context.polled().await;
@@ -95,7 +95,7 @@ fn a_poll_that_fails_is_left_to_the_next_one() {
         let path_prefix = "/services/data/v66.0/queryAll".to_owned();
         context.simulator.fault(Fault { path_prefix, method: None, times: 100, effect: Effect::Unavailable });
 
-        assert!(context.work_on(&[context.task(RefreshKind::Poll)]).await.is_empty(), "it does not come again");
+        assert!(context.work_on(&[context.task(RefreshKind::Poll)]).await.is_empty(), "a failed poll is not retried");
         assert_eq!((context.queued().await.len(), context.last_poll().await), (0, None));
 
         context.simulator.clear_faults();
@@ -106,7 +106,7 @@ fn a_poll_that_fails_is_left_to_the_next_one() {
 }
 
 #[test]
-fn a_poll_of_an_org_whose_calls_run_low_leaves_nothing_in_the_queue() {
+fn a_poll_over_the_api_budget_queues_nothing() {
     run(async {
         let context = TestContext::new().await;
         context.polled().await;
@@ -114,12 +114,12 @@ fn a_poll_of_an_org_whose_calls_run_low_leaves_nothing_in_the_queue() {
 
         assert!(context.work_on(&[context.task(RefreshKind::Poll)]).await.is_empty());
 
-        assert_eq!((context.queued().await.len(), context.held_back().await, context.last_poll().await), (0, 0, None));
+        assert_eq!((context.queued().await.len(), context.delayed().await, context.last_poll().await), (0, 0, None));
     });
 }
 
 #[test]
-fn a_poll_leaves_an_object_alone_that_was_never_copied_or_is_being_scanned() {
+fn a_poll_skips_an_object_that_is_new_or_being_scanned() {
     run(async {
         let context = TestContext::new().await;
         context.simulator.set_edition("Professional Edition");
@@ -127,7 +127,7 @@ fn a_poll_leaves_an_object_alone_that_was_never_copied_or_is_being_scanned() {
         assert_eq!(
             (context.count(&ACCOUNT).await.live, context.last_poll().await),
             (0, None),
-            "the first copy is no poll's"
+            "a poll starts no backfill"
         );
 
         context.work_on(&[context.task(RefreshKind::Backfill)]).await;
@@ -138,6 +138,6 @@ fn a_poll_leaves_an_object_alone_that_was_never_copied_or_is_being_scanned() {
         let accounts = context.accounts(1);
         context.work_on(&[context.task(RefreshKind::Poll)]).await;
         let row = context.deps.records.load(context.org, &ACCOUNT, accounts[0].parse().unwrap()).await.unwrap();
-        assert!(row.is_none() && context.last_poll().await.is_none(), "another task is at work on it");
+        assert!(row.is_none() && context.last_poll().await.is_none(), "another task is scanning the object");
     });
 }

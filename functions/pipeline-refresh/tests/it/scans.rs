@@ -65,7 +65,7 @@ fn a_night_brings_what_was_created_changed_and_deleted() {
 }
 
 #[test]
-fn a_task_that_comes_twice_asks_the_org_for_no_row_twice() {
+fn a_duplicate_task_reads_no_row_twice() {
     run(async {
         let context = TestContext::new().await;
         let task = context.task(RefreshKind::Backfill);
@@ -101,7 +101,7 @@ fn an_object_wider_than_a_url_is_copied_by_its_keys() {
 }
 
 #[test]
-fn an_invocation_without_time_left_stores_one_page_and_queues_the_rest() {
+fn an_invocation_without_time_stores_one_page_and_queues_the_rest() {
     run(async {
         let context = TestContext::new().await;
         let accounts = context.accounts(4_500);
@@ -122,7 +122,7 @@ fn an_invocation_without_time_left_stores_one_page_and_queues_the_rest() {
 }
 
 #[test]
-fn a_refresh_killed_at_every_point_still_ends_with_the_org_s_records() {
+fn a_refresh_killed_at_every_point_loses_no_row() {
     run(async {
         let mut context = TestContext::new().await;
         context.deps.mirrored_objects = vec![ACCOUNT];
