@@ -22,7 +22,7 @@ pub enum Retry {
     Unknown(Duration),
 }
 
-/// Classifies an error by the retry that it allows. Every error of Ferry implements it.
+/// The classification of an error by the retry that it allows. Every error of Ferry implements it.
 pub trait Classify {
     /// Returns the retry that this error allows.
     fn retry(&self) -> Retry;
@@ -69,7 +69,7 @@ pub enum Error {
         /// The network error.
         source: BoxError,
     },
-    /// Salesforce, or a gateway in front of it, is temporarily out of order.
+    /// Salesforce, or a gateway in front of it, is temporarily unavailable.
     #[error("could not {operation}: Salesforce is unavailable (status {status})")]
     Unavailable {
         /// The operation that failed.
@@ -92,7 +92,7 @@ pub enum Error {
         /// The operation that failed.
         operation: &'static str,
     },
-    /// The org has too many API requests in progress. It passes within seconds.
+    /// The org has too many API requests in progress. A slot is free again within seconds.
     #[error("could not {operation}: too many concurrent API requests in the org")]
     TooManyCalls {
         /// The operation that failed.
@@ -179,7 +179,7 @@ pub enum Error {
     ///
     /// # Troubleshooting
     ///
-    /// "wrong signature": the client secret in Secrets Manager is not the app's.
+    /// After "a wrong signature", compare the client secret in Secrets Manager with that of the app in Salesforce.
     #[error("could not {operation}: the response failed verification ({what})")]
     Untrusted {
         /// The operation that failed.

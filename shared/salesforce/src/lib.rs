@@ -4,7 +4,7 @@
 //! change events. It depends neither on AWS nor on Ferry's state.
 //! A [`Client`] makes the calls. It gets its access token from a [`Sessions`], and requests another one if Salesforce
 //! refuses it.
-//! Every call fails with an [`Error`], and [`Classify::retry`] returns the retry that the error allows.
+//! A call that fails returns an [`Error`], and [`Classify::retry`] returns the retry that the error allows.
 //!
 //! ```
 //! use std::sync::Arc;

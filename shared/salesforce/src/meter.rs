@@ -32,7 +32,7 @@ pub struct MeterReading {
     pub calls: u64,
 }
 
-/// Counts a client's calls, and remembers the usage that Salesforce reported last. Failed calls count and report too.
+/// A counter of a client's calls, failed ones included, with the usage that Salesforce reported last.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     usage: Mutex<Option<ApiUsage>>,

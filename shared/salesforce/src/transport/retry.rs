@@ -1,4 +1,4 @@
-//! The rule for retries within a call. Nothing else in the client retries.
+//! The rule for retries within a call. Beside it, the client only repeats a call whose session was refused.
 
 use std::time::Duration;
 
