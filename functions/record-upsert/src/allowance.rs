@@ -1,21 +1,21 @@
-//! Which calls the org's budget allows (invariant 19).
+//! Decides whether the org's API budget allows a call (invariant 19).
 
 use jiff::Timestamp;
 use salesforce::ApiUsage;
 use store::{Budget, Lane};
 
-/// What is known of the org's budget. Re-reads are calls of the lane [`Lane::Webhook`].
+/// The org's API budget as far as this invocation knows it. Re-reads are calls of the lane [`Lane::Webhook`].
 #[derive(Debug)]
 pub(crate) struct Allowance {
-    /// As it was stored before the first call, by whatever function saw it.
+    /// The budget that was stored before the first call, by any function.
     pub(crate) stored: Option<Budget>,
 }
 
 impl Allowance {
-    /// Whether one more call may be made; `seen` is what Salesforce said to the calls of this invocation, and counts for more.
-    /// Where nothing recent is known a call goes ahead, and its answer decides about the next one.
-    pub(crate) fn may_call(&self, seen: Option<ApiUsage>, now: Timestamp) -> bool {
-        match (seen, &self.stored) {
+    /// Returns whether one more call may be made. `reported` is the usage in Salesforce's last response to this invocation and takes
+    /// precedence. Without a recent usage the call goes ahead, and its response decides about the next one.
+    pub(crate) fn may_call(&self, reported: Option<ApiUsage>, now: Timestamp) -> bool {
+        match (reported, &self.stored) {
             (Some(ApiUsage { used, max }), _) => Lane::Webhook.may_call(used, max, 1),
             (None, Some(stored)) => stored.may_call(Lane::Webhook, 1, now),
             (None, None) => true,
@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn one_call_finds_out_whether_the_window_has_moved_on() {
+    fn an_old_usage_lets_one_call_probe() {
         let old = stored(950, 15);
         assert!(old.may_call(None, now()));
         assert!(!old.may_call(Some(ApiUsage { used: 951, max: 1_000 }), now()));
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_lately_is_believed() {
+    fn a_recent_usage_decides() {
         assert!(!stored(900, 14).may_call(None, now()));
         assert!(stored(899, 14).may_call(None, now()));
         assert!(Allowance { stored: None }.may_call(None, now()));

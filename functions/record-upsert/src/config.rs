@@ -5,7 +5,7 @@ use runtime::{Aws, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::Clock;
 use store::{Budgets, ChangeHint, Deliveries, Queue, Records};
 
-use crate::back_off::BackOff;
+use crate::org_backoff::OrgBackoff;
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub struct Deps {
     /// The fields of each object, cached by this execution environment.
     pub fields: FieldCache,
     /// The orgs that are left alone for a while, cached by this execution environment.
-    pub back_off: BackOff,
+    pub org_backoff: OrgBackoff,
 }
 
 impl Deps {
@@ -82,7 +82,7 @@ impl Deps {
             dead_letters: Queue::new(aws.sqs(), config.dead_letters_queue_url, aws.clock()),
             clock: aws.clock(),
             fields: FieldCache::new(config.mirrored_fields),
-            back_off: BackOff::default(),
+            org_backoff: OrgBackoff::default(),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Why a record could not be brought up to date.
+//! Errors of bringing a record up to date.
 
 use std::time::Duration;
 
@@ -8,68 +8,68 @@ use salesforce::{Classify, Retry};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Salesforce could not be asked, or refused to answer.
-    #[error("the changed records could not be read")]
+    /// Salesforce could not be reached, or refused the read.
+    #[error("could not read the changed records")]
     Salesforce(#[source] salesforce::Error),
-    /// What is known of the object's fields no longer holds; it is forgotten, and the next reading asks again.
-    #[error("the object's fields have changed")]
+    /// The cached fields of the object are out of date. They are dropped, and the next read describes the object again.
+    #[error("could not read the changed records: the object's fields have changed")]
     FieldsChanged(#[source] salesforce::Error),
-    /// The org has used up what this lane may use of its calls.
-    #[error("the org's calls are needed for more urgent work")]
+    /// The org's API budget leaves no calls for this lane.
+    #[error("could not read the changed records: the org's API budget is reserved for more urgent lanes")]
     OverBudget,
-    /// The org took longer than its share of the invocation.
-    #[error("the org did not answer in the time that it has")]
+    /// The org did not respond within its share of the invocation.
+    #[error("could not read the changed records: the org did not respond in time")]
     TooSlow,
     /// The invocation ended before the org's turn.
-    #[error("the invocation had no time for the org")]
+    #[error("could not read the changed records: the invocation has no time left")]
     OutOfTime,
-    /// The mirror did not take the record.
-    #[error("the mirror did not take a record")]
+    /// The record could not be written to the mirror.
+    #[error("could not write a record to the mirror")]
     Mirror(#[source] store::Error),
-    /// The record appeared and disappeared while it was read.
-    #[error("a record is being deleted or restored")]
-    Wavering,
+    /// The record was deleted or restored while it was read.
+    #[error("could not read a record: it is being deleted or restored")]
+    Changing,
 }
 
 impl Error {
-    /// Whether every other object of the org would fail in the same way.
+    /// Returns whether every other object of the org would fail in the same way.
     #[must_use]
-    pub fn concerns_the_org(&self) -> bool {
+    pub fn affects_the_org(&self) -> bool {
         match self {
             Self::Salesforce(error) => error.problems().is_empty(),
             Self::OverBudget | Self::TooSlow | Self::OutOfTime => true,
-            Self::Mirror(_) | Self::FieldsChanged(_) | Self::Wavering => false,
+            Self::Mirror(_) | Self::FieldsChanged(_) | Self::Changing => false,
         }
     }
 
-    /// Whether the org itself is in trouble, so that it is better left alone for a moment.
+    /// Returns whether the org is unavailable or slow, so that it should not be called for a moment.
     #[must_use]
-    pub fn is_trouble_of_the_org(&self) -> bool {
+    pub fn needs_backoff(&self) -> bool {
         let transient = matches!(self.retry(), Retry::After(_) | Retry::Unknown(_));
-        transient && self.concerns_the_org() && matches!(self, Self::Salesforce(_) | Self::TooSlow)
+        transient && self.affects_the_org() && matches!(self, Self::Salesforce(_) | Self::TooSlow)
     }
 
-    /// A stable code for the ledger.
+    /// A stable code for the ledger: Salesforce's own where there is one.
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
             Self::Salesforce(error) | Self::FieldsChanged(error) => {
                 let codes = error.problems().iter().map(|problem| problem.code.as_str());
-                codes.chain(std::iter::once(kind(error))).next().unwrap_or_default()
+                codes.chain(std::iter::once(code_without_problem(error))).next().unwrap_or_default()
             }
             Self::OverBudget => "over_budget",
             Self::TooSlow => "org_too_slow",
             Self::OutOfTime => "out_of_time",
             Self::Mirror(store::Error::TooLarge { .. }) => "too_large",
             Self::Mirror(_) => "mirror_unavailable",
-            Self::Wavering => "record_wavering",
+            Self::Changing => "record_changing",
         }
         .to_owned()
     }
 }
 
-/// Salesforce's own codes go first; this names what failed without one.
-fn kind(error: &salesforce::Error) -> &'static str {
+/// The code of a failure for which Salesforce gave none.
+fn code_without_problem(error: &salesforce::Error) -> &'static str {
     match (error, error.retry()) {
         (salesforce::Error::DailyLimit { .. }, _) => "daily_limit",
         (_, Retry::Never) => "salesforce_refused",
@@ -82,10 +82,10 @@ impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Salesforce(error) => error.retry(),
-            Self::OverBudget | Self::TooSlow | Self::OutOfTime | Self::FieldsChanged(_) | Self::Wavering => {
+            Self::OverBudget | Self::TooSlow | Self::OutOfTime | Self::FieldsChanged(_) | Self::Changing => {
                 Retry::After(Duration::from_secs(1))
             }
-            // A permission or a name that a deployment got wrong is put right in less time than a hint has.
+            // A deployment with a wrong permission or table name is repaired in less time than hints are deferred.
             Self::Mirror(store::Error::Refused { .. }) => Retry::After(Duration::from_mins(1)),
             Self::Mirror(error) => error.retry(),
         }

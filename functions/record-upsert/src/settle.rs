@@ -1,7 +1,7 @@
-//! Writes down what became of each message, and sends on what does not end here. Only then a message may go.
+//! Records the outcome of each message, then re-queues or dead-letters what is not settled.
 //!
-//! The ledger comes first, for a hint that was sent again may be settled by another sandbox at once. Killed in between, the
-//! messages come again and are sent again: there may be duplicates, and nothing is lost.
+//! The ledger comes first, because a re-queued hint may be settled by another execution environment at once. If the
+//! function is killed in between, SQS delivers the messages again: hints may be sent twice, and none is lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -14,66 +14,70 @@ use store::{ChangeHint, Delivery, DeliveryId, NewDeadLetter, RecordRef};
 use tracing::{error, warn};
 
 use crate::Deps;
-use crate::fate::Fate;
-use crate::put_off;
-use crate::timetable::Timetable;
+use crate::deadlines::Deadlines;
+use crate::deferral;
+use crate::disposition::Disposition;
 
-/// The code under which a body that is no hint becomes a dead letter.
+/// The reason of a dead letter whose body is not a hint.
 const UNREADABLE: &str = "unreadable";
 
-/// What copies of one hint have in common: they are sent on as one.
-type Copies<'a> = (&'a DeliveryId, &'a Option<RecordRef>);
+/// Identifies duplicates of a hint, which are re-queued once.
+type HintKey<'a> = (&'a DeliveryId, &'a Option<RecordRef>);
 
-/// What is to be sent, each with the messages (by index) that it stands for.
+/// What to send, each with the indexes of the messages that it stands for.
 #[derive(Debug, Default)]
-struct Sending<'a> {
-    later: BTreeMap<Copies<'a>, ((ChangeHint, Duration), Vec<usize>)>,
-    dead: BTreeMap<Copies<'a>, (NewDeadLetter, Vec<usize>)>,
+struct Sends<'a> {
+    deferred: BTreeMap<HintKey<'a>, ((ChangeHint, Duration), Vec<usize>)>,
+    dead: BTreeMap<HintKey<'a>, (NewDeadLetter, Vec<usize>)>,
 }
 
-/// Sees to an org's messages; gives the fates, of which some may have changed.
+/// Records each outcome, then re-queues or dead-letters what is not settled. Returns the final dispositions.
 pub(crate) async fn settle(
     deps: &Deps,
     hints: &[&ChangeHint],
     org: OrgId,
-    fates: Vec<(usize, Fate)>,
-    timetable: Timetable,
-) -> Vec<(usize, Fate)> {
+    dispositions: Vec<(usize, Disposition)>,
+    deadlines: Deadlines,
+) -> Vec<(usize, Disposition)> {
     let now = deps.clock.now();
-    let (fates, sending) = plan(hints, fates, now);
+    let (dispositions, sends) = plan(hints, dispositions, now);
     let deliveries: Vec<Delivery> =
-        fates.iter().filter_map(|(index, fate)| delivery(hints, *index, fate, now)).collect();
+        dispositions.iter().filter_map(|(index, disposition)| delivery(hints, *index, disposition, now)).collect();
     if let Err(error) = deps.deliveries.record(&deliveries).await {
-        warn!(org.id = %org, "the ledger took no outcome: {}", Chain(&error));
-        return fates.into_iter().map(|(index, _)| (index, Fate::Returned("ledger_unavailable"))).collect();
+        warn!(org.id = %org, "could not record the outcomes in the ledger: {}", Chain(&error));
+        let retained = Disposition::Retained("ledger_unavailable");
+        return dispositions.into_iter().map(|(index, _)| (index, retained.clone())).collect();
     }
-    let unsent = send(deps, org, sending, timetable).await;
-    let returned = |index, fate| if unsent.contains(&index) { Fate::Returned("queue_unavailable") } else { fate };
-    fates.into_iter().map(|(index, fate)| (index, returned(index, fate))).collect()
+    let unsent = send(deps, org, sends, deadlines).await;
+    let final_disposition = |index, disposition| match unsent.contains(&index) {
+        true => Disposition::Retained("queue_unavailable"),
+        false => disposition,
+    };
+    dispositions.into_iter().map(|(index, disposition)| (index, final_disposition(index, disposition))).collect()
 }
 
-/// Decides which hints come again, and which were put off for too long. Pure.
+/// Decides which hints are re-queued, and which were deferred for too long. Pure.
 fn plan<'a>(
     hints: &[&'a ChangeHint],
-    mut fates: Vec<(usize, Fate)>,
+    mut dispositions: Vec<(usize, Disposition)>,
     now: Timestamp,
-) -> (Vec<(usize, Fate)>, Sending<'a>) {
-    let mut sending = Sending::default();
-    for (index, fate) in &mut fates {
+) -> (Vec<(usize, Disposition)>, Sends<'a>) {
+    let mut sends = Sends::default();
+    for (index, disposition) in &mut dispositions {
         let Some(hint) = hints.get(*index) else { continue };
-        let copies = (&hint.delivery_id, &hint.record);
-        if let Fate::PutOff { reason, pause } = fate {
-            match put_off::again(hint, *pause, now) {
-                Some(later) => sending.later.entry(copies).or_insert_with(|| (later, Vec::new())).1.push(*index),
-                None => *fate = Fate::Poison(format!("put_off_for_a_day:{reason}")),
+        let key = (&hint.delivery_id, &hint.record);
+        if let Disposition::Deferred { reason, pause } = disposition {
+            match deferral::defer(hint, *pause, now) {
+                Some(deferred) => sends.deferred.entry(key).or_insert_with(|| (deferred, Vec::new())).1.push(*index),
+                None => *disposition = Disposition::DeadLettered(format!("deferred_for_a_day:{reason}")),
             }
         }
-        if let Fate::Poison(reason) = fate {
+        if let Disposition::DeadLettered(reason) = disposition {
             let letter = || (dead_letter(hint, reason, now), Vec::new());
-            sending.dead.entry(copies).or_insert_with(letter).1.push(*index);
+            sends.dead.entry(key).or_insert_with(letter).1.push(*index);
         }
     }
-    (fates, sending)
+    (dispositions, sends)
 }
 
 fn dead_letter(hint: &ChangeHint, reason: &str, failed_at: Timestamp) -> NewDeadLetter {
@@ -81,7 +85,7 @@ fn dead_letter(hint: &ChangeHint, reason: &str, failed_at: Timestamp) -> NewDead
     NewDeadLetter { group: Some(hint.org_id.to_string()), body, reason: reason.to_owned(), failed_at }
 }
 
-fn delivery(hints: &[&ChangeHint], index: usize, fate: &Fate, settled_at: Timestamp) -> Option<Delivery> {
+fn delivery(hints: &[&ChangeHint], index: usize, disposition: &Disposition, settled_at: Timestamp) -> Option<Delivery> {
     let hint = hints.get(index)?;
     Some(Delivery {
         org_id: hint.org_id,
@@ -90,60 +94,64 @@ fn delivery(hints: &[&ChangeHint], index: usize, fate: &Fate, settled_at: Timest
         record: hint.record.clone(),
         received_at: hint.received_at,
         settled_at,
-        outcome: fate.outcome()?,
+        outcome: disposition.outcome()?,
     })
 }
 
-/// Sends; gives the messages for which that cannot be said.
-async fn send(deps: &Deps, org: OrgId, sending: Sending<'_>, timetable: Timetable) -> BTreeSet<usize> {
-    let (later, later_for): (Vec<_>, Vec<_>) = sending.later.into_values().unzip();
-    let (dead, dead_for): (Vec<_>, Vec<_>) = sending.dead.into_values().unzip();
+/// Sends the messages and returns the indexes of those not confirmed as queued.
+async fn send(deps: &Deps, org: OrgId, sends: Sends<'_>, deadlines: Deadlines) -> BTreeSet<usize> {
+    let (deferred, deferred_indexes): (Vec<_>, Vec<_>) = sends.deferred.into_values().unzip();
+    let (dead, dead_indexes): (Vec<_>, Vec<_>) = sends.dead.into_values().unzip();
     for letter in &dead {
-        error!(org.id = %org, reason = letter.reason, "a hint is given up and goes to the dead letters");
+        error!(org.id = %org, reason = letter.reason, "dead-lettered a hint");
     }
     let mut unsent = BTreeSet::new();
-    if !later.is_empty() {
-        let left = deps.hints.send_delayed(&later, timetable.sends_until).await;
-        unsent.extend(messages_of(org, left, &later_for));
+    if !deferred.is_empty() {
+        let result = deps.hints.send_delayed(&deferred, deadlines.sends_until).await;
+        unsent.extend(unsent_messages(org, result, &deferred_indexes));
     }
     if !dead.is_empty() {
-        let left = deps.dead_letters.send_dead_letters(&dead, timetable.sends_until).await;
-        unsent.extend(messages_of(org, left, &dead_for));
+        let result = deps.dead_letters.send_dead_letters(&dead, deadlines.sends_until).await;
+        unsent.extend(unsent_messages(org, result, &dead_indexes));
     }
     unsent
 }
 
-/// The messages of what was not sent: after an error, of all.
-fn messages_of(org: OrgId, left: Result<Vec<usize>, store::Error>, messages: &[Vec<usize>]) -> Vec<usize> {
-    match left {
-        Ok(left) => left.into_iter().filter_map(|place| messages.get(place)).flatten().copied().collect(),
+/// The messages behind the sends that were not confirmed: after an error, all.
+fn unsent_messages(org: OrgId, result: Result<Vec<usize>, store::Error>, messages: &[Vec<usize>]) -> Vec<usize> {
+    match result {
+        Ok(unsent) => unsent.into_iter().filter_map(|at| messages.get(at)).flatten().copied().collect(),
         Err(error) => {
-            warn!(org.id = %org, "messages could not be sent on: {}", Chain(&error));
+            warn!(org.id = %org, "could not send messages to a queue: {}", Chain(&error));
             messages.concat()
         }
     }
 }
 
-/// Puts what cannot be read into the dead-letter queue as it is; gives the ids of messages for which that cannot be said.
-pub(crate) async fn bury(deps: &Deps, unreadable: Vec<Unreadable>, timetable: Timetable) -> Vec<String> {
+/// Moves messages that do not parse to the dead-letter queue, unchanged. Returns the ids of those that could not be moved.
+pub(crate) async fn dead_letter_unparseable(
+    deps: &Deps,
+    unreadable: Vec<Unreadable>,
+    deadlines: Deadlines,
+) -> Vec<String> {
     let failed_at = deps.clock.now();
-    // SQS takes no message without a body.
+    // SQS accepts no message without a body.
     let (dead, empty): (Vec<_>, Vec<_>) = unreadable.into_iter().partition(|message| !message.body.is_empty());
     let letter =
         |Unreadable { id, group, body }| (NewDeadLetter { group, body, reason: UNREADABLE.to_owned(), failed_at }, id);
     let (dead, ids): (Vec<_>, Vec<_>) = dead.into_iter().map(letter).unzip();
-    let mut returned: Vec<String> = empty.into_iter().map(|message| message.id).collect();
+    let mut not_moved: Vec<String> = empty.into_iter().map(|message| message.id).collect();
     if dead.is_empty() {
-        return returned;
+        return not_moved;
     }
-    match deps.dead_letters.send_dead_letters(&dead, timetable.sends_until).await {
-        Ok(left) => returned.extend(left.into_iter().filter_map(|place| ids.get(place).cloned())),
+    match deps.dead_letters.send_dead_letters(&dead, deadlines.sends_until).await {
+        Ok(unsent) => not_moved.extend(unsent.into_iter().filter_map(|at| ids.get(at).cloned())),
         Err(error) => {
-            warn!("dead letters could not be sent: {}", Chain(&error));
-            returned.extend(ids);
+            warn!("could not send dead letters: {}", Chain(&error));
+            not_moved.extend(ids);
         }
     }
-    returned
+    not_moved
 }
 
 #[cfg(test)]

@@ -1,31 +1,31 @@
-//! What a batch of hints asks for: distinct records, by org and object.
+//! Groups a batch's hints by org, object and record.
 
 use std::collections::BTreeMap;
 
 use salesforce::{ObjectName, OrgId, RecordId};
 use store::{ChangeHint, RecordRef};
 
-/// What is asked of one org. Hints are named by their index.
+/// One org's part of a batch. Hints are named by their index in the batch.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Asked {
-    /// The records that somebody says have changed, each once, with the hints that say so.
+pub struct OrgWork {
+    /// The records to read, each once, with the hints that name it.
     pub records: BTreeMap<ObjectName, BTreeMap<RecordId, Vec<usize>>>,
-    /// The hints that name no record: it was deleted before Salesforce could send it.
-    pub nameless: Vec<usize>,
+    /// The hints without a record: it was deleted before Salesforce sent the notification.
+    pub without_record: Vec<usize>,
 }
 
-/// What is asked for, by org: any number of hints about one record ask for it once.
+/// Groups hints by org.
 #[must_use]
-pub fn by_org(hints: &[&ChangeHint]) -> BTreeMap<OrgId, Asked> {
-    let mut orgs: BTreeMap<OrgId, Asked> = BTreeMap::new();
+pub fn by_org(hints: &[&ChangeHint]) -> BTreeMap<OrgId, OrgWork> {
+    let mut orgs: BTreeMap<OrgId, OrgWork> = BTreeMap::new();
     for (index, hint) in hints.iter().enumerate() {
-        let asked = orgs.entry(hint.org_id).or_default();
+        let work = orgs.entry(hint.org_id).or_default();
         match &hint.record {
             Some(RecordRef { object, record_id }) => {
-                let records = asked.records.entry(object.clone()).or_default();
+                let records = work.records.entry(object.clone()).or_default();
                 records.entry(*record_id).or_default().push(index);
             }
-            None => asked.nameless.push(index),
+            None => work.without_record.push(index),
         }
     }
     orgs
@@ -55,27 +55,27 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_hint_is_answered_by_exactly_one_reading_of_its_own_record(
+        fn every_hint_belongs_to_exactly_one_read_of_its_record(
             hints in prop::collection::vec((0..2_usize, 0..2_usize, prop::option::of(0..5_usize)).prop_map(hint), 0..60),
         ) {
-            let mut answered = vec![0; hints.len()];
-            for (org, asked) in by_org(&hints.iter().collect::<Vec<_>>()) {
-                for index in asked.nameless {
-                    answered[index] += 1;
+            let mut reads = vec![0; hints.len()];
+            for (org, work) in by_org(&hints.iter().collect::<Vec<_>>()) {
+                for index in work.without_record {
+                    reads[index] += 1;
                     prop_assert_eq!((hints[index].org_id, &hints[index].record), (org, &None));
                 }
-                for (object, records) in asked.records {
+                for (object, records) in work.records {
                     for (record, indexes) in records {
                         for index in indexes {
-                            answered[index] += 1;
+                            reads[index] += 1;
                             let hint = &hints[index];
-                            let asked_for = RecordRef { object: object.clone(), record_id: record };
-                            prop_assert_eq!((hint.org_id, hint.record.as_ref()), (org, Some(&asked_for)));
+                            let expected = RecordRef { object: object.clone(), record_id: record };
+                            prop_assert_eq!((hint.org_id, hint.record.as_ref()), (org, Some(&expected)));
                         }
                     }
                 }
             }
-            prop_assert!(answered.iter().all(|times| *times == 1));
+            prop_assert!(reads.iter().all(|times| *times == 1));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Batches as large as Lambda makes them.
+//! The largest batches that Lambda delivers.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use store::{ChangeHint, DeliveryOutcome};
 use crate::harness::{MINUTE, batch};
 use crate::orgs::Orgs;
 
-/// What Lambda takes as an event.
+/// Lambda's limit for an event, in bytes.
 const PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
 const OBJECTS: [&str; 4] = ["Account", "Contact", "Lead", "Opportunity"];
 
@@ -23,7 +23,7 @@ fn fields(object: &str, n: usize) -> Value {
     }
 }
 
-/// How often each object was read in an org: `composite/sobjects/{object}`, `queryAll` and describes.
+/// Counts the calls of each object in an org: `composite/sobjects/{object}`, `queryAll` and describes.
 fn calls(log: &[String]) -> BTreeMap<&str, usize> {
     let mut calls = BTreeMap::new();
     for line in log {
@@ -35,7 +35,7 @@ fn calls(log: &[String]) -> BTreeMap<&str, usize> {
 }
 
 #[test]
-fn a_thousand_messages_of_five_orgs_cost_two_calls_an_object_when_nothing_is_known_and_one_after() {
+fn a_thousand_hints_cost_two_calls_an_object_then_one() {
     harness::run(async {
         let orgs = Orgs::start(5).await;
         let hint = |n: usize| {
@@ -78,7 +78,7 @@ fn a_thousand_messages_of_five_orgs_cost_two_calls_an_object_when_nothing_is_kno
     });
 }
 
-/// Ids and names as long as they get, and what SQS puts around a body.
+/// Uses the longest ids and names, and all attributes of SQS.
 #[test]
 fn the_largest_batch_fits_into_an_invocation() {
     let long = json!({

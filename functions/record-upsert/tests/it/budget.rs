@@ -1,4 +1,4 @@
-//! The org's budget: a lane over its share waits, and one call finds out when it may go on.
+//! The org's API budget: a lane over its share waits, and one call probes when it may go on.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -15,7 +15,7 @@ async fn observe(context: &TestContext, used: u64) {
     context.deps.budgets.observe(context.org, seen, context.clock.now()).await.unwrap();
 }
 
-/// A hint of an Account, and one of a Contact, which is read after it.
+/// Returns a hint of an Account, and one of a Contact, which is read after it.
 fn two(context: &TestContext) -> [ChangeHint; 2] {
     let account = context.hint(context.account("Acme"));
     let contact = context.create(&context.admin, "Contact", &json!({ "LastName": "Ames" }));
@@ -25,7 +25,7 @@ fn two(context: &TestContext) -> [ChangeHint; 2] {
 }
 
 #[test]
-fn an_org_over_its_share_is_not_called_until_what_is_known_is_old() {
+fn an_org_over_budget_is_not_called_until_the_usage_is_old() {
     run(async {
         let context = TestContext::new().await;
         let hints = two(&context);
@@ -47,7 +47,7 @@ fn an_org_over_its_share_is_not_called_until_what_is_known_is_old() {
 }
 
 #[test]
-fn while_the_org_is_over_its_share_one_call_in_a_quarter_of_an_hour_asks() {
+fn an_org_over_budget_is_probed_once_in_a_quarter_of_an_hour() {
     run(async {
         let context = TestContext::new().await;
         let hints = two(&context);

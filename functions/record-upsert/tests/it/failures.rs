@@ -1,4 +1,4 @@
-//! What comes again later, what is given up, what is parked, and that none of it holds up the rest.
+//! Deferred, dead-lettered and blocked hints, and that none of them delays the others.
 
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::SignedDuration;
@@ -13,19 +13,19 @@ pub(crate) fn fault(path: &str, times: u32, effect: Effect) -> Fault {
     Fault { path_prefix: format!("/services/data/v66.0/{path}"), method: None, times, effect }
 }
 
-fn put_off(reason: &str) -> Option<DeliveryOutcome> {
+fn deferred(reason: &str) -> Option<DeliveryOutcome> {
     Some(DeliveryOutcome::Deferred { reason: reason.to_owned() })
 }
 
 #[test]
-fn a_hint_whose_org_is_under_maintenance_is_sent_again_before_its_message_goes() {
+fn a_deferred_hint_is_queued_before_its_message_is_deleted() {
     run(async {
         let context = TestContext::new().await;
         let hint = context.hint(context.account("Acme"));
         context.simulator.fault(fault("composite/sobjects", 100, Effect::Unavailable));
 
         assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
-        assert_eq!(context.outcome(&hint).await, put_off("salesforce_unavailable"));
+        assert_eq!(context.outcome(&hint).await, deferred("salesforce_unavailable"));
         assert_eq!(context.mirrored(record_of(&hint)).await, None);
         assert_eq!(context.queued().await, (0, 1));
 
@@ -40,7 +40,7 @@ fn a_hint_whose_org_is_under_maintenance_is_sent_again_before_its_message_goes()
 }
 
 #[test]
-fn an_org_in_trouble_is_left_alone_for_a_moment() {
+fn an_unavailable_org_is_not_called_for_a_moment() {
     run(async {
         let context = TestContext::new().await;
         let hints: Vec<_> = (0..3).map(|n| context.hint(context.account(&format!("Account {n}")))).collect();
@@ -50,7 +50,7 @@ fn an_org_in_trouble_is_left_alone_for_a_moment() {
 
         assert!(context.receive(&hints[1..2]).await.is_empty());
         assert_eq!(context.simulator.request_log().len(), asked, "the org was asked again");
-        assert_eq!(context.outcome(&hints[1]).await, put_off("salesforce_unavailable"));
+        assert_eq!(context.outcome(&hints[1]).await, deferred("salesforce_unavailable"));
 
         context.simulator.clear_faults();
         context.pass(SignedDuration::from_secs(5));
@@ -60,7 +60,7 @@ fn an_org_in_trouble_is_left_alone_for_a_moment() {
 }
 
 #[test]
-fn one_object_s_lock_does_not_hold_up_the_org_s_others() {
+fn a_lock_on_one_object_does_not_delay_the_others() {
     run(async {
         let context = TestContext::new().await;
         let account = context.hint(context.account("Acme"));
@@ -71,13 +71,13 @@ fn one_object_s_lock_does_not_hold_up_the_org_s_others() {
 
         assert!(context.receive(&[account.clone(), contact.clone()]).await.is_empty());
 
-        assert_eq!(context.outcome(&account).await, put_off("UNABLE_TO_LOCK_ROW"));
+        assert_eq!(context.outcome(&account).await, deferred("UNABLE_TO_LOCK_ROW"));
         assert_eq!(context.outcome(&contact).await, Some(DeliveryOutcome::Applied));
     });
 }
 
 #[test]
-fn an_org_without_calls_left_has_its_hints_put_off() {
+fn hints_of_an_org_at_its_daily_limit_are_deferred() {
     run(async {
         let context = TestContext::new().await;
         let hint = context.hint(context.account("Acme"));
@@ -85,13 +85,13 @@ fn an_org_without_calls_left_has_its_hints_put_off() {
 
         assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
 
-        assert_eq!(context.outcome(&hint).await, put_off("daily_limit"));
+        assert_eq!(context.outcome(&hint).await, deferred("daily_limit"));
         assert_eq!(context.queued().await, (0, 1));
     });
 }
 
 #[test]
-fn an_org_that_must_reconnect_is_parked_while_the_others_go_on() {
+fn an_org_that_must_reconnect_is_blocked_alone() {
     run(async {
         let context = TestContext::new().await;
         let good = context.hint(context.account("Acme"));
@@ -106,7 +106,7 @@ fn an_org_that_must_reconnect_is_parked_while_the_others_go_on() {
 }
 
 #[test]
-fn a_message_that_says_nothing_becomes_a_dead_letter_and_the_others_are_read() {
+fn an_unparseable_message_is_dead_lettered_alone() {
     run(async {
         let context = TestContext::new().await;
         let hint = context.hint(context.account("Acme"));
@@ -125,7 +125,7 @@ fn a_message_that_says_nothing_becomes_a_dead_letter_and_the_others_are_read() {
 }
 
 #[test]
-fn a_refusal_for_good_is_a_dead_letter_with_salesforce_s_code() {
+fn a_permanent_refusal_is_dead_lettered_with_its_code() {
     run(async {
         let context = TestContext::new().await;
         let hint = context.hint(context.account("Acme"));
@@ -142,7 +142,7 @@ fn a_refusal_for_good_is_a_dead_letter_with_salesforce_s_code() {
 }
 
 #[test]
-fn a_hint_that_was_put_off_for_a_day_is_given_up() {
+fn a_hint_deferred_for_a_day_is_dead_lettered() {
     run(async {
         let context = TestContext::new().await;
         let hint = ChangeHint { deferrals: 120, ..context.hint(context.account("Acme")) };
@@ -151,7 +151,7 @@ fn a_hint_that_was_put_off_for_a_day_is_given_up() {
 
         assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
 
-        let reason = "put_off_for_a_day:salesforce_unavailable".to_owned();
+        let reason = "deferred_for_a_day:salesforce_unavailable".to_owned();
         assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Failed { reason: reason.clone() }));
         assert_eq!(context.take_dead_letters(1).await, [(serde_json::to_string(&hint).unwrap(), reason)]);
         assert_eq!(context.queued().await, (0, 0));
@@ -159,7 +159,7 @@ fn a_hint_that_was_put_off_for_a_day_is_given_up() {
 }
 
 #[test]
-fn a_row_too_large_for_the_mirror_is_poison_and_its_neighbours_are_applied() {
+fn a_row_too_large_for_the_mirror_is_dead_lettered_alone() {
     run(async {
         let context = TestContext::new().await;
         let [large, small] = ["Large", "Small"].map(|name| context.hint(context.account(name)));
@@ -183,7 +183,7 @@ fn a_row_too_large_for_the_mirror_is_poison_and_its_neighbours_are_applied() {
 }
 
 #[test]
-fn a_hint_that_could_not_be_sent_again_comes_again_as_it_is() {
+fn a_hint_that_cannot_be_re_queued_stays_in_the_queue() {
     run(async {
         let mut context = TestContext::new().await;
         let url = context.queue_url("RecordUpsertQueue").replace("record-upsert", "no-such-queue");
@@ -201,7 +201,7 @@ fn a_hint_that_could_not_be_sent_again_comes_again_as_it_is() {
 }
 
 #[test]
-fn no_message_goes_whose_outcome_is_not_written_down() {
+fn no_message_is_deleted_before_its_outcome_is_recorded() {
     run(async {
         let mut context = TestContext::new().await;
         context.deps.deliveries = store::Deliveries::new(context.dynamodb(), "no-such-table");

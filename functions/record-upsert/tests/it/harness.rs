@@ -1,4 +1,4 @@
-//! The function in a [`harness::TestContext`].
+//! The test context of this function.
 
 use std::ops::Deref;
 use std::sync::Mutex;
@@ -7,7 +7,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use aws_sdk_sqs::types::Message;
 use jiff::SignedDuration;
 use mirroring::FieldCache;
-use record_upsert::back_off::BackOff;
+use record_upsert::org_backoff::OrgBackoff;
 use record_upsert::{Deps, handle};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde_json::{Value, json};
@@ -17,10 +17,10 @@ pub(crate) use harness::{DISCONNECTED, run};
 
 const HINTS: &str = "RecordUpsertQueue";
 const DEAD_LETTERS: &str = "RecordUpsertDeadLetters";
-/// As long as Lambda gives the function.
+/// The function's timeout.
 pub(crate) const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// What a test plays with.
+/// The test context of this function.
 pub(crate) struct TestContext {
     context: harness::TestContext,
     pub(crate) deps: Deps,
@@ -48,7 +48,7 @@ impl TestContext {
             dead_letters: queue(DEAD_LETTERS),
             clock: context.clock.clone(),
             fields: FieldCache::default(),
-            back_off: BackOff::default(),
+            org_backoff: OrgBackoff::default(),
         };
         Self { context, deps, sent: Mutex::new(0) }
     }
@@ -70,12 +70,12 @@ impl TestContext {
         self.simulator.merge_records(admin, "Account", kept.as_str(), &[lost.as_str()]).expect("a merge");
     }
 
-    /// A hint that an Account of the org may have changed.
+    /// Returns a hint of an Account of the org.
     pub(crate) fn hint(&self, record_id: RecordId) -> ChangeHint {
         self.hint_of(self.org, record_id)
     }
 
-    /// A hint that an Account of some org may have changed. Each is of another notification.
+    /// Returns a hint of an Account of any org, each of another notification.
     pub(crate) fn hint_of(&self, org_id: OrgId, record_id: RecordId) -> ChangeHint {
         let mut sent = self.sent.lock().expect("no panic");
         *sent += 1;
@@ -89,30 +89,30 @@ impl TestContext {
         }
     }
 
-    /// Gives the function a batch, a second later than what was before; the indexes of the messages that come again.
+    /// Invokes the function with a batch, a second later. Returns the indexes of the messages that stay in the queue.
     pub(crate) async fn receive(&self, hints: &[ChangeHint]) -> Vec<usize> {
         self.receive_within(MINUTE, hints).await
     }
 
-    /// Gives the function a batch and a time; the indexes of the messages that come again.
+    /// Invokes the function with a batch and a timeout. Returns the indexes of the messages that stay in the queue.
     pub(crate) async fn receive_within(&self, time: SignedDuration, hints: &[ChangeHint]) -> Vec<usize> {
         self.pass(SignedDuration::from_secs(1));
         let answer = handle(&self.deps, batch(hints), self.clock.now() + time).await.expect("an answer");
         answer.failed.iter().map(|id| id.parse().expect("an index")).collect()
     }
 
-    /// How many hints the queue has: those that can be received, and those that are put off.
+    /// Returns the numbers of visible and delayed hints in the queue.
     pub(crate) async fn queued(&self) -> (usize, usize) {
         self.waiting(HINTS).await
     }
 
-    /// Waits until the queue hands out this many hints, and takes them.
+    /// Receives and deletes this many hints.
     pub(crate) async fn take_hints(&self, count: usize) -> Vec<ChangeHint> {
         let messages = self.take(HINTS, count).await;
         messages.iter().map(|message| serde_json::from_str(message.body().expect("a body")).expect("a hint")).collect()
     }
 
-    /// Takes this many dead letters: body and reason of each.
+    /// Receives and deletes this many dead letters. Returns body and reason of each.
     pub(crate) async fn take_dead_letters(&self, count: usize) -> Vec<(String, String)> {
         let letter = |message: Message| {
             let attributes = message.message_attributes.unwrap_or_default();
@@ -137,35 +137,35 @@ impl TestContext {
         taken
     }
 
-    /// The mirror's row.
+    /// Returns the Account's row in the mirror.
     pub(crate) async fn mirrored(&self, id: RecordId) -> Option<MirrorRecord> {
         self.deps.records.load(self.org, &account(), id).await.expect("the mirror")
     }
 
-    /// The name that the mirror shows.
+    /// Returns the Account's name in the mirror.
     pub(crate) async fn mirrored_name(&self, id: RecordId) -> Option<String> {
         let row = self.mirrored(id).await?;
         row.fields.get("Name").and_then(Value::as_str).map(str::to_owned)
     }
 
-    /// What the ledger says about a notification.
+    /// Returns the ledger's outcome of a notification.
     pub(crate) async fn outcome(&self, hint: &ChangeHint) -> Option<DeliveryOutcome> {
         let delivery = self.deps.deliveries.load(hint.org_id, &hint.delivery_id).await.expect("the ledger");
         delivery.map(|delivery| delivery.outcome)
     }
 }
 
-/// The record that a hint is about.
+/// Returns the record of a hint.
 pub(crate) fn record_of(hint: &ChangeHint) -> RecordId {
     hint.record.as_ref().expect("a hint about a record").record_id
 }
 
-/// The object of all tests.
+/// Returns the object of all tests.
 pub(crate) fn account() -> ObjectName {
     ObjectName::from_static("Account")
 }
 
-/// A batch whose message ids are the hints' indexes.
+/// Returns a batch whose message ids are the hints' indexes.
 pub(crate) fn batch(hints: &[ChangeHint]) -> SqsEvent {
     let message = |(index, hint): (usize, &ChangeHint)| json!({ "messageId": index.to_string(), "body": serde_json::to_string(hint).expect("JSON") });
     let records: Vec<Value> = hints.iter().enumerate().map(message).collect();

@@ -1,4 +1,4 @@
-//! A killed function loses nothing that was acknowledged.
+//! A killed function loses no acknowledged notification.
 
 use org_simulator::Effect;
 use record_upsert::handle;
@@ -10,7 +10,7 @@ use crate::failures::fault;
 use crate::harness::{MINUTE, TestContext, batch, run};
 
 #[test]
-fn a_batch_killed_at_every_point_ends_in_the_org_s_state_with_every_outcome_written_down() {
+fn a_batch_killed_at_every_point_loses_nothing() {
     run(async {
         let context = TestContext::new().await;
         let accounts: Vec<RecordId> = (0..30).map(|n| context.account(&format!("Account {n}"))).collect();
@@ -38,17 +38,17 @@ fn a_batch_killed_at_every_point_ends_in_the_org_s_state_with_every_outcome_writ
 }
 
 #[test]
-fn a_batch_killed_while_it_is_put_off_or_given_up_is_in_a_queue_and_in_the_ledger() {
+fn a_batch_killed_while_deferring_is_in_queue_and_ledger() {
     run(async {
         let context = TestContext::new().await;
-        let put_off: Vec<_> = (0..12).map(|n| context.hint(context.account(&format!("Account {n}")))).collect();
+        let deferred: Vec<_> = (0..12).map(|n| context.hint(context.account(&format!("Account {n}")))).collect();
         let contact = context.create(&context.admin, "Contact", &json!({ "LastName": "Ames" }));
-        let mut poison = context.hint(contact.parse().unwrap());
-        poison.record.as_mut().unwrap().object = "Contact".parse().unwrap();
+        let mut refused_hint = context.hint(contact.parse().unwrap());
+        refused_hint.record.as_mut().unwrap().object = "Contact".parse().unwrap();
         let refused = Effect::Error { status: 400, code: "SOMETHING_NEW".to_owned(), message: "No.".to_owned() };
         context.simulator.fault(fault("composite/sobjects/Account", 10_000, Effect::UnableToLockRow));
         context.simulator.fault(fault("composite/sobjects/Contact", 10_000, refused));
-        let hints: Vec<_> = put_off.iter().cloned().chain([poison.clone()]).collect();
+        let hints: Vec<_> = deferred.iter().cloned().chain([refused_hint.clone()]).collect();
 
         let mut kills = 0;
         while !killed_after(&context, &hints, kills).await {
@@ -58,25 +58,25 @@ fn a_batch_killed_while_it_is_put_off_or_given_up_is_in_a_queue_and_in_the_ledge
         assert!(kills > 3, "killed {kills} times");
         let (visible, delayed) = context.queued().await;
         let again = context.take_hints(visible + delayed).await;
-        for hint in &put_off {
+        for hint in &deferred {
             assert!(again.contains(&ChangeHint { deferrals: 1, ..hint.clone() }), "{hint:?} is lost");
             let reason = "UNABLE_TO_LOCK_ROW".to_owned();
             assert_eq!(context.outcome(hint).await, Some(DeliveryOutcome::Deferred { reason }));
         }
         let letters = context.take_dead_letters(1).await;
-        assert_eq!(letters[0], (serde_json::to_string(&poison).unwrap(), "SOMETHING_NEW".to_owned()));
+        assert_eq!(letters[0], (serde_json::to_string(&refused_hint).unwrap(), "SOMETHING_NEW".to_owned()));
         let failed = DeliveryOutcome::Failed { reason: "SOMETHING_NEW".to_owned() };
-        assert_eq!(context.outcome(&poison).await, Some(failed));
+        assert_eq!(context.outcome(&refused_hint).await, Some(failed));
 
         context.simulator.clear_faults();
         assert!(context.receive(&again).await.is_empty());
-        for hint in &put_off {
+        for hint in &deferred {
             assert_eq!(context.outcome(hint).await, Some(DeliveryOutcome::Applied));
         }
     });
 }
 
-/// Whether the batch was worked on to its end.
+/// Runs the batch and kills it after this many polls. Returns whether it finished before.
 async fn killed_after(context: &TestContext, hints: &[ChangeHint], polls: usize) -> bool {
     context.pass(jiff::SignedDuration::from_secs(1));
     harness::killed_after(handle(&context.deps, batch(hints), context.clock.now() + MINUTE), polls).await

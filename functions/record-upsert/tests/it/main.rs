@@ -1,4 +1,4 @@
-//! The function between a simulated org and the emulator: what is hinted at ends up in the mirror and in the ledger.
+//! Tests of the function with a simulated org and the AWS emulator.
 
 #![expect(
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! Several orgs in one batch: what one of them suffers costs the others nothing.
+//! Several orgs in one batch: the failures of one do not affect the others.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ impl Invoke for Sessions {
     }
 }
 
-/// A context with several orgs.
+/// A test context with several orgs.
 pub(crate) struct Orgs {
     pub(crate) context: TestContext,
     sessions: Sessions,
@@ -69,7 +69,7 @@ impl Orgs {
         &self.sessions.0[&org].0
     }
 
-    /// Creates a record; a hint of it.
+    /// Creates a record and returns a hint of it.
     pub(crate) fn create(&self, org: OrgId, object: &str, fields: Value) -> ChangeHint {
         let (simulator, admin) = &self.sessions.0[&org];
         let id = simulator.create_record(admin, object, fields.as_object().unwrap()).unwrap();
@@ -85,16 +85,16 @@ impl Orgs {
 }
 
 #[test]
-fn orgs_in_every_kind_of_trouble_cost_the_healthy_ones_nothing() {
+fn failing_orgs_do_not_affect_the_others() {
     harness::run(async {
         let orgs = Orgs::start(6).await;
-        let troubles = [
+        let failures = [
             (Effect::Unavailable, "salesforce_unavailable"),
             (Effect::UnableToLockRow, "UNABLE_TO_LOCK_ROW"),
             (Effect::RequestLimitExceeded, "daily_limit"),
             (Effect::Delay { delay_ms: 120_000 }, "org_too_slow"),
         ];
-        for ((effect, _), org) in troubles.iter().zip(&orgs.ids) {
+        for ((effect, _), org) in failures.iter().zip(&orgs.ids) {
             orgs.simulator(*org).fault(fault("composite/sobjects", 100, effect.clone()));
         }
         let name = |n: usize| json!({ "Name": format!("Account {n}") });
@@ -106,7 +106,7 @@ fn orgs_in_every_kind_of_trouble_cost_the_healthy_ones_nothing() {
         assert!(answer.failed.is_empty(), "{answer:?}");
         assert_eq!(orgs.context.queued().await, (0, 40));
         for (n, hint) in hints.iter().enumerate() {
-            let expected = match troubles.get(n % 6) {
+            let expected = match failures.get(n % 6) {
                 Some((_, reason)) => DeliveryOutcome::Deferred { reason: (*reason).to_owned() },
                 None => DeliveryOutcome::Applied,
             };
@@ -116,7 +116,7 @@ fn orgs_in_every_kind_of_trouble_cost_the_healthy_ones_nothing() {
 }
 
 #[test]
-fn a_noisy_org_and_the_quiet_ones_are_settled_by_the_same_batch() {
+fn a_busy_org_and_quiet_ones_are_settled_by_one_batch() {
     harness::run(async {
         let orgs = Orgs::start(3).await;
         let noisy = (0..300).map(|n| orgs.create(orgs.ids[0], "Account", json!({ "Name": format!("Noise {n}") })));

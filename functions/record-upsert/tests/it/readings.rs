@@ -1,4 +1,4 @@
-//! What readings make of the mirror.
+//! The effect of reads on the mirror.
 
 use mirroring::FieldCache;
 use salesforce::RecordId;
@@ -7,7 +7,7 @@ use store::{ChangeHint, DeliveryOutcome, MirrorRecord};
 use crate::harness::{TestContext, record_of, run};
 
 #[test]
-fn a_changed_record_is_read_again_mirrored_and_written_down() {
+fn a_changed_record_is_mirrored_and_recorded() {
     run(async {
         let context = TestContext::new().await;
         let id = context.account("Acme");
@@ -25,7 +25,7 @@ fn a_changed_record_is_read_again_mirrored_and_written_down() {
 }
 
 #[test]
-fn the_same_notification_twice_changes_the_mirror_once_and_stays_applied() {
+fn a_duplicate_notification_stays_applied() {
     run(async {
         let context = TestContext::new().await;
         let hint = context.hint(context.account("Acme"));
@@ -44,7 +44,7 @@ fn the_same_notification_twice_changes_the_mirror_once_and_stays_applied() {
 }
 
 #[test]
-fn a_record_that_was_deleted_before_it_could_be_sent_is_written_down_without_a_call() {
+fn a_record_deleted_before_sending_is_recorded_without_a_call() {
     run(async {
         let context = TestContext::new().await;
         let hint = ChangeHint { record: None, ..context.hint(context.account("Acme")) };
@@ -58,7 +58,7 @@ fn a_record_that_was_deleted_before_it_could_be_sent_is_written_down_without_a_c
 }
 
 #[test]
-fn only_the_configured_fields_are_mirrored_beside_those_that_are_always_there() {
+fn only_configured_and_required_fields_are_mirrored() {
     run(async {
         let mut context = TestContext::new().await;
         context.deps.fields = FieldCache::new("Account:Industry,No_Such_Field__c".parse().unwrap());
@@ -74,7 +74,7 @@ fn only_the_configured_fields_are_mirrored_beside_those_that_are_always_there() 
 }
 
 #[test]
-fn merges_are_followed_to_the_record_that_is_left() {
+fn merges_are_followed_to_the_remaining_record() {
     run(async {
         let context = TestContext::new().await;
         let [first, second, last] = ["First", "Second", "Last"].map(|name| context.account(name));
@@ -91,7 +91,7 @@ fn merges_are_followed_to_the_record_that_is_left() {
 }
 
 #[test]
-fn a_batch_reads_each_object_once_however_many_hints_it_has() {
+fn a_batch_reads_each_object_once() {
     run(async {
         let context = TestContext::new().await;
         let accounts: Vec<RecordId> = (0..40).map(|n| context.account(&format!("Account {n}"))).collect();
@@ -128,7 +128,7 @@ fn a_deleted_record_becomes_a_tombstone() {
 }
 
 #[test]
-fn a_record_that_nobody_can_see_leaves_the_mirror_alone() {
+fn an_invisible_record_does_not_change_the_mirror() {
     run(async {
         let context = TestContext::new().await;
         let hint = context.hint("0015e00000ZkM3hAAF".parse().unwrap());
@@ -141,7 +141,7 @@ fn a_record_that_nobody_can_see_leaves_the_mirror_alone() {
 }
 
 #[test]
-fn an_object_that_the_connection_cannot_see_is_written_down_as_such() {
+fn an_invisible_object_is_recorded_as_not_visible() {
     run(async {
         let context = TestContext::new().await;
         let mut hint = context.hint("a015e00000ZkM3h".parse().unwrap());
