@@ -1,206 +1,266 @@
-//! `ferry dead-letters`: what was given up, back to work or away.
+//! `ferry dead-letters`.
 //!
-//! Nothing is lost wherever a command is killed: what it has received comes back by itself after [`HOLD`], and what it sends
-//! back is deleted only after it was sent.
+//! A killed command loses no message: a received message becomes visible again after [`HOLD`], and a redriven one is deleted
+//! only after it was sent.
 
 mod letter;
 
 use std::io::{self, Write as _};
 
+use clap::{Args, Subcommand};
 use comfy_table::{ColumnConstraint, Table, Width};
 use jiff::SignedDuration;
 use salesforce::OrgId;
 use serde_json::json;
 use store::{DeadLetter, DeadLetters};
 
-use crate::ask;
-use crate::cli::Failure;
+use crate::failure::Failure;
+use crate::prompt;
+use crate::queue_name::QueueName;
 use crate::screen;
 use crate::stack::Stack;
-pub(crate) use letter::QueueName;
-use letter::{Content, Shown};
+use letter::{Content, Summary};
 
-/// Which dead letters.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
-    pub(crate) queue: QueueName,
-    pub(crate) org: Option<OrgId>,
-    /// How many are looked at.
-    pub(crate) limit: usize,
+/// List, redrive or delete dead letters.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List dead letters with their subject and reason.
+    ///
+    /// The messages stay in the queue.
+    #[command(after_long_help = "\
+Examples:
+  ferry dead-letters list
+  ferry dead-letters list --queue note-write --org 00D5e000000KQ2eEAG
+
+Exit codes:
+  0  listed
+  1  AWS could not be reached")]
+    List(Selection),
+    /// Send dead letters back to the queue that they came from.
+    ///
+    /// A message is deleted from the dead-letter queue only after it was sent, so a killed command loses none.
+    #[command(after_long_help = "\
+Example:
+  ferry dead-letters redrive --org 00D5e000000KQ2eEAG
+
+Exit codes:
+  0  sent
+  1  AWS could not be reached
+  2  the dead letters did not come from a queue
+  3  sent in part: run the same command again to finish")]
+    Redrive(Selection),
+    /// Delete dead letters and print them.
+    #[command(after_long_help = "\
+Example:
+  ferry dead-letters drop --queue record-events --yes
+
+Exit codes:
+  0  deleted
+  1  AWS could not be reached
+  2  the prompt was declined
+  3  deleted in part: run the same command again to finish")]
+    Drop {
+        #[command(flatten)]
+        selection: Selection,
+        /// Do not prompt.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
-/// For how long others do not see what is being looked at.
+/// The dead letters to which a command applies.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Selection {
+    /// Origin of the dead letters.
+    #[arg(long, value_enum, default_value = "record-upsert")]
+    queue: QueueName,
+    /// Only dead letters of this org, 15 or 18 characters.
+    #[arg(long)]
+    org: Option<OrgId>,
+    /// Maximum number of messages to receive (1 to 10,000).
+    #[arg(long, default_value = "1000", value_parser = clap::value_parser!(u16).range(1..=10_000), value_name = "NUMBER")]
+    limit: u16,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The visibility timeout of received dead letters.
 const HOLD: SignedDuration = SignedDuration::from_mins(2);
-/// How wide `Opportunity` with an id and the cell's padding is.
+/// The width in columns of `Opportunity`, an id and the cell's padding.
 const OBJECT_AND_ID: u16 = 32;
-/// How many are sent back or dropped between two looks at the progress.
-const TOGETHER: usize = 50;
+/// Messages that are sent or deleted between two updates of the progress bar.
+const CHUNK: usize = 50;
 
-/// What was received: the wanted ones, and others.
+/// Messages received from a dead-letter queue.
 struct Received {
-    letters: Vec<DeadLetter>,
+    selected: Vec<DeadLetter>,
     others: Vec<DeadLetter>,
-    /// Whether all were received.
-    all: bool,
+    /// `true` if the queue had no more messages.
+    complete: bool,
 }
 
-/// Shows the dead letters, and leaves them as they are.
-pub(crate) async fn list(stack: &Stack, wanted: Wanted, as_json: bool) -> Result<String, Failure> {
-    let dead = open(stack, wanted).await?;
-    let received = receive(stack, &dead, wanted).await?;
-    give_back(stack, &dead, &[&received.letters[..], &received.others[..]].concat()).await?;
-    let shown = describe(stack, wanted, &received.letters).await?;
-    if as_json {
-        return Ok(format!("{:#}", json!({ "queue": wanted.queue, "dead_letters": shown, "more": !received.all })));
+/// Runs `ferry dead-letters`.
+pub(crate) async fn run(stack: &Stack, command: Command) -> Result<String, Failure> {
+    match command {
+        Command::List(selection) => list(stack, selection).await,
+        Command::Redrive(selection) => redrive(stack, selection).await,
+        Command::Drop { selection, yes } => drop(stack, selection, yes).await,
     }
-    Ok(match shown.len() {
-        0 => format!("No dead letters of {}.{}", whose(wanted), more(&received)),
-        count => {
-            let letters = screen::counted(count, "dead letter", "dead letters");
-            let (table, more) = (table(&shown), more(&received));
-            format!(
-                "{table}\n\n{letters} of {}. Times are in UTC; the age counts from when it was first queued.{more}",
-                whose(wanted)
-            )
-        }
+}
+
+async fn list(stack: &Stack, selection: Selection) -> Result<String, Failure> {
+    let dead = open(stack, selection).await?;
+    let received = receive(stack, &dead, selection).await?;
+    release_all(stack, &dead, &received).await?;
+    let summaries = summarize(stack, selection, &received.selected).await?;
+    if selection.json {
+        let more = !received.complete;
+        return Ok(format!("{:#}", json!({ "queue": selection.queue, "dead_letters": summaries, "more": more })));
+    }
+    Ok(match summaries.len() {
+        0 => none(selection, &received),
+        count => format!(
+            "{}\n\n{} {}. Times are in UTC; the age counts from the first queueing.{}",
+            table(&summaries),
+            screen::counted(count, "dead letter", "dead letters"),
+            scope(selection),
+            limit_note(&received)
+        ),
     })
 }
 
-/// Sends the dead letters back to the queue that they came from.
-pub(crate) async fn redrive(stack: &Stack, wanted: Wanted, as_json: bool) -> Result<String, Failure> {
-    let queue = wanted.queue;
+async fn redrive(stack: &Stack, selection: Selection) -> Result<String, Failure> {
+    let queue = selection.queue;
     let Some(source) = queue.source() else {
-        return Err(Failure::BadInput(format!("no queue takes the dead letters of {queue} back: {}", queue.instead())));
+        return Err(Failure::BadInput(format!("could not redrive dead letters of {queue}: {}", queue.alternative())));
     };
-    let dead = open(stack, wanted).await?;
-    let mut received = receive(stack, &dead, wanted).await?;
-    let of_queue = |letter: &DeadLetter| Content::of(queue, &letter.body).comes_from_queue();
-    let (mut letters, notices): (Vec<_>, Vec<_>) = received.letters.drain(..).partition(of_queue);
+    let dead = open(stack, selection).await?;
+    let mut received = receive(stack, &dead, selection).await?;
+    let is_redrivable = |letter: &DeadLetter| Content::parse(queue, &letter.body).is_redrivable();
+    let (mut letters, notices): (Vec<_>, Vec<_>) = received.selected.drain(..).partition(is_redrivable);
     let kept = notices.len();
     received.others.extend(notices);
-    give_back(stack, &dead, &received.others).await?;
-    let shown = describe(stack, wanted, &letters).await?;
+    release(stack, &dead, &received.others).await?;
+    let summaries = summarize(stack, selection, &letters).await?;
     for letter in &mut letters {
-        letter.body = Content::of(queue, &letter.body).revived(std::mem::take(&mut letter.body));
+        letter.body = Content::parse(queue, &letter.body).into_redriven(std::mem::take(&mut letter.body));
     }
     let source = format!("{}-{source}", stack.name());
-    each("Sending back", &letters, async |some| dead.redrive(some, &source).await).await?;
-    if as_json {
-        let more = !received.all;
-        return Ok(format!("{:#}", json!({ "queue": queue, "redriven": shown, "kept": kept, "more": more })));
+    screen::run_in_chunks("Sending dead letters", &letters, CHUNK, async |chunk| dead.redrive(chunk, &source).await)
+        .await?;
+    if selection.json {
+        let more = !received.complete;
+        return Ok(format!("{:#}", json!({ "queue": queue, "redriven": summaries, "kept": kept, "more": more })));
     }
-    let back = screen::counted(letters.len(), "dead letter is", "dead letters are");
+    let sent = screen::counted(letters.len(), "dead letter was", "dead letters were");
     let kept = match kept {
         0 => String::new(),
         kept => format!(
-            "\n{} kept: no message of the queue, but a notice of an invocation that failed. Invoke the function, then drop it.",
-            screen::counted(kept, "is", "are")
+            "\n{} left in place: a notice of a failed invocation cannot be redriven. Invoke the function, then drop the notice.",
+            screen::counted(kept, "was", "were")
         ),
     };
-    Ok(format!("{back} back in the queue {source}.{kept}{}", more(&received)))
+    Ok(format!("{sent} sent to the queue {source}.{kept}{}", limit_note(&received)))
 }
 
-/// Drops the dead letters, after showing them to whoever has not said yes.
-pub(crate) async fn drop(stack: &Stack, wanted: Wanted, yes: bool, as_json: bool) -> Result<String, Failure> {
-    let dead = open(stack, wanted).await?;
-    let mut received = receive(stack, &dead, wanted).await?;
-    if !yes && !received.letters.is_empty() {
-        give_back(stack, &dead, &[&received.letters[..], &received.others[..]].concat()).await?;
-        let shown = describe(stack, wanted, &received.letters).await?;
-        // Whoever does not get to see the question does not answer it.
-        let _ = writeln!(io::stderr(), "{}", table(&shown));
-        let question = format!("They are gone for good then. Type {} to go on:", wanted.queue);
-        ask::confirm(&question, false, |typed| typed == wanted.queue.to_string())?;
-        let seen: Vec<String> = received.letters.drain(..).map(|letter| letter.message_id).collect();
-        received = receive(stack, &dead, wanted).await?;
-        let (letters, younger): (Vec<_>, Vec<_>) =
-            received.letters.drain(..).partition(|letter| seen.contains(&letter.message_id));
-        received.letters = letters;
-        received.others.extend(younger);
+async fn drop(stack: &Stack, selection: Selection, yes: bool) -> Result<String, Failure> {
+    let dead = open(stack, selection).await?;
+    let mut received = receive(stack, &dead, selection).await?;
+    if !yes && !received.selected.is_empty() {
+        // Nothing is held while the operator decides: it may take longer than `HOLD`.
+        release_all(stack, &dead, &received).await?;
+        confirm_drop(stack, selection, &received).await?;
+        let confirmed: Vec<String> = received.selected.into_iter().map(|letter| letter.message_id).collect();
+        received = receive(stack, &dead, selection).await?;
+        let (selected, newer): (Vec<_>, Vec<_>) =
+            received.selected.drain(..).partition(|letter| confirmed.contains(&letter.message_id));
+        received.selected = selected;
+        received.others.extend(newer);
     }
-    give_back(stack, &dead, &received.others).await?;
-    let shown = describe(stack, wanted, &received.letters).await?;
-    each("Dropping", &received.letters, async |some| dead.delete(some).await).await?;
-    if as_json {
-        let more = !received.all;
-        return Ok(format!("{:#}", json!({ "queue": wanted.queue, "dropped": shown, "more": more })));
+    release(stack, &dead, &received.others).await?;
+    let summaries = summarize(stack, selection, &received.selected).await?;
+    screen::run_in_chunks("Deleting dead letters", &received.selected, CHUNK, async |chunk| dead.delete(chunk).await)
+        .await?;
+    if selection.json {
+        let more = !received.complete;
+        return Ok(format!("{:#}", json!({ "queue": selection.queue, "dropped": summaries, "more": more })));
     }
-    Ok(match shown.len() {
-        0 => format!("No dead letters of {}.{}", whose(wanted), more(&received)),
-        count => {
-            let dropped = screen::counted(count, "dead letter", "dead letters");
-            format!("{}\n\n{dropped} of {} dropped.{}", table(&shown), whose(wanted), more(&received))
-        }
+    Ok(match summaries.len() {
+        0 => none(selection, &received),
+        count => format!(
+            "{}\n\n{} {} deleted.{}",
+            table(&summaries),
+            screen::counted(count, "dead letter", "dead letters"),
+            scope(selection),
+            limit_note(&received)
+        ),
     })
 }
 
-async fn open(stack: &Stack, wanted: Wanted) -> Result<DeadLetters, Failure> {
-    stack.dead_letters(wanted.queue).await.map_err(stack.unavailable("find the dead-letter queue"))
+async fn confirm_drop(stack: &Stack, selection: Selection, received: &Received) -> Result<(), Failure> {
+    let summaries = summarize(stack, selection, &received.selected).await?;
+    // If standard error is closed, the prompt fails too.
+    let _ = writeln!(io::stderr(), "{}", table(&summaries));
+    let queue = selection.queue.to_string();
+    let question = format!("Deleted messages cannot be restored. Type {queue} to delete them:");
+    prompt::confirm(&question, false, |typed| typed == queue)
 }
 
-async fn receive(stack: &Stack, dead: &DeadLetters, wanted: Wanted) -> Result<Received, Failure> {
-    let progress = screen::spinner("Looking at the dead letters of", &wanted.queue.to_string());
-    let received = dead.receive(wanted.limit, HOLD).await;
+async fn open(stack: &Stack, selection: Selection) -> Result<DeadLetters, Failure> {
+    stack.dead_letters(selection.queue).await.map_err(|error| stack.unavailable(&error))
+}
+
+async fn receive(stack: &Stack, dead: &DeadLetters, selection: Selection) -> Result<Received, Failure> {
+    let limit = usize::from(selection.limit);
+    let progress = screen::spinner("Receiving dead letters", &selection.queue.to_string());
+    let received = dead.receive(limit, HOLD).await;
     progress.finish_and_clear();
-    let received = received.map_err(stack.unavailable("receive the dead letters"))?;
-    let all = received.len() < wanted.limit;
-    let is_wanted = |letter: &DeadLetter| {
-        wanted.org.is_none() || wanted.org == Content::of(wanted.queue, &letter.body).org(letter.group.as_deref())
+    let received = received.map_err(|error| stack.unavailable(&error))?;
+    let complete = received.len() < limit;
+    let is_selected = |letter: &DeadLetter| {
+        selection.org.is_none()
+            || selection.org == Content::parse(selection.queue, &letter.body).org(letter.group.as_deref())
     };
-    let (letters, others) = received.into_iter().partition(is_wanted);
-    Ok(Received { letters, others, all })
+    let (selected, others) = received.into_iter().partition(is_selected);
+    Ok(Received { selected, others, complete })
 }
 
-async fn give_back(stack: &Stack, dead: &DeadLetters, letters: &[DeadLetter]) -> Result<(), Failure> {
-    dead.release(letters).await.map_err(stack.unavailable("give the dead letters back"))
+async fn release_all(stack: &Stack, dead: &DeadLetters, received: &Received) -> Result<(), Failure> {
+    release(stack, dead, &[&received.selected[..], &received.others[..]].concat()).await
 }
 
-async fn describe(stack: &Stack, wanted: Wanted, letters: &[DeadLetter]) -> Result<Vec<Shown>, Failure> {
-    let receives = stack.receives_before_death(wanted.queue).await;
-    let receives = receives.map_err(stack.unavailable("read the queue's settings"))?;
+/// Makes received messages visible to other consumers again.
+async fn release(stack: &Stack, dead: &DeadLetters, letters: &[DeadLetter]) -> Result<(), Failure> {
+    dead.release(letters).await.map_err(|error| stack.unavailable(&error))
+}
+
+async fn summarize(stack: &Stack, selection: Selection, letters: &[DeadLetter]) -> Result<Vec<Summary>, Failure> {
+    let receives = stack.max_receives(selection.queue).await.map_err(|error| stack.unavailable(&error))?;
     let now = stack.clock().now();
-    Ok(letters.iter().map(|letter| Shown::of(wanted.queue, letter, receives, now)).collect())
+    Ok(letters.iter().map(|letter| Summary::new(selection.queue, letter, receives, now)).collect())
 }
 
-/// Does it to all, some at a time.
-async fn each(
-    doing: &str,
-    letters: &[DeadLetter],
-    act: impl AsyncFn(&[DeadLetter]) -> Result<(), store::Error>,
-) -> Result<(), Failure> {
-    let progress = screen::bar(doing, letters.len());
-    for some in letters.chunks(TOGETHER) {
-        if let Err(error) = act(some).await {
-            progress.finish_and_clear();
-            return Err(Failure::Unfinished(format!(
-                "{doing} stopped after {} of {}: {}. The rest is as it was; run the same command again.",
-                progress.position(),
-                letters.len(),
-                runtime::Chain(&error)
-            )));
-        }
-        progress.inc(some.len() as u64);
-    }
-    progress.finish_and_clear();
-    Ok(())
-}
-
-fn table(shown: &[Shown]) -> Table {
-    let mut table = screen::table(["Org, what it was about", "Reason", "Given up at, age, id"]);
+fn table(summaries: &[Summary]) -> Table {
+    let mut table = screen::table(["Org, subject", "Reason", "Failed at, age, id"]);
     if let Some(column) = table.column_mut(0) {
         column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(OBJECT_AND_ID)));
     }
-    for letter in shown {
-        table.add_row(letter.cells());
+    for summary in summaries {
+        table.add_row(summary.cells());
     }
     table
 }
 
-fn whose(wanted: Wanted) -> String {
-    let of_org = wanted.org.map(|org| format!(" for org {org}")).unwrap_or_default();
-    format!("{}{of_org}", wanted.queue)
+fn none(selection: Selection, received: &Received) -> String {
+    format!("No dead letters {}.{}", scope(selection), limit_note(received))
 }
 
-fn more(received: &Received) -> &'static str {
-    if received.all { "" } else { "\nThere may be more than were looked at: a higher --limit looks at more." }
+fn scope(selection: Selection) -> String {
+    let of_org = selection.org.map(|org| format!(" of org {org}")).unwrap_or_default();
+    format!("in {}{of_org}", selection.queue.dead_letters())
+}
+
+fn limit_note(received: &Received) -> &'static str {
+    if received.complete { "" } else { "\nThe queue may hold more; pass a higher --limit to receive them." }
 }

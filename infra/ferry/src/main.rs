@@ -1,12 +1,14 @@
 //! `ferry`: the operator's command line.
 
-mod ask;
 mod cli;
 mod dead_letters;
 mod deliveries;
 mod disconnect;
+mod failure;
 mod outbound_message;
 mod polling;
+mod prompt;
+mod queue_name;
 mod replay;
 mod screen;
 mod since;
@@ -19,12 +21,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use failure::Failure;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let report = cli::run(cli::Cli::parse()).await;
     let written = match &report {
         Ok(text) => writeln!(io::stdout(), "{text}"),
-        Err(cli::Failure::Unfinished(text)) => writeln!(io::stdout(), "{text}"),
+        Err(Failure::Unfinished(text)) => writeln!(io::stdout(), "{text}"),
         Err(failure) => writeln!(io::stderr(), "ferry: {failure}"),
     };
     match (report, written) {

@@ -2,23 +2,53 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Subcommand;
 use salesforce::soap::outbound_message::{self, MAX_BYTES, Notification, OutboundMessage};
 use serde_json::{Map, Value, json};
 
-use crate::cli::Failure;
+use crate::failure::Failure;
 
-/// What the outbound message in a file says, as JSON.
-pub(crate) fn parse(file: &Path) -> Result<String, Failure> {
-    let shown = if file == Path::new("-") { "standard input".into() } else { file.display().to_string() };
-    let body = read(file).map_err(|error| Failure::Unavailable(format!("cannot read {shown}: {error}")))?;
+/// Inspect recorded outbound messages.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print an outbound message as one JSON object.
+    ///
+    /// Nothing is validated: ids and values are printed as in the body, without surrounding white space. A missing, empty
+    /// or xsi:nil value is null. The session id is not printed, only whether there is one.
+    #[command(after_long_help = "\
+Examples:
+  ferry outbound-message parse message.xml
+  curl -s https://example.com/message.xml | ferry outbound-message parse -
+
+Exit codes:
+  0  printed
+  1  the file cannot be read
+  2  the body is not an outbound message")]
+    Parse {
+        /// File with the body of the HTTP request; `-` reads standard input.
+        #[arg(value_name = "FILE|-")]
+        file: PathBuf,
+    },
+}
+
+/// Runs `ferry outbound-message`.
+pub(crate) fn run(command: &Command) -> Result<String, Failure> {
+    match command {
+        Command::Parse { file } => parse(file),
+    }
+}
+
+fn parse(file: &Path) -> Result<String, Failure> {
+    let name = if file == Path::new("-") { "standard input".into() } else { file.display().to_string() };
+    let body = read(file).map_err(|error| Failure::Unavailable(format!("could not read {name}: {error}")))?;
     let message = outbound_message::parse(&body)
-        .map_err(|error| Failure::BadInput(format!("{shown} is no outbound message: {error}")))?;
+        .map_err(|error| Failure::BadInput(format!("{name} is not an outbound message: {error}")))?;
     Ok(format!("{:#}", to_json(message)))
 }
 
-/// The bytes of a file or of standard input: one more than a message can have is enough to refuse it.
+/// Reads a file or standard input, up to one byte more than the parser accepts.
 fn read(file: &Path) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     let limit = MAX_BYTES as u64 + 1;

@@ -1,89 +1,115 @@
-//! `ferry replay`: has the records that the ledger names read again.
+//! `ferry replay`.
 //!
-//! Repeating it does no harm, wherever it was killed: a hint that is queued twice is read twice, the mirror takes only what is
-//! newer, and the ledger has one row for a delivery whatever comes of it.
+//! A replay is safe to repeat, also after it was killed: the mirror takes only newer records, and the ledger has one row per
+//! delivery.
 
 mod plan;
 
 use std::io::{self, Write as _};
 
+use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
 use serde_json::{Value, json};
 use store::{ChangeHint, OrgState};
 
-use crate::ask;
-use crate::cli::Failure;
-use crate::deliveries::{known, read};
+use crate::deliveries;
+use crate::failure::Failure;
+use crate::prompt;
 use crate::screen;
+use crate::since::Since;
 use crate::stack::Stack;
 use plan::Plan;
 
-/// What is to be read again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Wanted {
-    pub(crate) org: OrgId,
-    pub(crate) since: Timestamp,
-    /// Only say what would be.
-    pub(crate) dry_run: bool,
-    /// Do not ask.
-    pub(crate) yes: bool,
+/// Re-read the records of past deliveries from Salesforce.
+///
+/// The records are applied to the mirror. Each record is queued once, as its newest delivery. Its row in the ledger gets the new outcome, except that `applied`
+/// stays when the record turns out to be unchanged. Repeating a replay does no harm.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  ferry replay --org 00D5e000000KQ2eEAG --since 24h --dry-run
+  ferry replay --org 00D5e000000KQ2eEAG --since 2026-11-22T10:00:00Z --yes
+
+Exit codes:
+  0  queued, or nothing to queue
+  1  AWS could not be reached
+  2  the org is unknown or not active, or the prompt was declined
+  3  queued in part: run the same command again to finish")]
+pub(crate) struct ReplayArgs {
+    /// Org id, 15 or 18 characters. The org must be active.
+    #[arg(long)]
+    org: OrgId,
+    /// Start: a time such as 2026-11-22T10:00:00Z, or an age such as 90m, 24h or 7d.
+    #[arg(long, value_name = "TIME|AGE")]
+    since: Since,
+    /// Only print the number of records and API calls.
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not prompt.
+    #[arg(long)]
+    yes: bool,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    json: bool,
 }
 
-/// How many hints are queued between two looks at the progress.
-const TOGETHER: usize = 200;
-/// How long SQS may take for them.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+/// A replay with its start resolved to a time.
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    org: OrgId,
+    since: Timestamp,
+    dry_run: bool,
+}
 
-/// Queues the distinct records again, each as its newest delivery.
-pub(crate) async fn replay(stack: &Stack, wanted: Wanted, as_json: bool) -> Result<String, Failure> {
-    let Wanted { org, since, dry_run, yes } = wanted;
-    let state = known(stack, org).await?.state;
-    if state != OrgState::Active {
-        return Err(Failure::BadInput(format!(
-            "org {org} is not active but {}: its records cannot be read; its admin has to connect first",
-            json!(state).as_str().unwrap_or_default()
-        )));
-    }
+/// Hints that are queued between two updates of the progress bar.
+const CHUNK: usize = 200;
+/// The time limit for queueing one chunk.
+const CHUNK_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
+
+/// Queues each record once, as its newest delivery.
+pub(crate) async fn replay(stack: &Stack, args: ReplayArgs) -> Result<String, Failure> {
+    let since = args.since.resolve(stack.clock().now())?;
+    let request = Request { org: args.org, since, dry_run: args.dry_run };
+    require_active(stack, args.org).await?;
     let mut plan = Plan::default();
-    read(stack, org, since, |delivery| plan.add(delivery)).await?;
-    if !dry_run && plan.records() > 0 {
-        if !yes {
-            // Whoever does not want to see the question does not want to see what it is about.
-            let _ = writeln!(io::stderr(), "{}", shown(wanted, &plan));
+    deliveries::for_each(stack, args.org, since, |delivery| plan.add(delivery)).await?;
+    if !args.dry_run && plan.records() > 0 {
+        if !args.yes {
+            // If standard error is closed, the prompt fails too.
+            let _ = writeln!(io::stderr(), "{}", describe(request, &plan));
         }
-        ask::confirm("Have them read again? [y/N]", yes, ask::is_yes)?;
+        prompt::confirm("Queue these records? [y/N]", args.yes, prompt::is_yes)?;
         queue(stack, &plan.hints()).await?;
     }
-    Ok(if as_json { format!("{:#}", to_json(wanted, &plan)) } else { told(wanted, &plan) })
+    Ok(if args.json { format!("{:#}", to_json(request, &plan)) } else { report(request, &plan) })
+}
+
+async fn require_active(stack: &Stack, org: OrgId) -> Result<(), Failure> {
+    match stack.load_org(org).await?.state {
+        OrgState::Active => Ok(()),
+        state => Err(Failure::BadInput(format!(
+            "could not read records of org {org}: it is {}, not active; its admin has to connect first",
+            json!(state).as_str().unwrap_or_default()
+        ))),
+    }
 }
 
 async fn queue(stack: &Stack, hints: &[ChangeHint]) -> Result<(), Failure> {
-    let queue = stack.hints().await.map_err(stack.unavailable("find the queue"))?;
-    let progress = screen::bar("Queueing records", hints.len());
-    for together in hints.chunks(TOGETHER) {
-        let deadline = stack.clock().now().saturating_add(PATIENCE).unwrap_or(Timestamp::MAX);
-        if let Err(error) = queue.send_all(together, deadline).await {
-            progress.finish_and_clear();
-            return Err(Failure::Unfinished(format!(
-                "{} of {} records are queued; then: {}. Run the same command again: what is read twice changes nothing.",
-                progress.position(),
-                hints.len(),
-                runtime::Chain(&error)
-            )));
-        }
-        progress.inc(together.len() as u64);
-    }
-    progress.finish_and_clear();
-    Ok(())
+    let queue = stack.hints().await.map_err(|error| stack.unavailable(&error))?;
+    screen::run_in_chunks("Queueing records", hints, CHUNK, async |chunk| {
+        let deadline = stack.clock().now().saturating_add(CHUNK_TIMEOUT).unwrap_or(Timestamp::MAX);
+        queue.send_all(chunk, deadline).await
+    })
+    .await
 }
 
-fn to_json(wanted: Wanted, plan: &Plan) -> Value {
+fn to_json(request: Request, plan: &Plan) -> Value {
     json!({
-        "org_id": wanted.org,
-        "since": wanted.since,
-        "dry_run": wanted.dry_run,
-        "queued": if wanted.dry_run { 0 } else { plan.records() },
+        "org_id": request.org,
+        "since": request.since,
+        "dry_run": request.dry_run,
+        "queued": if request.dry_run { 0 } else { plan.records() },
         "records": plan.records(),
         "without_record": plan.without_record(),
         "api_calls_at_least": plan.api_calls(),
@@ -91,40 +117,40 @@ fn to_json(wanted: Wanted, plan: &Plan) -> Value {
     })
 }
 
-fn told(wanted: Wanted, plan: &Plan) -> String {
-    let table = shown(wanted, plan);
-    let records = screen::counted(plan.records(), "record is", "records are");
-    match (plan.records(), wanted.dry_run) {
-        (0, _) => table,
-        (_, true) => format!("{table}\nNothing was queued: this was a dry run."),
+fn report(request: Request, plan: &Plan) -> String {
+    let description = describe(request, plan);
+    let records = screen::counted(plan.records(), "record was", "records were");
+    match (plan.records(), request.dry_run) {
+        (0, _) => description,
+        (_, true) => format!("{description}\nDry run: nothing was queued."),
         (_, false) => format!(
-            "{table}\n{records} queued. `ferry deliveries --org {} --since {}` shows what comes of them.",
-            wanted.org, wanted.since
+            "{description}\n{records} queued. See the outcomes with `ferry deliveries --org {} --since {}`.",
+            request.org, request.since
         ),
     }
 }
 
-fn shown(wanted: Wanted, plan: &Plan) -> String {
+fn describe(request: Request, plan: &Plan) -> String {
     let skipped = match plan.without_record() {
         0 => String::new(),
         count => format!(
-            "\n{} left out, naming no record: it was deleted before Salesforce told of it, or its whole object was read again.",
+            "\n{} skipped, because no record is named: the record was already deleted, or its whole object was refreshed.",
             screen::counted(count, "delivery is", "deliveries are")
         ),
     };
-    let since = screen::time(wanted.since);
+    let since = screen::time(request.since);
     if plan.records() == 0 {
-        return format!("The ledger of org {} names no record since {since}.{skipped}", wanted.org);
+        return format!("No delivery from org {} since {since} names a record.{skipped}", request.org);
     }
-    let mut table = screen::table(["Object", "Deliveries", "Records", "API calls, at least"]);
+    let mut table = screen::table(["Object", "Deliveries", "Records", "API calls (minimum)"]);
     for object in plan.objects() {
         let numbers = [object.deliveries, object.records, object.api_calls_at_least];
         let numbers = numbers.map(screen::number);
         table.add_row([object.object.to_string()].into_iter().chain(numbers));
     }
     format!(
-        "{table}\n\n{} of org {} since {since}. What comes in smaller batches takes more calls.{skipped}",
+        "{table}\n\n{} of org {} since {since}. Smaller batches take more API calls.{skipped}",
         screen::counted(plan.records(), "record", "records"),
-        wanted.org
+        request.org
     )
 }

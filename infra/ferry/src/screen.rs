@@ -1,13 +1,15 @@
-//! How tables, counts and times look on a terminal.
+//! Tables, counts, times and progress bars for the terminal.
 
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use jiff::{SignedDuration, Timestamp};
 
-/// What every terminal has.
+use crate::failure::Failure;
+
+/// Table width in columns, which fits every terminal.
 const WIDTH: u16 = 80;
 
-/// A table that fits every terminal.
+/// Returns an empty table, 80 columns wide.
 pub(crate) fn table<const N: usize>(head: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
@@ -15,22 +17,22 @@ pub(crate) fn table<const N: usize>(head: [&str; N]) -> Table {
     table
 }
 
-/// `1,200`.
+/// Formats a count: `1,200`.
 pub(crate) fn number(count: usize) -> String {
     HumanCount(count as u64).to_string()
 }
 
-/// `1 record`, `1,200 records`.
+/// Formats a count with its noun: `1 record`, `1,200 records`.
 pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
-/// A point in time to the second, in UTC.
+/// Formats a time in UTC, rounded to seconds.
 pub(crate) fn time(at: Timestamp) -> String {
     format!("{at:.0}")
 }
 
-/// How long ago, in its largest unit.
+/// Formats an age in its largest unit: `3 h`.
 pub(crate) fn age(age: SignedDuration) -> String {
     match age.as_secs() {
         ..60 => format!("{} s", age.as_secs()),
@@ -40,14 +42,38 @@ pub(crate) fn age(age: SignedDuration) -> String {
     }
 }
 
-/// Shows on a terminal that something of unknown length gets on.
+/// Returns a spinner with a counter, for work of unknown length.
 pub(crate) fn spinner(doing: &str, what: &str) -> ProgressBar {
     styled(ProgressBar::new_spinner(), &format!("{{spinner}} {doing}: {{human_pos}} {what}"))
 }
 
-/// Shows on a terminal how far something came.
-pub(crate) fn bar(doing: &str, length: usize) -> ProgressBar {
-    styled(ProgressBar::new(length as u64), &format!("{doing} {{wide_bar}} {{human_pos}} of {{human_len}}"))
+/// Runs `act` on the items, `size` at a time, with a progress bar.
+///
+/// The first chunk that fails ends the run with [`Failure::Unfinished`], which says how many items were done before it.
+pub(crate) async fn run_in_chunks<T>(
+    doing: &str,
+    items: &[T],
+    size: usize,
+    act: impl AsyncFn(&[T]) -> Result<(), store::Error>,
+) -> Result<(), Failure> {
+    let template = format!("{doing} {{wide_bar}} {{human_pos}} of {{human_len}}");
+    let bar = styled(ProgressBar::new(items.len() as u64), &template);
+    let mut done = 0;
+    for chunk in items.chunks(size) {
+        if let Err(error) = act(chunk).await {
+            bar.finish_and_clear();
+            return Err(Failure::Unfinished(format!(
+                "{doing} stopped after {} of {}: {}. Run the same command again to finish.",
+                number(done),
+                number(items.len()),
+                runtime::Chain(&error)
+            )));
+        }
+        done += chunk.len();
+        bar.inc(chunk.len() as u64);
+    }
+    bar.finish_and_clear();
+    Ok(())
 }
 
 fn styled(bar: ProgressBar, template: &str) -> ProgressBar {
@@ -62,11 +88,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_ages_and_times_are_for_people() {
+    fn counts_ages_and_times_have_units() {
         assert_eq!(counted(1, "record", "records"), "1 record");
         assert_eq!(counted(12_000, "record", "records"), "12,000 records");
         let ages = [0, 59, 60, 3_599, 3_600, 86_399, 86_400, 13 * 86_400].map(|s| age(SignedDuration::from_secs(s)));
         assert_eq!(ages, ["0 s", "59 s", "1 min", "59 min", "1 h", "23 h", "1 d", "13 d"]);
         assert_eq!(time("2026-11-22T10:15:30.123+01:00".parse().unwrap()), "2026-11-22T09:15:30Z");
+    }
+
+    #[tokio::test]
+    async fn a_failed_chunk_reports_how_many_items_were_done() {
+        let act = async |chunk: &[u8]| match chunk.contains(&5) {
+            true => Err(store::Error::NotAllQueued { missing: 1, total: 2 }),
+            false => Ok(()),
+        };
+
+        let failure = run_in_chunks("Sending", &[1, 2, 3, 4, 5], 2, act).await.unwrap_err();
+
+        assert!(matches!(failure, Failure::Unfinished(_)));
+        assert!(failure.to_string().starts_with("Sending stopped after 4 of 5: 1 of 2 messages"), "{failure}");
     }
 }

@@ -1,17 +1,17 @@
-//! From when on the ledger is read: a time, or a span back from now.
+//! The argument `--since`: a time, or an age counted back from now.
 
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
 use store::deliveries::RETENTION;
 
-use crate::cli::Failure;
+use crate::failure::Failure;
 
-/// What `--since` says.
+/// The start of a time range that ends now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Since {
-    At(Timestamp),
-    Back(SignedDuration),
+    Time(Timestamp),
+    Age(SignedDuration),
 }
 
 impl FromStr for Since {
@@ -19,15 +19,15 @@ impl FromStr for Since {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.parse() {
-            Ok(at) => Ok(Self::At(at)),
-            Err(_) => span(text).map(Self::Back).ok_or(NO_TIME),
+            Ok(at) => Ok(Self::Time(at)),
+            Err(_) => age(text).map(Self::Age).ok_or(EXPECTED),
         }
     }
 }
 
-const NO_TIME: &str = "neither a time as 2026-11-22T10:00:00Z nor a span back as 90m, 24h or 7d";
+const EXPECTED: &str = "expected a time such as 2026-11-22T10:00:00Z, or an age such as 90m, 24h or 7d";
 
-fn span(text: &str) -> Option<SignedDuration> {
+fn age(text: &str) -> Option<SignedDuration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let seconds = match unit {
         "m" => 60,
@@ -40,11 +40,11 @@ fn span(text: &str) -> Option<SignedDuration> {
 }
 
 impl Since {
-    /// The time that is meant, to the second.
+    /// Returns the time, in whole seconds. It fails if the time is in the future or older than the ledger's retention.
     pub(crate) fn resolve(self, now: Timestamp) -> Result<Timestamp, Failure> {
         let at = match self {
-            Self::At(at) => at,
-            Self::Back(span) => now.saturating_sub(span).unwrap_or(Timestamp::MIN),
+            Self::Time(at) => at,
+            Self::Age(age) => now.saturating_sub(age).unwrap_or(Timestamp::MIN),
         };
         if at > now {
             return Err(Failure::BadInput(format!("--since {at:.0} is in the future")));
@@ -52,7 +52,7 @@ impl Since {
         if now.duration_since(at) > RETENTION {
             let days = RETENTION.as_hours() / 24;
             return Err(Failure::BadInput(format!(
-                "what arrived more than {days} days ago is gone from the ledger: give --since {days}d or less"
+                "the ledger keeps deliveries for {days} days only; pass --since {days}d or less"
             )));
         }
         Ok(Timestamp::from_second(at.as_second()).unwrap_or(at))
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_and_a_span_back_are_understood() {
+    fn a_time_and_an_age_are_parsed() {
         assert_eq!(since("2026-11-21T10:00:00.9+02:00").unwrap(), "2026-11-21T08:00:00Z");
         assert_eq!(since("90m").unwrap(), "2026-11-22T08:30:00Z");
         assert_eq!(since("24h").unwrap(), "2026-11-21T10:00:00Z");
@@ -80,17 +80,17 @@ mod tests {
     }
 
     #[test]
-    fn what_the_ledger_has_forgotten_is_told_and_not_shown_as_empty() {
+    fn a_time_before_the_retention_of_the_ledger_is_refused() {
         for text in ["15d", "337h", "4294967295d", "2026-11-08T09:59:59Z"] {
-            assert!(since(text).unwrap_err().contains("gone"), "{text}");
+            assert!(since(text).unwrap_err().contains("the ledger keeps"), "{text}");
         }
         assert!(since("2026-11-22T10:00:01Z").unwrap_err().contains("future"));
     }
 
     #[test]
-    fn anything_else_says_what_would_be_understood() {
+    fn other_text_is_refused_with_the_expected_form() {
         for text in ["", "h", "24", "-1h", "1w", "yesterday", "2026-11-21", "24\u{20ac}"] {
-            assert_eq!(since(text).unwrap_err(), NO_TIME, "{text}");
+            assert_eq!(since(text).unwrap_err(), EXPECTED, "{text}");
         }
     }
 }

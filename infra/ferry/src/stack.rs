@@ -1,18 +1,18 @@
-//! A deployed Ferry, as an operator reaches it: by the names that the template gives its parts.
+//! A deployed stack: its tables, queues and functions by the names that the template gives them.
 
 use aws_config::BehaviorVersion;
 use connecting::disconnect::Disconnect;
 use connecting::onboarding::Onboarding;
 use runtime::invoke::LambdaFunction;
 use runtime::{Aws, TokenBroker};
-use salesforce::{Clock, HostPolicy};
+use salesforce::{Clock, HostPolicy, OrgId};
 use store::dead_letters::max_receive_count;
-use store::{Apps, ChangeHint, Connections, DeadLetters, Deliveries, Orgs, Queue};
+use store::{Apps, ChangeHint, Connections, DeadLetters, Deliveries, Org, Orgs, Queue};
 
-use crate::cli::Failure;
-use crate::dead_letters::QueueName;
+use crate::failure::Failure;
+use crate::queue_name::QueueName;
 
-/// The parts of one stack. Region, credentials and endpoint come from the environment, as the AWS command line reads it.
+/// Access to one stack, with the AWS region, credentials and endpoint of the environment.
 pub(crate) struct Stack {
     name: String,
     aws: Aws,
@@ -36,6 +36,12 @@ impl Stack {
         Orgs::new(self.aws.dynamodb(), self.table("orgs"))
     }
 
+    /// Loads an org. An unknown org is a failure.
+    pub(crate) async fn load_org(&self, org: OrgId) -> Result<Org, Failure> {
+        let loaded = self.orgs().load(org).await.map_err(|error| self.unavailable(&error))?;
+        loaded.ok_or_else(|| Failure::unknown_org(org))
+    }
+
     pub(crate) fn connections(&self) -> Connections {
         Connections::new(self.aws.dynamodb(), self.table("connections"))
     }
@@ -44,7 +50,7 @@ impl Stack {
         Deliveries::new(self.aws.dynamodb(), self.table("deliveries"))
     }
 
-    /// The queue of changed records.
+    /// The queue of `record-upsert`.
     pub(crate) async fn hints(&self) -> Result<Queue<ChangeHint>, store::Error> {
         Queue::from_name(self.aws.sqs(), &format!("{}-record-upsert", self.name), self.aws.clock()).await
     }
@@ -53,8 +59,8 @@ impl Stack {
         DeadLetters::from_name(self.aws.sqs(), &format!("{}-{}", self.name, queue.dead_letters())).await
     }
 
-    /// How often the queue hands a message out before it gives it up.
-    pub(crate) async fn receives_before_death(&self, queue: QueueName) -> Result<Option<u32>, store::Error> {
+    /// Returns the queue's `maxReceiveCount`; `None` if the dead letters do not come from a queue.
+    pub(crate) async fn max_receives(&self, queue: QueueName) -> Result<Option<u32>, store::Error> {
         match queue.source() {
             Some(source) => max_receive_count(&self.aws.sqs(), &format!("{}-{source}", self.name)).await,
             None => Ok(None),
@@ -70,7 +76,7 @@ impl Stack {
         Disconnect {
             orgs: self.orgs(),
             connections: self.connections(),
-            // The operator is given no token, so that no instance URL is ever judged here.
+            // Revoking returns no token, so no instance URL is ever checked here.
             broker: TokenBroker::new(function, HostPolicy::SalesforceOnly),
             clock: self.aws.clock(),
         }
@@ -84,16 +90,14 @@ impl Stack {
         format!("{}-{noun}", self.name)
     }
 
-    /// For `map_err`: what could not be done, and where to look.
-    pub(crate) fn unavailable(&self, doing: &'static str) -> impl Fn(store::Error) -> Failure {
-        let stack = self.name.clone();
-        move |error| {
-            let reason = runtime::Chain(&error).to_string();
-            // The credential chain reports a line for every provider that it tried.
-            let reason = reason.lines().next().unwrap_or_default();
-            Failure::Unavailable(format!(
-                "cannot {doing} of the stack `{stack}`: {reason}; check --stack, the region and the AWS credentials"
-            ))
-        }
+    /// Converts a failed call to AWS, whose text already says which operation failed.
+    pub(crate) fn unavailable(&self, error: &store::Error) -> Failure {
+        let reason = runtime::Chain(error).to_string();
+        // The credential chain reports a line for every provider that it tried.
+        let reason = reason.lines().next().unwrap_or_default();
+        Failure::Unavailable(format!(
+            "{reason}; check --stack (`{}`), the AWS region and the AWS credentials",
+            self.name
+        ))
     }
 }

@@ -1,87 +1,151 @@
-//! Addresses that hold a secret, made from the operator's hand: the License Management Org's and a customer org's; and the
-//! release of an org from quarantine.
+//! `ferry lmo-address`, `ferry rotate-webhook-secret` and `ferry release`.
 
+use clap::Args;
 use connecting::onboarding::{ManualSetup, OutboundMessages};
 use salesforce::{OrgId, RecordId};
 use secrecy::ExposeSecret as _;
 use store::{OrgState, WebhookSecret};
 
-use crate::cli::Failure;
+use crate::failure::Failure;
 use crate::stack::Stack;
 
-/// Registers the License Management Org with a fresh secret, and shows the address that holds it: this once.
-pub(crate) async fn lmo_address(
-    stack: &Stack,
+/// Create an endpoint URL for the License Management Org.
+///
+/// The org is registered, and its outbound message about licenses is accepted at the printed URL. The URL contains a secret and is printed only once. Each further run creates another URL; the previous one stays valid.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  ferry lmo-address --org 00D79000000exLEEAY \\
+    --public-url https://ferry.example.com
+
+Exit codes:
+  0  registered
+  1  AWS could not be reached
+  2  --public-url is not an https URL")]
+pub(crate) struct LmoAddressArgs {
+    /// Org id of the License Management Org, 15 or 18 characters.
+    #[arg(long)]
     org: OrgId,
+    /// Id of Ferry's `sfLma__Package__c` record. Required if the org manages several packages.
+    #[arg(long, value_name = "ID")]
     package: Option<RecordId>,
-    public_url: &str,
-) -> Result<String, Failure> {
+    /// Base URL of Ferry's HTTP API, as in the stack's parameter `PublicUrl`.
+    #[arg(long, value_name = "URL")]
+    public_url: String,
+}
+
+/// Create another webhook secret for an org.
+///
+/// Ferry writes the new endpoint URL into the org's outbound messages if its connection may; otherwise the URL is printed for
+/// an admin of the org. The previous secret stays valid.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  ferry rotate-webhook-secret --org 00D5e000000KQ2eEAG
+
+Exit codes:
+  0  created
+  1  AWS could not be reached, or the onboarding function failed
+  2  the org is not active, or has no outbound messages")]
+pub(crate) struct RotateArgs {
+    /// Org id, 15 or 18 characters.
+    #[arg(long)]
+    org: OrgId,
+}
+
+/// Release an org from quarantine.
+///
+/// An org is quarantined when it uses the webhook URL of another org, as a sandbox copy does.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example:
+  ferry release --org 00D79000000exLEEAY
+
+Exit codes:
+  0  released
+  1  AWS could not be reached
+  2  the org is unknown or not quarantined")]
+pub(crate) struct ReleaseArgs {
+    /// Org id, 15 or 18 characters.
+    #[arg(long)]
+    org: OrgId,
+}
+
+/// Registers the License Management Org with a new secret and returns the URL that contains it.
+pub(crate) async fn lmo_address(stack: &Stack, args: LmoAddressArgs) -> Result<String, Failure> {
+    let LmoAddressArgs { org, package, public_url } = args;
     let public_url = public_url.trim_end_matches('/');
     if !public_url.starts_with("https://") {
-        return Err(Failure::BadInput("--public-url is not an https address".to_owned()));
+        return Err(Failure::BadInput(format!("--public-url `{public_url}` does not start with https://")));
     }
     let secret = WebhookSecret::generate(&mut rand::rng());
     let hash = secret.hash(stack.clock().now());
     let registered = stack.orgs().register_license_management(org, package, hash).await;
-    let registered = registered.map_err(stack.unavailable("register the License Management Org"))?;
-    let older = if registered.webhook_secrets.len() > 1 { "\nThe address before it stays good." } else { "" };
+    let registered = registered.map_err(|error| stack.unavailable(&error))?;
+    let previous = if registered.webhook_secrets.len() > 1 { "\nThe previous URL stays valid." } else { "" };
     Ok(format!(
-        "{public_url}/webhooks/licenses/{org}/{}\n\nEndpoint URL of the outbound message on sfLma__License__c in org {org}. It \
-         is a secret, and is not shown again.{older}",
+        "{public_url}/webhooks/licenses/{org}/{}\n\nUse it as the endpoint URL of the outbound message on sfLma__License__c in \
+         org {org}.\nIt contains a secret and is not shown again.{previous}",
         secret.reveal()
     ))
 }
 
-/// Gives an org another webhook secret beside the one that it uses.
-pub(crate) async fn rotate(stack: &Stack, org: OrgId) -> Result<String, Failure> {
-    let answer = stack.onboarding().rotate_webhook_secret(org).await;
-    let answer = answer.map_err(|error| {
-        Failure::Unavailable(format!("the onboarding function did not do it: {error}; its last log line says why"))
+/// Creates another webhook secret for an org and reports how its outbound messages get it.
+pub(crate) async fn rotate(stack: &Stack, args: RotateArgs) -> Result<String, Failure> {
+    let org = args.org;
+    let rotated = stack.onboarding().rotate_webhook_secret(org).await;
+    let rotated = rotated.map_err(|error| {
+        Failure::Unavailable(format!(
+            "could not rotate the webhook secret: {}; see the log of the function {}-onboarding",
+            runtime::Chain(&error),
+            stack.name()
+        ))
     })?;
-    match (answer.webhook_url, answer.outbound_messages) {
+    match (rotated.webhook_url, rotated.outbound_messages) {
         (Some(url), because) => Ok(format!(
-            "{}\n\nEndpoint URL of the outbound messages of org {org} whose names begin with Ferry: an admin of the org has to \
-             put it in, because {}. It is a secret, and is not shown again. The address that the org uses stays good.",
+            "{}\n\nAn admin of org {org} has to enter it as the endpoint URL of the outbound messages whose names begin with \
+             Ferry, because {}.\nIt contains a secret and is not shown again. The previous URL stays valid.",
             url.expose_secret(),
             reason(because)
         )),
         (None, Some(OutboundMessages::Configured { messages })) => {
-            Ok(format!("{messages} outbound messages of org {org} have the new address. The one before stays good."))
+            Ok(format!("{messages} outbound messages of org {org} have the new URL. The previous URL stays valid."))
         }
         (None, Some(OutboundMessages::NotInEdition)) => Err(Failure::BadInput(format!(
-            "org {org} has no outbound messages and needs no address: it is polled. Its admin connects again after an upgrade \
-             of its edition"
+            "org {org} is polled and needs no webhook URL: its edition has no outbound messages; after a change of edition, its \
+             admin has to connect again"
         ))),
-        (None, _) => Err(Failure::BadInput(format!("org {org} is not active: it has no address"))),
+        (None, _) => Err(Failure::BadInput(format!(
+            "org {org} is not active and has no webhook URL; its admin has to connect first"
+        ))),
     }
 }
 
 fn reason(outbound_messages: Option<OutboundMessages>) -> &'static str {
     match outbound_messages {
-        Some(OutboundMessages::Manual { reason: ManualSetup::NoMessages }) => "the org has none that Ferry could find",
+        Some(OutboundMessages::Manual { reason: ManualSetup::NoMessages }) => "Ferry found none of them in the org",
         Some(OutboundMessages::Manual { reason: ManualSetup::NotPermitted }) => {
             "the user of the team connection may not change them"
         }
-        Some(OutboundMessages::Manual { reason: ManualSetup::NotConfirmed }) => "the org still shows another address",
-        _ => "Salesforce did not answer in time",
+        Some(OutboundMessages::Manual { reason: ManualSetup::NotConfirmed }) => "the org still shows another URL",
+        _ => "Salesforce did not respond in time",
     }
 }
 
-/// Ends an org's quarantine.
-pub(crate) async fn release(stack: &Stack, org: OrgId) -> Result<String, Failure> {
-    let orgs = stack.orgs();
-    let known = orgs.load(org).await.map_err(stack.unavailable("load the org"))?;
-    let copy_of = match known {
-        Some(org) if org.state == OrgState::Quarantined => org.quarantine.map(|reason| reason.copy_of),
-        Some(_) => return Err(Failure::BadInput(format!("org {org} is not quarantined"))),
-        None => return Err(Failure::BadInput(format!("org {org} is not known"))),
-    };
-    orgs.release(org, stack.clock().now()).await.map_err(stack.unavailable("release the org"))?;
-    let copied = copy_of.map(|original| {
+/// Releases an org from quarantine.
+pub(crate) async fn release(stack: &Stack, args: ReleaseArgs) -> Result<String, Failure> {
+    let org = stack.load_org(args.org).await?;
+    let id = org.org_id;
+    if org.state != OrgState::Quarantined {
+        return Err(Failure::BadInput(format!("org {id} is not quarantined")));
+    }
+    stack.orgs().release(id, stack.clock().now()).await.map_err(|error| stack.unavailable(&error))?;
+    let copy = org.quarantine.map(|reason| {
         format!(
-            "\nIt is a copy of org {original}, and its outbound messages still send to the address of that one, where they are \
-             refused: connecting it gives it an address of its own."
+            "\nIt is a copy of org {}, and its outbound messages still use the URL of that org, where they are refused. It gets \
+             its own URL when it is connected.",
+            reason.copy_of
         )
     });
-    Ok(format!("Org {org} is released. An admin of the org may connect it now.{}", copied.unwrap_or_default()))
+    Ok(format!("Org {id} is released. An admin of the org can connect it now.{}", copy.unwrap_or_default()))
 }

@@ -1,86 +1,31 @@
-//! What a dead letter says, for an operator: pure.
+//! Dead letters as an operator sees them.
 
-use std::fmt;
-
-use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use store::{ChangeHint, DeadLetter, RefreshTask, WriteTask};
 
+use crate::queue_name::QueueName;
 use crate::screen;
 
-/// The queues that give up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum QueueName {
-    /// Changed records that could not be applied.
-    RecordUpsert,
-    /// Refreshes of orgs that could not be done, and schedules that failed.
-    PipelineRefresh,
-    /// Writes of records that could not be done.
-    RecordWrite,
-    /// Writes of notes that could not be done.
-    NoteWrite,
-    /// Change events that could not be read or queued.
-    ChangeEvent,
-    /// Notices of changes that could not be told on the bus.
-    RecordEvents,
-}
-
-impl QueueName {
-    /// The queue that its dead letters come from, without the stack's name; `None` where they come from a stream or from a bus.
-    pub(crate) fn source(self) -> Option<String> {
-        (!matches!(self, Self::RecordEvents | Self::ChangeEvent)).then(|| self.to_string())
-    }
-
-    /// What is to be done about dead letters that no queue takes back.
-    pub(crate) fn instead(self) -> &'static str {
-        match self {
-            Self::ChangeEvent => {
-                "they came from the bus; the nightly refresh brings what they tell of: list them, and drop them"
-            }
-            _ => "they are notices of changes that could not be told: list them, tell the platform, and drop them",
-        }
-    }
-
-    /// The dead-letter queue, without the stack's name.
-    pub(crate) fn dead_letters(self) -> String {
-        format!("{self}-dead-letters")
-    }
-}
-
-impl fmt::Display for QueueName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::RecordUpsert => "record-upsert",
-            Self::PipelineRefresh => "pipeline-refresh",
-            Self::RecordWrite => "record-write",
-            Self::NoteWrite => "note-write",
-            Self::ChangeEvent => "change-event",
-            Self::RecordEvents => "record-events",
-        })
-    }
-}
-
-/// What a dead letter is.
+/// The parsed body of a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     Hint(ChangeHint),
     Refresh(RefreshTask),
     Write(WriteTask),
-    /// A change event as it came.
+    /// A Change Data Capture event as EventBridge delivered it.
     Event(Event),
-    /// Lambda's notice of a part of a stream, or of an invocation, that failed.
+    /// Lambda's notice of a failed stream batch or invocation.
     Notice(Notice),
-    /// What a schedule would have invoked its function with.
+    /// A schedule's input, undelivered.
     Schedule(Schedule),
-    /// Whatever it is, the function could not read it either.
+    /// A body that the function could not parse either.
     Unreadable,
 }
 
-/// Lambda's notice (Lambda Developer Guide, "Retaining discarded batches", "Adding a destination").
+/// Lambda's failure notice (Lambda Developer Guide, "Retaining discarded batches", "Adding a destination").
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Notice {
@@ -91,7 +36,7 @@ pub(crate) struct Notice {
     request_payload: Option<Value>,
 }
 
-/// A change event of Salesforce's as EventBridge brings it.
+/// A Change Data Capture event in EventBridge's envelope.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub(crate) struct Event {
     source: String,
@@ -99,19 +44,19 @@ pub(crate) struct Event {
 }
 
 impl Event {
-    /// The org that its partner event source names: `aws.partner/salesforce.com/{org}/{name}`.
+    /// Returns the org named by the partner event source: `aws.partner/salesforce.com/{org}/{name}`.
     fn org(&self) -> Option<OrgId> {
         self.source.split('/').nth(2)?.parse().ok()
     }
 
-    fn about(&self) -> String {
+    fn subject(&self) -> String {
         let object = self.detail.pointer("/payload/ChangeEventHeader/entityName").and_then(Value::as_str);
         object.map_or("change event".to_owned(), |object| format!("change event of {object}"))
     }
 }
 
 impl Notice {
-    /// What the function was invoked with.
+    /// Returns the input of the failed invocation.
     fn payload(&self) -> Option<Content> {
         let payload = self.request_payload.as_ref()?;
         let event = Event::deserialize(payload).map(Content::Event);
@@ -139,8 +84,8 @@ pub(crate) struct Schedule {
 }
 
 impl Content {
-    /// Reads the body as the queue's function would, and else as AWS's own notices.
-    pub(crate) fn of(queue: QueueName, body: &str) -> Self {
+    /// Parses the body as a message of the queue, else as a notice from AWS.
+    pub(crate) fn parse(queue: QueueName, body: &str) -> Self {
         let own = match queue {
             QueueName::RecordUpsert => serde_json::from_str(body).map(Self::Hint),
             QueueName::PipelineRefresh => serde_json::from_str(body).map(Self::Refresh),
@@ -153,12 +98,12 @@ impl Content {
             .unwrap_or(Self::Unreadable)
     }
 
-    /// Whether it was a message of the queue: what nobody can read may have been one.
-    pub(crate) fn comes_from_queue(&self) -> bool {
+    /// Returns whether it can be sent to the queue. An unreadable body may have been a message of the queue.
+    pub(crate) fn is_redrivable(&self) -> bool {
         !matches!(self, Self::Event(_) | Self::Notice(_) | Self::Schedule(_))
     }
 
-    /// The org that it is about; the message group says it of what cannot be read.
+    /// Returns the org. For an unreadable body it is taken from the message group.
     pub(crate) fn org(&self, group: Option<&str>) -> Option<OrgId> {
         match self {
             Self::Hint(hint) => Some(hint.org_id),
@@ -170,15 +115,15 @@ impl Content {
         }
     }
 
-    /// The body to send back: a hint may be put off as often as a new one.
-    pub(crate) fn revived(self, body: String) -> String {
+    /// Returns the body to send. The deferral count of a hint restarts at zero.
+    pub(crate) fn into_redriven(self, body: String) -> String {
         match self {
             Self::Hint(hint) => serde_json::to_string(&ChangeHint { deferrals: 0, ..hint }).unwrap_or(body),
             _ => body,
         }
     }
 
-    fn about(&self) -> String {
+    fn subject(&self) -> String {
         match self {
             Self::Hint(hint) => match &hint.record {
                 Some(record) => format!("{} {}", record.object, record.record_id),
@@ -194,30 +139,31 @@ impl Content {
                 let table = part.stream_arn.split('/').nth(1).unwrap_or(&part.stream_arn);
                 format!("{} of table {table}", screen::counted(part.batch_size as usize, "change", "changes"))
             }
-            Self::Notice(notice) => notice.payload().map_or("an invocation".to_owned(), |payload| payload.about()),
-            Self::Event(event) => event.about(),
+            Self::Notice(notice) => notice.payload().map_or("invocation".to_owned(), |payload| payload.subject()),
+            Self::Event(event) => event.subject(),
             Self::Schedule(schedule) => format!("schedule {}", schedule.kind),
-            Self::Unreadable => "cannot be read".to_owned(),
+            Self::Unreadable => "unreadable".to_owned(),
         }
     }
 }
 
-/// A dead letter as it is shown.
+/// A dead letter as listed.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Shown {
+pub(crate) struct Summary {
     id: String,
     org_id: Option<OrgId>,
-    about: String,
+    #[serde(rename = "about")]
+    subject: String,
     reason: String,
     failed_at: Option<Timestamp>,
     sent_at: Timestamp,
     age_s: i64,
 }
 
-impl Shown {
-    /// What is known of it; `receives` is how often its queue hands a message out.
-    pub(crate) fn of(queue: QueueName, letter: &DeadLetter, receives: Option<u32>, now: Timestamp) -> Self {
-        let content = Content::of(queue, &letter.body);
+impl Summary {
+    /// Summarizes a dead letter. `receives` is the `maxReceiveCount` of its queue.
+    pub(crate) fn new(queue: QueueName, letter: &DeadLetter, receives: Option<u32>, now: Timestamp) -> Self {
+        let content = Content::parse(queue, &letter.body);
         let noticed = match &content {
             Content::Notice(notice) => notice.timestamp,
             _ => None,
@@ -225,7 +171,7 @@ impl Shown {
         Self {
             id: letter.message_id.clone(),
             org_id: content.org(letter.group.as_deref()),
-            about: content.about(),
+            subject: content.subject(),
             reason: reason(queue, &content, letter, receives),
             failed_at: letter.failed_at().or(noticed),
             sent_at: letter.sent_at,
@@ -233,29 +179,29 @@ impl Shown {
         }
     }
 
-    /// Its row in a table.
+    /// Returns the row of the table.
     pub(crate) fn cells(&self) -> [String; 3] {
         let org = self.org_id.map_or("no org".to_owned(), |org| org.to_string());
-        let failed_at = self.failed_at.map_or("not known".to_owned(), screen::time);
+        let failed_at = self.failed_at.map_or("unknown".to_owned(), screen::time);
         let short = self.id.get(..8).unwrap_or(&self.id);
         let age = screen::age(SignedDuration::from_secs(self.age_s));
-        [format!("{org}\n{}", self.about), self.reason.clone(), format!("{failed_at}\n{age} {short}")]
+        [format!("{org}\n{}", self.subject), self.reason.clone(), format!("{failed_at}\n{age} {short}")]
     }
 }
 
 fn reason(queue: QueueName, content: &Content, letter: &DeadLetter, receives: Option<u32>) -> String {
-    // EventBridge and its Scheduler say why in an attribute of their own.
+    // EventBridge and EventBridge Scheduler store the reason in `ERROR_CODE`.
     if let Some(reason) = letter.reason().or(letter.attributes.get("ERROR_CODE").map(String::as_str)) {
         return reason.to_owned();
     }
     match content {
         Content::Notice(notice) => notice.request_context.condition.clone(),
-        Content::Schedule(_) | Content::Event(_) => "not invoked".to_owned(),
+        Content::Schedule(_) | Content::Event(_) => "function not invoked".to_owned(),
         _ => {
-            // record-upsert answers for whatever it can answer for.
-            let did = if queue == QueueName::RecordUpsert { "died" } else { "failed, died" };
+            // record-upsert dead-letters a message that fails with an error itself, and gives the reason.
+            let failure = if queue == QueueName::RecordUpsert { "crashed" } else { "failed, crashed" };
             let times = receives.map(|receives| format!(", {receives} times")).unwrap_or_default();
-            format!("the function {did} or ran out of time{times}")
+            format!("the function {failure} or timed out{times}")
         }
     }
 }

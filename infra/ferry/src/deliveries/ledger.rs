@@ -1,11 +1,11 @@
-//! The newest deliveries and a count of all, in bounded memory: pure.
+//! The newest deliveries and a count of all, in bounded memory.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use salesforce::RecordId;
 use store::{Delivery, DeliveryOutcome};
 
-/// What was read of the ledger.
+/// An extract of the ledger.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     record: Option<RecordId>,
@@ -15,15 +15,15 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Of one record or of all; the newest `limit` are kept.
+    /// Creates an extract of the newest `limit` deliveries, of one record or of all.
     pub(crate) fn new(record: Option<RecordId>, limit: usize) -> Self {
         Self { record, limit, newest: VecDeque::new(), counts: BTreeMap::new() }
     }
 
-    /// Takes the next delivery, in the order of their arrival.
+    /// Adds the next delivery, in order of arrival.
     pub(crate) fn add(&mut self, delivery: Delivery) {
-        let of = delivery.record.as_ref().map(|record| record.record_id);
-        if self.record.is_some() && self.record != of {
+        let record = delivery.record.as_ref().map(|record| record.record_id);
+        if self.record.is_some() && self.record != record {
             return;
         }
         *self.counts.entry(code(&delivery.outcome)).or_default() += 1;
@@ -33,12 +33,12 @@ impl Ledger {
         }
     }
 
-    /// The newest, the oldest of them first.
+    /// Returns the newest deliveries, oldest first.
     pub(crate) fn newest(&self) -> impl Iterator<Item = &Delivery> {
         self.newest.iter()
     }
 
-    /// How many there are by outcome, also of those that are not kept.
+    /// Returns the number of deliveries by outcome, dropped ones included.
     pub(crate) fn counts(&self) -> &BTreeMap<&'static str, usize> {
         &self.counts
     }
@@ -52,7 +52,7 @@ impl Ledger {
     }
 }
 
-/// The outcome as the ledger names it.
+/// Returns the outcome as it is stored.
 pub(crate) fn code(outcome: &DeliveryOutcome) -> &'static str {
     match outcome {
         DeliveryOutcome::Applied => "applied",
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_found_by_either_form_of_its_id() {
+    fn a_record_matches_both_forms_of_its_id() {
         let mut ledger = Ledger::new(Some("0015e00000ZkM3h".parse().unwrap()), 10);
         ledger.add(delivery(0, "0015e00000ZkM3hAAF", DeliveryOutcome::Applied));
         ledger.add(delivery(1, "0015e00000ZkM3iAAF", DeliveryOutcome::Applied));
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn outcomes_are_called_as_they_are_stored() {
+    fn codes_are_those_that_are_stored() {
         let reason = || "a_reason".to_owned();
         for outcome in [
             DeliveryOutcome::Applied,

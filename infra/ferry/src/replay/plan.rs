@@ -1,4 +1,4 @@
-//! What a replay comes to: pure.
+//! The records that a replay queues, and their cost.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use salesforce::{ObjectName, RecordId};
 use serde::Serialize;
 use store::{ChangeHint, Delivery};
 
-/// How many records one call reads.
-const IDS_A_CALL: usize = 2_000;
+/// Records that one API call reads.
+const RECORDS_PER_CALL: usize = 2_000;
 
-/// The newest delivery of each record. It keeps a few hundred bytes a record, whatever the number of deliveries.
+/// The newest delivery of each record: a few hundred bytes per record, independent of the number of deliveries.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     newest: BTreeMap<RecordId, ChangeHint>,
@@ -17,7 +17,7 @@ pub(crate) struct Plan {
     without_record: usize,
 }
 
-/// What there is to do about one object.
+/// The work for one object.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ObjectPlan {
     pub(crate) object: ObjectName,
@@ -27,52 +27,52 @@ pub(crate) struct ObjectPlan {
 }
 
 impl Plan {
-    /// Takes the next delivery, in any order.
+    /// Adds a delivery, in any order.
     pub(crate) fn add(&mut self, delivery: Delivery) {
         let Delivery { org_id, delivery_id, source, record, received_at, .. } = delivery;
-        let Some(named) = &record else {
+        let Some(reference) = &record else {
             self.without_record += 1;
             return;
         };
-        *self.deliveries.entry(named.object.clone()).or_default() += 1;
-        let record_id = named.record_id;
+        *self.deliveries.entry(reference.object.clone()).or_default() += 1;
+        let record_id = reference.record_id;
         if self.newest.get(&record_id).is_none_or(|known| known.received_at <= received_at) {
             let hint = ChangeHint { org_id, delivery_id, source, record, received_at, deferrals: 0 };
             self.newest.insert(record_id, hint);
         }
     }
 
-    /// How many distinct records there are.
+    /// Returns the number of distinct records.
     pub(crate) fn records(&self) -> usize {
         self.newest.len()
     }
 
-    /// How many deliveries name no record.
+    /// Returns the number of deliveries that name no record.
     pub(crate) fn without_record(&self) -> usize {
         self.without_record
     }
 
-    /// The fewest API calls that reading them takes.
+    /// Returns the minimum number of API calls that read the records.
     pub(crate) fn api_calls(&self) -> usize {
         self.objects().iter().map(|object| object.api_calls_at_least).sum()
     }
 
-    /// The work by object.
+    /// Returns the work by object.
     pub(crate) fn objects(&self) -> Vec<ObjectPlan> {
         let mut records: BTreeMap<&ObjectName, usize> = BTreeMap::new();
-        for named in self.newest.values().filter_map(|hint| hint.record.as_ref()) {
-            *records.entry(&named.object).or_default() += 1;
+        for record in self.newest.values().filter_map(|hint| hint.record.as_ref()) {
+            *records.entry(&record.object).or_default() += 1;
         }
         let plan = |(object, records): (&ObjectName, usize)| ObjectPlan {
             object: object.clone(),
             deliveries: self.deliveries.get(object).copied().unwrap_or_default(),
             records,
-            api_calls_at_least: records.div_ceil(IDS_A_CALL),
+            api_calls_at_least: records.div_ceil(RECORDS_PER_CALL),
         };
         records.into_iter().map(plan).collect()
     }
 
-    /// The hints to queue, by record id and so object by object: a batch of them is read with few calls.
+    /// Returns the hints to queue, ordered by record id and so by object, so that a batch is read with few calls.
     pub(crate) fn hints(&self) -> Vec<ChangeHint> {
         self.newest.values().cloned().collect()
     }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cost_is_a_call_for_every_two_thousand_records_of_an_object() {
+    fn an_object_costs_one_call_per_two_thousand_records() {
         let accounts = (0..2_001).map(|number| delivery(number, 0, Some(("Account", number))));
         let contacts = (0..3).map(|number| delivery(number, 0, Some(("Contact", 7))));
         let plan = plan(accounts.chain(contacts).chain([delivery(9, 0, None)]));
@@ -137,10 +137,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_order_of_the_ledger_does_not_matter(
+        fn the_order_of_deliveries_does_not_matter(
             (ledger, shuffled) in prop::collection::vec((0..50_i64, 0..6_usize), 0..40).prop_flat_map(|rows| {
                 let deliveries = rows.iter().enumerate().map(|(number, (second, record))| {
-                    // No two of one record arrive at the same moment.
+                    // Deliveries of one record have distinct times.
                     delivery(number, second * 1_000 + i64::try_from(number).unwrap(), Some(("Account", *record)))
                 });
                 let ledger: Vec<_> = deliveries.collect();

@@ -19,8 +19,8 @@ fn hint(org: &str, record: &str) -> String {
 }
 
 impl Stack {
-    /// Puts a message into a queue, as a function does that knows why it gives up.
-    async fn give_up(&self, queue: &str, group: &str, body: &str, reason: &str) {
+    /// Sends a message to a dead-letter queue with a reason, as a function does.
+    async fn dead_letter(&self, queue: &str, group: &str, body: &str, reason: &str) {
         let text =
             |text: &str| MessageAttributeValue::builder().data_type("String").string_value(text).build().unwrap();
         let send =
@@ -29,7 +29,7 @@ impl Stack {
         send.message_attributes("failed_at", text("2026-11-22T08:30:00.000Z")).send().await.unwrap();
     }
 
-    /// How many messages are in a queue, also those that somebody holds.
+    /// Returns the number of messages in a queue, invisible ones included.
     async fn depth(&self, url: &str) -> usize {
         use QueueAttributeName::{
             ApproximateNumberOfMessages as Waiting, ApproximateNumberOfMessagesNotVisible as Held,
@@ -39,8 +39,8 @@ impl Stack {
         [Waiting, Held].iter().map(|name| attributes[name].parse::<usize>().unwrap()).sum()
     }
 
-    /// Has SQS move a message to the dead letters, as when its function dies on it each time.
-    async fn let_die(&self, body: &str) {
+    /// Has SQS move a message to the dead letters, as if its function crashed on every receive.
+    async fn exhaust_receives(&self, body: &str) {
         let (sqs, url) = (self.sqs(), self.queue_url("RecordUpsertQueue"));
         sqs.send_message().queue_url(url).message_group_id(ORG).message_body(body).send().await.unwrap();
         for _ in 0..=6 {
@@ -52,29 +52,29 @@ impl Stack {
 }
 
 #[test]
-fn listing_shows_why_and_leaves_all_as_it_is() {
+fn list_shows_reasons_and_keeps_the_messages() {
     run(async {
-        let stack = Stack::set().await;
-        stack.give_up(DEAD, OTHER, &hint(OTHER, "0015e00000ZkM3iAAF"), "row_too_large").await;
-        stack.let_die(&hint(ORG, "0015e00000ZkM3hAAF")).await;
+        let stack = Stack::create().await;
+        stack.dead_letter(DEAD, OTHER, &hint(OTHER, "0015e00000ZkM3iAAF"), "row_too_large").await;
+        stack.exhaust_receives(&hint(ORG, "0015e00000ZkM3hAAF")).await;
 
         let listed = stack.json(&["dead-letters", "list"]);
         let reasons: Vec<&Value> =
             listed["dead_letters"].as_array().unwrap().iter().map(|one| &one["reason"]).collect();
-        assert_eq!(reasons, ["row_too_large", "the function died or ran out of time, 6 times"]);
+        assert_eq!(reasons, ["row_too_large", "the function crashed or timed out, 6 times"]);
         assert_eq!(
             (&listed["dead_letters"][0]["failed_at"], &listed["more"]),
             (&json!("2026-11-22T08:30:00Z"), &json!(false))
         );
-        let table = stack.says(&["dead-letters", "list", "--org", &ORG[..15]]);
+        let table = stack.succeed(&["dead-letters", "list", "--org", &ORG[..15]]);
         assert!(table.contains("0015e00000ZkM3hAAF") && !table.contains(OTHER), "{table}");
-        assert!(table.contains(&format!("1 dead letter of record-upsert for org {ORG}.")), "{table}");
-        let one = stack.says(&["dead-letters", "list", "--limit", "1"]);
-        assert!(one.contains("There may be more"), "{one}");
+        assert!(table.contains(&format!("1 dead letter in record-upsert-dead-letters of org {ORG}.")), "{table}");
+        let one = stack.succeed(&["dead-letters", "list", "--limit", "1"]);
+        assert!(one.contains("may hold more"), "{one}");
         assert!(
             stack
-                .says(&["dead-letters", "list", "--queue", "note-write"])
-                .starts_with("No dead letters of note-write.")
+                .succeed(&["dead-letters", "list", "--queue", "note-write"])
+                .starts_with("No dead letters in note-write-dead-letters.")
         );
 
         assert_eq!(stack.drain::<ChangeHint>(DEAD).await.len(), 2);
@@ -82,16 +82,16 @@ fn listing_shows_why_and_leaves_all_as_it_is() {
 }
 
 #[test]
-fn what_is_sent_back_is_in_its_queue_and_nothing_else_is() {
+fn redrive_sends_the_selected_letters_only() {
     run(async {
-        let stack = Stack::set().await;
-        stack.give_up(DEAD, OTHER, &hint(OTHER, "0015e00000ZkM3iAAF"), "row_too_large").await;
-        stack.give_up(DEAD, ORG, &hint(ORG, "0015e00000ZkM3hAAF"), "row_too_large").await;
+        let stack = Stack::create().await;
+        stack.dead_letter(DEAD, OTHER, &hint(OTHER, "0015e00000ZkM3iAAF"), "row_too_large").await;
+        stack.dead_letter(DEAD, ORG, &hint(ORG, "0015e00000ZkM3hAAF"), "row_too_large").await;
 
-        let said = stack.says(&["dead-letters", "redrive", "--org", ORG]);
+        let said = stack.succeed(&["dead-letters", "redrive", "--org", ORG]);
 
         assert!(
-            said.starts_with(&format!("1 dead letter is back in the queue {}-record-upsert.", stack.name)),
+            said.starts_with(&format!("1 dead letter was sent to the queue {}-record-upsert.", stack.name)),
             "{said}"
         );
         let back: Vec<ChangeHint> = stack.drain("RecordUpsertQueue").await;
@@ -102,54 +102,55 @@ fn what_is_sent_back_is_in_its_queue_and_nothing_else_is() {
 }
 
 #[test]
-fn notices_of_failed_invocations_are_kept_where_tasks_go_back() {
+fn redrive_leaves_notices_of_failed_invocations() {
     run(async {
-        let stack = Stack::set().await;
+        let stack = Stack::create().await;
         let dead = "PipelineRefreshDeadLetters";
         let task = json!({ "org_id": ORG, "kind": "nightly", "requested_at": "2026-11-21T10:00:00.000Z" }).to_string();
-        stack.give_up(dead, ORG, &task, "x").await;
-        stack.give_up(dead, ORG, r#"{"kind":"nightly"}"#, "x").await;
+        stack.dead_letter(dead, ORG, &task, "x").await;
+        stack.dead_letter(dead, ORG, r#"{"kind":"nightly"}"#, "x").await;
 
-        let said = stack.says(&["dead-letters", "redrive", "--queue", "pipeline-refresh"]);
+        let said = stack.succeed(&["dead-letters", "redrive", "--queue", "pipeline-refresh"]);
 
-        assert!(
-            said.contains("1 dead letter is back") && said.contains("1 is kept: no message of the queue"),
-            "{said}"
-        );
+        assert!(said.contains("1 dead letter was sent") && said.contains("1 was left in place"), "{said}");
         assert_eq!(stack.drain::<RefreshTask>("PipelineRefreshQueue").await.len(), 1);
         assert_eq!(stack.drain::<Value>(dead).await, [json!({ "kind": "nightly" })]);
         for queue in ["record-events", "change-event"] {
-            assert!(stack.says(&["dead-letters", "list", "--queue", queue]).starts_with("No dead letters"));
-            let (code, refused) = stack.fails(&["dead-letters", "redrive", "--queue", queue]);
-            assert!(code == 2 && refused.contains("no queue takes the dead letters"), "{refused}");
+            assert!(stack.succeed(&["dead-letters", "list", "--queue", queue]).starts_with("No dead letters"));
+            let (code, refused) = stack.fail(&["dead-letters", "redrive", "--queue", queue]);
+            assert!(code == 2 && refused.contains("could not redrive dead letters"), "{refused}");
         }
     });
 }
 
 #[test]
-fn nothing_is_dropped_unasked_and_what_is_dropped_is_shown() {
+fn drop_prompts_and_prints_what_it_deletes() {
     run(async {
-        let stack = Stack::set().await;
-        stack.give_up(DEAD, OTHER, &hint(OTHER, "0015e00000ZkM3iAAF"), "row_too_large").await;
-        stack.give_up(DEAD, ORG, &hint(ORG, "0015e00000ZkM3hAAF"), "row_too_large").await;
+        let stack = Stack::create().await;
+        stack.dead_letter(DEAD, OTHER, &hint(OTHER, "0015e00000ZkM3iAAF"), "row_too_large").await;
+        stack.dead_letter(DEAD, ORG, &hint(ORG, "0015e00000ZkM3hAAF"), "row_too_large").await;
 
-        let (code, asked) = stack.fails(&["dead-letters", "drop", "--org", ORG]);
-        assert!(code == 2 && asked.contains("add --yes") && asked.contains("0015e00000ZkM3hAAF"), "{asked}");
+        let (code, said) = stack.fail(&["dead-letters", "drop", "--org", ORG]);
+        assert!(code == 2 && said.contains("add --yes") && said.contains("0015e00000ZkM3hAAF"), "{said}");
         assert_eq!(stack.json(&["dead-letters", "list"])["dead_letters"].as_array().unwrap().len(), 2);
 
-        let dropped = stack.says(&["dead-letters", "drop", "--org", ORG, "--yes"]);
-        assert!(dropped.contains("0015e00000ZkM3hAAF") && dropped.contains(" dropped."), "{dropped}");
+        let dropped = stack.succeed(&["dead-letters", "drop", "--org", ORG, "--yes"]);
+        assert!(dropped.contains("0015e00000ZkM3hAAF") && dropped.contains(" deleted."), "{dropped}");
         let left = stack.drain::<ChangeHint>(DEAD).await;
         assert_eq!(left.iter().map(|hint| hint.org_id.as_str()).collect::<Vec<_>>(), [OTHER]);
-        assert!(stack.says(&["dead-letters", "drop", "--yes"]).starts_with("No dead letters of record-upsert."));
+        assert!(
+            stack
+                .succeed(&["dead-letters", "drop", "--yes"])
+                .starts_with("No dead letters in record-upsert-dead-letters.")
+        );
     });
 }
 
-/// Wherever the command is killed, the message is in one of the two queues.
+/// After a kill at any poll, the message is in at least one of the two queues.
 #[test]
 fn a_redrive_killed_at_every_point_loses_nothing() {
     run(async {
-        let stack = Stack::set().await;
+        let stack = Stack::create().await;
         let sqs = stack.sqs();
         for polls in 0.. {
             let (source, dead) = (format!("{}-k{polls}", stack.name), format!("{}-k{polls}-dead-letters", stack.name));

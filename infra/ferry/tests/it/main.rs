@@ -1,4 +1,4 @@
-//! `ferry` as an operator runs it.
+//! `ferry`, run as a process against an emulated stack.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot run its command fails")]
 

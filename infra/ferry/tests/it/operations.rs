@@ -1,4 +1,4 @@
-//! `ferry upgrade`, `disconnect` and what is done about addresses and copies.
+//! `ferry upgrade`, `disconnect`, `lmo-address`, `release` and `polling`.
 
 use salesforce::Clock;
 use serde_json::{Value, json};
@@ -8,25 +8,25 @@ use store::{DetectedCopy, Edition, OrgState};
 use crate::stack::{ORG, Stack, run};
 
 #[test]
-fn an_upgrade_is_followed_ended_and_rolled_back() {
+fn an_upgrade_can_be_followed_and_rolled_back() {
     run(async {
-        let stack = Stack::set().await;
+        let stack = Stack::create().await;
 
         let status = stack.status();
         assert_eq!(status["left"][0]["connection"], "team");
         assert_eq!(status["left"].as_array().unwrap().len(), 1);
-        let table = stack.says(&["upgrade", "status"]);
-        assert!(table.contains("1 connection is left on an older app") && table.contains("acme"), "{table}");
+        let table = stack.succeed(&["upgrade", "status"]);
+        assert!(table.contains("1 connection does not use the current app") && table.contains("acme"), "{table}");
 
-        let said = stack.says(&["upgrade", "sunset", "--app", "v1", "--on", "2099-01-01"]);
+        let said = stack.succeed(&["upgrade", "sunset", "--app", "v1", "--on", "2099-01-01"]);
         assert!(said.starts_with("v1 stops on 2099-01-01 (UTC), in "), "{said}");
         assert_eq!(stack.status()["apps"][0]["sunset"], "2099-01-01");
-        assert!(stack.says(&["upgrade", "status"]).contains("2099-01-01, in "));
+        assert!(stack.succeed(&["upgrade", "status"]).contains("2099-01-01, in "));
 
-        assert!(stack.says(&["upgrade", "rollback", "--app", "v2"]).starts_with("New consents use v1 now."));
+        assert!(stack.succeed(&["upgrade", "rollback", "--app", "v2"]).starts_with("New consents use v1 now."));
         assert_eq!(stack.status()["left"][0]["connection"], "rep-1");
-        assert!(stack.says(&["upgrade", "resume", "--app", "v2"]).starts_with("New consents use v2 now."));
-        stack.says(&["upgrade", "sunset", "--app", "v1", "--clear"]);
+        assert!(stack.succeed(&["upgrade", "resume", "--app", "v2"]).starts_with("New consents use v2 now."));
+        stack.succeed(&["upgrade", "sunset", "--app", "v1", "--clear"]);
 
         let registrations = stack.registrations().await;
         assert_eq!(registrations["apps"][0], json!({ "name": "v1", "client_id": "1", "client_secret": "hush-1" }));
@@ -35,11 +35,11 @@ fn an_upgrade_is_followed_ended_and_rolled_back() {
 }
 
 #[test]
-fn what_would_leave_no_app_is_refused_and_changes_nothing() {
+fn a_change_that_leaves_no_app_is_refused() {
     run(async {
-        let stack = Stack::set().await;
+        let stack = Stack::create().await;
         let before = stack.registrations().await;
-        stack.says(&["upgrade", "rollback", "--app", "v2"]);
+        stack.succeed(&["upgrade", "rollback", "--app", "v2"]);
 
         let refused = stack.ferry(&["upgrade", "sunset", "--app", "v1", "--on", "2020-01-01"]);
         assert_eq!(refused.status.code(), Some(2));
@@ -47,30 +47,42 @@ fn what_would_leave_no_app_is_refused_and_changes_nothing() {
         assert_eq!(said, "ferry: nothing was changed: no app would take new consents\n");
         let unknown = stack.ferry(&["upgrade", "rollback", "--app", "v3"]);
         let said = String::from_utf8(unknown.stderr).unwrap();
-        assert_eq!(said, format!("ferry: there is no app `v3` in the secret ferry/{}/apps\n", stack.name));
+        assert_eq!(
+            said,
+            format!(
+                "ferry: app `v3` is not registered in the secret ferry/{}/apps; check --app and --stack\n",
+                stack.name
+            )
+        );
 
         assert_eq!(stack.registrations().await["apps"][0], before["apps"][0]);
     });
 }
 
 #[test]
-fn the_kill_switch_asks_first_and_knows_its_orgs() {
+fn disconnect_prompts_and_refuses_unknown_orgs() {
     run(async {
-        let stack = Stack::set().await;
-        let unasked = stack.ferry(&["disconnect", "--org", ORG, "--all"]);
-        assert_eq!(unasked.status.code(), Some(2));
-        assert_eq!(String::from_utf8(unasked.stderr).unwrap(), "ferry: add --yes: there is nobody to ask\n");
+        let stack = Stack::create().await;
+        let output = stack.ferry(&["disconnect", "--org", ORG, "--all"]);
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            "ferry: could not ask for confirmation: standard input is not a terminal; add --yes\n"
+        );
 
         let unknown = stack.ferry(&["disconnect", "--org", "00D5e000000KQ2fEAG", "--all", "--yes"]);
         assert_eq!(unknown.status.code(), Some(2));
-        assert_eq!(String::from_utf8(unknown.stderr).unwrap(), "ferry: org 00D5e000000KQ2fEAG is not known\n");
+        assert_eq!(
+            String::from_utf8(unknown.stderr).unwrap(),
+            "ferry: org 00D5e000000KQ2fEAG is unknown; check --org and --stack\n"
+        );
     });
 }
 
 #[test]
-fn the_address_of_the_license_management_org_is_shown_once_and_kept_as_a_hash() {
+fn the_license_management_secret_is_stored_as_a_hash() {
     run(async {
-        let stack = Stack::set().await;
+        let stack = Stack::create().await;
         let vendor = "00D79000000exLEEAY";
         let arguments = ["lmo-address", "--org", vendor, "--public-url", "https://ferry.example.com/"];
 
@@ -84,7 +96,7 @@ fn the_address_of_the_license_management_org_is_shown_once_and_kept_as_a_hash() 
         assert!(verify_sender(registered.as_ref(), vendor.parse().ok(), &secret));
         assert!(!format!("{registered:?}").contains(&secret));
         let again = stack.ferry(&arguments);
-        assert!(String::from_utf8(again.stdout).unwrap().contains("stays good"));
+        assert!(String::from_utf8(again.stdout).unwrap().contains("stays valid"));
         assert!(verify_sender(
             stack.orgs().load_license_management().await.unwrap().as_ref(),
             vendor.parse().ok(),
@@ -98,9 +110,9 @@ fn the_address_of_the_license_management_org_is_shown_once_and_kept_as_a_hash() 
 }
 
 #[test]
-fn a_copy_is_released_by_the_operator_and_nothing_else_is() {
+fn only_a_quarantined_org_is_released() {
     run(async {
-        let stack = Stack::set().await;
+        let stack = Stack::create().await;
         let copy = "00D79000000exLEEAY";
         let seen =
             DetectedCopy { org_id: copy.parse().unwrap(), copy_of: ORG.parse().unwrap(), at: Clock::system().now() };
@@ -119,19 +131,20 @@ fn a_copy_is_released_by_the_operator_and_nothing_else_is() {
 }
 
 #[test]
-fn an_operator_decides_whether_an_org_is_polled() {
+fn polling_is_set_by_the_operator() {
     run(async {
-        let stack = Stack::set().await;
-        let polling = |choice| stack.says(&["polling", "--org", &ORG[..15], choice]);
+        let stack = Stack::create().await;
+        let polling = |choice| stack.succeed(&["polling", "--org", &ORG[..15], choice]);
         let polled = async || stack.orgs().list_polled().await.unwrap().len();
 
         assert!(
-            polling("on").starts_with(&format!("Org {ORG} is polled from the next schedule on, because an operator"))
+            polling("on")
+                .starts_with(&format!("Org {ORG} is polled from the next scheduled run on, because an operator"))
         );
         assert_eq!(polled().await, 1);
         assert!(polling("off").contains("is not polled, because an operator"));
         assert_eq!(polled().await, 0);
-        assert!(polling("by-edition").contains("because its edition is not known"));
+        assert!(polling("by-edition").contains("because its edition is unknown"));
         let edition = Edition {
             organization_type: "Professional Edition".to_owned(),
             outbound_messages_unsupported: false,
@@ -140,8 +153,8 @@ fn an_operator_decides_whether_an_org_is_polled() {
         stack.orgs().record_edition(ORG.parse().unwrap(), &edition).await.unwrap();
         let shown: Value = stack.json(&["polling", "--org", ORG, "by-edition"]);
         assert_eq!(shown["changes"], json!({ "by": "polling", "because": "edition" }));
-        assert!(polling("off").contains("only the night brings its changes"));
-        let unknown = stack.fails(&["polling", "--org", "00D5e000000KQ2fEAG", "on"]);
-        assert_eq!(unknown, (2, "ferry: org 00D5e000000KQ2fEAG is not known\n".to_owned()));
+        assert!(polling("off").contains("only the nightly refresh reads its changes"));
+        let unknown = stack.fail(&["polling", "--org", "00D5e000000KQ2fEAG", "on"]);
+        assert_eq!(unknown, (2, "ferry: org 00D5e000000KQ2fEAG is unknown; check --org and --stack\n".to_owned()));
     });
 }

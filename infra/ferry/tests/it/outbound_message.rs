@@ -60,7 +60,7 @@ fn expected() -> Value {
 }
 
 #[test]
-fn standard_input_is_read_without_judging() {
+fn standard_input_is_printed_without_validation() {
     let output = parse("-", BODY.as_bytes());
     assert!(output.status.success());
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), expected());
@@ -69,7 +69,7 @@ fn standard_input_is_read_without_judging() {
 }
 
 #[test]
-fn a_file_is_read_the_same() {
+fn a_file_is_printed_like_standard_input() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(BODY.as_bytes()).unwrap();
     let output = parse(file.path().to_str().unwrap(), b"");
@@ -78,7 +78,7 @@ fn a_file_is_read_the_same() {
 }
 
 #[test]
-fn what_is_no_outbound_message_is_named_and_exits_with_2() {
+fn another_body_is_refused_with_exit_code_2() {
     let envelope = r#"<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body/></e:Envelope>"#;
     let no_notification = BODY.replace("Notification>", "Other>");
     for (body, reason) in [
@@ -93,7 +93,10 @@ fn what_is_no_outbound_message_is_named_and_exits_with_2() {
         let output = parse("-", body.as_bytes());
         assert_eq!(output.status.code(), Some(2), "{reason}");
         let line = only_line(&output.stderr);
-        assert!(line.starts_with("ferry: standard input is no outbound message: ") && line.contains(reason), "{line}");
+        assert!(
+            line.starts_with("ferry: standard input is not an outbound message: ") && line.contains(reason),
+            "{line}"
+        );
         assert_eq!(output.stdout, b"");
     }
 }
@@ -106,10 +109,10 @@ fn a_body_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_named_and_exits_with_1() {
+fn an_unreadable_file_is_refused_with_exit_code_1() {
     let output = parse("/nowhere/message.xml", b"");
     assert_eq!(output.status.code(), Some(1));
-    assert!(only_line(&output.stderr).starts_with("ferry: cannot read /nowhere/message.xml: "));
+    assert!(only_line(&output.stderr).starts_with("ferry: could not read /nowhere/message.xml: "));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A stack of an emulated account, and `ferry` run over it.
+//! A stack in an emulated account, and `ferry` run against it.
 
 use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
@@ -20,12 +20,12 @@ use tokio::sync::OnceCell;
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
 
-/// Runs a test.
+/// Runs a test on the shared runtime.
 pub(crate) fn run<F: Future>(test: F) -> F::Output {
     RUNTIME.block_on(test)
 }
 
-/// The org of the stack.
+/// The only org of the stack.
 pub(crate) const ORG: &str = "00D5e000000KQ2eEAG";
 
 /// A stack with an org whose team is on `v1` and whose rep is on `v2`.
@@ -37,7 +37,7 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    pub(crate) async fn set() -> Self {
+    pub(crate) async fn create() -> Self {
         let emulator = EMULATOR.get_or_init(|| async { Emulator::start().await.unwrap() }).await;
         let name = local::unique_prefix();
         let state: State = emulator.create_state(&name).await.unwrap();
@@ -90,27 +90,27 @@ impl Stack {
         Deliveries::new(self.dynamodb(), self.state.tables.name("deliveries"))
     }
 
-    /// A client for the queues.
+    /// Returns a client for the queues.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(self.emulator.sdk_config())
     }
 
-    /// The URL of a queue, by its name in the template.
+    /// Returns the URL of a queue by its logical id in the template.
     pub(crate) fn queue_url(&self, queue: &str) -> &str {
         self.state.physical(queue).unwrap()
     }
 
-    /// Takes what is in a queue.
+    /// Receives and deletes all messages of a queue.
     pub(crate) async fn drain<T: DeserializeOwned>(&self, queue: &str) -> Vec<T> {
-        let (sqs, url, mut taken) = (self.sqs(), self.queue_url(queue), Vec::new());
+        let (sqs, url, mut bodies) = (self.sqs(), self.queue_url(queue), Vec::new());
         loop {
             let receive = sqs.receive_message().queue_url(url).max_number_of_messages(10).wait_time_seconds(0);
             let messages = receive.send().await.unwrap().messages.unwrap_or_default();
             if messages.is_empty() {
-                return taken;
+                return bodies;
             }
             for message in messages {
-                taken.push(serde_json::from_str(message.body().unwrap()).unwrap());
+                bodies.push(serde_json::from_str(message.body().unwrap()).unwrap());
                 sqs.delete_message()
                     .queue_url(url)
                     .receipt_handle(message.receipt_handle.unwrap())
@@ -130,8 +130,8 @@ impl Stack {
     }
 
     pub(crate) async fn registrations(&self) -> Value {
-        let answer = self.secrets().get_secret_value().secret_id(&self.apps).send().await.unwrap();
-        serde_json::from_str(&answer.secret_string.unwrap()).unwrap()
+        let secret = self.secrets().get_secret_value().secret_id(&self.apps).send().await.unwrap();
+        serde_json::from_str(&secret.secret_string.unwrap()).unwrap()
     }
 
     pub(crate) fn ferry(&self, arguments: &[&str]) -> Output {
@@ -141,23 +141,23 @@ impl Stack {
         command.stdin(Stdio::null()).output().unwrap()
     }
 
-    /// What a command that succeeds prints.
-    pub(crate) fn says(&self, arguments: &[&str]) -> String {
+    /// Runs a command that must succeed, and returns its output.
+    pub(crate) fn succeed(&self, arguments: &[&str]) -> String {
         let output = self.ferry(arguments);
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!((output.status.code(), error.as_str()), (Some(0), ""), "{arguments:?}");
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// What a command that fails prints, with its exit code.
-    pub(crate) fn fails(&self, arguments: &[&str]) -> (i32, String) {
+    /// Runs a command that must fail, and returns its exit code and error.
+    pub(crate) fn fail(&self, arguments: &[&str]) -> (i32, String) {
         let output = self.ferry(arguments);
         (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
     }
 
-    /// What a command that succeeds prints as JSON.
+    /// Runs a command with `--json` that must succeed, and returns its output.
     pub(crate) fn json(&self, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.says(&[arguments, &["--json"]].concat())).unwrap()
+        serde_json::from_str(&self.succeed(&[arguments, &["--json"]].concat())).unwrap()
     }
 
     pub(crate) fn status(&self) -> Value {

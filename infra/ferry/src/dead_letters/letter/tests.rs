@@ -45,40 +45,40 @@ fn invocation_notice() -> Value {
 }
 
 fn content(queue: QueueName, body: &Value) -> Content {
-    Content::of(queue, &body.to_string())
+    Content::parse(queue, &body.to_string())
 }
 
 #[test]
-fn each_queue_s_messages_are_known_by_what_they_are_about() {
+fn messages_of_each_queue_are_parsed() {
     let task =
         json!({ "org_id": ORG, "kind": "backfill", "object": "Lead", "requested_at": "2026-11-21T10:00:00.000Z" });
     let write = json!({ "org_id": ORG, "write_id": "9c1d6a52-7b0e-4d5f-8f3a-61e204c7b9d3" });
-    for (queue, body, about) in [
+    for (queue, body, subject) in [
         (QueueName::RecordUpsert, hint(0), "Account 0015e00000ZkM3hAAF"),
         (QueueName::PipelineRefresh, task, "backfill refresh of Lead"),
         (QueueName::RecordWrite, write.clone(), "write 9c1d6a52-7b0e-4d5f-8f3a-61e204c7b9d3"),
         (QueueName::NoteWrite, write, "write 9c1d6a52-7b0e-4d5f-8f3a-61e204c7b9d3"),
     ] {
         let content = content(queue, &body);
-        assert_eq!((content.about().as_str(), content.comes_from_queue()), (about, true));
+        assert_eq!((content.subject().as_str(), content.is_redrivable()), (subject, true));
         assert_eq!(content.org(None), ORG.parse().ok());
     }
 }
 
 #[test]
-fn notices_of_aws_are_told_from_messages_and_never_sent_back() {
-    for (queue, body, about) in [
+fn notices_from_aws_are_not_redrivable() {
+    for (queue, body, subject) in [
         (QueueName::RecordEvents, stream_notice(), "3 changes of table ferry-records"),
         (QueueName::PipelineRefresh, invocation_notice(), "schedule nightly"),
         (QueueName::PipelineRefresh, json!({ "kind": "nightly" }), "schedule nightly"),
     ] {
         let content = content(queue, &body);
-        assert_eq!((content.about().as_str(), content.comes_from_queue(), content.org(None)), (about, false, None));
+        assert_eq!((content.subject().as_str(), content.is_redrivable(), content.org(None)), (subject, false, None));
     }
 }
 
 #[test]
-fn change_events_name_their_org_and_object_as_they_came_and_in_a_notice() {
+fn change_events_have_an_org_and_object_also_in_a_notice() {
     let event = json!({
         "version": "0", "source": format!("aws.partner/salesforce.com/{ORG}/changes"), "detail-type": "AccountChangeEvent",
         "detail": { "payload": { "ChangeEventHeader": { "entityName": "Account", "recordIds": ["0015e00000ZkM3hAAF"] } } },
@@ -87,32 +87,32 @@ fn change_events_name_their_org_and_object_as_they_came_and_in_a_notice() {
     notice["requestPayload"] = event.clone();
     for body in [event, notice] {
         let content = content(QueueName::ChangeEvent, &body);
-        assert_eq!((content.about().as_str(), content.comes_from_queue()), ("change event of Account", false));
+        assert_eq!((content.subject().as_str(), content.is_redrivable()), ("change event of Account", false));
         assert_eq!(content.org(None), ORG.parse().ok());
     }
 }
 
 #[test]
-fn what_nobody_can_read_is_known_by_its_message_group_and_may_be_sent_back() {
+fn an_unreadable_body_takes_its_org_from_the_message_group() {
     for body in ["", "{", "[]", "{\"org_id\":1}"] {
-        let content = Content::of(QueueName::RecordUpsert, body);
+        let content = Content::parse(QueueName::RecordUpsert, body);
         assert_eq!(content, Content::Unreadable);
         assert_eq!((content.org(Some(ORG)), content.org(Some("?"))), (ORG.parse().ok(), None));
-        assert!(content.comes_from_queue());
-        assert_eq!(content.revived(body.to_owned()), body);
+        assert!(content.is_redrivable());
+        assert_eq!(content.into_redriven(body.to_owned()), body);
     }
 }
 
 #[test]
-fn a_hint_that_goes_back_may_be_put_off_as_often_as_a_new_one() {
+fn a_redriven_hint_restarts_its_deferral_count() {
     let dead = content(QueueName::RecordUpsert, &hint(96));
-    let revived: Value = serde_json::from_str(&dead.revived(String::new())).unwrap();
+    let redriven: Value = serde_json::from_str(&dead.into_redriven(String::new())).unwrap();
     let mut fresh = hint(0);
     fresh.as_object_mut().unwrap().remove("put_off");
-    assert_eq!(revived, fresh);
+    assert_eq!(redriven, fresh);
 }
 
-fn shown(queue: QueueName, body: &Value, attributes: &[(&str, &str)], receives: Option<u32>) -> Shown {
+fn summary(queue: QueueName, body: &Value, attributes: &[(&str, &str)], receives: Option<u32>) -> Summary {
     let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let letter = DeadLetter {
         message_id: "5fea7756-0ea4-451a-a703-a558b933e274".to_owned(),
@@ -123,27 +123,27 @@ fn shown(queue: QueueName, body: &Value, attributes: &[(&str, &str)], receives: 
         receive_count: 9,
         receipt_handle: String::new(),
     };
-    Shown::of(queue, &letter, receives, NOW.parse().unwrap())
+    Summary::new(queue, &letter, receives, NOW.parse().unwrap())
 }
 
 #[test]
-fn the_reason_is_what_was_said_or_else_what_is_known() {
-    let told = [("reason", "row_too_large"), ("failed_at", "2026-11-22T08:30:00.000Z")];
-    let told = shown(QueueName::RecordUpsert, &hint(0), &told, Some(6));
-    assert_eq!((told.reason.as_str(), told.failed_at), ("row_too_large", "2026-11-22T08:30:00Z".parse().ok()));
-    let cells = told.cells();
+fn the_reason_is_the_stated_one_or_else_derived() {
+    let stated = [("reason", "row_too_large"), ("failed_at", "2026-11-22T08:30:00.000Z")];
+    let stated = summary(QueueName::RecordUpsert, &hint(0), &stated, Some(6));
+    assert_eq!((stated.reason.as_str(), stated.failed_at), ("row_too_large", "2026-11-22T08:30:00Z".parse().ok()));
+    let cells = stated.cells();
     assert_eq!(cells[0], format!("{ORG}\nAccount 0015e00000ZkM3hAAF"));
     assert_eq!(cells[2], "2026-11-22T08:30:00Z\n3 h 5fea7756");
 
-    let moved = shown(QueueName::RecordUpsert, &hint(0), &[], Some(6));
-    assert_eq!(moved.reason, "the function died or ran out of time, 6 times");
+    let moved = summary(QueueName::RecordUpsert, &hint(0), &[], Some(6));
+    assert_eq!(moved.reason, "the function crashed or timed out, 6 times");
     assert_eq!((moved.failed_at, moved.age_s), (None, 3 * 3_600));
-    let noticed = shown(QueueName::RecordEvents, &stream_notice(), &[], None);
+    let noticed = summary(QueueName::RecordEvents, &stream_notice(), &[], None);
     assert_eq!(
         (noticed.reason.as_str(), noticed.failed_at),
         ("RetryAttemptsExhausted", "2026-11-22T09:13:49.717Z".parse().ok())
     );
     let schedule = json!({ "kind": "nightly" });
-    let schedule = shown(QueueName::PipelineRefresh, &schedule, &[("ERROR_CODE", "AWS.Lambda.Throttled")], Some(4));
+    let schedule = summary(QueueName::PipelineRefresh, &schedule, &[("ERROR_CODE", "AWS.Lambda.Throttled")], Some(4));
     assert_eq!(schedule.reason, "AWS.Lambda.Throttled");
 }

@@ -43,28 +43,30 @@ fn connections() -> Vec<Connection> {
 }
 
 #[test]
-fn those_are_left_that_are_not_on_the_app_of_new_consents() {
-    let left = standings(&apps(json!({})), &[org()], &connections(), NOW.parse().unwrap());
-    let left: Vec<_> = left.iter().map(|one| (one.connection.as_str(), one.app.as_str(), one.state)).collect();
-    assert_eq!(left, [("team", "v1", LIVE), ("rep-2", "v1", LIVE), ("rep-4", "v0", TO_RECONNECT)]);
+fn connections_on_other_apps_are_outdated() {
+    let outdated = outdated_connections(&apps(json!({})), &[org()], &connections(), NOW.parse().unwrap());
+    let outdated: Vec<_> = outdated.iter().map(|one| (one.connection.as_str(), one.app.as_str(), one.state)).collect();
+    assert_eq!(outdated, [("team", "v1", WORKING), ("rep-2", "v1", WORKING), ("rep-4", "v0", TO_RECONNECT)]);
 }
 
 #[test]
-fn after_a_roll_back_those_are_left_that_had_moved() {
-    let back = apps(json!({"new_consents": false}));
-    let left = standings(&back, &[org()], &connections(), NOW.parse().unwrap());
-    assert_eq!(left.iter().map(|one| one.connection.as_str()).collect::<Vec<_>>(), ["rep-1", "rep-4"]);
+fn after_a_rollback_moved_connections_are_outdated() {
+    let rolled_back = apps(json!({"new_consents": false}));
+    let outdated = outdated_connections(&rolled_back, &[org()], &connections(), NOW.parse().unwrap());
+    assert_eq!(outdated.iter().map(|one| one.connection.as_str()).collect::<Vec<_>>(), ["rep-1", "rep-4"]);
 }
 
 #[test]
-fn what_is_no_tenants_is_not_left() {
-    assert!(standings(&apps(json!({})), &[], &connections(), NOW.parse().unwrap()).is_empty());
+fn connections_of_orgs_without_a_tenant_are_left_out() {
+    assert!(outdated_connections(&apps(json!({})), &[], &connections(), NOW.parse().unwrap()).is_empty());
 }
 
 #[test]
-fn each_app_is_counted_also_one_that_is_not_registered_any_more() {
-    let counted = summaries(&apps(json!({})), &connections(), NOW.parse().unwrap());
-    let counted: Vec<_> =
-        counted.iter().map(|app| (app.app.as_str(), app.newest, app.live, app.to_reconnect, app.days_left)).collect();
+fn unregistered_apps_are_counted_too() {
+    let counted = app_usage(&apps(json!({})), &connections(), NOW.parse().unwrap());
+    let counted: Vec<_> = counted
+        .iter()
+        .map(|app| (app.app.as_str(), app.current, app.working, app.to_reconnect, app.days_left))
+        .collect();
     assert_eq!(counted, [("v1", false, 2, 0, Some(60)), ("v2", true, 1, 0, None), ("v0", false, 0, 1, None)]);
 }
