@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use salesforce::{Classify, Record, RecordId, Retry};
+use salesforce::{Classify, Record, Retry};
 use store::{ApplyOutcome, Change, DeliveryOutcome, Tombstone};
 
 use crate::Error;
@@ -103,22 +103,7 @@ pub fn counts<'a>(dispositions: impl Iterator<Item = &'a Disposition>) -> Vec<(&
 #[must_use]
 pub fn missing(row: Option<&Record>, read_at: jiff::Timestamp) -> Found {
     let Some(row) = row else { return Found::NotVisible };
-    let deleted = row.fields.get("IsDeleted").and_then(serde_json::Value::as_bool);
-    match (deleted, row.system_modstamp()) {
-        (Some(true), Some(system_modstamp)) => Found::Known(Change::Tombstone(Tombstone {
-            record_id: row.id,
-            system_modstamp,
-            read_at,
-            master_record_id: master_of(row),
-        })),
-        _ => Found::Changing,
-    }
-}
-
-/// The record that this one was merged into, if it was.
-#[must_use]
-pub fn master_of(row: &Record) -> Option<RecordId> {
-    row.text("MasterRecordId")?.parse().ok()
+    Tombstone::from_row(row, read_at).map_or(Found::Changing, |tombstone| Found::Known(Change::Tombstone(tombstone)))
 }
 
 #[cfg(test)]
