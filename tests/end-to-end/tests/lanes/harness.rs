@@ -162,7 +162,7 @@ fn mirroring(context: &harness::TestContext) -> record_upsert::Deps {
         dead_letters: queue("RecordUpsertDeadLetters"),
         clock: context.clock.clone(),
         fields: FieldCache::default(),
-        back_off: record_upsert::back_off::BackOff::default(),
+        org_backoff: record_upsert::org_backoff::OrgBackoff::default(),
     }
 }
 

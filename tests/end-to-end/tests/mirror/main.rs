@@ -9,7 +9,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use harness::TestContext;
 use jiff::SignedDuration;
 use mirroring::{FieldCache, MirroredFields};
-use record_upsert::back_off::BackOff;
+use record_upsert::org_backoff::OrgBackoff;
 use salesforce::{ObjectName, RecordId};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -59,7 +59,7 @@ impl Both {
             dead_letters: hints("RecordUpsertDeadLetters"),
             clock: context.clock.clone(),
             fields: cache(),
-            back_off: BackOff::default(),
+            org_backoff: OrgBackoff::default(),
         };
         Self { context, refresh, upsert }
     }
