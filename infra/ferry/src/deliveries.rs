@@ -128,8 +128,5 @@ fn outcome(outcome: &DeliveryOutcome) -> String {
 
 /// Returns an outcome's stored code in words.
 fn label(code: &str) -> String {
-    match code {
-        "put_off" => "deferred".to_owned(),
-        code => code.replace('_', " "),
-    }
+    code.replace('_', " ")
 }

@@ -28,8 +28,8 @@ pub enum DeliveryOutcome {
     NotVisible,
     /// The record is deleted.
     Deleted,
-    /// It could not be applied yet, and was deferred.
-    #[serde(rename = "put_off")]
+    /// It could not be applied yet, and was deferred. Version 0.1.0 stored it as `put_off`.
+    #[serde(alias = "put_off")]
     Deferred {
         /// The reason, as a stable code.
         reason: String,
@@ -123,8 +123,9 @@ impl Deliveries {
     }
 
     async fn put_if_unsettled(&self, operation: &'static str, delivery: &Delivery) -> Result<(), Error> {
-        let [put_off, failed] = UNSETTLED.map(text);
-        let unsettled = Expression { text: IS_UNSETTLED, values: vec![(":put_off", put_off), (":failed", failed)] };
+        let [put_off, deferred, failed] = UNSETTLED.map(text);
+        let values = vec![(":put_off", put_off), (":deferred", deferred), (":failed", failed)];
+        let unsettled = Expression { text: IS_UNSETTLED, values };
         self.table.put(operation, delivery.to_item(operation)?, unsettled).await.map(drop)
     }
 
@@ -168,9 +169,9 @@ impl Delivery {
     }
 }
 
-/// The stored names of the unsettled outcomes.
-const UNSETTLED: [&str; 2] = ["put_off", "failed"];
-const IS_UNSETTLED: &str = "attribute_not_exists(#org_id) OR #outcome IN (:put_off, :failed)";
+/// The stored names of the unsettled outcomes, that of version 0.1.0 included.
+const UNSETTLED: [&str; 3] = ["put_off", "deferred", "failed"];
+const IS_UNSETTLED: &str = "attribute_not_exists(#org_id) OR #outcome IN (:put_off, :deferred, :failed)";
 const PARALLEL_WRITES: usize = 32;
 /// The time for which a delivery is kept.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -178,6 +179,7 @@ pub const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
 
@@ -217,5 +219,16 @@ mod tests {
             let name = written["outcome"].as_str().unwrap().to_owned();
             assert_eq!(UNSETTLED.contains(&name.as_str()), !outcome.is_settled(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_deferred_outcome_is_read_by_both_names() {
+        let deferred = DeliveryOutcome::Deferred { reason: "over_budget".to_owned() };
+        for name in ["put_off", "deferred"] {
+            let stored = json!({ "outcome": name, "reason": "over_budget" });
+            assert_eq!(serde_json::from_value::<DeliveryOutcome>(stored).unwrap(), deferred);
+            assert!(UNSETTLED.contains(&name));
+        }
+        assert_eq!(serde_json::to_value(&deferred).unwrap()["outcome"], "deferred");
     }
 }

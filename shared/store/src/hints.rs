@@ -43,7 +43,7 @@ pub struct ChangeHint {
     #[serde(with = "crate::time::millis")]
     pub received_at: Timestamp,
     /// The number of times the hint was re-queued because its org could not be reached.
-    #[serde(default, rename = "put_off", skip_serializing_if = "is_zero")]
+    #[serde(default, rename = "put_off", alias = "deferrals", skip_serializing_if = "is_zero")]
     pub deferrals: u32,
 }
 
@@ -74,6 +74,19 @@ mod tests {
         let hint: ChangeHint = serde_json::from_value(written.clone()).unwrap();
         assert_eq!(hint.deferrals, 0);
         assert_eq!(serde_json::to_value(&hint).unwrap(), written);
+    }
+
+    #[test]
+    fn deferrals_are_read_by_both_names_and_written_as_put_off() {
+        for name in ["put_off", "deferrals"] {
+            let hint: ChangeHint = serde_json::from_value(json!({
+                "org_id": "00D5e000000KQ2eEAG", "delivery_id": "04l5e00000Gx7QzAAJ", "source": "outbound_message",
+                "received_at": "2026-11-22T10:00:00.000Z", name: 7,
+            }))
+            .unwrap();
+            assert_eq!(hint.deferrals, 7, "{name}");
+            assert_eq!(serde_json::to_value(&hint).unwrap()["put_off"], 7);
+        }
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub(crate) fn code(outcome: &DeliveryOutcome) -> &'static str {
         DeliveryOutcome::Stale => "stale",
         DeliveryOutcome::NotVisible => "not_visible",
         DeliveryOutcome::Deleted => "deleted",
-        DeliveryOutcome::Deferred { .. } => "put_off",
+        DeliveryOutcome::Deferred { .. } => "deferred",
         DeliveryOutcome::Failed { .. } => "failed",
         DeliveryOutcome::ObjectRefresh => "object_refresh",
     }

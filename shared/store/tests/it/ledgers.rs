@@ -1,3 +1,4 @@
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::join_all;
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
@@ -80,6 +81,31 @@ fn a_redelivery_keeps_the_stored_outcome() {
             deliveries.record(&[delivery(1, given)]).await.unwrap();
             let known = deliveries.load(org(), &delivery_id(1)).await.unwrap().unwrap();
             assert_eq!(known.outcome, expected, "step {step}");
+        }
+    });
+}
+
+#[test]
+fn a_deferred_delivery_is_replaced_under_both_stored_names() {
+    run(async {
+        let (client, tables) = tables().await;
+        let deliveries = Deliveries::new(client.clone(), tables.name("deliveries"));
+        let deferred = DeliveryOutcome::Deferred { reason: "over_budget".to_owned() };
+        for (n, name) in ["put_off", "deferred"].into_iter().enumerate() {
+            deliveries.record(&[delivery(n, deferred.clone())]).await.unwrap();
+            let update = client.update_item().table_name(tables.name("deliveries"));
+            let update = update
+                .key("org_id", AttributeValue::S(org().to_string()))
+                .key("delivery_id", AttributeValue::S(delivery_id(n).to_string()));
+            let update =
+                update.update_expression("SET #outcome = :name").expression_attribute_names("#outcome", "outcome");
+            update.expression_attribute_values(":name", AttributeValue::S(name.to_owned())).send().await.unwrap();
+            assert_eq!(deliveries.load(org(), &delivery_id(n)).await.unwrap().unwrap().outcome, deferred, "{name}");
+
+            deliveries.record(&[delivery(n, DeliveryOutcome::Unchanged)]).await.unwrap();
+
+            let known = deliveries.load(org(), &delivery_id(n)).await.unwrap().unwrap();
+            assert_eq!(known.outcome, DeliveryOutcome::Unchanged, "{name}");
         }
     });
 }
