@@ -1,6 +1,5 @@
 //! How a process owns a simulator: the handle, saved states and the command line.
 
 pub mod cli;
-pub(crate) mod control;
 pub(crate) mod simulator;
 pub(crate) mod state;

@@ -14,19 +14,24 @@ mod http;
 mod identity;
 mod messages;
 mod model;
+pub(crate) mod wire;
 
 pub use api::bulk::BulkSettings;
+pub use data::crm_data::LoadReport;
+pub use data::seed::Seed;
 pub use error::Error;
 pub use handle::cli;
-pub use handle::simulator::{
-    Delivery, DeliveryState, Features, InstallAnswer, LoadReport, NewUser, Options, OrgKind, OrgOptions,
-    OutboundMessage, PackageInstall, Seed, Simulator, User,
-};
+pub use handle::simulator::{Options, Simulator};
 pub use identity::oauth::{AppPolicy, AppSettings};
+pub use identity::realm::OrgOptions;
 pub use messages::callout::ClientCertificate;
-pub use messages::outbound::{OutboundDisturbance, OutboundSettings};
 pub use messages::packages::InstalledPackage;
+pub use messages::packages::{InstallAnswer, PackageInstall};
 pub use model::access::ObjectPermissions;
 pub use model::clock::Clock;
 pub use model::faults::{Effect, Fault, FaultReport, FaultRule};
+pub use model::kind::{Features, OrgKind};
+pub use model::outbox::settings::{OutboundDisturbance, OutboundSettings};
+pub use model::outbox::{Delivery, DeliveryState, OutboundMessage};
+pub use model::people::{NewUser, User};
 pub use model::rules::{AssignmentRule, DuplicateRule, ValidationRule};

@@ -12,8 +12,9 @@ use serde_json::{Map, Value as Json, json};
 use crate::api::rest::{Answer, Call};
 use crate::api::ui_api;
 use crate::data::soql;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::Object;
 use document::Selection;
 

@@ -8,9 +8,10 @@ use serde_json::{Value as Json, json};
 
 use crate::api::query;
 use crate::api::rest::{Body, Call};
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::{RecordId, number_of, numbered};
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{Field, Object};
 
 pub(crate) use rest::serve;

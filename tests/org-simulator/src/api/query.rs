@@ -7,8 +7,9 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::api::rest::{Answer, Call};
 use crate::data::soql::{self, Found, Paper};
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 
 const PAGE: usize = 2_000;
 const SMALLEST_PAGE: usize = 200;

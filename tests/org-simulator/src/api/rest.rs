@@ -19,11 +19,12 @@ mod versions;
 use serde_json::{Map, Value as Json};
 
 use crate::api::{graphql, query, search, tooling, ui_api};
-use crate::data::write::WriteOptions;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema;
+use crate::model::write_options::WriteOptions;
 
 pub(crate) use conditional::SchemaChange;
 use headers::Headers;

@@ -11,13 +11,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::{StatusCode, header};
 
-use crate::data::write::WriteOptions;
-use crate::http::server::Shared;
-use crate::model::org::{Actor, Org};
+use crate::identity::realm::Shared;
+use crate::model::actor::Actor;
+use crate::model::org::Org;
+use crate::model::write_options::WriteOptions;
 use answer::{Fault, Flavor, envelope};
 use xml::Element;
 
-pub(crate) use login::{Passwords, admin_routes};
+pub(crate) use login::admin_routes;
 
 /// Routes of the SOAP API; a trailing organization id, as login answers it, is accepted.
 pub(crate) fn routes() -> Router<Shared> {

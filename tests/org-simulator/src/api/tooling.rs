@@ -11,8 +11,9 @@ use serde_json::{Value as Json, json};
 
 use crate::api::query;
 use crate::api::rest::{Answer, Body, Call, unknown};
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, Birth, Org};
+use crate::model::org::{Birth, Org};
 
 /// Serves everything below `tooling`; it is for users who may customize the application, here the admins.
 pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {

@@ -16,8 +16,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::api::rest::{Answer, Call, unknown};
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::Object;
 use info::object_info;
 use picklists::Picklists;

@@ -7,14 +7,16 @@ mod rows;
 mod sales;
 mod tree;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use crate::handle::control;
-use crate::model::org::{Actor, Org};
-use crate::{Error, LoadReport};
+use crate::Error;
+use crate::model::actor::Actor;
+use crate::model::org::Org;
+use crate::model::people;
 
 /// One load in progress.
 pub(crate) struct Load<'a> {
@@ -29,7 +31,7 @@ pub(crate) struct Load<'a> {
 
 impl<'a> Load<'a> {
     fn new(org: &'a mut Org) -> Self {
-        let actor = control::admin(org);
+        let actor = people::admin(org);
         Self { org, actor, report: LoadReport::default(), references: HashMap::new(), deferred: Vec::new() }
     }
 
@@ -132,4 +134,15 @@ fn read_csv(path: &Path) -> Result<Vec<HashMap<String, String>>, Error> {
     let layout = |error: csv::Error| Error::Layout { path: path.display().to_string(), reason: error.to_string() };
     let text = read(path)?;
     csv::Reader::from_reader(text.as_bytes()).deserialize().collect::<Result<_, _>>().map_err(layout)
+}
+
+/// What came of loading CRM data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadReport {
+    /// Records created, by object.
+    pub loaded: BTreeMap<String, usize>,
+    /// Rows not loaded, by `object: reason`.
+    pub refused: BTreeMap<String, usize>,
+    /// Rows loaded with a value filled in or replaced, by `object: what was done`.
+    pub adjusted: BTreeMap<String, usize>,
 }

@@ -8,9 +8,10 @@ use base64::Engine as _;
 use serde_json::{Map, Value as Json};
 
 use crate::data::write::Purpose;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{self, Object};
 use crate::model::store::Row;
 use crate::model::value::Value;

@@ -3,13 +3,16 @@
 mod developer_edition;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::Error;
 use crate::data::crm_data;
-use crate::handle::control;
+use crate::model::kind::OrgKind;
 use crate::model::org::Org;
+use crate::model::people;
+use crate::model::people::NewUser;
 use crate::model::value::Value;
-use crate::{Error, NewUser, OrgKind, Seed};
 
 /// Username of the administrator every org has.
 pub(crate) const ADMIN: &str = "admin@larkspur.example";
@@ -144,7 +147,7 @@ fn people(org: &mut Org, suffix: &str) -> Result<(), Error> {
     ] {
         let (first_name, last_name) = (first.to_owned(), last.to_owned());
         let (username, email) = (format!("{username}{suffix}"), username.to_owned());
-        control::add_user(org, &NewUser { username, first_name, last_name, email, is_admin, profile: String::new() })?;
+        people::add_user(org, &NewUser { username, first_name, last_name, email, is_admin, profile: String::new() })?;
     }
     Ok(())
 }
@@ -196,4 +199,17 @@ fn record_types(org: &mut Org) {
         let id = org.insert_setup("RecordType", &fields);
         org.default_record_types.entry("Opportunity".to_owned()).or_insert(id);
     }
+}
+
+/// What is in the org when it starts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seed {
+    /// The small built-in seed: an admin, two sales reps, a few accounts, contacts, leads and opportunities.
+    #[default]
+    Default,
+    /// The sample data of a Developer Edition: 13 accounts, 20 contacts, 31 opportunities.
+    DeveloperEdition,
+    /// The users, schema and record types only.
+    None,
 }

@@ -23,9 +23,10 @@ mod semi_join;
 
 use serde_json::Value as Json;
 
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::Object;
 use crate::model::store::Row;
 use ast::{Expression, Item};

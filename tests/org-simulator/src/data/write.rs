@@ -6,7 +6,6 @@ mod convert;
 mod delete;
 mod derive;
 mod merge;
-mod options;
 mod person_account;
 mod recycle_bin;
 mod rules;
@@ -17,9 +16,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{self, Access, Object};
 use crate::model::store::Row;
 use crate::model::value::Value;
@@ -27,7 +27,6 @@ use crate::model::value::Value;
 pub(crate) use check::Purpose;
 pub(crate) use convert::Conversion;
 pub(crate) use delete::{goes_with, keeps};
-pub(crate) use options::{AutoAssign, WriteOptions};
 pub(crate) use recycle_bin::RecycleBin;
 pub(crate) use upsert::Upserted;
 
@@ -202,5 +201,6 @@ impl Org {
     }
 }
 
+mod notify;
 #[cfg(test)]
 mod tests;

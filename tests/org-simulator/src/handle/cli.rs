@@ -8,7 +8,11 @@ use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
 
-use crate::{Error, LoadReport, Options, OrgKind, OrgOptions, Seed, Simulator};
+use crate::data::crm_data::LoadReport;
+use crate::data::seed::Seed;
+use crate::identity::realm::OrgOptions;
+use crate::model::kind::OrgKind;
+use crate::{Error, Options, Simulator};
 
 /// A Salesforce org on loopback: OAuth, data API, Bulk API, UI API, notes and outbound messages, kept in memory.
 ///

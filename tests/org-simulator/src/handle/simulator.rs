@@ -17,25 +17,33 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use crate::data::crm_data;
-use crate::handle::control;
 use crate::handle::state::file;
 use crate::http::admin;
-use crate::http::server::Shared;
-use crate::identity::oauth::host::Environment;
 use crate::identity::realm::Realm;
+use crate::identity::realm::Shared;
 use crate::messages::callout::ClientCertificate;
-use crate::messages::outbound::{OutboundDisturbance, OutboundSettings, sender};
+use crate::messages::outbound::sender;
 use crate::messages::packages::{self, InstalledPackage};
 use crate::model::faults::{FaultReport, FaultRule};
+use crate::model::kind::Environment;
+use crate::model::outbox::settings::{OutboundDisturbance, OutboundSettings};
 use crate::{Clock, Error};
 
+use crate::data::crm_data::LoadReport;
+use crate::data::seed::Seed;
+use crate::identity::realm::OrgOptions;
+use crate::messages::definitions;
+use crate::messages::packages::{InstallAnswer, PackageInstall};
+use crate::model::access;
+use crate::model::kind::{Features, OrgKind};
+use crate::model::outbox::{Delivery, OutboundMessage};
+use crate::model::people;
+use crate::model::people::{NewUser, User};
+use crate::model::records;
+use crate::model::transaction;
 pub(crate) use orgs::adopt;
 use server::Port;
 pub(crate) use server::Server;
-pub use values::{
-    Delivery, DeliveryState, Features, InstallAnswer, LoadReport, NewUser, OrgKind, OrgOptions, OutboundMessage,
-    PackageInstall, Seed, User,
-};
 
 /// The app every org knows from the start.
 const CLIENT_ID: &str = "3MVG9.ferry.simulator.v2";
@@ -145,17 +153,17 @@ impl Simulator {
     /// All users, the admin first.
     #[must_use]
     pub fn users(&self) -> Vec<User> {
-        control::users(&self.shared.org())
+        people::users(&self.shared.org())
     }
 
     /// Adds a user.
     pub fn add_user(&self, user: &NewUser) -> Result<User, Error> {
-        control::add_user(&mut self.shared.org(), user)
+        people::add_user(&mut self.shared.org(), user)
     }
 
     /// Lets a user log in, or no longer.
     pub fn set_user_active(&self, username: &str, active: bool) -> Result<(), Error> {
-        control::set_active(&mut self.shared.org(), username, active)
+        people::set_active(&mut self.shared.org(), username, active)
     }
 
     /// A live access token of the user without the OAuth flow, for tests of the data API.
@@ -170,12 +178,12 @@ impl Simulator {
 
     /// Adds or, for a known name, replaces a definition; returns its action id (`04k`).
     pub fn define_outbound_message(&self, definition: &OutboundMessage) -> Result<String, Error> {
-        control::define_outbound_message(&mut self.shared.org(), definition)
+        definitions::define_outbound_message(&mut self.shared.org(), definition)
     }
 
     /// Sets what [`OutboundMessage`] does not say about the definition of that name.
     pub fn configure_outbound_message(&self, name: &str, settings: OutboundSettings) -> Result<(), Error> {
-        control::configure_outbound_message(&mut self.shared.org(), name, settings)
+        definitions::configure_outbound_message(&mut self.shared.org(), name, settings)
     }
 
     /// Orders duplicates and disorder; the default stops them.
@@ -185,7 +193,7 @@ impl Simulator {
 
     /// Gives a user "Send Outbound Messages", or takes it away: then what he or she changes is not told.
     pub fn set_sends_outbound_messages(&self, username: &str, sends: bool) -> Result<(), Error> {
-        control::set_sends_outbound_messages(&mut self.shared.org(), username, sends)
+        definitions::set_sends_outbound_messages(&mut self.shared.org(), username, sends)
     }
 
     /// Presents a client certificate to endpoints that ask for one.
@@ -234,8 +242,8 @@ impl Simulator {
     /// Creates a record as the user, by the same rules as the data API, and returns its id.
     pub fn create_record(&self, username: &str, object: &str, fields: &Map<String, Value>) -> Result<String, Error> {
         let mut org = self.shared.org();
-        let actor = control::actor(&org, username)?;
-        let id = control::transaction(&mut org, |org| Ok(org.create(&actor, object, fields)?))?;
+        let actor = people::actor(&org, username)?;
+        let id = transaction::transaction(&mut org, |org| Ok(org.create(&actor, object, fields)?))?;
         Ok(id.to_string())
     }
 
@@ -248,39 +256,39 @@ impl Simulator {
         fields: &Map<String, Value>,
     ) -> Result<(), Error> {
         let mut org = self.shared.org();
-        let (actor, id) = (control::actor(&org, username)?, control::record_id(id)?);
-        control::transaction(&mut org, |org| Ok(org.update(&actor, object, id, fields)?))
+        let (actor, id) = (people::actor(&org, username)?, records::record_id(id)?);
+        transaction::transaction(&mut org, |org| Ok(org.update(&actor, object, id, fields)?))
     }
 
     /// Moves a record to the recycle bin.
     pub fn delete_record(&self, username: &str, object: &str, id: &str) -> Result<(), Error> {
         let mut org = self.shared.org();
-        let (actor, id) = (control::actor(&org, username)?, control::record_id(id)?);
-        control::transaction(&mut org, |org| Ok(org.delete(&actor, object, id)?))
+        let (actor, id) = (people::actor(&org, username)?, records::record_id(id)?);
+        transaction::transaction(&mut org, |org| Ok(org.delete(&actor, object, id)?))
     }
 
     /// Takes a record, and what was deleted with it, out of the recycle bin.
     pub fn undelete_record(&self, username: &str, object: &str, id: &str) -> Result<(), Error> {
         let mut org = self.shared.org();
-        let (actor, id) = (control::actor(&org, username)?, control::record_id(id)?);
-        control::transaction(&mut org, |org| Ok(org.undelete(&actor, object, id)?))
+        let (actor, id) = (people::actor(&org, username)?, records::record_id(id)?);
+        transaction::transaction(&mut org, |org| Ok(org.undelete(&actor, object, id)?))
     }
 
     /// All fields of a record, deleted or not, as the data API renders them.
     #[must_use]
     pub fn record(&self, object: &str, id: &str) -> Option<Map<String, Value>> {
-        control::record(&self.shared.org(), object, id)
+        records::record(&self.shared.org(), object, id)
     }
 
     /// Live records by object, objects without records left out.
     #[must_use]
     pub fn record_counts(&self) -> BTreeMap<String, usize> {
-        control::record_counts(&self.shared.org())
+        records::record_counts(&self.shared.org())
     }
 
     /// Makes the object private (a rep sees own records only) or public again.
     pub fn set_private(&self, object: &str, private: bool) -> Result<(), Error> {
-        control::set_private(&mut self.shared.org(), object, private)
+        access::set_private(&mut self.shared.org(), object, private)
     }
 
     /// Loads a folder of CRM data: `developer-edition/*.json`, `sobject-trees/*/`, `b2b-sales/*.csv`, `opportunities-3000-upsert.csv`.
@@ -325,7 +333,7 @@ impl Simulator {
     /// Those of them that came with a session of this user.
     pub fn requests_of(&self, username: &str) -> Result<Vec<String>, Error> {
         let org = self.shared.org();
-        let user = control::actor(&org, username)?.user;
+        let user = people::actor(&org, username)?.user;
         Ok(org.log.lines_of(user))
     }
 

@@ -11,23 +11,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::Clock;
 use crate::api::rest::RecentItems;
-use crate::api::soap::Passwords;
 use crate::data::write::RecycleBin;
 use crate::identity::oauth::{App, Apps, Logins};
 use crate::identity::realm::Realm;
-use crate::messages::outbound::Outbox;
 use crate::messages::packages::InstalledPackage;
 use crate::model::access::Profiles;
 use crate::model::ids::{IdSource, RecordId};
+use crate::model::kind::{Features, OrgKind};
 use crate::model::limits::ApiLimits;
 use crate::model::org::{Birth, Org};
+use crate::model::outbox::Outbox;
+use crate::model::passwords::Passwords;
 use crate::model::random::Random;
 use crate::model::rules::Rules;
 use crate::model::schema::{self, Object};
 use crate::model::store::Row;
 use crate::model::value::Value;
-use crate::{Clock, Features, OrgKind};
 
 /// A realm at one moment.
 #[derive(Debug, Serialize, Deserialize)]

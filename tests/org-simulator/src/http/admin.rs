@@ -8,6 +8,7 @@ mod orgs;
 mod outbound;
 mod people;
 mod records;
+pub(crate) mod rules;
 mod settings;
 
 use axum::Router;
@@ -17,8 +18,8 @@ use axum::routing::get;
 use serde_json::{Value as Json, json};
 
 use crate::Error;
-use crate::handle::control;
-use crate::http::server::{Shared, json_response};
+use crate::identity::realm::Shared;
+use crate::wire::json_response;
 
 pub(crate) use body::Body;
 pub(crate) use objects::define_object;
@@ -36,7 +37,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .merge(outbound::routes())
         .merge(faults::routes())
         .merge(settings::routes())
-        .merge(crate::model::rules::admin::routes())
+        .merge(crate::http::admin::rules::routes())
         .merge(crate::api::soap::admin_routes())
 }
 
@@ -78,8 +79,8 @@ async fn org(State(shared): State<Shared>) -> Response {
         .map(|app| json!({"name": app.name, "client_id": app.client_id, "redirect_uris": app.redirect_uris}))
         .collect();
     ok(json!({
-        "org_id": org.id.as_str(), "url": org.base_url, "now": org.clock.now().to_string(), "apps": apps, "users": control::users(&org),
-        "record_counts": control::record_counts(&org), "private": org.private, "api_calls": {"used": org.limits.used(), "max": org.limits.max},
+        "org_id": org.id.as_str(), "url": org.base_url, "now": org.clock.now().to_string(), "apps": apps, "users": crate::model::people::users(&org),
+        "record_counts": crate::model::records::record_counts(&org), "private": org.private, "api_calls": {"used": org.limits.used(), "max": org.limits.max},
     }))
 }
 

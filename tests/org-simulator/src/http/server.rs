@@ -2,75 +2,34 @@
 
 mod encoding;
 mod faulty;
+pub(crate) mod login_host;
 mod moved;
-mod wire;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, FromRef as _, Request, State};
-use axum::middleware;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get};
+use axum::{Router, middleware};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
-use serde_json::Value as Json;
 
-use crate::Error;
-use crate::api::bulk;
-use crate::api::rest::{self, Answer, Body, Call};
+use crate::api::rest::{Answer, Body, Call};
+use crate::api::{bulk, rest};
 use crate::http::{admin, page};
 use crate::identity::oauth;
 use crate::identity::oauth::host::Host;
-use crate::identity::realm::Realm;
-use crate::messages::callout::Callouts;
+use crate::identity::realm::Shared;
 use crate::messages::packages;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
+use crate::wire::{bearer, json_body, json_response};
 
 pub(crate) use faulty::faulty;
-pub(crate) use wire::{Connection, Wires};
 
 /// The largest upload of Bulk API 2.0, and what stands around it.
 const MAX_BODY: usize = bulk::MAX_UPLOAD + (1 << 20);
 const MAX_URL: usize = 16_384;
-
-/// What every handler shares.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    org: Arc<OrgLock>,
-    pub(crate) callouts: Callouts,
-    /// The orgs beside this one.
-    pub(crate) realm: Realm,
-}
-
-/// An org behind its lock.
-pub(crate) type OrgLock = Mutex<Org>;
-
-impl Shared {
-    /// Puts a new org behind its lock and makes it known to its realm.
-    pub(crate) fn new(org: Org, realm: &Realm) -> Result<Self, Error> {
-        let (org, callouts) = (Arc::new(Mutex::new(org)), Callouts::new()?);
-        realm.join(&org, &callouts);
-        Ok(Self::of(org, callouts, realm))
-    }
-
-    /// What is shared about an org of a realm.
-    pub(crate) fn of(org: Arc<OrgLock>, callouts: Callouts, realm: &Realm) -> Self {
-        Self { org, callouts, realm: realm.clone() }
-    }
-
-    /// The org is no longer one of its realm.
-    pub(crate) fn leave(&self) {
-        self.realm.leave(&self.org);
-    }
-
-    /// The org, for one turn.
-    pub(crate) fn org(&self) -> MutexGuard<'_, Org> {
-        self.org.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// All routes of the simulator.
 pub(crate) fn router(shared: Shared) -> Router {
@@ -123,19 +82,6 @@ async fn guarded(mut response: Response) -> Response {
 pub(crate) async fn unknown(method: Method, uri: Uri) -> Response {
     tracing::warn!(%method, path = uri.path(), "the simulator does not know this resource");
     shown(ApiError::not_found().into(), "")
-}
-
-/// A JSON answer with Salesforce's content type.
-pub(crate) fn json_response(status: u16, body: &Json) -> Response {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    (status, [(header::CONTENT_TYPE, "application/json;charset=UTF-8")], body.to_string()).into_response()
-}
-
-/// The token of an `Authorization` header.
-pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth")).then_some(token.trim())
 }
 
 fn shown(answer: Answer, limits: &str) -> Response {
@@ -232,20 +178,4 @@ fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Resul
         ApiError::not_found()
     })?;
     Ok(call.with_headers(headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))))
-}
-
-pub(crate) fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Json, ApiError> {
-    let content_type =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
-    if !content_type.starts_with("application/json") {
-        let message = format!("Content-Type header specified in HTTP request is not supported: {content_type}");
-        return Err(ApiError::new("UNSUPPORTED_MEDIA_TYPE", message).status(415));
-    }
-    serde_json::from_slice(body).map_err(|error| {
-        ApiError::bad_json(format!(
-            "Unexpected character or end of input at line {} column {}",
-            error.line(),
-            error.column()
-        ))
-    })
 }

@@ -3,11 +3,14 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use serde::{Deserialize, Serialize};
+
+use crate::data::seed::Seed;
 use crate::handle::simulator::Server;
-use crate::http::server::{OrgLock, Shared};
-use crate::identity::oauth::host::Environment;
 use crate::identity::oauth::{Apps, Keys};
 use crate::messages::callout::Callouts;
+use crate::model::kind::{Environment, Features, OrgKind};
+use crate::model::org::Org;
 use crate::{Clock, Error};
 
 /// The orgs that know of each other. Clones are the same realm.
@@ -122,5 +125,65 @@ impl Realm {
     pub(crate) fn release(&self) {
         let servers = std::mem::take(&mut self.members().servers);
         drop(servers);
+    }
+}
+
+/// A further org to add to a running simulator.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OrgOptions {
+    /// What kind of org it is.
+    pub kind: OrgKind,
+    /// Its name; one by its kind when empty. The usernames of its seed end in it, as usernames are unique in the world.
+    pub name: String,
+    /// What is switched on in it.
+    pub features: Features,
+    /// What it holds at the start.
+    pub seed: Seed,
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// Seed for ids and tokens; without one they come from the system.
+    pub random_seed: Option<u64>,
+    /// Namespace prefix of the org, where it has one.
+    pub namespace_prefix: Option<String>,
+    /// When the trial ends, where it is one.
+    pub trial_expires_at: Option<jiff::Timestamp>,
+    /// Send outbound messages by itself as they fall due.
+    pub send_outbound_messages: bool,
+}
+
+/// What every handler shares.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    org: Arc<OrgLock>,
+    pub(crate) callouts: Callouts,
+    /// The orgs beside this one.
+    pub(crate) realm: Realm,
+}
+
+/// An org behind its lock.
+pub(crate) type OrgLock = Mutex<Org>;
+
+impl Shared {
+    /// Puts a new org behind its lock and makes it known to its realm.
+    pub(crate) fn new(org: Org, realm: &Realm) -> Result<Self, Error> {
+        let (org, callouts) = (Arc::new(Mutex::new(org)), Callouts::new()?);
+        realm.join(&org, &callouts);
+        Ok(Self::of(org, callouts, realm))
+    }
+
+    /// What is shared about an org of a realm.
+    pub(crate) fn of(org: Arc<OrgLock>, callouts: Callouts, realm: &Realm) -> Self {
+        Self { org, callouts, realm: realm.clone() }
+    }
+
+    /// The org is no longer one of its realm.
+    pub(crate) fn leave(&self) {
+        self.realm.leave(&self.org);
+    }
+
+    /// The org, for one turn.
+    pub(crate) fn org(&self) -> MutexGuard<'_, Org> {
+        self.org.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,13 +8,15 @@ mod requests;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use crate::handle::control;
-use crate::http::server::Shared;
+use crate::Error;
+use crate::identity::realm::Shared;
 use crate::model::ids::{RecordId, number_of, numbered};
+use crate::model::kind::OrgKind;
 use crate::model::org::Org;
 use crate::model::value::Value;
-use crate::{Error, InstallAnswer, OrgKind, PackageInstall};
 
+use crate::model::people;
+use crate::model::transaction;
 pub(crate) use licenses::prepare;
 pub(crate) use requests::{InstallRequest, InstallRequests, Status, settle, tell};
 
@@ -50,7 +52,7 @@ struct Subscriber {
 
 impl Subscriber {
     fn of(org: &Org) -> Self {
-        let user = control::admin(org).user;
+        let user = people::admin(org).user;
         let row = org.store.get("User", user);
         let text = |field: &str| row.map(|row| org.value("User", row, field).as_text().to_owned()).unwrap_or_default();
         Self {
@@ -125,14 +127,14 @@ pub(crate) fn uninstall(shared: &Shared) -> Result<(), Error> {
 fn in_license_management(shared: &Shared, work: impl FnOnce(&mut Org) -> Result<(), Error>) -> Result<(), Error> {
     let vendors = shared.realm.orgs();
     match vendors.iter().find(|org| org.org().kind == OrgKind::LicenseManagement) {
-        Some(vendor) => control::transaction(&mut vendor.org(), work),
+        Some(vendor) => transaction::transaction(&mut vendor.org(), work),
         None => Ok(()),
     }
 }
 
 /// What the post-install script knows. A push upgrade has no installing user.
 fn announcement(org: &Org, install: &PackageInstall) -> Json {
-    let installer = (!install.is_push).then(|| control::admin(org).user.to_string());
+    let installer = (!install.is_push).then(|| people::admin(org).user.to_string());
     json!({
         "organization_id": org.id.as_str(),
         "installer_id": installer,
@@ -145,6 +147,32 @@ fn announcement(org: &Org, install: &PackageInstall) -> Json {
         "instance_name": about(org, "InstanceName").as_text(),
         "organization_type": about(org, "OrganizationType").as_text(),
     })
+}
+
+/// A package installation to announce.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PackageInstall {
+    /// Where the package's post-install script calls; must be a loopback address.
+    pub callout_url: String,
+    /// Version that was installed.
+    pub package_version: String,
+    /// Version that was there before, for an upgrade.
+    #[serde(default)]
+    pub previous_version: Option<String>,
+    /// Whether the vendor pushed the upgrade.
+    #[serde(default)]
+    pub is_push: bool,
+}
+
+/// What the callout of a package installation was answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstallAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body, as JSON where it is JSON and as a string otherwise.
+    pub body: Json,
+    /// The JSON that was sent.
+    pub sent: Json,
 }
 
 #[cfg(test)]

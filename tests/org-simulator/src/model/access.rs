@@ -5,11 +5,13 @@ mod permissions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::errors::ApiError;
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
+use crate::model::actor::Actor;
+use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{Field, Object};
 
 pub use permissions::ObjectPermissions;
@@ -114,4 +116,18 @@ impl Org {
         let limits = self.profiles.limits(actor.profile, &object.name);
         limits.is_none_or(|limits| !limits.hidden_record_types.contains(&record_type))
     }
+}
+
+/// Makes an object private or public.
+pub(crate) fn set_private(org: &mut Org, object: &str, private: bool) -> Result<(), Error> {
+    let object = org.object(object)?;
+    if !object.has_owner {
+        return Err(Error::Unknown { what: "object with owners", name: object.name.clone() });
+    }
+    if private {
+        org.private.insert(object.name.clone())
+    } else {
+        org.private.remove(&object.name)
+    };
+    Ok(())
 }

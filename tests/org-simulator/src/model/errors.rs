@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::Error;
 use crate::model::ids::RecordId;
 
 /// One refusal: a status, a code and a message, with the fields it is about.
@@ -131,6 +132,12 @@ impl ApiError {
     pub(crate) fn result(&self) -> Value {
         let fields = self.fields.clone().unwrap_or_default();
         json!({"success": false, "errors": [{"statusCode": self.code, "message": self.message, "fields": fields}]})
+    }
+}
+
+impl From<ApiError> for Error {
+    fn from(error: ApiError) -> Self {
+        Self::Refused { code: error.code.to_owned(), message: error.message }
     }
 }
 

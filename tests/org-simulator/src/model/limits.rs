@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::OrgKind;
+use crate::model::kind::OrgKind;
 
 const HOURS: i64 = 24;
 

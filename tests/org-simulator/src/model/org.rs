@@ -6,42 +6,35 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json};
 
+use crate::Clock;
 use crate::api::bulk::Bulk;
 use crate::api::query::Cursors;
 use crate::api::rest::{RecentItems, SchemaChange};
-use crate::api::soap::Passwords;
-use crate::data::write::{RecycleBin, WriteOptions};
+use crate::data::write::RecycleBin;
 use crate::identity::oauth::{Apps, Logins};
-use crate::messages::outbound::{Outbox, OutboxMark};
 use crate::messages::packages::{InstallRequests, InstalledPackage};
 use crate::model::access::Profiles;
-use crate::model::datetime;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::faults::Faults;
 use crate::model::ids::{IdSource, RecordId};
+use crate::model::kind::{Features, OrgKind};
 use crate::model::limits::ApiLimits;
+use crate::model::outbox::Outbox;
+use crate::model::passwords::Passwords;
 use crate::model::random::Random;
 use crate::model::request_log::RequestLog;
 use crate::model::rules::Rules;
-use crate::model::schema::{self, Object, RecordTypeInfo, Schema};
-use crate::model::store::{Mark, Row, Store};
+use crate::model::schema::{Object, RecordTypeInfo, Schema};
+use crate::model::store::{Row, Store};
+use crate::model::transaction::Savepoint;
 use crate::model::value::Value;
-use crate::{Clock, Features, OrgKind};
+use crate::model::write_options::WriteOptions;
+use crate::model::{datetime, schema};
 
 /// The record type every org has for every object.
 pub(crate) const MASTER_RECORD_TYPE: &str = "012000000000000AAA";
 const ADMIN_PROFILE: &str = "System Administrator";
-
-/// Who makes a request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Actor {
-    pub(crate) user: RecordId,
-    pub(crate) profile: RecordId,
-    /// Sees and changes every record.
-    pub(crate) is_admin: bool,
-    /// What the request asks of its writes.
-    pub(crate) write: WriteOptions,
-}
 
 /// The whole state of an org. It lives behind one lock; a request is one turn at it.
 pub(crate) struct Org {
@@ -96,9 +89,6 @@ pub(crate) struct Birth {
     /// The apps of the realm.
     pub(crate) apps: Apps,
 }
-
-/// A state of the org to return to.
-pub(crate) struct Savepoint(Mark, OutboxMark);
 
 impl Org {
     /// An empty production org, alone in its realm.

@@ -1,17 +1,16 @@
 //! Rules that an org's administrator sets: validation, duplicate and assignment rules; and locks that somebody holds on records.
 
-pub(crate) mod admin;
-
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::data::soql;
-use crate::data::write::WriteOptions;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
+use crate::model::write_options::WriteOptions;
 
 /// A validation rule: a record that meets the condition is refused with `FIELD_CUSTOM_VALIDATION_EXCEPTION`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

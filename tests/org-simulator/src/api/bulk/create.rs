@@ -7,11 +7,12 @@ use super::ingest::{Ingest, Operation};
 use super::job::{Head, Job, State, Work, invalid_job};
 use super::query::{Query, unsupported};
 use super::take_query_job;
-use crate::data::write::{AutoAssign, WriteOptions};
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
+use crate::model::write_options::{AutoAssign, WriteOptions};
 
 /// Objects whose records cannot be loaded in bulk.
 const NOT_IN_BULK: [&str; 2] = ["ContentNote", "ContentVersion"];

@@ -7,10 +7,11 @@ use super::job::{Job, Kind, State, Work, wrong_state};
 use super::results::{self, Page};
 use super::{create, list, multipart};
 use crate::api::rest::{self, Answer, Body, Call};
-use crate::http::server;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
+use crate::wire;
 
 /// Bytes of an upload (limits guide: 150 MB).
 pub(crate) const MAX_UPLOAD: usize = 150_000_000;
@@ -101,7 +102,7 @@ impl Request<'_> {
     }
 
     fn json(&self) -> Result<Map<String, Json>, ApiError> {
-        let json = server::json_body(self.headers, self.body)?;
+        let json = wire::json_body(self.headers, self.body)?;
         let Json::Object(body) = json else { return Err(ApiError::bad_json("A JSON object is expected")) };
         Ok(body)
     }

@@ -6,10 +6,10 @@ use serde_json::{Map, Value as Json, json};
 use super::csv::Format;
 use super::ingest::Ingest;
 use super::query::Query;
+use crate::model::actor::Actor;
 use crate::model::datetime;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::Actor;
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

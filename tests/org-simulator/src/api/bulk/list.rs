@@ -6,9 +6,9 @@ use super::Bulk;
 use super::job::{Job, Kind};
 use super::results::only;
 use crate::api::rest::Call;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::Actor;
 
 /// Jobs in one answer.
 const PAGE: usize = 1_000;

@@ -4,8 +4,9 @@ use super::csv::Format;
 use super::ingest::Listing;
 use super::job::Head;
 use crate::data::soql;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::FieldKind;
 
 /// The part of a job that only query jobs have.

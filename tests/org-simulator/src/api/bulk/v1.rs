@@ -21,9 +21,11 @@ use super::http::is_csv;
 use super::job::Work;
 use super::list::may_see;
 use crate::api::rest::is_version;
-use crate::http::server::{self, Shared};
+use crate::identity::realm::Shared;
+use crate::model::actor::Actor;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
+use crate::wire;
 use answer::{Form, Refusal};
 pub(super) use job::{AsyncJob, settle};
 
@@ -64,7 +66,7 @@ async fn serve(
 fn authenticated(org: &mut Org, headers: &HeaderMap) -> Result<Actor, Refusal> {
     let session = headers.get("x-sfdc-session").and_then(|value| value.to_str().ok());
     let invalid = || Refusal::new("InvalidSessionId", "Invalid session id");
-    let actor = org.api_actor(session.or_else(|| server::bearer(headers)).ok_or_else(invalid)?).map_err(|error| {
+    let actor = org.api_actor(session.or_else(|| wire::bearer(headers)).ok_or_else(invalid)?).map_err(|error| {
         if error.status == 401 { invalid() } else { Refusal::new("FeatureNotEnabled", error.message) }
     })?;
     let now = org.clock.now();

@@ -5,9 +5,10 @@ use serde_json::{Value as Json, json};
 
 use super::{Column, ListView, Scope, columns, number, of, records, soql};
 use crate::api::rest::{Answer, Call, unknown};
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{FieldKind, Object};
 
 /// Records of an answer that names no number, and the most there may be.

@@ -3,8 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use super::{Answer, Body, Call, dispatch};
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 
 const MAX_REQUESTS: usize = 25;
 

@@ -9,9 +9,10 @@ use super::{Answer, Call, unknown};
 use crate::data::soql::attributes;
 use crate::data::write::Upserted;
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::value::plain;
 
 const MAX_RECORDS: usize = 200;
@@ -83,7 +84,7 @@ fn each(
 }
 
 struct Attempted {
-    start: crate::model::org::Savepoint,
+    start: crate::model::transaction::Savepoint,
     outcomes: Vec<Outcome>,
 }
 

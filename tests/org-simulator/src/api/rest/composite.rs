@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::{Answer, Body, Call, dispatch};
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use references::{Known, filled, filled_in};
 
 pub(super) use graph::serve as serve_graphs;

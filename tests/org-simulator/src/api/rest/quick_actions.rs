@@ -6,8 +6,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Answer, Call, unknown};
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 
 /// Global actions of every org, the object of each, and the fields of its layout.
 const ACTIONS: [(&str, &str, &[&str]); 1] =

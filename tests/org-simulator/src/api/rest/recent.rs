@@ -8,9 +8,10 @@ use serde_json::{Value as Json, json};
 use super::{Answer, Call};
 use crate::data::soql::attributes;
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::Object;
 
 /// Records kept for a user.

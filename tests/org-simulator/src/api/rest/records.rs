@@ -7,9 +7,10 @@ use super::{Answer, Body, Call, conditional, recent, relationships, replicate, u
 use crate::api::list_views;
 use crate::data::soql::attributes;
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{self, Object};
 use crate::model::store::Row;
 use crate::model::value::Value;

@@ -5,9 +5,10 @@ use serde_json::{Value as Json, json};
 use super::records::{fetch, shown};
 use super::{Answer, Call};
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::Object;
 
 /// Follows a relationship by its name; a parent is a record, children have the shape of a query's answer.

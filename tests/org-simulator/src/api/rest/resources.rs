@@ -5,7 +5,8 @@ use serde_json::{Map, Value as Json, json};
 use super::Call;
 use crate::api::bulk::Allowance;
 use crate::model::access::Deed;
-use crate::model::org::{Actor, Org};
+use crate::model::actor::Actor;
+use crate::model::org::Org;
 
 /// `GET /services/data/vNN.0`: what is served below, and who asks.
 pub(super) fn resources(org: &Org, actor: &Actor, call: &Call) -> Json {

@@ -6,9 +6,10 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Answer, Call};
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::Object;
 
 // Limits of the REST API guide, sObject tree.

@@ -5,9 +5,10 @@ use serde_json::{Value as Json, json};
 use super::records::fetch;
 use super::{Answer, Call, recent, unknown};
 use crate::data::write::Upserted;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::Object;
 use crate::model::value::Value;
 

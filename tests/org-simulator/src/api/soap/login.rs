@@ -2,8 +2,6 @@
 //!
 //! Salesforce retires `login`: it is there up to version 64.0 only, and is to go in Summer '27 (unverified).
 
-use std::collections::BTreeMap;
-
 use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -14,31 +12,20 @@ use super::Flavor;
 use super::answer::Fault;
 use super::xml::{Element, tag, tag_or_nil};
 use crate::Error;
-use crate::handle::control;
 use crate::http::admin::{Body, done};
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
+use crate::model::people;
 use crate::model::store::Row;
 
 const LAST_VERSION: u32 = 64;
 
-/// What users log in with: password and security token in one.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Passwords(BTreeMap<RecordId, String>);
-
-impl Passwords {
-    /// Whether the user has this password, with the security token behind it.
-    pub(crate) fn admits(&self, user: RecordId, given: &str) -> bool {
-        self.0.get(&user).is_some_and(|known| known == given)
-    }
-}
-
 impl Org {
     /// Gives a user a password and a security token, which may be empty.
     pub(crate) fn set_password(&mut self, username: &str, password: &str, token: &str) -> Result<(), Error> {
-        let user = control::actor(self, username)?.user;
-        self.passwords.0.insert(user, format!("{password}{token}"));
+        let user = people::actor(self, username)?.user;
+        self.passwords.set(user, password, token);
         Ok(())
     }
 }

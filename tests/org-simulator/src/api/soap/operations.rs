@@ -6,9 +6,10 @@ use super::answer::{Fault, errors, result};
 use super::xml::{Element, tag, tag_or_nil};
 use super::{Call, login};
 use crate::data::write::{Conversion, Upserted};
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 
 /// Records in a call (SOAP API guide).
 const MAX_RECORDS: usize = 200;

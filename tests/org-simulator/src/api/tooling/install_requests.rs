@@ -5,9 +5,10 @@ use serde_json::{Value as Json, json};
 use super::tables::{self, INSTALL_REQUESTS};
 use crate::api::rest::{Answer, Call, unknown};
 use crate::messages::packages::{InstallRequest, Status};
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Birth, Org};
+use crate::model::org::{Birth, Org};
 use crate::model::value::Value;
 
 const KEY: &str = "SubscriberPackageVersionKey";

@@ -3,13 +3,15 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::tables::{MESSAGES, full_name};
+use crate::Error;
 use crate::api::rest::{Answer, Call, unknown};
-use crate::handle::control;
-use crate::messages::outbound::Definition;
+use crate::messages::definitions;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::{Error, OutboundMessage, OutboundSettings};
+use crate::model::outbox::Definition;
+use crate::model::outbox::OutboundMessage;
+use crate::model::outbox::settings::OutboundSettings;
 
 pub(super) fn serve(org: &mut Org, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
     match (call.method.as_str(), rest) {
@@ -109,8 +111,8 @@ fn define(
         }
     }
     let name = message.name.clone();
-    let id = control::define_outbound_message(org, &message).map_err(refused)?;
-    control::configure_outbound_message(org, &name, settings).map_err(refused)?;
+    let id = definitions::define_outbound_message(org, &message).map_err(refused)?;
+    definitions::configure_outbound_message(org, &name, settings).map_err(refused)?;
     Ok(id)
 }
 

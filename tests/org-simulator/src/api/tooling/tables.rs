@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::handle::control;
-use crate::messages::outbound::Definition;
 use crate::messages::packages::{InstallRequest, NAMESPACE, PACKAGE};
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
+use crate::model::outbox::Definition;
+use crate::model::people;
 use crate::model::schema::{self, Access, Field, FieldKind, Object, Schema};
 use crate::model::store::Row;
 use crate::model::value::Value;
@@ -127,7 +127,7 @@ fn message(org: &Org, definition: &Definition) -> Vec<(&'static str, Value)> {
         ("EndpointUrl", Value::text(definition.message.endpoint_url.as_str())),
         ("EntityDefinitionId", Value::text(definition.message.object.as_str())),
         ("IncludeSessionId", Value::Bool(settings.include_session_id)),
-        ("IntegrationUserId", Value::text(user.unwrap_or_else(|| control::admin(org).user).as_str())),
+        ("IntegrationUserId", Value::text(user.unwrap_or_else(|| people::admin(org).user).as_str())),
         ("ManageableState", Value::text("unmanaged")),
     ]
 }
@@ -161,7 +161,7 @@ fn developer_name(name: &str) -> String {
 fn put(scratch: &mut Org, org: &Org, name: &str, id: RecordId, values: &[(&str, Value)]) {
     let Some(object) = scratch.schema.object(name).map(Arc::clone) else { return };
     let mut row = Row::default();
-    org.stamp_new(&mut row, id, control::admin(org).user);
+    org.stamp_new(&mut row, id, people::admin(org).user);
     row.set(schema::ID, Value::Id(id));
     for (field, value) in values {
         if let Some(at) = object.position(field) {

@@ -11,8 +11,9 @@ use super::picklists::available_record_type;
 use super::{known, records, unsupported};
 use crate::api::rest::Call;
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, MASTER_RECORD_TYPE, Org};
+use crate::model::org::{MASTER_RECORD_TYPE, Org};
 use crate::model::schema::Access;
 use crate::model::value::Value;
 

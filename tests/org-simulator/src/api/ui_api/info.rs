@@ -4,8 +4,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::with_etag;
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, MASTER_RECORD_TYPE, Org};
+use crate::model::org::{MASTER_RECORD_TYPE, Org};
 use crate::model::schema::{Access, Field, FieldKind, Object, RecordTypeInfo};
 
 pub(super) fn object_info(org: &Org, actor: &Actor, object: &Object) -> Json {

@@ -5,8 +5,9 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::model::actor::Actor;
 use crate::model::ids::numbered;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{Field, FieldKind, Object, PERSON_FIELDS, PERSON_NAME};
 
 /// Key prefixes of layouts and of their sections.

@@ -6,9 +6,10 @@ use super::{etag, known, records, with_etag};
 use crate::api::list_views::{self, ListView};
 use crate::api::rest::Call;
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::Object;
 
 const USUAL: usize = 50;

@@ -4,9 +4,10 @@ use serde_json::{Map, Value as Json, json};
 
 use super::with_etag;
 use crate::api::rest::Call;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{Field, FieldKind, Object, RecordTypeInfo};
 use crate::model::store::Row;
 use crate::model::value::Value;

@@ -8,9 +8,10 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{known, with_etag};
 use crate::api::rest::{Answer, Call, unknown};
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, MASTER_RECORD_TYPE, Org};
+use crate::model::org::{MASTER_RECORD_TYPE, Org};
 use crate::model::schema::{self, Access, Field, Object};
 use crate::model::store::Row;
 use crate::model::value::{Place, Value};

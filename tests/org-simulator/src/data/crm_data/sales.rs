@@ -15,11 +15,12 @@ use jiff::civil::Date;
 use serde_json::{Map, Value as Json, json};
 
 use super::{Load, file_name, read_csv, rows, sorted_entries};
-use crate::handle::control;
+use crate::Error;
 use crate::model::org::Org;
+use crate::model::people;
+use crate::model::people::NewUser;
 use crate::model::schema::{Field, FieldKind};
 use crate::model::value::Value;
-use crate::{Error, NewUser};
 
 const KEY: &str = "Source_Opportunity_Id__c";
 const LAST_DAY: &str = "2017-12-31";
@@ -111,7 +112,7 @@ fn agents(load: &mut Load<'_>, rows: &[CsvRow]) -> HashMap<String, String> {
             is_admin: false,
             profile: String::new(),
         };
-        match control::add_user(load.org, &user) {
+        match people::add_user(load.org, &user) {
             Ok(user) => {
                 let details =
                     [("Division", column(row, "regional_office")), ("Manager_Name__c", column(row, "manager"))];

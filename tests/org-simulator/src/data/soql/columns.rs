@@ -8,8 +8,9 @@ use super::plan::{Output, Plan};
 use super::project::{Entry, Projection};
 use super::scope::Scope;
 use super::{grammar, is_aggregate};
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{Field, FieldKind, Object};
 
 /// The columns of a query, which is checked and not run.

@@ -5,8 +5,9 @@ use serde_json::{Value as Json, json};
 use super::grammar;
 use super::plan::Plan;
 use super::semi_join::ids_named;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 
 /// The plan of a query, which is checked and not run.
 pub(crate) fn explained(org: &Org, actor: &Actor, text: &str) -> Result<Json, ApiError> {

@@ -6,10 +6,11 @@ use super::ast::{FieldSet, Item, Select};
 use super::eval::{self, View};
 use super::plan::Plan;
 use super::scope::{Column, Scope};
+use crate::model::actor::Actor;
 use crate::model::datetime;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{FieldKind, Object};
 use crate::model::value::Value;
 

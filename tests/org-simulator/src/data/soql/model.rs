@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 
 use super::tests::{org, seen_by};
 use super::{Paper, page, run};
-use crate::handle::control;
 use crate::model::org::Org;
+use crate::model::people;
 
 /// A lead as the model knows it: a city and a number of employees.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,7 +102,7 @@ fn meaning() -> impl Strategy<Value = Meaning> {
 /// Leads with every mix of a few cities, in both cases, and a few numbers, with nulls.
 fn leads() -> (Org, Vec<Lead>) {
     let (mut org, mut leads) = (org(), Vec::new());
-    let admin = control::admin(&org);
+    let admin = people::admin(&org);
     for city in [None, Some("a"), Some("A"), Some("ab"), Some("aB"), Some("b"), Some("Ba")] {
         for employees in [None, Some(0), Some(2), Some(3)] {
             let lead = json!({"LastName": "M", "Company": "Model", "City": city, "NumberOfEmployees": employees});
@@ -136,7 +136,7 @@ fn a_condition_finds_the_rows_it_means() {
             "SELECT City, NumberOfEmployees FROM Lead WHERE Company = 'Model' AND ({}) ORDER BY Id",
             meaning.text()
         );
-        let found: Vec<Lead> = seen_by(org, &control::admin(org), &query).iter().map(lead).collect();
+        let found: Vec<Lead> = seen_by(org, &people::admin(org), &query).iter().map(lead).collect();
         let meant: Vec<Lead> = leads.iter().filter(|lead| meaning.holds(lead)).cloned().collect();
         assert_eq!(found, meant, "{query}");
     });
@@ -155,7 +155,7 @@ fn an_order_is_that_of_its_keys_one_after_the_other() {
         }
         let query =
             format!("SELECT City, NumberOfEmployees FROM Lead WHERE Company = 'Model' ORDER BY {}", keys.join(", "));
-        let found: Vec<Lead> = seen_by(org, &control::admin(org), &query).iter().map(lead).collect();
+        let found: Vec<Lead> = seen_by(org, &people::admin(org), &query).iter().map(lead).collect();
         let mut meant = leads.to_vec();
         meant.sort_by(|a, b| {
             let lower = |lead: &Lead| lead.city.as_ref().map(|city| city.to_lowercase());
@@ -181,7 +181,7 @@ fn pages_of_any_size_make_up_the_whole() {
     over_leads(&(1_usize..40, 0_usize..30, prop::option::of(0_usize..30)), |org, _, (size, offset, limit)| {
         let limit = limit.map_or(String::new(), |limit| format!(" LIMIT {limit}"));
         let query = format!("SELECT Id, City FROM Lead ORDER BY City DESC{limit} OFFSET {offset}");
-        let admin = control::admin(org);
+        let admin = people::admin(org);
         let whole = seen_by(org, &admin, &query);
         let found = run(org, &admin, &query, false).unwrap();
         let mut pages = Vec::new();

@@ -10,8 +10,9 @@ use super::groups::GroupPlan;
 use super::project::Projection;
 use super::scope::{Resolved, Scope, queried};
 use super::semi_join;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{Field, FieldKind, Object};
 
 const MAX_OFFSET: usize = 2_000;

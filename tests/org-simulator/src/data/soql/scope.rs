@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::ast::Path;
 use super::pointer;
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{Field, FieldKind, Object};
 
 /// Parents of parents that a path may go up (SOQL reference, "Understanding relationship query limitations").

@@ -1,10 +1,12 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::*;
+use crate::Clock;
 use crate::data::seed;
-use crate::handle::control;
+use crate::data::seed::Seed;
+use crate::model::access;
 use crate::model::org::Org;
-use crate::{Clock, Seed};
+use crate::model::people;
 
 pub(super) fn org() -> Org {
     let mut org = Org::new("http://127.0.0.1:1".to_owned(), Clock::manual("2026-11-22T10:00:00Z".parse().unwrap()));
@@ -17,7 +19,7 @@ fn names(org: &mut Org, query: &str) -> Vec<String> {
 }
 
 fn rows(org: &mut Org, query: &str) -> Vec<Json> {
-    seen_by(org, &control::admin(org), query)
+    seen_by(org, &people::admin(org), query)
 }
 
 pub(super) fn seen_by(org: &mut Org, actor: &Actor, query: &str) -> Vec<Json> {
@@ -26,7 +28,7 @@ pub(super) fn seen_by(org: &mut Org, actor: &Actor, query: &str) -> Vec<Json> {
 }
 
 fn code(org: &Org, query: &str) -> &'static str {
-    run(org, &control::admin(org), query, false).err().unwrap().code
+    run(org, &people::admin(org), query, false).err().unwrap().code
 }
 
 #[test]
@@ -152,8 +154,8 @@ fn mistakes_get_salesforces_codes() {
 #[test]
 fn a_rep_sees_only_own_records_of_a_private_object() {
     let mut org = org();
-    control::set_private(&mut org, "Account", true).unwrap();
-    let rep = control::actor(&org, "casey@larkspur.example").unwrap();
+    access::set_private(&mut org, "Account", true).unwrap();
+    let rep = people::actor(&org, "casey@larkspur.example").unwrap();
     let fields = Map::from_iter([("Name".to_owned(), json!("Casey's own"))]);
     org.create(&rep, "Account", &fields).unwrap();
 
@@ -166,7 +168,7 @@ fn a_rep_sees_only_own_records_of_a_private_object() {
 #[test]
 fn deleted_rows_are_only_in_query_all() {
     let mut org = org();
-    let admin = control::admin(&org);
+    let admin = people::admin(&org);
     let id = run(&org, &admin, "SELECT Id FROM Lead LIMIT 1", false).unwrap().ids()[0];
     org.delete(&admin, "Lead", id).unwrap();
     let count = |all_rows| run(&org, &admin, "SELECT Id FROM Lead", all_rows).unwrap().len();
@@ -176,7 +178,7 @@ fn deleted_rows_are_only_in_query_all() {
 #[test]
 fn flat_rows_have_a_column_a_field_and_no_children() {
     let org = org();
-    let admin = control::admin(&org);
+    let admin = people::admin(&org);
     let query = "SELECT Name, Account.Name, Amount, CreatedDate FROM Opportunity WHERE Amount = 8000";
     let flat = flat::rows(&org, &admin, query, false).unwrap();
     assert_eq!((flat.object(), flat.rows(&org, 0).count()), ("Opportunity", 1));
@@ -190,7 +192,7 @@ fn flat_rows_have_a_column_a_field_and_no_children() {
 }
 
 fn message(org: &Org, query: &str) -> String {
-    run(org, &control::admin(org), query, false).err().unwrap().message
+    run(org, &people::admin(org), query, false).err().unwrap().message
 }
 
 #[test]
@@ -362,7 +364,7 @@ fn values_are_shown_in_the_order_and_by_the_names_asked_for() {
 #[test]
 fn what_a_profile_hides_is_as_good_as_absent() {
     let mut org = org();
-    let rep = control::actor(&org, "casey@larkspur.example").unwrap();
+    let rep = people::actor(&org, "casey@larkspur.example").unwrap();
     let refused = |org: &Org, query: &str| run(org, &rep, query, false).err().map(|error| error.code);
     for query in
         ["SELECT Phone FROM Account", "SELECT Account.Phone FROM Contact", "SELECT Id FROM Account WHERE Phone = '1'"]
@@ -389,8 +391,8 @@ fn what_a_profile_hides_is_as_good_as_absent() {
 #[test]
 fn counts_are_of_what_the_actor_sees() {
     let mut org = org();
-    control::set_private(&mut org, "Account", true).unwrap();
-    let rep = control::actor(&org, "casey@larkspur.example").unwrap();
+    access::set_private(&mut org, "Account", true).unwrap();
+    let rep = people::actor(&org, "casey@larkspur.example").unwrap();
     assert_eq!(run(&org, &rep, "SELECT COUNT() FROM Account", false).unwrap().total(), 0);
     assert_eq!(seen_by(&mut org, &rep, "SELECT COUNT(Id) n FROM Account")[0]["n"], 0);
     assert!(

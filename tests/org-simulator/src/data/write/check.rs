@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, MASTER_RECORD_TYPE, Org};
+use crate::model::org::{MASTER_RECORD_TYPE, Org};
 use crate::model::schema::{self, Field, FieldKind, Object};
 use crate::model::store::Row;
 use crate::model::value::Value;

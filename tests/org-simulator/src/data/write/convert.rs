@@ -7,14 +7,16 @@ use jiff::civil::Date;
 use serde_json::{Map, Value as Json};
 
 use super::person_account::person_type;
-use super::{WriteOptions, rules};
+use super::rules;
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{self, PERSON_FIELDS, PERSON_NAME};
 use crate::model::store::Row;
 use crate::model::value::{Value, plain};
+use crate::model::write_options::WriteOptions;
 
 /// Lead field, account field.
 const TO_ACCOUNT: [(&str, &str); 13] = [

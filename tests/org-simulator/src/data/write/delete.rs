@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use crate::data::notes::may_change;
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{self, Object};
 use crate::model::value::Value;
 

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value as Json};
 
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::value::Value;
 
 /// Objects whose records can be merged (SOAP API guide, merge).

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_json::Map;
 
 use super::{Purpose, derive};
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::schema::{self, Object, PERSON_FIELDS, PERSON_NAME};
 use crate::model::store::Row;
 use crate::model::value::Value;

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::options::AutoAssign;
 use crate::data::soql::attributes;
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 use crate::model::rules::DuplicateRule;
 use crate::model::schema::{self, Field, FieldKind, Object};
 use crate::model::store::Row;
 use crate::model::value::Value;
+use crate::model::write_options::AutoAssign;
 
 const DUPLICATE: &str = "Use one of these records?";
 

@@ -4,12 +4,13 @@ use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use crate::Clock;
-use crate::Seed;
 use crate::api::rest::{Answer, Body, Call, serve};
 use crate::data::seed;
-use crate::handle::control;
+use crate::data::seed::Seed;
+use crate::model::actor::Actor;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
+use crate::model::people;
 use crate::model::schema::FieldKind;
 
 const KEY: &str = "Ferry_External_Id__c";
@@ -18,7 +19,7 @@ fn org() -> (Org, Actor) {
     let clock = Clock::manual("2026-11-22T10:00:00Z".parse().unwrap());
     let mut org = Org::new("http://127.0.0.1:1".to_owned(), clock);
     seed::fill(&mut org, Seed::Default).unwrap();
-    let actor = control::admin(&org);
+    let actor = people::admin(&org);
     (org, actor)
 }
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{Port, Server, Simulator};
-use crate::handle::control;
-use crate::identity::oauth::host::Environment;
+use crate::identity::registrations;
+use crate::model::kind::Environment;
+use crate::model::people;
 use crate::{AppPolicy, AppSettings, Error};
 
 impl Simulator {
@@ -27,28 +28,28 @@ impl Simulator {
 
     /// Sets what the vendor settles for an app, in every org.
     pub fn set_app_settings(&self, client_id: &str, settings: AppSettings) -> Result<(), Error> {
-        control::set_app_settings(&self.shared.realm, client_id, settings)
+        registrations::set_app_settings(&self.shared.realm, client_id, settings)
     }
 
     /// Sets what this org's administrator settles for an app. Blocking or uninstalling it revokes its tokens.
     pub fn set_app_policy(&self, client_id: &str, policy: AppPolicy) -> Result<(), Error> {
-        control::set_app_policy(&self.shared, client_id, policy)
+        registrations::set_app_policy(&self.shared, client_id, policy)
     }
 
     /// Gives an app a new secret. The old one is good too until [`Simulator::delete_older_app_secret`].
     pub fn rotate_app_secret(&self, client_id: &str) -> Result<String, Error> {
-        control::rotate_app_secret(&self.shared, client_id)
+        registrations::rotate_app_secret(&self.shared, client_id)
     }
 
     /// Ends the secret that an app had before the last rotation. All tokens of the app are revoked, in every org.
     pub fn delete_older_app_secret(&self, client_id: &str) -> Result<(), Error> {
-        control::delete_older_app_secret(&self.shared.realm, client_id)
+        registrations::delete_older_app_secret(&self.shared.realm, client_id)
     }
 
     /// Ends all access tokens of the user; refresh tokens live on.
     pub fn expire_sessions(&self, username: &str) -> Result<(), Error> {
         let mut org = self.shared.org();
-        let user = control::actor(&org, username)?.user;
+        let user = people::actor(&org, username)?.user;
         org.logins.expire_sessions(user);
         Ok(())
     }
@@ -56,7 +57,7 @@ impl Simulator {
     /// Revokes all grants of the user: access and refresh tokens.
     pub fn revoke_grants(&self, username: &str) -> Result<(), Error> {
         let mut org = self.shared.org();
-        let user = control::actor(&org, username)?.user;
+        let user = people::actor(&org, username)?.user;
         org.logins.revoke_user(user);
         Ok(())
     }
@@ -106,13 +107,13 @@ impl Simulator {
 
     /// Freezes a user, who then can neither log in nor refresh, or lets the user in again.
     pub fn set_user_frozen(&self, username: &str, frozen: bool) -> Result<(), Error> {
-        control::set_frozen(&mut self.shared.org(), username, frozen)
+        people::set_frozen(&mut self.shared.org(), username, frozen)
     }
 
     /// Gives a user the permission "API Enabled", which all users have at first, or takes it.
     pub fn set_user_api_enabled(&self, username: &str, enabled: bool) -> Result<(), Error> {
         let mut org = self.shared.org();
-        let user = control::actor(&org, username)?.user;
+        let user = people::actor(&org, username)?.user;
         if enabled {
             org.logins.without_api.remove(&user)
         } else {

@@ -1,14 +1,16 @@
 //! Several orgs in one process: adding them, and finding them.
 
 use super::{Server, Simulator, server::Port};
+use crate::Error;
 use crate::data::seed::{self, Naming};
-use crate::handle::control;
-use crate::http::server::Shared;
+use crate::identity::realm::OrgOptions;
 use crate::identity::realm::Realm;
+use crate::identity::realm::Shared;
+use crate::model::edition;
 use crate::model::ids::IdSource;
+use crate::model::kind::{Features, OrgKind};
 use crate::model::org::{Birth, Org};
 use crate::model::random::Random;
-use crate::{Error, Features, OrgKind, OrgOptions};
 
 impl Simulator {
     /// Adds an org to the realm of this one and gives its handle, which stops that org when dropped.
@@ -40,7 +42,7 @@ impl Simulator {
 
     /// Moves the org to another edition, by its name in `OrganizationType`. Some have no outbound messages.
     pub fn set_edition(&self, edition: &str) {
-        control::set_edition(&mut self.shared.org(), edition);
+        edition::set_edition(&mut self.shared.org(), edition);
     }
 
     /// Switches features on or off. Records that need a feature stay when it goes.

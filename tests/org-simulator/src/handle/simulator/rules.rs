@@ -1,7 +1,9 @@
 //! The handle's part for profiles, passwords, merges, rules and locks.
 
 use super::Simulator;
-use crate::handle::control;
+use crate::model::people;
+use crate::model::records;
+use crate::model::transaction;
 use crate::{AssignmentRule, DuplicateRule, Error, ObjectPermissions, ValidationRule};
 
 impl Simulator {
@@ -18,10 +20,10 @@ impl Simulator {
     /// Merges one or two records into another one as the user: they go to the recycle bin, and what belonged to them goes over.
     pub fn merge_records(&self, username: &str, object: &str, master: &str, losers: &[&str]) -> Result<(), Error> {
         let mut org = self.shared.org();
-        let (actor, master) = (control::actor(&org, username)?, control::record_id(master)?);
-        let losers = losers.iter().map(|id| control::record_id(id)).collect::<Result<Vec<_>, _>>()?;
+        let (actor, master) = (people::actor(&org, username)?, records::record_id(master)?);
+        let losers = losers.iter().map(|id| records::record_id(id)).collect::<Result<Vec<_>, _>>()?;
         let nothing = serde_json::Map::new();
-        control::transaction(&mut org, |org| {
+        transaction::transaction(&mut org, |org| {
             org.merge(&actor, object, (master, &losers), &nothing)?;
             Ok(())
         })
@@ -50,13 +52,13 @@ impl Simulator {
 
     /// Holds a lock on a record, as another transaction would, until [`Simulator::unlock_record`].
     pub fn lock_record(&self, id: &str) -> Result<(), Error> {
-        self.shared.org().rules.locked.insert(control::record_id(id)?);
+        self.shared.org().rules.locked.insert(records::record_id(id)?);
         Ok(())
     }
 
     /// Lets a lock go.
     pub fn unlock_record(&self, id: &str) -> Result<(), Error> {
-        self.shared.org().rules.locked.remove(&control::record_id(id)?);
+        self.shared.org().rules.locked.remove(&records::record_id(id)?);
         Ok(())
     }
 }

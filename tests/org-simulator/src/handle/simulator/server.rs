@@ -9,10 +9,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::Error;
-use crate::http::server::{self, Connection, Shared, Wires};
-use crate::identity::oauth::host::{self, Environment};
+use crate::http::server;
+use crate::http::server::login_host;
 use crate::identity::realm::Realm;
+use crate::identity::realm::Shared;
 use crate::messages::outbound::sender;
+use crate::model::kind::Environment;
+use crate::wire::{Connection, Wires};
 
 /// How often the automatic sender looks for messages that fall due.
 const SENDER_PAUSE: Duration = Duration::from_millis(250);
@@ -61,7 +64,7 @@ impl Server {
 
     /// Serves a login host.
     pub(crate) fn of_login_host(port: Port, realm: &Realm, environment: Environment) -> Self {
-        Self::serve(port, host::routes(realm, environment))
+        Self::serve(port, login_host::routes(realm, environment))
     }
 
     /// Serves some routes.

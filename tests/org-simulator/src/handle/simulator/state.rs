@@ -5,8 +5,8 @@ use std::path::Path;
 use super::orgs::slug;
 use super::{Port, Server, Simulator};
 use crate::handle::state::{SavedOrg, SavedRealm, file};
-use crate::http::server::Shared;
 use crate::identity::realm::Realm;
+use crate::identity::realm::Shared;
 use crate::{Error, Options};
 
 impl Simulator {

@@ -1,8 +1,8 @@
 //! What becomes of an org's copy when it is made a sandbox (Sandbox Setup Considerations).
 
 use super::SavedOrg;
-use crate::OrgKind;
 use crate::model::ids::IdSource;
+use crate::model::kind::OrgKind;
 use crate::model::limits::ApiLimits;
 use crate::model::value::Value;
 

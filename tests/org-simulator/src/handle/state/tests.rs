@@ -3,10 +3,12 @@ use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use super::*;
-use crate::Seed;
 use crate::data::seed;
-use crate::handle::control;
-use crate::model::org::Actor;
+use crate::data::seed::Seed;
+use crate::model::actor::Actor;
+use crate::model::people;
+use crate::model::records;
+use crate::model::transaction;
 
 fn org() -> Org {
     let clock = Clock::manual("2026-11-22T10:00:00Z".parse::<Timestamp>().unwrap());
@@ -54,21 +56,21 @@ fn write(org: &mut Org, actor: &Actor, made: &mut Vec<RecordId>, write: &Write) 
     let _ = match write {
         Write::Create(name, employees) => {
             let fields = fields(json!({"Name": name, "NumberOfEmployees": employees, "Ferry_External_Id__c": name}));
-            let created = control::transaction(org, |org| Ok(org.create(actor, "Account", &fields)?));
+            let created = transaction::transaction(org, |org| Ok(org.create(actor, "Account", &fields)?));
             created.map(|id| made.push(id))
         }
         Write::Update(n, name) => match id(*n) {
             Some(id) => {
                 let fields = fields(json!({"Name": name, "Ferry_External_Id__c": name}));
-                control::transaction(org, |org| Ok(org.update(actor, "Account", id, &fields)?))
+                transaction::transaction(org, |org| Ok(org.update(actor, "Account", id, &fields)?))
             }
             None => Ok(()),
         },
         Write::Delete(n) => {
-            id(*n).map_or(Ok(()), |id| control::transaction(org, |org| Ok(org.delete(actor, "Account", id)?)))
+            id(*n).map_or(Ok(()), |id| transaction::transaction(org, |org| Ok(org.delete(actor, "Account", id)?)))
         }
         Write::Undelete(n) => {
-            id(*n).map_or(Ok(()), |id| control::transaction(org, |org| Ok(org.undelete(actor, "Account", id)?)))
+            id(*n).map_or(Ok(()), |id| transaction::transaction(org, |org| Ok(org.undelete(actor, "Account", id)?)))
         }
     };
 }
@@ -79,7 +81,7 @@ proptest! {
     #[test]
     fn any_writes_survive_saving_and_go_on_alike_afterwards(before in writes(), after in writes()) {
         let mut first = org();
-        let actor = control::admin(&first);
+        let actor = people::admin(&first);
         let mut made = Vec::new();
         before.iter().for_each(|one| write(&mut first, &actor, &mut made, one));
 
@@ -90,7 +92,7 @@ proptest! {
         after.iter().for_each(|one| write(&mut first, &actor, &mut made, one));
         after.iter().for_each(|one| write(&mut second, &actor, &mut made_too, one));
         prop_assert_eq!(shown(&first, "Account"), shown(&second, "Account"));
-        prop_assert_eq!(control::record_counts(&first), control::record_counts(&second));
+        prop_assert_eq!(records::record_counts(&first), records::record_counts(&second));
     }
 }
 

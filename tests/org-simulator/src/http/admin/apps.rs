@@ -4,8 +4,8 @@ use axum::extract::{Path, State};
 use serde_json::json;
 
 use super::{Body, Outcome, done, ok};
-use crate::handle::control;
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
+use crate::identity::registrations;
 use crate::{AppPolicy, AppSettings};
 
 /// `PUT .../settings`: what the vendor settles, for every org.
@@ -14,7 +14,7 @@ pub(super) async fn set_settings(
     Path(client_id): Path<String>,
     Body(settings): Body<AppSettings>,
 ) -> Outcome {
-    control::set_app_settings(&shared.realm, &client_id, settings)?;
+    registrations::set_app_settings(&shared.realm, &client_id, settings)?;
     Ok(done("settings"))
 }
 
@@ -24,17 +24,17 @@ pub(super) async fn set_policy(
     Path(client_id): Path<String>,
     Body(policy): Body<AppPolicy>,
 ) -> Outcome {
-    control::set_app_policy(&shared, &client_id, policy)?;
+    registrations::set_app_policy(&shared, &client_id, policy)?;
     Ok(done("policy"))
 }
 
 /// `POST .../secret`: a new secret, beside the old one.
 pub(super) async fn rotate_secret(State(shared): State<Shared>, Path(client_id): Path<String>) -> Outcome {
-    Ok(ok(json!({"client_secret": control::rotate_app_secret(&shared, &client_id)?})))
+    Ok(ok(json!({"client_secret": registrations::rotate_app_secret(&shared, &client_id)?})))
 }
 
 /// `DELETE .../secret`: ends the old secret and all tokens of the app.
 pub(super) async fn delete_older_secret(State(shared): State<Shared>, Path(client_id): Path<String>) -> Outcome {
-    control::delete_older_app_secret(&shared.realm, &client_id)?;
+    registrations::delete_older_app_secret(&shared.realm, &client_id)?;
     Ok(done("delete"))
 }

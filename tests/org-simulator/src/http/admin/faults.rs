@@ -6,7 +6,7 @@ use axum::response::Response;
 use axum::routing::{delete, get};
 use serde_json::{Value as Json, json};
 
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
 use crate::{Error, FaultRule};
 
 use super::{Body, Outcome, done, ok};

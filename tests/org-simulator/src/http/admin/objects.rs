@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use crate::Error;
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
 use crate::model::org::Org;
 use crate::model::schema::{Dependency, Field, FieldKind, Object, PicklistValue, relationship_of};
 use crate::model::value::Value;

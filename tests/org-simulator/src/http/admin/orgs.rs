@@ -5,9 +5,10 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value as Json, json};
 
 use super::{Body, Outcome, ok};
-use crate::OrgOptions;
-use crate::handle::{control, simulator};
-use crate::http::server::Shared;
+use crate::handle::simulator;
+use crate::identity::realm::OrgOptions;
+use crate::identity::realm::Shared;
+use crate::model::people;
 
 /// `GET /_simulator/orgs`: the orgs that run, in the order they were made.
 pub(super) async fn list(State(shared): State<Shared>) -> Response {
@@ -25,6 +26,6 @@ fn shown(shared: &Shared) -> Json {
     let name = org.store.get("Organization", org.id).map(|row| org.value("Organization", row, "Name").as_text());
     json!({
         "org_id": org.id.as_str(), "name": name, "kind": org.kind, "url": org.base_url, "features": org.features,
-        "users": control::users(&org),
+        "users": people::users(&org),
     })
 }

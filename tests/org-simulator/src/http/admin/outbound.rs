@@ -7,13 +7,16 @@ use axum::routing::{delete, get, post, put};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use crate::handle::control;
-use crate::http::server::Shared;
-use crate::messages::outbound::{Definition, sender};
+use crate::identity::realm::Shared;
+use crate::messages::outbound::sender;
 use crate::messages::packages;
-use crate::{Delivery, DeliveryState, OutboundDisturbance, OutboundMessage, OutboundSettings, PackageInstall};
+use crate::messages::packages::PackageInstall;
+use crate::model::outbox::Definition;
+use crate::model::outbox::settings::{OutboundDisturbance, OutboundSettings};
+use crate::model::outbox::{Delivery, DeliveryState, OutboundMessage};
 
 use super::{Body, Outcome, done, ok};
+use crate::messages::definitions;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -73,12 +76,12 @@ async fn configure(
     Path(name): Path<String>,
     Body(settings): Body<OutboundSettings>,
 ) -> Outcome {
-    control::configure_outbound_message(&mut shared.org(), &name, settings)?;
+    definitions::configure_outbound_message(&mut shared.org(), &name, settings)?;
     Ok(done("configure"))
 }
 
 async fn remove(State(shared): State<Shared>, Path(name): Path<String>) -> Outcome {
-    control::remove_outbound_message(&mut shared.org(), &name)?;
+    definitions::remove_outbound_message(&mut shared.org(), &name)?;
     Ok(done("remove"))
 }
 
@@ -88,7 +91,7 @@ async fn disturb(State(shared): State<Shared>, Body(disturbance): Body<OutboundD
 }
 
 async fn define_outbound_message(State(shared): State<Shared>, Body(definition): Body<OutboundMessage>) -> Outcome {
-    let action_id = control::define_outbound_message(&mut shared.org(), &definition)?;
+    let action_id = definitions::define_outbound_message(&mut shared.org(), &definition)?;
     Ok(ok(json!({"action_id": action_id})))
 }
 

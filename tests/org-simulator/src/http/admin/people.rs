@@ -7,12 +7,14 @@ use axum::routing::{get, post, put};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::handle::control;
-use crate::http::server::Shared;
+use crate::Error;
+use crate::identity::realm::Shared;
 use crate::model::org::Org;
-use crate::{Error, NewUser};
+use crate::model::people::NewUser;
 
 use super::{Body, Outcome, apps, done, ok};
+use crate::messages::definitions;
+use crate::model::people;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -25,12 +27,12 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/apps/{client_id}/secret", post(apps::rotate_secret).delete(apps::delete_older_secret))
 }
 
-async fn users(State(shared): State<Shared>) -> Response {
-    ok(control::users(&shared.org()))
+pub(crate) async fn users(State(shared): State<Shared>) -> Response {
+    ok(people::users(&shared.org()))
 }
 
 async fn add_user(State(shared): State<Shared>, Body(user): Body<NewUser>) -> Outcome {
-    control::add_user(&mut shared.org(), &user).map(ok)
+    people::add_user(&mut shared.org(), &user).map(ok)
 }
 
 /// `expire-sessions`, `revoke-grants`, `deactivate`, `activate`, `freeze`, `unfreeze`, or whether outbound messages tell of the user's changes:
@@ -41,12 +43,12 @@ async fn user_action(State(shared): State<Shared>, Path((username, action)): Pat
     match action.as_str() {
         "expire-sessions" => org.logins.expire_sessions(user),
         "revoke-grants" => org.logins.revoke_user(user),
-        "deactivate" => control::set_active(&mut org, &username, false)?,
-        "activate" => control::set_active(&mut org, &username, true)?,
-        "freeze" => control::set_frozen(&mut org, &username, true)?,
-        "unfreeze" => control::set_frozen(&mut org, &username, false)?,
-        "outbound-messages-off" => control::set_sends_outbound_messages(&mut org, &username, false)?,
-        "outbound-messages-on" => control::set_sends_outbound_messages(&mut org, &username, true)?,
+        "deactivate" => people::set_active(&mut org, &username, false)?,
+        "activate" => people::set_active(&mut org, &username, true)?,
+        "freeze" => people::set_frozen(&mut org, &username, true)?,
+        "unfreeze" => people::set_frozen(&mut org, &username, false)?,
+        "outbound-messages-off" => definitions::set_sends_outbound_messages(&mut org, &username, false)?,
+        "outbound-messages-on" => definitions::set_sends_outbound_messages(&mut org, &username, true)?,
         _ => return Err(Error::Unknown { what: "action", name: action }),
     }
     Ok(done(&action))
@@ -64,7 +66,7 @@ async fn open_session(State(shared): State<Shared>, Body(request): Body<SessionR
 
 /// A session without a grant.
 pub(crate) fn access_token(org: &mut Org, username: &str) -> Result<String, Error> {
-    let user = control::actor(org, username)?.user;
+    let user = people::actor(org, username)?.user;
     let (now, id) = (org.clock.now(), org.id);
     Ok(org.logins.open_session(id.short(), user, now))
 }

@@ -8,11 +8,13 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::Error;
 use crate::data::crm_data;
-use crate::handle::control;
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
 use crate::model::org::Org;
 
 use super::{Body, Outcome, ok};
+use crate::model::people;
+use crate::model::records;
+use crate::model::transaction;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -28,8 +30,8 @@ struct As {
 }
 
 impl As {
-    fn actor(&self, org: &Org) -> Result<crate::model::org::Actor, Error> {
-        self.r#as.as_deref().map_or_else(|| Ok(control::admin(org)), |username| control::actor(org, username))
+    fn actor(&self, org: &Org) -> Result<crate::model::actor::Actor, Error> {
+        self.r#as.as_deref().map_or_else(|| Ok(people::admin(org)), |username| people::actor(org, username))
     }
 }
 
@@ -41,12 +43,12 @@ async fn create_record(
 ) -> Outcome {
     let mut org = shared.org();
     let actor = by.actor(&org)?;
-    let id = control::transaction(&mut org, |org| Ok(org.create(&actor, &object, &fields)?))?;
+    let id = transaction::transaction(&mut org, |org| Ok(org.create(&actor, &object, &fields)?))?;
     Ok(ok(json!({"id": id.as_str()})))
 }
 
 async fn record(State(shared): State<Shared>, Path((object, id)): Path<(String, String)>) -> Outcome {
-    control::record(&shared.org(), &object, &id).map(ok).ok_or(Error::Unknown { what: "record", name: id })
+    records::record(&shared.org(), &object, &id).map(ok).ok_or(Error::Unknown { what: "record", name: id })
 }
 
 type RecordPath = Path<(String, String)>;
@@ -58,15 +60,15 @@ async fn update_record(
     Body(fields): Body<Map<String, Json>>,
 ) -> Outcome {
     let mut org = shared.org();
-    let (actor, record) = (by.actor(&org)?, control::record_id(&id)?);
-    control::transaction(&mut org, |org| Ok(org.update(&actor, &object, record, &fields)?))?;
+    let (actor, record) = (by.actor(&org)?, records::record_id(&id)?);
+    transaction::transaction(&mut org, |org| Ok(org.update(&actor, &object, record, &fields)?))?;
     Ok(ok(json!({"id": id})))
 }
 
 async fn delete_record(State(shared): State<Shared>, Path((object, id)): RecordPath, Query(by): Query<As>) -> Outcome {
     let mut org = shared.org();
-    let (actor, record) = (by.actor(&org)?, control::record_id(&id)?);
-    control::transaction(&mut org, |org| Ok(org.delete(&actor, &object, record)?))?;
+    let (actor, record) = (by.actor(&org)?, records::record_id(&id)?);
+    transaction::transaction(&mut org, |org| Ok(org.delete(&actor, &object, record)?))?;
     Ok(ok(json!({"id": id})))
 }
 

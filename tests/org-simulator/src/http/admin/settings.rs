@@ -8,10 +8,11 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::handle::control;
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
 
 use super::{Body, Outcome, done, ok};
+use crate::model::access;
+use crate::model::edition;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/clock", post(advance_clock)).route("/settings", post(change_settings))
@@ -63,10 +64,10 @@ async fn change_settings(State(shared): State<Shared>, Body(settings): Body<Sett
         org.limits.max = max;
     }
     if let Some(edition) = &settings.edition {
-        control::set_edition(&mut org, edition);
+        edition::set_edition(&mut org, edition);
     }
     for (object, private) in &settings.private {
-        control::set_private(&mut org, object, *private)?;
+        access::set_private(&mut org, object, *private)?;
     }
     Ok(done("settings"))
 }

@@ -1,7 +1,7 @@
 //! Parts that pages are put together from.
 
-use super::{escaped, page};
 use crate::model::org::Org;
+use crate::wire::html::{escaped, page};
 
 /// Rows on a page of a long list.
 pub(super) const ROWS: usize = 50;

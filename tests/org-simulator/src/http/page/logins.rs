@@ -3,9 +3,9 @@
 use axum::extract::State;
 use axum::response::Html;
 
-use super::escaped;
 use super::html::{table, within};
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
+use crate::wire::html::escaped;
 
 pub(super) async fn list(State(shared): State<Shared>) -> Html<String> {
     let org = shared.org();

@@ -4,11 +4,11 @@ use axum::extract::{Query, State};
 use axum::response::Html;
 use serde::Deserialize;
 
-use super::escaped;
 use super::html::{ROWS, pages, table, within};
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
 use crate::model::org::Org;
-use crate::{Delivery, DeliveryState};
+use crate::model::outbox::{Delivery, DeliveryState};
+use crate::wire::html::escaped;
 
 const PATH: &str = "/_simulator/pages/outbound";
 

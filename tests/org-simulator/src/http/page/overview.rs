@@ -4,11 +4,12 @@ use axum::extract::{Query, State};
 use axum::response::Html;
 use serde::Deserialize;
 
-use super::escaped;
 use super::html::{ROWS, facts, pages, table, within};
-use crate::handle::control;
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
 use crate::model::org::Org;
+use crate::model::people;
+use crate::model::records;
+use crate::wire::html::escaped;
 
 #[derive(Deserialize)]
 pub(super) struct Page {
@@ -26,7 +27,7 @@ pub(super) async fn home(State(shared): State<Shared>) -> Html<String> {
         ("Its time", crate::model::datetime::soap(now)),
         ("API calls", format!("{} of {} in 24 hours", org.limits.used(), org.limits.max)),
     ]);
-    let users = control::users(&org).into_iter().map(|user| {
+    let users = people::users(&org).into_iter().map(|user| {
         let id = crate::model::ids::RecordId::parse(&user.id);
         let (sessions, grants) = id.map_or((0, 0), |id| org.logins.counts(id, now));
         let role = if user.is_admin { "administrator" } else { "standard user" };
@@ -54,7 +55,7 @@ pub(super) async fn home(State(shared): State<Shared>) -> Html<String> {
 
 fn org_row(org: &Org) -> Vec<String> {
     let name = org.store.get("Organization", org.id).map(|row| org.value("Organization", row, "Name").as_text());
-    let records: usize = control::record_counts(org).values().sum();
+    let records: usize = records::record_counts(org).values().sum();
     let url = escaped(&org.base_url);
     vec![
         escaped(name.unwrap_or_default()),

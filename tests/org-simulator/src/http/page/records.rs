@@ -8,13 +8,13 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::html::{ROWS, encoded, facts, pages, table, within};
-use super::{escaped, message};
-use crate::handle::control;
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
+use crate::model::records;
 use crate::model::schema::{self, Object};
 use crate::model::store::Row;
+use crate::wire::html::{escaped, message};
 
 const PATH: &str = "/_simulator/pages/records";
 
@@ -61,7 +61,7 @@ pub(super) async fn list(State(shared): State<Shared>, Query(wanted): Query<Want
 }
 
 fn objects(org: &Org) -> String {
-    let counts = control::record_counts(org);
+    let counts = records::record_counts(org);
     let rows = counts.iter().map(|(name, count)| {
         vec![format!("<a href=\"{PATH}?object={}\">{}</a>", encoded(name), escaped(name)), count.to_string()]
     });
@@ -92,7 +92,7 @@ fn name_of(object: &Object, row: &Row) -> String {
 /// All fields of a record.
 pub(super) async fn one(State(shared): State<Shared>, Path((object, id)): Path<(String, String)>) -> Response {
     let org = shared.org();
-    let Some(record) = control::record(&org, &object, &id) else {
+    let Some(record) = records::record(&org, &object, &id) else {
         return (StatusCode::NOT_FOUND, Html(message("There is no such record."))).into_response();
     };
     let value = |json: &serde_json::Value| match json {

@@ -11,9 +11,11 @@ use futures::stream;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value as Json, json};
 
-use super::{Connection, Shared, data_error};
+use super::data_error;
 use crate::Effect;
+use crate::identity::realm::Shared;
 use crate::model::errors::ApiError;
+use crate::wire::Connection;
 
 /// Answers larger than this are not held back to be spoilt.
 const MAX_SPOILT: usize = 256 << 20;
@@ -141,7 +143,7 @@ fn instead(shared: &Shared, effect: &Effect, path: &str) -> Response {
         Effect::Answer { status, content_type, body } => raw(*status, content_type, body),
         Effect::Error { status, code, message } => {
             let body: Json = json!([{"message": message, "errorCode": code}]);
-            super::json_response(*status, &body)
+            crate::wire::json_response(*status, &body)
         }
         Effect::RequestLimitExceeded => error(ApiError::limit_exceeded()),
         Effect::ConcurrentLimitExceeded => {

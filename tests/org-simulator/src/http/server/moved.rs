@@ -5,7 +5,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 
-use super::Shared;
+use crate::identity::realm::Shared;
 
 /// Sends requests for data that come to an old address on to the new one, as old instances do for a while. Clients that follow with
 /// a body lose it; the right way is to refresh and take the new `instance_url` (the answer of an old instance is unverified).

@@ -10,9 +10,9 @@ use super::code::Consent;
 use super::consent_page;
 use super::host::Host;
 use super::{App, Form, Refusal, browser};
-use crate::http::page;
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
+use crate::wire::html;
 
 const DENIED: Refusal = Refusal::new("access_denied", "end-user denied authorization");
 const PROMPTS: [&str; 4] = ["login", "consent", "select_account", "none"];
@@ -169,13 +169,13 @@ fn person(host: &Host, username: &str) -> Option<(Shared, RecordId)> {
 }
 
 fn no_such_user() -> Response {
-    (StatusCode::BAD_REQUEST, Html(page::message("There is no such active user."))).into_response()
+    (StatusCode::BAD_REQUEST, Html(html::message("There is no such active user."))).into_response()
 }
 
 fn refused_page(refusal: &Refusal) -> Response {
     (
         StatusCode::BAD_REQUEST,
-        Html(page::message(&format!("error={}&error_description={}", refusal.error, refusal.description))),
+        Html(html::message(&format!("error={}&error_description={}", refusal.error, refusal.description))),
     )
         .into_response()
 }
@@ -208,7 +208,7 @@ pub(super) async fn authorize(
         Some("deny") => request.refuse(&DENIED),
         Some(other) => {
             tracing::warn!(decision = other, "the simulator does not know this decision");
-            (StatusCode::BAD_REQUEST, Html(page::message("X-Simulator-Decision is allow or deny."))).into_response()
+            (StatusCode::BAD_REQUEST, Html(html::message("X-Simulator-Decision is allow or deny."))).into_response()
         }
     }
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::host::Host;
 use super::session::Login;
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 

@@ -7,11 +7,11 @@ use url::form_urlencoded::Serializer;
 use super::Form;
 use super::authorize::Request;
 use super::host::Host;
-use crate::User;
-use crate::handle::control;
-use crate::http::page::escaped;
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
+use crate::model::people;
+use crate::model::people::User;
+use crate::wire::html::escaped;
 
 /// What the page hands on from the authorization request.
 const PASSED_ON: [&str; 10] = [
@@ -75,7 +75,7 @@ fn known_user(shared: &Shared, user: RecordId, form: &Form) -> String {
     }
     let elsewhere = escaped(&query.append_pair("prompt", "login").finish());
     let org = shared.org();
-    let user = control::users(&org).into_iter().find(|known| known.id == user.as_str());
+    let user = people::users(&org).into_iter().find(|known| known.id == user.as_str());
     let (name, username) = user.map_or((String::new(), String::new()), |user| (user.name, user.username));
     format!(
         "<p>Logged in as <b>{}</b> ({}). <a href=\"/services/oauth2/authorize?{elsewhere}\">Not you?</a></p>",
@@ -93,7 +93,7 @@ fn users(shared: &Shared, hint: &str, several: bool) -> String {
         let (username, name) = (escaped(&user.username), escaped(&user.name));
         format!("<option value=\"{username}\"{chosen}>{name}, {role} ({username})</option>")
     };
-    let options: String = control::users(&org).iter().filter(|user| user.is_active).map(option).collect();
+    let options: String = people::users(&org).iter().filter(|user| user.is_active).map(option).collect();
     let name = org.store.get("Organization", org.id).map(|row| org.value("Organization", row, "Name").as_text());
     let (name, id) = (escaped(name.unwrap_or("Org")), org.id);
     let mut group = String::new();

@@ -1,41 +1,11 @@
 //! The hosts that serve OAuth: an org's own, as a My Domain does, and the two login hosts of a realm.
 
-use axum::Router;
-use axum::extract::{FromRef, Request, State};
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::extract::FromRef;
 
 use super::{Apps, Keys};
-use crate::OrgKind;
-use crate::http::server::{self, Shared};
-use crate::identity::realm::Realm;
+use crate::identity::realm::{Realm, Shared};
+use crate::model::kind::Environment;
 use crate::model::org::Org;
-
-/// Which of the two login hosts an org belongs to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Environment {
-    /// `login.salesforce.com`: production and Developer Edition.
-    Production,
-    /// `test.salesforce.com`.
-    Sandbox,
-}
-
-impl Environment {
-    pub(crate) fn of(kind: OrgKind) -> Self {
-        match kind {
-            OrgKind::Sandbox => Self::Sandbox,
-            OrgKind::Production | OrgKind::DeveloperEdition | OrgKind::LicenseManagement => Self::Production,
-        }
-    }
-
-    /// The host's name in Salesforce's own cloud, which clients name as the audience of an assertion.
-    fn public_name(self) -> &'static str {
-        match self {
-            Self::Production => "https://login.salesforce.com",
-            Self::Sandbox => "https://test.salesforce.com",
-        }
-    }
-}
 
 /// Where a request came in.
 #[derive(Clone)]
@@ -84,7 +54,7 @@ impl Host {
     }
 
     /// The orgs that are served here.
-    pub(super) fn orgs(&self) -> Vec<Shared> {
+    pub(crate) fn orgs(&self) -> Vec<Shared> {
         match self {
             Self::Org(shared) => vec![shared.clone()],
             Self::Login(realm, environment) => {
@@ -95,7 +65,7 @@ impl Host {
     }
 
     /// The first org here for which the test holds; no two orgs are locked at once.
-    pub(super) fn find(&self, mut test: impl FnMut(&Org) -> bool) -> Option<Shared> {
+    pub(crate) fn find(&self, mut test: impl FnMut(&Org) -> bool) -> Option<Shared> {
         self.orgs().into_iter().find(|shared| test(&shared.org()))
     }
 
@@ -109,22 +79,5 @@ impl Host {
         let environment = Environment::of(org.kind);
         let login = self.realm().login_url(environment).to_owned();
         vec![environment.public_name().to_owned(), login, org.login_url().to_owned()]
-    }
-}
-
-/// All routes of a login host. Faults that were ordered for an org's `/services/oauth2` hit here as well.
-pub(crate) fn routes(realm: &Realm, environment: Environment) -> Router {
-    let host = Host::Login(realm.clone(), environment);
-    let with_faults = middleware::from_fn_with_state(host.clone(), faulty);
-    super::http::routes().fallback(server::unknown).layer(with_faults).with_state(host)
-}
-
-async fn faulty(State(host): State<Host>, request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
-    let hit =
-        host.find(|org| org.faults.concern(&method, &path, org.clock.now())).or_else(|| host.orgs().into_iter().next());
-    match hit {
-        Some(shared) => server::faulty(State(shared), request, next).await,
-        None => next.run(request).await,
     }
 }

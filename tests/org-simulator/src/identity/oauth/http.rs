@@ -10,8 +10,9 @@ use serde_json::{Value as Json, json};
 
 use super::host::Host;
 use super::{Form, Refusal, authorize, consent_page, identity, token};
-use crate::http::server::{Shared, bearer, json_response};
+use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
+use crate::wire::{bearer, json_response};
 
 /// The routes of a login host, which an org's own host has too.
 pub(crate) fn routes() -> Router<Host> {

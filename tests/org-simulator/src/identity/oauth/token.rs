@@ -13,7 +13,8 @@ use super::host::Host;
 use super::http::{credentials, oauth_json, refused};
 use super::password::PASSWORD;
 use super::{EXPIRED_TOKEN, Form, Granted, Refresh, Refusal, identity};
-use crate::http::server::{Connection, Shared};
+use crate::identity::realm::Shared;
+use crate::wire::Connection;
 
 const NO_SUCH_CODE: Refusal = Refusal::new("invalid_grant", "invalid authorization code");
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";

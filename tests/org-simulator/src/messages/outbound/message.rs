@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{Batch, Notification};
-use crate::model::org::{Actor, Org};
+use crate::model::actor::Actor;
+use crate::model::org::Org;
+use crate::model::outbox::Batch;
+use crate::model::outbox::notification::Notification;
 use crate::model::schema::Object;
 use crate::model::store::Row;
 

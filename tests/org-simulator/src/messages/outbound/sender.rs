@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 
 use super::ack::{self, Verdict};
-use super::{Batch, message};
-use crate::handle::control;
-use crate::http::server::Shared;
+use super::message;
+use crate::Error;
+use crate::identity::realm::Shared;
 use crate::messages::callout::Reply;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::{Delivery, Error};
+use crate::model::outbox::Batch;
+use crate::model::outbox::Delivery;
+use crate::model::people;
 
 /// Sends everything that is due now and returns what was tried.
 pub(crate) async fn deliver(shared: &Shared) -> Vec<Delivery> {
@@ -67,7 +69,7 @@ fn session(org: &mut Org, batch: &Batch) -> Option<String> {
         return None;
     }
     let named = settings.integration_user.as_deref().and_then(|username| org.user_named(username));
-    let user = named.unwrap_or_else(|| control::admin(org).user);
+    let user = named.unwrap_or_else(|| people::admin(org).user);
     let (now, id) = (org.clock.now(), org.id);
     Some(org.logins.open_session(id.short(), user, now))
 }

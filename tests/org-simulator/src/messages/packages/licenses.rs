@@ -6,9 +6,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{InstalledPackage, NAMESPACE, PACKAGE, Subscriber};
 use crate::Error;
-use crate::handle::control;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
+use crate::model::people;
 use crate::model::schema::{Field, FieldKind, PicklistValue, relationship_of};
 use crate::model::store::Row;
 use crate::model::value::Value;
@@ -88,7 +88,7 @@ pub(super) fn installed(org: &mut Org, subscriber: &Subscriber, package: &Instal
         "sfLma__Package_Version_Number__c": package.version, "sfLma__Instance__c": subscriber.instance,
         "sfLma__Org_Edition__c": subscriber.edition, "sfLma__Is_Sandbox__c": subscriber.is_sandbox,
     }));
-    let actor = control::admin(org);
+    let actor = people::admin(org);
     if let Some(license) = license_of(org, subscriber.org_id) {
         return Ok(org.update(&actor, LICENSES, license, &fields)?);
     }
@@ -112,7 +112,7 @@ pub(super) fn installed(org: &mut Org, subscriber: &Subscriber, package: &Instal
 /// Marks the licence of an org that has uninstalled the package.
 pub(super) fn uninstalled(org: &mut Org, subscriber: RecordId) -> Result<(), Error> {
     let Some(license) = license_of(org, subscriber) else { return Ok(()) };
-    let actor = control::admin(org);
+    let actor = people::admin(org);
     Ok(org.update(&actor, LICENSES, license, &object(json!({STATUS: "Uninstalled"})))?)
 }
 
@@ -135,7 +135,7 @@ fn ensured(org: &mut Org, name: &str, (key, value): (&str, &str), fields: Json) 
     }
     let mut fields = object(fields);
     fields.insert(key.to_owned(), Json::from(value));
-    let actor = control::admin(org);
+    let actor = people::admin(org);
     Ok(org.create(&actor, name, &fields)?)
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Subscriber, in_license_management, licenses, put, version_of};
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
 use crate::messages::packages::InstalledPackage;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;

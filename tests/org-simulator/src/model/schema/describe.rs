@@ -5,8 +5,9 @@ use serde_json::{Map, Value as Json, json};
 use super::{Access, Field, FieldKind, Object};
 use crate::data::write;
 use crate::model::access::Deed;
+use crate::model::actor::Actor;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 
 /// Record types of an object as describe lists them, the master last.
 pub(crate) struct RecordTypeInfo {

@@ -1,7 +1,7 @@
 //! What an org's feature switches change in its schema.
 
 use super::{Access, Field, FieldKind, Object, PicklistValue, Schema};
-use crate::Features;
+use crate::model::kind::Features;
 use crate::model::value::Value;
 
 const CURRENCIES: [&str; 3] = ["USD", "EUR", "GBP"];

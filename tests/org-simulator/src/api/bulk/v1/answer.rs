@@ -96,7 +96,7 @@ impl Form {
 
     fn response(self, status: StatusCode, element: &str, info: &Map<String, Json>) -> Response {
         match self {
-            Self::Json => crate::http::server::json_response(status.as_u16(), &Json::Object(info.clone())),
+            Self::Json => crate::wire::json_response(status.as_u16(), &Json::Object(info.clone())),
             Self::Xml => xml(status, element, &elements(info)),
         }
     }
@@ -152,7 +152,7 @@ pub(super) fn batches(form: Form, job: &AsyncJob) -> Response {
     match form {
         Form::Json => {
             let all: Vec<Json> = all.map(Json::Object).collect();
-            crate::http::server::json_response(200, &json!({"batchInfo": all}))
+            crate::wire::json_response(200, &json!({"batchInfo": all}))
         }
         Form::Xml => {
             let all: String = all.map(|info| format!("\n <batchInfo>{}\n </batchInfo>", elements(&info))).collect();

@@ -6,9 +6,10 @@ use serde_json::{Value as Json, json};
 
 use super::{Part, parts, references, run, shown};
 use crate::api::rest::{Answer, Call};
+use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Actor, Org};
+use crate::model::org::Org;
 
 // Composite graph limits of the REST API guide.
 const MAX_GRAPHS: usize = 75;

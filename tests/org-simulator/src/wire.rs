@@ -1,5 +1,7 @@
 //! Connections that can be cut while a request is being answered.
 
+pub(crate) mod html;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -8,9 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use axum::extract::connect_info::Connected;
+use axum::response::{IntoResponse as _, Response};
 use axum::serve::{IncomingStream, Listener};
+use http::{HeaderMap, StatusCode, header};
+use serde_json::Value as Json;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::model::errors::ApiError;
 
 /// The handle by which a request's own connection is cut.
 #[derive(Clone, Debug, Default)]
@@ -102,4 +109,33 @@ impl AsyncWrite for Wire {
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
+}
+
+/// A JSON answer with Salesforce's content type.
+pub(crate) fn json_response(status: u16, body: &Json) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, "application/json;charset=UTF-8")], body.to_string()).into_response()
+}
+
+/// The token of an `Authorization` header.
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    (scheme.eq_ignore_ascii_case("bearer") || scheme.eq_ignore_ascii_case("oauth")).then_some(token.trim())
+}
+
+pub(crate) fn json_body(headers: &HeaderMap, body: &[u8]) -> Result<Json, ApiError> {
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
+    if !content_type.starts_with("application/json") {
+        let message = format!("Content-Type header specified in HTTP request is not supported: {content_type}");
+        return Err(ApiError::new("UNSUPPORTED_MEDIA_TYPE", message).status(415));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        ApiError::bad_json(format!(
+            "Unexpected character or end of input at line {} column {}",
+            error.line(),
+            error.column()
+        ))
+    })
 }

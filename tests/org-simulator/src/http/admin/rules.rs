@@ -9,13 +9,13 @@ use axum::routing::{delete, get, patch, post};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{AssignmentRule, DuplicateRule, ValidationRule};
 use crate::Error;
-use crate::handle::control;
 use crate::http::admin::{Body, Outcome, done, ok};
-use crate::http::server::Shared;
+use crate::identity::realm::Shared;
 use crate::model::access::ObjectPermissions;
 use crate::model::ids::RecordId;
+use crate::model::records;
+use crate::model::rules::{AssignmentRule, DuplicateRule, ValidationRule};
 
 /// Routes relative to `/_simulator`.
 pub(crate) fn routes() -> Router<Shared> {
@@ -63,12 +63,12 @@ async fn remove_rule(State(shared): State<Shared>, Path(name): Path<String>) -> 
 }
 
 async fn lock(State(shared): State<Shared>, Path(id): Path<String>) -> Outcome {
-    shared.org().rules.locked.insert(control::record_id(&id)?);
+    shared.org().rules.locked.insert(records::record_id(&id)?);
     Ok(done("lock"))
 }
 
 async fn unlock(State(shared): State<Shared>, Path(id): Path<String>) -> Outcome {
-    if shared.org().rules.locked.remove(&control::record_id(&id)?) {
+    if shared.org().rules.locked.remove(&records::record_id(&id)?) {
         return Ok(done("unlock"));
     }
     Err(Error::Unknown { what: "lock", name: id })

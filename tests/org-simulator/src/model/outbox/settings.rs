@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Settings of a definition beside those of [`crate::OutboundMessage`].
+/// Settings of a definition beside those of [`crate::model::outbox::OutboundMessage`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OutboundSettings {
@@ -38,6 +38,6 @@ pub struct OutboundDisturbance {
 
 impl Default for OutboundDisturbance {
     fn default() -> Self {
-        Self { duplicates: 0, shuffle: None, batch: super::BATCH, omit_deleted: false }
+        Self { duplicates: 0, shuffle: None, batch: crate::model::outbox::BATCH, omit_deleted: false }
     }
 }

@@ -1,0 +1,78 @@
+//! The kind of an org, the features that are on in it, and the login host that it belongs to.
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of org it is, which decides the Organization record, the login host and the daily API budget.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OrgKind {
+    /// A customer's production org.
+    #[default]
+    Production,
+    /// A sandbox: its users log in at the sandbox login host.
+    Sandbox,
+    /// A Developer Edition.
+    DeveloperEdition,
+    /// The vendor's org with the License Management App.
+    LicenseManagement,
+}
+
+impl std::fmt::Display for OrgKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Production => "production",
+            Self::Sandbox => "sandbox",
+            Self::DeveloperEdition => "Developer Edition",
+            Self::LicenseManagement => "License Management Org",
+        })
+    }
+}
+
+/// What is switched on in an org.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct Features {
+    /// Person accounts.
+    pub person_accounts: bool,
+    /// Enhanced notes; without them there is no `ContentNote`.
+    pub enhanced_notes: bool,
+    /// Workflow outbound messages, which some editions lack.
+    pub outbound_messages: bool,
+    /// More than one currency: `CurrencyIsoCode` on records.
+    pub multi_currency: bool,
+    /// API access, which some editions lack.
+    pub api: bool,
+}
+
+impl Default for Features {
+    fn default() -> Self {
+        Self { person_accounts: false, enhanced_notes: true, outbound_messages: true, multi_currency: false, api: true }
+    }
+}
+
+/// Which of the two login hosts an org belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Environment {
+    /// `login.salesforce.com`: production and Developer Edition.
+    Production,
+    /// `test.salesforce.com`.
+    Sandbox,
+}
+
+impl Environment {
+    pub(crate) fn of(kind: OrgKind) -> Self {
+        match kind {
+            OrgKind::Sandbox => Self::Sandbox,
+            OrgKind::Production | OrgKind::DeveloperEdition | OrgKind::LicenseManagement => Self::Production,
+        }
+    }
+
+    /// The host's name in Salesforce's own cloud, which clients name as the audience of an assertion.
+    pub(crate) fn public_name(self) -> &'static str {
+        match self {
+            Self::Production => "https://login.salesforce.com",
+            Self::Sandbox => "https://test.salesforce.com",
+        }
+    }
+}

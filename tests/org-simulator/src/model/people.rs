@@ -1,0 +1,141 @@
+//! The users of an org and their profiles.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::model::actor::Actor;
+use crate::model::errors::ApiError;
+use crate::model::ids::RecordId;
+use crate::model::org::Org;
+use crate::model::store::Row;
+use crate::model::value::Value;
+use crate::model::write_options::WriteOptions;
+
+/// A user of the org.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct User {
+    /// 18-character id.
+    pub id: String,
+    /// Login name, unique.
+    pub username: String,
+    /// Display name.
+    pub name: String,
+    /// E-mail address.
+    pub email: String,
+    /// Sees and changes everything.
+    pub is_admin: bool,
+    /// May log in.
+    pub is_active: bool,
+}
+
+/// A user to add.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NewUser {
+    /// Login name, unique.
+    pub username: String,
+    /// First name, may be empty.
+    #[serde(default)]
+    pub first_name: String,
+    /// Last name.
+    pub last_name: String,
+    /// E-mail address; the username when empty.
+    #[serde(default)]
+    pub email: String,
+    /// Sees and changes everything.
+    #[serde(default)]
+    pub is_admin: bool,
+    /// Name of the profile, which is made when there is none; by `is_admin` when empty.
+    #[serde(default)]
+    pub profile: String,
+}
+
+pub(crate) fn user(org: &Org, row: &Row) -> Option<User> {
+    let text = |field| org.value("User", row, field).as_text().to_owned();
+    let id = row.id()?;
+    let profile = org.value("User", row, "ProfileId").as_id().and_then(|id| org.store.get("Profile", id));
+    Some(User {
+        id: id.to_string(),
+        username: text("Username"),
+        name: text("Name"),
+        email: text("Email"),
+        is_admin: profile.is_some_and(|row| org.value("Profile", row, "Name").as_text() == "System Administrator"),
+        is_active: *org.value("User", row, "IsActive") == Value::Bool(true),
+    })
+}
+
+/// All users, in the order they were made.
+pub(crate) fn users(org: &Org) -> Vec<User> {
+    org.store.table("User").into_iter().flat_map(|table| table.rows()).filter_map(|row| user(org, row)).collect()
+}
+
+/// The actor behind a username.
+pub(crate) fn actor(org: &Org, username: &str) -> Result<Actor, Error> {
+    let user = org.user_named(username).and_then(|user| org.actor(user));
+    user.ok_or_else(|| Error::Unknown { what: "active user", name: username.to_owned() })
+}
+
+/// Who makes setup changes: the first user, an admin.
+pub(crate) fn admin(org: &Org) -> Actor {
+    let first = users(org).into_iter().find(|user| user.is_admin).and_then(|user| RecordId::parse(&user.id));
+    let known = first.and_then(|user| org.actor(user));
+    known.unwrap_or(Actor { user: org.id, profile: org.id, is_admin: true, write: WriteOptions::default() })
+}
+
+/// Adds a user; the username must be new.
+pub(crate) fn add_user(org: &mut Org, new: &NewUser) -> Result<User, Error> {
+    if org.user_named(&new.username).is_some() {
+        let message = "Duplicate Username. Another user has already selected this username.";
+        return Err(ApiError::new("DUPLICATE_USERNAME", message).into());
+    }
+    let profile = if new.profile.is_empty() { org.profile(new.is_admin) } else { org.profile_named(&new.profile) };
+    let alias: String = new.last_name.chars().filter(|c| c.is_ascii_alphanumeric()).take(8).collect();
+    let email = if new.email.is_empty() { &new.username } else { &new.email };
+    let fields = [
+        ("Username", Value::text(new.username.as_str())),
+        ("FirstName", if new.first_name.is_empty() { Value::Null } else { Value::text(new.first_name.as_str()) }),
+        ("LastName", Value::text(new.last_name.as_str())),
+        ("Name", Value::text(format!("{} {}", new.first_name, new.last_name).trim())),
+        ("Email", Value::text(email.as_str())),
+        ("Alias", Value::text(alias)),
+        ("CommunityNickname", Value::text(new.username.split('@').next().unwrap_or_default())),
+        ("IsActive", Value::Bool(true)),
+        ("UserType", Value::text("Standard")),
+        ("ProfileId", Value::Id(profile)),
+        ("TimeZoneSidKey", Value::text("America/Los_Angeles")),
+        ("LocaleSidKey", Value::text("en_US")),
+        ("LanguageLocaleKey", Value::text("en_US")),
+        ("EmailEncodingKey", Value::text("UTF-8")),
+    ];
+    let id = org.insert_setup("User", &fields);
+    let row = org.store.get("User", id).and_then(|row| user(org, row));
+    row.ok_or_else(|| Error::Unknown { what: "user", name: new.username.clone() })
+}
+
+/// Lets a user log in, or no longer; the sessions of a deactivated one end.
+pub(crate) fn set_active(org: &mut Org, username: &str, active: bool) -> Result<(), Error> {
+    let unknown = || Error::Unknown { what: "user", name: username.to_owned() };
+    let id = org.user_named(username).ok_or_else(unknown)?;
+    let object = org.object("User")?;
+    let mut row = org.store.get("User", id).map(|row| (**row).clone()).ok_or_else(unknown)?;
+    if let Some(at) = object.position("IsActive") {
+        row.set(at, Value::Bool(active));
+    }
+    org.store.put(&object, id, row);
+    org.store.commit();
+    if !active {
+        org.logins.expire_sessions(id);
+    }
+    Ok(())
+}
+
+/// Freezes a user, who then is as good as inactive, or lets the user in again.
+pub(crate) fn set_frozen(org: &mut Org, username: &str, frozen: bool) -> Result<(), Error> {
+    let id = org.user_named(username).ok_or_else(|| Error::Unknown { what: "user", name: username.to_owned() })?;
+    if frozen {
+        org.logins.frozen.insert(id);
+        org.logins.expire_sessions(id);
+    } else {
+        org.logins.frozen.remove(&id);
+    }
+    Ok(())
+}
