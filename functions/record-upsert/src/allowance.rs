@@ -12,8 +12,8 @@ pub(crate) struct Allowance {
 }
 
 impl Allowance {
-    /// Returns whether one more call may be made. `reported` is the usage in Salesforce's last response to this invocation and takes
-    /// precedence. Without a recent usage the call goes ahead, and its response decides about the next one.
+    /// Returns whether one more call may be made. `reported` is the usage in Salesforce's last response to this invocation
+    /// and takes precedence. Without a recent usage the call is allowed, and its response decides about the next one.
     pub(crate) fn may_call(&self, reported: Option<ApiUsage>, now: Timestamp) -> bool {
         match (reported, &self.stored) {
             (Some(ApiUsage { used, max }), _) => Lane::Webhook.may_call(used, max, 1),

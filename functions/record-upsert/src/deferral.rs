@@ -1,4 +1,4 @@
-//! Decides when a hint is read again whose org could not be called, and when it is dead-lettered instead. Pure.
+//! Decides whether a hint whose org could not be called is re-queued, with which delay, or dead-lettered. Pure.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
@@ -27,13 +27,14 @@ pub fn defer(hint: &ChangeHint, pause: Duration, now: Timestamp) -> Option<(Chan
     Some((ChangeHint { deferrals: hint.deferrals.saturating_add(1), ..hint.clone() }, delay))
 }
 
-/// Doubles with each deferral, less up to half by `jitter`, so that hints that failed together do not return together.
+/// Returns a delay that doubles with each deferral, less up to half by `jitter`, so that hints that failed together do not
+/// return together.
 fn delay(deferrals: u32, jitter: u16) -> Duration {
     let longest = FIRST_DELAY.saturating_mul(1 << deferrals.min(16)).min(MAX_DELAY);
     longest - longest / 2 * u32::from(jitter) / u32::from(u16::MAX)
 }
 
-/// A hash of the hint and its number of deferrals.
+/// Returns a hash of the hint and its number of deferrals.
 fn jitter(hint: &ChangeHint) -> u16 {
     let mut hasher = DefaultHasher::new();
     (&hint.delivery_id, &hint.record, hint.deferrals).hash(&mut hasher);

@@ -62,7 +62,7 @@ impl Disposition {
         })
     }
 
-    /// The outcome for the ledger; `None` where the messages stay in the queue.
+    /// Returns the outcome for the ledger, or `None` when the messages stay in the queue.
     #[must_use]
     pub fn outcome(&self) -> Option<DeliveryOutcome> {
         match self {
@@ -76,7 +76,7 @@ impl Disposition {
     }
 }
 
-/// Message counts by disposition, for the summary log line.
+/// Returns message counts by disposition, for the summary log line.
 pub fn counts<'a>(dispositions: impl Iterator<Item = &'a Disposition>) -> Vec<(&'static str, u64)> {
     let mut counts = BTreeMap::new();
     for disposition in dispositions {
@@ -99,7 +99,7 @@ pub fn counts<'a>(dispositions: impl Iterator<Item = &'a Disposition>) -> Vec<(&
     counts.into_iter().collect()
 }
 
-/// Interprets the `queryAll` row of a record that `retrieve` did not find; `row` is `None` where there is none.
+/// Interprets the `queryAll` row of a record that `retrieve` did not find. `None`: `queryAll` did not find it either.
 #[must_use]
 pub fn missing(row: Option<&Record>, read_at: jiff::Timestamp) -> Found {
     let Some(row) = row else { return Found::NotVisible };
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_deleted_only_when_query_all_says_so() {
+    fn only_query_all_proves_a_deletion() {
         let gone = row(json!({"IsDeleted": true, "SystemModstamp": "2026-11-22T09:59:00.000+0000"}));
 
         let Found::Known(Change::Tombstone(tombstone)) = missing(Some(&gone), now()) else { panic!("not deleted") };

@@ -1,10 +1,10 @@
-//! Errors of bringing a record up to date.
+//! Errors of reading changed records and applying them to the mirror.
 
 use std::time::Duration;
 
 use salesforce::{Classify, Retry};
 
-/// Why a record could not be brought up to date.
+/// A failure to read a changed record or to apply it to the mirror.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -12,7 +12,7 @@ pub enum Error {
     #[error("could not read the changed records")]
     Salesforce(#[source] salesforce::Error),
     /// The cached fields of the object are out of date. They are dropped, and the next read describes the object again.
-    #[error("could not read the changed records: the object's fields have changed")]
+    #[error("could not read the changed records: the object's fields changed")]
     FieldsChanged(#[source] salesforce::Error),
     /// The org's API budget leaves no calls for this lane.
     #[error("could not read the changed records: the org's API budget is reserved for more urgent lanes")]
@@ -27,7 +27,7 @@ pub enum Error {
     #[error("could not write a record to the mirror")]
     Mirror(#[source] store::Error),
     /// The record was deleted or restored while it was read.
-    #[error("could not read a record: it is being deleted or restored")]
+    #[error("could not read a record: it was deleted or restored meanwhile")]
     Changing,
 }
 
@@ -49,7 +49,7 @@ impl Error {
         transient && self.affects_the_org() && matches!(self, Self::Salesforce(_) | Self::TooSlow)
     }
 
-    /// A stable code for the ledger: Salesforce's own where there is one.
+    /// Returns a stable code for the ledger: Salesforce's own error code where there is one.
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
@@ -68,7 +68,7 @@ impl Error {
     }
 }
 
-/// The code of a failure for which Salesforce gave none.
+/// Returns the code of a failure for which Salesforce sent none.
 fn code_without_problem(error: &salesforce::Error) -> &'static str {
     match (error, error.retry()) {
         (salesforce::Error::DailyLimit { .. }, _) => "daily_limit",

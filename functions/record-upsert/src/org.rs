@@ -18,7 +18,7 @@ use crate::settle::settle;
 use crate::work::OrgWork;
 use crate::{Deps, Error};
 
-/// The number of merges that are followed from one record: it was merged into one that was merged, and so on.
+/// The longest chain of merges that is followed from one record.
 const MERGES_FOLLOWED: usize = 5;
 
 type Dispositions = BTreeMap<RecordId, Disposition>;
@@ -65,7 +65,7 @@ async fn refresh_records(deps: &Deps, org: OrgId, work: OrgWork, deadlines: Dead
                 // Without an error, a record that is missing from the result was changing while it was read.
                 let failure = failure.err().unwrap_or(Error::Changing);
                 let disposition = Disposition::from_failure(&failure);
-                // The other objects would only wait for the same failure.
+                // The calls for the other objects would fail in the same way.
                 all_fail_with = failure.affects_the_org().then(|| disposition.clone());
                 disposition
             }
@@ -79,7 +79,7 @@ async fn refresh_records(deps: &Deps, org: OrgId, work: OrgWork, deadlines: Dead
     dispositions
 }
 
-/// Reads the object's records and applies them; after a failure, those that were read before it.
+/// Reads the object's records and applies them. After a failure, applies those that were read before it.
 async fn refresh_object(
     reader: &Reader<'_>,
     object: &ObjectName,
@@ -159,7 +159,7 @@ async fn fields_of(reader: &Reader<'_>, object: &ObjectName) -> Result<Option<Ar
     }
 }
 
-/// The record into which this one was merged.
+/// Returns the record into which this one was merged.
 fn master(found: &Found) -> Option<RecordId> {
     match found {
         Found::Known(Change::Tombstone(tombstone)) => tombstone.master_record_id,

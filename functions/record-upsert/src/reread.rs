@@ -48,11 +48,11 @@ impl Reader<'_> {
                 }
             }
         }
-        self.look_for_deleted(object, fields, &missing, found).await
+        self.query_missing(object, fields, &missing, found).await
     }
 
     /// Queries the records that were not found, deleted ones included: only `queryAll` proves a deletion.
-    async fn look_for_deleted(
+    async fn query_missing(
         &self,
         object: &ObjectName,
         fields: &ObjectFields,

@@ -117,10 +117,10 @@ async fn send(deps: &Deps, org: OrgId, sends: Sends<'_>, deadlines: Deadlines) -
     unsent
 }
 
-/// The messages behind the sends that were not confirmed: after an error, all.
+/// Returns the messages whose send was not confirmed; after an error, all of them.
 fn unsent_messages(org: OrgId, result: Result<Vec<usize>, store::Error>, messages: &[Vec<usize>]) -> Vec<usize> {
     match result {
-        Ok(unsent) => unsent.into_iter().filter_map(|at| messages.get(at)).flatten().copied().collect(),
+        Ok(unsent) => unsent.into_iter().filter_map(|index| messages.get(index)).flatten().copied().collect(),
         Err(error) => {
             warn!(org.id = %org, "could not send messages to a queue: {}", Chain(&error));
             messages.concat()
@@ -145,7 +145,7 @@ pub(crate) async fn dead_letter_unparseable(
         return not_moved;
     }
     match deps.dead_letters.send_dead_letters(&dead, deadlines.sends_until).await {
-        Ok(unsent) => not_moved.extend(unsent.into_iter().filter_map(|at| ids.get(at).cloned())),
+        Ok(unsent) => not_moved.extend(unsent.into_iter().filter_map(|index| ids.get(index).cloned())),
         Err(error) => {
             warn!("could not send dead letters: {}", Chain(&error));
             not_moved.extend(ids);

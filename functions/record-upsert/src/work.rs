@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use salesforce::{ObjectName, OrgId, RecordId};
 use store::{ChangeHint, RecordRef};
 
-/// One org's part of a batch. Hints are named by their index in the batch.
+/// One org's part of a batch. A hint is identified by its index in the batch.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct OrgWork {
-    /// The records to read, each once, with the hints that name it.
+    /// The records to read, each once, with its hints.
     pub records: BTreeMap<ObjectName, BTreeMap<RecordId, Vec<usize>>>,
     /// The hints without a record: it was deleted before Salesforce sent the notification.
     pub without_record: Vec<usize>,

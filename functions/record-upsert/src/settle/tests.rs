@@ -28,7 +28,7 @@ fn dispositions() -> impl Strategy<Value = Disposition> {
     ]
 }
 
-fn times(messages: &[Vec<usize>], index: usize) -> usize {
+fn count(messages: &[Vec<usize>], index: usize) -> usize {
     messages.iter().flatten().filter(|message| **message == index).count()
 }
 
@@ -51,7 +51,7 @@ proptest! {
                 Disposition::DeadLettered(_) => (0, 1),
                 Disposition::Settled(_) | Disposition::Blocked(_) | Disposition::Retained(_) => (0, 0),
             };
-            prop_assert_eq!((times(&deferred, index), times(&dead, index)), expected);
+            prop_assert_eq!((count(&deferred, index), count(&dead, index)), expected);
         }
     }
 }

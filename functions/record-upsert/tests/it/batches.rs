@@ -42,13 +42,13 @@ fn a_thousand_hints_cost_two_calls_an_object_then_one() {
             let object = OBJECTS[n / 5 % 4];
             orgs.create(orgs.ids[n % 5], object, fields(object, n))
         };
-        // Each record is named five times.
+        // Each record has five hints.
         let distinct: Vec<ChangeHint> = (0..200).map(hint).collect();
-        let again = |n: usize, hint: &ChangeHint| ChangeHint {
+        let duplicate = |n: usize, hint: &ChangeHint| ChangeHint {
             delivery_id: format!("04l5e0001{n:06}").parse().unwrap(),
             ..hint.clone()
         };
-        let hints: Vec<_> = (0..1_000).map(|n| again(n, &distinct[n * 7 % 200])).collect();
+        let hints: Vec<_> = (0..1_000).map(|n| duplicate(n, &distinct[n * 7 % 200])).collect();
         let event = batch(&hints);
 
         let first = handle(&orgs.context.deps, event.clone(), orgs.context.clock.now() + MINUTE).await.unwrap();
@@ -72,7 +72,7 @@ fn a_thousand_hints_cost_two_calls_an_object_then_one() {
             assert_eq!(
                 orgs.context.outcome(&hints[n]).await,
                 Some(DeliveryOutcome::Applied),
-                "the second time counts less"
+                "the second run replaced the outcome"
             );
         }
     });

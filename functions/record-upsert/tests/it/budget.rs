@@ -1,4 +1,4 @@
-//! The org's API budget: a lane over its share waits, and one call probes when it may go on.
+//! The org's API budget: a lane over its share waits, and one call probes the usage once it is old.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -11,12 +11,12 @@ fn over_budget() -> Option<DeliveryOutcome> {
 }
 
 async fn observe(context: &TestContext, used: u64) {
-    let seen = Observation { used, max: 1_000, lane: Lane::Incremental, calls: 1 };
-    context.deps.budgets.observe(context.org, seen, context.clock.now()).await.unwrap();
+    let observation = Observation { used, max: 1_000, lane: Lane::Incremental, calls: 1 };
+    context.deps.budgets.observe(context.org, observation, context.clock.now()).await.unwrap();
 }
 
-/// Returns a hint of an Account, and one of a Contact, which is read after it.
-fn two(context: &TestContext) -> [ChangeHint; 2] {
+/// Returns a hint of an Account and one of a Contact. The Account is read first.
+fn two_hints(context: &TestContext) -> [ChangeHint; 2] {
     let account = context.hint(context.account("Acme"));
     let contact = context.create(&context.admin, "Contact", &json!({ "LastName": "Ames" }));
     let mut contact = context.hint(contact.parse().unwrap());
@@ -28,7 +28,7 @@ fn two(context: &TestContext) -> [ChangeHint; 2] {
 fn an_org_over_budget_is_not_called_until_the_usage_is_old() {
     run(async {
         let context = TestContext::new().await;
-        let hints = two(&context);
+        let hints = two_hints(&context);
         observe(&context, 900).await;
 
         assert!(context.receive(&hints).await.is_empty());
@@ -50,9 +50,9 @@ fn an_org_over_budget_is_not_called_until_the_usage_is_old() {
 fn an_org_over_budget_is_probed_once_in_a_quarter_of_an_hour() {
     run(async {
         let context = TestContext::new().await;
-        let hints = two(&context);
+        let hints = two_hints(&context);
         observe(&context, 900).await;
-        // The org is over the share of 90 %, whoever used its calls.
+        // Calls of other clients count too: they bring the org to 90 %.
         context.simulator.set_daily_api_limit(10);
         for _ in 0..9 {
             context
@@ -80,10 +80,10 @@ fn an_org_over_budget_is_probed_once_in_a_quarter_of_an_hour() {
 }
 
 #[test]
-fn an_org_below_its_share_goes_on() {
+fn an_org_below_its_share_is_called() {
     run(async {
         let context = TestContext::new().await;
-        let hints = two(&context);
+        let hints = two_hints(&context);
         observe(&context, 899).await;
 
         assert!(context.receive(&hints).await.is_empty());

@@ -46,10 +46,10 @@ fn an_unavailable_org_is_not_called_for_a_moment() {
         let hints: Vec<_> = (0..3).map(|n| context.hint(context.account(&format!("Account {n}")))).collect();
         context.simulator.fault(fault("", 100, Effect::Unavailable));
         context.receive(&hints[..1]).await;
-        let asked = context.simulator.request_log().len();
+        let before = context.simulator.request_log().len();
 
         assert!(context.receive(&hints[1..2]).await.is_empty());
-        assert_eq!(context.simulator.request_log().len(), asked, "the org was asked again");
+        assert_eq!(context.simulator.request_log().len(), before, "the org was called again");
         assert_eq!(context.outcome(&hints[1]).await, deferred("salesforce_unavailable"));
 
         context.simulator.clear_faults();
@@ -95,12 +95,12 @@ fn an_org_that_must_reconnect_is_blocked_alone() {
     run(async {
         let context = TestContext::new().await;
         let good = context.hint(context.account("Acme"));
-        let parked = context.hint_of(DISCONNECTED.parse().unwrap(), record_of(&good));
+        let blocked = context.hint_of(DISCONNECTED.parse().unwrap(), record_of(&good));
 
-        assert!(context.receive(&[parked.clone(), good.clone()]).await.is_empty());
+        assert!(context.receive(&[blocked.clone(), good.clone()]).await.is_empty());
 
         assert_eq!(context.outcome(&good).await, Some(DeliveryOutcome::Applied));
-        assert!(matches!(context.outcome(&parked).await, Some(DeliveryOutcome::Failed { .. })));
+        assert!(matches!(context.outcome(&blocked).await, Some(DeliveryOutcome::Failed { .. })));
         assert_eq!(context.queued().await, (0, 0));
     });
 }
@@ -111,14 +111,14 @@ fn an_unparseable_message_is_dead_lettered_alone() {
         let context = TestContext::new().await;
         let hint = context.hint(context.account("Acme"));
         let event: SqsEvent = serde_json::from_value(json!({ "Records": [
-            { "messageId": "poison", "body": "not a hint", "attributes": { "MessageGroupId": context.org.as_str() } },
+            { "messageId": "unparseable", "body": "not a hint", "attributes": { "MessageGroupId": context.org.as_str() } },
             { "messageId": "good", "body": serde_json::to_string(&hint).unwrap() },
         ]}))
         .unwrap();
 
-        let answer = handle(&context.deps, event, context.clock.now() + MINUTE).await.unwrap();
+        let report = handle(&context.deps, event, context.clock.now() + MINUTE).await.unwrap();
 
-        assert!(answer.failed.is_empty(), "{answer:?}");
+        assert!(report.failed.is_empty(), "{report:?}");
         assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Applied));
         assert_eq!(context.take_dead_letters(1).await, [("not a hint".to_owned(), "unreadable".to_owned())]);
     });
@@ -163,7 +163,7 @@ fn a_row_too_large_for_the_mirror_is_dead_lettered_alone() {
     run(async {
         let context = TestContext::new().await;
         let [large, small] = ["Large", "Small"].map(|name| context.hint(context.account(name)));
-        // An answer of the size that an object with many long text areas has.
+        // As large as a record with many long text areas.
         let row = |hint: &ChangeHint, text: String| {
             json!({ "attributes": { "type": "Account" }, "Id": record_of(hint), "Description": text,
                 "SystemModstamp": "2026-11-22T10:00:00.000+0000" })
@@ -171,8 +171,8 @@ fn a_row_too_large_for_the_mirror_is_dead_lettered_alone() {
         let mut rows = vec![row(&large, "x".repeat(410_000)), row(&small, "y".repeat(300_000))];
         rows.sort_by_key(|row| row["Id"].as_str().map(str::to_owned));
         let body = serde_json::to_string(&rows).unwrap();
-        let answer = Effect::Answer { status: 200, content_type: "application/json".to_owned(), body };
-        context.simulator.fault(fault("composite/sobjects", 1, answer));
+        let response = Effect::Answer { status: 200, content_type: "application/json".to_owned(), body };
+        context.simulator.fault(fault("composite/sobjects", 1, response));
 
         assert!(context.receive(&[large.clone(), small.clone()]).await.is_empty());
 
@@ -194,9 +194,10 @@ fn a_hint_that_cannot_be_re_queued_stays_in_the_queue() {
         assert_eq!(context.receive(std::slice::from_ref(&hint)).await, [0]);
         context.deps.dead_letters = context.deps.hints.clone();
         let event: SqsEvent =
-            serde_json::from_value(json!({ "Records": [{ "messageId": "poison", "body": "not a hint" }]})).unwrap();
-        let answer = handle(&context.deps, event, context.clock.now() + MINUTE).await.unwrap();
-        assert_eq!(answer.failed, ["poison"]);
+            serde_json::from_value(json!({ "Records": [{ "messageId": "unparseable", "body": "not a hint" }]}))
+                .unwrap();
+        let report = handle(&context.deps, event, context.clock.now() + MINUTE).await.unwrap();
+        assert_eq!(report.failed, ["unparseable"]);
     });
 }
 
@@ -210,8 +211,8 @@ fn no_message_is_deleted_before_its_outcome_is_recorded() {
 
         assert_eq!(context.receive(std::slice::from_ref(&hint)).await, [0]);
 
-        assert_eq!(context.queued().await, (0, 0), "it would be there twice");
-        let answer = handle(&context.deps, batch(&[]), context.clock.now() + MINUTE).await.unwrap();
-        assert!(answer.failed.is_empty());
+        assert_eq!(context.queued().await, (0, 0), "the hint was also re-queued");
+        let report = handle(&context.deps, batch(&[]), context.clock.now() + MINUTE).await.unwrap();
+        assert!(report.failed.is_empty());
     });
 }

@@ -64,10 +64,10 @@ impl TestContext {
     }
 
     /// Merges an Account of the org into another one, a second later.
-    pub(crate) fn merge(&self, kept: RecordId, lost: RecordId) {
+    pub(crate) fn merge(&self, master: RecordId, merged: RecordId) {
         self.pass(SignedDuration::from_secs(1));
         let admin = &self.admin.username;
-        self.simulator.merge_records(admin, "Account", kept.as_str(), &[lost.as_str()]).expect("a merge");
+        self.simulator.merge_records(admin, "Account", master.as_str(), &[merged.as_str()]).expect("a merge");
     }
 
     /// Returns a hint of an Account of the org.
@@ -75,7 +75,7 @@ impl TestContext {
         self.hint_of(self.org, record_id)
     }
 
-    /// Returns a hint of an Account of any org, each of another notification.
+    /// Returns a hint of an Account of any org, each time with a new delivery id.
     pub(crate) fn hint_of(&self, org_id: OrgId, record_id: RecordId) -> ChangeHint {
         let mut sent = self.sent.lock().expect("no panic");
         *sent += 1;
@@ -97,8 +97,8 @@ impl TestContext {
     /// Invokes the function with a batch and a timeout. Returns the indexes of the messages that stay in the queue.
     pub(crate) async fn receive_within(&self, time: SignedDuration, hints: &[ChangeHint]) -> Vec<usize> {
         self.pass(SignedDuration::from_secs(1));
-        let answer = handle(&self.deps, batch(hints), self.clock.now() + time).await.expect("an answer");
-        answer.failed.iter().map(|id| id.parse().expect("an index")).collect()
+        let report = handle(&self.deps, batch(hints), self.clock.now() + time).await.expect("a report");
+        report.failed.iter().map(|id| id.parse().expect("an index")).collect()
     }
 
     /// Returns the numbers of visible and delayed hints in the queue.
@@ -160,7 +160,7 @@ pub(crate) fn record_of(hint: &ChangeHint) -> RecordId {
     hint.record.as_ref().expect("a hint about a record").record_id
 }
 
-/// Returns the object of all tests.
+/// Returns the name of the object that most tests use.
 pub(crate) fn account() -> ObjectName {
     ObjectName::from_static("Account")
 }

@@ -1,11 +1,6 @@
 //! Tests of the function with a simulated org and the AWS emulator.
 
-#![expect(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a test that cannot go on says so by panicking"
-)]
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a failed test panics")]
 
 mod batches;
 mod budget;

@@ -16,7 +16,7 @@ use store::{ChangeHint, DeliveryOutcome, RecordRef};
 use crate::failures::fault;
 use crate::harness::{MINUTE, TestContext, batch};
 
-/// Simulated orgs, by id, each with the username of its admin.
+/// Issues the access tokens of simulated orgs: by org id, the simulator and the username of its admin.
 #[derive(Clone)]
 struct Sessions(Arc<HashMap<OrgId, (Arc<Simulator>, String)>>);
 
@@ -27,8 +27,10 @@ impl Invoke for Sessions {
 
     fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, runtime::Error>> {
         Box::pin(async move {
-            let Request::AccessToken(wanted) = serde_json::from_slice(&payload).unwrap() else { panic!("a token") };
-            let (simulator, admin) = &self.0[&wanted.org_id];
+            let Request::AccessToken(request) = serde_json::from_slice(&payload).unwrap() else {
+                panic!("not a request for an access token")
+            };
+            let (simulator, admin) = &self.0[&request.org_id];
             let access_token = simulator.access_token(admin).unwrap().into();
             let token = Token { access_token, instance_url: simulator.url().to_owned() };
             Ok(serde_json::to_vec(&Response::Token(token)).unwrap())
@@ -55,7 +57,7 @@ impl Orgs {
             ids.push(id);
             orgs.insert(id, (simulator, admin));
         }
-        assert_eq!(orgs.len(), count, "each org has an id of its own");
+        assert_eq!(orgs.len(), count, "two orgs have the same id");
         let sessions = Sessions(Arc::new(orgs));
         let policy = HostPolicy::LoopbackToo;
         let timeouts = Timeouts { attempt: std::time::Duration::from_secs(60), total: std::time::Duration::ZERO };
@@ -101,9 +103,9 @@ fn failing_orgs_do_not_affect_the_others() {
         let hints: Vec<_> = (0..60).map(|n| orgs.create(orgs.ids[n % 6], "Account", name(n))).collect();
         let deadline = orgs.context.clock.now() + SignedDuration::from_secs(8);
 
-        let answer = handle(&orgs.context.deps, batch(&hints), deadline).await.unwrap();
+        let report = handle(&orgs.context.deps, batch(&hints), deadline).await.unwrap();
 
-        assert!(answer.failed.is_empty(), "{answer:?}");
+        assert!(report.failed.is_empty(), "{report:?}");
         assert_eq!(orgs.context.queued().await, (0, 40));
         for (n, hint) in hints.iter().enumerate() {
             let expected = match failures.get(n % 6) {
@@ -119,14 +121,14 @@ fn failing_orgs_do_not_affect_the_others() {
 fn a_busy_org_and_quiet_ones_are_settled_by_one_batch() {
     harness::run(async {
         let orgs = Orgs::start(3).await;
-        let noisy = (0..300).map(|n| orgs.create(orgs.ids[0], "Account", json!({ "Name": format!("Noise {n}") })));
-        let mut hints: Vec<_> = noisy.collect();
+        let busy = (0..300).map(|n| orgs.create(orgs.ids[0], "Account", json!({ "Name": format!("Busy {n}") })));
+        let mut hints: Vec<_> = busy.collect();
         hints.insert(100, orgs.create(orgs.ids[1], "Account", json!({ "Name": "Quiet" })));
-        hints.push(orgs.create(orgs.ids[2], "Account", json!({ "Name": "Quieter" })));
+        hints.push(orgs.create(orgs.ids[2], "Account", json!({ "Name": "Also quiet" })));
 
-        let answer = handle(&orgs.context.deps, batch(&hints), orgs.context.clock.now() + MINUTE).await.unwrap();
+        let report = handle(&orgs.context.deps, batch(&hints), orgs.context.clock.now() + MINUTE).await.unwrap();
 
-        assert!(answer.failed.is_empty());
+        assert!(report.failed.is_empty());
         for hint in [&hints[100], &hints[301], &hints[7]] {
             let RecordRef { object, record_id } = hint.record.as_ref().unwrap();
             let row = orgs.context.deps.records.load(hint.org_id, object, *record_id).await.unwrap().unwrap();
