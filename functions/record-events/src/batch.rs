@@ -1,4 +1,4 @@
-//! A batch of the stream: which events it makes, and what is answered when some of them did not get through.
+//! A batch of a stream: its events, and the response when some of them could not be published.
 
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
@@ -8,45 +8,46 @@ use serde::{Serialize, Serializer};
 use store::{BusEvent, Connection, Org};
 
 use crate::change::Change;
+use crate::stream_tables::{StreamTable, StreamTables};
 use crate::{Error, connection, org};
 
-/// What is to be told of a row.
+/// A change of a row that is published.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Told {
+pub enum StreamChange {
     /// A change of a record.
     Record(Box<Change>),
     /// A change of an org.
     Org(Box<BusEvent>),
-    /// A change of a connection, whose event may want a link.
+    /// A change of a connection, whose event may need a connect link.
     Connection {
         /// The connection as it is now.
         connection: Box<Connection>,
-        /// What happened to it.
+        /// The kind of the change.
         kind: connection::Kind,
-        /// The name of the change.
+        /// The id of the change.
         change_id: String,
     },
 }
 
-/// What the stream records up to the first unreadable one amount to.
+/// The events of the stream records up to the first unreadable one.
 #[derive(Debug, Default)]
 pub struct Batch {
     /// The events to publish, in the order of the stream, each with the sequence number of the record it comes from.
-    pub events: Vec<(String, Told)>,
-    /// Records that make no event: read again without a difference, or removed by an operator.
+    pub events: Vec<(String, StreamChange)>,
+    /// The number of records without an event: read again without a difference, or removed by an operator.
     pub silent: u64,
-    /// The first record that cannot be read; what follows it waits, because the order must be kept.
+    /// The first record that cannot be parsed. The records after it wait, to keep the order.
     pub unreadable: Option<(String, Error)>,
 }
 
 impl Batch {
-    /// Reads the records up to the first unreadable one.
+    /// Parses the records up to the first unreadable one.
     #[must_use]
-    pub fn read(records: Vec<EventRecord>) -> Self {
+    pub fn parse(records: Vec<EventRecord>, tables: &StreamTables) -> Self {
         let mut batch = Self::default();
         for record in records {
             let sequence_number = record.change.sequence_number.clone().unwrap_or_default();
-            match told(record) {
+            match stream_change(record, tables) {
                 Ok(Some(event)) => batch.events.push((sequence_number, event)),
                 Ok(None) => batch.silent += 1,
                 Err(error) => {
@@ -59,8 +60,8 @@ impl Batch {
     }
 }
 
-/// Where the stream must go on: at the first record that did not get through. Lambda sends that one and all later ones
-/// again, so that an event may come twice but never before an earlier one of its record was published.
+/// Returns the sequence number of the first record that was not published. Lambda delivers it and all later ones again, so
+/// an event can be published twice, but never before an earlier one of its record.
 #[must_use]
 pub fn resume_at<'a>(batch: &'a Batch, published: &[bool]) -> Option<&'a str> {
     let lost = batch.events.iter().zip(published).find(|(_, published)| !**published);
@@ -69,18 +70,18 @@ pub fn resume_at<'a>(batch: &'a Batch, published: &[bool]) -> Option<&'a str> {
         .map(String::as_str)
 }
 
-/// The answer to the stream (`ReportBatchItemFailures`), with the numbers for the closing line.
+/// The response to the stream (`ReportBatchItemFailures`), with the counts for the summary log line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Answer {
-    /// The sequence number from which the stream goes on; `None`: after the batch.
+pub struct BatchReport {
+    /// The sequence number from which the stream is retried; `None` where the whole batch was handled.
     pub resume_at: Option<String>,
-    /// Events on the bus.
+    /// The number of published events.
     pub published: u64,
-    /// Records that make no event.
+    /// The number of records without an event.
     pub silent: u64,
 }
 
-impl Serialize for Answer {
+impl Serialize for BatchReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut response = DynamoDbEventResponse::default();
         response.batch_item_failures.extend(self.resume_at.clone().map(|sequence_number| {
@@ -92,7 +93,7 @@ impl Serialize for Answer {
     }
 }
 
-impl Report for Answer {
+impl Report for BatchReport {
     fn outcome(&self) -> Outcome {
         if self.resume_at.is_none() { Outcome::Ok } else { Outcome::Partial }
     }
@@ -102,35 +103,33 @@ impl Report for Answer {
     }
 }
 
-fn told(record: EventRecord) -> Result<Option<Told>, Error> {
-    let (old, new) = (record.change.old_image, record.change.new_image);
-    if new.contains_key(ONLY_IN_CONNECTIONS) {
-        let (old, new) = (image(old)?, image::<Connection>(new)?);
-        let Some(new) = new else { return Ok(None) };
-        let kind = connection::compare(old.as_ref(), &new);
-        let change_id = record.event_id;
-        return Ok(kind.map(|kind| Told::Connection { connection: Box::new(new), kind, change_id }));
+fn stream_change(record: EventRecord, tables: &StreamTables) -> Result<Option<StreamChange>, Error> {
+    let arn = record.event_source_arn.unwrap_or_default();
+    let table = tables.find(&arn).ok_or(Error::UnknownTable { event_source_arn: arn })?;
+    let (old, new, change_id) = (record.change.old_image, record.change.new_image, record.event_id);
+    match table {
+        StreamTable::Records => {
+            let Some(new) = image(new)? else { return Ok(None) };
+            Ok(Change::between(image(old)?, new, change_id).map(|change| StreamChange::Record(Box::new(change))))
+        }
+        StreamTable::Connections => {
+            let Some(new) = image::<Connection>(new)? else { return Ok(None) };
+            let kind = connection::compare(image(old)?.as_ref(), &new);
+            Ok(kind.map(|kind| StreamChange::Connection { connection: Box::new(new), kind, change_id }))
+        }
+        StreamTable::Orgs if new.contains_key(LICENSE_MANAGEMENT_ORG) => Ok(None),
+        StreamTable::Orgs => {
+            let Some(new) = image::<Org>(new)? else { return Ok(None) };
+            let kind = org::compare(image(old)?.as_ref(), &new);
+            Ok(kind.map(|kind| StreamChange::Org(Box::new(org::event(&new, kind, &change_id)))))
+        }
     }
-    if new.contains_key(ONLY_IN_ORGS) {
-        let (old, new) = (image(old)?, image::<Org>(new)?);
-        let Some(new) = new else { return Ok(None) };
-        let kind = org::compare(old.as_ref(), &new);
-        return Ok(kind.map(|kind| Told::Org(Box::new(org::event(&new, kind, &record.event_id)))));
-    }
-    if new.contains_key(ONLY_IN_THE_VENDORS_ORG) {
-        return Ok(None);
-    }
-    let Some(new) = image(new)? else { return Ok(None) };
-    Ok(Change::between(image(old)?, new, record.event_id).map(|change| Told::Record(Box::new(change))))
 }
 
-/// The key that tells the `connections` table's rows from those of the mirror.
-const ONLY_IN_CONNECTIONS: &str = "connection_id";
-/// The attribute that tells the `orgs` table's rows from all others.
-const ONLY_IN_ORGS: &str = "claimed_at";
-/// The attribute of the vendor's License Management Org, which stands beside the orgs and makes no events.
-const ONLY_IN_THE_VENDORS_ORG: &str = "license_management_org";
+/// An attribute of the one item of the `orgs` table that is not an org: the vendor's License Management Org.
+const LICENSE_MANAGEMENT_ORG: &str = "license_management_org";
 
+/// Parses an image of a row; `None` where the row did not exist.
 fn image<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<Option<T>, Error> {
     if item.is_empty() {
         return Ok(None);

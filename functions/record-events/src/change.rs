@@ -1,4 +1,4 @@
-//! What a change of a mirrored record means to the platform: one event, or none.
+//! The event of a mirrored record's change, if it has one.
 
 use std::str::FromStr;
 
@@ -9,13 +9,13 @@ use store::origins::Origin;
 use store::records::rule::changed_fields;
 use store::{BusEvent, MirrorRecord, SavedVersion, WriteId};
 
-/// Whether events bring the values of what changed.
+/// The content of an event about a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum EventValues {
-    /// The names of the fields alone; whoever needs values reads the record.
+    /// The names of the changed fields only.
     #[default]
     Names,
-    /// The names, and the values before and after, where they fit.
+    /// The names, and the values before and after, where they fit into an event.
     Values,
 }
 
@@ -26,21 +26,21 @@ impl FromStr for EventValues {
         match text {
             "names" => Ok(Self::Names),
             "values" => Ok(Self::Values),
-            _ => Err("events bring names or values"),
+            _ => Err("the value must be names or values"),
         }
     }
 }
 
-/// What happened to a record.
+/// The kind of a record's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It is new, or fields of it have other values.
+    /// The record is new, or fields have other values.
     Changed,
-    /// It is in the recycle bin, or gone.
+    /// The record is in the recycle bin, or purged.
     Deleted,
-    /// It was merged into another record.
+    /// The record was merged into another one.
     Merged,
-    /// It came back from the recycle bin.
+    /// The record was restored from the recycle bin.
     Restored,
 }
 
@@ -57,23 +57,23 @@ impl Kind {
     }
 }
 
-/// A change that is worth telling.
+/// A change with an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The record before, where the mirror had it.
     pub old: Option<MirrorRecord>,
     /// The record now.
     pub new: MirrorRecord,
-    /// What happened.
+    /// The kind of the change.
     pub kind: Kind,
     /// The fields whose values differ, in alphabetical order.
     pub changed_fields: Vec<String>,
-    /// The name of the change itself: the same change told twice is the same event.
+    /// The id of the change: the same change published twice is the same event.
     pub change_id: String,
 }
 
 impl Change {
-    /// Compares a record before and after; `None` when there is nothing to tell.
+    /// Compares a record before and after; `None` without an event.
     ///
     /// A tombstone has no fields, so that all fields of a restored record count as changed.
     #[must_use]
@@ -90,7 +90,8 @@ impl Change {
         (!silent).then_some(Self { old, new, kind, changed_fields, change_id })
     }
 
-    /// Who saved the new version, and when; `None` where no write of Ferry's can have made it, or the mirror does not say.
+    /// The user who saved the new version, and the time; `None` where a write of Ferry's cannot have made it, or the mirror
+    /// lacks the field.
     #[must_use]
     pub fn saved(&self) -> Option<SavedVersion> {
         let by: RecordId = self.new.fields.get("LastModifiedById")?.as_str()?.parse().ok()?;
@@ -107,9 +108,9 @@ fn kind(old: Option<&MirrorRecord>, new: &MirrorRecord) -> Option<Kind> {
         (None, false) => Some(Kind::Changed),
         (Some(_), false) => Some(Kind::Restored),
         (None, true) => Some(if new.master_record_id.is_some() { Kind::Merged } else { Kind::Deleted }),
-        // It was told as gone; new is only which record it was merged into.
-        (Some(gone), true) => {
-            (new.master_record_id.is_some() && new.master_record_id != gone.master_record_id).then_some(Kind::Merged)
+        // The deletion was published before; only the record that it was merged into is new.
+        (Some(deleted), true) => {
+            (new.master_record_id.is_some() && new.master_record_id != deleted.master_record_id).then_some(Kind::Merged)
         }
     }
 }
@@ -134,16 +135,16 @@ struct Data<'a> {
     master_record_id: Option<&'a str>,
 }
 
-/// What an event says of the write of Ferry's that made the version.
+/// The members of an event whose version one of Ferry's writes made.
 #[derive(Debug, Serialize)]
 struct OwnWrite<'a> {
     origin: &'static str,
     write_id: WriteId,
-    /// What changed beside: by Salesforce's own rules, or by somebody whose change before the write had not been read yet.
+    /// Fields that changed beside those of the write: by automation, or by a user's earlier change that had not been read yet.
     unwritten_fields: Vec<&'a str>,
 }
 
-/// The event for a change. Where values are wanted and the bus would not take them, it has the names alone and says so.
+/// Builds the event of a change. Values that do not fit into an event are left out, and the event says so.
 #[must_use]
 pub fn event(change: &Change, origin: Option<&Origin>, values: EventValues) -> BusEvent {
     if values == EventValues::Values && !change.changed_fields.is_empty() {
@@ -182,7 +183,7 @@ fn own_write<'a>(change: &'a Change, origin: &Origin) -> OwnWrite<'a> {
     }
 }
 
-/// Each changed field with what it was and what it is; null where it was or is not there.
+/// Returns the old and new value of each changed field; null where there is none.
 fn old_and_new(change: &Change) -> Map<String, Value> {
     let of_field = |name: &String| {
         let old = change.old.as_ref().and_then(|old| old.fields.get(name));
@@ -201,8 +202,7 @@ fn assemble(change: &Change, data: Data<'_>) -> BusEvent {
     event
 }
 
-/// What the mirror orders the versions of a record by: both times have the same length in text, so that the texts are in the
-/// order of the versions.
+/// Renders the version of a record in the mirror. Both times have a fixed length, so the texts sort like the versions.
 fn sequence(record: &MirrorRecord) -> String {
     format!("{}/{}", store::time::format(record.system_modstamp), store::time::format(record.read_at))
 }

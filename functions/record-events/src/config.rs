@@ -6,14 +6,15 @@ use salesforce::Clock;
 use store::{Authorizations, EventBus, Orgs, Origins};
 
 use crate::change::EventValues;
+use crate::stream_tables::StreamTables;
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// `EVENT_BUS_NAME`: the bus that the platform subscribes to.
     pub event_bus_name: String,
-    /// `ORGS_TABLE`: read, to see whether an org is a sandbox.
-    pub orgs_table: String,
+    /// `RECORDS_TABLE`, `CONNECTIONS_TABLE`, `ORGS_TABLE`: the streamed tables. `ORGS_TABLE` is also read, for an org's environment.
+    pub stream_tables: StreamTables,
     /// `AUTHORIZATIONS_TABLE`: the connect links of events.
     pub authorizations_table: String,
     /// `PUBLIC_URL`: the URL at which browsers reach the HTTP API, without a trailing slash.
@@ -32,7 +33,11 @@ impl Config {
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
         Ok(Self {
             event_bus_name: env.required("EVENT_BUS_NAME")?,
-            orgs_table: env.required("ORGS_TABLE")?,
+            stream_tables: StreamTables {
+                records: env.required("RECORDS_TABLE")?,
+                connections: env.required("CONNECTIONS_TABLE")?,
+                orgs: env.required("ORGS_TABLE")?,
+            },
             authorizations_table: env.required("AUTHORIZATIONS_TABLE")?,
             public_url: env.required("PUBLIC_URL")?.trim_end_matches('/').to_owned(),
             origins_table: env.required("ORIGINS_TABLE")?,
@@ -50,8 +55,10 @@ pub struct Deps {
     pub orgs: Orgs,
     /// The changes that Ferry's own writes made.
     pub origins: Origins,
-    /// Whether events carry the changed values or only the names of the changed fields.
+    /// The content of events: names of changed fields only, or values too.
     pub values: EventValues,
+    /// The streamed tables.
+    pub stream_tables: StreamTables,
     /// Creates the connect links of events.
     pub links: ConnectLinks,
     /// The clock.
@@ -65,9 +72,10 @@ impl Deps {
         let authorizations = Authorizations::new(aws.dynamodb(), config.authorizations_table);
         Self {
             bus: EventBus::new(aws.eventbridge(), config.event_bus_name),
-            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            orgs: Orgs::new(aws.dynamodb(), config.stream_tables.orgs.clone()),
             origins: Origins::new(aws.dynamodb(), config.origins_table),
             values: config.event_values,
+            stream_tables: config.stream_tables,
             links: ConnectLinks::new(authorizations, config.public_url),
             clock: aws.clock(),
         }

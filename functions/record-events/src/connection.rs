@@ -1,4 +1,4 @@
-//! What a change of a connection means to the platform: one event, or none.
+//! The event of a connection's change, if it has one.
 
 use connecting::connect_links::ConnectLink;
 use jiff::Timestamp;
@@ -6,16 +6,16 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 use store::{BusEvent, Connection, ConnectionKind, ConnectionState};
 
-/// What happened to a connection.
+/// The kind of a connection's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// Its person gave consent: for the first time, again, or to a newer app.
+    /// A user gave consent: for the first time, again, or to a newer app.
     Connected,
-    /// Its person has to connect again.
+    /// The user has to connect again.
     ReauthRequired,
-    /// It was ended on purpose.
+    /// The connection was disconnected on purpose.
     Disconnected,
-    /// Its app will be stopped, and its person has to move to the newest one before that.
+    /// The app will be stopped; the user has to move to the newest one before.
     UpgradeRequired,
 }
 
@@ -31,14 +31,14 @@ impl Kind {
         }
     }
 
-    /// Whether its person can do something, for which the event brings a link.
+    /// Returns whether the user can act, so that the event has a connect link.
     #[must_use]
-    pub fn wants_link(self) -> bool {
+    pub fn has_link(self) -> bool {
         matches!(self, Self::ReauthRequired | Self::UpgradeRequired)
     }
 }
 
-/// Compares a connection before and after; `None` when there is nothing to tell, as for a refresh or its lease.
+/// Compares a connection before and after; `None` without an event, as for a token refresh or its lease.
 #[must_use]
 pub fn compare(old: Option<&Connection>, new: &Connection) -> Option<Kind> {
     let before = old.map(|old| &old.state);
@@ -56,7 +56,7 @@ pub fn compare(old: Option<&Connection>, new: &Connection) -> Option<Kind> {
     }
 }
 
-/// The reason of a row that was reserved before there are tokens.
+/// The reason of a row that a consent has reserved and that has no tokens yet.
 const NOT_CONNECTED_YET: &str = "not_connected_yet";
 
 fn is_live(state: &ConnectionState) -> bool {
@@ -84,9 +84,9 @@ struct Data<'a> {
     connect_url_expires_at: Option<String>,
 }
 
-/// The event for a change. It brings no tokens; its link is good once and only for who can sign in to that very org.
+/// Builds the event of a change. It has no tokens; its link can be used once, by a user who can sign in to that very org.
 ///
-/// `change_id` names the change itself, so that the same change published twice is the same event.
+/// `change_id` identifies the change, so that the same change published twice is the same event.
 #[must_use]
 pub fn event(connection: &Connection, kind: Kind, link: Option<&ConnectLink>, change_id: &str) -> BusEvent {
     let (whose, platform_user) = match &connection.kind {

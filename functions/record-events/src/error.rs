@@ -1,28 +1,38 @@
-//! Why a change could not be told.
+//! Errors of publishing a change.
 
 use std::time::Duration;
 
 use salesforce::{Classify, Retry};
 
-/// Why a change could not be told.
+/// Why a change could not be published.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A stream record is not a row of the mirror.
+    /// A stream record is not a row of its table.
     ///
     /// # Troubleshooting
-    /// The stream stops at this record until its retries are used up; the event source then hands it to its failure
-    /// destination and goes on. Read the row with its keys from there: it was not written by this version of Ferry.
-    #[error("a stream record is not a row of the mirror")]
+    /// The stream stops at this record until its retries are used up; Lambda then sends its position to the failure
+    /// destination and goes on. Read the row with the keys from there: another version of Ferry wrote it.
+    #[error("could not parse a stream record")]
     Unreadable(#[source] serde_dynamo::Error),
-    /// The bus did not take an event.
-    #[error("the bus did not take {lost} of {total} events")]
+    /// A stream record comes from a table that the function does not know.
+    ///
+    /// # Troubleshooting
+    /// An event source mapping of the function reads the stream of a table that is not in `RECORDS_TABLE`,
+    /// `CONNECTIONS_TABLE` or `ORGS_TABLE`. The stream stops at this record as it does for one that cannot be parsed.
+    #[error("could not parse a stream record: its table is unknown ({event_source_arn})")]
+    UnknownTable {
+        /// The ARN of the stream.
+        event_source_arn: String,
+    },
+    /// Some events could not be published.
+    #[error("could not publish {lost} of {total} events")]
     NotPublished {
-        /// How many it did not take.
+        /// The number of events that were not published.
         lost: usize,
-        /// How many there were.
+        /// The number of events.
         total: usize,
-        /// Why it did not take the first of them.
+        /// The reason for the first of them.
         source: store::Error,
     },
 }
@@ -30,7 +40,7 @@ pub enum Error {
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::Unreadable(_) => Retry::Never,
+            Self::Unreadable(_) | Self::UnknownTable { .. } => Retry::Never,
             Self::NotPublished { .. } => Retry::Unknown(Duration::from_secs(1)),
         }
     }

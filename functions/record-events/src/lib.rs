@@ -1,15 +1,14 @@
-//! Publishes what changed in the mirror, the connections and the orgs, so that the platform hears of every applied change at least
-//! once.
+//! Publishes the changes of the mirror, the connections and the orgs, each at least once.
 //!
 //! | | |
 //! |---|---|
 //! | trigger | the streams of the `records`, the `connections` and the `orgs` table, in batches, in order per row |
 //! | input | rows before and after |
 //! | output | `record.changed`, `record.deleted`, `record.merged`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`; `org.claimed`, `org.active`, `org.uninstalled`, `org.disconnected`, `org.quarantined`, `org.license_changed`: on the bus, as CloudEvents |
-//! | failures | the first row that did not get through is reported; the stream goes on from there |
+//! | failures | the sequence number of the first change that was not published is returned; Lambda retries from there |
 //!
-//! The events come from the tables and not from whoever wrote to them: a writer that is killed right after its write is told
-//! of all the same (invariant 12 of `ARCHITECTURE.md`).
+//! The events come from the tables' streams and not from the writers, so a write whose writer is killed right after it is
+//! published all the same (invariant 12 of `ARCHITECTURE.md`).
 
 pub mod batch;
 pub mod change;
@@ -19,6 +18,7 @@ mod error;
 #[cfg(test)]
 mod error_texts;
 pub mod org;
+mod stream_tables;
 
 use aws_lambda_events::dynamodb::Event;
 use connecting::connect_links::{ConnectLink, EVENT_LINK_TTL, Ticket, expiry};
@@ -29,34 +29,35 @@ use store::origins::{Origin, may_have_origin};
 use store::{BusEvent, Connection};
 use tracing::{error, warn};
 
-use crate::batch::{Answer, Batch, Told, resume_at};
+use crate::batch::{Batch, BatchReport, StreamChange, resume_at};
 use crate::change::Change;
 pub use config::{Config, Deps};
 pub use error::Error;
+pub use stream_tables::StreamTables;
 
-/// Publishes the events of a batch and answers where the stream must go on, if anything did not get through.
+/// Publishes the events of a batch and returns the place from which Lambda has to retry, if any.
 ///
 /// # Errors
-/// None; what failed is in the answer.
-pub async fn handle(deps: &Deps, event: Event) -> Result<Answer, Error> {
-    let batch = Batch::read(event.records);
+/// None; failures are in the report.
+pub async fn handle(deps: &Deps, event: Event) -> Result<BatchReport, Error> {
+    let batch = Batch::parse(event.records, &deps.stream_tables);
     let published = publish(deps, &batch).await;
     if let Some((sequence_number, error)) = &batch.unreadable {
-        error!(retry = "never", "stream record {sequence_number} stops the stream: {}", Chain(error));
+        error!(retry = "never", "the stream stops at record {sequence_number}: {}", Chain(error));
     }
-    Ok(Answer {
+    Ok(BatchReport {
         resume_at: resume_at(&batch, &published).map(str::to_owned),
         published: published.iter().filter(|published| **published).count() as u64,
         silent: batch.silent,
     })
 }
 
-/// Which of the batch's events are on the bus. One that cannot be made holds back those after it, as one that is lost does.
+/// Publishes the events and returns which of them were published. After one that cannot be built or published, none follows.
 async fn publish(deps: &Deps, batch: &Batch) -> Vec<bool> {
-    let mut made = stream::iter(&batch.events).map(|(_, told)| event_of(deps, told)).buffered(MADE_TOGETHER);
+    let mut built = stream::iter(&batch.events).map(|(_, change)| build_event(deps, change)).buffered(BUILT_AT_ONCE);
     let mut events = Vec::with_capacity(batch.events.len());
     let mut failed = None;
-    while let Some(event) = made.next().await {
+    while let Some(event) = built.next().await {
         match event {
             Ok(event) => events.push(event),
             Err(source) => {
@@ -76,22 +77,22 @@ async fn publish(deps: &Deps, batch: &Batch) -> Vec<bool> {
     published
 }
 
-async fn event_of(deps: &Deps, told: &Told) -> Result<BusEvent, store::Error> {
-    match told {
-        Told::Record(change) => {
+async fn build_event(deps: &Deps, change: &StreamChange) -> Result<BusEvent, store::Error> {
+    match change {
+        StreamChange::Record(change) => {
             let origin = origin(deps, change).await?;
             Ok(change::event(change, origin.as_ref(), deps.values))
         }
-        Told::Org(event) => Ok(BusEvent::clone(event)),
-        Told::Connection { connection, kind, change_id } => {
-            let link = if kind.wants_link() { link(deps, connection).await? } else { None };
+        StreamChange::Org(event) => Ok(BusEvent::clone(event)),
+        StreamChange::Connection { connection, kind, change_id } => {
+            let link = if kind.has_link() { link(deps, connection).await? } else { None };
             Ok(connection::event(connection, *kind, link.as_ref(), change_id))
         }
     }
 }
 
-/// The write of Ferry's that made the change. While that cannot be told the event waits: an echo that looks like a person's
-/// change could be written back, and come again, whereas a late event harms nobody.
+/// Finds the write of Ferry's that made the change. While the table cannot be read the event waits: an echo without its mark
+/// could be written back in an endless loop, a late event harms nobody.
 async fn origin(deps: &Deps, change: &Change) -> Result<Option<Origin>, store::Error> {
     match change.saved() {
         Some(saved) if may_have_origin(saved, deps.clock.now()) => {
@@ -101,13 +102,13 @@ async fn origin(deps: &Deps, change: &Change) -> Result<Option<Origin>, store::E
     }
 }
 
-/// How many events are made at a time: each asks a table at most twice.
-const MADE_TOGETHER: usize = 16;
+/// The number of events that are built at the same time; each makes at most two requests to DynamoDB.
+const BUILT_AT_ONCE: usize = 16;
 
-/// A link by which the connection's person connects again; none where the org is no longer known.
+/// Creates a link with which the connection's user connects again; `None` where the org is unknown.
 async fn link(deps: &Deps, connection: &Connection) -> Result<Option<ConnectLink>, store::Error> {
     let Some(org) = deps.orgs.load(connection.org_id).await? else { return Ok(None) };
-    // Who signed in at the org's own host does so again; the host of the environment may not let them in.
+    // A user who signed in at the org's My Domain does so again: the org may not allow the general login host.
     let my_domain = LoginHost::parse_my_domain(&connection.login_url, HostPolicy::SalesforceOnly);
     let ticket = Ticket {
         tenant: connection.tenant.clone(),

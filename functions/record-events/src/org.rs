@@ -1,14 +1,14 @@
-//! What a change of an org means to the platform: one event, or none.
+//! The event of an org's change, if it has one.
 
 use serde::Serialize;
 use store::{BusEvent, License, Org, OrgState};
 
-/// What happened to an org.
+/// The kind of an org's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It is in another state.
+    /// The org's state changed.
     State(OrgState),
-    /// The package's licence stands otherwise.
+    /// The package's license changed.
     LicenseChanged,
 }
 
@@ -27,7 +27,7 @@ impl Kind {
     }
 }
 
-/// Compares an org before and after; `None` when there is nothing to tell, as for a new webhook secret or an announcement.
+/// Compares an org before and after; `None` without an event, as for a new webhook secret or an install notice.
 #[must_use]
 pub fn compare(old: Option<&Org>, new: &Org) -> Option<Kind> {
     if old.map(|old| old.state) != Some(new.state) {
@@ -68,9 +68,9 @@ fn shown(license: &License) -> LicenseData {
     }
 }
 
-/// The event for a change. It brings no secret, nor its hash.
+/// Builds the event of a change. It has neither a secret nor a hash.
 ///
-/// `change_id` names the change itself, so that the same change published twice is the same event.
+/// `change_id` identifies the change, so that the same change published twice is the same event.
 #[must_use]
 pub fn event(org: &Org, kind: Kind, change_id: &str) -> BusEvent {
     let copied = org.quarantine.as_ref().filter(|_| org.state == OrgState::Quarantined);
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suspended_licence_is_told() {
+    fn a_suspended_license_is_published() {
         let (before, after) = (licensed(LicenseStatus::Active), licensed(LicenseStatus::Suspended));
         assert_eq!(compare(Some(&before), &after), Some(Kind::LicenseChanged));
         assert_eq!(compare(Some(&org(OrgState::Active)), &before), Some(Kind::LicenseChanged));
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_webhook_secret_is_nobodys_business() {
+    fn a_new_webhook_secret_makes_no_event() {
         let secret = SecretHash { sha256: "a-hash".to_owned(), created_at: Timestamp::UNIX_EPOCH };
         let rotated = Org { webhook_secrets: vec![secret], revision: 2, ..org(OrgState::Active) };
         assert_eq!(compare(Some(&org(OrgState::Active)), &rotated), None);

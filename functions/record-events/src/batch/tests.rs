@@ -20,8 +20,17 @@ fn row(stage: &str) -> Value {
     serde_json::to_value(item).unwrap()
 }
 
+fn tables() -> StreamTables {
+    StreamTables { records: "records".to_owned(), connections: "connections".to_owned(), orgs: "orgs".to_owned() }
+}
+
 fn change(number: usize, old: Value, new: Value) -> EventRecord {
+    change_of("records", number, old, new)
+}
+
+fn change_of(table: &str, number: usize, old: Value, new: Value) -> EventRecord {
     serde_json::from_value(json!({
+        "eventSourceARN": format!("arn:aws:dynamodb:eu-central-1:123456789012:table/{table}/stream/2026-11-22T10:00:00.000"),
         "awsRegion": "eu-central-1", "eventID": format!("event-{number}"), "eventName": "MODIFY",
         "dynamodb": { "Keys": {}, "OldImage": old, "NewImage": new, "SequenceNumber": number.to_string(), "SizeBytes": 1 },
     }))
@@ -30,31 +39,37 @@ fn change(number: usize, old: Value, new: Value) -> EventRecord {
 
 #[test]
 fn a_batch_makes_the_events_of_its_changes_in_order() {
-    let batch = Batch::read(vec![
-        change(1, json!({}), row("Prospecting")),
-        change(2, row("Prospecting"), row("Prospecting")),
-        change(3, row("Prospecting"), row("Closed Won")),
-        change(4, row("Closed Won"), json!({})),
-    ]);
+    let batch = Batch::parse(
+        vec![
+            change(1, json!({}), row("Prospecting")),
+            change(2, row("Prospecting"), row("Prospecting")),
+            change(3, row("Prospecting"), row("Closed Won")),
+            change(4, row("Closed Won"), json!({})),
+        ],
+        &tables(),
+    );
 
-    let id = |told: &Told| match told {
-        Told::Record(change) => change.change_id.clone(),
-        Told::Org(event) => event.id.clone(),
-        Told::Connection { change_id, .. } => change_id.clone(),
+    let id = |change: &StreamChange| match change {
+        StreamChange::Record(change) => change.change_id.clone(),
+        StreamChange::Org(event) => event.id.clone(),
+        StreamChange::Connection { change_id, .. } => change_id.clone(),
     };
-    let events: Vec<_> = batch.events.iter().map(|(number, told)| (number.clone(), id(told))).collect();
+    let events: Vec<_> = batch.events.iter().map(|(number, change)| (number.clone(), id(change))).collect();
     assert_eq!(events, [("1", "event-1"), ("3", "event-3")].map(|(number, id)| (number.to_owned(), id.to_owned())));
     assert_eq!((batch.silent, batch.unreadable.is_none()), (2, true));
 }
 
 #[test]
-fn an_unreadable_row_stops_the_stream_where_it_stands() {
-    let foreign = json!({"org_id": {"S": "no org"}});
-    let batch = Batch::read(vec![
-        change(1, json!({}), row("Prospecting")),
-        change(2, json!({}), foreign),
-        change(3, row("Prospecting"), row("Closed Won")),
-    ]);
+fn an_unreadable_row_stops_the_stream() {
+    let foreign = json!({"org_id": {"S": "not an org id"}});
+    let batch = Batch::parse(
+        vec![
+            change(1, json!({}), row("Prospecting")),
+            change(2, json!({}), foreign),
+            change(3, row("Prospecting"), row("Closed Won")),
+        ],
+        &tables(),
+    );
 
     assert_eq!(batch.events.len(), 1);
     assert_eq!(resume_at(&batch, &[true]), Some("2"));
@@ -62,10 +77,33 @@ fn an_unreadable_row_stops_the_stream_where_it_stands() {
 }
 
 #[test]
-fn the_answer_names_the_first_record_that_did_not_get_through() {
-    let answer = Answer { resume_at: Some("7".to_owned()), ..Answer::default() };
-    assert_eq!(serde_json::to_value(answer).unwrap(), json!({"batchItemFailures": [{"itemIdentifier": "7"}]}));
-    assert_eq!(serde_json::to_value(Answer::default()).unwrap(), json!({"batchItemFailures": []}));
+fn a_record_of_an_unknown_table_stops_the_stream() {
+    let batch = Batch::parse(
+        vec![change(1, json!({}), row("Prospecting")), change_of("others", 2, json!({}), row("Prospecting"))],
+        &tables(),
+    );
+
+    assert_eq!((batch.events.len(), batch.silent), (1, 0));
+    assert!(matches!(batch.unreadable, Some((number, Error::UnknownTable { .. })) if number == "2"));
+}
+
+#[test]
+fn a_table_is_found_by_its_stream_not_by_attributes() {
+    let mut new = row("Prospecting");
+    for attribute in ["connection_id", "claimed_at", "license_management_org"] {
+        new[attribute] = json!({"S": "00D5e000000KQ2eEAG"});
+    }
+
+    let batch = Batch::parse(vec![change(1, json!({}), new)], &tables());
+
+    assert!(matches!(batch.events.as_slice(), [(_, StreamChange::Record(_))]), "{batch:?}");
+}
+
+#[test]
+fn the_response_names_the_first_unpublished_record() {
+    let report = BatchReport { resume_at: Some("7".to_owned()), ..BatchReport::default() };
+    assert_eq!(serde_json::to_value(report).unwrap(), json!({"batchItemFailures": [{"itemIdentifier": "7"}]}));
+    assert_eq!(serde_json::to_value(BatchReport::default()).unwrap(), json!({"batchItemFailures": []}));
 }
 
 /// A change of one of a few records, from its version `n` to the next.
@@ -78,29 +116,28 @@ fn version(place: usize, record: usize, n: usize) -> EventRecord {
     change(place, of(n), of(n + 1))
 }
 
-/// The bus as a test scripts it: each entry is taken, or refused, or taken although the answer says otherwise (as when the
-/// answer to a call is lost).
+/// The bus as a test scripts it: an entry is published, or refused, or published although the response is lost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
     None,
     Refused,
-    AnswerLost,
+    ResponseLost,
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
-    prop_oneof![6 => Just(Fault::None), 1 => Just(Fault::Refused), 1 => Just(Fault::AnswerLost)]
+    prop_oneof![6 => Just(Fault::None), 1 => Just(Fault::Refused), 1 => Just(Fault::ResponseLost)]
 }
 
-/// One invocation with the records from `from` on: what is on the bus after it, and where the stream goes on.
+/// Runs one invocation. Returns the number of records after which the stream goes on.
 fn invoke(records: &[EventRecord], faults: &mut impl Iterator<Item = Fault>, bus: &mut Vec<BusEvent>) -> usize {
-    let batch = Batch::read(records.to_vec());
+    let batch = Batch::parse(records.to_vec(), &tables());
     assert!(batch.unreadable.is_none());
     let events: Vec<_> = batch
         .events
         .iter()
-        .map(|(_, told)| match told {
-            Told::Record(change) => crate::change::event(change, None, crate::change::EventValues::Names),
-            other => panic!("{other:?} is no record"),
+        .map(|(_, change)| match change {
+            StreamChange::Record(change) => crate::change::event(change, None, crate::change::EventValues::Names),
+            other => panic!("{other:?} is not a record"),
         })
         .collect();
     let entries: Vec<_> = events.iter().map(|event| Entry { key: &event.partitionkey, bytes: 1_000 }).collect();
@@ -122,7 +159,7 @@ fn invoke(records: &[EventRecord], faults: &mut impl Iterator<Item = Fault>, bus
 
 proptest! {
     #[test]
-    fn whatever_the_bus_refuses_no_event_is_lost_and_none_is_there_before_an_earlier_one_of_its_record(
+    fn refused_events_are_retried_in_order(
         of_records in prop::collection::vec(1..5_usize, 1..60),
         faults in prop::collection::vec(fault(), 0..120),
         batch_size in 1..40_usize,
@@ -140,15 +177,15 @@ proptest! {
         }
         for record in 1..5 {
             let key = format!("00D5e000000KQ2eEAG/Opportunity/0065e00000AbCd{record}AAF");
-            let mut told: Vec<&str> = Vec::new();
+            let mut published: Vec<&str> = Vec::new();
             for event in bus.iter().filter(|event| event.partitionkey == key) {
-                if !told.contains(&event.id.as_str()) {
-                    told.push(&event.id);
+                if !published.contains(&event.id.as_str()) {
+                    published.push(&event.id);
                 }
             }
             let of_record = of_records.iter().enumerate().filter(|(_, of)| **of == record);
-            let wanted: Vec<_> = of_record.map(|(place, _)| format!("event-{place}")).collect();
-            prop_assert_eq!(told, wanted);
+            let expected: Vec<_> = of_record.map(|(place, _)| format!("event-{place}")).collect();
+            prop_assert_eq!(published, expected);
         }
     }
 }

@@ -30,7 +30,7 @@ fn kind_of(old: Option<&MirrorRecord>, new: &MirrorRecord) -> Option<Kind> {
 }
 
 #[test]
-fn a_record_seen_for_the_first_time_is_a_change_that_created_it() {
+fn a_new_record_is_a_change_that_created_it() {
     let change = change(None, &record(json!({"Id": "x", "StageName": "Prospecting"}))).unwrap();
 
     assert_eq!((change.kind, change.created()), (Kind::Changed, true));
@@ -48,7 +48,7 @@ fn a_change_names_the_fields_that_differ() {
 }
 
 #[test]
-fn a_record_read_again_without_a_difference_makes_no_event() {
+fn an_unchanged_record_makes_no_event() {
     let old = record(json!({"Name": "Acme", "SystemModstamp": "2026-11-22T10:15:30.000+0000"}));
     let touched = record(json!({"Name": "Acme", "SystemModstamp": "2026-11-22T11:00:00.000+0000"}));
     let read_later = MirrorRecord { read_at: "2026-11-22T12:00:00Z".parse().unwrap(), ..old.clone() };
@@ -59,7 +59,7 @@ fn a_record_read_again_without_a_difference_makes_no_event() {
 }
 
 #[test]
-fn a_delete_and_an_undelete_are_told_once_each() {
+fn a_delete_and_an_undelete_are_published_once_each() {
     let (live, gone) = (record(json!({"Name": "Acme"})), tombstone(None));
 
     assert_eq!(kind_of(Some(&live), &gone), Some(Kind::Deleted));
@@ -69,7 +69,7 @@ fn a_delete_and_an_undelete_are_told_once_each() {
 }
 
 #[test]
-fn who_loses_a_merge_is_told_as_merged_once_and_not_as_deleted() {
+fn a_merged_record_is_published_as_merged_once() {
     let (live, gone) = (record(json!({"Name": "Acme"})), tombstone(None));
     let merged = tombstone(Some("0065e00000AbCdFAAV"));
     let read_later = MirrorRecord { read_at: "2026-11-22T12:00:00Z".parse().unwrap(), ..merged.clone() };
@@ -116,7 +116,7 @@ fn an_event_is_a_cloud_event_without_field_values() {
 }
 
 #[test]
-fn values_are_told_where_they_are_wanted() {
+fn values_are_published_where_configured() {
     let old = record(json!({"Name": "Acme", "StageName": "Prospecting", "Amount": 5.0}));
     let new = record(json!({"Name": "Acme", "StageName": "Closed Won", "NextStep": "Call"}));
     let told = event(&change(Some(&old), &new).unwrap(), None, EventValues::Values).data;
@@ -133,7 +133,7 @@ fn values_are_told_where_they_are_wanted() {
 }
 
 #[test]
-fn what_ferry_wrote_says_so_and_names_what_it_did_not_write() {
+fn a_write_of_ferrys_is_marked_with_its_unwritten_fields() {
     let old = record(json!({"Name": "Acme", "StageName": "Prospecting", "Probability": 10}));
     let rep = "0055e000001mKpCAAU";
     let new = record(json!({"Name": "Acme", "StageName": "Closed Won", "Probability": 100, "LastModifiedById": rep}));
@@ -162,7 +162,7 @@ fn no_write_makes_a_deletion_or_an_undelete() {
 
 /// A rich text area holds up to 131,072 characters.
 #[test]
-fn values_that_the_bus_would_not_take_are_left_out_and_the_event_says_so() {
+fn values_too_large_for_an_event_are_omitted() {
     let text = |letter: &str| record(json!({"Terms__c": letter.repeat(131_072)}));
     let told = |new: &MirrorRecord| event(&change(Some(&text("a")), new).unwrap(), None, EventValues::Values);
 

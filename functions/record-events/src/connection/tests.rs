@@ -25,7 +25,7 @@ fn warned(days: u16) -> Connection {
 }
 
 #[test]
-fn each_turn_of_a_connections_life_is_told_once() {
+fn each_state_of_a_connection_is_published_once() {
     let active = connection(ConnectionState::Active);
     let again = Connection { connected_at: Timestamp::MAX, ..active.clone() };
     let revoked = connection(ConnectionState::Revoked);
@@ -48,7 +48,7 @@ fn each_turn_of_a_connections_life_is_told_once() {
 }
 
 #[test]
-fn a_refresh_its_lease_and_its_doubt_are_not_told() {
+fn a_refresh_and_its_lease_make_no_event() {
     let active = connection(ConnectionState::Active);
     let uncertain = connection(ConnectionState::Uncertain);
     let refreshed = Connection { refreshed_at: Some(Timestamp::MAX), updated_at: Timestamp::MAX, ..active.clone() };
@@ -58,12 +58,12 @@ fn a_refresh_its_lease_and_its_doubt_are_not_told() {
 }
 
 #[test]
-fn a_row_that_is_reserved_for_a_consent_is_not_told() {
+fn a_reserved_row_makes_no_event() {
     assert_eq!(compare(None, &reauth(NOT_CONNECTED_YET)), None);
 }
 
 #[test]
-fn an_event_brings_its_link() {
+fn an_event_has_its_link() {
     let link = ConnectLink {
         url: "https://ferry.example.com/connect/one-time".into(),
         expires_at: "2026-11-29T10:00:00Z".parse().unwrap(),

@@ -1,4 +1,4 @@
-//! The function on the emulator: from rows of the stream to events on the bus.
+//! Tests of the function with the AWS emulator: from stream records to events on the bus.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -8,7 +8,7 @@ use connecting::connect_links::{ConnectLinks, Ticket};
 use local::emulator::Tables;
 use local::{Emulator, unique_prefix};
 use record_events::change::EventValues;
-use record_events::{Deps, handle};
+use record_events::{Deps, StreamTables, handle};
 use salesforce::Clock;
 use serde_json::{Value, json};
 use store::origins::Origin;
@@ -18,8 +18,10 @@ use store::{
 };
 
 const ORG: &str = "00D5e000000KQ2eEAG";
+const RECORDS: &str = "records";
+const CONNECTIONS: &str = "connections";
 
-/// An event bus, and the queue that the platform has on it.
+/// An event bus, and the platform's queue on it.
 struct TestContext {
     emulator: Emulator,
     tables: Tables,
@@ -48,6 +50,11 @@ impl TestContext {
             orgs: Orgs::new(self.dynamodb(), self.tables.name("orgs")),
             origins: Origins::new(self.dynamodb(), self.tables.name("origins")),
             values: EventValues::Names,
+            stream_tables: StreamTables {
+                records: RECORDS.to_owned(),
+                connections: CONNECTIONS.to_owned(),
+                orgs: "orgs".to_owned(),
+            },
             links: ConnectLinks::new(self.authorizations(), "https://ferry.example.com"),
             clock: Clock::system(),
         }
@@ -61,7 +68,7 @@ impl TestContext {
         Authorizations::new(self.dynamodb(), self.tables.name("authorizations"))
     }
 
-    /// What the platform has received, as far as it came.
+    /// Receives the platform's events.
     async fn received(&self) -> Vec<Value> {
         let sqs = aws_sdk_sqs::Client::new(self.emulator.sdk_config());
         let mut events = Vec::new();
@@ -98,11 +105,12 @@ fn row(stage: &str, deleted: bool) -> Value {
     serde_json::to_value(item).unwrap()
 }
 
-/// A batch of the stream in which each row follows the one before it.
-fn stream(rows: &[Value]) -> Event {
+/// A batch of a table's stream in which each row follows the one before it.
+fn stream(table: &str, rows: &[Value]) -> Event {
     let record = |(n, new): (usize, &Value)| {
         let old = n.checked_sub(1).and_then(|before| rows.get(before)).cloned().unwrap_or(json!({}));
         json!({
+            "eventSourceARN": format!("arn:aws:dynamodb:us-east-1:000000000000:table/{table}/stream/2026-11-22T10:00:00.000"),
             "awsRegion": "us-east-1", "eventID": format!("change-{n}"), "eventName": "MODIFY",
             "dynamodb": { "Keys": {}, "OldImage": old, "NewImage": new, "SequenceNumber": n.to_string(), "SizeBytes": 1 },
         })
@@ -112,25 +120,25 @@ fn stream(rows: &[Value]) -> Event {
 }
 
 #[tokio::test]
-async fn a_record_s_life_is_told_on_the_bus() {
+async fn each_change_of_a_record_is_published() {
     let context = TestContext::new().await;
     let life = [row("Prospecting", false), row("Prospecting", false), row("Closed Won", false), row("", true)];
     let back = row("Closed Won", false);
 
-    let answer = handle(&context.deps(), stream(&[&life[..], &[back]].concat())).await.unwrap();
+    let report = handle(&context.deps(), stream(RECORDS, &[&life[..], &[back]].concat())).await.unwrap();
 
-    assert_eq!((answer.resume_at, answer.published, answer.silent), (None, 4, 1));
+    assert_eq!((report.resume_at, report.published, report.silent), (None, 4, 1));
     let mut events = context.received().await;
     events.sort_by_key(|event| event["detail"]["id"].to_string());
-    let told: Vec<_> =
+    let published: Vec<_> =
         events.iter().map(|event| (&event["detail-type"], &event["detail"]["data"]["changed_fields"])).collect();
-    let wanted = [
+    let expected = [
         (&json!("record.changed"), &json!(["Name", "StageName"])),
         (&json!("record.changed"), &json!(["StageName"])),
         (&json!("record.deleted"), &json!([])),
         (&json!("record.restored"), &json!(["Name", "StageName"])),
     ];
-    assert_eq!(told, wanted);
+    assert_eq!(published, expected);
     assert!(events.iter().all(|event| event["detail"]["source"] == "ferry/00D5e000000KQ2eEAG"));
 }
 
@@ -152,7 +160,7 @@ fn connection(state: &str, reason: Option<&str>) -> Value {
 }
 
 #[tokio::test]
-async fn a_dead_connection_is_told_with_a_link_that_its_person_can_use() {
+async fn a_dead_connection_is_published_with_a_working_link() {
     let context = TestContext::new().await;
     let deps = context.deps();
     let now = deps.clock.now();
@@ -163,9 +171,9 @@ async fn a_dead_connection_is_told_with_a_link_that_its_person_can_use() {
     let rows =
         [connection("active", None), connection("active", None), connection("reauth_required", Some("grant_ended"))];
 
-    let answer = handle(&deps, stream(&rows)).await.unwrap();
+    let report = handle(&deps, stream(CONNECTIONS, &rows)).await.unwrap();
 
-    assert_eq!((answer.resume_at, answer.published, answer.silent), (None, 2, 1));
+    assert_eq!((report.resume_at, report.published, report.silent), (None, 2, 1));
     let events = context.received().await;
     let dead = events.iter().find(|event| event["detail-type"] == "connection.reauth_required").unwrap();
     let data = &dead["detail"]["data"];
@@ -179,16 +187,16 @@ async fn a_dead_connection_is_told_with_a_link_that_its_person_can_use() {
 }
 
 #[tokio::test]
-async fn a_stream_whose_bus_is_gone_goes_on_at_the_first_change_that_was_not_told() {
+async fn a_stream_is_retried_from_the_first_unpublished_change() {
     let context = TestContext::new().await;
     let deps = context.deps();
     drop(context);
     let rows = [row("Prospecting", false), row("Prospecting", false), row("Closed Won", false)];
 
-    let answer = handle(&deps, stream(&rows)).await.unwrap();
+    let report = handle(&deps, stream(RECORDS, &rows)).await.unwrap();
 
-    assert_eq!(answer.resume_at.as_deref(), Some("0"));
-    assert_eq!(serde_json::to_value(&answer).unwrap(), json!({ "batchItemFailures": [{ "itemIdentifier": "0" }] }));
+    assert_eq!(report.resume_at.as_deref(), Some("0"));
+    assert_eq!(serde_json::to_value(&report).unwrap(), json!({ "batchItemFailures": [{ "itemIdentifier": "0" }] }));
 }
 
 fn at(second: u32) -> jiff::Timestamp {
@@ -196,7 +204,7 @@ fn at(second: u32) -> jiff::Timestamp {
 }
 
 #[tokio::test]
-async fn a_change_that_a_write_of_ferrys_made_says_so() {
+async fn a_change_by_a_write_of_ferrys_is_marked() {
     let context = TestContext::new().await;
     let deps = Deps { clock: Clock::manual(at(59)), ..context.deps() };
     let write_id = "2f1c3a52-7b0e-5d5f-8f3a-61e204c7b9d3".parse().unwrap();
@@ -205,7 +213,9 @@ async fn a_change_that_a_write_of_ferrys_made_says_so() {
     let record = "0065e00000AbCdEAAV".parse().unwrap();
     deps.origins.record(ORG.parse().unwrap(), &[(record, origin)]).await.unwrap();
 
-    handle(&deps, stream(&[row("Prospecting", false), row("Closed Won", false), row("", true)])).await.unwrap();
+    handle(&deps, stream(RECORDS, &[row("Prospecting", false), row("Closed Won", false), row("", true)]))
+        .await
+        .unwrap();
 
     let events = context.received().await;
     let of = |kind: &str, created: bool| {
@@ -220,15 +230,15 @@ async fn a_change_that_a_write_of_ferrys_made_says_so() {
 }
 
 #[tokio::test]
-async fn a_change_of_which_it_cannot_be_told_whose_it_is_waits() {
+async fn a_change_of_unknown_origin_waits() {
     let context = TestContext::new().await;
     let nowhere = Origins::new(context.dynamodb(), "no-such-table");
     let deps = Deps { clock: Clock::manual(at(59)), origins: nowhere, ..context.deps() };
     let rows = [row("", true), row("Prospecting", false), row("Closed Won", false)];
 
-    let answer = handle(&deps, stream(&rows)).await.unwrap();
+    let report = handle(&deps, stream(RECORDS, &rows)).await.unwrap();
 
-    assert_eq!((answer.resume_at.as_deref(), answer.published), (Some("2"), 2), "a deletion is nobody's write");
+    assert_eq!((report.resume_at.as_deref(), report.published), (Some("2"), 2), "no write of Ferry's makes a deletion");
     let days_later = Deps { clock: Clock::manual("2026-12-22T00:00:00Z".parse().unwrap()), ..deps };
-    assert_eq!(handle(&days_later, stream(&rows)).await.unwrap().resume_at, None, "no note is that old");
+    assert_eq!(handle(&days_later, stream(RECORDS, &rows)).await.unwrap().resume_at, None, "no origin is that old");
 }

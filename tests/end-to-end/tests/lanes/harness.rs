@@ -27,7 +27,7 @@ pub(crate) struct TestContext {
     writing: record_write::Deps,
     mirroring: record_upsert::Deps,
     relaying: change_event::Deps,
-    telling: record_events::Deps,
+    publishing: record_events::Deps,
     platform: String,
     changes: Mutex<usize>,
 }
@@ -48,7 +48,7 @@ impl TestContext {
             writing: writing(&context),
             mirroring: mirroring(&context),
             relaying: relaying(&context),
-            telling: telling(&context),
+            publishing: publishing(&context),
             platform: context.subscribe("platform").await,
             changes: Mutex::default(),
             context,
@@ -93,10 +93,10 @@ impl TestContext {
             return Vec::new();
         }
         let change = self.stream(before.as_ref(), &after);
-        let told = record_events::handle(&self.telling, serde_json::from_value(change).unwrap()).await.unwrap();
-        assert_eq!(told.resume_at, None);
-        let told = usize::try_from(told.published).unwrap();
-        let events = self.context.received(&self.platform, told).await;
+        let report = record_events::handle(&self.publishing, serde_json::from_value(change).unwrap()).await.unwrap();
+        assert_eq!(report.resume_at, None);
+        let published = usize::try_from(report.published).unwrap();
+        let events = self.context.received(&self.platform, published).await;
         events.iter().map(|body| serde_json::from_str::<Value>(body).unwrap()["detail"].clone()).collect()
     }
 
@@ -127,7 +127,9 @@ impl TestContext {
         };
         let mut changes = self.changes.lock().unwrap();
         *changes += 1;
+        let table = self.context.table("records");
         json!({ "Records": [{
+            "eventSourceARN": format!("arn:aws:dynamodb:us-east-1:000000000000:table/{table}/stream/2026-11-22T10:00:00.000"),
             "awsRegion": "us-east-1", "eventID": format!("change-{changes}"), "eventName": "MODIFY",
             "dynamodb": {
                 "Keys": {}, "OldImage": image(before), "NewImage": image(Some(after)),
@@ -176,12 +178,17 @@ fn relaying(context: &harness::TestContext) -> change_event::Deps {
     }
 }
 
-fn telling(context: &harness::TestContext) -> record_events::Deps {
+fn publishing(context: &harness::TestContext) -> record_events::Deps {
     let authorizations = Authorizations::new(context.dynamodb(), context.table("authorizations"));
     record_events::Deps {
         bus: EventBus::new(context.eventbridge(), context.bus_name()),
         orgs: context.orgs.clone(),
         origins: Origins::new(context.dynamodb(), context.table("origins")),
+        stream_tables: record_events::StreamTables {
+            records: context.table("records"),
+            connections: context.table("connections"),
+            orgs: context.table("orgs"),
+        },
         values: EventValues::Names,
         links: ConnectLinks::new(authorizations, "https://ferry.example.com"),
         clock: context.clock.clone(),

@@ -1,0 +1,59 @@
+//! The tables whose streams the function reads, told apart by the `eventSourceARN` of a stream record.
+
+/// The names of the streamed tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StreamTables {
+    /// The mirror.
+    pub records: String,
+    /// The `connections` table.
+    pub connections: String,
+    /// The `orgs` table.
+    pub orgs: String,
+}
+
+/// A streamed table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StreamTable {
+    Records,
+    Connections,
+    Orgs,
+}
+
+impl StreamTables {
+    /// Finds the table of a stream; `None` where the ARN is not the stream of a known table.
+    pub(crate) fn find(&self, event_source_arn: &str) -> Option<StreamTable> {
+        let (_, resource) = event_source_arn.split_once(":table/")?;
+        let (name, stream) = resource.split_once('/')?;
+        if !stream.starts_with("stream/") {
+            return None;
+        }
+        let tables = [
+            (&self.records, StreamTable::Records),
+            (&self.connections, StreamTable::Connections),
+            (&self.orgs, StreamTable::Orgs),
+        ];
+        tables.into_iter().find(|(table, _)| *table == name).map(|(_, table)| table)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_found_by_its_whole_name() {
+        let name = |noun: &str| format!("ferry-{noun}");
+        let tables = StreamTables { records: name("records"), connections: name("connections"), orgs: name("orgs") };
+        let find = |table: &str| {
+            tables.find(&format!(
+                "arn:aws:dynamodb:eu-central-1:123456789012:table/{table}/stream/2026-11-22T10:00:00.000"
+            ))
+        };
+        assert_eq!(find("ferry-records"), Some(StreamTable::Records));
+        assert_eq!(find("ferry-connections"), Some(StreamTable::Connections));
+        assert_eq!(find("ferry-orgs"), Some(StreamTable::Orgs));
+        assert_eq!(find("ferry-orgs-2"), None);
+        assert_eq!(tables.find("arn:aws:dynamodb:eu-central-1:123456789012:table/ferry-orgs"), None);
+        assert_eq!(tables.find(""), None);
+    }
+}
