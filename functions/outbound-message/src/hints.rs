@@ -19,12 +19,12 @@ pub fn of(message: &OutboundMessage<'_>, org_id: OrgId, received_at: Timestamp) 
         received_at,
         deferrals: 0,
     };
-    let judged = message.judge()?;
-    let changes = judged.changes.into_iter().map(|change| {
+    let validated = message.validate()?;
+    let changes = validated.changes.into_iter().map(|change| {
         let record = RecordRef { object: change.object, record_id: change.record_id };
         hint(change.notification_id.into(), Some(record))
     });
-    let without_record = judged.without_record.into_iter().map(|notification| hint(notification.into(), None));
+    let without_record = validated.without_record.into_iter().map(|notification| hint(notification.into(), None));
     Ok(changes.chain(without_record).collect())
 }
 

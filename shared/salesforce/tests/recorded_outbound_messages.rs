@@ -107,14 +107,14 @@ fn what_is_known_of_the_recordings_is_seen() {
 fn judging_takes_real_ids_and_names_what_is_wrong_with_scrubbed_ones() {
     for (name, body) in recorded() {
         let message = outbound_message::parse(&body).unwrap();
-        match message.judge() {
-            Ok(judged) => assert_eq!(judged.changes.len(), message.notifications.len(), "{name}"),
+        match message.validate() {
+            Ok(validated) => assert_eq!(validated.changes.len(), message.notifications.len(), "{name}"),
             Err(error) => assert!(!error.to_string().is_empty(), "{name}"),
         }
     }
-    let judges = |file: &str| {
+    let validate = |file: &str| {
         let body = recorded().into_iter().find(|(name, _)| name == file);
-        body.map(|(_, body)| outbound_message::parse(&body).unwrap().judge())
+        body.map(|(_, body)| outbound_message::parse(&body).unwrap().validate())
     };
     for real in [
         "case-dev-v61.xml",
@@ -122,9 +122,9 @@ fn judging_takes_real_ids_and_names_what_is_wrong_with_scrubbed_ones() {
         "account-36-fields.xml",
         "opportunity-15char-ids-sandbox-v23.xml",
     ] {
-        assert!(judges(real).is_none_or(|judged| judged.is_ok()), "{real}");
+        assert!(validate(real).is_none_or(|validated| validated.is_ok()), "{real}");
     }
-    let wrong = judges("custom-object-x2-with-session.xml").map(|judged| judged.unwrap_err().to_string());
+    let wrong = validate("custom-object-x2-with-session.xml").map(|validated| validated.unwrap_err().to_string());
     assert!(wrong.is_none_or(|error| error == "the notification's Id has a wrong checksum"));
 }
 
@@ -149,7 +149,7 @@ proptest! {
                 body[position] = *byte;
             }
             if let Ok(message) = outbound_message::parse(&body) {
-                let _ = message.judge();
+                let _ = message.validate();
             }
         }
     }

@@ -57,7 +57,7 @@ fn recorded(folder: &Path) -> Result<Vec<String>> {
     let bodies = paths.iter().map(fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
     // Outside the root the tokenizer would have to be told what to do with a mark.
     let bodies = bodies.into_iter().map(|body| body.trim_start_matches('\u{feff}').trim().to_owned());
-    Ok(bodies.filter(|body| parse(body.as_bytes()).is_ok_and(|message| message.judge().is_ok())).collect())
+    Ok(bodies.filter(|body| parse(body.as_bytes()).is_ok_and(|message| message.validate().is_ok())).collect())
 }
 
 /// The body with its first notification so many times.
@@ -95,7 +95,7 @@ impl Round {
                 Ok(())
             })?,
             judge: timed(&|body| {
-                black_box(parse(body)?.judge()?);
+                black_box(parse(body)?.validate()?);
                 Ok(())
             })?,
         })

@@ -107,7 +107,7 @@ fn records(org: &Org, actor: &Actor, call: &Call, wanted: &Selection) -> Result<
             })
         }),
         "edges" => {
-            // What is selected is judged whether there are records or not.
+            // What is selected is validated whether there are records or not.
             edge(&object, part.plain()?, 0, &blank(org, actor, &object))?;
             let edges = page.iter().zip(after + 1..).map(|(id, at)| {
                 let shown = ui_api::record(org, actor, (&object, **id), call, &node_names(part));

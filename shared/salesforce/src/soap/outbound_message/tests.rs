@@ -277,31 +277,31 @@ fn most_of_what_is_read_is_borrowed() {
 }
 
 #[test]
-fn judging_takes_short_and_long_ids() {
-    let judged = read(&message("")).judge().unwrap();
-    assert_eq!(judged.org_id.as_str(), "00D5e000000KQ2eEAG");
-    assert_eq!(judged.changes[0].object.as_str(), "Opportunity");
+fn validation_accepts_short_and_long_ids() {
+    let validated = read(&message("")).validate().unwrap();
+    assert_eq!(validated.org_id.as_str(), "00D5e000000KQ2eEAG");
+    assert_eq!(validated.changes[0].object.as_str(), "Opportunity");
     let short = message("").replace("0065e00000AbCdEAAV", "0065e00000AbCdE").replace("KQ2eEAG", "KQ2e");
-    assert_eq!(read(&short).judge().unwrap(), judged);
+    assert_eq!(read(&short).validate().unwrap(), validated);
 }
 
 #[test]
-fn judging_says_what_is_wrong() {
-    let judge = |from: &str, to: &str| read(&message("").replace(from, to)).judge().unwrap_err().to_string();
-    assert_eq!(judge("00D5e000000KQ2eEAG", ""), "OrganizationId is missing");
-    assert_eq!(judge("00D5e000000KQ2eEAG", "0015e000000KQ2e"), "OrganizationId does not begin with 00D");
-    assert_eq!(judge("04k5e000000CaRkAAK", "12364"), "ActionId is not 15 or 18 characters long");
-    assert_eq!(judge("04l5e00000Gx7QzAAJ", "04l5e00000Gx7QzAAZ"), "the notification's Id has a wrong checksum");
-    assert_eq!(judge("<sf:Id>0065e00000AbCdEAAV</sf:Id>", "<sf:Name>x</sf:Name>"), "the record's Id is missing");
-    assert_eq!(judge(r#" xsi:type="sf:Opportunity""#, ""), "the sObject's type is missing");
+fn validation_names_the_malformed_element() {
+    let reject = |from: &str, to: &str| read(&message("").replace(from, to)).validate().unwrap_err().to_string();
+    assert_eq!(reject("00D5e000000KQ2eEAG", ""), "OrganizationId is missing");
+    assert_eq!(reject("00D5e000000KQ2eEAG", "0015e000000KQ2e"), "OrganizationId does not begin with 00D");
+    assert_eq!(reject("04k5e000000CaRkAAK", "12364"), "ActionId is not 15 or 18 characters long");
+    assert_eq!(reject("04l5e00000Gx7QzAAJ", "04l5e00000Gx7QzAAZ"), "the notification's Id has a wrong checksum");
+    assert_eq!(reject("<sf:Id>0065e00000AbCdEAAV</sf:Id>", "<sf:Name>x</sf:Name>"), "the record's Id is missing");
+    assert_eq!(reject(r#" xsi:type="sf:Opportunity""#, ""), "the sObject's type is missing");
 }
 
 #[test]
-fn a_notification_without_data_is_told_apart() {
+fn a_notification_without_record_is_reported_apart() {
     let empty = "<Notification><Id>04l5e00000Gx7QzAAJ</Id></Notification>";
-    let judged = read(&format!("{HEAD}{empty}{TAIL}")).judge().unwrap();
-    assert_eq!(judged.changes, []);
-    assert_eq!(judged.without_record[0].as_str(), "04l5e00000Gx7QzAAJ");
+    let validated = read(&format!("{HEAD}{empty}{TAIL}")).validate().unwrap();
+    assert_eq!(validated.changes, []);
+    assert_eq!(validated.without_record[0].as_str(), "04l5e00000Gx7QzAAJ");
 }
 
 fn escaped(text: &str) -> String {
@@ -333,7 +333,7 @@ proptest! {
         let position = position.index(body.len());
         body[position] = byte;
         if let Ok(message) = parse(&body) {
-            let _ = message.judge();
+            let _ = message.validate();
         }
     }
 }

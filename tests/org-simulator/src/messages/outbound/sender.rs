@@ -77,7 +77,7 @@ fn session(org: &mut Org, batch: &Batch) -> Option<String> {
 async fn post(shared: &Shared, url: &str, body: String) -> (bool, String) {
     match shared.callouts.post(url, "text/xml; charset=utf-8", body).await {
         Err(error) => (false, failure(&error)),
-        Ok(reply) => judged(&reply),
+        Ok(reply) => validated(&reply),
     }
 }
 
@@ -89,7 +89,7 @@ fn failure(error: &Error) -> String {
 }
 
 /// What the endpoint's answer means, as the delivery status shows it.
-fn judged(reply: &Reply) -> (bool, String) {
+fn validated(reply: &Reply) -> (bool, String) {
     match (ack::verdict(&reply.body), reply.status) {
         (Verdict::Acknowledged, 200) => (true, "acknowledged".to_owned()),
         (Verdict::Refused, 200) => (false, "status 200 with Ack false".to_owned()),
