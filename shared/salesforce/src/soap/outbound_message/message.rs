@@ -81,8 +81,11 @@ fn read_notification<'a>(xml: &mut Reader<'a>) -> Result<Notification<'a>, Parse
     Ok(Notification { id: id.flatten(), object_type, record_id, fields })
 }
 
+/// The name and the value of each field.
+type Fields<'a> = Vec<(&'a str, Option<Cow<'a, str>>)>;
+
 /// Reads the fields of a record: all of its elements.
-fn read_fields<'a>(xml: &mut Reader<'a>) -> Result<Vec<(&'a str, Option<Cow<'a, str>>)>, ParseError> {
+fn read_fields<'a>(xml: &mut Reader<'a>) -> Result<Fields<'a>, ParseError> {
     let mut fields = Vec::with_capacity(16);
     xml.children(|xml, element| {
         if fields.len() == MAX_FIELDS {
