@@ -361,7 +361,7 @@ proptest! {
     // The model asserts at every step: one refresh in flight, no token served before it is stored, and no refresh token used
     // twice and no reauthorization unless a response was lost.
     #[test]
-    fn every_story_ends_with_the_newest_tokens_or_a_response_was_lost_answer((brokers, actions) in any_schedule()) {
+    fn every_story_ends_with_the_newest_tokens_or_a_lost_response((brokers, actions) in any_schedule()) {
         let mut model = Model::new(brokers);
         for action in actions {
             model.apply(action);
