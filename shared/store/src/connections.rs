@@ -153,7 +153,7 @@ impl Connections {
     /// lease from any holder, whatever `seen_fence` says, because a new consent replaces the result of a refresh.
     ///
     /// # Errors
-    /// [`Error::OwnedByAnotherTenant`]; [`Error::Conflict`] after [`RESERVE_ATTEMPTS`] concurrent changes.
+    /// [`Error::OwnedByAnotherTenant`]; [`Error::Conflict`] after several concurrent changes.
     pub async fn reserve(&self, consent: &Consent, request: &LeaseRequest) -> Result<Reservation, Error> {
         let operation = "reserve the connection";
         for _ in 0..RESERVE_ATTEMPTS {
