@@ -1,4 +1,4 @@
-//! `team_connected`: an admin of the org has connected, which is the proof that the org is the tenant's.
+//! Activates an org: its admin has connected, which proves that the org is the tenant's.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use secrecy::SecretString;
 use serde::Serialize;
 use store::{Activation, ActivationRequest, OrgState, RefreshKind, RefreshTask, WebhookSecret};
 
-use crate::endpoints::{SetUp, Wanted, set_up};
+use crate::endpoints::{SecretChoice, Setup, set_up};
 use crate::{Deps, Error, edition};
 
-/// What became of the org, with the numbers for the closing line.
+/// The response, with the counts for the summary log line.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub struct Reply {
-    /// What the caller gets.
+    /// The response to the caller.
     pub onboarded: Onboarded,
     #[serde(skip)]
     backfill_queued: bool,
@@ -41,8 +41,8 @@ impl Report for Reply {
     }
 }
 
-/// Makes the org active, asks for its first copy, and sets up its outbound messages. A repetition asks again, which is how an
-/// org catches up after it was disconnected, and mends what is missing.
+/// Activates the org, queues its backfill, and sets up its outbound messages. A repetition queues another backfill, by which
+/// an org catches up after it was disconnected, and repairs what is missing.
 pub(crate) async fn team_connected(deps: &Deps, connected: TeamConnected) -> Result<Reply, Error> {
     let org_id = connected.org_id;
     let now = deps.clock.now();
@@ -54,29 +54,29 @@ pub(crate) async fn team_connected(deps: &Deps, connected: TeamConnected) -> Res
         webhook_secret: secret.hash(now),
         now,
     };
-    let (org, wanted) = match deps.orgs.activate(&activate).await {
-        Ok(Activation::Activated(org)) => (org, Wanted::Fresh(secret)),
-        Ok(Activation::AlreadyActive(org)) => (org, Wanted::Mended),
+    let (org, choice) = match deps.orgs.activate(&activate).await {
+        Ok(Activation::Activated(org)) => (org, SecretChoice::New(secret)),
+        Ok(Activation::AlreadyActive(org)) => (org, SecretChoice::Repair),
         Err(store::Error::Quarantined { .. }) => return Ok(not_active(org_id, OrgState::Quarantined)),
         Err(source) => {
-            tracing::warn!(org.id = %org_id, error = %Chain(&source), "org {org_id} was not made active");
+            tracing::warn!(org.id = %org_id, error = %Chain(&source), "could not activate org {org_id}");
             return Err(Error::Activate { source });
         }
     };
     let backfill_queued = queue_backfill(deps, org_id).await;
-    tracing::info!(org.id = %org_id, "org {org_id} is active");
-    // Editions are upgraded, so that every new connection asks again.
-    let org = edition::ask(deps, org).await;
-    let SetUp { webhook_url, outbound_messages } = set_up(deps, org, wanted).await?;
+    tracing::info!(org.id = %org_id, "activated org {org_id}");
+    // An org's edition can change, so it is read at every team connection.
+    let org = edition::refresh(deps, org).await;
+    let Setup { webhook_url, outbound_messages } = set_up(deps, org, choice).await?;
     Ok(Reply { onboarded: active(org_id, webhook_url, outbound_messages), backfill_queued })
 }
 
-/// Gives an active org another webhook secret beside the one that it uses.
+/// Makes another webhook secret for an active org, beside the one in use.
 pub(crate) async fn rotate_webhook_secret(deps: &Deps, org_id: OrgId) -> Result<Reply, Error> {
     let org = deps.orgs.load(org_id).await.map_err(StateError::during("load the org"))?;
     match org {
         Some(org) if org.state == OrgState::Active => {
-            let SetUp { webhook_url, outbound_messages } = set_up(deps, org, Wanted::Another).await?;
+            let Setup { webhook_url, outbound_messages } = set_up(deps, org, SecretChoice::Another).await?;
             Ok(Reply { onboarded: active(org_id, webhook_url, outbound_messages), backfill_queued: true })
         }
         Some(org) => Ok(not_active(org_id, org.state)),
@@ -91,18 +91,19 @@ fn active(org_id: OrgId, webhook_url: Option<SecretString>, outbound_messages: O
     Onboarded { org_id, state: OrgState::Active, webhook_url, outbound_messages: Some(outbound_messages) }
 }
 
-/// A failure must not cost the secret that was just made: the nightly refresh makes the first copy too.
+/// Queues the backfill. A failure is only logged, because the secret was made already: the nightly refresh starts the backfill
+/// too.
 async fn queue_backfill(deps: &Deps, org_id: OrgId) -> bool {
     let task = RefreshTask { org_id, kind: RefreshKind::Backfill, object: None, requested_at: deps.clock.now() };
     let queued = deps.refreshes.send(&task, Duration::ZERO).await;
     if let Err(error) = &queued {
-        tracing::error!(org.id = %org_id, error = %Chain(error), "the first copy of org {org_id} was not queued");
+        tracing::error!(org.id = %org_id, error = %Chain(error), "could not queue the backfill of org {org_id}");
     }
     queued.is_ok()
 }
 
 fn not_active(org_id: OrgId, state: OrgState) -> Reply {
-    tracing::warn!(org.id = %org_id, org.state = ?state, "org {org_id} is not active and stays so");
+    tracing::warn!(org.id = %org_id, org.state = ?state, "org {org_id} is not active and was not changed");
     let onboarded = Onboarded { org_id, state, webhook_url: None, outbound_messages: None };
     Reply { onboarded, backfill_queued: false }
 }

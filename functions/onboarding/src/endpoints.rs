@@ -1,8 +1,7 @@
-//! Where an org's outbound messages go: which address they are to have, decided purely, and the way to it through the Tooling
-//! API.
+//! Sets the webhook address in an org's outbound messages through the Tooling API. A pure function decides which address.
 //!
-//! Ferry keeps no secret of an address but its hash. An address that is needed again is read back from the org, or a new
-//! secret is made beside the one that the org uses, so that no message is lost in between.
+//! Ferry stores only the hashes of an address's secrets. An address that is needed again is read back from the org, or a new
+//! secret is made beside the one in use, so that no message is lost in between.
 
 use connecting::onboarding::{ManualSetup, OutboundMessages};
 use futures::future::{join_all, try_join_all};
@@ -15,38 +14,39 @@ use store::{ConnectionId, Edition, Org, SecretHash, WebhookSecret};
 
 use crate::{Deps, Error, edition};
 
-/// How the address of an org is wanted.
-pub(crate) enum Wanted {
-    /// This secret was made just now, and is the only one.
-    Fresh(WebhookSecret),
-    /// Whatever is missing is to be mended.
-    Mended,
-    /// Another secret, whatever there is.
+/// The secret that an org's address gets.
+pub(crate) enum SecretChoice {
+    /// This new secret, the only one.
+    New(WebhookSecret),
+    /// The one in use; another one only where none can be read back.
+    Repair,
+    /// Another secret in any case.
     Another,
 }
 
-/// How far it came: the address to show, where somebody has to put it in by hand.
-pub(crate) struct SetUp {
+/// The result of the setup.
+pub(crate) struct Setup {
+    /// The address to show, where it has to be entered by hand.
     pub(crate) webhook_url: Option<SecretString>,
     pub(crate) outbound_messages: OutboundMessages,
 }
 
-/// What the addresses in an org call for.
+/// The change of the addresses in an org.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
-    /// They all have the address of the newest secret.
+    /// None: all definitions have the address of the newest secret.
     Keep,
-    /// One of them, by its place, has the address of the newest secret: the others get it too.
+    /// The other definitions get the address of the definition at this index, which has the newest secret.
     Spread(usize),
-    /// Another secret is needed, beside this one, which is in use.
+    /// All definitions get another secret, made beside the one in use, whose hash this is.
     Another(Option<String>),
 }
 
-/// Decides from the secrets' hashes in the order of the definitions, where `None` is an address that is not this org's.
-fn plan(in_org: &[Option<String>], live: &[SecretHash], wanted: &Wanted) -> Plan {
+/// Decides from the hashes of the secrets in the definitions' addresses, in their order; `None` is not an address of this org.
+fn plan(in_org: &[Option<String>], live: &[SecretHash], choice: &SecretChoice) -> Plan {
     let newest = live.first().map(|secret| secret.sha256.as_str());
     let has = |hash: &Option<String>, secret: Option<&str>| secret.is_some() && hash.as_deref() == secret;
-    if !matches!(wanted, Wanted::Another) {
+    if !matches!(choice, SecretChoice::Another) {
         let at_newest: Vec<usize> = (0..in_org.len()).filter(|place| has(&in_org[*place], newest)).collect();
         match at_newest.first() {
             Some(_) if at_newest.len() == in_org.len() => return Plan::Keep,
@@ -58,8 +58,8 @@ fn plan(in_org: &[Option<String>], live: &[SecretHash], wanted: &Wanted) -> Plan
     Plan::Another(live.iter().find(used).map(|secret| secret.sha256.clone()))
 }
 
-/// Sets up the org's outbound messages. What Salesforce refuses is no failure: then the address is shown.
-pub(crate) async fn set_up(deps: &Deps, known: Org, wanted: Wanted) -> Result<SetUp, Error> {
+/// Sets up the org's outbound messages. A refusal by Salesforce is not an error: the address is shown instead.
+pub(crate) async fn set_up(deps: &Deps, known: Org, choice: SecretChoice) -> Result<Setup, Error> {
     let org = known.org_id;
     if known.edition.as_ref().and_then(Edition::has_outbound_messages) == Some(false) {
         return Ok(polled(org));
@@ -67,65 +67,65 @@ pub(crate) async fn set_up(deps: &Deps, known: Org, wanted: Wanted) -> Result<Se
     let client = deps.salesforce.client(org, &ConnectionId::team());
     let definitions = match find(deps, known, &client).await {
         Found::Definitions(definitions) if definitions.is_empty() => {
-            return by_hand(deps, org, wanted, ManualSetup::NoMessages).await;
+            return by_hand(deps, org, choice, ManualSetup::NoMessages).await;
         }
         Found::Definitions(definitions) => definitions,
         Found::NotInEdition => return Ok(polled(org)),
-        Found::Nothing(because) => return by_hand(deps, org, wanted, because).await,
+        Found::Unreadable(reason) => return by_hand(deps, org, choice, reason).await,
     };
-    let Some(target) = target(deps, org, &definitions, wanted).await? else {
+    let Some(target) = target(deps, org, &definitions, choice).await? else {
         let outbound_messages = OutboundMessages::Configured { messages: definitions.len() };
-        return Ok(SetUp { webhook_url: None, outbound_messages });
+        return Ok(Setup { webhook_url: None, outbound_messages });
     };
     let put = put(&client, &definitions, &target);
     match tokio::time::timeout(deps.setup_timeout, put).await.unwrap_or(Err(ManualSetup::Unavailable)) {
         Ok(()) => {
-            tracing::info!(org.id = %org, messages = definitions.len(), "the outbound messages of org {org} are set up");
+            tracing::info!(org.id = %org, messages = definitions.len(), "set the webhook address in the outbound messages of org {org}");
             let outbound_messages = OutboundMessages::Configured { messages: definitions.len() };
-            Ok(SetUp { webhook_url: None, outbound_messages })
+            Ok(Setup { webhook_url: None, outbound_messages })
         }
-        Err(because) => Ok(shown(org, Some(target), because)),
+        Err(reason) => Ok(shown(org, Some(target), reason)),
     }
 }
 
-/// The address that the definitions are to have; `None` when all have it.
+/// Returns the address that the definitions get; `None` when all have it.
 async fn target(
     deps: &Deps,
     org: OrgId,
     definitions: &[OutboundMessageDefinition],
-    wanted: Wanted,
+    choice: SecretChoice,
 ) -> Result<Option<SecretString>, Error> {
     let base = base(deps, org);
     let in_org: Vec<_> = definitions.iter().map(|definition| hash_in(&definition.endpoint_url, &base)).collect();
     let live = live(deps, org).await?;
-    match (plan(&in_org, &live, &wanted), wanted) {
-        (_, Wanted::Fresh(secret)) => Ok(Some(address(&base, &secret))),
+    match (plan(&in_org, &live, &choice), choice) {
+        (_, SecretChoice::New(secret)) => Ok(Some(address(&base, &secret))),
         (Plan::Keep, _) => Ok(None),
         (Plan::Spread(place), _) => Ok(definitions.get(place).map(|definition| definition.endpoint_url.clone())),
         (Plan::Another(in_use), _) => Ok(Some(another(deps, org, in_use.as_deref()).await?)),
     }
 }
 
-/// The address for somebody to put in. A second one is made where only one is live, in case the first was lost; a third would
-/// end one that may be in use, and is made on demand only.
-async fn by_hand(deps: &Deps, org: OrgId, wanted: Wanted, because: ManualSetup) -> Result<SetUp, Error> {
-    let url = match wanted {
-        Wanted::Fresh(secret) => Some(address(&base(deps, org), &secret)),
-        Wanted::Mended if live(deps, org).await?.len() >= MAX_LIVE => None,
-        Wanted::Mended | Wanted::Another => Some(another(deps, org, None).await?),
+/// Returns the address to enter by hand. A second one is made where only one is live, in case the first was lost; a third
+/// would end one that may be in use, and is made on request only.
+async fn by_hand(deps: &Deps, org: OrgId, choice: SecretChoice, reason: ManualSetup) -> Result<Setup, Error> {
+    let url = match choice {
+        SecretChoice::New(secret) => Some(address(&base(deps, org), &secret)),
+        SecretChoice::Repair if live(deps, org).await?.len() >= MAX_LIVE => None,
+        SecretChoice::Repair | SecretChoice::Another => Some(another(deps, org, None).await?),
     };
-    Ok(shown(org, url, because))
+    Ok(shown(org, url, reason))
 }
 
-/// There is nothing to put an address into.
-fn polled(org: OrgId) -> SetUp {
+/// The result for an org whose edition has no outbound messages.
+fn polled(org: OrgId) -> Setup {
     tracing::info!(org.id = %org, "org {org} has no outbound messages");
-    SetUp { webhook_url: None, outbound_messages: OutboundMessages::NotInEdition }
+    Setup { webhook_url: None, outbound_messages: OutboundMessages::NotInEdition }
 }
 
-fn shown(org: OrgId, webhook_url: Option<SecretString>, because: ManualSetup) -> SetUp {
-    tracing::info!(org.id = %org, because = ?because, "the outbound messages of org {org} are to be set up by hand");
-    SetUp { webhook_url, outbound_messages: OutboundMessages::Manual { reason: because } }
+fn shown(org: OrgId, webhook_url: Option<SecretString>, reason: ManualSetup) -> Setup {
+    tracing::info!(org.id = %org, ?reason, "the outbound messages of org {org} have to be set up by hand");
+    Setup { webhook_url, outbound_messages: OutboundMessages::Manual { reason } }
 }
 
 async fn live(deps: &Deps, org: OrgId) -> Result<Vec<SecretHash>, Error> {
@@ -147,43 +147,48 @@ fn base(deps: &Deps, org: OrgId) -> String {
     format!("{}/webhooks/salesforce/{org}/", deps.webhook_url)
 }
 
-/// Where the org's outbound messages go. The secret is in no other place than this address.
+/// Returns the address for the org's outbound messages, the only place that has the secret.
 fn address(base: &str, secret: &WebhookSecret) -> SecretString {
     format!("{base}{}", secret.reveal()).into()
 }
 
-/// The hash of the secret in an address of this org.
+/// Returns the hash of the secret in an address of this org.
 fn hash_in(url: &SecretString, base: &str) -> Option<String> {
     url.expose_secret().strip_prefix(base).map(digest)
 }
 
-/// Ferry's messages are named `Ferry_Account_Changed`, `Ferry Account Changed`, ...
+/// Returns whether a definition is Ferry's: `Ferry_Account_Changed`, `Ferry Account Changed`, ...
 fn is_ferrys(name: &str) -> bool {
     name.strip_prefix("Ferry").is_some_and(|rest| rest.starts_with(['_', ' ']))
 }
 
-/// What an org shows of its outbound messages.
+/// The result of reading an org's outbound messages.
 enum Found {
     Definitions(Vec<OutboundMessageDefinition>),
     NotInEdition,
-    Nothing(ManualSetup),
+    /// They cannot be read, for this reason.
+    Unreadable(ManualSetup),
 }
 
-/// Looks for Ferry's messages, and notes whether the org knows outbound messages at all.
+/// Reads Ferry's definitions, and stores whether the org has outbound messages at all.
 async fn find(deps: &Deps, known: Org, client: &Client) -> Found {
-    let because = match tokio::time::timeout(deps.setup_timeout, definitions(client)).await {
+    let reason = match tokio::time::timeout(deps.setup_timeout, definitions(client)).await {
         Ok(Ok(definitions)) => {
-            edition::outbound_messages_unsupported(deps, known, false).await;
+            edition::set_outbound_messages_unsupported(deps, known, false).await;
             return Found::Definitions(definitions);
         }
         Ok(Err(error)) if error.has_code("INVALID_TYPE") => {
-            let known = edition::outbound_messages_unsupported(deps, known, true).await;
-            return if known.lacks_outbound_messages() { Found::NotInEdition } else { Found::Nothing(because(&error)) };
+            let known = edition::set_outbound_messages_unsupported(deps, known, true).await;
+            return if known.lacks_outbound_messages() {
+                Found::NotInEdition
+            } else {
+                Found::Unreadable(manual_setup(&error))
+            };
         }
-        Ok(Err(error)) => because(&error),
+        Ok(Err(error)) => manual_setup(&error),
         Err(_) => ManualSetup::Unavailable,
     };
-    if known.lacks_outbound_messages() { Found::NotInEdition } else { Found::Nothing(because) }
+    if known.lacks_outbound_messages() { Found::NotInEdition } else { Found::Unreadable(reason) }
 }
 
 async fn definitions(client: &Client) -> Result<Vec<OutboundMessageDefinition>, salesforce::Error> {
@@ -191,7 +196,7 @@ async fn definitions(client: &Client) -> Result<Vec<OutboundMessageDefinition>, 
     try_join_all(ids.iter().map(|id| client.fetch_outbound_message_definition(id))).await
 }
 
-/// Puts the address in, and reads it back.
+/// Sets the address in the definitions, and reads it back.
 async fn put(
     client: &Client,
     definitions: &[OutboundMessageDefinition],
@@ -200,14 +205,15 @@ async fn put(
     let has = |definition: &OutboundMessageDefinition| definition.endpoint_url.expose_secret() == url.expose_secret();
     let others = definitions.iter().filter(|definition| !has(definition));
     let done = join_all(others.map(|definition| client.set_outbound_message_endpoint(definition, url))).await;
-    done.into_iter().collect::<Result<(), _>>().map_err(|error| because(&error))?;
+    done.into_iter().collect::<Result<(), _>>().map_err(|error| manual_setup(&error))?;
     let ids: Vec<RecordId> = definitions.iter().map(|definition| definition.id).collect();
     let now = try_join_all(ids.iter().map(|id| client.fetch_outbound_message_definition(id))).await;
-    if now.map_err(|error| because(&error))?.iter().all(has) { Ok(()) } else { Err(ManualSetup::NotConfirmed) }
+    if now.map_err(|error| manual_setup(&error))?.iter().all(has) { Ok(()) } else { Err(ManualSetup::NotConfirmed) }
 }
 
-fn because(error: &salesforce::Error) -> ManualSetup {
-    tracing::info!(error = %Chain(error), "the org's outbound messages cannot be set up");
+/// Returns why the setup has to be done by hand.
+fn manual_setup(error: &salesforce::Error) -> ManualSetup {
+    tracing::info!(error = %Chain(error), "could not set up the org's outbound messages");
     match error.retry() {
         Retry::After(_) | Retry::Unknown(_) => ManualSetup::Unavailable,
         Retry::Never | Retry::NeedsHuman => ManualSetup::NotPermitted,
@@ -230,32 +236,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_left_alone() {
-        assert_eq!(plan(&in_org(&["a", "a"]), &live(&["a", "b"]), &Wanted::Mended), Plan::Keep);
+    fn right_addresses_are_kept() {
+        assert_eq!(plan(&in_org(&["a", "a"]), &live(&["a", "b"]), &SecretChoice::Repair), Plan::Keep);
     }
 
     #[test]
-    fn a_half_done_set_up_is_finished_with_the_same_secret() {
-        assert_eq!(plan(&in_org(&["b", "", "a"]), &live(&["a", "b"]), &Wanted::Mended), Plan::Spread(2));
+    fn an_incomplete_setup_is_completed_with_the_same_secret() {
+        assert_eq!(plan(&in_org(&["b", "", "a"]), &live(&["a", "b"]), &SecretChoice::Repair), Plan::Spread(2));
     }
 
     #[test]
-    fn another_secret_stands_beside_the_one_that_is_in_use() {
+    fn another_secret_is_made_beside_the_one_in_use() {
         for (hashes, in_use) in [(&["b", "b"][..], Some("b")), (&["", "b"], Some("b")), (&["", "gone"], None)] {
-            let plan = plan(&in_org(hashes), &live(&["a", "b"]), &Wanted::Mended);
+            let plan = plan(&in_org(hashes), &live(&["a", "b"]), &SecretChoice::Repair);
             assert_eq!(plan, Plan::Another(in_use.map(str::to_owned)), "{hashes:?}");
         }
-        let forced = plan(&in_org(&["a"]), &live(&["a", "b"]), &Wanted::Another);
+        let forced = plan(&in_org(&["a"]), &live(&["a", "b"]), &SecretChoice::Another);
         assert_eq!(forced, Plan::Another(Some("a".to_owned())));
     }
 
     #[test]
     fn an_org_without_secrets_gets_one() {
-        assert_eq!(plan(&in_org(&[""]), &[], &Wanted::Mended), Plan::Another(None));
+        assert_eq!(plan(&in_org(&[""]), &[], &SecretChoice::Repair), Plan::Another(None));
     }
 
     #[test]
-    fn only_messages_named_after_ferry_are_touched() {
+    fn only_messages_named_after_ferry_are_changed() {
         assert!(is_ferrys("Ferry_Account_Changed") && is_ferrys("Ferry Account Changed"));
         assert!(!is_ferrys("FerryBoats") && !is_ferrys("Notify_Ferry") && !is_ferrys("Ferry"));
     }

@@ -1,4 +1,4 @@
-//! Why an org was not onboarded, or a message not acknowledged.
+//! Errors of onboarding.
 
 use std::time::Duration;
 
@@ -11,24 +11,25 @@ use soap_receiver::Rejection;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The org could not be made active: it is another tenant's, or the table is not available.
+    /// The org belongs to another tenant, or the table is unavailable.
     #[error("could not activate the org")]
     Activate {
-        /// Why not.
+        /// The failure.
         source: store::Error,
     },
-    /// A message of the License Management Org is not believed, or not understood.
+    /// A message of the License Management Org did not authenticate, or could not be parsed.
     #[error(transparent)]
     Refused(#[from] Rejection),
-    /// Ferry's own state could not be read or written; sent again, the message finishes it.
+    /// Ferry's own state could not be read or written. The message sent again completes the work.
     #[error(transparent)]
     State(#[from] StateError),
-    /// Connections of a removed package are closed, and not yet ended at Salesforce; sent again, the message finishes it.
-    #[error("{unfinished} connections of org {org} are not wholly ended")]
+    /// Connections of an org without the package are closed, and not yet revoked at Salesforce. The message sent again
+    /// completes the work.
+    #[error("could not revoke {unfinished} connections of org {org}: Salesforce or the vault is unavailable")]
     Unfinished {
         /// The org.
         org: OrgId,
-        /// How many.
+        /// The number of connections that are not revoked.
         unfinished: usize,
     },
 }

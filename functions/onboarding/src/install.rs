@@ -1,8 +1,7 @@
-//! `POST /webhooks/salesforce/installs`: the package says that it was installed.
+//! `POST /webhooks/salesforce/installs`: the package's install notice.
 //!
-//! Anyone can say so. It makes an unknown org `claimed`, and of an org that has an owner it changes nothing but a note of
-//! what was announced: only the OAuth answer of that very org makes it active. The announcement names no tenant, so that whose
-//! an org is gets decided where somebody connects it.
+//! Anyone can send one. It makes an unknown org `claimed`; for an org that has an owner it only records what was announced.
+//! Only a token response of that very org activates it. The notice names no tenant: the tenant that connects the org owns it.
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
@@ -19,10 +18,10 @@ use store::{ClaimOutcome, Environment, InstallClaim, OrgState};
 
 use crate::Deps;
 
-/// The package's callout has less than one.
+/// The largest body; a notice has less than 1 KiB.
 const MAX_BYTES: usize = 16 * 1024;
 
-/// What the package's callout says. Unknown members are ignored: packages of any age send it.
+/// The body of an install notice. Unknown members are ignored, because packages of any version send it.
 #[derive(Clone, Debug, Deserialize)]
 struct Install {
     organization_id: OrgId,
@@ -56,7 +55,7 @@ impl TryFrom<String> for Text {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let fits = text.chars().count() <= 255 && !text.chars().any(char::is_control);
-        if fits { Ok(Self(text)) } else { Err("a text is too long or has control characters") }
+        if fits { Ok(Self(text)) } else { Err("the text is too long or has control characters") }
     }
 }
 
@@ -66,7 +65,7 @@ struct Claimed {
     state: OrgState,
 }
 
-/// Takes note of an install. The answer is the same for every org, so that nobody learns who is a customer.
+/// Records an install. The response is the same for every org, so that it does not disclose who is a customer.
 pub(crate) async fn claim(State(deps): State<Deps>, request: Request) -> Result<Response, Problem> {
     let JsonBody(install) = JsonBody::<Install>::from_request(bounded(request).await?, &()).await?;
     let org_id = install.organization_id;
@@ -76,14 +75,14 @@ pub(crate) async fn claim(State(deps): State<Deps>, request: Request) -> Result<
     Ok((StatusCode::ACCEPTED, Json(Claimed { org_id, state: OrgState::Claimed })).into_response())
 }
 
-/// Says what the announcement was about, and that it did not change an org that has an owner.
+/// Logs the notice, and what it changed.
 fn log(claimed: &ClaimOutcome, kind: &'static str) {
     let (org, known) = match claimed {
         ClaimOutcome::New(org) => (org, false),
         ClaimOutcome::Updated(org) | ClaimOutcome::Unchanged(org) => (org, true),
     };
     let (id, state, owned) = (org.org_id, org.state, org.tenant.is_some());
-    tracing::info!(org.id = %id, org.state = ?state, org.known = known, org.owned = owned, install.kind = kind, "org {id} announced a package {kind}");
+    tracing::info!(org.id = %id, org.state = ?state, org.known = known, org.owned = owned, install.kind = kind, "received an install notice of org {id}: {kind}");
     if state == OrgState::Uninstalled || state == OrgState::Disconnected {
         tracing::info!(org.id = %id, "org {id} has the package again; its admin has to connect it");
     }
@@ -99,7 +98,7 @@ async fn bounded(request: Request) -> Result<Request, Problem> {
 }
 
 impl Install {
-    /// What the package says it is. Only for the log.
+    /// The kind of the install, by the package's own word; for the log only.
     fn kind(&self) -> &'static str {
         match (self.is_push, self.is_upgrade || self.previous_version.is_some()) {
             (true, _) => "push_upgrade",
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_org_id_is_enough_and_is_completed() {
+    fn the_org_id_suffices_and_gets_its_18_characters() {
         let claim = install(json!({"organization_id": "00D5e000000KQ2e"})).unwrap().into_claim(Timestamp::UNIX_EPOCH);
         assert_eq!(claim.org_id.to_string(), "00D5e000000KQ2eEAG");
         assert_eq!(claim.environment, Environment::Production);
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_package_says_is_kept() {
+    fn the_members_of_a_notice_are_parsed() {
         let claim = install(json!({
             "installer_id": "0055e000001mKpCAAU", "package_version": "2.1.0", "is_sandbox": true,
             "org_domain_url": "https://acme--dev.sandbox.my.salesforce.com", "instance_name": "", "organization_type": null,
@@ -156,14 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_and_a_push_upgrade_are_told_apart() {
+    fn upgrades_and_push_upgrades_are_distinguished() {
         assert_eq!(install(json!({})).unwrap().kind(), "install");
         assert_eq!(install(json!({"previous_version": "2.0.0"})).unwrap().kind(), "upgrade");
         assert_eq!(install(json!({"is_upgrade": true, "is_push": true})).unwrap().kind(), "push_upgrade");
     }
 
     #[test]
-    fn what_cannot_be_true_is_refused() {
+    fn invalid_members_are_refused() {
         for wrong in [
             json!({"organization_id": "0015e000000KQ2eEAG"}),
             json!({"organization_id": "00D5e000000KQ2eAAA"}),

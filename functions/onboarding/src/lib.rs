@@ -1,12 +1,12 @@
-//! Makes orgs known, and makes them active.
+//! Claims orgs when the package is installed, and activates them when their admin connects.
 //!
 //! | trigger | input | output | failures |
 //! |---|---|---|---|
-//! | `POST /webhooks/salesforce/installs` | the package's post-install callout | 202; an unknown org is `claimed` | 400, 413, 415, 503 |
-//! | `POST /webhooks/licenses/{org_id}/{secret}` | an outbound message of the vendor's License Management Org | `<Ack>true</Ack>`; an unknown org is `claimed`, one whose package was removed is closed | 400, 403, 404, 405, 413, 415, 503 and no Ack |
-//! | direct invoke | [`connecting::onboarding::Event`] | [`connecting::onboarding::Onboarded`]; the org is `active`, its first copy is queued, its outbound messages are set up | the org is another tenant's; the table is not available |
+//! | `POST /webhooks/salesforce/installs` | the package's install notice | 202; an unknown org is `claimed` | 400, 413, 415, 503 |
+//! | `POST /webhooks/licenses/{org_id}/{secret}` | an outbound message of the vendor's License Management Org | `<Ack>true</Ack>`; an unknown org is `claimed`, an org whose package was removed is closed | 400, 403, 404, 405, 413, 415, 503, without an acknowledgement |
+//! | direct invoke | [`connecting::onboarding::Event`] | [`connecting::onboarding::Onboarded`]; the org is `active`, its backfill is queued, its outbound messages have the webhook address | the org belongs to another tenant; the table is unavailable |
 //!
-//! An install only claims; only the OAuth answer of that very org activates. See `ARCHITECTURE.md`.
+//! An install notice only claims; only a token response of that very org activates. See `docs/connections-and-tokens.md`.
 
 mod activation;
 mod config;
@@ -28,7 +28,7 @@ pub use activation::Reply;
 pub use config::{Config, Deps};
 pub use error::Error;
 
-/// The function's routes.
+/// Returns the router of the two webhook routes.
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/webhooks/salesforce/installs", post(install::claim))
@@ -36,13 +36,13 @@ pub fn router(deps: Deps) -> Router {
         .with_state(deps)
 }
 
-/// Carries out an event.
+/// Handles an event of another function or of the operator.
 ///
 /// # Errors
-/// [`Error::Activate`]: the org is another tenant's; [`Error::State`]: Ferry's own state is not available.
+/// [`Error::Activate`]: the org belongs to another tenant; [`Error::State`]: Ferry's own state is unavailable.
 pub async fn handle(deps: &Deps, event: Event) -> Result<Reply, Error> {
     match event {
         Event::TeamConnected(connected) => activation::team_connected(deps, connected).await,
-        Event::RotateWebhookSecret(wanted) => activation::rotate_webhook_secret(deps, wanted.org_id).await,
+        Event::RotateWebhookSecret(request) => activation::rotate_webhook_secret(deps, request.org_id).await,
     }
 }

@@ -1,4 +1,4 @@
-//! From the body of the License Management Org's outbound message to what it says of the customers' licences. Pure.
+//! Parses the licenses in an outbound message of the License Management Org. Pure.
 //!
 //! The fields have two names each, of older and newer versions of the License Management App; both are read
 //! (`shared/salesforce/FACTS.md` 3.3).
@@ -17,23 +17,23 @@ const VERSION: &[&str] = &["sfLma__Package_Version_Number__c"];
 const EXPIRES: &[&str] = &["sfLma__Expiration_Date__c", "sfLma__Expiration__c"];
 const SANDBOX: &[&str] = &["sfLma__Is_Sandbox__c", "sfLma__Subscriber_Org_Is_Sandbox__c"];
 const PACKAGE: &[&str] = &["sfLma__Package__c"];
-/// The newest of these is when the licence changed.
+/// The newest of these is the time at which the license changed.
 const MODIFIED: [&str; 3] = ["sfLma__Last_Modified__c", "LastModifiedDate", "SystemModstamp"];
-/// The longest text that is kept.
+/// The longest text that is stored.
 const MAX_TEXT: usize = 80;
 
-/// What a message says.
+/// The licenses in a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Licenses {
-    /// One for each licence of the vendor's package.
+    /// One for each license of the vendor's package.
     pub(crate) notices: Vec<LicenseNotice>,
-    /// How many notifications are about something else: another object or package, or a record that was deleted.
+    /// The number of other notifications: of another object or package, or of a deleted record.
     pub(crate) ignored: usize,
-    /// The licences that name no org, by their ids.
+    /// The ids of licenses that name no org.
     pub(crate) without_org: Vec<RecordId>,
 }
 
-/// What a message of the License Management Org says of licences of `package`, or of any where there is none.
+/// Reads the licenses of `package`, or of any package where it is `None`.
 pub(crate) fn read(message: &OutboundMessage<'_>, package: Option<RecordId>) -> Licenses {
     let mut licenses = Licenses { notices: Vec::new(), ignored: 0, without_org: Vec::new() };
     for notification in &message.notifications {
@@ -43,7 +43,9 @@ pub(crate) fn read(message: &OutboundMessage<'_>, package: Option<RecordId>) -> 
             continue;
         };
         match text(notification, SUBSCRIBER).and_then(|org| org.parse().ok()) {
-            Some(org_id) => licenses.notices.push(LicenseNotice { org_id, license: says(notification, license_id) }),
+            Some(org_id) => {
+                licenses.notices.push(LicenseNotice { org_id, license: license_state(notification, license_id) })
+            }
             None => licenses.without_org.push(license_id),
         }
     }
@@ -55,11 +57,11 @@ fn is_ours(notification: &Notification<'_>, ours: Option<RecordId>) -> bool {
     notification.object_type.as_deref() == Some(LICENSE) && ours.is_none_or(|ours| package() == Some(ours))
 }
 
-fn says(notification: &Notification<'_>, license_id: RecordId) -> LicenseState {
+fn license_state(notification: &Notification<'_>, license_id: RecordId) -> LicenseState {
     let modified = MODIFIED.iter().filter_map(|name| time(text(notification, &[name])?)).max();
     let status = short(notification, STATUS).unwrap_or_else(|| "unknown".to_owned());
     LicenseState {
-        // A licence that does not say when it changed is older than every other, and closes nothing.
+        // A license without a time counts as older than every other, so it closes no org.
         modified_at: store::time::to_millis(modified.unwrap_or(Timestamp::UNIX_EPOCH)),
         status: LicenseStatus::from(status),
         license_id,
@@ -69,7 +71,7 @@ fn says(notification: &Notification<'_>, license_id: RecordId) -> LicenseState {
     }
 }
 
-/// The first of these fields that has a value.
+/// Returns the first of these fields that has a value.
 fn text<'a>(notification: &'a Notification<'_>, names: &[&str]) -> Option<&'a str> {
     let value = |name: &&str| notification.fields.iter().find(|(field, _)| field == name)?.1.as_deref();
     names.iter().filter_map(value).find(|value| !value.is_empty())
@@ -81,7 +83,7 @@ fn short(notification: &Notification<'_>, names: &[&str]) -> Option<String> {
     fits.then(|| value.to_owned())
 }
 
-/// A point in time, or the beginning of a day.
+/// Parses an instant, or a day, of which the beginning counts.
 fn time(text: &str) -> Option<Timestamp> {
     let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
     text.parse().ok().or_else(day)
@@ -117,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn the_customer_is_not_the_org_that_sends() {
+    fn the_subscriber_org_is_the_customer() {
         let notice = one(&[
             ("sfLma__Subscriber_Org_ID__c", CUSTOMER),
             ("sfLma__License_Status__c", "Active"),
@@ -146,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_of_the_times_counts_and_none_is_the_oldest() {
+    fn the_newest_time_counts_and_a_missing_one_is_the_oldest() {
         let notice = one(&[
             ("sfLma__Subscriber_Org_ID__c", CUSTOMER),
             ("sfLma__Last_Modified__c", "2026-11-22"),
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_licence_that_names_no_org_is_told_by_its_id() {
+    fn a_license_without_an_org_is_reported_by_its_id() {
         assert_eq!(read(LICENSE, &[("sfLma__Subscriber_Org_ID__c", "?")], None).without_org.len(), 1);
     }
 }

@@ -1,7 +1,7 @@
-//! `POST /webhooks/licenses/{org_id}/{secret}`: the vendor's License Management Org tells of the package's licences.
+//! `POST /webhooks/licenses/{org_id}/{secret}`: outbound messages of the vendor's License Management Org about licenses.
 //!
-//! It is believed as every outbound message is: by the secret in its address and by the org that its body names. An
-//! installation only claims; an uninstallation ends the org; what else becomes of a licence is noted and told to the platform.
+//! They are authenticated like every outbound message: by the secret in the address and the org that the body names. An
+//! installation only claims an org; an uninstallation closes it; other changes of a license are stored and published.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -15,7 +15,7 @@ use store::{LicenseManagement, LicenseNotice, Org, OrgState};
 use crate::license_message::{self, Licenses};
 use crate::{Deps, Error};
 
-/// Takes a message, and acknowledges it when all it says is stored.
+/// Receives a message, and acknowledges it once all of its licenses are stored.
 pub(crate) async fn receive(
     State(deps): State<Deps>,
     message: Result<SoapMessage, Rejection>,
@@ -23,38 +23,38 @@ pub(crate) async fn receive(
     let message = message?;
     message.verify_client(&deps.client)?;
     let registered = authenticate(&deps, &message).await?;
-    let said = message.parse_for(registered.license_management_org)?;
-    let Licenses { notices, ignored, without_org } = license_message::read(&said, registered.package);
+    let parsed = message.parse_for(registered.license_management_org)?;
+    let Licenses { notices, ignored, without_org } = license_message::read(&parsed, registered.package);
     for notice in &notices {
-        note(&deps, notice).await?;
+        apply(&deps, notice).await?;
     }
     for license in without_org {
-        tracing::warn!(license.id = %license, "licence {license} names no org");
+        tracing::warn!(license.id = %license, "license {license} names no org");
     }
-    tracing::info!(licenses = notices.len(), ignored, "acknowledged {} licences", notices.len());
+    tracing::info!(licenses = notices.len(), ignored, "acknowledged {} licenses", notices.len());
     Ok(acknowledgement())
 }
 
-/// The License Management Org whose address this is. Whatever is wrong with an address, the same work is done to find out.
+/// Returns the License Management Org whose secret is in the address. Every wrong address costs the same work.
 async fn authenticate(deps: &Deps, message: &SoapMessage) -> Result<LicenseManagement, Error> {
     let registered =
         deps.orgs.load_license_management().await.map_err(StateError::during("load the License Management Org"))?;
-    let proven = verify_sender(registered.as_ref(), message.org, message.secret.expose_secret());
-    Ok(registered.filter(|_| proven).ok_or(Rejection::UnknownAddress)?)
+    let verified = verify_sender(registered.as_ref(), message.org, message.secret.expose_secret());
+    Ok(registered.filter(|_| verified).ok_or(Rejection::UnknownAddress)?)
 }
 
-/// Stores what the licence says. Where it ends the org, its connections end with it; a repetition finishes what was left.
-async fn note(deps: &Deps, notice: &LicenseNotice) -> Result<(), Error> {
+/// Stores a license. Where that closes the org, its connections are disconnected; a repetition completes the work.
+async fn apply(deps: &Deps, notice: &LicenseNotice) -> Result<(), Error> {
     let org =
         deps.orgs.apply_license(notice, deps.clock.now()).await.map_err(StateError::during("record the license"))?;
     let (id, status) = (org.org_id, notice.license.status.as_str());
-    tracing::info!(org.id = %id, org.state = ?org.state, license.status = status, "org {id} has a licence that is {status}");
-    if org.state == OrgState::Uninstalled && org.tenant.is_some() { end(deps, &org).await } else { Ok(()) }
+    tracing::info!(org.id = %id, org.state = ?org.state, license.status = status, "the license of org {id} is {status}");
+    if org.state == OrgState::Uninstalled && org.tenant.is_some() { disconnect(deps, &org).await } else { Ok(()) }
 }
 
-async fn end(deps: &Deps, org: &Org) -> Result<(), Error> {
-    let ended = deps.disconnect().org(org.org_id).await.map_err(StateError::during("end the org's connections"))?;
-    let left = |report: &ConnectionReport| matches!(report.outcome, Outcome::Unfinished { repeat: true, .. });
-    let unfinished = ended.into_iter().flat_map(|report| report.connections).filter(left).count();
+async fn disconnect(deps: &Deps, org: &Org) -> Result<(), Error> {
+    let ended = deps.disconnect().org(org.org_id).await.map_err(StateError::during("disconnect the org"))?;
+    let is_unfinished = |report: &ConnectionReport| matches!(report.outcome, Outcome::Unfinished { repeat: true, .. });
+    let unfinished = ended.into_iter().flat_map(|report| report.connections).filter(is_unfinished).count();
     if unfinished > 0 { Err(Error::Unfinished { org: org.org_id, unfinished }) } else { Ok(()) }
 }

@@ -5,7 +5,7 @@ use salesforce::Clock;
 use soap_receiver::RequiredClient;
 use store::{ChangeHint, Orgs, Queue};
 
-use crate::KnownOrgs;
+use crate::OrgCache;
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Deps {
     /// The orgs and their webhook secrets.
     pub orgs: Orgs,
     /// A cache of the orgs whose secret was verified less than a minute ago.
-    pub known_orgs: KnownOrgs,
+    pub org_cache: OrgCache,
     /// The queue of hints.
     pub hints: Queue<ChangeHint>,
     /// The certificate that a sender must have.
@@ -53,7 +53,7 @@ impl Deps {
     pub fn new(aws: &Aws, config: Config) -> Self {
         Self {
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
-            known_orgs: KnownOrgs::default(),
+            org_cache: OrgCache::default(),
             hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),
             client: config.client,
             clock: aws.clock(),

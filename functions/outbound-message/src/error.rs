@@ -1,4 +1,4 @@
-//! Why a message is not acknowledged, and the problem that says so.
+//! The reasons for which a message is not acknowledged, and their HTTP problems.
 
 use axum::response::{IntoResponse, Response};
 use runtime::{Problem, ProblemCode, StateError};
@@ -9,10 +9,10 @@ use soap_receiver::Rejection;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// It is not believed, or not understood.
+    /// The message did not authenticate, or could not be parsed.
     #[error(transparent)]
     Refused(#[from] Rejection),
-    /// Ferry's own state could not be read, or the queue did not take every notification.
+    /// The `orgs` table could not be read, or not every hint was queued.
     #[error(transparent)]
     State(#[from] StateError),
 }

@@ -1,16 +1,20 @@
-//! From what an org's message says to the hints that are queued.
+//! Turns a message's notifications into hints.
 
 use jiff::Timestamp;
 use salesforce::OrgId;
 use salesforce::soap::outbound_message::{OutboundMessage, ParseError};
 use store::{ChangeHint, RecordRef, Source};
 
-/// One hint for each notification of an org's message. One that names no record, because it was deleted before Salesforce sent
-/// the message, becomes a hint too, so that the ledger hears of every notification that is acknowledged.
+/// Returns one hint for each notification. A notification without a record, which was deleted before Salesforce sent the
+/// message, becomes a hint too, so that the ledger records every acknowledged notification.
 ///
 /// # Errors
-/// An id or a name in it is missing or malformed.
-pub fn of(message: &OutboundMessage<'_>, org_id: OrgId, received_at: Timestamp) -> Result<Vec<ChangeHint>, ParseError> {
+/// An id or a name is missing or malformed.
+pub fn from_message(
+    message: &OutboundMessage<'_>,
+    org_id: OrgId,
+    received_at: Timestamp,
+) -> Result<Vec<ChangeHint>, ParseError> {
     let hint = |delivery_id, record| ChangeHint {
         org_id,
         delivery_id,
@@ -55,7 +59,7 @@ mod tests {
 
     fn hints(body: &str) -> Result<Vec<ChangeHint>, ParseError> {
         let message = outbound_message::parse(body.as_bytes())?;
-        of(&message, ORG.parse().unwrap(), "2026-11-22T10:00:00Z".parse().unwrap())
+        from_message(&message, ORG.parse().unwrap(), "2026-11-22T10:00:00Z".parse().unwrap())
     }
 
     #[test]
@@ -72,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_notification_of_a_record_deleted_before_it_was_sent_is_a_hint_without_a_record() {
+    fn a_notification_of_a_deleted_record_is_a_hint_without_it() {
         let with_a_record = notification("04l5e00000Gx7Qx", "0065e00000AbCdE");
         for no_data in [
             "",
@@ -92,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_does_not_say_which_definition_it_is_of_is_believed_all_the_same() {
+    fn a_message_without_an_action_id_is_accepted() {
         let message = body(&notification("04l5e00000Gx7Qz", "0065e00000AbCdE"));
         let without = message.replace("<ActionId>04k5e000000CaRkAAK</ActionId>", "");
 
@@ -100,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_none_is_malformed() {
+    fn an_invalid_id_is_malformed() {
         for (notification_id, record_id) in [("04l5e00000Gx7Qz", "006xxxxxxxxxxxxxxxx"), ("", "0065e00000AbCdE")] {
             let refused = hints(&body(&notification(notification_id, record_id)));
             assert!(refused.is_err(), "{refused:?}");
@@ -108,8 +112,8 @@ mod tests {
     }
 
     #[test]
-    fn data_of_a_record_that_is_not_named_is_malformed() {
-        let nameless = notification("04l5e00000Gx7Qz", "0065e00000AbCdE").replace("sf:Id>", "sf:Name>");
-        assert!(matches!(hints(&body(&nameless)), Err(ParseError::Missing { .. })));
+    fn data_without_a_record_id_is_malformed() {
+        let without_id = notification("04l5e00000Gx7Qz", "0065e00000AbCdE").replace("sf:Id>", "sf:Name>");
+        assert!(matches!(hints(&body(&without_id)), Err(ParseError::Missing { .. })));
     }
 }

@@ -1,8 +1,8 @@
-//! The orgs whose secrets this sandbox has seen proven, believed for a minute: a warm call for one of them reads no table.
+//! A cache of orgs that authenticated within the last minute, so that a warm call reads no table.
 //!
-//! For that minute an address goes on working that was rotated out or whose org was closed. What it can still do is queue
-//! hints, each of which names a record that is then read again through the org's own connection, if there is still one.
-//! A secret that is not known to be live is looked up at once, so a new address works from its first message.
+//! For that minute an address keeps working that was rotated out or whose org was closed. It can only queue hints, each of
+//! which names a record that is read again through the org's own connection, if there still is one.
+//! A secret that is not in the cache is looked up at once, so a new address works from its first message.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,79 +12,85 @@ use salesforce::OrgId;
 use store::webhook_secret::verify_among;
 use store::{Org, OrgState, SecretHash, verify_webhook_secret};
 
-/// How long what was read is believed.
-const BELIEVED: SignedDuration = SignedDuration::from_secs(60);
-/// How many orgs are remembered. A sandbox has one message at a time and a minute to remember it.
+/// The time for which an entry is valid.
+const TTL: SignedDuration = SignedDuration::from_secs(60);
+/// The most entries. An execution environment handles one message at a time, so a minute has fewer.
 const MAX_ORGS: usize = 1_000;
 
-/// The orgs that are known; clones share them.
+/// The cache of one execution environment; clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct KnownOrgs(Arc<Mutex<Known>>);
+pub struct OrgCache(Arc<Mutex<Entries>>);
 
-impl KnownOrgs {
-    /// The org, if the secret is one that it is known to have.
-    pub(crate) fn prove(&self, org: Option<OrgId>, secret: &str, now: Timestamp) -> Option<OrgId> {
-        let live = org.map(|org| self.known().live(org, now)).unwrap_or_default();
-        let proven = verify_among(&live, secret);
-        org.filter(|_| proven)
+impl OrgCache {
+    /// Returns the org if the secret is one of its cached live secrets.
+    pub(crate) fn verify(&self, org: Option<OrgId>, secret: &str, now: Timestamp) -> Option<OrgId> {
+        let live = org.map(|org| self.entries().live_secrets(org, now)).unwrap_or_default();
+        // Compares also without an entry, so that every address costs the same work.
+        let verified = verify_among(&live, secret);
+        org.filter(|_| verified)
     }
 
-    /// The org, if the secret is one that it has by what was just `found` of it; which is kept in mind.
-    pub(crate) fn learn(&self, org: Option<OrgId>, found: Option<&Org>, secret: &str, now: Timestamp) -> Option<OrgId> {
-        let active = found.filter(|org| org.state == OrgState::Active);
+    /// Returns the org if the secret is one of the live secrets of its `row`, and caches the row.
+    pub(crate) fn verify_row(
+        &self,
+        org: Option<OrgId>,
+        row: Option<&Org>,
+        secret: &str,
+        now: Timestamp,
+    ) -> Option<OrgId> {
+        let active = row.filter(|org| org.state == OrgState::Active);
         let live = active.map_or(&[][..], |org| &org.webhook_secrets);
-        let proven = verify_webhook_secret(active, secret);
+        let verified = verify_webhook_secret(active, secret);
         if let Some(org) = org {
-            self.known().note(org, live, proven, now);
+            self.entries().update(org, live, verified, now);
         }
-        org.filter(|_| proven)
+        org.filter(|_| verified)
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn entries(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The rule: what is remembered of which org, and until when. It names no unknown org and no secret, only hashes of live ones.
+/// The entries by org. They hold hashes of live secrets only, and no unknown org.
 #[derive(Debug, Default)]
-struct Known(HashMap<OrgId, Seen>);
+struct Entries(HashMap<OrgId, Entry>);
 
 #[derive(Debug)]
-struct Seen {
+struct Entry {
     live: Vec<SecretHash>,
-    at: Timestamp,
+    read_at: Timestamp,
 }
 
-impl Seen {
-    fn is_believed(&self, now: Timestamp) -> bool {
-        let age = now.duration_since(self.at);
-        !age.is_negative() && age < BELIEVED
+impl Entry {
+    fn is_valid(&self, now: Timestamp) -> bool {
+        let age = now.duration_since(self.read_at);
+        !age.is_negative() && age < TTL
     }
 }
 
-impl Known {
-    /// The live secrets of an org, as far as they are known.
-    fn live(&self, org: OrgId, now: Timestamp) -> Vec<SecretHash> {
-        self.0.get(&org).filter(|seen| seen.is_believed(now)).map(|seen| seen.live.clone()).unwrap_or_default()
+impl Entries {
+    fn live_secrets(&self, org: OrgId, now: Timestamp) -> Vec<SecretHash> {
+        self.0.get(&org).filter(|entry| entry.is_valid(now)).map(|entry| entry.live.clone()).unwrap_or_default()
     }
 
-    /// Remembers an org once it has proven itself. Of a remembered one, what was read last counts, whoever asked.
-    fn note(&mut self, org: OrgId, live: &[SecretHash], proven: bool, now: Timestamp) {
+    /// Adds an org once it has authenticated. An existing entry is replaced by every later read of the row.
+    fn update(&mut self, org: OrgId, live: &[SecretHash], verified: bool, now: Timestamp) {
         if live.is_empty() {
             self.0.remove(&org);
-        } else if proven || self.0.contains_key(&org) {
+        } else if verified || self.0.contains_key(&org) {
             self.make_room(org, now);
-            self.0.insert(org, Seen { live: live.to_vec(), at: now });
+            self.0.insert(org, Entry { live: live.to_vec(), read_at: now });
         }
     }
 
-    /// Forgets what is not believed any more, and then the oldest, until there is room for one more.
+    /// Removes expired entries, and then the oldest, until one more fits.
     fn make_room(&mut self, org: OrgId, now: Timestamp) {
         if self.0.len() < MAX_ORGS || self.0.contains_key(&org) {
             return;
         }
-        self.0.retain(|_, seen| seen.is_believed(now));
-        let oldest = self.0.iter().min_by_key(|(_, seen)| seen.at).map(|(org, _)| *org);
+        self.0.retain(|_, entry| entry.is_valid(now));
+        let oldest = self.0.iter().min_by_key(|(_, entry)| entry.read_at).map(|(org, _)| *org);
         if let Some(oldest) = oldest.filter(|_| self.0.len() >= MAX_ORGS) {
             self.0.remove(&oldest);
         }
@@ -112,64 +118,66 @@ mod tests {
         Org { state, webhook_secrets, ..Org::claimed(id(n), Environment::Production, at(0)) }
     }
 
-    fn learn(known: &KnownOrgs, found: &Org, secret: &str, second: i64) -> bool {
-        known.learn(Some(found.org_id), Some(found), secret, at(second)).is_some()
+    fn read(cache: &OrgCache, row: &Org, secret: &str, second: i64) -> bool {
+        cache.verify_row(Some(row.org_id), Some(row), secret, at(second)).is_some()
     }
 
-    fn knows(known: &KnownOrgs, n: usize, secret: &str, second: i64) -> bool {
-        known.prove(Some(id(n)), secret, at(second)).is_some()
+    fn is_cached(cache: &OrgCache, n: usize, secret: &str, second: i64) -> bool {
+        cache.verify(Some(id(n)), secret, at(second)).is_some()
     }
 
     #[test]
-    fn a_proven_secret_is_believed_for_a_minute_and_no_other() {
-        let known = KnownOrgs::default();
-        assert!(!knows(&known, 1, "new", 0));
+    fn a_verified_secret_is_cached_for_a_minute() {
+        let cache = OrgCache::default();
+        assert!(!is_cached(&cache, 1, "new", 0));
 
-        assert!(learn(&known, &org(1, OrgState::Active, &["new", "old"]), "new", 0));
+        assert!(read(&cache, &org(1, OrgState::Active, &["new", "old"]), "new", 0));
 
-        assert!(knows(&known, 1, "new", 0) && knows(&known, 1, "old", 59));
+        assert!(is_cached(&cache, 1, "new", 0) && is_cached(&cache, 1, "old", 59));
         assert!(
-            !knows(&known, 1, "wrong", 1) && !knows(&known, 2, "new", 1) && known.prove(None, "new", at(1)).is_none()
+            !is_cached(&cache, 1, "wrong", 1)
+                && !is_cached(&cache, 2, "new", 1)
+                && cache.verify(None, "new", at(1)).is_none()
         );
-        assert!(!knows(&known, 1, "new", 60));
-        assert!(!knows(&known, 1, "new", -1), "a clock that went back proves nothing");
+        assert!(!is_cached(&cache, 1, "new", 60));
+        assert!(!is_cached(&cache, 1, "new", -1), "a clock that went back makes an entry invalid");
     }
 
     #[test]
-    fn nothing_is_remembered_of_an_org_that_did_not_prove_itself() {
-        let known = KnownOrgs::default();
-        assert!(!learn(&known, &org(1, OrgState::Active, &["right"]), "wrong", 0));
-        assert_eq!(known.learn(Some(id(2)), None, "any", at(0)), None);
-        assert_eq!(known.learn(None, None, "any", at(0)), None);
+    fn an_org_that_did_not_authenticate_is_not_cached() {
+        let cache = OrgCache::default();
+        assert!(!read(&cache, &org(1, OrgState::Active, &["right"]), "wrong", 0));
+        assert_eq!(cache.verify_row(Some(id(2)), None, "any", at(0)), None);
+        assert_eq!(cache.verify_row(None, None, "any", at(0)), None);
         for state in [OrgState::Claimed, OrgState::Uninstalled, OrgState::Disconnected, OrgState::Quarantined] {
-            assert!(!learn(&known, &org(3, state, &["right"]), "right", 0), "{state:?}");
+            assert!(!read(&cache, &org(3, state, &["right"]), "right", 0), "{state:?}");
         }
-        assert!(known.known().0.is_empty());
+        assert!(cache.entries().0.is_empty());
     }
 
     #[test]
-    fn what_was_read_last_counts_whoever_asked() {
-        let known = KnownOrgs::default();
-        learn(&known, &org(1, OrgState::Active, &["second", "first"]), "first", 0);
+    fn the_last_read_of_a_row_replaces_its_entry() {
+        let cache = OrgCache::default();
+        read(&cache, &org(1, OrgState::Active, &["second", "first"]), "first", 0);
 
-        assert!(!learn(&known, &org(1, OrgState::Active, &["third", "second"]), "wrong", 10));
-        assert!(!knows(&known, 1, "first", 11) && knows(&known, 1, "third", 69));
+        assert!(!read(&cache, &org(1, OrgState::Active, &["third", "second"]), "wrong", 10));
+        assert!(!is_cached(&cache, 1, "first", 11) && is_cached(&cache, 1, "third", 69));
 
-        assert!(!learn(&known, &org(1, OrgState::Disconnected, &["third"]), "wrong", 20));
-        assert!(!knows(&known, 1, "third", 21));
+        assert!(!read(&cache, &org(1, OrgState::Disconnected, &["third"]), "wrong", 20));
+        assert!(!is_cached(&cache, 1, "third", 21));
     }
 
     #[test]
-    fn the_oldest_is_forgotten_for_the_newest() {
-        let known = KnownOrgs::default();
+    fn the_oldest_entry_makes_room_for_the_newest() {
+        let cache = OrgCache::default();
         for n in 0..=MAX_ORGS {
             let second = if n == 7 { 0 } else { 1 };
-            assert!(learn(&known, &org(n, OrgState::Active, &["s"]), "s", second));
+            assert!(read(&cache, &org(n, OrgState::Active, &["s"]), "s", second));
         }
-        assert_eq!(known.known().0.len(), MAX_ORGS);
-        assert!(!knows(&known, 7, "s", 1) && knows(&known, MAX_ORGS, "s", 1));
+        assert_eq!(cache.entries().0.len(), MAX_ORGS);
+        assert!(!is_cached(&cache, 7, "s", 1) && is_cached(&cache, MAX_ORGS, "s", 1));
 
-        learn(&known, &org(5_000, OrgState::Active, &["s"]), "s", 90);
-        assert_eq!(known.known().0.len(), 1, "what is not believed any more goes first");
+        read(&cache, &org(5_000, OrgState::Active, &["s"]), "s", 90);
+        assert_eq!(cache.entries().0.len(), 1, "expired entries are removed first");
     }
 }

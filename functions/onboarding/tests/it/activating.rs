@@ -8,7 +8,7 @@ use store::{OrgState, verify_webhook_secret};
 use crate::harness::{PUBLIC_URL, TestContext};
 
 #[test]
-fn a_team_connection_activates_the_org_and_asks_for_its_first_copy() {
+fn a_team_connection_activates_the_org_and_queues_a_backfill() {
     run(async {
         let context = TestContext::new().await;
 
@@ -28,7 +28,7 @@ fn a_team_connection_activates_the_org_and_asks_for_its_first_copy() {
 }
 
 #[test]
-fn an_address_that_was_lost_is_made_again_once_beside_the_first() {
+fn a_lost_address_is_made_again_once() {
     run(async {
         let context = TestContext::new().await;
         let first = context.team_connected("acme").await.unwrap().onboarded;
@@ -63,7 +63,7 @@ fn another_tenant_does_not_get_the_org() {
 }
 
 #[test]
-fn a_disconnected_org_becomes_active_again_with_another_secret() {
+fn a_disconnected_org_is_reactivated_with_another_secret() {
     run(async {
         let context = TestContext::new().await;
         let first = context.team_connected("acme").await.unwrap().onboarded.webhook_url.unwrap();
@@ -95,7 +95,7 @@ fn a_quarantined_org_stays_quarantined() {
 }
 
 #[test]
-fn the_answer_tells_the_address_to_the_caller_and_to_no_log() {
+fn the_address_is_in_the_response_and_in_no_log() {
     run(async {
         let context = TestContext::new().await;
 

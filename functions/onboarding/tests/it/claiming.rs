@@ -46,7 +46,7 @@ fn the_same_claim_again_changes_nothing() {
 }
 
 #[test]
-fn a_claim_cannot_touch_an_active_org_and_does_not_learn_of_it() {
+fn a_claim_neither_changes_nor_discloses_an_active_org() {
     run(async {
         let context = TestContext::new().await;
         let now = context.deps.clock.now();
@@ -73,7 +73,7 @@ fn a_claim_cannot_touch_an_active_org_and_does_not_learn_of_it() {
 }
 
 #[test]
-fn what_is_no_claim_is_refused_and_changes_nothing() {
+fn an_invalid_claim_is_refused_and_changes_nothing() {
     run(async {
         let context = TestContext::new().await;
         let valid = json!({"organization_id": context.org}).to_string();
@@ -94,7 +94,7 @@ fn what_is_no_claim_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn an_install_in_an_org_that_was_left_is_noted_and_needs_its_admin() {
+fn an_install_in_a_closed_org_needs_its_admin() {
     run(async {
         for state in [OrgState::Uninstalled, OrgState::Disconnected] {
             let context = TestContext::new().await;

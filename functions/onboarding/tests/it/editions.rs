@@ -25,7 +25,7 @@ impl TestContext {
 }
 
 #[test]
-fn an_org_without_outbound_messages_is_polled_and_nobody_is_shown_an_address() {
+fn an_org_without_outbound_messages_is_polled() {
     run(async {
         let context = TestContext::new().await;
         context.simulator.set_edition(PROFESSIONAL);
@@ -44,7 +44,7 @@ fn an_org_without_outbound_messages_is_polled_and_nobody_is_shown_an_address() {
 }
 
 #[test]
-fn an_upgrade_is_noticed_when_the_team_connects_again() {
+fn an_edition_change_is_found_at_the_next_team_connection() {
     run(async {
         let context = TestContext::new().await;
         context.simulator.set_edition(PROFESSIONAL);
@@ -62,7 +62,7 @@ fn an_upgrade_is_noticed_when_the_team_connects_again() {
 }
 
 #[test]
-fn an_org_that_does_not_tell_its_edition_is_activated_and_keeps_what_was_known() {
+fn an_unreadable_edition_keeps_the_stored_one() {
     run(async {
         let context = TestContext::new().await;
         context.refuse("query", "INVALID_TYPE");
@@ -80,7 +80,7 @@ fn an_org_that_does_not_tell_its_edition_is_activated_and_keeps_what_was_known()
 }
 
 #[test]
-fn an_edition_that_is_not_known_is_polled_once_the_org_says_that_it_has_no_messages() {
+fn an_unknown_edition_without_outbound_messages_is_polled() {
     run(async {
         let context = TestContext::new().await;
         let edition = "Some Other Edition";
@@ -100,7 +100,7 @@ fn an_edition_that_is_not_known_is_polled_once_the_org_says_that_it_has_no_messa
 }
 
 #[test]
-fn what_the_package_announces_of_the_edition_is_not_believed() {
+fn the_announced_edition_is_not_used() {
     run(async {
         let context = TestContext::new().await;
         context.team_connected("acme").await.unwrap();

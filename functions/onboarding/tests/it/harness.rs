@@ -1,4 +1,4 @@
-//! The function, an org that Ferry knows nothing of, and state of its own.
+//! The test context: the function, an unknown org, and tables of its own.
 
 use std::ops::Deref;
 use std::time::Duration;

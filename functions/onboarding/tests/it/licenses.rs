@@ -1,4 +1,4 @@
-//! The vendor's License Management Org, as the simulator plays it, over HTTP.
+//! The vendor's License Management Org, simulated, over HTTP.
 
 use harness::run;
 use http::StatusCode;
@@ -79,7 +79,7 @@ fn message(org: &str, customer: &str, status: &str, at: &str) -> String {
 }
 
 #[test]
-fn the_life_of_a_package_is_followed_from_install_to_uninstall() {
+fn a_package_is_followed_from_install_to_uninstall() {
     run(async {
         let vendor = Vendor::new().await;
         let (context, customer) = (&vendor.context, &vendor.context.simulator);
@@ -133,7 +133,7 @@ fn a_sandbox_is_claimed_as_one() {
 }
 
 #[test]
-fn a_late_and_repeated_uninstallation_does_not_end_a_connection_that_was_made_after_it() {
+fn a_late_uninstallation_keeps_newer_connections() {
     run(async {
         let vendor = Vendor::new().await;
         let (context, lmo) = (&vendor.context, vendor.org.org_id());
@@ -153,7 +153,7 @@ fn a_late_and_repeated_uninstallation_does_not_end_a_connection_that_was_made_af
 }
 
 #[test]
-fn a_suspended_licence_is_noted_and_ends_nothing() {
+fn a_suspended_license_is_recorded_only() {
     run(async {
         let vendor = Vendor::new().await;
         let (context, lmo) = (&vendor.context, vendor.org.org_id());
@@ -168,7 +168,7 @@ fn a_suspended_licence_is_noted_and_ends_nothing() {
 }
 
 #[test]
-fn nothing_is_believed_without_the_secret_of_the_license_management_org() {
+fn license_messages_need_the_secret() {
     run(async {
         let vendor = Vendor::new().await;
         let (context, lmo) = (&vendor.context, vendor.org.org_id());
@@ -194,7 +194,7 @@ fn nothing_is_believed_without_the_secret_of_the_license_management_org() {
 }
 
 #[test]
-fn without_a_registration_there_is_no_address() {
+fn without_a_registration_no_license_address_exists() {
     run(async {
         let context = TestContext::new().await;
         let org: OrgId = context.org;

@@ -1,4 +1,4 @@
-//! Claims, activations and licences against the emulator and simulated orgs.
+//! Claims, activations and licenses with the AWS emulator and simulated orgs.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -6,5 +6,5 @@ mod activating;
 mod claiming;
 mod editions;
 mod harness;
-mod licences;
+mod licenses;
 mod messages;

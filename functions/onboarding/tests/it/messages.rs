@@ -21,7 +21,7 @@ fn refused() -> Effect {
 }
 
 #[test]
-fn the_orgs_own_messages_get_the_address_and_nobody_has_to_copy_it() {
+fn the_orgs_messages_get_the_address() {
     run(async {
         let context = TestContext::new().await;
         context.install_messages(&["Ferry Account Changed", "Ferry_Second", "Of somebody else"]);
@@ -39,7 +39,7 @@ fn the_orgs_own_messages_get_the_address_and_nobody_has_to_copy_it() {
 }
 
 #[test]
-fn what_is_set_up_is_left_alone_by_a_repetition() {
+fn a_complete_setup_is_not_changed() {
     run(async {
         let context = TestContext::new().await;
         context.install_messages(&["Ferry Account Changed"]);
@@ -54,7 +54,7 @@ fn what_is_set_up_is_left_alone_by_a_repetition() {
 }
 
 #[test]
-fn a_set_up_that_broke_off_is_finished_by_the_next_connection() {
+fn an_incomplete_setup_is_completed_by_the_next_connection() {
     run(async {
         let context = TestContext::new().await;
         context.install_messages(&["Ferry Account Changed", "Ferry_Second"]);
@@ -75,7 +75,7 @@ fn a_set_up_that_broke_off_is_finished_by_the_next_connection() {
 }
 
 #[test]
-fn where_the_connection_may_not_the_address_is_shown() {
+fn without_permission_the_address_is_shown() {
     run(async {
         let context = TestContext::new().await;
         context.install_messages(&["Ferry Account Changed"]);
@@ -92,7 +92,7 @@ fn where_the_connection_may_not_the_address_is_shown() {
 }
 
 #[test]
-fn a_rotation_leaves_the_old_secret_live_beside_the_new_one() {
+fn a_rotation_keeps_the_old_secret_live() {
     run(async {
         let context = TestContext::new().await;
         context.install_messages(&["Ferry Account Changed"]);

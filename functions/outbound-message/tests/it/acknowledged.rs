@@ -1,4 +1,4 @@
-//! What is acknowledged.
+//! Acknowledged messages.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::harness::{TestContext, run};
 use crate::messages::{envelope, message, notification, notification_id, record_id};
 
 #[test]
-fn a_message_is_acknowledged_once_each_of_its_notifications_is_queued() {
+fn a_message_is_acknowledged_once_all_of_it_is_queued() {
     run(async {
         let context = TestContext::new().await;
 
@@ -30,7 +30,7 @@ fn a_message_is_acknowledged_once_each_of_its_notifications_is_queued() {
 }
 
 #[test]
-fn a_message_that_comes_twice_is_acknowledged_twice() {
+fn a_duplicate_message_is_acknowledged_again() {
     run(async {
         let context = TestContext::new().await;
 
@@ -43,7 +43,7 @@ fn a_message_that_comes_twice_is_acknowledged_twice() {
 }
 
 #[test]
-fn either_form_of_the_org_id_is_good_in_the_address_and_in_the_body() {
+fn org_ids_of_15_and_18_characters_are_accepted() {
     run(async {
         let context = TestContext::new().await;
         let address = context.address_of(context.org.short(), context.secret());
@@ -54,7 +54,7 @@ fn either_form_of_the_org_id_is_good_in_the_address_and_in_the_body() {
 }
 
 #[test]
-fn records_deleted_before_they_were_sent_are_queued_for_the_ledger() {
+fn a_notification_without_record_is_queued() {
     run(async {
         let context = TestContext::new().await;
         let bare = |n| format!("<Notification><Id>{}</Id></Notification>", notification_id(n));

@@ -1,4 +1,4 @@
-//! The route behind API Gateway, which hands bodies over as text or in base64.
+//! The route behind API Gateway, which passes bodies as text or in base64.
 
 use axum::http::{Request, StatusCode};
 use base64::Engine as _;
@@ -11,7 +11,7 @@ use crate::messages::message;
 
 const EVENT: &str = include_str!("../fixtures/apigw-v2-outbound-message.json");
 
-/// What API Gateway invokes the function with.
+/// Returns an event of API Gateway.
 fn event(path: &str, body: &str, is_base64: bool) -> String {
     let mut event: Value = serde_json::from_str(EVENT).unwrap();
     event["rawPath"] = json!(path);
@@ -29,7 +29,7 @@ async fn send(context: &TestContext, event: &str) -> Answer {
 }
 
 #[test]
-fn an_api_gateway_event_reaches_the_route_with_its_body_as_text_or_in_base64() {
+fn api_gateway_bodies_in_text_and_base64_reach_the_route() {
     run(async {
         let context = TestContext::new().await;
         let body = message(context.org, 2);

@@ -1,4 +1,4 @@
-//! Mutual TLS: with a required name, no secret helps a sender that has not the certificate.
+//! Mutual TLS: where a certificate is required, no secret replaces it.
 
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -18,7 +18,7 @@ fn with(context: &TestContext, address: &str, subject: Option<&str>) -> Request<
 }
 
 #[test]
-fn without_the_certificate_there_is_no_address_whatever_the_secret() {
+fn without_the_certificate_no_address_exists() {
     run(async {
         let required = RequiredClient::from_env(&Env::from_pairs([("WEBHOOK_CLIENT_NAME", "proxy.salesforce.com")]));
         let context = TestContext::requiring(required).await;

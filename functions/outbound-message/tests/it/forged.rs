@@ -1,5 +1,5 @@
-//! Forgeries. Each is refused with a clear problem, without an Ack, and without a write of any kind: the requests that the
-//! function makes of AWS meanwhile are counted, and none but the look-up of an org is allowed.
+//! Forged messages. Each is refused with a clear problem, without an acknowledgement and without a write: the function's
+//! requests to AWS are counted, and only the look-up of an org is allowed.
 //!
 //! | forgery | where |
 //! |---|---|
@@ -26,7 +26,7 @@ const NOT_FOUND: (u16, &str) = (404, "not_found");
 const MALFORMED: (u16, &str) = (400, "malformed_message");
 const OTHER_ORG: (u16, &str) = (403, "other_org");
 
-/// An org that is forged, and another one of the same installation.
+/// A forged org, and another one of the same stack.
 struct ForgeryTest {
     context: TestContext,
     other: TestContext,
@@ -40,7 +40,7 @@ impl ForgeryTest {
         Self { context, other, before }
     }
 
-    /// Posts a body to the org's right address.
+    /// Posts a body to the org's address.
     async fn refuses(&self, body: impl Into<Body>, expected: (u16, &str), what: &str) {
         self.refuses_at(&self.context.address(), body, expected, what).await;
     }
@@ -59,7 +59,7 @@ impl ForgeryTest {
         answer
     }
 
-    /// Looks at what is left: nothing.
+    /// Checks that nothing was queued or written.
     async fn ends(self) {
         let queued: [Vec<ChangeHint>; 2] = [self.context.queued().await, self.other.queued().await];
         assert_eq!(queued, [vec![], vec![]]);

@@ -1,4 +1,4 @@
-//! An org on the emulator with a webhook address, and a queue of its own.
+//! The test context: an org on the emulator with a webhook address and a queue of its own.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
@@ -8,7 +8,7 @@ use axum::http::{Method, Request, Response, StatusCode};
 use bench::Proxy;
 use jiff::SignedDuration;
 use local::Emulator;
-use outbound_message::{Deps, KnownOrgs, router};
+use outbound_message::{Deps, OrgCache, router};
 use salesforce::{Clock, OrgId};
 use secret_scan::SecretScan;
 use serde_json::Value;
@@ -55,12 +55,12 @@ pub(crate) struct TestContext {
 }
 
 impl TestContext {
-    /// An active org with an address.
+    /// Returns a context with an active org.
     pub(crate) async fn new() -> Self {
         Self::requiring(RequiredClient::default()).await
     }
 
-    /// The same, and who sends to it must have this certificate.
+    /// The same, with a required client certificate.
     pub(crate) async fn requiring(client: RequiredClient) -> Self {
         let cloud = cloud().await;
         let sqs = aws_sdk_sqs::Client::new(cloud.emulator.sdk_config());
@@ -86,7 +86,7 @@ impl TestContext {
         let through = sdk.to_builder().endpoint_url(proxy.url()).build();
         let deps = Deps {
             orgs: Orgs::new(aws_sdk_dynamodb::Client::new(&through), cloud.orgs_table.clone()),
-            known_orgs: KnownOrgs::default(),
+            org_cache: OrgCache::default(),
             hints: Queue::<ChangeHint>::new(aws_sdk_sqs::Client::new(&through), queue_url.clone(), clock.clone()),
             client,
             clock: clock.clone(),
@@ -96,32 +96,32 @@ impl TestContext {
         Self { org, orgs, secret, sqs, queue_url, proxy, clock, router: router(deps), _scan: scan }
     }
 
-    /// The requests that the function has made since the last time, by AWS's operation.
+    /// Returns the function's requests since the last call, by AWS operation.
     pub(crate) fn requests(&self) -> Vec<(String, usize)> {
         self.proxy.take_counts().into_iter().collect()
     }
 
-    /// Lets time pass.
+    /// Advances the clock.
     pub(crate) fn pass(&self, seconds: i64) {
         self.clock.advance(SignedDuration::from_secs(seconds));
     }
 
-    /// Where the org's outbound messages go.
+    /// Returns the org's webhook address.
     pub(crate) fn address(&self) -> String {
         self.address_of(self.org.as_str(), self.secret.reveal())
     }
 
-    /// An address like the org's.
+    /// Returns an address of the same form.
     pub(crate) fn address_of(&self, org: &str, secret: &str) -> String {
         format!("/webhooks/salesforce/{org}/{secret}")
     }
 
-    /// The org's secret, as its address has it.
+    /// Returns the secret of the org's address.
     pub(crate) fn secret(&self) -> &str {
         self.secret.reveal()
     }
 
-    /// Puts the org into another state.
+    /// Sets the org's state.
     pub(crate) async fn mark(&self, state: OrgState) {
         self.orgs.set_state(self.org, state, Clock::system().now()).await.expect("a known org");
     }
@@ -136,17 +136,17 @@ impl TestContext {
         Answer::of(self.router.clone().oneshot(request).await.expect("an answer")).await
     }
 
-    /// What is stored of the org.
+    /// Loads the org's row.
     pub(crate) async fn stored(&self) -> Option<Org> {
         self.orgs.load(self.org).await.expect("the table")
     }
 
-    /// The function's router.
+    /// Returns the function's router.
     pub(crate) fn router(&self) -> Router {
         self.router.clone()
     }
 
-    /// Everything in the queue.
+    /// Receives every hint in the queue.
     pub(crate) async fn queued(&self) -> Vec<ChangeHint> {
         let mut hints = Vec::new();
         loop {
@@ -169,13 +169,13 @@ async fn activate(orgs: &Orgs, org_id: OrgId, webhook_secret: SecretHash) {
     orgs.activate(&activate).await.expect("an active org");
 }
 
-/// An org that no other test has.
+/// Returns an org id that no other test uses.
 pub(crate) fn random_org() -> OrgId {
     let unique = uuid::Uuid::new_v4().simple().to_string();
     format!("00D{}", &unique[..12]).parse().expect("an org id")
 }
 
-/// A request.
+/// Builds a request.
 pub(crate) fn request(method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Request<Body> {
     let request = headers
         .iter()
@@ -183,7 +183,7 @@ pub(crate) fn request(method: Method, path: &str, headers: &[(&str, &str)], body
     request.body(body.into()).expect("a request")
 }
 
-/// What was answered.
+/// A response.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -200,12 +200,12 @@ impl Answer {
         Self { status, content_type: content_type.unwrap_or_default(), body }
     }
 
-    /// Whether Salesforce takes this for an acknowledgement.
+    /// Returns whether Salesforce accepts this as an acknowledgement.
     pub(crate) fn is_ack(&self) -> bool {
         self.status == StatusCode::OK && self.body.contains("<Ack>true</Ack>")
     }
 
-    /// The problem's code, which it has exactly when it is no acknowledgement.
+    /// Returns the problem's code; an acknowledgement has none.
     pub(crate) fn problem(&self) -> String {
         assert_eq!(self.content_type, "application/problem+json", "{self:?}");
         assert!(!self.body.contains("Ack"), "{self:?}");
@@ -216,7 +216,7 @@ impl Answer {
     }
 }
 
-/// What was logged while `action` ran.
+/// Returns the log of `action`.
 pub(crate) async fn logged<T>(action: impl Future<Output = T>) -> (T, String) {
     use tracing::instrument::WithSubscriber as _;
 

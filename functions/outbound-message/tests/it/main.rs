@@ -1,4 +1,4 @@
-//! The function's route on the emulator: what is acknowledged is in the queue, and nothing else is acknowledged.
+//! Tests of the webhook route with the AWS emulator: exactly the queued messages are acknowledged.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -7,7 +7,7 @@ mod api_gateway;
 mod client_certificate;
 mod forged;
 mod harness;
-mod known_orgs;
 mod messages;
+mod org_cache;
 mod recorded;
 mod refused;

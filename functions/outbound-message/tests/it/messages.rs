@@ -2,7 +2,7 @@
 
 use salesforce::OrgId;
 
-/// A message of the org with `count` notifications, each of another Opportunity.
+/// Returns a message with `count` notifications, each of another Opportunity.
 pub(crate) fn message(org: OrgId, count: usize) -> String {
     let notifications: String = (0..count).map(|n| notification(&notification_id(n), &record_id(n))).collect();
     envelope(org.as_str(), &notifications)
@@ -18,7 +18,7 @@ pub(crate) fn record_id(n: usize) -> String {
     format!("0065e000000{n:04}")
 }
 
-/// A notification about an Opportunity.
+/// Returns a notification of an Opportunity.
 pub(crate) fn notification(id: &str, record: &str) -> String {
     format!(
         r#"<Notification><Id>{id}</Id><sObject xsi:type="sf:Opportunity" xmlns:sf="urn:sobject.enterprise.soap.sforce.com">
@@ -26,7 +26,7 @@ pub(crate) fn notification(id: &str, record: &str) -> String {
     )
 }
 
-/// The envelope around notifications.
+/// Returns the envelope around notifications.
 pub(crate) fn envelope(org: &str, notifications: &str) -> String {
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?>

@@ -1,4 +1,4 @@
-//! What a sandbox remembers of an org, counted in the requests that it makes.
+//! The cache of authenticated orgs, measured by the requests to DynamoDB.
 
 use salesforce::OrgId;
 use store::{OrgState, WebhookSecret};
@@ -33,7 +33,7 @@ fn a_warm_call_makes_no_request_to_dynamodb() {
 }
 
 #[test]
-fn both_live_secrets_are_good_a_new_one_at_once_and_a_rotated_out_one_for_less_than_a_minute() {
+fn a_new_secret_works_at_once_and_an_old_one_for_a_minute() {
     run(async {
         let context = TestContext::new().await;
         let address = |secret: &WebhookSecret| context.address_of(context.org.as_str(), secret.reveal());
@@ -57,7 +57,7 @@ fn both_live_secrets_are_good_a_new_one_at_once_and_a_rotated_out_one_for_less_t
 }
 
 #[test]
-fn a_closed_org_is_refused_after_a_minute_or_once_anybody_had_it_looked_up() {
+fn a_closed_org_is_refused_after_a_minute_or_a_look_up() {
     run(async {
         for wrong_secret_first in [false, true] {
             let context = TestContext::new().await;
@@ -76,7 +76,7 @@ fn a_closed_org_is_refused_after_a_minute_or_once_anybody_had_it_looked_up() {
 }
 
 #[test]
-fn an_unknown_org_and_a_wrong_secret_cost_the_same_requests_however_often() {
+fn unknown_org_and_wrong_secret_cost_the_same_requests() {
     run(async {
         let context = TestContext::new().await;
         assert!(context.post(&context.address(), message(context.org, 1)).await.is_ack());

@@ -1,4 +1,4 @@
-//! Bodies that were recorded from real orgs.
+//! Bodies recorded from real orgs.
 
 use std::fs;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ fn a_recorded_body_of_another_org_is_never_acknowledged_here() {
 }
 
 #[test]
-fn a_recorded_body_becomes_the_hints_of_its_notifications_once_it_names_the_org() {
+fn a_recorded_body_becomes_hints_once_it_names_the_org() {
     run(async {
         let context = TestContext::new().await;
         let mut acknowledged = 0;
@@ -48,7 +48,7 @@ fn a_recorded_body_becomes_the_hints_of_its_notifications_once_it_names_the_org(
     });
 }
 
-/// The body with another org's id.
+/// Returns the body with another org's id.
 fn renamed(body: &str, org: &str) -> String {
     let Some((head, rest)) = body.split_once("OrganizationId>") else { return body.to_owned() };
     let Some((_, tail)) = rest.split_once("</") else { return body.to_owned() };

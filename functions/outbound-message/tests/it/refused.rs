@@ -1,4 +1,4 @@
-//! What else is refused, what is logged of it, and what becomes of copies of an org. Forgeries have a suite of their own.
+//! Other refusals, their logs, and the quarantine of copies of an org. Forged messages are in `forged`.
 
 use axum::http::StatusCode;
 use store::OrgState;
@@ -20,7 +20,7 @@ fn an_org_that_is_not_active_has_no_address() {
 }
 
 #[test]
-fn a_message_that_could_not_be_queued_is_to_be_sent_again() {
+fn a_message_that_was_not_queued_is_not_acknowledged() {
     run(async {
         let context = TestContext::without_queue().await;
 
@@ -50,7 +50,7 @@ fn neither_body_nor_secret_is_ever_logged() {
 }
 
 #[test]
-fn a_copy_of_the_org_is_quarantined_and_the_original_is_not_touched() {
+fn a_copy_is_quarantined_and_the_original_unchanged() {
     run(async {
         let context = TestContext::new().await;
         let before = context.orgs.load(context.org).await.unwrap();
@@ -67,7 +67,7 @@ fn a_copy_of_the_org_is_quarantined_and_the_original_is_not_touched() {
 }
 
 #[test]
-fn nobody_is_quarantined_without_the_secret_and_no_org_that_is_its_tenants() {
+fn only_an_unowned_org_is_quarantined_and_only_by_secret() {
     run(async {
         let (context, other) = (TestContext::new().await, TestContext::new().await);
         let copy = random_org();

@@ -1,4 +1,4 @@
-//! Addresses that are almost right. Whatever is wrong with one, the answer is the very same.
+//! Addresses that are almost right. Every wrong address gets the same response.
 
 use std::fmt::Write as _;
 
@@ -9,8 +9,8 @@ use super::{ForgeryTest, NOT_FOUND};
 use crate::harness::{Answer, TestContext, random_org, run};
 use crate::messages::message;
 
-/// Posts the org's own message to each of these; all answers are one.
-async fn are_nobodys(addresses: impl Fn(&TestContext, &TestContext) -> Vec<String>) {
+/// Posts the org's own message to each address and expects the same 404.
+async fn are_unknown(addresses: impl Fn(&TestContext, &TestContext) -> Vec<String>) {
     let test = ForgeryTest::new().await;
     let mut answers: Vec<Answer> = Vec::new();
     for address in addresses(&test.context, &test.other) {
@@ -22,8 +22,8 @@ async fn are_nobodys(addresses: impl Fn(&TestContext, &TestContext) -> Vec<Strin
 }
 
 #[test]
-fn of_unknown_orgs_and_with_the_secrets_of_others() {
-    run(are_nobodys(|context, other| {
+fn of_unknown_orgs_and_with_secrets_of_others() {
+    run(are_unknown(|context, other| {
         vec![
             context.address_of(random_org().as_str(), context.secret()),
             context.address_of(context.org.as_str(), other.secret()),
@@ -36,8 +36,8 @@ fn of_unknown_orgs_and_with_the_secrets_of_others() {
 }
 
 #[test]
-fn with_secrets_that_are_guessed_cut_or_read_from_the_table() {
-    run(are_nobodys(|context, _| {
+fn with_guessed_or_truncated_secrets_or_hashes() {
+    run(are_unknown(|context, _| {
         let secret = context.secret();
         let guesses = [
             "A-wrong-secret-of-just-the-usual-length-43c",
@@ -63,7 +63,7 @@ fn with_secrets_that_are_guessed_cut_or_read_from_the_table() {
 
 #[test]
 fn with_ids_that_look_like_the_orgs() {
-    run(are_nobodys(|context, _| {
+    run(are_unknown(|context, _| {
         let (long, short) = (context.org.as_str(), context.org.short());
         let checksum = if long.ends_with("AAA") { "AAB" } else { "AAA" };
         let ids = [
@@ -93,8 +93,8 @@ fn with_ids_that_look_like_the_orgs() {
 }
 
 #[test]
-fn with_paths_that_are_bent() {
-    run(are_nobodys(|context, other| {
+fn with_malformed_paths() {
+    run(are_unknown(|context, other| {
         let (right, secret) = (context.address(), context.secret());
         vec![
             format!("{right}/"),
@@ -117,7 +117,7 @@ fn with_paths_that_are_bent() {
 
 /// RFC 3986, section 6.2.2.2: `%30` and `0` are the same address.
 #[test]
-fn an_address_written_in_percent_signs_is_the_same_address() {
+fn a_percent_encoded_address_is_the_same_address() {
     run(async {
         let context = TestContext::new().await;
         let encode = |text: &str| {

@@ -1,4 +1,4 @@
-//! Well-formed XML at the right address that is not the org's message, or more than one, or a part of one.
+//! Well-formed XML at the right address that is another org's message, several messages, or a part of one.
 
 use axum::body::Body;
 
@@ -6,7 +6,7 @@ use super::{ForgeryTest, MALFORMED, OTHER_ORG};
 use crate::harness::{TestContext, run};
 use crate::messages::{envelope, message, notification};
 
-/// Posts bodies that are made from the org's.
+/// Posts bodies derived from the org's.
 async fn are_refused(expected: (u16, &str), bodies: impl Fn(&TestContext, &TestContext) -> Vec<String>) {
     let test = ForgeryTest::new().await;
     for body in bodies(&test.context, &test.other) {
@@ -34,7 +34,7 @@ fn of_another_org() {
 }
 
 #[test]
-fn of_an_org_whose_id_is_none() {
+fn of_an_invalid_org_id() {
     run(are_refused(MALFORMED, |context, _| {
         let (long, short) = (context.org.as_str(), context.org.short());
         let checksum = if long.ends_with("AAA") { "AAB" } else { "AAA" };
@@ -97,7 +97,7 @@ fn of_two_orgs_or_more_than_one_message() {
 }
 
 #[test]
-fn of_no_or_too_many_notifications_or_of_none_that_can_be_named() {
+fn of_no_too_many_or_unnamed_notifications() {
     run(are_refused(MALFORMED, |context, _| {
         let of = |notifications: &str| envelope(context.org.as_str(), notifications);
         vec![

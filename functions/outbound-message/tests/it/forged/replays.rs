@@ -1,4 +1,4 @@
-//! Old bodies, sent once more.
+//! Replayed bodies.
 
 use store::{ChangeHint, WebhookSecret};
 
@@ -25,7 +25,7 @@ fn an_old_body_with_a_secret_that_was_rotated_out_is_refused() {
 }
 
 #[test]
-fn an_old_body_at_the_address_of_another_org_is_refused_and_changes_neither() {
+fn an_old_body_at_another_orgs_address_is_refused() {
     run(async {
         let test = ForgeryTest::new().await;
         let body = message(test.other.org, 3);
@@ -36,10 +36,10 @@ fn an_old_body_at_the_address_of_another_org_is_refused_and_changes_neither() {
     });
 }
 
-/// Nothing distinguishes it from a repetition by Salesforce, so it is acknowledged. It is only a hint: which record to read
-/// again. Nothing that it says of the record is taken over.
+/// Nothing distinguishes it from Salesforce's own retry, so it is acknowledged. It is only a hint of which record to read
+/// again; its field values are not used.
 #[test]
-fn an_old_body_with_a_live_secret_is_acknowledged_and_says_no_more_than_which_records_to_read_again() {
+fn an_old_body_with_a_live_secret_is_only_a_hint() {
     run(async {
         let context = TestContext::new().await;
         let body = message(context.org, 1);

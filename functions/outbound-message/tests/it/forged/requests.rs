@@ -1,4 +1,4 @@
-//! Requests that are refused by their method, their headers or their size, before anybody looks at their address.
+//! Requests that are refused by method, headers or size, before the address is checked.
 
 use std::io::Write as _;
 
@@ -81,7 +81,7 @@ fn compressed_bodies_are_never_unpacked() {
 }
 
 #[test]
-fn too_large_whatever_they_say_of_their_length() {
+fn too_large_whatever_their_content_length() {
     run(async {
         let test = ForgeryTest::new().await;
         let large = || message(test.context.org, 1) + &" ".repeat(LIMIT);

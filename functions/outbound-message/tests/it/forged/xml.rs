@@ -1,4 +1,4 @@
-//! XML that means to hurt whoever reads it.
+//! Malicious XML.
 
 use axum::body::Body;
 
@@ -8,7 +8,7 @@ use crate::messages::{envelope, message, notification};
 
 const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
 
-/// Posts bodies that are made from the org's.
+/// Posts bodies derived from the org's.
 async fn are_refused<B: Into<Body>>(bodies: impl Fn(&TestContext) -> Vec<(&'static str, B)>) {
     let test = ForgeryTest::new().await;
     for (what, body) in bodies(&test.context) {
@@ -17,7 +17,7 @@ async fn are_refused<B: Into<Body>>(bodies: impl Fn(&TestContext) -> Vec<(&'stat
     test.ends().await;
 }
 
-/// The org's message with other text in place of its declaration, and of the name of its record.
+/// Returns the org's message with another prologue and another record name.
 fn with(context: &TestContext, prologue: &str, name: &str) -> String {
     message(context.org, 1).replacen(DECLARATION, prologue, 1).replacen("Secret Deal", name, 1)
 }
@@ -53,7 +53,7 @@ fn with_entities() {
 }
 
 #[test]
-fn that_is_deep_or_wide() {
+fn with_too_many_levels_or_attributes() {
     run(are_refused(|context| {
         let field = |text: &str| with(context, DECLARATION, text);
         let numbered = |count: usize, form: fn(usize) -> String| (0..count).map(form).collect::<String>();
@@ -76,7 +76,7 @@ fn that_is_deep_or_wide() {
 }
 
 #[test]
-fn with_characters_that_are_none() {
+fn with_forbidden_characters() {
     run(are_refused(|context| {
         let field = |text: &str| with(context, DECLARATION, text).into_bytes();
         let spliced = |bytes: &[u8]| {
