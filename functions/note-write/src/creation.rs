@@ -1,35 +1,35 @@
-//! How a note is created once and only once, although Salesforce gives notes no external id (invariant 16): a pure
-//! state machine. The shell does what a [`Step`] says and hands the result to the step's `after_` function.
+//! Creates a note exactly once, although notes have no external id (invariant 16): a pure state machine. The caller carries
+//! out each [`Step`] and passes the result to the step's `after_` function.
 //!
-//! The rule: a note is created only by an attempt that knows of no earlier one, or that has looked for the earlier
-//! one's note and found none. After a lost answer the attempt looks once; a note that is not there *yet* may still
-//! be on its way, so the next creation is left to a later attempt, which looks again.
+//! The rule: an attempt creates a note only without an earlier attempt, or after it has searched for the earlier attempt's
+//! note and found none. After a lost response the attempt searches once; a note that is not visible *yet* may still be
+//! committed, so a later attempt searches again before it creates.
 
 use salesforce::{Classify, RecordId, Retry};
 
-/// What to do next. `E` is why something did not work.
+/// The next step. `E` is the error type of the calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step<E> {
-    /// Look for the note that an earlier attempt may have left; then [`after_looking_for_earlier`].
+    /// Search for the note of an earlier attempt; then [`after_looking_for_earlier`].
     LookForEarlier,
     /// Create the note; then [`after_creating`].
     Create,
-    /// The answer to the creation was lost. Look whether it took effect; then [`after_looking_for_lost`].
+    /// The response to the creation was lost. Search for the note; then [`after_looking_for_lost`].
     LookForLost(E),
     /// The note exists.
     Done(RecordId),
-    /// Come back later, as another attempt: whether the note exists is open, or Salesforce was not reached.
+    /// Retry later, as another attempt: it is unknown whether the note exists, or Salesforce was not reached.
     Later(E),
-    /// Salesforce said no. There is no note.
+    /// Salesforce rejected the note. It does not exist.
     Refuse(E),
 }
 
-/// The first step of an attempt. `earlier` says whether another attempt was begun and never finished.
+/// Returns the first step of an attempt. `earlier` is true where another attempt was started and never finished.
 pub fn begin<E>(earlier: bool) -> Step<E> {
     if earlier { Step::LookForEarlier } else { Step::Create }
 }
 
-/// What follows from the search for an earlier attempt's note.
+/// Returns the step after the search for an earlier attempt's note.
 pub fn after_looking_for_earlier<E>(found: Result<Option<RecordId>, E>) -> Step<E> {
     match found {
         Ok(Some(id)) => Step::Done(id),
@@ -38,7 +38,7 @@ pub fn after_looking_for_earlier<E>(found: Result<Option<RecordId>, E>) -> Step<
     }
 }
 
-/// What follows from the creation.
+/// Returns the step after the creation.
 pub fn after_creating<E: Classify>(created: Result<RecordId, E>) -> Step<E> {
     match created {
         Ok(id) => Step::Done(id),
@@ -50,7 +50,7 @@ pub fn after_creating<E: Classify>(created: Result<RecordId, E>) -> Step<E> {
     }
 }
 
-/// What follows from the search after a `lost` answer.
+/// Returns the step after the search that follows a lost response.
 pub fn after_looking_for_lost<E>(lost: E, found: Result<Option<RecordId>, E>) -> Step<E> {
     match found {
         Ok(Some(id)) => Step::Done(id),

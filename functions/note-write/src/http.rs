@@ -1,4 +1,4 @@
-//! The routes.
+//! The routes of the notes API.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,7 @@ use crate::note::{NoteWork, Operation};
 use crate::read::read;
 use crate::request::{NewNoteRequest, NoteChange};
 
-/// The function's part of the HTTP API.
+/// Returns the function's router.
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs/{org}/notes", post(create))
@@ -73,7 +73,8 @@ async fn carry_out(
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
 }
 
-/// The key of a change; without one, each request is a write of its own, for a change may be repeated as it is.
+/// Returns the idempotency key of a change; without one, each request is a write of its own, because a change can be
+/// repeated safely.
 fn key_or_new(headers: &HeaderMap) -> Result<IdempotencyKey, Defect> {
     let text = match headers.get("idempotency-key") {
         Some(value) => value.to_str().unwrap_or_default().to_owned(),

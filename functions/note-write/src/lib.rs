@@ -3,12 +3,12 @@
 //! | | |
 //! |---|---|
 //! | trigger | HTTP API: `POST /v1/orgs/{org}/notes`, `GET` and `PATCH /v1/orgs/{org}/notes/{id}`; SQS for writes that had to wait |
-//! | input | a title, a text or HTML, the records to link; an `Idempotency-Key`, perhaps the acting user (`?as=`) |
-//! | output | the note's id; 202 where Salesforce is unavailable, and the write goes on from the queue |
-//! | failures | an RFC 9457 problem; a queued write comes again until Salesforce answers, or ends among the dead letters |
+//! | input | a title, a text or HTML, the records to link; an `Idempotency-Key`, optionally the acting user (`?as=`) |
+//! | output | the note's id; 202 where Salesforce is unavailable: the write continues from the queue |
+//! | failures | an RFC 9457 problem; a queued write is retried until Salesforce responds, or becomes a dead letter |
 //!
-//! Salesforce gives notes no external id, so nothing there stops a second copy. [`creation`] is the rule that does: an
-//! attempt that follows another one looks for its note (by link, title, time and text, see [`matching`]) before it creates.
+//! Notes have no external id, so Salesforce does not prevent a second copy. [`creation`] does: an attempt that follows another
+//! one searches for its note (by link, title, time and text, see [`matching`]) before it creates one.
 
 pub mod creation;
 mod http;

@@ -1,18 +1,18 @@
-//! Whether a note found in the org is the one that was to be created.
+//! Compares a note that was found in the org with the one that was to be created.
 //!
-//! Salesforce cleans a note's HTML when it saves it (salesforce.md 7.3), so two notes are compared by their text:
-//! without tags, with entities resolved and white space evened out.
+//! Salesforce sanitizes a note's HTML when it saves it (shared/salesforce/FACTS.md), so two notes are compared by their text:
+//! without tags, with entities decoded and white space normalized.
 
 use salesforce::{NewNote, Note};
 
-/// Whether `found` is the note that `wanted` asks for. It may have more links: its owner's, or one made by a person since.
+/// Returns whether `found` is the requested note. It may have more links: its owner's, or one that a user added since.
 pub fn is_same(found: &Note, wanted: &NewNote) -> bool {
     found.title == wanted.title
         && wanted.links.iter().all(|link| found.links.contains(link))
         && visible_text(&found.html) == visible_text(wanted.html.as_str())
 }
 
-/// The text of an HTML fragment, as far as it matters for telling notes apart.
+/// Returns the normalized text of an HTML fragment.
 pub fn visible_text(html: &str) -> String {
     let mut text = String::with_capacity(html.len());
     let mut rest = html;

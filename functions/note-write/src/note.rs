@@ -1,4 +1,4 @@
-//! A note as the ledger carries it out: does what [`crate::creation`] says.
+//! The write of a note: carries out the steps of [`crate::creation`].
 
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{Client, NewNote, NoteHtml, NoteUpdate, ObjectName, RecordId};
@@ -12,17 +12,17 @@ use crate::creation::{self, Step};
 use crate::matching::is_same;
 use crate::request::{Content, NewNoteRequest, NoteChange};
 
-/// How far Salesforce's clock may be behind ours.
+/// The most by which Salesforce's clock may be behind ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(2);
 
-/// What is asked for.
+/// The request, as the ledger stores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NoteWork {
     /// A new note, or a new text.
     pub operation: Operation,
 }
 
-/// What is to be done.
+/// The operation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
@@ -64,7 +64,7 @@ impl WriteOperation for NoteWork {
     }
 }
 
-/// Does what the state machine says until it has an answer.
+/// Carries out the steps of the state machine until it ends.
 async fn create(client: &Client, write: &Write, note: &NewNote) -> Result<RecordId, Error> {
     let since = write.created_at - CLOCK_SKEW;
     let mut step = creation::begin(has_earlier(write));
@@ -80,7 +80,7 @@ async fn create(client: &Client, write: &Write, note: &NewNote) -> Result<Record
     }
 }
 
-/// Whether an attempt before this one may have left a note.
+/// Returns whether an earlier attempt may have created a note.
 fn has_earlier(write: &Write) -> bool {
     write.attempt > 1
 }

@@ -1,4 +1,4 @@
-//! What the platform asks for: a note to create or to change, judged before Salesforce is troubled with it.
+//! A note to create or to change: parses and validates the request before Salesforce is called.
 
 use salesforce::RecordId;
 use salesforce::notes::{MAX_LINKS, MAX_TITLE_CHARS};
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use writes::Defect;
 
-/// The longest content Ferry sends; larger notes belong into files.
+/// The maximum size of a note's content; larger texts belong into files.
 const MAX_CONTENT_BYTES: usize = 100_000;
 
 /// A note to create.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewNoteRequest {
-    /// The title, without white space around it.
+    /// The title, without surrounding white space.
     pub title: String,
     /// The text.
     pub content: Content,
-    /// The records that show the note, each once, at least one.
+    /// The records that the note is linked to, each once, at least one.
     pub links: Vec<RecordId>,
 }
 
-/// A change to a note; at least one part is there.
+/// A change of a note: a new title, a new text, or both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoteChange {
     /// The new title.
@@ -31,11 +31,11 @@ pub struct NoteChange {
     pub content: Option<Content>,
 }
 
-/// A note's text, in the form that the platform has it in.
+/// A note's text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
-    /// Plain text; line breaks stay line breaks.
+    /// Plain text, with line breaks.
     Text(String),
     /// An HTML fragment.
     Html(String),
@@ -59,10 +59,10 @@ struct ChangeBody {
 }
 
 impl NewNoteRequest {
-    /// Reads the body of a creation.
+    /// Parses the body of a creation.
     ///
     /// # Errors
-    /// Every fault of the body, at least one.
+    /// All defects of the body, at least one.
     pub fn parse(body: Value) -> Result<Self, Vec<Defect>> {
         let body: CreateBody = serde_json::from_value(body)
             .map_err(|_| vec![Defect::whole("the body is an object of title, text or html, and links")])?;
@@ -81,10 +81,10 @@ impl NewNoteRequest {
 }
 
 impl NoteChange {
-    /// Reads the body of a change.
+    /// Parses the body of a change.
     ///
     /// # Errors
-    /// Every fault of the body, at least one.
+    /// All defects of the body, at least one.
     pub fn parse(body: Value) -> Result<Self, Vec<Defect>> {
         let body: ChangeBody = serde_json::from_value(body)
             .map_err(|_| vec![Defect::whole("the body is an object of title, and text or html")])?;

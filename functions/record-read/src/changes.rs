@@ -1,4 +1,4 @@
-//! How an org's changes are heard of, and whether polls keep up.
+//! The source of an org's changes, and the state of its polls.
 
 use std::str::FromStr;
 
@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use store::{DetectionMethod, DetectionReason, Org};
 
-/// How often polled orgs are polled: a rate of EventBridge Scheduler.
+/// The interval between polls: a rate of EventBridge Scheduler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PollInterval(SignedDuration);
 
@@ -35,22 +35,22 @@ impl FromStr for PollInterval {
 
 const NO_RATE: &str = "not a rate as rate(15 minutes)";
 
-/// How the changes of an org are heard of.
+/// The source of an org's changes.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangesView {
     by: DetectionMethod,
     because: DetectionReason,
-    /// The edition as the org names it; `None` where it was never asked.
+    /// The org's edition; `None` before it was read.
     edition: Option<String>,
-    /// Of a polled org only.
+    /// The polls; only of a polled org.
     #[serde(skip_serializing_if = "Option::is_none")]
     polls: Option<PollsView>,
 }
 
-/// How the polls of an org are doing.
+/// The state of an org's polls.
 #[derive(Debug, Serialize)]
 struct PollsView {
-    /// When the last one began that came to its end.
+    /// The start of the last poll that finished.
     #[serde(serialize_with = "store::time::millis_option::serialize")]
     last_completed: Option<Timestamp>,
     overdue: bool,

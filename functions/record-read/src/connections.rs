@@ -1,4 +1,4 @@
-//! Who is connected.
+//! The connections of an org.
 
 use runtime::Chain;
 use salesforce::OrgId;
@@ -8,21 +8,21 @@ use store::{ConnectionId, ConnectionState, PlatformUser};
 use crate::views::ConnectionView;
 use crate::{Deps, Error};
 
-/// The org's connections.
+/// Lists the org's connections.
 pub(crate) async fn list(deps: &Deps, org: OrgId) -> Result<Vec<ConnectionView>, Error> {
     let newest = newest_app(deps).await;
     let connections = deps.connections.list(org).await?;
     Ok(connections.into_iter().map(|connection| ConnectionView::new(connection, newest.as_deref())).collect())
 }
 
-/// One connection.
+/// Returns one connection.
 pub(crate) async fn load(deps: &Deps, org: OrgId, id: &ConnectionId) -> Result<Option<ConnectionView>, Error> {
     let connection = deps.connections.load(org, id).await?;
     let newest = newest_app(deps).await;
     Ok(connection.map(|connection| ConnectionView::new(connection, newest.as_deref())))
 }
 
-/// The connection of a rep, which may have died; not one that was never finished or that was ended on purpose.
+/// Returns the connection of a rep, also one that has to reconnect, but not one that was never completed or was disconnected.
 pub(crate) async fn of_rep(deps: &Deps, org: OrgId, user: &PlatformUser) -> Result<ConnectionView, Error> {
     let connection = deps.connections.load(org, &ConnectionId::personal(user)).await?;
     let connection = connection.filter(|connection| is_connection(&connection.state)).ok_or(Error::RepNotConnected)?;
@@ -37,12 +37,12 @@ fn is_connection(state: &ConnectionState) -> bool {
     }
 }
 
-/// The name of the app that new consents use. That there is none just now must not hide how the connections are.
+/// Returns the name of the app that new consents use. A failure is logged and does not hide the connections.
 async fn newest_app(deps: &Deps) -> Option<String> {
     match deps.apps.newest().await {
         Ok(registration) => Some(registration.app.name),
         Err(error) => {
-            tracing::warn!(error = %Chain(&error), "which app is the newest could not be read");
+            tracing::warn!(error = %Chain(&error), "could not read the app registrations");
             None
         }
     }

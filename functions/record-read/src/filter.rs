@@ -1,4 +1,4 @@
-//! Which opportunities a list shows: the same question asked of the mirror's rows and, as SOQL, of Salesforce.
+//! The filter of an opportunity list, for the mirror's rows and, as SOQL, for Salesforce.
 
 use salesforce::{FieldName, ObjectName, RecordId, Soql, soql};
 use serde::Deserialize;
@@ -7,9 +7,9 @@ use store::PlatformUser;
 
 /// Opportunities.
 pub(crate) const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
-/// Rows a page unless the request says otherwise.
+/// The default number of rows in a page.
 const DEFAULT_LIMIT: u16 = 50;
-/// The most rows a page.
+/// The maximum number of rows in a page.
 const MAX_LIMIT: u16 = 200;
 
 const ACCOUNT: FieldName = FieldName::from_static("AccountId");
@@ -17,7 +17,7 @@ const OWNER: FieldName = FieldName::from_static("OwnerId");
 const STAGE: FieldName = FieldName::from_static("StageName");
 const CLOSED: FieldName = FieldName::from_static("IsClosed");
 
-/// The query string of a list, as it stands in the request.
+/// The unchecked query string of a list.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ListQuery {
@@ -39,7 +39,7 @@ pub(crate) struct OpportunityFilter {
     owner: Option<RecordId>,
     stage: Option<String>,
     open: Option<bool>,
-    /// Rows a page, 1 to 200.
+    /// The number of rows in a page, 1 to 200.
     pub(crate) limit: u16,
     /// Only rows with a greater id.
     pub(crate) after: Option<RecordId>,
@@ -69,7 +69,7 @@ impl TryFrom<ListQuery> for OpportunityFilter {
 }
 
 impl OpportunityFilter {
-    /// Whether a row belongs into the list.
+    /// Returns whether a row matches the filter.
     pub(crate) fn shows(&self, fields: &Map<String, Value>) -> bool {
         let text = |field: FieldName| fields.get(field.as_str()).and_then(Value::as_str);
         let is = |wanted: Option<RecordId>, field: FieldName| {
@@ -82,7 +82,7 @@ impl OpportunityFilter {
             && self.open.is_none_or(|open| closed == Some(!open))
     }
 
-    /// The same question for Salesforce. One row more than the page holds tells whether there is another page.
+    /// Renders the filter as SOQL, with one row more than the page holds, to find out whether there is another page.
     pub(crate) fn soql(&self, fields: &[FieldName]) -> Soql {
         let conditions = [
             self.account.map(|id| soql::eq(&ACCOUNT, id)),

@@ -1,4 +1,4 @@
-//! How an org is doing, from what its processes left behind.
+//! The health of an org, read from Ferry's own tables. A new field of the health response goes here and into `HealthView`.
 
 use jiff::Timestamp;
 use salesforce::OrgId;
@@ -8,7 +8,7 @@ use crate::changes::ChangesView;
 use crate::views::{BudgetView, HealthView, LicenseView, PipelinesHealth, SyncView, copy_of};
 use crate::{Deps, Error, connections};
 
-/// The org at a glance: five reads of Ferry's own tables, no call to Salesforce.
+/// Builds the health view: five reads of Ferry's own tables, no call to Salesforce.
 pub(crate) async fn health(deps: &Deps, org: Org) -> Result<HealthView, Error> {
     let org_id = org.org_id;
     let connections = connections::list(deps, org_id).await?;
@@ -30,7 +30,7 @@ pub(crate) async fn health(deps: &Deps, org: Org) -> Result<HealthView, Error> {
     })
 }
 
-/// When the org's pipelines were last read.
+/// Returns the time of the last read of the org's pipelines.
 pub(crate) async fn pipelines_refreshed_at(deps: &Deps, org: OrgId) -> Result<Option<Timestamp>, Error> {
     Ok(covered_until(&deps.cursors.list(org).await?, &CursorName::pipelines()))
 }

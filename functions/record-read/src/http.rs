@@ -1,4 +1,4 @@
-//! The routes.
+//! The routes of the read API.
 
 use axum::Router;
 use axum::extract::State;
@@ -16,14 +16,14 @@ use crate::live::Live;
 use crate::views::{OrgView, RecordView, Source};
 use crate::{Deps, Error, connections, health, mirror};
 
-/// Whose connection is asked for.
+/// The query parameter `platform_user`.
 #[derive(Deserialize)]
 struct Whose {
     #[serde(default)]
     platform_user: Option<PlatformUser>,
 }
 
-/// The function's part of the HTTP API.
+/// Returns the function's router.
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs", get(list_orgs))
@@ -153,7 +153,7 @@ async fn known(deps: &Deps, org: OrgId) -> Result<Org, Error> {
     deps.orgs.load(org).await?.ok_or(Error::NotFound("org"))
 }
 
-/// The rep's view of a record, or the mirror's where no rep is named.
+/// Returns the rep's view of a record, or the mirror's without an acting user.
 async fn record(
     deps: &Deps,
     org: OrgId,

@@ -1,15 +1,15 @@
-//! Shows the platform what Ferry knows of an org, and what the org itself shows a rep.
+//! Returns an org's state and records to the platform: from Ferry's tables, or live as a rep.
 //!
 //! | | |
 //! |---|---|
-//! | trigger | HTTP API: the `GET` routes below `/v1/orgs`, but those of notes and writes |
-//! | input | an org, a record or a filter; perhaps the acting user (`?as=`) |
+//! | trigger | HTTP API: the `GET` routes below `/v1/orgs`, except those of notes and writes |
+//! | input | an org, a record or a filter; optionally the acting user (`?as=`) |
 //! | output | JSON |
 //! | failures | an RFC 9457 problem |
 //!
-//! With an acting user a record is read live through that rep's connection and shows what Salesforce lets the rep see;
-//! without one it comes from the mirror, which is for the platform's own processes (invariant 18).
-//! Object metadata is always read live, as the rep or as the team.
+//! With an acting user a record is read live through that rep's connection and has the fields that the rep may see; without
+//! one it comes from the mirror, which is for the platform's own processes (invariant 18).
+//! Object metadata is always read live, as the rep or as the team. The health response is built in `health.rs`.
 
 mod changes;
 mod config;

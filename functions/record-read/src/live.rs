@@ -1,4 +1,4 @@
-//! What Salesforce itself shows, through one connection.
+//! Live reads of Salesforce through one connection.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::filter::{OPPORTUNITY, OpportunityFilter};
 use crate::mirror::List;
 use crate::{Deps, Error};
 
-/// The fields of a listed opportunity, as far as the rep may see them.
+/// The fields of a listed opportunity, where the rep may see them.
 const LISTED: [&str; 15] = [
     "Id",
     "Name",
@@ -38,7 +38,7 @@ pub(crate) struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    /// The rep's own view, or the team's where no rep is named. A rep never sees through the team's connection.
+    /// Opens the rep's connection, or the team's without an acting user. A rep never reads through the team's connection.
     pub(crate) async fn open(deps: &'a Deps, org: OrgId, platform_user: Option<&PlatformUser>) -> Result<Self, Error> {
         match deps.orgs.load(org).await?.map(|org| org.state) {
             Some(OrgState::Active) => {}
@@ -49,8 +49,8 @@ impl<'a> Live<'a> {
         Ok(Self { deps, org, client: deps.salesforce.client(org, &reader) })
     }
 
-    /// One record with all fields that the user may see. They are asked for by name, in a body: a wide object's names do
-    /// not fit into a URL.
+    /// Fetches a record with all fields that the user may see. Their names are sent in a body, because those of a large object
+    /// do not fit into a URL.
     pub(crate) async fn record(&self, object: &ObjectName, id: RecordId) -> Result<Record, Error> {
         let fields = readable(&self.describe(object).await?);
         let records = self.client.retrieve(object, &[id], &fields).await;
@@ -58,7 +58,7 @@ impl<'a> Live<'a> {
         records?.pop().flatten().ok_or(Error::NotFound("record"))
     }
 
-    /// A page of opportunities.
+    /// Fetches a page of opportunities.
     pub(crate) async fn opportunities(&self, filter: &OpportunityFilter) -> Result<List<Record>, Error> {
         let describe = self.describe(&OPPORTUNITY).await?;
         let page = self.client.query(&filter.soql(&listed(&describe))).await;
@@ -66,14 +66,14 @@ impl<'a> Live<'a> {
         Ok(page_of(page?.records, filter.limit))
     }
 
-    /// All objects that the user may see.
+    /// Fetches all objects that the user may see.
     pub(crate) async fn objects(&self) -> Result<Vec<ObjectSummary>, Error> {
         let objects = self.client.describe_global().await;
         self.count().await;
         Ok(objects?)
     }
 
-    /// An object's fields as the user may see them.
+    /// Fetches an object's fields that the user may see.
     pub(crate) async fn describe(&self, object: &ObjectName) -> Result<ObjectDescribe, Error> {
         let describe = self.client.describe(object).await;
         self.count().await;
@@ -83,13 +83,13 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Feeds the org's budget. A count that is lost does not undo a read.
+    /// Adds the calls to the org's budget. A failure is only logged.
     async fn count(&self) {
         record_api_calls(&self.deps.budgets, self.org, Lane::Interactive, &self.client, &self.deps.clock).await;
     }
 }
 
-/// The fields that hold values of their own: a compound field repeats others, and files are not part of a record.
+/// Returns the fields with values of their own: compound fields repeat others, and files are not part of a record.
 fn readable(describe: &ObjectDescribe) -> Vec<FieldName> {
     let holds_values = |kind: &str| !["address", "location", "base64"].contains(&kind);
     let fields = describe.fields.iter().filter(|field| holds_values(&field.field_type));
@@ -101,7 +101,7 @@ fn listed(describe: &ObjectDescribe) -> Vec<FieldName> {
     LISTED.into_iter().filter(|name| seen.contains(name)).map(FieldName::from_static).collect()
 }
 
-/// The query asked for one row more than the page holds.
+/// Returns the page without the extra row of the query, and the start of the next page.
 fn page_of(mut rows: Vec<Record>, limit: u16) -> List<Record> {
     let more = rows.len() > usize::from(limit);
     rows.truncate(usize::from(limit));

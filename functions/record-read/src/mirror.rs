@@ -6,19 +6,19 @@ use store::{MirrorRecord, RecordPage};
 use crate::filter::{OPPORTUNITY, OpportunityFilter};
 use crate::{Deps, Error};
 
-/// Rows read from the table at a time.
+/// The number of rows in one read of the table.
 const CHUNK: u16 = 200;
-/// Chunks read for one page: with a rare filter the page ends early and `next` goes on from there.
+/// The maximum number of reads for one page: with few matches the page ends early, and `next` goes on from there.
 const MAX_CHUNKS: usize = 10;
 
-/// Rows of a list, and where the next page begins.
+/// Rows of a list, and the start of the next page.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct List<T> {
     pub(crate) rows: Vec<T>,
     pub(crate) next: Option<RecordId>,
 }
 
-/// One record.
+/// Loads one record.
 pub(crate) async fn load(deps: &Deps, org: OrgId, object: &ObjectName, id: RecordId) -> Result<MirrorRecord, Error> {
     match deps.records.load(org, object, id).await? {
         None => Err(Error::NotFound("record")),
@@ -27,7 +27,7 @@ pub(crate) async fn load(deps: &Deps, org: OrgId, object: &ObjectName, id: Recor
     }
 }
 
-/// A page of opportunities.
+/// Loads a page of opportunities.
 pub(crate) async fn list(deps: &Deps, org: OrgId, filter: &OpportunityFilter) -> Result<List<MirrorRecord>, Error> {
     let mut list = List { rows: Vec::new(), next: filter.after };
     for _ in 0..MAX_CHUNKS {
@@ -39,7 +39,7 @@ pub(crate) async fn list(deps: &Deps, org: OrgId, filter: &OpportunityFilter) ->
     Ok(list)
 }
 
-/// Moves the rows that the list shows into it, and says whether the page is complete.
+/// Moves matching rows into the page. Returns whether the page is complete.
 fn take(list: &mut List<MirrorRecord>, page: RecordPage, filter: &OpportunityFilter) -> bool {
     let mut rows = page.records.into_iter();
     for row in rows.by_ref() {

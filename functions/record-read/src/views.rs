@@ -1,4 +1,4 @@
-//! What is shown of Ferry's state: everything that helps, and never a token, its version or a secret's hash.
+//! The JSON views of Ferry's state. No view has a token, its version or a secret's hash.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ pub(crate) struct OrgView {
     activated_at: Option<Timestamp>,
 }
 
-/// The package's licence, as the License Management Org tells of it.
+/// The package's license, as the License Management Org reports it.
 #[derive(Debug, Serialize)]
 pub(crate) struct LicenseView {
     status: String,
@@ -51,7 +51,7 @@ impl From<License> for LicenseView {
     }
 }
 
-/// Of which org a quarantined one is a copy.
+/// The original of a quarantined copy.
 pub(crate) fn copy_of(org: &Org) -> Option<OrgId> {
     org.quarantine.as_ref().filter(|_| org.state == OrgState::Quarantined).map(|quarantine| quarantine.copy_of)
 }
@@ -79,7 +79,7 @@ pub(crate) struct ConnectionView {
     last_used_at: Timestamp,
 }
 
-/// Where a record was read.
+/// The source of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Source {
@@ -102,7 +102,7 @@ pub(crate) struct RecordView {
     read_at: Option<Timestamp>,
 }
 
-/// How far one of the org's scans has come.
+/// The position of one of the org's scans.
 #[derive(Debug, Serialize)]
 pub(crate) struct SyncView {
     scan: CursorName,
@@ -113,7 +113,7 @@ pub(crate) struct SyncView {
     running: bool,
 }
 
-/// The org's calls today.
+/// The org's API calls today.
 #[derive(Debug, Serialize)]
 pub(crate) struct BudgetView {
     day: String,
@@ -124,7 +124,7 @@ pub(crate) struct BudgetView {
     calls: BTreeMap<Lane, u64>,
 }
 
-/// What is known of the org's pipelines.
+/// The state of the org's pipelines.
 #[derive(Debug, Serialize)]
 pub(crate) struct PipelinesHealth {
     pub(crate) count: usize,
@@ -132,7 +132,7 @@ pub(crate) struct PipelinesHealth {
     pub(crate) refreshed_at: Option<Timestamp>,
 }
 
-/// An org at a glance.
+/// The health of an org.
 #[derive(Debug, Serialize)]
 pub(crate) struct HealthView {
     pub(crate) org_id: OrgId,
@@ -167,7 +167,7 @@ impl From<Org> for OrgView {
 }
 
 impl ConnectionView {
-    /// As it stands beside the app of new consents, where there is one just now.
+    /// Builds the view, compared with the app of new consents where there is one.
     pub(crate) fn new(connection: Connection, newest_app: Option<&str>) -> Self {
         let (kind, platform_user) = match connection.kind {
             ConnectionKind::Team => ("team", None),

@@ -1,4 +1,4 @@
-//! What the platform asks to have written: parsed, and judged before Salesforce is troubled with it.
+//! A batch of records to write: parses and validates the request before Salesforce is called.
 
 use std::collections::HashSet;
 
@@ -7,20 +7,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use writes::Defect;
 
-/// The longest value of an external-id text field.
+/// The maximum length of an external-id text field.
 const MAX_EXTERNAL_ID_CHARS: usize = 255;
 
-/// What a body is like.
+/// The expected body, for error texts.
 const SHAPE: &str = "the body is an object of external_id_field, records, and all_or_none where it is wanted";
 
-/// A batch that is well-formed: every record names itself by an external id that no other record of the batch has.
+/// A valid batch: every record has an external id that is unique in the batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
-    /// The field that tells records apart, so that a second try changes the record that the first one made.
+    /// The external-id field. It makes a retry update the record that the first attempt created.
     pub external_id_field: FieldName,
-    /// Whether one refused record undoes the others.
+    /// `true` where one refused record rolls the others back.
     pub all_or_none: bool,
-    /// The records as the platform gave them, without `attributes`.
+    /// The records of the request, without `attributes`.
     pub records: Vec<Map<String, Value>>,
 }
 
@@ -34,10 +34,10 @@ struct Body {
 }
 
 impl Batch {
-    /// Reads a request body. All faults are reported at once, in the order of the records.
+    /// Parses a request body.
     ///
     /// # Errors
-    /// The faults, at least one.
+    /// All defects, at least one, in the order of the records.
     pub fn parse(body: Value) -> Result<Self, Vec<Defect>> {
         let body: Body = serde_json::from_value(body).map_err(|_| vec![Defect::whole(SHAPE)])?;
         let Some(external_id_field) = field_name(&body.external_id_field) else {
@@ -62,7 +62,7 @@ impl Batch {
     }
 }
 
-/// The external id of one record, or what is wrong with it.
+/// Returns the external id of a record, or its defect.
 pub(crate) fn external_id(key: &FieldName, record: &Map<String, Value>) -> Result<String, &'static str> {
     let text = match find_field(record, key.as_str()) {
         Some(Value::String(text)) => text.trim().to_owned(),
@@ -77,17 +77,17 @@ pub(crate) fn external_id(key: &FieldName, record: &Map<String, Value>) -> Resul
     }
 }
 
-/// A field by its name; Salesforce does not tell upper from lower case there.
+/// Finds a field by name; Salesforce's field names ignore case.
 pub(crate) fn find_field<'a>(record: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     record.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-/// The name of a field of the record itself, not of one behind a relationship.
+/// Parses the name of a field of the record itself; `None` for a field of a related record.
 fn field_name(name: &str) -> Option<FieldName> {
     name.parse().ok().filter(|_| !name.contains('.'))
 }
 
-/// The record with its external id as the batch names it, without white space around it: so that the records that
+/// Returns the record with its external id under the batch's name and without surrounding white space, so that records that
 /// differ here differ in Salesforce.
 fn with_plain_key(key: &FieldName, record: Map<String, Value>) -> Map<String, Value> {
     let plain = |(name, value): (String, Value)| match value {

@@ -1,4 +1,4 @@
-//! The routes.
+//! The routes of the write API.
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +14,7 @@ use writes::{Error, LedgerView, WriteRequest};
 use crate::batch::Batch;
 use crate::{Deps, Upsert};
 
-/// The function's part of the HTTP API.
+/// Returns the function's router.
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/orgs/{org}/records/{object}", post(upsert))

@@ -3,12 +3,12 @@
 //! | | |
 //! |---|---|
 //! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}`, `GET /v1/orgs/{org}/writes/{id}`; SQS for writes that had to wait |
-//! | input | 1 to 200 records with their external ids, an `Idempotency-Key`, perhaps the acting user (`?as=`) |
-//! | output | each record's outcome; 202 where Salesforce is unavailable, and the write goes on from the queue |
-//! | failures | an RFC 9457 problem; a queued write comes again until Salesforce answers, or ends among the dead letters |
+//! | input | 1 to 200 records with their external ids, an `Idempotency-Key`, optionally the acting user (`?as=`) |
+//! | output | each record's outcome; 202 where Salesforce is unavailable: the write continues from the queue |
+//! | failures | an RFC 9457 problem; a queued write is retried until Salesforce responds, or becomes a dead letter |
 //!
-//! Four steps, as everywhere: [`batch`] parses and judges, `store::owner_policy` and `ownership` decide who
-//! writes and who owns, `upsert` calls Salesforce and notes what it changed, and the ledger (`writes`) keeps what came of it.
+//! Four steps: [`batch`] parses and validates, `store::owner_policy` and `ownership` decide which connection writes and who
+//! owns, `upsert` calls Salesforce and records what it changed, and the ledger (`writes`) stores the outcome.
 
 pub mod batch;
 mod config;

@@ -1,4 +1,4 @@
-//! What a write leaves behind for the events about its records: which fields of which records it set, as whom, and when.
+//! The origin of a change, for the events about it: the fields that a write set, its user and its time.
 
 use jiff::Timestamp;
 use salesforce::{RecordId, SaveOutcome};
@@ -6,20 +6,20 @@ use serde_json::{Map, Value};
 use store::WriteId;
 use store::origins::Origin;
 
-/// One call of a write.
+/// One call to Salesforce.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
-    /// Of which write.
+    /// The write's id.
     pub(crate) write_id: WriteId,
-    /// As which Salesforce user.
+    /// The Salesforce user.
     pub(crate) user_id: RecordId,
-    /// When it was sent.
+    /// The time before the call.
     pub(crate) from: Timestamp,
-    /// When it was answered.
+    /// The time after the response.
     pub(crate) to: Timestamp,
 }
 
-/// The records that were created or updated, each with where its change comes from.
+/// Returns the created and updated records, each with its origin.
 pub(crate) fn of(call: Call, records: &[Map<String, Value>], outcomes: &[SaveOutcome]) -> Vec<(RecordId, Origin)> {
     let saved = records.iter().zip(outcomes).filter(|(_, outcome)| outcome.success);
     let changed = saved.filter_map(|(record, outcome)| Some((outcome.id?, fields(record))));
@@ -27,13 +27,13 @@ pub(crate) fn of(call: Call, records: &[Map<String, Value>], outcomes: &[SaveOut
     changed.map(|(record, fields)| (record, Origin { write_id, user_id, from, to, fields })).collect()
 }
 
-/// The names of the fields that a record sets. A related record that is named by its external id sets the lookup.
+/// Returns the names of the fields that a record sets. A related record, named by its external id, sets the lookup field.
 fn fields(record: &Map<String, Value>) -> Vec<String> {
     let names = record.iter().map(|(name, value)| if value.is_object() { lookup(name) } else { name.clone() });
     names.collect()
 }
 
-/// The field behind a relationship: `Region__r` is `Region__c`, `Account` is `AccountId`.
+/// Returns the lookup field of a relationship: `Region__c` of `Region__r`, `AccountId` of `Account`.
 fn lookup(relationship: &str) -> String {
     match relationship.len().checked_sub(3).and_then(|at| relationship.split_at_checked(at)) {
         Some((custom, suffix)) if suffix.eq_ignore_ascii_case("__r") => format!("{custom}__c"),

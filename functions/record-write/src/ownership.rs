@@ -1,8 +1,8 @@
-//! Who owns what a batch creates: pure changes to the records, and the question that comes before them.
+//! The owner of the records that a batch creates: pure changes to the records, and the queries for existing ones.
 //!
-//! The owner of a record that exists already is left alone: an upsert on a rep's behalf must not take a colleague's
-//! account away. So only records that are new, and that name no owner themselves, get one. Salesforce's assignment rules
-//! do not change it again: the client switches them off for every write.
+//! An existing record keeps its owner: an upsert on a rep's behalf must not take a colleague's account away. So only new
+//! records without an owner of their own get one. Salesforce's assignment rules do not change it: the client switches them
+//! off for every write.
 
 use std::collections::HashSet;
 
@@ -12,17 +12,17 @@ use serde_json::{Map, Value};
 
 use crate::batch::{Batch, external_id, find_field};
 
-/// How many bytes of values go into one query, so that the query fits into a URL (16,384 bytes) when it is encoded.
+/// The bytes of values in one query, so that the encoded query fits into a URL (16,384 bytes).
 const MAX_QUERY_BYTES: usize = 3_000;
 /// Objects that have an owner in every org.
 const OWNED: [&str; 4] = ["Account", "Contact", "Lead", "Opportunity"];
 
-/// The records that exist already, by external id as Salesforce compares them: without regard to case.
+/// The external ids of existing records, compared like Salesforce does: ignoring case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Existing(HashSet<String>);
 
 impl Existing {
-    /// Adds what a query of [`queries`] found.
+    /// Adds the rows of a query of [`queries`].
     pub(crate) fn extend(&mut self, key: &FieldName, found: &[Record]) {
         let ids = found.iter().filter_map(|record| external_id(key, &record.fields).ok());
         self.0.extend(ids.map(|id| id.to_lowercase()));
@@ -33,12 +33,12 @@ impl Existing {
     }
 }
 
-/// Whether records of this object have an owner; `None` where only the org can say.
+/// Returns whether records of this object have an owner; `None` where only the org's describe can tell.
 pub(crate) fn has_owner(object: &ObjectName) -> Option<bool> {
     OWNED.iter().any(|owned| owned.eq_ignore_ascii_case(object.as_str())).then_some(true)
 }
 
-/// The queries that together find out which records exist.
+/// Returns the queries that together find the existing records.
 pub(crate) fn queries(object: &ObjectName, batch: &Batch) -> Vec<Soql> {
     let key = &batch.external_id_field;
     let unowned = batch.records.iter().filter(|record| !names_owner(record));
@@ -46,7 +46,7 @@ pub(crate) fn queries(object: &ObjectName, batch: &Batch) -> Vec<Soql> {
     chunks(values).into_iter().map(|values| query(object, key, soql::in_(key, values))).collect()
 }
 
-/// The records to send: those that are new and name no owner get `owner`.
+/// Returns the records to send: new ones without an owner get `owner`.
 pub(crate) fn with_owner(batch: &Batch, owner: RecordId, existing: &Existing) -> Vec<Map<String, Value>> {
     let mut records = batch.records.clone();
     for record in &mut records {

@@ -1,6 +1,6 @@
-//! An upsert as the ledger carries it out: name the owner, call Salesforce, keep what it said of each record.
+//! The upsert of a batch: sets the owner, calls Salesforce, and stores the outcome of each record.
 //!
-//! A record is upserted by its external id, so a write whose answer was lost can simply be sent again.
+//! A record is upserted by its external id, so a write whose response was lost can be sent again.
 
 use runtime::Chain;
 use salesforce::{Client, ObjectName, OrgId, RecordId, SaveOutcome};
@@ -16,13 +16,13 @@ use crate::batch::Batch;
 use crate::origins::{self, Call};
 use crate::ownership::{self, Existing};
 
-/// How much of one of Salesforce's messages is kept.
+/// The maximum stored length of one of Salesforce's messages.
 const MAX_MESSAGE_CHARS: usize = 400;
 
-/// What is asked for.
+/// The request, as the ledger stores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Upsert {
-    /// Which object.
+    /// The object.
     pub object: ObjectName,
     /// The records.
     pub batch: Batch,
@@ -57,7 +57,7 @@ impl WriteOperation for Upsert {
 }
 
 impl Upsert {
-    /// The records to send, with their owner where the route names one.
+    /// Returns the records to send, with their owner where the route names one.
     async fn records(&self, client: &Client, route: &Route) -> Result<Vec<Map<String, Value>>, salesforce::Error> {
         let Self { object, batch } = self;
         Ok(match route.owner_id {
@@ -77,8 +77,8 @@ impl Upsert {
     }
 }
 
-/// Records which records a write changed. A failure is logged and does not undo the write: the events of the change then look
-/// like anybody's.
+/// Stores which records a write changed. A failure is logged and does not undo the write: the events of the change then
+/// carry no mark.
 async fn record_origins(deps: &Deps, org: OrgId, changed: &[(RecordId, Origin)]) {
     if let Err(error) = deps.origins.record(org, changed).await {
         let records = changed.len();
@@ -93,7 +93,7 @@ async fn has_owner(client: &Client, object: &ObjectName) -> Result<bool, salesfo
     }
 }
 
-/// What the ledger keeps of Salesforce's answer.
+/// Returns the part of Salesforce's response that the ledger stores.
 fn answer(outcomes: Vec<SaveOutcome>) -> Value {
     let shortened: Vec<SaveOutcome> = outcomes.into_iter().map(shorten).collect();
     json!({ "records": shortened })
