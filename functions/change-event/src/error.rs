@@ -1,23 +1,23 @@
-//! Why an event was not taken.
+//! Errors of handling a change event.
 
 use runtime::StateError;
 use salesforce::change_event::ParseError;
 use salesforce::{Classify, Retry};
 
-/// Why an event was not taken.
+/// Why an event could not be handled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// It does not say what changed. It ends among the dead letters, as it came.
+    /// The event is not a change event. It becomes a dead letter, unchanged.
     ///
     /// # Troubleshooting
-    /// A channel may hold change events or platform events; only the former are understood here.
+    /// A channel can relay change events or platform events; this function handles change events only.
     #[error("the event cannot be read")]
     Unreadable(#[from] ParseError),
-    /// What names the event is too long for the ledger.
+    /// The event's id is too long for the ledger.
     #[error("the event has no name for the ledger")]
     Unnamed(#[from] store::InvalidText),
-    /// Ferry's own state could not be read or written; the event comes again, and what was queued already does no harm twice.
+    /// Ferry's own state could not be read or written. The event is retried; hints that were queued already are harmless twice.
     #[error(transparent)]
     State(#[from] StateError),
 }

@@ -1,15 +1,14 @@
-//! Takes Change Data Capture events that orgs relay to EventBridge, and queues what they say has changed: another lane to the
-//! same mirror.
+//! Receives Change Data Capture events that orgs relay to EventBridge, and queues the same hints as `outbound-message`.
 //!
 //! | | |
 //! |---|---|
-//! | trigger | the bus of change events: what Salesforce's Event Relay sends, one event an invocation |
-//! | input | the event's header: which records changed, were deleted, or fell into a gap |
-//! | output | one hint a record on the `record-upsert` queue; for what names no record a refresh of the object, and a line in the delivery ledger |
-//! | failures | an event of an org that is not active is refused and logged; any other comes again, twice, and then is a dead letter |
+//! | trigger | the bus of change events: the events of Salesforce's Event Relay, one in each invocation |
+//! | input | the event's header: the records that changed, were deleted, or are in a gap |
+//! | output | one hint for each record on the `record-upsert` queue; for an event without records a refresh of the object, and an entry in the inbound ledger |
+//! | failures | an event of an org that is not active is refused and logged; a failed event is retried twice and then becomes a dead letter |
 //!
-//! An event is believed as to where it comes from: EventBridge lets only Salesforce send under the name of an org's partner
-//! event source. Its values are never read (invariant 9 of `ARCHITECTURE.md`); a gap is a reading again like any change.
+//! The event's source is authentic: EventBridge lets only Salesforce publish under the name of an org's partner event source.
+//! Its field values are never used (invariant 9 of `ARCHITECTURE.md`); a gap event is handled like a change.
 
 mod config;
 mod error;
@@ -30,14 +29,14 @@ pub use error::Error;
 
 use crate::work::Work;
 
-/// What became of an event.
+/// The result of an event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Answer {
-    /// Whether its org is not active, so that it was let go.
+    /// `true` where the org is not active, so that the event was refused.
     pub refused: bool,
-    /// Hints that were queued.
+    /// The number of queued hints.
     pub hints: u64,
-    /// Refreshes that were queued.
+    /// The number of queued refreshes.
     pub refreshes: u64,
 }
 
@@ -51,10 +50,10 @@ impl Report for Answer {
     }
 }
 
-/// Queues what an event says has changed. It is all queued, or the event comes again; it is done before `deadline`.
+/// Queues the hints and refreshes of an event before `deadline`. Where not all were queued, the event is retried.
 ///
 /// # Errors
-/// The event cannot be read, or not all could be queued.
+/// The event does not parse, or not all of it was queued.
 pub async fn handle(deps: &Deps, event: Box<RawValue>, deadline: Timestamp) -> Result<Answer, Error> {
     let received_at = deps.clock.now();
     let event = change_event::parse(event.get())?;
@@ -76,7 +75,7 @@ async fn is_active(deps: &Deps, org: OrgId) -> Result<bool, Error> {
     let known = deps.orgs.load(org).await.map_err(StateError::during("load the org"))?;
     let state = known.map(|org| org.state);
     if state != Some(OrgState::Active) {
-        warn!(org.id = %org, org.state = ?state, "a change event was refused: its org is not active");
+        warn!(org.id = %org, org.state = ?state, "refused a change event: the org is not active");
     }
     Ok(state == Some(OrgState::Active))
 }

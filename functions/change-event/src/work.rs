@@ -1,4 +1,4 @@
-//! From what an event says to what is queued.
+//! Turns a change event into hints and refreshes.
 
 use jiff::Timestamp;
 use salesforce::change_event::ChangeEvent;
@@ -6,20 +6,20 @@ use store::{
     ChangeHint, Delivery, DeliveryId, DeliveryOutcome, InvalidText, RecordRef, RefreshKind, RefreshTask, Source,
 };
 
-/// What an event makes to do.
+/// The work of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Work {
-    /// A hint for each record that it names.
+    /// A hint for each record of the event.
     pub hints: Vec<ChangeHint>,
-    /// For what it does not name: the object is looked through, and the ledger says so.
+    /// A refresh of the object, for changes without a record id, with its ledger entry.
     pub refresh: Option<(RefreshTask, Delivery)>,
 }
 
 impl Work {
-    /// The same for the same event, so that one that is delivered twice is one delivery a record in the ledger.
+    /// Derives the work. It is the same for every delivery of an event, so a duplicate makes no second ledger entry.
     ///
     /// # Errors
-    /// What names the event is no name for the ledger.
+    /// The event's id is not valid for the ledger.
     pub fn of(event: &ChangeEvent, received_at: Timestamp) -> Result<Self, InvalidText> {
         let ChangeEvent { org_id, object, .. } = event;
         let source = Source::ChangeDataCapture;

@@ -1,5 +1,5 @@
-//! The connections page of a tenant's admin: a one-time link opens a session, and the session shows and ends connections of
-//! this tenant and of no other.
+//! The connections page of a tenant's admin: a one-time link opens a session, which shows and disconnects connections of this
+//! tenant only.
 
 mod pages;
 mod session;
@@ -31,17 +31,17 @@ pub(crate) use view::name_of;
 use pages::{ConfirmPage, ConnectionsPage, DisconnectedPage, InvitationPage, OpenPage};
 use session::Session;
 
-/// How long a session lasts, whatever is done in it.
+/// The lifetime of a session; use does not extend it.
 pub(crate) const SESSION_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
-/// What the platform asks for.
+/// The body of `POST /v1/admin-links`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LinkRequest {
     tenant: Tenant,
 }
 
-/// `POST /v1/admin-links`: a link that opens the connections page of a tenant, once.
+/// `POST /v1/admin-links`: creates a link that opens a tenant's connections page once.
 pub(crate) async fn create_link(
     State(deps): State<Deps>,
     JsonBody(request): JsonBody<LinkRequest>,
@@ -51,7 +51,7 @@ pub(crate) async fn create_link(
     Ok(links::made(&url.into(), expires_at))
 }
 
-/// `GET /admin/{link}`: a button. Looking does not use the link up, so a link preview does no harm.
+/// `GET /admin/{link}`: a page with a button. It does not use the link up, so a link preview is harmless.
 pub(crate) async fn show_link(State(deps): State<Deps>, Path(link): Path<String>) -> Response {
     match session::invited(&deps, &link).await {
         Ok(tenant) => OpenPage { tenant: tenant.as_str() }.respond(StatusCode::OK),
@@ -71,7 +71,7 @@ pub(crate) async fn open(State(deps): State<Deps>, Path(link): Path<String>, hea
     opened.await.unwrap_or_else(|trouble| failed(trouble, None))
 }
 
-/// `GET /connections`: the tenant's orgs and what is connected in them.
+/// `GET /connections`: the tenant's orgs and their connections.
 pub(crate) async fn show(State(deps): State<Deps>, headers: HeaderMap) -> Response {
     let shown = async {
         let session = session::current(&deps, &headers).await?;
@@ -97,8 +97,8 @@ pub(crate) async fn sign_out(State(deps): State<Deps>, headers: HeaderMap, form:
 
 type ConnectionPath = Path<(OrgId, ConnectionId)>;
 
-/// `POST /connections/{org}/{id}/reconnect`: a fresh connect link for this very connection. The team's leads there at once; a
-/// rep's is shown, for it is the rep who has to open it.
+/// `POST /connections/{org}/{id}/reconnect`: a new connect link for this connection. The team's is opened at once; a rep's is
+/// shown, because the rep has to open it.
 pub(crate) async fn reconnect(
     State(deps): State<Deps>,
     path: Option<ConnectionPath>,
@@ -122,7 +122,7 @@ pub(crate) async fn reconnect(
     reconnecting.await.unwrap_or_else(|trouble| failed(trouble, None))
 }
 
-/// `GET /connections/{org}/{id}/disconnect`: says what ending it means, and asks.
+/// `GET /connections/{org}/{id}/disconnect`: explains the consequences, with a button to confirm.
 pub(crate) async fn ask_disconnect(
     State(deps): State<Deps>,
     path: Option<ConnectionPath>,
@@ -144,7 +144,7 @@ pub(crate) async fn ask_disconnect(
     asked.await.unwrap_or_else(|trouble| failed(trouble, None))
 }
 
-/// `POST /connections/{org}/{id}/disconnect`: ends it, and says what was done.
+/// `POST /connections/{org}/{id}/disconnect`: disconnects, and shows the outcome.
 pub(crate) async fn disconnect(
     State(deps): State<Deps>,
     path: Option<ConnectionPath>,
@@ -167,7 +167,7 @@ pub(crate) async fn disconnect(
     ending.await.unwrap_or_else(|trouble| failed(trouble, None))
 }
 
-/// The org, which is the tenant's, and the connection, where there is one. Of what is another tenant's nothing is told.
+/// Returns the tenant's org, and the connection where it exists. Another tenant's org is not found.
 async fn owned(
     deps: &Deps,
     session: &Session,
@@ -183,7 +183,7 @@ async fn owned(
     Ok((org, connection))
 }
 
-/// A ticket for exactly this connection. A person signs in where they did before, where that is a host of their own.
+/// Returns a ticket for exactly this connection, with the org's My Domain where the user signed in there before.
 fn ticket(deps: &Deps, org: &Org, connection: Option<&Connection>, session: &Session) -> Result<Ticket, Trouble> {
     if matches!(org.state, OrgState::Quarantined) {
         return Err(Trouble::Quarantined);
@@ -218,7 +218,7 @@ fn see_other(location: &str, cookie: Option<HeaderValue>) -> Option<Response> {
     Some(response)
 }
 
-/// The end of a session that begins now.
+/// Returns the end of a session that starts now.
 fn session_end(now: Timestamp) -> Timestamp {
     expiry(now, SESSION_LIFE)
 }

@@ -1,4 +1,4 @@
-//! `GET /oauth/callback`: Salesforce sends the browser back, with a code or with an error.
+//! `GET /oauth/callback`: Salesforce redirects the browser here with a code or an error.
 
 use axum::extract::{RawQuery, State};
 use axum::response::Response;
@@ -21,10 +21,10 @@ use crate::pages::{ConnectedPage, environment, failed, lacking};
 use crate::ticket::Pending;
 use crate::trouble::Trouble;
 
-/// The longest code that is passed on. Salesforce's have about 100 characters.
+/// The maximum length of an authorization code. Salesforce's have about 100 characters.
 const MAX_CODE: usize = 2048;
 
-/// What the browser brought.
+/// The result of the consent, from the query.
 #[derive(Debug)]
 struct Callback {
     state: SecretString,
@@ -37,7 +37,7 @@ enum Answer {
     Error(Trouble),
 }
 
-/// Finishes the consent, whose state is good once and only in the browser in which it was begun.
+/// Completes the consent. Its state is valid once, and only in the browser in which the consent started.
 pub(crate) async fn finish(State(deps): State<Deps>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
     let Some(Callback { state, answer }) = parse(query.as_deref().unwrap_or_default()) else {
         return failed(Trouble::Malformed, None);
@@ -56,7 +56,7 @@ pub(crate) async fn finish(State(deps): State<Deps>, headers: HeaderMap, RawQuer
     }
 }
 
-/// Reads the query: one state, and either one code or one error. Nothing may be there twice.
+/// Parses the query: one state, and either one code or one error. A repeated parameter is refused.
 fn parse(query: &str) -> Option<Callback> {
     let (mut state, mut code, mut error, mut description) = (None, None, None, None);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -80,7 +80,7 @@ fn parse(query: &str) -> Option<Callback> {
     Some(Callback { state: state.into(), answer })
 }
 
-/// Takes what was kept under the state, if the browser is the one that began.
+/// Consumes the stored consent of the state, if the browser is the one in which it started.
 async fn take(deps: &Deps, state: &SecretString, headers: &HeaderMap) -> Result<Pending, Trouble> {
     let id = AuthorizationId::derive(Purpose::State, state.expose_secret());
     let taken = deps.authorizations.consume::<Pending>(&id, deps.clock.now()).await;
@@ -133,7 +133,7 @@ async fn connect(deps: &Deps, pending: &Pending, code: SecretString, is_admin: b
     Ok(page.respond())
 }
 
-/// Whose connections ended to make room for this one.
+/// Returns the users whose connections were displaced by this one.
 async fn names(deps: &Deps, connected: &Connected) -> Vec<String> {
     let mut names = Vec::new();
     for id in &connected.displaced {
@@ -143,8 +143,8 @@ async fn names(deps: &Deps, connected: &Connected) -> Vec<String> {
     names
 }
 
-/// Has the org made active: gives the address that is to be put in by hand, and how far the org's outbound messages are set up.
-/// Where the org can never be active, the grant is given back.
+/// Activates the org through `onboarding`. Returns the address to enter by hand, if any, and the state of the org's outbound
+/// messages. Where the org cannot be activated, the grant is revoked.
 async fn activate(
     deps: &Deps,
     pending: &Pending,
@@ -172,12 +172,12 @@ async fn activate(
 async fn give_back(deps: &Deps, connected: &Connected) {
     if let Err(error) = deps.broker.revoke(connected.org_id, &connected.connection_id).await {
         let org = connected.org_id;
-        tracing::error!(org.id = %org, error = %Chain(&error), "a grant of org {org} that may not be used was not given back");
+        tracing::error!(org.id = %org, error = %Chain(&error), "could not revoke the unused grant of org {org}");
     }
 }
 
 fn not_activated(error: &runtime::Error) -> Trouble {
-    tracing::error!(error = %Chain(error), "a connected org could not be made active");
+    tracing::error!(error = %Chain(error), "could not activate a connected org");
     match error.retry() {
         Retry::NeedsHuman => Trouble::OwnedByAnother,
         Retry::Never | Retry::After(_) | Retry::Unknown(_) => Trouble::NotActivated,
@@ -185,14 +185,14 @@ fn not_activated(error: &runtime::Error) -> Trouble {
 }
 
 fn not_connected(error: &runtime::Error) -> Trouble {
-    tracing::warn!(error = %Chain(error), "a code did not become a connection");
+    tracing::warn!(error = %Chain(error), "could not exchange the code for a connection");
     match error {
         runtime::Error::Refused(refusal) => refused(refusal.code),
         _ => Trouble::Unavailable,
     }
 }
 
-/// What a refusal of the token broker means to a person.
+/// Maps a refusal of the token broker to a failure page.
 fn refused(code: RefusalCode) -> Trouble {
     match code {
         RefusalCode::WrongOrg => Trouble::WrongOrg,
@@ -208,7 +208,7 @@ fn refused(code: RefusalCode) -> Trouble {
     }
 }
 
-/// Where to install the package that the consent was for.
+/// Returns the install URL of the package of the consent's app.
 async fn package_link(deps: &Deps, pending: &Pending) -> Option<String> {
     let registration = deps.apps.find(&pending.app).await.ok().flatten()?;
     install_url(&registration, &pending.ticket)

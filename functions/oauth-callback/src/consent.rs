@@ -1,4 +1,4 @@
-//! `/connect/{ticket}`: shows what will be connected, and begins the consent.
+//! `/connect/{ticket}`: shows what will be connected, and starts the consent.
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,7 @@ use crate::pages::{ConnectPage, environment, failed, protect};
 use crate::ticket::Pending;
 use crate::trouble::Trouble;
 
-/// Shows the page. Looking does not use the ticket up, so a link preview does no harm.
+/// Shows the page. It does not use the ticket up, so a link preview is harmless.
 pub(crate) async fn show(State(deps): State<Deps>, Path(ticket): Path<String>) -> Response {
     match page(&deps, &ticket).await {
         Ok(response) => response,
@@ -44,7 +44,7 @@ async fn page(deps: &Deps, secret: &str) -> Result<Response, Trouble> {
     Ok(page.respond(&login))
 }
 
-/// Uses the ticket up and sends the browser to Salesforce.
+/// Uses the ticket up and redirects the browser to Salesforce.
 pub(crate) async fn begin(State(deps): State<Deps>, Path(ticket): Path<String>, headers: HeaderMap) -> Response {
     match redirect(&deps, &ticket, &headers).await {
         Ok(response) => response,
@@ -79,8 +79,8 @@ async fn redirect(deps: &Deps, secret: &str, headers: &HeaderMap) -> Result<Resp
     see_other(consent.authorize_url.as_str(), &browser).ok_or(Trouble::Misconfigured)
 }
 
-/// A browser says where a form was sent from. Only this function's own page may begin a consent, so that a person has seen
-/// what they are about to connect.
+/// Checks the `Origin` of a form. Only this function's own page may start a consent, so that the user has seen what will be
+/// connected.
 pub(crate) fn is_from_our_page(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin" || site == "none")
 }
@@ -98,7 +98,7 @@ fn ticket_id(secret: &str) -> Result<AuthorizationId, Trouble> {
     if is_well_formed(secret) { Ok(AuthorizationId::derive(Purpose::Ticket, secret)) } else { Err(Trouble::LinkUsed) }
 }
 
-/// Where the person signs in.
+/// Returns the login host of the consent.
 fn login(deps: &Deps, ticket: &Ticket) -> Result<LoginHost, salesforce::Error> {
     match &ticket.my_domain_url {
         Some(url) => LoginHost::parse_my_domain(url, deps.hosts),
@@ -106,7 +106,7 @@ fn login(deps: &Deps, ticket: &Ticket) -> Result<LoginHost, salesforce::Error> {
     }
 }
 
-/// Where the package is installed in the ticket's org: at its own host where that is known, else where orgs of its kind sign in.
+/// Returns the install URL: at the org's My Domain where that is known, else at the login host of its environment.
 pub(crate) fn install_url(registration: &AppRegistration, ticket: &Ticket) -> Option<String> {
     let registered = match ticket.environment {
         Environment::Production => registration.install_url_production.as_deref(),
@@ -117,19 +117,19 @@ pub(crate) fn install_url(registration: &AppRegistration, ticket: &Ticket) -> Op
     Some(format!("{my_domain}/{path}"))
 }
 
-/// A URL's host, as people know it.
+/// Returns a URL's host, for display.
 pub(crate) fn host_of(url: &str) -> &str {
     url.split_once("://").map_or(url, |(_, host)| host).trim_end_matches('/')
 }
 
-/// Logs why Ferry's own state is not available, and gives the page for it.
+/// Logs a failure of Ferry's own state, and returns its page.
 pub(crate) fn unavailable(error: &store::Error) -> Trouble {
     tracing::error!(error = %Chain(error), "could not use the authorizations or the app registrations");
     Trouble::Unavailable
 }
 
 fn misconfigured(error: &salesforce::Error) -> Trouble {
-    tracing::error!(error = %Chain(error), "could not begin a consent");
+    tracing::error!(error = %Chain(error), "could not start a consent");
     Trouble::Misconfigured
 }
 

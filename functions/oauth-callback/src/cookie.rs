@@ -1,4 +1,4 @@
-//! The cookies: one binds a consent to the browser in which it was begun, one is the session of a tenant's admin.
+//! The cookies: one binds a consent to its browser, one is the session of a tenant's admin.
 
 use connecting::connect_links::LINK_TTL;
 use connecting::one_time::is_well_formed;
@@ -9,10 +9,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::admin::SESSION_LIFE;
 
-/// A cookie of ours. `__Host-`: set over https by this very host, for the whole host, and by nobody else.
+/// A cookie of this function. `__Host-` cookies are set over https, by this host, for the whole host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cookie {
-    /// Binds a consent to its browser, for as long as a consent may take.
+    /// Binds a consent to its browser, for the time that a consent may take.
     Consent,
     /// The session of a tenant's admin.
     Admin,
@@ -33,19 +33,19 @@ impl Cookie {
         }
     }
 
-    /// What the browser presents, if it can be one of ours.
+    /// Returns the value that the browser presents, if it is well-formed.
     pub(crate) fn presented(self, headers: &HeaderMap) -> Option<SecretString> {
         let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
         pairs.find(|(name, value)| *name == self.name() && is_well_formed(value)).map(|(_, value)| value.into())
     }
 
-    /// `Set-Cookie`. Lax, since a consent comes back from Salesforce's site.
+    /// Renders `Set-Cookie`. `SameSite=Lax`, because the callback is a navigation from Salesforce's site.
     pub(crate) fn set(self, secret: &SecretString) -> Option<HeaderValue> {
         self.with(secret.expose_secret(), self.life().as_secs())
     }
 
-    /// `Set-Cookie` that takes the cookie away.
+    /// Renders a `Set-Cookie` that removes the cookie.
     pub(crate) fn unset(self) -> Option<HeaderValue> {
         self.with("", 0)
     }

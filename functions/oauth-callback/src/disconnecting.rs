@@ -1,5 +1,5 @@
-//! `DELETE /v1/orgs/{org}` and `DELETE /v1/orgs/{org}/connections/{id}`: the platform's kill switch. Repeating finishes what
-//! was not reachable.
+//! `DELETE /v1/orgs/{org}` and `DELETE /v1/orgs/{org}/connections/{id}`: disconnect an org or one connection. A repetition
+//! completes what could not be reached.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -11,7 +11,7 @@ use store::ConnectionId;
 
 use crate::Deps;
 
-/// Ends one connection.
+/// Disconnects one connection.
 pub(crate) async fn connection(
     State(deps): State<Deps>,
     PathOf((org, id)): PathOf<(OrgId, ConnectionId)>,
@@ -21,7 +21,7 @@ pub(crate) async fn connection(
     Ok(respond(Ok::<_, store::Error>(report)))
 }
 
-/// Closes an org and ends all of its connections.
+/// Closes an org and disconnects all of its connections.
 pub(crate) async fn org(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Result<Response, Problem> {
     let report = deps.kill_switch().org(org).await.map_err(|error| refuse(&error))?;
     let report = report.ok_or_else(|| Problem::not_found("org"))?;

@@ -1,17 +1,18 @@
-//! The pages on which people connect their Salesforce org, and the links that lead to them.
+//! OAuth consent: the pages on which a user connects a Salesforce org, and the links to them. Also the connections page of a
+//! tenant's admin, and the routes that disconnect.
 //!
 //! | trigger | input | output | failures |
 //! |---|---|---|---|
-//! | `POST /v1/connect-links` | tenant, kind, environment or My Domain | a link, good once for 15 minutes | problems |
-//! | `GET /connect/{ticket}` | the link's ticket | a page that says what will be connected | a page that says what to do |
+//! | `POST /v1/connect-links` | tenant, kind, environment or My Domain | a link, valid once for 15 minutes | problems |
+//! | `GET /connect/{ticket}` | the link's ticket | a page that shows what will be connected | a page that says what to do |
 //! | `POST /connect/{ticket}` | the page's button | a redirect to Salesforce; state, PKCE and nonce bound to the browser | the same |
-//! | `GET /oauth/callback` | code or error, state, cookie | a page that says what was connected | the same |
-//! | `POST /v1/admin-links` | tenant | a link for the tenant's admin, good once for 15 minutes | problems |
-//! | `/admin/{link}`, `/connections...` | the link; then a session's cookie | the connections page, with its buttons | pages |
-//! | `DELETE /v1/orgs/{org}...` | an org, or one connection | what was done, and what was not reachable | problems |
+//! | `GET /oauth/callback` | code or error, state, cookie | a page that shows what was connected | the same |
+//! | `POST /v1/admin-links` | tenant | a link for the tenant's admin, valid once for 15 minutes | problems |
+//! | `/admin/{link}`, `/connections...` | the link; then a session cookie | the connections page | pages |
+//! | `DELETE /v1/orgs/{org}...` | an org, or one connection | the outcome of each connection | problems |
 //!
 //! Tickets, states, codes and verifiers are secrets: they are stored as digests where that suffices, and never logged.
-//! See `ARCHITECTURE.md`.
+//! See `docs/connections-and-tokens.md`.
 
 mod admin;
 mod callback;
@@ -29,7 +30,7 @@ use axum::routing::{delete, get, post};
 
 pub use config::{Config, Deps, LoginHosts};
 
-/// The function's routes.
+/// Returns the function's router.
 pub fn router(deps: Deps) -> Router {
     Router::new()
         .route("/v1/connect-links", post(links::create))

@@ -1,4 +1,4 @@
-//! `POST /v1/connect-links`: the platform asks for a link that a person can open.
+//! `POST /v1/connect-links`: creates a link on which a user can connect.
 
 use axum::Json;
 use axum::extract::State;
@@ -23,7 +23,7 @@ struct Link<'a> {
     expires_at: String,
 }
 
-/// The answer with a link. Only the platform that asked may see it.
+/// The response with a link, a secret of the platform and the user.
 pub(crate) fn made(url: &SecretString, expires_at: Timestamp) -> Response {
     let link = Link { url: url.expose_secret(), expires_at: store::time::format(expires_at) };
     let mut response = (StatusCode::CREATED, Json(link)).into_response();
@@ -31,7 +31,7 @@ pub(crate) fn made(url: &SecretString, expires_at: Timestamp) -> Response {
     response
 }
 
-/// Makes a link, which is good once and for a few minutes.
+/// Creates a link, which is valid once and for 15 minutes.
 pub(crate) async fn create(
     State(deps): State<Deps>,
     JsonBody(request): JsonBody<LinkRequest>,
@@ -49,8 +49,8 @@ pub(crate) async fn create(
     Ok(made(&link.url, link.expires_at))
 }
 
-/// A personal link leads into an active org of the tenant; a team link not into another tenant's. An org of somebody else is
-/// not told apart from none.
+/// Checks the org of a link: a personal link needs an active org of the tenant, a team link an org of no other tenant. Another
+/// tenant's org is reported like an unknown one.
 fn objection(ticket: &Ticket, org: Option<&Org>) -> Option<Problem> {
     let owner = org.and_then(|org| org.tenant.as_ref());
     let foreign = owner.is_some_and(|owner| *owner != ticket.tenant);

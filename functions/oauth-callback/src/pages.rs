@@ -1,4 +1,4 @@
-//! The pages: server-rendered, without scripts, and closed to everything that is not theirs.
+//! The pages: rendered by the server, without scripts, with a strict Content-Security-Policy.
 
 use std::sync::LazyLock;
 
@@ -16,7 +16,7 @@ use crate::trouble::{Advice, Trouble};
 
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
-/// The policy without the part that says where a form may lead.
+/// The Content-Security-Policy without `form-action`.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     let style = STANDARD.encode(Sha256::digest(STYLE));
     format!(
@@ -27,7 +27,7 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// What will be connected, with the button that starts the consent.
+/// The page that shows what will be connected, with the button that starts the consent.
 #[derive(Clone, Debug, Template)]
 #[template(path = "connect.html")]
 pub(crate) struct ConnectPage<'a> {
@@ -41,7 +41,7 @@ pub(crate) struct ConnectPage<'a> {
     pub(crate) minutes: i64,
 }
 
-/// What was connected.
+/// The page that shows what was connected.
 #[derive(Clone, Debug, Template)]
 #[template(path = "connected.html")]
 pub(crate) struct ConnectedPage<'a> {
@@ -54,17 +54,17 @@ pub(crate) struct ConnectedPage<'a> {
     pub(crate) environment: &'static str,
     pub(crate) webhook_url: Option<&'a str>,
     pub(crate) configured: bool,
-    /// Whether the org's edition has no outbound messages.
+    /// `true` where the org's edition has no outbound messages.
     pub(crate) polled: bool,
-    /// Whose connections were ended to make room.
+    /// The users whose connections were displaced.
     pub(crate) displaced: &'a [String],
-    /// Whether the next consent of this user will end one.
+    /// `true` where the next consent of this user will displace a connection.
     pub(crate) is_last: bool,
-    /// Whether this browser shows a connections page.
+    /// `true` where this browser has a session of the connections page.
     pub(crate) is_admin: bool,
 }
 
-/// What went wrong, and what to do.
+/// The page of a failure, with what to do.
 #[derive(Clone, Debug, Template)]
 #[template(path = "failed.html")]
 struct FailedPage<'a> {
@@ -77,8 +77,8 @@ struct FailedPage<'a> {
 }
 
 impl ConnectPage<'_> {
-    /// Its form leads to this function, which sends the browser on to Salesforce: browsers hold the whole way against
-    /// `form-action`.
+    /// The form is sent to this function, which redirects to Salesforce: browsers apply `form-action` to the whole redirect
+    /// chain.
     pub(crate) fn respond(&self, login: &LoginHost) -> Response {
         let targets = format!("'self' {login} https://*.salesforce.com https://*.salesforce.mil https://*.force.com");
         page(StatusCode::OK, self, &targets)
@@ -91,25 +91,25 @@ impl ConnectedPage<'_> {
     }
 }
 
-/// The page for a trouble. `install_url` is shown where installing the package helps.
+/// Renders the page of a failure. `install_url` is shown where installing the package helps.
 pub(crate) fn failed(trouble: Trouble, install_url: Option<&str>) -> Response {
-    tracing::info!(trouble = trouble.code(), "told a person: {}", trouble.code());
+    tracing::info!(trouble = trouble.code(), "showed a failure page: {}", trouble.code());
     let Advice { title, what, steps } = trouble.advice();
     let install_url = install_url.filter(|_| trouble == Trouble::NotInstalled);
     let failed = FailedPage { title, what, steps, code: trouble.code(), install_url, lacking: None };
     page(trouble.status(), &failed, "'none'")
 }
 
-/// The page for a user who may not do what the connection needs, with what is missing.
+/// Renders the page for a user without the needed permissions, and names the missing ones.
 pub(crate) fn lacking(missing: &str) -> Response {
     let trouble = Trouble::MissingPermissions;
-    tracing::info!(trouble = trouble.code(), "told a person: {}", trouble.code());
+    tracing::info!(trouble = trouble.code(), "showed a failure page: {}", trouble.code());
     let Advice { title, what, steps } = trouble.advice();
     let lacking = FailedPage { title, what, steps, code: trouble.code(), install_url: None, lacking: Some(missing) };
     page(trouble.status(), &lacking, "'none'")
 }
 
-/// The word for it on a page.
+/// Returns the word for a connection's kind on a page.
 pub(crate) fn environment(environment: Environment) -> &'static str {
     match environment {
         Environment::Production => "Production",
@@ -129,7 +129,7 @@ pub(crate) fn page(status: StatusCode, template: &impl Template, form_targets: &
     response
 }
 
-/// What holds for every answer to a browser: it is kept nowhere, and tells nobody where it came from.
+/// Adds the headers of every response to a browser: not cached, and without a referrer.
 pub(crate) fn protect(response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

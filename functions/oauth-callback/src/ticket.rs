@@ -1,4 +1,4 @@
-//! What the platform asks a connect link for, and what a consent that was begun remembers.
+//! The request for a connect link, and the stored state of a started consent.
 
 use connecting::connect_links::{LINK_TTL, Ticket, expiry};
 use connecting::one_time::Digest;
@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use store::{ConnectionKind, Environment, PlatformUser, Tenant};
 
-/// What the platform asks for.
+/// The body of `POST /v1/connect-links`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LinkRequest {
@@ -32,7 +32,7 @@ enum Kind {
 }
 
 impl LinkRequest {
-    /// Checks what belongs together.
+    /// Validates the combination of members.
     pub(crate) fn ticket(self, now: Timestamp, hosts: HostPolicy) -> Result<Ticket, &'static str> {
         let (environment, my_domain_url) = self.login(hosts)?;
         let kind = match (self.kind, self.platform_user) {
@@ -46,7 +46,7 @@ impl LinkRequest {
         Ok(Ticket { tenant: self.tenant, kind, environment, org_id: self.org_id, my_domain_url, expires_at })
     }
 
-    /// Where the person signs in. A My Domain tells of itself which environment it belongs to.
+    /// Returns the login host and the environment. A My Domain implies its environment.
     fn login(&self, hosts: HostPolicy) -> Result<(Environment, Option<String>), &'static str> {
         let Some(url) = &self.my_domain_url else {
             return self
@@ -66,16 +66,16 @@ impl LinkRequest {
     }
 }
 
-/// A consent that was begun, kept under its state.
+/// A started consent, stored under its state.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Pending {
     #[serde(flatten)]
     pub(crate) ticket: Ticket,
-    /// The app registration whose consent it is.
+    /// The app registration of the consent.
     pub(crate) app: String,
-    /// The login host that the browser was sent to.
+    /// The login host to which the browser was redirected.
     pub(crate) login_url: String,
-    /// What the browser's cookie must hash to.
+    /// The digest of the browser's cookie.
     pub(crate) browser: Digest,
     #[serde(with = "runtime::exposed")]
     pub(crate) code_verifier: SecretString,

@@ -1,21 +1,21 @@
-//! Everything that can keep a person from being connected, and what to tell them: pure rules.
+//! The failures of connecting, each with the text of its page. Pure.
 
 use http::StatusCode;
 
-/// Why a consent did not become a connection. Each has its own page.
+/// A failure of connecting. Each has its own page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trouble {
-    /// The link is unknown, used or too old.
+    /// The link is unknown, used or expired.
     LinkUsed,
-    /// The consent that came back is unknown, finished or too old.
+    /// The consent's state is unknown, used or expired.
     ConsentUsed,
-    /// The consent was begun in another browser.
+    /// The consent was started in another browser.
     OtherBrowser,
     /// The request did not come from Ferry's own page.
     ForeignPage,
-    /// What came back from Salesforce is not an answer to a consent.
+    /// The callback's query is not a response to a consent.
     Malformed,
-    /// The person said no.
+    /// The user denied the consent (`access_denied`).
     Denied,
     /// The package with the app is not installed in the org.
     NotInstalled,
@@ -23,39 +23,39 @@ pub(crate) enum Trouble {
     Blocked,
     /// The org's administrator has not approved the app for this user.
     NotApproved,
-    /// Salesforce could not finish the approval, for one of several reasons.
+    /// Salesforce could not complete the approval.
     ApprovalFailed,
-    /// Salesforce wants the person to sign in first.
+    /// Salesforce requires the user to sign in first.
     SignInNeeded,
-    /// Salesforce does not accept the app's set-up.
+    /// Salesforce does not accept the app's configuration.
     Misconfigured,
-    /// Salesforce gave an error that is not known here.
+    /// Salesforce returned an unknown error code.
     Unknown,
-    /// The person signed in to another org than the one the link is for.
+    /// The user signed in to another org than the link's.
     WrongOrg,
     /// Another customer has connected this org.
     OwnedByAnother,
-    /// The org is closed until someone has looked at it.
+    /// The org is quarantined.
     Quarantined,
-    /// The user may not do in Salesforce what the connection needs.
+    /// The user lacks permissions that the connection needs.
     MissingPermissions,
     /// Salesforce no longer accepts the code.
     CodeRefused,
-    /// Something is not available for the moment.
+    /// Salesforce or Ferry's own state is temporarily unavailable.
     Unavailable,
-    /// The grant is stored, but the org could not be opened for it.
+    /// The grant is stored, but the org could not be activated.
     NotActivated,
-    /// The link to the connections page is unknown, used or too old.
+    /// The link to the connections page is unknown, used or expired.
     AdminLinkUsed,
-    /// There is no session, or it has ended.
+    /// There is no session, or it has expired.
     SignedOut,
-    /// A form was not sent from the page that the session was shown.
+    /// A form was not sent from a page of this session.
     FormNotOurs,
     /// The tenant has no such connection.
     NoSuchConnection,
 }
 
-/// What a page says.
+/// The text of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Advice {
     pub(crate) title: &'static str,
@@ -68,7 +68,7 @@ const NEW_LINK: &str = "Ask for a new connect link where you got this one, and o
 const NEW_ADMIN_LINK: &str = "Open your connections page anew from where you came from.";
 
 impl Trouble {
-    /// Reads the `error` and `error_description` of a callback.
+    /// Maps the `error` and `error_description` of a callback.
     pub(crate) fn of_callback(error: &str, description: &str) -> Self {
         match error {
             "OAUTH_EC_APP_NOT_FOUND" => Self::NotInstalled,
@@ -88,7 +88,7 @@ impl Trouble {
         }
     }
 
-    /// The stable text that stands on the page and in the log.
+    /// Returns the stable code on the page and in the log.
     pub(crate) fn code(self) -> &'static str {
         match self {
             Self::LinkUsed => "link_used_or_expired",
@@ -118,7 +118,7 @@ impl Trouble {
         }
     }
 
-    /// The status of the page.
+    /// Returns the HTTP status of the page.
     pub(crate) fn status(self) -> StatusCode {
         match self {
             Self::Malformed => StatusCode::BAD_REQUEST,
@@ -142,7 +142,7 @@ impl Trouble {
         }
     }
 
-    /// What to tell the person.
+    /// Returns the text of the page.
     pub(crate) fn advice(self) -> Advice {
         match self {
             Self::LinkUsed | Self::ConsentUsed | Self::OtherBrowser | Self::ForeignPage | Self::Malformed => {

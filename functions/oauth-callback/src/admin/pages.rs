@@ -33,11 +33,11 @@ page!(
     ConnectionsPage, "connections.html", "'self'" { tenant: &'a str, csrf: &'a str, orgs: &'a [OrgView] }
 );
 page!(
-    /// What ending a connection means, with the button that does it.
+    /// The consequences of disconnecting, with the button.
     ConfirmPage, "confirm.html", "'self'" { team: bool, name: &'a str, org: &'a str, csrf: &'a str }
 );
 page!(
-    /// What became of it.
+    /// The outcome of disconnecting.
     DisconnectedPage, "disconnected.html", "'self'" { name: &'a str, left: Option<&'a str>, csrf: &'a str }
 );
 page!(

@@ -1,4 +1,4 @@
-//! Sessions of admins. What a browser holds is kept as a digest, in one row that ends with the session.
+//! Sessions of admins. The browser's secret is stored as a digest, in one row that expires with the session.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,13 +18,13 @@ use crate::consent::{is_from_our_page, unavailable};
 use crate::cookie::Cookie;
 use crate::trouble::Trouble;
 
-/// What is kept of a link or of a session.
+/// The stored part of a link or a session.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     tenant: Tenant,
 }
 
-/// A session that is going on.
+/// An open session.
 pub(super) struct Session {
     pub(super) tenant: Tenant,
     csrf: String,
@@ -35,32 +35,32 @@ impl Session {
         Self { tenant, csrf: csrf_of(cookie) }
     }
 
-    /// What every form of this session carries.
+    /// The CSRF token in every form of this session.
     pub(super) fn csrf(&self) -> &str {
         &self.csrf
     }
 }
 
-/// It follows from the cookie, which no script and no other site can read, and does not tell it.
+/// Derives the CSRF token from the cookie, which no script and no other site can read. It does not disclose the cookie.
 fn csrf_of(cookie: &SecretString) -> String {
     let digest = Sha256::new().chain_update("ferry form ").chain_update(cookie.expose_secret()).finalize();
     URL_SAFE_NO_PAD.encode(digest)
 }
 
-/// Makes a link for the admin of a tenant.
+/// Creates a link for the admin of a tenant.
 pub(super) async fn invite(deps: &Deps, tenant: Tenant) -> Result<(SecretString, Timestamp), store::Error> {
     let expires_at = expiry(deps.clock.now(), LINK_TTL);
     Ok((keep(deps, Purpose::AdminLink, tenant, expires_at).await?, expires_at))
 }
 
-/// Whose connections a link opens.
+/// Returns the tenant of a link.
 pub(super) async fn invited(deps: &Deps, link: &str) -> Result<Tenant, Trouble> {
     let id = id_of(Purpose::AdminLink, link).ok_or(Trouble::AdminLinkUsed)?;
     let found = deps.authorizations.peek::<Kept>(&id, deps.clock.now()).await;
     Ok(found.map_err(|error| unavailable(&error))?.ok_or(Trouble::AdminLinkUsed)?.tenant)
 }
 
-/// Uses a link up; what the browser has to keep.
+/// Uses a link up and returns the cookie of the new session.
 pub(super) async fn open(deps: &Deps, link: &str) -> Result<SecretString, Trouble> {
     let id = id_of(Purpose::AdminLink, link).ok_or(Trouble::AdminLinkUsed)?;
     let now = deps.clock.now();
@@ -70,7 +70,7 @@ pub(super) async fn open(deps: &Deps, link: &str) -> Result<SecretString, Troubl
     keep(deps, Purpose::AdminSession, tenant, session_end(now)).await.map_err(|error| unavailable(&error))
 }
 
-/// The session of this browser.
+/// Loads the session of this browser.
 pub(super) async fn current(deps: &Deps, headers: &HeaderMap) -> Result<Session, Trouble> {
     let cookie = Cookie::Admin.presented(headers).ok_or(Trouble::SignedOut)?;
     let id = AuthorizationId::derive(Purpose::AdminSession, cookie.expose_secret());
@@ -79,7 +79,7 @@ pub(super) async fn current(deps: &Deps, headers: &HeaderMap) -> Result<Session,
     Ok(Session::new(kept.tenant, &cookie))
 }
 
-/// The session of this browser, if it is one of our own pages that sent the form.
+/// Loads the session of this browser, if the form was sent from a page of this session.
 pub(super) async fn submitted(deps: &Deps, headers: &HeaderMap, form: &str) -> Result<Session, Trouble> {
     let session = current(deps, headers).await?;
     let given = form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "csrf");

@@ -1,4 +1,4 @@
-//! What the connections page shows of a tenant's orgs.
+//! The content of the connections page.
 
 use jiff::Timestamp;
 use store::{AppRegistration, Connection, ConnectionKind, ConnectionState, Environment, Org, OrgState, Tenant};
@@ -8,7 +8,7 @@ use crate::Deps;
 use crate::consent;
 use crate::pages::environment;
 
-/// More personal connections than these are counted and not shown; those that need somebody come first.
+/// The maximum number of personal connections on the page; the others are counted. Those that need action come first.
 const MAX_PEOPLE: usize = 200;
 
 /// An org of the tenant.
@@ -18,16 +18,16 @@ pub(super) struct OrgView {
     pub(super) host: String,
     pub(super) environment: &'static str,
     pub(super) notice: Option<&'static str>,
-    /// Whether its team can connect.
+    /// `true` where the team can connect.
     pub(super) is_open: bool,
-    /// Whether people can connect in it.
+    /// `true` where reps can connect.
     pub(super) is_active: bool,
     pub(super) install_url: Option<String>,
     pub(super) team: Option<ConnectionView>,
     pub(super) people: Vec<ConnectionView>,
-    /// How many more people there are than are shown.
+    /// The number of personal connections that are not shown.
     pub(super) more: usize,
-    /// How many connections have to move to the newest app.
+    /// The number of connections that have to move to the newest app.
     pub(super) to_move: usize,
 }
 
@@ -43,18 +43,18 @@ pub(super) struct ConnectionView {
     pub(super) needs_to_move: bool,
     pub(super) app: String,
     pub(super) last_use: String,
-    /// Whether there is a grant to end.
+    /// `true` where there is a grant to revoke.
     pub(super) is_live: bool,
 }
 
 impl ConnectionView {
-    /// Whether nobody has to do anything about it.
+    /// `true` where no action is needed.
     pub(super) fn is_fine(&self) -> bool {
         self.health.mood == "good" && !self.needs_to_move
     }
 }
 
-/// The tenant's orgs with their connections.
+/// Loads the tenant's orgs with their connections.
 pub(super) async fn orgs(deps: &Deps, tenant: &Tenant) -> Result<Vec<OrgView>, store::Error> {
     let newest = deps.apps.newest().await?;
     let mut views = Vec::new();
@@ -115,7 +115,7 @@ fn registered_install_url(registration: &AppRegistration, environment: Environme
     }
 }
 
-/// Whose connection it is.
+/// Returns the display name of a connection's user.
 pub(crate) fn name_of(connection: &Connection) -> String {
     match &connection.kind {
         ConnectionKind::Team => "Team".to_owned(),
@@ -123,13 +123,13 @@ pub(crate) fn name_of(connection: &Connection) -> String {
     }
 }
 
-/// How people know the org: by its host, where that is known.
+/// Returns the display name of an org: its host where that is known.
 pub(super) fn host_of<'a>(org: &'a Org, connection: Option<&'a Connection>) -> &'a str {
     let url = connection.map(|connection| connection.instance_url.as_str()).or(org.my_domain_url.as_deref());
     url.map_or(org.org_id.as_str(), consent::host_of)
 }
 
-/// How long ago something was, as people say it.
+/// Renders the time since an instant, for display.
 fn ago(then: Timestamp, now: Timestamp) -> String {
     let minutes = now.duration_since(then).as_mins();
     let (count, unit) = match minutes {

@@ -1,19 +1,19 @@
-//! The state of a connection and of an org in plain words: pure rules.
+//! The state of a connection and of an org, as text for the page. Pure.
 
 use store::{ConnectionState, OrgState};
 
-/// How something is, for a person.
+/// A state, for display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Health {
     /// One or two words.
     pub(super) word: &'static str,
-    /// `good`, `wait` or `bad`: beside the word, never instead of it.
+    /// `good`, `wait` or `bad`: a style beside the word, never instead of it.
     pub(super) mood: &'static str,
-    /// What it means and what to do, where there is something to say.
+    /// The meaning and what to do, if anything.
     pub(super) meaning: Option<&'static str>,
 }
 
-/// How a connection is.
+/// Describes a connection's state.
 pub(super) fn of_connection(state: &ConnectionState) -> Health {
     let health = |word, mood, meaning| Health { word, mood, meaning };
     match state {
@@ -47,7 +47,7 @@ fn why_reauth(reason: &str) -> &'static str {
     }
 }
 
-/// How an org is, where it is not simply active.
+/// Describes an org's state, where it is not active.
 pub(super) fn of_org(state: OrgState) -> Option<&'static str> {
     match state {
         OrgState::Active => None,
