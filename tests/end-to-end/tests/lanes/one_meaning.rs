@@ -37,7 +37,9 @@ async fn tell(context: &TestContext, lane: Lane, id: RecordId, n: usize) -> Stri
             let notification = format!("04l5e000000{n:04}");
             let body = outbound_message_body(context, &notification, id);
             let message = outbound_message::parse(body.as_bytes()).unwrap();
-            context.queue(&::outbound_message::hints::of(&message, context.org, context.clock.now()).unwrap()).await;
+            context
+                .queue(&::outbound_message::hints::from_message(&message, context.org, context.clock.now()).unwrap())
+                .await;
             notification.parse::<RecordId>().unwrap().to_string()
         }
         ChangeEvent => relay(context, "UPDATE", id, n).await,
