@@ -1,6 +1,8 @@
 //! The APIs of an org, one module for each.
 
 pub(crate) mod bulk;
+pub(crate) mod call;
+pub(crate) mod describe;
 pub(crate) mod graphql;
 pub(crate) mod list_views;
 pub(crate) mod query;

@@ -2,6 +2,7 @@
 
 pub(crate) mod crm_data;
 pub(crate) mod notes;
+pub(crate) mod rules;
 pub(crate) mod seed;
 pub(crate) mod soql;
 pub(crate) mod write;

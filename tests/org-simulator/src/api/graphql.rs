@@ -9,13 +9,14 @@ mod filter;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::api::rest::{Answer, Call};
+use crate::api::call::{Call, Response};
 use crate::api::ui_api;
 use crate::data::soql;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
 use crate::model::schema::Object;
+
 use document::Selection;
 
 /// Records of a page when `first` does not say.
@@ -26,10 +27,10 @@ const MOST: usize = 2_000;
 type Refused = String;
 
 /// Answers a document; what is wrong with it stands in `errors` of an answer with status 200.
-pub(crate) fn serve(org: &Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError> {
+pub(crate) fn serve(org: &Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
     let text = call.object()?.get("query").and_then(Json::as_str).unwrap_or_default();
     let answer = document::parse(text).and_then(|document| answered(org, actor, call, &document));
-    Ok(Answer::json(match answer {
+    Ok(Response::json(match answer {
         Ok(data) => json!({"data": data, "errors": []}),
         Err(message) => {
             tracing::warn!(message, "the simulator refused a GraphQL document");

@@ -6,8 +6,8 @@ mod rest;
 
 use serde_json::{Value as Json, json};
 
+use crate::api::call::{Body, Call};
 use crate::api::query;
-use crate::api::rest::{Body, Call};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::{RecordId, number_of, numbered};

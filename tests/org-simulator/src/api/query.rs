@@ -1,62 +1,26 @@
 //! `query` and `queryAll`: pages of a result, with locators for the rest (REST API guide, "Query").
 
-use std::collections::VecDeque;
-
-use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value as Json, json};
 
-use crate::api::rest::{Answer, Call};
-use crate::data::soql::{self, Found, Paper};
+use crate::api::call::{Call, Response};
+use crate::data::soql::{self, Paper};
 use crate::model::actor::Actor;
+use crate::model::cursors::Cursor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
 
 const PAGE: usize = 2_000;
 const SMALLEST_PAGE: usize = 200;
-/// Results a user keeps open; the oldest is closed for the next.
-const OPEN_PER_USER: usize = 10;
-/// Results kept open for all users, those of subqueries included.
-const OPEN_PER_ORG: usize = 2_000;
-/// How long a locator is good for.
-const LIFE: SignedDuration = SignedDuration::from_hours(48);
-
-struct Cursor {
-    locator: String,
-    actor: Actor,
-    found: Found,
-    page: usize,
-    opened: Timestamp,
-    /// It holds the children of one record, and is not counted against the user.
-    nested: bool,
-}
-
-/// Results that have more pages.
-#[derive(Default)]
-pub(crate) struct Cursors(VecDeque<Cursor>);
-
-impl Cursors {
-    fn open(&mut self, cursor: Cursor) {
-        let mine = |known: &Cursor| known.actor.user == cursor.actor.user && !known.nested;
-        if !cursor.nested && self.0.iter().filter(|known| mine(known)).count() >= OPEN_PER_USER {
-            let oldest = self.0.iter().position(mine);
-            oldest.map(|at| self.0.remove(at));
-        }
-        if self.0.len() >= OPEN_PER_ORG {
-            self.0.pop_front();
-        }
-        self.0.push_back(cursor);
-    }
-}
 
 /// Serves the first page of a query; `explain` and `columns` ask about the query instead.
-pub(crate) fn first_page(org: &mut Org, actor: &Actor, call: &Call, all_rows: bool) -> Result<Answer, ApiError> {
+pub(crate) fn first_page(org: &mut Org, actor: &Actor, call: &Call, all_rows: bool) -> Result<Response, ApiError> {
     if let Some(text) = call.parameter("explain") {
-        return soql::explained(org, actor, text).map(Answer::json);
+        return soql::explained(org, actor, text).map(Response::json);
     }
     let text =
         call.parameter("q").ok_or_else(|| ApiError::new("MALFORMED_QUERY", "A query string has to be specified"))?;
     if call.parameter("columns").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
-        return soql::metadata(org, actor, text).map(Answer::json);
+        return soql::metadata(org, actor, text).map(Response::json);
     }
     warn_of_unknown(call);
     let found = soql::run(org, actor, text, all_rows)?;
@@ -75,7 +39,7 @@ pub(crate) fn first_page(org: &mut Org, actor: &Actor, call: &Call, all_rows: bo
         next_url(&mut body, call, &cursor.locator, page);
         org.cursors.open(cursor);
     }
-    Ok(Answer::json(in_order(body)))
+    Ok(Response::json(in_order(body)))
 }
 
 fn warn_of_unknown(call: &Call) {
@@ -87,23 +51,21 @@ fn warn_of_unknown(call: &Call) {
 }
 
 /// Serves a later page; the locator says from where, as `01g...-2000`.
-pub(crate) fn next_page(org: &mut Org, actor: &Actor, call: &Call, locator: &str) -> Result<Answer, ApiError> {
+pub(crate) fn next_page(org: &mut Org, actor: &Actor, call: &Call, locator: &str) -> Result<Response, ApiError> {
     let invalid = || ApiError::new("INVALID_QUERY_LOCATOR", "invalid query locator");
     let (name, from) = locator.rsplit_once('-').ok_or_else(invalid)?;
     let from: usize = from.parse().map_err(|_| invalid())?;
     let now = org.clock.now();
-    org.cursors.0.retain(|cursor| now.duration_since(cursor.opened) < LIFE);
-    let mine = |cursor: &Cursor| cursor.locator == name && cursor.actor.user == actor.user;
-    let at = org.cursors.0.iter().position(mine).ok_or_else(invalid)?;
-    let cursor = org.cursors.0.remove(at).ok_or_else(invalid)?;
+    org.cursors.close_old(now);
+    let (at, cursor) = org.cursors.take(name, actor.user).ok_or_else(invalid)?;
     let page = (from < cursor.found.len()).then(|| shown(org, call, &cursor, from));
     let step = cursor.page;
-    org.cursors.0.insert(at.min(org.cursors.0.len()), cursor);
+    org.cursors.put_back(at, cursor);
     let (mut body, more) = page.ok_or_else(invalid)?;
     if more {
         next_url(&mut body, call, name, from + step);
     }
-    Ok(Answer::json(in_order(body)))
+    Ok(Response::json(in_order(body)))
 }
 
 fn next_url(body: &mut Map<String, Json>, call: &Call, locator: &str, from: usize) {

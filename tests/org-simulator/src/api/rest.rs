@@ -1,190 +1,29 @@
 //! The data API below `/services/data/vNN.0/`, without HTTP: a call in, an answer out. Composite requests come back in here.
 
+pub(crate) mod acceptable;
 mod batch;
 mod collections;
 mod composite;
 mod conditional;
-mod headers;
-mod methods;
 mod quick_actions;
-mod recent;
+pub(crate) mod recent;
 mod records;
 mod relationships;
 mod replicate;
 mod resources;
+pub(crate) mod shown;
 mod tree;
 mod upsert;
-mod versions;
 
-use serde_json::{Map, Value as Json};
-
-use crate::api::{graphql, query, search, tooling, ui_api};
+use crate::api::call::{Call, Response, unknown};
+use crate::api::{describe, graphql, query, search, tooling, ui_api};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::schema;
-use crate::model::write_options::WriteOptions;
-
-pub(crate) use conditional::SchemaChange;
-use headers::Headers;
-pub(crate) use recent::RecentItems;
-pub(crate) use versions::versions;
-
-/// Whether there is such a version, for example `66.0`.
-pub(crate) fn is_version(version: &str) -> bool {
-    version.strip_suffix(".0").and_then(|number| number.parse().ok()).is_some_and(versions::known)
-}
-
-/// One request to the data API.
-#[derive(Clone, Debug)]
-pub(crate) struct Call {
-    pub(crate) method: String,
-    /// Decoded segments after the version.
-    pub(crate) path: Vec<String>,
-    pub(crate) query: Vec<(String, String)>,
-    pub(crate) body: Option<Json>,
-    /// For example `66.0`.
-    pub(crate) version: String,
-    /// `batchSize` of `Sforce-Query-Options`.
-    pub(crate) batch_size: Option<usize>,
-    /// The request's headers, as far as the data API regards them.
-    pub(crate) headers: Headers,
-}
-
-impl Call {
-    /// Takes `/services/data/v66.0/...?...` apart; `None` for any other URL.
-    pub(crate) fn new(method: &str, url: &str, body: Option<Json>) -> Option<Self> {
-        let (path, query) = url.split_once('?').unwrap_or((url, ""));
-        let rest = path.strip_prefix("/services/data/v")?;
-        let (version, path) = rest.split_once('/').unwrap_or((rest, ""));
-        if !is_version(version) {
-            return None;
-        }
-        let query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        // For clients that cannot send PATCH (REST API guide, update a record).
-        let named = query.iter().find(|(key, _)| key == "_HttpMethod").map(|(_, method)| method.as_str());
-        let method = named.filter(|_| method.eq_ignore_ascii_case("post")).unwrap_or(method);
-        Some(Self {
-            method: method.to_ascii_uppercase().replace("HEAD", "GET"),
-            path: segments(path),
-            query,
-            body,
-            version: version.to_owned(),
-            batch_size: None,
-            headers: Headers::default(),
-        })
-    }
-
-    /// The same call with headers; those that change how records are read and written take effect.
-    pub(crate) fn with_headers<'a>(mut self, headers: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        self.headers = Headers::read(headers);
-        self.batch_size = self.headers.get("sforce-query-options").and_then(headers::batch_size);
-        self
-    }
-
-    /// The API version as a number: 66 for `66.0`.
-    pub(crate) fn number(&self) -> u32 {
-        self.version.split('.').next().and_then(|n| n.parse().ok()).unwrap_or_default()
-    }
-
-    fn write_options(&self) -> WriteOptions {
-        let header = |name| self.headers.get(name);
-        WriteOptions::read(self.number(), header("sforce-auto-assign"), header("sforce-duplicate-rule-header"))
-    }
-
-    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    /// The body, which must be a JSON object.
-    pub(crate) fn object(&self) -> Result<&Map<String, Json>, ApiError> {
-        self.body
-            .as_ref()
-            .and_then(Json::as_object)
-            .ok_or_else(|| ApiError::bad_json("The HTTP entity body is required, but this request has no entity body."))
-    }
-}
-
-/// The decoded segments of a path; `.json` behind a resource asks for what is sent anyway.
-fn segments(path: &str) -> Vec<String> {
-    let mut segments: Vec<String> = path.split('/').filter(|s| !s.is_empty()).map(decoded).collect();
-    let is_key = segments.len() == 4 && segments.first().is_some_and(|first| first == "sobjects");
-    if let Some(last) = segments.last_mut().filter(|_| !is_key)
-        && let Some(stem) = last.strip_suffix(".json")
-    {
-        *last = stem.to_owned();
-    }
-    segments
-}
-
-/// Percent-decodes one path segment; a `+` stays a plus.
-pub(crate) fn decoded(segment: &str) -> String {
-    let escaped = segment.replace('+', "%2B");
-    url::form_urlencoded::parse(format!("x={escaped}").as_bytes())
-        .next()
-        .map(|(_, value)| value.into_owned())
-        .unwrap_or_default()
-}
-
-/// What an answer carries.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Body {
-    Empty,
-    Json(Json),
-    Bytes(Vec<u8>),
-}
-
-/// An answer of the data API.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: Body,
-    pub(crate) location: Option<String>,
-    /// More headers of the answer.
-    pub(crate) headers: Vec<(&'static str, String)>,
-}
-
-impl Answer {
-    pub(crate) fn json(body: Json) -> Self {
-        Self::new(200, Body::Json(body))
-    }
-
-    pub(crate) fn new(status: u16, body: Body) -> Self {
-        Self { status, body, location: None, headers: Vec::new() }
-    }
-
-    pub(crate) fn no_content() -> Self {
-        Self::new(204, Body::Empty)
-    }
-
-    pub(crate) fn status(mut self, status: u16) -> Self {
-        self.status = status;
-        self
-    }
-
-    /// With one more header.
-    pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
-        self
-    }
-
-    /// With the address of the record it is about.
-    pub(crate) fn at(mut self, call: &Call, object: &str, id: RecordId) -> Self {
-        self.location = Some(format!("/services/data/v{}/sobjects/{object}/{id}", call.version));
-        self
-    }
-}
-
-impl From<ApiError> for Answer {
-    fn from(error: ApiError) -> Self {
-        Self::json(error.body()).status(error.status)
-    }
-}
 
 /// Serves a call as one transaction.
-pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Answer {
-    if let Err(error) = headers::acceptable(call) {
+pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Response {
+    if let Err(error) = acceptable::acceptable(call) {
         return error.into();
     }
     org.purge_old();
@@ -198,69 +37,33 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Answer {
 }
 
 /// Finds the resource that is meant and asks it.
-pub(crate) fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError> {
+fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
     let actor = &Actor { write: call.write_options(), ..*actor };
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method.as_str(), path.as_slice()) {
-        ("GET", []) => Ok(Answer::json(resources::resources(org, actor, call))),
+        ("GET", []) => Ok(Response::json(resources::resources(org, actor, call))),
         ("GET", ["recent"]) => recent::list(org, actor, call),
         ("GET", ["sobjects"]) => {
             let changed = conditional::schema_changed(org);
-            let body = schema::describe_global(org, actor, &call.version);
-            Ok(conditional::since(call, changed, Answer::json(body)))
+            let body = describe::describe_global(org, actor, &call.version);
+            Ok(conditional::since(call, changed, Response::json(body)))
         }
         (_, ["sobjects", object, rest @ ..]) => records::serve(org, actor, call, (object, rest)),
         ("GET", ["query"]) => query::first_page(org, actor, call, false),
         ("GET", ["queryAll"]) => query::first_page(org, actor, call, true),
         ("GET", ["query" | "queryAll", locator]) => query::next_page(org, actor, call, locator),
         ("GET", ["search"]) | ("GET" | "POST", ["parameterizedSearch"]) => search::serve(org, actor, call),
-        ("GET", ["limits"]) => Ok(Answer::json(resources::limits(org))),
-        ("GET", ["limits", "recordCount"]) => Ok(Answer::json(resources::record_count(org, actor, call))),
+        ("GET", ["limits"]) => Ok(Response::json(resources::limits(org))),
+        ("GET", ["limits", "recordCount"]) => Ok(Response::json(resources::record_count(org, actor, call))),
         (_, ["composite", "sobjects", rest @ ..]) => collections::serve(org, actor, call, rest),
-        ("POST", ["composite"]) => composite::serve(org, actor, call),
-        ("POST", ["composite", "batch"]) => batch::serve(org, actor, call),
-        ("POST", ["composite", "graph"]) => composite::serve_graphs(org, actor, call),
+        ("POST", ["composite"]) => composite::serve(org, actor, call, dispatch),
+        ("POST", ["composite", "batch"]) => batch::serve(org, actor, call, dispatch),
+        ("POST", ["composite", "graph"]) => composite::serve_graphs(org, actor, call, dispatch),
         ("POST", ["composite", "tree", object]) => tree::serve(org, actor, call, object),
         ("POST", ["graphql"]) => graphql::serve(org, actor, call),
         (_, ["quickActions", rest @ ..]) => quick_actions::serve(org, actor, call, rest),
         (_, ["tooling", rest @ ..]) => tooling::serve(org, actor, call, rest),
         (_, ["ui-api", rest @ ..]) => ui_api::serve(org, actor, call, rest),
         _ => Err(unknown(call)),
-    }
-}
-
-/// Nothing is accepted silently: what the simulator does not know, it says so.
-pub(crate) fn unknown(call: &Call) -> ApiError {
-    let path = call.path.join("/");
-    let allowed = methods::allowed(&call.path);
-    if let Some(allowed) = allowed.filter(|list| !list.split(',').any(|method| method == call.method)) {
-        tracing::warn!(method = call.method, path, "this resource does not have this method");
-        return ApiError::method_not_allowed(&call.method, allowed);
-    }
-    tracing::warn!(method = call.method, path, "the simulator does not know this resource");
-    ApiError::not_found()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_external_id_in_a_path_is_decoded_once() {
-        let call = Call::new("GET", "/services/data/v66.0/sobjects/Account/Key__c/a%2Fb+c%20d%252F", None).unwrap();
-        assert_eq!(call.path.last().unwrap(), "a/b+c d%2F");
-    }
-
-    #[test]
-    fn versions_that_never_were_are_not_found() {
-        assert!(Call::new("GET", "/services/data/v66.0/limits", None).is_some());
-        for url in [
-            "/services/data/v99.0/limits",
-            "/services/data/v66/limits",
-            "/services/data/66.0/limits",
-            "/services/apexrest/x",
-        ] {
-            assert!(Call::new("GET", url, None).is_none(), "{url}");
-        }
     }
 }

@@ -1,59 +1,29 @@
 //! `search` (SOSL) and `parameterizedSearch`: words looked for in the text fields of records (REST API guide, "Search").
 
+pub(crate) mod group;
 mod sosl;
 mod terms;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::api::rest::{Answer, Call};
+use crate::api::call::{Call, Response};
+use crate::api::search::group::Group;
 use crate::data::soql::{self, Paper};
-use crate::model::access::Deed;
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
-use crate::model::schema::{Field, FieldKind, Object};
+use crate::model::schema::Object;
 use crate::model::store::Row;
+
 use sosl::{Search, Wanted};
 use terms::Terms;
 
 /// Most records an answer has.
 const MAX_RECORDS: usize = 2_000;
 
-/// The fields that are searched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Group {
-    All,
-    Name,
-    Email,
-    Phone,
-}
-
-impl Group {
-    fn named(name: &str) -> Option<Self> {
-        match name.to_ascii_uppercase().as_str() {
-            "ALL" | "SIDEBAR" => Some(Self::All),
-            "NAME" => Some(Self::Name),
-            "EMAIL" => Some(Self::Email),
-            "PHONE" => Some(Self::Phone),
-            _ => None,
-        }
-    }
-
-    fn has(self, field: &Field) -> bool {
-        match self {
-            Self::Name => field.name_field || matches!(field.name.as_str(), "FirstName" | "LastName"),
-            Self::Email => field.kind == FieldKind::Email,
-            Self::Phone => field.kind == FieldKind::Phone,
-            Self::All => matches!(
-                field.kind,
-                FieldKind::String | FieldKind::TextArea | FieldKind::Email | FieldKind::Phone | FieldKind::Url
-            ),
-        }
-    }
-}
-
 /// Serves `search` and `parameterizedSearch`.
-pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError> {
+pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
     let search = match call.path.first().map(String::as_str) {
         Some("search") => {
             let text = call.parameter("q").ok_or_else(|| malformed("A search string has to be specified"))?;
@@ -63,7 +33,7 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer,
         _ => from_url(call)?,
     };
     let records = found(org, actor, &search, &call.version)?;
-    Ok(Answer::json(json!({"searchRecords": records})))
+    Ok(Response::json(json!({"searchRecords": records})))
 }
 
 fn malformed(message: &str) -> ApiError {
@@ -95,7 +65,7 @@ fn found(org: &mut Org, actor: &Actor, search: &Search, version: &str) -> Result
 }
 
 fn searchable(org: &Org, actor: &Actor) -> Vec<String> {
-    let objects = org.schema.objects().filter(|object| object.has_owner && org.may(actor, Deed::Read, object));
+    let objects = org.schema.objects().filter(|object| object.has_owner && org.may(actor, Permission::Read, object));
     objects.map(|object| object.name.clone()).collect()
 }
 

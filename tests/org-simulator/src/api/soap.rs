@@ -1,6 +1,7 @@
 //! The SOAP API at `/services/Soap/{u|c}/{version}`: login, lead conversion, merge, the recycle bin and plain writes.
 
 mod answer;
+pub(crate) mod call;
 mod login;
 mod operations;
 pub(crate) mod xml;
@@ -11,30 +12,20 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::{StatusCode, header};
 
+use crate::api::soap::call::Call;
 use crate::identity::realm::Shared;
 use crate::model::actor::Actor;
 use crate::model::org::Org;
 use crate::model::write_options::WriteOptions;
+
 use answer::{Fault, Flavor, envelope};
 use xml::Element;
-
-pub(crate) use login::admin_routes;
 
 /// Routes of the SOAP API; a trailing organization id, as login answers it, is accepted.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/services/Soap/{flavor}/{version}", post(serve))
         .route("/services/Soap/{flavor}/{version}/{org_id}", post(serve_with_org))
-}
-
-/// What an operation needs to know of its call.
-struct Call<'a> {
-    actor: Actor,
-    session: &'a str,
-    flavor: Flavor,
-    version: u32,
-    header: &'a Element,
-    operation: &'a Element,
 }
 
 async fn serve_with_org(

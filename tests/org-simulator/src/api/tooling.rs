@@ -9,14 +9,14 @@ mod tables;
 
 use serde_json::{Value as Json, json};
 
+use crate::api::call::{Body, Call, Response, unknown};
 use crate::api::query;
-use crate::api::rest::{Answer, Body, Call, unknown};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{Birth, Org};
+use crate::model::org::{Org, OrgSeed};
 
 /// Serves everything below `tooling`; it is for users who may customize the application, here the admins.
-pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
+pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Response, ApiError> {
     if !actor.is_admin {
         return Err(ApiError::new("INSUFFICIENT_ACCESS", "insufficient access rights on Tooling API").status(403));
     }
@@ -33,9 +33,9 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
 }
 
 /// Asks an org that holds nothing but Tooling objects, made for this query.
-fn asked(org: &Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError> {
-    let birth = Birth { base_url: org.base_url.clone(), clock: org.clock.clone(), ..Birth::default() };
-    let mut scratch = Org::born(birth);
+fn asked(org: &Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
+    let seed = OrgSeed { base_url: org.base_url.clone(), clock: org.clock.clone(), ..OrgSeed::default() };
+    let mut scratch = Org::new(seed);
     tables::fill(&mut scratch, org);
     let mut answer = query::first_page(&mut scratch, actor, call, false)?;
     if let Body::Json(body) = &mut answer.body {

@@ -3,29 +3,27 @@
 //! GraphQL is in [`crate::api::graphql`].
 
 mod defaults;
+pub(crate) mod etag;
 mod info;
 mod layout;
 mod lists;
+pub(crate) mod objects;
 mod picklists;
 mod records;
 
-use std::sync::Arc;
-
-use serde_json::Value as Json;
-use sha2::{Digest as _, Sha256};
-
-use crate::api::rest::{Answer, Call, unknown};
-use crate::model::access::Deed;
+use crate::api::call::{Call, Response, unknown};
+use crate::api::ui_api::objects::known;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
-use crate::model::schema::Object;
+
 use info::object_info;
 use picklists::Picklists;
+
 pub(crate) use records::with_fields as record;
 
 /// Serves everything below `ui-api`.
-pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
+pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Response, ApiError> {
     let parameters: &[&str] = match rest {
         ["record-defaults", ..] => &["recordTypeId", "formFactor", "optionalFields"],
         _ => &["fields", "optionalFields", "pageSize", "pageToken"],
@@ -35,46 +33,25 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
     }
     match (call.method.as_str(), rest) {
         (_, ["records", rest @ ..]) => records::serve(org, actor, call, rest),
-        ("GET", ["record-defaults", "create", object]) => defaults::create(org, actor, call, object).map(Answer::json),
-        ("GET", ["list-ui", path @ ..]) => lists::list_ui(org, actor, call, path).map(Answer::json),
-        ("GET", ["list-records", path @ ..]) => lists::list_records(org, actor, call, path).map(Answer::json),
+        ("GET", ["record-defaults", "create", object]) => {
+            defaults::create(org, actor, call, object).map(Response::json)
+        }
+        ("GET", ["list-ui", path @ ..]) => lists::list_ui(org, actor, call, path).map(Response::json),
+        ("GET", ["list-records", path @ ..]) => lists::list_records(org, actor, call, path).map(Response::json),
         ("GET", ["object-info", object]) => {
             let object = known(org, actor, object)?;
-            Ok(Answer::json(object_info(org, actor, &object)))
+            Ok(Response::json(object_info(org, actor, &object)))
         }
         ("GET", ["object-info", object, "picklist-values", record_type]) => {
             let object = known(org, actor, object)?;
-            Ok(Answer::json(Picklists::of((org, actor), call, &object, record_type)?.all()))
+            Ok(Response::json(Picklists::of((org, actor), call, &object, record_type)?.all()))
         }
         ("GET", ["object-info", object, "picklist-values", record_type, field]) => {
             let object = known(org, actor, object)?;
             let picklists = Picklists::of((org, actor), call, &object, record_type)?;
             let field = picklists.field(field).ok_or_else(ApiError::not_found)?;
-            Ok(Answer::json(picklists.one(field)))
+            Ok(Response::json(picklists.one(field)))
         }
         _ => Err(unknown(call)),
     }
-}
-
-fn known(org: &Org, actor: &Actor, name: &str) -> Result<Arc<Object>, ApiError> {
-    let object = org.schema.object(name).filter(|object| org.may(actor, Deed::Read, object));
-    object.cloned().ok_or_else(|| unsupported(name))
-}
-
-fn unsupported(name: &str) -> ApiError {
-    ApiError::new("INVALID_TYPE", format!("Object {name} is not supported in UI API"))
-}
-
-/// A stable fingerprint of some JSON, 32 hex digits.
-fn etag(json: &Json) -> String {
-    let digest = Sha256::digest(json.to_string().as_bytes());
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn with_etag(mut json: Json) -> Json {
-    let tag = etag(&json);
-    if let Some(map) = json.as_object_mut() {
-        map.insert("eTag".to_owned(), Json::from(tag));
-    }
-    json
 }

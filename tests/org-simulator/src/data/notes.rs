@@ -17,34 +17,6 @@ use crate::model::store::Row;
 use crate::model::value::Value;
 
 impl Org {
-    /// A note is seen by its owner, and by who sees a record that it is linked to.
-    pub(crate) fn may_see_note(&self, actor: &Actor, note: &Row) -> bool {
-        let Some(id) = note.id() else { return false };
-        note.get(schema::OWNER).as_id() == Some(actor.user)
-            || self.links_of(id).iter().any(|entity| self.may_see_entity(actor, *entity))
-    }
-
-    fn may_see_entity(&self, actor: &Actor, entity: RecordId) -> bool {
-        match self.live_record(entity) {
-            Some((object, _)) if object.name == "User" => entity == actor.user,
-            Some((object, row)) => self.may_see(actor, object, row),
-            None => false,
-        }
-    }
-
-    /// What a document is linked to.
-    fn links_of(&self, document: RecordId) -> Vec<RecordId> {
-        let rows = self.rows_of("ContentDocumentLink", document);
-        rows.iter().filter_map(|row| self.value("ContentDocumentLink", row, "LinkedEntityId").as_id()).collect()
-    }
-
-    /// Live links or versions of a document.
-    fn rows_of(&self, object: &str, document: RecordId) -> Vec<Arc<Row>> {
-        let of = self.schema.object(object).and_then(|object| object.position("ContentDocumentId"));
-        let Some((table, of)) = self.store.table(object).zip(of) else { return Vec::new() };
-        table.find(of, &Value::Id(document)).iter().filter_map(|id| table.get(*id)).map(Arc::clone).collect()
-    }
-
     /// Creates the note, its document, its first version and the link to its creator.
     pub(crate) fn create_note(
         &mut self,

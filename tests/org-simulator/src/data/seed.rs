@@ -10,8 +10,7 @@ use crate::Error;
 use crate::data::crm_data;
 use crate::model::kind::OrgKind;
 use crate::model::org::Org;
-use crate::model::people;
-use crate::model::people::NewUser;
+use crate::model::people::{self, NewUser};
 use crate::model::value::Value;
 
 /// Username of the administrator every org has.

@@ -14,7 +14,6 @@ mod flat;
 mod format;
 mod grammar;
 mod groups;
-mod plan;
 mod pointer;
 mod project;
 mod render;
@@ -23,67 +22,21 @@ mod semi_join;
 
 use serde_json::Value as Json;
 
+use crate::data::soql::found::{Found, Rows};
+use crate::data::soql::plan::{Output, Plan};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::schema::Object;
 use crate::model::store::Row;
-use ast::{Expression, Item};
+
 use eval::View;
-use plan::{Output, Plan};
 
 pub(crate) use columns::metadata;
 pub(crate) use explain::explained;
 pub(crate) use flat::{FlatRows, rows};
 pub(crate) use pointer::at;
 pub(crate) use render::{Paper, attributes, page};
-
-/// What a query found, and how to show it.
-pub(crate) struct Found {
-    plan: Plan,
-    rows: Rows,
-}
-
-enum Rows {
-    /// How many `COUNT()` counted.
-    Count(usize),
-    Groups(Vec<Json>),
-    /// Records in their order.
-    Records(Vec<RecordId>),
-}
-
-impl Found {
-    /// How many the query matches: `totalSize`.
-    pub(crate) fn total(&self) -> usize {
-        match &self.rows {
-            Rows::Count(count) => *count,
-            Rows::Groups(_) | Rows::Records(_) => self.len(),
-        }
-    }
-
-    /// How many rows there are to show.
-    pub(crate) fn len(&self) -> usize {
-        match &self.rows {
-            Rows::Count(_) => 0,
-            Rows::Groups(groups) => groups.len(),
-            Rows::Records(ids) => ids.len(),
-        }
-    }
-
-    /// Groups come in one page or not at all.
-    pub(crate) fn is_grouped(&self) -> bool {
-        matches!(self.rows, Rows::Groups(_))
-    }
-
-    /// The records that were found.
-    pub(crate) fn ids(&self) -> &[RecordId] {
-        match &self.rows {
-            Rows::Records(ids) => ids,
-            Rows::Count(_) | Rows::Groups(_) => &[],
-        }
-    }
-}
 
 /// Runs a query; `all_rows` includes the recycle bin.
 pub(crate) fn run(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Result<Found, ApiError> {
@@ -124,12 +77,10 @@ pub(crate) fn searched(
     Ok(page(org, actor, &found, 0, paper).records)
 }
 
-/// Whether an entry of the SELECT list is an aggregate.
-fn is_aggregate(item: &Item) -> bool {
-    matches!(item, Item::Value { expression: Expression::Aggregate(..), .. })
-}
-
+pub(crate) mod found;
 #[cfg(test)]
 mod model;
+pub(crate) mod plan;
+pub(crate) mod planner;
 #[cfg(test)]
 mod tests;

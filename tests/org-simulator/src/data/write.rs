@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
 
-use crate::model::access::Deed;
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
@@ -27,7 +27,6 @@ use crate::model::value::Value;
 pub(crate) use check::Purpose;
 pub(crate) use convert::Conversion;
 pub(crate) use delete::{goes_with, keeps};
-pub(crate) use recycle_bin::RecycleBin;
 pub(crate) use upsert::Upserted;
 
 impl Org {
@@ -43,7 +42,7 @@ impl Org {
             let message = format!("entity type cannot be inserted: {}", object.label);
             return Err(ApiError::new("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message).no_fields());
         }
-        self.permit(actor, Deed::Create, &object)?;
+        self.permit(actor, Permission::Create, &object)?;
         match object.name.as_str() {
             "ContentNote" => self.create_note(actor, &object, body),
             "ContentDocumentLink" => self.create_link(actor, &object, body),
@@ -154,7 +153,7 @@ impl Org {
     ) -> Result<(), ApiError> {
         let object = self.object_for(actor, object)?;
         let before = Arc::clone(self.writeable(actor, &object, id)?);
-        self.permit(actor, Deed::Edit, &object)?;
+        self.permit(actor, Permission::Edit, &object)?;
         if object.name == "ContentNote" {
             return self.update_note(actor, &object, &before, body);
         }

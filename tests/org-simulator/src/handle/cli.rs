@@ -8,11 +8,12 @@ use std::str::FromStr;
 
 use clap::{Parser, ValueEnum};
 
-use crate::data::crm_data::LoadReport;
+use crate::data::crm_data::load::LoadReport;
 use crate::data::seed::Seed;
+use crate::handle::simulator::options::Options;
 use crate::identity::realm::OrgOptions;
 use crate::model::kind::OrgKind;
-use crate::{Error, Options, Simulator};
+use crate::{Error, Simulator};
 
 /// A Salesforce org on loopback: OAuth, data API, Bulk API, UI API, notes and outbound messages, kept in memory.
 ///

@@ -1,7 +1,9 @@
 //! The handle with which tests and the local stack start an org, drive it and look into it.
 
 mod bulk;
+pub(crate) mod launch;
 mod oauth;
+pub(crate) mod options;
 mod orgs;
 mod rules;
 mod server;
@@ -10,74 +12,37 @@ mod values;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Map, Value};
 
 use crate::data::crm_data;
+use crate::data::crm_data::load::LoadReport;
+use crate::handle::simulator::options::Options;
 use crate::handle::state::file;
 use crate::http::admin;
-use crate::identity::realm::Realm;
-use crate::identity::realm::Shared;
+use crate::identity::realm::{OrgOptions, Realm, Shared};
 use crate::messages::callout::ClientCertificate;
+use crate::messages::definitions;
 use crate::messages::outbound::sender;
-use crate::messages::packages::{self, InstalledPackage};
+use crate::messages::packages::{self, InstallAnswer, PackageInstall};
 use crate::model::faults::{FaultReport, FaultRule};
 use crate::model::kind::Environment;
+use crate::model::outbox::delivery::{Delivery, OutboundMessage};
 use crate::model::outbox::settings::{OutboundDisturbance, OutboundSettings};
+use crate::model::packages::InstalledPackage;
+use crate::model::people::{self, NewUser, User};
+use crate::model::{access, records, transaction};
 use crate::{Clock, Error};
 
-use crate::data::crm_data::LoadReport;
-use crate::data::seed::Seed;
-use crate::identity::realm::OrgOptions;
-use crate::messages::definitions;
-use crate::messages::packages::{InstallAnswer, PackageInstall};
-use crate::model::access;
-use crate::model::kind::{Features, OrgKind};
-use crate::model::outbox::{Delivery, OutboundMessage};
-use crate::model::people;
-use crate::model::people::{NewUser, User};
-use crate::model::records;
-use crate::model::transaction;
-pub(crate) use orgs::adopt;
-use server::Port;
-pub(crate) use server::Server;
+use server::{Port, Server};
 
 /// The app every org knows from the start.
 const CLIENT_ID: &str = "3MVG9.ferry.simulator.v2";
 const CLIENT_SECRET: &str = "7F31C0DE5EED000000000000000000000000000000000000000000000000CAFE";
 const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
-/// How to start a simulator.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Port on 127.0.0.1; 0 takes a free one.
-    pub port: u16,
-    /// Address to listen on; 127.0.0.1 unless told otherwise. Whoever reaches it can do everything.
-    pub listen: Option<IpAddr>,
-    /// What the org holds at the start.
-    pub seed: Seed,
-    /// The org's time; the machine's unless told otherwise.
-    pub clock: Clock,
-    /// Send outbound messages by itself as they fall due. Tests leave this off and call [`Simulator::deliver_outbound_messages`].
-    pub send_outbound_messages: bool,
-    /// What kind of org it is.
-    pub kind: OrgKind,
-    /// What is switched on in it.
-    pub features: Features,
-    /// Seed for ids, codes, tokens and whatever else is left to chance; without one it comes from the system.
-    /// The key that signs id_tokens always comes from the system.
-    pub random_seed: Option<u64>,
-    /// A file that [`Simulator::save_state`] wrote. If it exists, the realm is the one that was saved, and of these options only the
-    /// ports, the clock and `send_outbound_messages` count.
-    pub state: Option<PathBuf>,
-    /// Port on 127.0.0.1 of the login host of production orgs; 0 takes a free one.
-    pub login_port: u16,
-    /// Port on 127.0.0.1 of the login host of sandboxes; 0 takes a free one.
-    pub sandbox_login_port: u16,
-}
-
 /// A running org, and with it the realm of the orgs that are added to it.
 ///
 /// Each org has a port of its own. An org stops when the handle that [`Simulator::start`] or [`Simulator::add_org`] gave is dropped.
@@ -98,7 +63,7 @@ impl Simulator {
         let realm = realm(&options).await?;
         if let Some(saved) = saved {
             let port = Port::take(realm.address(), options.port).await?;
-            let (shared, server) = state::resume(&realm, saved, port, &options).await?;
+            let (shared, server) = launch::resume(&realm, saved, port, &options).await?;
             return Ok(Self::new(shared, Some(server), true));
         }
         realm.apps().add("Ferry (simulator)", CLIENT_ID, CLIENT_SECRET, REDIRECT_URI);
@@ -111,7 +76,7 @@ impl Simulator {
             send_outbound_messages: options.send_outbound_messages,
             ..OrgOptions::default()
         };
-        let (shared, server) = orgs::start(&realm, org).await?;
+        let (shared, server) = launch::start(&realm, org).await?;
         Ok(Self::new(shared, Some(server), true))
     }
 
@@ -361,7 +326,7 @@ async fn realm(options: &Options) -> Result<Realm, Error> {
     let address = options.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let login = Port::take(address, options.login_port).await?;
     let sandbox = Port::take(address, options.sandbox_login_port).await?;
-    let realm = Realm::new(options.clock.clone(), login.url.clone(), sandbox.url.clone())?;
+    let realm = Realm::new(options.clock.clone(), [login.url.clone(), sandbox.url.clone()], launch::start_kept)?;
     realm.listen_on(address);
     realm.keep(Server::of_login_host(login, &realm, Environment::Production));
     realm.keep(Server::of_login_host(sandbox, &realm, Environment::Sandbox));

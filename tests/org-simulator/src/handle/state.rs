@@ -12,19 +12,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::Clock;
-use crate::api::rest::RecentItems;
-use crate::data::write::RecycleBin;
-use crate::identity::oauth::{App, Apps, Logins};
 use crate::identity::realm::Realm;
-use crate::messages::packages::InstalledPackage;
-use crate::model::access::Profiles;
 use crate::model::ids::{IdSource, RecordId};
 use crate::model::kind::{Features, OrgKind};
 use crate::model::limits::ApiLimits;
-use crate::model::org::{Birth, Org};
+use crate::model::logins::Logins;
+use crate::model::logins::apps::{App, Apps};
+use crate::model::org::{Org, OrgSeed};
 use crate::model::outbox::Outbox;
+use crate::model::packages::InstalledPackage;
 use crate::model::passwords::Passwords;
+use crate::model::profiles::Profiles;
 use crate::model::random::Random;
+use crate::model::recent::RecentItems;
+use crate::model::recycle_bin::RecycleBin;
 use crate::model::rules::Rules;
 use crate::model::schema::{self, Object};
 use crate::model::store::Row;
@@ -114,8 +115,8 @@ impl SavedOrg {
     /// The org as it was, at an address and on a clock of today.
     pub(crate) fn restore(self, base_url: String, clock: Clock, apps: Apps) -> Org {
         let (kind, features, random) = (self.kind, self.features, self.random);
-        let birth = Birth { base_url, clock, kind, features, random, apps: apps.clone(), ..Birth::default() };
-        let mut org = Org::born(birth);
+        let seed = OrgSeed { base_url, clock, kind, features, random, apps: apps.clone(), ..OrgSeed::default() };
+        let mut org = Org::new(seed);
         (org.id, org.ids, org.private, org.profiles) = (self.id, self.ids, self.private, self.profiles);
         (org.rules, org.stages_of, org.limits) = (self.rules, self.stages_of, self.limits);
         (org.package, org.bin, org.passwords, org.numbers) = (self.package, self.bin, self.passwords, self.numbers);

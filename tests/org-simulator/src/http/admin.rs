@@ -6,20 +6,23 @@ mod faults;
 mod objects;
 mod orgs;
 mod outbound;
+pub(crate) mod passwords;
 mod people;
 mod records;
+pub(crate) mod response;
 pub(crate) mod rules;
 mod settings;
 
 use axum::Router;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use serde_json::{Value as Json, json};
 
-use crate::Error;
+use crate::http::admin::response::ok;
 use crate::identity::realm::Shared;
-use crate::wire::json_response;
+use crate::model::people::users;
+use crate::model::records::record_counts;
 
 pub(crate) use body::Body;
 pub(crate) use objects::define_object;
@@ -38,36 +41,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .merge(faults::routes())
         .merge(settings::routes())
         .merge(crate::http::admin::rules::routes())
-        .merge(crate::api::soap::admin_routes())
-}
-
-/// What a handler of this API comes to.
-pub(crate) type Outcome = Result<Response, Error>;
-
-impl IntoResponse for Error {
-    fn into_response(self) -> Response {
-        let status = match &self {
-            Self::Unknown { .. } => 404,
-            Self::NoAnswer { .. } => 502,
-            Self::Listen { .. } | Self::Prepare { .. } => 500,
-            Self::Read { .. }
-            | Self::Layout { .. }
-            | Self::Invalid { .. }
-            | Self::State { .. }
-            | Self::NotLoopback { .. }
-            | Self::Refused { .. } => 400,
-        };
-        json_response(status, &json!({"error": self.to_string()}))
-    }
-}
-
-pub(crate) fn ok(body: impl serde::Serialize) -> Response {
-    json_response(200, &serde_json::to_value(body).unwrap_or(Json::Null))
-}
-
-/// The answer where there is nothing to show.
-pub(crate) fn done(what: &str) -> Response {
-    ok(json!({"done": what}))
+        .merge(passwords::routes())
 }
 
 async fn org(State(shared): State<Shared>) -> Response {
@@ -79,8 +53,8 @@ async fn org(State(shared): State<Shared>) -> Response {
         .map(|app| json!({"name": app.name, "client_id": app.client_id, "redirect_uris": app.redirect_uris}))
         .collect();
     ok(json!({
-        "org_id": org.id.as_str(), "url": org.base_url, "now": org.clock.now().to_string(), "apps": apps, "users": crate::model::people::users(&org),
-        "record_counts": crate::model::records::record_counts(&org), "private": org.private, "api_calls": {"used": org.limits.used(), "max": org.limits.max},
+        "org_id": org.id.as_str(), "url": org.base_url, "now": org.clock.now().to_string(), "apps": apps, "users": users(&org),
+        "record_counts": record_counts(&org), "private": org.private, "api_calls": {"used": org.limits.used(), "max": org.limits.max},
     }))
 }
 

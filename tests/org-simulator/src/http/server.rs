@@ -4,17 +4,20 @@ mod encoding;
 mod faulty;
 pub(crate) mod login_host;
 mod moved;
+pub(crate) mod response;
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{DefaultBodyLimit, FromRef as _, Request, State};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use axum::routing::{any, get};
 use axum::{Router, middleware};
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
 
-use crate::api::rest::{Answer, Body, Call};
-use crate::api::{bulk, rest};
+use crate::api::bulk::{self, work};
+use crate::api::call::{self, Call};
+use crate::api::rest;
+use crate::http::server::response::{MAX_BODY, shown, too_large, unknown};
 use crate::http::{admin, page};
 use crate::identity::oauth;
 use crate::identity::oauth::host::Host;
@@ -23,12 +26,11 @@ use crate::messages::packages;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
+use crate::model::versions;
 use crate::wire::{bearer, json_body, json_response};
 
 pub(crate) use faulty::faulty;
 
-/// The largest upload of Bulk API 2.0, and what stands around it.
-const MAX_BODY: usize = bulk::MAX_UPLOAD + (1 << 20);
 const MAX_URL: usize = 16_384;
 
 /// All routes of the simulator.
@@ -50,8 +52,8 @@ async fn one_slash(mut request: Request) -> Request {
 fn routes(shared: Shared) -> Router {
     Router::new()
         .merge(page::routes())
-        .route("/services/data", get(|| async { json_response(200, &rest::versions()) }))
-        .route("/services/data/", get(|| async { json_response(200, &rest::versions()) }))
+        .route("/services/data", get(|| async { json_response(200, &versions::versions()) }))
+        .route("/services/data/", get(|| async { json_response(200, &versions::versions()) }))
         .route("/services/data/{*path}", any(data))
         .merge(oauth::http::routes().with_state(Host::from_ref(&shared)))
         .merge(crate::api::soap::routes())
@@ -79,49 +81,6 @@ async fn guarded(mut response: Response) -> Response {
     response
 }
 
-pub(crate) async fn unknown(method: Method, uri: Uri) -> Response {
-    tracing::warn!(%method, path = uri.path(), "the simulator does not know this resource");
-    shown(ApiError::not_found().into(), "")
-}
-
-fn shown(answer: Answer, limits: &str) -> Response {
-    let mut response = match answer.body {
-        Body::Json(json) => json_response(answer.status, &json),
-        Body::Empty => StatusCode::from_u16(answer.status).unwrap_or(StatusCode::NO_CONTENT).into_response(),
-        Body::Bytes(bytes) => ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response(),
-    };
-    let headers = response.headers_mut();
-    let mut set = |name: header::HeaderName, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
-    };
-    if !limits.is_empty() {
-        set(header::HeaderName::from_static("sforce-limit-info"), limits);
-    }
-    if let Some(location) = &answer.location {
-        set(header::LOCATION, location);
-    }
-    for (name, value) in &answer.headers {
-        set(header::HeaderName::from_static(name), value);
-    }
-    if answer.status == 401 {
-        set(header::WWW_AUTHENTICATE, "Token");
-    }
-    response
-}
-
-/// A refusal of the data API with the org's usage of its limits.
-fn data_error(shared: &Shared, error: ApiError) -> Response {
-    let limits = shared.org().limits.header();
-    shown(error.into(), &limits)
-}
-
-/// A body beyond the limit; what Salesforce says to it is unverified.
-fn too_large() -> Response {
-    shown(ApiError::new("REQUEST_ENTITY_TOO_LARGE", "Request Entity Too Large").status(413).into(), "")
-}
-
 async fn data(
     State(shared): State<Shared>,
     method: Method,
@@ -137,16 +96,16 @@ async fn data(
             Err(error) => return shown(error.into(), ""),
         };
         let now = org.clock.now();
-        bulk::settle(&mut org);
+        work::settle(&mut org);
         let untold = packages::settle(&mut org);
         let answer = if !org.limits.take(now) {
             ApiError::limit_exceeded().into()
         } else if let Some(answer) = bulk::serve(&mut org, &actor, (&method, &uri, &headers), &body) {
-            bulk::settle(&mut org);
+            work::settle(&mut org);
             answer
         } else {
             let call = parsed(&method, &uri, &headers, &body);
-            call.map_or_else(Answer::from, |call| rest::serve(&mut org, &actor, &call))
+            call.map_or_else(call::Response::from, |call| rest::serve(&mut org, &actor, &call))
         };
         (answer, org.limits.header(), untold)
     };

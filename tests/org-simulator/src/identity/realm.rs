@@ -3,15 +3,19 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::data::seed::Seed;
-use crate::handle::simulator::Server;
-use crate::identity::oauth::{Apps, Keys};
+use crate::identity::oauth::Keys;
 use crate::messages::callout::Callouts;
 use crate::model::kind::{Environment, Features, OrgKind};
+use crate::model::logins::apps::Apps;
 use crate::model::org::Org;
 use crate::{Clock, Error};
+
+/// Starts a further org of a realm, which runs until the realm is released.
+pub(crate) type StartOrg = fn(Realm, OrgOptions) -> BoxFuture<'static, Result<Shared, Error>>;
 
 /// The orgs that know of each other. Clones are the same realm.
 #[derive(Clone)]
@@ -23,6 +27,7 @@ struct Inner {
     keys: &'static Keys,
     login_url: String,
     sandbox_login_url: String,
+    start_org: StartOrg,
     members: Mutex<Members>,
 }
 
@@ -34,15 +39,19 @@ struct Members {
     listen: Option<IpAddr>,
     orgs: Vec<(Weak<OrgLock>, Callouts)>,
     /// Servers that run until the first org stops: the login hosts, and orgs to which nobody holds an owning handle.
-    servers: Vec<Server>,
+    servers: Vec<Box<dyn Send>>,
 }
 
 impl Realm {
     /// A realm without orgs, whose login hosts are at these addresses.
-    pub(crate) fn new(clock: Clock, login_url: String, sandbox_login_url: String) -> Result<Self, Error> {
+    pub(crate) fn new(
+        clock: Clock,
+        [login_url, sandbox_login_url]: [String; 2],
+        start_org: StartOrg,
+    ) -> Result<Self, Error> {
         let (apps, members) = (Apps::default(), Mutex::default());
         let keys = Keys::shared()?;
-        Ok(Self(Arc::new(Inner { clock, apps, keys, login_url, sandbox_login_url, members })))
+        Ok(Self(Arc::new(Inner { clock, apps, keys, login_url, sandbox_login_url, start_org, members })))
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -116,9 +125,14 @@ impl Realm {
         orgs.into_iter().map(|(org, callouts)| Shared::of(org, callouts, self)).collect()
     }
 
+    /// Starts an org beside the others, which runs until the first org stops.
+    pub(crate) async fn start_org(&self, options: OrgOptions) -> Result<Shared, Error> {
+        (self.0.start_org)(self.clone(), options).await
+    }
+
     /// Keeps a server running until the first org stops.
-    pub(crate) fn keep(&self, server: Server) {
-        self.members().servers.push(server);
+    pub(crate) fn keep(&self, server: impl Send + 'static) {
+        self.members().servers.push(Box::new(server));
     }
 
     /// Stops what [`Realm::keep`] was given.

@@ -1,9 +1,9 @@
 //! Changes of registered apps: settings, policies and secrets.
 
+use crate::Error;
 use crate::identity::oauth;
-use crate::identity::realm::Realm;
-use crate::identity::realm::Shared;
-use crate::{AppPolicy, AppSettings, Error};
+use crate::identity::realm::{Realm, Shared};
+use crate::model::logins::policy::{AppPolicy, AppSettings};
 
 fn unknown_app(client_id: &str) -> Error {
     Error::Unknown { what: "app", name: client_id.to_owned() }

@@ -1,13 +1,13 @@
 //! The definitions of outbound messages, checked before they are stored.
 
 use crate::Error;
-use crate::api::rest;
 use crate::messages::callout;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
-use crate::model::outbox::OutboundMessage;
+use crate::model::outbox::delivery::OutboundMessage;
 use crate::model::outbox::settings::OutboundSettings;
 use crate::model::people::actor;
+use crate::model::versions;
 
 /// Defines an outbound message after checking that its object, fields and address make sense.
 pub(crate) fn define_outbound_message(org: &mut Org, definition: &OutboundMessage) -> Result<String, Error> {
@@ -27,7 +27,7 @@ pub(crate) fn define_outbound_message(org: &mut Org, definition: &OutboundMessag
 
 /// Sets what else there is to say about a definition.
 pub(crate) fn configure_outbound_message(org: &mut Org, name: &str, settings: OutboundSettings) -> Result<(), Error> {
-    if !rest::is_version(&settings.api_version) {
+    if !versions::is_version(&settings.api_version) {
         return Err(Error::Unknown { what: "API version", name: settings.api_version });
     }
     if let Some(username) = &settings.integration_user {

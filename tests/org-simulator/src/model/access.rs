@@ -2,69 +2,41 @@
 
 mod permissions;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::schema::{Field, Object};
+use crate::model::profiles::ObjectLimits;
+use crate::model::schema::{self, Field, Object};
+use crate::model::store::Row;
+use crate::model::value::Value;
 
 pub use permissions::ObjectPermissions;
 
-/// One thing to do with an object.
+/// What a profile permits with the records of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum Permission {
     Read,
     Create,
     Edit,
     Delete,
 }
 
-/// What a profile may not do with an object.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ObjectLimits {
-    /// Not even to be told that the object exists.
-    pub(crate) hidden: bool,
-    pub(crate) no_create: bool,
-    pub(crate) no_edit: bool,
-    pub(crate) no_delete: bool,
-    /// Field-level security: names, in lower case, of fields that are as good as absent.
-    pub(crate) hidden_fields: BTreeSet<String>,
-    /// Fields that can be read and not written, in lower case.
-    pub(crate) locked_fields: BTreeSet<String>,
-    /// Record types that cannot be chosen for a record.
-    pub(crate) hidden_record_types: BTreeSet<RecordId>,
-}
-
-/// The limits of every profile that has some, by profile and object.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Profiles(BTreeMap<RecordId, BTreeMap<String, ObjectLimits>>);
-
-impl Profiles {
-    /// The limits of a profile for an object, to be changed.
-    pub(crate) fn limits_mut(&mut self, profile: RecordId, object: &str) -> &mut ObjectLimits {
-        self.0.entry(profile).or_default().entry(object.to_owned()).or_default()
-    }
-
-    fn limits(&self, profile: RecordId, object: &str) -> Option<&ObjectLimits> {
-        self.0.get(&profile)?.get(object)
-    }
-}
-
 impl Org {
     /// The object of that name, as far as the actor can tell.
     pub(crate) fn object_for(&self, actor: &Actor, name: &str) -> Result<Arc<Object>, ApiError> {
-        self.object(name).ok().filter(|o| self.may(actor, Deed::Read, o)).ok_or_else(|| ApiError::invalid_type(name))
+        self.object(name)
+            .ok()
+            .filter(|o| self.may(actor, Permission::Read, o))
+            .ok_or_else(|| ApiError::invalid_type(name))
     }
 
     /// Refuses what the actor's profile does not allow with records of the object.
-    pub(crate) fn permit(&self, actor: &Actor, deed: Deed, object: &Object) -> Result<(), ApiError> {
-        if self.may(actor, deed, object) {
+    pub(crate) fn permit(&self, actor: &Actor, permission: Permission, object: &Object) -> Result<(), ApiError> {
+        if self.may(actor, permission, object) {
             return Ok(());
         }
         let refused = |verb: &str| {
@@ -74,26 +46,26 @@ impl Org {
             )
             .no_fields()
         };
-        Err(match deed {
-            Deed::Read => ApiError::invalid_type(&object.name),
-            Deed::Create => refused("inserted"),
-            Deed::Edit => refused("updated"),
-            Deed::Delete => ApiError::no_access(),
+        Err(match permission {
+            Permission::Read => ApiError::invalid_type(&object.name),
+            Permission::Create => refused("inserted"),
+            Permission::Edit => refused("updated"),
+            Permission::Delete => ApiError::no_access(),
         })
     }
 
-    /// Whether the actor's profile allows the deed on records of the object.
-    pub(crate) fn may(&self, actor: &Actor, deed: Deed, object: &Object) -> bool {
+    /// Returns whether the actor's profile grants the permission on records of the object.
+    pub(crate) fn may(&self, actor: &Actor, permission: Permission, object: &Object) -> bool {
         if object.name == "ContentNote" && !self.features.enhanced_notes {
             return false;
         }
         self.profiles.limits(actor.profile, &object.name).is_none_or(|limits| {
             !limits.hidden
-                && match deed {
-                    Deed::Read => true,
-                    Deed::Create => !limits.no_create,
-                    Deed::Edit => !limits.no_edit,
-                    Deed::Delete => !limits.no_delete,
+                && match permission {
+                    Permission::Read => true,
+                    Permission::Create => !limits.no_create,
+                    Permission::Edit => !limits.no_edit,
+                    Permission::Delete => !limits.no_delete,
                 }
         })
     }
@@ -115,6 +87,47 @@ impl Org {
     pub(crate) fn may_use_record_type(&self, actor: &Actor, object: &Object, record_type: RecordId) -> bool {
         let limits = self.profiles.limits(actor.profile, &object.name);
         limits.is_none_or(|limits| !limits.hidden_record_types.contains(&record_type))
+    }
+
+    /// Whether the actor may see the record.
+    pub(crate) fn may_see(&self, actor: &Actor, object: &Object, row: &Row) -> bool {
+        if object.name == "ContentNote" {
+            return self.may_see_note(actor, row);
+        }
+        actor.is_admin || !self.private.contains(&object.name) || row.get(schema::OWNER).as_id() == Some(actor.user)
+    }
+
+    /// A record the actor sees, deleted or not.
+    pub(crate) fn visible(&self, actor: &Actor, object: &Object, id: RecordId) -> Option<&Arc<Row>> {
+        self.store.get(&object.name, id).filter(|row| self.may_see(actor, object, row))
+    }
+
+    /// A note is seen by its owner, and by who sees a record that it is linked to.
+    pub(crate) fn may_see_note(&self, actor: &Actor, note: &Row) -> bool {
+        let Some(id) = note.id() else { return false };
+        note.get(schema::OWNER).as_id() == Some(actor.user)
+            || self.links_of(id).iter().any(|entity| self.may_see_entity(actor, *entity))
+    }
+
+    fn may_see_entity(&self, actor: &Actor, entity: RecordId) -> bool {
+        match self.live_record(entity) {
+            Some((object, _)) if object.name == "User" => entity == actor.user,
+            Some((object, row)) => self.may_see(actor, object, row),
+            None => false,
+        }
+    }
+
+    /// What a document is linked to.
+    pub(crate) fn links_of(&self, document: RecordId) -> Vec<RecordId> {
+        let rows = self.rows_of("ContentDocumentLink", document);
+        rows.iter().filter_map(|row| self.value("ContentDocumentLink", row, "LinkedEntityId").as_id()).collect()
+    }
+
+    /// Live links or versions of a document.
+    pub(crate) fn rows_of(&self, object: &str, document: RecordId) -> Vec<Arc<Row>> {
+        let of = self.schema.object(object).and_then(|object| object.position("ContentDocumentId"));
+        let Some((table, of)) = self.store.table(object).zip(of) else { return Vec::new() };
+        table.find(of, &Value::Id(document)).iter().filter_map(|id| table.get(*id)).map(Arc::clone).collect()
     }
 }
 

@@ -6,7 +6,8 @@ use crate::Error;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::Org;
+use crate::model::org::{ADMIN_PROFILE, Org};
+use crate::model::people;
 use crate::model::store::Row;
 use crate::model::value::Value;
 use crate::model::write_options::WriteOptions;
@@ -138,4 +139,42 @@ pub(crate) fn set_frozen(org: &mut Org, username: &str, frozen: bool) -> Result<
         org.logins.frozen.remove(&id);
     }
     Ok(())
+}
+
+impl Org {
+    /// The profile of an admin or of everybody else, made when first needed.
+    pub(crate) fn profile(&mut self, is_admin: bool) -> RecordId {
+        self.profile_named(if is_admin { ADMIN_PROFILE } else { "Standard User" })
+    }
+
+    /// The profile of that name, made when first needed.
+    pub(crate) fn profile_named(&mut self, name: &str) -> RecordId {
+        match self.setup_record("Profile", "Name", name) {
+            Some(row) => row.id().unwrap_or(self.id),
+            None => self.insert_setup("Profile", &[("Name", Value::text(name)), ("UserType", Value::text("Standard"))]),
+        }
+    }
+
+    /// The user as an actor; `None` when there is no such active user.
+    pub(crate) fn actor(&self, user: RecordId) -> Option<Actor> {
+        let row = self.store.get("User", user)?;
+        if *self.value("User", row, "IsActive") != Value::Bool(true) {
+            return None;
+        }
+        let profile = self.value("User", row, "ProfileId").as_id()?;
+        let name = self.value("Profile", self.store.get("Profile", profile)?, "Name");
+        Some(Actor { user, profile, is_admin: name.as_text() == ADMIN_PROFILE, write: WriteOptions::default() })
+    }
+
+    /// The id of an active user, by login name.
+    pub(crate) fn user_named(&self, username: &str) -> Option<RecordId> {
+        self.setup_record("User", "Username", username)?.id()
+    }
+
+    /// Gives a user a password and a security token, which may be empty.
+    pub(crate) fn set_password(&mut self, username: &str, password: &str, token: &str) -> Result<(), Error> {
+        let user = people::actor(self, username)?.user;
+        self.passwords.set(user, password, token);
+        Ok(())
+    }
 }

@@ -5,8 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json};
 
 use crate::Error;
+use crate::model::actor::Actor;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
+use crate::model::schema::{self, Object};
+use crate::model::store::Row;
 
 /// Live records by object; objects without any are left out.
 pub(crate) fn record_counts(org: &Org) -> BTreeMap<String, usize> {
@@ -24,4 +27,19 @@ pub(crate) fn record(org: &Org, object: &str, id: &str) -> Option<Map<String, Js
 /// Reads the id of a record.
 pub(crate) fn record_id(text: &str) -> Result<RecordId, Error> {
     RecordId::parse(text).ok_or_else(|| Error::Unknown { what: "record", name: text.to_owned() })
+}
+
+impl Org {
+    /// A record as the data API renders it, with all its fields and without `attributes`.
+    pub(crate) fn render_all(&self, object: &Object, row: &Row, version: &str) -> Map<String, Json> {
+        let render = |(at, field): (usize, &schema::Field)| (field.name.clone(), object.shown(row, at, version));
+        object.fields.iter().enumerate().map(render).collect()
+    }
+
+    /// A record as the actor may see it.
+    pub(crate) fn render_for(&self, actor: &Actor, object: &Object, row: &Row, version: &str) -> Map<String, Json> {
+        let mut fields = self.render_all(object, row, version);
+        fields.retain(|name, _| object.field(name).is_some_and(|field| self.may_read_field(actor, object, field)));
+        fields
+    }
 }

@@ -1,139 +1,22 @@
 //! What objects there are, and which fields they have.
 
 mod compound;
-mod describe;
 mod features;
-mod field;
+pub(crate) mod field;
 mod infer;
+mod object;
 mod standard;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-pub(crate) use describe::{RecordTypeInfo, describe_global, describe_object, object_summary};
 pub(crate) use features::{PERSON_FIELDS, PERSON_NAME};
 pub(crate) use field::{Dependency, Field, FieldKind, PicklistValue};
 pub(crate) use infer::{infer_field, relationship_of};
-
-use field::label_of;
-
-/// Positions of the fields that every object has; [`OWNER`] only where the object has owners.
-pub(crate) const ID: usize = 0;
-pub(crate) const IS_DELETED: usize = 1;
-pub(crate) const CREATED_DATE: usize = 2;
-pub(crate) const CREATED_BY: usize = 3;
-pub(crate) const MODIFIED_DATE: usize = 4;
-pub(crate) const MODIFIED_BY: usize = 5;
-pub(crate) const MODSTAMP: usize = 6;
-pub(crate) const OWNER: usize = 7;
-
-/// What a client may do with records of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Access {
-    /// Everything.
-    Full,
-    /// Read: setup objects and objects that others maintain.
-    ReadOnly,
-}
-
-/// One object.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Object {
-    pub(crate) name: String,
-    pub(crate) label: String,
-    pub(crate) label_plural: String,
-    pub(crate) key_prefix: String,
-    pub(crate) access: Access,
-    pub(crate) has_owner: bool,
-    pub(crate) fields: Vec<Field>,
-    #[serde(skip)]
-    positions: HashMap<String, usize>,
-}
-
-impl Object {
-    /// An object with the fields every object has.
-    pub(crate) fn new(name: &str, key_prefix: &str, has_owner: bool) -> Self {
-        let mut object = Self {
-            name: name.to_owned(),
-            label: label_of(name),
-            label_plural: label_of(name) + "s",
-            key_prefix: key_prefix.to_owned(),
-            access: Access::Full,
-            has_owner,
-            fields: Vec::new(),
-            positions: HashMap::new(),
-        };
-        for field in system_fields(has_owner) {
-            object.add(field);
-        }
-        object
-    }
-
-    pub(crate) fn custom(&self) -> bool {
-        self.name.ends_with("__c")
-    }
-
-    /// Adds a field, or replaces the one of that name.
-    pub(crate) fn add(&mut self, field: Field) {
-        let key = field.name.to_ascii_lowercase();
-        if let Some(&at) = self.positions.get(&key) {
-            self.fields[at] = field;
-        } else {
-            self.positions.insert(key, self.fields.len());
-            self.fields.push(field);
-        }
-    }
-
-    /// Position of a field, whatever the case of its name.
-    pub(crate) fn position(&self, name: &str) -> Option<usize> {
-        self.positions.get(name).copied().or_else(|| self.positions.get(&name.to_ascii_lowercase()).copied())
-    }
-
-    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.get(self.position(name)?)
-    }
-
-    /// The reference field behind a relationship name such as `Account` or `Broker__r`.
-    pub(crate) fn relationship(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|f| f.relationship.as_deref().is_some_and(|r| r.eq_ignore_ascii_case(name)))
-    }
-
-    pub(crate) fn name_field(&self) -> Option<usize> {
-        self.fields.iter().position(|f| f.name_field)
-    }
-}
-
-fn system_fields(has_owner: bool) -> Vec<Field> {
-    let system =
-        |name: &str, kind| Field { nillable: false, defaulted_on_create: true, ..Field::new(name, kind).read_only() };
-    let user = |name: &str, relationship: &str| Field {
-        reference_to: vec!["User".to_owned()],
-        relationship: Some(relationship.to_owned()),
-        ..system(name, FieldKind::Reference)
-    };
-    let mut fields = vec![
-        Field { id_lookup: true, ..system("Id", FieldKind::Id) },
-        Field { label: "Deleted".to_owned(), ..system("IsDeleted", FieldKind::Boolean) },
-        system("CreatedDate", FieldKind::DateTime),
-        user("CreatedById", "CreatedBy"),
-        system("LastModifiedDate", FieldKind::DateTime),
-        user("LastModifiedById", "LastModifiedBy"),
-        system("SystemModstamp", FieldKind::DateTime),
-    ];
-    if has_owner {
-        fields.push(Field { createable: true, updateable: true, ..user("OwnerId", "Owner") });
-    }
-    fields
-}
-
-/// A relationship seen from the referenced object.
-pub(crate) struct ChildRelationship<'a> {
-    pub(crate) object: &'a Arc<Object>,
-    pub(crate) field: usize,
-    pub(crate) name: Option<&'a str>,
-}
+pub(crate) use object::{
+    Access, CREATED_BY, CREATED_DATE, ChildRelationship, ID, IS_DELETED, MODIFIED_BY, MODIFIED_DATE, MODSTAMP, OWNER,
+    Object,
+};
 
 /// All objects of the org.
 #[derive(Clone, Debug, Default)]
@@ -149,11 +32,6 @@ pub(crate) struct Schema {
 }
 
 impl Schema {
-    /// The standard objects, with the external-id field that Ferry's package adds.
-    pub(crate) fn standard() -> Self {
-        standard::schema()
-    }
-
     /// Grows with every change.
     pub(crate) fn revision(&self) -> u64 {
         self.revision
@@ -211,7 +89,7 @@ impl Schema {
         let mut object = Object::new(name, &format!("a{}{}", digit(n / 36), digit(n)), true);
         object.add(Field { length: 80, name_field: true, id_lookup: false, ..Field::new("Name", FieldKind::String) });
         if self.multi_currency {
-            object.add(features::currency());
+            object.add(field::currency());
         }
         self.insert(object);
     }

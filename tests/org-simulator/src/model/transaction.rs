@@ -1,12 +1,12 @@
-//! Transactions: writes take effect as a whole or not at all.
+//! Writes that are done as a whole or not at all.
 
 use crate::Error;
 use crate::model::org::Org;
 use crate::model::outbox::OutboxMark;
 use crate::model::store::Mark;
 
-/// A state of the org to roll back to.
-pub(crate) struct Savepoint(pub(super) Mark, pub(super) OutboxMark);
+/// A state of the org to return to.
+pub(crate) struct Savepoint(pub(crate) Mark, pub(crate) OutboxMark);
 
 /// Runs a write as one transaction.
 pub(crate) fn transaction<T>(org: &mut Org, write: impl FnOnce(&mut Org) -> Result<T, Error>) -> Result<T, Error> {
@@ -17,4 +17,16 @@ pub(crate) fn transaction<T>(org: &mut Org, write: impl FnOnce(&mut Org) -> Resu
     }
     org.store.commit();
     outcome
+}
+
+impl Org {
+    pub(crate) fn savepoint(&self) -> Savepoint {
+        Savepoint(self.store.mark(), self.outbox.mark())
+    }
+
+    /// Undoes all writes, and the notifications they queued, since the savepoint.
+    pub(crate) fn rollback(&mut self, to: &Savepoint) {
+        self.store.rollback(to.0);
+        self.outbox.rollback(to.1);
+    }
 }

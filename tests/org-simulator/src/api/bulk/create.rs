@@ -2,13 +2,15 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::csv::{Format, LineEnding};
-use super::ingest::{Ingest, Operation};
-use super::job::{Head, Job, State, Work, invalid_job};
-use super::query::{Query, unsupported};
-use super::take_query_job;
-use crate::model::access::Deed;
+use super::job::invalid_job;
+use super::query::unsupported;
+use crate::api::bulk::work::take_query_job;
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
+use crate::model::bulk::csv::{Format, LineEnding};
+use crate::model::bulk::ingest::{Ingest, Operation};
+use crate::model::bulk::job::{Head, Job, State, Work};
+use crate::model::bulk::query::Query;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -53,7 +55,7 @@ pub(super) fn ingest(org: &mut Org, actor: &Actor, version: &str, body: &Map<Str
     let name = text(body, "object")?.unwrap_or_default();
     let unknown = || invalid_job(format!("Unable to find object: {name}"));
     let object = org.schema.object(name).cloned().ok_or_else(unknown)?;
-    if !org.may(actor, Deed::Read, &object) {
+    if !org.may(actor, Permission::Read, &object) {
         return Err(unknown());
     }
     if NOT_IN_BULK.contains(&object.name.as_str()) {

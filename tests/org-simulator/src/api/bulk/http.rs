@@ -3,11 +3,12 @@
 use http::{HeaderMap, Method, Uri, header};
 use serde_json::{Map, Value as Json};
 
-use super::job::{Job, Kind, State, Work, wrong_state};
+use super::job::wrong_state;
 use super::results::{self, Page};
 use super::{create, list, multipart};
-use crate::api::rest::{self, Answer, Body, Call};
+use crate::api::call::{self, Body, Call, Response};
 use crate::model::actor::Actor;
+use crate::model::bulk::job::{Job, Kind, State, Work};
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -26,19 +27,19 @@ pub(crate) fn serve(
     actor: &Actor,
     (method, uri, headers): (&Method, &Uri, &HeaderMap),
     body: &[u8],
-) -> Option<Answer> {
+) -> Option<Response> {
     let url = uri.path_and_query().map_or("/", |url| url.as_str());
     let call =
         Call::new(method.as_str(), url, None).filter(|call| call.path.first().is_some_and(|name| name == "jobs"))?;
     let request = Request { actor, call: &call, headers, body };
-    Some(request.dispatch(org).unwrap_or_else(Answer::from))
+    Some(request.dispatch(org).unwrap_or_else(Response::from))
 }
 
-fn described(info: Map<String, Json>) -> Answer {
-    Answer::json(Json::Object(info))
+fn described(info: Map<String, Json>) -> Response {
+    Response::json(Json::Object(info))
 }
 
-fn csv(page: Page) -> Answer {
+fn csv(page: Page) -> Response {
     // The last page says so with the word "null" (recorded).
     let locator = page.locator.unwrap_or_else(|| "null".to_owned());
     let headers = vec![
@@ -46,7 +47,7 @@ fn csv(page: Page) -> Answer {
         ("sforce-locator", locator),
         ("sforce-numberofrecords", page.records.to_string()),
     ];
-    Answer { body: Body::Bytes(page.csv.into_bytes()), headers, ..Answer::no_content().status(200) }
+    Response { body: Body::Bytes(page.csv.into_bytes()), headers, ..Response::no_content().status(200) }
 }
 
 struct Request<'a> {
@@ -57,27 +58,27 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn dispatch(&self, org: &mut Org) -> Result<Answer, ApiError> {
+    fn dispatch(&self, org: &mut Org) -> Result<Response, ApiError> {
         let path: Vec<&str> = self.call.path.iter().skip(1).map(String::as_str).collect();
         let (kind, rest) = match path.as_slice() {
             ["ingest", rest @ ..] => (Kind::Ingest, rest),
             ["query", rest @ ..] => (Kind::Query, rest),
-            _ => return Err(rest::unknown(self.call)),
+            _ => return Err(call::unknown(self.call)),
         };
         let version = self.call.version.split('.').next().and_then(|version| version.parse::<u32>().ok());
         if SINCE.iter().any(|(known, since)| *known == kind && version.is_none_or(|version| version < *since)) {
-            return Err(rest::unknown(self.call));
+            return Err(call::unknown(self.call));
         }
         match (self.call.method.as_str(), rest) {
             ("POST", []) => self.create(org, kind),
-            ("GET", []) => list::page(&org.bulk, self.actor, self.call, kind).map(Answer::json),
+            ("GET", []) => list::page(&org.bulk, self.actor, self.call, kind).map(Response::json),
             ("GET", [id]) => self.job(org, kind, id).map(|job| described(job.info())),
             ("PATCH", [id]) => self.change(org, kind, id),
             ("DELETE", [id]) => self.delete(org, kind, id),
             ("PUT", [id, "batches"]) if kind == Kind::Ingest => self.upload(org, id),
             ("GET", [id, "resultPages"]) if kind == Kind::Query => {
                 let pages = results::pages(self.job(org, kind, id)?, self.call, org.bulk.page)?;
-                Ok(Answer::json(pages))
+                Ok(Response::json(pages))
             }
             (
                 "GET",
@@ -87,7 +88,7 @@ impl Request<'_> {
                     | "unprocessedRecords"),
                 ],
             ) => results::page(self.job(org, kind, id)?, name, self.call, org.bulk.page).map(csv),
-            _ => Err(rest::unknown(self.call)),
+            _ => Err(call::unknown(self.call)),
         }
     }
 
@@ -107,7 +108,7 @@ impl Request<'_> {
         Ok(body)
     }
 
-    fn create(&self, org: &mut Org, kind: Kind) -> Result<Answer, ApiError> {
+    fn create(&self, org: &mut Org, kind: Kind) -> Result<Response, ApiError> {
         results::only(self.call, &[])?;
         let version = &self.call.version;
         let mut job = match kind {
@@ -138,7 +139,7 @@ impl Request<'_> {
         Ok(job)
     }
 
-    fn upload(&self, org: &mut Org, id: &str) -> Result<Answer, ApiError> {
+    fn upload(&self, org: &mut Org, id: &str) -> Result<Response, ApiError> {
         results::only(self.call, &[])?;
         let id = self.job(org, Kind::Ingest, id)?.head.id;
         let content_type = self.content_type();
@@ -163,11 +164,11 @@ impl Request<'_> {
             )));
         }
         (ingest.upload, ingest.has_data) = (Some(data), true);
-        Ok(Answer::no_content().status(201))
+        Ok(Response::no_content().status(201))
     }
 
     /// Closes or aborts a job.
-    fn change(&self, org: &mut Org, kind: Kind, id: &str) -> Result<Answer, ApiError> {
+    fn change(&self, org: &mut Org, kind: Kind, id: &str) -> Result<Response, ApiError> {
         let id = self.job(org, kind, id)?.head.id;
         let body = self.json()?;
         create::known(&body, &["state"])?;
@@ -195,7 +196,7 @@ impl Request<'_> {
     }
 
     /// A job may be deleted when it has ended, an ingest job also before it is begun (Bulk API 2.0 guide).
-    fn delete(&self, org: &mut Org, kind: Kind, id: &str) -> Result<Answer, ApiError> {
+    fn delete(&self, org: &mut Org, kind: Kind, id: &str) -> Result<Response, ApiError> {
         let head = &self.job(org, kind, id)?.head;
         let waits = kind == Kind::Ingest && head.state == State::UploadComplete;
         if !head.state.is_final() && !waits {
@@ -204,7 +205,7 @@ impl Request<'_> {
         let id = head.id;
         org.bulk.jobs.remove(&id);
         org.bulk.active.remove(&id);
-        Ok(Answer::no_content())
+        Ok(Response::no_content())
     }
 }
 

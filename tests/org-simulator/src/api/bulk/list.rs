@@ -2,11 +2,11 @@
 
 use serde_json::{Value as Json, json};
 
-use super::Bulk;
-use super::job::{Job, Kind};
 use super::results::only;
-use crate::api::rest::Call;
+use crate::api::call::Call;
 use crate::model::actor::Actor;
+use crate::model::bulk::Bulk;
+use crate::model::bulk::job::{Job, Kind};
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 

@@ -1,31 +1,36 @@
 //! Query jobs: SOQL whose rows are kept as CSV until they are fetched.
 
-use super::csv::Format;
-use super::ingest::Listing;
-use super::job::Head;
 use crate::data::soql;
 use crate::model::actor::Actor;
+use crate::model::bulk::csv::Format;
+use crate::model::bulk::job::Head;
+use crate::model::bulk::listing::Listing;
+use crate::model::bulk::query::Query;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
 use crate::model::schema::FieldKind;
-
-/// The part of a job that only query jobs have.
-#[derive(Clone, Debug)]
-pub(crate) struct Query {
-    soql: String,
-    /// `queryAll`: rows in the recycle bin too.
-    all: bool,
-    pub(crate) chunkable: bool,
-    pub(crate) found: Listing,
-}
 
 /// Objects that can be queried over REST and not in bulk.
 const NOT_IN_BULK: [&str; 6] =
     ["AttachedContentNote", "CaseStatus", "RecentlyViewed", "TaskPriority", "TaskStatus", "TaskWhoRelation"];
 
+/// Every value in quotes, null as the empty text (Bulk API 2.0 guide, query results).
+fn listing(org: &Org, rows: &soql::FlatRows, format: Format) -> Listing {
+    let mut listing = Listing::of_columns(format, rows.header());
+    for row in rows.rows(org, 0) {
+        listing.push(row.iter().map(|value| value.as_deref().unwrap_or_default()));
+    }
+    listing
+}
+
+/// A refusal of an object that the Bulk API does not know.
+pub(super) fn unsupported(object: &str) -> ApiError {
+    ApiError::new("INVALIDENTITY", format!("Entity '{object}' is not supported by the Bulk API."))
+}
+
 impl Query {
     /// Checks a query as the creation of a job does, and says which object it is about.
-    pub(super) fn new(org: &Org, actor: &Actor, soql: &str, all: bool) -> Result<(Self, String), ApiError> {
+    pub(crate) fn new(org: &Org, actor: &Actor, soql: &str, all: bool) -> Result<(Self, String), ApiError> {
         let rows = soql::rows(org, actor, soql, all)?;
         let object = org.object(rows.object())?;
         if NOT_IN_BULK.contains(&object.name.as_str()) {
@@ -40,16 +45,8 @@ impl Query {
         Ok((query, object.name.clone()))
     }
 
-    pub(crate) fn operation(&self) -> &'static str {
-        if self.all { "queryAll" } else { "query" }
-    }
-
-    pub(crate) fn rows(&self) -> usize {
-        self.found.len()
-    }
-
     /// Runs the query and keeps its rows; the error is why the job fails.
-    pub(super) fn run(&mut self, org: &mut Org, job: &Head) -> Result<(), String> {
+    pub(crate) fn run(&mut self, org: &mut Org, job: &Head) -> Result<(), String> {
         let rows = soql::rows(org, &job.actor, &self.soql, self.all)
             .map_err(|error| format!("InvalidBatch : Failed to process query: {}: {}", error.code, error.message))?;
         self.found = listing(org, &rows, job.format);
@@ -61,18 +58,4 @@ impl Query {
         let max = org.bulk.result_kb.max;
         Err(format!("Max bulk v2 query result size stored ({max}) kb per 24 hrs has been exceeded"))
     }
-}
-
-/// Every value in quotes, null as the empty text (Bulk API 2.0 guide, query results).
-fn listing(org: &Org, rows: &soql::FlatRows, format: Format) -> Listing {
-    let mut listing = Listing::of_columns(format, rows.header());
-    for row in rows.rows(org, 0) {
-        listing.push(row.iter().map(|value| value.as_deref().unwrap_or_default()));
-    }
-    listing
-}
-
-/// A refusal of an object that the Bulk API does not know.
-pub(super) fn unsupported(object: &str) -> ApiError {
-    ApiError::new("INVALIDENTITY", format!("Entity '{object}' is not supported by the Bulk API."))
 }

@@ -4,9 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde_json::{Value as Json, json};
 
-use super::ingest::Listing;
-use super::job::{Job, Work, wrong_state};
-use crate::api::rest::Call;
+use super::job::wrong_state;
+use crate::api::call::Call;
+use crate::model::bulk::job::{Job, Work};
+use crate::model::bulk::listing::Listing;
 use crate::model::errors::ApiError;
 
 /// Addresses in one answer of `resultPages`.
@@ -92,7 +93,7 @@ fn complete(job: &Job, call: &Call) -> Result<(), ApiError> {
         );
         return Err(ApiError::new("API_VERSION_MISMATCH", message).status(409));
     }
-    if job.head.state == super::State::JobComplete { Ok(()) } else { Err(not_ready()) }
+    if job.head.state == crate::model::bulk::job::State::JobComplete { Ok(()) } else { Err(not_ready()) }
 }
 
 /// Code as for all that a job's state forbids; the message is unverified.

@@ -3,107 +3,19 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
-use super::ingest::{Ingest, Operation, Outcome};
-use super::job::Head;
 use crate::data::write::Upserted;
+use crate::model::bulk::columns::{Column, Columns, NULL};
+use crate::model::bulk::ingest::{Ingest, Operation, Outcome};
+use crate::model::bulk::job::Head;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::schema::Object;
 use crate::model::value::Value;
 
-/// Text that sets a field to null; an empty value leaves the field as it is.
-const NULL: &str = "#N/A";
-
-/// What a column of the upload sets.
-#[derive(Clone, Debug)]
-enum Column {
-    Field(String),
-    /// A parent, named by one of its keys: `Account.Key__c`, or `Lead:Who.Email` where it may be of several kinds.
-    Parent {
-        relationship: String,
-        reference: String,
-        key: String,
-        kind: Option<String>,
-    },
-}
-
-/// The columns of an upload, resolved against the schema.
-#[derive(Clone, Debug)]
-pub(super) struct Columns {
-    all: Vec<Column>,
-    id: Option<usize>,
-    key: Option<usize>,
-}
-
-impl Columns {
-    /// Resolves a header. A field that the user may not see does not exist for the job either.
-    pub(super) fn new(org: &Org, job: &Head, ingest: &Ingest) -> Result<Self, String> {
-        let object = org.object(&job.object).map_err(|error| error.message)?;
-        let names = &ingest.table.columns;
-        let unknown = |name: &str| format!("InvalidBatch : Field name not found : {name}");
-        let of = |name: &String| column(org, job, &object, name.trim()).ok_or_else(|| unknown(name));
-        let all: Vec<Column> = names.iter().map(of).collect::<Result<_, _>>()?;
-        for (at, name) in names.iter().enumerate() {
-            if names[..at].iter().any(|earlier| earlier.eq_ignore_ascii_case(name)) {
-                return Err(format!("InvalidBatch : Duplicate field name found : {name}"));
-            }
-        }
-        let find = |wanted: &str| {
-            all.iter().position(|column| matches!(column, Column::Field(name) if name.eq_ignore_ascii_case(wanted)))
-        };
-        let id = find("Id");
-        let key = ingest.external_id.as_deref().and_then(find);
-        match ingest.operation {
-            Operation::Insert => {}
-            Operation::Update if id.is_none() => return Err(unknown("Id")),
-            Operation::Update => {}
-            Operation::Upsert if key.is_none() => {
-                return Err(unknown(ingest.external_id.as_deref().unwrap_or_default()));
-            }
-            Operation::Upsert => {}
-            Operation::Delete | Operation::HardDelete => {
-                if id.is_none() || all.len() > 1 {
-                    let name = ingest.operation.name();
-                    return Err(format!("InvalidBatch : The '{name}' batch must contain only ids"));
-                }
-            }
-        }
-        Ok(Self { all, id, key })
-    }
-
-    /// The fields that a row sets, but for the one it is found by.
-    fn body(&self, values: &[String], found_by: Option<usize>) -> Map<String, Json> {
-        let mut body = Map::new();
-        for (at, (column, value)) in self.all.iter().zip(values).enumerate() {
-            if value.is_empty() || Some(at) == found_by {
-                continue;
-            }
-            let is_null = value == NULL;
-            match column {
-                Column::Field(name) => {
-                    body.insert(name.clone(), if is_null { Json::Null } else { Json::from(value.as_str()) });
-                }
-                Column::Parent { reference, .. } if is_null => {
-                    body.insert(reference.clone(), Json::Null);
-                }
-                Column::Parent { relationship, key, kind, .. } => {
-                    let mut parent = Map::new();
-                    if let Some(kind) = kind {
-                        parent.insert("attributes".to_owned(), json!({"type": kind}));
-                    }
-                    parent.insert(key.clone(), Json::from(value.as_str()));
-                    body.insert(relationship.clone(), Json::Object(parent));
-                }
-            }
-        }
-        body
-    }
-}
-
-fn column(org: &Org, job: &Head, object: &Object, name: &str) -> Option<Column> {
+pub(crate) fn column(org: &Org, job: &Head, object: &Object, name: &str) -> Option<Column> {
     if let Some(field) = object.field(name) {
         return org.may_read_field(&job.actor, object, field).then(|| Column::Field(field.name.clone()));
     }
@@ -256,6 +168,43 @@ fn error_text(error: &ApiError) -> String {
     let fields = error.fields.as_deref().unwrap_or_default().join(", ");
     let gap = if fields.is_empty() { "" } else { " " };
     format!("{}:{}:{fields}{gap}--", error.code, error.message)
+}
+
+impl Columns {
+    /// Resolves a header. A field that the user may not see does not exist for the job either.
+    pub(crate) fn new(org: &Org, job: &Head, ingest: &Ingest) -> Result<Self, String> {
+        let object = org.object(&job.object).map_err(|error| error.message)?;
+        let names = &ingest.table.columns;
+        let unknown = |name: &str| format!("InvalidBatch : Field name not found : {name}");
+        let of = |name: &String| column(org, job, &object, name.trim()).ok_or_else(|| unknown(name));
+        let all: Vec<Column> = names.iter().map(of).collect::<Result<_, _>>()?;
+        for (at, name) in names.iter().enumerate() {
+            if names[..at].iter().any(|earlier| earlier.eq_ignore_ascii_case(name)) {
+                return Err(format!("InvalidBatch : Duplicate field name found : {name}"));
+            }
+        }
+        let find = |wanted: &str| {
+            all.iter().position(|column| matches!(column, Column::Field(name) if name.eq_ignore_ascii_case(wanted)))
+        };
+        let id = find("Id");
+        let key = ingest.external_id.as_deref().and_then(find);
+        match ingest.operation {
+            Operation::Insert => {}
+            Operation::Update if id.is_none() => return Err(unknown("Id")),
+            Operation::Update => {}
+            Operation::Upsert if key.is_none() => {
+                return Err(unknown(ingest.external_id.as_deref().unwrap_or_default()));
+            }
+            Operation::Upsert => {}
+            Operation::Delete | Operation::HardDelete => {
+                if id.is_none() || all.len() > 1 {
+                    let name = ingest.operation.name();
+                    return Err(format!("InvalidBatch : The '{name}' batch must contain only ids"));
+                }
+            }
+        }
+        Ok(Self { all, id, key })
+    }
 }
 
 #[cfg(test)]

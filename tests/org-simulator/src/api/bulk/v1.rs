@@ -5,8 +5,10 @@
 //! where neither it nor a recording has the words of a refusal, they are unverified.
 
 mod answer;
+pub(crate) mod call;
 mod create;
-mod job;
+pub(crate) mod job;
+pub(crate) mod refusal;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -16,22 +18,26 @@ use axum::response::Response;
 use axum::routing::any;
 use http::{HeaderMap, Method};
 
-use super::csv::{LineEnding, Table};
-use super::http::is_csv;
-use super::job::Work;
-use super::list::may_see;
-use crate::api::rest::is_version;
+use crate::api::bulk::http::is_csv;
+use crate::api::bulk::list::may_see;
+use crate::api::bulk::v1::answer::Form;
+use crate::api::bulk::v1::call::Call;
+use crate::api::bulk::v1::refusal::Refusal;
 use crate::identity::realm::Shared;
 use crate::model::actor::Actor;
+use crate::model::bulk::csv::{LineEnding, Table};
+use crate::model::bulk::job::Work;
+use crate::model::bulk::v1::AsyncJob;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
+use crate::model::versions::is_version;
 use crate::wire;
-use answer::{Form, Refusal};
-pub(super) use job::{AsyncJob, settle};
+
+pub(super) use job::settle;
 
 /// Bytes and records of one batch (limits guide, Bulk API).
 const MAX_BATCH: usize = 10_000_000;
-const MAX_RECORDS: usize = super::BATCH;
+const MAX_RECORDS: usize = crate::api::bulk::advance::BATCH;
 
 /// Routes of Bulk API 1.0.
 pub(crate) fn routes() -> Router<Shared> {
@@ -52,13 +58,13 @@ async fn serve(
     }
     let Ok(body) = body else { return too_large().response(form) };
     let mut org = shared.org();
-    super::settle(&mut org);
+    crate::api::bulk::work::settle(&mut org);
     let answer = authenticated(&mut org, &headers).and_then(|actor| {
         let path: Vec<&str> = path.trim_end_matches('/').split('/').collect();
         let call = Call { actor: &actor, version: &version, form, headers: &headers, body: &body };
         call.dispatch(&mut org, &method, &path)
     });
-    super::settle(&mut org);
+    crate::api::bulk::work::settle(&mut org);
     answer.unwrap_or_else(|refusal| refusal.response(form))
 }
 
@@ -77,17 +83,12 @@ fn too_large() -> Refusal {
     Refusal::new("ClientInputError", format!("Failed to read request. Exceeded max size limit of {MAX_BATCH}"))
 }
 
-struct Call<'a> {
-    actor: &'a Actor,
-    /// For example `37.0`.
-    version: &'a str,
-    form: Form,
-    headers: &'a HeaderMap,
-    body: &'a [u8],
+fn no_job(id: &str) -> Refusal {
+    Refusal::new("InvalidJob", format!("Unable to find job: {id}"))
 }
 
 impl Call<'_> {
-    fn dispatch(&self, org: &mut Org, method: &Method, path: &[&str]) -> Result<Response, Refusal> {
+    pub(crate) fn dispatch(&self, org: &mut Org, method: &Method, path: &[&str]) -> Result<Response, Refusal> {
         if !is_version(self.version) {
             tracing::warn!(version = self.version, "the simulator does not know this version of Bulk API 1.0");
             return Err(Refusal::new("InvalidUrl", format!("unknown version: {}", self.version)));
@@ -163,7 +164,7 @@ impl Call<'_> {
         let mut batch = job.template.clone();
         let head = &mut batch.head;
         (head.id, head.created, head.changed, head.queued) = (batch_id, stamp, stamp, now);
-        head.state = super::State::UploadComplete;
+        head.state = crate::model::bulk::job::State::UploadComplete;
         // A batch has the line ends it has; jobs do not name them.
         if text.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r')) {
             head.format.line_ending = LineEnding::Crlf;
@@ -178,8 +179,4 @@ impl Call<'_> {
         job.batches.push(batch);
         Ok(answer::described(201, self.form, "batchInfo", described))
     }
-}
-
-fn no_job(id: &str) -> Refusal {
-    Refusal::new("InvalidJob", format!("Unable to find job: {id}"))
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use super::{Column, ListView, Scope, columns, number, of, records, soql};
-use crate::api::rest::{Answer, Call, unknown};
+use crate::api::call::{Call, Response, unknown};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
@@ -21,7 +21,7 @@ pub(crate) fn serve(
     actor: &Actor,
     call: &Call,
     (object, rest): (&Object, &[&str]),
-) -> Result<Answer, ApiError> {
+) -> Result<Response, ApiError> {
     let views = of(org, object);
     let found = |id: &str| {
         let id = RecordId::parse(id);
@@ -30,12 +30,12 @@ pub(crate) fn serve(
     match (call.method.as_str(), rest) {
         ("GET", []) => {
             let all: Vec<Json> = views.iter().map(|view| entry(call, object, view)).collect();
-            Ok(Answer::json(json!({
+            Ok(Response::json(json!({
                 "done": true, "listviews": all, "nextRecordsUrl": null, "size": views.len(), "sobjectType": object.name,
             })))
         }
-        ("GET", [id]) => Ok(Answer::json(entry(call, object, found(id)?))),
-        ("GET", [id, "describe"]) => Ok(Answer::json(described(org, actor, object, found(id)?))),
+        ("GET", [id]) => Ok(Response::json(entry(call, object, found(id)?))),
+        ("GET", [id, "describe"]) => Ok(Response::json(described(org, actor, object, found(id)?))),
         ("GET", [id, "results"]) => results(org, actor, call, (object, found(id)?)),
         _ => Err(unknown(call)),
     }
@@ -87,7 +87,7 @@ fn results(
     actor: &Actor,
     call: &Call,
     (object, view): (&Object, &ListView),
-) -> Result<Answer, ApiError> {
+) -> Result<Response, ApiError> {
     let page = (number(call, "offset", 0)?, number(call, "limit", USUAL)?.clamp(1, MOST));
     let (rows, more) = records(org, actor, call, (object, view), page)?;
     let columns = columns(org, actor, object);
@@ -100,7 +100,7 @@ fn results(
         .iter()
         .map(|row| json!({"columns": columns.iter().map(|column| value(row, column)).collect::<Vec<_>>()}))
         .collect();
-    Ok(Answer::json(json!({
+    Ok(Response::json(json!({
         "columns": shown, "developerName": view.developer_name, "done": !more, "id": view.id.as_str(), "label": view.label,
         "size": rows.len(), "records": rows,
     })))

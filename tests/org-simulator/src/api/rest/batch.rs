@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Answer, Body, Call, dispatch};
+use crate::api::call::{Body, Call, Dispatch, Response};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
@@ -10,7 +10,7 @@ use crate::model::org::Org;
 const MAX_REQUESTS: usize = 25;
 
 /// Serves a batch; what a part has written stays, whatever later parts answer.
-pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError> {
+pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, dispatch: Dispatch) -> Result<Response, ApiError> {
     let body = call.object()?;
     let requests = body.get("batchRequests").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
     if requests.is_empty() || requests.len() > MAX_REQUESTS {
@@ -22,7 +22,7 @@ pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer,
     let mut results = Vec::with_capacity(calls.len());
     let mut failed = false;
     for (at, part) in calls.iter().enumerate() {
-        let answer = if failed && halts { halted() } else { answer(org, actor, part, at > 0) };
+        let answer = if failed && halts { halted() } else { answer(org, actor, part, at > 0, dispatch) };
         failed |= answer.status >= 400;
         let body = match answer.body {
             Body::Json(json) => json,
@@ -30,11 +30,11 @@ pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer,
         };
         results.push(json!({"statusCode": answer.status, "result": body}));
     }
-    Ok(Answer::json(json!({"hasErrors": failed, "results": results})))
+    Ok(Response::json(json!({"hasErrors": failed, "results": results})))
 }
 
 /// Each part counts against the org's limit (REST API guide, batch); the request itself has paid for the first.
-fn answer(org: &mut Org, actor: &Actor, call: &Call, counts: bool) -> Answer {
+fn answer(org: &mut Org, actor: &Actor, call: &Call, counts: bool, dispatch: Dispatch) -> Response {
     let now = org.clock.now();
     if counts && !org.limits.take(now) {
         return ApiError::limit_exceeded().into();
@@ -60,7 +60,7 @@ fn subrequest(request: &Json) -> Result<Call, ApiError> {
     }
 }
 
-fn halted() -> Answer {
+fn halted() -> Response {
     let message = "Batch processing was halted because an earlier subrequest failed and haltOnError is set.";
-    Answer::from(ApiError::new("BATCH_PROCESSING_HALTED", message).status(412))
+    Response::from(ApiError::new("BATCH_PROCESSING_HALTED", message).status(412))
 }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::records::named_fields;
-use super::{Answer, Call, unknown};
+use crate::api::call::{Call, Response, unknown};
+use crate::api::rest::shown::named_fields;
 use crate::data::soql::attributes;
 use crate::data::write::Upserted;
-use crate::model::access::Deed;
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
@@ -21,7 +21,7 @@ const MAX_RETRIEVED: usize = 2_000;
 const MAX_CHUNKS: usize = 10;
 
 /// Serves everything below `composite/sobjects`.
-pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
+pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Response, ApiError> {
     match (call.method.as_str(), rest) {
         ("POST", []) => each(org, call, |org, record| create(org, actor, record)),
         ("PATCH", []) => each(org, call, |org, record| update(org, actor, record)),
@@ -77,7 +77,7 @@ fn each(
     org: &mut Org,
     call: &Call,
     mut act: impl FnMut(&mut Org, &Map<String, Json>) -> Outcome,
-) -> Result<Answer, ApiError> {
+) -> Result<Response, ApiError> {
     let records = records(call)?;
     let outcomes = attempt(org, records.iter(), |org, record| act(org, record));
     Ok(finish(org, call, outcomes))
@@ -103,7 +103,7 @@ fn attempt<T>(org: &mut Org, items: impl Iterator<Item = T>, mut act: impl FnMut
 }
 
 /// With `allOrNone`, one failure takes everything back and the others say so.
-fn finish(org: &mut Org, call: &Call, attempted: Attempted) -> Answer {
+fn finish(org: &mut Org, call: &Call, attempted: Attempted) -> Response {
     let failed = attempted.outcomes.iter().any(Result::is_err);
     let halted = failed && all_or_none(call);
     if halted {
@@ -114,7 +114,7 @@ fn finish(org: &mut Org, call: &Call, attempted: Attempted) -> Answer {
         Ok(json) => json,
         Err(error) => error.result(),
     };
-    Answer::json(attempted.outcomes.into_iter().map(shown).collect())
+    Response::json(attempted.outcomes.into_iter().map(shown).collect())
 }
 
 fn type_of(record: &Map<String, Json>) -> Result<&str, ApiError> {
@@ -141,8 +141,8 @@ fn update(org: &mut Org, actor: &Actor, record: &Map<String, Json>) -> Outcome {
     Ok(done(id))
 }
 
-fn upsert(org: &mut Org, actor: &Actor, call: &Call, (object, key): (&str, &str)) -> Result<Answer, ApiError> {
-    let known = org.schema.object(object).filter(|o| org.may(actor, Deed::Read, o)).cloned();
+fn upsert(org: &mut Org, actor: &Actor, call: &Call, (object, key): (&str, &str)) -> Result<Response, ApiError> {
+    let known = org.schema.object(object).filter(|o| org.may(actor, Permission::Read, o)).cloned();
     let known = known.ok_or_else(ApiError::not_found)?;
     org.key_field(actor, &known, key)?;
     let records = records(call)?;
@@ -188,7 +188,7 @@ fn upsert_one(
     }
 }
 
-fn delete(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError> {
+fn delete(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
     let ids: Vec<&str> =
         call.parameter("ids").unwrap_or_default().split(',').map(str::trim).filter(|id| !id.is_empty()).collect();
     if ids.is_empty() || ids.len() > MAX_RECORDS {
@@ -205,8 +205,9 @@ fn delete(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError>
 }
 
 /// Records by id, `null` where there is none that the user sees.
-fn retrieve(org: &Org, actor: &Actor, call: &Call, object: &str) -> Result<Answer, ApiError> {
-    let object = org.schema.object(object).filter(|o| org.may(actor, Deed::Read, o)).ok_or_else(ApiError::not_found)?;
+fn retrieve(org: &Org, actor: &Actor, call: &Call, object: &str) -> Result<Response, ApiError> {
+    let object =
+        org.schema.object(object).filter(|o| org.may(actor, Permission::Read, o)).ok_or_else(ApiError::not_found)?;
     let list = |name: &str| -> Vec<String> {
         let in_body = call.body.as_ref().and_then(|body| body.get(name)).and_then(Json::as_array);
         match in_body {
@@ -240,5 +241,5 @@ fn retrieve(org: &Org, actor: &Actor, call: &Call, object: &str) -> Result<Answe
             Json::Object(record)
         }));
     }
-    Ok(Answer::json(Json::Array(found)))
+    Ok(Response::json(Json::Array(found)))
 }

@@ -7,10 +7,11 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Answer, Body, Call, dispatch};
+use crate::api::call::{Body, Call, Dispatch, Response};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
+
 use references::{Known, filled, filled_in};
 
 pub(super) use graph::serve as serve_graphs;
@@ -27,8 +28,17 @@ struct Part {
 /// Which resources may be asked in a subrequest.
 type Admits = fn(&Call) -> bool;
 
+/// How the parts of a request are served.
+#[derive(Clone, Copy)]
+struct Mode {
+    /// A failure undoes all parts.
+    all_or_none: bool,
+    admits: Admits,
+    dispatch: Dispatch,
+}
+
 /// Serves a composite request; its own status is 200 whatever its parts answer.
-pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError> {
+pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, dispatch: Dispatch) -> Result<Response, ApiError> {
     let body = call.object()?;
     let parts = parts(body)?;
     if parts.len() > MAX_REQUESTS {
@@ -39,8 +49,8 @@ pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer,
         return Err(ApiError::new("INVALID_INPUT", message));
     }
     let all_or_none = body.get("allOrNone").and_then(Json::as_bool).unwrap_or_default();
-    let (answers, _) = run(org, actor, &parts, (all_or_none, admits));
-    Ok(Answer::json(json!({"compositeResponse": shown(&parts, answers)})))
+    let (answers, _) = run(org, actor, &parts, Mode { all_or_none, admits, dispatch });
+    Ok(Response::json(json!({"compositeResponse": shown(&parts, answers)})))
 }
 
 /// sObject resources, queries and collections (REST API guide, composite); no UI API, no blobs.
@@ -65,20 +75,20 @@ impl Part {
 }
 
 /// Runs the parts in order, and says whether all went well; with `allOrNone` a failure takes everything back.
-fn run(org: &mut Org, actor: &Actor, parts: &[Part], (all_or_none, admits): (bool, Admits)) -> (Vec<Answer>, bool) {
+fn run(org: &mut Org, actor: &Actor, parts: &[Part], mode: Mode) -> (Vec<Response>, bool) {
     let start = org.savepoint();
-    let mut answers: Vec<Answer> = Vec::with_capacity(parts.len());
+    let mut answers: Vec<Response> = Vec::with_capacity(parts.len());
     let mut known = HashMap::new();
     let mut failed = false;
     for part in parts {
-        let answer = if failed && all_or_none { halted() } else { answer(org, actor, (part, &known, admits)) };
+        let answer = if failed && mode.all_or_none { halted() } else { answer(org, actor, part, &known, mode) };
         failed |= answer.status >= 400;
         if let Body::Json(json) = &answer.body {
             known.insert(part.reference.clone(), json.clone());
         }
         answers.push(answer);
     }
-    if failed && all_or_none {
+    if failed && mode.all_or_none {
         org.rollback(&start);
         for answer in answers.iter_mut().filter(|answer| answer.status < 400) {
             *answer = halted();
@@ -87,16 +97,16 @@ fn run(org: &mut Org, actor: &Actor, parts: &[Part], (all_or_none, admits): (boo
     (answers, !failed)
 }
 
-fn halted() -> Answer {
+fn halted() -> Response {
     let message = "The transaction was rolled back since another operation in the same transaction failed.";
     ApiError::new("PROCESSING_HALTED", message).into()
 }
 
-fn shown(parts: &[Part], answers: Vec<Answer>) -> Vec<Json> {
+fn shown(parts: &[Part], answers: Vec<Response>) -> Vec<Json> {
     parts.iter().zip(answers).map(|(part, answer)| shown_part(&part.reference, answer)).collect()
 }
 
-fn shown_part(reference: &str, answer: Answer) -> Json {
+fn shown_part(reference: &str, answer: Response) -> Json {
     let headers = answer.location.map_or_else(|| json!({}), |location| json!({"Location": location}));
     let body = match answer.body {
         Body::Json(json) => json,
@@ -134,9 +144,9 @@ fn is_well_formed(reference: &str) -> bool {
         && reference.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-fn answer(org: &mut Org, actor: &Actor, (part, known, admits): (&Part, &Known, Admits)) -> Answer {
+fn answer(org: &mut Org, actor: &Actor, part: &Part, known: &Known, mode: Mode) -> Response {
     let before = org.savepoint();
-    let answer = subrequest(part, known, admits).and_then(|call| dispatch(org, actor, &call));
+    let answer = subrequest(part, known, mode.admits).and_then(|call| (mode.dispatch)(org, actor, &call));
     answer.unwrap_or_else(|error| {
         org.rollback(&before);
         error.into()

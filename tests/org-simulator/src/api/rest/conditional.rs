@@ -5,17 +5,11 @@ use jiff::fmt::rfc2822::{DateTimeParser, DateTimePrinter};
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
-use super::{Answer, Body, Call};
+use crate::api::call::{Body, Call, Response};
 use crate::model::datetime::whole_seconds;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
-
-/// When the schema last changed, as far as describe has told.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct SchemaChange {
-    revision: u64,
-    at: Option<Timestamp>,
-}
+use crate::model::schema_change::SchemaChange;
 
 /// The time of the schema's last change; two changes never have the same second.
 pub(super) fn schema_changed(org: &mut Org) -> Timestamp {
@@ -31,9 +25,9 @@ pub(super) fn schema_changed(org: &mut Org) -> Timestamp {
 }
 
 /// An answer that has not changed since the time the client names is 304 without a body.
-pub(super) fn since(call: &Call, changed: Timestamp, answer: Answer) -> Answer {
+pub(super) fn since(call: &Call, changed: Timestamp, answer: Response) -> Response {
     let unchanged = time(call, "if-modified-since").is_some_and(|since| changed <= since);
-    let answer = if unchanged { Answer::new(304, Body::Empty) } else { answer };
+    let answer = if unchanged { Response::new(304, Body::Empty) } else { answer };
     match DateTimePrinter::new().timestamp_to_rfc9110_string(&changed) {
         Ok(text) => answer.header("last-modified", text),
         Err(_) => answer,
@@ -85,9 +79,9 @@ impl State {
     }
 
     /// The answer, or 304 when the client has it already.
-    pub(super) fn shown(&self, call: &Call, answer: Answer) -> Answer {
+    pub(super) fn shown(&self, call: &Call, answer: Response) -> Response {
         let known = call.headers.get("if-none-match").is_some_and(|tags| self.matches(tags));
-        let answer = if known { Answer::new(304, Body::Empty) } else { answer };
+        let answer = if known { Response::new(304, Body::Empty) } else { answer };
         let since =
             if call.headers.get("if-none-match").is_some() { answer } else { since(call, self.changed, answer) };
         since.header("etag", self.etag.clone())

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Answer, Call, unknown};
-use crate::model::access::Deed;
+use crate::api::call::{Call, Response, unknown};
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
@@ -15,11 +15,11 @@ const ACTIONS: [(&str, &str, &[&str]); 1] =
     [("NewTask", "Task", &["Subject", "ActivityDate", "WhoId", "WhatId", "OwnerId", "Status"])];
 
 /// Serves everything below `quickActions`.
-pub(super) fn serve(org: &Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
+pub(super) fn serve(org: &Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Response, ApiError> {
     let ("GET", [action, "defaultValues"]) = (call.method.as_str(), rest) else { return Err(unknown(call)) };
     let (_, name, fields) = ACTIONS.iter().find(|(known, ..)| known == action).ok_or_else(|| unknown(call))?;
     let object = org.object(name)?;
-    org.permit(actor, Deed::Create, &object).map_err(|_| ApiError::not_found())?;
+    org.permit(actor, Permission::Create, &object).map_err(|_| ApiError::not_found())?;
     let mut values = Map::new();
     values.insert("attributes".to_owned(), json!({"type": object.name}));
     for field in fields.iter().filter_map(|name| object.field(name)) {
@@ -30,5 +30,5 @@ pub(super) fn serve(org: &Org, actor: &Actor, call: &Call, rest: &[&str]) -> Res
         let value = if field.name == "OwnerId" { Some(json!(actor.user.as_str())) } else { usual };
         values.insert(field.name.clone(), value.unwrap_or(Json::Null));
     }
-    Ok(Answer::json(Json::Object(values)))
+    Ok(Response::json(Json::Object(values)))
 }

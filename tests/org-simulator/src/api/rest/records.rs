@@ -1,18 +1,17 @@
 //! `sobjects/{object}/...`: describe, and one record at a time.
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::json;
 
-use super::conditional::State;
-use super::{Answer, Body, Call, conditional, recent, relationships, replicate, unknown, upsert};
-use crate::api::list_views;
-use crate::data::soql::attributes;
-use crate::model::access::Deed;
+use super::{conditional, recent, relationships, replicate, upsert};
+use crate::api::call::{Body, Call, Response, unknown};
+use crate::api::rest::shown::{fetch, known_id, state};
+use crate::api::{describe, list_views};
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::schema::{self, Object};
-use crate::model::store::Row;
+use crate::model::schema::Object;
 use crate::model::value::Value;
 
 /// Serves everything below `sobjects/{object}`.
@@ -21,20 +20,20 @@ pub(super) fn serve(
     actor: &Actor,
     call: &Call,
     (object, rest): (&str, &[&str]),
-) -> Result<Answer, ApiError> {
-    let object = org.schema.object(object).filter(|o| org.may(actor, Deed::Read, o)).cloned();
+) -> Result<Response, ApiError> {
+    let object = org.schema.object(object).filter(|o| org.may(actor, Permission::Read, o)).cloned();
     let object = object.ok_or_else(ApiError::not_found)?;
     match (call.method.as_str(), rest) {
         ("GET", []) => {
-            let summary = schema::object_summary(org, actor, &object, &call.version);
-            Ok(Answer::json(
+            let summary = describe::object_summary(org, actor, &object, &call.version);
+            Ok(Response::json(
                 json!({"objectDescribe": summary, "recentItems": recent::of(org, actor, &object, &call.version)}),
             ))
         }
         ("GET", ["describe"]) => {
             let changed = conditional::schema_changed(org);
-            let body = schema::describe_object(org, actor, &object, &call.version);
-            Ok(conditional::since(call, changed, Answer::json(body)))
+            let body = describe::describe_object(org, actor, &object, &call.version);
+            Ok(conditional::since(call, changed, Response::json(body)))
         }
         ("GET", ["updated"]) => replicate::updated(org, actor, call, &object),
         ("GET", ["deleted"]) => replicate::deleted(org, actor, call, &object),
@@ -54,13 +53,13 @@ pub(super) fn serve(
             expected(org, call, &object, id)?;
             org.update(actor, &object.name, id, body)?;
             recent::seen(org, actor, call, id);
-            Ok(Answer::no_content())
+            Ok(Response::no_content())
         }
         ("DELETE", [id]) => {
             let id = known_id(id)?;
             expected(org, call, &object, id)?;
             org.delete(actor, &object.name, id)?;
-            Ok(Answer::no_content())
+            Ok(Response::no_content())
         }
         ("GET", [id, below]) if is_record(&object, id) => content(org, actor, call, (&object, id, below)),
         (_, [key, value]) => upsert::serve(org, actor, call, (&object, key, value)),
@@ -68,68 +67,18 @@ pub(super) fn serve(
     }
 }
 
-/// What stands where an id is expected; other text is taken for the name of a key field, as Salesforce does.
-pub(super) fn known_id(text: &str) -> Result<RecordId, ApiError> {
-    RecordId::parse(text).ok_or_else(|| ApiError::no_external_id_field(text))
-}
-
-fn create(org: &mut Org, actor: &Actor, call: &Call, object: &Object) -> Result<Answer, ApiError> {
+fn create(org: &mut Org, actor: &Actor, call: &Call, object: &Object) -> Result<Response, ApiError> {
     let id = org.create(actor, &object.name, call.object()?)?;
     recent::seen(org, actor, call, id);
-    Ok(Answer::json(json!({"id": id.as_str(), "success": true, "errors": []})).status(201).at(call, &object.name, id))
-}
-
-pub(super) fn fetch(org: &Org, actor: &Actor, call: &Call, (object, id): (&Object, &str)) -> Result<Answer, ApiError> {
-    let row = org.visible(actor, object, known_id(id)?).ok_or_else(ApiError::not_found)?;
-    if row.is_deleted() {
-        return Err(ApiError::deleted());
-    }
-    let state = state(org, object, row);
-    state.holds(call)?;
-    let answer = shown(org, actor, call, object, row).map(Answer::json)?;
-    Ok(state.shown(call, answer))
-}
-
-fn state(org: &Org, object: &Object, row: &Row) -> State {
-    let changed = row.get(schema::MODSTAMP).as_instant().unwrap_or_default();
-    State::of(&Json::Object(org.render_all(object, row, "66.0")), changed)
+    Ok(Response::json(json!({"id": id.as_str(), "success": true, "errors": []})).status(201).at(call, &object.name, id))
 }
 
 /// Refuses a write to a record that is not in the state the client names.
-fn expected(org: &Org, call: &Call, object: &Object, id: RecordId) -> Result<(), ApiError> {
+pub(crate) fn expected(org: &Org, call: &Call, object: &Object, id: RecordId) -> Result<(), ApiError> {
     match org.store.get(&object.name, id) {
         Some(row) if conditional::is_set(call) => state(org, object, row).holds(call),
         _ => Ok(()),
     }
-}
-
-/// A record with the fields that `?fields=` names, or all.
-pub(super) fn shown(org: &Org, actor: &Actor, call: &Call, object: &Object, row: &Row) -> Result<Json, ApiError> {
-    let id = row.id().unwrap_or(org.id);
-    let mut record = Map::new();
-    record.insert("attributes".to_owned(), attributes(object, id, &call.version));
-    match call.parameter("fields") {
-        None => record.extend(org.render_for(actor, object, row, &call.version)),
-        Some(names) => record.extend(named_fields((org, actor), object, row, names.split(','), &call.version)?),
-    }
-    Ok(Json::Object(record))
-}
-
-/// The named fields of a row, with `Id` always among them.
-pub(super) fn named_fields<'a>(
-    (org, actor): (&Org, &Actor),
-    object: &Object,
-    row: &Row,
-    names: impl Iterator<Item = &'a str>,
-    version: &str,
-) -> Result<Map<String, Json>, ApiError> {
-    let mut shown = Map::new();
-    for name in names.map(str::trim).chain(["Id"]) {
-        let seen = |at: &usize| org.may_read_field(actor, object, &object.fields[*at]);
-        let at = object.position(name).filter(seen).ok_or_else(|| ApiError::no_column(name, &object.name))?;
-        shown.insert(object.fields[at].name.clone(), object.shown(row, at, version));
-    }
-    Ok(shown)
 }
 
 /// Whether a segment of a path is the id of such a record, rather than the name of a key field.
@@ -143,7 +92,7 @@ fn content(
     actor: &Actor,
     call: &Call,
     (object, id, name): (&Object, &str, &str),
-) -> Result<Answer, ApiError> {
+) -> Result<Response, ApiError> {
     let id = known_id(id)?;
     let seen = |at: &usize| org.may_read_field(actor, object, &object.fields[*at]);
     let Some(at) = object.position(name).filter(seen) else {
@@ -151,7 +100,7 @@ fn content(
     };
     let row = org.visible(actor, object, id).filter(|row| !row.is_deleted()).ok_or_else(ApiError::not_found)?;
     match row.get(at) {
-        Value::Blob(bytes) => Ok(Answer::new(200, Body::Bytes(bytes.to_vec()))),
+        Value::Blob(bytes) => Ok(Response::new(200, Body::Bytes(bytes.to_vec()))),
         _ => Err(ApiError::not_found()),
     }
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use super::records::{fetch, shown};
-use super::{Answer, Call};
-use crate::model::access::Deed;
+use crate::api::call::{Call, Response};
+use crate::api::rest::shown::{fetch, shown};
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
@@ -17,17 +17,17 @@ pub(super) fn follow(
     actor: &Actor,
     call: &Call,
     (object, id, name): (&Object, RecordId, &str),
-) -> Result<Answer, ApiError> {
+) -> Result<Response, ApiError> {
     let row = org.visible(actor, object, id).filter(|row| !row.is_deleted()).ok_or_else(ApiError::not_found)?;
     if let Some(at) = object.relationship(name) {
         let parent = row.get(at).as_id().ok_or_else(ApiError::not_found)?;
         let (target, _) = org.live_record(parent).ok_or_else(ApiError::not_found)?;
-        org.permit(actor, Deed::Read, target).map_err(|_| ApiError::not_found())?;
+        org.permit(actor, Permission::Read, target).map_err(|_| ApiError::not_found())?;
         return fetch(org, actor, call, (target, parent.as_str()));
     }
     let children = org.schema.children_of(&object.name);
     let below = children.iter().find(|child| child.name.is_some_and(|known| known.eq_ignore_ascii_case(name)));
-    let below = below.filter(|child| org.may(actor, Deed::Read, child.object)).ok_or_else(|| {
+    let below = below.filter(|child| org.may(actor, Permission::Read, child.object)).ok_or_else(|| {
         tracing::warn!(object = object.name, name, "the simulator does not know this field or relationship");
         ApiError::not_found()
     })?;
@@ -35,5 +35,5 @@ pub(super) fn follow(
     let theirs = rows.filter(|row| row.get(below.field).as_id() == Some(id) && !row.is_deleted());
     let theirs = theirs.filter(|row| org.may_see(actor, below.object, row));
     let records: Vec<Json> = theirs.map(|row| shown(org, actor, call, below.object, row)).collect::<Result<_, _>>()?;
-    Ok(Answer::json(json!({"totalSize": records.len(), "done": true, "records": records})))
+    Ok(Response::json(json!({"totalSize": records.len(), "done": true, "records": records})))
 }

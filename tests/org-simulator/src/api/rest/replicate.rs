@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
 
-use super::{Answer, Call};
+use crate::api::call::{Call, Response};
 use crate::model::actor::Actor;
 use crate::model::datetime;
 use crate::model::errors::ApiError;
@@ -66,17 +66,17 @@ fn rows<'a>(org: &'a Org, actor: &'a Actor, object: &'a Object, deleted: bool) -
 }
 
 /// Ids of live records created or changed in the window.
-pub(super) fn updated(org: &Org, actor: &Actor, call: &Call, object: &Object) -> Result<Answer, ApiError> {
+pub(super) fn updated(org: &Org, actor: &Actor, call: &Call, object: &Object) -> Result<Response, ApiError> {
     let window = Window::of(org, call)?;
     let ids: Vec<String> = rows(org, actor, object, false)
         .filter(|row| window.holds(row))
         .filter_map(|row| Some(row.id()?.to_string()))
         .collect();
-    Ok(Answer::json(json!({"ids": ids, "latestDateCovered": window.covered(org)})))
+    Ok(Response::json(json!({"ids": ids, "latestDateCovered": window.covered(org)})))
 }
 
 /// Records of the recycle bin that were deleted in the window.
-pub(super) fn deleted(org: &Org, actor: &Actor, call: &Call, object: &Object) -> Result<Answer, ApiError> {
+pub(super) fn deleted(org: &Org, actor: &Actor, call: &Call, object: &Object) -> Result<Response, ApiError> {
     let window = Window::of(org, call)?;
     let entry = |row: &Row| -> Option<Json> {
         Some(json!({"id": row.id()?.as_str(), "deletedDate": datetime::rest(row.get(schema::MODSTAMP).as_instant()?)}))
@@ -87,7 +87,7 @@ pub(super) fn deleted(org: &Org, actor: &Actor, call: &Call, object: &Object) ->
         .now()
         .checked_sub(RECYCLE_BIN)
         .map_or_else(|_| window.covered(org), |at| datetime::rest(whole_minutes(at)));
-    Ok(Answer::json(
+    Ok(Response::json(
         json!({"deletedRecords": records, "earliestDateAvailable": earliest, "latestDateCovered": window.covered(org)}),
     ))
 }

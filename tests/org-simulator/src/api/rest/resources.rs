@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::Call;
-use crate::api::bulk::Allowance;
-use crate::model::access::Deed;
+use crate::api::call::Call;
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
+use crate::model::bulk::Allowance;
 use crate::model::org::Org;
 
 /// `GET /services/data/vNN.0`: what is served below, and who asks.
@@ -53,7 +53,7 @@ pub(super) fn record_count(org: &Org, actor: &Actor, call: &Call) -> Json {
     let counts: Vec<Json> = org
         .schema
         .objects()
-        .filter(|object| asked(&object.name) && org.may(actor, Deed::Read, object))
+        .filter(|object| asked(&object.name) && org.may(actor, Permission::Read, object))
         .map(|object| json!({"count": org.store.table(&object.name).map_or(0, crate::model::store::Table::live), "name": object.name}))
         .collect();
     json!({"sObjects": counts})

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Answer, Call};
-use crate::model::access::Deed;
+use crate::api::call::{Call, Response};
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
@@ -34,8 +34,8 @@ struct Forest {
 }
 
 /// Serves a tree request.
-pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, object: &str) -> Result<Answer, ApiError> {
-    let object = org.schema.object(object).filter(|o| org.may(actor, Deed::Read, o)).cloned();
+pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, object: &str) -> Result<Response, ApiError> {
+    let object = org.schema.object(object).filter(|o| org.may(actor, Permission::Read, o)).cloned();
     let object = object.ok_or_else(ApiError::not_found)?;
     let mut forest = Forest::default();
     forest.grow(org, records(call.object()?.get("records"))?, (&object.name, None), 1)?;
@@ -59,7 +59,7 @@ pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, object: &str) -> 
     let created = forest.nodes.iter().zip(ids);
     let results: Vec<Json> =
         created.map(|(node, id)| json!({"referenceId": node.reference, "id": id.as_str()})).collect();
-    Ok(Answer::json(json!({"hasErrors": false, "results": results})).status(201))
+    Ok(Response::json(json!({"hasErrors": false, "results": results})).status(201))
 }
 
 fn refused(message: impl Into<String>) -> ApiError {
@@ -159,9 +159,9 @@ fn repeated(nodes: &[Node]) -> Option<Vec<(String, ApiError)>> {
     (!found.is_empty()).then_some(found)
 }
 
-fn failed(errors: &[(String, ApiError)]) -> Answer {
+fn failed(errors: &[(String, ApiError)]) -> Response {
     let result =
         |(reference, error): &(String, ApiError)| json!({"referenceId": reference, "errors": error.result()["errors"]});
     let results: Vec<Json> = errors.iter().map(result).collect();
-    Answer::json(json!({"hasErrors": true, "results": results})).status(400)
+    Response::json(json!({"hasErrors": true, "results": results})).status(400)
 }

@@ -2,8 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use super::records::fetch;
-use super::{Answer, Call, recent, unknown};
+use super::recent;
+use crate::api::call::{Call, Response, unknown};
+use crate::api::rest::shown::fetch;
 use crate::data::write::Upserted;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
@@ -13,14 +14,14 @@ use crate::model::schema::Object;
 use crate::model::value::Value;
 
 /// Serves `sobjects/{object}/{field}/{value}`.
-pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Result<Answer, ApiError> {
+pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Result<Response, ApiError> {
     match call.method.as_str() {
         "GET" => fetch_by_key(org, actor, call, key),
         "PATCH" | "POST" => save(org, actor, call, key),
         "DELETE" => {
             let id = only_match(org, actor, key)?;
             org.delete(actor, &key.0.name, id)?;
-            Ok(Answer::no_content())
+            Ok(Response::no_content())
         }
         _ => Err(unknown(call)),
     }
@@ -41,7 +42,7 @@ fn only_match(org: &Org, actor: &Actor, key: Key<'_>) -> Result<RecordId, ApiErr
     }
 }
 
-fn fetch_by_key(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Result<Answer, ApiError> {
+fn fetch_by_key(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Result<Response, ApiError> {
     match matches(org, actor, key)?.as_slice() {
         [] => Err(ApiError::not_found()),
         [id] => {
@@ -54,13 +55,13 @@ fn fetch_by_key(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Resu
 }
 
 /// 300 with the addresses of all that match.
-fn choices(call: &Call, object: &Object, ids: &[RecordId]) -> Answer {
+fn choices(call: &Call, object: &Object, ids: &[RecordId]) -> Response {
     let urls: Vec<String> =
         ids.iter().map(|id| format!("/services/data/v{}/sobjects/{}/{id}", call.version, object.name)).collect();
-    Answer::json(json!(urls)).status(300)
+    Response::json(json!(urls)).status(300)
 }
 
-fn save(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Result<Answer, ApiError> {
+fn save(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Result<Response, ApiError> {
     let (object, name, value) = key;
     let body = call.object()?;
     if let Some(given) = body.keys().find(|given| given.eq_ignore_ascii_case(name)) {
@@ -78,12 +79,12 @@ fn save(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Result<Answe
     match outcome {
         Upserted::Created(id) => Ok(saved(id, true).status(201).at(call, &object.name, id)),
         // Before version 46 an update had no body (REST API guide, upsert).
-        Upserted::Updated(_) if call.number() < 46 => Ok(Answer::no_content()),
+        Upserted::Updated(_) if call.number() < 46 => Ok(Response::no_content()),
         Upserted::Updated(id) => Ok(saved(id, false).at(call, &object.name, id)),
         Upserted::Ambiguous(ids) => Ok(choices(call, object, &ids)),
     }
 }
 
-fn saved(id: RecordId, created: bool) -> Answer {
-    Answer::json(json!({"id": id.as_str(), "success": true, "errors": [], "created": created}))
+fn saved(id: RecordId, created: bool) -> Response {
+    Response::json(json!({"id": id.as_str(), "success": true, "errors": [], "created": created}))
 }

@@ -4,7 +4,7 @@
 //! FIND {text} [IN ALL|NAME|EMAIL|PHONE|SIDEBAR FIELDS] [RETURNING Object[(field, ... [WHERE ...] [ORDER BY ...] [LIMIT n])], ...] [LIMIT n]
 //! ```
 
-use super::Group;
+use crate::api::search::group::Group;
 use crate::data::soql::at;
 use crate::model::errors::ApiError;
 

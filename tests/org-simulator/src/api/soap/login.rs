@@ -2,55 +2,14 @@
 //!
 //! Salesforce retires `login`: it is there up to version 64.0 only, and is to go in Summer '27 (unverified).
 
-use axum::Router;
-use axum::extract::{Path, State};
-use axum::response::Response;
-use axum::routing::post;
-use serde::Deserialize;
-
 use super::Flavor;
 use super::answer::Fault;
 use super::xml::{Element, tag, tag_or_nil};
-use crate::Error;
-use crate::http::admin::{Body, done};
-use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::people;
 use crate::model::store::Row;
 
 const LAST_VERSION: u32 = 64;
-
-impl Org {
-    /// Gives a user a password and a security token, which may be empty.
-    pub(crate) fn set_password(&mut self, username: &str, password: &str, token: &str) -> Result<(), Error> {
-        let user = people::actor(self, username)?.user;
-        self.passwords.set(user, password, token);
-        Ok(())
-    }
-}
-
-/// Routes relative to `/_simulator`.
-pub(crate) fn admin_routes() -> Router<Shared> {
-    Router::new().route("/users/{username}/password", post(set_password))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PasswordRequest {
-    password: String,
-    #[serde(default)]
-    token: String,
-}
-
-async fn set_password(
-    State(shared): State<Shared>,
-    Path(username): Path<String>,
-    Body(request): Body<PasswordRequest>,
-) -> Result<Response, Error> {
-    shared.org().set_password(&username, &request.password, &request.token)?;
-    Ok(done("password"))
-}
 
 /// Opens a session for a username and a password with the security token behind it.
 pub(super) fn login(org: &mut Org, (flavor, version): (Flavor, u32), call: &Element) -> Result<String, Fault> {

@@ -3,8 +3,9 @@
 use serde_json::{Map, Value as Json};
 
 use super::answer::{Fault, errors, result};
+use super::login;
 use super::xml::{Element, tag, tag_or_nil};
-use super::{Call, login};
+use crate::api::soap::call::Call;
 use crate::data::write::{Conversion, Upserted};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;

@@ -3,12 +3,12 @@
 use serde_json::{Value as Json, json};
 
 use super::tables::{self, INSTALL_REQUESTS};
-use crate::api::rest::{Answer, Call, unknown};
-use crate::messages::packages::{InstallRequest, Status};
+use crate::api::call::{Call, Response, unknown};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{Birth, Org};
+use crate::model::org::{Org, OrgSeed};
+use crate::model::packages::{InstallRequest, Status};
 use crate::model::value::Value;
 
 const KEY: &str = "SubscriberPackageVersionKey";
@@ -22,15 +22,15 @@ const OPTIONS: [(&str, Option<&str>); 6] = [
     ("SkipHandlers", None),
 ];
 
-pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
+pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Response, ApiError> {
     match (call.method.as_str(), rest) {
         ("POST", []) => create(org, actor, call),
-        ("GET", [id]) => shown(org, call, id).map(Answer::json),
+        ("GET", [id]) => shown(org, call, id).map(Response::json),
         _ => Err(unknown(call)),
     }
 }
 
-fn create(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError> {
+fn create(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
     let body = call.object()?;
     let missing =
         || ApiError::new("REQUIRED_FIELD_MISSING", format!("Required fields are missing: [{KEY}]")).fields([KEY]);
@@ -60,15 +60,15 @@ fn create(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError>
     let request = InstallRequest { id, user: actor.user, version_key, options, created: now, changed: now, status };
     org.install_requests.all.push(request);
     let body = json!({"id": id.as_str(), "success": true, "errors": [], "warnings": [], "infos": []});
-    Ok(Answer::json(body).status(201))
+    Ok(Response::json(body).status(201))
 }
 
 /// The request as a query would show it, with its errors.
 fn shown(org: &Org, call: &Call, id: &str) -> Result<Json, ApiError> {
     let id = RecordId::parse(id).ok_or_else(ApiError::not_found)?;
     let request = org.install_requests.all.iter().find(|request| request.id == id).ok_or_else(ApiError::not_found)?;
-    let birth = Birth { base_url: org.base_url.clone(), clock: org.clock.clone(), ..Birth::default() };
-    let mut scratch = Org::born(birth);
+    let seed = OrgSeed { base_url: org.base_url.clone(), clock: org.clock.clone(), ..OrgSeed::default() };
+    let mut scratch = Org::new(seed);
     tables::fill(&mut scratch, org);
     let (object, row) = scratch.live_record(id).ok_or_else(ApiError::not_found)?;
     let mut record = scratch.render_all(object, row, &call.version);

@@ -4,24 +4,24 @@ use serde_json::{Map, Value as Json, json};
 
 use super::tables::{MESSAGES, full_name};
 use crate::Error;
-use crate::api::rest::{Answer, Call, unknown};
+use crate::api::call::{Call, Response, unknown};
 use crate::messages::definitions;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::outbox::Definition;
-use crate::model::outbox::OutboundMessage;
+use crate::model::outbox::delivery::OutboundMessage;
 use crate::model::outbox::settings::OutboundSettings;
 
-pub(super) fn serve(org: &mut Org, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
+pub(super) fn serve(org: &mut Org, call: &Call, rest: &[&str]) -> Result<Response, ApiError> {
     match (call.method.as_str(), rest) {
         ("POST", []) => create(org, call),
-        ("GET", [id]) => Ok(Answer::json(shown(known(org, id)?, call))),
+        ("GET", [id]) => Ok(Response::json(shown(known(org, id)?, call))),
         ("PATCH", [id]) => change(org, call, id),
         ("DELETE", [id]) => {
             let action_id = known(org, id)?.action_id;
             org.outbox.undefine(action_id);
-            Ok(Answer::no_content())
+            Ok(Response::no_content())
         }
         _ => Err(unknown(call)),
     }
@@ -57,7 +57,7 @@ fn metadata(call: &Call) -> Result<&Map<String, Json>, ApiError> {
     call.object()?.get("Metadata").and_then(Json::as_object).ok_or_else(missing)
 }
 
-fn create(org: &mut Org, call: &Call) -> Result<Answer, ApiError> {
+fn create(org: &mut Org, call: &Call) -> Result<Response, ApiError> {
     let missing =
         || ApiError::new("REQUIRED_FIELD_MISSING", "Required fields are missing: [FullName]").fields(["FullName"]);
     let full_name = call.object()?.get("FullName").and_then(Json::as_str).ok_or_else(missing)?;
@@ -73,13 +73,13 @@ fn create(org: &mut Org, call: &Call) -> Result<Answer, ApiError> {
         endpoint_url: String::new(),
     };
     let id = define(org, metadata(call)?, empty, OutboundSettings::default())?;
-    Ok(Answer::json(json!({"id": id, "success": true, "errors": [], "warnings": [], "infos": []})).status(201))
+    Ok(Response::json(json!({"id": id, "success": true, "errors": [], "warnings": [], "infos": []})).status(201))
 }
 
-fn change(org: &mut Org, call: &Call, id: &str) -> Result<Answer, ApiError> {
+fn change(org: &mut Org, call: &Call, id: &str) -> Result<Response, ApiError> {
     let Definition { message, settings, .. } = known(org, id)?.clone();
     define(org, metadata(call)?, message, settings)?;
-    Ok(Answer::no_content())
+    Ok(Response::no_content())
 }
 
 /// Applies metadata to a definition; what it leaves out stays as it was.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::messages::packages::{InstallRequest, NAMESPACE, PACKAGE};
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::outbox::Definition;
+use crate::model::packages::{InstallRequest, NAMESPACE, PACKAGE};
 use crate::model::people;
 use crate::model::schema::{self, Access, Field, FieldKind, Object, Schema};
 use crate::model::store::Row;

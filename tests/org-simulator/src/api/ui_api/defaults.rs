@@ -8,12 +8,14 @@ use serde_json::{Map, Value as Json, json};
 use super::info::object_info;
 use super::layout::CreateLayout;
 use super::picklists::available_record_type;
-use super::{known, records, unsupported};
-use crate::api::rest::Call;
-use crate::model::access::Deed;
+use super::records;
+use crate::api::call::Call;
+use crate::api::ui_api::objects::{known, unsupported};
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
-use crate::model::org::{MASTER_RECORD_TYPE, Org};
+use crate::model::org::Org;
+use crate::model::record_types::MASTER_RECORD_TYPE;
 use crate::model::schema::Access;
 use crate::model::value::Value;
 
@@ -30,7 +32,7 @@ pub(super) fn create(org: &Org, actor: &Actor, call: &Call, name: &str) -> Resul
     if object.access == Access::ReadOnly {
         return Err(unsupported(name));
     }
-    org.permit(actor, Deed::Create, &object)?;
+    org.permit(actor, Permission::Create, &object)?;
     let mut row = org.new_row(actor, &object);
     if let Some(text) = call.parameter("recordTypeId") {
         let id = available_record_type(org, actor, &object, text)?;
@@ -46,7 +48,7 @@ pub(super) fn create(org: &Org, actor: &Actor, call: &Call, name: &str) -> Resul
         paths.push(field.name.clone());
         paths.extend(field.relationship.as_ref().map(|relationship| format!("{relationship}.Name")));
         if let [target] = field.reference_to.as_slice() {
-            infos.extend(org.schema.object(target).filter(|target| org.may(actor, Deed::Read, target)).cloned());
+            infos.extend(org.schema.object(target).filter(|target| org.may(actor, Permission::Read, target)).cloned());
         }
     }
     let optional = call.parameter("optionalFields").unwrap_or_default().split(',').map(str::trim);

@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::with_etag;
-use crate::model::access::Deed;
+use crate::api::ui_api::etag::with_etag;
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::ids::RecordId;
-use crate::model::org::{MASTER_RECORD_TYPE, Org};
-use crate::model::schema::{Access, Field, FieldKind, Object, RecordTypeInfo};
+use crate::model::org::Org;
+use crate::model::record_types::{MASTER_RECORD_TYPE, RecordTypeInfo};
+use crate::model::schema::{Access, Field, FieldKind, Object};
 
 pub(super) fn object_info(org: &Org, actor: &Actor, object: &Object) -> Json {
     let types = org.record_types(object);
@@ -29,15 +30,15 @@ pub(super) fn object_info(org: &Org, actor: &Actor, object: &Object) -> Json {
         seen.map(|field| (field.name.clone(), field_info(org, actor, object, field))).collect();
     let children = org.schema.children_of(&object.name);
     let children: Vec<Json> =
-        children.iter().filter(|child| org.may(actor, Deed::Read, child.object)).map(child_info).collect();
+        children.iter().filter(|child| org.may(actor, Permission::Read, child.object)).map(child_info).collect();
     let writeable = object.access == Access::Full;
-    let may = |deed| writeable && org.may(actor, deed, object);
+    let may = |permission| writeable && org.may(actor, permission, object);
     with_etag(json!({
-        "apiName": object.name, "childRelationships": children, "createable": may(Deed::Create), "custom": object.custom(),
-        "defaultRecordTypeId": default, "deletable": may(Deed::Delete), "dependentFields": dependent_fields(object), "feedEnabled": false, "fields": fields,
+        "apiName": object.name, "childRelationships": children, "createable": may(Permission::Create), "custom": object.custom(),
+        "defaultRecordTypeId": default, "deletable": may(Permission::Delete), "dependentFields": dependent_fields(object), "feedEnabled": false, "fields": fields,
         "keyPrefix": object.key_prefix, "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
         "mruEnabled": writeable, "nameFields": name_fields(object), "queryable": true, "recordTypeInfos": infos,
-        "searchable": object.has_owner, "themeInfo": {"color": "7F8DE1", "iconUrl": ""}, "updateable": may(Deed::Edit),
+        "searchable": object.has_owner, "themeInfo": {"color": "7F8DE1", "iconUrl": ""}, "updateable": may(Permission::Edit),
     }))
 }
 

@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{etag, known, records, with_etag};
+use super::records;
+use crate::api::call::Call;
 use crate::api::list_views::{self, ListView};
-use crate::api::rest::Call;
-use crate::model::access::Deed;
+use crate::api::ui_api::etag::{etag, with_etag};
+use crate::api::ui_api::objects::known;
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
@@ -29,7 +31,7 @@ fn found(org: &Org, actor: &Actor, path: &[&str]) -> Result<(std::sync::Arc<Obje
         }
         _ => None,
     };
-    view.filter(|(object, _)| org.may(actor, Deed::Read, object)).ok_or_else(ApiError::not_found)
+    view.filter(|(object, _)| org.may(actor, Permission::Read, object)).ok_or_else(ApiError::not_found)
 }
 
 /// `GET list-ui/...`: how the list looks, and a page of its records.

@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::with_etag;
-use crate::api::rest::Call;
+use crate::api::call::Call;
+use crate::api::ui_api::etag::with_etag;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::schema::{Field, FieldKind, Object, RecordTypeInfo};
+use crate::model::record_types::RecordTypeInfo;
+use crate::model::schema::{Field, FieldKind, Object};
 use crate::model::store::Row;
 use crate::model::value::Value;
 

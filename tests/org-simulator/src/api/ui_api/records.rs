@@ -6,12 +6,14 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use super::{known, with_etag};
-use crate::api::rest::{Answer, Call, unknown};
+use crate::api::call::{Call, Response, unknown};
+use crate::api::ui_api::etag::with_etag;
+use crate::api::ui_api::objects::known;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
-use crate::model::org::{MASTER_RECORD_TYPE, Org};
+use crate::model::org::Org;
+use crate::model::record_types::MASTER_RECORD_TYPE;
 use crate::model::schema::{self, Access, Field, Object};
 use crate::model::store::Row;
 use crate::model::value::{Place, Value};
@@ -19,28 +21,28 @@ use crate::model::value::{Place, Value};
 const AUDIT: [&str; 4] = ["CreatedById", "CreatedDate", "LastModifiedById", "LastModifiedDate"];
 
 /// Serves `ui-api/records`.
-pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Answer, ApiError> {
+pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Response, ApiError> {
     match (call.method.as_str(), rest) {
         ("POST", []) => {
             let body = call.object()?;
             let name = body.get("apiName").and_then(Json::as_str).unwrap_or_default();
             let object = known(org, actor, name)?;
             let id = org.create(actor, &object.name, &fields_of(body))?;
-            shown(org, actor, &object, id, call).map(|json| Answer::json(json).status(201))
+            shown(org, actor, &object, id, call).map(|json| Response::json(json).status(201))
         }
         ("GET", [id]) => {
             let (object, id) = found(org, actor, id)?;
-            shown(org, actor, &object, id, call).map(Answer::json)
+            shown(org, actor, &object, id, call).map(Response::json)
         }
         ("PATCH", [id]) => {
             let (object, id) = found(org, actor, id)?;
             org.update(actor, &object.name, id, &fields_of(call.object()?))?;
-            shown(org, actor, &object, id, call).map(Answer::json)
+            shown(org, actor, &object, id, call).map(Response::json)
         }
         ("DELETE", [id]) => {
             let (object, id) = found(org, actor, id)?;
             org.delete(actor, &object.name, id)?;
-            Ok(Answer::no_content())
+            Ok(Response::no_content())
         }
         _ => Err(unknown(call)),
     }

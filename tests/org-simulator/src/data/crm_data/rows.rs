@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
-use super::{Load, read_csv, read_json, sorted_entries};
 use crate::Error;
+use crate::data::crm_data::load::{Load, read_csv, read_json, sorted_entries};
 use crate::data::write::Upserted;
 use crate::model::ids::RecordId;
 use crate::model::schema::{Field, FieldKind};

@@ -14,11 +14,11 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde_json::{Map, Value as Json, json};
 
-use super::{Load, file_name, read_csv, rows, sorted_entries};
+use super::rows;
 use crate::Error;
+use crate::data::crm_data::load::{Load, file_name, read_csv, sorted_entries};
 use crate::model::org::Org;
-use crate::model::people;
-use crate::model::people::NewUser;
+use crate::model::people::{self, NewUser};
 use crate::model::schema::{Field, FieldKind};
 use crate::model::value::Value;
 

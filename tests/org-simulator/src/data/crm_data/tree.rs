@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json};
 
-use super::{Load, file_name, read_json, sorted_entries};
 use crate::Error;
+use crate::data::crm_data::load::{Load, file_name, read_json, sorted_entries};
 use crate::model::schema::infer_field;
 
 /// Loads a folder: by its plans, then the files that no plan names.

@@ -193,3 +193,8 @@ pub(super) struct Select {
     pub(super) offset: usize,
     pub(super) all_rows: bool,
 }
+
+/// Whether an entry of the SELECT list is an aggregate.
+pub(crate) fn is_aggregate(item: &Item) -> bool {
+    matches!(item, Item::Value { expression: Expression::Aggregate(..), .. })
+}

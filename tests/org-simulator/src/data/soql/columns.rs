@@ -4,10 +4,10 @@ use serde_json::{Value as Json, json};
 
 use super::ast::{Expression, Item, Select};
 use super::date_function::DateFunction;
-use super::plan::{Output, Plan};
-use super::project::{Entry, Projection};
+use super::grammar;
 use super::scope::Scope;
-use super::{grammar, is_aggregate};
+use crate::data::soql::ast::is_aggregate;
+use crate::data::soql::plan::{Entry, Output, Plan, Projection};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;

@@ -5,14 +5,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::compare;
-use super::date_function::DateFunction;
-use super::plan::Plan;
-use super::scope::Column;
-use super::semi_join::ids_named;
+use crate::data::soql::plan::{self, Column, Plan, SortKey, Source};
 use crate::model::actor::Actor;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-use crate::model::schema::{OWNER, Object};
+use crate::model::schema::{ID, OWNER, Object};
 use crate::model::store::Row;
 use crate::model::value::Value;
 
@@ -36,32 +33,6 @@ impl<'a> View<'a> {
         let object = self.org.schema.by_prefix(id.key_prefix())?;
         self.record(object, id).map(|row| (object, row))
     }
-}
-
-/// A value of a row, perhaps taken through a date function.
-#[derive(Clone, Debug)]
-pub(super) struct Source {
-    pub(super) column: Column,
-    pub(super) function: Option<DateFunction>,
-}
-
-impl Source {
-    pub(super) fn value<'a>(&self, view: View<'a>, row: &'a Row) -> Cow<'a, Value> {
-        let value = value_at(view, row, &self.column);
-        match self.function {
-            Some(function) => Cow::Owned(function.of(&value)),
-            None => value,
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct SortKey {
-    pub(super) source: Source,
-    /// A picklist sorts in the order of its values, here in lower case.
-    pub(super) picklist: Vec<String>,
-    pub(super) descending: bool,
-    pub(super) nulls_last: bool,
 }
 
 /// What a value sorts by: its place in the picklist, or itself without case.
@@ -150,5 +121,29 @@ pub(super) fn open_field<'a>(object: &Object, row: &'a Row, field: &str) -> Cow<
         "Type" => Cow::Owned(Value::text(object.name.as_str())),
         "Name" => Cow::Borrowed(object.name_field().map_or(NULL, |at| row.get(at))),
         field => Cow::Borrowed(object.position(field).map_or(NULL, |at| row.get(at))),
+    }
+}
+
+impl Source {
+    pub(super) fn value<'a>(&self, view: View<'a>, row: &'a Row) -> Cow<'a, Value> {
+        let value = value_at(view, row, &self.column);
+        match self.function {
+            Some(function) => Cow::Owned(function.of(&value)),
+            None => value,
+        }
+    }
+}
+
+/// The ids a filter names for the rows themselves, if it names some.
+pub(crate) fn ids_named(filter: &crate::data::soql::filter::Filter<plan::Source>) -> Option<Vec<RecordId>> {
+    use crate::data::soql::filter::{Filter, Test};
+    match filter {
+        Filter::All(parts) => parts.iter().find_map(ids_named),
+        Filter::Test { source: plan::Source { column: Column::Own(ID), function: None }, test } => match test {
+            Test::Equal(Value::Id(id)) => Some(vec![*id]),
+            Test::In(set) => Some(set.ids.iter().copied().collect()),
+            _ => None,
+        },
+        _ => None,
     }
 }

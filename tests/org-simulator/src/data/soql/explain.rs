@@ -3,8 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use super::grammar;
-use super::plan::Plan;
-use super::semi_join::ids_named;
+use crate::data::soql::eval::ids_named;
+use crate::data::soql::plan::Plan;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;

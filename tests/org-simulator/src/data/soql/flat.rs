@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::ast::{FieldSet, Item, Select};
 use super::eval::{self, View};
-use super::plan::Plan;
-use super::scope::{Column, Scope};
+use super::scope::Scope;
+use crate::data::soql::plan::{Column, Plan};
 use crate::model::actor::Actor;
 use crate::model::datetime;
 use crate::model::errors::ApiError;
@@ -94,7 +94,7 @@ fn check_flat(select: &Select) -> Result<(), ApiError> {
             Item::Value { .. } | Item::Fields(..) => {}
         }
     }
-    if select.groups.is_some() || select.items.iter().any(super::is_aggregate) {
+    if select.groups.is_some() || select.items.iter().any(crate::data::soql::ast::is_aggregate) {
         return refused("Aggregate Queries not supported in Bulk Query");
     }
     if select.offset > 0 {

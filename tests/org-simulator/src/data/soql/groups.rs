@@ -8,55 +8,88 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::ast::{Aggregate, Expression, Grouping, Item, Order, Select};
-use super::compare;
-use super::condition::{self, Left};
-use super::eval::{self, Source, View};
-use super::filter::Filter;
-use super::plan::{check_sortable, is_long, picklist_order, sourced};
-use super::scope::{Resolved, Scope};
+use super::ast::{Aggregate, Expression, Grouping};
+use super::scope::Scope;
+use crate::data::soql::ast::{Item, Order, Select};
+use crate::data::soql::compare;
+use crate::data::soql::condition::{self, Left};
+use crate::data::soql::eval::{self, View};
+use crate::data::soql::groups::tally::key_of;
+use crate::data::soql::plan::{Call, Cell, GroupPlan, Resolved, Sort, Source};
+use crate::data::soql::planner::{check_sortable, is_long, picklist_order, sourced};
 use crate::model::errors::ApiError;
 use crate::model::schema::{Field, FieldKind};
 use crate::model::store::Row;
 use crate::model::value::{Place, Value};
-use tally::{Tally, key_of};
 
-/// A value of a group.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Cell {
-    /// What the rows of the group have in common.
-    Key(usize),
-    /// An aggregate over the rows.
-    Call(usize),
-    /// 1 where a subtotal leaves the key out, otherwise 0.
-    Grouping(usize),
+use tally::Tally;
+
+fn is_numbered(name: &str) -> bool {
+    name.strip_prefix("expr").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
-#[derive(Clone, Debug)]
-struct Call {
-    function: Aggregate,
-    source: Source,
-    whole: bool,
-    name: String,
+struct Group {
+    keys: Vec<Value>,
+    kept: Vec<bool>,
+    tallies: Vec<Tally>,
 }
 
-#[derive(Clone, Debug)]
-struct Sort {
-    cell: Cell,
-    picklist: Vec<String>,
-    descending: bool,
-    nulls_last: bool,
+impl Group {
+    fn new(keys: Vec<Value>, kept: &[bool], calls: &[Call]) -> Self {
+        let tallies = calls.iter().map(|call| Tally::new(call.function, call.whole)).collect();
+        Self { keys, kept: kept.to_vec(), tallies }
+    }
+
+    fn value(&self, cell: Cell) -> Value {
+        match cell {
+            Cell::Key(at) => self.keys.get(at).cloned().unwrap_or(Value::Null),
+            Cell::Call(at) => self.tallies.get(at).map_or(Value::Null, Tally::value),
+            Cell::Grouping(at) => Value::Int(i64::from(self.kept.get(at) == Some(&false))),
+        }
+    }
 }
 
-/// How rows are grouped and what is shown of a group.
-#[derive(Clone, Debug)]
-pub(super) struct GroupPlan {
-    keys: Vec<(Source, Resolved)>,
-    calls: Vec<Call>,
-    grouping: Grouping,
-    shown: Vec<(String, Cell)>,
-    having: Option<Filter<Cell>>,
-    order: Vec<Sort>,
+fn group_key(scope: Scope<'_>, expression: &Expression) -> Result<(Source, Resolved), ApiError> {
+    let (source, found, _) = sourced(scope, expression)?;
+    if source.function.is_none() && found.field().is_some_and(|field| !is_groupable(field)) {
+        let message = format!("field '{}' can not be grouped in a query call", found.last_name());
+        return Err(scope.refuse("INVALID_FIELD", expression.path().offset, &message));
+    }
+    Ok((source, found))
+}
+
+/// As describe says of recorded fields.
+fn is_groupable(field: &Field) -> bool {
+    !is_long(field)
+        && !matches!(
+            field.kind,
+            FieldKind::Double
+                | FieldKind::Currency
+                | FieldKind::Percent
+                | FieldKind::DateTime
+                | FieldKind::MultiPicklist
+        )
+}
+
+/// Refuses functions of fields they make no sense for (SOQL reference, "Support for field types in aggregate functions").
+fn check_supported(scope: Scope<'_>, function: Aggregate, found: &Resolved, offset: usize) -> Result<(), ApiError> {
+    let Some(field) = found.field() else { return Ok(()) };
+    let supported = match function {
+        Aggregate::Count | Aggregate::CountDistinct => !is_long(field) && field.kind != FieldKind::Boolean,
+        Aggregate::Sum | Aggregate::Avg => field.kind.is_number(),
+        Aggregate::Min | Aggregate::Max => {
+            let other = matches!(
+                field.kind,
+                FieldKind::Id | FieldKind::Reference | FieldKind::Boolean | FieldKind::MultiPicklist
+            );
+            !is_long(field) && !other
+        }
+    };
+    if supported {
+        return Ok(());
+    }
+    let message = format!("field {} does not support aggregate operator {}", found.last_name(), function.name());
+    Err(scope.refuse("INVALID_FIELD", offset, &message))
 }
 
 impl GroupPlan {
@@ -224,72 +257,4 @@ impl GroupPlan {
         }
         Json::Object(shown)
     }
-}
-
-fn is_numbered(name: &str) -> bool {
-    name.strip_prefix("expr").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-}
-
-struct Group {
-    keys: Vec<Value>,
-    kept: Vec<bool>,
-    tallies: Vec<Tally>,
-}
-
-impl Group {
-    fn new(keys: Vec<Value>, kept: &[bool], calls: &[Call]) -> Self {
-        let tallies = calls.iter().map(|call| Tally::new(call.function, call.whole)).collect();
-        Self { keys, kept: kept.to_vec(), tallies }
-    }
-
-    fn value(&self, cell: Cell) -> Value {
-        match cell {
-            Cell::Key(at) => self.keys.get(at).cloned().unwrap_or(Value::Null),
-            Cell::Call(at) => self.tallies.get(at).map_or(Value::Null, Tally::value),
-            Cell::Grouping(at) => Value::Int(i64::from(self.kept.get(at) == Some(&false))),
-        }
-    }
-}
-
-fn group_key(scope: Scope<'_>, expression: &Expression) -> Result<(Source, Resolved), ApiError> {
-    let (source, found, _) = sourced(scope, expression)?;
-    if source.function.is_none() && found.field().is_some_and(|field| !is_groupable(field)) {
-        let message = format!("field '{}' can not be grouped in a query call", found.last_name());
-        return Err(scope.refuse("INVALID_FIELD", expression.path().offset, &message));
-    }
-    Ok((source, found))
-}
-
-/// As describe says of recorded fields.
-fn is_groupable(field: &Field) -> bool {
-    !is_long(field)
-        && !matches!(
-            field.kind,
-            FieldKind::Double
-                | FieldKind::Currency
-                | FieldKind::Percent
-                | FieldKind::DateTime
-                | FieldKind::MultiPicklist
-        )
-}
-
-/// Refuses functions of fields they make no sense for (SOQL reference, "Support for field types in aggregate functions").
-fn check_supported(scope: Scope<'_>, function: Aggregate, found: &Resolved, offset: usize) -> Result<(), ApiError> {
-    let Some(field) = found.field() else { return Ok(()) };
-    let supported = match function {
-        Aggregate::Count | Aggregate::CountDistinct => !is_long(field) && field.kind != FieldKind::Boolean,
-        Aggregate::Sum | Aggregate::Avg => field.kind.is_number(),
-        Aggregate::Min | Aggregate::Max => {
-            let other = matches!(
-                field.kind,
-                FieldKind::Id | FieldKind::Reference | FieldKind::Boolean | FieldKind::MultiPicklist
-            );
-            !is_long(field) && !other
-        }
-    };
-    if supported {
-        return Ok(());
-    }
-    let message = format!("field {} does not support aggregate operator {}", found.last_name(), function.name());
-    Err(scope.refuse("INVALID_FIELD", offset, &message))
 }

@@ -1,28 +1,15 @@
-//! A query made concrete: names resolved against the schema, literals converted to the kinds of their fields.
+//! A query made concrete, as data: what is read, filtered, sorted and shown.
 
 use std::sync::Arc;
 
-use super::ast::{Condition, Expression, Item, List, Literal, Operator, Order, Path, Select};
-use super::condition::{self, Left, kind_of};
-use super::eval::{SortKey, Source, View};
-use super::filter::Filter;
-use super::groups::GroupPlan;
-use super::project::Projection;
-use super::scope::{Resolved, Scope, queried};
-use super::semi_join;
-use crate::model::actor::Actor;
-use crate::model::errors::ApiError;
-use crate::model::org::Org;
+use crate::data::soql::ast::{Aggregate, Grouping};
+use crate::data::soql::date_function::DateFunction;
+use crate::data::soql::filter::Filter;
 use crate::model::schema::{Field, FieldKind, Object};
-
-const MAX_OFFSET: usize = 2_000;
-const MAX_LIMIT_OF_FIELDS: usize = 200;
-/// Text areas longer than this can be neither filtered nor sorted nor grouped.
-const MAX_PLAIN_TEXT: usize = 255;
 
 /// What a query answers with.
 #[derive(Clone, Debug)]
-pub(super) enum Output {
+pub(crate) enum Output {
     /// `COUNT()`: only how many there are.
     Count,
     Rows(Projection),
@@ -32,200 +19,160 @@ pub(super) enum Output {
 /// A query ready to run.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    pub(super) object: Arc<Object>,
-    pub(super) output: Output,
+    pub(crate) object: Arc<Object>,
+    pub(crate) output: Output,
     pub(super) filter: Option<Filter<Source>>,
     /// `USING SCOPE mine`.
-    pub(super) mine: bool,
-    pub(super) order: Vec<SortKey>,
-    pub(super) limit: Option<usize>,
-    pub(super) offset: usize,
+    pub(crate) mine: bool,
+    pub(crate) order: Vec<SortKey>,
+    pub(crate) limit: Option<usize>,
+    pub(crate) offset: usize,
 }
 
-impl<'a> Scope<'a> {
-    pub(super) fn view(self) -> View<'a> {
-        View { org: self.org, actor: self.actor }
+/// A value of a row, perhaps taken through a date function.
+#[derive(Clone, Debug)]
+pub(crate) struct Source {
+    pub(crate) column: Column,
+    pub(super) function: Option<DateFunction>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct SortKey {
+    pub(crate) source: Source,
+    /// A picklist sorts in the order of its values, here in lower case.
+    pub(crate) picklist: Vec<String>,
+    pub(crate) descending: bool,
+    pub(crate) nulls_last: bool,
+}
+
+/// Where a value comes from, starting at a row.
+#[derive(Clone, Debug)]
+pub(crate) enum Column {
+    Own(usize),
+    /// A field of the record that the reference at `at` points to.
+    Parent {
+        at: usize,
+        object: Arc<Object>,
+        rest: Box<Column>,
+    },
+    /// A field of a parent whose kind is known only by its id; `Type` is the name of that kind.
+    AnyParent {
+        at: usize,
+        field: String,
+    },
+}
+
+/// A path that was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolved {
+    pub(crate) column: Column,
+    /// The path in the names of the schema: `Account.Name`.
+    pub(crate) name: String,
+    /// The object and the position of the field; not there for a parent whose kind is open.
+    pub(crate) home: Option<(Arc<Object>, usize)>,
+}
+
+impl Resolved {
+    pub(crate) fn field(&self) -> Option<&Field> {
+        self.home.as_ref().and_then(|(object, at)| object.fields.get(*at))
+    }
+
+    pub(crate) fn kind(&self) -> Option<FieldKind> {
+        self.field().map(|field| field.kind)
+    }
+
+    /// The last name of the path, under which a grouped field is shown.
+    pub(crate) fn last_name(&self) -> &str {
+        self.name.rsplit('.').next().unwrap_or_default()
     }
 }
 
-impl Plan {
-    /// Resolves a query of its own.
-    pub(super) fn new(org: &Org, actor: &Actor, select: &Select, text: &str) -> Result<Self, ApiError> {
-        let object = queried(org, actor, &select.from, text)?;
-        if object.name == "ContentDocumentLink" && !select.condition.as_ref().is_some_and(names_a_document) {
-            return Err(ApiError::new("MALFORMED_QUERY", DOCUMENT_LINK_RESTRICTION));
-        }
-        let scope = Scope { org, actor, object: &object, alias: select.alias.as_deref(), text };
-        if !groups(select) {
-            return Self::of(scope, select);
-        }
-        let groups = GroupPlan::new(scope, select)?;
-        Ok(Self { output: Output::Groups(Box::new(groups)), ..Self::frame(scope, select)? })
-    }
-
-    /// Resolves a query over an object that is already known, as one within another.
-    pub(super) fn of(scope: Scope<'_>, select: &Select) -> Result<Self, ApiError> {
-        if groups(select) {
-            let message = "only root queries support aggregate expressions";
-            return Err(scope.refuse("MALFORMED_QUERY", select.from.offset, message));
-        }
-        let output = match select.items.as_slice() {
-            [Item::Count(_)] => Output::Count,
-            items => {
-                if let Some(Item::Count(offset)) = items.iter().find(|item| matches!(item, Item::Count(_))) {
-                    let message = "COUNT() must be the only element in the SELECT list";
-                    return Err(scope.refuse("MALFORMED_QUERY", *offset, message));
-                }
-                Output::Rows(Projection::new(scope, items)?)
-            }
-        };
-        let order = select.order.iter().map(|order| sort_key(scope, order)).collect::<Result<_, _>>()?;
-        Ok(Self { output, order, ..Self::frame(scope, select)? })
-    }
-
-    /// What all queries have, without their output and its order.
-    fn frame(scope: Scope<'_>, select: &Select) -> Result<Self, ApiError> {
-        if select.all_rows {
-            return Err(ApiError::new("MALFORMED_QUERY", "ALL ROWS not allowed in this context"));
-        }
-        if select.offset > MAX_OFFSET {
-            let message = format!("Maximum SOQL offset allowed is {MAX_OFFSET}");
-            return Err(ApiError::new("NUMBER_OUTSIDE_VALID_RANGE", message));
-        }
-        limits_of_fields(select)?;
-        if let Some(condition) = &select.condition {
-            semi_join::check(condition)?;
-        }
-        let mut left = |expression: &Expression| row_value(scope, expression);
-        let filter = select.condition.as_ref().map(|condition| condition::filter(scope, condition, &mut left));
-        Ok(Self {
-            object: Arc::clone(scope.object),
-            output: Output::Count,
-            filter: filter.transpose()?,
-            mine: mine(scope, select.scope.as_ref())?,
-            order: Vec::new(),
-            limit: select.limit,
-            offset: select.offset,
-        })
-    }
+/// What to show of a row, in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Projection {
+    pub(crate) entries: Vec<Entry>,
 }
 
-/// Whether the query answers with groups of rows.
-fn groups(select: &Select) -> bool {
-    let aggregates = |item: &Item| {
-        matches!(item, Item::Value { expression: Expression::Aggregate(..) | Expression::Grouping(_), .. })
-    };
-    select.groups.is_some() || select.having.is_some() || select.items.iter().any(aggregates)
+#[derive(Clone, Debug)]
+pub(crate) enum Entry {
+    Field {
+        name: String,
+        at: usize,
+        /// As text for people.
+        formatted: bool,
+    },
+    Parent {
+        name: String,
+        at: usize,
+        object: Arc<Object>,
+        projection: Projection,
+    },
+    /// A parent whose kind is known only by its id.
+    OpenParent {
+        name: String,
+        at: usize,
+        fields: Vec<String>,
+    },
+    /// A parent of which other fields are shown for other kinds.
+    TypeOf {
+        name: String,
+        at: usize,
+        branches: Vec<(Arc<Object>, Projection)>,
+        otherwise: Vec<String>,
+    },
+    Children {
+        name: String,
+        at: usize,
+        plan: Box<Plan>,
+    },
 }
 
-fn limits_of_fields(select: &Select) -> Result<(), ApiError> {
-    use super::ast::FieldSet;
-    let unbounded = |item: &Item| matches!(item, Item::Fields(FieldSet::All | FieldSet::Custom, _));
-    let limited = select.limit.is_some_and(|limit| limit <= MAX_LIMIT_OF_FIELDS);
-    if select.items.iter().any(unbounded) && !limited {
-        let message = format!("The SOQL FIELDS function must have a LIMIT of at most {MAX_LIMIT_OF_FIELDS}");
-        return Err(ApiError::new("MALFORMED_QUERY", message));
-    }
-    Ok(())
-}
-
-/// Whether only the actor's own records are meant; other scopes need sharing that is not here.
-fn mine(scope: Scope<'_>, named: Option<&Path>) -> Result<bool, ApiError> {
-    let Some(path) = named else { return Ok(false) };
-    match path.names.join(".").to_ascii_lowercase().as_str() {
-        "everything" => Ok(false),
-        "mine" if scope.object.has_owner => Ok(true),
-        other => {
-            tracing::warn!(scope = other, "the simulator does not know this scope of a query");
-            Err(scope.refuse("MALFORMED_QUERY", path.offset, &format!("unexpected token: '{}'", path.names.join("."))))
+impl Entry {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Field { name, .. }
+            | Self::Parent { name, .. }
+            | Self::OpenParent { name, .. }
+            | Self::TypeOf { name, .. }
+            | Self::Children { name, .. } => name,
         }
     }
 }
 
-const DOCUMENT_LINK_RESTRICTION: &str = "\nImplementation restriction: ContentDocumentLink requires a filter by a single Id on \
-     ContentDocumentId or LinkedEntityId using the equals operator or multiple Id's using the IN operator.";
-
-/// The condition binds the document or the linked record, whatever else it says.
-fn names_a_document(condition: &Condition) -> bool {
-    let binds = |left: &Expression| {
-        let [name] = left.path().names.as_slice() else { return false };
-        matches!(left, Expression::Field(_))
-            && (name.eq_ignore_ascii_case("ContentDocumentId") || name.eq_ignore_ascii_case("LinkedEntityId"))
-    };
-    match condition {
-        Condition::All(parts) => parts.iter().any(names_a_document),
-        Condition::Compare { left, operator: Operator::Equal, literal: Literal::Text(_) } => binds(left),
-        Condition::In { left, negated: false, list: List::Literals(_) | List::Select(_) } => binds(left),
-        _ => false,
-    }
+/// A value of a group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Cell {
+    /// What the rows of the group have in common.
+    Key(usize),
+    /// An aggregate over the rows.
+    Call(usize),
+    /// 1 where a subtotal leaves the key out, otherwise 0.
+    Grouping(usize),
 }
 
-/// A long text, a file or a compound: kept out of conditions, orders and groups.
-pub(super) fn is_long(field: &Field) -> bool {
-    field.kind == FieldKind::Base64
-        || field.kind.is_compound()
-        || field.kind == FieldKind::TextArea && field.length > MAX_PLAIN_TEXT
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(super) function: Aggregate,
+    pub(crate) source: Source,
+    pub(crate) whole: bool,
+    pub(crate) name: String,
 }
 
-/// What is compared in WHERE.
-fn row_value(scope: Scope<'_>, expression: &Expression) -> Result<Left<Source>, ApiError> {
-    let path = expression.path();
-    let (source, found, kind) = sourced(scope, expression)?;
-    if found.field().is_some_and(is_long) {
-        let message = format!("field '{}' can not be filtered in a query call", found.last_name());
-        return Err(scope.refuse("INVALID_FIELD", path.offset, &message));
-    }
-    let name = found.last_name().to_owned();
-    let field = matches!(expression, Expression::Field(_)).then_some(found);
-    Ok(Left { source, kind, name, offset: path.offset, field })
+#[derive(Clone, Debug)]
+pub(crate) struct Sort {
+    pub(crate) cell: Cell,
+    pub(crate) picklist: Vec<String>,
+    pub(crate) descending: bool,
+    pub(crate) nulls_last: bool,
 }
 
-/// Where the value of a plain field or a date function comes from, and of what kind it is.
-pub(super) fn sourced(
-    scope: Scope<'_>,
-    expression: &Expression,
-) -> Result<(Source, Resolved, Option<FieldKind>), ApiError> {
-    let path = expression.path();
-    let found = scope.resolve(path)?;
-    let column = found.column.clone();
-    match expression {
-        Expression::Field(_) | Expression::Label(_) | Expression::Currency(_) | Expression::Format(_) => {
-            let kind = found.kind();
-            Ok((Source { column, function: None }, found, kind))
-        }
-        Expression::Date(function, _) => {
-            if !matches!(found.kind(), Some(FieldKind::Date | FieldKind::DateTime)) {
-                let message = format!("field '{}' is not a date or a date with time", found.last_name());
-                return Err(scope.refuse("INVALID_FIELD", path.offset, &message));
-            }
-            Ok((Source { column, function: Some(*function) }, found, Some(kind_of(*function))))
-        }
-        Expression::Aggregate(function, _) => {
-            let message = format!("aggregate function {} is not allowed here", function.name());
-            Err(scope.refuse("MALFORMED_QUERY", path.offset, &message))
-        }
-        Expression::Grouping(_) => Err(scope.refuse("MALFORMED_QUERY", path.offset, "unexpected token: 'GROUPING'")),
-    }
-}
-
-/// The values of a picklist in lower case, in their order.
-pub(super) fn picklist_order(found: &Resolved) -> Vec<String> {
-    let values = found.field().filter(|field| field.kind == FieldKind::Picklist).map(|field| &field.picklist);
-    values.into_iter().flatten().map(|entry| entry.value.to_lowercase()).collect()
-}
-
-/// Refuses fields that have no order.
-pub(super) fn check_sortable(scope: Scope<'_>, found: &Resolved, offset: usize) -> Result<(), ApiError> {
-    if found.field().is_some_and(|field| is_long(field) || field.kind == FieldKind::MultiPicklist) {
-        let message = format!("field '{}' can not be sorted in a query call", found.last_name());
-        return Err(scope.refuse("INVALID_FIELD", offset, &message));
-    }
-    Ok(())
-}
-
-fn sort_key(scope: Scope<'_>, order: &Order) -> Result<SortKey, ApiError> {
-    let (source, found, _) = sourced(scope, &order.expression)?;
-    check_sortable(scope, &found, order.expression.path().offset)?;
-    let picklist = if source.function.is_none() { picklist_order(&found) } else { Vec::new() };
-    Ok(SortKey { source, picklist, descending: order.descending, nulls_last: order.nulls_last })
+/// How rows are grouped and what is shown of a group.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupPlan {
+    pub(crate) keys: Vec<(Source, Resolved)>,
+    pub(crate) calls: Vec<Call>,
+    pub(super) grouping: Grouping,
+    pub(crate) shown: Vec<(String, Cell)>,
+    pub(super) having: Option<Filter<Cell>>,
+    pub(crate) order: Vec<Sort>,
 }

@@ -2,64 +2,43 @@
 
 use std::sync::Arc;
 
-use super::ast::{Expression, FieldSet, Item, Path, Select, TypeOf};
-use super::plan::Plan;
+use super::ast::{Path, Select};
 use super::pointer;
-use super::scope::{Column, Scope};
-use crate::model::access::Deed;
+use super::scope::Scope;
+use crate::data::soql::ast::{Expression, FieldSet, Item, TypeOf};
+use crate::data::soql::plan::{Column, Entry, Plan, Projection};
+use crate::model::access::Permission;
 use crate::model::errors::ApiError;
-use crate::model::schema::Object;
 
-/// What to show of a row, in order.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Projection {
-    pub(super) entries: Vec<Entry>,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Entry {
-    Field {
-        name: String,
-        at: usize,
-        /// As text for people.
-        formatted: bool,
-    },
-    Parent {
-        name: String,
-        at: usize,
-        object: Arc<Object>,
-        projection: Projection,
-    },
-    /// A parent whose kind is known only by its id.
-    OpenParent {
-        name: String,
-        at: usize,
-        fields: Vec<String>,
-    },
-    /// A parent of which other fields are shown for other kinds.
-    TypeOf {
-        name: String,
-        at: usize,
-        branches: Vec<(Arc<Object>, Projection)>,
-        otherwise: Vec<String>,
-    },
-    Children {
-        name: String,
-        at: usize,
-        plan: Box<Plan>,
-    },
-}
-
-impl Entry {
-    fn name(&self) -> &str {
-        match self {
-            Self::Field { name, .. }
-            | Self::Parent { name, .. }
-            | Self::OpenParent { name, .. }
-            | Self::TypeOf { name, .. }
-            | Self::Children { name, .. } => name,
-        }
+/// The entry that is meant, added when it is not there yet.
+fn entry_at(entries: &mut Vec<Entry>, is: impl Fn(&Entry) -> bool, fresh: impl FnOnce() -> Entry) -> &mut Entry {
+    let at = entries.iter().position(is).unwrap_or(entries.len());
+    if at == entries.len() {
+        entries.push(fresh());
     }
+    &mut entries[at]
+}
+
+fn children(scope: Scope<'_>, select: &Select) -> Result<Entry, ApiError> {
+    let relationship = scope.names(&select.from).join(".");
+    let all = scope.org.schema.children_of(&scope.object.name);
+    let child = all.iter().find(|child| {
+        child.name.is_some_and(|name| name.eq_ignore_ascii_case(&relationship))
+            && scope.org.may(scope.actor, Permission::Read, child.object)
+            && scope.org.may_read_field(scope.actor, child.object, &child.object.fields[child.field])
+    });
+    let child = child.ok_or_else(|| unknown_children(scope, &select.from, &relationship))?;
+    let inner = Scope { object: child.object, alias: select.alias.as_deref(), ..scope };
+    let plan = Plan::of(inner, select)?;
+    Ok(Entry::Children { name: child.name.unwrap_or_default().to_owned(), at: child.field, plan: Box::new(plan) })
+}
+
+fn unknown_children(scope: Scope<'_>, from: &Path, relationship: &str) -> ApiError {
+    let message = format!(
+        "Didn't understand relationship '{relationship}' in FROM part of query call. If you are attempting to use a custom relationship, be \
+         sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names."
+    );
+    pointer::at("INVALID_TYPE", scope.text, from.offset, &message)
 }
 
 impl Projection {
@@ -174,7 +153,7 @@ impl Projection {
         }
         let mut branches = Vec::new();
         for (kind, fields) in &type_of.branches {
-            let object = super::scope::queried(scope.org, scope.actor, kind, scope.text)?;
+            let object = crate::data::soql::scope::queried(scope.org, scope.actor, kind, scope.text)?;
             let inner = scope.with(&object);
             let mut projection = Self::default();
             for field in fields {
@@ -187,35 +166,4 @@ impl Projection {
         let name = scope.object.fields[at].relationship.clone().unwrap_or_default();
         self.push(scope, Entry::TypeOf { name, at, branches, otherwise }, path.offset)
     }
-}
-
-/// The entry that is meant, added when it is not there yet.
-fn entry_at(entries: &mut Vec<Entry>, is: impl Fn(&Entry) -> bool, fresh: impl FnOnce() -> Entry) -> &mut Entry {
-    let at = entries.iter().position(is).unwrap_or(entries.len());
-    if at == entries.len() {
-        entries.push(fresh());
-    }
-    &mut entries[at]
-}
-
-fn children(scope: Scope<'_>, select: &Select) -> Result<Entry, ApiError> {
-    let relationship = scope.names(&select.from).join(".");
-    let all = scope.org.schema.children_of(&scope.object.name);
-    let child = all.iter().find(|child| {
-        child.name.is_some_and(|name| name.eq_ignore_ascii_case(&relationship))
-            && scope.org.may(scope.actor, Deed::Read, child.object)
-            && scope.org.may_read_field(scope.actor, child.object, &child.object.fields[child.field])
-    });
-    let child = child.ok_or_else(|| unknown_children(scope, &select.from, &relationship))?;
-    let inner = Scope { object: child.object, alias: select.alias.as_deref(), ..scope };
-    let plan = Plan::of(inner, select)?;
-    Ok(Entry::Children { name: child.name.unwrap_or_default().to_owned(), at: child.field, plan: Box::new(plan) })
-}
-
-fn unknown_children(scope: Scope<'_>, from: &Path, relationship: &str) -> ApiError {
-    let message = format!(
-        "Didn't understand relationship '{relationship}' in FROM part of query call. If you are attempting to use a custom relationship, be \
-         sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names."
-    );
-    pointer::at("INVALID_TYPE", scope.text, from.offset, &message)
 }

@@ -6,9 +6,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::eval::{self, View};
 use super::format;
-use super::plan::{Output, Plan};
-use super::project::{Entry, Projection};
-use super::{Found, Rows};
+use crate::data::soql::found::{Found, Rows};
+use crate::data::soql::plan::{Entry, Output, Plan, Projection};
 use crate::model::actor::Actor;
 use crate::model::ids::{IdSource, RecordId};
 use crate::model::org::Org;

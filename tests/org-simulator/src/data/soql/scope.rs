@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use super::ast::Path;
 use super::pointer;
-use crate::model::access::Deed;
+use crate::data::soql::plan::{Column, Resolved};
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
-use crate::model::schema::{Field, FieldKind, Object};
+use crate::model::schema::Object;
 
 /// Parents of parents that a path may go up (SOQL reference, "Understanding relationship query limitations").
 const MAX_LEVELS: usize = 5;
@@ -29,48 +30,6 @@ const NAME_FIELDS: [&str; 12] = [
     "Username",
 ];
 
-/// Where a value comes from, starting at a row.
-#[derive(Clone, Debug)]
-pub(super) enum Column {
-    Own(usize),
-    /// A field of the record that the reference at `at` points to.
-    Parent {
-        at: usize,
-        object: Arc<Object>,
-        rest: Box<Column>,
-    },
-    /// A field of a parent whose kind is known only by its id; `Type` is the name of that kind.
-    AnyParent {
-        at: usize,
-        field: String,
-    },
-}
-
-/// A path that was found.
-#[derive(Clone, Debug)]
-pub(super) struct Resolved {
-    pub(super) column: Column,
-    /// The path in the names of the schema: `Account.Name`.
-    pub(super) name: String,
-    /// The object and the position of the field; not there for a parent whose kind is open.
-    pub(super) home: Option<(Arc<Object>, usize)>,
-}
-
-impl Resolved {
-    pub(super) fn field(&self) -> Option<&Field> {
-        self.home.as_ref().and_then(|(object, at)| object.fields.get(*at))
-    }
-
-    pub(super) fn kind(&self) -> Option<FieldKind> {
-        self.field().map(|field| field.kind)
-    }
-
-    /// The last name of the path, under which a grouped field is shown.
-    pub(super) fn last_name(&self) -> &str {
-        self.name.rsplit('.').next().unwrap_or_default()
-    }
-}
-
 /// What resolving needs: the org, who asks, the object at hand and the query's text for messages.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
@@ -84,7 +43,7 @@ pub(super) struct Scope<'a> {
 /// The object after FROM, if the actor may know of it.
 pub(super) fn queried(org: &Org, actor: &Actor, from: &Path, text: &str) -> Result<Arc<Object>, ApiError> {
     let known = match from.names.as_slice() {
-        [name] => org.schema.object(name).filter(|object| org.may(actor, Deed::Read, object)),
+        [name] => org.schema.object(name).filter(|object| org.may(actor, Permission::Read, object)),
         _ => None,
     };
     known.cloned().ok_or_else(|| {
@@ -166,7 +125,7 @@ impl<'a> Scope<'a> {
             let name = format!("{shown}.{field}");
             return Ok(Resolved { column: Column::AnyParent { at, field }, name, home: None });
         };
-        if !self.org.may(self.actor, Deed::Read, &object) {
+        if !self.org.may(self.actor, Permission::Read, &object) {
             return Err(self.unknown_relationship(path, relationship));
         }
         let found = self.with(&object).follow(path, rest)?;

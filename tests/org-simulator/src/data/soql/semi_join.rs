@@ -2,12 +2,11 @@
 //! (SOQL reference, "Comparison operators").
 
 use super::ast::{Condition, Expression, Item, List, Path, Select};
+use super::eval;
 use super::filter::Set;
-use super::plan::Plan;
-use super::scope::{Column, Resolved, Scope};
-use super::{eval, scope};
+use super::scope::{self, Scope};
+use crate::data::soql::plan::{Plan, Resolved};
 use crate::model::errors::ApiError;
-use crate::model::ids::RecordId;
 use crate::model::schema::{FieldKind, ID};
 use crate::model::value::Value;
 
@@ -105,18 +104,4 @@ fn meet(a: &Resolved, b: &Resolved) -> bool {
     };
     let (a, b) = (kinds(a), kinds(b));
     a.is_empty() || b.is_empty() || a.iter().any(|kind| b.contains(kind))
-}
-
-/// The ids a filter names for the rows themselves, if it names some.
-pub(super) fn ids_named(filter: &super::filter::Filter<eval::Source>) -> Option<Vec<RecordId>> {
-    use super::filter::{Filter, Test};
-    match filter {
-        Filter::All(parts) => parts.iter().find_map(ids_named),
-        Filter::Test { source: eval::Source { column: Column::Own(ID), function: None }, test } => match test {
-            Test::Equal(Value::Id(id)) => Some(vec![*id]),
-            Test::In(set) => Some(set.ids.iter().copied().collect()),
-            _ => None,
-        },
-        _ => None,
-    }
 }

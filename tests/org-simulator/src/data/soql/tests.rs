@@ -2,14 +2,13 @@ use serde_json::{Map, Value as Json, json};
 
 use super::*;
 use crate::Clock;
-use crate::data::seed;
-use crate::data::seed::Seed;
-use crate::model::access;
+use crate::data::seed::{self, Seed};
 use crate::model::org::Org;
-use crate::model::people;
+use crate::model::{access, people};
 
 pub(super) fn org() -> Org {
-    let mut org = Org::new("http://127.0.0.1:1".to_owned(), Clock::manual("2026-11-22T10:00:00Z".parse().unwrap()));
+    let mut org =
+        Org::production("http://127.0.0.1:1".to_owned(), Clock::manual("2026-11-22T10:00:00Z".parse().unwrap()));
     seed::fill(&mut org, Seed::Default).unwrap();
     org
 }

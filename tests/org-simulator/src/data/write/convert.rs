@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use super::person_account::person_type;
 use super::rules;
-use crate::model::access::Deed;
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
@@ -160,7 +160,7 @@ impl Org {
     fn convertible(&self, actor: &Actor, wanted: &Conversion) -> Result<&Arc<Row>, ApiError> {
         let object = self.object_for(actor, "Lead")?;
         let lead = self.writeable(actor, &object, wanted.lead)?;
-        self.permit(actor, Deed::Edit, &object)?;
+        self.permit(actor, Permission::Edit, &object)?;
         if *self.value("Lead", lead, "IsConverted") == Value::Bool(true) {
             return Err(ApiError::new("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead").no_fields());
         }

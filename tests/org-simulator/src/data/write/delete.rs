@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
+use super::recycle_bin::not_in_bin;
 use crate::data::notes::may_change;
-use crate::model::access::Deed;
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::schema::{self, Object};
 use crate::model::value::Value;
-
-use super::recycle_bin::not_in_bin;
 
 /// Records that go when their parent goes: parent object, child object, child's reference.
 const CASCADES: [(&str, &str, &str); 6] = [
@@ -44,7 +43,7 @@ impl Org {
         let is_note = object == "ContentDocument" && self.schema.object("ContentNote").is_some();
         let object = self.object_for(actor, if is_note { "ContentNote" } else { object })?;
         let row = self.writeable(actor, &object, id)?;
-        self.permit(actor, Deed::Delete, &object)?;
+        self.permit(actor, Permission::Delete, &object)?;
         if object.name == "ContentNote" {
             may_change(actor, row)?;
         }

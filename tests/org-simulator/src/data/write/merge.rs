@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::model::access::Deed;
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
@@ -44,8 +44,8 @@ impl Org {
             );
         }
         self.writeable(actor, &object, master)?;
-        self.permit(actor, Deed::Delete, &object)?;
-        self.permit(actor, Deed::Edit, &object)?;
+        self.permit(actor, Permission::Delete, &object)?;
+        self.permit(actor, Permission::Edit, &object)?;
         for loser in losers {
             self.writeable(actor, &object, *loser)?;
         }

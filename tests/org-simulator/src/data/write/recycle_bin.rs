@@ -1,6 +1,5 @@
 //! What is in the recycle bin: what went there with what, and when it is gone for good.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -17,29 +16,6 @@ const KEPT: SignedDuration = SignedDuration::from_hours(15 * 24);
 const HOUR: i64 = 3_600;
 /// References that say what a record itself is, and stay with it in a merge.
 const OWN_REFERENCES: [&str; 2] = ["MasterRecordId", "PersonContactId"];
-
-/// What the records themselves do not tell about the recycle bin.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
-pub(crate) struct RecycleBin {
-    /// The parent with which a record was deleted. Entries of records that are not deleted mean nothing.
-    deleted_with: BTreeMap<RecordId, RecordId>,
-    /// The hour of the org's clock in which old records were last looked for.
-    looked: i64,
-}
-
-impl RecycleBin {
-    /// Notes how a record came to be deleted: by itself, or with its parent.
-    pub(super) fn add(&mut self, id: RecordId, with: Option<RecordId>) {
-        match with {
-            Some(parent) => self.deleted_with.insert(id, parent),
-            None => self.deleted_with.remove(&id),
-        };
-    }
-
-    pub(super) fn went_with(&self, id: RecordId, parent: RecordId) -> bool {
-        self.deleted_with.get(&id) == Some(&parent)
-    }
-}
 
 impl Org {
     /// Removes for good what has been in the recycle bin for 15 days; looks once an hour.

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use crate::Clock;
-use crate::api::rest::{Answer, Body, Call, serve};
-use crate::data::seed;
-use crate::data::seed::Seed;
+use crate::api::call::{Body, Call, Response};
+use crate::api::rest::serve;
+use crate::data::seed::{self, Seed};
 use crate::model::actor::Actor;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -17,7 +17,7 @@ const KEY: &str = "Ferry_External_Id__c";
 
 fn org() -> (Org, Actor) {
     let clock = Clock::manual("2026-11-22T10:00:00Z".parse().unwrap());
-    let mut org = Org::new("http://127.0.0.1:1".to_owned(), clock);
+    let mut org = Org::production("http://127.0.0.1:1".to_owned(), clock);
     seed::fill(&mut org, Seed::Default).unwrap();
     let actor = people::admin(&org);
     (org, actor)
@@ -32,15 +32,15 @@ fn everything(org: &Org) -> Vec<(String, Map<String, Json>)> {
         .collect()
 }
 
-fn post(org: &mut Org, actor: &Actor, path: &str, body: Json) -> Answer {
+fn post(org: &mut Org, actor: &Actor, path: &str, body: Json) -> Response {
     serve(org, actor, &Call::new("POST", &format!("/services/data/v66.0/{path}"), Some(body)).unwrap())
 }
 
-fn patch(org: &mut Org, actor: &Actor, path: &str, body: Json) -> Answer {
+fn patch(org: &mut Org, actor: &Actor, path: &str, body: Json) -> Response {
     serve(org, actor, &Call::new("PATCH", &format!("/services/data/v66.0/{path}"), Some(body)).unwrap())
 }
 
-fn json_of(answer: Answer) -> Json {
+fn json_of(answer: Response) -> Json {
     match answer.body {
         Body::Json(json) => json,
         _ => Json::Null,

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::{Port, Server, Simulator};
+use crate::Error;
 use crate::identity::registrations;
 use crate::model::kind::Environment;
+use crate::model::logins::policy::{AppPolicy, AppSettings};
 use crate::model::people;
-use crate::{AppPolicy, AppSettings, Error};
 
 impl Simulator {
     /// Address of the login host of production orgs and Developer Editions, without a trailing slash.

@@ -1,9 +1,7 @@
 //! The handle's part for profiles, passwords, merges, rules and locks.
 
 use super::Simulator;
-use crate::model::people;
-use crate::model::records;
-use crate::model::transaction;
+use crate::model::{people, records, transaction};
 use crate::{AssignmentRule, DuplicateRule, Error, ObjectPermissions, ValidationRule};
 
 impl Simulator {

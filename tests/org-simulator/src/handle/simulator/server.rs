@@ -9,10 +9,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::Error;
-use crate::http::server;
-use crate::http::server::login_host;
-use crate::identity::realm::Realm;
-use crate::identity::realm::Shared;
+use crate::http::server::{self, login_host};
+use crate::identity::realm::{Realm, Shared};
 use crate::messages::outbound::sender;
 use crate::model::kind::Environment;
 use crate::wire::{Connection, Wires};

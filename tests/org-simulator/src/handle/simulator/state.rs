@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use super::orgs::slug;
-use super::{Port, Server, Simulator};
+use super::{Port, Simulator};
+use crate::Error;
+use crate::handle::simulator::launch::{serve, slug};
 use crate::handle::state::{SavedOrg, SavedRealm, file};
-use crate::identity::realm::Realm;
-use crate::identity::realm::Shared;
-use crate::{Error, Options};
 
 impl Simulator {
     /// Saves all orgs of the realm, its apps and its time in a file, which is replaced as a whole. [`Options::state`] loads it.
@@ -40,31 +38,4 @@ impl Simulator {
         let saved = SavedOrg::of(&self.shared.org());
         saved.into_sandbox(suffix, self.shared.realm.number())
     }
-}
-
-/// Starts the orgs of a saved realm; gives the first one and its server.
-pub(super) async fn resume(
-    realm: &Realm,
-    mut saved: SavedRealm,
-    first: Port,
-    options: &Options,
-) -> Result<(Shared, Server), Error> {
-    realm.clock().advance(jiff::SignedDuration::from_millis(saved.moved_ms));
-    realm.apps().restore(saved.apps);
-    realm.count_from(saved.made);
-    let others = saved.orgs.split_off(1);
-    let Some(org) = saved.orgs.pop() else { return Err(Error::Prepare { what: "an org from a state without any" }) };
-    let started = serve(realm, org, first, options.send_outbound_messages)?;
-    for org in others {
-        let (_, server) = serve(realm, org, Port::take(realm.address(), 0).await?, options.send_outbound_messages)?;
-        realm.keep(server);
-    }
-    Ok(started)
-}
-
-fn serve(realm: &Realm, saved: SavedOrg, port: Port, send_outbound_messages: bool) -> Result<(Shared, Server), Error> {
-    let org = saved.restore(port.url.clone(), realm.clock().clone(), realm.apps().clone());
-    let shared = Shared::new(org, realm)?;
-    let server = Server::of_org(port, shared.clone(), send_outbound_messages);
-    Ok((shared, server))
 }

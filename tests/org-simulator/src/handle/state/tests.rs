@@ -3,16 +3,13 @@ use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
 
 use super::*;
-use crate::data::seed;
-use crate::data::seed::Seed;
+use crate::data::seed::{self, Seed};
 use crate::model::actor::Actor;
-use crate::model::people;
-use crate::model::records;
-use crate::model::transaction;
+use crate::model::{people, records, transaction};
 
 fn org() -> Org {
     let clock = Clock::manual("2026-11-22T10:00:00Z".parse::<Timestamp>().unwrap());
-    let mut org = Org::new("http://127.0.0.1:1".to_owned(), clock);
+    let mut org = Org::production("http://127.0.0.1:1".to_owned(), clock);
     seed::fill(&mut org, Seed::None).unwrap();
     org
 }

@@ -3,10 +3,11 @@
 use axum::extract::{Path, State};
 use serde_json::json;
 
-use super::{Body, Outcome, done, ok};
+use super::Body;
+use crate::http::admin::response::{Outcome, done, ok};
 use crate::identity::realm::Shared;
 use crate::identity::registrations;
-use crate::{AppPolicy, AppSettings};
+use crate::model::logins::policy::{AppPolicy, AppSettings};
 
 /// `PUT .../settings`: what the vendor settles, for every org.
 pub(super) async fn set_settings(

@@ -6,10 +6,10 @@ use axum::response::Response;
 use axum::routing::{delete, get};
 use serde_json::{Value as Json, json};
 
+use super::Body;
+use crate::http::admin::response::{Outcome, done, ok};
 use crate::identity::realm::Shared;
 use crate::{Error, FaultRule};
-
-use super::{Body, Outcome, done, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()

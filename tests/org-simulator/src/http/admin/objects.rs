@@ -8,13 +8,13 @@ use axum::routing::post;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::Body;
 use crate::Error;
+use crate::http::admin::response::{Outcome, ok};
 use crate::identity::realm::Shared;
 use crate::model::org::Org;
 use crate::model::schema::{Dependency, Field, FieldKind, Object, PicklistValue, relationship_of};
 use crate::model::value::Value;
-
-use super::{Body, Outcome, ok};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/objects", post(add_object))

@@ -4,10 +4,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value as Json, json};
 
-use super::{Body, Outcome, ok};
-use crate::handle::simulator;
-use crate::identity::realm::OrgOptions;
-use crate::identity::realm::Shared;
+use super::Body;
+use crate::http::admin::response::{Outcome, ok};
+use crate::identity::realm::{OrgOptions, Shared};
 use crate::model::people;
 
 /// `GET /_simulator/orgs`: the orgs that run, in the order they were made.
@@ -17,7 +16,7 @@ pub(super) async fn list(State(shared): State<Shared>) -> Response {
 
 /// `POST /_simulator/orgs`: adds an org, which runs until the first org stops.
 pub(super) async fn add(State(shared): State<Shared>, Body(options): Body<OrgOptions>) -> Outcome {
-    let added = simulator::adopt(&shared, options).await?;
+    let added = shared.realm.start_org(options).await?;
     Ok((http::StatusCode::CREATED, ok(shown(&added))).into_response())
 }
 

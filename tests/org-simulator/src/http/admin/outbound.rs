@@ -7,16 +7,15 @@ use axum::routing::{delete, get, post, put};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
+use super::Body;
+use crate::http::admin::response::{Outcome, done, ok};
 use crate::identity::realm::Shared;
-use crate::messages::outbound::sender;
-use crate::messages::packages;
-use crate::messages::packages::PackageInstall;
-use crate::model::outbox::Definition;
-use crate::model::outbox::settings::{OutboundDisturbance, OutboundSettings};
-use crate::model::outbox::{Delivery, DeliveryState, OutboundMessage};
-
-use super::{Body, Outcome, done, ok};
 use crate::messages::definitions;
+use crate::messages::outbound::sender;
+use crate::messages::packages::{self, PackageInstall};
+use crate::model::outbox::Definition;
+use crate::model::outbox::delivery::{Delivery, DeliveryState, OutboundMessage};
+use crate::model::outbox::settings::{OutboundDisturbance, OutboundSettings};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()

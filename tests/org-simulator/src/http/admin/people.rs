@@ -7,14 +7,13 @@ use axum::routing::{get, post, put};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::{Body, apps};
 use crate::Error;
+use crate::http::admin::response::{Outcome, done, ok};
 use crate::identity::realm::Shared;
-use crate::model::org::Org;
-use crate::model::people::NewUser;
-
-use super::{Body, Outcome, apps, done, ok};
 use crate::messages::definitions;
-use crate::model::people;
+use crate::model::org::Org;
+use crate::model::people::{self, NewUser};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()

@@ -6,15 +6,13 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
+use super::Body;
 use crate::Error;
 use crate::data::crm_data;
+use crate::http::admin::response::{Outcome, ok};
 use crate::identity::realm::Shared;
 use crate::model::org::Org;
-
-use super::{Body, Outcome, ok};
-use crate::model::people;
-use crate::model::records;
-use crate::model::transaction;
+use crate::model::{people, records, transaction};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()

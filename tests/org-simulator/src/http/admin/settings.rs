@@ -8,11 +8,10 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::Body;
+use crate::http::admin::response::{Outcome, done, ok};
 use crate::identity::realm::Shared;
-
-use super::{Body, Outcome, done, ok};
-use crate::model::access;
-use crate::model::edition;
+use crate::model::{access, edition};
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new().route("/clock", post(advance_clock)).route("/settings", post(change_settings))

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::html::{ROWS, pages, table, within};
 use crate::identity::realm::Shared;
 use crate::model::org::Org;
-use crate::model::outbox::{Delivery, DeliveryState};
+use crate::model::outbox::delivery::{Delivery, DeliveryState};
 use crate::wire::html::escaped;
 
 const PATH: &str = "/_simulator/pages/outbound";

@@ -7,8 +7,7 @@ use serde::Deserialize;
 use super::html::{ROWS, facts, pages, table, within};
 use crate::identity::realm::Shared;
 use crate::model::org::Org;
-use crate::model::people;
-use crate::model::records;
+use crate::model::{people, records};
 use crate::wire::html::escaped;
 
 #[derive(Deserialize)]

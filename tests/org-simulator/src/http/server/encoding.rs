@@ -11,7 +11,7 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue, Method, header};
 
-use super::{MAX_BODY, shown, too_large};
+use crate::http::server::response::{MAX_BODY, shown, too_large};
 use crate::model::errors::ApiError;
 
 /// Smaller answers travel as they are.

@@ -11,8 +11,8 @@ use futures::stream;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value as Json, json};
 
-use super::data_error;
 use crate::Effect;
+use crate::http::server::response::data_error;
 use crate::identity::realm::Shared;
 use crate::model::errors::ApiError;
 use crate::wire::Connection;

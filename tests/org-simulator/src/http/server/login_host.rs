@@ -1,11 +1,11 @@
 //! The routes of a login host.
 
+use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::{Router, middleware};
 
-use crate::http::server;
+use crate::http::server::{self, response};
 use crate::identity::oauth::host::Host;
 use crate::identity::realm::Realm;
 use crate::model::kind::Environment;
@@ -14,7 +14,7 @@ use crate::model::kind::Environment;
 pub(crate) fn routes(realm: &Realm, environment: Environment) -> Router {
     let host = Host::Login(realm.clone(), environment);
     let with_faults = middleware::from_fn_with_state(host.clone(), faulty);
-    crate::identity::oauth::http::routes().fallback(server::unknown).layer(with_faults).with_state(host)
+    crate::identity::oauth::http::routes().fallback(response::unknown).layer(with_faults).with_state(host)
 }
 
 async fn faulty(State(host): State<Host>, request: Request, next: Next) -> Response {

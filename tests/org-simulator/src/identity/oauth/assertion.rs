@@ -6,7 +6,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use super::Refusal;
+use crate::model::logins::refusal::Refusal;
 
 /// The text is unverified.
 const INVALID_ASSERTION: Refusal = Refusal::new("invalid_grant", "invalid assertion");

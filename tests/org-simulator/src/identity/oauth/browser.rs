@@ -6,9 +6,9 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::host::Host;
-use super::session::Login;
 use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
+use crate::model::logins::Login;
 use crate::model::org::Org;
 
 const COOKIE: &str = "sid";

@@ -1,51 +1,18 @@
 //! Authorization codes: what a person agreed to, for fifteen minutes and one exchange.
 
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use jiff::Timestamp;
 
-use super::session::Login;
-use super::{Form, Granted, Logins, Refusal, sha256_url};
-use crate::model::ids::RecordId;
+use super::{Form, Granted, sha256_url};
+use crate::model::logins::refusal::Refusal;
+use crate::model::logins::{Consent, Login, Logins};
 
-const CODE_LIFE: SignedDuration = SignedDuration::from_mins(15);
 pub(super) const EXPIRED_CODE: Refusal = Refusal::new("invalid_grant", "expired authorization code");
 const INVALID_CODE: Refusal = Refusal::new("invalid_grant", "invalid authorization code");
 
-/// What a person agreed to, waiting behind a code.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Consent {
-    pub(crate) client_id: String,
-    pub(crate) user: RecordId,
-    pub(crate) redirect_uri: String,
-    pub(crate) scope: String,
-    pub(crate) code_challenge: Option<String>,
-    pub(crate) nonce: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Code {
-    pub(super) consent: Consent,
-    expires_at: Timestamp,
-    used: bool,
-}
-
 impl Logins {
-    /// Gives out a code for what was agreed to.
-    pub(crate) fn issue_code(&mut self, consent: Consent, now: Timestamp) -> String {
-        let code = format!("aPrx{}==", self.random.text());
-        let expires_at = now.saturating_add(CODE_LIFE).unwrap_or(now);
-        self.codes.insert(code.clone(), Code { consent, expires_at, used: false });
-        code
-    }
-
-    /// What was agreed to behind a code, used or not.
-    pub(super) fn consent(&self, code: &str) -> Option<&Consent> {
-        self.codes.get(code).map(|code| &code.consent)
-    }
-
     /// Turns a code into tokens, once; `org` is the 15-character id that begins an access token.
     pub(crate) fn exchange(&mut self, form: &Form, org: &str, now: Timestamp) -> Result<Granted, Refusal> {
-        let app = self.apps.client(form)?;
+        let app = self.apps.client(form.get("client_id"), form.get("client_secret"))?;
         let code = self.codes.get_mut(form.get("code")).ok_or(INVALID_CODE)?;
         if code.used || now >= code.expires_at {
             return Err(EXPIRED_CODE);

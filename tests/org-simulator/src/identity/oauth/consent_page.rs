@@ -5,12 +5,11 @@ use std::fmt::Write as _;
 use url::form_urlencoded::Serializer;
 
 use super::Form;
-use super::authorize::Request;
 use super::host::Host;
+use crate::identity::oauth::request::Request;
 use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
-use crate::model::people;
-use crate::model::people::User;
+use crate::model::people::{self, User};
 use crate::wire::html::escaped;
 
 /// What the page hands on from the authorization request.

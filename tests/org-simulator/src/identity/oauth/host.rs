@@ -2,9 +2,10 @@
 
 use axum::extract::FromRef;
 
-use super::{Apps, Keys};
+use super::Keys;
 use crate::identity::realm::{Realm, Shared};
 use crate::model::kind::Environment;
+use crate::model::logins::apps::Apps;
 use crate::model::org::Org;
 
 /// Where a request came in.

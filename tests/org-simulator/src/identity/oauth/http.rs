@@ -6,12 +6,14 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::{HeaderMap, StatusCode, header};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::host::Host;
-use super::{Form, Refusal, authorize, consent_page, identity, token};
+use super::{Form, authorize, consent_page, identity, token};
+use crate::identity::oauth::response::{credentials, oauth_json, refused};
 use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
+use crate::model::logins::refusal::Refusal;
 use crate::wire::{bearer, json_response};
 
 /// The routes of a login host, which an org's own host has too.
@@ -32,22 +34,6 @@ pub(crate) fn routes() -> Router<Host> {
 async fn consent_style() -> impl IntoResponse {
     let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=300")];
     (headers, consent_page::STYLE)
-}
-
-pub(super) fn credentials(headers: &HeaderMap, body: &[u8]) -> Form {
-    Form::parse(body).with_basic(headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()))
-}
-
-pub(super) fn oauth_json(status: u16, body: &Json) -> Response {
-    let mut response = json_response(status, body);
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, header::HeaderValue::from_static("no-cache, no-store"));
-    headers.insert(header::PRAGMA, header::HeaderValue::from_static("no-cache"));
-    response
-}
-
-pub(super) fn refused(refusal: &Refusal) -> Response {
-    oauth_json(refusal.status, &refusal.body())
 }
 
 /// The org in which a token is known, as an access token or as a refresh token.
@@ -73,7 +59,7 @@ async fn revoke_by_query(State(host): State<Host>, Query(query): Query<Vec<(Stri
 
 async fn introspect(State(host): State<Host>, headers: HeaderMap, body: Bytes) -> Response {
     let form = credentials(&headers, &body);
-    let app = match host.apps().client(&form) {
+    let app = match host.apps().client(form.get("client_id"), form.get("client_secret")) {
         Ok(app) => app,
         Err(refusal) => return refused(&refusal),
     };

@@ -2,12 +2,12 @@
 
 use serde_json::{Value as Json, json};
 
-use super::session::Session;
-use super::{App, Granted, Keys, signature};
-use crate::model::datetime;
+use super::{Granted, Keys, signature};
 use crate::model::ids::RecordId;
+use crate::model::logins::Session;
+use crate::model::logins::apps::App;
 use crate::model::org::Org;
-use crate::model::schema;
+use crate::model::{datetime, schema};
 
 const ID_TOKEN_LIFE_S: i64 = 120;
 /// What `?version=latest` of an identity URL stands for.

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::Logins;
 use crate::model::ids::RecordId;
+use crate::model::logins::Logins;
 
 /// A session or a grant, without its secret.
 pub(crate) struct Login {

@@ -2,7 +2,9 @@
 //!
 //! It is off unless an org's settings allow it, as in orgs made since Summer '23.
 
-use super::{App, Form, Granted, Refusal};
+use super::{Form, Granted};
+use crate::model::logins::apps::App;
+use crate::model::logins::refusal::Refusal;
 use crate::model::org::Org;
 
 /// Grant type of the flow.

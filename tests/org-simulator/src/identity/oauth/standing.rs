@@ -4,9 +4,12 @@ use std::net::IpAddr;
 
 use super::assertion::Claims;
 use super::code::may_refresh;
-use super::session::Login;
-use super::{App, AppPolicy, Form, Granted, Refresh, Refusal};
+use super::{Form, Granted, Refresh};
 use crate::model::ids::RecordId;
+use crate::model::logins::Login;
+use crate::model::logins::apps::App;
+use crate::model::logins::policy::AppPolicy;
+use crate::model::logins::refusal::Refusal;
 use crate::model::org::Org;
 use crate::model::value::Value;
 
@@ -53,7 +56,7 @@ impl Org {
 
     /// Turns a code into tokens.
     pub(super) fn exchange_code(&mut self, form: &Form) -> Result<Granted, Refusal> {
-        self.logins.apps.client(form)?;
+        self.logins.apps.client(form.get("client_id"), form.get("client_secret"))?;
         if let Some(consent) = self.logins.consent(form.get("code")) {
             let (client_id, user) = (consent.client_id.clone(), consent.user);
             self.admit(&client_id, user)?;
@@ -65,7 +68,7 @@ impl Org {
     /// Accepts a refresh from a user who may log in.
     pub(super) fn begin_refresh(&mut self, form: &Form, from: Option<IpAddr>) -> Result<Refresh, Refusal> {
         let now = self.clock.now();
-        self.logins.apps.client(form)?;
+        self.logins.apps.client(form.get("client_id"), form.get("client_secret"))?;
         if let Some(grant) = self.logins.live_grant(form.get("refresh_token"), now) {
             let (client_id, user) = (grant.client_id.clone(), grant.user);
             self.admit(&client_id, user)?;
@@ -97,7 +100,7 @@ impl Org {
 
     /// The client credentials flow, as the user whom the administrator chose.
     pub(super) fn client_credentials(&mut self, form: &Form) -> Result<Granted, Refusal> {
-        let app = self.logins.apps.client(form)?;
+        let app = self.logins.apps.client(form.get("client_id"), form.get("client_secret"))?;
         let AppPolicy { run_as, installed, blocked, .. } = self.logins.policy(&app.client_id);
         if !installed || blocked {
             return Err(Refusal::new("invalid_app_access", "app is not installed or is blocked in this org"));

@@ -1,9 +1,13 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use super::code::{Consent, EXPIRED_CODE};
+use super::code::EXPIRED_CODE;
 use super::*;
 use crate::model::ids::numbered;
+use crate::model::logins::apps::Apps;
+use crate::model::logins::refusal::{BUSY, EXPIRED_TOKEN, Refusal};
+use crate::model::logins::{Consent, Logins};
+use crate::model::random::Random;
 
 const REDIRECT: &str = "http://localhost:8580/oauth/callback";
 const VERIFIER: &str = "a-verifier-that-is-long-enough-to-be-one-43-chars";

@@ -10,10 +10,11 @@ use serde_json::Value as Json;
 
 use super::assertion::Assertion;
 use super::host::Host;
-use super::http::{credentials, oauth_json, refused};
 use super::password::PASSWORD;
-use super::{EXPIRED_TOKEN, Form, Granted, Refresh, Refusal, identity};
+use super::{Form, Granted, Refresh, identity};
+use crate::identity::oauth::response::{credentials, oauth_json, refused};
 use crate::identity::realm::Shared;
+use crate::model::logins::refusal::{EXPIRED_TOKEN, Refusal};
 use crate::wire::Connection;
 
 const NO_SUCH_CODE: Refusal = Refusal::new("invalid_grant", "invalid authorization code");
@@ -63,7 +64,7 @@ fn address(headers: &HeaderMap, connection: &Connection) -> Option<IpAddr> {
 }
 
 fn exchange(host: &Host, form: &Form) -> Result<Json, Refusal> {
-    host.apps().client(form)?;
+    host.apps().client(form.get("client_id"), form.get("client_secret"))?;
     let shared = host.find(|org| org.logins.consent(form.get("code")).is_some()).ok_or(NO_SUCH_CODE)?;
     let granted = shared.org().exchange_code(form)?;
     Ok(answer(host, &shared, &granted))
@@ -72,7 +73,7 @@ fn exchange(host: &Host, form: &Form) -> Result<Json, Refusal> {
 /// Works on a refresh to its end even when the client has gone, as a server does. At the login host of the other environment the
 /// token is as good as expired.
 async fn refresh(host: &Host, form: &Form, from: Option<IpAddr>) -> Result<Json, Refusal> {
-    host.apps().client(form)?;
+    host.apps().client(form.get("client_id"), form.get("client_secret"))?;
     let shared = host.find(|org| org.logins.grant_of(form.get("refresh_token")).is_some()).ok_or(EXPIRED_TOKEN)?;
     let (accepted, processing) = {
         let mut org = shared.org();
@@ -128,7 +129,7 @@ fn password(host: &Host, form: &Form) -> Result<Json, Refusal> {
     let shared = host.find(|org| org.user_named(form.get("username")).is_some());
     let shared = shared.or_else(|| host.orgs().into_iter().find(|shared| shared.org().logins.password_flow));
     let shared = shared.filter(|shared| shared.org().logins.password_flow).ok_or_else(|| unsupported(PASSWORD))?;
-    let app = host.apps().client(form)?;
+    let app = host.apps().client(form.get("client_id"), form.get("client_secret"))?;
     let granted = shared.org().password_login(app, form)?;
     let mut answer = answer(host, &shared, &granted);
     if let Some(map) = answer.as_object_mut() {

@@ -12,7 +12,7 @@ use crate::messages::callout::Reply;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::outbox::Batch;
-use crate::model::outbox::Delivery;
+use crate::model::outbox::delivery::Delivery;
 use crate::model::people;
 
 /// Sends everything that is due now and returns what was tried.

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{InstalledPackage, NAMESPACE, PACKAGE, Subscriber};
 use crate::Error;
+use crate::messages::packages::subscriber::Subscriber;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
+use crate::model::packages::{InstalledPackage, NAMESPACE, PACKAGE};
 use crate::model::people;
 use crate::model::schema::{Field, FieldKind, PicklistValue, relationship_of};
 use crate::model::store::Row;

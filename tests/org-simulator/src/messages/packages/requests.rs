@@ -3,54 +3,12 @@
 //! A version that was never uploaded ends a request with an error, whose wording is unverified. The post-install script's callout is
 //! made only by an installation whose caller names where it goes.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
-
-use super::{Subscriber, in_license_management, licenses, put, version_of};
+use super::licenses;
 use crate::identity::realm::Shared;
-use crate::messages::packages::InstalledPackage;
-use crate::model::ids::RecordId;
+use crate::messages::packages::subscriber::Subscriber;
+use crate::messages::packages::versions::{in_license_management, put, version_of};
 use crate::model::org::Org;
-use crate::model::value::Value;
-
-/// How far a request is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    InProgress,
-    Success,
-    Error(String),
-}
-
-impl Status {
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::InProgress => "IN_PROGRESS",
-            Self::Success => "SUCCESS",
-            Self::Error(_) => "ERROR",
-        }
-    }
-}
-
-/// One request, with the fields that its sender set.
-#[derive(Clone, Debug)]
-pub(crate) struct InstallRequest {
-    pub(crate) id: RecordId,
-    pub(crate) user: RecordId,
-    pub(crate) version_key: RecordId,
-    pub(crate) options: Vec<(&'static str, Value)>,
-    pub(crate) created: Timestamp,
-    pub(crate) changed: Timestamp,
-    pub(crate) status: Status,
-}
-
-/// The requests of an org.
-#[derive(Default)]
-pub(crate) struct InstallRequests {
-    pub(crate) all: Vec<InstallRequest>,
-    /// Time of the org's clock that an installation takes.
-    pub(crate) processing: Duration,
-}
+use crate::model::packages::{InstallRequest, InstalledPackage, Status};
 
 /// An installation that the License Management Org has not heard of yet.
 pub(crate) struct Untold(Subscriber, InstalledPackage);

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ObjectLimits;
 use crate::Error;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
+use crate::model::profiles::ObjectLimits;
 use crate::model::schema::Object;
 use crate::model::store::Row;
 

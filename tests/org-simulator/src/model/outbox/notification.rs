@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::ids::RecordId;
-use crate::model::outbox::{Delivery, DeliveryState};
+use crate::model::outbox::delivery::{Delivery, DeliveryState};
 
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(2);

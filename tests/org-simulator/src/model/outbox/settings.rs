@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Settings of a definition beside those of [`crate::model::outbox::OutboundMessage`].
+/// Settings of a definition beside those of [`crate::model::outbox::delivery::OutboundMessage`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OutboundSettings {
@@ -38,6 +38,9 @@ pub struct OutboundDisturbance {
 
 impl Default for OutboundDisturbance {
     fn default() -> Self {
-        Self { duplicates: 0, shuffle: None, batch: crate::model::outbox::BATCH, omit_deleted: false }
+        Self { duplicates: 0, shuffle: None, batch: crate::model::outbox::settings::BATCH, omit_deleted: false }
     }
 }
+
+/// Most notifications in a message.
+pub(crate) const BATCH: usize = 100;

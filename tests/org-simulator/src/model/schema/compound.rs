@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::{Field, FieldKind, Object};
+use super::{Field, FieldKind};
+use crate::model::schema::Object;
 use crate::model::store::Row;
 use crate::model::value::Place;
 

@@ -1,10 +1,10 @@
 //! What an org's feature switches change in its schema.
 
-use super::{Access, Field, FieldKind, Object, PicklistValue, Schema};
+use super::{Field, FieldKind, Schema};
 use crate::model::kind::Features;
-use crate::model::value::Value;
+use crate::model::schema::field::currency;
+use crate::model::schema::{Access, Object};
 
-const CURRENCIES: [&str; 3] = ["USD", "EUR", "GBP"];
 /// Fields of a person account beside those of its name: in the account, their kind, and in the contact.
 pub(crate) const PERSON_FIELDS: [(&str, FieldKind, &str); 13] = [
     ("PersonEmail", FieldKind::Email, "Email"),
@@ -80,21 +80,6 @@ impl Schema {
 /// Whether records of the object have a currency in an org with several.
 pub(super) fn has_currency(object: &Object) -> bool {
     object.access == Access::Full && !object.name.starts_with("Content")
-}
-
-/// `CurrencyIsoCode`.
-pub(super) fn currency() -> Field {
-    let picklist =
-        CURRENCIES.iter().map(|code| PicklistValue { value: (*code).to_owned(), is_default: *code == "USD" });
-    Field {
-        label: "Currency ISO Code".to_owned(),
-        length: 3,
-        restricted: true,
-        defaulted_on_create: true,
-        picklist: picklist.collect(),
-        default: Value::text("USD"),
-        ..Field::new("CurrencyIsoCode", FieldKind::Picklist)
-    }
 }
 
 #[cfg(test)]

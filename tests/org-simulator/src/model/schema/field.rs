@@ -232,6 +232,23 @@ pub(super) fn label_of(name: &str) -> String {
     label
 }
 
+const CURRENCIES: [&str; 3] = ["USD", "EUR", "GBP"];
+
+/// `CurrencyIsoCode`.
+pub(crate) fn currency() -> Field {
+    let picklist =
+        CURRENCIES.iter().map(|code| PicklistValue { value: (*code).to_owned(), is_default: *code == "USD" });
+    Field {
+        label: "Currency ISO Code".to_owned(),
+        length: 3,
+        restricted: true,
+        defaulted_on_create: true,
+        picklist: picklist.collect(),
+        default: Value::text("USD"),
+        ..Field::new("CurrencyIsoCode", FieldKind::Picklist)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,15 +5,23 @@
 
 use std::collections::HashMap;
 
-use super::{Access, Field, FieldKind, Object, PicklistValue, Schema};
+use super::{Field, FieldKind, PicklistValue, Schema};
+use crate::model::schema::{Access, Object};
 use crate::model::value::Value;
 
 const SOURCE: &str = include_str!("standard.txt");
 
 type ValueSets = HashMap<&'static str, Vec<PicklistValue>>;
 
+impl Schema {
+    /// The standard objects, with the external-id field that Ferry's package adds.
+    pub(crate) fn standard() -> Self {
+        schema()
+    }
+}
+
 /// The schema that `standard.txt` describes.
-pub(super) fn schema() -> Schema {
+fn schema() -> Schema {
     let mut schema = Schema::default();
     let mut sets = ValueSets::new();
     let mut current: Option<Object> = None;

@@ -5,11 +5,12 @@ use http::{HeaderMap, HeaderName, StatusCode, header};
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use super::super::job::{Job, State, Work};
-use super::job::{AsyncJob, records};
+use super::job::records;
+use crate::api::bulk::v1::refusal::Refusal;
 use crate::api::soap::xml::tag;
+use crate::model::bulk::job::{Job, State, Work};
+use crate::model::bulk::v1::AsyncJob;
 use crate::model::datetime;
-use crate::model::errors::ApiError;
 
 const NAMESPACE: &str = "http://www.force.com/2009/06/asyncapi/dataload";
 
@@ -94,7 +95,7 @@ impl Form {
         info
     }
 
-    fn response(self, status: StatusCode, element: &str, info: &Map<String, Json>) -> Response {
+    pub(crate) fn response(self, status: StatusCode, element: &str, info: &Map<String, Json>) -> Response {
         match self {
             Self::Json => crate::wire::json_response(status.as_u16(), &Json::Object(info.clone())),
             Self::Xml => xml(status, element, &elements(info)),
@@ -165,18 +166,7 @@ pub(super) fn csv(text: String) -> Response {
     ([(header::CONTENT_TYPE, "text/csv")], text).into_response()
 }
 
-/// A refusal, always with status 400, by which clients also know that a session has ended.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    code: String,
-    message: String,
-}
-
 impl Refusal {
-    pub(super) fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into() }
-    }
-
     pub(super) fn response(self, form: Form) -> Response {
         let mut info = Map::new();
         info.insert("exceptionCode".to_owned(), json!(self.code));
@@ -185,20 +175,10 @@ impl Refusal {
     }
 }
 
-/// Bulk API 2.0 has the code of its elder in capitals, and again before the message: `InvalidJob : Unable to ...`.
-impl From<ApiError> for Refusal {
-    fn from(error: ApiError) -> Self {
-        match error.message.split_once(" : ") {
-            Some((code, message)) if code.eq_ignore_ascii_case(error.code) => Self::new(code, message),
-            _ if error.code == "INVALIDENTITY" => Self::new("InvalidEntity", error.message),
-            _ => Self::new("InvalidJob", error.message),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::errors::ApiError;
 
     #[test]
     fn a_code_before_the_message_becomes_the_code() {

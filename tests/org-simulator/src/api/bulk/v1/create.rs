@@ -3,10 +3,11 @@
 use serde_json::{Map, Value as Json};
 
 use super::super::create;
-use super::answer::{Form, Refusal};
-use super::job::{AsyncJob, JobState};
-use super::{Call, answer};
+use super::answer::{self, Form};
+use crate::api::bulk::v1::call::Call;
+use crate::api::bulk::v1::refusal::Refusal;
 use crate::api::soap::xml::Element;
+use crate::model::bulk::v1::{AsyncJob, JobState};
 use crate::model::org::Org;
 
 /// Properties of a new job.

@@ -2,84 +2,22 @@
 
 use jiff::Timestamp;
 
-use super::super::csv::Format;
-use super::super::ingest::{Ingest, Outcome};
-use super::super::job::{Job, State, Work};
-use super::super::{KEPT, advance};
-use super::answer::Refusal;
+use crate::api::bulk::advance::advance;
+use crate::api::bulk::v1::refusal::Refusal;
+use crate::model::bulk::KEPT;
+use crate::model::bulk::csv::Format;
+use crate::model::bulk::ingest::{Ingest, Outcome};
+use crate::model::bulk::job::{Job, State, Work};
+use crate::model::bulk::v1::{AsyncJob, JobState};
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-
-/// Whether a job takes more batches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum JobState {
-    Open,
-    Closed,
-    Aborted,
-}
-
-impl JobState {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Open => "Open",
-            Self::Closed => "Closed",
-            Self::Aborted => "Aborted",
-        }
-    }
-}
-
-/// One job; each of its batches is worked on as an ingest job of its own.
-#[derive(Debug)]
-pub(crate) struct AsyncJob {
-    /// What every batch begins as; its head is the job's.
-    pub(super) template: Job,
-    pub(super) state: JobState,
-    pub(super) batches: Vec<Job>,
-}
-
-impl AsyncJob {
-    pub(super) fn batch(&self, id: &str) -> Result<&Job, Refusal> {
-        let wanted = RecordId::parse(id);
-        let batch = self.batches.iter().find(|batch| Some(batch.head.id) == wanted);
-        batch.ok_or_else(|| Refusal::new("InvalidBatch", format!("Unable to find batch: {id}")))
-    }
-
-    pub(super) fn takes_batches(&self) -> Result<(), Refusal> {
-        if self.state == JobState::Open {
-            return Ok(());
-        }
-        let message = format!("Adding a batch to an already {} Job not allowed", self.state.name());
-        Err(Refusal::new("InvalidJobState", message))
-    }
-
-    /// Closes the job, or aborts it and with it the batches that are not done; rows that were written stay.
-    pub(super) fn enter(&mut self, wanted: JobState, now: Timestamp) -> Result<(), Refusal> {
-        let verb = if wanted == JobState::Aborted { "Aborting" } else { "Closing" };
-        if self.state == JobState::Aborted || self.state == wanted {
-            let message = format!("{verb} already {} Job not allowed", self.state.name());
-            return Err(Refusal::new("InvalidJobState", message));
-        }
-        self.state = wanted;
-        self.template.head.changed = now;
-        if wanted == JobState::Aborted {
-            for batch in self.batches.iter_mut().filter(|batch| batch.head.state.is_active()) {
-                batch.head.enter(State::Aborted, now);
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn count(&self, state: State) -> usize {
-        self.batches.iter().filter(|batch| batch.head.state == state).count()
-    }
-}
 
 /// Records worked on, and those of them that failed.
 pub(super) fn records(batch: &Job) -> (usize, usize) {
     ingest(batch).map_or((0, 0), |ingest| (ingest.outcomes.len(), ingest.failed()))
 }
 
-fn ingest(batch: &Job) -> Option<&Ingest> {
+pub(crate) fn ingest(batch: &Job) -> Option<&Ingest> {
     match &batch.work {
         Work::Ingest(ingest) => Some(ingest),
         Work::Query(_) => None,
@@ -123,4 +61,37 @@ pub(crate) fn settle(org: &mut Org, now: Timestamp) {
         org.bulk.v1.insert(id, job);
     }
     org.bulk.v1.retain(|_, job| now.duration_since(job.template.head.created) <= KEPT);
+}
+
+impl AsyncJob {
+    pub(super) fn batch(&self, id: &str) -> Result<&Job, Refusal> {
+        let wanted = RecordId::parse(id);
+        let batch = self.batches.iter().find(|batch| Some(batch.head.id) == wanted);
+        batch.ok_or_else(|| Refusal::new("InvalidBatch", format!("Unable to find batch: {id}")))
+    }
+
+    pub(super) fn takes_batches(&self) -> Result<(), Refusal> {
+        if self.state == JobState::Open {
+            return Ok(());
+        }
+        let message = format!("Adding a batch to an already {} Job not allowed", self.state.name());
+        Err(Refusal::new("InvalidJobState", message))
+    }
+
+    /// Closes the job, or aborts it and with it the batches that are not done; rows that were written stay.
+    pub(super) fn enter(&mut self, wanted: JobState, now: Timestamp) -> Result<(), Refusal> {
+        let verb = if wanted == JobState::Aborted { "Aborting" } else { "Closing" };
+        if self.state == JobState::Aborted || self.state == wanted {
+            let message = format!("{verb} already {} Job not allowed", self.state.name());
+            return Err(Refusal::new("InvalidJobState", message));
+        }
+        self.state = wanted;
+        self.template.head.changed = now;
+        if wanted == JobState::Aborted {
+            for batch in self.batches.iter_mut().filter(|batch| batch.head.state.is_active()) {
+                batch.head.enter(State::Aborted, now);
+            }
+        }
+        Ok(())
+    }
 }

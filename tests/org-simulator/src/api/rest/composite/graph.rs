@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value as Json, json};
 
-use super::{Part, parts, references, run, shown};
-use crate::api::rest::{Answer, Call};
+use super::{Mode, Part, parts, references, run, shown};
+use crate::api::call::{Call, Dispatch, Response};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
@@ -24,7 +24,12 @@ struct Graph {
 }
 
 /// Serves `composite/graph`.
-pub(in crate::api::rest) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Result<Answer, ApiError> {
+pub(in crate::api::rest) fn serve(
+    org: &mut Org,
+    actor: &Actor,
+    call: &Call,
+    dispatch: Dispatch,
+) -> Result<Response, ApiError> {
     let graphs = graphs(call)?;
     let mut failures = 0;
     let mut results = Vec::with_capacity(graphs.len());
@@ -32,14 +37,14 @@ pub(in crate::api::rest) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> 
         let (answers, good) = if failures >= MAX_FAILURES {
             (graph.parts.iter().map(|_| too_many_failures()).collect(), false)
         } else {
-            run(org, actor, &graph.parts, (true, admits))
+            run(org, actor, &graph.parts, Mode { all_or_none: true, admits, dispatch })
         };
         failures += usize::from(!good);
         results.push(json!({
             "graphId": graph.id, "graphResponse": {"compositeResponse": shown(&graph.parts, answers)}, "isSuccessful": good,
         }));
     }
-    Ok(Answer::json(json!({"graphs": results})))
+    Ok(Response::json(json!({"graphs": results})))
 }
 
 /// Records, by id and by external id (REST API guide, composite graph).
@@ -52,7 +57,7 @@ fn admits(call: &Call) -> bool {
     }
 }
 
-fn too_many_failures() -> Answer {
+fn too_many_failures() -> Response {
     let message = "The graph was not processed because too many graphs of the request failed.";
     ApiError::new("PROCESSING_HALTED", message).into()
 }

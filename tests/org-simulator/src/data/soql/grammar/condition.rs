@@ -6,8 +6,8 @@ use winnow::prelude::*;
 use super::expression::expression;
 use super::literal::{literal, text};
 use super::select::inner_select;
-use super::{Input, keyword, lexeme, listed, symbol};
 use crate::data::soql::ast::{Condition, List, Operator};
+use crate::data::soql::grammar::words::{Input, keyword, lexeme, listed, symbol};
 
 pub(super) fn condition(input: &mut Input<'_>) -> ModalResult<Condition> {
     if opt(keyword("NOT")).parse_next(input)?.is_some() {

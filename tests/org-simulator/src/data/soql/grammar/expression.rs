@@ -3,9 +3,9 @@
 use winnow::combinator::{alt, cut_err, delimited, opt, peek};
 use winnow::prelude::*;
 
-use super::{Input, keyword, lexeme, name, path, symbol};
 use crate::data::soql::ast::{Aggregate, Expression, Path};
 use crate::data::soql::date_function::DateFunction;
+use crate::data::soql::grammar::words::{Input, keyword, lexeme, name, path, symbol};
 
 pub(super) fn expression(input: &mut Input<'_>) -> ModalResult<Expression> {
     alt((function, path.map(Expression::Field))).parse_next(input)

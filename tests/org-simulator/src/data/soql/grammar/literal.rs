@@ -5,9 +5,9 @@ use winnow::combinator::{alt, cut_err, delimited, opt, preceded, repeat};
 use winnow::prelude::*;
 use winnow::token::{any, none_of, take_while};
 
-use super::{Input, lexeme, name};
 use crate::data::soql::ast::Literal;
 use crate::data::soql::date_literal::DateLiteral;
+use crate::data::soql::grammar::words::{Input, lexeme, name};
 use crate::model::datetime;
 
 pub(super) fn literal(input: &mut Input<'_>) -> ModalResult<Literal> {

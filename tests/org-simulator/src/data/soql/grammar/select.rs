@@ -7,8 +7,8 @@ use winnow::stream::Location as _;
 
 use super::condition::{condition, having};
 use super::expression::expression;
-use super::{Input, alias, keyword, lexeme, listed, object, path, symbol};
 use crate::data::soql::ast::{FieldSet, Grouping, Groups, Item, Order, Path, Select, TypeOf};
+use crate::data::soql::grammar::words::{Input, alias, keyword, lexeme, listed, object, path, symbol};
 
 pub(super) fn select(input: &mut Input<'_>) -> ModalResult<Select> {
     keyword("SELECT").parse_next(input)?;

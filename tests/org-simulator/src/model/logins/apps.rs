@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
-use super::{AppSettings, Form, Refusal};
+use crate::model::logins::policy::AppSettings;
+use crate::model::logins::refusal::Refusal;
 
 /// An OAuth client.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -61,18 +62,17 @@ impl Apps {
     }
 
     /// The app of a client id.
-    pub(super) fn known(&self, client_id: &str) -> Result<App, Refusal> {
+    pub(crate) fn known(&self, client_id: &str) -> Result<App, Refusal> {
         self.get(client_id).ok_or(Refusal::new("invalid_client_id", "client identifier invalid"))
     }
 
     /// The app that a token request comes from, if its secret is right; `secret` of the result is the one that was used.
-    pub(super) fn client(&self, form: &Form) -> Result<App, Refusal> {
-        let mut app = self.known(form.get("client_id"))?;
-        let given = form.get("client_secret");
-        if given.is_empty() && !app.settings.requires_secret {
+    pub(crate) fn client(&self, client_id: &str, secret: &str) -> Result<App, Refusal> {
+        let mut app = self.known(client_id)?;
+        if secret.is_empty() && !app.settings.requires_secret {
             return Ok(app);
         }
-        let is = |secret: &str| bool::from(secret.as_bytes().ct_eq(given.as_bytes()));
+        let is = |known: &str| bool::from(known.as_bytes().ct_eq(secret.as_bytes()));
         match app.older_secret.take() {
             Some(older) if is(&older) => app.secret = older,
             _ if is(&app.secret) => {}

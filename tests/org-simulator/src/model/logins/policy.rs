@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Refusal;
+use crate::model::logins::refusal::Refusal;
 
 /// Settings of an app that its vendor makes. They hold in every org of a realm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,18 +48,18 @@ impl Default for AppSettings {
 
 impl AppSettings {
     /// The first of these scopes that the app may not ask for.
-    pub(super) fn foreign_scope<'a>(&self, scope: &'a str) -> Option<&'a str> {
+    pub(crate) fn foreign_scope<'a>(&self, scope: &'a str) -> Option<&'a str> {
         let known = |asked: &str| self.scopes.iter().any(|known| known == asked);
         scope.split_whitespace().find(|asked| !self.scopes.is_empty() && !known(asked))
     }
 
     /// The scopes of a request that names none.
-    pub(super) fn usual_scope(&self) -> String {
+    pub(crate) fn usual_scope(&self) -> String {
         if self.scopes.is_empty() { "api refresh_token openid".to_owned() } else { self.scopes.join(" ") }
     }
 
     /// Whether a refresh may come from there.
-    pub(super) fn admits(&self, address: Option<IpAddr>) -> bool {
+    pub(crate) fn admits(&self, address: Option<IpAddr>) -> bool {
         let within = |range: &String| address.is_some_and(|address| in_range(range, address));
         self.refresh_addresses.is_empty() || self.refresh_addresses.iter().any(within)
     }
@@ -106,13 +106,13 @@ impl Default for AppPolicy {
 
 impl AppPolicy {
     /// Whether the administrator approved the user beforehand.
-    pub(super) fn approves(&self, username: &str, profile: &str) -> bool {
+    pub(crate) fn approves(&self, username: &str, profile: &str) -> bool {
         let names = |list: &[String], name: &str| list.iter().any(|known| known.eq_ignore_ascii_case(name));
         self.admin_approved_only && (names(&self.approved_users, username) || names(&self.approved_profiles, profile))
     }
 
     /// Why the user may not authorize the app. The texts of the last two are unverified.
-    pub(super) fn refusal(&self, username: &str, profile: &str) -> Option<Refusal> {
+    pub(crate) fn refusal(&self, username: &str, profile: &str) -> Option<Refusal> {
         if !self.installed {
             return Some(Refusal::new("OAUTH_EC_APP_NOT_FOUND", "External client app is not installed in this org"));
         }

@@ -54,3 +54,8 @@ pub(crate) fn versions() -> Json {
     let entry = |(number, label): &(u32, &str)| json!({"label": label, "url": format!("/services/data/v{number}.0"), "version": format!("{number}.0")});
     RELEASES.iter().map(entry).collect()
 }
+
+/// Whether there is such a version, for example `66.0`.
+pub(crate) fn is_version(version: &str) -> bool {
+    version.strip_suffix(".0").and_then(|number| number.parse().ok()).is_some_and(known)
+}

@@ -2,26 +2,17 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Access, Field, FieldKind, Object};
 use crate::data::write;
-use crate::model::access::Deed;
+use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
-
-/// Record types of an object as describe lists them, the master last.
-pub(crate) struct RecordTypeInfo {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) developer_name: String,
-    pub(crate) active: bool,
-    pub(crate) is_default: bool,
-    pub(crate) is_master: bool,
-}
+use crate::model::record_types::RecordTypeInfo;
+use crate::model::schema::{Access, Field, FieldKind, Object};
 
 /// `GET /sobjects`, with the objects the actor's profile lets be seen.
 pub(crate) fn describe_global(org: &Org, actor: &Actor, version: &str) -> Json {
-    let seen = org.schema.objects().filter(|object| org.may(actor, Deed::Read, object));
+    let seen = org.schema.objects().filter(|object| org.may(actor, Permission::Read, object));
     let objects: Vec<Json> = seen.map(|object| object_summary(org, actor, object, version)).collect();
     json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
 }
@@ -29,16 +20,16 @@ pub(crate) fn describe_global(org: &Org, actor: &Actor, version: &str) -> Json {
 /// One entry of describe global.
 pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
     let writeable = object.access == Access::Full;
-    let may = |deed| writeable && org.may(actor, deed, object);
+    let may = |permission| writeable && org.may(actor, permission, object);
     let base = format!("/services/data/v{version}/sobjects/{}", object.name);
     json!({
-        "activateable": false, "associateEntityType": null, "associateParentEntity": null, "createable": may(Deed::Create),
-        "custom": object.custom(), "customSetting": false, "deepCloneable": false, "deletable": may(Deed::Delete),
+        "activateable": false, "associateEntityType": null, "associateParentEntity": null, "createable": may(Permission::Create),
+        "custom": object.custom(), "customSetting": false, "deepCloneable": false, "deletable": may(Permission::Delete),
         "deprecatedAndHidden": false, "feedEnabled": false, "hasSubtypes": false, "isInterface": false, "isSubtype": false,
         "keyPrefix": object.key_prefix, "label": object.label, "labelPlural": object.label_plural, "layoutable": writeable,
         "mergeable": matches!(object.name.as_str(), "Account" | "Contact" | "Lead" | "Case"), "mruEnabled": writeable,
         "name": object.name, "queryable": true, "replicateable": true, "retrieveable": true,
-        "searchable": object.has_owner, "triggerable": writeable, "undeletable": may(Deed::Delete) && object.has_owner, "updateable": may(Deed::Edit),
+        "searchable": object.has_owner, "triggerable": writeable, "undeletable": may(Permission::Delete) && object.has_owner, "updateable": may(Permission::Edit),
         "urls": {"rowTemplate": format!("{base}/{{ID}}"), "describe": format!("{base}/describe"), "sobject": base},
     })
 }
@@ -52,7 +43,7 @@ pub(crate) fn describe_object(org: &Org, actor: &Actor, object: &Object, version
     let children = org.schema.children_of(&object.name);
     let children: Vec<Json> = children
         .iter()
-        .filter(|child| org.may(actor, Deed::Read, child.object))
+        .filter(|child| org.may(actor, Permission::Read, child.object))
         .map(|c| child(&object.name, c))
         .collect();
     let available =
@@ -72,7 +63,7 @@ pub(crate) fn describe_object(org: &Org, actor: &Actor, object: &Object, version
     body
 }
 
-fn child(parent: &str, child: &super::ChildRelationship<'_>) -> Json {
+fn child(parent: &str, child: &crate::model::schema::ChildRelationship<'_>) -> Json {
     let field = child.object.fields.get(child.field).map_or("", |field| &field.name);
     json!({
         "cascadeDelete": write::goes_with(parent, &child.object.name, field), "childSObject": child.object.name, "deprecatedAndHidden": false,
@@ -99,8 +90,8 @@ impl Abilities {
     fn of(org: &Org, actor: &Actor, object: &Object, field: &Field) -> Self {
         let writeable = object.access == Access::Full && org.may_edit_field(actor, object, field);
         Self {
-            create: writeable && field.createable && org.may(actor, Deed::Create, object),
-            update: writeable && field.updateable && org.may(actor, Deed::Edit, object),
+            create: writeable && field.createable && org.may(actor, Permission::Create, object),
+            update: writeable && field.updateable && org.may(actor, Permission::Edit, object),
         }
     }
 }

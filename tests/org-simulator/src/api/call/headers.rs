@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::Call;
-use crate::model::errors::ApiError;
-
 /// Sforce headers that are known and do not change what the simulator answers.
 const WITHOUT_EFFECT: [&str; 2] = ["sforce-call-options", "sforce-limit-info"];
 /// Headers that have an effect.
@@ -46,18 +43,6 @@ impl Headers {
 
 fn is_salesforces(name: &str) -> bool {
     name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sforce-"))
-}
-
-/// Refuses a request for XML, which Salesforce can write and the simulator cannot.
-pub(super) fn acceptable(call: &Call) -> Result<(), ApiError> {
-    let accept = call.headers.get("accept").unwrap_or("*/*").to_ascii_lowercase();
-    let xml_only = accept.contains("xml") && !accept.contains("json") && !accept.contains("*/*");
-    let suffix = call.path.len() < 4 && call.path.last().is_some_and(|segment| segment.ends_with(".xml"));
-    if !xml_only && !suffix {
-        return Ok(());
-    }
-    tracing::warn!(accept, path = call.path.join("/"), "the simulator answers the data API in JSON only");
-    Err(ApiError::new("NOT_ACCEPTABLE", "The data API is served in JSON only").status(406))
 }
 
 /// `batchSize` of `Sforce-Query-Options`.

@@ -1,0 +1,68 @@
+//! A record as a response shows it.
+
+use serde_json::{Map, Value as Json};
+
+use crate::api::call::{Call, Response};
+use crate::api::rest::conditional::State;
+use crate::data::soql::attributes;
+use crate::model::actor::Actor;
+use crate::model::errors::ApiError;
+use crate::model::ids::RecordId;
+use crate::model::org::Org;
+use crate::model::schema::{self, Object};
+use crate::model::store::Row;
+
+pub(super) fn fetch(
+    org: &Org,
+    actor: &Actor,
+    call: &Call,
+    (object, id): (&Object, &str),
+) -> Result<Response, ApiError> {
+    let row = org.visible(actor, object, known_id(id)?).ok_or_else(ApiError::not_found)?;
+    if row.is_deleted() {
+        return Err(ApiError::deleted());
+    }
+    let state = state(org, object, row);
+    state.holds(call)?;
+    let answer = shown(org, actor, call, object, row).map(Response::json)?;
+    Ok(state.shown(call, answer))
+}
+
+pub(super) fn state(org: &Org, object: &Object, row: &Row) -> State {
+    let changed = row.get(schema::MODSTAMP).as_instant().unwrap_or_default();
+    State::of(&Json::Object(org.render_all(object, row, "66.0")), changed)
+}
+
+/// A record with the fields that `?fields=` names, or all.
+pub(super) fn shown(org: &Org, actor: &Actor, call: &Call, object: &Object, row: &Row) -> Result<Json, ApiError> {
+    let id = row.id().unwrap_or(org.id);
+    let mut record = Map::new();
+    record.insert("attributes".to_owned(), attributes(object, id, &call.version));
+    match call.parameter("fields") {
+        None => record.extend(org.render_for(actor, object, row, &call.version)),
+        Some(names) => record.extend(named_fields((org, actor), object, row, names.split(','), &call.version)?),
+    }
+    Ok(Json::Object(record))
+}
+
+/// The named fields of a row, with `Id` always among them.
+pub(super) fn named_fields<'a>(
+    (org, actor): (&Org, &Actor),
+    object: &Object,
+    row: &Row,
+    names: impl Iterator<Item = &'a str>,
+    version: &str,
+) -> Result<Map<String, Json>, ApiError> {
+    let mut shown = Map::new();
+    for name in names.map(str::trim).chain(["Id"]) {
+        let seen = |at: &usize| org.may_read_field(actor, object, &object.fields[*at]);
+        let at = object.position(name).filter(seen).ok_or_else(|| ApiError::no_column(name, &object.name))?;
+        shown.insert(object.fields[at].name.clone(), object.shown(row, at, version));
+    }
+    Ok(shown)
+}
+
+/// What stands where an id is expected; other text is taken for the name of a key field, as Salesforce does.
+pub(super) fn known_id(text: &str) -> Result<RecordId, ApiError> {
+    RecordId::parse(text).ok_or_else(|| ApiError::no_external_id_field(text))
+}

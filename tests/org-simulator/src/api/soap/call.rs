@@ -1,0 +1,15 @@
+//! A call of a SOAP operation.
+
+use crate::api::soap::answer::Flavor;
+use crate::api::soap::xml::Element;
+use crate::model::actor::Actor;
+
+/// What an operation needs to know of its call.
+pub(super) struct Call<'a> {
+    pub(super) actor: Actor,
+    pub(super) session: &'a str,
+    pub(super) flavor: Flavor,
+    pub(super) version: u32,
+    pub(super) header: &'a Element,
+    pub(super) operation: &'a Element,
+}

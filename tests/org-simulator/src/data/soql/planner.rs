@@ -1,0 +1,207 @@
+//! A query made concrete: names resolved against the schema, literals converted to the kinds of their fields.
+
+use std::sync::Arc;
+
+use crate::data::soql::ast::{Condition, Expression, Item, List, Literal, Operator, Order, Path, Select};
+use crate::data::soql::condition::{self, Left, kind_of};
+use crate::data::soql::eval::View;
+use crate::data::soql::plan::{GroupPlan, Output, Plan, Projection, Resolved, SortKey, Source};
+use crate::data::soql::scope::{Scope, queried};
+use crate::data::soql::semi_join;
+use crate::model::actor::Actor;
+use crate::model::errors::ApiError;
+use crate::model::org::Org;
+use crate::model::schema::{Field, FieldKind};
+
+const MAX_OFFSET: usize = 2_000;
+const MAX_LIMIT_OF_FIELDS: usize = 200;
+/// Text areas longer than this can be neither filtered nor sorted nor grouped.
+const MAX_PLAIN_TEXT: usize = 255;
+
+impl<'a> Scope<'a> {
+    pub(super) fn view(self) -> View<'a> {
+        View { org: self.org, actor: self.actor }
+    }
+}
+
+/// Whether the query answers with groups of rows.
+pub(super) fn groups(select: &Select) -> bool {
+    let aggregates = |item: &Item| {
+        matches!(item, Item::Value { expression: Expression::Aggregate(..) | Expression::Grouping(_), .. })
+    };
+    select.groups.is_some() || select.having.is_some() || select.items.iter().any(aggregates)
+}
+
+fn limits_of_fields(select: &Select) -> Result<(), ApiError> {
+    use crate::data::soql::ast::FieldSet;
+    let unbounded = |item: &Item| matches!(item, Item::Fields(FieldSet::All | FieldSet::Custom, _));
+    let limited = select.limit.is_some_and(|limit| limit <= MAX_LIMIT_OF_FIELDS);
+    if select.items.iter().any(unbounded) && !limited {
+        let message = format!("The SOQL FIELDS function must have a LIMIT of at most {MAX_LIMIT_OF_FIELDS}");
+        return Err(ApiError::new("MALFORMED_QUERY", message));
+    }
+    Ok(())
+}
+
+/// Whether only the actor's own records are meant; other scopes need sharing that is not here.
+pub(super) fn mine(scope: Scope<'_>, named: Option<&Path>) -> Result<bool, ApiError> {
+    let Some(path) = named else { return Ok(false) };
+    match path.names.join(".").to_ascii_lowercase().as_str() {
+        "everything" => Ok(false),
+        "mine" if scope.object.has_owner => Ok(true),
+        other => {
+            tracing::warn!(scope = other, "the simulator does not know this scope of a query");
+            Err(scope.refuse("MALFORMED_QUERY", path.offset, &format!("unexpected token: '{}'", path.names.join("."))))
+        }
+    }
+}
+
+const DOCUMENT_LINK_RESTRICTION: &str = "\nImplementation restriction: ContentDocumentLink requires a filter by a single Id on \
+     ContentDocumentId or LinkedEntityId using the equals operator or multiple Id's using the IN operator.";
+
+/// The condition binds the document or the linked record, whatever else it says.
+fn names_a_document(condition: &Condition) -> bool {
+    let binds = |left: &Expression| {
+        let [name] = left.path().names.as_slice() else { return false };
+        matches!(left, Expression::Field(_))
+            && (name.eq_ignore_ascii_case("ContentDocumentId") || name.eq_ignore_ascii_case("LinkedEntityId"))
+    };
+    match condition {
+        Condition::All(parts) => parts.iter().any(names_a_document),
+        Condition::Compare { left, operator: Operator::Equal, literal: Literal::Text(_) } => binds(left),
+        Condition::In { left, negated: false, list: List::Literals(_) | List::Select(_) } => binds(left),
+        _ => false,
+    }
+}
+
+/// A long text, a file or a compound: kept out of conditions, orders and groups.
+pub(super) fn is_long(field: &Field) -> bool {
+    field.kind == FieldKind::Base64
+        || field.kind.is_compound()
+        || field.kind == FieldKind::TextArea && field.length > MAX_PLAIN_TEXT
+}
+
+/// What is compared in WHERE.
+fn row_value(scope: Scope<'_>, expression: &Expression) -> Result<Left<Source>, ApiError> {
+    let path = expression.path();
+    let (source, found, kind) = sourced(scope, expression)?;
+    if found.field().is_some_and(is_long) {
+        let message = format!("field '{}' can not be filtered in a query call", found.last_name());
+        return Err(scope.refuse("INVALID_FIELD", path.offset, &message));
+    }
+    let name = found.last_name().to_owned();
+    let field = matches!(expression, Expression::Field(_)).then_some(found);
+    Ok(Left { source, kind, name, offset: path.offset, field })
+}
+
+/// Where the value of a plain field or a date function comes from, and of what kind it is.
+pub(super) fn sourced(
+    scope: Scope<'_>,
+    expression: &Expression,
+) -> Result<(Source, Resolved, Option<FieldKind>), ApiError> {
+    let path = expression.path();
+    let found = scope.resolve(path)?;
+    let column = found.column.clone();
+    match expression {
+        Expression::Field(_) | Expression::Label(_) | Expression::Currency(_) | Expression::Format(_) => {
+            let kind = found.kind();
+            Ok((Source { column, function: None }, found, kind))
+        }
+        Expression::Date(function, _) => {
+            if !matches!(found.kind(), Some(FieldKind::Date | FieldKind::DateTime)) {
+                let message = format!("field '{}' is not a date or a date with time", found.last_name());
+                return Err(scope.refuse("INVALID_FIELD", path.offset, &message));
+            }
+            Ok((Source { column, function: Some(*function) }, found, Some(kind_of(*function))))
+        }
+        Expression::Aggregate(function, _) => {
+            let message = format!("aggregate function {} is not allowed here", function.name());
+            Err(scope.refuse("MALFORMED_QUERY", path.offset, &message))
+        }
+        Expression::Grouping(_) => Err(scope.refuse("MALFORMED_QUERY", path.offset, "unexpected token: 'GROUPING'")),
+    }
+}
+
+/// The values of a picklist in lower case, in their order.
+pub(super) fn picklist_order(found: &Resolved) -> Vec<String> {
+    let values = found.field().filter(|field| field.kind == FieldKind::Picklist).map(|field| &field.picklist);
+    values.into_iter().flatten().map(|entry| entry.value.to_lowercase()).collect()
+}
+
+/// Refuses fields that have no order.
+pub(super) fn check_sortable(scope: Scope<'_>, found: &Resolved, offset: usize) -> Result<(), ApiError> {
+    if found.field().is_some_and(|field| is_long(field) || field.kind == FieldKind::MultiPicklist) {
+        let message = format!("field '{}' can not be sorted in a query call", found.last_name());
+        return Err(scope.refuse("INVALID_FIELD", offset, &message));
+    }
+    Ok(())
+}
+
+fn sort_key(scope: Scope<'_>, order: &Order) -> Result<SortKey, ApiError> {
+    let (source, found, _) = sourced(scope, &order.expression)?;
+    check_sortable(scope, &found, order.expression.path().offset)?;
+    let picklist = if source.function.is_none() { picklist_order(&found) } else { Vec::new() };
+    Ok(SortKey { source, picklist, descending: order.descending, nulls_last: order.nulls_last })
+}
+
+impl Plan {
+    /// Resolves a query of its own.
+    pub(super) fn new(org: &Org, actor: &Actor, select: &Select, text: &str) -> Result<Self, ApiError> {
+        let object = queried(org, actor, &select.from, text)?;
+        if object.name == "ContentDocumentLink" && !select.condition.as_ref().is_some_and(names_a_document) {
+            return Err(ApiError::new("MALFORMED_QUERY", DOCUMENT_LINK_RESTRICTION));
+        }
+        let scope = Scope { org, actor, object: &object, alias: select.alias.as_deref(), text };
+        if !groups(select) {
+            return Self::of(scope, select);
+        }
+        let groups = GroupPlan::new(scope, select)?;
+        Ok(Self { output: Output::Groups(Box::new(groups)), ..Self::frame(scope, select)? })
+    }
+
+    /// Resolves a query over an object that is already known, as one within another.
+    pub(super) fn of(scope: Scope<'_>, select: &Select) -> Result<Self, ApiError> {
+        if groups(select) {
+            let message = "only root queries support aggregate expressions";
+            return Err(scope.refuse("MALFORMED_QUERY", select.from.offset, message));
+        }
+        let output = match select.items.as_slice() {
+            [Item::Count(_)] => Output::Count,
+            items => {
+                if let Some(Item::Count(offset)) = items.iter().find(|item| matches!(item, Item::Count(_))) {
+                    let message = "COUNT() must be the only element in the SELECT list";
+                    return Err(scope.refuse("MALFORMED_QUERY", *offset, message));
+                }
+                Output::Rows(Projection::new(scope, items)?)
+            }
+        };
+        let order = select.order.iter().map(|order| sort_key(scope, order)).collect::<Result<_, _>>()?;
+        Ok(Self { output, order, ..Self::frame(scope, select)? })
+    }
+
+    /// What all queries have, without their output and its order.
+    fn frame(scope: Scope<'_>, select: &Select) -> Result<Self, ApiError> {
+        if select.all_rows {
+            return Err(ApiError::new("MALFORMED_QUERY", "ALL ROWS not allowed in this context"));
+        }
+        if select.offset > MAX_OFFSET {
+            let message = format!("Maximum SOQL offset allowed is {MAX_OFFSET}");
+            return Err(ApiError::new("NUMBER_OUTSIDE_VALID_RANGE", message));
+        }
+        limits_of_fields(select)?;
+        if let Some(condition) = &select.condition {
+            semi_join::check(condition)?;
+        }
+        let mut left = |expression: &Expression| row_value(scope, expression);
+        let filter = select.condition.as_ref().map(|condition| condition::filter(scope, condition, &mut left));
+        Ok(Self {
+            object: Arc::clone(scope.object),
+            output: Output::Count,
+            filter: filter.transpose()?,
+            mine: mine(scope, select.scope.as_ref())?,
+            order: Vec::new(),
+            limit: select.limit,
+            offset: select.offset,
+        })
+    }
+}

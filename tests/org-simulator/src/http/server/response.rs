@@ -1,0 +1,56 @@
+//! The responses of the data API over HTTP.
+
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderValue, Method, StatusCode, Uri, header};
+
+use crate::api::bulk;
+use crate::api::call::{self, Body};
+use crate::identity::realm::Shared;
+use crate::model::errors::ApiError;
+use crate::wire::json_response;
+
+/// The largest upload of Bulk API 2.0, and what stands around it.
+pub(crate) const MAX_BODY: usize = bulk::MAX_UPLOAD + (1 << 20);
+
+pub(crate) async fn unknown(method: Method, uri: Uri) -> Response {
+    tracing::warn!(%method, path = uri.path(), "the simulator does not know this resource");
+    shown(ApiError::not_found().into(), "")
+}
+
+pub(crate) fn shown(answer: call::Response, limits: &str) -> Response {
+    let mut response = match answer.body {
+        Body::Json(json) => json_response(answer.status, &json),
+        Body::Empty => StatusCode::from_u16(answer.status).unwrap_or(StatusCode::NO_CONTENT).into_response(),
+        Body::Bytes(bytes) => ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response(),
+    };
+    let headers = response.headers_mut();
+    let mut set = |name: header::HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    if !limits.is_empty() {
+        set(header::HeaderName::from_static("sforce-limit-info"), limits);
+    }
+    if let Some(location) = &answer.location {
+        set(header::LOCATION, location);
+    }
+    for (name, value) in &answer.headers {
+        set(header::HeaderName::from_static(name), value);
+    }
+    if answer.status == 401 {
+        set(header::WWW_AUTHENTICATE, "Token");
+    }
+    response
+}
+
+/// A refusal of the data API with the org's usage of its limits.
+pub(crate) fn data_error(shared: &Shared, error: ApiError) -> Response {
+    let limits = shared.org().limits.header();
+    shown(error.into(), &limits)
+}
+
+/// A body beyond the limit; what Salesforce says to it is unverified.
+pub(crate) fn too_large() -> Response {
+    shown(ApiError::new("REQUEST_ENTITY_TOO_LARGE", "Request Entity Too Large").status(413).into(), "")
+}

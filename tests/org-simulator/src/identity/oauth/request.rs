@@ -1,0 +1,144 @@
+//! An authorization request whose app and redirect URI are known.
+
+use axum::response::{Html, IntoResponse as _, Response};
+use http::{HeaderMap, StatusCode, header};
+use url::Url;
+
+use crate::identity::oauth::host::Host;
+use crate::identity::oauth::{Form, browser};
+use crate::identity::realm::Shared;
+use crate::model::ids::RecordId;
+use crate::model::logins::Consent;
+use crate::model::logins::apps::App;
+use crate::model::logins::refusal::Refusal;
+use crate::wire::html;
+
+/// An authorization request whose app and redirect URI are known.
+pub(crate) struct Request<'a> {
+    pub(crate) form: &'a Form,
+    pub(crate) app: App,
+    redirect: Url,
+}
+
+impl<'a> Request<'a> {
+    /// Fails where nobody is sent back: the request cannot be trusted to say where to.
+    pub(crate) fn checked(host: &Host, form: &'a Form) -> Result<Self, Refusal> {
+        let app = host.apps().known(form.get("client_id"))?;
+        let given = form.get("redirect_uri");
+        let mismatch = Refusal::new("redirect_uri_mismatch", "redirect_uri must match configuration");
+        if !app.redirect_uris.iter().any(|known| known == given) {
+            return Err(mismatch);
+        }
+        Ok(Self { form, app, redirect: Url::parse(given).map_err(|_| mismatch)? })
+    }
+
+    pub(super) fn prompts(&self, prompt: &str) -> bool {
+        self.form.get("prompt").split_whitespace().any(|asked| asked == prompt)
+    }
+
+    /// Nobody may be asked: `prompt=none`, or Salesforce's own `immediate=true`.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.prompts("none") || self.form.get("immediate") == "true"
+    }
+
+    /// The person must log in, whoever is logged in already.
+    fn wants_login(&self) -> bool {
+        self.prompts("login") || self.prompts("select_account")
+    }
+
+    /// Who is logged in in the browser, unless the client asks for a login or hints at somebody else.
+    pub(crate) fn logged_in(&self, host: &Host, headers: &HeaderMap) -> Option<(Shared, RecordId)> {
+        if self.wants_login() {
+            return None;
+        }
+        let (shared, user) = browser::user(host, headers)?;
+        let hint = self.form.get("login_hint");
+        let is_meant = hint.is_empty() || shared.org().user_named(hint) == Some(user);
+        is_meant.then_some((shared, user))
+    }
+
+    /// A refusal of a silent request; the word for it depends on how silence was asked for. The texts are unverified.
+    pub(crate) fn silent_refusal(&self, error: &'static str, description: &'static str) -> Response {
+        let error = if self.prompts("none") { error } else { "immediate_unsuccessful" };
+        self.refuse(&Refusal::new(error, description))
+    }
+
+    /// What is wrong with the rest, for which the client is told through the redirect.
+    pub(crate) fn fault(&self) -> Option<Refusal> {
+        if self.form.get("response_type") != "code" {
+            return Some(Refusal::new("unsupported_response_type", "response type not supported"));
+        }
+        let challenge = self.form.get("code_challenge");
+        if !challenge.is_empty() && !matches!(self.form.get("code_challenge_method"), "" | "S256") {
+            return Some(Refusal::new("invalid_request", "code challenge method must be S256"));
+        }
+        if challenge.is_empty() && self.app.settings.requires_pkce {
+            return Some(Refusal::new("invalid_request", "missing required code challenge"));
+        }
+        if let Some(scope) = self.app.settings.foreign_scope(self.form.get("scope")) {
+            tracing::warn!(scope, "the app may not ask for this scope");
+            return Some(Refusal::new("invalid_scope", "the requested scope is not allowed"));
+        }
+        let prompt = self.form.get("prompt");
+        let unknown = prompt.split_whitespace().find(|asked| !PROMPTS.contains(asked));
+        let contradicts = self.prompts("none") && prompt.trim() != "none";
+        if unknown.is_some() || contradicts {
+            tracing::warn!(prompt, "the simulator does not know this prompt");
+            return Some(Refusal::new("invalid_request", "invalid prompt value"));
+        }
+        let shown_as = self.form.get("display");
+        if !DISPLAYS.contains(&shown_as) {
+            tracing::warn!(display = shown_as, "the simulator does not know this display");
+            return Some(Refusal::new("invalid_request", "invalid display value"));
+        }
+        None
+    }
+
+    fn back(&self, parameters: &[(&str, &str)]) -> Response {
+        let mut url = self.redirect.clone();
+        {
+            let mut query = url.query_pairs_mut();
+            query.extend_pairs(parameters);
+            if !self.form.get("state").is_empty() {
+                query.append_pair("state", self.form.get("state"));
+            }
+        }
+        (StatusCode::FOUND, [(header::LOCATION, url.to_string())]).into_response()
+    }
+
+    pub(crate) fn refuse(&self, refusal: &Refusal) -> Response {
+        self.back(&[("error", refusal.error), ("error_description", refusal.description)])
+    }
+
+    /// Consents for a user and sends the browser back with a code, where the org lets the user.
+    pub(crate) fn allow(&self, (shared, user): (&Shared, RecordId)) -> Response {
+        let mut org = shared.org();
+        if org.may_log_in(user).is_err() {
+            return no_such_user();
+        }
+        if let Some(refusal) = org.app_refusal(&self.app.client_id, user) {
+            return self.refuse(&refusal);
+        }
+        let optional = |name: &str| Some(self.form.get(name)).filter(|value| !value.is_empty()).map(str::to_owned);
+        let consent = Consent {
+            client_id: self.app.client_id.clone(),
+            user,
+            redirect_uri: self.form.get("redirect_uri").to_owned(),
+            scope: optional("scope").unwrap_or_else(|| self.app.settings.usual_scope()),
+            code_challenge: optional("code_challenge"),
+            nonce: optional("nonce"),
+        };
+        let now = org.clock.now();
+        let code = org.logins.issue_code(consent, now);
+        drop(org);
+        self.back(&[("code", &code)])
+    }
+}
+
+pub(crate) const PROMPTS: [&str; 4] = ["login", "consent", "select_account", "none"];
+
+pub(crate) const DISPLAYS: [&str; 5] = ["", "page", "popup", "touch", "mobile"];
+
+pub(crate) fn no_such_user() -> Response {
+    (StatusCode::BAD_REQUEST, Html(html::message("There is no such active user."))).into_response()
+}

@@ -1,0 +1,135 @@
+//! The jobs of the Bulk APIs and what may be used up in a day.
+
+pub(crate) mod columns;
+pub(crate) mod csv;
+pub(crate) mod ingest;
+pub(crate) mod job;
+pub(crate) mod listing;
+pub(crate) mod query;
+pub(crate) mod v1;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::model::bulk::job::{Head, Job, State};
+use crate::model::ids::RecordId;
+
+/// Jobs, and with them their results, are kept that long after they were made (limits guide).
+pub(crate) const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// A job that was never closed is open for that long.
+const OPEN: SignedDuration = SignedDuration::from_hours(24);
+
+/// Records of a page of results; the real number depends on the service.
+const PAGE: usize = 50_000;
+
+/// All jobs of an org and its allowances for them.
+#[derive(Debug)]
+pub(crate) struct Bulk {
+    pub(crate) jobs: BTreeMap<RecordId, Job>,
+    pub(crate) active: BTreeSet<RecordId>,
+    /// Jobs of Bulk API 1.0.
+    pub(crate) v1: BTreeMap<RecordId, v1::AsyncJob>,
+    /// From the hand-over of a job to its end.
+    pub(crate) processing: Duration,
+    /// Records of a page of results, unless the client asks for fewer or more.
+    pub(crate) page: usize,
+    /// Reasons why the next jobs fail, as the owner of the simulator ordered.
+    pub(crate) failures: VecDeque<String>,
+    /// Users with the permission "Bulk API Hard Delete"; nobody has it by default.
+    pub(crate) hard_deleters: BTreeSet<RecordId>,
+    pub(crate) query_jobs: Allowance,
+    pub(crate) batches: Allowance,
+    pub(crate) records: Allowance,
+    pub(crate) result_kb: Allowance,
+}
+
+impl Default for Bulk {
+    fn default() -> Self {
+        Self {
+            jobs: BTreeMap::new(),
+            active: BTreeSet::new(),
+            v1: BTreeMap::new(),
+            processing: Duration::ZERO,
+            page: PAGE,
+            failures: VecDeque::new(),
+            hard_deleters: BTreeSet::new(),
+            query_jobs: Allowance::new(10_000),
+            batches: Allowance::new(15_000),
+            records: Allowance::new(150_000_000),
+            result_kb: Allowance::new(1_000_000_000),
+        }
+    }
+}
+
+/// What may be used up in 24 hours of the org's clock.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    pub(crate) max: u64,
+    by_hour: BTreeMap<i64, u64>,
+}
+
+impl Allowance {
+    fn new(max: u64) -> Self {
+        Self { max, by_hour: BTreeMap::new() }
+    }
+
+    /// What is left now.
+    pub(crate) fn left(&self, now: Timestamp) -> u64 {
+        let hour = now.as_second().div_euclid(3_600);
+        let used: u64 = self.by_hour.range(hour - 23..).map(|(_, used)| used).sum();
+        self.max.saturating_sub(used)
+    }
+
+    /// Uses up so much, unless less is left.
+    pub(crate) fn take(&mut self, now: Timestamp, amount: u64) -> bool {
+        let fits = self.left(now) >= amount;
+        if fits {
+            let hour = now.as_second().div_euclid(3_600);
+            self.by_hour.retain(|known, _| *known > hour - 24);
+            *self.by_hour.entry(hour).or_default() += amount;
+        }
+        fits
+    }
+}
+
+impl Bulk {
+    pub(crate) fn add(&mut self, job: Job) {
+        self.note(job.head.id, job.head.state);
+        self.jobs.insert(job.head.id, job);
+    }
+
+    pub(crate) fn note(&mut self, id: RecordId, state: State) {
+        if state.is_active() {
+            self.active.insert(id);
+        } else {
+            self.active.remove(&id);
+        }
+    }
+
+    /// Forgets what is too old to be kept.
+    pub(crate) fn expire(&mut self, now: Timestamp) {
+        let older = |head: &Head, than: SignedDuration| now.duration_since(head.created) > than;
+        self.jobs.retain(|_, job| !older(&job.head, KEPT) || job.head.state.is_active());
+        let heads = self.jobs.values_mut().map(|job| &mut job.head);
+        for head in heads.filter(|head| head.state == State::Open && older(head, OPEN)) {
+            head.enter(State::Aborted, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_allowance_comes_back_after_a_day() {
+        let mut jobs = Allowance::new(2);
+        let start = Timestamp::UNIX_EPOCH;
+        assert!(jobs.take(start, 2) && !jobs.take(start, 1));
+        assert_eq!(jobs.left(start + SignedDuration::from_hours(23)), 0);
+        assert_eq!(jobs.left(start + SignedDuration::from_hours(24)), 2);
+    }
+}
