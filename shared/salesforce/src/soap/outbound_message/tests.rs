@@ -304,6 +304,67 @@ fn a_notification_without_record_is_reported_apart() {
     assert_eq!(validated.without_record[0].as_str(), "04l5e00000Gx7QzAAJ");
 }
 
+#[test]
+fn names_have_letters_digits_and_at_most_one_colon() {
+    let with = |name: &str| message(&format!("<{name}>x</{name}>"));
+    for good in ["a", "_a", "sf:Id2", "a.b-c1", "ns__Engagement__c", "größe", "名"] {
+        assert!(parse(with(good).as_bytes()).is_ok(), "{good}");
+    }
+    for bad in ["", "1a", "-a", "a b", "sf:", ":a", "sf:b:c", "sf:1", "a/b", "a$"] {
+        assert!(parse(with(bad).as_bytes()).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_namespace_declaration_counts_until_its_element_ends() {
+    let inner = r#"<x xmlns="urn:other" xmlns:soapenv="urn:other"><OrganizationId>other</OrganizationId></x>"#;
+    let body = message("").replace("<OrganizationId>", &format!("{inner}<OrganizationId>"));
+    assert_eq!(read(&body), read(&message("")));
+
+    let ended = message(r#"<sf:Name xmlns:b="urn:b">x</sf:Name><b:Name>x</b:Name>"#);
+    assert!(matches!(refused(&ended), ParseError::NotWellFormed { .. }));
+}
+
+#[test]
+fn an_empty_namespace_declaration_undeclares() {
+    let inner = r#"<x xmlns=""><OrganizationId>other</OrganizationId></x>"#;
+    let body = message("").replace("<OrganizationId>", &format!("{inner}<OrganizationId>"));
+    assert_eq!(read(&body), read(&message("")));
+
+    let undeclared = message(r#"<sf:Name xmlns:sf2="urn:a"><x xmlns:sf2=""><sf2:y/></x></sf:Name>"#);
+    assert!(matches!(refused(&undeclared), ParseError::NotWellFormed { .. }));
+}
+
+#[test]
+fn reserved_prefixes_and_namespaces_cannot_be_bound() {
+    const XML: &str = "http://www.w3.org/XML/1998/namespace";
+    const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
+    for declaration in [
+        r#"xmlns:xml="urn:a""#.to_owned(),
+        r#"xmlns:xmlns="urn:a""#.to_owned(),
+        format!(r#"xmlns:a="{XML}""#),
+        format!(r#"xmlns:a="{XMLNS}""#),
+        format!(r#"xmlns="{XML}""#),
+        format!(r#"xmlns="{XMLNS}""#),
+    ] {
+        let body = message(&format!("<sf:Name {declaration}>x</sf:Name>"));
+        assert!(matches!(refused(&body), ParseError::NotWellFormed { .. }), "{declaration}");
+    }
+    let allowed = format!(r#"<sf:Name xmlns:xml="{XML}" xml:space="preserve">x</sf:Name>"#);
+    assert_eq!(name(&allowed).as_deref(), Some("x"));
+}
+
+#[test]
+fn namespace_declarations_are_bounded() {
+    // The message itself declares four.
+    let with = |count: usize| {
+        let declarations: String = (0..count).map(|n| format!(r#" xmlns:n{n}="urn:a""#)).collect();
+        message(&format!("<sf:Name{declarations}>x</sf:Name>"))
+    };
+    assert!(parse(with(60).as_bytes()).is_ok());
+    assert!(matches!(refused(&with(61)), ParseError::NotWellFormed { .. }));
+}
+
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
@@ -334,6 +395,22 @@ proptest! {
         body[position] = byte;
         if let Ok(message) = parse(&body) {
             let _ = message.validate();
+        }
+    }
+
+    #[test]
+    fn a_forbidden_character_is_found_at_its_position(before in "[a-zA-Z0-9 é\n]{0,30}", after in "[a-zA-Z0-9 é\n]{0,30}") {
+        let body = |character: char| message(&format!("<sf:Name>{before}{character}{after}</sf:Name>"));
+        for forbidden in ['\0', '\u{8}', '\u{b}', '\u{1f}', '\u{fffe}', '\u{ffff}'] {
+            let body = body(forbidden);
+            let expected = body.find(forbidden).unwrap() as u64;
+            match refused(&body) {
+                ParseError::NotWellFormed { position, .. } => prop_assert_eq!(position, expected),
+                other => prop_assert!(false, "{other:?}"),
+            }
+        }
+        for allowed in ['\t', '\r', ']', '\\', '^', '\u{7f}', '\u{fffd}', '\u{10000}'] {
+            prop_assert!(parse(body(allowed).as_bytes()).is_ok(), "{allowed:?}");
         }
     }
 }
