@@ -18,7 +18,7 @@ pub struct Options {
     pub seed: Seed,
     /// The org's time; the machine's unless told otherwise.
     pub clock: Clock,
-    /// Send outbound messages by itself as they fall due. Tests leave this off and call [`Simulator::deliver_outbound_messages`].
+    /// Send outbound messages by itself as they fall due. Tests leave this off and call [`Simulator::deliver_outbound_messages`](crate::Simulator::deliver_outbound_messages).
     pub send_outbound_messages: bool,
     /// What kind of org it is.
     pub kind: OrgKind,
@@ -27,7 +27,7 @@ pub struct Options {
     /// Seed for ids, codes, tokens and whatever else is left to chance; without one it comes from the system.
     /// The key that signs id_tokens always comes from the system.
     pub random_seed: Option<u64>,
-    /// A file that [`Simulator::save_state`] wrote. If it exists, the realm is the one that was saved, and of these options only the
+    /// A file that [`Simulator::save_state`](crate::Simulator::save_state) wrote. If it exists, the realm is the one that was saved, and of these options only the
     /// ports, the clock and `send_outbound_messages` count.
     pub state: Option<PathBuf>,
     /// Port on 127.0.0.1 of the login host of production orgs; 0 takes a free one.

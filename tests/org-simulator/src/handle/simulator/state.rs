@@ -8,7 +8,7 @@ use crate::handle::simulator::launch::{serve, slug};
 use crate::handle::state::{SavedOrg, SavedRealm, file};
 
 impl Simulator {
-    /// Saves all orgs of the realm, its apps and its time in a file, which is replaced as a whole. [`Options::state`] loads it.
+    /// Saves all orgs of the realm, its apps and its time in a file, which is replaced as a whole. [`Options::state`](crate::Options::state) loads it.
     ///
     /// Open cursors, bulk jobs, ordered faults and the log of requests are not saved.
     pub fn save_state(&self, path: &Path) -> Result<(), Error> {
