@@ -110,7 +110,8 @@ impl<'a> Reader<'a> {
                 Event::DocType(_) => return Err(ParseError::DocumentType),
                 Event::Comment(_) | Event::PI(_) => {}
                 Event::Eof if self.depth == 0 && self.has_root => return Ok(Token::End),
-                Event::Eof => return Err(self.malformed("the end before that of the root element")),
+                Event::Eof if !self.has_root => return Err(self.malformed("there is no element")),
+                Event::Eof => return Err(self.malformed("the body ends inside the root element")),
             }
         }
     }
