@@ -106,6 +106,6 @@ fn note_update(change: &NoteChange) -> NoteUpdate {
 fn html(content: &Content) -> NoteHtml {
     match content {
         Content::Text(text) => NoteHtml::from_text(text),
-        Content::Html(html) => NoteHtml::sanitised(html),
+        Content::Html(html) => NoteHtml::sanitized(html),
     }
 }
