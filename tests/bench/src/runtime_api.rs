@@ -131,6 +131,13 @@ impl RuntimeApi {
     pub fn resident_bytes(&self) -> Option<u64> {
         self.process.resident_bytes()
     }
+
+    /// The CPU time that the process's threads have used so far, in user mode and in the kernel. A thread that has ended is
+    /// not counted. `None` where there is no `/proc`, or the process has ended.
+    #[must_use]
+    pub fn cpu_time(&self) -> Option<Duration> {
+        self.process.cpu_time()
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a stopwatch: measuring real time is what this crate is for")]

@@ -48,6 +48,22 @@ async fn a_kill_ends_the_invocation_under_way_and_all_that_wait() {
 }
 
 #[tokio::test]
+async fn the_cpu_time_of_a_process_grows_while_it_runs() {
+    let function = RuntimeApi::start(echo(), &[]).unwrap();
+    function.invoke(&json!("warm")).await.unwrap();
+    let before = function.cpu_time().unwrap();
+
+    for _ in 0..100 {
+        function.invoke(&json!("again")).await.unwrap();
+    }
+
+    let after = function.cpu_time().unwrap();
+    assert!(std::time::Duration::ZERO < before && before < after, "{before:?}, then {after:?}");
+    function.kill().await;
+    assert_eq!(function.cpu_time(), None);
+}
+
+#[tokio::test]
 async fn a_process_that_ends_by_itself_says_how() {
     let function = RuntimeApi::start(echo(), &[]).unwrap();
 

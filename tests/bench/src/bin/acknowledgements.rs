@@ -16,7 +16,8 @@ use salesforce::OrgId;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-/// Sends outbound messages to the webhook function, one after the other, and measures.
+/// Sends outbound messages to the webhook function, one after the other, and prints a line of JSON for each kind of message:
+/// latency, memory, and the CPU time (user and system) that the function's process used per message.
 #[derive(Parser)]
 #[command(name = "acknowledgements", after_help = "Build first: cargo build --release -p outbound-message")]
 struct Options {
@@ -62,12 +63,14 @@ async fn run(options: &Options) -> Result<()> {
     let function = RuntimeApi::start(&options.function, &environment)?;
     for notifications in [1, 10, 100] {
         let event = event(ORG, SECRET, &message(notifications));
-        let times = send(&function, &event, options.messages, 200).await?;
+        let Sent { times, cpu } = send(&function, &event, options.messages, 200).await?;
         let total: Duration = times.iter().sum();
         let a_second = (times.len() as f64 / total.as_secs_f64()).round();
+        let cpu_us_per_message = (cpu.as_secs_f64() * 1e6 / times.len() as f64).round();
         print(&json!({
             "notifications": notifications, "acknowledged": times.len(), "a_second": a_second,
-            "p50_us": at(&times, 50), "p99_us": at(&times, 99), "resident_mib": resident(&function)?,
+            "p50_us": at(&times, 50), "p99_us": at(&times, 99), "cpu_us_per_message": cpu_us_per_message,
+            "resident_mib": resident(&function)?,
         }))?;
     }
     for (what, org, secret) in [
@@ -76,32 +79,48 @@ async fn run(options: &Options) -> Result<()> {
         ("unknown org", UNKNOWN, SECRET),
         ("wrong secret", ORG, "wrong"),
     ] {
-        let times = send(&function, &event(org, secret, &message(1)), options.messages, 404).await?;
+        let Sent { times, .. } = send(&function, &event(org, secret, &message(1)), options.messages, 404).await?;
         print(&json!({ "refused": what, "times": times.len(), "p50_us": at(&times, 50), "p99_us": at(&times, 99) }))?;
     }
     let large = message(100) + &" ".repeat(6 * MIB - message(100).len());
     // Lambda hands over at most 6 MB of event, and a body in base64 is a third larger than it is: 4.5 MB of body is what comes.
-    let times = send(&function, &event(ORG, SECRET, &large), 3, 200).await?;
+    let Sent { times, .. } = send(&function, &event(ORG, SECRET, &large), 3, 200).await?;
     print(&json!({ "body_bytes": large.len(), "p50_us": at(&times, 50), "resident_mib": resident(&function)? }))?;
     function.kill().await;
     Ok(())
 }
 
-/// Sends the event so often, after a few times to warm up; the times, in order.
-async fn send(function: &RuntimeApi, event: &Value, times: usize, status: u64) -> Result<Vec<Duration>> {
-    let mut measured = Vec::with_capacity(times);
-    for time in 0..times + times.min(10) {
-        let answer = function.invoke(event).await?;
-        let Outcome::Response(response) = &answer.outcome else {
-            anyhow::bail!("{:?}\n{}", answer.outcome, function.logs().join("\n"));
-        };
-        ensure!(response["statusCode"] == status, "{response}\n{}", function.logs().join("\n"));
-        if time >= times.min(10) {
-            measured.push(answer.latency);
-        }
+/// The measurements of one series of calls.
+struct Sent {
+    /// The latency of each call, the shortest first.
+    times: Vec<Duration>,
+    /// CPU time that the function's process used for all of them, in user mode and in the kernel.
+    cpu: Duration,
+}
+
+/// Invokes the function `count` times with one event, after up to ten calls to warm it up that are not measured.
+async fn send(function: &RuntimeApi, event: &Value, count: usize, status: u64) -> Result<Sent> {
+    for _ in 0..count.min(10) {
+        send_once(function, event, status).await?;
     }
-    measured.sort_unstable();
-    Ok(measured)
+    let cpu_before = cpu_time(function)?;
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        times.push(send_once(function, event, status).await?);
+    }
+    let cpu = cpu_time(function)?.saturating_sub(cpu_before);
+    times.sort_unstable();
+    Ok(Sent { times, cpu })
+}
+
+/// Returns the latency of one call, which has to have this status.
+async fn send_once(function: &RuntimeApi, event: &Value, status: u64) -> Result<Duration> {
+    let answer = function.invoke(event).await?;
+    let Outcome::Response(response) = &answer.outcome else {
+        anyhow::bail!("{:?}\n{}", answer.outcome, function.logs().join("\n"));
+    };
+    ensure!(response["statusCode"] == status, "{response}\n{}", function.logs().join("\n"));
+    Ok(answer.latency)
 }
 
 async fn put_org(emulator: &Emulator, table: &str) -> Result<()> {
@@ -180,8 +199,12 @@ fn message(notifications: usize) -> String {
     )
 }
 
+fn cpu_time(function: &RuntimeApi) -> Result<Duration> {
+    function.cpu_time().context("could not read the function's CPU time: this needs Linux's /proc")
+}
+
 fn resident(function: &RuntimeApi) -> Result<f64> {
-    let bytes = function.resident_bytes().context("there is no /proc")?;
+    let bytes = function.resident_bytes().context("could not read the function's memory: this needs Linux's /proc")?;
     Ok((bytes as f64 / MIB as f64 * 10.0).round() / 10.0)
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -92,6 +93,16 @@ impl Process {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid?)).ok()?;
         resident_bytes(&status)
     }
+
+    pub(super) fn cpu_time(&self) -> Option<Duration> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid?)).ok()?;
+        // A thread may end between the listing and the reading.
+        let times = threads.filter_map(|thread| {
+            let schedstat = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            cpu_time(&schedstat)
+        });
+        Some(times.sum())
+    }
 }
 
 #[derive(Default)]
@@ -137,9 +148,21 @@ fn resident_bytes(status: &str) -> Option<u64> {
     Some(kilobytes * 1024)
 }
 
+/// The first number of `/proc/PID/task/TID/schedstat`: nanoseconds that the thread ran, in user mode and in the kernel.
+fn cpu_time(schedstat: &str) -> Option<Duration> {
+    let nanoseconds = schedstat.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_nanos(nanoseconds))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cpu_time_is_read_in_nanoseconds() {
+        assert_eq!(cpu_time("188800980 17516475 390\n"), Some(Duration::from_nanos(188_800_980)));
+        assert_eq!(cpu_time(""), None);
+    }
 
     #[test]
     fn resident_memory_is_read_in_kilobytes() {

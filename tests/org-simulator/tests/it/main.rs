@@ -37,7 +37,6 @@ mod records;
 mod rules;
 mod server;
 mod shapes;
-mod shapes_bulk;
 mod soap;
 mod state;
 mod support;
