@@ -48,10 +48,10 @@ fn a_note_that_could_not_be_looked_for_is_found_later() {
         context.simulator.fault(fault("query", 100, Effect::Unavailable));
         let (status, queued) = context.create_note(None, "k", "Hi").await;
         assert_eq!((status, context.notes()), (StatusCode::ACCEPTED, 1));
-        assert!(context.work(&queued["write_id"]).await, "it cannot be looked for yet");
+        assert!(!context.resume(&queued["write_id"]).await, "it cannot be looked for yet");
 
         context.simulator.clear_faults();
-        assert!(!context.work(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await);
 
         assert_eq!(context.notes(), 1);
         assert_eq!(context.ledger(&queued["write_id"]).await.state, WriteState::Finished);
@@ -67,7 +67,7 @@ fn a_note_that_never_arrived_is_created_by_the_next_attempt() {
         let (status, queued) = context.create_note(None, "k", "Hi").await;
         assert_eq!((status, context.notes(), context.queued().await), (StatusCode::ACCEPTED, 0, 1));
 
-        assert!(!context.work(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await);
 
         assert_eq!(context.notes(), 1);
     });
@@ -82,8 +82,8 @@ fn a_note_during_maintenance_waits_in_the_queue() {
         assert_eq!(status, StatusCode::ACCEPTED);
 
         context.simulator.clear_faults();
-        assert!(!context.work(&queued["write_id"]).await);
-        assert!(!context.work(&queued["write_id"]).await, "a task too many");
+        assert!(context.resume(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await, "a task too many");
 
         assert_eq!(context.notes(), 1);
     });
@@ -97,7 +97,7 @@ fn a_note_like_another_one_is_not_taken_for_it() {
         context.simulator.fault(fault("composite", 1, Effect::ResetBefore));
         let (_, queued) = context.create_note(None, "k2", "Second call").await;
 
-        assert!(!context.work(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await);
 
         assert_eq!(context.notes(), 2);
     });
@@ -130,7 +130,7 @@ fn a_change_during_maintenance_is_made_later() {
         let (status, queued) = context.change(&written["note_id"], Some("c"), json!({ "title": "New" })).await;
         assert_eq!(status, StatusCode::ACCEPTED);
         context.simulator.clear_faults();
-        assert!(!context.work(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await);
 
         assert_eq!(context.read(None, &written["note_id"]).await.1["title"], "New");
     });

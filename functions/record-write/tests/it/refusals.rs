@@ -29,7 +29,7 @@ fn each_record_has_its_own_outcome_with_salesforce_s_code_and_fields() {
 fn all_or_none_undoes_the_good_records_too() {
     run(async {
         let context = TestContext::new().await;
-        let before = context.count("Contact");
+        let before = context.count_in_org("Contact");
         let path = format!("/v1/orgs/{}/records/Contact", context.org);
         let records = json!([{ KEY: "C-1", "LastName": "Doe" }, { KEY: "C-2", "FirstName": "Jo" }]);
 
@@ -37,7 +37,7 @@ fn all_or_none_undoes_the_good_records_too() {
         let (_, answer) = context.post(&path, Some("k"), body).await;
 
         assert_eq!(answer["records"][0]["success"], false);
-        assert_eq!(context.count("Contact"), before);
+        assert_eq!(context.count_in_org("Contact"), before);
     });
 }
 

@@ -73,7 +73,7 @@ async fn killed_at_work(context: &TestContext, records: &Value) -> String {
 fn a_request_killed_at_every_point_and_sent_again_writes_once() {
     run(async {
         let context = TestContext::new().await;
-        let before = context.count("Account");
+        let before = context.count_in_org("Account");
         let records = json!([{ KEY: "A-1", "Name": "Acme" }, { KEY: "A-2", "Name": "Bolt" }]);
 
         let mut kills = 0;
@@ -85,6 +85,6 @@ fn a_request_killed_at_every_point_and_sent_again_writes_once() {
         assert!(kills > 3, "killed {kills} times");
         let (status, answer) = context.upsert("Account", Some(REP), "k", records).await;
         assert_eq!((status, answer["records"].as_array().unwrap().len()), (StatusCode::OK, 2));
-        assert_eq!(context.count("Account"), before + 2);
+        assert_eq!(context.count_in_org("Account"), before + 2);
     });
 }
