@@ -1,4 +1,4 @@
-//! The function between a simulated org and the emulator: what the platform asks for is in the org once, and in the ledger.
+//! The function with a simulated org and the emulator: each requested write is in the org once, and in the ledger.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
