@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{
     Authorizations, Budgets, ChangeHint, Deliveries, DeliveryOutcome, EventBus, MirrorRecord, Origins, Queue, Records,
-    Writes,
 };
 
 /// The external id field that the package adds.
@@ -140,16 +139,7 @@ impl TestContext {
 }
 
 fn writing(context: &harness::TestContext) -> record_write::Deps {
-    let ledger = writes::Deps {
-        orgs: context.orgs.clone(),
-        connections: context.connections.clone(),
-        writes: Writes::new(context.dynamodb(), context.table("writes")),
-        budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
-        queue: Queue::new(context.sqs(), context.queue_url("RecordWriteQueue"), context.clock.clone()),
-        salesforce: context.salesforce.clone(),
-        owner_policy: OwnerPolicy::RepThenTeam,
-        clock: context.clock.clone(),
-    };
+    let ledger = context.writes("RecordWriteQueue", OwnerPolicy::RepThenTeam);
     record_write::Deps { ledger, origins: Origins::new(context.dynamodb(), context.table("origins")) }
 }
 
