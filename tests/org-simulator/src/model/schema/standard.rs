@@ -1,4 +1,4 @@
-//! Reads `standard.txt`, the list of standard objects.
+//! Parses `standard.txt`, the list of standard objects.
 //!
 //! Words after a field: `required`, `readonly`, `createonly`, `defaulted`, `nillable`, `name`, `idlookup`, `external`,
 //! `unique`, `restricted`, `auto={0000}`, `to=Object,Object`, `rel=Name`, `children=Name`, `values=Set`.
@@ -20,7 +20,7 @@ impl Schema {
     }
 }
 
-/// The schema that `standard.txt` describes.
+/// Returns the schema that `standard.txt` describes.
 fn schema() -> Schema {
     let mut schema = Schema::default();
     let mut sets = ValueSets::new();
