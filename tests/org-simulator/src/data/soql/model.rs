@@ -1,4 +1,4 @@
-//! Queries made at random, beside a model of what they mean.
+//! Property tests: random queries, compared with a simple model of their meaning.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,7 @@ use super::{Paper, page, run};
 use crate::model::org::Org;
 use crate::model::people;
 
-/// A lead as the model knows it: a city and a number of employees.
+/// A lead in the model: a city and a number of employees.
 #[derive(Clone, Debug, PartialEq)]
 struct Lead {
     city: Option<String>,
@@ -99,7 +99,7 @@ fn meaning() -> impl Strategy<Value = Meaning> {
     })
 }
 
-/// Leads with every mix of a few cities, in both cases, and a few numbers, with nulls.
+/// Returns leads with all combinations of a few cities, in both cases, and a few numbers, with nulls.
 fn leads() -> (Org, Vec<Lead>) {
     let (mut org, mut leads) = (org(), Vec::new());
     let admin = people::admin(&org);
@@ -117,7 +117,7 @@ fn lead(row: &Json) -> Lead {
     Lead { city: row["City"].as_str().map(str::to_owned), employees: row["NumberOfEmployees"].as_i64() }
 }
 
-/// Runs the queries that a strategy makes, all over one org.
+/// Runs a property test with the queries of a strategy, all over one org.
 fn over_leads<S: Strategy>(strategy: &S, test: impl Fn(&mut Org, &[Lead], S::Value)) {
     let (org, leads) = leads();
     let org = std::cell::RefCell::new(org);

@@ -1,4 +1,4 @@
-//! What must hold of writes in whatever order they come.
+//! Property tests of writes in random order.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
@@ -23,7 +23,7 @@ fn org() -> (Org, Actor) {
     (org, actor)
 }
 
-/// Every record of the org, deleted or not, with all its fields.
+/// Returns every record of the org, deleted or not, with all its fields.
 fn everything(org: &Org) -> Vec<(String, Map<String, Json>)> {
     let of = |name: &str| org.store.table(name).into_iter().flat_map(|table| table.rows());
     org.schema
@@ -47,7 +47,7 @@ fn json_of(answer: Response) -> Json {
     }
 }
 
-/// References of any record, deleted or not, to a record that is not there or, for a live record, not live.
+/// Returns dangling references: of any record to a missing record, or of a live record to a deleted one.
 fn dangling(org: &Org) -> Vec<(RecordId, String)> {
     let mut found = Vec::new();
     for object in org.schema.objects() {
@@ -67,7 +67,7 @@ fn dangling(org: &Org) -> Vec<(RecordId, String)> {
     found
 }
 
-/// A record of a collection: good, without its required field, with a taken key, or with a bad value.
+/// Generates a record of a collection: valid, without its required field, with a taken key, or with a bad value.
 fn record() -> impl Strategy<Value = Json> {
     (0..5_u8, 0..4_u8).prop_map(|(kind, n)| match kind {
         0 => json!({"attributes": {"type": "Account"}, "Name": format!("N{n}"), KEY: format!("K{n}")}),
