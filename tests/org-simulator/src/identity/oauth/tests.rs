@@ -187,9 +187,9 @@ fn revoking_an_access_token_ends_it_alone_and_revoking_the_refresh_token_ends_al
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Begin a refresh with the n-th token that was given out.
+    /// Starts a refresh with the n-th token that was issued.
     Begin(usize),
-    /// Finish the n-th of those that are being worked on.
+    /// Finishes the n-th refresh in progress.
     Finish(usize),
 }
 
@@ -234,7 +234,8 @@ proptest! {
 
 #[test]
 fn the_signature_is_that_of_the_documentation() {
-    // HMAC-SHA256 under "key" over "The quick brown fox jumps over the lazy dog", a published test vector, cut in two.
+    // HMAC-SHA256 with the key "key" over "The quick brown fox jumps over the lazy dog", a published test vector, split
+    // in two.
     let signature = signature("key", "The quick brown fox ", "jumps over the lazy dog");
     assert_eq!(signature, "97yD9DBThCSxMpjmqm+xQ+9NWaFJRhdZl0edvC0aPNg=");
 }
