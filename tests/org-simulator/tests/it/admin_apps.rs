@@ -1,4 +1,4 @@
-//! Apps through the simulator's own API: settings, policy and secrets; and the looks of the consent page.
+//! Apps in the admin API: settings, policy and secrets; and the style sheet of the consent page.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ impl Scene {
         self.admin(method, &format!("apps/{}/{what}", self.org.client_id()), body).await
     }
 
-    /// An authorization request of a user who allows.
+    /// Sends an authorization request of a user who allows the app.
     async fn allowed(&self, more: &[(&'static str, &'static str)]) -> Answer {
         let request = self.http.get(self.oauth("authorize")).query(&self.authorize_query(more));
         self.plain(request.header("X-Simulator-User", CASEY)).await
@@ -39,7 +39,7 @@ async fn settings_of_an_app_hold_from_then_on() {
     assert_eq!(parameter(&scene.allowed(&[("scope", "full")]).await, "error").as_deref(), Some("invalid_scope"));
     assert!(parameter(&scene.allowed(&[]).await, "code").is_some());
 
-    // What is left out is as at the start.
+    // Settings that are left out get their initial values.
     assert_eq!(scene.of_app(Method::PUT, "settings", Some(json!({}))).await.status, 200);
     assert!(parameter(&scene.allowed(&without).await, "code").is_some());
 }

@@ -12,7 +12,7 @@ use crate::support::{ADMIN, Answer, CASEY, Scene, fields};
 
 const KEY: &str = "Ferry_External_Id__c";
 
-/// A request with a body that is not JSON.
+/// Sends a request whose body is not JSON.
 async fn send(scene: &Scene, method: Method, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
     let url = format!("{}/services/data/v66.0/{path}", scene.org.url());
     let request = scene.http.request(method, url).bearer_auth(scene.token()).header("content-type", content_type);
@@ -289,7 +289,7 @@ async fn a_list_of_jobs_is_walked_page_by_page() {
     assert_eq!((&first["records"][0]["id"], &second["records"][0]["id"]), (&made[0], &made[1_000]));
 }
 
-/// The data rows of a CSV without line breaks in values.
+/// Returns the data rows of a CSV without line breaks in values.
 fn rows(csv: &str) -> Vec<&str> {
     csv.lines().skip(1).collect()
 }
@@ -297,7 +297,7 @@ fn rows(csv: &str) -> Vec<&str> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
-    /// Whatever is uploaded, and whenever the job ends: each row is in exactly one of the three results.
+    /// Each row is in exactly one of the three results, whatever the upload and the time at which the job ends.
     #[test]
     fn no_row_is_lost(
         names in prop::collection::vec(prop_oneof![4 => "[A-Za-z]{1,6}", 1 => Just(String::new()), 1 => Just("#N/A".to_owned())], 0..450),

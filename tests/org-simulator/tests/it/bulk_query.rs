@@ -11,7 +11,7 @@ async fn query_job(scene: &Scene, soql: &str) -> Answer {
     scene.post("jobs/query", json!({"operation": "query", "query": soql})).await
 }
 
-/// A job that has ended well.
+/// Creates a query job, waits until it is complete and returns its path.
 async fn complete(scene: &Scene, soql: &str) -> String {
     let created = query_job(scene, soql).await;
     assert_eq!((created.status, &created.body["state"]), (200, &json!("UploadComplete")), "{:?}", created.body);

@@ -8,7 +8,7 @@ use crate::support::{ADMIN, Answer, CASEY, Scene, fields, recorded};
 
 const XML: &str = "application/xml; charset=UTF-8";
 
-/// A request below `job`, with the session where Bulk API 1.0 has it.
+/// Sends a request below `job`, with the session header of Bulk API 1.0.
 async fn send(scene: &Scene, method: Method, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
     let url = format!("{}/services/async/37.0/job{path}", scene.org.url());
     let request = scene.http.request(method, url).header("X-SFDC-Session", scene.token());
@@ -23,13 +23,13 @@ fn text(answer: &Answer) -> String {
     String::from_utf8(answer.bytes.clone()).unwrap()
 }
 
-/// The text of the first element of that name.
+/// Returns the text of the first element with that name.
 fn value(xml: &str, name: &str) -> String {
     let (_, rest) = xml.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name} in {xml}"));
     rest.split_once(&format!("</{name}>")).unwrap().0.to_owned()
 }
 
-/// Names of elements in their order, the attributes of the first with them.
+/// Returns the names of elements in their order, with the attributes of the first.
 fn names(xml: &str) -> Vec<String> {
     xml.split('<').skip(1).map(|part| part.split('>').next().unwrap().split_whitespace().collect()).collect()
 }

@@ -143,7 +143,7 @@ async fn a_lead_without_a_company_becomes_a_person() {
     assert_eq!(account["PersonContactId"], lead["ConvertedContactId"]);
 }
 
-/// Salesforce Help, "Outbound Message Considerations": there are none below Enterprise.
+/// Editions below Enterprise have no outbound messages (Salesforce Help, "Outbound Message Considerations").
 #[tokio::test]
 async fn an_org_of_a_smaller_edition_says_so_and_has_no_outbound_messages() {
     let scene = Scene::new().await;

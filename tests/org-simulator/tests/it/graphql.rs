@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::support::{CASEY, Scene};
 
-/// What comes of a selection within `query`.
+/// Returns the response to a selection within `query`.
 async fn ask(scene: &Scene, selection: &str) -> Value {
     let query = format!("{{ uiapi {{ query {{ {selection} }} }} }}");
     let answer = scene.post("graphql", json!({"query": query})).await;

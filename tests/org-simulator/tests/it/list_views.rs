@@ -13,7 +13,7 @@ impl Scene {
     }
 }
 
-/// What stands in the first column.
+/// Returns the values of the first column.
 fn names(results: &Value) -> Vec<&str> {
     results["records"].as_array().unwrap().iter().map(|row| row["columns"][0]["value"].as_str().unwrap()).collect()
 }

@@ -127,7 +127,7 @@ async fn the_id_token_is_signed_by_the_published_key_and_bound_to_the_nonce() {
     let mut validation = Validation::new(Algorithm::RS256);
     validation.set_audience(&[scene.org.client_id()]);
     validation.set_issuer(&[text(&discovery["issuer"])]);
-    // The org's clock stands still, the library's does not.
+    // The org's clock stands still, but the library uses the real time.
     validation.validate_exp = false;
 
     let claims = decode::<Value>(text(&granted["id_token"]), &key, &validation).unwrap().claims;

@@ -1,4 +1,4 @@
-//! Logins in which no person is asked: JWT bearer and client credentials.
+//! Logins without a page: JWT bearer and client credentials.
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::oauth::text;
 use crate::support::{ADMIN, Answer, CASEY, JORDAN, START, Scene};
 
-/// An app's key, whose public half the app was given.
+/// An app's key, whose public half is registered with the app.
 struct Signer(KeyPair);
 
 impl Signer {

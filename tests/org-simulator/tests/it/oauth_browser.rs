@@ -1,4 +1,4 @@
-//! A browser that stays logged in at the authorization endpoint.
+//! A browser session at the authorization endpoint.
 
 use jiff::SignedDuration;
 
@@ -6,7 +6,7 @@ use crate::oauth::{callback, parameter, text};
 use crate::support::{Answer, CASEY, JORDAN, Scene};
 
 impl Scene {
-    /// Logs in on the consent page and returns what the browser sends back from then on.
+    /// Logs in on the consent page and returns the browser's cookie.
     async fn browser_of(&self, username: &str) -> String {
         let answer = self.decide(&[("username", username), ("decision", "allow")], "").await;
         callback(&answer);
@@ -36,7 +36,7 @@ impl Scene {
 const LOGIN: &str = "<select id=\"username\"";
 const KNOWN: &str = "Logged in as <b>Casey";
 
-/// Which of the two pages it is.
+/// Returns whether the page asks for a login, and not only for consent.
 fn asks_for_login(page: &Answer) -> bool {
     assert_eq!(page.status, 200);
     let html = String::from_utf8_lossy(&page.bytes);

@@ -1,4 +1,4 @@
-//! The authorization endpoint: what the person sees, and what the client is told through the redirect.
+//! The authorization endpoint: the consent page, and the errors that the client receives through the redirect.
 
 use org_simulator::{AppPolicy, AppSettings};
 
@@ -6,7 +6,7 @@ use crate::oauth::parameter;
 use crate::support::{ADMIN, Answer, CASEY, JORDAN, Scene};
 
 impl Scene {
-    /// An authorization request, in which the user allows unless a header says otherwise.
+    /// Sends an authorization request; the user allows it, unless a header says otherwise.
     async fn authorize(&self, more: &[(&'static str, &'static str)], headers: &[(&str, &str)]) -> Answer {
         let mut request = self.http.get(self.oauth("authorize")).query(&self.authorize_query(more));
         for (name, value) in headers {
@@ -28,7 +28,7 @@ impl Scene {
     }
 }
 
-/// The two words of a refusal that came through the redirect, with the state untouched.
+/// Returns `error` and `error_description` of the redirect, and asserts that the state is unchanged.
 fn refusal(answer: &Answer) -> (String, String) {
     assert_eq!(parameter(answer, "state").as_deref(), Some("st/ate+1"));
     (parameter(answer, "error").unwrap(), parameter(answer, "error_description").unwrap())

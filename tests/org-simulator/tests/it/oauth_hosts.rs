@@ -1,4 +1,4 @@
-//! The two login hosts: they serve the orgs of their environment, and those of the other one not at all.
+//! The two login hosts: each serves the orgs of its environment only.
 
 use org_simulator::{Effect, Fault, OrgKind, OrgOptions, Simulator};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Tokens through their life: secrets, rotation, addresses, limits, revocation and introspection.
+//! Tokens: secrets, rotation, addresses, limits, revocation and introspection.
 
 use std::time::Duration;
 

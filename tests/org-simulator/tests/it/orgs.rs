@@ -11,7 +11,7 @@ async fn added(scene: &Scene, kind: OrgKind, name: &str) -> Simulator {
 }
 
 impl Scene {
-    /// The first record of a query in another org, as its administrator.
+    /// Returns the first record of a query in another org, as its administrator.
     async fn first_in(&self, org: &Simulator, soql: &str) -> Value {
         let token = org.access_token(&org.users()[0].username).unwrap();
         let url = format!("{}/services/data/v66.0/query", org.url());

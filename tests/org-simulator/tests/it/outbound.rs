@@ -14,7 +14,7 @@ use crate::support::{ADMIN, CASEY, JORDAN, Scene, fields};
 const ACK: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>\
      <notificationsResponse xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack></notificationsResponse></soapenv:Body></soapenv:Envelope>";
 
-/// An endpoint that keeps what it gets and answers as told.
+/// An endpoint that stores the messages it receives and responds as set.
 #[derive(Clone)]
 struct Endpoint {
     url: String,

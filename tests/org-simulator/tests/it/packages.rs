@@ -1,4 +1,4 @@
-//! The package's life in a customer's org, and what the vendor's License Management Org knows of it.
+//! The package in a customer's org, and its licence in the vendor's License Management Org.
 
 use std::sync::{Arc, Mutex};
 

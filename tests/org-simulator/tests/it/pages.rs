@@ -1,4 +1,4 @@
-//! The pages for a person: what they show, what they hide, and what they may load.
+//! The web pages: their contents, and the content security policy.
 
 use org_simulator::{Effect, FaultRule, Options, OrgOptions, Seed, Simulator};
 use serde_json::json;
@@ -83,7 +83,7 @@ async fn it_listens_where_it_is_told_to_and_on_loopback_otherwise() {
     let org = Simulator::start(Options::default()).await.unwrap();
     assert!(org.url().starts_with("http://127.0.0.1:"));
     let port: u16 = org.url().rsplit(':').next().unwrap().parse().unwrap();
-    // The whole of 127.0.0.0/8 is this machine; an org that listened everywhere would answer at 127.0.0.2 too.
+    // 127.0.0.2 is the same machine; an org that listened on all addresses would respond there too.
     assert!(tokio::net::TcpStream::connect(("127.0.0.2", port)).await.is_err());
     let options = Options { listen: Some("0.0.0.0".parse().unwrap()), ..Options::default() };
     let open = Simulator::start(options).await.unwrap();

@@ -1,4 +1,4 @@
-//! The program: what it prints, and what it says of requests that it does not know.
+//! The program: its output, and its log of unsupported requests.
 
 use std::process::Stdio;
 

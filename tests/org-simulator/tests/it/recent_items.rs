@@ -1,4 +1,4 @@
-//! What a user saw or changed of late.
+//! Recently viewed records.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! HTTP itself: compression, HEAD, connections, limits, and what is not known.
+//! HTTP itself: compression, HEAD, connections, limits, and unsupported paths.
 
 use std::io::{Read as _, Write as _};
 
@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Answer, Scene};
 
-/// One request over a bare connection; headers and body as they come.
+/// Sends requests over a plain TCP connection and returns the raw responses.
 async fn raw(scene: &Scene, requests: &[String]) -> Vec<u8> {
     let address = scene.org.url().strip_prefix("http://").unwrap();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();

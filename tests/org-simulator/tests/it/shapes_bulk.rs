@@ -1,4 +1,4 @@
-//! The answers of Bulk API 2.0 beside recorded ones: the same keys, the same types, nothing more.
+//! Compares the responses of Bulk API 2.0 with recorded ones: the same keys, the same types, nothing more.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ fn read(name: &str) -> Option<Value> {
     Some(serde_json::from_str(&std::fs::read_to_string(recorded(&format!("bulk/{name}.json"))?).unwrap()).unwrap())
 }
 
-/// Same status, same keys, same types; and the values that do not depend on the org.
+/// Asserts the same status, keys and types, and the same values where they do not depend on the org.
 fn assert_same(ours: &Answer, name: &str) {
     let Some(theirs) = read(name) else { return };
     assert_eq!(ours.status, 200);

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::support::{ADMIN, CASEY, JORDAN, Scene, fields};
 
-/// Posts an operation to the partner API with the scene's session; status and body.
+/// Posts an operation to the partner API with the scene's session; returns status and body.
 async fn soap(scene: &Scene, operation: &str) -> (u16, String) {
     soap_with(scene, "u/64.0", scene.token(), operation).await
 }

@@ -1,4 +1,4 @@
-//! A realm saved to a file and loaded from it, and sandboxes, which are copies.
+//! A realm that is saved to a file and loaded again, and sandbox copies.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ async fn loaded(file: &Path) -> Result<Simulator, org_simulator::Error> {
 }
 
 impl Scene {
-    /// A scene in an org that was started otherwise.
+    /// Returns a context for an org that was started with other options.
     fn in_org(org: Simulator) -> Self {
         let admin = org.users()[0].username.clone();
         Self::of(org, &admin)
