@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_that_never_were_are_not_found() {
+    fn unknown_versions_are_not_found() {
         assert!(Call::new("GET", "/services/data/v66.0/limits", None).is_some());
         for url in [
             "/services/data/v99.0/limits",

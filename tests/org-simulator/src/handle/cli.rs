@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn it_listens_on_loopback_unless_told_otherwise() {
+    fn it_listens_on_loopback_by_default() {
         let args = Args::parse_from(["org-simulator"]);
         assert!(args.listen.is_loopback());
         let args =

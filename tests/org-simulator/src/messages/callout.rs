@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_is_called() {
+    fn callouts_go_to_loopback_addresses_only() {
         for url in ["http://127.0.0.1:9/x", "http://localhost/x", "https://[::1]/x", "http://api.localhost:80/"] {
             assert!(loopback(url).is_ok(), "{url}");
         }
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_does_not_show_the_path() {
+    fn an_error_does_not_show_the_path() {
         assert_eq!(
             loopback("https://example.com/hooks/SECRET").unwrap_err().to_string(),
             "https://example.com is not a loopback address"

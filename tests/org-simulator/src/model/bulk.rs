@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_allowance_comes_back_after_a_day() {
+    fn an_allowance_renews_after_a_day() {
         let mut jobs = Allowance::new(2);
         let start = Timestamp::UNIX_EPOCH;
         assert!(jobs.take(start, 2) && !jobs.take(start, 1));

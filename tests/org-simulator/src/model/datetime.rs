@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_an_offset_is_read() {
+    fn every_format_of_an_offset_is_parsed() {
         let at = parse("2026-11-22T10:15:30Z");
         assert!(at.is_some());
         for text in ["2026-11-22T10:15:30.000+0000", "2026-11-22T11:15:30+01:00", "2026-11-22T10:15:30.000Z"] {

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_hits_as_often_as_it_was_ordered() {
+    fn a_fault_affects_as_many_requests_as_times_says() {
         let mut faults = Faults::default();
         let fault = Fault {
             path_prefix: "/services/data".to_owned(),
@@ -150,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_ones_may_pass() {
+    fn skip_lets_the_first_requests_pass() {
         let mut faults = Faults::default();
         faults.add(FaultRule { skip: 2, times: Some(3), ..FaultRule::new(Effect::Unavailable) });
         assert_eq!(hits(&mut faults, 10), [2, 3, 4]);
     }
 
     #[test]
-    fn a_share_of_the_requests_is_hit_and_the_same_ones_for_the_same_seed() {
+    fn the_same_seed_selects_the_same_requests() {
         let rule = FaultRule { probability: Some(0.25), seed: 7, ..FaultRule::new(Effect::Unavailable) };
         let run = |rule: &FaultRule| {
             let mut faults = Faults::default();
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_has_its_time() {
+    fn a_fault_is_active_only_in_its_time_window() {
         let at = |minute| NOW + SignedDuration::from_mins(minute);
         let mut faults = Faults::default();
         faults.add(FaultRule { from: Some(at(1)), until: Some(at(2)), ..FaultRule::new(Effect::Unavailable) });
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_lets_a_request_pass_leaves_it_to_the_next() {
+    fn a_fault_that_does_not_apply_leaves_the_request_to_the_next() {
         let mut faults = Faults::default();
         faults.add(FaultRule { skip: 1, ..FaultRule::new(Effect::Unavailable) });
         let second = faults.add(FaultRule::new(Effect::QueryTimeout));

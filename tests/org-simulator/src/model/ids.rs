@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_ids_get_their_known_checksums() {
+    fn known_ids_get_their_known_suffixes() {
         for id in ["00D5e000000KQ2eEAG", "0055e000001mKpCAAU", "012000000000000AAA", "001dM00003jU9GxQAK"] {
             assert_eq!(RecordId::parse(&id[..15]).unwrap().as_str(), id);
             assert_eq!(RecordId::parse(id).unwrap().as_str(), id);
@@ -153,26 +153,26 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_checksum_is_no_id() {
+    fn an_id_with_a_wrong_suffix_is_rejected() {
         assert_eq!(RecordId::parse("00D5e000000KQ2eEAA"), None);
         assert_eq!(RecordId::parse("00D5e000000KQ2"), None);
         assert_eq!(RecordId::parse("00D5e000000KQ-e"), None);
     }
 
     #[test]
-    fn no_two_orgs_give_out_the_same_id() {
+    fn orgs_never_create_the_same_id() {
         let ids: std::collections::BTreeSet<_> = (0..3_800).map(|n| IdSource::of_org(n).next("00D")).collect();
         assert_eq!(ids.len(), 3_800);
     }
 
     proptest! {
         #[test]
-        fn ids_sort_in_the_order_they_are_given(a in 0_u64..1 << 40, b in 0_u64..1 << 40) {
+        fn ids_sort_in_the_order_of_creation(a in 0_u64..1 << 40, b in 0_u64..1 << 40) {
             prop_assert_eq!(a.cmp(&b), numbered("001", a).cmp(&numbered("001", b)));
         }
 
         #[test]
-        fn every_given_id_reads_back(n in 0_u64..1 << 40) {
+        fn every_created_id_reads_back(n in 0_u64..1 << 40) {
             let id = numbered("a00", n);
             prop_assert_eq!(RecordId::parse(id.as_str()), Some(id));
             prop_assert_eq!(RecordId::parse(id.short()), Some(id));

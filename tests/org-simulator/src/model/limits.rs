@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_budget_comes_back_after_a_day() {
+    fn the_limit_renews_after_a_day() {
         let mut limits = ApiLimits { max: 2, ..ApiLimits::default() };
         let start = Timestamp::UNIX_EPOCH;
         assert!(limits.take(start) && limits.take(start));

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_repeats_itself_and_forks_differ() {
+    fn a_seed_repeats_its_stream_and_forks_differ() {
         let (mut a, mut b) = (Random::new(Some(7)), Random::new(Some(7)));
         let mut fork = a.fork("logins");
         assert_eq!(a.text(), b.text());
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_seed_no_two_streams_are_alike() {
+    fn without_a_seed_streams_differ() {
         assert_ne!(Random::new(None).bytes(), Random::new(None).bytes());
     }
 }

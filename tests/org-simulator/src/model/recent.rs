@@ -33,7 +33,7 @@ mod tests {
     use crate::model::ids::numbered;
 
     #[test]
-    fn the_newest_stand_first_once_and_only_so_many() {
+    fn recent_records_are_unique_newest_first_and_limited() {
         let (user, mut items) = (numbered("005", 1), RecentItems::default());
         for n in 0..300 {
             items.add(user, numbered("001", n));

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_package_field_is_on_the_four_objects() {
+    fn the_packages_field_is_on_the_four_objects() {
         let schema = Schema::standard();
         for object in ["Account", "Contact", "Lead", "Opportunity"] {
             let field = schema.object(object).unwrap().field("Ferry_External_Id__c").unwrap();

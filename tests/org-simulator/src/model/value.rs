@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_value_gets_salesforces_code() {
+    fn every_invalid_value_gets_salesforces_code() {
         assert_eq!(code(FieldKind::String, &json!("longer than ten")), "STRING_TOO_LONG");
         assert_eq!(code(FieldKind::Email, &json!("nobody")), "INVALID_EMAIL_ADDRESS");
         assert_eq!(code(FieldKind::Reference, &json!("001")), "MALFORMED_ID");

@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_are_read_whatever_their_case_and_separator() {
+    fn headers_are_read_with_any_case_and_separator() {
         let options = WriteOptions::read(66, Some("FALSE"), Some("allowSave=TRUE; includeRecordDetails=false"));
         assert_eq!(options.auto_assign, AutoAssign::Off);
         assert!(options.allow_duplicates && !options.duplicate_details);

@@ -116,7 +116,7 @@ async fn sent(scene: &Scene, url: &str) -> (DeliveryState, String) {
 }
 
 #[tokio::test]
-async fn an_endpoint_sees_the_certificate_that_was_given() {
+async fn an_endpoint_receives_the_clients_certificate() {
     let authority = Authority::new();
     let (scene, (url, seen)) = (Scene::new().await, guarded(&authority).await);
     let (presented, certificate) = authority.presented(&authority);
@@ -128,7 +128,7 @@ async fn an_endpoint_sees_the_certificate_that_was_given() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_another_authority_is_turned_away() {
+async fn a_certificate_of_another_authority_is_rejected() {
     let authority = Authority::new();
     let (scene, (url, seen)) = (Scene::new().await, guarded(&authority).await);
     let (presented, _) = authority.presented(&Authority::new());
@@ -141,7 +141,7 @@ async fn a_certificate_of_another_authority_is_turned_away() {
 }
 
 #[tokio::test]
-async fn an_authority_is_trusted_only_while_it_is_given() {
+async fn an_authority_is_trusted_only_while_it_is_set() {
     let authority = Authority::new();
     let (scene, (url, seen)) = (Scene::new().await, guarded(&authority).await);
     let (presented, _) = authority.presented(&authority);

@@ -67,7 +67,7 @@ async fn pages_follow_each_other_by_cursor() {
 }
 
 #[tokio::test]
-async fn what_is_unknown_or_not_to_be_seen_is_an_error() {
+async fn unknown_and_hidden_fields_are_errors() {
     let mut scene = Scene::new().await;
     let permissions = org_simulator::ObjectPermissions {
         hidden_fields: vec!["Phone".to_owned()],

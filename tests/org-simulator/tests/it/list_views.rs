@@ -19,7 +19,7 @@ fn names(results: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn views_hold_all_records_ones_own_or_those_seen_last() {
+async fn views_list_all_own_or_recently_viewed_records() {
     let mut scene = Scene::new().await;
     scene.log_in(CASEY);
     assert!(names(&scene.results("Account", "RecentlyViewedAccounts", "").await).is_empty());
@@ -40,7 +40,7 @@ async fn views_hold_all_records_ones_own_or_those_seen_last() {
 }
 
 #[tokio::test]
-async fn a_described_query_can_be_asked() {
+async fn a_described_query_can_be_run() {
     let scene = Scene::new().await;
     let views = scene.get("sobjects/Lead/listviews").await.body;
     for view in views["listviews"].as_array().unwrap() {

@@ -68,7 +68,7 @@ mod tests {
     const TYPE: &str = "multipart/form-data; boundary=\"BOUNDARY\"";
 
     #[test]
-    fn both_parts_are_found_whatever_ends_the_lines() {
+    fn both_parts_are_found_with_any_line_ending() {
         for end in ["\r\n", "\n"] {
             let body = [
                 "--BOUNDARY",
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_body_is_refused() {
+    fn an_invalid_body_is_rejected() {
         let refused = |content_type: &str, body: &str| parts(content_type, body.as_bytes()).is_err();
         assert!(refused("multipart/form-data", "--BOUNDARY--"));
         assert!(refused(TYPE, "--BOUNDARY--"));

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_have_no_case() {
+    fn header_names_ignore_case() {
         let headers = Headers::read([("Sforce-Auto-Assign", "FALSE"), ("Host", "x")].into_iter());
         assert_eq!((headers.get("sforce-auto-assign"), headers.get("host")), (Some("FALSE"), None));
     }

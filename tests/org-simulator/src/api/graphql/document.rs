@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_refused_with_its_place() {
+    fn unsupported_syntax_is_rejected_with_its_position() {
         for text in
             ["", "{", "{ a: b }", "{ ...F }", "query ($x: Int) { a }", "{ a(n: $x) }", "mutation { a }", "{ a(n: UP) }"]
         {

@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_is_taken_apart() {
+    fn a_search_is_parsed() {
         let search = parse(
             "find {Jane \\} Doe} IN name fields RETURNING Contact(Id, Name WHERE City = ')' ORDER BY Name LIMIT 3), Lead LIMIT 9",
         )
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_pointed_at() {
+    fn errors_point_at_their_position() {
         let message = |text: &str| parse(text).unwrap_err().message;
         assert!(
             message("FIND {name} IN ALL TYPE RETURNING Account(name)")

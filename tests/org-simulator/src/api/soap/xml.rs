@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prefixes_do_not_matter_and_entities_are_resolved() {
+    fn prefixes_are_ignored_and_entities_resolved() {
         let xml = "<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"x\"><s:Body><a:op xmlns:a=\"y\"><a:n>A &amp; B &#x41;</a:n>\
                    <a:f xsi:type=\"xsd:string\" xsi:nil=\"true\"/><![CDATA[<c>]]></a:op></s:Body></s:Envelope>";
         let operation = Element::parse(xml).unwrap().child("Body").unwrap().child("op").unwrap().clone();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_well_formed_is_nothing() {
+    fn malformed_xml_is_not_parsed() {
         let deep = "<a>".repeat(100) + &"</a>".repeat(100);
         for xml in ["", "<a>", "<a></b>", "text", "<a>&unknown;</a>", "<!DOCTYPE a><a/>", deep.as_str()] {
             assert_eq!(Element::parse(xml), None, "{xml}");

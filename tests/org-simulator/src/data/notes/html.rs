@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn unescaped_characters_and_foreign_tags_are_refused() {
+    fn unescaped_characters_and_unknown_tags_are_rejected() {
         for html in [
             "a & b",
             "1 < 2",
@@ -170,7 +170,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_saved_can_be_saved_again(html in "[a-z<>&;/ \"='\\n]{0,40}") {
+        fn saved_content_can_be_saved_again(html in "[a-z<>&;/ \"='\\n]{0,40}") {
             if let Some(once) = saved(&html) {
                 prop_assert_eq!(saved(&once), Some(once));
             }

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn like_knows_runs_single_characters_and_escapes() {
+    fn like_matches_runs_single_characters_and_escapes() {
         for (text, pattern) in [
             ("acme corp", "acme%"),
             ("acme", "a_me"),
@@ -120,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn like_means_what_it_says(text in "[ab%_]{0,8}", pattern in r"([ab%_]|\\%|\\_){0,6}") {
+        fn like_agrees_with_a_naive_matcher(text in "[ab%_]{0,8}", pattern in r"([ab%_]|\\%|\\_){0,6}") {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
             prop_assert_eq!(like(&text, &pattern), naive(&chars(&text), &chars(&pattern)));
         }

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_function_takes_its_part_of_a_moment() {
+    fn each_date_function_returns_its_part_of_a_time() {
         let at = Value::Instant("2026-11-22T10:15:30Z".parse().unwrap());
         for (name, expected) in [
             ("CALENDAR_MONTH", 11),

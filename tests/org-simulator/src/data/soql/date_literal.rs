@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn every_literal_names_its_days() {
+    fn every_literal_has_its_range_of_days() {
         for (literal, expected) in [
             ("TODAY", "2026-11-22..2026-11-23"),
             ("YESTERDAY", "2026-11-21..2026-11-22"),
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_literal_is_not_read() {
+    fn an_unknown_literal_is_not_parsed() {
         for text in ["THIS_DAY", "SOMEDAY", "LAST_N_DAYS", "THIS_DECADE"] {
             assert_eq!(DateLiteral::plain(text), None, "{text}");
         }
@@ -155,7 +155,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_units_before_and_after_meet(day in 0_i32..20_000, which in 0_usize..6) {
+        fn the_ranges_before_and_after_a_unit_adjoin(day in 0_i32..20_000, which in 0_usize..6) {
             let today = Date::constant(1990, 1, 1).checked_add(day.days()).unwrap();
             let name = ["WEEK", "MONTH", "QUARTER", "YEAR", "FISCAL_QUARTER", "FISCAL_YEAR"][which];
             let of = |when: &str| DateLiteral::plain(&format!("{when}_{name}")).unwrap().days(today).unwrap();

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_includes_all_values_of_one_group() {
+    fn includes_matches_all_values_of_one_group() {
         let groups = |text: &str| -> Vec<Vec<String>> {
             text.split(',').map(|group| group.split(';').map(str::to_owned).collect()).collect()
         };

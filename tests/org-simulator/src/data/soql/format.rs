@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_read_as_on_a_page() {
+    fn values_are_formatted_as_on_a_page() {
         let field = |kind| Field::new("F", kind);
         assert_eq!(text(&field(FieldKind::Currency), &Value::Double(1_234_567.5)), "$1,234,567.50");
         assert_eq!(text(&field(FieldKind::Int), &Value::Int(-12_000)), "-12,000");

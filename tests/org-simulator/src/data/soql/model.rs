@@ -130,7 +130,7 @@ fn over_leads<S: Strategy>(strategy: &S, test: impl Fn(&mut Org, &[Lead], S::Val
 }
 
 #[test]
-fn a_condition_finds_the_rows_it_means() {
+fn a_condition_finds_the_same_rows_as_the_model() {
     over_leads(&meaning(), |org, leads, meaning| {
         let query = format!(
             "SELECT City, NumberOfEmployees FROM Lead WHERE Company = 'Model' AND ({}) ORDER BY Id",
@@ -143,7 +143,7 @@ fn a_condition_finds_the_rows_it_means() {
 }
 
 #[test]
-fn an_order_is_that_of_its_keys_one_after_the_other() {
+fn rows_are_ordered_by_the_keys_in_turn() {
     let key = || (any::<bool>(), any::<bool>());
     over_leads(&(any::<bool>(), key(), key()), |org, leads, (city_first, by_city, by_number)| {
         let shown = |(descending, last): (bool, bool)| {
@@ -177,7 +177,7 @@ fn ordered<T: Ord>(a: Option<T>, b: Option<T>, (descending, nulls_last): (bool, 
 }
 
 #[test]
-fn pages_of_any_size_make_up_the_whole() {
+fn pages_of_any_size_add_up_to_the_whole_result() {
     over_leads(&(1_usize..40, 0_usize..30, prop::option::of(0_usize..30)), |org, _, (size, offset, limit)| {
         let limit = limit.map_or(String::new(), |limit| format!(" LIMIT {limit}"));
         let query = format!("SELECT Id, City FROM Lead ORDER BY City DESC{limit} OFFSET {offset}");

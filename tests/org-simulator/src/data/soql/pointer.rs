@@ -40,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_query_the_words_around_the_place_are_shown() {
+    fn a_long_query_is_shortened_around_the_position() {
         let query = "SELECT First__c, WebEmail__c, Case_Resolution_Summary__c, MW_Case_ID__c, Escalation_Helper_Contact__c, Last__c FROM Case";
         let error = at("INVALID_FIELD", query, query.find("MW_").unwrap(), "x");
         let shown = "WebEmail__c, Case_Resolution_Summary__c, MW_Case_ID__c, Escalation_Helper_Contact__c";

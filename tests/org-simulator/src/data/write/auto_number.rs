@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_form_says_how_many_digits_at_least() {
+    fn the_display_format_sets_the_minimum_of_digits() {
         assert_eq!(numbered("A-{0000}", 7), "A-0007");
         assert_eq!(numbered("{00}-x", 12_345), "12345-x");
         assert_eq!(numbered("N", 3), "N3");

@@ -76,7 +76,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn any_writes_survive_saving_and_go_on_alike_afterwards(before in writes(), after in writes()) {
+    fn a_reloaded_org_behaves_like_the_original(before in writes(), after in writes()) {
         let mut first = org();
         let actor = people::admin(&first);
         let mut made = Vec::new();
@@ -94,7 +94,7 @@ proptest! {
 }
 
 #[test]
-fn what_was_added_to_the_schema_is_saved_and_nothing_else_of_it() {
+fn only_additions_to_the_schema_are_saved() {
     let mut first = org();
     assert!(SavedOrg::of(&first).objects.is_empty());
     first.schema.add_custom_object("Broker__c");

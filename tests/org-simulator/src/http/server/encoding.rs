@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_used_only_where_it_is_wanted() {
+    fn gzip_is_used_only_when_accepted() {
         let accepts = |value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));

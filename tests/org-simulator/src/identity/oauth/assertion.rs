@@ -128,7 +128,7 @@ mod tests {
     const KEY_SHA256: &str = "62UYocusGxuEryYRiCxHWgJAUd4VgnYpwsvAe-m2_qg";
 
     #[test]
-    fn the_key_is_found_in_a_certificate() {
+    fn the_public_key_of_a_certificate_is_found() {
         use sha2::{Digest as _, Sha256};
         let key = public_key(include_str!("certificate.pem")).unwrap();
         assert_eq!(URL_SAFE_NO_PAD.encode(Sha256::digest(key)), KEY_SHA256);
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_assertion_needs_the_key_the_audience_and_time() {
+    fn an_assertion_needs_the_right_key_audience_and_expiry() {
         let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
         let der = key.public_key().as_der().unwrap();
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----", STANDARD.encode(der.as_ref()));
@@ -167,7 +167,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_the_reader_fail(bytes: Vec<u8>, text in ".*") {
+        fn no_bytes_make_the_parser_panic(bytes: Vec<u8>, text in ".*") {
             let _ = key_of_certificate(&bytes);
             let _ = Assertion::parse(&text);
         }

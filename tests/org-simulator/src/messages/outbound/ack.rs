@@ -75,7 +75,7 @@ mod tests {
          <notificationsResponse xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack></notificationsResponse></s:Body></s:Envelope>";
 
     #[test]
-    fn only_the_exact_reply_acknowledges() {
+    fn only_the_exact_response_acknowledges() {
         assert_eq!(verdict(ACKNOWLEDGEMENT), Verdict::Acknowledged);
         assert_eq!(verdict(&ACKNOWLEDGEMENT.replace(">true<", ">false<")), Verdict::Refused);
         for wrong in [
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_told_with_its_text() {
+    fn a_fault_is_reported_with_its_text() {
         let fault = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><s:Fault><faultcode>s:Server</faultcode>\
              <faultstring>no such tenant</faultstring></s:Fault></s:Body></s:Envelope>";
         assert_eq!(verdict(fault), Verdict::Fault("no such tenant".to_owned()));

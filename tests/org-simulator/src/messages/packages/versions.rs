@@ -52,7 +52,7 @@ mod tests {
     use crate::model::ids::RecordId;
 
     #[test]
-    fn the_id_of_a_version_tells_the_version() {
+    fn the_id_of_a_version_contains_the_version() {
         for version in ["0.0.1", "1.0.0", "2.10.3", "12.999.999"] {
             assert_eq!(version_of(version_id(version)).as_deref(), Some(version));
         }

@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_quotes_fail_in_salesforces_words() {
+    fn broken_quotes_fail_with_salesforces_message() {
         let reason = |text: &str| table(text).unwrap_err();
         assert!(
             reason("Name\nA \"b\"\n").ends_with("Found unescaped quote. A value with quote should be within a quote")
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_ending_must_be_the_one_of_the_job() {
+    fn the_line_ending_must_match_the_job() {
         let crlf = Format { line_ending: LineEnding::Crlf, ..Format::default() };
         assert_eq!(
             table("Name\r\nA\r\n").unwrap_err(),
@@ -316,7 +316,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(
+        fn written_csv_reads_back(
             values in prop::collection::vec(prop::collection::vec("[a-z\",;\n\r\u{e4} ]{0,8}", 3..=3), 1..6),
             delimiter in prop::sample::select(DELIMITERS.map(|(_, byte)| byte).to_vec()),
             crlf: bool,

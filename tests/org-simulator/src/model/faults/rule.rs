@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_star_stays_in_its_segment_and_two_do_not() {
+    fn one_star_matches_within_a_segment_and_two_across() {
         for (pattern, path, expected) in [
             ("/services/data/*/query", "/services/data/v66.0/query", true),
             ("/services/data/*/query", "/services/data/v66.0/x/query", false),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_api_sends_reads_back() {
+    fn a_serialized_rule_reads_back() {
         let rule = FaultRule {
             path: Some("/services/**".to_owned()),
             probability: Some(0.25),

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_admitted_alone_or_by_a_range() {
+    fn an_address_matches_alone_or_by_a_range() {
         let refresh_addresses = vec!["192.0.2.7".to_owned(), "198.51.100.0-198.51.100.9".to_owned()];
         let settings = AppSettings { refresh_addresses, ..AppSettings::default() };
         let admits = |address: &str| settings.admits(Some(address.parse().unwrap()));

@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_name_their_compound() {
+    fn parts_name_their_compound_field() {
         let schema = Schema::standard();
         let of = |object: &str, field: &str| {
             let object = schema.object(object).unwrap();

@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_feature_is_in_the_schema_only_when_it_is_on() {
+    fn a_feature_changes_the_schema_only_when_enabled() {
         let plain = Schema::standard().with_features(&Features::default());
         let features =
             Features { person_accounts: true, multi_currency: true, enhanced_notes: false, ..Features::default() };

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_of_the_list_is_understood() {
+    fn every_flag_of_the_list_is_known() {
         let known = [
             "required",
             "readonly",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn every_set_of_values_that_is_named_exists() {
+    fn every_named_value_set_exists() {
         for line in SOURCE.lines() {
             if let Some((_, set)) = line.split_once("values=") {
                 let set = set.split_whitespace().next().unwrap();

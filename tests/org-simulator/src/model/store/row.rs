@@ -77,7 +77,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_row_holds_what_was_set_last(writes in proptest::collection::vec((0_usize..200, 0_i64..3), 0..80)) {
+        fn a_row_returns_the_value_set_last(writes in proptest::collection::vec((0_usize..200, 0_i64..3), 0..80)) {
             let (mut row, mut model) = (Row::default(), vec![Value::Null; 200]);
             for (at, n) in writes {
                 let value = if n == 0 { Value::Null } else { Value::Int(n) };

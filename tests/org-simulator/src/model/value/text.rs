@@ -65,7 +65,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_text_is_what_it_was_made_of(text in ".{0,40}") {
+        fn a_text_keeps_its_characters(text in ".{0,40}") {
             prop_assert_eq!(&*Text::new(&text), text.as_str());
         }
     }

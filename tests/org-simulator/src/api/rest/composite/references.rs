@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn references_reach_into_answers() {
+    fn references_select_values_of_results() {
         let known = known();
         assert_eq!(filled("/x/@{note.id}/y", &known).unwrap(), "/x/069/y");
         assert_eq!(filled("@{found.records[0].Owner.Id}", &known).unwrap(), "005");
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_tells_which_references_it_needs() {
+    fn a_part_lists_the_references_it_uses() {
         let part = json!({"url": "/x/@{a.id}", "body": {"X": "@{b[0].id}", "Y": ["@{c.records[0].Id}"], "Z": 1}});
         assert_eq!(named(&part), ["a", "b", "c"]);
     }
