@@ -1,4 +1,4 @@
-//! The simulator over HTTP, as its clients see it.
+//! Tests of the simulator over HTTP, as its clients use it.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 

@@ -1,4 +1,4 @@
-//! Bulk API 2.0, beside the recordings of `bulk`: the same keys, the same types, and nothing more.
+//! Compares the responses of Bulk API 2.0 with the recordings in `bulk`: the same keys, the same types, nothing more.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ fn read(name: &str) -> Option<Value> {
     Some(serde_json::from_str(&std::fs::read_to_string(recorded(&format!("bulk/{name}.json"))?).unwrap()).unwrap())
 }
 
-/// Checks that status, keys and types are the same, and the values that do not depend on the org.
+/// Asserts the same status, keys and types, and the same values where they do not depend on the org.
 fn assert_same(ours: &Answer, name: &str) {
     let Some(theirs) = read(name) else { return };
     assert_eq!(ours.status, 200);
