@@ -1,6 +1,5 @@
 //! Errors of handling a change event.
 
-use runtime::StateError;
 use salesforce::change_event::ParseError;
 use salesforce::{Classify, Retry};
 
@@ -19,7 +18,7 @@ pub enum Error {
     InvalidDeliveryId(#[from] store::InvalidText),
     /// Ferry's own state could not be read or written. The event is retried, which may queue some hints twice. That is harmless.
     #[error(transparent)]
-    State(#[from] StateError),
+    State(#[from] store::Error),
 }
 
 impl Classify for Error {

@@ -17,7 +17,7 @@ mod error_texts;
 pub mod work;
 
 use jiff::Timestamp;
-use runtime::{Outcome, Report, StateError};
+use runtime::{Outcome, Report};
 use salesforce::{OrgId, change_event};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -61,18 +61,18 @@ pub async fn handle(deps: &Deps, event: Box<RawValue>, deadline: Timestamp) -> R
         return Ok(EventReport { refused: true, ..EventReport::default() });
     }
     let Work { hints, refresh } = Work::of(&event, received_at)?;
-    deps.hints.send_all(&hints, deadline).await.map_err(StateError::during("queue the hints"))?;
+    deps.hints.send_all(&hints, deadline).await?;
     if let Some((task, delivery)) = &refresh {
         let queued = deps.refreshes.send_all(std::slice::from_ref(task), deadline).await;
-        queued.map_err(StateError::during("queue the refresh"))?;
+        queued?;
         let written = deps.deliveries.record(std::slice::from_ref(delivery)).await;
-        written.map_err(StateError::during("update the delivery ledger"))?;
+        written?;
     }
     Ok(EventReport { refused: false, hints: hints.len() as u64, refreshes: u64::from(refresh.is_some()) })
 }
 
 async fn is_active(deps: &Deps, org: OrgId) -> Result<bool, Error> {
-    let org_item = deps.orgs.load(org).await.map_err(StateError::during("load the org"))?;
+    let org_item = deps.orgs.load(org).await?;
     let state = org_item.map(|org| org.state);
     if state != Some(OrgState::Active) {
         warn!(org.id = %org, org.state = ?state, "refused a change event of org {org}: the org is not active");
