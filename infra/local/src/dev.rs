@@ -77,11 +77,11 @@ fn next_steps(stack: &Stack) -> String {
          curl -s {org}/_simulator/package/install \\\n    \
          -H 'content-type: application/json' \\\n    \
          -d '{{\"callout_url\":\"{api}/webhooks/salesforce/installs\",\"package_version\":\"1.0.0\"}}'\n\
-         Create a connect link for the team connection, then open it in a browser:\n  \
+         Create a connect link for the team connection, and open its URL in a browser:\n  \
          curl -s {api}/v1/connect-links \\\n    \
          -H 'content-type: application/json' \\\n    \
          -d '{{\"tenant\":\"acme\",\"kind\":\"team\",\"environment\":\"production\"}}'\n\
-         List the orgs that Ferry knows:\n  \
+         After the consent, list the active orgs:\n  \
          curl -s {api}/v1/orgs\n\
          Run the demo on a second stack, beside this one:\n  \
          cargo dev demo"

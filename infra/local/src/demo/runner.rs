@@ -139,13 +139,17 @@ fn entry_lines(name: &str, value: &Value) -> Vec<String> {
     lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// Formats a value without JSON's quotes and brackets.
+/// Formats a value without JSON's quotes and brackets: `Account 2, Contact (org 5, mirror 5)`.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
         Value::Object(entries) => {
-            entries.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect::<Vec<_>>().join(", ")
+            let entry = |(name, value): (&String, &Value)| match value {
+                Value::Object(_) => format!("{name} ({})", plain(value)),
+                _ => format!("{name} {}", plain(value)),
+            };
+            entries.iter().map(entry).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
     }
@@ -169,14 +173,14 @@ mod tests {
 
     #[test]
     fn a_checklist_shows_the_evidence_below_the_step() {
-        let evidence = json!({ "org_state": "active", "counts": { "Account": 2 }, "links": ["a", "b"] });
+        let evidence = json!({ "org_state": "active", "counts": { "A": 2, "B": { "org": 3 } }, "links": ["a", "b"] });
 
         let entry = checklist_entry("Connected", 1.26, &Ok(&evidence), false);
 
         let lines: Vec<_> = entry.lines().collect();
         assert!(lines[0].starts_with("✔ Connected") && lines[0].ends_with("1.3 s"));
         assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["org", "state", "active"]);
-        assert_eq!(lines[2].split_whitespace().collect::<Vec<_>>(), ["counts", "Account", "2"]);
+        assert_eq!(lines[2].split_whitespace().collect::<Vec<_>>(), ["counts", "A", "2,", "B", "(org", "3)"]);
         assert_eq!(lines[3].split_whitespace().collect::<Vec<_>>(), ["links", "a,", "b"]);
     }
 
