@@ -47,7 +47,7 @@ async fn run(options: &Options) -> Result<bool> {
         workers: usize::from(options.workers),
         daily_limit: options.daily_limit,
     };
-    let report = chaos::run(plan, &Progress::to_person()).await?;
+    let report = chaos::run(plan, &Progress::to_stderr()).await?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     Ok(report.wrong.is_empty())
 }

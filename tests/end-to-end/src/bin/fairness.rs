@@ -69,7 +69,7 @@ async fn run(options: Options) -> Result<()> {
         batch: options.batch.into(),
         latency: Duration::from_millis(options.latency_ms),
     };
-    let report = measure(&plan, &Progress::to_person()).await?;
+    let report = measure(&plan, &Progress::to_stderr()).await?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     Ok(())
 }
