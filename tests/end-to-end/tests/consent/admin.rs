@@ -129,7 +129,7 @@ fn what_was_not_reachable_is_told_and_can_be_tried_again() {
         context.org.clear_faults();
         let whole = admin.submit(Method::POST, &path, &form_of(&half.html)).await;
 
-        assert!(half.shows("something left to do") && half.shows("Try the rest again"), "{}", half.html);
+        assert!(half.shows("Disconnecting is not finished") && half.shows("Try again"), "{}", half.html);
         assert!(whole.shows("Team is disconnected"), "{}", whole.html);
         assert_eq!(context.team().await.unwrap().state, ConnectionState::Revoked);
     });
@@ -220,7 +220,7 @@ fn in_a_disconnected_org_only_the_team_can_reconnect() {
 }
 
 #[test]
-fn closing_the_page_for_good_ends_the_session() {
+fn signing_out_ends_the_session() {
     harness::run(async {
         let context = TestContext::new().await;
         let mut admin = context.signed_in("acme").await;

@@ -121,7 +121,7 @@ fn an_old_link_and_a_reloaded_answer_say_what_to_do() {
         assert!(browser.text().await.contains("Connected"));
         let answer = browser.url().await;
         browser.open(&answer).await;
-        assert!(browser.text().await.contains("already behind you"));
+        assert!(browser.text().await.contains("This step cannot be repeated"));
         look(&mut browser, "reloaded").await;
         assert_eq!(context.team().await.unwrap().state, ConnectionState::Active);
     });
@@ -169,10 +169,10 @@ fn an_admin_sees_reconnects_and_disconnects_with_the_keyboard() {
         browser.click("Reconnect Team").await;
         browser.click("Continue to Salesforce").await;
         decide(&mut browser, &context.admin(), "Allow").await;
-        assert!(browser.text().await.contains("stays good"), "{}", browser.text().await);
+        assert!(browser.text().await.contains("the earlier one still works"), "{}", browser.text().await);
         look(&mut browser, "reconnected").await;
         browser.click("Back to the connections").await;
-        browser.click("Close this page for good").await;
+        browser.click("Sign out").await;
         assert!(browser.text().await.contains("Your session has ended"));
         look(&mut browser, "signed-out").await;
         context.secrets.assert_not_logged();
@@ -216,7 +216,7 @@ fn a_sixth_connection_of_one_user_says_whose_it_ended() {
             look(&mut browser, &format!("connected-{name}")).await;
         }
 
-        assert!(shown[0].contains("the next one ends the oldest"), "{}", shown[0]);
+        assert!(shown[0].contains("If this user connects again"), "{}", shown[0]);
         assert!(shown[1].contains("the oldest was ended") && shown[1].contains("amy"), "{}", shown[1]);
         assert!(!shown[1].contains("bob"), "{}", shown[1]);
         browser.open(&served.url(&context.admin_link("acme").await)).await;
@@ -260,7 +260,7 @@ fn a_user_who_may_not_do_enough_is_told_what_is_missing() {
 
         let page = browser.text().await;
 
-        assert!(page.contains("Your user may not do enough in Salesforce") && page.contains("Opportunity"), "{page}");
+        assert!(page.contains("Your user lacks permissions in Salesforce") && page.contains("Opportunity"), "{page}");
         look(&mut browser, "missing-permissions").await;
         assert!(context.team().await.is_none_or(|team| team.state != ConnectionState::Active));
         context.secrets.assert_not_logged();
