@@ -1,6 +1,6 @@
 //! Stories over the deployed stack: the production template and the production binaries, on an emulator and a simulated org.
 //!
-//! The stories are in `tests/it`, the rules of the house that no lint holds in `tests/tidy.rs`.
+//! The stories are in `tests/it`, the rules about the repository that no lint checks in `tests/tidy`.
 
 pub mod chaos;
 pub mod fairness;
