@@ -1,6 +1,6 @@
 //! Scenarios over the deployed stack: the production template and the production binaries, on an emulator and a simulated org.
 //!
-//! The scenarios are in `tests/it`, and the rules about the repository that no lint checks in `tests/tidy.rs`.
+//! The scenarios are in `tests/it`, the rules about the repository that no lint checks in `tests/tidy`.
 
 pub mod chaos;
 pub mod fairness;
