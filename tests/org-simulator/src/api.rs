@@ -1,4 +1,5 @@
-//! The APIs of an org, one module for each. HTTP is in `http/`, OAuth in `identity/`.
+//! The APIs of an org, one module for each, independent of HTTP: [`call`] has the request and response of the data API.
+//! HTTP is in [`crate::http`], OAuth in [`crate::identity`].
 
 pub(crate) mod bulk;
 pub(crate) mod call;

@@ -22,7 +22,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file of CRM data is not in the expected layout.
-    #[error("{path} is not CRM data: {reason}")]
+    #[error("could not load {path} as CRM data: {reason}")]
     Layout {
         /// The file.
         path: String,
@@ -30,13 +30,13 @@ pub enum Error {
         reason: String,
     },
     /// The address is not a loopback address; the simulator sends to no other.
-    #[error("{url} is not a loopback address")]
+    #[error("{url} is not a loopback address; the simulator sends to this machine only")]
     NotLoopback {
         /// The rejected address.
         url: String,
     },
     /// The org rejected the request, with Salesforce's own code.
-    #[error("the org answered {code}: {message}")]
+    #[error("the org returned {code}: {message}")]
     Refused {
         /// Salesforce's error code.
         code: String,
@@ -44,7 +44,7 @@ pub enum Error {
         message: String,
     },
     /// The user, app, object or record does not exist.
-    #[error("there is no {what} {name}")]
+    #[error("the {what} {name} does not exist")]
     Unknown {
         /// The kind of thing.
         what: &'static str,
@@ -52,7 +52,7 @@ pub enum Error {
         name: String,
     },
     /// A value of the request is invalid.
-    #[error("the {what} is not valid: {reason}")]
+    #[error("the {what} is invalid: {reason}")]
     Invalid {
         /// The name of the value.
         what: &'static str,
@@ -60,7 +60,7 @@ pub enum Error {
         reason: String,
     },
     /// A saved state could not be written or read. A file that cannot be read is not changed.
-    #[error("the state in {path} cannot be used: {reason}")]
+    #[error("could not use the state file {path}: {reason}")]
     State {
         /// The file.
         path: String,
@@ -68,8 +68,8 @@ pub enum Error {
         reason: String,
     },
     /// A callout failed or got no response.
-    #[error("no answer from {url}")]
-    NoAnswer {
+    #[error("no response from {url}")]
+    NoResponse {
         /// The URL of the callout.
         url: String,
         /// The callout timed out.
@@ -78,7 +78,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Keys or the HTTP client could not be created.
-    #[error("could not prepare {what}")]
+    #[error("could not create {what}")]
     Prepare {
         /// The part that failed.
         what: &'static str,

@@ -1,8 +1,35 @@
-//! A Salesforce org on loopback: OAuth, data API, SOQL, UI API, enhanced notes, outbound messages and faults, with its state in memory.
+//! A Salesforce org on loopback: OAuth, data API, SOQL, UI API, enhanced notes, outbound messages and faults, with its
+//! state in memory.
 //!
-//! The simulator does what recorded traffic and Salesforce's documentation say an org does, and knows nothing of the
-//! clients that are tried against it. It listens on 127.0.0.1 only, unless told otherwise.
+//! The behaviour follows recorded traffic and Salesforce's documentation, and does not depend on the client under
+//! test. The simulator listens on 127.0.0.1 by default.
 //! Start it in a test with [`Simulator::start`], or as a program with `org-simulator --port 8590`.
+//!
+//! # Code map
+//!
+//! One process holds one or several orgs, which share a clock, the registered apps and the login hosts: the *realm*.
+//!
+//! | to find | look in |
+//! |---|---|
+//! | the whole state of an org (`Org`) | `model/org` |
+//! | the records in memory, and the undo of a failed transaction | `model/store`, `model/transaction` |
+//! | the standard objects and their fields | `model/schema` |
+//! | who may see a record, and what a profile permits | `model/access` |
+//! | OAuth grants, refresh tokens and sessions | `model/logins` |
+//! | the queue of outbound messages | `model/outbox` |
+//! | faults, API limits, and the clock | `model/faults`, `model/limits`, `model/clock` |
+//! | how a query runs | `data/soql` |
+//! | what happens on a create, update, delete or upsert | `data/write` |
+//! | enhanced notes | `data/notes` |
+//! | the data of a new org | `data/seed`, `data/crm_data` |
+//! | the authorization and token endpoints, and the consent page | `identity/oauth` |
+//! | the realm | `identity/realm` |
+//! | the sending of outbound messages | `messages/outbound` |
+//! | package installs and licences | `messages/packages` |
+//! | one API each: REST, Bulk 1.0 and 2.0, SOAP, UI, GraphQL, Tooling, search | `api/` |
+//! | routes, authentication and faults over HTTP | `http/server` |
+//! | the web pages, and the admin API | `http/page`, `http/admin` |
+//! | the handle for tests (`Simulator`), saved states, the command line | `handle/` |
 
 mod api;
 mod data;
@@ -25,7 +52,7 @@ pub use handle::simulator::Simulator;
 pub use handle::simulator::options::Options;
 pub use identity::realm::OrgOptions;
 pub use messages::callout::ClientCertificate;
-pub use messages::packages::{InstallAnswer, PackageInstall};
+pub use messages::packages::{InstallResponse, PackageInstall};
 pub use model::access::ObjectPermissions;
 pub use model::clock::Clock;
 pub use model::faults::{Effect, Fault, FaultReport, FaultRule};

@@ -22,14 +22,14 @@ use crate::model::errors::ApiError;
 /// The connection of a request, which a fault can close.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Connection {
-    is_cut: Arc<AtomicBool>,
+    is_closed: Arc<AtomicBool>,
     peer: Option<IpAddr>,
 }
 
 impl Connection {
     /// Closes the connection: further writes fail.
-    pub(crate) fn cut(&self) {
-        self.is_cut.store(true, Ordering::SeqCst);
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
     }
 
     /// Returns the address of the client.
@@ -39,18 +39,18 @@ impl Connection {
 }
 
 /// Accepts connections that a fault can close.
-pub(crate) struct Wires(pub(crate) TcpListener);
+pub(crate) struct ClosableListener(pub(crate) TcpListener);
 
-impl Listener for Wires {
-    type Io = Wire;
+impl Listener for ClosableListener {
+    type Io = ClosableStream;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (Wire, SocketAddr) {
+    async fn accept(&mut self) -> (ClosableStream, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
         // Responses are small and clients wait for them; an error only costs speed.
         let _ = stream.set_nodelay(true);
         let connection = Connection { peer: Some(address.ip()), ..Connection::default() };
-        (Wire { stream, connection }, address)
+        (ClosableStream { stream, connection }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -58,31 +58,35 @@ impl Listener for Wires {
     }
 }
 
-impl Connected<IncomingStream<'_, Wires>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, Wires>) -> Self {
+impl Connected<IncomingStream<'_, ClosableListener>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, ClosableListener>) -> Self {
         stream.io().connection.clone()
     }
 }
 
 /// A connection that a fault can close.
-pub(crate) struct Wire {
+pub(crate) struct ClosableStream {
     stream: TcpStream,
     connection: Connection,
 }
 
-impl Wire {
+impl ClosableStream {
     fn check(&self) -> io::Result<()> {
-        if self.connection.is_cut.load(Ordering::SeqCst) { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(()) }
+        if self.connection.is_closed.load(Ordering::SeqCst) {
+            Err(io::ErrorKind::ConnectionReset.into())
+        } else {
+            Ok(())
+        }
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for ClosableStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for ClosableStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
         Pin::new(&mut self.stream).poll_write(cx, buf)

@@ -171,7 +171,7 @@ pub(crate) fn unknown(call: &Call) -> ApiError {
         tracing::warn!(method = call.method, path, "this resource does not have this method");
         return ApiError::method_not_allowed(&call.method, allowed);
     }
-    tracing::warn!(method = call.method, path, "the simulator does not know this resource");
+    tracing::warn!(method = call.method, path, "the simulator does not support this resource");
     ApiError::not_found()
 }
 

@@ -12,7 +12,7 @@ use crate::model::schema::{Access, Field, FieldKind, Object};
 
 /// Returns the body of `GET /sobjects`, with the objects that the actor's profile permits.
 pub(crate) fn describe_global(org: &Org, actor: &Actor, version: &str) -> Json {
-    let seen = org.schema.objects().filter(|object| org.may(actor, Permission::Read, object));
+    let seen = org.schema.objects().filter(|object| org.has_permission(actor, Permission::Read, object));
     let objects: Vec<Json> = seen.map(|object| object_summary(org, actor, object, version)).collect();
     json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
 }
@@ -20,7 +20,7 @@ pub(crate) fn describe_global(org: &Org, actor: &Actor, version: &str) -> Json {
 /// Returns one entry of describe global.
 pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
     let writeable = object.access == Access::Full;
-    let may = |permission| writeable && org.may(actor, permission, object);
+    let may = |permission| writeable && org.has_permission(actor, permission, object);
     let base = format!("/services/data/v{version}/sobjects/{}", object.name);
     json!({
         "activateable": false, "associateEntityType": null, "associateParentEntity": null, "createable": may(Permission::Create),
@@ -39,11 +39,11 @@ pub(crate) fn describe_object(org: &Org, actor: &Actor, object: &Object, version
     let mut body = object_summary(org, actor, object, version);
     let seen = object.fields.iter().filter(|field| org.may_read_field(actor, object, field));
     let fields: Vec<Json> =
-        seen.map(|field| describe_field(object, field, &Abilities::of(org, actor, object, field))).collect();
+        seen.map(|field| describe_field(object, field, &FieldPermissions::of(org, actor, object, field))).collect();
     let children = org.schema.children_of(&object.name);
     let children: Vec<Json> = children
         .iter()
-        .filter(|child| org.may(actor, Permission::Read, child.object))
+        .filter(|child| org.has_permission(actor, Permission::Read, child.object))
         .map(|c| child(&object.name, c))
         .collect();
     let available =
@@ -66,9 +66,9 @@ pub(crate) fn describe_object(org: &Org, actor: &Actor, object: &Object, version
 fn child(parent: &str, child: &crate::model::schema::ChildRelationship<'_>) -> Json {
     let field = child.object.fields.get(child.field).map_or("", |field| &field.name);
     json!({
-        "cascadeDelete": write::goes_with(parent, &child.object.name, field), "childSObject": child.object.name, "deprecatedAndHidden": false,
+        "cascadeDelete": write::is_deleted_with(parent, &child.object.name, field), "childSObject": child.object.name, "deprecatedAndHidden": false,
         "field": field, "junctionIdListNames": [], "junctionReferenceTo": [],
-        "relationshipName": child.name, "restrictedDelete": write::keeps(parent, &child.object.name, field),
+        "relationshipName": child.name, "restrictedDelete": write::restricts_delete(parent, &child.object.name, field),
     })
 }
 
@@ -81,22 +81,22 @@ fn record_type(info: &RecordTypeInfo, available: bool, object: &Object, version:
 }
 
 /// The actor's permission to set a field, of a new record and of an existing one.
-struct Abilities {
+struct FieldPermissions {
     create: bool,
     update: bool,
 }
 
-impl Abilities {
+impl FieldPermissions {
     fn of(org: &Org, actor: &Actor, object: &Object, field: &Field) -> Self {
         let writeable = object.access == Access::Full && org.may_edit_field(actor, object, field);
         Self {
-            create: writeable && field.createable && org.may(actor, Permission::Create, object),
-            update: writeable && field.updateable && org.may(actor, Permission::Edit, object),
+            create: writeable && field.createable && org.has_permission(actor, Permission::Create, object),
+            update: writeable && field.updateable && org.has_permission(actor, Permission::Edit, object),
         }
     }
 }
 
-fn describe_field(object: &Object, field: &Field, may: &Abilities) -> Json {
+fn describe_field(object: &Object, field: &Field, may: &FieldPermissions) -> Json {
     let mut all = identity(object, field);
     all.extend(abilities(field, may));
     all.extend(constant());
@@ -133,7 +133,7 @@ fn identity(object: &Object, field: &Field) -> Map<String, Json> {
     }))
 }
 
-fn abilities(field: &Field, may: &Abilities) -> Map<String, Json> {
+fn abilities(field: &Field, may: &FieldPermissions) -> Map<String, Json> {
     let plain = !matches!(field.kind, FieldKind::Base64) && field.length <= 4_099;
     let compound = field.kind.is_compound();
     into_map(json!({

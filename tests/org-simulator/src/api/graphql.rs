@@ -21,8 +21,8 @@ use crate::model::schema::Object;
 use document::Selection;
 
 /// Records in a page when `first` is absent.
-const USUAL: usize = 10;
-const MOST: usize = 2_000;
+const DEFAULT_PAGE: usize = 10;
+const MAX_PAGE: usize = 2_000;
 
 /// An error message for a document.
 type Refused = String;
@@ -30,8 +30,8 @@ type Refused = String;
 /// Executes a document; errors are returned in `errors`, with status 200.
 pub(crate) fn serve(org: &Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
     let text = call.object()?.get("query").and_then(Json::as_str).unwrap_or_default();
-    let answer = document::parse(text).and_then(|document| answered(org, actor, call, &document));
-    Ok(Response::json(match answer {
+    let response = document::parse(text).and_then(|document| respond(org, actor, call, &document));
+    Ok(Response::json(match response {
         Ok(data) => json!({"data": data, "errors": []}),
         Err(message) => {
             tracing::warn!(message, "the simulator refused a GraphQL document");
@@ -40,7 +40,7 @@ pub(crate) fn serve(org: &Org, actor: &Actor, call: &Call) -> Result<Response, A
     }))
 }
 
-fn answered(org: &Org, actor: &Actor, call: &Call, document: &[Selection]) -> Result<Json, Refused> {
+fn respond(org: &Org, actor: &Actor, call: &Call, document: &[Selection]) -> Result<Json, Refused> {
     each(document, "Query", |uiapi| match uiapi.name.as_str() {
         "uiapi" => each(uiapi.plain()?, "UIAPI", |query| match query.name.as_str() {
             "query" => each(query.plain()?, "RecordQuery", |object| records(org, actor, call, object)),
@@ -54,13 +54,13 @@ fn answered(org: &Org, actor: &Actor, call: &Call, document: &[Selection]) -> Re
 fn each(
     selections: &[Selection],
     of: &str,
-    answer: impl Fn(&Selection) -> Result<Json, Refused>,
+    response: impl Fn(&Selection) -> Result<Json, Refused>,
 ) -> Result<Json, Refused> {
     if selections.is_empty() {
         return Err(format!("Validation error: Subselection required for type '{of}'"));
     }
     let fields: Result<Map<String, Json>, Refused> =
-        selections.iter().map(|selection| Ok((selection.name.clone(), answer(selection)?))).collect();
+        selections.iter().map(|selection| Ok((selection.name.clone(), response(selection)?))).collect();
     fields.map(Json::Object)
 }
 
@@ -74,14 +74,14 @@ fn records(org: &Org, actor: &Actor, call: &Call, wanted: &Selection) -> Result<
     if object.name != wanted.name {
         return Err(undefined(&wanted.name, "RecordQuery"));
     }
-    let (mut first, mut after) = (USUAL, 0);
+    let (mut first, mut after) = (DEFAULT_PAGE, 0);
     let (mut condition, mut order) = (String::new(), String::new());
     for (name, value) in &wanted.arguments {
         let wrong = || format!("Validation error: argument '{name}' with value '{value}' is not valid");
         match name.as_str() {
             "first" => {
                 let number = value.as_u64().and_then(|n| usize::try_from(n).ok());
-                first = number.filter(|n| (1..=MOST).contains(n)).ok_or_else(wrong)?;
+                first = number.filter(|n| (1..=MAX_PAGE).contains(n)).ok_or_else(wrong)?;
             }
             "after" if value.is_null() => {}
             "after" => after = value.as_str().and_then(|cursor| cursor.parse().ok()).ok_or_else(wrong)?,

@@ -133,9 +133,9 @@ pub(crate) fn records(
     (from, most): (usize, usize),
 ) -> Result<(Vec<Json>, bool), ApiError> {
     let text = format!("{} LIMIT {} OFFSET {from}", soql(org, actor, object, view), most + 1);
-    let asked = Call { query: vec![("q".to_owned(), text)], batch_size: None, ..call.clone() };
-    let answer = query::first_page(org, actor, &asked, false)?;
-    let mut rows = match answer.body {
+    let query = Call { query: vec![("q".to_owned(), text)], batch_size: None, ..call.clone() };
+    let response = query::first_page(org, actor, &query, false)?;
+    let mut rows = match response.body {
         Body::Json(mut body) => body.get_mut("records").and_then(Json::as_array_mut).map(std::mem::take),
         _ => None,
     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use crate::api::call::{Call, Response};
-use crate::data::soql::{self, Paper};
+use crate::data::soql::{self, PageOptions};
 use crate::model::actor::Actor;
 use crate::model::cursors::Cursor;
 use crate::model::errors::ApiError;
@@ -15,7 +15,7 @@ const SMALLEST_PAGE: usize = 200;
 /// Serves the first page of a query, or its description with `explain` or `columns`.
 pub(crate) fn first_page(org: &mut Org, actor: &Actor, call: &Call, all_rows: bool) -> Result<Response, ApiError> {
     if let Some(text) = call.parameter("explain") {
-        return soql::explained(org, actor, text).map(Response::json);
+        return soql::explain_query(org, actor, text).map(Response::json);
     }
     let text =
         call.parameter("q").ok_or_else(|| ApiError::new("MALFORMED_QUERY", "A query string has to be specified"))?;
@@ -33,7 +33,7 @@ pub(crate) fn first_page(org: &mut Org, actor: &Actor, call: &Call, all_rows: bo
     let page = if found.is_grouped() { PAGE } else { page };
     let opened = org.clock.now();
     let cursor = Cursor { locator: String::new(), actor: *actor, found, page, opened, nested: false };
-    let (mut body, more) = shown(org, call, &cursor, 0);
+    let (mut body, more) = page_body(org, call, &cursor, 0);
     if more {
         let cursor = Cursor { locator: org.ids.next("01g").to_string(), ..cursor };
         next_url(&mut body, call, &cursor.locator, page);
@@ -45,7 +45,7 @@ pub(crate) fn first_page(org: &mut Org, actor: &Actor, call: &Call, all_rows: bo
 fn warn_of_unknown(call: &Call) {
     for (name, _) in &call.query {
         if !matches!(name.as_str(), "q" | "columns" | "explain") {
-            tracing::warn!(name, "the simulator does not know this parameter of a query");
+            tracing::warn!(name, "the simulator does not support this parameter of a query");
         }
     }
 }
@@ -58,7 +58,7 @@ pub(crate) fn next_page(org: &mut Org, actor: &Actor, call: &Call, locator: &str
     let now = org.clock.now();
     org.cursors.close_old(now);
     let (at, cursor) = org.cursors.take(name, actor.user).ok_or_else(invalid)?;
-    let page = (from < cursor.found.len()).then(|| shown(org, call, &cursor, from));
+    let page = (from < cursor.found.len()).then(|| page_body(org, call, &cursor, from));
     let step = cursor.page;
     org.cursors.put_back(at, cursor);
     let (mut body, more) = page.ok_or_else(invalid)?;
@@ -83,8 +83,8 @@ fn in_order(mut body: Map<String, Json>) -> Json {
 }
 
 /// Returns a page, and whether there are more; results of subqueries with more pages stay open.
-fn shown(org: &mut Org, call: &Call, cursor: &Cursor, from: usize) -> (Map<String, Json>, bool) {
-    let paper = Paper { version: &call.version, page: cursor.page };
+fn page_body(org: &mut Org, call: &Call, cursor: &Cursor, from: usize) -> (Map<String, Json>, bool) {
+    let paper = PageOptions { version: &call.version, page: cursor.page };
     let page = soql::page(org, &cursor.actor, &cursor.found, from, paper);
     let now = org.clock.now();
     for (locator, found) in page.opened {

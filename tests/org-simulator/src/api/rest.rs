@@ -7,11 +7,11 @@ mod composite;
 mod conditional;
 mod quick_actions;
 pub(crate) mod recent;
+pub(crate) mod record_json;
 mod records;
 mod relationships;
 mod replicate;
 mod resources;
-pub(crate) mod shown;
 mod tree;
 mod upsert;
 
@@ -23,17 +23,17 @@ use crate::model::org::Org;
 
 /// Serves a request as one transaction.
 pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Response {
-    if let Err(error) = acceptable::acceptable(call) {
+    if let Err(error) = acceptable::check_accept(call) {
         return error.into();
     }
     org.purge_old();
     let start = org.savepoint();
-    let answer = dispatch(org, actor, call).unwrap_or_else(|error| {
+    let response = dispatch(org, actor, call).unwrap_or_else(|error| {
         org.rollback(&start);
         error.into()
     });
     org.store.commit();
-    answer
+    response
 }
 
 /// Dispatches a request to its resource.
@@ -46,7 +46,7 @@ fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiEr
         ("GET", ["sobjects"]) => {
             let changed = conditional::schema_changed(org);
             let body = describe::describe_global(org, actor, &call.version);
-            Ok(conditional::since(call, changed, Response::json(body)))
+            Ok(conditional::not_modified_since(call, changed, Response::json(body)))
         }
         (_, ["sobjects", object, rest @ ..]) => records::serve(org, actor, call, (object, rest)),
         ("GET", ["query"]) => query::first_page(org, actor, call, false),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::api::call::{Call, Response};
 use crate::api::search::group::Group;
-use crate::data::soql::{self, Paper};
+use crate::data::soql::{self, PageOptions};
 use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
@@ -17,7 +17,7 @@ use crate::model::org::Org;
 use crate::model::schema::Object;
 use crate::model::store::Row;
 
-use sosl::{Search, Wanted};
+use sosl::{ReturnedObject, Search};
 use terms::Terms;
 
 /// The maximum number of records in a response.
@@ -44,13 +44,13 @@ fn malformed(message: &str) -> ApiError {
 fn found(org: &mut Org, actor: &Actor, search: &Search, version: &str) -> Result<Vec<Json>, ApiError> {
     let terms = Terms::read(&search.text)
         .ok_or_else(|| malformed(&format!("search term must be longer than one character: {}", search.text)))?;
-    let everything: Vec<Wanted> = match search.wanted.as_slice() {
-        [] => searchable(org, actor).into_iter().map(Wanted::of).collect(),
-        wanted => wanted.to_vec(),
+    let objects: Vec<ReturnedObject> = match search.objects.as_slice() {
+        [] => searchable(org, actor).into_iter().map(ReturnedObject::of).collect(),
+        objects => objects.to_vec(),
     };
     let mut records = Vec::new();
-    for wanted in &everything {
-        let hit = |org: &Org, object: &Object, row: &Row| {
+    for returned in &objects {
+        let matches = |org: &Org, object: &Object, row: &Row| {
             let searched = object
                 .fields
                 .iter()
@@ -58,15 +58,16 @@ fn found(org: &mut Org, actor: &Actor, search: &Search, version: &str) -> Result
                 .filter(|(_, field)| search.group.has(field) && org.may_read_field(actor, object, field));
             terms.found_in(searched.map(|(at, _)| row.get(at).as_text()))
         };
-        let paper = Paper { version, page: MAX_RECORDS };
-        records.extend(soql::searched(org, actor, (&wanted.query(), &hit), paper)?);
+        let options = PageOptions { version, page: MAX_RECORDS };
+        records.extend(soql::search_rows(org, actor, (&returned.query(), &matches), options)?);
     }
     records.truncate(search.limit.unwrap_or(MAX_RECORDS).min(MAX_RECORDS));
     Ok(records)
 }
 
 fn searchable(org: &Org, actor: &Actor) -> Vec<String> {
-    let objects = org.schema.objects().filter(|object| object.has_owner && org.may(actor, Permission::Read, object));
+    let objects =
+        org.schema.objects().filter(|object| object.has_owner && org.has_permission(actor, Permission::Read, object));
     objects.map(|object| object.name.clone()).collect()
 }
 
@@ -78,15 +79,15 @@ fn from_url(call: &Call) -> Result<Search, ApiError> {
     let fields = parameter("fields").unwrap_or("Id");
     let default_limit = number(parameter("defaultLimit"));
     let names = call.query.iter().filter(|(key, _)| key.eq_ignore_ascii_case("sobject"));
-    let wanted = names.map(|(_, object)| Wanted {
+    let objects = names.map(|(_, object)| ReturnedObject {
         object: object.clone(),
         fields: parameter(&format!("{object}.fields")).unwrap_or(fields).to_owned(),
         clauses: parameter(&format!("{object}.where")).map_or(String::new(), |text| format!("WHERE {text}")),
         limit: number(parameter(&format!("{object}.limit"))).or(default_limit),
     });
-    let wanted = wanted.collect();
+    let objects = objects.collect();
     let limit = number(parameter("overallLimit"));
-    Ok(Search { text: sosl::escaped(text), group: group(parameter("in"))?, wanted, limit })
+    Ok(Search { text: sosl::escaped(text), group: group(parameter("in"))?, objects, limit })
 }
 
 fn number(text: Option<&str>) -> Option<usize> {
@@ -108,13 +109,13 @@ fn from_body(body: &Map<String, Json>) -> Result<Search, ApiError> {
     let text = body.get("q").and_then(Json::as_str).ok_or_else(|| malformed("A search string has to be specified"))?;
     let fields = list(body.get("fields")).unwrap_or_else(|| "Id".to_owned());
     let default_limit = count(body.get("defaultLimit"));
-    let mut wanted = Vec::new();
+    let mut objects = Vec::new();
     for entry in body.get("sobjects").and_then(Json::as_array).into_iter().flatten() {
         let part = |name: &str| entry.get(name).and_then(Json::as_str);
         let object = part("name").ok_or_else(|| malformed("an sobject of a search has no name"))?;
         let condition = part("where").map(|text| format!("WHERE {text} "));
         let order = part("orderBy").map(|text| format!("ORDER BY {text}"));
-        wanted.push(Wanted {
+        objects.push(ReturnedObject {
             object: object.to_owned(),
             fields: list(entry.get("fields")).unwrap_or_else(|| fields.clone()),
             clauses: condition.unwrap_or_default() + &order.unwrap_or_default(),
@@ -122,5 +123,5 @@ fn from_body(body: &Map<String, Json>) -> Result<Search, ApiError> {
         });
     }
     let group = group(body.get("in").and_then(Json::as_str))?;
-    Ok(Search { text: sosl::escaped(text), group, wanted, limit: count(body.get("overallLimit")) })
+    Ok(Search { text: sosl::escaped(text), group, objects, limit: count(body.get("overallLimit")) })
 }

@@ -1,9 +1,9 @@
 //! The SOAP API at `/services/Soap/{u|c}/{version}`: login, lead conversion, merge, the recycle bin and plain writes.
 
-mod answer;
 pub(crate) mod call;
 mod login;
 mod operations;
+mod response;
 pub(crate) mod xml;
 
 use axum::Router;
@@ -18,58 +18,54 @@ use crate::model::actor::Actor;
 use crate::model::org::Org;
 use crate::model::write_options::WriteOptions;
 
-use answer::{Fault, Flavor, envelope};
+use response::{Fault, Wsdl, envelope};
 use xml::Element;
 
 /// Returns the routes of the SOAP API; the organization id that login appends to the URL is accepted.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
-        .route("/services/Soap/{flavor}/{version}", post(serve))
-        .route("/services/Soap/{flavor}/{version}/{org_id}", post(serve_with_org))
+        .route("/services/Soap/{wsdl}/{version}", post(serve))
+        .route("/services/Soap/{wsdl}/{version}/{org_id}", post(serve_with_org))
 }
 
 async fn serve_with_org(
     shared: State<Shared>,
-    Path((flavor, version, _)): Path<(String, String, String)>,
+    Path((wsdl, version, _)): Path<(String, String, String)>,
     body: String,
 ) -> Response {
-    serve(shared, Path((flavor, version)), body).await
+    serve(shared, Path((wsdl, version)), body).await
 }
 
-async fn serve(
-    State(shared): State<Shared>,
-    Path((flavor, version)): Path<(String, String)>,
-    body: String,
-) -> Response {
-    let flavor = match flavor.as_str() {
-        "u" => Flavor::Partner,
-        "c" => Flavor::Enterprise,
+async fn serve(State(shared): State<Shared>, Path((wsdl, version)): Path<(String, String)>, body: String) -> Response {
+    let wsdl = match wsdl.as_str() {
+        "u" => Wsdl::Partner,
+        "c" => Wsdl::Enterprise,
         other => {
-            tracing::warn!(flavor = other, "the simulator does not know this SOAP API");
+            tracing::warn!(wsdl = other, "the simulator does not support this WSDL");
             return StatusCode::NOT_FOUND.into_response();
         }
     };
     let mut org = shared.org();
     let number = version.split('.').next().and_then(|n| n.parse().ok()).unwrap_or_default();
-    let answered = Element::parse(&body)
+    let result = Element::parse(&body)
         .ok_or_else(|| Fault::new("INVALID_SOAP_BODY", "The request is not a SOAP envelope"))
-        .and_then(|request| answered(&mut org, flavor, number, &request));
-    match answered {
+        .and_then(|request| respond(&mut org, wsdl, number, &request));
+    match result {
         Ok(xml) => (StatusCode::OK, [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")], xml).into_response(),
         Err(fault) => {
             let kind = [(header::CONTENT_TYPE, "text/xml;charset=UTF-8")];
-            (StatusCode::INTERNAL_SERVER_ERROR, kind, fault.envelope(flavor)).into_response()
+            (StatusCode::INTERNAL_SERVER_ERROR, kind, fault.envelope(wsdl)).into_response()
         }
     }
 }
 
-fn answered(org: &mut Org, flavor: Flavor, version: u32, request: &Element) -> Result<String, Fault> {
+fn respond(org: &mut Org, wsdl: Wsdl, version: u32, request: &Element) -> Result<String, Fault> {
     let nothing = Element::default();
     let header = request.child("Header").unwrap_or(&nothing);
     let operation = request.child("Body").and_then(|body| body.children.first());
     let operation = operation.ok_or_else(|| Fault::new("INVALID_SOAP_BODY", "The body names no operation"))?;
     let content = if operation.name == "login" {
-        login::login(org, (flavor, version), operation)?
+        login::login(org, (wsdl, version), operation)?
     } else {
         let session = header.child("SessionHeader").and_then(|header| header.value("sessionId"));
         let session = session.ok_or_else(Fault::session)?;
@@ -81,9 +77,9 @@ fn answered(org: &mut Org, flavor: Flavor, version: u32, request: &Element) -> R
             return Err(Fault::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded."));
         }
         org.purge_old();
-        operations::serve(org, &Call { actor, session, flavor, version, header, operation })?
+        operations::serve(org, &Call { actor, session, wsdl, version, header, operation })?
     };
-    Ok(envelope(org, flavor, &operation.name, &content))
+    Ok(envelope(org, wsdl, &operation.name, &content))
 }
 
 /// Returns the write options of the SOAP headers.

@@ -22,7 +22,7 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
         return Err(ApiError::new("INSUFFICIENT_ACCESS", "insufficient access rights on Tooling API").status(403));
     }
     match (call.method.as_str(), rest) {
-        ("GET", ["query"]) => asked(org, actor, call),
+        ("GET", ["query"]) => run_query(org, actor, call),
         (_, ["sobjects", object, rest @ ..]) if object.eq_ignore_ascii_case(tables::MESSAGES) => {
             outbound_messages::serve(org, call, rest)
         }
@@ -34,13 +34,13 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
 }
 
 /// Runs a query on a temporary org that holds only Tooling objects.
-fn asked(org: &Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
+fn run_query(org: &Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
     let seed = OrgSeed { base_url: org.base_url.clone(), clock: org.clock.clone(), ..OrgSeed::default() };
     let mut scratch = Org::new(seed);
-    tables::fill(&mut scratch, org);
-    let mut answer = query::first_page(&mut scratch, actor, call, false)?;
-    if let Body::Json(body) = &mut answer.body {
-        in_tooling(body);
+    tables::fill_tables(&mut scratch, org);
+    let mut response = query::first_page(&mut scratch, actor, call, false)?;
+    if let Body::Json(body) = &mut response.body {
+        set_tooling_urls(body);
         let name = body.pointer("/records/0/attributes/type").cloned().unwrap_or(Json::Null);
         if let (Some(size), Some(map)) = (body["records"].as_array().map(Vec::len), body.as_object_mut()) {
             map.insert("size".to_owned(), json!(size));
@@ -48,20 +48,20 @@ fn asked(org: &Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
             map.insert("entityTypeName".to_owned(), name);
         }
     }
-    Ok(answer)
+    Ok(response)
 }
 
 /// Changes the URL of every record to that of the Tooling API.
-fn in_tooling(json: &mut Json) {
+fn set_tooling_urls(json: &mut Json) {
     match json {
         Json::Object(map) => {
             if let Some(Json::String(url)) = map.get_mut("attributes").and_then(|attributes| attributes.get_mut("url"))
             {
                 *url = url.replace("/sobjects/", "/tooling/sobjects/");
             }
-            map.values_mut().for_each(in_tooling);
+            map.values_mut().for_each(set_tooling_urls);
         }
-        Json::Array(list) => list.iter_mut().for_each(in_tooling),
+        Json::Array(list) => list.iter_mut().for_each(set_tooling_urls),
         _ => {}
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
         _ => &["fields", "optionalFields", "pageSize", "pageToken"],
     };
     for (name, _) in call.query.iter().filter(|(name, _)| !parameters.contains(&name.as_str())) {
-        tracing::warn!(name, "the simulator does not know this parameter of the UI API");
+        tracing::warn!(name, "the simulator does not support this parameter of the UI API");
     }
     match (call.method.as_str(), rest) {
         (_, ["records", rest @ ..]) => records::serve(org, actor, call, rest),

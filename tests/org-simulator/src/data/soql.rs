@@ -22,8 +22,8 @@ mod semi_join;
 
 use serde_json::Value as Json;
 
-use crate::data::soql::found::{Found, Rows};
 use crate::data::soql::plan::{Output, Plan};
+use crate::data::soql::result::{QueryResult, Rows};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
@@ -33,13 +33,13 @@ use crate::model::store::Row;
 use eval::View;
 
 pub(crate) use columns::metadata;
-pub(crate) use explain::explained;
+pub(crate) use explain::explain_query;
 pub(crate) use flat::{FlatRows, rows};
 pub(crate) use pointer::at;
-pub(crate) use render::{Paper, attributes, page};
+pub(crate) use render::{PageOptions, attributes, page};
 
 /// Runs a query; `all_rows` includes the recycle bin.
-pub(crate) fn run(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Result<Found, ApiError> {
+pub(crate) fn run(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Result<QueryResult, ApiError> {
     let select = grammar::parse(text)?;
     let plan = Plan::new(org, actor, &select, text)?;
     let view = View { org, actor };
@@ -55,32 +55,32 @@ pub(crate) fn run(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Resul
             Rows::Groups(shown)
         }
     };
-    Ok(Found { plan, rows })
+    Ok(QueryResult { plan, rows })
 }
 
 /// A test that decides which records a search matches.
-type Hit<'a> = &'a dyn Fn(&Org, &Object, &Row) -> bool;
+type RowTest<'a> = &'a dyn Fn(&Org, &Object, &Row) -> bool;
 
 /// Runs the query of a search and returns the rows that pass the test, up to the query's limit.
-pub(crate) fn searched(
+pub(crate) fn search_rows(
     org: &mut Org,
     actor: &Actor,
-    (text, hit): (&str, Hit<'_>),
-    paper: Paper<'_>,
+    (text, hit): (&str, RowTest<'_>),
+    options: PageOptions<'_>,
 ) -> Result<Vec<Json>, ApiError> {
     let select = grammar::parse(text)?;
     let plan = Plan::new(org, actor, &select, text)?;
     let rows = eval::matching(View { org, actor }, &plan, false, None);
     let hits = rows.into_iter().filter(|row| hit(org, &plan.object, row)).filter_map(|row| row.id());
     let ids = hits.skip(plan.offset).take(plan.limit.unwrap_or(usize::MAX)).collect();
-    let found = Found { plan, rows: Rows::Records(ids) };
-    Ok(page(org, actor, &found, 0, paper).records)
+    let found = QueryResult { plan, rows: Rows::Records(ids) };
+    Ok(page(org, actor, &found, 0, options).records)
 }
 
-pub(crate) mod found;
 #[cfg(test)]
 mod model;
 pub(crate) mod plan;
 pub(crate) mod planner;
+pub(crate) mod result;
 #[cfg(test)]
 mod tests;

@@ -25,8 +25,8 @@ use crate::model::store::Row;
 use crate::model::value::Value;
 
 pub(crate) use check::Purpose;
-pub(crate) use convert::Conversion;
-pub(crate) use delete::{goes_with, keeps};
+pub(crate) use convert::LeadConvert;
+pub(crate) use delete::{is_deleted_with, restricts_delete};
 pub(crate) use upsert::Upserted;
 
 impl Org {
@@ -42,7 +42,7 @@ impl Org {
             let message = format!("entity type cannot be inserted: {}", object.label);
             return Err(ApiError::new("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", message).no_fields());
         }
-        self.permit(actor, Permission::Create, &object)?;
+        self.check_permission(actor, Permission::Create, &object)?;
         match object.name.as_str() {
             "ContentNote" => self.create_note(actor, &object, body),
             "ContentDocumentLink" => self.create_link(actor, &object, body),
@@ -68,8 +68,8 @@ impl Org {
         body: &Map<String, Json>,
         purpose: Purpose,
     ) -> Result<RecordId, ApiError> {
-        let changes = check::changes(self, actor, object, body, purpose)?;
-        rules::parents_unlocked(self, object, &changes)?;
+        let changes = check::parse_changes(self, actor, object, body, purpose)?;
+        rules::check_parents_unlocked(self, object, &changes)?;
         let mut row = self.new_row(actor, object);
         let given_id = changes.iter().find(|(at, _)| *at == schema::ID).and_then(|(_, value)| value.as_id());
         let id = given_id.unwrap_or_else(|| self.free_id(object));
@@ -79,15 +79,15 @@ impl Org {
         for (at, value) in changes {
             row.set(at, value);
         }
-        person_account::settle(self, object, &mut row, &changed)?;
+        person_account::apply_record_type(self, object, &mut row, &changed)?;
         derive::derive(self, object, None, &mut row, &changed);
-        check::complete(object, &row)?;
-        check::unique(self, object, &row, None)?;
-        check::combination(object, &row)?;
+        check::check_required(object, &row)?;
+        check::check_unique(self, object, &row, None)?;
+        check::check_combination(object, &row)?;
         self.store.put(object, id, row);
-        self.write_twin(actor, object, id)?;
+        self.write_contact(actor, object, id)?;
         if purpose == Purpose::Create {
-            rules::obeyed(self, actor, object, id, &changed)?;
+            rules::check_rules(self, actor, object, id, &changed)?;
             rules::assign(self, actor, object, id)?;
         }
         self.add_primary_contact(actor, object, id)?;
@@ -152,36 +152,36 @@ impl Org {
         body: &Map<String, Json>,
     ) -> Result<(), ApiError> {
         let object = self.object_for(actor, object)?;
-        let before = Arc::clone(self.writeable(actor, &object, id)?);
-        self.permit(actor, Permission::Edit, &object)?;
+        let before = Arc::clone(self.find_writeable(actor, &object, id)?);
+        self.check_permission(actor, Permission::Edit, &object)?;
         if object.name == "ContentNote" {
             return self.update_note(actor, &object, &before, body);
         }
         if *self.value("Lead", &before, "IsConverted") == Value::Bool(true) && object.name == "Lead" {
             return Err(ApiError::new("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead").no_fields());
         }
-        let changes = check::changes(self, actor, &object, body, Purpose::Update)?;
-        rules::parents_unlocked(self, &object, &changes)?;
+        let changes = check::parse_changes(self, actor, &object, body, Purpose::Update)?;
+        rules::check_parents_unlocked(self, &object, &changes)?;
         let mut row = (*before).clone();
         let changed: Vec<usize> = changes.iter().map(|(at, _)| *at).collect();
         for (at, value) in changes {
             row.set(at, value);
         }
-        person_account::settle(self, &object, &mut row, &changed)?;
+        person_account::apply_record_type(self, &object, &mut row, &changed)?;
         derive::derive(self, &object, Some(&before), &mut row, &changed);
-        check::complete(&object, &row)?;
-        check::unique(self, &object, &row, Some(id))?;
-        check::combination(&object, &row)?;
+        check::check_required(&object, &row)?;
+        check::check_unique(self, &object, &row, Some(id))?;
+        check::check_combination(&object, &row)?;
         self.stamp_changed(&mut row, actor.user);
         self.store.put(&object, id, row);
-        self.write_twin(actor, &object, id)?;
-        rules::obeyed(self, actor, &object, id, &changed)?;
+        self.write_contact(actor, &object, id)?;
+        rules::check_rules(self, actor, &object, id, &changed)?;
         self.notify(actor, &object.name, id);
         Ok(())
     }
 
     /// Returns a live record that the actor may change.
-    pub(crate) fn writeable(&self, actor: &Actor, object: &Object, id: RecordId) -> Result<&Arc<Row>, ApiError> {
+    pub(crate) fn find_writeable(&self, actor: &Actor, object: &Object, id: RecordId) -> Result<&Arc<Row>, ApiError> {
         let unknown =
             || ApiError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").status(404).no_fields();
         let row = self.store.get(&object.name, id).ok_or_else(unknown)?;
@@ -195,7 +195,7 @@ impl Org {
             // The contact of a person account is changed through the account.
             return Err(ApiError::no_access());
         }
-        rules::unlocked(self, id)?;
+        rules::check_unlocked(self, id)?;
         Ok(row)
     }
 }

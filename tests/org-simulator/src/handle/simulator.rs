@@ -8,7 +8,6 @@ mod orgs;
 mod rules;
 mod server;
 mod state;
-mod values;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -27,7 +26,7 @@ use crate::identity::realm::{OrgOptions, Realm, Shared};
 use crate::messages::callout::ClientCertificate;
 use crate::messages::definitions;
 use crate::messages::outbound::sender;
-use crate::messages::packages::{self, InstallAnswer, PackageInstall};
+use crate::messages::packages::{self, InstallResponse, PackageInstall};
 use crate::model::faults::{FaultReport, FaultRule};
 use crate::model::kind::Environment;
 use crate::model::outbox::delivery::{Delivery, OutboundMessage};
@@ -64,7 +63,7 @@ impl Simulator {
         let saved = options.state.as_deref().map(file::read).transpose()?.flatten();
         let realm = realm(&options).await?;
         if let Some(saved) = saved {
-            let port = Port::take(realm.address(), options.port).await?;
+            let port = Port::bind(realm.address(), options.port).await?;
             let (shared, server) = launch::resume(&realm, saved, port, &options).await?;
             return Ok(Self::new(shared, Some(server), true));
         }
@@ -187,7 +186,7 @@ impl Simulator {
     }
 
     /// Installs the package and calls the callout URL, as the package's post-install script does.
-    pub async fn install_package(&self, install: &PackageInstall) -> Result<InstallAnswer, Error> {
+    pub async fn install_package(&self, install: &PackageInstall) -> Result<InstallResponse, Error> {
         packages::install(&self.shared, install).await
     }
 
@@ -328,12 +327,12 @@ impl Simulator {
 /// Returns a realm with its login hosts and without orgs.
 async fn realm(options: &Options) -> Result<Realm, Error> {
     let address = options.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let login = Port::take(address, options.login_port).await?;
-    let sandbox = Port::take(address, options.sandbox_login_port).await?;
-    let realm = Realm::new(options.clock.clone(), [login.url.clone(), sandbox.url.clone()], launch::start_kept)?;
+    let login = Port::bind(address, options.login_port).await?;
+    let sandbox = Port::bind(address, options.sandbox_login_port).await?;
+    let realm = Realm::new(options.clock.clone(), [login.url.clone(), sandbox.url.clone()], launch::start_unowned)?;
     realm.listen_on(address);
-    realm.keep(Server::of_login_host(login, &realm, Environment::Production));
-    realm.keep(Server::of_login_host(sandbox, &realm, Environment::Sandbox));
+    realm.keep_running(Server::of_login_host(login, &realm, Environment::Production));
+    realm.keep_running(Server::of_login_host(sandbox, &realm, Environment::Sandbox));
     Ok(realm)
 }
 
@@ -341,7 +340,7 @@ impl Drop for Simulator {
     fn drop(&mut self) {
         self.server = None;
         if self.is_first {
-            self.shared.realm.release();
+            self.shared.realm.stop_servers();
         }
     }
 }

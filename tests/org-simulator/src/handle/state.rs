@@ -83,7 +83,7 @@ struct SavedTable {
 impl SavedRealm {
     pub(crate) fn of(realm: &Realm) -> Self {
         let orgs = realm.orgs().iter().map(|shared| SavedOrg::of(&shared.org())).collect();
-        Self { moved_ms: realm.clock().moved_ms(), made: realm.made(), apps: realm.apps().all(), orgs }
+        Self { moved_ms: realm.clock().moved_ms(), made: realm.created_orgs(), apps: realm.apps().all(), orgs }
     }
 }
 

@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use crate::api::bulk::{self, work};
 use crate::api::call::{self, Call};
 use crate::api::rest;
-use crate::http::server::response::{MAX_BODY, shown, too_large, unknown};
+use crate::http::server::response::{MAX_BODY, into_http, too_large, unknown};
 use crate::http::{admin, page};
 use crate::identity::oauth;
 use crate::identity::oauth::host::Host;
@@ -35,11 +35,11 @@ const MAX_URL: usize = 16_384;
 
 /// Returns all routes of the simulator.
 pub(crate) fn router(shared: Shared) -> Router {
-    Router::new().fallback_service(routes(shared)).layer(middleware::map_request(one_slash))
+    Router::new().fallback_service(routes(shared)).layer(middleware::map_request(collapse_leading_slashes))
 }
 
 /// Reduces two slashes at the start of a path to one: the Salesforce CLI sends such paths, and orgs accept them.
-async fn one_slash(mut request: Request) -> Request {
+async fn collapse_leading_slashes(mut request: Request) -> Request {
     let url = request.uri().path_and_query().map_or("", |url| url.as_str());
     if let Some(rest) = url.strip_prefix("//")
         && let Ok(url) = format!("/{rest}").parse()
@@ -61,15 +61,15 @@ fn routes(shared: Shared) -> Router {
         .nest("/_simulator", admin::routes())
         .fallback(unknown)
         .layer(middleware::from_fn_with_state(shared.clone(), moved::moved))
-        .layer(middleware::map_response(guarded))
-        .layer(middleware::from_fn(encoding::coded))
+        .layer(middleware::map_response(with_security_policy))
+        .layer(middleware::from_fn(encoding::apply_encoding))
         .layer(middleware::from_fn_with_state(shared.clone(), faulty))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(shared)
 }
 
 /// Adds the content security policy to a page.
-async fn guarded(mut response: Response) -> Response {
+async fn with_security_policy(mut response: Response) -> Response {
     let is_page =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     if is_page {
@@ -89,28 +89,28 @@ async fn data(
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
     let Ok(body) = body else { return too_large() };
-    let (answer, limits, untold) = {
+    let (response, limits, unrecorded) = {
         let mut org = shared.org();
         let actor = match authenticated(&mut org, &headers) {
             Ok(actor) => actor,
-            Err(error) => return shown(error.into(), ""),
+            Err(error) => return into_http(error.into(), ""),
         };
         let now = org.clock.now();
-        work::settle(&mut org);
-        let untold = packages::settle(&mut org);
-        let answer = if !org.limits.take(now) {
+        work::process_due_jobs(&mut org);
+        let unrecorded = packages::process_due_requests(&mut org);
+        let response = if !org.limits.take(now) {
             ApiError::limit_exceeded().into()
-        } else if let Some(answer) = bulk::serve(&mut org, &actor, (&method, &uri, &headers), &body) {
-            work::settle(&mut org);
-            answer
+        } else if let Some(response) = bulk::serve(&mut org, &actor, (&method, &uri, &headers), &body) {
+            work::process_due_jobs(&mut org);
+            response
         } else {
             let call = parsed(&method, &uri, &headers, &body);
             call.map_or_else(call::Response::from, |call| rest::serve(&mut org, &actor, &call))
         };
-        (answer, org.limits.header(), untold)
+        (response, org.limits.header(), unrecorded)
     };
-    packages::tell(&shared, &untold);
-    shown(answer, &limits)
+    packages::record_installations(&shared, &unrecorded);
+    into_http(response, &limits)
 }
 
 fn authenticated(org: &mut Org, headers: &HeaderMap) -> Result<Actor, ApiError> {
@@ -133,7 +133,7 @@ fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Resul
     let method = if method == Method::HEAD { &Method::GET } else { method };
     let method = headers.get("x-http-method-override").and_then(|v| v.to_str().ok()).unwrap_or(method.as_str());
     let call = Call::new(method, url, json).ok_or_else(|| {
-        tracing::warn!(method, path = uri.path(), "the simulator does not know this resource");
+        tracing::warn!(method, path = uri.path(), "the simulator does not support this resource");
         ApiError::not_found()
     })?;
     Ok(call.with_headers(headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))))

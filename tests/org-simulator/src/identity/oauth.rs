@@ -5,6 +5,7 @@ mod authorize;
 mod browser;
 mod code;
 mod consent_page;
+mod flows;
 mod form;
 mod grant;
 pub(crate) mod host;
@@ -14,7 +15,6 @@ mod keys;
 mod overview;
 mod password;
 mod session;
-mod standing;
 mod token;
 
 use base64::Engine as _;
@@ -33,7 +33,7 @@ pub(crate) use keys::Keys;
 
 /// The content of a token response.
 #[derive(Clone, Debug)]
-pub(crate) struct Granted {
+pub(crate) struct IssuedTokens {
     pub(crate) app: App,
     pub(crate) user: RecordId,
     pub(crate) scope: String,

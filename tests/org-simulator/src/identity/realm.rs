@@ -15,7 +15,7 @@ use crate::model::logins::apps::Apps;
 use crate::model::org::Org;
 use crate::{Clock, Error};
 
-/// A function that starts an additional org of a realm, which runs until [`Realm::release`].
+/// A function that starts an additional org of a realm, which runs until [`Realm::stop_servers`].
 pub(crate) type StartOrg = fn(Realm, OrgOptions) -> BoxFuture<'static, Result<Shared, Error>>;
 
 /// All orgs of one process. Clones are the same realm.
@@ -66,7 +66,7 @@ impl Realm {
     /// Sets the address on which new orgs listen, in place of 127.0.0.1.
     pub(crate) fn listen_on(&self, address: IpAddr) {
         if !address.is_loopback() {
-            tracing::warn!(%address, "the simulator can be reached from other machines; whoever reaches it can do everything");
+            tracing::warn!(%address, "the simulator can be reached from other machines, and every client has full access");
         }
         self.members().listen = Some(address);
     }
@@ -100,7 +100,7 @@ impl Realm {
     }
 
     /// Returns the number of orgs that were ever created.
-    pub(crate) fn made(&self) -> u32 {
+    pub(crate) fn created_orgs(&self) -> u32 {
         self.members().made
     }
 
@@ -132,12 +132,12 @@ impl Realm {
     }
 
     /// Keeps a server running until the first org stops.
-    pub(crate) fn keep(&self, server: impl Send + 'static) {
+    pub(crate) fn keep_running(&self, server: impl Send + 'static) {
         self.members().servers.push(Box::new(server));
     }
 
-    /// Stops the servers passed to [`Realm::keep`].
-    pub(crate) fn release(&self) {
+    /// Stops the servers passed to [`Realm::keep_running`].
+    pub(crate) fn stop_servers(&self) {
         let servers = std::mem::take(&mut self.members().servers);
         drop(servers);
     }

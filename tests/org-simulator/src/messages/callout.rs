@@ -61,8 +61,8 @@ impl Callouts {
     /// Posts a body to a loopback address.
     pub(crate) async fn post(&self, url: &str, content_type: &str, body: String) -> Result<Reply, Error> {
         let target = loopback(url)?;
-        let no_answer = |source: reqwest::Error| Error::NoAnswer {
-            url: shown(url),
+        let no_answer = |source: reqwest::Error| Error::NoResponse {
+            url: without_path(url),
             timed_out: source.is_timeout(),
             source: source.without_url().into(),
         };
@@ -98,13 +98,13 @@ fn client(certificate: Option<&ClientCertificate>) -> Result<reqwest::Client, Er
 }
 
 /// Returns scheme, host and port of a URL. The path is left out, because it may contain a secret.
-fn shown(url: &str) -> String {
+fn without_path(url: &str) -> String {
     Url::parse(url).map_or_else(|_| "an invalid URL".to_owned(), |url| url.origin().ascii_serialization())
 }
 
 /// Returns the URL, if it is a loopback address.
 pub(crate) fn loopback(url: &str) -> Result<Url, Error> {
-    let refused = || Error::NotLoopback { url: shown(url) };
+    let refused = || Error::NotLoopback { url: without_path(url) };
     let parsed = Url::parse(url).map_err(|_| refused())?;
     let here = match parsed.host() {
         Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
@@ -140,7 +140,7 @@ mod tests {
     fn an_error_does_not_show_the_path() {
         assert_eq!(
             loopback("https://example.com/hooks/SECRET").unwrap_err().to_string(),
-            "https://example.com is not a loopback address"
+            "https://example.com is not a loopback address; the simulator sends to this machine only"
         );
     }
 }

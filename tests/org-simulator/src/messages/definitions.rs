@@ -42,7 +42,7 @@ pub(crate) fn configure_outbound_message(org: &mut Org, name: &str, settings: Ou
 pub(crate) fn remove_outbound_message(org: &mut Org, name: &str) -> Result<(), Error> {
     let unknown = || Error::Unknown { what: "outbound message", name: name.to_owned() };
     let action_id = org.outbox.definition_mut(name).ok_or_else(unknown)?.action_id;
-    org.outbox.undefine(action_id);
+    org.outbox.remove_definition(action_id);
     Ok(())
 }
 

@@ -13,28 +13,28 @@ use serde_json::{Value as Json, json};
 use crate::Error;
 use crate::identity::realm::Shared;
 use crate::messages::packages::subscriber::{Subscriber, about};
-use crate::messages::packages::versions::{in_license_management, put};
+use crate::messages::packages::versions::{in_license_management, put_version};
 use crate::model::org::Org;
 use crate::model::packages::PACKAGE;
 use crate::model::people;
 use crate::model::value::Value;
 
 pub(crate) use licenses::prepare;
-pub(crate) use requests::{settle, tell};
+pub(crate) use requests::{process_due_requests, record_installations};
 
 /// Installs or upgrades the package, updates the License Management Org, and makes the callout of the asynchronous
 /// post-install script.
-pub(crate) async fn install(shared: &Shared, install: &PackageInstall) -> Result<InstallAnswer, Error> {
+pub(crate) async fn install(shared: &Shared, install: &PackageInstall) -> Result<InstallResponse, Error> {
     crate::messages::callout::loopback(&install.callout_url)?;
     let (sent, subscriber, installed) = {
         let mut org = shared.org();
-        let installed = put(&mut org, &install.package_version);
+        let installed = put_version(&mut org, &install.package_version);
         (announcement(&org, install), Subscriber::of(&org), installed)
     };
     in_license_management(shared, |vendor| licenses::installed(vendor, &subscriber, &installed))?;
     let reply = shared.callouts.post(&install.callout_url, "application/json", sent.to_string()).await?;
     let body = serde_json::from_str(&reply.body).unwrap_or(Json::String(reply.body));
-    Ok(InstallAnswer { status: reply.status, body, sent })
+    Ok(InstallResponse { status: reply.status, body, sent })
 }
 
 /// Uninstalls the package. The uninstall script cannot make a callout, so only the licence changes.
@@ -82,7 +82,7 @@ pub struct PackageInstall {
 
 /// The response to the callout of a package installation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct InstallAnswer {
+pub struct InstallResponse {
     /// HTTP status.
     pub status: u16,
     /// The body, as JSON if it is JSON and as a string otherwise.

@@ -30,13 +30,18 @@ impl Org {
     pub(crate) fn object_for(&self, actor: &Actor, name: &str) -> Result<Arc<Object>, ApiError> {
         self.object(name)
             .ok()
-            .filter(|o| self.may(actor, Permission::Read, o))
+            .filter(|o| self.has_permission(actor, Permission::Read, o))
             .ok_or_else(|| ApiError::invalid_type(name))
     }
 
     /// Returns the error that Salesforce reports when the actor's profile does not grant the permission.
-    pub(crate) fn permit(&self, actor: &Actor, permission: Permission, object: &Object) -> Result<(), ApiError> {
-        if self.may(actor, permission, object) {
+    pub(crate) fn check_permission(
+        &self,
+        actor: &Actor,
+        permission: Permission,
+        object: &Object,
+    ) -> Result<(), ApiError> {
+        if self.has_permission(actor, permission, object) {
             return Ok(());
         }
         let refused = |verb: &str| {
@@ -55,7 +60,7 @@ impl Org {
     }
 
     /// Returns whether the actor's profile grants the permission on records of the object.
-    pub(crate) fn may(&self, actor: &Actor, permission: Permission, object: &Object) -> bool {
+    pub(crate) fn has_permission(&self, actor: &Actor, permission: Permission, object: &Object) -> bool {
         if object.name == "ContentNote" && !self.features.enhanced_notes {
             return false;
         }

@@ -17,10 +17,10 @@ use crate::model::bulk::job::{Head, Job, State};
 use crate::model::ids::RecordId;
 
 /// The time after which a job and its results are deleted, counted from its creation (limits guide).
-pub(crate) const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub(crate) const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The time after which a job that was never closed is aborted.
-const OPEN: SignedDuration = SignedDuration::from_hours(24);
+const MAX_OPEN: SignedDuration = SignedDuration::from_hours(24);
 
 /// Records in a page of results by default; the real number depends on the service.
 const PAGE: usize = 50_000;
@@ -77,7 +77,7 @@ impl Allowance {
     }
 
     /// Returns the amount that can still be used now.
-    pub(crate) fn left(&self, now: Timestamp) -> u64 {
+    pub(crate) fn remaining(&self, now: Timestamp) -> u64 {
         let hour = now.as_second().div_euclid(3_600);
         let used: u64 = self.by_hour.range(hour - 23..).map(|(_, used)| used).sum();
         self.max.saturating_sub(used)
@@ -85,7 +85,7 @@ impl Allowance {
 
     /// Uses the amount and returns `true`; changes nothing and returns `false` when less remains.
     pub(crate) fn take(&mut self, now: Timestamp, amount: u64) -> bool {
-        let fits = self.left(now) >= amount;
+        let fits = self.remaining(now) >= amount;
         if fits {
             let hour = now.as_second().div_euclid(3_600);
             self.by_hour.retain(|known, _| *known > hour - 24);
@@ -97,11 +97,11 @@ impl Allowance {
 
 impl Bulk {
     pub(crate) fn add(&mut self, job: Job) {
-        self.note(job.head.id, job.head.state);
+        self.update_active(job.head.id, job.head.state);
         self.jobs.insert(job.head.id, job);
     }
 
-    pub(crate) fn note(&mut self, id: RecordId, state: State) {
+    pub(crate) fn update_active(&mut self, id: RecordId, state: State) {
         if state.is_active() {
             self.active.insert(id);
         } else {
@@ -112,9 +112,9 @@ impl Bulk {
     /// Deletes the jobs that are older than the retention time and aborts those that stayed open too long.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         let older = |head: &Head, than: SignedDuration| now.duration_since(head.created) > than;
-        self.jobs.retain(|_, job| !older(&job.head, KEPT) || job.head.state.is_active());
+        self.jobs.retain(|_, job| !older(&job.head, RETENTION) || job.head.state.is_active());
         let heads = self.jobs.values_mut().map(|job| &mut job.head);
-        for head in heads.filter(|head| head.state == State::Open && older(head, OPEN)) {
+        for head in heads.filter(|head| head.state == State::Open && older(head, MAX_OPEN)) {
             head.enter(State::Aborted, now);
         }
     }
@@ -129,7 +129,7 @@ mod tests {
         let mut jobs = Allowance::new(2);
         let start = Timestamp::UNIX_EPOCH;
         assert!(jobs.take(start, 2) && !jobs.take(start, 1));
-        assert_eq!(jobs.left(start + SignedDuration::from_hours(23)), 0);
-        assert_eq!(jobs.left(start + SignedDuration::from_hours(24)), 2);
+        assert_eq!(jobs.remaining(start + SignedDuration::from_hours(23)), 0);
+        assert_eq!(jobs.remaining(start + SignedDuration::from_hours(24)), 2);
     }
 }

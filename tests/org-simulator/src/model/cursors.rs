@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::data::soql::found::Found;
+use crate::data::soql::result::QueryResult;
 use crate::model::actor::Actor;
 use crate::model::ids::RecordId;
 
@@ -15,13 +15,13 @@ const OPEN_PER_USER: usize = 10;
 const OPEN_PER_ORG: usize = 2_000;
 
 /// The time after which a query locator is invalid.
-const LIFE: SignedDuration = SignedDuration::from_hours(48);
+const LOCATOR_LIFETIME: SignedDuration = SignedDuration::from_hours(48);
 
 /// A result that has more pages.
 pub(crate) struct Cursor {
     pub(crate) locator: String,
     pub(crate) actor: Actor,
-    pub(crate) found: Found,
+    pub(crate) found: QueryResult,
     pub(crate) page: usize,
     pub(crate) opened: Timestamp,
     /// The cursor holds the child records of one record and does not count against the user's limit.
@@ -48,7 +48,7 @@ impl Cursors {
 
     /// Closes the cursors whose locators have expired.
     pub(crate) fn close_old(&mut self, now: Timestamp) {
-        self.0.retain(|cursor| now.duration_since(cursor.opened) < LIFE);
+        self.0.retain(|cursor| now.duration_since(cursor.opened) < LOCATOR_LIFETIME);
     }
 
     /// Takes out a cursor of the user, with its position for [`Cursors::put_back`].

@@ -10,7 +10,7 @@ pub use effect::Effect;
 pub use rule::{Fault, FaultRule};
 
 /// Faults that are kept; the oldest used-up ones are removed first.
-const KEPT: usize = 1_000;
+const MAX_FAULTS: usize = 1_000;
 
 /// A fault and its counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,20 +28,20 @@ pub struct FaultReport {
 }
 
 #[derive(Debug)]
-struct Ordered {
+struct FaultState {
     report: FaultReport,
     random: SplitMix,
 }
 
-impl Ordered {
+impl FaultState {
     /// Counts a matching request and returns whether the fault affects it.
-    fn hits(&mut self) -> bool {
+    fn affects(&mut self) -> bool {
         let report = &mut self.report;
         report.matched += 1;
         if report.matched <= u64::from(report.rule.skip) {
             return false;
         }
-        if report.rule.probability.is_some_and(|share| self.random.share() >= share) {
+        if report.rule.probability.is_some_and(|share| self.random.next_fraction() >= share) {
             return false;
         }
         report.used += 1;
@@ -53,51 +53,51 @@ impl Ordered {
 /// All faults, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
-    ordered: Vec<Ordered>,
-    given: u64,
+    faults: Vec<FaultState>,
+    last_id: u64,
 }
 
 impl Faults {
     /// Adds a fault and returns its id.
     pub(crate) fn add(&mut self, rule: FaultRule) -> u64 {
-        if self.ordered.len() >= KEPT {
-            let oldest = self.ordered.iter().position(|fault| fault.report.spent).unwrap_or(0);
-            self.ordered.remove(oldest);
+        if self.faults.len() >= MAX_FAULTS {
+            let oldest = self.faults.iter().position(|fault| fault.report.spent).unwrap_or(0);
+            self.faults.remove(oldest);
         }
-        self.given += 1;
+        self.last_id += 1;
         let random = SplitMix(rule.seed);
         let spent = rule.times == Some(0);
-        let report = FaultReport { id: self.given, rule, matched: 0, used: 0, spent };
-        self.ordered.push(Ordered { report, random });
-        self.given
+        let report = FaultReport { id: self.last_id, rule, matched: 0, used: 0, spent };
+        self.faults.push(FaultState { report, random });
+        self.last_id
     }
 
     /// Returns every fault with its counts, oldest first.
     pub(crate) fn reports(&self) -> Vec<FaultReport> {
-        self.ordered.iter().map(|fault| fault.report.clone()).collect()
+        self.faults.iter().map(|fault| fault.report.clone()).collect()
     }
 
     /// Removes a fault; returns `false` when no fault has that id.
     pub(crate) fn remove(&mut self, id: u64) -> bool {
-        let before = self.ordered.len();
-        self.ordered.retain(|fault| fault.report.id != id);
-        self.ordered.len() < before
+        let before = self.faults.len();
+        self.faults.retain(|fault| fault.report.id != id);
+        self.faults.len() < before
     }
 
     pub(crate) fn clear(&mut self) {
-        self.ordered.clear();
+        self.faults.clear();
     }
 
     /// Returns whether a fault matches this request; the request is not counted.
-    pub(crate) fn concern(&self, method: &str, path: &str, now: Timestamp) -> bool {
-        self.ordered.iter().any(|fault| !fault.report.spent && fault.report.rule.matches(method, path, now))
+    pub(crate) fn any_matches(&self, method: &str, path: &str, now: Timestamp) -> bool {
+        self.faults.iter().any(|fault| !fault.report.spent && fault.report.rule.matches(method, path, now))
     }
 
     /// Returns the effect of the first fault that affects this request.
     pub(crate) fn take(&mut self, method: &str, path: &str, now: Timestamp) -> Option<Effect> {
-        let open = self.ordered.iter_mut().filter(|fault| !fault.report.spent);
+        let open = self.faults.iter_mut().filter(|fault| !fault.report.spent);
         let mut matching = open.filter(|fault| fault.report.rule.matches(method, path, now));
-        matching.find_map(|fault| fault.hits().then(|| fault.report.rule.effect.clone()))
+        matching.find_map(|fault| fault.affects().then(|| fault.report.rule.effect.clone()))
     }
 }
 
@@ -107,7 +107,7 @@ struct SplitMix(u64);
 
 impl SplitMix {
     /// Returns a number from 0 (inclusive) to 1 (exclusive).
-    fn share(&mut self) -> f64 {
+    fn next_fraction(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -125,7 +125,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn hits(faults: &mut Faults, requests: usize) -> Vec<usize> {
+    fn affects(faults: &mut Faults, requests: usize) -> Vec<usize> {
         (0..requests).filter(|_| faults.take("GET", "/x", NOW).is_some()).collect()
     }
 
@@ -153,7 +153,7 @@ mod tests {
     fn skip_lets_the_first_requests_pass() {
         let mut faults = Faults::default();
         faults.add(FaultRule { skip: 2, times: Some(3), ..FaultRule::new(Effect::Unavailable) });
-        assert_eq!(hits(&mut faults, 10), [2, 3, 4]);
+        assert_eq!(affects(&mut faults, 10), [2, 3, 4]);
     }
 
     #[test]
@@ -162,7 +162,7 @@ mod tests {
         let run = |rule: &FaultRule| {
             let mut faults = Faults::default();
             faults.add(rule.clone());
-            hits(&mut faults, 4_000)
+            affects(&mut faults, 4_000)
         };
         let first = run(&rule);
         assert!((900..1_100).contains(&first.len()), "{}", first.len());

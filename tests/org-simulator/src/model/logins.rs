@@ -8,18 +8,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::ids::RecordId;
 use crate::model::logins::apps::{App, Apps};
+use crate::model::logins::error::OAuthError;
 use crate::model::logins::policy::AppPolicy;
-use crate::model::logins::refusal::Refusal;
 use crate::model::random::Random;
 
 pub(crate) mod apps;
 pub(crate) mod code;
+pub(crate) mod error;
 pub(crate) mod grant;
 pub(crate) mod policy;
-pub(crate) mod refusal;
 pub(crate) mod session;
 
-const SESSION_LIFE: Duration = Duration::from_hours(2);
+const SESSION_LIFETIME: Duration = Duration::from_hours(2);
 
 /// Logins of one user allowed in an hour (Login Rate Limits; the number is unverified).
 const LOGINS_PER_HOUR: u32 = 3_600;
@@ -78,7 +78,7 @@ impl Logins {
             rotates: true,
             password_flow: false,
             processing: Duration::from_millis(25),
-            session_life: SESSION_LIFE,
+            session_life: SESSION_LIFETIME,
             calls_per_session: None,
             logins_per_hour: LOGINS_PER_HOUR,
             recent: BTreeMap::new(),
@@ -119,14 +119,14 @@ impl Logins {
     }
 
     /// Counts a login; an error when the user has reached the limit for this hour.
-    pub(crate) fn count_login(&mut self, user: RecordId, now: Timestamp) -> Result<(), Refusal> {
+    pub(crate) fn count_login(&mut self, user: RecordId, now: Timestamp) -> Result<(), OAuthError> {
         let hour = now.as_second().div_euclid(3_600);
         let (counted, logins) = self.recent.entry(user).or_insert((hour, 0));
         if *counted != hour {
             (*counted, *logins) = (hour, 0);
         }
         if *logins >= self.logins_per_hour {
-            return Err(Refusal::new("rate_limit_exceeded", "login rate exceeded"));
+            return Err(OAuthError::new("rate_limit_exceeded", "login rate exceeded"));
         }
         *logins += 1;
         Ok(())

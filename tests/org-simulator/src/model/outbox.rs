@@ -17,10 +17,10 @@ use crate::model::outbox::notification::Notification;
 use crate::model::outbox::settings::{BATCH, OutboundDisturbance, OutboundSettings};
 
 /// Pending notifications; above this number the oldest are dropped, which bounds the memory of the queue.
-const MOST_PENDING: usize = 200_000;
+const MAX_PENDING: usize = 200_000;
 
 /// Notifications that are kept after they were delivered or dropped.
-const MOST_SETTLED: usize = 20_000;
+const MAX_SETTLED: usize = 20_000;
 
 /// The definition of an outbound message, with the action id that its messages carry.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ impl Outbox {
     }
 
     /// Removes a definition; its pending notifications are dropped.
-    pub(crate) fn undefine(&mut self, action_id: RecordId) {
+    pub(crate) fn remove_definition(&mut self, action_id: RecordId) {
         self.definitions.retain(|known| known.action_id != action_id);
         let orphans: Vec<u64> =
             self.pending.iter().filter(|(_, n)| n.action_id == action_id).map(|(at, _)| *at).collect();
@@ -90,15 +90,15 @@ impl Outbox {
     }
 
     /// Queues a notification for each active definition of the object.
-    pub(crate) fn changed(&mut self, object: &str, record: RecordId, now: Timestamp, ids: &mut IdSource) {
+    pub(crate) fn enqueue(&mut self, object: &str, record: RecordId, now: Timestamp, ids: &mut IdSource) {
         for definition in self.definitions.iter().filter(|d| d.message.object == object && d.settings.active) {
             let notification = Notification::new(ids.next("04l"), definition.action_id, (object, record), now);
             self.pending.insert(self.queued, notification);
             self.queued += 1;
         }
-        while self.pending.len() > MOST_PENDING {
+        while self.pending.len() > MAX_PENDING {
             let Some(oldest) = self.pending.keys().next().copied() else { return };
-            tracing::warn!("the outbound queue is full: its oldest notification is dropped");
+            tracing::warn!("the outbound queue is full, the oldest notification is dropped");
             self.drop_pending(oldest, "the queue was full");
         }
     }
@@ -107,12 +107,12 @@ impl Outbox {
         if let Some(mut notification) = self.pending.remove(&at) {
             notification.state = DeliveryState::Dropped;
             notification.last_outcome = Some(why.to_owned());
-            self.remember(at, notification);
+            self.push_settled(at, notification);
         }
     }
 
-    fn remember(&mut self, at: u64, notification: Notification) {
-        if self.settled.len() == MOST_SETTLED {
+    fn push_settled(&mut self, at: u64, notification: Notification) {
+        if self.settled.len() == MAX_SETTLED {
             self.settled.pop_front();
         }
         self.settled.push_back((at, notification));
@@ -126,7 +126,7 @@ impl Outbox {
         self.pending.split_off(&to.0);
     }
 
-    /// Takes the due notifications in batches, by definition; they are not due again until [`Outbox::settle`].
+    /// Takes the due notifications in batches, by definition; they are not due again until [`Outbox::record_outcome`].
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Vec<Batch> {
         let size = self.disturbance.batch.clamp(1, BATCH);
         let mut random = self.disturbance.shuffle.map(|seed| {
@@ -150,16 +150,22 @@ impl Outbox {
     }
 
     /// Records the outcome of a batch and returns its notifications in their new state.
-    pub(crate) fn settle(&mut self, batch: &Batch, acknowledged: bool, outcome: &str, now: Timestamp) -> Vec<Delivery> {
+    pub(crate) fn record_outcome(
+        &mut self,
+        batch: &Batch,
+        acknowledged: bool,
+        outcome: &str,
+        now: Timestamp,
+    ) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
         for (at, _) in &batch.notifications {
             let Some(notification) = self.pending.get_mut(at) else { continue };
-            notification.settle(acknowledged, outcome, now);
+            notification.record_outcome(acknowledged, outcome, now);
             deliveries.push(notification.delivery());
             if notification.state != DeliveryState::Pending
                 && let Some(notification) = self.pending.remove(at)
             {
-                self.remember(*at, notification);
+                self.push_settled(*at, notification);
             }
         }
         deliveries

@@ -14,7 +14,7 @@ impl Passwords {
     }
 
     /// Returns whether `given` is the user's password followed by the security token.
-    pub(crate) fn admits(&self, user: RecordId, given: &str) -> bool {
+    pub(crate) fn verify(&self, user: RecordId, given: &str) -> bool {
         self.0.get(&user).is_some_and(|password| password == given)
     }
 }

@@ -32,7 +32,7 @@ pub(crate) fn record_id(text: &str) -> Result<RecordId, Error> {
 impl Org {
     /// Returns a record as the data API renders it, with all its fields and without `attributes`.
     pub(crate) fn render_all(&self, object: &Object, row: &Row, version: &str) -> Map<String, Json> {
-        let render = |(at, field): (usize, &schema::Field)| (field.name.clone(), object.shown(row, at, version));
+        let render = |(at, field): (usize, &schema::Field)| (field.name.clone(), object.render_field(row, at, version));
         object.fields.iter().enumerate().map(render).collect()
     }
 

@@ -22,7 +22,7 @@ impl RecycleBin {
         };
     }
 
-    pub(crate) fn went_with(&self, id: RecordId, parent: RecordId) -> bool {
+    pub(crate) fn was_deleted_with(&self, id: RecordId, parent: RecordId) -> bool {
         self.deleted_with.get(&id) == Some(&parent)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::model::ids::RecordId;
 
-const KEPT: usize = 10_000;
+const MAX_ENTRIES: usize = 10_000;
 
 /// The newest requests, oldest first.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ struct Entry {
 
 impl RequestLog {
     pub(crate) fn add(&mut self, method: &str, path: &str, status: u16, user: Option<RecordId>) {
-        if self.0.len() == KEPT {
+        if self.0.len() == MAX_ENTRIES {
             self.0.pop_front();
         }
         self.0.push_back(Entry { line: format!("{method} {path} {status}"), user });

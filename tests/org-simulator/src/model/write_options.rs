@@ -40,7 +40,7 @@ impl WriteOptions {
             Some(text) if text.eq_ignore_ascii_case("false") => AutoAssign::Off,
             Some(text) => RecordId::parse(text).map_or_else(
                 || {
-                    tracing::warn!(value = text, "the simulator does not understand this Sforce-Auto-Assign");
+                    tracing::warn!(value = text, "the simulator cannot parse this Sforce-Auto-Assign header");
                     AutoAssign::Active
                 },
                 AutoAssign::Rule,

@@ -17,7 +17,10 @@ async fn the_whole_collection_is_loaded_and_counted() {
     assert_eq!((loaded("Account"), loaded("Contact"), loaded("Lead")), (125, 43, 11));
     assert_eq!(loaded("Opportunity"), 8_800 + 3_000 + 31 + 20 + 1);
     assert_eq!((loaded("User"), loaded("Product2"), loaded("Task"), loaded("Case")), (35, 7, 2, 1));
-    assert_eq!(report.refused, [("Space__c: the plan names Space__cs.json, which is not there".to_owned(), 1)].into());
+    assert_eq!(
+        report.refused,
+        [("Space__c: the plan names Space__cs.json, which does not exist".to_owned(), 1)].into()
+    );
     let after = scene.org.record_counts();
     assert_eq!(after["Opportunity"], before["Opportunity"] + loaded("Opportunity"));
     assert!(scene.org.outbound_messages().is_empty());
@@ -85,7 +88,7 @@ async fn a_second_load_reports_existing_rows() {
     let again = scene.org.load_crm_data(copy.path()).unwrap();
 
     assert!(again.loaded.is_empty());
-    assert_eq!(again.refused["Account: a record with this id is already there"], 13);
+    assert_eq!(again.refused["Account: a record with this id already exists"], 13);
 }
 
 #[tokio::test]

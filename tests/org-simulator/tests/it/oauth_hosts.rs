@@ -68,7 +68,7 @@ async fn the_other_environment_knows_neither_user_nor_token() {
         scene.token_at(test, &refresh).await.body,
         json!({"error": "invalid_grant", "error_description": "expired access/refresh token"})
     );
-    assert_eq!(scene.token_at(login, &refresh).await.status, 200, "the token was not spent");
+    assert_eq!(scene.token_at(login, &refresh).await.status, 200, "the token was not used");
     let wrong = scene.plain(scene.http.get(format!("{test}/id/{}/x", scene.org.org_id())).bearer_auth("x")).await;
     assert_eq!(wrong.status, 403);
     assert_eq!(scene.plain(scene.http.get(format!("{login}/services/data"))).await.status, 404);

@@ -149,7 +149,7 @@ async fn frozen_users_and_blocked_apps_lose_their_tokens() {
     assert_eq!(scene.status_with(text(&granted["access_token"])).await, 401);
     scene.org.set_user_frozen(CASEY, false).unwrap();
     let again = scene.refresh(token).await;
-    assert_eq!(again.status, 200, "a refusal spends no token");
+    assert_eq!(again.status, 200, "a refused refresh does not use the token");
 
     let policy = AppPolicy { blocked: true, ..AppPolicy::default() };
     scene.org.set_app_policy(scene.org.client_id(), policy).unwrap();

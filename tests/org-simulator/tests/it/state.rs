@@ -115,15 +115,15 @@ async fn an_unusable_file_is_rejected_and_not_changed() {
         ("{\"format\":\"something else\",\"version\":1}", "not a saved state"),
         (&good[..good.len() / 2], "not a saved state"),
         (&good.replacen("\"version\":1", "\"version\":2", 1), "version 2"),
-        (&good.replacen("\"t:", "\"?:", 1), "damaged"),
+        (&good.replacen("\"t:", "\"?:", 1), "malformed"),
     ] {
         std::fs::write(&file, content).unwrap();
-        let error = loaded(&file).await.err().expect("the file is refused").to_string();
+        let error = loaded(&file).await.err().expect("the file is rejected").to_string();
         assert!(error.contains(reason) && error.contains("state.json"), "{error}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
     }
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no part of a file is left about");
-    assert!(loaded(&dir.path().join("none.json")).await.is_ok(), "without a file the org is a fresh one");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
+    assert!(loaded(&dir.path().join("none.json")).await.is_ok(), "without a file a new org is started");
 }
 
 #[tokio::test]

@@ -8,15 +8,15 @@ use crate::model::bulk::job::{Head, Job, State, Work};
 use crate::model::org::Org;
 
 /// Rows in one of the batches that count against the org's limit.
-pub(crate) const BATCH: usize = 10_000;
+pub(crate) const BATCH_ROWS: usize = 10_000;
 
 /// The share of the processing time, as a divisor, that a job waits before it starts.
-const WAITS: i64 = 10;
+const START_DELAY_DIVISOR: i64 = 10;
 
 /// Advances a job to its state at `now`.
 pub(crate) fn advance(org: &mut Org, Job { head, work }: &mut Job, now: Timestamp) {
     let time = i64::try_from(org.bulk.processing.as_millis()).unwrap_or(i64::MAX);
-    let (waits, waited) = (time / WAITS, now.as_millisecond() - head.queued.as_millisecond());
+    let (waits, waited) = (time / START_DELAY_DIVISOR, now.as_millisecond() - head.queued.as_millisecond());
     if head.state == State::UploadComplete {
         if waited < waits {
             return;
@@ -56,13 +56,13 @@ fn ingest_rows(
     let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     if is_first && rows > 0 && !ingest.counted {
         ingest.counted = true;
-        if !org.bulk.batches.take(now, count(rows.div_ceil(BATCH))) {
+        if !org.bulk.batches.take(now, count(rows.div_ceil(BATCH_ROWS))) {
             return Err("ExceededQuota : ApiBatchItems Limit exceeded.".to_owned());
         }
         if !org.bulk.records.take(now, count(rows)) {
             return Err("ExceededQuota : ApiRecords Limit exceeded.".to_owned());
         }
     }
-    ingest.work(org, job, ingest::share(rows, begun, now, time));
+    ingest.work(org, job, ingest::due_rows(rows, begun, now, time));
     Ok(())
 }

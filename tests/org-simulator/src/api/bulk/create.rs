@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::job::invalid_job;
 use super::query::unsupported;
-use crate::api::bulk::work::take_query_job;
+use crate::api::bulk::work::count_query_job;
 use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::bulk::csv::{Format, LineEnding};
@@ -32,7 +32,7 @@ const QUERY_KEYS: [&str; 6] = ["operation", "query", "contentType", "lineEnding"
 
 /// Creates a query job in the state `UploadComplete`.
 pub(super) fn query(org: &mut Org, actor: &Actor, version: &str, body: &Map<String, Json>) -> Result<Job, ApiError> {
-    known(body, &QUERY_KEYS)?;
+    check_properties(body, &QUERY_KEYS)?;
     let all = match text(body, "operation")? {
         Some("query") => false,
         Some("queryAll") => true,
@@ -42,20 +42,20 @@ pub(super) fn query(org: &mut Org, actor: &Actor, version: &str, body: &Map<Stri
     let soql = soql.ok_or_else(|| ApiError::new("INVALIDJOB", "InvalidJob : Query is required"))?;
     let format = format(body)?;
     let (query, object) = Query::new(org, actor, soql, all)?;
-    take_query_job(org)?;
+    count_query_job(org)?;
     let head = head(org, actor, version, (object, State::UploadComplete, format));
     Ok(Job { head, work: Work::Query(query) })
 }
 
 /// Creates an ingest job in the state `Open`.
 pub(super) fn ingest(org: &mut Org, actor: &Actor, version: &str, body: &Map<String, Json>) -> Result<Job, ApiError> {
-    known(body, &INGEST_KEYS)?;
+    check_properties(body, &INGEST_KEYS)?;
     let operation = text(body, "operation")?;
     let operation = operation.and_then(Operation::named).ok_or_else(|| invalid_operation(operation))?;
     let name = text(body, "object")?.unwrap_or_default();
     let unknown = || invalid_job(format!("Unable to find object: {name}"));
     let object = org.schema.object(name).cloned().ok_or_else(unknown)?;
-    if !org.may(actor, Permission::Read, &object) {
+    if !org.has_permission(actor, Permission::Read, &object) {
         return Err(unknown());
     }
     if NOT_IN_BULK.contains(&object.name.as_str()) {
@@ -69,7 +69,7 @@ pub(super) fn ingest(org: &mut Org, actor: &Actor, version: &str, body: &Map<Str
     let external_id = external_id(&object, operation, text(body, "externalIdFieldName")?)?;
     let rule = text(body, "assignmentRuleId")?.map(|rule| assignment_rule(&object.name, rule)).transpose()?;
     let format = format(body)?;
-    if org.bulk.batches.left(org.clock.now()) == 0 {
+    if org.bulk.batches.remaining(org.clock.now()) == 0 {
         return Err(ApiError::new("EXCEEDEDQUOTA", "ExceededQuota : ApiBatchItems Limit exceeded."));
     }
     // Without a rule in the job, no assignment rule runs.
@@ -160,11 +160,11 @@ fn text<'a>(body: &'a Map<String, Json>, key: &str) -> Result<Option<&'a str>, A
 }
 
 /// Rejects a property that jobs do not have.
-pub(super) fn known(body: &Map<String, Json>, keys: &[&str]) -> Result<(), ApiError> {
+pub(super) fn check_properties(body: &Map<String, Json>, keys: &[&str]) -> Result<(), ApiError> {
     match body.keys().find(|key| !keys.contains(&key.as_str())) {
         None => Ok(()),
         Some(key) => {
-            tracing::warn!(property = key, "the simulator does not know this property of a job");
+            tracing::warn!(property = key, "the simulator does not support this property of a job");
             Err(ApiError::bad_json(format!("Unrecognized field \"{key}\"")))
         }
     }

@@ -19,7 +19,7 @@ pub(crate) const MAX_UPLOAD: usize = 150_000_000;
 /// The largest number of characters in the data of a multipart request (Bulk API 2.0 guide, multipart request).
 const MAX_INLINE: usize = 100_000;
 /// The first API version with ingest jobs and with query jobs.
-const SINCE: [(Kind, u32); 2] = [(Kind::Ingest, 41), (Kind::Query, 47)];
+const FIRST_VERSIONS: [(Kind, u32); 2] = [(Kind::Ingest, 41), (Kind::Query, 47)];
 
 /// Serves a request below `jobs`; `None` for other paths.
 pub(crate) fn serve(
@@ -66,7 +66,8 @@ impl Request<'_> {
             _ => return Err(call::unknown(self.call)),
         };
         let version = self.call.version.split('.').next().and_then(|version| version.parse::<u32>().ok());
-        if SINCE.iter().any(|(known, since)| *known == kind && version.is_none_or(|version| version < *since)) {
+        if FIRST_VERSIONS.iter().any(|(known, since)| *known == kind && version.is_none_or(|version| version < *since))
+        {
             return Err(call::unknown(self.call));
         }
         match (self.call.method.as_str(), rest) {
@@ -109,7 +110,7 @@ impl Request<'_> {
     }
 
     fn create(&self, org: &mut Org, kind: Kind) -> Result<Response, ApiError> {
-        results::only(self.call, &[])?;
+        results::reject_other_parameters(self.call, &[])?;
         let version = &self.call.version;
         let mut job = match kind {
             Kind::Query => create::query(org, self.actor, version, &self.json()?)?,
@@ -140,7 +141,7 @@ impl Request<'_> {
     }
 
     fn upload(&self, org: &mut Org, id: &str) -> Result<Response, ApiError> {
-        results::only(self.call, &[])?;
+        results::reject_other_parameters(self.call, &[])?;
         let id = self.job(org, Kind::Ingest, id)?.head.id;
         let content_type = self.content_type();
         if !is_csv(content_type) {
@@ -171,12 +172,12 @@ impl Request<'_> {
     fn change(&self, org: &mut Org, kind: Kind, id: &str) -> Result<Response, ApiError> {
         let id = self.job(org, kind, id)?.head.id;
         let body = self.json()?;
-        create::known(&body, &["state"])?;
-        let wanted = body.get("state").and_then(Json::as_str).unwrap_or_default();
+        create::check_properties(&body, &["state"])?;
+        let requested = body.get("state").and_then(Json::as_str).unwrap_or_default();
         let now = org.clock.now();
         let stamp = org.stamp();
         let Some(job) = org.bulk.jobs.get_mut(&id) else { return Err(ApiError::not_found()) };
-        match wanted {
+        match requested {
             "Aborted" if job.head.state.is_final() => {
                 return Err(wrong_state("Aborting already Completed Job not allowed"));
             }
@@ -191,7 +192,7 @@ impl Request<'_> {
             other => return Err(wrong_state(format!("InvalidJobState : Invalid job state: {other}"))),
         }
         let (info, state) = (job.summary(), job.head.state);
-        org.bulk.note(id, state);
+        org.bulk.update_active(id, state);
         Ok(described(info))
     }
 

@@ -13,7 +13,7 @@ use crate::model::org::Org;
 const CHUNK: usize = 200;
 
 /// Returns how many of `rows` are done at `now`, in proportion to the elapsed time.
-pub(super) fn share(rows: usize, since: Timestamp, now: Timestamp, time_ms: i64) -> usize {
+pub(super) fn due_rows(rows: usize, since: Timestamp, now: Timestamp, time_ms: i64) -> usize {
     let elapsed = now.as_millisecond() - since.as_millisecond();
     if elapsed >= time_ms {
         return rows;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::results::only;
+use super::results::reject_other_parameters;
 use crate::api::call::Call;
 use crate::model::actor::Actor;
 use crate::model::bulk::Bulk;
@@ -17,7 +17,7 @@ const JOB_TYPES: [&str; 4] = ["BigObjectIngest", "Classic", "V2Ingest", "V2Query
 
 /// Serves `GET jobs/ingest` and `GET jobs/query`: the jobs that the user may see, oldest first.
 pub(super) fn page(bulk: &Bulk, actor: &Actor, call: &Call, kind: Kind) -> Result<Json, ApiError> {
-    only(call, &PARAMETERS)?;
+    reject_other_parameters(call, &PARAMETERS)?;
     let invalid =
         |name: &str, value: &str| ApiError::new("INVALID_ARGUMENT", format!("Invalid value for {name}: {value}"));
     let job_type = call.parameter("jobType");
@@ -39,7 +39,7 @@ pub(super) fn page(bulk: &Bulk, actor: &Actor, call: &Call, kind: Kind) -> Resul
         RecordId::parse(locator).ok_or_else(|| ApiError::new("INVALID_QUERY_LOCATOR", "invalid query locator"))
     });
     let from = from.transpose()?;
-    let wanted = |job: &&Job| {
+    let requested = |job: &&Job| {
         job.kind() == kind
             && may_see(actor, job)
             && !chunked
@@ -47,7 +47,7 @@ pub(super) fn page(bulk: &Bulk, actor: &Actor, call: &Call, kind: Kind) -> Resul
             && job_type.is_none_or(|name| name == kind.job_type())
             && from.is_none_or(|from| job.head.id >= from)
     };
-    let mut jobs: Vec<&Job> = bulk.jobs.values().filter(wanted).take(PAGE + 1).collect();
+    let mut jobs: Vec<&Job> = bulk.jobs.values().filter(requested).take(PAGE + 1).collect();
     let next = (jobs.len() > PAGE).then(|| jobs.pop()).flatten();
     let url = |job: &Job| {
         let path = kind.path();

@@ -48,17 +48,17 @@ fn name(headers: &[u8]) -> Option<String> {
 }
 
 /// Returns a parameter of a header's value, such as `boundary="x"` or `boundary=x`.
-fn parameter(header: &str, wanted: &str) -> Option<String> {
+fn parameter(header: &str, needle: &str) -> Option<String> {
     header.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
         let value = value.trim().trim_matches('"');
-        (name.trim().eq_ignore_ascii_case(wanted) && !value.is_empty()).then(|| value.to_owned())
+        (name.trim().eq_ignore_ascii_case(needle) && !value.is_empty()).then(|| value.to_owned())
     })
 }
 
-fn find(text: &[u8], wanted: &[u8], from: usize) -> Option<usize> {
+fn find(text: &[u8], needle: &[u8], from: usize) -> Option<usize> {
     let rest = text.get(from..)?;
-    rest.windows(wanted.len()).position(|window| window == wanted).map(|at| from + at)
+    rest.windows(needle.len()).position(|window| window == needle).map(|at| from + at)
 }
 
 #[cfg(test)]

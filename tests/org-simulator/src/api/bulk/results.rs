@@ -24,7 +24,7 @@ pub(super) struct Page {
 
 /// Returns a page of the named results of a job; without `maxRecords`, a page has `default` records.
 pub(super) fn page(job: &Job, name: &str, call: &Call, default: usize) -> Result<Page, ApiError> {
-    only(call, &["locator", "maxRecords"])?;
+    reject_other_parameters(call, &["locator", "maxRecords"])?;
     if !job.head.state.is_final() {
         return Err(not_ready());
     }
@@ -63,7 +63,7 @@ pub(super) fn page(job: &Job, name: &str, call: &Call, default: usize) -> Result
 
 /// Lists up to five result pages, which may be fetched in parallel (Bulk API 2.0 guide, parallel results; since 58.0).
 pub(super) fn pages(job: &Job, call: &Call, page: usize) -> Result<Json, ApiError> {
-    only(call, &["locator"])?;
+    reject_other_parameters(call, &["locator"])?;
     if call.version.split('.').next().and_then(|version| version.parse().ok()).is_none_or(|version: u32| version < 58) {
         return Err(ApiError::not_found());
     }
@@ -117,11 +117,15 @@ fn locator_of(from: usize) -> String {
 }
 
 /// Rejects a parameter that the resource does not have.
-pub(super) fn only(call: &Call, names: &[&str]) -> Result<(), ApiError> {
+pub(super) fn reject_other_parameters(call: &Call, names: &[&str]) -> Result<(), ApiError> {
     match call.query.iter().find(|(name, _)| !names.contains(&name.as_str())) {
         None => Ok(()),
         Some((name, _)) => {
-            tracing::warn!(parameter = name, path = call.path.join("/"), "the simulator does not know this parameter");
+            tracing::warn!(
+                parameter = name,
+                path = call.path.join("/"),
+                "the simulator does not support this parameter"
+            );
             Err(ApiError::new("INVALID_ARGUMENT", format!("Unknown parameter: {name}")))
         }
     }

@@ -48,7 +48,7 @@ pub(super) fn work(org: &mut Org, job: &Head, columns: &Columns, ingest: &Ingest
     let one = |row: &Vec<String>| {
         let twice = key_of(row).and_then(|key| seen.get(&key)).is_some_and(|count| *count > 1);
         let start = org.savepoint();
-        let outcome = if twice { Err(writer.twice(row)) } else { writer.write(org, row) };
+        let outcome = if twice { Err(writer.repeated_external_id(row)) } else { writer.write(org, row) };
         if outcome.is_err() {
             org.rollback(&start);
         }
@@ -79,12 +79,12 @@ impl Writer<'_> {
                     return Err(ApiError::new("INVALID_FIELD_FOR_INSERT_UPDATE", message).fields(["Id"]));
                 }
                 let body = self.columns.body(row, None);
-                let id = org.create(actor, object, &body).map_err(|error| self.typed(org, error, &body))?;
+                let id = org.create(actor, object, &body).map_err(|error| self.reword_type_error(org, error, &body))?;
                 done(id, true)
             }
             Operation::Update => {
                 let (id, body) = (self.id(row, "an update")?, self.columns.body(row, self.columns.id));
-                org.update(actor, object, id, &body).map_err(|error| self.typed(org, error, &body))?;
+                org.update(actor, object, id, &body).map_err(|error| self.reword_type_error(org, error, &body))?;
                 done(id, false)
             }
             Operation::Upsert => self.upsert(org, row),
@@ -110,7 +110,7 @@ impl Writer<'_> {
         let body = self.columns.body(row, self.columns.key);
         let written = org
             .upsert(&self.job.actor, &self.job.object, (name, &Json::from(value)), &body)
-            .map_err(|error| self.typed(org, error, &body))?;
+            .map_err(|error| self.reword_type_error(org, error, &body))?;
         match written {
             Upserted::Created(id) => Ok(Outcome::Done { id, created: true }),
             Upserted::Updated(id) => Ok(Outcome::Done { id, created: false }),
@@ -124,7 +124,7 @@ impl Writer<'_> {
     }
 
     /// Returns the error for two rows of one chunk with the same external id; neither is written.
-    fn twice(self, row: &[String]) -> ApiError {
+    fn repeated_external_id(self, row: &[String]) -> ApiError {
         let name = self.ingest.external_id.as_deref().unwrap_or("Id");
         let value = self.columns.key.and_then(|at| row.get(at)).map_or("", String::as_str);
         ApiError::new("DUPLICATE_VALUE", format!("Duplicate external id specified: {value}")).fields([name])
@@ -147,7 +147,7 @@ impl Writer<'_> {
     }
 
     /// Rewords an error about a value's type as the SOAP API does, not as a JSON parser does.
-    fn typed(self, org: &Org, error: ApiError, body: &Map<String, Json>) -> ApiError {
+    fn reword_type_error(self, org: &Org, error: ApiError, body: &Map<String, Json>) -> ApiError {
         if error.code != "JSON_PARSER_ERROR" {
             return error;
         }
@@ -183,8 +183,8 @@ impl Columns {
                 return Err(format!("InvalidBatch : Duplicate field name found : {name}"));
             }
         }
-        let find = |wanted: &str| {
-            all.iter().position(|column| matches!(column, Column::Field(name) if name.eq_ignore_ascii_case(wanted)))
+        let find = |requested: &str| {
+            all.iter().position(|column| matches!(column, Column::Field(name) if name.eq_ignore_ascii_case(requested)))
         };
         let id = find("Id");
         let key = ingest.external_id.as_deref().and_then(find);

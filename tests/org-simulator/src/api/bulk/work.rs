@@ -7,12 +7,12 @@ use crate::model::ids::RecordId;
 use crate::model::org::Org;
 
 /// Processes all jobs up to the current time.
-pub(crate) fn settle(org: &mut Org) {
+pub(crate) fn process_due_jobs(org: &mut Org) {
     if org.bulk.jobs.is_empty() && org.bulk.v1.is_empty() {
         return;
     }
     let now = org.clock.now();
-    v1::settle(org, now);
+    v1::process_due_jobs(org, now);
     let active: Vec<RecordId> = org.bulk.active.iter().copied().collect();
     for id in active {
         let Some(mut job) = org.bulk.jobs.remove(&id) else { continue };
@@ -23,7 +23,7 @@ pub(crate) fn settle(org: &mut Org) {
 }
 
 /// Counts a query job; the recorded error when the org's limit is reached.
-pub(crate) fn take_query_job(org: &mut Org) -> Result<(), ApiError> {
+pub(crate) fn count_query_job(org: &mut Org) -> Result<(), ApiError> {
     let now = org.clock.now();
     let max = org.bulk.query_jobs.max;
     if org.bulk.query_jobs.take(now, 1) {

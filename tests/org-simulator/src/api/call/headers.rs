@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 /// Sforce headers that the simulator accepts and ignores.
-const WITHOUT_EFFECT: [&str; 2] = ["sforce-call-options", "sforce-limit-info"];
+const IGNORED: [&str; 2] = ["sforce-call-options", "sforce-limit-info"];
 /// Headers that have an effect.
-const REGARDED: [&str; 9] = [
+const SUPPORTED: [&str; 9] = [
     "accept",
     "if-match",
     "if-modified-since",
@@ -26,10 +26,10 @@ impl Headers {
     pub(crate) fn read<'a>(given: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut kept = BTreeMap::new();
         for (name, value) in given {
-            if let Some(known) = REGARDED.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+            if let Some(known) = SUPPORTED.iter().find(|known| known.eq_ignore_ascii_case(name)) {
                 kept.insert(*known, value.to_owned());
-            } else if is_salesforces(name) && !WITHOUT_EFFECT.iter().any(|known| known.eq_ignore_ascii_case(name)) {
-                tracing::warn!(name, "the simulator does not know this header");
+            } else if is_salesforces(name) && !IGNORED.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                tracing::warn!(name, "the simulator does not support this header");
             }
         }
         Self(kept)

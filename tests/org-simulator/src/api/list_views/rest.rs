@@ -12,8 +12,8 @@ use crate::model::org::Org;
 use crate::model::schema::{FieldKind, Object};
 
 /// Records in a page by default, and the maximum.
-const USUAL: usize = 25;
-const MOST: usize = 1_999;
+const DEFAULT_PAGE: usize = 25;
+const MAX_PAGE: usize = 1_999;
 
 /// Serves everything below `sobjects/{object}/listviews`.
 pub(crate) fn serve(
@@ -88,7 +88,7 @@ fn results(
     call: &Call,
     (object, view): (&Object, &ListView),
 ) -> Result<Response, ApiError> {
-    let page = (number(call, "offset", 0)?, number(call, "limit", USUAL)?.clamp(1, MOST));
+    let page = (number(call, "offset", 0)?, number(call, "limit", DEFAULT_PAGE)?.clamp(1, MAX_PAGE));
     let (rows, more) = records(org, actor, call, (object, view), page)?;
     let columns = columns(org, actor, object);
     let shown: Vec<Json> = columns.iter().map(|column| described_column(object, column)).collect();

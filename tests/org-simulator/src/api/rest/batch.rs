@@ -22,20 +22,20 @@ pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, dispatch: Dispatc
     let mut results = Vec::with_capacity(calls.len());
     let mut failed = false;
     for (at, part) in calls.iter().enumerate() {
-        let answer = if failed && halts { halted() } else { answer(org, actor, part, at > 0, dispatch) };
-        failed |= answer.status >= 400;
-        let body = match answer.body {
+        let response = if failed && halts { halted() } else { response(org, actor, part, at > 0, dispatch) };
+        failed |= response.status >= 400;
+        let body = match response.body {
             Body::Json(json) => json,
             _ => Json::Null,
         };
-        results.push(json!({"statusCode": answer.status, "result": body}));
+        results.push(json!({"statusCode": response.status, "result": body}));
     }
     Ok(Response::json(json!({"hasErrors": failed, "results": results})))
 }
 
 /// Serves a subrequest. Each counts against the org's limit (REST API guide, batch); the request itself has been
 /// counted for the first.
-fn answer(org: &mut Org, actor: &Actor, call: &Call, counts: bool, dispatch: Dispatch) -> Response {
+fn response(org: &mut Org, actor: &Actor, call: &Call, counts: bool, dispatch: Dispatch) -> Response {
     let now = org.clock.now();
     if counts && !org.limits.take(now) {
         return ApiError::limit_exceeded().into();

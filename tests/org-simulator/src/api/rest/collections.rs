@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value as Json, json};
 
 use crate::api::call::{Call, Response, unknown};
-use crate::api::rest::shown::named_fields;
+use crate::api::rest::record_json::named_fields;
 use crate::data::soql::attributes;
 use crate::data::write::Upserted;
 use crate::model::access::Permission;
@@ -50,12 +50,12 @@ fn records(call: &Call) -> Result<Vec<Map<String, Json>>, ApiError> {
         record.as_object().cloned().ok_or_else(|| ApiError::bad_json("records must be an array of objects"))
     };
     let records: Vec<Map<String, Json>> = records.iter().map(as_object).collect::<Result<_, _>>()?;
-    chunked(records.iter().map(|record| type_of(record).unwrap_or_default().to_ascii_lowercase()))?;
+    check_chunks(records.iter().map(|record| type_of(record).unwrap_or_default().to_ascii_lowercase()))?;
     Ok(records)
 }
 
 /// Rejects a request with too many chunks; records are processed in chunks of one type (REST API guide, collections).
-fn chunked(types: impl Iterator<Item = String>) -> Result<(), ApiError> {
+fn check_chunks(types: impl Iterator<Item = String>) -> Result<(), ApiError> {
     let mut types: Vec<String> = types.collect();
     types.dedup();
     if types.len() <= MAX_CHUNKS {
@@ -143,7 +143,7 @@ fn update(org: &mut Org, actor: &Actor, record: &Map<String, Json>) -> Outcome {
 }
 
 fn upsert(org: &mut Org, actor: &Actor, call: &Call, (object, key): (&str, &str)) -> Result<Response, ApiError> {
-    let known = org.schema.object(object).filter(|o| org.may(actor, Permission::Read, o)).cloned();
+    let known = org.schema.object(object).filter(|o| org.has_permission(actor, Permission::Read, o)).cloned();
     let known = known.ok_or_else(ApiError::not_found)?;
     org.key_field(actor, &known, key)?;
     let records = records(call)?;
@@ -195,7 +195,7 @@ fn delete(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiErro
     if ids.is_empty() || ids.len() > MAX_RECORDS {
         return Err(ApiError::new("EXCEEDED_ID_LIMIT", format!("between 1 and {MAX_RECORDS} ids are expected")));
     }
-    chunked(ids.iter().map(|id| id.chars().take(3).collect()))?;
+    check_chunks(ids.iter().map(|id| id.chars().take(3).collect()))?;
     let outcomes = attempt(org, ids.into_iter(), |org, text| {
         let id = RecordId::parse(text)
             .ok_or_else(|| ApiError::new("MALFORMED_ID", format!("malformed id {text}")).no_fields())?;
@@ -207,8 +207,11 @@ fn delete(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiErro
 
 /// Returns records by id, `null` for those that do not exist or that the user may not see.
 fn retrieve(org: &Org, actor: &Actor, call: &Call, object: &str) -> Result<Response, ApiError> {
-    let object =
-        org.schema.object(object).filter(|o| org.may(actor, Permission::Read, o)).ok_or_else(ApiError::not_found)?;
+    let object = org
+        .schema
+        .object(object)
+        .filter(|o| org.has_permission(actor, Permission::Read, o))
+        .ok_or_else(ApiError::not_found)?;
     let list = |name: &str| -> Vec<String> {
         let in_body = call.body.as_ref().and_then(|body| body.get(name)).and_then(Json::as_array);
         match in_body {

@@ -13,7 +13,7 @@ use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
 
-use references::{Known, filled, filled_in};
+use references::{Results, resolve_json, resolve_text};
 
 pub(super) use graph::serve as serve_graphs;
 
@@ -27,14 +27,14 @@ struct Part {
 }
 
 /// A test for the resources that a subrequest may address.
-type Admits = fn(&Call) -> bool;
+type IsSupported = fn(&Call) -> bool;
 
 /// The options by which subrequests are served.
 #[derive(Clone, Copy)]
 struct Mode {
     /// A failure undoes all subrequests.
     all_or_none: bool,
-    admits: Admits,
+    is_supported: IsSupported,
     dispatch: Dispatch,
 }
 
@@ -50,13 +50,13 @@ pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, dispatch: Dispatc
         return Err(ApiError::new("INVALID_INPUT", message));
     }
     let all_or_none = body.get("allOrNone").and_then(Json::as_bool).unwrap_or_default();
-    let (answers, _) = run(org, actor, &parts, Mode { all_or_none, admits, dispatch });
-    Ok(Response::json(json!({"compositeResponse": shown(&parts, answers)})))
+    let (responses, _) = run(org, actor, &parts, Mode { all_or_none, is_supported, dispatch });
+    Ok(Response::json(json!({"compositeResponse": results_json(&parts, responses)})))
 }
 
 /// Returns whether a subrequest may address the resource: sObject resources, queries and collections (REST API guide,
 /// composite), but no UI API and no blobs.
-fn admits(call: &Call) -> bool {
+fn is_supported(call: &Call) -> bool {
     match call.path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["sobjects"] | ["sobjects", _] => true,
         ["sobjects", _, rest @ ..] => rest.len() <= 2,
@@ -79,24 +79,24 @@ impl Part {
 /// Runs the subrequests in order and returns whether all succeeded; with `allOrNone`, a failure rolls everything back.
 fn run(org: &mut Org, actor: &Actor, parts: &[Part], mode: Mode) -> (Vec<Response>, bool) {
     let start = org.savepoint();
-    let mut answers: Vec<Response> = Vec::with_capacity(parts.len());
+    let mut responses: Vec<Response> = Vec::with_capacity(parts.len());
     let mut known = HashMap::new();
     let mut failed = false;
     for part in parts {
-        let answer = if failed && mode.all_or_none { halted() } else { answer(org, actor, part, &known, mode) };
-        failed |= answer.status >= 400;
-        if let Body::Json(json) = &answer.body {
+        let response = if failed && mode.all_or_none { halted() } else { response(org, actor, part, &known, mode) };
+        failed |= response.status >= 400;
+        if let Body::Json(json) = &response.body {
             known.insert(part.reference.clone(), json.clone());
         }
-        answers.push(answer);
+        responses.push(response);
     }
     if failed && mode.all_or_none {
         org.rollback(&start);
-        for answer in answers.iter_mut().filter(|answer| answer.status < 400) {
-            *answer = halted();
+        for response in responses.iter_mut().filter(|response| response.status < 400) {
+            *response = halted();
         }
     }
-    (answers, !failed)
+    (responses, !failed)
 }
 
 fn halted() -> Response {
@@ -104,17 +104,17 @@ fn halted() -> Response {
     ApiError::new("PROCESSING_HALTED", message).into()
 }
 
-fn shown(parts: &[Part], answers: Vec<Response>) -> Vec<Json> {
-    parts.iter().zip(answers).map(|(part, answer)| shown_part(&part.reference, answer)).collect()
+fn results_json(parts: &[Part], responses: Vec<Response>) -> Vec<Json> {
+    parts.iter().zip(responses).map(|(part, response)| shown_part(&part.reference, response)).collect()
 }
 
-fn shown_part(reference: &str, answer: Response) -> Json {
-    let headers = answer.location.map_or_else(|| json!({}), |location| json!({"Location": location}));
-    let body = match answer.body {
+fn shown_part(reference: &str, response: Response) -> Json {
+    let headers = response.location.map_or_else(|| json!({}), |location| json!({"Location": location}));
+    let body = match response.body {
         Body::Json(json) => json,
         _ => Json::Null,
     };
-    json!({"body": body, "httpHeaders": headers, "httpStatusCode": answer.status, "referenceId": reference})
+    json!({"body": body, "httpHeaders": headers, "httpStatusCode": response.status, "referenceId": reference})
 }
 
 fn parts(body: &Map<String, Json>) -> Result<Vec<Part>, ApiError> {
@@ -146,25 +146,25 @@ fn is_well_formed(reference: &str) -> bool {
         && reference.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-fn answer(org: &mut Org, actor: &Actor, part: &Part, known: &Known, mode: Mode) -> Response {
+fn response(org: &mut Org, actor: &Actor, part: &Part, known: &Results, mode: Mode) -> Response {
     let before = org.savepoint();
-    let answer = subrequest(part, known, mode.admits).and_then(|call| (mode.dispatch)(org, actor, &call));
-    answer.unwrap_or_else(|error| {
+    let response = subrequest(part, known, mode.is_supported).and_then(|call| (mode.dispatch)(org, actor, &call));
+    response.unwrap_or_else(|error| {
         org.rollback(&before);
         error.into()
     })
 }
 
 /// Returns the request of a part, with its references replaced.
-fn subrequest(part: &Part, known: &Known, admits: Admits) -> Result<Call, ApiError> {
-    let url = filled(part.text("url"), known)?;
-    let body = part.request.get("body").map(|body| filled_in(body, known)).transpose()?;
+fn subrequest(part: &Part, known: &Results, is_supported: IsSupported) -> Result<Call, ApiError> {
+    let url = resolve_text(part.text("url"), known)?;
+    let body = part.request.get("body").map(|body| resolve_json(body, known)).transpose()?;
     let headers = part.request.get("httpHeaders").and_then(Json::as_object).into_iter().flatten();
     let headers = headers.filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
     let call = Call::new(part.text("method"), &url, body).ok_or_else(ApiError::not_found)?.with_headers(headers);
-    if admits(&call) {
+    if is_supported(&call) {
         return Ok(call);
     }
-    tracing::warn!(method = call.method, path = call.path.join("/"), "this resource is not served in a subrequest");
+    tracing::warn!(method = call.method, path = call.path.join("/"), "this resource is not supported in a subrequest");
     Err(ApiError::not_found())
 }

@@ -26,12 +26,12 @@ pub(super) fn schema_changed(org: &mut Org) -> Timestamp {
 }
 
 /// Returns 304 without a body when nothing has changed since the client's time, otherwise the response.
-pub(super) fn since(call: &Call, changed: Timestamp, answer: Response) -> Response {
+pub(super) fn not_modified_since(call: &Call, changed: Timestamp, response: Response) -> Response {
     let unchanged = time(call, "if-modified-since").is_some_and(|since| changed <= since);
-    let answer = if unchanged { Response::new(304, Body::Empty) } else { answer };
+    let response = if unchanged { Response::new(304, Body::Empty) } else { response };
     match DateTimePrinter::new().timestamp_to_rfc9110_string(&changed) {
-        Ok(text) => answer.header("last-modified", text),
-        Err(_) => answer,
+        Ok(text) => response.header("last-modified", text),
+        Err(_) => response,
     }
 }
 
@@ -39,13 +39,13 @@ fn time(call: &Call, name: &str) -> Option<Timestamp> {
     let text = call.headers.get(name)?;
     let parsed = DateTimeParser::new().parse_timestamp(text);
     if parsed.is_err() {
-        tracing::warn!(name, text, "the simulator does not understand the time in this header");
+        tracing::warn!(name, text, "the simulator cannot parse the time in this header");
     }
     parsed.ok()
 }
 
 /// Returns whether the request has a condition.
-pub(super) fn is_set(call: &Call) -> bool {
+pub(super) fn has_condition(call: &Call) -> bool {
     ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"]
         .iter()
         .any(|name| call.headers.get(name).is_some())
@@ -70,7 +70,7 @@ impl State {
     }
 
     /// Returns the error 412 when the record does not meet the client's conditions. The message is unverified.
-    pub(super) fn holds(&self, call: &Call) -> Result<(), ApiError> {
+    pub(super) fn check_conditions(&self, call: &Call) -> Result<(), ApiError> {
         let other = call.headers.get("if-match").is_some_and(|tags| !self.matches(tags));
         let changed = time(call, "if-unmodified-since").is_some_and(|since| self.changed > since);
         if !other && !changed {
@@ -80,11 +80,14 @@ impl State {
     }
 
     /// Returns the response, or 304 when the client already has this version.
-    pub(super) fn shown(&self, call: &Call, answer: Response) -> Response {
+    pub(super) fn respond(&self, call: &Call, response: Response) -> Response {
         let known = call.headers.get("if-none-match").is_some_and(|tags| self.matches(tags));
-        let answer = if known { Response::new(304, Body::Empty) } else { answer };
-        let since =
-            if call.headers.get("if-none-match").is_some() { answer } else { since(call, self.changed, answer) };
+        let response = if known { Response::new(304, Body::Empty) } else { response };
+        let since = if call.headers.get("if-none-match").is_some() {
+            response
+        } else {
+            not_modified_since(call, self.changed, response)
+        };
         since.header("etag", self.etag.clone())
     }
 }

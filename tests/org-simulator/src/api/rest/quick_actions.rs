@@ -20,7 +20,7 @@ pub(super) fn serve(org: &Org, actor: &Actor, call: &Call, rest: &[&str]) -> Res
     let ("GET", [action, "defaultValues"]) = (call.method.as_str(), rest) else { return Err(unknown(call)) };
     let (_, name, fields) = ACTIONS.iter().find(|(known, ..)| known == action).ok_or_else(|| unknown(call))?;
     let object = org.object(name)?;
-    org.permit(actor, Permission::Create, &object).map_err(|_| ApiError::not_found())?;
+    org.check_permission(actor, Permission::Create, &object).map_err(|_| ApiError::not_found())?;
     let mut values = Map::new();
     values.insert("attributes".to_owned(), json!({"type": object.name}));
     for field in fields.iter().filter_map(|name| object.field(name)) {

@@ -14,9 +14,9 @@ use crate::model::recent::PER_USER;
 use crate::model::schema::Object;
 
 /// Adds a record to the user's recent items, unless the request has `Sforce-Mru: updateMru=false`.
-pub(super) fn seen(org: &mut Org, actor: &Actor, call: &Call, record: RecordId) {
-    let asked = call.headers.get("sforce-mru").and_then(|value| value.trim().strip_prefix("updateMru="));
-    if asked.is_none_or(|value| !value.trim().eq_ignore_ascii_case("false")) {
+pub(super) fn add_recent(org: &mut Org, actor: &Actor, call: &Call, record: RecordId) {
+    let header = call.headers.get("sforce-mru").and_then(|value| value.trim().strip_prefix("updateMru="));
+    if header.is_none_or(|value| !value.trim().eq_ignore_ascii_case("false")) {
         org.recent.add(actor.user, record);
     }
 }
@@ -40,13 +40,13 @@ pub(crate) fn of(org: &Org, actor: &Actor, object: &Object, version: &str) -> Ve
 pub(crate) fn items<'a>(org: &'a Org, actor: &'a Actor, version: &'a str) -> impl Iterator<Item = (&'a Object, Json)> {
     org.recent.of(actor.user).filter_map(move |id| {
         let (object, row) = org.live_record(id)?;
-        if !org.may(actor, Permission::Read, object) || !org.may_see(actor, object, row) {
+        if !org.has_permission(actor, Permission::Read, object) || !org.may_see(actor, object, row) {
             return None;
         }
         let at = object.name_field()?;
         let name = &object.fields[at].name;
         let item = json!({
-            "attributes": attributes(object, id, version), "Id": id.as_str(), name.as_str(): object.shown(row, at, version),
+            "attributes": attributes(object, id, version), "Id": id.as_str(), name.as_str(): object.render_field(row, at, version),
         });
         Some((&**object, item))
     })

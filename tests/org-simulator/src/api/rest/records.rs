@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{conditional, recent, relationships, replicate, upsert};
 use crate::api::call::{Body, Call, Response, unknown};
-use crate::api::rest::shown::{fetch, known_id, state};
+use crate::api::rest::record_json::{fetch, known_id, state};
 use crate::api::{describe, list_views};
 use crate::model::access::Permission;
 use crate::model::actor::Actor;
@@ -21,7 +21,7 @@ pub(super) fn serve(
     call: &Call,
     (object, rest): (&str, &[&str]),
 ) -> Result<Response, ApiError> {
-    let object = org.schema.object(object).filter(|o| org.may(actor, Permission::Read, o)).cloned();
+    let object = org.schema.object(object).filter(|o| org.has_permission(actor, Permission::Read, o)).cloned();
     let object = object.ok_or_else(ApiError::not_found)?;
     match (call.method.as_str(), rest) {
         ("GET", []) => {
@@ -33,16 +33,16 @@ pub(super) fn serve(
         ("GET", ["describe"]) => {
             let changed = conditional::schema_changed(org);
             let body = describe::describe_object(org, actor, &object, &call.version);
-            Ok(conditional::since(call, changed, Response::json(body)))
+            Ok(conditional::not_modified_since(call, changed, Response::json(body)))
         }
         ("GET", ["updated"]) => replicate::updated(org, actor, call, &object),
         ("GET", ["deleted"]) => replicate::deleted(org, actor, call, &object),
         (_, ["listviews", rest @ ..]) => list_views::serve(org, actor, call, (&object, rest)),
         ("POST", [] | ["Id"]) => create(org, actor, call, &object),
         ("GET", [id]) => {
-            let answer = fetch(org, actor, call, (&object, id))?;
-            recent::seen(org, actor, call, known_id(id)?);
-            Ok(answer)
+            let response = fetch(org, actor, call, (&object, id))?;
+            recent::add_recent(org, actor, call, known_id(id)?);
+            Ok(response)
         }
         ("PATCH", [id]) => {
             let (id, body) = (known_id(id)?, call.object()?);
@@ -50,14 +50,14 @@ pub(super) fn serve(
                 let message = format!("The {given} field should not be specified in the sobject data.");
                 return Err(ApiError::new("INVALID_FIELD", message));
             }
-            expected(org, call, &object, id)?;
+            check_conditions(org, call, &object, id)?;
             org.update(actor, &object.name, id, body)?;
-            recent::seen(org, actor, call, id);
+            recent::add_recent(org, actor, call, id);
             Ok(Response::no_content())
         }
         ("DELETE", [id]) => {
             let id = known_id(id)?;
-            expected(org, call, &object, id)?;
+            check_conditions(org, call, &object, id)?;
             org.delete(actor, &object.name, id)?;
             Ok(Response::no_content())
         }
@@ -69,14 +69,14 @@ pub(super) fn serve(
 
 fn create(org: &mut Org, actor: &Actor, call: &Call, object: &Object) -> Result<Response, ApiError> {
     let id = org.create(actor, &object.name, call.object()?)?;
-    recent::seen(org, actor, call, id);
+    recent::add_recent(org, actor, call, id);
     Ok(Response::json(json!({"id": id.as_str(), "success": true, "errors": []})).status(201).at(call, &object.name, id))
 }
 
 /// Returns an error when the record does not meet the request's conditions.
-pub(crate) fn expected(org: &Org, call: &Call, object: &Object, id: RecordId) -> Result<(), ApiError> {
+pub(crate) fn check_conditions(org: &Org, call: &Call, object: &Object, id: RecordId) -> Result<(), ApiError> {
     match org.store.get(&object.name, id) {
-        Some(row) if conditional::is_set(call) => state(org, object, row).holds(call),
+        Some(row) if conditional::has_condition(call) => state(org, object, row).check_conditions(call),
         _ => Ok(()),
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::api::call::{Call, Response};
-use crate::api::rest::shown::{fetch, shown};
+use crate::api::rest::record_json::{fetch, record_json};
 use crate::model::access::Permission;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
@@ -22,18 +22,19 @@ pub(super) fn follow(
     if let Some(at) = object.relationship(name) {
         let parent = row.get(at).as_id().ok_or_else(ApiError::not_found)?;
         let (target, _) = org.live_record(parent).ok_or_else(ApiError::not_found)?;
-        org.permit(actor, Permission::Read, target).map_err(|_| ApiError::not_found())?;
+        org.check_permission(actor, Permission::Read, target).map_err(|_| ApiError::not_found())?;
         return fetch(org, actor, call, (target, parent.as_str()));
     }
     let children = org.schema.children_of(&object.name);
     let below = children.iter().find(|child| child.name.is_some_and(|known| known.eq_ignore_ascii_case(name)));
-    let below = below.filter(|child| org.may(actor, Permission::Read, child.object)).ok_or_else(|| {
-        tracing::warn!(object = object.name, name, "the simulator does not know this field or relationship");
+    let below = below.filter(|child| org.has_permission(actor, Permission::Read, child.object)).ok_or_else(|| {
+        tracing::warn!(object = object.name, name, "the simulator does not support this field or relationship");
         ApiError::not_found()
     })?;
     let rows = org.store.table(&below.object.name).into_iter().flat_map(|table| table.rows());
     let theirs = rows.filter(|row| row.get(below.field).as_id() == Some(id) && !row.is_deleted());
     let theirs = theirs.filter(|row| org.may_see(actor, below.object, row));
-    let records: Vec<Json> = theirs.map(|row| shown(org, actor, call, below.object, row)).collect::<Result<_, _>>()?;
+    let records: Vec<Json> =
+        theirs.map(|row| record_json(org, actor, call, below.object, row)).collect::<Result<_, _>>()?;
     Ok(Response::json(json!({"totalSize": records.len(), "done": true, "records": records})))
 }

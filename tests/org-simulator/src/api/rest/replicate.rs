@@ -46,7 +46,7 @@ impl Window {
         Ok(Self { from, to })
     }
 
-    fn holds(&self, row: &Row) -> bool {
+    fn check_conditions(&self, row: &Row) -> bool {
         row.get(schema::MODSTAMP).as_instant().is_some_and(|at| self.from <= at && at < self.to)
     }
 
@@ -69,7 +69,7 @@ fn rows<'a>(org: &'a Org, actor: &'a Actor, object: &'a Object, deleted: bool) -
 pub(super) fn updated(org: &Org, actor: &Actor, call: &Call, object: &Object) -> Result<Response, ApiError> {
     let window = Window::of(org, call)?;
     let ids: Vec<String> = rows(org, actor, object, false)
-        .filter(|row| window.holds(row))
+        .filter(|row| window.check_conditions(row))
         .filter_map(|row| Some(row.id()?.to_string()))
         .collect();
     Ok(Response::json(json!({"ids": ids, "latestDateCovered": window.covered(org)})))
@@ -81,7 +81,8 @@ pub(super) fn deleted(org: &Org, actor: &Actor, call: &Call, object: &Object) ->
     let entry = |row: &Row| -> Option<Json> {
         Some(json!({"id": row.id()?.as_str(), "deletedDate": datetime::rest(row.get(schema::MODSTAMP).as_instant()?)}))
     };
-    let records: Vec<Json> = rows(org, actor, object, true).filter(|row| window.holds(row)).filter_map(entry).collect();
+    let records: Vec<Json> =
+        rows(org, actor, object, true).filter(|row| window.check_conditions(row)).filter_map(entry).collect();
     let earliest = org
         .clock
         .now()

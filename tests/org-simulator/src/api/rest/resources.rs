@@ -33,12 +33,12 @@ pub(super) fn resources(org: &Org, actor: &Actor, call: &Call) -> Json {
 pub(super) fn limits(org: &Org) -> Json {
     let remaining = org.limits.max.saturating_sub(org.limits.used());
     let (now, result_kb) = (org.clock.now(), &org.bulk.result_kb);
-    let daily = |allowance: &Allowance| json!({"Max": allowance.max, "Remaining": allowance.left(now)});
+    let daily = |allowance: &Allowance| json!({"Max": allowance.max, "Remaining": allowance.remaining(now)});
     json!({
         "ConcurrentAsyncGetReportInstances": {"Max": 200, "Remaining": 200},
         "DailyApiRequests": {"Max": org.limits.max, "Remaining": remaining},
         "DailyBulkApiBatches": daily(&org.bulk.batches),
-        "DailyBulkV2QueryFileStorageMB": {"Max": result_kb.max / 1_024, "Remaining": result_kb.left(now) / 1_024},
+        "DailyBulkV2QueryFileStorageMB": {"Max": result_kb.max / 1_024, "Remaining": result_kb.remaining(now) / 1_024},
         "DailyBulkV2QueryJobs": daily(&org.bulk.query_jobs),
         "DailyDeliveredPlatformEvents": {"Max": 10_000, "Remaining": 10_000},
         "DataStorageMB": {"Max": 1_024, "Remaining": 1_024},
@@ -48,12 +48,14 @@ pub(super) fn limits(org: &Org) -> Json {
 }
 
 pub(super) fn record_count(org: &Org, actor: &Actor, call: &Call) -> Json {
-    let wanted: Option<Vec<&str>> = call.parameter("sObjects").map(|names| names.split(',').map(str::trim).collect());
-    let asked = |name: &str| wanted.as_ref().is_none_or(|names| names.iter().any(|n| n.eq_ignore_ascii_case(name)));
+    let requested: Option<Vec<&str>> =
+        call.parameter("sObjects").map(|names| names.split(',').map(str::trim).collect());
+    let selected =
+        |name: &str| requested.as_ref().is_none_or(|names| names.iter().any(|n| n.eq_ignore_ascii_case(name)));
     let counts: Vec<Json> = org
         .schema
         .objects()
-        .filter(|object| asked(&object.name) && org.may(actor, Permission::Read, object))
+        .filter(|object| selected(&object.name) && org.has_permission(actor, Permission::Read, object))
         .map(|object| json!({"count": org.store.table(&object.name).map_or(0, crate::model::store::Table::live), "name": object.name}))
         .collect();
     json!({"sObjects": counts})

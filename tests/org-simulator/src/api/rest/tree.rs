@@ -28,18 +28,18 @@ struct Node {
 
 /// The records of a request, parents before their children.
 #[derive(Default)]
-struct Forest {
+struct Tree {
     nodes: Vec<Node>,
     types: BTreeSet<String>,
 }
 
 /// Serves a tree request.
 pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, object: &str) -> Result<Response, ApiError> {
-    let object = org.schema.object(object).filter(|o| org.may(actor, Permission::Read, o)).cloned();
+    let object = org.schema.object(object).filter(|o| org.has_permission(actor, Permission::Read, o)).cloned();
     let object = object.ok_or_else(ApiError::not_found)?;
-    let mut forest = Forest::default();
-    forest.grow(org, records(call.object()?.get("records"))?, (&object.name, None), 1)?;
-    if let Some(results) = repeated(&forest.nodes) {
+    let mut forest = Tree::default();
+    forest.add_records(org, records(call.object()?.get("records"))?, (&object.name, None), 1)?;
+    if let Some(results) = repeated_references(&forest.nodes) {
         return Ok(failed(&results));
     }
     let start = org.savepoint();
@@ -71,9 +71,9 @@ fn records(json: Option<&Json>) -> Result<&[Json], ApiError> {
     if records.is_empty() { Err(refused("records is required")) } else { Ok(records) }
 }
 
-impl Forest {
+impl Tree {
     /// Adds records and, after each of them, its children.
-    fn grow(
+    fn add_records(
         &mut self,
         org: &Org,
         records: &[Json],
@@ -94,7 +94,7 @@ impl Forest {
             if at == MAX_RECORDS {
                 return Err(refused(format!("a tree has at most {MAX_RECORDS} records")));
             }
-            let (fields, children) = divided(org, &object, record);
+            let (fields, children) = split_children(org, &object, record);
             let parent = parent.map(|(at, field)| (at, field.to_owned()));
             self.nodes.push(Node {
                 reference: reference(&object, record)?,
@@ -103,7 +103,7 @@ impl Forest {
                 parent,
             });
             for (child, field, records) in children {
-                self.grow(org, records, (&child, Some((at, &field))), level + 1)?;
+                self.add_records(org, records, (&child, Some((at, &field))), level + 1)?;
             }
         }
         Ok(())
@@ -128,7 +128,7 @@ fn reference(object: &Object, record: &Map<String, Json>) -> Result<String, ApiE
 type Children<'a> = Vec<(String, String, &'a [Json])>;
 
 /// Splits a record into its own fields and its children: their object, the field that points back, and the records.
-fn divided<'a>(org: &Org, object: &Object, record: &'a Map<String, Json>) -> (Map<String, Json>, Children<'a>) {
+fn split_children<'a>(org: &Org, object: &Object, record: &'a Map<String, Json>) -> (Map<String, Json>, Children<'a>) {
     let relationships = org.schema.children_of(&object.name);
     let (mut fields, mut children) = (Map::new(), Vec::new());
     for (name, value) in record {
@@ -148,7 +148,7 @@ fn divided<'a>(org: &Org, object: &Object, record: &'a Map<String, Json>) -> (Ma
 }
 
 /// Returns an error for every record whose reference is used more than once.
-fn repeated(nodes: &[Node]) -> Option<Vec<(String, ApiError)>> {
+fn repeated_references(nodes: &[Node]) -> Option<Vec<(String, ApiError)>> {
     let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
     for node in nodes {
         *uses.entry(&node.reference).or_default() += 1;

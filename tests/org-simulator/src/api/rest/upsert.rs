@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::recent;
 use crate::api::call::{Call, Response, unknown};
-use crate::api::rest::shown::fetch;
+use crate::api::rest::record_json::fetch;
 use crate::data::write::Upserted;
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
@@ -46,9 +46,9 @@ fn fetch_by_key(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Resu
     match matches(org, actor, key)?.as_slice() {
         [] => Err(ApiError::not_found()),
         [id] => {
-            let answer = fetch(org, actor, call, (key.0, id.as_str()))?;
-            recent::seen(org, actor, call, *id);
-            Ok(answer)
+            let response = fetch(org, actor, call, (key.0, id.as_str()))?;
+            recent::add_recent(org, actor, call, *id);
+            Ok(response)
         }
         several => Ok(choices(call, key.0, several)),
     }
@@ -74,7 +74,7 @@ fn save(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Result<Respo
     }
     let outcome = org.upsert(actor, &object.name, (name, &Json::from(value)), body)?;
     if let Upserted::Created(id) | Upserted::Updated(id) = outcome {
-        recent::seen(org, actor, call, id);
+        recent::add_recent(org, actor, call, id);
     }
     match outcome {
         Upserted::Created(id) => Ok(saved(id, true).status(201).at(call, &object.name, id)),

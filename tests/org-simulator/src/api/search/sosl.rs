@@ -14,13 +14,13 @@ pub(super) struct Search {
     pub(super) text: String,
     pub(super) group: Group,
     /// The objects to return; all searchable objects when empty.
-    pub(super) wanted: Vec<Wanted>,
+    pub(super) objects: Vec<ReturnedObject>,
     pub(super) limit: Option<usize>,
 }
 
 /// An object to return, with its fields and clauses.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Wanted {
+pub(super) struct ReturnedObject {
     pub(super) object: String,
     pub(super) fields: String,
     /// The WHERE clause and those after it.
@@ -28,7 +28,7 @@ pub(super) struct Wanted {
     pub(super) limit: Option<usize>,
 }
 
-impl Wanted {
+impl ReturnedObject {
     /// Returns only the ids of an object's records.
     pub(super) fn of(object: String) -> Self {
         Self { object, fields: "Id".to_owned(), clauses: String::new(), limit: None }
@@ -141,7 +141,7 @@ pub(super) fn parse(text: &str) -> Result<Search, ApiError> {
         return Err(reader.unexpected());
     }
     let Some(find) = reader.up_to('{', '}') else { return Err(reader.unexpected()) };
-    let mut search = Search { text: find.to_owned(), group: Group::All, wanted: Vec::new(), limit: None };
+    let mut search = Search { text: find.to_owned(), group: Group::All, objects: Vec::new(), limit: None };
     if reader.takes("IN") {
         let named = Group::named(reader.word());
         reader.skip_blanks();
@@ -154,7 +154,7 @@ pub(super) fn parse(text: &str) -> Result<Search, ApiError> {
     }
     if reader.takes("RETURNING") {
         loop {
-            search.wanted.push(wanted(&mut reader)?);
+            search.objects.push(returned_object(&mut reader)?);
             if !reader.takes_symbol(',') {
                 break;
             }
@@ -165,18 +165,18 @@ pub(super) fn parse(text: &str) -> Result<Search, ApiError> {
     if reader.rest().is_empty() { Ok(search) } else { Err(reader.unexpected()) }
 }
 
-fn wanted(reader: &mut Reader<'_>) -> Result<Wanted, ApiError> {
+fn returned_object(reader: &mut Reader<'_>) -> Result<ReturnedObject, ApiError> {
     let object = reader.word();
     if object.is_empty() {
         return Err(reader.unexpected());
     }
     if !reader.takes_symbol('(') {
-        return Ok(Wanted::of(object.to_owned()));
+        return Ok(ReturnedObject::of(object.to_owned()));
     }
     let Some(inside) = reader.up_to('(', ')') else { return Err(reader.unexpected()) };
     let (fields, clauses) = inside.split_at(clauses_at(inside));
     let (fields, clauses) = (fields.trim().to_owned(), clauses.trim().to_owned());
-    Ok(Wanted { object: object.to_owned(), fields, clauses, limit: None })
+    Ok(ReturnedObject { object: object.to_owned(), fields, clauses, limit: None })
 }
 
 /// Returns the position where the fields end and the clauses begin.
@@ -206,8 +206,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!((search.text.as_str(), search.group, search.limit), ("Jane \\} Doe", Group::Name, Some(9)));
-        assert_eq!(search.wanted[0].query(), "SELECT Id, Name FROM Contact WHERE City = ')' ORDER BY Name LIMIT 3");
-        assert_eq!(search.wanted[1].query(), "SELECT Id FROM Lead ");
+        assert_eq!(search.objects[0].query(), "SELECT Id, Name FROM Contact WHERE City = ')' ORDER BY Name LIMIT 3");
+        assert_eq!(search.objects[1].query(), "SELECT Id FROM Lead ");
     }
 
     #[test]

@@ -18,13 +18,13 @@ struct Term {
 pub(super) struct Terms(Vec<Vec<Term>>);
 
 /// The minimum length of a search text.
-const SHORTEST: usize = 2;
+const MIN_CHARS: usize = 2;
 
 impl Terms {
     /// Parses the text between the braces; `None` when it is too short.
     pub(super) fn read(text: &str) -> Option<Self> {
         let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
-        if letters < SHORTEST {
+        if letters < MIN_CHARS {
             return None;
         }
         let (mut alternatives, mut negated) = (vec![Vec::new()], false);

@@ -1,6 +1,6 @@
 //! A call of a SOAP operation.
 
-use crate::api::soap::answer::Flavor;
+use crate::api::soap::response::Wsdl;
 use crate::api::soap::xml::Element;
 use crate::model::actor::Actor;
 
@@ -8,7 +8,7 @@ use crate::model::actor::Actor;
 pub(super) struct Call<'a> {
     pub(super) actor: Actor,
     pub(super) session: &'a str,
-    pub(super) flavor: Flavor,
+    pub(super) wsdl: Wsdl,
     pub(super) version: u32,
     pub(super) header: &'a Element,
     pub(super) operation: &'a Element,

@@ -2,8 +2,8 @@
 //!
 //! Salesforce retires `login`: it exists up to version 64.0 and ends in Summer '27 (unverified).
 
-use super::Flavor;
-use super::answer::Fault;
+use super::Wsdl;
+use super::response::Fault;
 use super::xml::{Element, tag, tag_or_nil};
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -12,13 +12,13 @@ use crate::model::store::Row;
 const LAST_VERSION: u32 = 64;
 
 /// Opens a session for a username and a password with the security token appended.
-pub(super) fn login(org: &mut Org, (flavor, version): (Flavor, u32), call: &Element) -> Result<String, Fault> {
+pub(super) fn login(org: &mut Org, (wsdl, version): (Wsdl, u32), call: &Element) -> Result<String, Fault> {
     if version > LAST_VERSION {
         let message = format!("SOAP API login() is not available in API version {version}.0");
         return Err(Fault::new("UNSUPPORTED_API_VERSION", message));
     }
     let user = call.value("username").and_then(|username| org.user_named(username));
-    let user = user.filter(|user| org.passwords.admits(*user, call.value("password").unwrap_or_default()));
+    let user = user.filter(|user| org.passwords.verify(*user, call.value("password").unwrap_or_default()));
     let actor = user.and_then(|user| org.actor(user)).ok_or_else(Fault::login)?;
     let (now, id) = (org.clock.now(), org.id);
     let session = org.logins.open_session(id.short(), actor.user, now);
@@ -28,7 +28,7 @@ pub(super) fn login(org: &mut Org, (flavor, version): (Flavor, u32), call: &Elem
         tag("metadataServerUrl", &url('m')),
         tag("passwordExpired", "false"),
         tag("sandbox", if is_sandbox(org) { "true" } else { "false" }),
-        tag("serverUrl", &url(flavor.letter())),
+        tag("serverUrl", &url(wsdl.letter())),
         tag("sessionId", &session),
         tag("userId", actor.user.as_str()),
         format!("<userInfo>{}</userInfo></result>", user_info(org, actor.user)),

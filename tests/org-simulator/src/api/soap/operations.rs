@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::answer::{Fault, errors, result};
 use super::login;
+use super::response::{Fault, errors, result};
 use super::xml::{Element, tag, tag_or_nil};
 use crate::api::soap::call::Call;
-use crate::data::write::{Conversion, Upserted};
+use crate::data::write::{LeadConvert, Upserted};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
@@ -56,8 +56,8 @@ pub(super) fn serve(org: &mut Org, call: &Call<'_>) -> Result<String, Fault> {
             tracing::warn!(
                 operation = other,
                 version = call.version,
-                flavor = call.flavor.name(),
-                "the simulator does not know this SOAP operation"
+                wsdl = call.wsdl.name(),
+                "the simulator does not support this SOAP operation"
             );
             Err(Fault::new("INVALID_OPERATION", format!("No operation available for request {other}")))
         }
@@ -184,11 +184,11 @@ fn convert(org: &mut Org, actor: &Actor, request: &Element) -> Result<String, Ap
     let known = |name: &str| request.value(name).map(id).transpose();
     for field in ["accountRecord", "contactRecord", "opportunityRecord"] {
         if request.child(field).is_some() {
-            tracing::warn!(field, "the simulator does not take over given records in a lead conversion");
+            tracing::warn!(field, "the simulator does not support this field of a lead conversion");
             return Err(ApiError::new("INVALID_FIELD", format!("{field} is not supported")).fields([field]));
         }
     }
-    let conversion = Conversion {
+    let conversion = LeadConvert {
         lead: id(request.value("leadId").unwrap_or_default())?,
         status: request.value("convertedStatus").unwrap_or_default().to_owned(),
         account: known("accountId")?,
@@ -201,24 +201,24 @@ fn convert(org: &mut Org, actor: &Actor, request: &Element) -> Result<String, Ap
         bypass_account_dedupe: request.is_true("bypassAccountDedupeCheck"),
         bypass_contact_dedupe: request.is_true("bypassContactDedupeCheck"),
     };
-    let shown = |name: &str, id: Option<RecordId>| tag_or_nil(name, id.as_ref().map(RecordId::as_str));
+    let tag_of_id = |name: &str, id: Option<RecordId>| tag_or_nil(name, id.as_ref().map(RecordId::as_str));
     // A failed conversion has a result like the others, with the lead's id.
     let before = org.savepoint();
     match org.convert_lead(actor, &conversion) {
         Ok(done) => Ok([
             "<result>".to_owned(),
-            shown("accountId", Some(done.account)),
-            shown("contactId", done.contact),
-            shown("leadId", Some(conversion.lead)),
-            shown("opportunityId", done.opportunity),
+            tag_of_id("accountId", Some(done.account)),
+            tag_of_id("contactId", done.contact),
+            tag_of_id("leadId", Some(conversion.lead)),
+            tag_of_id("opportunityId", done.opportunity),
             "<success>true</success></result>".to_owned(),
         ]
         .concat()),
         Err(error) => {
             org.rollback(&before);
-            let nothing = ["accountId", "contactId"].map(|name| shown(name, None)).concat();
-            let lead = shown("leadId", Some(conversion.lead));
-            let opportunity = shown("opportunityId", None);
+            let nothing = ["accountId", "contactId"].map(|name| tag_of_id(name, None)).concat();
+            let lead = tag_of_id("leadId", Some(conversion.lead));
+            let opportunity = tag_of_id("opportunityId", None);
             let errors = errors(&error);
             Ok(format!("<result>{nothing}{errors}{lead}{opportunity}<success>false</success></result>"))
         }

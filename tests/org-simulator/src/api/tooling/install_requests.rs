@@ -25,7 +25,7 @@ const OPTIONS: [(&str, Option<&str>); 6] = [
 pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Response, ApiError> {
     match (call.method.as_str(), rest) {
         ("POST", []) => create(org, actor, call),
-        ("GET", [id]) => shown(org, call, id).map(Response::json),
+        ("GET", [id]) => request_json(org, call, id).map(Response::json),
         _ => Err(unknown(call)),
     }
 }
@@ -44,7 +44,7 @@ fn create(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiErro
             | ("Password", Json::String(_))
             | ("ProfileMappings" | "Password", Json::Null) => {}
             (name, _) => {
-                tracing::warn!(name, "the simulator does not know this of a package installation");
+                tracing::warn!(name, "the simulator does not support this field of a package installation");
                 return Err(ApiError::no_column(name, INSTALL_REQUESTS));
             }
         }
@@ -64,12 +64,12 @@ fn create(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiErro
 }
 
 /// Returns the request as a query returns it, with its errors.
-fn shown(org: &Org, call: &Call, id: &str) -> Result<Json, ApiError> {
+fn request_json(org: &Org, call: &Call, id: &str) -> Result<Json, ApiError> {
     let id = RecordId::parse(id).ok_or_else(ApiError::not_found)?;
     let request = org.install_requests.all.iter().find(|request| request.id == id).ok_or_else(ApiError::not_found)?;
     let seed = OrgSeed { base_url: org.base_url.clone(), clock: org.clock.clone(), ..OrgSeed::default() };
     let mut scratch = Org::new(seed);
-    tables::fill(&mut scratch, org);
+    tables::fill_tables(&mut scratch, org);
     let (object, row) = scratch.live_record(id).ok_or_else(ApiError::not_found)?;
     let mut record = scratch.render_all(object, row, &call.version);
     let url = format!("/services/data/v{}/tooling/sobjects/{INSTALL_REQUESTS}/{id}", call.version);

@@ -16,11 +16,11 @@ use crate::model::outbox::settings::OutboundSettings;
 pub(super) fn serve(org: &mut Org, call: &Call, rest: &[&str]) -> Result<Response, ApiError> {
     match (call.method.as_str(), rest) {
         ("POST", []) => create(org, call),
-        ("GET", [id]) => Ok(Response::json(shown(known(org, id)?, call))),
+        ("GET", [id]) => Ok(Response::json(definition_json(known(org, id)?, call))),
         ("PATCH", [id]) => change(org, call, id),
         ("DELETE", [id]) => {
             let action_id = known(org, id)?.action_id;
-            org.outbox.undefine(action_id);
+            org.outbox.remove_definition(action_id);
             Ok(Response::no_content())
         }
         _ => Err(unknown(call)),
@@ -32,7 +32,7 @@ fn known<'a>(org: &'a Org, id: &str) -> Result<&'a Definition, ApiError> {
     org.outbox.definitions().iter().find(|definition| definition.action_id == id).ok_or_else(ApiError::not_found)
 }
 
-fn shown(definition: &Definition, call: &Call) -> Json {
+fn definition_json(definition: &Definition, call: &Call) -> Json {
     let (message, settings) = (&definition.message, &definition.settings);
     let id = definition.action_id;
     let full_name = full_name(definition);
@@ -104,7 +104,7 @@ fn define(
             ("integrationUser", Json::String(user)) => settings.integration_user = Some(user.clone()),
             ("name" | "description" | "protected" | "useDeadLetterQueue" | "urls" | "integrationUser", _) => {}
             (key, _) => {
-                tracing::warn!(key, "the simulator does not know this metadata of an outbound message");
+                tracing::warn!(key, "the simulator does not support this metadata of an outbound message");
                 let text = format!("Cannot deserialize instance of complexvalue from the value of {key}");
                 return Err(ApiError::bad_json(text));
             }

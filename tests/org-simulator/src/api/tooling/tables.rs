@@ -66,7 +66,7 @@ const OBJECTS: &[(&str, &str, Fields)] = &[
 ];
 
 /// Replaces the contents of `scratch` by the Tooling objects of `org`.
-pub(super) fn fill(scratch: &mut Org, org: &Org) {
+pub(super) fn fill_tables(scratch: &mut Org, org: &Org) {
     scratch.schema = Schema::default();
     for (name, prefix, fields) in OBJECTS {
         let mut object = Object::new(name, prefix, false);

@@ -33,7 +33,7 @@ pub(super) fn create(org: &Org, actor: &Actor, call: &Call, name: &str) -> Resul
     if object.access == Access::ReadOnly {
         return Err(unsupported(name));
     }
-    org.permit(actor, Permission::Create, &object)?;
+    org.check_permission(actor, Permission::Create, &object)?;
     let mut row = org.new_row(actor, &object);
     if let Some(text) = call.parameter("recordTypeId") {
         let id = available_record_type(org, actor, &object, text)?;
@@ -49,7 +49,9 @@ pub(super) fn create(org: &Org, actor: &Actor, call: &Call, name: &str) -> Resul
         paths.push(field.name.clone());
         paths.extend(field.relationship.as_ref().map(|relationship| format!("{relationship}.Name")));
         if let [target] = field.reference_to.as_slice() {
-            infos.extend(org.schema.object(target).filter(|target| org.may(actor, Permission::Read, target)).cloned());
+            infos.extend(
+                org.schema.object(target).filter(|target| org.has_permission(actor, Permission::Read, target)).cloned(),
+            );
         }
     }
     let optional = call.parameter("optionalFields").unwrap_or_default().split(',').map(str::trim);

@@ -29,10 +29,13 @@ pub(super) fn object_info(org: &Org, actor: &Actor, object: &Object) -> Json {
     let fields: Map<String, Json> =
         seen.map(|field| (field.name.clone(), field_info(org, actor, object, field))).collect();
     let children = org.schema.children_of(&object.name);
-    let children: Vec<Json> =
-        children.iter().filter(|child| org.may(actor, Permission::Read, child.object)).map(child_info).collect();
+    let children: Vec<Json> = children
+        .iter()
+        .filter(|child| org.has_permission(actor, Permission::Read, child.object))
+        .map(child_info)
+        .collect();
     let writeable = object.access == Access::Full;
-    let may = |permission| writeable && org.may(actor, permission, object);
+    let may = |permission| writeable && org.has_permission(actor, permission, object);
     with_etag(json!({
         "apiName": object.name, "childRelationships": children, "createable": may(Permission::Create), "custom": object.custom(),
         "defaultRecordTypeId": default, "deletable": may(Permission::Delete), "dependentFields": dependent_fields(object), "feedEnabled": false, "fields": fields,
@@ -46,15 +49,18 @@ pub(super) fn object_info(org: &Org, actor: &Actor, object: &Object) -> Json {
 fn dependent_fields(object: &Object) -> Json {
     let controllers = object.fields.iter().filter_map(|field| field.dependency.as_ref()).map(|d| d.controller.as_str());
     let is_dependent = |name: &str| object.field(name).is_some_and(|field| field.dependency.is_some());
-    controllers.filter(|name| !is_dependent(name)).map(|name| (name.to_owned(), hanging_on(object, name, 0))).collect()
+    controllers
+        .filter(|name| !is_dependent(name))
+        .map(|name| (name.to_owned(), dependents_of(object, name, 0)))
+        .collect()
 }
 
-fn hanging_on(object: &Object, controller: &str, depth: usize) -> Json {
+fn dependents_of(object: &Object, controller: &str, depth: usize) -> Json {
     let hangs = |field: &&Field| field.dependency.as_ref().is_some_and(|d| d.controller == controller);
     let fields = object.fields.iter().filter(hangs);
     // Salesforce allows no cycles; the depth limit ends one that was created by mistake.
     let deeper = fields.map(|field| match depth {
-        0..8 => (field.name.clone(), hanging_on(object, &field.name, depth + 1)),
+        0..8 => (field.name.clone(), dependents_of(object, &field.name, depth + 1)),
         _ => (field.name.clone(), json!({})),
     });
     deeper.collect()

@@ -15,11 +15,11 @@ const LAYOUT: &str = "00h";
 const SECTION: &str = "01B";
 
 /// Parts of an address that no page shows.
-const UNSHOWN: [&str; 3] = ["Latitude", "Longitude", "GeocodeAccuracy"];
+const HIDDEN_PARTS: [&str; 3] = ["Latitude", "Longitude", "GeocodeAccuracy"];
 
 /// An item of the layout with one label: a field, or the parts of a compound field.
 struct Item<'a> {
-    /// The field whose label is shown.
+    /// The field whose label is is_shown.
     whole: &'a Field,
     parts: Vec<&'a Field>,
 }
@@ -35,7 +35,7 @@ pub(super) struct CreateLayout<'a> {
 impl<'a> CreateLayout<'a> {
     pub(super) fn of(org: &'a Org, actor: &'a Actor, object: &'a Object) -> Self {
         let mut items: Vec<Item<'a>> = Vec::new();
-        for field in object.fields.iter().filter(|field| shown(org, actor, object, field)) {
+        for field in object.fields.iter().filter(|field| is_shown(org, actor, object, field)) {
             let whole = object.compound_of(field).and_then(|name| object.field(name)).unwrap_or(field);
             match items.iter_mut().find(|item| item.whole.name == whole.name) {
                 Some(item) => item.parts.push(field),
@@ -79,9 +79,9 @@ impl<'a> CreateLayout<'a> {
     fn rows(&self, section: Section, columns: usize) -> Vec<Json> {
         let items: Vec<&Item<'_>> = self.items.iter().filter(|item| Section::of(item) == section).collect();
         let row = |items: &[&Item<'_>]| {
-            let shown = items.iter().map(|item| self.item(item));
+            let is_shown = items.iter().map(|item| self.item(item));
             let gap = std::iter::repeat_n(empty_space(), columns - items.len());
-            json!({"layoutItems": shown.chain(gap).collect::<Vec<_>>()})
+            json!({"layoutItems": is_shown.chain(gap).collect::<Vec<_>>()})
         };
         items.chunks(columns).map(row).collect()
     }
@@ -125,10 +125,10 @@ impl Section {
     }
 }
 
-fn shown(org: &Org, actor: &Actor, object: &Object, field: &Field) -> bool {
+fn is_shown(org: &Org, actor: &Actor, object: &Object, field: &Field) -> bool {
     let of_person = object.name == "Account"
         && (PERSON_NAME.contains(&field.name.as_str()) || PERSON_FIELDS.iter().any(|(name, ..)| *name == field.name));
-    let unshown = UNSHOWN.iter().any(|end| field.name.ends_with(end)) && object.compound_of(field).is_some();
+    let unshown = HIDDEN_PARTS.iter().any(|end| field.name.ends_with(end)) && object.compound_of(field).is_some();
     // The record type is chosen before the page opens, and the page of an account is that of a business account.
     field.createable
         && field.kind != FieldKind::Base64

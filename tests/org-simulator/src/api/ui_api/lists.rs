@@ -14,11 +14,11 @@ use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::schema::Object;
 
-const USUAL: usize = 50;
-const MOST: usize = 1_999;
+const DEFAULT_PAGE: usize = 50;
+const MAX_PAGE: usize = 1_999;
 
 /// Fields of every record in a list, whatever its columns.
-const ALWAYS: [&str; 5] = ["Id", "CreatedDate", "LastModifiedById", "LastModifiedDate", "SystemModstamp"];
+const EVERY_LIST: [&str; 5] = ["Id", "CreatedDate", "LastModifiedById", "LastModifiedDate", "SystemModstamp"];
 
 /// Returns a view by its id, or by its object and its name.
 fn found(org: &Org, actor: &Actor, path: &[&str]) -> Result<(std::sync::Arc<Object>, ListView), ApiError> {
@@ -31,7 +31,7 @@ fn found(org: &Org, actor: &Actor, path: &[&str]) -> Result<(std::sync::Arc<Obje
         }
         _ => None,
     };
-    view.filter(|(object, _)| org.may(actor, Permission::Read, object)).ok_or_else(ApiError::not_found)
+    view.filter(|(object, _)| org.has_permission(actor, Permission::Read, object)).ok_or_else(ApiError::not_found)
 }
 
 /// Serves `GET list-ui/...`: the list's description, and a page of its records.
@@ -75,7 +75,7 @@ fn info(org: &Org, actor: &Actor, object: &Object, view: &ListView) -> Json {
 }
 
 fn page(org: &mut Org, actor: &Actor, call: &Call, (object, view): (&Object, &ListView)) -> Result<Json, ApiError> {
-    let size = list_views::number(call, "pageSize", USUAL)?.clamp(1, MOST);
+    let size = list_views::number(call, "pageSize", DEFAULT_PAGE)?.clamp(1, MAX_PAGE);
     let from = list_views::number(call, "pageToken", 0)?;
     let (rows, more) = list_views::records(org, actor, call, (object, view), (from, size))?;
     let paths = paths(org, actor, object);
@@ -98,10 +98,10 @@ fn page(org: &mut Org, actor: &Actor, call: &Call, (object, view): (&Object, &Li
 
 /// Returns the fields of each record: those of the columns, of their parents, and those of every list.
 fn paths(org: &Org, actor: &Actor, object: &Object) -> Vec<String> {
-    let mut paths: Vec<String> = ALWAYS.map(str::to_owned).to_vec();
+    let mut paths: Vec<String> = EVERY_LIST.map(str::to_owned).to_vec();
     for column in list_views::columns(org, actor, object) {
         if let Some((relationship, _)) = column.path.split_once('.') {
-            paths.extend(ALWAYS.iter().chain(&["Name"]).map(|field| format!("{relationship}.{field}")));
+            paths.extend(EVERY_LIST.iter().chain(&["Name"]).map(|field| format!("{relationship}.{field}")));
             paths.extend(object.relationship(relationship).map(|at| object.fields[at].name.clone()));
         }
         paths.push(column.path);

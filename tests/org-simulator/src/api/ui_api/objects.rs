@@ -9,7 +9,7 @@ use crate::model::org::Org;
 use crate::model::schema::Object;
 
 pub(crate) fn known(org: &Org, actor: &Actor, name: &str) -> Result<Arc<Object>, ApiError> {
-    let object = org.schema.object(name).filter(|object| org.may(actor, Permission::Read, object));
+    let object = org.schema.object(name).filter(|object| org.has_permission(actor, Permission::Read, object));
     object.cloned().ok_or_else(|| unsupported(name))
 }
 

@@ -147,8 +147,8 @@ fn value(label: &str, value: &str, attributes: Json) -> Json {
 /// Adds the values of the controlling field with which a value may be chosen.
 fn valid_for(field: &Field, controllers: &Map<String, Json>, mut value: Json) -> Json {
     if let Some(dependency) = &field.dependency {
-        let wanted = value["value"].as_str().and_then(|name| dependency.valid_for.get(name));
-        let numbers: Vec<&Json> = wanted.into_iter().flatten().filter_map(|name| controllers.get(name)).collect();
+        let requested = value["value"].as_str().and_then(|name| dependency.valid_for.get(name));
+        let numbers: Vec<&Json> = requested.into_iter().flatten().filter_map(|name| controllers.get(name)).collect();
         value["validFor"] = json!(numbers);
     }
     value

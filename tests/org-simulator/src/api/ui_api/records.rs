@@ -29,16 +29,16 @@ pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
             let name = body.get("apiName").and_then(Json::as_str).unwrap_or_default();
             let object = known(org, actor, name)?;
             let id = org.create(actor, &object.name, &fields_of(body))?;
-            shown(org, actor, &object, id, call).map(|json| Response::json(json).status(201))
+            record_json(org, actor, &object, id, call).map(|json| Response::json(json).status(201))
         }
         ("GET", [id]) => {
             let (object, id) = found(org, actor, id)?;
-            shown(org, actor, &object, id, call).map(Response::json)
+            record_json(org, actor, &object, id, call).map(Response::json)
         }
         ("PATCH", [id]) => {
             let (object, id) = found(org, actor, id)?;
             org.update(actor, &object.name, id, &fields_of(call.object()?))?;
-            shown(org, actor, &object, id, call).map(Response::json)
+            record_json(org, actor, &object, id, call).map(Response::json)
         }
         ("DELETE", [id]) => {
             let (object, id) = found(org, actor, id)?;
@@ -65,7 +65,7 @@ fn found(org: &Org, actor: &Actor, id: &str) -> Result<(std::sync::Arc<Object>, 
 }
 
 /// Returns the record with the requested fields, or those of its layout.
-fn shown(org: &Org, actor: &Actor, object: &Object, id: RecordId, call: &Call) -> Result<Json, ApiError> {
+fn record_json(org: &Org, actor: &Actor, object: &Object, id: RecordId, call: &Call) -> Result<Json, ApiError> {
     let row = org.visible(actor, object, id).ok_or_else(ApiError::not_found)?;
     let record = Record { org, actor, call, object, row };
     let mut fields = Map::new();
@@ -139,9 +139,9 @@ impl<'a> Record<'a> {
     }
 
     fn record_type_info(&self) -> Json {
-        let wanted = self.record_type();
+        let requested = self.record_type();
         let types = self.org.record_types(self.object);
-        let info = types.iter().find(|info| Some(&info.id) == wanted.as_ref() && !info.is_master);
+        let info = types.iter().find(|info| Some(&info.id) == requested.as_ref() && !info.is_master);
         info.map_or(Json::Null, |info| {
             json!({
                 "available": info.active, "defaultRecordTypeMapping": info.is_default, "master": false, "name": info.name,
@@ -206,7 +206,7 @@ impl<'a> Record<'a> {
                 // Only the value of a blob depends on the record's id, and no blob field has a default.
                 value.json(Place { version, object, field, id: self.actor.user })
             }
-            _ => self.object.shown(self.row, at, &self.call.version),
+            _ => self.object.render_field(self.row, at, &self.call.version),
         }
     }
 }

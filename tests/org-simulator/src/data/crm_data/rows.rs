@@ -36,7 +36,7 @@ fn load_row(load: &mut Load<'_>, row: Json) {
     let Json::Object(mut fields) = row else { return load.refused(&object, "not a row") };
     let id = fields.get("Id").and_then(Json::as_str).and_then(RecordId::parse);
     if id.is_some_and(|id| load.org.store.get(&object, id).is_some()) {
-        return load.refused(&object, "a record with this id is already there");
+        return load.refused(&object, "a record with this id already exists");
     }
     let stamped = fields.shift_remove("SystemModstamp").is_some();
     let stranger = fields

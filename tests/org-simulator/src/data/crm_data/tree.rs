@@ -27,7 +27,7 @@ pub(super) fn load_folder(load: &mut Load<'_>, dir: &Path) -> Result<(), Error> 
         for name in step.get("files").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
             match files.remove(name) {
                 Some(records) => create_all(load, records),
-                None => load.refused(object, &format!("the plan names {name}, which is not there")),
+                None => load.refused(object, &format!("the plan names {name}, which does not exist")),
             }
         }
     }
@@ -148,7 +148,7 @@ fn create_children(load: &mut Load<'_>, parent: &str, id: &str, (relationship, r
     let child = children.iter().find(|child| child.name.is_some_and(|name| name.eq_ignore_ascii_case(relationship)));
     let Some(reference) = child.and_then(|child| child.object.fields.get(child.field)).map(|field| field.name.clone())
     else {
-        load.refused(parent, &format!("no child relationship {relationship}"));
+        load.refused(parent, &format!("the child relationship {relationship} does not exist"));
         return;
     };
     let with_parent = |mut record: Json| {

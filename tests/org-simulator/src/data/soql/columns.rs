@@ -77,7 +77,7 @@ fn of_entry(object: &Object, entry: &Entry) -> Json {
         Entry::Parent { name, object, projection, .. } => {
             column(name, name, None, (false, of_rows(object, projection)))
         }
-        Entry::OpenParent { name, fields, .. } => column(name, name, None, (false, open(fields))),
+        Entry::PolymorphicParent { name, fields, .. } => column(name, name, None, (false, open(fields))),
         Entry::TypeOf { name, otherwise, .. } => column(name, name, None, (false, open(otherwise))),
         Entry::Children { name, plan, .. } => {
             let joined = match &plan.output {

@@ -15,7 +15,7 @@ use crate::model::schema::FieldKind;
 use crate::model::value::Value;
 
 /// The left side of a comparison.
-pub(super) struct Left<S> {
+pub(super) struct LeftSide<S> {
     pub(super) source: S,
     /// The type of its values; unknown for a polymorphic parent.
     pub(super) kind: Option<FieldKind>,
@@ -34,7 +34,7 @@ pub(super) fn kind_of(function: DateFunction) -> FieldKind {
 pub(super) fn filter<S>(
     scope: Scope<'_>,
     condition: &Condition,
-    left: &mut dyn FnMut(&Expression) -> Result<Left<S>, ApiError>,
+    left: &mut dyn FnMut(&Expression) -> Result<LeftSide<S>, ApiError>,
 ) -> Result<Filter<S>, ApiError> {
     match condition {
         Condition::All(parts) => {
@@ -70,7 +70,7 @@ pub(super) fn filter<S>(
     }
 }
 
-fn listed<S>(scope: Scope<'_>, left: &Left<S>, literals: &[Literal]) -> Result<Set, ApiError> {
+fn listed<S>(scope: Scope<'_>, left: &LeftSide<S>, literals: &[Literal]) -> Result<Set, ApiError> {
     let mut set = Set::default();
     for literal in literals {
         if let Literal::Days(days) = literal {
@@ -83,7 +83,7 @@ fn listed<S>(scope: Scope<'_>, left: &Left<S>, literals: &[Literal]) -> Result<S
     Ok(set)
 }
 
-fn compared<S>(scope: Scope<'_>, left: &Left<S>, operator: Operator, literal: &Literal) -> Result<Test, ApiError> {
+fn compared<S>(scope: Scope<'_>, left: &LeftSide<S>, operator: Operator, literal: &Literal) -> Result<Test, ApiError> {
     let ordered = !matches!(operator, Operator::Equal | Operator::NotEqual | Operator::Like);
     if ordered && matches!(left.kind, Some(FieldKind::Boolean | FieldKind::MultiPicklist)) {
         return Err(bad_operator(scope, left));
@@ -118,13 +118,13 @@ fn compared<S>(scope: Scope<'_>, left: &Left<S>, operator: Operator, literal: &L
     })
 }
 
-fn bad_operator<S>(scope: Scope<'_>, left: &Left<S>) -> ApiError {
+fn bad_operator<S>(scope: Scope<'_>, left: &LeftSide<S>) -> ApiError {
     let kind = left.kind.map_or("reference", FieldKind::name);
-    scope.refuse("INVALID_QUERY_FILTER_OPERATOR", left.offset, &format!("invalid operator on {kind} field"))
+    scope.error_at("INVALID_QUERY_FILTER_OPERATOR", left.offset, &format!("invalid operator on {kind} field"))
 }
 
 /// Turns a date literal into a range of days, or of times.
-fn range<S>(scope: Scope<'_>, left: &Left<S>, days: DateLiteral) -> Result<(Value, Value), ApiError> {
+fn range<S>(scope: Scope<'_>, left: &LeftSide<S>, days: DateLiteral) -> Result<(Value, Value), ApiError> {
     let (from, to) = days.days(datetime::day(scope.org.clock.now())).ok_or_else(|| wrong_kind(scope, left, "date"))?;
     let moment = |day| datetime::start_of(day).map_or(Value::Null, Value::Instant);
     match left.kind {
@@ -147,24 +147,24 @@ fn type_name(kind: FieldKind) -> &'static str {
     }
 }
 
-fn wrong_kind<S>(scope: Scope<'_>, left: &Left<S>, wanted: &str) -> ApiError {
+fn wrong_kind<S>(scope: Scope<'_>, left: &LeftSide<S>, wanted: &str) -> ApiError {
     let quotes = if matches!(wanted, "string" | "ID") { "should be" } else { "should not be" };
     let message = format!(
         "value of filter criterion for field '{}' must be of type {wanted} and {quotes} enclosed in quotes",
         left.name
     );
-    scope.refuse("INVALID_FIELD", left.offset, &message)
+    scope.error_at("INVALID_FIELD", left.offset, &message)
 }
 
 /// Converts a literal to the field's type; an empty text is null.
-fn operand<S>(scope: Scope<'_>, left: &Left<S>, literal: &Literal) -> Result<Value, ApiError> {
+fn operand<S>(scope: Scope<'_>, left: &LeftSide<S>, literal: &Literal) -> Result<Value, ApiError> {
     let text_kind = left.kind.is_none_or(|kind| kind.is_text() || kind == FieldKind::Reference);
     match (left.kind, literal) {
         (_, Literal::Null) => Ok(Value::Null),
         (_, Literal::Text(text)) if text.is_empty() && text_kind => Ok(Value::Null),
         (Some(FieldKind::Id | FieldKind::Reference), Literal::Text(text)) => {
             let message = format!("invalid ID field: {text}");
-            let error = || scope.refuse("INVALID_QUERY_FILTER_OPERATOR", left.offset, &message);
+            let error = || scope.error_at("INVALID_QUERY_FILTER_OPERATOR", left.offset, &message);
             RecordId::parse(text).map(Value::Id).ok_or_else(error)
         }
         (Some(FieldKind::Boolean), Literal::Bool(b)) => Ok(Value::Bool(*b)),

@@ -29,7 +29,7 @@ impl<'a> View<'a> {
     }
 
     /// Returns a record of any object, deleted or not.
-    pub(super) fn any_record(self, id: RecordId) -> Option<(&'a Arc<Object>, &'a Arc<Row>)> {
+    pub(super) fn record_of_any_object(self, id: RecordId) -> Option<(&'a Arc<Object>, &'a Arc<Row>)> {
         let object = self.org.schema.by_prefix(id.key_prefix())?;
         self.record(object, id).map(|row| (object, row))
     }
@@ -64,7 +64,7 @@ pub(super) fn matching<'a>(
         .filter(|row| (all_rows || !row.is_deleted()) && is_among(row) && is_mine(row))
         .filter(|row| view.org.may_see(view.actor, &plan.object, row))
         .filter(|row| {
-            plan.filter.as_ref().is_none_or(|filter| filter.holds(&|source: &Source| source.value(view, row)))
+            plan.filter.as_ref().is_none_or(|filter| filter.matches(&|source: &Source| source.value(view, row)))
         })
         .collect();
     if !plan.order.is_empty() {
@@ -108,15 +108,15 @@ pub(super) fn value_at<'a>(view: View<'a>, row: &'a Row, column: &Column) -> Cow
             let parent = row.get(*at).as_id().and_then(|id| view.record(object, id));
             parent.map_or(Cow::Borrowed(NULL), |parent| value_at(view, parent, rest))
         }
-        Column::AnyParent { at, field } => {
-            let parent = row.get(*at).as_id().and_then(|id| view.any_record(id));
-            parent.map_or(Cow::Borrowed(NULL), |(object, row)| open_field(object, row, field))
+        Column::PolymorphicParent { at, field } => {
+            let parent = row.get(*at).as_id().and_then(|id| view.record_of_any_object(id));
+            parent.map_or(Cow::Borrowed(NULL), |(object, row)| polymorphic_field(object, row, field))
         }
     }
 }
 
 /// Returns a field of the `Name` object for a record of any object.
-pub(super) fn open_field<'a>(object: &Object, row: &'a Row, field: &str) -> Cow<'a, Value> {
+pub(super) fn polymorphic_field<'a>(object: &Object, row: &'a Row, field: &str) -> Cow<'a, Value> {
     match field {
         "Type" => Cow::Owned(Value::text(object.name.as_str())),
         "Name" => Cow::Borrowed(object.name_field().map_or(NULL, |at| row.get(at))),

@@ -10,7 +10,7 @@ use crate::model::errors::ApiError;
 use crate::model::org::Org;
 
 /// Checks a query and returns its plan, without running it.
-pub(crate) fn explained(org: &Org, actor: &Actor, text: &str) -> Result<Json, ApiError> {
+pub(crate) fn explain_query(org: &Org, actor: &Actor, text: &str) -> Result<Json, ApiError> {
     let select = grammar::parse(text)?;
     let plan = Plan::new(org, actor, &select, text)?;
     let live = org.store.table(&plan.object.name).map_or(0, crate::model::store::Table::live);

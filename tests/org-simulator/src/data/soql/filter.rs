@@ -73,11 +73,11 @@ pub(super) enum Filter<S> {
 
 impl<S> Filter<S> {
     /// Returns whether the condition is true for the values that `value` returns.
-    pub(super) fn holds<'v>(&self, value: &impl Fn(&S) -> Cow<'v, Value>) -> bool {
+    pub(super) fn matches<'v>(&self, value: &impl Fn(&S) -> Cow<'v, Value>) -> bool {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.holds(value)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds(value)),
-            Self::Not(part) => !part.holds(value),
+            Self::All(parts) => parts.iter().all(|part| part.matches(value)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(value)),
+            Self::Not(part) => !part.matches(value),
             Self::Test { source, test } => test.passes(&value(source)),
         }
     }
@@ -88,7 +88,7 @@ fn within(value: &Value, from: &Value, to: &Value) -> bool {
 }
 
 /// Returns whether all values of one of the groups are among the selected ones, `A;B;C`.
-fn chosen(value: &Value, groups: &[Vec<String>]) -> bool {
+fn includes(value: &Value, groups: &[Vec<String>]) -> bool {
     let text = value.as_text().to_lowercase();
     let picked: HashSet<&str> = text.split(';').collect();
     groups.iter().any(|group| group.iter().all(|wanted| picked.contains(wanted.as_str())))
@@ -109,8 +109,8 @@ impl Test {
             Self::NotIn(set) => !set.contains(value),
             Self::Within(from, to) => within(value, from, to),
             Self::Outside(from, to) => !within(value, from, to),
-            Self::Includes(groups) => chosen(value, groups),
-            Self::Excludes(groups) => !chosen(value, groups),
+            Self::Includes(groups) => includes(value, groups),
+            Self::Excludes(groups) => !includes(value, groups),
         }
     }
 }

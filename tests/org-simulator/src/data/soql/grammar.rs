@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str) -> Result<Select, ApiError> {
         return Err(ApiError::new("QUERY_TOO_COMPLICATED", message));
     }
     let mut query = preceded(multispace0, select::select);
-    query.parse(LocatingSlice::new(text)).map_err(|error| refused(text, error.offset()))
+    query.parse(LocatingSlice::new(text)).map_err(|error| syntax_error(text, error.offset()))
 }
 
 /// Returns the depth of nested parentheses, including those inside strings.
@@ -58,7 +58,7 @@ fn nesting(text: &str) -> usize {
 
 /// Returns the error at the position where the parser stopped; a name or `:name` in the place of a literal is reported
 /// as an Apex variable.
-fn refused(text: &str, offset: usize) -> ApiError {
+fn syntax_error(text: &str, offset: usize) -> ApiError {
     let (before, rest) = text.split_at_checked(offset).unwrap_or((text, ""));
     let token: String = match rest.chars().next() {
         None => "<EOF>".to_owned(),

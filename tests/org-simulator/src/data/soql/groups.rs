@@ -12,11 +12,11 @@ use super::ast::{Aggregate, Expression, Grouping};
 use super::scope::Scope;
 use crate::data::soql::ast::{Item, Order, Select};
 use crate::data::soql::compare;
-use crate::data::soql::condition::{self, Left};
+use crate::data::soql::condition::{self, LeftSide};
 use crate::data::soql::eval::{self, View};
 use crate::data::soql::groups::tally::key_of;
 use crate::data::soql::plan::{Call, Cell, GroupPlan, Resolved, Sort, Source};
-use crate::data::soql::planner::{check_sortable, is_long, picklist_order, sourced};
+use crate::data::soql::planner::{check_sortable, is_long, picklist_order, resolve_source};
 use crate::model::errors::ApiError;
 use crate::model::schema::{Field, FieldKind};
 use crate::model::store::Row;
@@ -50,10 +50,10 @@ impl Group {
 }
 
 fn group_key(scope: Scope<'_>, expression: &Expression) -> Result<(Source, Resolved), ApiError> {
-    let (source, found, _) = sourced(scope, expression)?;
+    let (source, found, _) = resolve_source(scope, expression)?;
     if source.function.is_none() && found.field().is_some_and(|field| !is_groupable(field)) {
         let message = format!("field '{}' can not be grouped in a query call", found.last_name());
-        return Err(scope.refuse("INVALID_FIELD", expression.path().offset, &message));
+        return Err(scope.error_at("INVALID_FIELD", expression.path().offset, &message));
     }
     Ok((source, found))
 }
@@ -90,7 +90,7 @@ fn check_supported(scope: Scope<'_>, function: Aggregate, found: &Resolved, offs
         return Ok(());
     }
     let message = format!("field {} does not support aggregate operator {}", found.last_name(), function.name());
-    Err(scope.refuse("INVALID_FIELD", offset, &message))
+    Err(scope.error_at("INVALID_FIELD", offset, &message))
 }
 
 impl GroupPlan {
@@ -124,7 +124,7 @@ impl GroupPlan {
                 Item::TypeOf(_) | Item::Value { .. } => (0, "TYPEOF"),
             };
             let message = format!("Field must be grouped or aggregated: {name}");
-            return Err(scope.refuse("MALFORMED_QUERY", offset, &message));
+            return Err(scope.error_at("MALFORMED_QUERY", offset, &message));
         };
         let (cell, found) = self.cell(scope, expression)?;
         let name = match (alias, expression) {
@@ -133,7 +133,7 @@ impl GroupPlan {
             (None, _) => format!("expr{}", self.shown.iter().filter(|(name, _)| is_numbered(name)).count()),
         };
         if self.shown.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
-            return Err(scope.refuse("MALFORMED_QUERY", *offset, &format!("duplicate alias: {name}")));
+            return Err(scope.error_at("MALFORMED_QUERY", *offset, &format!("duplicate alias: {name}")));
         }
         self.shown.push((name, cell));
         Ok(())
@@ -149,11 +149,11 @@ impl GroupPlan {
         }
         let is_grouping = matches!(expression, Expression::Grouping(_));
         let plain = Expression::Field(path.clone());
-        let (source, found, _) = sourced(scope, if is_grouping { &plain } else { expression })?;
+        let (source, found, _) = resolve_source(scope, if is_grouping { &plain } else { expression })?;
         let same = |(key, known): &(Source, Resolved)| known.name == found.name && key.function == source.function;
         let Some(at) = self.keys.iter().position(same) else {
             let message = format!("Field must be grouped or aggregated: {}", found.name);
-            return Err(scope.refuse("MALFORMED_QUERY", path.offset, &message));
+            return Err(scope.error_at("MALFORMED_QUERY", path.offset, &message));
         };
         Ok((if is_grouping { Cell::Grouping(at) } else { Cell::Key(at) }, found))
     }
@@ -170,7 +170,7 @@ impl GroupPlan {
     }
 
     /// Resolves the left side of a comparison in HAVING.
-    fn left(&mut self, scope: Scope<'_>, expression: &Expression) -> Result<Left<Cell>, ApiError> {
+    fn left(&mut self, scope: Scope<'_>, expression: &Expression) -> Result<LeftSide<Cell>, ApiError> {
         let (cell, found) = self.cell(scope, expression)?;
         let kind = match (expression, cell) {
             (Expression::Aggregate(Aggregate::Count | Aggregate::CountDistinct, _), _) | (_, Cell::Grouping(_)) => {
@@ -181,7 +181,7 @@ impl GroupPlan {
             _ => found.kind(),
         };
         let name = found.last_name().to_owned();
-        Ok(Left { source: cell, kind, name, offset: expression.path().offset, field: None })
+        Ok(LeftSide { source: cell, kind, name, offset: expression.path().offset, field: None })
     }
 
     fn sort(&mut self, scope: Scope<'_>, order: &Order) -> Result<Sort, ApiError> {
@@ -198,7 +198,7 @@ impl GroupPlan {
     pub(super) fn run(&self, view: View<'_>, rows: &[&Arc<Row>]) -> Vec<Json> {
         let mut groups: Vec<Group> = self.sets().iter().flat_map(|kept| self.grouped(view, rows, kept)).collect();
         if let Some(having) = &self.having {
-            groups.retain(|group| having.holds(&|cell: &Cell| Cow::Owned(group.value(*cell))));
+            groups.retain(|group| having.matches(&|cell: &Cell| Cow::Owned(group.value(*cell))));
         }
         groups.sort_by(|a, b| {
             let order = |sort: &Sort| {

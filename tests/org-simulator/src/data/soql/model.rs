@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 
 use super::tests::{org, seen_by};
-use super::{Paper, page, run};
+use super::{PageOptions, page, run};
 use crate::model::org::Org;
 use crate::model::people;
 
@@ -18,17 +18,17 @@ struct Lead {
 }
 
 #[derive(Clone, Debug)]
-enum Meaning {
+enum ModelCondition {
     City(&'static str, Option<String>),
     CityIn(bool, Vec<String>),
     CityStarts(String),
     Employees(&'static str, Option<i64>),
-    All(Vec<Meaning>),
-    Any(Vec<Meaning>),
-    Not(Box<Meaning>),
+    All(Vec<ModelCondition>),
+    Any(Vec<ModelCondition>),
+    Not(Box<ModelCondition>),
 }
 
-impl Meaning {
+impl ModelCondition {
     fn text(&self) -> String {
         let quoted = |text: &String| format!("'{text}'");
         let joined = |parts: &[Self], word: &str| {
@@ -52,7 +52,7 @@ impl Meaning {
         }
     }
 
-    fn holds(&self, lead: &Lead) -> bool {
+    fn matches(&self, lead: &Lead) -> bool {
         let lower = |text: &Option<String>| text.as_ref().map(|text| text.to_lowercase());
         let city = lower(&lead.city);
         match self {
@@ -62,9 +62,9 @@ impl Meaning {
             }
             Self::CityStarts(start) => city.is_some_and(|city| city.starts_with(&start.to_lowercase())),
             Self::Employees(operator, value) => compares(operator, lead.employees, *value),
-            Self::All(parts) => parts.iter().all(|part| part.holds(lead)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds(lead)),
-            Self::Not(part) => !part.holds(lead),
+            Self::All(parts) => parts.iter().all(|part| part.matches(lead)),
+            Self::Any(parts) => parts.iter().any(|part| part.matches(lead)),
+            Self::Not(part) => !part.matches(lead),
         }
     }
 }
@@ -81,20 +81,22 @@ fn compares<T: Ord>(operator: &str, a: Option<T>, b: Option<T>) -> bool {
     }
 }
 
-fn meaning() -> impl Strategy<Value = Meaning> {
+fn meaning() -> impl Strategy<Value = ModelCondition> {
     let operator = || prop::sample::select(vec!["=", "!=", "<", "<=", ">", ">="]);
     let city = || "[abAB]{1,2}";
     let leaf = prop_oneof![
-        (operator(), prop::option::of(city())).prop_map(|(operator, value)| Meaning::City(operator, value)),
-        (any::<bool>(), prop::collection::vec(city(), 1..4)).prop_map(|(negated, list)| Meaning::CityIn(negated, list)),
-        city().prop_map(Meaning::CityStarts),
-        (operator(), prop::option::of(0_i64..4)).prop_map(|(operator, value)| Meaning::Employees(operator, value)),
+        (operator(), prop::option::of(city())).prop_map(|(operator, value)| ModelCondition::City(operator, value)),
+        (any::<bool>(), prop::collection::vec(city(), 1..4))
+            .prop_map(|(negated, list)| ModelCondition::CityIn(negated, list)),
+        city().prop_map(ModelCondition::CityStarts),
+        (operator(), prop::option::of(0_i64..4))
+            .prop_map(|(operator, value)| ModelCondition::Employees(operator, value)),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
-            prop::collection::vec(inner.clone(), 2..4).prop_map(Meaning::All),
-            prop::collection::vec(inner.clone(), 2..4).prop_map(Meaning::Any),
-            inner.prop_map(|part| Meaning::Not(Box::new(part))),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(ModelCondition::All),
+            prop::collection::vec(inner.clone(), 2..4).prop_map(ModelCondition::Any),
+            inner.prop_map(|part| ModelCondition::Not(Box::new(part))),
         ]
     })
 }
@@ -137,7 +139,7 @@ fn a_condition_finds_the_same_rows_as_the_model() {
             meaning.text()
         );
         let found: Vec<Lead> = seen_by(org, &people::admin(org), &query).iter().map(lead).collect();
-        let meant: Vec<Lead> = leads.iter().filter(|lead| meaning.holds(lead)).cloned().collect();
+        let meant: Vec<Lead> = leads.iter().filter(|lead| meaning.matches(lead)).cloned().collect();
         assert_eq!(found, meant, "{query}");
     });
 }
@@ -186,7 +188,7 @@ fn pages_of_any_size_add_up_to_the_whole_result() {
         let found = run(org, &admin, &query, false).unwrap();
         let mut pages = Vec::new();
         for from in (0..found.len()).step_by(size) {
-            let next = page(org, &admin, &found, from, Paper { version: "66.0", page: size }).records;
+            let next = page(org, &admin, &found, from, PageOptions { version: "66.0", page: size }).records;
             assert!(!next.is_empty() && next.len() <= size);
             pages.extend(next);
         }

@@ -56,7 +56,7 @@ pub(crate) enum Column {
         rest: Box<Column>,
     },
     /// A field of a polymorphic parent, whose object is known only from its id; `Type` is the name of that object.
-    AnyParent {
+    PolymorphicParent {
         at: usize,
         field: String,
     },
@@ -108,7 +108,7 @@ pub(crate) enum Entry {
         projection: Projection,
     },
     /// A polymorphic parent, whose object is known only from its id.
-    OpenParent {
+    PolymorphicParent {
         name: String,
         at: usize,
         fields: Vec<String>,
@@ -132,7 +132,7 @@ impl Entry {
         match self {
             Self::Field { name, .. }
             | Self::Parent { name, .. }
-            | Self::OpenParent { name, .. }
+            | Self::PolymorphicParent { name, .. }
             | Self::TypeOf { name, .. }
             | Self::Children { name, .. } => name,
         }

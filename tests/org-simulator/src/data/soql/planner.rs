@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::data::soql::ast::{Condition, Expression, Item, List, Literal, Operator, Order, Path, Select};
-use crate::data::soql::condition::{self, Left, kind_of};
+use crate::data::soql::condition::{self, LeftSide, kind_of};
 use crate::data::soql::eval::View;
 use crate::data::soql::plan::{GroupPlan, Output, Plan, Projection, Resolved, SortKey, Source};
 use crate::data::soql::scope::{Scope, queried};
@@ -46,14 +46,18 @@ fn limits_of_fields(select: &Select) -> Result<(), ApiError> {
 
 /// Returns whether the scope is `mine`: the actor's own records only. Other scopes need sharing features that are not
 /// implemented.
-pub(super) fn mine(scope: Scope<'_>, named: Option<&Path>) -> Result<bool, ApiError> {
+pub(super) fn is_scope_mine(scope: Scope<'_>, named: Option<&Path>) -> Result<bool, ApiError> {
     let Some(path) = named else { return Ok(false) };
     match path.names.join(".").to_ascii_lowercase().as_str() {
         "everything" => Ok(false),
         "mine" if scope.object.has_owner => Ok(true),
         other => {
-            tracing::warn!(scope = other, "the simulator does not know this scope of a query");
-            Err(scope.refuse("MALFORMED_QUERY", path.offset, &format!("unexpected token: '{}'", path.names.join("."))))
+            tracing::warn!(scope = other, "the simulator does not support this scope of a query");
+            Err(scope.error_at(
+                "MALFORMED_QUERY",
+                path.offset,
+                &format!("unexpected token: '{}'", path.names.join(".")),
+            ))
         }
     }
 }
@@ -62,14 +66,14 @@ const DOCUMENT_LINK_RESTRICTION: &str = "\nImplementation restriction: ContentDo
      ContentDocumentId or LinkedEntityId using the equals operator or multiple Id's using the IN operator.";
 
 /// Returns whether the condition restricts the document or the linked record, in every case.
-fn names_a_document(condition: &Condition) -> bool {
+fn restricts_document(condition: &Condition) -> bool {
     let binds = |left: &Expression| {
         let [name] = left.path().names.as_slice() else { return false };
         matches!(left, Expression::Field(_))
             && (name.eq_ignore_ascii_case("ContentDocumentId") || name.eq_ignore_ascii_case("LinkedEntityId"))
     };
     match condition {
-        Condition::All(parts) => parts.iter().any(names_a_document),
+        Condition::All(parts) => parts.iter().any(restricts_document),
         Condition::Compare { left, operator: Operator::Equal, literal: Literal::Text(_) } => binds(left),
         Condition::In { left, negated: false, list: List::Literals(_) | List::Select(_) } => binds(left),
         _ => false,
@@ -85,20 +89,20 @@ pub(super) fn is_long(field: &Field) -> bool {
 }
 
 /// Resolves the left side of a comparison in WHERE.
-fn row_value(scope: Scope<'_>, expression: &Expression) -> Result<Left<Source>, ApiError> {
+fn row_value(scope: Scope<'_>, expression: &Expression) -> Result<LeftSide<Source>, ApiError> {
     let path = expression.path();
-    let (source, found, kind) = sourced(scope, expression)?;
+    let (source, found, kind) = resolve_source(scope, expression)?;
     if found.field().is_some_and(is_long) {
         let message = format!("field '{}' can not be filtered in a query call", found.last_name());
-        return Err(scope.refuse("INVALID_FIELD", path.offset, &message));
+        return Err(scope.error_at("INVALID_FIELD", path.offset, &message));
     }
     let name = found.last_name().to_owned();
     let field = matches!(expression, Expression::Field(_)).then_some(found);
-    Ok(Left { source, kind, name, offset: path.offset, field })
+    Ok(LeftSide { source, kind, name, offset: path.offset, field })
 }
 
 /// Resolves a plain field or a date function to its source and its type.
-pub(super) fn sourced(
+pub(super) fn resolve_source(
     scope: Scope<'_>,
     expression: &Expression,
 ) -> Result<(Source, Resolved, Option<FieldKind>), ApiError> {
@@ -113,15 +117,15 @@ pub(super) fn sourced(
         Expression::Date(function, _) => {
             if !matches!(found.kind(), Some(FieldKind::Date | FieldKind::DateTime)) {
                 let message = format!("field '{}' is not a date or a date with time", found.last_name());
-                return Err(scope.refuse("INVALID_FIELD", path.offset, &message));
+                return Err(scope.error_at("INVALID_FIELD", path.offset, &message));
             }
             Ok((Source { column, function: Some(*function) }, found, Some(kind_of(*function))))
         }
         Expression::Aggregate(function, _) => {
             let message = format!("aggregate function {} is not allowed here", function.name());
-            Err(scope.refuse("MALFORMED_QUERY", path.offset, &message))
+            Err(scope.error_at("MALFORMED_QUERY", path.offset, &message))
         }
-        Expression::Grouping(_) => Err(scope.refuse("MALFORMED_QUERY", path.offset, "unexpected token: 'GROUPING'")),
+        Expression::Grouping(_) => Err(scope.error_at("MALFORMED_QUERY", path.offset, "unexpected token: 'GROUPING'")),
     }
 }
 
@@ -135,13 +139,13 @@ pub(super) fn picklist_order(found: &Resolved) -> Vec<String> {
 pub(super) fn check_sortable(scope: Scope<'_>, found: &Resolved, offset: usize) -> Result<(), ApiError> {
     if found.field().is_some_and(|field| is_long(field) || field.kind == FieldKind::MultiPicklist) {
         let message = format!("field '{}' can not be sorted in a query call", found.last_name());
-        return Err(scope.refuse("INVALID_FIELD", offset, &message));
+        return Err(scope.error_at("INVALID_FIELD", offset, &message));
     }
     Ok(())
 }
 
 fn sort_key(scope: Scope<'_>, order: &Order) -> Result<SortKey, ApiError> {
-    let (source, found, _) = sourced(scope, &order.expression)?;
+    let (source, found, _) = resolve_source(scope, &order.expression)?;
     check_sortable(scope, &found, order.expression.path().offset)?;
     let picklist = if source.function.is_none() { picklist_order(&found) } else { Vec::new() };
     Ok(SortKey { source, picklist, descending: order.descending, nulls_last: order.nulls_last })
@@ -151,7 +155,7 @@ impl Plan {
     /// Plans a whole query.
     pub(super) fn new(org: &Org, actor: &Actor, select: &Select, text: &str) -> Result<Self, ApiError> {
         let object = queried(org, actor, &select.from, text)?;
-        if object.name == "ContentDocumentLink" && !select.condition.as_ref().is_some_and(names_a_document) {
+        if object.name == "ContentDocumentLink" && !select.condition.as_ref().is_some_and(restricts_document) {
             return Err(ApiError::new("MALFORMED_QUERY", DOCUMENT_LINK_RESTRICTION));
         }
         let scope = Scope { org, actor, object: &object, alias: select.alias.as_deref(), text };
@@ -159,31 +163,31 @@ impl Plan {
             return Self::of(scope, select);
         }
         let groups = GroupPlan::new(scope, select)?;
-        Ok(Self { output: Output::Groups(Box::new(groups)), ..Self::frame(scope, select)? })
+        Ok(Self { output: Output::Groups(Box::new(groups)), ..Self::base_plan(scope, select)? })
     }
 
     /// Plans a query over an object that is already resolved, such as a subquery.
     pub(super) fn of(scope: Scope<'_>, select: &Select) -> Result<Self, ApiError> {
         if groups(select) {
             let message = "only root queries support aggregate expressions";
-            return Err(scope.refuse("MALFORMED_QUERY", select.from.offset, message));
+            return Err(scope.error_at("MALFORMED_QUERY", select.from.offset, message));
         }
         let output = match select.items.as_slice() {
             [Item::Count(_)] => Output::Count,
             items => {
                 if let Some(Item::Count(offset)) = items.iter().find(|item| matches!(item, Item::Count(_))) {
                     let message = "COUNT() must be the only element in the SELECT list";
-                    return Err(scope.refuse("MALFORMED_QUERY", *offset, message));
+                    return Err(scope.error_at("MALFORMED_QUERY", *offset, message));
                 }
                 Output::Rows(Projection::new(scope, items)?)
             }
         };
         let order = select.order.iter().map(|order| sort_key(scope, order)).collect::<Result<_, _>>()?;
-        Ok(Self { output, order, ..Self::frame(scope, select)? })
+        Ok(Self { output, order, ..Self::base_plan(scope, select)? })
     }
 
     /// Returns the plan of the clauses that all queries have, without output and order.
-    fn frame(scope: Scope<'_>, select: &Select) -> Result<Self, ApiError> {
+    fn base_plan(scope: Scope<'_>, select: &Select) -> Result<Self, ApiError> {
         if select.all_rows {
             return Err(ApiError::new("MALFORMED_QUERY", "ALL ROWS not allowed in this context"));
         }
@@ -201,7 +205,7 @@ impl Plan {
             object: Arc::clone(scope.object),
             output: Output::Count,
             filter: filter.transpose()?,
-            mine: mine(scope, select.scope.as_ref())?,
+            mine: is_scope_mine(scope, select.scope.as_ref())?,
             order: Vec::new(),
             limit: select.limit,
             offset: select.offset,

@@ -4,7 +4,7 @@
 use crate::model::errors::ApiError;
 
 /// Characters shown on either side of the position, up to the next blank or comma (seen in public error reports).
-const AROUND: usize = 30;
+const CONTEXT_CHARS: usize = 30;
 
 /// Returns an error that points at the byte `offset` of the query.
 pub(crate) fn at(code: &'static str, text: &str, offset: usize, message: &str) -> ApiError {
@@ -13,11 +13,11 @@ pub(crate) fn at(code: &'static str, text: &str, offset: usize, message: &str) -
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
     let line: Vec<char> = text.split('\n').nth(row - 1).unwrap_or_default().chars().filter(|c| *c != '\r').collect();
     let breaks = |at: usize| line.get(at).is_none_or(|c| c.is_whitespace() || *c == ',');
-    let mut start = column.min(line.len()).saturating_sub(AROUND);
+    let mut start = column.min(line.len()).saturating_sub(CONTEXT_CHARS);
     while start > 0 && !breaks(start - 1) {
         start -= 1;
     }
-    let mut end = (column + AROUND).min(line.len());
+    let mut end = (column + CONTEXT_CHARS).min(line.len());
     while end < line.len() && !breaks(end) {
         end += 1;
     }

@@ -11,7 +11,7 @@ use crate::model::access::Permission;
 use crate::model::errors::ApiError;
 
 /// Returns the matching entry, which is added when it does not exist yet.
-fn entry_at(entries: &mut Vec<Entry>, is: impl Fn(&Entry) -> bool, fresh: impl FnOnce() -> Entry) -> &mut Entry {
+fn find_or_add(entries: &mut Vec<Entry>, is: impl Fn(&Entry) -> bool, fresh: impl FnOnce() -> Entry) -> &mut Entry {
     let at = entries.iter().position(is).unwrap_or(entries.len());
     if at == entries.len() {
         entries.push(fresh());
@@ -24,7 +24,7 @@ fn children(scope: Scope<'_>, select: &Select) -> Result<Entry, ApiError> {
     let all = scope.org.schema.children_of(&scope.object.name);
     let child = all.iter().find(|child| {
         child.name.is_some_and(|name| name.eq_ignore_ascii_case(&relationship))
-            && scope.org.may(scope.actor, Permission::Read, child.object)
+            && scope.org.has_permission(scope.actor, Permission::Read, child.object)
             && scope.org.may_read_field(scope.actor, child.object, &child.object.fields[child.field])
     });
     let child = child.ok_or_else(|| unknown_children(scope, &select.from, &relationship))?;
@@ -61,7 +61,7 @@ impl Projection {
     fn push(&mut self, scope: Scope<'_>, entry: Entry, offset: usize) -> Result<(), ApiError> {
         if self.entries.iter().any(|known| known.name().eq_ignore_ascii_case(entry.name())) {
             let message = format!("duplicate field selected: {}", entry.name());
-            return Err(scope.refuse("INVALID_FIELD", offset, &message));
+            return Err(scope.error_at("INVALID_FIELD", offset, &message));
         }
         self.entries.push(entry);
         Ok(())
@@ -78,7 +78,7 @@ impl Projection {
         match expression {
             Expression::Field(_) if alias.is_some() => {
                 let message = "only aggregate expressions use field aliasing";
-                Err(scope.refuse("MALFORMED_QUERY", offset, message))
+                Err(scope.error_at("MALFORMED_QUERY", offset, message))
             }
             Expression::Field(_) | Expression::Label(_) | Expression::Format(_) | Expression::Currency(_) => {
                 let names: Vec<&str> = found.name.split('.').collect();
@@ -87,7 +87,7 @@ impl Projection {
             }
             Expression::Date(..) | Expression::Aggregate(..) | Expression::Grouping(_) => {
                 let message = format!("Field must be grouped or aggregated: {}", found.name);
-                Err(scope.refuse("MALFORMED_QUERY", path.offset, &message))
+                Err(scope.error_at("MALFORMED_QUERY", path.offset, &message))
             }
         }
     }
@@ -114,13 +114,13 @@ impl Projection {
                     object: Arc::clone(object),
                     projection: Self::default(),
                 };
-                let Entry::Parent { projection, .. } = entry_at(&mut self.entries, of, fresh) else { return Ok(()) };
+                let Entry::Parent { projection, .. } = find_or_add(&mut self.entries, of, fresh) else { return Ok(()) };
                 projection.add(scope, rest, (names.get(1..).unwrap_or_default(), alias, formatted), offset)
             }
-            Column::AnyParent { at, field } => {
-                let of = |entry: &Entry| matches!(entry, Entry::OpenParent { at: known, .. } if known == at);
-                let fresh = || Entry::OpenParent { name: name(0), at: *at, fields: Vec::new() };
-                if let Entry::OpenParent { fields, .. } = entry_at(&mut self.entries, of, fresh) {
+            Column::PolymorphicParent { at, field } => {
+                let of = |entry: &Entry| matches!(entry, Entry::PolymorphicParent { at: known, .. } if known == at);
+                let fresh = || Entry::PolymorphicParent { name: name(0), at: *at, fields: Vec::new() };
+                if let Entry::PolymorphicParent { fields, .. } = find_or_add(&mut self.entries, of, fresh) {
                     fields.push(field.clone());
                 }
                 Ok(())
@@ -149,7 +149,7 @@ impl Projection {
         let at = scope.parent_reference(path, &relationship)?;
         if scope.parent(at).is_some() {
             let message = format!("cannot use TYPEOF with {relationship}: it is not a polymorphic relationship");
-            return Err(scope.refuse("MALFORMED_QUERY", path.offset, &message));
+            return Err(scope.error_at("MALFORMED_QUERY", path.offset, &message));
         }
         let mut branches = Vec::new();
         for (kind, fields) in &type_of.branches {

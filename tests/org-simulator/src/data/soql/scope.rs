@@ -43,7 +43,7 @@ pub(super) struct Scope<'a> {
 /// Returns the object after FROM, if the actor's profile permits reading it.
 pub(super) fn queried(org: &Org, actor: &Actor, from: &Path, text: &str) -> Result<Arc<Object>, ApiError> {
     let known = match from.names.as_slice() {
-        [name] => org.schema.object(name).filter(|object| org.may(actor, Permission::Read, object)),
+        [name] => org.schema.object(name).filter(|object| org.has_permission(actor, Permission::Read, object)),
         _ => None,
     };
     known.cloned().ok_or_else(|| {
@@ -58,7 +58,7 @@ impl<'a> Scope<'a> {
         Self { object, alias: None, ..self }
     }
 
-    pub(super) fn refuse(self, code: &'static str, offset: usize, message: &str) -> ApiError {
+    pub(super) fn error_at(self, code: &'static str, offset: usize, message: &str) -> ApiError {
         pointer::at(code, self.text, offset, message)
     }
 
@@ -71,7 +71,7 @@ impl<'a> Scope<'a> {
             "No such column '{name}' on entity '{entity}'. If you are attempting to use a custom field, be sure to append the '__c' after the \
              custom field name. Please reference your WSDL or the describe call for the appropriate names."
         );
-        self.refuse("INVALID_FIELD", path.offset, &message)
+        self.error_at("INVALID_FIELD", path.offset, &message)
     }
 
     fn unknown_relationship(self, path: &Path, name: &str) -> ApiError {
@@ -79,7 +79,7 @@ impl<'a> Scope<'a> {
             "Didn't understand relationship '{name}' in field path. If you are attempting to use a custom relationship, be sure to append \
              the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names."
         );
-        self.refuse("INVALID_FIELD", path.offset, &message)
+        self.error_at("INVALID_FIELD", path.offset, &message)
     }
 
     /// Returns the names of a path without a leading name or alias of the queried object.
@@ -100,7 +100,7 @@ impl<'a> Scope<'a> {
         let names = self.names(path);
         if names.len() > MAX_LEVELS + 1 {
             let message = "Relationship paths are limited to 5 levels of parents";
-            return Err(self.refuse("INVALID_FIELD", path.offset, message));
+            return Err(self.error_at("INVALID_FIELD", path.offset, message));
         }
         self.follow(path, names)
     }
@@ -123,9 +123,9 @@ impl<'a> Scope<'a> {
         let Some(object) = self.parent(at) else {
             let field = self.name_field(path, rest)?;
             let name = format!("{shown}.{field}");
-            return Ok(Resolved { column: Column::AnyParent { at, field }, name, home: None });
+            return Ok(Resolved { column: Column::PolymorphicParent { at, field }, name, home: None });
         };
-        if !self.org.may(self.actor, Permission::Read, &object) {
+        if !self.org.has_permission(self.actor, Permission::Read, &object) {
             return Err(self.unknown_relationship(path, relationship));
         }
         let found = self.with(&object).follow(path, rest)?;

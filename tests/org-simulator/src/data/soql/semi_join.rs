@@ -51,7 +51,7 @@ pub(super) fn set(
     (path, select): (&Path, &Select),
 ) -> Result<Set, ApiError> {
     let Some(Item::Value { expression: Expression::Field(selected), .. }) = select.items.first() else {
-        return Err(outer.refuse("MALFORMED_QUERY", path.offset, "semi join sub-select must select one field"));
+        return Err(outer.error_at("MALFORMED_QUERY", path.offset, "semi join sub-select must select one field"));
     };
     if select.condition.as_ref().is_some_and(|condition| count(condition) > 0) {
         return Err(ApiError::new("MALFORMED_QUERY", "Nesting of semi join sub-selects is not supported"));
@@ -61,26 +61,26 @@ pub(super) fn set(
         let message = format!(
             "The left operand field in the where expression for outer query should be an id field, cannot use: '{name}'"
         );
-        return Err(outer.refuse("MALFORMED_QUERY", path.offset, &message));
+        return Err(outer.error_at("MALFORMED_QUERY", path.offset, &message));
     };
     let object = scope::queried(outer.org, outer.actor, &select.from, outer.text)?;
     let inner = Scope { object: &object, alias: select.alias.as_deref(), ..outer };
     let found = inner.resolve(selected)?;
     if !is_id(&found) {
         let message = format!("Semi join sub-selects can only query id fields, cannot use: '{}'", found.name);
-        return Err(outer.refuse("MALFORMED_QUERY", selected.offset, &message));
+        return Err(outer.error_at("MALFORMED_QUERY", selected.offset, &message));
     }
     if object.name == outer.object.name {
         let message = "The inner and outer selects should not be on the same object type";
-        return Err(outer.refuse("MALFORMED_QUERY", select.from.offset, message));
+        return Err(outer.error_at("MALFORMED_QUERY", select.from.offset, message));
     }
-    if !meet(left, &found) {
+    if !may_share_ids(left, &found) {
         let message = format!(
             "The selected field '{}' in the subquery and the left operand field in the where expression in the outer query '{}' \
              should point to the same object type",
             found.name, left.name
         );
-        return Err(outer.refuse("MALFORMED_QUERY", path.offset, &message));
+        return Err(outer.error_at("MALFORMED_QUERY", path.offset, &message));
     }
     let plan = Plan::of(inner, select)?;
     let mut set = Set::default();
@@ -97,7 +97,7 @@ fn is_id(field: &Resolved) -> bool {
 }
 
 /// Returns whether both fields may hold ids of the same object; a reference to any object matches every field.
-fn meet(a: &Resolved, b: &Resolved) -> bool {
+fn may_share_ids(a: &Resolved, b: &Resolved) -> bool {
     let kinds = |field: &Resolved| -> Vec<String> {
         let Some((object, at)) = &field.home else { return Vec::new() };
         if *at == ID { vec![object.name.clone()] } else { object.fields[*at].reference_to.clone() }

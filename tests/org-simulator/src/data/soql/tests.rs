@@ -23,7 +23,7 @@ fn rows(org: &mut Org, query: &str) -> Vec<Json> {
 
 pub(super) fn seen_by(org: &mut Org, actor: &Actor, query: &str) -> Vec<Json> {
     let found = run(org, actor, query, false).unwrap();
-    page(org, actor, &found, 0, Paper { version: "66.0", page: 2_000 }).records
+    page(org, actor, &found, 0, PageOptions { version: "66.0", page: 2_000 }).records
 }
 
 fn code(org: &Org, query: &str) -> &'static str {

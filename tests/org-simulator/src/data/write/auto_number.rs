@@ -15,14 +15,14 @@ impl Org {
             let Some(form) = &field.auto_number else { continue };
             let first = if object.name == "Case" { FIRST_CASE } else { 1 };
             let next = self.numbers.entry(format!("{}.{}", object.name, field.name)).or_insert(first);
-            row.set(at, Value::text(numbered(form, *next)));
+            row.set(at, Value::text(format_number(form, *next)));
             *next += 1;
         }
     }
 }
 
 /// Formats a number by the display format: `A-{0000}` and 7 become `A-0007`.
-fn numbered(form: &str, number: u64) -> String {
+fn format_number(form: &str, number: u64) -> String {
     let digits = form.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
     match digits {
         Some((before, (zeros, after))) => format!("{before}{number:0width$}{after}", width = zeros.len()),
@@ -36,8 +36,8 @@ mod tests {
 
     #[test]
     fn the_display_format_sets_the_minimum_of_digits() {
-        assert_eq!(numbered("A-{0000}", 7), "A-0007");
-        assert_eq!(numbered("{00}-x", 12_345), "12345-x");
-        assert_eq!(numbered("N", 3), "N3");
+        assert_eq!(format_number("A-{0000}", 7), "A-0007");
+        assert_eq!(format_number("{00}-x", 12_345), "12345-x");
+        assert_eq!(format_number("N", 3), "N3");
     }
 }

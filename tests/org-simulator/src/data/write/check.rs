@@ -31,7 +31,7 @@ impl Purpose {
 }
 
 /// Returns the values that a body sets, in the order of the body.
-pub(super) fn changes(
+pub(super) fn parse_changes(
     org: &Org,
     actor: &Actor,
     object: &Object,
@@ -44,7 +44,7 @@ pub(super) fn changes(
     for (name, json) in body.iter().filter(|(name, _)| *name != "attributes") {
         let (at, value) = match object.position(name) {
             Some(at) => (at, None),
-            None => (reference_named(object, name, json)?, Some(resolve(org, by, object, (name, json))?)),
+            None => (reference_named(object, name, json)?, Some(resolve_parent(org, by, object, (name, json))?)),
         };
         let Some(field) = object.fields.get(at) else { continue };
         if by.is_some_and(|actor| !org.may_read_field(actor, object, field)) {
@@ -59,7 +59,7 @@ pub(super) fn changes(
             continue;
         }
         let value = value.map_or_else(|| Value::read(field, json), Ok)?;
-        changes.push((at, referenced(org, by, object, field, value)?));
+        changes.push((at, check_reference(org, by, object, field, value)?));
     }
     if refused.is_empty() { Ok(changes) } else { Err(ApiError::not_writeable(refused)) }
 }
@@ -70,7 +70,12 @@ fn reference_named(object: &Object, name: &str, json: &Json) -> Result<usize, Ap
 }
 
 /// Returns the id of the record with the given external id; an error unless exactly one matches.
-fn resolve(org: &Org, actor: Option<&Actor>, object: &Object, (name, json): (&str, &Json)) -> Result<Value, ApiError> {
+fn resolve_parent(
+    org: &Org,
+    actor: Option<&Actor>,
+    object: &Object,
+    (name, json): (&str, &Json),
+) -> Result<Value, ApiError> {
     let reference = object.relationship(name).and_then(|at| object.fields.get(at));
     let Some((reference, keys)) = reference.zip(json.as_object()) else {
         return Err(ApiError::no_column(name, &object.name));
@@ -112,7 +117,7 @@ fn value_text(value: &Value) -> String {
 }
 
 /// Checks that a reference points to a live record of a permitted object that the actor, if there is one, may see.
-fn referenced(
+fn check_reference(
     org: &Org,
     actor: Option<&Actor>,
     object: &Object,
@@ -161,7 +166,7 @@ fn record_type(org: &Org, actor: Option<&Actor>, object: &Object, id: RecordId) 
 }
 
 /// Rejects a record without a required field; the error names all missing fields.
-pub(super) fn complete(object: &Object, row: &Row) -> Result<(), ApiError> {
+pub(super) fn check_required(object: &Object, row: &Row) -> Result<(), ApiError> {
     let missing: Vec<&str> = object
         .fields
         .iter()
@@ -177,7 +182,7 @@ pub(super) fn complete(object: &Object, row: &Row) -> Result<(), ApiError> {
 }
 
 /// Rejects a value that another live record already has in a unique field.
-pub(super) fn unique(org: &Org, object: &Object, row: &Row, own: Option<RecordId>) -> Result<(), ApiError> {
+pub(super) fn check_unique(org: &Org, object: &Object, row: &Row, own: Option<RecordId>) -> Result<(), ApiError> {
     let Some(table) = org.store.table(&object.name) else { return Ok(()) };
     for (at, field) in object.fields.iter().enumerate().filter(|(_, f)| f.unique) {
         let value = row.get(at);
@@ -194,7 +199,7 @@ pub(super) fn unique(org: &Org, object: &Object, row: &Row, own: Option<RecordId
 }
 
 /// Rejects combinations of values that are not allowed.
-pub(super) fn combination(object: &Object, row: &Row) -> Result<(), ApiError> {
+pub(super) fn check_combination(object: &Object, row: &Row) -> Result<(), ApiError> {
     let id = |field| object.position(field).and_then(|at| row.get(at).as_id());
     let about_lead = object.name == "Task" && id("WhoId").is_some_and(|who| who.key_prefix() == "00Q");
     if about_lead && id("WhatId").is_some() {

@@ -58,7 +58,7 @@ const TO_CONTACT: [(&str, &str); 17] = [
 /// The request of a lead conversion (`LeadConvert` of the SOAP API).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "these are the call's own flags, one for one")]
-pub(crate) struct Conversion {
+pub(crate) struct LeadConvert {
     pub(crate) lead: RecordId,
     pub(crate) status: String,
     /// An existing account; absent for a new one.
@@ -76,7 +76,7 @@ pub(crate) struct Conversion {
 
 /// The records that a lead was converted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Converted {
+pub(crate) struct LeadConvertResult {
     pub(crate) account: RecordId,
     pub(crate) contact: Option<RecordId>,
     pub(crate) opportunity: Option<RecordId>,
@@ -84,44 +84,44 @@ pub(crate) struct Converted {
 
 impl Org {
     /// Converts a lead.
-    pub(crate) fn convert_lead(&mut self, actor: &Actor, wanted: &Conversion) -> Result<Converted, ApiError> {
-        let lead = Arc::clone(self.convertible(actor, wanted)?);
-        let owner = wanted.owner.or_else(|| lead.get(schema::OWNER).as_id()).unwrap_or(actor.user);
+    pub(crate) fn convert_lead(&mut self, actor: &Actor, request: &LeadConvert) -> Result<LeadConvertResult, ApiError> {
+        let lead = Arc::clone(self.check_lead(actor, request)?);
+        let owner = request.owner.or_else(|| lead.get(schema::OWNER).as_id()).unwrap_or(actor.user);
         let careful = |bypass: bool| {
             let write = WriteOptions { allow_duplicates: bypass || actor.write.allow_duplicates, ..actor.write };
             Actor { write, ..*actor }
         };
-        let account = match wanted.account {
-            Some(id) => self.fill(actor, ("Account", id), &self.mapped(&lead, &TO_ACCOUNT))?,
+        let account = match request.account {
+            Some(id) => self.fill_empty_fields(actor, ("Account", id), &self.map_fields(&lead, &TO_ACCOUNT))?,
             None if self.lead_json(&lead, "Company").is_null() => {
-                return self.convert_to_person(actor, wanted, &lead, owner);
+                return self.convert_to_person(actor, request, &lead, owner);
             }
             None => {
-                let mut body = self.mapped(&lead, &TO_ACCOUNT);
+                let mut body = self.map_fields(&lead, &TO_ACCOUNT);
                 body.insert("BillingCountry".to_owned(), self.lead_json(&lead, "Country"));
                 body.insert("OwnerId".to_owned(), Json::from(owner.as_str()));
-                self.create(&careful(wanted.bypass_account_dedupe), "Account", &body)?
+                self.create(&careful(request.bypass_account_dedupe), "Account", &body)?
             }
         };
-        let contact = match wanted.contact {
+        let contact = match request.contact {
             Some(id) => {
-                self.fill(actor, ("Contact", id), &self.mapped(&lead, &TO_CONTACT))?;
-                self.overwrite_source(actor, &lead, id, wanted.overwrite_source)?
+                self.fill_empty_fields(actor, ("Contact", id), &self.map_fields(&lead, &TO_CONTACT))?;
+                self.overwrite_source(actor, &lead, id, request.overwrite_source)?
             }
             None => {
-                let mut body = self.mapped(&lead, &TO_CONTACT);
+                let mut body = self.map_fields(&lead, &TO_CONTACT);
                 body.insert("AccountId".to_owned(), Json::from(account.as_str()));
                 body.insert("OwnerId".to_owned(), Json::from(owner.as_str()));
-                self.create(&careful(wanted.bypass_contact_dedupe), "Contact", &body)?
+                self.create(&careful(request.bypass_contact_dedupe), "Contact", &body)?
             }
         };
-        let opportunity = match wanted.opportunity {
+        let opportunity = match request.opportunity {
             Some(id) => Some(id),
-            None if wanted.no_opportunity => None,
-            None => Some(self.opportunity_of(actor, wanted, &lead, (account, contact, owner))?),
+            None if request.no_opportunity => None,
+            None => Some(self.opportunity_of(actor, request, &lead, (account, contact, owner))?),
         };
-        let done = Converted { account, contact: Some(contact), opportunity };
-        self.mark_converted(actor, wanted, &lead, done)?;
+        let done = LeadConvertResult { account, contact: Some(contact), opportunity };
+        self.mark_converted(actor, request, &lead, done)?;
         Ok(done)
     }
 
@@ -129,13 +129,13 @@ impl Org {
     fn convert_to_person(
         &mut self,
         actor: &Actor,
-        wanted: &Conversion,
+        request: &LeadConvert,
         lead: &Row,
         owner: RecordId,
-    ) -> Result<Converted, ApiError> {
+    ) -> Result<LeadConvertResult, ApiError> {
         let personal = PERSON_FIELDS.iter().map(|(field, _, twin)| (*field, *twin));
         let personal = personal.chain(PERSON_NAME.iter().map(|name| (*name, *name)));
-        let as_contact = self.mapped(lead, &TO_CONTACT);
+        let as_contact = self.map_fields(lead, &TO_CONTACT);
         let value = |(field, twin): (&str, &str)| Some((field.to_owned(), as_contact.get(twin)?.clone()));
         let mut body: Map<String, Json> = personal.filter_map(value).collect();
         if let Some(record_type) = person_type(self) {
@@ -145,48 +145,48 @@ impl Org {
         let account = self.create(actor, "Account", &body)?;
         let row = self.store.get("Account", account);
         let contact = row.and_then(|row| self.value("Account", row, "PersonContactId").as_id());
-        let opportunity = match (wanted.opportunity, contact) {
-            (None, Some(contact)) if !wanted.no_opportunity => {
-                Some(self.opportunity_of(actor, wanted, lead, (account, contact, owner))?)
+        let opportunity = match (request.opportunity, contact) {
+            (None, Some(contact)) if !request.no_opportunity => {
+                Some(self.opportunity_of(actor, request, lead, (account, contact, owner))?)
             }
             (given, _) => given,
         };
-        let done = Converted { account, contact, opportunity };
-        self.mark_converted(actor, wanted, lead, done)?;
+        let done = LeadConvertResult { account, contact, opportunity };
+        self.mark_converted(actor, request, lead, done)?;
         Ok(done)
     }
 
     /// Returns the lead, after checking it and the records that the conversion names.
-    fn convertible(&self, actor: &Actor, wanted: &Conversion) -> Result<&Arc<Row>, ApiError> {
+    fn check_lead(&self, actor: &Actor, request: &LeadConvert) -> Result<&Arc<Row>, ApiError> {
         let object = self.object_for(actor, "Lead")?;
-        let lead = self.writeable(actor, &object, wanted.lead)?;
-        self.permit(actor, Permission::Edit, &object)?;
+        let lead = self.find_writeable(actor, &object, request.lead)?;
+        self.check_permission(actor, Permission::Edit, &object)?;
         if *self.value("Lead", lead, "IsConverted") == Value::Bool(true) {
             return Err(ApiError::new("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead").no_fields());
         }
-        let status = self.setup_record("LeadStatus", "ApiName", &wanted.status);
-        let status = status.or_else(|| self.setup_record("LeadStatus", "MasterLabel", &wanted.status));
+        let status = self.setup_record("LeadStatus", "ApiName", &request.status);
+        let status = status.or_else(|| self.setup_record("LeadStatus", "MasterLabel", &request.status));
         let converts = status.is_some_and(|row| *self.value("LeadStatus", row, "IsConverted") == Value::Bool(true));
         if !converts {
-            let message = format!("invalid convertedStatus: {}", wanted.status);
+            let message = format!("invalid convertedStatus: {}", request.status);
             return Err(ApiError::new("INVALID_STATUS", message).no_fields());
         }
         for (name, id) in
-            [("Account", wanted.account), ("Contact", wanted.contact), ("Opportunity", wanted.opportunity)]
+            [("Account", request.account), ("Contact", request.contact), ("Opportunity", request.opportunity)]
         {
             let Some(id) = id else { continue };
             let object = self.object_for(actor, name)?;
-            self.writeable(actor, &object, id).map_err(|error| error.status(400))?;
+            self.find_writeable(actor, &object, id).map_err(|error| error.status(400))?;
         }
-        self.contact_fits(wanted)?;
+        self.check_contact(request)?;
         Ok(lead)
     }
 
     /// Checks that a contact is named only together with its account (SOAP API guide, convertLead; the codes are
     /// unverified).
-    fn contact_fits(&self, wanted: &Conversion) -> Result<(), ApiError> {
-        let Some(contact) = wanted.contact else { return Ok(()) };
-        let Some(account) = wanted.account else {
+    fn check_contact(&self, request: &LeadConvert) -> Result<(), ApiError> {
+        let Some(contact) = request.contact else { return Ok(()) };
+        let Some(account) = request.account else {
             let message = "an account is required to convert a lead into a contact that exists";
             return Err(ApiError::new("REQUIRED_FIELD_MISSING", message).fields(["accountId"]));
         };
@@ -201,17 +201,17 @@ impl Org {
 
     fn lead_json(&self, lead: &Row, field: &str) -> Json {
         let at = self.schema.object("Lead").and_then(|object| Some((object, object.position(field)?)));
-        at.map_or(Json::Null, |(object, at)| object.shown(lead, at, "66.0"))
+        at.map_or(Json::Null, |(object, at)| object.render_field(lead, at, "66.0"))
     }
 
     /// Returns the values of a lead for another record.
-    fn mapped(&self, lead: &Row, fields: &[(&str, &str)]) -> Map<String, Json> {
+    fn map_fields(&self, lead: &Row, fields: &[(&str, &str)]) -> Map<String, Json> {
         let values = fields.iter().map(|(from, to)| ((*to).to_owned(), self.lead_json(lead, from)));
         values.filter(|(_, value)| !value.is_null()).collect()
     }
 
     /// Sets the fields of a record that are empty; the others keep their values.
-    fn fill(
+    fn fill_empty_fields(
         &mut self,
         actor: &Actor,
         (object, id): (&str, RecordId),
@@ -232,10 +232,10 @@ impl Org {
         actor: &Actor,
         lead: &Row,
         contact: RecordId,
-        wanted: bool,
+        request: bool,
     ) -> Result<RecordId, ApiError> {
         let source = self.lead_json(lead, "LeadSource");
-        if wanted && !source.is_null() {
+        if request && !source.is_null() {
             self.update(actor, "Contact", contact, &Map::from_iter([("LeadSource".to_owned(), source)]))?;
         }
         Ok(contact)
@@ -245,13 +245,13 @@ impl Org {
     fn opportunity_of(
         &mut self,
         actor: &Actor,
-        wanted: &Conversion,
+        request: &LeadConvert,
         lead: &Row,
         (account, contact, owner): (RecordId, RecordId, RecordId),
     ) -> Result<RecordId, ApiError> {
         let company = Some(self.lead_json(lead, "Company")).filter(|company| !company.is_null());
         let company = company.unwrap_or_else(|| self.lead_json(lead, "Name"));
-        let name = wanted.opportunity_name.clone().unwrap_or_else(|| plain(&company));
+        let name = request.opportunity_name.clone().unwrap_or_else(|| plain(&company));
         let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
         let body = [
             ("Name", Json::from(name)),
@@ -281,16 +281,16 @@ impl Org {
     fn mark_converted(
         &mut self,
         actor: &Actor,
-        wanted: &Conversion,
+        request: &LeadConvert,
         lead: &Row,
-        done: Converted,
+        done: LeadConvertResult,
     ) -> Result<(), ApiError> {
         let object = self.object("Lead")?;
         let mut row = lead.clone();
         let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
         let or_null = |id: Option<RecordId>| id.map_or(Value::Null, Value::Id);
         let fields = [
-            ("Status", Value::text(wanted.status.as_str())),
+            ("Status", Value::text(request.status.as_str())),
             ("IsConverted", Value::Bool(true)),
             ("ConvertedDate", Value::Date(today)),
             ("ConvertedAccountId", Value::Id(done.account)),
@@ -304,14 +304,14 @@ impl Org {
             changed.push(at);
         }
         self.stamp_changed(&mut row, actor.user);
-        self.store.put(&object, wanted.lead, row);
-        rules::obeyed(self, actor, &object, wanted.lead, &changed)?;
-        self.notify(actor, "Lead", wanted.lead);
-        self.move_tasks(actor, wanted.lead, done)
+        self.store.put(&object, request.lead, row);
+        rules::check_rules(self, actor, &object, request.lead, &changed)?;
+        self.notify(actor, "Lead", request.lead);
+        self.move_tasks(actor, request.lead, done)
     }
 
     /// Moves tasks from the lead to the contact and, if there is one, the opportunity.
-    fn move_tasks(&mut self, actor: &Actor, lead: RecordId, done: Converted) -> Result<(), ApiError> {
+    fn move_tasks(&mut self, actor: &Actor, lead: RecordId, done: LeadConvertResult) -> Result<(), ApiError> {
         let task = self.object("Task")?;
         let Some((who, what)) = task.position("WhoId").zip(task.position("WhatId")) else { return Ok(()) };
         let rows = self.store.table("Task").into_iter().flat_map(|table| table.rows());

@@ -28,12 +28,12 @@ const RESTRICTIONS: [(&str, &str, &str, &str); 2] =
     [("Account", "Case", "AccountId", "cases"), ("Contact", "Case", "ContactId", "cases")];
 
 /// Returns whether records of `child` are deleted with the record that their field refers to.
-pub(crate) fn goes_with(parent: &str, child: &str, field: &str) -> bool {
+pub(crate) fn is_deleted_with(parent: &str, child: &str, field: &str) -> bool {
     CASCADES.contains(&(parent, child, field))
 }
 
 /// Returns whether records of `child` prevent the deletion of the record that their field refers to.
-pub(crate) fn keeps(parent: &str, child: &str, field: &str) -> bool {
+pub(crate) fn restricts_delete(parent: &str, child: &str, field: &str) -> bool {
     RESTRICTIONS.iter().any(|(a, b, c, _)| (*a, *b, *c) == (parent, child, field))
 }
 
@@ -43,18 +43,18 @@ impl Org {
         // Every document here is a note, and the rules of notes apply to it.
         let is_note = object == "ContentDocument" && self.schema.object("ContentNote").is_some();
         let object = self.object_for(actor, if is_note { "ContentNote" } else { object })?;
-        let row = self.writeable(actor, &object, id)?;
-        self.permit(actor, Permission::Delete, &object)?;
+        let row = self.find_writeable(actor, &object, id)?;
+        self.check_permission(actor, Permission::Delete, &object)?;
         if object.name == "ContentNote" {
             may_change(actor, row)?;
         }
-        self.unreferenced(&object, id)?;
+        self.check_unreferenced(&object, id)?;
         self.set_deleted(actor, &object, (id, None), true);
         Ok(())
     }
 
     /// Rejects the deletion of a record that other records require.
-    fn unreferenced(&self, object: &Object, id: RecordId) -> Result<(), ApiError> {
+    fn check_unreferenced(&self, object: &Object, id: RecordId) -> Result<(), ApiError> {
         for (_, child, reference, plural) in RESTRICTIONS.iter().filter(|(parent, ..)| *parent == object.name) {
             let Some(child) = self.schema.object(child) else { continue };
             let Some((at, name)) = child.position(reference).zip(child.name_field()) else { continue };
@@ -119,7 +119,8 @@ impl Org {
             let Some(at) = child.position(reference) else { continue };
             let rows = self.store.table(&child.name).into_iter().flat_map(|table| table.rows());
             let theirs = rows.filter(|row| row.is_deleted() != deleting && row.get(at).as_id() == Some(id));
-            let theirs = theirs.filter(|row| deleting || row.id().is_some_and(|child| self.bin.went_with(child, id)));
+            let theirs =
+                theirs.filter(|row| deleting || row.id().is_some_and(|child| self.bin.was_deleted_with(child, id)));
             found.push((Arc::clone(child), theirs.filter_map(|row| row.id()).collect()));
         }
         // A note and its document are two objects for the same record.

@@ -44,17 +44,17 @@ impl Org {
                 ApiError::new("INVALID_CROSS_REFERENCE_KEY", "a record cannot be merged into itself").no_fields()
             );
         }
-        self.writeable(actor, &object, master)?;
-        self.permit(actor, Permission::Delete, &object)?;
-        self.permit(actor, Permission::Edit, &object)?;
+        self.find_writeable(actor, &object, master)?;
+        self.check_permission(actor, Permission::Delete, &object)?;
+        self.check_permission(actor, Permission::Edit, &object)?;
         for loser in losers {
-            self.writeable(actor, &object, *loser)?;
+            self.find_writeable(actor, &object, *loser)?;
         }
         self.update(actor, &object.name, master, fields)?;
         let mut redirected = Vec::new();
         for loser in losers {
             redirected.extend(self.redirect(actor, *loser, master));
-            self.merge_twins(actor, *loser, master)?;
+            self.merge_contacts(actor, *loser, master)?;
             self.set_deleted(actor, &object, (*loser, None), true);
             let row = self.store.get(&object.name, *loser).zip(object.position("MasterRecordId"));
             if let Some((row, at)) = row {
@@ -69,7 +69,7 @@ impl Org {
     }
 
     /// Merges the contacts of merged person accounts.
-    fn merge_twins(&mut self, actor: &Actor, loser: RecordId, master: RecordId) -> Result<(), ApiError> {
+    fn merge_contacts(&mut self, actor: &Actor, loser: RecordId, master: RecordId) -> Result<(), ApiError> {
         let twin = |org: &Self, id| {
             org.store.get("Account", id).and_then(|row| org.value("Account", row, "PersonContactId").as_id())
         };

@@ -10,7 +10,7 @@ impl Org {
     pub(crate) fn notify(&mut self, actor: &Actor, object: &str, record: RecordId) {
         if self.features.outbound_messages && !self.outbox.silent_users.contains(&actor.user) {
             let now = self.clock.now();
-            self.outbox.changed(object, record, now, &mut self.ids);
+            self.outbox.enqueue(object, record, now, &mut self.ids);
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn is_person(object: &Object, row: &Row) -> bool {
 
 /// Marks a new account as a person account when its record type says so, and rejects fields of the other kind of
 /// account.
-pub(super) fn settle(org: &Org, object: &Object, row: &mut Row, changed: &[usize]) -> Result<(), ApiError> {
+pub(super) fn apply_record_type(org: &Org, object: &Object, row: &mut Row, changed: &[usize]) -> Result<(), ApiError> {
     let Some(flag) = object.position("IsPersonAccount").filter(|_| object.name == "Account") else { return Ok(()) };
     let record_type = object.position("RecordTypeId").and_then(|at| row.get(at).as_id());
     let person = *row.get(flag) == Value::Bool(true) || record_type.is_some() && record_type == person_type(org);
@@ -52,7 +52,7 @@ pub(super) fn person_type(org: &Org) -> Option<RecordId> {
 
 impl Org {
     /// Creates or updates the contact of a person account.
-    pub(super) fn write_twin(&mut self, actor: &Actor, object: &Object, id: RecordId) -> Result<(), ApiError> {
+    pub(super) fn write_contact(&mut self, actor: &Actor, object: &Object, id: RecordId) -> Result<(), ApiError> {
         let account = self.store.get("Account", id).filter(|row| object.name == "Account" && is_person(object, row));
         let Some(account) = account.map(Arc::clone) else { return Ok(()) };
         let contact = self.object("Contact")?;

@@ -12,7 +12,7 @@ use crate::model::schema::{self, FieldKind, Object};
 use crate::model::value::Value;
 
 /// The time for which a deleted record can be restored.
-const KEPT: SignedDuration = SignedDuration::from_hours(15 * 24);
+const RETENTION: SignedDuration = SignedDuration::from_hours(15 * 24);
 const HOUR: i64 = 3_600;
 /// References that belong to the record itself and are not redirected in a merge.
 const OWN_REFERENCES: [&str; 2] = ["MasterRecordId", "PersonContactId"];
@@ -25,7 +25,7 @@ impl Org {
         if std::mem::replace(&mut self.bin.looked, hour) == hour {
             return;
         }
-        let Ok(limit) = now.checked_sub(KEPT) else { return };
+        let Ok(limit) = now.checked_sub(RETENTION) else { return };
         let objects: Vec<Arc<Object>> = self.schema.objects().cloned().collect();
         for object in objects {
             let rows = self.store.table(&object.name).into_iter().flat_map(|table| table.rows());

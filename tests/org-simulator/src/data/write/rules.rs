@@ -18,7 +18,7 @@ use crate::model::write_options::AutoAssign;
 const DUPLICATE: &str = "Use one of these records?";
 
 /// Returns `UNABLE_TO_LOCK_ROW` when another transaction has locked the record.
-pub(super) fn unlocked(org: &Org, id: RecordId) -> Result<(), ApiError> {
+pub(super) fn check_unlocked(org: &Org, id: RecordId) -> Result<(), ApiError> {
     if !org.rules.locked.contains(&id) {
         return Ok(());
     }
@@ -27,17 +27,17 @@ pub(super) fn unlocked(org: &Org, id: RecordId) -> Result<(), ApiError> {
 }
 
 /// Rejects references to locked records: Salesforce also locks the parents when it saves a child.
-pub(super) fn parents_unlocked(org: &Org, object: &Object, changes: &[(usize, Value)]) -> Result<(), ApiError> {
+pub(super) fn check_parents_unlocked(org: &Org, object: &Object, changes: &[(usize, Value)]) -> Result<(), ApiError> {
     if org.rules.locked.is_empty() {
         return Ok(());
     }
     let is_parent = |field: &Field| field.kind == FieldKind::Reference && field.name != "OwnerId";
     let parents = changes.iter().filter(|(at, _)| object.fields.get(*at).is_some_and(is_parent));
-    parents.filter_map(|(_, value)| value.as_id()).try_for_each(|id| unlocked(org, id))
+    parents.filter_map(|(_, value)| value.as_id()).try_for_each(|id| check_unlocked(org, id))
 }
 
 /// Checks a record that has just been written against the org's validation and duplicate rules.
-pub(super) fn obeyed(
+pub(super) fn check_rules(
     org: &Org,
     actor: &Actor,
     object: &Object,
@@ -56,7 +56,7 @@ pub(super) fn obeyed(
         if may_save || !positions.iter().any(|at| changed.contains(at)) {
             continue;
         }
-        let same = twins(org, object, row, &positions);
+        let same = find_duplicates(org, object, row, &positions);
         if !same.is_empty() {
             return Err(duplicates_detected(org, actor, object, rule, &same));
         }
@@ -65,7 +65,7 @@ pub(super) fn obeyed(
 }
 
 /// Returns other live records with the same values as `row` in all these fields, none of which may be null.
-fn twins<'a>(org: &'a Org, object: &Object, row: &Row, positions: &[usize]) -> Vec<&'a Arc<Row>> {
+fn find_duplicates<'a>(org: &'a Org, object: &Object, row: &Row, positions: &[usize]) -> Vec<&'a Arc<Row>> {
     let alike = |a: &Value, b: &Value| match (a, b) {
         (Value::Text(a), Value::Text(b)) => a.eq_ignore_ascii_case(b),
         (a, b) => !a.is_null() && a == b,
@@ -113,7 +113,7 @@ pub(super) fn assign(org: &mut Org, actor: &Actor, object: &Arc<Object>, id: Rec
     match actor.write.auto_assign {
         AutoAssign::Off => return Ok(()),
         AutoAssign::Rule(named) => {
-            tracing::warn!(%named, "the simulator has one assignment rule an object, without id; it runs")
+            tracing::warn!(%named, "the simulator has one assignment rule for each object, without an id, and runs that rule")
         }
         AutoAssign::Active => {}
     }

@@ -40,8 +40,8 @@ fn patch(org: &mut Org, actor: &Actor, path: &str, body: Json) -> Response {
     serve(org, actor, &Call::new("PATCH", &format!("/services/data/v66.0/{path}"), Some(body)).unwrap())
 }
 
-fn json_of(answer: Response) -> Json {
-    match answer.body {
+fn json_of(response: Response) -> Json {
+    match response.body {
         Body::Json(json) => json,
         _ => Json::Null,
     }
@@ -86,8 +86,8 @@ proptest! {
         let (mut org, actor) = org();
         let before = everything(&org);
         let body = json!({"allOrNone": true, "records": records});
-        let answer = json_of(post(&mut org, &actor, "composite/sobjects", body));
-        let results = answer.as_array().unwrap();
+        let response = json_of(post(&mut org, &actor, "composite/sobjects", body));
+        let results = response.as_array().unwrap();
         let all_good = results.iter().all(|result| result["success"] == true);
         if all_good {
             prop_assert_eq!(everything(&org).len(), before.len() + results.len());
@@ -107,8 +107,8 @@ proptest! {
         };
         let parts: Vec<Json> = records.iter().enumerate().map(part).collect();
         let body = json!({"allOrNone": true, "compositeRequest": parts});
-        let answer = json_of(post(&mut org, &actor, "composite", body));
-        let statuses: Vec<u64> = answer["compositeResponse"].as_array().unwrap().iter().map(|p| p["httpStatusCode"].as_u64().unwrap()).collect();
+        let response = json_of(post(&mut org, &actor, "composite", body));
+        let statuses: Vec<u64> = response["compositeResponse"].as_array().unwrap().iter().map(|p| p["httpStatusCode"].as_u64().unwrap()).collect();
         if statuses.iter().all(|status| *status == 201) {
             prop_assert_eq!(everything(&org).len(), before.len() + records.len());
         } else {

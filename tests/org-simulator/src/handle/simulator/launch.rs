@@ -15,17 +15,17 @@ use crate::model::org::{Org, OrgSeed};
 use crate::model::random::Random;
 
 /// Starts an org that runs until the first org of its realm stops.
-pub(crate) fn start_kept(realm: Realm, options: OrgOptions) -> BoxFuture<'static, Result<Shared, Error>> {
+pub(crate) fn start_unowned(realm: Realm, options: OrgOptions) -> BoxFuture<'static, Result<Shared, Error>> {
     Box::pin(async move {
         let (shared, server) = start(&realm, options).await?;
-        realm.keep(server);
+        realm.keep_running(server);
         Ok(shared)
     })
 }
 
 /// Starts an org.
 pub(crate) async fn start(realm: &Realm, options: OrgOptions) -> Result<(Shared, Server), Error> {
-    let port = Port::take(realm.address(), options.port).await?;
+    let port = Port::bind(realm.address(), options.port).await?;
     let number = realm.number();
     let seed = OrgSeed {
         base_url: port.url.clone(),
@@ -78,11 +78,13 @@ pub(crate) async fn resume(
     realm.apps().restore(saved.apps);
     realm.count_from(saved.made);
     let others = saved.orgs.split_off(1);
-    let Some(org) = saved.orgs.pop() else { return Err(Error::Prepare { what: "an org from a state without any" }) };
+    let Some(org) = saved.orgs.pop() else {
+        return Err(Error::Prepare { what: "an org from a state file without orgs" });
+    };
     let started = serve(realm, org, first, options.send_outbound_messages)?;
     for org in others {
-        let (_, server) = serve(realm, org, Port::take(realm.address(), 0).await?, options.send_outbound_messages)?;
-        realm.keep(server);
+        let (_, server) = serve(realm, org, Port::bind(realm.address(), 0).await?, options.send_outbound_messages)?;
+        realm.keep_running(server);
     }
     Ok(started)
 }

@@ -98,9 +98,9 @@ impl Simulator {
     /// Moves the org to another instance and returns its address, which is the `instance_url` of the next tokens. The
     /// org's own host at [`Simulator::url`] continues to serve OAuth, and redirects requests for data.
     pub async fn move_instance(&self) -> Result<String, Error> {
-        let port = Port::take(self.shared.realm.address(), 0).await?;
+        let port = Port::bind(self.shared.realm.address(), 0).await?;
         let url = port.url.clone();
-        self.shared.realm.keep(Server::of_instance(port, self.shared.clone()));
+        self.shared.realm.keep_running(Server::of_instance(port, self.shared.clone()));
         let mut org = self.shared.org();
         let before = std::mem::replace(&mut org.base_url, url.clone());
         org.login_url.get_or_insert(before);

@@ -13,12 +13,12 @@ use crate::http::server::{self, login_host};
 use crate::identity::realm::{Realm, Shared};
 use crate::messages::outbound::sender;
 use crate::model::kind::Environment;
-use crate::wire::{Connection, Wires};
+use crate::wire::{ClosableListener, Connection};
 
 /// The interval at which the automatic sender looks for messages that are due.
-const SENDER_PAUSE: Duration = Duration::from_millis(250);
+const SENDER_INTERVAL: Duration = Duration::from_millis(250);
 /// The time for which a stop waits for requests in progress.
-const STOP_PATIENCE: Duration = Duration::from_secs(5);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A port that is bound, before a server uses it.
 pub(crate) struct Port {
@@ -28,7 +28,7 @@ pub(crate) struct Port {
 
 impl Port {
     /// Binds a port; 0 selects a free one.
-    pub(crate) async fn take(address: IpAddr, port: u16) -> Result<Self, Error> {
+    pub(crate) async fn bind(address: IpAddr, port: u16) -> Result<Self, Error> {
         let listen = |source| Error::Listen { port, source };
         let listener = TcpListener::bind((address, port)).await.map_err(listen)?;
         let port = listener.local_addr().map_err(listen)?.port();
@@ -70,7 +70,7 @@ impl Server {
     fn serve(port: Port, routes: Router) -> Self {
         let (stop, stopped) = oneshot::channel();
         let app = routes.into_make_service_with_connect_info::<Connection>();
-        let server = axum::serve(Wires(port.listener), app).with_graceful_shutdown(async {
+        let server = axum::serve(ClosableListener(port.listener), app).with_graceful_shutdown(async {
             // A dropped sender also means that the server has to stop.
             let _ = stopped.await;
         });
@@ -85,7 +85,7 @@ impl Server {
     /// Stops serving and waits until the port is free.
     pub(crate) async fn stop(mut self) {
         self.signal_stop();
-        if tokio::time::timeout(STOP_PATIENCE, &mut self.task).await.is_err() {
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, &mut self.task).await.is_err() {
             self.task.abort();
         }
     }
@@ -115,7 +115,7 @@ fn send(shared: Shared) -> JoinHandle<()> {
     tokio::spawn(async move {
         loop {
             sender::deliver(&shared).await;
-            tokio::time::sleep(SENDER_PAUSE).await;
+            tokio::time::sleep(SENDER_INTERVAL).await;
         }
     })
 }

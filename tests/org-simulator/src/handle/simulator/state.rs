@@ -21,7 +21,7 @@ impl Simulator {
     /// messages go to the endpoints of this org.
     pub async fn copy_to_sandbox(&self, name: &str) -> Result<Self, Error> {
         let realm = &self.shared.realm;
-        let port = Port::take(realm.address(), 0).await?;
+        let port = Port::bind(realm.address(), 0).await?;
         let copy = self.sandbox_copy(&slug(name));
         let (shared, server) = serve(realm, copy, port, false)?;
         Ok(Self::new(shared, Some(server), false))

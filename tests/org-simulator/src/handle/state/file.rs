@@ -21,14 +21,14 @@ struct Head {
 }
 
 #[derive(Serialize)]
-struct Written<'a> {
+struct WrittenFile<'a> {
     #[serde(flatten)]
     head: Head,
     realm: &'a SavedRealm,
 }
 
 #[derive(Deserialize)]
-struct Read {
+struct ReadFile {
     realm: SavedRealm,
 }
 
@@ -38,7 +38,7 @@ fn refused(path: &Path, reason: impl Into<String>) -> Error {
 
 /// Writes the state to a temporary file, which replaces the target when it is complete.
 pub(crate) fn write(path: &Path, realm: &SavedRealm) -> Result<(), Error> {
-    let part = beside(path);
+    let part = temporary_path(path);
     let written = write_to(&part, realm).and_then(|()| fs::rename(&part, path));
     written.map_err(|error| {
         // A temporary file that cannot be removed after a failed attempt does no harm.
@@ -47,21 +47,21 @@ pub(crate) fn write(path: &Path, realm: &SavedRealm) -> Result<(), Error> {
     })
 }
 
-fn beside(path: &Path) -> PathBuf {
+fn temporary_path(path: &Path) -> PathBuf {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     path.with_file_name(format!(".{name}.{}.part", std::process::id()))
 }
 
 fn write_to(path: &Path, realm: &SavedRealm) -> std::io::Result<()> {
-    let mut file = BufWriter::new(private(path)?);
+    let mut file = BufWriter::new(create_private(path)?);
     let head = Head { format: FORMAT.to_owned(), version: VERSION };
-    serde_json::to_writer(&mut file, &Written { head, realm })?;
+    serde_json::to_writer(&mut file, &WrittenFile { head, realm })?;
     file.flush()?;
     file.into_inner()?.sync_all()
 }
 
 /// Creates a file that only its owner can read, because it holds tokens and secrets.
-fn private(path: &Path) -> std::io::Result<File> {
+fn create_private(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -77,7 +77,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<SavedRealm>, Error> {
         Err(error) => return Err(refused(path, error.to_string())),
     };
     let head: Head =
-        serde_json::from_str(&text).map_err(|_| refused(path, "it is not a saved state, or is damaged"))?;
+        serde_json::from_str(&text).map_err(|_| refused(path, "it is not a saved state, or is malformed"))?;
     if head.format != FORMAT {
         return Err(refused(path, "it is not a saved state"));
     }
@@ -87,9 +87,10 @@ pub(crate) fn read(path: &Path) -> Result<Option<SavedRealm>, Error> {
             format!("it has version {}, and this program reads version {VERSION}", head.version),
         ));
     }
-    let read: Read = serde_json::from_str(&text).map_err(|error| refused(path, format!("it is damaged: {error}")))?;
+    let read: ReadFile =
+        serde_json::from_str(&text).map_err(|error| refused(path, format!("it is malformed: {error}")))?;
     if read.realm.orgs.is_empty() {
-        return Err(refused(path, "it has no org"));
+        return Err(refused(path, "it contains no org"));
     }
     Ok(Some(read.realm))
 }

@@ -22,7 +22,7 @@ fn reloaded(org: &Org) -> Org {
 }
 
 /// Returns all records of an object, deleted ones too, as the data API renders them.
-fn shown(org: &Org, object: &str) -> Vec<Map<String, Json>> {
+fn all_records(org: &Org, object: &str) -> Vec<Map<String, Json>> {
     let object = org.schema.object(object).unwrap();
     let rows = org.store.table(&object.name).into_iter().flat_map(|table| table.rows());
     rows.map(|row| org.render_all(object, row, "66.0")).collect()
@@ -84,11 +84,11 @@ proptest! {
 
         let mut second = reloaded(&first);
 
-        prop_assert_eq!(shown(&first, "Account"), shown(&second, "Account"));
+        prop_assert_eq!(all_records(&first, "Account"), all_records(&second, "Account"));
         let mut made_too = made.clone();
         after.iter().for_each(|one| write(&mut first, &actor, &mut made, one));
         after.iter().for_each(|one| write(&mut second, &actor, &mut made_too, one));
-        prop_assert_eq!(shown(&first, "Account"), shown(&second, "Account"));
+        prop_assert_eq!(all_records(&first, "Account"), all_records(&second, "Account"));
         prop_assert_eq!(records::record_counts(&first), records::record_counts(&second));
     }
 }

@@ -11,16 +11,16 @@ use crate::model::people;
 
 /// `GET /_simulator/orgs`: the running orgs, in the order of their creation.
 pub(super) async fn list(State(shared): State<Shared>) -> Response {
-    ok(shared.realm.orgs().iter().map(shown).collect::<Vec<_>>())
+    ok(shared.realm.orgs().iter().map(org_json).collect::<Vec<_>>())
 }
 
 /// `POST /_simulator/orgs`: adds an org, which runs until the first org stops.
 pub(super) async fn add(State(shared): State<Shared>, Body(options): Body<OrgOptions>) -> Outcome {
     let added = shared.realm.start_org(options).await?;
-    Ok((http::StatusCode::CREATED, ok(shown(&added))).into_response())
+    Ok((http::StatusCode::CREATED, ok(org_json(&added))).into_response())
 }
 
-fn shown(shared: &Shared) -> Json {
+fn org_json(shared: &Shared) -> Json {
     let org = shared.org();
     let name = org.store.get("Organization", org.id).map(|row| org.value("Organization", row, "Name").as_text());
     json!({

@@ -31,7 +31,7 @@ pub(super) fn routes() -> Router<Shared> {
 /// A filter for notifications; without `limit`, all that are kept.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct NotificationFilter {
     state: Option<DeliveryState>,
     object: Option<String>,
     record: Option<String>,
@@ -41,9 +41,9 @@ struct Wanted {
     limit: Option<usize>,
 }
 
-impl Wanted {
+impl NotificationFilter {
     fn has(&self, delivery: &Delivery) -> bool {
-        let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
+        let is = |filter: &Option<String>, value: &str| filter.as_deref().is_none_or(|filter| filter == value);
         self.state.is_none_or(|state| state == delivery.state)
             && is(&self.object, &delivery.object)
             && is(&self.record, &delivery.record_id)
@@ -51,12 +51,12 @@ impl Wanted {
     }
 }
 
-async fn outbound_messages(State(shared): State<Shared>, Query(wanted): Query<Wanted>) -> Response {
+async fn outbound_messages(State(shared): State<Shared>, Query(filter): Query<NotificationFilter>) -> Response {
     let org = shared.org();
     let definitions: Vec<Json> = org.outbox.definitions().iter().map(definition).collect();
-    let all: Vec<Delivery> = org.outbox.deliveries().into_iter().filter(|delivery| wanted.has(delivery)).collect();
-    let limit = wanted.limit.unwrap_or(usize::MAX);
-    let deliveries: Vec<&Delivery> = all.iter().skip(wanted.offset).take(limit).collect();
+    let all: Vec<Delivery> = org.outbox.deliveries().into_iter().filter(|delivery| filter.has(delivery)).collect();
+    let limit = filter.limit.unwrap_or(usize::MAX);
+    let deliveries: Vec<&Delivery> = all.iter().skip(filter.offset).take(limit).collect();
     ok(json!({
         "definitions": definitions, "deliveries": deliveries, "total": all.len(), "disturbance": org.outbox.disturbance,
     }))

@@ -22,7 +22,7 @@ impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let status = match &self {
             Self::Unknown { .. } => 404,
-            Self::NoAnswer { .. } => 502,
+            Self::NoResponse { .. } => 502,
             Self::Listen { .. } | Self::Prepare { .. } => 500,
             Self::Read { .. }
             | Self::Layout { .. }

@@ -13,25 +13,25 @@ use crate::wire::html::escaped;
 const PATH: &str = "/_simulator/pages/outbound";
 
 #[derive(Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct NotificationFilter {
     #[serde(default)]
     state: String,
     page: Option<usize>,
 }
 
-pub(super) async fn list(State(shared): State<Shared>, Query(wanted): Query<Wanted>) -> Html<String> {
+pub(super) async fn list(State(shared): State<Shared>, Query(params): Query<NotificationFilter>) -> Html<String> {
     let org = shared.org();
     let mut all = org.outbox.deliveries();
-    all.retain(|delivery| wanted.state.is_empty() || wanted.state == name(delivery.state));
-    let number = wanted.page.unwrap_or(1).max(1);
+    all.retain(|delivery| params.state.is_empty() || params.state == name(delivery.state));
+    let number = params.page.unwrap_or(1).max(1);
     let rows = all.iter().rev().skip((number - 1) * ROWS).take(ROWS).map(row);
     let heads = ["Notification", "Object", "Record", "State", "Attempts", "Last outcome", "Next attempt"];
     let queue = table("Notifications, newest first", &heads, rows);
-    let query = format!("state={}&", super::html::encoded(&wanted.state));
+    let query = format!("state={}&", super::html::encoded(&params.state));
     let body = format!(
         "{}<h2>Queue</h2>{}{queue}{}",
         definitions(&org),
-        filter(&wanted.state),
+        filter(&params.state),
         pages(PATH, &query, number, all.len())
     );
     Html(within(&org, "Outbound messages", PATH, &body))

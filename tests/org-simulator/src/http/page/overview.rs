@@ -47,7 +47,7 @@ pub(super) async fn home(State(shared): State<Shared>) -> Html<String> {
     let body = format!(
         "{about}{orgs}{users}{apps}<h2>How to use it</h2>\
          <p>Authorize at <code>/services/oauth2/authorize</code>, or skip the page with the header <code>X-Simulator-User</code>. \
-         The data API is under <code>/services/data</code>, the simulator's own API under <code>/_simulator</code>.</p>"
+         The data API is under <code>/services/data</code>, the admin API under <code>/_simulator</code>.</p>"
     );
     Html(within(&org, "Org simulator", "/", &body))
 }
@@ -83,10 +83,10 @@ pub(super) async fn faults(State(shared): State<Shared>) -> Html<String> {
 }
 
 /// Shows the requests, the newest first.
-pub(super) async fn requests(State(shared): State<Shared>, Query(wanted): Query<Page>) -> Html<String> {
+pub(super) async fn requests(State(shared): State<Shared>, Query(params): Query<Page>) -> Html<String> {
     let org = shared.org();
     let lines = org.log.lines();
-    let number = wanted.page.unwrap_or(1).max(1);
+    let number = params.page.unwrap_or(1).max(1);
     let rows = lines.iter().rev().skip((number - 1) * ROWS).take(ROWS);
     let list = table("Requests, newest first", &["Request and status"], rows.map(|line| vec![escaped(line)]));
     let path = "/_simulator/pages/requests";

@@ -19,7 +19,7 @@ use crate::wire::html::{escaped, message};
 const PATH: &str = "/_simulator/pages/records";
 
 #[derive(Deserialize)]
-pub(super) struct Wanted {
+pub(super) struct ListParameters {
     #[serde(default)]
     object: String,
     #[serde(default)]
@@ -28,12 +28,12 @@ pub(super) struct Wanted {
 }
 
 /// Shows the objects, or the records of one.
-pub(super) async fn list(State(shared): State<Shared>, Query(wanted): Query<Wanted>) -> Html<String> {
+pub(super) async fn list(State(shared): State<Shared>, Query(params): Query<ListParameters>) -> Html<String> {
     let org = shared.org();
-    let Some(object) = org.schema.object(&wanted.object).cloned() else {
+    let Some(object) = org.schema.object(&params.object).cloned() else {
         return Html(within(&org, "Records", PATH, &objects(&org)));
     };
-    let needle = wanted.q.to_lowercase();
+    let needle = params.q.to_lowercase();
     let table = org.store.table(&object.name);
     let mut found: Vec<&Arc<Row>> = table
         .into_iter()
@@ -41,19 +41,19 @@ pub(super) async fn list(State(shared): State<Shared>, Query(wanted): Query<Want
         .filter(|row| {
             needle.is_empty()
                 || name_of(&object, row).to_lowercase().contains(&needle)
-                || id_of(row).contains(&wanted.q)
+                || id_of(row).contains(&params.q)
         })
         .collect();
     found.sort_by_key(|row| std::cmp::Reverse(row.get(schema::MODSTAMP).as_instant()));
-    let number = wanted.page.unwrap_or(1).max(1);
+    let number = params.page.unwrap_or(1).max(1);
     let rows = found.iter().skip((number - 1) * ROWS).take(ROWS).map(|row| row_of(&object, row));
     let list = super::html::table(&object.label_plural, &["Name", "Id", "Changed", "State"], rows);
-    let query = format!("object={}&q={}&", encoded(&object.name), encoded(&wanted.q));
+    let query = format!("object={}&q={}&", encoded(&object.name), encoded(&params.q));
     let filter = format!(
         "<form class=\"filter\" method=\"get\" action=\"{PATH}\"><input type=\"hidden\" name=\"object\" value=\"{}\">\
          <label>Name or id contains<input name=\"q\" value=\"{}\"></label><button>Filter</button></form>",
         escaped(&object.name),
-        escaped(&wanted.q)
+        escaped(&params.q)
     );
     let body =
         format!("<p><a href=\"{PATH}\">All objects</a></p>{filter}{list}{}", pages(PATH, &query, number, found.len()));

@@ -11,35 +11,35 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue, Method, header};
 
-use crate::http::server::response::{MAX_BODY, shown, too_large};
+use crate::http::server::response::{MAX_BODY, into_http, too_large};
 use crate::model::errors::ApiError;
 
 /// Smaller responses are not compressed.
-const WORTH_IT: u64 = 1_024;
+const MIN_COMPRESSED_BYTES: u64 = 1_024;
 
 /// Decompresses the body of a request and compresses that of the response.
-pub(super) async fn coded(request: Request, next: Next) -> Response {
+pub(super) async fn apply_encoding(request: Request, next: Next) -> Response {
     let packs = accepts_gzip(request.headers()) && request.method() != Method::HEAD;
-    let request = match unpacked(request).await {
+    let request = match decompress_request(request).await {
         Ok(request) => request,
         Err(refusal) => return *refusal,
     };
     let response = next.run(request).await;
     let size = response.body().size_hint().exact();
-    let worth_it = size.is_some_and(|size| size >= WORTH_IT) && is_text(response.headers());
-    if packs && worth_it { packed(response).await } else { response }
+    let worth_it = size.is_some_and(|size| size >= MIN_COMPRESSED_BYTES) && is_text(response.headers());
+    if packs && worth_it { compress_response(response).await } else { response }
 }
 
-async fn unpacked(request: Request) -> Result<Request, Box<Response>> {
+async fn decompress_request(request: Request) -> Result<Request, Box<Response>> {
     let coding = request.headers().get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or_default());
     match coding.map(str::to_ascii_lowercase).as_deref() {
         None | Some("identity") => return Ok(request),
         Some("gzip") => {}
         Some(other) => {
-            tracing::warn!(coding = other, "the simulator does not know this content encoding");
+            tracing::warn!(coding = other, "the simulator does not support this content encoding");
             let message = format!("Content-Encoding header specified in HTTP request is not supported: {other}");
             let error = ApiError::new("UNSUPPORTED_MEDIA_TYPE", message).status(415);
-            return Err(Box::new(shown(error.into(), "")));
+            return Err(Box::new(into_http(error.into(), "")));
         }
     }
     let (mut parts, body) = request.into_parts();
@@ -47,7 +47,7 @@ async fn unpacked(request: Request) -> Result<Request, Box<Response>> {
     let body = gunzip(&packed).map_err(|_| {
         // Salesforce's response to an invalid stream is unverified.
         let error = ApiError::bad_json("The HTTP entity body is not in the encoding that its header names.");
-        Box::new(shown(error.into(), ""))
+        Box::new(into_http(error.into(), ""))
     })?;
     if body.len() > MAX_BODY {
         return Err(Box::new(too_large()));
@@ -65,7 +65,7 @@ fn gunzip(packed: &Bytes) -> io::Result<Vec<u8>> {
     Ok(body)
 }
 
-async fn packed(response: Response) -> Response {
+async fn compress_response(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let Ok(plain) = axum::body::to_bytes(body, usize::MAX).await else {
         return Response::from_parts(parts, Body::empty());

@@ -18,7 +18,7 @@ use crate::model::errors::ApiError;
 use crate::wire::Connection;
 
 /// The largest response that is buffered to be changed, in bytes.
-const MAX_SPOILT: usize = 256 << 20;
+const MAX_BUFFERED: usize = 256 << 20;
 const MAINTENANCE: &str =
     "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>";
 
@@ -38,22 +38,22 @@ pub(crate) async fn faulty(State(shared): State<Shared>, request: Request, next:
     };
     let response = match effect {
         None => next.run(request).await,
-        Some(effect) => spoilt(&shared, effect, request, next).await,
+        Some(effect) => apply_to_body(&shared, effect, request, next).await,
     };
     shared.org().log.add(&method, &path, response.status().as_u16(), user);
     response
 }
 
-async fn spoilt(shared: &Shared, effect: Effect, mut request: Request, next: Next) -> Response {
+async fn apply_to_body(shared: &Shared, effect: Effect, mut request: Request, next: Next) -> Response {
     // A body that a fault changes is sent uncompressed.
     request.headers_mut().remove(header::ACCEPT_ENCODING);
     let path = request.uri().path().to_owned();
     let connection = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone());
     match effect {
-        Effect::ResetBefore => cut(connection),
+        Effect::ResetBefore => close_connection(connection),
         Effect::ResetAfter => {
             next.run(request).await;
-            cut(connection)
+            close_connection(connection)
         }
         Effect::Delay { delay_ms } => {
             let response = next.run(request).await;
@@ -65,7 +65,7 @@ async fn spoilt(shared: &Shared, effect: Effect, mut request: Request, next: Nex
             next.run(request).await
         }
         Effect::Truncate { keep_bytes } => match whole(next.run(request).await).await {
-            (_, body) if body.is_empty() => cut(connection),
+            (_, body) if body.is_empty() => close_connection(connection),
             (response, body) => truncated(response, &body, keep_bytes.unwrap_or(body.len() / 2)),
         },
         Effect::Trickle { chunk_bytes, pause_ms } => {
@@ -84,14 +84,14 @@ async fn spoilt(shared: &Shared, effect: Effect, mut request: Request, next: Nex
             }
             response
         }
-        effect => instead(shared, &effect, &path),
+        effect => replacement(shared, &effect, &path),
     }
 }
 
 /// Closes the connection instead of responding; the status is only for the log.
-fn cut(connection: Option<Connection>) -> Response {
+fn close_connection(connection: Option<Connection>) -> Response {
     if let Some(connection) = connection {
-        connection.cut();
+        connection.close();
     }
     StatusCode::BAD_GATEWAY.into_response()
 }
@@ -99,7 +99,7 @@ fn cut(connection: Option<Connection>) -> Response {
 /// Returns a response and its body, read to the end.
 async fn whole(response: Response) -> (Response, Bytes) {
     let (mut parts, body) = response.into_parts();
-    let body = axum::body::to_bytes(body, MAX_SPOILT).await.unwrap_or_default();
+    let body = axum::body::to_bytes(body, MAX_BUFFERED).await.unwrap_or_default();
     parts.headers.remove(header::CONTENT_LENGTH);
     (Response::from_parts(parts, Body::empty()), body)
 }
@@ -137,7 +137,7 @@ fn trickling(mut response: Response, body: Bytes, chunk: usize, pause: Duration)
 }
 
 /// Returns the response of an effect that replaces the work.
-fn instead(shared: &Shared, effect: &Effect, path: &str) -> Response {
+fn replacement(shared: &Shared, effect: &Effect, path: &str) -> Response {
     let error = |error: ApiError| data_error(shared, error);
     match effect {
         Effect::Answer { status, content_type, body } => raw(*status, content_type, body),

@@ -19,8 +19,9 @@ pub(crate) fn routes(realm: &Realm, environment: Environment) -> Router {
 
 async fn faulty(State(host): State<Host>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
-    let hit =
-        host.find(|org| org.faults.concern(&method, &path, org.clock.now())).or_else(|| host.orgs().into_iter().next());
+    let hit = host
+        .find(|org| org.faults.any_matches(&method, &path, org.clock.now()))
+        .or_else(|| host.orgs().into_iter().next());
     match hit {
         Some(shared) => server::faulty(State(shared), request, next).await,
         None => next.run(request).await,

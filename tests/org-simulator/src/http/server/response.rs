@@ -13,14 +13,15 @@ use crate::wire::json_response;
 pub(crate) const MAX_BODY: usize = bulk::MAX_UPLOAD + (1 << 20);
 
 pub(crate) async fn unknown(method: Method, uri: Uri) -> Response {
-    tracing::warn!(%method, path = uri.path(), "the simulator does not know this resource");
-    shown(ApiError::not_found().into(), "")
+    tracing::warn!(%method, path = uri.path(), "the simulator does not support this resource");
+    into_http(ApiError::not_found().into(), "")
 }
 
-pub(crate) fn shown(answer: call::Response, limits: &str) -> Response {
-    let mut response = match answer.body {
-        Body::Json(json) => json_response(answer.status, &json),
-        Body::Empty => StatusCode::from_u16(answer.status).unwrap_or(StatusCode::NO_CONTENT).into_response(),
+/// Converts a response of the data API; `limits` is the value of `Sforce-Limit-Info`.
+pub(crate) fn into_http(reply: call::Response, limits: &str) -> Response {
+    let mut response = match reply.body {
+        Body::Json(json) => json_response(reply.status, &json),
+        Body::Empty => StatusCode::from_u16(reply.status).unwrap_or(StatusCode::NO_CONTENT).into_response(),
         Body::Bytes(bytes) => ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response(),
     };
     let headers = response.headers_mut();
@@ -32,13 +33,13 @@ pub(crate) fn shown(answer: call::Response, limits: &str) -> Response {
     if !limits.is_empty() {
         set(header::HeaderName::from_static("sforce-limit-info"), limits);
     }
-    if let Some(location) = &answer.location {
+    if let Some(location) = &reply.location {
         set(header::LOCATION, location);
     }
-    for (name, value) in &answer.headers {
+    for (name, value) in &reply.headers {
         set(header::HeaderName::from_static(name), value);
     }
-    if answer.status == 401 {
+    if reply.status == 401 {
         set(header::WWW_AUTHENTICATE, "Token");
     }
     response
@@ -47,10 +48,10 @@ pub(crate) fn shown(answer: call::Response, limits: &str) -> Response {
 /// Returns an error of the data API, with the use of the org's API limit.
 pub(crate) fn data_error(shared: &Shared, error: ApiError) -> Response {
     let limits = shared.org().limits.header();
-    shown(error.into(), &limits)
+    into_http(error.into(), &limits)
 }
 
 /// Returns the error for a body beyond the limit; Salesforce's response is unverified.
 pub(crate) fn too_large() -> Response {
-    shown(ApiError::new("REQUEST_ENTITY_TOO_LARGE", "Request Entity Too Large").status(413).into(), "")
+    into_http(ApiError::new("REQUEST_ENTITY_TOO_LARGE", "Request Entity Too Large").status(413).into(), "")
 }

@@ -6,11 +6,11 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use crate::model::logins::refusal::Refusal;
+use crate::model::logins::error::OAuthError;
 
 /// The text is unverified.
-const INVALID_ASSERTION: Refusal = Refusal::new("invalid_grant", "invalid assertion");
-const WRONG_AUDIENCE: Refusal = Refusal::new("invalid_grant", "audience is invalid");
+const INVALID_ASSERTION: OAuthError = OAuthError::new("invalid_grant", "invalid assertion");
+const WRONG_AUDIENCE: OAuthError = OAuthError::new("invalid_grant", "audience is invalid");
 
 /// The claims of an assertion.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub(super) struct Assertion<'a> {
 
 impl<'a> Assertion<'a> {
     /// Parses a JWT that is signed with RS256.
-    pub(super) fn parse(jwt: &'a str) -> Result<Self, Refusal> {
+    pub(super) fn parse(jwt: &'a str) -> Result<Self, OAuthError> {
         Self::read(jwt).ok_or(INVALID_ASSERTION)
     }
 
@@ -57,7 +57,12 @@ impl<'a> Assertion<'a> {
     }
 
     /// Verifies the signature with the app's certificate, the audience and the expiry.
-    pub(super) fn verify(&self, certificate: Option<&str>, audience: &[String], now: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn verify(
+        &self,
+        certificate: Option<&str>,
+        audience: &[String],
+        now: Timestamp,
+    ) -> Result<(), OAuthError> {
         let key = certificate.and_then(public_key).ok_or(INVALID_ASSERTION)?;
         let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key);
         key.verify(self.message.as_bytes(), &self.signature).map_err(|_| INVALID_ASSERTION)?;

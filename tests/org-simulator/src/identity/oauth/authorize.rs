@@ -10,12 +10,12 @@ use super::{Form, browser, consent_page};
 use crate::identity::oauth::request::{Request, no_such_user};
 use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
-use crate::model::logins::refusal::Refusal;
+use crate::model::logins::error::OAuthError;
 use crate::wire::html;
 
-const DENIED: Refusal = Refusal::new("access_denied", "end-user denied authorization");
+const DENIED: OAuthError = OAuthError::new("access_denied", "end-user denied authorization");
 /// Returns the user with a username and the user's org, among the orgs of this host.
-pub(crate) fn person(host: &Host, username: &str) -> Option<(Shared, RecordId)> {
+pub(crate) fn find_user(host: &Host, username: &str) -> Option<(Shared, RecordId)> {
     let mut found = None;
     let shared = host.find(|org| {
         found = org.user_named(username).filter(|user| org.actor(*user).is_some());
@@ -24,10 +24,10 @@ pub(crate) fn person(host: &Host, username: &str) -> Option<(Shared, RecordId)> 
     Some((shared, found?))
 }
 
-fn refused_page(refusal: &Refusal) -> Response {
+fn refused_page(error: &OAuthError) -> Response {
     (
         StatusCode::BAD_REQUEST,
-        Html(html::message(&format!("error={}&error_description={}", refusal.error, refusal.description))),
+        Html(html::message(&format!("error={}&error_description={}", error.error, error.description))),
     )
         .into_response()
 }
@@ -42,24 +42,24 @@ pub(super) async fn authorize(
     let form = Form::new(query);
     let request = match Request::checked(&host, &form) {
         Ok(request) => request,
-        Err(refusal) => return refused_page(&refusal),
+        Err(error) => return refused_page(&error),
     };
-    if let Some(refusal) = request.fault() {
-        return request.refuse(&refusal);
+    if let Some(error) = request.validation_error() {
+        return request.redirect_error(&error);
     }
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(username) = header("x-simulator-user") else {
-        return request.ask(&host, &headers);
+        return request.show_page(&host, &headers);
     };
-    let Some((shared, user)) = person(&host, username) else { return no_such_user() };
+    let Some((shared, user)) = find_user(&host, username) else { return no_such_user() };
     if request.is_silent() && !shared.org().is_approved(&request.app.client_id, user) {
-        return request.silent_refusal("consent_required", "user has not approved this app");
+        return request.silent_error("consent_required", "user has not approved this app");
     }
     match header("x-simulator-decision") {
         None | Some("allow") => request.allow((&shared, user)),
-        Some("deny") => request.refuse(&DENIED),
+        Some("deny") => request.redirect_error(&DENIED),
         Some(other) => {
-            tracing::warn!(decision = other, "the simulator does not know this decision");
+            tracing::warn!(decision = other, "the simulator does not support this decision");
             (StatusCode::BAD_REQUEST, Html(html::message("X-Simulator-Decision is allow or deny."))).into_response()
         }
     }
@@ -77,13 +77,13 @@ pub(super) async fn decide(
     let form = Form::new(fields);
     let request = match Request::checked(&host, &form) {
         Ok(request) => request,
-        Err(refusal) => return refused_page(&refusal),
+        Err(error) => return refused_page(&error),
     };
-    if let Some(refusal) = request.fault() {
-        return request.refuse(&refusal);
+    if let Some(error) = request.validation_error() {
+        return request.redirect_error(&error);
     }
     if form.get("decision") != "allow" {
-        return request.refuse(&DENIED);
+        return request.redirect_error(&DENIED);
     }
     let username = form.get("username");
     if username.is_empty() {
@@ -92,27 +92,27 @@ pub(super) async fn decide(
             None => Html(consent_page::render(&host, &request, None)).into_response(),
         };
     }
-    match person(&host, username) {
-        Some((shared, user)) => browser::remember(request.allow((&shared, user)), &shared, user),
+    match find_user(&host, username) {
+        Some((shared, user)) => browser::set_login_cookie(request.allow((&shared, user)), &shared, user),
         None => no_such_user(),
     }
 }
 
 impl Request<'_> {
     /// Responds to a browser with the page that is needed, or with the redirect.
-    fn ask(&self, host: &Host, headers: &HeaderMap) -> Response {
+    fn show_page(&self, host: &Host, headers: &HeaderMap) -> Response {
         let Some((shared, user)) = self.logged_in(host, headers) else {
             if self.is_silent() {
-                return self.silent_refusal("login_required", "user is not logged in");
+                return self.silent_error("login_required", "user is not logged in");
             }
             return Html(consent_page::render(host, self, None)).into_response();
         };
         let approved = shared.org().is_approved(&self.app.client_id, user);
-        if approved && !self.prompts("consent") {
+        if approved && !self.has_prompt("consent") {
             return self.allow((&shared, user));
         }
         if self.is_silent() {
-            return self.silent_refusal("consent_required", "user has not approved this app");
+            return self.silent_error("consent_required", "user has not approved this app");
         }
         Html(consent_page::render(host, self, Some((&shared, user)))).into_response()
     }

@@ -20,7 +20,7 @@ pub(super) fn user(host: &Host, headers: &HeaderMap) -> Option<(Shared, RecordId
     let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut sids = sent.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
     let (_, sid) = sids.find(|(name, _)| *name == COOKIE)?;
-    let shared = host.find(|org| is_login(org, sid))?;
+    let shared = host.find(|org| is_browser_session(org, sid))?;
     let user = {
         let mut org = shared.org();
         let now = org.clock.now();
@@ -30,13 +30,13 @@ pub(super) fn user(host: &Host, headers: &HeaderMap) -> Option<(Shared, RecordId
 }
 
 /// Returns whether the session comes from a login in the browser, and not from an app's access token.
-fn is_login(org: &Org, sid: &str) -> bool {
+fn is_browser_session(org: &Org, sid: &str) -> bool {
     let session = org.logins.session(sid, org.clock.now());
     session.is_some_and(|session| session.login.client_id.is_empty() && session.login.scope == SCOPE)
 }
 
 /// Sets the cookie of the user's login, unless the user may not log in.
-pub(super) fn remember(mut response: Response, shared: &Shared, user: RecordId) -> Response {
+pub(super) fn set_login_cookie(mut response: Response, shared: &Shared, user: RecordId) -> Response {
     if response.status() != StatusCode::FOUND {
         return response;
     }

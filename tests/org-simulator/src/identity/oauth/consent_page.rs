@@ -13,7 +13,7 @@ use crate::model::people::{self, User};
 use crate::wire::html::escaped;
 
 /// The parameters of the authorization request that the page's form repeats.
-const PASSED_ON: [&str; 10] = [
+const FORWARDED_PARAMETERS: [&str; 10] = [
     "client_id",
     "redirect_uri",
     "response_type",
@@ -35,14 +35,15 @@ pub(super) fn render(host: &Host, request: &Request<'_>, logged_in: Option<(&Sha
     let form = request.form;
     let app = escaped(&request.app.name);
     let hidden = |name: &&str| format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escaped(form.get(name)));
-    let fields: String = PASSED_ON.iter().filter(|name| !form.get(name).is_empty()).map(hidden).collect();
-    let usual = request.app.settings.usual_scope();
+    let fields: String = FORWARDED_PARAMETERS.iter().filter(|name| !form.get(name).is_empty()).map(hidden).collect();
+    let usual = request.app.settings.default_scope();
     let scope = if form.get("scope").is_empty() { usual.as_str() } else { form.get("scope") };
     let scopes: String = scope
         .split_whitespace()
-        .map(|scope| format!("<li>{} <span class=\"note\">({})</span></li>", in_words(scope), escaped(scope)))
+        .map(|scope| format!("<li>{} <span class=\"note\">({})</span></li>", scope_description(scope), escaped(scope)))
         .collect();
-    let person = logged_in.map_or_else(|| choice_of_users(host, form), |(shared, user)| known_user(shared, user, form));
+    let person =
+        logged_in.map_or_else(|| choice_of_users(host, form), |(shared, user)| logged_in_user(shared, user, form));
     let redirect = escaped(form.get("redirect_uri"));
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
@@ -67,9 +68,9 @@ fn choice_of_users(host: &Host, form: &Form) -> String {
 }
 
 /// Renders the logged-in user, with a link to log in as another one.
-fn known_user(shared: &Shared, user: RecordId, form: &Form) -> String {
+fn logged_in_user(shared: &Shared, user: RecordId, form: &Form) -> String {
     let mut query = Serializer::new(String::new());
-    for name in PASSED_ON.iter().filter(|name| **name != "prompt" && !form.get(name).is_empty()) {
+    for name in FORWARDED_PARAMETERS.iter().filter(|name| **name != "prompt" && !form.get(name).is_empty()) {
         query.append_pair(name, form.get(name));
     }
     let elsewhere = escaped(&query.append_pair("prompt", "login").finish());
@@ -103,7 +104,7 @@ fn users(shared: &Shared, hint: &str, several: bool) -> String {
 }
 
 /// Returns the description of a scope for users.
-fn in_words(scope: &str) -> &'static str {
+fn scope_description(scope: &str) -> &'static str {
     match scope {
         "api" => "Read and change your data",
         "refresh_token" | "offline_access" => "Stay connected while you are away",

@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use super::{Form, Granted};
+use super::{Form, IssuedTokens};
 use crate::model::logins::apps::App;
-use crate::model::logins::refusal::{BUSY, EXPIRED_TOKEN, Refusal};
+use crate::model::logins::error::{BUSY, EXPIRED_TOKEN, OAuthError};
 use crate::model::logins::{Login, Logins};
 
 /// The text that clients report for this error is `invalid_grant: ip restricted`.
-const IP_RESTRICTED: Refusal = Refusal::new("invalid_grant", "ip restricted");
+const IP_RESTRICTED: OAuthError = OAuthError::new("invalid_grant", "ip restricted");
 
 /// A refresh in progress.
 #[derive(Debug)]
@@ -27,15 +27,15 @@ impl Logins {
         form: &Form,
         from: Option<IpAddr>,
         now: Timestamp,
-    ) -> Result<Refresh, Refusal> {
-        let app = self.apps.client(form.get("client_id"), form.get("client_secret"))?;
+    ) -> Result<Refresh, OAuthError> {
+        let app = self.apps.authenticate(form.get("client_id"), form.get("client_secret"))?;
         let token = form.get("refresh_token");
         let number = *self.refresh_tokens.get(token).ok_or(EXPIRED_TOKEN)?;
         let grant = self.grants.get_mut(&number).ok_or(EXPIRED_TOKEN)?;
         if grant.revoked || grant.client_id != app.client_id || grant.expired(&app, now) {
             return Err(EXPIRED_TOKEN);
         }
-        if !app.settings.admits(from) {
+        if !app.settings.allows_address(from) {
             return Err(IP_RESTRICTED);
         }
         if grant.current.as_deref() != Some(token) {
@@ -49,7 +49,12 @@ impl Logins {
     }
 
     /// Completes a refresh and issues the new tokens.
-    pub(crate) fn finish_refresh(&mut self, refresh: Refresh, org: &str, now: Timestamp) -> Result<Granted, Refusal> {
+    pub(crate) fn finish_refresh(
+        &mut self,
+        refresh: Refresh,
+        org: &str,
+        now: Timestamp,
+    ) -> Result<IssuedTokens, OAuthError> {
         let grant = self.grants.get_mut(&refresh.grant).ok_or(EXPIRED_TOKEN)?;
         grant.busy = false;
         grant.used_at = now;
@@ -62,6 +67,6 @@ impl Logins {
         let client_id = app.client_id.clone();
         let login = Login { user, grant: Some(refresh.grant), client_id, scope: scope.clone() };
         let access_token = self.log_in(org, login, now);
-        Ok(Granted { app, user, scope, access_token, refresh_token, nonce: None, issued_at: now })
+        Ok(IssuedTokens { app, user, scope, access_token, refresh_token, nonce: None, issued_at: now })
     }
 }

@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::host::Host;
 use super::{Form, authorize, consent_page, identity, token};
-use crate::identity::oauth::response::{credentials, oauth_json, refused};
+use crate::identity::oauth::response::{credentials, error_response, oauth_json};
 use crate::identity::realm::Shared;
 use crate::model::ids::RecordId;
-use crate::model::logins::refusal::Refusal;
+use crate::model::logins::error::OAuthError;
 use crate::wire::{bearer, json_response};
 
 /// Returns the routes of a login host, which an org's own host has too.
@@ -45,7 +45,7 @@ fn revoked(host: &Host, token: &str) -> Response {
     if org_of_token(host, token).is_some_and(|shared| shared.org().logins.revoke(token)) {
         StatusCode::OK.into_response()
     } else {
-        refused(&Refusal::new("unsupported_token_type", "this token type is not supported"))
+        error_response(&OAuthError::new("unsupported_token_type", "this token type is not supported"))
     }
 }
 
@@ -59,9 +59,9 @@ async fn revoke_by_query(State(host): State<Host>, Query(query): Query<Vec<(Stri
 
 async fn introspect(State(host): State<Host>, headers: HeaderMap, body: Bytes) -> Response {
     let form = credentials(&headers, &body);
-    let app = match host.apps().client(form.get("client_id"), form.get("client_secret")) {
+    let app = match host.apps().authenticate(form.get("client_id"), form.get("client_secret")) {
         Ok(app) => app,
-        Err(refusal) => return refused(&refusal),
+        Err(error) => return error_response(&error),
     };
     let (url, token) = (host.url(), form.get("token"));
     let known = org_of_token(&host, token).and_then(|shared| identity::introspection(&shared.org(), &url, token, &app));

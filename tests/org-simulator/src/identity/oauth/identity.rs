@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Granted, Keys, signature};
+use super::{IssuedTokens, Keys, signature};
 use crate::model::ids::RecordId;
 use crate::model::logins::Session;
 use crate::model::logins::apps::App;
@@ -19,7 +19,7 @@ pub(super) fn identity_url(host: &str, org: &Org, user: RecordId) -> String {
 }
 
 /// Returns the body of a token response.
-pub(super) fn token_answer(org: &Org, host: &str, keys: &Keys, granted: &Granted) -> Json {
+pub(super) fn token_response(org: &Org, host: &str, keys: &Keys, granted: &IssuedTokens) -> Json {
     let id = identity_url(host, org, granted.user);
     let issued_at = granted.issued_at.as_millisecond().to_string();
     let mut body = json!({
@@ -41,7 +41,7 @@ pub(super) fn token_answer(org: &Org, host: &str, keys: &Keys, granted: &Granted
     body
 }
 
-fn id_claims(host: &str, granted: &Granted, identity: &str) -> Json {
+fn id_claims(host: &str, granted: &IssuedTokens, identity: &str) -> Json {
     use base64::Engine as _;
     use sha2::Digest as _;
     let digest = sha2::Sha256::digest(granted.access_token.as_bytes());
@@ -135,7 +135,7 @@ pub(super) fn userinfo(org: &Org, host: &str, user: RecordId) -> Json {
 /// another app.
 pub(super) fn introspection(org: &Org, host: &str, token: &str, asking: &App) -> Option<Json> {
     let now = org.clock.now();
-    let (user, client_id, scope, kind) = match (org.logins.session(token, now), org.logins.live_grant(token, now)) {
+    let (user, client_id, scope, kind) = match (org.logins.session(token, now), org.logins.active_grant(token, now)) {
         (Some(Session { login, .. }), _) => (login.user, &login.client_id, &login.scope, "access_token"),
         (None, Some(grant)) => (grant.user, &grant.client_id, &grant.scope, "refresh_token"),
         (None, None) => return None,

@@ -2,9 +2,9 @@
 //!
 //! It is disabled by default, as in orgs created since Summer '23.
 
-use super::{Form, Granted};
+use super::{Form, IssuedTokens};
 use crate::model::logins::apps::App;
-use crate::model::logins::refusal::Refusal;
+use crate::model::logins::error::OAuthError;
 use crate::model::org::Org;
 
 /// Grant type of the flow.
@@ -13,18 +13,18 @@ pub(super) const PASSWORD: &str = "password";
 impl Org {
     /// Logs a user in with the password and the security token appended. The session has no grant, so there is no
     /// refresh token.
-    pub(super) fn password_login(&mut self, app: App, form: &Form) -> Result<Granted, Refusal> {
+    pub(super) fn password_login(&mut self, app: App, form: &Form) -> Result<IssuedTokens, OAuthError> {
         let user =
-            self.user_named(form.get("username")).ok_or(Refusal::new("invalid_grant", "authentication failure"))?;
-        if !self.passwords.admits(user, form.get("password")) {
-            return Err(Refusal::new("invalid_grant", "authentication failure - Invalid Password"));
+            self.user_named(form.get("username")).ok_or(OAuthError::new("invalid_grant", "authentication failure"))?;
+        if !self.passwords.verify(user, form.get("password")) {
+            return Err(OAuthError::new("invalid_grant", "authentication failure - Invalid Password"));
         }
-        self.admit(&app.client_id, user)?;
-        let scope = app.settings.usual_scope();
-        Ok(self.unattended(
+        self.count_login_if_allowed(&app.client_id, user)?;
+        let scope = app.settings.default_scope();
+        Ok(self.open_session_without_grant(
             app,
             user,
-            &super::standing::without(&scope, &["refresh_token", "offline_access", "openid"]),
+            &super::flows::without_scopes(&scope, &["refresh_token", "offline_access", "openid"]),
         ))
     }
 }

@@ -5,7 +5,7 @@ use http::{HeaderMap, header};
 use serde_json::Value as Json;
 
 use crate::identity::oauth::Form;
-use crate::model::logins::refusal::Refusal;
+use crate::model::logins::error::OAuthError;
 use crate::wire::json_response;
 
 pub(crate) fn credentials(headers: &HeaderMap, body: &[u8]) -> Form {
@@ -20,6 +20,6 @@ pub(crate) fn oauth_json(status: u16, body: &Json) -> Response {
     response
 }
 
-pub(crate) fn refused(refusal: &Refusal) -> Response {
-    oauth_json(refusal.status, &refusal.body())
+pub(crate) fn error_response(error: &OAuthError) -> Response {
+    oauth_json(error.status, &error.body())
 }

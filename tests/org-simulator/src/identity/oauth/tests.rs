@@ -5,7 +5,7 @@ use super::code::EXPIRED_CODE;
 use super::*;
 use crate::model::ids::numbered;
 use crate::model::logins::apps::Apps;
-use crate::model::logins::refusal::{BUSY, EXPIRED_TOKEN, Refusal};
+use crate::model::logins::error::{BUSY, EXPIRED_TOKEN, OAuthError};
 use crate::model::logins::{Consent, Logins};
 use crate::model::random::Random;
 
@@ -40,7 +40,7 @@ impl Scene {
         self.logins.issue_code(consent, self.now)
     }
 
-    fn exchange(&mut self, code: &str, more: &[(&str, &str)]) -> Result<Granted, Refusal> {
+    fn exchange(&mut self, code: &str, more: &[(&str, &str)]) -> Result<IssuedTokens, OAuthError> {
         let mut fields = more.to_vec();
         fields.extend([
             ("client_id", "app"),
@@ -52,17 +52,17 @@ impl Scene {
         self.logins.exchange(&form(&fields), "00D", self.now)
     }
 
-    fn granted(&mut self) -> Granted {
+    fn granted(&mut self) -> IssuedTokens {
         let code = self.code();
         self.exchange(&code, &[]).unwrap()
     }
 
-    fn begin(&mut self, token: &str) -> Result<Refresh, Refusal> {
+    fn begin(&mut self, token: &str) -> Result<Refresh, OAuthError> {
         let form = form(&[("client_id", "app"), ("client_secret", "secret"), ("refresh_token", token)]);
         self.logins.begin_refresh(&form, None, self.now)
     }
 
-    fn refresh(&mut self, token: &str) -> Result<Granted, Refusal> {
+    fn refresh(&mut self, token: &str) -> Result<IssuedTokens, OAuthError> {
         let refresh = self.begin(token)?;
         self.logins.finish_refresh(refresh, "00D", self.now)
     }
@@ -206,28 +206,28 @@ proptest! {
             match step {
                 Step::Begin(n) => {
                     let token = given[n % given.len()].clone();
-                    let spent = Some(&token) != given.last();
+                    let rotated = Some(&token) != given.last();
                     match scene.begin(&token) {
                         Ok(refresh) => {
-                            prop_assert!(!spent && !reused, "only the newest token of a living family is accepted");
+                            prop_assert!(!rotated && !reused, "only the newest token of a valid family is accepted");
                             working.push(refresh);
                         }
-                        Err(refusal) => prop_assert_eq!(refusal, if spent || reused { EXPIRED_TOKEN } else { BUSY }),
+                        Err(error) => prop_assert_eq!(error, if rotated || reused { EXPIRED_TOKEN } else { BUSY }),
                     }
-                    reused |= spent;
+                    reused |= rotated;
                 }
                 Step::Finish(n) if !working.is_empty() => {
                     let refresh = working.remove(n % working.len());
                     match scene.logins.finish_refresh(refresh, "00D", scene.now) {
                         Ok(granted) => given.push(granted.refresh_token.unwrap()),
-                        Err(refusal) => prop_assert!(reused && refusal == EXPIRED_TOKEN),
+                        Err(error) => prop_assert!(reused && error == EXPIRED_TOKEN),
                     }
                 }
                 Step::Finish(_) => {}
             }
             prop_assert!(working.len() <= 1, "one refresh at a time");
-            let living = given.iter().filter(|token| scene.logins.live_grant(token, scene.now).is_some()).count();
-            prop_assert_eq!(living, usize::from(!reused));
+            let valid = given.iter().filter(|token| scene.logins.active_grant(token, scene.now).is_some()).count();
+            prop_assert_eq!(valid, usize::from(!reused));
         }
     }
 }

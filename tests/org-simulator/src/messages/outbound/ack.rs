@@ -15,7 +15,7 @@ const FAULT: &Path = &[(SOAP, "Envelope"), (SOAP, "Body"), (SOAP, "Fault"), ("",
 
 /// The content of a response body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum AckStatus {
     /// `Envelope/Body/notificationsResponse/Ack` with the text `true`, in the correct namespaces.
     Acknowledged,
     /// An `Ack` with another text.
@@ -23,16 +23,16 @@ pub(super) enum Verdict {
     /// A SOAP 1.1 fault, with the beginning of its `faultstring`.
     Fault(String),
     /// Any other body.
-    NoAck,
+    Missing,
 }
 
-pub(super) fn verdict(body: &str) -> Verdict {
+pub(super) fn ack_status(body: &str) -> AckStatus {
     if let Some(text) = text_at(body, ACK) {
-        return if text.trim() == "true" { Verdict::Acknowledged } else { Verdict::Refused };
+        return if text.trim() == "true" { AckStatus::Acknowledged } else { AckStatus::Refused };
     }
     match text_at(body, FAULT) {
-        Some(text) => Verdict::Fault(text.trim().chars().take(FAULT_TEXT).collect()),
-        None => Verdict::NoAck,
+        Some(text) => AckStatus::Fault(text.trim().chars().take(FAULT_TEXT).collect()),
+        None => AckStatus::Missing,
     }
 }
 
@@ -76,8 +76,8 @@ mod tests {
 
     #[test]
     fn only_the_exact_response_acknowledges() {
-        assert_eq!(verdict(ACKNOWLEDGEMENT), Verdict::Acknowledged);
-        assert_eq!(verdict(&ACKNOWLEDGEMENT.replace(">true<", ">false<")), Verdict::Refused);
+        assert_eq!(ack_status(ACKNOWLEDGEMENT), AckStatus::Acknowledged);
+        assert_eq!(ack_status(&ACKNOWLEDGEMENT.replace(">true<", ">false<")), AckStatus::Refused);
         for wrong in [
             String::new(),
             "{\"ok\":true}".to_owned(),
@@ -86,7 +86,7 @@ mod tests {
             ACKNOWLEDGEMENT.replace("</s:Envelope>", ""),
             ACKNOWLEDGEMENT.replace("s:Body", "Body"),
         ] {
-            assert_eq!(verdict(&wrong), Verdict::NoAck, "{wrong}");
+            assert_eq!(ack_status(&wrong), AckStatus::Missing, "{wrong}");
         }
     }
 
@@ -94,6 +94,6 @@ mod tests {
     fn a_fault_is_reported_with_its_text() {
         let fault = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><s:Fault><faultcode>s:Server</faultcode>\
              <faultstring>no such tenant</faultstring></s:Fault></s:Body></s:Envelope>";
-        assert_eq!(verdict(fault), Verdict::Fault("no such tenant".to_owned()));
+        assert_eq!(ack_status(fault), AckStatus::Fault("no such tenant".to_owned()));
     }
 }

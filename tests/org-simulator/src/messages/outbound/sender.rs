@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 
-use super::ack::{self, Verdict};
+use super::ack::{self, AckStatus};
 use super::message;
 use crate::Error;
 use crate::identity::realm::Shared;
@@ -59,7 +59,7 @@ async fn send(shared: &Shared, batch: &Batch) -> Vec<Delivery> {
     }
     let mut org = shared.org();
     let now = org.clock.now();
-    org.outbox.settle(batch, acknowledged, &outcome, now)
+    org.outbox.record_outcome(batch, acknowledged, &outcome, now)
 }
 
 /// Opens a session of the user as whom the message is sent, for definitions that include the session id.
@@ -83,17 +83,17 @@ async fn post(shared: &Shared, url: &str, body: String) -> (bool, String) {
 
 fn failure(error: &Error) -> String {
     match error {
-        Error::NoAnswer { timed_out: true, .. } => format!("timeout: {error}"),
+        Error::NoResponse { timed_out: true, .. } => format!("timeout: {error}"),
         error => error.to_string(),
     }
 }
 
 /// Returns whether the response acknowledges the message, and the outcome for the delivery status.
 fn validated(reply: &Reply) -> (bool, String) {
-    match (ack::verdict(&reply.body), reply.status) {
-        (Verdict::Acknowledged, 200) => (true, "acknowledged".to_owned()),
-        (Verdict::Refused, 200) => (false, "status 200 with Ack false".to_owned()),
-        (Verdict::Fault(text), status) => (false, format!("status {status} with a SOAP fault: {text}")),
+    match (ack::ack_status(&reply.body), reply.status) {
+        (AckStatus::Acknowledged, 200) => (true, "acknowledged".to_owned()),
+        (AckStatus::Refused, 200) => (false, "status 200 with Ack false".to_owned()),
+        (AckStatus::Fault(text), status) => (false, format!("status {status} with a SOAP fault: {text}")),
         (_, 200) => (false, "status 200 without an Ack".to_owned()),
         (_, status) => (false, format!("status {status}")),
     }

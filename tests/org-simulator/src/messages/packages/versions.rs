@@ -22,7 +22,7 @@ pub(crate) fn version_of(id: RecordId) -> Option<String> {
 }
 
 /// Installs a version of the package in the org.
-pub(crate) fn put(org: &mut Org, version: &str) -> InstalledPackage {
+pub(crate) fn put_version(org: &mut Org, version: &str) -> InstalledPackage {
     let installed = InstalledPackage {
         id: numbered("0A3", 1).to_string(),
         package_id: numbered("033", 1).to_string(),

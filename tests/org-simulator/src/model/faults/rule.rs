@@ -74,7 +74,7 @@ impl FaultRule {
 
     /// Returns whether the request meets all conditions of the fault.
     pub(super) fn matches(&self, method: &str, path: &str, now: Timestamp) -> bool {
-        self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+        self.method.as_deref().is_none_or(|method_name| method_name.eq_ignore_ascii_case(method))
             && path.starts_with(&self.path_prefix)
             && self.path.as_deref().is_none_or(|pattern| fits(pattern.as_bytes(), path.as_bytes()))
             && self.from.is_none_or(|from| from <= now)

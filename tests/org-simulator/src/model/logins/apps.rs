@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
+use crate::model::logins::error::OAuthError;
 use crate::model::logins::policy::AppSettings;
-use crate::model::logins::refusal::Refusal;
 
 /// An OAuth client.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -62,13 +62,13 @@ impl Apps {
     }
 
     /// Returns the app of a client id; `invalid_client_id` when it is not registered.
-    pub(crate) fn known(&self, client_id: &str) -> Result<App, Refusal> {
-        self.get(client_id).ok_or(Refusal::new("invalid_client_id", "client identifier invalid"))
+    pub(crate) fn find(&self, client_id: &str) -> Result<App, OAuthError> {
+        self.get(client_id).ok_or(OAuthError::new("invalid_client_id", "client identifier invalid"))
     }
 
     /// Authenticates the app of a token request. `secret` of the result is the one that was used.
-    pub(crate) fn client(&self, client_id: &str, secret: &str) -> Result<App, Refusal> {
-        let mut app = self.known(client_id)?;
+    pub(crate) fn authenticate(&self, client_id: &str, secret: &str) -> Result<App, OAuthError> {
+        let mut app = self.find(client_id)?;
         if secret.is_empty() && !app.settings.requires_secret {
             return Ok(app);
         }
@@ -76,7 +76,7 @@ impl Apps {
         match app.older_secret.take() {
             Some(older) if is(&older) => app.secret = older,
             _ if is(&app.secret) => {}
-            _ => return Err(Refusal::new("invalid_client", "invalid client credentials")),
+            _ => return Err(OAuthError::new("invalid_client", "invalid client credentials")),
         }
         Ok(app)
     }

@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::model::logins::{Code, Consent, Logins};
 
-const CODE_LIFE: SignedDuration = SignedDuration::from_mins(15);
+const CODE_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 
 impl Logins {
     /// Issues a code for a consent.
     pub(crate) fn issue_code(&mut self, consent: Consent, now: Timestamp) -> String {
         let code = format!("aPrx{}==", self.random.text());
-        let expires_at = now.saturating_add(CODE_LIFE).unwrap_or(now);
+        let expires_at = now.saturating_add(CODE_LIFETIME).unwrap_or(now);
         self.codes.insert(code.clone(), Code { consent, expires_at, used: false });
         code
     }

@@ -10,8 +10,8 @@ const GRANTS_PER_USER_AND_APP: usize = 5;
 impl Logins {
     /// Creates a grant; when the user has too many for this app, the oldest is revoked.
     pub(crate) fn open_grant(&mut self, client_id: &str, user: RecordId, scope: &str, now: Timestamp) -> u64 {
-        let living = self.living_grants(client_id, user);
-        if let Some(oldest) = living.first().filter(|_| living.len() >= GRANTS_PER_USER_AND_APP) {
+        let active = self.active_grants(client_id, user);
+        if let Some(oldest) = active.first().filter(|_| active.len() >= GRANTS_PER_USER_AND_APP) {
             self.revoke_grant(*oldest);
         }
         let number = self.grants.keys().next_back().map_or(1, |last| last + 1);
@@ -23,7 +23,7 @@ impl Logins {
     }
 
     /// Returns the numbers of the user's grants to an app that are not revoked, oldest first.
-    pub(crate) fn living_grants(&self, client_id: &str, user: RecordId) -> Vec<u64> {
+    pub(crate) fn active_grants(&self, client_id: &str, user: RecordId) -> Vec<u64> {
         let same = |grant: &Grant| !grant.revoked && grant.user == user && grant.client_id == client_id;
         self.grants.iter().filter(|(_, grant)| same(grant)).map(|(number, _)| *number).collect()
     }
@@ -43,7 +43,7 @@ impl Logins {
     }
 
     /// Returns the grant of a refresh token that is still valid.
-    pub(crate) fn live_grant(&self, refresh_token: &str, now: Timestamp) -> Option<&Grant> {
+    pub(crate) fn active_grant(&self, refresh_token: &str, now: Timestamp) -> Option<&Grant> {
         let grant = self.grant_of(refresh_token)?;
         let app = self.apps.get(&grant.client_id)?;
         let is_current = grant.current.as_deref() == Some(refresh_token);
@@ -62,9 +62,9 @@ impl Logins {
     /// Revoking OAuth Tokens). Returns `false` when the token is unknown or no longer valid.
     pub(crate) fn revoke(&mut self, token: &str) -> bool {
         if let Some(grant) = self.refresh_tokens.get(token).copied() {
-            let living = self.grants.get(&grant).is_some_and(|grant| !grant.revoked);
+            let was_active = self.grants.get(&grant).is_some_and(|grant| !grant.revoked);
             self.revoke_grant(grant);
-            return living;
+            return was_active;
         }
         self.sessions.remove(token).is_some()
     }

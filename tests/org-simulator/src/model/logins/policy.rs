@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::logins::refusal::Refusal;
+use crate::model::logins::error::OAuthError;
 
 /// The settings that an app's vendor makes. They apply in every org of a realm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,18 +48,18 @@ impl Default for AppSettings {
 
 impl AppSettings {
     /// Returns the first of these scopes that the app may not request.
-    pub(crate) fn foreign_scope<'a>(&self, scope: &'a str) -> Option<&'a str> {
-        let known = |asked: &str| self.scopes.iter().any(|known| known == asked);
-        scope.split_whitespace().find(|asked| !self.scopes.is_empty() && !known(asked))
+    pub(crate) fn disallowed_scope<'a>(&self, scope: &'a str) -> Option<&'a str> {
+        let is_allowed = |scope: &str| self.scopes.iter().any(|allowed| allowed == scope);
+        scope.split_whitespace().find(|scope| !self.scopes.is_empty() && !is_allowed(scope))
     }
 
     /// Returns the scopes of a request that names none.
-    pub(crate) fn usual_scope(&self) -> String {
+    pub(crate) fn default_scope(&self) -> String {
         if self.scopes.is_empty() { "api refresh_token openid".to_owned() } else { self.scopes.join(" ") }
     }
 
     /// Returns whether a refresh may come from this address.
-    pub(crate) fn admits(&self, address: Option<IpAddr>) -> bool {
+    pub(crate) fn allows_address(&self, address: Option<IpAddr>) -> bool {
         let within = |range: &String| address.is_some_and(|address| in_range(range, address));
         self.refresh_addresses.is_empty() || self.refresh_addresses.iter().any(within)
     }
@@ -112,15 +112,15 @@ impl AppPolicy {
     }
 
     /// Returns the error when the user may not authorize the app. The last two texts are unverified.
-    pub(crate) fn refusal(&self, username: &str, profile: &str) -> Option<Refusal> {
+    pub(crate) fn authorization_error(&self, username: &str, profile: &str) -> Option<OAuthError> {
         if !self.installed {
-            return Some(Refusal::new("OAUTH_EC_APP_NOT_FOUND", "External client app is not installed in this org"));
+            return Some(OAuthError::new("OAUTH_EC_APP_NOT_FOUND", "External client app is not installed in this org"));
         }
         if self.blocked {
-            return Some(Refusal::new("OAUTH_APP_BLOCKED", "this app is blocked by admin"));
+            return Some(OAuthError::new("OAUTH_APP_BLOCKED", "this app is blocked by admin"));
         }
         let denied = self.admin_approved_only && !self.approves(username, profile);
-        denied.then(|| Refusal::new("OAUTH_APP_ACCESS_DENIED", "user is not admin approved to access this app"))
+        denied.then(|| OAuthError::new("OAUTH_APP_ACCESS_DENIED", "user is not admin approved to access this app"))
     }
 }
 
@@ -132,9 +132,9 @@ mod tests {
     fn an_address_matches_alone_or_by_a_range() {
         let refresh_addresses = vec!["192.0.2.7".to_owned(), "198.51.100.0-198.51.100.9".to_owned()];
         let settings = AppSettings { refresh_addresses, ..AppSettings::default() };
-        let admits = |address: &str| settings.admits(Some(address.parse().unwrap()));
-        assert!(admits("192.0.2.7") && admits("198.51.100.0") && admits("198.51.100.9"));
-        assert!(!admits("192.0.2.8") && !admits("198.51.100.10") && !admits("::1") && !settings.admits(None));
-        assert!(AppSettings::default().admits(None));
+        let allows = |address: &str| settings.allows_address(Some(address.parse().unwrap()));
+        assert!(allows("192.0.2.7") && allows("198.51.100.0") && allows("198.51.100.9"));
+        assert!(!allows("192.0.2.8") && !allows("198.51.100.10") && !allows("::1") && !settings.allows_address(None));
+        assert!(AppSettings::default().allows_address(None));
     }
 }

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::model::ids::RecordId;
 use crate::model::outbox::delivery::{Delivery, DeliveryState};
 
-const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(2);
+const FIRST_DELAY: SignedDuration = SignedDuration::from_secs(30);
+const MAX_DELAY: SignedDuration = SignedDuration::from_hours(2);
 /// The time for which a notification is retried.
-pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const MAX_AGE: SignedDuration = SignedDuration::from_hours(24);
 
 /// A changed record for which a message is sent until it is acknowledged.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Notification {
         self.state == DeliveryState::Pending && !self.sending && self.next_attempt_at <= now
     }
 
-    pub(super) fn settle(&mut self, acknowledged: bool, outcome: &str, now: Timestamp) {
+    pub(super) fn record_outcome(&mut self, acknowledged: bool, outcome: &str, now: Timestamp) {
         self.sending = false;
         self.attempts += 1;
         self.last_outcome = Some(outcome.to_owned());
@@ -59,8 +59,8 @@ impl Notification {
         if self.state != DeliveryState::Pending {
             return;
         }
-        self.next_attempt_at = now.saturating_add(pause(self.attempts)).unwrap_or(now);
-        if self.next_attempt_at.duration_since(self.queued_at) > KEPT {
+        self.next_attempt_at = now.saturating_add(retry_delay(self.attempts)).unwrap_or(now);
+        if self.next_attempt_at.duration_since(self.queued_at) > MAX_AGE {
             self.state = DeliveryState::Dropped;
         }
     }
@@ -81,9 +81,9 @@ impl Notification {
 }
 
 /// Returns the delay after a number of failed attempts: 30 s, 1 min, 2 min and so on, at most 2 h.
-fn pause(attempts: u32) -> SignedDuration {
+fn retry_delay(attempts: u32) -> SignedDuration {
     let doublings = attempts.saturating_sub(1).min(16);
-    (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE)
+    (FIRST_DELAY * (1 << doublings)).min(MAX_DELAY)
 }
 
 #[cfg(test)]
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_pause_doubles_up_to_two_hours() {
-        let seconds: Vec<_> = (1..=10).map(|n| pause(n).as_secs()).collect();
+        let seconds: Vec<_> = (1..=10).map(|n| retry_delay(n).as_secs()).collect();
         assert_eq!(seconds, [30, 60, 120, 240, 480, 960, 1_920, 3_840, 7_200, 7_200]);
     }
 }

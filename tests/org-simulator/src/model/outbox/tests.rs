@@ -24,9 +24,9 @@ fn start() -> Timestamp {
 fn a_message_holds_a_hundred_notifications_of_one_definition() {
     let (mut outbox, mut ids) = outbox();
     for n in 0..150 {
-        outbox.changed("Account", numbered("001", n), start(), &mut ids);
+        outbox.enqueue("Account", numbered("001", n), start(), &mut ids);
     }
-    outbox.changed("Opportunity", numbered("006", 1), start(), &mut ids);
+    outbox.enqueue("Opportunity", numbered("006", 1), start(), &mut ids);
 
     let sizes: Vec<_> = outbox.take_due(start()).iter().map(|batch| batch.notifications.len()).collect();
 
@@ -37,19 +37,19 @@ fn a_message_holds_a_hundred_notifications_of_one_definition() {
 #[test]
 fn an_unacknowledged_notification_is_dropped_after_a_day() {
     let (mut outbox, mut ids) = outbox();
-    outbox.changed("Account", numbered("001", 1), start(), &mut ids);
+    outbox.enqueue("Account", numbered("001", 1), start(), &mut ids);
     let first = outbox.deliveries()[0].clone();
     let mut now = start();
     while let Some(next) = outbox.deliveries()[0].next_attempt_at {
         now = next;
         for batch in outbox.take_due(now) {
-            outbox.settle(&batch, false, "status 500", now);
+            outbox.record_outcome(&batch, false, "status 500", now);
         }
     }
     let last = &outbox.deliveries()[0];
     assert_eq!((last.state, &last.notification_id), (DeliveryState::Dropped, &first.notification_id));
     assert!(now.duration_since(start()) > SignedDuration::from_hours(21));
-    assert!(now.duration_since(start()) <= notification::KEPT);
+    assert!(now.duration_since(start()) <= notification::MAX_AGE);
 }
 
 #[test]
@@ -65,15 +65,15 @@ fn a_replaced_definition_keeps_its_id() {
 #[test]
 fn the_queue_is_bounded() {
     let (mut outbox, mut ids) = outbox();
-    for n in 0..MOST_PENDING as u64 + 3 {
-        outbox.changed("Account", numbered("001", n), start(), &mut ids);
+    for n in 0..MAX_PENDING as u64 + 3 {
+        outbox.enqueue("Account", numbered("001", n), start(), &mut ids);
     }
-    assert_eq!((outbox.pending.len(), outbox.settled.len()), (MOST_PENDING, 3));
+    assert_eq!((outbox.pending.len(), outbox.settled.len()), (MAX_PENDING, 3));
     for batch in outbox.take_due(start()) {
-        outbox.settle(&batch, true, "acknowledged", start());
+        outbox.record_outcome(&batch, true, "acknowledged", start());
     }
-    assert_eq!((outbox.pending.len(), outbox.settled.len()), (0, MOST_SETTLED));
-    assert_eq!(outbox.deliveries().last().unwrap().record_id, numbered("001", MOST_PENDING as u64 + 2).to_string());
+    assert_eq!((outbox.pending.len(), outbox.settled.len()), (0, MAX_SETTLED));
+    assert_eq!(outbox.deliveries().last().unwrap().record_id, numbered("001", MAX_PENDING as u64 + 2).to_string());
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn a_shuffle_is_complete_and_repeatable_by_its_seed() {
         let (mut outbox, mut ids) = outbox();
         outbox.disturbance = OutboundDisturbance { shuffle: seed, batch: 3, ..OutboundDisturbance::default() };
         for n in 0..10 {
-            outbox.changed("Account", numbered("001", n), start(), &mut ids);
+            outbox.enqueue("Account", numbered("001", n), start(), &mut ids);
         }
         let batches = outbox.take_due(start());
         batches.iter().flat_map(|batch| batch.notifications.iter().map(|(at, _)| *at)).collect::<Vec<_>>()
@@ -100,9 +100,9 @@ fn a_shuffle_is_complete_and_repeatable_by_its_seed() {
 #[test]
 fn a_rollback_removes_only_later_notifications() {
     let (mut outbox, mut ids) = outbox();
-    outbox.changed("Account", numbered("001", 1), start(), &mut ids);
+    outbox.enqueue("Account", numbered("001", 1), start(), &mut ids);
     let mark = outbox.mark();
-    outbox.changed("Account", numbered("001", 2), start(), &mut ids);
+    outbox.enqueue("Account", numbered("001", 2), start(), &mut ids);
     outbox.rollback(mark);
     assert_eq!(outbox.deliveries().len(), 1);
 }
@@ -110,9 +110,9 @@ fn a_rollback_removes_only_later_notifications() {
 #[test]
 fn a_deleted_definition_drops_its_notifications() {
     let (mut outbox, mut ids) = outbox();
-    outbox.changed("Account", numbered("001", 1), start(), &mut ids);
+    outbox.enqueue("Account", numbered("001", 1), start(), &mut ids);
     let action = outbox.definitions()[0].action_id;
-    outbox.undefine(action);
+    outbox.remove_definition(action);
     assert!(outbox.take_due(start()).is_empty());
     assert_eq!(outbox.deliveries()[0].state, DeliveryState::Dropped);
 }

@@ -34,7 +34,7 @@ impl Field {
 
 impl Object {
     /// Returns the value of a field as the data API renders it.
-    pub(crate) fn shown(&self, row: &Row, at: usize, version: &str) -> Json {
+    pub(crate) fn render_field(&self, row: &Row, at: usize, version: &str) -> Json {
         let Some((field, id)) = self.fields.get(at).zip(row.id()) else { return Json::Null };
         let place = Place { version, object: &self.name, field: &field.name, id };
         if !field.kind.is_compound() {
@@ -72,7 +72,7 @@ mod tests {
         let mut row = Row::default();
         row.set(schema::ID, Value::Id(numbered("001", 1)));
         let at = account.position("BillingAddress").unwrap();
-        assert_eq!(account.shown(&row, at, "66.0"), Json::Null);
+        assert_eq!(account.render_field(&row, at, "66.0"), Json::Null);
 
         row.set(account.position("BillingCity").unwrap(), Value::text("Oslo"));
         row.set(account.position("BillingLatitude").unwrap(), Value::Double(59.9));
@@ -81,7 +81,7 @@ mod tests {
             "city": "Oslo", "country": null, "geocodeAccuracy": null, "latitude": 59.9, "longitude": null, "postalCode": null,
             "state": null, "street": null,
         });
-        assert_eq!(account.shown(&row, at, "66.0"), expected);
+        assert_eq!(account.render_field(&row, at, "66.0"), expected);
     }
 
     #[test]

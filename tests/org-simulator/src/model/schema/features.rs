@@ -53,10 +53,10 @@ impl Schema {
             },
         ];
         let contact = self.object("Contact").cloned();
-        let like = |name: &str, kind, twin: &str| {
-            let twin = contact.as_ref().and_then(|contact| contact.field(twin));
-            let length = twin.map(|twin| twin.length);
-            let picklist = twin.map(|twin| twin.picklist.clone()).unwrap_or_default();
+        let like = |name: &str, kind, contact_field: &str| {
+            let contact_field = contact.as_ref().and_then(|contact| contact.field(contact_field));
+            let length = contact_field.map(|contact_field| contact_field.length);
+            let picklist = contact_field.map(|contact_field| contact_field.picklist.clone()).unwrap_or_default();
             let field = Field::new(name, kind);
             Field { length: length.unwrap_or(field.length), picklist, nillable: true, ..field }
         };
@@ -64,7 +64,7 @@ impl Schema {
             let kind = if name == "Salutation" { FieldKind::Picklist } else { FieldKind::String };
             fields.push(like(name, kind, name));
         }
-        fields.extend(PERSON_FIELDS.iter().map(|(name, kind, twin)| like(name, *kind, twin)));
+        fields.extend(PERSON_FIELDS.iter().map(|(name, kind, contact_field)| like(name, *kind, contact_field)));
         for field in fields {
             self.add_field("Account", field);
         }

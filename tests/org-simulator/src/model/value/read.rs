@@ -128,6 +128,6 @@ fn read_text(field: &Field, text: String) -> Result<Value, ApiError> {
         let message = format!("{}: data value too large: {text} (max length={})", field.label, field.length);
         return Err(ApiError::new("STRING_TOO_LONG", message).fields([&field.name]));
     }
-    let kept = if field.kind == FieldKind::TextArea { text.trim_end() } else { text.trim() };
-    Ok(if kept.is_empty() { Value::Null } else { Value::text(kept) })
+    let text = if field.kind == FieldKind::TextArea { text.trim_end() } else { text.trim() };
+    Ok(if text.is_empty() { Value::Null } else { Value::text(text) })
 }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::api::bulk::advance::advance;
-use crate::api::bulk::v1::refusal::Refusal;
-use crate::model::bulk::KEPT;
+use crate::api::bulk::v1::error::AsyncError;
+use crate::model::bulk::RETENTION;
 use crate::model::bulk::csv::Format;
 use crate::model::bulk::ingest::{Ingest, Outcome};
 use crate::model::bulk::job::{Job, State, Work};
@@ -30,9 +30,9 @@ pub(super) fn request(batch: &Job) -> String {
 }
 
 /// Returns the result lines of a batch, one for each record, in their order.
-pub(super) fn results(batch: &Job) -> Result<String, Refusal> {
+pub(super) fn results(batch: &Job) -> Result<String, AsyncError> {
     let Some(ingest) = ingest(batch).filter(|_| batch.head.state == State::JobComplete) else {
-        return Err(Refusal::new("InvalidBatch", "Batch not completed"));
+        return Err(AsyncError::new("InvalidBatch", "Batch not completed"));
     };
     let (format, mut csv) = (Format::default(), String::new());
     format.write(&mut csv, ["Id", "Success", "Created", "Error"]);
@@ -50,7 +50,7 @@ pub(super) fn results(batch: &Job) -> Result<String, Refusal> {
 }
 
 /// Processes the batches that are due and deletes jobs that are too old.
-pub(crate) fn settle(org: &mut Org, now: Timestamp) {
+pub(crate) fn process_due_jobs(org: &mut Org, now: Timestamp) {
     let is_active = |job: &&AsyncJob| job.batches.iter().any(|batch| batch.head.state.is_active());
     let active: Vec<RecordId> = org.bulk.v1.values().filter(is_active).map(|job| job.template.head.id).collect();
     for id in active {
@@ -60,34 +60,34 @@ pub(crate) fn settle(org: &mut Org, now: Timestamp) {
         }
         org.bulk.v1.insert(id, job);
     }
-    org.bulk.v1.retain(|_, job| now.duration_since(job.template.head.created) <= KEPT);
+    org.bulk.v1.retain(|_, job| now.duration_since(job.template.head.created) <= RETENTION);
 }
 
 impl AsyncJob {
-    pub(super) fn batch(&self, id: &str) -> Result<&Job, Refusal> {
-        let wanted = RecordId::parse(id);
-        let batch = self.batches.iter().find(|batch| Some(batch.head.id) == wanted);
-        batch.ok_or_else(|| Refusal::new("InvalidBatch", format!("Unable to find batch: {id}")))
+    pub(super) fn batch(&self, id: &str) -> Result<&Job, AsyncError> {
+        let requested = RecordId::parse(id);
+        let batch = self.batches.iter().find(|batch| Some(batch.head.id) == requested);
+        batch.ok_or_else(|| AsyncError::new("InvalidBatch", format!("Unable to find batch: {id}")))
     }
 
-    pub(super) fn takes_batches(&self) -> Result<(), Refusal> {
+    pub(super) fn takes_batches(&self) -> Result<(), AsyncError> {
         if self.state == JobState::Open {
             return Ok(());
         }
         let message = format!("Adding a batch to an already {} Job not allowed", self.state.name());
-        Err(Refusal::new("InvalidJobState", message))
+        Err(AsyncError::new("InvalidJobState", message))
     }
 
     /// Closes the job, or aborts it together with the unfinished batches; rows that were written stay.
-    pub(super) fn enter(&mut self, wanted: JobState, now: Timestamp) -> Result<(), Refusal> {
-        let verb = if wanted == JobState::Aborted { "Aborting" } else { "Closing" };
-        if self.state == JobState::Aborted || self.state == wanted {
+    pub(super) fn enter(&mut self, requested: JobState, now: Timestamp) -> Result<(), AsyncError> {
+        let verb = if requested == JobState::Aborted { "Aborting" } else { "Closing" };
+        if self.state == JobState::Aborted || self.state == requested {
             let message = format!("{verb} already {} Job not allowed", self.state.name());
-            return Err(Refusal::new("InvalidJobState", message));
+            return Err(AsyncError::new("InvalidJobState", message));
         }
-        self.state = wanted;
+        self.state = requested;
         self.template.head.changed = now;
-        if wanted == JobState::Aborted {
+        if requested == JobState::Aborted {
             for batch in self.batches.iter_mut().filter(|batch| batch.head.state.is_active()) {
                 batch.head.enter(State::Aborted, now);
             }

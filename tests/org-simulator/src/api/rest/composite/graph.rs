@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde_json::{Value as Json, json};
 
-use super::{Mode, Part, parts, references, run, shown};
+use super::{Mode, Part, parts, references, results_json, run};
 use crate::api::call::{Call, Dispatch, Response};
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
@@ -34,14 +34,14 @@ pub(in crate::api::rest) fn serve(
     let mut failures = 0;
     let mut results = Vec::with_capacity(graphs.len());
     for graph in graphs {
-        let (answers, good) = if failures >= MAX_FAILURES {
+        let (responses, good) = if failures >= MAX_FAILURES {
             (graph.parts.iter().map(|_| too_many_failures()).collect(), false)
         } else {
-            run(org, actor, &graph.parts, Mode { all_or_none: true, admits, dispatch })
+            run(org, actor, &graph.parts, Mode { all_or_none: true, is_supported, dispatch })
         };
         failures += usize::from(!good);
         results.push(json!({
-            "graphId": graph.id, "graphResponse": {"compositeResponse": shown(&graph.parts, answers)}, "isSuccessful": good,
+            "graphId": graph.id, "graphResponse": {"compositeResponse": results_json(&graph.parts, responses)}, "isSuccessful": good,
         }));
     }
     Ok(Response::json(json!({"graphs": results})))
@@ -49,7 +49,7 @@ pub(in crate::api::rest) fn serve(
 
 /// Returns whether a node may address the resource: records, by id and by external id (REST API guide, composite
 /// graph).
-fn admits(call: &Call) -> bool {
+fn is_supported(call: &Call) -> bool {
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method.as_str(), path.as_slice()) {
         ("POST", ["sobjects", _]) | ("GET" | "PATCH" | "POST" | "DELETE", ["sobjects", _, _, _]) => true,
@@ -107,7 +107,7 @@ fn kind(part: &Part) -> (String, String) {
 fn depth(parts: &[Part]) -> usize {
     let mut depths: HashMap<&str, usize> = HashMap::new();
     for part in parts {
-        let needed = part.request.values().flat_map(references::named);
+        let needed = part.request.values().flat_map(references::references_in);
         let deepest = needed.filter_map(|reference| depths.get(reference.as_str()).copied()).max();
         depths.insert(&part.reference, deepest.unwrap_or_default() + 1);
     }

@@ -7,16 +7,16 @@ use serde_json::{Map, Value as Json};
 use crate::model::errors::ApiError;
 
 /// The results of earlier subrequests, by reference.
-pub(super) type Known = HashMap<String, Json>;
+pub(super) type Results = HashMap<String, Json>;
 
 /// Returns the JSON with its references replaced.
-pub(super) fn filled_in(json: &Json, known: &Known) -> Result<Json, ApiError> {
+pub(super) fn resolve_json(json: &Json, known: &Results) -> Result<Json, ApiError> {
     match json {
-        Json::String(text) => filled(text, known).map(Json::from),
-        Json::Array(items) => items.iter().map(|item| filled_in(item, known)).collect(),
+        Json::String(text) => resolve_text(text, known).map(Json::from),
+        Json::Array(items) => items.iter().map(|item| resolve_json(item, known)).collect(),
         Json::Object(map) => map
             .iter()
-            .map(|(k, v)| Ok((k.clone(), filled_in(v, known)?)))
+            .map(|(k, v)| Ok((k.clone(), resolve_json(v, known)?)))
             .collect::<Result<Map<_, _>, _>>()
             .map(Json::Object),
         other => Ok(other.clone()),
@@ -24,13 +24,13 @@ pub(super) fn filled_in(json: &Json, known: &Known) -> Result<Json, ApiError> {
 }
 
 /// Replaces every `@{reference.path}` by the value in the result of that subrequest.
-pub(super) fn filled(text: &str, known: &Known) -> Result<String, ApiError> {
+pub(super) fn resolve_text(text: &str, known: &Results) -> Result<String, ApiError> {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("@{") {
         let (expression, after) = after.split_once('}').ok_or_else(|| invalid_reference(rest))?;
         out.push_str(before);
-        out.push_str(&looked_up(expression, known).ok_or_else(|| invalid_reference(expression))?);
+        out.push_str(&lookup(expression, known).ok_or_else(|| invalid_reference(expression))?);
         rest = after;
     }
     out.push_str(rest);
@@ -38,13 +38,13 @@ pub(super) fn filled(text: &str, known: &Known) -> Result<String, ApiError> {
 }
 
 /// Returns the references that a subrequest uses.
-pub(super) fn named(json: &Json) -> Vec<String> {
+pub(super) fn references_in(json: &Json) -> Vec<String> {
     match json {
         Json::String(text) => {
             text.split("@{").skip(1).filter_map(|rest| rest.split(['.', '[', '}']).next()).map(str::to_owned).collect()
         }
-        Json::Array(items) => items.iter().flat_map(named).collect(),
-        Json::Object(map) => map.values().flat_map(named).collect(),
+        Json::Array(items) => items.iter().flat_map(references_in).collect(),
+        Json::Object(map) => map.values().flat_map(references_in).collect(),
         _ => Vec::new(),
     }
 }
@@ -57,7 +57,7 @@ fn invalid_reference(expression: &str) -> ApiError {
 }
 
 /// Looks up an expression such as `note.id` or `found.records[0].Id`.
-fn looked_up(expression: &str, known: &Known) -> Option<String> {
+fn lookup(expression: &str, known: &Results) -> Option<String> {
     let mut steps = expression.split('.');
     let (reference, indexes) = split_indexes(steps.next()?);
     let mut at = indexed(known.get(reference)?, indexes)?;
@@ -86,8 +86,8 @@ mod tests {
 
     use super::*;
 
-    fn known() -> Known {
-        Known::from([
+    fn known() -> Results {
+        Results::from([
             ("note".to_owned(), json!({"id": "069"})),
             ("found".to_owned(), json!({"records": [{"Id": "001", "Owner": {"Id": "005"}}]})),
             ("many".to_owned(), json!([{"id": "003"}])),
@@ -97,16 +97,16 @@ mod tests {
     #[test]
     fn references_select_values_of_results() {
         let known = known();
-        assert_eq!(filled("/x/@{note.id}/y", &known).unwrap(), "/x/069/y");
-        assert_eq!(filled("@{found.records[0].Owner.Id}", &known).unwrap(), "005");
-        assert_eq!(filled("@{many[0].id}@{note.id}", &known).unwrap(), "003069");
-        assert_eq!(filled("a@b.example", &known).unwrap(), "a@b.example");
+        assert_eq!(resolve_text("/x/@{note.id}/y", &known).unwrap(), "/x/069/y");
+        assert_eq!(resolve_text("@{found.records[0].Owner.Id}", &known).unwrap(), "005");
+        assert_eq!(resolve_text("@{many[0].id}@{note.id}", &known).unwrap(), "003069");
+        assert_eq!(resolve_text("a@b.example", &known).unwrap(), "a@b.example");
     }
 
     #[test]
     fn a_reference_without_a_value_names_itself() {
         for expression in ["missing.id", "found.records[1].Id", "found.records", "many[0", "note"] {
-            let error = filled(&format!("@{{{expression}}}"), &known()).unwrap_err();
+            let error = resolve_text(&format!("@{{{expression}}}"), &known()).unwrap_err();
             let reference = expression.split(['.', '[']).next().unwrap();
             assert_eq!(error.code, "PROCESSING_HALTED");
             assert_eq!(
@@ -119,6 +119,6 @@ mod tests {
     #[test]
     fn a_part_lists_the_references_it_uses() {
         let part = json!({"url": "/x/@{a.id}", "body": {"X": "@{b[0].id}", "Y": ["@{c.records[0].Id}"], "Z": 1}});
-        assert_eq!(named(&part), ["a", "b", "c"]);
+        assert_eq!(references_in(&part), ["a", "b", "c"]);
     }
 }

@@ -22,11 +22,12 @@ enum Function {
 }
 
 fn function(input: &mut Input<'_>) -> ModalResult<Expression> {
-    let mut head = (lexeme(name.verify_map(|name| known(&name))), symbol("("), peek(opt(symbol(")")))).verify(no_count);
+    let mut head = (lexeme(name.verify_map(|name| known(&name))), symbol("("), peek(opt(symbol(")"))))
+        .verify(is_count_without_field);
     let (function, ..) = head.parse_next(input)?;
     let argument = match function {
-        Function::Date(_) => cut_err(inside("CONVERTTIMEZONE")).parse_next(input)?,
-        Function::Format => cut_err(inside("CONVERTCURRENCY")).parse_next(input)?,
+        Function::Date(_) => cut_err(within_wrapper("CONVERTTIMEZONE")).parse_next(input)?,
+        Function::Format => cut_err(within_wrapper("CONVERTCURRENCY")).parse_next(input)?,
         _ => cut_err(path).parse_next(input)?,
     };
     cut_err(symbol(")")).parse_next(input)?;
@@ -41,12 +42,12 @@ fn function(input: &mut Input<'_>) -> ModalResult<Expression> {
 }
 
 /// Rejects `COUNT()`, which is not a function of a field.
-fn no_count((function, (), end): &(Function, (), Option<()>)) -> bool {
+fn is_count_without_field((function, (), end): &(Function, (), Option<()>)) -> bool {
     !matches!(function, Function::Aggregate(Aggregate::Count)) || end.is_none()
 }
 
 /// Parses a field, or a field within a wrapper function that has no effect here.
-fn inside<'i>(wrapper: &'static str) -> impl FnMut(&mut Input<'i>) -> ModalResult<Path> {
+fn within_wrapper<'i>(wrapper: &'static str) -> impl FnMut(&mut Input<'i>) -> ModalResult<Path> {
     move |input| {
         let wrapped = delimited((keyword(wrapper), symbol("(")), cut_err(path), cut_err(symbol(")")));
         alt((wrapped, path)).parse_next(input)

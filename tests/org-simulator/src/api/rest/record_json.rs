@@ -23,9 +23,9 @@ pub(super) fn fetch(
         return Err(ApiError::deleted());
     }
     let state = state(org, object, row);
-    state.holds(call)?;
-    let answer = shown(org, actor, call, object, row).map(Response::json)?;
-    Ok(state.shown(call, answer))
+    state.check_conditions(call)?;
+    let response = record_json(org, actor, call, object, row).map(Response::json)?;
+    Ok(state.respond(call, response))
 }
 
 pub(super) fn state(org: &Org, object: &Object, row: &Row) -> State {
@@ -34,7 +34,7 @@ pub(super) fn state(org: &Org, object: &Object, row: &Row) -> State {
 }
 
 /// Returns a record with the fields of `?fields=`, or all fields.
-pub(super) fn shown(org: &Org, actor: &Actor, call: &Call, object: &Object, row: &Row) -> Result<Json, ApiError> {
+pub(super) fn record_json(org: &Org, actor: &Actor, call: &Call, object: &Object, row: &Row) -> Result<Json, ApiError> {
     let id = row.id().unwrap_or(org.id);
     let mut record = Map::new();
     record.insert("attributes".to_owned(), attributes(object, id, &call.version));
@@ -53,13 +53,13 @@ pub(super) fn named_fields<'a>(
     names: impl Iterator<Item = &'a str>,
     version: &str,
 ) -> Result<Map<String, Json>, ApiError> {
-    let mut shown = Map::new();
+    let mut fields = Map::new();
     for name in names.map(str::trim).chain(["Id"]) {
         let seen = |at: &usize| org.may_read_field(actor, object, &object.fields[*at]);
         let at = object.position(name).filter(seen).ok_or_else(|| ApiError::no_column(name, &object.name))?;
-        shown.insert(object.fields[at].name.clone(), object.shown(row, at, version));
+        fields.insert(object.fields[at].name.clone(), object.render_field(row, at, version));
     }
-    Ok(shown)
+    Ok(fields)
 }
 
 /// Parses an id; other text is reported as an unknown key field, as Salesforce does.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
 use super::job::records;
-use crate::api::bulk::v1::refusal::Refusal;
+use crate::api::bulk::v1::error::AsyncError;
 use crate::api::soap::xml::tag;
 use crate::model::bulk::job::{Job, State, Work};
 use crate::model::bulk::v1::AsyncJob;
@@ -16,12 +16,12 @@ const NAMESPACE: &str = "http://www.force.com/2009/06/asyncapi/dataload";
 
 /// The format of descriptions and errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum BodyFormat {
     Xml,
     Json,
 }
 
-impl Form {
+impl BodyFormat {
     /// Returns the format of the response: JSON when the client sends or accepts JSON (that `Accept` counts is
     /// unverified).
     pub(super) fn of(headers: &HeaderMap) -> Self {
@@ -144,19 +144,19 @@ fn xml(status: StatusCode, root: &str, content: &str) -> Response {
 }
 
 /// Returns the description of a job or a batch.
-pub(super) fn described(status: u16, form: Form, element: &str, info: Map<String, Json>) -> Response {
+pub(super) fn described(status: u16, form: BodyFormat, element: &str, info: Map<String, Json>) -> Response {
     form.response(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), element, &info)
 }
 
 /// Returns the description of all batches of a job.
-pub(super) fn batches(form: Form, job: &AsyncJob) -> Response {
+pub(super) fn batches(form: BodyFormat, job: &AsyncJob) -> Response {
     let all = job.batches.iter().map(|batch| form.batch(job, batch));
     match form {
-        Form::Json => {
+        BodyFormat::Json => {
             let all: Vec<Json> = all.map(Json::Object).collect();
             crate::wire::json_response(200, &json!({"batchInfo": all}))
         }
-        Form::Xml => {
+        BodyFormat::Xml => {
             let all: String = all.map(|info| format!("\n <batchInfo>{}\n </batchInfo>", elements(&info))).collect();
             xml(StatusCode::OK, "batchInfoList", &all)
         }
@@ -167,8 +167,8 @@ pub(super) fn csv(text: String) -> Response {
     ([(header::CONTENT_TYPE, "text/csv")], text).into_response()
 }
 
-impl Refusal {
-    pub(super) fn response(self, form: Form) -> Response {
+impl AsyncError {
+    pub(super) fn response(self, form: BodyFormat) -> Response {
         let mut info = Map::new();
         info.insert("exceptionCode".to_owned(), json!(self.code));
         info.insert("exceptionMessage".to_owned(), json!(self.message));
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_code_before_the_message_becomes_the_code() {
-        let of = |code, message: &str| Refusal::from(ApiError::new(code, message));
+        let of = |code, message: &str| AsyncError::from(ApiError::new(code, message));
         let job = of("INVALIDJOB", "InvalidJob : Unable to find object: X");
         assert_eq!((job.code.as_str(), job.message.as_str()), ("InvalidJob", "Unable to find object: X"));
         let entity = of("INVALIDENTITY", "Entity 'X' is not supported by the Bulk API.");

@@ -7,12 +7,12 @@ use crate::model::org::Org;
 
 /// Partner (`u`) or enterprise (`c`) WSDL, which have different namespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Flavor {
+pub(super) enum Wsdl {
     Partner,
     Enterprise,
 }
 
-impl Flavor {
+impl Wsdl {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Partner => "partner",
@@ -52,7 +52,7 @@ impl Fault {
     }
 
     /// Returns the envelope, which is sent with status 500.
-    pub(super) fn envelope(&self, flavor: Flavor) -> String {
+    pub(super) fn envelope(&self, wsdl: Wsdl) -> String {
         let (kind, code) = (self.kind, self.code);
         let detail = tag("sf:exceptionCode", code) + &tag("sf:exceptionMessage", &self.message);
         let text = tag("faultstring", &format!("{code}: {}", self.message));
@@ -61,7 +61,7 @@ impl Fault {
              xmlns:sf=\"urn:fault.{}.soap.sforce.com\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><soapenv:Body>\
              <soapenv:Fault><faultcode>sf:{code}</faultcode>{text}<detail><sf:{kind} xsi:type=\"sf:{kind}\">{detail}</sf:{kind}>\
              </detail></soapenv:Fault></soapenv:Body></soapenv:Envelope>",
-            flavor.name()
+            wsdl.name()
         )
     }
 }
@@ -73,7 +73,7 @@ impl From<ApiError> for Fault {
 }
 
 /// Returns the envelope of an operation's result, with the use of the API limit.
-pub(super) fn envelope(org: &Org, flavor: Flavor, operation: &str, content: &str) -> String {
+pub(super) fn envelope(org: &Org, wsdl: Wsdl, operation: &str, content: &str) -> String {
     let limit = format!(
         "<LimitInfoHeader><limitInfo><current>{}</current><limit>{}</limit><type>API REQUESTS</type></limitInfo></LimitInfoHeader>",
         org.limits.used(),
@@ -84,7 +84,7 @@ pub(super) fn envelope(org: &Org, flavor: Flavor, operation: &str, content: &str
          xmlns=\"urn:{0}.soap.sforce.com\" xmlns:sf=\"urn:sobject.{0}.soap.sforce.com\" \
          xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><soapenv:Header>{limit}</soapenv:Header><soapenv:Body>\
          <{operation}Response>{content}</{operation}Response></soapenv:Body></soapenv:Envelope>",
-        flavor.name()
+        wsdl.name()
     )
 }
 

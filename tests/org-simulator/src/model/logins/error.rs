@@ -4,13 +4,13 @@ use serde_json::{Value as Json, json};
 
 /// An error response of an OAuth endpoint: `error` and `error_description`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct OAuthError {
     pub(crate) status: u16,
     pub(crate) error: &'static str,
     pub(crate) description: &'static str,
 }
 
-impl Refusal {
+impl OAuthError {
     pub(crate) const fn new(error: &'static str, description: &'static str) -> Self {
         Self { status: 400, error, description }
     }
@@ -20,6 +20,6 @@ impl Refusal {
     }
 }
 
-pub(crate) const EXPIRED_TOKEN: Refusal = Refusal::new("invalid_grant", "expired access/refresh token");
+pub(crate) const EXPIRED_TOKEN: OAuthError = OAuthError::new("invalid_grant", "expired access/refresh token");
 
-pub(crate) const BUSY: Refusal = Refusal::new("invalid_grant", "token request is already being processed");
+pub(crate) const BUSY: OAuthError = OAuthError::new("invalid_grant", "token request is already being processed");

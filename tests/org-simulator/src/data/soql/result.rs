@@ -6,7 +6,7 @@ use crate::data::soql::plan::Plan;
 use crate::model::ids::RecordId;
 
 /// The result of a query, with what is needed to render it.
-pub(crate) struct Found {
+pub(crate) struct QueryResult {
     pub(crate) plan: Plan,
     pub(crate) rows: Rows,
 }
@@ -19,7 +19,7 @@ pub(crate) enum Rows {
     Records(Vec<RecordId>),
 }
 
-impl Found {
+impl QueryResult {
     /// Returns the number of rows that the query matches: `totalSize`.
     pub(crate) fn total(&self) -> usize {
         match &self.rows {

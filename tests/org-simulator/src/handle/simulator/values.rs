@@ -1,1 +1,0 @@
-//! The values of the handle's methods; the admin API uses the same values in JSON.
