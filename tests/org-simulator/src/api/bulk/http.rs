@@ -8,6 +8,7 @@ use super::results::{self, Page};
 use super::{create, list, multipart};
 use crate::api::call::{self, Body, Call, Response};
 use crate::model::actor::Actor;
+use crate::model::bulk::csv::is_csv;
 use crate::model::bulk::job::{Job, Kind, State, Work};
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
@@ -208,14 +209,6 @@ impl Request<'_> {
         org.bulk.active.remove(&id);
         Ok(Response::no_content())
     }
-}
-
-/// Returns whether the content type is `text/csv`, in UTF-8 when a character set is named.
-pub(super) fn is_csv(content_type: &str) -> bool {
-    let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
-    let charset = parameters.trim().to_ascii_lowercase();
-    kind.trim().eq_ignore_ascii_case("text/csv")
-        && ["", "charset=utf-8", "charset=\"utf-8\""].contains(&charset.as_str())
 }
 
 fn utf8(bytes: &[u8]) -> Result<String, ApiError> {

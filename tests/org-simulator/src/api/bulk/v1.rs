@@ -18,22 +18,19 @@ use axum::response::Response;
 use axum::routing::any;
 use http::{HeaderMap, Method};
 
-use crate::api::bulk::http::is_csv;
 use crate::api::bulk::list::may_see;
 use crate::api::bulk::v1::call::Call;
 use crate::api::bulk::v1::error::AsyncError;
 use crate::api::bulk::v1::response::BodyFormat;
 use crate::identity::realm::Shared;
 use crate::model::actor::Actor;
-use crate::model::bulk::csv::{LineEnding, Table};
+use crate::model::bulk::csv::{LineEnding, Table, is_csv};
 use crate::model::bulk::job::Work;
 use crate::model::bulk::v1::AsyncJob;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::versions::is_version;
 use crate::wire;
-
-pub(super) use job::process_due_jobs;
 
 /// The largest batch, in bytes and records (limits guide, Bulk API).
 const MAX_BATCH: usize = 10_000_000;

@@ -1,7 +1,7 @@
 //! The processing of jobs as the org's clock advances.
 
 use crate::api::bulk::advance::advance;
-use crate::api::bulk::v1;
+use crate::api::bulk::v1::job as async_job;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
@@ -12,7 +12,7 @@ pub(crate) fn process_due_jobs(org: &mut Org) {
         return;
     }
     let now = org.clock.now();
-    v1::process_due_jobs(org, now);
+    async_job::process_due_jobs(org, now);
     let active: Vec<RecordId> = org.bulk.active.iter().copied().collect();
     for id in active {
         let Some(mut job) = org.bulk.jobs.remove(&id) else { continue };

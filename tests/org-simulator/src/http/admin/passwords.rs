@@ -7,7 +7,7 @@ use axum::routing::post;
 use serde::Deserialize;
 
 use crate::Error;
-use crate::http::admin::Body;
+use crate::http::admin::body::Body;
 use crate::http::admin::response::done;
 use crate::identity::realm::Shared;
 

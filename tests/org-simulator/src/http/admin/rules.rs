@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::Error;
-use crate::http::admin::Body;
+use crate::http::admin::body::Body;
 use crate::http::admin::response::{Outcome, done, ok};
 use crate::identity::realm::Shared;
 use crate::model::access::ObjectPermissions;

@@ -6,6 +6,14 @@ const MAX_FIELD_CHARS: usize = 131_072;
 const MAX_RECORD_CHARS: usize = 400_000;
 const MAX_FIELDS: usize = 5_000;
 
+/// Returns whether the content type is `text/csv`, in UTF-8 when a character set is named.
+pub(crate) fn is_csv(content_type: &str) -> bool {
+    let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
+    let charset = parameters.trim().to_ascii_lowercase();
+    kind.trim().eq_ignore_ascii_case("text/csv")
+        && ["", "charset=utf-8", "charset=\"utf-8\""].contains(&charset.as_str())
+}
+
 /// The line ending, by its name in a job (`LF` or `CRLF`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineEnding {
