@@ -2,12 +2,12 @@
 
 use winnow::combinator::{alt, cut_err, delimited, opt, peek, preceded, repeat};
 use winnow::prelude::*;
+use winnow::stream::Location as _;
 
 use super::expression::expression;
 use super::literal::{literal, text};
-use super::select::inner_select;
-use crate::data::soql::ast::{Condition, List, Operator};
-use crate::data::soql::grammar::words::{Input, keyword, lexeme, listed, symbol};
+use crate::data::soql::ast::{Condition, Item, List, Operator, Select};
+use crate::data::soql::grammar::words::{Input, alias, keyword, lexeme, listed, object, symbol};
 
 pub(super) fn condition(input: &mut Input<'_>) -> ModalResult<Condition> {
     if opt(keyword("NOT")).parse_next(input)?.is_some() {
@@ -51,10 +51,34 @@ fn comparison(input: &mut Input<'_>) -> ModalResult<Condition> {
 
 fn list(input: &mut Input<'_>) -> ModalResult<List> {
     symbol("(").parse_next(input)?;
-    let select = preceded(peek(keyword("SELECT")), cut_err(inner_select)).map(|select| List::Select(Box::new(select)));
+    let select = preceded(peek(keyword("SELECT")), cut_err(semi_join)).map(|select| List::Select(Box::new(select)));
     let list = alt((select, listed(literal).map(List::Literals))).parse_next(input)?;
     symbol(")").parse_next(input)?;
     Ok(list)
+}
+
+/// Parses the subquery of a semi-join: one field, one object and a condition.
+fn semi_join(input: &mut Input<'_>) -> ModalResult<Select> {
+    keyword("SELECT").parse_next(input)?;
+    let offset = input.current_token_start();
+    let expression = cut_err(expression).parse_next(input)?;
+    let from = cut_err(preceded(keyword("FROM"), object)).parse_next(input)?;
+    let alias = opt(alias).parse_next(input)?;
+    let condition = opt(preceded(keyword("WHERE"), cut_err(condition))).parse_next(input)?;
+    let items = vec![Item::Value { expression, alias: None, offset }];
+    Ok(Select {
+        items,
+        from,
+        alias,
+        scope: None,
+        condition,
+        groups: None,
+        having: None,
+        order: Vec::new(),
+        limit: None,
+        offset: 0,
+        all_rows: false,
+    })
 }
 
 fn operator(input: &mut Input<'_>) -> ModalResult<Operator> {

@@ -30,30 +30,6 @@ pub(super) fn select(input: &mut Input<'_>) -> ModalResult<Select> {
     Ok(Select { items, from, alias, scope, condition, groups, having, order, limit, offset, all_rows })
 }
 
-/// Parses the subquery of a semi-join: one field, one object and a condition.
-pub(super) fn inner_select(input: &mut Input<'_>) -> ModalResult<Select> {
-    keyword("SELECT").parse_next(input)?;
-    let offset = input.current_token_start();
-    let expression = cut_err(expression).parse_next(input)?;
-    let from = cut_err(preceded(keyword("FROM"), object)).parse_next(input)?;
-    let alias = opt(alias).parse_next(input)?;
-    let condition = opt(preceded(keyword("WHERE"), cut_err(condition))).parse_next(input)?;
-    let items = vec![Item::Value { expression, alias: None, offset }];
-    Ok(Select {
-        items,
-        from,
-        alias,
-        scope: None,
-        condition,
-        groups: None,
-        having: None,
-        order: Vec::new(),
-        limit: None,
-        offset: 0,
-        all_rows: false,
-    })
-}
-
 fn number(input: &mut Input<'_>) -> ModalResult<usize> {
     lexeme(dec_uint).parse_next(input)
 }
