@@ -92,7 +92,7 @@ async fn build_event(deps: &Deps, change: &StreamChange) -> Result<BusEvent, sto
 }
 
 /// Finds the write of Ferry's that made the change. While the table cannot be read the event waits: an echo without its mark
-/// could be written back in an endless loop, a late event harms nobody.
+/// could be written back in an endless loop, a late event does no harm.
 async fn origin(deps: &Deps, change: &Change) -> Result<Option<Origin>, store::Error> {
     match change.saved() {
         Some(saved) if may_have_origin(saved, deps.clock.now()) => {

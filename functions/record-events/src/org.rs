@@ -33,8 +33,8 @@ pub fn compare(old: Option<&Org>, new: &Org) -> Option<Kind> {
     if old.map(|old| old.state) != Some(new.state) {
         return Some(Kind::State(new.state));
     }
-    let told = |org: &Org| org.license.as_ref().map(shown);
-    (old.and_then(told) != told(new)).then_some(Kind::LicenseChanged)
+    let license = |org: &Org| org.license.as_ref().map(shown);
+    (old.and_then(license) != license(new)).then_some(Kind::LicenseChanged)
 }
 
 /// The `data` of an event.
@@ -142,8 +142,8 @@ mod tests {
         let secret = SecretHash { sha256: "a-hash".to_owned(), created_at: Timestamp::UNIX_EPOCH };
         let rotated = Org { webhook_secrets: vec![secret], revision: 2, ..org(OrgState::Active) };
         assert_eq!(compare(Some(&org(OrgState::Active)), &rotated), None);
-        let told = event(&rotated, Kind::State(OrgState::Active), "e");
-        assert!(!serde_json::to_string(&told).unwrap().contains("a-hash"));
+        let published = event(&rotated, Kind::State(OrgState::Active), "e");
+        assert!(!serde_json::to_string(&published).unwrap().contains("a-hash"));
     }
 
     #[test]
@@ -151,8 +151,8 @@ mod tests {
         let copy_of = "00D79000000exLEEAY".parse().unwrap();
         let quarantine = Some(Quarantine { copy_of, since: Timestamp::UNIX_EPOCH, released_at: None });
         let copy = Org { quarantine, ..org(OrgState::Quarantined) };
-        let told = event(&copy, compare(None, &copy).unwrap(), "e");
-        assert_eq!((told.kind.as_str(), &told.data["copy_of"]), ("org.quarantined", &json!("00D79000000exLEEAY")));
+        let published = event(&copy, compare(None, &copy).unwrap(), "e");
+        assert_eq!((published.kind.as_str(), &published.data["copy_of"]), ("org.quarantined", &json!("00D79000000exLEEAY")));
         let released = Org { state: OrgState::Claimed, ..copy };
         assert_eq!(event(&released, Kind::State(OrgState::Claimed), "e").data.get("copy_of"), None);
     }

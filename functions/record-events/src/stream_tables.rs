@@ -1,4 +1,4 @@
-//! The tables whose streams the function reads, told apart by the `eventSourceARN` of a stream record.
+//! The tables whose streams the function reads, identified by the `eventSourceARN` of a stream record.
 
 /// The names of the streamed tables.
 #[derive(Debug, Clone, PartialEq, Eq)]

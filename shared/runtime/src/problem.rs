@@ -84,7 +84,7 @@ impl Problem {
     pub fn org_not_active(state: OrgState) -> Self {
         let problem = Self::new(ProblemCode::OrgNotActive);
         match state {
-            OrgState::Claimed => problem.detail("the package is installed, but nobody has connected the org yet"),
+            OrgState::Claimed => problem.detail("the package is installed, but the org is not connected yet"),
             OrgState::Active => problem.detail("the org has just become active").next("Send the same request again."),
             OrgState::Uninstalled => problem
                 .detail("the package was removed from the org")

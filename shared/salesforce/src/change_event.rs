@@ -10,7 +10,7 @@ use crate::{MAX_RETRIEVE_IDS, ObjectName, OrgId, RecordId};
 /// The records that an event reports as changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeEvent {
-    /// The org that relayed the event. EventBridge guarantees it: nobody else can publish under this source.
+    /// The org that relayed the event. EventBridge guarantees it: only Salesforce can publish under this source.
     pub org_id: OrgId,
     /// The object of the records.
     pub object: ObjectName,

@@ -44,7 +44,7 @@ pub struct Outcomes {
     pub waits: Vec<Duration>,
     /// The time from the first request to the last response.
     pub total: Duration,
-    /// Requests that callers repeated because the broker told them to retry.
+    /// Requests that callers repeated because the broker responded that they should.
     pub retries: usize,
     /// The distinct access tokens that callers received.
     pub tokens: Vec<String>,

@@ -97,12 +97,11 @@ pub async fn run(plan: Plan, progress: &Progress) -> Result<Report> {
     let pollers: Vec<Poller<'_>> = pollers.collect();
     let working = futures::future::try_join_all(pollers.iter().map(Poller::run));
     let playing = async {
-        let played = play(plan, &org, &queue, progress).await;
+        let report = play(plan, &org, &queue, progress).await;
         ended.store(true, Ordering::Release);
-        played
+        report
     };
-    let ((), played) = tokio::try_join!(async { working.await.map(drop) }, playing)?;
-    let mut report = played;
+    let ((), mut report) = tokio::try_join!(async { working.await.map(drop) }, playing)?;
     for tally in pollers.iter().map(Poller::tally) {
         report.batches += tally.batches;
         report.killed += tally.killed;

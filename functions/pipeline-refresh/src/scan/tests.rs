@@ -108,7 +108,7 @@ fn rows_changed_after_the_scan_began_end_it() {
     assert_eq!(Scan::fresh(None, at(1_000)).after(&page(&rows, 5_000, false)), Ok(Step::Complete));
 }
 
-/// One step of a story.
+/// One step of a scenario.
 #[derive(Debug, Clone)]
 enum Action {
     /// A row is written now and becomes visible when its transaction commits, `delay` seconds later.
@@ -238,11 +238,11 @@ fn action() -> impl Strategy<Value = Action> {
 proptest! {
     #[test]
     fn no_row_is_lost_by_edits_late_commits_or_kills(
-        story in prop::collection::vec(action(), 1..120),
+        actions in prop::collection::vec(action(), 1..120),
         page_rows in 1..12_usize,
     ) {
         let (mut org, mut worker) = (Org::default(), Worker::default());
-        for action in story {
+        for action in actions {
             match action {
                 Action::Edit { row, delay } => org.edit(row, delay),
                 Action::MassEdit { rows, delay } => (0..rows).for_each(|row| org.edit(row, delay)),

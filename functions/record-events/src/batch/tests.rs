@@ -147,9 +147,9 @@ fn invoke(records: &[EventRecord], faults: &mut impl Iterator<Item = Fault>, bus
         let faults: Vec<_> = call.clone().map(|_| faults.next().unwrap_or(Fault::None)).collect();
         let taken = call.clone().zip(&faults).filter(|(_, fault)| **fault != Fault::Refused);
         bus.extend(taken.map(|(place, _)| events[place].clone()));
-        let answers: Vec<_> = faults.iter().map(|fault| *fault == Fault::None).collect();
-        publication.record_results(call, &answers);
-        published.extend(answers);
+        let results: Vec<_> = faults.iter().map(|fault| *fault == Fault::None).collect();
+        publication.record_results(call, &results);
+        published.extend(results);
     }
     let first = records.first().and_then(|record| record.change.sequence_number.clone()).unwrap();
     let first: usize = first.parse().unwrap();

@@ -76,11 +76,11 @@ fn a_merged_record_is_published_as_merged_once() {
 
     assert_eq!(kind_of(Some(&live), &merged), Some(Kind::Merged));
     assert_eq!(kind_of(None, &merged), Some(Kind::Merged));
-    assert_eq!(kind_of(Some(&gone), &merged), Some(Kind::Merged), "the deletion was told before the merge was known");
+    assert_eq!(kind_of(Some(&gone), &merged), Some(Kind::Merged), "the deletion was published before the merge was known");
     assert_eq!(kind_of(Some(&merged), &read_later), None);
     assert_eq!(kind_of(Some(&merged), &gone), None, "it is as gone as before");
-    let told = event(&change(Some(&live), &merged).unwrap(), None, EventValues::Names);
-    assert_eq!((told.kind.as_str(), &told.data["master_record_id"]), ("record.merged", &json!("0065e00000AbCdFAAV")));
+    let published = event(&change(Some(&live), &merged).unwrap(), None, EventValues::Names);
+    assert_eq!((published.kind.as_str(), &published.data["master_record_id"]), ("record.merged", &json!("0065e00000AbCdFAAV")));
 }
 
 #[test]
@@ -119,15 +119,15 @@ fn an_event_is_a_cloud_event_without_field_values() {
 fn values_are_published_where_configured() {
     let old = record(json!({"Name": "Acme", "StageName": "Prospecting", "Amount": 5.0}));
     let new = record(json!({"Name": "Acme", "StageName": "Closed Won", "NextStep": "Call"}));
-    let told = event(&change(Some(&old), &new).unwrap(), None, EventValues::Values).data;
+    let published = event(&change(Some(&old), &new).unwrap(), None, EventValues::Values).data;
 
-    assert_eq!(told["changed_fields"], json!(["Amount", "NextStep", "StageName"]));
+    assert_eq!(published["changed_fields"], json!(["Amount", "NextStep", "StageName"]));
     let wanted = json!({
         "Amount": {"old": 5.0, "new": null},
         "NextStep": {"old": null, "new": "Call"},
         "StageName": {"old": "Prospecting", "new": "Closed Won"},
     });
-    assert_eq!(told["values"], wanted);
+    assert_eq!(published["values"], wanted);
     let deleted = event(&change(Some(&old), &tombstone(None)).unwrap(), None, EventValues::Values).data;
     assert_eq!((deleted.get("values"), deleted.get("values_omitted")), (None, None));
 }
@@ -143,10 +143,10 @@ fn a_write_of_ferrys_is_marked_with_its_unwritten_fields() {
     let write_id = "2f1c3a52-7b0e-5d5f-8f3a-61e204c7b9d3".parse().unwrap();
     let origin = Origin { write_id, user_id: rep.parse().unwrap(), from: at, to: at, fields: vec!["stagename".into()] };
 
-    let told = event(&change, Some(&origin), EventValues::Names).data;
+    let published = event(&change, Some(&origin), EventValues::Names).data;
 
-    assert_eq!((&told["origin"], &told["write_id"]), (&json!("ferry"), &json!(write_id)));
-    assert_eq!(told["unwritten_fields"], json!(["Probability"]));
+    assert_eq!((&published["origin"], &published["write_id"]), (&json!("ferry"), &json!(write_id)));
+    assert_eq!(published["unwritten_fields"], json!(["Probability"]));
     let anybodys = event(&change, None, EventValues::Names).data;
     assert!(["origin", "write_id", "unwritten_fields"].iter().all(|name| anybodys.get(name).is_none()));
 }
@@ -164,11 +164,11 @@ fn no_write_makes_a_deletion_or_an_undelete() {
 #[test]
 fn values_too_large_for_an_event_are_omitted() {
     let text = |letter: &str| record(json!({"Terms__c": letter.repeat(131_072)}));
-    let told = |new: &MirrorRecord| event(&change(Some(&text("a")), new).unwrap(), None, EventValues::Values);
+    let published = |new: &MirrorRecord| event(&change(Some(&text("a")), new).unwrap(), None, EventValues::Values);
 
-    let half = told(&record(json!({"Terms__c": null})));
+    let half = published(&record(json!({"Terms__c": null})));
     assert!(half.fits() && half.data["values"]["Terms__c"]["old"].is_string());
-    let both = told(&text("b"));
+    let both = published(&text("b"));
     assert!(both.fits());
     assert_eq!((both.data.get("values"), &both.data["values_omitted"]), (None, &json!("too_large")));
     assert_eq!(both.data["changed_fields"], json!(["Terms__c"]));

@@ -42,8 +42,8 @@ fn each_state_of_a_connection_is_published_once() {
         (Some(&warned(60)), &warned(30), Some(Kind::UpgradeRequired)),
         (Some(&warned(30)), &active, None),
     ];
-    for (number, (old, new, told)) in cases.into_iter().enumerate() {
-        assert_eq!(compare(old, new), told, "case {number}");
+    for (number, (old, new, expected)) in cases.into_iter().enumerate() {
+        assert_eq!(compare(old, new), expected, "case {number}");
     }
 }
 

@@ -72,7 +72,7 @@ pub struct LeaseRequest {
     pub now: Timestamp,
     /// The length of the lease.
     pub length: SignedDuration,
-    /// The fencing token that the caller has read. The lease is granted only if nobody has held it since. `None`
+    /// The fencing token that the caller has read. The lease is granted only if no other owner has held it since. `None`
     /// accepts any.
     pub seen_fence: Option<u64>,
 }
@@ -96,7 +96,7 @@ pub enum LeaseClaim {
 pub(super) const IS_FREE: &str =
     "attribute_exists(#org_id) AND (attribute_not_exists(#lease_deadline) OR #lease_deadline <= :now)";
 
-/// [`IS_FREE`], and nobody has held the lease since the caller read it.
+/// [`IS_FREE`], and no other owner has held the lease since the caller read it.
 pub(super) const IS_FREE_AS_SEEN: &str = "attribute_exists(#org_id) AND #lease_fence = :seen_fence AND \
      (attribute_not_exists(#lease_deadline) OR #lease_deadline <= :now)";
 

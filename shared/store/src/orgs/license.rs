@@ -124,7 +124,7 @@ fn apply(org: Org, license: &License) -> Org {
         let state = if uninstalled { OrgState::Uninstalled } else { OrgState::Claimed };
         return Org { state, environment, ..org };
     }
-    // Salesforce returns whole seconds, and nobody connects an org within the second of its uninstallation.
+    // Salesforce returns whole seconds, and an org is not connected within the second of its uninstallation.
     let before =
         |uninstalled: Timestamp| org.activated_at.is_none_or(|active| active.as_second() <= uninstalled.as_second());
     let ended = license.uninstalled_at.is_some_and(before);

@@ -12,12 +12,12 @@ use crate::messages::message;
 /// Posts the org's own message to each address and expects the same 404.
 async fn are_unknown(addresses: impl Fn(&TestContext, &TestContext) -> Vec<String>) {
     let test = ForgeryTest::new().await;
-    let mut answers: Vec<Answer> = Vec::new();
+    let mut responses: Vec<Answer> = Vec::new();
     for address in addresses(&test.context, &test.other) {
         let body = message(test.context.org, 1);
-        answers.push(test.refuses_at(&address, body, NOT_FOUND, &address).await);
+        responses.push(test.refuses_at(&address, body, NOT_FOUND, &address).await);
     }
-    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
+    assert!(responses.windows(2).all(|pair| pair[0] == pair[1]), "{responses:?}");
     test.ends().await;
 }
 

@@ -46,7 +46,7 @@ fn with_entities() {
             ("in small letters", with(context, "<!doctype x>", "x")),
             ("a type that does not end", with(context, "<!DOCTYPE x [", "x")),
             ("a type inside", with(context, DECLARATION, "<!DOCTYPE x>")),
-            ("an entity that nobody declared", with(context, DECLARATION, "&a;")),
+            ("an undeclared entity", with(context, DECLARATION, "&a;")),
             ("an entity declared inside", with(context, DECLARATION, r#"<!ENTITY a "b">"#)),
         ]
     }));

@@ -218,10 +218,10 @@ impl Org {
         given: &Map<String, Json>,
     ) -> Result<RecordId, ApiError> {
         let Some(row) = self.store.get(object, id).map(Arc::clone) else { return Ok(id) };
-        let lacking = given.iter().filter(|(name, _)| self.value(object, &row, name).is_null());
-        let lacking: Map<String, Json> = lacking.map(|(name, value)| (name.clone(), value.clone())).collect();
-        if !lacking.is_empty() {
-            self.update(actor, object, id, &lacking)?;
+        let missing = given.iter().filter(|(name, _)| self.value(object, &row, name).is_null());
+        let missing: Map<String, Json> = missing.map(|(name, value)| (name.clone(), value.clone())).collect();
+        if !missing.is_empty() {
+            self.update(actor, object, id, &missing)?;
         }
         Ok(id)
     }
