@@ -152,7 +152,10 @@ mod tests {
         let quarantine = Some(Quarantine { copy_of, since: Timestamp::UNIX_EPOCH, released_at: None });
         let copy = Org { quarantine, ..org(OrgState::Quarantined) };
         let published = event(&copy, compare(None, &copy).unwrap(), "e");
-        assert_eq!((published.kind.as_str(), &published.data["copy_of"]), ("org.quarantined", &json!("00D79000000exLEEAY")));
+        assert_eq!(
+            (published.kind.as_str(), &published.data["copy_of"]),
+            ("org.quarantined", &json!("00D79000000exLEEAY"))
+        );
         let released = Org { state: OrgState::Claimed, ..copy };
         assert_eq!(event(&released, Kind::State(OrgState::Claimed), "e").data.get("copy_of"), None);
     }

@@ -12,10 +12,10 @@ fn a_message_is_acknowledged_once_all_of_it_is_queued() {
     run(async {
         let context = TestContext::new().await;
 
-        let answer = context.post(&context.address(), message(context.org, 100)).await;
+        let response = context.post(&context.address(), message(context.org, 100)).await;
 
-        assert_eq!((answer.status, answer.content_type.as_str()), (StatusCode::OK, "text/xml; charset=utf-8"));
-        assert!(answer.is_ack(), "{answer:?}");
+        assert_eq!((response.status, response.content_type.as_str()), (StatusCode::OK, "text/xml; charset=utf-8"));
+        assert!(response.is_ack(), "{response:?}");
         let queued = context.queued().await;
         let notifications: BTreeSet<_> = queued.iter().map(|hint| hint.delivery_id.as_str()[..15].to_owned()).collect();
         assert_eq!(notifications, (0..100).map(notification_id).collect());
@@ -59,9 +59,9 @@ fn a_notification_without_record_is_queued() {
         let context = TestContext::new().await;
         let bare = |n| format!("<Notification><Id>{}</Id></Notification>", notification_id(n));
 
-        let answer = context.post(&context.address(), envelope(context.org.as_str(), &(bare(1) + &bare(2)))).await;
+        let response = context.post(&context.address(), envelope(context.org.as_str(), &(bare(1) + &bare(2)))).await;
 
-        assert!(answer.is_ack(), "{answer:?}");
+        assert!(response.is_ack(), "{response:?}");
         let queued = context.queued().await;
         let ids: BTreeSet<_> = queued.iter().map(|hint| hint.delivery_id.as_str()[..15].to_owned()).collect();
         assert_eq!(ids, [notification_id(1), notification_id(2)].into());

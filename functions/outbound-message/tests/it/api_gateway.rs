@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::harness::{Answer, TestContext, run};
+use crate::harness::{HttpResponse, TestContext, run};
 use crate::messages::message;
 
 const EVENT: &str = include_str!("../fixtures/apigw-v2-outbound-message.json");
@@ -21,11 +21,11 @@ fn event(path: &str, body: &str, is_base64: bool) -> String {
     event.to_string()
 }
 
-async fn send(context: &TestContext, event: &str) -> Answer {
+async fn send(context: &TestContext, event: &str) -> HttpResponse {
     let request = lambda_http::request::from_str(event).unwrap();
     let (parts, body) = request.into_parts();
     let request = Request::from_parts(parts, axum::body::Body::from(body.as_ref().to_vec()));
-    Answer::of(context.router().oneshot(request).await.unwrap()).await
+    HttpResponse::of(context.router().oneshot(request).await.unwrap()).await
 }
 
 #[test]
@@ -46,8 +46,8 @@ fn an_api_gateway_event_with_a_wrong_secret_is_not_found() {
         let context = TestContext::new().await;
         let address = context.address_of(context.org.as_str(), "wrong");
 
-        let answer = send(&context, &event(&address, &message(context.org, 1), false)).await;
+        let response = send(&context, &event(&address, &message(context.org, 1), false)).await;
 
-        assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::NOT_FOUND, "not_found"));
+        assert_eq!((response.status, response.problem().as_str()), (StatusCode::NOT_FOUND, "not_found"));
     });
 }

@@ -19,7 +19,7 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use store::{ChangeHint, Org};
 
-use crate::harness::{Answer, TestContext, request};
+use crate::harness::{HttpResponse, TestContext, request};
 
 const XML: (&str, &str) = ("content-type", "text/xml; charset=utf-8");
 const NOT_FOUND: (u16, &str) = (404, "not_found");
@@ -46,17 +46,23 @@ impl ForgeryTest {
     }
 
     /// Posts a body to this address.
-    async fn refuses_at(&self, address: &str, body: impl Into<Body>, expected: (u16, &str), what: &str) -> Answer {
+    async fn refuses_at(
+        &self,
+        address: &str,
+        body: impl Into<Body>,
+        expected: (u16, &str),
+        what: &str,
+    ) -> HttpResponse {
         self.refuses_request(request(Method::POST, address, &[XML], body), expected, what).await
     }
 
-    async fn refuses_request(&self, request: Request<Body>, expected: (u16, &str), what: &str) -> Answer {
+    async fn refuses_request(&self, request: Request<Body>, expected: (u16, &str), what: &str) -> HttpResponse {
         self.context.requests();
-        let answer = self.context.send(request).await;
-        assert_eq!((answer.status.as_u16(), answer.problem().as_str()), expected, "{what}");
+        let response = self.context.send(request).await;
+        assert_eq!((response.status.as_u16(), response.problem().as_str()), expected, "{what}");
         let asked: Vec<_> = self.context.requests().into_iter().filter(|(name, _)| name != "GetItem").collect();
         assert_eq!(asked, [], "{what}");
-        answer
+        response
     }
 
     /// Checks that nothing was queued or written.

@@ -127,13 +127,13 @@ impl TestContext {
     }
 
     /// Posts a body as Salesforce does.
-    pub(crate) async fn post(&self, address: &str, body: impl Into<Body>) -> Answer {
+    pub(crate) async fn post(&self, address: &str, body: impl Into<Body>) -> HttpResponse {
         self.send(request(Method::POST, address, &[("content-type", "text/xml; charset=utf-8")], body)).await
     }
 
     /// Sends a request.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        Answer::of(self.router.clone().oneshot(request).await.expect("an answer")).await
+    pub(crate) async fn send(&self, request: Request<Body>) -> HttpResponse {
+        HttpResponse::of(self.router.clone().oneshot(request).await.expect("an answer")).await
     }
 
     /// Loads the org's row.
@@ -185,13 +185,13 @@ pub(crate) fn request(method: Method, path: &str, headers: &[(&str, &str)], body
 
 /// A response.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub(crate) status: StatusCode,
     pub(crate) content_type: String,
     pub(crate) body: String,
 }
 
-impl Answer {
+impl HttpResponse {
     pub(crate) async fn of(response: Response<Body>) -> Self {
         let status = response.status();
         let content_type = response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());

@@ -18,8 +18,8 @@ fn a_recorded_body_of_another_org_is_never_acknowledged_here() {
     run(async {
         let context = TestContext::new().await;
         for path in recorded_bodies() {
-            let answer = context.post(&context.address(), fs::read(&path).unwrap()).await;
-            let problem = answer.problem();
+            let response = context.post(&context.address(), fs::read(&path).unwrap()).await;
+            let problem = response.problem();
             assert!(["other_org", "malformed_message"].contains(&problem.as_str()), "{}: {problem}", path.display());
         }
         assert_eq!(context.queued().await, []);
@@ -35,13 +35,13 @@ fn a_recorded_body_becomes_hints_once_it_names_the_org() {
             let Ok(body) = fs::read_to_string(&path) else { continue };
             let body = renamed(&body, context.org.as_str());
             let expected = body.matches("<Notification>").count();
-            let answer = context.post(&context.address(), body).await;
+            let response = context.post(&context.address(), body).await;
             // Some bodies were masked by their authors, so that their ids are none.
-            if answer.is_ack() {
+            if response.is_ack() {
                 acknowledged += 1;
                 assert_eq!(context.queued().await.len(), expected, "{}", path.display());
             } else {
-                assert_eq!(answer.problem(), "malformed_message", "{}", path.display());
+                assert_eq!(response.problem(), "malformed_message", "{}", path.display());
             }
         }
         assert!(acknowledged >= 10 || recorded_bodies().is_empty(), "{acknowledged} acknowledged");

@@ -12,8 +12,8 @@ fn an_org_that_is_not_active_has_no_address() {
         let context = TestContext::new().await;
         for state in [OrgState::Uninstalled, OrgState::Disconnected, OrgState::Quarantined] {
             context.mark(state).await;
-            let answer = context.post(&context.address(), message(context.org, 1)).await;
-            assert_eq!(answer.problem(), "not_found", "{state:?}");
+            let response = context.post(&context.address(), message(context.org, 1)).await;
+            assert_eq!(response.problem(), "not_found", "{state:?}");
         }
         assert_eq!(context.queued().await, []);
     });
@@ -24,9 +24,9 @@ fn a_message_that_was_not_queued_is_not_acknowledged() {
     run(async {
         let context = TestContext::without_queue().await;
 
-        let answer = context.post(&context.address(), message(context.org, 3)).await;
+        let response = context.post(&context.address(), message(context.org, 3)).await;
 
-        assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "unavailable"));
+        assert_eq!((response.status, response.problem().as_str()), (StatusCode::SERVICE_UNAVAILABLE, "unavailable"));
     });
 }
 
@@ -56,9 +56,9 @@ fn a_copy_is_quarantined_and_the_original_unchanged() {
         let before = context.orgs.load(context.org).await.unwrap();
         let copy = random_org();
 
-        let answer = context.post(&context.address(), message(copy, 1)).await;
+        let response = context.post(&context.address(), message(copy, 1)).await;
 
-        assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::FORBIDDEN, "other_org"));
+        assert_eq!((response.status, response.problem().as_str()), (StatusCode::FORBIDDEN, "other_org"));
         let copy = context.orgs.load(copy).await.unwrap().unwrap();
         assert_eq!((copy.state, copy.quarantine.unwrap().copy_of), (OrgState::Quarantined, context.org));
         assert_eq!(context.orgs.load(context.org).await.unwrap(), before);

@@ -76,11 +76,18 @@ fn a_merged_record_is_published_as_merged_once() {
 
     assert_eq!(kind_of(Some(&live), &merged), Some(Kind::Merged));
     assert_eq!(kind_of(None, &merged), Some(Kind::Merged));
-    assert_eq!(kind_of(Some(&gone), &merged), Some(Kind::Merged), "the deletion was published before the merge was known");
+    assert_eq!(
+        kind_of(Some(&gone), &merged),
+        Some(Kind::Merged),
+        "the deletion was published before the merge was known"
+    );
     assert_eq!(kind_of(Some(&merged), &read_later), None);
     assert_eq!(kind_of(Some(&merged), &gone), None, "it is as gone as before");
     let published = event(&change(Some(&live), &merged).unwrap(), None, EventValues::Names);
-    assert_eq!((published.kind.as_str(), &published.data["master_record_id"]), ("record.merged", &json!("0065e00000AbCdFAAV")));
+    assert_eq!(
+        (published.kind.as_str(), &published.data["master_record_id"]),
+        ("record.merged", &json!("0065e00000AbCdFAAV"))
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
-use crate::support::{ADMIN, Scene, fields};
+use crate::support::{ADMIN, TestContext, fields};
 
 const ACK: &str = "<soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>\
      <notificationsResponse xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack></notificationsResponse></soapenv:Body></soapenv:Envelope>";
@@ -101,28 +101,28 @@ async fn guarded(authority: &Authority) -> (String, Arc<Mutex<Vec<Vec<u8>>>>) {
 }
 
 /// Changes a record, sends the message and returns its state and outcome.
-async fn sent(scene: &Scene, url: &str) -> (DeliveryState, String) {
+async fn sent(context: &TestContext, url: &str) -> (DeliveryState, String) {
     let definition = OutboundMessage {
         name: "Notify".to_owned(),
         object: "Opportunity".to_owned(),
         fields: vec!["Name".to_owned()],
         endpoint_url: url.to_owned(),
     };
-    scene.org.define_outbound_message(&definition).unwrap();
-    let id = scene.id_of("Opportunity", "Quillfeather & Sons - press optics").await;
-    scene.org.update_record(ADMIN, "Opportunity", &id, &fields(json!({"NextStep": "Call"}))).unwrap();
-    let tried = scene.org.deliver_outbound_messages().await;
+    context.org.define_outbound_message(&definition).unwrap();
+    let id = context.id_of("Opportunity", "Quillfeather & Sons - press optics").await;
+    context.org.update_record(ADMIN, "Opportunity", &id, &fields(json!({"NextStep": "Call"}))).unwrap();
+    let tried = context.org.deliver_outbound_messages().await;
     (tried[0].state, tried[0].last_outcome.clone().unwrap())
 }
 
 #[tokio::test]
 async fn an_endpoint_receives_the_clients_certificate() {
     let authority = Authority::new();
-    let (scene, (url, seen)) = (Scene::new().await, guarded(&authority).await);
+    let (context, (url, seen)) = (TestContext::new().await, guarded(&authority).await);
     let (presented, certificate) = authority.presented(&authority);
-    scene.org.present_client_certificate(Some(&presented)).unwrap();
+    context.org.present_client_certificate(Some(&presented)).unwrap();
 
-    assert_eq!(sent(&scene, &url).await, (DeliveryState::Delivered, "acknowledged".to_owned()));
+    assert_eq!(sent(&context, &url).await, (DeliveryState::Delivered, "acknowledged".to_owned()));
 
     assert_eq!(*seen.lock().unwrap(), [certificate.der().to_vec()]);
 }
@@ -130,11 +130,11 @@ async fn an_endpoint_receives_the_clients_certificate() {
 #[tokio::test]
 async fn a_certificate_of_another_authority_is_rejected() {
     let authority = Authority::new();
-    let (scene, (url, seen)) = (Scene::new().await, guarded(&authority).await);
+    let (context, (url, seen)) = (TestContext::new().await, guarded(&authority).await);
     let (presented, _) = authority.presented(&Authority::new());
-    scene.org.present_client_certificate(Some(&presented)).unwrap();
+    context.org.present_client_certificate(Some(&presented)).unwrap();
 
-    let (state, outcome) = sent(&scene, &url).await;
+    let (state, outcome) = sent(&context, &url).await;
 
     assert_eq!((state, outcome.contains("acknowledged")), (DeliveryState::Pending, false), "{outcome}");
     assert!(seen.lock().unwrap().is_empty());
@@ -143,14 +143,14 @@ async fn a_certificate_of_another_authority_is_rejected() {
 #[tokio::test]
 async fn an_authority_is_trusted_only_while_it_is_set() {
     let authority = Authority::new();
-    let (scene, (url, seen)) = (Scene::new().await, guarded(&authority).await);
+    let (context, (url, seen)) = (TestContext::new().await, guarded(&authority).await);
     let (presented, _) = authority.presented(&authority);
-    scene.org.present_client_certificate(Some(&presented)).unwrap();
-    scene.org.present_client_certificate(None).unwrap();
+    context.org.present_client_certificate(Some(&presented)).unwrap();
+    context.org.present_client_certificate(None).unwrap();
 
-    assert_eq!(sent(&scene, &url).await.0, DeliveryState::Pending);
+    assert_eq!(sent(&context, &url).await.0, DeliveryState::Pending);
 
     assert!(seen.lock().unwrap().is_empty());
     let unreadable = ClientCertificate { identity_pem: b"none".to_vec(), ..ClientCertificate::default() };
-    assert!(scene.org.present_client_certificate(Some(&unreadable)).is_err());
+    assert!(context.org.present_client_certificate(Some(&unreadable)).is_err());
 }

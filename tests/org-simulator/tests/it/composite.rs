@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use crate::support::Scene;
+use crate::support::TestContext;
 
 fn part(method: &str, path: &str, reference: &str, body: &Value) -> Value {
     json!({"method": method, "url": format!("/services/data/v66.0/{path}"), "referenceId": reference, "body": body})
@@ -8,91 +8,91 @@ fn part(method: &str, path: &str, reference: &str, body: &Value) -> Value {
 
 #[tokio::test]
 async fn later_parts_use_results_of_earlier_ones() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let parts = json!([
         part("POST", "sobjects/Account", "acme", &json!({"Name": "Composite & Co"})),
         part("POST", "sobjects/Contact", "person", &json!({"LastName": "X", "AccountId": "@{acme.id}"})),
         {"method": "GET", "url": "/services/data/v66.0/query?q=SELECT Id, Account.Name FROM Contact WHERE Id = '@{person.id}'", "referenceId": "check"},
     ]);
 
-    let answer = scene.post("composite", json!({"allOrNone": true, "compositeRequest": parts})).await;
+    let response = context.post("composite", json!({"allOrNone": true, "compositeRequest": parts})).await;
 
-    let parts = &answer.body["compositeResponse"];
+    let parts = &response.body["compositeResponse"];
     assert_eq!((&parts[0]["httpStatusCode"], &parts[0]["referenceId"]), (&json!(201), &json!("acme")));
     assert!(
         parts[0]["httpHeaders"]["Location"].as_str().unwrap().starts_with("/services/data/v66.0/sobjects/Account/001")
     );
     assert_eq!(parts[2]["body"]["records"][0]["Account"]["Name"], "Composite & Co");
-    assert_eq!(scene.org.api_calls(), 1);
+    assert_eq!(context.org.api_calls(), 1);
 }
 
 #[tokio::test]
 async fn all_or_none_rolls_back_and_names_the_failed_part() {
-    let scene = Scene::new().await;
-    let before = scene.org.record_counts();
+    let context = TestContext::new().await;
+    let before = context.org.record_counts();
     let parts = json!([
         part("POST", "sobjects/Account", "a", &json!({"Name": "Gone again"})),
         part("POST", "sobjects/Contact", "b", &json!({"FirstName": "No last name"})),
         part("POST", "sobjects/Account", "c", &json!({"Name": "Never made"})),
     ]);
 
-    let answer = scene.post("composite", json!({"allOrNone": true, "compositeRequest": parts})).await;
+    let response = context.post("composite", json!({"allOrNone": true, "compositeRequest": parts})).await;
 
-    let code = |n: usize| answer.body["compositeResponse"][n]["body"][0]["errorCode"].clone();
-    assert_eq!(answer.status, 200);
+    let code = |n: usize| response.body["compositeResponse"][n]["body"][0]["errorCode"].clone();
+    assert_eq!(response.status, 200);
     assert_eq!(
         (code(0), code(1), code(2)),
         (json!("PROCESSING_HALTED"), json!("REQUIRED_FIELD_MISSING"), json!("PROCESSING_HALTED"))
     );
-    assert_eq!(scene.org.record_counts(), before);
+    assert_eq!(context.org.record_counts(), before);
 }
 
 #[tokio::test]
 async fn without_all_or_none_successful_parts_stay() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let parts = json!([
         part("POST", "sobjects/Account", "a", &json!({"Name": "Stays"})),
         part("POST", "sobjects/Contact", "b", &json!({"LastName": "x", "AccountId": "@{nobody.id}"})),
     ]);
-    let answer = scene.post("composite", json!({"compositeRequest": parts})).await;
-    assert_eq!(answer.body["compositeResponse"][1]["body"][0]["errorCode"], "PROCESSING_HALTED");
-    assert_eq!(scene.query("SELECT COUNT() FROM Account WHERE Name = 'Stays'").await.body["totalSize"], 1);
+    let response = context.post("composite", json!({"compositeRequest": parts})).await;
+    assert_eq!(response.body["compositeResponse"][1]["body"][0]["errorCode"], "PROCESSING_HALTED");
+    assert_eq!(context.query("SELECT COUNT() FROM Account WHERE Name = 'Stays'").await.body["totalSize"], 1);
 }
 
 #[tokio::test]
 async fn an_unsupported_part_has_404_within_200() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let parts = json!([{"method": "GET", "url": "/services/data/v66.0/sobjects/Foo", "referenceId": "a"}, {"method": "GET", "url": "/services/data/v66.0/ui-api/object-info/Account", "referenceId": "b"}]);
-    let answer = scene.post("composite", json!({"compositeRequest": parts})).await;
-    for part in answer.body["compositeResponse"].as_array().unwrap() {
+    let response = context.post("composite", json!({"compositeRequest": parts})).await;
+    for part in response.body["compositeResponse"].as_array().unwrap() {
         assert_eq!((&part["httpStatusCode"], &part["body"][0]["errorCode"]), (&json!(404), &json!("NOT_FOUND")));
     }
 }
 
 #[tokio::test]
 async fn too_many_parts_and_repeated_references_are_rejected() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let one = |reference: String| part("GET", "sobjects", &reference, &Value::Null);
     let many: Vec<Value> = (0..26).map(|n| one(format!("r{n}"))).collect();
-    assert_eq!(scene.post("composite", json!({"compositeRequest": many})).await.status, 400);
+    assert_eq!(context.post("composite", json!({"compositeRequest": many})).await.status, 400);
     assert_eq!(
-        scene.post("composite", json!({"compositeRequest": [one("r".into()), one("r".into())]})).await.status,
+        context.post("composite", json!({"compositeRequest": [one("r".into()), one("r".into())]})).await.status,
         400
     );
 }
 
 #[tokio::test]
 async fn at_most_five_parts_are_queries_or_collections() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let query = |n: usize| json!({"method": "GET", "url": "/services/data/v66.0/query?q=SELECT Id FROM Account LIMIT 1", "referenceId": format!("q{n}")});
     let parts = |count: usize| json!({"compositeRequest": (0..count).map(query).collect::<Vec<_>>()});
-    assert_eq!(scene.post("composite", parts(5)).await.status, 200);
-    assert_eq!(scene.post("composite", parts(6)).await.status, 400);
+    assert_eq!(context.post("composite", parts(5)).await.status, 200);
+    assert_eq!(context.post("composite", parts(6)).await.status, 400);
 }
 
 #[tokio::test]
 async fn a_missing_reference_stops_dependent_parts() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let parts = json!([
         {"method": "GET", "url": "/services/data/v66.0/query?q=SELECT Id FROM Account WHERE Name = 'Nobody'", "referenceId": "found"},
         part("POST", "sobjects/Contact", "person", &json!({"LastName": "x", "AccountId": "@{found.records[0].Id}"})),
@@ -100,41 +100,41 @@ async fn a_missing_reference_stops_dependent_parts() {
         part("POST", "composite/sobjects", "two", &json!({"records": [{"attributes": {"type": "Account"}, "Name": "A"}, {"attributes": {"type": "Account"}, "Name": "B"}]})),
         part("PATCH", "sobjects/Account/@{two[1].id}", "renamed", &json!({"Name": "C"})),
     ]);
-    let answer = scene.post("composite", json!({"compositeRequest": parts})).await;
-    let parts = &answer.body["compositeResponse"];
+    let response = context.post("composite", json!({"compositeRequest": parts})).await;
+    let parts = &response.body["compositeResponse"];
     assert_eq!(
         parts[1]["body"],
         json!([{"message": "Invalid reference specified. No value for found.records[0].Id found in found", "errorCode": "PROCESSING_HALTED"}])
     );
     assert_eq!(parts[2]["body"][0]["errorCode"], "PROCESSING_HALTED");
     assert_eq!((&parts[4]["httpStatusCode"], &parts[4]["body"]), (&json!(204), &Value::Null));
-    assert_eq!(scene.query("SELECT COUNT() FROM Account WHERE Name = 'C'").await.body["totalSize"], 1);
+    assert_eq!(context.query("SELECT COUNT() FROM Account WHERE Name = 'C'").await.body["totalSize"], 1);
 }
 
 #[tokio::test]
 async fn batch_parts_are_independent_and_count_as_calls() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let requests = json!([
         {"method": "POST", "url": "v66.0/sobjects/Account", "richInput": {"Name": "Stays"}},
         {"method": "POST", "url": "v66.0/sobjects/Contact", "richInput": {}},
         {"method": "GET", "url": "v66.0/limits"},
     ]);
-    let going_on = scene.post("composite/batch", json!({"batchRequests": requests})).await;
+    let going_on = context.post("composite/batch", json!({"batchRequests": requests})).await;
     assert_eq!(going_on.body["hasErrors"], true);
-    let codes = |answer: &crate::support::Answer| -> Vec<Value> {
-        answer.body["results"].as_array().unwrap().iter().map(|r| r["statusCode"].clone()).collect()
+    let codes = |response: &crate::support::ApiResponse| -> Vec<Value> {
+        response.body["results"].as_array().unwrap().iter().map(|r| r["statusCode"].clone()).collect()
     };
     assert_eq!(codes(&going_on), [201, 400, 200]);
     assert_eq!(going_on.body["results"][1]["result"][0]["errorCode"], "REQUIRED_FIELD_MISSING");
-    assert_eq!(scene.org.api_calls(), 3);
+    assert_eq!(context.org.api_calls(), 3);
 
-    let halting = scene.post("composite/batch", json!({"haltOnError": true, "batchRequests": requests})).await;
+    let halting = context.post("composite/batch", json!({"haltOnError": true, "batchRequests": requests})).await;
     assert_eq!(codes(&halting), [201, 400, 412]);
     assert_eq!(halting.body["results"][2]["result"][0]["errorCode"], "BATCH_PROCESSING_HALTED");
-    assert_eq!(scene.query("SELECT COUNT() FROM Account WHERE Name = 'Stays'").await.body["totalSize"], 2);
+    assert_eq!(context.query("SELECT COUNT() FROM Account WHERE Name = 'Stays'").await.body["totalSize"], 2);
 
     let foreign = json!({"batchRequests": [{"method": "GET", "url": "v66.0/ui-api/object-info/Account"}]});
-    assert_eq!(scene.post("composite/batch", foreign).await.code(), "INVALID_BATCH_REQUEST");
+    assert_eq!(context.post("composite/batch", foreign).await.code(), "INVALID_BATCH_REQUEST");
 }
 
 fn leaf(object: &str, reference: &str, fields: &Value) -> Value {
@@ -145,7 +145,7 @@ fn leaf(object: &str, reference: &str, fields: &Value) -> Value {
 
 #[tokio::test]
 async fn a_tree_creates_parents_and_children_together() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let mut account = leaf("Account", "acc", &json!({"Name": "Root"}));
     let mut opportunity =
         leaf("Opportunity", "opp", &json!({"Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-01"}));
@@ -153,44 +153,44 @@ async fn a_tree_creates_parents_and_children_together() {
     account["Contacts"] = json!({"records": [leaf("Contact", "con", &json!({"LastName": "One"}))]});
     account["Opportunities"] = json!({"records": [opportunity]});
 
-    let answer = scene.post("composite/tree/Account", json!({"records": [account]})).await;
+    let response = context.post("composite/tree/Account", json!({"records": [account]})).await;
 
-    assert_eq!((answer.status, &answer.body["hasErrors"]), (201, &json!(false)));
+    assert_eq!((response.status, &response.body["hasErrors"]), (201, &json!(false)));
     let id = |reference: &str| {
-        let results = answer.body["results"].as_array().unwrap();
+        let results = response.body["results"].as_array().unwrap();
         results.iter().find(|r| r["referenceId"] == reference).unwrap()["id"].as_str().unwrap().to_owned()
     };
-    assert_eq!(scene.org.record("Contact", &id("con")).unwrap()["AccountId"], id("acc"));
-    assert_eq!(scene.org.record("Opportunity", &id("opp")).unwrap()["AccountId"], id("acc"));
-    assert_eq!(scene.org.record("Task", &id("task")).unwrap()["WhatId"], id("opp"));
+    assert_eq!(context.org.record("Contact", &id("con")).unwrap()["AccountId"], id("acc"));
+    assert_eq!(context.org.record("Opportunity", &id("opp")).unwrap()["AccountId"], id("acc"));
+    assert_eq!(context.org.record("Task", &id("task")).unwrap()["WhatId"], id("opp"));
 }
 
 #[tokio::test]
 async fn an_invalid_leaf_fails_the_whole_tree() {
-    let scene = Scene::new().await;
-    let before = scene.org.record_counts();
+    let context = TestContext::new().await;
+    let before = context.org.record_counts();
     let mut account = leaf("Account", "acc", &json!({"Name": "Root"}));
     account["Contacts"] = json!({"records": [leaf("Contact", "con", &json!({"LastName": "x", "Email": "nobody"}))]});
 
-    let refused = scene.post("composite/tree/Account", json!({"records": [account]})).await;
+    let refused = context.post("composite/tree/Account", json!({"records": [account]})).await;
 
     let errors = json!([{"statusCode": "INVALID_EMAIL_ADDRESS", "message": "Email: invalid email address: nobody", "fields": ["Email"]}]);
     assert_eq!(refused.status, 400);
     assert_eq!(refused.body, json!({"hasErrors": true, "results": [{"referenceId": "con", "errors": errors}]}));
-    assert_eq!(scene.org.record_counts(), before);
+    assert_eq!(context.org.record_counts(), before);
     let twice =
         json!({"records": [leaf("Account", "a", &json!({"Name": "x"})), leaf("Account", "a", &json!({"Name": "y"}))]});
-    let refused = scene.post("composite/tree/Account", twice).await;
+    let refused = context.post("composite/tree/Account", twice).await;
     assert_eq!(refused.body["results"].as_array().unwrap().len(), 2);
     assert_eq!(refused.body["results"][0]["errors"][0]["message"], "Duplicate ReferenceId provided in the request.");
     let many: Vec<Value> = (0..201).map(|n| leaf("Account", &format!("a{n}"), &json!({"Name": "x"}))).collect();
-    assert_eq!(scene.post("composite/tree/Account", json!({"records": many})).await.code(), "INVALID_INPUT");
-    assert_eq!(scene.org.record_counts(), before);
+    assert_eq!(context.post("composite/tree/Account", json!({"records": many})).await.code(), "INVALID_INPUT");
+    assert_eq!(context.org.record_counts(), before);
 }
 
 #[tokio::test]
 async fn graphs_fail_one_by_one() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let graph = |id: &str, contact: Value| {
         let parts = json!([
             part("POST", "sobjects/Account", "acme", &json!({"Name": format!("Graph {id}")})),
@@ -201,16 +201,16 @@ async fn graphs_fail_one_by_one() {
     let good = json!({"LastName": "x", "AccountId": "@{acme.id}"});
     let graphs = json!({"graphs": [graph("1", good.clone()), graph("2", json!({}))]});
 
-    let answer = scene.post("composite/graph", graphs).await;
+    let response = context.post("composite/graph", graphs).await;
 
-    let graphs = &answer.body["graphs"];
+    let graphs = &response.body["graphs"];
     assert_eq!((&graphs[0]["isSuccessful"], &graphs[1]["isSuccessful"]), (&json!(true), &json!(false)));
     let failed = &graphs[1]["graphResponse"]["compositeResponse"];
     assert_eq!(failed[0]["body"][0]["errorCode"], "PROCESSING_HALTED");
     assert_eq!(failed[1]["body"][0]["errorCode"], "REQUIRED_FIELD_MISSING");
-    assert_eq!(scene.query("SELECT COUNT() FROM Account WHERE Name LIKE 'Graph%'").await.body["totalSize"], 1);
+    assert_eq!(context.query("SELECT COUNT() FROM Account WHERE Name LIKE 'Graph%'").await.body["totalSize"], 1);
     let repeated = json!({"graphs": [graph("1", good.clone()), graph("1", good)]});
-    assert_eq!(scene.post("composite/graph", repeated).await.code(), "INVALID_INPUT");
+    assert_eq!(context.post("composite/graph", repeated).await.code(), "INVALID_INPUT");
     let query = json!({"graphs": [{"graphId": "q", "compositeRequest": [{"method": "GET", "url": "/services/data/v66.0/query?q=SELECT Id FROM Account", "referenceId": "q"}]}]});
-    assert_eq!(scene.post("composite/graph", query).await.body["graphs"][0]["isSuccessful"], false);
+    assert_eq!(context.post("composite/graph", query).await.body["graphs"][0]["isSuccessful"], false);
 }

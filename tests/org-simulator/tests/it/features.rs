@@ -1,61 +1,61 @@
 use org_simulator::{Clock, Features, Options, OutboundMessage, Simulator};
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, START, Scene};
+use crate::support::{ADMIN, START, TestContext};
 
-async fn scene(features: Features) -> Scene {
+async fn context(features: Features) -> TestContext {
     let clock = Clock::manual(START.parse().unwrap());
     let org = Simulator::start(Options { clock, features, ..Options::default() }).await.unwrap();
-    Scene::of(org, ADMIN)
+    TestContext::of(org, ADMIN)
 }
 
 #[tokio::test]
 async fn a_person_account_is_an_account_and_a_contact() {
-    let scene = scene(Features { person_accounts: true, ..Features::default() }).await;
-    let types = scene
+    let context = context(Features { person_accounts: true, ..Features::default() }).await;
+    let types = context
         .query("SELECT Id FROM RecordType WHERE SobjectType = 'Account' AND DeveloperName = 'PersonAccount'")
         .await;
     let person = types.body["records"][0]["Id"].clone();
     let body =
         json!({"RecordTypeId": person, "FirstName": "Ida", "LastName": "Vogt", "PersonEmail": "ida@vogt.example"});
 
-    let created = scene.post("sobjects/Account", body).await;
+    let created = context.post("sobjects/Account", body).await;
 
     assert_eq!(created.status, 201, "{}", created.body);
     let id = created.body["id"].as_str().unwrap();
-    let account = scene.org.record("Account", id).unwrap();
+    let account = context.org.record("Account", id).unwrap();
     assert_eq!((&account["Name"], &account["IsPersonAccount"]), (&json!("Ida Vogt"), &json!(true)));
     let twin = account["PersonContactId"].as_str().unwrap();
-    let contact = scene.org.record("Contact", twin).unwrap();
+    let contact = context.org.record("Contact", twin).unwrap();
     assert_eq!(
         (&contact["Name"], &contact["Email"], &contact["AccountId"], &contact["IsPersonAccount"]),
         (&json!("Ida Vogt"), &json!("ida@vogt.example"), &json!(id), &json!(true))
     );
 
     let path = format!("sobjects/Account/{id}");
-    assert_eq!(scene.patch(&path, json!({"LastName": "Meier", "PersonEmail": null})).await.status, 204);
-    let contact = scene.org.record("Contact", twin).unwrap();
+    assert_eq!(context.patch(&path, json!({"LastName": "Meier", "PersonEmail": null})).await.status, 204);
+    let contact = context.org.record("Contact", twin).unwrap();
     assert_eq!((&contact["Name"], &contact["Email"]), (&json!("Ida Meier"), &Value::Null));
-    assert_eq!(scene.org.record("Account", id).unwrap()["Name"], "Ida Meier");
-    assert_eq!(scene.patch(&path, json!({"Name": "x"})).await.code(), "INVALID_FIELD_FOR_INSERT_UPDATE");
-    assert_eq!(scene.patch(&path, json!({"LastName": null})).await.code(), "REQUIRED_FIELD_MISSING");
-    assert_eq!(scene.patch(&format!("sobjects/Contact/{twin}"), json!({"Title": "x"})).await.status, 403);
-    scene.delete(&path).await;
-    assert_eq!(scene.org.record("Contact", twin).unwrap()["IsDeleted"], true);
+    assert_eq!(context.org.record("Account", id).unwrap()["Name"], "Ida Meier");
+    assert_eq!(context.patch(&path, json!({"Name": "x"})).await.code(), "INVALID_FIELD_FOR_INSERT_UPDATE");
+    assert_eq!(context.patch(&path, json!({"LastName": null})).await.code(), "REQUIRED_FIELD_MISSING");
+    assert_eq!(context.patch(&format!("sobjects/Contact/{twin}"), json!({"Title": "x"})).await.status, 403);
+    context.delete(&path).await;
+    assert_eq!(context.org.record("Contact", twin).unwrap()["IsDeleted"], true);
 }
 
 #[tokio::test]
 async fn a_business_account_has_no_persons_fields() {
-    let scene = scene(Features { person_accounts: true, ..Features::default() }).await;
-    let refused = scene.post("sobjects/Account", json!({"Name": "x", "PersonEmail": "a@b.example"})).await;
+    let context = context(Features { person_accounts: true, ..Features::default() }).await;
+    let refused = context.post("sobjects/Account", json!({"Name": "x", "PersonEmail": "a@b.example"})).await;
     assert_eq!(
         (refused.code(), &refused.body[0]["fields"]),
         ("INVALID_FIELD_FOR_INSERT_UPDATE", &json!(["PersonEmail"]))
     );
-    let made = scene.post("sobjects/Account", json!({"Name": "x"})).await;
-    let account = scene.org.record("Account", made.body["id"].as_str().unwrap()).unwrap();
+    let made = context.post("sobjects/Account", json!({"Name": "x"})).await;
+    let account = context.org.record("Account", made.body["id"].as_str().unwrap()).unwrap();
     assert_eq!((&account["IsPersonAccount"], &account["PersonContactId"]), (&json!(false), &Value::Null));
-    let plain = Scene::new().await;
+    let plain = TestContext::new().await;
     assert_eq!(
         plain
             .get(&format!(
@@ -70,7 +70,7 @@ async fn a_business_account_has_no_persons_fields() {
 
 #[tokio::test]
 async fn records_of_a_multi_currency_org_have_a_currency() {
-    let scene = scene(Features { multi_currency: true, ..Features::default() }).await;
+    let context = context(Features { multi_currency: true, ..Features::default() }).await;
     let body = |currency: Option<&str>| {
         let mut body = json!({"Name": "x", "StageName": "Prospecting", "CloseDate": "2026-12-01"});
         if let Some(currency) = currency {
@@ -79,66 +79,66 @@ async fn records_of_a_multi_currency_org_have_a_currency() {
         body
     };
     let currency = async |given: Option<&str>| {
-        let made = scene.post("sobjects/Opportunity", body(given)).await;
-        scene.org.record("Opportunity", made.body["id"].as_str().unwrap()).unwrap()["CurrencyIsoCode"].clone()
+        let made = context.post("sobjects/Opportunity", body(given)).await;
+        context.org.record("Opportunity", made.body["id"].as_str().unwrap()).unwrap()["CurrencyIsoCode"].clone()
     };
     assert_eq!((currency(None).await, currency(Some("EUR")).await), (json!("USD"), json!("EUR")));
-    let refused = scene.post("sobjects/Opportunity", body(Some("XXX"))).await;
+    let refused = context.post("sobjects/Opportunity", body(Some("XXX"))).await;
     assert_eq!(refused.code(), "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST");
 }
 
 #[tokio::test]
 async fn without_enhanced_notes_the_object_does_not_exist() {
-    let scene = scene(Features { enhanced_notes: false, ..Features::default() }).await;
-    assert_eq!(scene.post("sobjects/ContentNote", json!({"Title": "x"})).await.code(), "NOT_FOUND");
+    let context = context(Features { enhanced_notes: false, ..Features::default() }).await;
+    assert_eq!(context.post("sobjects/ContentNote", json!({"Title": "x"})).await.code(), "NOT_FOUND");
     let names: Vec<Value> =
-        scene.get("sobjects").await.body["sobjects"].as_array().unwrap().iter().map(|o| o["name"].clone()).collect();
+        context.get("sobjects").await.body["sobjects"].as_array().unwrap().iter().map(|o| o["name"].clone()).collect();
     assert!(!names.contains(&json!("ContentNote")) && names.contains(&json!("Account")));
 }
 
 #[tokio::test]
 async fn merged_person_accounts_merge_their_contacts() {
-    let scene = scene(Features { person_accounts: true, ..Features::default() }).await;
-    let types = scene.query("SELECT Id FROM RecordType WHERE DeveloperName = 'PersonAccount'").await;
+    let context = context(Features { person_accounts: true, ..Features::default() }).await;
+    let types = context.query("SELECT Id FROM RecordType WHERE DeveloperName = 'PersonAccount'").await;
     let person = types.body["records"][0]["Id"].clone();
     let make = async |last: &str| {
-        let made = scene.post("sobjects/Account", json!({"RecordTypeId": person, "LastName": last})).await;
+        let made = context.post("sobjects/Account", json!({"RecordTypeId": person, "LastName": last})).await;
         let id = made.body["id"].as_str().unwrap().to_owned();
-        let twin = scene.org.record("Account", &id).unwrap()["PersonContactId"].as_str().unwrap().to_owned();
+        let twin = context.org.record("Account", &id).unwrap()["PersonContactId"].as_str().unwrap().to_owned();
         (id, twin)
     };
     let ((master, master_twin), (loser, loser_twin)) = (make("Master").await, make("Loser").await);
-    let task = scene.post("sobjects/Task", json!({"Subject": "x", "WhoId": loser_twin})).await.body["id"].clone();
+    let task = context.post("sobjects/Task", json!({"Subject": "x", "WhoId": loser_twin})).await.body["id"].clone();
     let merge = format!(
         "<Envelope><Header><SessionHeader><sessionId>{}</sessionId></SessionHeader></Header><Body><merge><request><masterRecord><type>Account</type>\
          <Id>{master}</Id></masterRecord><recordToMergeIds>{loser}</recordToMergeIds></request></merge></Body></Envelope>",
-        scene.token()
+        context.token()
     );
-    let url = format!("{}/services/Soap/u/64.0", scene.org.url());
-    let answer = scene.plain(scene.http.post(url).header("content-type", "text/xml").body(merge)).await;
-    assert_eq!(answer.status, 200);
+    let url = format!("{}/services/Soap/u/64.0", context.org.url());
+    let response = context.plain(context.http.post(url).header("content-type", "text/xml").body(merge)).await;
+    assert_eq!(response.status, 200);
 
-    assert_eq!(scene.org.record("Task", task.as_str().unwrap()).unwrap()["WhoId"], master_twin);
-    assert_eq!(scene.org.record("Contact", &loser_twin).unwrap()["IsDeleted"], true);
-    assert_eq!(scene.org.record("Account", &loser).unwrap()["PersonContactId"], loser_twin);
-    assert_eq!(scene.org.record("Account", &master).unwrap()["PersonContactId"], master_twin);
+    assert_eq!(context.org.record("Task", task.as_str().unwrap()).unwrap()["WhoId"], master_twin);
+    assert_eq!(context.org.record("Contact", &loser_twin).unwrap()["IsDeleted"], true);
+    assert_eq!(context.org.record("Account", &loser).unwrap()["PersonContactId"], loser_twin);
+    assert_eq!(context.org.record("Account", &master).unwrap()["PersonContactId"], master_twin);
 }
 
 #[tokio::test]
 async fn a_lead_without_a_company_becomes_a_person() {
-    let scene = scene(Features { person_accounts: true, ..Features::default() }).await;
-    let lead = scene.post("sobjects/Lead", json!({"LastName": "Vogt", "Email": "v@vogt.example"})).await;
+    let context = context(Features { person_accounts: true, ..Features::default() }).await;
+    let lead = context.post("sobjects/Lead", json!({"LastName": "Vogt", "Email": "v@vogt.example"})).await;
     let lead = lead.body["id"].as_str().unwrap().to_owned();
     let convert = format!(
         "<Envelope><Header><SessionHeader><sessionId>{}</sessionId></SessionHeader></Header><Body><convertLead><leadConverts>\
          <convertedStatus>Closed - Converted</convertedStatus><leadId>{lead}</leadId></leadConverts></convertLead></Body></Envelope>",
-        scene.token()
+        context.token()
     );
-    let url = format!("{}/services/Soap/u/64.0", scene.org.url());
-    scene.plain(scene.http.post(url).header("content-type", "text/xml").body(convert)).await;
-    let lead = scene.org.record("Lead", &lead).unwrap();
+    let url = format!("{}/services/Soap/u/64.0", context.org.url());
+    context.plain(context.http.post(url).header("content-type", "text/xml").body(convert)).await;
+    let lead = context.org.record("Lead", &lead).unwrap();
     assert_eq!(lead["IsConverted"], true);
-    let account = scene.org.record("Account", lead["ConvertedAccountId"].as_str().unwrap()).unwrap();
+    let account = context.org.record("Account", lead["ConvertedAccountId"].as_str().unwrap()).unwrap();
     assert_eq!((&account["Name"], &account["PersonEmail"]), (&json!("Vogt"), &json!("v@vogt.example")));
     assert_eq!(account["PersonContactId"], lead["ConvertedContactId"]);
 }
@@ -146,19 +146,19 @@ async fn a_lead_without_a_company_becomes_a_person() {
 /// Editions below Enterprise have no outbound messages (Salesforce Help, "Outbound Message Considerations").
 #[tokio::test]
 async fn smaller_editions_have_no_outbound_messages() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let message = OutboundMessage {
         name: "Account_Changed".to_owned(),
         object: "Account".to_owned(),
         fields: vec!["Id".to_owned()],
         endpoint_url: "http://127.0.0.1:9/".to_owned(),
     };
-    scene.org.define_outbound_message(&message).unwrap();
+    context.org.define_outbound_message(&message).unwrap();
     for (edition, sent) in [("Professional Edition", 0), ("Enterprise Edition", 1)] {
-        scene.org.set_edition(edition);
-        let organization = scene.query("SELECT OrganizationType FROM Organization").await;
+        context.org.set_edition(edition);
+        let organization = context.query("SELECT OrganizationType FROM Organization").await;
         assert_eq!(organization.body["records"][0]["OrganizationType"], edition);
-        scene.post("sobjects/Account", json!({"Name": "x"})).await;
-        assert_eq!(scene.org.outbound_messages().len(), sent, "{edition}");
+        context.post("sobjects/Account", json!({"Name": "x"})).await;
+        assert_eq!(context.org.outbound_messages().len(), sent, "{edition}");
     }
 }

@@ -1,17 +1,17 @@
 use serde_json::{Value, json};
 
-use crate::support::{CASEY, Scene};
+use crate::support::{CASEY, TestContext};
 
 /// Returns the response to a selection within `query`.
-async fn ask(scene: &Scene, selection: &str) -> Value {
+async fn ask(context: &TestContext, selection: &str) -> Value {
     let query = format!("{{ uiapi {{ query {{ {selection} }} }} }}");
-    let answer = scene.post("graphql", json!({"query": query})).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.body
+    let response = context.post("graphql", json!({"query": query})).await;
+    assert_eq!(response.status, 200, "{}", response.body);
+    response.body
 }
 
-async fn names(scene: &Scene, arguments: &str) -> Vec<String> {
-    let body = ask(scene, &format!("Account({arguments}) {{ edges {{ node {{ Name {{ value }} }} }} }}")).await;
+async fn names(context: &TestContext, arguments: &str) -> Vec<String> {
+    let body = ask(context, &format!("Account({arguments}) {{ edges {{ node {{ Name {{ value }} }} }} }}")).await;
     assert_eq!(body["errors"], json!([]), "{arguments}");
     let edges = body["data"]["uiapi"]["query"]["Account"]["edges"].as_array().unwrap().iter();
     edges.map(|edge| edge["node"]["Name"]["value"].as_str().unwrap().to_owned()).collect()
@@ -19,15 +19,15 @@ async fn names(scene: &Scene, arguments: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn conditions_and_order_are_those_of_soql() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     for (name, employees) in [("O'Hara", 5), ("Ossian", 50), ("Otter", 500)] {
         let body = json!({"Name": name, "NumberOfEmployees": employees, "Site": "graph"});
-        assert_eq!(scene.post("sobjects/Account", body).await.status, 201);
+        assert_eq!(context.post("sobjects/Account", body).await.status, 201);
     }
     let among = async |condition: &str| {
         let own = "Site: {eq: \"graph\"}";
         names(
-            &scene,
+            &context,
             &format!("where: {{{own} {condition}}} orderBy: {{NumberOfEmployees: {{order: DESC, nulls: LAST}}}}"),
         )
         .await
@@ -44,8 +44,8 @@ async fn conditions_and_order_are_those_of_soql() {
 
 #[tokio::test]
 async fn pages_follow_each_other_by_cursor() {
-    let scene = Scene::new().await;
-    let all = names(&scene, "orderBy: {Name: {order: ASC}}").await;
+    let context = TestContext::new().await;
+    let all = names(&context, "orderBy: {Name: {order: ASC}}").await;
     assert_eq!(all.len(), 5);
     let mut seen = Vec::new();
     let mut after = "null".to_owned();
@@ -53,7 +53,7 @@ async fn pages_follow_each_other_by_cursor() {
         let selection = format!(
             "Account(first: 2, after: {after}, orderBy: {{Name: {{order: ASC}}}}) {{ totalCount pageInfo {{ hasNextPage endCursor }} edges {{ cursor node {{ Name {{ value }} }} }} }}"
         );
-        let page = ask(&scene, &selection).await["data"]["uiapi"]["query"]["Account"].clone();
+        let page = ask(&context, &selection).await["data"]["uiapi"]["query"]["Account"].clone();
         assert_eq!(page["totalCount"], 5);
         let edges = page["edges"].as_array().unwrap();
         seen.extend(edges.iter().map(|edge| edge["node"]["Name"]["value"].as_str().unwrap().to_owned()));
@@ -68,15 +68,15 @@ async fn pages_follow_each_other_by_cursor() {
 
 #[tokio::test]
 async fn unknown_and_hidden_fields_are_errors() {
-    let mut scene = Scene::new().await;
+    let mut context = TestContext::new().await;
     let permissions = org_simulator::ObjectPermissions {
         hidden_fields: vec!["Phone".to_owned()],
         ..org_simulator::ObjectPermissions::default()
     };
-    scene.org.limit_profile("Standard User", "Account", &permissions).unwrap();
+    context.org.limit_profile("Standard User", "Account", &permissions).unwrap();
     let phone = "Account { edges { node { Phone { value displayValue } } } }";
-    assert_eq!(ask(&scene, phone).await["errors"], json!([]));
-    scene.log_in(CASEY);
+    assert_eq!(ask(&context, phone).await["errors"], json!([]));
+    context.log_in(CASEY);
     for selection in [
         phone,
         "Account(where: {Phone: {eq: \"1\"}}) { totalCount }",
@@ -90,7 +90,7 @@ async fn unknown_and_hidden_fields_are_errors() {
         "Spaceship { totalCount }",
         "mine: Account { totalCount }",
     ] {
-        let body = ask(&scene, selection).await;
+        let body = ask(&context, selection).await;
         assert_eq!(body["data"], Value::Null, "{selection}");
         assert!(body["errors"][0]["message"].is_string(), "{selection}");
     }

@@ -9,18 +9,18 @@ use org_simulator::{AppPolicy, AppSettings};
 use serde_json::{Value, json};
 
 use crate::oauth::text;
-use crate::support::{ADMIN, Answer, CASEY, JORDAN, START, Scene};
+use crate::support::{ADMIN, ApiResponse, CASEY, JORDAN, START, TestContext};
 
 /// An app's key, whose public half is registered with the app.
 struct Signer(KeyPair);
 
 impl Signer {
-    fn of(scene: &Scene) -> Self {
+    fn of(context: &TestContext) -> Self {
         let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
         let der = key.public_key().as_der().unwrap();
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der.as_ref()));
         let settings = AppSettings { certificate: Some(pem), ..AppSettings::default() };
-        scene.org.set_app_settings(scene.org.client_id(), settings).unwrap();
+        context.org.set_app_settings(context.org.client_id(), settings).unwrap();
         Self(key)
     }
 
@@ -34,13 +34,13 @@ impl Signer {
     }
 }
 
-impl Scene {
+impl TestContext {
     fn claims(&self, username: &str) -> Value {
         let now = START.parse::<jiff::Timestamp>().unwrap().as_second();
         json!({"iss": self.org.client_id(), "sub": username, "aud": "https://login.salesforce.com", "exp": now + 120})
     }
 
-    async fn assert_as(&self, signer: &Signer, claims: &Value) -> Answer {
+    async fn assert_as(&self, signer: &Signer, claims: &Value) -> ApiResponse {
         let assertion = signer.sign(claims);
         let grant_type = "urn:ietf:params:oauth:grant-type:jwt-bearer";
         let form = [("grant_type", grant_type), ("assertion", assertion.as_str())];
@@ -53,44 +53,44 @@ impl Scene {
     }
 }
 
-fn description(answer: &Answer) -> &str {
-    text(&answer.body["error_description"])
+fn description(response: &ApiResponse) -> &str {
+    text(&response.body["error_description"])
 }
 
 #[tokio::test]
 async fn an_assertion_logs_in_a_user_who_approved_the_app_before() {
-    let scene = Scene::new().await;
-    let signer = Signer::of(&scene);
-    let claims = scene.claims(CASEY);
-    assert_eq!(description(&scene.assert_as(&signer, &claims).await), "user hasn't approved this consumer");
-    scene.granted(CASEY).await;
+    let context = TestContext::new().await;
+    let signer = Signer::of(&context);
+    let claims = context.claims(CASEY);
+    assert_eq!(description(&context.assert_as(&signer, &claims).await), "user hasn't approved this consumer");
+    context.granted(CASEY).await;
 
-    let answer = scene.assert_as(&signer, &claims).await;
+    let response = context.assert_as(&signer, &claims).await;
 
-    assert_eq!((answer.status, &answer.body["scope"]), (200, &json!("api openid")));
-    assert!(answer.body.get("refresh_token").is_none());
-    assert_eq!(scene.status_with(text(&answer.body["access_token"])).await, 200);
+    assert_eq!((response.status, &response.body["scope"]), (200, &json!("api openid")));
+    assert!(response.body.get("refresh_token").is_none());
+    assert_eq!(context.status_with(text(&response.body["access_token"])).await, 200);
 }
 
 #[tokio::test]
 async fn an_approved_profile_needs_no_consent() {
-    let scene = Scene::new().await;
-    let signer = Signer::of(&scene);
+    let context = TestContext::new().await;
+    let signer = Signer::of(&context);
     let approved_profiles = vec!["System Administrator".to_owned()];
     let policy = AppPolicy { admin_approved_only: true, approved_profiles, ..AppPolicy::default() };
-    scene.org.set_app_policy(scene.org.client_id(), policy).unwrap();
-    assert_eq!(scene.assert_as(&signer, &scene.claims(ADMIN)).await.status, 200);
-    assert_eq!(scene.assert_as(&signer, &scene.claims(JORDAN)).await.status, 400);
+    context.org.set_app_policy(context.org.client_id(), policy).unwrap();
+    assert_eq!(context.assert_as(&signer, &context.claims(ADMIN)).await.status, 200);
+    assert_eq!(context.assert_as(&signer, &context.claims(JORDAN)).await.status, 400);
 }
 
 #[tokio::test]
 async fn an_assertion_must_be_valid_in_every_part() {
-    let scene = Scene::new().await;
-    let stranger = Signer::of(&scene);
-    let signer = Signer::of(&scene);
-    scene.granted(CASEY).await;
+    let context = TestContext::new().await;
+    let stranger = Signer::of(&context);
+    let signer = Signer::of(&context);
+    context.granted(CASEY).await;
     let with = |name: &str, value: Value| {
-        let mut claims = scene.claims(CASEY);
+        let mut claims = context.claims(CASEY);
         claims[name] = value;
         claims
     };
@@ -100,39 +100,39 @@ async fn an_assertion_must_be_valid_in_every_part() {
         (with("iss", json!("nobody")), "client identifier invalid"),
         (with("sub", json!("nobody@larkspur.example")), "user hasn't approved this consumer"),
     ] {
-        assert_eq!(description(&scene.assert_as(&signer, &claims).await), expected, "{claims}");
+        assert_eq!(description(&context.assert_as(&signer, &claims).await), expected, "{claims}");
     }
-    assert_eq!(description(&scene.assert_as(&stranger, &scene.claims(CASEY)).await), "invalid assertion");
-    for audience in [scene.org.url(), scene.org.login_url()] {
-        assert_eq!(scene.assert_as(&signer, &with("aud", json!(audience))).await.status, 200, "{audience}");
+    assert_eq!(description(&context.assert_as(&stranger, &context.claims(CASEY)).await), "invalid assertion");
+    for audience in [context.org.url(), context.org.login_url()] {
+        assert_eq!(context.assert_as(&signer, &with("aud", json!(audience))).await.status, 200, "{audience}");
     }
 }
 
 #[tokio::test]
 async fn client_credentials_run_as_the_selected_user() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let grant = [("grant_type", "client_credentials")];
-    assert_eq!(description(&scene.token_request(&grant).await), "no client credentials user enabled");
-    scene.run_as(JORDAN);
+    assert_eq!(description(&context.token_request(&grant).await), "no client credentials user enabled");
+    context.run_as(JORDAN);
 
-    let answer = scene.token_request(&grant).await;
+    let response = context.token_request(&grant).await;
 
-    assert_eq!((answer.status, &answer.body["scope"]), (200, &json!("api openid")));
-    assert!(answer.body.get("refresh_token").is_none());
-    let userinfo = scene.http.get(scene.oauth("userinfo")).bearer_auth(text(&answer.body["access_token"]));
-    assert_eq!(scene.plain(userinfo).await.body["preferred_username"], JORDAN);
+    assert_eq!((response.status, &response.body["scope"]), (200, &json!("api openid")));
+    assert!(response.body.get("refresh_token").is_none());
+    let userinfo = context.http.get(context.oauth("userinfo")).bearer_auth(text(&response.body["access_token"]));
+    assert_eq!(context.plain(userinfo).await.body["preferred_username"], JORDAN);
     let form = [
         ("grant_type", "client_credentials"),
-        ("client_id", scene.org.client_id()),
-        ("client_secret", scene.org.client_secret()),
+        ("client_id", context.org.client_id()),
+        ("client_secret", context.org.client_secret()),
     ];
-    let at_login = scene.http.post(format!("{}/services/oauth2/token", scene.org.login_url())).form(&form);
-    assert_eq!(description(&scene.plain(at_login).await), "request not supported on this domain");
+    let at_login = context.http.post(format!("{}/services/oauth2/token", context.org.login_url())).form(&form);
+    assert_eq!(description(&context.plain(at_login).await), "request not supported on this domain");
 }
 
 #[tokio::test]
 async fn an_unreadable_certificate_is_rejected_at_once() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let settings = AppSettings { certificate: Some("not PEM".to_owned()), ..AppSettings::default() };
-    assert!(scene.org.set_app_settings(scene.org.client_id(), settings).is_err());
+    assert!(context.org.set_app_settings(context.org.client_id(), settings).is_err());
 }

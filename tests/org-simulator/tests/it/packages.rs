@@ -9,7 +9,7 @@ use org_simulator::{DeliveryState, OrgKind, OrgOptions, OutboundMessage, Package
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::Scene;
+use crate::support::TestContext;
 
 const ACK: &str = "<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body>\
      <notificationsResponse xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack></notificationsResponse></s:Body></s:Envelope>";
@@ -39,23 +39,23 @@ fn install(url: &str, version: &str, previous: Option<&str>, is_push: bool) -> P
     }
 }
 
-async fn license(vendor: &Simulator, scene: &Scene) -> Vec<Value> {
+async fn license(vendor: &Simulator, context: &TestContext) -> Vec<Value> {
     let soql = "SELECT Name, sfLma__Subscriber_Org_ID__c, sfLma__License_Status__c, sfLma__Install_Date__c, sfLma__Expiration_Date__c, \
          sfLma__Package_Version_Number__c, sfLma__Package_Version__r.sfLma__Version_ID__c, sfLma__Is_Sandbox__c, sfLma__Lead__r.LeadSource, \
          sfLma__Lead__r.Email, sfLma__Account__c FROM sfLma__License__c";
     let admin = vendor.users().remove(0).username;
-    let request = scene.http.get(format!("{}/services/data/v66.0/query", vendor.url())).query(&[("q", soql)]);
-    let answer = scene.plain(request.bearer_auth(vendor.access_token(&admin).unwrap())).await;
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    answer.body["records"].as_array().unwrap().clone()
+    let request = context.http.get(format!("{}/services/data/v66.0/query", vendor.url())).query(&[("q", soql)]);
+    let response = context.plain(request.bearer_auth(vendor.access_token(&admin).unwrap())).await;
+    assert_eq!(response.status, 200, "{}", response.body);
+    response.body["records"].as_array().unwrap().clone()
 }
 
 #[tokio::test]
 async fn the_licence_follows_install_upgrade_and_uninstall() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let (url, received) = platform().await;
     let options = OrgOptions { kind: OrgKind::LicenseManagement, ..OrgOptions::default() };
-    let vendor = scene.org.add_org(options).await.unwrap();
+    let vendor = context.org.add_org(options).await.unwrap();
     vendor.prepare_license_management();
     let fields =
         ["Name", "sfLma__Subscriber_Org_ID__c", "sfLma__License_Status__c", "sfLma__Package_Version_Number__c"];
@@ -68,9 +68,9 @@ async fn the_licence_follows_install_upgrade_and_uninstall() {
         })
         .unwrap();
 
-    scene.org.install_package(&install(&url, "2.0.0", None, false)).await.unwrap();
-    let first = license(&vendor, &scene).await;
-    let subscriber = scene.org.org_id()[..15].to_owned();
+    context.org.install_package(&install(&url, "2.0.0", None, false)).await.unwrap();
+    let first = license(&vendor, &context).await;
+    let subscriber = context.org.org_id()[..15].to_owned();
     assert_eq!(first.len(), 1);
     assert_eq!(
         (&first[0]["Name"], &first[0]["sfLma__Subscriber_Org_ID__c"], &first[0]["sfLma__License_Status__c"]),
@@ -87,70 +87,70 @@ async fn the_licence_follows_install_upgrade_and_uninstall() {
     assert!(message.contains(&format!("<OrganizationId>{}</OrganizationId>", vendor.org_id())), "the vendor's org");
     assert!(message.contains(&format!("<sf:sfLma__Subscriber_Org_ID__c>{subscriber}<")), "the customer");
 
-    scene.org.install_package(&install(&url, "2.1.0", Some("2.0.0"), true)).await.unwrap();
-    let upgraded = license(&vendor, &scene).await;
+    context.org.install_package(&install(&url, "2.1.0", Some("2.0.0"), true)).await.unwrap();
+    let upgraded = license(&vendor, &context).await;
     assert_eq!((upgraded.len(), &upgraded[0]["sfLma__Package_Version_Number__c"]), (1, &json!("2.1.0")));
-    let installed = scene.org.installed_package().unwrap();
+    let installed = context.org.installed_package().unwrap();
     assert_eq!(upgraded[0]["sfLma__Package_Version__r"]["sfLma__Version_ID__c"], json!(installed.version_id));
     assert!(installed.version_id.starts_with("04t") && installed.package_id.starts_with("033"));
 
     let callouts = received.lock().unwrap().len();
-    scene.org.uninstall_package().unwrap();
+    context.org.uninstall_package().unwrap();
     assert_eq!(received.lock().unwrap().len(), callouts, "an uninstall script can make no callout");
-    assert_eq!(license(&vendor, &scene).await[0]["sfLma__License_Status__c"], "Uninstalled");
-    assert!(scene.org.uninstall_package().is_err());
+    assert_eq!(license(&vendor, &context).await[0]["sfLma__License_Status__c"], "Uninstalled");
+    assert!(context.org.uninstall_package().is_err());
     let states: Vec<_> = vendor.outbound_messages().iter().map(|delivery| delivery.record_id.clone()).collect();
     assert_eq!(states.len(), 3, "install, upgrade, uninstall");
 }
 
 #[tokio::test]
 async fn a_push_upgrade_has_no_installing_user() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let (url, _) = platform().await;
-    let answer = scene.org.install_package(&install(&url, "2.2.0", Some("2.1.0"), true)).await.unwrap();
-    assert_eq!((&answer.sent["installer_id"], &answer.sent["is_push"]), (&Value::Null, &json!(true)));
-    let seen = scene.admin(Method::GET, "package", None).await.body;
+    let response = context.org.install_package(&install(&url, "2.2.0", Some("2.1.0"), true)).await.unwrap();
+    assert_eq!((&response.sent["installer_id"], &response.sent["is_push"]), (&Value::Null, &json!(true)));
+    let seen = context.admin(Method::GET, "package", None).await.body;
     assert_eq!(seen["version"], "2.2.0");
-    assert_eq!(scene.admin(Method::DELETE, "package", None).await.status, 200);
-    assert_eq!(scene.admin(Method::DELETE, "package", None).await.status, 404);
+    assert_eq!(context.admin(Method::DELETE, "package", None).await.status, 200);
+    assert_eq!(context.admin(Method::DELETE, "package", None).await.status, 404);
 }
 
 #[tokio::test]
 async fn an_install_request_also_creates_the_licence() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let (url, received) = platform().await;
     let options = OrgOptions { kind: OrgKind::LicenseManagement, ..OrgOptions::default() };
-    let vendor = scene.org.add_org(options).await.unwrap();
+    let vendor = context.org.add_org(options).await.unwrap();
     vendor.prepare_license_management();
-    scene.org.install_package(&install(&url, "2.3.0", None, false)).await.unwrap();
-    let version = scene.org.installed_package().unwrap().version_id;
-    scene.org.uninstall_package().unwrap();
+    context.org.install_package(&install(&url, "2.3.0", None, false)).await.unwrap();
+    let version = context.org.installed_package().unwrap().version_id;
+    context.org.uninstall_package().unwrap();
     let callouts = received.lock().unwrap().len();
     let path = "tooling/sobjects/PackageInstallRequest";
 
-    let made = scene.post(path, json!({"SubscriberPackageVersionKey": version, "SecurityType": "Full"})).await;
-    let asked = scene.get(&format!("{path}/{}", made.body["id"].as_str().unwrap())).await.body;
+    let made = context.post(path, json!({"SubscriberPackageVersionKey": version, "SecurityType": "Full"})).await;
+    let asked = context.get(&format!("{path}/{}", made.body["id"].as_str().unwrap())).await.body;
 
     assert_eq!((&asked["Status"], &asked["SecurityType"]), (&json!("SUCCESS"), &json!("Full")));
-    assert_eq!(scene.org.installed_package().unwrap().version, "2.3.0");
-    assert_eq!(license(&vendor, &scene).await[0]["sfLma__License_Status__c"], "Active");
+    assert_eq!(context.org.installed_package().unwrap().version, "2.3.0");
+    assert_eq!(license(&vendor, &context).await[0]["sfLma__License_Status__c"], "Active");
     assert_eq!(received.lock().unwrap().len(), callouts);
 }
 
 #[tokio::test]
 async fn an_install_request_for_an_unknown_version_fails() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let path = "tooling/sobjects/PackageInstallRequest";
-    let made = scene.post(path, json!({"SubscriberPackageVersionKey": "04tKY000000MF7uYAG"})).await;
-    let asked = scene.get(&format!("{path}/{}", made.body["id"].as_str().unwrap())).await.body;
+    let made = context.post(path, json!({"SubscriberPackageVersionKey": "04tKY000000MF7uYAG"})).await;
+    let asked = context.get(&format!("{path}/{}", made.body["id"].as_str().unwrap())).await.body;
     assert_eq!(asked["Status"], "ERROR");
     assert!(asked["Errors"]["errors"][0]["message"].as_str().unwrap().contains("04tKY000000MF7uYAG"));
-    assert!(scene.org.installed_package().is_none());
+    assert!(context.org.installed_package().is_none());
     for (body, code) in [
         (json!({}), "REQUIRED_FIELD_MISSING"),
         (json!({"SubscriberPackageVersionKey": "001000000000001"}), "MALFORMED_ID"),
         (json!({"SubscriberPackageVersionKey": "04tKY000000MF7uYAG", "Colour": "red"}), "INVALID_FIELD"),
     ] {
-        assert_eq!(scene.post(path, body).await.code(), code);
+        assert_eq!(context.post(path, body).await.code(), code);
     }
 }

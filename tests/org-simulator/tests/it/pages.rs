@@ -3,38 +3,38 @@
 use org_simulator::{Effect, FaultRule, Options, OrgOptions, Seed, Simulator};
 use serde_json::json;
 
-use crate::support::{ADMIN, Answer, Scene};
+use crate::support::{ADMIN, ApiResponse, TestContext};
 
-async fn page(scene: &Scene, path: &str) -> (Answer, String) {
-    let answer = scene.plain(scene.http.get(format!("{}{path}", scene.org.url()))).await;
-    let text = String::from_utf8(answer.bytes.clone()).unwrap();
-    (answer, text)
+async fn page(context: &TestContext, path: &str) -> (ApiResponse, String) {
+    let response = context.plain(context.http.get(format!("{}{path}", context.org.url()))).await;
+    let text = String::from_utf8(response.bytes.clone()).unwrap();
+    (response, text)
 }
 
 #[tokio::test]
 async fn records_are_browsed_filtered_and_read() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let records: Vec<_> =
         (0..60).map(|n| json!({"attributes": {"type": "Account"}, "Name": format!("<b>Row {n:02}")})).collect();
-    scene.post("composite/sobjects", json!({"records": records})).await;
-    let (_, objects) = page(&scene, "/_simulator/pages/records").await;
+    context.post("composite/sobjects", json!({"records": records})).await;
+    let (_, objects) = page(&context, "/_simulator/pages/records").await;
     assert!(objects.contains("object=Account\">Account</a></td><td>65</td>"), "{objects}");
-    let (_, first) = page(&scene, "/_simulator/pages/records?object=Account").await;
+    let (_, first) = page(&context, "/_simulator/pages/records?object=Account").await;
     assert!(first.contains("Page 1 of 2, 65 in all") && first.contains("page=2\">Next</a>"));
-    let (_, second) = page(&scene, "/_simulator/pages/records?object=Account&page=2").await;
+    let (_, second) = page(&context, "/_simulator/pages/records?object=Account&page=2").await;
     assert!(second.contains("Page 2 of 2") && second.contains(">Previous</a>") && !second.contains(">Next</a>"));
-    let (_, filtered) = page(&scene, "/_simulator/pages/records?object=Account&q=row+07").await;
+    let (_, filtered) = page(&context, "/_simulator/pages/records?object=Account&q=row+07").await;
     assert!(filtered.contains("&lt;b&gt;Row 07") && filtered.contains("1 in all") && !filtered.contains("<b>Row"));
-    let id = scene.id_of("Account", "Fjordglass Optics").await;
-    let (_, record) = page(&scene, &format!("/_simulator/pages/records/Account/{id}")).await;
+    let id = context.id_of("Account", "Fjordglass Optics").await;
+    let (_, record) = page(&context, &format!("/_simulator/pages/records/Account/{id}")).await;
     assert!(record.contains("Lenses &lt;and&gt;") && record.contains("/_simulator/pages/records/User/005"));
-    assert_eq!(page(&scene, "/_simulator/pages/records/Account/nope").await.0.status, 404);
+    assert_eq!(page(&context, "/_simulator/pages/records/Account/nope").await.0.status, 404);
 }
 
 #[tokio::test]
 async fn pages_have_a_strict_policy_and_show_no_token() {
-    let scene = Scene::new().await;
-    scene.org.fault(FaultRule { path: Some("/x".to_owned()), ..FaultRule::new(Effect::Unavailable) });
+    let context = TestContext::new().await;
+    context.org.fault(FaultRule { path: Some("/x".to_owned()), ..FaultRule::new(Effect::Unavailable) });
     for path in [
         "/",
         "/_simulator/pages/records",
@@ -44,29 +44,29 @@ async fn pages_have_a_strict_policy_and_show_no_token() {
         "/_simulator/pages/faults",
         "/_simulator/pages/requests",
     ] {
-        let (answer, text) = page(&scene, path).await;
-        assert_eq!(answer.status, 200, "{path}");
-        let policy = answer.header("content-security-policy");
+        let (response, text) = page(&context, path).await;
+        assert_eq!(response.status, 200, "{path}");
+        let policy = response.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; style-src 'self'") && !policy.contains("unsafe"), "{policy}");
         assert!(!text.contains("<script") && !text.contains("style=") && !text.contains(" onclick"), "{path}");
-        assert!(!text.contains(scene.token()) && !text.contains(scene.org.client_secret()), "{path}");
+        assert!(!text.contains(context.token()) && !text.contains(context.org.client_secret()), "{path}");
         assert_eq!((text.matches("<h1>").count(), text.matches("aria-current").count()), (1, 1), "{path}");
     }
-    let (_, logins) = page(&scene, "/_simulator/pages/logins").await;
-    assert!(logins.contains(ADMIN) && logins.contains(&format!("…{}", &scene.token()[scene.token().len() - 4..])));
-    let (_, faults) = page(&scene, "/_simulator/pages/faults").await;
+    let (_, logins) = page(&context, "/_simulator/pages/logins").await;
+    assert!(logins.contains(ADMIN) && logins.contains(&format!("…{}", &context.token()[context.token().len() - 4..])));
+    let (_, faults) = page(&context, "/_simulator/pages/faults").await;
     assert!(faults.contains("&quot;kind&quot;:&quot;unavailable&quot;"));
 }
 
 #[tokio::test]
 async fn the_home_page_lists_the_orgs() {
-    let scene = Scene::new().await;
-    let vendor = scene
+    let context = TestContext::new().await;
+    let vendor = context
         .org
         .add_org(OrgOptions { kind: org_simulator::OrgKind::LicenseManagement, ..OrgOptions::default() })
         .await
         .unwrap();
-    let (_, home) = page(&scene, "/").await;
+    let (_, home) = page(&context, "/").await;
     assert!(home.contains(vendor.url()) && home.contains("License Management Org"));
 }
 

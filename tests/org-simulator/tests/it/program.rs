@@ -29,8 +29,8 @@ async fn unsupported_requests_are_logged_on_standard_error() {
         ("services/data/v66.0/beside", 404),
         ("services/data/v66.0/query?q=SELECT+Id+FROM+User&twisted=1", 200),
     ] {
-        let answer = http.get(format!("{url}/{path}")).bearer_auth(token).send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), status, "{path}");
+        let response = http.get(format!("{url}/{path}")).bearer_auth(token).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{path}");
     }
     program.kill().await.unwrap();
     let mut said = String::new();

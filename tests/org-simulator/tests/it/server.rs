@@ -10,11 +10,11 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Answer, Scene};
+use crate::support::{ApiResponse, TestContext};
 
 /// Sends requests over a plain TCP connection and returns the raw responses.
-async fn raw(scene: &Scene, requests: &[String]) -> Vec<u8> {
-    let address = scene.org.url().strip_prefix("http://").unwrap();
+async fn raw(context: &TestContext, requests: &[String]) -> Vec<u8> {
+    let address = context.org.url().strip_prefix("http://").unwrap();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     for request in requests {
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -24,80 +24,81 @@ async fn raw(scene: &Scene, requests: &[String]) -> Vec<u8> {
     bytes
 }
 
-fn request(scene: &Scene, line: &str, headers: &str) -> String {
-    format!("{line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{headers}\r\n", scene.token())
+fn request(context: &TestContext, line: &str, headers: &str) -> String {
+    format!("{line} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n{headers}\r\n", context.token())
 }
 
 #[tokio::test]
 async fn a_client_that_accepts_gzip_gets_gzip() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let line = "GET /services/data/v66.0/sobjects/Account/describe";
-    let answer = raw(&scene, &[request(&scene, line, "Accept-Encoding: gzip\r\nConnection: close\r\n")]).await;
-    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
-    let head = String::from_utf8_lossy(&answer[..end]).to_ascii_lowercase();
+    let response = raw(&context, &[request(&context, line, "Accept-Encoding: gzip\r\nConnection: close\r\n")]).await;
+    let end = response.windows(4).position(|w| w == b"\r\n\r\n").unwrap() + 4;
+    let head = String::from_utf8_lossy(&response[..end]).to_ascii_lowercase();
     assert!(head.contains("content-encoding: gzip") && head.contains("vary: accept-encoding"), "{head}");
     let mut body = String::new();
-    GzDecoder::new(&answer[end..]).read_to_string(&mut body).unwrap();
+    GzDecoder::new(&response[end..]).read_to_string(&mut body).unwrap();
     let described: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(described["name"], "Account");
 
-    let plain = raw(&scene, &[request(&scene, line, "Connection: close\r\n")]).await;
+    let plain = raw(&context, &[request(&context, line, "Connection: close\r\n")]).await;
     let plain = String::from_utf8(plain).unwrap();
     assert!(plain.ends_with(&body) && !plain.to_ascii_lowercase().contains("content-encoding"));
 }
 
 #[tokio::test]
 async fn a_request_body_may_be_compressed() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(br#"{"Name": "Packed"}"#).unwrap();
     let packed = encoder.finish().unwrap();
-    let url = format!("{}/services/data/v66.0/sobjects/Account", scene.org.url());
+    let url = format!("{}/services/data/v66.0/sobjects/Account", context.org.url());
     let post = |coding: &str, body: &[u8]| {
-        let request = scene.http.post(&url).bearer_auth(scene.token()).header(header::CONTENT_TYPE, "application/json");
-        scene.plain(request.header(header::CONTENT_ENCODING, coding).body(body.to_vec()))
+        let request =
+            context.http.post(&url).bearer_auth(context.token()).header(header::CONTENT_TYPE, "application/json");
+        context.plain(request.header(header::CONTENT_ENCODING, coding).body(body.to_vec()))
     };
     assert_eq!(post("gzip", &packed).await.status, 201);
-    let broken: Answer = post("gzip", b"not gzip").await;
+    let broken: ApiResponse = post("gzip", b"not gzip").await;
     assert_eq!((broken.status, broken.code()), (400, "JSON_PARSER_ERROR"));
     let unknown = post("br", &packed).await;
     assert_eq!((unknown.status, unknown.code()), (415, "UNSUPPORTED_MEDIA_TYPE"));
-    assert!(!scene.id_of("Account", "Packed").await.is_empty());
+    assert!(!context.id_of("Account", "Packed").await.is_empty());
 }
 
 #[tokio::test]
 async fn head_is_get_without_its_body() {
-    let scene = Scene::new().await;
-    let head = scene.call(Method::HEAD, "limits", None).await;
+    let context = TestContext::new().await;
+    let head = context.call(Method::HEAD, "limits", None).await;
     assert_eq!((head.status, head.bytes.len()), (200, 0));
     assert!(head.header("sforce-limit-info").starts_with("api-usage="));
-    assert_eq!(scene.call(Method::HEAD, "sobjects/Nope", None).await.status, 404);
+    assert_eq!(context.call(Method::HEAD, "sobjects/Nope", None).await.status, 404);
 }
 
 #[tokio::test]
 async fn a_connection_serves_one_request_after_another() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let line = "GET /services/data/v66.0/limits";
-    let requests = [request(&scene, line, ""), request(&scene, line, "Connection: close\r\n")];
-    let answers = String::from_utf8(raw(&scene, &requests).await).unwrap();
-    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2);
+    let requests = [request(&context, line, ""), request(&context, line, "Connection: close\r\n")];
+    let responses = String::from_utf8(raw(&context, &requests).await).unwrap();
+    assert_eq!(responses.matches("HTTP/1.1 200 OK").count(), 2);
 }
 
 #[tokio::test]
 async fn unknown_paths_are_not_found() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let expected = json!([{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}]);
     for path in ["sobjects/Nope", "nope", "composite/nope", "ui-api/nope"] {
-        let answer = scene.get(path).await;
-        assert_eq!((answer.status, &answer.body), (404, &expected), "{path}");
+        let response = context.get(path).await;
+        assert_eq!((response.status, &response.body), (404, &expected), "{path}");
     }
-    let outside = scene.plain(scene.http.get(format!("{}/services/apexrest/nope", scene.org.url()))).await;
+    let outside = context.plain(context.http.get(format!("{}/services/apexrest/nope", context.org.url()))).await;
     assert_eq!((outside.status, outside.body), (404, expected));
 }
 
 #[tokio::test]
 async fn a_url_beyond_the_limit_is_rejected() {
-    let scene = Scene::new().await;
-    let answer = scene.get(&format!("limits?x={}", "y".repeat(16_400))).await;
-    assert_eq!(answer.status, 414);
+    let context = TestContext::new().await;
+    let response = context.get(&format!("limits?x={}", "y".repeat(16_400))).await;
+    assert_eq!(response.status, 414);
 }

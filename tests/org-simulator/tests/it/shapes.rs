@@ -11,7 +11,7 @@ mod ui_api;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Scene, recorded};
+use crate::support::{ApiResponse, TestContext, recorded};
 
 /// The response that a recording is compared with.
 enum Comparison {
@@ -126,7 +126,7 @@ async fn responses_have_the_recorded_keys_and_types() {
     if recorded("SOURCES.md").is_none() {
         return;
     }
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     for (file, compared) in recordings() {
         let path = match compared {
             Get(path, _) => (*path).to_owned(),
@@ -134,7 +134,7 @@ async fn responses_have_the_recorded_keys_and_types() {
             Rows(rest, absent) => query_path(&query_of(&read(file).unwrap(), rest, absent)),
             _ => continue,
         };
-        let response = scene.get(&path).await;
+        let response = context.get(&path).await;
         assert_eq!(response.status, 200, "{file}: {}", response.body);
         let mut theirs = read(file).unwrap();
         if let Value::Object(map) = &mut theirs {
@@ -200,11 +200,11 @@ fn assert_rows(ours: &Value, theirs: &Value, at: &str) {
 }
 
 /// Sends the recorded request, with `body` in place of its own if there is one, and compares the response with the recorded one.
-async fn assert_replayed(scene: &Scene, file: &str, path: &str, body: Option<Value>) -> Answer {
+async fn assert_replayed(context: &TestContext, file: &str, path: &str, body: Option<Value>) -> ApiResponse {
     let whole: Value = serde_json::from_str(&std::fs::read_to_string(recorded(file).unwrap()).unwrap()).unwrap();
     let method = whole["request"]["method"].as_str().unwrap().parse().unwrap();
     let body = body.or_else(|| whole["request"].get("body").cloned());
-    let response = scene.call(method, path, body).await;
+    let response = context.call(method, path, body).await;
     assert_eq!(json!(response.status), whole["response"]["status"], "{file}: {}", response.body);
     if response.status != 204 {
         assert_shape(&response.body, &whole["response"]["body"], file, &[]);

@@ -1,22 +1,22 @@
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN, CASEY, JORDAN, Scene, fields};
+use crate::support::{ADMIN, CASEY, JORDAN, TestContext, fields};
 
-/// Posts an operation to the partner API with the scene's session; returns status and body.
-async fn soap(scene: &Scene, operation: &str) -> (u16, String) {
-    soap_with(scene, "u/64.0", scene.token(), operation).await
+/// Posts an operation to the partner API with the context's session; returns status and body.
+async fn soap(context: &TestContext, operation: &str) -> (u16, String) {
+    soap_with(context, "u/64.0", context.token(), operation).await
 }
 
-async fn soap_with(scene: &Scene, path: &str, session: &str, operation: &str) -> (u16, String) {
+async fn soap_with(context: &TestContext, path: &str, session: &str, operation: &str) -> (u16, String) {
     let envelope = format!(
         "<?xml version=\"1.0\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" \
          xmlns:urn=\"urn:partner.soap.sforce.com\" xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><soapenv:Header><urn:SessionHeader>\
          <urn:sessionId>{session}</urn:sessionId></urn:SessionHeader></soapenv:Header><soapenv:Body>{operation}</soapenv:Body></soapenv:Envelope>"
     );
-    let url = format!("{}/services/Soap/{path}", scene.org.url());
-    let request = scene.http.post(url).header("content-type", "text/xml; charset=UTF-8").header("SOAPAction", "\"\"");
-    let answer = scene.plain(request.body(envelope)).await;
-    (answer.status, String::from_utf8(answer.bytes).unwrap())
+    let url = format!("{}/services/Soap/{path}", context.org.url());
+    let request = context.http.post(url).header("content-type", "text/xml; charset=UTF-8").header("SOAPAction", "\"\"");
+    let response = context.plain(request.body(envelope)).await;
+    (response.status, String::from_utf8(response.bytes).unwrap())
 }
 
 fn element<'a>(xml: &'a str, name: &str) -> &'a str {
@@ -24,12 +24,12 @@ fn element<'a>(xml: &'a str, name: &str) -> &'a str {
     rest.split_once(&format!("</{name}>")).unwrap().0
 }
 
-fn lead(scene: &Scene, more: Value) -> String {
+fn lead(context: &TestContext, more: Value) -> String {
     let mut body = fields(
         json!({"LastName": "Vogt", "FirstName": "Ida", "Company": "Vogt & Sons", "Email": "ida@vogt.example", "City": "Bern", "LeadSource": "Web"}),
     );
     body.extend(fields(more));
-    scene.org.create_record(ADMIN, "Lead", &body).unwrap()
+    context.org.create_record(ADMIN, "Lead", &body).unwrap()
 }
 
 fn conversion(lead: &str, more: &str) -> String {
@@ -42,35 +42,35 @@ fn conversion(lead: &str, more: &str) -> String {
 
 #[tokio::test]
 async fn a_user_with_a_password_logs_in_and_the_session_works() {
-    let scene = Scene::new().await;
-    scene.org.set_password(CASEY, "secret", "TOKEN").unwrap();
+    let context = TestContext::new().await;
+    context.org.set_password(CASEY, "secret", "TOKEN").unwrap();
     let login = |password: &str| {
         format!("<urn:login><urn:username>{CASEY}</urn:username><urn:password>{password}</urn:password></urn:login>")
     };
 
-    let (status, answer) = soap_with(&scene, "u/64.0", "", &login("secretTOKEN")).await;
-    assert_eq!(status, 200, "{answer}");
-    let url = element(&answer, "serverUrl");
-    assert_eq!(url, format!("{}/services/Soap/u/64.0/{}", scene.org.url(), &scene.org.org_id()[..15]));
-    assert_eq!(element(&answer, "userName"), CASEY);
-    let path = url.strip_prefix(&format!("{}/services/Soap/", scene.org.url())).unwrap().to_owned();
-    let (status, info) = soap_with(&scene, &path, element(&answer, "sessionId"), "<urn:getUserInfo/>").await;
-    assert_eq!((status, element(&info, "userId")), (200, element(&answer, "userId")));
+    let (status, response) = soap_with(&context, "u/64.0", "", &login("secretTOKEN")).await;
+    assert_eq!(status, 200, "{response}");
+    let url = element(&response, "serverUrl");
+    assert_eq!(url, format!("{}/services/Soap/u/64.0/{}", context.org.url(), &context.org.org_id()[..15]));
+    assert_eq!(element(&response, "userName"), CASEY);
+    let path = url.strip_prefix(&format!("{}/services/Soap/", context.org.url())).unwrap().to_owned();
+    let (status, info) = soap_with(&context, &path, element(&response, "sessionId"), "<urn:getUserInfo/>").await;
+    assert_eq!((status, element(&info, "userId")), (200, element(&response, "userId")));
 
-    let (status, refused) = soap_with(&scene, "u/64.0", "", &login("secret")).await;
+    let (status, refused) = soap_with(&context, "u/64.0", "", &login("secret")).await;
     assert_eq!((status, element(&refused, "faultcode")), (500, "sf:INVALID_LOGIN"));
     assert_eq!(
         element(&refused, "faultstring"),
         "INVALID_LOGIN: Invalid username, password, security token; or user locked out."
     );
-    let (status, gone) = soap_with(&scene, "u/65.0", "", &login("secretTOKEN")).await;
+    let (status, gone) = soap_with(&context, "u/65.0", "", &login("secretTOKEN")).await;
     assert_eq!((status, element(&gone, "faultcode")), (500, "sf:UNSUPPORTED_API_VERSION"));
 }
 
 #[tokio::test]
 async fn soap_faults_are_those_of_salesforce() {
-    let scene = Scene::new().await;
-    let (status, fault) = soap_with(&scene, "c/66.0", "00D!nothing", "<urn:getUserInfo/>").await;
+    let context = TestContext::new().await;
+    let (status, fault) = soap_with(&context, "c/66.0", "00D!nothing", "<urn:getUserInfo/>").await;
     assert_eq!((status, element(&fault, "faultcode")), (500, "sf:INVALID_SESSION_ID"));
     assert_eq!(
         element(&fault, "faultstring"),
@@ -78,21 +78,21 @@ async fn soap_faults_are_those_of_salesforce() {
     );
     assert!(fault.contains("xmlns:sf=\"urn:fault.enterprise.soap.sforce.com\""), "{fault}");
     assert!(fault.contains("<sf:UnexpectedErrorFault xsi:type=\"sf:UnexpectedErrorFault\">"), "{fault}");
-    assert_eq!(element(&soap(&scene, "<urn:describeNothing/>").await.1, "faultcode"), "sf:INVALID_OPERATION");
-    assert_eq!(element(&soap(&scene, "<urn:broken>").await.1, "faultcode"), "sf:INVALID_SOAP_BODY");
+    assert_eq!(element(&soap(&context, "<urn:describeNothing/>").await.1, "faultcode"), "sf:INVALID_OPERATION");
+    assert_eq!(element(&soap(&context, "<urn:broken>").await.1, "faultcode"), "sf:INVALID_SOAP_BODY");
 }
 
 #[tokio::test]
 async fn a_lead_becomes_an_account_a_contact_and_an_opportunity() {
-    let scene = Scene::new().await;
-    let lead = lead(&scene, json!({"Street": "1 Quai"}));
-    let task = scene.org.create_record(ADMIN, "Task", &fields(json!({"Subject": "Call", "WhoId": lead}))).unwrap();
+    let context = TestContext::new().await;
+    let lead = lead(&context, json!({"Street": "1 Quai"}));
+    let task = context.org.create_record(ADMIN, "Task", &fields(json!({"Subject": "Call", "WhoId": lead}))).unwrap();
 
-    let (status, answer) =
-        soap(&scene, &conversion(&lead, "<urn:doNotCreateOpportunity>false</urn:doNotCreateOpportunity>")).await;
+    let (status, response) =
+        soap(&context, &conversion(&lead, "<urn:doNotCreateOpportunity>false</urn:doNotCreateOpportunity>")).await;
 
-    assert_eq!((status, element(&answer, "success")), (200, "true"), "{answer}");
-    let record = |object: &str, name: &str| scene.org.record(object, element(&answer, name)).unwrap();
+    assert_eq!((status, element(&response, "success")), (200, "true"), "{response}");
+    let record = |object: &str, name: &str| context.org.record(object, element(&response, name)).unwrap();
     let (account, contact, opportunity) =
         (record("Account", "accountId"), record("Contact", "contactId"), record("Opportunity", "opportunityId"));
     assert_eq!(
@@ -107,7 +107,7 @@ async fn a_lead_becomes_an_account_a_contact_and_an_opportunity() {
         (&opportunity["Name"], &opportunity["StageName"], &opportunity["CloseDate"], &opportunity["AccountId"]),
         (&json!("Vogt & Sons"), &json!("Prospecting"), &json!("2026-12-31"), &account["Id"])
     );
-    let converted = scene.org.record("Lead", &lead).unwrap();
+    let converted = context.org.record("Lead", &lead).unwrap();
     assert_eq!(
         (&converted["IsConverted"], &converted["Status"], &converted["ConvertedDate"]),
         (&json!(true), &json!("Closed - Converted"), &json!("2026-11-22"))
@@ -116,12 +116,12 @@ async fn a_lead_becomes_an_account_a_contact_and_an_opportunity() {
         (&converted["ConvertedAccountId"], &converted["ConvertedContactId"], &converted["ConvertedOpportunityId"]),
         (&account["Id"], &contact["Id"], &opportunity["Id"])
     );
-    let task = scene.org.record("Task", &task).unwrap();
+    let task = context.org.record("Task", &task).unwrap();
     assert_eq!((&task["WhoId"], &task["WhatId"]), (&contact["Id"], &opportunity["Id"]));
-    let roles = scene
+    let roles = context
         .query(&format!(
             "SELECT ContactId, IsPrimary FROM OpportunityContactRole WHERE OpportunityId = '{}'",
-            element(&answer, "opportunityId")
+            element(&response, "opportunityId")
         ))
         .await;
     assert_eq!(
@@ -129,53 +129,56 @@ async fn a_lead_becomes_an_account_a_contact_and_an_opportunity() {
         (&contact["Id"], &json!(true))
     );
 
-    let refused = scene.patch(&format!("sobjects/Lead/{lead}"), json!({"Title": "x"})).await;
+    let refused = context.patch(&format!("sobjects/Lead/{lead}"), json!({"Title": "x"})).await;
     assert_eq!(refused.code(), "CANNOT_UPDATE_CONVERTED_LEAD");
-    let (_, again) = soap(&scene, &conversion(&lead, "")).await;
+    let (_, again) = soap(&context, &conversion(&lead, "")).await;
     assert_eq!((element(&again, "success"), element(&again, "statusCode")), ("false", "CANNOT_UPDATE_CONVERTED_LEAD"));
 }
 
 #[tokio::test]
 async fn conversion_into_existing_records_overwrites_nothing() {
-    let scene = Scene::new().await;
-    let account = scene.org.create_record(ADMIN, "Account", &fields(json!({"Name": "Vogt AG"}))).unwrap();
+    let context = TestContext::new().await;
+    let account = context.org.create_record(ADMIN, "Account", &fields(json!({"Name": "Vogt AG"}))).unwrap();
     let contact = json!({"LastName": "Vogt-Meier", "AccountId": account, "LeadSource": "Other"});
-    let contact = scene.org.create_record(ADMIN, "Contact", &fields(contact)).unwrap();
-    let other = scene.id_of("Account", "Fjordglass Optics").await;
-    let lead = lead(&scene, json!({}));
-    let before = scene.org.record_counts();
+    let contact = context.org.create_record(ADMIN, "Contact", &fields(contact)).unwrap();
+    let other = context.id_of("Account", "Fjordglass Optics").await;
+    let lead = lead(&context, json!({}));
+    let before = context.org.record_counts();
 
-    let alone = soap(&scene, &conversion(&lead, &format!("<urn:contactId>{contact}</urn:contactId>"))).await.1;
+    let alone = soap(&context, &conversion(&lead, &format!("<urn:contactId>{contact}</urn:contactId>"))).await.1;
     assert_eq!(element(&alone, "statusCode"), "REQUIRED_FIELD_MISSING");
     let wrong = format!("<urn:accountId>{other}</urn:accountId><urn:contactId>{contact}</urn:contactId>");
-    assert_eq!(element(&soap(&scene, &conversion(&lead, &wrong)).await.1, "success"), "false");
-    assert_eq!(scene.org.record("Lead", &lead).unwrap()["IsConverted"], false);
+    assert_eq!(element(&soap(&context, &conversion(&lead, &wrong)).await.1, "success"), "false");
+    assert_eq!(context.org.record("Lead", &lead).unwrap()["IsConverted"], false);
 
     let both = format!(
         "<urn:accountId>{account}</urn:accountId><urn:contactId>{contact}</urn:contactId><urn:doNotCreateOpportunity>true</urn:doNotCreateOpportunity>"
     );
-    let answer = soap(&scene, &conversion(&lead, &both)).await.1;
+    let response = soap(&context, &conversion(&lead, &both)).await.1;
 
-    assert_eq!((element(&answer, "accountId"), element(&answer, "contactId")), (account.as_str(), contact.as_str()));
-    assert!(answer.contains("<opportunityId xsi:nil=\"true\"/>"), "{answer}");
-    let kept = scene.org.record("Contact", &contact).unwrap();
+    assert_eq!(
+        (element(&response, "accountId"), element(&response, "contactId")),
+        (account.as_str(), contact.as_str())
+    );
+    assert!(response.contains("<opportunityId xsi:nil=\"true\"/>"), "{response}");
+    let kept = context.org.record("Contact", &contact).unwrap();
     assert_eq!(
         (&kept["LastName"], &kept["Email"], &kept["LeadSource"]),
         (&json!("Vogt-Meier"), &json!("ida@vogt.example"), &json!("Other"))
     );
-    assert_eq!(scene.org.record("Account", &account).unwrap()["Name"], "Vogt AG");
-    assert_eq!(scene.org.record_counts(), before);
+    assert_eq!(context.org.record("Account", &account).unwrap()["Name"], "Vogt AG");
+    assert_eq!(context.org.record_counts(), before);
 }
 
 #[tokio::test]
 async fn a_failed_conversion_is_rolled_back() {
-    let scene = Scene::new().await;
-    let lead = lead(&scene, json!({}));
-    let before = scene.org.record_counts();
+    let context = TestContext::new().await;
+    let lead = lead(&context, json!({}));
+    let before = context.org.record_counts();
     let status = conversion(&lead, "").replace("Closed - Converted", "Closed - Not Converted");
-    let (_, answer) = soap(&scene, &status).await;
+    let (_, response) = soap(&context, &status).await;
     assert_eq!(
-        (element(&answer, "statusCode"), element(&answer, "message")),
+        (element(&response, "statusCode"), element(&response, "message")),
         ("INVALID_STATUS", "invalid convertedStatus: Closed - Not Converted")
     );
     let rule = org_simulator::ValidationRule {
@@ -185,42 +188,42 @@ async fn a_failed_conversion_is_rolled_back() {
         message: "No deals.".into(),
         field: None,
     };
-    scene.org.set_validation_rule(&rule).unwrap();
-    let (_, answer) = soap(&scene, &conversion(&lead, "")).await;
+    context.org.set_validation_rule(&rule).unwrap();
+    let (_, response) = soap(&context, &conversion(&lead, "")).await;
     assert_eq!(
-        (element(&answer, "success"), element(&answer, "statusCode")),
+        (element(&response, "success"), element(&response, "statusCode")),
         ("false", "FIELD_CUSTOM_VALIDATION_EXCEPTION")
     );
-    assert_eq!(scene.org.record_counts(), before);
-    let owner = scene.org.users().into_iter().find(|user| user.username == JORDAN).unwrap().id;
+    assert_eq!(context.org.record_counts(), before);
+    let owner = context.org.users().into_iter().find(|user| user.username == JORDAN).unwrap().id;
     let own =
         format!("<urn:doNotCreateOpportunity>true</urn:doNotCreateOpportunity><urn:ownerId>{owner}</urn:ownerId>");
-    let (_, answer) = soap(&scene, &conversion(&lead, &own)).await;
-    assert_eq!(scene.org.record("Account", element(&answer, "accountId")).unwrap()["OwnerId"], owner);
+    let (_, response) = soap(&context, &conversion(&lead, &own)).await;
+    assert_eq!(context.org.record("Account", element(&response, "accountId")).unwrap()["OwnerId"], owner);
 }
 
 #[tokio::test]
 async fn a_merge_moves_children_and_deletes_the_other_record() {
-    let scene = Scene::new().await;
-    let account = |name: &str| scene.org.create_record(ADMIN, "Account", &fields(json!({"Name": name}))).unwrap();
+    let context = TestContext::new().await;
+    let account = |name: &str| context.org.create_record(ADMIN, "Account", &fields(json!({"Name": name}))).unwrap();
     let (master, loser) = (account("Master"), account("Loser"));
     let contact = json!({"LastName": "Child", "AccountId": loser});
-    let contact = scene.org.create_record(ADMIN, "Contact", &fields(contact)).unwrap();
+    let contact = context.org.create_record(ADMIN, "Contact", &fields(contact)).unwrap();
     let merge = format!(
         "<urn:merge><urn:request><urn:masterRecord xsi:type=\"urn:sObject\"><type>Account</type><Id>{master}</Id><Phone>1</Phone></urn:masterRecord>\
          <urn:recordToMergeIds>{loser}</urn:recordToMergeIds></urn:request></urn:merge>"
     );
 
-    let (status, answer) = soap(&scene, &merge).await;
+    let (status, response) = soap(&context, &merge).await;
 
-    assert_eq!((status, element(&answer, "success")), (200, "true"), "{answer}");
+    assert_eq!((status, element(&response, "success")), (200, "true"), "{response}");
     assert_eq!(
-        (element(&answer, "mergedRecordIds"), element(&answer, "updatedRelatedIds")),
+        (element(&response, "mergedRecordIds"), element(&response, "updatedRelatedIds")),
         (loser.as_str(), contact.as_str())
     );
-    assert_eq!(scene.org.record("Contact", &contact).unwrap()["AccountId"], master);
-    assert_eq!(scene.org.record("Account", &master).unwrap()["Phone"], "1");
-    let all = scene
+    assert_eq!(context.org.record("Contact", &contact).unwrap()["AccountId"], master);
+    assert_eq!(context.org.record("Account", &master).unwrap()["Phone"], "1");
+    let all = context
         .get(&format!("queryAll?q=SELECT%20IsDeleted,MasterRecordId%20FROM%20Account%20WHERE%20Id='{loser}'"))
         .await;
     assert_eq!(
@@ -228,42 +231,42 @@ async fn a_merge_moves_children_and_deletes_the_other_record() {
         (&json!(true), &json!(master))
     );
     let third = account("Third");
-    scene.org.merge_records(ADMIN, "Account", &master, &[&third]).unwrap();
-    assert_eq!(scene.org.record("Account", &third).unwrap()["MasterRecordId"], master);
-    assert!(scene.org.merge_records(ADMIN, "Account", &master, &[&master]).is_err());
-    let again = soap(&scene, &merge).await.1;
+    context.org.merge_records(ADMIN, "Account", &master, &[&third]).unwrap();
+    assert_eq!(context.org.record("Account", &third).unwrap()["MasterRecordId"], master);
+    assert!(context.org.merge_records(ADMIN, "Account", &master, &[&master]).is_err());
+    let again = soap(&context, &merge).await.1;
     assert_eq!((element(&again, "success"), element(&again, "statusCode")), ("false", "ENTITY_IS_DELETED"));
 }
 
 #[tokio::test]
 async fn deleted_records_are_restored_or_purged() {
-    let scene = Scene::new().await;
-    let account = |name: &str| scene.org.create_record(ADMIN, "Account", &fields(json!({"Name": name}))).unwrap();
+    let context = TestContext::new().await;
+    let account = |name: &str| context.org.create_record(ADMIN, "Account", &fields(json!({"Name": name}))).unwrap();
     let (back, gone) = (account("Back"), account("Gone"));
     let ids = |operation: &str, ids: &[&String]| {
         let ids: String = ids.iter().map(|id| format!("<urn:ids>{id}</urn:ids>")).collect();
         format!("<urn:{operation}>{ids}</urn:{operation}>")
     };
-    soap(&scene, &ids("delete", &[&back, &gone])).await;
-    assert_eq!(scene.get(&format!("sobjects/Account/{back}")).await.code(), "ENTITY_IS_DELETED");
+    soap(&context, &ids("delete", &[&back, &gone])).await;
+    assert_eq!(context.get(&format!("sobjects/Account/{back}")).await.code(), "ENTITY_IS_DELETED");
 
-    let (_, emptied) = soap(&scene, &ids("emptyRecycleBin", &[&gone])).await;
-    let (_, undeleted) = soap(&scene, &ids("undelete", &[&back, &gone])).await;
+    let (_, emptied) = soap(&context, &ids("emptyRecycleBin", &[&gone])).await;
+    let (_, undeleted) = soap(&context, &ids("undelete", &[&back, &gone])).await;
 
     assert_eq!(element(&emptied, "success"), "true");
     assert_eq!(undeleted.matches("<success>true</success>").count(), 1, "{undeleted}");
     assert_eq!(element(&undeleted, "statusCode"), "UNDELETE_FAILED");
-    assert_eq!(scene.get(&format!("sobjects/Account/{back}")).await.status, 200);
-    assert!(scene.org.record("Account", &gone).is_none());
+    assert_eq!(context.get(&format!("sobjects/Account/{back}")).await.status, 200);
+    assert!(context.org.record("Account", &gone).is_none());
 }
 
 #[tokio::test]
 async fn records_are_created_changed_and_upserted() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let record =
         |more: &str| format!("<urn:sObjects xsi:type=\"urn:sObject\"><type>Account</type>{more}</urn:sObjects>");
     let (_, created) = soap(
-        &scene,
+        &context,
         &format!(
             "<urn:create>{}{}</urn:create>",
             record("<Name>A &amp; B</Name><AnnualRevenue>12.5</AnnualRevenue>"),
@@ -274,14 +277,14 @@ async fn records_are_created_changed_and_upserted() {
     let id = element(&created, "id").to_owned();
     assert_eq!(
         (
-            &scene.org.record("Account", &id).unwrap()["Name"],
-            &scene.org.record("Account", &id).unwrap()["AnnualRevenue"]
+            &context.org.record("Account", &id).unwrap()["Name"],
+            &context.org.record("Account", &id).unwrap()["AnnualRevenue"]
         ),
         (&json!("A & B"), &json!(12.5))
     );
     assert_eq!(element(&created, "statusCode"), "REQUIRED_FIELD_MISSING");
     let (_, updated) = soap(
-        &scene,
+        &context,
         &format!(
             "<urn:update>{}</urn:update>",
             record(&format!("<Id>{id}</Id><Phone>2</Phone><fieldsToNull>AnnualRevenue</fieldsToNull>"))
@@ -289,12 +292,12 @@ async fn records_are_created_changed_and_upserted() {
     )
     .await;
     assert_eq!(element(&updated, "success"), "true", "{updated}");
-    let now = scene.org.record("Account", &id).unwrap();
+    let now = context.org.record("Account", &id).unwrap();
     assert_eq!((&now["Phone"], &now["AnnualRevenue"]), (&json!("2"), &Value::Null));
     let upsert = format!(
         "<urn:upsert><urn:externalIDFieldName>Ferry_External_Id__c</urn:externalIDFieldName>{}</urn:upsert>",
         record("<Ferry_External_Id__c>S-1</Ferry_External_Id__c><Name>Up</Name>")
     );
-    assert_eq!(element(&soap(&scene, &upsert).await.1, "created"), "true");
-    assert_eq!(element(&soap(&scene, &upsert).await.1, "created"), "false");
+    assert_eq!(element(&soap(&context, &upsert).await.1, "created"), "true");
+    assert_eq!(element(&soap(&context, &upsert).await.1, "created"), "false");
 }

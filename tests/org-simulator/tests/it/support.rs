@@ -15,14 +15,14 @@ pub(crate) const START: &str = "2026-11-22T10:00:00Z";
 
 /// A response, read to its end.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ApiResponse {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Value,
     pub(crate) bytes: Vec<u8>,
 }
 
-impl Answer {
+impl ApiResponse {
     async fn of(response: Response) -> Self {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let bytes = response.bytes().await.unwrap().to_vec();
@@ -40,13 +40,13 @@ impl Answer {
 }
 
 /// A running org and a user's session in it.
-pub(crate) struct Scene {
+pub(crate) struct TestContext {
     pub(crate) org: Simulator,
     pub(crate) http: reqwest::Client,
     token: String,
 }
 
-impl Scene {
+impl TestContext {
     /// Starts the seeded org with a clock that stands still, and logs in its administrator.
     pub(crate) async fn new() -> Self {
         let clock = Clock::manual(START.parse().unwrap());
@@ -71,7 +71,7 @@ impl Scene {
     }
 
     /// Sends a request to the data API, with a path after the version.
-    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+    pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> ApiResponse {
         self.call_with(method, path, body, &[]).await
     }
 
@@ -81,7 +81,7 @@ impl Scene {
         path: &str,
         body: Option<Value>,
         headers: &[(&str, &str)],
-    ) -> Answer {
+    ) -> ApiResponse {
         let mut request = self
             .http
             .request(method, format!("{}/services/data/v66.0/{path}", self.org.url()))
@@ -92,48 +92,49 @@ impl Scene {
         if let Some(body) = body {
             request = request.json(&body);
         }
-        Answer::of(request.send().await.unwrap()).await
+        ApiResponse::of(request.send().await.unwrap()).await
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> ApiResponse {
         self.call(Method::GET, path, None).await
     }
 
-    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> ApiResponse {
         self.call(Method::POST, path, Some(body)).await
     }
 
-    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> ApiResponse {
         self.call(Method::PATCH, path, Some(body)).await
     }
 
-    pub(crate) async fn delete(&self, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, path: &str) -> ApiResponse {
         self.call(Method::DELETE, path, None).await
     }
 
-    pub(crate) async fn query(&self, soql: &str) -> Answer {
+    pub(crate) async fn query(&self, soql: &str) -> ApiResponse {
         let url = format!("{}/services/data/v66.0/query", self.org.url());
-        Answer::of(self.http.get(url).query(&[("q", soql)]).bearer_auth(&self.token).send().await.unwrap()).await
+        ApiResponse::of(self.http.get(url).query(&[("q", soql)]).bearer_auth(&self.token).send().await.unwrap()).await
     }
 
     /// Sends a request outside the data API, without a token.
-    pub(crate) async fn plain(&self, request: reqwest::RequestBuilder) -> Answer {
-        Answer::of(request.send().await.unwrap()).await
+    pub(crate) async fn plain(&self, request: reqwest::RequestBuilder) -> ApiResponse {
+        ApiResponse::of(request.send().await.unwrap()).await
     }
 
     /// Sends a request to the admin API.
-    pub(crate) async fn admin(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
+    pub(crate) async fn admin(&self, method: Method, path: &str, body: Option<Value>) -> ApiResponse {
         let mut request = self.http.request(method, format!("{}/_simulator/{path}", self.org.url()));
         if let Some(body) = body {
             request = request.json(&body);
         }
-        Answer::of(request.send().await.unwrap()).await
+        ApiResponse::of(request.send().await.unwrap()).await
     }
 
     /// Returns the id of the record with that name.
     pub(crate) async fn id_of(&self, object: &str, name: &str) -> String {
-        let answer = self.query(&format!("SELECT Id FROM {object} WHERE Name = '{}'", name.replace('\'', "\\'"))).await;
-        answer.body["records"][0]["Id"].as_str().unwrap().to_owned()
+        let response =
+            self.query(&format!("SELECT Id FROM {object} WHERE Name = '{}'", name.replace('\'', "\\'"))).await;
+        response.body["records"][0]["Id"].as_str().unwrap().to_owned()
     }
 }
 

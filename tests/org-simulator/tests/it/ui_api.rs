@@ -1,31 +1,32 @@
 use serde_json::{Value, json};
 
-use crate::support::{CASEY, Scene};
+use crate::support::{CASEY, TestContext};
 
-async fn record_type(scene: &Scene, name: &str) -> String {
-    let found = scene.query(&format!("SELECT Id FROM RecordType WHERE DeveloperName = '{name}'")).await;
+async fn record_type(context: &TestContext, name: &str) -> String {
+    let found = context.query(&format!("SELECT Id FROM RecordType WHERE DeveloperName = '{name}'")).await;
     found.body["records"][0]["Id"].as_str().unwrap().to_owned()
 }
 
-async fn stages(scene: &Scene, record_type: &str) -> Vec<String> {
-    let answer = scene.get(&format!("ui-api/object-info/Opportunity/picklist-values/{record_type}/StageName")).await;
-    answer.body["values"].as_array().unwrap().iter().map(|v| v["value"].as_str().unwrap().to_owned()).collect()
+async fn stages(context: &TestContext, record_type: &str) -> Vec<String> {
+    let response =
+        context.get(&format!("ui-api/object-info/Opportunity/picklist-values/{record_type}/StageName")).await;
+    response.body["values"].as_array().unwrap().iter().map(|v| v["value"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
 async fn each_record_type_has_its_own_stages_and_the_master_has_all() {
-    let scene = Scene::new().await;
-    let renewal = stages(&scene, &record_type(&scene, "Renewal").await).await;
+    let context = TestContext::new().await;
+    let renewal = stages(&context, &record_type(&context, "Renewal").await).await;
     assert_eq!(renewal, ["Qualification", "Proposal/Price Quote", "Negotiation/Review", "Closed Won", "Closed Lost"]);
-    assert_eq!(stages(&scene, &record_type(&scene, "New_Business").await).await.len(), 9);
-    assert_eq!(stages(&scene, "012000000000000AAA").await.len(), 10);
+    assert_eq!(stages(&context, &record_type(&context, "New_Business").await).await.len(), 9);
+    assert_eq!(stages(&context, "012000000000000AAA").await.len(), 10);
 }
 
 #[tokio::test]
 async fn a_stage_carries_its_attributes_with_salesforces_misspelling() {
-    let scene = Scene::new().await;
-    let answer = scene.get("ui-api/object-info/Opportunity/picklist-values/012000000000000AAA").await;
-    let stage = &answer.body["picklistFieldValues"]["StageName"];
+    let context = TestContext::new().await;
+    let response = context.get("ui-api/object-info/Opportunity/picklist-values/012000000000000AAA").await;
+    let stage = &response.body["picklistFieldValues"]["StageName"];
     let attributes = json!({"closed": false, "defaultProbability": 10.0, "forecastCategoryName": "Pipeline", "picklistAtrributesValueType": "OpportunityStage", "won": false});
     assert_eq!(
         stage["values"][0],
@@ -35,14 +36,14 @@ async fn a_stage_carries_its_attributes_with_salesforces_misspelling() {
         stage["url"],
         "/services/data/v66.0/ui-api/object-info/Opportunity/picklist-values/012000000000000AAA/StageName"
     );
-    assert_eq!(answer.body["picklistFieldValues"]["Type"]["values"][0]["attributes"], Value::Null);
+    assert_eq!(response.body["picklistFieldValues"]["Type"]["values"][0]["attributes"], Value::Null);
 }
 
 #[tokio::test]
 async fn object_info_lists_the_record_types_and_the_default() {
-    let scene = Scene::new().await;
-    let info = scene.get("ui-api/object-info/Opportunity").await.body;
-    let new_business = record_type(&scene, "New_Business").await;
+    let context = TestContext::new().await;
+    let info = context.get("ui-api/object-info/Opportunity").await.body;
+    let new_business = record_type(&context, "New_Business").await;
     assert_eq!(info["defaultRecordTypeId"], json!(new_business));
     assert_eq!(info["recordTypeInfos"].as_object().unwrap().len(), 3);
     assert_eq!(info["recordTypeInfos"]["012000000000000AAA"]["master"], true);
@@ -51,62 +52,62 @@ async fn object_info_lists_the_record_types_and_the_default() {
 
 #[tokio::test]
 async fn another_objects_record_type_is_rejected() {
-    let scene = Scene::new().await;
-    let renewal = record_type(&scene, "Renewal").await;
-    assert_eq!(scene.get(&format!("ui-api/object-info/Account/picklist-values/{renewal}")).await.status, 400);
-    assert_eq!(scene.get("ui-api/object-info/Opportunity/picklist-values/012000000000000AAA/Nope").await.status, 404);
+    let context = TestContext::new().await;
+    let renewal = record_type(&context, "Renewal").await;
+    assert_eq!(context.get(&format!("ui-api/object-info/Account/picklist-values/{renewal}")).await.status, 400);
+    assert_eq!(context.get("ui-api/object-info/Opportunity/picklist-values/012000000000000AAA/Nope").await.status, 404);
 }
 
 /// Standard users do not see the next step, cannot set the amount and cannot choose the record type Renewal.
-fn limit_opportunities(scene: &Scene) {
+fn limit_opportunities(context: &TestContext) {
     let permissions = org_simulator::ObjectPermissions {
         hidden_fields: vec!["NextStep".to_owned()],
         locked_fields: vec!["Amount".to_owned()],
         hidden_record_types: vec!["Renewal".to_owned()],
         ..org_simulator::ObjectPermissions::default()
     };
-    scene.org.limit_profile("Standard User", "Opportunity", &permissions).unwrap();
+    context.org.limit_profile("Standard User", "Opportunity", &permissions).unwrap();
 }
 
 #[tokio::test]
 async fn hidden_data_does_not_exist_in_ui_api() {
-    let mut scene = Scene::new().await;
-    let renewal = record_type(&scene, "Renewal").await;
-    limit_opportunities(&scene);
-    scene.log_in(CASEY);
-    let info = scene.get("ui-api/object-info/Opportunity").await.body;
+    let mut context = TestContext::new().await;
+    let renewal = record_type(&context, "Renewal").await;
+    limit_opportunities(&context);
+    context.log_in(CASEY);
+    let info = context.get("ui-api/object-info/Opportunity").await.body;
     assert_eq!(info["fields"]["NextStep"], Value::Null);
     assert_eq!(
         (&info["fields"]["Amount"]["updateable"], &info["fields"]["StageName"]["updateable"]),
         (&json!(false), &json!(true))
     );
     assert_eq!(info["recordTypeInfos"][&renewal]["available"], false);
-    assert_eq!(scene.get(&format!("ui-api/object-info/Opportunity/picklist-values/{renewal}")).await.status, 400);
+    assert_eq!(context.get(&format!("ui-api/object-info/Opportunity/picklist-values/{renewal}")).await.status, 400);
 }
 
 #[tokio::test]
 async fn a_dependent_picklist_lists_valid_combinations() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let dependency = json!({"controller": "Country__c", "valid_for": {"Lyon": ["France"], "Turin": ["Italy"], "Menton": ["France", "Italy"]}});
     let fields = json!([
         {"name": "Country__c", "type": "picklist", "picklist": ["France", "Italy"]},
         {"name": "Town__c", "type": "picklist", "picklist": ["Lyon", "Turin", "Menton", "Nowhere"], "dependency": dependency},
     ]);
-    scene.admin(reqwest::Method::POST, "objects", Some(json!({"name": "Account", "fields": fields}))).await;
-    let town = scene.get("ui-api/object-info/Account/picklist-values/012000000000000AAA/Town__c").await.body;
+    context.admin(reqwest::Method::POST, "objects", Some(json!({"name": "Account", "fields": fields}))).await;
+    let town = context.get("ui-api/object-info/Account/picklist-values/012000000000000AAA/Town__c").await.body;
     assert_eq!(town["controllerValues"], json!({"France": 0, "Italy": 1}));
     let valid: Vec<&Value> = town["values"].as_array().unwrap().iter().map(|value| &value["validFor"]).collect();
     assert_eq!(valid, [&json!([0]), &json!([1]), &json!([0, 1]), &json!([])]);
-    let info = scene.get("ui-api/object-info/Account").await.body;
+    let info = context.get("ui-api/object-info/Account").await.body;
     assert_eq!(info["dependentFields"], json!({"Country__c": {"Town__c": {}}}));
     assert_eq!(info["fields"]["Town__c"]["controllerName"], "Country__c");
 }
 
 #[tokio::test]
 async fn a_record_is_created_read_changed_and_deleted_over_ui_api() {
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let body = json!({"apiName": "Account", "fields": {"Name": "Universal Lenses"}});
-    let made = scene.post("ui-api/records", body).await;
+    let made = context.post("ui-api/records", body).await;
     assert_eq!((made.status, &made.body["fields"]["Name"]["value"]), (201, &json!("Universal Lenses")));
     assert_eq!(made.body["fields"]["Owner"]["displayValue"], "Robin Achterberg");
     assert_eq!(
@@ -115,22 +116,22 @@ async fn a_record_is_created_read_changed_and_deleted_over_ui_api() {
     );
     let path = format!("ui-api/records/{}", made.body["id"].as_str().unwrap());
     let read =
-        scene.get(&format!("{path}?fields=Account.Name,Account.Owner.Email&optionalFields=Account.Nope")).await.body;
+        context.get(&format!("{path}?fields=Account.Name,Account.Owner.Email&optionalFields=Account.Nope")).await.body;
     assert_eq!(read["fields"].as_object().unwrap().len(), 2);
     assert_eq!(read["fields"]["Owner"]["value"]["fields"]["Email"]["value"], "admin@larkspur.example");
-    assert_eq!(scene.get(&format!("{path}?fields=Account.Nope")).await.code(), "INVALID_FIELD");
-    let changed = scene.patch(&path, json!({"fields": {"Phone": "1"}})).await;
+    assert_eq!(context.get(&format!("{path}?fields=Account.Nope")).await.code(), "INVALID_FIELD");
+    let changed = context.patch(&path, json!({"fields": {"Phone": "1"}})).await;
     assert_eq!((changed.status, &changed.body["fields"]["Phone"]["value"]), (200, &json!("1")));
-    assert_eq!(scene.delete(&path).await.status, 204);
-    assert_eq!(scene.get(&path).await.code(), "ENTITY_IS_DELETED");
+    assert_eq!(context.delete(&path).await.status, 204);
+    assert_eq!(context.get(&path).await.code(), "ENTITY_IS_DELETED");
 }
 
 #[tokio::test]
 async fn a_compound_field_shows_its_parts() {
-    let scene = Scene::new().await;
-    let made = scene.post("sobjects/Account", json!({"Name": "Aardwolf Aerials", "BillingCity": "Oslo"})).await.body;
+    let context = TestContext::new().await;
+    let made = context.post("sobjects/Account", json!({"Name": "Aardwolf Aerials", "BillingCity": "Oslo"})).await.body;
     let id = made["id"].as_str().unwrap();
-    let record = scene.get(&format!("ui-api/records/{id}?fields=Account.BillingAddress")).await.body;
+    let record = context.get(&format!("ui-api/records/{id}?fields=Account.BillingAddress")).await.body;
     assert_eq!(record["fields"]["BillingAddress"]["value"]["city"], "Oslo");
 }
 
@@ -142,18 +143,18 @@ fn layout_items(defaults: &Value) -> Vec<&Value> {
 
 #[tokio::test]
 async fn a_new_record_has_default_values_and_visible_fields() {
-    let mut scene = Scene::new().await;
-    let renewal = record_type(&scene, "Renewal").await;
-    let new_business = record_type(&scene, "New_Business").await;
-    limit_opportunities(&scene);
+    let mut context = TestContext::new().await;
+    let renewal = record_type(&context, "Renewal").await;
+    let new_business = record_type(&context, "New_Business").await;
+    limit_opportunities(&context);
     let path = "ui-api/record-defaults/create/Opportunity";
-    let admin = scene.get(&format!("{path}?recordTypeId={renewal}&formFactor=Small")).await.body;
+    let admin = context.get(&format!("{path}?recordTypeId={renewal}&formFactor=Small")).await.body;
     assert_eq!(admin["record"]["recordTypeId"], json!(renewal));
     assert!(admin["record"]["fields"].get("NextStep").is_some());
 
-    scene.log_in(CASEY);
-    let own = scene.get(&format!("{path}?optionalFields=Opportunity.IsWon,NextStep")).await.body;
-    let casey = scene.org.users().into_iter().find(|user| user.username == CASEY).unwrap();
+    context.log_in(CASEY);
+    let own = context.get(&format!("{path}?optionalFields=Opportunity.IsWon,NextStep")).await.body;
+    let casey = context.org.users().into_iter().find(|user| user.username == CASEY).unwrap();
     let record = &own["record"];
     assert_eq!((&record["id"], &record["recordTypeId"]), (&Value::Null, &json!(new_business)));
     assert_eq!(record["fields"]["OwnerId"]["value"], json!(casey.id));
@@ -167,16 +168,16 @@ async fn a_new_record_has_default_values_and_visible_fields() {
         (&item("StageName").unwrap()["editableForNew"], &item("StageName").unwrap()["required"]),
         (&json!(true), &json!(true))
     );
-    assert_eq!(scene.get(&format!("{path}?recordTypeId={renewal}")).await.status, 400);
-    assert_eq!(scene.get(&format!("{path}?formFactor=Huge")).await.status, 400);
-    assert_eq!(scene.get("ui-api/record-defaults/create/Nope").await.status, 400);
-    assert_eq!(scene.get("ui-api/record-defaults/clone/Opportunity").await.status, 404);
+    assert_eq!(context.get(&format!("{path}?recordTypeId={renewal}")).await.status, 400);
+    assert_eq!(context.get(&format!("{path}?formFactor=Huge")).await.status, 400);
+    assert_eq!(context.get("ui-api/record-defaults/create/Nope").await.status, 400);
+    assert_eq!(context.get("ui-api/record-defaults/clone/Opportunity").await.status, 404);
 }
 
 #[tokio::test]
 async fn a_compound_name_is_one_item_and_gaps_are_filled() {
-    let scene = Scene::new().await;
-    let contact = scene.get("ui-api/record-defaults/create/Contact").await.body;
+    let context = TestContext::new().await;
+    let contact = context.get("ui-api/record-defaults/create/Contact").await.body;
     let name = layout_items(&contact).into_iter().find(|item| item["lookupIdApiName"] == "Id").unwrap();
     let parts: Vec<&Value> = name["layoutComponents"].as_array().unwrap().iter().map(|part| &part["apiName"]).collect();
     assert_eq!(parts, ["LastName", "FirstName", "Salutation"]);

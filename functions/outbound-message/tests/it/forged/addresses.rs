@@ -6,13 +6,13 @@ use axum::body::Body;
 use store::webhook_secret::digest;
 
 use super::{ForgeryTest, NOT_FOUND};
-use crate::harness::{Answer, TestContext, random_org, run};
+use crate::harness::{HttpResponse, TestContext, random_org, run};
 use crate::messages::message;
 
 /// Posts the org's own message to each address and expects the same 404.
 async fn are_unknown(addresses: impl Fn(&TestContext, &TestContext) -> Vec<String>) {
     let test = ForgeryTest::new().await;
-    let mut responses: Vec<Answer> = Vec::new();
+    let mut responses: Vec<HttpResponse> = Vec::new();
     for address in addresses(&test.context, &test.other) {
         let body = message(test.context.org, 1);
         responses.push(test.refuses_at(&address, body, NOT_FOUND, &address).await);

@@ -16,12 +16,12 @@ fn form(fields: &[(&str, &str)]) -> Form {
     Form::new(fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
 }
 
-struct Scene {
+struct TestContext {
     logins: Logins,
     now: Timestamp,
 }
 
-impl Scene {
+impl TestContext {
     fn new() -> Self {
         let mut logins = Logins::new(Apps::default(), Random::new(Some(1)));
         logins.add_app("App", "app", "secret", REDIRECT);
@@ -70,18 +70,18 @@ impl Scene {
 
 #[test]
 fn a_code_can_be_exchanged_once() {
-    let mut scene = Scene::new();
-    let code = scene.code();
-    assert!(scene.exchange(&code, &[]).is_ok());
-    assert_eq!(scene.exchange(&code, &[]).unwrap_err(), EXPIRED_CODE);
+    let mut context = TestContext::new();
+    let code = context.code();
+    assert!(context.exchange(&code, &[]).is_ok());
+    assert_eq!(context.exchange(&code, &[]).unwrap_err(), EXPIRED_CODE);
 }
 
 #[test]
 fn a_code_expires_after_fifteen_minutes() {
-    let mut scene = Scene::new();
-    let code = scene.code();
-    scene.now += SignedDuration::from_mins(15);
-    assert_eq!(scene.exchange(&code, &[]).unwrap_err(), EXPIRED_CODE);
+    let mut context = TestContext::new();
+    let code = context.code();
+    context.now += SignedDuration::from_mins(15);
+    assert_eq!(context.exchange(&code, &[]).unwrap_err(), EXPIRED_CODE);
 }
 
 #[test]
@@ -94,95 +94,95 @@ fn a_code_needs_its_verifier_its_redirect_and_the_secret() {
         ("client_id", "nobody", "invalid_client_id"),
         ("code", "guess", "invalid_grant"),
     ] {
-        let mut scene = Scene::new();
-        let code = scene.code();
-        assert_eq!(scene.exchange(&code, &[(field, value)]).unwrap_err().error, error, "{field}={value}");
+        let mut context = TestContext::new();
+        let code = context.code();
+        assert_eq!(context.exchange(&code, &[(field, value)]).unwrap_err().error, error, "{field}={value}");
     }
 }
 
 #[test]
 fn a_refresh_rotates_the_token() {
-    let mut scene = Scene::new();
-    let first = scene.granted();
-    let second = scene.refresh(&first.refresh_token.unwrap()).unwrap();
+    let mut context = TestContext::new();
+    let first = context.granted();
+    let second = context.refresh(&first.refresh_token.unwrap()).unwrap();
     assert!(second.refresh_token.is_some());
     assert_ne!(second.access_token, first.access_token);
 }
 
 #[test]
 fn reuse_of_a_rotated_token_revokes_the_grant() {
-    let mut scene = Scene::new();
-    let first = scene.granted();
+    let mut context = TestContext::new();
+    let first = context.granted();
     let old = first.refresh_token.unwrap();
-    let second = scene.refresh(&old).unwrap();
+    let second = context.refresh(&old).unwrap();
 
-    assert_eq!(scene.refresh(&old).unwrap_err(), EXPIRED_TOKEN);
+    assert_eq!(context.refresh(&old).unwrap_err(), EXPIRED_TOKEN);
 
-    assert_eq!(scene.refresh(&second.refresh_token.unwrap()).unwrap_err(), EXPIRED_TOKEN);
-    assert_eq!(scene.logins.session_user(&second.access_token, scene.now), None);
+    assert_eq!(context.refresh(&second.refresh_token.unwrap()).unwrap_err(), EXPIRED_TOKEN);
+    assert_eq!(context.logins.session_user(&second.access_token, context.now), None);
 }
 
 #[test]
 fn a_concurrent_refresh_is_refused_without_harm() {
-    let mut scene = Scene::new();
-    let token = scene.granted().refresh_token.unwrap();
-    let working = scene.begin(&token).unwrap();
+    let mut context = TestContext::new();
+    let token = context.granted().refresh_token.unwrap();
+    let working = context.begin(&token).unwrap();
 
-    assert_eq!(scene.begin(&token).unwrap_err(), BUSY);
+    assert_eq!(context.begin(&token).unwrap_err(), BUSY);
 
-    assert!(scene.logins.finish_refresh(working, "00D", scene.now).is_ok());
+    assert!(context.logins.finish_refresh(working, "00D", context.now).is_ok());
 }
 
 #[test]
 fn without_rotation_no_new_refresh_token_is_returned() {
-    let mut scene = Scene::new();
-    scene.logins.rotates = false;
-    let token = scene.granted().refresh_token.unwrap();
-    assert_eq!(scene.refresh(&token).unwrap().refresh_token, None);
-    assert!(scene.refresh(&token).is_ok());
+    let mut context = TestContext::new();
+    context.logins.rotates = false;
+    let token = context.granted().refresh_token.unwrap();
+    assert_eq!(context.refresh(&token).unwrap().refresh_token, None);
+    assert!(context.refresh(&token).is_ok());
 }
 
 #[test]
 fn an_unused_refresh_token_expires_after_thirty_days() {
-    let mut scene = Scene::new();
-    let token = scene.granted().refresh_token.unwrap();
-    scene.now += SignedDuration::from_hours(30 * 24 + 1);
-    assert_eq!(scene.refresh(&token).unwrap_err(), EXPIRED_TOKEN);
+    let mut context = TestContext::new();
+    let token = context.granted().refresh_token.unwrap();
+    context.now += SignedDuration::from_hours(30 * 24 + 1);
+    assert_eq!(context.refresh(&token).unwrap_err(), EXPIRED_TOKEN);
 }
 
 #[test]
 fn a_sixth_grant_revokes_the_oldest() {
-    let mut scene = Scene::new();
-    let first = scene.granted().refresh_token.unwrap();
-    let others: Vec<_> = (0..5).map(|_| scene.granted().refresh_token.unwrap()).collect();
-    assert_eq!(scene.refresh(&first).unwrap_err(), EXPIRED_TOKEN);
-    assert!(scene.refresh(&others[0]).is_ok());
+    let mut context = TestContext::new();
+    let first = context.granted().refresh_token.unwrap();
+    let others: Vec<_> = (0..5).map(|_| context.granted().refresh_token.unwrap()).collect();
+    assert_eq!(context.refresh(&first).unwrap_err(), EXPIRED_TOKEN);
+    assert!(context.refresh(&others[0]).is_ok());
 }
 
 #[test]
 fn a_session_expires_two_hours_after_its_last_use() {
-    let mut scene = Scene::new();
-    let token = scene.granted().access_token;
-    scene.now += SignedDuration::from_mins(119);
-    assert!(scene.logins.session_user(&token, scene.now).is_some());
-    scene.now += SignedDuration::from_mins(119);
-    assert!(scene.logins.session_user(&token, scene.now).is_some());
-    scene.now += SignedDuration::from_mins(120);
-    assert!(scene.logins.session_user(&token, scene.now).is_none());
+    let mut context = TestContext::new();
+    let token = context.granted().access_token;
+    context.now += SignedDuration::from_mins(119);
+    assert!(context.logins.session_user(&token, context.now).is_some());
+    context.now += SignedDuration::from_mins(119);
+    assert!(context.logins.session_user(&token, context.now).is_some());
+    context.now += SignedDuration::from_mins(120);
+    assert!(context.logins.session_user(&token, context.now).is_none());
 }
 
 #[test]
 fn revoking_a_refresh_token_also_ends_its_access_tokens() {
-    let mut scene = Scene::new();
-    let first = scene.granted();
-    assert!(scene.logins.revoke(&first.access_token));
-    assert_eq!(scene.logins.session_user(&first.access_token, scene.now), None);
-    let second = scene.refresh(&first.refresh_token.unwrap()).unwrap();
+    let mut context = TestContext::new();
+    let first = context.granted();
+    assert!(context.logins.revoke(&first.access_token));
+    assert_eq!(context.logins.session_user(&first.access_token, context.now), None);
+    let second = context.refresh(&first.refresh_token.unwrap()).unwrap();
 
     let token = second.refresh_token.unwrap();
-    assert!(scene.logins.revoke(&token) && !scene.logins.revoke(&token));
-    assert_eq!(scene.logins.session_user(&second.access_token, scene.now), None);
-    assert_eq!(scene.refresh(&token).unwrap_err(), EXPIRED_TOKEN);
+    assert!(context.logins.revoke(&token) && !context.logins.revoke(&token));
+    assert_eq!(context.logins.session_user(&second.access_token, context.now), None);
+    assert_eq!(context.refresh(&token).unwrap_err(), EXPIRED_TOKEN);
 }
 
 #[derive(Clone, Debug)]
@@ -198,8 +198,8 @@ proptest! {
     fn a_grant_has_at_most_one_valid_refresh_token(
         steps in proptest::collection::vec(prop_oneof![(0_usize..6).prop_map(Step::Begin), (0_usize..3).prop_map(Step::Finish)], 0..40)
     ) {
-        let mut scene = Scene::new();
-        let mut given = vec![scene.granted().refresh_token.unwrap()];
+        let mut context = TestContext::new();
+        let mut given = vec![context.granted().refresh_token.unwrap()];
         let mut working: Vec<Refresh> = Vec::new();
         let mut reused = false;
         for step in steps {
@@ -207,7 +207,7 @@ proptest! {
                 Step::Begin(n) => {
                     let token = given[n % given.len()].clone();
                     let rotated = Some(&token) != given.last();
-                    match scene.begin(&token) {
+                    match context.begin(&token) {
                         Ok(refresh) => {
                             prop_assert!(!rotated && !reused, "only the newest token of a valid family is accepted");
                             working.push(refresh);
@@ -218,7 +218,7 @@ proptest! {
                 }
                 Step::Finish(n) if !working.is_empty() => {
                     let refresh = working.remove(n % working.len());
-                    match scene.logins.finish_refresh(refresh, "00D", scene.now) {
+                    match context.logins.finish_refresh(refresh, "00D", context.now) {
                         Ok(granted) => given.push(granted.refresh_token.unwrap()),
                         Err(error) => prop_assert!(reused && error == EXPIRED_TOKEN),
                     }
@@ -226,7 +226,7 @@ proptest! {
                 Step::Finish(_) => {}
             }
             prop_assert!(working.len() <= 1, "one refresh at a time");
-            let valid = given.iter().filter(|token| scene.logins.active_grant(token, scene.now).is_some()).count();
+            let valid = given.iter().filter(|token| context.logins.active_grant(token, context.now).is_some()).count();
             prop_assert_eq!(valid, usize::from(!reused));
         }
     }

@@ -6,7 +6,7 @@ use crate::shapes::{
     Comparison::{self, ByTest},
     assert_rows, assert_shape, read,
 };
-use crate::support::{Scene, recorded};
+use crate::support::{TestContext, recorded};
 
 pub(super) const RECORDINGS: &[(&str, Comparison)] = &[
     ("notes/content-document-link-created-in-composite.json", ByTest("a_link_is_created_in_a_composite_as_recorded")),
@@ -21,8 +21,8 @@ async fn a_note_has_the_documented_fields() {
     let text = std::fs::read_to_string(file).unwrap();
     let fields = text.lines().find_map(|line| line.strip_prefix("fields: ")).unwrap();
     let documented: Vec<&str> = fields.split(", ").map(|field| field.split(' ').next().unwrap()).collect();
-    let scene = Scene::new().await;
-    let described = scene.get("sobjects/ContentNote/describe").await.body;
+    let context = TestContext::new().await;
+    let described = context.get("sobjects/ContentNote/describe").await.body;
     let names: Vec<&str> =
         described["fields"].as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap()).collect();
     let missing: Vec<&&str> = documented.iter().filter(|field| !names.contains(field)).collect();
@@ -36,8 +36,8 @@ async fn a_note_has_the_documented_fields() {
 #[tokio::test]
 async fn the_objects_of_notes_are_described_as_recorded() {
     let Some(theirs) = read("notes/content-objects-in-global-describe-2026.json") else { return };
-    let scene = Scene::new().await;
-    let ours = scene.get("sobjects").await.body;
+    let context = TestContext::new().await;
+    let ours = context.get("sobjects").await.body;
     for name in ["ContentNote", "ContentVersion", "ContentDocument", "ContentDocumentLink"] {
         let find = |list: &Value| list.as_array().unwrap().iter().find(|object| object["name"] == name).cloned();
         let Some(recorded) = find(&theirs) else { continue };
@@ -52,18 +52,18 @@ async fn the_objects_of_notes_are_described_as_recorded() {
 #[tokio::test]
 async fn a_link_is_created_in_a_composite_as_recorded() {
     let Some(theirs) = read("notes/content-document-link-created-in-composite.json") else { return };
-    let scene = Scene::new().await;
-    let account = scene.id_of("Account", "Fjordglass Optics").await;
+    let context = TestContext::new().await;
+    let account = context.id_of("Account", "Fjordglass Optics").await;
     let (version, url) = ("/services/data/v66.0", |path: &str| format!("/services/data/v66.0/{path}"));
     let request = json!({"allOrNone": true, "compositeRequest": [
         {"referenceId": "note", "method": "POST", "url": url("sobjects/ContentNote"), "body": {"Title": "T", "Content": "PHA+aGk8L3A+"}},
         {"referenceId": "read", "method": "GET", "url": format!("{version}/sobjects/ContentNote/@{{note.id}}")},
         {"referenceId": "link", "method": "POST", "url": url("sobjects/ContentDocumentLink"), "body": {"ContentDocumentId": "@{note.id}", "LinkedEntityId": account, "ShareType": "V"}},
     ]});
-    let ours = scene.post("composite", request).await.body;
+    let ours = context.post("composite", request).await.body;
     assert_shape(&ours["compositeResponse"][2], &theirs["compositeResponse"][4], "link", &[]);
     let note = ours["compositeResponse"][0]["body"]["id"].as_str().unwrap();
-    let row = scene
+    let row = context
         .query(&format!(
             "SELECT Id, ContentDocumentId, LinkedEntityId FROM ContentDocumentLink WHERE ContentDocumentId = '{note}'"
         ))

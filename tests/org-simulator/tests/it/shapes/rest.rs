@@ -14,7 +14,7 @@ use crate::shapes::{
     Comparison::{self, ByTest, Get},
     assert_rows, assert_shape, read,
 };
-use crate::support::{Scene, recorded};
+use crate::support::{TestContext, recorded};
 
 pub(in crate::shapes) const RECORDINGS: &[(&str, Comparison)] = &[
     ("rest/get-deleted.json", ByTest("replication_responses_are_as_recorded")),
@@ -30,13 +30,13 @@ async fn replication_responses_are_as_recorded() {
     if recorded("SOURCES.md").is_none() {
         return;
     }
-    let scene = Scene::new().await;
-    let account = scene.id_of("Account", "Fjordglass Optics").await;
-    scene.delete(&format!("sobjects/Account/{account}")).await;
-    scene.org.advance_clock(jiff::SignedDuration::from_mins(10));
+    let context = TestContext::new().await;
+    let account = context.id_of("Account", "Fjordglass Optics").await;
+    context.delete(&format!("sobjects/Account/{account}")).await;
+    context.org.advance_clock(jiff::SignedDuration::from_mins(10));
     let range = "start=2026-11-22T09:55:00Z&end=2026-11-22T10:05:00Z";
     for (kind, file) in [("updated", "rest/get-updated.json"), ("deleted", "rest/get-deleted.json")] {
-        let response = scene.get(&format!("sobjects/Account/{kind}?{range}")).await;
+        let response = context.get(&format!("sobjects/Account/{kind}?{range}")).await;
         assert_eq!(response.status, 200, "{}", response.body);
         let theirs = read(file).unwrap();
         assert_shape(&response.body, &theirs, file, &[]);
@@ -47,17 +47,17 @@ async fn replication_responses_are_as_recorded() {
 #[tokio::test]
 async fn describe_global_versions_and_limits_have_the_recorded_keys() {
     let Some(recording) = read("rest/describe/global-shortened.json") else { return };
-    let scene = Scene::new().await;
-    assert_shape(&scene.get("sobjects").await.body, &recording, "global", &["urls"]);
-    let versions = scene.plain(scene.http.get(format!("{}/services/data", scene.org.url()))).await;
+    let context = TestContext::new().await;
+    assert_shape(&context.get("sobjects").await.body, &recording, "global", &["urls"]);
+    let versions = context.plain(context.http.get(format!("{}/services/data", context.org.url()))).await;
     assert_shape(&versions.body, &read("rest/versions.json").unwrap(), "versions", &[]);
     let limits = read("rest/limits.json").unwrap();
-    let ours = scene.get("limits").await.body;
+    let ours = context.get("limits").await.body;
     for (name, limit) in ours.as_object().unwrap() {
         assert_shape(limit, &limits[name], name, &[]);
         assert!(limits.get(name).is_some(), "{name} is not among the recorded limits");
     }
-    let count = scene.get("limits/recordCount?sObjects=Account").await.body;
+    let count = context.get("limits/recordCount?sObjects=Account").await.body;
     assert_shape(&count, &read("rest/query/record-count.json").unwrap(), "recordCount", &[]);
     assert_eq!(count, json!({"sObjects": [{"count": 5, "name": "Account"}]}));
 }

@@ -6,7 +6,7 @@ use crate::shapes::{
     Comparison::{self, ByTest},
     assert_rows, assert_shape, read,
 };
-use crate::support::Scene;
+use crate::support::TestContext;
 
 pub(super) const RECORDINGS: &[(&str, Comparison)] = &[
     ("ui-api/create-record-account.json", ByTest("ui_api_records_have_the_recorded_keys")),
@@ -22,16 +22,16 @@ pub(super) const RECORDINGS: &[(&str, Comparison)] = &[
 #[tokio::test]
 async fn ui_api_records_have_the_recorded_keys() {
     let Some(theirs) = read("ui-api/create-record-account.json") else { return };
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let made =
-        scene.post("ui-api/records", json!({"apiName": "Account", "fields": {"Name": "Universal Containers"}})).await;
+        context.post("ui-api/records", json!({"apiName": "Account", "fields": {"Name": "Universal Containers"}})).await;
     assert_eq!(made.status, 201);
     assert_shape(&made.body, &theirs, "create", &[]);
     let contact =
-        scene.query("SELECT Id FROM Contact LIMIT 1").await.body["records"][0]["Id"].as_str().unwrap().to_owned();
+        context.query("SELECT Id FROM Contact LIMIT 1").await.body["records"][0]["Id"].as_str().unwrap().to_owned();
     let path = format!("ui-api/records/{contact}?fields=Contact.Email,Contact.Name,Contact.Phone,Contact.Title");
     assert_shape(
-        &scene.get(&path).await.body,
+        &context.get(&path).await.body,
         &read("ui-api/get-record-contact.json").unwrap(),
         "contact",
         &["Picture__c"],
@@ -41,17 +41,17 @@ async fn ui_api_records_have_the_recorded_keys() {
 #[tokio::test]
 async fn ui_api_has_the_recorded_keys() {
     let Some(recording) = read("ui-api/object-info-account.json") else { return };
-    let scene = Scene::new().await;
-    assert_shape(&scene.get("ui-api/object-info/Account").await.body, &recording, "object-info", &["fields"]);
+    let context = TestContext::new().await;
+    assert_shape(&context.get("ui-api/object-info/Account").await.body, &recording, "object-info", &["fields"]);
     let field = |info: &Value| info["fields"]["ParentId"].clone();
-    assert_shape(&field(&scene.get("ui-api/object-info/Account").await.body), &field(&recording), "ParentId", &[]);
-    let types = scene.get("ui-api/object-info/Account/picklist-values/012000000000000AAA/Type").await.body;
+    assert_shape(&field(&context.get("ui-api/object-info/Account").await.body), &field(&recording), "ParentId", &[]);
+    let types = context.get("ui-api/object-info/Account/picklist-values/012000000000000AAA/Type").await.body;
     let mut recorded_types = read("ui-api/picklist-values-account-type.json").unwrap();
     for (key, value) in [("eTag", types["eTag"].clone()), ("url", types["url"].clone())] {
         recorded_types[key] = value;
     }
     assert_eq!(types, recorded_types);
-    let all = scene.get("ui-api/object-info/Account/picklist-values/012000000000000AAA").await.body;
+    let all = context.get("ui-api/object-info/Account/picklist-values/012000000000000AAA").await.body;
     let recorded_all = read("ui-api/picklist-values-by-record-type-account.json").unwrap();
     for (name, field) in all["picklistFieldValues"].as_object().unwrap() {
         if let Some(recorded) = recorded_all["picklistFieldValues"].get(name) {
@@ -64,15 +64,15 @@ async fn ui_api_has_the_recorded_keys() {
 #[tokio::test]
 async fn a_new_record_starts_as_recorded() {
     let Some(theirs) = read("ui-api/record-defaults-create-account.json") else { return };
-    let scene = Scene::new().await;
-    scene
+    let context = TestContext::new().await;
+    context
         .admin(
             reqwest::Method::POST,
             "objects",
             Some(json!({"name": "Account", "fields": [{"name": "AreaNumber__c", "type": "double"}]})),
         )
         .await;
-    let ours = scene.get("ui-api/record-defaults/create/Account").await.body;
+    let ours = context.get("ui-api/record-defaults/create/Account").await.body;
     let users = &theirs["objectInfos"]["User"]["fields"];
     assert_shape(&ours["layout"], &theirs["layout"], "layout", &[]);
     assert_shape(&ours["record"], &theirs["record"], "record", &[]);
@@ -110,10 +110,10 @@ async fn a_new_record_starts_as_recorded() {
 #[tokio::test]
 async fn graphql_responses_are_as_recorded() {
     let Some(theirs) = read("ui-api/graphql-opportunities.json") else { return };
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     let node = "Id Name { value } Amount { value } StageName { value } IsClosed { value } OwnerId { value }";
     let query = format!("query {{ uiapi {{ query {{ Opportunity {{ edges {{ node {{ {node} }} }} }} }} }} }}");
-    let ours = scene.post("graphql", json!({"query": query})).await;
+    let ours = context.post("graphql", json!({"query": query})).await;
     assert_eq!((ours.status, &ours.body["errors"]), (200, &json!([])));
     assert_shape(&ours.body["data"], &theirs, "data", &[]);
     let edges = |data: &Value| data["uiapi"]["query"]["Opportunity"]["edges"].clone();

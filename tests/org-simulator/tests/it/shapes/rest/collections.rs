@@ -6,7 +6,7 @@ use crate::shapes::{
     Comparison::{self, ByTest},
     assert_replayed, assert_shape, read,
 };
-use crate::support::{Scene, recorded};
+use crate::support::{TestContext, recorded};
 
 pub(in crate::shapes) const RECORDINGS: &[(&str, Comparison)] = &[
     ("rest/collections/create-1.json", ByTest("collections_are_handled_as_recorded")),
@@ -22,14 +22,14 @@ async fn collections_are_handled_as_recorded() {
     if recorded("SOURCES.md").is_none() {
         return;
     }
-    let scene = Scene::new().await;
-    assert_replayed(&scene, "rest/collections/create-1.json", "composite/sobjects", None).await;
+    let context = TestContext::new().await;
+    assert_replayed(&context, "rest/collections/create-1.json", "composite/sobjects", None).await;
     let contacts = json!({"records": [{"attributes": {"type": "Contact"}, "LastName": "A"}, {"attributes": {"type": "Contact"}, "LastName": "B"}]});
-    let made = scene.post("composite/sobjects", contacts).await.body;
+    let made = context.post("composite/sobjects", contacts).await.body;
     assert_shape(&made, &read("rest/collections/create-contacts-success.json").unwrap(), "create", &[]);
     let ids = format!("{},{}", made[0]["id"].as_str().unwrap(), made[1]["id"].as_str().unwrap());
     let path = format!("composite/sobjects?ids={ids}&allOrNone=false");
-    assert_replayed(&scene, "rest/collections/delete-2.json", &path, None).await;
-    assert_replayed(&scene, "rest/collections/upsert-contacts-created.json", "composite/sobjects/Contact/Id", None)
+    assert_replayed(&context, "rest/collections/delete-2.json", &path, None).await;
+    assert_replayed(&context, "rest/collections/upsert-contacts-created.json", "composite/sobjects/Contact/Id", None)
         .await;
 }

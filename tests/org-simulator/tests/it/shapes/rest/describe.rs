@@ -4,7 +4,7 @@ use crate::shapes::{
     Comparison::{self, ByTest, Get},
     assert_shape, read,
 };
-use crate::support::Scene;
+use crate::support::TestContext;
 
 pub(in crate::shapes) const RECORDINGS: &[(&str, Comparison)] = &[
     ("rest/describe/Account.json", ByTest("standard_fields_are_described_as_recorded")),
@@ -21,8 +21,8 @@ pub(in crate::shapes) const RECORDINGS: &[(&str, Comparison)] = &[
 #[tokio::test]
 async fn describe_has_the_recorded_keys() {
     let Some(recording) = read("rest/describe/OpportunityContactRole.json") else { return };
-    let scene = Scene::new().await;
-    let ours = scene.get("sobjects/OpportunityContactRole/describe").await.body;
+    let context = TestContext::new().await;
+    let ours = context.get("sobjects/OpportunityContactRole/describe").await.body;
     assert_shape(&ours, &recording, "describe", &["urls", "recordTypeInfos"]);
     for field in recording["fields"].as_array().unwrap() {
         let mine = ours["fields"]
@@ -50,8 +50,8 @@ async fn describe_has_the_recorded_keys() {
 async fn standard_fields_are_described_as_recorded() {
     for object in ["Account", "Contact", "Lead", "Opportunity", "Case"] {
         let Some(recording) = read(&format!("rest/describe/{object}.json")) else { return };
-        let scene = Scene::new().await;
-        let ours = scene.get(&format!("sobjects/{object}/describe")).await.body;
+        let context = TestContext::new().await;
+        let ours = context.get(&format!("sobjects/{object}/describe")).await.body;
         for field in ours["fields"].as_array().unwrap() {
             let Some(theirs) = recording["fields"].as_array().unwrap().iter().find(|f| f["name"] == field["name"])
             else {

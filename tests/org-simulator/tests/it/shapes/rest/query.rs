@@ -6,7 +6,7 @@ use crate::shapes::{
     Comparison::{self, ByTest, Get, Query, Rows},
     assert_rows, assert_shape, query_of, query_path, read,
 };
-use crate::support::Scene;
+use crate::support::TestContext;
 
 pub(in crate::shapes) const RECORDINGS: &[(&str, Comparison)] = &[
     (
@@ -76,20 +76,20 @@ pub(in crate::shapes) const RECORDINGS: &[(&str, Comparison)] = &[
 #[tokio::test]
 async fn pages_come_as_recorded() {
     let Some(theirs) = read("rest/query/accounts-page-1-of-2.json") else { return };
-    let scene = Scene::new().await;
+    let context = TestContext::new().await;
     for at in 0..2 {
         let records: Vec<Value> =
             (0..200).map(|n| json!({"attributes": {"type": "Account"}, "Name": format!("P{at}-{n}")})).collect();
-        assert_eq!(scene.post("composite/sobjects", json!({"records": records})).await.status, 200);
+        assert_eq!(context.post("composite/sobjects", json!({"records": records})).await.status, 200);
     }
     let path = query_path(&query_of(&theirs, "FROM Account ORDER BY SystemModstamp ASC", &[]));
     let first =
-        scene.call_with(reqwest::Method::GET, &path, None, &[("Sforce-Query-Options", "batchSize=250")]).await.body;
+        context.call_with(reqwest::Method::GET, &path, None, &[("Sforce-Query-Options", "batchSize=250")]).await.body;
     assert_shape(&first, &theirs, "page 1", &[]);
     assert_rows(&first["records"], &theirs["records"], "page 1");
     let locator = first["nextRecordsUrl"].as_str().unwrap();
     assert!(locator.rsplit('-').next().unwrap().parse::<usize>().is_ok(), "{locator}");
-    let next = scene.get(locator.strip_prefix("/services/data/v66.0/").unwrap()).await.body;
+    let next = context.get(locator.strip_prefix("/services/data/v66.0/").unwrap()).await.body;
     let theirs = read("rest/query/accounts-page-2-of-2.json").unwrap();
     assert_shape(&next, &theirs, "page 2", &[]);
     assert_eq!(
@@ -101,10 +101,10 @@ async fn pages_come_as_recorded() {
 #[tokio::test]
 async fn rows_come_as_recorded() {
     let Some(theirs) = read("rest/query/cases-26-developer-edition.json") else { return };
-    let scene = Scene::new().await;
-    scene.post("sobjects/Case", json!({"Subject": "Lens cracked", "Origin": "Web"})).await;
+    let context = TestContext::new().await;
+    context.post("sobjects/Case", json!({"Subject": "Lens cracked", "Origin": "Web"})).await;
     let path = query_path(&query_of(&theirs, "FROM Case", &[]));
-    let response = scene.get(&path).await;
+    let response = context.get(&path).await;
     assert_eq!(response.status, 200, "{}", response.body);
     assert_shape(&response.body, &theirs, "cases", &[]);
     assert_rows(&response.body["records"], &theirs["records"], "cases");
@@ -113,11 +113,11 @@ async fn rows_come_as_recorded() {
 #[tokio::test]
 async fn recent_items_are_listed_as_recorded() {
     let Some(theirs) = read("rest/query/recent-items.json") else { return };
-    let scene = Scene::new().await;
-    scene.id_of("Account", "Fjordglass Optics").await;
-    assert_eq!(scene.get("recent").await.body, json!([]), "a query does not add to the recent items");
-    scene.post("sobjects/Account", json!({"Name": "Tidewater Kites"})).await;
-    let ours = scene.get("recent").await.body;
+    let context = TestContext::new().await;
+    context.id_of("Account", "Fjordglass Optics").await;
+    assert_eq!(context.get("recent").await.body, json!([]), "a query does not add to the recent items");
+    context.post("sobjects/Account", json!({"Name": "Tidewater Kites"})).await;
+    let ours = context.get("recent").await.body;
     assert_shape(&ours, &theirs, "recent", &[]);
     assert_rows(&ours, &theirs, "recent");
 }
@@ -125,20 +125,20 @@ async fn recent_items_are_listed_as_recorded() {
 #[tokio::test]
 async fn list_views_come_as_recorded() {
     let Some(theirs) = read("rest/query/list-view-results.json") else { return };
-    let scene = Scene::new().await;
-    let views = scene.get("sobjects/Account/listviews").await.body;
+    let context = TestContext::new().await;
+    let views = context.get("sobjects/Account/listviews").await.body;
     let mine =
         views["listviews"].as_array().unwrap().iter().find(|view| view["developerName"] == "MyAccounts").unwrap();
-    scene.post("sobjects/Account", json!({"Name": "Aardwolf Aerials"})).await;
+    context.post("sobjects/Account", json!({"Name": "Aardwolf Aerials"})).await;
     let results = mine["resultsUrl"].as_str().unwrap().trim_start_matches("/services/data/v66.0/");
-    let ours = scene.get(results).await.body;
+    let ours = context.get(results).await.body;
     assert_shape(&ours, &theirs, "results", &[]);
     assert_rows(&json!([ours]), &json!([theirs]), "results");
     let paths = |body: &Value| -> Vec<Value> {
         body["columns"].as_array().unwrap().iter().map(|column| column["fieldNameOrPath"].clone()).collect()
     };
     assert_eq!(paths(&ours), paths(&theirs));
-    let list = scene.get("ui-api/list-ui/Contact/AllContacts?pageSize=10").await.body;
+    let list = context.get("ui-api/list-ui/Contact/AllContacts?pageSize=10").await.body;
     // The recording is of another list view and of an older API version: only its own keys are compared.
     let theirs = read("ui-api/list-ui-contacts.json").unwrap();
     assert_shape(&list, &theirs, "list-ui", &["filteredByInfo"]);

@@ -6,7 +6,7 @@ use crate::shapes::{
     Comparison::{self, ByTest},
     assert_replayed, assert_shape, read,
 };
-use crate::support::{Scene, recorded};
+use crate::support::{TestContext, recorded};
 
 pub(in crate::shapes) const RECORDINGS: &[(&str, Comparison)] = &[
     ("rest/records/create-201.json", ByTest("single_records_are_handled_as_recorded")),
@@ -24,16 +24,16 @@ async fn single_records_are_handled_as_recorded() {
     if recorded("SOURCES.md").is_none() {
         return;
     }
-    let scene = Scene::new().await;
-    let made = assert_replayed(&scene, "rest/records/create-201.json", "sobjects/Account/", None).await;
+    let context = TestContext::new().await;
+    let made = assert_replayed(&context, "rest/records/create-201.json", "sobjects/Account/", None).await;
     let id = made.body["id"].as_str().unwrap().to_owned();
     assert_eq!(made.header("location"), format!("/services/data/v66.0/sobjects/Account/{id}"));
-    assert_replayed(&scene, "rest/records/update-204.json", &format!("sobjects/Account/{id}"), None).await;
+    assert_replayed(&context, "rest/records/update-204.json", &format!("sobjects/Account/{id}"), None).await;
     let upsert = format!("sobjects/Account/Id/{id}?updateOnly=true");
-    assert_replayed(&scene, "rest/records/upsert-by-id-updated-200.json", &upsert, None).await;
-    assert_replayed(&scene, "rest/records/delete-204.json", &format!("sobjects/Account/{id}"), None).await;
+    assert_replayed(&context, "rest/records/upsert-by-id-updated-200.json", &upsert, None).await;
+    assert_replayed(&context, "rest/records/delete-204.json", &format!("sobjects/Account/{id}"), None).await;
     let created = "sobjects/Contact/Email/test_upsert_004%40example.com";
-    assert_replayed(&scene, "rest/records/upsert-created-201.json", created, None).await;
+    assert_replayed(&context, "rest/records/upsert-created-201.json", created, None).await;
 }
 
 /// Returns whether a key of a whole record is compared. The others belong to features that one of the two orgs does not have.
@@ -51,16 +51,16 @@ async fn whole_records_have_the_recorded_keys() {
     if recorded("SOURCES.md").is_none() {
         return;
     }
-    let scene = Scene::new().await;
-    let account = scene.id_of("Account", "Fjordglass Optics").await;
-    let user = scene.org.users().remove(0).id;
-    let organization = scene.org.org_id();
+    let context = TestContext::new().await;
+    let account = context.id_of("Account", "Fjordglass Optics").await;
+    let user = context.org.users().remove(0).id;
+    let organization = context.org.org_id();
     for (file, path) in [
         ("rest/records/get-account.json", format!("sobjects/Account/{account}")),
         ("rest/records/get-user-by-id.json", format!("sobjects/User/Id/{user}")),
         ("rest/organization.json", format!("sobjects/Organization/{organization}")),
     ] {
-        let (ours, theirs) = (scene.get(&path).await, read(file).unwrap());
+        let (ours, theirs) = (context.get(&path).await, read(file).unwrap());
         assert_eq!(ours.status, 200, "{file}");
         let ours = ours.body;
         let both = ours.as_object().unwrap().iter().filter(|(key, _)| is_compared(key) && !key.ends_with("__c"));
@@ -74,15 +74,15 @@ async fn whole_records_have_the_recorded_keys() {
 #[tokio::test]
 async fn a_new_task_starts_as_recorded() {
     let Some(mut theirs) = read("rest/records/quick-action-defaults-task.json") else { return };
-    let scene = Scene::new().await;
-    theirs["OwnerId"] = json!(scene.org.users().remove(0).id);
-    assert_eq!(scene.get("quickActions/NewTask/defaultValues").await.body, theirs);
-    assert_eq!(scene.get("quickActions/NewSpaceship/defaultValues").await.status, 404);
+    let context = TestContext::new().await;
+    theirs["OwnerId"] = json!(context.org.users().remove(0).id);
+    assert_eq!(context.get("quickActions/NewTask/defaultValues").await.body, theirs);
+    assert_eq!(context.get("quickActions/NewSpaceship/defaultValues").await.status, 404);
     let mut fields = theirs.as_object().unwrap().clone();
     fields.retain(|name, value| name != "attributes" && !value.is_null());
     fields.remove("Status");
     fields.insert("Subject".to_owned(), json!("Call back"));
-    let made = scene.post("sobjects/Task", Value::Object(fields)).await.body["id"].as_str().unwrap().to_owned();
-    let task = scene.get(&format!("sobjects/Task/{made}?fields=Status")).await.body;
+    let made = context.post("sobjects/Task", Value::Object(fields)).await.body["id"].as_str().unwrap().to_owned();
+    let task = context.get(&format!("sobjects/Task/{made}?fields=Status")).await.body;
     assert_eq!(task["Status"], theirs["Status"], "a new record gets the default value");
 }
