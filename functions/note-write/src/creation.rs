@@ -1,5 +1,5 @@
-//! A pure state machine that creates a note exactly once, although notes have no external id (invariant 16). The caller
-//! carries out each [`Step`] and passes the result to the step's `after_` function.
+//! A pure state machine that creates a note exactly once, although notes have no external id (invariant 16 of `ARCHITECTURE.md`).
+//! The caller carries out each [`Step`] and passes the result to the step's `after_` function.
 //!
 //! The rule: an attempt creates a note only without an earlier attempt, or after it has searched for the earlier attempt's
 //! note and found none. After a lost response the attempt searches once; a note that is not visible *yet* may still be

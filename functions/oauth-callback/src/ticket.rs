@@ -32,7 +32,7 @@ enum Kind {
 }
 
 impl LinkRequest {
-    /// Returns the ticket, or the reason why the members do not fit together.
+    /// Returns the ticket, or the reason for which the fields of the request contradict each other.
     pub(crate) fn ticket(self, now: Timestamp, hosts: HostPolicy) -> Result<Ticket, &'static str> {
         let (environment, my_domain_url) = self.login(hosts)?;
         let kind = match (self.kind, self.platform_user) {

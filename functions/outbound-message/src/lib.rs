@@ -5,7 +5,7 @@
 //! | trigger | `POST /webhooks/salesforce/{org_id}/{secret}` |
 //! | input | a SOAP outbound message of up to 100 notifications |
 //! | output | one hint for each notification on the `record-upsert` queue, then `<Ack>true</Ack>` |
-//! | failures | a problem and no acknowledgement: 404 for an unknown address, 405, 413 and 415 before the body is read, 400 for a body that is not an outbound message, 403 for a message of another org, 503 when not every hint was queued |
+//! | failures | a problem and no acknowledgement: 404 for an unknown address, 405 and 415 before the body is read, 413 before or while it is read, 400 for a body that is not an outbound message, 403 for a message of another org, 503 when not every hint was queued |
 //!
 //! `receive.rs` authenticates: first the client certificate, where one is required, then the org's secret in the address
 //! (from [`OrgCache`] or the `orgs` table), then the org that the body names. A warm call for an org that authenticated

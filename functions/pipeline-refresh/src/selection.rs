@@ -7,22 +7,22 @@ use store::Position;
 
 use crate::scan::PageFault;
 
-/// The bytes for encoded field names in a query's URL; the rest of its 16,384 bytes is for host, condition and headers
+/// The bytes for encoded field names in a query's URL. URL and headers may have 16,384 bytes
 /// (shared/salesforce/FACTS.md 4).
 const MAX_FIELDS_BYTES: usize = 12_000;
 
-/// Fields that some objects lack: not all records can be deleted, few can be merged.
-const OF_THE_DELETED: [FieldName; 2] = [FieldName::from_static("IsDeleted"), FieldName::from_static("MasterRecordId")];
+/// The fields that explain a deletion or merge. Objects whose records cannot be deleted or merged do not have them.
+const DELETION_FIELDS: [FieldName; 2] = [FieldName::from_static("IsDeleted"), FieldName::from_static("MasterRecordId")];
 
-/// Why an object cannot be scanned.
+/// A reason for which an object cannot be scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Skip {
-    /// The connection may not see the object, or the org does not have it.
+    /// The connection cannot see the object, or the org does not have it.
     Invisible,
     /// The object cannot be queried.
     NotQueryable,
-    /// Its records have no `SystemModstamp`.
+    /// Its records have no `SystemModstamp` or no `Id`.
     WithoutSystemModstamp,
 }
 
@@ -59,7 +59,7 @@ impl Selection {
             return Ok(Self::Rows(fields));
         }
         let mut keys = vec![FieldName::ID, FieldName::SYSTEM_MODSTAMP];
-        keys.extend(OF_THE_DELETED.into_iter().filter(|field| fields.contains(field)));
+        keys.extend(DELETION_FIELDS.into_iter().filter(|field| fields.contains(field)));
         Ok(Self::KeysThenRows { keys, fields })
     }
 

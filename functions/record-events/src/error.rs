@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use salesforce::{Classify, Retry};
 
-/// Why a change could not be published.
+/// An error of publishing a change.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -12,7 +12,8 @@ pub enum Error {
     ///
     /// # Troubleshooting
     /// The stream stops at this record until its retries are used up; Lambda then sends its position to the failure
-    /// destination and goes on. Read the row with the keys from there: another version of Ferry wrote it.
+    /// destination and goes on. Read the stream at that position (DynamoDB keeps it for 24 hours): another version of Ferry
+    /// wrote the row.
     #[error("could not parse a stream record")]
     Unreadable(#[source] serde_dynamo::Error),
     /// A stream record comes from a table that the function does not know.

@@ -1,4 +1,7 @@
-//! The health of an org, read from Ferry's own tables. A new field of the health response goes here and into `HealthView`.
+//! The health of an org, read from Ferry's own tables.
+//!
+//! A new field of the response goes here, into `HealthView` (`views.rs`), and into the schema `Health` of
+//! `infra/openapi.yaml`, with which every response of a test is compared.
 
 use jiff::Timestamp;
 use salesforce::OrgId;
@@ -8,7 +11,7 @@ use crate::changes::ChangesView;
 use crate::views::{BudgetView, HealthView, LicenseView, PipelinesHealth, SyncView, copy_of};
 use crate::{Deps, Error, connections};
 
-/// Builds the health view from five reads of Ferry's own tables, without a call to Salesforce.
+/// Builds the health view from four reads of Ferry's own tables and the app registrations, without a call to Salesforce.
 pub(crate) async fn health(deps: &Deps, org: Org) -> Result<HealthView, Error> {
     let org_id = org.org_id;
     let connections = connections::list(deps, org_id).await?;

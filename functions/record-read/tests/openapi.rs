@@ -1,4 +1,5 @@
-//! `infra/openapi.yaml`, `infra/template.yaml` and the functions' routers have the same routes.
+//! `infra/openapi.yaml`, `infra/template.yaml` and the functions' routers have the same routes, and the contract
+//! and `docs/problems.md` the same problem codes as `runtime`.
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 

@@ -13,8 +13,8 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_secs(15), 2, MAX_DELAY);
 
 /// The shortest time for which a hint is deferred before it is dead-lettered.
 const MIN_AGE: SignedDuration = SignedDuration::from_hours(24);
-/// The smallest number of deferrals before a hint is dead-lettered: as many of the longest delays as a day has. So a hint
-/// that waited elsewhere before is not dead-lettered for its age alone.
+/// The smallest number of deferrals before a hint is dead-lettered: 24 hours of the longest delay, 15 minutes. So a hint that
+/// waited elsewhere before is not dead-lettered for its age alone.
 const MIN_DEFERRALS: u32 = 96;
 
 /// Returns the hint to re-queue and its delay, or `None` when it is to be dead-lettered. The delay is at least `pause`, the

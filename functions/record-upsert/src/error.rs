@@ -11,7 +11,7 @@ pub enum Error {
     /// Salesforce could not be reached, or refused the read.
     #[error("could not read the changed records")]
     Salesforce(#[source] salesforce::Error),
-    /// The cached fields of the object are out of date. They are dropped, and the next read describes the object again.
+    /// The cached fields of the object are out of date. The cached description is dropped; the next read describes the object.
     #[error("could not read the changed records: the object's fields changed")]
     FieldsChanged(#[source] salesforce::Error),
     /// The org's API budget leaves no calls for this lane.
@@ -85,7 +85,8 @@ impl Classify for Error {
             Self::OverBudget | Self::TooSlow | Self::OutOfTime | Self::FieldsChanged(_) | Self::Changing => {
                 Retry::After(Duration::from_secs(1))
             }
-            // A deployment with a wrong permission or table name is repaired in less time than hints are deferred.
+            // Deferred, not dead-lettered: a wrong permission or table name is usually corrected within the day for which hints
+            // are deferred.
             Self::Mirror(store::Error::Refused { .. }) => Retry::After(Duration::from_mins(1)),
             Self::Mirror(error) => error.retry(),
         }

@@ -13,7 +13,7 @@ use crate::interrupt::{INTERRUPTED, Interrupt};
 /// Run Ferry on this machine.
 ///
 /// Builds the functions, deploys `infra/template.yaml` to an AWS emulator, and starts a simulated Salesforce org. Prints the addresses and stays until Ctrl-C.
-/// Needs Python 3.10 or newer with its venv module; the first start installs the emulator into `.ferry/`.
+/// Needs Python 3.11 or newer with its venv module; the first start installs the emulator into `.ferry/`.
 #[derive(Clone, Debug, Parser)]
 #[command(
     name = "cargo dev",

@@ -11,7 +11,7 @@ use crate::{Aws, Env, EnvError, TokenBroker};
 pub struct SalesforceConfig {
     /// `TOKEN_BROKER_FUNCTION`: the function that issues access tokens.
     pub token_broker: String,
-    /// `SALESFORCE_API_VERSION`: the version that Ferry is written for by default.
+    /// `SALESFORCE_API_VERSION`: the REST API version; by default the one that Ferry is written for.
     pub api_version: ApiVersion,
     /// `SALESFORCE_HOSTS`: `salesforce` (default), or `loopback` for the local stack.
     pub hosts: HostPolicy,

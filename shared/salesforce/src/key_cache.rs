@@ -16,7 +16,7 @@ const MIN_FETCH_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
 const MAX_HOSTS: usize = 64;
 /// The number of keys that are read of a host.
 const MAX_KEYS: usize = 32;
-/// The size limit of a key's modulus and exponent, in characters: twice that of the largest RSA key in use.
+/// The size limit of a key's modulus and exponent, in characters: that of an RSA key of 12,288 bits.
 const MAX_KEY_PART: usize = 2_048;
 
 /// The keys by host; clones share them.

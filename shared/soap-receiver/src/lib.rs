@@ -1,8 +1,9 @@
 //! The HTTP part of receiving outbound messages.
 //!
-//! A [`receiver`] is a route with `{org_id}` and `{secret}` in its path. It extracts a [`SoapMessage`], which checks headers
-//! and size, verifies that the secret belongs to the org, parses the body with [`SoapMessage::parse_for`], and returns an
-//! [`acknowledgement`] once everything is stored.
+//! A [`receiver`] is a route with `{org_id}` and `{secret}` in its path. Extracting a [`SoapMessage`] checks headers and size.
+//! The handler then verifies the client certificate ([`SoapMessage::verify_client`]) and that the secret belongs to the org,
+//! parses the body with [`SoapMessage::parse_for`], which checks the org in the body, and returns an [`acknowledgement`] once
+//! everything is stored.
 
 #[cfg(test)]
 mod error_texts;

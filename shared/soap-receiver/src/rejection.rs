@@ -9,7 +9,7 @@ use salesforce::{Classify, OrgId, Retry};
 
 use super::MAX_BODY_BYTES;
 
-/// A rejection of a message. The message is not acknowledged, and sending it again cannot help.
+/// A rejection of a message. The message is not acknowledged. Only a message to an org that becomes active within a day can still be accepted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
@@ -25,8 +25,9 @@ pub enum Rejection {
     /// The address belongs to no org, or the sender is not verified. Both get the same response.
     ///
     /// # Troubleshooting
-    /// A row of these for one org means that its outbound messages have an old address: the secret was rotated twice, or the
-    /// org was refreshed from another one. The admin finds the present address on the connected page.
+    /// Several of these in succession for one org mean that its outbound messages have an old address: the secret was rotated
+    /// twice, or the org was refreshed from another one. An address is shown only when it is made: connect the team again, or
+    /// run `cargo ferry rotate-webhook-secret`.
     #[error("the address does not exist")]
     UnknownAddress,
     /// The body is not an outbound message.

@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_session_may_be_caused_by_the_connection() {
+    fn a_refused_session_may_be_caused_by_the_connection() {
         assert!(Error::Salesforce(no_session(Retry::NeedsHuman)).may_be_caused_by_connection());
         assert!(Error::OutcomeUnknown(no_session(Retry::NeedsHuman)).may_be_caused_by_connection());
         assert!(!Error::NotFound("note").may_be_caused_by_connection());

@@ -16,12 +16,12 @@ const NAME: &str = "ministack-1.5.33";
 const PYTHON: &str = "python3";
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 /// Exits with 0 on a supported Python version.
-const SUPPORTED_PYTHON: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
+const SUPPORTED_PYTHON: &str = "import sys; sys.exit(sys.version_info < (3, 11))";
 
 /// Creates the virtual environment if it does not exist, and returns the path of its Python.
 ///
 /// # Errors
-/// If Python is missing or older than 3.10, or a package cannot be downloaded. The message is one line that says what to do.
+/// If Python is missing or older than 3.11, or a package cannot be downloaded. The message is one line that says what to do.
 pub async fn install(workspace: &Workspace) -> Result<PathBuf> {
     let cache = workspace.cache();
     let home = cache.join(NAME);
@@ -81,7 +81,7 @@ async fn build(python: &str, home: &Path) -> Result<()> {
     tracing::info!("installing the AWS emulator into {}", home.display());
     let version = Command::new(python).args(["-c", SUPPORTED_PYTHON]).status().await;
     if !version.map_err(python_error)?.success() {
-        bail!("could not install the AWS emulator: python3 is too old; install Python 3.10 or newer");
+        bail!("could not install the AWS emulator: python3 is too old; install Python 3.11 or newer");
     }
     run(Command::new(python).args(["-m", "venv"]).arg(home), "create the virtual environment").await?;
     let requirements = marker(home).with_extension("wanted");
@@ -96,7 +96,7 @@ fn python_error(error: std::io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::NotFound => {
             anyhow::anyhow!(
-                "could not install the AWS emulator: python3 is not on the PATH; install Python 3.10 or newer"
+                "could not install the AWS emulator: python3 is not on the PATH; install Python 3.11 or newer"
             )
         }
         _ => anyhow::Error::new(error).context("could not run python3"),
@@ -126,7 +126,7 @@ mod tests {
 
         let error = build("no-such-python", &folder.path().join("home")).await.unwrap_err();
 
-        let expected = "could not install the AWS emulator: python3 is not on the PATH; install Python 3.10 or newer";
+        let expected = "could not install the AWS emulator: python3 is not on the PATH; install Python 3.11 or newer";
         assert_eq!(error.to_string(), expected);
     }
 
@@ -136,7 +136,7 @@ mod tests {
 
         let error = build("false", &folder.path().join("home")).await.unwrap_err();
 
-        let expected = "could not install the AWS emulator: python3 is too old; install Python 3.10 or newer";
+        let expected = "could not install the AWS emulator: python3 is too old; install Python 3.11 or newer";
         assert_eq!(error.to_string(), expected);
     }
 

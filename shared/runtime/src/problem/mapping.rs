@@ -1,4 +1,5 @@
-//! The mapping from errors to problems: the one place that decides over HTTP status, code and remedy.
+//! The problem codes of the errors of Salesforce, the store and the token broker. `code.rs` has the status and the remedy of
+//! each code; the errors of a function choose their codes in its own `error.rs`.
 
 use std::collections::BTreeSet;
 

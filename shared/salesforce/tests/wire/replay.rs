@@ -87,7 +87,7 @@ impl Replay {
         LoginHost::parse(&self.url, HostPolicy::LoopbackToo).unwrap()
     }
 
-    /// Returns a client with the session `token-1`, after a refusal `token-2`, and so on.
+    /// Returns a client whose access token is `token-1`, and the next number after each refused session.
     pub(crate) fn client(&self) -> Client {
         Client::new(http(), Arc::new(Tokens::new(&self.url)), ApiVersion::DEFAULT)
     }

@@ -1,10 +1,14 @@
-//! The apply rule: the version of a record that the mirror keeps (invariants 10 and 11).
+//! The apply rule: the version of a record that the mirror keeps (invariants 10 and 11 of `ARCHITECTURE.md`).
 //!
 //! Versions are ordered by `SystemModstamp`, then by the time of the read; a tombstone is a version like any other. The
 //! mirror keeps the greatest version it was ever given, so the order, number and delay of arrivals do not matter.
 //!
-//! A later read with the same fields is written too, because it is the greater version: otherwise a read from in
-//! between that arrives late would replace it. The outcome is [`ApplyOutcome::Unchanged`], and no event is published.
+//! A later read with the same fields is written too: otherwise an older read with other fields that arrives after it would
+//! be newer than the stored time of reading, and would replace the row. The outcome is [`ApplyOutcome::Unchanged`], and no
+//! event is published.
+//!
+//! `records.rs` repeats the order as a condition of the write (`decision_holds`), because another writer may be first. A
+//! change of the order belongs into both; `concurrent_writers_end_at_the_same_rows` fails otherwise.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
