@@ -14,7 +14,7 @@ const MAX_FIELDS_BYTES: usize = 12_000;
 /// Fields that some objects lack: not all records can be deleted, few can be merged.
 const OF_THE_DELETED: [FieldName; 2] = [FieldName::from_static("IsDeleted"), FieldName::from_static("MasterRecordId")];
 
-/// Why an object cannot be scanned.
+/// The reason that an object cannot be scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Skip {

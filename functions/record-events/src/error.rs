@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use salesforce::{Classify, Retry};
 
-/// Why a change could not be published.
+/// A failure to publish a change.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -101,7 +101,7 @@ fn an_object_wider_than_a_url_is_copied_by_its_keys() {
 }
 
 #[test]
-fn an_invocation_without_time_stores_one_page_and_queues_the_rest() {
+fn an_invocation_without_time_stores_a_page_and_queues_the_rest() {
     run(async {
         let context = TestContext::new().await;
         let accounts = context.accounts(4_500);
