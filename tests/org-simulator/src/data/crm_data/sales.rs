@@ -2,11 +2,11 @@
 //!
 //! Mappings, where the set and Salesforce differ:
 //! - `Won` becomes `Closed Won`, `Lost` becomes `Closed Lost`, `Engaging` becomes `Qualification`; `Prospecting` is
-//! unchanged.
+//!   unchanged.
 //! - `CloseDate` is required in Salesforce. Where `close_date` is empty, it is `engage_date` plus 90 days; where both are empty
 //!   it is 2017-12-31, the end of the set's time.
 //! - `opportunity_id` is stored in the external id `Source_Opportunity_Id__c`, the product's original name in
-//! `Product_Name__c`.
+//!   `Product_Name__c`.
 //! - Revenue is in millions.
 
 use std::collections::HashMap;
