@@ -7,7 +7,7 @@ use runtime::{Problem, ProblemCode};
 use salesforce::{Classify, OrgId, Retry};
 use soap_receiver::Rejection;
 
-/// Why an org was not onboarded, or a message not acknowledged.
+/// A failure to onboard an org or to acknowledge a message.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -5,7 +5,7 @@ use runtime::{Problem, ProblemCode};
 use salesforce::{Classify, Retry};
 use soap_receiver::Rejection;
 
-/// Why a message is not acknowledged.
+/// A failure because of which a message is not acknowledged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

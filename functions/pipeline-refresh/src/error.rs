@@ -6,7 +6,7 @@ use salesforce::{Classify, ObjectName, OrgId, Retry};
 
 use crate::scan::PageFault;
 
-/// Why a refresh could not finish.
+/// A failure that ends a refresh early.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -12,7 +12,7 @@ use crate::Deps;
 /// invocation reserves a quarter of its time.
 const RESERVE: SignedDuration = SignedDuration::from_secs(30);
 
-/// Why a run stops before its work is finished.
+/// The reason that a run stops before its work is finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {

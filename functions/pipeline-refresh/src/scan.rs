@@ -60,7 +60,7 @@ pub enum Step {
     Complete,
 }
 
-/// Why a page is not valid. The scan does not move.
+/// The defect of an invalid page. The scan does not move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PageFault {
     /// The page has fewer rows than the query matched, and claims to be the last one.

@@ -19,7 +19,7 @@ pub enum Found {
     Changing,
 }
 
-/// How a record's messages are disposed of. Each reason is a stable code.
+/// The handling of a record's messages: deleted, re-queued or dead-lettered. Each reason is a stable code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Disposition {
     /// The record was processed. The messages are deleted.

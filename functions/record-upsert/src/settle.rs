@@ -24,7 +24,7 @@ const UNREADABLE: &str = "unreadable";
 /// Identifies duplicates of a hint, which are re-queued once.
 type HintKey<'a> = (&'a DeliveryId, &'a Option<RecordRef>);
 
-/// What to send, each with the indexes of the messages that it stands for.
+/// The hints and dead letters to send, each with the indexes of the messages that it replaces.
 #[derive(Debug, Default)]
 struct Sends<'a> {
     deferred: BTreeMap<HintKey<'a>, ((ChangeHint, Duration), Vec<usize>)>,

@@ -20,7 +20,7 @@ pub use code::ProblemCode;
 pub struct Problem {
     /// The stable code. Status and title follow from it.
     pub code: ProblemCode,
-    /// What happened this time. Never a secret or a customer's data.
+    /// A description of this occurrence. Never a secret or a customer's data.
     pub detail: Option<String>,
     /// The remedy: what a person or a program can do, in a sentence.
     pub next: &'static str,

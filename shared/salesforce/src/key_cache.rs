@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_fetched_once_a_minute_and_a_known_one_once_a_day() {
+    fn a_known_key_is_fetched_daily_and_an_unknown_one_every_minute() {
         let cache = KeyCache::default();
         assert!(cache.get(HOST, "1", at(0)).is_none());
 

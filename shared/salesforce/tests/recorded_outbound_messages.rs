@@ -1,4 +1,4 @@
-//! Every recorded outbound message, read by the parser and by another XML reader: both must see the same.
+//! Compares the parser with an independent XML parser on every recorded outbound message.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure fails the test")]
 
@@ -13,7 +13,7 @@ use salesforce::soap::outbound_message::{self, Notification, OutboundMessage};
 const OUTBOUND: &str = "http://soap.sforce.com/2005/09/outbound";
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
-/// The recorded bodies by file name, the one within an API Gateway event among them; none where there are no recordings.
+/// Returns the recorded bodies by file name, also the one inside an API Gateway event. Empty if there are no recordings.
 fn recorded() -> Vec<(String, Vec<u8>)> {
     let Some(folder) = fixtures::path("outbound-messages") else { return Vec::new() };
     let mut bodies: Vec<_> =
@@ -38,7 +38,7 @@ fn body(path: &PathBuf) -> Option<(String, Vec<u8>)> {
     }
 }
 
-/// The text of an element as the other reader sees it, without surrounding white space; `None` for null.
+/// Returns the text of an element as the independent parser reads it, without surrounding white space; `None` for null.
 fn text<'a>(node: Node<'_, '_>) -> Option<Cow<'a, str>> {
     let text: String = node.children().filter_map(|child| child.text()).collect();
     let nil = node.attribute((XSI, "nil")) == Some("true");
@@ -50,7 +50,7 @@ fn child<'a, 'd>(node: Node<'a, 'd>, name: &str) -> Option<Node<'a, 'd>> {
     node.children().find(|child| child.tag_name().name() == name && child.tag_name().namespace() == Some(OUTBOUND))
 }
 
-/// What the other reader sees in a body.
+/// Returns the message as the independent parser reads it.
 fn independent_reading<'a>(document: &'a Document<'_>) -> OutboundMessage<'a> {
     let message = document.descendants().find(|node| node.has_tag_name((OUTBOUND, "notifications"))).unwrap();
     let header = |name| child(message, name).and_then(text);
@@ -77,7 +77,7 @@ fn independent_notification<'a>(node: Node<'a, '_>) -> Notification<'a> {
 }
 
 #[test]
-fn the_parser_sees_what_another_reader_sees() {
+fn the_parser_agrees_with_an_independent_parser() {
     for (name, body) in recorded() {
         let message = outbound_message::parse(&body).unwrap_or_else(|error| panic!("{name}: {error}"));
         let text = std::str::from_utf8(&body).unwrap().trim_start_matches('\u{feff}').trim_start();
@@ -86,7 +86,7 @@ fn the_parser_sees_what_another_reader_sees() {
 }
 
 #[test]
-fn what_is_known_of_the_recordings_is_seen() {
+fn known_contents_of_the_recordings_are_parsed() {
     let bodies = recorded();
     let read = |file: &str| {
         let (_, body) = bodies.iter().find(|(name, _)| name == file)?;
@@ -104,7 +104,7 @@ fn what_is_known_of_the_recordings_is_seen() {
 }
 
 #[test]
-fn judging_takes_real_ids_and_names_what_is_wrong_with_scrubbed_ones() {
+fn validation_accepts_real_ids_and_refuses_scrubbed_ones() {
     for (name, body) in recorded() {
         let message = outbound_message::parse(&body).unwrap();
         match message.validate() {

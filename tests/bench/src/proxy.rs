@@ -1,4 +1,5 @@
-//! A proxy on loopback between a function and a service: it counts the requests by name, and holds one on demand.
+//! A proxy on loopback between a function and a service: it counts the requests by name, and holds one on demand. Proxies
+//! for several services of one function can count together.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,7 +33,7 @@ pub enum Side {
     After,
 }
 
-/// A request that will be held.
+/// A request that will be held, unless this value is dropped before the request arrives.
 pub struct Hold {
     reached: oneshot::Receiver<()>,
 }
@@ -40,7 +41,7 @@ pub struct Hold {
 struct Shared {
     target: String,
     client: reqwest::Client,
-    state: Mutex<Counts>,
+    state: Arc<Mutex<Counts>>,
 }
 
 #[derive(Default)]
@@ -50,8 +51,9 @@ struct Counts {
 }
 
 struct Trap {
-    name: String,
-    /// The number of requests of this name that still pass.
+    /// `None` for a request of any name.
+    name: Option<String>,
+    /// The number of such requests that still pass.
     passes: usize,
     side: Side,
     reached: oneshot::Sender<()>,
@@ -63,10 +65,22 @@ impl Proxy {
     /// # Errors
     /// Loopback has no free port.
     pub async fn start(target: &str) -> Result<Self> {
+        Self::start_with(target, Arc::default()).await
+    }
+
+    /// Starts a proxy for another service of the same function. Both count together, and a hold applies to both.
+    ///
+    /// # Errors
+    /// Loopback has no free port.
+    pub async fn start_beside(&self, target: &str) -> Result<Self> {
+        Self::start_with(target, Arc::clone(&self.shared.state)).await
+    }
+
+    async fn start_with(target: &str, state: Arc<Mutex<Counts>>) -> Result<Self> {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("loopback has no free port")?;
         let url = format!("http://{}", listener.local_addr()?);
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
-        let shared = Arc::new(Shared { target: target.to_owned(), client, state: Mutex::default() });
+        let shared = Arc::new(Shared { target: target.to_owned(), client, state });
         let routes = Router::new().fallback(pass).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
         let routes = routes.with_state(Arc::clone(&shared));
         let mut tasks = JoinSet::new();
@@ -93,8 +107,18 @@ impl Proxy {
     /// out.
     #[must_use]
     pub fn hold(&self, name: &str, passes: usize, side: Side) -> Hold {
+        self.set_trap(Some(name.to_owned()), passes, side)
+    }
+
+    /// Holds the next request of any name, after `passes` others.
+    #[must_use]
+    pub fn hold_any(&self, passes: usize, side: Side) -> Hold {
+        self.set_trap(None, passes, side)
+    }
+
+    fn set_trap(&self, name: Option<String>, passes: usize, side: Side) -> Hold {
         let (sender, reached) = oneshot::channel();
-        self.shared.state().trap = Some(Trap { name: name.to_owned(), passes, side, reached: sender });
+        self.shared.state().trap = Some(Trap { name, passes, side, reached: sender });
         Hold { reached }
     }
 }
@@ -118,7 +142,10 @@ impl Shared {
     fn count(&self, name: &str) -> Option<Trap> {
         let mut state = self.state();
         *state.by_name.entry(name.to_owned()).or_default() += 1;
-        let trap = state.trap.as_mut().filter(|trap| trap.name == name)?;
+        let trap = state.trap.as_mut()?;
+        if trap.reached.is_closed() || trap.name.as_ref().is_some_and(|held| held != name) {
+            return None;
+        }
         if trap.passes > 0 {
             trap.passes -= 1;
             return None;

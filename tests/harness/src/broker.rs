@@ -16,6 +16,8 @@ use store::{Connection, ConnectionId, ConnectionState, Connections, Error, Lease
 /// as the real broker does.
 pub(crate) struct FakeBroker {
     pub(crate) simulator: Arc<Simulator>,
+    /// The base URL of the org's APIs.
+    pub(crate) instance_url: String,
     pub(crate) connections: Connections,
     pub(crate) clock: Clock,
     /// The usernames of the team connection and of the rep.
@@ -36,7 +38,7 @@ impl FakeBroker {
         }
         let username = &self.usernames[usize::from(!connection.is_team())];
         let access_token = self.simulator.access_token(username).unwrap().into();
-        Response::Token(Token { access_token, instance_url: self.simulator.url().to_owned() })
+        Response::Token(Token { access_token, instance_url: self.instance_url.clone() })
     }
 
     async fn revoke(&self, wanted: ConnectionRef) -> Response {

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::{SignedDuration, Timestamp};
 use local::Emulator;
@@ -20,6 +21,7 @@ use store::{
 use tokio::sync::OnceCell;
 
 use crate::broker::{FakeBroker, set_connection_state};
+use crate::kill::Proxies;
 
 static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
 
@@ -48,10 +50,20 @@ pub struct TestContext {
     pub connections: Connections,
     /// The Salesforce client, with access tokens from a fake broker.
     pub salesforce: runtime::Salesforce,
-    emulator: &'static Emulator,
+    /// The configuration of AWS SDK clients.
+    sdk: SdkConfig,
     state: State,
     dead: Arc<Mutex<HashSet<ConnectionId>>>,
+    pub(crate) proxies: Option<Proxies>,
     scan: SecretScan,
+}
+
+/// The path of the function's requests to AWS and Salesforce.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Network {
+    Direct,
+    /// Through proxies, at which [`TestContext::killed_at`] kills the function.
+    Proxied,
 }
 
 /// Fails the test if a token of the org was logged.
@@ -66,15 +78,33 @@ impl Drop for TestContext {
 impl TestContext {
     /// Creates an org with sample records that is not stored in `orgs`. Clocks show the machine's time.
     pub async fn new() -> Self {
-        Self::with(Clock::system(), org_simulator::Clock::default(), Http::new).await
+        Self::unconnected(Network::Direct).await
+    }
+
+    /// As [`TestContext::new`], for [`TestContext::killed_at`].
+    pub async fn new_killable() -> Self {
+        Self::unconnected(Network::Proxied).await
+    }
+
+    async fn unconnected(network: Network) -> Self {
+        Self::with(Clock::system(), org_simulator::Clock::default(), network, Http::new).await
     }
 
     /// Creates an active org with a team connection and the rep's. Only the test advances the clocks.
     pub async fn connected() -> Self {
+        Self::connected_over(Network::Direct).await
+    }
+
+    /// As [`TestContext::connected`], for [`TestContext::killed_at`].
+    pub async fn connected_killable() -> Self {
+        Self::connected_over(Network::Proxied).await
+    }
+
+    async fn connected_over(network: Network) -> Self {
         let start: Timestamp = START.parse().unwrap();
         let timeouts = Timeouts { attempt: Duration::from_secs(5), total: Duration::from_millis(100) };
         let http = |policy, _| Ok(Http::new(policy, Clock::system())?.with_timeouts(timeouts));
-        let context = Self::with(Clock::manual(start), org_simulator::Clock::manual(start), http).await;
+        let context = Self::with(Clock::manual(start), org_simulator::Clock::manual(start), network, http).await;
         context.activate(context.org).await;
         context.connect(ConnectionKind::Team).await;
         context.connect(context.reps()).await;
@@ -84,6 +114,7 @@ impl TestContext {
     async fn with(
         clock: Clock,
         orgs_clock: org_simulator::Clock,
+        network: Network,
         http: impl FnOnce(HostPolicy, Clock) -> Result<Http, salesforce::Error>,
     ) -> Self {
         let scan = secret_scan::start();
@@ -94,11 +125,19 @@ impl TestContext {
         let users = simulator.users();
         let admin = users.iter().find(|user| user.is_admin).unwrap().clone();
         let rep = users.iter().find(|user| !user.is_admin).unwrap().clone();
-        let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
+        let proxies = match network {
+            Network::Direct => None,
+            Network::Proxied => Some(Proxies::start(emulator, &simulator).await),
+        };
+        let direct = emulator.sdk_config();
+        let sdk = proxies.as_ref().map_or_else(|| direct.clone(), |proxies| proxies.sdk_config(direct));
+        let instance_url = proxies.as_ref().map_or_else(|| simulator.url(), Proxies::instance_url).to_owned();
+        let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
         let connections = Connections::new(dynamodb.clone(), state.tables.name("connections"));
         let dead = Arc::new(Mutex::new(HashSet::new()));
         let broker = FakeBroker {
             simulator: Arc::clone(&simulator),
+            instance_url,
             connections: connections.clone(),
             clock: clock.clone(),
             usernames: [admin.username.clone(), rep.username.clone()],
@@ -115,26 +154,27 @@ impl TestContext {
             rep,
             clock,
             connections,
-            emulator,
+            sdk,
             state,
             dead,
+            proxies,
             scan,
         }
     }
 
     /// Returns a client for the tables.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(self.emulator.sdk_config())
+        aws_sdk_dynamodb::Client::new(&self.sdk)
     }
 
     /// Returns a client for the queues.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(self.emulator.sdk_config())
+        aws_sdk_sqs::Client::new(&self.sdk)
     }
 
     /// Returns a client for the event bus.
     pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
-        aws_sdk_eventbridge::Client::new(self.emulator.sdk_config())
+        aws_sdk_eventbridge::Client::new(&self.sdk)
     }
 
     /// Returns the name of the event bus.
@@ -185,7 +225,7 @@ impl TestContext {
     }
 
     fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        aws_sdk_secretsmanager::Client::new(self.emulator.sdk_config())
+        aws_sdk_secretsmanager::Client::new(&self.sdk)
     }
 
     /// Returns the physical name of a table.

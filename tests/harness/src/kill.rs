@@ -1,7 +1,60 @@
-//! A simulated kill of a process.
+//! Simulated kills of a process.
 
 use std::pin::pin;
 use std::task::Poll;
+
+use aws_config::SdkConfig;
+use bench::{Proxy, Side};
+use local::Emulator;
+use org_simulator::Simulator;
+
+use crate::TestContext;
+
+/// The proxies between the function and what it calls. They hold a request while the function is killed.
+pub(crate) struct Proxies {
+    aws: Proxy,
+    salesforce: Proxy,
+}
+
+impl Proxies {
+    pub(crate) async fn start(emulator: &Emulator, simulator: &Simulator) -> Self {
+        let aws = Proxy::start(emulator.endpoint()).await.unwrap();
+        let salesforce = aws.start_beside(simulator.url()).await.unwrap();
+        Self { aws, salesforce }
+    }
+
+    /// Returns the configuration of AWS SDK clients that send their requests through the proxy.
+    pub(crate) fn sdk_config(&self, direct: &SdkConfig) -> SdkConfig {
+        direct.to_builder().endpoint_url(self.aws.url()).build()
+    }
+
+    /// Returns the base URL of the org's APIs.
+    pub(crate) fn instance_url(&self) -> &str {
+        self.salesforce.url()
+    }
+}
+
+impl TestContext {
+    /// Runs `work` and drops it at the request to AWS or Salesforce after the first `passes`, which stops it where a killed
+    /// process would stop. The last request does not take effect. Returns whether `work` finished with fewer requests.
+    ///
+    /// A kill after that request took effect, but before its response, would leave the same state as a kill at the next one.
+    ///
+    /// # Panics
+    /// If the context was not created as killable.
+    pub async fn killed_at<F: Future>(&self, passes: usize, work: F) -> bool {
+        let proxies = self.proxies.as_ref().expect("a killable context");
+        let hold = proxies.aws.hold_any(passes, Side::Before);
+        tokio::select! {
+            biased;
+            _ = work => true,
+            reached = hold.reached() => {
+                reached.unwrap();
+                false
+            }
+        }
+    }
+}
 
 /// Polls `work` up to `polls` times and then drops it, which stops it where a killed process would stop.
 /// Returns whether it finished.

@@ -39,7 +39,15 @@ impl TestContext {
 
     /// Creates the same under an owner policy.
     pub(crate) async fn with(owner_policy: OwnerPolicy) -> Self {
-        let context = harness::TestContext::connected().await;
+        Self::from(harness::TestContext::connected().await, owner_policy)
+    }
+
+    /// Creates the same as [`TestContext::new`], for [`harness::TestContext::killed_at`].
+    pub(crate) async fn killable() -> Self {
+        Self::from(harness::TestContext::connected_killable().await, OwnerPolicy::RepThenTeam)
+    }
+
+    fn from(context: harness::TestContext, owner_policy: OwnerPolicy) -> Self {
         let deps = context.writes(QUEUE, owner_policy);
         let account = context.create(&context.rep, "Account", &json!({ "Name": "Acme" }));
         let deal =

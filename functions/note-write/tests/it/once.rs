@@ -106,10 +106,10 @@ fn a_similar_note_is_not_taken_for_the_lost_one() {
 #[test]
 fn a_request_killed_at_every_point_and_sent_again_writes_once() {
     run(async {
-        let context = TestContext::new().await;
+        let context = TestContext::killable().await;
 
         let mut kills = 0;
-        while !harness::killed_after(context.create_note(Some(REP), "k", "Hi"), kills).await {
+        while !context.killed_at(kills, context.create_note(Some(REP), "k", "Hi")).await {
             context.pass_a_minute();
             kills += 1;
         }

@@ -10,7 +10,7 @@ use crate::harness::TestContext;
 const PROFESSIONAL: &str = "Professional Edition";
 
 impl TestContext {
-    /// How the org's changes are heard of, and the edition that it named.
+    /// Returns how the org's changes are detected, why, and the edition that the org named.
     async fn changes(&self) -> (DetectionMethod, DetectionReason, Option<String>) {
         let org = self.org().await.unwrap();
         let changes = org.change_detection();

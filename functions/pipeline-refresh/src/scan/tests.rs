@@ -78,7 +78,7 @@ fn an_empty_page_that_is_not_the_last_is_a_fault() {
 }
 
 #[test]
-fn a_short_page_that_is_not_the_last_continues_after_its_last_row() {
+fn a_short_page_before_the_last_continues_after_its_last_row() {
     let step = Scan::fresh(None, at(1_000)).after(&page(&[row(1, 1), row(2, 2)], 900, false));
     assert_eq!(step, Ok(Step::Next(scan_at(2, Some(2)))));
 }

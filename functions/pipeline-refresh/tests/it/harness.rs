@@ -32,7 +32,15 @@ impl Deref for TestContext {
 impl TestContext {
     /// Returns a context whose org is unknown to Ferry.
     pub(crate) async fn new() -> Self {
-        let context = harness::TestContext::new().await;
+        Self::from(harness::TestContext::new().await)
+    }
+
+    /// Returns the same for [`harness::TestContext::killed_at`].
+    pub(crate) async fn killable() -> Self {
+        Self::from(harness::TestContext::new_killable().await)
+    }
+
+    fn from(context: harness::TestContext) -> Self {
         let deps = Deps {
             salesforce: context.salesforce.clone(),
             orgs: context.orgs.clone(),

@@ -101,7 +101,7 @@ fn an_object_wider_than_a_url_is_copied_by_its_keys() {
 }
 
 #[test]
-fn an_invocation_without_time_stores_one_page_and_queues_the_rest() {
+fn an_invocation_without_time_stores_a_page_and_queues_the_rest() {
     run(async {
         let context = TestContext::new().await;
         let accounts = context.accounts(4_500);
@@ -124,7 +124,7 @@ fn an_invocation_without_time_stores_one_page_and_queues_the_rest() {
 #[test]
 fn a_refresh_killed_at_every_point_loses_no_row() {
     run(async {
-        let mut context = TestContext::new().await;
+        let mut context = TestContext::killable().await;
         context.deps.mirrored_objects = vec![ACCOUNT];
         let mut accounts = context.accounts(20);
         let task = context.task(RefreshKind::Backfill);
@@ -132,7 +132,8 @@ fn a_refresh_killed_at_every_point_loses_no_row() {
         let mut kills = 0;
         loop {
             let deadline = context.deps.clock.now() + SignedDuration::from_mins(15);
-            if harness::killed_after(handle(&context.deps, event(std::slice::from_ref(&task)), deadline), kills).await {
+            let work = handle(&context.deps, event(std::slice::from_ref(&task)), deadline);
+            if context.killed_at(kills, work).await {
                 break;
             }
             context.rename(&accounts[kills % 20], &format!("Renamed {kills}"));

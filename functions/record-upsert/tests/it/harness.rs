@@ -37,7 +37,15 @@ impl Deref for TestContext {
 
 impl TestContext {
     pub(crate) async fn new() -> Self {
-        let context = harness::TestContext::connected().await;
+        Self::from(harness::TestContext::connected().await)
+    }
+
+    /// Creates a context for [`harness::TestContext::killed_at`].
+    pub(crate) async fn killable() -> Self {
+        Self::from(harness::TestContext::connected_killable().await)
+    }
+
+    fn from(context: harness::TestContext) -> Self {
         let queue = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
         let deps = Deps {
             salesforce: context.salesforce.clone(),

@@ -12,14 +12,14 @@ use crate::harness::{MINUTE, TestContext, batch, run};
 #[test]
 fn a_batch_killed_at_every_point_loses_nothing() {
     run(async {
-        let context = TestContext::new().await;
+        let context = TestContext::killable().await;
         let accounts: Vec<RecordId> = (0..30).map(|n| context.account(&format!("Account {n}"))).collect();
         context.delete("Account", accounts[0].as_str());
         let mut hints: Vec<_> = accounts.iter().map(|id| context.hint(*id)).collect();
         hints.push(ChangeHint { record: None, ..context.hint(accounts[1]) });
 
         let mut kills = 0;
-        while !killed_after(&context, &hints, kills).await {
+        while !killed_at(&context, kills, &hints).await {
             context.rename(accounts[1], &format!("Renamed {kills}"));
             kills += 1;
         }
@@ -40,7 +40,7 @@ fn a_batch_killed_at_every_point_loses_nothing() {
 #[test]
 fn a_batch_killed_while_deferring_is_in_queue_and_ledger() {
     run(async {
-        let context = TestContext::new().await;
+        let context = TestContext::killable().await;
         let deferred: Vec<_> = (0..12).map(|n| context.hint(context.account(&format!("Account {n}")))).collect();
         let contact = context.create(&context.admin, "Contact", &json!({ "LastName": "Ames" }));
         let mut refused_hint = context.hint(contact.parse().unwrap());
@@ -51,7 +51,7 @@ fn a_batch_killed_while_deferring_is_in_queue_and_ledger() {
         let hints: Vec<_> = deferred.iter().cloned().chain([refused_hint.clone()]).collect();
 
         let mut kills = 0;
-        while !killed_after(&context, &hints, kills).await {
+        while !killed_at(&context, kills, &hints).await {
             kills += 1;
         }
 
@@ -76,8 +76,8 @@ fn a_batch_killed_while_deferring_is_in_queue_and_ledger() {
     });
 }
 
-/// Runs the batch and kills it after this many polls. Returns whether it finished before.
-async fn killed_after(context: &TestContext, hints: &[ChangeHint], polls: usize) -> bool {
+/// Runs the batch and kills it at the request after the first `passes`. Returns whether it finished before.
+async fn killed_at(context: &TestContext, passes: usize, hints: &[ChangeHint]) -> bool {
     context.pass(jiff::SignedDuration::from_secs(1));
-    harness::killed_after(handle(&context.deps, batch(hints), context.clock.now() + MINUTE), polls).await
+    context.killed_at(passes, handle(&context.deps, batch(hints), context.clock.now() + MINUTE)).await
 }

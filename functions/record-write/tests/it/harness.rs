@@ -37,7 +37,15 @@ impl TestContext {
 
     /// Creates the same under an owner policy.
     pub(crate) async fn with(owner_policy: OwnerPolicy) -> Self {
-        let context = harness::TestContext::connected().await;
+        Self::from(harness::TestContext::connected().await, owner_policy)
+    }
+
+    /// Creates the same as [`TestContext::new`], for [`harness::TestContext::killed_at`].
+    pub(crate) async fn killable() -> Self {
+        Self::from(harness::TestContext::connected_killable().await, OwnerPolicy::RepThenTeam)
+    }
+
+    fn from(context: harness::TestContext, owner_policy: OwnerPolicy) -> Self {
         let ledger = context.writes(QUEUE, owner_policy);
         let origins = Origins::new(context.dynamodb(), context.table("origins"));
         Self { context, deps: Deps { ledger, origins } }

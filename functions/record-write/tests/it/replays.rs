@@ -1,7 +1,7 @@
 //! Repeated requests.
 
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{WriteId, WriteState};
 
 use crate::harness::{KEY, REP, TestContext, run};
@@ -45,40 +45,29 @@ fn the_same_key_with_another_request_is_refused() {
 #[test]
 fn a_second_request_during_the_first_is_a_conflict() {
     run(async {
-        let context = TestContext::new().await;
+        let context = TestContext::killable().await;
         let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
-        let key = killed_in_progress(&context, &records).await;
+        // The first two requests load the org and store the write as in progress.
+        assert!(!context.killed_at(2, context.upsert("Account", None, "k", records.clone())).await);
+        let write = WriteId::derive(context.org, &"k".parse().unwrap());
+        let write = context.deps.ledger.writes.load(context.org, write).await.unwrap().unwrap();
+        assert_eq!(write.state, WriteState::InProgress);
 
-        let (status, problem) = context.upsert("Account", None, &key, records).await;
+        let (status, problem) = context.upsert("Account", None, "k", records).await;
 
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:write_in_progress")));
     });
 }
 
-/// Returns the key of a request that was killed while its write was in progress. Tries several numbers of polls, because
-/// the right one varies.
-async fn killed_in_progress(context: &TestContext, records: &Value) -> String {
-    for polls in 0..200 {
-        let key = format!("k-{polls}");
-        harness::killed_after(context.upsert("Account", None, &key, records.clone()), polls).await;
-        let write = WriteId::derive(context.org, &key.parse().unwrap());
-        let write = context.deps.ledger.writes.load(context.org, write).await.unwrap();
-        if write.is_some_and(|write| write.state == WriteState::InProgress) {
-            return key;
-        }
-    }
-    panic!("no request was killed while its write was in progress");
-}
-
 #[test]
 fn a_request_killed_at_every_point_and_sent_again_writes_once() {
     run(async {
-        let context = TestContext::new().await;
+        let context = TestContext::killable().await;
         let before = context.count_in_org("Account");
         let records = json!([{ KEY: "A-1", "Name": "Acme" }, { KEY: "A-2", "Name": "Bolt" }]);
 
         let mut kills = 0;
-        while !harness::killed_after(context.upsert("Account", Some(REP), "k", records.clone()), kills).await {
+        while !context.killed_at(kills, context.upsert("Account", Some(REP), "k", records.clone())).await {
             context.pass_a_minute();
             kills += 1;
         }

@@ -143,7 +143,7 @@ pub struct Refusal {
     pub code: RefusalCode,
     /// A short reason. Never a secret.
     pub reason: String,
-    /// What the caller may do.
+    /// The rule for repeating the request.
     pub retry: RetryHint,
 }
 

@@ -41,7 +41,7 @@ fn dependencies_run_one_way() {
             ("shared", _) => (&["runtime", "salesforce", "store"], &[]),
             (_, "ferry") => (&["connecting", "local", "runtime", "salesforce", "store"], &["org-simulator", "harness"]),
             (_, "harness") => {
-                (&["local", "org-simulator", "runtime", "salesforce", "secret-scan", "store", "writes"], &[])
+                (&["bench", "local", "org-simulator", "runtime", "salesforce", "secret-scan", "store", "writes"], &[])
             }
             (_, "local") => (&["org-simulator", "salesforce", "store"], &[]),
             (_, "bench") => (&["local", "org-simulator", "salesforce"], &[]),
