@@ -6,7 +6,8 @@ mod process;
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+pub use aws_config::SdkConfig;
+use aws_config::{BehaviorVersion, Region};
 use aws_sdk_cloudformation::config::Credentials;
 
 pub use install::install;

@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::{SignedDuration, Timestamp};
 use local::Emulator;
-use local::emulator::State;
+use local::emulator::{SdkConfig, State};
 use org_simulator::{Options, Simulator, User};
 use runtime::TokenBroker;
 use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId, Timeouts};

@@ -3,9 +3,9 @@
 use std::pin::pin;
 use std::task::Poll;
 
-use aws_config::SdkConfig;
 use bench::{Proxy, Side};
 use local::Emulator;
+use local::emulator::SdkConfig;
 use org_simulator::Simulator;
 
 use crate::TestContext;
