@@ -13,7 +13,7 @@ pub struct Config {
     pub deliveries_table: String,
     /// `RECORD_UPSERT_QUEUE_URL`: the queue of hints.
     pub record_upsert_queue_url: String,
-    /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of refresh tasks, for changes that name no record.
+    /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of refresh tasks, for events that do not list all records.
     pub pipeline_refresh_queue_url: String,
 }
 

@@ -1,10 +1,9 @@
 //! Errors of handling a change event.
 
-use runtime::StateError;
 use salesforce::change_event::ParseError;
 use salesforce::{Classify, Retry};
 
-/// Why an event could not be handled.
+/// A failure to handle an event.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -12,20 +11,20 @@ pub enum Error {
     ///
     /// # Troubleshooting
     /// A channel can relay change events or platform events; this function handles change events only.
-    #[error("the event cannot be read")]
-    Unreadable(#[from] ParseError),
-    /// The event's id is too long for the ledger.
-    #[error("the event has no name for the ledger")]
-    Unnamed(#[from] store::InvalidText),
-    /// Ferry's own state could not be read or written. The event is retried; hints that were queued already are harmless twice.
+    #[error("could not parse the change event")]
+    Malformed(#[from] ParseError),
+    /// The event's transaction key and sequence number do not make a valid delivery id.
+    #[error("could not derive a delivery id from the change event")]
+    InvalidDeliveryId(#[from] store::InvalidText),
+    /// Ferry's own state could not be read or written. The event is retried, which may queue some hints twice. That is harmless.
     #[error(transparent)]
-    State(#[from] StateError),
+    State(#[from] store::Error),
 }
 
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::Unreadable(_) | Self::Unnamed(_) => Retry::Never,
+            Self::Malformed(_) | Self::InvalidDeliveryId(_) => Retry::Never,
             Self::State(error) => error.retry(),
         }
     }

@@ -1,7 +1,6 @@
 //! One snapshot of the texts of every error of this crate. See `tests/error-texts`.
 
 use error_texts::error_texts;
-use runtime::StateError;
 use salesforce::change_event::ParseError;
 
 use crate::Error;
@@ -9,9 +8,9 @@ use crate::Error;
 #[test]
 fn error_texts_read_as_sentences() {
     let texts = error_texts!(Error {
-        Error::Unreadable(_) => Error::Unreadable(ParseError::Shape),
-        Error::Unnamed(_) => Error::Unnamed("".parse::<store::Tenant>().unwrap_err()),
-        Error::State(_) => Error::State(StateError { operation: "load the org", source: store::Error::NotFound { operation: "load the org", entity: "org" } }),
+        Error::Malformed(_) => Error::Malformed(ParseError::Shape),
+        Error::InvalidDeliveryId(_) => Error::InvalidDeliveryId("".parse::<store::Tenant>().unwrap_err()),
+        Error::State(_) => Error::State(store::Error::NotFound { operation: "load the org", entity: "org" }),
     });
     insta::assert_snapshot!(texts);
 }

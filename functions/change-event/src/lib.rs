@@ -4,8 +4,8 @@
 //! |---|---|
 //! | trigger | the bus of change events: the events of Salesforce's Event Relay, one in each invocation |
 //! | input | the event's header: the records that changed, were deleted, or are in a gap |
-//! | output | one hint for each record on the `record-upsert` queue; for an event without records a refresh of the object, and an entry in the inbound ledger |
-//! | failures | an event of an org that is not active is refused and logged; a failed event is retried twice and then becomes a dead letter |
+//! | output | one hint for each record on the `record-upsert` queue; for an event that does not list all records, a refresh of the object and an entry in the delivery ledger |
+//! | failures | an event of an org that is not active is refused and logged; an event that fails is retried twice and then becomes a dead letter |
 //!
 //! The event's source is authentic: EventBridge lets only Salesforce publish under the name of an org's partner event source.
 //! Its field values are never used (invariant 9 of `ARCHITECTURE.md`); a gap event is handled like a change.
@@ -17,7 +17,7 @@ mod error_texts;
 pub mod work;
 
 use jiff::Timestamp;
-use runtime::{Outcome, Report, StateError};
+use runtime::{Outcome, Report};
 use salesforce::{OrgId, change_event};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -29,18 +29,18 @@ pub use error::Error;
 
 use crate::work::Work;
 
-/// The result of an event.
+/// The result of handling an event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Answer {
-    /// `true` where the org is not active, so that the event was refused.
+pub struct EventReport {
+    /// `true` if the event was refused because its org is not active.
     pub refused: bool,
-    /// The number of queued hints.
+    /// The number of queued hints, one for each record.
     pub hints: u64,
-    /// The number of queued refreshes.
+    /// The number of queued refreshes of an object: 0 or 1.
     pub refreshes: u64,
 }
 
-impl Report for Answer {
+impl Report for EventReport {
     fn outcome(&self) -> Outcome {
         if self.refused { Outcome::Refused } else { Outcome::Ok }
     }
@@ -50,32 +50,32 @@ impl Report for Answer {
     }
 }
 
-/// Queues the hints and refreshes of an event before `deadline`. Where not all were queued, the event is retried.
+/// Queues the hints and the refresh of an event before `deadline`.
 ///
 /// # Errors
-/// The event does not parse, or not all of it was queued.
-pub async fn handle(deps: &Deps, event: Box<RawValue>, deadline: Timestamp) -> Result<Answer, Error> {
+/// The event does not parse, or not all of its hints were queued. AWS retries the event.
+pub async fn handle(deps: &Deps, event: Box<RawValue>, deadline: Timestamp) -> Result<EventReport, Error> {
     let received_at = deps.clock.now();
     let event = change_event::parse(event.get())?;
     if !is_active(deps, event.org_id).await? {
-        return Ok(Answer { refused: true, ..Answer::default() });
+        return Ok(EventReport { refused: true, ..EventReport::default() });
     }
     let Work { hints, refresh } = Work::of(&event, received_at)?;
-    deps.hints.send_all(&hints, deadline).await.map_err(StateError::during("queue the hints"))?;
+    deps.hints.send_all(&hints, deadline).await?;
     if let Some((task, delivery)) = &refresh {
         let queued = deps.refreshes.send_all(std::slice::from_ref(task), deadline).await;
-        queued.map_err(StateError::during("queue the refresh"))?;
+        queued?;
         let written = deps.deliveries.record(std::slice::from_ref(delivery)).await;
-        written.map_err(StateError::during("update the delivery ledger"))?;
+        written?;
     }
-    Ok(Answer { refused: false, hints: hints.len() as u64, refreshes: u64::from(refresh.is_some()) })
+    Ok(EventReport { refused: false, hints: hints.len() as u64, refreshes: u64::from(refresh.is_some()) })
 }
 
 async fn is_active(deps: &Deps, org: OrgId) -> Result<bool, Error> {
-    let known = deps.orgs.load(org).await.map_err(StateError::during("load the org"))?;
-    let state = known.map(|org| org.state);
+    let org_item = deps.orgs.load(org).await?;
+    let state = org_item.map(|org| org.state);
     if state != Some(OrgState::Active) {
-        warn!(org.id = %org, org.state = ?state, "refused a change event: the org is not active");
+        warn!(org.id = %org, org.state = ?state, "refused a change event of org {org}: the org is not active");
     }
     Ok(state == Some(OrgState::Active))
 }

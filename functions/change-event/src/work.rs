@@ -1,4 +1,4 @@
-//! Turns a change event into hints and refreshes.
+//! Derives the hints and the refresh of a change event. Pure.
 
 use jiff::Timestamp;
 use salesforce::change_event::ChangeEvent;
@@ -6,32 +6,32 @@ use store::{
     ChangeHint, Delivery, DeliveryId, DeliveryOutcome, InvalidText, RecordRef, RefreshKind, RefreshTask, Source,
 };
 
-/// The work of an event.
+/// The work that an event causes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Work {
     /// A hint for each record of the event.
     pub hints: Vec<ChangeHint>,
-    /// A refresh of the object, for changes without a record id, with its ledger entry.
+    /// A refresh of the object with its ledger entry, if the event does not list all records.
     pub refresh: Option<(RefreshTask, Delivery)>,
 }
 
 impl Work {
-    /// Derives the work. It is the same for every delivery of an event, so a duplicate makes no second ledger entry.
+    /// Derives the work. Its delivery ids are the same for every delivery of an event, so a duplicate adds no second ledger entry.
     ///
     /// # Errors
-    /// The event's id is not valid for the ledger.
+    /// The event's transaction key and sequence number do not make a valid delivery id.
     pub fn of(event: &ChangeEvent, received_at: Timestamp) -> Result<Self, InvalidText> {
         let ChangeEvent { org_id, object, .. } = event;
         let source = Source::ChangeDataCapture;
-        let name = |of: &str| format!("{}.{of}", event.delivery).parse::<DeliveryId>();
+        let delivery_id = |suffix: &str| format!("{}.{suffix}", event.delivery).parse::<DeliveryId>();
         let mut hints = Vec::with_capacity(event.records.len());
         for record_id in &event.records {
-            let delivery_id = name(record_id.as_str())?;
+            let delivery_id = delivery_id(record_id.as_str())?;
             let record = Some(RecordRef { object: object.clone(), record_id: *record_id });
             hints.push(ChangeHint { org_id: *org_id, delivery_id, source, record, received_at, deferrals: 0 });
         }
         let refresh = event.is_incomplete.then(|| -> Result<_, InvalidText> {
-            let delivery_id = name(object.as_str())?;
+            let delivery_id = delivery_id(object.as_str())?;
             let kind = RefreshKind::Incremental;
             let task = RefreshTask { org_id: *org_id, kind, object: Some(object.clone()), requested_at: received_at };
             let outcome = DeliveryOutcome::ObjectRefresh;
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn each_record_is_a_hint_with_a_delivery_of_its_own() {
+    fn each_record_gets_a_hint_with_its_own_delivery_id() {
         let work = work(&["a015e00000AbCdEAAV", "a015e00000AbCdFAAV"], false);
 
         let ids: Vec<_> = work.hints.iter().map(|hint| hint.delivery_id.as_str()).collect();
@@ -75,13 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_named_is_looked_for_and_written_down() {
+    fn an_incomplete_event_refreshes_its_object() {
         let work = work(&["a015e00000AbCdEAAV"], true);
 
         let (task, delivery) = work.refresh.unwrap();
         assert_eq!((task.kind, task.object.unwrap().as_str()), (RefreshKind::Incremental, "Order_Line__c"));
         assert_eq!((delivery.outcome, delivery.record), (DeliveryOutcome::ObjectRefresh, None));
         assert_eq!(delivery.delivery_id.as_str(), "000f07d5-d33e-8607-991e-ad2c1fda0750.1.Order_Line__c");
-        assert_eq!(work.hints.len(), 1, "what is named is read at once");
+        assert_eq!(work.hints.len(), 1, "the listed records have hints");
     }
 }

@@ -1,5 +1,5 @@
-//! Creates a note exactly once, although notes have no external id (invariant 16): a pure state machine. The caller carries
-//! out each [`Step`] and passes the result to the step's `after_` function.
+//! A pure state machine that creates a note exactly once, although notes have no external id (invariant 16). The caller
+//! carries out each [`Step`] and passes the result to the step's `after_` function.
 //!
 //! The rule: an attempt creates a note only without an earlier attempt, or after it has searched for the earlier attempt's
 //! note and found none. After a lost response the attempt searches once; a note that is not visible *yet* may still be
@@ -18,13 +18,13 @@ pub enum Step<E> {
     LookForLost(E),
     /// The note exists.
     Done(RecordId),
-    /// Retry later, as another attempt: it is unknown whether the note exists, or Salesforce was not reached.
-    Later(E),
+    /// Defer the write to another attempt: it is unknown whether the note exists, or Salesforce was not reached.
+    Defer(E),
     /// Salesforce rejected the note. It does not exist.
     Refuse(E),
 }
 
-/// Returns the first step of an attempt. `earlier` is true where another attempt was started and never finished.
+/// Returns the first step of an attempt. `earlier` is true if another attempt was started and never finished.
 pub fn begin<E>(earlier: bool) -> Step<E> {
     if earlier { Step::LookForEarlier } else { Step::Create }
 }
@@ -34,7 +34,7 @@ pub fn after_looking_for_earlier<E>(found: Result<Option<RecordId>, E>) -> Step<
     match found {
         Ok(Some(id)) => Step::Done(id),
         Ok(None) => Step::Create,
-        Err(error) => Step::Later(error),
+        Err(error) => Step::Defer(error),
     }
 }
 
@@ -44,7 +44,7 @@ pub fn after_creating<E: Classify>(created: Result<RecordId, E>) -> Step<E> {
         Ok(id) => Step::Done(id),
         Err(error) => match error.retry() {
             Retry::Unknown(_) => Step::LookForLost(error),
-            Retry::After(_) => Step::Later(error),
+            Retry::After(_) => Step::Defer(error),
             Retry::Never | Retry::NeedsHuman => Step::Refuse(error),
         },
     }
@@ -54,7 +54,7 @@ pub fn after_creating<E: Classify>(created: Result<RecordId, E>) -> Step<E> {
 pub fn after_looking_for_lost<E>(lost: E, found: Result<Option<RecordId>, E>) -> Step<E> {
     match found {
         Ok(Some(id)) => Step::Done(id),
-        Ok(None) | Err(_) => Step::Later(lost),
+        Ok(None) | Err(_) => Step::Defer(lost),
     }
 }
 

@@ -13,7 +13,7 @@ use store::{IdempotencyKey, PlatformUser};
 use uuid::Uuid;
 use writes::{Defect, Deps, Error, WriteRequest};
 
-use crate::note::{NoteWork, Operation};
+use crate::note::{NoteWrite, Operation};
 use crate::read::read;
 use crate::request::{NewNoteRequest, NoteChange};
 
@@ -68,17 +68,18 @@ async fn carry_out(
     let outcome = async {
         let key = key.map_err(|defect| Error::Invalid(vec![defect]))?;
         let operation = operation.map_err(Error::Invalid)?;
-        writes::accept(deps, org, key, WriteRequest { platform_user, operation: NoteWork { operation } }).await
+        writes::accept(deps, org, key, WriteRequest { platform_user, operation: NoteWrite { operation } }).await
     };
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
 }
 
-/// Returns the idempotency key of a change; without one, each request is a write of its own, because a change can be
-/// repeated safely.
+/// Returns the idempotency key of a change, or a new key: without one each request is a separate write, because a change can
+/// be repeated safely.
 fn key_or_new(headers: &HeaderMap) -> Result<IdempotencyKey, Defect> {
     let text = match headers.get("idempotency-key") {
         Some(value) => value.to_str().unwrap_or_default().to_owned(),
         None => format!("change-{}", Uuid::new_v4()),
     };
-    IdempotencyKey::try_from(text).map_err(|_| Defect::field("Idempotency-Key", "1 to 255 visible ASCII characters"))
+    IdempotencyKey::try_from(text)
+        .map_err(|_| Defect::field("Idempotency-Key", "must be 1 to 255 visible ASCII characters"))
 }

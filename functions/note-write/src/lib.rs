@@ -8,7 +8,7 @@
 //! | failures | an RFC 9457 problem; a queued write is retried until Salesforce responds, or becomes a dead letter |
 //!
 //! Notes have no external id, so Salesforce does not prevent a second copy. [`creation`] does: an attempt that follows another
-//! one searches for its note (by link, title, time and text, see [`matching`]) before it creates one.
+//! one searches for the earlier note (by link, title, time and text, see [`matching`]) before it creates one.
 
 pub mod creation;
 mod http;
@@ -22,7 +22,7 @@ use runtime::sqs::BatchReport;
 use writes::Error;
 
 pub use http::router;
-pub use note::{NoteWork, Operation};
+pub use note::{NoteWrite, Operation};
 pub use writes::{Config, Deps};
 
 /// Carries out queued writes of notes, one after the other. Those that have to wait longer are reported as failed.
@@ -30,5 +30,5 @@ pub use writes::{Config, Deps};
 /// # Errors
 /// None: failures are reported in the response.
 pub async fn handle(deps: &Deps, event: SqsEvent) -> Result<BatchReport, Error> {
-    writes::handle::<NoteWork>(deps, event).await
+    writes::handle::<NoteWrite>(deps, event).await
 }

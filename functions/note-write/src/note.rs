@@ -12,17 +12,17 @@ use crate::creation::{self, Step};
 use crate::matching::is_same;
 use crate::request::{Content, NewNoteRequest, NoteChange};
 
-/// The most by which Salesforce's clock may be behind ours.
+/// The maximum by which Salesforce's clock may be behind ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(2);
 
 /// The request, as the ledger stores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NoteWork {
-    /// A new note, or a new text.
+pub struct NoteWrite {
+    /// The creation or the change.
     pub operation: Operation,
 }
 
-/// The operation.
+/// The operation on a note.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
@@ -32,7 +32,7 @@ pub enum Operation {
     Change(RecordId, NoteChange),
 }
 
-impl WriteOperation for NoteWork {
+impl WriteOperation for NoteWrite {
     type Deps = Deps;
 
     fn kind(&self) -> WriteKind {
@@ -70,11 +70,11 @@ async fn create(client: &Client, write: &Write, note: &NewNote) -> Result<Record
     let mut step = creation::begin(has_earlier(write));
     loop {
         step = match step {
-            Step::LookForEarlier => creation::after_looking_for_earlier(look(client, note, since).await),
+            Step::LookForEarlier => creation::after_looking_for_earlier(search(client, note, since).await),
             Step::Create => creation::after_creating(client.create_note(note).await),
-            Step::LookForLost(lost) => creation::after_looking_for_lost(lost, look(client, note, since).await),
+            Step::LookForLost(lost) => creation::after_looking_for_lost(lost, search(client, note, since).await),
             Step::Done(id) => return Ok(id),
-            Step::Later(error) => return Err(Error::OutcomeUnknown(error)),
+            Step::Defer(error) => return Err(Error::OutcomeUnknown(error)),
             Step::Refuse(error) => return Err(Error::Salesforce(error)),
         };
     }
@@ -85,7 +85,8 @@ fn has_earlier(write: &Write) -> bool {
     write.attempt > 1
 }
 
-async fn look(client: &Client, note: &NewNote, since: Timestamp) -> Result<Option<RecordId>, salesforce::Error> {
+/// Searches for the note that an earlier attempt, not older than `since`, may have created.
+async fn search(client: &Client, note: &NewNote, since: Timestamp) -> Result<Option<RecordId>, salesforce::Error> {
     let Some(record) = note.links.first() else { return Ok(None) };
     for found in client.find_notes(record, &note.title, since).await? {
         if client.fetch_note(&found.id).await?.is_some_and(|found| is_same(&found, note)) {
@@ -106,6 +107,6 @@ fn note_update(change: &NoteChange) -> NoteUpdate {
 fn html(content: &Content) -> NoteHtml {
     match content {
         Content::Text(text) => NoteHtml::from_text(text),
-        Content::Html(html) => NoteHtml::sanitised(html),
+        Content::Html(html) => NoteHtml::sanitized(html),
     }
 }

@@ -1,4 +1,4 @@
-//! Reads a note back.
+//! Reads a note.
 
 use salesforce::{Note, OrgId, RecordId};
 use serde::Serialize;
@@ -6,7 +6,7 @@ use store::PlatformUser;
 use store::owner_policy::choose_reader;
 use writes::{Deps, Error, require_active};
 
-/// Fetches a note as the acting user may see it.
+/// Fetches a note through the acting user's connection, or the team's without one.
 pub(crate) async fn read(
     deps: &Deps,
     org: OrgId,
@@ -21,7 +21,7 @@ pub(crate) async fn read(
     note?.map(NoteView::from).ok_or(Error::NotFound("note"))
 }
 
-/// The view of a note.
+/// The JSON view of a note.
 #[derive(Serialize)]
 pub(crate) struct NoteView {
     note_id: RecordId,

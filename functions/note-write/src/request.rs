@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use writes::Defect;
 
-/// The maximum size of a note's content; larger texts belong into files.
+/// The maximum size of a note's content. A larger text belongs in a file.
 const MAX_CONTENT_BYTES: usize = 100_000;
 
 /// A note to create.
@@ -14,24 +14,24 @@ const MAX_CONTENT_BYTES: usize = 100_000;
 pub struct NewNoteRequest {
     /// The title, without surrounding white space.
     pub title: String,
-    /// The text.
+    /// The content.
     pub content: Content,
     /// The records that the note is linked to, each once, at least one.
     pub links: Vec<RecordId>,
 }
 
-/// A change of a note: a new title, a new text, or both.
+/// A change of a note: a new title, new content, or both.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoteChange {
     /// The new title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// The new text.
+    /// The new content.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
 }
 
-/// A note's text.
+/// A note's content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
@@ -65,17 +65,17 @@ impl NewNoteRequest {
     /// All defects of the body, at least one.
     pub fn parse(body: Value) -> Result<Self, Vec<Defect>> {
         let body: CreateBody = serde_json::from_value(body)
-            .map_err(|_| vec![Defect::whole("the body is an object of title, text or html, and links")])?;
-        let mut faults = Vec::new();
-        let title = keep(&mut faults, judge_title(&body.title));
-        let content = keep(&mut faults, judge_content(body.text, body.html));
+            .map_err(|_| vec![Defect::whole("the body must be an object with title, text or html, and links")])?;
+        let mut defects = Vec::new();
+        let title = collect_defect(&mut defects, validate_title(&body.title));
+        let content = collect_defect(&mut defects, validate_content(body.text, body.html));
         if matches!(content, Some(None)) {
-            faults.push(Defect::field("text", "a note needs text or html"));
+            defects.push(Defect::field("text", "text or html is required"));
         }
-        let links = judge_links(&body.links, &mut faults);
+        let links = validate_links(&body.links, &mut defects);
         match (title, content.flatten()) {
-            (Some(title), Some(content)) if faults.is_empty() => Ok(Self { title, content, links }),
-            _ => Err(faults),
+            (Some(title), Some(content)) if defects.is_empty() => Ok(Self { title, content, links }),
+            _ => Err(defects),
         }
     }
 }
@@ -87,36 +87,37 @@ impl NoteChange {
     /// All defects of the body, at least one.
     pub fn parse(body: Value) -> Result<Self, Vec<Defect>> {
         let body: ChangeBody = serde_json::from_value(body)
-            .map_err(|_| vec![Defect::whole("the body is an object of title, and text or html")])?;
-        let mut faults = Vec::new();
-        let title = body.title.and_then(|title| keep(&mut faults, judge_title(&title)));
-        let content = keep(&mut faults, judge_content(body.text, body.html)).flatten();
-        if faults.is_empty() && title.is_none() && content.is_none() {
-            faults.push(Defect::whole("there is nothing to change: give title, text or html"));
+            .map_err(|_| vec![Defect::whole("the body must be an object with title, text or html")])?;
+        let mut defects = Vec::new();
+        let title = body.title.and_then(|title| collect_defect(&mut defects, validate_title(&title)));
+        let content = collect_defect(&mut defects, validate_content(body.text, body.html)).flatten();
+        if defects.is_empty() && title.is_none() && content.is_none() {
+            defects.push(Defect::whole("at least one of title, text and html is required"));
         }
-        if faults.is_empty() { Ok(Self { title, content }) } else { Err(faults) }
+        if defects.is_empty() { Ok(Self { title, content }) } else { Err(defects) }
     }
 }
 
-fn keep<T>(faults: &mut Vec<Defect>, judged: Result<T, Defect>) -> Option<T> {
-    judged.map_err(|fault| faults.push(fault)).ok()
+/// Returns the valid value, or adds the defect to the list.
+fn collect_defect<T>(defects: &mut Vec<Defect>, validated: Result<T, Defect>) -> Option<T> {
+    validated.map_err(|defect| defects.push(defect)).ok()
 }
 
-fn judge_title(title: &str) -> Result<String, Defect> {
+fn validate_title(title: &str) -> Result<String, Defect> {
     let title = title.trim();
     match title.chars().count() {
         0 => Err(Defect::field("title", "the title is empty")),
         1..=MAX_TITLE_CHARS if title.chars().any(char::is_control) => {
-            Err(Defect::field("title", "the title has control characters in it"))
+            Err(Defect::field("title", "the title contains control characters"))
         }
         1..=MAX_TITLE_CHARS => Ok(title.to_owned()),
         _ => Err(Defect::field("title", "the title is longer than 255 characters")),
     }
 }
 
-fn judge_content(text: Option<String>, html: Option<String>) -> Result<Option<Content>, Defect> {
+fn validate_content(text: Option<String>, html: Option<String>) -> Result<Option<Content>, Defect> {
     let content = match (text, html) {
-        (Some(_), Some(_)) => return Err(Defect::field("html", "give text or html, not both")),
+        (Some(_), Some(_)) => return Err(Defect::field("html", "text and html must not both be present")),
         (Some(text), None) => Content::Text(text),
         (None, Some(html)) => Content::Html(html),
         (None, None) => return Ok(None),
@@ -132,21 +133,23 @@ fn judge_content(text: Option<String>, html: Option<String>) -> Result<Option<Co
     }
 }
 
-fn judge_links(links: &[String], faults: &mut Vec<Defect>) -> Vec<RecordId> {
+fn validate_links(links: &[String], defects: &mut Vec<Defect>) -> Vec<RecordId> {
     if links.is_empty() {
-        faults.push(Defect::field("links", "a note is linked to at least one record"));
+        defects.push(Defect::field("links", "at least one record is required"));
     }
     if links.len() > MAX_LINKS {
-        faults.push(Defect::field("links", "a note is linked to at most 24 records"));
+        defects.push(Defect::field("links", "a note must not be linked to more than 24 records"));
     }
     let mut ids: Vec<RecordId> = Vec::with_capacity(links.len());
     for (index, link) in links.iter().enumerate() {
         let name = || format!("links[{index}]");
         match link.parse() {
-            Err(_) => faults.push(Defect { record: None, field: Some(name()), detail: "not a record id" }),
-            Ok(id) if ids.contains(&id) => {
-                faults.push(Defect { record: None, field: Some(name()), detail: "the record is linked twice" })
-            }
+            Err(_) => defects.push(Defect { record: None, field: Some(name()), detail: "must be a record id" }),
+            Ok(id) if ids.contains(&id) => defects.push(Defect {
+                record: None,
+                field: Some(name()),
+                detail: "the record is linked more than once",
+            }),
             Ok(id) => ids.push(id),
         }
     }

@@ -15,49 +15,43 @@ use url::form_urlencoded;
 
 use crate::Deps;
 use crate::admin::name_of;
-use crate::consent::{host_of, install_url, unavailable};
+use crate::connect_failure::{ConnectFailure, unavailable};
 use crate::cookie::Cookie;
-use crate::pages::{ConnectedPage, environment, failed, lacking};
-use crate::ticket::Pending;
-use crate::trouble::Trouble;
+use crate::pages::{ConnectedPage, environment_label, failed, host_of, missing_permissions};
+use crate::ticket::{PendingConsent, install_url};
 
-/// The maximum length of an authorization code. Salesforce's have about 100 characters.
-const MAX_CODE: usize = 2048;
+/// The maximum length of an authorization code in bytes. Salesforce's codes have about 100.
+const MAX_CODE_LENGTH: usize = 2048;
 
-/// The result of the consent, from the query.
+/// The authorization response of Salesforce (RFC 6749, section 4.1.2), from the query.
 #[derive(Debug)]
-struct Callback {
+struct AuthorizationResponse {
     state: SecretString,
-    answer: Answer,
+    /// The authorization code, or the failure of the error code.
+    code: Result<SecretString, ConnectFailure>,
 }
 
-#[derive(Debug)]
-enum Answer {
-    Code(SecretString),
-    Error(Trouble),
-}
-
-/// Completes the consent. Its state is valid once, and only in the browser in which the consent started.
+/// Completes the consent. Its state is valid once, and only in the browser in which the consent was started.
 pub(crate) async fn finish(State(deps): State<Deps>, headers: HeaderMap, RawQuery(query): RawQuery) -> Response {
-    let Some(Callback { state, answer }) = parse(query.as_deref().unwrap_or_default()) else {
-        return failed(Trouble::Malformed, None);
+    let Some(AuthorizationResponse { state, code }) = parse(query.as_deref().unwrap_or_default()) else {
+        return failed(ConnectFailure::MalformedCallback, None);
     };
-    let pending = match take(&deps, &state, &headers).await {
+    let pending = match consume(&deps, &state, &headers).await {
         Ok(pending) => pending,
-        Err(trouble) => return failed(trouble, None),
+        Err(failure) => return failed(failure, None),
     };
-    let finished = match answer {
-        Answer::Code(code) => connect(&deps, &pending, code, Cookie::Admin.presented(&headers).is_some()).await,
-        Answer::Error(trouble) => Err(trouble),
+    let finished = match code {
+        Ok(code) => connect(&deps, &pending, code, Cookie::Admin.read(&headers).is_some()).await,
+        Err(failure) => Err(failure),
     };
     match finished {
         Ok(response) => response,
-        Err(trouble) => failed(trouble, package_link(&deps, &pending).await.as_deref()),
+        Err(failure) => failed(failure, package_url(&deps, &pending).await.as_deref()),
     }
 }
 
 /// Parses the query: one state, and either one code or one error. A repeated parameter is refused.
-fn parse(query: &str) -> Option<Callback> {
+fn parse(query: &str) -> Option<AuthorizationResponse> {
     let (mut state, mut code, mut error, mut description) = (None, None, None, None);
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let slot = match name.as_ref() {
@@ -71,26 +65,31 @@ fn parse(query: &str) -> Option<Callback> {
             return None;
         }
     }
-    let answer = match (code, error) {
-        (Some(code), None) if (1..=MAX_CODE).contains(&code.len()) => Answer::Code(code.into()),
-        (None, Some(error)) => Answer::Error(Trouble::of_callback(&error, &description.unwrap_or_default())),
+    let code = match (code, error) {
+        (Some(code), None) if (1..=MAX_CODE_LENGTH).contains(&code.len()) => Ok(code.into()),
+        (None, Some(error)) => Err(ConnectFailure::of_callback(&error, &description.unwrap_or_default())),
         _ => return None,
     };
     let state = state.filter(|state| is_well_formed(state))?;
-    Some(Callback { state: state.into(), answer })
+    Some(AuthorizationResponse { state: state.into(), code })
 }
 
-/// Consumes the stored consent of the state, if the browser is the one in which it started.
-async fn take(deps: &Deps, state: &SecretString, headers: &HeaderMap) -> Result<Pending, Trouble> {
+/// Consumes the stored consent of the state, and checks that this is the browser in which it was started.
+async fn consume(deps: &Deps, state: &SecretString, headers: &HeaderMap) -> Result<PendingConsent, ConnectFailure> {
     let id = AuthorizationId::derive(Purpose::State, state.expose_secret());
-    let taken = deps.authorizations.consume::<Pending>(&id, deps.clock.now()).await;
-    let pending = taken.map_err(|error| unavailable(&error))?.ok_or(Trouble::ConsentUsed)?;
-    let presented = Cookie::Consent.presented(headers);
-    let presented = presented.as_ref().map(|secret| secret.expose_secret()).unwrap_or_default();
-    if pending.browser.matches(presented) { Ok(pending) } else { Err(Trouble::OtherBrowser) }
+    let consumed = deps.authorizations.consume::<PendingConsent>(&id, deps.clock.now()).await;
+    let pending = consumed.map_err(|error| unavailable(&error))?.ok_or(ConnectFailure::ConsentUsed)?;
+    let cookie = Cookie::Consent.read(headers);
+    let cookie = cookie.as_ref().map(|secret| secret.expose_secret()).unwrap_or_default();
+    if pending.browser.matches(cookie) { Ok(pending) } else { Err(ConnectFailure::OtherBrowser) }
 }
 
-async fn connect(deps: &Deps, pending: &Pending, code: SecretString, is_admin: bool) -> Result<Response, Trouble> {
+async fn connect(
+    deps: &Deps,
+    pending: &PendingConsent,
+    code: SecretString,
+    is_admin: bool,
+) -> Result<Response, ConnectFailure> {
     let exchange = ExchangeCode {
         kind: pending.ticket.kind.clone(),
         tenant: pending.ticket.tenant.clone(),
@@ -105,16 +104,16 @@ async fn connect(deps: &Deps, pending: &Pending, code: SecretString, is_admin: b
     let connected = match deps.broker.exchange_code(exchange).await {
         Ok(connected) => connected,
         Err(runtime::Error::Refused(refusal)) if refusal.code == RefusalCode::MissingPermissions => {
-            return Ok(lacking(&refusal.reason));
+            return Ok(missing_permissions(&refusal.reason));
         }
-        Err(error) => return Err(not_connected(&error)),
+        Err(error) => return Err(exchange_failure(&error)),
     };
     let (webhook_url, messages) = match pending.ticket.is_team() {
         true => activate(deps, pending, &connected).await?,
         false => (None, None),
     };
     tracing::info!(org.id = %connected.org_id, "connected org {}", connected.org_id);
-    let displaced = names(deps, &connected).await;
+    let displaced = displaced_names(deps, &connected).await;
     let page = ConnectedPage {
         team: pending.ticket.is_team(),
         tenant: pending.ticket.tenant.as_str(),
@@ -122,7 +121,7 @@ async fn connect(deps: &Deps, pending: &Pending, code: SecretString, is_admin: b
         org_host: host_of(&connected.instance_url),
         user_id: connected.user_id,
         username: connected.username.as_deref(),
-        environment: environment(pending.ticket.environment),
+        environment: environment_label(pending.ticket.environment),
         webhook_url: webhook_url.as_ref().map(|url| url.expose_secret()),
         configured: matches!(messages, Some(OutboundMessages::Configured { .. })),
         polled: messages == Some(OutboundMessages::NotInEdition),
@@ -133,8 +132,8 @@ async fn connect(deps: &Deps, pending: &Pending, code: SecretString, is_admin: b
     Ok(page.respond())
 }
 
-/// Returns the users whose connections were displaced by this one.
-async fn names(deps: &Deps, connected: &Connected) -> Vec<String> {
+/// Returns the names of the connections that this one displaced.
+async fn displaced_names(deps: &Deps, connected: &Connected) -> Vec<String> {
     let mut names = Vec::new();
     for id in &connected.displaced {
         let connection = deps.connections.load(connected.org_id, id).await.ok().flatten();
@@ -143,73 +142,73 @@ async fn names(deps: &Deps, connected: &Connected) -> Vec<String> {
     names
 }
 
-/// Activates the org through `onboarding`. Returns the address to enter by hand, if any, and the state of the org's outbound
-/// messages. Where the org cannot be activated, the grant is revoked.
+/// Activates the org through `onboarding`. Returns the webhook URL to enter by hand, if any, and the set-up of the org's outbound
+/// messages. The unused grant is revoked if the org may not be activated, and remains after a temporary failure.
 async fn activate(
     deps: &Deps,
-    pending: &Pending,
+    pending: &PendingConsent,
     connected: &Connected,
-) -> Result<(Option<SecretString>, Option<OutboundMessages>), Trouble> {
+) -> Result<(Option<SecretString>, Option<OutboundMessages>), ConnectFailure> {
     let event = TeamConnected {
         org_id: connected.org_id,
         tenant: pending.ticket.tenant.clone(),
         environment: pending.ticket.environment,
         login_url: pending.login_url.clone(),
     };
-    let trouble = match deps.onboarding.team_connected(event).await {
+    let failure = match deps.onboarding.team_connected(event).await {
         Ok(onboarded) if onboarded.state == OrgState::Active => {
             return Ok((onboarded.webhook_url, onboarded.outbound_messages));
         }
-        Ok(_) => Trouble::Quarantined,
-        Err(error) => not_activated(&error),
+        Ok(_) => ConnectFailure::Quarantined,
+        Err(error) => activation_failure(&error),
     };
-    if trouble != Trouble::NotActivated {
-        give_back(deps, connected).await;
+    if failure != ConnectFailure::NotActivated {
+        revoke(deps, connected).await;
     }
-    Err(trouble)
+    Err(failure)
 }
 
-async fn give_back(deps: &Deps, connected: &Connected) {
+async fn revoke(deps: &Deps, connected: &Connected) {
     if let Err(error) = deps.broker.revoke(connected.org_id, &connected.connection_id).await {
         let org = connected.org_id;
         tracing::error!(org.id = %org, error = %Chain(&error), "could not revoke the unused grant of org {org}");
     }
 }
 
-fn not_activated(error: &runtime::Error) -> Trouble {
-    tracing::error!(error = %Chain(error), "could not activate a connected org");
+fn activation_failure(error: &runtime::Error) -> ConnectFailure {
+    tracing::error!(error = %Chain(error), "could not activate the org");
     match error.retry() {
-        Retry::NeedsHuman => Trouble::OwnedByAnother,
-        Retry::Never | Retry::After(_) | Retry::Unknown(_) => Trouble::NotActivated,
+        Retry::NeedsHuman => ConnectFailure::OwnedByOtherTenant,
+        Retry::Never | Retry::After(_) | Retry::Unknown(_) => ConnectFailure::NotActivated,
     }
 }
 
-fn not_connected(error: &runtime::Error) -> Trouble {
-    tracing::warn!(error = %Chain(error), "could not exchange the code for a connection");
+fn exchange_failure(error: &runtime::Error) -> ConnectFailure {
+    tracing::warn!(error = %Chain(error), "could not exchange the authorization code");
     match error {
-        runtime::Error::Refused(refusal) => refused(refusal.code),
-        _ => Trouble::Unavailable,
+        runtime::Error::Refused(refusal) => refusal_failure(refusal.code),
+        _ => ConnectFailure::Unavailable,
     }
 }
 
-/// Maps a refusal of the token broker to a failure page.
-fn refused(code: RefusalCode) -> Trouble {
+/// Maps a refusal of the token broker to its failure page.
+fn refusal_failure(code: RefusalCode) -> ConnectFailure {
     match code {
-        RefusalCode::WrongOrg => Trouble::WrongOrg,
-        RefusalCode::OrgOwnedByAnotherTenant => Trouble::OwnedByAnother,
-        RefusalCode::MissingPermissions => Trouble::MissingPermissions,
-        RefusalCode::GrantRefused => Trouble::CodeRefused,
-        RefusalCode::AppRefused | RefusalCode::UnknownApp | RefusalCode::Untrusted => Trouble::Misconfigured,
+        RefusalCode::WrongOrg => ConnectFailure::WrongOrg,
+        RefusalCode::OrgOwnedByAnotherTenant => ConnectFailure::OwnedByOtherTenant,
+        RefusalCode::MissingPermissions => ConnectFailure::MissingPermissions,
+        RefusalCode::GrantRefused => ConnectFailure::CodeRefused,
+        RefusalCode::AppRefused | RefusalCode::UnknownApp | RefusalCode::Untrusted => ConnectFailure::Misconfigured,
         RefusalCode::Busy
         | RefusalCode::Unavailable
         | RefusalCode::ReauthRequired
         | RefusalCode::UnknownConnection
-        | RefusalCode::Revoked => Trouble::Unavailable,
+        | RefusalCode::Revoked => ConnectFailure::Unavailable,
     }
 }
 
 /// Returns the install URL of the package of the consent's app.
-async fn package_link(deps: &Deps, pending: &Pending) -> Option<String> {
+async fn package_url(deps: &Deps, pending: &PendingConsent) -> Option<String> {
     let registration = deps.apps.find(&pending.app).await.ok().flatten()?;
     install_url(&registration, &pending.ticket)
 }
@@ -222,19 +221,18 @@ mod tests {
 
     #[test]
     fn a_code_is_decoded_exactly_once() {
-        let callback = parse(&format!("code=aPrx%253D%3D&state={STATE}")).unwrap();
-        let Answer::Code(code) = callback.answer else { panic!("no code") };
-        assert_eq!(code.expose_secret(), "aPrx%3D=");
+        let response = parse(&format!("code=aPrx%253D%3D&state={STATE}")).unwrap();
+        assert_eq!(response.code.unwrap().expose_secret(), "aPrx%3D=");
     }
 
     #[test]
-    fn an_error_becomes_its_trouble() {
+    fn an_error_is_mapped_to_its_failure() {
         let query = format!("error=access_denied&error_description=end-user+denied+authorization&state={STATE}");
-        assert!(matches!(parse(&query).unwrap().answer, Answer::Error(Trouble::Denied)));
+        assert_eq!(parse(&query).unwrap().code.unwrap_err(), ConnectFailure::Denied);
     }
 
     #[test]
-    fn half_answers_and_repeated_ones_are_refused() {
+    fn incomplete_and_repeated_parameters_are_refused() {
         for query in [
             String::new(),
             format!("state={STATE}"),
@@ -244,16 +242,16 @@ mod tests {
             format!("code=a&code=b&state={STATE}"),
             format!("code=a&error=access_denied&state={STATE}"),
             format!("code=a&state={STATE}&state={STATE}"),
-            format!("code={}&state={STATE}", "a".repeat(MAX_CODE + 1)),
+            format!("code={}&state={STATE}", "a".repeat(MAX_CODE_LENGTH + 1)),
         ] {
             assert!(parse(&query).is_none(), "{query}");
         }
     }
 
     #[test]
-    fn what_the_browser_brought_is_not_printed() {
-        let callback = parse(&format!("code=the-code&state={STATE}")).unwrap();
-        let debug = format!("{callback:?}");
+    fn debug_output_holds_neither_code_nor_state() {
+        let response = parse(&format!("code=the-code&state={STATE}")).unwrap();
+        let debug = format!("{response:?}");
         assert!(!debug.contains("the-code") && !debug.contains(STATE));
     }
 }

@@ -13,15 +13,15 @@ use store::{Apps, Authorizations, Connections, Environment, Orgs};
 pub struct Config {
     /// `PUBLIC_URL`: the URL at which browsers reach the HTTP API, without a trailing slash.
     pub public_url: String,
-    /// `AUTHORIZATIONS_TABLE`: connect tickets and OAuth states.
+    /// `AUTHORIZATIONS_TABLE`: connect tickets, OAuth states, admin links and sessions.
     pub authorizations_table: String,
     /// `ORGS_TABLE`: read, to check which tenant an org belongs to.
     pub orgs_table: String,
-    /// `CONNECTIONS_TABLE`: read, to show and to end connections.
+    /// `CONNECTIONS_TABLE`: read, to show connections and to disconnect them.
     pub connections_table: String,
     /// `APPS_SECRET_ARN`: the secret with the app registrations.
     pub apps_secret: String,
-    /// `TOKEN_BROKER_FUNCTION`: exchanges authorization codes.
+    /// `TOKEN_BROKER_FUNCTION`: exchanges authorization codes and revokes grants.
     pub token_broker: String,
     /// `ONBOARDING_FUNCTION`: activates the org of a team connection.
     pub onboarding: String,
@@ -58,7 +58,7 @@ impl Config {
 /// The function's dependencies.
 #[derive(Clone)]
 pub struct Deps {
-    /// Connect tickets and OAuth states.
+    /// Connect tickets, OAuth states, admin links and sessions.
     pub authorizations: Authorizations,
     /// The `orgs` table.
     pub orgs: Orgs,
@@ -72,7 +72,7 @@ pub struct Deps {
     pub onboarding: Onboarding,
     /// Salesforce's login hosts.
     pub login: LoginHosts,
-    /// The hosts that are accepted as Salesforce's.
+    /// The hosts that are accepted as Salesforce's: its own, or those of the local stack.
     pub hosts: HostPolicy,
     /// The URL at which browsers reach this function, without a trailing slash.
     pub public_url: String,
@@ -102,7 +102,7 @@ impl Deps {
         ConnectLinks::new(self.authorizations.clone(), &self.public_url)
     }
 
-    pub(crate) fn kill_switch(&self) -> Disconnect {
+    pub(crate) fn disconnect(&self) -> Disconnect {
         Disconnect {
             orgs: self.orgs.clone(),
             connections: self.connections.clone(),
@@ -157,14 +157,14 @@ mod tests {
     ];
 
     fn env_with(name: &'static str, value: &'static str) -> Env {
-        Env::new(move |asked| {
+        Env::new(move |requested| {
             let pairs = NAMES.into_iter().chain([(name, value)]);
-            pairs.rev().find(|(known, _)| *known == asked).map(|(_, value)| value.to_owned())
+            pairs.rev().find(|(known, _)| *known == requested).map(|(_, value)| value.to_owned())
         })
     }
 
     #[test]
-    fn the_login_hosts_are_salesforces_by_default() {
+    fn the_default_login_hosts_are_those_of_salesforce() {
         let config = Config::from_env(&Env::from_pairs(NAMES)).unwrap();
         assert_eq!(config.public_url, "https://ferry.example.com");
         assert_eq!(config.login.of(Environment::Production).as_str(), "https://login.salesforce.com");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_login_host_that_is_not_salesforces_is_refused() {
+    fn a_login_host_outside_salesforce_is_refused() {
         let error = Config::from_env(&env_with("LOGIN_URL_SANDBOX", "https://login.example.com")).unwrap_err();
         assert!(matches!(error, EnvError::Invalid { name: "LOGIN_URL_SANDBOX", .. }));
     }

@@ -7,12 +7,13 @@ use http::{HeaderMap, HeaderValue};
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::admin::SESSION_LIFE;
+/// The lifetime of an admin session and of its cookie. Use does not extend it.
+pub(crate) const ADMIN_SESSION_TTL: SignedDuration = SignedDuration::from_hours(1);
 
 /// A cookie of this function. `__Host-` cookies are set over https, by this host, for the whole host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cookie {
-    /// Binds a consent to its browser, for the time that a consent may take.
+    /// Binds a consent to its browser. It lives as long as a connect link.
     Consent,
     /// The session of a tenant's admin.
     Admin,
@@ -26,15 +27,15 @@ impl Cookie {
         }
     }
 
-    fn life(self) -> SignedDuration {
+    fn ttl(self) -> SignedDuration {
         match self {
             Self::Consent => LINK_TTL,
-            Self::Admin => SESSION_LIFE,
+            Self::Admin => ADMIN_SESSION_TTL,
         }
     }
 
-    /// Returns the value that the browser presents, if it is well-formed.
-    pub(crate) fn presented(self, headers: &HeaderMap) -> Option<SecretString> {
+    /// Reads the cookie from a request. Returns `None` if it is missing or malformed.
+    pub(crate) fn read(self, headers: &HeaderMap) -> Option<SecretString> {
         let values = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
         pairs.find(|(name, value)| *name == self.name() && is_well_formed(value)).map(|(_, value)| value.into())
@@ -42,17 +43,17 @@ impl Cookie {
 
     /// Renders `Set-Cookie`. `SameSite=Lax`, because the callback is a navigation from Salesforce's site.
     pub(crate) fn set(self, secret: &SecretString) -> Option<HeaderValue> {
-        self.with(secret.expose_secret(), self.life().as_secs())
+        self.render(secret.expose_secret(), self.ttl().as_secs())
     }
 
     /// Renders a `Set-Cookie` that removes the cookie.
-    pub(crate) fn unset(self) -> Option<HeaderValue> {
-        self.with("", 0)
+    pub(crate) fn clear(self) -> Option<HeaderValue> {
+        self.render("", 0)
     }
 
-    fn with(self, secret: &str, life: i64) -> Option<HeaderValue> {
+    fn render(self, secret: &str, max_age: i64) -> Option<HeaderValue> {
         let name = self.name();
-        let cookie = format!("{name}={secret}; Max-Age={life}; Path=/; Secure; HttpOnly; SameSite=Lax");
+        let cookie = format!("{name}={secret}; Max-Age={max_age}; Path=/; Secure; HttpOnly; SameSite=Lax");
         let mut cookie = HeaderValue::try_from(cookie).ok()?;
         cookie.set_sensitive(true);
         Some(cookie)
@@ -75,19 +76,19 @@ mod tests {
     fn the_cookie_is_found_among_others() {
         let other = format!("theme=dark; {NAME}={SECRET}; x=y");
         for cookies in [vec![other.as_str()], vec!["a=b", other.as_str()]] {
-            assert_eq!(Cookie::Consent.presented(&headers(&cookies)).unwrap().expose_secret(), SECRET);
+            assert_eq!(Cookie::Consent.read(&headers(&cookies)).unwrap().expose_secret(), SECRET);
         }
     }
 
     #[test]
-    fn what_cannot_be_ours_is_no_cookie() {
+    fn a_malformed_cookie_is_ignored() {
         for cookie in [format!("ferry-consent={SECRET}"), format!("{NAME}=short"), String::from(NAME)] {
-            assert!(Cookie::Consent.presented(&headers(&[&cookie])).is_none(), "{cookie}");
+            assert!(Cookie::Consent.read(&headers(&[&cookie])).is_none(), "{cookie}");
         }
     }
 
     #[test]
-    fn the_cookie_stays_with_this_host_and_out_of_scripts() {
+    fn the_cookie_is_for_this_host_and_not_for_scripts() {
         let cookie = Cookie::Consent.set(&SECRET.into()).unwrap();
         let expected = format!("{NAME}={SECRET}; Max-Age=900; Path=/; Secure; HttpOnly; SameSite=Lax");
         assert_eq!(cookie.to_str().unwrap(), expected);
@@ -95,10 +96,10 @@ mod tests {
     }
 
     #[test]
-    fn one_cookie_is_not_taken_for_the_other() {
+    fn the_two_cookies_are_not_mixed_up() {
         let consent = headers(&[&format!("{NAME}={SECRET}")]);
-        assert!(Cookie::Admin.presented(&consent).is_none());
-        let gone = Cookie::Admin.unset().unwrap();
-        assert!(gone.to_str().unwrap().starts_with("__Host-ferry-admin=; Max-Age=0;"));
+        assert!(Cookie::Admin.read(&consent).is_none());
+        let cleared = Cookie::Admin.clear().unwrap();
+        assert!(cleared.to_str().unwrap().starts_with("__Host-ferry-admin=; Max-Age=0;"));
     }
 }

@@ -1,29 +1,31 @@
-//! OAuth consent: the pages on which a user connects a Salesforce org, and the links to them. Also the connections page of a
+//! OAuth consent: the pages on which a person connects a Salesforce org, and the links to them. Also the connections page of a
 //! tenant's admin, and the routes that disconnect.
 //!
 //! | trigger | input | output | failures |
 //! |---|---|---|---|
 //! | `POST /v1/connect-links` | tenant, kind, environment or My Domain | a link, valid once for 15 minutes | problems |
-//! | `GET /connect/{ticket}` | the link's ticket | a page that shows what will be connected | a page that says what to do |
-//! | `POST /connect/{ticket}` | the page's button | a redirect to Salesforce; state, PKCE and nonce bound to the browser | the same |
-//! | `GET /oauth/callback` | code or error, state, cookie | a page that shows what was connected | the same |
+//! | `GET /connect/{ticket}` | the link's ticket | a page that shows what will be connected | a failure page |
+//! | `POST /connect/{ticket}` | the page's button | a redirect to Salesforce; state, PKCE and nonce bound to the browser | a failure page |
+//! | `GET /oauth/callback` | code or error, state, cookie | a page that shows what was connected | a failure page |
 //! | `POST /v1/admin-links` | tenant | a link for the tenant's admin, valid once for 15 minutes | problems |
-//! | `/admin/{link}`, `/connections...` | the link; then a session cookie | the connections page | pages |
+//! | `/admin/{link}`, `/connections...` | the link; then a session cookie | the connections page | a failure page |
 //! | `DELETE /v1/orgs/{org}...` | an org, or one connection | the outcome of each connection | problems |
 //!
-//! Tickets, states, codes and verifiers are secrets: they are stored as digests where that suffices, and never logged.
+//! A failure page says what happened and what to do. Tickets, states, codes and verifiers are secrets: they are stored as digests
+//! where that suffices, and never logged.
 //! See `docs/connections-and-tokens.md`.
 
 mod admin;
+mod browser;
 mod callback;
 mod config;
+mod connect_failure;
 mod consent;
 mod cookie;
 mod disconnecting;
 mod links;
 mod pages;
 mod ticket;
-mod trouble;
 
 use axum::Router;
 use axum::routing::{delete, get, post};
@@ -43,6 +45,6 @@ pub fn router(deps: Deps) -> Router {
         .route("/connections", get(admin::show))
         .route("/connections/sign-out", post(admin::sign_out))
         .route("/connections/{org}/{id}/reconnect", post(admin::reconnect))
-        .route("/connections/{org}/{id}/disconnect", get(admin::ask_disconnect).post(admin::disconnect))
+        .route("/connections/{org}/{id}/disconnect", get(admin::confirm_disconnect).post(admin::disconnect))
         .with_state(deps)
 }

@@ -1,4 +1,4 @@
-//! `POST /v1/connect-links`: creates a link on which a user can connect.
+//! `POST /v1/connect-links`: creates a link with which a person can connect.
 
 use axum::Json;
 use axum::extract::State;
@@ -23,15 +23,15 @@ struct Link<'a> {
     expires_at: String,
 }
 
-/// The response with a link, a secret of the platform and the user.
-pub(crate) fn made(url: &SecretString, expires_at: Timestamp) -> Response {
+/// Returns the response (201) with a link. The link is a secret of the platform and the person.
+pub(crate) fn response(url: &SecretString, expires_at: Timestamp) -> Response {
     let link = Link { url: url.expose_secret(), expires_at: store::time::format(expires_at) };
     let mut response = (StatusCode::CREATED, Json(link)).into_response();
     protect(&mut response);
     response
 }
 
-/// Creates a link, which is valid once and for 15 minutes.
+/// Creates a link. It is valid once, for 15 minutes.
 pub(crate) async fn create(
     State(deps): State<Deps>,
     JsonBody(request): JsonBody<LinkRequest>,
@@ -40,26 +40,26 @@ pub(crate) async fn create(
     let ticket = request.ticket(now, deps.hosts).map_err(Problem::invalid)?;
     if let Some(org_id) = ticket.org_id {
         let org = deps.orgs.load(org_id).await.map_err(|error| refuse(&error))?;
-        if let Some(problem) = objection(&ticket, org.as_ref()) {
-            tracing::warn!(org.id = %org_id, "refused a link into org {org_id}: {}", problem.code.as_str());
+        if let Some(problem) = org_problem(&ticket, org.as_ref()) {
+            tracing::warn!(org.id = %org_id, "refused to create a connect link for org {org_id}: {}", problem.code.as_str());
             return Err(problem);
         }
     }
     let link = deps.links().create(ticket).await.map_err(|error| refuse(&error))?;
-    Ok(made(&link.url, link.expires_at))
+    Ok(response(&link.url, link.expires_at))
 }
 
-/// Checks the org of a link: a personal link needs an active org of the tenant, a team link an org of no other tenant. Another
-/// tenant's org is reported like an unknown one.
-fn objection(ticket: &Ticket, org: Option<&Org>) -> Option<Problem> {
+/// Checks the org of a link. A personal link needs an active org of the tenant; a team link may be for any org that does not
+/// belong to another tenant. The problem is the same for an unknown org and for another tenant's.
+fn org_problem(ticket: &Ticket, org: Option<&Org>) -> Option<Problem> {
     let owner = org.and_then(|org| org.tenant.as_ref());
-    let foreign = owner.is_some_and(|owner| *owner != ticket.tenant);
+    let is_other_tenants = owner.is_some_and(|owner| *owner != ticket.tenant);
     let active = org.filter(|org| org.state == OrgState::Active);
-    if foreign || !(ticket.is_team() || active.is_some()) {
+    if is_other_tenants || !(ticket.is_team() || active.is_some()) {
         return Some(Problem::not_found("org").next("Connect the org with a team link first."));
     }
-    let elsewhere = active.is_some_and(|org| org.environment != ticket.environment);
-    elsewhere.then(|| Problem::invalid("the org belongs to the other environment"))
+    let differs = active.is_some_and(|org| org.environment != ticket.environment);
+    differs.then(|| Problem::invalid("the org belongs to the other environment"))
 }
 
 #[cfg(test)]
@@ -90,28 +90,28 @@ mod tests {
     #[test]
     fn a_personal_link_needs_an_active_org_of_the_tenant() {
         let personal = ticket("personal");
-        assert_eq!(objection(&personal, Some(&org(OrgState::Active, Some("acme")))), None);
+        assert_eq!(org_problem(&personal, Some(&org(OrgState::Active, Some("acme")))), None);
         for (state, owner) in
             [(OrgState::Claimed, None), (OrgState::Uninstalled, Some("acme")), (OrgState::Active, Some("other"))]
         {
-            let problem = objection(&personal, Some(&org(state, owner))).unwrap();
+            let problem = org_problem(&personal, Some(&org(state, owner))).unwrap();
             assert_eq!(problem.status(), StatusCode::NOT_FOUND);
         }
-        assert_eq!(objection(&personal, None).unwrap().status(), StatusCode::NOT_FOUND);
+        assert_eq!(org_problem(&personal, None).unwrap().status(), StatusCode::NOT_FOUND);
     }
 
     #[test]
-    fn a_team_link_may_lead_to_any_org_but_another_tenants() {
+    fn a_team_link_is_for_any_org_but_another_tenants() {
         let team = ticket("team");
-        assert_eq!(objection(&team, None), None);
-        assert_eq!(objection(&team, Some(&org(OrgState::Claimed, None))), None);
-        assert_eq!(objection(&team, Some(&org(OrgState::Active, Some("acme")))), None);
-        assert!(objection(&team, Some(&org(OrgState::Active, Some("other")))).is_some());
+        assert_eq!(org_problem(&team, None), None);
+        assert_eq!(org_problem(&team, Some(&org(OrgState::Claimed, None))), None);
+        assert_eq!(org_problem(&team, Some(&org(OrgState::Active, Some("acme")))), None);
+        assert!(org_problem(&team, Some(&org(OrgState::Active, Some("other")))).is_some());
     }
 
     #[test]
-    fn the_environment_of_a_known_org_is_not_changed_by_a_link() {
+    fn a_link_does_not_change_the_environment_of_an_org() {
         let sandbox = Org { environment: Environment::Sandbox, ..org(OrgState::Active, Some("acme")) };
-        assert_eq!(objection(&ticket("team"), Some(&sandbox)).unwrap().status(), StatusCode::BAD_REQUEST);
+        assert_eq!(org_problem(&ticket("team"), Some(&sandbox)).unwrap().status(), StatusCode::BAD_REQUEST);
     }
 }

@@ -12,7 +12,7 @@ use salesforce::{LoginHost, OrgId};
 use sha2::{Digest as _, Sha256};
 use store::Environment;
 
-use crate::trouble::{Advice, Trouble};
+use crate::connect_failure::{ConnectFailure, PageText};
 
 pub(crate) const STYLE: &str = include_str!("../templates/style.css");
 
@@ -52,28 +52,31 @@ pub(crate) struct ConnectedPage<'a> {
     pub(crate) user_id: salesforce::RecordId,
     pub(crate) username: Option<&'a str>,
     pub(crate) environment: &'static str,
+    /// The URL to enter by hand as the endpoint of the org's outbound messages.
     pub(crate) webhook_url: Option<&'a str>,
+    /// `true` if Ferry has set the endpoint of the org's outbound messages.
     pub(crate) configured: bool,
-    /// `true` where the org's edition has no outbound messages.
+    /// `true` if the org's edition has no outbound messages, so that Ferry polls the org.
     pub(crate) polled: bool,
-    /// The users whose connections were displaced.
+    /// The names of the connections that this one displaced.
     pub(crate) displaced: &'a [String],
-    /// `true` where the next consent of this user will displace a connection.
+    /// `true` if the next consent of this user will displace a connection.
     pub(crate) is_last: bool,
-    /// `true` where this browser has a session of the connections page.
+    /// `true` if this browser has a session of the connections page.
     pub(crate) is_admin: bool,
 }
 
-/// The page of a failure, with what to do.
+/// The page of a failure, with the steps that the reader can take.
 #[derive(Clone, Debug, Template)]
 #[template(path = "failed.html")]
 struct FailedPage<'a> {
     title: &'static str,
-    what: &'static str,
+    explanation: &'static str,
     steps: &'static [&'static str],
     code: &'static str,
     install_url: Option<&'a str>,
-    lacking: Option<&'a str>,
+    /// The permissions that the user lacks.
+    missing: Option<&'a str>,
 }
 
 impl ConnectPage<'_> {
@@ -91,32 +94,33 @@ impl ConnectedPage<'_> {
     }
 }
 
-/// Renders the page of a failure. `install_url` is shown where installing the package helps.
-pub(crate) fn failed(trouble: Trouble, install_url: Option<&str>) -> Response {
-    tracing::info!(trouble = trouble.code(), "showed a failure page: {}", trouble.code());
-    let Advice { title, what, steps } = trouble.advice();
-    let install_url = install_url.filter(|_| trouble == Trouble::NotInstalled);
-    let failed = FailedPage { title, what, steps, code: trouble.code(), install_url, lacking: None };
-    page(trouble.status(), &failed, "'none'")
+/// Renders the page of a failure. `install_url` is shown only if the package is not installed.
+pub(crate) fn failed(failure: ConnectFailure, install_url: Option<&str>) -> Response {
+    let install_url = install_url.filter(|_| failure == ConnectFailure::NotInstalled);
+    failure_page(failure, install_url, None)
 }
 
 /// Renders the page for a user without the needed permissions, and names the missing ones.
-pub(crate) fn lacking(missing: &str) -> Response {
-    let trouble = Trouble::MissingPermissions;
-    tracing::info!(trouble = trouble.code(), "showed a failure page: {}", trouble.code());
-    let Advice { title, what, steps } = trouble.advice();
-    let lacking = FailedPage { title, what, steps, code: trouble.code(), install_url: None, lacking: Some(missing) };
-    page(trouble.status(), &lacking, "'none'")
+pub(crate) fn missing_permissions(missing: &str) -> Response {
+    failure_page(ConnectFailure::MissingPermissions, None, Some(missing))
 }
 
-/// Returns the word for a connection's kind on a page.
-pub(crate) fn environment(environment: Environment) -> &'static str {
+fn failure_page(failure: ConnectFailure, install_url: Option<&str>, missing: Option<&str>) -> Response {
+    let code = failure.code();
+    tracing::info!(failure = code, "showed the failure page {code}");
+    let PageText { title, explanation, steps } = failure.text();
+    page(failure.status(), &FailedPage { title, explanation, steps, code, install_url, missing }, "'none'")
+}
+
+/// Returns the name of an environment, for display.
+pub(crate) fn environment_label(environment: Environment) -> &'static str {
     match environment {
         Environment::Production => "Production",
         Environment::Sandbox => "Sandbox",
     }
 }
 
+/// Renders a page. Its forms may lead only to `form_targets`, the sources of the policy's `form-action`.
 pub(crate) fn page(status: StatusCode, template: &impl Template, form_targets: &str) -> Response {
     let Ok(html) = template.render() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -127,6 +131,11 @@ pub(crate) fn page(status: StatusCode, template: &impl Template, form_targets: &
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
     response
+}
+
+/// Returns a URL's host, for display.
+pub(crate) fn host_of(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, host)| host).trim_end_matches('/')
 }
 
 /// Adds the headers of every response to a browser: not cached, and without a referrer.

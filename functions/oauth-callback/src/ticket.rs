@@ -1,4 +1,4 @@
-//! The request for a connect link, and the stored state of a started consent.
+//! The request for a connect link, the stored state of a started consent, and the install URL for a ticket.
 
 use connecting::connect_links::{LINK_TTL, Ticket, expiry};
 use connecting::one_time::Digest;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use salesforce::{HostPolicy, LoginHost, OrgId};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use store::{ConnectionKind, Environment, PlatformUser, Tenant};
+use store::{AppRegistration, ConnectionKind, Environment, PlatformUser, Tenant};
 
 /// The body of `POST /v1/connect-links`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -32,12 +32,12 @@ enum Kind {
 }
 
 impl LinkRequest {
-    /// Validates the combination of members.
+    /// Returns the ticket, or the reason why the members do not fit together.
     pub(crate) fn ticket(self, now: Timestamp, hosts: HostPolicy) -> Result<Ticket, &'static str> {
         let (environment, my_domain_url) = self.login(hosts)?;
         let kind = match (self.kind, self.platform_user) {
             (Kind::Team, None) => ConnectionKind::Team,
-            (Kind::Team, Some(_)) => return Err("a team link is for nobody in particular: leave out platform_user"),
+            (Kind::Team, Some(_)) => return Err("a team link must not have platform_user"),
             (Kind::Personal, None) => return Err("a personal link needs platform_user"),
             (Kind::Personal, Some(_)) if self.org_id.is_none() => return Err("a personal link needs org_id"),
             (Kind::Personal, Some(platform_user)) => ConnectionKind::Personal { platform_user },
@@ -46,21 +46,25 @@ impl LinkRequest {
         Ok(Ticket { tenant: self.tenant, kind, environment, org_id: self.org_id, my_domain_url, expires_at })
     }
 
-    /// Returns the login host and the environment. A My Domain implies its environment.
+    /// Returns the environment and the My Domain. Most My Domains imply their environment.
     fn login(&self, hosts: HostPolicy) -> Result<(Environment, Option<String>), &'static str> {
         let Some(url) = &self.my_domain_url else {
             return self
                 .environment
                 .map(|environment| (environment, None))
-                .ok_or("environment or my_domain_url is needed");
+                .ok_or("environment or my_domain_url is required");
         };
         let host = LoginHost::parse_my_domain(url, hosts);
         let host = host.map_err(|_| "my_domain_url is not of the form https://NAME.my.salesforce.com")?;
-        let told =
+        let implied =
             host.is_sandbox().map(|sandbox| if sandbox { Environment::Sandbox } else { Environment::Production });
-        let environment = match (told, self.environment) {
-            (Some(told), Some(asked)) if told != asked => return Err("my_domain_url belongs to the other environment"),
-            (told, asked) => told.or(asked).ok_or("environment is needed: my_domain_url does not tell it")?,
+        let environment = match (implied, self.environment) {
+            (Some(implied), Some(requested)) if implied != requested => {
+                return Err("my_domain_url belongs to the other environment");
+            }
+            (implied, requested) => {
+                implied.or(requested).ok_or("environment is required: my_domain_url does not imply it")?
+            }
         };
         Ok((environment, Some(host.to_string())))
     }
@@ -68,7 +72,7 @@ impl LinkRequest {
 
 /// A started consent, stored under its state.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Pending {
+pub(crate) struct PendingConsent {
     #[serde(flatten)]
     pub(crate) ticket: Ticket,
     /// The app registration of the consent.
@@ -83,6 +87,23 @@ pub(crate) struct Pending {
     pub(crate) nonce: SecretString,
 }
 
+/// Returns the package's install URL: at the org's My Domain where the ticket has one, else at the login host of the
+/// environment.
+pub(crate) fn install_url(registration: &AppRegistration, ticket: &Ticket) -> Option<String> {
+    let registered = registered_install_url(registration, ticket.environment)?;
+    let Some(my_domain) = &ticket.my_domain_url else { return Some(registered.to_owned()) };
+    let (_, path) = registered.split_once("://")?.1.split_once('/')?;
+    Some(format!("{my_domain}/{path}"))
+}
+
+/// Returns the install URL that is registered for an environment.
+pub(crate) fn registered_install_url(registration: &AppRegistration, environment: Environment) -> Option<&str> {
+    match environment {
+        Environment::Production => registration.install_url_production.as_deref(),
+        Environment::Sandbox => registration.install_url_sandbox.as_deref(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_team_link_may_leave_the_org_open() {
+    fn a_team_link_needs_no_org() {
         let ticket = ticket(json!({"tenant": "acme", "kind": "team", "environment": "sandbox"})).unwrap();
         assert!(ticket.is_team());
         assert_eq!(ticket.org_id, None);
@@ -102,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_personal_link_names_its_person_and_its_org() {
+    fn a_personal_link_needs_a_user_and_an_org() {
         let base = json!({"tenant": "acme", "kind": "personal", "environment": "production"});
         let with = |more: &[(&str, &str)]| {
             let mut body = base.clone();
@@ -119,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_my_domain_tells_the_environment_and_may_not_contradict_it() {
+    fn a_my_domain_implies_the_environment() {
         let with = |url: &str, environment: Option<&str>| {
             let mut body = json!({"tenant": "acme", "kind": "team", "my_domain_url": url});
             if let Some(environment) = environment {
@@ -137,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn an_invalid_link_request_is_refused() {
         for body in [
             json!({"tenant": "", "kind": "team", "environment": "production"}),
             json!({"tenant": "acme", "kind": "team", "environment": "staging"}),
@@ -151,8 +172,8 @@ mod tests {
     }
 
     #[test]
-    fn a_pending_consent_survives_storage_and_hides_its_secrets() {
-        let pending = Pending {
+    fn a_stored_consent_is_complete_and_hides_its_secrets() {
+        let pending = PendingConsent {
             ticket: ticket(json!({"tenant": "acme", "kind": "team", "environment": "production"})).unwrap(),
             app: "v2".to_owned(),
             login_url: "https://login.salesforce.com".to_owned(),
@@ -160,7 +181,7 @@ mod tests {
             code_verifier: "the-verifier".into(),
             nonce: "the-nonce".into(),
         };
-        let stored: Pending = serde_json::from_value(serde_json::to_value(&pending).unwrap()).unwrap();
+        let stored: PendingConsent = serde_json::from_value(serde_json::to_value(&pending).unwrap()).unwrap();
         assert_eq!(stored.ticket, pending.ticket);
         assert_eq!(stored.browser, pending.browser);
         let debug = format!("{stored:?}");

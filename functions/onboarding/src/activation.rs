@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use connecting::onboarding::{Onboarded, OutboundMessages, TeamConnected};
-use runtime::{Chain, Outcome, Report, StateError};
+use runtime::{Chain, Outcome, Report};
 use salesforce::OrgId;
 use secrecy::SecretString;
 use serde::Serialize;
@@ -73,17 +73,14 @@ pub(crate) async fn team_connected(deps: &Deps, connected: TeamConnected) -> Res
 
 /// Makes another webhook secret for an active org, beside the one in use.
 pub(crate) async fn rotate_webhook_secret(deps: &Deps, org_id: OrgId) -> Result<Reply, Error> {
-    let org = deps.orgs.load(org_id).await.map_err(StateError::during("load the org"))?;
+    let org = deps.orgs.load(org_id).await?;
     match org {
         Some(org) if org.state == OrgState::Active => {
             let Setup { webhook_url, outbound_messages } = set_up(deps, org, SecretChoice::Another).await?;
             Ok(Reply { onboarded: active(org_id, webhook_url, outbound_messages), backfill_queued: true })
         }
         Some(org) => Ok(not_active(org_id, org.state)),
-        None => {
-            Err(StateError::during("load the org")(store::Error::NotFound { operation: "load the org", entity: "org" })
-                .into())
-        }
+        None => Err(store::Error::NotFound { operation: "load the org", entity: "org" }.into()),
     }
 }
 

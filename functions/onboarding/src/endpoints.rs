@@ -5,7 +5,7 @@
 
 use connecting::onboarding::{ManualSetup, OutboundMessages};
 use futures::future::{join_all, try_join_all};
-use runtime::{Chain, StateError};
+use runtime::Chain;
 use salesforce::tooling::OutboundMessageDefinition;
 use salesforce::{Classify as _, Client, OrgId, RecordId, Retry};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -129,17 +129,14 @@ fn shown(org: OrgId, webhook_url: Option<SecretString>, reason: ManualSetup) -> 
 }
 
 async fn live(deps: &Deps, org: OrgId) -> Result<Vec<SecretHash>, Error> {
-    let org = deps.orgs.load(org).await.map_err(StateError::during("load the org"))?;
+    let org = deps.orgs.load(org).await?;
     Ok(org.map(|org| org.webhook_secrets).unwrap_or_default())
 }
 
 async fn another(deps: &Deps, org: OrgId, in_use: Option<&str>) -> Result<SecretString, Error> {
     let secret = WebhookSecret::generate(&mut rand::rng());
     let hash = secret.hash(deps.clock.now());
-    deps.orgs
-        .rotate_webhook_secret(org, hash, in_use)
-        .await
-        .map_err(StateError::during("rotate the webhook secret"))?;
+    deps.orgs.rotate_webhook_secret(org, hash, in_use).await?;
     Ok(address(&base(deps, org), &secret))
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use runtime::{Problem, ProblemCode, StateError};
+use runtime::{Problem, ProblemCode};
 use salesforce::{Classify, OrgId, Retry};
 use soap_receiver::Rejection;
 
@@ -22,7 +22,7 @@ pub enum Error {
     Refused(#[from] Rejection),
     /// Ferry's own state could not be read or written. The message sent again completes the work.
     #[error(transparent)]
-    State(#[from] StateError),
+    State(#[from] store::Error),
     /// Connections of an org without the package are closed, and not yet revoked at Salesforce. The message sent again
     /// completes the work.
     #[error("could not revoke {unfinished} connections of org {org}: Salesforce or the vault is unavailable")]

@@ -6,7 +6,6 @@
 use axum::extract::State;
 use axum::response::Response;
 use connecting::disconnect::{ConnectionReport, Outcome};
-use runtime::StateError;
 use secrecy::ExposeSecret as _;
 use soap_receiver::{Rejection, SoapMessage, acknowledgement};
 use store::orgs::license_management::verify_sender;
@@ -37,23 +36,21 @@ pub(crate) async fn receive(
 
 /// Returns the License Management Org whose secret is in the address. Every wrong address costs the same work.
 async fn authenticate(deps: &Deps, message: &SoapMessage) -> Result<LicenseManagement, Error> {
-    let registered =
-        deps.orgs.load_license_management().await.map_err(StateError::during("load the License Management Org"))?;
+    let registered = deps.orgs.load_license_management().await?;
     let verified = verify_sender(registered.as_ref(), message.org, message.secret.expose_secret());
     Ok(registered.filter(|_| verified).ok_or(Rejection::UnknownAddress)?)
 }
 
 /// Stores a license. Where that closes the org, its connections are disconnected; a repetition completes the work.
 async fn apply(deps: &Deps, notice: &LicenseNotice) -> Result<(), Error> {
-    let org =
-        deps.orgs.apply_license(notice, deps.clock.now()).await.map_err(StateError::during("record the license"))?;
+    let org = deps.orgs.apply_license(notice, deps.clock.now()).await?;
     let (id, status) = (org.org_id, notice.license.status.as_str());
     tracing::info!(org.id = %id, org.state = ?org.state, license.status = status, "the license of org {id} is {status}");
     if org.state == OrgState::Uninstalled && org.tenant.is_some() { disconnect(deps, &org).await } else { Ok(()) }
 }
 
 async fn disconnect(deps: &Deps, org: &Org) -> Result<(), Error> {
-    let ended = deps.disconnect().org(org.org_id).await.map_err(StateError::during("disconnect the org"))?;
+    let ended = deps.disconnect().org(org.org_id).await?;
     let is_unfinished = |report: &ConnectionReport| matches!(report.outcome, Outcome::Unfinished { repeat: true, .. });
     let unfinished = ended.into_iter().flat_map(|report| report.connections).filter(is_unfinished).count();
     if unfinished > 0 { Err(Error::Unfinished { org: org.org_id, unfinished }) } else { Ok(()) }

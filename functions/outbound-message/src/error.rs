@@ -1,7 +1,7 @@
 //! The reasons for which a message is not acknowledged, and their HTTP problems.
 
 use axum::response::{IntoResponse, Response};
-use runtime::{Problem, ProblemCode, StateError};
+use runtime::{Problem, ProblemCode};
 use salesforce::{Classify, Retry};
 use soap_receiver::Rejection;
 
@@ -14,7 +14,7 @@ pub enum Error {
     Refused(#[from] Rejection),
     /// The `orgs` table could not be read, or not every hint was queued.
     #[error(transparent)]
-    State(#[from] StateError),
+    State(#[from] store::Error),
 }
 
 impl Classify for Error {

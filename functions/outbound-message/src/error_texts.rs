@@ -1,7 +1,6 @@
 //! One snapshot of the texts of every error of this crate. See `tests/error-texts`.
 
 use error_texts::error_texts;
-use runtime::StateError;
 use soap_receiver::Rejection;
 
 use crate::Error;
@@ -10,7 +9,7 @@ use crate::Error;
 fn error_texts_read_as_sentences() {
     let texts = error_texts!(Error {
         Error::Refused(_) => Error::Refused(Rejection::UnknownAddress),
-        Error::State(_) => Error::State(StateError { operation: "load the org", source: store::Error::NotFound { operation: "load the org", entity: "org" } }),
+        Error::State(_) => Error::State(store::Error::NotFound { operation: "load the org", entity: "org" }),
     });
     insta::assert_snapshot!(texts);
 }

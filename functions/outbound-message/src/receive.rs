@@ -4,7 +4,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use jiff::SignedDuration;
-use runtime::{Chain, StateError};
+use runtime::Chain;
 use salesforce::OrgId;
 use secrecy::ExposeSecret as _;
 use soap_receiver::{Rejection, SoapMessage, acknowledgement, receiver};
@@ -40,7 +40,7 @@ async fn authenticate(deps: &Deps, message: &SoapMessage) -> Result<OrgId, Error
         return Ok(org);
     }
     let row = match org {
-        Some(org) => deps.orgs.load(org).await.map_err(StateError::during("load the org"))?,
+        Some(org) => deps.orgs.load(org).await?,
         None => None,
     };
     let verified = deps.org_cache.verify_row(org, row.as_ref(), secret, now);
@@ -58,7 +58,7 @@ async fn queue(deps: &Deps, org: OrgId, message: &SoapMessage) -> Result<(), Err
         Err(rejection) => return Err(rejection.into()),
     };
     let deadline = now.saturating_add(QUEUE_TIMEOUT).unwrap_or(now);
-    deps.hints.send_all(&hints, deadline).await.map_err(StateError::during("queue the notifications"))?;
+    deps.hints.send_all(&hints, deadline).await?;
     let without_record = hints.iter().filter(|hint| hint.record.is_none()).count();
     info!(org.id = %org, queued = hints.len(), without_record, "acknowledged {} notifications", hints.len());
     Ok(())

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use runtime::StateError;
 use salesforce::{Classify, ObjectName, OrgId, Retry};
 
 use crate::scan::PageFault;
@@ -13,7 +12,7 @@ use crate::scan::PageFault;
 pub enum Error {
     /// Ferry's own state could not be read or written.
     #[error(transparent)]
-    State(#[from] StateError),
+    State(#[from] store::Error),
     /// The org's pipelines could not be read.
     #[error("could not read the pipelines of org {org}")]
     Pipelines {

@@ -1,7 +1,6 @@
 //! One snapshot of the texts of every error of this crate. See `tests/error-texts`.
 
 use error_texts::error_texts;
-use runtime::StateError;
 use salesforce::{ObjectName, OrgId};
 
 use crate::Error;
@@ -11,7 +10,7 @@ use crate::scan::PageFault;
 fn error_texts_read_as_sentences() {
     let mut texts = String::new();
     texts += &error_texts!(Error {
-        Error::State(_) => Error::State(StateError { operation: "load the org", source: store::Error::NotFound { operation: "load the org", entity: "org" } }),
+        Error::State(_) => Error::State(store::Error::NotFound { operation: "load the org", entity: "org" }),
         Error::Pipelines { .. } => Error::Pipelines { org: org(), source: salesforce::Error::DailyLimit { operation: "query the records" } },
         Error::Rows { .. } => Error::Rows { org: org(), object: ObjectName::from_static("Account"), source: salesforce::Error::DailyLimit { operation: "query the records" } },
         Error::Page { .. } => Error::Page { org: org(), object: ObjectName::from_static("Account"), source: PageFault::Short },

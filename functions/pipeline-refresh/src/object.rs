@@ -2,7 +2,6 @@
 
 use futures::future::try_join;
 use jiff::Timestamp;
-use runtime::StateError;
 use salesforce::{FieldName, ObjectName, Record, Soql};
 use serde::Serialize;
 use store::cursors::Progress;
@@ -86,7 +85,7 @@ pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> Result
         scanning.store(changes, &mut report).await?;
         let progress = Progress { seen: position, last_row: rows.last().copied(), state: scan.state_after(&step) };
         let moved = run.deps.cursors.advance(run.org(), &name, &progress, run.deps.clock.now()).await;
-        position = moved.map_err(StateError::during("advance the cursor"))?;
+        position = moved?;
         scan = match step {
             Step::Complete => return Ok(report),
             Step::Next(next) => next,
@@ -100,9 +99,8 @@ pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> Result
 async fn load_cursors(run: &Run<'_>, object: &ObjectName) -> Result<Stored, Error> {
     let (backfill, incremental) = (CursorName::backfill(object), CursorName::incremental(object));
     let cursors = &run.deps.cursors;
-    let (backfill, incremental) = try_join(cursors.load(run.org(), &backfill), cursors.load(run.org(), &incremental))
-        .await
-        .map_err(StateError::during("load the cursor"))?;
+    let (backfill, incremental) =
+        try_join(cursors.load(run.org(), &backfill), cursors.load(run.org(), &incremental)).await?;
     Ok(Stored { backfill, incremental })
 }
 
@@ -177,7 +175,7 @@ impl Scanning<'_> {
                     report.unstorable += 1;
                     warn!(org.id = %org, sf.object = %self.object, size_bytes, "could not store a row: it is too large for the mirror");
                 }
-                Err(source) => return Err(StateError { operation: "store the page", source }.into()),
+                Err(source) => return Err(source.into()),
             }
         }
         Ok(())

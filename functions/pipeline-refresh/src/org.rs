@@ -1,6 +1,5 @@
 //! Refreshes one org: its pipelines, then its mirrored objects, one after the other.
 
-use runtime::StateError;
 use salesforce::{Classify, FieldName, ObjectName, Retry, Soql, soql};
 use store::{CursorName, Pipeline, PipelineChanges, RefreshKind, RefreshTask};
 use tracing::warn;
@@ -93,14 +92,9 @@ async fn refresh_pipelines(run: &Run<'_>) -> Result<Option<PipelineChanges>, Err
     let fetched = fetch_pipelines(run).await.map_err(|source| Error::Pipelines { org: run.org(), source })?;
     let Some(pipelines) = fetched else { return Ok(None) };
     let now = run.deps.clock.now();
-    let changes = run
-        .deps
-        .pipelines
-        .replace(run.org(), &pipelines, now)
-        .await
-        .map_err(StateError::during("store the pipelines"))?;
+    let changes = run.deps.pipelines.replace(run.org(), &pipelines, now).await?;
     let recorded = run.deps.cursors.finish(run.org(), &CursorName::pipelines(), now).await;
-    recorded.map_err(StateError::during("record the time of the refresh"))?;
+    recorded?;
     Ok(Some(changes))
 }
 

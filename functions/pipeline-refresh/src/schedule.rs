@@ -1,7 +1,7 @@
 //! Handles a schedule: queues one task for every active org, or for every polled org.
 
 use jiff::Timestamp;
-use runtime::{Report, StateError};
+use runtime::Report;
 use serde::Serialize;
 use store::{RefreshKind, RefreshTask};
 
@@ -29,9 +29,9 @@ pub(crate) async fn handle(deps: &Deps, schedule: ScheduleKind, deadline: Timest
         ScheduleKind::Connections => (deps.orgs.list_active().await, RefreshKind::Connections),
         ScheduleKind::Poll => (deps.orgs.list_polled().await, RefreshKind::Poll),
     };
-    let orgs = orgs.map_err(StateError::during("list the orgs"))?;
+    let orgs = orgs?;
     let task = |org: &store::Org| RefreshTask { org_id: org.org_id, kind, object: None, requested_at };
     let tasks: Vec<RefreshTask> = orgs.iter().map(task).collect();
-    deps.tasks.send_all(&tasks, deadline).await.map_err(StateError::during("queue the schedule's tasks"))?;
+    deps.tasks.send_all(&tasks, deadline).await?;
     Ok(Scheduled { orgs: tasks.len() as u64 })
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::Timestamp;
+use runtime::Chain;
 use runtime::sqs::{Batch, BatchReport};
-use runtime::{Chain, StateError};
 use salesforce::{Classify, Retry};
 use store::{ConnectionId, CursorName, RefreshKind, RefreshTask};
 use tracing::{error, info, warn};
@@ -65,7 +65,7 @@ async fn refresh(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &
     }
     if is_poll && report.is_complete() {
         let recorded = deps.cursors.finish(task.org_id, &CursorName::poll(), began_at).await;
-        report.failures.extend(recorded.map_err(StateError::during("record the poll")).err().map(Error::from));
+        report.failures.extend(recorded.err().map(Error::from));
     }
     log(task, report);
     // The next poll repeats a failed one, so that an org that fails for hours does not fill the queue.
@@ -92,7 +92,7 @@ async fn queue_rest(deps: &Deps, task: &RefreshTask, report: &OrgReport) -> Resu
             Stop::OutOfTime => Duration::ZERO,
             Stop::OverBudget => BUDGET_PAUSE,
         };
-        deps.tasks.send(&rest, delay).await.map_err(StateError::during("queue the rest of the task"))?;
+        deps.tasks.send(&rest, delay).await?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 use futures::{StreamExt as _, stream};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use runtime::{Chain, StateError};
+use runtime::Chain;
 use store::{Connection, ConnectionState, RefreshKind, RefreshTask};
 use tracing::{info, warn};
 
@@ -27,7 +27,7 @@ pub(crate) struct Upkeep {
 
 /// Calls the broker for each connection that is due.
 pub(crate) async fn keep_connections(deps: &Deps, task: &RefreshTask, deadline: Timestamp) -> Result<Upkeep, Error> {
-    let connections = deps.connections.list(task.org_id).await.map_err(StateError::during("list the connections"))?;
+    let connections = deps.connections.list(task.org_id).await?;
     let now = deps.clock.now();
     let due = connections.iter().filter(|connection| is_due(connection, task.kind, now));
     let calls = stream::iter(due.map(|connection| keep_alive(deps, connection, deadline))).buffer_unordered(AT_ONCE);

@@ -21,28 +21,28 @@ impl FromStr for PollInterval {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let rate = text.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')'));
-        let (number, unit) = rate.and_then(|rate| rate.split_once(' ')).ok_or(NO_RATE)?;
-        let number: u32 = number.parse().map_err(|_| NO_RATE)?;
+        let (number, unit) = rate.and_then(|rate| rate.split_once(' ')).ok_or(NOT_A_RATE)?;
+        let number: u32 = number.parse().map_err(|_| NOT_A_RATE)?;
         let minutes = match unit {
             "minute" | "minutes" => i64::from(number),
             "hour" | "hours" => i64::from(number) * 60,
             "day" | "days" => i64::from(number) * 24 * 60,
-            _ => return Err(NO_RATE),
+            _ => return Err(NOT_A_RATE),
         };
         Ok(Self(SignedDuration::from_mins(minutes)))
     }
 }
 
-const NO_RATE: &str = "not a rate as rate(15 minutes)";
+const NOT_A_RATE: &str = "expected a rate such as rate(15 minutes)";
 
 /// The source of an org's changes.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangesView {
     by: DetectionMethod,
     because: DetectionReason,
-    /// The org's edition; `None` before it was read.
+    /// The org's edition; `None` until it has been read.
     edition: Option<String>,
-    /// The polls; only of a polled org.
+    /// The state of the polls; `None` unless the org is polled.
     #[serde(skip_serializing_if = "Option::is_none")]
     polls: Option<PollsView>,
 }
@@ -50,7 +50,7 @@ pub(crate) struct ChangesView {
 /// The state of an org's polls.
 #[derive(Debug, Serialize)]
 struct PollsView {
-    /// The start of the last poll that finished.
+    /// The start of the last completed poll.
     #[serde(serialize_with = "store::time::millis_option::serialize")]
     last_completed: Option<Timestamp>,
     overdue: bool,
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_read_as_the_scheduler_reads_them() {
+    fn rates_are_parsed_as_eventbridge_scheduler_parses_them() {
         for (text, minutes) in
             [("rate(15 minutes)", 15), ("rate(1 minute)", 1), ("rate(2 hours)", 120), ("rate(1 day)", 1_440)]
         {
@@ -83,7 +83,7 @@ mod tests {
         }
         for text in ["", "rate()", "rate(15)", "rate(-1 minutes)", "rate(15 weeks)", "cron(0 * * * ? *)", "15 minutes"]
         {
-            assert_eq!(text.parse::<PollInterval>(), Err(NO_RATE), "{text}");
+            assert_eq!(text.parse::<PollInterval>(), Err(NOT_A_RATE), "{text}");
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct Config {
     pub budgets_table: String,
     /// `POLL_SCHEDULE`: the interval between polls of an org, as `rate(15 minutes)`.
     pub poll_interval: PollInterval,
-    /// `APPS_SECRET_ARN`: the secret with the app registrations; read, to see which app is the newest.
+    /// `APPS_SECRET_ARN`: the secret with the app registrations, for the name of the newest app.
     pub apps_secret: String,
     /// `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION`, `SALESFORCE_HOSTS`.
     pub salesforce: SalesforceConfig,
@@ -78,7 +78,7 @@ impl Deps {
     /// Builds the dependencies of a deployed function.
     ///
     /// # Errors
-    /// This machine has no TLS.
+    /// The machine has no usable TLS configuration.
     pub fn new(aws: &Aws, config: Config) -> Result<Self, salesforce::Error> {
         Ok(Self {
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_poll_interval_is_the_schedules() {
+    fn the_poll_interval_is_that_of_the_schedule() {
         let env = Env::new(|name| match name {
             "POLL_SCHEDULE" => Some("rate(1 hour)".to_owned()),
             name => NAMES.contains(&name).then(|| name.to_lowercase()),

@@ -22,8 +22,9 @@ pub(crate) async fn load(deps: &Deps, org: OrgId, id: &ConnectionId) -> Result<O
     Ok(connection.map(|connection| ConnectionView::new(connection, newest.as_deref())))
 }
 
-/// Returns the connection of a rep, also one that has to reconnect, but not one that was never completed or was disconnected.
-pub(crate) async fn of_rep(deps: &Deps, org: OrgId, user: &PlatformUser) -> Result<ConnectionView, Error> {
+/// Returns the connection of a rep, including one that has to reconnect. One that was never completed or was disconnected
+/// does not count.
+pub(crate) async fn load_for_rep(deps: &Deps, org: OrgId, user: &PlatformUser) -> Result<ConnectionView, Error> {
     let connection = deps.connections.load(org, &ConnectionId::personal(user)).await?;
     let connection = connection.filter(|connection| is_connection(&connection.state)).ok_or(Error::RepNotConnected)?;
     Ok(ConnectionView::new(connection, newest_app(deps).await.as_deref()))
@@ -37,7 +38,7 @@ fn is_connection(state: &ConnectionState) -> bool {
     }
 }
 
-/// Returns the name of the app that new consents use. A failure is logged and does not hide the connections.
+/// Returns the name of the app that new consents use. A failure is only logged: the connections are shown without it.
 async fn newest_app(deps: &Deps) -> Option<String> {
     match deps.apps.newest().await {
         Ok(registration) => Some(registration.app.name),
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_never_finished_or_was_disconnected_is_not_connected() {
+    fn an_unfinished_or_revoked_connection_does_not_count() {
         let reauth = |reason: &str| ConnectionState::ReauthRequired { reason: reason.to_owned() };
         for connected in [ConnectionState::Active, ConnectionState::Uncertain, reauth("grant_ended")] {
             assert!(is_connection(&connected));

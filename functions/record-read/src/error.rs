@@ -1,40 +1,40 @@
-//! Errors of views.
+//! Errors of reads.
 
 use runtime::{Problem, ProblemCode};
 use salesforce::RecordId;
 use store::OrgState;
 use store::owner_policy::RouteError;
 
-/// An error of a view.
+/// An error of a read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A query parameter is invalid.
-    #[error("a query parameter is invalid: {0}")]
+    #[error("could not read the query parameters: {0}")]
     Invalid(&'static str),
-    /// The resource does not exist, or is not visible to the connection's user.
-    #[error("the {0} does not exist")]
+    /// The resource, for example a `record`, does not exist or is not visible to the connection's user.
+    #[error("could not load the {0}: it does not exist or is not visible")]
     NotFound(&'static str),
     /// The rep has no connection.
-    #[error("the rep is not connected")]
+    #[error("could not load the rep's connection: the rep has to connect first")]
     RepNotConnected,
     /// The record was deleted, and possibly merged into another one.
-    #[error("the record was deleted")]
+    #[error("could not load the record: it was deleted in Salesforce")]
     Deleted {
         /// The record that it was merged into.
         merged_into: Option<RecordId>,
     },
-    /// The org is not active, so that it must not be read live.
-    #[error("the org is not active")]
+    /// The org is not active, so Salesforce must not be called.
+    #[error("could not call Salesforce: the org is not active")]
     OrgNotActive(OrgState),
-    /// No connection exists that may be used.
-    #[error("no connection may be used")]
+    /// No connection may be used until a person has connected.
+    #[error("could not choose a connection")]
     NoRoute(#[source] RouteError),
     /// Salesforce refused the request or was unavailable.
-    #[error("could not read from Salesforce")]
+    #[error(transparent)]
     Salesforce(#[from] salesforce::Error),
     /// Ferry's own state could not be read.
-    #[error("could not read Ferry's own state")]
+    #[error(transparent)]
     Store(#[from] store::Error),
 }
 
@@ -52,7 +52,7 @@ impl From<&Error> for Problem {
                 }
             }
             Error::OrgNotActive(state) => Self::org_not_active(*state),
-            Error::NoRoute(no_route) => Self::from(no_route),
+            Error::NoRoute(error) => Self::from(error),
             Error::Salesforce(error) => Self::from(error),
             Error::Store(error) => Self::from(error),
         }

@@ -9,7 +9,7 @@ use crate::Error;
 #[test]
 fn error_texts_read_as_sentences() {
     let texts = error_texts!(Error {
-        Error::Invalid(_) => Error::Invalid("limit must be 1 to 200"),
+        Error::Invalid(_) => Error::Invalid("limit must be a number from 1 to 200"),
         Error::NotFound(_) => Error::NotFound("record"),
         Error::RepNotConnected => Error::RepNotConnected,
         Error::Deleted { .. } => Error::Deleted { merged_into: None },

@@ -8,7 +8,7 @@ use crate::changes::ChangesView;
 use crate::views::{BudgetView, HealthView, LicenseView, PipelinesHealth, SyncView, copy_of};
 use crate::{Deps, Error, connections};
 
-/// Builds the health view: five reads of Ferry's own tables, no call to Salesforce.
+/// Builds the health view from five reads of Ferry's own tables, without a call to Salesforce.
 pub(crate) async fn health(deps: &Deps, org: Org) -> Result<HealthView, Error> {
     let org_id = org.org_id;
     let connections = connections::list(deps, org_id).await?;
@@ -30,7 +30,7 @@ pub(crate) async fn health(deps: &Deps, org: Org) -> Result<HealthView, Error> {
     })
 }
 
-/// Returns the time of the last read of the org's pipelines.
+/// Returns the time of the last refresh of the org's pipelines.
 pub(crate) async fn pipelines_refreshed_at(deps: &Deps, org: OrgId) -> Result<Option<Timestamp>, Error> {
     Ok(covered_until(&deps.cursors.list(org).await?, &CursorName::pipelines()))
 }

@@ -9,16 +9,19 @@ use runtime::problem::respond;
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{ConnectionId, Org, PlatformUser};
+use store::{ConnectionId, Org, PlatformUser, RecordRef};
 
-use crate::filter::{ListQuery, OpportunityFilter};
-use crate::live::Live;
+use crate::filter::{ListQuery, OPPORTUNITY, OpportunityFilter};
+use crate::live::LiveReader;
 use crate::views::{OrgView, RecordView, Source};
 use crate::{Deps, Error, connections, health, mirror};
 
-/// The query parameter `platform_user`.
+const ACCOUNT: ObjectName = ObjectName::from_static("Account");
+const CONTACT: ObjectName = ObjectName::from_static("Contact");
+
+/// The query parameters of the list of connections.
 #[derive(Deserialize)]
-struct Whose {
+struct ConnectionsQuery {
     #[serde(default)]
     platform_user: Option<PlatformUser>,
 }
@@ -31,9 +34,9 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/orgs/{org}/health", get(show_health))
         .route("/v1/orgs/{org}/connections", get(list_connections))
         .route("/v1/orgs/{org}/connections/{id}", get(show_connection))
-        .route("/v1/orgs/{org}/accounts/{id}", get(show_account))
-        .route("/v1/orgs/{org}/contacts/{id}", get(show_contact))
-        .route("/v1/orgs/{org}/opportunities/{id}", get(show_opportunity))
+        .route("/v1/orgs/{org}/accounts/{id}", get(|deps, id, user| show_record(deps, of(ACCOUNT, id), user)))
+        .route("/v1/orgs/{org}/contacts/{id}", get(|deps, id, user| show_record(deps, of(CONTACT, id), user)))
+        .route("/v1/orgs/{org}/opportunities/{id}", get(|deps, id, user| show_record(deps, of(OPPORTUNITY, id), user)))
         .route("/v1/orgs/{org}/opportunities", get(list_opportunities))
         .route("/v1/orgs/{org}/records/{object}/{id}", get(show_record))
         .route("/v1/orgs/{org}/pipelines", get(list_pipelines))
@@ -48,23 +51,23 @@ async fn list_orgs(State(deps): State<Deps>) -> Response {
 }
 
 async fn show_org(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Response {
-    respond(known(&deps, org).await.map(OrgView::from))
+    respond(load_org(&deps, org).await.map(OrgView::from))
 }
 
 async fn show_health(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Response {
-    let view = async { health::health(&deps, known(&deps, org).await?).await };
+    let view = async { health::health(&deps, load_org(&deps, org).await?).await };
     respond(view.await)
 }
 
 async fn list_connections(
     State(deps): State<Deps>,
     PathOf(org): PathOf<OrgId>,
-    QueryOf(whose): QueryOf<Whose>,
+    QueryOf(query): QueryOf<ConnectionsQuery>,
 ) -> Response {
     let view = async {
-        known(&deps, org).await?;
-        let views = match whose.platform_user {
-            Some(user) => vec![connections::of_rep(&deps, org, &user).await?],
+        load_org(&deps, org).await?;
+        let views = match query.platform_user {
+            Some(user) => vec![connections::load_for_rep(&deps, org, &user).await?],
             None => connections::list(&deps, org).await?,
         };
         Ok::<_, Error>(json!({ "connections": views }))
@@ -74,34 +77,15 @@ async fn list_connections(
 
 async fn show_connection(State(deps): State<Deps>, PathOf((org, id)): PathOf<(OrgId, ConnectionId)>) -> Response {
     let connection = async {
-        known(&deps, org).await?;
+        load_org(&deps, org).await?;
         connections::load(&deps, org, &id).await?.ok_or(Error::NotFound("connection"))
     };
     respond(connection.await)
 }
 
-async fn show_account(
-    State(deps): State<Deps>,
-    PathOf((org, id)): PathOf<(OrgId, RecordId)>,
-    ActingUser(user): ActingUser,
-) -> Response {
-    respond(record(&deps, org, (ObjectName::from_static("Account"), id), user).await)
-}
-
-async fn show_contact(
-    State(deps): State<Deps>,
-    PathOf((org, id)): PathOf<(OrgId, RecordId)>,
-    ActingUser(user): ActingUser,
-) -> Response {
-    respond(record(&deps, org, (ObjectName::from_static("Contact"), id), user).await)
-}
-
-async fn show_opportunity(
-    State(deps): State<Deps>,
-    PathOf((org, id)): PathOf<(OrgId, RecordId)>,
-    ActingUser(user): ActingUser,
-) -> Response {
-    respond(record(&deps, org, (ObjectName::from_static("Opportunity"), id), user).await)
+/// Adds the object to the path of a route whose records are all of this object.
+fn of(object: ObjectName, PathOf((org, id)): PathOf<(OrgId, RecordId)>) -> PathOf<(OrgId, ObjectName, RecordId)> {
+    PathOf((org, object, id))
 }
 
 async fn show_record(
@@ -109,7 +93,8 @@ async fn show_record(
     PathOf((org, object, id)): PathOf<(OrgId, ObjectName, RecordId)>,
     ActingUser(user): ActingUser,
 ) -> Response {
-    respond(record(&deps, org, (object, id), user).await)
+    let record = RecordRef { object, record_id: id };
+    respond(load_record(&deps, org, record, user).await)
 }
 
 async fn list_opportunities(
@@ -120,14 +105,14 @@ async fn list_opportunities(
     let page = async {
         let user = query.user.take();
         let filter = OpportunityFilter::try_from(query).map_err(Error::Invalid)?;
-        opportunities(&deps, org, &filter, user).await
+        load_opportunities(&deps, org, &filter, user).await
     };
     respond(page.await)
 }
 
 async fn list_pipelines(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Response {
     let view = async {
-        known(&deps, org).await?;
+        load_org(&deps, org).await?;
         let pipelines = deps.pipelines.list(org).await?;
         let refreshed_at = health::pipelines_refreshed_at(&deps, org).await?.map(store::time::format);
         Ok::<_, Error>(json!({ "pipelines": pipelines, "refreshed_at": refreshed_at }))
@@ -136,7 +121,7 @@ async fn list_pipelines(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) ->
 }
 
 async fn list_objects(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>, ActingUser(user): ActingUser) -> Response {
-    let objects = async { Live::open(&deps, org, user.as_ref()).await?.objects().await };
+    let objects = async { LiveReader::open(&deps, org, user.as_ref()).await?.objects().await };
     respond(objects.await.map(|objects| json!({ "objects": objects })))
 }
 
@@ -145,31 +130,33 @@ async fn describe_object(
     PathOf((org, object)): PathOf<(OrgId, ObjectName)>,
     ActingUser(user): ActingUser,
 ) -> Response {
-    let describe = async { Live::open(&deps, org, user.as_ref()).await?.describe(&object).await };
+    let describe = async { LiveReader::open(&deps, org, user.as_ref()).await?.describe(&object).await };
     respond(describe.await)
 }
 
-async fn known(deps: &Deps, org: OrgId) -> Result<Org, Error> {
+async fn load_org(deps: &Deps, org: OrgId) -> Result<Org, Error> {
     deps.orgs.load(org).await?.ok_or(Error::NotFound("org"))
 }
 
-/// Returns the rep's view of a record, or the mirror's without an acting user.
-async fn record(
+/// Loads a record: live as the acting user, or from the mirror without one.
+async fn load_record(
     deps: &Deps,
     org: OrgId,
-    (object, id): (ObjectName, RecordId),
+    record: RecordRef,
     user: Option<PlatformUser>,
 ) -> Result<RecordView, Error> {
+    let RecordRef { object, record_id } = record;
     match user {
-        Some(user) => Ok(Live::open(deps, org, Some(&user)).await?.record(&object, id).await?.into()),
+        Some(user) => Ok(LiveReader::open(deps, org, Some(&user)).await?.record(&object, record_id).await?.into()),
         None => {
-            known(deps, org).await?;
-            Ok(mirror::load(deps, org, &object, id).await?.into())
+            load_org(deps, org).await?;
+            Ok(mirror::load(deps, org, &object, record_id).await?.into())
         }
     }
 }
 
-async fn opportunities(
+/// Lists opportunities: live as the acting user, or from the mirror without one.
+async fn load_opportunities(
     deps: &Deps,
     org: OrgId,
     filter: &OpportunityFilter,
@@ -177,11 +164,11 @@ async fn opportunities(
 ) -> Result<Value, Error> {
     let (source, rows, next): (_, Vec<RecordView>, _) = match user {
         Some(user) => {
-            let list = Live::open(deps, org, Some(&user)).await?.opportunities(filter).await?;
+            let list = LiveReader::open(deps, org, Some(&user)).await?.opportunities(filter).await?;
             (Source::Salesforce, list.rows.into_iter().map(RecordView::from).collect(), list.next)
         }
         None => {
-            known(deps, org).await?;
+            load_org(deps, org).await?;
             let list = mirror::list(deps, org, filter).await?;
             (Source::Mirror, list.rows.into_iter().map(RecordView::from).collect(), list.next)
         }

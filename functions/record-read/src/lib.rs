@@ -7,9 +7,9 @@
 //! | output | JSON |
 //! | failures | an RFC 9457 problem |
 //!
-//! With an acting user a record is read live through that rep's connection and has the fields that the rep may see; without
+//! With an acting user a record is read live through that rep's connection and has the fields that the rep may see. Without
 //! one it comes from the mirror, which is for the platform's own processes (invariant 18).
-//! Object metadata is always read live, as the rep or as the team. The health response is built in `health.rs`.
+//! Object metadata is always read live, as the rep or as the team. `health.rs` builds the health response.
 
 mod changes;
 mod config;

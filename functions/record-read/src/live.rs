@@ -11,8 +11,8 @@ use crate::filter::{OPPORTUNITY, OpportunityFilter};
 use crate::mirror::List;
 use crate::{Deps, Error};
 
-/// The fields of a listed opportunity, where the rep may see them.
-const LISTED: [&str; 15] = [
+/// The fields of an opportunity in a list, if the user may see them.
+const LIST_FIELDS: [&str; 15] = [
     "Id",
     "Name",
     "AccountId",
@@ -30,15 +30,15 @@ const LISTED: [&str; 15] = [
     "SystemModstamp",
 ];
 
-/// A connection's view of its org.
-pub(crate) struct Live<'a> {
+/// Reads an org through one connection.
+pub(crate) struct LiveReader<'a> {
     deps: &'a Deps,
     org: OrgId,
     client: Client,
 }
 
-impl<'a> Live<'a> {
-    /// Opens the rep's connection, or the team's without an acting user. A rep never reads through the team's connection.
+impl<'a> LiveReader<'a> {
+    /// Chooses the acting user's connection, or the team's without one. A rep never reads through the team's connection.
     pub(crate) async fn open(deps: &'a Deps, org: OrgId, platform_user: Option<&PlatformUser>) -> Result<Self, Error> {
         match deps.orgs.load(org).await?.map(|org| org.state) {
             Some(OrgState::Active) => {}
@@ -49,34 +49,34 @@ impl<'a> Live<'a> {
         Ok(Self { deps, org, client: deps.salesforce.client(org, &reader) })
     }
 
-    /// Fetches a record with all fields that the user may see. Their names are sent in a body, because those of a large object
-    /// do not fit into a URL.
+    /// Fetches a record with all fields that the user may see. The names of the fields are sent in a body, because those of a
+    /// large object do not fit into a URL.
     pub(crate) async fn record(&self, object: &ObjectName, id: RecordId) -> Result<Record, Error> {
-        let fields = readable(&self.describe(object).await?);
+        let fields = value_fields(&self.describe(object).await?);
         let records = self.client.retrieve(object, &[id], &fields).await;
-        self.count().await;
+        self.count_calls().await;
         records?.pop().flatten().ok_or(Error::NotFound("record"))
     }
 
     /// Fetches a page of opportunities.
     pub(crate) async fn opportunities(&self, filter: &OpportunityFilter) -> Result<List<Record>, Error> {
         let describe = self.describe(&OPPORTUNITY).await?;
-        let page = self.client.query(&filter.soql(&listed(&describe))).await;
-        self.count().await;
+        let page = self.client.query(&filter.soql(&list_fields(&describe))).await;
+        self.count_calls().await;
         Ok(page_of(page?.records, filter.limit))
     }
 
     /// Fetches all objects that the user may see.
     pub(crate) async fn objects(&self) -> Result<Vec<ObjectSummary>, Error> {
         let objects = self.client.describe_global().await;
-        self.count().await;
+        self.count_calls().await;
         Ok(objects?)
     }
 
-    /// Fetches an object's fields that the user may see.
+    /// Fetches the fields of an object that the user may see.
     pub(crate) async fn describe(&self, object: &ObjectName) -> Result<ObjectDescribe, Error> {
         let describe = self.client.describe(object).await;
-        self.count().await;
+        self.count_calls().await;
         match describe {
             Err(error) if error.is_hidden() => Err(Error::NotFound("object")),
             describe => Ok(describe?),
@@ -84,21 +84,21 @@ impl<'a> Live<'a> {
     }
 
     /// Adds the calls to the org's budget. A failure is only logged.
-    async fn count(&self) {
+    async fn count_calls(&self) {
         record_api_calls(&self.deps.budgets, self.org, Lane::Interactive, &self.client, &self.deps.clock).await;
     }
 }
 
-/// Returns the fields with values of their own: compound fields repeat others, and files are not part of a record.
-fn readable(describe: &ObjectDescribe) -> Vec<FieldName> {
-    let holds_values = |kind: &str| !["address", "location", "base64"].contains(&kind);
-    let fields = describe.fields.iter().filter(|field| holds_values(&field.field_type));
+/// Returns the fields to read. Leaves out compound fields, which repeat other fields, and files.
+fn value_fields(describe: &ObjectDescribe) -> Vec<FieldName> {
+    let is_value = |kind: &str| !["address", "location", "base64"].contains(&kind);
+    let fields = describe.fields.iter().filter(|field| is_value(&field.field_type));
     fields.map(|field| field.name.clone()).collect()
 }
 
-fn listed(describe: &ObjectDescribe) -> Vec<FieldName> {
-    let seen: HashSet<&str> = describe.fields.iter().map(|field| field.name.as_str()).collect();
-    LISTED.into_iter().filter(|name| seen.contains(name)).map(FieldName::from_static).collect()
+fn list_fields(describe: &ObjectDescribe) -> Vec<FieldName> {
+    let visible: HashSet<&str> = describe.fields.iter().map(|field| field.name.as_str()).collect();
+    LIST_FIELDS.into_iter().filter(|name| visible.contains(name)).map(FieldName::from_static).collect()
 }
 
 /// Returns the page without the extra row of the query, and the start of the next page.
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn one_row_too_many_means_another_page() {
+    fn a_row_more_than_the_page_means_another_page() {
         let list = page_of(rows(3), 2);
         assert_eq!(list.rows.len(), 2);
         assert_eq!(list.next, Some(list.rows[1].id));

@@ -8,7 +8,7 @@ use crate::{Deps, Error};
 
 /// The number of rows in one read of the table.
 const CHUNK: u16 = 200;
-/// The maximum number of reads for one page: with few matches the page ends early, and `next` goes on from there.
+/// The maximum number of reads for one page. With few matches the page ends early, and the next one continues there.
 const MAX_CHUNKS: usize = 10;
 
 /// Rows of a list, and the start of the next page.
@@ -32,18 +32,18 @@ pub(crate) async fn list(deps: &Deps, org: OrgId, filter: &OpportunityFilter) ->
     let mut list = List { rows: Vec::new(), next: filter.after };
     for _ in 0..MAX_CHUNKS {
         let page = deps.records.list(org, &OPPORTUNITY, list.next, CHUNK).await?;
-        if take(&mut list, page, filter) {
+        if append_matching(&mut list, page, filter) {
             break;
         }
     }
     Ok(list)
 }
 
-/// Moves matching rows into the page. Returns whether the page is complete.
-fn take(list: &mut List<MirrorRecord>, page: RecordPage, filter: &OpportunityFilter) -> bool {
+/// Appends the matching rows to the list. Returns whether the page is complete.
+fn append_matching(list: &mut List<MirrorRecord>, page: RecordPage, filter: &OpportunityFilter) -> bool {
     let mut rows = page.records.into_iter();
     for row in rows.by_ref() {
-        if !row.deleted && filter.shows(&row.fields) {
+        if !row.deleted && filter.matches(&row.fields) {
             let id = row.record_id;
             list.rows.push(row);
             if list.rows.len() == usize::from(filter.limit) {
@@ -82,40 +82,40 @@ mod tests {
         RecordPage { records, next }
     }
 
-    fn taken(page: RecordPage, limit: u16) -> (List<MirrorRecord>, bool) {
+    fn appended(page: RecordPage, limit: u16) -> (List<MirrorRecord>, bool) {
         let query: ListQuery = serde_json::from_value(json!({"stage": "won", "limit": limit})).unwrap();
         let mut list = List { rows: Vec::new(), next: None };
-        let complete = take(&mut list, page, &query.try_into().unwrap());
+        let complete = append_matching(&mut list, page, &query.try_into().unwrap());
         (list, complete)
     }
 
     #[test]
-    fn rows_that_the_filter_hides_and_tombstones_are_left_out() {
-        let (list, complete) = taken(page(&["won", "lost", "deleted", "won"], false), 10);
+    fn tombstones_and_rows_that_do_not_match_are_left_out() {
+        let (list, complete) = appended(page(&["won", "lost", "deleted", "won"], false), 10);
         assert_eq!(list.rows.len(), 2);
         assert!(complete);
         assert_eq!(list.next, None);
     }
 
     #[test]
-    fn a_full_page_goes_on_after_its_last_row() {
-        let (list, complete) = taken(page(&["won", "won", "won"], false), 2);
+    fn the_next_page_starts_after_the_last_row() {
+        let (list, complete) = appended(page(&["won", "won", "won"], false), 2);
         assert!(complete);
         assert_eq!(list.next, Some(list.rows[1].record_id));
     }
 
     #[test]
     fn a_page_that_ends_with_the_table_is_the_last() {
-        let (list, complete) = taken(page(&["won", "won"], false), 2);
+        let (list, complete) = appended(page(&["won", "won"], false), 2);
         assert!(complete);
         assert_eq!(list.next, None);
     }
 
     #[test]
-    fn a_page_that_is_not_full_wants_more_rows() {
+    fn a_page_that_is_not_full_needs_more_rows() {
         let page = page(&["lost", "lost"], true);
         let next = page.next;
-        let (list, complete) = taken(page, 2);
+        let (list, complete) = appended(page, 2);
         assert!(!complete);
         assert_eq!(list.next, next);
     }

@@ -51,7 +51,7 @@ impl From<License> for LicenseView {
     }
 }
 
-/// The original of a quarantined copy.
+/// Returns the original of a quarantined copy.
 pub(crate) fn copy_of(org: &Org) -> Option<OrgId> {
     org.quarantine.as_ref().filter(|_| org.state == OrgState::Quarantined).map(|quarantine| quarantine.copy_of)
 }
@@ -167,7 +167,7 @@ impl From<Org> for OrgView {
 }
 
 impl ConnectionView {
-    /// Builds the view, compared with the app of new consents where there is one.
+    /// Builds the view. `newest_app` is the name of the app that new consents use, if it is known.
     pub(crate) fn new(connection: Connection, newest_app: Option<&str>) -> Self {
         let (kind, platform_user) = match connection.kind {
             ConnectionKind::Team => ("team", None),
@@ -261,7 +261,7 @@ mod tests {
     use super::*;
 
     fn connection(kind: ConnectionKind, state: ConnectionState) -> Connection {
-        let connection = serde_json::json!({
+        let connection = json!({
             "org_id": "00D000000000001",
             "connection_id": kind.connection_id(),
             "tenant": "acme",
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_personal_connection_shows_whose_it_is_and_why_it_needs_them() {
+    fn a_personal_connection_shows_its_user_and_its_reason() {
         let kind = ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() };
         let state = ConnectionState::ReauthRequired { reason: "expired".to_owned() };
         let view = serde_json::to_value(ConnectionView::new(connection(kind, state), Some("v2"))).unwrap();
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_shows_nothing_of_its_tokens() {
+    fn a_connection_view_has_no_tokens() {
         let view = ConnectionView::new(connection(ConnectionKind::Team, ConnectionState::Active), None);
         let shown = serde_json::to_string(&view).unwrap();
         assert!(!shown.contains("ffff"), "{shown}");
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn an_org_shows_nothing_of_its_webhook_secrets() {
+    fn an_org_view_has_no_webhook_secrets() {
         let org = json!({
             "org_id": "00D000000000001", "state": "active", "tenant": "acme", "environment": "sandbox",
             "webhook_secrets": [], "claimed_at": "1970-01-01T00:00:00.000Z",
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_live_record_says_so_and_has_no_time_of_reading() {
+    fn a_live_record_has_no_read_at() {
         let fields = json!({"SystemModstamp": "2026-11-22T10:15:30.000+0000"}).as_object().unwrap().clone();
         let object = ObjectName::from_static("Account");
         let view = RecordView::from(Record { object, id: "001D000000IRFma".parse().unwrap(), fields });

@@ -1,6 +1,6 @@
-//! `infra/openapi.yaml` says what `infra/template.yaml` routes and what the functions' routers take: no more, no less.
+//! `infra/openapi.yaml`, `infra/template.yaml` and the functions' routers have the same routes.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
 
-/// A route: its path, and its methods in capitals.
+/// The methods of each path, in capitals.
 type Routes = BTreeMap<String, BTreeSet<String>>;
 
 fn openapi() -> Value {
@@ -42,7 +42,7 @@ fn described() -> Routes {
     routes
 }
 
-/// The template's routes; those that take any method stand for what is described.
+/// Returns the template's routes. A route for `ANY` method counts as the described methods of its path.
 fn deployed() -> Routes {
     let described = described();
     let mut routes = Routes::new();
@@ -57,8 +57,8 @@ fn deployed() -> Routes {
     routes
 }
 
-/// What the functions' sources give their routers: `.route("/path", get(..).post(..))`.
-fn taken() -> Routes {
+/// Returns the routes in the functions' sources: `.route("/path", get(..).post(..))`.
+fn routed() -> Routes {
     let mut routes = Routes::new();
     for function in fs::read_dir(Workspace::here().root().join("functions")).unwrap() {
         for source in sources(&function.unwrap().path().join("src")) {
@@ -66,7 +66,7 @@ fn taken() -> Routes {
                 let (path, rest) = call.split_once('"').unwrap();
                 let arguments = arguments(rest);
                 let methods = METHODS.into_iter().filter(|method| arguments.contains(&format!("{method}(")));
-                // What receives outbound messages takes a POST and nothing else.
+                // The receivers of outbound messages are for POST only.
                 let methods = methods.chain(arguments.contains("receiver(").then_some("post"));
                 routes.entry(path.to_owned()).or_default().extend(methods.map(str::to_uppercase));
             }
@@ -75,7 +75,7 @@ fn taken() -> Routes {
     routes
 }
 
-/// The rest of a call, up to the parenthesis that closes it.
+/// Returns the arguments of a call: `rest` up to the parenthesis that closes the call.
 fn arguments(rest: &str) -> &str {
     let mut depth = 1;
     let end = rest.find(|character| {
@@ -103,17 +103,17 @@ fn sources(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn every_deployed_route_is_described_and_every_described_route_is_deployed() {
+fn the_template_has_exactly_the_described_routes() {
     assert_eq!(deployed(), described());
 }
 
 #[test]
-fn every_route_that_a_function_takes_is_described_and_every_described_route_is_taken() {
-    assert_eq!(taken(), described());
+fn the_routers_have_exactly_the_described_routes() {
+    assert_eq!(routed(), described());
 }
 
 #[test]
-fn exactly_the_routes_of_the_platform_are_authorized_by_the_gateway() {
+fn the_gateway_authorizes_exactly_the_platforms_routes() {
     let authorized: BTreeSet<String> = template()
         .resources("AWS::ApiGatewayV2::Route")
         .filter(|(_, route)| !route["AuthorizationType"].is_null())
@@ -130,7 +130,7 @@ fn exactly_the_routes_of_the_platform_are_authorized_by_the_gateway() {
 }
 
 #[test]
-fn every_reference_leads_somewhere() {
+fn every_reference_resolves() {
     let openapi = openapi();
     let mut references = Vec::new();
     collect_references(&openapi, &mut references);
@@ -153,25 +153,26 @@ fn collect_references(value: &Value, references: &mut Vec<String>) {
 }
 
 #[test]
-fn every_operation_has_a_name_of_its_own_a_summary_and_its_path_s_parameters() {
+fn operations_have_unique_ids_and_their_path_parameters() {
     let openapi = openapi();
     let mut names = BTreeSet::new();
     for (method, path, operation) in operations(&openapi) {
         assert!(names.insert(operation["operationId"].as_str().unwrap()), "{method} {path}");
         assert!(operation["summary"].is_string(), "{method} {path}");
-        let given = [&openapi["paths"][path]["parameters"], operation.get("parameters").unwrap_or(&Value::Null)];
-        let given: BTreeSet<&str> = given
+        let documented = [&openapi["paths"][path]["parameters"], operation.get("parameters").unwrap_or(&Value::Null)];
+        let documented: BTreeSet<&str> = documented
             .into_iter()
             .filter_map(Value::as_array)
             .flatten()
-            .filter_map(|one| {
-                let one = one["$ref"].as_str().and_then(|reference| openapi.pointer(&reference[1..])).unwrap_or(one);
-                (one["in"] == "path").then(|| one["name"].as_str()).flatten()
+            .filter_map(|parameter| {
+                let reference = parameter["$ref"].as_str();
+                let parameter = reference.and_then(|reference| openapi.pointer(&reference[1..])).unwrap_or(parameter);
+                (parameter["in"] == "path").then(|| parameter["name"].as_str()).flatten()
             })
             .collect();
-        let wanted: BTreeSet<&str> =
+        let expected: BTreeSet<&str> =
             path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
-        assert_eq!(given, wanted, "{method} {path}");
+        assert_eq!(documented, expected, "{method} {path}");
     }
 }
 

@@ -4,11 +4,12 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use salesforce::Backoff;
 use store::ChangeHint;
 use store::queues::MAX_DELAY;
 
-/// The longest first delay; each further one may be twice as long, up to [`MAX_DELAY`].
-const FIRST_DELAY: Duration = Duration::from_secs(15);
+/// The delays before jitter: each twice as long as the one before, up to what SQS allows.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(15), 2, MAX_DELAY);
 
 /// The shortest time for which a hint is deferred before it is dead-lettered.
 const MIN_AGE: SignedDuration = SignedDuration::from_hours(24);
@@ -23,23 +24,17 @@ pub fn defer(hint: &ChangeHint, pause: Duration, now: Timestamp) -> Option<(Chan
     if hint.deferrals >= MIN_DEFERRALS && now.duration_since(hint.received_at) >= MIN_AGE {
         return None;
     }
-    let delay = delay(hint.deferrals, jitter(hint)).max(pause).min(MAX_DELAY);
+    let delay = BACKOFF.shortened_pause(hint.deferrals, jitter(hint)).max(pause).min(MAX_DELAY);
     Some((ChangeHint { deferrals: hint.deferrals.saturating_add(1), ..hint.clone() }, delay))
 }
 
-/// Returns a delay that doubles with each deferral, less up to half by `jitter`, so that hints that failed together do not
-/// return together.
-fn delay(deferrals: u32, jitter: u16) -> Duration {
-    let longest = FIRST_DELAY.saturating_mul(1 << deferrals.min(16)).min(MAX_DELAY);
-    longest - longest / 2 * u32::from(jitter) / u32::from(u16::MAX)
-}
-
-/// Returns a hash of the hint and its number of deferrals.
-fn jitter(hint: &ChangeHint) -> u16 {
+/// Returns a number from 0 to 1 by a hash of the hint and its deferrals, so that hints that failed together do not return
+/// together.
+fn jitter(hint: &ChangeHint) -> f64 {
     let mut hasher = DefaultHasher::new();
     (&hint.delivery_id, &hint.record, hint.deferrals).hash(&mut hasher);
     let [high, low, ..] = hasher.finish().to_be_bytes();
-    u16::from_be_bytes([high, low])
+    f64::from(u16::from_be_bytes([high, low])) / f64::from(u16::MAX)
 }
 
 #[cfg(test)]
@@ -62,9 +57,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_delay_is_between_half_and_all_of_its_step(deferrals in 0..u32::MAX, jitter: u16) {
+        fn a_delay_is_between_half_and_all_of_its_step(n in 0..10_000_u32, deferrals in 0..MIN_DEFERRALS) {
             let whole = Duration::from_secs(15).saturating_mul(1 << deferrals.min(16)).min(Duration::from_mins(15));
-            let delay = delay(deferrals, jitter);
+            let hint = hint(n, deferrals);
+            let (_, delay) = defer(&hint, Duration::ZERO, hint.received_at).unwrap();
             prop_assert!(delay <= whole && delay >= whole / 2, "{delay:?} of {whole:?}");
         }
 

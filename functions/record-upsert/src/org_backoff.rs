@@ -5,10 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use salesforce::OrgId;
+use salesforce::{Backoff, OrgId};
 
-/// The pause after the first failure; twice as long after each further one in a row.
-const FIRST_PAUSE: Duration = Duration::from_secs(5);
+/// The pauses after failures in a row: each twice as long as the one before.
+const BACKOFF: Backoff = Backoff::new(Duration::from_secs(5), 2, LONGEST_PAUSE);
 /// The longest pause, so that an org that recovers is called again soon.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -26,8 +26,7 @@ impl Failures {
     /// Adds one failure, whose response asks for `pause`.
     fn after(earlier: Option<&Self>, reason: &str, pause: Duration, now: Timestamp) -> Self {
         let count = earlier.map_or(0, |earlier| earlier.count).saturating_add(1);
-        let doubled = FIRST_PAUSE.saturating_mul(1 << (count - 1).min(8));
-        let pause = doubled.max(pause).min(LONGEST_PAUSE);
+        let pause = BACKOFF.pause(count - 1).max(pause).min(LONGEST_PAUSE);
         let until = now.saturating_add(SignedDuration::try_from(pause).unwrap_or_default()).unwrap_or(now);
         Self { count, until, reason: reason.to_owned() }
     }

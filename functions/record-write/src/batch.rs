@@ -11,14 +11,14 @@ use writes::Defect;
 const MAX_EXTERNAL_ID_CHARS: usize = 255;
 
 /// The expected body, for error texts.
-const SHAPE: &str = "the body is an object of external_id_field, records, and all_or_none where it is wanted";
+const SHAPE: &str = "the body must be an object with external_id_field, records and, optionally, all_or_none";
 
 /// A valid batch: every record has an external id that is unique in the batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Batch {
     /// The external-id field. It makes a retry update the record that the first attempt created.
     pub external_id_field: FieldName,
-    /// `true` where one refused record rolls the others back.
+    /// `true` if one refused record rolls the others back.
     pub all_or_none: bool,
     /// The records of the request, without `attributes`.
     pub records: Vec<Map<String, Value>>,
@@ -41,23 +41,25 @@ impl Batch {
     pub fn parse(body: Value) -> Result<Self, Vec<Defect>> {
         let body: Body = serde_json::from_value(body).map_err(|_| vec![Defect::whole(SHAPE)])?;
         let Some(external_id_field) = field_name(&body.external_id_field) else {
-            return Err(vec![on_field(None, "external_id_field", "not the API name of a field")]);
+            return Err(vec![on_field(None, "external_id_field", "must be the API name of a field")]);
         };
-        let mut faults = judge_size(body.records.len());
+        let mut defects = validate_size(body.records.len());
         let mut records = Vec::with_capacity(body.records.len());
         for (index, record) in body.records.into_iter().enumerate() {
             match record {
                 Value::Object(fields) => records.push(fields),
-                _ => faults.push(Defect { record: Some(index), field: None, detail: "a record must be a JSON object" }),
+                _ => {
+                    defects.push(Defect { record: Some(index), field: None, detail: "a record must be a JSON object" })
+                }
             }
         }
-        if faults.is_empty() {
-            faults = judge_records(&external_id_field, &records);
+        if defects.is_empty() {
+            defects = validate_records(&external_id_field, &records);
         }
-        if !faults.is_empty() {
-            return Err(faults);
+        if !defects.is_empty() {
+            return Err(defects);
         }
-        let records = records.into_iter().map(|record| with_plain_key(&external_id_field, record)).collect();
+        let records = records.into_iter().map(|record| with_normalized_key(&external_id_field, record)).collect();
         Ok(Self { external_id_field, all_or_none: body.all_or_none, records })
     }
 }
@@ -68,7 +70,7 @@ pub(crate) fn external_id(key: &FieldName, record: &Map<String, Value>) -> Resul
         Some(Value::String(text)) => text.trim().to_owned(),
         Some(Value::Number(number)) => number.to_string(),
         Some(Value::Null) | None => return Err("the external id is missing"),
-        Some(_) => return Err("the external id must be a text or a number"),
+        Some(_) => return Err("the external id must be a string or a number"),
     };
     match text.chars().count() {
         0 => Err("the external id is empty"),
@@ -87,73 +89,74 @@ fn field_name(name: &str) -> Option<FieldName> {
     name.parse().ok().filter(|_| !name.contains('.'))
 }
 
-/// Returns the record with its external id under the batch's name and without surrounding white space, so that records that
-/// differ here differ in Salesforce.
-fn with_plain_key(key: &FieldName, record: Map<String, Value>) -> Map<String, Value> {
-    let plain = |(name, value): (String, Value)| match value {
+/// Returns the record with its external id trimmed and under the batch's name for it, so that records that differ here differ
+/// in Salesforce.
+fn with_normalized_key(key: &FieldName, record: Map<String, Value>) -> Map<String, Value> {
+    let normalized = |(name, value): (String, Value)| match value {
         Value::String(id) if name.eq_ignore_ascii_case(key.as_str()) => {
             (key.to_string(), Value::String(id.trim().to_owned()))
         }
         value if name.eq_ignore_ascii_case(key.as_str()) => (key.to_string(), value),
         value => (name, value),
     };
-    record.into_iter().map(plain).collect()
+    record.into_iter().map(normalized).collect()
 }
 
-fn judge_size(count: usize) -> Vec<Defect> {
+fn validate_size(count: usize) -> Vec<Defect> {
     match count {
-        0 => vec![on_field(None, "records", "at least one record is needed")],
+        0 => vec![on_field(None, "records", "at least one record is required")],
         1..=MAX_UPSERT_RECORDS => Vec::new(),
-        _ => vec![on_field(None, "records", "at most 200 records go into one request")],
+        _ => vec![on_field(None, "records", "a request must not have more than 200 records")],
     }
 }
 
-fn judge_records(key: &FieldName, records: &[Map<String, Value>]) -> Vec<Defect> {
-    let mut faults = Vec::new();
+fn validate_records(key: &FieldName, records: &[Map<String, Value>]) -> Vec<Defect> {
+    let mut defects = Vec::new();
     let mut seen = HashSet::new();
     for (index, record) in records.iter().enumerate() {
         let detail = match external_id(key, record) {
             Err(detail) => Some(detail),
             Ok(id) => (!seen.insert(id)).then_some("another record of this request has the same external id"),
         };
-        faults.extend(detail.map(|detail| on_field(Some(index), key.as_str(), detail)));
-        faults.extend(judge_fields(index, key, record));
+        defects.extend(detail.map(|detail| on_field(Some(index), key.as_str(), detail)));
+        defects.extend(validate_fields(index, key, record));
     }
-    faults
+    defects
 }
 
-fn judge_fields<'a>(
+fn validate_fields<'a>(
     index: usize,
     key: &'a FieldName,
     record: &'a Map<String, Value>,
 ) -> impl Iterator<Item = Defect> + 'a {
     record.iter().enumerate().filter_map(move |(position, (name, value))| {
         let repeated = record.keys().take(position).any(|earlier| earlier.eq_ignore_ascii_case(name));
-        let detail = if repeated { Some("the field is named twice") } else { judge_field(key, name, value) };
+        let detail = if repeated { Some("the field occurs more than once") } else { validate_field(key, name, value) };
         detail.map(|detail| on_field(Some(index), name, detail))
     })
 }
 
-fn judge_field(key: &FieldName, name: &str, value: &Value) -> Option<&'static str> {
+fn validate_field(key: &FieldName, name: &str, value: &Value) -> Option<&'static str> {
     if name.eq_ignore_ascii_case("attributes") {
-        return Some("the object's type comes from the path; leave attributes out");
+        return Some("must be omitted: the path names the object");
     }
     if name.eq_ignore_ascii_case("id") && !key.as_str().eq_ignore_ascii_case("id") {
-        return Some("an upsert by external id does not take the record's id");
+        return Some("must be omitted: the external id identifies the record");
     }
     if field_name(name).is_none() {
-        return Some("not the API name of a field or relationship");
+        return Some("must be the API name of a field or relationship");
     }
     match value {
-        Value::Array(_) => Some("a list is no field value"),
+        Value::Array(_) => Some("a field value must not be a list"),
         Value::Object(parent) if !is_reference(parent) => {
-            Some("a related record is named by one field, as in {\"Ferry_External_Id__c\": \"A-1\"}")
+            Some("a related record must have exactly one external id, such as {\"Ferry_External_Id__c\": \"A-1\"}")
         }
         _ => None,
     }
 }
 
-/// A lookup by another record's external id; `attributes` is needed where the relationship has several types.
+/// Returns whether a value names a related record by one external id. `attributes` may be beside it: Salesforce needs them
+/// for a relationship to several objects.
 fn is_reference(parent: &Map<String, Value>) -> bool {
     let mut keys = parent.iter().filter(|(name, _)| *name != "attributes");
     let one = keys

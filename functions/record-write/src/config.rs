@@ -6,9 +6,9 @@ use store::Origins;
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The variables that every function that writes reads.
+    /// The variables of the ledger.
     pub ledger: writes::Config,
-    /// `ORIGINS_TABLE`: records which changes of the mirror a write made.
+    /// `ORIGINS_TABLE`: the origins of changes that writes made.
     pub origins_table: String,
 }
 
@@ -25,7 +25,7 @@ impl Config {
 /// The function's dependencies.
 #[derive(Clone)]
 pub struct Deps {
-    /// The ledger of writes, and the way to Salesforce.
+    /// The dependencies of the ledger, which include the Salesforce clients.
     pub ledger: writes::Deps,
     /// The records that writes changed, so that `record-events` can mark their events as echoes.
     pub origins: Origins,
@@ -41,7 +41,7 @@ impl Deps {
     /// Builds the dependencies of a deployed function.
     ///
     /// # Errors
-    /// This machine has no TLS.
+    /// The machine has no usable TLS configuration.
     pub fn new(aws: &Aws, config: Config) -> Result<Self, salesforce::Error> {
         Ok(Self {
             ledger: writes::Deps::new(aws, config.ledger)?,

@@ -1,4 +1,4 @@
-//! The origin of a change, for the events about it: the fields that a write set, its user and its time.
+//! The origin of a change, for the events about the change: the fields that a write set, its user and its time.
 
 use jiff::Timestamp;
 use salesforce::{RecordId, SaveOutcome};
@@ -6,12 +6,12 @@ use serde_json::{Map, Value};
 use store::WriteId;
 use store::origins::Origin;
 
-/// One call to Salesforce.
+/// A call to Salesforce that saves records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Call {
     /// The write's id.
     pub(crate) write_id: WriteId,
-    /// The Salesforce user.
+    /// The Salesforce user who saves the records.
     pub(crate) user_id: RecordId,
     /// The time before the call.
     pub(crate) from: Timestamp,
@@ -20,7 +20,11 @@ pub(crate) struct Call {
 }
 
 /// Returns the created and updated records, each with its origin.
-pub(crate) fn of(call: Call, records: &[Map<String, Value>], outcomes: &[SaveOutcome]) -> Vec<(RecordId, Origin)> {
+pub(crate) fn from_outcomes(
+    call: Call,
+    records: &[Map<String, Value>],
+    outcomes: &[SaveOutcome],
+) -> Vec<(RecordId, Origin)> {
     let saved = records.iter().zip(outcomes).filter(|(_, outcome)| outcome.success);
     let changed = saved.filter_map(|(record, outcome)| Some((outcome.id?, fields(record))));
     let Call { write_id, user_id, from, to } = call;
@@ -49,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_saved_is_noted_with_its_fields_and_what_was_refused_is_not() {
+    fn only_saved_records_get_an_origin_with_their_fields() {
         let call = Call {
             write_id: "2f1c3a52-7b0e-5d5f-8f3a-61e204c7b9d3".parse().unwrap(),
             user_id: "0055e000001mKpCAAU".parse().unwrap(),
@@ -68,12 +72,12 @@ mod tests {
             SaveOutcome { id: None, success: false, created: false, errors: vec![refusal] },
         ];
 
-        let noted = of(call, &records, &outcomes);
+        let origins = from_outcomes(call, &records, &outcomes);
 
         let Call { write_id, user_id, from, to } = call;
-        let mut fields = noted[0].1.fields.clone();
+        let mut fields = origins[0].1.fields.clone();
         fields.sort_unstable();
         assert_eq!(fields, ["AccountId", "Amount", "Key__c", "Region__c"]);
-        assert_eq!(noted, [(id, Origin { write_id, user_id, from, to, fields: noted[0].1.fields.clone() })]);
+        assert_eq!(origins, [(id, Origin { write_id, user_id, from, to, fields: origins[0].1.fields.clone() })]);
     }
 }

@@ -1,8 +1,8 @@
 //! The owner of the records that a batch creates: pure changes to the records, and the queries for existing ones.
 //!
 //! An existing record keeps its owner: an upsert on a rep's behalf must not take a colleague's account away. So only new
-//! records without an owner of their own get one. Salesforce's assignment rules do not change it: the client switches them
-//! off for every write.
+//! records whose request does not name an owner get one. Salesforce's assignment rules do not change it: the client switches
+//! them off for every write.
 
 use std::collections::HashSet;
 
@@ -12,12 +12,12 @@ use serde_json::{Map, Value};
 
 use crate::batch::{Batch, external_id, find_field};
 
-/// The bytes of values in one query, so that the encoded query fits into a URL (16,384 bytes).
+/// The maximum number of bytes of values in one query, so that the encoded query fits into a URL (16,384 bytes).
 const MAX_QUERY_BYTES: usize = 3_000;
-/// Objects that have an owner in every org.
+/// The objects whose records have an owner in every org.
 const OWNED: [&str; 4] = ["Account", "Contact", "Lead", "Opportunity"];
 
-/// The external ids of existing records, compared like Salesforce does: ignoring case.
+/// The external ids of existing records. They are compared as Salesforce compares them, ignoring case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Existing(HashSet<String>);
 
@@ -28,17 +28,17 @@ impl Existing {
         self.0.extend(ids.map(|id| id.to_lowercase()));
     }
 
-    fn has(&self, key: &FieldName, record: &Map<String, Value>) -> bool {
+    fn contains(&self, key: &FieldName, record: &Map<String, Value>) -> bool {
         external_id(key, record).is_ok_and(|id| self.0.contains(&id.to_lowercase()))
     }
 }
 
-/// Returns whether records of this object have an owner; `None` where only the org's describe can tell.
+/// Returns whether records of this object have an owner; `None` if only the describe of the object says it.
 pub(crate) fn has_owner(object: &ObjectName) -> Option<bool> {
     OWNED.iter().any(|owned| owned.eq_ignore_ascii_case(object.as_str())).then_some(true)
 }
 
-/// Returns the queries that together find the existing records.
+/// Returns the queries that find those existing records whose owner the request does not name.
 pub(crate) fn queries(object: &ObjectName, batch: &Batch) -> Vec<Soql> {
     let key = &batch.external_id_field;
     let unowned = batch.records.iter().filter(|record| !names_owner(record));
@@ -46,11 +46,11 @@ pub(crate) fn queries(object: &ObjectName, batch: &Batch) -> Vec<Soql> {
     chunks(values).into_iter().map(|values| query(object, key, soql::in_(key, values))).collect()
 }
 
-/// Returns the records to send: new ones without an owner get `owner`.
+/// Returns the records to send. New records without an owner get `owner`.
 pub(crate) fn with_owner(batch: &Batch, owner: RecordId, existing: &Existing) -> Vec<Map<String, Value>> {
     let mut records = batch.records.clone();
     for record in &mut records {
-        if !names_owner(record) && !existing.has(&batch.external_id_field, record) {
+        if !names_owner(record) && !existing.contains(&batch.external_id_field, record) {
             record.insert("OwnerId".to_owned(), Value::String(owner.to_string()));
         }
     }
@@ -75,17 +75,17 @@ fn literal(value: &Value) -> Option<Literal> {
 
 fn chunks(values: Vec<Literal>) -> Vec<Vec<Literal>> {
     let mut chunks: Vec<Vec<Literal>> = Vec::new();
-    let mut room = 0;
+    let mut bytes_left = 0;
     for value in values {
         let size = value.to_string().len() + 2;
         match chunks.last_mut() {
-            Some(chunk) if size <= room => chunk.push(value),
+            Some(chunk) if size <= bytes_left => chunk.push(value),
             _ => {
                 chunks.push(vec![value]);
-                room = MAX_QUERY_BYTES;
+                bytes_left = MAX_QUERY_BYTES;
             }
         }
-        room = room.saturating_sub(size);
+        bytes_left = bytes_left.saturating_sub(size);
     }
     chunks
 }
@@ -122,13 +122,13 @@ mod tests {
     }
 
     #[test]
-    fn a_new_record_belongs_to_the_rep_and_an_old_one_keeps_its_owner() {
+    fn only_a_new_record_gets_the_rep_as_its_owner() {
         let batch = batch(json!([{"Ferry_External_Id__c": "a-1"}, {"Ferry_External_Id__c": "A-2"}]));
         assert_eq!(owners(&batch, &existing(&["A-1"])), [None, Some(REP.to_owned())]);
     }
 
     #[test]
-    fn an_owner_that_the_platform_names_stays() {
+    fn an_owner_that_the_request_names_is_kept() {
         let other = "005D0000001bbbbIAA";
         let batch = batch(json!([
             {"Ferry_External_Id__c": "1", "ownerid": other},
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn existing_records_are_asked_for_by_external_id() {
+    fn existing_records_are_queried_by_external_id() {
         let batch = batch(json!([{"Ferry_External_Id__c": "O'Neil"}, {"Ferry_External_Id__c": 7}]));
         let queries = queries(&ObjectName::from_static("Account"), &batch);
         insta::assert_snapshot!(
@@ -150,7 +150,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_value_is_asked_for_once_in_queries_that_fit(ids in prop::collection::hash_set("[a-z0-9]{1,255}", 1..50)) {
+        fn each_value_is_in_one_query_that_fits(ids in prop::collection::hash_set("[a-z0-9]{1,255}", 1..50)) {
             let values: Vec<Literal> = ids.iter().map(|id| Literal::Text(id.clone())).collect();
             let chunks = chunks(values.clone());
             prop_assert_eq!(chunks.concat(), values);

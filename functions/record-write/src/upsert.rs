@@ -45,10 +45,10 @@ impl WriteOperation for Upsert {
         let Batch { external_id_field, all_or_none, .. } = &self.batch;
         let outcomes = client.upsert(&self.object, external_id_field, &records, *all_or_none).await?;
         let call = Call { write_id: write.write_id, user_id: route.user_id, from, to: deps.ledger.clock.now() };
-        record_origins(deps, write.org_id, &origins::of(call, &records, &outcomes)).await;
+        record_origins(deps, write.org_id, &origins::from_outcomes(call, &records, &outcomes)).await;
         let failed = outcomes.iter().filter(|outcome| !outcome.success).count();
         tracing::info!(org.id = %write.org_id, records = outcomes.len(), failed, "wrote {} records", outcomes.len());
-        Ok(answer(outcomes))
+        Ok(stored_outcome(outcomes))
     }
 
     fn needs_lookup(&self, _: &Write) -> bool {
@@ -57,7 +57,7 @@ impl WriteOperation for Upsert {
 }
 
 impl Upsert {
-    /// Returns the records to send, with their owner where the route names one.
+    /// Returns the records to send. New ones get the owner that the route names, if it names one.
     async fn records(&self, client: &Client, route: &Route) -> Result<Vec<Map<String, Value>>, salesforce::Error> {
         let Self { object, batch } = self;
         Ok(match route.owner_id {
@@ -77,8 +77,7 @@ impl Upsert {
     }
 }
 
-/// Stores which records a write changed. A failure is logged and does not undo the write: the events of the change then
-/// carry no mark.
+/// Stores which records a write changed. A failure is only logged: the events of the change then do not name the write.
 async fn record_origins(deps: &Deps, org: OrgId, changed: &[(RecordId, Origin)]) {
     if let Err(error) = deps.origins.record(org, changed).await {
         let records = changed.len();
@@ -88,13 +87,13 @@ async fn record_origins(deps: &Deps, org: OrgId, changed: &[(RecordId, Origin)])
 
 async fn has_owner(client: &Client, object: &ObjectName) -> Result<bool, salesforce::Error> {
     match ownership::has_owner(object) {
-        Some(known) => Ok(known),
+        Some(has_owner) => Ok(has_owner),
         None => Ok(client.describe(object).await?.fields.iter().any(|field| field.name.as_str() == "OwnerId")),
     }
 }
 
 /// Returns the part of Salesforce's response that the ledger stores.
-fn answer(outcomes: Vec<SaveOutcome>) -> Value {
+fn stored_outcome(outcomes: Vec<SaveOutcome>) -> Value {
     let shortened: Vec<SaveOutcome> = outcomes.into_iter().map(shorten).collect();
     json!({ "records": shortened })
 }
@@ -125,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_records_error_keeps_its_code_message_and_fields() {
-        insta::assert_json_snapshot!(answer(vec![outcome("Required fields are missing: [LastName]")]), @r#"
+        insta::assert_json_snapshot!(stored_outcome(vec![outcome("Required fields are missing: [LastName]")]), @r#"
         {
           "records": [
             {
@@ -149,8 +148,8 @@ mod tests {
 
     #[test]
     fn a_long_message_is_cut_at_a_character() {
-        let kept = answer(vec![outcome(&"é".repeat(900))]);
-        let message = kept["records"][0]["errors"][0]["message"].as_str().unwrap();
+        let stored = stored_outcome(vec![outcome(&"é".repeat(900))]);
+        let message = stored["records"][0]["errors"][0]["message"].as_str().unwrap();
         assert_eq!(message.chars().count(), MAX_MESSAGE_CHARS);
     }
 }

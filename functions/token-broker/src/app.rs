@@ -1,6 +1,5 @@
 //! The app registration and login host of a grant.
 
-use runtime::StateError;
 use salesforce::LoginHost;
 use salesforce::auth::App;
 
@@ -17,7 +16,7 @@ pub(crate) struct AppLogin {
 /// Loads the registration with this name and checks the login host. `None` if there is no such registration, or the host is
 /// not Salesforce's.
 pub(crate) async fn load_app_login(deps: &Deps, app: &str, login_url: &str) -> Result<Option<AppLogin>, Error> {
-    let registration = deps.apps.find(app).await.map_err(StateError::during("load the app registrations"))?;
+    let registration = deps.apps.find(app).await?;
     let host = LoginHost::parse(login_url, deps.http.policy()).ok();
     let now = deps.clock.now();
     Ok(registration.zip(host).map(|(registration, host)| {

@@ -1,8 +1,8 @@
 //! Disconnects a connection: first in the table, so that no caller gets a token any more, then at Salesforce, then in the
 //! vault.
 
+use runtime::Chain;
 use runtime::token_broker::{ConnectionRef, RefusalCode, Response};
-use runtime::{Chain, StateError};
 use salesforce::auth;
 use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseOutcome, LeaseRequest};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use crate::{Deps, Error, Reply};
 /// Disconnects the connection. Idempotent: a repetition completes what an earlier attempt could not.
 pub(crate) async fn revoke(deps: &Deps, reference: &ConnectionRef) -> Result<Reply, Error> {
     let loaded = deps.connections.load(reference.org_id, &reference.connection_id).await;
-    let Some(connection) = loaded.map_err(StateError::during("load the connection"))? else {
+    let Some(connection) = loaded? else {
         return Ok(refused(RefusalCode::UnknownConnection));
     };
     if connection.state != ConnectionState::Revoked {
@@ -38,7 +38,7 @@ async fn claim_lease(deps: &Deps, reference: &ConnectionRef) -> Result<Option<Le
             seen_fence: None,
         };
         let claim = deps.connections.claim_lease(reference.org_id, &reference.connection_id, &request).await;
-        match claim.map_err(StateError::during("claim the lease"))? {
+        match claim? {
             LeaseClaim::Granted(lease) => return Ok(Some(lease)),
             LeaseClaim::Held(_) => deps.timer.wait(deps.limits.retry_delay).await,
         }
@@ -49,7 +49,7 @@ async fn claim_lease(deps: &Deps, reference: &ConnectionRef) -> Result<Option<Le
 async fn mark_revoked(deps: &Deps, reference: &ConnectionRef, lease: &Lease) -> Result<(), Error> {
     let settlement = LeaseOutcome::StateChanged { state: ConnectionState::Revoked, now: deps.clock.now() };
     let settled = deps.connections.release_lease(reference.org_id, &reference.connection_id, lease, &settlement).await;
-    settled.map_err(StateError::during("mark the connection as revoked"))?;
+    settled?;
     Ok(())
 }
 
@@ -57,7 +57,7 @@ async fn mark_revoked(deps: &Deps, reference: &ConnectionRef, lease: &Lease) -> 
 /// still revoke it.
 async fn revoke_at_salesforce(deps: &Deps, reference: &ConnectionRef, connection: &Connection) -> Result<Reply, Error> {
     let tokens = deps.vault.load(reference.org_id, &reference.connection_id).await;
-    if let Some((tokens, _)) = tokens.map_err(StateError::during("load the tokens"))? {
+    if let Some((tokens, _)) = tokens? {
         let Some(host) = login_host(deps, connection, &tokens) else {
             return Ok(refused(RefusalCode::UnknownApp));
         };
@@ -67,7 +67,7 @@ async fn revoke_at_salesforce(deps: &Deps, reference: &ConnectionRef, connection
             return Ok(from_salesforce_error(&error));
         }
         let deleted = deps.vault.delete(reference.org_id, &reference.connection_id).await;
-        deleted.map_err(StateError::during("delete the tokens"))?;
+        deleted?;
     }
     Ok(Reply::new(Response::Revoked(reference.clone())))
 }

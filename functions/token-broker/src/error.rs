@@ -1,6 +1,5 @@
 //! Errors of the token broker.
 
-use runtime::StateError;
 use salesforce::{Classify, Retry};
 
 /// An error of the token broker. A refusal is a response, not an error.
@@ -9,7 +8,7 @@ use salesforce::{Classify, Retry};
 pub enum Error {
     /// Ferry's own state could not be read or written.
     #[error(transparent)]
-    State(#[from] StateError),
+    State(#[from] store::Error),
 }
 
 impl Classify for Error {

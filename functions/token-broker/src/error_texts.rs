@@ -1,14 +1,13 @@
 //! One snapshot of the texts of every error of this crate. See `tests/error-texts`.
 
 use error_texts::error_texts;
-use runtime::StateError;
 
 use crate::Error;
 
 #[test]
 fn error_texts_read_as_sentences() {
     let texts = error_texts!(Error {
-        Error::State(_) => Error::State(StateError { operation: "load the org", source: store::Error::NotFound { operation: "load the org", entity: "org" } }),
+        Error::State(_) => Error::State(store::Error::NotFound { operation: "load the org", entity: "org" }),
     });
     insta::assert_snapshot!(texts);
 }

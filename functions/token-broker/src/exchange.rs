@@ -1,8 +1,8 @@
 //! Creates a connection from a consent: exchanges the code for tokens, reserves the connection, stores the tokens in the
 //! vault, and only then marks the connection as active.
 
+use runtime::Chain;
 use runtime::token_broker::{Connected, ExchangeCode, RefusalCode, Response};
-use runtime::{Chain, StateError};
 use salesforce::auth::{self, CodeExchange, Identity, TokenResponse};
 use salesforce::{Classify as _, Retry};
 use store::{
@@ -101,7 +101,7 @@ fn tokens(exchange: &ExchangeCode, response: TokenResponse) -> Result<Tokens, Re
 /// Checks the org and the user's permissions, stores the tokens, and activates the connection.
 async fn connect(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens: &Tokens) -> Result<Reply, Error> {
     let identity = Identity { org_id: consent.org_id, user_id: consent.user_id };
-    let org = deps.orgs.load(identity.org_id).await.map_err(StateError::during("load the org"))?;
+    let org = deps.orgs.load(identity.org_id).await?;
     if let Err(code) = check_org(exchange, identity, org.as_ref()) {
         tracing::warn!(org.id = %identity.org_id, "refused to connect org {}: {code:?}", identity.org_id);
         return Ok(refused(code));
@@ -113,7 +113,7 @@ async fn connect(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens
     let stored = match store_tokens(deps, consent, tokens).await {
         Ok(Some(stored)) => stored,
         Ok(None) => return Ok(refused_for_now(RefusalCode::Busy, deps.limits.busy_delay)),
-        Err(Error::State(StateError { source: store::Error::OwnedByAnotherTenant { .. }, .. })) => {
+        Err(Error::State(store::Error::OwnedByAnotherTenant { .. })) => {
             return Ok(refused(RefusalCode::OrgOwnedByAnotherTenant));
         }
         Err(error) => return Err(error),
@@ -121,7 +121,7 @@ async fn connect(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens
     match activate(deps, consent, &stored).await {
         Ok(()) => {}
         Err(store::Error::LeaseLost { .. }) => return Ok(refused_for_now(RefusalCode::Busy, deps.limits.busy_delay)),
-        Err(source) => return Err(StateError { operation: "mark the connection as active", source }.into()),
+        Err(source) => return Err(source.into()),
     }
     if let Some((before, replaced)) = stored.reserved.before.as_ref().zip(stored.replaced.as_ref()) {
         revoke_replaced(deps, before, replaced, tokens).await;
@@ -172,9 +172,9 @@ async fn store_tokens(deps: &Deps, consent: &Consent, tokens: &Tokens) -> Result
     let mut displaced = Vec::new();
     for _ in 0..STORE_ATTEMPTS {
         let current = deps.vault.load(consent.org_id, &connection_id).await;
-        let current = current.map_err(StateError::during("load the tokens"))?;
+        let current = current?;
         let reserved = deps.connections.reserve(consent, &lease_request(deps)).await;
-        let reserved = reserved.map_err(StateError::during("reserve the connection"))?;
+        let reserved = reserved?;
         let weight = grants::record_displaced(deps, consent, Some(&connection_id)).await?;
         displaced.extend(weight.displaced);
         let replaces = current.as_ref().map(|(_, version)| version);
@@ -190,7 +190,7 @@ async fn store_tokens(deps: &Deps, consent: &Consent, tokens: &Tokens) -> Result
             }
             Err(source) => {
                 withdraw(deps, consent, &reserved).await;
-                return Err(StateError { operation: "store the tokens", source }.into());
+                return Err(source.into());
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Counts the grants of a user to an app in an org, and revokes those that a new consent displaced.
 
-use runtime::{Chain, StateError};
+use runtime::Chain;
 use salesforce::{LoginHost, OrgId, auth};
 use secrecy::SecretString;
 use store::connections::grants::{self, GrantCount};
@@ -15,8 +15,7 @@ pub(crate) async fn record_displaced(
     consent: &Consent,
     kept_by: Option<&ConnectionId>,
 ) -> Result<GrantCount, Error> {
-    let connections =
-        deps.connections.list(consent.org_id).await.map_err(StateError::during("list the connections"))?;
+    let connections = deps.connections.list(consent.org_id).await?;
     let mut live = Vec::new();
     for connection in &connections {
         live.extend(grants::pending_grant(connection));
@@ -28,7 +27,7 @@ pub(crate) async fn record_displaced(
     let mut recorded = Vec::new();
     for connection in connections.iter().filter(|connection| displaced.contains(&connection.connection_id)) {
         let is_recorded = deps.connections.mark_displaced(connection, deps.clock.now()).await;
-        if is_recorded.map_err(StateError::during("record the displaced connection"))? {
+        if is_recorded? {
             recorded.push(connection.connection_id.clone());
         }
     }
@@ -43,7 +42,7 @@ async fn has_live_grant(deps: &Deps, consent: &Consent, connection: &Connection)
     let same_user_and_app = connection.user_id == consent.user_id && connection.app == consent.app;
     if same_user_and_app && connection.state == ConnectionState::Revoked {
         let tokens = deps.vault.load(connection.org_id, &connection.connection_id).await;
-        return Ok(tokens.map_err(StateError::during("load the tokens"))?.is_some());
+        return Ok(tokens?.is_some());
     }
     Ok(grants::may_be_live(connection))
 }
@@ -64,9 +63,8 @@ fn warn(consent: &Consent, weight: &GrantCount) {
 /// Revokes the displaced grants at Salesforce. Salesforce ends the oldest itself; this covers a wrong count.
 pub(crate) async fn revoke_displaced(deps: &Deps, org: OrgId, displaced: &[ConnectionId]) -> Result<(), Error> {
     for connection_id in displaced {
-        let connection =
-            deps.connections.load(org, connection_id).await.map_err(StateError::during("load the connection"))?;
-        let tokens = deps.vault.load(org, connection_id).await.map_err(StateError::during("load the tokens"))?;
+        let connection = deps.connections.load(org, connection_id).await?;
+        let tokens = deps.vault.load(org, connection_id).await?;
         let (Some(connection), Some((tokens, _))) = (connection, tokens) else { continue };
         let reason = grants::DISPLACED.to_owned();
         let is_displaced = connection.state == ConnectionState::ReauthRequired { reason };

@@ -1,6 +1,5 @@
 //! Refreshes connections that were idle for long, before Salesforce ends their refresh token, and checks their app's sunset.
 
-use runtime::StateError;
 use runtime::token_broker::{ConnectionRef, Refusal, RefusalCode, Response};
 use store::connections::keep_alive;
 use store::{Connection, ConnectionState};
@@ -13,7 +12,7 @@ use crate::{Deps, Error, Reply, status, sunset};
 /// again, costs one read of its row.
 pub(crate) async fn keep_alive(deps: &Deps, reference: &ConnectionRef) -> Result<Reply, Error> {
     let loaded = deps.connections.load(reference.org_id, &reference.connection_id).await;
-    let Some(connection) = loaded.map_err(StateError::during("load the connection"))? else {
+    let Some(connection) = loaded? else {
         return Ok(refused(RefusalCode::UnknownConnection));
     };
     if !may_be_refreshed(&connection) {

@@ -1,8 +1,8 @@
 //! Executes the steps of [`crate::protocol`]. All decisions are made there.
 
 use jiff::{SignedDuration, Timestamp};
+use runtime::Chain;
 use runtime::token_broker::{AccessTokenRequest, RefusalCode, Response, Token};
-use runtime::{Chain, StateError};
 use salesforce::auth::{self, TokenResponse};
 use salesforce::{Classify, Error as Salesforce, Fingerprint, OrgId, Retry};
 use store::connections::keep_alive;
@@ -21,7 +21,7 @@ use crate::{Deps, Error, Reply};
 pub(crate) async fn access_token(deps: &Deps, wanted: &AccessTokenRequest) -> Result<Reply, Error> {
     let AccessTokenRequest { org_id, connection_id, refused_fingerprint } = wanted.clone();
     let request = refused_fingerprint.map_or(TokenRequest::Stored, TokenRequest::NotRefused);
-    match deps.connections.load(org_id, &connection_id).await.map_err(StateError::during("load the connection"))? {
+    match deps.connections.load(org_id, &connection_id).await? {
         Some(connection) => fetch_token(deps, connection, request).await,
         None => Ok(refused(RefusalCode::UnknownConnection)),
     }
@@ -88,7 +88,7 @@ impl RefreshRun<'_> {
     async fn load_row(&mut self) -> Result<Event, Error> {
         let Connection { org_id, connection_id, .. } = &self.loaded.connection;
         let connection = self.deps.connections.load(*org_id, connection_id).await;
-        if let Some(connection) = connection.map_err(StateError::during("load the connection"))? {
+        if let Some(connection) = connection? {
             self.loaded.connection = connection;
         }
         Ok(Event::RowLoaded(row(&self.loaded.connection)))
@@ -98,7 +98,7 @@ impl RefreshRun<'_> {
     async fn load_tokens(&mut self) -> Result<Event, Error> {
         let Connection { org_id, connection_id, .. } = &self.loaded.connection;
         let tokens = self.deps.vault.load(*org_id, connection_id).await;
-        self.loaded.tokens = tokens.map_err(StateError::during("load the tokens"))?;
+        self.loaded.tokens = tokens?;
         let row = row(&self.loaded.connection);
         Ok(match &self.loaded.tokens {
             None => Event::RowLoaded(Row { status: ConnectionStatus::ReauthRequired, ..row }),
@@ -118,7 +118,7 @@ impl RefreshRun<'_> {
         };
         let Connection { org_id, connection_id, .. } = &self.loaded.connection;
         let claim = self.deps.connections.claim_lease(*org_id, connection_id, &request).await;
-        Ok(match claim.map_err(StateError::during("claim the lease"))? {
+        Ok(match claim? {
             LeaseClaim::Granted(lease) => {
                 let deadline = lease.deadline;
                 self.lease = Some(lease);

@@ -1,6 +1,5 @@
 //! The status of a connection, from its row.
 
-use runtime::StateError;
 use runtime::token_broker::{ConnectionRef, ConnectionStatus, RefusalCode, Response};
 use store::Connection;
 
@@ -10,7 +9,7 @@ use crate::{Deps, Error, Reply};
 /// Loads the connection's row and returns its status.
 pub(crate) async fn load_status(deps: &Deps, reference: &ConnectionRef) -> Result<Reply, Error> {
     let loaded = deps.connections.load(reference.org_id, &reference.connection_id).await;
-    let connection = loaded.map_err(StateError::during("load the connection"))?;
+    let connection = loaded?;
     Ok(connection.map_or_else(|| refused(RefusalCode::UnknownConnection), from_connection))
 }
 

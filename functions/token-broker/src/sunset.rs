@@ -1,6 +1,5 @@
 //! The sunset of a connection's app: warnings before the date, and the stop after it.
 
-use runtime::StateError;
 use store::apps::sunset::due_warning;
 use store::{Connection, SunsetWarning};
 
@@ -9,21 +8,20 @@ use crate::{Deps, Error};
 /// Records a due sunset warning, or stops the connection. Returns whether it was stopped. `record-events` publishes the event
 /// from the row.
 pub(crate) async fn check_sunset(deps: &Deps, connection: &Connection) -> Result<bool, Error> {
-    let registration =
-        deps.apps.find(&connection.app).await.map_err(StateError::during("load the app registrations"))?;
+    let registration = deps.apps.find(&connection.app).await?;
     let Some(registration) = registration else { return Ok(false) };
     let now = deps.clock.now();
     if registration.is_stopped(now) {
         let org = connection.org_id;
         tracing::warn!(org.id = %org, app = connection.app, "stopping a connection of org {org}: its app has reached its sunset");
         let stopped = deps.connections.mark_app_sunset(connection, now).await;
-        return Ok(stopped.map_err(StateError::during("stop the connection"))?);
+        return Ok(stopped?);
     }
     let due = registration.sunset.zip(registration.days_left(now).and_then(due_warning));
     let due = due.map(|(sunset, days)| SunsetWarning { sunset, days });
     if let Some(due) = due.filter(|due| connection.sunset_warning != Some(*due)) {
         let recorded = deps.connections.record_sunset_warning(connection, due, now).await;
-        recorded.map_err(StateError::during("record the sunset warning"))?;
+        recorded?;
     }
     Ok(false)
 }

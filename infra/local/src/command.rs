@@ -1,108 +1,67 @@
-//! The command line of `cargo dev`.
+//! The command line of `cargo dev`: parses arguments and calls the command.
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use clap::{Parser, Subcommand};
 
-use crate::{demo, dev};
+use crate::demo::{self, DemoArgs};
+use crate::dev::{self, DevArgs};
+use crate::interrupt::{INTERRUPTED, Interrupt};
 
-/// Runs all of Ferry on this machine: the production template on an AWS emulator, beside a simulated Salesforce org.
+/// Run Ferry on this machine.
+///
+/// Builds the functions, deploys `infra/template.yaml` to an AWS emulator, and starts a simulated Salesforce org. Prints the addresses and stays until Ctrl-C.
+/// Needs Python 3.10 or newer with its venv module; the first start installs the emulator into `.ferry/`.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "cargo dev", bin_name = "cargo dev", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "cargo dev",
+    bin_name = "cargo dev",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_long_help = "\
+Examples:
+  cargo dev
+  cargo dev --port 9580 --crm-data ./crm-data
+  cargo dev demo
+
+Exit codes:
+  0    stopped by Ctrl-C or SIGTERM
+  1    could not start: for example, a port is in use or the build failed
+  2    the arguments are wrong
+  130  interrupted while starting"
+)]
 pub struct Command {
     #[command(subcommand)]
     task: Option<Task>,
     #[command(flatten)]
-    dev: Dev,
+    dev: DevArgs,
 }
 
 #[derive(Clone, Debug, Subcommand)]
 enum Task {
-    /// Tells the whole story once on a fresh stack, from a package install to a note, and shows the evidence of each step.
-    Demo(Demo),
+    Demo(DemoArgs),
 }
 
-/// Where the stack listens, and what the org holds.
-#[derive(Clone, Debug, Args)]
-pub struct Dev {
-    /// Port of the HTTP API.
-    #[arg(long, default_value_t = 8580)]
-    pub port: u16,
-    /// Port of the org simulator.
-    #[arg(long, default_value_t = 8590)]
-    pub simulator_port: u16,
-    /// Port of the AWS emulator.
-    #[arg(long, default_value_t = 8570)]
-    pub emulator_port: u16,
-    /// Folder of CRM data to load into the org: sObject trees and CSV sets.
-    #[arg(long, value_name = "DIR")]
-    pub crm_data: Option<PathBuf>,
-}
-
-/// How the story is told.
-#[derive(Clone, Debug, Args)]
-pub struct Demo {
-    /// Print one JSON object a step instead of a checklist.
-    #[arg(long)]
-    pub json: bool,
-    /// Folder of CRM data to load into the org: sObject trees and CSV sets.
-    #[arg(long, value_name = "DIR")]
-    pub crm_data: Option<PathBuf>,
-}
-
-/// Runs a command to its end, or until Ctrl-C. Whatever it started is stopped before this returns.
+/// Runs a command until it ends or is interrupted. Everything that it started is stopped before this returns.
 pub async fn run(command: Command) -> ExitCode {
     let outcome = match (Interrupt::listen(), command.task) {
         (Err(error), _) => Err(error.into()),
         (Ok(interrupt), None) => dev::run(command.dev, interrupt).await,
-        (Ok(mut interrupt), Some(Task::Demo(options))) => {
-            interrupt.or_told(demo::run(options)).await.unwrap_or(Ok(INTERRUPTED.into()))
+        (Ok(mut interrupt), Some(Task::Demo(args))) => {
+            Ok(interrupt.run_until_signal(demo::run(args)).await.unwrap_or(INTERRUPTED.into()))
         }
     };
-    explain(outcome)
+    report(outcome)
 }
 
-/// The exit code of work that Ctrl-C ended before its end, as shells say it.
-pub(crate) const INTERRUPTED: u8 = 130;
-
-/// Ctrl-C, or the request of another program to end, from the moment that somebody listens for it.
-pub(crate) struct Interrupt {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Interrupt {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    /// Returns once the program was told to end, also when that was before this call.
-    pub(crate) async fn told(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    /// What the work came to, if it ended before the program was told to.
-    pub(crate) async fn or_told<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            biased;
-            outcome = work => Some(outcome),
-            () = self.told() => None,
-        }
-    }
-}
-
-fn explain(outcome: Result<ExitCode>) -> ExitCode {
+/// Prints an error as one line on standard error.
+fn report(outcome: Result<ExitCode>) -> ExitCode {
     outcome.unwrap_or_else(|error| {
-        let sentence = format!("{error:#}").replace('\n', " ");
-        // Without a standard error there is nobody to tell.
-        let _ = writeln!(std::io::stderr(), "cargo dev: {sentence}");
+        let line = format!("{error:#}").replace('\n', " ");
+        // If standard error is closed, the exit code still reports the failure.
+        let _ = writeln!(std::io::stderr(), "cargo dev: {line}");
         ExitCode::FAILURE
     })
 }
@@ -114,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_definitions_are_consistent() {
         Command::command().debug_assert();
     }
 
@@ -123,5 +82,23 @@ mod tests {
         assert!(Command::try_parse_from(["dev", "demo", "--json"]).is_ok());
         assert!(Command::try_parse_from(["dev", "demo", "--port", "1"]).is_err());
         assert!(Command::try_parse_from(["dev", "--port", "1"]).is_ok());
+    }
+
+    /// Renders the long help of a command and of all below it, 80 columns wide.
+    fn help(mut command: clap::Command) -> Vec<(String, String)> {
+        let name = command.get_bin_name().unwrap_or(command.get_name()).replace(' ', "-");
+        let own = (name, command.clone().term_width(80).render_long_help().to_string());
+        let below = command.get_subcommands_mut().filter(|command| command.get_name() != "help");
+        [own].into_iter().chain(below.flat_map(|command| help(command.clone()))).collect()
+    }
+
+    #[test]
+    fn help_of_every_command() {
+        let mut command = Command::command();
+        command.build();
+        for (name, text) in help(command) {
+            assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+            insta::assert_snapshot!(name, text);
+        }
     }
 }

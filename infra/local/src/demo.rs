@@ -1,75 +1,98 @@
-//! `cargo dev demo`: Ferry's whole story, told once against a fresh stack, with evidence for every step.
+//! `cargo dev demo`: runs every part of Ferry once on a new stack, and prints the evidence of each step.
 
 mod browser;
 mod counts;
 mod mirror;
 mod platform;
-mod run;
+mod runner;
 mod steps;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Args;
 use serde_json::json;
 
-use crate::command::Demo;
 use crate::progress::Progress;
 use crate::stack::{self, Stack};
 use crate::workspace::Workspace;
 
-use run::{Proven, Run, Stopped};
-use steps::{connect, rest, sync, write};
+use runner::{Runner, StepFailed, StepOutput};
+use steps::{connect, final_checks, sync, write};
 
-/// The emulator's and the functions' log, below the workspace's cache.
+/// The file name of the log of the emulator and the functions, in [`Workspace::cache`].
 const LOG: &str = "demo.log";
 
-/// Tells the story; the exit code says whether every step was as it should be.
+/// Run every part of Ferry once, with evidence.
 ///
-/// # Errors
-/// When the evidence cannot be printed.
-pub async fn run(options: Demo) -> Result<ExitCode> {
-    let mut run = Run::new(options.json);
-    let told = tell(&mut run, &options).await;
-    run.close(told.is_ok());
-    Ok(if told.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+/// Starts a new stack on free ports, so it can run beside `cargo dev`. The steps go from the package install to a note in Salesforce; the first step that fails ends the demo. The log is `.ferry/demo.log`.
+#[derive(Clone, Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  cargo dev demo
+  cargo dev demo --json
+  cargo dev demo --crm-data ./crm-data
+
+Exit codes:
+  0    every step succeeded
+  1    a step failed
+  2    the arguments are wrong
+  130  interrupted")]
+pub(crate) struct DemoArgs {
+    /// Print one JSON object for each step, one on each line, instead of a checklist.
+    #[arg(long)]
+    json: bool,
+    /// Folder with CRM data (sObject trees and CSV files) to load into the org. Default: only the org's own sample records.
+    #[arg(long, value_name = "DIR")]
+    crm_data: Option<PathBuf>,
 }
 
-async fn tell(run: &mut Run, options: &Demo) -> Result<(), Stopped> {
+/// Runs the demo and prints every step. The exit code is 0 if every step succeeded.
+pub(crate) async fn run(args: DemoArgs) -> ExitCode {
+    let mut runner = Runner::new(args.json);
+    let outcome = run_steps(&mut runner, &args).await;
+    runner.print_summary(outcome.is_ok());
+    if outcome.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn run_steps(runner: &mut Runner, args: &DemoArgs) -> Result<(), StepFailed> {
     let log = Workspace::here().cache().join(LOG);
-    let started = start(run.progress(), &log, options.crm_data.clone());
-    let stack = run.step("stack-started", "The production template runs on this machine", started).await?;
-    let story = run.step("data-loaded", "A Salesforce org holds CRM data", steps::load(stack)).await?;
-    run.step("install-claimed", "A package install claims the org", connect::install(&story)).await?;
-    let webhook =
-        run.step("team-connected", "An admin connects the team: the org is active", connect::team(&story)).await?;
-    run.step("rep-connected", "A rep connects personally", connect::rep(&story)).await?;
-    let counts =
-        run.step("backfill-mirrored", "The backfill mirrors the org", sync::backfill(&story, run.progress())).await?;
-    if options.crm_data.is_some() {
-        run.table(&counts.to_string());
+    let stack = start(runner.progress(), &log, args.crm_data.clone());
+    let stack = runner.step("stack-started", "The production template runs on this machine", stack).await?;
+    let scenario = runner.step("data-loaded", "A Salesforce org has CRM data", steps::load(stack)).await?;
+    runner.step("install-claimed", "A package install claims the org", connect::install(&scenario)).await?;
+    let team = connect::team(&scenario);
+    let webhook_url = runner.step("team-connected", "An admin connects the team; the org is active", team).await?;
+    runner.step("rep-connected", "A rep makes a personal connection", connect::rep(&scenario)).await?;
+    let backfill = sync::backfill(&scenario, runner.progress());
+    let counts = runner.step("backfill-mirrored", sync::BACKFILL_TITLE, backfill).await?;
+    if args.crm_data.is_some() {
+        runner.print_table(&counts.to_string());
     }
-    let edit =
-        run.step("edit-mirrored", "An edit in Salesforce reaches the mirror", sync::edit(&story, webhook)).await?;
-    run.step("event-published", "The edit is an event on the bus", sync::event(&story, edit)).await?;
-    let stage = run.step("refresh-ran", "The schedule refreshes pipelines and records", sync::refresh(&story)).await?;
-    let written = run
-        .step("records-written", "The platform writes records that the rep owns", write::records(&story, stage))
-        .await?;
-    run.step("note-written", "The platform writes a note on two records", write::note(&story, written)).await?;
-    run.step("nothing-left", "No work is left behind", rest::nothing_left(&story, &log)).await
+    let edit = sync::edit(&scenario, webhook_url);
+    let edit = runner.step("edit-mirrored", "An edit in Salesforce reaches the mirror", edit).await?;
+    runner.step("event-published", "The edit is published as an event", sync::event(edit)).await?;
+    let refresh = sync::refresh(&scenario);
+    let stage = runner.step("refresh-ran", "The nightly refresh reads pipelines and changes", refresh).await?;
+    let records = write::records(&scenario, stage);
+    let written = runner.step("records-written", "The platform writes records that the rep owns", records).await?;
+    let note = write::note(&scenario, written);
+    runner.step("note-written", "The platform writes a note linked to two records", note).await?;
+    let checks = final_checks::run(&scenario, &log);
+    runner.step("nothing-left", "All queues are empty, and no permission is missing", checks).await
 }
 
-async fn start(progress: Progress, log: &Path, crm_data: Option<PathBuf>) -> Result<Proven<Stack>> {
+async fn start(progress: Progress, log: &Path, crm_data: Option<PathBuf>) -> Result<StepOutput<Stack>> {
     let options = stack::Options { log: Some(log.to_owned()), crm_data, ..stack::Options::default() };
     let stack = Stack::start(options, &progress).await?;
     let evidence = json!({
         "functions": stack.functions(),
-        "permissions": "each function is held to its own policies",
+        "permissions": "the IAM policies of every function are enforced",
         "http_api": stack.url(),
         "salesforce_org": stack.simulator().url(),
         "aws": stack.emulator().endpoint(),
         "log": log,
     });
-    Ok(Proven { evidence, value: stack })
+    Ok(StepOutput { evidence, value: stack })
 }

@@ -1,4 +1,4 @@
-//! ministack, the AWS emulator: installed once, pinned, and never outliving its owner.
+//! The AWS emulator ministack: installed once in a pinned version, and ended with the program that started it.
 
 mod install;
 mod process;
@@ -8,20 +8,16 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_cloudformation::config::Credentials;
-use aws_sdk_s3::config::RequestChecksumCalculation;
 
 pub use install::install;
-pub use process::Options;
 use process::Process;
+pub use process::{Options, REGION};
 
 use crate::deploy::{self, Deployment};
 use crate::template::Template;
 use crate::workspace::Workspace;
 
-/// The one region of the emulated account.
-pub const REGION: &str = "us-east-1";
-
-/// A running emulator on a loopback port. Dropping it kills it and every function it started.
+/// A running emulator on a loopback port. Dropping it ends its process and every function that it started.
 #[derive(Debug)]
 pub struct Emulator {
     process: Process,
@@ -29,18 +25,18 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts an emulator on a free port, installing it first where that has not been done yet.
+    /// Starts an emulator on a free port. Installs it first if necessary.
     ///
     /// # Errors
-    /// When Python is missing or too old, the installation fails, or the emulator does not get healthy.
+    /// If Python is missing or too old, the installation fails, or the emulator does not become healthy.
     pub async fn start() -> Result<Self> {
         Self::start_with(Options::default()).await
     }
 
-    /// As [`Emulator::start`], with a fixed port or a log file that outlives it.
+    /// Starts an emulator with these options. Installs it first if necessary.
     ///
     /// # Errors
-    /// As [`Emulator::start`]; also when the fixed port is taken.
+    /// As [`Emulator::start`]. Fails also if the port in the options is in use.
     pub async fn start_with(options: Options) -> Result<Self> {
         let python = install(&Workspace::here()).await?;
         let process = Process::start(&python, options).await?;
@@ -53,88 +49,81 @@ impl Emulator {
         Ok(Self { process, sdk })
     }
 
-    /// The base URL of every AWS service, without a trailing slash.
+    /// Returns the base URL of all AWS services, without a trailing slash.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         self.process.endpoint()
     }
 
-    /// A configuration for AWS SDK clients that talk to this emulator.
+    /// Returns the configuration of AWS SDK clients for this emulator.
     #[must_use]
     pub fn sdk_config(&self) -> &SdkConfig {
         &self.sdk
     }
 
-    /// Creates the template's tables, named `{prefix}-{noun}` as a stack of that name would.
+    /// Creates the template's tables in a stack named `prefix`, so that they are named `{prefix}-{table}`.
     ///
     /// # Errors
-    /// When the template cannot be read or the emulator refuses it.
+    /// If the template cannot be read or the emulator rejects it.
     pub async fn create_tables(&self, prefix: &str) -> Result<Tables> {
-        self.create_kinds(prefix, &["AWS::DynamoDB::Table"]).await?;
+        self.create_resources(prefix, &["AWS::DynamoDB::Table"]).await?;
         Ok(Tables { prefix: prefix.to_owned() })
     }
 
-    /// Creates all of the template that holds state: tables, queues, the bus and the app registrations' secret.
+    /// Creates the template's resources that store data: tables, queues, event buses and the secret of app registrations.
     ///
     /// # Errors
-    /// When the template cannot be read or the emulator refuses it.
+    /// If the template cannot be read or the emulator rejects it.
     pub async fn create_state(&self, prefix: &str) -> Result<State> {
-        let kinds = ["AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Events::EventBus", "AWS::SecretsManager::Secret"];
-        let deployment = self.create_kinds(prefix, &kinds).await?;
+        let types = ["AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Events::EventBus", "AWS::SecretsManager::Secret"];
+        let deployment = self.create_resources(prefix, &types).await?;
         Ok(State { tables: Tables { prefix: prefix.to_owned() }, physical: deployment.resources })
     }
 
-    async fn create_kinds(&self, prefix: &str, kinds: &[&str]) -> Result<Deployment> {
-        let template = Template::load(&Workspace::here().template())?.only(kinds);
+    async fn create_resources(&self, prefix: &str, types: &[&str]) -> Result<Deployment> {
+        let template = Template::load(&Workspace::here().template())?.only(types);
         deploy::create(&self.sdk, prefix, &template, &[]).await
     }
 }
 
-/// The names of tables made by [`Emulator::create_tables`].
+/// The tables that [`Emulator::create_tables`] created.
 #[derive(Clone, Debug)]
 pub struct Tables {
     prefix: String,
 }
 
 impl Tables {
-    /// The table of one noun of the design, for example `orgs` or `records`.
+    /// Returns the full name of a table, for example of `orgs` or `records`.
     #[must_use]
-    pub fn name(&self, noun: &str) -> String {
-        format!("{}-{noun}", self.prefix)
+    pub fn name(&self, table: &str) -> String {
+        format!("{}-{table}", self.prefix)
     }
 }
 
-/// What [`Emulator::create_state`] made.
+/// The resources that [`Emulator::create_state`] created.
 #[derive(Clone, Debug)]
 pub struct State {
-    /// The tables.
+    /// The names of the tables.
     pub tables: Tables,
     physical: BTreeMap<String, String>,
 }
 
 impl State {
-    /// The URL of a queue, the name of the bus or the id of the secret, by its logical id in the template.
+    /// Returns the physical id of the resource with this logical id: a queue's URL, a bus's name or a secret's id.
     ///
     /// # Errors
-    /// When the template has no such resource.
+    /// If the resource was not created.
     pub fn physical(&self, logical_id: &str) -> Result<&str> {
         let id = self.physical.get(logical_id);
-        id.map(String::as_str).with_context(|| format!("infra/template.yaml has no {logical_id} among its state"))
+        id.map(String::as_str).with_context(|| {
+            format!("could not find {logical_id} among the created resources; check infra/template.yaml")
+        })
     }
 }
 
-/// A stack name that no other test uses, so that tests can share one emulator.
+/// Returns a random stack name, so that tests can share one emulator.
 #[must_use]
 pub fn unique_prefix() -> String {
     let unique = uuid::Uuid::new_v4().simple().to_string();
     format!("t{}", unique.get(..12).unwrap_or(&unique))
-}
-
-/// A client that addresses buckets by path, since there is no DNS for them, and does not hash what it sends:
-/// in a debug build that takes longer than everything else together.
-pub(crate) fn s3(sdk: &SdkConfig) -> aws_sdk_s3::Client {
-    let config = aws_sdk_s3::config::Builder::from(sdk)
-        .force_path_style(true)
-        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
-    aws_sdk_s3::Client::from_conf(config.build())
 }

@@ -1,4 +1,4 @@
-//! The functions' binaries: built by cargo, packaged as Lambda takes them.
+//! Builds the functions' binaries with cargo and packages them for Lambda.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,12 +16,12 @@ use zip::write::SimpleFileOptions;
 use crate::progress::Progress;
 use crate::workspace::Workspace;
 
-/// Builds the workspace and returns its binaries by name.
+/// Builds the workspace and returns the paths of its binaries by name.
 ///
-/// All of the workspace is built, as `cargo test --workspace` does, so that neither rebuilds the other's dependencies.
+/// Builds the whole workspace, as `cargo test --workspace` does, so that the two commands share one build of the dependencies.
 ///
 /// # Errors
-/// When cargo is missing or the build fails; the message has the compiler's first error.
+/// If cargo is missing or the build fails. The message has the compiler's first error.
 pub async fn build(workspace: &Workspace, progress: &Progress) -> Result<BTreeMap<String, PathBuf>> {
     progress.stage("building the functions");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -33,35 +33,37 @@ pub async fn build(workspace: &Workspace, progress: &Progress) -> Result<BTreeMa
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .context("cargo could not be run")?;
+        .context("could not run cargo")?;
     let (messages, diagnostics) = (child.stdout.take(), child.stderr.take());
     let (binaries, error) = tokio::try_join!(binaries(messages), first_error(diagnostics, progress))?;
     if !child.wait().await?.success() {
-        let error = error.unwrap_or_else(|| "cargo gave no reason".to_owned());
-        bail!("the functions did not build ({error}); `cargo build --workspace` shows all of it");
+        let error = error.unwrap_or_else(|| "cargo printed no error".to_owned());
+        bail!("could not build the functions: {error}; run `cargo build --workspace` to see all errors");
     }
     Ok(binaries)
 }
 
-/// The path of the package with the function's binary, made anew only when the binary is newer.
+/// Writes a function's deployment package (a zip file with the binary as `bootstrap`) and returns its path.
+///
+/// Keeps a package that is newer than the binary.
 ///
 /// # Errors
-/// When the binary cannot be read or the package cannot be written.
+/// If the binary cannot be read or the package cannot be written.
 pub fn package(workspace: &Workspace, name: &str, binary: &Path) -> Result<PathBuf> {
     let folder = workspace.cache().join("functions");
     fs::create_dir_all(&folder)?;
     let package = folder.join(format!("{name}.zip"));
     if !is_newer(&package, binary) {
-        // Written under another name, so that a killed start leaves no half package.
+        // Renamed when complete, so that an interrupted run never leaves a partial package under this name.
         let partial = folder.join(format!("{name}.{}.partial", Uuid::new_v4()));
-        write_package(binary, &partial).with_context(|| format!("could not package {name}"))?;
+        write_package(binary, &partial).with_context(|| format!("could not package the function {name}"))?;
         fs::rename(&partial, &package)?;
     }
     Ok(package)
 }
 
 async fn binaries(messages: Option<impl AsyncRead + Unpin>) -> Result<BTreeMap<String, PathBuf>> {
-    let mut lines = BufReader::new(messages.context("cargo has no output")?).lines();
+    let mut lines = BufReader::new(messages.context("could not read the output of cargo: it is not piped")?).lines();
     let mut found = BTreeMap::new();
     while let Some(line) = lines.next_line().await? {
         found.extend(binary(&line));
@@ -69,6 +71,7 @@ async fn binaries(messages: Option<impl AsyncRead + Unpin>) -> Result<BTreeMap<S
     Ok(found)
 }
 
+/// Reads a binary's name and path from a line of cargo's JSON messages.
 fn binary(line: &str) -> Option<(String, PathBuf)> {
     let message: Value = serde_json::from_str(line).ok()?;
     let executable = message.get("executable")?.as_str()?;
@@ -76,13 +79,14 @@ fn binary(line: &str) -> Option<(String, PathBuf)> {
     Some((name.to_owned(), PathBuf::from(executable)))
 }
 
+/// Shows what cargo compiles, and returns the first line of the first error.
 async fn first_error(diagnostics: Option<impl AsyncRead + Unpin>, progress: &Progress) -> Result<Option<String>> {
-    let mut lines = BufReader::new(diagnostics.context("cargo has no output")?).lines();
+    let mut lines = BufReader::new(diagnostics.context("could not read the output of cargo: it is not piped")?).lines();
     let mut first = None;
     while let Some(line) = lines.next_line().await? {
         match line.trim_start().split_once(' ') {
             Some(("Compiling", package)) => progress.detail("building the functions", package),
-            Some(("Blocking", _)) => progress.stage("waiting for another cargo to finish"),
+            Some(("Blocking", _)) => progress.stage("waiting for another cargo process"),
             _ if first.is_none() && line.starts_with("error") => first = Some(line),
             _ => {}
         }
@@ -97,11 +101,11 @@ fn is_newer(package: &Path, binary: &Path) -> bool {
 
 fn write_package(binary: &Path, package: &Path) -> Result<()> {
     let stripped = package.with_extension("stripped");
-    // Symbols make up half of a debug binary; where there is no `strip`, they are kept.
+    // Symbols are half of a debug binary. Without the `strip` command they stay in.
     let strip = std::process::Command::new("strip").arg("-o").arg(&stripped).arg(binary).stderr(Stdio::null()).status();
     let source = if strip.is_ok_and(|status| status.success()) { stripped.as_path() } else { binary };
     let mut archive = zip::ZipWriter::new(File::create(package)?);
-    // Not compressed: it goes to the same machine.
+    // Not compressed, because the package is unpacked on the same machine.
     let options =
         SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored).unix_permissions(0o755);
     archive.start_file("bootstrap", options)?;
@@ -123,11 +127,11 @@ mod tests {
 
         assert_eq!(binary(line), Some(("onboarding".to_owned(), PathBuf::from("/t/onboarding"))));
         assert_eq!(binary(r#"{"reason":"compiler-artifact","target":{"name":"store"},"executable":null}"#), None);
-        assert_eq!(binary("no json"), None);
+        assert_eq!(binary("not JSON"), None);
     }
 
     #[tokio::test]
-    async fn a_failed_build_is_told_by_its_first_error() {
+    async fn a_failed_build_reports_its_first_error() {
         let diagnostics =
             b"   Compiling a\nwarning: unused\nerror[E0425]: no `x`\n --> a.rs\nerror: could not compile `a`\n";
 
@@ -137,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_package_holds_the_executable_bootstrap() {
+    fn a_package_contains_the_executable_bootstrap() {
         let folder = tempfile::tempdir().unwrap();
         let (script, package) = (folder.path().join("f"), folder.path().join("f.zip"));
         fs::write(&script, "#!/bin/sh\n").unwrap();

@@ -1,4 +1,4 @@
-//! Where the emulator differs from AWS, and what makes up for it. The template is never changed for the emulator's sake.
+//! Compensates for differences between the emulator and AWS, so that `infra/template.yaml` does not have to.
 
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use crate::template::Template;
 
-/// AWS has no action of its own for these batch calls; the emulator asks for one.
+/// IAM actions that permit a batch call on AWS, and the action that the emulator requires for that batch call.
 const BATCH_ACTIONS: [(&str, &str); 1] = [("sqs:SendMessage", "sqs:SendMessageBatch")];
 
-/// The template as the emulator has to see it.
+/// Adds the emulator's batch actions to every policy that permits the single action.
 #[must_use]
-pub fn adapt(mut template: Template) -> Template {
+pub fn allow_batch_actions(mut template: Template) -> Template {
     template.for_each_value("Action", &mut |action| {
         for (single, batch) in BATCH_ACTIONS {
             if *action == *single {
@@ -27,15 +27,17 @@ pub fn adapt(mut template: Template) -> Template {
     template
 }
 
-/// Sets what the emulator drops from a deployed template: the tables' time to live.
+/// Sets the time to live of the deployed tables, which the emulator's CloudFormation ignores.
 ///
 /// # Errors
-/// When a table is not there.
-pub async fn complete(sdk: &SdkConfig, stack: &str, template: &Template) -> Result<()> {
+/// If a table does not exist.
+pub async fn set_time_to_live(sdk: &SdkConfig, stack: &str, template: &Template) -> Result<()> {
     let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
     for (_, table) in template.resources("AWS::DynamoDB::Table") {
         let Some(attribute) = table["TimeToLiveSpecification"]["AttributeName"].as_str() else { continue };
-        let name = table["TableName"]["Fn::Sub"].as_str().context("a table of the template has no name")?;
+        let name = table["TableName"]["Fn::Sub"]
+            .as_str()
+            .context("could not set the time to live: a table in the template has no TableName")?;
         let name = name.replace("${AWS::StackName}", stack);
         let setting = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build()?;
         dynamodb.update_time_to_live().table_name(name).time_to_live_specification(setting).send().await?;
@@ -48,10 +50,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_may_send_may_send_batches() {
+    fn permission_to_send_includes_batches() {
         let template = Template::parse("Resources:\n  A: {Action: 'sqs:SendMessage'}\n  B: {Action: ['x:Y', 'sqs:SendMessage']}\n  C: {Action: 'x:Y'}\n").unwrap();
 
-        let adapted = adapt(template).to_json();
+        let adapted = allow_batch_actions(template).to_json();
 
         let expected = concat!(
             r#"{"Resources":{"A":{"Action":["sqs:SendMessage","sqs:SendMessageBatch"]},"#,

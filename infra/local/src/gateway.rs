@@ -1,7 +1,7 @@
-//! The local stack's front door: what a custom domain is in production.
+//! A reverse proxy in front of the emulated HTTP API, in place of API Gateway's custom domain.
 //!
-//! It gives the HTTP API a plain address (`http://localhost:8580`), answers what API Gateway itself would answer
-//! before a function is reached, and vouches for the platform on the machine it runs on.
+//! It gives the HTTP API a short address (`http://localhost:8580`), returns the errors that API Gateway itself returns before a
+//! function runs, and adds the platform's IAM signature.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -17,22 +17,23 @@ use axum::response::{IntoResponse as _, Response};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// API Gateway's own limits for HTTP APIs.
+/// API Gateway's limit for the body of a request to an HTTP API.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
-const MAX_TIME: Duration = Duration::from_secs(30);
-/// The emulator asks for a signature but, as it has no users, does not check whose it is.
+/// API Gateway's time limit for a request to an HTTP API.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// A placeholder: the emulator requires a signature on routes with IAM authorization, but does not verify it.
 const LOCAL_SIGNATURE: HeaderValue = HeaderValue::from_static(
     "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0",
 );
 
-/// A gateway that has its port but does not serve yet: the stack has to know the address before there is an API.
+/// A gateway that listens but does not serve yet. The stack needs its URL as a parameter, before the API exists.
 #[derive(Debug)]
 pub struct Bound {
     listener: TcpListener,
     address: SocketAddr,
 }
 
-/// A running gateway; it stops when dropped.
+/// A running gateway. Dropping it stops it.
 #[derive(Debug)]
 pub struct Gateway {
     url: String,
@@ -45,49 +46,52 @@ struct Upstream {
     base: String,
 }
 
-/// Takes a port of 127.0.0.1; 0 takes a free one.
+/// Listens on a port of 127.0.0.1; 0 selects a free port.
 ///
 /// # Errors
-/// When the port is taken.
+/// If the port is in use.
 pub async fn bind(port: u16) -> Result<Bound> {
-    let listener =
-        TcpListener::bind(("127.0.0.1", port)).await.map_err(|error| taken(error, port, "the HTTP API", "--port"))?;
+    let listener = TcpListener::bind(("127.0.0.1", port))
+        .await
+        .map_err(|error| listen_error(error, port, "the HTTP API", "--port"))?;
     let address = listener.local_addr()?;
     Ok(Bound { listener, address })
 }
 
-/// Why something cannot listen, in one sentence that says what to do about it.
-pub(crate) fn taken(error: std::io::Error, port: u16, what: &str, option: &str) -> anyhow::Error {
+/// Describes why `server` cannot listen on a port. For a port in use, names the option that changes it.
+pub(crate) fn listen_error(error: std::io::Error, port: u16, server: &str, option: &str) -> anyhow::Error {
     match error.kind() {
-        ErrorKind::AddrInUse => anyhow!("port {port} for {what} is taken; choose another with {option}"),
-        _ => anyhow::Error::new(error).context(format!("{what} cannot listen on port {port}")),
+        ErrorKind::AddrInUse => {
+            anyhow!("could not start {server}: port {port} is in use; choose another port with {option}")
+        }
+        _ => anyhow::Error::new(error).context(format!("could not start {server} on port {port}")),
     }
 }
 
 impl Bound {
-    /// The base URL, without a trailing slash. `localhost`, as browsers keep `Secure` cookies for that name without TLS.
+    /// Returns the base URL, without a trailing slash. Its host is `localhost`, for which browsers accept `Secure` cookies without TLS.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://localhost:{}", self.address.port())
     }
 
-    /// Passes every request on to the API's stage at `base`.
+    /// Forwards every request to the API's stage at the URL `base`.
     ///
     /// # Errors
-    /// When no HTTP client can be made.
+    /// If the HTTP client cannot be created.
     pub fn serve(self, base: String) -> Result<Gateway> {
         let http = reqwest::Client::builder()
             .no_proxy()
             .no_gzip()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(MAX_TIME)
+            .timeout(TIMEOUT)
             .build()?;
         let url = self.url();
         let app = Router::new().fallback(forward).with_state(Upstream { http, base });
         #[expect(clippy::disallowed_methods, reason = "a server on the developer's machine, stopped by its handle")]
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(self.listener, app).await {
-                tracing::error!("the local gateway stopped: {error}");
+                tracing::error!("could not serve the HTTP API: {error}");
             }
         });
         Ok(Gateway { url, server })
@@ -95,7 +99,7 @@ impl Bound {
 }
 
 impl Gateway {
-    /// The base URL, without a trailing slash.
+    /// Returns the base URL, without a trailing slash.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -120,26 +124,28 @@ async fn forward(State(upstream): State<Upstream>, request: Request) -> Response
     if path.starts_with("/v1/") {
         headers.entry(AUTHORIZATION).or_insert(LOCAL_SIGNATURE);
     }
-    match exchange(upstream.http.request(parts.method, url).headers(headers).body(body)).await {
+    match send(upstream.http.request(parts.method, url).headers(headers).body(body)).await {
         Ok(response) => response,
         Err(_) => message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
     }
 }
 
-async fn exchange(request: reqwest::RequestBuilder) -> reqwest::Result<Response> {
-    let answer = request.send().await?;
-    let (status, headers) = (answer.status(), end_to_end(answer.headers().clone()));
-    let body: Bytes = answer.bytes().await?;
+async fn send(request: reqwest::RequestBuilder) -> reqwest::Result<Response> {
+    let upstream = request.send().await?;
+    let (status, headers) = (upstream.status(), end_to_end(upstream.headers().clone()));
+    let body: Bytes = upstream.bytes().await?;
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)
 }
 
-/// The headers that are not about one hop only.
+/// Removes the hop-by-hop headers (RFC 9110, section 7.6.1) and the content length, which the HTTP library sets.
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
-    let hop = ["keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "upgrade"];
-    for name in hop.map(HeaderName::from_static).into_iter().chain([CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH]) {
+    let hop_by_hop = ["keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "upgrade"];
+    for name in
+        hop_by_hop.map(HeaderName::from_static).into_iter().chain([CONNECTION, TRANSFER_ENCODING, CONTENT_LENGTH])
+    {
         headers.remove(name);
     }
     headers
@@ -157,8 +163,8 @@ mod tests {
 
     use super::*;
 
-    /// A gateway in front of a server that answers with what it was sent.
-    async fn in_front_of_echo() -> (Gateway, Gateway) {
+    /// Returns a gateway, and the server behind it that echoes method, path, signature and body size.
+    async fn gateway_to_echo() -> (Gateway, Gateway) {
         let echo = bind(0).await.unwrap();
         let url = echo.url();
         let app = Router::new().fallback(|request: Request| async move {
@@ -170,7 +176,7 @@ mod tests {
                 format!("{} {} {signed} {size}", parts.method, parts.uri),
             )
         });
-        #[expect(clippy::disallowed_methods, reason = "the test's own server")]
+        #[expect(clippy::disallowed_methods, reason = "a server of the test")]
         let server = tokio::spawn(async move { axum::serve(echo.listener, app).await.unwrap() });
         let gateway = bind(0).await.unwrap().serve(format!("{url}/stage")).unwrap();
         (gateway, Gateway { url, server })
@@ -178,51 +184,52 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_keeps_its_method_path_query_and_body() {
-        let (gateway, _echo) = in_front_of_echo().await;
+        let (gateway, _echo) = gateway_to_echo().await;
 
         let request =
             reqwest::Client::new().request(Method::PUT, format!("{}/a/b%20c?d=e%2Ff", gateway.url())).body("12345");
-        let answer = request.send().await.unwrap();
+        let response = request.send().await.unwrap();
 
-        assert_eq!(answer.headers().get_all(SET_COOKIE).iter().count(), 2);
-        assert_eq!(answer.text().await.unwrap(), "PUT /stage/a/b%20c?d=e%2Ff false 5");
+        assert_eq!(response.headers().get_all(SET_COOKIE).iter().count(), 2);
+        assert_eq!(response.text().await.unwrap(), "PUT /stage/a/b%20c?d=e%2Ff false 5");
     }
 
     #[tokio::test]
-    async fn the_platforms_requests_are_signed() {
-        let (gateway, _echo) = in_front_of_echo().await;
+    async fn requests_of_the_platform_get_a_signature() {
+        let (gateway, _echo) = gateway_to_echo().await;
 
-        let answer = reqwest::get(format!("{}/v1/orgs", gateway.url())).await.unwrap();
+        let response = reqwest::get(format!("{}/v1/orgs", gateway.url())).await.unwrap();
 
-        assert_eq!(answer.text().await.unwrap(), "GET /stage/v1/orgs true 0");
+        assert_eq!(response.text().await.unwrap(), "GET /stage/v1/orgs true 0");
     }
 
     #[tokio::test]
-    async fn a_body_above_the_limit_is_refused() {
-        let (gateway, _echo) = in_front_of_echo().await;
+    async fn a_body_above_the_limit_is_rejected() {
+        let (gateway, _echo) = gateway_to_echo().await;
 
         let request = reqwest::Client::new().post(gateway.url()).body(vec![0; MAX_BODY_BYTES + 1]);
-        let answer = request.send().await.unwrap();
+        let response = request.send().await.unwrap();
 
-        assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
 
     #[tokio::test]
-    async fn an_api_that_is_gone_is_unavailable() {
+    async fn an_unreachable_api_is_unavailable() {
         let gateway = bind(0).await.unwrap().serve("http://127.0.0.1:1".to_owned()).unwrap();
 
-        let answer = reqwest::get(gateway.url()).await.unwrap();
+        let response = reqwest::get(gateway.url()).await.unwrap();
 
-        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 
     #[tokio::test]
-    async fn a_taken_port_is_named() {
-        let taken = bind(0).await.unwrap();
+    async fn the_error_for_a_port_in_use_names_the_option() {
+        let first = bind(0).await.unwrap();
+        let port = first.address.port();
 
-        let error = bind(taken.address.port()).await.unwrap_err();
+        let error = bind(port).await.unwrap_err();
 
-        let port = taken.address.port();
-        assert_eq!(error.to_string(), format!("port {port} for the HTTP API is taken; choose another with --port"));
+        let expected = format!("could not start the HTTP API: port {port} is in use; choose another port with --port");
+        assert_eq!(error.to_string(), expected);
     }
 }

@@ -1,6 +1,6 @@
-//! Ferry on one machine: `infra/template.yaml` deployed to an AWS emulator, beside a simulated Salesforce org.
+//! Runs Ferry on one machine: `infra/template.yaml`, deployed to an AWS emulator, and a simulated Salesforce org.
 //!
-//! Tests that need AWS start an [`Emulator`] and create in it what the template defines:
+//! [`Stack`] is the whole. Tests that need only AWS start an [`Emulator`] and create the template's tables in it:
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
@@ -14,13 +14,14 @@
 //! ```
 
 pub mod command;
-pub mod demo;
+mod demo;
 pub mod deploy;
-pub mod dev;
+mod dev;
 pub mod emulator;
 pub mod functions;
 pub mod gaps;
 pub mod gateway;
+mod interrupt;
 mod poll;
 pub mod progress;
 pub mod stack;

@@ -1,4 +1,4 @@
-//! `cargo dev`: all of Ferry on this machine. `cargo dev demo`: its whole story, once.
+//! `cargo dev` runs Ferry on this machine; `cargo dev demo` runs every part of it once.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Waiting for something to become true, with a deadline.
+//! Waiting for a condition, with a deadline.
 
 use std::time::Duration;
 
@@ -6,15 +6,20 @@ use anyhow::{Result, anyhow};
 use tokio::time::Instant;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-/// What takes long is looked at rarely: looking costs the emulator time, too.
+/// The pauses grow up to this one, because every probe takes time of the emulator.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 
-/// Probes until there is an answer. A probe that fails is tried again; its error is told when time is up.
-pub(crate) async fn until<T, F>(what: &str, within: Duration, mut probe: impl FnMut() -> F) -> Result<T>
+/// Repeats the probe until it returns a value. A probe that fails is repeated too.
+///
+/// `operation` is an infinitive that reads after "could not": "receive the event".
+///
+/// # Errors
+/// If the probe returns no value within the time limit; the source is the error of the last probe.
+pub(crate) async fn until<T, F>(operation: &str, limit: Duration, mut probe: impl FnMut() -> F) -> Result<T>
 where
     F: Future<Output = Result<Option<T>>>,
 {
-    let deadline = Instant::now() + within;
+    let deadline = Instant::now() + limit;
     let mut pause = FIRST_PAUSE;
     loop {
         let last = probe().await;
@@ -22,8 +27,8 @@ where
             return Ok(value);
         }
         if Instant::now() >= deadline {
-            let reason = last.err().unwrap_or_else(|| anyhow!("it was not so yet"));
-            return Err(reason.context(format!("{what}: not within {} s", within.as_secs())));
+            let reason = last.err().unwrap_or_else(|| anyhow!("the last attempt found nothing"));
+            return Err(reason.context(format!("could not {operation} within {} s", limit.as_secs())));
         }
         tokio::time::sleep(pause).await;
         pause = LONGEST_PAUSE.min(pause.mul_f64(1.3));
@@ -35,22 +40,24 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_later_answer_is_found() {
+    async fn a_probe_that_fails_is_repeated() {
         let mut calls = 0;
 
-        let found = until("three", Duration::from_secs(5), || {
+        let found = until("count to three", Duration::from_secs(5), || {
             calls += 1;
             let calls = calls;
-            async move { if calls < 3 { Err(anyhow!("not there")) } else { Ok(Some(calls)) } }
+            async move { if calls < 3 { Err(anyhow!("too few calls")) } else { Ok(Some(calls)) } }
         });
 
         assert_eq!(found.await.unwrap(), 3);
     }
 
     #[tokio::test]
-    async fn the_last_error_tells_why_time_was_up() {
-        let never = until("the sea", Duration::ZERO, || async { Err::<Option<()>, _>(anyhow!("still dry")) });
+    async fn a_timeout_reports_the_last_error() {
+        let failing = || async { Err::<Option<()>, _>(anyhow!("2 messages are left")) };
 
-        assert_eq!(format!("{:#}", never.await.unwrap_err()), "the sea: not within 0 s: still dry");
+        let error = until("empty the queue", Duration::ZERO, failing).await.unwrap_err();
+
+        assert_eq!(format!("{error:#}"), "could not empty the queue within 0 s: 2 messages are left");
     }
 }

@@ -1,25 +1,25 @@
-//! What a person sees while something takes long: a spinner on a terminal, plain lines elsewhere, nothing when asked.
+//! Progress of long work on standard error: a spinner on a terminal, plain lines elsewhere, or nothing.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Tells a person what is being done. Everything goes to standard error.
+/// A display of the current work on standard error.
 #[derive(Clone, Debug)]
 pub enum Progress {
-    /// Says nothing.
+    /// Prints nothing.
     Silent,
-    /// One line a stage.
+    /// Prints one line for each stage.
     Lines,
-    /// A line that is gone when the work is done.
+    /// Shows the current work in one line, which [`Progress::clear`] removes.
     Spinner(ProgressBar),
 }
 
 impl Progress {
-    /// A spinner where standard error is a terminal, lines where it is not.
+    /// Returns a spinner if standard error is a terminal, and lines otherwise.
     #[must_use]
-    pub fn to_person() -> Self {
+    pub fn to_stderr() -> Self {
         if !std::io::stderr().is_terminal() {
             return Self::Lines;
         }
@@ -31,33 +31,33 @@ impl Progress {
         Self::Spinner(spinner)
     }
 
-    /// What is being done now.
-    pub fn stage(&self, what: &str) {
+    /// Shows a stage, such as "packaging the functions". The only method that prints to [`Progress::Lines`].
+    pub fn stage(&self, stage: &str) {
         match self {
             Self::Silent => {}
             Self::Lines => {
-                // Without a standard error there is nobody to tell.
-                let _ = writeln!(std::io::stderr(), "{what}");
+                // If standard error is closed, the work goes on without its progress.
+                let _ = writeln!(std::io::stderr(), "{stage}");
             }
-            Self::Spinner(spinner) => spinner.set_message(what.to_owned()),
+            Self::Spinner(spinner) => spinner.set_message(stage.to_owned()),
         }
     }
 
-    /// A part of what is being done, too small for a line of its own.
-    pub fn detail(&self, what: &str, part: &str) {
+    /// Shows a stage and a part of it on the spinner: "building the functions: serde".
+    pub fn detail(&self, stage: &str, part: &str) {
         if let Self::Spinner(spinner) = self {
-            spinner.set_message(format!("{what}: {part}"));
+            spinner.set_message(format!("{stage}: {part}"));
         }
     }
 
-    /// What is being done now, where it is not worth a line that stays.
-    pub fn show(&self, what: &str) {
+    /// Shows a text on the spinner only.
+    pub fn show(&self, text: &str) {
         if let Self::Spinner(spinner) = self {
-            spinner.set_message(what.to_owned());
+            spinner.set_message(text.to_owned());
         }
     }
 
-    /// Lets something else be printed.
+    /// Hides the spinner while `print` writes to the terminal.
     pub fn suspend(&self, print: impl FnOnce()) {
         match self {
             Self::Spinner(spinner) => spinner.suspend(print),
@@ -65,7 +65,7 @@ impl Progress {
         }
     }
 
-    /// Takes the spinner off the screen.
+    /// Removes the spinner from the terminal.
     pub fn clear(&self) {
         if let Self::Spinner(spinner) = self {
             spinner.finish_and_clear();

@@ -1,4 +1,4 @@
-//! The whole of Ferry, running: emulator, deployed template, front door and a simulated org.
+//! The local stack: the AWS emulator with the deployed template, the gateway, and a simulated Salesforce org.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,39 +9,39 @@ use aws_sdk_s3::primitives::ByteStream;
 use org_simulator::{LoadReport, Seed, Simulator};
 use serde_json::json;
 
-use crate::deploy::{self, Deployment};
-use crate::emulator::{self, Emulator, s3};
-use crate::gateway::{self, Gateway, taken};
+use crate::deploy::{self, Deployment, s3_client};
+use crate::emulator::{self, Emulator};
+use crate::gateway::{self, Gateway, listen_error};
 use crate::progress::Progress;
 use crate::template::Template;
 use crate::workspace::Workspace;
 use crate::{functions, gaps};
 
-/// The name under which the template is deployed.
+/// The name of the CloudFormation stack.
 pub const NAME: &str = "ferry";
 
 const CODE_BUCKET: &str = "ferry-code";
 
-/// How the stack is started. The default is for tests: free ports, and nothing happens by itself.
+/// The options of [`Stack::start`]. The default is for tests: free ports, and outbound messages only on request.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Port of the HTTP API; 0 takes a free one.
+    /// Port of the HTTP API; 0 selects a free port.
     pub port: u16,
-    /// Port of the org simulator; 0 takes a free one.
+    /// Port of the org simulator; 0 selects a free port.
     pub simulator_port: u16,
-    /// Port of the AWS emulator; 0 takes a free one.
+    /// Port of the AWS emulator; 0 selects a free port.
     pub emulator_port: u16,
-    /// Where the emulator's and the functions' logs go; they are gone with the stack when `None`.
+    /// The path of the log of the emulator and the functions. With `None` the log is deleted with the stack.
     pub log: Option<PathBuf>,
-    /// Let the org send outbound messages by itself, rather than when told to.
+    /// Let the org send outbound messages as soon as they are due. Otherwise it sends them only on request.
     pub send_outbound_messages: bool,
-    /// Parameters of the template that are not to have their default, beside those that the stack needs.
+    /// More parameters of the template, as names and values. The stack sets those that it needs itself.
     pub parameters: Vec<(String, String)>,
-    /// Folder of CRM data to load into the org; every object in it is mirrored, beside those that always are.
+    /// A folder with CRM data to load into the org. Its objects are mirrored in addition to the template's default.
     pub crm_data: Option<PathBuf>,
 }
 
-/// A running stack. Dropping it stops all of it.
+/// A running stack. Dropping it stops everything that it started.
 pub struct Stack {
     gateway: Gateway,
     simulator: Simulator,
@@ -53,95 +53,100 @@ pub struct Stack {
 }
 
 impl Stack {
-    /// Builds the functions, deploys the template and starts everything around it.
+    /// Builds the functions, starts the org, the emulator and the gateway, and deploys the template.
     ///
     /// # Errors
-    /// One sentence for a person: a taken port, a missing Python, a failed build or deployment.
+    /// If a port is in use, Python is missing, or the build, the deployment or loading the CRM data fails.
     pub async fn start(options: Options, progress: &Progress) -> Result<Self> {
         let workspace = Workspace::here();
         let gateway = gateway::bind(options.port).await?;
         let simulator = start_simulator(&options).await?;
         let crm_data = load_crm_data(&simulator, options.crm_data.as_deref(), progress)?;
-        progress.stage("getting the AWS emulator ready");
+        progress.stage("starting the AWS emulator");
         let (emulator, binaries) = tokio::try_join!(start_emulator(&options), functions::build(&workspace, progress))?;
         progress.stage("packaging the functions");
         let template = upload_code(&workspace, emulator.sdk_config(), &binaries).await?;
         progress.stage("deploying infra/template.yaml");
         let mirrored_objects = mirrored_objects(&template, &crm_data)?;
         let parameters = parameters(&gateway.url(), simulator.url(), &mirrored_objects.join(","));
-        let wanted = options.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).chain(wanted).collect();
+        let more = options.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).chain(more).collect();
         let deployment = deploy::create(emulator.sdk_config(), NAME, &template, &parameters).await?;
         register_app(emulator.sdk_config(), &simulator, &gateway.url()).await?;
-        let api = deployment.outputs.get("ApiId").context("the template has no output ApiId")?;
+        let api = deployment
+            .outputs
+            .get("ApiId")
+            .context("could not serve the HTTP API: infra/template.yaml has no output ApiId")?;
         let gateway = gateway.serve(format!("{}/_aws/execute-api/{api}/$default", emulator.endpoint()))?;
         let functions = template.code_names().len();
         Ok(Self { gateway, simulator, deployment, emulator, functions, crm_data, mirrored_objects })
     }
 
-    /// Base URL of the HTTP API as browsers, the platform and the org see it.
+    /// Returns the base URL of the HTTP API, for browsers, the platform and the org.
     #[must_use]
     pub fn url(&self) -> &str {
         self.gateway.url()
     }
 
-    /// The simulated org.
+    /// Returns the simulated org.
     #[must_use]
     pub fn simulator(&self) -> &Simulator {
         &self.simulator
     }
 
-    /// What came of loading the CRM data; nothing where there was none.
+    /// Returns the result of loading the CRM data; empty without CRM data.
     #[must_use]
     pub fn crm_data(&self) -> &LoadReport {
         &self.crm_data
     }
 
-    /// The objects that Ferry mirrors here.
+    /// Returns the API names of the mirrored objects.
     #[must_use]
     pub fn mirrored_objects(&self) -> &[String] {
         &self.mirrored_objects
     }
 
-    /// How many functions run.
+    /// Returns the number of deployed functions.
     #[must_use]
     pub fn functions(&self) -> usize {
         self.functions
     }
 
-    /// The emulated AWS account.
+    /// Returns the AWS emulator.
     #[must_use]
     pub fn emulator(&self) -> &Emulator {
         &self.emulator
     }
 
-    /// A configuration for AWS SDK clients with every permission.
+    /// Returns a configuration for AWS SDK clients with every permission.
     #[must_use]
     pub fn sdk_config(&self) -> &SdkConfig {
         self.emulator.sdk_config()
     }
 
-    /// An output of the deployed template.
+    /// Returns an output of the deployed template.
     ///
     /// # Errors
-    /// When the template has no such output.
+    /// If the template has no such output.
     pub fn output(&self, name: &str) -> Result<&str> {
         let value = self.deployment.outputs.get(name);
-        value.map(String::as_str).with_context(|| format!("infra/template.yaml has no output {name}"))
+        value
+            .map(String::as_str)
+            .with_context(|| format!("could not read the output {name}: infra/template.yaml does not define it"))
     }
 }
 
 async fn start_simulator(options: &Options) -> Result<Simulator> {
     let port = options.simulator_port;
     let free = std::net::TcpListener::bind(("127.0.0.1", port));
-    free.map_err(|error| taken(error, port, "the Salesforce org", "--simulator-port"))?;
+    free.map_err(|error| listen_error(error, port, "the Salesforce org", "--simulator-port"))?;
     let settings = org_simulator::Options {
         port,
         seed: Seed::Default,
         send_outbound_messages: options.send_outbound_messages,
         ..org_simulator::Options::default()
     };
-    Simulator::start(settings).await.context("the Salesforce org could not start")
+    Simulator::start(settings).await.context("could not start the Salesforce org")
 }
 
 async fn start_emulator(options: &Options) -> Result<Emulator> {
@@ -153,23 +158,29 @@ async fn start_emulator(options: &Options) -> Result<Emulator> {
     .await
 }
 
-/// Puts the functions where the template can refer to them, as `sam package` does.
+/// Uploads the functions' packages to S3 and refers to them in the template, as `sam package` does.
 async fn upload_code(workspace: &Workspace, sdk: &SdkConfig, binaries: &BTreeMap<String, PathBuf>) -> Result<Template> {
     let template = Template::load(&workspace.template())?;
-    let client = s3(sdk);
+    let client = s3_client(sdk);
     client.create_bucket().bucket(CODE_BUCKET).send().await?;
     for name in template.code_names() {
-        let binary = binaries.get(&name).with_context(|| format!("the workspace has no binary {name}"))?;
-        let package = packaged(workspace, &name, binary).await?;
+        let binary = binaries.get(&name).with_context(|| {
+            format!("could not package the function {name}: the workspace has no binary of this name")
+        })?;
+        let package = package(workspace, &name, binary).await?;
         let body = ByteStream::from_path(&package).await?;
         let put = client.put_object().bucket(CODE_BUCKET).key(&name).body(body);
-        put.customize().disable_payload_signing().send().await.with_context(|| format!("could not upload {name}"))?;
+        put.customize()
+            .disable_payload_signing()
+            .send()
+            .await
+            .with_context(|| format!("could not upload the function {name}"))?;
     }
     let located = template.with_code(|name| format!("s3://{CODE_BUCKET}/{name}"));
-    Ok(gaps::adapt(located))
+    Ok(gaps::allow_batch_actions(located))
 }
 
-async fn packaged(workspace: &Workspace, name: &str, binary: &Path) -> Result<PathBuf> {
+async fn package(workspace: &Workspace, name: &str, binary: &Path) -> Result<PathBuf> {
     let (workspace, name, binary) = (workspace.clone(), name.to_owned(), binary.to_owned());
     tokio::task::spawn_blocking(move || functions::package(&workspace, &name, &binary)).await?
 }
@@ -177,15 +188,17 @@ async fn packaged(workspace: &Workspace, name: &str, binary: &Path) -> Result<Pa
 fn load_crm_data(simulator: &Simulator, folder: Option<&Path>, progress: &Progress) -> Result<LoadReport> {
     let Some(folder) = folder else { return Ok(LoadReport::default()) };
     progress.stage("loading the CRM data");
-    simulator.load_crm_data(folder).with_context(|| format!("could not load {}", folder.display()))
+    simulator.load_crm_data(folder).with_context(|| format!("could not load the CRM data in {}", folder.display()))
 }
 
-/// What the template mirrors anyway, and whatever was loaded.
+/// Returns the objects that the template mirrors by default, and those of the CRM data.
 fn mirrored_objects(template: &Template, loaded: &LoadReport) -> Result<Vec<String>> {
-    let always = template.parameter_default("MirroredObjects").context("the template has no MirroredObjects")?;
-    let mut objects: Vec<_> = always.split(',').map(str::to_owned).collect();
-    let others = loaded.loaded.keys().filter(|object| !objects.contains(object)).cloned().collect::<Vec<_>>();
-    objects.extend(others);
+    let default = template
+        .parameter_default("MirroredObjects")
+        .context("could not read the parameter MirroredObjects: infra/template.yaml has no default for it")?;
+    let mut objects: Vec<_> = default.split(',').map(str::to_owned).collect();
+    let loaded = loaded.loaded.keys().filter(|object| !objects.contains(object)).cloned().collect::<Vec<_>>();
+    objects.extend(loaded);
     Ok(objects)
 }
 
@@ -202,7 +215,7 @@ fn parameters(url: &str, login_url: &str, mirrored_objects: &str) -> [(&'static 
     .map(|(name, value)| (name, value.to_owned()))
 }
 
-/// What an operator does once after the first deployment: tells Ferry and Salesforce of each other.
+/// Creates the OAuth client in the org and stores its registration in Ferry, as an operator does after the first deployment.
 async fn register_app(sdk: &SdkConfig, simulator: &Simulator, url: &str) -> Result<()> {
     let (client_id, client_secret) = (simulator.client_id(), simulator.client_secret());
     simulator.add_app("Ferry", client_id, client_secret, &format!("{url}/oauth/callback"));

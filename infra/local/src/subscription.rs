@@ -1,4 +1,4 @@
-//! A consumer of Ferry's events, as the platform is one: a queue of its own, subscribed to the bus.
+//! Receives Ferry's events as the platform does: from a queue that is the target of a rule on the event bus.
 
 use std::time::Duration;
 
@@ -10,21 +10,28 @@ use serde_json::{Value, json};
 use crate::poll::until;
 use crate::stack::Stack;
 
-/// Gets the events that a pattern asks for.
+/// A queue that receives the events that match a pattern.
 pub struct Subscription {
     sqs: aws_sdk_sqs::Client,
     queue_url: String,
 }
 
 impl Subscription {
-    /// Subscribes a queue of this name to the events whose detail matches, in the language of EventBridge's rules:
-    /// `{"subject": ["Opportunity/006..."]}`.
+    /// Creates a queue and a rule of this name.
+    ///
+    /// `detail` is an EventBridge event pattern for the event's detail: `{"subject": ["Opportunity/006..."]}`.
     ///
     /// # Errors
-    /// The emulator refuses the queue or the rule.
+    /// If the emulator rejects the queue or the rule.
     pub async fn to(stack: &Stack, name: &str, detail: &Value) -> Result<Self> {
         let sqs = aws_sdk_sqs::Client::new(stack.sdk_config());
-        let queue_url = sqs.create_queue().queue_name(name).send().await?.queue_url.context("a queue without a URL")?;
+        let queue_url = sqs
+            .create_queue()
+            .queue_name(name)
+            .send()
+            .await?
+            .queue_url
+            .context("could not create the queue: the response has no URL")?;
         let attributes = sqs
             .get_queue_attributes()
             .queue_url(&queue_url)
@@ -34,7 +41,7 @@ impl Subscription {
         let arn = attributes
             .attributes()
             .and_then(|attributes| attributes.get(&QueueAttributeName::QueueArn))
-            .context("a queue without an ARN")?;
+            .context("could not read the ARN of the queue: the response has none")?;
         let policy = json!({
             "Version": "2012-10-17",
             "Statement": [{ "Effect": "Allow", "Principal": { "Service": "events.amazonaws.com" }, "Action": "sqs:SendMessage", "Resource": arn }],
@@ -53,23 +60,23 @@ impl Subscription {
         Ok(Self { sqs, queue_url })
     }
 
-    /// The first event that is the wanted one; others are taken off the queue.
+    /// Waits for the first event that matches, and discards the events before it.
     ///
     /// # Errors
-    /// It does not come within a minute.
+    /// If no event matches within 60 seconds.
     pub async fn event(&self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-        until("the event on the bus", Duration::from_secs(60), async || {
+        until("receive the event", Duration::from_secs(60), async || {
             Ok(self.receive().await?.into_iter().find(|event| wanted(event)))
         })
         .await
     }
 
-    /// The events that are there, at most ten, taken off the queue; waits two seconds for the first.
+    /// Receives and deletes up to 10 events. Waits up to 2 seconds for the first.
     ///
     /// # Errors
-    /// The queue does not answer.
+    /// If SQS fails, or an event is not JSON.
     pub async fn receive(&self) -> Result<Vec<Value>> {
-        let answer = self
+        let received = self
             .sqs
             .receive_message()
             .queue_url(&self.queue_url)
@@ -78,7 +85,7 @@ impl Subscription {
             .send()
             .await?;
         let mut events = Vec::new();
-        for message in answer.messages() {
+        for message in received.messages() {
             events.push(serde_json::from_str(message.body().unwrap_or_default())?);
             let handle = message.receipt_handle().unwrap_or_default();
             self.sqs.delete_message().queue_url(&self.queue_url).receipt_handle(handle).send().await?;

@@ -1,4 +1,4 @@
-//! `infra/template.yaml` as data, in the JSON form that CloudFormation takes as well.
+//! Reads `infra/template.yaml` and converts it to JSON, which CloudFormation accepts too.
 
 use std::fs;
 use std::path::Path;
@@ -7,18 +7,18 @@ use anyhow::{Context as _, Result, bail};
 use saphyr::{LoadableYamlNode as _, ScalarOwned, YamlOwned};
 use serde_json::{Map, Value, json};
 
-/// A CloudFormation template.
+/// A CloudFormation template, as JSON.
 #[derive(Clone, Debug)]
 pub struct Template(Map<String, Value>);
 
 impl Template {
-    /// Reads a template in YAML, short-form functions such as `!Ref` included.
+    /// Reads a YAML template. Converts short-form functions such as `!Ref` to the long form.
     ///
     /// # Errors
-    /// When the file cannot be read or is not a YAML mapping.
+    /// If the file cannot be read or is not a YAML mapping.
     pub fn load(path: &Path) -> Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("could not read {}", path.display()))?;
-        Self::parse(&text).with_context(|| format!("{} is not a template", path.display()))
+        Self::parse(&text).with_context(|| format!("could not parse {} as a template", path.display()))
     }
 
     pub(crate) fn parse(text: &str) -> Result<Self> {
@@ -29,7 +29,7 @@ impl Template {
         }
     }
 
-    /// The template without all resources of other types, and without what would refer to them.
+    /// Keeps only resources of these types, and removes outputs, globals and the transform, which could refer to other resources.
     #[must_use]
     pub fn only(mut self, types: &[&str]) -> Self {
         self.0.remove("Outputs");
@@ -41,7 +41,7 @@ impl Template {
         self
     }
 
-    /// The properties of every resource of a type, with its logical id.
+    /// Returns the logical id and the properties of every resource of a type.
     pub fn resources<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
         let resources = self.0.get("Resources").and_then(Value::as_object);
         resources
@@ -51,33 +51,33 @@ impl Template {
             .map(|(id, resource)| (id.as_str(), &resource["Properties"]))
     }
 
-    /// What a parameter is when nobody sets it.
+    /// Returns the default of a parameter.
     #[must_use]
     pub fn parameter_default(&self, name: &str) -> Option<&str> {
         self.0.get("Parameters")?.get(name)?.get("Default")?.as_str()
     }
 
-    /// The names of the functions' binaries: the last part of each `CodeUri`.
+    /// Returns the names of the functions' binaries: the last part of each `CodeUri`.
     #[must_use]
     pub fn code_names(&self) -> Vec<String> {
         self.resources("AWS::Serverless::Function").map(|(_, function)| code_name(&function["CodeUri"])).collect()
     }
 
-    /// The template with the code of every function at the address that `locate` gives for the binary's name.
+    /// Replaces every `CodeUri` with the URI that `locate` returns for the binary's name.
     #[must_use]
     pub fn with_code(mut self, locate: impl Fn(&str) -> String) -> Self {
         self.for_each_value("CodeUri", &mut |uri| *uri = Value::String(locate(&code_name(uri))));
         self
     }
 
-    /// Changes the value of every key of that name, wherever it stands among the resources.
+    /// Applies `change` to the value of every key of this name, at any depth below `Resources`.
     pub(crate) fn for_each_value(&mut self, key: &str, change: &mut impl FnMut(&mut Value)) {
         if let Some(resources) = self.0.get_mut("Resources") {
             visit(resources, key, change);
         }
     }
 
-    /// The template as CloudFormation takes it.
+    /// Returns the template as JSON text.
     #[must_use]
     pub fn to_json(&self) -> String {
         Value::Object(self.0.clone()).to_string()
@@ -111,7 +111,7 @@ fn to_json(node: YamlOwned) -> Result<Value> {
         YamlOwned::Mapping(entries) => Value::Object(entries.into_iter().map(entry_to_json).collect::<Result<_>>()?),
         YamlOwned::Tagged(tag, inner) => long_form(&tag.suffix, to_json(*inner)?),
         YamlOwned::Representation(..) | YamlOwned::Alias(_) | YamlOwned::BadValue => {
-            bail!("it uses aliases or values that CloudFormation does not know")
+            bail!("YAML aliases and invalid values are not supported")
         }
     })
 }
@@ -133,7 +133,7 @@ fn scalar_to_json(scalar: ScalarOwned) -> Value {
     }
 }
 
-/// `!Sub x` is short for `{"Fn::Sub": x}`; three functions have forms of their own.
+/// Converts a short-form function: `!Sub x` to `{"Fn::Sub": x}`. `Ref` and `Condition` have no `Fn::` prefix, and `GetAtt` takes a list.
 fn long_form(function: &str, argument: Value) -> Value {
     match (function, argument) {
         ("Ref" | "Condition", argument) => json!({ function: argument }),
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn short_form_functions_become_long_ones() {
+    fn short_form_functions_are_converted_to_the_long_form() {
         let template = Template::parse(
             "Resources:\n  Q:\n    Type: T\n    Properties:\n      A: !GetAtt Dead.Arn\n      B: !Ref X\n      C: !If [Yes, !Sub '${X}-y', 7]\n",
         )
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_the_template_has_only_the_wanted_types() {
+    fn only_removes_other_resource_types() {
         let template = Template::parse("Transform: X\nOutputs: {}\nResources:\n  A: {Type: T}\n  B: {Type: U}\n")
             .unwrap()
             .only(&["U"]);
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn code_is_found_by_the_name_of_the_binary() {
+    fn code_uris_are_replaced_by_binary_name() {
         let source = "Resources:\n  A: {Type: 'AWS::Serverless::Function', Properties: {CodeUri: ../target/lambda/record-read/}}\n";
         let template = Template::parse(source).unwrap();
         assert_eq!(template.code_names(), ["record-read"]);
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_no_template() {
+    fn a_list_is_not_a_template() {
         assert!(Template::parse("- a\n").is_err());
     }
 }

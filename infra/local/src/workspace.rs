@@ -1,15 +1,15 @@
-//! Where things are in the source tree.
+//! Paths in the source tree.
 
 use std::path::{Path, PathBuf};
 
-/// The workspace this crate was built from.
+/// The Cargo workspace that this crate was built from.
 #[derive(Clone, Debug)]
 pub struct Workspace {
     root: PathBuf,
 }
 
 impl Workspace {
-    /// The workspace of this very source file.
+    /// Returns the workspace that contains this source file.
     #[must_use]
     pub fn here() -> Self {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -17,19 +17,19 @@ impl Workspace {
         Self { root: root.to_path_buf() }
     }
 
-    /// The folder that holds the workspace's `Cargo.toml`.
+    /// Returns the folder of the workspace's `Cargo.toml`.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// The production template.
+    /// Returns the path of `infra/template.yaml`, the production template.
     #[must_use]
     pub fn template(&self) -> PathBuf {
         self.root.join("infra/template.yaml")
     }
 
-    /// What the local stack keeps between runs; ignored by git and safe to delete.
+    /// Returns the path of `.ferry`: the emulator's installation, packages and logs. Git ignores it, and it is safe to delete.
     #[must_use]
     pub fn cache(&self) -> PathBuf {
         self.root.join(".ferry")

@@ -1,4 +1,4 @@
-//! The emulator as the other crates' tests use it.
+//! The emulator, as tests of other crates use it.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use local::template::Template;
 use local::{Emulator, deploy, unique_prefix};
 
 #[tokio::test]
-async fn tables_are_those_of_the_template() {
+async fn create_tables_creates_the_tables_of_the_template() {
     let emulator = Emulator::start().await.unwrap();
     let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
 
@@ -16,7 +16,7 @@ async fn tables_are_those_of_the_template() {
 
     let mut names = dynamodb.list_tables().send().await.unwrap().table_names.unwrap();
     names.sort();
-    let nouns = [
+    let expected = [
         "authorizations",
         "budgets",
         "connections",
@@ -28,7 +28,7 @@ async fn tables_are_those_of_the_template() {
         "records",
         "writes",
     ];
-    assert_eq!(names, nouns.map(|noun| tables.name(noun)));
+    assert_eq!(names, expected.map(|table| tables.name(table)));
 
     let records = dynamodb.describe_table().table_name(tables.name("records")).send().await.unwrap();
     assert!(records.table.unwrap().latest_stream_arn.is_some());
@@ -50,7 +50,7 @@ async fn an_index_of_the_template_can_be_queried() {
         let item = item.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned())));
         dynamodb.put_item().table_name(&deliveries).set_item(Some(item.into())).send().await.unwrap();
     }
-    let answer = dynamodb
+    let response = dynamodb
         .query()
         .table_name(&deliveries)
         .index_name("by_received_at")
@@ -61,12 +61,12 @@ async fn an_index_of_the_template_can_be_queried() {
         .await
         .unwrap();
 
-    let found: Vec<_> = answer.items().iter().map(|item| item["delivery_id"].as_s().unwrap().as_str()).collect();
+    let found: Vec<_> = response.items().iter().map(|item| item["delivery_id"].as_s().unwrap().as_str()).collect();
     assert_eq!(found, ["b", "a"]);
 }
 
 #[tokio::test]
-async fn state_includes_queues_the_bus_and_the_secret() {
+async fn create_state_includes_queues_the_bus_and_the_secret() {
     let emulator = Emulator::start().await.unwrap();
 
     let state = emulator.create_state(&unique_prefix()).await.unwrap();
@@ -79,7 +79,7 @@ async fn state_includes_queues_the_bus_and_the_secret() {
 
 /// Amazon SQS Developer Guide, "Amazon SQS fair queues".
 #[tokio::test]
-async fn a_group_that_takes_the_most_of_a_queue_lets_the_others_go_first() {
+async fn other_groups_are_delivered_before_a_noisy_group() {
     let emulator = Emulator::start().await.unwrap();
     let sqs = aws_sdk_sqs::Client::new(emulator.sdk_config());
     let url = sqs.create_queue().queue_name("fair").send().await.unwrap().queue_url.unwrap();
@@ -95,11 +95,7 @@ async fn a_group_that_takes_the_most_of_a_queue_lets_the_others_go_first() {
     };
 
     for _ in 0..3 {
-        assert_eq!(
-            receive().await,
-            ["noisy"; 10],
-            "the group is not noisy before thirty of its messages are in flight"
-        );
+        assert_eq!(receive().await, ["noisy"; 10], "a group is noisy from 30 messages in flight");
     }
     let next = receive().await;
     assert_eq!(next[..2], ["quiet"; 2], "{next:?}");
@@ -107,7 +103,7 @@ async fn a_group_that_takes_the_most_of_a_queue_lets_the_others_go_first() {
 }
 
 #[tokio::test]
-async fn an_emulator_is_gone_once_it_is_dropped() {
+async fn dropping_an_emulator_ends_its_process() {
     let emulator = Emulator::start().await.unwrap();
     let address = emulator.endpoint().strip_prefix("http://").unwrap().parse().unwrap();
     let connect = || TcpStream::connect_timeout(&address, Duration::from_secs(1));
@@ -119,7 +115,7 @@ async fn an_emulator_is_gone_once_it_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_deployment_that_fails_names_the_resource() {
+async fn a_failed_deployment_names_the_resource() {
     let emulator = Emulator::start().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("template.yaml");

@@ -1,6 +1,6 @@
-//! Rules that the production template keeps and that no linter knows.
+//! Rules of the production template that cfn-lint does not check.
 
-#![expect(clippy::unwrap_used, reason = "what a helper finds wrong fails the test")]
+#![expect(clippy::unwrap_used, reason = "a failed helper fails the test")]
 
 use std::collections::BTreeMap;
 
@@ -29,18 +29,18 @@ fn actions(statement: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn only_the_token_broker_may_touch_token_secrets() {
+fn only_the_token_broker_may_use_token_secrets() {
     let template = template();
 
     for (name, function) in functions(&template) {
         let secrets = statements(function).filter(|statement| statement.to_string().contains("secretsmanager:"));
-        let touches_tokens = secrets.filter(|statement| statement["Resource"]["Fn::GetAtt"][0] != "AppsSecret").count();
-        assert_eq!(touches_tokens > 0, name == "TokenBroker", "{name}");
+        let other_secrets = secrets.filter(|statement| statement["Resource"]["Fn::GetAtt"][0] != "AppsSecret").count();
+        assert_eq!(other_secrets > 0, name == "TokenBroker", "{name}");
     }
 }
 
 #[test]
-fn only_the_token_broker_is_in_the_network_with_fixed_addresses_and_only_where_it_is_asked_for() {
+fn fixed_addresses_are_optional_and_only_for_the_token_broker() {
     let template = template();
     assert_eq!(template.parameter_default("FixedAddresses"), Some("off"));
 
@@ -53,16 +53,16 @@ fn only_the_token_broker_is_in_the_network_with_fixed_addresses_and_only_where_i
             assert!(subnets.iter().all(|subnet| subnet["Ref"].as_str().unwrap().starts_with("Private")), "{subnets:?}");
         }
     }
-    let rest: Value = serde_json::from_str(&template.to_json()).unwrap();
-    let resources = rest["Resources"].as_object().unwrap();
+    let whole: Value = serde_json::from_str(&template.to_json()).unwrap();
+    let resources = whole["Resources"].as_object().unwrap();
     let network = resources.iter().filter(|(_, resource)| resource["Type"].as_str().unwrap().starts_with("AWS::EC2::"));
-    let (asked_for, always): (Vec<_>, Vec<_>) =
+    let (optional, always): (Vec<_>, Vec<_>) =
         network.partition(|(_, resource)| resource["Condition"] == "HasFixedAddresses");
-    assert!(always.is_empty() && asked_for.len() > 20, "{always:?}");
+    assert!(always.is_empty() && optional.len() > 20, "{always:?}");
 }
 
 #[test]
-fn what_leaves_the_network_is_https_from_a_fixed_address_and_nothing_comes_in() {
+fn the_network_allows_only_outbound_https_from_fixed_addresses() {
     let template = template();
 
     let groups: Vec<_> = template.resources("AWS::EC2::SecurityGroup").collect();
@@ -88,22 +88,22 @@ fn what_leaves_the_network_is_https_from_a_fixed_address_and_nothing_comes_in() 
 }
 
 #[test]
-fn no_function_may_do_everything_or_act_on_everything() {
+fn policies_name_their_actions_and_resources() {
     let template = template();
 
     for (name, function) in functions(&template) {
         for statement in statements(function).filter(|statement| statement["Effect"] == "Allow") {
             let actions = actions(statement);
             assert!(actions.iter().all(|action| !action.contains('*')), "{name}: {actions:?}");
-            let is_about_all = statement["Resource"] == "*";
-            // AWS knows no resource for this one.
-            assert!(!is_about_all || actions == ["dynamodb:ListStreams"], "{name}: {actions:?}");
+            let is_for_all_resources = statement["Resource"] == "*";
+            // AWS defines no resource type for this action.
+            assert!(!is_for_all_resources || actions == ["dynamodb:ListStreams"], "{name}: {actions:?}");
         }
     }
 }
 
 #[test]
-fn messages_stay_hidden_six_times_as_long_as_their_function_may_take() {
+fn visibility_timeouts_are_six_times_the_function_timeout() {
     let template = template();
     let functions = functions(&template);
     let queues: BTreeMap<_, _> = template.resources("AWS::SQS::Queue").collect();
@@ -121,7 +121,7 @@ fn messages_stay_hidden_six_times_as_long_as_their_function_may_take() {
 }
 
 #[test]
-fn every_queue_has_dead_letters_and_all_dead_letters_an_alarm() {
+fn queues_have_dead_letter_queues_and_those_have_alarms() {
     let template = template();
     let watched: Vec<_> = template
         .resources("AWS::CloudWatch::Alarm")
@@ -129,9 +129,9 @@ fn every_queue_has_dead_letters_and_all_dead_letters_an_alarm() {
         .collect();
 
     for (name, queue) in template.resources("AWS::SQS::Queue") {
-        let is_last = name.ends_with("DeadLetters");
-        assert_eq!(queue["RedrivePolicy"].is_null(), is_last, "{name}");
-        assert!(!is_last || watched.contains(&name), "{name}");
+        let is_dead_letter_queue = name.ends_with("DeadLetters");
+        assert_eq!(queue["RedrivePolicy"].is_null(), is_dead_letter_queue, "{name}");
+        assert!(!is_dead_letter_queue || watched.contains(&name), "{name}");
     }
 }
 
@@ -149,7 +149,7 @@ fn every_function_has_an_alarm_and_a_log_group() {
 }
 
 #[test]
-fn the_platforms_routes_are_authorized_and_the_others_are_not() {
+fn only_the_routes_of_the_platform_require_authorization() {
     let template = template();
 
     for (name, route) in template.resources("AWS::ApiGatewayV2::Route") {
@@ -159,7 +159,7 @@ fn the_platforms_routes_are_authorized_and_the_others_are_not() {
 }
 
 #[test]
-fn webhooks_have_a_domain_with_mutual_tls_where_it_is_asked_for_and_everybody_is_told_of_it() {
+fn the_optional_webhook_domain_requires_mutual_tls() {
     let template = template();
     assert_eq!(template.parameter_default("WebhookDomainName"), Some(""));
     assert_eq!(template.parameter_default("WebhookClientName"), Some("proxy.salesforce.com"));
@@ -178,8 +178,11 @@ fn webhooks_have_a_domain_with_mutual_tls_where_it_is_asked_for_and_everybody_is
             assert_eq!((&required[0], &required[2]), (&"HasWebhookDomain".into(), &"".into()), "{name}");
         }
     }
-    let given = &functions(&template)["Onboarding"]["Environment"]["Variables"]["WEBHOOK_URL"]["Fn::If"];
-    assert_eq!((&given[0], &given[1]["Fn::Sub"]), (&"HasWebhookDomain".into(), &"https://${WebhookDomainName}".into()));
+    let webhook_url = &functions(&template)["Onboarding"]["Environment"]["Variables"]["WEBHOOK_URL"]["Fn::If"];
+    assert_eq!(
+        (&webhook_url[0], &webhook_url[1]["Fn::Sub"]),
+        (&"HasWebhookDomain".into(), &"https://${WebhookDomainName}".into())
+    );
 }
 
 #[test]
@@ -194,7 +197,7 @@ fn the_access_log_has_no_path() {
 }
 
 #[test]
-fn tables_can_be_restored_and_are_not_deleted_with_the_stack() {
+fn tables_have_backups_and_are_kept_when_the_stack_is_deleted() {
     let json: Value = serde_json::from_str(&template().to_json()).unwrap();
     let resources = json["Resources"].as_object().unwrap();
 

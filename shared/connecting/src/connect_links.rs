@@ -15,7 +15,7 @@ pub const LINK_TTL: SignedDuration = SignedDuration::from_mins(15);
 /// The lifetime of a link in an event, which a person may read days later.
 pub const EVENT_LINK_TTL: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// The connection that a connect link is for.
+/// The stored content of a connect link: the connection that it is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
     /// The tenant of the org.
@@ -25,7 +25,7 @@ pub struct Ticket {
     pub kind: ConnectionKind,
     /// The environment, which determines the login host.
     pub environment: Environment,
-    /// The org that has to be connected. If it is missing, a team may connect any org.
+    /// The org that has to be connected. A team link without it is for any org.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub org_id: Option<OrgId>,
     /// The org's My Domain, which replaces the login host of the environment.
@@ -37,7 +37,7 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// Returns whether the link is for a team connection.
+    /// Returns `true` if the link is for a team connection.
     #[must_use]
     pub fn is_team(&self) -> bool {
         self.kind == ConnectionKind::Team
@@ -59,7 +59,7 @@ impl Ticket {
     }
 }
 
-/// Returns the time at which something expires that is created now, in whole milliseconds.
+/// Returns the time at which something expires that is created at `now`, in whole milliseconds.
 #[must_use]
 pub fn expiry(now: Timestamp, ttl: SignedDuration) -> Timestamp {
     store::time::to_millis(now.checked_add(ttl).unwrap_or(now))
@@ -82,7 +82,7 @@ pub struct ConnectLinks {
 }
 
 impl ConnectLinks {
-    /// Creates links below `public_url`: the URL at which browsers reach the HTTP API, without a trailing slash.
+    /// Creates a client. Links begin with `public_url`: the URL at which browsers reach the HTTP API, without a trailing slash.
     pub fn new(authorizations: Authorizations, public_url: impl Into<String>) -> Self {
         Self { authorizations, public_url: public_url.into() }
     }

@@ -1,8 +1,8 @@
-//! The kill switch: ends one connection or all connections of an org.
+//! Disconnecting: ends one connection or all connections of an org.
 //!
-//! Ferry's own state is closed first, so that no token is issued from then on: the org's lanes, then the connections. After
-//! that each grant is revoked at Salesforce and its secret is deleted. The report names what failed; repeating the call
-//! finishes it.
+//! Ferry's own state is closed first, so that no token is issued from then on: the org, then its connections. After that each
+//! grant is revoked at Salesforce and its secret is deleted. The report names each step that failed; a repeated call completes
+//! it.
 
 use futures::{StreamExt as _, stream};
 use runtime::token_broker::{RefusalCode, TokenBroker};
@@ -14,7 +14,7 @@ use store::{ConnectionId, Connections, OrgState, Orgs};
 /// The number of connections of an org that are ended concurrently.
 const CONCURRENCY: usize = 10;
 
-/// The kill switch, with its dependencies.
+/// Disconnects orgs and connections.
 #[derive(Clone)]
 pub struct Disconnect {
     /// The `orgs` table.
@@ -54,11 +54,11 @@ pub struct ConnectionReport {
 pub enum Outcome {
     /// The grant was revoked at Salesforce and its secret deleted.
     Ended,
-    /// A step failed. Repeating the call finishes it.
+    /// A step failed. A repeated call completes it.
     Unfinished {
-        /// The failed step, in a clause.
+        /// The failed step, as a clause: "could not …".
         reason: String,
-        /// `true` if a repetition may succeed without a person's help.
+        /// `true` if a repeated call may succeed without a person's help.
         repeat: bool,
     },
 }
@@ -110,10 +110,8 @@ impl Disconnect {
 fn unfinished(error: &Error) -> Outcome {
     let reason = match error {
         Error::Refused(refusal) => match refusal.code {
-            RefusalCode::UnknownApp => {
-                "its login host is not one of Salesforce's, so that the grant could not be revoked".to_owned()
-            }
-            _ => format!("closed in Ferry, but not revoked at Salesforce: {}", refusal.reason),
+            RefusalCode::UnknownApp => "could not revoke the grant: its login host is not a Salesforce host".to_owned(),
+            _ => format!("could not revoke the grant at Salesforce: {}", refusal.reason),
         },
         error => error.to_string(),
     };

@@ -1,4 +1,4 @@
-//! Connecting and disconnecting an org: connect links, the kill switch, and the client of the `onboarding` function.
+//! Connecting and disconnecting an org: connect links, disconnecting, and the client of the `onboarding` function.
 
 pub mod connect_links;
 pub mod disconnect;

@@ -26,7 +26,7 @@ pub struct TeamConnected {
     pub org_id: OrgId,
     /// The tenant.
     pub tenant: Tenant,
-    /// Production or sandbox.
+    /// The environment of the consent.
     pub environment: Environment,
     /// The URL of the login host.
     pub login_url: String,
@@ -46,7 +46,7 @@ pub struct Onboarded {
     pub org_id: OrgId,
     /// The state of the org now.
     pub state: OrgState,
-    /// The URL for the org's outbound messages, with its secret. Only if somebody has to enter it in the org by hand.
+    /// The URL for the org's outbound messages, with its secret. Present only if a person has to enter it in the org by hand.
     #[serde(default, with = "runtime::exposed::option", skip_serializing_if = "Option::is_none")]
     pub webhook_url: Option<SecretString>,
     /// The set-up of the org's outbound messages. `None` for an org that is not active.
@@ -74,12 +74,12 @@ pub enum OutboundMessages {
     },
 }
 
-/// The reason why an org's outbound messages have to be set up by hand.
+/// A reason for setting up an org's outbound messages by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ManualSetup {
-    /// The org has no outbound message of Ferry's: the package is not installed, or the org's edition, which Ferry does not
-    /// know, has none.
+    /// The org has none of Ferry's outbound messages: the package is not installed, or the org's edition is unknown to Ferry and
+    /// has no outbound messages.
     NoMessages,
     /// The connection's user lacks the permission Customize Application.
     NotPermitted,
@@ -109,7 +109,7 @@ impl Onboarding {
         call(&self.function, &Event::TeamConnected(connected)).await
     }
 
-    /// Adds another webhook secret to the org's present one, and sets the org's outbound messages to it.
+    /// Adds a webhook secret beside the org's current one, and sets the endpoint of the org's outbound messages to it.
     ///
     /// # Errors
     /// The call fails.

@@ -1,4 +1,4 @@
-//! Single-use secrets of people and browsers: 256 random bits as text, and their digests.
+//! Secrets of links and cookies: 256 random bits as text, and their digests.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ fn encode(bytes: [u8; 32]) -> SecretString {
     URL_SAFE_NO_PAD.encode(bytes).into()
 }
 
-/// Returns whether a text has the form of a generated secret. Check this before any lookup.
+/// Returns `true` if a text has the form of a generated secret. Check this before any lookup.
 #[must_use]
 pub fn is_well_formed(text: &str) -> bool {
     text.len() == LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
@@ -43,7 +43,7 @@ impl Digest {
         Self(URL_SAFE_NO_PAD.encode(Sha256::digest(secret.as_bytes())))
     }
 
-    /// Returns whether the digest is that of `secret`. Compares in constant time.
+    /// Returns `true` if the digest is that of `secret`. Compares in constant time.
     #[must_use]
     pub fn matches(&self, secret: &str) -> bool {
         Self::new(secret).0.as_bytes().ct_eq(self.0.as_bytes()).into()

@@ -4,7 +4,7 @@ use error_texts::error_texts;
 
 use crate::http_event;
 use crate::token_broker::{Refusal, RefusalCode, RetryHint};
-use crate::{EnvError, Error, StateError};
+use crate::{EnvError, Error};
 
 #[test]
 fn error_texts_read_as_sentences() {
@@ -24,9 +24,6 @@ fn error_texts_read_as_sentences() {
     texts += &error_texts!(http_event::Error {
         http_event::Error::InvalidEvent => http_event::Error::InvalidEvent,
         http_event::Error::ResponseTooLarge => http_event::Error::ResponseTooLarge,
-    });
-    texts += &error_texts!(StateError {
-        StateError { .. } => StateError { operation: "load the org", source: store::Error::NotFound { operation: "load the org", entity: "org" } },
     });
     insta::assert_snapshot!(texts);
 }

@@ -30,8 +30,8 @@ pub(crate) enum Error {
 /// The client certificate of a request over mutual TLS, as API Gateway verified it; an extension of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientCertificate {
-    /// The certificate's subject, a distinguished name (RFC 4514).
-    pub subject: String,
+    /// The certificate in PEM format.
+    pub pem: String,
 }
 
 /// Returns whether the event is a request.
@@ -67,7 +67,7 @@ pub(crate) async fn respond(router: &Router, event: &RawValue) -> Result<ApiGate
 fn client_certificate(request: &lambda_http::Request) -> Option<ClientCertificate> {
     let RequestContext::ApiGatewayV2(context) = request.request_context_ref()? else { return None };
     let certificate = context.authentication.as_ref()?.client_cert.as_ref()?;
-    Some(ClientCertificate { subject: certificate.subject_dn.clone()? })
+    Some(ClientCertificate { pem: certificate.client_cert_pem.clone()? })
 }
 
 async fn event_response(response: Response) -> Result<ApiGatewayV2httpResponse, Error> {
@@ -165,21 +165,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_client_certificate_is_api_gateways_and_no_headers() {
+    async fn a_client_certificate_comes_from_api_gateway_not_from_headers() {
         let caller = |certificate: Option<Extension<ClientCertificate>>| async move {
-            certificate.map_or_else(|| "nobody".to_owned(), |Extension(certificate)| certificate.subject)
+            certificate.map_or_else(|| "nobody".to_owned(), |Extension(certificate)| certificate.pem)
         };
         let router = || Router::new().route("/echo/{name}", post(caller));
         let certificate = json!({ "clientCertPem": "PEM", "subjectDN": "CN=a,O=b", "issuerDN": "CN=c", "serialNumber": "1",
             "validity": { "notBefore": "May 28 12:30:02 2026 GMT", "notAfter": "Aug  5 09:36:04 2027 GMT" } });
         let mut verified = event("", false);
         verified["requestContext"]["authentication"] = json!({ "clientCert": certificate });
-        assert_eq!(response_to(router(), &verified).await["body"], "CN=a,O=b");
+        assert_eq!(response_to(router(), &verified).await["body"], "PEM");
 
         let mut forged = event("", false);
         forged["requestContext"]["authentication"] = json!(null);
-        for name in ["x-amzn-mtls-clientcert-subject", "x-client-cert", "subjectdn"] {
-            forged["headers"][name] = json!("CN=a,O=b");
+        for name in ["x-amzn-mtls-clientcert", "x-client-cert", "clientcertpem"] {
+            forged["headers"][name] = json!("PEM");
         }
         assert_eq!(response_to(router(), &forged).await["body"], "nobody");
     }

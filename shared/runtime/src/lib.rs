@@ -32,7 +32,6 @@ mod salesforce_access;
 mod serve;
 pub mod sqs;
 mod start;
-mod state_error;
 pub mod token_broker;
 
 pub use api_calls::record_api_calls;
@@ -47,7 +46,6 @@ pub use report::{Outcome, Report};
 pub use salesforce_access::{Salesforce, SalesforceConfig, host_policy};
 pub use serve::{serve_both, serve_events, serve_events_until, serve_http};
 pub use start::start;
-pub use state_error::StateError;
 pub use token_broker::TokenBroker;
 
 /// An error of a `main`.

@@ -1,4 +1,4 @@
-//! OAuth: the web server flow with PKCE, refresh, revoke (Salesforce Help, OAuth authorization flows).
+//! OAuth: the web server flow with PKCE, refresh and revocation (Salesforce Help, OAuth authorization flows).
 
 mod consent;
 mod id_token;
@@ -15,15 +15,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 pub use consent::{Consent, consent};
-pub(crate) use signing_keys::SigningKeys;
 pub use token::{Identity, TokenResponse};
 
 use crate::transport::{Request, Response, Target};
 use crate::{BoxFuture, Error, Http, LoginHost, OrgId, RecordId, Session};
 use token::RawResponse;
 
-/// The protocol's client, with the token endpoint as the only one set.
-type Protocol = Client<
+/// An `oauth2` client of which only the token endpoint is set.
+type TokenClient = Client<
     BasicErrorResponse,
     RawResponse,
     BasicTokenIntrospectionResponse,
@@ -39,28 +38,28 @@ type Protocol = Client<
 /// An OAuth client registration: a connected app or an external client app.
 #[derive(Clone, Debug, Deserialize)]
 pub struct App {
-    /// How connections remember which app they belong to.
+    /// The name under which connections store the app that they belong to.
     pub name: String,
     /// The consumer key.
     pub client_id: String,
-    /// The consumer secret; also the key of the signature on token answers.
+    /// The consumer secret. It is also the key of the signature on token responses.
     pub client_secret: SecretString,
 }
 
-/// A code that came back to the redirect URI.
+/// An authorization code that the redirect URI received.
 #[derive(Clone, Debug)]
 pub struct CodeExchange {
-    /// Character for character the one of the consent.
+    /// The redirect URI of the consent, character for character.
     pub redirect_uri: String,
-    /// Good once, for 15 minutes.
+    /// The authorization code: valid once, for 15 minutes.
     pub code: SecretString,
     /// [`Consent::code_verifier`].
     pub code_verifier: SecretString,
-    /// [`Consent::nonce`]. With it the answer is believed only with an `id_token` that was signed for this very consent.
+    /// [`Consent::nonce`]. When set, the response must have an `id_token` that was signed for this consent.
     pub nonce: Option<SecretString>,
 }
 
-/// Who a session belongs to.
+/// The user of a session.
 #[derive(Clone, Debug, Deserialize)]
 pub struct UserInfo {
     /// The user.
@@ -68,7 +67,7 @@ pub struct UserInfo {
     /// The user's org.
     #[serde(rename = "organization_id")]
     pub org_id: OrgId,
-    /// The user's name in the org, unique worldwide.
+    /// The username, unique in all of Salesforce.
     pub preferred_username: Option<String>,
     /// The user's e-mail address.
     pub email: Option<String>,
@@ -76,12 +75,13 @@ pub struct UserInfo {
     pub name: Option<String>,
 }
 
-/// Trades a code for tokens.
+/// Exchanges an authorization code for tokens.
 ///
 /// # Errors
 ///
-/// [`Error::GrantEnded`] when the code is used, expired or foreign; [`Error::AppRefused`] when the app or the
-/// redirect URI is wrong; [`Error::Untrusted`] when the answer's signature or its `id_token` is: then the grant is given back.
+/// [`Error::GrantEnded`] when the code was used, has expired or belongs to another app; [`Error::AppRefused`] when the app or
+/// the redirect URI is wrong; [`Error::Untrusted`] when the response's signature or its `id_token` is not valid. A grant whose
+/// `id_token` is not valid is revoked.
 pub async fn exchange_code(
     http: &Http,
     app: &App,
@@ -91,38 +91,38 @@ pub async fn exchange_code(
     const OPERATION: &str = "exchange the authorization code";
     let redirect = RedirectUrl::new(exchange.redirect_uri.clone()).map_err(|_| not_a_url("redirect URI"))?;
     let verifier = exchange.code_verifier.expose_secret().to_owned();
-    let answer = protocol(app, login)?
+    let response = token_client(app, login)?
         .set_redirect_uri(redirect)
         .exchange_code(AuthorizationCode::new(exchange.code.expose_secret().to_owned()))
         .set_pkce_verifier(PkceCodeVerifier::new(verifier))
-        .request_async(&Wire { http, login, operation: OPERATION })
+        .request_async(&HttpAdapter { http, login, operation: OPERATION })
         .await;
-    let answer = believed(OPERATION, answer)?.verify(OPERATION, app, http.policy())?;
+    let response = without_body(OPERATION, response)?.verify(OPERATION, app, http.policy())?;
     if let Some(nonce) = &exchange.nonce {
-        let verified = id_token::verify(OPERATION, http, app, login, (&answer, nonce)).await;
-        if let Err(error) = verified {
-            give_back(http, login, &answer).await;
+        let checks = id_token::Checks { operation: OPERATION, app, login, nonce };
+        if let Err(error) = checks.verify(http, &response).await {
+            revoke_unused(http, login, &response).await;
             return Err(error);
         }
     }
-    Ok(answer)
+    Ok(response)
 }
 
-/// Ends a grant that nobody will use. Whether that succeeds changes nothing about the answer.
-async fn give_back(http: &Http, login: &LoginHost, answer: &TokenResponse) {
-    let grant = answer.refresh_token.as_ref().unwrap_or(&answer.access_token);
+/// Revokes a grant that is not stored. A failure is logged: the caller returns the error that made the grant unusable.
+async fn revoke_unused(http: &Http, login: &LoginHost, response: &TokenResponse) {
+    let grant = response.refresh_token.as_ref().unwrap_or(&response.access_token);
     if let Err(error) = revoke(http, login, grant).await {
-        tracing::warn!("a grant that is not believed could not be given back: {error}");
+        tracing::warn!("the grant of an invalid consent stays in the org: {error}");
     }
 }
 
-/// Trades a refresh token for an access token, once: with rotation on, the refresh token is dead afterwards,
-/// whether the answer arrives or not.
+/// Exchanges a refresh token for an access token, with one attempt: with rotation on, the refresh token is no longer valid
+/// afterwards, whether the response arrives or not.
 ///
 /// # Errors
 ///
-/// [`Error::RefreshInProgress`] when another refresh is under way; [`Error::GrantEnded`] when only a person can help;
-/// with [`Retry::Unknown`](crate::Retry::Unknown), the refresh token may be used up.
+/// [`Error::RefreshInProgress`] when another refresh is in progress; [`Error::GrantEnded`] when a person has to consent again.
+/// After an error with [`Retry::Unknown`](crate::Retry::Unknown) the refresh token may have been used.
 pub async fn refresh(
     http: &Http,
     app: &App,
@@ -130,24 +130,24 @@ pub async fn refresh(
     refresh_token: &SecretString,
 ) -> Result<TokenResponse, Error> {
     const OPERATION: &str = "refresh the token";
-    let answer = protocol(app, login)?
+    let response = token_client(app, login)?
         .exchange_refresh_token(&RefreshToken::new(refresh_token.expose_secret().to_owned()))
-        .request_async(&Wire { http, login, operation: OPERATION })
+        .request_async(&HttpAdapter { http, login, operation: OPERATION })
         .await;
-    believed(OPERATION, answer)?.verify(OPERATION, app, http.policy())
+    without_body(OPERATION, response)?.verify(OPERATION, app, http.policy())
 }
 
-/// Revokes a refresh token and its access tokens, or one access token. A token that is already dead is a success.
+/// Revokes a refresh token and its access tokens, or one access token. A token that is no longer valid counts as revoked.
 ///
 /// # Errors
 ///
-/// Those of any call.
+/// The errors of a call to the login host.
 pub async fn revoke(http: &Http, login: &LoginHost, token: &SecretString) -> Result<(), Error> {
     let request = revocation(token);
     match http.call(&endpoint(login), &request.idempotent()).await {
         Err(Error::Unavailable { code: Some(code), .. }) if code == "invalid_token" => Ok(()),
         Err(Error::GrantEnded { .. }) => Ok(()),
-        answer => answer.map(drop),
+        response => response.map(drop),
     }
 }
 
@@ -157,19 +157,19 @@ fn revocation(token: &SecretString) -> Request {
     Request::form("revoke the token", "/services/oauth2/revoke".to_owned(), form.finish().into_bytes())
 }
 
-/// Asks Salesforce who a session belongs to.
+/// Fetches the user of a session.
 ///
 /// # Errors
 ///
-/// [`Error::SessionRefused`] when the access token is dead.
+/// [`Error::SessionRefused`] when the access token is no longer valid.
 pub async fn fetch_userinfo(http: &Http, session: &Session) -> Result<UserInfo, Error> {
     let target = Target { base: session.instance_url.as_str(), token: Some(&session.access_token), meter: None };
     let request = Request::get("fetch the user info", "/services/oauth2/userinfo".to_owned());
     http.call(&target, &request).await?.json()
 }
 
-/// Salesforce takes the secret in the body.
-fn protocol(app: &App, login: &LoginHost) -> Result<Protocol, Error> {
+/// Creates a client of the token endpoint. The secret goes into the body, as Salesforce documents it.
+fn token_client(app: &App, login: &LoginHost) -> Result<TokenClient, Error> {
     let token = format!("{login}/services/oauth2/token");
     let token = TokenUrl::new(token).map_err(|_| not_a_url("login host"))?;
     let secret = app.client_secret.expose_secret().to_owned();
@@ -179,14 +179,14 @@ fn protocol(app: &App, login: &LoginHost) -> Result<Protocol, Error> {
         .set_token_uri(token))
 }
 
-/// Carries the requests of the protocol over our own transport, which turns every refusal into an [`Error`].
-struct Wire<'a> {
+/// Sends the requests of the `oauth2` crate with [`Http`], which makes every refusal an [`Error`].
+struct HttpAdapter<'a> {
     http: &'a Http,
     login: &'a LoginHost,
     operation: &'static str,
 }
 
-impl<'c> AsyncHttpClient<'c> for Wire<'_> {
+impl<'c> AsyncHttpClient<'c> for HttpAdapter<'_> {
     type Error = Error;
     type Future = BoxFuture<'c, Result<HttpResponse, Error>>;
 
@@ -195,16 +195,16 @@ impl<'c> AsyncHttpClient<'c> for Wire<'_> {
     }
 }
 
-impl Wire<'_> {
+impl HttpAdapter<'_> {
     async fn post(&self, request: HttpRequest) -> Result<HttpResponse, Error> {
         let operation = self.operation;
         let (head, form) = request.into_parts();
         let request = Request::form(operation, head.uri.path().to_owned(), form);
         let Response { status, body, .. } = self.http.call(&endpoint(self.login), &request).await?;
-        let mut answer = HttpResponse::new(body);
-        *answer.status_mut() =
-            status.try_into().map_err(|_| Error::InvalidResponse { operation, what: "a status that is none" })?;
-        Ok(answer)
+        let mut response = HttpResponse::new(body);
+        *response.status_mut() =
+            status.try_into().map_err(|_| Error::InvalidResponse { operation, what: "not an HTTP status code" })?;
+        Ok(response)
     }
 }
 
@@ -212,15 +212,15 @@ fn endpoint(login: &LoginHost) -> Target<'_> {
     Target { base: login.as_str(), token: None, meter: None }
 }
 
-/// What the protocol made of an answer; its own errors hold the body and go no further.
-fn believed(
+/// Replaces the errors of the `oauth2` crate, which contain the response's body and so could put a token into a log.
+fn without_body(
     operation: &'static str,
-    answer: Result<RawResponse, RequestTokenError<Error, BasicErrorResponse>>,
+    response: Result<RawResponse, RequestTokenError<Error, BasicErrorResponse>>,
 ) -> Result<RawResponse, Error> {
-    answer.map_err(|error| match error {
+    response.map_err(|error| match error {
         RequestTokenError::Request(error) => error,
         RequestTokenError::ServerResponse(_) | RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-            Error::InvalidResponse { operation, what: "not a token answer" }
+            Error::InvalidResponse { operation, what: "not a token response" }
         }
     })
 }

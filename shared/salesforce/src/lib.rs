@@ -62,6 +62,7 @@ mod error;
 mod error_texts;
 mod host;
 mod id;
+mod key_cache;
 mod meter;
 mod name;
 pub mod notes;

@@ -1,6 +1,6 @@
 //! Enhanced notes: `ContentNote` and its links to records (Object Reference, ContentNote and ContentDocumentLink).
 
-mod html;
+pub mod html;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;

@@ -10,8 +10,8 @@ use tracing::warn;
 
 pub(crate) use request::{Body, ErrorFormat, Request, Response};
 
-use crate::auth::SigningKeys;
 use crate::error::{oauth_failure, rest_failure};
+use crate::key_cache::KeyCache;
 use crate::meter::Meter;
 use crate::{Classify, Clock, Error, HostPolicy};
 
@@ -41,7 +41,7 @@ pub struct Http {
     policy: HostPolicy,
     clock: Clock,
     timeouts: Timeouts,
-    signing_keys: SigningKeys,
+    key_cache: KeyCache,
 }
 
 /// The destination of a request.
@@ -67,7 +67,7 @@ impl Http {
             .https_only(policy == HostPolicy::SalesforceOnly)
             .build()
             .map_err(|_| Error::Invalid { what: "TLS configuration", reason: "is not usable" })?;
-        Ok(Self { pool, policy, clock, timeouts: Timeouts::default(), signing_keys: SigningKeys::default() })
+        Ok(Self { pool, policy, clock, timeouts: Timeouts::default(), key_cache: KeyCache::default() })
     }
 
     /// Replaces the time limits.
@@ -87,8 +87,8 @@ impl Http {
     }
 
     /// Returns the cache of the keys with which login hosts sign.
-    pub(crate) fn signing_keys(&self) -> &SigningKeys {
-        &self.signing_keys
+    pub(crate) fn key_cache(&self) -> &KeyCache {
+        &self.key_cache
     }
 
     /// Sends a request, and retries it as [`retry::pause`] allows.

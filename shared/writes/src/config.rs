@@ -42,7 +42,7 @@ impl Config {
     }
 }
 
-/// The dependencies of the ledger. A function without further ones uses them as its own.
+/// The dependencies of the ledger. `note-write` needs no others and uses them as its own.
 #[derive(Clone)]
 pub struct Deps {
     /// The `orgs` table.
@@ -73,7 +73,7 @@ impl Deps {
     /// Builds the dependencies of a deployed function.
     ///
     /// # Errors
-    /// This machine has no TLS.
+    /// The machine has no usable TLS configuration.
     pub fn new(aws: &Aws, config: Config) -> Result<Self, salesforce::Error> {
         Ok(Self {
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
@@ -87,7 +87,7 @@ impl Deps {
         })
     }
 
-    /// Adds the client's calls to the org's budget. A failure is logged and does not undo the write.
+    /// Adds the client's calls to the org's budget. A failure is only logged.
     pub async fn count_calls(&self, org: OrgId, client: &Client) {
         record_api_calls(&self.budgets, org, Lane::Interactive, client, &self.clock).await;
     }

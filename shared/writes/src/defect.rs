@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-/// A defect of a request: the place, and what to change there.
+/// A defect of a request: its place, and the change that is needed there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defect {
     /// The position in `records`, from 0; `None` for a request without records, or for a defect of all of them.
     pub record: Option<usize>,
     /// The member of the body or the field of the record, as the request spells it: `title`, `links[2]`, `Name`.
     pub field: Option<String>,
-    /// What to change.
+    /// The change that is needed, or the fault: it reads after the place and a colon.
     pub detail: &'static str,
 }
 
@@ -28,7 +28,7 @@ impl Defect {
 }
 
 impl fmt::Display for Defect {
-    /// Writes `records[3].Name: the field is named twice` or `links[2]: not a record id`.
+    /// Writes `records[3].Name: the field occurs more than once` or `links[2]: must be a record id`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.record, &self.field) {
             (Some(record), Some(field)) => write!(f, "records[{record}].{field}: {}", self.detail),

@@ -1,4 +1,4 @@
-//! Errors of writes and of reading notes back, and their effect on a write.
+//! Errors of writes and of reads of notes, and their effect on a write.
 
 use std::time::Duration;
 
@@ -12,54 +12,54 @@ use crate::Defect;
 /// The number of defects of a request that its problem lists.
 const MAX_LISTED_DEFECTS: usize = 20;
 /// The pause before the outcome of a write is looked up: longer than Salesforce takes to commit or to roll back.
-const SETTLING: Duration = Duration::from_secs(30);
+const LOOKUP_PAUSE: Duration = Duration::from_secs(30);
 /// The pause before a request for a write that is being carried out may be sent again.
 const IN_PROGRESS_PAUSE: Duration = Duration::from_secs(5);
 
-/// An error of a write, or of reading a note back.
+/// An error of a write, or of a read of a note or a write.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The request is invalid; nothing was done.
-    #[error("the request is invalid (defects: {})", .0.len())]
+    #[error("could not accept the write: the request is invalid (defects: {})", .0.len())]
     Invalid(Vec<Defect>),
     /// The org does not exist.
-    #[error("the org does not exist")]
+    #[error("could not load the org: it does not exist")]
     UnknownOrg,
-    /// The org is not active, so that it must not be written to.
-    #[error("the org is not active")]
+    /// The org is not active, so Salesforce must not be called.
+    #[error("could not call Salesforce: the org is not active")]
     OrgNotActive(OrgState),
     /// The resource, for example a `note`, does not exist or is not visible to the user.
-    #[error("the {0} does not exist")]
+    #[error("could not load the {0}: it does not exist or is not visible")]
     NotFound(&'static str),
-    /// Another request with the same key is being carried out.
-    #[error("the write is being carried out by another request")]
+    /// Another request with the same key, or a message of the queue, is carrying the write out.
+    #[error("could not start the write: another attempt is in progress")]
     InProgress,
-    /// No connection exists that may be used.
-    #[error("no connection may be used")]
+    /// No connection may be used until a person has connected.
+    #[error("could not choose a connection")]
     NoRoute(#[source] RouteError),
     /// Salesforce rejected the operation or was unavailable. The operation is safe to repeat.
-    #[error("Salesforce did not carry out the operation")]
+    #[error(transparent)]
     Salesforce(#[from] salesforce::Error),
     /// The write may or may not have taken effect, and repeating it blindly could create a duplicate. The queue looks the
     /// outcome up later.
-    #[error("the outcome of the write is unknown")]
+    #[error("could not confirm the outcome of the write")]
     OutcomeUnknown(#[source] salesforce::Error),
     /// Ferry's own state could not be read or written.
-    #[error("Ferry's own state is unavailable")]
+    #[error(transparent)]
     Store(#[from] store::Error),
-    /// The stored request of a write does not parse, which only a fault of Ferry can cause.
-    #[error("could not parse the stored request of the write")]
-    UnreadableTask(#[source] serde_json::Error),
+    /// The request of a write cannot be converted to or from its stored form, which only a fault of Ferry can cause.
+    #[error("could not convert the stored request of the write")]
+    StoredRequest(#[source] serde_json::Error),
 }
 
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
-            Self::Invalid(_) | Self::UnknownOrg | Self::NotFound(_) | Self::UnreadableTask(_) => Retry::Never,
+            Self::Invalid(_) | Self::UnknownOrg | Self::NotFound(_) | Self::StoredRequest(_) => Retry::Never,
             Self::OrgNotActive(_) => Retry::NeedsHuman,
             Self::InProgress => Retry::After(IN_PROGRESS_PAUSE),
-            Self::OutcomeUnknown(_) => Retry::Unknown(SETTLING),
+            Self::OutcomeUnknown(_) => Retry::Unknown(LOOKUP_PAUSE),
             Self::NoRoute(error) => error.retry(),
             Self::Salesforce(error) => error.retry(),
             Self::Store(error) => error.retry(),
@@ -94,7 +94,7 @@ impl Error {
     }
 
     /// Returns whether the connection may have caused the failure, so that the owner policy has to be applied again.
-    pub(crate) fn may_be_the_connections(&self) -> bool {
+    pub(crate) fn may_be_caused_by_connection(&self) -> bool {
         match self {
             Self::Salesforce(error) | Self::OutcomeUnknown(error) => error.retry() == Retry::NeedsHuman,
             Self::Invalid(_)
@@ -104,7 +104,7 @@ impl Error {
             | Self::InProgress
             | Self::NoRoute(_)
             | Self::Store(_)
-            | Self::UnreadableTask(_) => false,
+            | Self::StoredRequest(_) => false,
         }
     }
 }
@@ -120,10 +120,10 @@ impl From<&Error> for Problem {
             Error::OrgNotActive(state) => Self::org_not_active(*state),
             Error::NotFound(resource) => Self::not_found(resource),
             Error::InProgress => Self::new(ProblemCode::WriteInProgress).retry_after(error.retry()),
-            Error::NoRoute(no_route) => Self::from(no_route),
+            Error::NoRoute(error) => Self::from(error),
             Error::Salesforce(error) | Error::OutcomeUnknown(error) => Self::from(error),
             Error::Store(error) => Self::from(error),
-            Error::UnreadableTask(_) => Self::new(ProblemCode::InternalError),
+            Error::StoredRequest(_) => Self::new(ProblemCode::InternalError),
         }
     }
 }
@@ -146,11 +146,14 @@ mod tests {
 
     #[test]
     fn an_unknown_outcome_is_deferred_and_looked_up() {
-        assert_eq!(Error::OutcomeUnknown(no_session(Retry::NeedsHuman)).effect(false), FailureEffect::Defer(SETTLING));
+        assert_eq!(
+            Error::OutcomeUnknown(no_session(Retry::NeedsHuman)).effect(false),
+            FailureEffect::Defer(LOOKUP_PAUSE)
+        );
     }
 
     #[test]
-    fn a_write_that_needs_a_human_is_abandoned_unless_uncertain() {
+    fn a_write_that_needs_a_person_is_abandoned_if_it_had_no_effect() {
         assert_eq!(Error::Salesforce(no_session(Retry::NeedsHuman)).effect(false), FailureEffect::Abandon);
         assert_eq!(Error::NoRoute(RouteError::RepMustConnect).effect(false), FailureEffect::Abandon);
         assert_eq!(Error::Salesforce(no_session(Retry::NeedsHuman)).effect(true), FailureEffect::Leave);
@@ -163,14 +166,14 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_session_may_be_the_connections_fault() {
-        assert!(Error::Salesforce(no_session(Retry::NeedsHuman)).may_be_the_connections());
-        assert!(Error::OutcomeUnknown(no_session(Retry::NeedsHuman)).may_be_the_connections());
-        assert!(!Error::NotFound("note").may_be_the_connections());
+    fn a_dead_session_may_be_caused_by_the_connection() {
+        assert!(Error::Salesforce(no_session(Retry::NeedsHuman)).may_be_caused_by_connection());
+        assert!(Error::OutcomeUnknown(no_session(Retry::NeedsHuman)).may_be_caused_by_connection());
+        assert!(!Error::NotFound("note").may_be_caused_by_connection());
     }
 
     #[test]
-    fn a_rep_without_connection_gets_a_connect_link() {
+    fn a_rep_without_a_connection_is_told_to_connect() {
         let problem = Problem::from(&Error::NoRoute(RouteError::RepMustConnect));
         assert_eq!(problem.code, ProblemCode::ConnectRequired);
         assert!(problem.next.contains("connect link"));

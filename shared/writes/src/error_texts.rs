@@ -15,10 +15,10 @@ fn error_texts_read_as_sentences() {
         Error::NotFound(_) => Error::NotFound("note"),
         Error::InProgress => Error::InProgress,
         Error::NoRoute(_) => Error::NoRoute(RouteError::RepMustConnect),
-        Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "query the records" }),
-        Error::OutcomeUnknown(_) => Error::OutcomeUnknown(salesforce::Error::DailyLimit { operation: "query the records" }),
+        Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "create the note" }),
+        Error::OutcomeUnknown(_) => Error::OutcomeUnknown(salesforce::Error::DailyLimit { operation: "create the note" }),
         Error::Store(_) => Error::Store(store::Error::NotFound { operation: "load the org", entity: "org" }),
-        Error::UnreadableTask(_) => Error::UnreadableTask(serde_json::from_str::<u8>("x").unwrap_err()),
+        Error::StoredRequest(_) => Error::StoredRequest(serde_json::from_str::<u8>("x").unwrap_err()),
     });
     insta::assert_snapshot!(texts);
 }

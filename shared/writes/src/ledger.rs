@@ -10,8 +10,7 @@ use salesforce::{Client, ObjectName, OrgId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::owner_policy::WriteRoute;
-use store::owner_policy::{Route, choose};
+use store::owner_policy::{Route, WriteRoute, choose};
 use store::queues::MAX_DELAY;
 use store::{
     BeginOutcome, IdempotencyKey, NewWrite, OrgState, PlatformUser, Write, WriteId, WriteKind, WriteState, WriteTask,
@@ -32,7 +31,7 @@ pub trait WriteOperation: Serialize + DeserializeOwned + Send + Sync {
     /// Returns the kind of write.
     fn kind(&self) -> WriteKind;
 
-    /// Returns the object, if all records are of one.
+    /// Returns the object, if all records are of one object.
     fn object(&self) -> Option<&ObjectName>;
 
     /// Makes one attempt through this connection. Returns the outcome for the ledger, whose members the response contains.
@@ -68,7 +67,7 @@ struct Deferral {
 /// Carries out a write request, or defers it. Returns the write as the ledger holds it.
 ///
 /// # Errors
-/// Nothing was done, or only what a request with the same key finds again.
+/// Nothing was done, or only something that the next request with the same key finds.
 pub async fn accept<O: WriteOperation>(
     deps: &O::Deps,
     org: OrgId,
@@ -77,7 +76,7 @@ pub async fn accept<O: WriteOperation>(
 ) -> Result<Write, Error> {
     let ledger = deps.as_ref();
     require_active(ledger, org).await?;
-    let stored_request = serde_json::to_value(&request).map_err(Error::UnreadableTask)?;
+    let stored_request = serde_json::to_value(&request).map_err(Error::StoredRequest)?;
     let write = NewWrite {
         org_id: org,
         idempotency_key: key,
@@ -96,7 +95,7 @@ pub async fn accept<O: WriteOperation>(
 }
 
 /// Carries out queued writes, one after the other. Reports those that have to wait longer as failed, so that SQS delivers
-/// them again and finally moves them to the dead-letter queue.
+/// them again and in the end moves them to the dead-letter queue.
 ///
 /// # Errors
 /// None: failures are in the report.
@@ -149,7 +148,7 @@ async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<(
         BeginOutcome::InProgress(_) => return Err(Error::InProgress),
     };
     let stored_request = write.request.clone().unwrap_or_default();
-    let request = WriteRequest::<O>::deserialize(&stored_request).map_err(Error::UnreadableTask)?;
+    let request = WriteRequest::<O>::deserialize(&stored_request).map_err(Error::StoredRequest)?;
     let outcome = match require_active(ledger, write.org_id).await {
         Ok(()) => attempt(deps, &write, &request).await,
         Err(error) => Err(error),
@@ -202,7 +201,7 @@ async fn attempt<O: WriteOperation>(
 ) -> Result<Completed, Error> {
     let first = find_route(deps.as_ref(), write.org_id, request).await?;
     match write_through(deps, &first, write, request).await {
-        Err(error) if error.may_be_the_connections() => {
+        Err(error) if error.may_be_caused_by_connection() => {
             let second = find_route(deps.as_ref(), write.org_id, request).await?;
             if second == first { Err(error) } else { write_through(deps, &second, write, request).await }
         }

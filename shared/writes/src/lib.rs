@@ -1,9 +1,9 @@
 //! The ledger and the queue that every write to Salesforce goes through. `record-write` and `note-write` each provide a
 //! [`WriteOperation`].
 //!
-//! A write is recorded in the ledger before Salesforce is called and finished in the ledger afterwards. The response is always
-//! built from the ledger, so that a repeated request gets the same response. A write that cannot be carried out now waits in
-//! the function's queue.
+//! A write is stored in the ledger before Salesforce is called, and its outcome afterwards. The response is always built from
+//! the ledger, so that a repeated request gets the same response. A write that cannot be carried out now waits in the
+//! function's queue.
 
 mod config;
 mod defect;

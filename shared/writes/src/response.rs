@@ -36,7 +36,7 @@ fn stored_problem(write: &Write) -> Option<(StatusCode, Value)> {
     Some((StatusCode::from_u16(status).ok()?, problem.clone()))
 }
 
-/// The response about a finished write.
+/// The body of the response about a finished write.
 #[derive(Serialize)]
 struct FinishedWrite {
     write_id: WriteId,
@@ -47,7 +47,7 @@ struct FinishedWrite {
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<&'static str>,
     #[serde(flatten)]
-    answer: Option<Value>,
+    outcome: Option<Value>,
 }
 
 impl From<Write> for FinishedWrite {
@@ -59,7 +59,7 @@ impl From<Write> for FinishedWrite {
             owner_choice,
             owner_reason,
             next: owner_reason.and_then(OwnerReason::next),
-            answer: write.response,
+            outcome: write.response,
         }
     }
 }
@@ -80,7 +80,7 @@ pub struct LedgerView {
     created_at: String,
     updated_at: String,
     #[serde(flatten)]
-    answer: Option<Value>,
+    outcome: Option<Value>,
 }
 
 impl From<Write> for LedgerView {
@@ -98,7 +98,7 @@ impl From<Write> for LedgerView {
             attempt: write.attempt,
             created_at: store::time::format(write.created_at),
             updated_at: store::time::format(write.updated_at),
-            answer: write.response,
+            outcome: write.response,
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Many callers whose access token was refused, at several token brokers at once.
+//! Many callers whose access token was refused, and several token brokers that they call at once.
 //!
-//! Each broker is a process of its own, as a Lambda sandbox is, and answers one caller at a time. The state is the
-//! emulator's, the org is simulated and rotates refresh tokens.
+//! Each broker is a separate process, like an execution environment of Lambda, and serves one caller at a time. The state is in
+//! the emulator; the org is simulated and rotates refresh tokens.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -23,13 +23,13 @@ const CODE_VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CODE_CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
 
-/// How long Salesforce works on a refresh: long enough for every broker to have somebody waiting.
-const REFRESH: Duration = Duration::from_millis(500);
+/// The time that Salesforce takes for a refresh. In it, callers of every broker have to wait.
+const REFRESH_TIME: Duration = Duration::from_millis(500);
 
-/// How long a caller comes again when it hears that it should.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The time after which a caller stops retrying.
+const MAX_WAIT: Duration = Duration::from_secs(120);
 
-/// The brokers, and the team connection that they all serve.
+/// Several brokers, and the team connection that they all serve.
 pub struct Crowd {
     org: Simulator,
     aws: Proxy,
@@ -37,20 +37,20 @@ pub struct Crowd {
     _emulator: Emulator,
 }
 
-/// What became of the callers.
+/// The results of all callers.
 #[derive(Debug)]
 pub struct Outcomes {
-    /// How long each caller had to wait for its token, the shortest first.
+    /// The time that each caller waited for its token, the shortest first.
     pub waits: Vec<Duration>,
-    /// From the first question to the last answer.
+    /// The time from the first request to the last response.
     pub total: Duration,
-    /// How often callers were told to come again.
-    pub told_to_come_again: usize,
-    /// The different access tokens that were given.
+    /// Requests that callers repeated because the broker told them to retry.
+    pub retries: usize,
+    /// The distinct access tokens that callers received.
     pub tokens: Vec<String>,
-    /// How often Salesforce gave new tokens for the old ones.
+    /// Refreshes at Salesforce.
     pub refreshes: usize,
-    /// How often anything was revoked at Salesforce.
+    /// Revocations at Salesforce.
     pub revocations: usize,
     /// The requests to AWS, by operation.
     pub aws_requests: BTreeMap<String, usize>,
@@ -59,20 +59,20 @@ pub struct Outcomes {
 struct Served {
     token: String,
     wait: Duration,
-    told_to_come_again: usize,
+    retries: usize,
 }
 
 impl Crowd {
-    /// Starts so many brokers, and connects the team through the first.
+    /// Starts this number of brokers and connects the team through the first.
     ///
     /// # Errors
-    /// Something does not start.
-    pub async fn gather(broker: &Path, brokers: usize) -> Result<Self> {
+    /// A process does not start, or the team cannot be connected.
+    pub async fn start(broker: &Path, brokers: usize) -> Result<Self> {
         let emulator = Emulator::start().await?;
         let prefix = unique_prefix();
         let tables = emulator.create_tables(&prefix).await?;
         let org = Simulator::start(Options::default()).await?;
-        org.set_token_processing_time(REFRESH);
+        org.set_token_processing_time(REFRESH_TIME);
         let secrets = aws_sdk_secretsmanager::Client::new(emulator.sdk_config());
         let apps =
             json!({ "apps": [{ "name": "v2", "client_id": org.client_id(), "client_secret": org.client_secret() }] });
@@ -93,13 +93,13 @@ impl Crowd {
             "operation": "exchange_code", "kind": "team", "tenant": "acme", "app": "v2", "login_url": self.org.url(),
             "redirect_uri": REDIRECT_URI, "code": code, "code_verifier": CODE_VERIFIER,
         });
-        let broker = self.brokers.first().context("there is no broker")?;
-        let answer = ask(broker, &exchange).await?;
-        ensure!(answer["answer"] == "connected", "the team is not connected: {answer}");
+        let broker = self.brokers.first().context("the crowd has no broker")?;
+        let response = ask(broker, &exchange).await?;
+        ensure!(response["answer"] == "connected", "could not connect the team: {response}");
         Ok(())
     }
 
-    /// The code that a consent of this user brings.
+    /// Consents as this user. Returns the authorization code.
     async fn consent(&self, username: &str) -> Result<String> {
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
         let request = client.get(format!("{}/services/oauth2/authorize", self.org.url())).query(&[
@@ -110,52 +110,52 @@ impl Crowd {
             ("code_challenge", CODE_CHALLENGE),
             ("code_challenge_method", "S256"),
         ]);
-        let answer = request.header("x-simulator-user", username).send().await?;
-        let location = answer.headers().get("location").context("no redirect")?.to_str()?;
+        let response = request.header("x-simulator-user", username).send().await?;
+        let location = response.headers().get("location").context("the response has no Location")?.to_str()?;
         let location = reqwest::Url::parse(location)?;
-        let code = location.query_pairs().find(|(name, _)| name == "code").context("no code")?;
+        let code = location.query_pairs().find(|(name, _)| name == "code").context("the redirect has no code")?;
         Ok(code.1.into_owned())
     }
 
-    /// Ends the access token, and lets so many callers who all saw it refused ask for another at once, evenly over the
-    /// brokers.
+    /// Expires the access token. Then lets this number of callers, which all saw it refused, request another at once, spread evenly
+    /// over the brokers.
     ///
     /// # Errors
-    /// A caller gets no token, or the harness fails.
-    pub async fn rush(&self, callers: usize) -> Result<Outcomes> {
-        let broker = self.brokers.first().context("there is no broker")?;
-        let mut question = json!({ "operation": "access_token", "org_id": self.org.org_id(), "connection_id": "team" });
-        let old = ask(broker, &question).await?;
-        let old = old["access_token"].as_str().context("no token to begin with")?.to_owned();
-        question["refused_fingerprint"] = json!(Fingerprint::from_token(&old.into()).as_str());
+    /// A caller receives no token, or the harness fails.
+    pub async fn refresh_at_once(&self, callers: usize) -> Result<Outcomes> {
+        let broker = self.brokers.first().context("the crowd has no broker")?;
+        let mut request = json!({ "operation": "access_token", "org_id": self.org.org_id(), "connection_id": "team" });
+        let old = ask(broker, &request).await?;
+        let old = old["access_token"].as_str().context("the broker returned no first token")?.to_owned();
+        request["refused_fingerprint"] = json!(Fingerprint::from_token(&old.into()).as_str());
         for user in self.org.users() {
             self.org.expire_sessions(&user.username)?;
         }
         let (tokens_before, revoked_before) = (self.count("token"), self.count("revoke"));
         let _ = self.aws.take_counts();
 
-        let begun = now();
+        let started = now();
         let mut tasks = JoinSet::new();
         for caller in 0..callers {
-            let (brokers, question) = (Arc::clone(&self.brokers), question.clone());
-            tasks.spawn(async move { serve(&brokers, caller, &question).await });
+            let (brokers, request) = (Arc::clone(&self.brokers), request.clone());
+            tasks.spawn(async move { serve(&brokers, caller, &request).await });
         }
         let mut served = Vec::new();
         while let Some(caller) = tasks.join_next().await {
             served.push(caller??);
         }
-        let total = begun.elapsed();
+        let total = started.elapsed();
 
         let mut waits: Vec<_> = served.iter().map(|served| served.wait).collect();
         waits.sort();
-        let told_to_come_again = served.iter().map(|served| served.told_to_come_again).sum();
+        let retries = served.iter().map(|served| served.retries).sum();
         let mut tokens: Vec<_> = served.into_iter().map(|served| served.token).collect();
         tokens.sort();
         tokens.dedup();
         Ok(Outcomes {
             waits,
             total,
-            told_to_come_again,
+            retries,
             tokens,
             refreshes: self.count("token") - tokens_before,
             revocations: self.count("revoke") - revoked_before,
@@ -163,10 +163,10 @@ impl Crowd {
         })
     }
 
-    /// Whether the org accepts an access token.
+    /// Returns whether the org accepts an access token.
     ///
     /// # Errors
-    /// The org does not answer.
+    /// The org does not respond.
     pub async fn accepts(&self, token: &str) -> Result<bool> {
         let url = format!("{}/services/data/v66.0/limits", self.org.url());
         Ok(reqwest::Client::builder()
@@ -180,41 +180,42 @@ impl Crowd {
             .is_success())
     }
 
-    /// How often an OAuth endpoint was asked.
+    /// Returns the number of requests to an OAuth endpoint.
     fn count(&self, endpoint: &str) -> usize {
         let wanted = format!("POST /services/oauth2/{endpoint} ");
         self.org.request_log().iter().filter(|line| line.starts_with(&wanted)).count()
     }
 }
 
-/// One caller, who comes again as long as it is told to.
-async fn serve(brokers: &[Mutex<RuntimeApi>], caller: usize, question: &Value) -> Result<Served> {
-    let begun = now();
-    let broker = brokers.get(caller % brokers.len()).context("there is no broker")?;
-    let mut told_to_come_again = 0;
+/// One caller: repeats its request as long as the broker tells it to retry.
+async fn serve(brokers: &[Mutex<RuntimeApi>], caller: usize, request: &Value) -> Result<Served> {
+    let started = now();
+    let broker = brokers.get(caller % brokers.len()).context("the crowd has no broker")?;
+    let mut retries = 0;
     loop {
-        let answer = ask(broker, question).await?;
-        if let Some(token) = answer["access_token"].as_str() {
-            return Ok(Served { token: token.to_owned(), wait: begun.elapsed(), told_to_come_again });
+        let response = ask(broker, request).await?;
+        if let Some(token) = response["access_token"].as_str() {
+            return Ok(Served { token: token.to_owned(), wait: started.elapsed(), retries });
         }
-        let Some(pause) = answer["retry"]["pause_ms"].as_u64().filter(|_| answer["retry"]["kind"] == "after") else {
-            bail!("caller {caller} was refused: {answer}");
+        let Some(pause) = response["retry"]["pause_ms"].as_u64().filter(|_| response["retry"]["kind"] == "after")
+        else {
+            bail!("caller {caller} was refused: {response}");
         };
-        ensure!(begun.elapsed() < PATIENCE, "caller {caller} is still told to come again: {answer}");
-        told_to_come_again += 1;
+        ensure!(started.elapsed() < MAX_WAIT, "caller {caller} still has no token: {response}");
+        retries += 1;
         tokio::time::sleep(Duration::from_millis(pause)).await;
     }
 }
 
-async fn ask(broker: &Mutex<RuntimeApi>, question: &Value) -> Result<Value> {
+async fn ask(broker: &Mutex<RuntimeApi>, request: &Value) -> Result<Value> {
     let broker = broker.lock().await;
-    match broker.invoke(question).await?.outcome {
-        Outcome::Response(answer) => Ok(answer),
-        other => bail!("the broker did not answer: {other:?}; its log: {:?}", broker.logs()),
+    match broker.invoke(request).await?.outcome {
+        Outcome::Response(response) => Ok(response),
+        other => bail!("the broker did not respond: {other:?}; its log: {:?}", broker.logs()),
     }
 }
 
-/// The function's variables, as the template sets them.
+/// Returns the function's environment variables, as the template sets them.
 fn environment(prefix: &str, aws: &str, tables: &local::emulator::Tables) -> Vec<(&'static str, String)> {
     vec![
         ("ORGS_TABLE", tables.name("orgs")),

@@ -1,25 +1,25 @@
-//! Runs function binaries without an emulator in between: to measure them, and to kill them in tests.
+//! Runs function binaries without an emulator: to measure them, and to kill them in tests.
 //!
-//! [`RuntimeApi`] plays the Lambda Runtime API for one process: it starts the binary, feeds it events one after
-//! the other, and kills it when told to. An invocation costs well under a millisecond here, where the emulator of
-//! the local stack takes 60 to 100, so start-up and latency can be seen at all. What it does not do: freeze the
-//! process between invocations, limit its memory or processor, run extensions, or stream answers.
+//! [`RuntimeApi`] is the Lambda Runtime API for one process: it starts the binary, sends it events one after the other, and kills
+//! it on request. An invocation costs less than a millisecond here, and 60 to 100 in the emulator of the local stack, which would
+//! hide start-up time and latency. It does not freeze the process between invocations, limit its memory or CPU, run extensions,
+//! or stream responses.
 //!
 //! ```no_run
 //! # async fn example() -> anyhow::Result<()> {
 //! let function = bench::RuntimeApi::start("target/debug/record-events".as_ref(), &[("LOG_LEVEL", "info")])?;
-//! let answer = function.invoke(&serde_json::json!({ "Records": [] })).await?;
-//! println!("{:?} after {:?}", answer.outcome, answer.latency);
+//! let result = function.invoke(&serde_json::json!({ "Records": [] })).await?;
+//! println!("{:?} after {:?}", result.outcome, result.latency);
 //! function.kill().await;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! [`Proxy`] stands between a function and what it calls: it counts the requests, and holds one while the function is killed.
-//! [`Crowd`] lets many callers ask several token brokers at once.
+//! [`Proxy`] forwards a function's requests to another service: it counts them, and can hold one while the function is killed.
+//! [`Crowd`] lets many callers call several token brokers at once.
 //!
 //! The program `start-up` prints size, start-up time, latency and memory of function binaries, or compares two builds;
-//! `refresh-crowd` prints how long callers wait whose access token expired at once; `hints-to-mirror` prints how fast
+//! `refresh-crowd` prints how long callers wait after their access token expired; `hints-to-mirror` prints how fast
 //! `record-upsert` brings changed records into the mirror ([`Upserts`]).
 
 mod crowd;
@@ -34,6 +34,6 @@ pub use crowd::{Crowd, Outcomes};
 pub use measure::{Plan, Summary, measure};
 pub use proxy::{Hold, Proxy, Side};
 pub use report::{comparison, table};
-pub use runtime_api::{Answer, Outcome, RuntimeApi};
+pub use runtime_api::{InvocationResult, Outcome, RuntimeApi};
 pub use subject::{Subject, executables};
 pub use upserts::{Upsert, Upserts};

@@ -1,4 +1,4 @@
-//! Starts a binary many times, and says what is typical.
+//! Starts binaries many times and computes the medians.
 
 use std::fs::File;
 use std::io;
@@ -11,39 +11,39 @@ use serde::Serialize;
 
 use crate::{Outcome, RuntimeApi, Subject};
 
-/// How often to measure.
+/// The number of measurements.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Starts of every binary; at least one.
+    /// Starts of every binary: at least one.
     pub runs: usize,
-    /// Invocations of each process after its first; at least one.
+    /// Invocations of each process after its first: at least one.
     pub warm: usize,
 }
 
-/// What is typical of one binary: medians over all runs. Times are in microseconds.
+/// The medians of one binary over all runs. Times are in microseconds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
     /// The function.
     pub name: String,
     /// The binary's size.
     pub size_bytes: u64,
-    /// Its size as Lambda stores it, near enough: what `gzip` makes of it.
+    /// The binary's size after `gzip`, which is close to its size in Lambda.
     pub gzip_bytes: u64,
-    /// From starting the process to its first request for an event.
+    /// The time from starting the process to its first request for an event.
     pub init_us: u64,
-    /// From starting the process to its first answer.
+    /// The time from starting the process to its first response.
     pub cold_us: u64,
-    /// The same, for the slowest start in ten.
+    /// The 90th percentile of the same.
     pub cold_p90_us: u64,
-    /// From handing over an event to its answer, once warm.
+    /// The time from sending an event to its response, after the first.
     pub warm_us: u64,
-    /// Resident memory after the last answer; absent where there is no `/proc`.
+    /// Resident memory after the last response. `None` on systems without `/proc`.
     pub resident_bytes: Option<u64>,
-    /// What the function answered: `response`, or the kind of its failure.
+    /// The kind of the function's response: `status` with the number for HTTP, `response`, or `error` with its type.
     pub answer: String,
 }
 
-/// One process's life.
+/// The measurements of one process.
 struct Run {
     init: Duration,
     cold: Duration,
@@ -52,11 +52,11 @@ struct Run {
     answer: String,
 }
 
-/// Measures all subjects in alternating runs, so that whatever else the machine does falls on all of them alike.
+/// Measures all subjects in alternating runs, so that other work of the machine affects them equally.
 ///
 /// # Errors
 ///
-/// A binary cannot be read or started, or ends instead of answering; the message has its last lines.
+/// A binary cannot be read or started, or ends without a response. The message has the last lines of its log.
 pub async fn measure(subjects: &[Subject], plan: Plan) -> Result<Vec<Summary>> {
     let mut runs: Vec<Vec<Run>> = subjects.iter().map(|_| Vec::new()).collect();
     for round in 0..plan.runs {
@@ -87,7 +87,7 @@ async fn run(subject: &Subject, warm: usize) -> Result<Run> {
     Ok(Run { init, cold: first.since_start, warm: latencies, resident_bytes, answer })
 }
 
-/// What the function answered, in a word.
+/// Returns the kind of the function's response.
 fn kind(subject: &Subject, function: &RuntimeApi, outcome: &Outcome) -> Result<String> {
     match outcome {
         Outcome::Response(body) => Ok(match body.get("statusCode") {
@@ -101,9 +101,9 @@ fn kind(subject: &Subject, function: &RuntimeApi, outcome: &Outcome) -> Result<S
         Outcome::Exited(how) => {
             let lines = function.logs();
             let last = lines.iter().rev().take(5).rev().cloned().collect::<Vec<_>>().join("\n");
-            bail!("{} ended before it answered ({how})\n{last}", subject.name)
+            bail!("{} ended before it responded ({how})\n{last}", subject.name)
         }
-        Outcome::TimedOut => bail!("{} gave no answer within a minute", subject.name),
+        Outcome::TimedOut => bail!("{} did not respond within a minute", subject.name),
     }
 }
 
@@ -128,14 +128,14 @@ fn summarise(subject: &Subject, runs: &[Run]) -> Result<Summary> {
 }
 
 fn sizes(subject: &Subject) -> Result<(u64, u64)> {
-    let unreadable = || format!("cannot read {}", subject.binary.display());
+    let unreadable = || format!("could not read {}", subject.binary.display());
     let mut file = File::open(&subject.binary).with_context(unreadable)?;
     let mut gzip = GzEncoder::new(Counter(0), Compression::default());
     let size = io::copy(&mut file, &mut gzip).with_context(unreadable)?;
     Ok((size, gzip.finish().with_context(unreadable)?.0))
 }
 
-/// Forgets what is written and remembers how much it was.
+/// Counts the bytes that are written, and discards them.
 struct Counter(u64);
 
 impl io::Write for Counter {
@@ -153,7 +153,7 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The smallest value that `percent` of all do not exceed; zero when there is none.
+/// Returns the smallest value that `percent` of all values do not exceed; zero if there are no values.
 fn quantile(mut values: Vec<u64>, percent: usize) -> u64 {
     values.sort_unstable();
     let rank = (values.len() * percent).div_ceil(100);
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn half_of_all_values_are_not_above_the_median() {
+    fn half_of_the_values_do_not_exceed_the_median() {
         assert_eq!(quantile(vec![30, 10, 20], 50), 20);
         assert_eq!(quantile(vec![40, 10, 30, 20], 50), 20);
         assert_eq!(quantile(vec![7], 50), 7);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ninetieth_percentile_leaves_one_in_ten_above() {
+    fn one_value_in_ten_exceeds_the_90th_percentile() {
         assert_eq!(quantile((1..=10).collect(), 90), 9);
         assert_eq!(quantile(vec![1, 100], 90), 100);
     }

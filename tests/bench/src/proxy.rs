@@ -1,4 +1,4 @@
-//! A proxy on loopback between a function and what it calls: it counts the requests by name, and holds one on demand.
+//! A proxy on loopback between a function and a service: it counts the requests by name, and holds one on demand.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,22 +13,22 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
-/// More than any request or answer of a function has.
+/// More than the largest request or response of a function.
 const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// Forwards to one base URL until it is dropped.
+/// Forwards requests to one base URL until it is dropped.
 pub struct Proxy {
     url: String,
     shared: Arc<Shared>,
     _tasks: JoinSet<()>,
 }
 
-/// On which side of the work a request is held.
+/// The side of the forwarding on which a request is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// The request never arrives.
+    /// The request is not forwarded.
     Before,
-    /// The work is done, and its answer never arrives.
+    /// The request is forwarded, and its response is not returned.
     After,
 }
 
@@ -51,19 +51,19 @@ struct Counts {
 
 struct Trap {
     name: String,
-    /// How many more requests of this name pass.
+    /// The number of requests of this name that still pass.
     passes: usize,
     side: Side,
     reached: oneshot::Sender<()>,
 }
 
 impl Proxy {
-    /// Starts one in front of `target`, a base URL without a trailing slash. Must be called inside a Tokio runtime.
+    /// Starts a proxy for `target`, a base URL without a trailing slash. Must be called inside a Tokio runtime.
     ///
     /// # Errors
-    /// No free port on loopback.
+    /// Loopback has no free port.
     pub async fn start(target: &str) -> Result<Self> {
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("no free port on loopback")?;
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("loopback has no free port")?;
         let url = format!("http://{}", listener.local_addr()?);
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
         let shared = Arc::new(Shared { target: target.to_owned(), client, state: Mutex::default() });
@@ -71,26 +71,26 @@ impl Proxy {
         let routes = routes.with_state(Arc::clone(&shared));
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
-            // `serve` never ends by itself: it retries whatever `accept` complains of.
+            // `serve` never returns: it retries when `accept` fails.
             let _ = axum::serve(listener, routes).await;
         });
         Ok(Self { url, shared, _tasks: tasks })
     }
 
-    /// Its base URL.
+    /// Returns the proxy's base URL.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The requests since the last time: by AWS's operation, or else by method and path.
+    /// Returns the number of requests since the last call: by the operation of AWS, or else by method and path.
     #[must_use]
     pub fn take_counts(&self) -> BTreeMap<String, usize> {
         std::mem::take(&mut self.shared.state().by_name)
     }
 
-    /// Holds the next request of this name, after `passes` others of the same name. Whoever sent it waits until it is
-    /// killed, or gives up.
+    /// Holds the next request of this name, after `passes` others of the same name. Its sender waits until it is killed or times
+    /// out.
     #[must_use]
     pub fn hold(&self, name: &str, passes: usize, side: Side) -> Hold {
         let (sender, reached) = oneshot::channel();
@@ -100,12 +100,12 @@ impl Proxy {
 }
 
 impl Hold {
-    /// Waits until the request has come.
+    /// Waits until the request has arrived.
     ///
     /// # Errors
-    /// It never will: another hold took its place, or the proxy is gone.
+    /// Another hold replaced this one, or the proxy was dropped.
     pub async fn reached(self) -> Result<()> {
-        self.reached.await.context("the request that was to be held never came")
+        self.reached.await.context("the request to hold did not arrive")
     }
 }
 
@@ -114,8 +114,8 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts the request, and takes the trap that it walks into.
-    fn note(&self, name: &str) -> Option<Trap> {
+    /// Counts the request. Returns the trap if it is to be held.
+    fn count(&self, name: &str) -> Option<Trap> {
         let mut state = self.state();
         *state.by_name.entry(name.to_owned()).or_default() += 1;
         let trap = state.trap.as_mut().filter(|trap| trap.name == name)?;
@@ -133,27 +133,27 @@ impl Shared {
             headers.remove(hop);
         }
         let request = self.client.request(head.method, format!("{}{path}", self.target)).headers(headers).body(body);
-        let answer = request.send().await?;
-        let (status, mut headers) = (answer.status(), answer.headers().clone());
+        let response = request.send().await?;
+        let (status, mut headers) = (response.status(), response.headers().clone());
         for hop in [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
             headers.remove(hop);
         }
-        Ok((status, headers, answer.bytes().await?).into_response())
+        Ok((status, headers, response.bytes().await?).into_response())
     }
 }
 
 async fn pass(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
-    let trap = shared.note(&name(&head.method, head.uri.path(), &head.headers));
+    let trap = shared.count(&name(&head.method, head.uri.path(), &head.headers));
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else {
         return StatusCode::BAD_REQUEST.into_response();
     };
     if let Some(trap) = trap {
         if trap.side == Side::After {
-            // Its answer goes nowhere, so it does not matter what it is.
+            // The response is dropped, so errors do not matter.
             let _ = shared.forward(head, body).await;
         }
-        // Nobody may be waiting to hear of it.
+        // The test may have dropped its `Hold`.
         let _ = trap.reached.send(());
         return std::future::pending().await;
     }

@@ -1,13 +1,13 @@
-//! Measurements for people: tables.
+//! Tables of measurements.
 
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::Summary;
 
-/// One line a binary.
+/// Returns a table with one line per binary.
 #[must_use]
 pub fn table(summaries: &[Summary]) -> Table {
-    let head = ["function", "size", "gzip", "init", "cold", "cold p90", "warm", "memory", "answer"];
+    let head = ["function", "size", "gzip", "init", "cold", "cold p90", "warm", "memory", "response"];
     let rows = summaries.iter().map(|of| {
         [
             of.name.clone(),
@@ -21,10 +21,10 @@ pub fn table(summaries: &[Summary]) -> Table {
             of.answer.clone(),
         ]
     });
-    laid_out(&head, rows)
+    build_table(&head, rows)
 }
 
-/// One line a function: each measurement of the second build, divided by that of the first.
+/// Returns a table with one line per function: each measurement of the second build, divided by that of the first.
 #[must_use]
 pub fn comparison(pairs: &[(Summary, Summary)]) -> Table {
     let head = ["function, B/A", "size", "gzip", "init", "cold", "cold p90", "warm", "memory"];
@@ -40,10 +40,10 @@ pub fn comparison(pairs: &[(Summary, Summary)]) -> Table {
             ratio(a.resident_bytes.unwrap_or(0), b.resident_bytes.unwrap_or(0)),
         ]
     });
-    laid_out(&head, rows)
+    build_table(&head, rows)
 }
 
-fn laid_out<const N: usize>(head: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> Table {
+fn build_table<const N: usize>(head: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(head).add_rows(rows);
     for column in table.column_iter_mut().skip(1) {
@@ -60,7 +60,7 @@ fn milliseconds(micros: u64) -> String {
     format!("{}.{} ms", micros / 1000, micros / 100 % 10)
 }
 
-/// `b / a` with two decimals.
+/// Returns `b / a` with two decimals.
 fn ratio(a: u64, b: u64) -> String {
     match (b * 100).checked_div(a) {
         Some(hundredths) => format!("{}.{:02}", hundredths / 100, hundredths % 100),

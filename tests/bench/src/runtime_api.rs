@@ -1,4 +1,4 @@
-//! One function process and the Lambda Runtime API that it talks to.
+//! A function's process, and the Lambda Runtime API that it polls.
 
 mod process;
 mod server;
@@ -15,57 +15,57 @@ use tokio::task::JoinSet;
 use process::Process;
 use server::{Invocation, Server};
 
-/// How long one invocation may take before the process is killed, as Lambda would.
+/// The time after which an invocation is stopped by killing the process, as Lambda does.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A running function binary with a Runtime API of its own on loopback.
+/// A running function binary with its own Runtime API on loopback.
 ///
-/// The process dies when this value is dropped. Should the harness itself be killed, the function's next request
-/// for an event fails, and its runtime ends it.
+/// The process is killed when this value is dropped. If the harness itself is killed, the function's next request for an event
+/// fails, which ends the function.
 pub struct RuntimeApi {
     server: Arc<Server>,
     events: mpsc::UnboundedSender<Invocation>,
     process: Process,
     started: Instant,
-    /// Aborted on drop, which also kills the process.
+    /// Aborted on drop, which kills the process too.
     _tasks: JoinSet<()>,
 }
 
-/// What one invocation came to, and how long it took.
+/// The outcome and the times of one invocation.
 #[derive(Debug)]
-pub struct Answer {
-    /// What the function said, or why it said nothing.
+pub struct InvocationResult {
+    /// The function's response, or the reason why it has none.
     pub outcome: Outcome,
-    /// From handing over the event to the answer.
+    /// The time from sending the event to the response.
     pub latency: Duration,
-    /// From starting the process to the answer: for the first event, the cold start.
+    /// The time from starting the process to the response: for the first event, the cold start.
     pub since_start: Duration,
 }
 
-/// How an invocation ended.
+/// The end of an invocation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The handler's answer.
+    /// The handler's response.
     Response(Value),
     /// The handler failed, or panicked: `{"errorType", "errorMessage"}`.
     Error(Value),
-    /// The process ended first; says how.
+    /// The process ended first, with this exit status or signal.
     Exited(String),
-    /// Nothing came within a minute, and the process was killed.
+    /// The function did not respond within a minute, and the process was killed.
     TimedOut,
 }
 
 impl RuntimeApi {
-    /// Starts the binary with these variables, and with those that Lambda sets itself; nothing is inherited.
+    /// Starts the binary with these environment variables and those that Lambda sets. It inherits none.
     ///
-    /// Does not wait for the function to be ready: the first [`invoke`](Self::invoke) sees the whole cold start.
+    /// Does not wait until the function is ready: the first [`invoke`](Self::invoke) includes the whole cold start.
     /// Must be called inside a Tokio runtime.
     ///
     /// # Errors
     ///
-    /// No free port on loopback, or the binary cannot be started.
+    /// Loopback has no free port, or the binary cannot be started.
     pub fn start(binary: &Path, environment: &[(&str, &str)]) -> Result<Self> {
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port on loopback")?;
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("loopback has no free port")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let (events, receiver) = mpsc::unbounded_channel();
@@ -78,58 +78,65 @@ impl RuntimeApi {
         Ok(Self { server, events, process, started, _tasks: tasks })
     }
 
-    /// Hands over one event and waits for what becomes of it. Events are served first in, first out, one at a time.
+    /// Sends one event and waits for its outcome. Events are handled one at a time, in the order of their arrival.
     ///
     /// # Errors
     ///
-    /// Only when the harness itself fails; a failed function is an [`Outcome`].
-    pub async fn invoke(&self, event: &Value) -> Result<Answer> {
-        let (answer, outcome) = oneshot::channel();
-        let handed_over = now();
+    /// The harness itself fails. A failure of the function is an [`Outcome`].
+    pub async fn invoke(&self, event: &Value) -> Result<InvocationResult> {
+        let (sender, outcome) = oneshot::channel();
+        let sent = now();
         self.events
-            .send(Invocation { event: serde_json::to_vec(event)?, answer })
+            .send(Invocation { event: serde_json::to_vec(event)?, outcome: sender })
             .ok()
-            .context("the runtime API has stopped")?;
+            .context("the Runtime API has stopped")?;
         let outcome = tokio::select! {
             biased;
-            outcome = outcome => outcome.context("the runtime API has stopped")?,
+            outcome = outcome => outcome.context("the Runtime API has stopped")?,
             how = self.process.exited() => Outcome::Exited(how),
             () = tokio::time::sleep(TIMEOUT) => {
                 self.kill().await;
                 Outcome::TimedOut
             }
         };
-        let answered = now();
-        Ok(Answer { outcome, latency: answered - handed_over, since_start: answered - self.started })
+        let ended = now();
+        Ok(InvocationResult { outcome, latency: ended - sent, since_start: ended - self.started })
     }
 
-    /// Kills the process (`SIGKILL`) and waits until it is gone. An invocation under way ends as [`Outcome::Exited`].
+    /// Kills the process with `SIGKILL` and waits until it has ended. A current invocation ends as [`Outcome::Exited`].
     pub async fn kill(&self) {
         self.process.kill().await;
     }
 
-    /// From starting the process to its first request for an event, once it has made one.
+    /// Returns the time from starting the process to its first request for an event, once it has made one.
     #[must_use]
     pub fn ready_after(&self) -> Option<Duration> {
         self.server.ready_after()
     }
 
-    /// The process's id while it runs, and after.
+    /// Returns the process's id, also after its end.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {
         self.process.pid()
     }
 
-    /// The latest lines that the function wrote, standard output and standard error together.
+    /// Returns the latest lines that the function wrote to standard output and standard error.
     #[must_use]
     pub fn logs(&self) -> Vec<String> {
         self.process.logs()
     }
 
-    /// The process's resident memory now; `None` where there is no `/proc`, or no process any more.
+    /// Returns the current resident memory of the process. `None` on systems without `/proc`, and when the process has ended.
     #[must_use]
     pub fn resident_bytes(&self) -> Option<u64> {
         self.process.resident_bytes()
+    }
+
+    /// Returns the CPU time that the threads of the process have used so far, in user mode and in the kernel. A thread that has
+    /// ended is not counted. `None` on systems without `/proc`, and when the process has ended.
+    #[must_use]
+    pub fn cpu_time(&self) -> Option<Duration> {
+        self.process.cpu_time()
     }
 }
 

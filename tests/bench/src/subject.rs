@@ -1,4 +1,4 @@
-//! What is measured: a function binary, the variables it starts with, and an event it can answer without a network.
+//! A function binary to measure, the variables it starts with, and an event it can handle without a network.
 
 use std::path::{Path, PathBuf};
 
@@ -7,17 +7,17 @@ use serde_json::{Value, json};
 
 /// A binary to measure.
 pub struct Subject {
-    /// The file's name, which is the function's.
+    /// The file's name, which is the function's name.
     pub name: String,
-    /// Where it is.
+    /// Its path.
     pub binary: PathBuf,
-    /// Variables beside those that Lambda sets.
+    /// Environment variables beside those that Lambda sets.
     pub environment: Vec<(String, String)>,
-    /// What it is invoked with.
+    /// The event of every invocation.
     pub event: Value,
 }
 
-/// Any variable that some function of Ferry demands, with a value that leads nowhere.
+/// Every variable that a function of Ferry requires, with addresses that nothing listens on.
 const ENVIRONMENT: [(&str, &str); 25] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
@@ -47,13 +47,13 @@ const ENVIRONMENT: [(&str, &str); 25] = [
 ];
 
 impl Subject {
-    /// A binary with variables and an event that suit its name; `environment` overrides the one, `event` the other.
+    /// Returns a binary with variables and an event for its function. `environment` and `event` override them.
     ///
     /// # Errors
     ///
     /// The file does not exist.
     pub fn new(binary: &Path, environment: &[(String, String)], event: Option<Value>) -> Result<Self> {
-        let binary = binary.canonicalize().with_context(|| format!("cannot find {}", binary.display()))?;
+        let binary = binary.canonicalize().with_context(|| format!("could not find {}", binary.display()))?;
         let name = binary.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let defaults = ENVIRONMENT.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Ok(Self {
@@ -65,8 +65,8 @@ impl Subject {
     }
 }
 
-/// A request for an unknown page where the function serves HTTP, an empty batch where it takes batches.
-/// The answer may be a failure, which costs the same; the report shows it.
+/// Returns a request for an unknown page if the function serves HTTP, or an empty batch if it takes batches.
+/// The response may be a failure, which costs the same; the report shows it.
 fn default_event(function: &str) -> Value {
     match function {
         "record-events" | "record-upsert" | "pipeline-refresh" => json!({ "Records": [] }),
@@ -77,7 +77,7 @@ fn default_event(function: &str) -> Value {
     }
 }
 
-/// An HTTP API event, payload format 2.0.
+/// Returns an event of an HTTP API, payload format 2.0.
 fn unknown_page() -> Value {
     json!({
         "version": "2.0",
@@ -107,7 +107,7 @@ fn unknown_page() -> Value {
     })
 }
 
-/// The programs directly in a folder, such as `target/release`, by name.
+/// Returns the programs directly in a folder, such as `target/release`, sorted by name.
 ///
 /// # Errors
 ///
@@ -116,7 +116,7 @@ pub fn executables(folder: &Path) -> Result<Vec<PathBuf>> {
     use std::os::unix::fs::PermissionsExt;
 
     let mut found = Vec::new();
-    for entry in folder.read_dir().with_context(|| format!("cannot read {}", folder.display()))? {
+    for entry in folder.read_dir().with_context(|| format!("could not read {}", folder.display()))? {
         let entry = entry?;
         let data = entry.metadata()?;
         let is_program = data.is_file() && data.permissions().mode() & 0o111 != 0 && entry.path().extension().is_none();
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_given_variable_comes_after_the_default_and_so_wins() {
+    fn a_given_variable_overrides_the_default() {
         let subject =
             Subject::new(Path::new("/bin/sh"), &[("LOG_LEVEL".to_owned(), "debug".to_owned())], None).unwrap();
 
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn libraries_and_notes_in_a_target_folder_are_no_programs() {
+    fn files_that_are_not_executable_are_not_programs() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
 
         assert_eq!(executables(folder).unwrap(), Vec::<PathBuf>::new());

@@ -1,8 +1,8 @@
-//! Changed records on their way into the mirror: what a batch of hints takes `record-upsert`, and what the same writes take
-//! without it.
+//! Changed records on their way into the mirror: the time that `record-upsert` needs for a batch of hints, and the time that the
+//! same writes need without it.
 //!
-//! The function is a process of its own, the org is simulated, and the state is the emulator's, which is one Python process:
-//! the time of a batch says something only beside that of the bare writes.
+//! The function is a separate process, the org is simulated, and the state is in the emulator, which is one Python process: the
+//! time of a batch means something only in comparison with that of the bare writes.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::{Outcome, RuntimeApi};
 
-/// Writes at the same time, as many as the function makes.
+/// Concurrent writes, as many as the function makes.
 const PARALLEL_WRITES: usize = 32;
 
 /// An org with records, and the function that mirrors them.
@@ -35,22 +35,22 @@ pub struct Upserts {
     _broker: JoinSet<()>,
 }
 
-/// What one batch came to.
+/// The measurements of one batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Upsert {
-    /// From handing over the batch to the function's answer.
+    /// The time from sending the batch to the function's response.
     pub took: Duration,
     /// Calls to Salesforce.
     pub api_calls: u64,
-    /// What writing the same rows took, one request each, as the function does.
+    /// The time for writing the same rows, with one request each, as the function does.
     pub bare_writes: Duration,
 }
 
 impl Upserts {
-    /// Starts all of it, with so many Accounts.
+    /// Starts the function and an org with this number of Accounts.
     ///
     /// # Errors
-    /// Something does not start.
+    /// A process does not start.
     pub async fn prepare(function: &Path, records: usize) -> Result<Self> {
         let emulator = Emulator::start().await?;
         let state = emulator.create_state(&unique_prefix()).await?;
@@ -58,7 +58,7 @@ impl Upserts {
         let admin = org.users().into_iter().find(|user| user.is_admin).context("the org has no admin")?.username;
         let create = |number: usize| {
             let fields = json!({ "Name": format!("Account {number}"), "Industry": "Energy", "BillingCity": "Lisbon" });
-            Ok(org.create_record(&admin, "Account", fields.as_object().context("no fields")?)?)
+            Ok(org.create_record(&admin, "Account", fields.as_object().context("the fields are not an object")?)?)
         };
         let records = (0..records).map(create).collect::<Result<_>>()?;
         let (broker, tasks) = broker(json!({
@@ -86,26 +86,30 @@ impl Upserts {
         Ok(Self { org, admin, records, function, dynamodb, mirror, _emulator: emulator, _broker: tasks })
     }
 
-    /// Changes every record, hands over a hint of each in one batch, and then writes the mirror's rows once more without the
-    /// function.
+    /// Changes every record, sends a hint for each in one batch, and then writes the same rows again without the function.
     ///
     /// # Errors
-    /// The function did not bring all of them into the mirror.
+    /// The function did not bring all records into the mirror.
     pub async fn measure(&self, run: usize) -> Result<Upsert> {
         for id in &self.records {
             let fields = json!({ "Phone": format!("+351 {run}") });
-            self.org.update_record(&self.admin, "Account", id, fields.as_object().context("no fields")?)?;
+            self.org.update_record(
+                &self.admin,
+                "Account",
+                id,
+                fields.as_object().context("the fields are not an object")?,
+            )?;
         }
         let calls = self.org.api_calls();
-        let answer = self.function.invoke(&self.batch(run)).await?;
-        let done = answer.outcome == Outcome::Response(json!({ "batchItemFailures": [] }));
-        ensure!(done, "{:?}; its log: {:?}", answer.outcome, self.function.logs());
+        let result = self.function.invoke(&self.batch(run)).await?;
+        let done = result.outcome == Outcome::Response(json!({ "batchItemFailures": [] }));
+        ensure!(done, "{:?}; its log: {:?}", result.outcome, self.function.logs());
         let api_calls = self.org.api_calls() - calls;
         let rows = self.rows().await?;
         let phone = format!("+351 {run}");
         let current = rows.iter().filter(|row| has_text(row, &phone)).count();
         ensure!(current == self.records.len(), "{current} of {} records are mirrored", self.records.len());
-        Ok(Upsert { took: answer.latency, api_calls, bare_writes: self.write(rows).await? })
+        Ok(Upsert { took: result.latency, api_calls, bare_writes: self.write(rows).await? })
     }
 
     fn batch(&self, run: usize) -> Value {
@@ -143,14 +147,14 @@ fn has_text(row: &HashMap<String, AttributeValue>, wanted: &str) -> bool {
     row.values().any(|value| value.as_s().is_ok_and(|text| text.contains(&format!("\"{wanted}\""))))
 }
 
-/// Answers every invocation alike, as a token broker with a good token does.
-async fn broker(answer: Value) -> Result<(String, JoinSet<()>)> {
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("no free port on loopback")?;
+/// Serves the same response to every invocation, as a token broker with a valid token does. Returns its URL.
+async fn broker(response: Value) -> Result<(String, JoinSet<()>)> {
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("loopback has no free port")?;
     let url = format!("http://{}", listener.local_addr()?);
-    let routes = Router::new().fallback(move || std::future::ready(Json(answer.clone())));
+    let routes = Router::new().fallback(move || std::future::ready(Json(response.clone())));
     let mut tasks = JoinSet::new();
     tasks.spawn(async move {
-        // `serve` never ends by itself: it retries whatever `accept` complains of.
+        // `serve` never returns: it retries when `accept` fails.
         let _ = axum::serve(listener, routes).await;
     });
     Ok((url, tasks))

@@ -10,16 +10,16 @@ fn echo() -> &'static Path {
 }
 
 #[tokio::test]
-async fn events_are_answered_in_the_order_they_came() {
+async fn events_are_handled_in_the_order_of_their_arrival() {
     let function = RuntimeApi::start(echo(), &[]).unwrap();
 
     let (one, two, three) = (json!(1), json!(2), json!(3));
-    let answers = tokio::try_join!(function.invoke(&one), function.invoke(&two), function.invoke(&three)).unwrap();
+    let results = tokio::try_join!(function.invoke(&one), function.invoke(&two), function.invoke(&three)).unwrap();
 
-    assert_eq!(answers.0.outcome, Outcome::Response(json!(1)));
-    assert_eq!(answers.1.outcome, Outcome::Response(json!(2)));
-    assert_eq!(answers.2.outcome, Outcome::Response(json!(3)));
-    assert!(answers.0.since_start <= answers.1.since_start && answers.1.since_start <= answers.2.since_start);
+    assert_eq!(results.0.outcome, Outcome::Response(json!(1)));
+    assert_eq!(results.1.outcome, Outcome::Response(json!(2)));
+    assert_eq!(results.2.outcome, Outcome::Response(json!(3)));
+    assert!(results.0.since_start <= results.1.since_start && results.1.since_start <= results.2.since_start);
 }
 
 #[tokio::test]
@@ -30,12 +30,12 @@ async fn a_failed_invocation_leaves_the_process_serving() {
     let next = function.invoke(&json!("again")).await.unwrap();
 
     let Outcome::Error(error) = failed.outcome else { panic!("{failed:?}") };
-    assert_eq!(error["errorMessage"], "told to fail");
+    assert_eq!(error["errorMessage"], "failed on request");
     assert_eq!(next.outcome, Outcome::Response(json!("again")));
 }
 
 #[tokio::test]
-async fn a_kill_ends_the_invocation_under_way_and_all_that_wait() {
+async fn a_kill_ends_the_current_and_all_waiting_invocations() {
     let function = RuntimeApi::start(echo(), &[]).unwrap();
     function.invoke(&json!("warm")).await.unwrap();
 
@@ -48,18 +48,34 @@ async fn a_kill_ends_the_invocation_under_way_and_all_that_wait() {
 }
 
 #[tokio::test]
-async fn a_process_that_ends_by_itself_says_how() {
+async fn the_cpu_time_of_a_process_grows_while_it_runs() {
+    let function = RuntimeApi::start(echo(), &[]).unwrap();
+    function.invoke(&json!("warm")).await.unwrap();
+    let before = function.cpu_time().unwrap();
+
+    for _ in 0..100 {
+        function.invoke(&json!("again")).await.unwrap();
+    }
+
+    let after = function.cpu_time().unwrap();
+    assert!(std::time::Duration::ZERO < before && before < after, "{before:?}, then {after:?}");
+    function.kill().await;
+    assert_eq!(function.cpu_time(), None);
+}
+
+#[tokio::test]
+async fn the_exit_status_of_a_process_is_reported() {
     let function = RuntimeApi::start(echo(), &[]).unwrap();
 
-    let answer = function.invoke(&json!("exit")).await.unwrap();
-    let after = function.invoke(&json!("anyone there?")).await.unwrap();
+    let result = function.invoke(&json!("exit")).await.unwrap();
+    let after = function.invoke(&json!("again")).await.unwrap();
 
-    assert_eq!(answer.outcome, Outcome::Exited("exit status: 3".to_owned()));
+    assert_eq!(result.outcome, Outcome::Exited("exit status: 3".to_owned()));
     assert_eq!(after.outcome, Outcome::Exited("exit status: 3".to_owned()));
 }
 
 #[tokio::test]
-async fn the_process_dies_with_the_harness() {
+async fn the_process_ends_with_the_harness() {
     let function = RuntimeApi::start(echo(), &[]).unwrap();
     let pid = function.invoke(&json!("pid")).await.map(|_| function.pid()).unwrap().unwrap();
     assert!(Path::new(&format!("/proc/{pid}")).exists());
@@ -71,7 +87,7 @@ async fn the_process_dies_with_the_harness() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), gone).await.expect("the process is still there");
+    tokio::time::timeout(std::time::Duration::from_secs(10), gone).await.expect("the process still runs");
 }
 
 #[test]
@@ -80,11 +96,11 @@ fn a_missing_binary_is_named() {
 
     let failure = runtime.block_on(async { RuntimeApi::start(Path::new("/nowhere/function"), &[]).err().unwrap() });
 
-    assert_eq!(failure.to_string(), "cannot start /nowhere/function");
+    assert_eq!(failure.to_string(), "could not start /nowhere/function");
 }
 
 #[tokio::test]
-async fn every_measurement_of_a_function_is_taken() {
+async fn a_summary_has_every_measurement() {
     let subject = Subject::new(echo(), &[], None).unwrap();
 
     let summaries = measure(&[subject], Plan { runs: 2, warm: 3 }).await.unwrap();
@@ -98,11 +114,11 @@ async fn every_measurement_of_a_function_is_taken() {
 }
 
 #[tokio::test]
-async fn a_function_that_cannot_start_is_reported_with_its_last_words() {
+async fn a_failed_start_is_reported_with_the_last_log_lines() {
     let subject = Subject::new(echo(), &[("AWS_LAMBDA_FUNCTION_MEMORY_SIZE".into(), "much".into())], None).unwrap();
 
     let failure = measure(&[subject], Plan { runs: 1, warm: 1 }).await.unwrap_err();
 
-    assert!(failure.to_string().starts_with("echo ended before it answered (exit status: 101)"), "{failure}");
+    assert!(failure.to_string().starts_with("echo ended before it responded (exit status: 101)"), "{failure}");
     assert!(failure.to_string().contains("AWS_LAMBDA_FUNCTION_MEMORY_SIZE"), "{failure}");
 }

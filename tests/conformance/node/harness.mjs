@@ -1,4 +1,4 @@
-// What the checks in JavaScript have in common.
+// Functions that the checks in JavaScript share.
 
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
@@ -7,27 +7,27 @@ export const ADMIN = 'admin@larkspur.example';
 export const ROWS = 20_000;
 export const URL_OF_ORG = process.env.ORG_URL;
 
-/** Loads what was installed below the target folder. */
+/** Loads a package that was installed below the target folder. */
 export const load = createRequire(`${process.env.TOOLS}/node/`);
 
-/** A request to the simulator's own API. */
+/** Sends a request to the simulator's admin API. */
 export async function admin(path, body) {
-  const answer = await fetch(`${URL_OF_ORG}/_simulator/${path}`, {
+  const response = await fetch(`${URL_OF_ORG}/_simulator/${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
-  assert.equal(answer.status, 200, await answer.clone().text());
-  return answer.json();
+  assert.equal(response.status, 200, await response.clone().text());
+  return response.json();
 }
 
-/** A key to find accounts by. */
+/** Adds an external id field to Account. */
 export async function addKey() {
   const key = { name: 'Key__c', type: 'string', length: 40, external_id: true, unique: true };
   await admin('objects', { name: 'Account', fields: [key] });
 }
 
-/** Fails unless the call is refused with that code. */
+/** Checks that the call is refused with this code. */
 export async function refused(code, call) {
   let error;
   try {
@@ -35,12 +35,12 @@ export async function refused(code, call) {
   } catch (thrown) {
     error = thrown;
   }
-  assert.ok(error, `nothing was refused where ${code} was expected`);
+  assert.ok(error, `the call was not refused with ${code}`);
   assert.equal(error.errorCode ?? error.name, code, String(error));
   return error;
 }
 
-/** Runs checks in turn, a line for each. */
+/** Runs the checks in turn and prints a line for each. */
 export async function run(client, checks) {
   for (const [name, check] of Object.entries(checks)) {
     try {

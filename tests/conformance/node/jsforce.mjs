@@ -1,4 +1,4 @@
-// jsforce against the org at ORG_URL: one line for each check.
+// Checks of jsforce against the org at ORG_URL, with one line for each.
 
 import assert from 'node:assert/strict';
 
@@ -11,7 +11,7 @@ const version = '66.0';
 
 let conn;
 
-/** The web server flow with PKCE, with a header in place of the person who consents. */
+/** Runs the web server flow with PKCE. A header replaces the person who consents. */
 async function authorized() {
   await admin('apps', { name: 'Conformance', ...APP, redirect_uri: REDIRECT });
   const oauth2 = new jsforce.OAuth2({
@@ -22,8 +22,8 @@ async function authorized() {
     useVerifier: true,
   });
   const page = oauth2.getAuthorizationUrl({ scope: 'api id refresh_token', state: 'a b' });
-  const answer = await fetch(page, { redirect: 'manual', headers: { 'x-simulator-user': ADMIN } });
-  const back = new URL(answer.headers.get('location'));
+  const response = await fetch(page, { redirect: 'manual', headers: { 'x-simulator-user': ADMIN } });
+  const back = new URL(response.headers.get('location'));
   assert.equal(back.searchParams.get('state'), 'a b');
   assert.ok(back.searchParams.get('code'), String(back));
   const connection = new jsforce.Connection({ oauth2, version });
@@ -47,7 +47,7 @@ const checks = {
     const { access_token: accessToken } = await admin('sessions', { username: ADMIN });
     conn = new jsforce.Connection({ instanceUrl: URL_OF_ORG, accessToken, version });
   },
-  'a record is made, read, changed and deleted': async () => {
+  'a record is created, read, changed and deleted': async () => {
     const accounts = conn.sobject('Account');
     const made = await accounts.create({ Name: 'Conformance', AnnualRevenue: 12.5 });
     assert.deepEqual(fields(made, 'success', 'errors'), [true, []]);
@@ -81,9 +81,9 @@ const checks = {
     assert.deepEqual(read.map((row) => row.Phone), ['7', '7']);
     assert.deepEqual((await conn.sobject('Lead').destroy(ids)).map((one) => one.success), [true, true]);
   },
-  'a composite request refers to what it made': async () => {
+  'a composite request refers to created records': async () => {
     const base = `/services/data/v${version}/sobjects`;
-    const answer = await conn.requestPost('/composite', {
+    const response = await conn.requestPost('/composite', {
       allOrNone: true,
       compositeRequest: [
         { method: 'POST', url: `${base}/Account`, referenceId: 'account', body: { Name: 'Composite' } },
@@ -91,8 +91,8 @@ const checks = {
         { method: 'GET', url: `${base}/Contact/@{contact.id}?fields=AccountId`, referenceId: 'read' },
       ],
     });
-    const [account, , read] = answer.compositeResponse;
-    assert.deepEqual(answer.compositeResponse.map((part) => part.httpStatusCode), [201, 201, 200]);
+    const [account, , read] = response.compositeResponse;
+    assert.deepEqual(response.compositeResponse.map((part) => part.httpStatusCode), [201, 201, 200]);
     assert.equal(read.body.AccountId, account.body.id);
   },
   'twenty thousand rows are upserted in bulk': async () => {
@@ -143,7 +143,7 @@ const checks = {
     await refused('INVALIDJOB', () => conn.bulk2.createJob({ object: 'Nope', operation: 'insert' }).open());
     await refused('API_ERROR', () => conn.bulk2.query('SELECT COUNT() FROM Account'));
   },
-  'five thousand rows are walked page by page': async () => {
+  'five thousand rows are read page by page': async () => {
     const soql = "SELECT Id, Name FROM Account WHERE Name LIKE 'Bulk %' ORDER BY Name LIMIT 5001";
     const first = await conn.query(soql);
     assert.deepEqual([first.totalSize, first.done, first.records.length], [5_001, false, 2_000]);
@@ -155,7 +155,7 @@ const checks = {
     assert.equal(parents.records[0].Owner.Username, ADMIN);
     assert.deepEqual(parents.records[0].Contacts.records.map((row) => row.LastName), ['Of it']);
   },
-  'describe, limits and versions say what there is': async () => {
+  "describe, limits and versions return the org's data": async () => {
     const account = await conn.sobject('Account').describe();
     const key = account.fields.find((field) => field.name === 'Key__c');
     assert.deepEqual(fields(key, 'externalId', 'unique', 'type', 'custom'), [true, true, 'string', true]);

@@ -1,4 +1,4 @@
-// The Salesforce CLI against the org at ORG_URL: one line for each check.
+// Checks of the Salesforce CLI against the org at ORG_URL, with one line for each.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -22,7 +22,7 @@ const env = {
   SF_ORG_API_VERSION: '66.0',
 };
 
-/** Runs a command and returns its exit code and what it printed as JSON. */
+/** Runs a command. Returns its exit code and its output as JSON. */
 function sf(...words) {
   return new Promise((resolve) => {
     const options = { cwd: home, env, maxBuffer: 64 << 20 };
@@ -38,14 +38,14 @@ function sf(...words) {
   });
 }
 
-/** The same, for a command that must succeed in the org. */
+/** Runs a command that must succeed in the org. Returns its result. */
 async function result(...words) {
   const { code, json } = await sf(...words, '--target-org', 'org', '--json');
   assert.equal(code, 0, `sf ${words.join(' ')}: ${JSON.stringify(json).slice(0, 900)}`);
   return json.result;
 }
 
-/** An answer of `sf api request rest`, which prints it as it comes. */
+/** Returns a response through `sf api request rest`, which prints it unchanged. */
 async function rest(...words) {
   const { code, json } = await sf('api', 'request', 'rest', ...words, '--target-org', 'org');
   assert.equal(code, 0, JSON.stringify(json));
@@ -69,7 +69,7 @@ const checks = {
     const org = await result('org', 'display');
     assert.deepEqual([org.username, org.instanceUrl, org.connectedStatus], [ADMIN, `${URL_OF_ORG}/`, 'Connected']);
   },
-  'a record is made, read, changed and deleted': async () => {
+  'a record is created, read, changed and deleted': async () => {
     const account = ['--sobject', 'Account'];
     made = (await result('data', 'create', 'record', ...account, '--values', "Name='By the CLI' Key__c=C-1")).id;
     const read = await result('data', 'get', 'record', ...account, '--record-id', made);
@@ -101,9 +101,9 @@ const checks = {
       ],
     };
     const words = ['--method', 'POST', '--body', JSON.stringify(composite)];
-    const answer = await rest('/services/data/v66.0/composite', ...words);
-    assert.deepEqual(answer.compositeResponse.map((part) => part.httpStatusCode), [201, 200]);
-    assert.equal(answer.compositeResponse[1].body.Name, 'Composite');
+    const response = await rest('/services/data/v66.0/composite', ...words);
+    assert.deepEqual(response.compositeResponse.map((part) => part.httpStatusCode), [201, 200]);
+    assert.equal(response.compositeResponse[1].body.Name, 'Composite');
   },
   'twenty thousand rows are upserted in bulk': async () => {
     const rows = Array.from({ length: ROWS }, (_, n) => `B-${n},Bulk ${n},${n}\n`);
@@ -139,7 +139,7 @@ const checks = {
     const csv = await readFile(join(home, info.failedFilePath), 'utf8');
     assert.match(csv, /"REQUIRED_FIELD_MISSING:Required fields are missing: \[Name\]:Name --",,C-8/);
   },
-  'five thousand rows are walked page by page': async () => {
+  'five thousand rows are read page by page': async () => {
     const found = await result('data', 'query', '--query', "SELECT Id, Name FROM Account WHERE Name LIKE 'Bulk %' LIMIT 5001");
     assert.deepEqual([found.totalSize, found.done, found.records.length], [5_001, true, 5_001]);
     assert.equal(new Set(found.records.map((row) => row.Id)).size, 5_001);
@@ -151,7 +151,7 @@ const checks = {
     assert.equal(code, 0, JSON.stringify(json));
     assert.equal(json.unreadable.trim(), `Name,Owner.Username\nOne by one,${ADMIN}`);
   },
-  'describe and limits say what there is': async () => {
+  "describe and limits return the org's data": async () => {
     const described = await result('sobject', 'describe', '--sobject', 'Account');
     assert.equal(described.fields.find((field) => field.name === 'Key__c').externalId, true);
     assert.ok((await result('sobject', 'list', '--sobject', 'all')).includes('Opportunity'));

@@ -1,4 +1,4 @@
-"""simple-salesforce against the org at ORG_URL: one line for each check."""
+"""Checks of simple-salesforce against the org at ORG_URL, with one line for each."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ checks = []
 
 
 class Plain(HTTPAdapter):
-    """The library writes https whatever it is given; loopback has no certificate."""
+    """Replaces https, which the library always uses, with http: loopback has no certificate."""
 
     def send(self, request, **options):
         request.url = request.url.replace(f"https://{HOST}", URL)
@@ -37,8 +37,8 @@ class Plain(HTTPAdapter):
 
 def admin(path, body):
     request = urllib.request.Request(f"{URL}/_simulator/{path}", json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request) as answer:
-        return json.load(answer)
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)
 
 
 def client(token):
@@ -67,7 +67,7 @@ def refused(kind, status, code, call):
 
 
 @check
-def a_record_is_made_read_changed_and_deleted(sf):
+def a_record_is_created_read_changed_and_deleted(sf):
     made = sf.Account.create({"Name": "Conformance", "NumberOfEmployees": 7, "AnnualRevenue": 12.5})
     equal((made["success"], made["errors"], len(made["id"])), (True, [], 18))
     record = sf.Account.get(made["id"])
@@ -89,7 +89,7 @@ def an_upsert_creates_then_updates(sf):
 
 
 @check
-def a_key_that_several_records_have_is_refused_with_their_addresses(sf):
+def a_key_of_several_records_is_refused_with_their_addresses(sf):
     ids = [sf.Contact.create({"LastName": f"Twin {n}", "Shared__c": "T"})["id"] for n in range(2)]
     try:
         sf.Contact.upsert("Shared__c/T", {"LastName": "Which"})
@@ -105,17 +105,17 @@ def collections_have_an_outcome_for_each_record(sf):
     records = [{"attributes": {"type": "Lead"}, "LastName": f"L{n}", "Company": "Collection"} for n in range(3)]
     del records[1]["LastName"]
     body = json.dumps({"allOrNone": False, "records": records})
-    answer = sf.restful("composite/sobjects", method="POST", data=body)
-    equal([outcome["success"] for outcome in answer], [True, False, True])
-    equal(answer[1]["errors"], [{"statusCode": "REQUIRED_FIELD_MISSING", "message": "Required fields are missing: [LastName]", "fields": ["LastName"]}])
+    response = sf.restful("composite/sobjects", method="POST", data=body)
+    equal([outcome["success"] for outcome in response], [True, False, True])
+    equal(response[1]["errors"], [{"statusCode": "REQUIRED_FIELD_MISSING", "message": "Required fields are missing: [LastName]", "fields": ["LastName"]}])
     body = json.dumps({"allOrNone": True, "records": records})
-    answer = sf.restful("composite/sobjects", method="POST", data=body)
-    equal([outcome["errors"][0]["statusCode"] for outcome in answer], ["ALL_OR_NONE_OPERATION_ROLLED_BACK", "REQUIRED_FIELD_MISSING", "ALL_OR_NONE_OPERATION_ROLLED_BACK"])
+    response = sf.restful("composite/sobjects", method="POST", data=body)
+    equal([outcome["errors"][0]["statusCode"] for outcome in response], ["ALL_OR_NONE_OPERATION_ROLLED_BACK", "REQUIRED_FIELD_MISSING", "ALL_OR_NONE_OPERATION_ROLLED_BACK"])
     equal(sf.query("SELECT COUNT() FROM Lead WHERE Company = 'Collection'")["totalSize"], 2)
 
 
 @check
-def a_composite_request_refers_to_what_it_made(sf):
+def a_composite_request_refers_to_created_records(sf):
     base = "/services/data/v66.0/sobjects"
     body = {
         "allOrNone": True,
@@ -125,13 +125,13 @@ def a_composite_request_refers_to_what_it_made(sf):
             {"method": "GET", "url": f"{base}/Contact/@{{contact.id}}?fields=LastName,AccountId", "referenceId": "read"},
         ],
     }
-    answer = sf.restful("composite", method="POST", data=json.dumps(body))["compositeResponse"]
-    equal([(part["referenceId"], part["httpStatusCode"]) for part in answer], [("account", 201), ("contact", 201), ("read", 200)])
-    equal(answer[2]["body"]["AccountId"], answer[0]["body"]["id"])
+    response = sf.restful("composite", method="POST", data=json.dumps(body))["compositeResponse"]
+    equal([(part["referenceId"], part["httpStatusCode"]) for part in response], [("account", 201), ("contact", 201), ("read", 200)])
+    equal(response[2]["body"]["AccountId"], response[0]["body"]["id"])
 
 
 @check
-def five_thousand_rows_are_walked_page_by_page(sf):
+def five_thousand_rows_are_read_page_by_page(sf):
     first = sf.query("SELECT Id, Name FROM Account WHERE Name LIKE 'Bulk %' ORDER BY Name LIMIT 5001")
     equal((first["totalSize"], first["done"], len(first["records"])), (5001, False, 2000))
     all_rows = sf.query_all("SELECT Id, Name FROM Account WHERE Name LIKE 'Bulk %' ORDER BY Name LIMIT 5001")
@@ -142,7 +142,7 @@ def five_thousand_rows_are_walked_page_by_page(sf):
 
 
 @check
-def describe_and_limits_say_what_there_is(sf):
+def describe_and_limits_return_the_orgs_data(sf):
     described = sf.Account.describe()
     fields = {field["name"]: field for field in described["fields"]}
     equal((described["keyPrefix"], fields["Key__c"]["externalId"], fields["Name"]["nillable"]), ("001", True, False))
@@ -237,13 +237,13 @@ def main():
     admin("objects", {"name": "Account", "fields": fields})
     admin("objects", {"name": "Contact", "fields": [{"name": "Shared__c", "type": "string", "length": 40, "external_id": True}]})
     sf = client(admin("sessions", {"username": ADMIN})["access_token"])
-    # The rows first: others page through them; the bulk query last, as it changes the size of a page.
+    # load_rows is first, since other checks page through its rows. The bulk query is last, since it changes the page size.
     for function in [load_rows, *checks]:
         name = function.__name__.replace("_", " ")
         try:
             function(sf)
             print(f"passed  simple-salesforce: {name}", flush=True)
-        except Exception as error:  # Whatever goes wrong is a difference.
+        except Exception as error:  # Every error is a difference.
             print(f"FAILED  simple-salesforce: {name}: {type(error).__name__}: {str(error)[:600]}", flush=True)
             traceback.print_exc(file=sys.stderr)
     print("end of checks", flush=True)

@@ -1,5 +1,5 @@
-//! Chaos: thousands of notifications, shuffled, sent twice and late, to a worker that is killed again and again, while Salesforce
-//! answers with outages, timeouts, row locks and limits. In the end nothing may be lost, doubled or made up.
+//! Chaos: thousands of notifications, shuffled, repeated and late, for workers that are killed at random, while Salesforce responds
+//! with outages, timeouts, row locks and limits. In the end no change may be lost, doubled or made up.
 
 mod edits;
 mod verdict;
@@ -17,26 +17,26 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::poller::{Habits, Poller};
+use crate::poller::{Poller, PollerOptions};
 use crate::queue::Messages;
 use crate::{Binary, Connected, stop_poller};
 use edits::{Edits, OBJECTS};
 
-/// What is to happen.
+/// The parameters of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// How many notifications the org sends, not counting those that it sends again.
+    /// The number of notifications that the org sends, without repetitions.
     pub messages: usize,
-    /// Where the random numbers begin: the same edits, batches, kills and faults for the same seed, in another time.
+    /// The seed of the random numbers. The same seed makes the same edits, batches, kills and faults, at other times.
     pub seed: u64,
-    /// How many workers read the queue.
+    /// The number of workers that read the queue.
     pub workers: usize,
-    /// Whether Salesforce also says that the day's API calls are used up. What meets that is put off for a quarter of an hour,
-    /// of real time.
+    /// Lets Salesforce also refuse calls because the daily API limit is reached. The messages of such calls are deferred for a
+    /// quarter of an hour of real time.
     pub daily_limit: bool,
 }
 
-/// What happened, and what was wrong in the end.
+/// The counts of a run, and the differences at its end.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Report {
     /// Changes of records in the org.
@@ -45,38 +45,38 @@ pub struct Report {
     pub records: usize,
     /// Notifications that Ferry acknowledged.
     pub acknowledged: usize,
-    /// Batches that were handed to the workers.
+    /// Batches that the workers received.
     pub batches: usize,
-    /// Batches under which the worker was killed.
+    /// Batches during which the worker was killed.
     pub killed: usize,
-    /// Messages that were received.
+    /// Messages that the workers received.
     pub received: usize,
-    /// Messages that were answered as failed.
+    /// Messages that a response listed as failed.
     pub failed: usize,
-    /// Messages that SQS gave up because their worker died too often, and that were sent back.
+    /// Messages that SQS dead-lettered because their workers were killed too often, and that were sent back.
     pub sent_back: usize,
-    /// Requests to Salesforce that a fault hit.
+    /// Requests to Salesforce that a fault rule affected.
     pub faults: u64,
     /// Events on the bus, each counted once.
     pub events: usize,
-    /// What is wrong: one line each. Nothing may be.
+    /// The differences, one line each. The list must be empty.
     pub wrong: Vec<String>,
 }
 
-/// How many edits are made between two deliveries.
+/// The number of edits between two deliveries.
 const ROUND: usize = 200;
-/// How many messages may wait before people pause, so that records change while they are read.
+/// The number of waiting messages above which the edits pause, so that records change while they are read.
 const BACKLOG: u64 = 400;
-/// How long a message that was received stays hidden: not long after a kill, and less than a slow batch takes, so that two
-/// workers have the same messages now and then.
+/// The visibility timeout of the queue. It is short, so that messages return soon after a kill; it is less than a slow batch takes,
+/// so that two workers sometimes have the same messages.
 const HIDDEN: Duration = Duration::from_secs(15);
-/// How long everything may take to become quiet, once the storm is over.
-const CALM: Duration = Duration::from_mins(40);
+/// The time after which the queue must be empty once edits and faults have ended.
+const SETTLE_TIMEOUT: Duration = Duration::from_mins(40);
 
-/// Lets it happen.
+/// Runs the test.
 ///
 /// # Errors
-/// The stack does not start, or does not become quiet.
+/// The stack does not start, or the queue does not become empty.
 pub async fn run(plan: Plan, progress: &Progress) -> Result<Report> {
     progress.stage("starting the stack");
     let parameters = vec![("EventValues".to_owned(), "values".to_owned())];
@@ -92,8 +92,8 @@ pub async fn run(plan: Plan, progress: &Progress) -> Result<Report> {
     );
     let function = Binary::of(&org.stack, "record-upsert").await?;
     let ended = AtomicBool::new(false);
-    let habits = |number| Habits { batches: 10..=120, kills: 0.2, seed: plan.seed + number };
-    let pollers = (0..plan.workers as u64).map(|number| Poller::new(&function, &queue, habits(number), &ended));
+    let options = |number| PollerOptions { batches: 10..=120, kills: 0.2, seed: plan.seed + number };
+    let pollers = (0..plan.workers as u64).map(|number| Poller::new(&function, &queue, options(number), &ended));
     let pollers: Vec<Poller<'_>> = pollers.collect();
     let working = futures::future::try_join_all(pollers.iter().map(Poller::run));
     let playing = async {
@@ -112,18 +112,18 @@ pub async fn run(plan: Plan, progress: &Progress) -> Result<Report> {
     progress.stage("reading the events");
     let events = drain(&subscription).await?;
     report.events = events.len();
-    report.wrong.extend(verdict::of_events(&events));
+    report.wrong.extend(verdict::check_events(&events));
     Ok(report)
 }
 
-/// The edits, the storm, the calm after it, and what the mirror and the ledger say then.
+/// Makes the edits under faults, waits until the queue is empty, and compares mirror and ledger with the org.
 async fn play(plan: Plan, org: &Connected, queue: &Messages, progress: &Progress) -> Result<Report> {
     let simulator = org.stack.simulator();
     let mut random = StdRng::seed_from_u64(plan.seed);
     let mut edits = Edits::new(simulator, &org.admin.username, plan.seed);
     let mut acknowledged = BTreeSet::new();
     let (mut sent, mut tenths) = (0, 0);
-    raise_storm(simulator, plan);
+    add_faults(simulator, plan);
     while sent < plan.messages {
         progress.show(&format!("{sent} of {} notifications", plan.messages));
         if sent * 10 / plan.messages > tenths {
@@ -139,17 +139,17 @@ async fn play(plan: Plan, org: &Connected, queue: &Messages, progress: &Progress
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-    progress.stage("waiting for the calm");
+    progress.stage("waiting for the queue");
     let faults = simulator.faults().iter().map(|fault| fault.used).sum();
     simulator.clear_faults();
     simulator.disturb_outbound_messages(OutboundDisturbance::default());
     deliver(simulator, &mut acknowledged).await;
-    let sent_back = calm(&org.stack, queue).await?;
+    let sent_back = empty_queue(&org.stack, queue).await?;
     progress.stage("comparing");
-    let mut wrong = verdict::of_ledger(&org.stack, &acknowledged).await?;
-    wrong.extend(verdict::of_mirror(&org.stack, edits.alive()).await?);
+    let mut wrong = verdict::check_ledger(&org.stack, &acknowledged).await?;
+    wrong.extend(verdict::check_mirror(&org.stack, edits.alive()).await?);
     refresh(org, &edits).await?;
-    wrong.extend(verdict::of_mirror(&org.stack, edits.all()).await?);
+    wrong.extend(verdict::check_mirror(&org.stack, edits.all()).await?);
     Ok(Report {
         edits: edits.made(),
         records: edits.all().len(),
@@ -161,8 +161,8 @@ async fn play(plan: Plan, org: &Connected, queue: &Messages, progress: &Progress
     })
 }
 
-/// Every kind of trouble that Salesforce makes, each for a share of the calls that read records again.
-fn raise_storm(simulator: &Simulator, plan: Plan) {
+/// Adds a fault rule for each kind of failure, which hits a share of the calls that read records.
+fn add_faults(simulator: &Simulator, plan: Plan) {
     let unavailable = [Effect::Unavailable, Effect::InternalError, Effect::ResetBefore, Effect::ResetAfter];
     let refused = [Effect::UnableToLockRow, Effect::ConcurrentLimitExceeded, Effect::QueryTimeout];
     let broken = [Effect::Truncate { keep_bytes: None }, Effect::MalformedJson, Effect::Delay { delay_ms: 1500 }];
@@ -175,7 +175,7 @@ fn raise_storm(simulator: &Simulator, plan: Plan) {
             ..FaultRule::new(effect)
         });
     }
-    // What takes longer than an org may take, and the limit that everybody shares: a few of them are enough.
+    // A call that takes longer than the timeout, and the limit of the whole org, are slow: a few of them are enough.
     let hanging = Effect::Delay { delay_ms: 70_000 };
     let limit = plan.daily_limit.then_some(Effect::RequestLimitExceeded);
     for effect in [hanging].into_iter().chain(limit) {
@@ -185,7 +185,7 @@ fn raise_storm(simulator: &Simulator, plan: Plan) {
     }
 }
 
-/// Messages of any size, in any order, some of them twice.
+/// Returns settings for messages of random size, in random order, some of them repeated.
 fn disturbance(random: &mut StdRng) -> OutboundDisturbance {
     OutboundDisturbance {
         duplicates: u32::from(random.random_bool(0.3)),
@@ -195,24 +195,24 @@ fn disturbance(random: &mut StdRng) -> OutboundDisturbance {
     }
 }
 
-/// Sends what is due; how many notifications were sent for the first time.
+/// Sends the due notifications. Returns the number that were acknowledged for the first time.
 async fn deliver(simulator: &Simulator, acknowledged: &mut BTreeSet<String>) -> usize {
-    let tried = simulator.deliver_outbound_messages().await;
-    let delivered = tried.into_iter().filter(|delivery| delivery.state == DeliveryState::Delivered);
+    let attempts = simulator.deliver_outbound_messages().await;
+    let delivered = attempts.into_iter().filter(|delivery| delivery.state == DeliveryState::Delivered);
     let before = acknowledged.len();
     acknowledged.extend(delivered.map(|delivery| delivery.notification_id));
     acknowledged.len() - before
 }
 
-/// Waits until the queue is empty; what SQS gave up meanwhile is sent back, as an operator would. Says how many that were.
-async fn calm(stack: &Stack, queue: &Messages) -> Result<usize> {
+/// Waits until the queue is empty. Sends dead letters back, as an operator would. Returns the number of messages sent back.
+async fn empty_queue(stack: &Stack, queue: &Messages) -> Result<usize> {
     let sqs = aws_sdk_sqs::Client::new(stack.sdk_config());
     let dead = Messages::of(sqs.clone(), &verdict::dead_letters_url(&sqs).await?, Duration::from_secs(60));
     let mut sent_back = 0;
     let quiet = async {
         loop {
             for letter in dead.at_most(10).await? {
-                let body = letter["body"].as_str().context("a dead letter without a body")?;
+                let body = letter["body"].as_str().context("a dead letter has no body")?;
                 let url = stack.output("RecordUpsertQueueUrl")?;
                 sqs.send_message().queue_url(url).message_body(body).send().await?;
                 dead.delete(&[&letter]).await?;
@@ -224,24 +224,24 @@ async fn calm(stack: &Stack, queue: &Messages) -> Result<usize> {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     };
-    tokio::time::timeout(CALM, quiet).await.context("the queue does not become empty")??;
+    tokio::time::timeout(SETTLE_TIMEOUT, quiet).await.context("the queue does not become empty")??;
     Ok(sent_back)
 }
 
-/// The night: it finds what no notification tells of, the deletions.
+/// Runs the nightly refresh, which finds deletions: no notification reports them.
 async fn refresh(org: &Connected, edits: &Edits<'_>) -> Result<()> {
     let lambda = aws_sdk_lambda::Client::new(org.stack.sdk_config());
     let function = org.stack.output("RefreshFunction")?;
     let payload = aws_sdk_lambda::primitives::Blob::new(br#"{"kind":"nightly"}"#.to_vec());
     lambda.invoke().function_name(function).payload(payload).send().await?;
     crate::eventually("the deletions in the mirror", async || {
-        Ok(verdict::of_mirror(&org.stack, edits.all()).await?.is_empty())
+        Ok(verdict::check_mirror(&org.stack, edits.all()).await?.is_empty())
     })
     .await
     .or(Ok(()))
 }
 
-/// Every event, once: the bus may say one twice. Ends when none came for a while.
+/// Returns every event once, since the bus may deliver one twice. Ends when no event arrives for a while.
 async fn drain(subscription: &Subscription) -> Result<Vec<serde_json::Value>> {
     let mut seen = BTreeSet::new();
     let mut events = Vec::new();

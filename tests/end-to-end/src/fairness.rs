@@ -1,4 +1,4 @@
-//! Fairness: what an org with a hundred times the traffic of the others costs the others.
+//! Fairness: the delay that an org with a hundred times the traffic of the others causes for the others.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +17,11 @@ use serde_json::json;
 use store::{ChangeHint, Deliveries, Queue, RecordRef, Source};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::poller::{Habits, Poller};
+use crate::poller::{Poller, PollerOptions};
 use crate::queue::Messages;
 use crate::{Binary, Connected, connect_team, stop_poller};
 
-/// What is tried.
+/// The parameters of a measurement.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The worker's binary; the debug build when `None`.
@@ -30,34 +30,34 @@ pub struct Plan {
     pub quiet: usize,
     /// The time between two changes of a quiet org.
     pub quiet_seconds: u32,
-    /// How many times as many changes the noisy org has.
+    /// The number of changes of the noisy org for each change of a quiet one.
     pub factor: u32,
-    /// For how long, with the noisy org and without it.
+    /// The duration of each measurement, with and without the noisy org.
     pub seconds: u32,
-    /// The noisy org's changes come all at once, every so many seconds.
+    /// The time between two bursts of the noisy org.
     pub burst_seconds: u32,
-    /// How many workers read the queue, each one batch at a time.
+    /// The number of workers that read the queue, each one batch at a time.
     pub workers: usize,
-    /// How many messages a batch has at most.
+    /// The largest number of messages in a batch.
     pub batch: usize,
-    /// How long Salesforce takes for an answer.
+    /// The time that Salesforce takes for a response.
     pub latency: Duration,
 }
 
-/// How long changes took from their arrival until the mirror had them.
+/// The times of changes from their arrival until they were in the mirror.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Times {
-    /// Of how many changes.
+    /// The number of changes.
     pub changes: usize,
-    /// Of the one in the middle, in milliseconds.
+    /// The median, in milliseconds.
     pub p50_ms: i128,
-    /// Of the slowest in a hundred, in milliseconds.
+    /// The 99th percentile, in milliseconds.
     pub p99_ms: i128,
-    /// Of the slowest, in milliseconds.
+    /// The maximum, in milliseconds.
     pub max_ms: i128,
 }
 
-/// What came of it.
+/// The results of a measurement.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Report {
     /// The quiet orgs, by themselves.
@@ -66,12 +66,12 @@ pub struct Report {
     pub quiet_beside: Times,
     /// The noisy org.
     pub noisy: Times,
-    /// The quiet orgs' slowest in a hundred: beside the noisy one, in terms of alone.
+    /// The 99th percentile of the quiet orgs beside the noisy one, divided by that alone.
     pub p99_ratio: f64,
 }
 
 const ACCOUNT: ObjectName = ObjectName::from_static("Account");
-/// Longer than a batch takes: no message comes twice here.
+/// The visibility timeout of the queue. It is longer than a batch takes, so that no message is received twice.
 const HIDDEN: Duration = Duration::from_secs(300);
 
 /// Measures the quiet orgs alone, then beside the noisy one.
@@ -81,15 +81,15 @@ const HIDDEN: Duration = Duration::from_secs(300);
 pub async fn measure(plan: &Plan, progress: &Progress) -> Result<Report> {
     progress.stage("starting the stack and connecting the orgs");
     let connected = Connected::start(stack::Options::default()).await?;
-    let field = Field::prepare(&connected, plan).await?;
+    let setup = Setup::prepare(&connected, plan).await?;
     let ended = AtomicBool::new(false);
-    let habits = |number| Habits { batches: plan.batch..=plan.batch, kills: 0.0, seed: number };
+    let options = |number| PollerOptions { batches: plan.batch..=plan.batch, kills: 0.0, seed: number };
     let pollers =
-        (0..plan.workers as u64).map(|number| Poller::new(&field.function, &field.queue, habits(number), &ended));
+        (0..plan.workers as u64).map(|number| Poller::new(&setup.function, &setup.queue, options(number), &ended));
     let pollers: Vec<Poller<'_>> = pollers.collect();
     let working = async { try_join_all(pollers.iter().map(Poller::run)).await.map(drop) };
     let measuring = async {
-        let measured = field.compare(plan, progress).await;
+        let measured = setup.compare(plan, progress).await;
         ended.store(true, Ordering::Release);
         measured
     };
@@ -98,7 +98,7 @@ pub async fn measure(plan: &Plan, progress: &Progress) -> Result<Report> {
 }
 
 /// The orgs, and the queue between them and the workers.
-struct Field<'a> {
+struct Setup<'a> {
     stack: &'a Stack,
     noisy: Changing,
     quiet: Vec<Changing>,
@@ -107,13 +107,13 @@ struct Field<'a> {
     function: Binary,
 }
 
-impl<'a> Field<'a> {
+impl<'a> Setup<'a> {
     async fn prepare(connected: &'a Connected, plan: &Plan) -> Result<Self> {
         let stack = &connected.stack;
         stop_poller(stack, "record-upsert").await?;
-        // The emulator is one process, and what it spends on events it would take from the mirror; AWS is not.
+        // The emulator is one process: publishing events would slow the mirror down, which it does not in AWS.
         stop_poller(stack, "record-events").await?;
-        let noisy = Changing::new(stack.simulator().orgs().into_iter().next().context("no org")?, 500)?;
+        let noisy = Changing::new(stack.simulator().orgs().into_iter().next().context("the stack has no org")?, 500)?;
         let mut quiet = Vec::new();
         for number in 1..=plan.quiet {
             let options = OrgOptions { name: format!("Quiet {number}"), seed: Seed::None, ..OrgOptions::default() };
@@ -142,22 +142,22 @@ impl<'a> Field<'a> {
         progress.stage("warming up");
         self.phase(Plan { seconds: 10, ..plan.clone() }, false).await?;
         progress.stage("the quiet orgs alone");
-        let begun = self.phase(plan.clone(), false).await?;
-        let quiet_alone = self.times(&self.quiet, begun).await?;
+        let started = self.phase(plan.clone(), false).await?;
+        let quiet_alone = self.times(&self.quiet, started).await?;
         progress.stage("the quiet orgs beside the noisy one");
-        let begun = self.phase(plan.clone(), true).await?;
-        let quiet_beside = self.times(&self.quiet, begun).await?;
-        let noisy = self.times(std::slice::from_ref(&self.noisy), begun).await?;
+        let started = self.phase(plan.clone(), true).await?;
+        let quiet_beside = self.times(&self.quiet, started).await?;
+        let noisy = self.times(std::slice::from_ref(&self.noisy), started).await?;
         #[expect(clippy::cast_precision_loss, reason = "milliseconds of minutes")]
         let p99_ratio = quiet_beside.p99_ms as f64 / quiet_alone.p99_ms as f64;
         Ok(Report { quiet_alone, quiet_beside, noisy, p99_ratio })
     }
 
-    /// Lets the orgs change for a while, and waits until all is in the mirror; when it began.
+    /// Changes records for a while, and waits until every change is in the mirror. Returns the start time.
     async fn phase(&self, plan: Plan, noise: bool) -> Result<Timestamp> {
-        let begun = Clock::system().now();
+        let started = Clock::system().now();
         let quiet = self.quiet.iter().enumerate().map(|(number, org)| {
-            // Not all in the same moment.
+            // Spreads the orgs over the interval.
             let every = Duration::from_secs(plan.quiet_seconds.into());
             self.traffic(org, (1, every), every * u32::try_from(number).unwrap_or_default() / self.orgs(), plan.seconds)
         });
@@ -173,7 +173,7 @@ impl<'a> Field<'a> {
         while self.queue.all().await? > 0 {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        Ok(begun)
+        Ok(started)
     }
 
     fn orgs(&self) -> u32 {
@@ -198,12 +198,12 @@ impl<'a> Field<'a> {
         Ok(())
     }
 
-    async fn times(&self, orgs: &[Changing], begun: Timestamp) -> Result<Times> {
+    async fn times(&self, orgs: &[Changing], started: Timestamp) -> Result<Times> {
         let dynamodb = aws_sdk_dynamodb::Client::new(self.stack.sdk_config());
         let ledger = Deliveries::new(dynamodb, self.stack.output("DeliveriesTable")?);
         let mut times = Vec::new();
         for org in orgs {
-            let deliveries: Vec<_> = ledger.stream_since(org.id, begun).try_collect().await?;
+            let deliveries: Vec<_> = ledger.stream_since(org.id, started).try_collect().await?;
             times.extend(deliveries.iter().map(|one| one.settled_at.duration_since(one.received_at).as_millis()));
         }
         times.sort_unstable();
@@ -223,10 +223,15 @@ struct Changing {
 
 impl Changing {
     fn new(simulator: Simulator, records: usize) -> Result<Self> {
-        let username = simulator.users().into_iter().find(|user| user.is_admin).context("no admin")?.username;
+        let username =
+            simulator.users().into_iter().find(|user| user.is_admin).context("the org has no admin")?.username;
         let create = |number| {
             let fields = json!({ "Name": format!("Account {number}") });
-            let id = simulator.create_record(&username, "Account", fields.as_object().context("no fields")?)?;
+            let id = simulator.create_record(
+                &username,
+                "Account",
+                fields.as_object().context("the fields are not an object")?,
+            )?;
             Ok(id.parse()?)
         };
         let records = (0..records).map(create).collect::<Result<_>>()?;
@@ -234,13 +239,13 @@ impl Changing {
         Ok(Self { simulator, id, username, records })
     }
 
-    /// Changes one of the records, and says so as a notification would.
+    /// Changes one of the records, and returns the hint that a notification would make.
     fn change(&self, number: u32, now: Timestamp) -> Result<ChangeHint> {
         let at = (now.as_millisecond().unsigned_abs() as usize / 1000 + number as usize) % self.records.len();
         let record_id = self.records[at];
         let phone = format!("{} {number}", now.as_millisecond());
         let fields = json!({ "Phone": phone });
-        let fields = fields.as_object().context("no fields")?;
+        let fields = fields.as_object().context("the fields are not an object")?;
         self.simulator.update_record(&self.username, "Account", record_id.as_str(), fields)?;
         Ok(ChangeHint {
             org_id: self.id,

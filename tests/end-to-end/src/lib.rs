@@ -1,6 +1,6 @@
-//! Stories over the deployed stack: the production template and the production binaries, on an emulator and a simulated org.
+//! Scenarios over the deployed stack: the production template and the production binaries, on an emulator and a simulated org.
 //!
-//! The stories are in `tests/it`, the rules about the repository that no lint checks in `tests/tidy`.
+//! The scenarios are in `tests/it`, the rules about the repository that no lint checks in `tests/tidy`.
 
 pub mod chaos;
 pub mod fairness;
@@ -25,21 +25,21 @@ use serde_json::{Map, Value, json};
 pub use process::{Binary, stop_poller};
 pub use queue::Messages;
 
-/// How long a story waits for something that takes a moment.
-const SOON: Duration = Duration::from_secs(60);
+/// The time after which [`eventually`] fails.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A stack whose org has installed the package and connected its team.
+/// A stack whose org has installed the package and has a team connection.
 pub struct Connected {
     /// The stack.
     pub stack: Stack,
-    /// The address for the org's outbound messages; it holds the secret.
+    /// The URL for the org's outbound messages, with the secret.
     pub webhook_url: String,
     admin: User,
     http: Client,
     log: PathBuf,
 }
 
-/// Nothing that opens a door may be in what the functions logged.
+/// Fails the test if a function logged a secret.
 impl Drop for Connected {
     fn drop(&mut self) {
         if std::thread::panicking() {
@@ -48,7 +48,7 @@ impl Drop for Connected {
         let mut secrets = self.stack.simulator().secrets();
         secrets.extend(self.webhook_url.rsplit('/').next().map(str::to_owned));
         let logged = std::fs::read_to_string(&self.log).unwrap_or_default();
-        assert!(logged.contains("invocation ended"), "the functions' log is not where it is looked for");
+        assert!(logged.contains("invocation ended"), "the log has no lines of functions");
         let leaks = secret_scan::leaks(&logged, secrets.iter().map(String::as_str));
         assert!(leaks.is_empty(), "secrets are in the log {}: {leaks:#?}", self.log.display());
         if self.log.starts_with(Workspace::here().cache()) {
@@ -58,10 +58,10 @@ impl Drop for Connected {
 }
 
 impl Connected {
-    /// Starts a stack and walks an admin through install and consent.
+    /// Starts a stack, installs the package in its org, and connects the team as an admin.
     ///
     /// # Errors
-    /// The stack does not start, or a step is not as it should be.
+    /// The stack does not start, or a step fails.
     pub async fn start(options: stack::Options) -> Result<Self> {
         let log =
             options.log.unwrap_or_else(|| Workspace::here().cache().join(format!("{}.log", local::unique_prefix())));
@@ -82,7 +82,7 @@ impl Connected {
         Ok(connected)
     }
 
-    /// Whether the scan of the last mirrored object has ended, so that what changes from now on only a message tells.
+    /// Returns whether the backfill of the last mirrored object has ended. From then on, only messages report changes.
     async fn is_copied(&self) -> Result<bool> {
         let path = format!("{}/v1/orgs/{}/health", self.stack.url(), self.stack.simulator().org_id());
         let health: Value = self.http.get(path).send().await?.error_for_status()?.json().await?;
@@ -90,10 +90,10 @@ impl Connected {
         Ok(health["sync"].as_array().is_some_and(|scans| scans.iter().any(ended)))
     }
 
-    /// Makes the org tell Ferry of every change of these objects.
+    /// Defines outbound messages in the org that report every change of these objects.
     ///
     /// # Errors
-    /// There is no such object.
+    /// The object does not exist.
     pub fn send_outbound_messages(&self, objects: &[&str]) -> Result<()> {
         for object in objects {
             self.stack.simulator().define_outbound_message(&OutboundMessage {
@@ -106,7 +106,7 @@ impl Connected {
         Ok(())
     }
 
-    /// The admin creates a record in Salesforce.
+    /// Creates a record in Salesforce as the admin.
     ///
     /// # Errors
     /// The org refuses it.
@@ -114,7 +114,7 @@ impl Connected {
         Ok(self.stack.simulator().create_record(&self.admin.username, object, &object_of(fields))?)
     }
 
-    /// The admin edits a record in Salesforce.
+    /// Edits a record in Salesforce as the admin.
     ///
     /// # Errors
     /// The org refuses it.
@@ -122,99 +122,100 @@ impl Connected {
         Ok(self.stack.simulator().update_record(&self.admin.username, object, id, &object_of(fields))?)
     }
 
-    /// A field of a record as the mirror has it, through the platform's API; `None` while the mirror does not have it.
+    /// Reads a field of a record from the mirror through the platform's API. `None` while the mirror does not have it.
     ///
     /// # Errors
-    /// The API does not answer.
+    /// The API does not respond.
     pub async fn mirrored(&self, object: &str, id: &str, field: &str) -> Result<Option<Value>> {
         let path = format!("{}/v1/orgs/{}/records/{object}/{id}", self.stack.url(), self.stack.simulator().org_id());
-        let answer = self.http.get(path).send().await?;
-        if answer.status() == StatusCode::NOT_FOUND {
+        let response = self.http.get(path).send().await?;
+        if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
-        let record: Value = answer.error_for_status()?.json().await?;
+        let record: Value = response.error_for_status()?.json().await?;
         Ok(record["fields"].get(field).cloned())
     }
 
-    /// Consents as this user by a connect link.
+    /// Consents as this user through a connect link.
     ///
     /// # Errors
-    /// A step is not as it should be.
+    /// A step fails.
     pub async fn consent(&self, link: &str, user: &User) -> Result<()> {
         walk(&self.http, &self.stack, link, user).await.map(drop)
     }
 
-    /// The connections page, as the tenant's admin sees it after opening a link to it.
+    /// Returns the HTML of the connections page for the tenant's admin, who opens a link to it.
     ///
     /// # Errors
-    /// A step is not as it should be.
+    /// A step fails.
     pub async fn connections_page(&self) -> Result<String> {
         let link = self.platform(Method::POST, "/v1/admin-links", &json!({ "tenant": "acme" })).await?;
-        let link = link["url"].as_str().context("the link has no address")?;
+        let link = link["url"].as_str().context("the link has no URL")?;
         let opened = self.http.post(link).send().await?;
         let cookie = header(&opened, SET_COOKIE)?.split(';').next().unwrap_or_default().to_owned();
         let page = self.http.get(format!("{}{}", self.stack.url(), header(&opened, LOCATION)?));
         Ok(page.header(COOKIE, cookie).send().await?.error_for_status()?.text().await?)
     }
 
-    /// Calls the platform's API, and reads the JSON of a success. The body is the key of a write: the same one twice is one.
+    /// Calls the platform's API and returns the JSON of a success. The idempotency key is a hash of path and body: the same write
+    /// twice is one.
     ///
     /// # Errors
-    /// It is no success.
+    /// The response is not a success.
     pub async fn platform(&self, method: Method, path: &str, body: &Value) -> Result<Value> {
         let url = format!("{}{path}", self.stack.url());
         let request = self.http.request(method, url).header("Idempotency-Key", key(path, body)).json(body);
-        let answer = request.send().await?;
-        let status = answer.status();
-        let body: Value = answer.json().await?;
-        ensure!(status.is_success(), "{path} was answered {status}: {body}");
+        let response = request.send().await?;
+        let status = response.status();
+        let body: Value = response.json().await?;
+        ensure!(status.is_success(), "{path} returned {status}: {body}");
         Ok(body)
     }
 
-    /// The path of the org in the platform's API, with this after it.
+    /// Returns the path of the org in the platform's API, followed by `rest`.
     #[must_use]
     pub fn path(&self, rest: &str) -> String {
         format!("/v1/orgs/{}{rest}", self.stack.simulator().org_id())
     }
 
-    /// What the platform's API says.
+    /// Reads JSON from the platform's API.
     ///
     /// # Errors
-    /// The API does not answer, or refuses.
+    /// The API does not respond, or refuses the request.
     pub async fn get(&self, path: &str) -> Result<Value> {
-        let answer = self.http.get(format!("{}{path}", self.stack.url())).send().await?;
-        Ok(answer.error_for_status()?.json().await?)
+        let response = self.http.get(format!("{}{path}", self.stack.url())).send().await?;
+        Ok(response.error_for_status()?.json().await?)
     }
 
-    /// Sends a request as anybody could.
+    /// Sends an unauthenticated request.
     ///
     /// # Errors
-    /// No answer comes.
+    /// The request receives no response.
     pub async fn post(&self, url: &str, content_type: &str, body: String) -> Result<Response> {
         Ok(self.http.post(url).header("content-type", content_type).body(body).send().await?)
     }
 }
 
-/// Probes until it holds, for a minute at most. A probe that fails is tried again; its error is told when the minute is over.
+/// Repeats `probe` until it returns `true`, for at most a minute. A failing probe is repeated; its last error becomes the reason.
 ///
 /// # Errors
-/// The minute is over.
+/// The minute has passed.
 pub async fn eventually(what: &str, mut probe: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
-    let deadline = tokio::time::Instant::now() + SOON;
+    let deadline = tokio::time::Instant::now() + TIMEOUT;
     loop {
         let last = probe().await;
         if matches!(last, Ok(true)) {
             return Ok(());
         }
         if tokio::time::Instant::now() >= deadline {
-            let reason = last.err().unwrap_or_else(|| anyhow!("it was not so yet"));
-            return Err(reason.context(format!("{what}: not within {} s", SOON.as_secs())));
+            let reason = last.err().unwrap_or_else(|| anyhow!("the condition does not hold"));
+            return Err(reason.context(format!("{what}: not within {} s", TIMEOUT.as_secs())));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// Link, page, consent, callback: gives the webhook's address off the last page.
+/// Connects the team: link, page, consent and callback. Returns the webhook's URL from the last page.
 async fn connect_team(http: &Client, stack: &Stack, org: &Simulator) -> Result<String> {
     let users = org.users();
     let admin = users.iter().find(|user| user.is_admin).context("the org has no admin")?;
@@ -229,24 +230,24 @@ async fn connect_team(http: &Client, stack: &Stack, org: &Simulator) -> Result<S
         .error_for_status()?
         .json()
         .await?;
-    let link = link["url"].as_str().context("the link has no address")?;
+    let link = link["url"].as_str().context("the link has no URL")?;
     let page = walk(http, stack, link, admin).await?;
     let address = page.split(['"', '<', '>', ' ']).map(|part| part.replace("&#x2F;", "/").replace("&#47;", "/"));
     let mut address = address.filter(|part| part.contains("/webhooks/salesforce/00D"));
-    address.next().context("the connected page shows no address for outbound messages")
+    address.next().context("the last page shows no URL for outbound messages")
 }
 
-/// Opens a connect link and consents as this user; the page at the end.
+/// Opens a connect link and consents as this user. Returns the HTML of the last page.
 async fn walk(http: &Client, stack: &Stack, link: &str, user: &User) -> Result<String> {
-    let begun = http.post(link).header("origin", stack.url()).send().await?;
-    let cookie = header(&begun, SET_COOKIE)?.split(';').next().unwrap_or_default().to_owned();
-    let consent = http.get(header(&begun, LOCATION)?).header("X-Simulator-User", &user.username).send().await?;
+    let started = http.post(link).header("origin", stack.url()).send().await?;
+    let cookie = header(&started, SET_COOKIE)?.split(';').next().unwrap_or_default().to_owned();
+    let consent = http.get(header(&started, LOCATION)?).header("X-Simulator-User", &user.username).send().await?;
     let callback = http.get(header(&consent, LOCATION)?).header(COOKIE, cookie).send().await?;
-    ensure!(callback.status() == StatusCode::OK, "the callback was answered {}", callback.status());
+    ensure!(callback.status() == StatusCode::OK, "the callback returned {}", callback.status());
     Ok(callback.text().await?)
 }
 
-/// A key that follows from what is written.
+/// Returns an idempotency key that depends only on path and body.
 fn key(path: &str, body: &Value) -> String {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
     let mut hasher = DefaultHasher::new();

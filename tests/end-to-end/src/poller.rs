@@ -1,4 +1,4 @@
-//! What hands the queue's messages to a worker, as Lambda does, and kills it now and then.
+//! A poller that sends the queue's messages to a worker, as Lambda does, and sometimes kills it.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -16,21 +16,21 @@ use serde_json::{Value, json};
 use crate::Binary;
 use crate::queue::Messages;
 
-/// When a worker is killed, at the latest: most batches take longer.
+/// The latest time of a kill after the start of a batch. Most batches take longer.
 const KILLED_WITHIN_MS: u64 = 400;
 
-/// How a poller goes about it.
+/// The settings of a poller.
 #[derive(Clone, Debug)]
-pub(crate) struct Habits {
-    /// How many messages a batch has at most: for each a random number of these.
+pub(crate) struct PollerOptions {
+    /// The range from which the largest size of each batch is chosen.
     pub(crate) batches: RangeInclusive<usize>,
-    /// The share of batches under which the worker is killed.
+    /// The share of batches during which the worker is killed.
     pub(crate) kills: f64,
-    /// Where the random numbers begin.
+    /// The seed of the random numbers.
     pub(crate) seed: u64,
 }
 
-/// What a poller did.
+/// The counts of a poller.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Tally {
     pub(crate) batches: usize,
@@ -39,27 +39,32 @@ pub(crate) struct Tally {
     pub(crate) failed: usize,
 }
 
-/// One reader of the queue, with a worker of its own.
+/// A reader of the queue with its own worker.
 pub(crate) struct Poller<'a> {
     function: &'a Binary,
     queue: &'a Messages,
-    habits: Habits,
+    options: PollerOptions,
     random: Mutex<StdRng>,
     ended: &'a AtomicBool,
     tally: Mutex<Tally>,
 }
 
 impl<'a> Poller<'a> {
-    pub(crate) fn new(function: &'a Binary, queue: &'a Messages, habits: Habits, ended: &'a AtomicBool) -> Self {
-        let (random, tally) = (Mutex::new(StdRng::seed_from_u64(habits.seed)), Mutex::new(Tally::default()));
-        Self { function, queue, habits, random, ended, tally }
+    pub(crate) fn new(
+        function: &'a Binary,
+        queue: &'a Messages,
+        options: PollerOptions,
+        ended: &'a AtomicBool,
+    ) -> Self {
+        let (random, tally) = (Mutex::new(StdRng::seed_from_u64(options.seed)), Mutex::new(Tally::default()));
+        Self { function, queue, options, random, ended, tally }
     }
 
     pub(crate) fn tally(&self) -> Tally {
         *self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Works until it is told that all is over.
+    /// Polls until `ended` is set.
     pub(crate) async fn run(&self) -> Result<()> {
         let mut worker = self.function.start()?;
         while !self.ended.load(Ordering::Acquire) {
@@ -75,16 +80,16 @@ impl<'a> Poller<'a> {
         Ok(())
     }
 
-    /// How large the next batch is, and when the worker is killed under it.
+    /// Returns the largest size of the next batch, and the time after which the worker is killed, if it is.
     fn roll(&self) -> (usize, Option<Duration>) {
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
         let kill = random
-            .random_bool(self.habits.kills)
+            .random_bool(self.options.kills)
             .then(|| Duration::from_millis(random.random_range(0..KILLED_WITHIN_MS)));
-        (random.random_range(self.habits.batches.clone()), kill)
+        (random.random_range(self.options.batches.clone()), kill)
     }
 
-    /// Whether the worker lives on.
+    /// Sends a batch to the worker, and deletes the messages that did not fail. Returns whether the worker still runs.
     async fn work(&self, worker: &RuntimeApi, batch: &[Value], kill: Option<Duration>) -> Result<bool> {
         let event = json!({ "Records": batch });
         let killer = async {
@@ -94,27 +99,27 @@ impl<'a> Poller<'a> {
             }
         };
         let outcome = tokio::select! {
-            answer = worker.invoke(&event) => answer?.outcome,
+            result = worker.invoke(&event) => result?.outcome,
             () = killer => {
                 worker.kill().await;
                 Outcome::Exited("killed".to_owned())
             }
         };
         let failed: HashSet<&str> = match &outcome {
-            Outcome::Response(answer) => {
-                let failures = answer["batchItemFailures"].as_array();
+            Outcome::Response(response) => {
+                let failures = response["batchItemFailures"].as_array();
                 failures.into_iter().flatten().filter_map(|failure| failure["itemIdentifier"].as_str()).collect()
             }
             _ => batch.iter().filter_map(|record| record["messageId"].as_str()).collect(),
         };
         let done = |record: &&Value| record["messageId"].as_str().is_some_and(|id| !failed.contains(id));
         self.queue.delete(&batch.iter().filter(done).collect::<Vec<_>>()).await?;
-        let lives = matches!(outcome, Outcome::Response(_) | Outcome::Error(_));
+        let runs = matches!(outcome, Outcome::Response(_) | Outcome::Error(_));
         let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         tally.batches += 1;
         tally.received += batch.len();
-        tally.killed += usize::from(!lives);
-        tally.failed += if lives { failed.len() } else { 0 };
-        Ok(lives)
+        tally.killed += usize::from(!runs);
+        tally.failed += if runs { failed.len() } else { 0 };
+        Ok(runs)
     }
 }

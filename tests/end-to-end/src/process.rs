@@ -1,4 +1,4 @@
-//! A deployed function as a process of its own, in the hands of a story: to feed it, and to kill it.
+//! A deployed function as a separate process, which a scenario invokes and kills itself.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use local::stack::{NAME, Stack};
 use local::workspace::Workspace;
 use local::{Progress, functions};
 
-/// Takes a function's queue away from Lambda, so that the story is the one who hands out messages and kills.
+/// Deletes a function's event source mappings, so that the scenario receives the queue's messages instead of Lambda.
 ///
 /// # Errors
-/// The emulator refuses.
+/// The emulator refuses a request.
 pub async fn stop_poller(stack: &Stack, function: &str) -> Result<()> {
     let lambda = Lambda::new(stack.sdk_config());
     let mappings = lambda.list_event_source_mappings().function_name(deployed(function)).send().await?;
@@ -24,17 +24,17 @@ pub async fn stop_poller(stack: &Stack, function: &str) -> Result<()> {
     Ok(())
 }
 
-/// A function's own binary, and the environment that it is deployed with.
+/// A function's binary, and the environment variables that it is deployed with.
 pub struct Binary {
     path: PathBuf,
     environment: Vec<(String, String)>,
 }
 
 impl Binary {
-    /// Of a function of the stack, by the name of its folder.
+    /// Returns the binary of a function of the stack, by the name of its folder.
     ///
     /// # Errors
-    /// There is none, or it is not deployed.
+    /// The function does not exist, or is not deployed.
     pub async fn of(stack: &Stack, function: &str) -> Result<Self> {
         let binaries = functions::build(&Workspace::here(), &Progress::Silent).await?;
         let path = binaries.get(function).with_context(|| format!("the workspace has no {function}"))?.clone();
@@ -53,16 +53,16 @@ impl Binary {
         Ok(Self { path, environment: environment.into_iter().collect() })
     }
 
-    /// The same function, built in another way: an optimized build for measurements.
+    /// Returns the same function with another binary, such as an optimized build for measurements.
     #[must_use]
     pub fn built_as(self, path: PathBuf) -> Self {
         Self { path, ..self }
     }
 
-    /// Starts it.
+    /// Starts the process.
     ///
     /// # Errors
-    /// It cannot be started.
+    /// The process cannot be started.
     pub fn start(&self) -> Result<RuntimeApi> {
         let environment: Vec<_> =
             self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

@@ -1,4 +1,4 @@
-//! A queue as Lambda's poller sees it.
+//! A queue of the stack, read as Lambda's poller does.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, MessageSystemAttributeName, QueueAttributeName};
 use serde_json::{Value, json};
 
-/// How many messages one request takes.
-const AT_ONCE: usize = 10;
+/// SQS's limit on the messages of one request.
+const MAX_BATCH: usize = 10;
 
-/// Reads a queue of the stack in the place of Lambda's poller.
+/// Reads a queue of the stack instead of Lambda's poller.
 #[derive(Clone)]
 pub struct Messages {
     sqs: Client,
@@ -20,16 +20,16 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// Of this queue, from which nothing else may read. What was received and not deleted comes again after `hidden`.
+    /// Returns a reader of this queue, which must be the only one. Messages that were received and not deleted return after `hidden`.
     #[must_use]
     pub fn of(sqs: Client, queue_url: &str, hidden: Duration) -> Self {
         Self { sqs, queue_url: queue_url.to_owned(), hidden }
     }
 
-    /// Receives messages until there are `count` different ones, and makes the event of them that Lambda would.
+    /// Receives messages until there are `count` distinct ones. Returns the event that Lambda would make of them.
     ///
     /// # Errors
-    /// They do not come within a minute.
+    /// The messages do not arrive within a minute.
     pub async fn batch(&self, count: usize) -> Result<Value> {
         let receive = async {
             let (mut seen, mut records) = (HashSet::new(), Vec::new());
@@ -43,16 +43,16 @@ impl Messages {
             }
             Ok(json!({ "Records": records }))
         };
-        tokio::time::timeout(Duration::from_secs(60), receive).await.context("the messages did not come")?
+        tokio::time::timeout(Duration::from_secs(60), receive).await.context("the messages did not arrive")?
     }
 
-    /// What is there, at most `count` messages: waits a second for the first of them, and for no other.
+    /// Receives at most `count` messages. Waits up to a second for the first, and not for others.
     ///
     /// # Errors
-    /// The queue does not answer.
+    /// The queue does not respond.
     pub async fn at_most(&self, count: usize) -> Result<Vec<Value>> {
         let mut records = self.receive(Duration::from_secs(1)).await?;
-        while !records.is_empty() && records.len() + AT_ONCE <= count {
+        while !records.is_empty() && records.len() + MAX_BATCH <= count {
             let more = self.receive(Duration::ZERO).await?;
             if more.is_empty() {
                 break;
@@ -62,12 +62,12 @@ impl Messages {
         Ok(records)
     }
 
-    /// Deletes what was received, as Lambda does for messages that were not answered as failed.
+    /// Deletes received messages, as Lambda does with those that the response did not list as failed.
     ///
     /// # Errors
-    /// The queue does not answer.
+    /// The queue does not respond.
     pub async fn delete(&self, records: &[&Value]) -> Result<()> {
-        for records in records.chunks(AT_ONCE) {
+        for records in records.chunks(MAX_BATCH) {
             let entries = records.iter().enumerate().map(|(index, record)| {
                 let handle = record["receiptHandle"].as_str().unwrap_or_default();
                 Ok(DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(handle).build()?)
@@ -78,18 +78,18 @@ impl Messages {
         Ok(())
     }
 
-    /// How many messages wait to be received.
+    /// Returns the number of visible messages.
     ///
     /// # Errors
-    /// The queue does not answer.
+    /// The queue does not respond.
     pub async fn visible(&self) -> Result<u64> {
         self.count(&[QueueAttributeName::ApproximateNumberOfMessages]).await
     }
 
-    /// How many messages there are: to be received, hidden or delayed.
+    /// Returns the number of all messages: visible, hidden and delayed.
     ///
     /// # Errors
-    /// The queue does not answer.
+    /// The queue does not respond.
     pub async fn all(&self) -> Result<u64> {
         use QueueAttributeName as Name;
         let hidden = Name::ApproximateNumberOfMessagesNotVisible;
@@ -98,9 +98,12 @@ impl Messages {
 
     async fn count(&self, names: &[QueueAttributeName]) -> Result<u64> {
         let request = self.sqs.get_queue_attributes().queue_url(&self.queue_url);
-        let answer = request.set_attribute_names(Some(names.to_vec())).send().await?;
-        let attributes = answer.attributes.context("a queue without attributes")?;
-        names.iter().map(|name| Ok(attributes.get(name).context("a number is missing")?.parse::<u64>()?)).sum()
+        let response = request.set_attribute_names(Some(names.to_vec())).send().await?;
+        let attributes = response.attributes.context("the queue has no attributes")?;
+        names
+            .iter()
+            .map(|name| Ok(attributes.get(name).context("the queue does not report a count")?.parse::<u64>()?))
+            .sum()
     }
 
     async fn receive(&self, wait: Duration) -> Result<Vec<Value>> {

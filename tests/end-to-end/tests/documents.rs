@@ -1,6 +1,6 @@
 //! Checks of the Markdown documents: their links resolve, the tests that they name exist, and the map stays short.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -28,7 +28,7 @@ fn links_of_documents_resolve() {
             }
         }
     }
-    assert!(links > 20, "only {links} links were found: the rule reads nothing");
+    assert!(links > 20, "only {links} links were found: the check reads no documents");
     assert!(broken.is_empty(), "repair these links:\n{}", broken.join("\n"));
 }
 
@@ -48,7 +48,7 @@ fn tests_that_documents_name_exist() {
             }
         }
     }
-    assert!(named > 40, "only {named} names of tests were found: the rule reads nothing");
+    assert!(named > 40, "only {named} names of tests were found: the check reads no documents");
     assert!(missing.is_empty(), "no test has these names:\n{}", missing.join("\n"));
 }
 
@@ -111,8 +111,8 @@ fn anchors_of(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
     headings
         .map(|heading| {
-            let kept = heading.to_lowercase().replace(' ', "-");
-            kept.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, '-' | '_')).collect()
+            let anchor = heading.to_lowercase().replace(' ', "-");
+            anchor.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, '-' | '_')).collect()
         })
         .collect()
 }

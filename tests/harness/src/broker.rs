@@ -24,7 +24,7 @@ pub(crate) struct FakeBroker {
 }
 
 impl FakeBroker {
-    async fn answer(&self, wanted: AccessTokenRequest) -> Response {
+    async fn access_token(&self, wanted: AccessTokenRequest) -> Response {
         let (org, connection) = (wanted.org_id, wanted.connection_id);
         if org.as_str() != self.simulator.org_id() {
             return refused("the grant has ended");
@@ -90,13 +90,13 @@ impl Invoke for FakeBroker {
 
     fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, runtime::Error>> {
         Box::pin(async move {
-            let answer = match serde_json::from_slice(&payload).unwrap() {
-                Request::AccessToken(wanted) => self.answer(wanted).await,
+            let response = match serde_json::from_slice(&payload).unwrap() {
+                Request::AccessToken(wanted) => self.access_token(wanted).await,
                 Request::KeepAlive(wanted) => self.status(wanted).await,
                 Request::Revoke(connection) => self.revoke(connection).await,
                 other => panic!("{other:?}"),
             };
-            Ok(serde_json::to_vec(&answer).unwrap())
+            Ok(serde_json::to_vec(&response).unwrap())
         })
     }
 }

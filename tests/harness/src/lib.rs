@@ -14,6 +14,7 @@ mod broker;
 mod context;
 pub mod contract;
 mod kill;
+mod writes;
 
 use std::sync::LazyLock;
 

@@ -1,11 +1,11 @@
-//! Measures how fast pages of a query are served, and how much memory a record takes.
+//! Measures the speed of query pages and the memory of a record.
 //!
 //! ```console
 //! $ cargo run --release -p org-simulator --example query-paging
 //! ```
-//! One thread is both the org and its client: a row's time is what that thread spent on a core for both of them,
-//! so that whatever else the machine does is left out. Measured in November 2026 on one core of a small cloud machine,
-//! 10,000 contacts walked five times, without link-time optimization:
+//! One thread is both the org and its client. The time of a row is the CPU time of that thread, so that other processes
+//! have no influence. Measured in November 2026 on one core of a small cloud machine, with 10,000 contacts read five
+//! times, without link-time optimization:
 //!
 //! | page | rows | seconds | rows a second | bytes a row |
 //! |---|---|---|---|---|
@@ -13,7 +13,7 @@
 //! | 1000 | 50000 | 0.89 | 56476 | 611 |
 //! | 2000 | 50000 | 0.88 | 56934 | 611 |
 //!
-//! A record of 20 fields, beside the 8 that every record has, took 1,070 bytes.
+//! A record of 20 fields, in addition to the 8 system fields, took 1,070 bytes.
 
 use std::io::Write;
 use std::time::Duration;
@@ -25,7 +25,7 @@ type Failure = Box<dyn std::error::Error>;
 
 const USER: &str = "admin@larkspur.example";
 const RECORDS: usize = 10_000;
-/// What each record has, beside the fields every record has.
+/// The fields of each record, in addition to the system fields.
 const FIELDS: [&str; 20] = [
     "FirstName",
     "LastName",
@@ -88,7 +88,7 @@ struct Run {
     time: Duration,
 }
 
-/// Walks over all records in pages of that size, several times.
+/// Reads all records in pages of that size, several times.
 async fn walk(org: &Simulator, page: u32) -> Result<Run, Failure> {
     let http = reqwest::Client::builder().no_proxy().build()?;
     let token = org.access_token(USER)?;
@@ -111,20 +111,20 @@ async fn walk(org: &Simulator, page: u32) -> Result<Run, Failure> {
     Ok(run)
 }
 
-/// `nextRecordsUrl`, without reading the whole body as JSON.
+/// Returns `nextRecordsUrl`, without parsing the whole body as JSON.
 fn address(body: &str) -> Option<String> {
     let (_, rest) = body.split_once("\"nextRecordsUrl\":\"")?;
     rest.split_once('"').map(|(url, _)| url.to_owned())
 }
 
-/// Time that this process's only busy thread has spent on a core, as Linux counts it.
+/// Returns the CPU time of this process's only busy thread, as Linux counts it.
 fn on_core() -> Result<Duration, Failure> {
     let text = std::fs::read_to_string("/proc/self/schedstat")?;
     let nanoseconds = text.split_whitespace().next().ok_or("no time in /proc/self/schedstat")?;
     Ok(Duration::from_nanos(nanoseconds.parse()?))
 }
 
-/// Memory of this process that is in RAM, as Linux counts it.
+/// Returns the memory of this process in RAM, as Linux counts it.
 fn resident_bytes() -> Result<usize, Failure> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS in /proc/self/status")?;

@@ -1,4 +1,4 @@
-//! The APIs of an org, one module for each.
+//! The APIs of an org, one module for each. HTTP is in `http/`, OAuth in `identity/`.
 
 pub(crate) mod bulk;
 pub(crate) mod call;

@@ -1,4 +1,4 @@
-//! Reads and writes of records: SOQL, the rules of a write, notes, and data to start with.
+//! Reads and writes of records: SOQL, the rules of a write, enhanced notes, and the data of a new org.
 
 pub(crate) mod crm_data;
 pub(crate) mod notes;

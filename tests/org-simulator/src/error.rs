@@ -1,15 +1,16 @@
-//! Why the simulator could not start or do what its owner asked.
+//! The errors of the simulator.
 
-/// A failure of the simulator itself, or of a request its owner made; answers to API clients are not errors here.
+/// An error of the simulator itself, or of a request of the test that controls it. Error responses to API clients are
+/// not errors here.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The port is taken or may not be used.
+    /// The port is in use or not permitted.
     #[error("could not listen on 127.0.0.1:{port}")]
     Listen {
-        /// The port that was asked for; 0 means any free one.
+        /// The requested port; 0 means any free one.
         port: u16,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// A file or folder of CRM data could not be read.
@@ -17,7 +18,7 @@ pub enum Error {
     Read {
         /// The file or folder.
         path: String,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// A file of CRM data is not in the expected layout.
@@ -25,16 +26,16 @@ pub enum Error {
     Layout {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The problem with it.
         reason: String,
     },
-    /// The address is not on this machine; the simulator calls nobody else.
+    /// The address is not a loopback address; the simulator sends to no other.
     #[error("{url} is not a loopback address")]
     NotLoopback {
-        /// The refused address.
+        /// The rejected address.
         url: String,
     },
-    /// The org refused what was asked, with Salesforce's own code.
+    /// The org rejected the request, with Salesforce's own code.
     #[error("the org answered {code}: {message}")]
     Refused {
         /// Salesforce's error code.
@@ -42,44 +43,44 @@ pub enum Error {
         /// Salesforce's message.
         message: String,
     },
-    /// No such user, app, object or record.
+    /// The user, app, object or record does not exist.
     #[error("there is no {what} {name}")]
     Unknown {
-        /// What kind of thing was looked for.
+        /// The kind of thing.
         what: &'static str,
-        /// The name or id that was given.
+        /// The name or id.
         name: String,
     },
-    /// What the owner asked for makes no sense.
+    /// A value of the request is invalid.
     #[error("the {what} is not valid: {reason}")]
     Invalid {
-        /// What was given.
+        /// The name of the value.
         what: &'static str,
-        /// What is wrong with it.
+        /// The problem with it.
         reason: String,
     },
-    /// A saved state could not be written or read. A file that cannot be read is left as it is.
+    /// A saved state could not be written or read. A file that cannot be read is not changed.
     #[error("the state in {path} cannot be used: {reason}")]
     State {
         /// The file.
         path: String,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
-    /// A callout could not be made or was not answered.
+    /// A callout failed or got no response.
     #[error("no answer from {url}")]
     NoAnswer {
-        /// Where the request went.
+        /// The URL of the callout.
         url: String,
-        /// Whether it was waited for in vain.
+        /// The callout timed out.
         timed_out: bool,
-        /// Why there is no answer.
+        /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Keys or the HTTP client could not be made.
+    /// Keys or the HTTP client could not be created.
     #[error("could not prepare {what}")]
     Prepare {
-        /// What was being made.
+        /// The part that failed.
         what: &'static str,
     },
 }

@@ -1,4 +1,4 @@
-//! How a process owns a simulator: the handle, saved states and the command line.
+//! The handle of a simulator for tests and other programs, saved states, and the command line.
 
 pub mod cli;
 pub(crate) mod simulator;

@@ -1,4 +1,4 @@
-//! The web server, the pages for people, and the simulator's own API.
+//! The HTTP server, the web pages, and the admin API.
 
 pub(crate) mod admin;
 pub(crate) mod page;

@@ -1,4 +1,4 @@
-//! Who calls: OAuth, and what the orgs of a process share.
+//! OAuth, and the realm: the state that the orgs of a process share.
 
 pub(crate) mod oauth;
 pub(crate) mod realm;

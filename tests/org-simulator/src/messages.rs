@@ -1,4 +1,4 @@
-//! What an org sends: outbound messages, and the callouts of packages.
+//! Requests that an org sends: outbound messages, and the callouts of packages.
 
 pub(crate) mod callout;
 pub(crate) mod definitions;

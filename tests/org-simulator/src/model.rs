@@ -1,4 +1,4 @@
-//! An org's state: its schema, its records, who may see them, and the state of everything that goes on in it.
+//! The state of an org: its schema, records, users and permissions, and the state that the APIs keep between requests.
 
 pub(crate) mod access;
 pub(crate) mod actor;

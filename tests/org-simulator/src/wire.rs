@@ -1,4 +1,4 @@
-//! Connections that can be cut while a request is being answered.
+//! TCP connections that a fault can close, and helpers for HTTP requests and responses.
 
 pub(crate) mod html;
 
@@ -19,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::model::errors::ApiError;
 
-/// The handle by which a request's own connection is cut.
+/// The connection of a request, which a fault can close.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Connection {
     is_cut: Arc<AtomicBool>,
@@ -27,18 +27,18 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Nothing more is written to it.
+    /// Closes the connection: further writes fail.
     pub(crate) fn cut(&self) {
         self.is_cut.store(true, Ordering::SeqCst);
     }
 
-    /// Address of the client.
+    /// Returns the address of the client.
     pub(crate) fn peer(&self) -> Option<IpAddr> {
         self.peer
     }
 }
 
-/// Accepts connections that can be cut.
+/// Accepts connections that a fault can close.
 pub(crate) struct Wires(pub(crate) TcpListener);
 
 impl Listener for Wires {
@@ -47,7 +47,7 @@ impl Listener for Wires {
 
     async fn accept(&mut self) -> (Wire, SocketAddr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
-        // Answers are small and awaited; a failure only costs speed.
+        // Responses are small and clients wait for them; an error only costs speed.
         let _ = stream.set_nodelay(true);
         let connection = Connection { peer: Some(address.ip()), ..Connection::default() };
         (Wire { stream, connection }, address)
@@ -64,7 +64,7 @@ impl Connected<IncomingStream<'_, Wires>> for Connection {
     }
 }
 
-/// One connection.
+/// A connection that a fault can close.
 pub(crate) struct Wire {
     stream: TcpStream,
     connection: Connection,
@@ -111,13 +111,13 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// A JSON answer with Salesforce's content type.
+/// Returns a JSON response with Salesforce's content type.
 pub(crate) fn json_response(status: u16, body: &Json) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, "application/json;charset=UTF-8")], body.to_string()).into_response()
 }
 
-/// The token of an `Authorization` header.
+/// Returns the token of an `Authorization` header.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 use aws_sdk_sqs::types::MessageSystemAttributeName::MessageGroupId;
-use change_event::{Answer, Deps, Error, handle};
+use change_event::{Deps, Error, EventReport, handle};
 use harness::{DISCONNECTED, TestContext, run};
 use jiff::SignedDuration;
 use serde_json::value::RawValue;
@@ -30,23 +30,23 @@ fn event(org: &str, change_type: &str, record_ids: &[&str]) -> Box<RawValue> {
     let event = json!({
         "version": "0", "id": "5c42b99e-e005-43b3-c744-07990c50d2cc", "detail-type": "OpportunityChangeEvent",
         "source": format!("aws.partner/salesforce.com/{org}/0YL5e000000CaRkGAK"),
-        "detail": { "payload": { "ChangeEventHeader": header, "StageName": "nobody believes this" } },
+        "detail": { "payload": { "ChangeEventHeader": header, "StageName": "an ignored value" } },
     });
     serde_json::value::to_raw_value(&event).unwrap()
 }
 
-async fn take(context: &TestContext, deps: &Deps, event: Box<RawValue>) -> Result<Answer, Error> {
+async fn handle_event(context: &TestContext, deps: &Deps, event: Box<RawValue>) -> Result<EventReport, Error> {
     handle(deps, event, context.clock.now().checked_add(SignedDuration::from_secs(20)).unwrap()).await
 }
 
-/// The bodies in a queue, each with its group.
+/// Receives all messages of a queue: the group and the body of each.
 async fn queued(context: &TestContext, queue: &str) -> Vec<(String, String)> {
     let (visible, _) = context.waiting(queue).await;
     let mut bodies = Vec::new();
     while bodies.len() < visible {
         let receive = context.sqs().receive_message().queue_url(context.queue_url(queue)).max_number_of_messages(10);
-        let answer = receive.message_system_attribute_names(MessageGroupId).send().await.unwrap();
-        for message in answer.messages.unwrap_or_default() {
+        let received = receive.message_system_attribute_names(MessageGroupId).send().await.unwrap();
+        for message in received.messages.unwrap_or_default() {
             let group = message.attributes.unwrap().remove(&MessageGroupId).unwrap();
             bodies.push((group, message.body.unwrap()));
         }
@@ -55,16 +55,17 @@ async fn queued(context: &TestContext, queue: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_change_is_a_hint_a_record_and_its_values_go_nowhere() {
+fn a_change_queues_a_hint_per_record_without_its_values() {
     run(async {
         let context = TestContext::connected().await;
         let ids = ["0065e00000AbCdEAAV", "0065e00000AbCdFAAV"];
 
-        let answer = take(&context, &deps(&context), event(context.org.as_str(), "GAP_UPDATE", &ids)).await.unwrap();
+        let report =
+            handle_event(&context, &deps(&context), event(context.org.as_str(), "GAP_UPDATE", &ids)).await.unwrap();
 
-        assert_eq!(answer, Answer { refused: false, hints: 2, refreshes: 0 });
+        assert_eq!(report, EventReport { refused: false, hints: 2, refreshes: 0 });
         let queued = queued(&context, "RecordUpsertQueue").await;
-        assert!(queued.iter().all(|(group, body)| group == context.org.as_str() && !body.contains("believes")));
+        assert!(queued.iter().all(|(group, body)| group == context.org.as_str() && !body.contains("an ignored value")));
         let hints = queued.iter().map(|(_, body)| serde_json::from_str::<ChangeHint>(body).unwrap());
         let mut deliveries: Vec<String> = hints.map(|hint| hint.delivery_id.to_string()).collect();
         deliveries.sort();
@@ -74,15 +75,17 @@ fn a_change_is_a_hint_a_record_and_its_values_go_nowhere() {
 }
 
 #[test]
-fn an_overflow_has_its_object_looked_through_and_the_ledger_says_so() {
+fn an_overflow_queues_a_refresh_and_a_ledger_entry() {
     run(async {
         let context = TestContext::connected().await;
         let deps = deps(&context);
 
-        let answer =
-            take(&context, &deps, event(context.org.as_str(), "GAP_OVERFLOW", &["000000000000000AAA"])).await.unwrap();
+        let report =
+            handle_event(&context, &deps, event(context.org.as_str(), "GAP_OVERFLOW", &["000000000000000AAA"]))
+                .await
+                .unwrap();
 
-        assert_eq!(answer, Answer { refused: false, hints: 0, refreshes: 1 });
+        assert_eq!(report, EventReport { refused: false, hints: 0, refreshes: 1 });
         let queued = queued(&context, "PipelineRefreshQueue").await;
         let task: RefreshTask = serde_json::from_str(&queued[0].1).unwrap();
         assert_eq!((task.org_id, task.kind), (context.org, RefreshKind::Incremental));
@@ -94,14 +97,14 @@ fn an_overflow_has_its_object_looked_through_and_the_ledger_says_so() {
 }
 
 #[test]
-fn an_org_that_is_unknown_or_not_active_is_refused() {
+fn an_event_of_an_unknown_or_inactive_org_is_refused() {
     run(async {
         let context = TestContext::new().await;
         let deps = deps(&context);
         for org in [context.org.as_str(), DISCONNECTED] {
             for (kind, ids) in [("UPDATE", &["0065e00000AbCdEAAV"][..]), ("GAP_OVERFLOW", &[])] {
-                let answer = take(&context, &deps, event(org, kind, ids)).await.unwrap();
-                assert_eq!(answer, Answer { refused: true, ..Answer::default() });
+                let report = handle_event(&context, &deps, event(org, kind, ids)).await.unwrap();
+                assert_eq!(report, EventReport { refused: true, ..EventReport::default() });
             }
         }
         for queue in ["RecordUpsertQueue", "PipelineRefreshQueue"] {
@@ -111,7 +114,7 @@ fn an_org_that_is_unknown_or_not_active_is_refused() {
 }
 
 #[test]
-fn what_cannot_be_read_or_queued_is_an_error_so_that_it_comes_again_or_is_a_dead_letter() {
+fn malformed_events_and_unavailable_state_are_errors() {
     run(async {
         let context = TestContext::connected().await;
         let deps = deps(&context);
@@ -119,15 +122,15 @@ fn what_cannot_be_read_or_queued_is_an_error_so_that_it_comes_again_or_is_a_dead
             "id": "1", "source": format!("aws.partner/salesforce.com/{}/0YL5e000000CaRkGAK", context.org),
             "detail": { "payload": { "Order__c": "1" } },
         });
-        let unreadable = serde_json::value::to_raw_value::<Value>(&platform_event).unwrap();
-        assert!(matches!(take(&context, &deps, unreadable).await, Err(Error::Unreadable(_))));
+        let malformed = serde_json::value::to_raw_value::<Value>(&platform_event).unwrap();
+        assert!(matches!(handle_event(&context, &deps, malformed).await, Err(Error::Malformed(_))));
 
         let url = context.queue_url("RecordUpsertQueue").replace("record-upsert", "no-such-queue");
         let without_queue = Deps { hints: Queue::new(context.sqs(), url, context.clock.clone()), ..deps.clone() };
         let change = || event(context.org.as_str(), "UPDATE", &["0065e00000AbCdEAAV"]);
-        assert!(matches!(take(&context, &without_queue, change()).await, Err(Error::State(_))));
+        assert!(matches!(handle_event(&context, &without_queue, change()).await, Err(Error::State(_))));
         let without_orgs = Deps { orgs: Orgs::new(context.dynamodb(), "no-such-table"), ..deps };
-        assert!(matches!(take(&context, &without_orgs, change()).await, Err(Error::State(_))));
+        assert!(matches!(handle_event(&context, &without_orgs, change()).await, Err(Error::State(_))));
         assert_eq!(context.waiting("RecordUpsertQueue").await, (0, 0));
     });
 }

@@ -4,30 +4,30 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What the network and Salesforce do to one attempt.
+/// The effect of the network, of Salesforce and of the process on one attempt.
 #[derive(Clone, Copy, Debug)]
-enum Luck {
-    /// Everything answers.
-    Fine,
-    /// The creation takes effect and its answer is lost.
-    AnswerLost,
-    /// The creation takes effect, its answer is lost, and so is that of the search after it.
-    AnswerAndLookLost,
-    /// Nothing takes effect and nobody says so.
+enum Incident {
+    /// Every call succeeds.
+    None,
+    /// The creation takes effect, and its response is lost.
+    ResponseLost,
+    /// The creation takes effect, its response is lost, and the search after it fails.
+    ResponseAndSearchLost,
+    /// The request is lost: it takes no effect and gets no response.
     RequestLost,
-    /// The connection cannot be made.
+    /// Salesforce cannot be reached.
     Unreachable,
-    /// The function is killed right after the note was made.
+    /// The function is killed after the creation took effect.
     KilledAfter,
-    /// The function is killed before anything was sent.
+    /// The function is killed before it sends the creation.
     KilledBefore,
 }
 
-/// An org that counts its notes, and the write's ledger entry.
+/// A model of the org's notes and of the write's ledger entry.
 #[derive(Default)]
-struct World {
+struct Model {
     notes: Vec<RecordId>,
-    begun: bool,
+    started: bool,
     finished: Option<RecordId>,
 }
 
@@ -41,46 +41,46 @@ impl Classify for Failure {
 }
 
 const NOT_SENT: Failure = Failure(Retry::After(Duration::from_secs(1)));
-const NO_ANSWER: Failure = Failure(Retry::Unknown(Duration::from_secs(1)));
+const NO_RESPONSE: Failure = Failure(Retry::Unknown(Duration::from_secs(1)));
 
-impl World {
-    fn attempt(&mut self, luck: Luck) {
-        let mut step = begin(std::mem::replace(&mut self.begun, true));
+impl Model {
+    fn attempt(&mut self, incident: Incident) {
+        let mut step = begin(std::mem::replace(&mut self.started, true));
         loop {
             step = match step {
-                Step::LookForEarlier => after_looking_for_earlier(self.look(luck)),
-                Step::Create => match self.create(luck) {
+                Step::LookForEarlier => after_looking_for_earlier(self.search(incident)),
+                Step::Create => match self.create(incident) {
                     Some(created) => after_creating(created),
                     None => return,
                 },
-                Step::LookForLost(lost) => after_looking_for_lost(lost, self.look(luck)),
+                Step::LookForLost(lost) => after_looking_for_lost(lost, self.search(incident)),
                 Step::Done(id) => return self.finished = Some(id),
-                Step::Later(_) | Step::Refuse(_) => return,
+                Step::Defer(_) | Step::Refuse(_) => return,
             };
         }
     }
 
-    fn look(&self, luck: Luck) -> Result<Option<RecordId>, Failure> {
-        match luck {
-            Luck::Unreachable | Luck::AnswerAndLookLost => Err(NOT_SENT),
+    fn search(&self, incident: Incident) -> Result<Option<RecordId>, Failure> {
+        match incident {
+            Incident::Unreachable | Incident::ResponseAndSearchLost => Err(NOT_SENT),
             _ => Ok(self.notes.first().copied()),
         }
     }
 
-    /// `None` when the function was killed.
-    fn create(&mut self, luck: Luck) -> Option<Result<RecordId, Failure>> {
-        match luck {
-            Luck::KilledBefore => return None,
-            Luck::Unreachable => return Some(Err(NOT_SENT)),
-            Luck::RequestLost => return Some(Err(NO_ANSWER)),
-            Luck::Fine | Luck::AnswerLost | Luck::AnswerAndLookLost | Luck::KilledAfter => {}
+    /// Creates a note; `None` if the function is killed.
+    fn create(&mut self, incident: Incident) -> Option<Result<RecordId, Failure>> {
+        match incident {
+            Incident::KilledBefore => return None,
+            Incident::Unreachable => return Some(Err(NOT_SENT)),
+            Incident::RequestLost => return Some(Err(NO_RESPONSE)),
+            Incident::None | Incident::ResponseLost | Incident::ResponseAndSearchLost | Incident::KilledAfter => {}
         }
         let id = note(self.notes.len());
         self.notes.push(id);
-        match luck {
-            Luck::KilledAfter => None,
-            Luck::Fine => Some(Ok(id)),
-            _ => Some(Err(NO_ANSWER)),
+        match incident {
+            Incident::KilledAfter => None,
+            Incident::None => Some(Ok(id)),
+            _ => Some(Err(NO_RESPONSE)),
         }
     }
 }
@@ -89,62 +89,62 @@ fn note(number: usize) -> RecordId {
     format!("069000000000{number:03}").parse().unwrap()
 }
 
-fn any_luck() -> impl Strategy<Value = Luck> {
+fn any_incident() -> impl Strategy<Value = Incident> {
     prop_oneof![
-        Just(Luck::Fine),
-        Just(Luck::AnswerLost),
-        Just(Luck::AnswerAndLookLost),
-        Just(Luck::RequestLost),
-        Just(Luck::Unreachable),
-        Just(Luck::KilledAfter),
-        Just(Luck::KilledBefore),
+        Just(Incident::None),
+        Just(Incident::ResponseLost),
+        Just(Incident::ResponseAndSearchLost),
+        Just(Incident::RequestLost),
+        Just(Incident::Unreachable),
+        Just(Incident::KilledAfter),
+        Just(Incident::KilledBefore),
     ]
 }
 
 proptest! {
     #[test]
-    fn no_luck_makes_a_second_note(all in prop::collection::vec(any_luck(), 1..12)) {
-        let mut world = World::default();
-        for luck in all {
-            if world.finished.is_none() {
-                world.attempt(luck);
+    fn no_sequence_of_failures_makes_a_second_note(incidents in prop::collection::vec(any_incident(), 1..12)) {
+        let mut model = Model::default();
+        for incident in incidents {
+            if model.finished.is_none() {
+                model.attempt(incident);
             }
-            prop_assert!(world.notes.len() <= 1, "{} notes", world.notes.len());
+            prop_assert!(model.notes.len() <= 1, "{} notes", model.notes.len());
         }
     }
 
     #[test]
-    fn the_first_quiet_attempt_ends_with_the_one_note(all in prop::collection::vec(any_luck(), 0..8)) {
-        let mut world = World::default();
-        for luck in all {
-            world.attempt(luck);
+    fn the_first_attempt_without_a_failure_finds_the_one_note(incidents in prop::collection::vec(any_incident(), 0..8)) {
+        let mut model = Model::default();
+        for incident in incidents {
+            model.attempt(incident);
         }
-        world.attempt(Luck::Fine);
-        prop_assert!(world.finished.is_some());
-        prop_assert_eq!(world.finished, world.notes.first().copied());
+        model.attempt(Incident::None);
+        prop_assert!(model.finished.is_some());
+        prop_assert_eq!(model.finished, model.notes.first().copied());
     }
 }
 
 #[test]
-fn a_first_attempt_creates_without_looking() {
+fn a_first_attempt_creates_without_a_search() {
     assert_eq!(begin::<Failure>(false), Step::Create);
 }
 
 #[test]
-fn a_later_attempt_looks_before_it_creates() {
+fn a_later_attempt_searches_before_it_creates() {
     assert_eq!(begin::<Failure>(true), Step::LookForEarlier);
     assert_eq!(after_looking_for_earlier::<Failure>(Ok(None)), Step::Create);
-    assert_eq!(after_looking_for_earlier(Err(NOT_SENT)), Step::Later(NOT_SENT));
+    assert_eq!(after_looking_for_earlier(Err(NOT_SENT)), Step::Defer(NOT_SENT));
 }
 
 #[test]
-fn a_lost_answer_is_looked_for_and_never_sent_again_by_the_same_attempt() {
-    assert_eq!(after_creating(Err(NO_ANSWER)), Step::LookForLost(NO_ANSWER));
-    assert_eq!(after_looking_for_lost(NO_ANSWER, Ok(None)), Step::Later(NO_ANSWER));
+fn an_attempt_with_a_lost_response_searches_and_does_not_resend() {
+    assert_eq!(after_creating(Err(NO_RESPONSE)), Step::LookForLost(NO_RESPONSE));
+    assert_eq!(after_looking_for_lost(NO_RESPONSE, Ok(None)), Step::Defer(NO_RESPONSE));
 }
 
 #[test]
-fn a_refusal_is_the_answer() {
+fn a_rejection_is_the_outcome() {
     for retry in [Retry::Never, Retry::NeedsHuman] {
         assert_eq!(after_creating(Err(Failure(retry))), Step::Refuse(Failure(retry)));
     }

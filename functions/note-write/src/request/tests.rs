@@ -23,37 +23,37 @@ fn a_note_has_a_title_a_text_and_links() {
 }
 
 #[test]
-fn every_fault_is_named_at_once() {
-    let faults = create(json!({"title": "", "links": []})).unwrap_err();
-    let fields: Vec<_> = faults.iter().filter_map(|fault| fault.field.as_deref()).collect();
+fn all_defects_are_named_at_once() {
+    let defects = create(json!({"title": "", "links": []})).unwrap_err();
+    let fields: Vec<_> = defects.iter().filter_map(|defect| defect.field.as_deref()).collect();
     assert_eq!(fields, ["title", "text", "links"]);
 }
 
 #[test]
 fn text_and_html_together_are_refused() {
-    let faults = create(json!({"title": "T", "text": "a", "html": "b", "links": [ACCOUNT]})).unwrap_err();
-    assert_eq!(faults[0].field.as_deref(), Some("html"));
+    let defects = create(json!({"title": "T", "text": "a", "html": "b", "links": [ACCOUNT]})).unwrap_err();
+    assert_eq!(defects[0].field.as_deref(), Some("html"));
 }
 
 #[test]
 fn the_same_record_in_its_short_and_long_form_is_one_record() {
-    let faults = create(json!({"title": "T", "text": "a", "links": [ACCOUNT, &ACCOUNT[..15]]})).unwrap_err();
+    let defects = create(json!({"title": "T", "text": "a", "links": [ACCOUNT, &ACCOUNT[..15]]})).unwrap_err();
     assert_eq!(
-        faults,
-        [Defect { record: None, field: Some("links[1]".to_owned()), detail: "the record is linked twice" }]
+        defects,
+        [Defect { record: None, field: Some("links[1]".to_owned()), detail: "the record is linked more than once" }]
     );
 }
 
 #[test]
-fn a_link_that_is_no_record_id_is_named_by_its_place() {
-    let faults = create(json!({"title": "T", "text": "a", "links": [ACCOUNT, "006"]})).unwrap_err();
-    assert_eq!(faults[0].field.as_deref(), Some("links[1]"));
+fn a_link_that_is_not_a_record_id_is_named() {
+    let defects = create(json!({"title": "T", "text": "a", "links": [ACCOUNT, "006"]})).unwrap_err();
+    assert_eq!(defects[0].field.as_deref(), Some("links[1]"));
 }
 
 #[test]
 fn a_note_of_more_than_100_000_bytes_is_refused() {
-    let faults = create(json!({"title": "T", "html": "x".repeat(100_001), "links": [ACCOUNT]})).unwrap_err();
-    assert_eq!(faults[0].field.as_deref(), Some("html"));
+    let defects = create(json!({"title": "T", "html": "x".repeat(100_001), "links": [ACCOUNT]})).unwrap_err();
+    assert_eq!(defects[0].field.as_deref(), Some("html"));
 }
 
 #[test]
@@ -79,8 +79,8 @@ fn a_change_to_an_empty_title_is_refused() {
 
 proptest! {
     #[test]
-    fn a_title_is_taken_up_to_255_characters(title in "[^\\p{Cc}\\s]{1,300}") {
-        let taken = change(json!({"title": title})).is_ok();
-        prop_assert_eq!(taken, title.chars().count() <= 255);
+    fn a_title_has_at_most_255_characters(title in "[^\\p{Cc}\\s]{1,300}") {
+        let accepted = change(json!({"title": title})).is_ok();
+        prop_assert_eq!(accepted, title.chars().count() <= 255);
     }
 }

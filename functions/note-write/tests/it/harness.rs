@@ -1,27 +1,25 @@
-//! The function in a [`harness::TestContext`], with two records to write notes about.
+//! The function in a [`harness::TestContext`], with two records to link notes to.
 
 use std::ops::Deref;
 
-use aws_lambda_events::sqs::SqsEvent;
 use axum::body::Body;
 use http::{Request, StatusCode};
-use jiff::SignedDuration;
 use note_write::{Deps, handle, router};
 use serde_json::{Value, json};
+use store::Write;
 use store::owner_policy::OwnerPolicy;
-use store::{Budgets, Queue, Write, Writes};
 
 pub(crate) use harness::{REP, run};
 
 const QUEUE: &str = "NoteWriteQueue";
 
-/// What a test plays with.
+/// The context of a test: the function with its dependencies.
 pub(crate) struct TestContext {
     context: harness::TestContext,
     pub(crate) deps: Deps,
-    /// An account of the org.
+    /// The id of an account of the org.
     pub(crate) account: String,
-    /// An opportunity of that account.
+    /// The id of an opportunity of that account.
     pub(crate) opportunity: String,
 }
 
@@ -34,24 +32,15 @@ impl Deref for TestContext {
 }
 
 impl TestContext {
-    /// With an active org, a team connection and the rep's.
+    /// Creates an active org with a team connection and the rep's.
     pub(crate) async fn new() -> Self {
         Self::with(OwnerPolicy::RepThenTeam).await
     }
 
-    /// The same under another owner policy.
+    /// Creates the same under an owner policy.
     pub(crate) async fn with(owner_policy: OwnerPolicy) -> Self {
         let context = harness::TestContext::connected().await;
-        let deps = Deps {
-            orgs: context.orgs.clone(),
-            connections: context.connections.clone(),
-            writes: Writes::new(context.dynamodb(), context.table("writes")),
-            budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
-            queue: Queue::new(context.sqs(), context.queue_url(QUEUE), context.clock.clone()),
-            salesforce: context.salesforce.clone(),
-            owner_policy,
-            clock: context.clock.clone(),
-        };
+        let deps = context.writes(QUEUE, owner_policy);
         let account = context.create(&context.rep, "Account", &json!({ "Name": "Acme" }));
         let deal =
             json!({ "Name": "Deal", "AccountId": account, "StageName": "Prospecting", "CloseDate": "2026-12-31" });
@@ -59,7 +48,7 @@ impl TestContext {
         Self { context, deps, account, opportunity }
     }
 
-    /// Asks for a note about the account and the opportunity.
+    /// Requests a note linked to the account and the opportunity.
     pub(crate) async fn create_note(&self, acting: Option<&str>, key: &str, text: &str) -> (StatusCode, Value) {
         let query = acting.map(|user| format!("?as={user}")).unwrap_or_default();
         let path = format!("/v1/orgs/{}/notes{query}", self.org);
@@ -89,32 +78,24 @@ impl TestContext {
         harness::send(router(self.deps.clone()), request.body(Body::from(body.to_string())).unwrap()).await
     }
 
-    /// What the ledger says about a write.
+    /// Loads a write from the ledger.
     pub(crate) async fn ledger(&self, write_id: &Value) -> Write {
         let id = write_id.as_str().unwrap().parse().unwrap();
         self.deps.writes.load(self.org, id).await.unwrap().unwrap()
     }
 
-    /// Hands the queued write to the function; whether it has to come again.
-    pub(crate) async fn work(&self, write_id: &Value) -> bool {
-        let task = json!({ "org_id": self.org, "write_id": write_id });
-        let event = json!({ "Records": [{ "messageId": "1", "body": task.to_string() }] });
-        let event: SqsEvent = serde_json::from_value(event).unwrap();
-        !handle(&self.deps, event).await.unwrap().failed.is_empty()
+    /// Delivers the message of a queued write to the function. Returns `false` if SQS has to deliver it again.
+    pub(crate) async fn resume(&self, write_id: &Value) -> bool {
+        handle(&self.deps, self.write_event(write_id)).await.unwrap().failed.is_empty()
     }
 
-    /// How many tasks are in the queue.
+    /// Returns the number of tasks in the queue.
     pub(crate) async fn queued(&self) -> usize {
         let (visible, delayed) = self.waiting(QUEUE).await;
         visible + delayed
     }
 
-    /// Lets the deadline of a write pass.
-    pub(crate) fn pass_a_minute(&self) {
-        self.pass(SignedDuration::from_secs(61));
-    }
-
-    /// How many notes the org has.
+    /// Returns the number of notes in the org.
     pub(crate) fn notes(&self) -> usize {
         self.count_in_org("ContentDocument")
     }

@@ -1,6 +1,6 @@
-//! The function between a simulated org and the emulator: a note that the platform asks for is in the org once.
+//! The function with a simulated org and the emulator: each requested note is in the org once.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod harness;
 mod notes;

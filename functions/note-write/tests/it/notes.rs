@@ -1,4 +1,4 @@
-//! Notes are written, read back and changed.
+//! Notes are created, read and changed.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ fn the_team_writes_the_note_of_a_rep_whose_grant_ended() {
 }
 
 #[test]
-fn a_rep_only_deployment_says_who_has_to_connect_and_takes_the_same_key_afterwards() {
+fn with_rep_only_the_same_key_works_after_a_reconnect() {
     run(async {
         let context = TestContext::with(OwnerPolicy::RepOnly).await;
         context.kill(&context.reps().connection_id());
@@ -56,7 +56,7 @@ fn a_rep_only_deployment_says_who_has_to_connect_and_takes_the_same_key_afterwar
 }
 
 #[test]
-fn a_change_leaves_what_it_does_not_name() {
+fn a_change_leaves_the_other_members_as_they_are() {
     run(async {
         let context = TestContext::new().await;
         let (_, written) = context.create_note(None, "k", "Old").await;
@@ -89,7 +89,7 @@ fn a_link_to_nothing_is_refused_and_leaves_no_note() {
 }
 
 #[test]
-fn every_fault_of_a_request_is_named() {
+fn every_defect_of_a_request_is_named() {
     run(async {
         let context = TestContext::new().await;
         let path = format!("/v1/orgs/{}/notes", context.org);
@@ -97,14 +97,14 @@ fn every_fault_of_a_request_is_named() {
         let (status, problem) = context.send("POST", &path, Some("k"), json!({ "title": "", "links": ["x"] })).await;
 
         assert_eq!(status, StatusCode::BAD_REQUEST);
-        let faults = "title: the title is empty; text: a note needs text or html; links[0]: not a record id";
-        assert_eq!(problem["detail"], faults);
+        let defects = "title: the title is empty; text: text or html is required; links[0]: must be a record id";
+        assert_eq!(problem["detail"], defects);
         assert_eq!(context.simulator.api_calls(), 0);
     });
 }
 
 #[test]
-fn a_note_that_is_not_there_is_not_found() {
+fn an_unknown_note_is_not_found() {
     run(async {
         let context = TestContext::new().await;
         let (status, _) = context.read(None, &json!("069000000000001")).await;
@@ -125,7 +125,7 @@ fn a_rep_reads_only_through_the_rep_s_own_connection() {
 }
 
 #[test]
-fn an_org_that_ferry_has_never_heard_of_is_not_found() {
+fn an_unknown_org_is_not_found() {
     run(async {
         let context = TestContext::new().await;
         let body = json!({ "title": "T", "text": "a", "links": [context.account] });

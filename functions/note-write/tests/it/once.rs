@@ -1,4 +1,4 @@
-//! A note is there once, whatever happens to the answers and to the function (invariant 16).
+//! A note is created once, although responses are lost and the function is killed (invariant 16).
 
 use http::StatusCode;
 use org_simulator::{Effect, Fault};
@@ -12,7 +12,7 @@ fn fault(path: &str, times: u32, effect: Effect) -> Fault {
 }
 
 #[test]
-fn the_same_key_is_answered_from_the_ledger() {
+fn the_same_key_gets_the_stored_response() {
     run(async {
         let context = TestContext::new().await;
         let first = context.create_note(Some(REP), "k", "Hi").await;
@@ -28,7 +28,7 @@ fn the_same_key_is_answered_from_the_ledger() {
 }
 
 #[test]
-fn a_note_whose_answer_was_lost_is_found_at_once() {
+fn a_note_whose_response_was_lost_is_found_at_once() {
     run(async {
         let context = TestContext::new().await;
         context.simulator.fault(fault("composite", 1, Effect::ResetAfter));
@@ -41,17 +41,17 @@ fn a_note_whose_answer_was_lost_is_found_at_once() {
 }
 
 #[test]
-fn a_note_that_could_not_be_looked_for_is_found_later() {
+fn a_failed_search_for_a_note_is_repeated_later() {
     run(async {
         let context = TestContext::new().await;
         context.simulator.fault(fault("composite", 1, Effect::ResetAfter));
         context.simulator.fault(fault("query", 100, Effect::Unavailable));
         let (status, queued) = context.create_note(None, "k", "Hi").await;
         assert_eq!((status, context.notes()), (StatusCode::ACCEPTED, 1));
-        assert!(context.work(&queued["write_id"]).await, "it cannot be looked for yet");
+        assert!(!context.resume(&queued["write_id"]).await, "the search still fails");
 
         context.simulator.clear_faults();
-        assert!(!context.work(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await);
 
         assert_eq!(context.notes(), 1);
         assert_eq!(context.ledger(&queued["write_id"]).await.state, WriteState::Finished);
@@ -67,7 +67,7 @@ fn a_note_that_never_arrived_is_created_by_the_next_attempt() {
         let (status, queued) = context.create_note(None, "k", "Hi").await;
         assert_eq!((status, context.notes(), context.queued().await), (StatusCode::ACCEPTED, 0, 1));
 
-        assert!(!context.work(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await);
 
         assert_eq!(context.notes(), 1);
     });
@@ -82,22 +82,22 @@ fn a_note_during_maintenance_waits_in_the_queue() {
         assert_eq!(status, StatusCode::ACCEPTED);
 
         context.simulator.clear_faults();
-        assert!(!context.work(&queued["write_id"]).await);
-        assert!(!context.work(&queued["write_id"]).await, "a task too many");
+        assert!(context.resume(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await, "a second delivery of the task");
 
         assert_eq!(context.notes(), 1);
     });
 }
 
 #[test]
-fn a_note_like_another_one_is_not_taken_for_it() {
+fn a_similar_note_is_not_taken_for_the_lost_one() {
     run(async {
         let context = TestContext::new().await;
         context.create_note(None, "k1", "First call").await;
         context.simulator.fault(fault("composite", 1, Effect::ResetBefore));
         let (_, queued) = context.create_note(None, "k2", "Second call").await;
 
-        assert!(!context.work(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await);
 
         assert_eq!(context.notes(), 2);
     });
@@ -130,7 +130,7 @@ fn a_change_during_maintenance_is_made_later() {
         let (status, queued) = context.change(&written["note_id"], Some("c"), json!({ "title": "New" })).await;
         assert_eq!(status, StatusCode::ACCEPTED);
         context.simulator.clear_faults();
-        assert!(!context.work(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await);
 
         assert_eq!(context.read(None, &written["note_id"]).await.1["title"], "New");
     });

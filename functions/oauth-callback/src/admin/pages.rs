@@ -1,4 +1,4 @@
-//! The pages of the connections page.
+//! The pages on which an admin manages connections.
 
 use askama::Template;
 use axum::response::Response;
@@ -25,22 +25,22 @@ macro_rules! page {
 }
 
 page!(
-    /// The button that opens a session.
+    /// The page of an admin link, with the button that opens a session.
     OpenPage, "open.html", "'self'" { tenant: &'a str }
 );
 page!(
-    /// The orgs and their connections.
+    /// The connections page: the orgs and their connections.
     ConnectionsPage, "connections.html", "'self'" { tenant: &'a str, csrf: &'a str, orgs: &'a [OrgView] }
 );
 page!(
-    /// The consequences of disconnecting, with the button.
+    /// The consequences of disconnecting, with the button that disconnects.
     ConfirmPage, "confirm.html", "'self'" { team: bool, name: &'a str, org: &'a str, csrf: &'a str }
 );
 page!(
     /// The outcome of disconnecting.
-    DisconnectedPage, "disconnected.html", "'self'" { name: &'a str, left: Option<&'a str>, csrf: &'a str }
+    DisconnectedPage, "disconnected.html", "'self'" { name: &'a str, unfinished: Option<&'a str>, csrf: &'a str }
 );
 page!(
-    /// The link that a rep has to open.
+    /// The link with which a rep has to connect again.
     InvitationPage, "invitation.html", "'none'" { platform_user: &'a str, url: &'a str }
 );

@@ -1,4 +1,4 @@
-//! Sessions of admins. The browser's secret is stored as a digest, in one row that expires with the session.
+//! Links and sessions of admins. The secret of a link or a cookie is stored as a digest only, in an item that expires with it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -12,19 +12,18 @@ use sha2::{Digest as _, Sha256};
 use store::{Authorization, AuthorizationId, Purpose, Tenant};
 use url::form_urlencoded;
 
-use super::session_end;
 use crate::Deps;
-use crate::consent::{is_from_our_page, unavailable};
-use crate::cookie::Cookie;
-use crate::trouble::Trouble;
+use crate::browser::is_same_origin;
+use crate::connect_failure::{ConnectFailure, unavailable};
+use crate::cookie::{ADMIN_SESSION_TTL, Cookie};
 
-/// The stored part of a link or a session.
+/// The stored part of a link or a session: the right to manage the connections of this tenant.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct AdminGrant {
     tenant: Tenant,
 }
 
-/// An open session.
+/// A valid session.
 pub(super) struct Session {
     pub(super) tenant: Tenant,
     csrf: String,
@@ -32,71 +31,75 @@ pub(super) struct Session {
 
 impl Session {
     fn new(tenant: Tenant, cookie: &SecretString) -> Self {
-        Self { tenant, csrf: csrf_of(cookie) }
+        Self { tenant, csrf: csrf_token(cookie) }
     }
 
-    /// The CSRF token in every form of this session.
+    /// Returns the CSRF token of every form of this session.
     pub(super) fn csrf(&self) -> &str {
         &self.csrf
     }
 }
 
 /// Derives the CSRF token from the cookie, which no script and no other site can read. It does not disclose the cookie.
-fn csrf_of(cookie: &SecretString) -> String {
+fn csrf_token(cookie: &SecretString) -> String {
     let digest = Sha256::new().chain_update("ferry form ").chain_update(cookie.expose_secret()).finalize();
     URL_SAFE_NO_PAD.encode(digest)
 }
 
-/// Creates a link for the admin of a tenant.
-pub(super) async fn invite(deps: &Deps, tenant: Tenant) -> Result<(SecretString, Timestamp), store::Error> {
+/// Creates a link for the admin of a tenant. Returns its secret and the time at which it expires.
+pub(super) async fn create_link(deps: &Deps, tenant: Tenant) -> Result<(SecretString, Timestamp), store::Error> {
     let expires_at = expiry(deps.clock.now(), LINK_TTL);
-    Ok((keep(deps, Purpose::AdminLink, tenant, expires_at).await?, expires_at))
+    Ok((store_grant(deps, Purpose::AdminLink, tenant, expires_at).await?, expires_at))
 }
 
-/// Returns the tenant of a link.
-pub(super) async fn invited(deps: &Deps, link: &str) -> Result<Tenant, Trouble> {
-    let id = id_of(Purpose::AdminLink, link).ok_or(Trouble::AdminLinkUsed)?;
-    let found = deps.authorizations.peek::<Kept>(&id, deps.clock.now()).await;
-    Ok(found.map_err(|error| unavailable(&error))?.ok_or(Trouble::AdminLinkUsed)?.tenant)
+/// Returns the tenant of a link. The link stays valid.
+pub(super) async fn tenant_of_link(deps: &Deps, link: &str) -> Result<Tenant, ConnectFailure> {
+    let id = id_of(Purpose::AdminLink, link).ok_or(ConnectFailure::AdminLinkUsed)?;
+    let found = deps.authorizations.peek::<AdminGrant>(&id, deps.clock.now()).await;
+    Ok(found.map_err(|error| unavailable(&error))?.ok_or(ConnectFailure::AdminLinkUsed)?.tenant)
 }
 
-/// Uses a link up and returns the cookie of the new session.
-pub(super) async fn open(deps: &Deps, link: &str) -> Result<SecretString, Trouble> {
-    let id = id_of(Purpose::AdminLink, link).ok_or(Trouble::AdminLinkUsed)?;
+/// Consumes a link, starts a session, and returns the value of its cookie.
+pub(super) async fn open(deps: &Deps, link: &str) -> Result<SecretString, ConnectFailure> {
+    let id = id_of(Purpose::AdminLink, link).ok_or(ConnectFailure::AdminLinkUsed)?;
     let now = deps.clock.now();
-    let taken = deps.authorizations.consume::<Kept>(&id, now).await;
-    let tenant = taken.map_err(|error| unavailable(&error))?.ok_or(Trouble::AdminLinkUsed)?.tenant;
-    tracing::info!(tenant = %tenant, "an admin of {tenant} has opened the connections page");
-    keep(deps, Purpose::AdminSession, tenant, session_end(now)).await.map_err(|error| unavailable(&error))
+    let consumed = deps.authorizations.consume::<AdminGrant>(&id, now).await;
+    let tenant = consumed.map_err(|error| unavailable(&error))?.ok_or(ConnectFailure::AdminLinkUsed)?.tenant;
+    tracing::info!(tenant = %tenant, "an admin of {tenant} opened the connections page");
+    store_grant(deps, Purpose::AdminSession, tenant, expiry(now, ADMIN_SESSION_TTL))
+        .await
+        .map_err(|error| unavailable(&error))
 }
 
 /// Loads the session of this browser.
-pub(super) async fn current(deps: &Deps, headers: &HeaderMap) -> Result<Session, Trouble> {
-    let cookie = Cookie::Admin.presented(headers).ok_or(Trouble::SignedOut)?;
+pub(super) async fn current(deps: &Deps, headers: &HeaderMap) -> Result<Session, ConnectFailure> {
+    let cookie = Cookie::Admin.read(headers).ok_or(ConnectFailure::SignedOut)?;
     let id = AuthorizationId::derive(Purpose::AdminSession, cookie.expose_secret());
-    let found = deps.authorizations.peek::<Kept>(&id, deps.clock.now()).await;
-    let kept = found.map_err(|error| unavailable(&error))?.ok_or(Trouble::SignedOut)?;
-    Ok(Session::new(kept.tenant, &cookie))
+    let found = deps.authorizations.peek::<AdminGrant>(&id, deps.clock.now()).await;
+    let grant = found.map_err(|error| unavailable(&error))?.ok_or(ConnectFailure::SignedOut)?;
+    Ok(Session::new(grant.tenant, &cookie))
 }
 
-/// Loads the session of this browser, if the form was sent from a page of this session.
-pub(super) async fn submitted(deps: &Deps, headers: &HeaderMap, form: &str) -> Result<Session, Trouble> {
+/// Loads the session of this browser and checks that the form was sent from a page of this session.
+pub(super) async fn of_form(deps: &Deps, headers: &HeaderMap, form: &str) -> Result<Session, ConnectFailure> {
     let session = current(deps, headers).await?;
-    let given = form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "csrf");
-    let given = given.map(|(_, value)| value).unwrap_or_default();
-    let is_ours = is_from_our_page(headers) && Digest::new(session.csrf()).matches(&given);
-    if is_ours { Ok(session) } else { Err(Trouble::FormNotOurs) }
+    let token = form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "csrf");
+    let token = token.map(|(_, value)| value).unwrap_or_default();
+    // The digests are compared, because their comparison takes constant time.
+    let is_valid = is_same_origin(headers) && Digest::new(session.csrf()).matches(&token);
+    if is_valid { Ok(session) } else { Err(ConnectFailure::InvalidForm) }
 }
 
 /// Ends the session of this browser.
-pub(super) async fn end(deps: &Deps, headers: &HeaderMap) -> Result<(), Trouble> {
-    let cookie = Cookie::Admin.presented(headers).ok_or(Trouble::SignedOut)?;
+pub(super) async fn end(deps: &Deps, headers: &HeaderMap) -> Result<(), ConnectFailure> {
+    let cookie = Cookie::Admin.read(headers).ok_or(ConnectFailure::SignedOut)?;
     let id = AuthorizationId::derive(Purpose::AdminSession, cookie.expose_secret());
-    let gone = deps.authorizations.consume::<Kept>(&id, deps.clock.now()).await;
-    gone.map(drop).map_err(|error| unavailable(&error))
+    let consumed = deps.authorizations.consume::<AdminGrant>(&id, deps.clock.now()).await;
+    consumed.map(drop).map_err(|error| unavailable(&error))
 }
 
-async fn keep(
+/// Stores a grant under a new secret, and returns the secret.
+async fn store_grant(
     deps: &Deps,
     purpose: Purpose,
     tenant: Tenant,
@@ -104,12 +107,13 @@ async fn keep(
 ) -> Result<SecretString, store::Error> {
     let secret = generate();
     let id = AuthorizationId::derive(purpose, secret.expose_secret());
-    deps.authorizations.store(&Authorization { id, payload: Kept { tenant }, expires_at }).await?;
+    deps.authorizations.store(&Authorization { id, payload: AdminGrant { tenant }, expires_at }).await?;
     Ok(secret)
 }
 
-fn id_of(purpose: Purpose, presented: &str) -> Option<AuthorizationId> {
-    is_well_formed(presented).then(|| AuthorizationId::derive(purpose, presented))
+/// Returns the id of a secret's item. Returns `None` if the secret is malformed.
+fn id_of(purpose: Purpose, secret: &str) -> Option<AuthorizationId> {
+    is_well_formed(secret).then(|| AuthorizationId::derive(purpose, secret))
 }
 
 #[cfg(test)]
@@ -117,10 +121,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_forms_carry_belongs_to_one_session_and_does_not_tell_its_cookie() {
+    fn a_csrf_token_is_of_one_session_and_hides_its_cookie() {
         let (one, other) = (generate(), generate());
-        assert_eq!(csrf_of(&one), csrf_of(&one));
-        assert_ne!(csrf_of(&one), csrf_of(&other));
-        assert!(!csrf_of(&one).contains(one.expose_secret()));
+        assert_eq!(csrf_token(&one), csrf_token(&one));
+        assert_ne!(csrf_token(&one), csrf_token(&other));
+        assert!(!csrf_token(&one).contains(one.expose_secret()));
     }
 }

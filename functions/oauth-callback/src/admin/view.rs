@@ -1,37 +1,38 @@
 //! The content of the connections page.
 
 use jiff::Timestamp;
-use store::{AppRegistration, Connection, ConnectionKind, ConnectionState, Environment, Org, OrgState, Tenant};
+use store::{AppRegistration, Connection, ConnectionKind, ConnectionState, Org, OrgState, Tenant};
 
-use super::words::{self, Health};
+use super::status::{self, Status};
 use crate::Deps;
-use crate::consent;
-use crate::pages::environment;
+use crate::pages::{self, environment_label};
+use crate::ticket::registered_install_url;
 
-/// The maximum number of personal connections on the page; the others are counted. Those that need action come first.
-const MAX_PEOPLE: usize = 200;
+/// The maximum number of personal connections on the page. The page shows the number of the others.
+const MAX_PERSONAL: usize = 200;
 
-/// An org of the tenant.
+/// An org of the tenant, as the page shows it.
 #[derive(Clone, Debug)]
 pub(super) struct OrgView {
     pub(super) org_id: String,
     pub(super) host: String,
     pub(super) environment: &'static str,
     pub(super) notice: Option<&'static str>,
-    /// `true` where the team can connect.
-    pub(super) is_open: bool,
-    /// `true` where reps can connect.
-    pub(super) is_active: bool,
+    /// `true` if the team can connect.
+    pub(super) team_can_connect: bool,
+    /// `true` if reps can connect.
+    pub(super) reps_can_connect: bool,
     pub(super) install_url: Option<String>,
     pub(super) team: Option<ConnectionView>,
-    pub(super) people: Vec<ConnectionView>,
+    /// The personal connections: those that need action first, then by name.
+    pub(super) personal: Vec<ConnectionView>,
     /// The number of personal connections that are not shown.
-    pub(super) more: usize,
+    pub(super) not_shown: usize,
     /// The number of connections that have to move to the newest app.
     pub(super) to_move: usize,
 }
 
-/// A connection.
+/// A connection, as the page shows it.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionView {
     pub(super) id: String,
@@ -39,18 +40,19 @@ pub(super) struct ConnectionView {
     pub(super) name: String,
     pub(super) username: Option<String>,
     pub(super) user: String,
-    pub(super) health: Health,
+    pub(super) status: Status,
+    /// `true` if the connection works, but was made with an older app than the newest.
     pub(super) needs_to_move: bool,
     pub(super) app: String,
-    pub(super) last_use: String,
-    /// `true` where there is a grant to revoke.
-    pub(super) is_live: bool,
+    /// The time since the last use of the grant, as text.
+    pub(super) last_used: String,
+    pub(super) can_disconnect: bool,
 }
 
 impl ConnectionView {
-    /// `true` where no action is needed.
-    pub(super) fn is_fine(&self) -> bool {
-        self.health.mood == "good" && !self.needs_to_move
+    /// Returns `true` if the connection needs no action.
+    pub(super) fn is_ok(&self) -> bool {
+        self.status.class == "good" && !self.needs_to_move
     }
 }
 
@@ -67,55 +69,49 @@ pub(super) async fn orgs(deps: &Deps, tenant: &Tenant) -> Result<Vec<OrgView>, s
 }
 
 fn view(org: &Org, connections: Vec<Connection>, newest: &AppRegistration, now: Timestamp) -> OrgView {
-    let (team, people): (Vec<_>, Vec<_>) = connections.into_iter().partition(|one| one.kind == ConnectionKind::Team);
+    let (team, personal): (Vec<_>, Vec<_>) =
+        connections.into_iter().partition(|connection| connection.kind == ConnectionKind::Team);
     let team = team.into_iter().next();
     let host = host_of(org, team.as_ref()).to_owned();
-    let of = |connection: &Connection| connection_view(connection, &newest.app.name, now);
-    let team = team.as_ref().map(of);
-    let mut people: Vec<_> = people.iter().map(of).collect();
-    people.sort_by_key(|one| (one.is_fine(), one.name.clone()));
-    let to_move = team.iter().chain(&people).filter(|one| one.needs_to_move).count();
-    let more = people.len().saturating_sub(MAX_PEOPLE);
-    people.truncate(MAX_PEOPLE);
+    let shown = |connection: &Connection| connection_view(connection, &newest.app.name, now);
+    let team = team.as_ref().map(shown);
+    let mut personal: Vec<_> = personal.iter().map(shown).collect();
+    personal.sort_by_key(|connection| (connection.is_ok(), connection.name.clone()));
+    let to_move = team.iter().chain(&personal).filter(|connection| connection.needs_to_move).count();
+    let not_shown = personal.len().saturating_sub(MAX_PERSONAL);
+    personal.truncate(MAX_PERSONAL);
     OrgView {
         org_id: org.org_id.to_string(),
         host,
-        environment: environment(org.environment),
-        notice: words::of_org(org.state),
-        is_open: org.state != OrgState::Quarantined,
-        is_active: org.state == OrgState::Active,
+        environment: environment_label(org.environment),
+        notice: status::of_org(org.state),
+        team_can_connect: org.state != OrgState::Quarantined,
+        reps_can_connect: org.state == OrgState::Active,
         install_url: registered_install_url(newest, org.environment).map(str::to_owned),
         team,
-        people,
-        more,
+        personal,
+        not_shown,
         to_move,
     }
 }
 
 fn connection_view(connection: &Connection, newest_app: &str, now: Timestamp) -> ConnectionView {
-    let is_live = matches!(connection.state, ConnectionState::Active | ConnectionState::Uncertain);
+    let is_in_use = matches!(connection.state, ConnectionState::Active | ConnectionState::Uncertain);
     ConnectionView {
         id: connection.connection_id.as_str().to_owned(),
         is_team: connection.kind == ConnectionKind::Team,
         name: name_of(connection),
         username: connection.username.clone(),
         user: connection.user_id.to_string(),
-        health: words::of_connection(&connection.state),
-        needs_to_move: is_live && connection.app != newest_app,
+        status: status::of_connection(&connection.state),
+        needs_to_move: is_in_use && connection.app != newest_app,
         app: connection.app.clone(),
-        last_use: ago(connection.refreshed_at.unwrap_or(connection.connected_at), now),
-        is_live: connection.state != ConnectionState::Revoked,
+        last_used: ago(connection.refreshed_at.unwrap_or(connection.connected_at), now),
+        can_disconnect: connection.state != ConnectionState::Revoked,
     }
 }
 
-fn registered_install_url(registration: &AppRegistration, environment: Environment) -> Option<&str> {
-    match environment {
-        Environment::Production => registration.install_url_production.as_deref(),
-        Environment::Sandbox => registration.install_url_sandbox.as_deref(),
-    }
-}
-
-/// Returns the display name of a connection's user.
+/// Returns the display name of a connection: "Team", or the platform user.
 pub(crate) fn name_of(connection: &Connection) -> String {
     match &connection.kind {
         ConnectionKind::Team => "Team".to_owned(),
@@ -123,13 +119,13 @@ pub(crate) fn name_of(connection: &Connection) -> String {
     }
 }
 
-/// Returns the display name of an org: its host where that is known.
+/// Returns the display name of an org: its host, or its id if the host is unknown.
 pub(super) fn host_of<'a>(org: &'a Org, connection: Option<&'a Connection>) -> &'a str {
     let url = connection.map(|connection| connection.instance_url.as_str()).or(org.my_domain_url.as_deref());
-    url.map_or(org.org_id.as_str(), consent::host_of)
+    url.map_or(org.org_id.as_str(), pages::host_of)
 }
 
-/// Renders the time since an instant, for display.
+/// Returns the time since an instant in the largest unit that fits, for example "2 days ago".
 fn ago(then: Timestamp, now: Timestamp) -> String {
     let minutes = now.duration_since(then).as_mins();
     let (count, unit) = match minutes {

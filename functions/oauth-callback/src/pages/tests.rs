@@ -41,7 +41,7 @@ fn a_page_allows_its_own_style_and_nothing_else() {
 }
 
 #[test]
-fn the_style_stands_on_the_page_as_it_was_hashed() {
+fn the_hashed_style_is_the_style_of_the_page() {
     let html = connect().render().unwrap();
     let (_, rest) = html.split_once("<style>").unwrap();
     let (style, _) = rest.split_once("</style>").unwrap();
@@ -49,8 +49,8 @@ fn the_style_stands_on_the_page_as_it_was_hashed() {
 }
 
 #[test]
-fn no_page_is_kept_framed_or_told_on() {
-    let response = failed(Trouble::Denied, None);
+fn a_page_is_not_cached_framed_or_sent_as_referrer() {
+    let response = failed(ConnectFailure::Denied, None);
     assert_eq!(header(&response, CACHE_CONTROL), "no-store");
     assert_eq!(header(&response, X_CONTENT_TYPE_OPTIONS), "nosniff");
     assert_eq!(header(&response, REFERRER_POLICY), "no-referrer");
@@ -60,17 +60,17 @@ fn no_page_is_kept_framed_or_told_on() {
 #[test]
 fn the_package_is_offered_only_where_installing_it_helps() {
     let url = Some("https://test.salesforce.com/packaging/installPackage.apexp?p0=04t000000000001");
-    let html = |trouble: Trouble| {
-        let Advice { title, what, steps } = trouble.advice();
-        let install_url = url.filter(|_| trouble == Trouble::NotInstalled);
-        FailedPage { title, what, steps, code: trouble.code(), install_url, lacking: None }.render().unwrap()
+    let html = |failure: ConnectFailure| {
+        let PageText { title, explanation, steps } = failure.text();
+        let install_url = url.filter(|_| failure == ConnectFailure::NotInstalled);
+        FailedPage { title, explanation, steps, code: failure.code(), install_url, missing: None }.render().unwrap()
     };
-    assert!(html(Trouble::NotInstalled).contains("Install the Ferry package"));
-    assert!(!html(Trouble::Denied).contains("installPackage"));
+    assert!(html(ConnectFailure::NotInstalled).contains("Install the Ferry package"));
+    assert!(!html(ConnectFailure::Denied).contains("installPackage"));
 }
 
 #[test]
-fn the_webhook_address_is_shown_when_there_is_one() {
+fn the_webhook_url_is_shown_if_it_has_to_be_entered() {
     let page = ConnectedPage {
         team: true,
         tenant: "acme",
@@ -91,14 +91,17 @@ fn the_webhook_address_is_shown_when_there_is_one() {
     let again = ConnectedPage { webhook_url: None, ..page };
     assert!(again.render().unwrap().contains("stays the same"));
     let configured = ConnectedPage { configured: true, ..again };
-    assert!(configured.render().unwrap().contains("in place"));
+    assert!(configured.render().unwrap().contains("Ferry has set the endpoint URL"));
     let polled = ConnectedPage { configured: false, polled: true, ..configured }.render().unwrap();
-    assert!(polled.contains("asks your org every few minutes") && !polled.contains("Endpoint URL"), "{polled}");
-    assert!(!polled.contains("The address for outbound messages"), "{polled}");
+    assert!(
+        polled.contains("checks your org for changes every few minutes") && !polled.contains("Endpoint URL"),
+        "{polled}"
+    );
+    assert!(!polled.contains("The endpoint URL of the outbound messages"), "{polled}");
 }
 
 #[test]
-fn whose_connection_was_ended_to_make_room_is_told() {
+fn displaced_connections_are_named() {
     let displaced = ["Team".to_owned(), "rep-<2>".to_owned()];
     let page = ConnectedPage {
         team: false,
@@ -117,8 +120,8 @@ fn whose_connection_was_ended_to_make_room_is_told() {
     };
     let html = page.render().unwrap();
     assert!(html.contains("<li>Team</li>") && html.contains("<li>rep-&#60;2&#62;</li>"), "{html}");
-    assert!(html.contains("href=\"/connections\"") && !html.contains("the next one"));
+    assert!(html.contains("href=\"/connections\"") && !html.contains("If this user connects again"));
     let last = ConnectedPage { displaced: &[], is_last: true, is_admin: false, ..page };
     let html = last.render().unwrap();
-    assert!(html.contains("the next one") && !html.contains("href=\"/connections\""), "{html}");
+    assert!(html.contains("If this user connects again") && !html.contains("href=\"/connections\""), "{html}");
 }

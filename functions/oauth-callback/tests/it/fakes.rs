@@ -1,4 +1,4 @@
-//! The functions that are called, as far as these tests need them.
+//! Fakes of the functions that this function calls.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,23 +10,24 @@ use salesforce::auth::{self, App, CodeExchange};
 use salesforce::{BoxFuture, Clock, HostPolicy, Http, LoginHost};
 use serde_json::{Value, json};
 
-/// A broker that really trades the code, so that a wrong verifier, nonce or redirect URI shows. It keeps no tokens.
+/// A token broker that exchanges the code at the simulated org, so that a wrong verifier, nonce or redirect URI fails. It stores
+/// no tokens.
 #[derive(Clone)]
 pub(crate) struct FakeBroker {
     pub(crate) app: App,
-    /// Refuse everything with this code.
-    pub(crate) refuses: Arc<Mutex<Option<RefusalCode>>>,
-    pub(crate) heard: Arc<Mutex<Vec<Request>>>,
+    /// The code with which every request is refused.
+    pub(crate) refuse_with: Arc<Mutex<Option<RefusalCode>>>,
+    pub(crate) requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl FakeBroker {
     pub(crate) fn new(app: App) -> Self {
-        Self { app, refuses: Arc::default(), heard: Arc::default() }
+        Self { app, refuse_with: Arc::default(), requests: Arc::default() }
     }
 
-    async fn answer(&self, request: Request) -> Response {
-        let refuses = *self.refuses.lock().unwrap();
-        match (refuses, request) {
+    async fn respond(&self, request: Request) -> Response {
+        let refuse_with = *self.refuse_with.lock().unwrap();
+        match (refuse_with, request) {
             (Some(code), _) => refused(code),
             (None, Request::ExchangeCode(exchange)) => self.exchange(exchange).await,
             (None, Request::Revoke(connection)) => Response::Revoked(connection),
@@ -45,11 +46,11 @@ impl FakeBroker {
             nonce: exchange.nonce,
         };
         match auth::exchange_code(&http, &self.app, &login, &code).await {
-            Ok(answer) => Response::Connected(Connected {
-                org_id: answer.identity.org_id,
+            Ok(response) => Response::Connected(Connected {
+                org_id: response.identity.org_id,
                 connection_id,
-                user_id: answer.identity.user_id,
-                instance_url: answer.instance_url.unwrap().to_string(),
+                user_id: response.identity.user_id,
+                instance_url: response.instance_url.unwrap().to_string(),
                 username: None,
                 grants: 1,
                 displaced: Vec::new(),
@@ -60,7 +61,7 @@ impl FakeBroker {
 }
 
 fn refused(code: RefusalCode) -> Response {
-    Response::Refused(Refusal { code, reason: "played".to_owned(), retry: RetryHint::NeedsHuman })
+    Response::Refused(Refusal { code, reason: "refused by the fake".to_owned(), retry: RetryHint::NeedsHuman })
 }
 
 impl Invoke for FakeBroker {
@@ -71,43 +72,43 @@ impl Invoke for FakeBroker {
     fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
         Box::pin(async move {
             let request: Request = serde_json::from_slice(&payload).unwrap();
-            self.heard.lock().unwrap().push(request.clone());
-            Ok(serde_json::to_vec(&self.answer(request).await).unwrap())
+            self.requests.lock().unwrap().push(request.clone());
+            Ok(serde_json::to_vec(&self.respond(request).await).unwrap())
         })
     }
 }
 
-/// What the played onboarding does.
+/// The outcome of an activation.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Onboards {
+pub(crate) enum ActivationOutcome {
     /// The org becomes active, and has a new webhook address.
-    First,
-    /// The org was active.
-    Again,
+    FirstActivation,
+    /// The org was active before.
+    AlreadyActive,
     Quarantined,
-    /// It fails with this error type.
+    /// The function fails with this error type.
     Fails(&'static str),
 }
 
-/// An onboarding that keeps no orgs.
+/// An `onboarding` function that stores no orgs.
 #[derive(Clone)]
 pub(crate) struct FakeOnboarding {
-    pub(crate) onboards: Arc<Mutex<Onboards>>,
-    pub(crate) heard: Arc<Mutex<Vec<Event>>>,
+    pub(crate) outcome: Arc<Mutex<ActivationOutcome>>,
+    pub(crate) requests: Arc<Mutex<Vec<Event>>>,
 }
 
 impl FakeOnboarding {
     pub(crate) fn new() -> Self {
-        Self { onboards: Arc::new(Mutex::new(Onboards::First)), heard: Arc::default() }
+        Self { outcome: Arc::new(Mutex::new(ActivationOutcome::FirstActivation)), requests: Arc::default() }
     }
 
-    fn answer(&self, org_id: &str) -> Result<Value, Error> {
+    fn respond(&self, org_id: &str) -> Result<Value, Error> {
         let url = format!("https://ferry.example.com/webhooks/salesforce/{org_id}/the-webhook-secret");
-        match *self.onboards.lock().unwrap() {
-            Onboards::First => Ok(json!({"org_id": org_id, "state": "active", "webhook_url": url})),
-            Onboards::Again => Ok(json!({"org_id": org_id, "state": "active"})),
-            Onboards::Quarantined => Ok(json!({"org_id": org_id, "state": "quarantined"})),
-            Onboards::Fails(error_type) => {
+        match *self.outcome.lock().unwrap() {
+            ActivationOutcome::FirstActivation => Ok(json!({"org_id": org_id, "state": "active", "webhook_url": url})),
+            ActivationOutcome::AlreadyActive => Ok(json!({"org_id": org_id, "state": "active"})),
+            ActivationOutcome::Quarantined => Ok(json!({"org_id": org_id, "state": "quarantined"})),
+            ActivationOutcome::Fails(error_type) => {
                 Err(Error::Failed { function: self.name().to_owned(), error_type: error_type.to_owned() })
             }
         }
@@ -122,9 +123,9 @@ impl Invoke for FakeOnboarding {
     fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
         Box::pin(async move {
             let event: Event = serde_json::from_slice(&payload).unwrap();
-            self.heard.lock().unwrap().push(event.clone());
+            self.requests.lock().unwrap().push(event.clone());
             let Event::TeamConnected(connected) = event else { panic!("{event:?}") };
-            Ok(serde_json::to_vec(&self.answer(connected.org_id.as_str())?).unwrap())
+            Ok(serde_json::to_vec(&self.respond(connected.org_id.as_str())?).unwrap())
         })
     }
 }

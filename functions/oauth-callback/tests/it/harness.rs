@@ -1,4 +1,4 @@
-//! The function on an emulated account, a simulated org, and a browser.
+//! The function on the AWS emulator, with a simulated org and a browser.
 
 use axum::body::{Body, to_bytes};
 use connecting::onboarding::Onboarding;
@@ -29,7 +29,7 @@ pub(crate) struct TestContext {
     _scan: SecretScan,
 }
 
-/// What a browser got.
+/// A response, as a browser gets it.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) status: StatusCode,
@@ -47,13 +47,13 @@ impl Page {
     }
 }
 
-/// A consent that was begun: where the browser is sent, and the cookie it got.
-pub(crate) struct Begun {
+/// A started consent: the URL that the browser is redirected to, and its cookie.
+pub(crate) struct StartedConsent {
     pub(crate) authorize_url: String,
     pub(crate) cookie: String,
 }
 
-impl Begun {
+impl StartedConsent {
     pub(crate) fn state(&self) -> String {
         let url = url::Url::parse(&self.authorize_url).unwrap();
         url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned()
@@ -97,8 +97,8 @@ impl TestContext {
         self.org.org_id().parse().unwrap()
     }
 
-    /// Makes the simulated org the tenant's.
-    pub(crate) async fn own(&self, tenant: &str) {
+    /// Activates the simulated org for a tenant.
+    pub(crate) async fn activate_for(&self, tenant: &str) {
         let now = self.deps.clock.now();
         let activate = ActivationRequest {
             org_id: self.org_id(),
@@ -124,15 +124,15 @@ impl TestContext {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    pub(crate) async fn ask_for_link(&self, body: &Value) -> (StatusCode, Value) {
+    pub(crate) async fn request_link(&self, body: &Value) -> (StatusCode, Value) {
         let request = Request::post("/v1/connect-links").header("content-type", "application/json");
         let page = self.send(request.body(Body::from(body.to_string())).unwrap()).await;
         (page.status, serde_json::from_str(&page.html).unwrap())
     }
 
-    /// The path of a fresh connect link.
+    /// Creates a connect link, and returns its path.
     pub(crate) async fn link(&self, body: &Value) -> String {
-        let (status, link) = self.ask_for_link(body).await;
+        let (status, link) = self.request_link(body).await;
         assert_eq!(status, StatusCode::CREATED, "{link}");
         link["url"].as_str().unwrap().strip_prefix(PUBLIC_URL).unwrap().to_owned()
     }
@@ -147,32 +147,32 @@ impl TestContext {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
-    pub(crate) async fn begin(&self, link: &str) -> Begun {
+    pub(crate) async fn start_consent(&self, link: &str) -> StartedConsent {
         let page = self.press(link).await;
         assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
         let cookie = page.header(SET_COOKIE).split(';').next().unwrap().to_owned();
-        Begun { authorize_url: page.header(LOCATION).to_owned(), cookie }
+        StartedConsent { authorize_url: page.header(LOCATION).to_owned(), cookie }
     }
 
-    /// Consents as the simulated org's admin, and gives the path and query that the browser is sent back to.
-    pub(crate) async fn consent(&self, begun: &Begun) -> String {
+    /// Allows the access as the simulated org's admin. Returns the path and query of the callback.
+    pub(crate) async fn allow(&self, consent: &StartedConsent) -> String {
         let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let admin = self.org.users()[0].username.clone();
-        let answer = client.get(&begun.authorize_url).header("x-simulator-user", admin).send().await.unwrap();
-        let location = answer.headers()["location"].to_str().unwrap();
+        let response = client.get(&consent.authorize_url).header("x-simulator-user", admin).send().await.unwrap();
+        let location = response.headers()["location"].to_str().unwrap();
         location.strip_prefix(PUBLIC_URL).unwrap().to_owned()
     }
 
-    /// Comes back from Salesforce.
-    pub(crate) async fn come_back(&self, path: &str, cookie: &str) -> Page {
+    /// Follows the redirect from Salesforce to the callback.
+    pub(crate) async fn follow_callback(&self, path: &str, cookie: &str) -> Page {
         self.send(Request::get(path).header(COOKIE, cookie).body(Body::empty()).unwrap()).await
     }
 
-    /// Everything from a fresh team link to the last page.
+    /// Connects the team, from a new link to the last page.
     pub(crate) async fn connect_team(&self) -> Page {
-        let begun = self.begin(&self.team_link().await).await;
-        let back = self.consent(&begun).await;
-        self.come_back(&back, &begun.cookie).await
+        let consent = self.start_consent(&self.team_link().await).await;
+        let callback = self.allow(&consent).await;
+        self.follow_callback(&callback, &consent.cookie).await
     }
 }
 

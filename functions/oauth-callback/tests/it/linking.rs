@@ -6,11 +6,11 @@ use serde_json::json;
 use crate::harness::{PUBLIC_URL, TestContext};
 
 #[tokio::test]
-async fn a_link_is_given_for_fifteen_minutes() {
+async fn a_link_is_valid_for_fifteen_minutes() {
     let context = TestContext::new().await;
 
     let (status, link) =
-        context.ask_for_link(&json!({"tenant": "acme", "kind": "team", "environment": "production"})).await;
+        context.request_link(&json!({"tenant": "acme", "kind": "team", "environment": "production"})).await;
 
     assert_eq!(status, StatusCode::CREATED);
     assert_eq!(link["expires_at"], "2026-11-22T10:30:30.000Z");
@@ -18,7 +18,7 @@ async fn a_link_is_given_for_fifteen_minutes() {
 }
 
 #[tokio::test]
-async fn the_page_says_what_will_be_connected_and_may_be_looked_at_twice() {
+async fn viewing_the_connect_page_does_not_consume_the_link() {
     let context = TestContext::new().await;
     let link = context.team_link().await;
 
@@ -33,7 +33,7 @@ async fn the_page_says_what_will_be_connected_and_may_be_looked_at_twice() {
 }
 
 #[tokio::test]
-async fn the_button_leads_to_salesforce_once() {
+async fn the_button_redirects_to_salesforce_once() {
     let context = TestContext::new().await;
     let link = context.team_link().await;
 
@@ -50,7 +50,7 @@ async fn the_button_leads_to_salesforce_once() {
 }
 
 #[tokio::test]
-async fn a_form_on_another_website_begins_nothing() {
+async fn a_form_on_another_website_starts_no_consent() {
     let context = TestContext::new().await;
     let link = context.team_link().await;
     let request = http::Request::post(&link).header("sec-fetch-site", "cross-site");
@@ -62,7 +62,7 @@ async fn a_form_on_another_website_begins_nothing() {
 }
 
 #[tokio::test]
-async fn an_old_link_is_no_longer_good() {
+async fn an_expired_link_is_not_found() {
     let context = TestContext::new().await;
     let link = context.team_link().await;
     context.deps.clock.advance(SignedDuration::from_mins(16));
@@ -73,43 +73,44 @@ async fn an_old_link_is_no_longer_good() {
 }
 
 #[tokio::test]
-async fn a_personal_link_leads_only_into_an_active_org_of_the_tenant() {
+async fn a_personal_link_needs_an_active_org_of_the_tenant() {
     let context = TestContext::new().await;
-    let ask = json!({
+    let body = json!({
         "tenant": "acme", "kind": "personal", "platform_user": "rep-1",
         "org_id": context.org_id(), "environment": "sandbox",
     });
-    assert_eq!(context.ask_for_link(&ask).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(context.request_link(&body).await.0, StatusCode::NOT_FOUND);
 
-    context.own("other").await;
-    assert_eq!(context.ask_for_link(&ask).await.0, StatusCode::NOT_FOUND);
+    context.activate_for("other").await;
+    assert_eq!(context.request_link(&body).await.0, StatusCode::NOT_FOUND);
 
-    let mut theirs = ask.clone();
+    let mut theirs = body.clone();
     theirs["tenant"] = json!("other");
-    assert_eq!(context.ask_for_link(&theirs).await.0, StatusCode::CREATED);
+    assert_eq!(context.request_link(&theirs).await.0, StatusCode::CREATED);
 }
 
 #[tokio::test]
-async fn a_link_request_that_makes_no_sense_is_a_problem() {
+async fn an_invalid_link_request_is_a_problem() {
     let context = TestContext::new().await;
 
-    let (status, problem) = context.ask_for_link(&json!({"tenant": "acme", "kind": "everyone"})).await;
+    let (status, problem) = context.request_link(&json!({"tenant": "acme", "kind": "everyone"})).await;
 
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert_eq!(problem["type"], "urn:ferry:problem:invalid_request");
 }
 
 #[tokio::test]
-async fn a_my_domain_is_where_the_person_signs_in_and_installs() {
+async fn sign_in_and_install_use_the_my_domain() {
     let context = TestContext::new().await;
-    let ask = json!({"tenant": "acme", "kind": "team", "my_domain_url": "https://acme--dev.sandbox.my.salesforce.com"});
-    let link = context.link(&ask).await;
+    let body =
+        json!({"tenant": "acme", "kind": "team", "my_domain_url": "https://acme--dev.sandbox.my.salesforce.com"});
+    let link = context.link(&body).await;
 
     let page = context.get(&link).await;
 
     assert!(page.shows("Sandbox") && page.shows("acme--dev.sandbox.my.salesforce.com"), "{}", page.html);
     assert!(page.shows("https://acme--dev.sandbox.my.salesforce.com/packaging/installPackage.apexp?p0=04t"));
-    let location = context.begin(&link).await.authorize_url;
+    let location = context.start_consent(&link).await.authorize_url;
     assert!(
         location.starts_with("https://acme--dev.sandbox.my.salesforce.com/services/oauth2/authorize?"),
         "{location}"
@@ -117,11 +118,11 @@ async fn a_my_domain_is_where_the_person_signs_in_and_installs() {
 }
 
 #[tokio::test]
-async fn a_my_domain_elsewhere_than_at_salesforce_is_refused() {
+async fn a_my_domain_outside_salesforce_is_refused() {
     let context = TestContext::new().await;
     for url in ["https://acme.my.salesforce.com.evil.example", "https://login.salesforce.com", "not a url"] {
-        let ask = json!({"tenant": "acme", "kind": "team", "environment": "production", "my_domain_url": url});
-        let (status, problem) = context.ask_for_link(&ask).await;
+        let body = json!({"tenant": "acme", "kind": "team", "environment": "production", "my_domain_url": url});
+        let (status, problem) = context.request_link(&body).await;
         assert_eq!(
             (status, problem["type"].as_str()),
             (StatusCode::BAD_REQUEST, Some("urn:ferry:problem:invalid_request"))

@@ -29,13 +29,13 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// Only our own lines: the AWS SDK's trace level prints requests, and is never switched on.
+/// Returns `true` for Ferry's own log lines. The trace level of the AWS SDK prints requests; it is never enabled.
 fn is_ours(metadata: &tracing::Metadata<'_>) -> bool {
     ["oauth_callback", "runtime", "store", "salesforce"].iter().any(|name| metadata.target().starts_with(name))
 }
 
 #[tokio::test]
-async fn nothing_that_opens_a_door_is_logged() {
+async fn no_secret_of_a_consent_is_logged() {
     use tracing_subscriber::Layer as _;
     use tracing_subscriber::layer::SubscriberExt as _;
     let log = Log::default();
@@ -45,16 +45,16 @@ async fn nothing_that_opens_a_door_is_logged() {
     let context = TestContext::new().await;
 
     let link = context.team_link().await;
-    let begun = context.begin(&link).await;
-    let back = context.consent(&begun).await;
-    context.come_back(&back, &begun.cookie).await;
-    context.come_back(&back, &begun.cookie).await;
+    let consent = context.start_consent(&link).await;
+    let callback = context.allow(&consent).await;
+    context.follow_callback(&callback, &consent.cookie).await;
+    context.follow_callback(&callback, &consent.cookie).await;
 
-    let heard = context.broker.heard.lock().unwrap().clone();
-    let [Request::ExchangeCode(exchange)] = heard.as_slice() else { panic!("one exchange") };
+    let requests = context.broker.requests.lock().unwrap().clone();
+    let [Request::ExchangeCode(exchange)] = requests.as_slice() else { panic!("one exchange") };
     let ticket = link.trim_start_matches("/connect/");
-    let cookie = begun.cookie.split_once('=').unwrap().1;
-    let state = begun.state();
+    let cookie = consent.cookie.split_once('=').unwrap().1;
+    let state = consent.state();
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("connected org"), "{log}");
     for secret in [

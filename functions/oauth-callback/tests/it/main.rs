@@ -1,4 +1,4 @@
-//! Connect links and consents against the emulator and a simulated org. The token broker and onboarding are played.
+//! Connect links and consents against the emulator and a simulated org. The token broker and `onboarding` are fakes.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 

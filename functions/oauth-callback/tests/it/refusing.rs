@@ -3,51 +3,51 @@ use http::StatusCode;
 use jiff::SignedDuration;
 use runtime::token_broker::{RefusalCode, Request};
 
-use crate::fakes::Onboards;
+use crate::fakes::ActivationOutcome;
 use crate::harness::TestContext;
 
 #[tokio::test]
-async fn an_answer_of_salesforce_is_good_once() {
+async fn an_authorization_response_is_valid_once() {
     let context = TestContext::new().await;
-    let begun = context.begin(&context.team_link().await).await;
-    let back = context.consent(&begun).await;
-    assert_eq!(context.come_back(&back, &begun.cookie).await.status, StatusCode::OK);
+    let consent = context.start_consent(&context.team_link().await).await;
+    let callback = context.allow(&consent).await;
+    assert_eq!(context.follow_callback(&callback, &consent.cookie).await.status, StatusCode::OK);
 
-    let again = context.come_back(&back, &begun.cookie).await;
+    let again = context.follow_callback(&callback, &consent.cookie).await;
 
     assert_eq!(again.status, StatusCode::CONFLICT);
     assert!(again.shows("consent_used_or_expired"));
-    assert_eq!(context.broker.heard.lock().unwrap().len(), 1);
+    assert_eq!(context.broker.requests.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn an_answer_in_another_browser_connects_nothing() {
+async fn a_response_in_another_browser_connects_nothing() {
     let context = TestContext::new().await;
     for cookie in ["", "__Host-ferry-consent=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"] {
-        let begun = context.begin(&context.team_link().await).await;
-        let back = context.consent(&begun).await;
+        let consent = context.start_consent(&context.team_link().await).await;
+        let callback = context.allow(&consent).await;
 
-        let page = context.come_back(&back, cookie).await;
+        let page = context.follow_callback(&callback, cookie).await;
 
         assert_eq!(page.status, StatusCode::FORBIDDEN);
         assert!(page.shows("other_browser"));
-        assert_eq!(context.come_back(&back, &begun.cookie).await.status, StatusCode::CONFLICT);
+        assert_eq!(context.follow_callback(&callback, &consent.cookie).await.status, StatusCode::CONFLICT);
     }
-    assert!(context.broker.heard.lock().unwrap().is_empty());
+    assert!(context.broker.requests.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_too_late_connects_nothing() {
+async fn an_expired_response_connects_nothing() {
     let context = TestContext::new().await;
-    let begun = context.begin(&context.team_link().await).await;
-    let back = context.consent(&begun).await;
+    let consent = context.start_consent(&context.team_link().await).await;
+    let callback = context.allow(&consent).await;
     context.deps.clock.advance(SignedDuration::from_mins(16));
 
-    assert_eq!(context.come_back(&back, &begun.cookie).await.status, StatusCode::CONFLICT);
+    assert_eq!(context.follow_callback(&callback, &consent.cookie).await.status, StatusCode::CONFLICT);
 }
 
 #[tokio::test]
-async fn what_nobody_began_is_refused() {
+async fn a_response_without_a_started_consent_is_refused() {
     let context = TestContext::new().await;
     let forged = format!("/oauth/callback?code=abc&state={}", "A".repeat(43));
 
@@ -69,10 +69,10 @@ async fn each_error_of_salesforce_has_its_page() {
         ("%3Cscript%3E", StatusCode::BAD_GATEWAY, "unknown_salesforce_error"),
     ];
     for (error, status, code) in cases {
-        let begun = context.begin(&context.team_link().await).await;
+        let consent = context.start_consent(&context.team_link().await).await;
 
-        let path = format!("/oauth/callback?error={error}&state={}", begun.state());
-        let page = context.come_back(&path, &begun.cookie).await;
+        let path = format!("/oauth/callback?error={error}&state={}", consent.state());
+        let page = context.follow_callback(&path, &consent.cookie).await;
 
         assert_eq!(page.status, status, "{error}");
         assert!(page.shows(&format!("<code>{code}</code>")), "{error}");
@@ -82,12 +82,12 @@ async fn each_error_of_salesforce_has_its_page() {
 }
 
 #[tokio::test]
-async fn an_api_gateway_event_brings_query_and_cookies() {
+async fn query_and_cookies_of_a_gateway_event_are_read() {
     let context = TestContext::new().await;
-    let begun = context.begin(&context.team_link().await).await;
-    let (_, cookie) = begun.cookie.split_once('=').unwrap();
+    let consent = context.start_consent(&context.team_link().await).await;
+    let (_, cookie) = consent.cookie.split_once('=').unwrap();
     let event = include_str!("../fixtures/apigw-v2-callback.json");
-    let event = event.replace("STATE", &begun.state()).replace("COOKIE", cookie);
+    let event = event.replace("STATE", &consent.state()).replace("COOKIE", cookie);
     let request = lambda_http::request::from_str(&event).unwrap().map(|_| Body::empty());
 
     let page = context.send(request).await;
@@ -107,41 +107,42 @@ async fn each_refusal_of_the_broker_has_its_page() {
         (RefusalCode::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
     ];
     for (refusal, status, code) in cases {
-        *context.broker.refuses.lock().unwrap() = Some(refusal);
+        *context.broker.refuse_with.lock().unwrap() = Some(refusal);
 
         let page = context.connect_team().await;
 
         assert_eq!(page.status, status, "{refusal:?}");
         assert!(page.shows(&format!("<code>{code}</code>")), "{refusal:?}");
     }
-    assert!(context.onboarding.heard.lock().unwrap().is_empty());
+    assert!(context.onboarding.requests.lock().unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn an_org_that_may_not_become_active_gets_its_grant_back() {
+async fn the_grant_of_an_org_that_may_not_be_active_is_revoked() {
     let context = TestContext::new().await;
-    for (onboards, status) in
-        [(Onboards::Fails("NeedsHuman"), StatusCode::CONFLICT), (Onboards::Quarantined, StatusCode::FORBIDDEN)]
-    {
-        *context.onboarding.onboards.lock().unwrap() = onboards;
-        context.broker.heard.lock().unwrap().clear();
+    for (outcome, status) in [
+        (ActivationOutcome::Fails("NeedsHuman"), StatusCode::CONFLICT),
+        (ActivationOutcome::Quarantined, StatusCode::FORBIDDEN),
+    ] {
+        *context.onboarding.outcome.lock().unwrap() = outcome;
+        context.broker.requests.lock().unwrap().clear();
 
         let page = context.connect_team().await;
 
         assert_eq!(page.status, status);
-        let heard = context.broker.heard.lock().unwrap().clone();
-        assert!(matches!(heard.as_slice(), [Request::ExchangeCode(_), Request::Revoke(_)]), "{heard:?}");
+        let requests = context.broker.requests.lock().unwrap().clone();
+        assert!(matches!(requests.as_slice(), [Request::ExchangeCode(_), Request::Revoke(_)]), "{requests:?}");
     }
 }
 
 #[tokio::test]
-async fn an_org_that_could_not_be_activated_just_now_keeps_its_grant() {
+async fn a_temporary_activation_failure_keeps_the_grant() {
     let context = TestContext::new().await;
-    *context.onboarding.onboards.lock().unwrap() = Onboards::Fails("Transient");
+    *context.onboarding.outcome.lock().unwrap() = ActivationOutcome::Fails("Transient");
 
     let page = context.connect_team().await;
 
     assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(page.shows("<code>not_activated</code>"));
-    assert_eq!(context.broker.heard.lock().unwrap().len(), 1);
+    assert_eq!(context.broker.requests.lock().unwrap().len(), 1);
 }

@@ -11,7 +11,7 @@ use store::{Budgets, Change, Cursors, Pipelines, Records};
 
 pub(crate) use harness::{REP, run};
 
-/// What a test plays with.
+/// The context of a test: the function with its dependencies.
 pub(crate) struct TestContext {
     context: harness::TestContext,
     pub(crate) deps: Deps,
@@ -26,7 +26,7 @@ impl Deref for TestContext {
 }
 
 impl TestContext {
-    /// With an active org, a team connection and the rep's.
+    /// Creates an active org with a team connection and the rep's.
     pub(crate) async fn new() -> Self {
         let context = harness::TestContext::connected().await;
         let deps = Deps {
@@ -44,29 +44,29 @@ impl TestContext {
         Self { context, deps }
     }
 
-    /// Reads, on somebody's behalf.
+    /// Requests a path below the org as an acting user.
     pub(crate) async fn get_as(&self, user: &str, path: &str) -> (StatusCode, Value) {
         self.get(&format!("{path}{}as={user}", if path.contains('?') { '&' } else { '?' })).await
     }
 
-    /// Reads below the org.
+    /// Requests a path below the org.
     pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
         self.fetch(&format!("/v1/orgs/{}{path}", self.org)).await
     }
 
-    /// Reads any path.
+    /// Requests a path.
     pub(crate) async fn fetch(&self, path: &str) -> (StatusCode, Value) {
         let request = Request::get(path).body(Body::empty()).unwrap();
         harness::send(router(self.deps.clone()), request).await
     }
 
-    /// Creates an opportunity in the org; its id.
+    /// Creates an opportunity in the org and returns its id.
     pub(crate) fn opportunity(&self, user: &org_simulator::User, name: &str, stage: &str) -> String {
         let fields = json!({ "Name": name, "StageName": stage, "CloseDate": "2026-12-31" });
         self.create(user, "Opportunity", &fields)
     }
 
-    /// Puts a record into the mirror.
+    /// Stores a record in the mirror.
     pub(crate) async fn mirror(&self, object: &'static str, id: &str, fields: Value) {
         let record = Record {
             object: ObjectName::from_static(object),

@@ -1,6 +1,6 @@
-//! The function between a simulated org and the emulator: the mirror for the platform, the org itself for a rep.
+//! The function with a simulated org and the emulator: the platform reads the mirror, a rep reads the org.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod harness;
 mod orgs;

@@ -48,7 +48,7 @@ fn an_uninstalled_org_is_shown_and_not_listed() {
 }
 
 #[test]
-fn connections_are_shown_without_anything_of_their_tokens() {
+fn connections_are_shown_without_their_tokens() {
     run(async {
         let context = TestContext::new().await;
 
@@ -68,7 +68,7 @@ fn connections_are_shown_without_anything_of_their_tokens() {
 }
 
 #[test]
-fn a_connection_tells_its_app_and_its_last_use() {
+fn a_connection_shows_its_app_and_its_last_use() {
     run(async {
         let context = TestContext::new().await;
         assert_eq!(context.get("/connections/team").await.1["on_newest_app"], Value::Null, "no app is registered");
@@ -85,7 +85,7 @@ fn a_connection_tells_its_app_and_its_last_use() {
 }
 
 #[test]
-fn who_is_connected_can_be_asked_and_who_is_not_can_be_invited() {
+fn a_rep_is_found_by_name_or_has_to_connect() {
     run(async {
         let context = TestContext::new().await;
 
@@ -93,8 +93,8 @@ fn who_is_connected_can_be_asked_and_who_is_not_can_be_invited() {
         assert_eq!((status, found["connections"].as_array().unwrap().len()), (StatusCode::OK, 1), "{found}");
         assert_eq!(found["connections"][0]["platform_user"], REP);
         context.disconnect(&context.reps().connection_id()).await;
-        for nobody in [REP, "rep-2"] {
-            let (status, problem) = context.get(&format!("/connections?platform_user={nobody}")).await;
+        for unconnected in [REP, "rep-2"] {
+            let (status, problem) = context.get(&format!("/connections?platform_user={unconnected}")).await;
             assert_eq!(status, StatusCode::NOT_FOUND, "{problem}");
             assert!(problem["next"].as_str().unwrap().contains("POST /v1/connect-links"), "{problem}");
         }
@@ -105,23 +105,23 @@ fn who_is_connected_can_be_asked_and_who_is_not_can_be_invited() {
     });
 }
 
-/// The team sees less than the rep here, and the rep's connection does not help it.
+/// The profile of the team's user hides the object, which the rep's profile shows.
 #[test]
 fn the_team_sees_nothing_through_a_personal_connection() {
     run(async {
         let context = TestContext::new().await;
         let hidden = ObjectPermissions { hidden: true, ..ObjectPermissions::default() };
         context.simulator.limit_profile("System Administrator", "Opportunity", &hidden).unwrap();
-        let asked = || context.simulator.requests_of(&context.rep.username).unwrap().len();
+        let requests_of_rep = || context.simulator.requests_of(&context.rep.username).unwrap().len();
 
         let as_team = context.get("/objects/Opportunity").await;
         let (_, objects) = context.get("/objects").await;
 
         assert_eq!(as_team.0, StatusCode::NOT_FOUND, "{}", as_team.1);
         assert!(!objects.to_string().contains("\"Opportunity\""), "{objects}");
-        assert_eq!(asked(), 0, "nothing was asked with a session of the rep");
+        assert_eq!(requests_of_rep(), 0, "no request used a session of the rep");
         assert_eq!(context.get_as(REP, "/objects/Opportunity").await.0, StatusCode::OK);
-        assert!(asked() > 0, "the rep's own reads are seen in the org");
+        assert!(requests_of_rep() > 0, "the rep's own reads use the rep's session");
     });
 }
 
@@ -155,7 +155,7 @@ fn health_shows_connections_scans_pipelines_and_budget() {
 }
 
 #[test]
-fn health_says_how_changes_are_heard_of_and_whether_polls_keep_up() {
+fn health_shows_the_source_of_changes_and_overdue_polls() {
     run(async {
         let context = TestContext::new().await;
         let now = context.deps.clock.now();
@@ -164,29 +164,29 @@ fn health_says_how_changes_are_heard_of_and_whether_polls_keep_up() {
         let organization_type = "Professional Edition".to_owned();
         let edition = Edition { organization_type, outbound_messages_unsupported: false, proven_at: now };
         context.deps.orgs.record_edition(context.org, &edition).await.unwrap();
-        let polled = |last: Value, overdue: bool| {
+        let polled = |last_completed: Value, overdue: bool| {
             json!({
                 "by": "polling", "because": "edition", "edition": "Professional Edition",
-                "polls": { "last_completed": last, "overdue": overdue },
+                "polls": { "last_completed": last_completed, "overdue": overdue },
             })
         };
 
         assert_eq!(context.get("/health").await.1["changes"], polled(json!(null), false));
         context.pass(SignedDuration::from_mins(50));
         assert_eq!(context.get("/health").await.1["changes"], polled(json!(null), true));
-        let began_at = context.deps.clock.now();
-        context.deps.cursors.finish(context.org, &CursorName::poll(), began_at).await.unwrap();
+        let started_at = context.deps.clock.now();
+        context.deps.cursors.finish(context.org, &CursorName::poll(), started_at).await.unwrap();
         let (_, health) = context.get("/health").await;
         assert_eq!(health["changes"], polled(json!("2026-11-22T10:50:00.000Z"), false));
-        assert_eq!(health["sync"], json!([]), "a poll is no scan");
+        assert_eq!(health["sync"], json!([]), "a poll is not a scan");
 
-        context.deps.orgs.set_polling(context.org, Some(false), began_at).await.unwrap();
+        context.deps.orgs.set_polling(context.org, Some(false), started_at).await.unwrap();
         assert_eq!(context.get("/health").await.1["changes"]["because"], "operator");
     });
 }
 
 #[test]
-fn health_of_an_org_that_did_nothing_yet_has_no_budget() {
+fn health_of_a_new_org_has_no_budget_and_no_scans() {
     run(async {
         let context = TestContext::new().await;
         let (_, health) = context.get("/health").await;
@@ -208,7 +208,7 @@ fn pipelines_are_shown_with_their_stages() {
 }
 
 #[test]
-fn objects_and_their_fields_are_shown_as_the_connection_sees_them() {
+fn objects_and_fields_are_those_that_the_connection_sees() {
     run(async {
         let context = TestContext::new().await;
 
@@ -224,7 +224,7 @@ fn objects_and_their_fields_are_shown_as_the_connection_sees_them() {
 }
 
 #[test]
-fn what_is_not_known_is_not_found_and_what_is_no_id_is_refused() {
+fn unknown_ids_are_not_found_and_malformed_ids_are_refused() {
     run(async {
         let context = TestContext::new().await;
         for path in
@@ -235,7 +235,7 @@ fn what_is_not_known_is_not_found_and_what_is_no_id_is_refused() {
             let malformed = format!("/v1/orgs/acme{path}");
             assert_eq!(context.fetch(&malformed).await.0, StatusCode::BAD_REQUEST, "{malformed}");
         }
-        let stranger = format!("/connections/personal-{}", "0".repeat(32));
-        assert_eq!(context.get(&stranger).await.0, StatusCode::NOT_FOUND);
+        let unknown = format!("/connections/personal-{}", "0".repeat(32));
+        assert_eq!(context.get(&unknown).await.0, StatusCode::NOT_FOUND);
     });
 }

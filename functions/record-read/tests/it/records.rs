@@ -1,4 +1,4 @@
-//! Records: the mirror's for the platform, the org's own for a rep.
+//! Records, from the mirror for the platform and from the org for a rep.
 
 use http::StatusCode;
 use salesforce::ObjectName;
@@ -44,7 +44,7 @@ fn without_a_rep_a_record_comes_from_the_mirror() {
 }
 
 #[test]
-fn a_deleted_record_is_gone_and_names_the_one_it_was_merged_into() {
+fn a_deleted_record_is_gone_and_names_its_master_record() {
     run(async {
         let context = TestContext::new().await;
         let merged = Tombstone {
@@ -72,11 +72,11 @@ fn a_rep_sees_what_salesforce_shows_the_rep_and_nothing_else() {
         let other = context.opportunity(&context.admin, "Other", "Prospecting");
         context.mirror("Opportunity", &other, json!({ "Name": "Other", "SystemModstamp": STAMP })).await;
 
-        let (_, seen) = context.get_as(REP, &format!("/opportunities/{own}")).await;
+        let (_, visible) = context.get_as(REP, &format!("/opportunities/{own}")).await;
         let (hidden, _) = context.get_as(REP, &format!("/opportunities/{other}")).await;
         let (mirrored, _) = context.get(&format!("/opportunities/{other}")).await;
 
-        assert_eq!((&seen["source"], &seen["fields"]["Name"]), (&json!("salesforce"), &json!("Own")));
+        assert_eq!((&visible["source"], &visible["fields"]["Name"]), (&json!("salesforce"), &json!("Own")));
         assert_eq!((hidden, mirrored), (StatusCode::NOT_FOUND, StatusCode::OK));
     });
 }
@@ -134,16 +134,16 @@ fn a_rep_s_opportunities_are_filtered_and_paged_by_salesforce() {
     run(async {
         let context = TestContext::new().await;
         context.simulator.set_private("Opportunity", true).unwrap();
-        let mine = format!("/opportunities?owner={}&stage=Needs%20Analysis", context.rep.id);
+        let own = format!("/opportunities?owner={}&stage=Needs%20Analysis", context.rep.id);
         for name in ["A", "B", "C"] {
             context.opportunity(&context.rep, name, "Needs Analysis");
         }
         context.opportunity(&context.rep, "D", "Closed Won");
 
-        let (status, first) = context.get_as(REP, &format!("{mine}&limit=2")).await;
+        let (status, first) = context.get_as(REP, &format!("{own}&limit=2")).await;
         assert_eq!(status, StatusCode::OK, "{first}");
         let next = first["next"].as_str().unwrap();
-        let (_, second) = context.get_as(REP, &format!("{mine}&limit=2&after={next}")).await;
+        let (_, second) = context.get_as(REP, &format!("{own}&limit=2&after={next}")).await;
 
         assert_eq!((names(&first).len(), names(&second).len()), (2, 1));
         assert_eq!((&second["source"], &second["next"]), (&json!("salesforce"), &json!(null)));
@@ -151,7 +151,7 @@ fn a_rep_s_opportunities_are_filtered_and_paged_by_salesforce() {
 }
 
 #[test]
-fn a_filter_that_makes_no_sense_is_refused() {
+fn an_invalid_filter_is_refused() {
     run(async {
         let context = TestContext::new().await;
         for query in ["limit=0", "owner=me", "colour=red", "open=maybe"] {

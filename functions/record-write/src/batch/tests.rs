@@ -11,10 +11,10 @@ fn parse(records: Value) -> Result<Batch, Vec<Defect>> {
     Batch::parse(json!({"external_id_field": KEY, "records": records}))
 }
 
-fn only_fault(records: Value) -> Defect {
-    let mut faults = parse(records).unwrap_err();
-    assert_eq!(faults.len(), 1, "{faults:?}");
-    faults.remove(0)
+fn only_defect(records: Value) -> Defect {
+    let mut defects = parse(records).unwrap_err();
+    assert_eq!(defects.len(), 1, "{defects:?}");
+    defects.remove(0)
 }
 
 #[test]
@@ -30,43 +30,46 @@ fn records_keep_their_order_fields_and_references() {
 
 #[test]
 fn a_record_without_its_external_id_is_named() {
-    let fault = only_fault(json!([{KEY: "1"}, {"Name": "B"}]));
-    assert_eq!(fault, Defect { record: Some(1), field: Some(KEY.to_owned()), detail: "the external id is missing" });
+    let defect = only_defect(json!([{KEY: "1"}, {"Name": "B"}]));
+    assert_eq!(defect, Defect { record: Some(1), field: Some(KEY.to_owned()), detail: "the external id is missing" });
 }
 
 #[test]
 fn an_external_id_that_is_null_or_blank_is_refused() {
-    assert_eq!(only_fault(json!([{KEY: null}])).detail, "the external id is missing");
-    assert_eq!(only_fault(json!([{KEY: "  "}])).detail, "the external id is empty");
+    assert_eq!(only_defect(json!([{KEY: null}])).detail, "the external id is missing");
+    assert_eq!(only_defect(json!([{KEY: "  "}])).detail, "the external id is empty");
 }
 
 #[test]
 fn the_second_of_two_equal_external_ids_is_named() {
-    let fault = only_fault(json!([{KEY: "1"}, {KEY: "2"}, {KEY: " 1"}]));
-    assert_eq!(fault.record, Some(2));
-    assert_eq!(fault.detail, "another record of this request has the same external id");
+    let defect = only_defect(json!([{KEY: "1"}, {KEY: "2"}, {KEY: " 1"}]));
+    assert_eq!(defect.record, Some(2));
+    assert_eq!(defect.detail, "another record of this request has the same external id");
 }
 
 #[test]
-fn an_external_id_is_found_whatever_its_case_and_sent_plainly() {
+fn an_external_id_ignores_case_and_is_sent_trimmed() {
     let batch = parse(json!([{"Name": "A", "ferry_external_id__C": " 1 "}])).unwrap();
     assert_eq!(Value::from_iter(batch.records), json!([{"Name": "A", KEY: "1"}]));
 }
 
 #[test]
-fn attributes_and_ids_do_not_belong_into_a_record() {
-    assert_eq!(only_fault(json!([{KEY: "1", "attributes": {"type": "Account"}}])).field.as_deref(), Some("attributes"));
-    assert_eq!(only_fault(json!([{KEY: "1", "Id": "001D000000IRFmaIAH"}])).field.as_deref(), Some("Id"));
+fn attributes_and_ids_in_a_record_are_refused() {
+    assert_eq!(
+        only_defect(json!([{KEY: "1", "attributes": {"type": "Account"}}])).field.as_deref(),
+        Some("attributes")
+    );
+    assert_eq!(only_defect(json!([{KEY: "1", "Id": "001D000000IRFmaIAH"}])).field.as_deref(), Some("Id"));
 }
 
 #[test]
-fn a_list_or_a_deep_object_is_no_field_value() {
-    assert_eq!(only_fault(json!([{KEY: "1", "Tags": ["a"]}])).field.as_deref(), Some("Tags"));
+fn a_list_or_a_nested_object_is_not_a_field_value() {
+    assert_eq!(only_defect(json!([{KEY: "1", "Tags": ["a"]}])).field.as_deref(), Some("Tags"));
     assert_eq!(
-        only_fault(json!([{KEY: "1", "Account": {"A__c": "1", "B__c": "2"}}])).field.as_deref(),
+        only_defect(json!([{KEY: "1", "Account": {"A__c": "1", "B__c": "2"}}])).field.as_deref(),
         Some("Account")
     );
-    assert_eq!(only_fault(json!([{KEY: "1", "Account": {"A__c": null}}])).field.as_deref(), Some("Account"));
+    assert_eq!(only_defect(json!([{KEY: "1", "Account": {"A__c": null}}])).field.as_deref(), Some("Account"));
 }
 
 #[test]
@@ -77,42 +80,42 @@ fn a_reference_may_name_the_type_of_its_record() {
 
 #[test]
 fn a_field_that_is_named_twice_is_refused() {
-    assert_eq!(only_fault(json!([{KEY: "1", "Name": "a", "name": "b"}])).field.as_deref(), Some("name"));
+    assert_eq!(only_defect(json!([{KEY: "1", "Name": "a", "name": "b"}])).field.as_deref(), Some("name"));
 }
 
 #[test]
-fn a_name_that_is_no_api_name_is_refused() {
-    assert_eq!(only_fault(json!([{KEY: "1", "First Name": "a"}])).field.as_deref(), Some("First Name"));
-    assert_eq!(only_fault(json!([{KEY: "1", "Account.Name": "a"}])).field.as_deref(), Some("Account.Name"));
-    let faults = Batch::parse(json!({"external_id_field": "a b", "records": [{}]})).unwrap_err();
-    assert_eq!(faults[0].field.as_deref(), Some("external_id_field"));
+fn a_field_name_that_is_not_an_api_name_is_refused() {
+    assert_eq!(only_defect(json!([{KEY: "1", "First Name": "a"}])).field.as_deref(), Some("First Name"));
+    assert_eq!(only_defect(json!([{KEY: "1", "Account.Name": "a"}])).field.as_deref(), Some("Account.Name"));
+    let defects = Batch::parse(json!({"external_id_field": "a b", "records": [{}]})).unwrap_err();
+    assert_eq!(defects[0].field.as_deref(), Some("external_id_field"));
 }
 
 #[test]
-fn one_to_200_records_make_a_batch() {
+fn a_batch_has_1_to_200_records() {
     let many = |count: usize| Value::from_iter((0..count).map(|n| json!({KEY: n})));
     assert!(parse(many(200)).is_ok());
-    assert_eq!(only_fault(many(201)).detail, "at most 200 records go into one request");
-    assert_eq!(only_fault(many(0)).detail, "at least one record is needed");
+    assert_eq!(only_defect(many(201)).detail, "a request must not have more than 200 records");
+    assert_eq!(only_defect(many(0)).detail, "at least one record is required");
 }
 
 #[test]
-fn faults_of_several_records_are_reported_together() {
-    let faults = parse(json!([{KEY: "1", "attributes": {}}, {"Name": "x"}])).unwrap_err();
-    assert_eq!(faults.iter().map(|fault| fault.record).collect::<Vec<_>>(), [Some(0), Some(1)]);
+fn defects_of_several_records_are_reported_together() {
+    let defects = parse(json!([{KEY: "1", "attributes": {}}, {"Name": "x"}])).unwrap_err();
+    assert_eq!(defects.iter().map(|defect| defect.record).collect::<Vec<_>>(), [Some(0), Some(1)]);
 }
 
 #[test]
-fn a_record_that_is_no_object_is_named() {
-    assert_eq!(only_fault(json!([{KEY: "1"}, 7])).record, Some(1));
+fn a_record_that_is_not_an_object_is_named() {
+    assert_eq!(only_defect(json!([{KEY: "1"}, 7])).record, Some(1));
 }
 
 #[test]
-fn a_fault_reads_as_a_path_and_what_to_change() {
-    let faults = parse(json!([{KEY: "1"}, {KEY: "2", "Tags": []}, 7])).unwrap_err();
-    assert_eq!(faults[0].to_string(), "records[2]: a record must be a JSON object");
-    let faults = parse(json!([{KEY: "1"}, {KEY: "2", "Tags": []}])).unwrap_err();
-    assert_eq!(faults[0].to_string(), "records[1].Tags: a list is no field value");
+fn a_defect_names_the_place_and_the_change() {
+    let defects = parse(json!([{KEY: "1"}, {KEY: "2", "Tags": []}, 7])).unwrap_err();
+    assert_eq!(defects[0].to_string(), "records[2]: a record must be a JSON object");
+    let defects = parse(json!([{KEY: "1"}, {KEY: "2", "Tags": []}])).unwrap_err();
+    assert_eq!(defects[0].to_string(), "records[1].Tags: a field value must not be a list");
 }
 
 #[test]
@@ -122,13 +125,13 @@ fn an_unknown_member_is_refused() {
 
 proptest! {
     #[test]
-    fn a_batch_is_taken_exactly_when_its_external_ids_differ(ids in prop::collection::vec("[a-c]{1,2}", 1..12)) {
+    fn a_batch_is_valid_exactly_if_its_external_ids_differ(ids in prop::collection::vec("[a-c]{1,2}", 1..12)) {
         let records = Value::from_iter(ids.iter().map(|id| json!({KEY: id})));
         let distinct: HashSet<_> = ids.iter().collect();
         let parsed = parse(records);
         prop_assert_eq!(parsed.is_ok(), distinct.len() == ids.len());
-        if let Err(faults) = parsed {
-            prop_assert_eq!(faults.len(), ids.len() - distinct.len());
+        if let Err(defects) = parsed {
+            prop_assert_eq!(defects.len(), ids.len() - distinct.len());
         }
     }
 }

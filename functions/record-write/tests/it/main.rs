@@ -1,6 +1,6 @@
-//! The function between a simulated org and the emulator: what the platform asks for is in the org once, and in the ledger.
+//! The function with a simulated org and the emulator: each requested write is in the org once, and in the ledger.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod harness;
 mod origins;

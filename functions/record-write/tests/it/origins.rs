@@ -1,4 +1,4 @@
-//! What a write notes for the events about its records.
+//! The origins that a write records for the events about its records.
 
 use http::StatusCode;
 use serde_json::json;
@@ -6,7 +6,7 @@ use store::{Origins, SavedVersion};
 
 use crate::harness::{KEY, REP, TestContext, run};
 
-/// The version of a record as the org has it.
+/// Returns the version of a record in the org.
 fn saved(context: &TestContext, object: &str, id: &serde_json::Value) -> SavedVersion {
     let record = context.in_org(object, id);
     let text = |field: &str| record[field].as_str().unwrap().to_owned();
@@ -14,7 +14,7 @@ fn saved(context: &TestContext, object: &str, id: &serde_json::Value) -> SavedVe
 }
 
 #[test]
-fn what_a_write_created_and_updated_is_noted_as_the_connections_user() {
+fn a_write_records_its_origin_as_the_connections_user() {
     run(async {
         let context = TestContext::new().await;
         let origins = context.deps.origins.clone();
@@ -47,16 +47,16 @@ fn what_a_write_created_and_updated_is_noted_as_the_connections_user() {
 }
 
 #[test]
-fn a_write_whose_origin_cannot_be_noted_is_written_all_the_same() {
+fn a_write_succeeds_although_its_origin_is_not_recorded() {
     run(async {
         let mut context = TestContext::new().await;
-        let nowhere = Origins::new(context.dynamodb(), "no-such-table");
-        context.deps.origins = nowhere;
+        let missing_table = Origins::new(context.dynamodb(), "no-such-table");
+        context.deps.origins = missing_table;
 
-        let (status, answer) = context.upsert("Account", None, "k1", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
+        let (status, response) = context.upsert("Account", None, "k1", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
 
-        assert_eq!((status, &answer["records"][0]["success"]), (StatusCode::OK, &json!(true)));
-        let (_, ledger) = context.ledger(&answer["write_id"]).await;
+        assert_eq!((status, &response["records"][0]["success"]), (StatusCode::OK, &json!(true)));
+        let (_, ledger) = context.ledger(&response["write_id"]).await;
         assert_eq!(ledger["state"], "finished", "{ledger}");
     });
 }

@@ -1,4 +1,4 @@
-//! Salesforce is away, or its answer is lost.
+//! Salesforce is unavailable, or its response is lost.
 
 use http::StatusCode;
 use org_simulator::{Effect, Fault};
@@ -16,65 +16,65 @@ fn records() -> Value {
 }
 
 #[test]
-fn a_write_during_maintenance_waits_in_the_queue_and_is_carried_out_later() {
+fn a_write_during_maintenance_waits_in_the_queue() {
     run(async {
         let context = TestContext::new().await;
-        let before = context.count("Account");
+        let before = context.count_in_org("Account");
         context.simulator.fault(fault(Effect::Unavailable));
 
         let (status, queued) = context.upsert("Account", None, "k", records()).await;
         assert_eq!((status, &queued["state"]), (StatusCode::ACCEPTED, &json!("queued")));
         assert_eq!(context.queued().await, 1);
-        assert!(context.work(&queued["write_id"]).await, "maintenance goes on");
+        assert!(!context.resume(&queued["write_id"]).await, "the maintenance has not ended");
 
         context.simulator.clear_faults();
-        assert!(!context.work(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await);
         let (_, ledger) = context.ledger(&queued["write_id"]).await;
         assert_eq!(ledger["state"], "finished");
         assert_eq!(ledger["records"][0]["success"], true);
-        let (status, answer) = context.upsert("Account", None, "k", records()).await;
-        assert_eq!((status, &answer["records"]), (StatusCode::OK, &ledger["records"]));
-        assert_eq!(context.count("Account"), before + 1);
+        let (status, response) = context.upsert("Account", None, "k", records()).await;
+        assert_eq!((status, &response["records"]), (StatusCode::OK, &ledger["records"]));
+        assert_eq!(context.count_in_org("Account"), before + 1);
     });
 }
 
 #[test]
-fn a_write_whose_answer_is_lost_is_sent_again_and_is_there_once() {
+fn a_write_whose_response_is_lost_creates_one_record() {
     run(async {
         let context = TestContext::new().await;
-        let before = context.count("Account");
+        let before = context.count_in_org("Account");
         context.simulator.fault(fault(Effect::ResetAfter));
 
         let (status, queued) = context.upsert("Account", None, "k", records()).await;
         assert_eq!(status, StatusCode::ACCEPTED);
-        assert_eq!(context.count("Account"), before + 1);
+        assert_eq!(context.count_in_org("Account"), before + 1);
 
         context.simulator.clear_faults();
-        assert!(!context.work(&queued["write_id"]).await);
-        assert_eq!(context.count("Account"), before + 1);
+        assert!(context.resume(&queued["write_id"]).await);
+        assert_eq!(context.count_in_org("Account"), before + 1);
         let (_, ledger) = context.ledger(&queued["write_id"]).await;
         assert_eq!(ledger["records"][0]["created"], false);
     });
 }
 
 #[test]
-fn a_task_that_comes_twice_writes_once() {
+fn a_task_that_is_delivered_twice_writes_once() {
     run(async {
         let context = TestContext::new().await;
         context.simulator.fault(fault(Effect::Unavailable));
         let (_, queued) = context.upsert("Account", None, "k", records()).await;
         context.simulator.clear_faults();
-        assert!(!context.work(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await);
         let calls = context.simulator.api_calls();
 
-        assert!(!context.work(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await);
 
         assert_eq!(context.simulator.api_calls(), calls);
     });
 }
 
 #[test]
-fn a_repeated_request_puts_a_waiting_write_into_the_queue_again() {
+fn a_repeated_request_queues_a_waiting_write_again() {
     run(async {
         let context = TestContext::new().await;
         context.simulator.fault(fault(Effect::Unavailable));
@@ -87,7 +87,7 @@ fn a_repeated_request_puts_a_waiting_write_into_the_queue_again() {
 }
 
 #[test]
-fn an_accepted_write_outlives_a_connection_that_has_to_be_made_again() {
+fn an_accepted_write_waits_for_the_team_to_reconnect() {
     run(async {
         let context = TestContext::new().await;
         context.simulator.fault(fault(Effect::Unavailable));
@@ -95,17 +95,17 @@ fn an_accepted_write_outlives_a_connection_that_has_to_be_made_again() {
         context.simulator.clear_faults();
         context.disconnect(&ConnectionId::team()).await;
 
-        assert!(context.work(&queued["write_id"]).await);
+        assert!(!context.resume(&queued["write_id"]).await);
         let (_, ledger) = context.ledger(&queued["write_id"]).await;
         assert_eq!(ledger["state"], "queued");
 
         context.connect(store::ConnectionKind::Team).await;
-        assert!(!context.work(&queued["write_id"]).await);
+        assert!(context.resume(&queued["write_id"]).await);
     });
 }
 
 #[test]
-fn an_org_without_calls_left_keeps_the_write_for_later() {
+fn a_write_over_the_api_limit_is_queued() {
     run(async {
         let context = TestContext::new().await;
         context.simulator.fault(fault(Effect::RequestLimitExceeded));
@@ -117,9 +117,9 @@ fn an_org_without_calls_left_keeps_the_write_for_later() {
 }
 
 #[test]
-fn a_task_without_a_write_comes_again_until_it_is_a_dead_letter() {
+fn a_task_without_a_write_is_reported_as_failed() {
     run(async {
         let context = TestContext::new().await;
-        assert!(context.work(&json!("9c1d6a52-7b0e-5d5f-8f3a-61e204c7b9d3")).await);
+        assert!(!context.resume(&json!("9c1d6a52-7b0e-5d5f-8f3a-61e204c7b9d3")).await);
     });
 }

@@ -1,4 +1,4 @@
-//! Who writes, and who owns what was written.
+//! The connection that writes, and the owner of the records.
 
 use http::StatusCode;
 use org_simulator::ObjectPermissions;
@@ -9,7 +9,7 @@ use store::{ConnectionId, Lane};
 use crate::harness::{KEY, REP, TestContext, run};
 
 #[test]
-fn what_a_connected_rep_creates_belongs_to_the_rep() {
+fn a_connected_rep_owns_the_created_records() {
     run(async {
         let context = TestContext::new().await;
 
@@ -24,8 +24,8 @@ fn what_a_connected_rep_creates_belongs_to_the_rep() {
         assert_eq!(status, StatusCode::OK);
         assert_eq!((&deals["owner_choice"], &deals["owner_reason"]), (&json!("rep"), &json!("rep_connected")));
         let account = &accounts["records"][0]["id"];
-        for (object, answer) in [("Account", &accounts), ("Contact", &contacts), ("Opportunity", &deals)] {
-            let record = context.in_org(object, &answer["records"][0]["id"]);
+        for (object, response) in [("Account", &accounts), ("Contact", &contacts), ("Opportunity", &deals)] {
+            let record = context.in_org(object, &response["records"][0]["id"]);
             assert_eq!(record["OwnerId"], context.rep.id, "{object}");
         }
         assert_eq!(&context.in_org("Opportunity", &deals["records"][0]["id"])["AccountId"], account);
@@ -33,68 +33,72 @@ fn what_a_connected_rep_creates_belongs_to_the_rep() {
 }
 
 #[test]
-fn the_team_writes_for_itself_when_nobody_is_named() {
+fn without_a_rep_the_team_owns_the_created_records() {
     run(async {
         let context = TestContext::new().await;
 
-        let (_, answer) = context.upsert("Account", None, "k", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
+        let (_, response) = context.upsert("Account", None, "k", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
 
-        assert_eq!((&answer["connection"], &answer["owner_choice"]), (&json!("team"), &json!("team")));
-        assert_eq!(context.in_org("Account", &answer["records"][0]["id"])["OwnerId"], context.admin.id);
+        assert_eq!((&response["connection"], &response["owner_choice"]), (&json!("team"), &json!("team")));
+        assert_eq!(context.in_org("Account", &response["records"][0]["id"])["OwnerId"], context.admin.id);
     });
 }
 
-/// The team may do less than the rep here, and the rep's connection does not help it.
+/// The profile of the team's user may not create the records, which the rep's profile may.
 #[test]
 fn a_personal_connection_does_not_widen_what_the_team_may_write() {
     run(async {
         let context = TestContext::new().await;
         let readonly = ObjectPermissions { no_create: true, ..ObjectPermissions::default() };
         context.simulator.limit_profile("System Administrator", "Account", &readonly).unwrap();
-        let asked = || context.simulator.requests_of(&context.rep.username).unwrap().len();
+        let requests_of_rep = || context.simulator.requests_of(&context.rep.username).unwrap().len();
 
         let (_, by_team) = context.upsert("Account", None, "k1", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
 
         assert_eq!(by_team["records"][0]["success"], false, "{by_team}");
-        assert_eq!(asked(), 0, "nothing was asked with a session of the rep");
+        assert_eq!(requests_of_rep(), 0, "no request used a session of the rep");
         let (_, by_rep) = context.upsert("Account", Some(REP), "k2", json!([{ KEY: "A-2", "Name": "Acme" }])).await;
         assert_eq!(by_rep["records"][0]["success"], true, "{by_rep}");
-        assert!(asked() > 0, "the rep's own writes are seen in the org");
+        assert!(requests_of_rep() > 0, "the rep's own writes use the rep's session");
     });
 }
 
 #[test]
-fn the_team_makes_a_rep_whose_grant_ended_the_owner_of_new_records_and_of_no_others() {
+fn a_rep_whose_grant_ended_owns_only_the_new_records() {
     run(async {
         let context = TestContext::new().await;
         let (_, first) = context.upsert("Account", None, "k1", json!([{ KEY: "A-1", "Name": "Old" }])).await;
         context.kill(&context.reps().connection_id());
 
         let records = json!([{ KEY: "a-1", "Name": "Renamed" }, { KEY: "A-2", "Name": "New" }]);
-        let (_, answer) = context.upsert("Account", Some(REP), "k2", records).await;
+        let (_, response) = context.upsert("Account", Some(REP), "k2", records).await;
 
-        assert_eq!(answer["owner_choice"], "team_with_owner");
-        assert_eq!(answer["owner_reason"], "rep_must_reconnect");
-        assert!(answer["next"].as_str().unwrap().contains("POST /v1/connect-links"), "{answer}");
+        assert_eq!(response["owner_choice"], "team_with_owner");
+        assert_eq!(response["owner_reason"], "rep_must_reconnect");
+        assert!(response["next"].as_str().unwrap().contains("POST /v1/connect-links"), "{response}");
         let old = context.in_org("Account", &first["records"][0]["id"]);
         assert_eq!((&old["Name"], &old["OwnerId"]), (&json!("Renamed"), &json!(context.admin.id)));
-        assert_eq!(context.in_org("Account", &answer["records"][1]["id"])["OwnerId"], context.rep.id);
+        assert_eq!(context.in_org("Account", &response["records"][1]["id"])["OwnerId"], context.rep.id);
     });
 }
 
 #[test]
-fn the_team_writes_as_itself_for_a_rep_it_has_never_seen() {
+fn for_an_unknown_rep_the_team_owns_the_created_records() {
     run(async {
         let context = TestContext::new().await;
 
-        let (_, answer) = context.upsert("Account", Some("rep-9"), "k", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
+        let (_, response) =
+            context.upsert("Account", Some("rep-9"), "k", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
 
-        assert_eq!((&answer["owner_choice"], &answer["owner_reason"]), (&json!("team"), &json!("rep_not_connected")));
+        assert_eq!(
+            (&response["owner_choice"], &response["owner_reason"]),
+            (&json!("team"), &json!("rep_not_connected"))
+        );
     });
 }
 
 #[test]
-fn a_rep_only_deployment_says_who_has_to_connect_and_takes_the_same_key_afterwards() {
+fn with_rep_only_the_same_key_works_after_a_reconnect() {
     run(async {
         let context = TestContext::with(OwnerPolicy::RepOnly).await;
         let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
@@ -102,8 +106,8 @@ fn a_rep_only_deployment_says_who_has_to_connect_and_takes_the_same_key_afterwar
 
         let (status, problem) = context.upsert("Account", Some(REP), "k", records.clone()).await;
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:reconnect_required")));
-        let (_, stranger) = context.upsert("Account", Some("rep-9"), "k9", records.clone()).await;
-        assert_eq!(stranger["type"], "urn:ferry:problem:connect_required");
+        let (_, unknown) = context.upsert("Account", Some("rep-9"), "k9", records.clone()).await;
+        assert_eq!(unknown["type"], "urn:ferry:problem:connect_required");
 
         context.connect(context.reps()).await;
         let (status, _) = context.upsert("Account", Some(REP), "k", records).await;
@@ -112,7 +116,7 @@ fn a_rep_only_deployment_says_who_has_to_connect_and_takes_the_same_key_afterwar
 }
 
 #[test]
-fn an_org_whose_team_connection_ended_says_so() {
+fn an_ended_team_connection_requires_a_reconnect() {
     run(async {
         let context = TestContext::new().await;
         context.kill(&ConnectionId::team());
@@ -124,7 +128,8 @@ fn an_org_whose_team_connection_ended_says_so() {
     });
 }
 
-/// The team connection writes for a rep: the describe says that the object has an owner, and the query which records are new.
+/// The team connection writes for a rep in three calls: a describe, because the object may not have an owner; a query for
+/// existing records; and the upsert.
 #[test]
 fn a_write_adds_each_of_its_calls_to_the_budget() {
     run(async {

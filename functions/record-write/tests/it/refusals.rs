@@ -1,4 +1,4 @@
-//! What is refused, and how it is said.
+//! Refused requests, and their problems.
 
 use axum::body::Body;
 use http::{Request, StatusCode};
@@ -8,16 +8,16 @@ use store::OrgState;
 use crate::harness::{KEY, TestContext, run};
 
 #[test]
-fn each_record_has_its_own_outcome_with_salesforce_s_code_and_fields() {
+fn each_record_has_its_outcome_with_code_and_fields() {
     run(async {
         let context = TestContext::new().await;
 
         let records = json!([{ KEY: "C-1", "LastName": "Doe" }, { KEY: "C-2", "FirstName": "Jo" }]);
-        let (status, answer) = context.upsert("Contact", None, "k", records).await;
+        let (status, response) = context.upsert("Contact", None, "k", records).await;
 
         assert_eq!(status, StatusCode::OK);
-        assert_eq!(answer["records"][0]["success"], true);
-        let refused = &answer["records"][1];
+        assert_eq!(response["records"][0]["success"], true);
+        let refused = &response["records"][1];
         assert_eq!((&refused["success"], &refused["id"]), (&json!(false), &json!(null)));
         assert_eq!(refused["errors"][0]["code"], "REQUIRED_FIELD_MISSING");
         assert_eq!(refused["errors"][0]["fields"], json!(["LastName"]));
@@ -26,23 +26,23 @@ fn each_record_has_its_own_outcome_with_salesforce_s_code_and_fields() {
 }
 
 #[test]
-fn all_or_none_undoes_the_good_records_too() {
+fn all_or_none_rolls_the_valid_records_back() {
     run(async {
         let context = TestContext::new().await;
-        let before = context.count("Contact");
+        let before = context.count_in_org("Contact");
         let path = format!("/v1/orgs/{}/records/Contact", context.org);
         let records = json!([{ KEY: "C-1", "LastName": "Doe" }, { KEY: "C-2", "FirstName": "Jo" }]);
 
         let body = json!({ "external_id_field": KEY, "all_or_none": true, "records": records });
-        let (_, answer) = context.post(&path, Some("k"), body).await;
+        let (_, response) = context.post(&path, Some("k"), body).await;
 
-        assert_eq!(answer["records"][0]["success"], false);
-        assert_eq!(context.count("Contact"), before);
+        assert_eq!(response["records"][0]["success"], false);
+        assert_eq!(context.count_in_org("Contact"), before);
     });
 }
 
 #[test]
-fn a_request_that_salesforce_refuses_as_a_whole_is_a_problem_and_stays_one() {
+fn a_request_refused_as_a_whole_keeps_its_problem() {
     run(async {
         let context = TestContext::new().await;
         let path = format!("/v1/orgs/{}/records/Account", context.org);
@@ -88,7 +88,7 @@ fn a_write_without_a_key_is_refused() {
 }
 
 #[test]
-fn a_name_that_is_no_object_is_refused() {
+fn an_invalid_object_name_is_refused() {
     run(async {
         let context = TestContext::new().await;
         let (status, problem) = context.upsert("My-Object", None, "k", json!([{ KEY: "1" }])).await;
@@ -97,7 +97,7 @@ fn a_name_that_is_no_object_is_refused() {
 }
 
 #[test]
-fn an_org_that_ferry_has_never_heard_of_is_not_found() {
+fn an_unknown_org_is_not_found() {
     run(async {
         let context = TestContext::new().await;
         let body = json!({ "external_id_field": KEY, "records": [{ KEY: "1" }] });
@@ -109,10 +109,10 @@ fn an_org_that_ferry_has_never_heard_of_is_not_found() {
 }
 
 #[test]
-fn an_org_that_is_not_active_is_not_written_to_and_the_problem_says_what_to_do() {
+fn a_write_to_an_inactive_org_is_refused_with_a_remedy() {
     run(async {
         let context = TestContext::new().await;
-        for (state, advice) in [
+        for (state, remedy) in [
             (OrgState::Uninstalled, "install the package again"),
             (OrgState::Disconnected, "make the team connection"),
             (OrgState::Quarantined, "operator"),
@@ -122,14 +122,14 @@ fn an_org_that_is_not_active_is_not_written_to_and_the_problem_says_what_to_do()
             let (status, problem) = context.upsert("Account", None, "k", json!([{ KEY: "1", "Name": "a" }])).await;
 
             assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:org_not_active")));
-            assert!(problem["next"].as_str().unwrap().contains(advice), "{problem}");
+            assert!(problem["next"].as_str().unwrap().contains(remedy), "{problem}");
         }
         assert_eq!(context.simulator.api_calls(), 0);
     });
 }
 
 #[test]
-fn a_write_that_never_was_is_not_found() {
+fn an_unknown_write_is_not_found() {
     run(async {
         let context = TestContext::new().await;
         let (status, _) = context.ledger(&json!("9c1d6a52-7b0e-5d5f-8f3a-61e204c7b9d3")).await;

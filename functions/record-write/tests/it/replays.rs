@@ -1,4 +1,4 @@
-//! A request that is sent again.
+//! Repeated requests.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use store::{WriteId, WriteState};
 use crate::harness::{KEY, REP, TestContext, run};
 
 #[test]
-fn the_same_key_is_answered_from_the_ledger() {
+fn the_same_key_gets_the_stored_response() {
     run(async {
         let context = TestContext::new().await;
         let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
@@ -43,11 +43,11 @@ fn the_same_key_with_another_request_is_refused() {
 }
 
 #[test]
-fn a_second_request_while_the_first_is_at_work_waits() {
+fn a_second_request_during_the_first_is_a_conflict() {
     run(async {
         let context = TestContext::new().await;
         let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
-        let key = killed_at_work(&context, &records).await;
+        let key = killed_in_progress(&context, &records).await;
 
         let (status, problem) = context.upsert("Account", None, &key, records).await;
 
@@ -55,8 +55,9 @@ fn a_second_request_while_the_first_is_at_work_waits() {
     });
 }
 
-/// The key of a request that was killed while it was at work. How many polls that takes is not always the same.
-async fn killed_at_work(context: &TestContext, records: &Value) -> String {
+/// Returns the key of a request that was killed while its write was in progress. Tries several numbers of polls, because
+/// the right one varies.
+async fn killed_in_progress(context: &TestContext, records: &Value) -> String {
     for polls in 0..200 {
         let key = format!("k-{polls}");
         harness::killed_after(context.upsert("Account", None, &key, records.clone()), polls).await;
@@ -66,14 +67,14 @@ async fn killed_at_work(context: &TestContext, records: &Value) -> String {
             return key;
         }
     }
-    panic!("no request was at work when it was killed");
+    panic!("no request was killed while its write was in progress");
 }
 
 #[test]
 fn a_request_killed_at_every_point_and_sent_again_writes_once() {
     run(async {
         let context = TestContext::new().await;
-        let before = context.count("Account");
+        let before = context.count_in_org("Account");
         let records = json!([{ KEY: "A-1", "Name": "Acme" }, { KEY: "A-2", "Name": "Bolt" }]);
 
         let mut kills = 0;
@@ -83,8 +84,8 @@ fn a_request_killed_at_every_point_and_sent_again_writes_once() {
         }
 
         assert!(kills > 3, "killed {kills} times");
-        let (status, answer) = context.upsert("Account", Some(REP), "k", records).await;
-        assert_eq!((status, answer["records"].as_array().unwrap().len()), (StatusCode::OK, 2));
-        assert_eq!(context.count("Account"), before + 2);
+        let (status, response) = context.upsert("Account", Some(REP), "k", records).await;
+        assert_eq!((status, response["records"].as_array().unwrap().len()), (StatusCode::OK, 2));
+        assert_eq!(context.count_in_org("Account"), before + 2);
     });
 }

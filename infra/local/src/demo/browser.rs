@@ -1,25 +1,26 @@
-//! A person's browser, as far as a consent needs one: redirects, cookies and plain forms.
+//! A minimal browser for the consent pages: redirects, cookies and HTML forms.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
+use html_escape::decode_html_entities;
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
 use reqwest::{Client, RequestBuilder};
 use url::Url;
 
 const MAX_REDIRECTS: usize = 10;
 
-/// Keeps cookies by origin. Reqwest's own store would drop `Secure` cookies on http, which browsers keep on localhost.
+/// A browser with cookies by origin. Reqwest's cookie store rejects `Secure` cookies over HTTP, which browsers accept on localhost.
 pub(super) struct Browser {
     http: Client,
     cookies: BTreeMap<String, BTreeMap<String, String>>,
-    /// Every `Set-Cookie` header so far.
+    /// The values of all `Set-Cookie` headers that were received.
     pub(super) set_cookies: Vec<String>,
-    /// Every address visited, in order.
+    /// All URLs that were requested, in order.
     pub(super) visited: Vec<Url>,
 }
 
-/// A page as it was shown.
+/// A page, after all redirects.
 pub(super) struct Page {
     pub(super) url: Url,
     pub(super) status: u16,
@@ -37,9 +38,10 @@ impl Browser {
         self.follow(url, request).await
     }
 
-    /// Sends the page's form, its hidden fields together with `filled_in`.
+    /// Submits the page's first form with its hidden fields and those in `filled_in`.
     pub(super) async fn submit(&mut self, page: &Page, filled_in: &[(&str, &str)]) -> Result<Page> {
-        let form = page.form().with_context(|| format!("the page at {} has no form", page.url.path()))?;
+        let form =
+            page.form().with_context(|| format!("could not submit the page at {}: it has no form", page.url.path()))?;
         let target = page.url.join(&form.action)?;
         let filled_in = filled_in.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let fields: Vec<_> = form.hidden.into_iter().chain(filled_in).collect();
@@ -54,22 +56,22 @@ impl Browser {
                 let pairs: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 request = request.header(COOKIE, pairs.join("; "));
             }
-            let answer = request.send().await.with_context(|| format!("{} had no answer", url.path()))?;
+            let response = request.send().await.with_context(|| format!("could not open {}", url.path()))?;
             self.visited.push(url.clone());
-            for cookie in answer.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
-                self.keep(&origin, cookie);
+            for cookie in response.headers().get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
+                self.store_cookie(&origin, cookie);
             }
-            let location = answer.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
             match location {
-                Some(location) if answer.status().is_redirection() => url = url.join(location)?,
-                _ => return Ok(Page { url, status: answer.status().as_u16(), html: answer.text().await? }),
+                Some(location) if response.status().is_redirection() => url = url.join(location)?,
+                _ => return Ok(Page { url, status: response.status().as_u16(), html: response.text().await? }),
             }
             request = self.http.get(url.clone());
         }
-        bail!("more than {MAX_REDIRECTS} redirects")
+        bail!("could not open {}: more than {MAX_REDIRECTS} redirects", url.path())
     }
 
-    fn keep(&mut self, origin: &str, set_cookie: &str) {
+    fn store_cookie(&mut self, origin: &str, set_cookie: &str) {
         self.set_cookies.push(set_cookie.to_owned());
         let pair = set_cookie.split(';').next().unwrap_or_default();
         if let Some((name, value)) = pair.split_once('=') {
@@ -85,7 +87,7 @@ struct Form {
 }
 
 impl Page {
-    /// The first form of the page.
+    /// Returns the first form of the page.
     fn form(&self) -> Option<Form> {
         let (_, after) = self.html.split_once("<form")?;
         let (form, _) = after.split_once("</form>")?;
@@ -97,10 +99,10 @@ impl Page {
         Some(Form { action: attribute(tag, "action").unwrap_or_default(), hidden: hidden.collect() })
     }
 
-    /// The first address on the page that begins like this.
-    pub(super) fn address(&self, beginning: &str) -> Option<String> {
-        let text = unescape(&self.html);
-        let at = text.find(beginning)?;
+    /// Returns the first URL on the page that starts with `prefix`.
+    pub(super) fn find_url(&self, prefix: &str) -> Option<String> {
+        let text = decode_html_entities(&self.html);
+        let at = text.find(prefix)?;
         let rest = text.get(at..)?;
         let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>')).unwrap_or(rest.len());
         rest.get(..end).map(str::to_owned)
@@ -110,47 +112,7 @@ impl Page {
 fn attribute(tag: &str, name: &str) -> Option<String> {
     let (_, after) = tag.split_once(&format!(" {name}=\""))?;
     let (value, _) = after.split_once('"')?;
-    Some(unescape(value))
-}
-
-/// Undoes HTML's escapes: the five named ones and numbers.
-fn unescape(html: &str) -> String {
-    let mut text = String::with_capacity(html.len());
-    let mut rest = html;
-    while let Some((before, after)) = rest.split_once('&') {
-        text.push_str(before);
-        let escape = after.split_once(';').and_then(|(escape, after)| Some((character(escape)?, after)));
-        match escape {
-            Some((character, after)) => {
-                text.push(character);
-                rest = after;
-            }
-            None => {
-                text.push('&');
-                rest = after;
-            }
-        }
-    }
-    text.push_str(rest);
-    text
-}
-
-fn character(escape: &str) -> Option<char> {
-    match escape {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => {
-            let number = escape.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(code)
-        }
-    }
+    Some(decode_html_entities(value).into_owned())
 }
 
 #[cfg(test)]
@@ -162,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_is_sent_with_its_hidden_fields() {
+    fn a_form_is_read_with_its_hidden_fields() {
         let page = page(
             r#"<p><form method="post" action="/b?c=1&amp;d=2"><input type="hidden" name="state" value="a&#34;b"><input type="text" name="t"></form>"#,
         );
@@ -174,15 +136,10 @@ mod tests {
     }
 
     #[test]
-    fn an_address_ends_where_the_markup_goes_on() {
+    fn a_url_ends_at_markup() {
         let page = page("<code>http://localhost:1/webhooks/x&#x2F;y</code>");
 
-        assert_eq!(page.address("http://localhost:1/webhooks/").as_deref(), Some("http://localhost:1/webhooks/x/y"));
-        assert_eq!(page.address("https://"), None);
-    }
-
-    #[test]
-    fn an_ampersand_that_escapes_nothing_stays() {
-        assert_eq!(unescape("a & b &unknown; &amp;&#x3c;"), "a & b &unknown; &<");
+        assert_eq!(page.find_url("http://localhost:1/webhooks/").as_deref(), Some("http://localhost:1/webhooks/x/y"));
+        assert_eq!(page.find_url("https://"), None);
     }
 }

@@ -1,4 +1,4 @@
-//! How many records of each object there are on both sides.
+//! Record counts of the org and of the mirror.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,12 +6,12 @@ use std::fmt;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
-/// Counts by object: in the org, and in the mirror.
+/// Record counts by object: first in the org, then in the mirror.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts(pub(super) BTreeMap<String, (usize, usize)>);
 
 impl Counts {
-    /// Whether the mirror has what the org has.
+    /// Returns true if the two counts of every object are equal.
     pub(super) fn agree(&self) -> bool {
         self.0.values().all(|(org, mirror)| org == mirror)
     }
@@ -23,7 +23,7 @@ impl Counts {
         Value::Object(self.0.iter().map(sides).collect())
     }
 
-    /// Mirrored so far, of how many.
+    /// Returns the sums over all objects: `87 of 88 records`.
     pub(super) fn progress(&self) -> String {
         let (org, mirror) = self.0.values().fold((0, 0), |(org, mirror), more| (org + more.0, mirror + more.1));
         format!("{mirror} of {org} records")
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sides_agree_only_when_every_object_does() {
+    fn counts_agree_only_if_they_agree_for_every_object() {
         assert!(counts((85, 85)).agree());
         assert!(!counts((85, 84)).agree());
     }

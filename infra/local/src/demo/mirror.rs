@@ -1,4 +1,4 @@
-//! What is in the mirror, read from its table rather than through Ferry.
+//! Reads the mirror directly from its DynamoDB table, not through Ferry's HTTP API.
 
 use anyhow::{Context as _, Result};
 use aws_sdk_dynamodb::Client;
@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Select};
 
 use crate::stack::Stack;
 
-/// The mirror of one org.
+/// A reader of one org's mirror.
 pub(super) struct Mirror {
     client: Client,
     table: String,
@@ -14,12 +14,12 @@ pub(super) struct Mirror {
 }
 
 impl Mirror {
-    pub(super) fn of(stack: &Stack, org_id: &str) -> Result<Self> {
+    pub(super) fn new(stack: &Stack, org_id: &str) -> Result<Self> {
         let table = stack.output("RecordsTable")?.to_owned();
         Ok(Self { client: Client::new(stack.sdk_config()), table, org_id: org_id.to_owned() })
     }
 
-    /// Records of an object that are not deleted.
+    /// Counts an object's records, without tombstones.
     pub(super) async fn count(&self, object: &str) -> Result<usize> {
         let mut pages = self
             .client
@@ -40,7 +40,7 @@ impl Mirror {
         Ok(count)
     }
 
-    /// The id of some record of an object.
+    /// Returns the id of one record of an object.
     pub(super) async fn any_record(&self, object: &str) -> Result<String> {
         let page = self
             .client
@@ -53,6 +53,6 @@ impl Mirror {
             .send()
             .await?;
         let id = page.items().first().and_then(|item| item.get("record_id")).and_then(|id| id.as_s().ok());
-        id.cloned().with_context(|| format!("the mirror has no {object}"))
+        id.cloned().with_context(|| format!("could not read a record from the mirror: it has no {object}"))
     }
 }

@@ -1,9 +1,9 @@
-//! The platform: calls Ferry's HTTP API as the vendor's product does.
+//! Calls Ferry's HTTP API, as the platform does.
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-/// A client of `/v1`.
+/// A client of the routes below `/v1`.
 pub(super) struct Platform {
     http: reqwest::Client,
     base: String,
@@ -15,21 +15,21 @@ impl Platform {
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Value> {
-        answer("GET", path, self.http.get(format!("{}{path}", self.base))).await
+        send("GET", path, self.http.get(format!("{}{path}", self.base))).await
     }
 
-    /// Posts a write; the key makes it safe to repeat.
+    /// Sends a POST request with an `Idempotency-Key` header, so that it is safe to repeat.
     pub(super) async fn post(&self, path: &str, key: &str, body: &Value) -> Result<Value> {
         let request = self.http.post(format!("{}{path}", self.base)).header("Idempotency-Key", key).json(body);
-        answer("POST", path, request).await
+        send("POST", path, request).await
     }
 }
 
-async fn answer(method: &str, path: &str, request: reqwest::RequestBuilder) -> Result<Value> {
-    let answer = request.send().await.with_context(|| format!("{method} {path} had no answer"))?;
-    let (status, body) = (answer.status(), answer.text().await?);
+async fn send(method: &str, path: &str, request: reqwest::RequestBuilder) -> Result<Value> {
+    let response = request.send().await.with_context(|| format!("could not send {method} {path}"))?;
+    let (status, body) = (response.status(), response.text().await?);
     if !status.is_success() {
-        bail!("{method} {path} was answered {status}: {}", body.chars().take(400).collect::<String>());
+        bail!("{method} {path} returned {status}: {}", body.chars().take(400).collect::<String>());
     }
-    serde_json::from_str(&body).with_context(|| format!("{method} {path} was not answered with JSON"))
+    serde_json::from_str(&body).with_context(|| format!("could not parse the response to {method} {path}"))
 }

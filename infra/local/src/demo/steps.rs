@@ -1,7 +1,7 @@
-//! The steps of the story, each with its evidence.
+//! The steps of the demo.
 
 pub(super) mod connect;
-pub(super) mod rest;
+pub(super) mod final_checks;
 pub(super) mod sync;
 pub(super) mod write;
 
@@ -11,17 +11,18 @@ use serde_json::{Map, json};
 
 use super::mirror::Mirror;
 use super::platform::Platform;
-use super::run::Proven;
+use super::runner::StepOutput;
 use crate::stack::Stack;
 
-/// The platform's customer, and the rep's name on the platform.
+/// The tenant id on the platform.
 const TENANT: &str = "acme";
+/// The rep's user id on the platform.
 const PLATFORM_USER: &str = "rep-1";
-/// The external id field that the package adds to Salesforce's objects.
+/// The external id field that the package adds to Account, Contact, Lead and Opportunity.
 const EXTERNAL_ID: &str = "Ferry_External_Id__c";
 
-/// Who and what the story is about.
-pub(super) struct Story {
+/// The stack, the org and the users that all steps share.
+pub(super) struct Scenario {
     stack: Stack,
     platform: Platform,
     mirror: Mirror,
@@ -30,15 +31,20 @@ pub(super) struct Story {
     rep: User,
 }
 
-impl Story {
+impl Scenario {
     fn new(stack: Stack) -> Result<Self> {
         let org_id = stack.simulator().org_id();
         let users = stack.simulator().users();
-        let admin = users.iter().find(|user| user.is_admin).context("the org has no admin")?.clone();
-        let rep = users.iter().find(|user| user.is_active && !user.is_admin).context("the org has no rep")?.clone();
+        let admin =
+            users.iter().find(|user| user.is_admin).context("could not choose an admin: the org has none")?.clone();
+        let rep = users
+            .iter()
+            .find(|user| user.is_active && !user.is_admin)
+            .context("could not choose a rep: the org has no active user besides the admin")?
+            .clone();
         Ok(Self {
             platform: Platform::new(stack.url())?,
-            mirror: Mirror::of(&stack, &org_id)?,
+            mirror: Mirror::new(&stack, &org_id)?,
             stack,
             org_id,
             admin,
@@ -46,14 +52,14 @@ impl Story {
         })
     }
 
-    /// A path of the HTTP API below the org.
+    /// Returns the path of a route of the org: `/v1/orgs/{org}{rest}`.
     fn path(&self, rest: &str) -> String {
         format!("/v1/orgs/{}{rest}", self.org_id)
     }
 }
 
-/// The org as the story finds it: with its own small data, and with that of a folder.
-pub(super) async fn load(stack: Stack) -> Result<Proven<Story>> {
+/// Describes the org: its users, its records, and the CRM data that was loaded.
+pub(super) async fn load(stack: Stack) -> Result<StepOutput<Scenario>> {
     let mut evidence = Map::new();
     let data = stack.crm_data().clone();
     if data != LoadReport::default() {
@@ -61,9 +67,9 @@ pub(super) async fn load(stack: Stack) -> Result<Proven<Story>> {
         evidence.insert("refused".to_owned(), json!(data.refused));
         evidence.insert("adjusted".to_owned(), json!(data.adjusted));
     }
-    let story = Story::new(stack)?;
-    evidence.insert("org_id".to_owned(), json!(story.org_id));
-    evidence.insert("users".to_owned(), json!(story.stack.simulator().users().len()));
-    evidence.insert("records".to_owned(), json!(story.stack.simulator().record_counts()));
-    Ok(Proven { evidence: evidence.into(), value: story })
+    let scenario = Scenario::new(stack)?;
+    evidence.insert("org_id".to_owned(), json!(scenario.org_id));
+    evidence.insert("users".to_owned(), json!(scenario.stack.simulator().users().len()));
+    evidence.insert("records".to_owned(), json!(scenario.stack.simulator().record_counts()));
+    Ok(StepOutput { evidence: evidence.into(), value: scenario })
 }

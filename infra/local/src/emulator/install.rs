@@ -1,4 +1,4 @@
-//! The emulator's virtual environment: made once a workspace, safe against concurrent and killed installations.
+//! Installs the emulator into a Python virtual environment, once for each workspace. Safe to run concurrently and to interrupt.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -11,15 +11,17 @@ use tokio::process::Command;
 
 use crate::workspace::Workspace;
 
+/// The folder's name, with the version of `requirements.txt`.
 const NAME: &str = "ministack-1.5.33";
 const PYTHON: &str = "python3";
 const REQUIREMENTS: &str = include_str!("requirements.txt");
+/// Exits with 0 on a supported Python version.
 const SUPPORTED_PYTHON: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
 
-/// Makes the virtual environment unless it is there already, and returns its Python.
+/// Creates the virtual environment if it does not exist, and returns the path of its Python.
 ///
 /// # Errors
-/// One sentence that says what a person has to do: no Python, a Python that is too old, or a failed download.
+/// If Python is missing or older than 3.10, or a package cannot be downloaded. The message is one line that says what to do.
 pub async fn install(workspace: &Workspace) -> Result<PathBuf> {
     let cache = workspace.cache();
     let home = cache.join(NAME);
@@ -31,18 +33,20 @@ pub async fn install(workspace: &Workspace) -> Result<PathBuf> {
     let _lock = lock(&cache.join(format!("{NAME}.lock"))).await?;
     if !is_complete(&home) {
         remove_leftovers(&cache)?;
-        // Built under another name, so that a killed installation is never taken for a finished one.
+        // Renamed when complete, so that an interrupted installation is not used.
         let partial = cache.join(format!("{NAME}.partial"));
         build(PYTHON, &partial).await?;
-        fs::rename(&partial, &home).context("could not move the new virtual environment into place")?;
+        fs::rename(&partial, &home).context("could not rename the new virtual environment")?;
     }
     Ok(python)
 }
 
+/// Returns true if the environment was built from the current `requirements.txt`.
 fn is_complete(home: &Path) -> bool {
     fs::read_to_string(marker(home)).is_ok_and(|built_from| built_from == REQUIREMENTS)
 }
 
+/// Returns the path of the file that is written last, with the requirements that the environment was built from.
 fn marker(home: &Path) -> PathBuf {
     home.join("requirements.txt")
 }
@@ -52,7 +56,7 @@ async fn lock(path: &Path) -> Result<File> {
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            // Polled rather than waited for, so that the wait can be cancelled.
+            // Polled, because a blocking lock could not be cancelled.
             Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(100)).await,
             Err(TryLockError::Error(error)) => {
                 return Err(error).context("could not lock the virtual environment");
@@ -74,37 +78,42 @@ fn remove_leftovers(cache: &Path) -> Result<()> {
 }
 
 async fn build(python: &str, home: &Path) -> Result<()> {
-    tracing::info!("installing the AWS emulator, once, into {}", home.display());
+    tracing::info!("installing the AWS emulator into {}", home.display());
     let version = Command::new(python).args(["-c", SUPPORTED_PYTHON]).status().await;
-    if !version.map_err(explain_missing)?.success() {
-        bail!("the local stack needs Python 3.10 or newer, and python3 is older than that");
+    if !version.map_err(python_error)?.success() {
+        bail!("could not install the AWS emulator: python3 is too old; install Python 3.10 or newer");
     }
-    run(Command::new(python).args(["-m", "venv"]).arg(home), "python3 could not make a virtual environment").await?;
+    run(Command::new(python).args(["-m", "venv"]).arg(home), "create the virtual environment").await?;
     let requirements = marker(home).with_extension("wanted");
     fs::write(&requirements, REQUIREMENTS)?;
     let mut pip = Command::new(home.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--requirement"]);
-    run(pip.arg(&requirements), "pip could not install the AWS emulator").await?;
-    fs::rename(&requirements, marker(home)).context("could not finish the virtual environment")
+    run(pip.arg(&requirements), "install the AWS emulator with pip").await?;
+    fs::rename(&requirements, marker(home)).context("could not complete the virtual environment")
 }
 
-fn explain_missing(error: std::io::Error) -> anyhow::Error {
+fn python_error(error: std::io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::NotFound => {
-            anyhow::anyhow!("python3 is not on the PATH; the local stack needs Python 3.10 or newer")
+            anyhow::anyhow!(
+                "could not install the AWS emulator: python3 is not on the PATH; install Python 3.10 or newer"
+            )
         }
         _ => anyhow::Error::new(error).context("could not run python3"),
     }
 }
 
-async fn run(command: &mut Command, failure: &str) -> Result<()> {
-    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await.map_err(explain_missing)?;
+/// Runs a command. An error has the last line that the command printed.
+///
+/// `operation` is an infinitive that reads after "could not": "create the virtual environment".
+async fn run(command: &mut Command, operation: &str) -> Result<()> {
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await.map_err(python_error)?;
     if output.status.success() {
         return Ok(());
     }
-    let told = [output.stderr, output.stdout].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    let last_line = told.iter().flat_map(|text| text.lines().rev()).find(|line| !line.trim().is_empty());
-    bail!("{failure}: {}", last_line.unwrap_or("it gave no reason"))
+    let printed = [output.stderr, output.stdout].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let last_line = printed.iter().flat_map(|text| text.lines().rev()).find(|line| !line.trim().is_empty());
+    bail!("could not {operation}: {}", last_line.unwrap_or("the command printed no error"))
 }
 
 #[cfg(test)]
@@ -112,32 +121,34 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_missing_python_is_one_clear_sentence() {
+    async fn the_error_for_a_missing_python_says_what_to_install() {
         let folder = tempfile::tempdir().unwrap();
 
         let error = build("no-such-python", &folder.path().join("home")).await.unwrap_err();
 
-        assert_eq!(error.to_string(), "python3 is not on the PATH; the local stack needs Python 3.10 or newer");
+        let expected = "could not install the AWS emulator: python3 is not on the PATH; install Python 3.10 or newer";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[tokio::test]
-    async fn a_python_that_is_too_old_is_named() {
+    async fn the_error_for_an_old_python_says_what_to_install() {
         let folder = tempfile::tempdir().unwrap();
 
         let error = build("false", &folder.path().join("home")).await.unwrap_err();
 
-        assert_eq!(error.to_string(), "the local stack needs Python 3.10 or newer, and python3 is older than that");
+        let expected = "could not install the AWS emulator: python3 is too old; install Python 3.10 or newer";
+        assert_eq!(error.to_string(), expected);
     }
 
     #[tokio::test]
-    async fn a_failed_installation_is_told_by_its_last_line() {
-        let error = run(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 1"]), "pip failed").await;
+    async fn a_failed_command_reports_its_last_line() {
+        let error = run(Command::new("sh").args(["-c", "echo first >&2; echo last >&2; exit 1"]), "install a").await;
 
-        assert_eq!(error.unwrap_err().to_string(), "pip failed: last");
+        assert_eq!(error.unwrap_err().to_string(), "could not install a: last");
     }
 
     #[test]
-    fn a_killed_installation_is_not_taken_for_a_finished_one() {
+    fn an_interrupted_installation_is_not_complete() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
         assert!(!is_complete(folder.path()));

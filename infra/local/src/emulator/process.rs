@@ -1,4 +1,4 @@
-//! The emulator's process: started on loopback, waited for, and ended with its owner.
+//! The emulator's process: starts it on loopback, waits until it is healthy, and ends it with this program.
 
 use std::fs::{self, File};
 use std::net::TcpListener;
@@ -10,121 +10,128 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use tokio::time::Instant;
 
-use crate::gateway::taken;
+use crate::gateway::listen_error;
 
-/// What Python runs: a watch over this program, what the emulator's queues lack, and the emulator.
+/// The Python program: the supervisor, the additions to the emulator's SQS, and the emulator itself.
 const PROGRAM: &str = concat!(include_str!("supervise.py"), include_str!("sqs.py"), include_str!("run.py"));
-const HEALTHY_WITHIN: Duration = Duration::from_secs(60);
-const STARTS: usize = 5;
+/// The time limit for the emulator to become healthy.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(60);
+/// Attempts to start on a free port, in case another program takes the port first.
+const MAX_STARTS: usize = 5;
 
-/// How an emulator is started.
+/// The region of the emulated account.
+pub const REGION: &str = "us-east-1";
+
+/// The options for starting an emulator.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// The port to listen on; a free one when `None`.
+    /// The port to listen on. `None` selects a free port.
     pub port: Option<u16>,
-    /// Where to keep the log; beside the emulator's scratch files, gone with it, when `None`.
+    /// The path of the log. `None` puts it among the emulator's temporary files, which are deleted with it.
     pub log: Option<PathBuf>,
-    /// Hold every function to its role's policies, as AWS does; otherwise everything is allowed.
+    /// Enforce the IAM policies of every function's role, as AWS does. Otherwise every call is allowed.
     pub enforce_policies: bool,
 }
 
-/// Ends when dropped, or when this program ends for any reason: the supervisor watches its standard input.
+/// The running process. It ends when this value is dropped, or when this program ends for any reason, because the supervisor
+/// watches its standard input.
 #[derive(Debug)]
 pub(super) struct Process {
     child: Child,
     endpoint: String,
-    /// Everything the emulator writes to disk, functions' code included.
-    scratch: PathBuf,
+    /// The folder of everything that the emulator writes to disk, including the functions' code.
+    temporary: PathBuf,
 }
 
 enum Start {
     Healthy,
-    /// Another program was faster in taking the port.
-    Died,
+    /// The process ended, most likely because another program took the port first.
+    Exited,
 }
 
 impl Process {
     pub(super) async fn start(python: &Path, options: Options) -> Result<Self> {
         if let Some(port) = options.port {
             let free = TcpListener::bind(("127.0.0.1", port));
-            free.map_err(|error| taken(error, port, "the AWS emulator", "--emulator-port"))?;
+            free.map_err(|error| listen_error(error, port, "the AWS emulator", "--emulator-port"))?;
         }
-        let starts = if options.port.is_some() { 1 } else { STARTS };
-        let mut log_tail = String::new();
+        let starts = if options.port.is_some() { 1 } else { MAX_STARTS };
+        let mut reason = String::new();
         for _ in 0..starts {
             let port = match options.port {
                 Some(port) => port,
                 None => free_port()?,
             };
-            let scratch = tempfile::Builder::new().prefix("ferry-emulator-").tempdir()?.keep();
-            let log = options.log.clone().unwrap_or_else(|| scratch.join("emulator.log"));
+            let temporary = tempfile::Builder::new().prefix("ferry-emulator-").tempdir()?.keep();
+            let log = options.log.clone().unwrap_or_else(|| temporary.join("emulator.log"));
             let marker = format!("ferry-{}", uuid::Uuid::new_v4().simple());
-            let child = spawn(python, &log, &environment(port, &scratch, &marker, options.enforce_policies))?;
+            let child = spawn(python, &log, &environment(port, &temporary, &marker, options.enforce_policies))?;
             let endpoint = format!("http://127.0.0.1:{port}");
-            let mut process = Self { child, endpoint, scratch };
-            match process.until_healthy(&marker).await? {
+            let mut process = Self { child, endpoint, temporary };
+            match process.wait_until_healthy(&marker).await? {
                 Start::Healthy => return Ok(process),
-                Start::Died => log_tail = last_line(&log),
+                Start::Exited => reason = last_line(&log),
             }
         }
-        bail!("the AWS emulator did not start: {log_tail}")
+        bail!("could not start the AWS emulator: {reason}")
     }
 
     pub(super) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    async fn until_healthy(&mut self, marker: &str) -> Result<Start> {
+    /// Waits for a health response that contains the marker, which tells this emulator from another one on the same port.
+    async fn wait_until_healthy(&mut self, marker: &str) -> Result<Start> {
         let health = format!("{}/_ministack/health", self.endpoint);
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
-        let deadline = Instant::now() + HEALTHY_WITHIN;
+        let deadline = Instant::now() + HEALTH_TIMEOUT;
         while Instant::now() < deadline {
             if self.child.try_wait()?.is_some() {
-                return Ok(Start::Died);
+                return Ok(Start::Exited);
             }
-            let answer = match http.get(&health).send().await {
+            let body = match http.get(&health).send().await {
                 Ok(response) => response.text().await.unwrap_or_default(),
                 Err(_) => String::new(),
             };
-            // The marker tells our emulator from another one that took the port first.
-            if answer.contains(marker) {
+            if body.contains(marker) {
                 return Ok(Start::Healthy);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        bail!("the AWS emulator was not healthy within {} s", HEALTHY_WITHIN.as_secs())
+        bail!("could not start the AWS emulator: it was not healthy within {} s", HEALTH_TIMEOUT.as_secs())
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
-        // The supervisor kills its whole group at once; this only collects it.
+        // The closed pipe makes the supervisor kill its process group; this only reaps the child.
         let _ = self.child.wait();
-        let _ = fs::remove_dir_all(&self.scratch);
+        let _ = fs::remove_dir_all(&self.temporary);
     }
 }
 
 fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port on 127.0.0.1")?;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).context("could not find a free port on 127.0.0.1")?;
     Ok(listener.local_addr()?.port())
 }
 
-fn environment(port: u16, scratch: &Path, marker: &str, enforce_policies: bool) -> Vec<(&'static str, String)> {
+fn environment(port: u16, temporary: &Path, marker: &str, enforce_policies: bool) -> Vec<(&'static str, String)> {
     vec![
         ("GATEWAY_PORT", port.to_string()),
         ("BIND_HOST", "127.0.0.1".to_owned()),
-        // Functions get the emulator's environment; this is how they find it.
+        // The functions inherit the emulator's environment and send their AWS calls to this URL.
         ("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}")),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
-        ("AWS_DEFAULT_REGION", super::REGION.to_owned()),
-        ("AWS_REGION", super::REGION.to_owned()),
+        ("AWS_DEFAULT_REGION", REGION.to_owned()),
+        ("AWS_REGION", REGION.to_owned()),
         ("AWS_ACCESS_KEY_ID", "test".to_owned()),
         ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
         ("AUTH", enforce_policies.to_string()),
-        ("TMPDIR", scratch.display().to_string()),
+        ("TMPDIR", temporary.display().to_string()),
+        // The health response contains the version.
         ("MINISTACK_VERSION", marker.to_owned()),
-        // Listeners on fixed ports that Ferry does not use and that two emulators would fight over.
+        // Ferry does not use these servers, and their fixed ports would conflict between two emulators.
         ("SFTP_ENABLED", "0".to_owned()),
         ("IOT_MTLS_ENABLED", "0".to_owned()),
         ("PERSIST_STATE", "0".to_owned()),
@@ -134,13 +141,13 @@ fn environment(port: u16, scratch: &Path, marker: &str, enforce_policies: bool) 
 fn spawn(python: &Path, log: &Path, environment: &[(&str, String)]) -> Result<Child> {
     let log_file = File::create(log).with_context(|| format!("could not write {}", log.display()))?;
     let mut command = Command::new(python);
-    // A PYTHONPATH or AWS_PROFILE of the user's would change what runs; PATH and HOME are all it needs.
-    let kept =
+    // Other variables, such as PYTHONPATH or AWS_PROFILE, could change how the emulator runs.
+    let inherited =
         std::env::vars().filter(|(name, _)| matches!(name.as_str(), "PATH" | "HOME" | "LANG" | "RUST_BACKTRACE"));
     command
         .args(["-c", PROGRAM])
         .env_clear()
-        .envs(kept)
+        .envs(inherited)
         .envs(environment.iter().map(|(name, value)| (name, value)))
         .process_group(0)
         .stdin(Stdio::piped())
@@ -152,5 +159,5 @@ fn spawn(python: &Path, log: &Path, environment: &[(&str, String)]) -> Result<Ch
 fn last_line(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let last = text.lines().rev().find(|line| !line.trim().is_empty());
-    last.unwrap_or("it gave no reason").to_owned()
+    last.unwrap_or("its log is empty").to_owned()
 }

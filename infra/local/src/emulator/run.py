@@ -1,4 +1,4 @@
 
-from ministack.app import main  # noqa: E402  (slow to import: the watch above must already stand)
+from ministack.app import main  # noqa: E402  (a slow import: the supervisor above has to run before it)
 
 main()

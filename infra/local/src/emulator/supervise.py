@@ -1,7 +1,7 @@
 """Runs ministack in this process until standard input closes.
 
-The parent holds the other end of standard input. When the parent is gone, however it went,
-the read below ends, and the whole process group (ministack and every function it started) goes with it.
+The parent process holds the other end of standard input. When the parent ends for any reason, the
+read below returns, and this process group (ministack and every function that it started) is killed.
 """
 
 import os
@@ -18,6 +18,6 @@ def end_with_parent():
 
 
 if os.getpgrp() != os.getpid():
-    sys.exit("the emulator must lead a process group of its own")
+    sys.exit("could not start the emulator: it is not the leader of its process group")
 threading.Thread(target=end_with_parent, daemon=True).start()
 sys.argv = ["ministack"]

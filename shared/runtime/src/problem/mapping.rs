@@ -6,7 +6,6 @@ use salesforce::{Classify, Retry};
 use store::owner_policy::RouteError;
 
 use super::{Problem, ProblemCode, SalesforceReasons};
-use crate::StateError;
 use crate::token_broker::{Refusal, RefusalCode};
 
 impl From<&salesforce::Error> for Problem {
@@ -60,12 +59,6 @@ impl From<&store::Error> for Problem {
                 Self::new(ProblemCode::InternalError)
             }
         }
-    }
-}
-
-impl From<&StateError> for Problem {
-    fn from(error: &StateError) -> Self {
-        Self::from(&error.source)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The beginning of the web server flow: where to send the browser.
+//! The start of the web server flow: the authorize URL for the browser.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -11,29 +11,29 @@ use url::Url;
 use super::App;
 use crate::{Error, LoginHost};
 
-/// What Ferry asks for: the API, a refresh token, and whose consent it is.
+/// The scopes that Ferry requests: the user's identity, the API and a refresh token.
 const SCOPES: [&str; 3] = ["openid", "api", "refresh_token"];
 
-/// A consent that was begun.
+/// A consent that has been started.
 #[derive(Clone, Debug)]
 pub struct Consent {
-    /// Where to send the browser.
+    /// The page to which the browser is redirected.
     pub authorize_url: Url,
-    /// Comes back with the code; single use.
+    /// The OAuth `state`: the redirect URI receives it with the code. Valid once.
     pub state: SecretString,
-    /// Proves at the code exchange that the same party began the consent (PKCE, S256).
+    /// The PKCE code verifier (S256): proves at the code exchange that the same party started the consent.
     pub code_verifier: SecretString,
-    /// Comes back in the `id_token`.
+    /// The OpenID Connect `nonce`, which the `id_token` repeats.
     pub nonce: SecretString,
 }
 
-/// Begins a consent: an authorize URL and the secrets that belong to it, drawn from `rng`.
+/// Starts a consent: creates an authorize URL and its secrets, from `rng`.
 ///
-/// The user has to log in again: a browser that is logged in to another org would otherwise consent for that one.
+/// The user has to log in again, because a browser that is logged in to another org would consent for that org.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] when the redirect URI is no URL.
+/// [`Error::Invalid`] when the redirect URI is not a URL.
 pub fn consent(app: &App, login: &LoginHost, redirect_uri: &str, rng: &mut impl CryptoRng) -> Result<Consent, Error> {
     let authorize = format!("{login}/services/oauth2/authorize");
     let authorize = AuthUrl::new(authorize).map_err(|_| invalid("login host"))?;
@@ -52,7 +52,7 @@ pub fn consent(app: &App, login: &LoginHost, redirect_uri: &str, rng: &mut impl 
     Ok(Consent { authorize_url, state, code_verifier, nonce })
 }
 
-/// 256 random bits as 43 URL-safe characters, which is also what a code verifier has to be.
+/// Creates 256 random bits as 43 URL-safe characters, the shortest code verifier that PKCE allows.
 fn secret(rng: &mut impl CryptoRng) -> SecretString {
     let mut bytes = [0; 32];
     rng.fill_bytes(&mut bytes);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_authorize_url_carries_challenge_state_and_nonce_but_no_secret() {
+    fn an_authorize_url_has_challenge_state_and_nonce_but_no_secret() {
         let consent = begin();
         let url = &consent.authorize_url;
         assert!(url.as_str().starts_with("https://test.salesforce.com/services/oauth2/authorize?"));

@@ -1,4 +1,4 @@
-//! Answers of the token endpoint.
+//! Responses of the token endpoint.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use sha2::Sha256;
 use super::App;
 use crate::{Error, HostPolicy, InstanceUrl, OrgId, RecordId};
 
-/// Whose token it is, from the `id` URL of the answer.
+/// The org and the user of a token, from the `id` URL of the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// The org.
@@ -25,26 +25,26 @@ pub struct Identity {
     pub user_id: RecordId,
 }
 
-/// A token answer whose signature was right.
+/// A token response with a valid signature.
 #[derive(Clone, Debug)]
 pub struct TokenResponse {
-    /// Good until Salesforce refuses it; its life is the customer's setting and not told.
+    /// The access token. The customer's settings limit its life; Salesforce does not say by how much.
     pub access_token: SecretString,
-    /// The new refresh token; `None` means that the old one stays good.
+    /// The new refresh token; `None` means that the old one stays valid.
     pub refresh_token: Option<SecretString>,
-    /// Where to use the access token; `None` in some refresh answers means that it has not changed.
+    /// The org's host, to which calls with the access token go; `None` in some responses to a refresh: it has not changed.
     pub instance_url: Option<InstanceUrl>,
-    /// Whose it is.
+    /// The org and the user.
     pub identity: Identity,
-    /// What was granted.
+    /// The scopes that were granted.
     pub scopes: Vec<String>,
-    /// When.
+    /// The time at which the access token was issued.
     pub issued_at: Timestamp,
-    /// OpenID Connect's statement about the user, where `openid` was granted.
+    /// The OpenID Connect `id_token`, if `openid` was granted.
     pub id_token: Option<SecretString>,
 }
 
-/// The answer as it comes over the wire; keys that are not named here are ignored, for new ones appear.
+/// The JSON of a token response. Other keys are ignored: Salesforce adds new ones.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct RawResponse {
     access_token: AccessToken,
@@ -58,7 +58,7 @@ pub(super) struct RawResponse {
     instance_url: Option<String>,
     #[serde(default)]
     id: String,
-    /// Epoch milliseconds, as a text; a number is taken too.
+    /// Milliseconds since 1970, as a string; a number is accepted too.
     #[serde(default)]
     issued_at: Value,
     #[serde(default)]
@@ -82,7 +82,7 @@ impl oauth2::TokenResponse for RawResponse {
         &self.token_type
     }
 
-    /// Salesforce never says.
+    /// Salesforce does not return the life of a token.
     fn expires_in(&self) -> Option<Duration> {
         None
     }
@@ -91,14 +91,14 @@ impl oauth2::TokenResponse for RawResponse {
         self.refresh_token.as_ref()
     }
 
-    /// Kept as the one text that it comes as.
+    /// `None`: [`RawResponse::verify`] splits the one string that Salesforce returns.
     fn scopes(&self) -> Option<&Vec<Scope>> {
         None
     }
 }
 
 impl RawResponse {
-    /// Believes the answer only when its signature is right and its hosts are Salesforce's.
+    /// Returns the response if its signature is valid and its host is one of Salesforce's.
     pub(super) fn verify(self, operation: &'static str, app: &App, policy: HostPolicy) -> Result<TokenResponse, Error> {
         let untrusted = |what| Error::Untrusted { operation, what };
         let issued_at = match &self.issued_at {
@@ -125,8 +125,8 @@ impl RawResponse {
     }
 }
 
-/// Whether `signature` is the base64 of HMAC-SHA256 with the client secret over `id` and `issued_at`, one after the
-/// other (Salesforce Help, OAuth web server flow). Compared in constant time.
+/// Returns whether `signature` is the base64 of HMAC-SHA256 with the client secret over `id` followed by `issued_at`
+/// (Salesforce Help, OAuth web server flow). The comparison takes constant time.
 fn is_signed(client_secret: &SecretString, id: &str, issued_at: &str, signature: &str) -> bool {
     let Ok(signature) = BASE64_STANDARD.decode(signature) else {
         return false;
@@ -139,7 +139,7 @@ fn is_signed(client_secret: &SecretString, id: &str, issued_at: &str, signature:
     mac.verify_slice(&signature).is_ok()
 }
 
-/// Reads `https://login.salesforce.com/id/{org}/{user}`.
+/// Parses `https://login.salesforce.com/id/{org}/{user}`.
 pub(super) fn identity(id: &str) -> Option<Identity> {
     let (_, path) = id.split_once("/id/")?;
     let (org_id, user_id) = path.split_once('/')?;

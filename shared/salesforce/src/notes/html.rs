@@ -1,152 +1,145 @@
-//! The text of a note: an HTML fragment that Salesforce accepts.
+//! The content of a note: an HTML fragment that Salesforce accepts, and the text that a user sees in one.
 //!
-//! Salesforce refuses a whole note for one unescaped character, and does not publish which tags it takes
-//! (Object Reference, ContentNote): so few tags stay, with no attribute but an `href`, and everything else is escaped.
+//! Salesforce refuses a whole note for one unescaped character, and does not publish which tags it accepts
+//! (Object Reference, ContentNote). So few tags are allowed, with no attribute but the `href` of a link, and everything else is
+//! escaped. `ammonia` parses the HTML as a browser does and removes what is not allowed.
 
-mod scanner;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
-use scanner::{Piece, Scanner, decode};
+use ammonia::{Builder, UrlRelative};
 
-/// Tags that stay.
-const KEPT: [&str; 12] = ["a", "b", "br", "em", "i", "li", "ol", "p", "s", "strong", "u", "ul"];
+/// Tags that are allowed.
+const ALLOWED: [&str; 12] = ["a", "b", "br", "em", "i", "li", "ol", "p", "s", "strong", "u", "ul"];
 
-/// Elements that go with all that is in them.
-const DROPPED: [&str; 13] = [
+/// Elements that are removed together with their content.
+const REMOVED: [&str; 13] = [
     "script", "style", "head", "title", "iframe", "object", "embed", "svg", "math", "template", "noscript", "textarea",
     "select",
 ];
 
-/// Blocks whose tags go: a line break takes their place.
+/// Blocks that are replaced by a line break and their content.
 const BLOCKS: [&str; 13] =
     ["div", "h1", "h2", "h3", "h4", "h5", "h6", "tr", "section", "article", "blockquote", "pre", "hr"];
 
-/// What a link may begin with.
-const LINKS: [&str; 3] = ["http://", "https://", "mailto:"];
+/// URL schemes that a link may have.
+const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
+
+/// Keeps blocks too, which [`without_blocks`] replaces: `ammonia` cannot put a line break in their place.
+static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut builder = Builder::empty();
+    builder
+        .tags(ALLOWED.into_iter().chain(BLOCKS).collect())
+        .clean_content_tags(HashSet::from(REMOVED))
+        .generic_attributes(HashSet::new())
+        .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
+        .link_rel(None)
+        .url_schemes(HashSet::from(SCHEMES))
+        .url_relative(UrlRelative::Deny);
+    builder
+});
 
 /// An HTML fragment with nothing in it that Salesforce refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoteHtml(String);
 
 impl NoteHtml {
-    /// Plain text: special characters are escaped, line breaks become `<br>`.
+    /// Creates a fragment from plain text: escapes special characters and replaces line breaks by `<br>`.
     pub fn from_text(text: &str) -> Self {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let lines: Vec<String> = text.split('\n').map(escape).collect();
         Self(lines.join("<br>"))
     }
 
-    /// HTML of unknown origin: known tags stay, others go and their text stays, scripts and styles go altogether.
-    pub fn sanitised(html: &str) -> Self {
-        let mut writer = Writer::default();
-        for piece in Scanner::new(html) {
-            writer.take(&piece);
-        }
-        Self(writer.finish())
+    /// Creates a fragment from HTML of unknown origin: keeps the allowed tags, removes others but keeps their text, and removes
+    /// scripts and styles altogether.
+    ///
+    /// The time grows with the size times the depth of nested elements, so callers limit the size.
+    pub fn sanitized(html: &str) -> Self {
+        Self(without_blocks(&SANITIZER.clean(html).to_string()))
     }
 
-    /// The fragment.
+    /// Returns the fragment.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Writes a balanced fragment.
-#[derive(Default)]
-struct Writer {
-    html: String,
-    /// Kept elements that are open, outermost first.
-    open: Vec<&'static str>,
-    /// The element that is being dropped, until its end tag.
-    dropping: Option<&'static str>,
+/// Replaces blocks in sanitized HTML by line breaks, removes links without a URL, and escapes the text for Salesforce.
+fn without_blocks(sanitized: &str) -> String {
+    let mut html = String::with_capacity(sanitized.len());
+    // One entry for each open link: whether its tag was written.
+    let mut links = Vec::new();
+    for piece in Piece::all(sanitized) {
+        match piece {
+            Piece::Text(text) => html.push_str(&escape(&text.replace(['\r', '\n'], " "))),
+            Piece::Tag { name: "a", attributes } => {
+                let url = attributes.trim().strip_prefix("href=\"").and_then(|value| value.strip_suffix('"'));
+                links.push(url.is_some());
+                if let Some(url) = url {
+                    html.push_str(&format!("<a href=\"{}\">", escape(decode(url).trim())));
+                }
+            }
+            Piece::Tag { name: "/a", .. } => {
+                if links.pop() == Some(true) {
+                    html.push_str("</a>");
+                }
+            }
+            Piece::Tag { name, .. } if BLOCKS.contains(&name) => break_line(&mut html),
+            Piece::Tag { name, .. } if BLOCKS.contains(&name.trim_start_matches('/')) => {}
+            Piece::Tag { name, .. } => html.push_str(&format!("<{name}>")),
+        }
+    }
+    html
 }
 
-impl Writer {
-    fn take(&mut self, piece: &Piece<'_>) {
-        match (self.dropping, piece) {
-            (Some(dropped), Piece::End(name)) if name == dropped => self.dropping = None,
-            (Some(_), _) => {}
-            (None, Piece::Text(text)) => {
-                let text = decode(text).replace(['\r', '\n'], " ");
-                self.html.push_str(&escape(&text));
-            }
-            (None, Piece::Start { name, href }) => self.start(name, href.as_deref()),
-            (None, Piece::End(name)) => self.end(name),
-        }
-    }
-
-    fn start(&mut self, name: &str, href: Option<&str>) {
-        if let Some(dropped) = find(&DROPPED, name) {
-            self.dropping = Some(dropped);
-            return;
-        }
-        let Some(kept) = find(&KEPT, name) else {
-            if find(&BLOCKS, name).is_some() {
-                self.line_break();
-            }
-            return;
-        };
-        match (kept, href.filter(|href| is_link(href))) {
-            ("br", _) => self.html.push_str("<br>"),
-            ("a", None) => {}
-            ("a", Some(href)) => {
-                self.html.push_str(&format!("<a href=\"{}\">", escape(href.trim())));
-                self.open.push(kept);
-            }
-            _ => {
-                self.end_implied(kept);
-                self.html.push_str(&format!("<{kept}>"));
-                self.open.push(kept);
-            }
-        }
-    }
-
-    /// A paragraph ends an open one, a list item the one before it.
-    fn end_implied(&mut self, starting: &str) {
-        let implied = match starting {
-            "p" => self.open.contains(&"p"),
-            "li" => self.open.last() == Some(&"li"),
-            _ => false,
-        };
-        if implied {
-            self.end(starting);
-        }
-    }
-
-    /// Closes the innermost element of that name and all within it; an end without a start is nothing.
-    fn end(&mut self, name: &str) {
-        let Some(position) = self.open.iter().rposition(|open| *open == name) else {
-            return;
-        };
-        for open in self.open.drain(position..).rev() {
-            self.html.push_str(&format!("</{open}>"));
-        }
-    }
-
-    /// One line break, unless the line has only just begun.
-    fn line_break(&mut self) {
-        if !self.html.is_empty() && !self.html.ends_with("<br>") && !self.html.ends_with("<p>") {
-            self.html.push_str("<br>");
-        }
-    }
-
-    fn finish(mut self) -> String {
-        for open in self.open.iter().rev() {
-            self.html.push_str(&format!("</{open}>"));
-        }
-        self.html
+/// Adds a line break, unless the line is still empty.
+fn break_line(html: &mut String) {
+    if !html.is_empty() && !html.ends_with("<br>") && !html.ends_with("<p>") {
+        html.push_str("<br>");
     }
 }
 
-fn find(names: &[&'static str], name: &str) -> Option<&'static str> {
-    names.iter().find(|known| **known == name).copied()
+/// A part of HTML in which `<` and `>` delimit tags only.
+enum Piece<'a> {
+    /// Text without its escapes.
+    Text(Cow<'a, str>),
+    /// A tag: the name, with a `/` before it for an end tag, and its attributes.
+    Tag { name: &'a str, attributes: &'a str },
 }
 
-fn is_link(href: &str) -> bool {
-    let href = href.trim().to_ascii_lowercase();
-    LINKS.iter().any(|scheme| href.starts_with(scheme))
+impl<'a> Piece<'a> {
+    fn all(html: &'a str) -> impl Iterator<Item = Self> {
+        html.split_inclusive('>').flat_map(|part| {
+            let (text, tag) = part.split_once('<').unwrap_or((part, ""));
+            let tag = tag.strip_suffix('>').unwrap_or(tag);
+            let (name, attributes) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
+            let text = (!text.is_empty()).then(|| Self::Text(decode(text)));
+            text.into_iter().chain((!name.is_empty()).then_some(Self::Tag { name, attributes }))
+        })
+    }
 }
 
-/// Escapes a line of text; control characters, which Salesforce refuses, are dropped, a tab stays.
+/// Returns the text of an HTML fragment as a user sees it, with every run of white space as one space. A tag separates words:
+/// `<p>a</p><p>b</p>` is `a b`.
+pub fn visible_text(html: &str) -> String {
+    let mut text = String::with_capacity(html.len());
+    for piece in Piece::all(html) {
+        match piece {
+            Piece::Text(part) => text.push_str(&part),
+            Piece::Tag { .. } => text.push(' '),
+        }
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Replaces the character references of HTML (`&amp;`, `&#39;`) by their characters. Unknown ones stay.
+fn decode(text: &str) -> Cow<'_, str> {
+    html_escape::decode_html_entities(text)
+}
+
+/// Escapes a line of text. Removes control characters, which Salesforce refuses, but keeps tabs.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -53,7 +53,7 @@ async fn a_note_is_updated_in_place() {
     let id = client.create_note(&note("Call", &links)).await.unwrap();
     let update = NoteUpdate {
         title: Some("Call, corrected".to_owned()),
-        html: Some(NoteHtml::sanitised("<p>New <b>text</b></p>")),
+        html: Some(NoteHtml::sanitized("<p>New <b>text</b></p>")),
     };
     client.update_note(&id, &update).await.unwrap();
     let read = client.fetch_note(&id).await.unwrap().unwrap();

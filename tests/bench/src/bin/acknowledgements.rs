@@ -1,5 +1,5 @@
-//! Prints what an acknowledgement costs: the webhook function as a process, its tables in the emulator, and a queue on loopback
-//! that takes everything at once, so that the function's own work is measured.
+//! Measures acknowledgements: the webhook function is a process, its tables are in the emulator, and its queue is a server on
+//! loopback that accepts every message at once, so that the function's own work is measured.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -16,13 +16,14 @@ use salesforce::OrgId;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-/// Sends outbound messages to the webhook function, one after the other, and measures.
+/// Sends outbound messages to the webhook function, one after the other, and prints a line of JSON for each kind of message:
+/// latency, memory, and the CPU time (user and system) that the function's process used per message.
 #[derive(Parser)]
 #[command(name = "acknowledgements", after_help = "Build first: cargo build --release -p outbound-message")]
 struct Options {
     /// The function's binary, such as target/release/outbound-message
     function: PathBuf,
-    /// Messages of each kind
+    /// Number of messages of each kind
     #[arg(long, default_value_t = 1000)]
     messages: usize,
 }
@@ -39,7 +40,7 @@ async fn main() -> ExitCode {
     match run(&Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nowhere is left to say that standard error is closed.
+            // A closed standard error cannot be reported.
             let _ = writeln!(std::io::stderr(), "acknowledgements: {failure:#}");
             ExitCode::FAILURE
         }
@@ -62,46 +63,64 @@ async fn run(options: &Options) -> Result<()> {
     let function = RuntimeApi::start(&options.function, &environment)?;
     for notifications in [1, 10, 100] {
         let event = event(ORG, SECRET, &message(notifications));
-        let times = send(&function, &event, options.messages, 200).await?;
+        let Sent { times, cpu } = send(&function, &event, options.messages, 200).await?;
         let total: Duration = times.iter().sum();
         let a_second = (times.len() as f64 / total.as_secs_f64()).round();
+        let cpu_us_per_message = (cpu.as_secs_f64() * 1e6 / times.len() as f64).round();
         print(&json!({
             "notifications": notifications, "acknowledged": times.len(), "a_second": a_second,
-            "p50_us": at(&times, 50), "p99_us": at(&times, 99), "resident_mib": resident(&function)?,
+            "p50_us": at(&times, 50), "p99_us": at(&times, 99), "cpu_us_per_message": cpu_us_per_message,
+            "resident_mib": resident(&function)?,
         }))?;
     }
-    for (what, org, secret) in [
+    for (reason, org, secret) in [
         ("unknown org", UNKNOWN, SECRET),
         ("wrong secret", ORG, "wrong"),
         ("unknown org", UNKNOWN, SECRET),
         ("wrong secret", ORG, "wrong"),
     ] {
-        let times = send(&function, &event(org, secret, &message(1)), options.messages, 404).await?;
-        print(&json!({ "refused": what, "times": times.len(), "p50_us": at(&times, 50), "p99_us": at(&times, 99) }))?;
+        let Sent { times, .. } = send(&function, &event(org, secret, &message(1)), options.messages, 404).await?;
+        print(&json!({ "refused": reason, "times": times.len(), "p50_us": at(&times, 50), "p99_us": at(&times, 99) }))?;
     }
     let large = message(100) + &" ".repeat(6 * MIB - message(100).len());
-    // Lambda hands over at most 6 MB of event, and a body in base64 is a third larger than it is: 4.5 MB of body is what comes.
-    let times = send(&function, &event(ORG, SECRET, &large), 3, 200).await?;
+    // An event of Lambda has at most 6 MB, and base64 makes a body a third larger: in AWS, a body has at most 4.5 MB.
+    let Sent { times, .. } = send(&function, &event(ORG, SECRET, &large), 3, 200).await?;
     print(&json!({ "body_bytes": large.len(), "p50_us": at(&times, 50), "resident_mib": resident(&function)? }))?;
     function.kill().await;
     Ok(())
 }
 
-/// Sends the event so often, after a few times to warm up; the times, in order.
-async fn send(function: &RuntimeApi, event: &Value, times: usize, status: u64) -> Result<Vec<Duration>> {
-    let mut measured = Vec::with_capacity(times);
-    for time in 0..times + times.min(10) {
-        let answer = function.invoke(event).await?;
-        let Outcome::Response(response) = &answer.outcome else {
-            anyhow::bail!("{:?}\n{}", answer.outcome, function.logs().join("\n"));
-        };
-        ensure!(response["statusCode"] == status, "{response}\n{}", function.logs().join("\n"));
-        if time >= times.min(10) {
-            measured.push(answer.latency);
-        }
+/// The measurements of one series of calls.
+struct Sent {
+    /// The latency of each call, the shortest first.
+    times: Vec<Duration>,
+    /// CPU time that the function's process used for all of them, in user mode and in the kernel.
+    cpu: Duration,
+}
+
+/// Invokes the function `count` times with one event, after up to ten calls to warm it up that are not measured.
+async fn send(function: &RuntimeApi, event: &Value, count: usize, status: u64) -> Result<Sent> {
+    for _ in 0..count.min(10) {
+        send_once(function, event, status).await?;
     }
-    measured.sort_unstable();
-    Ok(measured)
+    let cpu_before = cpu_time(function)?;
+    let mut times = Vec::with_capacity(count);
+    for _ in 0..count {
+        times.push(send_once(function, event, status).await?);
+    }
+    let cpu = cpu_time(function)?.saturating_sub(cpu_before);
+    times.sort_unstable();
+    Ok(Sent { times, cpu })
+}
+
+/// Returns the latency of one call, which has to have this status.
+async fn send_once(function: &RuntimeApi, event: &Value, status: u64) -> Result<Duration> {
+    let result = function.invoke(event).await?;
+    let Outcome::Response(response) = &result.outcome else {
+        anyhow::bail!("{:?}\n{}", result.outcome, function.logs().join("\n"));
+    };
+    ensure!(response["statusCode"] == status, "{response}\n{}", function.logs().join("\n"));
+    Ok(result.latency)
 }
 
 async fn put_org(emulator: &Emulator, table: &str) -> Result<()> {
@@ -120,28 +139,28 @@ async fn put_org(emulator: &Emulator, table: &str) -> Result<()> {
     let request = request.header("content-type", "application/x-amz-json-1.0");
     let request =
         request.header("authorization", "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/dynamodb/aws4_request");
-    request.send().await?.error_for_status().context("the emulator did not take the org")?;
+    request.send().await?.error_for_status().context("could not store the org in the emulator")?;
     Ok(())
 }
 
-/// A queue that takes everything.
+/// Serves a queue that accepts every message. Returns its URL.
 async fn serve_queue(tasks: &mut JoinSet<()>) -> Result<String> {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await?;
     let url = format!("http://{}", listener.local_addr()?);
     let routes = Router::new().fallback(async |request: Bytes| {
         let request: Value = serde_json::from_slice(&request).unwrap_or_default();
         let entries = request["Entries"].as_array().cloned().unwrap_or_default();
-        let taken = |entry: &Value| json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "x" });
-        Json(json!({ "Successful": entries.iter().map(taken).collect::<Vec<_>>() }))
+        let accepted = |entry: &Value| json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "x" });
+        Json(json!({ "Successful": entries.iter().map(accepted).collect::<Vec<_>>() }))
     });
     tasks.spawn(async move {
-        // `serve` never ends by itself: it retries whatever `accept` complains of.
+        // `serve` never returns: it retries when `accept` fails.
         let _ = axum::serve(listener, routes).await;
     });
     Ok(url)
 }
 
-/// What API Gateway invokes the function with.
+/// Returns the event of API Gateway for a webhook call.
 fn event(org: &str, secret: &str, body: &str) -> Value {
     let path = format!("/webhooks/salesforce/{org}/{secret}");
     json!({
@@ -157,7 +176,7 @@ fn event(org: &str, secret: &str, body: &str) -> Value {
     })
 }
 
-/// A message about opportunities with seven fields each.
+/// Returns an outbound message about opportunities with seven fields each.
 fn message(notifications: usize) -> String {
     let notifications: String = (0..notifications)
         .map(|n| {
@@ -180,12 +199,16 @@ fn message(notifications: usize) -> String {
     )
 }
 
+fn cpu_time(function: &RuntimeApi) -> Result<Duration> {
+    function.cpu_time().context("could not read the function's CPU time: this needs Linux's /proc")
+}
+
 fn resident(function: &RuntimeApi) -> Result<f64> {
-    let bytes = function.resident_bytes().context("there is no /proc")?;
+    let bytes = function.resident_bytes().context("could not read the function's memory: this needs Linux's /proc")?;
     Ok((bytes as f64 / MIB as f64 * 10.0).round() / 10.0)
 }
 
-/// A percentile of sorted times, in microseconds.
+/// Returns a percentile of sorted times, in microseconds.
 fn at(sorted: &[Duration], percent: usize) -> u128 {
     let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(index).map_or(0, Duration::as_micros)

@@ -1,4 +1,4 @@
-//! Prints how fast `record-upsert` brings changed records into the mirror, and with how many calls to Salesforce.
+//! Measures the time and the calls to Salesforce that `record-upsert` needs to bring changed records into the mirror.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,16 +9,16 @@ use bench::{Upsert, Upserts};
 use clap::Parser;
 use serde_json::{Value, json};
 
-/// Changes records of an org, and hands a hint of each to the function in one batch.
+/// Changes records of an org, and sends the function one batch with a hint for each.
 #[derive(Parser)]
 #[command(name = "hints-to-mirror", after_help = "Build first: cargo build --release -p record-upsert")]
 struct Options {
     /// The function's binary, such as target/release/record-upsert
     function: PathBuf,
-    /// Records that change, at most as many as a batch has
+    /// Number of records that change; a batch has at most 1,000
     #[arg(long, default_value_t = 1_000)]
     records: usize,
-    /// How often it is measured; the first time the function starts and knows nothing of the org
+    /// Number of measurements; the first includes the cold start and the describe
     #[arg(long, default_value_t = 5)]
     runs: usize,
 }
@@ -28,7 +28,7 @@ async fn main() -> ExitCode {
     match run(&Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nowhere is left to say that standard error is closed.
+            // A closed standard error cannot be reported.
             let _ = writeln!(std::io::stderr(), "hints-to-mirror: {failure:#}");
             ExitCode::FAILURE
         }

@@ -14,14 +14,14 @@ use quick_xml::events::Event;
 use salesforce::soap::outbound_message::parse;
 use serde_json::json;
 
-/// Reads recorded outbound messages, as they are and with a hundred notifications each, in alternating rounds.
+/// Parses recorded outbound messages, unchanged and with 100 notifications each, in alternating rounds.
 #[derive(Parser)]
 #[command(name = "outbound-message-parse")]
 struct Options {
     /// The folder with the bodies
     #[arg(default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/fixtures/outbound-messages"))]
     folder: PathBuf,
-    /// How often each of the two reads all bodies
+    /// Number of times that each of the two reads all bodies
     #[arg(long, default_value_t = 400)]
     rounds: usize,
 }
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     match run(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nowhere is left to say that standard error is closed.
+            // A closed standard error cannot be reported.
             let _ = writeln!(std::io::stderr(), "outbound-message-parse: {failure:#}");
             ExitCode::FAILURE
         }
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<()> {
     let recorded = recorded(&options.folder)?;
-    ensure!(!recorded.is_empty(), "there is no body with real ids in {}", options.folder.display());
+    ensure!(!recorded.is_empty(), "{} has no body with valid ids", options.folder.display());
     let large = recorded.iter().filter_map(|body| repeated(body, 100)).collect::<Vec<_>>();
     for (name, bodies, repetitions) in [("recorded", &recorded, 10), ("100 notifications each", &large, 1)] {
         let rounds = (0..options.rounds).map(|_| Round::measure(bodies, repetitions)).collect::<Result<Vec<_>>>()?;
@@ -48,19 +48,19 @@ fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The bodies whose ids were not masked by whoever recorded them.
+/// Returns the bodies whose ids were not masked by the authors of the recordings.
 fn recorded(folder: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let entries = fs::read_dir(folder).with_context(|| format!("could not read {}", folder.display()))?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     paths.sort();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "xml"));
     let bodies = paths.iter().map(fs::read_to_string).collect::<Result<Vec<_>, _>>()?;
-    // Outside the root the tokenizer would have to be told what to do with a mark.
+    // The tokenizer does not accept a byte-order mark outside of the root element.
     let bodies = bodies.into_iter().map(|body| body.trim_start_matches('\u{feff}').trim().to_owned());
     Ok(bodies.filter(|body| parse(body.as_bytes()).is_ok_and(|message| message.validate().is_ok())).collect())
 }
 
-/// The body with its first notification so many times.
+/// Returns the body with its first notification repeated.
 fn repeated(body: &str, times: usize) -> Option<String> {
     let (head, rest) = body.split_once("<Notification>")?;
     let (notification, _) = rest.split_once("</Notification>")?;
@@ -68,21 +68,21 @@ fn repeated(body: &str, times: usize) -> Option<String> {
     Some(format!("{head}{}{tail}", format!("<Notification>{notification}</Notification>").repeat(times)))
 }
 
-/// How long each took to read all bodies.
+/// The time that each took to read all bodies.
 struct Round {
     tokenizer: Duration,
     parse: Duration,
-    judge: Duration,
+    validate: Duration,
 }
 
 impl Round {
     fn measure(bodies: &[String], repetitions: usize) -> Result<Self> {
         let timed = |read: &dyn Fn(&[u8]) -> Result<()>| {
-            let begun = now();
+            let started = now();
             for _ in 0..repetitions {
                 bodies.iter().try_for_each(|body| read(black_box(body.as_bytes())))?;
             }
-            anyhow::Ok(now() - begun)
+            anyhow::Ok(now() - started)
         };
         Ok(Self {
             tokenizer: timed(&|body| {
@@ -94,7 +94,7 @@ impl Round {
                 black_box(parse(body)?);
                 Ok(())
             })?,
-            judge: timed(&|body| {
+            validate: timed(&|body| {
                 black_box(parse(body)?.validate()?);
                 Ok(())
             })?,
@@ -113,12 +113,12 @@ fn report(name: &str, bodies: &[String], repetitions: usize, rounds: &[Round]) -
     };
     let line = json!({
         "bodies": name, "count": bodies.len(), "bytes": bytes / repetitions, "notifications": notifications,
-        "ns_a_notification": (seconds(|round| round.judge) * 1e9 / (notifications * repetitions) as f64).round(),
+        "ns_a_notification": (seconds(|round| round.validate) * 1e9 / (notifications * repetitions) as f64).round(),
         "tokenizer_mb_s": speed(|round| round.tokenizer),
         "parse_mb_s": speed(|round| round.parse),
-        "parse_and_judge_mb_s": speed(|round| round.judge),
+        "parse_and_judge_mb_s": speed(|round| round.validate),
         "parse_share": share(|round| round.parse),
-        "parse_and_judge_share": share(|round| round.judge),
+        "parse_and_judge_share": share(|round| round.validate),
     });
     writeln!(std::io::stdout(), "{line}")?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Prints how long many callers wait whose access token expired at once, over several token brokers.
+//! Measures the waiting time of many callers whose access token expired, over several token brokers.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -10,19 +10,19 @@ use bench::{Crowd, Outcomes};
 use clap::Parser;
 use serde_json::{Value, json};
 
-/// Lets callers with an expired access token ask several token brokers at once, and measures.
+/// Lets many callers with an expired access token request a new one from several token brokers at once.
 #[derive(Parser)]
 #[command(name = "refresh-crowd", after_help = "Build first: cargo build --release -p token-broker")]
 struct Options {
     /// The function's binary, such as target/release/token-broker
     broker: PathBuf,
-    /// Callers who ask at once
+    /// Number of callers
     #[arg(long, default_value_t = 500)]
     callers: usize,
-    /// Broker processes that they ask
+    /// Number of broker processes
     #[arg(long, default_value_t = 8)]
     brokers: usize,
-    /// How often it is measured
+    /// Number of measurements
     #[arg(long, default_value_t = 3)]
     runs: usize,
 }
@@ -32,7 +32,7 @@ async fn main() -> ExitCode {
     match run(&Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nowhere is left to say that standard error is closed.
+            // A closed standard error cannot be reported.
             let _ = writeln!(std::io::stderr(), "refresh-crowd: {failure:#}");
             ExitCode::FAILURE
         }
@@ -40,10 +40,10 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<()> {
-    ensure!(options.brokers > 0 && options.callers > 0, "there is nobody to measure");
-    let crowd = Crowd::gather(&options.broker, options.brokers).await?;
+    ensure!(options.brokers > 0 && options.callers > 0, "at least one caller and one broker are needed");
+    let crowd = Crowd::start(&options.broker, options.brokers).await?;
     for _ in 0..options.runs {
-        let outcomes = crowd.rush(options.callers).await?;
+        let outcomes = crowd.refresh_at_once(options.callers).await?;
         writeln!(std::io::stdout(), "{}", line(options, &outcomes))?;
     }
     Ok(())
@@ -54,12 +54,12 @@ fn line(options: &Options, outcomes: &Outcomes) -> Value {
         "callers": options.callers, "brokers": options.brokers, "answered": outcomes.waits.len(),
         "refreshes": outcomes.refreshes, "revocations": outcomes.revocations,
         "p50_ms": at(&outcomes.waits, 50), "p99_ms": at(&outcomes.waits, 99), "max_ms": at(&outcomes.waits, 100),
-        "total_ms": millis(outcomes.total), "told_to_come_again": outcomes.told_to_come_again,
+        "total_ms": millis(outcomes.total), "told_to_come_again": outcomes.retries,
         "aws_requests": outcomes.aws_requests,
     })
 }
 
-/// A percentile of sorted times.
+/// Returns a percentile of sorted times.
 fn at(sorted: &[Duration], percent: usize) -> u128 {
     let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(index).copied().map_or(0, millis)

@@ -1,4 +1,4 @@
-//! Prints size, start-up time, latency and memory of function binaries, or compares two builds of them.
+//! Prints size, start-up time, latency and memory of function binaries, or compares two builds.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use bench::{Plan, Subject, comparison, executables, measure, table};
 use clap::Parser;
 use serde_json::Value;
 
-/// Measures function binaries, each on a Runtime API of its own.
+/// Measures function binaries, each with its own Runtime API.
 #[derive(Parser)]
 #[command(name = "start-up", after_help = "Build first: cargo build --release --workspace --bins")]
 struct Options {
@@ -18,16 +18,16 @@ struct Options {
     /// Compare the builds in two folders: B's measurements divided by A's
     #[arg(long, num_args = 2, value_names = ["A", "B"])]
     compare: Vec<PathBuf>,
-    /// Starts of every binary
+    /// Number of starts of every binary
     #[arg(long, default_value_t = 20, value_parser = positive)]
     runs: usize,
-    /// Invocations of each process after its first
+    /// Number of invocations of each process after its first
     #[arg(long, default_value_t = 100, value_parser = positive)]
     warm: usize,
-    /// File with the event to send (default: one that suits the function and needs no network)
+    /// File with the event to send (default: one that the function can handle without a network)
     #[arg(long)]
     event: Option<PathBuf>,
-    /// A variable for the functions; may be repeated
+    /// An environment variable for the functions; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
     /// Print JSON instead of a table
@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
     match run(&Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nowhere is left to say that standard error is closed.
+            // A closed standard error cannot be reported.
             let _ = writeln!(std::io::stderr(), "start-up: {failure:#}");
             ExitCode::FAILURE
         }
@@ -85,7 +85,7 @@ async fn compare(options: &Options, plan: Plan, a: &Path, b: &Path) -> Result<()
 fn subjects(options: &Options, binaries: &[PathBuf]) -> Result<Vec<Subject>> {
     let event: Option<Value> = match &options.event {
         Some(path) => {
-            let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            let text = std::fs::read(path).with_context(|| format!("could not read {}", path.display()))?;
             Some(serde_json::from_slice(&text).with_context(|| format!("{} is not JSON", path.display()))?)
         }
         None => None,

@@ -1,9 +1,10 @@
-//! The function's process: started with a clean environment, watched until it ends, killed on demand.
+//! The function's process: started without inherited variables, watched until it ends, killed on request.
 
 use std::collections::VecDeque;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -11,7 +12,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-/// What Lambda sets beside the function's own variables, and what keeps the AWS SDK off the network.
+/// The variables that Lambda sets beside the function's own, and one that keeps the AWS SDK off the network.
 const LAMBDA: [(&str, &str); 8] = [
     ("AWS_LAMBDA_FUNCTION_NAME", "bench"),
     ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -23,20 +24,20 @@ const LAMBDA: [(&str, &str); 8] = [
     ("TZ", ":UTC"),
 ];
 
-/// How many of the function's latest lines are kept.
-const KEPT_LINES: usize = 10_000;
+/// The number of latest log lines that are stored.
+const MAX_LINES: usize = 10_000;
 
 /// A child process that a task watches.
 pub(super) struct Process {
     pid: Option<u32>,
     kill: Arc<Notify>,
-    /// How it ended, once it has.
+    /// Its exit status or signal, once it has ended.
     exit: watch::Receiver<Option<String>>,
     logs: Arc<Logs>,
 }
 
 impl Process {
-    /// Starts the binary; its tasks, added to `tasks`, end with it, and it ends with them.
+    /// Starts the binary, and adds the tasks that watch it to `tasks`. Aborting them kills the process.
     pub(super) fn start(
         binary: &Path,
         runtime_api: &str,
@@ -53,7 +54,7 @@ impl Process {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
+            .with_context(|| format!("could not start {}", binary.display()))?;
         let logs = Arc::new(Logs::default());
         if let Some(output) = child.stdout.take() {
             tasks.spawn(collect(output, Arc::clone(&logs)));
@@ -68,7 +69,7 @@ impl Process {
         Ok(Self { pid, kill, exit, logs })
     }
 
-    /// Waits for the process's end; says how it ended.
+    /// Waits for the end of the process. Returns its exit status or signal.
     pub(super) async fn exited(&self) -> String {
         let mut exit = self.exit.clone();
         let ended = exit.wait_for(Option::is_some).await;
@@ -92,6 +93,16 @@ impl Process {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid?)).ok()?;
         resident_bytes(&status)
     }
+
+    pub(super) fn cpu_time(&self) -> Option<Duration> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid?)).ok()?;
+        // A thread may end between the listing and the reading.
+        let times = threads.filter_map(|thread| {
+            let schedstat = std::fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            cpu_time(&schedstat)
+        });
+        Some(times.sum())
+    }
 }
 
 #[derive(Default)]
@@ -104,14 +115,14 @@ impl Logs {
 
     fn push(&self, line: String) {
         let mut lines = self.lines();
-        if lines.len() == KEPT_LINES {
+        if lines.len() == MAX_LINES {
             lines.pop_front();
         }
         lines.push_back(line);
     }
 }
 
-/// Owns the child: it is killed when this task is aborted.
+/// Owns the child, which is killed when this task is aborted.
 async fn watch_over(mut child: Child, kill: Arc<Notify>, ended: watch::Sender<Option<String>>) {
     let status = tokio::select! {
         status = child.wait() => status,
@@ -130,16 +141,28 @@ async fn collect(output: impl AsyncRead + Unpin, logs: Arc<Logs>) {
     }
 }
 
-/// `VmRSS` of `/proc/PID/status`.
+/// Reads `VmRSS` of `/proc/PID/status`.
 fn resident_bytes(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
 }
 
+/// Reads the first number of `/proc/PID/task/TID/schedstat`: the nanoseconds that the thread ran, in user mode and in the kernel.
+fn cpu_time(schedstat: &str) -> Option<Duration> {
+    let nanoseconds = schedstat.split_whitespace().next()?.parse().ok()?;
+    Some(Duration::from_nanos(nanoseconds))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cpu_time_is_read_in_nanoseconds() {
+        assert_eq!(cpu_time("188800980 17516475 390\n"), Some(Duration::from_nanos(188_800_980)));
+        assert_eq!(cpu_time(""), None);
+    }
 
     #[test]
     fn resident_memory_is_read_in_kilobytes() {
@@ -150,14 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn only_the_latest_lines_are_kept() {
+    fn only_the_latest_lines_are_stored() {
         let logs = Logs::default();
 
-        for number in 0..=KEPT_LINES {
+        for number in 0..=MAX_LINES {
             logs.push(number.to_string());
         }
 
-        assert_eq!(logs.lines().len(), KEPT_LINES);
+        assert_eq!(logs.lines().len(), MAX_LINES);
         assert_eq!(logs.lines().front().map(String::as_str), Some("1"));
     }
 }

@@ -16,16 +16,16 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{Outcome, TIMEOUT, now};
 
-/// Lambda's limit on an answer.
-const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024;
+/// Lambda's limit on a response.
+const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
 
 /// One event on its way to the function.
 pub(super) struct Invocation {
     pub(super) event: Vec<u8>,
-    pub(super) answer: oneshot::Sender<Outcome>,
+    pub(super) outcome: oneshot::Sender<Outcome>,
 }
 
-/// What the routes share.
+/// The state that the routes share.
 pub(super) struct Server {
     started: Instant,
     events: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
@@ -57,19 +57,19 @@ impl Server {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps who waits for the answer; the id that the function will answer to.
-    fn hand_out(&self, answer: oneshot::Sender<Outcome>) -> String {
+    /// Stores the sender for the outcome of an invocation. Returns the request id of the invocation.
+    fn hand_out(&self, outcome: oneshot::Sender<Outcome>) -> String {
         let mut in_flight = self.in_flight();
         in_flight.handed_out += 1;
         let id = format!("00000000-0000-0000-0000-{:012}", in_flight.handed_out);
-        in_flight.waiting.insert(id.clone(), answer);
+        in_flight.waiting.insert(id.clone(), outcome);
         id
     }
 
     fn settle(&self, id: &str, outcome: Outcome) -> StatusCode {
         match self.in_flight().waiting.remove(id) {
             Some(waiting) => {
-                // Nobody waits any more when the caller dropped its future; the function need not know.
+                // The caller may have dropped its future, which is not an error of the function.
                 let _ = waiting.send(outcome);
                 StatusCode::ACCEPTED
             }
@@ -85,9 +85,9 @@ pub(super) async fn serve(listener: TcpListener, server: Arc<Server>) {
         .route("/runtime/invocation/{id}/response", post(response))
         .route("/runtime/invocation/{id}/error", post(error))
         .route("/runtime/init/error", post(init_error))
-        .layer(DefaultBodyLimit::max(MAX_ANSWER_BYTES))
+        .layer(DefaultBodyLimit::max(MAX_RESPONSE_BYTES))
         .with_state(server);
-    // `serve` never ends by itself: it retries whatever `accept` complains of.
+    // `serve` never returns: it retries when `accept` fails.
     let _ = axum::serve(listener, Router::new().nest("/2018-06-01", routes)).await;
 }
 
@@ -96,7 +96,7 @@ async fn next(State(server): State<Arc<Server>>) -> Response {
     let Some(invocation) = server.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
-    let id = server.hand_out(invocation.answer);
+    let id = server.hand_out(invocation.outcome);
     let headers = [
         ("lambda-runtime-aws-request-id", id),
         ("lambda-runtime-deadline-ms", deadline_ms().to_string()),
@@ -114,17 +114,17 @@ async fn error(State(server): State<Arc<Server>>, Path(id): Path<String>, body: 
     server.settle(&id, Outcome::Error(json(&body)))
 }
 
-/// The process ends right after this, which is what the caller is told; the reason is in its log.
+/// The process ends after this request, which the caller sees as the outcome. The reason is in its log.
 async fn init_error() -> StatusCode {
     StatusCode::ACCEPTED
 }
 
-/// The body as JSON; as a string when it is none.
+/// Returns the body as JSON, or as a string if it is not JSON.
 fn json(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the protocol gives the function its deadline in real time")]
+#[expect(clippy::disallowed_methods, reason = "the protocol sends the deadline in real time")]
 fn deadline_ms() -> u128 {
     (SystemTime::now() + TIMEOUT).duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }

@@ -1,4 +1,4 @@
-//! What the client does, and what it must find.
+//! The checks: calls of the client, and the expected results.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -22,8 +22,8 @@ const CASEY: &str = "casey@larkspur.example";
 const REDIRECT: &str = "http://localhost:8580/oauth/callback";
 const ROWS: usize = 20_000;
 
-/// An org and a session in it.
-struct Scene {
+/// An org and a client with a session in it.
+struct TestContext {
     url: String,
     http: Client,
     sf: Cirrus,
@@ -33,7 +33,7 @@ fn equal<T: PartialEq + Debug>(found: T, expected: T) -> Outcome {
     if found == expected { Ok(()) } else { Err(format!("{found:?} instead of {expected:?}").into()) }
 }
 
-/// Fails unless the call was refused with that status and code.
+/// Checks that the call was refused with this status and code.
 fn refused<T: Debug>(call: Result<T, CirrusError>, status: u16, code: &str) -> Outcome {
     match call {
         Err(CirrusError::Api { status: found, errors, .. }) => {
@@ -45,8 +45,8 @@ fn refused<T: Debug>(call: Result<T, CirrusError>, status: u16, code: &str) -> O
 }
 
 async fn admin(http: &Client, url: &str, path: &str, body: Value) -> Result<Value, Failure> {
-    let answer = http.post(format!("{url}/_simulator/{path}")).json(&body).send().await?;
-    Ok(answer.error_for_status()?.json().await?)
+    let response = http.post(format!("{url}/_simulator/{path}")).json(&body).send().await?;
+    Ok(response.error_for_status()?.json().await?)
 }
 
 async fn report(name: &str, check: impl Future<Output = Outcome>) {
@@ -66,23 +66,23 @@ pub async fn all() -> Outcome {
     let token = session["access_token"].as_str().unwrap_or_default();
     let sf =
         Cirrus::builder().auth(Arc::new(StaticTokenAuth::new(token, url.as_str()))).api_version("v66.0").build()?;
-    let scene = Scene { url, http, sf };
-    report("the web server flow with PKCE, and refresh", scene.web_server_flow()).await;
-    report("a record is made, read, changed and deleted", scene.crud()).await;
-    report("an upsert creates, then updates", scene.upsert()).await;
-    report("collections have an outcome for each record", scene.collections()).await;
-    report("a composite request refers to what it made", scene.composite()).await;
-    report("twenty thousand rows are upserted in bulk", scene.bulk_upsert()).await;
-    report("twenty thousand rows are queried in bulk, page by page", scene.bulk_query()).await;
-    report("one request brings job and data, and rows fail one by one", scene.bulk_inline()).await;
-    report("a bulk job is aborted, listed and deleted", scene.bulk_abort()).await;
-    report("five thousand rows are walked page by page", scene.paging()).await;
-    report("describe, limits and versions say what there is", scene.describe()).await;
-    report("refusals have Salesforce's codes", scene.refusals()).await;
+    let context = TestContext { url, http, sf };
+    report("the web server flow with PKCE, and refresh", context.web_server_flow()).await;
+    report("a record is created, read, changed and deleted", context.crud()).await;
+    report("an upsert creates, then updates", context.upsert()).await;
+    report("collections have an outcome for each record", context.collections()).await;
+    report("a composite request refers to created records", context.composite()).await;
+    report("twenty thousand rows are upserted in bulk", context.bulk_upsert()).await;
+    report("twenty thousand rows are queried in bulk, page by page", context.bulk_query()).await;
+    report("one request brings job and data, and rows fail one by one", context.bulk_inline()).await;
+    report("a bulk job is aborted, listed and deleted", context.bulk_abort()).await;
+    report("five thousand rows are read page by page", context.paging()).await;
+    report("describe, limits and versions return the org's data", context.describe()).await;
+    report("refusals have Salesforce's codes", context.refusals()).await;
     Ok(())
 }
 
-impl Scene {
+impl TestContext {
     async fn web_server_flow(&self) -> Outcome {
         let app = json!({"name": "Conformance", "client_id": "conformance.cirrus", "client_secret": "not-a-secret", "redirect_uri": REDIRECT});
         admin(&self.http, &self.url, "apps", app).await?;
@@ -94,8 +94,8 @@ impl Scene {
             .scopes(["api", "refresh_token"])
             .build()?;
         let (page, pending) = flow.start()?;
-        let answer = self.http.get(page).header("x-simulator-user", CASEY).send().await?;
-        let back = answer.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default().to_owned();
+        let response = self.http.get(page).header("x-simulator-user", CASEY).send().await?;
+        let back = response.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or_default().to_owned();
         let back = cirrus::reqwest::Url::parse(&back)?;
         let parameter = |wanted: &str| {
             back.query_pairs()
@@ -108,7 +108,7 @@ impl Scene {
         let sf = Cirrus::builder().auth(Arc::new(auth)).api_version("v66.0").build()?;
         let count = async || Ok::<_, CirrusError>(sf.query("SELECT COUNT() FROM Account").await?.total_size);
         equal(count().await?, 5)?;
-        // The session is over: the client has to refresh to be answered.
+        // The session has expired: the client has to refresh its token.
         admin(&self.http, &self.url, &format!("users/{CASEY}/expire-sessions"), json!({})).await?;
         equal(count().await?, 5)?;
         let stale = Arc::new(StaticTokenAuth::new(session.access_token.as_str(), self.url.as_str()));

@@ -1,10 +1,10 @@
-//! The crate cirrus against the org at `ORG_URL`: one line for each check.
+//! Checks of the crate cirrus against the org at `ORG_URL`, with one line for each.
 
 mod checks;
 
 use std::process::ExitCode;
 
-/// Runs the checks in turn; a client that cannot even begin has failed.
+/// Runs the checks in turn. An error before the first check fails the client.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match checks::all().await {
@@ -13,7 +13,7 @@ async fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => {
-            println!("FAILED  cirrus: the beginning: {error}");
+            println!("FAILED  cirrus: the setup: {error}");
             ExitCode::FAILURE
         }
     }

@@ -1,4 +1,4 @@
-//! Lets chaos happen over the deployed stack, and says what was lost, doubled or made up.
+//! Runs the chaos test over the deployed stack, and prints the changes that were lost, doubled or made up.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -8,21 +8,21 @@ use clap::Parser;
 use end_to_end::chaos::{self, Plan};
 use local::Progress;
 
-/// Sends thousands of shuffled and repeated notifications to a worker that is killed at random while Salesforce is in trouble,
-/// and compares mirror, ledger and events with the org in the end.
+/// Sends thousands of shuffled and repeated notifications to workers that are killed at random, while Salesforce fails some of
+/// their calls. Then compares mirror, ledger and events with the org.
 #[derive(Parser)]
 #[command(name = "chaos")]
 struct Options {
-    /// Notifications to send, not counting repetitions
+    /// Number of notifications to send, without repetitions
     #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     messages: u32,
-    /// Where the random numbers begin
+    /// Seed of the random numbers
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Workers that read the queue
+    /// Number of workers that read the queue
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=20))]
     workers: u16,
-    /// Have Salesforce also say that the day's API calls are used up: adds a quarter of an hour
+    /// Let Salesforce also refuse calls because the daily API limit is reached: adds a quarter of an hour
     #[arg(long)]
     daily_limit: bool,
 }
@@ -33,7 +33,7 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
-            // Nowhere is left to say that standard error is closed.
+            // A closed standard error cannot be reported.
             let _ = writeln!(std::io::stderr(), "chaos: {failure:#}");
             ExitCode::FAILURE
         }
@@ -47,7 +47,7 @@ async fn run(options: &Options) -> Result<bool> {
         workers: usize::from(options.workers),
         daily_limit: options.daily_limit,
     };
-    let report = chaos::run(plan, &Progress::to_person()).await?;
+    let report = chaos::run(plan, &Progress::to_stderr()).await?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     Ok(report.wrong.is_empty())
 }

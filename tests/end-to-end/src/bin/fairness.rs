@@ -1,4 +1,4 @@
-//! Measures what a noisy org costs the quiet ones: from the arrival of a change until it is in the mirror.
+//! Measures the time from the arrival of a change until it is in the mirror, for quiet orgs beside a noisy one.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -11,36 +11,36 @@ use clap::value_parser;
 use end_to_end::fairness::{Plan, measure};
 use local::Progress;
 
-/// Lets quiet orgs change once a second, first alone and then beside an org that changes a hundred times as often in bursts,
-/// and compares how long their changes take to the mirror.
+/// Changes records in quiet orgs every few seconds, first alone and then beside an org that changes a hundred times as often in
+/// bursts. Compares the times until the quiet orgs' changes are in the mirror.
 #[derive(Parser)]
 #[command(name = "fairness")]
 struct Options {
-    /// The worker to measure; the debug build unless given
+    /// The worker to measure (default: the debug build)
     #[arg(value_name = "BINARY")]
     binary: Option<PathBuf>,
-    /// Quiet orgs
+    /// Number of quiet orgs
     #[arg(long, default_value_t = 9, value_parser = value_parser!(u16).range(1..=100))]
     quiet: u16,
     /// Seconds between two changes of a quiet org
     #[arg(long, default_value_t = 4, value_parser = value_parser!(u32).range(1..=60))]
     quiet_seconds: u32,
-    /// How many times as many changes the noisy org has
+    /// Number of changes of the noisy org for each change of a quiet one
     #[arg(long, default_value_t = 100, value_parser = value_parser!(u32).range(1..=10_000))]
     factor: u32,
     /// Seconds of each of the two measurements
     #[arg(long, default_value_t = 120, value_parser = value_parser!(u32).range(10..=3600))]
     seconds: u32,
-    /// The noisy org's changes come all at once, every so many seconds
+    /// Seconds between two bursts of the noisy org
     #[arg(long, default_value_t = 5, value_parser = value_parser!(u32).range(1..=60))]
     burst_seconds: u32,
-    /// Workers that read the queue
+    /// Number of workers that read the queue
     #[arg(long, default_value_t = 4, value_parser = value_parser!(u16).range(1..=20))]
     workers: u16,
-    /// Messages in a batch, at most
+    /// Largest number of messages in a batch
     #[arg(long, default_value_t = 100, value_parser = value_parser!(u16).range(10..=1000))]
     batch: u16,
-    /// Milliseconds that Salesforce takes for an answer
+    /// Milliseconds that Salesforce takes for a response
     #[arg(long, default_value_t = 300, value_parser = value_parser!(u64).range(0..=10_000))]
     latency_ms: u64,
 }
@@ -50,7 +50,7 @@ async fn main() -> ExitCode {
     match run(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nowhere is left to say that standard error is closed.
+            // A closed standard error cannot be reported.
             let _ = writeln!(std::io::stderr(), "fairness: {failure:#}");
             ExitCode::FAILURE
         }
@@ -69,7 +69,7 @@ async fn run(options: Options) -> Result<()> {
         batch: options.batch.into(),
         latency: Duration::from_millis(options.latency_ms),
     };
-    let report = measure(&plan, &Progress::to_person()).await?;
+    let report = measure(&plan, &Progress::to_stderr()).await?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
     Ok(())
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 #[derive(Parser)]
 #[command(name = "kill-switch")]
 struct Options {
-    /// Connections, the team's among them
+    /// Number of connections, including the team's
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     connections: u16,
 }
@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
     match run(&Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // Nowhere is left to say that standard error is closed.
+            // A closed standard error cannot be reported.
             let _ = writeln!(std::io::stderr(), "kill-switch: {failure:#}");
             ExitCode::FAILURE
         }
@@ -37,12 +37,12 @@ async fn run(options: &Options) -> Result<()> {
     for number in 1..options.connections {
         connect(&org, number).await.with_context(|| format!("rep {number}"))?;
     }
-    let begun = now();
+    let started = now();
     let ended = org.platform(Method::DELETE, &org.path(""), &Value::Null).await?;
-    let took = begun.elapsed();
-    let connections = ended["connections"].as_array().context("no connections in the answer")?;
+    let took = started.elapsed();
+    let connections = ended["connections"].as_array().context("the response has no connections")?;
     ensure!(connections.len() == usize::from(options.connections), "not every connection was ended");
-    ensure!(connections.iter().all(|one| one["outcome"] == "ended"), "something was not reached: {ended}");
+    ensure!(connections.iter().all(|one| one["outcome"] == "ended"), "not every connection was revoked: {ended}");
     let (count, took) = (connections.len(), took.as_secs_f64());
     let per_connection = took * 1000.0 / f64::from(options.connections);
     writeln!(
@@ -61,7 +61,7 @@ async fn connect(org: &Connected, number: u16) -> Result<()> {
         "org_id": simulator.org_id(),
     });
     let link = org.platform(Method::POST, "/v1/connect-links", &link).await?;
-    org.consent(link["url"].as_str().context("a link without an address")?, &user).await
+    org.consent(link["url"].as_str().context("the link has no URL")?, &user).await
 }
 
 #[expect(clippy::disallowed_methods, reason = "a stopwatch: measuring real time is what this program is for")]

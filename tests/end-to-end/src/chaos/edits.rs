@@ -1,4 +1,4 @@
-//! What people do in the org: they create, change, delete, bring back and merge records.
+//! Random edits in the org: records are created, changed, deleted, undeleted and merged.
 
 use anyhow::Result;
 use org_simulator::Simulator;
@@ -9,14 +9,14 @@ use serde_json::{Map, Value, json};
 
 /// The objects that are edited.
 pub(super) const OBJECTS: [&str; 4] = ["Account", "Contact", "Lead", "Opportunity"];
-/// Those whose records can be merged.
-const MERGED: [&str; 3] = ["Account", "Contact", "Lead"];
-/// As many records as there are to edit before most of the edits are changes.
-const FIRST: usize = 120;
+/// The objects whose records can be merged.
+const MERGEABLE: [&str; 3] = ["Account", "Contact", "Lead"];
+/// The number of live records below which every edit creates one.
+const MIN_LIVE: usize = 120;
 
 /// A record of the org.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Known {
+pub(super) struct EditedRecord {
     pub(super) object: &'static str,
     pub(super) id: String,
 }
@@ -26,9 +26,9 @@ pub(super) struct Edits<'a> {
     simulator: &'a Simulator,
     username: &'a str,
     random: StdRng,
-    alive: Vec<Known>,
-    binned: Vec<Known>,
-    merged: Vec<Known>,
+    alive: Vec<EditedRecord>,
+    binned: Vec<EditedRecord>,
+    merged: Vec<EditedRecord>,
     made: usize,
 }
 
@@ -38,18 +38,18 @@ impl<'a> Edits<'a> {
         Self { simulator, username, random: StdRng::seed_from_u64(seed), alive, binned, merged, made: 0 }
     }
 
-    /// How many edits were made.
+    /// Returns the number of edits.
     pub(super) fn made(&self) -> usize {
         self.made
     }
 
-    /// The records that are there.
-    pub(super) fn alive(&self) -> &[Known] {
+    /// Returns the live records.
+    pub(super) fn alive(&self) -> &[EditedRecord] {
         &self.alive
     }
 
-    /// Every record that ever was.
-    pub(super) fn all(&self) -> Vec<Known> {
+    /// Returns every record, also those deleted or merged.
+    pub(super) fn all(&self) -> Vec<EditedRecord> {
         [&self.alive, &self.binned, &self.merged].into_iter().flatten().cloned().collect()
     }
 
@@ -57,7 +57,7 @@ impl<'a> Edits<'a> {
     pub(super) fn step(&mut self) -> Result<()> {
         self.made += 1;
         match self.random.random_range(0..100) {
-            _ if self.alive.len() < FIRST => self.create(),
+            _ if self.alive.len() < MIN_LIVE => self.create(),
             0..4 => self.create(),
             4..7 => self.delete(),
             7..10 => self.undelete(),
@@ -76,50 +76,50 @@ impl<'a> Edits<'a> {
             _ => json!({ "Name": name, "StageName": "Prospecting", "CloseDate": "2027-01-31" }),
         };
         let id = self.simulator.create_record(self.username, object, &map(&fields))?;
-        self.alive.push(Known { object, id });
+        self.alive.push(EditedRecord { object, id });
         Ok(())
     }
 
-    /// A change that can be seen, or now and then one that cannot: somebody saves what is there.
+    /// Updates a random record. Some updates change no value.
     fn change(&mut self) -> Result<()> {
-        let Some(known) = self.alive.choose(&mut self.random).cloned() else { return self.create() };
+        let Some(record) = self.alive.choose(&mut self.random).cloned() else { return self.create() };
         let value = self.random.random_range(0..1_000);
-        self.touch(&known, value)
+        self.touch(&record, value)
     }
 
-    fn touch(&self, known: &Known, value: u32) -> Result<()> {
-        let fields = match known.object {
+    fn touch(&self, record: &EditedRecord, value: u32) -> Result<()> {
+        let fields = match record.object {
             "Opportunity" if value.is_multiple_of(3) => {
                 json!({ "StageName": if value.is_multiple_of(2) { "Qualification" } else { "Closed Won" } })
             }
             "Opportunity" => json!({ "Amount": f64::from(value) }),
             _ => json!({ "Phone": format!("+44 20 {}", value % 10) }),
         };
-        Ok(self.simulator.update_record(self.username, known.object, &known.id, &map(&fields))?)
+        Ok(self.simulator.update_record(self.username, record.object, &record.id, &map(&fields))?)
     }
 
     fn delete(&mut self) -> Result<()> {
-        let known = self.alive.swap_remove(self.random.random_range(0..self.alive.len()));
-        self.simulator.delete_record(self.username, known.object, &known.id)?;
-        self.binned.push(known);
+        let record = self.alive.swap_remove(self.random.random_range(0..self.alive.len()));
+        self.simulator.delete_record(self.username, record.object, &record.id)?;
+        self.binned.push(record);
         Ok(())
     }
 
-    /// Brings a record back, and changes it: bringing it back alone tells nobody.
+    /// Undeletes a record and changes it, since an undelete alone sends no notification.
     fn undelete(&mut self) -> Result<()> {
         if self.binned.is_empty() {
             return self.change();
         }
-        let known = self.binned.swap_remove(self.random.random_range(0..self.binned.len()));
-        self.simulator.undelete_record(self.username, known.object, &known.id)?;
+        let record = self.binned.swap_remove(self.random.random_range(0..self.binned.len()));
+        self.simulator.undelete_record(self.username, record.object, &record.id)?;
         let value = self.random.random_range(0..1_000);
-        self.touch(&known, value)?;
-        self.alive.push(known);
+        self.touch(&record, value)?;
+        self.alive.push(record);
         Ok(())
     }
 
     fn merge(&mut self) -> Result<()> {
-        let object = MERGED[self.random.random_range(0..MERGED.len())];
+        let object = MERGEABLE[self.random.random_range(0..MERGEABLE.len())];
         let of_object: Vec<usize> = (0..self.alive.len()).filter(|at| self.alive[*at].object == object).collect();
         let pair: Vec<usize> = of_object.sample(&mut self.random, 2).copied().collect();
         let [master, loser] = pair[..] else { return self.change() };

@@ -1,4 +1,4 @@
-//! What must be so in the end, compared with the org itself.
+//! The checks at the end of a run, which compare Ferry's state with the org.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,17 +9,17 @@ use serde_json::{Map, Value};
 use store::records::rule::changed_fields;
 use store::{Deliveries, DeliveryOutcome, Records};
 
-use super::edits::Known;
+use super::edits::EditedRecord;
 
-/// How many rows are compared at the same time.
-const AT_ONCE: usize = 8;
+/// The number of rows that are compared concurrently.
+const CONCURRENCY: usize = 8;
 
-/// Every acknowledged notification is in the ledger, with an outcome that is final.
-pub(super) async fn of_ledger(stack: &Stack, acknowledged: &BTreeSet<String>) -> Result<Vec<String>> {
+/// Checks that every acknowledged notification is in the ledger with a final outcome. Returns the differences.
+pub(super) async fn check_ledger(stack: &Stack, acknowledged: &BTreeSet<String>) -> Result<Vec<String>> {
     let dynamodb = aws_sdk_dynamodb::Client::new(stack.sdk_config());
     let deliveries = Deliveries::new(dynamodb, stack.output("DeliveriesTable")?);
     let org = stack.simulator().org_id().parse()?;
-    let known = stream::iter(acknowledged)
+    let checked = stream::iter(acknowledged)
         .map(async |notification| {
             let delivery = deliveries.load(org, &notification.parse()?).await?;
             Ok(match delivery.map(|delivery| delivery.outcome) {
@@ -30,22 +30,23 @@ pub(super) async fn of_ledger(stack: &Stack, acknowledged: &BTreeSet<String>) ->
                 Some(_) => None,
             })
         })
-        .buffer_unordered(AT_ONCE);
-    let wrong: Vec<Option<String>> = known.map(|wrong: Result<_>| wrong).try_collect().await?;
+        .buffer_unordered(CONCURRENCY);
+    let wrong: Vec<Option<String>> = checked.map(|wrong: Result<_>| wrong).try_collect().await?;
     Ok(wrong.into_iter().flatten().collect())
 }
 
-/// The mirror shows of each record what the org shows.
-pub(super) async fn of_mirror(stack: &Stack, records: impl AsRef<[Known]>) -> Result<Vec<String>> {
+/// Checks that the mirror has the org's values of each record. Returns the differences.
+pub(super) async fn check_mirror(stack: &Stack, records: impl AsRef<[EditedRecord]>) -> Result<Vec<String>> {
     let dynamodb = aws_sdk_dynamodb::Client::new(stack.sdk_config());
     let mirror = Records::new(dynamodb, stack.output("RecordsTable")?);
     let org = stack.simulator().org_id().parse()?;
     let compared = stream::iter(records.as_ref())
-        .map(async |known| {
-            let (object, id) = (known.object.parse()?, known.id.parse()?);
+        .map(async |record| {
+            let (object, id) = (record.object.parse()?, record.id.parse()?);
             let row = mirror.load(org, &object, id).await?;
-            let truth = stack.simulator().record(known.object, &known.id).context("the org has lost a record")?;
-            let subject = format!("{}/{}", known.object, known.id);
+            let truth =
+                stack.simulator().record(record.object, &record.id).context("the org does not have the record")?;
+            let subject = format!("{}/{}", record.object, record.id);
             let Some(row) = row else { return Ok(Some(format!("{subject} is not in the mirror"))) };
             let gone = truth.get("IsDeleted") == Some(&Value::Bool(true));
             if row.deleted != gone {
@@ -59,14 +60,14 @@ pub(super) async fn of_mirror(stack: &Stack, records: impl AsRef<[Known]>) -> Re
             let differ: Vec<_> = differ.into_iter().filter(read).collect();
             Ok((!differ.is_empty()).then(|| format!("{subject} differs in {differ:?}")))
         })
-        .buffer_unordered(AT_ONCE);
+        .buffer_unordered(CONCURRENCY);
     let wrong: Vec<Option<String>> = compared.map(|wrong: Result<_>| wrong).try_collect().await?;
     Ok(wrong.into_iter().flatten().collect())
 }
 
-/// Every event tells of a change that can be seen, and the events of a record follow each other without a gap: what one says
-/// was there before is what the one before it left.
-pub(super) fn of_events(events: &[Value]) -> Vec<String> {
+/// Checks that every event reports a change, and that the events of a record have no gap: the old values of an event are the new
+/// values of the one before it. Returns the differences.
+pub(super) fn check_events(events: &[Value]) -> Vec<String> {
     let mut by_subject: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for event in events {
         by_subject.entry(event["subject"].as_str().unwrap_or_default()).or_default().push(event);
@@ -76,31 +77,32 @@ pub(super) fn of_events(events: &[Value]) -> Vec<String> {
         events.sort_by_key(|event| event["sequence"].as_str().unwrap_or_default().to_owned());
         let mut shown: Option<Map<String, Value>> = None;
         for event in events {
-            wrong.extend(judge(event, shown.as_ref()).map(|what| format!("{subject}: {what}")));
-            shown = Some(left_by(event, shown));
+            wrong.extend(check_event(event, shown.as_ref()).map(|reason| format!("{subject}: {reason}")));
+            shown = Some(apply(event, shown));
         }
     }
     wrong
 }
 
-/// What is wrong with an event, given what the events before it left.
-fn judge(event: &Value, shown: Option<&Map<String, Value>>) -> Option<String> {
+/// Returns what is wrong with an event, given the values after the events before it.
+fn check_event(event: &Value, shown: Option<&Map<String, Value>>) -> Option<String> {
     let changes = event["data"]["values"].as_object();
     let kind = event["type"].as_str().unwrap_or_default();
     for (field, change) in changes.into_iter().flatten() {
         if change["old"] == change["new"] {
-            return Some(format!("a {kind} says that {field} changed from a value to the same"));
+            return Some(format!("a {kind} reports a change of {field} between equal values"));
         }
         let before = shown.map(|shown| shown.get(field).cloned().unwrap_or_default());
         if kind == "record.changed" && before.is_some_and(|before| before != change["old"]) {
-            return Some(format!("a {kind} says of {field} what the event before it did not leave"));
+            return Some(format!("the old {field} of a {kind} is not the new one of the event before it"));
         }
     }
     let empty = changes.is_none_or(Map::is_empty);
-    (kind == "record.changed" && empty).then(|| "a record.changed without a change".to_owned())
+    (kind == "record.changed" && empty).then(|| "a record.changed reports no change".to_owned())
 }
 
-fn left_by(event: &Value, shown: Option<Map<String, Value>>) -> Map<String, Value> {
+/// Returns the values of a record after an event.
+fn apply(event: &Value, shown: Option<Map<String, Value>>) -> Map<String, Value> {
     let mut shown = shown.unwrap_or_default();
     if event["type"] == "record.deleted" || event["type"] == "record.merged" {
         return Map::new();
@@ -111,8 +113,8 @@ fn left_by(event: &Value, shown: Option<Map<String, Value>>) -> Map<String, Valu
     shown
 }
 
-/// The address of the worker's dead letters.
+/// Returns the URL of the worker's dead-letter queue.
 pub(super) async fn dead_letters_url(sqs: &aws_sdk_sqs::Client) -> Result<String> {
-    let answer = sqs.get_queue_url().queue_name("ferry-record-upsert-dead-letters").send().await?;
-    answer.queue_url.context("there are no dead letters")
+    let response = sqs.get_queue_url().queue_name("ferry-record-upsert-dead-letters").send().await?;
+    response.queue_url.context("the dead-letter queue has no URL")
 }

@@ -1,4 +1,4 @@
-//! The connections page of a tenant's admin, and the platform's kill switch.
+//! The connections page of a tenant's admin, and the kill switch of the platform.
 
 use http::header::{LOCATION, SET_COOKIE};
 use http::{Method, Request, StatusCode};
@@ -18,7 +18,7 @@ fn a_link_opens_a_session_once_and_the_session_ends() {
         let link = context.admin_link("acme").await;
         assert_eq!(thief.get("/connections").await.status, StatusCode::FORBIDDEN);
         for _ in 0..2 {
-            assert!(admin.get(&link).await.shows("Show the connections"), "looking uses nothing up");
+            assert!(admin.get(&link).await.shows("Show the connections"), "opening the page does not use the link up");
         }
 
         let opened = admin.press(&link).await;
@@ -28,19 +28,19 @@ fn a_link_opens_a_session_once_and_the_session_ends() {
         assert!(cookie.starts_with("__Host-ferry-admin="), "{cookie}");
         assert!(cookie.ends_with("; Max-Age=3600; Path=/; Secure; HttpOnly; SameSite=Lax"));
         assert_eq!(admin.get("/connections").await.status, StatusCode::OK);
-        assert!(thief.press(&link).await.tells("admin_link_used_or_expired"));
-        assert!(thief.get("/connections").await.tells("signed_out"));
+        assert!(thief.press(&link).await.has_code("admin_link_used_or_expired"));
+        assert!(thief.get("/connections").await.has_code("signed_out"));
         context.pass(SignedDuration::from_hours(1));
-        assert!(admin.get("/connections").await.tells("signed_out"));
+        assert!(admin.get("/connections").await.has_code("signed_out"));
         let old = context.admin_link("acme").await;
         context.pass(SignedDuration::from_mins(15));
-        assert!(admin.press(&old).await.tells("admin_link_used_or_expired"));
+        assert!(admin.press(&old).await.has_code("admin_link_used_or_expired"));
         context.secrets.assert_not_logged();
     });
 }
 
 #[test]
-fn an_admin_sees_the_tenants_connections_and_nobody_elses() {
+fn an_admin_sees_only_the_connections_of_the_tenant() {
     harness::run(async {
         let context = TestContext::new().await;
         context.connect_team("acme").await;
@@ -59,17 +59,17 @@ fn an_admin_sees_the_tenants_connections_and_nobody_elses() {
             let form = form_of(&other.get("/connections").await.html);
             let path = format!("/connections/{}/team/disconnect", context.org_id());
             let page = other.submit(method, &path, &form).await;
-            assert!(page.tells("no_such_connection"), "{}", page.html);
+            assert!(page.has_code("no_such_connection"), "{}", page.html);
         }
         let path = format!("/connections/{}/team/reconnect", context.org_id());
         let form = form_of(&other.get("/connections").await.html);
-        assert!(other.submit(Method::POST, &path, &form).await.tells("no_such_connection"));
+        assert!(other.submit(Method::POST, &path, &form).await.has_code("no_such_connection"));
         assert_eq!(context.team().await.unwrap().state, ConnectionState::Active);
     });
 }
 
 #[test]
-fn a_form_that_is_not_of_this_session_changes_nothing() {
+fn a_form_of_another_session_changes_nothing() {
     harness::run(async {
         let context = TestContext::new().await;
         context.connect_team("acme").await;
@@ -80,10 +80,10 @@ fn a_form_that_is_not_of_this_session_changes_nothing() {
         assert_ne!(own, theirs);
         let path = format!("/connections/{}/team/disconnect", context.org_id());
         for form in ["", "csrf=", "csrf=AAAA", &theirs] {
-            assert!(admin.submit(Method::POST, &path, form).await.tells("form_not_ours"), "{form}");
+            assert!(admin.submit(Method::POST, &path, form).await.has_code("form_not_ours"), "{form}");
         }
         let cross_site = Request::post(&path).header("sec-fetch-site", "cross-site");
-        assert!(admin.send_with(cross_site, &own).await.tells("form_not_ours"));
+        assert!(admin.send_with(cross_site, &own).await.has_code("form_not_ours"));
         assert_eq!(context.team().await.unwrap().state, ConnectionState::Active);
 
         assert!(admin.submit(Method::POST, &path, &own).await.shows("Team is disconnected"));
@@ -94,7 +94,7 @@ fn a_form_that_is_not_of_this_session_changes_nothing() {
 }
 
 #[test]
-fn an_admin_disconnects_a_rep_after_being_asked() {
+fn an_admin_disconnects_a_rep_after_a_confirmation() {
     harness::run(async {
         let context = TestContext::new().await;
         context.connect_team("acme").await;
@@ -103,20 +103,20 @@ fn an_admin_disconnects_a_rep_after_being_asked() {
         let id = context.reps().await.unwrap().connection_id;
         let path = format!("/connections/{}/{id}/disconnect", context.org_id());
 
-        let asked = admin.get(&path).await;
-        let done = admin.submit(Method::POST, &path, &form_of(&asked.html)).await;
+        let confirmation = admin.get(&path).await;
+        let done = admin.submit(Method::POST, &path, &form_of(&confirmation.html)).await;
 
-        assert!(asked.shows("Disconnect rep-1 from"), "{}", asked.html);
+        assert!(confirmation.shows("Disconnect rep-1 from"), "{}", confirmation.html);
         assert!(done.shows("rep-1 is disconnected"), "{}", done.html);
         assert_eq!(context.reps().await.unwrap().state, ConnectionState::Revoked);
-        assert!(context.broker.vault.load(context.org_id(), &id).await.unwrap().is_none(), "the tokens are gone");
+        assert!(context.broker.vault.load(context.org_id(), &id).await.unwrap().is_none(), "the tokens are deleted");
         assert_eq!(context.team().await.unwrap().state, ConnectionState::Active);
         assert!(admin.get("/connections").await.shows("Disconnected"));
     });
 }
 
 #[test]
-fn what_was_not_reachable_is_told_and_can_be_tried_again() {
+fn an_unfinished_disconnect_is_shown_and_can_be_repeated() {
     harness::run(async {
         let context = TestContext::signing_in_at(Simulator::url).await;
         context.connect_team("acme").await;
@@ -129,7 +129,7 @@ fn what_was_not_reachable_is_told_and_can_be_tried_again() {
         context.org.clear_faults();
         let whole = admin.submit(Method::POST, &path, &form_of(&half.html)).await;
 
-        assert!(half.shows("something left to do") && half.shows("Try the rest again"), "{}", half.html);
+        assert!(half.shows("Disconnecting is not finished") && half.shows("Try again"), "{}", half.html);
         assert!(whole.shows("Team is disconnected"), "{}", whole.html);
         assert_eq!(context.team().await.unwrap().state, ConnectionState::Revoked);
     });
@@ -137,7 +137,7 @@ fn what_was_not_reachable_is_told_and_can_be_tried_again() {
 
 /// Reconnecting keeps the connection's id and age.
 #[test]
-fn an_admin_reconnects_exactly_the_connection_that_was_chosen() {
+fn an_admin_reconnects_the_connection_that_was_chosen() {
     harness::run(async {
         let context = TestContext::new().await;
         context.connect_team("acme").await;
@@ -149,8 +149,8 @@ fn an_admin_reconnects_exactly_the_connection_that_was_chosen() {
 
         let to = admin.submit(Method::POST, &reconnect_path(&team), &form).await;
         let link = to.header(LOCATION).strip_prefix(PUBLIC_URL).unwrap().to_owned();
-        let begun = admin.begin(&link).await;
-        let back = admin.consent(&begun, &context.admin()).await;
+        let started = admin.begin(&link).await;
+        let back = admin.consent(&started, &context.admin()).await;
         assert_eq!(admin.get(&back).await.status, StatusCode::OK);
 
         let reconnected = context.team().await.unwrap();
@@ -163,14 +163,14 @@ fn an_admin_reconnects_exactly_the_connection_that_was_chosen() {
         context.secrets.note(&link[9..]);
         let mut reps_browser = Visitor::new(&context);
         assert!(reps_browser.get(&link).await.shows("rep-1"));
-        let begun = reps_browser.begin(&link).await;
-        let elsewhere = reps_browser.consent(&begun, &crate::harness::admin_of(&context.other_org)).await;
-        assert!(reps_browser.get(&elsewhere).await.tells("wrong_org"), "only in the same org");
+        let started = reps_browser.begin(&link).await;
+        let elsewhere = reps_browser.consent(&started, &crate::harness::admin_of(&context.other_org)).await;
+        assert!(reps_browser.get(&elsewhere).await.has_code("wrong_org"), "a rep reconnects only in the same org");
         context.secrets.assert_not_logged();
     });
 }
 
-/// The new grant is stored, and the old one revoked; the connection stays the one that it was.
+/// The new grant is stored and the old one revoked. The connection keeps its id.
 #[test]
 fn a_connection_on_an_older_app_moves_with_reconnect() {
     harness::run(async {
@@ -184,8 +184,8 @@ fn a_connection_on_an_older_app_moves_with_reconnect() {
         assert!(page.shows("1 connection needs to move"), "{}", page.html);
 
         let to = admin.submit(Method::POST, &reconnect_path(&before), &form_of(&page.html)).await;
-        let begun = admin.begin(to.header(LOCATION).strip_prefix(PUBLIC_URL).unwrap()).await;
-        let back = admin.consent(&begun, &context.admin()).await;
+        let started = admin.begin(to.header(LOCATION).strip_prefix(PUBLIC_URL).unwrap()).await;
+        let back = admin.consent(&started, &context.admin()).await;
         assert_eq!(admin.get(&back).await.status, StatusCode::OK);
 
         let moved = context.team().await.unwrap();
@@ -194,11 +194,11 @@ fn a_connection_on_an_older_app_moves_with_reconnect() {
         assert!(!admin.get("/connections").await.shows("to move"));
         assert!(!context.accepts(&tokens.access_token).await, "the old grant is revoked");
         let (tokens, _) = context.broker.vault.load(context.org_id(), &before.connection_id).await.unwrap().unwrap();
-        assert!(context.accepts(&tokens.access_token).await, "the new one is good");
+        assert!(context.accepts(&tokens.access_token).await, "the new grant works");
     });
 }
 
-/// The team comes first; a personal link into such an org would lead nowhere.
+/// A personal connection needs an active org.
 #[test]
 fn in_a_disconnected_org_only_the_team_can_reconnect() {
     harness::run(async {
@@ -214,13 +214,13 @@ fn in_a_disconnected_org_only_the_team_can_reconnect() {
         assert!(page.shows("This org was disconnected"), "{}", page.html);
         assert!(page.shows(&reconnect_path(&team)) && !page.shows(&reconnect_path(&rep)), "{}", page.html);
         let form = form_of(&page.html);
-        assert!(admin.submit(Method::POST, &reconnect_path(&rep), &form).await.tells("no_such_connection"));
+        assert!(admin.submit(Method::POST, &reconnect_path(&rep), &form).await.has_code("no_such_connection"));
         assert_eq!(admin.submit(Method::POST, &reconnect_path(&team), &form).await.status, StatusCode::SEE_OTHER);
     });
 }
 
 #[test]
-fn closing_the_page_for_good_ends_the_session() {
+fn signing_out_ends_the_session() {
     harness::run(async {
         let context = TestContext::new().await;
         let mut admin = context.signed_in("acme").await;
@@ -231,12 +231,12 @@ fn closing_the_page_for_good_ends_the_session() {
 
         assert!(ended.header(SET_COOKIE).starts_with("__Host-ferry-admin=; Max-Age=0"));
         admin.set_cookie("__Host-ferry-admin", &cookie);
-        assert!(admin.get("/connections").await.tells("signed_out"), "the server has forgotten it too");
+        assert!(admin.get("/connections").await.has_code("signed_out"), "the session is deleted on the server too");
     });
 }
 
 #[test]
-fn the_platform_ends_one_connection_and_then_the_org_and_may_repeat_itself() {
+fn the_kill_switch_of_a_connection_or_an_org_is_idempotent() {
     harness::run(async {
         let context = TestContext::new().await;
         context.connect_team("acme").await;
@@ -261,7 +261,7 @@ fn the_platform_ends_one_connection_and_then_the_org_and_may_repeat_itself() {
         assert_eq!((org.state, org.tenant.unwrap().as_str()), (OrgState::Disconnected, "acme"));
         for kind in [ConnectionKind::Team, ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() }] {
             let tokens = context.broker.vault.load(context.org_id(), &kind.connection_id()).await.unwrap();
-            assert!(tokens.is_none(), "the tokens are gone");
+            assert!(tokens.is_none(), "the tokens are deleted");
         }
         let unknown = format!("/v1/orgs/{}/connections/{id}", context.other_org.org_id());
         assert_eq!(delete(&context, &unknown).await.0, StatusCode::NOT_FOUND);
@@ -271,13 +271,13 @@ fn the_platform_ends_one_connection_and_then_the_org_and_may_repeat_itself() {
         );
         assert_eq!(delete(&context, "/v1/orgs/nonsense").await.0, StatusCode::BAD_REQUEST);
         context.connect_team("acme").await;
-        assert_eq!(context.team().await.unwrap().state, ConnectionState::Active, "and it can be connected again");
+        assert_eq!(context.team().await.unwrap().state, ConnectionState::Active, "the org can be connected again");
         context.secrets.assert_not_logged();
     });
 }
 
 #[test]
-fn an_unreachable_salesforce_is_told_for_each_connection() {
+fn an_unreachable_salesforce_is_reported_by_connection() {
     harness::run(async {
         let context = TestContext::signing_in_at(Simulator::url).await;
         context.connect_team("acme").await;
@@ -310,7 +310,7 @@ fn reconnect_path(connection: &Connection) -> String {
     format!("/connections/{}/{}/reconnect", connection.org_id, connection.connection_id)
 }
 
-/// What a form of the page carries.
+/// Returns the body of the page's form.
 fn form_of(html: &str) -> String {
     let (_, rest) = html.split_once("name=\"csrf\" value=\"").expect("a form");
     format!("csrf={}", rest.split('"').next().unwrap())

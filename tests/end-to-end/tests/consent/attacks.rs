@@ -1,5 +1,4 @@
-//! What an attacker may try with a connect link or with the way back from Salesforce. Each is refused, leaves nothing
-//! connected, and no value of it is logged.
+//! Attacks with a connect link or with the callback. Each is refused, connects nothing, and logs none of its values.
 
 use http::header::LOCATION;
 use http::{Request, StatusCode};
@@ -10,26 +9,26 @@ use store::OrgState;
 use crate::harness::{CALLBACK, PUBLIC_URL, TestContext, admin_of};
 use crate::visitor::{self, Page, Visitor, parameter};
 
-/// A code and a state that look right.
+/// A made-up value with the form of a code or a state.
 const MADE_UP: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 #[test]
-fn a_state_is_good_once() {
+fn a_state_is_accepted_once() {
     harness::run(async {
         let context = TestContext::new().await;
         let mut visitor = Visitor::new(&context);
-        let begun = visitor.begin(&context.team_link("acme").await).await;
-        let back = visitor.consent(&begun, &context.admin()).await;
+        let started = visitor.begin(&context.team_link("acme").await).await;
+        let back = visitor.consent(&started, &context.admin()).await;
         assert_eq!(visitor.get(&back).await.status, StatusCode::OK);
         let connected = context.team().await;
 
         let again = visitor.get(&back).await;
-        let fresh_code = visitor.consent(&begun, &context.admin()).await;
+        let fresh_code = visitor.consent(&started, &context.admin()).await;
         let with_a_fresh_code = visitor.get(&fresh_code).await;
 
         for page in [again, with_a_fresh_code] {
             assert_eq!(page.status, StatusCode::CONFLICT);
-            assert!(page.tells("consent_used_or_expired"), "{}", page.html);
+            assert!(page.has_code("consent_used_or_expired"), "{}", page.html);
         }
         assert_eq!(context.team().await, connected);
         context.secrets.assert_not_logged();
@@ -37,19 +36,19 @@ fn a_state_is_good_once() {
 }
 
 #[test]
-fn a_state_that_nobody_got_is_worth_nothing() {
+fn a_state_that_was_not_issued_is_refused() {
     harness::run(async {
         let context = TestContext::new().await;
         let mut visitor = Visitor::new(&context);
         let link = context.team_link("acme").await;
         let ticket = link.rsplit('/').next().unwrap().to_owned();
-        let begun = visitor.begin(&link).await;
-        let code = parameter(&visitor.consent(&begun, &context.admin()).await, "code");
-        let nonce = begun.parameter("nonce");
-        for state in [MADE_UP, &ticket, &nonce, &begun.state().to_lowercase()] {
+        let started = visitor.begin(&link).await;
+        let code = parameter(&visitor.consent(&started, &context.admin()).await, "code");
+        let nonce = started.parameter("nonce");
+        for state in [MADE_UP, &ticket, &nonce, &started.state().to_lowercase()] {
             let page = visitor.get(&callback(&code, state)).await;
 
-            assert!(page.tells("consent_used_or_expired"), "{}", page.html);
+            assert!(page.has_code("consent_used_or_expired"), "{}", page.html);
             assert!(!page.shows(state) && !page.shows(&code));
         }
         assert!(context.is_untouched(context.org_id()).await);
@@ -62,19 +61,19 @@ fn a_state_that_is_too_old_connects_nothing() {
     harness::run(async {
         let context = TestContext::new().await;
         let mut visitor = Visitor::new(&context);
-        let begun = visitor.begin(&context.team_link("acme").await).await;
-        let back = visitor.consent(&begun, &context.admin()).await;
+        let started = visitor.begin(&context.team_link("acme").await).await;
+        let back = visitor.consent(&started, &context.admin()).await;
         context.pass(SignedDuration::from_mins(15));
 
         let page = visitor.get(&back).await;
 
-        assert!(page.tells("consent_used_or_expired"), "{}", page.html);
+        assert!(page.has_code("consent_used_or_expired"), "{}", page.html);
         assert!(context.is_untouched(context.org_id()).await);
         context.secrets.assert_not_logged();
     });
 }
 
-/// The attacker consents as far as the way back, and has the victim open that: the victim would work in the attacker's org.
+/// The attacker consents, stops at the callback, and lets the victim open it: the victim would then work in the attacker's org.
 #[test]
 fn a_state_of_another_browser_connects_nothing() {
     harness::run(async {
@@ -85,23 +84,23 @@ fn a_state_of_another_browser_connects_nothing() {
 
         let without_cookie = victim.get(&bait).await;
 
-        assert!(without_cookie.tells("other_browser"), "{}", without_cookie.html);
+        assert!(without_cookie.has_code("other_browser"), "{}", without_cookie.html);
         let own = victim.begin(&context.team_link("acme").await).await;
         let bait = attacker.begin(&context.team_link("acme").await).await;
         let bait = attacker.consent(&bait, &context.admin()).await;
         let with_a_cookie = victim.get(&bait).await;
-        assert!(with_a_cookie.tells("other_browser"), "{}", with_a_cookie.html);
+        assert!(with_a_cookie.has_code("other_browser"), "{}", with_a_cookie.html);
         assert!(context.is_untouched(context.org_id()).await);
-        assert!(attacker.get(&bait).await.tells("consent_used_or_expired"), "the state must be gone");
+        assert!(attacker.get(&bait).await.has_code("consent_used_or_expired"), "the state is used up");
         let back = victim.consent(&own, &context.admin()).await;
-        assert_eq!(victim.get(&back).await.status, StatusCode::OK, "the victim's own consent goes on");
+        assert_eq!(victim.get(&back).await.status, StatusCode::OK, "the victim's own consent succeeds");
         context.secrets.assert_not_logged();
     });
 }
 
 /// One person connects for two tenants in one browser, so both states have the right cookie.
 #[test]
-fn a_state_connects_for_the_tenant_it_was_made_for_and_no_other() {
+fn a_state_connects_only_for_its_own_tenant() {
     harness::run(async {
         let context = TestContext::new().await;
         context.connect_team("acme").await;
@@ -118,10 +117,10 @@ fn a_state_connects_for_the_tenant_it_was_made_for_and_no_other() {
         let other = visitor.begin(&context.team_link("other").await).await;
         let back = visitor.consent(&other, &context.admin()).await;
         let foreign = visitor.get(&back).await;
-        assert!(foreign.tells("org_owned_by_another_tenant"), "{}", foreign.html);
+        assert!(foreign.has_code("org_owned_by_another_tenant"), "{}", foreign.html);
         assert_eq!(context.team().await.unwrap(), connected);
         assert_eq!(context.callback.orgs.load(context.org_id()).await.unwrap().unwrap().tenant, Some(connected.tenant));
-        assert_eq!(context.requests("POST /services/oauth2/revoke"), revoked + 1, "the grant is given back");
+        assert_eq!(context.requests("POST /services/oauth2/revoke"), revoked + 1, "the grant is revoked");
         context.secrets.assert_not_logged();
     });
 }
@@ -153,25 +152,25 @@ fn a_code_of_another_consent_user_or_app_connects_nothing() {
 }
 
 #[test]
-fn nobody_is_sent_anywhere_that_a_request_names() {
+fn redirects_ignore_every_address_in_a_request() {
     harness::run(async {
         let context = TestContext::new().await;
         let mut visitor = Visitor::new(&context);
         let evil = "https%3A%2F%2Fevil.example%2F";
-        let wishes = ["redirect_uri", "next", "return_to", "startURL", "RelayState", "retURL", "login_url"];
-        let wishes: String = wishes.iter().map(|name| format!("&{name}={evil}")).collect();
+        let parameters = ["redirect_uri", "next", "return_to", "startURL", "RelayState", "retURL", "login_url"];
+        let parameters: String = parameters.iter().map(|name| format!("&{name}={evil}")).collect();
         let link = context.team_link("acme").await;
 
-        let request = Request::post(format!("{link}?x=1{wishes}")).header("host", "evil.example");
-        let begun = visitor.send(request.header("x-forwarded-host", "evil.example")).await;
+        let request = Request::post(format!("{link}?x=1{parameters}")).header("host", "evil.example");
+        let started = visitor.send(request.header("x-forwarded-host", "evil.example")).await;
 
-        let to = begun.header(LOCATION).to_owned();
+        let to = started.header(LOCATION).to_owned();
         assert!(to.starts_with(&format!("{}/services/oauth2/authorize?", context.org.login_url())), "{to}");
         assert_eq!(parameter(&to, "redirect_uri"), CALLBACK);
         assert!(!to.contains("evil.example"));
         let back = visitor::consent(&to, &context.admin()).await;
         let back = back.strip_prefix(PUBLIC_URL).unwrap();
-        let finished = visitor.send(Request::get(format!("{back}{wishes}")).header("host", "evil.example")).await;
+        let finished = visitor.send(Request::get(format!("{back}{parameters}")).header("host", "evil.example")).await;
         assert_eq!((finished.status, finished.header(LOCATION)), (StatusCode::OK, ""));
         assert!(!finished.shows("evil.example"));
         for path in
@@ -184,7 +183,7 @@ fn nobody_is_sent_anywhere_that_a_request_names() {
 }
 
 #[test]
-fn a_connect_link_is_good_once_and_not_for_long() {
+fn a_connect_link_works_once_and_expires() {
     harness::run(async {
         let context = TestContext::new().await;
         let (mut first, mut second) = (Visitor::new(&context), Visitor::new(&context));
@@ -194,46 +193,50 @@ fn a_connect_link_is_good_once_and_not_for_long() {
 
         let mut statuses = [one.status, two.status];
         statuses.sort();
-        assert_eq!(statuses, [StatusCode::SEE_OTHER, StatusCode::NOT_FOUND], "of two at once, one gets it");
-        assert!(first.get(&link).await.tells("link_used_or_expired"));
-        assert!(second.press(&link).await.tells("link_used_or_expired"));
+        assert_eq!(statuses, [StatusCode::SEE_OTHER, StatusCode::NOT_FOUND], "one of two concurrent requests gets it");
+        assert!(first.get(&link).await.has_code("link_used_or_expired"));
+        assert!(second.press(&link).await.has_code("link_used_or_expired"));
         let old = context.team_link("acme").await;
         context.pass(SignedDuration::from_mins(15));
-        assert!(first.get(&old).await.tells("link_used_or_expired"));
-        assert!(first.press(&old).await.tells("link_used_or_expired"));
+        assert!(first.get(&old).await.has_code("link_used_or_expired"));
+        assert!(first.press(&old).await.has_code("link_used_or_expired"));
         context.secrets.assert_not_logged();
     });
 }
 
 #[test]
-fn a_personal_connection_is_made_only_into_an_org_that_the_tenant_owns() {
+fn a_personal_connection_needs_an_org_of_the_tenant() {
     harness::run(async {
         let context = TestContext::new().await;
-        assert_eq!(context.ask_for_link(&context.personal("acme")).await.0, StatusCode::NOT_FOUND, "an unknown org");
+        assert_eq!(context.request_link(&context.personal("acme")).await.0, StatusCode::NOT_FOUND, "an unknown org");
         context.connect_team("acme").await;
-        assert_eq!(context.ask_for_link(&context.personal("other")).await.0, StatusCode::NOT_FOUND, "a foreign org");
+        assert_eq!(
+            context.request_link(&context.personal("other")).await.0,
+            StatusCode::NOT_FOUND,
+            "an org of another tenant"
+        );
         let revoked = context.requests("POST /services/oauth2/revoke");
 
         let mut visitor = Visitor::new(&context);
-        let begun = visitor.begin(&context.personal_link("acme").await).await;
-        let elsewhere = visitor.consent(&begun, &admin_of(&context.other_org)).await;
+        let started = visitor.begin(&context.personal_link("acme").await).await;
+        let elsewhere = visitor.consent(&started, &admin_of(&context.other_org)).await;
         let page = visitor.get(&elsewhere).await;
-        assert!(page.tells("wrong_org"), "{}", page.html);
+        assert!(page.has_code("wrong_org"), "{}", page.html);
 
-        let begun = visitor.begin(&context.personal_link("acme").await).await;
-        let back = visitor.consent(&begun, &context.rep()).await;
+        let started = visitor.begin(&context.personal_link("acme").await).await;
+        let back = visitor.consent(&started, &context.rep()).await;
         let now = context.clock.now();
         context.callback.orgs.set_state(context.org_id(), OrgState::Uninstalled, now).await.unwrap();
         let page = visitor.get(&back).await;
-        assert!(page.tells("wrong_org"), "{}", page.html);
+        assert!(page.has_code("wrong_org"), "{}", page.html);
 
         assert_eq!(context.reps().await, None);
         let other_org = context.other_org.org_id().parse().unwrap();
         assert!(context.is_untouched(other_org).await);
-        let given_back = |org: &org_simulator::Simulator| {
+        let revocations = |org: &org_simulator::Simulator| {
             org.request_log().iter().filter(|line| line.starts_with("POST /services/oauth2/revoke 200")).count()
         };
-        assert_eq!(given_back(&context.org) - revoked, 2, "both grants are given back");
+        assert_eq!(revocations(&context.org) - revoked, 2, "both grants are revoked");
         context.secrets.assert_not_logged();
     });
 }
@@ -242,22 +245,24 @@ fn a_personal_connection_is_made_only_into_an_org_that_the_tenant_owns() {
 fn a_link_for_one_org_does_not_connect_another() {
     harness::run(async {
         let context = TestContext::new().await;
-        let ask = json!({"tenant": "acme", "kind": "team", "environment": "production", "org_id": context.org_id()});
+        let request =
+            json!({"tenant": "acme", "kind": "team", "environment": "production", "org_id": context.org_id()});
         let mut visitor = Visitor::new(&context);
-        let begun = visitor.begin(&context.link(&ask).await).await;
-        let elsewhere = visitor.consent(&begun, &admin_of(&context.other_org)).await;
+        let started = visitor.begin(&context.link(&request).await).await;
+        let elsewhere = visitor.consent(&started, &admin_of(&context.other_org)).await;
 
         let page = visitor.get(&elsewhere).await;
 
-        assert!(page.tells("wrong_org"), "{}", page.html);
+        assert!(page.has_code("wrong_org"), "{}", page.html);
         assert!(context.is_untouched(context.other_org.org_id().parse().unwrap()).await);
         context.secrets.assert_not_logged();
     });
 }
 
-/// Salesforce calls a verifier that does not fit `invalid_request`, and a code that is not ours `invalid_grant`.
+/// Returns whether the code was refused. Salesforce returns `invalid_request` for a wrong code verifier and `invalid_grant` for a code
+/// of another app.
 fn is_refused(page: &Page) -> bool {
-    page.tells("code_refused") || page.tells("app_misconfigured")
+    page.has_code("code_refused") || page.has_code("app_misconfigured")
 }
 
 fn callback(code: &str, state: &str) -> String {
@@ -265,10 +270,10 @@ fn callback(code: &str, state: &str) -> String {
     format!("/oauth/callback?{}", query.append_pair("code", code).append_pair("state", state).finish())
 }
 
-/// A URL with a parameter and its companions left out.
+/// Returns a URL without the parameters whose names begin with `name`.
 fn without(url: &str, name: &str) -> String {
     let mut url = url::Url::parse(url).unwrap();
-    let kept: Vec<_> = url.query_pairs().into_owned().filter(|(known, _)| !known.starts_with(name)).collect();
-    url.query_pairs_mut().clear().extend_pairs(kept);
+    let others: Vec<_> = url.query_pairs().into_owned().filter(|(known, _)| !known.starts_with(name)).collect();
+    url.query_pairs_mut().clear().extend_pairs(others);
     url.into()
 }

@@ -1,4 +1,4 @@
-//! A headless Chromium, driven over the Chrome DevTools Protocol through its pipe: JSON, with a zero byte after each message.
+//! A headless Chromium, controlled over the pipe of the Chrome DevTools Protocol: JSON with a zero byte after each message.
 
 use std::collections::VecDeque;
 use std::io::Write as _;
@@ -10,26 +10,26 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-/// Patient, for machines that do a lot beside.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time after which the browser must have responded. It is long, for busy machines.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The browser reads its commands from file descriptor 3 and answers on 4.
+/// The shell command that starts the browser, which reads commands from file descriptor 3 and writes responses to 4.
 const START: &str = r#"exec "$0" "$@" 3<&0 4>&1 </dev/null >/dev/null 2>&1"#;
 
 /// A browser with one page. It ends when dropped.
 pub(crate) struct Chromium {
     _process: Child,
     commands: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    responses: BufReader<ChildStdout>,
     session: String,
     last_id: u64,
     events: VecDeque<Value>,
-    /// Errors and warnings of the page: blocked by its policy, failed, thrown or written to the console.
-    complaints: Vec<String>,
+    /// Errors and warnings of the page: resources that its policy blocks, failures, exceptions and console messages.
+    problems: Vec<String>,
     _profile: tempfile::TempDir,
 }
 
-/// A key that moves through a page.
+/// A key for moving through a page.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Key {
     Tab,
@@ -38,12 +38,14 @@ pub(crate) enum Key {
 }
 
 impl Chromium {
-    /// Starts it. `None` where there is none, which is said aloud.
+    /// Starts a browser. Prints a note and returns `None` if none is installed.
     pub(crate) async fn start() -> Option<Self> {
         let Some(program) = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(installed) else {
-            // The macros that print are caught by the harness, and this is not.
-            let _ =
-                writeln!(std::io::stderr(), "skipped: there is no chromium on this machine to look at the pages with");
+            // Unlike the printing macros, this is shown although the test harness captures output.
+            let _ = writeln!(
+                std::io::stderr(),
+                "skipped: Chromium is not installed, so the pages are not checked in a browser"
+            );
             return None;
         };
         let profile = tempfile::tempdir().unwrap();
@@ -69,15 +71,15 @@ impl Chromium {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let (commands, answers) = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
+        let (commands, responses) = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
         let mut browser = Self {
             _process: process,
             commands,
-            answers,
+            responses,
             session: String::new(),
             last_id: 0,
             events: VecDeque::new(),
-            complaints: Vec::new(),
+            problems: Vec::new(),
             _profile: profile,
         };
         let page = browser.call("Target.createTarget", json!({"url": "about:blank"})).await;
@@ -105,33 +107,34 @@ impl Chromium {
                 assert!(message["error"].is_null(), "{method}: {}", message["error"]);
                 return message["result"].take();
             }
-            self.note(message);
+            self.store(message);
         }
     }
 
     async fn message(&mut self) -> Value {
         let mut bytes = Vec::new();
-        let read = self.answers.read_until(0, &mut bytes);
-        tokio::time::timeout(PATIENCE, read).await.expect("the browser answers").unwrap();
-        assert_eq!(bytes.pop(), Some(0), "the browser is gone");
+        let read = self.responses.read_until(0, &mut bytes);
+        tokio::time::timeout(TIMEOUT, read).await.expect("the browser responds").unwrap();
+        assert_eq!(bytes.pop(), Some(0), "the browser has ended");
         serde_json::from_slice(&bytes).unwrap()
     }
 
-    fn note(&mut self, message: Value) {
+    /// Stores a problem of the page, or an event of the protocol.
+    fn store(&mut self, message: Value) {
         let params = &message["params"];
         let entry = &params["entry"];
         match message["method"].as_str().unwrap_or_default() {
-            // That a page has a status of its own is meant.
+            // The log reports every error status, and some pages have one on purpose.
             "Log.entryAdded" if entry["source"] == "network" => {}
-            "Log.entryAdded" => self.complaints.push(entry["text"].to_string()),
-            "Runtime.consoleAPICalled" => self.complaints.push(params["args"].to_string()),
-            "Runtime.exceptionThrown" => self.complaints.push(params["exceptionDetails"].to_string()),
+            "Log.entryAdded" => self.problems.push(entry["text"].to_string()),
+            "Runtime.consoleAPICalled" => self.problems.push(params["args"].to_string()),
+            "Runtime.exceptionThrown" => self.problems.push(params["exceptionDetails"].to_string()),
             _ => self.events.push_back(message),
         }
     }
 
-    /// Waits until a page that was gone to is there, with all that it loads.
-    async fn arrived(&mut self) {
+    /// Waits until the next page is loaded with all its resources.
+    async fn wait_for_load(&mut self) {
         loop {
             while let Some(event) = self.events.pop_front() {
                 if event["method"] == "Page.loadEventFired" {
@@ -139,26 +142,26 @@ impl Chromium {
                 }
             }
             let message = self.message().await;
-            self.note(message);
+            self.store(message);
         }
     }
 
-    /// Goes to an address, as a person who types it.
+    /// Navigates to a URL.
     pub(crate) async fn open(&mut self, url: &str) {
         self.events.clear();
         self.call("Page.navigate", json!({ "url": url })).await;
-        self.arrived().await;
+        self.wait_for_load().await;
     }
 
-    /// What an expression is on the page.
+    /// Returns the value of a JavaScript expression on the page.
     pub(crate) async fn evaluate(&mut self, expression: &str) -> Value {
         let params = json!({"expression": expression, "returnByValue": true, "userGesture": true});
-        let mut answer = self.call("Runtime.evaluate", params).await;
-        assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
-        answer["result"]["value"].take()
+        let mut result = self.call("Runtime.evaluate", params).await;
+        assert!(result["exceptionDetails"].is_null(), "{expression}: {result}");
+        result["result"]["value"].take()
     }
 
-    /// Clicks on the button or link that begins with this text, with the mouse, and waits for the next page.
+    /// Clicks with the mouse on the button or link whose text begins with `text`, and waits for the next page.
     pub(crate) async fn click(&mut self, text: &str) {
         let place = format!(
             "(() => {{ const all = [...document.querySelectorAll('button, a')]; \
@@ -167,13 +170,13 @@ impl Chromium {
              return [box.x + box.width / 2, box.y + box.height / 2]; }})()"
         );
         let place = self.evaluate(&place).await;
-        assert!(place.is_array(), "there is no {text:?} to click on: {}", self.text().await);
+        assert!(place.is_array(), "the page has no button or link {text:?}: {}", self.text().await);
         self.events.clear();
         for kind in ["mousePressed", "mouseReleased"] {
             let params = json!({"type": kind, "x": place[0], "y": place[1], "button": "left", "clickCount": 1});
             self.call("Input.dispatchMouseEvent", params).await;
         }
-        self.arrived().await;
+        self.wait_for_load().await;
     }
 
     /// Presses a key.
@@ -190,14 +193,14 @@ impl Chromium {
         self.call("Input.dispatchKeyEvent", key).await;
     }
 
-    /// Presses Enter on what has the focus, and waits for the next page.
-    pub(crate) async fn go_on(&mut self) {
+    /// Presses Enter on the element with the focus, and waits for the next page.
+    pub(crate) async fn press_enter(&mut self) {
         self.events.clear();
         self.press(Key::Enter).await;
-        self.arrived().await;
+        self.wait_for_load().await;
     }
 
-    /// What can be read on the page.
+    /// Returns the visible text of the page.
     pub(crate) async fn text(&mut self) -> String {
         self.evaluate("document.body.innerText").await.as_str().unwrap().to_owned()
     }
@@ -206,16 +209,16 @@ impl Chromium {
         self.evaluate("location.href").await.as_str().unwrap().to_owned()
     }
 
-    /// Gives the window a width and the person a taste.
-    pub(crate) async fn appear(&mut self, width: u32, scheme: &str) {
+    /// Sets the width of the window and the preferred color scheme.
+    pub(crate) async fn set_display(&mut self, width: u32, scheme: &str) {
         let window = json!({"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600});
         self.call("Emulation.setDeviceMetricsOverride", window).await;
-        let taste = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        self.call("Emulation.setEmulatedMedia", taste).await;
+        let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        self.call("Emulation.setEmulatedMedia", media).await;
     }
 
-    /// A picture of the whole page, as a PNG.
-    pub(crate) async fn picture(&mut self) -> Vec<u8> {
+    /// Takes a screenshot of the whole page, as a PNG.
+    pub(crate) async fn screenshot(&mut self) -> Vec<u8> {
         use base64::Engine as _;
         let params = json!({"format": "png", "captureBeyondViewport": true});
         let metrics = self.call("Page.getLayoutMetrics", json!({})).await;
@@ -223,13 +226,13 @@ impl Chromium {
         let clip = json!({"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1});
         let mut params = params;
         params["clip"] = clip;
-        let picture = self.call("Page.captureScreenshot", params).await;
-        base64::prelude::BASE64_STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
+        let screenshot = self.call("Page.captureScreenshot", params).await;
+        base64::prelude::BASE64_STANDARD.decode(screenshot["data"].as_str().unwrap()).unwrap()
     }
 
-    /// What the page complained of since it was last asked.
-    pub(crate) fn take_complaints(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.complaints)
+    /// Returns the problems of the page since the last call.
+    pub(crate) fn take_problems(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.problems)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The functions that `oauth-callback` calls, called in this process instead of over Lambda.
+//! The functions that `oauth-callback` invokes, called in this process instead of in Lambda.
 
 use runtime::invoke::Invoke;
 use runtime::{Error, diagnostic};
@@ -31,9 +31,9 @@ impl Invoke for Broker {
             self.secrets.note_call(&payload);
             let request = serde_json::from_slice(&payload).unwrap();
             let (deps, runtime) = (self.deps.clone(), tokio::runtime::Handle::current());
-            // The broker stays on one thread, as in its own process.
+            // The broker runs on one thread, as in its own process.
             let work = move || runtime.block_on(token_broker::handle(&deps, request));
-            answer(self.name(), &self.secrets, tokio::task::spawn_blocking(work).await.unwrap())
+            to_payload(self.name(), &self.secrets, tokio::task::spawn_blocking(work).await.unwrap())
         })
     }
 }
@@ -46,20 +46,20 @@ impl Invoke for Onboarding {
     fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
         Box::pin(async move {
             let event = serde_json::from_slice(&payload).unwrap();
-            answer(self.name(), &self.secrets, onboarding::handle(&self.deps, event).await)
+            to_payload(self.name(), &self.secrets, onboarding::handle(&self.deps, event).await)
         })
     }
 }
 
-/// As Lambda would: the answer's bytes, or the kind of the failure.
-fn answer<A: Serialize, E: Classify + std::error::Error>(
+/// Returns the bytes of the response, or the error of Lambda for a failed invocation.
+fn to_payload<A: Serialize, E: Classify + std::error::Error>(
     function: &str,
     secrets: &Secrets,
     result: Result<A, E>,
 ) -> Result<Vec<u8>, Error> {
     match result {
-        Ok(answer) => {
-            let bytes = serde_json::to_vec(&answer).unwrap();
+        Ok(response) => {
+            let bytes = serde_json::to_vec(&response).unwrap();
             secrets.note_call(&bytes);
             Ok(bytes)
         }

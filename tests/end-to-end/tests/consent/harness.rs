@@ -1,4 +1,4 @@
-//! One emulated account with the functions on it, and a realm of simulated orgs.
+//! The state of one test: the functions with an emulated account, and simulated orgs.
 
 use axum::Router;
 use http::StatusCode;
@@ -25,7 +25,7 @@ static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
 pub(crate) struct TestContext {
     /// The org that connects.
     pub(crate) org: Simulator,
-    /// Another customer's, with the same login host.
+    /// An org of another customer with the same login host.
     pub(crate) other_org: Simulator,
     pub(crate) clock: Clock,
     pub(crate) broker: token_broker::Deps,
@@ -36,7 +36,7 @@ pub(crate) struct TestContext {
     apps: (aws_sdk_secretsmanager::Client, String),
 }
 
-/// A context whose pages are served on loopback, for browsers that are programs of their own. It stops when dropped.
+/// A context whose pages are served on loopback, for browsers that are separate processes. The server stops when this is dropped.
 pub(crate) struct Served {
     pub(crate) context: TestContext,
     _server: tokio::task::JoinSet<()>,
@@ -45,7 +45,7 @@ pub(crate) struct Served {
 impl Served {
     pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        // Browsers keep `Secure` cookies for this name without TLS.
+        // Browsers accept `Secure` cookies of `localhost` without TLS.
         let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
         let context = TestContext::at(&url, Simulator::login_url).await;
         let router = context.router();
@@ -54,19 +54,19 @@ impl Served {
         Self { context, _server: server }
     }
 
-    /// The address of a path.
+    /// Returns the URL of a path.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.context.public_url)
     }
 }
 
 impl TestContext {
-    /// People sign in where they do in production: at one host for all orgs.
+    /// Creates a context in which users log in as in production: at one host for all orgs.
     pub(crate) async fn new() -> Self {
         Self::signing_in_at(Simulator::login_url).await
     }
 
-    /// People sign in at another host of the org.
+    /// Creates a context in which users log in at another host of the org.
     pub(crate) async fn signing_in_at(login: impl Fn(&Simulator) -> &str) -> Self {
         Self::at(PUBLIC_URL, login).await
     }
@@ -102,7 +102,7 @@ impl TestContext {
         Self { org, other_org, clock, broker, callback, secrets, public_url: public_url.to_owned(), apps }
     }
 
-    /// Lets time pass, for Ferry and for the org.
+    /// Advances the clocks of Ferry and of the org.
     pub(crate) fn pass(&self, span: SignedDuration) {
         self.clock.advance(span);
         self.org.advance_clock(span);
@@ -124,22 +124,22 @@ impl TestContext {
         self.org.users().into_iter().find(|user| !user.is_admin).unwrap().username
     }
 
-    /// Asks for a connect link as the platform does.
-    pub(crate) async fn ask_for_link(&self, body: &Value) -> (StatusCode, Value) {
-        self.ask("/v1/connect-links", body).await
+    /// Requests a connect link as the platform does.
+    pub(crate) async fn request_link(&self, body: &Value) -> (StatusCode, Value) {
+        self.post("/v1/connect-links", body).await
     }
 
-    async fn ask(&self, path: &str, body: &Value) -> (StatusCode, Value) {
+    async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
         let request = http::Request::post(path).header("content-type", "application/json");
         let page = send(self.router(), request.body(body.to_string().into()).unwrap()).await;
-        let answer = serde_json::from_str(&page.html).unwrap();
-        harness::contract::check("POST", path, page.status, &answer);
-        (page.status, answer)
+        let response = serde_json::from_str(&page.html).unwrap();
+        harness::contract::check("POST", path, page.status, &response);
+        (page.status, response)
     }
 
-    /// The path of a fresh connect link.
+    /// Creates a connect link and returns its path.
     pub(crate) async fn link(&self, body: &Value) -> String {
-        let (status, link) = self.ask_for_link(body).await;
+        let (status, link) = self.request_link(body).await;
         assert_eq!(status, StatusCode::CREATED, "{link}");
         let path = link["url"].as_str().unwrap().strip_prefix(&self.public_url).unwrap();
         self.secrets.note(path.rsplit('/').next().unwrap());
@@ -154,7 +154,7 @@ impl TestContext {
         self.link(&self.personal(tenant)).await
     }
 
-    /// What the platform asks for to connect its rep.
+    /// Returns the platform's request for a connect link for its rep.
     pub(crate) fn personal(&self, tenant: &str) -> Value {
         json!({
             "tenant": tenant, "kind": "personal", "platform_user": "rep-1",
@@ -162,40 +162,40 @@ impl TestContext {
         })
     }
 
-    /// Connects the team of the org for its tenant, as its admin.
+    /// Connects the team of the org for a tenant, as its admin.
     pub(crate) async fn connect_team(&self, tenant: &str) {
         let mut visitor = Visitor::new(self);
-        let begun = visitor.begin(&self.team_link(tenant).await).await;
-        let back = visitor.consent(&begun, &self.admin()).await;
+        let started = visitor.begin(&self.team_link(tenant).await).await;
+        let back = visitor.consent(&started, &self.admin()).await;
         let page = visitor.get(&back).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.html);
     }
 
-    /// Connects the rep, as whom the platform knows them.
+    /// Connects the rep.
     pub(crate) async fn connect_rep(&self, tenant: &str) {
         let mut visitor = Visitor::new(self);
-        let begun = visitor.begin(&self.personal_link(tenant).await).await;
-        let back = visitor.consent(&begun, &self.rep()).await;
+        let started = visitor.begin(&self.personal_link(tenant).await).await;
+        let back = visitor.consent(&started, &self.rep()).await;
         let page = visitor.get(&back).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.html);
     }
 
-    /// What the platform asks for to connect another person.
+    /// Returns the platform's request for a connect link for another person.
     pub(crate) fn personal_of(&self, platform_user: &str) -> Value {
-        let mut ask = self.personal("acme");
-        ask["platform_user"] = json!(platform_user);
-        ask
+        let mut request = self.personal("acme");
+        request["platform_user"] = json!(platform_user);
+        request
     }
 
     /// Connects the rep's Salesforce user for another person.
     pub(crate) async fn connect_as(&self, platform_user: &str) {
         let mut visitor = Visitor::new(self);
-        let begun = visitor.begin(&self.link(&self.personal_of(platform_user)).await).await;
-        let back = visitor.consent(&begun, &self.rep()).await;
+        let started = visitor.begin(&self.link(&self.personal_of(platform_user)).await).await;
+        let back = visitor.consent(&started, &self.rep()).await;
         assert_eq!(visitor.get(&back).await.status, StatusCode::OK);
     }
 
-    /// The vendor releases the next app, `v3`, which is noticed after some minutes.
+    /// Registers the next app, `v3`, and waits until the functions have read the registrations again.
     pub(crate) async fn release_another_app(&self) {
         let (id, secret) = ("3MVG9.the.next.app", "the-secret-of-the-next-app");
         self.secrets.note(secret);
@@ -208,14 +208,14 @@ impl TestContext {
         self.pass(SignedDuration::from_mins(6));
     }
 
-    /// Whether the org accepts an access token.
+    /// Returns whether the org accepts an access token.
     pub(crate) async fn accepts(&self, token: &SecretString) -> bool {
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = format!("{}/services/data/v66.0/limits", self.org.url());
         http.get(url).bearer_auth(token.expose_secret()).send().await.unwrap().status().is_success()
     }
 
-    /// Connects the rep's Salesforce user for another person, and lets that end.
+    /// Connects the rep's Salesforce user for another person, and ends that connection.
     pub(crate) async fn connect_another(&self, platform_user: &str, reason: &str) {
         self.connect_as(platform_user).await;
         let id = ConnectionId::personal(&platform_user.parse().unwrap());
@@ -223,16 +223,16 @@ impl TestContext {
         harness::set_connection_state(&self.broker.connections, self.org_id(), &id, &state, now).await;
     }
 
-    /// The path of a fresh link to the connections page.
+    /// Creates a link to the connections page and returns its path.
     pub(crate) async fn admin_link(&self, tenant: &str) -> String {
-        let (status, link) = self.ask("/v1/admin-links", &json!({ "tenant": tenant })).await;
+        let (status, link) = self.post("/v1/admin-links", &json!({ "tenant": tenant })).await;
         assert_eq!(status, StatusCode::CREATED, "{link}");
         let path = link["url"].as_str().unwrap().strip_prefix(&self.public_url).unwrap();
         self.secrets.note(path.rsplit('/').next().unwrap());
         path.to_owned()
     }
 
-    /// The browser of a tenant's admin, with a session.
+    /// Returns the browser of a tenant's admin with a session.
     pub(crate) async fn signed_in(&self, tenant: &str) -> Visitor {
         let mut visitor = Visitor::new(self);
         assert_eq!(visitor.press(&self.admin_link(tenant).await).await.status, StatusCode::SEE_OTHER);
@@ -248,14 +248,14 @@ impl TestContext {
         self.broker.connections.load(self.org_id(), &kind.connection_id()).await.unwrap()
     }
 
-    /// Whether nothing of this org is connected: neither row nor tokens.
+    /// Returns whether the org has neither connections nor the tokens of a team.
     pub(crate) async fn is_untouched(&self, org: OrgId) -> bool {
         let rows = self.broker.connections.list(org).await.unwrap();
         let tokens = self.broker.vault.load(org, &ConnectionId::team()).await.unwrap();
         rows.is_empty() && tokens.is_none()
     }
 
-    /// Grants that the realm's login host still holds for the app: what was not given back.
+    /// Returns the number of requests to the org whose line in its log begins with `what`.
     pub(crate) fn requests(&self, what: &str) -> usize {
         self.org.request_log().iter().filter(|line| line.starts_with(what)).count()
     }
@@ -280,7 +280,7 @@ async fn register(aws: &Aws, state: &State, org: &Simulator) {
     aws.secrets_manager().put_secret_value().secret_id(secret).secret_string(registrations).send().await.unwrap();
 }
 
-/// The variables as the template sets them, by what they are called.
+/// Returns the environment variables of the functions, as the template sets them.
 fn environment(state: &State, prefix: &str, public_url: &str, login: &str) -> Env {
     let queues = ["PipelineRefreshQueue", "RecordUpsertQueue", "RecordWriteQueue"];
     let queues = queues.map(|queue| (variable_of(queue), state.physical(queue).unwrap().to_owned()));
@@ -301,7 +301,7 @@ fn environment(state: &State, prefix: &str, public_url: &str, login: &str) -> En
     })
 }
 
-/// `PipelineRefreshQueue` is given as `PIPELINE_REFRESH_QUEUE_URL`.
+/// Returns the environment variable of a queue: `PIPELINE_REFRESH_QUEUE_URL` for `PipelineRefreshQueue`.
 fn variable_of(queue: &str) -> String {
     let words = queue.chars().map(|c| if c.is_uppercase() { format!("_{c}") } else { c.to_uppercase().to_string() });
     format!("{}_URL", words.collect::<String>().trim_start_matches('_'))

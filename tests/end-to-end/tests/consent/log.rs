@@ -1,15 +1,15 @@
-//! The values of a test that may be neither logged nor told.
+//! The secrets of a test, which must not be logged.
 
 use std::sync::Arc;
 
 use secret_scan::SecretScan;
 use serde_json::Value;
 
-/// Values that open a door, and what is logged while they are in use.
+/// The registered secrets, and the log of the test's process.
 #[derive(Clone)]
 pub(crate) struct Secrets(Arc<SecretScan>);
 
-/// Members of what functions say to each other whose values open a door.
+/// The JSON members of the functions' requests and responses that hold secrets.
 const SECRET_MEMBERS: [&str; 5] = ["code_verifier", "nonce", "access_token", "refresh_token", "webhook_url"];
 
 impl Secrets {
@@ -17,12 +17,12 @@ impl Secrets {
         Self(Arc::new(secret_scan::start()))
     }
 
-    /// Notes a value.
+    /// Registers a secret.
     pub(crate) fn note(&self, secret: &str) {
         self.0.forbid(secret);
     }
 
-    /// Notes what is secret in a call between functions.
+    /// Registers the secrets in a request or response between functions.
     pub(crate) fn note_call(&self, payload: &[u8]) {
         self.note_in(&serde_json::from_slice(payload).unwrap());
     }
@@ -36,7 +36,10 @@ impl Secrets {
         }
     }
 
-    /// Panics if one of them was logged, or stood on a page that tells of trouble.
+    /// Checks that no secret was logged or shown on an error page.
+    ///
+    /// # Panics
+    /// The log or an error page has a secret.
     pub(crate) fn assert_not_logged(&self) {
         self.0.check();
     }

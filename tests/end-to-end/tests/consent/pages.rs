@@ -7,13 +7,13 @@ use store::ConnectionState;
 
 use crate::chromium::{Chromium, Key};
 use crate::harness::Served;
-use crate::looking::{look, tab_to};
+use crate::page_checks::{check_page, tab_to};
 
-/// Lets the user of this name log in on the simulated org's consent page, and decides.
+/// Logs in as a user on the simulated org's consent page, and presses the button of the decision.
 async fn decide(browser: &mut Chromium, username: &str, decision: &str) {
     assert!(browser.text().await.contains("asks for access"), "{}", browser.text().await);
     browser.evaluate(&format!("document.querySelector('#username').value = {username:?}")).await;
-    browser.take_complaints();
+    browser.take_problems();
     browser.click(decision).await;
 }
 
@@ -23,10 +23,10 @@ fn a_team_connects_with_the_keyboard_alone() {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
         browser.open(&served.url(&served.context.team_link("acme").await)).await;
-        look(&mut browser, "connect-team").await;
+        check_page(&mut browser, "connect-team").await;
 
         tab_to(&mut browser, "Continue to Salesforce").await;
-        browser.go_on().await;
+        browser.press_enter().await;
         assert!(browser.text().await.contains("asks for access"));
         while browser.evaluate("document.activeElement.tagName").await != "SELECT" {
             browser.press(Key::Tab).await;
@@ -37,12 +37,12 @@ fn a_team_connects_with_the_keyboard_alone() {
         while browser.evaluate("document.activeElement.value").await != "allow" {
             browser.press(Key::Tab).await;
         }
-        browser.take_complaints();
-        browser.go_on().await;
+        browser.take_problems();
+        browser.press_enter().await;
 
         let page = browser.text().await;
         assert!(page.contains("Ferry is connected to your Salesforce org"), "{page}");
-        look(&mut browser, "connected-team").await;
+        check_page(&mut browser, "connected-team").await;
         assert_eq!(served.context.team().await.unwrap().state, ConnectionState::Active);
         let shown = browser.evaluate("document.querySelector('#webhook').value").await;
         served.context.secrets.note(shown.as_str().unwrap());
@@ -51,27 +51,27 @@ fn a_team_connects_with_the_keyboard_alone() {
 }
 
 #[test]
-fn a_rep_connects_and_sees_that_it_is_theirs() {
+fn a_rep_connects_and_sees_their_connection() {
     harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
         served.context.connect_team("acme").await;
         browser.open(&served.url(&served.context.personal_link("acme").await)).await;
-        look(&mut browser, "connect-personal").await;
+        check_page(&mut browser, "connect-personal").await;
         browser.click("Continue to Salesforce").await;
         decide(&mut browser, &served.context.rep(), "Allow").await;
 
         let page = browser.text().await;
 
         assert!(page.contains("Ferry is connected to your Salesforce user"), "{page}");
-        look(&mut browser, "connected-personal").await;
+        check_page(&mut browser, "connected-personal").await;
         let reps = served.context.reps().await.unwrap();
         assert_eq!(reps.state, ConnectionState::Active);
     });
 }
 
 #[test]
-fn who_says_no_or_has_no_package_is_told_what_to_do() {
+fn a_refused_consent_explains_the_next_step() {
     harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
@@ -88,7 +88,7 @@ fn who_says_no_or_has_no_package_is_told_what_to_do() {
             ("blocked", "Allow", AppPolicy { blocked: true, ..AppPolicy::default() }, "has blocked Ferry"),
             ("not-approved", "Allow", AppPolicy { admin_approved_only: true, ..AppPolicy::default() }, "not approved"),
         ];
-        for (name, decision, settings, told) in cases {
+        for (name, decision, settings, text) in cases {
             policy(settings);
             browser.open(&served.url(&context.team_link("acme").await)).await;
             browser.click("Continue to Salesforce").await;
@@ -96,15 +96,15 @@ fn who_says_no_or_has_no_package_is_told_what_to_do() {
 
             let page = browser.text().await;
 
-            assert!(page.contains(told), "{name}: {page}");
-            look(&mut browser, name).await;
+            assert!(page.contains(text), "{name}: {page}");
+            check_page(&mut browser, name).await;
         }
         assert!(context.is_untouched(context.org_id()).await);
     });
 }
 
 #[test]
-fn an_old_link_and_a_reloaded_answer_say_what_to_do() {
+fn an_expired_link_and_a_reload_explain_the_next_step() {
     harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
@@ -113,16 +113,16 @@ fn an_old_link_and_a_reloaded_answer_say_what_to_do() {
         context.pass(SignedDuration::from_mins(15));
         browser.open(&served.url(&old)).await;
         assert!(browser.text().await.contains("can no longer be used"));
-        look(&mut browser, "expired-link").await;
+        check_page(&mut browser, "expired-link").await;
 
         browser.open(&served.url(&context.team_link("acme").await)).await;
         browser.click("Continue to Salesforce").await;
         decide(&mut browser, &context.admin(), "Allow").await;
         assert!(browser.text().await.contains("Connected"));
-        let answer = browser.url().await;
-        browser.open(&answer).await;
-        assert!(browser.text().await.contains("already behind you"));
-        look(&mut browser, "reloaded").await;
+        let callback = browser.url().await;
+        browser.open(&callback).await;
+        assert!(browser.text().await.contains("This step cannot be repeated"));
+        check_page(&mut browser, "reloaded").await;
         assert_eq!(context.team().await.unwrap().state, ConnectionState::Active);
     });
 }
@@ -139,48 +139,48 @@ fn an_admin_sees_reconnects_and_disconnects_with_the_keyboard() {
             context.connect_another(name, state).await;
         }
         browser.open(&served.url(&context.admin_link("acme").await)).await;
-        look(&mut browser, "admin-link").await;
+        check_page(&mut browser, "admin-link").await;
         tab_to(&mut browser, "Show the connections").await;
-        browser.go_on().await;
+        browser.press_enter().await;
         let page = browser.text().await;
-        for told in ["Salesforce connections of acme", "Team", "rep-1", "Must be reconnected", "Connected"] {
-            assert!(page.contains(told), "{told}: {page}");
+        for text in ["Salesforce connections of acme", "Team", "rep-1", "Must be reconnected", "Connected"] {
+            assert!(page.contains(text), "{text}: {page}");
         }
-        look(&mut browser, "connections").await;
+        check_page(&mut browser, "connections").await;
 
         tab_to(&mut browser, "Reconnect amy@acme.example").await;
-        browser.go_on().await;
+        browser.press_enter().await;
         assert!(browser.text().await.contains("Send this link to amy@acme.example"));
-        look(&mut browser, "invitation").await;
+        check_page(&mut browser, "invitation").await;
         let link = browser.evaluate("document.querySelector('#link').value").await;
         context.secrets.note(link.as_str().unwrap().rsplit('/').next().unwrap());
         browser.click("Back to the connections").await;
 
         tab_to(&mut browser, "Disconnect rep-1").await;
-        browser.go_on().await;
-        look(&mut browser, "confirm").await;
+        browser.press_enter().await;
+        check_page(&mut browser, "confirm").await;
         tab_to(&mut browser, "Disconnect").await;
-        browser.go_on().await;
+        browser.press_enter().await;
         assert!(browser.text().await.contains("rep-1 is disconnected"), "{}", browser.text().await);
-        look(&mut browser, "disconnected").await;
+        check_page(&mut browser, "disconnected").await;
         assert_eq!(context.reps().await.unwrap().state, ConnectionState::Revoked);
 
         browser.click("Back to the connections").await;
         browser.click("Reconnect Team").await;
         browser.click("Continue to Salesforce").await;
         decide(&mut browser, &context.admin(), "Allow").await;
-        assert!(browser.text().await.contains("stays good"), "{}", browser.text().await);
-        look(&mut browser, "reconnected").await;
+        assert!(browser.text().await.contains("the earlier one still works"), "{}", browser.text().await);
+        check_page(&mut browser, "reconnected").await;
         browser.click("Back to the connections").await;
-        browser.click("Close this page for good").await;
+        browser.click("Sign out").await;
         assert!(browser.text().await.contains("Your session has ended"));
-        look(&mut browser, "signed-out").await;
+        check_page(&mut browser, "signed-out").await;
         context.secrets.assert_not_logged();
     });
 }
 
 #[test]
-fn no_script_gets_at_the_cookies() {
+fn scripts_neither_run_nor_read_cookies() {
     harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
@@ -191,13 +191,13 @@ fn no_script_gets_at_the_cookies() {
         let run = "document.body.insertAdjacentHTML('beforeend', '<img src=x onerror=\"window.ran = true\">'); \
                    const script = document.createElement('script'); script.textContent = 'window.ran = true'; \
                    document.body.append(script); window.ran === undefined";
-        assert_eq!(browser.evaluate(run).await, Value::Bool(true), "the policy lets no script run");
-        assert!(!browser.take_complaints().is_empty(), "and the browser says so");
+        assert_eq!(browser.evaluate(run).await, Value::Bool(true), "the policy blocks scripts");
+        assert!(!browser.take_problems().is_empty(), "the browser reports it");
     });
 }
 
 #[test]
-fn a_sixth_connection_of_one_user_says_whose_it_ended() {
+fn a_sixth_connection_of_a_user_names_the_one_it_ended() {
     harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
@@ -213,10 +213,10 @@ fn a_sixth_connection_of_one_user_says_whose_it_ended() {
             browser.click("Continue to Salesforce").await;
             decide(&mut browser, &context.rep(), "Allow").await;
             shown.push(browser.text().await);
-            look(&mut browser, &format!("connected-{name}")).await;
+            check_page(&mut browser, &format!("connected-{name}")).await;
         }
 
-        assert!(shown[0].contains("the next one ends the oldest"), "{}", shown[0]);
+        assert!(shown[0].contains("If this user connects again"), "{}", shown[0]);
         assert!(shown[1].contains("the oldest was ended") && shown[1].contains("amy"), "{}", shown[1]);
         assert!(!shown[1].contains("bob"), "{}", shown[1]);
         browser.open(&served.url(&context.admin_link("acme").await)).await;
@@ -228,7 +228,7 @@ fn a_sixth_connection_of_one_user_says_whose_it_ended() {
 }
 
 #[test]
-fn who_is_on_an_older_app_is_asked_to_move() {
+fn connections_on_an_older_app_are_asked_to_move() {
     harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
@@ -242,12 +242,12 @@ fn who_is_on_an_older_app_is_asked_to_move() {
 
         let page = browser.text().await;
         assert!(page.contains("2 connections need to move") && page.contains("Needs to move"), "{page}");
-        look(&mut browser, "connections-older-app").await;
+        check_page(&mut browser, "connections-older-app").await;
     });
 }
 
 #[test]
-fn a_user_who_may_not_do_enough_is_told_what_is_missing() {
+fn missing_permissions_of_a_user_are_listed() {
     harness::run(async {
         let Some(mut browser) = Chromium::start().await else { return };
         let served = Served::start().await;
@@ -260,8 +260,8 @@ fn a_user_who_may_not_do_enough_is_told_what_is_missing() {
 
         let page = browser.text().await;
 
-        assert!(page.contains("Your user may not do enough in Salesforce") && page.contains("Opportunity"), "{page}");
-        look(&mut browser, "missing-permissions").await;
+        assert!(page.contains("Your user lacks permissions in Salesforce") && page.contains("Opportunity"), "{page}");
+        check_page(&mut browser, "missing-permissions").await;
         assert!(context.team().await.is_none_or(|team| team.state != ConnectionState::Active));
         context.secrets.assert_not_logged();
     });

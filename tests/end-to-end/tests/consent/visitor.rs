@@ -1,4 +1,4 @@
-//! A person with a browser: cookies, our pages, and Salesforce's consent.
+//! A simulated browser: cookies, requests to Ferry's pages, and consents in Salesforce.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 use crate::harness::{PUBLIC_URL, TestContext};
 use crate::log::Secrets;
 
-/// What a browser got.
+/// A response to a browser.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) status: StatusCode,
@@ -24,9 +24,9 @@ impl Page {
         self.html.contains(text)
     }
 
-    /// Whether it is the page for this trouble.
-    pub(crate) fn tells(&self, trouble: &str) -> bool {
-        self.shows(&format!("<code>{trouble}</code>"))
+    /// Returns whether this is the error page with this code.
+    pub(crate) fn has_code(&self, code: &str) -> bool {
+        self.shows(&format!("<code>{code}</code>"))
     }
 
     pub(crate) fn header(&self, name: impl http::header::AsHeaderName) -> &str {
@@ -34,11 +34,11 @@ impl Page {
     }
 }
 
-/// A consent that was begun: where the browser is sent.
-pub(crate) struct Begun(pub(crate) String);
+/// A started consent: the authorize URL that the browser is redirected to.
+pub(crate) struct StartedConsent(pub(crate) String);
 
-impl Begun {
-    /// A parameter of the authorize URL.
+impl StartedConsent {
+    /// Returns a parameter of the authorize URL.
     pub(crate) fn parameter(&self, name: &str) -> String {
         parameter(&self.0, name)
     }
@@ -48,7 +48,7 @@ impl Begun {
     }
 }
 
-/// A browser. Each has cookies of its own.
+/// A browser with its own cookies.
 pub(crate) struct Visitor {
     router: Router,
     secrets: Secrets,
@@ -64,12 +64,12 @@ impl Visitor {
         self.send(Request::get(path)).await
     }
 
-    /// Presses the only button of our page at `path`.
+    /// Presses the only button of Ferry's page at `path`.
     pub(crate) async fn press(&mut self, path: &str) -> Page {
         self.send(Request::post(path).header("sec-fetch-site", "same-origin")).await
     }
 
-    /// Sends a form from a page of ours.
+    /// Sends a form from one of Ferry's pages.
     pub(crate) async fn submit(&mut self, method: Method, path: &str, form: &str) -> Page {
         let request = Request::builder().method(method).uri(path).header("sec-fetch-site", "same-origin");
         self.send_with(request, form).await
@@ -99,40 +99,40 @@ impl Visitor {
         page
     }
 
-    /// Opens a connect link and goes on to Salesforce.
-    pub(crate) async fn begin(&mut self, link: &str) -> Begun {
+    /// Opens a connect link and continues to Salesforce.
+    pub(crate) async fn begin(&mut self, link: &str) -> StartedConsent {
         assert_eq!(self.get(link).await.status, StatusCode::OK);
         let page = self.press(link).await;
         assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.html);
-        let begun = Begun(page.header(LOCATION).to_owned());
-        self.secrets.note(&begun.state());
-        self.secrets.note(&begun.parameter("nonce"));
-        begun
+        let started = StartedConsent(page.header(LOCATION).to_owned());
+        self.secrets.note(&started.state());
+        self.secrets.note(&started.parameter("nonce"));
+        started
     }
 
-    /// Consents as `username`; the path and query that the browser is sent back to.
-    pub(crate) async fn consent(&self, begun: &Begun, username: &str) -> String {
-        let back = consent(&begun.0, username).await;
+    /// Consents as `username`. Returns the path and query of the callback.
+    pub(crate) async fn consent(&self, started: &StartedConsent, username: &str) -> String {
+        let back = consent(&started.0, username).await;
         self.secrets.note(&parameter(&back, "code"));
         path_of(&back)
     }
 }
 
-/// Where Salesforce sends the browser after `username` consented.
+/// Returns the URL that Salesforce redirects the browser to after the consent of `username`.
 pub(crate) async fn consent(authorize_url: &str, username: &str) -> String {
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let answer = client.get(authorize_url).header("x-simulator-user", username).send().await.unwrap();
-    answer.headers()["location"].to_str().unwrap().to_owned()
+    let response = client.get(authorize_url).header("x-simulator-user", username).send().await.unwrap();
+    response.headers()["location"].to_str().unwrap().to_owned()
 }
 
-/// The path and query of an address of ours.
+/// Returns the path and query of one of Ferry's URLs.
 fn path_of(url: &str) -> String {
     let url = url::Url::parse(url).unwrap();
     assert_eq!(url.host_str(), Some("localhost"), "{url}");
     url[url::Position::BeforePath..].to_owned()
 }
 
-/// A query parameter of a URL or of a path with a query.
+/// Returns a query parameter of a URL or of a path with a query.
 pub(crate) fn parameter(url: &str, name: &str) -> String {
     let url = url::Url::parse(PUBLIC_URL).unwrap().join(url).unwrap();
     url.query_pairs().find(|(known, _)| known == name).map(|(_, value)| value.into_owned()).unwrap_or_default()

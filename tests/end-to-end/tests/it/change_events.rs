@@ -1,7 +1,7 @@
-//! A change that Salesforce relays to EventBridge, over the deployed stack.
+//! Change events that Salesforce relays to EventBridge, over the deployed stack.
 //!
-//! The emulator has no partner event sources: its `PutPartnerEvents` delivers nothing, and like AWS it takes no other event
-//! under such a name. So the rule is asked whether it would deliver, and its target gets what it would be given.
+//! The emulator has no partner event sources: its `PutPartnerEvents` delivers nothing, and like AWS it rejects other events with
+//! such a source. So `TestEventPattern` checks that the rule would deliver, and the test invokes the rule's target.
 
 use end_to_end::{Connected, eventually};
 use local::stack;
@@ -11,7 +11,7 @@ use store::{Deliveries, DeliveryOutcome};
 const BUS: &str = "ferry-change-events";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_relayed_change_is_mirrored_and_an_overflow_has_its_object_looked_through() {
+async fn a_relayed_change_is_mirrored_and_an_overflow_refreshes() {
     let org = Connected::start(stack::Options::default()).await.unwrap();
     let org_id = org.stack.simulator().org_id();
     let id = org.create("Account", &json!({ "Name": "Relayed" })).unwrap();
@@ -22,8 +22,8 @@ async fn a_relayed_change_is_mirrored_and_an_overflow_has_its_object_looked_thro
     let lambda = aws_sdk_lambda::Client::new(org.stack.sdk_config());
     for event in [&change, &overflow] {
         let payload = event.to_string().into_bytes();
-        let answer = lambda.invoke().function_name(&function).payload(payload.into()).send().await.unwrap();
-        assert_eq!(answer.function_error, None, "{:?}", answer.payload);
+        let response = lambda.invoke().function_name(&function).payload(payload.into()).send().await.unwrap();
+        assert_eq!(response.function_error, None, "{:?}", response.payload);
     }
 
     eventually("the account in the mirror", async || {
@@ -34,7 +34,7 @@ async fn a_relayed_change_is_mirrored_and_an_overflow_has_its_object_looked_thro
     let dynamodb = aws_sdk_dynamodb::Client::new(org.stack.sdk_config());
     let deliveries = Deliveries::new(dynamodb, org.stack.output("DeliveriesTable").unwrap());
     let load = async |name: String| deliveries.load(org_id.parse().unwrap(), &name.parse().unwrap()).await;
-    // The refresh that the overflow asked for may have been faster.
+    // The refresh that the overflow requested may have been faster.
     let settled = [DeliveryOutcome::Applied, DeliveryOutcome::Unchanged];
     eventually("the delivery in the ledger", async || {
         Ok(load(format!("UPDATE-1.1.{id}")).await?.is_some_and(|delivery| settled.contains(&delivery.outcome)))
@@ -45,7 +45,7 @@ async fn a_relayed_change_is_mirrored_and_an_overflow_has_its_object_looked_thro
     assert_eq!(whole_object.outcome, DeliveryOutcome::ObjectRefresh);
 }
 
-/// The function to which the deployed rule would give the event, after making sure that only AWS can bring it there.
+/// Returns the ARN of the function that the deployed rule delivers the event to. Checks that only AWS can send such an event.
 async fn target_of(org: &Connected, event: &Value) -> String {
     use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 

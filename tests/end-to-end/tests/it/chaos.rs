@@ -1,10 +1,10 @@
-//! Chaos, as much of it as fits into the suite; `cargo run --bin chaos -- --messages 100000` is the whole of it.
+//! A short run of the chaos test. A long one is `cargo run --bin chaos -- --messages 100000`.
 
 use end_to_end::chaos::{Plan, run};
 use local::Progress;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_doubled_or_made_up() {
+async fn no_change_is_lost_doubled_or_made_up() {
     let plan = Plan { messages: 5_000, seed: 5, workers: 2, daily_limit: false };
 
     let report = run(plan, &Progress::Silent).await.unwrap();

@@ -1,4 +1,4 @@
-//! A connection that dies is told of with a link that mends it; the kill switch ends all of an org.
+//! A dead connection is reported with a link that reconnects it, and the kill switch ends all connections of an org.
 
 use anyhow::Result;
 use end_to_end::{Connected, Method, eventually};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 const REP: &str = "rep-1";
 
-/// The same rep, as the platform calls them, gets a link and consents.
+/// Creates a connect link for the rep, and consents as this user.
 async fn connect_rep(org: &Connected, rep: &User) -> Result<()> {
     let link = json!({
         "tenant": "acme", "kind": "personal", "platform_user": REP, "environment": "production",
@@ -31,7 +31,7 @@ async fn reps_connection(org: &Connected) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_personal_connection_is_told_with_a_link_and_the_kill_switch_ends_all() {
+async fn a_dead_connection_is_reported_and_the_kill_switch_ends_all() {
     let org = Connected::start(stack::Options::default()).await.unwrap();
     let pattern = json!({ "type": ["connection.reauth_required", "connection.connected", "connection.disconnected"] });
     let events = Subscription::to(&org.stack, "platform", &pattern).await.unwrap();
@@ -49,8 +49,8 @@ async fn a_dead_personal_connection_is_told_with_a_link_and_the_kill_switch_ends
     );
     let id = written["records"][0]["id"].as_str().unwrap();
     assert_eq!(simulator.record("Account", id).unwrap()["OwnerId"], rep.id.as_str());
-    let told = events.event(|event| event["detail-type"] == "connection.reauth_required").await.unwrap();
-    let data = &told["detail"]["data"];
+    let event = events.event(|event| event["detail-type"] == "connection.reauth_required").await.unwrap();
+    let data = &event["detail"]["data"];
     assert_eq!((&data["platform_user"], &data["reason"]), (&json!(REP), &json!("grant_ended")));
 
     org.consent(data["connect_url"].as_str().unwrap(), &rep).await.unwrap();
@@ -67,14 +67,14 @@ async fn a_dead_personal_connection_is_told_with_a_link_and_the_kill_switch_ends
     let ends: Vec<_> = ended["connections"].as_array().unwrap().iter().map(|one| &one["outcome"]).collect();
     assert_eq!(ends, ["ended", "ended"]);
     let again = org.platform(Method::DELETE, &org.path(""), &json!(null)).await.unwrap();
-    assert_eq!(again, ended, "repeating changes nothing");
+    assert_eq!(again, ended, "a repeated request changes nothing");
     events.event(|event| event["detail-type"] == "connection.disconnected").await.unwrap();
     let refused = org.post(&org.webhook_url, "text/xml", "<a/>".to_owned()).await.unwrap();
-    assert_eq!(refused.status(), 404, "the org's lanes are closed");
+    assert_eq!(refused.status(), 404, "the org's webhook is closed");
     eventually("no secret is left", async || secrets_left(&org).await.map(|left| left.is_empty())).await.unwrap();
 }
 
-/// The names of the token secrets of the org.
+/// Returns the names of the org's token secrets.
 async fn secrets_left(org: &Connected) -> Result<Vec<String>> {
     let secrets = aws_sdk_secretsmanager::Client::new(org.stack.sdk_config());
     let names = secrets.list_secrets().send().await?.secret_list.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What is not Salesforce's, or not for this org, is refused at the deployed front door, changes nothing and leaves no trace.
+//! Messages that are forged, or that belong to another org, are refused by the deployed webhook, change nothing and are not logged.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use local::stack;
 const MARKER: &str = "never-to-be-logged-4711";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_forged_message_gets_no_ack_and_neither_body_nor_secret_is_logged() {
+async fn a_forged_message_is_neither_acknowledged_nor_logged() {
     let log = log_file();
     let options = stack::Options { log: Some(log.clone()), ..stack::Options::default() };
     let org = Connected::start(options).await.unwrap();
@@ -32,11 +32,11 @@ async fn a_forged_message_gets_no_ack_and_neither_body_nor_secret_is_logged() {
 
     for (url, content_type, body, status) in cases {
         let size = body.len();
-        let answer = org.post(url, content_type, body).await.unwrap();
+        let response = org.post(url, content_type, body).await.unwrap();
 
-        let (answered, kind) = (answer.status().as_u16(), answer.headers().get("content-type").cloned());
-        let text = answer.text().await.unwrap();
-        assert_eq!(answered, status, "{content_type} of {size} bytes: {text}");
+        let (returned, kind) = (response.status().as_u16(), response.headers().get("content-type").cloned());
+        let text = response.text().await.unwrap();
+        assert_eq!(returned, status, "{content_type} of {size} bytes: {text}");
         assert_eq!(kind.unwrap(), "application/problem+json");
         assert!(!text.contains("Ack"), "{text}");
     }
@@ -46,7 +46,7 @@ async fn a_forged_message_gets_no_ack_and_neither_body_nor_secret_is_logged() {
     drop(org);
     let logged = fs::read_to_string(&log).unwrap();
     fs::remove_file(&log).unwrap();
-    assert!(logged.contains("invocation ended"), "the functions' log is not where it is looked for");
+    assert!(logged.contains("invocation ended"), "the log has no lines of functions");
     assert!(!logged.contains(MARKER) && !logged.contains(&secret), "a body or a secret is in the log");
 }
 

@@ -9,7 +9,7 @@ use org_simulator::{DeliveryState, Effect, Fault};
 use serde_json::json;
 
 const FUNCTION: &str = "record-upsert";
-/// So that the messages of a killed function come again soon.
+/// The visibility timeout of the queue. It is short, so that the messages of a killed function return soon.
 const HIDDEN: Duration = Duration::from_secs(2);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -36,23 +36,23 @@ async fn a_killed_record_upsert_loses_nothing_that_was_acknowledged() {
     let first = function.start().unwrap();
     let batch = messages.batch(delivered.len()).await.unwrap();
     let (killed, ()) = tokio::join!(first.invoke(&batch), async {
-        eventually("the account in the mirror, and the opportunity asked for", async || {
-            // The opportunity has been asked for too: a fault that is left would hold up the second process instead.
-            let asked = org.stack.simulator().faults().iter().all(|fault| fault.used == 1);
-            Ok(asked && org.mirrored("Account", &account, "Name").await? == Some(json!("Newer than the message")))
+        eventually("the account in the mirror, and a request for the opportunity", async || {
+            // The fault must hit the first process: unused, it would delay the second one.
+            let requested = org.stack.simulator().faults().iter().all(|fault| fault.used == 1);
+            Ok(requested && org.mirrored("Account", &account, "Name").await? == Some(json!("Newer than the message")))
         })
         .await
         .unwrap();
         first.kill().await;
     });
     assert!(matches!(killed.unwrap().outcome, Outcome::Exited(_)));
-    assert_eq!(org.mirrored("Opportunity", &opportunity, "Name").await.unwrap(), None, "the kill came too late");
+    assert_eq!(org.mirrored("Opportunity", &opportunity, "Name").await.unwrap(), None, "the kill was too late");
 
     let second = function.start().unwrap();
     let again = messages.batch(delivered.len()).await.unwrap();
-    let answer = second.invoke(&again).await.unwrap();
+    let result = second.invoke(&again).await.unwrap();
 
-    assert_eq!(answer.outcome, Outcome::Response(json!({ "batchItemFailures": [] })), "{:?}", second.logs());
+    assert_eq!(result.outcome, Outcome::Response(json!({ "batchItemFailures": [] })), "{:?}", second.logs());
     assert_eq!(org.mirrored("Account", &account, "Name").await.unwrap(), Some(json!("Newer than the message")));
     assert_eq!(org.mirrored("Opportunity", &opportunity, "Name").await.unwrap(), Some(json!("After the kill")));
 }

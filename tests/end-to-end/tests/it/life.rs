@@ -1,4 +1,4 @@
-//! An org from the upgrade of its package to its removal, with a sandbox that copied it, over the deployed stack.
+//! An org from the upgrade of its package to its removal, and a sandbox that is a copy of it, over the deployed stack.
 
 use end_to_end::{Connected, eventually};
 use local::stack;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use store::{Orgs, WebhookSecret};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_org_is_followed_until_its_package_is_removed_and_its_copy_is_kept_out() {
+async fn an_org_is_followed_to_its_removal_and_its_copy_quarantined() {
     let org = Connected::start(stack::Options::default()).await.unwrap();
     let customer = org.stack.simulator();
     let path = format!("/v1/orgs/{}", customer.org_id());
@@ -30,13 +30,13 @@ async fn an_org_is_followed_until_its_package_is_removed_and_its_copy_is_kept_ou
     let copy = org.get(&format!("/v1/orgs/{}", sandbox.org_id())).await.unwrap();
     assert_eq!((&copy["state"], &copy["copy_of"]), (&json!("quarantined"), &json!(customer.org_id())));
 
-    // The address goes into the org itself, by the function's own permissions.
+    // The function updates the URL in the org, with the permissions of its role.
     let lambda = aws_sdk_lambda::Client::new(org.stack.sdk_config());
     let event = json!({ "event": "rotate_webhook_secret", "org_id": customer.org_id() }).to_string();
-    let answer = lambda.invoke().function_name("ferry-onboarding").payload(event.into_bytes().into()).send().await;
-    let answer: Value = serde_json::from_slice(answer.unwrap().payload.unwrap().as_ref()).unwrap();
-    assert_eq!(answer["outbound_messages"], json!({ "outcome": "configured", "messages": 1 }), "{answer}");
-    org.create("Account", &json!({ "Name": "At the new address" })).unwrap();
+    let response = lambda.invoke().function_name("ferry-onboarding").payload(event.into_bytes().into()).send().await;
+    let response: Value = serde_json::from_slice(response.unwrap().payload.unwrap().as_ref()).unwrap();
+    assert_eq!(response["outbound_messages"], json!({ "outcome": "configured", "messages": 1 }), "{response}");
+    org.create("Account", &json!({ "Name": "At the new URL" })).unwrap();
     let sent = customer.deliver_outbound_messages().await;
     assert!(sent.iter().all(|message| message.state == DeliveryState::Delivered), "{sent:?}");
 
@@ -51,7 +51,7 @@ async fn an_org_is_followed_until_its_package_is_removed_and_its_copy_is_kept_ou
     .unwrap();
 }
 
-/// A License Management Org whose messages go to the stack.
+/// Adds a License Management Org whose messages go to the stack.
 async fn license_management(org: &Connected) -> Simulator {
     let options = OrgOptions { kind: OrgKind::LicenseManagement, ..OrgOptions::default() };
     let vendor = org.stack.simulator().add_org(options).await.unwrap();

@@ -1,6 +1,6 @@
-//! Stories over the deployed stack.
+//! Scenarios over the deployed stack.
 
-#![expect(clippy::unwrap_used, reason = "a story ends where something is not as it should be")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod change_events;
 mod chaos;

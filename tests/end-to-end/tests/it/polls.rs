@@ -5,7 +5,7 @@ use local::stack;
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_edit_in_an_org_without_outbound_messages_reaches_the_mirror_by_the_poll_alone() {
+async fn without_outbound_messages_a_poll_finds_an_edit() {
     let org = Connected::start(stack::Options::default()).await.unwrap();
     let simulator = org.stack.simulator();
     simulator.set_edition("Professional Edition");
@@ -19,9 +19,9 @@ async fn an_edit_in_an_org_without_outbound_messages_reaches_the_mirror_by_the_p
     let changes = org.get(&org.path("/health")).await.unwrap()["changes"].clone();
     assert_eq!((&changes["by"], &changes["edition"]), (&json!("polling"), &json!("Professional Edition")), "{changes}");
 
-    // The copy that the reconnect asks for must not be what brings the edit.
+    // The backfill of the reconnect must end first, so that it does not find the edit.
     eventually("the copy after the reconnect", async || Ok(copied_at(&org).await? != first_copy)).await.unwrap();
-    let id = org.create("Account", &json!({ "Name": "Heard of by a poll" })).unwrap();
+    let id = org.create("Account", &json!({ "Name": "Found by a poll" })).unwrap();
     assert!(simulator.outbound_messages().is_empty());
     let lambda = aws_sdk_lambda::Client::new(org.stack.sdk_config());
     let poll = lambda.invoke().function_name(org.stack.output("RefreshFunction").unwrap());
@@ -31,13 +31,13 @@ async fn an_edit_in_an_org_without_outbound_messages_reaches_the_mirror_by_the_p
         let name = org.mirrored("Account", &id, "Name").await?;
         let health = org.get(&org.path("/health")).await?;
         let polls = &health["changes"]["polls"];
-        Ok(name == Some(json!("Heard of by a poll")) && !polls["last_completed"].is_null() && polls["overdue"] == false)
+        Ok(name == Some(json!("Found by a poll")) && !polls["last_completed"].is_null() && polls["overdue"] == false)
     })
     .await
     .unwrap();
 }
 
-/// When the last copy of the object that is copied last began that came to its end.
+/// Returns the time at which the last backfill ended, for the object that is copied last.
 async fn copied_at(org: &Connected) -> anyhow::Result<Value> {
     let health = org.get(&org.path("/health")).await?;
     let mut scans = health["sync"].as_array().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! Whose change it was: what Ferry wrote comes back marked, and nobody else's change does.
+//! The origin of a change: events of Ferry's own writes are marked, and those of other changes are not.
 
 use harness::run;
 use jiff::SignedDuration;
@@ -10,8 +10,8 @@ use crate::harness::{KEY, TestContext};
 
 const OPPORTUNITY: ObjectName = ObjectName::from_static("Opportunity");
 
-/// A notification that the record changed, through to what the platform hears.
-async fn heard(context: &TestContext, record_id: RecordId, n: usize) -> Value {
+/// Processes a notification that the record changed. Returns the data of its event.
+async fn event_of(context: &TestContext, record_id: RecordId, n: usize) -> Value {
     let hint = ChangeHint {
         org_id: context.org,
         delivery_id: format!("04l5e000000{n:04}").parse().unwrap(),
@@ -31,55 +31,55 @@ fn edit(context: &TestContext, username: &str, id: RecordId, fields: &Value) {
     context.simulator.update_record(username, "Opportunity", id.as_str(), fields).unwrap();
 }
 
-fn is_anybodys(event: &Value) -> bool {
+fn is_unmarked(event: &Value) -> bool {
     ["origin", "write_id", "unwritten_fields"].iter().all(|name| event.get(name).is_none())
 }
 
 #[test]
-fn what_ferry_wrote_is_marked_and_what_people_change_afterwards_is_not() {
+fn ferrys_writes_are_marked_and_later_changes_are_not() {
     run(async {
         let context = TestContext::new().await;
         let deal = json!({ KEY: "O-1", "Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-31" });
 
         let (id, created) = context.write("k1", deal).await;
-        let event = heard(&context, id, 1).await;
+        let event = event_of(&context, id, 1).await;
         assert_eq!((&event["origin"], &event["write_id"]), (&json!("ferry"), &created));
         let unwritten = event["unwritten_fields"].as_array().unwrap();
         assert!(unwritten.contains(&json!("OwnerId")) && !unwritten.contains(&json!("StageName")), "{event}");
 
         context.pass(SignedDuration::from_mins(1));
         let (_, updated) = context.write("k2", json!({ KEY: "O-1", "Amount": 100 })).await;
-        let event = heard(&context, id, 2).await;
+        let event = event_of(&context, id, 2).await;
         assert_eq!((&event["origin"], &event["write_id"]), (&json!("ferry"), &updated));
         assert!(!event["unwritten_fields"].as_array().unwrap().contains(&json!("Amount")), "{event}");
 
         context.pass(SignedDuration::from_secs(4));
         edit(&context, &context.rep.username, id, &json!({ "Amount": 200 }));
-        let event = heard(&context, id, 3).await;
+        let event = event_of(&context, id, 3).await;
         assert!(event["changed_fields"].as_array().unwrap().contains(&json!("Amount")), "{event}");
-        assert!(is_anybodys(&event), "the rep changed it in Salesforce: {event}");
+        assert!(is_unmarked(&event), "the rep changed it in Salesforce: {event}");
 
         context.pass(SignedDuration::from_mins(1));
         context.write("k3", json!({ KEY: "O-1", "Amount": 300 })).await;
         edit(&context, &context.admin.username, id, &json!({ "NextStep": "Call" }));
-        let event = heard(&context, id, 4).await;
-        assert!(is_anybodys(&event), "the admin changed it in the same second: {event}");
+        let event = event_of(&context, id, 4).await;
+        assert!(is_unmarked(&event), "the admin changed it in the same second: {event}");
     });
 }
 
 #[test]
-fn what_somebody_changed_just_before_a_write_is_named_as_not_written() {
+fn a_change_just_before_a_write_is_named_as_not_written() {
     run(async {
         let context = TestContext::new().await;
         let deal = json!({ KEY: "O-1", "Name": "Deal", "StageName": "Prospecting", "CloseDate": "2026-12-31" });
         let (id, _) = context.write("k1", deal).await;
-        heard(&context, id, 1).await;
+        event_of(&context, id, 1).await;
         context.pass(SignedDuration::from_mins(1));
         edit(&context, &context.admin.username, id, &json!({ "NextStep": "Call" }));
         context.pass(SignedDuration::from_secs(10));
 
         context.write("k2", json!({ KEY: "O-1", "Amount": 100 })).await;
-        let event = heard(&context, id, 2).await;
+        let event = event_of(&context, id, 2).await;
 
         assert_eq!(event["origin"], "ferry");
         assert!(event["unwritten_fields"].as_array().unwrap().contains(&json!("NextStep")), "{event}");

@@ -14,14 +14,13 @@ use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{
     Authorizations, Budgets, ChangeHint, Deliveries, DeliveryOutcome, EventBus, MirrorRecord, Origins, Queue, Records,
-    Writes,
 };
 
 /// The external id field that the package adds.
 pub(crate) const KEY: &str = "Ferry_External_Id__c";
 const HINTS: &str = "RecordUpsertQueue";
 
-/// What a test plays with.
+/// The state of one test.
 pub(crate) struct TestContext {
     context: harness::TestContext,
     writing: record_write::Deps,
@@ -41,7 +40,7 @@ impl Deref for TestContext {
 }
 
 impl TestContext {
-    /// With an active org, a team connection and the rep's.
+    /// Creates an active org with a team connection and the rep's.
     pub(crate) async fn new() -> Self {
         let context = harness::TestContext::connected().await;
         Self {
@@ -55,16 +54,16 @@ impl TestContext {
         }
     }
 
-    /// Has Ferry write an Opportunity for the rep; the record and the write.
+    /// Writes an Opportunity through Ferry for the rep. Returns the ids of the record and of the write.
     pub(crate) async fn write(&self, key: &str, record: Value) -> (RecordId, Value) {
         let body = json!({ "external_id_field": KEY, "records": [record] });
         let path = format!("/v1/orgs/{}/records/Opportunity?as={}", self.org, harness::REP);
         let request = Request::post(path).header("content-type", "application/json").header("idempotency-key", key);
         let request = request.body(Body::from(body.to_string())).unwrap();
-        let (status, answer) = harness::send(record_write::router(self.writing.clone()), request).await;
-        assert_eq!((status, &answer["records"][0]["success"]), (StatusCode::OK, &json!(true)), "{answer}");
-        assert_eq!(answer["owner_choice"], "rep");
-        (answer["records"][0]["id"].as_str().unwrap().parse().unwrap(), answer["write_id"].clone())
+        let (status, response) = harness::send(record_write::router(self.writing.clone()), request).await;
+        assert_eq!((status, &response["records"][0]["success"]), (StatusCode::OK, &json!(true)), "{response}");
+        assert_eq!(response["owner_choice"], "rep");
+        (response["records"][0]["id"].as_str().unwrap().parse().unwrap(), response["write_id"].clone())
     }
 
     /// Puts hints into the queue, as `outbound-message` does.
@@ -72,22 +71,22 @@ impl TestContext {
         self.mirroring.hints.send_all(hints, self.deadline()).await.unwrap();
     }
 
-    /// Gives an event to `change-event`, as EventBridge does.
+    /// Sends an event to `change-event`, as EventBridge does.
     pub(crate) async fn relay(&self, event: &Value) {
         let event = serde_json::value::to_raw_value(event).unwrap();
-        let answer = change_event::handle(&self.relaying, event, self.deadline()).await.unwrap();
-        assert!(!answer.refused);
+        let response = change_event::handle(&self.relaying, event, self.deadline()).await.unwrap();
+        assert!(!response.refused);
     }
 
-    /// Has what is in the queue applied to the mirror, and what that changed of the record told. What the platform hears.
+    /// Applies the queued hints to the mirror, and publishes the change of the record. Returns the events that the platform receives.
     pub(crate) async fn settle(&self, object: &ObjectName, id: RecordId) -> Vec<Value> {
         let before = self.mirrored(object, id).await;
         let hints = self.take(HINTS, self.waiting(HINTS).await.0).await;
         let message = |(n, body): (usize, &String)| json!({ "messageId": n.to_string(), "body": body });
         let batch: Vec<Value> = hints.iter().enumerate().map(message).collect();
         let batch = serde_json::from_value(json!({ "Records": batch })).unwrap();
-        let answer = record_upsert::handle(&self.mirroring, batch, self.deadline()).await.unwrap();
-        assert!(answer.failed.is_empty(), "{answer:?}");
+        let response = record_upsert::handle(&self.mirroring, batch, self.deadline()).await.unwrap();
+        assert!(response.failed.is_empty(), "{response:?}");
         let after = self.mirrored(object, id).await.unwrap();
         if before.as_ref() == Some(&after) {
             return Vec::new();
@@ -100,12 +99,12 @@ impl TestContext {
         events.iter().map(|body| serde_json::from_str::<Value>(body).unwrap()["detail"].clone()).collect()
     }
 
-    /// The row as the mirror has it.
+    /// Returns the record's row in the mirror.
     pub(crate) async fn mirrored(&self, object: &ObjectName, id: RecordId) -> Option<MirrorRecord> {
         self.mirroring.records.load(self.org, object, id).await.unwrap()
     }
 
-    /// What the ledger says of a delivery.
+    /// Returns the outcome of a delivery in the ledger.
     pub(crate) async fn outcome(&self, delivery: &str) -> DeliveryOutcome {
         let delivery = self.mirroring.deliveries.load(self.org, &delivery.parse().unwrap()).await.unwrap();
         delivery.unwrap().outcome
@@ -119,7 +118,7 @@ impl TestContext {
         self.context.received(&self.queue_url(queue), count).await
     }
 
-    /// A change of a row as the table's stream shows it.
+    /// Returns the event of the table's stream for a change of a row.
     fn stream(&self, before: Option<&MirrorRecord>, after: &MirrorRecord) -> Value {
         let image = |row: Option<&MirrorRecord>| {
             let item: serde_dynamo::Item = row.map(|row| serde_dynamo::to_item(row).unwrap()).unwrap_or_default();
@@ -140,16 +139,7 @@ impl TestContext {
 }
 
 fn writing(context: &harness::TestContext) -> record_write::Deps {
-    let ledger = writes::Deps {
-        orgs: context.orgs.clone(),
-        connections: context.connections.clone(),
-        writes: Writes::new(context.dynamodb(), context.table("writes")),
-        budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
-        queue: Queue::new(context.sqs(), context.queue_url("RecordWriteQueue"), context.clock.clone()),
-        salesforce: context.salesforce.clone(),
-        owner_policy: OwnerPolicy::RepThenTeam,
-        clock: context.clock.clone(),
-    };
+    let ledger = context.writes("RecordWriteQueue", OwnerPolicy::RepThenTeam);
     record_write::Deps { ledger, origins: Origins::new(context.dynamodb(), context.table("origins")) }
 }
 

@@ -1,8 +1,8 @@
-//! What the platform hears of a change, whichever lane told of it and whoever made it, with the real functions in one process:
-//! `record-write`, `outbound-message`'s and `change-event`'s hints, `record-upsert` and `record-events` on an emulated account,
-//! and a simulated org.
+//! The events of a change, from every source of hints and for every author, with the real functions in one process: `record-write`,
+//! the hints of `outbound-message` and `change-event`, `record-upsert` and `record-events`, on an emulated account and a
+//! simulated org.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod echoes;
 mod harness;

@@ -1,5 +1,5 @@
-//! The same change told by an outbound message, by Change Data Capture and by a gap event: one mirror, one event, and a line of
-//! the ledger for each.
+//! One change, reported by an outbound message, by Change Data Capture and by a gap event: one row in the mirror, one event, and an
+//! entry in the ledger for each report.
 
 use harness::run;
 use jiff::SignedDuration;
@@ -30,8 +30,8 @@ const ORDERS: [[Lane; 3]; 6] = [
     [Gap, ChangeEvent, OutboundMessage],
 ];
 
-/// Tells of a change by a lane; the name of the delivery.
-async fn tell(context: &TestContext, lane: Lane, id: RecordId, n: usize) -> String {
+/// Reports a change in one lane. Returns the id of the delivery.
+async fn report(context: &TestContext, lane: Lane, id: RecordId, n: usize) -> String {
     match lane {
         OutboundMessage => {
             let notification = format!("04l5e000000{n:04}");
@@ -74,46 +74,46 @@ fn outbound_message_body(context: &TestContext, notification: &str, id: RecordId
     )
 }
 
-/// The name that the mirror shows.
+/// Returns the record's name in the mirror.
 async fn name(context: &TestContext, id: RecordId) -> Value {
     context.mirrored(&ACCOUNT, id).await.unwrap().fields["Name"].clone()
 }
 
 #[test]
-fn a_change_that_three_lanes_tell_of_one_after_another_is_one_event() {
+fn a_change_reported_by_three_lanes_in_turn_is_one_event() {
     run(async {
         let context = TestContext::new().await;
         for (n, order) in ORDERS.into_iter().enumerate() {
             let id: RecordId = context.create(&context.admin, "Account", &json!({ "Name": "Acme" })).parse().unwrap();
-            let mut told = Vec::new();
+            let mut events = Vec::new();
             for (turn, lane) in order.into_iter().enumerate() {
                 context.pass(SignedDuration::from_secs(1));
-                let delivery = tell(&context, lane, id, n).await;
-                told.extend(context.settle(&ACCOUNT, id).await);
-                let wanted = if turn == 0 { Applied } else { Unchanged };
-                assert_eq!(context.outcome(&delivery).await, wanted, "{lane:?} in {order:?}");
+                let delivery = report(&context, lane, id, n).await;
+                events.extend(context.settle(&ACCOUNT, id).await);
+                let expected = if turn == 0 { Applied } else { Unchanged };
+                assert_eq!(context.outcome(&delivery).await, expected, "{lane:?} in {order:?}");
                 assert_eq!(name(&context, id).await, "Acme", "{order:?}");
             }
-            assert_eq!(told.len(), 1, "{order:?}: {told:?}");
-            assert_eq!((&told[0]["type"], &told[0]["data"]["created"]), (&json!("record.changed"), &json!(true)));
+            assert_eq!(events.len(), 1, "{order:?}: {events:?}");
+            assert_eq!((&events[0]["type"], &events[0]["data"]["created"]), (&json!("record.changed"), &json!(true)));
         }
     });
 }
 
 #[test]
-fn a_change_that_three_lanes_tell_of_at_once_is_one_reading_and_one_event() {
+fn a_change_reported_by_three_lanes_at_once_is_one_event() {
     run(async {
         let context = TestContext::new().await;
         for (n, order) in ORDERS.into_iter().enumerate() {
             let id: RecordId = context.create(&context.admin, "Account", &json!({ "Name": "Acme" })).parse().unwrap();
             let mut deliveries = Vec::new();
             for lane in order {
-                deliveries.push(tell(&context, lane, id, n).await);
+                deliveries.push(report(&context, lane, id, n).await);
             }
 
-            let told = context.settle(&ACCOUNT, id).await;
+            let events = context.settle(&ACCOUNT, id).await;
 
-            assert_eq!(told.len(), 1, "{order:?}: {told:?}");
+            assert_eq!(events.len(), 1, "{order:?}: {events:?}");
             assert_eq!(name(&context, id).await, "Acme");
             for delivery in deliveries {
                 assert_eq!(context.outcome(&delivery).await, Applied, "{order:?}");

@@ -1,6 +1,6 @@
-//! The two functions that fill the mirror, in one process: whoever read a record last, its row is the same.
+//! The two functions that fill the mirror, in one process: they write the same row for a record.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use store::{
 const OBJECTS: [ObjectName; 3] =
     [ObjectName::from_static("Account"), ObjectName::from_static("Contact"), ObjectName::from_static("Opportunity")];
 
-/// What a reader of the mirror sees of an object, by id.
+/// The fields of an object's records in the mirror, by id.
 type Rows = BTreeMap<RecordId, Map<String, Value>>;
 
 struct Both {
@@ -70,16 +70,16 @@ impl Both {
         let task = RefreshTask { org_id: self.context.org, kind, object: None, requested_at: now };
         let event = pipeline_refresh::Event::Tasks(batch(&[task]));
         let deadline = now + SignedDuration::from_mins(15);
-        let pipeline_refresh::Reply::Tasks(answer) =
+        let pipeline_refresh::Reply::Tasks(response) =
             pipeline_refresh::handle(&self.refresh, event, deadline).await.unwrap()
         else {
-            panic!("the answer to a schedule")
+            panic!("the reply is for a schedule")
         };
-        assert!(answer.failed.is_empty(), "{answer:?}");
+        assert!(response.failed.is_empty(), "{response:?}");
     }
 
-    /// Hints at all records, as many webhooks would; what the ledger says then.
-    async fn hint_at(&self, mirror: &[Rows]) -> Vec<DeliveryOutcome> {
+    /// Sends hints for all records, as webhooks would. Returns the outcomes in the ledger.
+    async fn send_hints(&self, mirror: &[Rows]) -> Vec<DeliveryOutcome> {
         self.context.pass(SignedDuration::from_mins(1));
         let now = self.context.clock.now();
         let hint = |object: &ObjectName, record_id: &RecordId| ChangeHint {
@@ -93,9 +93,9 @@ impl Both {
         let of_object =
             |(object, rows): (&ObjectName, &Rows)| rows.keys().map(|id| hint(object, id)).collect::<Vec<_>>();
         let hints: Vec<_> = OBJECTS.iter().zip(mirror).flat_map(of_object).collect();
-        let answer =
+        let response =
             record_upsert::handle(&self.upsert, batch(&hints), now + SignedDuration::from_mins(1)).await.unwrap();
-        assert!(answer.failed.is_empty(), "{answer:?}");
+        assert!(response.failed.is_empty(), "{response:?}");
         let deliveries = self.upsert.deliveries.stream_since(self.context.org, now).take(hints.len());
         let deliveries: Vec<_> = deliveries.try_collect().await.unwrap();
         assert_eq!(deliveries.len(), hints.len());
@@ -113,7 +113,7 @@ impl Both {
     }
 }
 
-/// A batch from SQS.
+/// Returns an event of SQS with these messages.
 fn batch<T: Serialize>(bodies: &[T]) -> SqsEvent {
     let message = |(index, body): (usize, &T)| json!({ "messageId": index.to_string(), "body": serde_json::to_string(body).unwrap() });
     serde_json::from_value(json!({ "Records": bodies.iter().enumerate().map(message).collect::<Vec<_>>() })).unwrap()
@@ -127,7 +127,7 @@ fn the_refresh_and_the_webhooks_write_the_same_rows() {
             both.refresh(RefreshKind::Backfill).await;
             let copied = both.mirror().await;
 
-            let outcomes = both.hint_at(&copied).await;
+            let outcomes = both.send_hints(&copied).await;
             assert!(outcomes.iter().all(|outcome| *outcome == DeliveryOutcome::Unchanged), "{fields}: {outcomes:?}");
             let reread = both.mirror().await;
             assert_eq!(reread, copied, "{fields}");
@@ -138,9 +138,9 @@ fn the_refresh_and_the_webhooks_write_the_same_rows() {
     });
 }
 
-/// A describe is remembered by each function: a poll costs one call an object, once it is known.
+/// Each function caches a describe: from then on, a poll costs one call per object.
 #[test]
-fn a_poll_describes_nothing_that_is_known() {
+fn a_poll_does_not_repeat_a_cached_describe() {
     harness::run(async {
         let both = Both::new("").await;
         both.refresh(RefreshKind::Backfill).await;
@@ -148,9 +148,9 @@ fn a_poll_describes_nothing_that_is_known() {
 
         both.refresh(RefreshKind::Poll).await;
 
-        let asked = both.context.simulator.request_log().split_off(before);
-        let count = |part: &str| asked.iter().filter(|line| line.contains(part)).count();
-        assert_eq!(count("/queryAll"), OBJECTS.len(), "{asked:?}");
-        assert_eq!(count("/describe"), 0, "{asked:?}");
+        let requests = both.context.simulator.request_log().split_off(before);
+        let count = |part: &str| requests.iter().filter(|line| line.contains(part)).count();
+        assert_eq!(count("/queryAll"), OBJECTS.len(), "{requests:?}");
+        assert_eq!(count("/describe"), 0, "{requests:?}");
     });
 }

@@ -40,7 +40,9 @@ fn dependencies_run_one_way() {
             // A flow that several functions share. It uses no other flow.
             ("shared", _) => (&["runtime", "salesforce", "store"], &[]),
             (_, "ferry") => (&["connecting", "local", "runtime", "salesforce", "store"], &["org-simulator", "harness"]),
-            (_, "harness") => (&["local", "org-simulator", "runtime", "salesforce", "secret-scan", "store"], &[]),
+            (_, "harness") => {
+                (&["local", "org-simulator", "runtime", "salesforce", "secret-scan", "store", "writes"], &[])
+            }
             (_, "local") => (&["org-simulator", "salesforce", "store"], &[]),
             (_, "bench") => (&["local", "org-simulator", "salesforce"], &[]),
             _ => (&[], &[]),

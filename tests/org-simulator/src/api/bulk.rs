@@ -1,9 +1,9 @@
 //! Bulk API 2.0: query and ingest jobs below `/services/data/vNN.0/jobs`; [`v1`] has Bulk API 1.0.
 //!
-//! A job is worked on as the org's clock runs: [`settle`] is called around every request to the data API and does
-//! what has fallen due. With a processing time of zero (the default) a job is done when it is first looked at; with
-//! a longer one, clients have to poll, and the rows of an ingest job are written little by little.
-//! Facts are from the Bulk API 2.0 guide and recorded answers; where neither says what is right, the doc comment does.
+//! Jobs progress with the org's clock: [`settle`] runs around every request to the data API and processes what is due.
+//! With a processing time of zero (the default) a job has ended when it is first read; with a longer one, clients have
+//! to poll, and the rows of an ingest job are written gradually. Facts are from the Bulk API 2.0 guide and recorded
+//! responses; the doc comment says so where neither covers a case.
 
 pub(crate) mod advance;
 mod create;

@@ -1,4 +1,4 @@
-//! A call of the data API and its response, without HTTP.
+//! A request to the data API and its response, independent of HTTP.
 
 pub(crate) mod headers;
 pub(crate) mod methods;
@@ -13,24 +13,24 @@ use crate::model::org::Org;
 use crate::model::versions::is_version;
 use crate::model::write_options::WriteOptions;
 
-/// One request to the data API.
+/// A request to the data API.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) method: String,
-    /// Decoded segments after the version.
+    /// The decoded path segments after the version.
     pub(crate) path: Vec<String>,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) body: Option<Json>,
-    /// For example `66.0`.
+    /// API version, for example `66.0`.
     pub(crate) version: String,
     /// `batchSize` of `Sforce-Query-Options`.
     pub(crate) batch_size: Option<usize>,
-    /// The request's headers, as far as the data API regards them.
+    /// The request's headers that the data API evaluates.
     pub(crate) headers: Headers,
 }
 
 impl Call {
-    /// Takes `/services/data/v66.0/...?...` apart; `None` for any other URL.
+    /// Parses `/services/data/v66.0/...?...`; `None` for any other URL.
     pub(crate) fn new(method: &str, url: &str, body: Option<Json>) -> Option<Self> {
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
         let rest = path.strip_prefix("/services/data/v")?;
@@ -39,7 +39,7 @@ impl Call {
             return None;
         }
         let query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-        // For clients that cannot send PATCH (REST API guide, update a record).
+        // Clients that cannot send PATCH name the method in this parameter (REST API guide, update a record).
         let named = query.iter().find(|(key, _)| key == "_HttpMethod").map(|(_, method)| method.as_str());
         let method = named.filter(|_| method.eq_ignore_ascii_case("post")).unwrap_or(method);
         Some(Self {
@@ -53,14 +53,14 @@ impl Call {
         })
     }
 
-    /// The same call with headers; those that change how records are read and written take effect.
+    /// Adds headers; those that change how records are read and written take effect.
     pub(crate) fn with_headers<'a>(mut self, headers: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         self.headers = Headers::read(headers);
         self.batch_size = self.headers.get("sforce-query-options").and_then(headers::batch_size);
         self
     }
 
-    /// The API version as a number: 66 for `66.0`.
+    /// Returns the API version as a number: 66 for `66.0`.
     pub(crate) fn number(&self) -> u32 {
         self.version.split('.').next().and_then(|n| n.parse().ok()).unwrap_or_default()
     }
@@ -74,7 +74,7 @@ impl Call {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body, which must be a JSON object.
+    /// Returns the body, which must be a JSON object.
     pub(crate) fn object(&self) -> Result<&Map<String, Json>, ApiError> {
         self.body
             .as_ref()
@@ -83,7 +83,7 @@ impl Call {
     }
 }
 
-/// The decoded segments of a path; `.json` behind a resource asks for what is sent anyway.
+/// Returns the decoded segments of a path; a `.json` suffix is ignored, because JSON is the default.
 fn segments(path: &str) -> Vec<String> {
     let mut segments: Vec<String> = path.split('/').filter(|s| !s.is_empty()).map(decoded).collect();
     let is_key = segments.len() == 4 && segments.first().is_some_and(|first| first == "sobjects");
@@ -104,10 +104,10 @@ pub(crate) fn decoded(segment: &str) -> String {
         .unwrap_or_default()
 }
 
-/// Serves a call within a transaction that is open; composite requests pass their parts to it.
+/// Serves a request within an open transaction; composite resources pass their subrequests to it.
 pub(crate) type Dispatch = fn(&mut Org, &Actor, &Call) -> Result<Response, ApiError>;
 
-/// What an answer carries.
+/// The body of a response.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Body {
     Empty,
@@ -115,13 +115,13 @@ pub(crate) enum Body {
     Bytes(Vec<u8>),
 }
 
-/// An answer of the data API.
+/// A response of the data API.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Response {
     pub(crate) status: u16,
     pub(crate) body: Body,
     pub(crate) location: Option<String>,
-    /// More headers of the answer.
+    /// Additional headers.
     pub(crate) headers: Vec<(&'static str, String)>,
 }
 
@@ -143,13 +143,13 @@ impl Response {
         self
     }
 
-    /// With one more header.
+    /// Adds a header.
     pub(crate) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// With the address of the record it is about.
+    /// Adds the `Location` of a record.
     pub(crate) fn at(mut self, call: &Call, object: &str, id: RecordId) -> Self {
         self.location = Some(format!("/services/data/v{}/sobjects/{object}/{id}", call.version));
         self
@@ -162,7 +162,8 @@ impl From<ApiError> for Response {
     }
 }
 
-/// Nothing is accepted silently: what the simulator does not know, it says so.
+/// Logs a resource that the simulator does not support, and returns the error for it. Unsupported requests never
+/// succeed silently.
 pub(crate) fn unknown(call: &Call) -> ApiError {
     let path = call.path.join("/");
     let allowed = methods::allowed(&call.path);
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn versions_that_never_were_are_not_found() {
+    fn unknown_versions_are_not_found() {
         assert!(Call::new("GET", "/services/data/v66.0/limits", None).is_some());
         for url in [
             "/services/data/v99.0/limits",

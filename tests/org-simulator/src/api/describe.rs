@@ -1,4 +1,4 @@
-//! Describe: the schema as the data API shows it, with the keys of recorded answers.
+//! Describe: the schema in the data API's JSON, with the keys of recorded responses.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -10,14 +10,14 @@ use crate::model::org::Org;
 use crate::model::record_types::RecordTypeInfo;
 use crate::model::schema::{Access, Field, FieldKind, Object};
 
-/// `GET /sobjects`, with the objects the actor's profile lets be seen.
+/// Returns the body of `GET /sobjects`, with the objects that the actor's profile permits.
 pub(crate) fn describe_global(org: &Org, actor: &Actor, version: &str) -> Json {
     let seen = org.schema.objects().filter(|object| org.may(actor, Permission::Read, object));
     let objects: Vec<Json> = seen.map(|object| object_summary(org, actor, object, version)).collect();
     json!({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
 }
 
-/// One entry of describe global.
+/// Returns one entry of describe global.
 pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
     let writeable = object.access == Access::Full;
     let may = |permission| writeable && org.may(actor, permission, object);
@@ -34,7 +34,7 @@ pub(crate) fn object_summary(org: &Org, actor: &Actor, object: &Object, version:
     })
 }
 
-/// `GET /sobjects/{object}/describe`.
+/// Returns the body of `GET /sobjects/{object}/describe`.
 pub(crate) fn describe_object(org: &Org, actor: &Actor, object: &Object, version: &str) -> Json {
     let mut body = object_summary(org, actor, object, version);
     let seen = object.fields.iter().filter(|field| org.may_read_field(actor, object, field));
@@ -80,7 +80,7 @@ fn record_type(info: &RecordTypeInfo, available: bool, object: &Object, version:
     })
 }
 
-/// Whether the actor may set a field, on a new record and on one there is.
+/// The actor's permission to set a field, of a new record and of an existing one.
 struct Abilities {
     create: bool,
     update: bool,

@@ -1,8 +1,9 @@
-//! `POST graphql`: records of an object by `uiapi { query { Object { edges { node { ... } } } } }` (GraphQL API guide).
+//! `POST graphql`: records of an object, requested with `uiapi { query { Object { edges { node { ... } } } } }`
+//! (GraphQL API guide).
 //!
-//! A query is turned into SOQL, so that access and comparisons are SOQL's. Fields of the record itself are served;
-//! parents, children, variables, aliases, fragments and mutations are refused in `errors`. The wording of errors
-//! and the form of cursors are unverified.
+//! A query is translated to SOQL, so that access and comparisons are those of SOQL. Fields of the record itself are
+//! supported; parents, children, variables, aliases, fragments and mutations are rejected in `errors`. The messages of
+//! errors and the format of cursors are unverified.
 
 mod document;
 mod filter;
@@ -19,14 +20,14 @@ use crate::model::schema::Object;
 
 use document::Selection;
 
-/// Records of a page when `first` does not say.
+/// Records in a page when `first` is absent.
 const USUAL: usize = 10;
 const MOST: usize = 2_000;
 
-/// What is wrong with a document, in words.
+/// An error message for a document.
 type Refused = String;
 
-/// Answers a document; what is wrong with it stands in `errors` of an answer with status 200.
+/// Executes a document; errors are returned in `errors`, with status 200.
 pub(crate) fn serve(org: &Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
     let text = call.object()?.get("query").and_then(Json::as_str).unwrap_or_default();
     let answer = document::parse(text).and_then(|document| answered(org, actor, call, &document));
@@ -49,7 +50,7 @@ fn answered(org: &Org, actor: &Actor, call: &Call, document: &[Selection]) -> Re
     })
 }
 
-/// An object with the answer of each selection under its name.
+/// Returns an object with the result of each selection under its name.
 fn each(
     selections: &[Selection],
     of: &str,
@@ -67,7 +68,7 @@ fn undefined(field: &str, of: &str) -> Refused {
     format!("Validation error: Field '{field}' in type '{of}' is undefined")
 }
 
-/// The connection of one object: its edges, where the page stands, and how many there are.
+/// Returns the connection of one object: its edges, the page information and the total count.
 fn records(org: &Org, actor: &Actor, call: &Call, wanted: &Selection) -> Result<Json, Refused> {
     let object = org.object_for(actor, &wanted.name).map_err(|_| undefined(&wanted.name, "RecordQuery"))?;
     if object.name != wanted.name {
@@ -108,7 +109,7 @@ fn records(org: &Org, actor: &Actor, call: &Call, wanted: &Selection) -> Result<
             })
         }),
         "edges" => {
-            // What is selected is validated whether there are records or not.
+            // The selection is validated even when there are no records.
             edge(&object, part.plain()?, 0, &blank(org, actor, &object))?;
             let edges = page.iter().zip(after + 1..).map(|(id, at)| {
                 let shown = ui_api::record(org, actor, (&object, **id), call, &node_names(part));
@@ -120,19 +121,19 @@ fn records(org: &Org, actor: &Actor, call: &Call, wanted: &Selection) -> Result<
     })
 }
 
-/// The fields of a record as the user sees them, without values.
+/// Returns the fields that the user may read, without values.
 fn blank(org: &Org, actor: &Actor, object: &Object) -> Json {
     let seen = object.fields.iter().filter(|field| org.may_read_field(actor, object, field));
     seen.map(|field| (field.name.clone(), json!({"displayValue": null, "value": null}))).collect()
 }
 
-/// The fields that the nodes of an edge are asked for.
+/// Returns the names of the fields that are selected in the nodes of an edge.
 fn node_names(edge: &Selection) -> Vec<String> {
     let nodes = edge.selections.iter().filter(|part| part.name == "node");
     nodes.flat_map(|node| &node.selections).map(|field| field.name.clone()).collect()
 }
 
-/// One record of a connection, with its place.
+/// Returns one edge of a connection, with its cursor.
 fn edge(object: &Object, selections: &[Selection], at: usize, shown: &Json) -> Result<Json, Refused> {
     let name = format!("{}Edge", object.name);
     each(selections, &name, |part| match part.name.as_str() {
@@ -142,7 +143,7 @@ fn edge(object: &Object, selections: &[Selection], at: usize, shown: &Json) -> R
     })
 }
 
-/// One field of a record: the id as it is, others with what is asked of value and display value.
+/// Returns one field of a record: the id unchanged, other fields with the selected parts of value and display value.
 fn node_field(object: &Object, field: &Selection, shown: &Json) -> Result<Json, Refused> {
     let known = object.field(&field.name).filter(|known| known.name == field.name && !known.kind.is_compound());
     let values = known.and_then(|known| shown.get(&known.name)).ok_or_else(|| undefined(&field.name, &object.name))?;

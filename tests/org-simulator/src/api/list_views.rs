@@ -1,6 +1,6 @@
-//! List views: each object whose records have an owner has the three that Salesforce makes (REST API guide, "List Views").
+//! List views: each object with owners has the three that Salesforce creates (REST API guide, "List Views").
 //!
-//! Nobody can make others here, and `ListView` is no object that can be queried.
+//! Users cannot create others here, and the object `ListView` cannot be queried.
 
 mod rest;
 
@@ -16,18 +16,18 @@ use crate::model::schema::{Field, Object};
 
 pub(crate) use rest::serve;
 
-/// Columns that Salesforce shows first for well-known objects; other objects show name and owner.
+/// Columns that Salesforce shows for well-known objects by default; other objects show name and owner.
 const COLUMNS: [(&str, &[&str]); 4] = [
     ("Account", &["Name", "Site", "BillingState", "Phone", "Type", "Owner.Alias"]),
     ("Contact", &["Name", "Account.Name", "Phone", "Email", "Title", "Owner.Alias"]),
     ("Lead", &["Name", "Company", "Phone", "Email", "Status", "Owner.Alias"]),
     ("Opportunity", &["Name", "Account.Name", "Amount", "CloseDate", "StageName", "Owner.Alias"]),
 ];
-/// What comes with every row and is shown to nobody.
+/// Columns that every row contains and that are not displayed.
 const HIDDEN: [&str; 4] = ["Id", "CreatedDate", "LastModifiedDate", "SystemModstamp"];
 const PREFIX: &str = "00B";
 
-/// Which records a view holds.
+/// The records in a view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
     Everything,
@@ -54,7 +54,7 @@ pub(crate) struct Column<'a> {
     pub(crate) hidden: bool,
 }
 
-/// The views of an object.
+/// Returns the views of an object.
 pub(crate) fn of(org: &Org, object: &Object) -> Vec<ListView> {
     let place = org.schema.objects().position(|known| known.name == object.name).filter(|_| object.has_owner);
     let first = place.and_then(|place| u64::try_from(place * SCOPES.len() + 1).ok());
@@ -66,7 +66,7 @@ pub(crate) fn of(org: &Org, object: &Object) -> Vec<ListView> {
     first.into_iter().flat_map(|first| (first..).zip(SCOPES)).map(view).collect()
 }
 
-/// The object and the view of an id.
+/// Returns the object and the view with an id.
 pub(crate) fn by_id(org: &Org, id: &str) -> Option<(std::sync::Arc<Object>, ListView)> {
     let id = RecordId::parse(id).filter(|id| id.key_prefix() == PREFIX)?;
     let place = usize::try_from(number_of(id).checked_sub(1)?).ok()? / SCOPES.len();
@@ -75,7 +75,7 @@ pub(crate) fn by_id(org: &Org, id: &str) -> Option<(std::sync::Arc<Object>, List
     Some((object, view))
 }
 
-/// The columns as the user may see them.
+/// Returns the columns that the user may see.
 pub(crate) fn columns<'a>(org: &'a Org, actor: &Actor, object: &'a Object) -> Vec<Column<'a>> {
     let name = object.name_field().map(|at| object.fields[at].name.as_str());
     let usual: Vec<&str> = name.into_iter().chain(["Owner.Alias"]).collect();
@@ -96,7 +96,7 @@ pub(crate) fn columns<'a>(org: &'a Org, actor: &Actor, object: &'a Object) -> Ve
     .collect()
 }
 
-/// The query that finds a view's records; recently viewed ones are found by their ids.
+/// Returns the query of a view's records; recently viewed records are selected by id.
 pub(crate) fn soql(org: &Org, actor: &Actor, object: &Object, view: &ListView) -> String {
     let paths: Vec<String> = columns(org, actor, object).into_iter().map(|column| column.path).collect();
     let condition = match view.scope {
@@ -124,7 +124,7 @@ pub(crate) fn soql(org: &Org, actor: &Actor, object: &Object, view: &ListView) -
     format!("SELECT {} FROM {}{condition} ORDER BY {order}", paths.join(", "), object.name)
 }
 
-/// The records of a view, from one on, at most so many, and whether there are more.
+/// Returns a page of a view's records, and whether there are more.
 pub(crate) fn records(
     org: &mut Org,
     actor: &Actor,
@@ -145,14 +145,14 @@ pub(crate) fn records(
     Ok((rows, more))
 }
 
-/// A number among the parameters of a call.
+/// Returns a numeric parameter of a request.
 pub(crate) fn number(call: &Call, name: &str, usual: usize) -> Result<usize, ApiError> {
     let wrong =
         |text: &str| ApiError::new("INVALID_QUERY_PARAMETER", format!("The value {text} of {name} is no number"));
     call.parameter(name).map_or(Ok(usual), |text| text.parse().map_err(|_| wrong(text)))
 }
 
-/// How a view is referred to over UI API.
+/// Returns the reference to a view in UI API.
 pub(crate) fn reference(object: &Object, view: &ListView) -> Json {
     json!({
         "id": view.id.as_str(), "listViewApiName": view.developer_name, "objectApiName": object.name, "type": "listView",

@@ -12,7 +12,7 @@ use crate::model::org::Org;
 const PAGE: usize = 2_000;
 const SMALLEST_PAGE: usize = 200;
 
-/// Serves the first page of a query; `explain` and `columns` ask about the query instead.
+/// Serves the first page of a query, or its description with `explain` or `columns`.
 pub(crate) fn first_page(org: &mut Org, actor: &Actor, call: &Call, all_rows: bool) -> Result<Response, ApiError> {
     if let Some(text) = call.parameter("explain") {
         return soql::explained(org, actor, text).map(Response::json);
@@ -50,7 +50,7 @@ fn warn_of_unknown(call: &Call) {
     }
 }
 
-/// Serves a later page; the locator says from where, as `01g...-2000`.
+/// Serves a later page; the locator has the position, as `01g...-2000`.
 pub(crate) fn next_page(org: &mut Org, actor: &Actor, call: &Call, locator: &str) -> Result<Response, ApiError> {
     let invalid = || ApiError::new("INVALID_QUERY_LOCATOR", "invalid query locator");
     let (name, from) = locator.rsplit_once('-').ok_or_else(invalid)?;
@@ -73,7 +73,7 @@ fn next_url(body: &mut Map<String, Json>, call: &Call, locator: &str, from: usiz
     body.insert("nextRecordsUrl".to_owned(), Json::from(url));
 }
 
-/// The body with its keys in the order Salesforce has them.
+/// Returns the body with its keys in Salesforce's order.
 fn in_order(mut body: Map<String, Json>) -> Json {
     let mut ordered = Map::new();
     for key in ["totalSize", "done", "nextRecordsUrl", "records"] {
@@ -82,7 +82,7 @@ fn in_order(mut body: Map<String, Json>) -> Json {
     Json::Object(ordered)
 }
 
-/// A page, and whether there are more; results of subqueries that go on are kept open.
+/// Returns a page, and whether there are more; results of subqueries with more pages stay open.
 fn shown(org: &mut Org, call: &Call, cursor: &Cursor, from: usize) -> (Map<String, Json>, bool) {
     let paper = Paper { version: &call.version, page: cursor.page };
     let page = soql::page(org, &cursor.actor, &cursor.found, from, paper);

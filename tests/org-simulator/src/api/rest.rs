@@ -1,4 +1,4 @@
-//! The data API below `/services/data/vNN.0/`, without HTTP: a call in, an answer out. Composite requests come back in here.
+//! The data API below `/services/data/vNN.0/`, independent of HTTP. Composite subrequests are dispatched here too.
 
 pub(crate) mod acceptable;
 mod batch;
@@ -21,7 +21,7 @@ use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
 
-/// Serves a call as one transaction.
+/// Serves a request as one transaction.
 pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Response {
     if let Err(error) = acceptable::acceptable(call) {
         return error.into();
@@ -36,7 +36,7 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call) -> Response {
     answer
 }
 
-/// Finds the resource that is meant and asks it.
+/// Dispatches a request to its resource.
 fn dispatch(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
     let actor = &Actor { write: call.write_options(), ..*actor };
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();

@@ -1,4 +1,5 @@
-//! `search` (SOSL) and `parameterizedSearch`: words looked for in the text fields of records (REST API guide, "Search").
+//! `search` (SOSL) and `parameterizedSearch`: full-text search in the text fields of records (REST API guide,
+//! "Search").
 
 pub(crate) mod group;
 mod sosl;
@@ -19,7 +20,7 @@ use crate::model::store::Row;
 use sosl::{Search, Wanted};
 use terms::Terms;
 
-/// Most records an answer has.
+/// The maximum number of records in a response.
 const MAX_RECORDS: usize = 2_000;
 
 /// Serves `search` and `parameterizedSearch`.
@@ -69,7 +70,7 @@ fn searchable(org: &Org, actor: &Actor) -> Vec<String> {
     objects.map(|object| object.name.clone()).collect()
 }
 
-/// `?q=Acme&sobject=Account&Account.fields=Id,Name&in=NAME`; what is looked for is plain text.
+/// Reads `?q=Acme&sobject=Account&Account.fields=Id,Name&in=NAME`; the search text is plain text.
 fn from_url(call: &Call) -> Result<Search, ApiError> {
     let parameter =
         |name: &str| call.query.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
@@ -97,7 +98,7 @@ fn group(name: Option<&str>) -> Result<Group, ApiError> {
     Group::named(name).ok_or_else(|| malformed(&format!("Malformed search token: {name}")))
 }
 
-/// The same as JSON.
+/// Reads the same search from JSON.
 fn from_body(body: &Map<String, Json>) -> Result<Search, ApiError> {
     let list = |json: Option<&Json>| {
         let names = json.and_then(Json::as_array)?.iter().filter_map(Json::as_str);

@@ -21,7 +21,7 @@ use crate::model::write_options::WriteOptions;
 use answer::{Fault, Flavor, envelope};
 use xml::Element;
 
-/// Routes of the SOAP API; a trailing organization id, as login answers it, is accepted.
+/// Returns the routes of the SOAP API; the organization id that login appends to the URL is accepted.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/services/Soap/{flavor}/{version}", post(serve))
@@ -86,10 +86,10 @@ fn answered(org: &mut Org, flavor: Flavor, version: u32, request: &Element) -> R
     Ok(envelope(org, flavor, &operation.name, &content))
 }
 
-/// What the SOAP headers ask of writes.
+/// Returns the write options of the SOAP headers.
 fn options(header: &Element, version: u32) -> WriteOptions {
     let rule = header.child("AssignmentRuleHeader");
-    // Unlike in the REST API, without the header no assignment rule runs (SOAP API guide, AssignmentRuleHeader).
+    // Unlike in the REST API, no assignment rule runs without the header (SOAP API guide, AssignmentRuleHeader).
     let assign = rule.and_then(|rule| rule.value("assignmentRuleId").or_else(|| rule.value("useDefaultRule")));
     let duplicates = header.child("DuplicateRuleHeader").filter(|header| header.is_true("allowSave"));
     WriteOptions::read(version, Some(assign.unwrap_or("false")), duplicates.map(|_| "allowSave=true"))

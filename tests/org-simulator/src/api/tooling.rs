@@ -1,7 +1,8 @@
-//! The part of the Tooling API that a connector needs: outbound-message definitions that can be changed, installed packages and
-//! requests to install them.
+//! The part of the Tooling API that a connector needs: outbound message definitions, installed packages and requests to
+//! install them.
 //!
-//! `WorkflowOutboundMessage` supports GET, POST, PATCH and DELETE, `PackageInstallRequest` GET and POST (Tooling API reference). Other Tooling objects are not served.
+//! `WorkflowOutboundMessage` supports GET, POST, PATCH and DELETE, `PackageInstallRequest` GET and POST (Tooling API
+//! reference). Other Tooling objects are not supported.
 
 mod install_requests;
 mod outbound_messages;
@@ -15,7 +16,7 @@ use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::{Org, OrgSeed};
 
-/// Serves everything below `tooling`; it is for users who may customize the application, here the admins.
+/// Serves everything below `tooling`, for users with the permission "Customize Application": here the admins.
 pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) -> Result<Response, ApiError> {
     if !actor.is_admin {
         return Err(ApiError::new("INSUFFICIENT_ACCESS", "insufficient access rights on Tooling API").status(403));
@@ -32,7 +33,7 @@ pub(crate) fn serve(org: &mut Org, actor: &Actor, call: &Call, rest: &[&str]) ->
     }
 }
 
-/// Asks an org that holds nothing but Tooling objects, made for this query.
+/// Runs a query on a temporary org that holds only Tooling objects.
 fn asked(org: &Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
     let seed = OrgSeed { base_url: org.base_url.clone(), clock: org.clock.clone(), ..OrgSeed::default() };
     let mut scratch = Org::new(seed);
@@ -50,7 +51,7 @@ fn asked(org: &Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
     Ok(answer)
 }
 
-/// Lets every record's address say that it is a Tooling record.
+/// Changes the URL of every record to that of the Tooling API.
 fn in_tooling(json: &mut Json) {
     match json {
         Json::Object(map) => {

@@ -1,4 +1,4 @@
-//! UI API: object-info, picklist values by record type, single records, what a new one starts with, and list views.
+//! UI API: object info, picklist values by record type, single records, default values of a new record, and list views.
 //!
 //! GraphQL is in [`crate::api::graphql`].
 

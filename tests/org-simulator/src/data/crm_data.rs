@@ -1,7 +1,7 @@
 //! Loads CRM data: sObject trees with their plans, recorded rows of a Developer Edition, and CSV sets.
 //!
-//! Loading is a restore, not work of a user: it queues no outbound messages, and audit fields of the data are kept where
-//! Salesforce would let them be set. What is refused or changed on the way is counted with its reason.
+//! Loading restores data, it is not the work of a user: it queues no outbound messages, and audit fields keep their
+//! values where Salesforce lets clients set them. Rejected and adjusted records are counted by reason.
 
 pub(crate) mod load;
 mod rows;

@@ -1,4 +1,4 @@
-//! Enhanced notes: a note is a document whose versions hold HTML, and hangs on records by links.
+//! Enhanced notes: a note is a document whose versions hold HTML and which is linked to records.
 
 mod html;
 
@@ -36,7 +36,7 @@ impl Org {
         Ok(id)
     }
 
-    /// Changes title or content, which makes a new version.
+    /// Changes the title or the content, which adds a version.
     pub(crate) fn update_note(
         &mut self,
         actor: &Actor,
@@ -67,7 +67,7 @@ impl Org {
         self.write_version(actor, object, id)
     }
 
-    /// Writes a version from what the note says, and brings note and document up to date with it.
+    /// Writes a version with the note's content, and updates note and document.
     fn write_version(&mut self, actor: &Actor, note: &Arc<Object>, id: RecordId) -> Result<(), ApiError> {
         let (version, document) = (self.object("ContentVersion")?, self.object("ContentDocument")?);
         let Some(row) = self.store.get("ContentNote", id).map(Arc::clone) else { return Ok(()) };
@@ -110,7 +110,7 @@ impl Org {
         Ok(())
     }
 
-    /// Marks the document's versions as no longer the latest; returns how many there are.
+    /// Marks the document's versions as not the latest; returns their number.
     fn retire_versions(&mut self, version: &Arc<Object>, document: RecordId) -> usize {
         let Some(latest) = version.position("IsLatest") else { return 0 };
         let old = self.rows_of("ContentVersion", document);
@@ -124,7 +124,7 @@ impl Org {
         old.len()
     }
 
-    /// Links a document to a record that the actor sees; once only.
+    /// Links a document to a record that the actor may see; a second link to the same record is an error.
     pub(crate) fn create_link(
         &mut self,
         actor: &Actor,
@@ -151,7 +151,7 @@ impl Org {
     }
 }
 
-/// Only the owner of a note, or an admin, changes or deletes it.
+/// Returns an error unless the actor is the owner of the note or an admin; only they may change or delete it.
 pub(crate) fn may_change(actor: &Actor, note: &Row) -> Result<(), ApiError> {
     let own = note.get(schema::OWNER).as_id() == Some(actor.user);
     if own || actor.is_admin { Ok(()) } else { Err(ApiError::no_access()) }
@@ -166,7 +166,7 @@ fn with_fields(mut row: Row, object: &Object, fields: &[(&str, Value)]) -> Row {
     row
 }
 
-/// The same note seen as a document; the system fields stand at the same positions.
+/// Returns the note as its `ContentDocument`; the system fields have the same positions.
 fn as_document(note: &Row, document: &Object, fields: &[(&str, Value)]) -> Row {
     let mut row = Row::default();
     for at in 0..=schema::OWNER {
@@ -180,7 +180,7 @@ fn preview(content: &[u8]) -> Value {
     if text.is_empty() { Value::Null } else { Value::text(text) }
 }
 
-/// The body with its content as Salesforce would save it.
+/// Returns the body with its content as Salesforce saves it.
 fn saved_body(body: &Map<String, Json>) -> Result<Map<String, Json>, ApiError> {
     let engine = base64::engine::general_purpose::STANDARD;
     let mut saved = body.clone();

@@ -1,4 +1,4 @@
-//! Rules that are checked before they are set, and records that are checked against a condition.
+//! Sets an org's rules, after checking them, and evaluates conditions on records.
 
 use crate::Error;
 use crate::data::soql;
@@ -10,7 +10,7 @@ use crate::model::rules::{AssignmentRule, DuplicateRule, ValidationRule};
 use crate::model::write_options::WriteOptions;
 
 impl Org {
-    /// Sets a validation rule, in place of one of the same name.
+    /// Sets a validation rule, replacing one with the same name.
     pub(crate) fn set_validation_rule(&mut self, rule: &ValidationRule) -> Result<(), Error> {
         let object = self.object(&rule.object)?;
         let field = rule.field.as_deref().map(|name| {
@@ -23,7 +23,7 @@ impl Org {
         Ok(())
     }
 
-    /// Sets a duplicate rule, in place of one of the same name.
+    /// Sets a duplicate rule, replacing one with the same name.
     pub(crate) fn set_duplicate_rule(&mut self, rule: &DuplicateRule) -> Result<(), Error> {
         let object = self.object(&rule.object)?;
         if let Some(unknown) = rule.fields.iter().find(|name| object.position(name).is_none()) {
@@ -52,7 +52,7 @@ impl Org {
         Ok(())
     }
 
-    /// Whether a record meets a SOQL condition, deleted or not.
+    /// Returns whether a record, deleted or not, meets a SOQL condition.
     pub(crate) fn meets(&self, object: &str, id: RecordId, condition: &str) -> Result<bool, ApiError> {
         let everybody = Actor { user: self.id, profile: self.id, is_admin: true, write: WriteOptions::default() };
         let query = format!("SELECT Id FROM {object} WHERE Id = '{id}' AND ({condition})");

@@ -1,4 +1,4 @@
-//! What is in an org from the start: setup data in every org, and a small fictitious company's records.
+//! The data of a new org: the setup data of every org, and the records of a small fictitious company.
 
 mod developer_edition;
 
@@ -13,11 +13,11 @@ use crate::model::org::Org;
 use crate::model::people::{self, NewUser};
 use crate::model::value::Value;
 
-/// Username of the administrator every org has.
+/// Username of the administrator of every org.
 pub(crate) const ADMIN: &str = "admin@larkspur.example";
 const RECORDS: &str = include_str!("seed/records.json");
 
-/// Name, probability, forecast category, its label, closed, won.
+/// Name, probability, forecast category and its label, closed, won.
 type Stage = (&'static str, f64, &'static str, &'static str, bool, bool);
 
 const STAGES: [Stage; 10] = [
@@ -40,7 +40,7 @@ const LEAD_STATUSES: [(&str, bool); 4] = [
     ("Closed - Not Converted", false),
 ];
 
-/// Record type, its developer name, its business process, and the stages of that.
+/// Record type, its developer name, its business process, and the stages of the process.
 const PROCESSES: [(&str, &str, &str, &[&str]); 2] = [
     (
         "New Business",
@@ -72,17 +72,17 @@ pub(crate) fn fill(org: &mut Org, seed: Seed) -> Result<(), Error> {
     fill_named(org, seed, &Naming::default())
 }
 
-/// What a new org is called, and what its usernames end in.
+/// The name of a new org and the suffix of its usernames.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Naming {
     pub(crate) name: String,
-    /// Follows each username: usernames are unique among all orgs.
+    /// Appended to each username, because usernames are unique among all orgs.
     pub(crate) username_suffix: String,
     pub(crate) namespace_prefix: Option<String>,
     pub(crate) trial_expires_at: Option<Timestamp>,
 }
 
-/// Fills a new org.
+/// Fills a new org with this name.
 pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(), Error> {
     organization(org, naming);
     people(org, &naming.username_suffix)?;
@@ -100,7 +100,7 @@ pub(crate) fn fill_named(org: &mut Org, seed: Seed, naming: &Naming) -> Result<(
     Ok(())
 }
 
-/// The record type that makes an account a person, where the org has persons.
+/// Adds the record type of person accounts, where the org has the feature.
 fn person_type(org: &mut Org) {
     if !org.features.person_accounts {
         return;
@@ -178,7 +178,7 @@ fn picklists(org: &mut Org) {
     }
 }
 
-/// Two opportunity record types with different stages; the first is the default.
+/// Adds two opportunity record types with different stages; the first is the default.
 fn record_types(org: &mut Org) {
     for (name, developer_name, process, stages) in PROCESSES {
         let fields = [
@@ -200,7 +200,7 @@ fn record_types(org: &mut Org) {
     }
 }
 
-/// What is in the org when it starts.
+/// The data of a new org.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Seed {

@@ -58,10 +58,10 @@ pub(crate) fn run(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Resul
     Ok(Found { plan, rows })
 }
 
-/// Which records a search is after.
+/// A test that decides which records a search matches.
 type Hit<'a> = &'a dyn Fn(&Org, &Object, &Row) -> bool;
 
-/// Runs the query of a search: of the rows it matches, those that are hits, within its limit.
+/// Runs the query of a search and returns the rows that pass the test, up to the query's limit.
 pub(crate) fn searched(
     org: &mut Org,
     actor: &Actor,

@@ -1,4 +1,4 @@
-//! Creating, changing and deleting records, by the rules of the data API.
+//! Creates, changes and deletes records, by the rules of the data API.
 
 mod auto_number;
 mod check;
@@ -54,13 +54,13 @@ impl Org {
         }
     }
 
-    /// Creates a record as part of loading data: audit fields may be given, and nobody is notified.
+    /// Creates a record as part of loading data: audit fields may be set, and no outbound messages are queued.
     pub(crate) fn load(&mut self, actor: &Actor, object: &str, body: &Map<String, Json>) -> Result<RecordId, ApiError> {
         let object = self.object(object)?;
         self.insert(actor, &object, body, Purpose::Load)
     }
 
-    /// The steps all creates have in common.
+    /// The steps that all creates share.
     pub(crate) fn insert(
         &mut self,
         actor: &Actor,
@@ -94,7 +94,7 @@ impl Org {
         Ok(id)
     }
 
-    /// What a record has before anybody sets a field: default values, its owner, and the default record type.
+    /// Returns a new record before a client's values are set: default values, the owner, and the default record type.
     pub(crate) fn new_row(&self, actor: &Actor, object: &Object) -> Row {
         let mut row = Row::default();
         for (at, field) in object.fields.iter().enumerate().filter(|(_, f)| !f.default.is_null()) {
@@ -124,7 +124,7 @@ impl Org {
         }
     }
 
-    /// `ContactId` of a new opportunity makes its primary contact role.
+    /// Creates the primary contact role from the `ContactId` of a new opportunity.
     fn add_primary_contact(&mut self, actor: &Actor, object: &Object, id: RecordId) -> Result<(), ApiError> {
         if object.name != "Opportunity" {
             return Ok(());
@@ -180,7 +180,7 @@ impl Org {
         Ok(())
     }
 
-    /// A live record that the actor may change.
+    /// Returns a live record that the actor may change.
     pub(crate) fn writeable(&self, actor: &Actor, object: &Object, id: RecordId) -> Result<&Arc<Row>, ApiError> {
         let unknown =
             || ApiError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").status(404).no_fields();
@@ -192,7 +192,7 @@ impl Org {
             return Err(ApiError::no_access());
         }
         if object.name == "Contact" && person_account::is_person(object, row) {
-            // It is changed by its account.
+            // The contact of a person account is changed through the account.
             return Err(ApiError::no_access());
         }
         rules::unlocked(self, id)?;

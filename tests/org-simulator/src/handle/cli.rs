@@ -15,31 +15,33 @@ use crate::identity::realm::OrgOptions;
 use crate::model::kind::OrgKind;
 use crate::{Error, Simulator};
 
-/// A Salesforce org on loopback: OAuth, data API, Bulk API, UI API, notes and outbound messages, kept in memory.
+/// A Salesforce org on loopback: OAuth, data API, Bulk API, UI API, notes and outbound messages, in memory.
 ///
-/// Open the printed address in a browser for users, records, tokens, the outbound queue and faults.
-/// Its own API, for tests and demos, is under /_simulator/; README.md lists its routes.
+/// The printed address is a web page with users, records, tokens, the outbound queue and faults. The admin API for
+/// tests and demos is below /_simulator/; README.md lists its routes.
 #[derive(Debug, Parser)]
 #[command(name = "org-simulator", version)]
 pub struct Args {
-    /// Port of the first org; the next orgs take the ports after it. 0 takes free ones.
+    /// Port of the first org; the next orgs use the ports after it. 0 selects free ports.
     #[arg(long, default_value_t = 8590)]
     port: u16,
-    /// Address to listen on. Whoever can reach it can do everything, so anything but loopback is warned of.
+    /// Address to listen on. Every client that can reach it has full access, so any address except loopback logs a
+    /// warning.
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
-    /// What the orgs hold at the start: `default` (a small fictitious company), `developer-edition` (the well-known sample
-    /// data), `none` (users, schema and record types only), or a folder of CRM data, loaded into the first org.
+    /// Data of the orgs at the start: `default` (a small fictitious company), `developer-edition` (the well-known
+    /// sample data), `none` (users, schema and record types only), or a folder of CRM data, which is loaded into the
+    /// first org.
     #[arg(long, value_name = "default|developer-edition|none|DIR", default_value = "default")]
     seed: SeedArg,
-    /// Orgs to start, the first first.
+    /// Orgs to start, in this order.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "production")]
     orgs: Vec<Kind>,
     /// Folder of CRM data to load into the first org: developer-edition/, sobject-trees/, b2b-sales/,
     /// opportunities-*-upsert.csv.
     #[arg(long, value_name = "DIR")]
     crm_data: Option<PathBuf>,
-    /// File that keeps the state: loaded at the start if it exists, and written when the program ends.
+    /// File for the state: loaded at the start if it exists, and written when the program ends.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
     /// Queue outbound messages without sending them; the admin API sends them on demand.
@@ -47,7 +49,7 @@ pub struct Args {
     no_send: bool,
 }
 
-/// What an org is filled with.
+/// The data of an org at the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum SeedArg {
     BuiltIn(Seed),
@@ -114,7 +116,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     }
     print(&format!("login hosts {} and, for sandboxes, {}", simulator.login_url(), simulator.sandbox_login_url()));
     print(&format!("client id {}\nCtrl-C stops it.", simulator.client_id()));
-    // Without a signal handler there is no Ctrl-C to wait for; then the program ends at once.
+    // Without a signal handler the program ends at once.
     let _ = tokio::signal::ctrl_c().await;
     let saved = args.state.as_deref().map_or(Ok(()), |path| simulator.save_state(path));
     for org in others {
@@ -149,7 +151,7 @@ fn loaded(report: &LoadReport) -> String {
     lines("loaded  ", &report.loaded) + &lines("adjusted", &report.adjusted) + &lines("refused ", &report.refused)
 }
 
-/// A closed standard output is no reason to stop the org.
+/// Prints a line. An error is ignored: a closed standard output must not stop the org.
 fn print(text: &str) {
     let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
 }
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn it_listens_on_loopback_unless_told_otherwise() {
+    fn it_listens_on_loopback_by_default() {
         let args = Args::parse_from(["org-simulator"]);
         assert!(args.listen.is_loopback());
         let args =

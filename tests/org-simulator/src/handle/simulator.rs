@@ -1,4 +1,4 @@
-//! The handle with which tests and the local stack start an org, drive it and look into it.
+//! The handle with which tests and the local stack start, control and inspect an org.
 
 mod bulk;
 pub(crate) mod launch;
@@ -39,20 +39,22 @@ use crate::{Clock, Error};
 
 use server::{Port, Server};
 
-/// The app every org knows from the start.
+/// The app that is registered in every org from the start.
 const CLIENT_ID: &str = "3MVG9.ferry.simulator.v2";
 const CLIENT_SECRET: &str = "7F31C0DE5EED000000000000000000000000000000000000000000000000CAFE";
 const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
-/// A running org, and with it the realm of the orgs that are added to it.
+
+/// A running org. The orgs of one process form a realm: they share the clock, the registered apps and the login hosts.
 ///
-/// Each org has a port of its own. An org stops when the handle that [`Simulator::start`] or [`Simulator::add_org`] gave is dropped.
-/// With the first one go the login hosts and the orgs that were added over the admin API or loaded from a file.
+/// Each org has a port of its own. An org stops when the handle that [`Simulator::start`] or [`Simulator::add_org`]
+/// returned is dropped. When the first org stops, so do the login hosts and the orgs that were added over the admin API
+/// or loaded from a file.
 pub struct Simulator {
     url: String,
     shared: Shared,
-    /// The org's server, if this handle is the one that stops it.
+    /// The org's server, if dropping this handle stops it.
     server: Option<Server>,
-    /// Stops what the realm keeps running.
+    /// Dropping this handle stops the servers of the realm.
     is_first: bool,
 }
 
@@ -85,37 +87,38 @@ impl Simulator {
         Self { url, shared, server, is_first }
     }
 
-    /// Base URL, without a trailing slash; login host and instance in one.
+    /// Returns the base URL, without a trailing slash: the org's login host and instance.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// 18-character OrganizationId.
+    /// Returns the 18-character OrganizationId.
     #[must_use]
     pub fn org_id(&self) -> String {
         self.shared.org().id.to_string()
     }
 
-    /// Client id of the app that is registered from the start.
+    /// Returns the client id of the app that is registered from the start.
     #[must_use]
     pub fn client_id(&self) -> &'static str {
         CLIENT_ID
     }
 
-    /// Client secret of the app that is registered from the start.
+    /// Returns the client secret of the app that is registered from the start.
     #[must_use]
     pub fn client_secret(&self) -> &'static str {
         CLIENT_SECRET
     }
 
-    /// Every code, refresh token and live access token that the org has given out, for a test that looks for them in logs.
+    /// Returns every code, refresh token and valid access token that the org has issued, for a test that searches logs
+    /// for them.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         self.shared.org().logins.secrets()
     }
 
-    /// All users, the admin first.
+    /// Returns all users, the admin first.
     #[must_use]
     pub fn users(&self) -> Vec<User> {
         people::users(&self.shared.org())
@@ -126,12 +129,12 @@ impl Simulator {
         people::add_user(&mut self.shared.org(), user)
     }
 
-    /// Lets a user log in, or no longer.
+    /// Activates or deactivates a user.
     pub fn set_user_active(&self, username: &str, active: bool) -> Result<(), Error> {
         people::set_active(&mut self.shared.org(), username, active)
     }
 
-    /// A live access token of the user without the OAuth flow, for tests of the data API.
+    /// Returns an access token of the user without the OAuth flow, for tests of the data API.
     pub fn access_token(&self, username: &str) -> Result<String, Error> {
         admin::access_token(&mut self.shared.org(), username)
     }
@@ -141,65 +144,66 @@ impl Simulator {
         admin::define_object(&mut self.shared.org(), definition)
     }
 
-    /// Adds or, for a known name, replaces a definition; returns its action id (`04k`).
+    /// Adds a definition, or replaces the one with the same name; returns its action id (`04k`).
     pub fn define_outbound_message(&self, definition: &OutboundMessage) -> Result<String, Error> {
         definitions::define_outbound_message(&mut self.shared.org(), definition)
     }
 
-    /// Sets what [`OutboundMessage`] does not say about the definition of that name.
+    /// Changes the settings of a definition that [`OutboundMessage`] does not contain.
     pub fn configure_outbound_message(&self, name: &str, settings: OutboundSettings) -> Result<(), Error> {
         definitions::configure_outbound_message(&mut self.shared.org(), name, settings)
     }
 
-    /// Orders duplicates and disorder; the default stops them.
+    /// Sets duplicates and disorder of messages; the default ends them.
     pub fn disturb_outbound_messages(&self, disturbance: OutboundDisturbance) {
         self.shared.org().outbox.disturbance = disturbance;
     }
 
-    /// Gives a user "Send Outbound Messages", or takes it away: then what he or she changes is not told.
+    /// Grants a user the permission "Send Outbound Messages", or removes it: then the user's changes queue no
+    /// notifications.
     pub fn set_sends_outbound_messages(&self, username: &str, sends: bool) -> Result<(), Error> {
         definitions::set_sends_outbound_messages(&mut self.shared.org(), username, sends)
     }
 
-    /// Presents a client certificate to endpoints that ask for one.
+    /// Sets the client certificate for endpoints that request one.
     pub fn present_client_certificate(&self, certificate: Option<&ClientCertificate>) -> Result<(), Error> {
         self.shared.callouts.present(certificate)
     }
 
-    /// How long endpoints are waited for: 60 seconds unless set.
+    /// Sets the time to wait for an endpoint's response; 60 seconds by default.
     pub fn set_callout_timeout(&self, timeout: Duration) {
         self.shared.callouts.set_timeout(timeout);
     }
 
-    /// Sends what is due now, in batches of up to 100, and returns the notifications that were tried.
+    /// Sends the messages that are due, in batches of up to 100, and returns the notifications that were attempted.
     pub async fn deliver_outbound_messages(&self) -> Vec<Delivery> {
         sender::deliver(&self.shared).await
     }
 
-    /// Every notification queued so far, oldest first.
+    /// Returns every notification that was queued so far, oldest first.
     #[must_use]
     pub fn outbound_messages(&self) -> Vec<Delivery> {
         self.shared.org().outbox.deliveries()
     }
 
-    /// Announces an installation to the callout URL, as the package's post-install script does.
+    /// Installs the package and calls the callout URL, as the package's post-install script does.
     pub async fn install_package(&self, install: &PackageInstall) -> Result<InstallAnswer, Error> {
         packages::install(&self.shared, install).await
     }
 
-    /// The package as this org has it installed.
+    /// Returns the package that is installed in this org.
     #[must_use]
     pub fn installed_package(&self) -> Option<InstalledPackage> {
         self.shared.org().package.clone()
     }
 
-    /// Uninstalls the package. Nobody is called; the licence in the License Management Org tells of it.
+    /// Uninstalls the package. No callout is made; only the licence in the License Management Org changes.
     pub fn uninstall_package(&self) -> Result<(), Error> {
         packages::uninstall(&self.shared)
     }
 
-    /// Makes the objects of the License Management App, so that an outbound message can be defined on them before the first
-    /// installation.
+    /// Adds the objects of the License Management App, so that an outbound message can be defined on them before the
+    /// first installation.
     pub fn prepare_license_management(&self) {
         packages::prepare(&mut self.shared.org());
     }
@@ -232,26 +236,26 @@ impl Simulator {
         transaction::transaction(&mut org, |org| Ok(org.delete(&actor, object, id)?))
     }
 
-    /// Takes a record, and what was deleted with it, out of the recycle bin.
+    /// Restores a record, with the records deleted with it, from the recycle bin.
     pub fn undelete_record(&self, username: &str, object: &str, id: &str) -> Result<(), Error> {
         let mut org = self.shared.org();
         let (actor, id) = (people::actor(&org, username)?, records::record_id(id)?);
         transaction::transaction(&mut org, |org| Ok(org.undelete(&actor, object, id)?))
     }
 
-    /// All fields of a record, deleted or not, as the data API renders them.
+    /// Returns all fields of a record, deleted or not, as the data API renders them.
     #[must_use]
     pub fn record(&self, object: &str, id: &str) -> Option<Map<String, Value>> {
         records::record(&self.shared.org(), object, id)
     }
 
-    /// Live records by object, objects without records left out.
+    /// Returns the number of live records by object, without objects that have none.
     #[must_use]
     pub fn record_counts(&self) -> BTreeMap<String, usize> {
         records::record_counts(&self.shared.org())
     }
 
-    /// Makes the object private (a rep sees own records only) or public again.
+    /// Sets the object's sharing to private (users see only their own records) or public.
     pub fn set_private(&self, object: &str, private: bool) -> Result<(), Error> {
         access::set_private(&mut self.shared.org(), object, private)
     }
@@ -262,12 +266,12 @@ impl Simulator {
         crm_data::load(&mut self.shared.org(), dir)
     }
 
-    /// Adds a fault, a [`crate::Fault`] or a [`FaultRule`]; faults are tried in the order they were added.
+    /// Adds a fault, a [`crate::Fault`] or a [`FaultRule`]. The first fault that affects a request wins.
     pub fn fault(&self, fault: impl Into<FaultRule>) {
         self.shared.org().faults.add(fault.into());
     }
 
-    /// Every fault that was ordered, spent ones too, with how often each was used.
+    /// Returns every fault with its counts, including used-up ones.
     #[must_use]
     pub fn faults(&self) -> Vec<FaultReport> {
         self.shared.org().faults.reports()
@@ -278,31 +282,31 @@ impl Simulator {
         self.shared.org().faults.clear();
     }
 
-    /// Sets the size of the org's daily API budget.
+    /// Sets the org's daily limit of API calls.
     pub fn set_daily_api_limit(&self, max: u64) {
         self.shared.org().limits.max = max;
     }
 
-    /// API calls counted in the last 24 hours of the org's clock.
+    /// Returns the API calls of the last 24 hours of the org's clock.
     #[must_use]
     pub fn api_calls(&self) -> u64 {
         self.shared.org().limits.used()
     }
 
-    /// The requests answered so far, as `METHOD /path status`, without queries and bodies; the newest 10,000.
+    /// Returns the newest 10,000 requests as `METHOD /path status`, without queries and bodies.
     #[must_use]
     pub fn request_log(&self) -> Vec<String> {
         self.shared.org().log.lines()
     }
 
-    /// Those of them that came with a session of this user.
+    /// Returns the requests with a session of this user.
     pub fn requests_of(&self, username: &str) -> Result<Vec<String>, Error> {
         let org = self.shared.org();
         let user = people::actor(&org, username)?.user;
         Ok(org.log.lines_of(user))
     }
 
-    /// The org's clock.
+    /// Returns the org's clock.
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.shared.org().clock.clone()
@@ -321,7 +325,7 @@ impl Simulator {
     }
 }
 
-/// A realm with its login hosts, and no org yet.
+/// Returns a realm with its login hosts and without orgs.
 async fn realm(options: &Options) -> Result<Realm, Error> {
     let address = options.listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     let login = Port::take(address, options.login_port).await?;

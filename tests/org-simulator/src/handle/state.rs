@@ -1,7 +1,8 @@
-//! The state of a realm as it is saved: its orgs with their users, schema, records, logins and outbound messages, its apps and its time.
+//! The saved state of a realm: its orgs with their users, schema, records, logins and outbound messages, its apps and
+//! its clock.
 //!
-//! Not saved, because a restart ends them: open query cursors, bulk jobs and settings, requests to install packages, ordered faults,
-//! the log of requests, the client certificate, and that an org was moved.
+//! Not saved, because a restart ends them: open query cursors, bulk jobs and settings, requests to install packages,
+//! faults, the request log, the client certificate, and the move of an org.
 
 pub(crate) mod file;
 mod sandbox;
@@ -31,18 +32,18 @@ use crate::model::schema::{self, Object};
 use crate::model::store::Row;
 use crate::model::value::Value;
 
-/// A realm at one moment.
+/// The saved state of a realm.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SavedRealm {
-    /// How far its clock was moved, in milliseconds.
+    /// The time by which its clock was moved, in milliseconds.
     pub(crate) moved_ms: i64,
-    /// How many orgs were ever made in it.
+    /// The number of orgs that were ever created in it.
     pub(crate) made: u32,
     pub(crate) apps: Vec<App>,
     pub(crate) orgs: Vec<SavedOrg>,
 }
 
-/// An org at one moment.
+/// The saved state of an org.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct SavedOrg {
     pub(crate) id: RecordId,
@@ -50,7 +51,7 @@ pub(crate) struct SavedOrg {
     pub(crate) features: Features,
     random: Random,
     ids: IdSource,
-    /// Objects that are not as every org has them.
+    /// Objects that differ from those of a new org.
     objects: Vec<Object>,
     tables: Vec<SavedTable>,
     private: BTreeSet<String>,
@@ -61,7 +62,7 @@ pub(crate) struct SavedOrg {
     passwords: Passwords,
     #[serde(default)]
     recent: RecentItems,
-    /// The last auto-number of each field that has them.
+    /// The last number of each auto-number field.
     numbers: BTreeMap<String, u64>,
     stages_of: BTreeMap<RecordId, Vec<String>>,
     default_record_types: BTreeMap<String, RecordId>,
@@ -74,7 +75,7 @@ pub(crate) struct SavedOrg {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct SavedTable {
     object: String,
-    /// Names of the fields, in the order of the values of each row.
+    /// The field names, in the order of the values of each row.
     fields: Vec<String>,
     rows: Vec<Vec<Value>>,
 }
@@ -112,7 +113,7 @@ impl SavedOrg {
         }
     }
 
-    /// The org as it was, at an address and on a clock of today.
+    /// Restores the org, with a new address and clock.
     pub(crate) fn restore(self, base_url: String, clock: Clock, apps: Apps) -> Org {
         let (kind, features, random) = (self.kind, self.features, self.random);
         let seed = OrgSeed { base_url, clock, kind, features, random, apps: apps.clone(), ..OrgSeed::default() };
@@ -132,7 +133,7 @@ impl SavedOrg {
 }
 
 impl SavedTable {
-    /// The records of an object; `None` where there are none.
+    /// Returns the records of an object; `None` when it has none.
     fn of(org: &Org, object: &Object) -> Option<Self> {
         let table = org.store.table(&object.name)?;
         let values = |row: &Row| (0..object.fields.len()).map(|at| row.get(at).clone()).collect();

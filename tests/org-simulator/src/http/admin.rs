@@ -1,4 +1,4 @@
-//! The simulator's own API under `/_simulator`, in JSON.
+//! The admin API below `/_simulator`, in JSON.
 
 mod apps;
 mod body;
@@ -28,7 +28,7 @@ pub(crate) use body::Body;
 pub(crate) use objects::define_object;
 pub(crate) use people::access_token;
 
-/// Routes relative to `/_simulator`.
+/// Returns the routes, relative to `/_simulator`.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/org", get(org))

@@ -1,4 +1,4 @@
-//! The pages a person sees, but for the one that asks for consent. No page shows a token or a secret.
+//! The web pages, except for the consent page. No page shows a token or a secret.
 
 mod html;
 mod logins;
@@ -14,12 +14,12 @@ use http::{HeaderValue, header};
 use crate::identity::realm::Shared;
 use crate::wire::html::STYLE_PATH;
 
-/// Nothing is loaded but that style sheet, and nothing runs.
+/// The content security policy: the style sheet is the only resource, and scripts are disabled.
 pub(crate) const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'",
 );
 
-/// Routes of the pages: the home page, and those below `/_simulator/pages`.
+/// Returns the routes of the pages: the home page, and those below `/_simulator/pages`.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/", get(overview::home))

@@ -1,4 +1,4 @@
-//! HTTP: the routes and the data API's envelope.
+//! The HTTP server: its routes, and authentication and limits of the data API.
 
 mod encoding;
 mod faulty;
@@ -33,12 +33,12 @@ pub(crate) use faulty::faulty;
 
 const MAX_URL: usize = 16_384;
 
-/// All routes of the simulator.
+/// Returns all routes of the simulator.
 pub(crate) fn router(shared: Shared) -> Router {
     Router::new().fallback_service(routes(shared)).layer(middleware::map_request(one_slash))
 }
 
-/// A path may begin with two slashes: the Salesforce CLI joins its addresses so, and orgs answer it.
+/// Reduces two slashes at the start of a path to one: the Salesforce CLI sends such paths, and orgs accept them.
 async fn one_slash(mut request: Request) -> Request {
     let url = request.uri().path_and_query().map_or("", |url| url.as_str());
     if let Some(rest) = url.strip_prefix("//")
@@ -68,7 +68,7 @@ fn routes(shared: Shared) -> Router {
         .with_state(shared)
 }
 
-/// Lets a page load and run nothing but its own style sheet.
+/// Adds the content security policy to a page.
 async fn guarded(mut response: Response) -> Response {
     let is_page =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
@@ -129,7 +129,7 @@ fn parsed(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Resul
         return Err(ApiError::new("URI_TOO_LONG", "Request URI is too long").status(414));
     }
     let json = if body.is_empty() { None } else { Some(json_body(headers, body)?) };
-    // HEAD is GET whose body stays behind.
+    // A HEAD request is served as GET; the body is not sent.
     let method = if method == Method::HEAD { &Method::GET } else { method };
     let method = headers.get("x-http-method-override").and_then(|v| v.to_str().ok()).unwrap_or(method.as_str());
     let call = Call::new(method, url, json).ok_or_else(|| {

@@ -1,4 +1,4 @@
-//! Logins: apps, authorization codes, grants with their refresh tokens, and sessions. Pure state; [`http`] is its HTTP side.
+//! The OAuth flows on the state of an org. [`http`] serves them over HTTP.
 
 mod assertion;
 mod authorize;
@@ -31,7 +31,7 @@ pub(crate) use form::Form;
 pub(crate) use grant::Refresh;
 pub(crate) use keys::Keys;
 
-/// A token answer before it is made into JSON.
+/// The content of a token response.
 #[derive(Clone, Debug)]
 pub(crate) struct Granted {
     pub(crate) app: App,
@@ -43,12 +43,13 @@ pub(crate) struct Granted {
     pub(crate) issued_at: Timestamp,
 }
 
-/// base64url of a SHA-256, without padding: a PKCE challenge.
+/// Returns the base64url of a SHA-256 hash, without padding: a PKCE challenge.
 pub(crate) fn sha256_url(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes()))
 }
 
-/// base64 of HMAC-SHA256 under the client secret over identity URL and issue time, which proves a token answer.
+/// Returns the `signature` of a token response: base64 of HMAC-SHA256 over identity URL and issue time, with the client
+/// secret as key.
 pub(crate) fn signature(secret: &str, identity_url: &str, issued_at: &str) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
     mac.update(identity_url.as_bytes());

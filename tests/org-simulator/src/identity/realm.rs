@@ -1,4 +1,5 @@
-//! The orgs of one process: they share the clock, the registered apps and the login hosts; each has a port of its own.
+//! The realm: all orgs of one process, which share the clock, the registered apps and the login hosts. Each has a port
+//! of its own.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -14,10 +15,10 @@ use crate::model::logins::apps::Apps;
 use crate::model::org::Org;
 use crate::{Clock, Error};
 
-/// Starts a further org of a realm, which runs until the realm is released.
+/// A function that starts an additional org of a realm, which runs until [`Realm::release`].
 pub(crate) type StartOrg = fn(Realm, OrgOptions) -> BoxFuture<'static, Result<Shared, Error>>;
 
-/// The orgs that know of each other. Clones are the same realm.
+/// All orgs of one process. Clones are the same realm.
 #[derive(Clone)]
 pub(crate) struct Realm(Arc<Inner>);
 
@@ -33,17 +34,17 @@ struct Inner {
 
 #[derive(Default)]
 struct Members {
-    /// How many orgs were ever made; each gets ids of its own by it.
+    /// The number of orgs that were ever created; each derives its record ids from it.
     made: u32,
-    /// Where the orgs listen; 127.0.0.1 when not set.
+    /// The address on which the orgs listen; 127.0.0.1 when not set.
     listen: Option<IpAddr>,
     orgs: Vec<(Weak<OrgLock>, Callouts)>,
-    /// Servers that run until the first org stops: the login hosts, and orgs to which nobody holds an owning handle.
+    /// Servers that run until the first org stops: the login hosts, and orgs that no handle owns.
     servers: Vec<Box<dyn Send>>,
 }
 
 impl Realm {
-    /// A realm without orgs, whose login hosts are at these addresses.
+    /// Returns a realm without orgs, with these addresses of the login hosts.
     pub(crate) fn new(
         clock: Clock,
         [login_url, sandbox_login_url]: [String; 2],
@@ -62,7 +63,7 @@ impl Realm {
         &self.0.apps
     }
 
-    /// Lets the orgs that are made from now on listen elsewhere than on 127.0.0.1.
+    /// Sets the address on which new orgs listen, in place of 127.0.0.1.
     pub(crate) fn listen_on(&self, address: IpAddr) {
         if !address.is_loopback() {
             tracing::warn!(%address, "the simulator can be reached from other machines; whoever reaches it can do everything");
@@ -70,7 +71,7 @@ impl Realm {
         self.members().listen = Some(address);
     }
 
-    /// Where an org listens.
+    /// Returns the address on which an org listens.
     pub(crate) fn address(&self) -> IpAddr {
         self.members().listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }
@@ -79,7 +80,7 @@ impl Realm {
         self.0.keys
     }
 
-    /// Address of a login host, without a trailing slash.
+    /// Returns the address of a login host, without a trailing slash.
     pub(crate) fn login_url(&self, environment: Environment) -> &str {
         match environment {
             Environment::Production => &self.0.login_url,
@@ -91,41 +92,41 @@ impl Realm {
         self.0.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The number of the next org, from 0.
+    /// Returns the number of the next org, from 0.
     pub(crate) fn number(&self) -> u32 {
         let mut members = self.members();
         members.made += 1;
         members.made - 1
     }
 
-    /// How many orgs were ever made.
+    /// Returns the number of orgs that were ever created.
     pub(crate) fn made(&self) -> u32 {
         self.members().made
     }
 
-    /// Goes on counting where a saved realm stopped.
+    /// Continues the numbers of a saved realm.
     pub(crate) fn count_from(&self, made: u32) {
         self.members().made = made;
     }
 
-    /// Makes an org known to the others.
+    /// Adds an org.
     pub(crate) fn join(&self, org: &Arc<OrgLock>, callouts: &Callouts) {
         self.members().orgs.push((Arc::downgrade(org), callouts.clone()));
     }
 
-    /// Takes an org off the list, as it stops.
+    /// Removes an org that stops.
     pub(crate) fn leave(&self, org: &Arc<OrgLock>) {
         self.members().orgs.retain(|(known, _)| !Weak::ptr_eq(known, &Arc::downgrade(org)));
     }
 
-    /// The orgs that run, in the order they were made.
+    /// Returns the running orgs, in the order of their creation.
     pub(crate) fn orgs(&self) -> Vec<Shared> {
         let live = |(org, callouts): &(Weak<OrgLock>, Callouts)| Some((org.upgrade()?, callouts.clone()));
         let orgs: Vec<_> = self.members().orgs.iter().filter_map(live).collect();
         orgs.into_iter().map(|(org, callouts)| Shared::of(org, callouts, self)).collect()
     }
 
-    /// Starts an org beside the others, which runs until the first org stops.
+    /// Starts an additional org, which runs until the first org stops.
     pub(crate) async fn start_org(&self, options: OrgOptions) -> Result<Shared, Error> {
         (self.0.start_org)(self.clone(), options).await
     }
@@ -135,68 +136,69 @@ impl Realm {
         self.members().servers.push(Box::new(server));
     }
 
-    /// Stops what [`Realm::keep`] was given.
+    /// Stops the servers passed to [`Realm::keep`].
     pub(crate) fn release(&self) {
         let servers = std::mem::take(&mut self.members().servers);
         drop(servers);
     }
 }
 
-/// A further org to add to a running simulator.
+/// The options of an additional org.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OrgOptions {
-    /// What kind of org it is.
+    /// The kind of the org.
     pub kind: OrgKind,
-    /// Its name; one by its kind when empty. The usernames of its seed end in it, as usernames are unique in the world.
+    /// The name of the org; derived from its kind when empty. It is also the suffix of the seed's usernames, which are
+    /// unique in the realm.
     pub name: String,
-    /// What is switched on in it.
+    /// The features that are enabled in the org.
     pub features: Features,
-    /// What it holds at the start.
+    /// The data of the org at the start.
     pub seed: Seed,
     /// Port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
-    /// Seed for ids and tokens; without one they come from the system.
+    /// Seed of ids and tokens; from the system when absent.
     pub random_seed: Option<u64>,
-    /// Namespace prefix of the org, where it has one.
+    /// Namespace prefix of the org, if it has one.
     pub namespace_prefix: Option<String>,
-    /// When the trial ends, where it is one.
+    /// The end of the trial, if the org is one.
     pub trial_expires_at: Option<jiff::Timestamp>,
-    /// Send outbound messages by itself as they fall due.
+    /// Send outbound messages automatically when they are due.
     pub send_outbound_messages: bool,
 }
 
-/// What every handler shares.
+/// The state that every HTTP handler of an org shares.
 #[derive(Clone)]
 pub(crate) struct Shared {
     org: Arc<OrgLock>,
     pub(crate) callouts: Callouts,
-    /// The orgs beside this one.
+    /// The realm of the org.
     pub(crate) realm: Realm,
 }
 
-/// An org behind its lock.
+/// An org with its lock.
 pub(crate) type OrgLock = Mutex<Org>;
 
 impl Shared {
-    /// Puts a new org behind its lock and makes it known to its realm.
+    /// Creates the lock of a new org and adds the org to its realm.
     pub(crate) fn new(org: Org, realm: &Realm) -> Result<Self, Error> {
         let (org, callouts) = (Arc::new(Mutex::new(org)), Callouts::new()?);
         realm.join(&org, &callouts);
         Ok(Self::of(org, callouts, realm))
     }
 
-    /// What is shared about an org of a realm.
+    /// Returns the shared state of an org in a realm.
     pub(crate) fn of(org: Arc<OrgLock>, callouts: Callouts, realm: &Realm) -> Self {
         Self { org, callouts, realm: realm.clone() }
     }
 
-    /// The org is no longer one of its realm.
+    /// Removes the org from its realm.
     pub(crate) fn leave(&self) {
         self.realm.leave(&self.org);
     }
 
-    /// The org, for one turn.
+    /// Locks the org.
     pub(crate) fn org(&self) -> MutexGuard<'_, Org> {
         self.org.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,4 +1,4 @@
-//! Requests the org makes: outbound messages and the package's install callout. Only to this machine.
+//! The org's HTTP client, for outbound messages and the package's install callout. It sends to loopback addresses only.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -7,12 +7,12 @@ use url::{Host, Url};
 
 use crate::Error;
 
-/// Salesforce waits this long for an endpoint.
+/// The time for which Salesforce waits for an endpoint.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// The largest answer that is read.
+/// The largest response body that is read, in bytes.
 const MAX_BODY: usize = 1 << 20;
 
-/// An endpoint's answer.
+/// An endpoint's response.
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) body: String,
@@ -27,12 +27,12 @@ struct Client {
     timeout: Duration,
 }
 
-/// With what the org makes itself known to an endpoint that asks for a client certificate.
+/// A client certificate for endpoints that request one.
 #[derive(Clone, Debug, Default)]
 pub struct ClientCertificate {
     /// The certificate, its chain and its private key, in PEM.
     pub identity_pem: Vec<u8>,
-    /// Authorities to trust besides the machine's, in PEM.
+    /// Authorities to trust in addition to the machine's, in PEM.
     pub trusted_pem: Vec<u8>,
 }
 
@@ -41,14 +41,14 @@ impl Callouts {
         Ok(Self(Arc::new(RwLock::new(Client { client: client(None)?, timeout: TIMEOUT }))))
     }
 
-    /// Presents a client certificate from now on; none, when there is none.
+    /// Sets or removes the client certificate.
     pub(crate) fn present(&self, certificate: Option<&ClientCertificate>) -> Result<(), Error> {
         let client = client(certificate)?;
         self.0.write().unwrap_or_else(PoisonError::into_inner).client = client;
         Ok(())
     }
 
-    /// How long an endpoint is waited for.
+    /// Sets the time for which an endpoint's response is awaited.
     pub(crate) fn set_timeout(&self, timeout: Duration) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).timeout = timeout;
     }
@@ -97,12 +97,12 @@ fn client(certificate: Option<&ClientCertificate>) -> Result<reqwest::Client, Er
     builder.build().map_err(|_| Error::Prepare { what: "the HTTP client" })
 }
 
-/// Scheme, host and port of a URL: its path may hold a secret.
+/// Returns scheme, host and port of a URL. The path is left out, because it may contain a secret.
 fn shown(url: &str) -> String {
     Url::parse(url).map_or_else(|_| "an invalid URL".to_owned(), |url| url.origin().ascii_serialization())
 }
 
-/// The URL, if it is on this machine.
+/// Returns the URL, if it is a loopback address.
 pub(crate) fn loopback(url: &str) -> Result<Url, Error> {
     let refused = || Error::NotLoopback { url: shown(url) };
     let parsed = Url::parse(url).map_err(|_| refused())?;
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_is_called() {
+    fn callouts_go_to_loopback_addresses_only() {
         for url in ["http://127.0.0.1:9/x", "http://localhost/x", "https://[::1]/x", "http://api.localhost:80/"] {
             assert!(loopback(url).is_ok(), "{url}");
         }
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_does_not_show_the_path() {
+    fn an_error_does_not_show_the_path() {
         assert_eq!(
             loopback("https://example.com/hooks/SECRET").unwrap_err().to_string(),
             "https://example.com is not a loopback address"

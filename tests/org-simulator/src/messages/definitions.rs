@@ -9,7 +9,7 @@ use crate::model::outbox::settings::OutboundSettings;
 use crate::model::people::actor;
 use crate::model::versions;
 
-/// Defines an outbound message after checking that its object, fields and address make sense.
+/// Defines an outbound message, after checking its object, fields and endpoint.
 pub(crate) fn define_outbound_message(org: &mut Org, definition: &OutboundMessage) -> Result<String, Error> {
     if !org.features.outbound_messages {
         let message = "This org's edition has no outbound messages.";
@@ -25,7 +25,7 @@ pub(crate) fn define_outbound_message(org: &mut Org, definition: &OutboundMessag
     Ok(org.outbox.define(definition, &mut org.ids).to_string())
 }
 
-/// Sets what else there is to say about a definition.
+/// Sets the settings of a definition.
 pub(crate) fn configure_outbound_message(org: &mut Org, name: &str, settings: OutboundSettings) -> Result<(), Error> {
     if !versions::is_version(&settings.api_version) {
         return Err(Error::Unknown { what: "API version", name: settings.api_version });
@@ -38,7 +38,7 @@ pub(crate) fn configure_outbound_message(org: &mut Org, name: &str, settings: Ou
     Ok(())
 }
 
-/// Removes a definition and drops what it still had to send.
+/// Removes a definition and drops its pending notifications.
 pub(crate) fn remove_outbound_message(org: &mut Org, name: &str) -> Result<(), Error> {
     let unknown = || Error::Unknown { what: "outbound message", name: name.to_owned() };
     let action_id = org.outbox.definition_mut(name).ok_or_else(unknown)?.action_id;
@@ -46,7 +46,7 @@ pub(crate) fn remove_outbound_message(org: &mut Org, name: &str) -> Result<(), E
     Ok(())
 }
 
-/// Gives a user "Send Outbound Messages", or takes it away.
+/// Grants a user the permission "Send Outbound Messages", or removes it.
 pub(crate) fn set_sends_outbound_messages(org: &mut Org, username: &str, sends: bool) -> Result<(), Error> {
     let user = org.user_named(username).ok_or_else(|| Error::Unknown { what: "user", name: username.to_owned() })?;
     if sends {

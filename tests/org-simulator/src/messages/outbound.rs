@@ -1,4 +1,5 @@
-//! Outbound messages: definitions and the queue of notifications. Pure state; [`sender`] does the posting.
+//! The sending of outbound messages: the SOAP body, the delivery and the acknowledgement. The queue is in
+//! [`crate::model::outbox`].
 
 mod ack;
 mod message;

@@ -1,6 +1,6 @@
-//! The vendor's package in an org: its installation, and the licence that the License Management Org keeps of it.
+//! The vendor's package in an org: its installation, and its licence in the License Management Org.
 //!
-//! Installing, upgrading and uninstalling change the licence at once; in real orgs that lags by minutes.
+//! Installing, upgrading and uninstalling change the licence at once; in real orgs this takes minutes.
 
 mod licenses;
 mod requests;
@@ -22,8 +22,8 @@ use crate::model::value::Value;
 pub(crate) use licenses::prepare;
 pub(crate) use requests::{settle, tell};
 
-/// Installs or upgrades the package, tells the License Management Org, and announces it as the asynchronous post-install
-/// script does.
+/// Installs or upgrades the package, updates the License Management Org, and makes the callout of the asynchronous
+/// post-install script.
 pub(crate) async fn install(shared: &Shared, install: &PackageInstall) -> Result<InstallAnswer, Error> {
     crate::messages::callout::loopback(&install.callout_url)?;
     let (sent, subscriber, installed) = {
@@ -37,7 +37,7 @@ pub(crate) async fn install(shared: &Shared, install: &PackageInstall) -> Result
     Ok(InstallAnswer { status: reply.status, body, sent })
 }
 
-/// Uninstalls the package. The uninstall script can make no callout, so only the licence tells of it.
+/// Uninstalls the package. The uninstall script cannot make a callout, so only the licence changes.
 pub(crate) fn uninstall(shared: &Shared) -> Result<(), Error> {
     let org_id = {
         let mut org = shared.org();
@@ -48,7 +48,7 @@ pub(crate) fn uninstall(shared: &Shared) -> Result<(), Error> {
     in_license_management(shared, |vendor| licenses::uninstalled(vendor, org_id))
 }
 
-/// What the post-install script knows. A push upgrade has no installing user.
+/// Returns the body of the post-install script's callout. A push upgrade has no installing user.
 fn announcement(org: &Org, install: &PackageInstall) -> Json {
     let installer = (!install.is_push).then(|| people::admin(org).user.to_string());
     json!({
@@ -65,28 +65,28 @@ fn announcement(org: &Org, install: &PackageInstall) -> Json {
     })
 }
 
-/// A package installation to announce.
+/// A package installation that is announced to a callout URL.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PackageInstall {
-    /// Where the package's post-install script calls; must be a loopback address.
+    /// The URL that the package's post-install script calls; must be a loopback address.
     pub callout_url: String,
-    /// Version that was installed.
+    /// The version to install.
     pub package_version: String,
-    /// Version that was there before, for an upgrade.
+    /// The earlier version, for an upgrade.
     #[serde(default)]
     pub previous_version: Option<String>,
-    /// Whether the vendor pushed the upgrade.
+    /// The vendor pushed the upgrade.
     #[serde(default)]
     pub is_push: bool,
 }
 
-/// What the callout of a package installation was answered.
+/// The response to the callout of a package installation.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InstallAnswer {
     /// HTTP status.
     pub status: u16,
-    /// The body, as JSON where it is JSON and as a string otherwise.
+    /// The body, as JSON if it is JSON and as a string otherwise.
     pub body: Json,
-    /// The JSON that was sent.
+    /// The JSON body of the callout.
     pub sent: Json,
 }

@@ -1,4 +1,4 @@
-//! What a user may do with objects and fields, by profile. Records are the business of [`Org::may_see`].
+//! The permissions of a profile on objects and fields, and the access of a user to a record ([`Org::may_see`]).
 
 mod permissions;
 
@@ -16,7 +16,7 @@ use crate::model::value::Value;
 
 pub use permissions::ObjectPermissions;
 
-/// What a profile permits with the records of an object.
+/// A permission on the records of an object, as a profile grants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Permission {
     Read,
@@ -26,7 +26,7 @@ pub(crate) enum Permission {
 }
 
 impl Org {
-    /// The object of that name, as far as the actor can tell.
+    /// Returns the object of that name; `INVALID_TYPE` when it does not exist or the actor's profile hides it.
     pub(crate) fn object_for(&self, actor: &Actor, name: &str) -> Result<Arc<Object>, ApiError> {
         self.object(name)
             .ok()
@@ -34,7 +34,7 @@ impl Org {
             .ok_or_else(|| ApiError::invalid_type(name))
     }
 
-    /// Refuses what the actor's profile does not allow with records of the object.
+    /// Returns the error that Salesforce reports when the actor's profile does not grant the permission.
     pub(crate) fn permit(&self, actor: &Actor, permission: Permission, object: &Object) -> Result<(), ApiError> {
         if self.may(actor, permission, object) {
             return Ok(());
@@ -70,26 +70,27 @@ impl Org {
         })
     }
 
-    /// Whether the field exists as far as the actor can tell.
+    /// Returns whether field-level security lets the actor read the field.
     pub(crate) fn may_read_field(&self, actor: &Actor, object: &Object, field: &Field) -> bool {
         let limits = self.profiles.limits(actor.profile, &object.name);
         limits.is_none_or(|limits| !limits.hidden_fields.contains(&field.name.to_ascii_lowercase()))
     }
 
-    /// Whether the actor may set the field, as far as the profile is concerned.
+    /// Returns whether field-level security lets the actor read and write the field.
     pub(crate) fn may_edit_field(&self, actor: &Actor, object: &Object, field: &Field) -> bool {
         let limits = self.profiles.limits(actor.profile, &object.name);
         let locked = |limits: &ObjectLimits| limits.locked_fields.contains(&field.name.to_ascii_lowercase());
         self.may_read_field(actor, object, field) && !limits.is_some_and(locked)
     }
 
-    /// Whether the actor may choose the record type for a record.
+    /// Returns whether the actor's profile may assign the record type to a record.
     pub(crate) fn may_use_record_type(&self, actor: &Actor, object: &Object, record_type: RecordId) -> bool {
         let limits = self.profiles.limits(actor.profile, &object.name);
         limits.is_none_or(|limits| !limits.hidden_record_types.contains(&record_type))
     }
 
-    /// Whether the actor may see the record.
+    /// Returns whether the actor may see the record: admins see all, others the records of public objects and their
+    /// own.
     pub(crate) fn may_see(&self, actor: &Actor, object: &Object, row: &Row) -> bool {
         if object.name == "ContentNote" {
             return self.may_see_note(actor, row);
@@ -97,12 +98,12 @@ impl Org {
         actor.is_admin || !self.private.contains(&object.name) || row.get(schema::OWNER).as_id() == Some(actor.user)
     }
 
-    /// A record the actor sees, deleted or not.
+    /// Returns a record that the actor may see, deleted or not.
     pub(crate) fn visible(&self, actor: &Actor, object: &Object, id: RecordId) -> Option<&Arc<Row>> {
         self.store.get(&object.name, id).filter(|row| self.may_see(actor, object, row))
     }
 
-    /// A note is seen by its owner, and by who sees a record that it is linked to.
+    /// Returns whether the actor owns the note or may see a record that it is linked to.
     pub(crate) fn may_see_note(&self, actor: &Actor, note: &Row) -> bool {
         let Some(id) = note.id() else { return false };
         note.get(schema::OWNER).as_id() == Some(actor.user)
@@ -117,13 +118,13 @@ impl Org {
         }
     }
 
-    /// What a document is linked to.
+    /// Returns the ids of the records that a document is linked to.
     pub(crate) fn links_of(&self, document: RecordId) -> Vec<RecordId> {
         let rows = self.rows_of("ContentDocumentLink", document);
         rows.iter().filter_map(|row| self.value("ContentDocumentLink", row, "LinkedEntityId").as_id()).collect()
     }
 
-    /// Live links or versions of a document.
+    /// Returns the live rows of `object` (links or versions) that belong to a document.
     pub(crate) fn rows_of(&self, object: &str, document: RecordId) -> Vec<Arc<Row>> {
         let of = self.schema.object(object).and_then(|object| object.position("ContentDocumentId"));
         let Some((table, of)) = self.store.table(object).zip(of) else { return Vec::new() };
@@ -131,7 +132,7 @@ impl Org {
     }
 }
 
-/// Makes an object private or public.
+/// Sets an object's sharing to private (`true`) or public. The object must have owners.
 pub(crate) fn set_private(org: &mut Org, object: &str, private: bool) -> Result<(), Error> {
     let object = org.object(object)?;
     if !object.has_owner {

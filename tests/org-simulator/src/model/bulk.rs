@@ -1,4 +1,4 @@
-//! The jobs of the Bulk APIs and what may be used up in a day.
+//! The jobs of the Bulk APIs and their daily limits.
 
 pub(crate) mod columns;
 pub(crate) mod csv;
@@ -16,29 +16,29 @@ use jiff::{SignedDuration, Timestamp};
 use crate::model::bulk::job::{Head, Job, State};
 use crate::model::ids::RecordId;
 
-/// Jobs, and with them their results, are kept that long after they were made (limits guide).
+/// The time after which a job and its results are deleted, counted from its creation (limits guide).
 pub(crate) const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// A job that was never closed is open for that long.
+/// The time after which a job that was never closed is aborted.
 const OPEN: SignedDuration = SignedDuration::from_hours(24);
 
-/// Records of a page of results; the real number depends on the service.
+/// Records in a page of results by default; the real number depends on the service.
 const PAGE: usize = 50_000;
 
-/// All jobs of an org and its allowances for them.
+/// All Bulk API jobs of an org and their daily limits.
 #[derive(Debug)]
 pub(crate) struct Bulk {
     pub(crate) jobs: BTreeMap<RecordId, Job>,
     pub(crate) active: BTreeSet<RecordId>,
     /// Jobs of Bulk API 1.0.
     pub(crate) v1: BTreeMap<RecordId, v1::AsyncJob>,
-    /// From the hand-over of a job to its end.
+    /// The time a job takes from `UploadComplete` to its end, by the org's clock.
     pub(crate) processing: Duration,
     /// Records of a page of results, unless the client asks for fewer or more.
     pub(crate) page: usize,
-    /// Reasons why the next jobs fail, as the owner of the simulator ordered.
+    /// Error messages with which the next jobs fail, set by a test.
     pub(crate) failures: VecDeque<String>,
-    /// Users with the permission "Bulk API Hard Delete"; nobody has it by default.
+    /// Users with the permission "Bulk API Hard Delete"; no user has it by default.
     pub(crate) hard_deleters: BTreeSet<RecordId>,
     pub(crate) query_jobs: Allowance,
     pub(crate) batches: Allowance,
@@ -64,7 +64,7 @@ impl Default for Bulk {
     }
 }
 
-/// What may be used up in 24 hours of the org's clock.
+/// A limit on what jobs may use within 24 hours of the org's clock.
 #[derive(Debug)]
 pub(crate) struct Allowance {
     pub(crate) max: u64,
@@ -76,14 +76,14 @@ impl Allowance {
         Self { max, by_hour: BTreeMap::new() }
     }
 
-    /// What is left now.
+    /// Returns the amount that can still be used now.
     pub(crate) fn left(&self, now: Timestamp) -> u64 {
         let hour = now.as_second().div_euclid(3_600);
         let used: u64 = self.by_hour.range(hour - 23..).map(|(_, used)| used).sum();
         self.max.saturating_sub(used)
     }
 
-    /// Uses up so much, unless less is left.
+    /// Uses the amount and returns `true`; changes nothing and returns `false` when less remains.
     pub(crate) fn take(&mut self, now: Timestamp, amount: u64) -> bool {
         let fits = self.left(now) >= amount;
         if fits {
@@ -109,7 +109,7 @@ impl Bulk {
         }
     }
 
-    /// Forgets what is too old to be kept.
+    /// Deletes the jobs that are older than the retention time and aborts those that stayed open too long.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         let older = |head: &Head, than: SignedDuration| now.duration_since(head.created) > than;
         self.jobs.retain(|_, job| !older(&job.head, KEPT) || job.head.state.is_active());
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_allowance_comes_back_after_a_day() {
+    fn an_allowance_renews_after_a_day() {
         let mut jobs = Allowance::new(2);
         let start = Timestamp::UNIX_EPOCH;
         assert!(jobs.take(start, 2) && !jobs.take(start, 1));

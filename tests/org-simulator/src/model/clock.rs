@@ -1,11 +1,11 @@
-//! The org's clock: real time or a fixed start, moved forward by whoever runs the simulator.
+//! The org's clock: real time or a fixed start, which tests and the admin API move forward.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Tells the simulator what time it is; clones share one time line.
+/// The time of the simulator; clones share one clock.
 #[derive(Clone, Debug)]
 pub struct Clock {
     start: Option<Timestamp>,
@@ -13,19 +13,19 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The machine's time, plus what [`Clock::advance`] added.
+    /// Returns a clock with the machine's time plus the durations passed to [`Clock::advance`].
     #[must_use]
     pub fn system() -> Self {
         Self { start: None, moved_ms: Arc::default() }
     }
 
-    /// Stands still at `start` until it is advanced.
+    /// Returns a clock that stands still at `start` until it is advanced.
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
         Self { start: Some(start), moved_ms: Arc::default() }
     }
 
-    /// The present moment.
+    /// Returns the current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         let base = self.start.unwrap_or_else(machine_time);
@@ -33,12 +33,12 @@ impl Clock {
         base.saturating_add(moved).unwrap_or(base)
     }
 
-    /// How far it was moved, in milliseconds.
+    /// Returns how far the clock was moved, in milliseconds.
     pub(crate) fn moved_ms(&self) -> i64 {
         self.moved_ms.load(Ordering::SeqCst)
     }
 
-    /// Moves the org's time forward; sessions age, retries fall due.
+    /// Moves the clock forward; sessions expire and retries become due accordingly.
     pub fn advance(&self, by: SignedDuration) {
         let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         self.moved_ms.fetch_add(ms.max(0), Ordering::SeqCst);

@@ -1,10 +1,10 @@
-//! Dates and times as Salesforce writes and reads them.
+//! Dates and times in the formats that Salesforce reads and writes.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
-/// `2026-11-22T10:15:30.000` in UTC, without a zone.
+/// Formats `2026-11-22T10:15:30.000` in UTC, without a zone.
 fn local(at: Timestamp) -> String {
     let t = Offset::UTC.to_datetime(at);
     let (date, ms) = (t.date(), t.subsec_nanosecond() / 1_000_000);
@@ -19,32 +19,32 @@ fn local(at: Timestamp) -> String {
     )
 }
 
-/// The form of REST bodies: `2026-11-22T10:15:30.000+0000`.
+/// Formats a time for REST: `2026-11-22T10:15:30.000+0000`.
 pub(crate) fn rest(at: Timestamp) -> String {
     local(at) + "+0000"
 }
 
-/// The form of SOAP bodies: `2026-11-22T10:15:30.000Z`.
+/// Formats a time for SOAP: `2026-11-22T10:15:30.000Z`.
 pub(crate) fn soap(at: Timestamp) -> String {
     local(at) + "Z"
 }
 
-/// Cut to whole seconds, the precision of a record's stamps.
+/// Truncates a time to whole seconds, the precision of a record's system fields.
 pub(crate) fn whole_seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
-/// The day of a moment, in UTC.
+/// Returns the day of a time, in UTC.
 pub(crate) fn day(at: Timestamp) -> Date {
     Offset::UTC.to_datetime(at).date()
 }
 
-/// Midnight, UTC, at which a day begins.
+/// Returns midnight, UTC, at the start of a day.
 pub(crate) fn start_of(day: Date) -> Option<Timestamp> {
     Offset::UTC.to_timestamp(day.at(0, 0, 0, 0)).ok()
 }
 
-/// Reads an instant with `Z`, `+01:00` or `+0000`.
+/// Parses a time with `Z`, `+01:00` or `+0000`.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     text.contains(['T', 't']).then(|| text.parse().ok()).flatten()
 }
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_write_an_offset_is_read() {
+    fn every_format_of_an_offset_is_parsed() {
         let at = parse("2026-11-22T10:15:30Z");
         assert!(at.is_some());
         for text in ["2026-11-22T10:15:30.000+0000", "2026-11-22T11:15:30+01:00", "2026-11-22T10:15:30.000Z"] {

@@ -8,7 +8,7 @@ use crate::model::value::Value;
 const WITHOUT_MESSAGES: [&str; 5] =
     ["Professional Edition", "Team Edition", "Base Edition", "Contact Manager Edition", "Personal Edition"];
 
-/// Moves the org to another edition, as a new contract does: it has outbound messages from now on, or none.
+/// Changes the edition of the org, and with it whether the org has outbound messages.
 pub(crate) fn set_edition(org: &mut Org, edition: &str) {
     org.features.outbound_messages = !WITHOUT_MESSAGES.contains(&edition);
     let Some(object) = org.schema.object("Organization").cloned() else { return };

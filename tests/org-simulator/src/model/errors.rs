@@ -1,24 +1,24 @@
-//! Refusals of the data API, in Salesforce's codes and shapes.
+//! The errors of the data API, with Salesforce's codes and JSON.
 
 use serde_json::{Value, json};
 
 use crate::Error;
 use crate::model::ids::RecordId;
 
-/// One refusal: a status, a code and a message, with the fields it is about.
+/// An error of the data API: a status, a code and a message, with the fields that it is about.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ApiError {
     pub(crate) status: u16,
     pub(crate) code: &'static str,
     pub(crate) message: String,
-    /// Left out of the body when `None`.
+    /// The list of fields; `None` leaves it out of the body.
     pub(crate) fields: Option<Vec<String>>,
-    /// One more entry of the body, by its name.
+    /// An additional entry of the body, by name.
     pub(crate) more: Option<Box<(&'static str, Value)>>,
 }
 
 impl ApiError {
-    /// A refusal with status 400 and no list of fields.
+    /// Returns an error with status 400 and without a list of fields.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { status: 400, code, message: message.into(), fields: None, more: None }
     }
@@ -33,13 +33,13 @@ impl ApiError {
         self
     }
 
-    /// With an empty list of fields, where Salesforce sends one.
+    /// Adds an empty list of fields, where Salesforce sends one.
     pub(crate) fn no_fields(mut self) -> Self {
         self.fields = Some(Vec::new());
         self
     }
 
-    /// With one more entry in the body of a failed request.
+    /// Adds an entry to the body of a failed request.
     pub(crate) fn with(mut self, name: &'static str, value: Value) -> Self {
         self.more = Some(Box::new((name, value)));
         self
@@ -92,7 +92,7 @@ impl ApiError {
         Self::new("INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY", message).no_fields()
     }
 
-    /// What the good records of a collection say when a bad one has taken them back.
+    /// Returns the error of a valid record in a collection that was rolled back because another record failed.
     pub(crate) fn rolled_back() -> Self {
         let message =
             "Record rolled back because not all records were valid and the request was using AllOrNone header";
@@ -116,7 +116,7 @@ impl ApiError {
         Self::new("REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.").status(403)
     }
 
-    /// The body of a failed request: an array with one object.
+    /// Returns the body of a failed request: an array with one object.
     pub(crate) fn body(&self) -> Value {
         let mut error = json!({"message": self.message, "errorCode": self.code});
         if let (Some(fields), Some(error)) = (&self.fields, error.as_object_mut()) {
@@ -128,7 +128,7 @@ impl ApiError {
         json!([error])
     }
 
-    /// The entry in a collection's result: the code is called `statusCode`, the fields are always there.
+    /// Returns the entry in a collection's result: the code is named `statusCode`, and the fields are always present.
     pub(crate) fn result(&self) -> Value {
         let fields = self.fields.clone().unwrap_or_default();
         json!({"success": false, "errors": [{"statusCode": self.code, "message": self.message, "fields": fields}]})

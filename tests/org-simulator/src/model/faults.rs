@@ -1,4 +1,4 @@
-//! Faults that were ordered, which request each hits, and how often each was used.
+//! The faults that tests add, and their counts of matched and affected requests.
 
 mod effect;
 mod rule;
@@ -9,21 +9,21 @@ use serde::{Deserialize, Serialize};
 pub use effect::Effect;
 pub use rule::{Fault, FaultRule};
 
-/// Faults that are remembered; the oldest spent ones go first.
+/// Faults that are kept; the oldest used-up ones are removed first.
 const KEPT: usize = 1_000;
 
-/// A fault and what became of it.
+/// A fault and its counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FaultReport {
-    /// By which it can be removed.
+    /// The id by which the fault can be removed.
     pub id: u64,
-    /// What was ordered.
+    /// The rule that was added.
     pub rule: FaultRule,
-    /// Requests that matched, those let through included.
+    /// Requests that matched, including those that the rule let pass.
     pub matched: u64,
-    /// Requests that were hit.
+    /// Requests that the fault affected.
     pub used: u64,
-    /// Whether it has hit as often as it was to.
+    /// The fault has affected as many requests as `times` allows.
     pub spent: bool,
 }
 
@@ -34,7 +34,7 @@ struct Ordered {
 }
 
 impl Ordered {
-    /// Whether this request is hit; it is counted either way.
+    /// Counts a matching request and returns whether the fault affects it.
     fn hits(&mut self) -> bool {
         let report = &mut self.report;
         report.matched += 1;
@@ -50,7 +50,7 @@ impl Ordered {
     }
 }
 
-/// Ordered faults, oldest first.
+/// All faults, oldest first.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     ordered: Vec<Ordered>,
@@ -72,12 +72,12 @@ impl Faults {
         self.given
     }
 
-    /// Every fault, oldest first.
+    /// Returns every fault with its counts, oldest first.
     pub(crate) fn reports(&self) -> Vec<FaultReport> {
         self.ordered.iter().map(|fault| fault.report.clone()).collect()
     }
 
-    /// Forgets one fault; false when there is none of that id.
+    /// Removes a fault; returns `false` when no fault has that id.
     pub(crate) fn remove(&mut self, id: u64) -> bool {
         let before = self.ordered.len();
         self.ordered.retain(|fault| fault.report.id != id);
@@ -88,12 +88,12 @@ impl Faults {
         self.ordered.clear();
     }
 
-    /// Whether a fault is about this request; that does not count as a match.
+    /// Returns whether a fault matches this request; the request is not counted.
     pub(crate) fn concern(&self, method: &str, path: &str, now: Timestamp) -> bool {
         self.ordered.iter().any(|fault| !fault.report.spent && fault.report.rule.matches(method, path, now))
     }
 
-    /// The effect on this request: that of the first fault which hits it.
+    /// Returns the effect of the first fault that affects this request.
     pub(crate) fn take(&mut self, method: &str, path: &str, now: Timestamp) -> Option<Effect> {
         let open = self.ordered.iter_mut().filter(|fault| !fault.report.spent);
         let mut matching = open.filter(|fault| fault.report.rule.matches(method, path, now));
@@ -101,12 +101,12 @@ impl Faults {
     }
 }
 
-/// The generator `SplitMix64`: small, and the same everywhere for the same seed.
+/// The generator `SplitMix64`: small, and with the same numbers on every machine for the same seed.
 #[derive(Debug)]
 struct SplitMix(u64);
 
 impl SplitMix {
-    /// A number from 0 up to, and without, 1.
+    /// Returns a number from 0 (inclusive) to 1 (exclusive).
     fn share(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_hits_as_often_as_it_was_ordered() {
+    fn a_fault_affects_as_many_requests_as_times_says() {
         let mut faults = Faults::default();
         let fault = Fault {
             path_prefix: "/services/data".to_owned(),
@@ -150,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_ones_may_pass() {
+    fn skip_lets_the_first_requests_pass() {
         let mut faults = Faults::default();
         faults.add(FaultRule { skip: 2, times: Some(3), ..FaultRule::new(Effect::Unavailable) });
         assert_eq!(hits(&mut faults, 10), [2, 3, 4]);
     }
 
     #[test]
-    fn a_share_of_the_requests_is_hit_and_the_same_ones_for_the_same_seed() {
+    fn the_same_seed_selects_the_same_requests() {
         let rule = FaultRule { probability: Some(0.25), seed: 7, ..FaultRule::new(Effect::Unavailable) };
         let run = |rule: &FaultRule| {
             let mut faults = Faults::default();
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_has_its_time() {
+    fn a_fault_is_active_only_in_its_time_window() {
         let at = |minute| NOW + SignedDuration::from_mins(minute);
         let mut faults = Faults::default();
         faults.add(FaultRule { from: Some(at(1)), until: Some(at(2)), ..FaultRule::new(Effect::Unavailable) });
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_lets_a_request_pass_leaves_it_to_the_next() {
+    fn a_fault_that_does_not_apply_leaves_the_request_to_the_next() {
         let mut faults = Faults::default();
         faults.add(FaultRule { skip: 1, ..FaultRule::new(Effect::Unavailable) });
         let second = faults.add(FaultRule::new(Effect::QueryTimeout));

@@ -1,4 +1,4 @@
-//! Record ids: 15 case-sensitive characters and the 3 that make them safe to compare without case.
+//! Record ids: 15 case-sensitive characters and a suffix of 3, which makes ids comparable without regard to case.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,17 +6,17 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 const SUFFIX: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345";
-/// In ASCII order, so that ids sort in the order they were given out.
+/// In ASCII order, so that ids sort in the order in which they were created.
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// Characters 4 to 6 of every id the first org gives out.
+/// Characters 4 to 6 of the ids of the first org.
 const INSTANCE: &str = "5e0";
 
-/// An 18-character id whose checksum is right.
+/// An 18-character id with a valid suffix.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RecordId([u8; 18]);
 
 impl RecordId {
-    /// Reads 15 characters, or 18 with the right checksum.
+    /// Parses 15 characters, or 18 with a valid suffix.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         if !matches!(bytes.len(), 15 | 18) || !bytes.iter().all(u8::is_ascii_alphanumeric) {
@@ -44,12 +44,12 @@ impl RecordId {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
-    /// The 15-character form.
+    /// Returns the 15-character form.
     pub(crate) fn short(&self) -> &str {
         &self.as_str()[..15]
     }
 
-    /// The first three characters, which say what kind of record it is.
+    /// Returns the first three characters, which identify the object.
     pub(crate) fn key_prefix(&self) -> &str {
         &self.as_str()[..3]
     }
@@ -80,10 +80,10 @@ impl fmt::Debug for RecordId {
     }
 }
 
-/// Gives out ids, per key prefix in ascending order.
+/// Creates ids, in ascending order for each key prefix.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct IdSource {
-    /// Characters 4 to 6, which keep the ids of different orgs apart.
+    /// Characters 4 to 6, which differ between the orgs of a realm.
     instance: String,
     given: BTreeMap<String, u64>,
 }
@@ -95,7 +95,7 @@ impl Default for IdSource {
 }
 
 impl IdSource {
-    /// The ids of the `number`th org of a realm.
+    /// Returns the id source of the `number`th org of a realm.
     pub(crate) fn of_org(number: u32) -> Self {
         let digit = |n: u32| char::from(DIGITS[usize::try_from(n % 62).unwrap_or_default()]);
         let instance = if number == 0 {
@@ -106,7 +106,7 @@ impl IdSource {
         Self { instance, given: BTreeMap::new() }
     }
 
-    /// The next id of that prefix.
+    /// Returns the next id with that prefix.
     pub(crate) fn next(&mut self, key_prefix: &str) -> RecordId {
         let count = self.given.entry(key_prefix.to_owned()).or_insert(0);
         *count += 1;
@@ -114,12 +114,12 @@ impl IdSource {
     }
 }
 
-/// The `number`th id of a prefix in the first org.
+/// Returns the `number`th id with a prefix in the first org.
 pub(crate) fn numbered(key_prefix: &str, number: u64) -> RecordId {
     made(key_prefix, INSTANCE, number)
 }
 
-/// The number of an id that the first org gave out, as [`numbered`] takes it.
+/// Returns the number of an id of the first org; the inverse of [`numbered`].
 pub(crate) fn number_of(id: RecordId) -> u64 {
     let digit = |byte: u8| DIGITS.iter().position(|known| *known == byte).and_then(|at| u64::try_from(at).ok());
     id.short().bytes().skip(6).fold(0, |sum, byte| sum * 62 + digit(byte).unwrap_or_default())
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn known_ids_get_their_known_checksums() {
+    fn known_ids_get_their_known_suffixes() {
         for id in ["00D5e000000KQ2eEAG", "0055e000001mKpCAAU", "012000000000000AAA", "001dM00003jU9GxQAK"] {
             assert_eq!(RecordId::parse(&id[..15]).unwrap().as_str(), id);
             assert_eq!(RecordId::parse(id).unwrap().as_str(), id);
@@ -153,26 +153,26 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_checksum_is_no_id() {
+    fn an_id_with_a_wrong_suffix_is_rejected() {
         assert_eq!(RecordId::parse("00D5e000000KQ2eEAA"), None);
         assert_eq!(RecordId::parse("00D5e000000KQ2"), None);
         assert_eq!(RecordId::parse("00D5e000000KQ-e"), None);
     }
 
     #[test]
-    fn no_two_orgs_give_out_the_same_id() {
+    fn orgs_never_create_the_same_id() {
         let ids: std::collections::BTreeSet<_> = (0..3_800).map(|n| IdSource::of_org(n).next("00D")).collect();
         assert_eq!(ids.len(), 3_800);
     }
 
     proptest! {
         #[test]
-        fn ids_sort_in_the_order_they_are_given(a in 0_u64..1 << 40, b in 0_u64..1 << 40) {
+        fn ids_sort_in_the_order_of_creation(a in 0_u64..1 << 40, b in 0_u64..1 << 40) {
             prop_assert_eq!(a.cmp(&b), numbered("001", a).cmp(&numbered("001", b)));
         }
 
         #[test]
-        fn every_given_id_reads_back(n in 0_u64..1 << 40) {
+        fn every_created_id_reads_back(n in 0_u64..1 << 40) {
             let id = numbered("a00", n);
             prop_assert_eq!(RecordId::parse(id.as_str()), Some(id));
             prop_assert_eq!(RecordId::parse(id.short()), Some(id));

@@ -1,15 +1,15 @@
-//! The kind of an org, the features that are on in it, and the login host that it belongs to.
+//! The kind of an org, its features, and the login host that it belongs to.
 
 use serde::{Deserialize, Serialize};
 
-/// What kind of org it is, which decides the Organization record, the login host and the daily API budget.
+/// The kind of an org, which decides the Organization record, the login host and the daily API limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrgKind {
     /// A customer's production org.
     #[default]
     Production,
-    /// A sandbox: its users log in at the sandbox login host.
+    /// A sandbox; its users log in at `test.salesforce.com`.
     Sandbox,
     /// A Developer Edition.
     DeveloperEdition,
@@ -28,14 +28,14 @@ impl std::fmt::Display for OrgKind {
     }
 }
 
-/// What is switched on in an org.
+/// The features that are enabled in an org.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Features {
     /// Person accounts.
     pub person_accounts: bool,
-    /// Enhanced notes; without them there is no `ContentNote`.
+    /// Enhanced notes; without them the object `ContentNote` does not exist.
     pub enhanced_notes: bool,
     /// Workflow outbound messages, which some editions lack.
     pub outbound_messages: bool,
@@ -51,7 +51,7 @@ impl Default for Features {
     }
 }
 
-/// Which of the two login hosts an org belongs to.
+/// The login host that an org belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Environment {
     /// `login.salesforce.com`: production and Developer Edition.
@@ -68,7 +68,7 @@ impl Environment {
         }
     }
 
-    /// The host's name in Salesforce's own cloud, which clients name as the audience of an assertion.
+    /// Returns the host name in Salesforce's own cloud, which clients name as the audience of an assertion.
     pub(crate) fn public_name(self) -> &'static str {
         match self {
             Self::Production => "https://login.salesforce.com",

@@ -1,4 +1,4 @@
-//! The org's daily budget of API calls.
+//! The org's daily limit of API calls.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::model::kind::OrgKind;
 
 const HOURS: i64 = 24;
 
-/// Counts calls by the hour, over the last 24 hours of the org's clock.
+/// Counts API calls by the hour, over the last 24 hours of the org's clock.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct ApiLimits {
     pub(crate) max: u64,
@@ -23,7 +23,8 @@ impl Default for ApiLimits {
 }
 
 impl ApiLimits {
-    /// The usual budget of such an org (Salesforce Developer Limits Quick Reference, API request limits; the sandbox's is unverified).
+    /// Returns the default limit of such an org (Salesforce Developer Limits Quick Reference, API request limits; the
+    /// sandbox's is unverified).
     pub(crate) fn of(kind: OrgKind) -> Self {
         let max = match kind {
             OrgKind::Production | OrgKind::LicenseManagement => 100_000,
@@ -33,7 +34,7 @@ impl ApiLimits {
         Self { max, ..Self::default() }
     }
 
-    /// Counts one call, unless the budget is used up.
+    /// Counts one call and returns `true`; returns `false` when the limit is reached.
     pub(crate) fn take(&mut self, now: Timestamp) -> bool {
         let hour = now.as_second().div_euclid(3_600);
         self.by_hour.retain(|known, _| *known > hour - HOURS);
@@ -44,12 +45,12 @@ impl ApiLimits {
         free
     }
 
-    /// Calls in the last 24 hours.
+    /// Returns the calls of the last 24 hours.
     pub(crate) fn used(&self) -> u64 {
         self.by_hour.values().sum()
     }
 
-    /// Value of the `Sforce-Limit-Info` header.
+    /// Returns the value of the `Sforce-Limit-Info` header.
     pub(crate) fn header(&self) -> String {
         format!("api-usage={}/{}", self.used(), self.max)
     }
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_budget_comes_back_after_a_day() {
+    fn the_limit_renews_after_a_day() {
         let mut limits = ApiLimits { max: 2, ..ApiLimits::default() };
         let start = Timestamp::UNIX_EPOCH;
         assert!(limits.take(start) && limits.take(start));

@@ -1,4 +1,4 @@
-//! The logins of an org: apps, authorization codes, grants with their refresh tokens, and sessions.
+//! The OAuth state of an org: apps, authorization codes, grants with their refresh tokens, and sessions.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -21,49 +21,49 @@ pub(crate) mod session;
 
 const SESSION_LIFE: Duration = Duration::from_hours(2);
 
-/// Logins of one user in an hour (Login Rate Limits; the number is unverified).
+/// Logins of one user allowed in an hour (Login Rate Limits; the number is unverified).
 const LOGINS_PER_HOUR: u32 = 3_600;
 
-/// All logins of an org.
+/// The OAuth state of an org.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Logins {
-    /// Those of the realm, which are saved with the realm.
+    /// The apps of the realm, which are saved with the realm.
     #[serde(skip)]
     pub(crate) apps: Apps,
     random: Random,
     pub(crate) codes: HashMap<String, Code>,
     pub(crate) grants: BTreeMap<u64, Grant>,
-    /// Every refresh token ever given out, with its grant.
+    /// Every refresh token ever issued, with the number of its grant.
     pub(crate) refresh_tokens: HashMap<String, u64>,
     pub(crate) sessions: HashMap<String, Session>,
-    /// What the administrator settled for an app, by client id.
+    /// The administrator's policy for each app, by client id.
     policies: BTreeMap<String, AppPolicy>,
-    /// Users who may not log in for now.
+    /// Users who are frozen and may not log in.
     pub(crate) frozen: BTreeSet<RecordId>,
     /// Users without the permission "API Enabled".
     pub(crate) without_api: BTreeSet<RecordId>,
     pub(crate) rotates: bool,
-    /// The username-password flow is allowed.
+    /// The username-password flow is enabled.
     #[serde(default)]
     pub(crate) password_flow: bool,
-    /// How long a refresh takes.
+    /// The time that a refresh takes.
     pub(crate) processing: Duration,
-    /// How long a session lives after its last use.
+    /// The time after which an unused session expires.
     pub(crate) session_life: Duration,
-    /// After how many uses a new session ends, where a test wants that.
+    /// The number of uses after which a new session ends; unlimited when absent.
     pub(crate) calls_per_session: Option<u32>,
     pub(crate) logins_per_hour: u32,
-    /// Logins of each user in the hour of the last one.
+    /// For each user, the hour of the last login and the number of logins in that hour.
     recent: BTreeMap<RecordId, (i64, u32)>,
 }
 
 impl Logins {
-    /// What opens a door: codes, refresh tokens, the spent ones too, and access tokens.
+    /// Returns everything that grants access: codes, refresh tokens (also the invalidated ones) and access tokens.
     pub(crate) fn secrets(&self) -> Vec<String> {
         self.codes.keys().chain(self.refresh_tokens.keys()).chain(self.sessions.keys()).cloned().collect()
     }
 
-    /// Nobody has logged in yet.
+    /// Returns the state of an org in which no user has logged in.
     pub(crate) fn new(apps: Apps, random: Random) -> Self {
         Self {
             apps,
@@ -85,18 +85,18 @@ impl Logins {
         }
     }
 
-    /// The same logins among the apps of another realm, as after loading.
+    /// Returns the same state with the apps of another realm, for a loaded org.
     pub(crate) fn with_apps(self, apps: Apps) -> Self {
         Self { apps, ..self }
     }
 
-    /// Nobody logged in, and what the administrator settled unchanged: so a sandbox begins.
+    /// Returns the state of a new sandbox copy: the administrator's settings, without logins.
     pub(crate) fn without_logins(self, random: Random) -> Self {
         let Self { apps, policies, frozen, without_api, password_flow, .. } = self;
         Self { policies, frozen, without_api, password_flow, ..Self::new(apps, random) }
     }
 
-    /// Registers an app; a known one keeps its redirect URIs and gets one more.
+    /// Registers an app; a registered one keeps its redirect URIs, to which this one is added.
     pub(crate) fn add_app(&mut self, name: &str, client_id: &str, secret: &str, redirect_uri: &str) {
         self.apps.add(name, client_id, secret, redirect_uri);
     }
@@ -105,12 +105,12 @@ impl Logins {
         self.apps.all()
     }
 
-    /// What the administrator settled for an app.
+    /// Returns the administrator's policy for an app.
     pub(crate) fn policy(&self, client_id: &str) -> AppPolicy {
         self.policies.get(client_id).cloned().unwrap_or_default()
     }
 
-    /// Settles what an app may. Blocking or uninstalling it revokes what it has.
+    /// Sets the administrator's policy for an app. Blocking or uninstalling the app revokes its grants and sessions.
     pub(crate) fn set_policy(&mut self, client_id: &str, policy: AppPolicy) {
         if policy.blocked || !policy.installed {
             self.revoke_app(client_id);
@@ -118,7 +118,7 @@ impl Logins {
         self.policies.insert(client_id.to_owned(), policy);
     }
 
-    /// Counts a login, unless the user had too many in this hour.
+    /// Counts a login; an error when the user has reached the limit for this hour.
     pub(crate) fn count_login(&mut self, user: RecordId, now: Timestamp) -> Result<(), Refusal> {
         let hour = now.as_second().div_euclid(3_600);
         let (counted, logins) = self.recent.entry(user).or_insert((hour, 0));
@@ -133,7 +133,7 @@ impl Logins {
     }
 }
 
-/// What a person agreed to, waiting behind a code.
+/// The consent of a user, stored with the authorization code.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Consent {
     pub(crate) client_id: String,
@@ -158,16 +158,16 @@ pub(crate) struct Grant {
     pub(crate) scope: String,
     opened_at: Timestamp,
     pub(crate) used_at: Timestamp,
-    /// A refresh is being worked on; nothing is after a restart.
+    /// A refresh is in progress; not saved.
     #[serde(skip)]
     pub(crate) busy: bool,
     pub(crate) revoked: bool,
-    /// The refresh token that is good now.
+    /// The refresh token that is valid now.
     pub(crate) current: Option<String>,
 }
 
 impl Grant {
-    /// Too old or too long unused, by the app's policy.
+    /// Returns whether the app's policy has ended the grant, by age or by disuse.
     pub(crate) fn expired(&self, app: &App, now: Timestamp) -> bool {
         let over = |days: Option<u32>, since: Timestamp| {
             days.is_some_and(|days| now.duration_since(since) > SignedDuration::from_hours(24 * i64::from(days)))
@@ -176,13 +176,13 @@ impl Grant {
     }
 }
 
-/// Who is logged in, by which app and for what.
+/// The user of a session, the app and the scope.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Login {
     pub(crate) user: RecordId,
-    /// The grant it came from; none for a test's own session, JWT bearer and client credentials.
+    /// The grant that it came from; none for a session that a test opened, JWT bearer and client credentials.
     pub(crate) grant: Option<u64>,
-    /// The app; empty for a test's own session.
+    /// The app; empty for a session that a test opened.
     pub(crate) client_id: String,
     pub(crate) scope: String,
 }
@@ -192,6 +192,6 @@ pub(crate) struct Session {
     pub(crate) login: Login,
     pub(crate) issued_at: Timestamp,
     pub(crate) expires_at: Timestamp,
-    /// Uses that are left, where a test counts them.
+    /// The remaining uses; unlimited when absent.
     calls_left: Option<u32>,
 }

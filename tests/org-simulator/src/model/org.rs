@@ -1,4 +1,4 @@
-//! One org: its schema, records, users and the state of everything that goes on in it.
+//! One org: its schema, records and users, and the state of the APIs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,17 +32,17 @@ use crate::model::value::Value;
 
 pub(crate) const ADMIN_PROFILE: &str = "System Administrator";
 
-/// The whole state of an org. It lives behind one lock; a request is one turn at it.
+/// The whole state of an org. One lock guards it; a request takes the lock once.
 pub(crate) struct Org {
     pub(crate) id: RecordId,
-    /// Where the org is reached, without a trailing slash.
+    /// The address of the org, without a trailing slash.
     pub(crate) base_url: String,
-    /// Where it was first reached and still logs people in, after it was moved to another instance.
+    /// The first address of the org, at which users still log in after a move to another instance.
     pub(crate) login_url: Option<String>,
     pub(crate) kind: OrgKind,
-    /// What is switched on.
+    /// The features that are enabled.
     pub(crate) features: Features,
-    /// Whatever is left to chance.
+    /// The source of the org's random values.
     pub(crate) random: Random,
     pub(crate) clock: Clock,
     pub(crate) schema: Schema,
@@ -57,7 +57,7 @@ pub(crate) struct Org {
     pub(crate) install_requests: InstallRequests,
     pub(crate) bulk: Bulk,
     pub(crate) log: RequestLog,
-    /// Objects of which a user who is no admin sees only the records he or she owns.
+    /// Objects with private sharing: a user who is not an admin sees only his or her own records.
     pub(crate) private: BTreeSet<String>,
     pub(crate) profiles: Profiles,
     pub(crate) rules: Rules,
@@ -69,7 +69,7 @@ pub(crate) struct Org {
     pub(crate) numbers: BTreeMap<String, u64>,
     /// Stages of each business process, in order.
     pub(crate) stages_of: BTreeMap<RecordId, Vec<String>>,
-    /// The record type a new record gets when it names none.
+    /// The record type of a new record that names none, by object.
     pub(crate) default_record_types: BTreeMap<String, RecordId>,
 }
 
@@ -132,7 +132,7 @@ impl Org {
         }
     }
 
-    /// The org's time in whole seconds, as record stamps have it.
+    /// Returns the org's time in whole seconds, as a record's system fields store it.
     pub(crate) fn stamp(&self) -> Timestamp {
         datetime::whole_seconds(self.clock.now())
     }
@@ -141,14 +141,14 @@ impl Org {
         self.schema.object(name).cloned().ok_or_else(|| ApiError::invalid_type(name))
     }
 
-    /// A live record of any kind, found by the prefix of its id.
+    /// Returns a live record of any object, found by the key prefix of its id.
     pub(crate) fn live_record(&self, id: RecordId) -> Option<(&Arc<Object>, &Arc<Row>)> {
         let object = self.schema.by_prefix(id.key_prefix())?;
         let row = self.store.get(&object.name, id)?;
         (!row.is_deleted()).then_some((object, row))
     }
 
-    /// Writes a setup record, such as a user or a record type, without the data API's checks.
+    /// Inserts a setup record, such as a user or a record type, without the data API's checks.
     pub(crate) fn insert_setup(&mut self, object: &str, fields: &[(&str, Value)]) -> RecordId {
         let Some(object) = self.schema.object(object).cloned() else { return self.id };
         let id = if object.name == "Organization" { self.id } else { self.ids.next(&object.key_prefix) };
@@ -168,7 +168,7 @@ impl Org {
         id
     }
 
-    /// Sets the fields every new record has.
+    /// Sets the system fields of a new record.
     pub(crate) fn stamp_new(&self, row: &mut Row, id: RecordId, author: RecordId) {
         let now = Value::Instant(self.stamp());
         row.set(schema::ID, Value::Id(id));
@@ -179,7 +179,7 @@ impl Org {
         row.set(schema::MODSTAMP, now);
     }
 
-    /// Sets the fields that every change of a record sets.
+    /// Sets the system fields that every change of a record updates.
     pub(crate) fn stamp_changed(&self, row: &mut Row, author: RecordId) {
         let now = Value::Instant(self.stamp());
         row.set(schema::MODIFIED_DATE, now.clone());
@@ -191,13 +191,13 @@ impl Org {
         self.store.table("User")?.rows().next()?.id()
     }
 
-    /// The first setup record with that text in a field.
+    /// Returns the first setup record with that text in a field.
     pub(crate) fn setup_record(&self, object: &str, field: &str, text: &str) -> Option<&Arc<Row>> {
         let at = self.schema.object(object)?.position(field)?;
         self.store.table(object)?.rows().find(|row| row.get(at).as_text().eq_ignore_ascii_case(text))
     }
 
-    /// Value of a field by its names; null where there is none.
+    /// Returns the value of a field by the names of object and field; null when the field does not exist.
     pub(crate) fn value<'a>(&self, object: &str, row: &'a Row, field: &str) -> &'a Value {
         let at = self.schema.object(object).and_then(|o| o.position(field));
         at.map_or(&Value::Null, |at| row.get(at))

@@ -16,13 +16,13 @@ use crate::model::outbox::delivery::{Delivery, DeliveryState, OutboundMessage};
 use crate::model::outbox::notification::Notification;
 use crate::model::outbox::settings::{BATCH, OutboundDisturbance, OutboundSettings};
 
-/// Notifications that wait; beyond it the oldest are dropped, so that the queue stays in memory.
+/// Pending notifications; above this number the oldest are dropped, which bounds the memory of the queue.
 const MOST_PENDING: usize = 200_000;
 
-/// Notifications that are remembered after they were delivered or dropped.
+/// Notifications that are kept after they were delivered or dropped.
 const MOST_SETTLED: usize = 20_000;
 
-/// A definition, with the id by which its messages name it.
+/// The definition of an outbound message, with the action id that its messages carry.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Definition {
     pub(crate) action_id: RecordId,
@@ -30,18 +30,18 @@ pub(crate) struct Definition {
     pub(crate) settings: OutboundSettings,
 }
 
-/// Notifications of one definition that go in one message.
+/// Notifications of one definition that are sent in one message.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
     pub(crate) definition: Definition,
     pub(crate) notifications: Vec<(u64, Notification)>,
 }
 
-/// A length of the queue to return to.
+/// A length of the queue, for a rollback.
 #[derive(Clone, Copy)]
 pub(crate) struct OutboxMark(u64);
 
-/// All definitions and the notifications, by the order in which they were queued.
+/// All definitions and the notifications, in the order in which they were queued.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Outbox {
     definitions: Vec<Definition>,
@@ -49,13 +49,13 @@ pub(crate) struct Outbox {
     settled: VecDeque<(u64, Notification)>,
     queued: u64,
     pub(crate) disturbance: OutboundDisturbance,
-    /// Users without "Send Outbound Messages": what they change is not told.
+    /// Users without the permission "Send Outbound Messages"; their changes queue no notification.
     pub(crate) silent_users: BTreeSet<RecordId>,
     shuffles: u64,
 }
 
 impl Outbox {
-    /// Adds a definition, or replaces the one of that name, which keeps its id and settings.
+    /// Adds a definition, or replaces the one with that name, which keeps its id and settings.
     pub(crate) fn define(&mut self, message: OutboundMessage, ids: &mut IdSource) -> RecordId {
         if let Some(known) = self.definitions.iter_mut().find(|known| known.message.name == message.name) {
             known.message = message;
@@ -66,7 +66,7 @@ impl Outbox {
         action_id
     }
 
-    /// The definitions alone, as a copy of the org has them.
+    /// Returns the definitions without the queue, as a copy of the org has them.
     pub(crate) fn without_queue(self) -> Self {
         Self { pending: BTreeMap::new(), settled: VecDeque::new(), ..self }
     }
@@ -79,7 +79,7 @@ impl Outbox {
         self.definitions.iter_mut().find(|known| known.message.name == name)
     }
 
-    /// Removes a definition; what it still had to send is dropped.
+    /// Removes a definition; its pending notifications are dropped.
     pub(crate) fn undefine(&mut self, action_id: RecordId) {
         self.definitions.retain(|known| known.action_id != action_id);
         let orphans: Vec<u64> =
@@ -126,7 +126,7 @@ impl Outbox {
         self.pending.split_off(&to.0);
     }
 
-    /// Takes what is due, by definition and in batches; nobody else gets it until it is settled.
+    /// Takes the due notifications in batches, by definition; they are not due again until [`Outbox::settle`].
     pub(crate) fn take_due(&mut self, now: Timestamp) -> Vec<Batch> {
         let size = self.disturbance.batch.clamp(1, BATCH);
         let mut random = self.disturbance.shuffle.map(|seed| {
@@ -149,7 +149,7 @@ impl Outbox {
         batches
     }
 
-    /// Records what came of a batch and returns its notifications as they stand now.
+    /// Records the outcome of a batch and returns its notifications in their new state.
     pub(crate) fn settle(&mut self, batch: &Batch, acknowledged: bool, outcome: &str, now: Timestamp) -> Vec<Delivery> {
         let mut deliveries = Vec::new();
         for (at, _) in &batch.notifications {
@@ -165,7 +165,7 @@ impl Outbox {
         deliveries
     }
 
-    /// Every notification that is remembered, oldest first.
+    /// Returns every notification that is kept, oldest first.
     pub(crate) fn deliveries(&self) -> Vec<Delivery> {
         let mut all: Vec<(u64, &Notification)> = self.pending.iter().map(|(at, n)| (*at, n)).collect();
         all.extend(self.settled.iter().map(|(at, n)| (*at, n)));

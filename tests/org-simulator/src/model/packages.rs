@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::ids::RecordId;
 use crate::model::value::Value;
 
-/// The package as an org has it installed.
+/// The package that is installed in an org.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstalledPackage {
     /// Id of the installation (`0A3`).
@@ -19,11 +19,11 @@ pub struct InstalledPackage {
     pub version_id: String,
     /// Number of the installed version, for example `2.1.0`.
     pub version: String,
-    /// When this version was installed.
+    /// The time at which this version was installed.
     pub installed_at: jiff::Timestamp,
 }
 
-/// How far a request is.
+/// The status of an install request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Status {
     InProgress,
@@ -41,7 +41,7 @@ impl Status {
     }
 }
 
-/// One request, with the fields that its sender set.
+/// An install request, with the fields that its sender set.
 #[derive(Clone, Debug)]
 pub(crate) struct InstallRequest {
     pub(crate) id: RecordId,
@@ -53,15 +53,15 @@ pub(crate) struct InstallRequest {
     pub(crate) status: Status,
 }
 
-/// The requests of an org.
+/// The install requests of an org.
 #[derive(Default)]
 pub(crate) struct InstallRequests {
     pub(crate) all: Vec<InstallRequest>,
-    /// Time of the org's clock that an installation takes.
+    /// The time that an installation takes, by the org's clock.
     pub(crate) processing: Duration,
 }
 
-/// The package that is there to be installed.
+/// Name of the package that can be installed.
 pub(crate) const PACKAGE: &str = "Ferry Connector";
 
 pub(crate) const NAMESPACE: &str = "ferry";

@@ -23,7 +23,7 @@ pub struct User {
     pub name: String,
     /// E-mail address.
     pub email: String,
-    /// Sees and changes everything.
+    /// May see and change everything.
     pub is_admin: bool,
     /// May log in.
     pub is_active: bool,
@@ -42,10 +42,10 @@ pub struct NewUser {
     /// E-mail address; the username when empty.
     #[serde(default)]
     pub email: String,
-    /// Sees and changes everything.
+    /// May see and change everything.
     #[serde(default)]
     pub is_admin: bool,
-    /// Name of the profile, which is made when there is none; by `is_admin` when empty.
+    /// Name of the profile, which is created when it does not exist; when empty, `is_admin` decides.
     #[serde(default)]
     pub profile: String,
 }
@@ -64,25 +64,25 @@ pub(crate) fn user(org: &Org, row: &Row) -> Option<User> {
     })
 }
 
-/// All users, in the order they were made.
+/// Returns all users, in the order in which they were created.
 pub(crate) fn users(org: &Org) -> Vec<User> {
     org.store.table("User").into_iter().flat_map(|table| table.rows()).filter_map(|row| user(org, row)).collect()
 }
 
-/// The actor behind a username.
+/// Returns the active user with a username as an actor.
 pub(crate) fn actor(org: &Org, username: &str) -> Result<Actor, Error> {
     let user = org.user_named(username).and_then(|user| org.actor(user));
     user.ok_or_else(|| Error::Unknown { what: "active user", name: username.to_owned() })
 }
 
-/// Who makes setup changes: the first user, an admin.
+/// Returns the first admin, as whom setup changes are made.
 pub(crate) fn admin(org: &Org) -> Actor {
     let first = users(org).into_iter().find(|user| user.is_admin).and_then(|user| RecordId::parse(&user.id));
     let known = first.and_then(|user| org.actor(user));
     known.unwrap_or(Actor { user: org.id, profile: org.id, is_admin: true, write: WriteOptions::default() })
 }
 
-/// Adds a user; the username must be new.
+/// Adds a user. The username must be new.
 pub(crate) fn add_user(org: &mut Org, new: &NewUser) -> Result<User, Error> {
     if org.user_named(&new.username).is_some() {
         let message = "Duplicate Username. Another user has already selected this username.";
@@ -112,7 +112,7 @@ pub(crate) fn add_user(org: &mut Org, new: &NewUser) -> Result<User, Error> {
     row.ok_or_else(|| Error::Unknown { what: "user", name: new.username.clone() })
 }
 
-/// Lets a user log in, or no longer; the sessions of a deactivated one end.
+/// Activates or deactivates a user; deactivation ends the user's sessions.
 pub(crate) fn set_active(org: &mut Org, username: &str, active: bool) -> Result<(), Error> {
     let unknown = || Error::Unknown { what: "user", name: username.to_owned() };
     let id = org.user_named(username).ok_or_else(unknown)?;
@@ -129,7 +129,7 @@ pub(crate) fn set_active(org: &mut Org, username: &str, active: bool) -> Result<
     Ok(())
 }
 
-/// Freezes a user, who then is as good as inactive, or lets the user in again.
+/// Freezes a user, who then cannot log in and whose sessions end, or unfreezes the user.
 pub(crate) fn set_frozen(org: &mut Org, username: &str, frozen: bool) -> Result<(), Error> {
     let id = org.user_named(username).ok_or_else(|| Error::Unknown { what: "user", name: username.to_owned() })?;
     if frozen {
@@ -142,12 +142,12 @@ pub(crate) fn set_frozen(org: &mut Org, username: &str, frozen: bool) -> Result<
 }
 
 impl Org {
-    /// The profile of an admin or of everybody else, made when first needed.
+    /// Returns the profile of admins or of standard users, which is created when it does not exist.
     pub(crate) fn profile(&mut self, is_admin: bool) -> RecordId {
         self.profile_named(if is_admin { ADMIN_PROFILE } else { "Standard User" })
     }
 
-    /// The profile of that name, made when first needed.
+    /// Returns the profile with that name, which is created when it does not exist.
     pub(crate) fn profile_named(&mut self, name: &str) -> RecordId {
         match self.setup_record("Profile", "Name", name) {
             Some(row) => row.id().unwrap_or(self.id),
@@ -155,7 +155,7 @@ impl Org {
         }
     }
 
-    /// The user as an actor; `None` when there is no such active user.
+    /// Returns an active user as an actor; `None` when the user does not exist or is inactive.
     pub(crate) fn actor(&self, user: RecordId) -> Option<Actor> {
         let row = self.store.get("User", user)?;
         if *self.value("User", row, "IsActive") != Value::Bool(true) {
@@ -166,12 +166,12 @@ impl Org {
         Some(Actor { user, profile, is_admin: name.as_text() == ADMIN_PROFILE, write: WriteOptions::default() })
     }
 
-    /// The id of an active user, by login name.
+    /// Returns the id of the user with a username.
     pub(crate) fn user_named(&self, username: &str) -> Option<RecordId> {
         self.setup_record("User", "Username", username)?.id()
     }
 
-    /// Gives a user a password and a security token, which may be empty.
+    /// Sets a user's password and security token; the token may be empty.
     pub(crate) fn set_password(&mut self, username: &str, password: &str, token: &str) -> Result<(), Error> {
         let user = people::actor(self, username)?.user;
         self.passwords.set(user, password, token);

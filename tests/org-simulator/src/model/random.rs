@@ -1,11 +1,12 @@
-//! The org's source of randomness: from the system, or from a seed, in which case a run can be repeated.
+//! The org's random values: from the system, or from a seed, with which a run can be repeated.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// A stream of bytes nobody can guess without its seed. It is saved with the org, so that a loaded org goes on where it stopped.
+/// A stream of random bytes that cannot be predicted without its seed. It is saved with the org, so that a loaded org
+/// continues the stream.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Random {
     seed: [u8; 32],
@@ -19,12 +20,12 @@ impl Default for Random {
 }
 
 impl Random {
-    /// The stream of a seed; without one, a stream of its own for each run.
+    /// Returns the stream of a seed; without a seed, a different stream in each run.
     pub(crate) fn new(seed: Option<u64>) -> Self {
         seed.map_or_else(Self::default, |seed| Self { seed: Sha256::digest(seed.to_le_bytes()).into(), drawn: 0 })
     }
 
-    /// Another stream, which the draws from this one do not disturb.
+    /// Returns another stream, independent of later reads from this one.
     pub(crate) fn fork(&self, label: &str) -> Self {
         Self { seed: Sha256::new().chain_update(self.seed).chain_update(label).finalize().into(), drawn: 0 }
     }
@@ -34,7 +35,7 @@ impl Random {
         Sha256::new().chain_update(self.seed).chain_update(self.drawn.to_le_bytes()).finalize().into()
     }
 
-    /// 43 characters that are safe in URLs.
+    /// Returns 43 random characters that are safe in URLs.
     pub(crate) fn text(&mut self) -> String {
         URL_SAFE_NO_PAD.encode(self.bytes())
     }
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_repeats_itself_and_forks_differ() {
+    fn a_seed_repeats_its_stream_and_forks_differ() {
         let (mut a, mut b) = (Random::new(Some(7)), Random::new(Some(7)));
         let mut fork = a.fork("logins");
         assert_eq!(a.text(), b.text());
@@ -54,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_seed_no_two_streams_are_alike() {
+    fn without_a_seed_streams_differ() {
         assert_ne!(Random::new(None).bytes(), Random::new(None).bytes());
     }
 }

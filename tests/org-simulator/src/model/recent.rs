@@ -1,4 +1,4 @@
-//! The records that each user saw last.
+//! The recently viewed records of each user.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::ids::RecordId;
 
-/// Records kept for a user.
+/// Records that are kept for each user.
 pub(crate) const PER_USER: usize = 200;
 
-/// The records each user saw, the newest first.
+/// The recently viewed records of each user, newest first.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct RecentItems(BTreeMap<RecordId, Vec<RecordId>>);
 
 impl RecentItems {
-    /// The records of a user, the newest first.
+    /// Returns the records of a user, newest first.
     pub(crate) fn of(&self, user: RecordId) -> impl Iterator<Item = RecordId> {
         self.0.get(&user).into_iter().flatten().copied()
     }
@@ -33,7 +33,7 @@ mod tests {
     use crate::model::ids::numbered;
 
     #[test]
-    fn the_newest_stand_first_once_and_only_so_many() {
+    fn recent_records_are_unique_newest_first_and_limited() {
         let (user, mut items) = (numbered("005", 1), RecentItems::default());
         for n in 0..300 {
             items.add(user, numbered("001", n));

@@ -5,7 +5,7 @@ use crate::model::schema::Object;
 use crate::model::value::Value;
 
 impl Org {
-    /// Record types of an object, the master last.
+    /// Returns the record types of an object, the master record type last.
     pub(crate) fn record_types(&self, object: &Object) -> Vec<RecordTypeInfo> {
         let default = self.default_record_types.get(&object.name);
         let rows = self.store.table("RecordType").into_iter().flat_map(|table| table.rows());
@@ -36,7 +36,7 @@ impl Org {
     }
 }
 
-/// Record types of an object as describe lists them, the master last.
+/// A record type of an object, as describe lists it.
 pub(crate) struct RecordTypeInfo {
     pub(crate) id: String,
     pub(crate) name: String,
@@ -46,5 +46,5 @@ pub(crate) struct RecordTypeInfo {
     pub(crate) is_master: bool,
 }
 
-/// The record type every org has for every object.
+/// Id of the master record type, which every object has in every org.
 pub(crate) const MASTER_RECORD_TYPE: &str = "012000000000000AAA";

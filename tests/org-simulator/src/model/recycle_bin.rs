@@ -1,20 +1,20 @@
-//! The recycle bin: what went there with what.
+//! The recycle bin: the parent with which each record was deleted.
 
 use std::collections::BTreeMap;
 
 use crate::model::ids::RecordId;
 
-/// What the records themselves do not tell about the recycle bin.
+/// The state of the recycle bin that the records themselves do not hold.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct RecycleBin {
-    /// The parent with which a record was deleted. Entries of records that are not deleted mean nothing.
+    /// The parent with which a record was deleted. Entries of records that are not deleted are ignored.
     pub(crate) deleted_with: BTreeMap<RecordId, RecordId>,
-    /// The hour of the org's clock in which old records were last looked for.
+    /// The hour of the org's clock in which old records were last purged.
     pub(crate) looked: i64,
 }
 
 impl RecycleBin {
-    /// Notes how a record came to be deleted: by itself, or with its parent.
+    /// Records that a record was deleted by itself, or with its parent.
     pub(crate) fn add(&mut self, id: RecordId, with: Option<RecordId>) {
         match with {
             Some(parent) => self.deleted_with.insert(id, parent),

@@ -1,4 +1,4 @@
-//! What was asked of the org, for tests that count requests. Queries and bodies are not kept.
+//! The requests to the org, for tests that count them. Queries and bodies are not stored.
 
 use std::collections::VecDeque;
 
@@ -13,7 +13,7 @@ pub(crate) struct RequestLog(VecDeque<Entry>);
 #[derive(Debug)]
 struct Entry {
     line: String,
-    /// Whose session it came with.
+    /// The user of the request's session.
     user: Option<RecordId>,
 }
 
@@ -29,7 +29,7 @@ impl RequestLog {
         self.0.iter().map(|entry| entry.line.clone()).collect()
     }
 
-    /// Those that came with a session of this user.
+    /// Returns the requests with a session of this user.
     pub(crate) fn lines_of(&self, user: RecordId) -> Vec<String> {
         self.0.iter().filter(|entry| entry.user == Some(user)).map(|entry| entry.line.clone()).collect()
     }

@@ -1,4 +1,4 @@
-//! What objects there are, and which fields they have.
+//! The objects of an org and their fields.
 
 mod compound;
 mod features;
@@ -18,21 +18,21 @@ pub(crate) use object::{
     Object,
 };
 
-/// All objects of the org.
+/// All objects of an org.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Schema {
     objects: HashMap<String, Arc<Object>>,
-    /// Canonical names, in the order they were added.
+    /// Object names, in the order in which they were added.
     order: Vec<String>,
     by_prefix: HashMap<String, String>,
     custom_objects: usize,
     revision: u64,
-    /// Custom objects have a currency too.
+    /// Records of custom objects have a currency too.
     multi_currency: bool,
 }
 
 impl Schema {
-    /// Grows with every change.
+    /// Returns a number that grows with every change of the schema.
     pub(crate) fn revision(&self) -> u64 {
         self.revision
     }
@@ -43,12 +43,12 @@ impl Schema {
         if !self.objects.contains_key(&key) {
             self.order.push(object.name.clone());
         }
-        // A note is a document seen otherwise: the prefix they share stays with the document.
+        // `ContentNote` has the key prefix of `ContentDocument`, to which the prefix belongs.
         self.by_prefix.entry(object.key_prefix.clone()).or_insert_with(|| object.name.clone());
         self.objects.insert(key, Arc::new(object));
     }
 
-    /// An object by its name, whatever its case.
+    /// Returns an object by its name, without regard to case.
     pub(crate) fn object(&self, name: &str) -> Option<&Arc<Object>> {
         self.objects.get(&name.to_ascii_lowercase())
     }
@@ -59,7 +59,7 @@ impl Schema {
         self.revision += 1;
     }
 
-    /// The object whose records have that key prefix.
+    /// Returns the object whose records have that key prefix.
     pub(crate) fn by_prefix(&self, key_prefix: &str) -> Option<&Arc<Object>> {
         self.object(self.by_prefix.get(key_prefix)?)
     }
@@ -68,7 +68,7 @@ impl Schema {
         self.order.iter().filter_map(|name| self.object(name))
     }
 
-    /// Adds or replaces a field of a known object.
+    /// Adds or replaces a field of an object; returns `false` when the object does not exist.
     pub(crate) fn add_field(&mut self, object: &str, field: Field) -> bool {
         let Some(object) = self.objects.get_mut(&object.to_ascii_lowercase()) else { return false };
         Arc::make_mut(object).add(field);
@@ -76,7 +76,7 @@ impl Schema {
         true
     }
 
-    /// Makes a custom object with a `Name` and the next free key prefix; known objects stay as they are.
+    /// Adds a custom object with a `Name` and the next free key prefix; an existing object is not changed.
     pub(crate) fn add_custom_object(&mut self, name: &str) {
         if self.object(name).is_some() {
             return;
@@ -94,14 +94,14 @@ impl Schema {
         self.insert(object);
     }
 
-    /// The objects that are not as every org has them.
+    /// Returns the objects that differ from those of a new org.
     pub(crate) fn additions(&self) -> Vec<Object> {
         let standard = Self::standard();
         let is_added = |object: &&Arc<Object>| standard.object(&object.name) != Some(*object);
         self.objects().filter(is_added).map(|object| Object::clone(object)).collect()
     }
 
-    /// Puts back objects that were saved.
+    /// Restores saved objects.
     pub(crate) fn restore(&mut self, saved: Vec<Object>) {
         for mut object in saved {
             let name = |(at, field): (usize, &Field)| (field.name.to_ascii_lowercase(), at);
@@ -111,7 +111,7 @@ impl Schema {
         self.custom_objects = self.objects().filter(|object| object.custom()).count();
     }
 
-    /// The references of all objects that may point to `parent`.
+    /// Returns the references of all objects that may point to `parent`.
     pub(crate) fn children_of(&self, parent: &str) -> Vec<ChildRelationship<'_>> {
         let points = |field: &Field| {
             field.kind == FieldKind::Reference && field.reference_to.iter().any(|to| to.eq_ignore_ascii_case(parent))
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_package_field_is_on_the_four_objects() {
+    fn the_packages_field_is_on_the_four_objects() {
         let schema = Schema::standard();
         for object in ["Account", "Contact", "Lead", "Opportunity"] {
             let field = schema.object(object).unwrap().field("Ferry_External_Id__c").unwrap();

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-/// When the schema last changed, as far as describe has told.
+/// The time of the last change of the schema that a describe request has seen.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct SchemaChange {
     pub(crate) revision: u64,

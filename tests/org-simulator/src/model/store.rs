@@ -1,4 +1,4 @@
-//! Records in memory, with indexes for external ids and a journal that takes a failed transaction back.
+//! The records in memory, with indexes and an undo journal for failed transactions.
 
 mod row;
 
@@ -30,12 +30,12 @@ impl Table {
         self.rows.values()
     }
 
-    /// Records that are not in the recycle bin.
+    /// Returns the number of records that are not in the recycle bin.
     pub(crate) fn live(&self) -> usize {
         self.live
     }
 
-    /// Live records with that value in an indexed field; case does not matter.
+    /// Returns the live records with that value in an indexed field, without regard to case.
     pub(crate) fn find(&self, field: usize, value: &Value) -> &[RecordId] {
         self.indexes.get(&field).and_then(|index| index.get(&index_key(value))).map_or(&[], Vec::as_slice)
     }
@@ -58,7 +58,7 @@ impl Table {
 
     fn index(&mut self, object: &Object, id: RecordId, row: &Row) {
         for (at, value) in indexed_values(object, row) {
-            // Most keys belong to one record: a list of one has no room to spare.
+            // Most keys belong to one record, so the list is created without spare capacity.
             let index = self.indexes.entry(at).or_default();
             index.entry(index_key(value)).and_modify(|ids| ids.push(id)).or_insert_with(|| vec![id]);
         }
@@ -95,7 +95,7 @@ struct Undo {
     before: Option<Arc<Row>>,
 }
 
-/// A point to which [`Store::rollback`] returns.
+/// A position in the journal, for [`Store::rollback`].
 #[derive(Clone, Copy)]
 pub(crate) struct Mark(usize);
 
@@ -107,7 +107,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// The records of an object, by its canonical name.
+    /// Returns the records of an object, by the exact name of the object.
     pub(crate) fn table(&self, object: &str) -> Option<&Table> {
         self.tables.get(object)
     }
@@ -116,7 +116,7 @@ impl Store {
         self.table(object)?.get(id)
     }
 
-    /// Writes a record as it is and remembers how to take that back.
+    /// Stores a record and adds its previous state to the journal.
     pub(crate) fn put(&mut self, object: &Arc<Object>, id: RecordId, mut row: Row) {
         row.shrink();
         if !self.tables.contains_key(&object.name) {
@@ -127,19 +127,19 @@ impl Store {
         self.journal.push(Undo { object: Arc::clone(object), id, before });
     }
 
-    /// Takes a record away for good, past the recycle bin, and remembers how to take that back.
+    /// Deletes a record permanently, not into the recycle bin, and adds it to the journal.
     pub(crate) fn purge(&mut self, object: &Arc<Object>, id: RecordId) {
         let Some(table) = self.tables.get_mut(&object.name) else { return };
         let before = table.put(object, id, None);
         self.journal.push(Undo { object: Arc::clone(object), id, before });
     }
 
-    /// The present state, to return to.
+    /// Returns the current position in the journal.
     pub(crate) fn mark(&self) -> Mark {
         Mark(self.journal.len())
     }
 
-    /// Takes back everything since the mark.
+    /// Undoes all changes since the mark.
     pub(crate) fn rollback(&mut self, mark: Mark) {
         while self.journal.len() > mark.0 {
             let Some(undo) = self.journal.pop() else { return };
@@ -149,7 +149,7 @@ impl Store {
         }
     }
 
-    /// Makes everything so far final.
+    /// Makes all changes so far permanent.
     pub(crate) fn commit(&mut self) {
         self.journal.clear();
     }

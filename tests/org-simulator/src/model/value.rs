@@ -1,4 +1,4 @@
-//! Field values: how they come in as JSON, how they are kept, and how they go out.
+//! Field values: read from JSON, stored, and written as JSON and XML.
 
 pub(crate) mod read;
 mod text;
@@ -15,7 +15,7 @@ use crate::model::ids::RecordId;
 
 use text::Text;
 
-/// One field's value in a record.
+/// The value of a field in a record.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Null,
@@ -29,7 +29,7 @@ pub(crate) enum Value {
     Blob(Arc<[u8]>),
 }
 
-/// What [`Value::json`] needs to know about where a value stands.
+/// The context of a value, which [`Value::json`] needs.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     /// API version of the request, for example `66.0`.
@@ -78,7 +78,7 @@ impl Value {
         }
     }
 
-    /// The form of REST answers; a blob is the path of its own resource.
+    /// Returns the value as REST renders it; a blob is the path of its own resource.
     pub(crate) fn json(&self, place: Place<'_>) -> Json {
         match self {
             Self::Null => Json::Null,
@@ -96,7 +96,7 @@ impl Value {
         }
     }
 
-    /// The text of an outbound message's element, before XML escaping; `None` where the element is left out.
+    /// Returns the text of an element in an outbound message, before XML escaping; `None` when the element is left out.
     pub(crate) fn soap(&self) -> Option<String> {
         match self {
             Self::Null | Self::Blob(_) => None,
@@ -111,12 +111,12 @@ impl Value {
     }
 }
 
-/// The text of a JSON scalar, without quotes.
+/// Returns the text of a JSON scalar, without quotes.
 pub(crate) fn plain(json: &Json) -> String {
     json.as_str().map_or_else(|| json.to_string(), str::to_owned)
 }
 
-/// In the words of the JSON reader that Salesforce uses (unverified).
+/// Returns the error of Salesforce's JSON parser for a number that is out of range (unverified).
 fn out_of_range(json: &Json) -> ApiError {
     let (low, high) = (i32::MIN, i32::MAX);
     ApiError::bad_json(format!("Numeric value ({}) out of range of int ({low} - {high})", plain(json)))
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn every_bad_value_gets_salesforces_code() {
+    fn every_invalid_value_gets_salesforces_code() {
         assert_eq!(code(FieldKind::String, &json!("longer than ten")), "STRING_TOO_LONG");
         assert_eq!(code(FieldKind::Email, &json!("nobody")), "INVALID_EMAIL_ADDRESS");
         assert_eq!(code(FieldKind::Reference, &json!("001")), "MALFORMED_ID");

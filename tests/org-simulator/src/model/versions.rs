@@ -1,8 +1,8 @@
-//! The API versions the org serves.
+//! The API versions that the org serves.
 
 use serde_json::{Value as Json, json};
 
-/// Versions the org serves, by their releases; the current one last.
+/// The API versions and their releases, the current one last.
 const RELEASES: [(u32, &str); 38] = [
     (31, "Summer '14"),
     (32, "Winter '15"),
@@ -44,18 +44,18 @@ const RELEASES: [(u32, &str); 38] = [
     (68, "Winter '27"),
 ];
 
-/// Whether the org serves that version.
+/// Returns whether the org serves an API version.
 pub(super) fn known(number: u32) -> bool {
     RELEASES.iter().any(|(known, _)| *known == number)
 }
 
-/// `GET /services/data`.
+/// Returns the body of `GET /services/data`.
 pub(crate) fn versions() -> Json {
     let entry = |(number, label): &(u32, &str)| json!({"label": label, "url": format!("/services/data/v{number}.0"), "version": format!("{number}.0")});
     RELEASES.iter().map(entry).collect()
 }
 
-/// Whether there is such a version, for example `66.0`.
+/// Returns whether the text is a served API version, for example `66.0`.
 pub(crate) fn is_version(version: &str) -> bool {
     version.strip_suffix(".0").and_then(|number| number.parse().ok()).is_some_and(known)
 }

@@ -1,25 +1,25 @@
-//! What the headers of a request ask of its writes.
+//! The write options that the headers of a request set.
 
 use crate::model::ids::RecordId;
 
-/// Which assignment rule runs on a new lead or case (`Sforce-Auto-Assign`).
+/// The assignment rule for a new lead or case (`Sforce-Auto-Assign`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum AutoAssign {
-    /// The active one; what happens without the header.
+    /// The active rule; the default without the header.
     #[default]
     Active,
     Off,
-    /// The rule of that id.
+    /// The rule with that id.
     Rule(RecordId),
 }
 
-/// How records are to be written.
+/// The options of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WriteOptions {
     pub(crate) auto_assign: AutoAssign,
-    /// Save although an alerting duplicate rule finds a duplicate.
+    /// Saves although an alerting duplicate rule finds a duplicate.
     pub(crate) allow_duplicates: bool,
-    /// Show the records that a new one duplicates with their fields.
+    /// Includes the fields of the existing records that a new one duplicates.
     pub(crate) duplicate_details: bool,
     /// API version of the request.
     pub(crate) version: u32,
@@ -32,7 +32,7 @@ impl Default for WriteOptions {
 }
 
 impl WriteOptions {
-    /// Reads the headers `Sforce-Auto-Assign` and `Sforce-Duplicate-Rule-Header`.
+    /// Parses the headers `Sforce-Auto-Assign` and `Sforce-Duplicate-Rule-Header`.
     pub(crate) fn read(version: u32, auto_assign: Option<&str>, duplicate_rule: Option<&str>) -> Self {
         let auto_assign = match auto_assign.map(str::trim) {
             None => AutoAssign::Active,
@@ -56,7 +56,7 @@ impl WriteOptions {
     }
 }
 
-/// Whether a header such as `allowSave=true; runAsCurrentUser=false` switches something on.
+/// Returns whether a header such as `allowSave=true; runAsCurrentUser=false` sets an option to true.
 fn is_set(header: &str, name: &str) -> bool {
     let pairs = header.split([';', ',']).filter_map(|pair| pair.split_once('='));
     pairs
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_are_read_whatever_their_case_and_separator() {
+    fn headers_are_read_with_any_case_and_separator() {
         let options = WriteOptions::read(66, Some("FALSE"), Some("allowSave=TRUE; includeRecordDetails=false"));
         assert_eq!(options.auto_assign, AutoAssign::Off);
         assert!(options.allow_duplicates && !options.duplicate_details);

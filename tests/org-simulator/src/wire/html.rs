@@ -1,14 +1,14 @@
-//! Pages in HTML.
+//! HTML pages.
 
-/// Where the pages get their looks.
+/// The path of the style sheet.
 pub(crate) const STYLE_PATH: &str = "/_simulator/pages/style.css";
 
-/// Text that is safe in HTML, in attributes too.
+/// Escapes text for HTML, including attributes.
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
 }
 
-/// A page. All looks come from one style sheet, and nothing needs a script.
+/// Returns a page. It has one style sheet and no script.
 pub(crate) fn page(title: &str, navigation: &str, body: &str) -> String {
     let title = escaped(title);
     format!(
@@ -19,7 +19,7 @@ pub(crate) fn page(title: &str, navigation: &str, body: &str) -> String {
     )
 }
 
-/// A page that says one thing.
+/// Returns a page with a single message.
 pub(crate) fn message(text: &str) -> String {
     page("Org simulator", "", &format!("<p>{}</p>", escaped(text)))
 }

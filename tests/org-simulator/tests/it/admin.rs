@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use crate::support::{CASEY, Scene};
 
 #[tokio::test]
-async fn the_org_is_told_without_secrets() {
+async fn the_org_is_described_without_secrets() {
     let scene = Scene::new().await;
     let org = scene.admin(Method::GET, "org", None).await;
     assert_eq!((&org.body["org_id"], &org.body["record_counts"]["Account"]), (&json!(scene.org.org_id()), &json!(5)));
@@ -16,7 +16,7 @@ async fn the_org_is_told_without_secrets() {
 }
 
 #[tokio::test]
-async fn a_custom_object_is_made_and_used() {
+async fn a_custom_object_is_created_and_used() {
     let scene = Scene::new().await;
     let fields = json!([
         {"name": "Key__c", "external_id": true, "unique": true}, {"name": "Size__c", "type": "double"},
@@ -79,7 +79,7 @@ async fn records_are_written_as_a_user() {
 }
 
 #[tokio::test]
-async fn clock_settings_faults_and_messages_are_within_reach() {
+async fn clock_settings_faults_and_messages_can_be_changed() {
     let scene = Scene::new().await;
     let clock = scene.admin(Method::POST, "clock", Some(json!({"advance_seconds": 60}))).await;
     assert_eq!(clock.body["now"], "2026-11-22T10:01:00Z");
@@ -98,7 +98,7 @@ async fn clock_settings_faults_and_messages_are_within_reach() {
 }
 
 #[tokio::test]
-async fn tree_records_are_loaded_with_what_they_refer_to() {
+async fn tree_records_are_loaded_with_their_references() {
     let scene = Scene::new().await;
     let records = json!([
         {"attributes": {"type": "Visit__c", "referenceId": "v"}, "Name": "V", "Broker__c": "@b", "Rating__c": 4.5},
@@ -117,7 +117,7 @@ async fn tree_records_are_loaded_with_what_they_refer_to() {
 }
 
 #[tokio::test]
-async fn a_body_that_makes_no_sense_is_refused_in_the_usual_form() {
+async fn an_invalid_body_is_rejected_in_the_usual_format() {
     let scene = Scene::new().await;
     let unknown = scene.admin(Method::POST, "settings", Some(json!({"rotate_refresh_token": false}))).await;
     assert_eq!(unknown.status, 400);

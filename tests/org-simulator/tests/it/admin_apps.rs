@@ -1,4 +1,4 @@
-//! Apps through the simulator's own API: settings, policy and secrets; and the looks of the consent page.
+//! Apps in the admin API: settings, policy and secrets; and the style sheet of the consent page.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ impl Scene {
         self.admin(method, &format!("apps/{}/{what}", self.org.client_id()), body).await
     }
 
-    /// An authorization request of a user who allows.
+    /// Sends an authorization request of a user who allows the app.
     async fn allowed(&self, more: &[(&'static str, &'static str)]) -> Answer {
         let request = self.http.get(self.oauth("authorize")).query(&self.authorize_query(more));
         self.plain(request.header("X-Simulator-User", CASEY)).await
@@ -29,7 +29,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn settings_of_an_app_hold_from_then_on() {
+async fn settings_of_an_app_apply_at_once() {
     let scene = Scene::new().await;
     let settings = json!({"scopes": ["api", "refresh_token", "openid"], "requires_pkce": true});
     assert_eq!(scene.of_app(Method::PUT, "settings", Some(settings)).await.status, 200);
@@ -39,7 +39,7 @@ async fn settings_of_an_app_hold_from_then_on() {
     assert_eq!(parameter(&scene.allowed(&[("scope", "full")]).await, "error").as_deref(), Some("invalid_scope"));
     assert!(parameter(&scene.allowed(&[]).await, "code").is_some());
 
-    // What is left out is as at the start.
+    // Settings that are left out get their initial values.
     assert_eq!(scene.of_app(Method::PUT, "settings", Some(json!({}))).await.status, 200);
     assert!(parameter(&scene.allowed(&without).await, "code").is_some());
 }
@@ -58,7 +58,7 @@ async fn a_policy_blocks_an_app_and_revokes_its_tokens() {
 }
 
 #[tokio::test]
-async fn a_new_secret_is_good_beside_the_old_one_until_that_is_deleted() {
+async fn the_old_secret_stays_valid_until_it_is_deleted() {
     let scene = Scene::new().await;
     scene.org.rotate_refresh_tokens(false);
     scene.org.set_token_processing_time(std::time::Duration::ZERO);
@@ -78,7 +78,7 @@ async fn a_new_secret_is_good_beside_the_old_one_until_that_is_deleted() {
 }
 
 #[tokio::test]
-async fn an_unknown_app_and_an_unknown_setting_are_refused() {
+async fn unknown_apps_and_settings_are_rejected() {
     let scene = Scene::new().await;
     for (method, what) in
         [(Method::PUT, "settings"), (Method::PUT, "policy"), (Method::POST, "secret"), (Method::DELETE, "secret")]
@@ -98,7 +98,7 @@ async fn an_unknown_app_and_an_unknown_setting_are_refused() {
 }
 
 #[tokio::test]
-async fn the_consent_page_has_its_looks_at_every_host_and_for_some_minutes() {
+async fn every_host_serves_the_consent_style_sheet() {
     let scene = Scene::new().await;
     for host in [scene.org.url(), scene.org.login_url(), scene.org.sandbox_login_url()] {
         let style = scene.plain(scene.http.get(format!("{host}/_simulator/consent.css"))).await;

@@ -12,7 +12,7 @@ use crate::support::{ADMIN, Answer, CASEY, Scene, fields};
 
 const KEY: &str = "Ferry_External_Id__c";
 
-/// A request with a body that is not JSON.
+/// Sends a request whose body is not JSON.
 async fn send(scene: &Scene, method: Method, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
     let url = format!("{}/services/data/v66.0/{path}", scene.org.url());
     let request = scene.http.request(method, url).bearer_auth(scene.token()).header("content-type", content_type);
@@ -77,7 +77,7 @@ async fn rows_succeed_and_fail_one_by_one() {
 }
 
 #[tokio::test]
-async fn an_upsert_finds_records_by_the_key_and_says_which_it_made() {
+async fn an_upsert_reports_which_records_it_created() {
     let scene = Scene::new().await;
     let job = json!({"object": "Account", "operation": "upsert", "externalIdFieldName": KEY});
     load(&scene, job.clone(), &format!("{KEY},Name\nA-1,First\n")).await;
@@ -96,7 +96,7 @@ async fn an_upsert_finds_records_by_the_key_and_says_which_it_made() {
 }
 
 #[tokio::test]
-async fn an_empty_value_leaves_a_field_and_the_null_mark_clears_it() {
+async fn an_empty_value_keeps_a_field_and_na_clears_it() {
     let scene = Scene::new().await;
     let id = scene.id_of("Account", "Fjordglass Optics").await;
     let set = json!({"Phone": "1", "Website": "x.example"});
@@ -134,7 +134,7 @@ async fn parents_are_named_by_their_keys() {
 }
 
 #[tokio::test]
-async fn records_go_to_the_recycle_bin_or_past_it() {
+async fn deletes_use_the_recycle_bin_and_hard_deletes_do_not() {
     let scene = Scene::new().await;
     let ids = [
         scene.id_of("Account", "Fjordglass Optics").await,
@@ -155,7 +155,7 @@ async fn records_go_to_the_recycle_bin_or_past_it() {
 }
 
 #[tokio::test]
-async fn an_upload_that_cannot_be_read_fails_the_job_and_loses_nothing() {
+async fn an_unreadable_upload_fails_the_job_and_is_returned() {
     let scene = Scene::new().await;
     for (csv, reason) in [
         ("Name,Nope\nA,1\n", "InvalidBatch : Field name not found : Nope"),
@@ -176,7 +176,7 @@ async fn an_upload_that_cannot_be_read_fails_the_job_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_job_aborted_half_way_says_what_it_did_not_do() {
+async fn a_job_aborted_half_way_lists_its_unprocessed_rows() {
     let scene = Scene::new().await;
     scene.org.set_bulk(&BulkSettings { processing_ms: Some(100_000), ..BulkSettings::default() }).unwrap();
     let rows: String = (0..1_000).map(|n| format!("Half {n}\n")).collect();
@@ -196,7 +196,7 @@ async fn a_job_aborted_half_way_says_what_it_did_not_do() {
 }
 
 #[tokio::test]
-async fn one_request_may_bring_job_and_data() {
+async fn one_request_may_contain_job_and_data() {
     let scene = Scene::new().await;
     let body = "--B\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name=\"job\"\r\n\r\n\
                 {\"object\":\"Contact\",\"contentType\":\"CSV\",\"operation\":\"insert\",\"lineEnding\":\"LF\"}\r\n\
@@ -233,7 +233,7 @@ async fn a_job_takes_one_upload_and_only_while_it_is_open() {
 }
 
 #[tokio::test]
-async fn what_bulk_cannot_load_makes_no_job() {
+async fn objects_that_bulk_cannot_load_are_rejected() {
     let scene = Scene::new().await;
     for (job, code, message) in [
         (json!({"object": "Nope", "operation": "insert"}), "INVALIDJOB", "InvalidJob : Unable to find object: Nope"),
@@ -262,7 +262,7 @@ async fn what_bulk_cannot_load_makes_no_job() {
 }
 
 #[tokio::test]
-async fn rows_obey_the_rules_of_single_writes() {
+async fn rows_follow_the_rules_of_single_writes() {
     let mut scene = Scene::new().await;
     scene.org.set_private("Account", true).unwrap();
     let id = scene.org.create_record(ADMIN, "Account", &fields(json!({"Name": "Private"}))).unwrap();
@@ -275,7 +275,7 @@ async fn rows_obey_the_rules_of_single_writes() {
 }
 
 #[tokio::test]
-async fn a_list_of_jobs_is_walked_page_by_page() {
+async fn a_list_of_jobs_has_pages() {
     let scene = Scene::new().await;
     let mut made = Vec::new();
     for _ in 0..1_001 {
@@ -289,7 +289,7 @@ async fn a_list_of_jobs_is_walked_page_by_page() {
     assert_eq!((&first["records"][0]["id"], &second["records"][0]["id"]), (&made[0], &made[1_000]));
 }
 
-/// The data rows of a CSV without line breaks in values.
+/// Returns the data rows of a CSV without line breaks in values.
 fn rows(csv: &str) -> Vec<&str> {
     csv.lines().skip(1).collect()
 }
@@ -297,7 +297,7 @@ fn rows(csv: &str) -> Vec<&str> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
-    /// Whatever is uploaded, and whenever the job ends: each row is in exactly one of the three results.
+    /// Each row is in exactly one of the three results, whatever the upload and the time at which the job ends.
     #[test]
     fn no_row_is_lost(
         names in prop::collection::vec(prop_oneof![4 => "[A-Za-z]{1,6}", 1 => Just(String::new()), 1 => Just("#N/A".to_owned())], 0..450),

@@ -11,7 +11,7 @@ async fn query_job(scene: &Scene, soql: &str) -> Answer {
     scene.post("jobs/query", json!({"operation": "query", "query": soql})).await
 }
 
-/// A job that has ended well.
+/// Creates a query job, waits until it is complete and returns its path.
 async fn complete(scene: &Scene, soql: &str) -> String {
     let created = query_job(scene, soql).await;
     assert_eq!((created.status, &created.body["state"]), (200, &json!("UploadComplete")), "{:?}", created.body);
@@ -61,7 +61,7 @@ async fn pages_repeat_the_header_and_end_with_the_word_null() {
 }
 
 #[tokio::test]
-async fn result_pages_are_addresses_to_fetch_side_by_side() {
+async fn result_pages_list_urls_to_fetch_in_parallel() {
     let scene = Scene::new().await;
     for n in 0..7 {
         let lead = json!({"LastName": format!("L{n}"), "Company": "Pages"});
@@ -83,7 +83,7 @@ async fn result_pages_are_addresses_to_fetch_side_by_side() {
 }
 
 #[tokio::test]
-async fn results_are_read_in_the_version_that_made_the_job() {
+async fn results_need_the_version_that_created_the_job() {
     let scene = Scene::new().await;
     let job = complete(&scene, "SELECT Id FROM Account").await;
     for path in ["results", "resultPages"] {
@@ -93,7 +93,7 @@ async fn results_are_read_in_the_version_that_made_the_job() {
 }
 
 #[tokio::test]
-async fn a_client_has_to_poll_while_the_org_works() {
+async fn a_client_has_to_poll_while_a_job_runs() {
     let scene = Scene::new().await;
     scene.org.set_bulk(&BulkSettings { processing_ms: Some(60_000), ..BulkSettings::default() }).unwrap();
     let job = query_job(&scene, "SELECT Id FROM Account").await.body["id"].as_str().unwrap().to_owned();
@@ -109,7 +109,7 @@ async fn a_client_has_to_poll_while_the_org_works() {
 }
 
 #[tokio::test]
-async fn an_aborted_job_stays_aborted_and_an_ended_one_cannot_be() {
+async fn an_ended_job_cannot_be_aborted() {
     let scene = Scene::new().await;
     scene.org.set_bulk(&BulkSettings { processing_ms: Some(60_000), ..BulkSettings::default() }).unwrap();
     let job = query_job(&scene, "SELECT Id FROM Account").await.body["id"].as_str().unwrap().to_owned();
@@ -126,7 +126,7 @@ async fn an_aborted_job_stays_aborted_and_an_ended_one_cannot_be() {
 }
 
 #[tokio::test]
-async fn a_job_that_was_ordered_to_fail_says_why() {
+async fn a_job_set_to_fail_reports_its_error() {
     let scene = Scene::new().await;
     let reason = "InternalServerError : retried more than fifteen times";
     let settings = json!({"bulk": {"fail_next": reason}});
@@ -139,7 +139,7 @@ async fn a_job_that_was_ordered_to_fail_says_why() {
 }
 
 #[tokio::test]
-async fn what_bulk_cannot_query_makes_no_job() {
+async fn queries_that_bulk_does_not_support_are_rejected() {
     let scene = Scene::new().await;
     for (soql, code) in [
         ("SELECT COUNT() FROM Account", "API_ERROR"),
@@ -158,7 +158,7 @@ async fn what_bulk_cannot_query_makes_no_job() {
 }
 
 #[tokio::test]
-async fn query_all_finds_what_is_in_the_recycle_bin() {
+async fn query_all_includes_the_recycle_bin() {
     let scene = Scene::new().await;
     let id = scene.id_of("Account", "Fjordglass Optics").await;
     scene.delete(&format!("sobjects/Account/{id}")).await;
@@ -171,7 +171,7 @@ async fn query_all_finds_what_is_in_the_recycle_bin() {
 }
 
 #[tokio::test]
-async fn the_form_of_the_results_is_the_one_asked_for() {
+async fn results_have_the_requested_format() {
     let scene = Scene::new().await;
     let body = json!({"operation": "query", "query": "SELECT Name, Type FROM Account ORDER BY Name LIMIT 1",
         "lineEnding": "CRLF", "columnDelimiter": "PIPE", "contentType": "CSV"});
@@ -192,7 +192,7 @@ async fn the_form_of_the_results_is_the_one_asked_for() {
 }
 
 #[tokio::test]
-async fn jobs_are_limited_by_the_day_and_forgotten_after_a_week() {
+async fn jobs_are_limited_by_the_day_and_kept_for_a_week() {
     let scene = Scene::new().await;
     scene.org.set_bulk(&BulkSettings { query_jobs_a_day: Some(2), ..BulkSettings::default() }).unwrap();
     let job = complete(&scene, "SELECT Id FROM Account").await;
@@ -213,7 +213,7 @@ async fn jobs_are_limited_by_the_day_and_forgotten_after_a_week() {
 }
 
 #[tokio::test]
-async fn a_user_sees_own_jobs_and_own_rows_an_administrator_all_jobs() {
+async fn users_see_their_own_jobs_and_admins_all() {
     let mut scene = Scene::new().await;
     scene.org.set_private("Account", true).unwrap();
     let account = json!({"Name": "Casey's own"});

@@ -8,7 +8,7 @@ use crate::support::{ADMIN, Answer, CASEY, Scene, fields, recorded};
 
 const XML: &str = "application/xml; charset=UTF-8";
 
-/// A request below `job`, with the session where Bulk API 1.0 has it.
+/// Sends a request below `job`, with the session header of Bulk API 1.0.
 async fn send(scene: &Scene, method: Method, path: &str, content_type: &str, body: impl Into<reqwest::Body>) -> Answer {
     let url = format!("{}/services/async/37.0/job{path}", scene.org.url());
     let request = scene.http.request(method, url).header("X-SFDC-Session", scene.token());
@@ -23,13 +23,13 @@ fn text(answer: &Answer) -> String {
     String::from_utf8(answer.bytes.clone()).unwrap()
 }
 
-/// The text of the first element of that name.
+/// Returns the text of the first element with that name.
 fn value(xml: &str, name: &str) -> String {
     let (_, rest) = xml.split_once(&format!("<{name}>")).unwrap_or_else(|| panic!("no {name} in {xml}"));
     rest.split_once(&format!("</{name}>")).unwrap().0.to_owned()
 }
 
-/// Names of elements in their order, the attributes of the first with them.
+/// Returns the names of elements in their order, with the attributes of the first.
 fn names(xml: &str) -> Vec<String> {
     xml.split('<').skip(1).map(|part| part.split('>').next().unwrap().split_whitespace().collect()).collect()
 }
@@ -104,7 +104,7 @@ async fn results_are_written_as_recorded() {
 }
 
 #[tokio::test]
-async fn a_job_lives_from_its_first_batch_to_its_end() {
+async fn a_job_runs_from_its_first_batch_to_its_end() {
     let scene = Scene::new().await;
     let settings = BulkSettings { processing_ms: Some(60_000), ..BulkSettings::default() };
     scene.org.set_bulk(&settings).unwrap();
@@ -187,7 +187,7 @@ async fn an_aborted_job_leaves_its_batches_unprocessed() {
 }
 
 #[tokio::test]
-async fn json_is_answered_with_json() {
+async fn a_json_request_gets_a_json_response() {
     let scene = Scene::new().await;
     let body = json!({"operation": "insert", "object": "Account", "contentType": "CSV"}).to_string();
     let job = send(&scene, Method::POST, "", "application/json", body).await;
@@ -201,7 +201,7 @@ async fn json_is_answered_with_json() {
 }
 
 #[tokio::test]
-async fn what_is_not_served_is_refused() {
+async fn unsupported_features_are_rejected() {
     let scene = Scene::new().await;
     let bodies = [
         (asked("query", ""), "FeatureNotEnabled"),
@@ -235,7 +235,7 @@ async fn what_is_not_served_is_refused() {
 }
 
 #[tokio::test]
-async fn a_job_is_shown_to_its_maker_and_not_as_one_of_the_other_api() {
+async fn a_job_is_visible_to_its_creator_in_its_own_api() {
     let mut scene = Scene::new().await;
     let job = open(&scene, "insert", "").await;
     assert_eq!(scene.get(&format!("jobs/ingest{job}")).await.status, 404);

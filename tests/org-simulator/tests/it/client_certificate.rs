@@ -1,4 +1,4 @@
-//! Outbound messages to an endpoint that asks for a client certificate.
+//! Outbound messages to an endpoint that requests a client certificate.
 
 use std::io;
 use std::net::SocketAddr;
@@ -22,7 +22,7 @@ use crate::support::{ADMIN, Scene, fields};
 const ACK: &str = "<soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>\
      <notificationsResponse xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack></notificationsResponse></soapenv:Body></soapenv:Envelope>";
 
-/// An authority that lives as long as a test.
+/// A certificate authority for one test.
 struct Authority {
     certificate: Certificate,
     issuer: Issuer<'static, KeyPair>,
@@ -42,7 +42,7 @@ impl Authority {
         (params.signed_by(&key, &self.issuer).unwrap(), key)
     }
 
-    /// What the org presents, with this authority as the one it trusts.
+    /// Returns a client certificate issued by `by`, for an org that trusts this authority.
     fn presented(&self, by: &Self) -> (ClientCertificate, Certificate) {
         let (certificate, key) = by.issue("org.larkspur.example");
         let identity_pem = (certificate.pem() + &key.serialize_pem()).into_bytes();
@@ -50,7 +50,7 @@ impl Authority {
     }
 }
 
-/// Lets in who has a certificate of the authority, and remembers the certificates.
+/// Accepts clients with a certificate of the authority, and stores the certificates.
 struct Guard {
     listener: TcpListener,
     acceptor: TlsAcceptor,
@@ -77,7 +77,7 @@ impl axum::serve::Listener for Guard {
     }
 }
 
-/// Starts such an endpoint and returns its address and what it sees.
+/// Starts such an endpoint and returns its address and the stored certificates.
 #[expect(clippy::disallowed_methods, reason = "the endpoint serves beside the test")]
 async fn guarded(authority: &Authority) -> (String, Arc<Mutex<Vec<Vec<u8>>>>) {
     let mut roots = RootCertStore::empty();
@@ -100,7 +100,7 @@ async fn guarded(authority: &Authority) -> (String, Arc<Mutex<Vec<Vec<u8>>>>) {
     (url, seen)
 }
 
-/// Changes a record and tells what came of sending the change.
+/// Changes a record, sends the message and returns its state and outcome.
 async fn sent(scene: &Scene, url: &str) -> (DeliveryState, String) {
     let definition = OutboundMessage {
         name: "Notify".to_owned(),
@@ -116,7 +116,7 @@ async fn sent(scene: &Scene, url: &str) -> (DeliveryState, String) {
 }
 
 #[tokio::test]
-async fn an_endpoint_sees_the_certificate_that_was_given() {
+async fn an_endpoint_receives_the_clients_certificate() {
     let authority = Authority::new();
     let (scene, (url, seen)) = (Scene::new().await, guarded(&authority).await);
     let (presented, certificate) = authority.presented(&authority);
@@ -128,7 +128,7 @@ async fn an_endpoint_sees_the_certificate_that_was_given() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_another_authority_is_turned_away() {
+async fn a_certificate_of_another_authority_is_rejected() {
     let authority = Authority::new();
     let (scene, (url, seen)) = (Scene::new().await, guarded(&authority).await);
     let (presented, _) = authority.presented(&Authority::new());
@@ -141,7 +141,7 @@ async fn a_certificate_of_another_authority_is_turned_away() {
 }
 
 #[tokio::test]
-async fn an_authority_is_trusted_only_while_it_is_given() {
+async fn an_authority_is_trusted_only_while_it_is_set() {
     let authority = Authority::new();
     let (scene, (url, seen)) = (Scene::new().await, guarded(&authority).await);
     let (presented, _) = authority.presented(&authority);

@@ -8,7 +8,7 @@ fn account(name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn each_record_has_its_own_outcome_in_the_order_sent() {
+async fn each_record_has_its_own_result_in_order() {
     let scene = Scene::new().await;
     let answer = scene
         .post(
@@ -24,7 +24,7 @@ async fn each_record_has_its_own_outcome_in_the_order_sent() {
 }
 
 #[tokio::test]
-async fn all_or_none_keeps_none() {
+async fn all_or_none_rolls_back_every_record() {
     let scene = Scene::new().await;
     let before = scene.org.record_counts();
     let answer = scene
@@ -39,7 +39,7 @@ async fn all_or_none_keeps_none() {
 }
 
 #[tokio::test]
-async fn an_upsert_tells_created_from_updated() {
+async fn an_upsert_reports_created_and_updated_records() {
     let scene = Scene::new().await;
     let record =
         |key: Value, name: &str| json!({"attributes": {"type": "Account"}, "Ferry_External_Id__c": key, "Name": name});
@@ -71,7 +71,7 @@ async fn an_upsert_by_id_without_an_id_creates() {
 }
 
 #[tokio::test]
-async fn updates_and_deletes_go_by_id() {
+async fn updates_and_deletes_identify_records_by_id() {
     let scene = Scene::new().await;
     let id = scene.id_of("Account", "Fjordglass Optics").await;
     let updated = scene
@@ -90,7 +90,7 @@ async fn updates_and_deletes_go_by_id() {
 }
 
 #[tokio::test]
-async fn retrieved_records_stand_where_their_ids_stood() {
+async fn retrieved_records_have_the_order_of_their_ids() {
     let scene = Scene::new().await;
     let id = scene.id_of("Account", "Fjordglass Optics").await;
 
@@ -104,7 +104,7 @@ async fn retrieved_records_stand_where_their_ids_stood() {
 }
 
 #[tokio::test]
-async fn more_than_two_hundred_or_no_records_are_refused_as_a_whole() {
+async fn more_than_two_hundred_or_no_records_are_rejected() {
     let scene = Scene::new().await;
     let many: Vec<Value> = (0..201).map(|n| account(&format!("A{n}"))).collect();
     let refused = scene.post("composite/sobjects", json!({"records": many})).await;

@@ -7,7 +7,7 @@ fn part(method: &str, path: &str, reference: &str, body: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn later_parts_use_what_earlier_ones_answered() {
+async fn later_parts_use_results_of_earlier_ones() {
     let scene = Scene::new().await;
     let parts = json!([
         part("POST", "sobjects/Account", "acme", &json!({"Name": "Composite & Co"})),
@@ -27,7 +27,7 @@ async fn later_parts_use_what_earlier_ones_answered() {
 }
 
 #[tokio::test]
-async fn all_or_none_takes_everything_back_and_names_the_culprit() {
+async fn all_or_none_rolls_back_and_names_the_failed_part() {
     let scene = Scene::new().await;
     let before = scene.org.record_counts();
     let parts = json!([
@@ -48,7 +48,7 @@ async fn all_or_none_takes_everything_back_and_names_the_culprit() {
 }
 
 #[tokio::test]
-async fn without_all_or_none_the_good_parts_stay() {
+async fn without_all_or_none_successful_parts_stay() {
     let scene = Scene::new().await;
     let parts = json!([
         part("POST", "sobjects/Account", "a", &json!({"Name": "Stays"})),
@@ -60,7 +60,7 @@ async fn without_all_or_none_the_good_parts_stay() {
 }
 
 #[tokio::test]
-async fn a_part_that_is_not_served_in_composite_answers_404_in_200() {
+async fn an_unsupported_part_has_404_within_200() {
     let scene = Scene::new().await;
     let parts = json!([{"method": "GET", "url": "/services/data/v66.0/sobjects/Foo", "referenceId": "a"}, {"method": "GET", "url": "/services/data/v66.0/ui-api/object-info/Account", "referenceId": "b"}]);
     let answer = scene.post("composite", json!({"compositeRequest": parts})).await;
@@ -70,7 +70,7 @@ async fn a_part_that_is_not_served_in_composite_answers_404_in_200() {
 }
 
 #[tokio::test]
-async fn more_than_twenty_five_parts_and_repeated_references_are_refused() {
+async fn too_many_parts_and_repeated_references_are_rejected() {
     let scene = Scene::new().await;
     let one = |reference: String| part("GET", "sobjects", &reference, &Value::Null);
     let many: Vec<Value> = (0..26).map(|n| one(format!("r{n}"))).collect();
@@ -91,7 +91,7 @@ async fn at_most_five_parts_are_queries_or_collections() {
 }
 
 #[tokio::test]
-async fn a_reference_without_a_value_halts_its_part_and_what_hangs_on_it() {
+async fn a_missing_reference_stops_dependent_parts() {
     let scene = Scene::new().await;
     let parts = json!([
         {"method": "GET", "url": "/services/data/v66.0/query?q=SELECT Id FROM Account WHERE Name = 'Nobody'", "referenceId": "found"},
@@ -112,7 +112,7 @@ async fn a_reference_without_a_value_halts_its_part_and_what_hangs_on_it() {
 }
 
 #[tokio::test]
-async fn parts_of_a_batch_stand_alone_and_each_counts() {
+async fn batch_parts_are_independent_and_count_as_calls() {
     let scene = Scene::new().await;
     let requests = json!([
         {"method": "POST", "url": "v66.0/sobjects/Account", "richInput": {"Name": "Stays"}},
@@ -144,7 +144,7 @@ fn leaf(object: &str, reference: &str, fields: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_tree_creates_parents_and_children_in_one_go() {
+async fn a_tree_creates_parents_and_children_together() {
     let scene = Scene::new().await;
     let mut account = leaf("Account", "acc", &json!({"Name": "Root"}));
     let mut opportunity =
@@ -166,7 +166,7 @@ async fn a_tree_creates_parents_and_children_in_one_go() {
 }
 
 #[tokio::test]
-async fn a_bad_leaf_fells_the_tree() {
+async fn an_invalid_leaf_fails_the_whole_tree() {
     let scene = Scene::new().await;
     let before = scene.org.record_counts();
     let mut account = leaf("Account", "acc", &json!({"Name": "Root"}));

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::{ADMIN, Scene};
 
 #[tokio::test]
-async fn a_describe_that_has_not_changed_is_not_sent_again() {
+async fn an_unchanged_describe_is_not_sent_again() {
     let mut scene = Scene::new().await;
     let first = scene.get("sobjects/Account/describe").await;
     let since = first.header("last-modified").to_owned();
@@ -25,7 +25,7 @@ async fn a_describe_that_has_not_changed_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_record_is_read_and_written_on_condition() {
+async fn a_record_is_read_and_written_conditionally() {
     let scene = Scene::new().await;
     let path = format!("sobjects/Account/{}", scene.id_of("Account", "Fjordglass Optics").await);
     let read = scene.get(&path).await;
@@ -47,7 +47,7 @@ async fn a_record_is_read_and_written_on_condition() {
 }
 
 #[tokio::test]
-async fn xml_is_refused_and_a_json_suffix_changes_nothing() {
+async fn xml_is_rejected_and_a_json_suffix_is_ignored() {
     let scene = Scene::new().await;
     let xml = scene.call_with(Method::GET, "limits", None, &[("Accept", "application/xml")]).await;
     assert_eq!((xml.status, scene.get("limits.xml").await.status), (406, 406));
@@ -56,7 +56,7 @@ async fn xml_is_refused_and_a_json_suffix_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_resources_say_who_asks() {
+async fn the_resources_contain_the_users_identity() {
     let scene = Scene::new().await;
     let resources = scene.get("").await.body;
     let identity = resources["identity"].as_str().unwrap().to_owned();

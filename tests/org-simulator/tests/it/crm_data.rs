@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::{Scene, recorded};
 
 #[tokio::test]
-async fn the_whole_collection_is_loaded_and_accounted_for() {
+async fn the_whole_collection_is_loaded_and_counted() {
     let Some(dir) = recorded("crm-data") else { return };
     let scene = Scene::new().await;
     let before = scene.org.record_counts();
@@ -53,7 +53,7 @@ async fn the_pipeline_belongs_to_its_agents_and_accounts() {
 }
 
 #[tokio::test]
-async fn a_keyset_walk_over_the_collection_misses_nothing() {
+async fn keyset_pagination_returns_every_record() {
     let Some(dir) = recorded("crm-data") else { return };
     let scene = Scene::new().await;
     scene.org.load_crm_data(&dir).unwrap();
@@ -72,7 +72,7 @@ async fn a_keyset_walk_over_the_collection_misses_nothing() {
 }
 
 #[tokio::test]
-async fn a_second_load_of_recorded_rows_says_that_they_are_there() {
+async fn a_second_load_reports_existing_rows() {
     let Some(dir) = recorded("crm-data/developer-edition") else { return };
     let scene = Scene::new().await;
     let parent = dir.parent().unwrap();
@@ -89,7 +89,7 @@ async fn a_second_load_of_recorded_rows_says_that_they_are_there() {
 }
 
 #[tokio::test]
-async fn bad_rows_are_refused_with_their_reason_and_the_rest_is_loaded() {
+async fn invalid_rows_are_reported_and_the_rest_is_loaded() {
     let scene = Scene::new().await;
     let dir = tempfile::tempdir().unwrap();
     let tree = dir.path().join("sobject-trees/set");

@@ -10,7 +10,7 @@ async fn made(scene: &Scene, object: &str, body: Value) -> String {
 }
 
 #[tokio::test]
-async fn an_upsert_by_id_updates_and_never_creates_a_record_of_that_id() {
+async fn an_upsert_by_id_never_creates_that_id() {
     let scene = Scene::new().await;
     let id = scene.id_of("Account", "Fjordglass Optics").await;
     let path = format!("sobjects/Account/Id/{id}");
@@ -34,7 +34,7 @@ async fn an_upsert_by_id_updates_and_never_creates_a_record_of_that_id() {
 }
 
 #[tokio::test]
-async fn an_old_version_answers_an_updating_upsert_without_a_body() {
+async fn in_old_versions_an_updating_upsert_has_no_body() {
     let scene = Scene::new().await;
     let url = |version: &str| {
         format!("{}/services/data/v{version}/sobjects/Account/Ferry_External_Id__c/ACC-1001", scene.org.url())
@@ -46,7 +46,7 @@ async fn an_old_version_answers_an_updating_upsert_without_a_body() {
 }
 
 #[tokio::test]
-async fn a_record_leads_to_its_parent_and_to_its_children() {
+async fn a_record_links_to_its_parent_and_children() {
     let scene = Scene::new().await;
     let id = scene.id_of("Account", "Harbourline Logistics").await;
     let contact = made(&scene, "Contact", json!({"LastName": "Below", "AccountId": id})).await;
@@ -91,7 +91,7 @@ async fn an_address_is_read_as_one_and_written_by_its_parts() {
 }
 
 #[tokio::test]
-async fn cases_are_numbered_and_no_number_is_given_twice() {
+async fn case_numbers_are_unique() {
     let mut scene = Scene::new().await;
     let number = async |scene: &Scene| {
         let id = made(scene, "Case", json!({"Subject": "x"})).await;
@@ -129,7 +129,7 @@ async fn the_recycle_bin_is_emptied_after_fifteen_days() {
 }
 
 #[tokio::test]
-async fn an_undelete_brings_back_what_went_along_and_nothing_else() {
+async fn an_undelete_restores_what_was_deleted_together() {
     let scene = Scene::new().await;
     let account = scene.org.create_record(ADMIN, "Account", &fields(json!({"Name": "Parent"}))).unwrap();
     let contact = |name: &str| {
@@ -144,7 +144,7 @@ async fn an_undelete_brings_back_what_went_along_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn records_of_more_than_ten_changing_types_are_refused() {
+async fn more_than_ten_chunks_of_types_are_rejected() {
     let scene = Scene::new().await;
     let record = |n: usize| {
         let object = if n.is_multiple_of(2) { "Account" } else { "Contact" };

@@ -12,7 +12,7 @@ fn fault(effect: Effect) -> Fault {
 }
 
 #[tokio::test]
-async fn presets_answer_as_salesforce_does() {
+async fn presets_return_salesforces_errors() {
     let scene = Scene::new().await;
     for (effect, status, code) in [
         (Effect::RequestLimitExceeded, 403, "REQUEST_LIMIT_EXCEEDED"),
@@ -41,7 +41,7 @@ async fn presets_answer_as_salesforce_does() {
 }
 
 #[tokio::test]
-async fn a_scripted_answer_replaces_the_work() {
+async fn a_scripted_response_replaces_the_work() {
     let scene = Scene::new().await;
     let before = scene.org.record_counts();
     let effect = Effect::Answer { status: 500, content_type: "text/plain".to_owned(), body: "oops".to_owned() };
@@ -54,7 +54,7 @@ async fn a_scripted_answer_replaces_the_work() {
 }
 
 #[tokio::test]
-async fn a_connection_reset_hides_what_was_done_or_prevents_it() {
+async fn a_reset_before_or_after_the_work_gives_no_response() {
     let scene = Scene::new().await;
     let before = scene.org.record_counts()["Account"];
     let url = format!("{}/services/data/v66.0/sobjects/Account", scene.org.url());
@@ -70,7 +70,7 @@ async fn a_connection_reset_hides_what_was_done_or_prevents_it() {
 }
 
 #[tokio::test]
-async fn a_delay_holds_the_answer_back() {
+async fn a_delay_holds_the_response_back() {
     let scene = Scene::new().await;
     scene.org.fault(fault(Effect::Delay { delay_ms: 400 }));
     let slow = tokio::time::timeout(std::time::Duration::from_millis(200), scene.get("limits")).await;
@@ -79,7 +79,7 @@ async fn a_delay_holds_the_answer_back() {
 }
 
 #[tokio::test]
-async fn requests_are_counted_with_their_outcome() {
+async fn requests_are_logged_with_their_status() {
     let scene = Scene::new().await;
     scene.get("limits").await;
     scene.get("sobjects/Nope?secret=x").await;
@@ -100,7 +100,7 @@ async fn a_lock_names_the_record() {
 }
 
 #[tokio::test]
-async fn a_truncated_body_promises_more_than_it_brings() {
+async fn a_truncated_body_is_shorter_than_announced() {
     let scene = Scene::new().await;
     let described = || {
         scene
@@ -137,7 +137,7 @@ async fn a_truncated_body_promises_more_than_it_brings() {
 }
 
 #[tokio::test]
-async fn a_slow_body_comes_whole_in_the_end() {
+async fn a_slow_body_is_complete_in_the_end() {
     let scene = Scene::new().await;
     let whole = scene.get("limits").await;
     scene.org.fault(fault(Effect::Trickle { chunk_bytes: whole.bytes.len() / 4 + 1, pause_ms: 60 }));
@@ -148,7 +148,7 @@ async fn a_slow_body_comes_whole_in_the_end() {
 }
 
 #[tokio::test]
-async fn a_body_may_be_no_json_or_say_that_it_is_none() {
+async fn a_body_may_be_invalid_json_or_of_another_type() {
     let scene = Scene::new().await;
     scene.org.fault(fault(Effect::MalformedJson));
     let malformed = scene.get("limits").await;
@@ -160,7 +160,7 @@ async fn a_body_may_be_no_json_or_say_that_it_is_none() {
 }
 
 #[tokio::test]
-async fn a_wait_before_the_work_lets_others_go_first() {
+async fn a_delay_before_the_work_lets_others_go_first() {
     let scene = Scene::new().await;
     scene.org.fault(FaultRule {
         path: Some("/services/data/*/sobjects/Account".to_owned()),
@@ -178,7 +178,7 @@ async fn a_wait_before_the_work_lets_others_go_first() {
 }
 
 #[tokio::test]
-async fn faults_are_ordered_listed_and_removed_over_the_admin_api() {
+async fn faults_are_added_and_removed_over_the_admin_api() {
     let scene = Scene::new().await;
     let orders = json!([
         {"path": "/services/data/v66.0/lim*", "skip": 1, "times": 1, "effect": {"kind": "internal_error"}},
@@ -205,7 +205,7 @@ async fn faults_are_ordered_listed_and_removed_over_the_admin_api() {
 }
 
 #[tokio::test]
-async fn a_fault_lasts_as_long_as_the_orgs_clock_says() {
+async fn a_fault_ends_by_the_orgs_clock() {
     let scene = Scene::new().await;
     let now = scene.org.clock().now();
     let (from, until) = (Some(now + SignedDuration::from_mins(10)), Some(now + SignedDuration::from_mins(20)));

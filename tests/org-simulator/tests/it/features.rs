@@ -88,7 +88,7 @@ async fn records_of_a_multi_currency_org_have_a_currency() {
 }
 
 #[tokio::test]
-async fn an_org_without_enhanced_notes_does_not_know_them() {
+async fn without_enhanced_notes_the_object_does_not_exist() {
     let scene = scene(Features { enhanced_notes: false, ..Features::default() }).await;
     assert_eq!(scene.post("sobjects/ContentNote", json!({"Title": "x"})).await.code(), "NOT_FOUND");
     let names: Vec<Value> =
@@ -97,7 +97,7 @@ async fn an_org_without_enhanced_notes_does_not_know_them() {
 }
 
 #[tokio::test]
-async fn persons_are_merged_in_both_their_shapes() {
+async fn merged_person_accounts_merge_their_contacts() {
     let scene = scene(Features { person_accounts: true, ..Features::default() }).await;
     let types = scene.query("SELECT Id FROM RecordType WHERE DeveloperName = 'PersonAccount'").await;
     let person = types.body["records"][0]["Id"].clone();
@@ -143,9 +143,9 @@ async fn a_lead_without_a_company_becomes_a_person() {
     assert_eq!(account["PersonContactId"], lead["ConvertedContactId"]);
 }
 
-/// Salesforce Help, "Outbound Message Considerations": there are none below Enterprise.
+/// Editions below Enterprise have no outbound messages (Salesforce Help, "Outbound Message Considerations").
 #[tokio::test]
-async fn an_org_of_a_smaller_edition_says_so_and_has_no_outbound_messages() {
+async fn smaller_editions_have_no_outbound_messages() {
     let scene = Scene::new().await;
     let message = OutboundMessage {
         name: "Account_Changed".to_owned(),

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::support::{CASEY, Scene};
 
-/// What comes of a selection within `query`.
+/// Returns the response to a selection within `query`.
 async fn ask(scene: &Scene, selection: &str) -> Value {
     let query = format!("{{ uiapi {{ query {{ {selection} }} }} }}");
     let answer = scene.post("graphql", json!({"query": query})).await;
@@ -67,7 +67,7 @@ async fn pages_follow_each_other_by_cursor() {
 }
 
 #[tokio::test]
-async fn what_is_unknown_or_not_to_be_seen_is_an_error() {
+async fn unknown_and_hidden_fields_are_errors() {
     let mut scene = Scene::new().await;
     let permissions = org_simulator::ObjectPermissions {
         hidden_fields: vec!["Phone".to_owned()],

@@ -13,13 +13,13 @@ impl Scene {
     }
 }
 
-/// What stands in the first column.
+/// Returns the values of the first column.
 fn names(results: &Value) -> Vec<&str> {
     results["records"].as_array().unwrap().iter().map(|row| row["columns"][0]["value"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
-async fn views_hold_all_records_ones_own_or_those_seen_last() {
+async fn views_list_all_own_or_recently_viewed_records() {
     let mut scene = Scene::new().await;
     scene.log_in(CASEY);
     assert!(names(&scene.results("Account", "RecentlyViewedAccounts", "").await).is_empty());
@@ -40,7 +40,7 @@ async fn views_hold_all_records_ones_own_or_those_seen_last() {
 }
 
 #[tokio::test]
-async fn a_described_query_can_be_asked() {
+async fn a_described_query_can_be_run() {
     let scene = Scene::new().await;
     let views = scene.get("sobjects/Lead/listviews").await.body;
     for view in views["listviews"].as_array().unwrap() {

@@ -1,4 +1,4 @@
-//! The simulator over HTTP, as its clients see it.
+//! Tests of the simulator over HTTP, as its clients use it.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
@@ -37,7 +37,6 @@ mod records;
 mod rules;
 mod server;
 mod shapes;
-mod shapes_bulk;
 mod soap;
 mod state;
 mod support;

@@ -35,7 +35,7 @@ async fn a_note_is_written_and_read_as_bytes() {
 }
 
 #[tokio::test]
-async fn a_change_makes_a_version() {
+async fn a_change_adds_a_version() {
     let scene = Scene::new().await;
     let id = created(&scene, "<p>1</p>").await;
 
@@ -85,7 +85,7 @@ async fn a_note_is_found_through_the_record_it_is_linked_to() {
 }
 
 #[tokio::test]
-async fn note_and_links_are_made_in_one_composite_or_not_at_all() {
+async fn note_and_links_are_created_together_or_not_at_all() {
     let scene = Scene::new().await;
     let account = scene.id_of("Account", "Fjordglass Optics").await;
     let request = |record: &str| {
@@ -105,7 +105,7 @@ async fn note_and_links_are_made_in_one_composite_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn content_that_is_not_escaped_or_not_for_notes_is_refused() {
+async fn unescaped_or_unsupported_content_is_rejected() {
     let scene = Scene::new().await;
     for html in ["a & b", "1 < 2", "<script>x</script>", "<html><body>x</body></html>"] {
         let answer = scene.post("sobjects/ContentNote", note("T", html)).await;
@@ -117,7 +117,7 @@ async fn content_that_is_not_escaped_or_not_for_notes_is_refused() {
 }
 
 #[tokio::test]
-async fn a_note_is_seen_by_its_owner_and_by_who_sees_a_linked_record() {
+async fn a_note_is_visible_through_a_linked_record() {
     let mut scene = Scene::new().await;
     let account = scene.id_of("Account", "Fjordglass Optics").await;
     scene.log_in(CASEY);
@@ -138,7 +138,7 @@ async fn a_note_is_seen_by_its_owner_and_by_who_sees_a_linked_record() {
 }
 
 #[tokio::test]
-async fn a_deleted_note_takes_document_versions_and_links_along() {
+async fn a_deleted_note_deletes_its_versions_and_links() {
     let scene = Scene::new().await;
     let id = created(&scene, "<p>x</p>").await;
     assert_eq!(scene.delete(&format!("sobjects/ContentNote/{id}")).await.status, 204);
@@ -152,7 +152,7 @@ async fn a_deleted_note_takes_document_versions_and_links_along() {
 }
 
 #[tokio::test]
-async fn where_notes_are_switched_off_there_is_no_content_note() {
+async fn with_notes_disabled_content_note_does_not_exist() {
     let scene = Scene::new().await;
     let note = json!({"Title": "T", "Content": "PHA+aGk8L3A+"});
     let id = scene.post("sobjects/ContentNote", note.clone()).await.body["id"].as_str().unwrap().to_owned();

@@ -92,7 +92,7 @@ pub(crate) fn text(value: &Value) -> &str {
 }
 
 #[tokio::test]
-async fn a_code_becomes_tokens_whose_signature_is_right() {
+async fn a_code_is_exchanged_for_signed_tokens() {
     let scene = Scene::new().await;
     let (code, state) = scene.consent(CASEY).await;
     assert_eq!(state, "st/ate+1");
@@ -116,7 +116,7 @@ async fn a_code_becomes_tokens_whose_signature_is_right() {
 }
 
 #[tokio::test]
-async fn the_id_token_is_signed_by_the_published_key_and_bound_to_the_nonce() {
+async fn the_id_token_is_signed_and_contains_the_nonce() {
     use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
     let scene = Scene::new().await;
     let granted = scene.granted(CASEY).await;
@@ -127,7 +127,7 @@ async fn the_id_token_is_signed_by_the_published_key_and_bound_to_the_nonce() {
     let mut validation = Validation::new(Algorithm::RS256);
     validation.set_audience(&[scene.org.client_id()]);
     validation.set_issuer(&[text(&discovery["issuer"])]);
-    // The org's clock stands still, the library's does not.
+    // The org's clock stands still, but the library uses the real time.
     validation.validate_exp = false;
 
     let claims = decode::<Value>(text(&granted["id_token"]), &key, &validation).unwrap().claims;
@@ -160,7 +160,7 @@ async fn a_person_chooses_on_the_consent_page() {
 }
 
 #[tokio::test]
-async fn nobody_is_redirected_to_an_address_that_is_not_registered() {
+async fn an_unregistered_redirect_uri_is_never_used() {
     let scene = Scene::new().await;
     for more in [("redirect_uri", "http://localhost:8580/oauth/callback/"), ("client_id", "unknown")] {
         let request = scene
@@ -175,7 +175,7 @@ async fn nobody_is_redirected_to_an_address_that_is_not_registered() {
 }
 
 #[tokio::test]
-async fn the_token_endpoint_takes_forms_only_and_names_what_is_wrong() {
+async fn the_token_endpoint_accepts_forms_only() {
     let scene = Scene::new().await;
     let json = scene.plain(scene.http.post(scene.oauth("token")).json(&json!({"grant_type": "refresh_token"}))).await;
     assert_eq!((json.status, text(&json.body["error"])), (400, "invalid_request"));
@@ -199,7 +199,7 @@ async fn the_token_endpoint_takes_forms_only_and_names_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_refresh_rotates_and_a_spent_token_revokes_everything() {
+async fn reuse_of_a_refresh_token_revokes_the_grant() {
     let scene = Scene::new().await;
     let first = scene.granted(CASEY).await;
 
@@ -217,7 +217,7 @@ async fn a_refresh_rotates_and_a_spent_token_revokes_everything() {
 }
 
 #[tokio::test]
-async fn of_two_refreshes_at_once_one_is_told_to_wait() {
+async fn of_two_concurrent_refreshes_one_is_refused() {
     let scene = Scene::new().await;
     scene.org.set_token_processing_time(Duration::from_secs(1));
     let granted = scene.granted(CASEY).await;
@@ -232,7 +232,7 @@ async fn of_two_refreshes_at_once_one_is_told_to_wait() {
 }
 
 #[tokio::test]
-async fn a_refresh_is_finished_when_the_client_has_gone() {
+async fn a_refresh_completes_after_the_client_disconnects() {
     let scene = Scene::new().await;
     scene.org.set_token_processing_time(Duration::from_secs(2));
     let granted = scene.granted(CASEY).await;
@@ -256,7 +256,7 @@ async fn a_refresh_is_finished_when_the_client_has_gone() {
 }
 
 #[tokio::test]
-async fn sessions_end_by_time_by_command_and_with_their_user() {
+async fn sessions_end_by_time_on_request_and_with_the_user() {
     let scene = Scene::new().await;
     let granted = scene.granted(CASEY).await;
     scene.org.expire_sessions(CASEY).unwrap();
@@ -279,7 +279,7 @@ async fn sessions_end_by_time_by_command_and_with_their_user() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_dead_for_refresh_and_introspection() {
+async fn a_revoked_token_is_invalid_everywhere() {
     let scene = Scene::new().await;
     let granted = scene.granted(ADMIN).await;
     let (access, refresh) = (text(&granted["access_token"]), text(&granted["refresh_token"]));
@@ -301,7 +301,7 @@ async fn a_revoked_token_is_dead_for_refresh_and_introspection() {
 }
 
 #[tokio::test]
-async fn identity_and_userinfo_say_who_it_is() {
+async fn identity_and_userinfo_describe_the_user() {
     let scene = Scene::new().await;
     let granted = scene.granted(CASEY).await;
     let token = text(&granted["access_token"]);

@@ -1,4 +1,4 @@
-//! Logins in which no person is asked: JWT bearer and client credentials.
+//! Logins without a page: JWT bearer and client credentials.
 
 use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::oauth::text;
 use crate::support::{ADMIN, Answer, CASEY, JORDAN, START, Scene};
 
-/// An app's key, whose public half the app was given.
+/// An app's key, whose public half is registered with the app.
 struct Signer(KeyPair);
 
 impl Signer {
@@ -84,7 +84,7 @@ async fn an_approved_profile_needs_no_consent() {
 }
 
 #[tokio::test]
-async fn an_assertion_must_be_right_in_every_part() {
+async fn an_assertion_must_be_valid_in_every_part() {
     let scene = Scene::new().await;
     let stranger = Signer::of(&scene);
     let signer = Signer::of(&scene);
@@ -109,7 +109,7 @@ async fn an_assertion_must_be_right_in_every_part() {
 }
 
 #[tokio::test]
-async fn client_credentials_run_as_the_chosen_user_at_the_orgs_own_host() {
+async fn client_credentials_run_as_the_selected_user() {
     let scene = Scene::new().await;
     let grant = [("grant_type", "client_credentials")];
     assert_eq!(description(&scene.token_request(&grant).await), "no client credentials user enabled");
@@ -131,7 +131,7 @@ async fn client_credentials_run_as_the_chosen_user_at_the_orgs_own_host() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_cannot_be_read_is_refused_at_once() {
+async fn an_unreadable_certificate_is_rejected_at_once() {
     let scene = Scene::new().await;
     let settings = AppSettings { certificate: Some("not PEM".to_owned()), ..AppSettings::default() };
     assert!(scene.org.set_app_settings(scene.org.client_id(), settings).is_err());

@@ -1,4 +1,4 @@
-//! A browser that stays logged in at the authorization endpoint.
+//! A browser session at the authorization endpoint.
 
 use jiff::SignedDuration;
 
@@ -6,7 +6,7 @@ use crate::oauth::{callback, parameter, text};
 use crate::support::{Answer, CASEY, JORDAN, Scene};
 
 impl Scene {
-    /// Logs in on the consent page and returns what the browser sends back from then on.
+    /// Logs in on the consent page and returns the browser's cookie.
     async fn browser_of(&self, username: &str) -> String {
         let answer = self.decide(&[("username", username), ("decision", "allow")], "").await;
         callback(&answer);
@@ -36,7 +36,7 @@ impl Scene {
 const LOGIN: &str = "<select id=\"username\"";
 const KNOWN: &str = "Logged in as <b>Casey";
 
-/// Which of the two pages it is.
+/// Returns whether the page asks for a login, and not only for consent.
 fn asks_for_login(page: &Answer) -> bool {
     assert_eq!(page.status, 200);
     let html = String::from_utf8_lossy(&page.bytes);
@@ -45,7 +45,7 @@ fn asks_for_login(page: &Answer) -> bool {
 }
 
 #[tokio::test]
-async fn who_is_logged_in_is_asked_for_consent_alone() {
+async fn a_logged_in_user_is_asked_for_consent_only() {
     let scene = Scene::new().await;
     assert!(asks_for_login(&scene.visit(&[], "").await));
     let browser = scene.browser_of(CASEY).await;
@@ -62,7 +62,7 @@ async fn who_is_logged_in_is_asked_for_consent_alone() {
 }
 
 #[tokio::test]
-async fn an_approved_app_is_let_in_without_a_page_unless_it_wants_one() {
+async fn an_approved_app_gets_no_page_unless_it_asks() {
     let scene = Scene::new().await;
     let browser = scene.browser_of(CASEY).await;
     scene.granted(CASEY).await;
@@ -106,7 +106,7 @@ async fn a_browser_is_logged_out_by_time_and_with_its_user() {
 }
 
 #[tokio::test]
-async fn an_apps_token_is_no_browsers_session() {
+async fn an_apps_token_is_not_a_browser_session() {
     let scene = Scene::new().await;
     let token = text(&scene.granted(CASEY).await["access_token"]).to_owned();
     assert!(asks_for_login(&scene.visit(&[], &format!("sid={token}")).await));

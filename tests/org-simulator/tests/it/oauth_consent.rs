@@ -1,4 +1,4 @@
-//! The authorization endpoint: what the person sees, and what the client is told through the redirect.
+//! The authorization endpoint: the consent page, and the errors that the client receives through the redirect.
 
 use org_simulator::{AppPolicy, AppSettings};
 
@@ -6,7 +6,7 @@ use crate::oauth::parameter;
 use crate::support::{ADMIN, Answer, CASEY, JORDAN, Scene};
 
 impl Scene {
-    /// An authorization request, in which the user allows unless a header says otherwise.
+    /// Sends an authorization request; the user allows it, unless a header says otherwise.
     async fn authorize(&self, more: &[(&'static str, &'static str)], headers: &[(&str, &str)]) -> Answer {
         let mut request = self.http.get(self.oauth("authorize")).query(&self.authorize_query(more));
         for (name, value) in headers {
@@ -28,7 +28,7 @@ impl Scene {
     }
 }
 
-/// The two words of a refusal that came through the redirect, with the state untouched.
+/// Returns `error` and `error_description` of the redirect, and asserts that the state is unchanged.
 fn refusal(answer: &Answer) -> (String, String) {
     assert_eq!(parameter(answer, "state").as_deref(), Some("st/ate+1"));
     (parameter(answer, "error").unwrap(), parameter(answer, "error_description").unwrap())
@@ -39,7 +39,7 @@ fn refused(answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn a_denial_is_told_as_it_is_recorded() {
+async fn a_denial_redirects_as_recorded() {
     let scene = Scene::new().await;
     let denied = scene.authorize(&[], &[("X-Simulator-User", CASEY), ("X-Simulator-Decision", "deny")]).await;
     assert_eq!(refusal(&denied), ("access_denied".to_owned(), "end-user denied authorization".to_owned()));
@@ -52,7 +52,7 @@ async fn a_denial_is_told_as_it_is_recorded() {
 }
 
 #[tokio::test]
-async fn the_page_names_the_app_the_org_the_scopes_and_the_hinted_user() {
+async fn the_page_names_app_org_scopes_and_user() {
     let scene = Scene::new().await;
     let page = scene.authorize(&[("login_hint", JORDAN)], &[]).await;
     let html = String::from_utf8(page.bytes).unwrap();
@@ -69,7 +69,7 @@ async fn the_page_names_the_app_the_org_the_scopes_and_the_hinted_user() {
 }
 
 #[tokio::test]
-async fn an_app_that_is_not_installed_or_is_blocked_is_refused_by_name() {
+async fn uninstalled_and_blocked_apps_are_refused() {
     let scene = Scene::new().await;
     scene.policy(AppPolicy { installed: false, ..AppPolicy::default() });
     let expected = ("OAUTH_EC_APP_NOT_FOUND", "External client app is not installed in this org");
@@ -79,7 +79,7 @@ async fn an_app_that_is_not_installed_or_is_blocked_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn only_approved_users_and_profiles_pass_where_the_admin_wants_that() {
+async fn admin_approval_restricts_users_and_profiles() {
     let scene = Scene::new().await;
     let (approved_users, approved_profiles) = (vec![CASEY.to_owned()], vec!["System Administrator".to_owned()]);
     scene.policy(AppPolicy { admin_approved_only: true, approved_users, approved_profiles, ..AppPolicy::default() });
@@ -91,7 +91,7 @@ async fn only_approved_users_and_profiles_pass_where_the_admin_wants_that() {
 }
 
 #[tokio::test]
-async fn with_prompt_none_nobody_is_asked() {
+async fn with_prompt_none_no_page_is_shown() {
     let scene = Scene::new().await;
     let silent = [("prompt", "none")];
     assert_eq!(refused(&scene.authorize(&silent, &[]).await), "login_required");
@@ -124,7 +124,7 @@ async fn a_challenge_must_be_s256_and_may_be_required() {
 }
 
 #[tokio::test]
-async fn an_app_gets_no_scope_beyond_its_own() {
+async fn an_app_gets_only_its_own_scopes() {
     let scene = Scene::new().await;
     let scopes = vec!["api".to_owned(), "refresh_token".to_owned()];
     scene.settings(AppSettings { scopes, ..AppSettings::default() });

@@ -1,4 +1,4 @@
-//! The two login hosts: they serve the orgs of their environment, and those of the other one not at all.
+//! The two login hosts: each serves the orgs of its environment only.
 
 use org_simulator::{Effect, Fault, OrgKind, OrgOptions, Simulator};
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ async fn a_login_host_finds_the_org_by_user_code_and_token() {
 }
 
 #[tokio::test]
-async fn the_wrong_environment_knows_neither_user_nor_token() {
+async fn the_other_environment_knows_neither_user_nor_token() {
     let scene = Scene::new().await;
     let _sandbox = scene.sandbox().await;
     let (login, test) = (scene.org.login_url(), scene.org.sandbox_login_url());
@@ -97,7 +97,7 @@ async fn the_page_of_a_login_host_shows_the_users_of_all_its_orgs() {
 }
 
 #[tokio::test]
-async fn faults_of_the_token_endpoint_hit_at_the_login_host() {
+async fn token_endpoint_faults_apply_at_the_login_host() {
     let scene = Scene::new().await;
     let granted = scene.granted_at(scene.org.login_url(), CASEY).await;
     let path_prefix = "/services/oauth2/token".to_owned();

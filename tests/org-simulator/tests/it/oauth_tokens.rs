@@ -1,4 +1,4 @@
-//! Tokens through their life: secrets, rotation, addresses, limits, revocation and introspection.
+//! Tokens: secrets, rotation, addresses, limits, revocation and introspection.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ fn said(answer: &Answer) -> (u16, &str, &str) {
 const EXPIRED: (u16, &str, &str) = (400, "invalid_grant", "expired access/refresh token");
 
 #[tokio::test]
-async fn every_recorded_refusal_is_given_word_for_word() {
+async fn errors_match_the_recorded_ones() {
     let scene = Scene::new().await;
     let Some(file) = crate::support::recorded("oauth/token-errors.jsonl") else { return };
     let recorded: Vec<Value> =
@@ -68,7 +68,7 @@ async fn every_recorded_refusal_is_given_word_for_word() {
 }
 
 #[tokio::test]
-async fn the_token_answer_has_the_recorded_keys_and_types() {
+async fn the_token_response_has_the_recorded_keys_and_types() {
     let scene = Scene::new().await;
     let Some(file) = crate::support::recorded("oauth/token-web-server-flow-all-keys.json") else { return };
     let recorded: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
@@ -80,7 +80,7 @@ async fn the_token_answer_has_the_recorded_keys_and_types() {
 }
 
 #[tokio::test]
-async fn a_rotated_secret_is_good_beside_the_new_one_until_it_is_deleted() {
+async fn both_secrets_are_valid_after_a_rotation() {
     let scene = Scene::new().await;
     let old = scene.org.client_secret();
     let token = text(&scene.granted(CASEY).await["refresh_token"]).to_owned();
@@ -109,7 +109,7 @@ async fn refresh_tokens_work_from_listed_addresses_only() {
 }
 
 #[tokio::test]
-async fn rotation_is_an_apps_own_setting() {
+async fn rotation_can_be_set_for_each_app() {
     let scene = Scene::new().await;
     scene.app(AppSettings { rotates_refresh_tokens: Some(false), ..AppSettings::default() });
     let token = text(&scene.granted(CASEY).await["refresh_token"]).to_owned();
@@ -119,7 +119,7 @@ async fn rotation_is_an_apps_own_setting() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_dies_by_idleness_and_by_age() {
+async fn a_refresh_token_expires_by_disuse_and_by_age() {
     let scene = Scene::new().await;
     scene.app(AppSettings { idle_days: Some(10), life_days: Some(15), ..AppSettings::default() });
     let first = scene.granted(CASEY).await;
@@ -185,7 +185,7 @@ async fn sessions_end_after_uses_and_by_the_orgs_own_timeout() {
 }
 
 #[tokio::test]
-async fn a_session_needs_the_scope_and_the_user_the_permission() {
+async fn the_data_api_needs_a_scope_and_a_permission() {
     let scene = Scene::new().await;
     let request = scene
         .http
@@ -208,7 +208,7 @@ async fn a_session_needs_the_scope_and_the_user_the_permission() {
 }
 
 #[tokio::test]
-async fn after_a_move_a_refresh_brings_the_new_instance() {
+async fn after_a_move_a_refresh_returns_the_new_instance() {
     let scene = Scene::new().await;
     let before = scene.granted(CASEY).await;
     let instance = scene.org.move_instance().await.unwrap();
@@ -226,7 +226,7 @@ async fn after_a_move_a_refresh_brings_the_new_instance() {
 }
 
 #[tokio::test]
-async fn revoking_ends_what_was_named() {
+async fn revoking_a_token_ends_it() {
     let scene = Scene::new().await;
     let granted = scene.granted(CASEY).await;
     let (access, refresh) = (text(&granted["access_token"]), text(&granted["refresh_token"]));
@@ -241,7 +241,7 @@ async fn revoking_ends_what_was_named() {
 }
 
 #[tokio::test]
-async fn introspection_knows_both_tokens_of_the_app_that_asks() {
+async fn introspection_covers_both_tokens_of_the_app() {
     let scene = Scene::new().await;
     let granted = scene.granted(ADMIN).await;
     let (access, refresh) = (text(&granted["access_token"]), text(&granted["refresh_token"]));
@@ -261,7 +261,7 @@ async fn introspection_knows_both_tokens_of_the_app_that_asks() {
 }
 
 #[tokio::test]
-async fn identity_fills_in_the_version_and_knows_its_org() {
+async fn identity_fills_in_the_version_and_checks_the_org() {
     let scene = Scene::new().await;
     let granted = scene.granted(CASEY).await;
     let (id, token) = (text(&granted["id"]), text(&granted["access_token"]));

@@ -11,7 +11,7 @@ async fn added(scene: &Scene, kind: OrgKind, name: &str) -> Simulator {
 }
 
 impl Scene {
-    /// The first record of a query in another org, as its administrator.
+    /// Returns the first record of a query in another org, as its administrator.
     async fn first_in(&self, org: &Simulator, soql: &str) -> Value {
         let token = org.access_token(&org.users()[0].username).unwrap();
         let url = format!("{}/services/data/v66.0/query", org.url());
@@ -20,7 +20,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn each_org_has_an_address_ids_users_and_records_of_its_own() {
+async fn each_org_has_its_own_address_ids_and_records() {
     let scene = Scene::new().await;
     let other = added(&scene, OrgKind::Production, "Meadow & Co").await;
     assert_ne!((other.url(), other.org_id()), (scene.org.url(), scene.org.org_id()));
@@ -37,7 +37,7 @@ async fn each_org_has_an_address_ids_users_and_records_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_organization_record_says_what_kind_of_org_it_is() {
+async fn the_organization_record_describes_the_kind_of_org() {
     let scene = Scene::new().await;
     let soql = "SELECT Name, OrganizationType, IsSandbox, NamespacePrefix FROM Organization";
     let expected = [
@@ -56,7 +56,7 @@ async fn the_organization_record_says_what_kind_of_org_it_is() {
 }
 
 #[tokio::test]
-async fn the_clock_and_the_apps_are_those_of_all_orgs() {
+async fn all_orgs_share_the_clock_and_the_apps() {
     let scene = Scene::new().await;
     let other = added(&scene, OrgKind::Sandbox, "uat").await;
     let before = other.clock().now();
@@ -69,7 +69,7 @@ async fn the_clock_and_the_apps_are_those_of_all_orgs() {
 }
 
 #[tokio::test]
-async fn an_org_stops_with_its_handle_and_leaves_the_others_running() {
+async fn dropping_a_handle_stops_only_its_org() {
     let scene = Scene::new().await;
     let other = added(&scene, OrgKind::Production, "Gone").await;
     assert_eq!(scene.org.orgs().len(), 2);
@@ -97,7 +97,7 @@ async fn orgs_are_listed_and_added_over_the_admin_api() {
 }
 
 #[tokio::test]
-async fn a_seed_makes_a_run_repeat_its_tokens() {
+async fn the_same_seed_repeats_the_tokens() {
     let token = async |seed: Option<u64>| {
         let options = org_simulator::Options { random_seed: seed, ..org_simulator::Options::default() };
         Simulator::start(options).await.unwrap().access_token(ADMIN).unwrap()

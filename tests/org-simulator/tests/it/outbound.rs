@@ -14,7 +14,7 @@ use crate::support::{ADMIN, CASEY, JORDAN, Scene, fields};
 const ACK: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Body>\
      <notificationsResponse xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack></notificationsResponse></soapenv:Body></soapenv:Envelope>";
 
-/// An endpoint that keeps what it gets and answers as told.
+/// An endpoint that stores the messages it receives and responds as set.
 #[derive(Clone)]
 struct Endpoint {
     url: String,
@@ -101,7 +101,7 @@ async fn a_change_is_sent_as_it_is_recorded_from_real_orgs() {
 }
 
 #[tokio::test]
-async fn the_state_is_that_of_sending_and_a_deleted_record_has_no_fields() {
+async fn a_message_has_the_record_at_the_time_of_sending() {
     let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
     scene.org.define_outbound_message(&endpoint.definition(&["Amount"])).unwrap();
     let id = opportunity(&scene).await;
@@ -121,7 +121,7 @@ async fn the_state_is_that_of_sending_and_a_deleted_record_has_no_fields() {
 }
 
 #[tokio::test]
-async fn what_is_not_acknowledged_is_sent_again_with_the_same_id_after_a_pause() {
+async fn a_retry_has_the_same_notification_id() {
     let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
     scene.org.define_outbound_message(&endpoint.definition(&["Name"])).unwrap();
     let id = opportunity(&scene).await;
@@ -148,7 +148,7 @@ async fn what_is_not_acknowledged_is_sent_again_with_the_same_id_after_a_pause()
 }
 
 #[tokio::test]
-async fn an_endpoint_that_is_down_is_tried_for_a_day_and_given_up() {
+async fn delivery_is_given_up_after_a_day() {
     let scene = Scene::new().await;
     let definition = OutboundMessage {
         endpoint_url: "http://127.0.0.1:1/".to_owned(),
@@ -167,7 +167,7 @@ async fn an_endpoint_that_is_down_is_tried_for_a_day_and_given_up() {
 }
 
 #[tokio::test]
-async fn a_write_that_is_rolled_back_notifies_nobody() {
+async fn a_rolled_back_write_queues_no_notification() {
     let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
     scene.org.define_outbound_message(&endpoint.definition(&["Name"])).unwrap();
     let record = |name: &str| json!({"attributes": {"type": "Opportunity"}, "Name": name, "StageName": "Prospecting", "CloseDate": "2027-01-01"});
@@ -179,7 +179,7 @@ async fn a_write_that_is_rolled_back_notifies_nobody() {
 }
 
 #[tokio::test]
-async fn only_this_machine_is_told_anything() {
+async fn messages_go_to_loopback_addresses_only() {
     let scene = Scene::new().await;
     let definition = OutboundMessage {
         name: "N".to_owned(),
@@ -199,7 +199,7 @@ async fn only_this_machine_is_told_anything() {
 }
 
 #[tokio::test]
-async fn an_installation_is_announced_with_what_the_script_knows() {
+async fn an_installation_calls_the_callout_url() {
     let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
     endpoint.answer(202, "{\"state\":\"claimed\"}");
     let install = PackageInstall {
@@ -222,7 +222,7 @@ async fn an_installation_is_announced_with_what_the_script_knows() {
 }
 
 #[tokio::test]
-async fn the_automatic_sender_needs_no_call() {
+async fn messages_are_sent_automatically() {
     let endpoint = Endpoint::start().await;
     let options = org_simulator::Options { send_outbound_messages: true, ..org_simulator::Options::default() };
     let org = org_simulator::Simulator::start(options).await.unwrap();
@@ -253,7 +253,7 @@ fn settings(settings: OutboundSettings) -> OutboundSettings {
 }
 
 #[tokio::test]
-async fn a_definition_has_its_version_and_the_old_kind_a_session_that_works() {
+async fn settings_choose_api_version_and_session_id() {
     let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
     scene.org.define_outbound_message(&endpoint.definition(&["Name"])).unwrap();
     let old = OutboundSettings { include_session_id: true, ..OutboundSettings::default() };
@@ -274,7 +274,7 @@ async fn a_definition_has_its_version_and_the_old_kind_a_session_that_works() {
 }
 
 #[tokio::test]
-async fn an_inactive_definition_and_a_user_without_the_permission_send_nothing() {
+async fn without_activation_or_permission_nothing_is_sent() {
     let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
     scene.org.define_outbound_message(&endpoint.definition(&["Name"])).unwrap();
     let inactive = OutboundSettings { active: false, ..OutboundSettings::default() };
@@ -298,7 +298,7 @@ async fn an_inactive_definition_and_a_user_without_the_permission_send_nothing()
 }
 
 #[tokio::test]
-async fn the_integration_user_sees_only_own_records_of_a_private_object() {
+async fn the_integration_user_limits_what_is_sent() {
     let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
     scene.org.define_outbound_message(&endpoint.definition(&["Amount"])).unwrap();
     let seen_by =
@@ -313,7 +313,7 @@ async fn the_integration_user_sees_only_own_records_of_a_private_object() {
 }
 
 #[tokio::test]
-async fn messages_come_twice_and_in_disorder_when_a_test_asks_for_it() {
+async fn a_test_can_order_duplicates_and_disorder() {
     let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
     scene.org.define_outbound_message(&endpoint.definition(&["Name"])).unwrap();
     scene.org.disturb_outbound_messages(OutboundDisturbance {
@@ -342,7 +342,7 @@ async fn messages_come_twice_and_in_disorder_when_a_test_asks_for_it() {
 }
 
 #[tokio::test]
-async fn what_an_endpoint_did_wrong_can_be_read_and_filtered() {
+async fn failed_deliveries_can_be_read_and_filtered() {
     let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
     scene.org.define_outbound_message(&endpoint.definition(&["Name"])).unwrap();
     let fault = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><s:Fault><faultcode>s:Server</faultcode>\
@@ -360,7 +360,7 @@ async fn what_an_endpoint_did_wrong_can_be_read_and_filtered() {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_says_nothing_is_given_up_in_time_and_holds_nobody_else_up() {
+async fn a_silent_endpoint_does_not_delay_others() {
     let (scene, endpoint) = (Scene::new().await, Endpoint::start().await);
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", silent.local_addr().unwrap());
@@ -384,7 +384,7 @@ async fn an_endpoint_that_says_nothing_is_given_up_in_time_and_holds_nobody_else
 }
 
 #[tokio::test]
-async fn a_definition_is_found_and_pointed_elsewhere_over_the_tooling_api() {
+async fn the_tooling_api_changes_an_endpoint() {
     let (mut scene, endpoint) = (Scene::new().await, Endpoint::start().await);
     let old = OutboundMessage { endpoint_url: "http://127.0.0.1:1/".to_owned(), ..endpoint.definition(&["Name"]) };
     let action = scene.org.define_outbound_message(&old).unwrap();

@@ -1,4 +1,4 @@
-//! The package's life in a customer's org, and what the vendor's License Management Org knows of it.
+//! The package in a customer's org, and its licence in the vendor's License Management Org.
 
 use std::sync::{Arc, Mutex};
 
@@ -51,7 +51,7 @@ async fn license(vendor: &Simulator, scene: &Scene) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn the_license_management_org_follows_install_upgrade_and_uninstall() {
+async fn the_licence_follows_install_upgrade_and_uninstall() {
     let scene = Scene::new().await;
     let (url, received) = platform().await;
     let options = OrgOptions { kind: OrgKind::LicenseManagement, ..OrgOptions::default() };
@@ -104,7 +104,7 @@ async fn the_license_management_org_follows_install_upgrade_and_uninstall() {
 }
 
 #[tokio::test]
-async fn a_push_upgrade_has_no_user_and_no_other_org_is_needed() {
+async fn a_push_upgrade_has_no_installing_user() {
     let scene = Scene::new().await;
     let (url, _) = platform().await;
     let answer = scene.org.install_package(&install(&url, "2.2.0", Some("2.1.0"), true)).await.unwrap();
@@ -116,7 +116,7 @@ async fn a_push_upgrade_has_no_user_and_no_other_org_is_needed() {
 }
 
 #[tokio::test]
-async fn an_install_request_installs_and_tells_the_license_management_org() {
+async fn an_install_request_also_creates_the_licence() {
     let scene = Scene::new().await;
     let (url, received) = platform().await;
     let options = OrgOptions { kind: OrgKind::LicenseManagement, ..OrgOptions::default() };
@@ -138,7 +138,7 @@ async fn an_install_request_installs_and_tells_the_license_management_org() {
 }
 
 #[tokio::test]
-async fn an_install_request_for_what_is_no_version_fails() {
+async fn an_install_request_for_an_unknown_version_fails() {
     let scene = Scene::new().await;
     let path = "tooling/sobjects/PackageInstallRequest";
     let made = scene.post(path, json!({"SubscriberPackageVersionKey": "04tKY000000MF7uYAG"})).await;

@@ -1,4 +1,4 @@
-//! The pages for a person: what they show, what they hide, and what they may load.
+//! The web pages: their contents, and the content security policy.
 
 use org_simulator::{Effect, FaultRule, Options, OrgOptions, Seed, Simulator};
 use serde_json::json;
@@ -32,7 +32,7 @@ async fn records_are_browsed_filtered_and_read() {
 }
 
 #[tokio::test]
-async fn every_page_has_a_strict_policy_needs_no_script_and_shows_no_token() {
+async fn pages_have_a_strict_policy_and_show_no_token() {
     let scene = Scene::new().await;
     scene.org.fault(FaultRule { path: Some("/x".to_owned()), ..FaultRule::new(Effect::Unavailable) });
     for path in [
@@ -79,11 +79,11 @@ async fn a_developer_edition_holds_its_sample_data() {
 }
 
 #[tokio::test]
-async fn it_listens_where_it_is_told_to_and_on_loopback_otherwise() {
+async fn the_listen_address_defaults_to_loopback() {
     let org = Simulator::start(Options::default()).await.unwrap();
     assert!(org.url().starts_with("http://127.0.0.1:"));
     let port: u16 = org.url().rsplit(':').next().unwrap().parse().unwrap();
-    // The whole of 127.0.0.0/8 is this machine; an org that listened everywhere would answer at 127.0.0.2 too.
+    // 127.0.0.2 is the same machine; an org that listened on all addresses would respond there too.
     assert!(tokio::net::TcpStream::connect(("127.0.0.2", port)).await.is_err());
     let options = Options { listen: Some("0.0.0.0".parse().unwrap()), ..Options::default() };
     let open = Simulator::start(options).await.unwrap();

@@ -17,7 +17,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn an_org_refuses_it_unless_it_is_allowed() {
+async fn the_password_flow_must_be_enabled() {
     let scene = Scene::new().await;
     scene.give_password(CASEY).await;
     let refused = scene.password_login(CASEY, "correct horseTok3n").await;
@@ -29,7 +29,7 @@ async fn an_org_refuses_it_unless_it_is_allowed() {
 }
 
 #[tokio::test]
-async fn the_user_and_the_policies_of_the_app_count_too() {
+async fn the_password_flow_checks_user_and_policy() {
     let scene = Scene::new().await;
     scene.org.allow_password_flow(true);
     let description = |answer: Answer| answer.body["error_description"].as_str().unwrap().to_owned();

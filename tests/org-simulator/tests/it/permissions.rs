@@ -22,7 +22,7 @@ async fn limited(object: &str, permissions: &ObjectPermissions) -> Scene {
 }
 
 #[tokio::test]
-async fn a_hidden_object_is_as_good_as_absent() {
+async fn a_hidden_object_does_not_exist() {
     let mut scene = limited("Lead", &ObjectPermissions { hidden: true, ..ObjectPermissions::default() }).await;
     let body = json!({"LastName": "x", "Company": "y"});
 
@@ -42,7 +42,7 @@ async fn a_hidden_object_is_as_good_as_absent() {
 }
 
 #[tokio::test]
-async fn describe_tells_what_the_user_may_do() {
+async fn describe_reports_the_users_permissions() {
     let permissions = ObjectPermissions { no_create: true, no_delete: true, ..ObjectPermissions::default() };
     let scene = limited("Account", &permissions).await;
     let global = scene.get("sobjects").await.body;
@@ -58,7 +58,7 @@ async fn describe_tells_what_the_user_may_do() {
 }
 
 #[tokio::test]
-async fn what_the_profile_does_not_allow_is_refused() {
+async fn writes_without_permission_are_rejected() {
     let permissions =
         ObjectPermissions { no_create: true, no_edit: true, no_delete: true, ..ObjectPermissions::default() };
     let scene = limited("Account", &permissions).await;
@@ -76,7 +76,7 @@ async fn what_the_profile_does_not_allow_is_refused() {
 }
 
 #[tokio::test]
-async fn a_hidden_field_does_not_exist_and_a_locked_one_cannot_be_written() {
+async fn hidden_fields_do_not_exist_and_locked_ones_are_read_only() {
     let permissions = ObjectPermissions {
         hidden_fields: vec!["Industry".into(), "Ferry_External_Id__c".into()],
         locked_fields: vec!["Rating".into()],
@@ -103,7 +103,7 @@ async fn a_hidden_field_does_not_exist_and_a_locked_one_cannot_be_written() {
 }
 
 #[tokio::test]
-async fn a_record_type_that_is_not_the_profiles_cannot_be_chosen() {
+async fn a_hidden_record_type_cannot_be_assigned() {
     let scene = Scene::new().await;
     let body = json!({"objects": {"Opportunity": {"hidden_record_types": ["New_Business"]}}});
     let answer = scene.admin(Method::PATCH, "profiles/Standard%20User", Some(body)).await;
@@ -128,7 +128,7 @@ async fn a_record_type_that_is_not_the_profiles_cannot_be_chosen() {
 }
 
 #[tokio::test]
-async fn a_record_the_user_does_not_see_cannot_be_referred_to() {
+async fn a_hidden_record_cannot_be_referenced() {
     let mut scene = Scene::new().await;
     let account = scene.id_of("Account", "Fjordglass Optics").await;
     scene.org.set_private("Account", true).unwrap();
@@ -142,7 +142,7 @@ async fn a_record_the_user_does_not_see_cannot_be_referred_to() {
 }
 
 #[tokio::test]
-async fn limits_that_name_what_does_not_exist_are_refused() {
+async fn restrictions_on_unknown_names_are_rejected() {
     let scene = Scene::new().await;
     for (profile, body) in [
         ("Nobody", json!({"objects": {"Account": {}}})),

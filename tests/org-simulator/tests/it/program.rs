@@ -1,4 +1,4 @@
-//! The program: what it prints, and what it says of requests that it does not know.
+//! The program: its output, and its log of unsupported requests.
 
 use std::process::Stdio;
 
@@ -7,7 +7,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 
 #[tokio::test]
-async fn what_it_does_not_know_is_named_on_standard_error() {
+async fn unsupported_requests_are_logged_on_standard_error() {
     let mut program = Command::new(env!("CARGO_BIN_EXE_org-simulator"))
         .args(["--port", "0", "--seed", "none", "--orgs", "production,sandbox", "--no-send"])
         .stdout(Stdio::piped())

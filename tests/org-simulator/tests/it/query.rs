@@ -15,7 +15,7 @@ async fn with_leads(count: usize) -> Scene {
 }
 
 #[tokio::test]
-async fn a_result_is_walked_page_by_page() {
+async fn a_result_has_pages() {
     let scene = with_leads(450).await;
     let size = [("sforce-query-options", "batchSize=200")];
     let path = "query?q=SELECT+Id+FROM+Lead+WHERE+Company+=+'Paging'";
@@ -44,7 +44,7 @@ async fn a_batch_size_below_the_least_is_raised() {
 }
 
 #[tokio::test]
-async fn a_locator_that_is_not_the_users_is_invalid() {
+async fn another_users_locator_is_invalid() {
     let mut scene = with_leads(201).await;
     let first = scene
         .call_with(Method::GET, "query?q=SELECT+Id+FROM+Lead", None, &[("sforce-query-options", "batchSize=200")])
@@ -65,7 +65,7 @@ async fn count_has_a_total_and_no_records() {
 }
 
 #[tokio::test]
-async fn query_all_shows_the_recycle_bin() {
+async fn query_all_returns_the_recycle_bin() {
     let scene = Scene::new().await;
     let id = scene.id_of("Account", "Fjordglass Optics").await;
     scene.delete(&format!("sobjects/Account/{id}")).await;
@@ -93,7 +93,7 @@ async fn setup_objects_are_queried_like_others() {
 }
 
 #[tokio::test]
-async fn children_beyond_a_page_have_a_page_address_of_their_own() {
+async fn more_children_have_a_page_url_of_their_own() {
     let scene = Scene::new().await;
     let account = scene.id_of("Account", "Fjordglass Optics").await;
     for n in 0..205 {
@@ -114,7 +114,7 @@ async fn children_beyond_a_page_have_a_page_address_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_locator_lives_two_days_and_ten_are_open_for_a_user() {
+async fn a_locator_lasts_two_days_and_a_user_has_ten() {
     let scene = with_leads(201).await;
     let size = [("sforce-query-options", "batchSize=200")];
     let open = async || {
@@ -136,7 +136,7 @@ async fn a_locator_lives_two_days_and_ten_are_open_for_a_user() {
 }
 
 #[tokio::test]
-async fn columns_describe_a_query_and_explain_plans_it() {
+async fn columns_and_explain_describe_a_query() {
     let scene = Scene::new().await;
     let path = "query?columns=true&q=SELECT+Id,Account.Name,(SELECT+Id+FROM+Cases)+FROM+Contact";
     let body = scene.get(path).await.body;

@@ -1,4 +1,4 @@
-//! What a user saw or changed of late.
+//! Recently viewed records.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ fn names(items: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn records_read_or_changed_one_by_one_are_recent_the_newest_first() {
+async fn single_reads_and_writes_become_recent_items() {
     let scene = Scene::new().await;
     let account = scene.id_of("Account", "Fjordglass Optics").await;
     scene.post("sobjects/Account", json!({"Name": "Tidewater Kites"})).await;
@@ -25,7 +25,7 @@ async fn records_read_or_changed_one_by_one_are_recent_the_newest_first() {
 }
 
 #[tokio::test]
-async fn they_are_the_users_own_and_a_header_leaves_a_record_out() {
+async fn recent_items_belong_to_a_user_and_can_be_disabled() {
     let mut scene = Scene::new().await;
     let account = scene.id_of("Account", "Fjordglass Optics").await;
     let path = format!("sobjects/Account/{account}");

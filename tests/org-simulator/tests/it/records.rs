@@ -30,7 +30,7 @@ async fn a_record_is_created_read_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn refusals_have_salesforces_codes() {
+async fn errors_have_salesforces_codes() {
     let scene = Scene::new().await;
     let account = scene.id_of("Account", "Fjordglass Optics").await;
     let contact = scene.id_of("Contact", "Private Contact").await;
@@ -78,7 +78,7 @@ async fn missing_fields_are_all_named() {
 }
 
 #[tokio::test]
-async fn an_upsert_creates_then_updates_and_says_which() {
+async fn an_upsert_reports_whether_it_created() {
     let scene = Scene::new().await;
     let path = "sobjects/Account/Ferry_External_Id__c/A%2F1%20b";
 
@@ -100,7 +100,7 @@ async fn an_upsert_creates_then_updates_and_says_which() {
 }
 
 #[tokio::test]
-async fn a_key_that_matches_several_records_answers_300_with_their_addresses() {
+async fn an_ambiguous_key_returns_300_with_the_urls() {
     let scene = Scene::new().await;
     for name in ["One", "Two"] {
         scene.post("sobjects/Contact", json!({"LastName": name, "Email": "same@example.com"})).await;
@@ -124,7 +124,7 @@ async fn a_lookup_may_be_named_by_external_id() {
 }
 
 #[tokio::test]
-async fn a_record_is_owned_by_who_creates_it_unless_it_says_otherwise() {
+async fn the_creator_owns_a_record_by_default() {
     let mut scene = Scene::new().await;
     let users = scene.org.users();
     let id = |username: &str| users.iter().find(|user| user.username == username).unwrap().id.clone();
@@ -148,7 +148,7 @@ async fn a_record_is_owned_by_who_creates_it_unless_it_says_otherwise() {
 }
 
 #[tokio::test]
-async fn others_records_of_a_private_object_are_out_of_reach() {
+async fn private_records_of_others_are_not_accessible() {
     let mut scene = Scene::new().await;
     let account = scene.id_of("Account", "Fjordglass Optics").await;
     scene.org.set_private("Account", true).unwrap();
@@ -180,7 +180,7 @@ async fn a_stage_sets_probability_and_forecast_unless_they_are_given() {
 }
 
 #[tokio::test]
-async fn a_stage_the_org_does_not_know_is_accepted() {
+async fn an_unknown_stage_is_accepted() {
     let scene = Scene::new().await;
     let answer = scene
         .post("sobjects/Opportunity", json!({"Name": "x", "StageName": "GENERATED", "CloseDate": "2026-12-01"}))
@@ -189,7 +189,7 @@ async fn a_stage_the_org_does_not_know_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_deleted_account_takes_its_contacts_along_and_brings_them_back() {
+async fn contacts_are_deleted_and_restored_with_their_account() {
     let scene = Scene::new().await;
     let account = scene.id_of("Account", "Harbourline Logistics").await;
     let before = scene.org.record_counts();
@@ -226,7 +226,7 @@ async fn changed_and_deleted_records_are_listed_by_time() {
 }
 
 #[tokio::test]
-async fn every_data_answer_tells_the_budget_and_a_spent_budget_refuses() {
+async fn every_data_response_reports_the_api_limit() {
     let scene = Scene::new().await;
     scene.org.set_daily_api_limit(2);
     assert_eq!(scene.get("limits").await.header("sforce-limit-info"), "api-usage=1/2");
@@ -239,7 +239,7 @@ async fn every_data_answer_tells_the_budget_and_a_spent_budget_refuses() {
 }
 
 #[tokio::test]
-async fn bad_requests_are_told_apart() {
+async fn invalid_requests_have_distinct_errors() {
     let scene = Scene::new().await;
     let url = format!("{}/services/data/v66.0/sobjects/Account", scene.org.url());
     let post = || scene.http.post(&url).bearer_auth(scene.token());

@@ -29,7 +29,7 @@ fn opportunity(amount: i32) -> Value {
 }
 
 #[tokio::test]
-async fn a_validation_rule_refuses_creates_and_updates_and_leaves_nothing_behind() {
+async fn a_validation_rule_rejects_creates_and_updates() {
     let scene = Scene::new().await;
     scene.org.set_validation_rule(&positive_amount()).unwrap();
     let before = scene.org.record_counts();
@@ -63,7 +63,7 @@ async fn a_rule_fails_its_record_of_a_collection_only() {
 }
 
 #[tokio::test]
-async fn a_rule_whose_condition_makes_no_sense_is_not_set() {
+async fn a_rule_with_an_invalid_condition_is_rejected() {
     let scene = Scene::new().await;
     for condition in ["Nope = 1", "Amount <", ""] {
         let rule = ValidationRule { condition: condition.into(), ..positive_amount() };
@@ -80,7 +80,7 @@ async fn a_rule_whose_condition_makes_no_sense_is_not_set() {
 }
 
 #[tokio::test]
-async fn an_alerting_duplicate_rule_gives_way_to_allow_save_and_a_blocking_one_does_not() {
+async fn allow_save_overrides_only_an_alerting_duplicate_rule() {
     let scene = Scene::new().await;
     let first = scene.post("sobjects/Contact", json!({"LastName": "One", "Email": "same@example.com"})).await;
     let twin = || Some(json!({"LastName": "Two", "Email": "SAME@example.com"}));
@@ -103,7 +103,7 @@ async fn an_alerting_duplicate_rule_gives_way_to_allow_save_and_a_blocking_one_d
 }
 
 #[tokio::test]
-async fn the_assignment_rule_gives_new_leads_away_unless_the_header_says_no() {
+async fn a_header_disables_the_assignment_rule() {
     let scene = Scene::new().await;
     let rule = |condition: Option<&str>| AssignmentRule {
         object: "Lead".into(),
@@ -132,7 +132,7 @@ async fn the_assignment_rule_gives_new_leads_away_unless_the_header_says_no() {
 }
 
 #[tokio::test]
-async fn a_lock_on_a_record_refuses_its_change_and_new_children() {
+async fn a_lock_blocks_changes_and_new_children() {
     let scene = Scene::new().await;
     let id = scene.id_of("Account", "Fjordglass Optics").await;
     let other = scene.id_of("Account", "Harbourline Logistics").await;
@@ -168,7 +168,7 @@ async fn an_account_with_cases_cannot_be_deleted() {
 }
 
 #[tokio::test]
-async fn a_known_resource_refuses_a_wrong_method_by_name() {
+async fn a_wrong_method_is_rejected_with_the_allowed_ones() {
     let scene = Scene::new().await;
     let id = scene.id_of("Account", "Fjordglass Optics").await;
     for (method, path, allowed) in [
@@ -186,7 +186,7 @@ async fn a_known_resource_refuses_a_wrong_method_by_name() {
 }
 
 #[tokio::test]
-async fn what_is_not_served_is_not_found_whatever_the_method() {
+async fn unsupported_resources_are_not_found() {
     let scene = Scene::new().await;
     for path in ["tabs", "sobjects/Account/describe/layouts", "nothing"] {
         let answer = scene.get(path).await;
@@ -195,7 +195,7 @@ async fn what_is_not_served_is_not_found_whatever_the_method() {
 }
 
 #[tokio::test]
-async fn a_post_may_stand_for_a_patch() {
+async fn a_post_can_override_the_method_with_patch() {
     let scene = Scene::new().await;
     let id = scene.id_of("Account", "Fjordglass Optics").await;
     let answer = scene.post(&format!("sobjects/Account/{id}?_HttpMethod=PATCH"), json!({"Phone": "77"})).await;

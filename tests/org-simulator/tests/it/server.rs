@@ -1,4 +1,4 @@
-//! HTTP itself: compression, HEAD, connections, limits, and what is not known.
+//! HTTP itself: compression, HEAD, connections, limits, and unsupported paths.
 
 use std::io::{Read as _, Write as _};
 
@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Answer, Scene};
 
-/// One request over a bare connection; headers and body as they come.
+/// Sends requests over a plain TCP connection and returns the raw responses.
 async fn raw(scene: &Scene, requests: &[String]) -> Vec<u8> {
     let address = scene.org.url().strip_prefix("http://").unwrap();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -29,7 +29,7 @@ fn request(scene: &Scene, line: &str, headers: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_gzip_gets_gzip() {
+async fn a_client_that_accepts_gzip_gets_gzip() {
     let scene = Scene::new().await;
     let line = "GET /services/data/v66.0/sobjects/Account/describe";
     let answer = raw(&scene, &[request(&scene, line, "Accept-Encoding: gzip\r\nConnection: close\r\n")]).await;
@@ -47,7 +47,7 @@ async fn a_client_that_takes_gzip_gets_gzip() {
 }
 
 #[tokio::test]
-async fn a_body_may_come_in_gzip() {
+async fn a_request_body_may_be_compressed() {
     let scene = Scene::new().await;
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(br#"{"Name": "Packed"}"#).unwrap();
@@ -84,7 +84,7 @@ async fn a_connection_serves_one_request_after_another() {
 }
 
 #[tokio::test]
-async fn what_is_not_known_is_not_found() {
+async fn unknown_paths_are_not_found() {
     let scene = Scene::new().await;
     let expected = json!([{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}]);
     for path in ["sobjects/Nope", "nope", "composite/nope", "ui-api/nope"] {
@@ -96,7 +96,7 @@ async fn what_is_not_known_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_url_beyond_the_limit_is_refused() {
+async fn a_url_beyond_the_limit_is_rejected() {
     let scene = Scene::new().await;
     let answer = scene.get(&format!("limits?x={}", "y".repeat(16_400))).await;
     assert_eq!(answer.status, 414);

@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::support::{ADMIN, CASEY, JORDAN, Scene, fields};
 
-/// Posts an operation to the partner API with the scene's session; status and body.
+/// Posts an operation to the partner API with the scene's session; returns status and body.
 async fn soap(scene: &Scene, operation: &str) -> (u16, String) {
     soap_with(scene, "u/64.0", scene.token(), operation).await
 }
@@ -68,7 +68,7 @@ async fn a_user_with_a_password_logs_in_and_the_session_works() {
 }
 
 #[tokio::test]
-async fn faults_are_salesforces() {
+async fn soap_faults_are_those_of_salesforce() {
     let scene = Scene::new().await;
     let (status, fault) = soap_with(&scene, "c/66.0", "00D!nothing", "<urn:getUserInfo/>").await;
     assert_eq!((status, element(&fault, "faultcode")), (500, "sf:INVALID_SESSION_ID"));
@@ -136,7 +136,7 @@ async fn a_lead_becomes_an_account_a_contact_and_an_opportunity() {
 }
 
 #[tokio::test]
-async fn a_lead_is_merged_into_what_there_is_without_overwriting_it() {
+async fn conversion_into_existing_records_overwrites_nothing() {
     let scene = Scene::new().await;
     let account = scene.org.create_record(ADMIN, "Account", &fields(json!({"Name": "Vogt AG"}))).unwrap();
     let contact = json!({"LastName": "Vogt-Meier", "AccountId": account, "LeadSource": "Other"});
@@ -168,7 +168,7 @@ async fn a_lead_is_merged_into_what_there_is_without_overwriting_it() {
 }
 
 #[tokio::test]
-async fn a_conversion_that_fails_leaves_nothing_behind() {
+async fn a_failed_conversion_is_rolled_back() {
     let scene = Scene::new().await;
     let lead = lead(&scene, json!({}));
     let before = scene.org.record_counts();
@@ -200,7 +200,7 @@ async fn a_conversion_that_fails_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_merge_hands_over_children_and_leaves_the_loser_in_the_bin() {
+async fn a_merge_moves_children_and_deletes_the_other_record() {
     let scene = Scene::new().await;
     let account = |name: &str| scene.org.create_record(ADMIN, "Account", &fields(json!({"Name": name}))).unwrap();
     let (master, loser) = (account("Master"), account("Loser"));
@@ -236,7 +236,7 @@ async fn a_merge_hands_over_children_and_leaves_the_loser_in_the_bin() {
 }
 
 #[tokio::test]
-async fn deleted_records_come_back_or_go_for_good() {
+async fn deleted_records_are_restored_or_purged() {
     let scene = Scene::new().await;
     let account = |name: &str| scene.org.create_record(ADMIN, "Account", &fields(json!({"Name": name}))).unwrap();
     let (back, gone) = (account("Back"), account("Gone"));

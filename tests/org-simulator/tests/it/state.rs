@@ -1,4 +1,4 @@
-//! A realm saved to a file and loaded from it, and sandboxes, which are copies.
+//! A realm that is saved to a file and loaded again, and sandbox copies.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ async fn loaded(file: &Path) -> Result<Simulator, org_simulator::Error> {
 }
 
 impl Scene {
-    /// A scene in an org that was started otherwise.
+    /// Returns a context for an org that was started with other options.
     fn in_org(org: Simulator) -> Self {
         let admin = org.users()[0].username.clone();
         Self::of(org, &admin)
@@ -38,7 +38,7 @@ fn define(org: &Simulator) {
 }
 
 #[tokio::test]
-async fn a_loaded_realm_answers_the_same_queries_and_takes_the_same_tokens() {
+async fn a_loaded_realm_has_the_same_data_and_tokens() {
     let scene = Scene::new().await;
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("state.json");
@@ -92,7 +92,7 @@ async fn all_orgs_of_a_realm_are_saved() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn only_its_owner_can_read_the_file() {
+async fn only_the_owner_can_read_the_file() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let scene = Scene::new().await;
@@ -104,7 +104,7 @@ async fn only_its_owner_can_read_the_file() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_used_is_refused_and_left_alone() {
+async fn an_unusable_file_is_rejected_and_not_changed() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("state.json");
     let scene = Scene::new().await;
@@ -127,7 +127,7 @@ async fn a_file_that_cannot_be_used_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_sandbox_is_a_copy_under_a_new_id_in_which_nobody_is_logged_in() {
+async fn a_sandbox_is_a_copy_without_logins() {
     let scene = Scene::new().await;
     define(&scene.org);
     let granted = scene.granted(CASEY).await;

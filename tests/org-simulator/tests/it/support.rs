@@ -1,4 +1,4 @@
-//! A running org and a client for it.
+//! The test harness: a running org and a client for it.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ pub(crate) const JORDAN: &str = "jordan@larkspur.example";
 pub(crate) const REDIRECT: &str = "http://localhost:8580/oauth/callback";
 pub(crate) const START: &str = "2026-11-22T10:00:00Z";
 
-/// An answer, read to its end.
+/// A response, read to its end.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -29,7 +29,7 @@ impl Answer {
         Self { status, headers, body: serde_json::from_slice(&bytes).unwrap_or(Value::Null), bytes }
     }
 
-    /// The code of a refusal.
+    /// Returns the error code.
     pub(crate) fn code(&self) -> &str {
         self.body[0]["errorCode"].as_str().unwrap_or_default()
     }
@@ -39,7 +39,7 @@ impl Answer {
     }
 }
 
-/// An org and a user's session in it.
+/// A running org and a user's session in it.
 pub(crate) struct Scene {
     pub(crate) org: Simulator,
     pub(crate) http: reqwest::Client,
@@ -47,21 +47,21 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// The seeded org at a time that stands still, seen by its administrator.
+    /// Starts the seeded org with a clock that stands still, and logs in its administrator.
     pub(crate) async fn new() -> Self {
         let clock = Clock::manual(START.parse().unwrap());
         let org = Simulator::start(Options { clock, ..Options::default() }).await.unwrap();
         Self::of(org, ADMIN)
     }
 
-    /// A running org, seen by a user.
+    /// Returns a context for a running org and a user.
     pub(crate) fn of(org: Simulator, username: &str) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         let token = org.access_token(username).unwrap();
         Self { org, http, token }
     }
 
-    /// Goes on as another user.
+    /// Continues as another user.
     pub(crate) fn log_in(&mut self, username: &str) {
         self.token = self.org.access_token(username).unwrap();
     }
@@ -70,7 +70,7 @@ impl Scene {
         &self.token
     }
 
-    /// A request to the data API, with a path after the version.
+    /// Sends a request to the data API, with a path after the version.
     pub(crate) async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         self.call_with(method, path, body, &[]).await
     }
@@ -116,12 +116,12 @@ impl Scene {
         Answer::of(self.http.get(url).query(&[("q", soql)]).bearer_auth(&self.token).send().await.unwrap()).await
     }
 
-    /// A request outside the data API, without a token.
+    /// Sends a request outside the data API, without a token.
     pub(crate) async fn plain(&self, request: reqwest::RequestBuilder) -> Answer {
         Answer::of(request.send().await.unwrap()).await
     }
 
-    /// A request to the simulator's own API.
+    /// Sends a request to the admin API.
     pub(crate) async fn admin(&self, method: Method, path: &str, body: Option<Value>) -> Answer {
         let mut request = self.http.request(method, format!("{}/_simulator/{path}", self.org.url()));
         if let Some(body) = body {
@@ -130,14 +130,14 @@ impl Scene {
         Answer::of(request.send().await.unwrap()).await
     }
 
-    /// Id of the record with that name.
+    /// Returns the id of the record with that name.
     pub(crate) async fn id_of(&self, object: &str, name: &str) -> String {
         let answer = self.query(&format!("SELECT Id FROM {object} WHERE Name = '{}'", name.replace('\'', "\\'"))).await;
         answer.body["records"][0]["Id"].as_str().unwrap().to_owned()
     }
 }
 
-/// A JSON object as the handle takes it.
+/// Returns a JSON object in the form of the handle's methods.
 pub(crate) fn fields(json: Value) -> Map<String, Value> {
     match json {
         Value::Object(map) => map,
@@ -145,7 +145,7 @@ pub(crate) fn fields(json: Value) -> Map<String, Value> {
     }
 }
 
-/// A recorded file, or `None` with a word about it where the recordings are not there.
+/// Returns the path of a recorded file; prints a note and returns `None` when the recordings are missing.
 pub(crate) fn recorded(path: &str) -> Option<PathBuf> {
     fixtures::path(path)
 }

@@ -50,7 +50,7 @@ async fn object_info_lists_the_record_types_and_the_default() {
 }
 
 #[tokio::test]
-async fn another_objects_record_type_is_refused() {
+async fn another_objects_record_type_is_rejected() {
     let scene = Scene::new().await;
     let renewal = record_type(&scene, "Renewal").await;
     assert_eq!(scene.get(&format!("ui-api/object-info/Account/picklist-values/{renewal}")).await.status, 400);
@@ -69,7 +69,7 @@ fn limit_opportunities(scene: &Scene) {
 }
 
 #[tokio::test]
-async fn what_a_user_may_not_see_is_not_there() {
+async fn hidden_data_does_not_exist_in_ui_api() {
     let mut scene = Scene::new().await;
     let renewal = record_type(&scene, "Renewal").await;
     limit_opportunities(&scene);
@@ -85,7 +85,7 @@ async fn what_a_user_may_not_see_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_dependent_picklist_says_what_goes_with_what() {
+async fn a_dependent_picklist_lists_valid_combinations() {
     let scene = Scene::new().await;
     let dependency = json!({"controller": "Country__c", "valid_for": {"Lyon": ["France"], "Turin": ["Italy"], "Menton": ["France", "Italy"]}});
     let fields = json!([
@@ -103,7 +103,7 @@ async fn a_dependent_picklist_says_what_goes_with_what() {
 }
 
 #[tokio::test]
-async fn a_record_is_made_read_changed_and_deleted() {
+async fn a_record_is_created_read_changed_and_deleted_over_ui_api() {
     let scene = Scene::new().await;
     let body = json!({"apiName": "Account", "fields": {"Name": "Universal Lenses"}});
     let made = scene.post("ui-api/records", body).await;
@@ -141,7 +141,7 @@ fn layout_items(defaults: &Value) -> Vec<&Value> {
 }
 
 #[tokio::test]
-async fn a_new_record_starts_with_the_defaults_and_the_fields_of_its_user() {
+async fn a_new_record_has_default_values_and_visible_fields() {
     let mut scene = Scene::new().await;
     let renewal = record_type(&scene, "Renewal").await;
     let new_business = record_type(&scene, "New_Business").await;
@@ -174,7 +174,7 @@ async fn a_new_record_starts_with_the_defaults_and_the_fields_of_its_user() {
 }
 
 #[tokio::test]
-async fn a_name_of_parts_is_one_item_and_a_gap_is_filled() {
+async fn a_compound_name_is_one_item_and_gaps_are_filled() {
     let scene = Scene::new().await;
     let contact = scene.get("ui-api/record-defaults/create/Contact").await.body;
     let name = layout_items(&contact).into_iter().find(|item| item["lookupIdApiName"] == "Id").unwrap();

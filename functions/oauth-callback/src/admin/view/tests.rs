@@ -46,15 +46,15 @@ fn shown(connections: Vec<Connection>) -> OrgView {
 }
 
 #[test]
-fn who_needs_somebody_comes_first() {
+fn connections_that_need_action_come_first() {
     let ended = json!({"state": "reauth_required", "reason": "grant_ended"});
     let org =
         shown(vec![rep("amy", json!({})), rep("zoe", ended), connection("team", &json!({})), rep("bob", json!({}))]);
 
-    let names: Vec<_> = org.people.iter().map(|one| one.name.as_str()).collect();
+    let names: Vec<_> = org.personal.iter().map(|connection| connection.name.as_str()).collect();
 
     assert_eq!(names, ["zoe", "amy", "bob"]);
-    assert_eq!(org.team.unwrap().health.word, "Connected");
+    assert_eq!(org.team.unwrap().status.label, "Connected");
     assert_eq!(
         (org.host.as_str(), org.install_url.as_deref()),
         ("acme.my.salesforce.com", Some("https://test.salesforce.com/s"))
@@ -62,19 +62,20 @@ fn who_needs_somebody_comes_first() {
 }
 
 #[test]
-fn who_is_on_an_older_app_and_alive_has_to_move() {
-    let dead = json!({"app": "v1", "state": "revoked"});
-    let org = shown(vec![connection("team", &json!({})), rep("amy", json!({"app": "v1"})), rep("bob", dead)]);
+fn a_connection_in_use_on_an_older_app_has_to_move() {
+    let revoked = json!({"app": "v1", "state": "revoked"});
+    let org = shown(vec![connection("team", &json!({})), rep("amy", json!({"app": "v1"})), rep("bob", revoked)]);
 
     assert_eq!(org.to_move, 1);
-    let movers: Vec<_> = org.people.iter().filter(|one| one.needs_to_move).map(|one| one.name.as_str()).collect();
-    assert_eq!(movers, ["amy"]);
+    let moving = org.personal.iter().filter(|connection| connection.needs_to_move);
+    let names: Vec<_> = moving.map(|connection| connection.name.as_str()).collect();
+    assert_eq!(names, ["amy"]);
 }
 
 #[test]
-fn a_great_many_people_are_counted() {
-    let org = shown((0..MAX_PEOPLE + 3).map(|number| rep(&format!("rep-{number}"), json!({}))).collect());
-    assert_eq!((org.people.len(), org.more), (MAX_PEOPLE, 3));
+fn personal_connections_over_the_limit_are_counted() {
+    let org = shown((0..MAX_PERSONAL + 3).map(|number| rep(&format!("rep-{number}"), json!({}))).collect());
+    assert_eq!((org.personal.len(), org.not_shown), (MAX_PERSONAL, 3));
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn an_org_without_a_connection_is_shown_by_its_id() {
 }
 
 #[test]
-fn time_is_told_as_people_do() {
+fn times_are_shown_in_the_largest_unit_that_fits() {
     let now: Timestamp = NOW.parse().unwrap();
     for (minutes, words) in [
         (0, "just now"),

@@ -1,4 +1,4 @@
-//! From a package install to an active org with a personal connection.
+//! The steps from a package install to an active org with a personal connection.
 
 use std::collections::BTreeMap;
 
@@ -7,71 +7,70 @@ use org_simulator::{PackageInstall, User};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{PLATFORM_USER, Story, TENANT};
+use super::{PLATFORM_USER, Scenario, TENANT};
 use crate::demo::browser::{Browser, Page};
-use crate::demo::run::Proven;
+use crate::demo::runner::StepOutput;
 use crate::stack;
 
 const CONSENT_COOKIE: &str = "__Host-ferry-consent";
 
-/// The address for the org's outbound messages. It holds a secret, so it is never shown.
-pub(crate) struct Webhook(pub(super) String);
+/// The webhook URL for the org's outbound messages. It contains a secret, so it is never printed.
+pub(crate) struct WebhookUrl(pub(super) String);
 
-/// The package's post-install script tells Ferry of the org.
-pub(crate) async fn install(story: &Story) -> Result<Proven<()>> {
+/// Installs the package. Its post-install script sends the install notice, which claims the org.
+pub(crate) async fn install(scenario: &Scenario) -> Result<StepOutput<()>> {
     let install = PackageInstall {
-        callout_url: format!("{}/webhooks/salesforce/installs", story.stack.url()),
+        callout_url: format!("{}/webhooks/salesforce/installs", scenario.stack.url()),
         package_version: "1.0.0".to_owned(),
         previous_version: None,
         is_push: false,
     };
-    let answer = story.stack.simulator().install_package(&install).await?;
-    ensure!(answer.status == 202, "the install was answered {}: {}", answer.status, answer.body);
-    let org = story.platform.get(&story.path("")).await?;
-    ensure!(org["state"] == "claimed", "the org is not claimed but {}", org["state"]);
-    let evidence = json!({ "package_sent": answer.sent, "answered": answer.status, "org_state": org["state"] });
-    Ok(Proven { evidence, value: () })
+    let callout = scenario.stack.simulator().install_package(&install).await?;
+    ensure!(callout.status == 202, "could not announce the install: status {}: {}", callout.status, callout.body);
+    let org = scenario.platform.get(&scenario.path("")).await?;
+    ensure!(org["state"] == "claimed", "could not claim the org: its state is {}", org["state"]);
+    let evidence = json!({ "callout": callout.sent, "response_status": callout.status, "org_state": org["state"] });
+    Ok(StepOutput { evidence, value: () })
 }
 
-/// The admin follows a link and consents; only this makes the org active.
-pub(crate) async fn team(story: &Story) -> Result<Proven<Webhook>> {
+/// The admin opens a connect link and consents, which makes the org active.
+pub(crate) async fn team(scenario: &Scenario) -> Result<StepOutput<WebhookUrl>> {
     let link = json!({ "tenant": TENANT, "kind": "team", "environment": "production" });
-    let consent = consent(story, &link, &story.admin).await?;
-    let beginning = format!("{}/webhooks/salesforce/", story.stack.url());
-    let webhook =
-        consent.page.address(&beginning).context("the connected page shows no address for outbound messages")?;
-    let org = story.platform.get(&story.path("")).await?;
-    ensure!(org["state"] == "active", "the org is not active but {}", org["state"]);
-    let connection = connection(story, "team", "kind", &story.admin).await?;
+    let consent = consent(scenario, &link, &scenario.admin).await?;
+    let prefix = format!("{}/webhooks/salesforce/", scenario.stack.url());
+    let webhook_url = consent.page.find_url(&prefix).context("the connected page does not show the webhook URL")?;
+    let org = scenario.platform.get(&scenario.path("")).await?;
+    ensure!(org["state"] == "active", "could not activate the org: its state is {}", org["state"]);
+    let connection = connection(scenario, "team", "kind", &scenario.admin).await?;
     let mut evidence = consent.evidence;
     evidence.extend([
         ("org_state".to_owned(), org["state"].clone()),
         ("tenant".to_owned(), org["tenant"].clone()),
         ("connection".to_owned(), connection["connection_id"].clone()),
-        ("tokens".to_owned(), tokens(story, &connection).await?),
-        ("webhook".to_owned(), json!(format!("{beginning}{}/(secret)", story.org_id))),
+        ("tokens".to_owned(), tokens(scenario, &connection).await?),
+        ("webhook_url".to_owned(), json!(format!("{prefix}{}/(secret)", scenario.org_id))),
     ]);
-    Ok(Proven { evidence: evidence.into_iter().collect(), value: Webhook(webhook) })
+    Ok(StepOutput { evidence: evidence.into_iter().collect(), value: WebhookUrl(webhook_url) })
 }
 
-/// A rep consents to act in the rep's own name.
-pub(crate) async fn rep(story: &Story) -> Result<Proven<()>> {
+/// A rep opens a connect link and consents to a personal connection.
+pub(crate) async fn rep(scenario: &Scenario) -> Result<StepOutput<()>> {
     let link = json!({
         "tenant": TENANT,
         "kind": "personal",
         "platform_user": PLATFORM_USER,
-        "org_id": story.org_id,
+        "org_id": scenario.org_id,
         "environment": "production",
     });
-    let consent = consent(story, &link, &story.rep).await?;
-    let connection = connection(story, PLATFORM_USER, "platform_user", &story.rep).await?;
+    let consent = consent(scenario, &link, &scenario.rep).await?;
+    let connection = connection(scenario, PLATFORM_USER, "platform_user", &scenario.rep).await?;
     let mut evidence = consent.evidence;
     evidence.extend([
-        ("rep".to_owned(), json!(story.rep.name)),
+        ("rep".to_owned(), json!(scenario.rep.name)),
         ("connection".to_owned(), connection["connection_id"].clone()),
-        ("tokens".to_owned(), tokens(story, &connection).await?),
+        ("tokens".to_owned(), tokens(scenario, &connection).await?),
     ]);
-    Ok(Proven { evidence: evidence.into_iter().collect(), value: () })
+    Ok(StepOutput { evidence: evidence.into_iter().collect(), value: () })
 }
 
 struct Consent {
@@ -79,61 +78,66 @@ struct Consent {
     evidence: BTreeMap<String, Value>,
 }
 
-/// From the platform's link through both consent pages, as a person goes.
-async fn consent(story: &Story, link: &Value, user: &User) -> Result<Consent> {
-    let link = story.platform.post("/v1/connect-links", "unused", link).await?;
-    let link = link["url"].as_str().context("the link has no address")?;
+/// Creates a connect link, and submits Ferry's connect page and Salesforce's consent page as the user.
+async fn consent(scenario: &Scenario, link: &Value, user: &User) -> Result<Consent> {
+    let link = scenario.platform.post("/v1/connect-links", "unused", link).await?;
+    let link = link["url"].as_str().context("could not create the connect link: the response has no URL")?;
     let mut browser = Browser::new()?;
     let connect_page = browser.open(link.parse()?).await?;
-    ensure!(connect_page.status == 200, "the connect page was answered {}", connect_page.status);
+    ensure!(connect_page.status == 200, "could not open the connect page: status {}", connect_page.status);
     let salesforce_page = browser.submit(&connect_page, &[]).await?;
-    let asked = |name: &str| Some(salesforce_page.url.query_pairs().find(|(key, _)| key == name)?.1.into_owned());
-    let pkce = asked("code_challenge_method").context("the authorization request has no PKCE")?;
-    ensure!(asked("state").is_some(), "the authorization request has no state");
+    let parameter = |name: &str| Some(salesforce_page.url.query_pairs().find(|(key, _)| key == name)?.1.into_owned());
+    let pkce = parameter("code_challenge_method").context("the authorization request has no PKCE challenge")?;
+    ensure!(parameter("state").is_some(), "the authorization request has no state");
     let page = browser.submit(&salesforce_page, &[("username", &user.username), ("decision", "allow")]).await?;
-    ensure!(page.status == 200, "the callback was answered {}", page.status);
+    ensure!(page.status == 200, "could not complete the consent: the callback returned status {}", page.status);
     let cookie = cookie_attributes(&browser)?;
-    let again = replay(&mut browser, &page.url).await?;
-    let evidence = [("pkce", json!(pkce)), ("cookie", json!(cookie)), ("callback_repeated", json!(again))];
+    let repeated = repeat_callback(&mut browser, &page.url).await?;
+    let evidence = [("pkce", json!(pkce)), ("cookie", json!(cookie)), ("repeated_callback", json!(repeated))];
     Ok(Consent { page, evidence: evidence.map(|(name, value)| (name.to_owned(), value)).into() })
 }
 
-/// How the cookie that ties the consent to the browser is protected.
+/// Returns the attributes of the consent cookie, which ties the consent to the browser. Checks the required ones.
 fn cookie_attributes(browser: &Browser) -> Result<String> {
     let mut cookies = browser.set_cookies.iter().filter_map(|cookie| cookie.split_once('='));
     let (_, cookie) =
-        cookies.find(|(name, _)| *name == CONSENT_COOKIE).context("the consent is not tied to the browser")?;
+        cookies.find(|(name, _)| *name == CONSENT_COOKIE).context("the connect page did not set the consent cookie")?;
     let (_, attributes) = cookie.split_once(';').unwrap_or_default();
     let attributes = attributes.trim().to_owned();
     for wanted in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
-        ensure!(attributes.split("; ").any(|attribute| attribute == wanted), "the cookie is not {wanted}");
+        ensure!(attributes.split("; ").any(|attribute| attribute == wanted), "the consent cookie lacks {wanted}");
     }
     Ok(attributes)
 }
 
-/// The same callback once more, which has to be refused: its state is used up.
-async fn replay(browser: &mut Browser, callback: &Url) -> Result<String> {
-    let again = browser.open(callback.clone()).await?;
-    ensure!((400..500).contains(&again.status), "a used-up callback was answered {}", again.status);
-    Ok(format!("refused with {}", again.status))
+/// Opens the callback a second time, which must be rejected because its state was already used.
+async fn repeat_callback(browser: &mut Browser, callback: &Url) -> Result<String> {
+    let page = browser.open(callback.clone()).await?;
+    ensure!((400..500).contains(&page.status), "a repeated callback was not rejected: status {}", page.status);
+    Ok(format!("rejected with {}", page.status))
 }
 
-async fn connection(story: &Story, wanted: &str, key: &str, user: &User) -> Result<Value> {
-    let answer = story.platform.get(&story.path("/connections")).await?;
-    let mut connections = answer["connections"].as_array().into_iter().flatten();
-    let found = connections.find(|connection| connection[key] == wanted).context("the connection is not there")?;
-    ensure!(found["state"] == "active", "the connection is not active but {}", found["state"]);
-    ensure!(found["user_id"] == user.id.as_str(), "the connection is not that of {}", user.name);
+/// Returns the org's connection whose `key` has the value `wanted`, after checking that it is active and the user's own.
+async fn connection(scenario: &Scenario, wanted: &str, key: &str, user: &User) -> Result<Value> {
+    let response = scenario.platform.get(&scenario.path("/connections")).await?;
+    let mut connections = response["connections"].as_array().into_iter().flatten();
+    let found = connections.find(|connection| connection[key] == wanted).context("the org has no such connection")?;
+    ensure!(found["state"] == "active", "could not activate the connection: its state is {}", found["state"]);
+    ensure!(found["user_id"] == user.id.as_str(), "the connection belongs to another user than {}", user.name);
     Ok(found.clone())
 }
 
-/// The secret with the connection's tokens; what it holds is not read.
-async fn tokens(story: &Story, connection: &Value) -> Result<Value> {
-    let connection = connection["connection_id"].as_str().context("the connection has no id")?;
-    let name = format!("ferry/{}/tokens/{}/{connection}", stack::NAME, story.org_id);
-    let secrets = aws_sdk_secretsmanager::Client::new(story.stack.sdk_config());
-    let secret =
-        secrets.describe_secret().secret_id(&name).send().await.with_context(|| format!("no secret {name}"))?;
+/// Describes the secret with the connection's tokens, without reading its value.
+async fn tokens(scenario: &Scenario, connection: &Value) -> Result<Value> {
+    let connection = connection["connection_id"].as_str().context("the connection has no connection_id")?;
+    let name = format!("ferry/{}/tokens/{}/{connection}", stack::NAME, scenario.org_id);
+    let secrets = aws_sdk_secretsmanager::Client::new(scenario.stack.sdk_config());
+    let secret = secrets
+        .describe_secret()
+        .secret_id(&name)
+        .send()
+        .await
+        .with_context(|| format!("could not describe the secret {name}"))?;
     let versions = secret.version_ids_to_stages().map_or(0, std::collections::HashMap::len);
     Ok(json!({ "secret": name, "versions": versions }))
 }

@@ -1,19 +1,19 @@
-//! From the platform to Salesforce: records that the rep owns, and a note on two of them.
+//! The steps from the platform to Salesforce: records that the rep owns, and a note linked to two of them.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Map, Value, json};
 
-use super::{EXTERNAL_ID, PLATFORM_USER, Story};
-use crate::demo::run::Proven;
+use super::{EXTERNAL_ID, PLATFORM_USER, Scenario};
+use crate::demo::runner::StepOutput;
 
-/// What the platform wrote.
-pub(crate) struct Written {
+/// The ids of the records that the platform wrote.
+pub(crate) struct WrittenRecords {
     account: String,
     opportunity: String,
 }
 
-/// An account, a contact and an opportunity that refer to each other by the platform's ids.
-pub(crate) async fn records(story: &Story, stage: String) -> Result<Proven<Written>> {
+/// Upserts an account, and a contact and an opportunity that refer to it by its external id.
+pub(crate) async fn records(scenario: &Scenario, stage: String) -> Result<StepOutput<WrittenRecords>> {
     let at_account = json!({ EXTERNAL_ID: "A-1001" });
     let account = json!({ EXTERNAL_ID: "A-1001", "Name": "Kestrel Instruments" });
     let contact = json!({ EXTERNAL_ID: "C-1001", "FirstName": "Ada", "LastName": "Okafor", "Account": at_account });
@@ -26,71 +26,74 @@ pub(crate) async fn records(story: &Story, stage: String) -> Result<Proven<Writt
         "Account": at_account,
     });
     let mut evidence = Map::new();
-    let account = upsert(story, "Account", &account, &mut evidence).await?;
-    let contact = upsert(story, "Contact", &contact, &mut evidence).await?;
-    let opportunity = upsert(story, "Opportunity", &opportunity, &mut evidence).await?;
+    let account = upsert(scenario, "Account", &account, &mut evidence).await?;
+    let contact = upsert(scenario, "Contact", &contact, &mut evidence).await?;
+    let opportunity = upsert(scenario, "Opportunity", &opportunity, &mut evidence).await?;
     for (object, id) in [("Contact", &contact), ("Opportunity", &opportunity)] {
-        let parent = &record(story, object, id)?["AccountId"];
-        ensure!(*parent == account.as_str(), "the {object} does not belong to the new account");
+        let parent = &record(scenario, object, id)?["AccountId"];
+        ensure!(*parent == account.as_str(), "the {object} does not refer to the new account");
     }
-    evidence.insert("owner".to_owned(), json!(story.rep.name));
-    evidence.insert("repeated".to_owned(), repeat(story).await?);
-    Ok(Proven { evidence: evidence.into(), value: Written { account, opportunity } })
+    evidence.insert("owner".to_owned(), json!(scenario.rep.name));
+    evidence.insert("repeated_request".to_owned(), repeat(scenario).await?);
+    Ok(StepOutput { evidence: evidence.into(), value: WrittenRecords { account, opportunity } })
 }
 
-async fn upsert(story: &Story, object: &str, fields: &Value, evidence: &mut Map<String, Value>) -> Result<String> {
-    let answer = send(story, object, fields).await?;
-    let outcome = &answer["records"][0];
-    ensure!(outcome["success"] == true, "Salesforce refused the {object}: {}", outcome["errors"]);
-    ensure!(
-        answer["owner_choice"] == "rep",
-        "the {object} was not written as the rep but as {}",
-        answer["owner_choice"]
-    );
-    let id = outcome["id"].as_str().context("the record has no id")?.to_owned();
-    let owner = &record(story, object, &id)?["OwnerId"];
-    ensure!(*owner == story.rep.id.as_str(), "the {object} is not owned by {}", story.rep.name);
-    let entry = json!({ "id": id, "created": outcome["created"], "through": answer["connection"] });
+/// Upserts one record as the rep, checks its owner, and returns its id.
+async fn upsert(
+    scenario: &Scenario,
+    object: &str,
+    fields: &Value,
+    evidence: &mut Map<String, Value>,
+) -> Result<String> {
+    let response = send(scenario, object, fields).await?;
+    let outcome = &response["records"][0];
+    ensure!(outcome["success"] == true, "could not write the {object}: {}", outcome["errors"]);
+    let owner_choice = &response["owner_choice"];
+    ensure!(*owner_choice == "rep", "the owner policy chose {owner_choice} for the {object}, not rep");
+    let id = outcome["id"].as_str().context("the outcome has no record id")?.to_owned();
+    let owner = &record(scenario, object, &id)?["OwnerId"];
+    ensure!(*owner == scenario.rep.id.as_str(), "the owner of the {object} is not {}", scenario.rep.name);
+    let entry = json!({ "id": id, "created": outcome["created"], "connection": response["connection"] });
     evidence.insert(object.to_lowercase(), entry);
     Ok(id)
 }
 
-async fn send(story: &Story, object: &str, fields: &Value) -> Result<Value> {
-    let path = story.path(&format!("/records/{object}?as={PLATFORM_USER}"));
+async fn send(scenario: &Scenario, object: &str, fields: &Value) -> Result<Value> {
+    let path = scenario.path(&format!("/records/{object}?as={PLATFORM_USER}"));
     let body = json!({ "external_id_field": EXTERNAL_ID, "records": [fields] });
-    story.platform.post(&path, &format!("demo-{object}"), &body).await
+    scenario.platform.post(&path, &format!("demo-{object}"), &body).await
 }
 
-/// The first request once more, as after a lost answer: nothing may be written twice.
-async fn repeat(story: &Story) -> Result<Value> {
-    let count = || story.stack.simulator().record_counts().get("Account").copied();
+/// Sends the account's request again, as after a lost response. It must not write a second account.
+async fn repeat(scenario: &Scenario) -> Result<Value> {
+    let count = || scenario.stack.simulator().record_counts().get("Account").copied();
     let before = count();
     let account = json!({ EXTERNAL_ID: "A-1001", "Name": "Kestrel Instruments" });
-    let (first, second) = (send(story, "Account", &account).await?, send(story, "Account", &account).await?);
-    ensure!(first["write_id"] == second["write_id"], "a repeated request is another write");
-    ensure!(count() == before, "a repeated request made another account");
-    Ok(json!("the stored outcome, no second account"))
+    let (first, second) = (send(scenario, "Account", &account).await?, send(scenario, "Account", &account).await?);
+    ensure!(first["write_id"] == second["write_id"], "a repeated request made a second write");
+    ensure!(count() == before, "a repeated request made a second account");
+    Ok(json!("returned the stored outcome"))
 }
 
-fn record(story: &Story, object: &str, id: &str) -> Result<Map<String, Value>> {
-    story.stack.simulator().record(object, id).with_context(|| format!("the org has no {object} {id}"))
+fn record(scenario: &Scenario, object: &str, id: &str) -> Result<Map<String, Value>> {
+    scenario.stack.simulator().record(object, id).with_context(|| format!("the org has no {object} {id}"))
 }
 
-/// One enhanced note that shows on the account and on the opportunity.
-pub(crate) async fn note(story: &Story, written: Written) -> Result<Proven<()>> {
+/// Writes one enhanced note that is linked to the account and the opportunity, and reads it back.
+pub(crate) async fn note(scenario: &Scenario, written: WrittenRecords) -> Result<StepOutput<()>> {
     let (title, text) = ("Kick-off call", "Pilot starts in March.\nAda wants a weekly report & a named contact.");
     let body = json!({ "title": title, "text": text, "links": [written.account, written.opportunity] });
-    let made = story.platform.post(&story.path(&format!("/notes?as={PLATFORM_USER}")), "demo-note", &body).await?;
-    let id = made["note_id"].as_str().context("the note has no id")?;
-    let note = story.platform.get(&story.path(&format!("/notes/{id}?as={PLATFORM_USER}"))).await?;
-    ensure!(note["title"] == title, "the note is called {}", note["title"]);
+    let created =
+        scenario.platform.post(&scenario.path(&format!("/notes?as={PLATFORM_USER}")), "demo-note", &body).await?;
+    let id = created["note_id"].as_str().context("the response has no note_id")?;
+    let note = scenario.platform.get(&scenario.path(&format!("/notes/{id}?as={PLATFORM_USER}"))).await?;
+    ensure!(note["title"] == title, "the note has the title {}", note["title"]);
     let html = note["html"].as_str().unwrap_or_default();
-    ensure!(html.contains("weekly report &amp; a named contact"), "the note does not say what was written");
+    ensure!(html.contains("weekly report &amp; a named contact"), "the note has another text than was written");
     let links = note["links"].as_array().context("the note has no links")?;
     for id in [&written.account, &written.opportunity] {
         ensure!(links.iter().any(|link| link == id.as_str()), "the note is not linked to {id}");
     }
-    let evidence =
-        json!({ "note": id, "through": made["connection"], "title": note["title"], "html": html, "links": links });
-    Ok(Proven { evidence, value: () })
+    let evidence = json!({ "note": id, "connection": created["connection"], "title": note["title"], "html": html, "links": links });
+    Ok(StepOutput { evidence, value: () })
 }

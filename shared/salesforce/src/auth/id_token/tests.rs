@@ -23,7 +23,7 @@ fn check(change: impl FnOnce(&mut Value)) -> Result<(), &'static str> {
 }
 
 #[test]
-fn what_was_issued_for_this_consent_is_believed() {
+fn an_id_token_of_this_consent_is_accepted() {
     assert_eq!(check(|_| ()), Ok(()));
     assert_eq!(check(|claims| claims["aud"] = json!(["app"])), Ok(()));
     assert_eq!(check(|claims| claims["sub"] = json!(SUB.replace("login.", "acme.my."))), Ok(()));
@@ -31,20 +31,20 @@ fn what_was_issued_for_this_consent_is_believed() {
 }
 
 #[test]
-fn another_app_is_refused_also_beside_ours() {
+fn another_audience_is_refused_even_beside_ours() {
     for audience in [json!("other"), json!(null), json!(["other"]), json!(["app", "other"]), json!([])] {
         assert_eq!(check(|claims| claims["aud"] = audience), Err("an id_token of another app"));
     }
 }
 
 #[test]
-fn the_past_and_the_future_are_refused_beyond_a_minute() {
-    let of_another_time = Err("an id_token of another time");
+fn clocks_may_differ_by_up_to_a_minute() {
+    let not_now = Err("an id_token that is not valid now");
     assert_eq!(check(|claims| claims["exp"] = json!(NOW - 59)), Ok(()));
-    assert_eq!(check(|claims| claims["exp"] = json!(NOW - 60)), of_another_time);
+    assert_eq!(check(|claims| claims["exp"] = json!(NOW - 60)), not_now);
     assert_eq!(check(|claims| claims["iat"] = json!(NOW + 60)), Ok(()));
-    assert_eq!(check(|claims| claims["iat"] = json!(NOW + 61)), of_another_time);
-    assert_eq!(check(|claims| claims["exp"] = json!(i64::MIN)), of_another_time);
+    assert_eq!(check(|claims| claims["iat"] = json!(NOW + 61)), not_now);
+    assert_eq!(check(|claims| claims["exp"] = json!(i64::MIN)), not_now);
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn another_consent_access_token_or_user_is_refused() {
 }
 
 #[test]
-fn the_issuer_is_read_from_a_token_and_from_nothing_else() {
+fn the_issuer_of_a_malformed_token_is_none() {
     let payload = BASE64_URL_SAFE_NO_PAD.encode(r#"{"iss":"https://login.salesforce.com"}"#);
     assert_eq!(issuer(&format!("h.{payload}.s")).as_deref(), Some("https://login.salesforce.com"));
     for other in ["", "h", "h..s", "h.e30.s"] {

@@ -16,7 +16,7 @@ fn sign(id: &str, issued_at: &str) -> String {
     BASE64_STANDARD.encode(mac.finalize().into_bytes())
 }
 
-fn answer() -> Value {
+fn response() -> Value {
     json!({
         "access_token": "00D5e000000KQ2e!AQcAQ",
         "refresh_token": "5Aep861",
@@ -31,49 +31,49 @@ fn answer() -> Value {
     })
 }
 
-fn verify(answer: Value) -> Result<TokenResponse, Error> {
-    let raw: RawResponse = serde_json::from_value(answer).unwrap();
+fn verify(response: Value) -> Result<TokenResponse, Error> {
+    let raw: RawResponse = serde_json::from_value(response).unwrap();
     raw.verify("a test", &app(), HostPolicy::SalesforceOnly)
 }
 
 fn with(key: &str, value: Value) -> Value {
-    let mut answer = answer();
-    answer[key] = value;
-    answer
+    let mut response = response();
+    response[key] = value;
+    response
 }
 
 #[test]
-fn a_signed_answer_is_believed() {
-    let answer = verify(answer()).unwrap();
-    assert_eq!(answer.access_token.expose_secret(), "00D5e000000KQ2e!AQcAQ");
-    assert_eq!(answer.refresh_token.unwrap().expose_secret(), "5Aep861");
-    assert_eq!(answer.instance_url.unwrap().as_str(), "https://acme.my.salesforce.com");
-    assert_eq!(answer.identity.org_id.as_str(), "00D5e000000KQ2eEAG");
-    assert_eq!(answer.identity.user_id.as_str(), "0055e000001mKpCAAU");
-    assert_eq!(answer.scopes, ["refresh_token", "api", "openid"]);
-    assert_eq!(answer.issued_at, "2023-02-14T11:00:18.56Z".parse().unwrap());
+fn a_signed_response_is_accepted() {
+    let response = verify(response()).unwrap();
+    assert_eq!(response.access_token.expose_secret(), "00D5e000000KQ2e!AQcAQ");
+    assert_eq!(response.refresh_token.unwrap().expose_secret(), "5Aep861");
+    assert_eq!(response.instance_url.unwrap().as_str(), "https://acme.my.salesforce.com");
+    assert_eq!(response.identity.org_id.as_str(), "00D5e000000KQ2eEAG");
+    assert_eq!(response.identity.user_id.as_str(), "0055e000001mKpCAAU");
+    assert_eq!(response.scopes, ["refresh_token", "api", "openid"]);
+    assert_eq!(response.issued_at, "2023-02-14T11:00:18.56Z".parse().unwrap());
 }
 
 #[test]
-fn a_refresh_without_rotation_brings_neither_token_nor_instance() {
-    let mut answer = answer();
-    let keys = answer.as_object_mut().unwrap();
+fn a_refresh_without_rotation_has_neither_token_nor_instance() {
+    let mut response = response();
+    let keys = response.as_object_mut().unwrap();
     keys.remove("refresh_token");
     keys.remove("instance_url");
     keys.remove("token_type");
-    let answer = verify(answer).unwrap();
-    assert!(answer.refresh_token.is_none());
-    assert_eq!(answer.instance_url, None);
+    let response = verify(response).unwrap();
+    assert!(response.refresh_token.is_none());
+    assert_eq!(response.instance_url, None);
 }
 
 #[test]
-fn a_number_as_time_of_issue_is_taken_too() {
+fn a_number_is_accepted_as_issued_at() {
     assert!(verify(with("issued_at", json!(1_676_372_418_560_u64))).is_ok());
 }
 
 #[test]
-fn what_is_not_signed_is_not_believed() {
-    for answer in [
+fn a_response_without_a_valid_signature_is_refused() {
+    for response in [
         with("signature", json!("VA0jxT+xl3HUdw1+Fz2f+47OD3AV490hgNhhkFYvPLE=")),
         with("signature", json!("no base64!")),
         with("signature", json!("")),
@@ -81,22 +81,22 @@ fn what_is_not_signed_is_not_believed() {
         with("issued_at", json!("1676372418561")),
         with("issued_at", json!(null)),
     ] {
-        assert!(matches!(verify(answer), Err(Error::Untrusted { .. })));
+        assert!(matches!(verify(response), Err(Error::Untrusted { .. })));
     }
 }
 
 #[test]
-fn a_foreign_instance_is_not_believed() {
+fn an_instance_outside_salesforce_is_refused() {
     for url in ["https://evil.example", "http://acme.my.salesforce.com", "http://localhost:1", "mock_instance"] {
-        let answer = verify(with("instance_url", json!(url)));
-        assert!(matches!(answer, Err(Error::Untrusted { .. })), "{url}");
+        let response = verify(with("instance_url", json!(url)));
+        assert!(matches!(response, Err(Error::Untrusted { .. })), "{url}");
     }
 }
 
 #[test]
-fn debug_output_holds_no_token() {
+fn debug_output_contains_no_token() {
     let raw: RawResponse = serde_json::from_value(with("id_token", json!("idtoken"))).unwrap();
-    let shown = format!("{raw:?} {:?}", verify(answer()).unwrap());
+    let shown = format!("{raw:?} {:?}", verify(response()).unwrap());
     for secret in ["AQcAQ", "5Aep861", "idtoken"] {
         assert!(!shown.contains(secret), "{shown}");
     }

@@ -1,4 +1,4 @@
-//! One step of a job: from where it stands to where it stands now.
+//! Advances a job to its state at the current time.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,13 +7,13 @@ use crate::model::bulk::ingest::Ingest;
 use crate::model::bulk::job::{Head, Job, State, Work};
 use crate::model::org::Org;
 
-/// Rows in one of the batches that the org counts.
+/// Rows in one of the batches that count against the org's limit.
 pub(crate) const BATCH: usize = 10_000;
 
-/// Part of the processing time, one in so many, that a job waits before it is begun.
+/// The share of the processing time, as a divisor, that a job waits before it starts.
 const WAITS: i64 = 10;
 
-/// Brings a job to where it stands at `now`.
+/// Advances a job to its state at `now`.
 pub(crate) fn advance(org: &mut Org, Job { head, work }: &mut Job, now: Timestamp) {
     let time = i64::try_from(org.bulk.processing.as_millis()).unwrap_or(i64::MAX);
     let (waits, waited) = (time / WAITS, now.as_millisecond() - head.queued.as_millisecond());
@@ -42,7 +42,8 @@ pub(crate) fn advance(org: &mut Org, Job { head, work }: &mut Job, now: Timestam
     }
 }
 
-/// Works off the rows that are due; the times are those of the beginning, of now, and how long all takes.
+/// Processes the rows that are due. The times are the start, the current time and the duration of the whole work in
+/// milliseconds.
 fn ingest_rows(
     org: &mut Org,
     job: &Head,

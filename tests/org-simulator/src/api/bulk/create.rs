@@ -1,4 +1,4 @@
-//! Making a job out of what a client sent.
+//! Creates a job from a client's request.
 
 use serde_json::{Map, Value as Json};
 
@@ -30,7 +30,7 @@ const INGEST_KEYS: [&str; 8] = [
 ];
 const QUERY_KEYS: [&str; 6] = ["operation", "query", "contentType", "lineEnding", "columnDelimiter", "concurrencyMode"];
 
-/// Makes a query job and hands it over.
+/// Creates a query job in the state `UploadComplete`.
 pub(super) fn query(org: &mut Org, actor: &Actor, version: &str, body: &Map<String, Json>) -> Result<Job, ApiError> {
     known(body, &QUERY_KEYS)?;
     let all = match text(body, "operation")? {
@@ -47,7 +47,7 @@ pub(super) fn query(org: &mut Org, actor: &Actor, version: &str, body: &Map<Stri
     Ok(Job { head, work: Work::Query(query) })
 }
 
-/// Makes an ingest job, open for its upload.
+/// Creates an ingest job in the state `Open`.
 pub(super) fn ingest(org: &mut Org, actor: &Actor, version: &str, body: &Map<String, Json>) -> Result<Job, ApiError> {
     known(body, &INGEST_KEYS)?;
     let operation = text(body, "operation")?;
@@ -96,7 +96,7 @@ fn head(org: &mut Org, actor: &Actor, version: &str, (object, state, format): (S
     }
 }
 
-/// The field that an upsert finds records by; other operations have none.
+/// Returns the external id field of an upsert; `None` for other operations.
 fn external_id(
     object: &crate::model::schema::Object,
     operation: Operation,
@@ -110,7 +110,7 @@ fn external_id(
     let name = given.filter(|name| !name.is_empty()).ok_or_else(|| {
         invalid_job(format!("External ID was blank for {}. An External ID must be specified for upsert.", object.name))
     })?;
-    // The words are those of the SOAP API's upsert; for Bulk API 2.0 they are unverified.
+    // The message is that of the SOAP API's upsert; for Bulk API 2.0 it is unverified.
     let field = object.field(name).filter(|field| field.external_id || field.id_lookup).ok_or_else(|| {
         invalid_job(format!(
             "Field name provided, {name} does not match an External ID, Salesforce Id, or indexed field for {}",
@@ -120,14 +120,14 @@ fn external_id(
     Ok(Some(field.name.clone()))
 }
 
-/// A rule for an object that has such rules; whether there is one of that id shows when a row is written.
+/// Returns the assignment rule of an object that supports them; an unknown id is reported only when a row is written.
 fn assignment_rule(object: &str, rule: &str) -> Result<RecordId, ApiError> {
     let is_rule = |id: &RecordId| id.key_prefix() == "01Q" && ["Case", "Lead"].contains(&object);
     let unknown = || invalid_job(format!("assignmentRuleId {rule} is not a rule of {object}"));
     RecordId::parse(rule).filter(is_rule).ok_or_else(unknown)
 }
 
-/// The form of the upload or of the results.
+/// Returns the CSV format of the upload or of the results.
 fn format(body: &Map<String, Json>) -> Result<Format, ApiError> {
     let wrong = |key: &str, value: &str| {
         ApiError::bad_json(format!(
@@ -159,7 +159,7 @@ fn text<'a>(body: &'a Map<String, Json>, key: &str) -> Result<Option<&'a str>, A
     }
 }
 
-/// Refuses a property that jobs do not have.
+/// Rejects a property that jobs do not have.
 pub(super) fn known(body: &Map<String, Json>, keys: &[&str]) -> Result<(), ApiError> {
     match body.keys().find(|key| !keys.contains(&key.as_str())) {
         None => Ok(()),

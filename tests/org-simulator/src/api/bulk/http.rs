@@ -14,14 +14,14 @@ use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::wire;
 
-/// Bytes of an upload (limits guide: 150 MB).
+/// The largest upload in bytes (limits guide: 150 MB).
 pub(crate) const MAX_UPLOAD: usize = 150_000_000;
-/// Characters of the data in a multipart request (Bulk API 2.0 guide, multipart request).
+/// The largest number of characters in the data of a multipart request (Bulk API 2.0 guide, multipart request).
 const MAX_INLINE: usize = 100_000;
-/// Oldest versions that know ingest and query jobs.
+/// The first API version with ingest jobs and with query jobs.
 const SINCE: [(Kind, u32); 2] = [(Kind::Ingest, 41), (Kind::Query, 47)];
 
-/// Serves a request below `jobs`; `None` when it is about something else.
+/// Serves a request below `jobs`; `None` for other paths.
 pub(crate) fn serve(
     org: &mut Org,
     actor: &Actor,
@@ -40,7 +40,7 @@ fn described(info: Map<String, Json>) -> Response {
 }
 
 fn csv(page: Page) -> Response {
-    // The last page says so with the word "null" (recorded).
+    // On the last page, the header has the value "null" (recorded).
     let locator = page.locator.unwrap_or_else(|| "null".to_owned());
     let headers = vec![
         ("content-type", "text/csv".to_owned()),
@@ -92,7 +92,7 @@ impl Request<'_> {
         }
     }
 
-    /// A job of that kind that the user may see.
+    /// Returns a job of that kind that the user may see.
     fn job<'o>(&self, org: &'o Org, kind: Kind, id: &str) -> Result<&'o Job, ApiError> {
         let job = RecordId::parse(id).and_then(|id| org.bulk.jobs.get(&id));
         job.filter(|job| job.kind() == kind && list::may_see(self.actor, job)).ok_or_else(ApiError::not_found)
@@ -122,7 +122,7 @@ impl Request<'_> {
         Ok(described(info))
     }
 
-    /// A job that comes with its data is closed at once.
+    /// Creates a job together with its data and closes it.
     fn with_data(&self, org: &mut Org) -> Result<Job, ApiError> {
         let parts = multipart::parts(self.content_type(), self.body).map_err(|reason| client_error(&reason))?;
         let body: Map<String, Json> =
@@ -195,7 +195,7 @@ impl Request<'_> {
         Ok(described(info))
     }
 
-    /// A job may be deleted when it has ended, an ingest job also before it is begun (Bulk API 2.0 guide).
+    /// Deletes a job that has ended, or an ingest job that has not started (Bulk API 2.0 guide).
     fn delete(&self, org: &mut Org, kind: Kind, id: &str) -> Result<Response, ApiError> {
         let head = &self.job(org, kind, id)?.head;
         let waits = kind == Kind::Ingest && head.state == State::UploadComplete;
@@ -209,7 +209,7 @@ impl Request<'_> {
     }
 }
 
-/// `text/csv`, in UTF-8 where a character set is named.
+/// Returns whether the content type is `text/csv`, in UTF-8 when a character set is named.
 pub(super) fn is_csv(content_type: &str) -> bool {
     let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
     let charset = parameters.trim().to_ascii_lowercase();
@@ -221,7 +221,7 @@ fn utf8(bytes: &[u8]) -> Result<String, ApiError> {
     String::from_utf8(bytes.to_vec()).map_err(|_| client_error("the data is not UTF-8"))
 }
 
-/// What is wrong with data that was sent; the code is that of the guide, the words are unverified.
+/// Returns the error for invalid data; the code is from the guide, the message is unverified.
 fn client_error(reason: &str) -> ApiError {
     ApiError::new("CLIENTINPUTERROR", format!("ClientInputError : {reason}"))
 }

@@ -1,4 +1,4 @@
-//! Ingest jobs: an upload of CSV, worked off row by row, each row a transaction of its own.
+//! Processes ingest jobs: the rows of the CSV upload one by one, each in a transaction of its own.
 
 use jiff::Timestamp;
 
@@ -9,10 +9,10 @@ use crate::model::bulk::ingest::Ingest;
 use crate::model::bulk::job::Head;
 use crate::model::org::Org;
 
-/// Rows that are worked on together; an external id may stand only once in such a chunk.
+/// Rows that are processed together; an external id may occur only once in a chunk.
 const CHUNK: usize = 200;
 
-/// How many of `rows` are done after that share of the time.
+/// Returns how many of `rows` are done at `now`, in proportion to the elapsed time.
 pub(super) fn share(rows: usize, since: Timestamp, now: Timestamp, time_ms: i64) -> usize {
     let elapsed = now.as_millisecond() - since.as_millisecond();
     if elapsed >= time_ms {
@@ -23,7 +23,7 @@ pub(super) fn share(rows: usize, since: Timestamp, now: Timestamp, time_ms: i64)
 }
 
 impl Ingest {
-    /// Takes the upload apart and checks its header, once; the error is why the job fails.
+    /// Parses the upload and checks its header, once; the error is the job's `errorMessage`.
     pub(crate) fn prepare(&mut self, org: &Org, job: &Head) -> Result<(), String> {
         if self.columns.is_some() {
             return Ok(());
@@ -43,7 +43,7 @@ impl Ingest {
         Ok(())
     }
 
-    /// Works off rows until `target` of them are done; whole chunks, but for the last.
+    /// Processes rows until `target` rows are done, in whole chunks except for the last.
     pub(crate) fn work(&mut self, org: &mut Org, job: &Head, target: usize) {
         let Some(columns) = self.columns.take() else { return };
         let target = if target >= self.table.len() { self.table.len() } else { target / CHUNK * CHUNK };

@@ -1,4 +1,4 @@
-//! A Bulk API 2.0 job: what a client asked for, and how far it has come.
+//! The JSON of a Bulk API 2.0 job, and the errors about its state.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -6,18 +6,19 @@ use crate::model::bulk::job::{Head, Job, State, Work};
 use crate::model::datetime;
 use crate::model::errors::ApiError;
 
-/// A refusal because of the state a job is in.
+/// Returns the error for a request that the job's state does not allow.
 pub(crate) fn wrong_state(message: impl Into<String>) -> ApiError {
     ApiError::new("INVALIDJOBSTATE", message)
 }
 
-/// A refusal of what a job is to do, in the double form of Bulk API 2.0.
+/// Returns the error for an invalid job; Bulk API 2.0 repeats the code in the message.
 pub(crate) fn invalid_job(message: impl std::fmt::Display) -> ApiError {
     ApiError::new("INVALIDJOB", format!("InvalidJob : {message}"))
 }
 
 impl Job {
-    /// What every description of a job begins with, and all that the answer to a change of state has.
+    /// Returns the properties with which every job description begins; the response to a change of state has only
+    /// these.
     pub(crate) fn summary(&self) -> Map<String, Json> {
         let mut info = Map::new();
         let mut set = |key: &str, value: Json| info.insert(key.to_owned(), value);
@@ -46,7 +47,7 @@ impl Job {
         info
     }
 
-    /// The answer to the creation of a job.
+    /// Returns the response to the creation of a job.
     pub(crate) fn created(&self) -> Map<String, Json> {
         let mut info = self.summary();
         if self.head.state == State::Open {
@@ -56,7 +57,7 @@ impl Job {
         info
     }
 
-    /// The entry in a list of jobs.
+    /// Returns the entry in a list of jobs.
     pub(crate) fn entry(&self) -> Map<String, Json> {
         let mut info = self.summary();
         info.insert("jobType".to_owned(), json!(self.kind().job_type()));
@@ -67,7 +68,7 @@ impl Job {
         info
     }
 
-    /// All there is to say about a job.
+    /// Returns all properties of a job.
     pub(crate) fn info(&self) -> Map<String, Json> {
         let mut info = self.entry();
         let mut set = |key: &str, value: Json| info.insert(key.to_owned(), value);

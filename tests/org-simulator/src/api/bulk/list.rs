@@ -1,4 +1,4 @@
-//! The list of jobs, page by page.
+//! The list of jobs, in pages.
 
 use serde_json::{Value as Json, json};
 
@@ -10,7 +10,7 @@ use crate::model::bulk::job::{Job, Kind};
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 
-/// Jobs in one answer.
+/// Jobs in one response.
 const PAGE: usize = 1_000;
 const PARAMETERS: [&str; 4] = ["isPkChunkingEnabled", "jobType", "concurrencyMode", "queryLocator"];
 const JOB_TYPES: [&str; 4] = ["BigObjectIngest", "Classic", "V2Ingest", "V2Query"];
@@ -24,7 +24,7 @@ pub(super) fn page(bulk: &Bulk, actor: &Actor, call: &Call, kind: Kind) -> Resul
     if let Some(name) = job_type.filter(|name| !JOB_TYPES.contains(name)) {
         return Err(invalid("jobType", name));
     }
-    // PK chunking is switched on by a header of the older Bulk API; no job here has that.
+    // A header of the older Bulk API enables PK chunking, which no job here has.
     let chunked = match call.parameter("isPkChunkingEnabled").unwrap_or("false") {
         "true" => true,
         "false" => false,
@@ -63,7 +63,7 @@ pub(super) fn page(bulk: &Bulk, actor: &Actor, call: &Call, kind: Kind) -> Resul
     Ok(json!({"done": next.is_none(), "records": records, "nextRecordsUrl": next.map(url)}))
 }
 
-/// A job is shown to who made it and to administrators.
+/// Returns whether the actor may see a job: its creator and administrators may.
 pub(super) fn may_see(actor: &Actor, job: &Job) -> bool {
     actor.is_admin || job.head.actor.user == actor.user
 }

@@ -1,13 +1,13 @@
 //! `multipart/form-data`: a job and its data in one request (Bulk API 2.0 guide, multipart request).
 
-/// The parts named `job` and `content` of a body.
+/// The parts `job` and `content` of a body.
 #[derive(Debug, PartialEq)]
 pub(super) struct JobAndData<'a> {
     pub(super) job: &'a [u8],
     pub(super) content: &'a [u8],
 }
 
-/// Takes a body apart; the error says what is wrong with it.
+/// Parses a body; the error says what is invalid.
 pub(super) fn parts<'a>(content_type: &str, body: &'a [u8]) -> Result<JobAndData<'a>, String> {
     let boundary = parameter(content_type, "boundary").ok_or("no multipart boundary was found")?;
     let delimiter = format!("--{boundary}");
@@ -27,7 +27,7 @@ pub(super) fn parts<'a>(content_type: &str, body: &'a [u8]) -> Result<JobAndData
     Ok(JobAndData { job: job.ok_or(missing)?, content: content.ok_or(missing)? })
 }
 
-/// A part's headers and data; the line break before the next delimiter belongs to the delimiter.
+/// Splits a part into headers and data; the line break before the next delimiter belongs to the delimiter.
 fn split(part: &[u8]) -> Option<(&[u8], &[u8])> {
     let part = part.strip_prefix(b"\r\n").or_else(|| part.strip_prefix(b"\n"))?;
     let (end, gap) = match (find(part, b"\r\n\r\n", 0), find(part, b"\n\n", 0)) {
@@ -47,7 +47,7 @@ fn name(headers: &[u8]) -> Option<String> {
     parameter(disposition, "name")
 }
 
-/// `boundary="x"` or `boundary=x` of a header's value.
+/// Returns a parameter of a header's value, such as `boundary="x"` or `boundary=x`.
 fn parameter(header: &str, wanted: &str) -> Option<String> {
     header.split(';').skip(1).find_map(|parameter| {
         let (name, value) = parameter.split_once('=')?;
@@ -68,7 +68,7 @@ mod tests {
     const TYPE: &str = "multipart/form-data; boundary=\"BOUNDARY\"";
 
     #[test]
-    fn both_parts_are_found_whatever_ends_the_lines() {
+    fn both_parts_are_found_with_any_line_ending() {
         for end in ["\r\n", "\n"] {
             let body = [
                 "--BOUNDARY",
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_body_is_refused() {
+    fn an_invalid_body_is_rejected() {
         let refused = |content_type: &str, body: &str| parts(content_type, body.as_bytes()).is_err();
         assert!(refused("multipart/form-data", "--BOUNDARY--"));
         assert!(refused(TYPE, "--BOUNDARY--"));

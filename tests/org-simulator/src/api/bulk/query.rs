@@ -1,4 +1,4 @@
-//! Query jobs: SOQL whose rows are kept as CSV until they are fetched.
+//! Query jobs: SOQL whose rows are stored as CSV.
 
 use crate::data::soql;
 use crate::model::actor::Actor;
@@ -10,11 +10,11 @@ use crate::model::errors::ApiError;
 use crate::model::org::Org;
 use crate::model::schema::FieldKind;
 
-/// Objects that can be queried over REST and not in bulk.
+/// Objects that can be queried over REST but not in bulk.
 const NOT_IN_BULK: [&str; 6] =
     ["AttachedContentNote", "CaseStatus", "RecentlyViewed", "TaskPriority", "TaskStatus", "TaskWhoRelation"];
 
-/// Every value in quotes, null as the empty text (Bulk API 2.0 guide, query results).
+/// Renders rows with every value in quotes and null as an empty text (Bulk API 2.0 guide, query results).
 fn listing(org: &Org, rows: &soql::FlatRows, format: Format) -> Listing {
     let mut listing = Listing::of_columns(format, rows.header());
     for row in rows.rows(org, 0) {
@@ -23,13 +23,13 @@ fn listing(org: &Org, rows: &soql::FlatRows, format: Format) -> Listing {
     listing
 }
 
-/// A refusal of an object that the Bulk API does not know.
+/// Returns the error for an object that the Bulk API does not support.
 pub(super) fn unsupported(object: &str) -> ApiError {
     ApiError::new("INVALIDENTITY", format!("Entity '{object}' is not supported by the Bulk API."))
 }
 
 impl Query {
-    /// Checks a query as the creation of a job does, and says which object it is about.
+    /// Checks the query of a new job and returns the job's part and the name of the queried object.
     pub(crate) fn new(org: &Org, actor: &Actor, soql: &str, all: bool) -> Result<(Self, String), ApiError> {
         let rows = soql::rows(org, actor, soql, all)?;
         let object = org.object(rows.object())?;
@@ -45,7 +45,7 @@ impl Query {
         Ok((query, object.name.clone()))
     }
 
-    /// Runs the query and keeps its rows; the error is why the job fails.
+    /// Runs the query and stores its rows; the error is the job's `errorMessage`.
     pub(crate) fn run(&mut self, org: &mut Org, job: &Head) -> Result<(), String> {
         let rows = soql::rows(org, &job.actor, &self.soql, self.all)
             .map_err(|error| format!("InvalidBatch : Failed to process query: {}: {}", error.code, error.message))?;

@@ -1,4 +1,4 @@
-//! The rows of a job, page by page.
+//! The results of a job, in pages.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -10,7 +10,7 @@ use crate::model::bulk::job::{Job, Work};
 use crate::model::bulk::listing::Listing;
 use crate::model::errors::ApiError;
 
-/// Addresses in one answer of `resultPages`.
+/// Result pages listed in one response of `resultPages`.
 const PAGES: usize = 5;
 
 /// One page of CSV.
@@ -18,11 +18,11 @@ const PAGES: usize = 5;
 pub(super) struct Page {
     pub(super) csv: String,
     pub(super) records: usize,
-    /// Where the next page begins.
+    /// The locator of the next page.
     pub(super) locator: Option<String>,
 }
 
-/// A page of the named results of a job; without `maxRecords`, a page has `default` records.
+/// Returns a page of the named results of a job; without `maxRecords`, a page has `default` records.
 pub(super) fn page(job: &Job, name: &str, call: &Call, default: usize) -> Result<Page, ApiError> {
     only(call, &["locator", "maxRecords"])?;
     if !job.head.state.is_final() {
@@ -42,7 +42,7 @@ pub(super) fn page(job: &Job, name: &str, call: &Call, default: usize) -> Result
             listing = ingest.failures(job.head.format);
             &listing
         }
-        // The guide writes it small; a client that writes it like its sisters is understood.
+        // The guide spells it in lower case; the spelling of the other two resources is accepted too.
         (Work::Ingest(ingest), "unprocessedrecords" | "unprocessedRecords") => {
             listing = ingest.unprocessed(job.head.format);
             &listing
@@ -61,7 +61,7 @@ pub(super) fn page(job: &Job, name: &str, call: &Call, default: usize) -> Result
     Ok(Page { csv: listing.page(from, count), records: to - from, locator })
 }
 
-/// Up to five addresses of pages, which may be fetched side by side (Bulk API 2.0 guide, parallel results; since 58.0).
+/// Lists up to five result pages, which may be fetched in parallel (Bulk API 2.0 guide, parallel results; since 58.0).
 pub(super) fn pages(job: &Job, call: &Call, page: usize) -> Result<Json, ApiError> {
     only(call, &["locator"])?;
     if call.version.split('.').next().and_then(|version| version.parse().ok()).is_none_or(|version: u32| version < 58) {
@@ -83,8 +83,8 @@ pub(super) fn pages(job: &Job, call: &Call, page: usize) -> Result<Json, ApiErro
     Ok(json!({"resultPages": urls, "nextRecordsUrl": next, "done": next.is_none()}))
 }
 
-/// Results are only there for a query that ended well, and only in the version that made the job.
-/// The guide names the status 409; its code and message are unverified.
+/// Returns an error unless the query job is complete and the request has the version that created the job. The guide
+/// names the status 409; its code and message are unverified.
 fn complete(job: &Job, call: &Call) -> Result<(), ApiError> {
     if job.head.version != call.version {
         let message = format!(
@@ -96,7 +96,7 @@ fn complete(job: &Job, call: &Call) -> Result<(), ApiError> {
     if job.head.state == crate::model::bulk::job::State::JobComplete { Ok(()) } else { Err(not_ready()) }
 }
 
-/// Code as for all that a job's state forbids; the message is unverified.
+/// The code is that of other requests in a wrong state; the message is unverified.
 fn not_ready() -> ApiError {
     wrong_state("Results are available only after the job has completed")
 }
@@ -111,12 +111,12 @@ fn start(call: &Call, listing: &Listing) -> Result<usize, ApiError> {
     read().ok_or_else(|| ApiError::new("INVALID_QUERY_LOCATOR", "invalid query locator"))
 }
 
-/// `MTAwMDA` for the page that begins after 10,000 records, as in the guide.
+/// Returns the locator of the page that begins after `from` records: `MTAwMDA` for 10,000, as in the guide.
 fn locator_of(from: usize) -> String {
     STANDARD_NO_PAD.encode(from.to_string())
 }
 
-/// Refuses a parameter that the resource does not have.
+/// Rejects a parameter that the resource does not have.
 pub(super) fn only(call: &Call, names: &[&str]) -> Result<(), ApiError> {
     match call.query.iter().find(|(name, _)| !names.contains(&name.as_str())) {
         None => Ok(()),

@@ -1,4 +1,4 @@
-//! From a row of an upload to a write, by the rules of single writes, and from a refusal to the text of `sf__Error`.
+//! Writes a row of an upload by the rules of single writes, and formats errors as the text of `sf__Error`.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -36,7 +36,7 @@ pub(crate) fn column(org: &Org, job: &Head, object: &Object, name: &str) -> Opti
     })
 }
 
-/// Works on the rows of one chunk, each a transaction of its own.
+/// Processes the rows of one chunk, each in a transaction of its own.
 pub(super) fn work(org: &mut Org, job: &Head, columns: &Columns, ingest: &Ingest, chunk: Range<usize>) -> Vec<Outcome> {
     let rows: Vec<Vec<String>> = chunk.map(|at| ingest.table.values_of(at, job.format)).collect();
     let key_of = |row: &[String]| columns.key.and_then(|at| row.get(at)).map(|key| key.to_lowercase());
@@ -123,7 +123,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Two rows of one chunk have the same external id; neither is written.
+    /// Returns the error for two rows of one chunk with the same external id; neither is written.
     fn twice(self, row: &[String]) -> ApiError {
         let name = self.ingest.external_id.as_deref().unwrap_or("Id");
         let value = self.columns.key.and_then(|at| row.get(at)).map_or("", String::as_str);
@@ -146,7 +146,7 @@ impl Writer<'_> {
         RecordId::parse(text).ok_or_else(malformed)
     }
 
-    /// A value that is not of its field's type is named as the SOAP API does, not as a JSON reader does.
+    /// Rewords an error about a value's type as the SOAP API does, not as a JSON parser does.
     fn typed(self, org: &Org, error: ApiError, body: &Map<String, Json>) -> ApiError {
         if error.code != "JSON_PARSER_ERROR" {
             return error;
@@ -163,7 +163,7 @@ impl Writer<'_> {
     }
 }
 
-/// `CODE:message:fields --`, as `sf__Error` has it (recorded).
+/// Formats `CODE:message:fields --`, the text of `sf__Error` (recorded).
 fn error_text(error: &ApiError) -> String {
     let fields = error.fields.as_deref().unwrap_or_default().join(", ");
     let gap = if fields.is_empty() { "" } else { " " };

@@ -1,4 +1,4 @@
-//! What the owner of an org may set about its jobs.
+//! The settings of Bulk API jobs that a test can change.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::model::org::Org;
 
-/// Changes to how the org works on Bulk API 2.0 jobs; what is `None` stays as it is.
+/// Changes of the settings of Bulk API 2.0 jobs; `None` leaves a setting unchanged.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BulkSettings {
-    /// Milliseconds of the org's clock from the hand-over of a job to its end; 0 at first.
+    /// Milliseconds of the org's clock from `UploadComplete` to the end of a job; 0 at first.
     pub processing_ms: Option<u64>,
-    /// Records of a page of results for which the client names no number; 50,000 at first.
+    /// Records in a page of results when the client names no number; 50,000 at first.
     pub page_records: Option<usize>,
-    /// Query jobs in 24 hours.
+    /// Query jobs allowed in 24 hours.
     pub query_jobs_a_day: Option<u64>,
-    /// Batches of up to 10,000 rows in 24 hours.
+    /// Batches of up to 10,000 rows allowed in 24 hours.
     pub batches_a_day: Option<u64>,
     /// Makes the next job fail, with this `errorMessage`.
     pub fail_next: Option<String>,
@@ -26,7 +26,7 @@ pub struct BulkSettings {
     pub hard_delete: BTreeMap<String, bool>,
 }
 
-/// Changes the settings; an unknown user changes nothing.
+/// Changes the settings; with an unknown username, none is changed.
 pub(crate) fn apply(org: &mut Org, settings: &BulkSettings) -> Result<(), Error> {
     let user = |username: &String| {
         org.user_named(username).ok_or_else(|| Error::Unknown { what: "user", name: username.clone() })

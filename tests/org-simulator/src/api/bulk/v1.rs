@@ -1,8 +1,8 @@
 //! Bulk API 1.0 below `/services/async/{version}/job`: jobs whose rows come as batches of CSV.
 //!
-//! A batch is worked on as an ingest job of Bulk API 2.0 is, by the same clock and through the same writes.
-//! Query jobs, serial jobs, PK chunking and content other than CSV are refused. Codes are those of the Bulk API guide;
-//! where neither it nor a recording has the words of a refusal, they are unverified.
+//! A batch is processed like an ingest job of Bulk API 2.0, by the same clock and with the same writes. Query jobs,
+//! serial jobs, PK chunking and content other than CSV are rejected. Codes are from the Bulk API guide; where neither
+//! it nor a recording has the message of an error, the message is unverified.
 
 mod answer;
 pub(crate) mod call;
@@ -35,11 +35,11 @@ use crate::wire;
 
 pub(super) use job::settle;
 
-/// Bytes and records of one batch (limits guide, Bulk API).
+/// The largest batch, in bytes and records (limits guide, Bulk API).
 const MAX_BATCH: usize = 10_000_000;
 const MAX_RECORDS: usize = crate::api::bulk::advance::BATCH;
 
-/// Routes of Bulk API 1.0.
+/// Returns the routes of Bulk API 1.0.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new().route("/services/async/{version}/{*path}", any(serve))
 }
@@ -68,7 +68,7 @@ async fn serve(
     answer.unwrap_or_else(|refusal| refusal.response(form))
 }
 
-/// The user of `X-SFDC-Session`, the header of Bulk API 1.0, or of `Authorization`.
+/// Authenticates the user of `X-SFDC-Session`, the header of Bulk API 1.0, or of `Authorization`.
 fn authenticated(org: &mut Org, headers: &HeaderMap) -> Result<Actor, Refusal> {
     let session = headers.get("x-sfdc-session").and_then(|value| value.to_str().ok());
     let invalid = || Refusal::new("InvalidSessionId", "Invalid session id");
@@ -125,7 +125,7 @@ impl Call<'_> {
         }
     }
 
-    /// The id of a job that the user may see.
+    /// Returns the id of a job that the user may see.
     fn id(&self, org: &Org, id: &str) -> Result<RecordId, Refusal> {
         self.job(org, id).map(|job| job.template.head.id)
     }
@@ -165,7 +165,7 @@ impl Call<'_> {
         let head = &mut batch.head;
         (head.id, head.created, head.changed, head.queued) = (batch_id, stamp, stamp, now);
         head.state = crate::model::bulk::job::State::UploadComplete;
-        // A batch has the line ends it has; jobs do not name them.
+        // Jobs do not name a line ending, so it is detected from the batch.
         if text.split_once('\n').is_some_and(|(first, _)| first.ends_with('\r')) {
             head.format.line_ending = LineEnding::Crlf;
         }

@@ -1,4 +1,4 @@
-//! The work on jobs as the clock of the org runs.
+//! The processing of jobs as the org's clock advances.
 
 use crate::api::bulk::advance::advance;
 use crate::api::bulk::v1;
@@ -6,7 +6,7 @@ use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 
-/// Does the work that has fallen due.
+/// Processes all jobs up to the current time.
 pub(crate) fn settle(org: &mut Org) {
     if org.bulk.jobs.is_empty() && org.bulk.v1.is_empty() {
         return;
@@ -22,7 +22,7 @@ pub(crate) fn settle(org: &mut Org) {
     org.bulk.expire(now);
 }
 
-/// Refuses a query job above the org's allowance, in the recorded words.
+/// Counts a query job; the recorded error when the org's limit is reached.
 pub(crate) fn take_query_job(org: &mut Org) -> Result<(), ApiError> {
     let now = org.clock.now();
     let max = org.bulk.query_jobs.max;

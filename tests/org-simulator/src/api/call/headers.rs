@@ -1,8 +1,8 @@
-//! The headers of a request that the data API regards.
+//! The request headers that the data API evaluates.
 
 use std::collections::BTreeMap;
 
-/// Sforce headers that are known and do not change what the simulator answers.
+/// Sforce headers that the simulator accepts and ignores.
 const WITHOUT_EFFECT: [&str; 2] = ["sforce-call-options", "sforce-limit-info"];
 /// Headers that have an effect.
 const REGARDED: [&str; 9] = [
@@ -22,7 +22,7 @@ const REGARDED: [&str; 9] = [
 pub(crate) struct Headers(BTreeMap<&'static str, String>);
 
 impl Headers {
-    /// Keeps what has an effect, and warns of Salesforce's headers that are unknown.
+    /// Stores the headers that have an effect, and logs Salesforce's headers that are not supported.
     pub(crate) fn read<'a>(given: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let mut kept = BTreeMap::new();
         for (name, value) in given {
@@ -35,7 +35,7 @@ impl Headers {
         Self(kept)
     }
 
-    /// A header by its name in lower case.
+    /// Returns a header by its name in lower case.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -45,7 +45,7 @@ fn is_salesforces(name: &str) -> bool {
     name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("sforce-"))
 }
 
-/// `batchSize` of `Sforce-Query-Options`.
+/// Returns `batchSize` of `Sforce-Query-Options`.
 pub(super) fn batch_size(options: &str) -> Option<usize> {
     options.split(',').filter_map(|option| option.trim().strip_prefix("batchSize=")).find_map(|n| n.trim().parse().ok())
 }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_have_no_case() {
+    fn header_names_ignore_case() {
         let headers = Headers::read([("Sforce-Auto-Assign", "FALSE"), ("Host", "x")].into_iter());
         assert_eq!((headers.get("sforce-auto-assign"), headers.get("host")), (Some("FALSE"), None));
     }

@@ -1,8 +1,9 @@
-//! Which methods the resources have, for the answer to a wrong one.
+//! The methods of the resources, for the response to a wrong method.
 
 use crate::model::ids::RecordId;
 
-/// The methods of a known resource, as Salesforce lists them (seen in clients' bug reports); `None` for an unknown path.
+/// Returns the methods of a resource, as Salesforce lists them (seen in clients' bug reports); `None` for an unknown
+/// path.
 pub(super) fn allowed(path: &[String]) -> Option<&'static str> {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     match path.as_slice() {

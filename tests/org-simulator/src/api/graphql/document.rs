@@ -1,11 +1,11 @@
-//! Reads a GraphQL document: one query of fields with arguments (GraphQL specification, "Language").
+//! Parses a GraphQL document: one query of fields with arguments (GraphQL specification, "Language").
 
 use serde_json::{Map, Value as Json};
 use winnow::combinator::{alt, delimited, opt, preceded, repeat, separated_pair};
 use winnow::prelude::*;
 use winnow::token::{one_of, take_while};
 
-/// One field, with what is asked of it.
+/// A field with its arguments and selections.
 #[derive(Debug, PartialEq)]
 pub(super) struct Selection {
     pub(super) name: String,
@@ -14,7 +14,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// What is selected in a field that takes no arguments.
+    /// Returns the selections of a field that takes no arguments.
     pub(super) fn plain(&self) -> Result<&[Self], String> {
         match self.arguments.keys().next() {
             Some(name) => Err(format!("Validation error: Unknown field argument '{name}'")),
@@ -22,7 +22,7 @@ impl Selection {
         }
     }
 
-    /// Refuses a selection in a field that has no fields.
+    /// Rejects selections in a field without subfields.
     pub(super) fn leaf(&self) -> Result<(), String> {
         match self.plain()? {
             [] => Ok(()),
@@ -33,7 +33,7 @@ impl Selection {
 
 const MAX_NESTING: usize = 40;
 
-/// The fields of the document's query.
+/// Parses a document and returns the fields of its query.
 pub(super) fn parse(text: &str) -> Result<Vec<Selection>, String> {
     let deeper = |depth: usize, c: char| match c {
         '{' | '[' | '(' => depth + 1,
@@ -56,7 +56,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Selection>, String> {
     })
 }
 
-/// White space, commas and comments mean nothing.
+/// Skips white space, commas and comments.
 fn ignored(input: &mut &str) -> ModalResult<()> {
     let blank = take_while(1.., |c: char| c.is_ascii_whitespace() || c == ',').void();
     let comment = ('#', take_while(0.., |c| c != '\n')).void();
@@ -104,7 +104,7 @@ fn value(input: &mut &str) -> ModalResult<Json> {
         .verify_map(|text: &str| serde_json::from_str::<Json>(text).ok());
     let list = delimited(token("["), repeat(0.., value), token("]")).map(|values: Vec<Json>| Json::from(values));
     let object = delimited(token("{"), members, token("}")).map(Json::Object);
-    // The enum values that the API has; another name is no value.
+    // The enum values of the API; any other name is an error.
     let word = name.verify_map(|name| match name.as_str() {
         "true" => Some(Json::Bool(true)),
         "false" => Some(Json::Bool(false)),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_is_refused_with_its_place() {
+    fn unsupported_syntax_is_rejected_with_its_position() {
         for text in
             ["", "{", "{ a: b }", "{ ...F }", "query ($x: Int) { a }", "{ a(n: $x) }", "mutation { a }", "{ a(n: UP) }"]
         {

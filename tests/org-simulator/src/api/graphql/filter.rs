@@ -1,10 +1,10 @@
-//! `where` and `orderBy` as SOQL.
+//! Translates `where` and `orderBy` to SOQL.
 
 use serde_json::{Map, Value as Json};
 
 use crate::model::schema::{Field, FieldKind, Object};
 
-/// Operators of one value, and SOQL's word for each.
+/// Operators with one value, and their SOQL equivalents.
 const OPERATORS: [(&str, &str); 9] = [
     ("eq", "="),
     ("ne", "!="),
@@ -21,7 +21,7 @@ fn invalid(value: &Json) -> String {
     format!("Validation error: '{value}' is not valid here")
 }
 
-/// The members of an object that must have some.
+/// Returns the members of a JSON object, which must not be empty.
 fn members(value: &Json) -> Result<&Map<String, Json>, String> {
     value.as_object().filter(|members| !members.is_empty()).ok_or_else(|| invalid(value))
 }
@@ -31,7 +31,7 @@ fn field<'a>(object: &'a Object, name: &str) -> Result<&'a Field, String> {
     known.ok_or_else(|| format!("Validation error: '{name}' is no field of {}", object.name))
 }
 
-/// A condition in parentheses.
+/// Translates a condition; the result is in parentheses.
 pub(super) fn condition(object: &Object, value: &Json) -> Result<String, String> {
     let parts: Result<Vec<String>, String> =
         members(value)?.iter().map(|(name, value)| part(object, name, value)).collect();
@@ -69,7 +69,7 @@ fn part(object: &Object, name: &str, value: &Json) -> Result<String, String> {
     }
 }
 
-/// A value as SOQL writes it; that of a date stands in an object: `{value: "2026-01-31"}`.
+/// Translates a value to a SOQL literal; a date is wrapped in an object: `{value: "2026-01-31"}`.
 fn literal(field: &Field, value: &Json) -> Result<String, String> {
     let moment = matches!(field.kind, FieldKind::Date | FieldKind::DateTime);
     match value {
@@ -85,7 +85,7 @@ fn literal(field: &Field, value: &Json) -> Result<String, String> {
     }
 }
 
-/// `{Name: {order: DESC, nulls: LAST}}`, in the order given.
+/// Translates `{Name: {order: DESC, nulls: LAST}}`, in the order of the members.
 pub(super) fn order(object: &Object, value: &Json) -> Result<String, String> {
     let one = |(name, how): (&String, &Json)| {
         let mut text = field(object, name)?.name.clone();

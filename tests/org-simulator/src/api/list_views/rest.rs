@@ -11,7 +11,7 @@ use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::schema::{FieldKind, Object};
 
-/// Records of an answer that names no number, and the most there may be.
+/// Records in a page by default, and the maximum.
 const USUAL: usize = 25;
 const MOST: usize = 1_999;
 
@@ -106,7 +106,7 @@ fn results(
     })))
 }
 
-/// Every value is a text here, and a moment looks as Java prints it.
+/// Returns a value as text, as this resource does for every type; times have Java's format.
 fn as_text(kind: FieldKind, value: Option<&Json>) -> Option<String> {
     match value? {
         Json::Null => None,

@@ -3,7 +3,7 @@
 use crate::api::call::Call;
 use crate::model::errors::ApiError;
 
-/// Refuses a request for XML, which Salesforce can write and the simulator cannot.
+/// Rejects a request for XML, which Salesforce supports and the simulator does not.
 pub(crate) fn acceptable(call: &Call) -> Result<(), ApiError> {
     let accept = call.headers.get("accept").unwrap_or("*/*").to_ascii_lowercase();
     let xml_only = accept.contains("xml") && !accept.contains("json") && !accept.contains("*/*");

@@ -1,4 +1,4 @@
-//! `composite/batch`: up to 25 requests in one that know nothing of each other.
+//! `composite/batch`: up to 25 independent subrequests in one request.
 
 use serde_json::{Value as Json, json};
 
@@ -9,7 +9,7 @@ use crate::model::org::Org;
 
 const MAX_REQUESTS: usize = 25;
 
-/// Serves a batch; what a part has written stays, whatever later parts answer.
+/// Serves a batch; the writes of a subrequest stay, whatever the later ones return.
 pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, dispatch: Dispatch) -> Result<Response, ApiError> {
     let body = call.object()?;
     let requests = body.get("batchRequests").and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -33,7 +33,8 @@ pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, dispatch: Dispatc
     Ok(Response::json(json!({"hasErrors": failed, "results": results})))
 }
 
-/// Each part counts against the org's limit (REST API guide, batch); the request itself has paid for the first.
+/// Serves a subrequest. Each counts against the org's limit (REST API guide, batch); the request itself has been
+/// counted for the first.
 fn answer(org: &mut Org, actor: &Actor, call: &Call, counts: bool, dispatch: Dispatch) -> Response {
     let now = org.clock.now();
     if counts && !org.limits.take(now) {
@@ -46,7 +47,8 @@ fn answer(org: &mut Org, actor: &Actor, call: &Call, counts: bool, dispatch: Dis
     })
 }
 
-/// Unlike elsewhere, the URL begins with the version: `v66.0/sobjects/...`; the body is called `richInput`.
+/// Parses a subrequest. Unlike elsewhere, the URL begins with the version: `v66.0/sobjects/...`; the body is called
+/// `richInput`.
 fn subrequest(request: &Json) -> Result<Call, ApiError> {
     let text = |name: &str| request.get(name).and_then(Json::as_str).unwrap_or_default();
     let (method, url) = (text("method"), text("url"));

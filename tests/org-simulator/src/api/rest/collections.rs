@@ -1,4 +1,4 @@
-//! `composite/sobjects`: up to 200 records in one call, each with its own outcome.
+//! `composite/sobjects`: up to 200 records in one request, each with its own result.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::model::value::plain;
 
 const MAX_RECORDS: usize = 200;
 const MAX_RETRIEVED: usize = 2_000;
-/// Runs of records of one type in a call.
+/// Chunks of records of one type in a request.
 const MAX_CHUNKS: usize = 10;
 
 /// Serves everything below `composite/sobjects`.
@@ -54,7 +54,7 @@ fn records(call: &Call) -> Result<Vec<Map<String, Json>>, ApiError> {
     Ok(records)
 }
 
-/// Refuses records whose types change too often; they are worked on in runs of one type (REST API guide, collections).
+/// Rejects a request with too many chunks; records are processed in chunks of one type (REST API guide, collections).
 fn chunked(types: impl Iterator<Item = String>) -> Result<(), ApiError> {
     let mut types: Vec<String> = types.collect();
     types.dedup();
@@ -72,7 +72,7 @@ fn all_or_none(call: &Call) -> bool {
     in_body.unwrap_or_else(|| call.parameter("allOrNone") == Some("true"))
 }
 
-/// Does the same to each record; one transaction for all, or one for each.
+/// Applies an operation to each record, in one transaction for all or in one for each.
 fn each(
     org: &mut Org,
     call: &Call,
@@ -102,7 +102,8 @@ fn attempt<T>(org: &mut Org, items: impl Iterator<Item = T>, mut act: impl FnMut
     Attempted { start, outcomes }
 }
 
-/// With `allOrNone`, one failure takes everything back and the others say so.
+/// Returns the results. With `allOrNone`, one failure rolls everything back, and the results of the other records say
+/// so.
 fn finish(org: &mut Org, call: &Call, attempted: Attempted) -> Response {
     let failed = attempted.outcomes.iter().any(Result::is_err);
     let halted = failed && all_or_none(call);
@@ -204,7 +205,7 @@ fn delete(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiErro
     Ok(finish(org, call, outcomes))
 }
 
-/// Records by id, `null` where there is none that the user sees.
+/// Returns records by id, `null` for those that do not exist or that the user may not see.
 fn retrieve(org: &Org, actor: &Actor, call: &Call, object: &str) -> Result<Response, ApiError> {
     let object =
         org.schema.object(object).filter(|o| org.may(actor, Permission::Read, o)).ok_or_else(ApiError::not_found)?;

@@ -1,4 +1,5 @@
-//! `composite`: up to 25 requests in one, each of which may use what earlier ones answered; and `composite/graph`, made of several such.
+//! `composite`: up to 25 subrequests in one request, each of which may use the results of earlier ones; and
+//! `composite/graph`, several of these.
 
 mod graph;
 mod references;
@@ -19,25 +20,25 @@ pub(super) use graph::serve as serve_graphs;
 const MAX_REQUESTS: usize = 25;
 const MAX_QUERIES: usize = 5;
 
-/// One subrequest.
+/// A subrequest.
 struct Part {
     reference: String,
     request: Map<String, Json>,
 }
 
-/// Which resources may be asked in a subrequest.
+/// A test for the resources that a subrequest may address.
 type Admits = fn(&Call) -> bool;
 
-/// How the parts of a request are served.
+/// The options by which subrequests are served.
 #[derive(Clone, Copy)]
 struct Mode {
-    /// A failure undoes all parts.
+    /// A failure undoes all subrequests.
     all_or_none: bool,
     admits: Admits,
     dispatch: Dispatch,
 }
 
-/// Serves a composite request; its own status is 200 whatever its parts answer.
+/// Serves a composite request; its own status is 200 whatever the subrequests return.
 pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, dispatch: Dispatch) -> Result<Response, ApiError> {
     let body = call.object()?;
     let parts = parts(body)?;
@@ -53,7 +54,8 @@ pub(super) fn serve(org: &mut Org, actor: &Actor, call: &Call, dispatch: Dispatc
     Ok(Response::json(json!({"compositeResponse": shown(&parts, answers)})))
 }
 
-/// sObject resources, queries and collections (REST API guide, composite); no UI API, no blobs.
+/// Returns whether a subrequest may address the resource: sObject resources, queries and collections (REST API guide,
+/// composite), but no UI API and no blobs.
 fn admits(call: &Call) -> bool {
     match call.path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["sobjects"] | ["sobjects", _] => true,
@@ -68,13 +70,13 @@ impl Part {
         self.request.get(name).and_then(Json::as_str).unwrap_or_default()
     }
 
-    /// Of the kinds of which a request may have five.
+    /// Returns whether the resource is one of those that at most five subrequests may address.
     fn is_limited(&self) -> bool {
         self.text("url").contains("/query") || self.text("url").contains("/composite/sobjects")
     }
 }
 
-/// Runs the parts in order, and says whether all went well; with `allOrNone` a failure takes everything back.
+/// Runs the subrequests in order and returns whether all succeeded; with `allOrNone`, a failure rolls everything back.
 fn run(org: &mut Org, actor: &Actor, parts: &[Part], mode: Mode) -> (Vec<Response>, bool) {
     let start = org.savepoint();
     let mut answers: Vec<Response> = Vec::with_capacity(parts.len());
@@ -153,7 +155,7 @@ fn answer(org: &mut Org, actor: &Actor, part: &Part, known: &Known, mode: Mode) 
     })
 }
 
-/// The request of a part, with its references filled in.
+/// Returns the request of a part, with its references replaced.
 fn subrequest(part: &Part, known: &Known, admits: Admits) -> Result<Call, ApiError> {
     let url = filled(part.text("url"), known)?;
     let body = part.request.get("body").map(|body| filled_in(body, known)).transpose()?;

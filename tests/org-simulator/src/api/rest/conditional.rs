@@ -1,4 +1,5 @@
-//! Conditional requests: `If-Modified-Since` and `ETag` with their kin, on describe and on records.
+//! Conditional requests on describe and records: `If-Modified-Since`, `If-Unmodified-Since`, `If-Match` and
+//! `If-None-Match`.
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::{DateTimeParser, DateTimePrinter};
@@ -11,7 +12,7 @@ use crate::model::errors::ApiError;
 use crate::model::org::Org;
 use crate::model::schema_change::SchemaChange;
 
-/// The time of the schema's last change; two changes never have the same second.
+/// Returns the time of the last change of the schema; two changes never have the same second.
 pub(super) fn schema_changed(org: &mut Org) -> Timestamp {
     let (now, revision) = (whole_seconds(org.clock.now()), org.schema.revision());
     let known = org.schema_change;
@@ -24,7 +25,7 @@ pub(super) fn schema_changed(org: &mut Org) -> Timestamp {
     at
 }
 
-/// An answer that has not changed since the time the client names is 304 without a body.
+/// Returns 304 without a body when nothing has changed since the client's time, otherwise the response.
 pub(super) fn since(call: &Call, changed: Timestamp, answer: Response) -> Response {
     let unchanged = time(call, "if-modified-since").is_some_and(|since| changed <= since);
     let answer = if unchanged { Response::new(304, Body::Empty) } else { answer };
@@ -43,21 +44,21 @@ fn time(call: &Call, name: &str) -> Option<Timestamp> {
     parsed.ok()
 }
 
-/// Whether the call sets any condition.
+/// Returns whether the request has a condition.
 pub(super) fn is_set(call: &Call) -> bool {
     ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"]
         .iter()
         .any(|name| call.headers.get(name).is_some())
 }
 
-/// What tells one state of a record from another.
+/// The version of a record: its entity tag and the time of its last change.
 pub(super) struct State {
     etag: String,
     changed: Timestamp,
 }
 
 impl State {
-    /// The state of a record that is shown whole.
+    /// Returns the version of a record from all its fields.
     pub(super) fn of(record: &Json, changed: Timestamp) -> Self {
         let digest = Sha256::digest(record.to_string().as_bytes());
         let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
@@ -68,7 +69,7 @@ impl State {
         header.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == "*" || tag == self.etag)
     }
 
-    /// Refuses with 412 when the record is not in the state the client names. The text is unverified.
+    /// Returns the error 412 when the record does not meet the client's conditions. The message is unverified.
     pub(super) fn holds(&self, call: &Call) -> Result<(), ApiError> {
         let other = call.headers.get("if-match").is_some_and(|tags| !self.matches(tags));
         let changed = time(call, "if-unmodified-since").is_some_and(|since| self.changed > since);
@@ -78,7 +79,7 @@ impl State {
         Err(ApiError::new("PRECONDITION_FAILED", "The record has changed").status(412))
     }
 
-    /// The answer, or 304 when the client has it already.
+    /// Returns the response, or 304 when the client already has this version.
     pub(super) fn shown(&self, call: &Call, answer: Response) -> Response {
         let known = call.headers.get("if-none-match").is_some_and(|tags| self.matches(tags));
         let answer = if known { Response::new(304, Body::Empty) } else { answer };

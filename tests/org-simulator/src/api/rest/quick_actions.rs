@@ -1,6 +1,7 @@
-//! `quickActions/{action}/defaultValues`: what a new record of a global action starts with (REST API guide, "Quick Actions").
+//! `quickActions/{action}/defaultValues`: the default values of a global action's new record (REST API guide, "Quick
+//! Actions").
 //!
-//! Of the global actions only that for tasks is known, and nobody can change its layout.
+//! Only the global action for tasks is supported, and its layout cannot be changed.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -10,7 +11,7 @@ use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
 
-/// Global actions of every org, the object of each, and the fields of its layout.
+/// The global actions of every org, with the object and the layout fields of each.
 const ACTIONS: [(&str, &str, &[&str]); 1] =
     [("NewTask", "Task", &["Subject", "ActivityDate", "WhoId", "WhatId", "OwnerId", "Status"])];
 

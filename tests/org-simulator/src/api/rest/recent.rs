@@ -1,4 +1,5 @@
-//! Recently viewed items: what a user read or changed one by one (REST API guide, "Recently Viewed Items" and "MRU Header").
+//! Recently viewed items: records that a user read or changed individually (REST API guide, "Recently Viewed Items" and
+//! "MRU Header").
 
 use serde_json::{Value as Json, json};
 
@@ -12,7 +13,7 @@ use crate::model::org::Org;
 use crate::model::recent::PER_USER;
 use crate::model::schema::Object;
 
-/// Makes a record recent, unless the request asks that it should not (`Sforce-Mru: updateMru=false`).
+/// Adds a record to the user's recent items, unless the request has `Sforce-Mru: updateMru=false`.
 pub(super) fn seen(org: &mut Org, actor: &Actor, call: &Call, record: RecordId) {
     let asked = call.headers.get("sforce-mru").and_then(|value| value.trim().strip_prefix("updateMru="));
     if asked.is_none_or(|value| !value.trim().eq_ignore_ascii_case("false")) {
@@ -20,7 +21,7 @@ pub(super) fn seen(org: &mut Org, actor: &Actor, call: &Call, record: RecordId) 
     }
 }
 
-/// `GET recent`: records of all objects, as many as `limit` says.
+/// Serves `GET recent`: records of all objects, up to `limit`.
 pub(super) fn list(org: &Org, actor: &Actor, call: &Call) -> Result<Response, ApiError> {
     let limit = match call.parameter("limit") {
         None => PER_USER,
@@ -30,12 +31,12 @@ pub(super) fn list(org: &Org, actor: &Actor, call: &Call) -> Result<Response, Ap
     Ok(Response::json(Json::Array(items)))
 }
 
-/// The recent records of one object.
+/// Returns the user's recent records of one object.
 pub(crate) fn of(org: &Org, actor: &Actor, object: &Object, version: &str) -> Vec<Json> {
     items(org, actor, version).filter(|(of, _)| of.name == object.name).map(|(_, json)| json).collect()
 }
 
-/// What the user may still see of it: id and name. Records without a name are in no list.
+/// Returns the recent items that the user may still see, with id and name. Records without a name are left out.
 pub(crate) fn items<'a>(org: &'a Org, actor: &'a Actor, version: &'a str) -> impl Iterator<Item = (&'a Object, Json)> {
     org.recent.of(actor.user).filter_map(move |id| {
         let (object, row) = org.live_record(id)?;

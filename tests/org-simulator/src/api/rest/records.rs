@@ -1,4 +1,4 @@
-//! `sobjects/{object}/...`: describe, and one record at a time.
+//! `sobjects/{object}/...`: describe, and single records.
 
 use serde_json::json;
 
@@ -73,7 +73,7 @@ fn create(org: &mut Org, actor: &Actor, call: &Call, object: &Object) -> Result<
     Ok(Response::json(json!({"id": id.as_str(), "success": true, "errors": []})).status(201).at(call, &object.name, id))
 }
 
-/// Refuses a write to a record that is not in the state the client names.
+/// Returns an error when the record does not meet the request's conditions.
 pub(crate) fn expected(org: &Org, call: &Call, object: &Object, id: RecordId) -> Result<(), ApiError> {
     match org.store.get(&object.name, id) {
         Some(row) if conditional::is_set(call) => state(org, object, row).holds(call),
@@ -81,12 +81,12 @@ pub(crate) fn expected(org: &Org, call: &Call, object: &Object, id: RecordId) ->
     }
 }
 
-/// Whether a segment of a path is the id of such a record, rather than the name of a key field.
+/// Returns whether a path segment is the id of a record of the object, rather than the name of a key field.
 fn is_record(object: &Object, segment: &str) -> bool {
     RecordId::parse(segment).is_some() && object.position(segment).is_none()
 }
 
-/// What stands below a record: the bytes of a blob field, or a relationship.
+/// Serves a resource below a record: the bytes of a blob field, or a relationship.
 fn content(
     org: &Org,
     actor: &Actor,

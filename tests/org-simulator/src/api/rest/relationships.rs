@@ -11,7 +11,7 @@ use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::schema::Object;
 
-/// Follows a relationship by its name; a parent is a record, children have the shape of a query's answer.
+/// Follows a relationship by its name; a parent is returned as a record, children as a query result.
 pub(super) fn follow(
     org: &Org,
     actor: &Actor,

@@ -1,4 +1,4 @@
-//! `updated` and `deleted`: which records changed in a time.
+//! `updated` and `deleted`: the records that changed in a time window.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value as Json, json};
@@ -14,7 +14,7 @@ use crate::model::store::Row;
 const MAX_WINDOW: SignedDuration = SignedDuration::from_hours(30 * 24);
 const RECYCLE_BIN: SignedDuration = SignedDuration::from_hours(15 * 24);
 
-/// From, inclusive, to, exclusive; both in whole minutes.
+/// A time window, from (inclusive) to (exclusive); both in whole minutes.
 struct Window {
     from: Timestamp,
     to: Timestamp,
@@ -50,7 +50,7 @@ impl Window {
         row.get(schema::MODSTAMP).as_instant().is_some_and(|at| self.from <= at && at < self.to)
     }
 
-    /// What is certain to be complete: not beyond the present minute.
+    /// Returns the end of the window for which the result is complete: at most the current minute.
     fn covered(&self, org: &Org) -> String {
         datetime::rest(self.to.min(whole_minutes(org.clock.now())))
     }
@@ -65,7 +65,7 @@ fn rows<'a>(org: &'a Org, actor: &'a Actor, object: &'a Object, deleted: bool) -
     rows.map(|row| &**row).filter(move |row| row.is_deleted() == deleted && org.may_see(actor, object, row))
 }
 
-/// Ids of live records created or changed in the window.
+/// Serves `updated`: the ids of live records that were created or changed in the window.
 pub(super) fn updated(org: &Org, actor: &Actor, call: &Call, object: &Object) -> Result<Response, ApiError> {
     let window = Window::of(org, call)?;
     let ids: Vec<String> = rows(org, actor, object, false)
@@ -75,7 +75,7 @@ pub(super) fn updated(org: &Org, actor: &Actor, call: &Call, object: &Object) ->
     Ok(Response::json(json!({"ids": ids, "latestDateCovered": window.covered(org)})))
 }
 
-/// Records of the recycle bin that were deleted in the window.
+/// Serves `deleted`: the records of the recycle bin that were deleted in the window.
 pub(super) fn deleted(org: &Org, actor: &Actor, call: &Call, object: &Object) -> Result<Response, ApiError> {
     let window = Window::of(org, call)?;
     let entry = |row: &Row| -> Option<Json> {

@@ -1,4 +1,4 @@
-//! What a version offers, and how much of its limits an org has used.
+//! The resources of an API version, the org's limits and its record counts.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -8,7 +8,7 @@ use crate::model::actor::Actor;
 use crate::model::bulk::Allowance;
 use crate::model::org::Org;
 
-/// `GET /services/data/vNN.0`: what is served below, and who asks.
+/// Returns the body of `GET /services/data/vNN.0`: the resources, and the identity of the user.
 pub(super) fn resources(org: &Org, actor: &Actor, call: &Call) -> Json {
     let names = [
         "composite",

@@ -1,4 +1,4 @@
-//! A record as a response shows it.
+//! The JSON of a single record.
 
 use serde_json::{Map, Value as Json};
 
@@ -33,7 +33,7 @@ pub(super) fn state(org: &Org, object: &Object, row: &Row) -> State {
     State::of(&Json::Object(org.render_all(object, row, "66.0")), changed)
 }
 
-/// A record with the fields that `?fields=` names, or all.
+/// Returns a record with the fields of `?fields=`, or all fields.
 pub(super) fn shown(org: &Org, actor: &Actor, call: &Call, object: &Object, row: &Row) -> Result<Json, ApiError> {
     let id = row.id().unwrap_or(org.id);
     let mut record = Map::new();
@@ -45,7 +45,7 @@ pub(super) fn shown(org: &Org, actor: &Actor, call: &Call, object: &Object, row:
     Ok(Json::Object(record))
 }
 
-/// The named fields of a row, with `Id` always among them.
+/// Returns the named fields of a row; `Id` is always included.
 pub(super) fn named_fields<'a>(
     (org, actor): (&Org, &Actor),
     object: &Object,
@@ -62,7 +62,7 @@ pub(super) fn named_fields<'a>(
     Ok(shown)
 }
 
-/// What stands where an id is expected; other text is taken for the name of a key field, as Salesforce does.
+/// Parses an id; other text is reported as an unknown key field, as Salesforce does.
 pub(super) fn known_id(text: &str) -> Result<RecordId, ApiError> {
     RecordId::parse(text).ok_or_else(|| ApiError::no_external_id_field(text))
 }

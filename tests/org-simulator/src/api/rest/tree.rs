@@ -1,4 +1,4 @@
-//! `composite/tree/{object}`: records with their children, all of them created or none.
+//! `composite/tree/{object}`: records with their children, all or none of which are created.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ struct Node {
     parent: Option<(usize, String)>,
 }
 
-/// Records of a tree, parents before their children.
+/// The records of a request, parents before their children.
 #[derive(Default)]
 struct Forest {
     nodes: Vec<Node>,
@@ -72,7 +72,7 @@ fn records(json: Option<&Json>) -> Result<&[Json], ApiError> {
 }
 
 impl Forest {
-    /// Adds records and, below each of them, its children.
+    /// Adds records and, after each of them, its children.
     fn grow(
         &mut self,
         org: &Org,
@@ -110,7 +110,7 @@ impl Forest {
     }
 }
 
-/// The reference of a record, whose type must be the one its place in the tree asks for.
+/// Returns the reference of a record, whose type must be the expected one.
 fn reference(object: &Object, record: &Map<String, Json>) -> Result<String, ApiError> {
     let attribute = |name: &str| record.get("attributes").and_then(|a| a.get(name)).and_then(Json::as_str);
     let reference = attribute("referenceId").filter(|text| !text.is_empty());
@@ -127,7 +127,7 @@ fn reference(object: &Object, record: &Map<String, Json>) -> Result<String, ApiE
 
 type Children<'a> = Vec<(String, String, &'a [Json])>;
 
-/// A record's own fields, and its children: their object, the field that points back, and they themselves.
+/// Splits a record into its own fields and its children: their object, the field that points back, and the records.
 fn divided<'a>(org: &Org, object: &Object, record: &'a Map<String, Json>) -> (Map<String, Json>, Children<'a>) {
     let relationships = org.schema.children_of(&object.name);
     let (mut fields, mut children) = (Map::new(), Vec::new());
@@ -147,7 +147,7 @@ fn divided<'a>(org: &Org, object: &Object, record: &'a Map<String, Json>) -> (Ma
     (fields, children)
 }
 
-/// The complaint about every use of a reference that is used more than once.
+/// Returns an error for every record whose reference is used more than once.
 fn repeated(nodes: &[Node]) -> Option<Vec<(String, ApiError)>> {
     let mut uses: BTreeMap<&str, usize> = BTreeMap::new();
     for node in nodes {

@@ -54,7 +54,7 @@ fn fetch_by_key(org: &mut Org, actor: &Actor, call: &Call, key: Key<'_>) -> Resu
     }
 }
 
-/// 300 with the addresses of all that match.
+/// Returns 300 with the paths of all records that match.
 fn choices(call: &Call, object: &Object, ids: &[RecordId]) -> Response {
     let urls: Vec<String> =
         ids.iter().map(|id| format!("/services/data/v{}/sobjects/{}/{id}", call.version, object.name)).collect();

@@ -1,8 +1,8 @@
-//! The groups of fields that a search looks in.
+//! The search groups: the sets of fields that a search covers.
 
 use crate::model::schema::{Field, FieldKind};
 
-/// The fields that are searched.
+/// The set of fields that a search covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
     All,

@@ -1,4 +1,4 @@
-//! The grammar of SOSL, as far as it is understood (SOQL and SOSL reference, "SOSL syntax"):
+//! The supported grammar of SOSL (SOQL and SOSL reference, "SOSL syntax"):
 //!
 //! ```text
 //! FIND {text} [IN ALL|NAME|EMAIL|PHONE|SIDEBAR FIELDS] [RETURNING Object[(field, ... [WHERE ...] [ORDER BY ...] [LIMIT n])], ...] [LIMIT n]
@@ -8,45 +8,45 @@ use crate::api::search::group::Group;
 use crate::data::soql::at;
 use crate::model::errors::ApiError;
 
-/// A search, ready to be run.
+/// A parsed search.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Search {
     pub(super) text: String,
     pub(super) group: Group,
-    /// The objects to return; none means all that can be searched.
+    /// The objects to return; all searchable objects when empty.
     pub(super) wanted: Vec<Wanted>,
     pub(super) limit: Option<usize>,
 }
 
-/// What to return of an object.
+/// An object to return, with its fields and clauses.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Wanted {
     pub(super) object: String,
     pub(super) fields: String,
-    /// WHERE and what follows it.
+    /// The WHERE clause and those after it.
     pub(super) clauses: String,
     pub(super) limit: Option<usize>,
 }
 
 impl Wanted {
-    /// The ids of an object's records.
+    /// Returns only the ids of an object's records.
     pub(super) fn of(object: String) -> Self {
         Self { object, fields: "Id".to_owned(), clauses: String::new(), limit: None }
     }
 
-    /// As a query of SOQL, before the words are looked for.
+    /// Returns the SOQL query for the object, to which the text search is applied.
     pub(super) fn query(&self) -> String {
         let limit = self.limit.map_or(String::new(), |limit| format!(" LIMIT {limit}"));
         format!("SELECT {} FROM {} {}{limit}", self.fields, self.object, self.clauses)
     }
 }
 
-/// Plain text in which nothing stands for anything else.
+/// Escapes plain text, so that no character has a special meaning.
 pub(super) fn escaped(text: &str) -> String {
     text.chars().flat_map(|c| matches!(c, '*' | '?' | '"' | '\\').then_some('\\').into_iter().chain([c])).collect()
 }
 
-/// A reader of the text that knows where it is.
+/// A parser with its position in the text.
 struct Reader<'a> {
     text: &'a str,
     offset: usize,
@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
         &rest[..end]
     }
 
-    /// Takes the word if it comes next.
+    /// Consumes the word if it comes next.
     fn takes(&mut self, word: &str) -> bool {
         let before = self.offset;
         let taken = self.word().eq_ignore_ascii_case(word);
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
         taken
     }
 
-    /// What stands up to the closing bracket; brackets within count, those in quotes or escaped do not.
+    /// Consumes the text up to the closing bracket; nested brackets count, those in quotes or escaped do not.
     fn up_to(&mut self, open: char, close: char) -> Option<&'a str> {
         let (rest, mut depth, mut quoted, mut escaped) = (self.rest(), 0_usize, false, false);
         for (at, c) in rest.char_indices() {
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Points one character before the place, as recorded refusals of searches do.
+    /// Returns an error that points one character before the position, as recorded errors of searches do.
     fn refuse(&self, message: &str) -> ApiError {
         at("MALFORMED_SEARCH", self.text, self.offset.saturating_sub(1), message)
     }
@@ -134,7 +134,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Reads a search.
+/// Parses a search.
 pub(super) fn parse(text: &str) -> Result<Search, ApiError> {
     let mut reader = Reader { text, offset: 0 };
     if !reader.takes("FIND") || !reader.takes_symbol('{') {
@@ -179,7 +179,7 @@ fn wanted(reader: &mut Reader<'_>) -> Result<Wanted, ApiError> {
     Ok(Wanted { object: object.to_owned(), fields, clauses, limit: None })
 }
 
-/// Where the fields end and the clauses begin.
+/// Returns the position where the fields end and the clauses begin.
 fn clauses_at(text: &str) -> usize {
     let starts = |at: usize| {
         let rest = &text[at..];
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_search_is_taken_apart() {
+    fn a_search_is_parsed() {
         let search = parse(
             "find {Jane \\} Doe} IN name fields RETURNING Contact(Id, Name WHERE City = ')' ORDER BY Name LIMIT 3), Lead LIMIT 9",
         )
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_pointed_at() {
+    fn errors_point_at_their_position() {
         let message = |text: &str| parse(text).unwrap_err().message;
         assert!(
             message("FIND {name} IN ALL TYPE RETURNING Account(name)")

@@ -1,6 +1,6 @@
-//! What is looked for: words, `wild*cards`, "phrases", and AND, OR, AND NOT between them.
+//! The terms of a search: words, `wild*cards`, "phrases", and AND, OR, AND NOT between them.
 
-/// A word or a phrase, in lower case; `*` stands for any characters and `?` for one, unless escaped by a backslash.
+/// A word or a phrase, in lower case; `*` matches any characters and `?` one, unless escaped by a backslash.
 type Word = Vec<Pattern>;
 
 /// One word of a phrase.
@@ -13,15 +13,15 @@ struct Term {
     phrase: Word,
 }
 
-/// Alternatives, each of terms that must all be met.
+/// Alternatives, each a list of terms that must all match.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Terms(Vec<Vec<Term>>);
 
-/// The shortest search.
+/// The minimum length of a search text.
 const SHORTEST: usize = 2;
 
 impl Terms {
-    /// Reads the text between the braces; `None` where it is too short to be searched for.
+    /// Parses the text between the braces; `None` when it is too short.
     pub(super) fn read(text: &str) -> Option<Self> {
         let letters = text.chars().filter(|c| c.is_alphanumeric()).count();
         if letters < SHORTEST {
@@ -45,7 +45,7 @@ impl Terms {
         (!alternatives.is_empty()).then_some(Self(alternatives))
     }
 
-    /// Whether a record with those texts is meant.
+    /// Returns whether a record with these texts matches.
     pub(super) fn found_in<'a>(&self, texts: impl Iterator<Item = &'a str>) -> bool {
         let texts: Vec<Vec<String>> = texts.map(|text| words(&text.to_lowercase())).collect();
         let met = |term: &Term| texts.iter().any(|words| term.is_in(words)) != term.negated;
@@ -83,7 +83,7 @@ struct Token {
     quoted: bool,
 }
 
-/// Words and quoted phrases, apart from blanks and parentheses.
+/// Splits the text into words, quoted phrases and parentheses.
 fn tokens(text: &str) -> Vec<Token> {
     let (mut tokens, mut current, mut quoted, mut escaped) = (Vec::new(), String::new(), false, false);
     let end = |current: &mut String, quoted, tokens: &mut Vec<Token>| {
@@ -110,7 +110,7 @@ fn tokens(text: &str) -> Vec<Token> {
     tokens
 }
 
-/// The words of a text: runs of letters and digits, and of what may stand for them.
+/// Returns the words of a text: runs of letters and digits, and of wildcards.
 fn words(text: &str) -> Vec<String> {
     let parts = text.split(|c: char| !c.is_alphanumeric() && !matches!(c, '*' | '?'));
     parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()

@@ -1,11 +1,11 @@
-//! How the SOAP API answers: results and faults.
+//! The responses of the SOAP API: results and faults.
 
 use super::xml::tag;
 use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 
-/// Partner (`u`) or enterprise (`c`): the namespaces differ.
+/// Partner (`u`) or enterprise (`c`) WSDL, which have different namespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flavor {
     Partner,
@@ -20,7 +20,7 @@ impl Flavor {
         }
     }
 
-    /// Its letter in an address.
+    /// Returns the letter in the URL.
     pub(super) fn letter(self) -> char {
         match self {
             Self::Partner => 'u',
@@ -29,7 +29,7 @@ impl Flavor {
     }
 }
 
-/// A refusal of a whole call.
+/// A SOAP fault, the error of a whole request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     code: &'static str,
@@ -51,7 +51,7 @@ impl Fault {
         Self::new("INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader: Illegal Session")
     }
 
-    /// The envelope; it goes out with status 500.
+    /// Returns the envelope, which is sent with status 500.
     pub(super) fn envelope(&self, flavor: Flavor) -> String {
         let (kind, code) = (self.kind, self.code);
         let detail = tag("sf:exceptionCode", code) + &tag("sf:exceptionMessage", &self.message);
@@ -72,7 +72,7 @@ impl From<ApiError> for Fault {
     }
 }
 
-/// The envelope around what an operation answers, with the use of the API budget.
+/// Returns the envelope of an operation's result, with the use of the API limit.
 pub(super) fn envelope(org: &Org, flavor: Flavor, operation: &str, content: &str) -> String {
     let limit = format!(
         "<LimitInfoHeader><limitInfo><current>{}</current><limit>{}</limit><type>API REQUESTS</type></limitInfo></LimitInfoHeader>",
@@ -88,14 +88,14 @@ pub(super) fn envelope(org: &Org, flavor: Flavor, operation: &str, content: &str
     )
 }
 
-/// The `errors` element of a result.
+/// Returns the `errors` element of a result.
 pub(super) fn errors(error: &ApiError) -> String {
     let fields: String = error.fields.iter().flatten().map(|field| tag("fields", field)).collect();
     let rest = tag("message", &error.message) + &tag("statusCode", error.code);
     format!("<errors>{fields}{rest}</errors>")
 }
 
-/// A result with an id, or with why there is none.
+/// Returns a result with an id or with an error.
 pub(super) fn result(outcome: &Result<RecordId, ApiError>) -> String {
     match outcome {
         Ok(id) => format!("<result>{}<success>true</success></result>", tag("id", id.as_str())),

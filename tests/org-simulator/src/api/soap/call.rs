@@ -4,7 +4,7 @@ use crate::api::soap::answer::Flavor;
 use crate::api::soap::xml::Element;
 use crate::model::actor::Actor;
 
-/// What an operation needs to know of its call.
+/// A call of a SOAP operation, with its context.
 pub(super) struct Call<'a> {
     pub(super) actor: Actor,
     pub(super) session: &'a str,

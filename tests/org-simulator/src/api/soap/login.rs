@@ -1,6 +1,6 @@
-//! `login` and `getUserInfo`. A user can log in with a password once a test has given him or her one.
+//! `login` and `getUserInfo`. A user can log in with a password after a test has set one.
 //!
-//! Salesforce retires `login`: it is there up to version 64.0 only, and is to go in Summer '27 (unverified).
+//! Salesforce retires `login`: it exists up to version 64.0 and ends in Summer '27 (unverified).
 
 use super::Flavor;
 use super::answer::Fault;
@@ -11,7 +11,7 @@ use crate::model::store::Row;
 
 const LAST_VERSION: u32 = 64;
 
-/// Opens a session for a username and a password with the security token behind it.
+/// Opens a session for a username and a password with the security token appended.
 pub(super) fn login(org: &mut Org, (flavor, version): (Flavor, u32), call: &Element) -> Result<String, Fault> {
     if version > LAST_VERSION {
         let message = format!("SOAP API login() is not available in API version {version}.0");
@@ -41,7 +41,7 @@ fn is_sandbox(org: &Org) -> bool {
     row.is_some_and(|row| *org.value("Organization", row, "IsSandbox") == crate::model::value::Value::Bool(true))
 }
 
-/// The elements of `GetUserInfoResult`, as far as the org knows them.
+/// Returns the elements of `GetUserInfoResult` that the org has data for.
 pub(super) fn user_info(org: &Org, user: RecordId) -> String {
     let row = org.store.get("User", user);
     let of = |field: &str| row.map_or("", |row: &std::sync::Arc<Row>| org.value("User", row, field).as_text());

@@ -1,4 +1,4 @@
-//! The operations that need a session.
+//! The operations that require a session.
 
 use serde_json::{Map, Value as Json};
 
@@ -12,11 +12,11 @@ use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 
-/// Records in a call (SOAP API guide).
+/// Records in one call (SOAP API guide).
 const MAX_RECORDS: usize = 200;
 const MAX_CONVERSIONS: usize = 100;
 
-/// Serves an operation; the answer is what stands in its response element.
+/// Serves an operation and returns the content of its response element.
 pub(super) fn serve(org: &mut Org, call: &Call<'_>) -> Result<String, Fault> {
     let operation = call.operation;
     match operation.name.as_str() {
@@ -64,7 +64,7 @@ pub(super) fn serve(org: &mut Org, call: &Call<'_>) -> Result<String, Fault> {
     }
 }
 
-/// Does the same to each item, each a transaction of its own unless the header says all or none.
+/// Applies an operation to each item, each in a transaction of its own unless the header sets all or none.
 fn each(
     org: &mut Org,
     call: &Call<'_>,
@@ -97,7 +97,7 @@ fn each(
     Ok(results.into_iter().map(|outcome| outcome.unwrap_or_else(|error| result(&Err(error)))).collect())
 }
 
-/// An id and the object that its prefix names.
+/// Parses an id and returns the object of its key prefix.
 fn known(org: &Org, text: &str) -> Result<(RecordId, String), ApiError> {
     let id = id(text)?;
     let object = org.schema.by_prefix(id.key_prefix());
@@ -109,13 +109,13 @@ fn id(text: &str) -> Result<RecordId, ApiError> {
     RecordId::parse(text.trim()).ok_or_else(|| ApiError::new("MALFORMED_ID", format!("bad id {}", text.trim())))
 }
 
-/// The kind and the fields of an sObject element.
+/// Returns the type and the fields of an sObject element.
 fn sobject(element: &Element) -> Result<(String, Map<String, Json>), ApiError> {
     let typed = element.kind.as_deref().filter(|kind| *kind != "sObject");
     let object = element.value("type").or(typed);
     let object = object.ok_or_else(|| ApiError::new("INVALID_TYPE", "sObject type is missing"))?.to_owned();
     let mut fields = Map::new();
-    // A partner's `type` is the kind of the sObject; an enterprise sObject may have a field `Type`.
+    // In the partner WSDL, `type` is the type of the sObject; an enterprise sObject may have a field `Type`.
     for child in element.children.iter().filter(|child| child.name != "type") {
         match child.name.as_str() {
             "fieldsToNull" => fields.insert(child.text.trim().to_owned(), Json::Null),
@@ -129,13 +129,14 @@ fn sobject(element: &Element) -> Result<(String, Map<String, Json>), ApiError> {
     Ok((object, fields))
 }
 
-/// A record named by an external id, as in `<Account><type>Account</type><Key__c>A-1</Key__c></Account>`.
+/// Returns a record that is identified by an external id, as in
+/// `<Account><type>Account</type><Key__c>A-1</Key__c></Account>`.
 fn reference(element: &Element) -> Map<String, Json> {
     let keys = element.children.iter().filter(|child| child.name != "type");
     keys.map(|child| (child.name.clone(), Json::from(child.text.as_str()))).collect()
 }
 
-/// Takes a field out, whatever the case of its name.
+/// Removes a field, by name without regard to case, and returns its value.
 fn taken(fields: &mut Map<String, Json>, name: &str) -> Option<Json> {
     let key = fields.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned()?;
     fields.shift_remove(&key)
@@ -201,7 +202,7 @@ fn convert(org: &mut Org, actor: &Actor, request: &Element) -> Result<String, Ap
         bypass_contact_dedupe: request.is_true("bypassContactDedupeCheck"),
     };
     let shown = |name: &str, id: Option<RecordId>| tag_or_nil(name, id.as_ref().map(RecordId::as_str));
-    // A refused conversion has a result like the others, with the lead's id.
+    // A failed conversion has a result like the others, with the lead's id.
     let before = org.savepoint();
     match org.convert_lead(actor, &conversion) {
         Ok(done) => Ok([

@@ -1,10 +1,10 @@
-//! XML as a tree: what a SOAP request says, and how its answer is written.
+//! XML as a tree, for SOAP requests and responses.
 
 use quick_xml::escape::{escape, unescape};
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
-/// More levels than any call has.
+/// The maximum nesting; no call has more levels.
 const MAX_DEPTH: usize = 64;
 
 /// An element without its namespace, which no call depends on.
@@ -21,7 +21,7 @@ pub(crate) struct Element {
 }
 
 impl Element {
-    /// Reads a document; `None` when it is not well-formed.
+    /// Parses a document; `None` when it is not well-formed.
     pub(crate) fn parse(xml: &str) -> Option<Self> {
         let mut reader = Reader::from_str(xml.trim_start_matches('\u{feff}'));
         let mut open = vec![Self::default()];
@@ -66,12 +66,12 @@ impl Element {
         self.children.iter().find(|child| child.name == name)
     }
 
-    /// All children of that name.
+    /// Returns all children with that name.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Self> {
         self.children.iter().filter(move |child| child.name == name)
     }
 
-    /// The text of a child that is there and not nil.
+    /// Returns the text of a child that exists and is not nil.
     pub(crate) fn value(&self, name: &str) -> Option<&str> {
         self.child(name).filter(|child| !child.nil).map(|child| child.text.trim()).filter(|text| !text.is_empty())
     }
@@ -81,12 +81,12 @@ impl Element {
     }
 }
 
-/// `<name>text</name>`, escaped.
+/// Returns `<name>text</name>`, escaped.
 pub(crate) fn tag(name: &str, text: &str) -> String {
     format!("<{name}>{}</{name}>", escape(text))
 }
 
-/// An element, or one that says that there is nothing.
+/// Returns an element with text, or with `xsi:nil` when there is none.
 pub(crate) fn tag_or_nil(name: &str, text: Option<&str>) -> String {
     text.map_or_else(|| format!("<{name} xsi:nil=\"true\"/>"), |text| tag(name, text))
 }
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prefixes_do_not_matter_and_entities_are_resolved() {
+    fn prefixes_are_ignored_and_entities_resolved() {
         let xml = "<?xml version=\"1.0\"?><s:Envelope xmlns:s=\"x\"><s:Body><a:op xmlns:a=\"y\"><a:n>A &amp; B &#x41;</a:n>\
                    <a:f xsi:type=\"xsd:string\" xsi:nil=\"true\"/><![CDATA[<c>]]></a:op></s:Body></s:Envelope>";
         let operation = Element::parse(xml).unwrap().child("Body").unwrap().child("op").unwrap().clone();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_well_formed_is_nothing() {
+    fn malformed_xml_is_not_parsed() {
         let deep = "<a>".repeat(100) + &"</a>".repeat(100);
         for xml in ["", "<a>", "<a></b>", "text", "<a>&unknown;</a>", "<!DOCTYPE a><a/>", deep.as_str()] {
             assert_eq!(Element::parse(xml), None, "{xml}");

@@ -1,4 +1,4 @@
-//! `tooling/sobjects/PackageInstallRequest`: asks for a package to be installed, and tells how far that is (Tooling API reference).
+//! `tooling/sobjects/PackageInstallRequest`: requests to install a package, and their status (Tooling API reference).
 
 use serde_json::{Value as Json, json};
 
@@ -12,7 +12,7 @@ use crate::model::packages::{InstallRequest, Status};
 use crate::model::value::Value;
 
 const KEY: &str = "SubscriberPackageVersionKey";
-/// What a request may set, with what it is otherwise.
+/// The fields that a request may set, with their default values.
 const OPTIONS: [(&str, Option<&str>); 6] = [
     ("NameConflictResolution", Some("Block")),
     ("SecurityType", Some("None")),
@@ -63,7 +63,7 @@ fn create(org: &mut Org, actor: &Actor, call: &Call) -> Result<Response, ApiErro
     Ok(Response::json(body).status(201))
 }
 
-/// The request as a query would show it, with its errors.
+/// Returns the request as a query returns it, with its errors.
 fn shown(org: &Org, call: &Call, id: &str) -> Result<Json, ApiError> {
     let id = RecordId::parse(id).ok_or_else(ApiError::not_found)?;
     let request = org.install_requests.all.iter().find(|request| request.id == id).ok_or_else(ApiError::not_found)?;
@@ -78,7 +78,7 @@ fn shown(org: &Org, call: &Call, id: &str) -> Result<Json, ApiError> {
         Status::Error(message) => json!({"errors": [{"message": message}]}),
         _ => Json::Null,
     };
-    // A password that was given is never shown.
+    // The password of the request is never returned.
     record.extend([
         ("Errors".to_owned(), errors),
         ("Password".to_owned(), Json::Null),

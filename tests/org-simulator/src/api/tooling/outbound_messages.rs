@@ -82,7 +82,7 @@ fn change(org: &mut Org, call: &Call, id: &str) -> Result<Response, ApiError> {
     Ok(Response::no_content())
 }
 
-/// Applies metadata to a definition; what it leaves out stays as it was.
+/// Applies metadata to a definition; absent properties are not changed.
 fn define(
     org: &mut Org,
     metadata: &Map<String, Json>,
@@ -99,7 +99,7 @@ fn define(
                 settings.api_version = format!("{:.1}", version.as_f64().unwrap_or_default());
             }
             ("includeSessionId", Json::Bool(_)) => {
-                // Ignored and taken for false since February 2026.
+                // Ignored and treated as false since February 2026.
             }
             ("integrationUser", Json::String(user)) => settings.integration_user = Some(user.clone()),
             ("name" | "description" | "protected" | "useDeadLetterQueue" | "urls" | "integrationUser", _) => {}
@@ -116,7 +116,7 @@ fn define(
     Ok(id)
 }
 
-/// What the simulator itself refuses, in the form of a metadata error.
+/// Returns an error of the simulator in the form of a metadata error.
 fn refused(error: Error) -> ApiError {
     ApiError::new("FIELD_INTEGRITY_EXCEPTION", error.to_string()).no_fields()
 }

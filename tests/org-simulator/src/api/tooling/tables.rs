@@ -1,4 +1,4 @@
-//! Tooling objects and their rows, as a query sees them. `Metadata` is left to the resource of a single record.
+//! The Tooling objects and their rows, for queries. Only the resource of a single record returns `Metadata`.
 
 use std::sync::Arc;
 
@@ -16,10 +16,11 @@ use crate::model::value::Value;
 pub(super) const MESSAGES: &str = "WorkflowOutboundMessage";
 pub(super) const INSTALL_REQUESTS: &str = "PackageInstallRequest";
 
-/// Names and kinds of fields.
+/// Names and types of fields.
 type Fields = &'static [(&'static str, &'static str)];
 
-/// Object, key prefix, its fields: text, number or yes and no by the first letter, or a reference by the object's name.
+/// Object, key prefix and fields. The type is text, number or Boolean by the first letter, or a reference by the
+/// object's name.
 const OBJECTS: &[(&str, &str, Fields)] = &[
     (
         MESSAGES,
@@ -64,7 +65,7 @@ const OBJECTS: &[(&str, &str, Fields)] = &[
     ),
 ];
 
-/// Replaces what is in `scratch` by the Tooling objects of `org`.
+/// Replaces the contents of `scratch` by the Tooling objects of `org`.
 pub(super) fn fill(scratch: &mut Org, org: &Org) {
     scratch.schema = Schema::default();
     for (name, prefix, fields) in OBJECTS {
@@ -147,12 +148,12 @@ fn install_request(scratch: &mut Org, org: &Org, request: &InstallRequest) {
     put(scratch, org, INSTALL_REQUESTS, request.id, &values);
 }
 
-/// The object and the name under which metadata knows a definition.
+/// Returns the full name of a definition in metadata: object and name.
 pub(super) fn full_name(definition: &Definition) -> String {
     format!("{}.{}", definition.message.object, developer_name(&definition.message.name))
 }
 
-/// Letters, digits and single underscores.
+/// Returns a developer name: letters, digits and single underscores.
 fn developer_name(name: &str) -> String {
     let parts = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join("_")

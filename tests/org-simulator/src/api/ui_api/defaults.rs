@@ -1,7 +1,8 @@
-//! `record-defaults/create/{object}`: what a page for a new record starts with (UI API guide, "Get Default Values to Create a Record").
+//! `record-defaults/create/{object}`: the default values of a new record and its layout (UI API guide, "Get Default
+//! Values to Create a Record").
 //!
-//! The layout is the same on every form factor. Which objects are described beside the record's own, and the error
-//! for an unknown form factor, are unverified.
+//! The layout is the same on every form factor. The objects that are described in addition to the record's own, and the
+//! error for an unknown form factor, are unverified.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -19,10 +20,10 @@ use crate::model::record_types::MASTER_RECORD_TYPE;
 use crate::model::schema::Access;
 use crate::model::value::Value;
 
-/// Relationships that every record shows; a new one has nobody there yet.
+/// Relationships that every record includes; they are empty in a new one.
 const AUTHORS: [&str; 2] = ["CreatedBy.Name", "LastModifiedBy.Name"];
 
-/// The layout, the record as it begins, and the objects of both.
+/// Returns the layout, the default values of the record, and the objects of both.
 pub(super) fn create(org: &Org, actor: &Actor, call: &Call, name: &str) -> Result<Json, ApiError> {
     let object = known(org, actor, name)?;
     if let Some(other) = call.parameter("formFactor").filter(|f| !["Large", "Medium", "Small"].contains(f)) {

@@ -1,9 +1,9 @@
-//! The fingerprints of responses.
+//! Entity tags of responses.
 
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
-/// A stable fingerprint of some JSON, 32 hex digits.
+/// Returns a stable hash of some JSON, as 32 hex digits.
 pub(crate) fn etag(json: &Json) -> String {
     let digest = Sha256::digest(json.to_string().as_bytes());
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()

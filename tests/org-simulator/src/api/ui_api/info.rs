@@ -1,4 +1,4 @@
-//! object-info: an object and its fields as the user may see and change them.
+//! Object info: an object and its fields, as the user may see and change them.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -42,7 +42,7 @@ pub(super) fn object_info(org: &Org, actor: &Actor, object: &Object) -> Json {
     }))
 }
 
-/// The picklists that depend on others, as a tree: by controlling field, what hangs on it.
+/// Returns the dependent picklists as a tree, by controlling field.
 fn dependent_fields(object: &Object) -> Json {
     let controllers = object.fields.iter().filter_map(|field| field.dependency.as_ref()).map(|d| d.controller.as_str());
     let is_dependent = |name: &str| object.field(name).is_some_and(|field| field.dependency.is_some());
@@ -52,7 +52,7 @@ fn dependent_fields(object: &Object) -> Json {
 fn hanging_on(object: &Object, controller: &str, depth: usize) -> Json {
     let hangs = |field: &&Field| field.dependency.as_ref().is_some_and(|d| d.controller == controller);
     let fields = object.fields.iter().filter(hangs);
-    // Salesforce allows no circles; the depth keeps one that was made by mistake from going round for ever.
+    // Salesforce allows no cycles; the depth limit ends one that was created by mistake.
     let deeper = fields.map(|field| match depth {
         0..8 => (field.name.clone(), hanging_on(object, &field.name, depth + 1)),
         _ => (field.name.clone(), json!({})),

@@ -1,4 +1,4 @@
-//! The page layout for a new record. Nobody can make layouts here, so each object has one, made of its fields.
+//! The page layout for a new record. Layouts cannot be created here, so each object has one, made of its fields.
 //!
 //! It has the fields that can be set on create and that the user may see, in the sections of Salesforce's own layouts:
 //! the plain fields, the addresses, and the long texts. The order is that of the object, not that of a real page.
@@ -17,14 +17,14 @@ const SECTION: &str = "01B";
 /// Parts of an address that no page shows.
 const UNSHOWN: [&str; 3] = ["Latitude", "Longitude", "GeocodeAccuracy"];
 
-/// What is shown with one label: a field, or the parts of a compound one.
+/// An item of the layout with one label: a field, or the parts of a compound field.
 struct Item<'a> {
-    /// The field that gives the label.
+    /// The field whose label is shown.
     whole: &'a Field,
     parts: Vec<&'a Field>,
 }
 
-/// The layout on which a user makes records of an object.
+/// The layout for a user's new records of an object.
 pub(super) struct CreateLayout<'a> {
     org: &'a Org,
     actor: &'a Actor,
@@ -75,7 +75,7 @@ impl<'a> CreateLayout<'a> {
         json!({"id": id.as_str(), "layoutType": "Full", "mode": "Create", "sections": sections})
     }
 
-    /// The items of a section from left to right; a gap at the end is filled.
+    /// Returns the items of a section from left to right, with an empty space at the end when a row is not full.
     fn rows(&self, section: Section, columns: usize) -> Vec<Json> {
         let items: Vec<&Item<'_>> = self.items.iter().filter(|item| Section::of(item) == section).collect();
         let row = |items: &[&Item<'_>]| {
@@ -87,7 +87,7 @@ impl<'a> CreateLayout<'a> {
     }
 
     fn item(&self, item: &Item<'_>) -> Json {
-        // The owner is the one who creates, and is changed by an action of its own.
+        // The owner is the creator, and is changed by an action of its own.
         let writeable =
             |field: &Field| field.name != "OwnerId" && self.org.may_edit_field(self.actor, self.object, field);
         let components: Vec<Json> = item
@@ -129,7 +129,7 @@ fn shown(org: &Org, actor: &Actor, object: &Object, field: &Field) -> bool {
     let of_person = object.name == "Account"
         && (PERSON_NAME.contains(&field.name.as_str()) || PERSON_FIELDS.iter().any(|(name, ..)| *name == field.name));
     let unshown = UNSHOWN.iter().any(|end| field.name.ends_with(end)) && object.compound_of(field).is_some();
-    // The record type is chosen before the page opens, and the page of an account is that of a business.
+    // The record type is chosen before the page opens, and the page of an account is that of a business account.
     field.createable
         && field.kind != FieldKind::Base64
         && field.name != "RecordTypeId"
@@ -138,7 +138,7 @@ fn shown(org: &Org, actor: &Actor, object: &Object, field: &Field) -> bool {
         && org.may_read_field(actor, object, field)
 }
 
-/// A page calls a reference by what it points to.
+/// Returns the label of a field; a reference is named after the object that it points to.
 fn label(field: &Field) -> &str {
     match field.kind {
         FieldKind::Reference => field.label.strip_suffix(" ID").unwrap_or(&field.label),

@@ -1,4 +1,4 @@
-//! `list-ui` and `list-records`: a list view with its columns, and its records as UI API shows records.
+//! `list-ui` and `list-records`: a list view with its columns, and its records in the form of UI API.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -17,10 +17,10 @@ use crate::model::schema::Object;
 const USUAL: usize = 50;
 const MOST: usize = 1_999;
 
-/// Fields that every record of a list has, whatever its columns.
+/// Fields of every record in a list, whatever its columns.
 const ALWAYS: [&str; 5] = ["Id", "CreatedDate", "LastModifiedById", "LastModifiedDate", "SystemModstamp"];
 
-/// A view by its id, or by its object and its name.
+/// Returns a view by its id, or by its object and its name.
 fn found(org: &Org, actor: &Actor, path: &[&str]) -> Result<(std::sync::Arc<Object>, ListView), ApiError> {
     let view = match path {
         [id] => list_views::by_id(org, id),
@@ -34,7 +34,7 @@ fn found(org: &Org, actor: &Actor, path: &[&str]) -> Result<(std::sync::Arc<Obje
     view.filter(|(object, _)| org.may(actor, Permission::Read, object)).ok_or_else(ApiError::not_found)
 }
 
-/// `GET list-ui/...`: how the list looks, and a page of its records.
+/// Serves `GET list-ui/...`: the list's description, and a page of its records.
 pub(super) fn list_ui(org: &mut Org, actor: &Actor, call: &Call, path: &[&str]) -> Result<Json, ApiError> {
     let (object, view) = found(org, actor, path)?;
     let info = info(org, actor, &object, &view);
@@ -42,7 +42,7 @@ pub(super) fn list_ui(org: &mut Org, actor: &Actor, call: &Call, path: &[&str]) 
     Ok(with_etag(json!({"info": info, "records": records})))
 }
 
-/// `GET list-records/...`: a page of the records alone.
+/// Serves `GET list-records/...`: a page of the records only.
 pub(super) fn list_records(org: &mut Org, actor: &Actor, call: &Call, path: &[&str]) -> Result<Json, ApiError> {
     let (object, view) = found(org, actor, path)?;
     page(org, actor, call, (&object, &view))
@@ -64,7 +64,7 @@ fn info(org: &Org, actor: &Actor, object: &Object, view: &ListView) -> Json {
         .filter(|c| c.field.name_field && !c.path.contains('.'))
         .map(|c| json!({"fieldApiName": c.path, "isAscending": true, "label": c.field.label}))
         .collect();
-    // Nobody can change the views that Salesforce makes.
+    // The views that Salesforce creates cannot be changed.
     with_etag(json!({
         "cloneable": true, "createable": true, "deletable": false, "displayColumns": shown, "filterLogicString": null,
         "filteredByInfo": [], "label": view.label, "listReference": list_views::reference(object, view),
@@ -96,7 +96,7 @@ fn page(org: &mut Org, actor: &Actor, call: &Call, (object, view): (&Object, &Li
     }))
 }
 
-/// The fields of each record: those of the columns, of the parents they come from, and those that are always there.
+/// Returns the fields of each record: those of the columns, of their parents, and those of every list.
 fn paths(org: &Org, actor: &Actor, object: &Object) -> Vec<String> {
     let mut paths: Vec<String> = ALWAYS.map(str::to_owned).to_vec();
     for column in list_views::columns(org, actor, object) {

@@ -1,4 +1,4 @@
-//! The objects that the UI API serves.
+//! The objects that the UI API supports.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Picklist values by record type: the only place where the stages of a record type can be read.
+//! Picklist values by record type: the only resource that returns the stages of a record type.
 
 use serde_json::{Map, Value as Json, json};
 
@@ -13,7 +13,7 @@ use crate::model::schema::{Field, FieldKind, Object};
 use crate::model::store::Row;
 use crate::model::value::Value;
 
-/// The record type of that id, if the user can choose it for records of the object.
+/// Returns the record type with an id, if the user may assign it to records of the object.
 pub(super) fn available_record_type(
     org: &Org,
     actor: &Actor,
@@ -31,14 +31,14 @@ pub(super) fn available_record_type(
     Ok(id)
 }
 
-/// The picklists of an object as one record type sees them.
+/// The picklists of an object for one record type.
 pub(super) struct Picklists<'a> {
     org: &'a Org,
     actor: &'a Actor,
     call: &'a Call,
     object: &'a Object,
     record_type: &'a str,
-    /// Stages of the record type's business process; all, when it has none.
+    /// Stages of the record type's business process; all stages when it has none.
     stages: Option<&'a [String]>,
 }
 
@@ -56,7 +56,7 @@ impl<'a> Picklists<'a> {
         Ok(Self { org, actor, call, object, record_type, stages })
     }
 
-    /// The field of that name, if it is a picklist that the user may see.
+    /// Returns the field with that name, if it is a picklist that the user may see.
     pub(super) fn field(&self, name: &str) -> Option<&'a Field> {
         self.object.field(name).filter(|field| self.shows(field))
     }
@@ -88,7 +88,7 @@ impl<'a> Picklists<'a> {
         }))
     }
 
-    /// The values of the field on which this one depends, numbered; none when it depends on none.
+    /// Returns the values of the controlling field with their numbers; empty when the picklist is not dependent.
     fn controller_values(&self, field: &Field) -> Map<String, Json> {
         let controller = field.dependency.as_ref().and_then(|dependency| self.object.field(&dependency.controller));
         let names: Vec<&str> = match controller {
@@ -99,7 +99,7 @@ impl<'a> Picklists<'a> {
         names.into_iter().zip(0_usize..).map(|(name, at)| (name.to_owned(), Json::from(at))).collect()
     }
 
-    /// Active stages in the order of the org, cut to those of the business process.
+    /// Returns the active stages in the org's order, restricted to those of the business process.
     fn stages(&self) -> Vec<Json> {
         let get = |row: &Row, field: &str| self.org.value("OpportunityStage", row, field).clone();
         let mut rows: Vec<_> =
@@ -144,7 +144,7 @@ fn value(label: &str, value: &str, attributes: Json) -> Json {
     json!({"attributes": attributes, "label": label, "validFor": [], "value": value})
 }
 
-/// Says for which values of the controlling field a value may be chosen.
+/// Adds the values of the controlling field with which a value may be chosen.
 fn valid_for(field: &Field, controllers: &Map<String, Json>, mut value: Json) -> Json {
     if let Some(dependency) = &field.dependency {
         let wanted = value["value"].as_str().and_then(|name| dependency.valid_for.get(name));

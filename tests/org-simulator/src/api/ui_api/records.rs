@@ -1,7 +1,8 @@
-//! Single records: values beside what a person would be shown.
+//! Single records: each value together with its display value.
 //!
-//! Without layouts, "all fields of the layout" are the fields that a user can set, and who made and changed the record.
-//! Display values are those of an en_US user in UTC; their exact form is unverified but for dates and references.
+//! Without layouts, "all fields of the layout" are the fields that a user can set, and the users who created and
+//! changed the record.
+//! Display values are those of an en_US user in UTC; their exact form is unverified except for dates and references.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
@@ -63,7 +64,7 @@ fn found(org: &Org, actor: &Actor, id: &str) -> Result<(std::sync::Arc<Object>, 
     }
 }
 
-/// The record with the fields that were asked for, or those of its layout.
+/// Returns the record with the requested fields, or those of its layout.
 fn shown(org: &Org, actor: &Actor, object: &Object, id: RecordId, call: &Call) -> Result<Json, ApiError> {
     let row = org.visible(actor, object, id).ok_or_else(ApiError::not_found)?;
     let record = Record { org, actor, call, object, row };
@@ -75,7 +76,7 @@ fn shown(org: &Org, actor: &Actor, object: &Object, id: RecordId, call: &Call) -
                 record.add(&mut fields, path.trim())?;
             }
             for path in optional.unwrap_or_default().split(',').filter(|path| !path.is_empty()) {
-                // An optional field that the user cannot see is left out.
+                // An optional field that the user may not see is left out.
                 let _ = record.add(&mut fields, path.trim());
             }
         }
@@ -83,7 +84,7 @@ fn shown(org: &Org, actor: &Actor, object: &Object, id: RecordId, call: &Call) -
     Ok(record.represented(fields))
 }
 
-/// The record with these fields, as far as the user sees them.
+/// Returns the record with those of these fields that the user may see.
 pub(crate) fn with_fields(
     org: &Org,
     actor: &Actor,
@@ -95,7 +96,7 @@ pub(crate) fn with_fields(
     Ok(of_row((org, actor), call, (object, row), paths))
 }
 
-/// The same of a row that need not be a record yet.
+/// Returns the same for a row that need not be a saved record.
 pub(super) fn of_row(
     (org, actor): (&Org, &Actor),
     call: &Call,
@@ -105,7 +106,7 @@ pub(super) fn of_row(
     let record = Record { org, actor, call, object, row };
     let mut fields = Map::new();
     for path in paths {
-        // A field that the user cannot see is left out.
+        // A field that the user may not see is left out.
         let _ = record.add(&mut fields, path);
     }
     fields.sort_keys();
@@ -156,7 +157,7 @@ impl<'a> Record<'a> {
         };
         let seen = self.object.fields.iter().filter(|field| self.org.may_read_field(self.actor, self.object, field));
         for field in seen.filter(settable) {
-            // The fields come from the object itself, so none is unknown.
+            // The fields come from the object itself, so each exists.
             let _ = self.add(fields, &field.name);
             if let Some(relationship) = &field.relationship {
                 let _ = self.add(fields, &format!("{relationship}.Name"));
@@ -202,7 +203,7 @@ impl<'a> Record<'a> {
             Value::Instant(moment) => Json::from(instant(*moment)),
             _ if self.row.id().is_none() => {
                 let (version, object, field) = (&self.call.version, &self.object.name, &self.object.fields[at].name);
-                // Only a blob tells the id of its record, and no field has a blob by default.
+                // Only the value of a blob depends on the record's id, and no blob field has a default.
                 value.json(Place { version, object, field, id: self.actor.user })
             }
             _ => self.object.shown(self.row, at, &self.call.version),
@@ -210,12 +211,12 @@ impl<'a> Record<'a> {
     }
 }
 
-/// What was already put under a relationship.
+/// Returns the fields that were already added under a relationship.
 fn nested(before: Option<&Json>) -> Map<String, Json> {
     before.and_then(|json| json.pointer("/value/fields")).and_then(Json::as_object).cloned().unwrap_or_default()
 }
 
-/// UI API writes `Z` where the data API writes `+0000`.
+/// Formats a time for UI API, which writes `Z` instead of `+0000`.
 fn instant(moment: Timestamp) -> String {
     moment.strftime("%Y-%m-%dT%H:%M:%S.000Z").to_string()
 }

@@ -1,4 +1,4 @@
-//! One load in progress: its report, and the files that it reads.
+//! A load in progress: its state, its report and the files that it reads.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -11,14 +11,14 @@ use crate::model::actor::Actor;
 use crate::model::org::Org;
 use crate::model::people;
 
-/// One load in progress.
+/// A load in progress.
 pub(crate) struct Load<'a> {
     pub(crate) org: &'a mut Org,
     pub(crate) actor: Actor,
     pub(crate) report: LoadReport,
-    /// What `@name` stands for.
+    /// The record ids by reference, for `@name`.
     pub(crate) references: HashMap<String, String>,
-    /// Tree records that refer to one which is not there yet.
+    /// Records that refer to a record that is not loaded yet.
     pub(crate) deferred: Vec<Json>,
 }
 
@@ -40,7 +40,7 @@ impl<'a> Load<'a> {
         *self.report.adjusted.entry(format!("{object}: {what}")).or_default() += 1;
     }
 
-    /// Creates a record and counts what came of it.
+    /// Creates a record and counts the outcome.
     pub(crate) fn create(&mut self, object: &str, fields: &Map<String, Json>) -> Option<String> {
         let start = self.org.savepoint();
         match self.org.load(&self.actor, object, fields) {
@@ -62,7 +62,7 @@ pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// What is in a folder, by name.
+/// Returns the entries of a folder, sorted by name.
 pub(crate) fn sorted_entries(dir: &Path) -> Result<Vec<PathBuf>, Error> {
     let error = |source| Error::Read { path: dir.display().to_string(), source };
     let entries = std::fs::read_dir(dir).map_err(error)?;
@@ -82,20 +82,20 @@ pub(crate) fn read_json(path: &Path) -> Result<Json, Error> {
     serde_json::from_str(&read(path)?).map_err(layout)
 }
 
-/// The rows of a CSV file, by column.
+/// Reads the rows of a CSV file, each as values by column.
 pub(crate) fn read_csv(path: &Path) -> Result<Vec<HashMap<String, String>>, Error> {
     let layout = |error: csv::Error| Error::Layout { path: path.display().to_string(), reason: error.to_string() };
     let text = read(path)?;
     csv::Reader::from_reader(text.as_bytes()).deserialize().collect::<Result<_, _>>().map_err(layout)
 }
 
-/// What came of loading CRM data.
+/// The outcome of loading CRM data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadReport {
     /// Records created, by object.
     pub loaded: BTreeMap<String, usize>,
-    /// Rows not loaded, by `object: reason`.
+    /// Rows that were not loaded, by `object: reason`.
     pub refused: BTreeMap<String, usize>,
-    /// Rows loaded with a value filled in or replaced, by `object: what was done`.
+    /// Rows that were loaded with a filled-in or replaced value, by `object: adjustment`.
     pub adjusted: BTreeMap<String, usize>,
 }

@@ -1,4 +1,4 @@
-//! Rows as a query answered them, and the CSV of a bulk upsert.
+//! Loads rows recorded from query responses, and the CSV files of bulk upserts.
 
 use std::path::Path;
 
@@ -10,7 +10,8 @@ use crate::data::write::Upserted;
 use crate::model::ids::RecordId;
 use crate::model::schema::{Field, FieldKind};
 
-/// Loads `*.json`, each an array of rows with their ids and dates; accounts come before what belongs to them by name.
+/// Loads `*.json`, each an array of rows with ids and dates. The files are read in order of name, so accounts come
+/// before their child records.
 pub(super) fn load_folder(load: &mut Load<'_>, dir: &Path) -> Result<(), Error> {
     for path in sorted_entries(dir)?.iter().filter(|path| path.extension().is_some_and(|e| e == "json")) {
         let rows = match read_json(path)? {
@@ -57,7 +58,7 @@ fn load_row(load: &mut Load<'_>, row: Json) {
     }
 }
 
-/// Upserts opportunities by `external_id__c`, which is made an external id.
+/// Upserts opportunities by `external_id__c`, which is added as an external id.
 pub(super) fn upsert_opportunities(load: &mut Load<'_>, path: &Path) -> Result<(), Error> {
     const KEY: &str = "external_id__c";
     external_id(load, KEY);
@@ -84,7 +85,7 @@ pub(super) fn upsert_opportunities(load: &mut Load<'_>, path: &Path) -> Result<(
     Ok(())
 }
 
-/// Adds a unique external id to Opportunity, if it is not there.
+/// Adds a unique external id to Opportunity, unless it exists.
 pub(super) fn external_id(load: &mut Load<'_>, name: &str) {
     let known = load.org.schema.object("Opportunity").is_some_and(|object| object.field(name).is_some());
     if known {

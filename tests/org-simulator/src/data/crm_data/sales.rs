@@ -1,11 +1,13 @@
-//! The B2B sales set: companies, products, sales agents and a pipeline of thousands of opportunities.
+//! Loads the B2B sales set: companies, products, sales agents and a pipeline of thousands of opportunities.
 //!
-//! Choices, where the set and Salesforce differ:
-//! - `Won` is `Closed Won`, `Lost` is `Closed Lost`, `Engaging` is `Qualification`; `Prospecting` is itself.
+//! Mappings, where the set and Salesforce differ:
+//! - `Won` becomes `Closed Won`, `Lost` becomes `Closed Lost`, `Engaging` becomes `Qualification`; `Prospecting` is
+//!   unchanged.
 //! - `CloseDate` is required in Salesforce. Where `close_date` is empty, it is `engage_date` plus 90 days; where both are empty
 //!   it is 2017-12-31, the end of the set's time.
-//! - `opportunity_id` is kept in the external id `Source_Opportunity_Id__c`, the product's name as written in `Product_Name__c`.
-//! - Revenue is given in millions.
+//! - `opportunity_id` is stored in the external id `Source_Opportunity_Id__c`, the product's original name in
+//!   `Product_Name__c`.
+//! - Revenue is in millions.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -61,7 +63,7 @@ fn fields(json: Json) -> Map<String, Json> {
     }
 }
 
-/// Ids of the companies by name; parents are created before their subsidiaries.
+/// Creates an account for each company and returns the ids by name; parents come before their subsidiaries.
 fn accounts(load: &mut Load<'_>, rows: &[CsvRow]) -> HashMap<String, String> {
     let mut ids: HashMap<String, String> = HashMap::new();
     let (parents, children): (Vec<&CsvRow>, Vec<&CsvRow>) =
@@ -96,7 +98,7 @@ fn products(load: &mut Load<'_>, rows: &[CsvRow]) {
     }
 }
 
-/// Ids of the sales agents by name; each becomes a user.
+/// Creates a user for each sales agent and returns the ids by name.
 fn agents(load: &mut Load<'_>, rows: &[CsvRow]) -> HashMap<String, String> {
     let mut ids = HashMap::new();
     for row in rows {
@@ -150,7 +152,7 @@ fn stage(deal_stage: &str) -> &str {
     }
 }
 
-/// The close date, and what was done where the set has none.
+/// Returns the close date, and the adjustment when the set has none.
 fn close_date(row: &CsvRow) -> (String, Option<&'static str>) {
     let given = column(row, "close_date");
     if !given.is_empty() {

@@ -1,4 +1,4 @@
-//! sObject trees: records with reference ids, and plans that say which files come first.
+//! Loads sObject trees: records with reference ids, and plans with the order of the files.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::Error;
 use crate::data::crm_data::load::{Load, file_name, read_json, sorted_entries};
 use crate::model::schema::infer_field;
 
-/// Loads a folder: by its plans, then the files that no plan names.
+/// Loads a folder: the files of its plans, then the files that no plan names.
 pub(super) fn load_folder(load: &mut Load<'_>, dir: &Path) -> Result<(), Error> {
     let mut plans = Vec::new();
     let mut files: BTreeMap<String, Vec<Json>> = BTreeMap::new();
@@ -43,7 +43,7 @@ fn records_of(tree: &mut Json) -> Vec<Json> {
     }
 }
 
-/// Loads records that were given without files; what they lack in the schema is added.
+/// Loads records that do not come from files. Missing objects and fields are added to the schema.
 pub(super) fn load_records(load: &mut Load<'_>, records: Vec<Json>) {
     extend_schema(load, &records.iter().collect::<Vec<_>>());
     let types = load.org.store.table("RecordType").into_iter().flat_map(|table| table.rows());
@@ -56,7 +56,7 @@ pub(super) fn load_records(load: &mut Load<'_>, records: Vec<Json>) {
     create_deferred(load);
 }
 
-/// Tries what had to wait for other records, as long as that gets anywhere.
+/// Creates the deferred records, in passes, until a pass creates none.
 fn create_deferred(load: &mut Load<'_>) {
     loop {
         let waiting = std::mem::take(&mut load.deferred);
@@ -75,7 +75,7 @@ fn attribute<'a>(record: &'a Json, name: &str) -> &'a str {
     record.get("attributes").and_then(|a| a.get(name)).and_then(Json::as_str).unwrap_or_default()
 }
 
-/// Adds the custom objects and custom fields that the records use and the schema lacks.
+/// Adds the custom objects and custom fields that the records use and that the schema does not have.
 fn extend_schema(load: &mut Load<'_>, records: &[&Json]) {
     let types: HashMap<&str, &str> =
         records.iter().map(|r| (attribute(r, "referenceId"), attribute(r, "type"))).collect();
@@ -112,7 +112,7 @@ fn create_all(load: &mut Load<'_>, records: Vec<Json>) {
     }
 }
 
-/// The fields of a record with its references resolved; `None` when one of them is not there.
+/// Returns the fields of a record with its references resolved; `None` when a referenced record is not loaded yet.
 fn fields_of(load: &Load<'_>, record: &Json) -> Option<Map<String, Json>> {
     let mut fields = record.as_object().cloned().unwrap_or_default();
     fields.shift_remove("attributes");
@@ -136,7 +136,7 @@ fn create(load: &mut Load<'_>, record: &Json, mut fields: Map<String, Json>) {
     }
 }
 
-/// Takes the lists of children out of a record's fields.
+/// Removes the lists of children from a record's fields and returns them.
 fn nested(fields: &mut Map<String, Json>) -> Vec<(String, Json)> {
     let names: Vec<String> =
         fields.iter().filter(|(_, value)| value.get("records").is_some()).map(|(name, _)| name.clone()).collect();

@@ -1,4 +1,4 @@
-//! Which HTML a note may hold, and what is left of it when it is saved.
+//! The HTML that a note may contain, and the cleaning that Salesforce applies when it is saved.
 
 const TAGS: [&str; 24] = [
     "p",
@@ -27,8 +27,8 @@ const TAGS: [&str; 24] = [
     "code",
 ];
 
-/// The content as it is kept: line breaks and unsafe attributes removed. `None` when a note cannot hold it: an unescaped
-/// `&` or `<`, a tag that is not for notes, or a control character.
+/// Returns the content as Salesforce saves it, without line breaks and unsafe attributes. `None` when a note cannot
+/// hold it: an unescaped `&` or `<`, a tag that notes do not allow, or a control character.
 pub(super) fn saved(html: &str) -> Option<String> {
     let mut kept = String::with_capacity(html.len());
     let mut rest = html;
@@ -56,7 +56,7 @@ pub(super) fn saved(html: &str) -> Option<String> {
     Some(kept)
 }
 
-/// The entity at the start of the text, such as `&amp;` or `&#39;`.
+/// Returns the entity at the start of the text, such as `&amp;` or `&#39;`.
 fn entity(text: &str) -> Option<&str> {
     let end = text.find(';').filter(|end| *end <= 32)?;
     let name = &text[1..end];
@@ -108,7 +108,7 @@ fn is_safe(attribute: &str) -> bool {
     !lower.starts_with("on") && !lower.contains("javascript:")
 }
 
-/// The text without tags and with the common entities read.
+/// Returns the text without tags and with the common entities decoded.
 pub(super) fn text_of(html: &str) -> String {
     let mut text = String::new();
     let mut in_tag = false;
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn unescaped_characters_and_foreign_tags_are_refused() {
+    fn unescaped_characters_and_unknown_tags_are_rejected() {
         for html in [
             "a & b",
             "1 < 2",
@@ -170,7 +170,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_saved_can_be_saved_again(html in "[a-z<>&;/ \"='\\n]{0,40}") {
+        fn saved_content_can_be_saved_again(html in "[a-z<>&;/ \"='\\n]{0,40}") {
             if let Some(once) = saved(&html) {
                 prop_assert_eq!(saved(&once), Some(once));
             }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 const RECORDS: &str = include_str!("developer-edition.txt");
 
-/// The records in the layout of an sObject tree. Close dates lie around the org's first day.
+/// Returns the records in the layout of an sObject tree. Close dates lie around `now`.
 pub(super) fn records(now: Timestamp) -> Vec<Json> {
     let lines = RECORDS.lines().filter(|line| !line.starts_with('#'));
     lines.zip(0..).filter_map(|(line, number)| record(line, number, now)).collect()
@@ -48,7 +48,7 @@ fn record(line: &str, number: i64, now: Timestamp) -> Option<Json> {
     Some(Json::Object(record))
 }
 
-/// What names a record while it is loaded: an account by its name, as others refer to it; the rest by number.
+/// Returns the reference id of a record in the tree: an account's name, to which others refer; a number for the rest.
 fn reference(object: &str, name: &str, number: i64) -> String {
     let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     if object == "Account" { letters } else { format!("{object}{number}") }

@@ -1,4 +1,4 @@
-//! The syntax tree of a query. Names carry the place they stand at, for error messages.
+//! The syntax tree of a query. Names have their position in the query, for error messages.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use super::date_function::DateFunction;
 use super::date_literal::DateLiteral;
 
-/// A field, possibly of a parent: `Name`, `Account.Owner.Name`.
+/// A path to a field, possibly of a parent: `Name`, `Account.Owner.Name`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Path {
     pub(super) names: Vec<String>,
@@ -40,7 +40,7 @@ impl Aggregate {
     }
 }
 
-/// What stands where a value is wanted.
+/// An expression: a field or a function of a field.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Expression {
     Field(Path),
@@ -54,7 +54,7 @@ pub(super) enum Expression {
     Format(Path),
     /// `convertCurrency(Amount)`.
     Currency(Path),
-    /// `GROUPING(StageName)`: whether a subtotal's row leaves the field out.
+    /// `GROUPING(StageName)`: 1 in subtotal rows that leave the field out.
     Grouping(Path),
 }
 
@@ -72,7 +72,7 @@ impl Expression {
     }
 }
 
-/// Which fields `FIELDS()` stands for.
+/// The set of fields that `FIELDS()` selects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FieldSet {
     All,
@@ -94,7 +94,7 @@ pub(super) enum Item {
     Value {
         expression: Expression,
         alias: Option<String>,
-        /// Where the entry begins; a function begins before its field.
+        /// Byte offset of the entry; a function begins before its field.
         offset: usize,
     },
     /// `COUNT()`.
@@ -127,7 +127,7 @@ pub(super) enum Literal {
     Days(DateLiteral),
 }
 
-/// What stands in the brackets after IN.
+/// The operand of IN: a list of literals or a subquery.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum List {
     Literals(Vec<Literal>),
@@ -150,7 +150,7 @@ pub(super) enum Condition {
         negated: bool,
         list: List,
     },
-    /// INCLUDES or EXCLUDES; each text may name several values, as `A;B`.
+    /// INCLUDES or EXCLUDES; each text may combine several values, as `A;B`.
     Includes {
         left: Expression,
         negated: bool,
@@ -183,7 +183,7 @@ pub(super) struct Select {
     pub(super) items: Vec<Item>,
     pub(super) from: Path,
     pub(super) alias: Option<String>,
-    /// `USING SCOPE`, with the place of the scope's name.
+    /// `USING SCOPE`, with the position of the scope's name.
     pub(super) scope: Option<Path>,
     pub(super) condition: Option<Condition>,
     pub(super) groups: Option<Groups>,
@@ -194,7 +194,7 @@ pub(super) struct Select {
     pub(super) all_rows: bool,
 }
 
-/// Whether an entry of the SELECT list is an aggregate.
+/// Returns whether an entry of the SELECT list is an aggregate.
 pub(crate) fn is_aggregate(item: &Item) -> bool {
     matches!(item, Item::Value { expression: Expression::Aggregate(..), .. })
 }

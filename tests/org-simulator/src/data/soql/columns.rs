@@ -1,4 +1,4 @@
-//! `?columns=true`: what the columns of a query are, instead of its rows (the Salesforce CLI asks for it).
+//! `?columns=true`: describes the columns of a query instead of running it (the Salesforce CLI uses it).
 
 use serde_json::{Value as Json, json};
 
@@ -13,7 +13,7 @@ use crate::model::errors::ApiError;
 use crate::model::org::Org;
 use crate::model::schema::{Field, FieldKind, Object};
 
-/// The columns of a query, which is checked and not run.
+/// Checks a query and returns the metadata of its columns, without running it.
 pub(crate) fn metadata(org: &Org, actor: &Actor, text: &str) -> Result<Json, ApiError> {
     let select = grammar::parse(text)?;
     let plan = Plan::new(org, actor, &select, text)?;
@@ -32,7 +32,7 @@ pub(crate) fn metadata(org: &Org, actor: &Actor, text: &str) -> Result<Json, Api
     }))
 }
 
-/// One column: its name, the field behind it and what is joined below it.
+/// Returns one column: its name, its field and the columns joined below it.
 fn column(name: &str, display: &str, field: Option<&Field>, joined: (bool, Vec<Json>)) -> Json {
     let kind = field.map(|field| field.kind);
     let (aggregate, joined) = joined;

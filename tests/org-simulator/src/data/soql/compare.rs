@@ -1,11 +1,11 @@
-//! How values compare: text without case, null equal only to null and never less.
+//! Comparison of values: text without regard to case; null equals only null and is never less.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::model::value::Value;
 
-/// Text is compared without case; null equals only null.
+/// Returns whether two values are equal: text without regard to case, and null only to null.
 pub(super) fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Null, Value::Null) => true,
@@ -13,7 +13,7 @@ pub(super) fn equal(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Order of two values of one kind; `None` where one is null or the kinds differ.
+/// Returns the order of two values of one type; `None` when one is null or the types differ.
 pub(super) fn compared(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::Instant(a), Value::Instant(b)) => Some(a.cmp(b)),
@@ -33,7 +33,7 @@ fn caseless(a: &str, b: &str) -> Ordering {
     a.to_lowercase().cmp(&b.to_lowercase())
 }
 
-/// Text in lower case, so that sorting it needs no further work.
+/// Returns text in lower case, so that it can be sorted directly.
 pub(super) fn folded(value: Cow<'_, Value>) -> Cow<'_, Value> {
     match &*value {
         Value::Text(text) if text.chars().any(char::is_uppercase) => Cow::Owned(Value::text(text.to_lowercase())),
@@ -41,7 +41,7 @@ pub(super) fn folded(value: Cow<'_, Value>) -> Cow<'_, Value> {
     }
 }
 
-/// Order of two values in a sorted result, where nulls come first unless they are to be last.
+/// Returns the order of two values in a sorted result: nulls come first unless `nulls_last` is set.
 pub(super) fn sorted(a: &Value, b: &Value, descending: bool, nulls_last: bool) -> Ordering {
     match (a.is_null(), b.is_null()) {
         (true, true) => Ordering::Equal,
@@ -56,7 +56,8 @@ pub(super) fn sorted(a: &Value, b: &Value, descending: bool, nulls_last: bool) -
     }
 }
 
-/// SQL's LIKE over lower-case text: `%` for any run, `_` for one character, a backslash makes either literal.
+/// Matches SQL's LIKE on lower-case text: `%` is any run of characters, `_` one character, and a backslash escapes
+/// either.
 pub(super) fn like(text: &str, pattern: &str) -> bool {
     let (text, pattern): (Vec<char>, Vec<char>) = (text.chars().collect(), pattern.chars().collect());
     let (mut t, mut p) = (0, 0);
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn like_knows_runs_single_characters_and_escapes() {
+    fn like_matches_runs_single_characters_and_escapes() {
         for (text, pattern) in [
             ("acme corp", "acme%"),
             ("acme", "a_me"),
@@ -105,7 +106,7 @@ mod tests {
         }
     }
 
-    /// What LIKE means, without care for speed.
+    /// Matches LIKE in the simplest way, for comparison.
     fn naive(text: &[char], pattern: &[char]) -> bool {
         match (pattern, text) {
             ([], text) => text.is_empty(),
@@ -119,7 +120,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn like_means_what_it_says(text in "[ab%_]{0,8}", pattern in r"([ab%_]|\\%|\\_){0,6}") {
+        fn like_agrees_with_a_naive_matcher(text in "[ab%_]{0,8}", pattern in r"([ab%_]|\\%|\\_){0,6}") {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
             prop_assert_eq!(like(&text, &pattern), naive(&chars(&text), &chars(&pattern)));
         }

@@ -1,4 +1,5 @@
-//! From conditions to tests: literals converted to the kinds of their fields, or refused in Salesforce's words.
+//! Turns conditions into filters: literals are converted to the types of their fields, or rejected with Salesforce's
+//! message.
 
 use super::ast::{Condition, Expression, List, Literal, Operator};
 use super::date_function::DateFunction;
@@ -16,20 +17,20 @@ use crate::model::value::Value;
 /// The left side of a comparison.
 pub(super) struct Left<S> {
     pub(super) source: S,
-    /// The kind of its values; unknown where a parent's kind is open.
+    /// The type of its values; unknown for a polymorphic parent.
     pub(super) kind: Option<FieldKind>,
     pub(super) name: String,
     pub(super) offset: usize,
-    /// The field itself, where it is one.
+    /// The field, when the left side is one.
     pub(super) field: Option<Resolved>,
 }
 
-/// The kind of values a date function gives.
+/// Returns the type of a date function's values.
 pub(super) fn kind_of(function: DateFunction) -> FieldKind {
     if function == DateFunction::DayOnly { FieldKind::Date } else { FieldKind::Int }
 }
 
-/// Builds the tests of a condition; `left` finds out about what is compared.
+/// Builds the filter of a condition; `left` resolves the left side of each comparison.
 pub(super) fn filter<S>(
     scope: Scope<'_>,
     condition: &Condition,
@@ -122,7 +123,7 @@ fn bad_operator<S>(scope: Scope<'_>, left: &Left<S>) -> ApiError {
     scope.refuse("INVALID_QUERY_FILTER_OPERATOR", left.offset, &format!("invalid operator on {kind} field"))
 }
 
-/// Turns a date literal into a range of days, or of moments.
+/// Turns a date literal into a range of days, or of times.
 fn range<S>(scope: Scope<'_>, left: &Left<S>, days: DateLiteral) -> Result<(Value, Value), ApiError> {
     let (from, to) = days.days(datetime::day(scope.org.clock.now())).ok_or_else(|| wrong_kind(scope, left, "date"))?;
     let moment = |day| datetime::start_of(day).map_or(Value::Null, Value::Instant);
@@ -133,7 +134,7 @@ fn range<S>(scope: Scope<'_>, left: &Left<S>, days: DateLiteral) -> Result<(Valu
     }
 }
 
-/// The type of a field as messages name it.
+/// Returns the name of a field's type in error messages.
 fn type_name(kind: FieldKind) -> &'static str {
     match kind {
         FieldKind::Boolean => "boolean",
@@ -155,7 +156,7 @@ fn wrong_kind<S>(scope: Scope<'_>, left: &Left<S>, wanted: &str) -> ApiError {
     scope.refuse("INVALID_FIELD", left.offset, &message)
 }
 
-/// A literal as a value of the field's kind; an empty text is null.
+/// Converts a literal to the field's type; an empty text is null.
 fn operand<S>(scope: Scope<'_>, left: &Left<S>, literal: &Literal) -> Result<Value, ApiError> {
     let text_kind = left.kind.is_none_or(|kind| kind.is_text() || kind == FieldKind::Reference);
     match (left.kind, literal) {

@@ -1,6 +1,6 @@
-//! Date functions, such as `CALENDAR_YEAR(CloseDate)`: a number, or for `DAY_ONLY` a day.
+//! Date functions, such as `CALENDAR_YEAR(CloseDate)`: they return a number, or a date for `DAY_ONLY`.
 //!
-//! Days are those of UTC, the time zone of every user here; the fiscal year begins in January, as in a new org.
+//! Days are in UTC, the time zone of every user here; the fiscal year begins in January, as in a new org.
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::Offset;
@@ -41,7 +41,7 @@ impl DateFunction {
         ("WEEK_IN_YEAR", Self::WeekInYear),
     ];
 
-    /// Of a date or a moment; null of anything else.
+    /// Applies the function to a date or a time; null for other values.
     pub(super) fn of(self, value: &Value) -> Value {
         let (day, hour) = match value {
             Value::Date(day) => (*day, 0),
@@ -64,7 +64,7 @@ impl DateFunction {
             Self::CalendarMonth | Self::FiscalMonth => month,
             Self::CalendarQuarter | Self::FiscalQuarter => (month - 1) / 3 + 1,
             Self::CalendarYear | Self::FiscalYear => i64::from(day.year()),
-            // Sunday is 1; the first week of a month or a year has its first seven days.
+            // Sunday is 1; the first week of a month or a year is its first seven days.
             Self::DayInWeek => i64::from(day.weekday().since(Weekday::Sunday)) + 1,
             Self::DayInYear => i64::from(day.day_of_year()),
             Self::WeekInMonth => (i64::from(day.day()) - 1) / 7 + 1,
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_function_takes_its_part_of_a_moment() {
+    fn each_date_function_returns_its_part_of_a_time() {
         let at = Value::Instant("2026-11-22T10:15:30Z".parse().unwrap());
         for (name, expected) in [
             ("CALENDAR_MONTH", 11),

@@ -1,12 +1,12 @@
-//! Date literals: `TODAY`, `LAST_N_DAYS:7`, `THIS_FISCAL_QUARTER`; each names a run of days.
+//! Date literals: `TODAY`, `LAST_N_DAYS:7`, `THIS_FISCAL_QUARTER`; each stands for a range of days.
 //!
-//! Days are those of UTC, the time zone of every user here; weeks begin on Sunday, as in the locale en_US;
+//! Days are in UTC, the time zone of every user here; weeks begin on Sunday, as in the locale en_US;
 //! the fiscal year begins in January, as in a new org.
 
 use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
-/// A length of time that the calendar knows.
+/// A calendar unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unit {
     Day,
@@ -16,7 +16,7 @@ enum Unit {
     Year,
 }
 
-/// A run of whole units, counted from the one that today is in: from the first to the last.
+/// A range of whole units relative to the current one, from the first to the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct DateLiteral {
     unit: Unit,
@@ -43,7 +43,7 @@ fn units(name: &str) -> Option<Unit> {
 }
 
 impl DateLiteral {
-    /// Reads a literal without a number, in upper case.
+    /// Parses a literal without a number, in upper case.
     pub(super) fn plain(name: &str) -> Option<Self> {
         let of = |unit, first, last| Some(Self { unit, first, last });
         match name {
@@ -64,12 +64,12 @@ impl DateLiteral {
         }
     }
 
-    /// Reads a literal that takes a number, its name in upper case: `LAST_N_DAYS`, `N_MONTHS_AGO`.
+    /// Parses a literal with a number, such as `LAST_N_DAYS` or `N_MONTHS_AGO`; the name is in upper case.
     pub(super) fn numbered(name: &str, n: i32) -> Option<Self> {
         let of = |unit, first, last| Some(Self { unit, first, last });
         if let Some(rest) = name.strip_prefix("LAST_N_") {
             let unit = units(rest)?;
-            // The days before today go on into today; longer units end before the present one.
+            // `LAST_N_DAYS` includes today; the longer units end before the current one.
             return of(unit, -n, if unit == Unit::Day { 0 } else { -1 });
         }
         if let Some(rest) = name.strip_prefix("NEXT_N_") {
@@ -78,12 +78,12 @@ impl DateLiteral {
         of(units(name.strip_prefix("N_")?.strip_suffix("_AGO")?)?, -n, -n)
     }
 
-    /// The first day of the run, and the first day after it.
+    /// Returns the first day of the range, and the first day after it.
     pub(super) fn days(self, today: Date) -> Option<(Date, Date)> {
         Some((self.start(today, self.first)?, self.start(today, self.last.checked_add(1)?)?))
     }
 
-    /// The first day of the unit that is `n` after the one of today.
+    /// Returns the first day of the unit that is `n` units after the current one.
     fn start(self, today: Date, n: i32) -> Option<Date> {
         let month = |months: i32| today.first_of_month().checked_add(months.months()).ok();
         let in_year = i32::from(today.month()) - 1;
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn every_literal_names_its_days() {
+    fn every_literal_has_its_range_of_days() {
         for (literal, expected) in [
             ("TODAY", "2026-11-22..2026-11-23"),
             ("YESTERDAY", "2026-11-21..2026-11-22"),
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_literal_is_not_read() {
+    fn an_unknown_literal_is_not_parsed() {
         for text in ["THIS_DAY", "SOMEDAY", "LAST_N_DAYS", "THIS_DECADE"] {
             assert_eq!(DateLiteral::plain(text), None, "{text}");
         }
@@ -155,7 +155,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_units_before_and_after_meet(day in 0_i32..20_000, which in 0_usize..6) {
+        fn the_ranges_before_and_after_a_unit_adjoin(day in 0_i32..20_000, which in 0_usize..6) {
             let today = Date::constant(1990, 1, 1).checked_add(day.days()).unwrap();
             let name = ["WEEK", "MONTH", "QUARTER", "YEAR", "FISCAL_QUARTER", "FISCAL_YEAR"][which];
             let of = |when: &str| DateLiteral::plain(&format!("{when}_{name}")).unwrap().days(today).unwrap();

@@ -1,4 +1,4 @@
-//! Runs a plan over the records that the actor sees.
+//! Runs a plan over the records that the actor may see.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -23,19 +23,19 @@ pub(super) struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    /// A record that is referred to, if the user sees it.
+    /// Returns a referenced record, if the user may see it.
     pub(super) fn record(self, object: &Object, id: RecordId) -> Option<&'a Arc<Row>> {
         self.org.store.get(&object.name, id).filter(|row| self.org.may_see(self.actor, object, row))
     }
 
-    /// A record of any kind, deleted or not.
+    /// Returns a record of any object, deleted or not.
     pub(super) fn any_record(self, id: RecordId) -> Option<(&'a Arc<Object>, &'a Arc<Row>)> {
         let object = self.org.schema.by_prefix(id.key_prefix())?;
         self.record(object, id).map(|row| (object, row))
     }
 }
 
-/// What a value sorts by: its place in the picklist, or itself without case.
+/// Returns the sort key of a value: its position in the picklist, or the value without case.
 pub(super) fn rank<'a>(value: Cow<'a, Value>, picklist: &[String]) -> Cow<'a, Value> {
     let place = match &*value {
         Value::Text(text) if !picklist.is_empty() => picklist.iter().position(|known| *known == text.to_lowercase()),
@@ -45,13 +45,13 @@ pub(super) fn rank<'a>(value: Cow<'a, Value>, picklist: &[String]) -> Cow<'a, Va
     Cow::Owned(Value::Int(i64::try_from(place).unwrap_or(i64::MAX)))
 }
 
-/// The rows a plan matches, in its order, within its limit.
+/// Returns the rows that a plan matches, in its order, within its limit.
 pub(super) fn rows<'a>(view: View<'a>, plan: &Plan, all_rows: bool) -> Vec<&'a Arc<Row>> {
     let limit = plan.limit.unwrap_or(usize::MAX);
     matching(view, plan, all_rows, None).into_iter().skip(plan.offset).take(limit).collect()
 }
 
-/// All rows a plan matches, in its order; `among` keeps to rows whose reference is one of those.
+/// Returns all rows that a plan matches, in its order; `among` restricts them to rows whose reference is in that set.
 pub(super) fn matching<'a>(
     view: View<'a>,
     plan: &Plan,
@@ -73,7 +73,7 @@ pub(super) fn matching<'a>(
     rows
 }
 
-/// The rows that can match at all: those with a given id where the filter names ids, otherwise every row.
+/// Returns the rows to test: those with a given id when the filter names ids, otherwise every row.
 fn candidates<'a>(org: &'a Org, plan: &Plan) -> Box<dyn Iterator<Item = &'a Arc<Row>> + 'a> {
     let Some(table) = org.store.table(&plan.object.name) else { return Box::new(std::iter::empty()) };
     match plan.filter.as_ref().and_then(ids_named) {
@@ -100,7 +100,7 @@ fn sorted<'a>(view: View<'a>, rows: Vec<&'a Arc<Row>>, order: &[SortKey]) -> Vec
     keyed.into_iter().map(|(_, row)| row).collect()
 }
 
-/// The value a column has for a row; null where a parent is missing or not to be seen.
+/// Returns the value of a column for a row; null when a parent is missing or hidden from the user.
 pub(super) fn value_at<'a>(view: View<'a>, row: &'a Row, column: &Column) -> Cow<'a, Value> {
     match column {
         Column::Own(at) => Cow::Borrowed(row.get(*at)),
@@ -115,7 +115,7 @@ pub(super) fn value_at<'a>(view: View<'a>, row: &'a Row, column: &Column) -> Cow
     }
 }
 
-/// A field of the object Name, as a record of any kind has it.
+/// Returns a field of the `Name` object for a record of any object.
 pub(super) fn open_field<'a>(object: &Object, row: &'a Row, field: &str) -> Cow<'a, Value> {
     match field {
         "Type" => Cow::Owned(Value::text(object.name.as_str())),
@@ -134,7 +134,7 @@ impl Source {
     }
 }
 
-/// The ids a filter names for the rows themselves, if it names some.
+/// Returns the ids to which a filter restricts the rows, if it does.
 pub(crate) fn ids_named(filter: &crate::data::soql::filter::Filter<plan::Source>) -> Option<Vec<RecordId>> {
     use crate::data::soql::filter::{Filter, Test};
     match filter {

@@ -1,4 +1,4 @@
-//! `?explain=`: how a query would be run (REST API guide, "Query resource, explain"). The numbers are simple guesses.
+//! `?explain=`: the plan of a query (REST API guide, "Query resource, explain"). The numbers are simple estimates.
 
 use serde_json::{Value as Json, json};
 
@@ -9,7 +9,7 @@ use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
 use crate::model::org::Org;
 
-/// The plan of a query, which is checked and not run.
+/// Checks a query and returns its plan, without running it.
 pub(crate) fn explained(org: &Org, actor: &Actor, text: &str) -> Result<Json, ApiError> {
     let select = grammar::parse(text)?;
     let plan = Plan::new(org, actor, &select, text)?;

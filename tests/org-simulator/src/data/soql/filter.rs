@@ -1,4 +1,4 @@
-//! Conditions ready to be tried: a tree of tests of values.
+//! Filters: conditions in a form that can be evaluated.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -16,19 +16,19 @@ pub(super) enum Test {
     LessOrEqual(Value),
     Greater(Value),
     GreaterOrEqual(Value),
-    /// Lower-case pattern with `%` and `_`.
+    /// A lower-case pattern with `%` and `_`.
     Like(String),
     In(Set),
     NotIn(Set),
-    /// From, inclusive, to, exclusive.
+    /// From (inclusive) to (exclusive).
     Within(Value, Value),
     Outside(Value, Value),
-    /// Groups of lower-case values; all of one group must be chosen.
+    /// Groups of lower-case values; all values of one group must be selected.
     Includes(Vec<Vec<String>>),
     Excludes(Vec<Vec<String>>),
 }
 
-/// The values of an IN list, kept for fast look-up.
+/// The values of an IN list, indexed for fast lookup.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Set {
     pub(super) ids: HashSet<RecordId>,
@@ -47,7 +47,7 @@ impl Set {
         }
     }
 
-    /// From, inclusive, to, exclusive.
+    /// Adds the range from (inclusive) to (exclusive).
     pub(super) fn insert_range(&mut self, from: Value, to: Value) {
         self.ranges.push((from, to));
     }
@@ -62,7 +62,7 @@ impl Set {
     }
 }
 
-/// A condition; `S` says where a tested value comes from.
+/// A condition; `S` is the source of a tested value.
 #[derive(Clone, Debug)]
 pub(super) enum Filter<S> {
     All(Vec<Filter<S>>),
@@ -72,7 +72,7 @@ pub(super) enum Filter<S> {
 }
 
 impl<S> Filter<S> {
-    /// Whether the condition holds for the values that `value` finds.
+    /// Returns whether the condition is true for the values that `value` returns.
     pub(super) fn holds<'v>(&self, value: &impl Fn(&S) -> Cow<'v, Value>) -> bool {
         match self {
             Self::All(parts) => parts.iter().all(|part| part.holds(value)),
@@ -87,7 +87,7 @@ fn within(value: &Value, from: &Value, to: &Value) -> bool {
     compared(value, from).is_some_and(Ordering::is_ge) && compared(value, to).is_some_and(Ordering::is_lt)
 }
 
-/// Whether all values of one of the groups are among those chosen, `A;B;C`.
+/// Returns whether all values of one of the groups are among the selected ones, `A;B;C`.
 fn chosen(value: &Value, groups: &[Vec<String>]) -> bool {
     let text = value.as_text().to_lowercase();
     let picked: HashSet<&str> = text.split(';').collect();
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_includes_all_values_of_one_group() {
+    fn includes_matches_all_values_of_one_group() {
         let groups = |text: &str| -> Vec<Vec<String>> {
             text.split(',').map(|group| group.split(';').map(str::to_owned).collect()).collect()
         };

@@ -1,4 +1,4 @@
-//! Flat rows for the results of Bulk API 2.0: one column a selected field, one optional text a value.
+//! Flat rows for the results of Bulk API 2.0: one column for each selected field, one optional text for each value.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::model::org::Org;
 use crate::model::schema::{FieldKind, Object};
 use crate::model::value::Value;
 
-/// What a query found, as flat rows.
+/// The result of a query, as flat rows.
 pub(crate) struct FlatRows {
     actor: Actor,
     object: Arc<Object>,
@@ -24,17 +24,18 @@ pub(crate) struct FlatRows {
 }
 
 impl FlatRows {
-    /// The object after FROM, by its API name.
+    /// Returns the object after FROM, by its API name.
     pub(crate) fn object(&self) -> &str {
         &self.object.name
     }
 
-    /// The selected fields in the order of the SELECT list, by their API names: `Id`, `Account.Name`.
+    /// Returns the selected fields in the order of the SELECT list, by their API names: `Id`, `Account.Name`.
     pub(crate) fn header(&self) -> &[String] {
         &self.header
     }
 
-    /// The rows from `from` on, as their fields are now; `None` is null. A record purged since is left out.
+    /// Returns the rows from `from` on, with the current values of their fields; `None` is null. Records that were
+    /// purged since are left out.
     pub(crate) fn rows<'a>(&'a self, org: &'a Org, from: usize) -> impl Iterator<Item = Vec<Option<String>>> + 'a {
         let view = View { org, actor: &self.actor };
         self.ids.iter().skip(from).filter_map(move |id| {
@@ -46,7 +47,7 @@ impl FlatRows {
 
 /// Runs a query of flat fields for the actor; `all_rows` includes the recycle bin.
 ///
-/// Subqueries, aggregates and OFFSET are refused in the words of Bulk API 2.0.
+/// Subqueries, aggregates and OFFSET are rejected with the messages of Bulk API 2.0.
 pub(crate) fn rows(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Result<FlatRows, ApiError> {
     let select = super::grammar::parse(text)?;
     check_flat(&select)?;
@@ -81,7 +82,8 @@ pub(crate) fn rows(org: &Org, actor: &Actor, text: &str, all_rows: bool) -> Resu
     Ok(FlatRows { actor: *actor, object: Arc::clone(&plan.object), header, columns, ids })
 }
 
-/// What Bulk API 2.0 cannot do (Bulk API guide, "SOQL considerations"); the first text was seen, the others are unverified.
+/// Rejects what Bulk API 2.0 does not support (Bulk API guide, "SOQL considerations"); the first text was recorded, the
+/// others are unverified.
 fn check_flat(select: &Select) -> Result<(), ApiError> {
     let refused = |message: &str| Err(ApiError::new("API_ERROR", message));
     for item in &select.items {
@@ -103,7 +105,7 @@ fn check_flat(select: &Select) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// A value in a CSV of the Bulk API: moments end in `Z`, numbers have their decimal point.
+/// Formats a value for the CSV of the Bulk API: times end in `Z`, numbers have their decimal point.
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::Null | Value::Blob(_) => None,

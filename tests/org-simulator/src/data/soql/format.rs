@@ -1,4 +1,4 @@
-//! `FORMAT()`: values as text for people, in the locale en_US and in US dollars (SOQL reference, "FORMAT()").
+//! `FORMAT()`: values as display text, in the locale en_US and in US dollars (SOQL reference, "FORMAT()").
 
 use jiff::tz::Offset;
 use serde_json::Value as Json;
@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use crate::model::schema::{Field, FieldKind};
 use crate::model::value::Value;
 
-/// A value of a field in the form a page of Salesforce would show; null stays null.
+/// Formats a value of a field as a Salesforce page shows it; null stays null.
 pub(super) fn text(field: &Field, value: &Value) -> Json {
     let number = |n: f64| {
         let shown = grouped(n.abs(), field.scale);
@@ -33,7 +33,7 @@ pub(super) fn text(field: &Field, value: &Value) -> Json {
     }
 }
 
-/// `1234567.5` with two places: `1,234,567.50`.
+/// Formats `1234567.5` with two places as `1,234,567.50`.
 fn grouped(number: f64, places: usize) -> String {
     let shown = format!("{number:.places$}");
     let (whole, rest) = shown.split_at(shown.find('.').unwrap_or(shown.len()));
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_read_as_on_a_page() {
+    fn values_are_formatted_as_on_a_page() {
         let field = |kind| Field::new("F", kind);
         assert_eq!(text(&field(FieldKind::Currency), &Value::Double(1_234_567.5)), "$1,234,567.50");
         assert_eq!(text(&field(FieldKind::Int), &Value::Int(-12_000)), "-12,000");

@@ -1,26 +1,26 @@
-//! What a query found, and how to show it.
+//! The result of a query, before it is rendered.
 
 use serde_json::Value as Json;
 
 use crate::data::soql::plan::Plan;
 use crate::model::ids::RecordId;
 
-/// What a query found, and how to show it.
+/// The result of a query, with what is needed to render it.
 pub(crate) struct Found {
     pub(crate) plan: Plan,
     pub(crate) rows: Rows,
 }
 
 pub(crate) enum Rows {
-    /// How many `COUNT()` counted.
+    /// The count of `COUNT()`.
     Count(usize),
     Groups(Vec<Json>),
-    /// Records in their order.
+    /// The ids of the records, in order.
     Records(Vec<RecordId>),
 }
 
 impl Found {
-    /// How many the query matches: `totalSize`.
+    /// Returns the number of rows that the query matches: `totalSize`.
     pub(crate) fn total(&self) -> usize {
         match &self.rows {
             Rows::Count(count) => *count,
@@ -28,7 +28,7 @@ impl Found {
         }
     }
 
-    /// How many rows there are to show.
+    /// Returns the number of rows to render.
     pub(crate) fn len(&self) -> usize {
         match &self.rows {
             Rows::Count(_) => 0,
@@ -37,12 +37,12 @@ impl Found {
         }
     }
 
-    /// Groups come in one page or not at all.
+    /// Returns whether the rows are groups, which are always returned in one page.
     pub(crate) fn is_grouped(&self) -> bool {
         matches!(self.rows, Rows::Groups(_))
     }
 
-    /// The records that were found.
+    /// Returns the ids of the records.
     pub(crate) fn ids(&self) -> &[RecordId] {
         match &self.rows {
             Rows::Records(ids) => ids,

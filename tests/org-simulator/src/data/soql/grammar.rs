@@ -5,7 +5,7 @@
 //! [GROUP BY [ROLLUP|CUBE (] field, ... [)] [HAVING condition]]
 //! [ORDER BY field [ASC|DESC] [NULLS FIRST|LAST], ...] [LIMIT n] [OFFSET n] [FOR VIEW|REFERENCE|UPDATE] [ALL ROWS]
 //! ```
-//! AND and OR are mixed only with parentheses, and NOT stands only at the head of a condition or of a parenthesis.
+//! AND and OR are mixed only with parentheses, and NOT is allowed only at the start of a condition or of a parenthesis.
 
 mod condition;
 mod expression;
@@ -25,7 +25,7 @@ use crate::model::errors::ApiError;
 const MAX_CHARS: usize = 100_000;
 const MAX_NESTING: usize = 40;
 
-/// Reads a query; what is wrong with it is said in Salesforce's words.
+/// Parses a query; errors have Salesforce's messages.
 pub(super) fn parse(text: &str) -> Result<Select, ApiError> {
     if text.trim().is_empty() {
         return Err(ApiError::new("MALFORMED_QUERY", "SOQL statements cannot be empty or null"));
@@ -42,7 +42,7 @@ pub(super) fn parse(text: &str) -> Result<Select, ApiError> {
     query.parse(LocatingSlice::new(text)).map_err(|error| refused(text, error.offset()))
 }
 
-/// The deepest level of parentheses, those inside strings included.
+/// Returns the depth of nested parentheses, including those inside strings.
 fn nesting(text: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     for c in text.chars() {
@@ -56,7 +56,8 @@ fn nesting(text: &str) -> usize {
     deepest
 }
 
-/// Where the parser stopped; a name or a `:name` in a literal's place is taken for a variable of Apex.
+/// Returns the error at the position where the parser stopped; a name or `:name` in the place of a literal is reported
+/// as an Apex variable.
 fn refused(text: &str, offset: usize) -> ApiError {
     let (before, rest) = text.split_at_checked(offset).unwrap_or((text, ""));
     let token: String = match rest.chars().next() {

@@ -1,4 +1,4 @@
-//! GROUP BY, aggregates and HAVING: rows that answer for many (SOQL reference, "GROUP BY").
+//! GROUP BY, aggregates and HAVING: rows that summarize several records (SOQL reference, "GROUP BY").
 
 mod tally;
 
@@ -58,7 +58,7 @@ fn group_key(scope: Scope<'_>, expression: &Expression) -> Result<(Source, Resol
     Ok((source, found))
 }
 
-/// As describe says of recorded fields.
+/// Returns whether a field can be grouped, as recorded describes say.
 fn is_groupable(field: &Field) -> bool {
     !is_long(field)
         && !matches!(
@@ -71,7 +71,8 @@ fn is_groupable(field: &Field) -> bool {
         )
 }
 
-/// Refuses functions of fields they make no sense for (SOQL reference, "Support for field types in aggregate functions").
+/// Rejects functions that the type of their field does not support (SOQL reference, "Support for field types in
+/// aggregate functions").
 fn check_supported(scope: Scope<'_>, function: Aggregate, found: &Resolved, offset: usize) -> Result<(), ApiError> {
     let Some(field) = found.field() else { return Ok(()) };
     let supported = match function {
@@ -113,7 +114,7 @@ impl GroupPlan {
         Ok(plan)
     }
 
-    /// Adds an entry of the SELECT list; one without a name of its own is called `expr0`, `expr1`.
+    /// Adds an entry of the SELECT list; one without an alias is named `expr0`, `expr1`.
     fn show(&mut self, scope: Scope<'_>, item: &Item) -> Result<(), ApiError> {
         let Item::Value { expression, alias, offset } = item else {
             let (offset, name) = match item {
@@ -138,7 +139,7 @@ impl GroupPlan {
         Ok(())
     }
 
-    /// The cell an expression stands for, made where it is a new aggregate.
+    /// Returns the cell of an expression; adds a new aggregate to the plan.
     fn cell(&mut self, scope: Scope<'_>, expression: &Expression) -> Result<(Cell, Resolved), ApiError> {
         let path = expression.path();
         if let Expression::Aggregate(function, _) = expression {
@@ -168,7 +169,7 @@ impl GroupPlan {
         self.calls.len() - 1
     }
 
-    /// What is compared in HAVING.
+    /// Resolves the left side of a comparison in HAVING.
     fn left(&mut self, scope: Scope<'_>, expression: &Expression) -> Result<Left<Cell>, ApiError> {
         let (cell, found) = self.cell(scope, expression)?;
         let kind = match (expression, cell) {
@@ -193,7 +194,7 @@ impl GroupPlan {
         Ok(Sort { cell, picklist, descending: order.descending, nulls_last: order.nulls_last })
     }
 
-    /// The groups of some rows, as `AggregateResult` rows.
+    /// Groups rows and returns `AggregateResult` rows.
     pub(super) fn run(&self, view: View<'_>, rows: &[&Arc<Row>]) -> Vec<Json> {
         let mut groups: Vec<Group> = self.sets().iter().flat_map(|kept| self.grouped(view, rows, kept)).collect();
         if let Some(having) = &self.having {
@@ -210,7 +211,7 @@ impl GroupPlan {
         groups.iter().map(|group| self.json(view, group)).collect()
     }
 
-    /// Which keys each kind of group keeps: all of them, and fewer for subtotals.
+    /// Returns the keys that each level of grouping keeps: all of them, and fewer for subtotals.
     fn sets(&self) -> Vec<Vec<bool>> {
         let n = self.keys.len();
         match self.grouping {

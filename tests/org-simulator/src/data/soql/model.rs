@@ -1,4 +1,4 @@
-//! Queries made at random, beside a model of what they mean.
+//! Property tests: random queries, compared with a simple model of their meaning.
 
 use std::cmp::Ordering;
 
@@ -10,7 +10,7 @@ use super::{Paper, page, run};
 use crate::model::org::Org;
 use crate::model::people;
 
-/// A lead as the model knows it: a city and a number of employees.
+/// A lead in the model: a city and a number of employees.
 #[derive(Clone, Debug, PartialEq)]
 struct Lead {
     city: Option<String>,
@@ -99,7 +99,7 @@ fn meaning() -> impl Strategy<Value = Meaning> {
     })
 }
 
-/// Leads with every mix of a few cities, in both cases, and a few numbers, with nulls.
+/// Returns leads with all combinations of a few cities, in both cases, and a few numbers, with nulls.
 fn leads() -> (Org, Vec<Lead>) {
     let (mut org, mut leads) = (org(), Vec::new());
     let admin = people::admin(&org);
@@ -117,7 +117,7 @@ fn lead(row: &Json) -> Lead {
     Lead { city: row["City"].as_str().map(str::to_owned), employees: row["NumberOfEmployees"].as_i64() }
 }
 
-/// Runs the queries that a strategy makes, all over one org.
+/// Runs a property test with the queries of a strategy, all over one org.
 fn over_leads<S: Strategy>(strategy: &S, test: impl Fn(&mut Org, &[Lead], S::Value)) {
     let (org, leads) = leads();
     let org = std::cell::RefCell::new(org);
@@ -130,7 +130,7 @@ fn over_leads<S: Strategy>(strategy: &S, test: impl Fn(&mut Org, &[Lead], S::Val
 }
 
 #[test]
-fn a_condition_finds_the_rows_it_means() {
+fn a_condition_finds_the_same_rows_as_the_model() {
     over_leads(&meaning(), |org, leads, meaning| {
         let query = format!(
             "SELECT City, NumberOfEmployees FROM Lead WHERE Company = 'Model' AND ({}) ORDER BY Id",
@@ -143,7 +143,7 @@ fn a_condition_finds_the_rows_it_means() {
 }
 
 #[test]
-fn an_order_is_that_of_its_keys_one_after_the_other() {
+fn rows_are_ordered_by_the_keys_in_turn() {
     let key = || (any::<bool>(), any::<bool>());
     over_leads(&(any::<bool>(), key(), key()), |org, leads, (city_first, by_city, by_number)| {
         let shown = |(descending, last): (bool, bool)| {
@@ -177,7 +177,7 @@ fn ordered<T: Ord>(a: Option<T>, b: Option<T>, (descending, nulls_last): (bool, 
 }
 
 #[test]
-fn pages_of_any_size_make_up_the_whole() {
+fn pages_of_any_size_add_up_to_the_whole_result() {
     over_leads(&(1_usize..40, 0_usize..30, prop::option::of(0_usize..30)), |org, _, (size, offset, limit)| {
         let limit = limit.map_or(String::new(), |limit| format!(" LIMIT {limit}"));
         let query = format!("SELECT Id, City FROM Lead ORDER BY City DESC{limit} OFFSET {offset}");

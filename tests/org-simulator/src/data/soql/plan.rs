@@ -1,4 +1,4 @@
-//! A query made concrete, as data: what is read, filtered, sorted and shown.
+//! The plan of a query, as data: what is read, filtered, sorted and returned.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use crate::data::soql::date_function::DateFunction;
 use crate::data::soql::filter::Filter;
 use crate::model::schema::{Field, FieldKind, Object};
 
-/// What a query answers with.
+/// The output of a query.
 #[derive(Clone, Debug)]
 pub(crate) enum Output {
-    /// `COUNT()`: only how many there are.
+    /// `COUNT()`: the number of rows only.
     Count,
     Rows(Projection),
     Groups(Box<GroupPlan>),
@@ -29,7 +29,7 @@ pub(crate) struct Plan {
     pub(crate) offset: usize,
 }
 
-/// A value of a row, perhaps taken through a date function.
+/// A value of a row, possibly through a date function.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) column: Column,
@@ -39,13 +39,13 @@ pub(crate) struct Source {
 #[derive(Clone, Debug)]
 pub(crate) struct SortKey {
     pub(crate) source: Source,
-    /// A picklist sorts in the order of its values, here in lower case.
+    /// The lower-case values of a picklist, by whose order it is sorted.
     pub(crate) picklist: Vec<String>,
     pub(crate) descending: bool,
     pub(crate) nulls_last: bool,
 }
 
-/// Where a value comes from, starting at a row.
+/// A path to a value, starting at a row.
 #[derive(Clone, Debug)]
 pub(crate) enum Column {
     Own(usize),
@@ -55,20 +55,20 @@ pub(crate) enum Column {
         object: Arc<Object>,
         rest: Box<Column>,
     },
-    /// A field of a parent whose kind is known only by its id; `Type` is the name of that kind.
+    /// A field of a polymorphic parent, whose object is known only from its id; `Type` is the name of that object.
     AnyParent {
         at: usize,
         field: String,
     },
 }
 
-/// A path that was found.
+/// A resolved path.
 #[derive(Clone, Debug)]
 pub(crate) struct Resolved {
     pub(crate) column: Column,
-    /// The path in the names of the schema: `Account.Name`.
+    /// The path with the names of the schema: `Account.Name`.
     pub(crate) name: String,
-    /// The object and the position of the field; not there for a parent whose kind is open.
+    /// The object and the position of the field; `None` for a polymorphic parent.
     pub(crate) home: Option<(Arc<Object>, usize)>,
 }
 
@@ -81,13 +81,13 @@ impl Resolved {
         self.field().map(|field| field.kind)
     }
 
-    /// The last name of the path, under which a grouped field is shown.
+    /// Returns the last name of the path, which names a grouped field in the result.
     pub(crate) fn last_name(&self) -> &str {
         self.name.rsplit('.').next().unwrap_or_default()
     }
 }
 
-/// What to show of a row, in order.
+/// The parts of a row to return, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Projection {
     pub(crate) entries: Vec<Entry>,
@@ -98,7 +98,7 @@ pub(crate) enum Entry {
     Field {
         name: String,
         at: usize,
-        /// As text for people.
+        /// Returned as display text.
         formatted: bool,
     },
     Parent {
@@ -107,13 +107,13 @@ pub(crate) enum Entry {
         object: Arc<Object>,
         projection: Projection,
     },
-    /// A parent whose kind is known only by its id.
+    /// A polymorphic parent, whose object is known only from its id.
     OpenParent {
         name: String,
         at: usize,
         fields: Vec<String>,
     },
-    /// A parent of which other fields are shown for other kinds.
+    /// A parent with different fields for each object.
     TypeOf {
         name: String,
         at: usize,
@@ -142,11 +142,11 @@ impl Entry {
 /// A value of a group.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Cell {
-    /// What the rows of the group have in common.
+    /// A key, which all rows of the group share.
     Key(usize),
     /// An aggregate over the rows.
     Call(usize),
-    /// 1 where a subtotal leaves the key out, otherwise 0.
+    /// 1 when a subtotal leaves the key out, otherwise 0.
     Grouping(usize),
 }
 
@@ -166,7 +166,7 @@ pub(crate) struct Sort {
     pub(crate) nulls_last: bool,
 }
 
-/// How rows are grouped and what is shown of a group.
+/// The grouping of rows and the values to return for each group.
 #[derive(Clone, Debug)]
 pub(crate) struct GroupPlan {
     pub(crate) keys: Vec<(Source, Resolved)>,

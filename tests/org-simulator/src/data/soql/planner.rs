@@ -1,4 +1,5 @@
-//! A query made concrete: names resolved against the schema, literals converted to the kinds of their fields.
+//! Turns a syntax tree into a plan: resolves names against the schema and converts literals to the types of their
+//! fields.
 
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use crate::model::schema::{Field, FieldKind};
 
 const MAX_OFFSET: usize = 2_000;
 const MAX_LIMIT_OF_FIELDS: usize = 200;
-/// Text areas longer than this can be neither filtered nor sorted nor grouped.
+/// Text areas longer than this cannot be filtered, sorted or grouped.
 const MAX_PLAIN_TEXT: usize = 255;
 
 impl<'a> Scope<'a> {
@@ -24,7 +25,7 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Whether the query answers with groups of rows.
+/// Returns whether the query returns groups of rows.
 pub(super) fn groups(select: &Select) -> bool {
     let aggregates = |item: &Item| {
         matches!(item, Item::Value { expression: Expression::Aggregate(..) | Expression::Grouping(_), .. })
@@ -43,7 +44,8 @@ fn limits_of_fields(select: &Select) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Whether only the actor's own records are meant; other scopes need sharing that is not here.
+/// Returns whether the scope is `mine`: the actor's own records only. Other scopes need sharing features that are not
+/// implemented.
 pub(super) fn mine(scope: Scope<'_>, named: Option<&Path>) -> Result<bool, ApiError> {
     let Some(path) = named else { return Ok(false) };
     match path.names.join(".").to_ascii_lowercase().as_str() {
@@ -59,7 +61,7 @@ pub(super) fn mine(scope: Scope<'_>, named: Option<&Path>) -> Result<bool, ApiEr
 const DOCUMENT_LINK_RESTRICTION: &str = "\nImplementation restriction: ContentDocumentLink requires a filter by a single Id on \
      ContentDocumentId or LinkedEntityId using the equals operator or multiple Id's using the IN operator.";
 
-/// The condition binds the document or the linked record, whatever else it says.
+/// Returns whether the condition restricts the document or the linked record, in every case.
 fn names_a_document(condition: &Condition) -> bool {
     let binds = |left: &Expression| {
         let [name] = left.path().names.as_slice() else { return false };
@@ -74,14 +76,15 @@ fn names_a_document(condition: &Condition) -> bool {
     }
 }
 
-/// A long text, a file or a compound: kept out of conditions, orders and groups.
+/// Returns whether the field is a long text, a file or a compound, which conditions, ORDER BY and GROUP BY do not
+/// allow.
 pub(super) fn is_long(field: &Field) -> bool {
     field.kind == FieldKind::Base64
         || field.kind.is_compound()
         || field.kind == FieldKind::TextArea && field.length > MAX_PLAIN_TEXT
 }
 
-/// What is compared in WHERE.
+/// Resolves the left side of a comparison in WHERE.
 fn row_value(scope: Scope<'_>, expression: &Expression) -> Result<Left<Source>, ApiError> {
     let path = expression.path();
     let (source, found, kind) = sourced(scope, expression)?;
@@ -94,7 +97,7 @@ fn row_value(scope: Scope<'_>, expression: &Expression) -> Result<Left<Source>, 
     Ok(Left { source, kind, name, offset: path.offset, field })
 }
 
-/// Where the value of a plain field or a date function comes from, and of what kind it is.
+/// Resolves a plain field or a date function to its source and its type.
 pub(super) fn sourced(
     scope: Scope<'_>,
     expression: &Expression,
@@ -122,13 +125,13 @@ pub(super) fn sourced(
     }
 }
 
-/// The values of a picklist in lower case, in their order.
+/// Returns the values of a picklist in lower case, in their order.
 pub(super) fn picklist_order(found: &Resolved) -> Vec<String> {
     let values = found.field().filter(|field| field.kind == FieldKind::Picklist).map(|field| &field.picklist);
     values.into_iter().flatten().map(|entry| entry.value.to_lowercase()).collect()
 }
 
-/// Refuses fields that have no order.
+/// Rejects fields that cannot be sorted.
 pub(super) fn check_sortable(scope: Scope<'_>, found: &Resolved, offset: usize) -> Result<(), ApiError> {
     if found.field().is_some_and(|field| is_long(field) || field.kind == FieldKind::MultiPicklist) {
         let message = format!("field '{}' can not be sorted in a query call", found.last_name());
@@ -145,7 +148,7 @@ fn sort_key(scope: Scope<'_>, order: &Order) -> Result<SortKey, ApiError> {
 }
 
 impl Plan {
-    /// Resolves a query of its own.
+    /// Plans a whole query.
     pub(super) fn new(org: &Org, actor: &Actor, select: &Select, text: &str) -> Result<Self, ApiError> {
         let object = queried(org, actor, &select.from, text)?;
         if object.name == "ContentDocumentLink" && !select.condition.as_ref().is_some_and(names_a_document) {
@@ -159,7 +162,7 @@ impl Plan {
         Ok(Self { output: Output::Groups(Box::new(groups)), ..Self::frame(scope, select)? })
     }
 
-    /// Resolves a query over an object that is already known, as one within another.
+    /// Plans a query over an object that is already resolved, such as a subquery.
     pub(super) fn of(scope: Scope<'_>, select: &Select) -> Result<Self, ApiError> {
         if groups(select) {
             let message = "only root queries support aggregate expressions";
@@ -179,7 +182,7 @@ impl Plan {
         Ok(Self { output, order, ..Self::frame(scope, select)? })
     }
 
-    /// What all queries have, without their output and its order.
+    /// Returns the plan of the clauses that all queries have, without output and order.
     fn frame(scope: Scope<'_>, select: &Select) -> Result<Self, ApiError> {
         if select.all_rows {
             return Err(ApiError::new("MALFORMED_QUERY", "ALL ROWS not allowed in this context"));

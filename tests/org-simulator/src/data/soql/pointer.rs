@@ -1,11 +1,12 @@
-//! Where in a query something is wrong, in Salesforce's form: a part of the query, a caret below it, and the place.
+//! The position of an error in a query, in Salesforce's format: a part of the query, a caret below it, and row and
+//! column.
 
 use crate::model::errors::ApiError;
 
-/// Characters shown on either side of the place, up to the next blank or comma (seen in public error reports).
+/// Characters shown on either side of the position, up to the next blank or comma (seen in public error reports).
 const AROUND: usize = 30;
 
-/// A refusal that points at the byte `offset` of the query.
+/// Returns an error that points at the byte `offset` of the query.
 pub(crate) fn at(code: &'static str, text: &str, offset: usize, message: &str) -> ApiError {
     let before = text.get(..offset).unwrap_or(text);
     let row = before.matches('\n').count() + 1;
@@ -39,7 +40,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_long_query_the_words_around_the_place_are_shown() {
+    fn a_long_query_is_shortened_around_the_position() {
         let query = "SELECT First__c, WebEmail__c, Case_Resolution_Summary__c, MW_Case_ID__c, Escalation_Helper_Contact__c, Last__c FROM Case";
         let error = at("INVALID_FIELD", query, query.find("MW_").unwrap(), "x");
         let shown = "WebEmail__c, Case_Resolution_Summary__c, MW_Case_ID__c, Escalation_Helper_Contact__c";

@@ -1,4 +1,4 @@
-//! The SELECT list: which parts of a row, its parents and its children are shown.
+//! The SELECT list: the parts of a row, its parents and its children to return.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::data::soql::plan::{Column, Entry, Plan, Projection};
 use crate::model::access::Permission;
 use crate::model::errors::ApiError;
 
-/// The entry that is meant, added when it is not there yet.
+/// Returns the matching entry, which is added when it does not exist yet.
 fn entry_at(entries: &mut Vec<Entry>, is: impl Fn(&Entry) -> bool, fresh: impl FnOnce() -> Entry) -> &mut Entry {
     let at = entries.iter().position(is).unwrap_or(entries.len());
     if at == entries.len() {
@@ -92,7 +92,7 @@ impl Projection {
         }
     }
 
-    /// Adds a field; fields of one parent are shown together.
+    /// Adds a field; fields of the same parent are combined.
     fn add(
         &mut self,
         scope: Scope<'_>,
@@ -128,7 +128,7 @@ impl Projection {
         }
     }
 
-    /// The fields that `FIELDS()` stands for, as far as the actor's profile shows them.
+    /// Adds the fields that `FIELDS()` selects, as far as the actor's profile permits.
     fn fields(&mut self, scope: Scope<'_>, set: FieldSet, offset: usize) -> Result<(), ApiError> {
         for (at, field) in scope.object.fields.iter().enumerate() {
             let wanted = match set {

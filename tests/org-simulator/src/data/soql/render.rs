@@ -1,4 +1,4 @@
-//! The rows that were found, as JSON.
+//! Renders the result of a query as JSON.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,11 +18,11 @@ use crate::model::value::Place;
 /// One page of a result.
 pub(crate) struct Page {
     pub(crate) records: Vec<Json>,
-    /// Results of subqueries that have more pages, by their locators.
+    /// Results of subqueries with more pages, by their locators.
     pub(crate) opened: Vec<(RecordId, Found)>,
 }
 
-/// How a page is to be shown.
+/// The settings of a page.
 #[derive(Clone, Copy)]
 pub(crate) struct Paper<'a> {
     /// API version of the request, for example `66.0`.
@@ -31,7 +31,7 @@ pub(crate) struct Paper<'a> {
     pub(crate) page: usize,
 }
 
-/// The page of a result that begins at `from`; records purged since are left out.
+/// Returns the page of a result that begins at `from`; records that were purged since are left out.
 pub(crate) fn page(org: &mut Org, actor: &Actor, found: &Found, from: usize, paper: Paper<'_>) -> Page {
     let mut locators = std::mem::take(&mut org.ids);
     let mut opened = Vec::new();
@@ -73,7 +73,7 @@ impl<'a> Renderer<'a, '_> {
         rows.map(|row| self.row(object, projection, &families, row)).collect()
     }
 
-    /// The children that are shown, by parent; nothing for what are no children.
+    /// Returns the children to render, by parent; empty for entries that are not subqueries.
     fn families(&self, entry: &Entry, parents: &[RecordId]) -> Families {
         let Entry::Children { at, plan, .. } = entry else { return Families::new() };
         let parents: HashSet<RecordId> = parents.iter().copied().collect();
@@ -141,7 +141,7 @@ impl<'a> Renderer<'a, '_> {
         self.row(object, projection, &families, (id, row))
     }
 
-    /// A parent of a kind known only by its id: fields of the object Name.
+    /// Renders a polymorphic parent: fields of the object `Name`.
     fn open_parent(&self, id: Option<RecordId>, fields: &[String]) -> Json {
         let Some((id, (object, row))) = id.and_then(|id| Some((id, self.view.any_record(id)?))) else {
             return Json::Null;
@@ -155,7 +155,7 @@ impl<'a> Renderer<'a, '_> {
         Json::Object(shown)
     }
 
-    /// The first page of a parent's children; what is beyond it gets a locator.
+    /// Renders the first page of a parent's children; more children get a locator.
     fn children(&mut self, plan: &Plan, ids: &[RecordId]) -> Json {
         let page = ids.len().min(self.paper.page);
         let records = self.plan(plan, &ids[..page]);
@@ -173,7 +173,7 @@ impl<'a> Renderer<'a, '_> {
     }
 }
 
-/// `{"type": "Account", "url": "/services/data/v66.0/sobjects/Account/001..."}`.
+/// Returns `{"type": "Account", "url": "/services/data/v66.0/sobjects/Account/001..."}`.
 pub(crate) fn attributes(object: &Object, id: RecordId, version: &str) -> Json {
     json!({"type": object.name, "url": format!("/services/data/v{version}/sobjects/{}/{id}", object.name)})
 }

@@ -1,4 +1,4 @@
-//! Names made concrete: paths resolved against the schema, as far as the actor's profile shows it.
+//! Name resolution: paths against the schema, as far as the actor's profile permits.
 
 use std::sync::Arc;
 
@@ -11,10 +11,10 @@ use crate::model::errors::ApiError;
 use crate::model::org::Org;
 use crate::model::schema::Object;
 
-/// Parents of parents that a path may go up (SOQL reference, "Understanding relationship query limitations").
+/// Levels of parents in a path (SOQL reference, "Understanding relationship query limitations").
 const MAX_LEVELS: usize = 5;
 
-/// Fields of a parent whose kind is open: those of the object Name.
+/// Fields of a polymorphic parent: those of the object `Name`.
 const NAME_FIELDS: [&str; 12] = [
     "Alias",
     "Email",
@@ -30,7 +30,7 @@ const NAME_FIELDS: [&str; 12] = [
     "Username",
 ];
 
-/// What resolving needs: the org, who asks, the object at hand and the query's text for messages.
+/// The context of name resolution: the org, the actor, the current object and the query's text for messages.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) org: &'a Org,
@@ -40,7 +40,7 @@ pub(super) struct Scope<'a> {
     pub(super) text: &'a str,
 }
 
-/// The object after FROM, if the actor may know of it.
+/// Returns the object after FROM, if the actor's profile permits reading it.
 pub(super) fn queried(org: &Org, actor: &Actor, from: &Path, text: &str) -> Result<Arc<Object>, ApiError> {
     let known = match from.names.as_slice() {
         [name] => org.schema.object(name).filter(|object| org.may(actor, Permission::Read, object)),
@@ -53,7 +53,7 @@ pub(super) fn queried(org: &Org, actor: &Actor, from: &Path, text: &str) -> Resu
 }
 
 impl<'a> Scope<'a> {
-    /// The same query seen from another object.
+    /// Returns the scope of the same query with another object.
     pub(super) fn with(self, object: &'a Arc<Object>) -> Self {
         Self { object, alias: None, ..self }
     }
@@ -82,7 +82,7 @@ impl<'a> Scope<'a> {
         self.refuse("INVALID_FIELD", path.offset, &message)
     }
 
-    /// The names of a path without a leading name or alias of the queried object itself.
+    /// Returns the names of a path without a leading name or alias of the queried object.
     pub(super) fn names(self, path: &Path) -> &[String] {
         match path.names.as_slice() {
             [first, rest @ ..] if !rest.is_empty() && self.is_called(first) => rest,
@@ -95,7 +95,7 @@ impl<'a> Scope<'a> {
             || name.eq_ignore_ascii_case(&self.object.name) && self.object.relationship(name).is_none()
     }
 
-    /// Follows a path to its field.
+    /// Resolves a path to its field.
     pub(super) fn resolve(self, path: &Path) -> Result<Resolved, ApiError> {
         let names = self.names(path);
         if names.len() > MAX_LEVELS + 1 {
@@ -134,14 +134,14 @@ impl<'a> Scope<'a> {
         Ok(Resolved { column, name, home: found.home })
     }
 
-    /// The reference behind a relationship's name.
+    /// Returns the position of the reference with a relationship name.
     pub(super) fn parent_reference(self, path: &Path, relationship: &str) -> Result<usize, ApiError> {
         let at = self.object.relationship(relationship);
         at.filter(|at| self.org.may_read_field(self.actor, self.object, &self.object.fields[*at]))
             .ok_or_else(|| self.unknown_relationship(path, relationship))
     }
 
-    /// A field of the open parents of a path.
+    /// Returns the name of a field of a polymorphic parent.
     pub(super) fn name_field(self, path: &Path, names: &[String]) -> Result<String, ApiError> {
         let [name] = names else {
             return Err(self.unknown_relationship(path, names.first().map_or("", String::as_str)));
@@ -155,7 +155,7 @@ impl<'a> Scope<'a> {
         self.org.may_read_field(self.actor, self.object, self.object.fields.get(at)?).then_some(at)
     }
 
-    /// The one object a reference points to; `None` where it may point to several.
+    /// Returns the object that a reference points to; `None` when it may point to several objects.
     pub(super) fn parent(self, at: usize) -> Option<Arc<Object>> {
         match self.object.fields.get(at)?.reference_to.as_slice() {
             [one] => self.org.schema.object(one).cloned(),

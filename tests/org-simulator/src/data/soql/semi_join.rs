@@ -12,7 +12,7 @@ use crate::model::value::Value;
 
 const MAX_JOINS: usize = 2;
 
-/// Refuses joins in places where Salesforce refuses them.
+/// Rejects joins in places where Salesforce does not allow them.
 pub(super) fn check(condition: &Condition) -> Result<(), ApiError> {
     let refused = |message: &str| Err(ApiError::new("MALFORMED_QUERY", message));
     if count(condition) > MAX_JOINS {
@@ -44,7 +44,7 @@ fn count(condition: &Condition) -> usize {
     }
 }
 
-/// The ids that the inner select finds; nulls are no ids.
+/// Returns the ids that the subquery finds, without nulls.
 pub(super) fn set(
     outer: Scope<'_>,
     left: Option<&Resolved>,
@@ -96,7 +96,7 @@ fn is_id(field: &Resolved) -> bool {
     matches!(field.kind(), Some(FieldKind::Id | FieldKind::Reference))
 }
 
-/// Whether both fields may hold ids of one object; a reference to anything meets everything.
+/// Returns whether both fields may hold ids of the same object; a reference to any object matches every field.
 fn meet(a: &Resolved, b: &Resolved) -> bool {
     let kinds = |field: &Resolved| -> Vec<String> {
         let Some((object, at)) = &field.home else { return Vec::new() };

@@ -65,7 +65,7 @@ fn quotes_in_names_are_found() {
 }
 
 #[test]
-fn rows_come_in_the_order_asked_for() {
+fn rows_are_ordered_by_order_by() {
     let mut org = org();
     assert_eq!(
         names(&mut org, "SELECT Name FROM Account ORDER BY Name LIMIT 2 OFFSET 1"),
@@ -84,7 +84,7 @@ fn rows_come_in_the_order_asked_for() {
 }
 
 #[test]
-fn a_keyset_walk_sees_every_row_once() {
+fn keyset_pagination_returns_every_row_once() {
     let mut org = org();
     let all: Vec<Json> =
         rows(&mut org, "SELECT Id FROM Contact ORDER BY SystemModstamp, Id").iter().map(|r| r["Id"].clone()).collect();
@@ -134,7 +134,7 @@ fn an_open_parent_shows_its_name_and_kind() {
 }
 
 #[test]
-fn mistakes_get_salesforces_codes() {
+fn invalid_queries_get_salesforces_codes() {
     let org = org();
     assert_eq!(code(&org, "SELECT Nope FROM Account"), "INVALID_FIELD");
     assert_eq!(code(&org, "SELECT Nope.Name FROM Account"), "INVALID_FIELD");
@@ -175,7 +175,7 @@ fn deleted_rows_are_only_in_query_all() {
 }
 
 #[test]
-fn flat_rows_have_a_column_a_field_and_no_children() {
+fn flat_rows_have_one_column_per_field_and_no_children() {
     let org = org();
     let admin = people::admin(&org);
     let query = "SELECT Name, Account.Name, Amount, CreatedDate FROM Opportunity WHERE Amount = 8000";
@@ -195,7 +195,7 @@ fn message(org: &Org, query: &str) -> String {
 }
 
 #[test]
-fn texts_of_refusals_are_salesforces() {
+fn error_texts_are_those_of_salesforce() {
     let org = org();
     for (query, expected) in [
         (
@@ -255,7 +255,7 @@ fn texts_of_refusals_are_salesforces() {
 }
 
 #[test]
-fn joins_by_subselect_keep_salesforces_rules() {
+fn semi_joins_follow_salesforces_restrictions() {
     let mut org = org();
     let with = rows(&mut org, "SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Contact)").len();
     let without = rows(&mut org, "SELECT Id FROM Account WHERE Id NOT IN (SELECT AccountId FROM Contact)").len();
@@ -293,7 +293,7 @@ fn joins_by_subselect_keep_salesforces_rules() {
 }
 
 #[test]
-fn groups_answer_for_their_rows() {
+fn groups_aggregate_their_rows() {
     let mut org = org();
     let all = rows(&mut org, "SELECT COUNT(Id), COUNT(Amount) n, SUM(Amount), MIN(CloseDate) FROM Opportunity");
     assert_eq!(all.len(), 1);
@@ -345,7 +345,7 @@ fn type_of_shows_the_fields_of_each_kind() {
 }
 
 #[test]
-fn values_are_shown_in_the_order_and_by_the_names_asked_for() {
+fn values_have_the_order_and_names_of_the_select_list() {
     let mut org = org();
     let row = &rows(
         &mut org,
@@ -361,7 +361,7 @@ fn values_are_shown_in_the_order_and_by_the_names_asked_for() {
 }
 
 #[test]
-fn what_a_profile_hides_is_as_good_as_absent() {
+fn hidden_objects_and_fields_do_not_exist() {
     let mut org = org();
     let rep = people::actor(&org, "casey@larkspur.example").unwrap();
     let refused = |org: &Org, query: &str| run(org, &rep, query, false).err().map(|error| error.code);
@@ -388,7 +388,7 @@ fn what_a_profile_hides_is_as_good_as_absent() {
 }
 
 #[test]
-fn counts_are_of_what_the_actor_sees() {
+fn counts_include_only_visible_records() {
     let mut org = org();
     access::set_private(&mut org, "Account", true).unwrap();
     let rep = people::actor(&org, "casey@larkspur.example").unwrap();

@@ -1,15 +1,15 @@
-//! Auto-number fields: the org numbers new records itself.
+//! Auto-number fields: the org sets their values on new records.
 
 use crate::model::org::Org;
 use crate::model::schema::Object;
 use crate::model::store::Row;
 use crate::model::value::Value;
 
-/// Cases of a new org begin here, as in a Developer Edition.
+/// The number of the first case in a new org, as in a Developer Edition.
 const FIRST_CASE: u64 = 1_000;
 
 impl Org {
-    /// Sets the auto-number fields of a new record. A number that a failed transaction took is not given again.
+    /// Sets the auto-number fields of a new record. A number that a failed transaction used is not used again.
     pub(super) fn number(&mut self, object: &Object, row: &mut Row) {
         for (at, field) in object.fields.iter().enumerate() {
             let Some(form) = &field.auto_number else { continue };
@@ -21,7 +21,7 @@ impl Org {
     }
 }
 
-/// `A-{0000}` and 7 give `A-0007`.
+/// Formats a number by the display format: `A-{0000}` and 7 become `A-0007`.
 fn numbered(form: &str, number: u64) -> String {
     let digits = form.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)));
     match digits {
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_form_says_how_many_digits_at_least() {
+    fn the_display_format_sets_the_minimum_of_digits() {
         assert_eq!(numbered("A-{0000}", 7), "A-0007");
         assert_eq!(numbered("{00}-x", 12_345), "12345-x");
         assert_eq!(numbered("N", 3), "N3");

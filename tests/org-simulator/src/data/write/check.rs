@@ -1,4 +1,4 @@
-//! What a body may say about a record, and what a record must have.
+//! Checks of a request body against the schema, and of a record before it is saved.
 
 use serde_json::{Map, Value as Json};
 
@@ -11,12 +11,12 @@ use crate::model::schema::{self, Field, FieldKind, Object};
 use crate::model::store::Row;
 use crate::model::value::Value;
 
-/// Why a body is read; it decides which fields may be in it.
+/// The purpose of a write, which decides which fields the body may set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     Create,
     Update,
-    /// Data of another system: ids and audit fields are taken over.
+    /// Data of another system: ids and audit fields keep their values.
     Load,
 }
 
@@ -30,7 +30,7 @@ impl Purpose {
     }
 }
 
-/// The values a body sets, in the order of the body.
+/// Returns the values that a body sets, in the order of the body.
 pub(super) fn changes(
     org: &Org,
     actor: &Actor,
@@ -64,18 +64,18 @@ pub(super) fn changes(
     if refused.is_empty() { Ok(changes) } else { Err(ApiError::not_writeable(refused)) }
 }
 
-/// The reference field that a body names by its relationship, as in `"Account": {"Key__c": "A-1"}`.
+/// Returns the reference field that a body names by its relationship, as in `"Account": {"Key__c": "A-1"}`.
 fn reference_named(object: &Object, name: &str, json: &Json) -> Result<usize, ApiError> {
     json.as_object().and_then(|_| object.relationship(name)).ok_or_else(|| ApiError::no_column(name, &object.name))
 }
 
-/// The id of the one record that has the given external id.
+/// Returns the id of the record with the given external id; an error unless exactly one matches.
 fn resolve(org: &Org, actor: Option<&Actor>, object: &Object, (name, json): (&str, &Json)) -> Result<Value, ApiError> {
     let reference = object.relationship(name).and_then(|at| object.fields.get(at));
     let Some((reference, keys)) = reference.zip(json.as_object()) else {
         return Err(ApiError::no_column(name, &object.name));
     };
-    // Where several kinds are permitted, the attributes may say which is meant.
+    // For a polymorphic reference, the attributes may name the object.
     let kind = keys.get("attributes").and_then(|attributes| attributes.get("type")).and_then(Json::as_str);
     let mut keys = keys.iter().filter(|(key, _)| *key != "attributes");
     let (Some((key, value)), None) = (keys.next(), keys.next()) else {
@@ -111,7 +111,7 @@ fn value_text(value: &Value) -> String {
     value.soap().unwrap_or_default().to_lowercase()
 }
 
-/// Checks that a reference points to a live record of a permitted kind, which the actor sees where there is one.
+/// Checks that a reference points to a live record of a permitted object that the actor, if there is one, may see.
 fn referenced(
     org: &Org,
     actor: Option<&Actor>,
@@ -160,7 +160,7 @@ fn record_type(org: &Org, actor: Option<&Actor>, object: &Object, id: RecordId) 
     }
 }
 
-/// Refuses a record that lacks a required field, naming all that are missing.
+/// Rejects a record without a required field; the error names all missing fields.
 pub(super) fn complete(object: &Object, row: &Row) -> Result<(), ApiError> {
     let missing: Vec<&str> = object
         .fields
@@ -176,7 +176,7 @@ pub(super) fn complete(object: &Object, row: &Row) -> Result<(), ApiError> {
         .fields(missing))
 }
 
-/// Refuses a value that another live record already has in a unique field.
+/// Rejects a value that another live record already has in a unique field.
 pub(super) fn unique(org: &Org, object: &Object, row: &Row, own: Option<RecordId>) -> Result<(), ApiError> {
     let Some(table) = org.store.table(&object.name) else { return Ok(()) };
     for (at, field) in object.fields.iter().enumerate().filter(|(_, f)| f.unique) {
@@ -193,7 +193,7 @@ pub(super) fn unique(org: &Org, object: &Object, row: &Row, own: Option<RecordId
     Ok(())
 }
 
-/// Refuses values that do not go together.
+/// Rejects combinations of values that are not allowed.
 pub(super) fn combination(object: &Object, row: &Row) -> Result<(), ApiError> {
     let id = |field| object.position(field).and_then(|at| row.get(at).as_id());
     let about_lead = object.name == "Task" && id("WhoId").is_some_and(|who| who.key_prefix() == "00Q");

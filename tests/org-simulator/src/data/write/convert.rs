@@ -1,4 +1,4 @@
-//! Lead conversion: a lead becomes an account, a contact and, mostly, an opportunity.
+//! Lead conversion: a lead becomes an account, a contact and optionally an opportunity.
 
 use std::sync::Arc;
 
@@ -55,17 +55,17 @@ const TO_CONTACT: [(&str, &str); 17] = [
     ("Country", "MailingCountry"),
 ];
 
-/// A conversion as a client asks for it (`LeadConvert` of the SOAP API).
+/// The request of a lead conversion (`LeadConvert` of the SOAP API).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "these are the call's own flags, one for one")]
 pub(crate) struct Conversion {
     pub(crate) lead: RecordId,
     pub(crate) status: String,
-    /// An account there is; a new one without it.
+    /// An existing account; absent for a new one.
     pub(crate) account: Option<RecordId>,
     pub(crate) contact: Option<RecordId>,
     pub(crate) opportunity: Option<RecordId>,
-    /// Who owns the new records; the lead's owner without it.
+    /// The owner of the new records; the lead's owner when absent.
     pub(crate) owner: Option<RecordId>,
     pub(crate) opportunity_name: Option<String>,
     pub(crate) no_opportunity: bool,
@@ -74,7 +74,7 @@ pub(crate) struct Conversion {
     pub(crate) bypass_contact_dedupe: bool,
 }
 
-/// What a lead became.
+/// The records that a lead was converted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Converted {
     pub(crate) account: RecordId,
@@ -125,7 +125,7 @@ impl Org {
         Ok(done)
     }
 
-    /// A lead without a company becomes a person account.
+    /// Converts a lead without a company to a person account.
     fn convert_to_person(
         &mut self,
         actor: &Actor,
@@ -156,7 +156,7 @@ impl Org {
         Ok(done)
     }
 
-    /// The lead, if it and all that the conversion names are fit for it.
+    /// Returns the lead, after checking it and the records that the conversion names.
     fn convertible(&self, actor: &Actor, wanted: &Conversion) -> Result<&Arc<Row>, ApiError> {
         let object = self.object_for(actor, "Lead")?;
         let lead = self.writeable(actor, &object, wanted.lead)?;
@@ -182,7 +182,8 @@ impl Org {
         Ok(lead)
     }
 
-    /// A contact can be named only together with its account (SOAP API guide, convertLead; the codes are unverified).
+    /// Checks that a contact is named only together with its account (SOAP API guide, convertLead; the codes are
+    /// unverified).
     fn contact_fits(&self, wanted: &Conversion) -> Result<(), ApiError> {
         let Some(contact) = wanted.contact else { return Ok(()) };
         let Some(account) = wanted.account else {
@@ -203,13 +204,13 @@ impl Org {
         at.map_or(Json::Null, |(object, at)| object.shown(lead, at, "66.0"))
     }
 
-    /// What a lead gives to another record.
+    /// Returns the values of a lead for another record.
     fn mapped(&self, lead: &Row, fields: &[(&str, &str)]) -> Map<String, Json> {
         let values = fields.iter().map(|(from, to)| ((*to).to_owned(), self.lead_json(lead, from)));
         values.filter(|(_, value)| !value.is_null()).collect()
     }
 
-    /// Gives a record what it lacks; what it has stays.
+    /// Sets the fields of a record that are empty; the others keep their values.
     fn fill(
         &mut self,
         actor: &Actor,
@@ -225,7 +226,7 @@ impl Org {
         Ok(id)
     }
 
-    /// `overwriteLeadSource`: the one field of an existing contact that a lead replaces.
+    /// Implements `overwriteLeadSource`: replaces the lead source of an existing contact.
     fn overwrite_source(
         &mut self,
         actor: &Actor,
@@ -240,7 +241,7 @@ impl Org {
         Ok(contact)
     }
 
-    /// The new opportunity, in the first open stage, with the contact in its primary role.
+    /// Creates the opportunity, in the first open stage, with the contact in the primary role.
     fn opportunity_of(
         &mut self,
         actor: &Actor,
@@ -276,7 +277,7 @@ impl Org {
         first.map(|row| get(row, "ApiName").as_text().to_owned()).unwrap_or_default()
     }
 
-    /// Writes into the lead what it became, and moves its activities to the contact.
+    /// Marks the lead as converted and moves its activities to the contact.
     fn mark_converted(
         &mut self,
         actor: &Actor,
@@ -309,7 +310,7 @@ impl Org {
         self.move_tasks(actor, wanted.lead, done)
     }
 
-    /// Tasks about the lead are then about the contact and, where there is one, the opportunity.
+    /// Moves tasks from the lead to the contact and, if there is one, the opportunity.
     fn move_tasks(&mut self, actor: &Actor, lead: RecordId, done: Converted) -> Result<(), ApiError> {
         let task = self.object("Task")?;
         let Some((who, what)) = task.position("WhoId").zip(task.position("WhatId")) else { return Ok(()) };
@@ -328,7 +329,7 @@ impl Org {
     }
 }
 
-/// The last day of the quarter, on which a converted lead's opportunity closes.
+/// Returns the last day of the quarter, the close date of a converted lead's opportunity.
 fn end_of_quarter(today: Date) -> Date {
     let last_month = (today.month() - 1) / 3 * 3 + 3;
     let first = Date::new(today.year(), last_month, 1).unwrap_or(today);

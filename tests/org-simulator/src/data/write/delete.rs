@@ -1,4 +1,4 @@
-//! The recycle bin: into it, with what belongs to a record, and out of it again.
+//! Deletes records into the recycle bin, with their dependent records, and undeletes them.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::model::org::Org;
 use crate::model::schema::{self, Object};
 use crate::model::value::Value;
 
-/// Records that go when their parent goes: parent object, child object, child's reference.
+/// Records that are deleted with their parent: parent object, child object, child's reference.
 const CASCADES: [(&str, &str, &str); 6] = [
     ("Account", "Contact", "AccountId"),
     ("Account", "Opportunity", "AccountId"),
@@ -22,24 +22,25 @@ const CASCADES: [(&str, &str, &str); 6] = [
     ("ContentDocument", "ContentVersion", "ContentDocumentId"),
 ];
 
-/// Records that keep their parent from being deleted: parent object, child object, child's reference, what the message calls them.
+/// Records that prevent the deletion of their parent: parent object, child object, child's reference, name in the
+/// message.
 const RESTRICTIONS: [(&str, &str, &str, &str); 2] =
     [("Account", "Case", "AccountId", "cases"), ("Contact", "Case", "ContactId", "cases")];
 
-/// Whether records of `child` go when the record goes to which their field refers.
+/// Returns whether records of `child` are deleted with the record that their field refers to.
 pub(crate) fn goes_with(parent: &str, child: &str, field: &str) -> bool {
     CASCADES.contains(&(parent, child, field))
 }
 
-/// Whether records of `child` keep the record from being deleted to which their field refers.
+/// Returns whether records of `child` prevent the deletion of the record that their field refers to.
 pub(crate) fn keeps(parent: &str, child: &str, field: &str) -> bool {
     RESTRICTIONS.iter().any(|(a, b, c, _)| (*a, *b, *c) == (parent, child, field))
 }
 
 impl Org {
-    /// Moves a record, and what belongs to it, to the recycle bin.
+    /// Moves a record, with its dependent records, to the recycle bin.
     pub(crate) fn delete(&mut self, actor: &Actor, object: &str, id: RecordId) -> Result<(), ApiError> {
-        // Every document is a note, and goes by a note's rules.
+        // Every document here is a note, and the rules of notes apply to it.
         let is_note = object == "ContentDocument" && self.schema.object("ContentNote").is_some();
         let object = self.object_for(actor, if is_note { "ContentNote" } else { object })?;
         let row = self.writeable(actor, &object, id)?;
@@ -52,7 +53,7 @@ impl Org {
         Ok(())
     }
 
-    /// Refuses to delete a record that others need.
+    /// Rejects the deletion of a record that other records require.
     fn unreferenced(&self, object: &Object, id: RecordId) -> Result<(), ApiError> {
         for (_, child, reference, plural) in RESTRICTIONS.iter().filter(|(parent, ..)| *parent == object.name) {
             let Some(child) = self.schema.object(child) else { continue };
@@ -63,7 +64,7 @@ impl Org {
             if !names.is_empty() {
                 let own = self.store.get(&object.name, id).zip(object.name_field());
                 let own = own.map_or("", |(row, at)| row.get(at).as_text());
-                // With the line break at the end (seen in a client's recorded error).
+                // The message ends in a line break (seen in a client's recorded error).
                 let message = format!(
                     "Your attempt to delete {own} could not be completed because it is associated with the following {plural}.: {}\n",
                     names.join(", ")
@@ -74,7 +75,7 @@ impl Org {
         Ok(())
     }
 
-    /// Takes a record, and what went with it, out of the recycle bin.
+    /// Restores a record, with the records deleted with it, from the recycle bin.
     pub(crate) fn undelete(&mut self, actor: &Actor, object: &str, id: RecordId) -> Result<(), ApiError> {
         let object = self.object_for(actor, object)?;
         if !self.visible(actor, &object, id).is_some_and(|row| row.is_deleted()) {
@@ -84,7 +85,7 @@ impl Org {
         Ok(())
     }
 
-    /// Marks a record as deleted, with its parent or by itself, or as no longer deleted; and what belongs to it.
+    /// Marks a record and its dependent records as deleted (with a parent or alone), or as not deleted.
     pub(super) fn set_deleted(
         &mut self,
         actor: &Actor,
@@ -110,7 +111,7 @@ impl Org {
         }
     }
 
-    /// Records that share the fate of `id`, by object.
+    /// Returns the records that are deleted or restored with `id`, by object.
     fn dependents(&self, object: &Object, id: RecordId, deleting: bool) -> Vec<(Arc<Object>, Vec<RecordId>)> {
         let mut found = Vec::new();
         for (_, child, reference) in CASCADES.iter().filter(|(parent, _, _)| *parent == object.name) {
@@ -121,7 +122,7 @@ impl Org {
             let theirs = theirs.filter(|row| deleting || row.id().is_some_and(|child| self.bin.went_with(child, id)));
             found.push((Arc::clone(child), theirs.filter_map(|row| row.id()).collect()));
         }
-        // A note and its document are one thing under two names.
+        // A note and its document are two objects for the same record.
         for twin in ["ContentNote", "ContentDocument"] {
             if id.key_prefix() == "069" && object.name != twin {
                 found.extend(self.schema.object(twin).map(|o| (Arc::clone(o), vec![id])));

@@ -5,7 +5,7 @@ use crate::model::schema::Object;
 use crate::model::store::Row;
 use crate::model::value::Value;
 
-/// Sets the computed fields of a record; `changed` are the positions the caller has written.
+/// Sets the computed fields of a record; `changed` are the positions that the caller has written.
 pub(super) fn derive(org: &Org, object: &Object, before: Option<&Row>, row: &mut Row, changed: &[usize]) {
     let mut record = Record { object, before, row, changed };
     match object.name.as_str() {
@@ -41,7 +41,7 @@ impl Record<'_> {
         self.object.position(field).is_some_and(|at| self.changed.contains(&at))
     }
 
-    /// The field is new or has another value than before.
+    /// Returns whether the field is new or differs from its earlier value.
     fn differs(&self, field: &str) -> bool {
         let Some(at) = self.object.position(field) else { return false };
         self.before.is_none_or(|before| before.get(at) != self.row.get(at))
@@ -72,7 +72,7 @@ fn opportunity(org: &Org, record: &mut Record<'_>) {
     }
 }
 
-/// Takes over what the stage says, unless the caller has said otherwise.
+/// Sets the fields that depend on the stage, unless the caller has set them.
 fn stage(org: &Org, record: &mut Record<'_>) {
     let name = record.get("StageName").as_text();
     let stage = org.setup_record("OpportunityStage", "ApiName", name);

@@ -1,4 +1,5 @@
-//! Merging up to three records into one: the others go to the recycle bin, and what pointed to them points to the master.
+//! Merges up to three records into one: the others go to the recycle bin, and references to them point to the master
+//! record.
 
 use serde_json::{Map, Value as Json};
 
@@ -13,16 +14,16 @@ use crate::model::value::Value;
 const MERGEABLE: [&str; 4] = ["Account", "Case", "Contact", "Lead"];
 const MAX_LOSERS: usize = 2;
 
-/// What a merge did.
+/// The result of a merge.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Merged {
     pub(crate) losers: Vec<RecordId>,
-    /// Records that pointed to a loser and now point to the master.
+    /// Records that pointed to a losing record and now point to the master record.
     pub(crate) redirected: Vec<RecordId>,
 }
 
 impl Org {
-    /// Merges `losers` into `master`, which takes over the given fields.
+    /// Merges `losers` into `master`, which gets the given fields.
     pub(crate) fn merge(
         &mut self,
         actor: &Actor,
@@ -67,7 +68,7 @@ impl Org {
         Ok(Merged { losers: losers.to_vec(), redirected })
     }
 
-    /// Persons are merged in both their shapes.
+    /// Merges the contacts of merged person accounts.
     fn merge_twins(&mut self, actor: &Actor, loser: RecordId, master: RecordId) -> Result<(), ApiError> {
         let twin = |org: &Self, id| {
             org.store.get("Account", id).and_then(|row| org.value("Account", row, "PersonContactId").as_id())

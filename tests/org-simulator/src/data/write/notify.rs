@@ -1,12 +1,12 @@
-//! The outbound messages that a change of a record sets off.
+//! Queues the outbound messages for a change of a record.
 
 use crate::model::actor::Actor;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 
 impl Org {
-    /// Queues what a user's change of a record sets off, unless the edition has no outbound messages or the user's profile
-    /// lacks "Send Outbound Messages".
+    /// Queues the notifications for a user's change of a record, unless the edition has no outbound messages or the
+    /// user does not have the permission "Send Outbound Messages".
     pub(crate) fn notify(&mut self, actor: &Actor, object: &str, record: RecordId) {
         if self.features.outbound_messages && !self.outbox.silent_users.contains(&actor.user) {
             let now = self.clock.now();

@@ -1,4 +1,5 @@
-//! Person accounts: an account that is a person, and the contact that is the same person. (Their rules are unverified.)
+//! Person accounts: an account that represents a person, with a contact for the same person. (The rules are
+//! unverified.)
 
 use std::sync::Arc;
 
@@ -15,12 +16,13 @@ use crate::model::value::Value;
 
 const DEVELOPER_NAME: &str = "PersonAccount";
 
-/// Whether a record is a person account, or the contact of one.
+/// Returns whether a record is a person account, or the contact of one.
 pub(super) fn is_person(object: &Object, row: &Row) -> bool {
     object.position("IsPersonAccount").is_some_and(|at| *row.get(at) == Value::Bool(true))
 }
 
-/// Makes a new account a person where its record type says so, and refuses fields that only the other kind has.
+/// Marks a new account as a person account when its record type says so, and rejects fields of the other kind of
+/// account.
 pub(super) fn settle(org: &Org, object: &Object, row: &mut Row, changed: &[usize]) -> Result<(), ApiError> {
     let Some(flag) = object.position("IsPersonAccount").filter(|_| object.name == "Account") else { return Ok(()) };
     let record_type = object.position("RecordTypeId").and_then(|at| row.get(at).as_id());
@@ -43,13 +45,13 @@ pub(super) fn settle(org: &Org, object: &Object, row: &mut Row, changed: &[usize
     Ok(())
 }
 
-/// The record type that makes an account a person.
+/// Returns the record type of person accounts.
 pub(super) fn person_type(org: &Org) -> Option<RecordId> {
     org.setup_record("RecordType", "DeveloperName", DEVELOPER_NAME)?.id()
 }
 
 impl Org {
-    /// Brings the contact of a person account up to date with it, or makes it.
+    /// Creates or updates the contact of a person account.
     pub(super) fn write_twin(&mut self, actor: &Actor, object: &Object, id: RecordId) -> Result<(), ApiError> {
         let account = self.store.get("Account", id).filter(|row| object.name == "Account" && is_person(object, row));
         let Some(account) = account.map(Arc::clone) else { return Ok(()) };

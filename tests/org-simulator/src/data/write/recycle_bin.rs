@@ -1,4 +1,4 @@
-//! What is in the recycle bin: what went there with what, and when it is gone for good.
+//! The recycle bin: purges old records and redirects references.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::model::org::Org;
 use crate::model::schema::{self, FieldKind, Object};
 use crate::model::value::Value;
 
-/// How long a deleted record can be brought back.
+/// The time for which a deleted record can be restored.
 const KEPT: SignedDuration = SignedDuration::from_hours(15 * 24);
 const HOUR: i64 = 3_600;
-/// References that say what a record itself is, and stay with it in a merge.
+/// References that belong to the record itself and are not redirected in a merge.
 const OWN_REFERENCES: [&str; 2] = ["MasterRecordId", "PersonContactId"];
 
 impl Org {
-    /// Removes for good what has been in the recycle bin for 15 days; looks once an hour.
+    /// Purges the records that have been in the recycle bin for 15 days; runs at most once an hour.
     pub(crate) fn purge_old(&mut self) {
         let now = self.clock.now();
         let hour = now.as_second().div_euclid(HOUR);
@@ -32,7 +32,7 @@ impl Org {
             let old = rows.filter(|row| row.is_deleted());
             let old = old.filter(|row| row.get(schema::MODSTAMP).as_instant().is_some_and(|at| at < limit));
             let old: Vec<RecordId> = old.filter_map(|row| row.id()).collect();
-            // What was deleted with a record is as old as that and goes by itself.
+            // A record deleted with another one is as old and is purged by its own date.
             for id in old {
                 self.store.purge(&object, id);
                 self.bin.deleted_with.remove(&id);
@@ -40,7 +40,7 @@ impl Org {
         }
     }
 
-    /// Removes a record for good, and what was deleted with it.
+    /// Deletes a record permanently, with the records that were deleted with it.
     fn purge(&mut self, object: &Arc<Object>, id: RecordId) {
         let below: Vec<RecordId> =
             self.bin.deleted_with.iter().filter(|(_, parent)| **parent == id).map(|(child, _)| *child).collect();
@@ -55,7 +55,7 @@ impl Org {
         }
     }
 
-    /// Removes a record from the recycle bin for good (`emptyRecycleBin` of the SOAP API).
+    /// Deletes a record of the recycle bin permanently (`emptyRecycleBin` of the SOAP API).
     pub(crate) fn empty_from_bin(&mut self, actor: &Actor, id: RecordId) -> Result<(), ApiError> {
         let object = self.schema.by_prefix(id.key_prefix()).cloned();
         let object = object.ok_or_else(|| ApiError::new("MALFORMED_ID", format!("bad id {id}")).no_fields())?;
@@ -66,7 +66,8 @@ impl Org {
         Ok(())
     }
 
-    /// Every reference to `from`, in live and in deleted records, becomes one to `to`; returns the live ones.
+    /// Replaces every reference to `from`, in live and deleted records, by one to `to`; returns the changed live
+    /// records.
     pub(super) fn redirect(&mut self, actor: &Actor, from: RecordId, to: RecordId) -> Vec<RecordId> {
         let mut changed = Vec::new();
         let objects: Vec<Arc<Object>> = self.schema.objects().cloned().collect();

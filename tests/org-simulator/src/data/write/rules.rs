@@ -1,4 +1,4 @@
-//! The org's own rules at work on a record: validation, duplicates, assignment, and locks that somebody holds.
+//! Applies the org's rules to a record: validation, duplicates, assignment and locks.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::model::write_options::AutoAssign;
 
 const DUPLICATE: &str = "Use one of these records?";
 
-/// Refuses work on a record that somebody else's transaction holds.
+/// Returns `UNABLE_TO_LOCK_ROW` when another transaction has locked the record.
 pub(super) fn unlocked(org: &Org, id: RecordId) -> Result<(), ApiError> {
     if !org.rules.locked.contains(&id) {
         return Ok(());
@@ -26,7 +26,7 @@ pub(super) fn unlocked(org: &Org, id: RecordId) -> Result<(), ApiError> {
     Err(ApiError::new("UNABLE_TO_LOCK_ROW", message).no_fields())
 }
 
-/// Refuses references to locked records: to save a child, Salesforce locks its parents too.
+/// Rejects references to locked records: Salesforce also locks the parents when it saves a child.
 pub(super) fn parents_unlocked(org: &Org, object: &Object, changes: &[(usize, Value)]) -> Result<(), ApiError> {
     if org.rules.locked.is_empty() {
         return Ok(());
@@ -36,7 +36,7 @@ pub(super) fn parents_unlocked(org: &Org, object: &Object, changes: &[(usize, Va
     parents.filter_map(|(_, value)| value.as_id()).try_for_each(|id| unlocked(org, id))
 }
 
-/// Checks a record that has just been written by the org's validation and duplicate rules.
+/// Checks a record that has just been written against the org's validation and duplicate rules.
 pub(super) fn obeyed(
     org: &Org,
     actor: &Actor,
@@ -64,7 +64,7 @@ pub(super) fn obeyed(
     Ok(())
 }
 
-/// Other live records that agree with `row` in all these fields, none of which may be null.
+/// Returns other live records with the same values as `row` in all these fields, none of which may be null.
 fn twins<'a>(org: &'a Org, object: &Object, row: &Row, positions: &[usize]) -> Vec<&'a Arc<Row>> {
     let alike = |a: &Value, b: &Value| match (a, b) {
         (Value::Text(a), Value::Text(b)) => a.eq_ignore_ascii_case(b),
@@ -76,7 +76,8 @@ fn twins<'a>(org: &'a Org, object: &Object, row: &Row, positions: &[usize]) -> V
         .collect()
 }
 
-/// The refusal with Salesforce's account of the duplicates. Its key is really spelt `duplicateResut` (recorded answer).
+/// Returns the error with Salesforce's details of the duplicates. The key is spelt `duplicateResut` (recorded
+/// response).
 fn duplicates_detected(
     org: &Org,
     actor: &Actor,
@@ -106,7 +107,7 @@ fn duplicates_detected(
     ApiError::new("DUPLICATES_DETECTED", message).with("duplicateResut", result)
 }
 
-/// Gives a new lead or case to whom the active assignment rule says.
+/// Sets the owner of a new lead or case by the active assignment rule.
 pub(super) fn assign(org: &mut Org, actor: &Actor, object: &Arc<Object>, id: RecordId) -> Result<(), ApiError> {
     let Some(rule) = org.rules.assignment.iter().find(|rule| rule.object == object.name) else { return Ok(()) };
     match actor.write.auto_assign {

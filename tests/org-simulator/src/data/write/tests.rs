@@ -1,4 +1,4 @@
-//! What must hold of writes in whatever order they come.
+//! Property tests of writes in random order.
 
 use proptest::prelude::*;
 use serde_json::{Map, Value as Json, json};
@@ -23,7 +23,7 @@ fn org() -> (Org, Actor) {
     (org, actor)
 }
 
-/// Every record of the org, deleted or not, with all its fields.
+/// Returns every record of the org, deleted or not, with all its fields.
 fn everything(org: &Org) -> Vec<(String, Map<String, Json>)> {
     let of = |name: &str| org.store.table(name).into_iter().flat_map(|table| table.rows());
     org.schema
@@ -47,7 +47,7 @@ fn json_of(answer: Response) -> Json {
     }
 }
 
-/// References of any record, deleted or not, to a record that is not there or, for a live record, not live.
+/// Returns dangling references: of any record to a missing record, or of a live record to a deleted one.
 fn dangling(org: &Org) -> Vec<(RecordId, String)> {
     let mut found = Vec::new();
     for object in org.schema.objects() {
@@ -67,7 +67,7 @@ fn dangling(org: &Org) -> Vec<(RecordId, String)> {
     found
 }
 
-/// A record of a collection: good, without its required field, with a taken key, or with a bad value.
+/// Generates a record of a collection: valid, without its required field, with a taken key, or with a bad value.
 fn record() -> impl Strategy<Value = Json> {
     (0..5_u8, 0..4_u8).prop_map(|(kind, n)| match kind {
         0 => json!({"attributes": {"type": "Account"}, "Name": format!("N{n}"), KEY: format!("K{n}")}),
@@ -82,7 +82,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn a_collection_that_is_rolled_back_leaves_the_store_as_it_was(records in prop::collection::vec(record(), 1..12)) {
+    fn a_rolled_back_collection_leaves_the_store_unchanged(records in prop::collection::vec(record(), 1..12)) {
         let (mut org, actor) = org();
         let before = everything(&org);
         let body = json!({"allOrNone": true, "records": records});
@@ -98,7 +98,7 @@ proptest! {
     }
 
     #[test]
-    fn a_composite_that_is_rolled_back_leaves_the_store_as_it_was(records in prop::collection::vec(record(), 1..12)) {
+    fn a_rolled_back_composite_leaves_the_store_unchanged(records in prop::collection::vec(record(), 1..12)) {
         let (mut org, actor) = org();
         let before = everything(&org);
         let part = |(n, record): (usize, &Json)| {
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn an_upsert_never_makes_two_records_of_one_key(calls in prop::collection::vec((0..3_u8, any::<bool>(), any::<bool>()), 1..20)) {
+    fn an_upsert_never_creates_a_key_twice(calls in prop::collection::vec((0..3_u8, any::<bool>(), any::<bool>()), 1..20)) {
         let (mut org, actor) = org();
         for (n, upper, many) in calls {
             let key = if upper { format!("KEY-{n}") } else { format!("key-{n}") };
@@ -139,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn merges_deletes_and_undeletes_keep_references_whole(steps in prop::collection::vec((0..3_u8, 0..6_usize, 0..6_usize), 1..16)) {
+    fn merges_and_deletes_leave_no_dangling_reference(steps in prop::collection::vec((0..3_u8, 0..6_usize, 0..6_usize), 1..16)) {
         let (mut org, actor) = org();
         let make = |org: &mut Org, object: &str, body: Json| org.create(&actor, object, body.as_object().unwrap()).unwrap();
         let accounts: Vec<RecordId> = (0..6).map(|n| make(&mut org, "Account", json!({"Name": format!("A{n}")}))).collect();

@@ -1,4 +1,4 @@
-//! Creating or changing a record by a key.
+//! Upserts: creates or changes a record by a key.
 
 use serde_json::{Map, Value as Json};
 
@@ -9,17 +9,17 @@ use crate::model::org::Org;
 use crate::model::schema::{self, Object};
 use crate::model::value::Value;
 
-/// What an upsert did.
+/// The outcome of an upsert.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Upserted {
     Created(RecordId),
     Updated(RecordId),
-    /// The key matches several records; nothing was done.
+    /// The key matches several records; nothing was written.
     Ambiguous(Vec<RecordId>),
 }
 
 impl Org {
-    /// Position of the field by which the actor may name records of an object.
+    /// Returns the position of a key field that the actor may use for an object.
     pub(crate) fn key_field(&self, actor: &Actor, object: &Object, name: &str) -> Result<usize, ApiError> {
         let usable = |at: &usize| {
             object
@@ -59,13 +59,13 @@ impl Org {
         }
     }
 
-    /// The refusal for an id that names no live record.
+    /// Returns the error for an id of a record that does not exist or is deleted.
     fn no_such_record(&self, object: &Object, value: &Value) -> ApiError {
         let row = value.as_id().and_then(|id| self.store.get(&object.name, id));
         if row.is_some_and(|row| row.is_deleted()) { ApiError::deleted() } else { ApiError::not_found() }
     }
 
-    /// Live records with that value in a key field.
+    /// Returns the live records with that value in a key field.
     pub(crate) fn matches(&self, actor: &Actor, object: &Object, key: usize, value: &Value) -> Vec<RecordId> {
         let live = |id: RecordId| self.visible(actor, object, id).is_some_and(|row| !row.is_deleted());
         match value {

@@ -14,7 +14,7 @@ use crate::model::kind::OrgKind;
 use crate::model::org::{Org, OrgSeed};
 use crate::model::random::Random;
 
-/// Starts an org that runs until the first one of its realm stops.
+/// Starts an org that runs until the first org of its realm stops.
 pub(crate) fn start_kept(realm: Realm, options: OrgOptions) -> BoxFuture<'static, Result<Shared, Error>> {
     Box::pin(async move {
         let (shared, server) = start(&realm, options).await?;
@@ -43,7 +43,7 @@ pub(crate) async fn start(realm: &Realm, options: OrgOptions) -> Result<(Shared,
     Ok((shared, server))
 }
 
-/// The letters and digits of a name, in lower case.
+/// Returns the letters and digits of a name, in lower case.
 pub(crate) fn slug(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
 }
@@ -67,7 +67,7 @@ fn naming(options: &OrgOptions, number: u32) -> Naming {
     }
 }
 
-/// Starts the orgs of a saved realm; gives the first one and its server.
+/// Starts the orgs of a saved realm and returns the first one with its server.
 pub(crate) async fn resume(
     realm: &Realm,
     mut saved: SavedRealm,

@@ -1,4 +1,4 @@
-//! Several orgs in one process: adding them, and finding them.
+//! The handle's methods for several orgs in one process.
 
 use super::Simulator;
 use crate::Error;
@@ -8,39 +8,41 @@ use crate::model::edition;
 use crate::model::kind::{Features, OrgKind};
 
 impl Simulator {
-    /// Adds an org to the realm of this one and gives its handle, which stops that org when dropped.
+    /// Adds an org to the realm of this one and returns its handle, which stops the new org when dropped.
     ///
-    /// The orgs share the clock, the registered apps and the login hosts. What is in the new org by its seed is the same, but its
-    /// usernames end in a dot and its name in lower case: usernames are unique among all orgs.
+    /// The orgs share the clock, the registered apps and the login hosts. The seed's data is the same in each org,
+    /// except that the usernames have the suffix of a dot and the org's name in lower case: usernames are unique among
+    /// all orgs.
     pub async fn add_org(&self, options: OrgOptions) -> Result<Self, Error> {
         let (shared, server) = start(&self.shared.realm, options).await?;
         Ok(Self::new(shared, Some(server), false))
     }
 
-    /// Handles of all orgs that run in this realm, in the order they were made. They stop nothing when dropped.
+    /// Returns handles of all running orgs of this realm, in the order of their creation. Dropping them does not stop
+    /// an org.
     #[must_use]
     pub fn orgs(&self) -> Vec<Self> {
         self.shared.realm.orgs().into_iter().map(|shared| Self::new(shared, None, false)).collect()
     }
 
-    /// What kind of org this is.
+    /// Returns the kind of this org.
     #[must_use]
     pub fn kind(&self) -> OrgKind {
         self.shared.org().kind
     }
 
-    /// What is switched on in this org.
+    /// Returns the features that are enabled in this org.
     #[must_use]
     pub fn features(&self) -> Features {
         self.shared.org().features
     }
 
-    /// Moves the org to another edition, by its name in `OrganizationType`. Some have no outbound messages.
+    /// Changes the edition of the org, by its name in `OrganizationType`. Some editions have no outbound messages.
     pub fn set_edition(&self, edition: &str) {
         edition::set_edition(&mut self.shared.org(), edition);
     }
 
-    /// Switches features on or off. Records that need a feature stay when it goes.
+    /// Enables and disables features. Records that need a feature stay when it is disabled.
     pub fn set_features(&self, features: Features) {
         self.shared.org().features = features;
     }

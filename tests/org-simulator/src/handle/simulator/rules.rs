@@ -1,21 +1,23 @@
-//! The handle's part for profiles, passwords, merges, rules and locks.
+//! The handle's methods for profiles, passwords, merges, rules and locks.
 
 use super::Simulator;
 use crate::model::{people, records, transaction};
 use crate::{AssignmentRule, DuplicateRule, Error, ObjectPermissions, ValidationRule};
 
 impl Simulator {
-    /// Sets what a profile (`Standard User`, `System Administrator`) may not do with an object, in place of what was set before.
+    /// Sets the restrictions of a profile (`Standard User`, `System Administrator`) on an object; they replace the
+    /// earlier ones.
     pub fn limit_profile(&self, profile: &str, object: &str, permissions: &ObjectPermissions) -> Result<(), Error> {
         self.shared.org().limit_profile(profile, object, permissions)
     }
 
-    /// Gives a user a password and a security token, with which the SOAP API's `login` lets him or her in.
+    /// Sets a user's password and security token, with which the user can log in over the SOAP API.
     pub fn set_password(&self, username: &str, password: &str, token: &str) -> Result<(), Error> {
         self.shared.org().set_password(username, password, token)
     }
 
-    /// Merges one or two records into another one as the user: they go to the recycle bin, and what belonged to them goes over.
+    /// Merges one or two records into another one as the user: they go to the recycle bin, and their child records to
+    /// the master.
     pub fn merge_records(&self, username: &str, object: &str, master: &str, losers: &[&str]) -> Result<(), Error> {
         let mut org = self.shared.org();
         let (actor, master) = (people::actor(&org, username)?, records::record_id(master)?);
@@ -27,12 +29,12 @@ impl Simulator {
         })
     }
 
-    /// Sets a validation rule, in place of one of the same name.
+    /// Sets a validation rule, replacing one with the same name.
     pub fn set_validation_rule(&self, rule: &ValidationRule) -> Result<(), Error> {
         self.shared.org().set_validation_rule(rule)
     }
 
-    /// Sets a duplicate rule, in place of one of the same name.
+    /// Sets a duplicate rule, replacing one with the same name.
     pub fn set_duplicate_rule(&self, rule: &DuplicateRule) -> Result<(), Error> {
         self.shared.org().set_duplicate_rule(rule)
     }
@@ -42,19 +44,19 @@ impl Simulator {
         self.shared.org().set_assignment_rule(rule)
     }
 
-    /// Takes away a validation or duplicate rule by its name, or an object's assignment rule by the object's name.
+    /// Removes a validation or duplicate rule by its name, or an object's assignment rule by the object's name.
     pub fn remove_rule(&self, name: &str) -> Result<(), Error> {
         let removed = self.shared.org().rules.remove(name);
         removed.then_some(()).ok_or_else(|| Error::Unknown { what: "rule", name: name.to_owned() })
     }
 
-    /// Holds a lock on a record, as another transaction would, until [`Simulator::unlock_record`].
+    /// Locks a record, as another transaction would, until [`Simulator::unlock_record`].
     pub fn lock_record(&self, id: &str) -> Result<(), Error> {
         self.shared.org().rules.locked.insert(records::record_id(id)?);
         Ok(())
     }
 
-    /// Lets a lock go.
+    /// Unlocks a record.
     pub fn unlock_record(&self, id: &str) -> Result<(), Error> {
         self.shared.org().rules.locked.remove(&records::record_id(id)?);
         Ok(())

@@ -1,4 +1,4 @@
-//! Servers that run beside their owner until it stops or drops them.
+//! Servers that run in the background until their owner stops or drops them.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -15,19 +15,19 @@ use crate::messages::outbound::sender;
 use crate::model::kind::Environment;
 use crate::wire::{Connection, Wires};
 
-/// How often the automatic sender looks for messages that fall due.
+/// The interval at which the automatic sender looks for messages that are due.
 const SENDER_PAUSE: Duration = Duration::from_millis(250);
-/// How long a stop waits for requests that are still being answered.
+/// The time for which a stop waits for requests in progress.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// A port that was taken, before anything is served on it.
+/// A port that is bound, before a server uses it.
 pub(crate) struct Port {
     listener: TcpListener,
     pub(crate) url: String,
 }
 
 impl Port {
-    /// Takes a port; 0 takes a free one.
+    /// Binds a port; 0 selects a free one.
     pub(crate) async fn take(address: IpAddr, port: u16) -> Result<Self, Error> {
         let listen = |source| Error::Listen { port, source };
         let listener = TcpListener::bind((address, port)).await.map_err(listen)?;
@@ -37,12 +37,12 @@ impl Port {
     }
 }
 
-/// A server. It stops when dropped.
+/// A running server. It stops when dropped.
 pub(crate) struct Server {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
     sender: Option<JoinHandle<()>>,
-    /// The org that is served, which leaves its realm with the server.
+    /// The org that is served; it leaves its realm when the server stops.
     org: Option<Shared>,
 }
 
@@ -55,7 +55,7 @@ impl Server {
         server
     }
 
-    /// Serves an org at one more address.
+    /// Serves an org at an additional address.
     pub(crate) fn of_instance(port: Port, shared: Shared) -> Self {
         Self::serve(port, server::router(shared))
     }
@@ -71,7 +71,7 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let app = routes.into_make_service_with_connect_info::<Connection>();
         let server = axum::serve(Wires(port.listener), app).with_graceful_shutdown(async {
-            // A sender that was dropped means the same as a signal.
+            // A dropped sender also means that the server has to stop.
             let _ = stopped.await;
         });
         let task = tokio::spawn(async move {
@@ -92,7 +92,7 @@ impl Server {
 
     fn signal_stop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // The server may have ended by itself; then nobody listens.
+            // The server may have ended already; then the receiver is gone.
             let _ = stop.send(());
         }
         if let Some(sender) = &self.sender {

@@ -1,1 +1,1 @@
-//! What goes into the handle and comes out of it; the admin API speaks the same values in JSON.
+//! The values of the handle's methods; the admin API uses the same values in JSON.

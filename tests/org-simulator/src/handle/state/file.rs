@@ -1,4 +1,4 @@
-//! The file a realm is saved in: JSON, replaced as a whole or not at all.
+//! The file in which a realm is saved: JSON, which is replaced as a whole or not at all.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, ErrorKind, Write as _};
@@ -10,10 +10,10 @@ use super::SavedRealm;
 use crate::Error;
 
 const FORMAT: &str = "org-simulator state";
-/// Raised whenever an older file can no longer be read.
+/// The version of the format, raised when older files can no longer be read.
 const VERSION: u32 = 1;
 
-/// What says that a file is one of these.
+/// The beginning of the file, which identifies its format.
 #[derive(Serialize, Deserialize)]
 struct Head {
     format: String,
@@ -36,12 +36,12 @@ fn refused(path: &Path, reason: impl Into<String>) -> Error {
     Error::State { path: path.display().to_string(), reason: reason.into() }
 }
 
-/// Writes a file beside the target and puts it in the target's place when it is complete.
+/// Writes the state to a temporary file, which replaces the target when it is complete.
 pub(crate) fn write(path: &Path, realm: &SavedRealm) -> Result<(), Error> {
     let part = beside(path);
     let written = write_to(&part, realm).and_then(|()| fs::rename(&part, path));
     written.map_err(|error| {
-        // What is left of a failed attempt is of no use; that it stays harms nobody.
+        // A temporary file that cannot be removed after a failed attempt does no harm.
         let _ = fs::remove_file(&part);
         refused(path, error.to_string())
     })
@@ -60,7 +60,7 @@ fn write_to(path: &Path, realm: &SavedRealm) -> std::io::Result<()> {
     file.into_inner()?.sync_all()
 }
 
-/// A new file that only its owner can read, for it holds tokens and secrets.
+/// Creates a file that only its owner can read, because it holds tokens and secrets.
 fn private(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(true);
@@ -69,7 +69,7 @@ fn private(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// Reads a file; `None` where there is none. A file that cannot be read is left as it is.
+/// Reads a file; `None` when it does not exist. A file that cannot be parsed is not changed.
 pub(crate) fn read(path: &Path) -> Result<Option<SavedRealm>, Error> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,

@@ -1,4 +1,4 @@
-//! What becomes of an org's copy when it is made a sandbox (Sandbox Setup Considerations).
+//! The changes that turn the copy of an org into a sandbox (Sandbox Setup Considerations).
 
 use super::SavedOrg;
 use crate::model::ids::IdSource;
@@ -7,8 +7,9 @@ use crate::model::limits::ApiLimits;
 use crate::model::value::Value;
 
 impl SavedOrg {
-    /// The same data and metadata under a new OrganizationId: usernames end in the sandbox's name, e-mail addresses in `.invalid`;
-    /// nobody is logged in, and no message waits. Definitions of outbound messages keep their addresses.
+    /// Returns the same data and metadata under a new OrganizationId: usernames have the sandbox's name as suffix,
+    /// e-mail addresses `.invalid`; there are no logins and no pending messages. Definitions of outbound messages keep
+    /// their endpoints.
     pub(crate) fn into_sandbox(mut self, name: &str, number: u32) -> Self {
         let mut ids = IdSource::of_org(number);
         self.id = ids.next("00D");

@@ -14,14 +14,14 @@ fn org() -> Org {
     org
 }
 
-/// The org after a trip through the text of a file.
+/// Returns the org after saving and loading its state.
 fn reloaded(org: &Org) -> Org {
     let text = serde_json::to_string(&SavedOrg::of(org)).unwrap();
     let saved: SavedOrg = serde_json::from_str(&text).unwrap();
     saved.restore(org.base_url.clone(), org.clock.clone(), Apps::default())
 }
 
-/// All records of an object, deleted ones too, as the data API shows them.
+/// Returns all records of an object, deleted ones too, as the data API renders them.
 fn shown(org: &Org, object: &str) -> Vec<Map<String, Json>> {
     let object = org.schema.object(object).unwrap();
     let rows = org.store.table(&object.name).into_iter().flat_map(|table| table.rows());
@@ -46,7 +46,7 @@ fn writes() -> impl Strategy<Value = Vec<Write>> {
     proptest::collection::vec(one, 0..25)
 }
 
-/// Does a write; what the org refuses changes nothing.
+/// Does a write; a rejected write changes nothing.
 fn write(org: &mut Org, actor: &Actor, made: &mut Vec<RecordId>, write: &Write) {
     let id = |n: usize| made.get(n.checked_rem(made.len()).unwrap_or_default()).copied();
     let fields = |json: Json| json.as_object().cloned().unwrap_or_default();
@@ -76,7 +76,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn any_writes_survive_saving_and_go_on_alike_afterwards(before in writes(), after in writes()) {
+    fn a_reloaded_org_behaves_like_the_original(before in writes(), after in writes()) {
         let mut first = org();
         let actor = people::admin(&first);
         let mut made = Vec::new();
@@ -94,7 +94,7 @@ proptest! {
 }
 
 #[test]
-fn what_was_added_to_the_schema_is_saved_and_nothing_else_of_it() {
+fn only_additions_to_the_schema_are_saved() {
     let mut first = org();
     assert!(SavedOrg::of(&first).objects.is_empty());
     first.schema.add_custom_object("Broker__c");

@@ -1,4 +1,4 @@
-//! Field values in a saved file: a letter for the kind, a colon, and the text; null and booleans as JSON has them.
+//! Field values in a saved file: a letter for the type, a colon, and the text; null and Booleans as in JSON.
 
 use std::borrow::Cow;
 

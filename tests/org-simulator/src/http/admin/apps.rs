@@ -9,7 +9,7 @@ use crate::identity::realm::Shared;
 use crate::identity::registrations;
 use crate::model::logins::policy::{AppPolicy, AppSettings};
 
-/// `PUT .../settings`: what the vendor settles, for every org.
+/// `PUT .../settings`: sets the vendor's settings, for every org.
 pub(super) async fn set_settings(
     State(shared): State<Shared>,
     Path(client_id): Path<String>,
@@ -19,7 +19,7 @@ pub(super) async fn set_settings(
     Ok(done("settings"))
 }
 
-/// `PUT .../policy`: what this org's administrator settles.
+/// `PUT .../policy`: sets the policy of this org's administrator.
 pub(super) async fn set_policy(
     State(shared): State<Shared>,
     Path(client_id): Path<String>,
@@ -29,12 +29,12 @@ pub(super) async fn set_policy(
     Ok(done("policy"))
 }
 
-/// `POST .../secret`: a new secret, beside the old one.
+/// `POST .../secret`: issues a new secret, while the old one stays valid.
 pub(super) async fn rotate_secret(State(shared): State<Shared>, Path(client_id): Path<String>) -> Outcome {
     Ok(ok(json!({"client_secret": registrations::rotate_app_secret(&shared, &client_id)?})))
 }
 
-/// `DELETE .../secret`: ends the old secret and all tokens of the app.
+/// `DELETE .../secret`: deletes the old secret and revokes all tokens of the app.
 pub(super) async fn delete_older_secret(State(shared): State<Shared>, Path(client_id): Path<String>) -> Outcome {
     registrations::delete_older_app_secret(&shared.realm, &client_id)?;
     Ok(done("delete"))

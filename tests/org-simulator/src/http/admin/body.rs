@@ -1,11 +1,11 @@
-//! The body of a request to the simulator's own API.
+//! The request body of the admin API.
 
 use axum::extract::{FromRequest, Json, Request};
 use serde::de::DeserializeOwned;
 
 use crate::Error;
 
-/// A body in JSON. One that is something else, or has keys that nobody knows, is refused in the form of every refusal here.
+/// A JSON body. Another content or an unknown key is rejected with the error format of this API.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {

@@ -1,4 +1,4 @@
-//! Faults by script.
+//! Faults: `/_simulator/faults`.
 
 use axum::Router;
 use axum::extract::{Path, State};

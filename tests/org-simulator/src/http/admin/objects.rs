@@ -41,9 +41,9 @@ struct FieldRequest {
     picklist: Vec<String>,
     restricted: bool,
     dependency: Option<Dependency>,
-    /// The value a new record gets when it names none.
+    /// The default value of a new record.
     default: Option<Json>,
-    /// The form of the numbers that the org gives by itself: `A-{0000}`.
+    /// The display format of an auto-number field: `A-{0000}`.
     auto_number: Option<String>,
 }
 
@@ -103,7 +103,7 @@ async fn add_object(State(shared): State<Shared>, Body(request): Body<ObjectRequ
     Ok(ok(json!({"name": object.name, "key_prefix": object.key_prefix})))
 }
 
-/// Defines an object, given in the form of the request body.
+/// Defines an object from the body of a request.
 pub(crate) fn define_object(org: &mut Org, definition: Json) -> Result<(), Error> {
     let request: ObjectRequest = serde_json::from_value(definition)
         .map_err(|error| Error::Invalid { what: "object", reason: error.to_string() })?;

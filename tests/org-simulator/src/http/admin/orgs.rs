@@ -9,7 +9,7 @@ use crate::http::admin::response::{Outcome, ok};
 use crate::identity::realm::{OrgOptions, Shared};
 use crate::model::people;
 
-/// `GET /_simulator/orgs`: the orgs that run, in the order they were made.
+/// `GET /_simulator/orgs`: the running orgs, in the order of their creation.
 pub(super) async fn list(State(shared): State<Shared>) -> Response {
     ok(shared.realm.orgs().iter().map(shown).collect::<Vec<_>>())
 }

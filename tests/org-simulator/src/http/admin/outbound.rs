@@ -28,7 +28,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/package/install", post(install_package))
 }
 
-/// Which notifications to show; without `limit` all that are remembered.
+/// A filter for notifications; without `limit`, all that are kept.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {

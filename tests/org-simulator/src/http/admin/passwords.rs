@@ -1,4 +1,4 @@
-//! Passwords of users in the simulator's own API.
+//! Passwords of users.
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -11,7 +11,7 @@ use crate::http::admin::Body;
 use crate::http::admin::response::done;
 use crate::identity::realm::Shared;
 
-/// Routes relative to `/_simulator`.
+/// Returns the routes, relative to `/_simulator`.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new().route("/users/{username}/password", post(set_password))
 }

@@ -1,4 +1,4 @@
-//! Users, their sessions, and the apps they use.
+//! Users, their sessions, and the registration of apps.
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -34,8 +34,8 @@ async fn add_user(State(shared): State<Shared>, Body(user): Body<NewUser>) -> Ou
     people::add_user(&mut shared.org(), &user).map(ok)
 }
 
-/// `expire-sessions`, `revoke-grants`, `deactivate`, `activate`, `freeze`, `unfreeze`, or whether outbound messages tell of the user's changes:
-/// `outbound-messages-off` and `outbound-messages-on`.
+/// The actions are `expire-sessions`, `revoke-grants`, `deactivate`, `activate`, `freeze`, `unfreeze`, and
+/// `outbound-messages-off` and `outbound-messages-on` for the permission "Send Outbound Messages".
 async fn user_action(State(shared): State<Shared>, Path((username, action)): Path<(String, String)>) -> Outcome {
     let mut org = shared.org();
     let user = org.user_named(&username).ok_or_else(|| Error::Unknown { what: "user", name: username.clone() })?;
@@ -63,7 +63,7 @@ async fn open_session(State(shared): State<Shared>, Body(request): Body<SessionR
     Ok(ok(json!({"access_token": access_token(&mut shared.org(), &request.username)?})))
 }
 
-/// A session without a grant.
+/// Opens a session without a grant and returns its access token.
 pub(crate) fn access_token(org: &mut Org, username: &str) -> Result<String, Error> {
     let user = people::actor(org, username)?.user;
     let (now, id) = (org.clock.now(), org.id);

@@ -1,4 +1,4 @@
-//! Records, one at a time or by the folder.
+//! Records: single ones, and CRM data.
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
@@ -21,7 +21,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/data", post(load_data))
 }
 
-/// Who acts; the first admin when nobody is named.
+/// The user who acts; the first admin when absent.
 #[derive(Deserialize)]
 struct As {
     r#as: Option<String>,

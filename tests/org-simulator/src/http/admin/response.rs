@@ -1,4 +1,4 @@
-//! The responses of the simulator's own API.
+//! The responses of the admin API.
 
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value as Json, json};
@@ -6,14 +6,14 @@ use serde_json::{Value as Json, json};
 use crate::Error;
 use crate::wire::json_response;
 
-/// What a handler of this API comes to.
+/// The result of a handler.
 pub(crate) type Outcome = Result<Response, Error>;
 
 pub(crate) fn ok(body: impl serde::Serialize) -> Response {
     json_response(200, &serde_json::to_value(body).unwrap_or(Json::Null))
 }
 
-/// The answer where there is nothing to show.
+/// Returns the response of an action that has no result.
 pub(crate) fn done(what: &str) -> Response {
     ok(json!({"done": what}))
 }

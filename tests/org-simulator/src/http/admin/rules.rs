@@ -1,4 +1,4 @@
-//! Rules, locks and profiles in the simulator's own API.
+//! Rules, locks and profiles.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::model::ids::RecordId;
 use crate::model::records;
 use crate::model::rules::{AssignmentRule, DuplicateRule, ValidationRule};
 
-/// Routes relative to `/_simulator`.
+/// Returns the routes, relative to `/_simulator`.
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
         .route("/validation-rules", post(set_validation_rule))
@@ -55,7 +55,7 @@ async fn set_assignment_rule(State(shared): State<Shared>, Body(rule): Body<Assi
     Ok(done("assignment rule"))
 }
 
-/// Takes away a validation or duplicate rule by its name, or the assignment rule of an object by the object's.
+/// Removes a validation or duplicate rule by its name, or the assignment rule of an object by the object's name.
 async fn remove_rule(State(shared): State<Shared>, Path(name): Path<String>) -> Outcome {
     if shared.org().rules.remove(&name) {
         return Ok(done("rule"));

@@ -1,4 +1,4 @@
-//! The clock, and switches of the org.
+//! The clock and the settings of the org.
 
 use axum::Router;
 use axum::extract::State;

@@ -1,4 +1,4 @@
-//! Parts that pages are put together from.
+//! Parts of the pages.
 
 use crate::model::org::Org;
 use crate::wire::html::{escaped, page};
@@ -16,7 +16,7 @@ const PAGES: [(&str, &str); 6] = [
     ("/_simulator/pages/requests", "Requests"),
 ];
 
-/// A page with the navigation.
+/// Returns a page with the navigation.
 pub(super) fn within(org: &Org, title: &str, path: &str, body: &str) -> String {
     let link = |(to, name): &(&str, &str)| {
         let current = if *to == path { " aria-current=\"page\"" } else { "" };
@@ -27,7 +27,7 @@ pub(super) fn within(org: &Org, title: &str, path: &str, body: &str) -> String {
     page(title, &navigation, body)
 }
 
-/// A table that scrolls by itself where the screen is narrow. Cells are HTML already.
+/// Returns a table, which scrolls by itself on narrow screens. The cells are HTML.
 pub(super) fn table(caption: &str, heads: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let heads: String = heads.iter().map(|head| format!("<th scope=\"col\">{}</th>", escaped(head))).collect();
     let rows: String = rows
@@ -41,14 +41,15 @@ pub(super) fn table(caption: &str, heads: &[&str], rows: impl IntoIterator<Item 
     )
 }
 
-/// Names and what they stand for; the values are HTML already.
+/// Returns a list of names and values; the values are HTML.
 pub(super) fn facts(facts: &[(&str, String)]) -> String {
     let facts: String =
         facts.iter().map(|(name, value)| format!("<dt>{}</dt><dd>{value}</dd>", escaped(name))).collect();
     format!("<dl>{facts}</dl>")
 }
 
-/// Links to the pages before and after; `query` is what else the address holds, percent-encoded, with a `&` behind each part.
+/// Returns links to the previous and the next page; `query` is the rest of the query string, percent-encoded, with an
+/// `&` after each parameter.
 pub(super) fn pages(path: &str, query: &str, number: usize, total: usize) -> String {
     let last = total.div_ceil(ROWS).max(1);
     let link = |to: usize, name: &str| format!("<a href=\"{path}?{}page={to}\">{name}</a>", escaped(query));
@@ -57,12 +58,12 @@ pub(super) fn pages(path: &str, query: &str, number: usize, total: usize) -> Str
     format!("<p class=\"pages\"><span>Page {number} of {last}, {total} in all</span>{before}{after}</p>")
 }
 
-/// A part of an address, percent-encoded.
+/// Percent-encodes a part of a URL.
 pub(super) fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
-/// A moment to the second, on one line.
+/// Formats a time to the second, on one line.
 pub(super) fn moment(moment: jiff::Timestamp) -> String {
     format!("<time>{}</time>", moment.strftime("%Y-%m-%d %H:%M:%S"))
 }

@@ -1,4 +1,4 @@
-//! The org itself, its faults and the requests it answered.
+//! The org itself, its faults and its requests.
 
 use axum::extract::{Query, State};
 use axum::response::Html;
@@ -15,7 +15,7 @@ pub(super) struct Page {
     page: Option<usize>,
 }
 
-/// The orgs of the realm, and this one's users and apps.
+/// Shows the orgs of the realm, and this org's users and apps.
 pub(super) async fn home(State(shared): State<Shared>) -> Html<String> {
     let orgs: Vec<Vec<String>> = shared.realm.orgs().iter().map(|other| org_row(&other.org())).collect();
     let org = shared.org();
@@ -64,7 +64,7 @@ fn org_row(org: &Org) -> Vec<String> {
     ]
 }
 
-/// The faults that were ordered, and how often each was used.
+/// Shows the faults and their counts.
 pub(super) async fn faults(State(shared): State<Shared>) -> Html<String> {
     let org = shared.org();
     let rows = org.faults.reports().into_iter().map(|fault| {
@@ -82,7 +82,7 @@ pub(super) async fn faults(State(shared): State<Shared>) -> Html<String> {
     Html(within(&org, "Faults", "/_simulator/pages/faults", &body))
 }
 
-/// The requests that were answered, the newest first.
+/// Shows the requests, the newest first.
 pub(super) async fn requests(State(shared): State<Shared>, Query(wanted): Query<Page>) -> Html<String> {
     let org = shared.org();
     let lines = org.log.lines();

@@ -1,4 +1,4 @@
-//! Records: the objects that have some, an object's records, one record.
+//! Records: the objects with records, the records of an object, a single record.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub(super) struct Wanted {
     page: Option<usize>,
 }
 
-/// The objects, or the records of one.
+/// Shows the objects, or the records of one.
 pub(super) async fn list(State(shared): State<Shared>, Query(wanted): Query<Wanted>) -> Html<String> {
     let org = shared.org();
     let Some(object) = org.schema.object(&wanted.object).cloned() else {
@@ -89,7 +89,7 @@ fn name_of(object: &Object, row: &Row) -> String {
     object.name_field().map(|at| row.get(at).as_text().to_owned()).unwrap_or_default()
 }
 
-/// All fields of a record.
+/// Shows all fields of a record.
 pub(super) async fn one(State(shared): State<Shared>, Path((object, id)): Path<(String, String)>) -> Response {
     let org = shared.org();
     let Some(record) = records::record(&org, &object, &id) else {
@@ -106,7 +106,7 @@ pub(super) async fn one(State(shared): State<Shared>, Path((object, id)): Path<(
     Html(within(&org, &format!("{object} {id}"), PATH, &body)).into_response()
 }
 
-/// The text; as a link, where it is the id of another record.
+/// Returns the text, as a link when it is the id of another record.
 fn linked(org: &Org, text: &str) -> String {
     let target = RecordId::parse(text).and_then(|id| org.live_record(id));
     match target {

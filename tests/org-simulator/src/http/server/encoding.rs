@@ -1,4 +1,4 @@
-//! gzip: of answers for clients that accept it, and of bodies that come in with it (REST API guide, compression).
+//! gzip, for responses to clients that accept it and for request bodies (REST API guide, compression).
 
 use std::io::{self, Read as _, Write as _};
 
@@ -14,10 +14,10 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use crate::http::server::response::{MAX_BODY, shown, too_large};
 use crate::model::errors::ApiError;
 
-/// Smaller answers travel as they are.
+/// Smaller responses are not compressed.
 const WORTH_IT: u64 = 1_024;
 
-/// Unpacks the body of a request and packs that of the answer.
+/// Decompresses the body of a request and compresses that of the response.
 pub(super) async fn coded(request: Request, next: Next) -> Response {
     let packs = accepts_gzip(request.headers()) && request.method() != Method::HEAD;
     let request = match unpacked(request).await {
@@ -45,7 +45,7 @@ async fn unpacked(request: Request) -> Result<Request, Box<Response>> {
     let (mut parts, body) = request.into_parts();
     let packed = axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| Box::new(too_large()))?;
     let body = gunzip(&packed).map_err(|_| {
-        // What Salesforce says to a broken stream is unverified.
+        // Salesforce's response to an invalid stream is unverified.
         let error = ApiError::bad_json("The HTTP entity body is not in the encoding that its header names.");
         Box::new(shown(error.into(), ""))
     })?;
@@ -57,7 +57,7 @@ async fn unpacked(request: Request) -> Result<Request, Box<Response>> {
     Ok(Request::from_parts(parts, Body::from(body)))
 }
 
-/// Unpacks up to one byte more than a body may have.
+/// Decompresses up to one byte more than a body may have, so that a larger one is detected.
 fn gunzip(packed: &Bytes) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     let limit = u64::try_from(MAX_BODY).unwrap_or(u64::MAX) + 1;
@@ -83,7 +83,7 @@ async fn packed(response: Response) -> Response {
     Response::from_parts(parts, Body::from(body))
 }
 
-/// Whether the client takes gzip: named, or covered by `*`, and not with a quality of zero.
+/// Returns whether the client accepts gzip: named, or covered by `*`, with a quality above zero.
 fn accepts_gzip(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|coding| {
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_used_only_where_it_is_wanted() {
+    fn gzip_is_used_only_when_accepted() {
         let accepts = |value: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(value));

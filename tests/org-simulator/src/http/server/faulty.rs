@@ -1,4 +1,4 @@
-//! Applies ordered faults to requests, and keeps the log of requests.
+//! Applies faults to requests, and writes the request log.
 
 use std::io;
 use std::time::Duration;
@@ -17,12 +17,12 @@ use crate::identity::realm::Shared;
 use crate::model::errors::ApiError;
 use crate::wire::Connection;
 
-/// Answers larger than this are not held back to be spoilt.
+/// The largest response that is buffered to be changed, in bytes.
 const MAX_SPOILT: usize = 256 << 20;
 const MAINTENANCE: &str =
     "<html><head><title>Maintenance</title></head><body>We are down for maintenance.</body></html>";
 
-/// Applies the fault that was ordered for a request, if any.
+/// Applies the first fault that affects a request, if any.
 pub(crate) async fn faulty(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     if path.starts_with("/_simulator") {
@@ -45,7 +45,7 @@ pub(crate) async fn faulty(State(shared): State<Shared>, request: Request, next:
 }
 
 async fn spoilt(shared: &Shared, effect: Effect, mut request: Request, next: Next) -> Response {
-    // A body that is to be spoilt is spoilt in the clear.
+    // A body that a fault changes is sent uncompressed.
     request.headers_mut().remove(header::ACCEPT_ENCODING);
     let path = request.uri().path().to_owned();
     let connection = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone());
@@ -88,7 +88,7 @@ async fn spoilt(shared: &Shared, effect: Effect, mut request: Request, next: Nex
     }
 }
 
-/// Closes the connection in place of an answer; the status stands only in the log.
+/// Closes the connection instead of responding; the status is only for the log.
 fn cut(connection: Option<Connection>) -> Response {
     if let Some(connection) = connection {
         connection.cut();
@@ -96,7 +96,7 @@ fn cut(connection: Option<Connection>) -> Response {
     StatusCode::BAD_GATEWAY.into_response()
 }
 
-/// An answer and its body, read to the end.
+/// Returns a response and its body, read to the end.
 async fn whole(response: Response) -> (Response, Bytes) {
     let (mut parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, MAX_SPOILT).await.unwrap_or_default();
@@ -104,7 +104,7 @@ async fn whole(response: Response) -> (Response, Bytes) {
     (Response::from_parts(parts, Body::empty()), body)
 }
 
-/// The answer with its full length promised and its body broken off.
+/// Returns a response that announces its full length and sends only the beginning of its body.
 fn truncated(mut response: Response, body: &Bytes, keep: usize) -> Response {
     response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     let kept = body.slice(..keep.min(body.len().saturating_sub(1)));
@@ -112,7 +112,7 @@ fn truncated(mut response: Response, body: &Bytes, keep: usize) -> Response {
         match kept {
             Some(kept) => Some((Ok(kept), None)),
             None => {
-                // What was sent so far goes out while the rest is waited for.
+                // Yields, so that the part sent so far reaches the client.
                 tokio::task::yield_now().await;
                 Some((Err(io::Error::from(io::ErrorKind::ConnectionReset)), None))
             }
@@ -136,7 +136,7 @@ fn trickling(mut response: Response, body: Bytes, chunk: usize, pause: Duration)
     response
 }
 
-/// The answer of an effect that replaces the work.
+/// Returns the response of an effect that replaces the work.
 fn instead(shared: &Shared, effect: &Effect, path: &str) -> Response {
     let error = |error: ApiError| data_error(shared, error);
     match effect {
@@ -157,7 +157,7 @@ fn instead(shared: &Shared, effect: &Effect, path: &str) -> Response {
     }
 }
 
-/// The message ends with the record's id where the path names one.
+/// Returns the error `UNABLE_TO_LOCK_ROW`, with the record's id when the path names one.
 fn unable_to_lock(path: &str) -> ApiError {
     let record = path.split('/').find_map(crate::model::ids::RecordId::parse);
     let which = record.map(|id| format!(": {id}")).unwrap_or_default();

@@ -10,7 +10,7 @@ use crate::identity::oauth::host::Host;
 use crate::identity::realm::Realm;
 use crate::model::kind::Environment;
 
-/// All routes of a login host. Faults that were ordered for an org's `/services/oauth2` hit here as well.
+/// Returns all routes of a login host. Faults for an org's `/services/oauth2` apply here too.
 pub(crate) fn routes(realm: &Realm, environment: Environment) -> Router {
     let host = Host::Login(realm.clone(), environment);
     let with_faults = middleware::from_fn_with_state(host.clone(), faulty);

@@ -1,4 +1,4 @@
-//! An org that was moved to another instance: its login stays where it was, its data is elsewhere.
+//! Redirects of an org that was moved to another instance. Its login host stays the same.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -7,8 +7,9 @@ use http::{StatusCode, header};
 
 use crate::identity::realm::Shared;
 
-/// Sends requests for data that come to an old address on to the new one, as old instances do for a while. Clients that follow with
-/// a body lose it; the right way is to refresh and take the new `instance_url` (the answer of an old instance is unverified).
+/// Redirects requests for data at an old address to the new one, as old instances do for some time. Clients that follow
+/// the redirect of a request with a body lose the body; they should refresh the token and use the new `instance_url`.
+/// (The response of an old instance is unverified.)
 pub(super) async fn moved(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     match elsewhere(&shared, &request) {
         Some(location) => (StatusCode::FOUND, [(header::LOCATION, location)]).into_response(),

@@ -9,7 +9,7 @@ use crate::identity::realm::Shared;
 use crate::model::errors::ApiError;
 use crate::wire::json_response;
 
-/// The largest upload of Bulk API 2.0, and what stands around it.
+/// The largest request body: an upload of Bulk API 2.0 and the parts around it.
 pub(crate) const MAX_BODY: usize = bulk::MAX_UPLOAD + (1 << 20);
 
 pub(crate) async fn unknown(method: Method, uri: Uri) -> Response {
@@ -44,13 +44,13 @@ pub(crate) fn shown(answer: call::Response, limits: &str) -> Response {
     response
 }
 
-/// A refusal of the data API with the org's usage of its limits.
+/// Returns an error of the data API, with the use of the org's API limit.
 pub(crate) fn data_error(shared: &Shared, error: ApiError) -> Response {
     let limits = shared.org().limits.header();
     shown(error.into(), &limits)
 }
 
-/// A body beyond the limit; what Salesforce says to it is unverified.
+/// Returns the error for a body beyond the limit; Salesforce's response is unverified.
 pub(crate) fn too_large() -> Response {
     shown(ApiError::new("REQUEST_ENTITY_TOO_LARGE", "Request Entity Too Large").status(413).into(), "")
 }

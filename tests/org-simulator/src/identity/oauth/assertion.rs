@@ -1,4 +1,4 @@
-//! Assertions of the JWT bearer flow: their claims, and the certificate that proves them.
+//! Assertions of the JWT bearer flow: their claims, and the certificate that verifies them.
 
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use base64::Engine as _;
@@ -12,7 +12,7 @@ use crate::model::logins::refusal::Refusal;
 const INVALID_ASSERTION: Refusal = Refusal::new("invalid_grant", "invalid assertion");
 const WRONG_AUDIENCE: Refusal = Refusal::new("invalid_grant", "audience is invalid");
 
-/// What an assertion says.
+/// The claims of an assertion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Claims {
     /// Client id of the app.
@@ -23,7 +23,7 @@ pub(super) struct Claims {
     expires_at: i64,
 }
 
-/// An assertion whose signature has not been looked at.
+/// An assertion whose signature is not verified yet.
 pub(super) struct Assertion<'a> {
     pub(super) claims: Claims,
     message: &'a str,
@@ -31,7 +31,7 @@ pub(super) struct Assertion<'a> {
 }
 
 impl<'a> Assertion<'a> {
-    /// Takes a JWT signed with RS256 apart.
+    /// Parses a JWT that is signed with RS256.
     pub(super) fn parse(jwt: &'a str) -> Result<Self, Refusal> {
         Self::read(jwt).ok_or(INVALID_ASSERTION)
     }
@@ -56,7 +56,7 @@ impl<'a> Assertion<'a> {
         Some(Self { claims, message, signature: decoded(signature)? })
     }
 
-    /// Whether the app's certificate proves it, it is meant for this host, and it is not too old.
+    /// Verifies the signature with the app's certificate, the audience and the expiry.
     pub(super) fn verify(&self, certificate: Option<&str>, audience: &[String], now: Timestamp) -> Result<(), Refusal> {
         let key = certificate.and_then(public_key).ok_or(INVALID_ASSERTION)?;
         let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key);
@@ -68,12 +68,12 @@ impl<'a> Assertion<'a> {
     }
 }
 
-/// Whether it is a certificate or public key that can be used.
+/// Returns whether the PEM holds a supported certificate or public key.
 pub(crate) fn is_certificate(pem: &str) -> bool {
     public_key(pem).is_some()
 }
 
-/// The public key in a PEM certificate or public key, in DER.
+/// Returns the public key of a PEM certificate or public key, in DER.
 fn public_key(pem: &str) -> Option<Vec<u8>> {
     let (kind, rest) = pem.split_once("-----BEGIN ")?.1.split_once("-----")?;
     let body: String = rest.split_once("-----END")?.0.split_whitespace().collect();
@@ -85,7 +85,8 @@ fn public_key(pem: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// The subject's public key of an X.509 certificate (RFC 5280): after version, serial number, algorithm, issuer, validity and subject.
+/// Returns the public key of an X.509 certificate (RFC 5280), which follows version, serial number, algorithm, issuer,
+/// validity and subject.
 fn key_of_certificate(der: &[u8]) -> Option<&[u8]> {
     let (certificate, _) = contents(der)?;
     let (mut rest, _) = contents(certificate)?;
@@ -97,7 +98,7 @@ fn key_of_certificate(der: &[u8]) -> Option<&[u8]> {
     rest.get(..rest.len() - after.len())
 }
 
-/// The contents of the first DER element, and what follows it.
+/// Returns the contents of the first DER element, and the bytes after it.
 fn contents(der: &[u8]) -> Option<(&[u8], &[u8])> {
     let first = usize::from(*der.get(1)?);
     let (length, start) = if first < 0x80 {
@@ -123,11 +124,11 @@ mod tests {
 
     use super::*;
 
-    /// The public key within `certificate.pem`.
+    /// The hash of the public key in `certificate.pem`.
     const KEY_SHA256: &str = "62UYocusGxuEryYRiCxHWgJAUd4VgnYpwsvAe-m2_qg";
 
     #[test]
-    fn the_key_is_found_in_a_certificate() {
+    fn the_public_key_of_a_certificate_is_found() {
         use sha2::{Digest as _, Sha256};
         let key = public_key(include_str!("certificate.pem")).unwrap();
         assert_eq!(URL_SAFE_NO_PAD.encode(Sha256::digest(key)), KEY_SHA256);
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_assertion_needs_the_key_the_audience_and_time() {
+    fn an_assertion_needs_the_right_key_audience_and_expiry() {
         let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
         let der = key.public_key().as_der().unwrap();
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----", STANDARD.encode(der.as_ref()));
@@ -166,7 +167,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_the_reader_fail(bytes: Vec<u8>, text in ".*") {
+        fn no_bytes_make_the_parser_panic(bytes: Vec<u8>, text in ".*") {
             let _ = key_of_certificate(&bytes);
             let _ = Assertion::parse(&text);
         }

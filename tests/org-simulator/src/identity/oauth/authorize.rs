@@ -1,4 +1,4 @@
-//! The authorization endpoint: checks the request, asks the person, and sends the browser back.
+//! The authorization endpoint: checks the request, shows the consent page, and redirects the browser.
 
 use axum::body::Bytes;
 use axum::extract::{Query, State};
@@ -14,7 +14,7 @@ use crate::model::logins::refusal::Refusal;
 use crate::wire::html;
 
 const DENIED: Refusal = Refusal::new("access_denied", "end-user denied authorization");
-/// The user of that name in an org that is served here.
+/// Returns the user with a username and the user's org, among the orgs of this host.
 pub(crate) fn person(host: &Host, username: &str) -> Option<(Shared, RecordId)> {
     let mut found = None;
     let shared = host.find(|org| {
@@ -32,8 +32,8 @@ fn refused_page(refusal: &Refusal) -> Response {
         .into_response()
 }
 
-/// Asks the person, as far as he or she is not logged in or has not approved the app. Or decides at once for the user that
-/// `X-Simulator-User` names: allows, unless `X-Simulator-Decision` is `deny`.
+/// Shows the login or consent page, unless the user is logged in and has approved the app. With `X-Simulator-User` no
+/// page is shown: that user allows the app, or denies it when `X-Simulator-Decision` is `deny`.
 pub(super) async fn authorize(
     State(host): State<Host>,
     Query(query): Query<Vec<(String, String)>>,
@@ -65,7 +65,7 @@ pub(super) async fn authorize(
     }
 }
 
-/// What the person decided on the consent page. Naming a user is the login; without one the browser's own is meant.
+/// Handles the form of the consent page. A named user logs in; otherwise the browser's user is meant.
 pub(super) async fn decide(
     State(host): State<Host>,
     Query(query): Query<Vec<(String, String)>>,
@@ -99,7 +99,7 @@ pub(super) async fn decide(
 }
 
 impl Request<'_> {
-    /// Answers a browser: asks the person what there is to ask.
+    /// Responds to a browser with the page that is needed, or with the redirect.
     fn ask(&self, host: &Host, headers: &HeaderMap) -> Response {
         let Some((shared, user)) = self.logged_in(host, headers) else {
             if self.is_silent() {

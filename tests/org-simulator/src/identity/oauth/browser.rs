@@ -1,6 +1,6 @@
-//! The session that a browser has after a login on the consent page: the cookie `sid`, as Salesforce names it.
+//! The session of a browser after a login on the consent page: the cookie `sid`, as Salesforce names it.
 //!
-//! Cookies know no ports: of several orgs on one address a browser stays logged in to the last.
+//! Cookies do not depend on the port: with several orgs on one address, a browser stays logged in to the last one.
 
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -15,7 +15,7 @@ const COOKIE: &str = "sid";
 /// The scope of a login without an app.
 const SCOPE: &str = "web";
 
-/// Who is logged in in the browser, in an org that is served here.
+/// Returns the user who is logged in in the browser, in an org of this host.
 pub(super) fn user(host: &Host, headers: &HeaderMap) -> Option<(Shared, RecordId)> {
     let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut sids = sent.flat_map(|cookies| cookies.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
@@ -29,13 +29,13 @@ pub(super) fn user(host: &Host, headers: &HeaderMap) -> Option<(Shared, RecordId
     Some((shared, user?))
 }
 
-/// Whether it is a session from a login here: an app's access token is none.
+/// Returns whether the session comes from a login in the browser, and not from an app's access token.
 fn is_login(org: &Org, sid: &str) -> bool {
     let session = org.logins.session(sid, org.clock.now());
     session.is_some_and(|session| session.login.client_id.is_empty() && session.login.scope == SCOPE)
 }
 
-/// Lets the browser remember who logged in, unless the person could not.
+/// Sets the cookie of the user's login, unless the user may not log in.
 pub(super) fn remember(mut response: Response, shared: &Shared, user: RecordId) -> Response {
     if response.status() != StatusCode::FOUND {
         return response;

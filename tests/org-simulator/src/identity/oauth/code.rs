@@ -1,4 +1,4 @@
-//! Authorization codes: what a person agreed to, for fifteen minutes and one exchange.
+//! The exchange of authorization codes.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ pub(super) const EXPIRED_CODE: Refusal = Refusal::new("invalid_grant", "expired 
 const INVALID_CODE: Refusal = Refusal::new("invalid_grant", "invalid authorization code");
 
 impl Logins {
-    /// Turns a code into tokens, once; `org` is the 15-character id that begins an access token.
+    /// Exchanges a code for tokens, once. `org` is the org's 15-character id, with which an access token begins.
     pub(crate) fn exchange(&mut self, form: &Form, org: &str, now: Timestamp) -> Result<Granted, Refusal> {
         let app = self.apps.client(form.get("client_id"), form.get("client_secret"))?;
         let code = self.codes.get_mut(form.get("code")).ok_or(INVALID_CODE)?;
@@ -35,7 +35,7 @@ impl Logins {
     }
 }
 
-/// Whether the scopes include the one that brings a refresh token.
+/// Returns whether the scopes include a refresh token.
 pub(super) fn may_refresh(scope: &str) -> bool {
     scope.split_whitespace().any(|scope| matches!(scope, "refresh_token" | "offline_access"))
 }

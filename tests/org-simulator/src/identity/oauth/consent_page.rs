@@ -1,4 +1,4 @@
-//! The page on which a person chooses who to be and allows or denies an app.
+//! The page on which a user logs in and allows or denies an app.
 
 use std::fmt::Write as _;
 
@@ -12,7 +12,7 @@ use crate::model::ids::RecordId;
 use crate::model::people::{self, User};
 use crate::wire::html::escaped;
 
-/// What the page hands on from the authorization request.
+/// The parameters of the authorization request that the page's form repeats.
 const PASSED_ON: [&str; 10] = [
     "client_id",
     "redirect_uri",
@@ -26,11 +26,11 @@ const PASSED_ON: [&str; 10] = [
     "display",
 ];
 
-/// Where the page gets its looks, on a login host too.
+/// The path of the page's style sheet, on login hosts too.
 pub(super) const STYLE_PATH: &str = "/_simulator/consent.css";
 pub(super) const STYLE: &str = include_str!("consent.css");
 
-/// The page for a request, for the person who is logged in or for anybody.
+/// Renders the page for a request: for the user who is logged in, or with a choice of users.
 pub(super) fn render(host: &Host, request: &Request<'_>, logged_in: Option<(&Shared, RecordId)>) -> String {
     let form = request.form;
     let app = escaped(&request.app.name);
@@ -55,7 +55,7 @@ pub(super) fn render(host: &Host, request: &Request<'_>, logged_in: Option<(&Sha
     )
 }
 
-/// The login: everybody there is.
+/// Renders the login: a choice of all users.
 fn choice_of_users(host: &Host, form: &Form) -> String {
     let orgs = host.orgs();
     let several = orgs.len() > 1;
@@ -66,7 +66,7 @@ fn choice_of_users(host: &Host, form: &Form) -> String {
     )
 }
 
-/// Who is logged in, and the way to be somebody else.
+/// Renders the logged-in user, with a link to log in as another one.
 fn known_user(shared: &Shared, user: RecordId, form: &Form) -> String {
     let mut query = Serializer::new(String::new());
     for name in PASSED_ON.iter().filter(|name| **name != "prompt" && !form.get(name).is_empty()) {
@@ -83,7 +83,7 @@ fn known_user(shared: &Shared, user: RecordId, form: &Form) -> String {
     )
 }
 
-/// The active users of an org, under the org's name.
+/// Renders the active users of an org, under the org's name.
 fn users(shared: &Shared, hint: &str, several: bool) -> String {
     let org = shared.org();
     let option = |user: &User| {
@@ -102,7 +102,7 @@ fn users(shared: &Shared, hint: &str, several: bool) -> String {
     group
 }
 
-/// What a scope allows, as a person would say it.
+/// Returns the description of a scope for users.
 fn in_words(scope: &str) -> &'static str {
     match scope {
         "api" => "Read and change your data",

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Decoded form fields; absent ones read as empty.
+/// Decoded form fields; an absent field is read as an empty text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Form(Vec<(String, String)>);
 
@@ -12,7 +12,7 @@ impl Form {
         Self(fields)
     }
 
-    /// Reads `application/x-www-form-urlencoded`.
+    /// Parses `application/x-www-form-urlencoded`.
     pub(crate) fn parse(body: &[u8]) -> Self {
         Self(url::form_urlencoded::parse(body).into_owned().collect())
     }
@@ -26,7 +26,7 @@ impl Form {
         self
     }
 
-    /// Takes client id and secret from an `Authorization: Basic` header, where there is one.
+    /// Adds client id and secret from an `Authorization: Basic` header, if there is one.
     pub(crate) fn with_basic(self, header: Option<&str>) -> Self {
         let decoded = header.and_then(|h| h.strip_prefix("Basic ")).and_then(|b| STANDARD.decode(b).ok());
         let pair = decoded.and_then(|bytes| String::from_utf8(bytes).ok());

@@ -1,4 +1,4 @@
-//! Grants: what a user allowed an app, and the chain of refresh tokens that lives on it.
+//! The refresh of tokens, with rotation and reuse detection.
 
 use std::net::IpAddr;
 
@@ -9,10 +9,10 @@ use crate::model::logins::apps::App;
 use crate::model::logins::refusal::{BUSY, EXPIRED_TOKEN, Refusal};
 use crate::model::logins::{Login, Logins};
 
-/// The text of the refusal is that of `invalid_grant: ip restricted`, which clients report.
+/// The text that clients report for this error is `invalid_grant: ip restricted`.
 const IP_RESTRICTED: Refusal = Refusal::new("invalid_grant", "ip restricted");
 
-/// A refresh that was accepted and is being worked on.
+/// A refresh in progress.
 #[derive(Debug)]
 pub(crate) struct Refresh {
     grant: u64,
@@ -21,7 +21,7 @@ pub(crate) struct Refresh {
 }
 
 impl Logins {
-    /// Accepts a refresh, which then is finished with [`Logins::finish_refresh`]. The reuse of a spent token revokes its grant.
+    /// Starts a refresh, which [`Logins::finish_refresh`] completes. The reuse of a rotated token revokes its grant.
     pub(crate) fn begin_refresh(
         &mut self,
         form: &Form,
@@ -48,7 +48,7 @@ impl Logins {
         Ok(Refresh { grant: number, token: token.to_owned(), app })
     }
 
-    /// Gives out the new tokens of an accepted refresh.
+    /// Completes a refresh and issues the new tokens.
     pub(crate) fn finish_refresh(&mut self, refresh: Refresh, org: &str, now: Timestamp) -> Result<Granted, Refusal> {
         let grant = self.grants.get_mut(&refresh.grant).ok_or(EXPIRED_TOKEN)?;
         grant.busy = false;

@@ -1,4 +1,4 @@
-//! The hosts that serve OAuth: an org's own, as a My Domain does, and the two login hosts of a realm.
+//! The hosts that serve OAuth: an org's own host, as a My Domain, and the two login hosts of a realm.
 
 use axum::extract::FromRef;
 
@@ -8,7 +8,7 @@ use crate::model::kind::Environment;
 use crate::model::logins::apps::Apps;
 use crate::model::org::Org;
 
-/// Where a request came in.
+/// The host that received a request.
 #[derive(Clone)]
 pub(crate) enum Host {
     /// An org's own host.
@@ -18,7 +18,7 @@ pub(crate) enum Host {
 }
 
 impl Org {
-    /// The org's own host, which stays when the org moves to another instance.
+    /// Returns the address of the org's own host, which stays the same when the org moves to another instance.
     pub(crate) fn login_url(&self) -> &str {
         self.login_url.as_deref().unwrap_or(&self.base_url)
     }
@@ -46,7 +46,7 @@ impl Host {
         self.realm().keys()
     }
 
-    /// Its address, without a trailing slash.
+    /// Returns the address, without a trailing slash.
     pub(super) fn url(&self) -> String {
         match self {
             Self::Org(shared) => shared.org().login_url().to_owned(),
@@ -54,7 +54,7 @@ impl Host {
         }
     }
 
-    /// The orgs that are served here.
+    /// Returns the orgs of this host.
     pub(crate) fn orgs(&self) -> Vec<Shared> {
         match self {
             Self::Org(shared) => vec![shared.clone()],
@@ -65,17 +65,17 @@ impl Host {
         }
     }
 
-    /// The first org here for which the test holds; no two orgs are locked at once.
+    /// Returns the first org for which the test is true; only one org is locked at a time.
     pub(crate) fn find(&self, mut test: impl FnMut(&Org) -> bool) -> Option<Shared> {
         self.orgs().into_iter().find(|shared| test(&shared.org()))
     }
 
-    /// The org of that id, as access tokens and identity URLs name it.
+    /// Returns the org with an id, as access tokens and identity URLs name it.
     pub(super) fn org_of(&self, id: &str) -> Option<Shared> {
         self.find(|org| id.starts_with(org.id.short()))
     }
 
-    /// What an assertion for an org may name as its audience.
+    /// Returns the audiences that an assertion for an org may name.
     pub(super) fn audiences(&self, org: &Org) -> Vec<String> {
         let environment = Environment::of(org.kind);
         let login = self.realm().login_url(environment).to_owned();

@@ -1,4 +1,4 @@
-//! The OAuth endpoints over HTTP: all routes, and those that are about a token there is already.
+//! The OAuth endpoints over HTTP: all routes, and the endpoints for existing tokens.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -16,7 +16,7 @@ use crate::model::ids::RecordId;
 use crate::model::logins::refusal::Refusal;
 use crate::wire::{bearer, json_response};
 
-/// The routes of a login host, which an org's own host has too.
+/// Returns the routes of a login host, which an org's own host has too.
 pub(crate) fn routes() -> Router<Host> {
     Router::new()
         .route("/services/oauth2/authorize", get(authorize::authorize).post(authorize::decide))
@@ -30,13 +30,13 @@ pub(crate) fn routes() -> Router<Host> {
         .route(consent_page::STYLE_PATH, get(consent_style))
 }
 
-/// The same for everybody; a simulator of another version is seen within minutes.
+/// Serves the style sheet. It is the same for everyone and cached for minutes only, so that a new version is used soon.
 async fn consent_style() -> impl IntoResponse {
     let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "public, max-age=300")];
     (headers, consent_page::STYLE)
 }
 
-/// The org in which a token is known, as an access token or as a refresh token.
+/// Returns the org that issued a token, as an access token or as a refresh token.
 fn org_of_token(host: &Host, token: &str) -> Option<Shared> {
     host.find(|org| org.logins.grant_of(token).is_some() || org.logins.session(token, org.clock.now()).is_some())
 }
@@ -72,7 +72,7 @@ fn forbidden(text: &'static str) -> Response {
     (StatusCode::FORBIDDEN, text).into_response()
 }
 
-/// The org and the user of the request's token.
+/// Returns the org and the user of the request's token.
 fn caller(host: &Host, headers: &HeaderMap) -> Result<(Shared, RecordId), &'static str> {
     let token = bearer(headers).ok_or("Missing_OAuth_Token")?;
     let shared = host.org_of(token).ok_or("Bad_OAuth_Token")?;

@@ -1,4 +1,4 @@
-//! Who a token belongs to: token answer, id_token, identity, userinfo, introspection and discovery.
+//! Token response, id_token, identity, userinfo, introspection and discovery.
 
 use serde_json::{Value as Json, json};
 
@@ -10,15 +10,15 @@ use crate::model::org::Org;
 use crate::model::{datetime, schema};
 
 const ID_TOKEN_LIFE_S: i64 = 120;
-/// What `?version=latest` of an identity URL stands for.
+/// The API version that `?version=latest` of an identity URL selects.
 const LATEST: &str = "66.0";
 
-/// `{host}/id/{org}/{user}`, on the host that was asked.
+/// Returns `{host}/id/{org}/{user}`, on the host of the request.
 pub(super) fn identity_url(host: &str, org: &Org, user: RecordId) -> String {
     format!("{host}/id/{}/{user}", org.id)
 }
 
-/// The body of a token answer.
+/// Returns the body of a token response.
 pub(super) fn token_answer(org: &Org, host: &str, keys: &Keys, granted: &Granted) -> Json {
     let id = identity_url(host, org, granted.user);
     let issued_at = granted.issued_at.as_millisecond().to_string();
@@ -96,7 +96,7 @@ impl Person<'_> {
     }
 }
 
-/// `GET {identity URL}`.
+/// Returns the body of `GET {identity URL}`.
 pub(super) fn identity(org: &Org, host: &str, user: RecordId, version: &str) -> Json {
     let person = Person { org, user };
     let mut identity = json!({
@@ -117,7 +117,7 @@ pub(super) fn identity(org: &Org, host: &str, user: RecordId, version: &str) -> 
     identity
 }
 
-/// `GET /services/oauth2/userinfo`.
+/// Returns the body of `GET /services/oauth2/userinfo`.
 pub(super) fn userinfo(org: &Org, host: &str, user: RecordId) -> Json {
     let person = Person { org, user };
     let picture = person.photos();
@@ -131,7 +131,8 @@ pub(super) fn userinfo(org: &Org, host: &str, user: RecordId) -> Json {
     })
 }
 
-/// `POST /services/oauth2/introspect` (RFC 7662); `None` for a token that is dead, or another app's.
+/// Returns the body of `POST /services/oauth2/introspect` (RFC 7662); `None` for a token that is invalid or belongs to
+/// another app.
 pub(super) fn introspection(org: &Org, host: &str, token: &str, asking: &App) -> Option<Json> {
     let now = org.clock.now();
     let (user, client_id, scope, kind) = match (org.logins.session(token, now), org.logins.live_grant(token, now)) {
@@ -157,7 +158,7 @@ pub(super) fn introspection(org: &Org, host: &str, token: &str, asking: &App) ->
     Some(body)
 }
 
-/// `GET /.well-known/openid-configuration`.
+/// Returns the body of `GET /.well-known/openid-configuration`.
 pub(super) fn discovery(host: &str) -> Json {
     let at = |path: &str| format!("{host}{path}");
     json!({

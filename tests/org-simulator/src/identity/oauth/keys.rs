@@ -1,4 +1,4 @@
-//! The key that signs id_tokens: made when first needed, the same for all orgs of a process.
+//! The key that signs id_tokens: created on first use, the same for all orgs of a process.
 
 use std::sync::OnceLock;
 
@@ -17,14 +17,14 @@ const KEY_ID: &str = "simulator";
 pub(crate) struct Keys(KeyPair);
 
 impl Keys {
-    /// The key of this process.
+    /// Returns the key of this process.
     pub(crate) fn shared() -> Result<&'static Self, Error> {
         static KEYS: OnceLock<Option<Keys>> = OnceLock::new();
         let made = KEYS.get_or_init(|| KeyPair::generate(KeySize::Rsa2048).ok().map(Keys));
         made.as_ref().ok_or(Error::Prepare { what: "the key for id_tokens" })
     }
 
-    /// `GET /id/keys`.
+    /// Returns the body of `GET /id/keys`.
     pub(crate) fn jwks(&self) -> Json {
         let public = self.0.public_key();
         let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -35,7 +35,7 @@ impl Keys {
         }]})
     }
 
-    /// A signed JWT with these claims.
+    /// Returns a signed JWT with these claims.
     pub(crate) fn sign(&self, claims: &Json) -> Option<String> {
         let header = json!({"alg": "RS256", "typ": "JWT", "kid": KEY_ID});
         let part = |json: &Json| URL_SAFE_NO_PAD.encode(json.to_string());

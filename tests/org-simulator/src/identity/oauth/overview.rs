@@ -1,4 +1,4 @@
-//! What may be shown of logins: who, with which app, until when; tokens masked.
+//! A list of logins for display: user, app and expiry, with masked tokens.
 
 use jiff::Timestamp;
 
@@ -15,7 +15,7 @@ pub(crate) struct Login {
 }
 
 impl Logins {
-    /// Live sessions and grants.
+    /// Returns the valid sessions and grants.
     pub(crate) fn overview(&self, now: Timestamp) -> Vec<Login> {
         let live = self.sessions.iter().filter(|(_, session)| session.expires_at > now);
         let sessions = live.map(|(token, session)| Login {
@@ -36,7 +36,7 @@ impl Logins {
     }
 }
 
-/// Enough to tell two tokens apart, too little to use one.
+/// Masks a token, so that two tokens can be distinguished but not used.
 fn masked(token: &str) -> String {
     let last: String = token.chars().skip(token.chars().count().saturating_sub(4)).collect();
     let first: String = token.chars().take(4).collect();

@@ -1,6 +1,6 @@
 //! The username-password flow, which older orgs may still allow (OAuth 2.0 Username-Password Flow for Special Scenarios).
 //!
-//! It is off unless an org's settings allow it, as in orgs made since Summer '23.
+//! It is disabled by default, as in orgs created since Summer '23.
 
 use super::{Form, Granted};
 use crate::model::logins::apps::App;
@@ -11,8 +11,8 @@ use crate::model::org::Org;
 pub(super) const PASSWORD: &str = "password";
 
 impl Org {
-    /// Logs a user in with the password and the security token behind it. No grant stands behind the session, so there is no refresh
-    /// token.
+    /// Logs a user in with the password and the security token appended. The session has no grant, so there is no
+    /// refresh token.
     pub(super) fn password_login(&mut self, app: App, form: &Form) -> Result<Granted, Refusal> {
         let user =
             self.user_named(form.get("username")).ok_or(Refusal::new("invalid_grant", "authentication failure"))?;

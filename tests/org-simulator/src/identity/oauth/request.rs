@@ -1,4 +1,4 @@
-//! An authorization request whose app and redirect URI are known.
+//! Authorization requests.
 
 use axum::response::{Html, IntoResponse as _, Response};
 use http::{HeaderMap, StatusCode, header};
@@ -13,7 +13,7 @@ use crate::model::logins::apps::App;
 use crate::model::logins::refusal::Refusal;
 use crate::wire::html;
 
-/// An authorization request whose app and redirect URI are known.
+/// An authorization request whose app and redirect URI are valid.
 pub(crate) struct Request<'a> {
     pub(crate) form: &'a Form,
     pub(crate) app: App,
@@ -21,7 +21,8 @@ pub(crate) struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Fails where nobody is sent back: the request cannot be trusted to say where to.
+    /// Checks the app and the redirect URI. An error is shown in the browser, because the redirect URI cannot be
+    /// trusted.
     pub(crate) fn checked(host: &Host, form: &'a Form) -> Result<Self, Refusal> {
         let app = host.apps().known(form.get("client_id"))?;
         let given = form.get("redirect_uri");
@@ -36,17 +37,18 @@ impl<'a> Request<'a> {
         self.form.get("prompt").split_whitespace().any(|asked| asked == prompt)
     }
 
-    /// Nobody may be asked: `prompt=none`, or Salesforce's own `immediate=true`.
+    /// Returns whether no page may be shown: `prompt=none`, or Salesforce's own `immediate=true`.
     pub(crate) fn is_silent(&self) -> bool {
         self.prompts("none") || self.form.get("immediate") == "true"
     }
 
-    /// The person must log in, whoever is logged in already.
+    /// Returns whether the user must log in even when the browser has a session.
     fn wants_login(&self) -> bool {
         self.prompts("login") || self.prompts("select_account")
     }
 
-    /// Who is logged in in the browser, unless the client asks for a login or hints at somebody else.
+    /// Returns the user who is logged in in the browser, unless the client requires a login or names another user as a
+    /// hint.
     pub(crate) fn logged_in(&self, host: &Host, headers: &HeaderMap) -> Option<(Shared, RecordId)> {
         if self.wants_login() {
             return None;
@@ -57,13 +59,14 @@ impl<'a> Request<'a> {
         is_meant.then_some((shared, user))
     }
 
-    /// A refusal of a silent request; the word for it depends on how silence was asked for. The texts are unverified.
+    /// Returns the error of a request for which no page may be shown; the code depends on the parameter that said so.
+    /// The texts are unverified.
     pub(crate) fn silent_refusal(&self, error: &'static str, description: &'static str) -> Response {
         let error = if self.prompts("none") { error } else { "immediate_unsuccessful" };
         self.refuse(&Refusal::new(error, description))
     }
 
-    /// What is wrong with the rest, for which the client is told through the redirect.
+    /// Returns the error of an invalid request, which the client receives through the redirect.
     pub(crate) fn fault(&self) -> Option<Refusal> {
         if self.form.get("response_type") != "code" {
             return Some(Refusal::new("unsupported_response_type", "response type not supported"));
@@ -110,7 +113,7 @@ impl<'a> Request<'a> {
         self.back(&[("error", refusal.error), ("error_description", refusal.description)])
     }
 
-    /// Consents for a user and sends the browser back with a code, where the org lets the user.
+    /// Records the user's consent and redirects the browser with a code, if the org's policies permit.
     pub(crate) fn allow(&self, (shared, user): (&Shared, RecordId)) -> Response {
         let mut org = shared.org();
         if org.may_log_in(user).is_err() {

@@ -1,4 +1,4 @@
-//! Access tokens: whose they are, what they are good for, and when they end.
+//! The use of access tokens in the data API.
 
 use crate::model::actor::Actor;
 use crate::model::errors::ApiError;
@@ -8,7 +8,7 @@ use crate::model::org::Org;
 const API_SCOPES: [&str; 3] = ["api", "full", "web"];
 
 impl Org {
-    /// Who calls the data API with this token.
+    /// Returns the user of an access token for the data API.
     pub(crate) fn api_actor(&mut self, token: &str) -> Result<Actor, ApiError> {
         let now = self.clock.now();
         let session = self.logins.used_session(token, now).ok_or_else(ApiError::session_expired)?;

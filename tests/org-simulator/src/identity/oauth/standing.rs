@@ -1,4 +1,5 @@
-//! Whether a user may log in with an app, and the flows in which no person is asked: JWT bearer and client credentials.
+//! The flows of an org: which users may log in with an app, and the flows without a page (JWT bearer and client
+//! credentials).
 
 use std::net::IpAddr;
 
@@ -16,7 +17,7 @@ use crate::model::value::Value;
 const NOT_APPROVED: Refusal = Refusal::new("invalid_grant", "user hasn't approved this consumer");
 
 impl Org {
-    /// Name of a user's profile, and the username.
+    /// Returns the username and the name of the user's profile.
     fn names(&self, user: RecordId) -> (String, String) {
         let row = self.store.get("User", user);
         let value = |field: &str| row.map_or(Value::Null, |row| self.value("User", row, field).clone());
@@ -25,26 +26,26 @@ impl Org {
         (value("Username").as_text().to_owned(), profile)
     }
 
-    /// Whether the user may log in at all.
+    /// Returns an error when the user is inactive or frozen.
     pub(super) fn may_log_in(&self, user: RecordId) -> Result<(), Refusal> {
         let frozen = self.logins.frozen.contains(&user);
         if frozen || self.actor(user).is_none() { Err(Refusal::new("invalid_grant", "inactive user")) } else { Ok(()) }
     }
 
-    /// Why the user may not authorize the app, by the administrator's policy.
+    /// Returns the error when the administrator's policy does not let the user authorize the app.
     pub(super) fn app_refusal(&self, client_id: &str, user: RecordId) -> Option<Refusal> {
         let (username, profile) = self.names(user);
         self.logins.policy(client_id).refusal(&username, &profile)
     }
 
-    /// Whether the user need not be asked: approved before, or approved by the administrator.
+    /// Returns whether no consent is needed: the user approved the app before, or the administrator did.
     pub(super) fn is_approved(&self, client_id: &str, user: RecordId) -> bool {
         let (username, profile) = self.names(user);
         self.logins.policy(client_id).approves(&username, &profile)
             || !self.logins.living_grants(client_id, user).is_empty()
     }
 
-    /// A login that the user, the policy and the login rate allow.
+    /// Counts a login, if the user, the policy and the login rate permit it.
     pub(super) fn admit(&mut self, client_id: &str, user: RecordId) -> Result<(), Refusal> {
         self.may_log_in(user)?;
         if let Some(refusal) = self.app_refusal(client_id, user) {
@@ -54,7 +55,7 @@ impl Org {
         self.logins.count_login(user, now)
     }
 
-    /// Turns a code into tokens.
+    /// Exchanges a code for tokens.
     pub(super) fn exchange_code(&mut self, form: &Form) -> Result<Granted, Refusal> {
         self.logins.apps.client(form.get("client_id"), form.get("client_secret"))?;
         if let Some(consent) = self.logins.consent(form.get("code")) {
@@ -65,7 +66,7 @@ impl Org {
         self.logins.exchange(form, id.short(), now)
     }
 
-    /// Accepts a refresh from a user who may log in.
+    /// Starts a refresh for a user who may log in.
     pub(super) fn begin_refresh(&mut self, form: &Form, from: Option<IpAddr>) -> Result<Refresh, Refusal> {
         let now = self.clock.now();
         self.logins.apps.client(form.get("client_id"), form.get("client_secret"))?;
@@ -76,8 +77,8 @@ impl Org {
         self.logins.begin_refresh(form, from, now)
     }
 
-    /// The JWT bearer flow (OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration): good for users who approved the app with a
-    /// refresh token before, or whom the administrator approved.
+    /// Runs the JWT bearer flow (OAuth 2.0 JWT Bearer Flow for Server-to-Server Integration), for users who approved
+    /// the app with a refresh token before, or whom the administrator approved.
     pub(super) fn bearer_assertion(&mut self, app: App, claims: &Claims) -> Result<Granted, Refusal> {
         let user = self.user_named(&claims.subject).ok_or(NOT_APPROVED)?;
         let (username, profile) = self.names(user);
@@ -88,7 +89,7 @@ impl Org {
         Ok(self.unattended(app, user, &without(&scope, &["refresh_token", "offline_access"])))
     }
 
-    /// All scopes of the approvals that brought a refresh token.
+    /// Returns all scopes of the user's grants that include a refresh token.
     fn approved_scope(&self, app: &App, user: RecordId) -> Result<String, Refusal> {
         let grants = self.logins.living_grants(&app.client_id, user);
         let scopes = grants.iter().filter_map(|n| self.logins.grants.get(n)).map(|grant| grant.scope.as_str());
@@ -98,7 +99,7 @@ impl Org {
         if all.is_empty() { Err(NOT_APPROVED) } else { Ok(all.join(" ")) }
     }
 
-    /// The client credentials flow, as the user whom the administrator chose.
+    /// Runs the client credentials flow, as the user whom the administrator selected.
     pub(super) fn client_credentials(&mut self, form: &Form) -> Result<Granted, Refusal> {
         let app = self.logins.apps.client(form.get("client_id"), form.get("client_secret"))?;
         let AppPolicy { run_as, installed, blocked, .. } = self.logins.policy(&app.client_id);
@@ -114,7 +115,7 @@ impl Org {
         Ok(self.unattended(app, user, &scope))
     }
 
-    /// A session with no grant behind it.
+    /// Opens a session without a grant.
     pub(super) fn unattended(&mut self, app: App, user: RecordId, scope: &str) -> Granted {
         let (now, id) = (self.clock.now(), self.id);
         let login = Login { user, grant: None, client_id: app.client_id.clone(), scope: scope.to_owned() };
@@ -124,7 +125,7 @@ impl Org {
     }
 }
 
-/// A scope less some of its parts.
+/// Returns a scope without some of its parts.
 pub(super) fn without(scope: &str, left_out: &[&str]) -> String {
     scope.split_whitespace().filter(|scope| !left_out.contains(scope)).collect::<Vec<_>>().join(" ")
 }

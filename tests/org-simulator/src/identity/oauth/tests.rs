@@ -69,7 +69,7 @@ impl Scene {
 }
 
 #[test]
-fn a_code_is_good_once() {
+fn a_code_can_be_exchanged_once() {
     let mut scene = Scene::new();
     let code = scene.code();
     assert!(scene.exchange(&code, &[]).is_ok());
@@ -77,7 +77,7 @@ fn a_code_is_good_once() {
 }
 
 #[test]
-fn a_code_is_good_for_a_quarter_of_an_hour() {
+fn a_code_expires_after_fifteen_minutes() {
     let mut scene = Scene::new();
     let code = scene.code();
     scene.now += SignedDuration::from_mins(15);
@@ -110,7 +110,7 @@ fn a_refresh_rotates_the_token() {
 }
 
 #[test]
-fn reuse_of_a_rotated_token_revokes_the_family() {
+fn reuse_of_a_rotated_token_revokes_the_grant() {
     let mut scene = Scene::new();
     let first = scene.granted();
     let old = first.refresh_token.unwrap();
@@ -123,7 +123,7 @@ fn reuse_of_a_rotated_token_revokes_the_family() {
 }
 
 #[test]
-fn a_second_refresh_at_the_same_time_is_refused_and_harms_nothing() {
+fn a_concurrent_refresh_is_refused_without_harm() {
     let mut scene = Scene::new();
     let token = scene.granted().refresh_token.unwrap();
     let working = scene.begin(&token).unwrap();
@@ -134,7 +134,7 @@ fn a_second_refresh_at_the_same_time_is_refused_and_harms_nothing() {
 }
 
 #[test]
-fn without_rotation_the_refresh_token_stays_and_is_not_repeated() {
+fn without_rotation_no_new_refresh_token_is_returned() {
     let mut scene = Scene::new();
     scene.logins.rotates = false;
     let token = scene.granted().refresh_token.unwrap();
@@ -143,7 +143,7 @@ fn without_rotation_the_refresh_token_stays_and_is_not_repeated() {
 }
 
 #[test]
-fn a_refresh_token_that_idles_for_thirty_days_dies() {
+fn an_unused_refresh_token_expires_after_thirty_days() {
     let mut scene = Scene::new();
     let token = scene.granted().refresh_token.unwrap();
     scene.now += SignedDuration::from_hours(30 * 24 + 1);
@@ -160,7 +160,7 @@ fn a_sixth_grant_revokes_the_oldest() {
 }
 
 #[test]
-fn a_session_lives_two_hours_after_its_last_use() {
+fn a_session_expires_two_hours_after_its_last_use() {
     let mut scene = Scene::new();
     let token = scene.granted().access_token;
     scene.now += SignedDuration::from_mins(119);
@@ -172,7 +172,7 @@ fn a_session_lives_two_hours_after_its_last_use() {
 }
 
 #[test]
-fn revoking_an_access_token_ends_it_alone_and_revoking_the_refresh_token_ends_all() {
+fn revoking_a_refresh_token_also_ends_its_access_tokens() {
     let mut scene = Scene::new();
     let first = scene.granted();
     assert!(scene.logins.revoke(&first.access_token));
@@ -187,15 +187,15 @@ fn revoking_an_access_token_ends_it_alone_and_revoking_the_refresh_token_ends_al
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Begin a refresh with the n-th token that was given out.
+    /// Starts a refresh with the n-th token that was issued.
     Begin(usize),
-    /// Finish the n-th of those that are being worked on.
+    /// Finishes the n-th refresh in progress.
     Finish(usize),
 }
 
 proptest! {
     #[test]
-    fn one_refresh_token_of_a_family_lives_at_most_and_reuse_kills_it(
+    fn a_grant_has_at_most_one_valid_refresh_token(
         steps in proptest::collection::vec(prop_oneof![(0_usize..6).prop_map(Step::Begin), (0_usize..3).prop_map(Step::Finish)], 0..40)
     ) {
         let mut scene = Scene::new();
@@ -233,8 +233,9 @@ proptest! {
 }
 
 #[test]
-fn the_signature_is_that_of_the_documentation() {
-    // HMAC-SHA256 under "key" over "The quick brown fox jumps over the lazy dog", a published test vector, cut in two.
+fn the_signature_matches_a_published_test_vector() {
+    // HMAC-SHA256 with the key "key" over "The quick brown fox jumps over the lazy dog", a published test vector, split
+    // in two.
     let signature = signature("key", "The quick brown fox ", "jumps over the lazy dog");
     assert_eq!(signature, "97yD9DBThCSxMpjmqm+xQ+9NWaFJRhdZl0edvC0aPNg=");
 }

@@ -57,7 +57,7 @@ fn is_form(headers: &HeaderMap) -> bool {
     content_type.is_some_and(|value| value.starts_with("application/x-www-form-urlencoded"))
 }
 
-/// Where the request comes from: as a test says in `X-Simulator-Client-Ip`, else the other end of the connection.
+/// Returns the client's address: `X-Simulator-Client-Ip`, which tests set, or the peer of the connection.
 fn address(headers: &HeaderMap, connection: &Connection) -> Option<IpAddr> {
     let given = headers.get("x-simulator-client-ip").and_then(|value| value.to_str().ok());
     given.map_or(connection.peer(), |given| given.trim().parse().ok())
@@ -70,8 +70,8 @@ fn exchange(host: &Host, form: &Form) -> Result<Json, Refusal> {
     Ok(answer(host, &shared, &granted))
 }
 
-/// Works on a refresh to its end even when the client has gone, as a server does. At the login host of the other environment the
-/// token is as good as expired.
+/// Refreshes tokens. A refresh is completed even when the client disconnects, as on a real server. At the login host of
+/// the other environment the token is treated as expired.
 async fn refresh(host: &Host, form: &Form, from: Option<IpAddr>) -> Result<Json, Refusal> {
     host.apps().client(form.get("client_id"), form.get("client_secret"))?;
     let shared = host.find(|org| org.logins.grant_of(form.get("refresh_token")).is_some()).ok_or(EXPIRED_TOKEN)?;
@@ -115,7 +115,7 @@ fn bearer_assertion(host: &Host, form: &Form) -> Result<Json, Refusal> {
     Ok(answer(host, &shared, &granted))
 }
 
-/// Only at an org's own host: a login host does not know whose org is meant.
+/// Runs the client credentials flow, only at an org's own host: a login host does not know the org.
 fn client_credentials(host: &Host, form: &Form) -> Result<Json, Refusal> {
     let Host::Org(shared) = host else {
         return Err(Refusal::new("invalid_grant", "request not supported on this domain"));
@@ -124,7 +124,8 @@ fn client_credentials(host: &Host, form: &Form) -> Result<Json, Refusal> {
     Ok(answer(host, shared, &granted))
 }
 
-/// Only where the org allows the flow; its answer names no scope, as recorded. A login host asks the org of the username.
+/// Runs the username-password flow, if the org allows it; the response has no scope, as recorded. A login host uses the
+/// org of the username.
 fn password(host: &Host, form: &Form) -> Result<Json, Refusal> {
     let shared = host.find(|org| org.user_named(form.get("username")).is_some());
     let shared = shared.or_else(|| host.orgs().into_iter().find(|shared| shared.org().logins.password_flow));

@@ -1,4 +1,4 @@
-//! What an endpoint's answer says. Anything but the exact reply does not acknowledge a message.
+//! Parses an endpoint's response. Only the exact acknowledgement acknowledges a message.
 
 use quick_xml::events::Event;
 use quick_xml::name::ResolveResult;
@@ -6,23 +6,23 @@ use quick_xml::reader::NsReader;
 
 const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 const OUTBOUND: &str = "http://soap.sforce.com/2005/09/outbound";
-/// So much of a fault's text is kept.
+/// The maximum number of characters of a fault's text.
 const FAULT_TEXT: usize = 200;
 
 type Path = [(&'static str, &'static str)];
 const ACK: &Path = &[(SOAP, "Envelope"), (SOAP, "Body"), (OUTBOUND, "notificationsResponse"), (OUTBOUND, "Ack")];
 const FAULT: &Path = &[(SOAP, "Envelope"), (SOAP, "Body"), (SOAP, "Fault"), ("", "faultstring")];
 
-/// What an answer's body says.
+/// The content of a response body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// `Envelope/Body/notificationsResponse/Ack` with the text `true`, in the right namespaces.
+    /// `Envelope/Body/notificationsResponse/Ack` with the text `true`, in the correct namespaces.
     Acknowledged,
-    /// The same with another text.
+    /// An `Ack` with another text.
     Refused,
     /// A SOAP 1.1 fault, with the beginning of its `faultstring`.
     Fault(String),
-    /// Anything else.
+    /// Any other body.
     NoAck,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn verdict(body: &str) -> Verdict {
     }
 }
 
-/// The text of the element at that path, if the document is well-formed to its end.
+/// Returns the text of the element at that path, if the document is well-formed to its end.
 fn text_at(body: &str, wanted: &Path) -> Option<String> {
     let mut reader = NsReader::from_str(body);
     let (mut depth, mut matched) = (0_usize, 0_usize);
@@ -75,7 +75,7 @@ mod tests {
          <notificationsResponse xmlns=\"http://soap.sforce.com/2005/09/outbound\"><Ack>true</Ack></notificationsResponse></s:Body></s:Envelope>";
 
     #[test]
-    fn only_the_exact_reply_acknowledges() {
+    fn only_the_exact_response_acknowledges() {
         assert_eq!(verdict(ACKNOWLEDGEMENT), Verdict::Acknowledged);
         assert_eq!(verdict(&ACKNOWLEDGEMENT.replace(">true<", ">false<")), Verdict::Refused);
         for wrong in [
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_told_with_its_text() {
+    fn a_fault_is_reported_with_its_text() {
         let fault = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><s:Fault><faultcode>s:Server</faultcode>\
              <faultstring>no such tenant</faultstring></s:Fault></s:Body></s:Envelope>";
         assert_eq!(verdict(fault), Verdict::Fault("no such tenant".to_owned()));

@@ -9,7 +9,7 @@ use crate::model::outbox::notification::Notification;
 use crate::model::schema::Object;
 use crate::model::store::Row;
 
-/// The envelope for a batch, with the records as they are now.
+/// Renders the envelope of a batch, with the current values of the records.
 pub(super) fn render(org: &Org, batch: &Batch, session: Option<&str>) -> String {
     let settings = &batch.definition.settings;
     let soap =
@@ -33,7 +33,8 @@ pub(super) fn render(org: &Org, batch: &Batch, session: Option<&str>) -> String 
     )
 }
 
-/// A record that is gone, or hidden from the user the message is sent as, has no data (outbound messaging guide).
+/// Renders a notification. A record that is deleted, or hidden from the user as whom the message is sent, has no data
+/// (outbound messaging guide).
 fn notification(org: &Org, batch: &Batch, notification: &Notification) -> String {
     let message = &batch.definition.message;
     let (id, record) = (notification.id, notification.record);
@@ -55,13 +56,13 @@ fn notification(org: &Org, batch: &Batch, notification: &Notification) -> String
     )
 }
 
-/// The user the message is sent as, where one is named.
+/// Returns the user as whom the message is sent, if the settings name one.
 fn reader(org: &Org, batch: &Batch) -> Option<Actor> {
     let username = batch.definition.settings.integration_user.as_deref()?;
     org.user_named(username).and_then(|user| org.actor(user))
 }
 
-/// The elements after `Id`: in alphabetical order, nulls and fields hidden from the reader left out.
+/// Renders the elements after `Id`, in alphabetical order and without nulls and fields that are hidden from the reader.
 fn fields_of(org: &Org, object: &Object, row: &Row, (names, reader): (&[String], Option<Actor>)) -> String {
     let mut names: Vec<&String> = names.iter().filter(|name| *name != "Id").collect();
     names.sort_unstable();

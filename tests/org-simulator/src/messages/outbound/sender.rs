@@ -1,4 +1,4 @@
-//! Posts what is due. Definitions do not wait for each other: a slow endpoint holds up only its own messages.
+//! Sends due messages. Definitions do not wait for each other: a slow endpoint delays only its own messages.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::model::outbox::Batch;
 use crate::model::outbox::delivery::Delivery;
 use crate::model::people;
 
-/// Sends everything that is due now and returns what was tried.
+/// Sends all messages that are due and returns the notifications that were attempted.
 pub(crate) async fn deliver(shared: &Shared) -> Vec<Delivery> {
     let due = {
         let mut org = shared.org();
@@ -44,7 +44,7 @@ async fn send_all(shared: &Shared, batches: Vec<Batch>) -> Vec<Delivery> {
     tried
 }
 
-/// Posts one message, and once more for every duplicate that was ordered.
+/// Posts one message, and repeats it for every duplicate that a test has set.
 async fn send(shared: &Shared, batch: &Batch) -> Vec<Delivery> {
     let (body, duplicates) = {
         let mut org = shared.org();
@@ -54,7 +54,7 @@ async fn send(shared: &Shared, batch: &Batch) -> Vec<Delivery> {
     let url = &batch.definition.message.endpoint_url;
     let (acknowledged, outcome) = post(shared, url, body.clone()).await;
     for _ in 0..if acknowledged { duplicates } else { 0 } {
-        // Salesforce forgets that it has sent the message; what the endpoint says now changes nothing.
+        // Salesforce has lost track of the first delivery; the response to the duplicate is ignored.
         let _ = post(shared, url, body.clone()).await;
     }
     let mut org = shared.org();
@@ -62,7 +62,7 @@ async fn send(shared: &Shared, batch: &Batch) -> Vec<Delivery> {
     org.outbox.settle(batch, acknowledged, &outcome, now)
 }
 
-/// A session of the user the message is sent as, for definitions of the old kind.
+/// Opens a session of the user as whom the message is sent, for definitions that include the session id.
 fn session(org: &mut Org, batch: &Batch) -> Option<String> {
     let settings = &batch.definition.settings;
     if !settings.include_session_id {
@@ -88,7 +88,7 @@ fn failure(error: &Error) -> String {
     }
 }
 
-/// What the endpoint's answer means, as the delivery status shows it.
+/// Returns whether the response acknowledges the message, and the outcome for the delivery status.
 fn validated(reply: &Reply) -> (bool, String) {
     match (ack::verdict(&reply.body), reply.status) {
         (Verdict::Acknowledged, 200) => (true, "acknowledged".to_owned()),

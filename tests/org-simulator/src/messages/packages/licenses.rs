@@ -20,7 +20,7 @@ const LICENSES: &str = "sfLma__License__c";
 const STATUS: &str = "sfLma__License_Status__c";
 const SUBSCRIBER: &str = "sfLma__Subscriber_Org_ID__c";
 
-/// Object, field, kind, and what a reference points to.
+/// Object, field, type, and the object that a reference points to.
 const FIELDS: &[(&str, &str, FieldKind, &str)] = &[
     (PACKAGES, "sfLma__Package_ID__c", FieldKind::String, ""),
     (PACKAGES, "sfLma__Namespace_Prefix__c", FieldKind::String, ""),
@@ -46,7 +46,7 @@ const FIELDS: &[(&str, &str, FieldKind, &str)] = &[
     (LICENSES, "sfLma__Is_Sandbox__c", FieldKind::Boolean, ""),
 ];
 
-/// Makes the app's objects where they are missing.
+/// Adds the objects of the app that are missing.
 pub(crate) fn prepare(org: &mut Org) {
     if org.schema.object(LICENSES).is_some() {
         return;
@@ -69,7 +69,7 @@ pub(crate) fn prepare(org: &mut Org) {
     }
 }
 
-/// Makes the lead and the licence of a first installation; an upgrade changes the licence that is there.
+/// Creates the lead and the licence of a first installation, or updates the licence on an upgrade.
 pub(super) fn installed(org: &mut Org, subscriber: &Subscriber, package: &InstalledPackage) -> Result<(), Error> {
     prepare(org);
     let parent = ensured(
@@ -117,7 +117,7 @@ pub(super) fn uninstalled(org: &mut Org, subscriber: RecordId) -> Result<(), Err
     Ok(org.update(&actor, LICENSES, license, &object(json!({STATUS: "Uninstalled"})))?)
 }
 
-/// The licence of a subscriber's org: one record a package and org.
+/// Returns the licence of a subscriber's org; there is one record for each package and org.
 fn license_of(org: &Org, subscriber: RecordId) -> Option<RecordId> {
     found(org, LICENSES, SUBSCRIBER, subscriber.short())
 }
@@ -129,7 +129,7 @@ fn found(org: &Org, name: &str, field: &str, text: &str) -> Option<RecordId> {
     row.id()
 }
 
-/// The record with that key, made when there is none.
+/// Returns the record with that key, which is created when it does not exist.
 fn ensured(org: &mut Org, name: &str, (key, value): (&str, &str), fields: Json) -> Result<RecordId, Error> {
     if let Some(known) = found(org, name, key, value) {
         return Ok(known);

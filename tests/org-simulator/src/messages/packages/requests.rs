@@ -1,7 +1,7 @@
-//! Installations that were asked for over the Tooling API (`PackageInstallRequest`), which are worked on behind the answer.
+//! Installations requested over the Tooling API (`PackageInstallRequest`), which are processed after the response.
 //!
-//! A version that was never uploaded ends a request with an error, whose wording is unverified. The post-install script's callout is
-//! made only by an installation whose caller names where it goes.
+//! A version that was never uploaded ends a request with an error, whose text is unverified. The callout of the
+//! post-install script is made only by an installation whose request names its URL.
 
 use super::licenses;
 use crate::identity::realm::Shared;
@@ -10,10 +10,10 @@ use crate::messages::packages::versions::{in_license_management, put, version_of
 use crate::model::org::Org;
 use crate::model::packages::{InstallRequest, InstalledPackage, Status};
 
-/// An installation that the License Management Org has not heard of yet.
+/// An installation that is not recorded in the License Management Org yet.
 pub(crate) struct Untold(Subscriber, InstalledPackage);
 
-/// Does the installations that have fallen due.
+/// Processes the installations that are due.
 pub(crate) fn settle(org: &mut Org) -> Vec<Untold> {
     let (now, time) = (org.clock.now(), i64::try_from(org.install_requests.processing.as_millis()).unwrap_or(i64::MAX));
     let waits = |request: &InstallRequest| {
@@ -38,7 +38,7 @@ pub(crate) fn settle(org: &mut Org) -> Vec<Untold> {
     untold
 }
 
-/// Tells the License Management Org, while no org is locked.
+/// Records the installations in the License Management Org, while no org is locked.
 pub(crate) fn tell(shared: &Shared, untold: &[Untold]) {
     for Untold(subscriber, installed) in untold {
         if let Err(error) = in_license_management(shared, |vendor| licenses::installed(vendor, subscriber, installed)) {

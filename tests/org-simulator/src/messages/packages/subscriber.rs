@@ -1,11 +1,11 @@
-//! What the License Management Org knows of a subscriber.
+//! The data of a subscriber in the License Management Org.
 
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::people;
 use crate::model::value::Value;
 
-/// What a subscriber's org says of itself to the License Management Org.
+/// The data of a subscriber's org that the License Management Org stores.
 #[derive(Clone, Debug)]
 pub(crate) struct Subscriber {
     pub(crate) org_id: RecordId,

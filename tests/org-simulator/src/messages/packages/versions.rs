@@ -8,20 +8,20 @@ use crate::model::org::Org;
 use crate::model::packages::InstalledPackage;
 use crate::model::transaction;
 
-/// The id of a version: the same number has the same id in every org.
+/// Returns the id of a version: the same number has the same id in every org.
 pub(crate) fn version_id(version: &str) -> RecordId {
     let number = version.split('.').fold(0_u64, |sum, part| sum * 1_000 + part.parse::<u64>().unwrap_or_default());
     numbered("04t", number)
 }
 
-/// The version of an id; `None` when it is no version of the package.
+/// Returns the version with an id; `None` when the id is not that of a version.
 pub(crate) fn version_of(id: RecordId) -> Option<String> {
     let number = number_of(id);
     let version = format!("{}.{}.{}", number / 1_000_000, number / 1_000 % 1_000, number % 1_000);
     (number > 0 && version_id(&version) == id).then_some(version)
 }
 
-/// Puts a version of the package into the org.
+/// Installs a version of the package in the org.
 pub(crate) fn put(org: &mut Org, version: &str) -> InstalledPackage {
     let installed = InstalledPackage {
         id: numbered("0A3", 1).to_string(),
@@ -34,7 +34,7 @@ pub(crate) fn put(org: &mut Org, version: &str) -> InstalledPackage {
     installed
 }
 
-/// Does something in the License Management Org, where the realm has one. No two orgs are locked at once.
+/// Runs a function on the License Management Org, if the realm has one. Only one org is locked at a time.
 pub(crate) fn in_license_management(
     shared: &Shared,
     work: impl FnOnce(&mut Org) -> Result<(), Error>,
@@ -52,7 +52,7 @@ mod tests {
     use crate::model::ids::RecordId;
 
     #[test]
-    fn the_id_of_a_version_tells_the_version() {
+    fn the_id_of_a_version_contains_the_version() {
         for version in ["0.0.1", "1.0.0", "2.10.3", "12.999.999"] {
             assert_eq!(version_of(version_id(version)).as_deref(), Some(version));
         }

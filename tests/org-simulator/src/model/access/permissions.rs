@@ -1,4 +1,4 @@
-//! A profile's limits as tests and the admin API give them.
+//! The permissions of a profile in the form that tests and the admin API use.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,12 +10,12 @@ use crate::model::profiles::ObjectLimits;
 use crate::model::schema::Object;
 use crate::model::store::Row;
 
-/// What a profile may not do with an object and its fields. Nothing is limited by default.
+/// The restrictions of a profile on an object and its fields. The default restricts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[expect(clippy::struct_excessive_bools, reason = "these are a profile's own check boxes")]
 pub struct ObjectPermissions {
-    /// The object is as good as absent.
+    /// The object is treated as nonexistent.
     pub hidden: bool,
     /// Records cannot be created.
     pub no_create: bool,
@@ -23,16 +23,16 @@ pub struct ObjectPermissions {
     pub no_edit: bool,
     /// Records cannot be deleted.
     pub no_delete: bool,
-    /// Fields that are as good as absent (field-level security).
+    /// Fields that are treated as nonexistent (field-level security).
     pub hidden_fields: Vec<String>,
-    /// Fields that can be read and not written.
+    /// Fields that can be read but not written.
     pub locked_fields: Vec<String>,
-    /// Record types that cannot be chosen, by developer name or id.
+    /// Record types that cannot be assigned, by developer name or id.
     pub hidden_record_types: Vec<String>,
 }
 
 impl Org {
-    /// Sets what a profile may not do with an object, in place of what was set before.
+    /// Sets the restrictions of a profile on an object; they replace the earlier ones.
     pub(crate) fn limit_profile(
         &mut self,
         profile: &str,
@@ -63,7 +63,7 @@ impl Org {
         Ok(())
     }
 
-    /// A record type of an object, by developer name or id.
+    /// Returns the id of a record type of the object, by developer name or id.
     fn record_type_named(&self, object: &Object, name: &str) -> Result<RecordId, Error> {
         let text = |row: &Row, field| self.value("RecordType", row, field).as_text().to_owned();
         let named = |row: &Row| {

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value as Json, json};
 
-/// What a column of the upload sets.
+/// The field or relationship that a column of the upload sets.
 #[derive(Clone, Debug)]
 pub(crate) enum Column {
     Field(String),
-    /// A parent, named by one of its keys: `Account.Key__c`, or `Lead:Who.Email` where it may be of several kinds.
+    /// A parent record, identified by a key: `Account.Key__c`, or `Lead:Who.Email` where the relationship is
+    /// polymorphic.
     Parent {
         relationship: String,
         reference: String,
@@ -24,7 +25,7 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// The fields that a row sets, but for the one it is found by.
+    /// Returns the fields that a row sets, without the column that identifies the record.
     pub(crate) fn body(&self, values: &[String], found_by: Option<usize>) -> Map<String, Json> {
         let mut body = Map::new();
         for (at, (column, value)) in self.all.iter().zip(values).enumerate() {

@@ -1,4 +1,4 @@
-//! CSV as Bulk API 2.0 reads and writes it. Records keep the text they came as, which the results of a job repeat.
+//! Reads and writes CSV as Bulk API 2.0 does. Records keep their original text, which a job's results repeat.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ const MAX_FIELD_CHARS: usize = 131_072;
 const MAX_RECORD_CHARS: usize = 400_000;
 const MAX_FIELDS: usize = 5_000;
 
-/// What ends a line, as a job names it.
+/// The line ending, by its name in a job (`LF` or `CRLF`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineEnding {
     Lf,
@@ -40,7 +40,7 @@ impl LineEnding {
 const DELIMITERS: [(&str, u8); 6] =
     [("BACKQUOTE", b'`'), ("CARET", b'^'), ("COMMA", b','), ("PIPE", b'|'), ("SEMICOLON", b';'), ("TAB", b'\t')];
 
-/// What separates values, and what separates records.
+/// The delimiter and the line ending of a CSV file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Format {
     pub(crate) line_ending: LineEnding,
@@ -95,7 +95,7 @@ fn quote(out: &mut String, value: &str) {
     out.push('"');
 }
 
-/// An upload taken apart: its text, the names of its columns and where each record stands.
+/// A parsed upload: its text, the column names and the position of each record.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     text: String,
@@ -105,7 +105,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Takes an upload apart; the error is what the failed job says. Blank lines are no records.
+    /// Parses an upload; the error is the `errorMessage` of the failed job. Blank lines are skipped.
     pub(crate) fn new(text: String, format: Format) -> Result<Self, String> {
         let mut reader = Reader { text: &text, format, at: 0 };
         let (mut header, mut columns, mut records) = (0..0, Vec::new(), Vec::new());
@@ -129,27 +129,27 @@ impl Table {
         Ok(Self { text, header, columns, records })
     }
 
-    /// Records without the header.
+    /// Returns the number of records, not counting the header.
     pub(crate) fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// All of it, as it was uploaded.
+    /// Returns the whole text, as it was uploaded.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// The header as it was uploaded.
+    /// Returns the header, as it was uploaded.
     pub(crate) fn header(&self) -> &str {
         &self.text[self.header.clone()]
     }
 
-    /// A record as it was uploaded.
+    /// Returns the text of a record, as it was uploaded.
     pub(crate) fn text_of(&self, record: usize) -> &str {
         self.records.get(record).map_or("", |place| &self.text[place.clone()])
     }
 
-    /// The values of a record, in the order of the columns; values left out at the end are empty.
+    /// Returns the values of a record, in the order of the columns; values missing at the end are empty.
     pub(crate) fn values_of(&self, record: usize, format: Format) -> Vec<String> {
         let mut reader = Reader { text: self.text_of(record), format, at: 0 };
         let mut values = reader.record().ok().flatten().map(|(_, values)| values).unwrap_or_default();
@@ -158,10 +158,10 @@ impl Table {
     }
 }
 
-/// Where the text of a record stands, and its values.
+/// The position of a record's text, and its values.
 type Record = (Range<usize>, Vec<String>);
 
-/// Reads records as Salesforce's own reader does, and complains in its words.
+/// Reads records by Salesforce's rules and reports Salesforce's error messages.
 struct Reader<'a> {
     text: &'a str,
     format: Format,
@@ -169,7 +169,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The next record and where its text stands, without the line's end.
+    /// Reads the next record; the position of its text excludes the line ending.
     fn record(&mut self) -> Result<Option<Record>, String> {
         let start = self.at;
         if start >= self.text.len() {
@@ -240,7 +240,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Steps over the end of a line, which must be the one that the job announced.
+    /// Skips the end of a line, which must be the job's line ending.
     fn end_of_line(&mut self) -> Result<(), String> {
         let rest = &self.text[self.at..];
         let found = if rest.starts_with("\r\n") { "\r\n" } else { rest.get(..1).unwrap_or_default() };
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_quotes_fail_in_salesforces_words() {
+    fn broken_quotes_fail_with_salesforces_message() {
         let reason = |text: &str| table(text).unwrap_err();
         assert!(
             reason("Name\nA \"b\"\n").ends_with("Found unescaped quote. A value with quote should be within a quote")
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_ending_must_be_the_one_of_the_job() {
+    fn the_line_ending_must_match_the_job() {
         let crlf = Format { line_ending: LineEnding::Crlf, ..Format::default() };
         assert_eq!(
             table("Name\r\nA\r\n").unwrap_err(),
@@ -316,7 +316,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_reads_back(
+        fn written_csv_reads_back(
             values in prop::collection::vec(prop::collection::vec("[a-z\",;\n\r\u{e4} ]{0,8}", 3..=3), 1..6),
             delimiter in prop::sample::select(DELIMITERS.map(|(_, byte)| byte).to_vec()),
             crlf: bool,

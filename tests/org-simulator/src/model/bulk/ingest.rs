@@ -1,4 +1,4 @@
-//! The part of a job that only ingest jobs have.
+//! The state of an ingest job.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::model::bulk::csv::{Format, Table};
 use crate::model::bulk::listing::Listing;
 use crate::model::ids::RecordId;
 
-/// What happens to every row of an upload.
+/// The operation of an ingest job, done for every row of the upload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Insert,
@@ -35,7 +35,7 @@ impl Operation {
     }
 }
 
-/// What came of one row.
+/// The outcome of one row.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
     Done {
@@ -43,27 +43,27 @@ pub(crate) enum Outcome {
         created: bool,
     },
     Failed {
-        /// The record that was meant, where that is known.
+        /// The record that the row identifies, where that is known.
         id: Option<RecordId>,
         /// `CODE:message:fields --`.
         error: String,
     },
 }
 
-/// The part of a job that only ingest jobs have.
+/// The state that only ingest jobs have.
 #[derive(Clone, Debug)]
 pub(crate) struct Ingest {
     pub(crate) operation: Operation,
     pub(crate) external_id: Option<String>,
     pub(crate) assignment_rule: Option<RecordId>,
-    /// The upload as it came; `None` before the upload and after it was taken apart.
+    /// The upload as it was sent; `None` before the upload and after it was parsed.
     pub(crate) upload: Option<String>,
     pub(crate) has_data: bool,
     /// The org's allowances have been charged for the rows.
     pub(crate) counted: bool,
     pub(crate) table: Table,
     pub(crate) columns: Option<Columns>,
-    /// Of the rows worked off so far, in their order.
+    /// The outcomes of the rows processed so far, in their order.
     pub(crate) outcomes: Vec<Outcome>,
 }
 
@@ -86,12 +86,12 @@ impl Ingest {
         self.outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Failed { .. })).count()
     }
 
-    /// The upload as it came.
+    /// Returns the upload as it was sent.
     pub(crate) fn sent(&self) -> &str {
         self.upload.as_deref().unwrap_or_else(|| self.table.text())
     }
 
-    /// `successfulResults`.
+    /// Returns the CSV of `successfulResults`.
     pub(crate) fn successes(&self, format: Format) -> Listing {
         let table = self.uploaded(format);
         let mut listing = Listing::new(format, &["sf__Id", "sf__Created"], table.header());
@@ -104,7 +104,7 @@ impl Ingest {
         listing
     }
 
-    /// `failedResults`.
+    /// Returns the CSV of `failedResults`.
     pub(crate) fn failures(&self, format: Format) -> Listing {
         let table = self.uploaded(format);
         let mut listing = Listing::new(format, &["sf__Id", "sf__Error"], table.header());
@@ -117,7 +117,8 @@ impl Ingest {
         listing
     }
 
-    /// `unprocessedrecords`: the rows no one has worked on. An upload that cannot be read is one record, as it came.
+    /// Returns the CSV of `unprocessedrecords`: the rows that were not processed. An upload that does not parse is
+    /// returned unchanged, as one record.
     pub(crate) fn unprocessed(&self, format: Format) -> Listing {
         let table = self.uploaded(format);
         if let Some(upload) = self.upload.as_ref().filter(|_| table.columns.is_empty()) {
@@ -130,7 +131,7 @@ impl Ingest {
         listing
     }
 
-    /// The upload taken apart, also when no work was done on it; empty when it cannot be read.
+    /// Returns the parsed upload, also when no row was processed; empty when it does not parse.
     fn uploaded(&self, format: Format) -> Cow<'_, Table> {
         match &self.upload {
             Some(upload) => Cow::Owned(Table::new(upload.clone(), format).unwrap_or_default()),

@@ -1,4 +1,4 @@
-//! A Bulk API 2.0 job: what a client asked for, and how far it has come.
+//! A Bulk API 2.0 job: its settings and its state.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::model::bulk::ingest::Ingest;
 use crate::model::bulk::query::Query;
 use crate::model::ids::RecordId;
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
     Open,
@@ -31,25 +31,25 @@ impl State {
         }
     }
 
-    /// Nothing more happens to the job.
+    /// Returns whether the job has ended.
     pub(crate) fn is_final(self) -> bool {
         matches!(self, Self::Aborted | Self::JobComplete | Self::Failed)
     }
 
-    /// The org works on the job, or is about to.
+    /// Returns whether the org processes the job, or is about to.
     pub(crate) fn is_active(self) -> bool {
         matches!(self, Self::UploadComplete | Self::InProgress)
     }
 }
 
-/// What a job does.
+/// The part of a job that depends on its kind.
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
     Ingest(Ingest),
     Query(Query),
 }
 
-/// Query jobs and ingest jobs live under addresses of their own.
+/// The kind of a job. Query jobs and ingest jobs have resources of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Ingest,
@@ -72,34 +72,34 @@ impl Kind {
     }
 }
 
-/// One job.
+/// A Bulk API 2.0 job.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) head: Head,
     pub(crate) work: Work,
 }
 
-/// What all jobs have.
+/// The properties that all jobs have.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
     pub(crate) id: RecordId,
     pub(crate) actor: Actor,
-    /// API version that made the job, for example `66.0`.
+    /// API version of the request that created the job, for example `66.0`.
     pub(crate) version: String,
     pub(crate) object: String,
     pub(crate) created: Timestamp,
     pub(crate) changed: Timestamp,
-    /// When it was handed over to be worked on.
+    /// The time at which the job entered `UploadComplete`.
     pub(crate) queued: Timestamp,
     pub(crate) state: State,
     pub(crate) format: Format,
     pub(crate) error: Option<String>,
-    /// Milliseconds from the hand-over to the end.
+    /// Milliseconds from `UploadComplete` to the end.
     pub(crate) took_ms: i64,
 }
 
 impl Head {
-    /// Goes to another state, at that time.
+    /// Changes the state; `now` is the time of the change.
     pub(crate) fn enter(&mut self, state: State, now: Timestamp) {
         self.state = state;
         self.changed = now;
@@ -108,7 +108,7 @@ impl Head {
         }
     }
 
-    /// Ends without success; the text is what `errorMessage` says.
+    /// Ends the job as failed; the text is its `errorMessage`.
     pub(crate) fn fail(&mut self, error: impl Into<String>, now: Timestamp) {
         self.error = Some(error.into());
         self.enter(State::Failed, now);

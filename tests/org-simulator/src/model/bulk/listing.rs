@@ -1,14 +1,14 @@
-//! Records as CSV, of which pages can be cut.
+//! CSV text that can be returned in pages.
 
 use crate::model::bulk::csv::Format;
 
-/// Records as CSV, of which pages can be cut.
+/// CSV text with the positions of its records, so that pages can be cut from it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Listing {
     pub(crate) text: String,
-    /// Where the header ends.
+    /// Byte offset of the end of the header.
     pub(crate) header: usize,
-    /// Where each record ends.
+    /// Byte offset of the end of each record.
     pub(crate) ends: Vec<usize>,
     pub(crate) format: Format,
 }
@@ -24,7 +24,7 @@ impl Listing {
         Self { header: text.len(), text, ends: Vec::new(), format }
     }
 
-    /// Begins with the names of columns.
+    /// Starts a listing with a header of column names.
     pub(crate) fn of_columns(format: Format, columns: &[String]) -> Self {
         let mut text = String::new();
         format.write(&mut text, columns.iter().map(String::as_str));
@@ -36,7 +36,7 @@ impl Listing {
         self.ends.push(self.text.len());
     }
 
-    /// Adds a record with every value in quotes.
+    /// Appends a record with every value in quotes.
     pub(crate) fn push<'a>(&mut self, values: impl IntoIterator<Item = &'a str>) {
         self.format.write(&mut self.text, values);
         self.ends.push(self.text.len());
@@ -50,7 +50,7 @@ impl Listing {
         self.text.len()
     }
 
-    /// The header and up to `count` records; every page repeats the header.
+    /// Returns the header and up to `count` records; every page repeats the header.
     pub(crate) fn page(&self, from: usize, count: usize) -> String {
         let end_of = |records: usize| match records {
             0 => self.header,

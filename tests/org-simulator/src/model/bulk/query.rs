@@ -1,12 +1,12 @@
-//! The part of a job that only query jobs have.
+//! The state of a query job.
 
 use crate::model::bulk::listing::Listing;
 
-/// The part of a job that only query jobs have.
+/// The state that only query jobs have.
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
     pub(crate) soql: String,
-    /// `queryAll`: rows in the recycle bin too.
+    /// `queryAll`: includes rows in the recycle bin.
     pub(crate) all: bool,
     pub(crate) chunkable: bool,
     pub(crate) found: Listing,

@@ -2,7 +2,7 @@
 
 use crate::model::bulk::job::{Job, State};
 
-/// Whether a job takes more batches.
+/// The state of a Bulk API 1.0 job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JobState {
     Open,
@@ -20,10 +20,10 @@ impl JobState {
     }
 }
 
-/// One job; each of its batches is worked on as an ingest job of its own.
+/// A Bulk API 1.0 job; each of its batches is processed as an ingest job of its own.
 #[derive(Debug)]
 pub(crate) struct AsyncJob {
-    /// What every batch begins as; its head is the job's.
+    /// The job from which each batch is made; its head describes the whole job.
     pub(crate) template: Job,
     pub(crate) state: JobState,
     pub(crate) batches: Vec<Job>,

@@ -1,12 +1,12 @@
-//! What a fault does to a request.
+//! The effects that a fault can have on a request.
 
 use serde::{Deserialize, Serialize};
 
-/// What a fault does to a request.
+/// The effect of a fault on a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Effect {
-    /// Answer this and do nothing.
+    /// Returns this response; the request is not executed.
     Answer {
         /// HTTP status.
         status: u16,
@@ -15,7 +15,7 @@ pub enum Effect {
         /// The body.
         body: String,
     },
-    /// Answer one error in the data API's form and do nothing.
+    /// Returns one error in the data API's format; the request is not executed.
     Error {
         /// HTTP status.
         status: u16,
@@ -24,25 +24,26 @@ pub enum Effect {
         /// `message`.
         message: String,
     },
-    /// Close the connection before anything is done.
+    /// Closes the connection before the request is executed.
     ResetBefore,
-    /// Do the work, then close the connection without an answer.
+    /// Executes the request, then closes the connection without a response.
     ResetAfter,
-    /// Do the work, then wait this long before answering.
+    /// Executes the request, then waits before sending the response.
     Delay {
         /// Milliseconds of real time.
         delay_ms: u64,
     },
-    /// Wait this long, then do the work and answer.
+    /// Waits, then executes the request and sends the response.
     DelayBefore {
         /// Milliseconds of real time.
         delay_ms: u64,
     },
     /// 403 `REQUEST_LIMIT_EXCEEDED`, `TotalRequests Limit exceeded.`
     RequestLimitExceeded,
-    /// 403 `REQUEST_LIMIT_EXCEEDED` of the other kind, which is over in seconds: `ConcurrentPerOrgLongTxn Limit exceeded.`
+    /// 403 `REQUEST_LIMIT_EXCEEDED` of the other kind, which ends within seconds: `ConcurrentPerOrgLongTxn Limit
+    /// exceeded.`
     ConcurrentLimitExceeded,
-    /// 503 with an HTML page, as in maintenance.
+    /// 503 with an HTML page, as during maintenance.
     Unavailable,
     /// 500 without a body.
     InternalError,
@@ -50,23 +51,23 @@ pub enum Effect {
     UnableToLockRow,
     /// 400 `QUERY_TIMEOUT`.
     QueryTimeout,
-    /// Do the work, promise the whole body in `Content-Length`, send only its beginning and close the connection.
-    /// An answer that has no body is not sent at all.
+    /// Executes the request, announces the whole body in `Content-Length`, sends only its beginning and closes the
+    /// connection. A response without a body is not sent at all.
     Truncate {
-        /// Bytes of the body that are sent; half of it when absent.
+        /// Bytes of the body that are sent; half of the body when absent.
         #[serde(default)]
         keep_bytes: Option<usize>,
     },
-    /// Do the work, then let the body trickle.
+    /// Executes the request, then sends the body slowly, in small chunks.
     Trickle {
         /// Bytes sent at a time.
         chunk_bytes: usize,
-        /// Milliseconds of real time between them.
+        /// Milliseconds of real time between two chunks.
         pause_ms: u64,
     },
-    /// Do the work, then answer with the first half of the body only, as if that were all.
+    /// Executes the request, then sends the first half of the body as if it were the whole body.
     MalformedJson,
-    /// Do the work, then call the answer's body something else.
+    /// Executes the request, then sends the body with another content type.
     ContentType {
         /// Value of the `Content-Type` header.
         content_type: String,

@@ -1,4 +1,4 @@
-//! Which requests a fault hits.
+//! The rules that decide which requests a fault affects.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,54 +8,54 @@ use super::Effect;
 /// A fault for the next requests that match.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fault {
-    /// Beginning of the path, for example `/services/data/v66.0/composite`.
+    /// The beginning of the path, for example `/services/data/v66.0/composite`.
     pub path_prefix: String,
-    /// HTTP method, or any when absent.
+    /// HTTP method; any method when absent.
     #[serde(default)]
     pub method: Option<String>,
-    /// How many requests are hit before the fault is gone.
+    /// The number of requests that are affected before the fault is used up.
     pub times: u32,
-    /// What happens to them.
+    /// The effect on these requests.
     pub effect: Effect,
 }
 
-/// A fault with everything by which the requests it hits can be chosen. What is left out does not restrict it.
+/// A fault with all the conditions that can select its requests. A condition that is not set selects every request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultRule {
     /// HTTP method.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// Beginning of the path.
+    /// The beginning of the path.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path_prefix: String,
-    /// The whole path, where `*` stands for anything in one segment and `**` for anything at all.
+    /// The whole path, where `*` matches any characters within one segment and `**` any characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// So many matching requests pass unharmed first.
+    /// The number of matching requests that pass unaffected first.
     #[serde(default)]
     pub skip: u32,
-    /// How many requests are hit before the fault is spent.
+    /// The number of requests that are affected before the fault is used up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
-    /// Share of the matching requests that are hit, from 0 to 1.
+    /// The share of the matching requests that are affected, from 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
-    /// Where this fault's own random numbers start; the same seed hits the same requests.
+    /// The seed of this fault's random numbers; the same seed selects the same requests.
     #[serde(default)]
     pub seed: u64,
-    /// Not before this moment of the org's clock.
+    /// The time of the org's clock from which the fault is active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,
-    /// No longer at this moment of the org's clock.
+    /// The time of the org's clock at which the fault ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
-    /// What happens to the requests.
+    /// The effect on these requests.
     pub effect: Effect,
 }
 
 impl FaultRule {
-    /// A fault that hits every request; the other fields narrow it down.
+    /// Returns a fault that affects every request; the other fields restrict it.
     #[must_use]
     pub fn new(effect: Effect) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl FaultRule {
         }
     }
 
-    /// Whether the fault is about such a request at all.
+    /// Returns whether the request meets all conditions of the fault.
     pub(super) fn matches(&self, method: &str, path: &str, now: Timestamp) -> bool {
         self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
             && path.starts_with(&self.path_prefix)
@@ -93,7 +93,7 @@ impl From<Fault> for FaultRule {
     }
 }
 
-/// Whether a path fits a pattern with `*` and `**`.
+/// Returns whether a path matches a pattern with `*` and `**`.
 fn fits(pattern: &[u8], path: &[u8]) -> bool {
     match pattern {
         [] => path.is_empty(),
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_star_stays_in_its_segment_and_two_do_not() {
+    fn one_star_matches_within_a_segment_and_two_across() {
         for (pattern, path, expected) in [
             ("/services/data/*/query", "/services/data/v66.0/query", true),
             ("/services/data/*/query", "/services/data/v66.0/x/query", false),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_api_sends_reads_back() {
+    fn a_serialized_rule_reads_back() {
         let rule = FaultRule {
             path: Some("/services/**".to_owned()),
             probability: Some(0.25),

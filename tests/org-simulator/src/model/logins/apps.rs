@@ -15,13 +15,13 @@ pub(crate) struct App {
     pub(crate) name: String,
     pub(crate) client_id: String,
     pub(crate) secret: String,
-    /// The secret before the last rotation, good until it is deleted.
+    /// The secret before the last rotation; it stays valid until it is deleted.
     pub(crate) older_secret: Option<String>,
     pub(crate) redirect_uris: Vec<String>,
     pub(crate) settings: AppSettings,
 }
 
-/// All apps of a realm; clones share them. Its lock is taken after an org's and held for a moment only.
+/// All apps of a realm; clones share them. The lock may be taken while an org's lock is held, not the other way round.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Apps(Arc<Mutex<BTreeMap<String, App>>>);
 
@@ -30,7 +30,7 @@ impl Apps {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers an app; a known one keeps its redirect URIs and gets one more.
+    /// Registers an app; a registered one keeps its redirect URIs, to which this one is added.
     pub(crate) fn add(&self, name: &str, client_id: &str, secret: &str, redirect_uri: &str) {
         let mut apps = self.lock();
         let app = apps.entry(client_id.to_owned()).or_default();
@@ -42,7 +42,7 @@ impl Apps {
         }
     }
 
-    /// Puts back apps that were saved.
+    /// Restores saved apps.
     pub(crate) fn restore(&self, saved: Vec<App>) {
         self.lock().extend(saved.into_iter().map(|app| (app.client_id.clone(), app)));
     }
@@ -51,22 +51,22 @@ impl Apps {
         self.lock().get(client_id).cloned()
     }
 
-    /// All apps, by client id.
+    /// Returns all apps, by client id.
     pub(crate) fn all(&self) -> Vec<App> {
         self.lock().values().cloned().collect()
     }
 
-    /// Changes an app; `None` when there is none of that client id.
+    /// Changes an app; `None` when the client id is not registered.
     pub(crate) fn change<T>(&self, client_id: &str, change: impl FnOnce(&mut App) -> T) -> Option<T> {
         self.lock().get_mut(client_id).map(change)
     }
 
-    /// The app of a client id.
+    /// Returns the app of a client id; `invalid_client_id` when it is not registered.
     pub(crate) fn known(&self, client_id: &str) -> Result<App, Refusal> {
         self.get(client_id).ok_or(Refusal::new("invalid_client_id", "client identifier invalid"))
     }
 
-    /// The app that a token request comes from, if its secret is right; `secret` of the result is the one that was used.
+    /// Authenticates the app of a token request. `secret` of the result is the one that was used.
     pub(crate) fn client(&self, client_id: &str, secret: &str) -> Result<App, Refusal> {
         let mut app = self.known(client_id)?;
         if secret.is_empty() && !app.settings.requires_secret {

@@ -1,4 +1,4 @@
-//! Authorization codes: what a user agreed to, for fifteen minutes and one exchange.
+//! Authorization codes: each stores a consent, is valid for fifteen minutes and can be exchanged once.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -7,7 +7,7 @@ use crate::model::logins::{Code, Consent, Logins};
 const CODE_LIFE: SignedDuration = SignedDuration::from_mins(15);
 
 impl Logins {
-    /// Gives out a code for what was agreed to.
+    /// Issues a code for a consent.
     pub(crate) fn issue_code(&mut self, consent: Consent, now: Timestamp) -> String {
         let code = format!("aPrx{}==", self.random.text());
         let expires_at = now.saturating_add(CODE_LIFE).unwrap_or(now);
@@ -15,7 +15,7 @@ impl Logins {
         code
     }
 
-    /// What was agreed to behind a code, used or not.
+    /// Returns the consent of a code, used or not.
     pub(crate) fn consent(&self, code: &str) -> Option<&Consent> {
         self.codes.get(code).map(|code| &code.consent)
     }

@@ -1,4 +1,4 @@
-//! Grants: what a user allowed an app, and the chain of refresh tokens of each.
+//! Grants: a user's approval of an app, with its chain of refresh tokens.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::model::logins::{Grant, Logins};
 const GRANTS_PER_USER_AND_APP: usize = 5;
 
 impl Logins {
-    /// A new grant; the oldest of too many for one user and app is revoked.
+    /// Creates a grant; when the user has too many for this app, the oldest is revoked.
     pub(crate) fn open_grant(&mut self, client_id: &str, user: RecordId, scope: &str, now: Timestamp) -> u64 {
         let living = self.living_grants(client_id, user);
         if let Some(oldest) = living.first().filter(|_| living.len() >= GRANTS_PER_USER_AND_APP) {
@@ -22,7 +22,7 @@ impl Logins {
         number
     }
 
-    /// Numbers of the grants of a user to an app, oldest first.
+    /// Returns the numbers of the user's grants to an app that are not revoked, oldest first.
     pub(crate) fn living_grants(&self, client_id: &str, user: RecordId) -> Vec<u64> {
         let same = |grant: &Grant| !grant.revoked && grant.user == user && grant.client_id == client_id;
         self.grants.iter().filter(|(_, grant)| same(grant)).map(|(number, _)| *number).collect()
@@ -37,12 +37,12 @@ impl Logins {
         token
     }
 
-    /// The grant of a refresh token that was ever given out.
+    /// Returns the grant of a refresh token, valid or not.
     pub(crate) fn grant_of(&self, refresh_token: &str) -> Option<&Grant> {
         self.grants.get(self.refresh_tokens.get(refresh_token)?)
     }
 
-    /// The grant of a refresh token that can still be used.
+    /// Returns the grant of a refresh token that is still valid.
     pub(crate) fn live_grant(&self, refresh_token: &str, now: Timestamp) -> Option<&Grant> {
         let grant = self.grant_of(refresh_token)?;
         let app = self.apps.get(&grant.client_id)?;
@@ -50,7 +50,7 @@ impl Logins {
         (is_current && !grant.revoked && !grant.expired(&app, now)).then_some(grant)
     }
 
-    /// Ends a grant: its refresh tokens and its sessions.
+    /// Revokes a grant with its refresh tokens and its sessions.
     pub(crate) fn revoke_grant(&mut self, number: u64) {
         if let Some(grant) = self.grants.get_mut(&number) {
             grant.revoked = true;
@@ -58,8 +58,8 @@ impl Logins {
         self.sessions.retain(|_, session| session.login.grant != Some(number));
     }
 
-    /// Revokes a refresh token with the access tokens that came from it, or an access token alone (Mobile SDK guide, Revoking OAuth
-    /// Tokens); `false` when it is unknown or dead.
+    /// Revokes a refresh token with the access tokens issued from it, or one access token alone (Mobile SDK guide,
+    /// Revoking OAuth Tokens). Returns `false` when the token is unknown or no longer valid.
     pub(crate) fn revoke(&mut self, token: &str) -> bool {
         if let Some(grant) = self.refresh_tokens.get(token).copied() {
             let living = self.grants.get(&grant).is_some_and(|grant| !grant.revoked);
@@ -69,7 +69,7 @@ impl Logins {
         self.sessions.remove(token).is_some()
     }
 
-    /// Revokes all grants of a user and ends the sessions.
+    /// Revokes all grants of a user and ends the user's sessions.
     pub(crate) fn revoke_user(&mut self, user: RecordId) {
         self.revoke_where(|grant| grant.user == user);
         self.expire_sessions(user);

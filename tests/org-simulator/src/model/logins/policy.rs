@@ -1,4 +1,4 @@
-//! What an app's vendor settles for every org, and what an org's administrator settles for the app.
+//! The settings that an app's vendor makes for every org, and the policy that an org's administrator sets for the app.
 
 use std::net::IpAddr;
 
@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::logins::refusal::Refusal;
 
-/// Settings of an app that its vendor makes. They hold in every org of a realm.
+/// The settings that an app's vendor makes. They apply in every org of a realm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AppSettings {
-    /// Scopes that may be asked for; any when empty.
+    /// Scopes that the app may request; any scope when empty.
     pub scopes: Vec<String>,
-    /// An authorization request must bring a code challenge.
+    /// An authorization request must include a code challenge.
     pub requires_pkce: bool,
-    /// The token endpoint wants the client secret. A public client has none to send.
+    /// The token endpoint requires the client secret. A public client has none.
     pub requires_secret: bool,
-    /// Whether each refresh gives a new refresh token; as the org is set when absent.
+    /// Each refresh issues a new refresh token; when absent, the org's setting applies.
     pub rotates_refresh_tokens: Option<bool>,
-    /// Days after which an unused refresh token dies.
+    /// Days without use after which a refresh token expires.
     pub idle_days: Option<u32>,
-    /// Days after which a refresh token dies, used or not.
+    /// Days after which a refresh token expires, used or not.
     pub life_days: Option<u32>,
     /// Addresses from which refresh tokens may be used, as `192.0.2.7` or `192.0.2.0-192.0.2.255`; any when empty.
     pub refresh_addresses: Vec<String>,
     /// The certificate, or public key, that verifies the assertions of the JWT bearer flow, in PEM.
     pub certificate: Option<String>,
-    /// May introspect the tokens of other apps.
+    /// The app may introspect the tokens of other apps.
     pub introspects_all_tokens: bool,
 }
 
@@ -47,18 +47,18 @@ impl Default for AppSettings {
 }
 
 impl AppSettings {
-    /// The first of these scopes that the app may not ask for.
+    /// Returns the first of these scopes that the app may not request.
     pub(crate) fn foreign_scope<'a>(&self, scope: &'a str) -> Option<&'a str> {
         let known = |asked: &str| self.scopes.iter().any(|known| known == asked);
         scope.split_whitespace().find(|asked| !self.scopes.is_empty() && !known(asked))
     }
 
-    /// The scopes of a request that names none.
+    /// Returns the scopes of a request that names none.
     pub(crate) fn usual_scope(&self) -> String {
         if self.scopes.is_empty() { "api refresh_token openid".to_owned() } else { self.scopes.join(" ") }
     }
 
-    /// Whether a refresh may come from there.
+    /// Returns whether a refresh may come from this address.
     pub(crate) fn admits(&self, address: Option<IpAddr>) -> bool {
         let within = |range: &String| address.is_some_and(|address| in_range(range, address));
         self.refresh_addresses.is_empty() || self.refresh_addresses.iter().any(within)
@@ -73,7 +73,7 @@ fn in_range(range: &str, address: IpAddr) -> bool {
     }
 }
 
-/// What an org's administrator settles for an app.
+/// The policy that an org's administrator sets for an app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AppPolicy {
@@ -81,7 +81,7 @@ pub struct AppPolicy {
     pub installed: bool,
     /// The administrator blocked the app.
     pub blocked: bool,
-    /// Only users whom the administrator approved may use it, and need not consent.
+    /// Only users whom the administrator approved may use the app; they are not asked for consent.
     pub admin_approved_only: bool,
     /// Usernames that are approved.
     pub approved_users: Vec<String>,
@@ -105,13 +105,13 @@ impl Default for AppPolicy {
 }
 
 impl AppPolicy {
-    /// Whether the administrator approved the user beforehand.
+    /// Returns whether the administrator approved the user beforehand.
     pub(crate) fn approves(&self, username: &str, profile: &str) -> bool {
         let names = |list: &[String], name: &str| list.iter().any(|known| known.eq_ignore_ascii_case(name));
         self.admin_approved_only && (names(&self.approved_users, username) || names(&self.approved_profiles, profile))
     }
 
-    /// Why the user may not authorize the app. The texts of the last two are unverified.
+    /// Returns the error when the user may not authorize the app. The last two texts are unverified.
     pub(crate) fn refusal(&self, username: &str, profile: &str) -> Option<Refusal> {
         if !self.installed {
             return Some(Refusal::new("OAUTH_EC_APP_NOT_FOUND", "External client app is not installed in this org"));
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_admitted_alone_or_by_a_range() {
+    fn an_address_matches_alone_or_by_a_range() {
         let refresh_addresses = vec!["192.0.2.7".to_owned(), "198.51.100.0-198.51.100.9".to_owned()];
         let settings = AppSettings { refresh_addresses, ..AppSettings::default() };
         let admits = |address: &str| settings.admits(Some(address.parse().unwrap()));

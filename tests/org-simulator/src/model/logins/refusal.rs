@@ -1,8 +1,8 @@
-//! The refusals of the OAuth endpoints.
+//! The errors of the OAuth endpoints.
 
 use serde_json::{Value as Json, json};
 
-/// A refusal of an OAuth endpoint.
+/// An error response of an OAuth endpoint: `error` and `error_description`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,

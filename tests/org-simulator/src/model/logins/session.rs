@@ -1,4 +1,4 @@
-//! Access tokens: whose they are, what they are good for, and when they end.
+//! Sessions and their access tokens.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,7 +6,7 @@ use crate::model::ids::RecordId;
 use crate::model::logins::{Login, Logins, Session};
 
 impl Logins {
-    /// Opens a session without an app; `org` is the 15-character id that begins an access token.
+    /// Opens a session without an app. `org` is the org's 15-character id, with which an access token begins.
     pub(crate) fn open_session(&mut self, org: &str, user: RecordId, now: Timestamp) -> String {
         self.log_in(org, Login { user, grant: None, client_id: String::new(), scope: "api".to_owned() }, now)
     }
@@ -24,12 +24,12 @@ impl Logins {
         now.saturating_add(life).unwrap_or(now)
     }
 
-    /// Ends all sessions of a user and leaves the grants.
+    /// Ends all sessions of a user; the grants stay.
     pub(crate) fn expire_sessions(&mut self, user: RecordId) {
         self.sessions.retain(|_, session| session.login.user != user);
     }
 
-    /// The user of a live session, which use prolongs.
+    /// Returns the user of a valid session and extends the session.
     pub(crate) fn session_user(&mut self, token: &str, now: Timestamp) -> Option<RecordId> {
         self.used_session(token, now).map(|session| session.login.user)
     }
@@ -46,17 +46,17 @@ impl Logins {
         Some(session)
     }
 
-    /// A session that still lives, without using it.
+    /// Returns a valid session without extending it.
     pub(crate) fn session(&self, token: &str, now: Timestamp) -> Option<&Session> {
         self.sessions.get(token).filter(|session| now < session.expires_at && session.calls_left != Some(0))
     }
 
-    /// Whose a session is; looking is no use of it.
+    /// Returns the user of a valid session without extending it.
     pub(crate) fn owner(&self, token: &str, now: Timestamp) -> Option<RecordId> {
         self.session(token, now).map(|session| session.login.user)
     }
 
-    /// Live sessions and live grants of a user.
+    /// Returns the numbers of valid sessions and of grants of a user.
     pub(crate) fn counts(&self, user: RecordId, now: Timestamp) -> (usize, usize) {
         let sessions = self.sessions.values().filter(|s| s.login.user == user && now < s.expires_at).count();
         (sessions, self.grants.values().filter(|grant| grant.user == user && !grant.revoked).count())

@@ -1,8 +1,8 @@
-//! The public view of a definition and of its notifications.
+//! The definition of an outbound message and the state of its notifications, as the public API shows them.
 
 use serde::{Deserialize, Serialize};
 
-/// A definition of an outbound message: which object's changes go where, with which fields.
+/// The definition of an outbound message: the object, the fields to send and the endpoint.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct OutboundMessage {
     /// Name of the definition.
@@ -11,19 +11,19 @@ pub struct OutboundMessage {
     pub object: String,
     /// Fields to send; `Id` is always sent.
     pub fields: Vec<String>,
-    /// Where to post; must be a loopback address.
+    /// The URL to which messages are posted; must be a loopback address.
     pub endpoint_url: String,
 }
 
-/// Where a queued notification stands.
+/// The state of a queued notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     /// Waiting for its first or next attempt.
     Pending,
-    /// The endpoint answered with a correct Ack.
+    /// The endpoint returned a correct acknowledgement.
     Delivered,
-    /// Given up 24 hours after it was queued.
+    /// Dropped 24 hours after it was queued.
     Dropped,
 }
 
@@ -34,19 +34,19 @@ pub struct Delivery {
     pub notification_id: String,
     /// Id of the definition (`04k`).
     pub action_id: String,
-    /// Object of the record.
+    /// The object of the record.
     pub object: String,
     /// The record that changed.
     pub record_id: String,
-    /// Where it stands.
+    /// The state of the notification.
     pub state: DeliveryState,
     /// Attempts made so far.
     pub attempts: u32,
-    /// What came of the last attempt, for example `acknowledged` or `status 503`.
+    /// The outcome of the last attempt, for example `acknowledged` or `status 503`.
     pub last_outcome: Option<String>,
-    /// When the next attempt falls due.
+    /// The time at which the next attempt is due.
     pub next_attempt_at: Option<jiff::Timestamp>,
-    /// When the change was made.
+    /// The time of the change.
     #[serde(default)]
     pub queued_at: Option<jiff::Timestamp>,
 }

@@ -1,4 +1,4 @@
-//! One notification: when it is tried again, and when it is given up.
+//! One notification: its retries and its expiry.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -8,10 +8,10 @@ use crate::model::outbox::delivery::{Delivery, DeliveryState};
 
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(2);
-/// How long a notification is tried.
+/// The time for which a notification is retried.
 pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-/// A change that is to be told, once or until it is acknowledged.
+/// A changed record for which a message is sent until it is acknowledged.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Notification {
     pub(crate) id: RecordId,
@@ -22,7 +22,7 @@ pub(crate) struct Notification {
     pub(super) next_attempt_at: Timestamp,
     pub(super) attempts: u32,
     pub(super) state: DeliveryState,
-    /// Not after a restart.
+    /// A message with it is in transit; not saved.
     #[serde(skip)]
     pub(super) sending: bool,
     pub(super) last_outcome: Option<String>,
@@ -80,7 +80,7 @@ impl Notification {
     }
 }
 
-/// The pause after so many failed attempts: 30 s, 1 min, 2 min and so on, at most 2 h.
+/// Returns the delay after a number of failed attempts: 30 s, 1 min, 2 min and so on, at most 2 h.
 fn pause(attempts: u32) -> SignedDuration {
     let doublings = attempts.saturating_sub(1).min(16);
     (FIRST_PAUSE * (1 << doublings)).min(LONGEST_PAUSE)

@@ -1,4 +1,4 @@
-//! What else can be said about a definition, and how delivery is disturbed on purpose.
+//! Further settings of a definition, and the disturbances of delivery that a test can set.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OutboundSettings {
-    /// Whether changes are sent at all.
+    /// Changes are sent.
     pub active: bool,
     /// Version in `EnterpriseUrl` and `PartnerUrl`, for example `66.0`.
     pub api_version: String,
-    /// Username of the user the message is sent as, who decides what is seen in it; everything when absent.
+    /// Username of the user as whom the message is sent; it contains only what this user may see, and everything when
+    /// absent.
     pub integration_user: Option<String>,
-    /// Send a session of that user, or of the first admin, as messages could before 23 February 2026.
+    /// Sends a session of that user, or of the first admin, as messages could before 23 February 2026.
     pub include_session_id: bool,
 }
 
@@ -22,17 +23,17 @@ impl Default for OutboundSettings {
     }
 }
 
-/// What may go wrong between an org and an endpoint, ordered by a test. The default is that nothing does.
+/// Disturbances of the delivery of messages, set by a test. The default is none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OutboundDisturbance {
-    /// Times every message is sent again although it was acknowledged.
+    /// The number of times each message is sent again although it was acknowledged.
     pub duplicates: u32,
-    /// Shuffles notifications within and between the messages that are due, by this seed.
+    /// The seed by which notifications are shuffled within and between the messages that are due; in order when absent.
     pub shuffle: Option<u64>,
-    /// Most notifications in a message: 1 to 100.
+    /// The largest number of notifications in a message: 1 to 100.
     pub batch: usize,
-    /// Leave the `sObject` of a deleted record out instead of sending it with its id alone.
+    /// Leaves the `sObject` of a deleted record out instead of sending it with its id alone.
     pub omit_deleted: bool,
 }
 
@@ -42,5 +43,5 @@ impl Default for OutboundDisturbance {
     }
 }
 
-/// Most notifications in a message.
+/// The largest number of notifications in a message.
 pub(crate) const BATCH: usize = 100;

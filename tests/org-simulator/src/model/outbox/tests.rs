@@ -35,7 +35,7 @@ fn a_message_holds_a_hundred_notifications_of_one_definition() {
 }
 
 #[test]
-fn what_is_never_acknowledged_is_dropped_after_a_day_with_its_id_unchanged() {
+fn an_unacknowledged_notification_is_dropped_after_a_day() {
     let (mut outbox, mut ids) = outbox();
     outbox.changed("Account", numbered("001", 1), start(), &mut ids);
     let first = outbox.deliveries()[0].clone();
@@ -77,7 +77,7 @@ fn the_queue_is_bounded() {
 }
 
 #[test]
-fn a_shuffle_loses_nothing_and_is_the_same_for_the_same_seed() {
+fn a_shuffle_is_complete_and_repeatable_by_its_seed() {
     let order = |seed| {
         let (mut outbox, mut ids) = outbox();
         outbox.disturbance = OutboundDisturbance { shuffle: seed, batch: 3, ..OutboundDisturbance::default() };
@@ -98,7 +98,7 @@ fn a_shuffle_loses_nothing_and_is_the_same_for_the_same_seed() {
 }
 
 #[test]
-fn a_rollback_takes_back_only_what_came_after() {
+fn a_rollback_removes_only_later_notifications() {
     let (mut outbox, mut ids) = outbox();
     outbox.changed("Account", numbered("001", 1), start(), &mut ids);
     let mark = outbox.mark();
@@ -108,7 +108,7 @@ fn a_rollback_takes_back_only_what_came_after() {
 }
 
 #[test]
-fn a_deleted_definition_sends_no_more() {
+fn a_deleted_definition_drops_its_notifications() {
     let (mut outbox, mut ids) = outbox();
     outbox.changed("Account", numbered("001", 1), start(), &mut ids);
     let action = outbox.definitions()[0].action_id;

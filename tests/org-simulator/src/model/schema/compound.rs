@@ -1,4 +1,4 @@
-//! Compound fields: addresses and geolocations, which show other fields of the same record together.
+//! Compound fields: addresses and geolocations, which combine other fields of the same record.
 
 use serde_json::{Map, Value as Json};
 
@@ -7,7 +7,7 @@ use crate::model::schema::Object;
 use crate::model::store::Row;
 use crate::model::value::Place;
 
-/// The parts of an address: the end of the field's name, and the key in the compound value.
+/// The parts of an address: the suffix of the field's name, and the key in the compound value.
 const ADDRESS: [(&str, &str); 8] = [
     ("City", "city"),
     ("Country", "country"),
@@ -21,7 +21,7 @@ const ADDRESS: [(&str, &str); 8] = [
 const LOCATION: [(&str, &str); 2] = [("Latitude__s", "latitude"), ("Longitude__s", "longitude")];
 
 impl Field {
-    /// Names of the fields that a compound field is made of, each with its key in the value.
+    /// Returns the names of the fields that a compound field combines, each with its key in the value.
     fn parts(&self) -> Vec<(String, &'static str)> {
         let (stem, parts): (&str, &[_]) = match self.kind {
             FieldKind::Address => (self.name.strip_suffix("Address").unwrap_or(&self.name), &ADDRESS),
@@ -33,7 +33,7 @@ impl Field {
 }
 
 impl Object {
-    /// A field of a row as the data API shows it.
+    /// Returns the value of a field as the data API renders it.
     pub(crate) fn shown(&self, row: &Row, at: usize, version: &str) -> Json {
         let Some((field, id)) = self.fields.get(at).zip(row.id()) else { return Json::Null };
         let place = Place { version, object: &self.name, field: &field.name, id };
@@ -45,7 +45,7 @@ impl Object {
         if parts.values().all(Json::is_null) { Json::Null } else { Json::Object(parts) }
     }
 
-    /// The compound field that a field is a part of (`compoundFieldName` of describe).
+    /// Returns the compound field that a field is part of (`compoundFieldName` of describe).
     pub(crate) fn compound_of(&self, field: &Field) -> Option<&str> {
         let named = ["FirstName", "LastName", "Salutation"].contains(&field.name.as_str());
         if named && self.field("Name").is_some() {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_name_their_compound() {
+    fn parts_name_their_compound_field() {
         let schema = Schema::standard();
         let of = |object: &str, field: &str| {
             let object = schema.object(object).unwrap();

@@ -1,11 +1,11 @@
-//! What an org's feature switches change in its schema.
+//! The changes that an org's features make to its schema.
 
 use super::{Field, FieldKind, Schema};
 use crate::model::kind::Features;
 use crate::model::schema::field::currency;
 use crate::model::schema::{Access, Object};
 
-/// Fields of a person account beside those of its name: in the account, their kind, and in the contact.
+/// Fields of a person account besides its name: the account's field, its type, and the contact's field.
 pub(crate) const PERSON_FIELDS: [(&str, FieldKind, &str); 13] = [
     ("PersonEmail", FieldKind::Email, "Email"),
     ("PersonMobilePhone", FieldKind::Phone, "MobilePhone"),
@@ -21,11 +21,11 @@ pub(crate) const PERSON_FIELDS: [(&str, FieldKind, &str); 13] = [
     ("PersonMailingCountry", FieldKind::String, "MailingCountry"),
     ("PersonLeadSource", FieldKind::Picklist, "LeadSource"),
 ];
-/// The parts of a person's name, the same in account and contact.
+/// The parts of a person's name, which account and contact share.
 pub(crate) const PERSON_NAME: [&str; 3] = ["FirstName", "LastName", "Salutation"];
 
 impl Schema {
-    /// The schema as an org with these features has it.
+    /// Returns the schema of an org with these features.
     pub(crate) fn with_features(mut self, features: &Features) -> Self {
         if !features.enhanced_notes {
             self.remove("ContentNote");
@@ -69,7 +69,7 @@ impl Schema {
             self.add_field("Account", field);
         }
         self.add_field("Contact", Field::new("IsPersonAccount", FieldKind::Boolean).read_only());
-        // A person may come without a company.
+        // In an org with person accounts, a lead does not need a company.
         if let Some(company) = self.object("Lead").and_then(|lead| lead.field("Company")).cloned() {
             self.add_field("Lead", Field { nillable: true, ..company });
         }
@@ -77,7 +77,7 @@ impl Schema {
     }
 }
 
-/// Whether records of the object have a currency in an org with several.
+/// Returns whether records of the object have a currency in an org with several currencies.
 pub(super) fn has_currency(object: &Object) -> bool {
     object.access == Access::Full && !object.name.starts_with("Content")
 }
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_feature_is_in_the_schema_only_when_it_is_on() {
+    fn a_feature_changes_the_schema_only_when_enabled() {
         let plain = Schema::standard().with_features(&Features::default());
         let features =
             Features { person_accounts: true, multi_currency: true, enhanced_notes: false, ..Features::default() };

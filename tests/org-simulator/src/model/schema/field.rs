@@ -1,10 +1,10 @@
-//! Fields: their kinds, sizes and flags.
+//! Fields: their types, sizes and flags.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::value::Value;
 
-/// The type of a field, by its name in describe.
+/// The type of a field, as describe names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum FieldKind {
     Id,
@@ -61,7 +61,7 @@ impl FieldKind {
         Self::NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
     }
 
-    /// Kept as text.
+    /// Returns whether values are stored as text.
     pub(crate) fn is_text(self) -> bool {
         matches!(
             self,
@@ -75,7 +75,7 @@ impl FieldKind {
         )
     }
 
-    /// Shows other fields, and has no value of its own.
+    /// Returns whether the field combines other fields and has no value of its own.
     pub(crate) fn is_compound(self) -> bool {
         matches!(self, Self::Address | Self::Location)
     }
@@ -92,23 +92,23 @@ pub(crate) struct PicklistValue {
     pub(crate) is_default: bool,
 }
 
-/// On which field a picklist depends, and which of its values go with which of that field's.
+/// The controlling field of a dependent picklist, and the combinations of values that are valid.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Dependency {
     pub(crate) controller: String,
-    /// For a value, the values of the controlling field with which it may be chosen.
+    /// For each value, the values of the controlling field with which it may be chosen.
     pub(crate) valid_for: std::collections::BTreeMap<String, Vec<String>>,
 }
 
-/// One field of an object.
+/// A field of an object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "these are describe's own flags, one for one")]
 pub(crate) struct Field {
     pub(crate) name: String,
     pub(crate) label: String,
     pub(crate) kind: FieldKind,
-    /// Longest text in characters; 0 where the kind has no length.
+    /// The maximum length of the text in characters; 0 for types without a length.
     pub(crate) length: usize,
     pub(crate) precision: usize,
     pub(crate) scale: usize,
@@ -124,20 +124,20 @@ pub(crate) struct Field {
     pub(crate) custom: bool,
     pub(crate) restricted: bool,
     pub(crate) picklist: Vec<PicklistValue>,
-    /// For a dependent picklist: on what it depends.
+    /// The dependency of a dependent picklist.
     pub(crate) dependency: Option<Dependency>,
-    /// Objects a reference may point to; empty means any object.
+    /// Objects that a reference may point to; empty means any object.
     pub(crate) reference_to: Vec<String>,
     pub(crate) relationship: Option<String>,
-    /// Name of the relationship from the referenced object down to this one.
+    /// Name of the child relationship on the referenced object.
     pub(crate) child_relationship: Option<String>,
     pub(crate) default: Value,
-    /// The form of the numbers that the field is given: `A-{0000}`.
+    /// The display format of an auto-number field: `A-{0000}`.
     pub(crate) auto_number: Option<String>,
 }
 
 impl Field {
-    /// A nullable field that may be written, with the kind's usual size.
+    /// Returns a nullable, writable field with the default size of its type.
     pub(crate) fn new(name: &str, kind: FieldKind) -> Self {
         let (length, precision, scale) = usual_size(kind);
         Self {
@@ -168,17 +168,17 @@ impl Field {
         }
     }
 
-    /// A record cannot be created without it.
+    /// Returns whether a record cannot be created without the field.
     pub(crate) fn required(&self) -> bool {
         self.createable && !self.nillable && !self.defaulted_on_create
     }
 
-    /// Values are indexed, so that upserts, uniqueness and the links of a document need no scan.
+    /// Returns whether values are indexed, so that upserts, uniqueness and the links of a document need no scan.
     pub(crate) fn indexed(&self) -> bool {
         self.is_key() && self.kind != FieldKind::Id || self.name == "ContentDocumentId"
     }
 
-    /// Records may be named by it: an external id or another look-up key.
+    /// Returns whether the field can identify a record: an external id or another lookup key.
     pub(crate) fn is_key(&self) -> bool {
         self.external_id || self.unique || self.id_lookup
     }
@@ -210,7 +210,7 @@ fn usual_size(kind: FieldKind) -> (usize, usize, usize) {
     }
 }
 
-/// `CloseDate` -> `Close Date`, `Follow_Up__c` -> `Follow Up`.
+/// Returns the label of a field name: `CloseDate` -> `Close Date`, `Follow_Up__c` -> `Follow Up`.
 pub(super) fn label_of(name: &str) -> String {
     let base = name.trim_end_matches("__c").trim_end_matches("__s");
     let base = if base.len() > 2 {
@@ -234,7 +234,7 @@ pub(super) fn label_of(name: &str) -> String {
 
 const CURRENCIES: [&str; 3] = ["USD", "EUR", "GBP"];
 
-/// `CurrencyIsoCode`.
+/// Returns the field `CurrencyIsoCode`.
 pub(crate) fn currency() -> Field {
     let picklist =
         CURRENCIES.iter().map(|code| PicklistValue { value: (*code).to_owned(), is_default: *code == "USD" });

@@ -1,10 +1,10 @@
-//! Guesses a custom field from the values a data file has for it.
+//! Infers a custom field from its values in a data file.
 
 use serde_json::Value as Json;
 
 use super::{Field, FieldKind};
 
-/// A custom field that can hold all `values`; `target` is the object that `@references` among them point to.
+/// Returns a custom field that can hold all `values`; `target` is the object of the `@references` among them.
 pub(crate) fn infer_field(name: &str, values: &[&Json], target: Option<&str>) -> Field {
     let mut field = Field::new(name, target.map_or_else(|| kind_of(values), |_| FieldKind::Reference));
     if let Some(target) = target {
@@ -17,7 +17,7 @@ pub(crate) fn infer_field(name: &str, values: &[&Json], target: Option<&str>) ->
     field
 }
 
-/// The relationship of a lookup field: `Broker__c` -> `Broker__r`, `AccountId` -> `Account`.
+/// Returns the relationship name of a lookup field: `Broker__c` -> `Broker__r`, `AccountId` -> `Account`.
 pub(crate) fn relationship_of(field: &str) -> String {
     match field.strip_suffix("__c") {
         Some(base) => format!("{base}__r"),

@@ -1,4 +1,4 @@
-//! One object: its fields and what may be done with its records.
+//! An object: its fields and the access to its records.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,12 +24,12 @@ pub(crate) const MODSTAMP: usize = 6;
 
 pub(crate) const OWNER: usize = 7;
 
-/// What a client may do with records of an object.
+/// The access of clients to the records of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Access {
-    /// Everything.
+    /// Read and write.
     Full,
-    /// Read: setup objects and objects that others maintain.
+    /// Read only: setup objects, and objects whose records Salesforce maintains.
     ReadOnly,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Object {
 }
 
 impl Object {
-    /// An object with the fields every object has.
+    /// Returns an object with the system fields.
     pub(crate) fn new(name: &str, key_prefix: &str, has_owner: bool) -> Self {
         let mut object = Self {
             name: name.to_owned(),
@@ -70,7 +70,7 @@ impl Object {
         self.name.ends_with("__c")
     }
 
-    /// Adds a field, or replaces the one of that name.
+    /// Adds a field, or replaces the one with that name.
     pub(crate) fn add(&mut self, field: Field) {
         let key = field.name.to_ascii_lowercase();
         if let Some(&at) = self.positions.get(&key) {
@@ -81,7 +81,7 @@ impl Object {
         }
     }
 
-    /// Position of a field, whatever the case of its name.
+    /// Returns the position of a field, by name without regard to case.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.positions.get(name).copied().or_else(|| self.positions.get(&name.to_ascii_lowercase()).copied())
     }
@@ -90,7 +90,7 @@ impl Object {
         self.fields.get(self.position(name)?)
     }
 
-    /// The reference field behind a relationship name such as `Account` or `Broker__r`.
+    /// Returns the position of the reference field with a relationship name such as `Account` or `Broker__r`.
     pub(crate) fn relationship(&self, name: &str) -> Option<usize> {
         self.fields.iter().position(|f| f.relationship.as_deref().is_some_and(|r| r.eq_ignore_ascii_case(name)))
     }
@@ -123,7 +123,7 @@ fn system_fields(has_owner: bool) -> Vec<Field> {
     fields
 }
 
-/// A relationship seen from the referenced object.
+/// A child relationship: a reference, seen from the referenced object.
 pub(crate) struct ChildRelationship<'a> {
     pub(crate) object: &'a Arc<Object>,
     pub(crate) field: usize,

@@ -1,4 +1,4 @@
-//! Reads `standard.txt`, the list of standard objects.
+//! Parses `standard.txt`, the list of standard objects.
 //!
 //! Words after a field: `required`, `readonly`, `createonly`, `defaulted`, `nillable`, `name`, `idlookup`, `external`,
 //! `unique`, `restricted`, `auto={0000}`, `to=Object,Object`, `rel=Name`, `children=Name`, `values=Set`.
@@ -20,7 +20,7 @@ impl Schema {
     }
 }
 
-/// The schema that `standard.txt` describes.
+/// Returns the schema that `standard.txt` describes.
 fn schema() -> Schema {
     let mut schema = Schema::default();
     let mut sets = ValueSets::new();
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_word_of_the_list_is_understood() {
+    fn every_flag_of_the_list_is_known() {
         let known = [
             "required",
             "readonly",
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn every_set_of_values_that_is_named_exists() {
+    fn every_named_value_set_exists() {
         for line in SOURCE.lines() {
             if let Some((_, set)) = line.split_once("values=") {
                 let set = set.split_whitespace().next().unwrap();

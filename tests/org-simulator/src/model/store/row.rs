@@ -1,4 +1,4 @@
-//! One record in little memory: only what is not null is kept.
+//! A record in compact form: only values that are not null are stored.
 
 use crate::model::ids::RecordId;
 use crate::model::schema;
@@ -7,10 +7,10 @@ use crate::model::value::Value;
 const NULL: &Value = &Value::Null;
 const BITS: usize = 64;
 
-/// One record. Fields added to the schema later are null until they are written.
+/// A record. Fields that were added to the schema later are null until they are written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Row {
-    /// A bit for each position, set where the value is not null.
+    /// One bit for each position, set where the value is not null.
     filled: Vec<u64>,
     /// The values that are not null, by position.
     values: Vec<Value>,
@@ -46,7 +46,7 @@ impl Row {
         }
     }
 
-    /// How many values stand before the one of that position.
+    /// Returns the number of values stored before the one at that position.
     fn place(&self, position: usize) -> usize {
         let (word, below) = (position / BITS, (1_u64 << (position % BITS)) - 1);
         let whole: u32 = self.filled.iter().take(word).map(|bits| bits.count_ones()).sum();
@@ -54,7 +54,7 @@ impl Row {
         usize::try_from(whole + part).unwrap_or(usize::MAX)
     }
 
-    /// Gives back the room that was kept for more values.
+    /// Releases spare capacity.
     pub(super) fn shrink(&mut self) {
         self.filled.shrink_to_fit();
         self.values.shrink_to_fit();
@@ -77,7 +77,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_row_holds_what_was_set_last(writes in proptest::collection::vec((0_usize..200, 0_i64..3), 0..80)) {
+        fn a_row_returns_the_value_set_last(writes in proptest::collection::vec((0_usize..200, 0_i64..3), 0..80)) {
             let (mut row, mut model) = (Row::default(), vec![Value::Null; 200]);
             for (at, n) in writes {
                 let value = if n == 0 { Value::Null } else { Value::Int(n) };

@@ -1,4 +1,4 @@
-//! Field values as they come in as JSON, checked by the kind of their field.
+//! Reads field values from JSON and checks them by the type of their field.
 
 use serde_json::Value as Json;
 
@@ -9,7 +9,7 @@ use crate::model::schema::{Field, FieldKind};
 use crate::model::value::{Value, out_of_range, plain};
 
 impl Value {
-    /// Reads what a client sent for a field, by the field's rules.
+    /// Reads and checks the value that a client sent for a field.
     pub(crate) fn read(field: &Field, json: &Json) -> Result<Self, ApiError> {
         match json {
             Json::Null => return Ok(Self::Null),

@@ -1,12 +1,12 @@
-//! Texts of records: most are short, and then need no memory of their own.
+//! Text values: short ones are stored inline, without an allocation.
 
 use std::fmt;
 use std::ops::Deref;
 
-/// As many bytes as fit beside the length in the size of the largest other value.
+/// The number of bytes that fit inline, next to the length, without making `Value` larger.
 const SHORT: usize = 22;
 
-/// A text that never changes.
+/// An immutable text.
 #[derive(Clone)]
 pub(crate) enum Text {
     Short { length: u8, bytes: [u8; SHORT] },
@@ -65,7 +65,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_text_is_what_it_was_made_of(text in ".{0,40}") {
+        fn a_text_keeps_its_characters(text in ".{0,40}") {
             prop_assert_eq!(&*Text::new(&text), text.as_str());
         }
     }

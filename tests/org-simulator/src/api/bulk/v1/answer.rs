@@ -1,4 +1,4 @@
-//! Answers of Bulk API 1.0: descriptions in XML or JSON, results in CSV, and refusals.
+//! The responses of Bulk API 1.0: descriptions in XML or JSON, results in CSV, and errors.
 
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderName, StatusCode, header};
@@ -14,7 +14,7 @@ use crate::model::datetime;
 
 const NAMESPACE: &str = "http://www.force.com/2009/06/asyncapi/dataload";
 
-/// What descriptions and refusals are written in.
+/// The format of descriptions and errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
     Xml,
@@ -22,18 +22,19 @@ pub(super) enum Form {
 }
 
 impl Form {
-    /// The form of the answer: JSON for who sends or accepts it (that `Accept` counts is unverified).
+    /// Returns the format of the response: JSON when the client sends or accepts JSON (that `Accept` counts is
+    /// unverified).
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let accepts = text(headers, &header::ACCEPT).starts_with("application/json");
         if accepts { Self::Json } else { Self::of_content(headers) }
     }
 
-    /// The form of the request.
+    /// Returns the format of the request.
     pub(super) fn of_content(headers: &HeaderMap) -> Self {
         if content_type(headers).starts_with("application/json") { Self::Json } else { Self::Xml }
     }
 
-    /// Dates end in `Z` in XML and in `+0000` in JSON (recorded, and the guide).
+    /// Formats a date; it ends in `Z` in XML and in `+0000` in JSON (recorded, and the guide).
     fn date(self, at: Timestamp) -> Json {
         Json::from(match self {
             Self::Xml => datetime::soap(at),
@@ -41,7 +42,7 @@ impl Form {
         })
     }
 
-    /// A `jobInfo`, in the recorded order.
+    /// Returns a `jobInfo`, in the recorded order.
     pub(super) fn job(self, job: &AsyncJob) -> Map<String, Json> {
         let (head, mut info) = (&job.template.head, Map::new());
         let mut set = |key: &str, value: Json| info.insert(key.to_owned(), value);
@@ -76,7 +77,7 @@ impl Form {
         info
     }
 
-    /// A `batchInfo`.
+    /// Returns a `batchInfo`.
     pub(super) fn batch(self, job: &AsyncJob, batch: &Job) -> Map<String, Json> {
         let (head, mut info) = (&batch.head, Map::new());
         let mut set = |key: &str, value: Json| info.insert(key.to_owned(), value);
@@ -103,7 +104,7 @@ impl Form {
     }
 }
 
-/// Milliseconds; Apex never runs.
+/// Adds the times in milliseconds; Apex never runs.
 fn times(info: &mut Map<String, Json>, took_ms: i64) {
     for (key, value) in
         [("totalProcessingTime", took_ms), ("apiActiveProcessingTime", took_ms), ("apexProcessingTime", 0)]
@@ -112,7 +113,7 @@ fn times(info: &mut Map<String, Json>, took_ms: i64) {
     }
 }
 
-/// The state of a batch, by the state of the ingest job that it is worked on as.
+/// Returns the state of a batch from the state of its ingest job.
 fn state(state: State) -> &'static str {
     match state {
         State::Open | State::UploadComplete => "Queued",
@@ -142,12 +143,12 @@ fn xml(status: StatusCode, root: &str, content: &str) -> Response {
     (status, [(header::CONTENT_TYPE, "application/xml")], body).into_response()
 }
 
-/// A job or a batch.
+/// Returns the description of a job or a batch.
 pub(super) fn described(status: u16, form: Form, element: &str, info: Map<String, Json>) -> Response {
     form.response(StatusCode::from_u16(status).unwrap_or(StatusCode::OK), element, &info)
 }
 
-/// All batches of a job.
+/// Returns the description of all batches of a job.
 pub(super) fn batches(form: Form, job: &AsyncJob) -> Response {
     let all = job.batches.iter().map(|batch| form.batch(job, batch));
     match form {

@@ -1,4 +1,4 @@
-//! A call of Bulk API 1.0.
+//! A request to Bulk API 1.0.
 
 use http::HeaderMap;
 
@@ -7,7 +7,7 @@ use crate::model::actor::Actor;
 
 pub(super) struct Call<'a> {
     pub(super) actor: &'a Actor,
-    /// For example `37.0`.
+    /// API version, for example `37.0`.
     pub(super) version: &'a str,
     pub(super) form: Form,
     pub(super) headers: &'a HeaderMap,

@@ -1,4 +1,4 @@
-//! What a client asks of a job, in XML or JSON.
+//! Creates jobs and reads their properties from XML or JSON.
 
 use serde_json::{Map, Value as Json};
 
@@ -10,11 +10,11 @@ use crate::api::soap::xml::Element;
 use crate::model::bulk::v1::{AsyncJob, JobState};
 use crate::model::org::Org;
 
-/// Properties of a new job.
+/// The properties of a new job.
 const KEYS: [&str; 6] =
     ["operation", "object", "externalIdFieldName", "assignmentRuleId", "concurrencyMode", "contentType"];
 
-/// Makes a job, open for its batches, by the rules of ingest jobs.
+/// Creates an open job, by the rules of ingest jobs.
 pub(super) fn job(org: &mut Org, call: &Call<'_>) -> Result<AsyncJob, Refusal> {
     let mut asked = properties(call)?;
     if let Some(key) = asked.keys().find(|key| !KEYS.contains(&key.as_str())) {
@@ -42,7 +42,7 @@ pub(super) fn job(org: &mut Org, call: &Call<'_>) -> Result<AsyncJob, Refusal> {
     Ok(AsyncJob { template, state: JobState::Open, batches: Vec::new() })
 }
 
-/// The state that a job is to go to.
+/// Returns the state that the client requests for a job.
 pub(super) fn wanted_state(call: &Call<'_>) -> Result<JobState, Refusal> {
     let asked = properties(call)?;
     if let Some(key) = asked.keys().find(|key| !["id", "state"].contains(&key.as_str())) {
@@ -56,7 +56,7 @@ pub(super) fn wanted_state(call: &Call<'_>) -> Result<JobState, Refusal> {
     }
 }
 
-/// The properties of a `jobInfo`.
+/// Returns the properties of a `jobInfo`.
 fn properties(call: &Call<'_>) -> Result<Map<String, Json>, Refusal> {
     if Form::of_content(call.headers) == Form::Json {
         return match serde_json::from_slice(call.body) {
@@ -73,7 +73,7 @@ fn properties(call: &Call<'_>) -> Result<Map<String, Json>, Refusal> {
     Ok(root.children.iter().map(property).collect())
 }
 
-/// A refusal of what Salesforce has and the simulator has not.
+/// Returns the error for a feature that Salesforce supports and the simulator does not.
 fn unserved(what: &'static str, value: &str) -> Refusal {
     tracing::warn!(what, value, "the simulator does not serve this in Bulk API 1.0");
     Refusal::new("FeatureNotEnabled", format!("{what} {value} is not served by this org"))

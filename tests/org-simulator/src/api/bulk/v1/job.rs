@@ -1,4 +1,4 @@
-//! A job of Bulk API 1.0, its batches and what comes of them.
+//! The work on a Bulk API 1.0 job, its batches and their results.
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use crate::model::bulk::v1::{AsyncJob, JobState};
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 
-/// Records worked on, and those of them that failed.
+/// Returns the numbers of processed and of failed records.
 pub(super) fn records(batch: &Job) -> (usize, usize) {
     ingest(batch).map_or((0, 0), |ingest| (ingest.outcomes.len(), ingest.failed()))
 }
@@ -24,12 +24,12 @@ pub(crate) fn ingest(batch: &Job) -> Option<&Ingest> {
     }
 }
 
-/// The batch as it was sent.
+/// Returns the batch as it was sent.
 pub(super) fn request(batch: &Job) -> String {
     ingest(batch).map_or("", Ingest::sent).to_owned()
 }
 
-/// A line for every record of a batch, in their order.
+/// Returns the result lines of a batch, one for each record, in their order.
 pub(super) fn results(batch: &Job) -> Result<String, Refusal> {
     let Some(ingest) = ingest(batch).filter(|_| batch.head.state == State::JobComplete) else {
         return Err(Refusal::new("InvalidBatch", "Batch not completed"));
@@ -49,7 +49,7 @@ pub(super) fn results(batch: &Job) -> Result<String, Refusal> {
     Ok(csv)
 }
 
-/// Works on the batches that have fallen due and forgets jobs that are too old.
+/// Processes the batches that are due and deletes jobs that are too old.
 pub(crate) fn settle(org: &mut Org, now: Timestamp) {
     let is_active = |job: &&AsyncJob| job.batches.iter().any(|batch| batch.head.state.is_active());
     let active: Vec<RecordId> = org.bulk.v1.values().filter(is_active).map(|job| job.template.head.id).collect();
@@ -78,7 +78,7 @@ impl AsyncJob {
         Err(Refusal::new("InvalidJobState", message))
     }
 
-    /// Closes the job, or aborts it and with it the batches that are not done; rows that were written stay.
+    /// Closes the job, or aborts it together with the unfinished batches; rows that were written stay.
     pub(super) fn enter(&mut self, wanted: JobState, now: Timestamp) -> Result<(), Refusal> {
         let verb = if wanted == JobState::Aborted { "Aborting" } else { "Closing" };
         if self.state == JobState::Aborted || self.state == wanted {

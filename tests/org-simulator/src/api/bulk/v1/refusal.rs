@@ -1,8 +1,8 @@
-//! The refusals of Bulk API 1.0.
+//! The errors of Bulk API 1.0.
 
 use crate::model::errors::ApiError;
 
-/// A refusal, always with status 400, by which clients also know that a session has ended.
+/// An error of Bulk API 1.0. The status is always 400; the code also tells clients when a session has ended.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     pub(crate) code: String,
@@ -15,7 +15,7 @@ impl Refusal {
     }
 }
 
-/// Bulk API 2.0 has the code of its elder in capitals, and again before the message: `InvalidJob : Unable to ...`.
+/// Bulk API 2.0 has the code of Bulk API 1.0 in capitals, and again before the message: `InvalidJob : Unable to ...`.
 impl From<ApiError> for Refusal {
     fn from(error: ApiError) -> Self {
         match error.message.split_once(" : ") {

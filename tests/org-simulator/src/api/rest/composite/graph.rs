@@ -1,4 +1,4 @@
-//! `composite/graph`: several composite requests, each of them all or nothing, and none dependent on another.
+//! `composite/graph`: several composite requests, each all or nothing and independent of the others.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -47,7 +47,8 @@ pub(in crate::api::rest) fn serve(
     Ok(Response::json(json!({"graphs": results})))
 }
 
-/// Records, by id and by external id (REST API guide, composite graph).
+/// Returns whether a node may address the resource: records, by id and by external id (REST API guide, composite
+/// graph).
 fn admits(call: &Call) -> bool {
     let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
     match (call.method.as_str(), path.as_slice()) {
@@ -95,14 +96,14 @@ fn graphs(call: &Call) -> Result<Vec<Graph>, ApiError> {
     Ok(graphs)
 }
 
-/// What makes nodes different: version, method and object.
+/// Returns the method and the path without the id, by which nodes are counted as different.
 fn kind(part: &Part) -> (String, String) {
     let path = part.text("url").split('?').next().unwrap_or_default().to_ascii_lowercase();
     let head: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).take(5).collect();
     (part.text("method").to_ascii_uppercase(), head.join("/"))
 }
 
-/// The length of the longest chain of references.
+/// Returns the length of the longest chain of references.
 fn depth(parts: &[Part]) -> usize {
     let mut depths: HashMap<&str, usize> = HashMap::new();
     for part in parts {

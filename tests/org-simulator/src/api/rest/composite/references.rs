@@ -1,4 +1,4 @@
-//! `@{reference.path}`: what a later part takes from the answer of an earlier one.
+//! `@{reference.path}`: values that a later subrequest takes from the result of an earlier one.
 
 use std::collections::HashMap;
 
@@ -6,10 +6,10 @@ use serde_json::{Map, Value as Json};
 
 use crate::model::errors::ApiError;
 
-/// Answers by the references of their parts.
+/// The results of earlier subrequests, by reference.
 pub(super) type Known = HashMap<String, Json>;
 
-/// The JSON with its references filled in.
+/// Returns the JSON with its references replaced.
 pub(super) fn filled_in(json: &Json, known: &Known) -> Result<Json, ApiError> {
     match json {
         Json::String(text) => filled(text, known).map(Json::from),
@@ -23,7 +23,7 @@ pub(super) fn filled_in(json: &Json, known: &Known) -> Result<Json, ApiError> {
     }
 }
 
-/// Replaces every `@{reference.path}` by what that part answered.
+/// Replaces every `@{reference.path}` by the value in the result of that subrequest.
 pub(super) fn filled(text: &str, known: &Known) -> Result<String, ApiError> {
     let mut out = String::new();
     let mut rest = text;
@@ -37,7 +37,7 @@ pub(super) fn filled(text: &str, known: &Known) -> Result<String, ApiError> {
     Ok(out)
 }
 
-/// The references a part needs.
+/// Returns the references that a subrequest uses.
 pub(super) fn named(json: &Json) -> Vec<String> {
     match json {
         Json::String(text) => {
@@ -49,14 +49,14 @@ pub(super) fn named(json: &Json) -> Vec<String> {
     }
 }
 
-/// Text as in a recorded answer.
+/// Returns the error for an invalid reference, with the recorded text.
 fn invalid_reference(expression: &str) -> ApiError {
     let reference = expression.split(['.', '[']).next().unwrap_or_default();
     let message = format!("Invalid reference specified. No value for {expression} found in {reference}");
     ApiError::new("PROCESSING_HALTED", message)
 }
 
-/// `note.id`, `found.records[0].Id`.
+/// Looks up an expression such as `note.id` or `found.records[0].Id`.
 fn looked_up(expression: &str, known: &Known) -> Option<String> {
     let mut steps = expression.split('.');
     let (reference, indexes) = split_indexes(steps.next()?);
@@ -72,7 +72,7 @@ fn split_indexes(step: &str) -> (&str, &str) {
     step.find('[').map_or((step, ""), |at| step.split_at(at))
 }
 
-/// Follows `[0][1]`.
+/// Follows indexes such as `[0][1]`.
 fn indexed<'a>(mut at: &'a Json, indexes: &str) -> Option<&'a Json> {
     for index in indexes.split('[').filter(|index| !index.is_empty()) {
         at = at.get(index.strip_suffix(']')?.parse::<usize>().ok()?)?;
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn references_reach_into_answers() {
+    fn references_select_values_of_results() {
         let known = known();
         assert_eq!(filled("/x/@{note.id}/y", &known).unwrap(), "/x/069/y");
         assert_eq!(filled("@{found.records[0].Owner.Id}", &known).unwrap(), "005");
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_tells_which_references_it_needs() {
+    fn a_part_lists_the_references_it_uses() {
         let part = json!({"url": "/x/@{a.id}", "body": {"X": "@{b[0].id}", "Y": ["@{c.records[0].Id}"], "Z": 1}});
         assert_eq!(named(&part), ["a", "b", "c"]);
     }

@@ -22,7 +22,7 @@ pub(super) fn condition(input: &mut Input<'_>) -> ModalResult<Condition> {
     Ok(if ors.is_empty() { first } else { Condition::Any(std::iter::once(first).chain(ors).collect()) })
 }
 
-/// HAVING has the same conditions, over groups.
+/// HAVING has the same conditions, on groups.
 pub(super) fn having(input: &mut Input<'_>) -> ModalResult<Condition> {
     condition.parse_next(input)
 }

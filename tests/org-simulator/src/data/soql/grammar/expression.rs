@@ -11,7 +11,7 @@ pub(super) fn expression(input: &mut Input<'_>) -> ModalResult<Expression> {
     alt((function, path.map(Expression::Field))).parse_next(input)
 }
 
-/// What a function makes of its field.
+/// A function of a field.
 enum Function {
     Date(DateFunction),
     Aggregate(Aggregate),
@@ -40,12 +40,12 @@ fn function(input: &mut Input<'_>) -> ModalResult<Expression> {
     })
 }
 
-/// `COUNT()` is no function of a field.
+/// Rejects `COUNT()`, which is not a function of a field.
 fn no_count((function, (), end): &(Function, (), Option<()>)) -> bool {
     !matches!(function, Function::Aggregate(Aggregate::Count)) || end.is_none()
 }
 
-/// A field, or a field within another function that changes nothing here.
+/// Parses a field, or a field within a wrapper function that has no effect here.
 fn inside<'i>(wrapper: &'static str) -> impl FnMut(&mut Input<'i>) -> ModalResult<Path> {
     move |input| {
         let wrapped = delimited((keyword(wrapper), symbol("(")), cut_err(path), cut_err(symbol(")")));

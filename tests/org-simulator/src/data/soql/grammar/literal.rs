@@ -1,4 +1,4 @@
-//! Literals: texts in quotes, numbers, dates, moments, and the words that stand for values.
+//! Literals: strings, numbers, dates, times, and keywords.
 
 use jiff::civil::Date;
 use winnow::combinator::{alt, cut_err, delimited, opt, preceded, repeat};
@@ -21,7 +21,7 @@ pub(super) fn text(input: &mut Input<'_>) -> ModalResult<String> {
 }
 
 fn push(mut text: String, c: char) -> String {
-    // `\%` and `\_` keep their backslash: they mean something to LIKE.
+    // `\%` and `\_` keep their backslash, which LIKE interprets.
     match c {
         ESCAPED_PERCENT => text.push_str("\\%"),
         ESCAPED_UNDERSCORE => text.push_str("\\_"),
@@ -47,7 +47,7 @@ fn unescaped(c: char) -> Option<char> {
     }
 }
 
-/// `NULL`, `TRUE`, `FALSE` and the date literals, some of which take a number: `LAST_N_DAYS:7`.
+/// Parses `NULL`, `TRUE`, `FALSE` and the date literals, some of which have a number: `LAST_N_DAYS:7`.
 fn word(input: &mut Input<'_>) -> ModalResult<Literal> {
     let number = take_while(1.., |c: char| c.is_ascii_digit());
     (name, opt(preceded(':', number))).verify_map(|(name, n)| read_word(&name, n)).parse_next(input)
@@ -66,7 +66,7 @@ fn read_word(name: &str, number: Option<&str>) -> Option<Literal> {
     }
 }
 
-/// A number, a date or a date with time.
+/// Parses a number, a date or a date with time.
 fn bare(input: &mut Input<'_>) -> ModalResult<Literal> {
     let token = take_while(1.., |c: char| c.is_ascii_alphanumeric() || "+-:.".contains(c));
     token.verify_map(read_bare).parse_next(input)

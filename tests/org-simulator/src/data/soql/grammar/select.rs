@@ -30,7 +30,7 @@ pub(super) fn select(input: &mut Input<'_>) -> ModalResult<Select> {
     Ok(Select { items, from, alias, scope, condition, groups, having, order, limit, offset, all_rows })
 }
 
-/// The select of a semi-join: one field, one object and a condition.
+/// Parses the subquery of a semi-join: one field, one object and a condition.
 pub(super) fn inner_select(input: &mut Input<'_>) -> ModalResult<Select> {
     keyword("SELECT").parse_next(input)?;
     let offset = input.current_token_start();
@@ -58,12 +58,12 @@ fn number(input: &mut Input<'_>) -> ModalResult<usize> {
     lexeme(dec_uint).parse_next(input)
 }
 
-/// Access is always checked here, so that these say nothing new.
+/// Parses the access mode. Access is always enforced here, so the mode has no effect.
 fn mode(input: &mut Input<'_>) -> ModalResult<()> {
     alt((keyword("SECURITY_ENFORCED"), keyword("USER_MODE"), keyword("SYSTEM_MODE"))).parse_next(input)
 }
 
-/// What the records are fetched for; nothing here keeps when they were last viewed.
+/// Parses `FOR VIEW` and `FOR REFERENCE`, which have no effect here.
 fn purpose(input: &mut Input<'_>) -> ModalResult<()> {
     alt((keyword("VIEW"), keyword("REFERENCE"), keyword("UPDATE"))).parse_next(input)
 }

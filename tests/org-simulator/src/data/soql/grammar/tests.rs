@@ -8,7 +8,7 @@ fn message(query: &str) -> String {
 }
 
 #[test]
-fn a_keyset_query_is_read() {
+fn a_keyset_query_is_parsed() {
     let query = "SELECT Id, Account.Name FROM Opportunity WHERE SystemModstamp > 2026-11-22T10:15:30Z OR (SystemModstamp = \
                  2026-11-22T10:15:30.000Z AND Id > '0065e00000AbCdEAAV') ORDER BY SystemModstamp, Id DESC NULLS LAST LIMIT 2000";
     let select = parse(query).unwrap();
@@ -19,7 +19,7 @@ fn a_keyset_query_is_read() {
 }
 
 #[test]
-fn every_clause_is_read() {
+fn every_clause_is_parsed() {
     for query in [
         "select id from account",
         "SELECT a.Id FROM Account a WHERE a.Name = 'x'",
@@ -41,7 +41,7 @@ fn every_clause_is_read() {
 }
 
 #[test]
-fn a_bare_count_is_no_function_of_a_field() {
+fn count_without_a_field_is_not_a_function() {
     assert!(matches!(parse("SELECT COUNT() FROM Lead").unwrap().items[0], Item::Count(7)));
     assert!(message("SELECT SUM() FROM Lead").contains("unexpected token: ')'"));
 }
@@ -76,7 +76,7 @@ fn the_message_points_at_the_unexpected_token() {
 }
 
 #[test]
-fn a_name_in_the_place_of_a_value_is_a_variable_of_apex() {
+fn a_name_in_place_of_a_value_is_an_apex_variable() {
     for query in
         ["SELECT Id FROM Account WHERE Name = :name", "SELECT Id FROM Account WHERE CreatedDate > LastModifiedDate"]
     {
@@ -85,7 +85,7 @@ fn a_name_in_the_place_of_a_value_is_a_variable_of_apex() {
 }
 
 #[test]
-fn what_is_too_long_or_too_deep_is_refused() {
+fn a_query_too_long_or_too_deep_is_rejected() {
     let deep = format!("SELECT Id FROM Account WHERE {}Name = 'a'{}", "(".repeat(5_000), ")".repeat(5_000));
     let long = format!("SELECT Id FROM Account WHERE Name = '{}'", "a".repeat(100_000));
     for query in [deep, long] {

@@ -1,4 +1,4 @@
-//! The words of a query: names, keywords, symbols, lists and paths.
+//! The tokens of a query: names, keywords, symbols, lists and paths.
 
 use winnow::ascii::{Caseless, multispace0};
 use winnow::combinator::{cut_err, not, opt, separated, terminated};
@@ -11,13 +11,13 @@ use crate::data::soql::ast::Path;
 
 pub(crate) type Input<'i> = LocatingSlice<&'i str>;
 
-/// Words that are no field and no alias.
+/// Words that cannot be a field or an alias.
 const RESERVED: [&str; 20] = [
     "AND", "ASC", "DESC", "EXCLUDES", "FROM", "GROUP", "HAVING", "IN", "INCLUDES", "LIKE", "LIMIT", "NOT", "NULL",
     "NULLS", "OR", "ORDER", "SELECT", "USING", "WHERE", "WITH",
 ];
 
-/// Words that may follow an object and are no alias of it.
+/// Words that may follow an object and are not its alias.
 const CLAUSES: [&str; 4] = ["OFFSET", "FOR", "ALL", "UPDATE"];
 
 pub(crate) fn is_name(c: char) -> bool {
@@ -42,7 +42,7 @@ pub(crate) fn symbol<'i>(symbol: &'static str) -> impl ModalParser<Input<'i>, ()
     lexeme(symbol.void())
 }
 
-/// One or more, with commas between; after a comma there must be another.
+/// Parses one or more items, separated by commas.
 pub(crate) fn listed<'i, O>(
     mut parser: impl ModalParser<Input<'i>, O, ContextError>,
 ) -> impl ModalParser<Input<'i>, Vec<O>, ContextError> {
@@ -59,12 +59,12 @@ pub(crate) fn name(input: &mut Input<'_>) -> ModalResult<String> {
     (one_of(|c: char| c.is_ascii_alphabetic()), take_while(0.., is_name)).take().map(str::to_owned).parse_next(input)
 }
 
-/// A name that is no word of the language.
+/// Parses a name that is not a reserved word.
 fn free_name(input: &mut Input<'_>) -> ModalResult<String> {
     name.verify(|name: &String| !is_reserved(name)).parse_next(input)
 }
 
-/// A name given to an object or a value: it must not be the next clause.
+/// Parses the alias of an object or a value, which must not be the next clause.
 pub(crate) fn alias(input: &mut Input<'_>) -> ModalResult<String> {
     let clause = |word: &str| CLAUSES.iter().any(|known| word.eq_ignore_ascii_case(known));
     lexeme(free_name.verify(move |name: &String| !clause(name))).parse_next(input)
@@ -78,7 +78,7 @@ pub(crate) fn path(input: &mut Input<'_>) -> ModalResult<Path> {
     Ok(Path { names, offset })
 }
 
-/// The name of an object or a relationship after FROM; some objects are called like words of the language.
+/// Parses the name of an object or a relationship after FROM; some objects are named like reserved words.
 pub(crate) fn object(input: &mut Input<'_>) -> ModalResult<Path> {
     let offset = input.current_token_start();
     let names = lexeme(separated(1.., name, '.')).parse_next(input)?;

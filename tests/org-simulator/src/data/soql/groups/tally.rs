@@ -1,4 +1,4 @@
-//! What an aggregate function keeps while it goes over rows; nulls count for nothing.
+//! The running state of an aggregate function over rows; nulls are ignored.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::model::value::Value;
 #[derive(Debug)]
 pub(super) struct Tally {
     function: Aggregate,
-    /// The field is a whole number, and so is its sum.
+    /// The field is an integer, and so is its sum.
     whole: bool,
     count: i64,
     sum: f64,
@@ -17,7 +17,7 @@ pub(super) struct Tally {
     seen: HashSet<String>,
 }
 
-/// A text that is the same for values that are equal.
+/// Returns a text that is equal for equal values.
 pub(super) fn key_of(value: &Value) -> String {
     let text = match value {
         Value::Null | Value::Blob(_) => return "-;".to_owned(),

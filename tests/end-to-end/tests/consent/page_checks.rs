@@ -1,4 +1,5 @@
-//! What every page has to be: readable at every width and in every light, without a complaint, with a focus that is seen.
+//! Checks of every page: it is readable at every width and in both color schemes, the browser reports no problem, and the focus is
+//! visible.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,12 +10,12 @@ use serde_json::Value;
 
 use crate::chromium::{Chromium, Key};
 
-/// As wide as a small phone, and as a desktop.
+/// The widths of a small phone and of a desktop, in pixels.
 const WIDTHS: [u32; 2] = [360, 1280];
 const SCHEMES: [&str; 2] = ["light", "dark"];
 
-/// Texts whose contrast to what is behind them is below 4.5 (WCAG 2.2, 1.4.3).
-const PALE: &str = r"(() => {
+/// Returns the texts whose contrast to their background is below 4.5 (WCAG 2.2, 1.4.3).
+const LOW_CONTRAST: &str = r"(() => {
   const numbers = colour => colour.match(/[\d.]+/g).map(Number);
   const light = ([r, g, b]) => [r, g, b].map(v => v / 255)
     .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
@@ -35,75 +36,78 @@ const PALE: &str = r"(() => {
   }).filter(Boolean);
 })()";
 
-/// Parts that stick out of the window.
-const WIDE: &str = r"(() => {
+/// Returns the elements that extend beyond the right edge of the window, if the page scrolls sideways.
+const TOO_WIDE: &str = r"(() => {
   const width = document.documentElement.clientWidth;
   const out = [...document.querySelectorAll('body *')].filter(one => one.getBoundingClientRect().right > width + 0.5);
   const scrolls = document.documentElement.scrollWidth > width;
   return scrolls ? [`scrolls: ${document.documentElement.scrollWidth} of ${width}`, ...out.map(one => one.outerHTML.slice(0, 80))] : [];
 })()";
 
-/// Fields without a label, pages without a language, a title or a heading.
-const NAMELESS: &str = r"(() => {
+/// Returns fields without a label and links and buttons without a text, and whether the page has no language or title, not exactly
+/// one `h1`, or a script.
+const UNLABELLED: &str = r"(() => {
   const fields = [...document.querySelectorAll('textarea, input:not([type=hidden]), select')];
-  const nameless = fields.filter(one => !one.labels.length).map(one => one.outerHTML.slice(0, 80));
+  const unlabelled = fields.filter(one => !one.labels.length).map(one => one.outerHTML.slice(0, 80));
   const empty = [...document.querySelectorAll('a, button')].filter(one => !one.textContent.trim()).map(one => one.outerHTML);
-  if (!document.documentElement.lang) nameless.push('no language');
-  if (!document.title) nameless.push('no title');
-  if (document.querySelectorAll('h1').length !== 1) nameless.push('not one heading');
-  if (document.querySelectorAll('script').length) nameless.push('a script');
-  return [...nameless, ...empty];
+  if (!document.documentElement.lang) unlabelled.push('no language');
+  if (!document.title) unlabelled.push('no title');
+  if (document.querySelectorAll('h1').length !== 1) unlabelled.push('not one heading');
+  if (document.querySelectorAll('script').length) unlabelled.push('a script');
+  return [...unlabelled, ...empty];
 })()";
 
-/// Whether what has the focus shows it.
+/// Returns whether the element with the focus has a visible outline, and its text.
 const FOCUS: &str = r"(() => {
   const one = document.activeElement, style = getComputedStyle(one);
   const shown = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
   return { shown: one !== document.body && shown, text: one.textContent.trim(), tag: one.tagName };
 })()";
 
-/// Looks at the page at every width and in every light, keeps the pictures, and says what is wrong.
-pub(crate) async fn look(browser: &mut Chromium, name: &str) {
+/// Checks the page at every width and in both color schemes, and stores screenshots.
+pub(crate) async fn check_page(browser: &mut Chromium, name: &str) {
     for width in WIDTHS {
         for scheme in SCHEMES {
-            browser.appear(width, scheme).await;
-            let picture = browser.picture().await;
-            fs::write(folder().join(format!("{name}-{width}-{scheme}.png")), picture).unwrap();
+            browser.set_display(width, scheme).await;
+            let screenshot = browser.screenshot().await;
+            fs::write(folder().join(format!("{name}-{width}-{scheme}.png")), screenshot).unwrap();
             let at = format!("{name} at {width}, {scheme}");
-            for (what, expression) in [("pale", PALE), ("too wide", WIDE), ("nameless", NAMELESS)] {
+            for (what, expression) in
+                [("low contrast", LOW_CONTRAST), ("too wide", TOO_WIDE), ("unlabelled", UNLABELLED)]
+            {
                 let found = browser.evaluate(expression).await;
                 assert_eq!(found, Value::Array(Vec::new()), "{at}: {what}");
             }
         }
     }
-    let complaints = browser.take_complaints();
-    assert!(complaints.is_empty(), "{name}: {complaints:#?}");
+    let problems = browser.take_problems();
+    assert!(problems.is_empty(), "{name}: {problems:#?}");
 }
 
-/// Tabs on until something with this text has the focus. Everything on the way shows that it has it.
+/// Presses Tab until the focus is on an element whose text begins with `text`. Checks that the focus is visible at every step.
 pub(crate) async fn tab_to(browser: &mut Chromium, text: &str) {
     let mut passed = Vec::new();
     for _ in 0..40 {
         browser.press(Key::Tab).await;
         let focus = browser.evaluate(FOCUS).await;
         let found = focus["text"].as_str().unwrap().to_owned();
-        assert_eq!(focus["shown"], true, "the focus on {focus} is not to be seen");
+        assert_eq!(focus["shown"], true, "the focus on {focus} is not visible");
         if found.starts_with(text) {
             return;
         }
         passed.push(found);
     }
-    panic!("{text:?} cannot be reached with the Tab key; what can: {passed:?}");
+    panic!("{text:?} cannot be reached with the Tab key, but these can: {passed:?}");
 }
 
-/// Where the pictures are: below the target folder, which is said once.
+/// Returns the folder of the screenshots, below the target folder. Prints it once.
 fn folder() -> PathBuf {
     static ONCE: Once = Once::new();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pages");
     ONCE.call_once(|| {
         fs::create_dir_all(&folder).unwrap();
-        // The macros that print are caught by the harness, and this is not.
-        let _ = writeln!(std::io::stderr(), "pictures of the pages: {}", folder.display());
+        // Unlike the printing macros, this is shown although the test harness captures output.
+        let _ = writeln!(std::io::stderr(), "screenshots of the pages: {}", folder.display());
     });
     folder
 }

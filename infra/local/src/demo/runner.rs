@@ -1,4 +1,4 @@
-//! A run of the story: what is done, how it is shown, and where it ends.
+//! Runs the steps of the demo and prints each with its evidence.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -8,21 +8,22 @@ use tokio::time::Instant;
 
 use crate::progress::Progress;
 
-/// What a step found, and what the next ones need of it.
-pub(super) struct Proven<T> {
+/// The output of a step: its evidence, a JSON object, and a value for later steps.
+pub(super) struct StepOutput<T> {
     pub(super) evidence: Value,
     pub(super) value: T,
 }
 
-/// A step failed, so the ones after it have nothing to stand on.
-pub(super) struct Stopped;
+/// A step failed and was printed. Later steps depend on it and do not run.
+pub(super) struct StepFailed;
 
-/// A checklist's evidence is wrapped beyond this.
-const LINE_WIDTH: usize = 110;
+/// The width in columns of the evidence, without its indentation: both fit into 80 columns.
+const LINE_WIDTH: usize = 76;
+/// The width in columns of the evidence's names.
 const NAME_WIDTH: usize = 18;
 
-/// Shows each step when it is done.
-pub(super) struct Run {
+/// Runs steps, and prints each when it ends.
+pub(super) struct Runner {
     progress: Progress,
     format: Format,
     started: Instant,
@@ -30,15 +31,15 @@ pub(super) struct Run {
 
 enum Format {
     Json,
-    Checklist { colours: bool },
+    Checklist { colors: bool },
 }
 
-impl Run {
+impl Runner {
     pub(super) fn new(json: bool) -> Self {
         let (progress, format) = if json {
             (Progress::Silent, Format::Json)
         } else {
-            (Progress::to_person(), Format::Checklist { colours: std::io::stdout().is_terminal() })
+            (Progress::to_stderr(), Format::Checklist { colors: std::io::stdout().is_terminal() })
         };
         Self { progress, format, started: Instant::now() }
     }
@@ -47,65 +48,67 @@ impl Run {
         self.progress.clone()
     }
 
-    /// Does one step and shows what came of it.
+    /// Runs a step and prints its evidence or its error.
+    ///
+    /// `name` identifies the step in JSON; `title` is its line in the checklist.
     pub(super) async fn step<T>(
         &self,
         name: &str,
         title: &str,
-        work: impl Future<Output = Result<Proven<T>>>,
-    ) -> Result<T, Stopped> {
+        work: impl Future<Output = Result<StepOutput<T>>>,
+    ) -> Result<T, StepFailed> {
         self.progress.show(title);
         let started = Instant::now();
         let outcome = work.await;
         let seconds = started.elapsed().as_secs_f64();
-        let found = outcome.as_ref().map(|proven| &proven.evidence).map_err(|error| format!("{error:#}"));
-        self.show(&match self.format {
-            Format::Json => json_line(name, seconds, &found),
-            Format::Checklist { colours } => checklist_entry(title, seconds, &found, colours),
+        let evidence = outcome.as_ref().map(|output| &output.evidence).map_err(|error| format!("{error:#}"));
+        self.print(&match self.format {
+            Format::Json => json_line(name, seconds, &evidence),
+            Format::Checklist { colors } => checklist_entry(title, seconds, &evidence, colors),
         });
-        if let (Format::Json, Err(error)) = (&self.format, &found) {
-            // The lines are for a program; this is for whoever reads its log.
+        if let (Format::Json, Err(error)) = (&self.format, &evidence) {
+            // Standard output is for a program; standard error is for its log.
             let _ = writeln!(std::io::stderr(), "cargo dev demo: {name}: {}", error.replace('\n', " "));
         }
-        outcome.map(|proven| proven.value).map_err(|_| Stopped)
+        outcome.map(|output| output.value).map_err(|_| StepFailed)
     }
 
-    /// Prints below the steps so far; a checklist only, since JSON has it in the evidence.
-    pub(super) fn table(&self, text: &str) {
+    /// Prints a table in a checklist. JSON has the same data in the evidence.
+    pub(super) fn print_table(&self, text: &str) {
         if matches!(self.format, Format::Checklist { .. }) {
-            self.show(text);
+            self.print(text);
         }
     }
 
-    /// The last line.
-    pub(super) fn close(&self, ok: bool) {
+    /// Prints the last line of a checklist.
+    pub(super) fn print_summary(&self, ok: bool) {
         self.progress.clear();
         let seconds = self.started.elapsed().as_secs_f64();
-        self.table(&match ok {
-            true => format!("Every step is as it should be ({seconds:.1} s)."),
-            false => format!("The story ends here, and not as it should ({seconds:.1} s)."),
+        self.print_table(&match ok {
+            true => format!("Every step succeeded ({seconds:.1} s)."),
+            false => format!("A step failed, so the demo stopped ({seconds:.1} s)."),
         });
     }
 
-    fn show(&self, text: &str) {
-        // Whoever closed standard output does not want to read it.
+    fn print(&self, text: &str) {
+        // If standard output is closed, the exit code still reports the outcome.
         self.progress.suspend(|| drop(writeln!(std::io::stdout(), "{text}")));
     }
 }
 
-fn json_line(name: &str, seconds: f64, found: &Result<&Value, String>) -> String {
+fn json_line(name: &str, seconds: f64, evidence: &Result<&Value, String>) -> String {
     let seconds = (seconds * 1000.0).round() / 1000.0;
-    match found {
+    match evidence {
         Ok(evidence) => json!({ "step": name, "ok": true, "seconds": seconds, "evidence": evidence }),
         Err(error) => json!({ "step": name, "ok": false, "seconds": seconds, "error": error }),
     }
     .to_string()
 }
 
-fn checklist_entry(title: &str, seconds: f64, found: &Result<&Value, String>, colours: bool) -> String {
-    let paint = |code: &str, text: &str| if colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+fn checklist_entry(title: &str, seconds: f64, evidence: &Result<&Value, String>, colors: bool) -> String {
+    let paint = |code: &str, text: &str| if colors { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
     let time = paint("2", &format!("{seconds:>6.1} s"));
-    match found {
+    match evidence {
         Err(error) => format!("{} {title:<58}{time}\n    {}", paint("31", "✘"), error.replace('\n', "\n    ")),
         Ok(evidence) => {
             let details: String =
@@ -120,7 +123,7 @@ fn evidence_lines(evidence: &Value) -> Vec<String> {
     entries.flat_map(|(name, value)| entry_lines(&name.replace('_', " "), value)).collect()
 }
 
-/// The entry's name, and its value beside it, broken between parts where it is long.
+/// Formats an entry as its name and its value. Wraps a long value between its comma-separated parts.
 fn entry_lines(name: &str, value: &Value) -> Vec<String> {
     let text = plain(value);
     let mut lines = vec![format!("{name:<NAME_WIDTH$} ")];
@@ -136,12 +139,17 @@ fn entry_lines(name: &str, value: &Value) -> Vec<String> {
     lines.iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
+/// Formats a value without JSON's quotes and brackets: `Account 2, Contact (org 5, mirror 5)`.
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(", "),
         Value::Object(entries) => {
-            entries.iter().map(|(name, value)| format!("{name} {}", plain(value))).collect::<Vec<_>>().join(", ")
+            let entry = |(name, value): (&String, &Value)| match value {
+                Value::Object(_) => format!("{name} ({})", plain(value)),
+                _ => format!("{name} {}", plain(value)),
+            };
+            entries.iter().map(entry).collect::<Vec<_>>().join(", ")
         }
         other => other.to_string(),
     }
@@ -152,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_one_line_that_says_whether_the_step_is_ok() {
+    fn json_is_one_line_that_says_if_the_step_is_ok() {
         let evidence = json!({ "state": "claimed" });
 
         let ok: Value = serde_json::from_str(&json_line("install", 0.12345, &Ok(&evidence))).unwrap();
@@ -165,19 +173,19 @@ mod tests {
 
     #[test]
     fn a_checklist_shows_the_evidence_below_the_step() {
-        let evidence = json!({ "org_state": "active", "counts": { "Account": 2 }, "links": ["a", "b"] });
+        let evidence = json!({ "org_state": "active", "counts": { "A": 2, "B": { "org": 3 } }, "links": ["a", "b"] });
 
         let entry = checklist_entry("Connected", 1.26, &Ok(&evidence), false);
 
         let lines: Vec<_> = entry.lines().collect();
         assert!(lines[0].starts_with("✔ Connected") && lines[0].ends_with("1.3 s"));
         assert_eq!(lines[1].split_whitespace().collect::<Vec<_>>(), ["org", "state", "active"]);
-        assert_eq!(lines[2].split_whitespace().collect::<Vec<_>>(), ["counts", "Account", "2"]);
+        assert_eq!(lines[2].split_whitespace().collect::<Vec<_>>(), ["counts", "A", "2,", "B", "(org", "3)"]);
         assert_eq!(lines[3].split_whitespace().collect::<Vec<_>>(), ["links", "a,", "b"]);
     }
 
     #[test]
-    fn long_evidence_is_broken_between_its_parts() {
+    fn long_evidence_wraps_between_its_parts() {
         let evidence = json!({ "records": { "Account": "x".repeat(60), "Contact": "y".repeat(60) } });
 
         let lines = evidence_lines(&evidence);

@@ -1,14 +1,29 @@
-//! The answers of Bulk API 2.0 beside recorded ones: the same keys, the same types, nothing more.
+//! Compares the responses of Bulk API 2.0 with the recordings in `bulk`: the same keys, the same types, nothing more.
 
 use serde_json::{Value, json};
 
+use crate::shapes::Comparison::{self, ByTest};
 use crate::support::{Answer, Scene, recorded};
+
+pub(super) const RECORDINGS: &[(&str, Comparison)] = &[
+    ("bulk/ingest-accounts-multiline-fields.csv", ByTest("recorded_uploads_are_loaded")),
+    ("bulk/ingest-comma-wrapped-values.csv", ByTest("recorded_uploads_are_loaded")),
+    ("bulk/v1-batch-result.csv", ByTest("results_are_written_as_recorded")),
+    ("bulk/v1-job-open.xml", ByTest("an_open_job_is_described_as_recorded")),
+    ("bulk/v2-delete-job-open.json", ByTest("ingest_jobs_are_described_as_recorded_through_their_life")),
+    ("bulk/v2-ingest-job-complete.json", ByTest("ingest_jobs_are_described_as_recorded_through_their_life")),
+    ("bulk/v2-ingest-job-in-progress.json", ByTest("ingest_jobs_are_described_as_recorded_through_their_life")),
+    ("bulk/v2-ingest-job-open.json", ByTest("ingest_jobs_are_described_as_recorded_through_their_life")),
+    ("bulk/v2-ingest-job-upload-complete.json", ByTest("ingest_jobs_are_described_as_recorded_through_their_life")),
+    ("bulk/v2-query-job-created.json", ByTest("query_jobs_are_described_as_recorded")),
+    ("bulk/v2-queryall-job-created.json", ByTest("query_jobs_are_described_as_recorded")),
+];
 
 fn read(name: &str) -> Option<Value> {
     Some(serde_json::from_str(&std::fs::read_to_string(recorded(&format!("bulk/{name}.json"))?).unwrap()).unwrap())
 }
 
-/// Same status, same keys, same types; and the values that do not depend on the org.
+/// Asserts the same status, keys and types, and the same values where they do not depend on the org.
 fn assert_same(ours: &Answer, name: &str) {
     let Some(theirs) = read(name) else { return };
     assert_eq!(ours.status, 200);

@@ -1,0 +1,37 @@
+//! The dependencies and the events of the functions that write to Salesforce.
+
+use aws_lambda_events::sqs::SqsEvent;
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use store::owner_policy::OwnerPolicy;
+use store::{Budgets, Queue, Writes};
+
+use crate::TestContext;
+
+impl TestContext {
+    /// Returns the dependencies of the ledger, with the queue of this logical id in the template.
+    pub fn writes(&self, queue: &str, owner_policy: OwnerPolicy) -> writes::Deps {
+        writes::Deps {
+            orgs: self.orgs.clone(),
+            connections: self.connections.clone(),
+            writes: Writes::new(self.dynamodb(), self.table("writes")),
+            budgets: Budgets::new(self.dynamodb(), self.table("budgets")),
+            queue: Queue::new(self.sqs(), self.queue_url(queue), self.clock.clone()),
+            salesforce: self.salesforce.clone(),
+            owner_policy,
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// Returns the SQS event with the task of a queued write. `write_id` is as a response has it.
+    pub fn write_event(&self, write_id: &Value) -> SqsEvent {
+        let task = json!({ "org_id": self.org, "write_id": write_id });
+        let event = json!({ "Records": [{ "messageId": "1", "body": task.to_string() }] });
+        serde_json::from_value(event).unwrap()
+    }
+
+    /// Advances the clocks past the deadline of an attempt, so that another attempt may begin.
+    pub fn pass_a_minute(&self) {
+        self.pass(SignedDuration::from_secs(61));
+    }
+}
