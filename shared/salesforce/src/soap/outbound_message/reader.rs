@@ -35,10 +35,7 @@ impl<'a> Reader<'a> {
             return Err(ParseError::TooLarge);
         }
         let text = std::str::from_utf8(body).map_err(|_| ParseError::NotUtf8)?;
-        let is_control = |byte: &u8| matches!(byte, 0..b' ') && !matches!(byte, b'\t' | b'\n' | b'\r');
-        let forbidden =
-            body.iter().position(is_control).or_else(|| text.find('\u{fffe}')).or_else(|| text.find('\u{ffff}'));
-        if let Some(position) = forbidden {
+        if let Some(position) = find_forbidden(body) {
             let what = "a character that XML forbids";
             return Err(ParseError::NotWellFormed { position: position as u64, what });
         }
@@ -102,7 +99,10 @@ impl<'a> Reader<'a> {
                     self.depth = self.depth.saturating_sub(1);
                     return Ok(Token::End);
                 }
-                Event::Text(text) if text.contains("]]>") => return Err(self.malformed("a stray ]]>")),
+                // The search for one character is cheap, and few texts have it.
+                Event::Text(text) if text.contains(']') && text.contains("]]>") => {
+                    return Err(self.malformed("a stray ]]>"));
+                }
                 Event::Text(text) => return self.text(text.xml10_content()),
                 Event::CData(text) => return self.text(text.xml10_content()),
                 Event::GeneralRef(reference) => return self.text(self.resolve(&reference)?),
@@ -172,6 +172,15 @@ impl<'a> Reader<'a> {
     fn malformed(&self, what: &'static str) -> ParseError {
         ParseError::NotWellFormed { position: self.xml.buffer_position(), what }
     }
+}
+
+/// Returns the position of the first character that XML 1.0 forbids: a control character, U+FFFE or U+FFFF.
+fn find_forbidden(utf8: &[u8]) -> Option<usize> {
+    utf8.iter().enumerate().position(|(at, byte)| match byte {
+        b'\t' | b'\n' | b'\r' => false,
+        0xef => matches!(utf8[at..], [_, 0xbf, 0xbe | 0xbf, ..]),
+        byte => *byte < b' ',
+    })
 }
 
 /// Returns whether XML 1.0 allows the character.
