@@ -2,43 +2,39 @@
 //!
 //! Salesforce refuses a whole note for one unescaped character, and does not publish which tags it accepts
 //! (Object Reference, ContentNote). So few tags are allowed, with no attribute but the `href` of a link, and everything else is
-//! escaped. `ammonia` parses the HTML as a browser does and removes what is not allowed.
+//! escaped.
+//!
+//! [`html5ever`] splits the HTML into tokens as a browser does. A tree is not built: the parser of a tree repeats open elements
+//! in each new block, as the HTML standard says, so that 20 KB of input can need a gigabyte. That is also why `ammonia`, which
+//! builds one, is not used. One pass over the tokens takes linear time and memory.
 
-use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
+mod tokens;
 
-use ammonia::{Builder, UrlRelative};
+use tokens::{Token, tokens};
 
 /// Tags that are allowed.
 const ALLOWED: [&str; 12] = ["a", "b", "br", "em", "i", "li", "ol", "p", "s", "strong", "u", "ul"];
 
 /// Elements that are removed together with their content.
-const REMOVED: [&str; 13] = [
-    "script", "style", "head", "title", "iframe", "object", "embed", "svg", "math", "template", "noscript", "textarea",
-    "select",
+const REMOVED: [&str; 12] = [
+    "script", "style", "head", "title", "iframe", "object", "svg", "math", "template", "noscript", "textarea", "select",
 ];
 
-/// Blocks that are replaced by a line break and their content.
-const BLOCKS: [&str; 13] =
-    ["div", "h1", "h2", "h3", "h4", "h5", "h6", "tr", "section", "article", "blockquote", "pre", "hr"];
+/// Blocks whose tags are replaced by a line break.
+const BLOCKS: [&str; 14] =
+    ["div", "h1", "h2", "h3", "h4", "h5", "h6", "tr", "table", "section", "article", "blockquote", "pre", "hr"];
 
-/// URL schemes that a link may have.
-const SCHEMES: [&str; 3] = ["http", "https", "mailto"];
+/// Elements whose tags are replaced by a space.
+const CELLS: [&str; 4] = ["td", "th", "dt", "dd"];
 
-/// Keeps blocks too, which [`without_blocks`] replaces: `ammonia` cannot put a line break in their place.
-static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
-    let mut builder = Builder::empty();
-    builder
-        .tags(ALLOWED.into_iter().chain(BLOCKS).collect())
-        .clean_content_tags(HashSet::from(REMOVED))
-        .generic_attributes(HashSet::new())
-        .tag_attributes(HashMap::from([("a", HashSet::from(["href"]))]))
-        .link_rel(None)
-        .url_schemes(HashSet::from(SCHEMES))
-        .url_relative(UrlRelative::Deny);
-    builder
-});
+/// Tags after which a line is empty.
+const LINE_STARTS: [&str; 9] = ["<br>", "<p>", "</p>", "<li>", "</li>", "<ul>", "</ul>", "<ol>", "</ol>"];
+
+/// Beginnings of the URL of a link.
+const SCHEMES: [&str; 3] = ["http://", "https://", "mailto:"];
+
+/// The number of elements inside one another. Deeper ones are removed, and their text stays.
+const MAX_DEPTH: usize = 64;
 
 /// An HTML fragment with nothing in it that Salesforce refuses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,10 +50,12 @@ impl NoteHtml {
 
     /// Creates a fragment from HTML of unknown origin: keeps the allowed tags, removes others but keeps their text, and removes
     /// scripts and styles altogether.
-    ///
-    /// The time grows with the size times the depth of nested elements, so callers limit the size.
     pub fn sanitized(html: &str) -> Self {
-        Self(without_blocks(&SANITIZER.clean(html).to_string()))
+        let mut writer = Writer::default();
+        for token in tokens(html) {
+            writer.write(&token);
+        }
+        Self(writer.finish())
     }
 
     /// Returns the fragment.
@@ -66,80 +64,149 @@ impl NoteHtml {
     }
 }
 
-/// Replaces blocks in sanitized HTML by line breaks, removes links without a URL, and escapes the text for Salesforce.
-fn without_blocks(sanitized: &str) -> String {
-    let mut html = String::with_capacity(sanitized.len());
-    // One entry for each open link: whether its tag was written.
-    let mut links = Vec::new();
-    for piece in Piece::all(sanitized) {
-        match piece {
-            Piece::Text(text) => html.push_str(&escape(&text.replace(['\r', '\n'], " "))),
-            Piece::Tag { name: "a", attributes } => {
-                let url = attributes.trim().strip_prefix("href=\"").and_then(|value| value.strip_suffix('"'));
-                links.push(url.is_some());
-                if let Some(url) = url {
-                    html.push_str(&format!("<a href=\"{}\">", escape(decode(url).trim())));
-                }
-            }
-            Piece::Tag { name: "/a", .. } => {
-                if links.pop() == Some(true) {
-                    html.push_str("</a>");
-                }
-            }
-            Piece::Tag { name, .. } if BLOCKS.contains(&name) => break_line(&mut html),
-            Piece::Tag { name, .. } if BLOCKS.contains(&name.trim_start_matches('/')) => {}
-            Piece::Tag { name, .. } => html.push_str(&format!("<{name}>")),
-        }
-    }
-    html
-}
-
-/// Adds a line break, unless the line is still empty.
-fn break_line(html: &mut String) {
-    if !html.is_empty() && !html.ends_with("<br>") && !html.ends_with("<p>") {
-        html.push_str("<br>");
-    }
-}
-
-/// A part of HTML in which `<` and `>` delimit tags only.
-enum Piece<'a> {
-    /// Text without its escapes.
-    Text(Cow<'a, str>),
-    /// A tag: the name, with a `/` before it for an end tag, and its attributes.
-    Tag { name: &'a str, attributes: &'a str },
-}
-
-impl<'a> Piece<'a> {
-    fn all(html: &'a str) -> impl Iterator<Item = Self> {
-        html.split_inclusive('>').flat_map(|part| {
-            let (text, tag) = part.split_once('<').unwrap_or((part, ""));
-            let tag = tag.strip_suffix('>').unwrap_or(tag);
-            let (name, attributes) = tag.split_once(char::is_whitespace).unwrap_or((tag, ""));
-            let text = (!text.is_empty()).then(|| Self::Text(decode(text)));
-            text.into_iter().chain((!name.is_empty()).then_some(Self::Tag { name, attributes }))
-        })
-    }
-}
-
 /// Returns the text of an HTML fragment as a user sees it, with every run of white space as one space. A tag separates words:
 /// `<p>a</p><p>b</p>` is `a b`.
 pub fn visible_text(html: &str) -> String {
     let mut text = String::with_capacity(html.len());
-    for piece in Piece::all(html) {
-        match piece {
-            Piece::Text(part) => text.push_str(&part),
-            Piece::Tag { .. } => text.push(' '),
+    for token in tokens(html) {
+        match token {
+            Token::Text(part) => text.push_str(&part),
+            Token::Start { .. } | Token::End(_) => text.push(' '),
         }
     }
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Replaces the character references of HTML (`&amp;`, `&#39;`) by their characters. Unknown ones stay.
-fn decode(text: &str) -> Cow<'_, str> {
-    html_escape::decode_html_entities(text)
+/// Writes a balanced fragment.
+#[derive(Default)]
+struct Writer {
+    html: String,
+    /// The open elements, outermost first.
+    open: Vec<&'static str>,
+    /// The element that is being removed, until its end tag.
+    removing: Option<&'static str>,
+    /// A block began or ended: the next text starts on a line of its own.
+    breaks_line: bool,
 }
 
-/// Escapes a line of text. Removes control characters, which Salesforce refuses, but keeps tabs.
+impl Writer {
+    fn write(&mut self, token: &Token) {
+        match (self.removing, token) {
+            (Some(removed), Token::End(name)) if name == removed => self.removing = None,
+            (Some(_), _) => {}
+            (None, Token::Text(text)) => self.text(text),
+            (None, Token::Start { name, href }) => self.start(name, href.as_deref()),
+            (None, Token::End(name)) => self.end(name),
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        let text = escape(&text.replace(['\r', '\n'], " "));
+        if !text.trim().is_empty() {
+            self.break_line();
+        }
+        self.html.push_str(&text);
+    }
+
+    fn start(&mut self, name: &str, href: Option<&str>) {
+        if let Some(removed) = find(&REMOVED, name) {
+            self.removing = Some(removed);
+        } else if let Some(allowed) = find(&ALLOWED, name) {
+            self.start_allowed(allowed, href);
+        } else {
+            self.separate(name);
+        }
+    }
+
+    fn start_allowed(&mut self, name: &'static str, href: Option<&str>) {
+        let href = href.map(str::trim).filter(|href| is_link(href));
+        if name == "br" {
+            self.html.push_str("<br>");
+            return;
+        }
+        if name == "a" && href.is_none() {
+            return;
+        }
+        self.end_implied(name);
+        if self.open.len() == MAX_DEPTH {
+            return;
+        }
+        if matches!(name, "p" | "li" | "ul" | "ol") {
+            self.breaks_line = false;
+        } else {
+            self.break_line();
+        }
+        match href {
+            Some(href) if name == "a" => self.html.push_str(&format!("<a href=\"{}\">", escape(href))),
+            _ => self.html.push_str(&format!("<{name}>")),
+        }
+        self.open.push(name);
+    }
+
+    /// A paragraph and a link end an open one; a list item ends the one before it in the same list.
+    fn end_implied(&mut self, starting: &str) {
+        let implied = match starting {
+            "p" | "a" => self.open.contains(&starting),
+            "li" => self.open.iter().rev().find(|open| matches!(**open, "li" | "ul" | "ol")) == Some(&"li"),
+            _ => false,
+        };
+        if implied {
+            self.end(starting);
+        }
+    }
+
+    /// Ends the innermost element of that name and all within it. Ignores an end tag without a start tag.
+    fn end(&mut self, name: &str) {
+        if find(&ALLOWED, name).is_none() {
+            return self.separate(name);
+        }
+        let Some(position) = self.open.iter().rposition(|open| *open == name) else {
+            return;
+        };
+        for open in self.open.drain(position..).rev() {
+            self.html.push_str(&format!("</{open}>"));
+        }
+    }
+
+    /// Keeps the texts before and after a tag apart that is not written.
+    fn separate(&mut self, name: &str) {
+        if BLOCKS.contains(&name) {
+            self.breaks_line = true;
+        } else if CELLS.contains(&name) && !self.is_line_empty() && !self.html.ends_with(' ') {
+            self.html.push(' ');
+        }
+    }
+
+    /// Writes the line break that a block asked for, unless the line is empty.
+    fn break_line(&mut self) {
+        if std::mem::take(&mut self.breaks_line) && !self.is_line_empty() {
+            self.html.push_str("<br>");
+        }
+    }
+
+    fn is_line_empty(&self) -> bool {
+        self.html.is_empty() || LINE_STARTS.iter().any(|tag| self.html.ends_with(tag))
+    }
+
+    fn finish(mut self) -> String {
+        for open in self.open.iter().rev() {
+            self.html.push_str(&format!("</{open}>"));
+        }
+        self.html
+    }
+}
+
+fn find(names: &[&'static str], name: &str) -> Option<&'static str> {
+    names.iter().find(|known| **known == name).copied()
+}
+
+fn is_link(href: &str) -> bool {
+    let href = href.to_ascii_lowercase();
+    SCHEMES.iter().any(|scheme| href.starts_with(scheme))
+}
+
+/// Escapes a line of text. Removes control characters, which Salesforce refuses, but keeps tabs; a form feed and a vertical tab
+/// become spaces.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -150,6 +217,7 @@ fn escape(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
             '\t' => escaped.push('\t'),
+            '\u{b}' | '\u{c}' => escaped.push(' '),
             '\u{fffe}' | '\u{ffff}' => {}
             other if other.is_control() => {}
             other => escaped.push(other),
