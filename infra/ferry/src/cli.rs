@@ -10,7 +10,7 @@ use crate::{dead_letters, deliveries, disconnect, outbound_message, polling, rep
 ///
 /// The AWS region, credentials and endpoint come from the environment, as for the AWS CLI.
 #[derive(Debug, Parser)]
-#[command(name = "ferry", version, propagate_version = true)]
+#[command(name = "ferry", bin_name = "cargo ferry", version, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,

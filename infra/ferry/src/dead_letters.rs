@@ -1,4 +1,4 @@
-//! `ferry dead-letters`.
+//! `cargo ferry dead-letters`.
 //!
 //! A killed command loses no message: a received message becomes visible again after [`HOLD`], and a redriven one is deleted
 //! only after it was sent.
@@ -29,8 +29,8 @@ pub(crate) enum Command {
     /// The messages stay in the queue.
     #[command(after_long_help = "\
 Examples:
-  ferry dead-letters list
-  ferry dead-letters list --queue note-write --org 00D5e000000KQ2eEAG
+  cargo ferry dead-letters list
+  cargo ferry dead-letters list --queue note-write --org 00D5e000000KQ2eEAG
 
 Exit codes:
   0  listed
@@ -41,7 +41,7 @@ Exit codes:
     /// A message is deleted from the dead-letter queue only after it was sent, so a killed command loses none.
     #[command(after_long_help = "\
 Example:
-  ferry dead-letters redrive --org 00D5e000000KQ2eEAG
+  cargo ferry dead-letters redrive --org 00D5e000000KQ2eEAG
 
 Exit codes:
   0  sent
@@ -52,7 +52,7 @@ Exit codes:
     /// Delete dead letters and print them.
     #[command(after_long_help = "\
 Example:
-  ferry dead-letters drop --queue record-events --yes
+  cargo ferry dead-letters drop --queue record-events --yes
 
 Exit codes:
   0  deleted
@@ -100,7 +100,7 @@ struct Received {
     complete: bool,
 }
 
-/// Runs `ferry dead-letters`.
+/// Runs `cargo ferry dead-letters`.
 pub(crate) async fn run(stack: &Stack, command: Command) -> Result<String, Failure> {
     match command {
         Command::List(selection) => list(stack, selection).await,

@@ -1,4 +1,4 @@
-//! `ferry deliveries`.
+//! `cargo ferry deliveries`.
 
 mod ledger;
 
@@ -22,8 +22,8 @@ use ledger::Ledger;
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  ferry deliveries --org 00D5e000000KQ2eEAG --since 7d
-  ferry deliveries --org 00D5e000000KQ2eEAG --record 0015e00000ZkM3hAAF --json
+  cargo ferry deliveries --org 00D5e000000KQ2eEAG --since 7d
+  cargo ferry deliveries --org 00D5e000000KQ2eEAG --record 0015e00000ZkM3hAAF --json
 
 Exit codes:
   0  listed

@@ -1,4 +1,4 @@
-//! `ferry disconnect`.
+//! `cargo ferry disconnect`.
 
 use clap::Args;
 use connecting::disconnect::{ConnectionReport, Outcome};
@@ -19,8 +19,9 @@ use crate::stack::Stack;
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  ferry disconnect --org 00D5e000000KQ2eEAG --connection rep-1
-  ferry disconnect --org 00D5e000000KQ2eEAG --all
+  cargo ferry disconnect --org 00D5e000000KQ2eEAG \\
+    --connection personal-1ef67c0c98b933972aa9ec295b7b3e32
+  cargo ferry disconnect --org 00D5e000000KQ2eEAG --all
 
 Exit codes:
   0  revoked

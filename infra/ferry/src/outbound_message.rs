@@ -1,4 +1,4 @@
-//! `ferry outbound-message`.
+//! `cargo ferry outbound-message`.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -19,8 +19,8 @@ pub(crate) enum Command {
     /// or xsi:nil value is null. The session id is not printed, only whether there is one.
     #[command(after_long_help = "\
 Examples:
-  ferry outbound-message parse message.xml
-  curl -s https://example.com/message.xml | ferry outbound-message parse -
+  cargo ferry outbound-message parse message.xml
+  curl -s https://example.com/message.xml | cargo ferry outbound-message parse -
 
 Exit codes:
   0  printed
@@ -33,7 +33,7 @@ Exit codes:
     },
 }
 
-/// Runs `ferry outbound-message`.
+/// Runs `cargo ferry outbound-message`.
 pub(crate) fn run(command: &Command) -> Result<String, Failure> {
     match command {
         Command::Parse { file } => parse(file),

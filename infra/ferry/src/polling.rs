@@ -1,4 +1,4 @@
-//! `ferry polling`.
+//! `cargo ferry polling`.
 
 use clap::{Args, ValueEnum};
 use salesforce::OrgId;
@@ -15,7 +15,7 @@ use crate::stack::Stack;
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
-  ferry polling --org 00D5e000000KQ2eEAG on
+  cargo ferry polling --org 00D5e000000KQ2eEAG on
 
 Exit codes:
   0  stored

@@ -1,4 +1,4 @@
-//! `ferry replay`.
+//! `cargo ferry replay`.
 //!
 //! A replay is safe to repeat, also after it was killed: the mirror takes only newer records, and the ledger has one row per
 //! delivery.
@@ -28,8 +28,8 @@ use plan::Plan;
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  ferry replay --org 00D5e000000KQ2eEAG --since 24h --dry-run
-  ferry replay --org 00D5e000000KQ2eEAG --since 2026-11-22T10:00:00Z --yes
+  cargo ferry replay --org 00D5e000000KQ2eEAG --since 24h --dry-run
+  cargo ferry replay --org 00D5e000000KQ2eEAG --since 2026-11-22T10:00:00Z --yes
 
 Exit codes:
   0  queued, or nothing to queue
@@ -124,7 +124,7 @@ fn report(request: Request, plan: &Plan) -> String {
         (0, _) => description,
         (_, true) => format!("{description}\nDry run: nothing was queued."),
         (_, false) => format!(
-            "{description}\n{records} queued. See the outcomes with `ferry deliveries --org {} --since {}`.",
+            "{description}\n{records} queued. See the outcomes with `cargo ferry deliveries --org {} --since {}`.",
             request.org, request.since
         ),
     }

@@ -1,4 +1,4 @@
-//! `ferry upgrade`.
+//! `cargo ferry upgrade`.
 
 mod usage;
 
@@ -24,7 +24,7 @@ pub(crate) enum Command {
     /// List the apps, and the connections that do not use the current app.
     #[command(after_long_help = "\
 Example:
-  ferry upgrade status
+  cargo ferry upgrade status
 
 Exit codes:
   0  listed
@@ -39,8 +39,8 @@ Exit codes:
     /// The platform is notified of each connection that still uses the app 60, 30 and 7 days before that date.
     #[command(group(ArgGroup::new("day").required(true)), after_long_help = "\
 Examples:
-  ferry upgrade sunset --app v1 --on 2027-03-01
-  ferry upgrade sunset --app v1 --clear
+  cargo ferry upgrade sunset --app v1 --on 2027-03-01
+  cargo ferry upgrade sunset --app v1 --clear
 
 Exit codes:
   0  stored
@@ -62,7 +62,7 @@ Exit codes:
     /// Existing connections keep working.
     #[command(after_long_help = "\
 Example:
-  ferry upgrade rollback --app v2
+  cargo ferry upgrade rollback --app v2
 
 Exit codes:
   0  stored
@@ -76,7 +76,7 @@ Exit codes:
     /// Undo a rollback.
     #[command(after_long_help = "\
 Example:
-  ferry upgrade resume --app v2
+  cargo ferry upgrade resume --app v2
 
 Exit codes:
   0  stored
@@ -92,7 +92,7 @@ Exit codes:
 /// Orgs whose connections are read at the same time.
 const CONCURRENCY: usize = 16;
 
-/// Runs `ferry upgrade`.
+/// Runs `cargo ferry upgrade`.
 pub(crate) async fn run(stack: &Stack, command: Command) -> Result<String, Failure> {
     match command {
         Command::Status { json } => status(stack, json).await,
@@ -158,7 +158,7 @@ async fn sunset(stack: &Stack, app: &str, on: Option<Date>) -> Result<String, Fa
     Ok(match (on, days) {
         (None, _) => format!("{app} has no sunset date any more. The change takes effect within five minutes."),
         (Some(on), Some(days)) if days > 0 => format!(
-            "{app} stops on {on} (UTC), in {days} days. The platform is notified 60, 30 and 7 days before. To undo: `ferry \
+            "{app} stops on {on} (UTC), in {days} days. The platform is notified 60, 30 and 7 days before. To undo: `cargo ferry \
              upgrade sunset --app {app} --clear`."
         ),
         (Some(on), _) => format!("{app} stopped on {on} (UTC). Its users have to connect again."),

@@ -1,4 +1,4 @@
-//! `ferry lmo-address`, `ferry rotate-webhook-secret` and `ferry release`.
+//! `cargo ferry lmo-address`, `cargo ferry rotate-webhook-secret` and `cargo ferry release`.
 
 use clap::Args;
 use connecting::onboarding::{ManualSetup, OutboundMessages};
@@ -15,7 +15,7 @@ use crate::stack::Stack;
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
-  ferry lmo-address --org 00D79000000exLEEAY \\
+  cargo ferry lmo-address --org 00D79000000exLEEAY \\
     --public-url https://ferry.example.com
 
 Exit codes:
@@ -41,7 +41,7 @@ pub(crate) struct LmoAddressArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
-  ferry rotate-webhook-secret --org 00D5e000000KQ2eEAG
+  cargo ferry rotate-webhook-secret --org 00D5e000000KQ2eEAG
 
 Exit codes:
   0  created
@@ -59,7 +59,7 @@ pub(crate) struct RotateArgs {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Example:
-  ferry release --org 00D79000000exLEEAY
+  cargo ferry release --org 00D79000000exLEEAY
 
 Exit codes:
   0  released

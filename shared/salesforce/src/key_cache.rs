@@ -51,10 +51,10 @@ impl KeyCache {
         hosts.get(host).filter(|keys| !keys.is_due(key_id, now)).cloned()
     }
 
-    /// Stores the keys of a host. A full cache is emptied first.
+    /// Stores the keys of a host. A full cache is emptied first, unless it has the host.
     pub(crate) fn insert(&self, host: &str, keys: HostKeys) {
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if hosts.len() >= MAX_HOSTS {
+        if hosts.len() >= MAX_HOSTS && !hosts.contains_key(host) {
             hosts.clear();
         }
         hosts.insert(host.to_owned(), keys);
@@ -130,6 +130,16 @@ mod tests {
             cache.insert(&host.to_string(), HostKeys::new(Vec::new(), at(0)));
         }
         assert_eq!(cache.0.lock().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn keys_that_are_fetched_again_replace_the_earlier_ones() {
+        let cache = KeyCache::default();
+        for host in 0..MAX_HOSTS {
+            cache.insert(&host.to_string(), HostKeys::new(Vec::new(), at(0)));
+        }
+        cache.insert("0", HostKeys::new(Vec::new(), at(1)));
+        assert_eq!(cache.0.lock().unwrap().len(), MAX_HOSTS);
     }
 
     #[test]

@@ -27,9 +27,9 @@ impl RequiredClient {
     }
 }
 
-/// Returns the common name of a certificate whose subject has exactly one.
+/// Returns the common name of the first certificate, if its subject has exactly one.
 fn common_name(pem: &str) -> Option<String> {
-    let (_, pem) = parse_x509_pem(pem.as_bytes()).ok()?;
+    let (_, pem) = parse_x509_pem(pem.as_bytes()).ok().filter(|(_, pem)| pem.label == "CERTIFICATE")?;
     let certificate = pem.parse_x509().ok()?;
     let mut names = certificate.subject().iter_common_name();
     let name = names.next()?.as_str().ok()?;
@@ -109,7 +109,14 @@ mod tests {
     fn an_invalid_certificate_is_refused() {
         let valid = pem(&[(DnType::CommonName, SALESFORCE)]);
         let cut = valid.lines().filter(|line| line.starts_with("-----")).collect::<Vec<_>>().join("\n");
-        for pem in ["", "CN=proxy.salesforce.com", &cut, &valid.replace("BEGIN", "END"), &valid.replace("MII", "NII")] {
+        for pem in [
+            "",
+            "CN=proxy.salesforce.com",
+            &cut,
+            &valid.replace("BEGIN", "END"),
+            &valid.replace("CERTIFICATE", "CERTIFICATE REQUEST"),
+            &valid.replace("MII", "NII"),
+        ] {
             assert!(!required().admits(Some(&ClientCertificate { pem: pem.to_owned() })), "{pem}");
         }
     }

@@ -1,7 +1,7 @@
 //! A Salesforce org on loopback: OAuth, data API, SOQL, UI API, enhanced notes, outbound messages and faults, with its
 //! state in memory.
 //!
-//! The behaviour follows recorded traffic and Salesforce's documentation, and does not depend on the client under
+//! The behavior follows recorded traffic and Salesforce's documentation, and does not depend on the client under
 //! test. The simulator listens on 127.0.0.1 by default.
 //! Start it in a test with [`Simulator::start`], or as a program with `org-simulator --port 8590`.
 //!
@@ -25,7 +25,7 @@
 //! | the authorization and token endpoints, and the consent page | `identity/oauth` |
 //! | the realm | `identity/realm` |
 //! | the sending of outbound messages | `messages/outbound` |
-//! | package installs and licences | `messages/packages` |
+//! | package installs and licenses | `messages/packages` |
 //! | one API each: REST, Bulk 1.0 and 2.0, SOAP, UI, GraphQL, Tooling, search | `api/` |
 //! | routes, authentication and faults over HTTP | `http/server` |
 //! | the web pages, and the admin API | `http/page`, `http/admin` |

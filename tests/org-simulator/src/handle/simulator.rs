@@ -196,7 +196,7 @@ impl Simulator {
         self.shared.org().package.clone()
     }
 
-    /// Uninstalls the package. No callout is made; only the licence in the License Management Org changes.
+    /// Uninstalls the package. No callout is made; only the license in the License Management Org changes.
     pub fn uninstall_package(&self) -> Result<(), Error> {
         packages::uninstall(&self.shared)
     }

@@ -1,6 +1,6 @@
-//! The vendor's package in an org: its installation, and its licence in the License Management Org.
+//! The vendor's package in an org: its installation, and its license in the License Management Org.
 //!
-//! Installing, upgrading and uninstalling change the licence at once; in real orgs this takes minutes.
+//! Installing, upgrading and uninstalling change the license at once; in real orgs this takes minutes.
 
 mod licenses;
 mod requests;
@@ -37,7 +37,7 @@ pub(crate) async fn install(shared: &Shared, install: &PackageInstall) -> Result
     Ok(InstallResponse { status: reply.status, body, sent })
 }
 
-/// Uninstalls the package. The uninstall script cannot make a callout, so only the licence changes.
+/// Uninstalls the package. The uninstall script cannot make a callout, so only the license changes.
 pub(crate) fn uninstall(shared: &Shared) -> Result<(), Error> {
     let org_id = {
         let mut org = shared.org();

@@ -1,4 +1,4 @@
-//! The package in a customer's org, and its licence in the vendor's License Management Org.
+//! The package in a customer's org, and its license in the vendor's License Management Org.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! The License Management App: packages, versions, licences and leads in the vendor's org.
+//! The License Management App: packages, versions, licenses and leads in the vendor's org.
 
 use std::sync::Arc;
 
@@ -69,7 +69,7 @@ pub(crate) fn prepare(org: &mut Org) {
     }
 }
 
-/// Creates the lead and the licence of a first installation, or updates the licence on an upgrade.
+/// Creates the lead and the license of a first installation, or updates the license on an upgrade.
 pub(super) fn installed(org: &mut Org, subscriber: &Subscriber, package: &InstalledPackage) -> Result<(), Error> {
     prepare(org);
     let parent = ensured(
@@ -110,14 +110,14 @@ pub(super) fn installed(org: &mut Org, subscriber: &Subscriber, package: &Instal
     Ok(())
 }
 
-/// Marks the licence of an org that has uninstalled the package.
+/// Marks the license of an org that has uninstalled the package.
 pub(super) fn uninstalled(org: &mut Org, subscriber: RecordId) -> Result<(), Error> {
     let Some(license) = license_of(org, subscriber) else { return Ok(()) };
     let actor = people::admin(org);
     Ok(org.update(&actor, LICENSES, license, &object(json!({STATUS: "Uninstalled"})))?)
 }
 
-/// Returns the licence of a subscriber's org; there is one record for each package and org.
+/// Returns the license of a subscriber's org; there is one record for each package and org.
 fn license_of(org: &Org, subscriber: RecordId) -> Option<RecordId> {
     found(org, LICENSES, SUBSCRIBER, subscriber.short())
 }
