@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The time after which a host's keys are fetched again.
 const TTL: SignedDuration = SignedDuration::from_hours(24);
@@ -32,12 +33,14 @@ pub(crate) struct HostKeys {
 
 /// An RSA key as a JSON Web Key (RFC 7517).
 #[derive(Clone, Deserialize)]
-pub(crate) struct Key {
+struct Key {
     kty: String,
     #[serde(default)]
     kid: String,
     #[serde(default)]
     alg: Option<String>,
+    #[serde(default, rename = "use")]
+    usage: Option<String>,
     #[serde(default)]
     n: String,
     #[serde(default)]
@@ -62,11 +65,10 @@ impl KeyCache {
 }
 
 impl HostKeys {
-    /// Keeps the RS256 keys of a response.
-    pub(crate) fn new(mut keys: Vec<Key>, fetched_at: Timestamp) -> Self {
-        keys.retain(Key::is_rs256);
-        keys.truncate(MAX_KEYS);
-        Self { keys: Arc::new(keys), fetched_at }
+    /// Keeps the RS256 keys of a response. A malformed key does not make the others unusable.
+    pub(crate) fn new(keys: Vec<Value>, fetched_at: Timestamp) -> Self {
+        let keys = keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).filter(Key::is_rs256);
+        Self { keys: Arc::new(keys.take(MAX_KEYS).collect()), fetched_at }
     }
 
     /// Returns the usable key with this id.
@@ -87,7 +89,8 @@ impl HostKeys {
 impl Key {
     fn is_rs256(&self) -> bool {
         let fits = self.n.len() <= MAX_KEY_PART && self.e.len() <= MAX_KEY_PART && !self.kid.is_empty();
-        fits && self.kty == "RSA" && self.alg.as_deref().is_none_or(|alg| alg == "RS256")
+        let is_for_signatures = self.usage.as_deref().is_none_or(|usage| usage == "sig");
+        fits && is_for_signatures && self.kty == "RSA" && self.alg.as_deref().is_none_or(|alg| alg == "RS256")
     }
 }
 
@@ -107,7 +110,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn key(json: &str) -> Key {
+    fn key(json: &str) -> Value {
         serde_json::from_str(json).unwrap()
     }
 
@@ -143,10 +146,17 @@ mod tests {
     }
 
     #[test]
+    fn a_malformed_key_does_not_remove_the_others() {
+        let keys = [r#"{"kid":null}"#, r#"{"kty":"RSA","kid":"1","n":"AQAB","e":"AQAB"}"#, "7"].map(key);
+        assert_eq!(HostKeys::new(keys.to_vec(), at(0)).keys.len(), 1);
+    }
+
+    #[test]
     fn only_rsa_keys_for_signatures_are_kept() {
-        let is_kept = |json: &str| key(json).is_rs256();
+        let is_kept = |json: &str| !HostKeys::new(vec![key(json)], at(0)).keys.is_empty();
         assert!(is_kept(r#"{"kty":"RSA","alg":"RS256","use":"sig","kid":"1","n":"AQAB","e":"AQAB"}"#));
         assert!(!is_kept(r#"{"kty":"RSA","alg":"RS512","kid":"1","n":"AQAB","e":"AQAB"}"#));
+        assert!(!is_kept(r#"{"kty":"RSA","use":"enc","kid":"1","n":"AQAB","e":"AQAB"}"#));
         assert!(!is_kept(r#"{"kty":"oct","kid":"1","k":"AQAB"}"#));
         assert!(!is_kept(r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#));
         assert!(!is_kept(&format!(r#"{{"kty":"RSA","kid":"1","n":"{}","e":"AQAB"}}"#, "A".repeat(5_000))));

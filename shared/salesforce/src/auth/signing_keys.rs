@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::key_cache::{HostKeys, Key};
+use crate::key_cache::HostKeys;
 use crate::transport::{Request, Target};
 use crate::{Classify as _, Error, Http, Retry};
 
@@ -14,7 +15,7 @@ const RETRY_AFTER: Duration = Duration::from_mins(1);
 
 #[derive(Deserialize)]
 struct KeySet {
-    keys: Vec<Key>,
+    keys: Vec<Value>,
 }
 
 /// Returns the host's key with this id, or `None` if the host has no such key. Fetches the keys when they are not cached.
@@ -35,7 +36,7 @@ pub(super) async fn find(http: &Http, host: &str, key_id: &str) -> Result<Option
     Ok(keys.find(key_id))
 }
 
-async fn fetch(http: &Http, host: &str) -> Result<Vec<Key>, Error> {
+async fn fetch(http: &Http, host: &str) -> Result<Vec<Value>, Error> {
     const OPERATION: &str = "fetch the signing keys";
     let target = Target { base: host, token: None, meter: None };
     let response = http.call(&target, &Request::get(OPERATION, "/id/keys".to_owned())).await;
