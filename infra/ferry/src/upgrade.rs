@@ -51,7 +51,7 @@ Exit codes:
         #[arg(long)]
         app: String,
         /// Date such as 2027-03-01; the app stops at 00:00 UTC.
-        #[arg(long, group = "day", value_name = "DATE")]
+        #[arg(long, group = "day", value_name = "DATE", value_parser = date)]
         on: Option<Date>,
         /// Remove the date.
         #[arg(long, group = "day")]
@@ -91,6 +91,11 @@ Exit codes:
 
 /// Orgs whose connections are read at the same time.
 const CONCURRENCY: usize = 16;
+
+/// Parses a date such as 2027-03-01.
+fn date(text: &str) -> Result<Date, &'static str> {
+    text.parse().map_err(|_| "it is not a date such as 2027-03-01")
+}
 
 /// Runs `cargo ferry upgrade`.
 pub(crate) async fn run(stack: &Stack, command: Command) -> Result<String, Failure> {
