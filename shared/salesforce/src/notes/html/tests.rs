@@ -174,6 +174,12 @@ proptest! {
     }
 
     #[test]
+    fn any_text_has_a_visible_text(html in any::<String>()) {
+        let text = visible_text(&html);
+        prop_assert_eq!(text.trim(), &text);
+    }
+
+    #[test]
     fn any_unicode_becomes_clean(given in "\\PC{0,60}|.{0,60}") {
         prop_assert!(is_clean(&html(&given)));
         prop_assert!(is_clean(&text(&given)));
