@@ -1,6 +1,6 @@
 //! A reverse proxy in front of the emulated HTTP API, in place of API Gateway's custom domain.
 //!
-//! It gives the HTTP API a short address (`http://localhost:8580`), returns the errors that API Gateway itself returns before a
+//! It serves the HTTP API at a short address (`http://localhost:8580`), returns the errors that API Gateway itself returns before a
 //! function runs, and adds the platform's IAM signature.
 
 use std::io::ErrorKind;

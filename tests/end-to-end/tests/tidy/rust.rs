@@ -7,7 +7,7 @@ use crate::check;
 use crate::repository::{File, files};
 use crate::source::{Attribute, Source, attributes, production};
 
-/// What is deployed.
+/// The folders whose code is deployed.
 const PRODUCTION: [&str; 2] = ["functions/", "shared/"];
 
 #[test]

@@ -89,7 +89,7 @@ fn variables(properties: &YamlOwned) -> Names {
     variables.keys().map(|name| name.as_str().expect("a variable's name is a string").to_owned()).collect()
 }
 
-/// What some code says about the environment.
+/// The parts of a piece of code that show which environment variables it needs.
 #[derive(Default)]
 struct Code {
     /// The variables requested from `runtime::Env`, or from a function that is given it.
