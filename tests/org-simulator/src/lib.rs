@@ -50,6 +50,7 @@ pub use error::Error;
 pub use handle::cli;
 pub use handle::simulator::Simulator;
 pub use handle::simulator::options::Options;
+pub use identity::oauth::SigningKey;
 pub use identity::realm::OrgOptions;
 pub use messages::callout::ClientCertificate;
 pub use messages::packages::{InstallResponse, PackageInstall};

@@ -29,7 +29,7 @@ use crate::model::logins::apps::App;
 pub(crate) use assertion::is_certificate;
 pub(crate) use form::Form;
 pub(crate) use grant::Refresh;
-pub(crate) use keys::Keys;
+pub use keys::SigningKey;
 
 /// The content of a token response.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::data::seed::Seed;
-use crate::identity::oauth::Keys;
+use crate::identity::oauth::SigningKey;
 use crate::messages::callout::Callouts;
 use crate::model::kind::{Environment, Features, OrgKind};
 use crate::model::logins::apps::Apps;
@@ -25,7 +25,7 @@ pub(crate) struct Realm(Arc<Inner>);
 struct Inner {
     clock: Clock,
     apps: Apps,
-    keys: &'static Keys,
+    keys: &'static SigningKey,
     login_url: String,
     sandbox_login_url: String,
     start_org: StartOrg,
@@ -51,7 +51,7 @@ impl Realm {
         start_org: StartOrg,
     ) -> Result<Self, Error> {
         let (apps, members) = (Apps::default(), Mutex::default());
-        let keys = Keys::shared()?;
+        let keys = SigningKey::of_process()?;
         Ok(Self(Arc::new(Inner { clock, apps, keys, login_url, sandbox_login_url, start_org, members })))
     }
 
@@ -76,7 +76,7 @@ impl Realm {
         self.members().listen.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }
 
-    pub(crate) fn keys(&self) -> &'static Keys {
+    pub(crate) fn keys(&self) -> &'static SigningKey {
         self.0.keys
     }
 

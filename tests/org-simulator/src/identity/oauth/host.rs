@@ -2,7 +2,7 @@
 
 use axum::extract::FromRef;
 
-use super::Keys;
+use super::SigningKey;
 use crate::identity::realm::{Realm, Shared};
 use crate::model::kind::Environment;
 use crate::model::logins::apps::Apps;
@@ -42,7 +42,7 @@ impl Host {
         self.realm().apps()
     }
 
-    pub(super) fn keys(&self) -> &'static Keys {
+    pub(super) fn keys(&self) -> &'static SigningKey {
         self.realm().keys()
     }
 

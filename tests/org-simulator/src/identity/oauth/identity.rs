@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{IssuedTokens, Keys, signature};
+use super::{IssuedTokens, SigningKey, signature};
 use crate::model::ids::RecordId;
 use crate::model::logins::Session;
 use crate::model::logins::apps::App;
@@ -19,7 +19,7 @@ pub(super) fn identity_url(host: &str, org: &Org, user: RecordId) -> String {
 }
 
 /// Returns the body of a token response.
-pub(super) fn token_response(org: &Org, host: &str, keys: &Keys, granted: &IssuedTokens) -> Json {
+pub(super) fn token_response(org: &Org, host: &str, keys: &SigningKey, granted: &IssuedTokens) -> Json {
     let id = identity_url(host, org, granted.user);
     let issued_at = granted.issued_at.as_millisecond().to_string();
     let mut body = json!({
