@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::demo::{self, DemoArgs};
 use crate::dev::{self, DevArgs};
 use crate::interrupt::{INTERRUPTED, Interrupt};
+use crate::token::{self, TokenArgs};
 
 /// Run Ferry on this machine.
 ///
@@ -25,6 +26,7 @@ Examples:
   cargo dev
   cargo dev --port 9580 --crm-data ./crm-data
   cargo dev demo
+  cargo dev token --tenant acme
 
 Exit codes:
   0    stopped by Ctrl-C or SIGTERM
@@ -42,6 +44,7 @@ pub struct Command {
 #[derive(Clone, Debug, Subcommand)]
 enum Task {
     Demo(DemoArgs),
+    Token(TokenArgs),
 }
 
 /// Runs a command until it ends or is interrupted. Everything that it started is stopped before this returns.
@@ -52,6 +55,7 @@ pub async fn run(command: Command) -> ExitCode {
         (Ok(mut interrupt), Some(Task::Demo(args))) => {
             Ok(interrupt.run_until_signal(demo::run(args)).await.unwrap_or(INTERRUPTED.into()))
         }
+        (Ok(_), Some(Task::Token(args))) => token::run(args).await,
     };
     report(outcome)
 }

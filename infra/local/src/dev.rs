@@ -15,12 +15,17 @@ use crate::progress::Progress;
 use crate::stack::{self, Stack};
 use crate::workspace::Workspace;
 
+/// The default port of the HTTP API.
+pub(crate) const PORT: u16 = 8580;
+/// The tenant of the printed requests.
+const TENANT: &str = "acme";
+
 // Not a doc comment: clap would print it in place of the command's own description.
 // The ports that the stack listens on, and the data to load.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DevArgs {
     /// Port of the HTTP API on localhost; 0 selects a free port.
-    #[arg(long, value_name = "PORT", default_value_t = 8580)]
+    #[arg(long, value_name = "PORT", default_value_t = PORT)]
     port: u16,
     /// Port of the simulated Salesforce org on localhost; 0 selects a free port.
     #[arg(long, value_name = "PORT", default_value_t = 8590)]
@@ -71,18 +76,27 @@ fn addresses(stack: &Stack, log: &str) -> Table {
 }
 
 fn next_steps(stack: &Stack) -> String {
-    let (api, org) = (stack.url(), stack.simulator().url());
+    let (api, org, org_id) = (stack.url(), stack.simulator().url(), stack.simulator().org_id());
+    let port = api.rsplit(':').next().filter(|port| *port != PORT.to_string());
+    let port = port.map(|port| format!(" --port {port}")).unwrap_or_default();
+    let aws = stack.emulator().endpoint();
     format!(
         "Install the package in the org:\n  \
          curl -s {org}/_simulator/package/install \\\n    \
          -H 'content-type: application/json' \\\n    \
          -d '{{\"callout_url\":\"{api}/webhooks/salesforce/installs\",\"package_version\":\"1.0.0\"}}'\n\
+         Get a token for the HTTP API, valid for an hour:\n  \
+         TOKEN=$(cargo dev token --tenant {TENANT}{port})\n\
          Create a connect link for the team connection, and open its URL in a browser:\n  \
          curl -s {api}/v1/connect-links \\\n    \
+         -H \"authorization: Bearer $TOKEN\" \\\n    \
          -H 'content-type: application/json' \\\n    \
-         -d '{{\"tenant\":\"acme\",\"kind\":\"team\",\"environment\":\"production\"}}'\n\
+         -d '{{\"tenant\":\"{TENANT}\",\"kind\":\"team\",\"environment\":\"production\"}}'\n\
          After the consent, list the active orgs:\n  \
-         curl -s {api}/v1/orgs\n\
+         curl -s {api}/v1/orgs -H \"authorization: Bearer $TOKEN\"\n\
+         Use the operator's command line on this stack:\n  \
+         export AWS_ENDPOINT_URL={aws} AWS_REGION={REGION} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test\n  \
+         cargo ferry deliveries --org {org_id} --since 7d\n\
          Run the demo on a second stack, beside this one:\n  \
          cargo dev demo"
     )

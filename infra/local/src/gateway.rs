@@ -1,30 +1,29 @@
 //! A reverse proxy in front of the emulated HTTP API, in place of API Gateway's custom domain.
 //!
 //! It serves the HTTP API at a short address (`http://localhost:8580`), returns the errors that API Gateway itself returns before a
-//! function runs, and adds the platform's IAM signature.
+//! function runs, and verifies the JWTs of requests below `/v1/`. It also serves the issuer of these JWTs, below `/issuer`.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, anyhow};
-use axum::Router;
+use anyhow::{Context as _, Result, anyhow};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+use crate::authorizer::Authorizer;
+use crate::issuer::{self, Issuer};
 
 /// API Gateway's limit for the body of a request to an HTTP API.
 const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 /// API Gateway's time limit for a request to an HTTP API.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// A placeholder: the emulator requires a signature on routes with IAM authorization, but does not verify it.
-const LOCAL_SIGNATURE: HeaderValue = HeaderValue::from_static(
-    "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/execute-api/aws4_request, SignedHeaders=host, Signature=0",
-);
 
 /// A gateway that listens but does not serve yet. The stack needs its URL as a parameter, before the API exists.
 #[derive(Debug)]
@@ -44,6 +43,7 @@ pub struct Gateway {
 struct Upstream {
     http: reqwest::Client,
     base: String,
+    authorizer: Arc<Authorizer>,
 }
 
 /// Listens on a port of 127.0.0.1; 0 selects a free port.
@@ -75,11 +75,16 @@ impl Bound {
         format!("http://localhost:{}", self.address.port())
     }
 
-    /// Forwards every request to the API's stage at the URL `base`.
+    /// Forwards every request to the API's stage at the URL `base`, those below `/v1/` only with a token of the issuer.
     ///
     /// # Errors
     /// If the HTTP client cannot be created.
-    pub fn serve(self, base: String) -> Result<Gateway> {
+    pub fn serve(self, base: String, issuer: &Arc<Issuer>) -> Result<Gateway> {
+        let authorizer = Arc::new(Authorizer {
+            issuer: issuer.url().to_owned(),
+            audience: issuer::AUDIENCE.to_owned(),
+            keys: serde_json::from_value(issuer.jwks()).context("could not read the keys of the issuer")?,
+        });
         let http = reqwest::Client::builder()
             .no_proxy()
             .no_gzip()
@@ -87,7 +92,7 @@ impl Bound {
             .timeout(TIMEOUT)
             .build()?;
         let url = self.url();
-        let app = Router::new().fallback(forward).with_state(Upstream { http, base });
+        let app = issuer.routes().fallback(forward).with_state(Upstream { http, base, authorizer });
         #[expect(clippy::disallowed_methods, reason = "a server on the developer's machine, stopped by its handle")]
         let server = tokio::spawn(async move {
             if let Err(error) = axum::serve(self.listener, app).await {
@@ -121,8 +126,11 @@ async fn forward(State(upstream): State<Upstream>, request: Request) -> Response
     let url = format!("{}{path}", upstream.base);
     let mut headers = end_to_end(parts.headers);
     headers.remove(HOST);
-    if path.starts_with("/v1/") {
-        headers.entry(AUTHORIZATION).or_insert(LOCAL_SIGNATURE);
+    if path.starts_with("/v1/")
+        && let Err(unauthorized) = upstream.authorizer.authorize(&headers, issuer::now())
+    {
+        let challenge = [(WWW_AUTHENTICATE, unauthorized.challenge())];
+        return (challenge, message(StatusCode::UNAUTHORIZED, "Unauthorized")).into_response();
     }
     match send(upstream.http.request(parts.method, url).headers(headers).body(body)).await {
         Ok(response) => response,
@@ -156,80 +164,4 @@ fn message(status: StatusCode, text: &str) -> Response {
 }
 
 #[cfg(test)]
-mod tests {
-    use axum::http::Method;
-    use axum::http::header::SET_COOKIE;
-    use axum::response::AppendHeaders;
-
-    use super::*;
-
-    /// Returns a gateway, and the server behind it that echoes method, path, signature and body size.
-    async fn gateway_to_echo() -> (Gateway, Gateway) {
-        let echo = bind(0).await.unwrap();
-        let url = echo.url();
-        let app = Router::new().fallback(|request: Request| async move {
-            let (parts, body) = request.into_parts();
-            let signed = parts.headers.contains_key(AUTHORIZATION);
-            let size = to_bytes(body, usize::MAX).await.unwrap().len();
-            (
-                AppendHeaders([(SET_COOKIE, "a=1"), (SET_COOKIE, "b=2")]),
-                format!("{} {} {signed} {size}", parts.method, parts.uri),
-            )
-        });
-        #[expect(clippy::disallowed_methods, reason = "a server of the test")]
-        let server = tokio::spawn(async move { axum::serve(echo.listener, app).await.unwrap() });
-        let gateway = bind(0).await.unwrap().serve(format!("{url}/stage")).unwrap();
-        (gateway, Gateway { url, server })
-    }
-
-    #[tokio::test]
-    async fn a_request_keeps_its_method_path_query_and_body() {
-        let (gateway, _echo) = gateway_to_echo().await;
-
-        let request =
-            reqwest::Client::new().request(Method::PUT, format!("{}/a/b%20c?d=e%2Ff", gateway.url())).body("12345");
-        let response = request.send().await.unwrap();
-
-        assert_eq!(response.headers().get_all(SET_COOKIE).iter().count(), 2);
-        assert_eq!(response.text().await.unwrap(), "PUT /stage/a/b%20c?d=e%2Ff false 5");
-    }
-
-    #[tokio::test]
-    async fn requests_of_the_platform_get_a_signature() {
-        let (gateway, _echo) = gateway_to_echo().await;
-
-        let response = reqwest::get(format!("{}/v1/orgs", gateway.url())).await.unwrap();
-
-        assert_eq!(response.text().await.unwrap(), "GET /stage/v1/orgs true 0");
-    }
-
-    #[tokio::test]
-    async fn a_body_above_the_limit_is_rejected() {
-        let (gateway, _echo) = gateway_to_echo().await;
-
-        let request = reqwest::Client::new().post(gateway.url()).body(vec![0; MAX_BODY_BYTES + 1]);
-        let response = request.send().await.unwrap();
-
-        assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    }
-
-    #[tokio::test]
-    async fn an_unreachable_api_is_unavailable() {
-        let gateway = bind(0).await.unwrap().serve("http://127.0.0.1:1".to_owned()).unwrap();
-
-        let response = reqwest::get(gateway.url()).await.unwrap();
-
-        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-    }
-
-    #[tokio::test]
-    async fn the_error_for_a_port_in_use_names_the_option() {
-        let first = bind(0).await.unwrap();
-        let port = first.address.port();
-
-        let error = bind(port).await.unwrap_err();
-
-        let expected = format!("could not start the HTTP API: port {port} is in use; choose another port with --port");
-        assert_eq!(error.to_string(), expected);
-    }
-}
+mod tests;

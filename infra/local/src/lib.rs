@@ -13,6 +13,7 @@
 //! # Ok(()) }
 //! ```
 
+mod authorizer;
 pub mod command;
 mod demo;
 pub mod deploy;
@@ -22,11 +23,13 @@ pub mod functions;
 pub mod gaps;
 pub mod gateway;
 mod interrupt;
+pub mod issuer;
 mod poll;
 pub mod progress;
 pub mod stack;
 mod subscription;
 pub mod template;
+mod token;
 pub mod workspace;
 
 pub use emulator::{Emulator, unique_prefix};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use aws_config::SdkConfig;
@@ -12,6 +13,7 @@ use serde_json::json;
 use crate::deploy::{self, Deployment, s3_client};
 use crate::emulator::{self, Emulator};
 use crate::gateway::{self, Gateway, listen_error};
+use crate::issuer::{Grant, Issuer};
 use crate::progress::Progress;
 use crate::template::Template;
 use crate::workspace::Workspace;
@@ -44,6 +46,7 @@ pub struct Options {
 /// A running stack. Dropping it stops everything that it started.
 pub struct Stack {
     gateway: Gateway,
+    issuer: Arc<Issuer>,
     simulator: Simulator,
     deployment: Deployment,
     emulator: Emulator,
@@ -60,6 +63,7 @@ impl Stack {
     pub async fn start(options: Options, progress: &Progress) -> Result<Self> {
         let workspace = Workspace::here();
         let gateway = gateway::bind(options.port).await?;
+        let issuer = Arc::new(Issuer::new(&gateway.url())?);
         let simulator = start_simulator(&options).await?;
         let crm_data = load_crm_data(&simulator, options.crm_data.as_deref(), progress)?;
         progress.stage("starting the AWS emulator");
@@ -68,7 +72,7 @@ impl Stack {
         let template = upload_code(&workspace, emulator.sdk_config(), &binaries).await?;
         progress.stage("deploying infra/template.yaml");
         let mirrored_objects = mirrored_objects(&template, &crm_data)?;
-        let parameters = parameters(&gateway.url(), simulator.url(), &mirrored_objects.join(","));
+        let parameters = parameters(&gateway.url(), issuer.url(), simulator.url(), &mirrored_objects.join(","));
         let more = options.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let parameters: Vec<_> = parameters.iter().map(|(name, value)| (*name, value.as_str())).chain(more).collect();
         let deployment = deploy::create(emulator.sdk_config(), NAME, &template, &parameters).await?;
@@ -77,15 +81,29 @@ impl Stack {
             .outputs
             .get("ApiId")
             .context("could not serve the HTTP API: infra/template.yaml has no output ApiId")?;
-        let gateway = gateway.serve(format!("{}/_aws/execute-api/{api}/$default", emulator.endpoint()))?;
+        let gateway = gateway.serve(format!("{}/_aws/execute-api/{api}/$default", emulator.endpoint()), &issuer)?;
         let functions = template.code_names().len();
-        Ok(Self { gateway, simulator, deployment, emulator, functions, crm_data, mirrored_objects })
+        Ok(Self { gateway, issuer, simulator, deployment, emulator, functions, crm_data, mirrored_objects })
     }
 
     /// Returns the base URL of the HTTP API, for browsers, the platform and the org.
     #[must_use]
     pub fn url(&self) -> &str {
         self.gateway.url()
+    }
+
+    /// Returns the issuer of the tokens that the HTTP API accepts.
+    #[must_use]
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    /// Returns a token that speaks for a tenant for an hour. `scope` has scopes, separated by spaces.
+    ///
+    /// # Errors
+    /// If the signing fails.
+    pub fn token(&self, tenant: &str, scope: &str) -> Result<String> {
+        self.issuer.token(&Grant::of_tenant(tenant, scope))
     }
 
     /// Returns the simulated org.
@@ -208,11 +226,12 @@ fn mirrored_objects(template: &Template, loaded: &LoadReport) -> Result<Vec<Stri
     Ok(objects)
 }
 
-fn parameters(url: &str, login_url: &str, mirrored_objects: &str) -> [(&'static str, String); 6] {
+fn parameters(url: &str, issuer: &str, login_url: &str, mirrored_objects: &str) -> [(&'static str, String); 7] {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     [
         ("Architecture", architecture),
         ("PublicUrl", url),
+        ("JwtIssuer", issuer),
         ("SalesforceHosts", "loopback"),
         ("LoginUrlProduction", login_url),
         ("LoginUrlSandbox", login_url),

@@ -1,9 +1,10 @@
-//! Runs the `dev` binary: its errors, and Ctrl-C.
+//! Runs the `dev` binary: its errors, the commands that it prints, and Ctrl-C.
 
 #![expect(clippy::unwrap_used, reason = "a failed helper fails the test")]
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 fn dev(arguments: &[&str]) -> Command {
@@ -50,11 +51,29 @@ fn a_failed_build_is_reported_in_one_line() {
 }
 
 #[test]
-fn ctrl_c_stops_every_server() {
+fn a_token_needs_a_running_stack_and_a_tenant() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    drop(listener);
+
+    let error = error_of(&["token", "--tenant", "acme", "--port", &port]);
+
+    let expected = format!("no stack runs on port {port}; start one with `cargo dev`, or choose its port with --port");
+    assert_eq!(error, format!("cargo dev: could not get a token: {expected}\n"));
+}
+
+#[test]
+fn the_printed_commands_work_and_ctrl_c_stops_every_server() {
     let mut running = dev(&["--port", "0", "--simulator-port", "0", "--emulator-port", "0"]).spawn().unwrap();
-    let ready = addresses(&mut running);
-    assert_eq!(ready.len(), 3, "{ready:?}");
+    let printed = output_until_ready(&mut running);
+    let ready = addresses(&printed);
+    assert_eq!(ready.len(), 3, "{printed:?}");
     assert!(ready.iter().all(|address| TcpStream::connect(address).is_ok()));
+
+    let outputs = run_printed_commands(&printed);
+    assert!(outputs.contains(r#""status":202"#), "the install was not announced: {outputs}");
+    assert!(outputs.contains("/connect/"), "there is no connect link: {outputs}");
+    assert!(outputs.contains(r#"{"orgs":"#), "there is no list of orgs: {outputs}");
 
     let interrupt = Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
 
@@ -63,11 +82,34 @@ fn ctrl_c_stops_every_server() {
     assert!(ready.iter().all(|address| TcpStream::connect(address).is_err()));
 }
 
-/// Reads the output until the stack is ready, and returns the addresses in the table.
-fn addresses(running: &mut Child) -> Vec<String> {
+/// Reads the output until the stack is ready, and returns its lines.
+fn output_until_ready(running: &mut Child) -> Vec<String> {
     let output = BufReader::new(running.stdout.take().unwrap());
-    let lines = output.lines().map(Result::unwrap).take_while(|line| !line.starts_with("Ready in "));
-    let table = lines.filter(|line| line.starts_with('│'));
+    output.lines().map(Result::unwrap).take_while(|line| !line.starts_with("Ready in ")).collect()
+}
+
+/// Returns the addresses in the table.
+fn addresses(printed: &[String]) -> Vec<String> {
+    let table = printed.iter().filter(|line| line.starts_with('│'));
     let urls = table.filter_map(|line| line.split("http://").nth(1)?.split(' ').next().map(str::to_owned));
     urls.collect()
+}
+
+/// Runs the printed commands as they are in one shell, but for the demo, and returns what they print. Each of them has to succeed.
+///
+/// `cargo dev` and `cargo ferry` run the binaries that the stack built.
+fn run_printed_commands(printed: &[String]) -> String {
+    let dev = Path::new(env!("CARGO_BIN_EXE_dev"));
+    let commands = printed.iter().filter(|line| line.starts_with("  ") && line.trim() != "cargo dev demo");
+    let commands: Vec<_> = commands.map(String::as_str).collect();
+    assert!(commands.iter().any(|line| line.contains("cargo ferry")), "{printed:?}");
+    let folder = dev.parent().unwrap().display();
+    let script = format!(
+        "set -eu\ncurl() {{ command curl --fail \"$@\"; echo; }}\ncargo() {{ name=$1; shift; \"{folder}/$name\" \"$@\"; }}\n{}\n",
+        commands.join("\n")
+    );
+    let output = Command::new("sh").args(["-c", &script]).output().unwrap();
+    let (stdout, stderr) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(output.status.success(), "{stdout}{stderr}");
+    stdout
 }

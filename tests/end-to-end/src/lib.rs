@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use local::Progress;
+use local::issuer::TENANT_SCOPE;
 use local::stack::{self, Stack};
 use local::workspace::Workspace;
 use org_simulator::{OutboundMessage, PackageInstall, Simulator, User};
 use reqwest::header::{COOKIE, LOCATION, SET_COOKIE};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 pub use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -25,6 +26,8 @@ use serde_json::{Map, Value, json};
 pub use process::{Binary, stop_poller};
 pub use queue::Messages;
 
+/// The tenant that connects its org.
+const TENANT: &str = "acme";
 /// The time after which [`eventually`] fails.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -84,8 +87,7 @@ impl Connected {
 
     /// Returns whether the backfill of the last mirrored object has ended. From then on, only messages report changes.
     async fn is_copied(&self) -> Result<bool> {
-        let path = format!("{}/v1/orgs/{}/health", self.stack.url(), self.stack.simulator().org_id());
-        let health: Value = self.http.get(path).send().await?.error_for_status()?.json().await?;
+        let health = self.get(&self.path("/health")).await?;
         let ended = |scan: &Value| scan["scan"] == "backfill/Opportunity" && !scan["finished_at"].is_null();
         Ok(health["sync"].as_array().is_some_and(|scans| scans.iter().any(ended)))
     }
@@ -127,8 +129,7 @@ impl Connected {
     /// # Errors
     /// The API does not respond.
     pub async fn mirrored(&self, object: &str, id: &str, field: &str) -> Result<Option<Value>> {
-        let path = format!("{}/v1/orgs/{}/records/{object}/{id}", self.stack.url(), self.stack.simulator().org_id());
-        let response = self.http.get(path).send().await?;
+        let response = self.request(Method::GET, &self.path(&format!("/records/{object}/{id}")))?.send().await?;
         if response.status() == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -149,7 +150,7 @@ impl Connected {
     /// # Errors
     /// A step fails.
     pub async fn connections_page(&self) -> Result<String> {
-        let link = self.platform(Method::POST, "/v1/admin-links", &json!({ "tenant": "acme" })).await?;
+        let link = self.platform(Method::POST, "/v1/admin-links", &json!({ "tenant": TENANT })).await?;
         let link = link["url"].as_str().context("the link has no URL")?;
         let opened = self.http.post(link).send().await?;
         let cookie = header(&opened, SET_COOKIE)?.split(';').next().unwrap_or_default().to_owned();
@@ -163,8 +164,7 @@ impl Connected {
     /// # Errors
     /// The response is not a success.
     pub async fn platform(&self, method: Method, path: &str, body: &Value) -> Result<Value> {
-        let url = format!("{}{path}", self.stack.url());
-        let request = self.http.request(method, url).header("Idempotency-Key", key(path, body)).json(body);
+        let request = self.request(method, path)?.header("Idempotency-Key", key(path, body)).json(body);
         let response = request.send().await?;
         let status = response.status();
         let body: Value = response.json().await?;
@@ -183,8 +183,13 @@ impl Connected {
     /// # Errors
     /// The API does not respond, or refuses the request.
     pub async fn get(&self, path: &str) -> Result<Value> {
-        let response = self.http.get(format!("{}{path}", self.stack.url())).send().await?;
+        let response = self.request(Method::GET, path)?.send().await?;
         Ok(response.error_for_status()?.json().await?)
+    }
+
+    /// Begins a request to the platform's API with a token of the tenant.
+    fn request(&self, method: Method, path: &str) -> Result<RequestBuilder> {
+        request(&self.http, &self.stack, method, path)
     }
 
     /// Sends an unauthenticated request.
@@ -220,21 +225,21 @@ async fn connect_team(http: &Client, stack: &Stack, org: &Simulator) -> Result<S
     let users = org.users();
     let admin = users.iter().find(|user| user.is_admin).context("the org has no admin")?;
     let link = json!({
-        "tenant": "acme", "kind": "team", "environment": "production", "my_domain_url": org.url(),
+        "tenant": TENANT, "kind": "team", "environment": "production", "my_domain_url": org.url(),
     });
-    let link: Value = http
-        .post(format!("{}/v1/connect-links", stack.url()))
-        .json(&link)
-        .send()
-        .await?
-        .error_for_status()?
-        .json()
-        .await?;
+    let request = request(http, stack, Method::POST, "/v1/connect-links")?.json(&link);
+    let link: Value = request.send().await?.error_for_status()?.json().await?;
     let link = link["url"].as_str().context("the link has no URL")?;
     let page = walk(http, stack, link, admin).await?;
     let address = page.split(['"', '<', '>', ' ']).map(|part| part.replace("&#x2F;", "/").replace("&#47;", "/"));
     let mut address = address.filter(|part| part.contains("/webhooks/salesforce/00D"));
     address.next().context("the last page shows no URL for outbound messages")
+}
+
+/// Begins a request to the platform's API with a token of the tenant.
+fn request(http: &Client, stack: &Stack, method: Method, path: &str) -> Result<RequestBuilder> {
+    let token = stack.token(TENANT, TENANT_SCOPE)?;
+    Ok(http.request(method, format!("{}{path}", stack.url())).bearer_auth(token))
 }
 
 /// Opens a connect link and consents as this user. Returns the HTML of the last page.

@@ -7,21 +7,23 @@ use serde_json::Value;
 pub(super) struct Platform {
     http: reqwest::Client,
     base: String,
+    token: String,
 }
 
 impl Platform {
-    pub(super) fn new(base: &str) -> Result<Self> {
-        Ok(Self { http: reqwest::Client::builder().no_proxy().build()?, base: base.to_owned() })
+    /// Creates a client that sends this JWT.
+    pub(super) fn new(base: &str, token: String) -> Result<Self> {
+        Ok(Self { http: reqwest::Client::builder().no_proxy().build()?, base: base.to_owned(), token })
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<Value> {
-        send("GET", path, self.http.get(format!("{}{path}", self.base))).await
+        send("GET", path, self.http.get(format!("{}{path}", self.base)).bearer_auth(&self.token)).await
     }
 
     /// Sends a POST request with an `Idempotency-Key` header, so that it is safe to repeat.
     pub(super) async fn post(&self, path: &str, key: &str, body: &Value) -> Result<Value> {
-        let request = self.http.post(format!("{}{path}", self.base)).header("Idempotency-Key", key).json(body);
-        send("POST", path, request).await
+        let request = self.http.post(format!("{}{path}", self.base)).header("Idempotency-Key", key);
+        send("POST", path, request.bearer_auth(&self.token).json(body)).await
     }
 }
 

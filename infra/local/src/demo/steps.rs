@@ -12,6 +12,7 @@ use serde_json::{Map, json};
 use super::mirror::Mirror;
 use super::platform::Platform;
 use super::runner::StepOutput;
+use crate::issuer::TENANT_SCOPE;
 use crate::stack::Stack;
 
 /// The tenant id on the platform.
@@ -43,7 +44,7 @@ impl Scenario {
             .context("could not choose a rep: the org has no active user besides the admin")?
             .clone();
         Ok(Self {
-            platform: Platform::new(stack.url())?,
+            platform: Platform::new(stack.url(), stack.token(TENANT, TENANT_SCOPE)?)?,
             mirror: Mirror::new(&stack, &org_id)?,
             stack,
             org_id,

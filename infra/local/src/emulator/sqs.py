@@ -1,5 +1,5 @@
 
-# Behavior of SQS that ministack's standard queues lack. This file runs between supervise.py and run.py.
+# Behavior of SQS that ministack's standard queues lack. This file runs between supervise.py and jwt.py.
 import time  # noqa: E402
 
 from ministack.services import sqs  # noqa: E402
