@@ -187,4 +187,22 @@ mod tests {
         let debug = format!("{stored:?}");
         assert!(!debug.contains("the-verifier") && !debug.contains("the-nonce"));
     }
+
+    #[test]
+    fn a_link_and_a_consent_of_version_0_1_0_are_read() {
+        let rows = include_str!("../../../tests/fixtures/stored/0.1.0/authorizations.json");
+        let rows: Vec<serde_json::Value> = serde_json::from_str(rows).unwrap();
+        let payload = |purpose: &str| {
+            let is_wanted =
+                |row: &&serde_json::Value| row["authorization_id"]["S"].as_str().unwrap().starts_with(purpose);
+            rows.iter().find(is_wanted).unwrap()["payload"]["S"].as_str().unwrap().to_owned()
+        };
+
+        let ticket: Ticket = serde_json::from_str(&payload("ticket#")).unwrap();
+        let consent: PendingConsent = serde_json::from_str(&payload("state#")).unwrap();
+
+        assert_eq!((ticket.tenant.as_str(), ticket.is_team()), ("acme", false));
+        assert_eq!(ticket.platform_user().unwrap().as_str(), "rep-5");
+        assert_eq!((consent.ticket, consent.app.as_str()), (ticket, "v2"));
+    }
 }

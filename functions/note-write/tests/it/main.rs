@@ -5,3 +5,4 @@
 mod harness;
 mod notes;
 mod once;
+mod upgrade;

@@ -127,4 +127,17 @@ mod tests {
         assert_ne!(csrf_token(&one), csrf_token(&other));
         assert!(!csrf_token(&one).contains(one.expose_secret()));
     }
+
+    #[test]
+    fn a_grant_of_version_0_1_0_is_read() {
+        let rows = include_str!("../../../../tests/fixtures/stored/0.1.0/authorizations.json");
+        let rows: Vec<serde_json::Value> = serde_json::from_str(rows).unwrap();
+        let is_admin = |row: &&serde_json::Value| row["authorization_id"]["S"].as_str().unwrap().starts_with("admin-");
+        let payloads: Vec<_> = rows.iter().filter(is_admin).map(|row| row["payload"]["S"].as_str().unwrap()).collect();
+
+        assert_eq!(payloads.len(), 2, "a link and a session");
+        for payload in payloads {
+            assert_eq!(serde_json::from_str::<AdminGrant>(payload).unwrap().tenant.as_str(), "acme");
+        }
+    }
 }

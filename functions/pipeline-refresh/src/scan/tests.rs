@@ -258,3 +258,14 @@ proptest! {
         prop_assert_eq!(worker.mirror, expected);
     }
 }
+
+#[test]
+fn a_checkpoint_of_version_0_1_0_is_resumed() {
+    let cursors = include_str!("../../../../tests/fixtures/stored/0.1.0/cursors.json");
+    let cursors: Vec<serde_json::Value> = serde_json::from_str(cursors).unwrap();
+    let checkpoint = cursors.iter().find_map(|cursor| cursor["checkpoint"]["S"].as_str()).unwrap();
+
+    let position = Scan::resume(checkpoint).unwrap().position.unwrap();
+
+    assert!(position.last_id.is_some_and(|id| id.as_str().starts_with("001")));
+}

@@ -8,3 +8,4 @@ mod outages;
 mod owners;
 mod refusals;
 mod replays;
+mod upgrade;

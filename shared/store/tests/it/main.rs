@@ -18,4 +18,5 @@ mod orgs;
 mod partial_batches;
 mod records;
 mod secrets;
+mod upgrade;
 mod writes;
