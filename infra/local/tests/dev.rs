@@ -7,6 +7,17 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+/// A running `dev`, which does not outlive a test that fails.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended in a test that passes.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn dev(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dev"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -64,8 +75,8 @@ fn a_token_needs_a_running_stack_and_a_tenant() {
 
 #[test]
 fn the_printed_commands_work_and_ctrl_c_stops_every_server() {
-    let mut running = dev(&["--port", "0", "--simulator-port", "0", "--emulator-port", "0"]).spawn().unwrap();
-    let printed = output_until_ready(&mut running);
+    let mut running = Running(dev(&["--port", "0", "--simulator-port", "0", "--emulator-port", "0"]).spawn().unwrap());
+    let printed = output_until_ready(&mut running.0);
     let ready = addresses(&printed);
     assert_eq!(ready.len(), 3, "{printed:?}");
     assert!(ready.iter().all(|address| TcpStream::connect(address).is_ok()));
@@ -75,10 +86,10 @@ fn the_printed_commands_work_and_ctrl_c_stops_every_server() {
     assert!(outputs.contains("/connect/"), "there is no connect link: {outputs}");
     assert!(outputs.contains(r#"{"orgs":"#), "there is no list of orgs: {outputs}");
 
-    let interrupt = Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
+    let interrupt = Command::new("kill").args(["-INT", &running.0.id().to_string()]).status().unwrap();
 
     assert!(interrupt.success());
-    assert_eq!(running.wait().unwrap().code(), Some(0));
+    assert_eq!(running.0.wait().unwrap().code(), Some(0));
     assert!(ready.iter().all(|address| TcpStream::connect(address).is_err()));
 }
 

@@ -3,6 +3,7 @@ use axum::http::header::{AUTHORIZATION, ORIGIN, SET_COOKIE};
 use axum::http::{HeaderValue, Method};
 use axum::response::AppendHeaders;
 use axum::routing::any;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use super::*;
@@ -80,6 +81,41 @@ async fn requests_of_the_platform_need_a_token() {
     let token = context.issuer.token(&Grant::of_tenant("acme", TENANT_SCOPE)).unwrap();
     let (status, _, body) = context.call(Some(&format!("Bearer {token}"))).await;
     assert_eq!((status, body.as_str()), (StatusCode::OK, "GET /stage/v1/orgs 0"));
+}
+
+#[tokio::test]
+async fn a_forged_or_expired_token_is_unauthorized() {
+    let context = Context::start().await;
+    let grant = Grant::of_tenant("acme", TENANT_SCOPE);
+    let genuine = context.issuer.token(&grant).unwrap();
+    let claims: Value = jsonwebtoken::dangerous::insecure_decode(&genuine).unwrap().claims;
+    let with = |name: &str, value: Value| {
+        let mut claims = claims.clone();
+        claims[name] = value;
+        context.issuer.sign(&claims).unwrap()
+    };
+    let public_key = context.issuer.jwks()["keys"][0]["n"].as_str().unwrap().to_owned();
+    let header = Header { kid: Some("local".to_owned()), ..Header::new(Algorithm::HS256) };
+    // {"alg":"none","kid":"local"}
+    let none = format!("eyJhbGciOiJub25lIiwia2lkIjoibG9jYWwifQ.{}.", genuine.split('.').nth(1).unwrap());
+
+    for (defect, token) in [
+        ("another key", Issuer::new(context.gateway.url()).unwrap().token(&grant).unwrap()),
+        ("expired", with("exp", json!(issuer::now() - 1))),
+        ("not valid yet", with("nbf", json!(issuer::now() + 60))),
+        ("another audience", with("aud", json!("other"))),
+        ("another issuer", with("iss", json!("https://login.example.com"))),
+        ("alg none", none),
+        (
+            "HS256 with the public key",
+            encode(&header, &claims, &EncodingKey::from_secret(public_key.as_bytes())).unwrap(),
+        ),
+    ] {
+        let (status, challenge, body) = context.call(Some(&format!("Bearer {token}"))).await;
+        assert_eq!((status, body.as_str()), (StatusCode::UNAUTHORIZED, r#"{"message":"Unauthorized"}"#), "{defect}");
+        assert!(challenge.unwrap().to_str().unwrap().contains("invalid_token"), "{defect}");
+    }
+    assert_eq!(context.call(Some(&format!("Bearer {genuine}"))).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
