@@ -65,10 +65,16 @@ impl Subscription {
     /// # Errors
     /// If no event matches within 60 seconds.
     pub async fn event(&self, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
-        until("receive the event", Duration::from_secs(60), async || {
-            Ok(self.receive().await?.into_iter().find(|event| wanted(event)))
-        })
-        .await
+        self.event_within(Duration::from_secs(60), wanted).await
+    }
+
+    /// As [`Subscription::event`], with another time limit.
+    ///
+    /// # Errors
+    /// If no event matches within the limit.
+    pub async fn event_within(&self, limit: Duration, wanted: impl Fn(&Value) -> bool) -> Result<Value> {
+        until("receive the event", limit, async || Ok(self.receive().await?.into_iter().find(|event| wanted(event))))
+            .await
     }
 
     /// Receives and deletes up to 10 events. Waits up to 2 seconds for the first.

@@ -16,6 +16,8 @@ use crate::stack;
 
 /// The text of IAM's errors. In the log it means that a function lacks a permission in the template.
 const ACCESS_DENIED: &str = "is not authorized to perform";
+/// The time limit for a queue to be empty. The nightly refresh reads all of the backfill again, which has just changed.
+const TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// The counts of visible, in-flight and delayed messages. Their sum is the number of messages in a queue.
 const COUNTS: [QueueAttributeName; 3] = [
     QueueAttributeName::ApproximateNumberOfMessages,
@@ -33,7 +35,7 @@ pub(crate) async fn run(scenario: &Scenario, log: &Path) -> Result<StepOutput<()
     ensure!(!queues.is_empty(), "could not check the queues: the stack has none");
     for queue in &queues {
         let name = queue.rsplit('/').next().unwrap_or(queue);
-        until(&format!("find the queue {name} empty"), Duration::from_secs(30), async || {
+        until(&format!("find the queue {name} empty"), TIMEOUT, async || {
             let messages = count_messages(&sqs, queue).await?;
             ensure!(messages == 0, "{messages} messages are left");
             Ok(Some(()))

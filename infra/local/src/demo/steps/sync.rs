@@ -101,7 +101,8 @@ pub(crate) async fn event(edit: MirroredEdit) -> Result<StepOutput<()>> {
         fields.is_some_and(|fields| fields.iter().any(|field| field == "Amount"))
             && event["detail"]["data"]["created"] != true
     };
-    let event = edit.subscription.event(changed).await?;
+    // The events of the backfill come before it in the stream.
+    let event = edit.subscription.event_within(BACKFILL_TIMEOUT, changed).await?;
     ensure!(
         event["detail-type"] == "record.changed",
         "the event has the type {}, not record.changed",
