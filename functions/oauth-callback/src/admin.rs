@@ -58,7 +58,7 @@ pub(crate) async fn show_link(State(deps): State<Deps>, Path(link): Path<String>
 /// `POST /admin/{link}`: consumes the link and opens a session in this browser.
 pub(crate) async fn open(State(deps): State<Deps>, Path(link): Path<String>, headers: HeaderMap) -> Response {
     let opening = async {
-        if !is_same_origin(&headers) {
+        if !is_same_origin(&headers, &deps.public_url) {
             return Err(ConnectFailure::CrossSiteRequest);
         }
         let secret = session::open(&deps, &link).await?;

@@ -47,7 +47,7 @@ pub(crate) async fn begin(State(deps): State<Deps>, Path(ticket): Path<String>, 
 }
 
 async fn redirect(deps: &Deps, secret: &str, headers: &HeaderMap) -> Result<Response, ConnectFailure> {
-    if !is_same_origin(headers) {
+    if !is_same_origin(headers, &deps.public_url) {
         return Err(ConnectFailure::CrossSiteRequest);
     }
     let registration = deps.apps.newest().await.map_err(|error| unavailable(&error))?;

@@ -152,7 +152,7 @@ impl Connected {
     pub async fn connections_page(&self) -> Result<String> {
         let link = self.platform(Method::POST, "/v1/admin-links", &json!({ "tenant": TENANT })).await?;
         let link = link["url"].as_str().context("the link has no URL")?;
-        let opened = self.http.post(link).send().await?;
+        let opened = self.http.post(link).header("origin", self.stack.url()).send().await?;
         let cookie = header(&opened, SET_COOKIE)?.split(';').next().unwrap_or_default().to_owned();
         let page = self.http.get(format!("{}{}", self.stack.url(), header(&opened, LOCATION)?));
         Ok(page.header(COOKIE, cookie).send().await?.error_for_status()?.text().await?)

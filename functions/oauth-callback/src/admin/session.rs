@@ -86,7 +86,7 @@ pub(super) async fn of_form(deps: &Deps, headers: &HeaderMap, form: &str) -> Res
     let token = form_urlencoded::parse(form.as_bytes()).find(|(name, _)| name == "csrf");
     let token = token.map(|(_, value)| value).unwrap_or_default();
     // The digests are compared, because their comparison takes constant time.
-    let is_valid = is_same_origin(headers) && Digest::new(session.csrf()).matches(&token);
+    let is_valid = is_same_origin(headers, &deps.public_url) && Digest::new(session.csrf()).matches(&token);
     if is_valid { Ok(session) } else { Err(ConnectFailure::InvalidForm) }
 }
 

@@ -49,11 +49,11 @@ fn the_hashed_style_is_the_style_of_the_page() {
 }
 
 #[test]
-fn a_page_is_not_cached_framed_or_sent_as_referrer() {
+fn a_page_is_not_cached_framed_or_sent_to_other_sites() {
     let response = failed(ConnectFailure::Denied, None);
     assert_eq!(header(&response, CACHE_CONTROL), "no-store");
     assert_eq!(header(&response, X_CONTENT_TYPE_OPTIONS), "nosniff");
-    assert_eq!(header(&response, REFERRER_POLICY), "no-referrer");
+    assert_eq!(header(&response, REFERRER_POLICY), "same-origin");
     assert!(header(&response, CONTENT_SECURITY_POLICY).ends_with("form-action 'none'"));
 }
 

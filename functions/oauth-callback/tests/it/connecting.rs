@@ -4,7 +4,7 @@ use runtime::token_broker::Request;
 use serde_json::json;
 
 use crate::fakes::ActivationOutcome;
-use crate::harness::TestContext;
+use crate::harness::{PUBLIC_URL, TestContext};
 
 #[tokio::test]
 async fn a_team_connects_its_org_and_gets_the_webhook_address() {
@@ -57,7 +57,7 @@ async fn two_consents_can_be_under_way_in_one_browser() {
     let context = TestContext::new().await;
     let first = context.start_consent(&context.team_link().await).await;
     let link = context.team_link().await;
-    let request = http::Request::post(&link).header("cookie", &first.cookie);
+    let request = http::Request::post(&link).header("origin", PUBLIC_URL).header("cookie", &first.cookie);
     let page = context.send(request.body(axum::body::Body::empty()).unwrap()).await;
 
     assert!(page.header("set-cookie").starts_with(&first.cookie));

@@ -53,11 +53,13 @@ async fn the_button_redirects_to_salesforce_once() {
 async fn a_form_on_another_website_starts_no_consent() {
     let context = TestContext::new().await;
     let link = context.team_link().await;
-    let request = http::Request::post(&link).header("sec-fetch-site", "cross-site");
-
-    let page = context.send(request.body(axum::body::Body::empty()).unwrap()).await;
-
-    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    let from = |header, value| http::Request::post(&link).header(header, value);
+    let foreign =
+        [from("sec-fetch-site", "cross-site"), from("origin", "https://evil.example"), from("x-no", "origin")];
+    for request in foreign {
+        let page = context.send(request.body(axum::body::Body::empty()).unwrap()).await;
+        assert_eq!(page.status, StatusCode::FORBIDDEN);
+    }
     assert_eq!(context.press(&link).await.status, StatusCode::SEE_OTHER);
 }
 

@@ -45,7 +45,8 @@ impl Browser {
         let target = page.url.join(&form.action)?;
         let filled_in = filled_in.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let fields: Vec<_> = form.hidden.into_iter().chain(filled_in).collect();
-        let request = self.http.post(target.clone()).form(&fields);
+        let origin = page.url.origin().ascii_serialization();
+        let request = self.http.post(target.clone()).header("origin", origin).form(&fields);
         self.follow(target, request).await
     }
 

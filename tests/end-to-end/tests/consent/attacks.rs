@@ -162,6 +162,7 @@ fn redirects_ignore_every_address_in_a_request() {
         let link = context.team_link("acme").await;
 
         let request = Request::post(format!("{link}?x=1{parameters}")).header("host", "evil.example");
+        let request = request.header("origin", PUBLIC_URL);
         let started = visitor.send(request.header("x-forwarded-host", "evil.example")).await;
 
         let to = started.header(LOCATION).to_owned();
