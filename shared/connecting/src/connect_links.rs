@@ -12,8 +12,9 @@ use crate::one_time;
 
 /// The lifetime of a link that the platform requests.
 pub const LINK_TTL: SignedDuration = SignedDuration::from_mins(15);
-/// The lifetime of a link in an event, which a person may read days later.
-pub const EVENT_LINK_TTL: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The lifetime of a link in an event. It lasts for the message that the platform sends because of the event; everyone who may
+/// read the bus can use it. For a person who comes later, the platform requests a new link.
+pub const EVENT_LINK_TTL: SignedDuration = SignedDuration::from_hours(24);
 
 /// The stored content of a connect link: the connection that it is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

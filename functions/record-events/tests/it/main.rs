@@ -179,9 +179,11 @@ async fn a_dead_connection_is_published_with_a_working_link() {
     let data = &dead["detail"]["data"];
     assert_eq!((&data["platform_user"], &data["reason"]), (&json!("rep-1"), &json!("grant_ended")));
     let ticket = data["connect_url"].as_str().unwrap().strip_prefix("https://ferry.example.com/connect/").unwrap();
-    let in_six_days = now.checked_add(jiff::SignedDuration::from_hours(6 * 24)).unwrap();
+    let in_hours = |hours| now.checked_add(jiff::SignedDuration::from_hours(hours)).unwrap();
     let id = AuthorizationId::derive(Purpose::Ticket, ticket);
-    let ticket = context.authorizations().consume::<Ticket>(&id, in_six_days).await.unwrap().expect("a live link");
+    let links = context.authorizations();
+    assert!(links.peek::<Ticket>(&id, in_hours(25)).await.unwrap().is_none(), "a link on the bus lives for a day");
+    let ticket = links.consume::<Ticket>(&id, in_hours(23)).await.unwrap().expect("a live link");
     assert_eq!(ticket.kind, ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() });
     assert_eq!((ticket.org_id, ticket.environment), (Some(org_id), Environment::Sandbox));
 }
