@@ -67,7 +67,7 @@ impl Emulator {
     /// # Errors
     /// If the template cannot be read or the emulator rejects it.
     pub async fn create_tables(&self, prefix: &str) -> Result<Tables> {
-        self.create_resources(prefix, &["AWS::DynamoDB::Table"]).await?;
+        self.create_resources(prefix, &["AWS::DynamoDB::Table", "AWS::KMS::Key"]).await?;
         Ok(Tables { prefix: prefix.to_owned() })
     }
 
@@ -76,7 +76,13 @@ impl Emulator {
     /// # Errors
     /// If the template cannot be read or the emulator rejects it.
     pub async fn create_state(&self, prefix: &str) -> Result<State> {
-        let types = ["AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::Events::EventBus", "AWS::SecretsManager::Secret"];
+        let types = [
+            "AWS::DynamoDB::Table",
+            "AWS::SQS::Queue",
+            "AWS::Events::EventBus",
+            "AWS::KMS::Key",
+            "AWS::SecretsManager::Secret",
+        ];
         let deployment = self.create_resources(prefix, &types).await?;
         Ok(State { tables: Tables { prefix: prefix.to_owned() }, physical: deployment.resources })
     }

@@ -12,9 +12,14 @@ use tokio::time::Instant;
 
 use crate::gateway::listen_error;
 
-/// The Python program: the supervisor, the additions to the emulator's SQS and API Gateway, and the emulator itself.
-const PROGRAM: &str =
-    concat!(include_str!("supervise.py"), include_str!("sqs.py"), include_str!("jwt.py"), include_str!("run.py"));
+/// The Python program: the supervisor, the additions to the emulator's SQS, API Gateway and IAM, and the emulator itself.
+const PROGRAM: &str = concat!(
+    include_str!("supervise.py"),
+    include_str!("sqs.py"),
+    include_str!("jwt.py"),
+    include_str!("iam.py"),
+    include_str!("run.py")
+);
 /// The time limit for the emulator to become healthy.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(60);
 /// Attempts to start on a free port, in case another program takes the port first.

@@ -1,0 +1,43 @@
+
+# Condition keys of IAM that ministack's evaluation of policies lacks. This file runs between sqs.py and run.py.
+import json  # noqa: E402
+
+from ministack.core import iam_actions, iam_evaluator  # noqa: E402
+from ministack.services import dynamodb, iam  # noqa: E402
+
+ministack_dynamodb_context = iam_actions.dynamodb_service_context
+
+
+# DynamoDB Developer Guide, "Using IAM policy conditions": dynamodb:LeadingKeys has the partition keys of a request. The keys in
+# the condition of a query are not emulated, so a policy with this key refuses a query here.
+def dynamodb_context(body):
+    context = ministack_dynamodb_context(body)
+    request = json.loads(body or b"{}")
+    batches = request.get("RequestItems") or {request.get("TableName"): [request]}
+    keys = []
+    for table, requests in batches.items():
+        schema = (dynamodb._tables.get(table) or {}).get("KeySchema", [])
+        partition = next((key["AttributeName"] for key in schema if key["KeyType"] == "HASH"), None)
+        for one in requests if isinstance(requests, list) else [{"Key": key} for key in requests.get("Keys", [])]:
+            one = one.get("PutRequest") or one.get("DeleteRequest") or one
+            value = (one.get("Item") or one.get("Key") or {}).get(partition)
+            keys.extend(value.values() if value else [])
+    if keys:
+        context["dynamodb:LeadingKeys"] = keys
+    return context
+
+
+ministack_resolve = iam_evaluator._resolve_condition_key
+
+
+# IAM User Guide, "aws:PrincipalArn": for a session of a role it is the ARN of the role, not that of the session.
+def resolve(key, context):
+    if key.lower() == "aws:principalarn" and ":assumed-role/" in context.principal_arn:
+        name = iam_evaluator._role_name_from_assumed_arn(context.principal_arn)
+        role = iam._roles.get_scoped(context.principal_account, None, name)
+        return role["Arn"] if role else context.principal_arn
+    return ministack_resolve(key, context)
+
+
+iam_actions.dynamodb_service_context = dynamodb_context
+iam_evaluator._resolve_condition_key = resolve
