@@ -65,7 +65,7 @@ pub async fn handle(deps: &Deps, event: Box<RawValue>, deadline: Timestamp) -> R
     if let Some((task, delivery)) = &refresh {
         let queued = deps.refreshes.send_all(std::slice::from_ref(task), deadline).await;
         queued?;
-        let written = deps.deliveries.record(std::slice::from_ref(delivery)).await;
+        let written = deps.deliveries.replace([delivery]).await;
         written?;
     }
     Ok(EventReport { refused: false, hints: hints.len() as u64, refreshes: u64::from(refresh.is_some()) })

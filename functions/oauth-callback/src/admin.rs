@@ -21,7 +21,7 @@ use serde::Deserialize;
 use store::{Connection, ConnectionId, ConnectionKind, Org, OrgState, Tenant};
 
 use crate::browser::{is_same_origin, see_other};
-use crate::connect_failure::{ConnectFailure, unavailable};
+use crate::connect_failure::{ConnectFailure, unavailable, unreachable_apps};
 use crate::cookie::Cookie;
 use crate::pages::failed;
 use crate::{Deps, links};
@@ -71,7 +71,8 @@ pub(crate) async fn open(State(deps): State<Deps>, Path(link): Path<String>, hea
 pub(crate) async fn show(State(deps): State<Deps>, headers: HeaderMap) -> Response {
     let showing = async {
         let session = session::current(&deps, &headers).await?;
-        let orgs = view::orgs(&deps, &session.tenant).await.map_err(|error| unavailable(&error))?;
+        let newest = deps.apps.newest().await.map_err(|error| unreachable_apps(&error))?;
+        let orgs = view::orgs(&deps, &session.tenant, &newest).await.map_err(|error| unavailable(&error))?;
         let page = ConnectionsPage { tenant: session.tenant.as_str(), csrf: session.csrf(), orgs: &orgs };
         Ok(page.respond(StatusCode::OK))
     };

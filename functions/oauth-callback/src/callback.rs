@@ -101,7 +101,7 @@ async fn connect(
         code_verifier: pending.code_verifier.clone(),
         nonce: Some(pending.nonce.clone()),
     };
-    let connected = match deps.broker.exchange_code(exchange).await {
+    let connected = match deps.connection_manager.exchange_code(exchange).await {
         Ok(connected) => connected,
         Err(runtime::Error::Refused(refusal)) if refusal.code == RefusalCode::MissingPermissions => {
             return Ok(missing_permissions(&refusal.reason));
@@ -169,7 +169,7 @@ async fn activate(
 }
 
 async fn revoke(deps: &Deps, connected: &Connected) {
-    if let Err(error) = deps.broker.revoke(connected.org_id, &connected.connection_id).await {
+    if let Err(error) = deps.connection_manager.revoke(connected.org_id, &connected.connection_id).await {
         let org = connected.org_id;
         tracing::error!(org.id = %org, error = %Chain(&error), "could not revoke the unused grant of org {org}");
     }
@@ -209,8 +209,8 @@ fn refusal_failure(code: RefusalCode) -> ConnectFailure {
 
 /// Returns the install URL of the package of the consent's app.
 async fn package_url(deps: &Deps, pending: &PendingConsent) -> Option<String> {
-    let registration = deps.apps.find(&pending.app).await.ok().flatten()?;
-    install_url(&registration, &pending.ticket)
+    let app = deps.apps.find(&pending.app).await.ok().flatten()?;
+    install_url(&app, &pending.ticket)
 }
 
 #[cfg(test)]

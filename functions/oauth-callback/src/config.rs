@@ -4,9 +4,9 @@ use connecting::connect_links::ConnectLinks;
 use connecting::disconnect::Disconnect;
 use connecting::onboarding::Onboarding;
 use runtime::invoke::LambdaFunction;
-use runtime::{Aws, Env, EnvError, TokenBroker};
+use runtime::{AppList, Aws, ConnectionManager, Env, EnvError};
 use salesforce::{Clock, HostPolicy, LoginHost};
-use store::{Apps, Authorizations, Connections, Environment, Orgs};
+use store::{Authorizations, Connections, Environment, Orgs};
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug)]
@@ -19,10 +19,8 @@ pub struct Config {
     pub orgs_table: String,
     /// `CONNECTIONS_TABLE`: read, to show connections and to disconnect them.
     pub connections_table: String,
-    /// `APPS_SECRET_ARN`: the secret with the app registrations.
-    pub apps_secret: String,
-    /// `TOKEN_BROKER_FUNCTION`: exchanges authorization codes and revokes grants.
-    pub token_broker: String,
+    /// `CONNECTION_MANAGER_FUNCTION`: exchanges authorization codes, revokes grants and lists the apps.
+    pub connection_manager: String,
     /// `ONBOARDING_FUNCTION`: activates the org of a team connection.
     pub onboarding: String,
     /// `SALESFORCE_HOSTS`: `salesforce` (default), or `loopback` for the local stack.
@@ -43,8 +41,7 @@ impl Config {
             authorizations_table: env.required("AUTHORIZATIONS_TABLE")?,
             orgs_table: env.required("ORGS_TABLE")?,
             connections_table: env.required("CONNECTIONS_TABLE")?,
-            apps_secret: env.required("APPS_SECRET_ARN")?,
-            token_broker: env.required("TOKEN_BROKER_FUNCTION")?,
+            connection_manager: env.required("CONNECTION_MANAGER_FUNCTION")?,
             onboarding: env.required("ONBOARDING_FUNCTION")?,
             hosts,
             login: LoginHosts {
@@ -64,10 +61,10 @@ pub struct Deps {
     pub orgs: Orgs,
     /// The `connections` table.
     pub connections: Connections,
-    /// The app registrations.
-    pub apps: Apps,
+    /// The registered apps, without their secrets.
+    pub apps: AppList,
     /// Exchanges authorization codes and revokes grants.
-    pub broker: TokenBroker,
+    pub connection_manager: ConnectionManager,
     /// Activates the org of a team connection.
     pub onboarding: Onboarding,
     /// Salesforce's login hosts.
@@ -84,12 +81,13 @@ impl Deps {
     /// Builds the dependencies of a deployed function.
     #[must_use]
     pub fn new(aws: &Aws, config: Config) -> Self {
+        let connection_manager = LambdaFunction::new(aws.lambda(), config.connection_manager);
         Self {
             authorizations: Authorizations::new(aws.dynamodb(), config.authorizations_table),
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             connections: Connections::new(aws.dynamodb(), config.connections_table),
-            apps: Apps::new(aws.secrets_manager(), config.apps_secret, aws.clock()),
-            broker: TokenBroker::new(LambdaFunction::new(aws.lambda(), config.token_broker), config.hosts),
+            apps: AppList::new(connection_manager.clone(), aws.clock()),
+            connection_manager: ConnectionManager::new(connection_manager),
             onboarding: Onboarding::new(LambdaFunction::new(aws.lambda(), config.onboarding)),
             login: config.login,
             hosts: config.hosts,
@@ -106,7 +104,7 @@ impl Deps {
         Disconnect {
             orgs: self.orgs.clone(),
             connections: self.connections.clone(),
-            broker: self.broker.clone(),
+            connection_manager: self.connection_manager.clone(),
             clock: self.clock.clone(),
         }
     }
@@ -146,13 +144,12 @@ fn login_host(env: &Env, name: &'static str, default: &str, hosts: HostPolicy) -
 mod tests {
     use super::*;
 
-    const NAMES: [(&str, &str); 7] = [
+    const NAMES: [(&str, &str); 6] = [
         ("PUBLIC_URL", "https://ferry.example.com/"),
         ("AUTHORIZATIONS_TABLE", "authorizations"),
         ("ORGS_TABLE", "orgs"),
         ("CONNECTIONS_TABLE", "connections"),
-        ("APPS_SECRET_ARN", "apps"),
-        ("TOKEN_BROKER_FUNCTION", "token-broker"),
+        ("CONNECTION_MANAGER_FUNCTION", "connection-manager"),
         ("ONBOARDING_FUNCTION", "onboarding"),
     ];
 

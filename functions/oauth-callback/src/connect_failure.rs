@@ -80,6 +80,12 @@ pub(crate) fn unavailable(error: &store::Error) -> ConnectFailure {
     ConnectFailure::Unavailable
 }
 
+/// Logs that the apps could not be read, and returns the failure for the page.
+pub(crate) fn unreachable_apps(error: &runtime::Error) -> ConnectFailure {
+    tracing::error!(error = %Chain(error), "could not read the app registrations");
+    ConnectFailure::Unavailable
+}
+
 impl ConnectFailure {
     /// Maps the `error` and `error_description` of a callback.
     pub(crate) fn of_callback(error: &str, description: &str) -> Self {

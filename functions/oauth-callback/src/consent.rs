@@ -12,7 +12,7 @@ use store::{Authorization, AuthorizationId, Purpose};
 
 use crate::Deps;
 use crate::browser::{is_same_origin, see_other};
-use crate::connect_failure::{ConnectFailure, unavailable};
+use crate::connect_failure::{ConnectFailure, unavailable, unreachable_apps};
 use crate::cookie::Cookie;
 use crate::pages::{ConnectPage, environment_label, failed, host_of};
 use crate::ticket::{PendingConsent, install_url};
@@ -25,9 +25,9 @@ pub(crate) async fn show(State(deps): State<Deps>, Path(ticket): Path<String>) -
 async fn page(deps: &Deps, secret: &str) -> Result<Response, ConnectFailure> {
     let found = deps.authorizations.peek::<Ticket>(&ticket_id(secret)?, deps.clock.now()).await;
     let ticket = found.map_err(|error| unavailable(&error))?.ok_or(ConnectFailure::LinkUsed)?;
-    let registration = deps.apps.newest().await.map_err(|error| unavailable(&error))?;
+    let app = deps.apps.newest().await.map_err(|error| unreachable_apps(&error))?;
     let login = login(deps, &ticket).map_err(|error| misconfigured(&error))?;
-    let install_url = install_url(&registration, &ticket);
+    let install_url = install_url(&app, &ticket);
     let page = ConnectPage {
         team: ticket.is_team(),
         tenant: ticket.tenant.as_str(),
@@ -50,17 +50,17 @@ async fn redirect(deps: &Deps, secret: &str, headers: &HeaderMap) -> Result<Resp
     if !is_same_origin(headers, &deps.public_url) {
         return Err(ConnectFailure::CrossSiteRequest);
     }
-    let registration = deps.apps.newest().await.map_err(|error| unavailable(&error))?;
+    let app = deps.apps.newest().await.map_err(|error| unreachable_apps(&error))?;
     let now = deps.clock.now();
     let consumed = deps.authorizations.consume::<Ticket>(&ticket_id(secret)?, now).await;
     let ticket = consumed.map_err(|error| unavailable(&error))?.ok_or(ConnectFailure::LinkUsed)?;
     let browser = Cookie::Consent.read(headers).unwrap_or_else(generate);
     let login = login(deps, &ticket).map_err(|error| misconfigured(&error))?;
-    let consent = auth::consent(&registration.app, &login, &deps.redirect_uri(), &mut rand::rng());
+    let consent = auth::consent(&app.client_id, &login, &deps.redirect_uri(), &mut rand::rng());
     let consent = consent.map_err(|error| misconfigured(&error))?;
     let pending = PendingConsent {
         ticket,
-        app: registration.app.name,
+        app: app.name,
         login_url: login.to_string(),
         browser: Digest::new(browser.expose_secret()),
         code_verifier: consent.code_verifier,

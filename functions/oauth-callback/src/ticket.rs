@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use salesforce::{HostPolicy, LoginHost, OrgId};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use store::{AppRegistration, ConnectionKind, Environment, PlatformUser, Tenant};
+use store::{ConnectionKind, Environment, PlatformUser, PublicApp, Tenant};
 
 /// The body of `POST /v1/connect-links`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -89,7 +89,7 @@ pub(crate) struct PendingConsent {
 
 /// Returns the package's install URL: at the org's My Domain where the ticket has one, else at the login host of the
 /// environment.
-pub(crate) fn install_url(registration: &AppRegistration, ticket: &Ticket) -> Option<String> {
+pub(crate) fn install_url(registration: &PublicApp, ticket: &Ticket) -> Option<String> {
     let registered = registered_install_url(registration, ticket.environment)?;
     let Some(my_domain) = &ticket.my_domain_url else { return Some(registered.to_owned()) };
     let (_, path) = registered.split_once("://")?.1.split_once('/')?;
@@ -97,7 +97,7 @@ pub(crate) fn install_url(registration: &AppRegistration, ticket: &Ticket) -> Op
 }
 
 /// Returns the install URL that is registered for an environment.
-pub(crate) fn registered_install_url(registration: &AppRegistration, environment: Environment) -> Option<&str> {
+pub(crate) fn registered_install_url(registration: &PublicApp, environment: Environment) -> Option<&str> {
     match environment {
         Environment::Production => registration.install_url_production.as_deref(),
         Environment::Sandbox => registration.install_url_sandbox.as_deref(),

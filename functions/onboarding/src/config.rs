@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use connecting::disconnect::Disconnect;
-use runtime::{Aws, Env, EnvError, Salesforce, SalesforceConfig};
+use runtime::invoke::LambdaFunction;
+use runtime::{Aws, ConnectionManager, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::Clock;
 use soap_receiver::RequiredClient;
 use store::{Connections, Orgs, Queue, RefreshTask};
@@ -25,6 +26,8 @@ pub struct Config {
     pub connections_table: String,
     /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of refresh tasks, for the first copy of an org.
     pub pipeline_refresh_queue: String,
+    /// `CONNECTION_MANAGER_FUNCTION`: revokes the grants of an org whose package was removed.
+    pub connection_manager: String,
     /// `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION`, `SALESFORCE_HOSTS`.
     pub salesforce: SalesforceConfig,
 }
@@ -41,6 +44,7 @@ impl Config {
             orgs_table: env.required("ORGS_TABLE")?,
             connections_table: env.required("CONNECTIONS_TABLE")?,
             pipeline_refresh_queue: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
+            connection_manager: env.required("CONNECTION_MANAGER_FUNCTION")?,
             salesforce: SalesforceConfig::from_env(env)?,
         })
     }
@@ -53,8 +57,10 @@ pub struct Deps {
     pub orgs: Orgs,
     /// The `connections` table; connections end when the package is removed.
     pub connections: Connections,
-    /// Salesforce clients for each connection, and the token broker.
+    /// Salesforce clients for each connection.
     pub salesforce: Salesforce,
+    /// Revokes the grants of an org whose package was removed.
+    pub connection_manager: ConnectionManager,
     /// The queue of refresh tasks.
     pub refreshes: Queue<RefreshTask>,
     /// The URL at which Salesforce reaches the webhooks, without a trailing slash.
@@ -77,6 +83,7 @@ impl Deps {
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             connections: Connections::new(aws.dynamodb(), config.connections_table),
             salesforce: Salesforce::from_config(aws, config.salesforce)?,
+            connection_manager: ConnectionManager::new(LambdaFunction::new(aws.lambda(), config.connection_manager)),
             refreshes: Queue::new(aws.sqs(), config.pipeline_refresh_queue, aws.clock()),
             webhook_url: config.webhook_url,
             client: config.client,
@@ -89,7 +96,7 @@ impl Deps {
         Disconnect {
             orgs: self.orgs.clone(),
             connections: self.connections.clone(),
-            broker: self.salesforce.broker().clone(),
+            connection_manager: self.connection_manager.clone(),
             clock: self.clock.clone(),
         }
     }
@@ -107,6 +114,7 @@ mod tests {
             ("CONNECTIONS_TABLE", "connections"),
             ("PIPELINE_REFRESH_QUEUE_URL", "https://sqs.example.com/refresh"),
             ("TOKEN_BROKER_FUNCTION", "token-broker"),
+            ("CONNECTION_MANAGER_FUNCTION", "connection-manager"),
         ]);
         assert_eq!(Config::from_env(&env).unwrap().webhook_url, "https://ferry.example.com");
     }

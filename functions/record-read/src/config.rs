@@ -1,8 +1,9 @@
 //! Configuration and dependencies.
 
-use runtime::{Aws, Env, EnvError, Salesforce, SalesforceConfig};
+use runtime::invoke::LambdaFunction;
+use runtime::{AppList, Aws, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::Clock;
-use store::{Apps, Budgets, Connections, Cursors, Orgs, Pipelines, Records};
+use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records};
 
 use crate::changes::PollInterval;
 
@@ -23,8 +24,6 @@ pub struct Config {
     pub budgets_table: String,
     /// `POLL_SCHEDULE`: the interval between polls of an org, as `rate(15 minutes)`.
     pub poll_interval: PollInterval,
-    /// `APPS_SECRET_ARN`: the secret with the app registrations, for the name of the newest app.
-    pub apps_secret: String,
     /// `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION`, `SALESFORCE_HOSTS`.
     pub salesforce: SalesforceConfig,
 }
@@ -43,7 +42,6 @@ impl Config {
             pipelines_table: env.required("PIPELINES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             poll_interval: env.parsed_or("POLL_SCHEDULE", PollInterval::default())?,
-            apps_secret: env.required("APPS_SECRET_ARN")?,
             salesforce: SalesforceConfig::from_env(env)?,
         })
     }
@@ -66,8 +64,8 @@ pub struct Deps {
     pub budgets: Budgets,
     /// The interval between polls of an org.
     pub poll_interval: PollInterval,
-    /// The app registrations.
-    pub apps: Apps,
+    /// The registered apps, for the name of the newest.
+    pub apps: AppList,
     /// Salesforce clients for each connection.
     pub salesforce: Salesforce,
     /// The clock.
@@ -80,6 +78,7 @@ impl Deps {
     /// # Errors
     /// The machine has no usable TLS configuration.
     pub fn new(aws: &Aws, config: Config) -> Result<Self, salesforce::Error> {
+        let token_broker = LambdaFunction::new(aws.lambda(), config.salesforce.token_broker.clone());
         Ok(Self {
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             connections: Connections::new(aws.dynamodb(), config.connections_table),
@@ -88,7 +87,7 @@ impl Deps {
             pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             poll_interval: config.poll_interval,
-            apps: Apps::new(aws.secrets_manager(), config.apps_secret, aws.clock()),
+            apps: AppList::new(token_broker, aws.clock()),
             salesforce: Salesforce::from_config(aws, config.salesforce)?,
             clock: aws.clock(),
         })
@@ -99,14 +98,13 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 8] = [
+    const NAMES: [&str; 7] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "CURSORS_TABLE",
         "RECORDS_TABLE",
         "PIPELINES_TABLE",
         "BUDGETS_TABLE",
-        "APPS_SECRET_ARN",
         "TOKEN_BROKER_FUNCTION",
     ];
 

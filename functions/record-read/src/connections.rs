@@ -41,7 +41,7 @@ fn is_connection(state: &ConnectionState) -> bool {
 /// Returns the name of the app that new consents use. A failure is only logged: the connections are shown without it.
 async fn newest_app(deps: &Deps) -> Option<String> {
     match deps.apps.newest().await {
-        Ok(registration) => Some(registration.app.name),
+        Ok(app) => Some(app.name),
         Err(error) => {
             tracing::warn!(error = %Chain(&error), "could not read the app registrations");
             None

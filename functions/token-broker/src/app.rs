@@ -20,7 +20,7 @@ pub(crate) async fn load_app_login(deps: &Deps, app: &str, login_url: &str) -> R
     let host = LoginHost::parse(login_url, deps.http.policy()).ok();
     let now = deps.clock.now();
     Ok(registration.zip(host).map(|(registration, host)| {
-        let is_stopped = registration.is_stopped(now);
-        AppLogin { app: registration.app, host, is_stopped }
+        let is_stopped = registration.app.is_stopped(now);
+        AppLogin { app: registration.credentials(), host, is_stopped }
     }))
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use runtime::token_broker::Operation;
 use runtime::{Aws, Env, EnvError};
 use salesforce::{ApiVersion, Clock, HostPolicy, Http, ObjectName, Timeouts};
-use store::{Apps, Connections, Orgs, TokenVault};
+use store::{Apps, Connections, Orgs, Protection, TokenVault};
 
 use crate::Timer;
 use crate::protocol::Limits;
@@ -15,6 +16,8 @@ const TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(10), total: D
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// `OPERATIONS`: the operations that this function serves, separated by commas. There is no default.
+    pub operations: Vec<Operation>,
     /// `ORGS_TABLE`: read, to check which tenant an org belongs to.
     pub orgs_table: String,
     /// `CONNECTIONS_TABLE`: the connections and their leases.
@@ -23,6 +26,9 @@ pub struct Config {
     pub apps_secret: String,
     /// `TOKEN_SECRET_PREFIX`: the prefix of the names of the token secrets.
     pub token_secret_prefix: String,
+    /// `TOKEN_SECRET_READERS`: the ARNs of the roles that may use tokens, separated by commas; and `TOKEN_SECRET_KMS_KEY`: the
+    /// ARN of the key of the token secrets, by default that of AWS.
+    pub protection: Protection,
     /// `MIRRORED_OBJECTS`: the objects that the user of a team connection must have access to. Account, Contact, Lead and
     /// Opportunity by default.
     pub mirrored_objects: Vec<ObjectName>,
@@ -39,10 +45,15 @@ impl Config {
     /// A variable is missing or invalid.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
         Ok(Self {
+            operations: operations(&env.required("OPERATIONS")?)?,
             orgs_table: env.required("ORGS_TABLE")?,
             connections_table: env.required("CONNECTIONS_TABLE")?,
             apps_secret: env.required("APPS_SECRET_ARN")?,
             token_secret_prefix: env.required("TOKEN_SECRET_PREFIX")?,
+            protection: Protection {
+                readers: env.required("TOKEN_SECRET_READERS")?.split(',').map(|role| role.trim().to_owned()).collect(),
+                kms_key: env.optional("TOKEN_SECRET_KMS_KEY"),
+            },
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
             api_version: env.parsed_or("SALESFORCE_API_VERSION", ApiVersion::DEFAULT)?,
             hosts: runtime::host_policy(env)?,
@@ -50,9 +61,16 @@ impl Config {
     }
 }
 
+fn operations(names: &str) -> Result<Vec<Operation>, EnvError> {
+    let parsed = names.split(',').map(|name| name.trim().parse());
+    parsed.collect::<Result<_, _>>().map_err(|reason| EnvError::Invalid { name: "OPERATIONS", reason })
+}
+
 /// The function's dependencies.
 #[derive(Clone, Debug)]
 pub struct Deps {
+    /// The operations that this function serves.
+    pub operations: Vec<Operation>,
     /// The orgs; read for an org's tenant.
     pub orgs: Orgs,
     /// The connections and their leases.
@@ -82,9 +100,11 @@ impl Deps {
     /// This machine has no TLS.
     pub fn new(aws: &Aws, config: Config) -> Result<Self, salesforce::Error> {
         Ok(Self {
+            operations: config.operations,
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             connections: Connections::new(aws.dynamodb(), config.connections_table),
-            vault: TokenVault::new(aws.secrets_manager(), config.token_secret_prefix),
+            vault: TokenVault::new(aws.secrets_manager(), config.token_secret_prefix)
+                .with_protection(config.protection),
             apps: Apps::new(aws.secrets_manager(), config.apps_secret, aws.clock()),
             http: Http::new(config.hosts, aws.clock())?.with_timeouts(TIMEOUTS),
             api_version: config.api_version,
@@ -100,16 +120,27 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const COMPLETE: [(&str, &str); 4] = [
+    const COMPLETE: [(&str, &str); 6] = [
+        ("OPERATIONS", "access_token, apps"),
         ("ORGS_TABLE", "orgs"),
         ("CONNECTIONS_TABLE", "connections"),
         ("APPS_SECRET_ARN", "apps"),
         ("TOKEN_SECRET_PREFIX", "ferry/test/tokens"),
+        ("TOKEN_SECRET_READERS", "arn:aws:iam::000000000000:role/broker"),
     ];
 
     #[test]
     fn only_salesforce_hosts_are_accepted_by_default() {
         assert_eq!(Config::from_env(&Env::from_pairs(COMPLETE)).unwrap().hosts, HostPolicy::SalesforceOnly);
+    }
+
+    #[test]
+    fn only_the_listed_operations_are_served() {
+        let config = Config::from_env(&Env::from_pairs(COMPLETE)).unwrap();
+        assert_eq!(config.operations, [Operation::AccessToken, Operation::Apps]);
+        for wrong in ["", "access_token,", "all", "Revoke"] {
+            assert!(operations(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::app::{AppLogin, load_app_login};
 use crate::refusal::{from_salesforce_error, refused, refused_for_now};
-use crate::{Deps, Error, Reply, grants, permissions};
+use crate::{Deps, Error, Reply, grants, permissions, protection};
 
 /// The number of attempts to store the new tokens while other brokers store theirs, or AWS is unavailable.
 const STORE_ATTEMPTS: u32 = 5;
@@ -92,6 +92,7 @@ fn tokens(exchange: &ExchangeCode, response: TokenResponse) -> Result<Tokens, Re
             instance_url: instance_url.to_string(),
             issued_at: response.issued_at,
             grant: Some(origin),
+            protection: None,
         }),
         (None, _) => Err(RefusalCode::AppRefused),
         (_, None) => Err(RefusalCode::Untrusted),
@@ -180,6 +181,7 @@ async fn store_tokens(deps: &Deps, consent: &Consent, tokens: &Tokens) -> Result
         let replaces = current.as_ref().map(|(_, version)| version);
         match deps.vault.store(consent.org_id, &connection_id, tokens, replaces).await {
             Ok(version) => {
+                protection::protect(deps, consent.org_id, &connection_id, tokens).await;
                 let replaced = current.map(|(replaced, _)| replaced);
                 return Ok(Some(StoredGrant { reserved, version, replaced, grants: weight.live, displaced }));
             }

@@ -15,7 +15,7 @@ use crate::protocol::{
     TokenNeed,
 };
 use crate::refusal::{from_refresh, refused};
-use crate::{Deps, Error, Reply};
+use crate::{Deps, Error, Reply, protection};
 
 /// Returns an access token that Salesforce has not refused. Refreshes the connection if the stored token was refused.
 pub(crate) async fn access_token(deps: &Deps, wanted: &AccessTokenRequest) -> Result<Reply, Error> {
@@ -138,10 +138,12 @@ impl RefreshRun<'_> {
         if login.is_stopped {
             return Ok(Event::RefreshFailed(RefreshFailure::AppSunset));
         }
+        // Before the refresh token is used, so that new tokens never wait for it.
+        let protection = protection::protect(self.deps, connection.org_id, &connection.connection_id, tokens).await;
         let response = auth::refresh(&self.deps.http, &login.app, &login.host, &tokens.refresh_token).await;
         Ok(match response.and_then(|response| check_identity(connection.org_id, &origin, response)) {
             Ok(response) => {
-                self.new_tokens = Some(merge(tokens, response));
+                self.new_tokens = Some(Tokens { protection, ..merge(tokens, response) });
                 Event::Refreshed
             }
             Err(error) => {
@@ -157,7 +159,7 @@ impl RefreshRun<'_> {
         let (Some(new_tokens), Some((_, replaces))) = (&self.new_tokens, &self.loaded.tokens) else {
             return Event::StoreFailed;
         };
-        match self.deps.vault.store(*org_id, connection_id, new_tokens, Some(replaces)).await {
+        match self.deps.vault.replace(*org_id, connection_id, new_tokens, replaces).await {
             Ok(version) => {
                 self.loaded.tokens = self.new_tokens.take().map(|tokens| (tokens, version));
                 self.is_refreshed = true;
@@ -283,6 +285,7 @@ fn merge(old: &Tokens, response: TokenResponse) -> Tokens {
         instance_url: response.instance_url.map_or_else(|| old.instance_url.clone(), |url| url.to_string()),
         issued_at: response.issued_at,
         grant: old.grant.clone(),
+        protection: old.protection.clone(),
     }
 }
 

@@ -41,7 +41,11 @@ impl Report for Reply {
                 RefusalCode::Busy | RefusalCode::Unavailable => Outcome::Failed,
                 _ => Outcome::Refused,
             },
-            Response::Connected(_) | Response::Token(_) | Response::Revoked(_) | Response::Status(_) => Outcome::Ok,
+            Response::Connected(_)
+            | Response::Token(_)
+            | Response::Revoked(_)
+            | Response::Status(_)
+            | Response::Apps(_) => Outcome::Ok,
         }
     }
 

@@ -9,15 +9,15 @@ use crate::{Deps, Error};
 /// from the row.
 pub(crate) async fn check_sunset(deps: &Deps, connection: &Connection) -> Result<bool, Error> {
     let registration = deps.apps.find(&connection.app).await?;
-    let Some(registration) = registration else { return Ok(false) };
+    let Some(app) = registration.map(|registration| registration.app) else { return Ok(false) };
     let now = deps.clock.now();
-    if registration.is_stopped(now) {
+    if app.is_stopped(now) {
         let org = connection.org_id;
         tracing::warn!(org.id = %org, app = connection.app, "stopping a connection of org {org}: its app has reached its sunset");
         let stopped = deps.connections.mark_app_sunset(connection, now).await;
         return Ok(stopped?);
     }
-    let due = registration.sunset.zip(registration.days_left(now).and_then(due_warning));
+    let due = app.sunset.zip(app.days_left(now).and_then(due_warning));
     let due = due.map(|(sunset, days)| SunsetWarning { sunset, days });
     if let Some(due) = due.filter(|due| connection.sunset_warning != Some(*due)) {
         let recorded = deps.connections.record_sunset_warning(connection, due, now).await;

@@ -4,8 +4,8 @@ use aws_config::BehaviorVersion;
 use connecting::disconnect::Disconnect;
 use connecting::onboarding::Onboarding;
 use runtime::invoke::LambdaFunction;
-use runtime::{Aws, TokenBroker};
-use salesforce::{Clock, HostPolicy, OrgId};
+use runtime::{Aws, ConnectionManager};
+use salesforce::{Clock, OrgId};
 use store::dead_letters::max_receive_count;
 use store::{Apps, ChangeHint, Connections, DeadLetters, Deliveries, Org, Orgs, Queue};
 
@@ -72,12 +72,11 @@ impl Stack {
     }
 
     pub(crate) fn disconnect(&self) -> Disconnect {
-        let function = LambdaFunction::new(self.aws.lambda(), format!("{}-token-broker", self.name));
+        let function = LambdaFunction::new(self.aws.lambda(), format!("{}-connection-manager", self.name));
         Disconnect {
             orgs: self.orgs(),
             connections: self.connections(),
-            // Revoking returns no token, so no instance URL is ever checked here.
-            broker: TokenBroker::new(function, HostPolicy::SalesforceOnly),
+            connection_manager: ConnectionManager::new(function),
             clock: self.aws.clock(),
         }
     }

@@ -8,7 +8,7 @@ use clap::{ArgGroup, Subcommand};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::civil::Date;
 use serde_json::{Value, json};
-use store::apps::AppRegistration;
+use store::apps::{AppRegistration, newest, public};
 use store::{Connection, Org};
 
 use crate::failure::Failure;
@@ -159,7 +159,7 @@ async fn sunset(stack: &Stack, app: &str, on: Option<Date>) -> Result<String, Fa
     let apps = change(stack, app, "sunset", on.map_or(Value::Null, |on| on.to_string().into())).await?;
     let now = stack.clock().now();
     let registration = apps.iter().find(|registration| registration.app.name == app);
-    let days = registration.and_then(|registration| registration.days_left(now));
+    let days = registration.and_then(|registration| registration.app.days_left(now));
     Ok(match (on, days) {
         (None, _) => format!("{app} has no sunset date any more. The change takes effect within five minutes."),
         (Some(on), Some(days)) if days > 0 => format!(
@@ -173,7 +173,7 @@ async fn sunset(stack: &Stack, app: &str, on: Option<Date>) -> Result<String, Fa
 /// Sets whether new consents may use an app.
 async fn set_new_consents(stack: &Stack, app: &str, allowed: bool) -> Result<String, Failure> {
     let apps = change(stack, app, "new_consents", allowed.into()).await?;
-    let current = store::apps::newest(&apps, stack.clock().now()).map_or("no app", |newest| newest.app.name.as_str());
+    let current = newest(public(&apps), stack.clock().now()).map_or("no app", |newest| newest.name.as_str());
     let existing = if allowed { String::new() } else { format!(" Existing connections of {app} keep working.") };
     Ok(format!("New consents use {current} now.{existing} The change takes effect within five minutes."))
 }

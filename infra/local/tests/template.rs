@@ -18,7 +18,8 @@ fn functions(template: &Template) -> BTreeMap<&str, &Value> {
 
 fn statements(function: &Value) -> impl Iterator<Item = &Value> {
     let policies = function["Policies"].as_array().unwrap();
-    policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap())
+    let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().unwrap());
+    statements.map(|statement| statement.get("Fn::If").map_or(statement, |branches| &branches[1]))
 }
 
 fn actions(statement: &Value) -> Vec<&str> {
@@ -28,14 +29,90 @@ fn actions(statement: &Value) -> Vec<&str> {
     }
 }
 
+/// The functions of the token broker.
+const BROKERS: [&str; 2] = ["ConnectionManager", "TokenBroker"];
+
 #[test]
-fn only_the_token_broker_may_use_token_secrets() {
+fn only_the_token_broker_may_use_secrets() {
     let template = template();
 
     for (name, function) in functions(&template) {
         let secrets = statements(function).filter(|statement| statement.to_string().contains("secretsmanager:"));
-        let other_secrets = secrets.filter(|statement| statement["Resource"]["Fn::GetAtt"][0] != "AppsSecret").count();
-        assert_eq!(other_secrets > 0, name == "TokenBroker", "{name}");
+        let (apps, tokens): (Vec<_>, Vec<_>) =
+            secrets.partition(|statement| statement["Resource"]["Fn::GetAtt"][0] == "AppsSecret");
+        let is_broker = BROKERS.contains(&name);
+        assert_eq!((apps.len(), tokens.len()), (usize::from(is_broker), usize::from(is_broker)), "{name}");
+        let readers = &function["Environment"]["Variables"]["TOKEN_SECRET_READERS"];
+        let roles = "${TokenBrokerRole.Arn},${ConnectionManagerRole.Arn}";
+        assert_eq!(readers["Fn::Sub"].as_str(), is_broker.then_some(roles), "{name}");
+    }
+}
+
+#[test]
+fn no_caller_both_obtains_tokens_and_may_create_connections() {
+    let template = template();
+    let functions = functions(&template);
+    let served = |name: &str| {
+        let operations = functions[name]["Environment"]["Variables"]["OPERATIONS"].as_str().unwrap();
+        operations.split(',').map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (tokens, connections) = (served("TokenBroker"), served("ConnectionManager"));
+    let shared: Vec<_> = tokens.iter().filter(|operation| connections.contains(operation)).collect();
+    assert_eq!(shared, ["apps"]);
+
+    let callers = |broker: &str| {
+        let calls = |function: &Value| statements(function).any(|one| one["Resource"].to_string().contains(broker));
+        functions.iter().filter(|(_, function)| calls(function)).map(|(name, _)| *name).collect::<Vec<_>>()
+    };
+    // When the package is removed, onboarding ends the connections; when an org connects, it reads the org's edition.
+    assert_eq!(callers("ConnectionManager"), ["OauthCallback", "Onboarding"]);
+    assert!(!callers("TokenBroker").contains(&"OauthCallback"));
+}
+
+#[test]
+fn all_data_is_encrypted_with_the_chosen_key() {
+    let template = template();
+    assert_eq!(template.parameter_default("KmsKey"), Some("aws"));
+    let is_key = |value: &Value| {
+        let key = if value["Fn::If"][0] == "HasKmsKey" { &value["Fn::If"][1] } else { &Value::Null };
+        key["Fn::If"] == serde_json::json!(["MakesKmsKey", { "Fn::GetAtt": ["DataKey", "Arn"] }, { "Ref": "KmsKey" }])
+    };
+    let mut checked = 0;
+    for (kind, property) in [
+        ("AWS::SQS::Queue", "KmsMasterKeyId"),
+        ("AWS::Logs::LogGroup", "KmsKeyId"),
+        ("AWS::SecretsManager::Secret", "KmsKeyId"),
+    ] {
+        for (name, resource) in template.resources(kind) {
+            assert!(is_key(&resource[property]), "{name}");
+            checked += 1;
+        }
+    }
+    for (name, table) in template.resources("AWS::DynamoDB::Table") {
+        let encryption = &table["SSESpecification"]["Fn::If"];
+        assert_eq!((&encryption[0], &encryption[1]["SSEEnabled"]), (&"HasKmsKey".into(), &true.into()), "{name}");
+        assert_eq!(encryption[1]["KMSMasterKeyId"]["Fn::If"][2]["Ref"], "KmsKey", "{name}");
+        checked += 1;
+    }
+    assert!(checked > 30, "{checked}");
+    for broker in BROKERS {
+        let variables = &functions(&template)[broker]["Environment"]["Variables"];
+        assert_eq!(variables["TOKEN_SECRET_KMS_KEY"]["Fn::If"][0], "HasKmsKey");
+    }
+}
+
+#[test]
+fn the_key_decrypts_only_through_the_services_of_the_stack() {
+    let template = template();
+    let (_, key) = template.resources("AWS::KMS::Key").next().unwrap();
+    assert_eq!(key["EnableKeyRotation"], true);
+
+    for statement in key["KeyPolicy"]["Statement"].as_array().unwrap() {
+        let uses_data = actions(statement)
+            .iter()
+            .any(|action| ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "kms:CreateGrant"].contains(action));
+        assert!(actions(statement).iter().all(|action| !action.contains('*')), "{statement}");
+        assert_eq!(uses_data, !statement["Condition"].is_null(), "{statement}");
     }
 }
 
@@ -46,8 +123,8 @@ fn fixed_addresses_are_optional_and_only_for_the_token_broker() {
 
     for (name, function) in functions(&template) {
         let network = &function["VpcConfig"]["Fn::If"];
-        assert_eq!(!function["VpcConfig"].is_null(), name == "TokenBroker", "{name}");
-        if name == "TokenBroker" {
+        assert_eq!(!function["VpcConfig"].is_null(), BROKERS.contains(&name), "{name}");
+        if BROKERS.contains(&name) {
             assert_eq!((&network[0], &network[2]["Ref"]), (&"HasFixedAddresses".into(), &"AWS::NoValue".into()));
             let subnets = network[1]["SubnetIds"].as_array().unwrap();
             assert!(subnets.iter().all(|subnet| subnet["Ref"].as_str().unwrap().starts_with("Private")), "{subnets:?}");

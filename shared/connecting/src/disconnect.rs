@@ -5,8 +5,8 @@
 //! it.
 
 use futures::{StreamExt as _, stream};
-use runtime::token_broker::{RefusalCode, TokenBroker};
-use runtime::{Chain, Error};
+use runtime::token_broker::RefusalCode;
+use runtime::{Chain, ConnectionManager, Error};
 use salesforce::{Classify as _, Clock, OrgId, Retry};
 use serde::Serialize;
 use store::{ConnectionId, Connections, OrgState, Orgs};
@@ -21,8 +21,8 @@ pub struct Disconnect {
     pub orgs: Orgs,
     /// The `connections` table.
     pub connections: Connections,
-    /// The token broker, which revokes grants and deletes secrets.
-    pub broker: TokenBroker,
+    /// Revokes grants and deletes secrets.
+    pub connection_manager: ConnectionManager,
     /// The clock.
     pub clock: Clock,
 }
@@ -96,7 +96,7 @@ impl Disconnect {
     }
 
     async fn end(&self, org: OrgId, connection_id: ConnectionId) -> ConnectionReport {
-        let outcome = match self.broker.revoke(org, &connection_id).await {
+        let outcome = match self.connection_manager.revoke(org, &connection_id).await {
             Ok(()) => Outcome::Ended,
             Err(error) => {
                 tracing::warn!(org.id = %org, error = %Chain(&error), "could not end a connection of org {org}");

@@ -46,7 +46,7 @@ pub use report::{Outcome, Report};
 pub use salesforce_access::{Salesforce, SalesforceConfig, host_policy};
 pub use serve::{serve_both, serve_events, serve_events_until, serve_http};
 pub use start::start;
-pub use token_broker::TokenBroker;
+pub use token_broker::{AppList, ConnectionManager, TokenBroker};
 
 /// An error of a `main`.
 pub type BoxError = lambda_runtime::Error;

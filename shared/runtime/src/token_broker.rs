@@ -1,4 +1,7 @@
-//! The client of the token broker, and the messages between the broker and the other functions.
+//! The clients of the token broker, and the messages between the broker and the other functions.
+//!
+//! The broker is deployed as two functions, each with its own callers: `token-broker` issues access tokens, and
+//! `connection-manager` creates and ends connections.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,18 +12,22 @@ use store::ConnectionId;
 use crate::Error;
 use crate::invoke::{Invoke, call};
 
+mod apps;
+mod manager;
 mod sessions;
 mod wire;
 
+pub use apps::AppList;
+pub use manager::ConnectionManager;
 use sessions::ConnectionSessions;
 pub use wire::{
-    AccessTokenRequest, Connected, ConnectionRef, ConnectionStatus, ExchangeCode, Refusal, RefusalCode, Request,
-    Response, RetryHint, Token,
+    AccessTokenRequest, Apps, Connected, ConnectionRef, ConnectionStatus, ExchangeCode, Operation, Refusal,
+    RefusalCode, Request, Response, RetryHint, Token,
 };
 
 type SessionsByConnection = HashMap<(OrgId, ConnectionId), Arc<ConnectionSessions>>;
 
-/// A client of the token broker. The process caches a session for each connection; of concurrent callers that need a new
+/// A client of the `token-broker` function. The process caches a session for each connection; of concurrent callers that need a new
 /// one for the same connection, only one calls the broker.
 #[derive(Clone)]
 pub struct TokenBroker {
@@ -35,44 +42,14 @@ impl TokenBroker {
         Self { function: Arc::new(function), policy, sessions: Arc::default() }
     }
 
-    /// Sends a request. A refusal is a response, not an error.
-    ///
-    /// # Errors
-    /// The call fails.
-    pub async fn send(&self, request: &Request) -> Result<Response, Error> {
-        call(&self.function, request).await
-    }
-
-    /// Exchanges an authorization code for a connection.
-    ///
-    /// # Errors
-    /// [`Error::Refused`], or the call fails.
-    pub async fn exchange_code(&self, exchange: ExchangeCode) -> Result<Connected, Error> {
-        match self.send(&Request::ExchangeCode(exchange)).await? {
-            Response::Connected(connected) => Ok(connected),
-            other => Err(self.unexpected(other)),
-        }
-    }
-
-    /// Revokes the grant of a connection at Salesforce and deletes its tokens.
-    ///
-    /// # Errors
-    /// [`Error::Refused`], or the call fails.
-    pub async fn revoke(&self, org: OrgId, connection: &ConnectionId) -> Result<(), Error> {
-        match self.send(&Request::Revoke(reference(org, connection))).await? {
-            Response::Revoked(_) => Ok(()),
-            other => Err(self.unexpected(other)),
-        }
-    }
-
     /// Refreshes a connection that has been idle for long, and returns its status. Call this every hour.
     ///
     /// # Errors
     /// [`Error::Refused`] if the connection could not be refreshed now, or the call fails.
     pub async fn keep_alive(&self, org: OrgId, connection: &ConnectionId) -> Result<ConnectionStatus, Error> {
-        match self.send(&Request::KeepAlive(reference(org, connection))).await? {
+        match call(&self.function, &Request::KeepAlive(reference(org, connection))).await? {
             Response::Status(status) => Ok(status),
-            other => Err(self.unexpected(other)),
+            other => Err(unexpected(&self.function, other)),
         }
     }
 
@@ -81,9 +58,9 @@ impl TokenBroker {
     /// # Errors
     /// [`Error::Refused`], or the call fails.
     pub async fn status(&self, org: OrgId, connection: &ConnectionId) -> Result<ConnectionStatus, Error> {
-        match self.send(&Request::Status(reference(org, connection))).await? {
+        match call(&self.function, &Request::Status(reference(org, connection))).await? {
             Response::Status(status) => Ok(status),
-            other => Err(self.unexpected(other)),
+            other => Err(unexpected(&self.function, other)),
         }
     }
 
@@ -97,12 +74,13 @@ impl TokenBroker {
         });
         Arc::<ConnectionSessions>::clone(cached)
     }
+}
 
-    fn unexpected(&self, response: Response) -> Error {
-        match response {
-            Response::Refused(refusal) => Error::Refused(refusal),
-            _ => Error::InvalidResponse { function: self.function.name().to_owned() },
-        }
+/// Returns the error of a response that is not the expected one.
+fn unexpected(function: &Arc<dyn Invoke>, response: Response) -> Error {
+    match response {
+        Response::Refused(refusal) => Error::Refused(refusal),
+        _ => Error::InvalidResponse { function: function.name().to_owned() },
     }
 }
 

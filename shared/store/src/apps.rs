@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce::Clock;
 use salesforce::auth::App;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use uuid::Uuid;
@@ -22,12 +22,35 @@ use crate::ids::NAMESPACE;
 
 pub mod sunset;
 
-/// An OAuth client.
+/// An OAuth client, with the secret that authenticates it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct AppRegistration {
-    /// The parameters of the token endpoint.
+    /// Everything but the secret.
     #[serde(flatten)]
-    pub app: App,
+    pub app: PublicApp,
+    /// The consumer secret. It is also the key of the signature on token responses.
+    client_secret: SecretString,
+}
+
+impl AppRegistration {
+    /// Returns the parameters of the token endpoint.
+    #[must_use]
+    pub fn credentials(&self) -> App {
+        App {
+            name: self.app.name.clone(),
+            client_id: self.app.client_id.clone(),
+            client_secret: self.client_secret.clone(),
+        }
+    }
+}
+
+/// The part of an app registration that is no secret. No member can hold one, so the token broker returns it to any caller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicApp {
+    /// The name under which connections store the app that they belong to.
+    pub name: String,
+    /// The consumer key, which every authorize URL shows.
+    pub client_id: String,
     /// The URL at which an admin of a production org installs the app's package.
     #[serde(default)]
     pub install_url_production: Option<String>,
@@ -46,7 +69,7 @@ fn default_true() -> bool {
     true
 }
 
-impl AppRegistration {
+impl PublicApp {
     /// Returns whether the sunset has passed.
     #[must_use]
     pub fn is_stopped(&self, now: Timestamp) -> bool {
@@ -94,22 +117,27 @@ impl Apps {
     pub async fn load(&self) -> Result<Arc<[AppRegistration]>, Error> {
         let mut cache = self.cache.lock().await;
         let now = self.clock.now();
-        if let Some(cached) = cache.as_ref().filter(|cached| now.duration_since(cached.read_at) < CACHE_TTL) {
-            return Ok(cached.apps.clone());
+        match cache.as_ref().filter(|cached| now.duration_since(cached.read_at) < CACHE_TTL) {
+            Some(cached) => Ok(cached.apps.clone()),
+            None => self.read(&mut cache).await,
         }
-        let response = self.client.get_secret_value().secret_id(&self.secret).send().await.map_err(Error::aws(LOAD))?;
-        let apps = parse(&response.secret_string.unwrap_or_default().into())?;
-        *cache = Some(Cached { apps: apps.clone(), read_at: now });
-        Ok(apps)
     }
 
-    /// Returns the registration for new consents: the last that accepts them and is not past its sunset.
+    /// Returns every registration as [`Apps::load`] does, but reads the secret in any case. For a caller that has a cache of
+    /// its own.
     ///
     /// # Errors
     /// As [`Apps::load`].
-    pub async fn newest(&self) -> Result<AppRegistration, Error> {
-        let apps = self.load().await?;
-        newest(&apps, self.clock.now()).cloned().ok_or_else(|| corrupt("no app takes new consents"))
+    pub async fn reload(&self) -> Result<Arc<[AppRegistration]>, Error> {
+        self.read(&mut *self.cache.lock().await).await
+    }
+
+    async fn read(&self, cache: &mut Option<Cached>) -> Result<Arc<[AppRegistration]>, Error> {
+        let read_at = self.clock.now();
+        let response = self.client.get_secret_value().secret_id(&self.secret).send().await.map_err(Error::aws(LOAD))?;
+        let apps = parse(&response.secret_string.unwrap_or_default().into())?;
+        *cache = Some(Cached { apps: apps.clone(), read_at });
+        Ok(apps)
     }
 
     /// Returns the registration with this name, or `None` if it was removed.
@@ -132,7 +160,7 @@ impl Apps {
         let replaced = response.version_id.unwrap_or_default();
         let changed = with_members(&response.secret_string.unwrap_or_default().into(), name, members)?;
         let apps = parse(&changed)?;
-        if newest(&apps, self.clock.now()).is_none() {
+        if newest(public(&apps), self.clock.now()).is_none() {
             return Err(Error::Corrupt { operation: CHANGE, source: "no app would take new consents".into() });
         }
         let token = Uuid::new_v5(&NAMESPACE, format!("apps/{}/{replaced}", self.secret).as_bytes()).to_string();
@@ -151,10 +179,15 @@ impl Apps {
     }
 }
 
-/// Returns the registration for new consents.
+/// Returns the registrations without their secrets.
+pub fn public(apps: &[AppRegistration]) -> impl DoubleEndedIterator<Item = &PublicApp> {
+    apps.iter().map(|registration| &registration.app)
+}
+
+/// Returns the app for new consents: the last that accepts them and is not past its sunset.
 #[must_use]
-pub fn newest(apps: &[AppRegistration], now: Timestamp) -> Option<&AppRegistration> {
-    apps.iter().rev().find(|registration| registration.new_consents && !registration.is_stopped(now))
+pub fn newest<'a>(apps: impl DoubleEndedIterator<Item = &'a PublicApp>, now: Timestamp) -> Option<&'a PublicApp> {
+    apps.rev().find(|app| app.new_consents && !app.is_stopped(now))
 }
 
 fn with_members(secret: &SecretString, name: &str, members: &[(&str, Value)]) -> Result<SecretString, Error> {
@@ -211,7 +244,7 @@ mod tests {
     #[test]
     fn a_registration_is_stopped_from_the_beginning_of_its_sunset() {
         let secret = with_members(&TWO.into(), "v1", &[("sunset", "2027-03-01".into())]).unwrap();
-        let v1 = &parse(&secret).unwrap()[0];
+        let v1 = &parse(&secret).unwrap()[0].app;
         assert_eq!(v1.days_left(at("2026-12-31T23:59:59Z")), Some(60));
         assert_eq!(v1.days_left(at("2027-02-28T23:59:59Z")), Some(1));
         assert!(!v1.is_stopped(at("2027-02-28T23:59:59Z")));
@@ -222,19 +255,19 @@ mod tests {
     fn new_consents_go_back_to_the_older_app_until_that_is_stopped() {
         let now = at("2026-11-22T10:00:00Z");
         let back = with_members(&TWO.into(), "v2", &[("new_consents", false.into())]).unwrap();
-        assert_eq!(newest(&parse(&back).unwrap(), now).unwrap().app.name, "v1");
+        assert_eq!(newest(public(&parse(&back).unwrap()), now).unwrap().name, "v1");
         let stopped = with_members(&back, "v1", &[("sunset", "2026-11-22".into())]).unwrap();
-        assert!(newest(&parse(&stopped).unwrap(), now).is_none());
+        assert!(newest(public(&parse(&stopped).unwrap()), now).is_none());
         let again = with_members(&stopped, "v2", &[("new_consents", Value::Null)]).unwrap();
-        assert_eq!(newest(&parse(&again).unwrap(), now).unwrap().app.name, "v2");
+        assert_eq!(newest(public(&parse(&again).unwrap()), now).unwrap().name, "v2");
     }
 
     #[test]
     fn a_change_keeps_what_it_does_not_name() {
         let changed = with_members(&TWO.into(), "v2", &[("sunset", "2027-03-01".into())]).unwrap();
         let apps = parse(&changed).unwrap();
-        assert_eq!(apps[1].install_url_production.as_deref(), Some("https://login/p"));
-        assert_eq!(apps[1].app.client_secret.expose_secret(), "hush-2");
+        assert_eq!(apps[1].app.install_url_production.as_deref(), Some("https://login/p"));
+        assert_eq!(apps[1].credentials().client_secret.expose_secret(), "hush-2");
         assert!(matches!(with_members(&TWO.into(), "v3", &[]), Err(Error::NotFound { .. })));
         assert!(parse(&with_members(&TWO.into(), "v2", &[("sunset", "soon".into())]).unwrap()).is_err());
     }
@@ -242,8 +275,8 @@ mod tests {
     #[test]
     fn the_last_registration_is_the_newest() {
         let apps = parse(&TWO.into()).unwrap();
-        let newest = newest(&apps, Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!((newest.app.name.as_str(), newest.app.client_id.as_str()), ("v2", "id2"));
+        let newest = newest(public(&apps), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((newest.name.as_str(), newest.client_id.as_str()), ("v2", "id2"));
         assert_eq!(newest.install_url_production.as_deref(), Some("https://login/p"));
         assert_eq!(newest.install_url_sandbox, None);
     }

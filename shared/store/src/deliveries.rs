@@ -92,6 +92,8 @@ pub struct Deliveries {
     table: Table,
 }
 
+const RECORD: &str = "record the deliveries";
+
 impl Deliveries {
     /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
@@ -115,11 +117,18 @@ impl Deliveries {
         }
         // BatchWriteItem has no conditions, so outcomes that may yield to a stored one are put one by one.
         let (conditional, unconditional): (Vec<_>, Vec<_>) = newest.into_values().partition(|one| one.outcome.yields());
-        let operation = "record the deliveries";
-        let requests = unconditional.into_iter().map(|one| put_request(operation, one.to_item(operation)?));
-        self.table.write_all(operation, requests.collect::<Result<_, _>>()?).await?;
-        let puts = conditional.into_iter().map(|one| self.put_if_unsettled(operation, one));
+        self.replace(unconditional).await?;
+        let puts = conditional.into_iter().map(|one| self.put_if_unsettled(RECORD, one));
         stream::iter(puts).buffer_unordered(PARALLEL_WRITES).try_collect().await
+    }
+
+    /// Stores outcomes that replace any other, 25 to a request.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn replace(&self, deliveries: impl IntoIterator<Item = &Delivery>) -> Result<(), Error> {
+        let requests = deliveries.into_iter().map(|one| put_request(RECORD, one.to_item(RECORD)?));
+        self.table.write_all(RECORD, requests.collect::<Result<_, _>>()?).await
     }
 
     async fn put_if_unsettled(&self, operation: &'static str, delivery: &Delivery) -> Result<(), Error> {

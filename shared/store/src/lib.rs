@@ -51,7 +51,7 @@ pub mod token_vault;
 pub mod webhook_secret;
 pub mod writes;
 
-pub use apps::{AppRegistration, Apps};
+pub use apps::{AppRegistration, Apps, PublicApp};
 pub use authorizations::{Authorization, AuthorizationId, Authorizations, Purpose};
 pub use budgets::{Budget, Budgets, Lane, Observation};
 pub use connections::{
@@ -75,6 +75,6 @@ pub use owner_policy::WriteRoute;
 pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};
 pub use queues::{Message, NewDeadLetter, Queue, RefreshKind, RefreshTask, WriteTask};
 pub use records::{ApplyOutcome, Change, MirrorRecord, RecordCount, RecordPage, Records, Tombstone};
-pub use token_vault::{TokenGrant, TokenVault, Tokens};
+pub use token_vault::{Protection, TokenGrant, TokenVault, Tokens};
 pub use webhook_secret::{SecretHash, WebhookSecret};
 pub use writes::{BeginOutcome, NewWrite, Write, WriteKind, WriteState, Writes};

@@ -218,9 +218,11 @@ async fn ask(broker: &Mutex<RuntimeApi>, request: &Value) -> Result<Value> {
 /// Returns the function's environment variables, as the template sets them.
 fn environment(prefix: &str, aws: &str, tables: &local::emulator::Tables) -> Vec<(&'static str, String)> {
     vec![
+        ("OPERATIONS", "exchange_code,access_token".to_owned()),
         ("ORGS_TABLE", tables.name("orgs")),
         ("CONNECTIONS_TABLE", tables.name("connections")),
         ("APPS_SECRET_ARN", format!("{prefix}-apps")),
+        ("TOKEN_SECRET_READERS", "arn:aws:iam::000000000000:role/bench".to_owned()),
         ("TOKEN_SECRET_PREFIX", format!("ferry/{prefix}/tokens")),
         ("SALESFORCE_HOSTS", "loopback".to_owned()),
         ("AWS_ENDPOINT_URL", aws.to_owned()),

@@ -18,7 +18,7 @@ pub struct Subject {
 }
 
 /// Every variable that a function of Ferry requires, with addresses that nothing listens on.
-const ENVIRONMENT: [(&str, &str); 25] = [
+const ENVIRONMENT: [(&str, &str); 28] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
     ("ORGS_TABLE", "bench-orgs"),
@@ -37,8 +37,11 @@ const ENVIRONMENT: [(&str, &str); 25] = [
     ("WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/write"),
     ("EVENT_BUS_NAME", "bench"),
     ("APPS_SECRET_ARN", "arn:aws:secretsmanager:us-east-1:000000000000:secret:bench"),
+    ("TOKEN_SECRET_READERS", "arn:aws:iam::000000000000:role/bench"),
     ("TOKEN_SECRET_PREFIX", "ferry/bench/tokens"),
+    ("OPERATIONS", "access_token,keep_alive,status,apps"),
     ("TOKEN_BROKER_FUNCTION", "bench-token-broker"),
+    ("CONNECTION_MANAGER_FUNCTION", "bench-connection-manager"),
     ("ONBOARDING_FUNCTION", "bench-onboarding"),
     ("PUBLIC_URL", "https://ferry.example.com"),
     ("WEBHOOK_URL", "https://ferry.example.com"),

@@ -7,13 +7,17 @@ use jiff::{SignedDuration, Timestamp};
 use org_simulator::Simulator;
 use runtime::invoke::Invoke;
 use runtime::token_broker::{
-    AccessTokenRequest, ConnectionRef, ConnectionStatus, Refusal, RefusalCode, Request, Response, RetryHint, Token,
+    AccessTokenRequest, Apps, ConnectionRef, ConnectionStatus, Refusal, RefusalCode, Request, Response, RetryHint,
+    Token,
 };
 use salesforce::{BoxFuture, Clock, OrgId};
-use store::{Connection, ConnectionId, ConnectionState, Connections, Error, LeaseClaim, LeaseOutcome, LeaseRequest};
+use store::{
+    Connection, ConnectionId, ConnectionState, Connections, Error, LeaseClaim, LeaseOutcome, LeaseRequest, PublicApp,
+};
 
 /// Returns an access token for each live connection of the simulated org and refuses every other. Marks a dead connection
 /// as the real broker does.
+#[derive(Clone)]
 pub(crate) struct FakeBroker {
     pub(crate) simulator: Arc<Simulator>,
     /// The base URL of the org's APIs.
@@ -23,6 +27,7 @@ pub(crate) struct FakeBroker {
     /// The usernames of the team connection and of the rep.
     pub(crate) usernames: [String; 2],
     pub(crate) dead: Arc<Mutex<HashSet<ConnectionId>>>,
+    pub(crate) apps: Arc<Mutex<Vec<PublicApp>>>,
 }
 
 impl FakeBroker {
@@ -50,6 +55,16 @@ impl FakeBroker {
 }
 
 impl FakeBroker {
+    /// Fails without a registered app, as the real broker does.
+    fn registered(&self) -> Result<Response, runtime::Error> {
+        let apps = self.apps.lock().unwrap().clone();
+        if apps.is_empty() {
+            let function = self.name().to_owned();
+            return Err(runtime::Error::Failed { function, error_type: "NeedsHuman".to_owned() });
+        }
+        Ok(Response::Apps(Apps { apps }))
+    }
+
     /// Returns the status, since access tokens of the simulated org need no refresh.
     async fn status(&self, wanted: ConnectionRef) -> Response {
         let ConnectionRef { org_id, connection_id } = wanted;
@@ -96,6 +111,7 @@ impl Invoke for FakeBroker {
                 Request::AccessToken(wanted) => self.access_token(wanted).await,
                 Request::KeepAlive(wanted) => self.status(wanted).await,
                 Request::Revoke(connection) => self.revoke(connection).await,
+                Request::Apps => self.registered()?,
                 other => panic!("{other:?}"),
             };
             Ok(serde_json::to_vec(&response).unwrap())

@@ -9,13 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use local::Emulator;
 use local::emulator::{SdkConfig, State};
 use org_simulator::{Options, Simulator, User};
-use runtime::TokenBroker;
+use runtime::{AppList, ConnectionManager, TokenBroker};
 use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId, Timeouts};
 use secret_scan::SecretScan;
 use serde_json::Value;
 use store::{
-    ActivationRequest, Apps, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Environment,
-    LeaseRequest, Orgs, SecretHash,
+    ActivationRequest, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Environment, LeaseRequest,
+    Orgs, SecretHash,
 };
 use tokio::sync::OnceCell;
 
@@ -53,6 +53,7 @@ pub struct TestContext {
     sdk: SdkConfig,
     state: State,
     dead: Arc<Mutex<HashSet<ConnectionId>>>,
+    broker: FakeBroker,
     pub(crate) proxies: Option<Proxies>,
     scan: SecretScan,
 }
@@ -141,13 +142,15 @@ impl TestContext {
             clock: clock.clone(),
             usernames: [admin.username.clone(), rep.username.clone()],
             dead: Arc::clone(&dead),
+            apps: Arc::default(),
         };
         let policy = HostPolicy::LoopbackToo;
         let http = http(policy, clock.clone()).expect("TLS");
         Self {
             org: simulator.org_id().parse().unwrap(),
             orgs: Orgs::new(dynamodb, state.tables.name("orgs")),
-            salesforce: runtime::Salesforce::new(http, ApiVersion::DEFAULT, TokenBroker::new(broker, policy)),
+            salesforce: runtime::Salesforce::new(http, ApiVersion::DEFAULT, TokenBroker::new(broker.clone(), policy)),
+            broker,
             simulator,
             admin,
             rep,
@@ -209,22 +212,21 @@ impl TestContext {
         bodies
     }
 
-    /// Returns the app registrations, which are empty until [`TestContext::register`].
-    pub fn apps(&self) -> Apps {
-        Apps::new(self.secrets_manager(), self.state.physical("AppsSecret").unwrap(), self.clock.clone())
+    /// Returns a client that lists the apps, of which there are none until [`TestContext::register`].
+    pub fn apps(&self) -> AppList {
+        AppList::new(self.broker.clone(), self.clock.clone())
+    }
+
+    /// Returns a client that revokes connections.
+    pub fn connection_manager(&self) -> ConnectionManager {
+        ConnectionManager::new(self.broker.clone())
     }
 
     /// Registers apps with these names, the newest last.
-    pub async fn register(&self, names: &[&str]) {
-        let app = |name: &&str| serde_json::json!({ "name": name, "client_id": name, "client_secret": "unused" });
-        let registrations = serde_json::json!({ "apps": names.iter().map(app).collect::<Vec<_>>() }).to_string();
-        let secret = self.state.physical("AppsSecret").unwrap();
-        let put = self.secrets_manager().put_secret_value().secret_id(secret).secret_string(registrations);
-        put.send().await.unwrap();
-    }
-
-    fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        aws_sdk_secretsmanager::Client::new(&self.sdk)
+    pub fn register(&self, names: &[&str]) {
+        let app = |name: &&str| serde_json::json!({ "name": name, "client_id": name });
+        let apps = names.iter().map(|name| serde_json::from_value(app(name)).unwrap());
+        *self.broker.apps.lock().unwrap() = apps.collect();
     }
 
     /// Returns the physical name of a table.

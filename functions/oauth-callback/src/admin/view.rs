@@ -1,7 +1,7 @@
 //! The content of the connections page.
 
 use jiff::Timestamp;
-use store::{AppRegistration, Connection, ConnectionKind, ConnectionState, Org, OrgState, Tenant};
+use store::{Connection, ConnectionKind, ConnectionState, Org, OrgState, PublicApp, Tenant};
 
 use super::status::{self, Status};
 use crate::Deps;
@@ -57,23 +57,22 @@ impl ConnectionView {
 }
 
 /// Loads the tenant's orgs with their connections.
-pub(super) async fn orgs(deps: &Deps, tenant: &Tenant) -> Result<Vec<OrgView>, store::Error> {
-    let newest = deps.apps.newest().await?;
+pub(super) async fn orgs(deps: &Deps, tenant: &Tenant, newest: &PublicApp) -> Result<Vec<OrgView>, store::Error> {
     let mut views = Vec::new();
     for org in deps.orgs.list_by_tenant(tenant).await? {
         let connections = deps.connections.list(org.org_id).await?;
         let connections = connections.into_iter().filter(|connection| connection.tenant == *tenant).collect();
-        views.push(view(&org, connections, &newest, deps.clock.now()));
+        views.push(view(&org, connections, newest, deps.clock.now()));
     }
     Ok(views)
 }
 
-fn view(org: &Org, connections: Vec<Connection>, newest: &AppRegistration, now: Timestamp) -> OrgView {
+fn view(org: &Org, connections: Vec<Connection>, newest: &PublicApp, now: Timestamp) -> OrgView {
     let (team, personal): (Vec<_>, Vec<_>) =
         connections.into_iter().partition(|connection| connection.kind == ConnectionKind::Team);
     let team = team.into_iter().next();
     let host = host_of(org, team.as_ref()).to_owned();
-    let shown = |connection: &Connection| connection_view(connection, &newest.app.name, now);
+    let shown = |connection: &Connection| connection_view(connection, &newest.name, now);
     let team = team.as_ref().map(shown);
     let mut personal: Vec<_> = personal.iter().map(shown).collect();
     personal.sort_by_key(|connection| (connection.is_ok(), connection.name.clone()));

@@ -5,29 +5,33 @@ use std::sync::{Arc, Mutex};
 use connecting::onboarding::Event;
 use runtime::Error;
 use runtime::invoke::Invoke;
-use runtime::token_broker::{Connected, ExchangeCode, Refusal, RefusalCode, Request, Response, RetryHint};
+use runtime::token_broker::{Apps, Connected, ExchangeCode, Refusal, RefusalCode, Request, Response, RetryHint};
 use salesforce::auth::{self, App, CodeExchange};
 use salesforce::{BoxFuture, Clock, HostPolicy, Http, LoginHost};
 use serde_json::{Value, json};
+use store::PublicApp;
 
-/// A token broker that exchanges the code at the simulated org, so that a wrong verifier, nonce or redirect URI fails. It stores
+/// A connection manager that exchanges the code at the simulated org, so that a wrong verifier, nonce or redirect URI fails. It stores
 /// no tokens.
 #[derive(Clone)]
 pub(crate) struct FakeBroker {
     pub(crate) app: App,
+    pub(crate) apps: Vec<PublicApp>,
     /// The code with which every request is refused.
     pub(crate) refuse_with: Arc<Mutex<Option<RefusalCode>>>,
+    /// The requests, except those for the apps.
     pub(crate) requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl FakeBroker {
-    pub(crate) fn new(app: App) -> Self {
-        Self { app, refuse_with: Arc::default(), requests: Arc::default() }
+    pub(crate) fn new(app: App, apps: Vec<PublicApp>) -> Self {
+        Self { app, apps, refuse_with: Arc::default(), requests: Arc::default() }
     }
 
     async fn respond(&self, request: Request) -> Response {
         let refuse_with = *self.refuse_with.lock().unwrap();
         match (refuse_with, request) {
+            (_, Request::Apps) => Response::Apps(Apps { apps: self.apps.clone() }),
             (Some(code), _) => refused(code),
             (None, Request::ExchangeCode(exchange)) => self.exchange(exchange).await,
             (None, Request::Revoke(connection)) => Response::Revoked(connection),
@@ -66,13 +70,15 @@ fn refused(code: RefusalCode) -> Response {
 
 impl Invoke for FakeBroker {
     fn name(&self) -> &str {
-        "token-broker"
+        "connection-manager"
     }
 
     fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
         Box::pin(async move {
             let request: Request = serde_json::from_slice(&payload).unwrap();
-            self.requests.lock().unwrap().push(request.clone());
+            if !matches!(request, Request::Apps) {
+                self.requests.lock().unwrap().push(request.clone());
+            }
             Ok(serde_json::to_vec(&self.respond(request).await).unwrap())
         })
     }

@@ -7,12 +7,12 @@ use http::{HeaderMap, Request, StatusCode};
 use local::{Emulator, unique_prefix};
 use oauth_callback::{Deps, LoginHosts, router};
 use org_simulator::{Options, Simulator};
-use runtime::TokenBroker;
+use runtime::{AppList, ConnectionManager};
 use salesforce::auth::App;
 use salesforce::{Clock, HostPolicy, LoginHost, OrgId};
 use secret_scan::SecretScan;
 use serde_json::{Value, json};
-use store::{ActivationRequest, Apps, Authorizations, Connections, Environment, Orgs, WebhookSecret};
+use store::{ActivationRequest, Authorizations, Connections, Environment, Orgs, PublicApp, WebhookSecret};
 use tower::ServiceExt as _;
 
 use crate::fakes::{FakeBroker, FakeOnboarding};
@@ -66,15 +66,13 @@ impl TestContext {
         let prefix = unique_prefix();
         let tables = emulator.create_tables(&prefix).await.unwrap();
         let org = Simulator::start(Options::default()).await.unwrap();
-        let secrets = aws_sdk_secretsmanager::Client::new(emulator.sdk_config());
         let dynamodb = aws_sdk_dynamodb::Client::new(emulator.sdk_config());
-        let apps = format!("{prefix}-apps");
-        secrets.create_secret().name(&apps).secret_string(registrations(&org)).send().await.unwrap();
-        let broker = FakeBroker::new(App {
+        let app = App {
             name: "v2".to_owned(),
             client_id: org.client_id().to_owned(),
             client_secret: org.client_secret().into(),
-        });
+        };
+        let broker = FakeBroker::new(app, vec![registered(&org)]);
         let onboarding = FakeOnboarding::new();
         let login = LoginHost::parse(org.url(), HostPolicy::LoopbackToo).unwrap();
         let clock = Clock::manual("2026-11-22T10:15:30Z".parse().unwrap());
@@ -82,8 +80,8 @@ impl TestContext {
             authorizations: Authorizations::new(dynamodb.clone(), tables.name("authorizations")),
             connections: Connections::new(dynamodb.clone(), tables.name("connections")),
             orgs: Orgs::new(dynamodb, tables.name("orgs")),
-            apps: Apps::new(secrets, apps, clock.clone()),
-            broker: TokenBroker::new(broker.clone(), HostPolicy::LoopbackToo),
+            apps: AppList::new(broker.clone(), clock.clone()),
+            connection_manager: ConnectionManager::new(broker.clone()),
             onboarding: Onboarding::new(onboarding.clone()),
             login: LoginHosts { production: login.clone(), sandbox: login },
             hosts: HostPolicy::LoopbackToo,
@@ -176,10 +174,7 @@ impl TestContext {
     }
 }
 
-fn registrations(org: &Simulator) -> String {
-    let app = json!({
-        "name": "v2", "client_id": org.client_id(), "client_secret": org.client_secret(),
-        "install_url_production": null, "install_url_sandbox": INSTALL_URL,
-    });
-    json!({ "apps": [app] }).to_string()
+fn registered(org: &Simulator) -> PublicApp {
+    let app = json!({ "name": "v2", "client_id": org.client_id(), "install_url_sandbox": INSTALL_URL });
+    serde_json::from_value(app).unwrap()
 }

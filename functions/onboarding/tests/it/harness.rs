@@ -38,6 +38,7 @@ impl TestContext {
             orgs: context.orgs.clone(),
             connections: context.connections.clone(),
             salesforce: context.salesforce.clone(),
+            connection_manager: context.connection_manager(),
             refreshes: Queue::new(context.sqs(), queue, context.clock.clone()),
             webhook_url: PUBLIC_URL.to_owned(),
             client: soap_receiver::RequiredClient::default(),

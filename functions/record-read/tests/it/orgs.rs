@@ -72,9 +72,9 @@ fn a_connection_shows_its_app_and_its_last_use() {
     run(async {
         let context = TestContext::new().await;
         assert_eq!(context.get("/connections/team").await.1["on_newest_app"], Value::Null, "no app is registered");
-        context.register(&["v2"]).await;
+        context.register(&["v2"]);
         assert_eq!(context.get("/connections/team").await.1["on_newest_app"], true);
-        context.register(&["v2", "v3"]).await;
+        context.register(&["v2", "v3"]);
         context.pass(SignedDuration::from_mins(6));
 
         let (_, team) = context.get("/connections/team").await;

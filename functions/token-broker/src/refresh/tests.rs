@@ -13,6 +13,7 @@ fn old() -> Tokens {
         instance_url: "https://acme.my.salesforce.com".to_owned(),
         issued_at: Timestamp::UNIX_EPOCH,
         grant: None,
+        protection: Some("before".to_owned()),
     }
 }
 

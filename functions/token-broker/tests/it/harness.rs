@@ -13,22 +13,25 @@ use local::emulator::Tables;
 use local::{Emulator, unique_prefix};
 use org_simulator::{Options, Simulator};
 use runtime::token_broker::{
-    AccessTokenRequest, Connected, ConnectionRef, ExchangeCode, Refusal, RefusalCode, Request, Response, Token,
+    AccessTokenRequest, Connected, ConnectionRef, ExchangeCode, Operation, Refusal, RefusalCode, Request, Response,
+    Token,
 };
 use salesforce::auth;
 use salesforce::{ApiVersion, Clock, Fingerprint, HostPolicy, Http, LoginHost, OrgId, Timeouts};
 use secrecy::ExposeSecret as _;
 use secret_scan::SecretScan;
 use store::{
-    ActivationRequest, Apps, Connection, ConnectionId, ConnectionKind, Connections, Environment, Orgs, SecretHash,
-    TokenVault,
+    ActivationRequest, Apps, Connection, ConnectionId, ConnectionKind, Connections, Environment, Orgs, Protection,
+    SecretHash, TokenVault,
 };
 use token_broker::protocol::Limits;
 use token_broker::{Deps, Timer, handle};
 
 const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
+/// The role that may use tokens.
+pub(crate) const READER: &str = "arn:aws:iam::000000000000:role/broker";
 const V1_CLIENT_ID: &str = "3MVG9.ferry.simulator.v1";
-const V1_CLIENT_SECRET: &str = "simulator-secret-v1";
+pub(crate) const V1_CLIENT_SECRET: &str = "simulator-secret-v1";
 
 pub(crate) struct TestContext {
     pub(crate) org: Simulator,
@@ -102,9 +105,11 @@ impl TestContext {
         let clock = Clock::system();
         let timeouts = Timeouts { attempt: Duration::from_secs(10), total: Duration::from_secs(1) };
         let deps = Deps {
+            operations: Operation::ALL.to_vec(),
             orgs: Orgs::new(dynamodb.clone(), tables.name("orgs")),
             connections: Connections::new(dynamodb, tables.name("connections")),
-            vault: TokenVault::new(secrets.clone(), format!("ferry/{prefix}/tokens")),
+            vault: TokenVault::new(secrets.clone(), format!("ferry/{prefix}/tokens"))
+                .with_protection(Protection { readers: vec![READER.to_owned()], kms_key: None }),
             apps: Apps::new(secrets.clone(), apps.clone(), clock.clone()),
             http: Http::new(HostPolicy::LoopbackToo, clock.clone()).unwrap().with_timeouts(timeouts),
             api_version: ApiVersion::DEFAULT,
@@ -121,12 +126,14 @@ impl TestContext {
     }
 
     /// Returns the environment variables of a broker process on the same state, which reaches AWS at `aws`.
-    pub(crate) fn environment(&self, aws: &str) -> [(&'static str, String); 9] {
+    pub(crate) fn environment(&self, aws: &str) -> [(&'static str, String); 11] {
         [
+            ("OPERATIONS", Operation::ALL.map(Operation::as_str).join(",")),
             ("ORGS_TABLE", self.tables.name("orgs")),
             ("CONNECTIONS_TABLE", self.tables.name("connections")),
             ("APPS_SECRET_ARN", self.apps.clone()),
             ("TOKEN_SECRET_PREFIX", format!("ferry/{}/tokens", self.prefix)),
+            ("TOKEN_SECRET_READERS", READER.to_owned()),
             ("SALESFORCE_HOSTS", "loopback".to_owned()),
             ("AWS_ENDPOINT_URL", aws.to_owned()),
             ("AWS_REGION", local::emulator::REGION.to_owned()),
@@ -158,7 +165,7 @@ impl TestContext {
     ) -> ExchangeCode {
         let app = self.deps.apps.find(app).await.unwrap().expect("a registration").app;
         let login = LoginHost::parse(login_url, HostPolicy::LoopbackToo).unwrap();
-        let consent = auth::consent(&app, &login, REDIRECT_URI, &mut rand::rng()).unwrap();
+        let consent = auth::consent(&app.client_id, &login, REDIRECT_URI, &mut rand::rng()).unwrap();
         let code = code_of(consent.authorize_url.as_str(), username).await;
         ExchangeCode {
             kind,
@@ -176,9 +183,13 @@ impl TestContext {
     /// Creates a context with a team connection.
     pub(crate) async fn connected() -> Self {
         let context = Self::new().await;
-        let consent = context.consent(&context.admin, ConnectionKind::Team).await;
-        context.exchange(consent).await.expect("the team connects");
+        context.connect_team().await;
         context
+    }
+
+    pub(crate) async fn connect_team(&self) {
+        let consent = self.consent(&self.admin, ConnectionKind::Team).await;
+        self.exchange(consent).await.expect("the team connects");
     }
 
     /// Makes the org active for the tenant, as `onboarding` does after the team connected.
@@ -241,8 +252,12 @@ impl TestContext {
         tokens.refresh_token.expose_secret().to_owned()
     }
 
+    pub(crate) fn token_prefix(&self) -> String {
+        format!("ferry/{}/tokens", self.prefix)
+    }
+
     pub(crate) fn secret_name(&self) -> String {
-        format!("ferry/{}/tokens/{}/team", self.prefix, self.org.org_id())
+        format!("{}/{}/team", self.token_prefix(), self.org.org_id())
     }
 
     /// Returns the number of successful responses of the token endpoint.

@@ -45,8 +45,8 @@ const fn point(name: &'static str, request: &'static str, skipped: usize) -> Kil
     KillPoint { name, request, skipped }
 }
 
-/// Every request of a refresh by a new process, in order.
-const REFRESH: [RefreshPoint; 9] = {
+/// Every request of the first refresh after a consent, by a new process, in order.
+const REFRESH: [RefreshPoint; 10] = {
     use Tokens::{Lost, Valid};
     const fn kill(point: KillPoint, before: Tokens, after: Tokens) -> RefreshPoint {
         RefreshPoint { point, before, after }
@@ -58,6 +58,7 @@ const REFRESH: [RefreshPoint; 9] = {
         kill(point("read the row under the lease", "GetItem", 1), Valid, Valid),
         kill(point("read the vault under the lease", "GetSecretValue", 1), Valid, Valid),
         kill(point("read the app", "GetSecretValue", 2), Valid, Valid),
+        kill(point("protect the secret", "PutResourcePolicy", 0), Valid, Valid),
         kill(point("request tokens", TOKEN_REQUEST, 0), Valid, Lost),
         kill(point("store the tokens", "PutSecretValue", 0), Lost, Valid),
         kill(point("settle the refresh", "UpdateItem", 1), Valid, Valid),
@@ -65,7 +66,7 @@ const REFRESH: [RefreshPoint; 9] = {
 };
 
 /// Every request of a consent that replaces a grant, by a new process, in order.
-const CONSENT: [KillPoint; 10] = [
+const CONSENT: [KillPoint; 11] = [
     point("read the app", "GetSecretValue", 0),
     point("request tokens", TOKEN_REQUEST, 0),
     point("read the org", "GetItem", 0),
@@ -74,6 +75,7 @@ const CONSENT: [KillPoint; 10] = [
     point("reserve the connection", "PutItem", 0),
     point("count the grants", "Query", 0),
     point("store the tokens", "PutSecretValue", 0),
+    point("protect the secret", "PutResourcePolicy", 0),
     point("activate the connection", "UpdateItem", 0),
     point("revoke the old grant", REVOCATION, 0),
 ];

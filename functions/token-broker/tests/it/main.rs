@@ -10,6 +10,7 @@ mod grants;
 mod harness;
 mod keep_alive;
 mod kills;
+mod least_privilege;
 mod permissions;
 mod refreshing;
 mod sunset;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
-use store::apps::{AppRegistration, newest};
+use store::apps::{AppRegistration, newest, public};
 use store::{Connection, ConnectionKind, ConnectionState, Org};
 
 /// A connection that does not use the current app.
@@ -44,7 +44,7 @@ pub(crate) fn outdated_connections(
     connections: &[Connection],
     now: Timestamp,
 ) -> Vec<OutdatedConnection> {
-    let current = newest(apps, now).map(|newest| newest.app.name.as_str());
+    let current = newest(public(apps), now).map(|newest| newest.name.as_str());
     let owned: BTreeMap<_, _> = orgs.iter().filter_map(|org| Some((org.org_id, org.tenant.as_ref()?))).collect();
     let mut outdated: Vec<_> = connections
         .iter()
@@ -68,13 +68,13 @@ pub(crate) fn outdated_connections(
 
 /// Returns the registered apps in their order, then the apps that connections use but that are no longer registered.
 pub(crate) fn app_usage(apps: &[AppRegistration], connections: &[Connection], now: Timestamp) -> Vec<AppUsage> {
-    let current = newest(apps, now).map(|newest| newest.app.name.as_str());
-    let registered: Vec<&str> = apps.iter().map(|app| app.app.name.as_str()).collect();
+    let current = newest(public(apps), now).map(|newest| newest.name.as_str());
+    let registered: Vec<&str> = public(apps).map(|app| app.name.as_str()).collect();
     let mut unregistered: Vec<&str> = connections.iter().map(|connection| connection.app.as_str()).collect();
     unregistered.retain(|app| !registered.contains(app));
     unregistered.sort_unstable();
     unregistered.dedup();
-    let apps = apps.iter().map(|app| (app.app.name.as_str(), app.sunset, app.days_left(now)));
+    let apps = public(apps).map(|app| (app.name.as_str(), app.sunset, app.days_left(now)));
     apps.chain(unregistered.into_iter().map(|app| (app, None, None)))
         .map(|(app, sunset, days_left)| {
             let count = |wanted| connections.iter().filter(|one| one.app == app && state(one) == Some(wanted)).count();

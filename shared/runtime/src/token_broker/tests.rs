@@ -121,11 +121,48 @@ async fn an_instance_url_outside_salesforce_is_refused() {
 
 #[tokio::test]
 async fn a_response_to_another_request_is_invalid() {
-    let (broker, _) = broker(|number, _| token(number));
+    let function = FakeBroker { calls: Arc::default(), respond: |number, _| token(number) };
 
-    let error = broker.revoke(org(), &ConnectionId::team()).await.unwrap_err();
+    let error = ConnectionManager::new(function).revoke(org(), &ConnectionId::team()).await.unwrap_err();
 
     assert!(matches!(error, Error::InvalidResponse { .. }));
+}
+
+#[tokio::test]
+async fn apps_are_read_again_after_five_minutes() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let respond = |number, request| {
+        assert_eq!(request, json!({"operation": "apps"}));
+        let app = |name: String| json!({"name": name, "client_id": "id"});
+        json!({"answer": "apps", "apps": [app("v1".to_owned()), app(format!("v{}", number + 2))]})
+    };
+    let clock = salesforce::Clock::manual("2026-11-22T10:00:00Z".parse().unwrap());
+    let apps = AppList::new(FakeBroker { calls: Arc::clone(&calls), respond }, clock.clone());
+
+    assert_eq!(apps.newest().await.unwrap().name, "v2");
+    assert!(apps.find("v1").await.unwrap().is_some());
+    clock.advance(jiff::SignedDuration::from_mins(5));
+
+    assert_eq!(apps.newest().await.unwrap().name, "v3");
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn a_list_of_apps_drops_a_client_secret() {
+    let sent = json!({"answer": "apps", "apps": [{"name": "v1", "client_id": "id", "client_secret": "hush"}]});
+    let Response::Apps(apps) = serde_json::from_value(sent).unwrap() else { panic!("another response") };
+    assert!(!serde_json::to_string(&apps).unwrap().contains("hush"));
+}
+
+#[test]
+fn an_operation_is_named_as_in_its_request() {
+    let reference = || reference(org(), &ConnectionId::team());
+    for request in [Request::Revoke(reference()), Request::KeepAlive(reference()), Request::Apps] {
+        let wire = serde_json::to_value(&request).unwrap();
+        assert_eq!(wire["operation"], request.operation().as_str());
+        assert_eq!(request.operation().as_str().parse(), Ok(request.operation()));
+    }
+    assert!("everything".parse::<Operation>().is_err());
 }
 
 #[test]

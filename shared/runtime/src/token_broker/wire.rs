@@ -1,11 +1,12 @@
 //! The messages between the token broker and the other functions, as JSON. Nothing else serializes tokens.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use salesforce::{Fingerprint, OrgId, RecordId, Retry};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use store::{ConnectionId, ConnectionKind, ConnectionState, Tenant};
+use store::{ConnectionId, ConnectionKind, ConnectionState, PublicApp, Tenant};
 
 /// A request to the broker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,6 +23,68 @@ pub enum Request {
     KeepAlive(ConnectionRef),
     /// Returns the status of the connection.
     Status(ConnectionRef),
+    /// Returns the registered apps without their secrets.
+    Apps,
+}
+
+impl Request {
+    /// Returns the operation of the request.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        match self {
+            Self::ExchangeCode(_) => Operation::ExchangeCode,
+            Self::AccessToken(_) => Operation::AccessToken,
+            Self::Revoke(_) => Operation::Revoke,
+            Self::KeepAlive(_) => Operation::KeepAlive,
+            Self::Status(_) => Operation::Status,
+            Self::Apps => Operation::Apps,
+        }
+    }
+}
+
+/// An operation of the broker. A deployed function serves only those that its configuration lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// [`Request::ExchangeCode`].
+    ExchangeCode,
+    /// [`Request::AccessToken`].
+    AccessToken,
+    /// [`Request::Revoke`].
+    Revoke,
+    /// [`Request::KeepAlive`].
+    KeepAlive,
+    /// [`Request::Status`].
+    Status,
+    /// [`Request::Apps`].
+    Apps,
+}
+
+impl Operation {
+    /// Every operation.
+    pub const ALL: [Self; 6] =
+        [Self::ExchangeCode, Self::AccessToken, Self::Revoke, Self::KeepAlive, Self::Status, Self::Apps];
+
+    /// Returns the name, as in requests and in the configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ExchangeCode => "exchange_code",
+            Self::AccessToken => "access_token",
+            Self::Revoke => "revoke",
+            Self::KeepAlive => "keep_alive",
+            Self::Status => "status",
+            Self::Apps => "apps",
+        }
+    }
+}
+
+impl FromStr for Operation {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|operation| operation.as_str() == name);
+        known.ok_or_else(|| format!("the token broker has no operation `{name}`"))
+    }
 }
 
 /// An authorization code and the consent that it comes from.
@@ -85,6 +148,8 @@ pub enum Response {
     Revoked(ConnectionRef),
     /// The status of the connection.
     Status(ConnectionStatus),
+    /// The registered apps.
+    Apps(Apps),
     /// The request was refused.
     Refused(Refusal),
 }
@@ -134,6 +199,13 @@ pub struct ConnectionStatus {
     pub state: ConnectionState,
     /// The name of its app registration.
     pub app: String,
+}
+
+/// The registered apps, the newest last. Its type has no member for a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Apps {
+    /// The apps.
+    pub apps: Vec<PublicApp>,
 }
 
 /// A refusal by the broker.

@@ -8,7 +8,6 @@ use rand::CryptoRng;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::App;
 use crate::{Error, LoginHost};
 
 /// The scopes that Ferry requests: the user's identity, the API and a refresh token.
@@ -27,19 +26,24 @@ pub struct Consent {
     pub nonce: SecretString,
 }
 
-/// Starts a consent: creates an authorize URL and its secrets, from `rng`.
+/// Starts a consent to the app with this client id: creates an authorize URL and its secrets, from `rng`.
 ///
 /// The user has to log in again, because a browser that is logged in to another org would consent for that org.
 ///
 /// # Errors
 ///
 /// [`Error::Invalid`] when the redirect URI is not a URL.
-pub fn consent(app: &App, login: &LoginHost, redirect_uri: &str, rng: &mut impl CryptoRng) -> Result<Consent, Error> {
+pub fn consent(
+    client_id: &str,
+    login: &LoginHost,
+    redirect_uri: &str,
+    rng: &mut impl CryptoRng,
+) -> Result<Consent, Error> {
     let authorize = format!("{login}/services/oauth2/authorize");
     let authorize = AuthUrl::new(authorize).map_err(|_| invalid("login host"))?;
     let redirect = RedirectUrl::new(redirect_uri.to_owned()).map_err(|_| invalid("redirect URI"))?;
     let client =
-        BasicClient::new(ClientId::new(app.client_id.clone())).set_auth_uri(authorize).set_redirect_uri(redirect);
+        BasicClient::new(ClientId::new(client_id.to_owned())).set_auth_uri(authorize).set_redirect_uri(redirect);
     let (state, code_verifier, nonce) = (secret(rng), secret(rng), secret(rng));
     let verifier = PkceCodeVerifier::new(code_verifier.expose_secret().to_owned());
     let (authorize_url, _) = client
@@ -72,17 +76,13 @@ mod tests {
     use super::*;
     use crate::HostPolicy;
 
-    fn app() -> App {
-        App { name: "v2".to_owned(), client_id: "3MVG9client".to_owned(), client_secret: "hush".into() }
-    }
-
     fn begin() -> Consent {
         let login = LoginHost::parse("https://test.salesforce.com", HostPolicy::SalesforceOnly).unwrap();
-        consent(&app(), &login, "https://ferry.example/oauth/callback", &mut rand::rng()).unwrap()
+        consent("3MVG9client", &login, "https://ferry.example/oauth/callback", &mut rand::rng()).unwrap()
     }
 
     #[test]
-    fn an_authorize_url_has_challenge_state_and_nonce_but_no_secret() {
+    fn an_authorize_url_has_challenge_state_and_nonce() {
         let consent = begin();
         let url = &consent.authorize_url;
         assert!(url.as_str().starts_with("https://test.salesforce.com/services/oauth2/authorize?"));
@@ -96,7 +96,6 @@ mod tests {
         assert_eq!(pairs["scope"], "openid api refresh_token");
         assert_eq!(pairs["state"], consent.state.expose_secret());
         assert_eq!(pairs["nonce"], consent.nonce.expose_secret());
-        assert!(!url.as_str().contains("hush"));
         assert!(!url.as_str().contains(consent.code_verifier.expose_secret()));
     }
 

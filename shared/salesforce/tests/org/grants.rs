@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use crate::org::{ACCOUNT, Org, REDIRECT, REP, Renewing, http, session};
 
 async fn connect(org: &Org) -> TokenResponse {
-    let consent = auth::consent(&org.app(), &org.login(), REDIRECT, &mut rand::rng()).unwrap();
+    let consent = auth::consent(&org.app().client_id, &org.login(), REDIRECT, &mut rand::rng()).unwrap();
     let (code, state) = org.consent(&consent.authorize_url, REP).await;
     assert_eq!(state, consent.state.expose_secret());
     let exchange = CodeExchange {
@@ -41,7 +41,7 @@ async fn a_consent_yields_a_session_of_its_user() {
 #[tokio::test]
 async fn a_code_needs_its_verifier() {
     let org = Org::start().await;
-    let consent = auth::consent(&org.app(), &org.login(), REDIRECT, &mut rand::rng()).unwrap();
+    let consent = auth::consent(&org.app().client_id, &org.login(), REDIRECT, &mut rand::rng()).unwrap();
     let (code, _) = org.consent(&consent.authorize_url, REP).await;
     let exchange = CodeExchange {
         redirect_uri: REDIRECT.to_owned(),

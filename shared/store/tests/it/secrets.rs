@@ -20,6 +20,7 @@ fn tokens(name: &str) -> Tokens {
         instance_url: "https://acme.my.salesforce.com".to_owned(),
         issued_at: at(0),
         grant: None,
+        protection: None,
     }
 }
 
@@ -86,15 +87,17 @@ fn apps_are_read_again_after_five_minutes() {
         };
         put("v1").await.unwrap();
         let apps = Apps::new(client.clone(), secret, clock.clone());
-        assert_eq!(apps.newest().await.unwrap().app.name, "v1");
+        assert!(apps.find("v1").await.unwrap().is_some());
 
         put("v2").await.unwrap();
-        assert_eq!(apps.newest().await.unwrap().app.name, "v1");
+        assert!(apps.find("v2").await.unwrap().is_none());
         clock.advance(SignedDuration::from_mins(5));
 
-        assert_eq!(apps.newest().await.unwrap().app.name, "v2");
         assert!(apps.find("v1").await.unwrap().is_none());
         assert!(apps.find("v2").await.unwrap().is_some());
+        put("v3").await.unwrap();
+        assert_eq!(apps.reload().await.unwrap()[0].app.name, "v3");
+        assert!(apps.find("v3").await.unwrap().is_some());
     });
 }
 

@@ -10,6 +10,7 @@ use crate::log::Secrets;
 /// The real token broker.
 #[derive(Clone)]
 pub(crate) struct Broker {
+    pub(crate) name: &'static str,
     pub(crate) deps: token_broker::Deps,
     pub(crate) secrets: Secrets,
 }
@@ -23,7 +24,7 @@ pub(crate) struct Onboarding {
 
 impl Invoke for Broker {
     fn name(&self) -> &str {
-        "token-broker"
+        self.name
     }
 
     fn invoke(&self, payload: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {

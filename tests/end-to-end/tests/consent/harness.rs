@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use local::Emulator;
 use local::emulator::State;
 use org_simulator::{OrgOptions, Simulator};
-use runtime::{Aws, Env, Salesforce, TokenBroker};
+use runtime::token_broker::Operation;
+use runtime::{AppList, Aws, ConnectionManager, Env, Salesforce, TokenBroker};
 use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -93,10 +94,18 @@ impl TestContext {
         let mut onboarding = onboarding::Deps::new(&aws, config).unwrap();
         let config = oauth_callback::Config::from_env(&env()).unwrap();
         let mut callback = oauth_callback::Deps::new(&aws, config);
-        let called = Broker { deps: broker.clone(), secrets: secrets.clone() };
-        callback.broker = TokenBroker::new(called, HostPolicy::LoopbackToo);
+        // As deployed: each of the two functions serves only its own operations.
+        let serving = |name: &'static str, operations: &[Operation]| {
+            let deps = token_broker::Deps { operations: operations.to_vec(), ..broker.clone() };
+            Broker { name, deps, secrets: secrets.clone() }
+        };
+        let manager = serving("connection-manager", &[Operation::ExchangeCode, Operation::Revoke, Operation::Apps]);
+        callback.apps = AppList::new(manager.clone(), clock.clone());
+        callback.connection_manager = ConnectionManager::new(manager);
         let http = Http::new(HostPolicy::LoopbackToo, clock.clone()).unwrap();
-        onboarding.salesforce = Salesforce::new(http, ApiVersion::DEFAULT, callback.broker.clone());
+        let issuer = TokenBroker::new(serving("token-broker", &[Operation::AccessToken]), HostPolicy::LoopbackToo);
+        onboarding.salesforce = Salesforce::new(http, ApiVersion::DEFAULT, issuer);
+        onboarding.connection_manager = callback.connection_manager.clone();
         let called = Onboarding { deps: onboarding, secrets: secrets.clone() };
         callback.onboarding = connecting::onboarding::Onboarding::new(called);
         Self { org, other_org, clock, broker, callback, secrets, public_url: public_url.to_owned(), apps }
@@ -292,6 +301,8 @@ fn environment(state: &State, prefix: &str, public_url: &str, login: &str) -> En
         "SALESFORCE_HOSTS" => Some("loopback".to_owned()),
         "LOGIN_URL_PRODUCTION" | "LOGIN_URL_SANDBOX" => Some(login.clone()),
         "APPS_SECRET_ARN" => Some(apps.clone()),
+        "TOKEN_SECRET_READERS" => Some("arn:aws:iam::000000000000:role/broker".to_owned()),
+        "OPERATIONS" => Some(Operation::ALL.map(Operation::as_str).join(",")),
         "TOKEN_SECRET_PREFIX" => Some(format!("ferry/{prefix}/tokens")),
         _ if name.ends_with("_FUNCTION") => Some(name.to_lowercase()),
         _ => match name.strip_suffix("_TABLE") {

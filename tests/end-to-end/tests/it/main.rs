@@ -7,5 +7,6 @@ mod chaos;
 mod connections;
 mod forgery;
 mod kills;
+mod least_privilege;
 mod life;
 mod polls;

@@ -20,11 +20,12 @@ fn functions_get_the_variables_that_they_read() {
     let given = template_variables();
     let crates: Names =
         files("functions/", "/Cargo.toml").filter_map(|file| Some(file.path.split('/').nth(1)?.to_owned())).collect();
-    assert_eq!(given.keys().cloned().collect::<Names>(), crates, "every crate in functions/ is deployed, and no other");
+    let deployed: Names = given.values().map(|(folder, _)| folder.clone()).collect();
+    assert_eq!(deployed, crates, "every crate in functions/ is deployed, and no other");
 
     let readers = shared_readers();
-    let wrong = |(function, given): (String, Names)| {
-        let folder = format!("functions/{function}/");
+    let wrong = |(function, (folder, given)): (String, (String, Names))| {
+        let folder = format!("functions/{folder}/");
         let mut code = Code::default();
         for source in production(&[&folder]) {
             code.visit_file(&source.syntax);
@@ -64,8 +65,8 @@ fn every_spelling_of_a_variable_is_read() {
     assert!(code.crates.contains("writes"), "{:?}", code.crates);
 }
 
-/// Returns the environment variables of each function, those of `Globals` included.
-fn template_variables() -> BTreeMap<String, Names> {
+/// Returns the folder of the code and the environment variables of each function, those of `Globals` included.
+fn template_variables() -> BTreeMap<String, (String, Names)> {
     let documents = YamlOwned::load_from_str(&file(TEMPLATE).text).expect("the template is YAML");
     let [template] = &documents[..] else { panic!("the template is not one document") };
     let of_all = variables(&template["Globals"]["Function"]);
@@ -73,7 +74,14 @@ fn template_variables() -> BTreeMap<String, Names> {
     let functions =
         resources.iter().filter(|(_, resource)| resource["Type"].as_str() == Some("AWS::Serverless::Function"));
     let properties = functions.map(|(_, function)| &function["Properties"]);
-    properties.map(|properties| (function_name(properties), &variables(properties) | &of_all)).collect()
+    let of_one = |properties| (folder(properties), &variables(properties) | &of_all);
+    properties.map(|properties| (function_name(properties), of_one(properties))).collect()
+}
+
+/// Returns the last part of `CodeUri`. Several functions can have the code of one crate.
+fn folder(properties: &YamlOwned) -> String {
+    let uri = properties["CodeUri"].as_str().expect("a function has a CodeUri").trim_end_matches('/');
+    uri.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 /// Returns the name of the function without the stack's: `FunctionName` is `!Sub ${AWS::StackName}-name`.

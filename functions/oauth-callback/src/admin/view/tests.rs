@@ -33,9 +33,9 @@ fn org(state: &str) -> Org {
     serde_json::from_value(org).unwrap()
 }
 
-fn newest() -> AppRegistration {
+fn newest() -> PublicApp {
     let app = json!({
-        "name": "v2", "client_id": "id", "client_secret": "secret",
+        "name": "v2", "client_id": "id",
         "install_url_production": "https://login.salesforce.com/p", "install_url_sandbox": "https://test.salesforce.com/s",
     });
     serde_json::from_value(app).unwrap()
