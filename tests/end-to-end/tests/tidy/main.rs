@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on says so by panicking")]
 
 mod manifests;
+mod policies;
 mod repository;
 mod rust;
 mod salesforce_package;
