@@ -1,11 +1,12 @@
 //! Lambda entry point: builds the dependencies and serves [`note_write::router`] and [`note_write::handle`].
 
 use note_write::{Config, Deps, handle, router};
-use runtime::{BoxError, Env};
+use runtime::{BoxError, Env, Guard};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let aws = runtime::start("note-write").await?;
     let deps = Deps::new(&aws, Config::from_env(&Env::process())?)?;
-    runtime::serve_both(aws.clock(), router(deps.clone()), |event| Box::pin(handle(&deps, event))).await
+    let router = Guard::from_env(&aws, &Env::process())?.protect(router(deps.clone()));
+    runtime::serve_both(aws.clock(), router, |event| Box::pin(handle(&deps, event))).await
 }

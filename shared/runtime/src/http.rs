@@ -9,7 +9,11 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use store::{IdempotencyKey, PlatformUser};
 
-use crate::{Problem, ProblemCode};
+use crate::{Caller, Problem, ProblemCode};
+
+mod data_fault;
+
+pub use data_fault::describe_data;
 
 /// The size limit of a JSON body.
 pub const MAX_JSON_BYTES: usize = 5 * 1024 * 1024;
@@ -22,15 +26,20 @@ pub struct JsonBody<T>(pub T);
 #[derive(Clone, Debug)]
 pub struct PathOf<T>(pub T);
 
-/// Query parameters.
+/// Query parameters. `T` has `#[serde(deny_unknown_fields)]`, so that a misspelt parameter is refused by its name.
 #[derive(Clone, Debug)]
 pub struct QueryOf<T>(pub T);
+
+/// The query of a request without parameters. A handler takes this or [`QueryOf`] or [`ActingUser`].
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoQuery {}
 
 /// The `Idempotency-Key` header, required for a write.
 #[derive(Clone, Debug)]
 pub struct Idempotency(pub IdempotencyKey);
 
-/// The optional acting user, `?as=`.
+/// The acting user: `?as=`, which is the only query parameter of the request, or the user that the caller is.
 #[derive(Clone, Debug)]
 pub struct ActingUser(pub Option<PlatformUser>);
 
@@ -67,8 +76,20 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(query)) => Ok(Self(query)),
-            Err(rejection) => Err(Problem::invalid(rejection.body_text())),
+            Err(rejection) => {
+                let text = rejection.body_text();
+                let fault = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+                Err(Problem::invalid(data_fault::describe_query(fault)))
+            }
         }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        QueryOf::from_request_parts(parts, state).await.map(|QueryOf(query)| query)
     }
 }
 
@@ -90,12 +111,13 @@ impl<S: Send + Sync> FromRequestParts<S> for ActingUser {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
         struct Acting {
             #[serde(rename = "as")]
             user: Option<PlatformUser>,
         }
         let QueryOf(Acting { user }) = QueryOf::from_request_parts(parts, state).await?;
-        Ok(Self(user))
+        Caller::from_request_parts(parts, state).await?.acting_user(user).map(Self)
     }
 }
 
@@ -106,10 +128,7 @@ fn describe(error: &serde_json::Error) -> String {
     match error.classify() {
         Category::Syntax | Category::Io => format!("the body is not JSON ({position})"),
         Category::Eof => "the body is incomplete".to_owned(),
-        Category::Data => match text.split_once(", expected ") {
-            Some((_, expected)) => format!("the body is invalid: expected {expected}"),
-            None => format!("the body is invalid: {text}"),
-        },
+        Category::Data => format!("the body is invalid: {}", describe_data(&text, "member")),
     }
 }
 

@@ -13,12 +13,14 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use tower::ServiceExt as _;
 
+use crate::caller::VerifiedIdentity;
+
 /// Lambda's limit for a response.
 const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
 
 /// An error of the conversion.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
+pub enum Error {
     /// The event does not have payload format 2.0.
     #[error("the event is not a request of an HTTP API")]
     InvalidEvent,
@@ -45,9 +47,13 @@ pub(crate) fn is_request(event: &RawValue) -> bool {
 }
 
 /// Routes the request of an event and returns the response.
-pub(crate) async fn respond(router: &Router, event: &RawValue) -> Result<ApiGatewayV2httpResponse, Error> {
+///
+/// # Errors
+/// The event is not a request, or the response is too large.
+pub async fn respond(router: &Router, event: &RawValue) -> Result<ApiGatewayV2httpResponse, Error> {
     let request = lambda_http::request::from_str(event.get()).map_err(|_| Error::InvalidEvent)?;
     let certificate = client_certificate(&request);
+    let identity = request.request_context_ref().and_then(VerifiedIdentity::from_context);
     let mut request = request.map(|body| match body {
         EventBody::Text(text) => Body::from(text),
         EventBody::Binary(bytes) => Body::from(bytes),
@@ -55,6 +61,9 @@ pub(crate) async fn respond(router: &Router, event: &RawValue) -> Result<ApiGate
     });
     if let Some(certificate) = certificate {
         request.extensions_mut().insert(certificate);
+    }
+    if let Some(identity) = identity {
+        request.extensions_mut().insert(identity);
     }
     let response = match router.clone().oneshot(request).await {
         Ok(response) => response,

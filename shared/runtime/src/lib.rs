@@ -3,19 +3,21 @@
 //! A `main` starts the process, reads its configuration, and serves:
 //!
 //! ```no_run
-//! use runtime::{BoxError, Env};
+//! use runtime::{BoxError, Env, Guard, TenantOrg};
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), BoxError> {
 //!     let aws = runtime::start("record-read").await?;
-//!     let orgs = store::Orgs::new(aws.dynamodb(), Env::process().required("ORGS_TABLE")?);
-//!     let list = axum::routing::get(move || async move { runtime::problem::respond(orgs.list().await) });
-//!     runtime::serve_http(aws.clock(), axum::Router::new().route("/v1/orgs", list)).await
+//!     let guard = Guard::from_env(&aws, &Env::process())?;
+//!     let show = axum::routing::get(async |TenantOrg(org): TenantOrg| org.org_id.to_string());
+//!     let router = axum::Router::new().route("/v1/orgs/{org}", show);
+//!     runtime::serve_http(aws.clock(), guard.protect(router)).await
 //! }
 //! ```
 
 mod api_calls;
 mod aws;
+pub mod caller;
 mod chain;
 mod diagnostic;
 mod env;
@@ -23,8 +25,9 @@ mod error;
 #[cfg(test)]
 mod error_texts;
 pub mod exposed;
+pub mod guard;
 pub mod http;
-mod http_event;
+pub mod http_event;
 pub mod invoke;
 pub mod problem;
 mod report;
@@ -36,10 +39,12 @@ pub mod token_broker;
 
 pub use api_calls::record_api_calls;
 pub use aws::Aws;
+pub use caller::Caller;
 pub use chain::Chain;
 pub use diagnostic::diagnostic;
 pub use env::{Env, EnvError};
 pub use error::Error;
+pub use guard::{Guard, GuardedRouter, TenantOrg};
 pub use http_event::ClientCertificate;
 pub use problem::{Problem, ProblemCode};
 pub use report::{Outcome, Report};

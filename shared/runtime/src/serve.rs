@@ -12,13 +12,14 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::report::Invocation;
-use crate::{BoxError, Chain, Outcome, Report, diagnostic, http_event};
+use crate::{BoxError, Chain, GuardedRouter, Outcome, Report, diagnostic, http_event};
 
 /// Serves requests of the HTTP API.
 ///
 /// # Errors
 /// Lambda's runtime fails.
-pub async fn serve_http(clock: Clock, router: Router) -> Result<(), BoxError> {
+pub async fn serve_http(clock: Clock, router: GuardedRouter) -> Result<(), BoxError> {
+    let router = router.into_router();
     let response = |event: LambdaEvent<Box<RawValue>>| respond_http(&clock, &router, event.payload);
     lambda_runtime::run(service_fn(response)).await
 }
@@ -62,7 +63,7 @@ where
 ///
 /// # Errors
 /// Lambda's runtime fails.
-pub async fn serve_both<E, A, F, Fut, Err>(clock: Clock, router: Router, handle: F) -> Result<(), BoxError>
+pub async fn serve_both<E, A, F, Fut, Err>(clock: Clock, router: GuardedRouter, handle: F) -> Result<(), BoxError>
 where
     E: DeserializeOwned,
     A: Serialize + Report,
@@ -70,6 +71,7 @@ where
     Fut: Future<Output = Result<A, Err>>,
     Err: Classify + Error,
 {
+    let router = router.into_router();
     let response = async |event: LambdaEvent<Box<RawValue>>| {
         if http_event::is_request(&event.payload) {
             respond_http(&clock, &router, event.payload).await

@@ -9,6 +9,7 @@ use tower::ServiceExt as _;
 use super::*;
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Input {
     tenant: store::Tenant,
     count: u32,
@@ -18,7 +19,8 @@ fn router() -> Router {
     let handle = |Idempotency(key): Idempotency, ActingUser(user): ActingUser, JsonBody(input): JsonBody<Input>| async move {
         format!("{key} {} {} {}", user.map_or_else(|| "nobody".to_owned(), String::from), input.tenant, input.count)
     };
-    Router::new().route("/test", post(handle))
+    let caller = Caller { tenant: "acme".parse().unwrap(), scopes: Default::default(), user: None };
+    Router::new().route("/test", post(handle)).layer(axum::Extension(caller))
 }
 
 async fn send(uri: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> (StatusCode, String) {
@@ -74,9 +76,11 @@ async fn a_body_over_the_limit_is_refused() {
 #[tokio::test]
 async fn a_fault_is_described_without_the_bodys_values() {
     let cases = [
-        (r#"{"tenant": "acme"}"#, "missing field `count`"),
-        (r#"{"tenant": "acme", "count": "hush"}"#, "expected u32"),
+        (r#"{"tenant": "acme"}"#, "the member `count` is missing"),
+        (r#"{"tenant": "acme", "count": "hush"}"#, "expected a whole number"),
         (r#"{"tenant": "", "count": 1}"#, "a tenant must be 1 to 128 characters"),
+        (r#"{"tenant": "acme", "count": 1, "colour": "hush"}"#, "no member `colour`; allowed: `tenant`, `count`"),
+        ("null", "expected an object"),
         ("{", "incomplete"),
         ("{nonsense hush}", "not JSON"),
     ];
@@ -90,4 +94,16 @@ async fn a_fault_is_described_without_the_bodys_values() {
 #[tokio::test]
 async fn an_invalid_acting_user_is_refused() {
     assert_eq!(problem("/test?as=", &[JSON, KEY], GOOD).await.0, 400);
+}
+
+#[tokio::test]
+async fn an_unknown_query_parameter_is_refused_by_its_name() {
+    let (status, _, detail) = problem("/test?as=rep&platform_user=rep", &[JSON, KEY], GOOD).await;
+    assert_eq!((status, detail.as_str()), (400, "there is no query parameter `platform_user`; allowed: `as`"));
+    assert!(problem("/test?as=a&as=b", &[JSON, KEY], GOOD).await.2.contains("`as` must be sent once"));
+
+    let router = Router::new().route("/test", post(async |NoQuery {}: NoQuery| {}));
+    let response = router.oneshot(http::Request::post("/test?x=1").body(Body::empty()).unwrap()).await.unwrap();
+    let body = to_bytes(response.into_body(), 1000).await.unwrap();
+    assert!(String::from_utf8_lossy(&body).contains("no query parameter `x`; allowed: none"), "{body:?}");
 }

@@ -52,12 +52,30 @@ problem_codes! {
     /// Salesforce refused the authorization code: it was used, has expired, or belongs to another app.
     GrantRefused = "grant_refused", BAD_REQUEST, "Salesforce refused the authorization code",
         "Send the person a new connect link (POST /v1/connect-links).";
+    /// API Gateway verified no caller.
+    Unauthorized = "unauthorized", UNAUTHORIZED, "The request has no verified caller",
+        "Send the request with a JWT of the platform's issuer, or signed with Signature Version 4, as the deployment requires.";
+    /// The caller signs with IAM, and the deployment refuses such callers.
+    IamRefused = "iam_refused", FORBIDDEN, "Callers that sign with IAM are refused",
+        "Ask the operator of this installation to set the template parameter IamCallers to all-tenants, or to let callers use JWTs (JwtIssuer).";
+    /// The caller's token lacks the scope that the request requires.
+    InsufficientScope = "insufficient_scope", FORBIDDEN, "The token lacks a scope",
+        "Send the request with a token that has the scope that the detail names.";
     /// An outbound message names another org than the one whose address it was sent to.
     OtherOrg = "other_org", FORBIDDEN, "The message comes from another org",
         "Connect the org that sent the message, so that it gets an address of its own.";
+    /// The header `Ferry-Tenant` names another tenant than the caller's token.
+    OtherTenant = "other_tenant", FORBIDDEN, "The token belongs to another tenant",
+        "Leave the header Ferry-Tenant out, or send the request with a token that has the scope all-tenants.";
+    /// The request names another platform user than the caller's token.
+    OtherUser = "other_user", FORBIDDEN, "The token belongs to another user",
+        "Leave the user out of the request, or send it with a token of that user or of the platform itself.";
     /// The connection's user lacks a permission in Salesforce.
     SalesforceForbidden = "salesforce_forbidden", FORBIDDEN, "The connected user lacks a permission in Salesforce",
         "Ask an administrator of the org to check the user's permissions: API Enabled, the object, its fields.";
+    /// Neither the caller's token nor the header `Ferry-Tenant` names the tenant of the call.
+    TenantRequired = "tenant_required", FORBIDDEN, "The call names no tenant",
+        "Send the request with a token that has the tenant's claim, or with the scope all-tenants and the header Ferry-Tenant.";
     /// The addressed resource does not exist, or is not visible to the caller.
     NotFound = "not_found", NOT_FOUND, "The resource does not exist",
         "Check the path and its ids, and send the request again.";
