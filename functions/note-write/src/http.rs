@@ -5,11 +5,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::HeaderMap;
+use runtime::TenantOrg;
 use runtime::http::{ActingUser, Idempotency, JsonBody, PathOf};
 use runtime::problem::refuse;
 use salesforce::{OrgId, RecordId};
 use serde_json::Value;
-use store::{IdempotencyKey, PlatformUser};
+use store::{IdempotencyKey, Org, PlatformUser};
 use uuid::Uuid;
 use writes::{Defect, Deps, Error, WriteRequest};
 
@@ -27,32 +28,34 @@ pub fn router(deps: Deps) -> Router {
 
 async fn create(
     State(deps): State<Deps>,
-    PathOf(org): PathOf<OrgId>,
+    TenantOrg(org): TenantOrg,
     ActingUser(platform_user): ActingUser,
     Idempotency(key): Idempotency,
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
     let operation = NewNoteRequest::parse(body).map(Operation::Create);
-    carry_out(&deps, org, Ok(key), platform_user, operation).await
+    carry_out(&deps, &org, Ok(key), platform_user, operation).await
 }
 
 async fn change(
     State(deps): State<Deps>,
-    PathOf((org, id)): PathOf<(OrgId, RecordId)>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, id)): PathOf<(OrgId, RecordId)>,
     ActingUser(platform_user): ActingUser,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
     let operation = NoteChange::parse(body).map(|change| Operation::Change(id, change));
-    carry_out(&deps, org, key_or_new(&headers), platform_user, operation).await
+    carry_out(&deps, &org, key_or_new(&headers), platform_user, operation).await
 }
 
 async fn show(
     State(deps): State<Deps>,
-    PathOf((org, id)): PathOf<(OrgId, RecordId)>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, id)): PathOf<(OrgId, RecordId)>,
     ActingUser(platform_user): ActingUser,
 ) -> Response {
-    match read(&deps, org, id, platform_user.as_ref()).await {
+    match read(&deps, &org, id, platform_user.as_ref()).await {
         Ok(note) => Json(note).into_response(),
         Err(error) => refuse(&error).into_response(),
     }
@@ -60,7 +63,7 @@ async fn show(
 
 async fn carry_out(
     deps: &Deps,
-    org: OrgId,
+    org: &Org,
     key: Result<IdempotencyKey, Defect>,
     platform_user: Option<PlatformUser>,
     operation: Result<Operation, Vec<Defect>>,

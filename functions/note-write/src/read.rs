@@ -1,19 +1,20 @@
 //! Reads a note.
 
-use salesforce::{Note, OrgId, RecordId};
+use salesforce::{Note, RecordId};
 use serde::Serialize;
-use store::PlatformUser;
 use store::owner_policy::choose_reader;
+use store::{Org, PlatformUser};
 use writes::{Deps, Error, require_active};
 
 /// Fetches a note through the acting user's connection, or the team's without one.
 pub(crate) async fn read(
     deps: &Deps,
-    org: OrgId,
+    org: &Org,
     id: RecordId,
     platform_user: Option<&PlatformUser>,
 ) -> Result<NoteView, Error> {
-    require_active(deps, org).await?;
+    require_active(org)?;
+    let org = org.org_id;
     let reader = choose_reader(&deps.connections, org, platform_user).await?.map_err(Error::NoRoute)?;
     let client = deps.salesforce.client(org, &reader);
     let note = client.fetch_note(&id).await;

@@ -4,7 +4,7 @@ use salesforce::RecordId;
 use salesforce::notes::{MAX_LINKS, MAX_TITLE_CHARS};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use writes::Defect;
+use writes::{Defect, unknown_members};
 
 /// The maximum size of a note's content. A larger text belongs in a file.
 const MAX_CONTENT_BYTES: usize = 100_000;
@@ -42,7 +42,6 @@ pub enum Content {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct CreateBody {
     title: String,
     text: Option<String>,
@@ -51,7 +50,6 @@ struct CreateBody {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct ChangeBody {
     title: Option<String>,
     text: Option<String>,
@@ -64,6 +62,14 @@ impl NewNoteRequest {
     /// # Errors
     /// All defects of the body, at least one.
     pub fn parse(body: Value) -> Result<Self, Vec<Defect>> {
+        let unknown = unknown_members(
+            &body,
+            &["title", "text", "html", "links"],
+            "there is no such member; allowed: title, text, html, links",
+        );
+        if !unknown.is_empty() {
+            return Err(unknown);
+        }
         let body: CreateBody = serde_json::from_value(body)
             .map_err(|_| vec![Defect::whole("the body must be an object with title, text or html, and links")])?;
         let mut defects = Vec::new();
@@ -86,6 +92,11 @@ impl NoteChange {
     /// # Errors
     /// All defects of the body, at least one.
     pub fn parse(body: Value) -> Result<Self, Vec<Defect>> {
+        let known = ["title", "text", "html"];
+        let unknown = unknown_members(&body, &known, "there is no such member; allowed: title, text, html");
+        if !unknown.is_empty() {
+            return Err(unknown);
+        }
         let body: ChangeBody = serde_json::from_value(body)
             .map_err(|_| vec![Defect::whole("the body must be an object with title, text or html")])?;
         let mut defects = Vec::new();

@@ -12,9 +12,9 @@ use connecting::connect_links::{LINK_TTL, Ticket, expiry};
 use connecting::disconnect::Outcome;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, StatusCode};
-use runtime::Problem;
-use runtime::http::JsonBody;
+use runtime::http::{JsonBody, NoQuery};
 use runtime::problem::refuse;
+use runtime::{Caller, Problem};
 use salesforce::{LoginHost, OrgId};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -34,15 +34,19 @@ use session::Session;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AdminLinkRequest {
-    tenant: Tenant,
+    #[serde(default)]
+    tenant: Option<Tenant>,
 }
 
-/// `POST /v1/admin-links`: creates a link that opens a tenant's connections page once.
+/// `POST /v1/admin-links`: creates a link that opens the connections page of the caller's tenant once.
 pub(crate) async fn create_link(
     State(deps): State<Deps>,
+    caller: Caller,
+    NoQuery {}: NoQuery,
     JsonBody(request): JsonBody<AdminLinkRequest>,
 ) -> Result<Response, Problem> {
-    let (secret, expires_at) = session::create_link(&deps, request.tenant).await.map_err(|error| refuse(&error))?;
+    let tenant = caller.own_tenant(request.tenant)?;
+    let (secret, expires_at) = session::create_link(&deps, tenant).await.map_err(|error| refuse(&error))?;
     let url = format!("{}/admin/{}", deps.public_url, secret.expose_secret());
     Ok(links::response(&url.into(), expires_at))
 }

@@ -3,9 +3,9 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use runtime::Problem;
-use runtime::http::PathOf;
+use runtime::http::{NoQuery, PathOf};
 use runtime::problem::{refuse, respond};
+use runtime::{Problem, TenantOrg};
 use salesforce::OrgId;
 use store::ConnectionId;
 
@@ -14,16 +14,22 @@ use crate::Deps;
 /// Disconnects one connection.
 pub(crate) async fn connection(
     State(deps): State<Deps>,
-    PathOf((org, id)): PathOf<(OrgId, ConnectionId)>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, id)): PathOf<(OrgId, ConnectionId)>,
+    NoQuery {}: NoQuery,
 ) -> Result<Response, Problem> {
-    let report = deps.disconnect().connection(org, &id).await.map_err(|error| refuse(&error))?;
+    let report = deps.disconnect().connection(org.org_id, &id).await.map_err(|error| refuse(&error))?;
     let report = report.ok_or_else(|| Problem::not_found("connection"))?;
     Ok(respond(Ok::<_, store::Error>(report)))
 }
 
 /// Closes an org and disconnects all of its connections.
-pub(crate) async fn org(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Result<Response, Problem> {
-    let report = deps.disconnect().org(org).await.map_err(|error| refuse(&error))?;
+pub(crate) async fn org(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    NoQuery {}: NoQuery,
+) -> Result<Response, Problem> {
+    let report = deps.disconnect().org(org.org_id).await.map_err(|error| refuse(&error))?;
     let report = report.ok_or_else(|| Problem::not_found("org"))?;
     Ok(respond(Ok::<_, store::Error>(report)))
 }

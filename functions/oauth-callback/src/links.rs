@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 use connecting::connect_links::Ticket;
 use http::StatusCode;
 use jiff::Timestamp;
-use runtime::Problem;
-use runtime::http::JsonBody;
+use runtime::http::{JsonBody, NoQuery};
 use runtime::problem::refuse;
+use runtime::{Caller, Problem};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use store::{Org, OrgState};
@@ -34,10 +34,13 @@ pub(crate) fn response(url: &SecretString, expires_at: Timestamp) -> Response {
 /// Creates a link. It is valid once, for 15 minutes.
 pub(crate) async fn create(
     State(deps): State<Deps>,
+    caller: Caller,
+    NoQuery {}: NoQuery,
     JsonBody(request): JsonBody<LinkRequest>,
 ) -> Result<Response, Problem> {
     let now = deps.clock.now();
-    let ticket = request.ticket(now, deps.hosts).map_err(Problem::invalid)?;
+    let tenant = caller.own_tenant(request.tenant.clone())?;
+    let ticket = request.ticket(tenant, now, deps.hosts).map_err(Problem::invalid)?;
     if let Some(org_id) = ticket.org_id {
         let org = deps.orgs.load(org_id).await.map_err(|error| refuse(&error))?;
         if let Some(problem) = org_problem(&ticket, org.as_ref()) {
@@ -70,14 +73,13 @@ mod tests {
     use store::Environment;
 
     fn ticket(kind: &str) -> Ticket {
-        let mut body =
-            json!({"tenant": "acme", "kind": kind, "environment": "production", "org_id": "00D5e000000KQ2eEAG"});
+        let mut body = json!({"kind": kind, "environment": "production", "org_id": "00D5e000000KQ2eEAG"});
         if kind == "personal" {
             body["platform_user"] = json!("rep-1");
         }
         serde_json::from_value::<LinkRequest>(body)
             .unwrap()
-            .ticket(Timestamp::UNIX_EPOCH, HostPolicy::SalesforceOnly)
+            .ticket("acme".parse().unwrap(), Timestamp::UNIX_EPOCH, HostPolicy::SalesforceOnly)
             .unwrap()
     }
 

@@ -12,7 +12,8 @@ use store::{ConnectionKind, Environment, PlatformUser, PublicApp, Tenant};
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LinkRequest {
-    tenant: Tenant,
+    #[serde(default)]
+    pub(crate) tenant: Option<Tenant>,
     kind: Kind,
     #[serde(default)]
     environment: Option<Environment>,
@@ -32,8 +33,8 @@ enum Kind {
 }
 
 impl LinkRequest {
-    /// Returns the ticket, or the reason for which the fields of the request contradict each other.
-    pub(crate) fn ticket(self, now: Timestamp, hosts: HostPolicy) -> Result<Ticket, &'static str> {
+    /// Returns the ticket of the caller's tenant, or the reason for which the fields of the request contradict each other.
+    pub(crate) fn ticket(self, tenant: Tenant, now: Timestamp, hosts: HostPolicy) -> Result<Ticket, &'static str> {
         let (environment, my_domain_url) = self.login(hosts)?;
         let kind = match (self.kind, self.platform_user) {
             (Kind::Team, None) => ConnectionKind::Team,
@@ -43,7 +44,7 @@ impl LinkRequest {
             (Kind::Personal, Some(platform_user)) => ConnectionKind::Personal { platform_user },
         };
         let expires_at = expiry(now, LINK_TTL);
-        Ok(Ticket { tenant: self.tenant, kind, environment, org_id: self.org_id, my_domain_url, expires_at })
+        Ok(Ticket { tenant, kind, environment, org_id: self.org_id, my_domain_url, expires_at })
     }
 
     /// Returns the environment and the My Domain. Most My Domains imply their environment.
@@ -111,12 +112,14 @@ mod tests {
 
     fn ticket(body: serde_json::Value) -> Result<Ticket, String> {
         let request: LinkRequest = serde_json::from_value(body).map_err(|error| error.to_string())?;
-        request.ticket(Timestamp::UNIX_EPOCH, HostPolicy::SalesforceOnly).map_err(str::to_owned)
+        request
+            .ticket("acme".parse().unwrap(), Timestamp::UNIX_EPOCH, HostPolicy::SalesforceOnly)
+            .map_err(str::to_owned)
     }
 
     #[test]
     fn a_team_link_needs_no_org() {
-        let ticket = ticket(json!({"tenant": "acme", "kind": "team", "environment": "sandbox"})).unwrap();
+        let ticket = ticket(json!({"kind": "team", "environment": "sandbox"})).unwrap();
         assert!(ticket.is_team());
         assert_eq!(ticket.org_id, None);
         assert_eq!(ticket.minutes_left(Timestamp::UNIX_EPOCH), 15);
@@ -124,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_personal_link_needs_a_user_and_an_org() {
-        let base = json!({"tenant": "acme", "kind": "personal", "environment": "production"});
+        let base = json!({"kind": "personal", "environment": "production"});
         let with = |more: &[(&str, &str)]| {
             let mut body = base.clone();
             for (name, value) in more {
@@ -142,7 +145,7 @@ mod tests {
     #[test]
     fn a_my_domain_implies_the_environment() {
         let with = |url: &str, environment: Option<&str>| {
-            let mut body = json!({"tenant": "acme", "kind": "team", "my_domain_url": url});
+            let mut body = json!({"kind": "team", "my_domain_url": url});
             if let Some(environment) = environment {
                 body["environment"] = json!(environment);
             }
@@ -161,11 +164,11 @@ mod tests {
     fn an_invalid_link_request_is_refused() {
         for body in [
             json!({"tenant": "", "kind": "team", "environment": "production"}),
-            json!({"tenant": "acme", "kind": "team", "environment": "staging"}),
-            json!({"tenant": "acme", "kind": "team"}),
-            json!({"tenant": "acme", "kind": "team", "environment": "production", "platform_user": "rep-1"}),
-            json!({"tenant": "acme", "kind": "team", "environment": "production", "org_id": "00D5e000000KQ2eAAA"}),
-            json!({"tenant": "acme", "kind": "team", "environment": "production", "redirect": "https://example.com"}),
+            json!({"kind": "team", "environment": "staging"}),
+            json!({"kind": "team"}),
+            json!({"kind": "team", "environment": "production", "platform_user": "rep-1"}),
+            json!({"kind": "team", "environment": "production", "org_id": "00D5e000000KQ2eAAA"}),
+            json!({"kind": "team", "environment": "production", "redirect": "https://example.com"}),
         ] {
             assert!(ticket(body.clone()).is_err(), "{body}");
         }
@@ -174,7 +177,7 @@ mod tests {
     #[test]
     fn a_stored_consent_is_complete_and_hides_its_secrets() {
         let pending = PendingConsent {
-            ticket: ticket(json!({"tenant": "acme", "kind": "team", "environment": "production"})).unwrap(),
+            ticket: ticket(json!({"kind": "team", "environment": "production"})).unwrap(),
             app: "v2".to_owned(),
             login_url: "https://login.salesforce.com".to_owned(),
             browser: Digest::new("browser"),

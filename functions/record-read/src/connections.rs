@@ -8,10 +8,13 @@ use store::{ConnectionId, ConnectionState, PlatformUser};
 use crate::views::ConnectionView;
 use crate::{Deps, Error};
 
-/// Lists the org's connections.
-pub(crate) async fn list(deps: &Deps, org: OrgId) -> Result<Vec<ConnectionView>, Error> {
+/// Lists the org's connections, or only that of one user.
+pub(crate) async fn list(deps: &Deps, org: OrgId, only: Option<&PlatformUser>) -> Result<Vec<ConnectionView>, Error> {
     let newest = newest_app(deps).await;
-    let connections = deps.connections.list(org).await?;
+    let connections = match only {
+        Some(user) => deps.connections.load(org, &ConnectionId::personal(user)).await?.into_iter().collect(),
+        None => deps.connections.list(org).await?,
+    };
     Ok(connections.into_iter().map(|connection| ConnectionView::new(connection, newest.as_deref())).collect())
 }
 

@@ -5,16 +5,17 @@
 
 use jiff::Timestamp;
 use salesforce::OrgId;
-use store::{Cursor, CursorName, Org};
+use store::{Cursor, CursorName, Org, PlatformUser};
 
 use crate::changes::ChangesView;
 use crate::views::{BudgetView, HealthView, LicenseView, PipelinesHealth, SyncView, copy_of};
 use crate::{Deps, Error, connections};
 
-/// Builds the health view from four reads of Ferry's own tables and the app registrations, without a call to Salesforce.
-pub(crate) async fn health(deps: &Deps, org: Org) -> Result<HealthView, Error> {
+/// Builds the health view from four reads of Ferry's own tables and the app registrations, without a call to Salesforce. Of the
+/// connections, `only` limits it to that of one user.
+pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -> Result<HealthView, Error> {
     let org_id = org.org_id;
-    let connections = connections::list(deps, org_id).await?;
+    let connections = connections::list(deps, org_id, only).await?;
     let cursors = deps.cursors.list(org_id).await?;
     let count = deps.pipelines.list(org_id).await?.len();
     let last_poll = covered_until(&cursors, &CursorName::poll());

@@ -1,15 +1,16 @@
 //! The routes of the read API.
 
-use axum::Router;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use runtime::http::{ActingUser, PathOf, QueryOf};
+use axum::{Json, Router};
+use runtime::http::{ActingUser, NoQuery, PathOf, QueryOf};
 use runtime::problem::respond;
+use runtime::{Caller, Problem, TenantOrg};
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{ConnectionId, Org, PlatformUser, RecordRef};
+use store::{ConnectionId, Org, OrgState, PlatformUser, RecordRef};
 
 use crate::filter::{ListQuery, OPPORTUNITY, OpportunityFilter};
 use crate::live::LiveReader;
@@ -19,8 +20,22 @@ use crate::{Deps, Error, connections, health, mirror};
 const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 const CONTACT: ObjectName = ObjectName::from_static("Contact");
 
+/// The default number of orgs in a page.
+const DEFAULT_ORGS: u16 = 50;
+/// The maximum number of orgs in a page.
+const MAX_ORGS: u16 = 100;
+
+/// The query parameters of the list of orgs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OrgsQuery {
+    limit: Option<u16>,
+    after: Option<OrgId>,
+}
+
 /// The query parameters of the list of connections.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ConnectionsQuery {
     #[serde(default)]
     platform_user: Option<PlatformUser>,
@@ -34,9 +49,12 @@ pub fn router(deps: Deps) -> Router {
         .route("/v1/orgs/{org}/health", get(show_health))
         .route("/v1/orgs/{org}/connections", get(list_connections))
         .route("/v1/orgs/{org}/connections/{id}", get(show_connection))
-        .route("/v1/orgs/{org}/accounts/{id}", get(|deps, id, user| show_record(deps, of(ACCOUNT, id), user)))
-        .route("/v1/orgs/{org}/contacts/{id}", get(|deps, id, user| show_record(deps, of(CONTACT, id), user)))
-        .route("/v1/orgs/{org}/opportunities/{id}", get(|deps, id, user| show_record(deps, of(OPPORTUNITY, id), user)))
+        .route("/v1/orgs/{org}/accounts/{id}", get(|deps, org, id, user| show_record(deps, org, of(ACCOUNT, id), user)))
+        .route("/v1/orgs/{org}/contacts/{id}", get(|deps, org, id, user| show_record(deps, org, of(CONTACT, id), user)))
+        .route(
+            "/v1/orgs/{org}/opportunities/{id}",
+            get(|deps, org, id, user| show_record(deps, org, of(OPPORTUNITY, id), user)),
+        )
         .route("/v1/orgs/{org}/opportunities", get(list_opportunities))
         .route("/v1/orgs/{org}/records/{object}/{id}", get(show_record))
         .route("/v1/orgs/{org}/pipelines", get(list_pipelines))
@@ -45,40 +63,63 @@ pub fn router(deps: Deps) -> Router {
         .with_state(deps)
 }
 
-async fn list_orgs(State(deps): State<Deps>) -> Response {
-    let orgs = deps.orgs.list_active().await.map_err(Error::Store);
-    respond(orgs.map(|orgs| json!({ "orgs": orgs.into_iter().map(OrgView::from).collect::<Vec<_>>() })))
+async fn list_orgs(State(deps): State<Deps>, caller: Caller, QueryOf(query): QueryOf<OrgsQuery>) -> Response {
+    let page = async {
+        let limit = query.limit.unwrap_or(DEFAULT_ORGS);
+        if !(1..=MAX_ORGS).contains(&limit) {
+            return Err(Error::Invalid("limit must be a number from 1 to 100"));
+        }
+        let page = deps.orgs.page_of_tenant(&caller.tenant, query.after, limit).await?;
+        let active = page.orgs.into_iter().filter(|org| org.state == OrgState::Active);
+        let orgs: Vec<OrgView> = active.map(OrgView::from).collect();
+        Ok(json!({ "orgs": orgs, "next": page.next }))
+    };
+    respond(page.await)
 }
 
-async fn show_org(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Response {
-    respond(load_org(&deps, org).await.map(OrgView::from))
+async fn show_org(TenantOrg(org): TenantOrg, NoQuery {}: NoQuery) -> Response {
+    Json(OrgView::from(org)).into_response()
 }
 
-async fn show_health(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Response {
-    let view = async { health::health(&deps, load_org(&deps, org).await?).await };
-    respond(view.await)
+async fn show_health(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    caller: Caller,
+    NoQuery {}: NoQuery,
+) -> Response {
+    respond(health::health(&deps, org, caller.sees_only()).await)
 }
 
 async fn list_connections(
     State(deps): State<Deps>,
-    PathOf(org): PathOf<OrgId>,
+    TenantOrg(org): TenantOrg,
+    caller: Caller,
     QueryOf(query): QueryOf<ConnectionsQuery>,
-) -> Response {
-    let view = async {
-        load_org(&deps, org).await?;
+) -> Result<Response, Problem> {
+    if let (Some(_), Some(requested)) = (caller.sees_only(), &query.platform_user) {
+        caller.acting_user(Some(requested.clone()))?;
+    }
+    let views = async {
         let views = match query.platform_user {
-            Some(user) => vec![connections::load_for_rep(&deps, org, &user).await?],
-            None => connections::list(&deps, org).await?,
+            Some(user) => vec![connections::load_for_rep(&deps, org.org_id, &user).await?],
+            None => connections::list(&deps, org.org_id, caller.sees_only()).await?,
         };
         Ok::<_, Error>(json!({ "connections": views }))
     };
-    respond(view.await)
+    Ok(respond(views.await))
 }
 
-async fn show_connection(State(deps): State<Deps>, PathOf((org, id)): PathOf<(OrgId, ConnectionId)>) -> Response {
+async fn show_connection(
+    State(deps): State<Deps>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, id)): PathOf<(OrgId, ConnectionId)>,
+    caller: Caller,
+    NoQuery {}: NoQuery,
+) -> Response {
     let connection = async {
-        load_org(&deps, org).await?;
-        connections::load(&deps, org, &id).await?.ok_or(Error::NotFound("connection"))
+        let may_see = caller.sees_only().is_none_or(|user| ConnectionId::personal(user) == id);
+        let connection = if may_see { connections::load(&deps, org.org_id, &id).await? } else { None };
+        connection.ok_or(Error::NotFound("connection"))
     };
     respond(connection.await)
 }
@@ -90,75 +131,70 @@ fn of(object: ObjectName, PathOf((org, id)): PathOf<(OrgId, RecordId)>) -> PathO
 
 async fn show_record(
     State(deps): State<Deps>,
-    PathOf((org, object, id)): PathOf<(OrgId, ObjectName, RecordId)>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, object, id)): PathOf<(OrgId, ObjectName, RecordId)>,
     ActingUser(user): ActingUser,
 ) -> Response {
     let record = RecordRef { object, record_id: id };
-    respond(load_record(&deps, org, record, user).await)
+    respond(load_record(&deps, &org, record, user).await)
 }
 
 async fn list_opportunities(
     State(deps): State<Deps>,
-    PathOf(org): PathOf<OrgId>,
+    TenantOrg(org): TenantOrg,
+    caller: Caller,
     QueryOf(mut query): QueryOf<ListQuery>,
-) -> Response {
+) -> Result<Response, Problem> {
+    let user = caller.acting_user(query.user.take())?;
     let page = async {
-        let user = query.user.take();
         let filter = OpportunityFilter::try_from(query).map_err(Error::Invalid)?;
-        load_opportunities(&deps, org, &filter, user).await
+        load_opportunities(&deps, &org, &filter, user).await
     };
-    respond(page.await)
+    Ok(respond(page.await))
 }
 
-async fn list_pipelines(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>) -> Response {
+async fn list_pipelines(State(deps): State<Deps>, TenantOrg(org): TenantOrg, NoQuery {}: NoQuery) -> Response {
     let view = async {
-        load_org(&deps, org).await?;
-        let pipelines = deps.pipelines.list(org).await?;
-        let refreshed_at = health::pipelines_refreshed_at(&deps, org).await?.map(store::time::format);
+        let pipelines = deps.pipelines.list(org.org_id).await?;
+        let refreshed_at = health::pipelines_refreshed_at(&deps, org.org_id).await?.map(store::time::format);
         Ok::<_, Error>(json!({ "pipelines": pipelines, "refreshed_at": refreshed_at }))
     };
     respond(view.await)
 }
 
-async fn list_objects(State(deps): State<Deps>, PathOf(org): PathOf<OrgId>, ActingUser(user): ActingUser) -> Response {
-    let objects = async { LiveReader::open(&deps, org, user.as_ref()).await?.objects().await };
+async fn list_objects(State(deps): State<Deps>, TenantOrg(org): TenantOrg, ActingUser(user): ActingUser) -> Response {
+    let objects = async { LiveReader::open(&deps, &org, user.as_ref()).await?.objects().await };
     respond(objects.await.map(|objects| json!({ "objects": objects })))
 }
 
 async fn describe_object(
     State(deps): State<Deps>,
-    PathOf((org, object)): PathOf<(OrgId, ObjectName)>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, object)): PathOf<(OrgId, ObjectName)>,
     ActingUser(user): ActingUser,
 ) -> Response {
-    let describe = async { LiveReader::open(&deps, org, user.as_ref()).await?.describe(&object).await };
+    let describe = async { LiveReader::open(&deps, &org, user.as_ref()).await?.describe(&object).await };
     respond(describe.await)
-}
-
-async fn load_org(deps: &Deps, org: OrgId) -> Result<Org, Error> {
-    deps.orgs.load(org).await?.ok_or(Error::NotFound("org"))
 }
 
 /// Loads a record: live as the acting user, or from the mirror without one.
 async fn load_record(
     deps: &Deps,
-    org: OrgId,
+    org: &Org,
     record: RecordRef,
     user: Option<PlatformUser>,
 ) -> Result<RecordView, Error> {
     let RecordRef { object, record_id } = record;
     match user {
         Some(user) => Ok(LiveReader::open(deps, org, Some(&user)).await?.record(&object, record_id).await?.into()),
-        None => {
-            load_org(deps, org).await?;
-            Ok(mirror::load(deps, org, &object, record_id).await?.into())
-        }
+        None => Ok(mirror::load(deps, org.org_id, &object, record_id).await?.into()),
     }
 }
 
 /// Lists opportunities: live as the acting user, or from the mirror without one.
 async fn load_opportunities(
     deps: &Deps,
-    org: OrgId,
+    org: &Org,
     filter: &OpportunityFilter,
     user: Option<PlatformUser>,
 ) -> Result<Value, Error> {
@@ -168,8 +204,7 @@ async fn load_opportunities(
             (Source::Salesforce, list.rows.into_iter().map(RecordView::from).collect(), list.next)
         }
         None => {
-            load_org(deps, org).await?;
-            let list = mirror::list(deps, org, filter).await?;
+            let list = mirror::list(deps, org.org_id, filter).await?;
             (Source::Mirror, list.rows.into_iter().map(RecordView::from).collect(), list.next)
         }
     };

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use runtime::record_api_calls;
 use salesforce::{Client, FieldName, ObjectDescribe, ObjectName, ObjectSummary, OrgId, Record, RecordId};
 use store::owner_policy::choose_reader;
-use store::{Lane, OrgState, PlatformUser};
+use store::{Lane, Org, OrgState, PlatformUser};
 
 use crate::filter::{OPPORTUNITY, OpportunityFilter};
 use crate::mirror::List;
@@ -39,12 +39,11 @@ pub(crate) struct LiveReader<'a> {
 
 impl<'a> LiveReader<'a> {
     /// Chooses the acting user's connection, or the team's without one. A rep never reads through the team's connection.
-    pub(crate) async fn open(deps: &'a Deps, org: OrgId, platform_user: Option<&PlatformUser>) -> Result<Self, Error> {
-        match deps.orgs.load(org).await?.map(|org| org.state) {
-            Some(OrgState::Active) => {}
-            Some(state) => return Err(Error::OrgNotActive(state)),
-            None => return Err(Error::NotFound("org")),
+    pub(crate) async fn open(deps: &'a Deps, org: &Org, platform_user: Option<&PlatformUser>) -> Result<Self, Error> {
+        if org.state != OrgState::Active {
+            return Err(Error::OrgNotActive(org.state));
         }
+        let org = org.org_id;
         let reader = choose_reader(&deps.connections, org, platform_user).await?.map_err(Error::NoRoute)?;
         Ok(Self { deps, org, client: deps.salesforce.client(org, &reader) })
     }

@@ -10,6 +10,7 @@ use std::path::Path;
 use local::template::Template;
 use local::workspace::Workspace;
 use runtime::ProblemCode;
+use runtime::caller::required_scope;
 use serde_json::{Map, Value};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -63,7 +64,8 @@ fn routed() -> Routes {
     let mut routes = Routes::new();
     for function in fs::read_dir(Workspace::here().root().join("functions")).unwrap() {
         for source in sources(&function.unwrap().path().join("src")) {
-            for call in source.split(".route(\"").skip(1) {
+            let calls = source.split(".route(").skip(1).filter_map(|call| call.trim_start().strip_prefix('"'));
+            for call in calls {
                 let (path, rest) = call.split_once('"').unwrap();
                 let arguments = arguments(rest);
                 let methods = METHODS.into_iter().filter(|method| arguments.contains(&format!("{method}(")));
@@ -113,21 +115,68 @@ fn the_routers_have_exactly_the_described_routes() {
     assert_eq!(routed(), described());
 }
 
+/// The scope of each of the platform's routes, as the contract says.
+fn scopes() -> BTreeMap<String, String> {
+    let openapi = openapi();
+    let scope = |operation: &Map<String, Value>| {
+        let security = operation["security"].as_array().unwrap();
+        let [jwt, iam] = security.as_slice() else {
+            assert!(security.is_empty(), "{security:?}");
+            return None;
+        };
+        assert_eq!(iam["iam"], serde_json::json!([]));
+        let [scope] = jwt["jwt"].as_array().unwrap().as_slice() else { panic!("{jwt}") };
+        Some(scope.as_str().unwrap().to_owned())
+    };
+    let operations = operations(&openapi).into_iter();
+    operations
+        .filter_map(|(method, path, operation)| Some((format!("{} {path}", method.to_uppercase()), scope(operation)?)))
+        .collect()
+}
+
 #[test]
-fn the_gateway_authorizes_exactly_the_platforms_routes() {
-    let authorized: BTreeSet<String> = template()
+fn the_contract_secures_exactly_the_platforms_routes() {
+    let secured: BTreeSet<String> = scopes().into_keys().collect();
+    let platforms = |(path, methods): (String, BTreeSet<String>)| {
+        let methods = if path.starts_with("/v1/") { methods } else { BTreeSet::new() };
+        methods.into_iter().map(move |method| format!("{method} {path}"))
+    };
+    assert_eq!(secured, described().into_iter().flat_map(platforms).collect());
+}
+
+#[test]
+fn the_gateway_requires_the_scopes_of_the_contract() {
+    let authorized: BTreeMap<String, String> = template()
         .resources("AWS::ApiGatewayV2::Route")
         .filter(|(_, route)| !route["AuthorizationType"].is_null())
-        .map(|(_, route)| route["RouteKey"].as_str().unwrap().to_owned())
+        .map(|(name, route)| {
+            let scopes = &route["AuthorizationScopes"]["Fn::If"];
+            assert_eq!(scopes[0], "JwtAuthorizesPlatform", "{name}");
+            assert_eq!(scopes[1].as_array().unwrap().len(), 1, "{name}");
+            let scope = scopes[1][0]["Fn::Sub"].as_str().unwrap().replace("${JwtScopePrefix}", "ferry/");
+            (route["RouteKey"].as_str().unwrap().to_owned(), scope)
+        })
         .collect();
+    assert_eq!(authorized, scopes());
+}
+
+#[test]
+fn the_functions_require_the_scopes_of_the_contract() {
+    for (route, scope) in scopes() {
+        let (method, path) = route.split_once(' ').unwrap();
+        let required = required_scope(&method.parse().unwrap(), path);
+        assert_eq!(format!("ferry/{}", required.as_str()), scope, "{route}");
+    }
+}
+
+#[test]
+fn every_platform_route_takes_the_tenants_header() {
     let openapi = openapi();
-    let secured: BTreeSet<String> = operations(&openapi)
-        .into_iter()
-        .filter(|(_, _, operation)| !operation.contains_key("security"))
-        .map(|(method, path, _)| format!("{} {path}", method.to_uppercase()))
-        .collect();
-    assert_eq!(authorized, secured);
-    assert!(secured.iter().all(|route| route.contains(" /v1/")), "{secured:?}");
+    for path in scopes().keys().map(|route| route.split_once(' ').unwrap().1) {
+        let parameters = openapi["paths"][path]["parameters"].as_array().unwrap();
+        let header = "#/components/parameters/FerryTenant";
+        assert!(parameters.iter().any(|parameter| parameter["$ref"] == header), "{path}");
+    }
 }
 
 #[test]

@@ -5,13 +5,19 @@ use std::collections::HashSet;
 use salesforce::{FieldName, MAX_UPSERT_RECORDS};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use writes::Defect;
+use writes::{Defect, unknown_members};
 
 /// The maximum length of an external-id text field.
 const MAX_EXTERNAL_ID_CHARS: usize = 255;
 
 /// The expected body, for error texts.
 const SHAPE: &str = "the body must be an object with external_id_field, records and, optionally, all_or_none";
+
+/// The members of the body.
+const MEMBERS: [&str; 3] = ["external_id_field", "all_or_none", "records"];
+
+/// The defect of another member.
+const UNKNOWN_MEMBER: &str = "there is no such member; allowed: external_id_field, all_or_none, records";
 
 /// A valid batch: every record has an external id that is unique in the batch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,7 +31,6 @@ pub struct Batch {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Body {
     external_id_field: String,
     #[serde(default)]
@@ -39,6 +44,10 @@ impl Batch {
     /// # Errors
     /// All defects, at least one, in the order of the records.
     pub fn parse(body: Value) -> Result<Self, Vec<Defect>> {
+        let unknown = unknown_members(&body, &MEMBERS, UNKNOWN_MEMBER);
+        if !unknown.is_empty() {
+            return Err(unknown);
+        }
         let body: Body = serde_json::from_value(body).map_err(|_| vec![Defect::whole(SHAPE)])?;
         let Some(external_id_field) = field_name(&body.external_id_field) else {
             return Err(vec![on_field(None, "external_id_field", "must be the API name of a field")]);

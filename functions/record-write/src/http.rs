@@ -4,8 +4,9 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use runtime::http::{ActingUser, Idempotency, JsonBody, PathOf};
+use runtime::http::{ActingUser, Idempotency, JsonBody, NoQuery, PathOf};
 use runtime::problem::refuse;
+use runtime::{Caller, TenantOrg};
 use salesforce::{ObjectName, OrgId};
 use serde_json::Value;
 use store::WriteId;
@@ -24,20 +25,26 @@ pub fn router(deps: Deps) -> Router {
 
 async fn upsert(
     State(deps): State<Deps>,
-    PathOf((org, object)): PathOf<(OrgId, ObjectName)>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, object)): PathOf<(OrgId, ObjectName)>,
     ActingUser(platform_user): ActingUser,
     Idempotency(key): Idempotency,
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
     let outcome = async {
         let batch = Batch::parse(body).map_err(Error::Invalid)?;
-        writes::accept(&deps, org, key, WriteRequest { platform_user, operation: Upsert { object, batch } }).await
+        writes::accept(&deps, &org, key, WriteRequest { platform_user, operation: Upsert { object, batch } }).await
     };
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
 }
 
-async fn show(State(deps): State<Deps>, PathOf((org, id)): PathOf<(OrgId, WriteId)>) -> Response {
-    match writes::load(&deps.ledger, org, id).await {
+async fn show(
+    State(deps): State<Deps>,
+    PathOf((org, id)): PathOf<(OrgId, WriteId)>,
+    caller: Caller,
+    NoQuery {}: NoQuery,
+) -> Response {
+    match writes::load(&deps.ledger, org, id, caller.sees_only()).await {
         Ok(write) => Json(LedgerView::from(write)).into_response(),
         Err(error) => refuse(&error).into_response(),
     }

@@ -1,12 +1,13 @@
 //! Lambda entry point: builds the dependencies and serves [`record_write::router`] and [`record_write::handle`].
 
 use record_write::{Config, Deps, handle, router};
-use runtime::{BoxError, Env, Guard};
+use runtime::{BoxError, CallerRules, Env, Guard};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), BoxError> {
     let aws = runtime::start("record-write").await?;
     let deps = Deps::new(&aws, Config::from_env(&Env::process())?)?;
-    let router = Guard::from_env(&aws, &Env::process())?.protect(router(deps.clone()));
+    let guard = Guard::new(deps.ledger.orgs.clone(), CallerRules::from_env(&Env::process())?);
+    let router = guard.protect(router(deps.clone()));
     runtime::serve_both(aws.clock(), router, |event| Box::pin(handle(&deps, event))).await
 }

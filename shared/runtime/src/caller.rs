@@ -254,6 +254,17 @@ impl Caller {
         Err(Problem::new(ProblemCode::InsufficientScope).detail(detail))
     }
 
+    /// Returns the tenant of the call, where a body may name it again.
+    ///
+    /// # Errors
+    /// `not_found` if the body names another tenant.
+    pub fn own_tenant(&self, named: Option<Tenant>) -> Result<Tenant, Problem> {
+        match named {
+            Some(named) if named != self.tenant => Err(Problem::not_found("tenant")),
+            _ => Ok(self.tenant.clone()),
+        }
+    }
+
     /// Returns the acting user of a request that names `requested` (`?as=`). A caller that is a platform user acts as that
     /// user.
     ///
@@ -268,7 +279,7 @@ impl Caller {
     }
 
     /// Returns the platform user whose connection and writes are all that the caller may see of those of the org. `None` if
-    /// the caller may see those of everybody: it is not a user, or it is an administrator.
+    /// the caller may see those of all users: it is not a user, or has the scope `admin`.
     #[must_use]
     pub fn sees_only(&self) -> Option<&PlatformUser> {
         self.user.as_ref().filter(|_| !self.scopes.contains(&Scope::Admin))

@@ -14,7 +14,7 @@ use store::{Org, Orgs};
 
 use crate::caller::{CallerRules, VerifiedIdentity, required_scope};
 use crate::problem::refuse;
-use crate::{Aws, Env, EnvError, Problem, ProblemCode};
+use crate::{Problem, ProblemCode};
 
 /// The first segments of the paths of routes that a secret in the request authorizes, and not a caller.
 const OPEN: [&str; 5] = ["admin", "connect", "connections", "oauth", "webhooks"];
@@ -57,15 +57,6 @@ impl Guard {
     #[must_use]
     pub fn new(orgs: Orgs, rules: CallerRules) -> Self {
         Self { platform: Some(Platform { orgs, rules }) }
-    }
-
-    /// Creates the guard of a deployed function with platform routes, from `ORGS_TABLE` and the variables of [`CallerRules`].
-    ///
-    /// # Errors
-    /// A variable is missing or invalid.
-    pub fn from_env(aws: &Aws, env: &Env) -> Result<Self, EnvError> {
-        let orgs = Orgs::new(aws.dynamodb(), env.required("ORGS_TABLE")?);
-        Ok(Self::new(orgs, CallerRules::from_env(env)?))
     }
 
     /// Creates the guard of a function without platform routes. Every other path than that of an open route is not found.

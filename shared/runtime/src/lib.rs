@@ -3,12 +3,13 @@
 //! A `main` starts the process, reads its configuration, and serves:
 //!
 //! ```no_run
-//! use runtime::{BoxError, Env, Guard, TenantOrg};
+//! use runtime::{BoxError, CallerRules, Env, Guard, TenantOrg};
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> Result<(), BoxError> {
 //!     let aws = runtime::start("record-read").await?;
-//!     let guard = Guard::from_env(&aws, &Env::process())?;
+//!     let orgs = store::Orgs::new(aws.dynamodb(), Env::process().required("ORGS_TABLE")?);
+//!     let guard = Guard::new(orgs, CallerRules::from_env(&Env::process())?);
 //!     let show = axum::routing::get(async |TenantOrg(org): TenantOrg| org.org_id.to_string());
 //!     let router = axum::Router::new().route("/v1/orgs/{org}", show);
 //!     runtime::serve_http(aws.clock(), guard.protect(router)).await
@@ -39,7 +40,7 @@ pub mod token_broker;
 
 pub use api_calls::record_api_calls;
 pub use aws::Aws;
-pub use caller::Caller;
+pub use caller::{Caller, CallerRules};
 pub use chain::Chain;
 pub use diagnostic::diagnostic;
 pub use env::{Env, EnvError};

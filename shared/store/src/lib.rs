@@ -68,7 +68,7 @@ pub use ids::{ConnectionId, DeliveryId, IdempotencyKey, InvalidText, PlatformUse
 pub use orgs::{
     Activation, ActivationRequest, Announcement, ChangeDetection, ClaimOutcome, DetectedCopy, DetectionMethod,
     DetectionReason, Edition, Environment, InstallClaim, License, LicenseManagement, LicenseNotice, LicenseState,
-    LicenseStatus, Org, OrgState, Orgs, PollingChoice, Quarantine, verify_webhook_secret,
+    LicenseStatus, Org, OrgPage, OrgState, Orgs, PollingChoice, Quarantine, verify_webhook_secret,
 };
 pub use origins::{Origins, SavedVersion};
 pub use owner_policy::WriteRoute;

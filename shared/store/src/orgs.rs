@@ -6,7 +6,7 @@ use salesforce::OrgId;
 
 use crate::Error;
 use crate::ids::Tenant;
-use crate::table::{Conditional, Expression, Table, from_item, key, number, to_item};
+use crate::table::{Conditional, Expression, Table, from_item, from_items, key, number, to_item};
 use crate::webhook_secret::SecretHash;
 
 pub mod change_detection;
@@ -27,6 +27,15 @@ pub use org::{
 #[derive(Clone, Debug)]
 pub struct Orgs {
     table: Table,
+}
+
+/// A page of a tenant's orgs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrgPage {
+    /// The orgs.
+    pub orgs: Vec<Org>,
+    /// The org after which the next page starts; `None` at the end.
+    pub next: Option<OrgId>,
 }
 
 impl Orgs {
@@ -111,6 +120,22 @@ impl Orgs {
         let mut orgs: Vec<Org> = self.table.query_index("list the tenant's orgs", "by_tenant", partition).await?;
         orgs.sort_by(|a, b| a.org_id.as_str().cmp(b.org_id.as_str()));
         Ok(orgs)
+    }
+
+    /// Returns a page of a tenant's orgs in any state, in the order of the index, from after the org `after`. An org that was
+    /// activated a moment ago may be missing.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn page_of_tenant(&self, tenant: &Tenant, after: Option<OrgId>, limit: u16) -> Result<OrgPage, Error> {
+        let operation = "list the tenant's orgs";
+        let start = after.map(|org| key([("tenant", tenant.as_str()), ("org_id", org.as_str())]));
+        let query = self.table.query_partition(("tenant", tenant.as_str())).index_name("by_tenant");
+        let query = query.limit(i32::from(limit.max(1))).set_exclusive_start_key(start);
+        let page = query.send().await.map_err(Error::aws(operation))?;
+        let orgs: Vec<Org> = from_items(operation, page.items.unwrap_or_default())?;
+        let next = page.last_evaluated_key.and_then(|_| orgs.last().map(|org| org.org_id));
+        Ok(OrgPage { orgs, next })
     }
 
     /// Returns every org, in no order. Reads the whole table.

@@ -299,7 +299,7 @@ async fn collect<T: DeserializeOwned>(operation: &'static str, query: QueryFluen
     from_items(operation, items)
 }
 
-fn from_items<T: DeserializeOwned>(operation: &'static str, items: Vec<Item>) -> Result<Vec<T>, Error> {
+pub(crate) fn from_items<T: DeserializeOwned>(operation: &'static str, items: Vec<Item>) -> Result<Vec<T>, Error> {
     items.into_iter().map(|item| from_item(operation, item)).collect()
 }
 

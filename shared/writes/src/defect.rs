@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
+/// The maximum length of an unknown name in a text.
+const MAX_NAME_CHARS: usize = 64;
+
 /// A defect of a request: its place, and the change that is needed there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Defect {
@@ -25,6 +30,15 @@ impl Defect {
     pub fn field(field: &str, detail: &'static str) -> Self {
         Self { record: None, field: Some(field.to_owned()), detail }
     }
+}
+
+/// Returns a defect for each member of the body that is not one of `known`. `detail` lists the known ones.
+#[must_use]
+pub fn unknown_members(body: &Value, known: &[&str], detail: &'static str) -> Vec<Defect> {
+    let names = body.as_object().into_iter().flat_map(|members| members.keys());
+    let unknown = names.filter(|name| !known.contains(&name.as_str()));
+    let printable = |name: &String| name.chars().filter(|char| !char.is_control()).take(MAX_NAME_CHARS).collect();
+    unknown.map(|name| Defect { record: None, field: Some(printable(name)), detail }).collect()
 }
 
 impl fmt::Display for Defect {

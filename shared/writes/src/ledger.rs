@@ -13,7 +13,8 @@ use serde_json::Value;
 use store::owner_policy::{Route, WriteRoute, choose};
 use store::queues::MAX_DELAY;
 use store::{
-    BeginOutcome, IdempotencyKey, NewWrite, OrgState, PlatformUser, Write, WriteId, WriteKind, WriteState, WriteTask,
+    BeginOutcome, IdempotencyKey, NewWrite, Org, OrgState, PlatformUser, Write, WriteId, WriteKind, WriteState,
+    WriteTask,
 };
 
 use crate::error::FailureEffect;
@@ -70,15 +71,15 @@ struct Deferral {
 /// Nothing was done, or only something that the next request with the same key finds.
 pub async fn accept<O: WriteOperation>(
     deps: &O::Deps,
-    org: OrgId,
+    org: &Org,
     key: IdempotencyKey,
     request: WriteRequest<O>,
 ) -> Result<Write, Error> {
     let ledger = deps.as_ref();
-    require_active(ledger, org).await?;
+    require_active(org)?;
     let stored_request = serde_json::to_value(&request).map_err(Error::StoredRequest)?;
     let write = NewWrite {
-        org_id: org,
+        org_id: org.org_id,
         idempotency_key: key,
         kind: request.operation.kind(),
         object: request.operation.object().cloned(),
@@ -118,23 +119,24 @@ pub async fn handle<O: WriteOperation>(deps: &O::Deps, event: SqsEvent) -> Resul
     Ok(report)
 }
 
-/// Loads a write.
+/// Loads a write, for a caller that sees the writes of all users, or only those of one.
 ///
 /// # Errors
-/// [`Error::NotFound`] if it does not exist.
-pub async fn load(deps: &Deps, org: OrgId, write: WriteId) -> Result<Write, Error> {
-    deps.writes.load(org, write).await?.ok_or(Error::NotFound("write"))
+/// [`Error::NotFound`] if it does not exist, or is another user's.
+pub async fn load(deps: &Deps, org: OrgId, write: WriteId, only: Option<&PlatformUser>) -> Result<Write, Error> {
+    let write = deps.writes.load(org, write).await?;
+    let write = write.filter(|write| only.is_none_or(|user| write.platform_user.as_ref() == Some(user)));
+    write.ok_or(Error::NotFound("write"))
 }
 
-/// Checks that the org exists and is active.
+/// Checks that the org is active.
 ///
 /// # Errors
-/// [`Error::UnknownOrg`], [`Error::OrgNotActive`].
-pub async fn require_active(deps: &Deps, org: OrgId) -> Result<(), Error> {
-    match deps.orgs.load(org).await?.map(|org| org.state) {
-        Some(OrgState::Active) => Ok(()),
-        Some(state) => Err(Error::OrgNotActive(state)),
-        None => Err(Error::UnknownOrg),
+/// [`Error::OrgNotActive`].
+pub fn require_active(org: &Org) -> Result<(), Error> {
+    match org.state {
+        OrgState::Active => Ok(()),
+        state => Err(Error::OrgNotActive(state)),
     }
 }
 
@@ -149,7 +151,12 @@ async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<(
     };
     let stored_request = write.request.clone().unwrap_or_default();
     let request = WriteRequest::<O>::deserialize(&stored_request).map_err(Error::StoredRequest)?;
-    let outcome = match require_active(ledger, write.org_id).await {
+    let active = match ledger.orgs.load(write.org_id).await {
+        Ok(Some(org)) => require_active(&org),
+        Ok(None) => Err(Error::UnknownOrg),
+        Err(error) => Err(error.into()),
+    };
+    let outcome = match active {
         Ok(()) => attempt(deps, &write, &request).await,
         Err(error) => Err(error),
     };

@@ -14,7 +14,7 @@ mod ledger;
 mod response;
 
 pub use config::{Config, Deps};
-pub use defect::Defect;
+pub use defect::{Defect, unknown_members};
 pub use error::Error;
 pub use ledger::{WriteOperation, WriteRequest, accept, handle, load, require_active};
 pub use response::{LedgerView, response};

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use local::Emulator;
 use local::emulator::{SdkConfig, State};
 use org_simulator::{Options, Simulator, User};
-use runtime::{AppList, ConnectionManager, TokenBroker};
+use runtime::{AppList, Aws, ConnectionManager, TokenBroker};
 use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId, Timeouts};
 use secret_scan::SecretScan;
 use serde_json::Value;
@@ -162,6 +162,11 @@ impl TestContext {
             proxies,
             scan,
         }
+    }
+
+    /// Returns the AWS clients, as a function's `main` has them.
+    pub fn aws(&self) -> Aws {
+        Aws::new(self.sdk.clone(), self.clock.clone())
     }
 
     /// Returns a client for the tables.

@@ -58,7 +58,10 @@ fn a_note_of_more_than_100_000_bytes_is_refused() {
 
 #[test]
 fn an_unknown_member_is_refused() {
-    assert!(create(json!({"title": "T", "text": "a", "links": [ACCOUNT], "body": "b"})).is_err());
+    let defects = create(json!({"title": "T", "text": "a", "links": [ACCOUNT], "body": "b"})).unwrap_err();
+    assert_eq!(defects[0].to_string(), "body: there is no such member; allowed: title, text, html, links");
+    let defects = change(json!({"title": "T", "links": [ACCOUNT]})).unwrap_err();
+    assert_eq!(defects[0].to_string(), "links: there is no such member; allowed: title, text, html");
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl TestContext {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        harness::send(router(self.deps.clone()), request.body(Body::from(body.to_string())).unwrap()).await
+        self.context.send(router(self.deps.clone()), request.body(Body::from(body.to_string())).unwrap()).await
     }
 
     /// Loads a write from the ledger.

@@ -7,7 +7,8 @@ use http::{HeaderMap, Request, StatusCode};
 use local::{Emulator, unique_prefix};
 use oauth_callback::{Deps, LoginHosts, router};
 use org_simulator::{Options, Simulator};
-use runtime::{AppList, ConnectionManager};
+use runtime::caller::{CallerRules, VerifiedIdentity};
+use runtime::{AppList, ConnectionManager, Guard};
 use salesforce::auth::App;
 use salesforce::{Clock, HostPolicy, LoginHost, OrgId};
 use secret_scan::SecretScan;
@@ -60,6 +61,15 @@ impl StartedConsent {
     }
 }
 
+/// The scopes of the platform's own server.
+pub(crate) const ALL_SCOPES: &str = "ferry/read ferry/write ferry/admin";
+
+/// Returns the identity of a token, as API Gateway verified it.
+pub(crate) fn token(tenant: &str, scopes: &str) -> VerifiedIdentity {
+    let claims = [("tenant", tenant), ("scope", scopes)];
+    VerifiedIdentity::Jwt(claims.map(|(name, value)| (name.to_owned(), value.to_owned())).into())
+}
+
 impl TestContext {
     pub(crate) async fn new() -> Self {
         let emulator = Emulator::start().await.unwrap();
@@ -108,8 +118,14 @@ impl TestContext {
         self.deps.orgs.activate(&activate).await.unwrap();
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Page {
-        let response = router(self.deps.clone()).oneshot(request).await.unwrap();
+    /// Sends a request. Without an identity in its extensions, it comes from the server of the tenant `acme`.
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Page {
+        if request.extensions().get::<VerifiedIdentity>().is_none() {
+            request.extensions_mut().insert(token("acme", ALL_SCOPES));
+        }
+        let guard = Guard::new(self.deps.orgs.clone(), CallerRules::default());
+        let router = guard.protect(router(self.deps.clone())).into_router();
+        let response = router.oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let html = String::from_utf8(to_bytes(body, usize::MAX).await.unwrap().to_vec()).unwrap();
         if parts.status.is_client_error() || parts.status.is_server_error() {
@@ -123,7 +139,15 @@ impl TestContext {
     }
 
     pub(crate) async fn request_link(&self, body: &Value) -> (StatusCode, Value) {
-        let request = Request::post("/v1/connect-links").header("content-type", "application/json");
+        self.request_link_as(token("acme", ALL_SCOPES), body).await
+    }
+
+    pub(crate) async fn request_link_as(&self, caller: VerifiedIdentity, body: &Value) -> (StatusCode, Value) {
+        self.post_as(caller, "/v1/connect-links", body).await
+    }
+
+    pub(crate) async fn post_as(&self, caller: VerifiedIdentity, path: &str, body: &Value) -> (StatusCode, Value) {
+        let request = Request::post(path).header("content-type", "application/json").extension(caller);
         let page = self.send(request.body(Body::from(body.to_string())).unwrap()).await;
         (page.status, serde_json::from_str(&page.html).unwrap())
     }

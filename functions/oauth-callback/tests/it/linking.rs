@@ -3,7 +3,7 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, SET_COOKIE}
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::harness::{PUBLIC_URL, TestContext};
+use crate::harness::{ALL_SCOPES, PUBLIC_URL, TestContext, token};
 
 #[tokio::test]
 async fn a_link_is_valid_for_fifteen_minutes() {
@@ -86,9 +86,24 @@ async fn a_personal_link_needs_an_active_org_of_the_tenant() {
     context.activate_for("other").await;
     assert_eq!(context.request_link(&body).await.0, StatusCode::NOT_FOUND);
 
-    let mut theirs = body.clone();
-    theirs["tenant"] = json!("other");
-    assert_eq!(context.request_link(&theirs).await.0, StatusCode::CREATED);
+    let mut unnamed = body.clone();
+    unnamed.as_object_mut().unwrap().remove("tenant");
+    let others = token("other", ALL_SCOPES);
+    assert_eq!(context.request_link_as(others, &unnamed).await.0, StatusCode::CREATED);
+}
+
+#[tokio::test]
+async fn a_link_is_for_the_callers_tenant_only() {
+    let context = TestContext::new().await;
+    for (path, mut body) in
+        [("/v1/connect-links", json!({"kind": "team", "environment": "sandbox"})), ("/v1/admin-links", json!({}))]
+    {
+        assert_eq!(context.post_as(token("acme", ALL_SCOPES), path, &body).await.0, StatusCode::CREATED);
+        body["tenant"] = json!("acme");
+        assert_eq!(context.post_as(token("acme", ALL_SCOPES), path, &body).await.0, StatusCode::CREATED);
+        let (status, problem) = context.post_as(token("globex", ALL_SCOPES), path, &body).await;
+        assert_eq!((status, &problem["type"]), (StatusCode::NOT_FOUND, &json!("urn:ferry:problem:not_found")));
+    }
 }
 
 #[tokio::test]
@@ -99,6 +114,11 @@ async fn an_invalid_link_request_is_a_problem() {
 
     assert_eq!(status, StatusCode::BAD_REQUEST);
     assert_eq!(problem["type"], "urn:ferry:problem:invalid_request");
+
+    let unknown = json!({"kind": "team", "environment": "sandbox", "redirect": "https://example.com"});
+    let (_, problem) = context.request_link(&unknown).await;
+    let detail = problem["detail"].as_str().unwrap();
+    assert!(detail.contains("no member `redirect`; allowed: `tenant`, `kind`"), "{detail}");
 }
 
 #[tokio::test]

@@ -54,10 +54,17 @@ impl TestContext {
         self.fetch(&format!("/v1/orgs/{}{path}", self.org)).await
     }
 
+    /// Requests a path below the org with a user's token that has this scope.
+    pub(crate) async fn get_with_token_of(&self, user: &str, scopes: &str, path: &str) -> (StatusCode, Value) {
+        let request = Request::get(format!("/v1/orgs/{}{path}", self.org));
+        let request = request.extension(harness::token("acme", Some(user), scopes)).body(Body::empty()).unwrap();
+        self.context.send(router(self.deps.clone()), request).await
+    }
+
     /// Requests a path.
     pub(crate) async fn fetch(&self, path: &str) -> (StatusCode, Value) {
         let request = Request::get(path).body(Body::empty()).unwrap();
-        harness::send(router(self.deps.clone()), request).await
+        self.context.send(router(self.deps.clone()), request).await
     }
 
     /// Creates an opportunity in the org and returns its id.

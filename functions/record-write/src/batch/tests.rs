@@ -120,7 +120,9 @@ fn a_defect_names_the_place_and_the_change() {
 
 #[test]
 fn an_unknown_member_is_refused() {
-    assert!(Batch::parse(json!({"external_id_field": "A__c", "records": [{"A__c": "1"}], "upsert": true})).is_err());
+    let body = json!({"external_id_field": "A__c", "records": [{"A__c": "1"}], "upsert": true});
+    let detail = "upsert: there is no such member; allowed: external_id_field, all_or_none, records";
+    assert_eq!(Batch::parse(body).unwrap_err()[0].to_string(), detail);
 }
 
 proptest! {

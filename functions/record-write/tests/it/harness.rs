@@ -81,7 +81,7 @@ impl TestContext {
 
     /// Sends a request.
     pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, Value) {
-        harness::send(router(self.deps.clone()), request).await
+        self.context.send(router(self.deps.clone()), request).await
     }
 
     /// Delivers the message of a queued write to the function. Returns `false` if SQS has to deliver it again.

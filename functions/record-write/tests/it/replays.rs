@@ -1,6 +1,7 @@
 //! Repeated requests.
 
-use http::StatusCode;
+use axum::body::Body;
+use http::{Request, StatusCode};
 use serde_json::json;
 use store::{WriteId, WriteState};
 
@@ -21,6 +22,45 @@ fn the_same_key_gets_the_stored_response() {
         let (_, ledger) = context.ledger(&first.1["write_id"]).await;
         assert_eq!((&ledger["state"], &ledger["platform_user"]), (&json!("finished"), &json!(REP)));
         assert_eq!(ledger["records"], first.1["records"]);
+    });
+}
+
+#[test]
+fn a_users_token_sees_only_that_users_writes() {
+    run(async {
+        let context = TestContext::new().await;
+        let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
+        let (_, reps) = context.upsert("Account", Some(REP), "k1", records.clone()).await;
+        let (_, teams) = context.upsert("Account", None, "k2", records).await;
+        let ledger = async |user: &str, scopes: &str, write: &serde_json::Value| {
+            let path = format!("/v1/orgs/{}/writes/{}", context.org, write["write_id"].as_str().unwrap());
+            let request = Request::get(path).extension(harness::token("acme", Some(user), scopes));
+            context.send(request.body(Body::empty()).unwrap()).await.0
+        };
+
+        assert_eq!(ledger(REP, "ferry/read", &reps).await, StatusCode::OK);
+        assert_eq!(ledger(REP, "ferry/read", &teams).await, StatusCode::NOT_FOUND);
+        assert_eq!(ledger("rep-2", "ferry/read", &reps).await, StatusCode::NOT_FOUND);
+        assert_eq!(ledger("rep-2", "ferry/read ferry/admin", &reps).await, StatusCode::OK);
+    });
+}
+
+#[test]
+fn a_users_token_writes_only_as_that_user() {
+    run(async {
+        let context = TestContext::new().await;
+        let write = async |query: &str, key: &str| {
+            let path = format!("/v1/orgs/{}/records/Account{query}", context.org);
+            let body = json!({ "external_id_field": KEY, "records": [{ KEY: "A-1", "Name": "Acme" }] });
+            let request = Request::post(path).extension(harness::token("acme", Some(REP), "ferry/write"));
+            let request = request.header("content-type", "application/json").header("idempotency-key", key);
+            context.send(request.body(Body::from(body.to_string())).unwrap()).await
+        };
+
+        let (status, written) = write("", "k1").await;
+        assert_eq!((status, &written["owner_choice"]), (StatusCode::OK, &json!("rep")), "{written}");
+        let (status, problem) = write("?as=rep-2", "k2").await;
+        assert_eq!((status, &problem["type"]), (StatusCode::FORBIDDEN, &json!("urn:ferry:problem:other_user")));
     });
 }
 

@@ -296,7 +296,8 @@ fn an_unreachable_salesforce_is_reported_by_connection() {
 }
 
 async fn delete(context: &TestContext, path: &str) -> (StatusCode, Value) {
-    let page = send(context.router(), Request::delete(path).body(axum::body::Body::empty()).unwrap()).await;
+    let request = Request::delete(path).extension(harness::token("acme", None, harness::ALL_SCOPES));
+    let page = send(context.router(), request.body(axum::body::Body::empty()).unwrap()).await;
     let body = serde_json::from_str(&page.html).unwrap();
     harness::contract::check("DELETE", path, page.status, &body);
     (page.status, body)

@@ -118,7 +118,7 @@ impl TestContext {
     }
 
     pub(crate) fn router(&self) -> Router {
-        oauth_callback::router(self.callback.clone())
+        harness::guarded(self.callback.orgs.clone(), oauth_callback::router(self.callback.clone()))
     }
 
     pub(crate) fn org_id(&self) -> OrgId {
@@ -139,7 +139,9 @@ impl TestContext {
     }
 
     async fn post(&self, path: &str, body: &Value) -> (StatusCode, Value) {
-        let request = http::Request::post(path).header("content-type", "application/json");
+        let tenant = body["tenant"].as_str().unwrap_or("acme");
+        let request = http::Request::post(path).extension(harness::token(tenant, None, harness::ALL_SCOPES));
+        let request = request.header("content-type", "application/json");
         let page = send(self.router(), request.body(body.to_string().into()).unwrap()).await;
         let response = serde_json::from_str(&page.html).unwrap();
         harness::contract::check("POST", path, page.status, &response);

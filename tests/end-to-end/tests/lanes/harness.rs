@@ -60,7 +60,7 @@ impl TestContext {
         let path = format!("/v1/orgs/{}/records/Opportunity?as={}", self.org, harness::REP);
         let request = Request::post(path).header("content-type", "application/json").header("idempotency-key", key);
         let request = request.body(Body::from(body.to_string())).unwrap();
-        let (status, response) = harness::send(record_write::router(self.writing.clone()), request).await;
+        let (status, response) = self.context.send(record_write::router(self.writing.clone()), request).await;
         assert_eq!((status, &response["records"][0]["success"]), (StatusCode::OK, &json!(true)), "{response}");
         assert_eq!(response["owner_choice"], "rep");
         (response["records"][0]["id"].as_str().unwrap().parse().unwrap(), response["write_id"].clone())
