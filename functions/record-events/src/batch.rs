@@ -1,11 +1,14 @@
 //! A batch of a stream: its events, and the response when some of them could not be published.
 
+use std::collections::{BTreeSet, HashMap};
+
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
 use runtime::{Outcome, Report};
+use salesforce::OrgId;
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
-use store::{BusEvent, Connection, Org};
+use store::{BusEvent, Connection, Org, Tenant};
 
 use crate::change::Change;
 use crate::stream_tables::{StreamTable, StreamTables};
@@ -34,7 +37,8 @@ pub enum StreamChange {
 pub struct Batch {
     /// The events to publish, in the order of the stream, each with the sequence number of the record it comes from.
     pub events: Vec<(String, StreamChange)>,
-    /// The number of records without an event: read again without a difference, or removed by an operator.
+    /// The number of records without an event: read again without a difference, removed by an operator, or of an
+    /// org without a tenant.
     pub silent: u64,
     /// The first record that cannot be parsed. The records after it wait, to keep the order.
     pub unreadable: Option<(String, Error)>,
@@ -57,6 +61,26 @@ impl Batch {
             }
         }
         batch
+    }
+
+    /// Returns the orgs whose records changed, each once.
+    #[must_use]
+    pub fn orgs_of_records(&self) -> BTreeSet<OrgId> {
+        let orgs = self.events.iter().filter_map(|(_, change)| match change {
+            StreamChange::Record(change) => Some(change.new.org_id),
+            StreamChange::Org(_) | StreamChange::Connection { .. } => None,
+        });
+        orgs.collect()
+    }
+
+    /// Drops the changes of records whose org has no tenant, because no tenant may receive their events.
+    pub fn drop_records_without_tenant(&mut self, tenants: &HashMap<OrgId, Tenant>) {
+        let all = self.events.len();
+        self.events.retain(|(_, change)| match change {
+            StreamChange::Record(change) => tenants.contains_key(&change.new.org_id),
+            StreamChange::Org(_) | StreamChange::Connection { .. } => true,
+        });
+        self.silent += (all - self.events.len()) as u64;
     }
 }
 

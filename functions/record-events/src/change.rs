@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::origins::Origin;
 use store::records::rule::changed_fields;
-use store::{BusEvent, MirrorRecord, SavedVersion, WriteId};
+use store::{BusEvent, MirrorRecord, SavedVersion, Tenant, WriteId};
 
 /// The content of an event about a record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -119,6 +119,7 @@ fn kind(old: Option<&MirrorRecord>, new: &MirrorRecord) -> Option<Kind> {
 #[derive(Debug, Serialize)]
 struct Data<'a> {
     org_id: &'a str,
+    tenant: &'a str,
     object: &'a str,
     record_id: &'a str,
     changed_fields: &'a [String],
@@ -146,21 +147,22 @@ struct OwnWrite<'a> {
 
 /// Builds the event of a change. Values that do not fit into an event are left out, and the event says so.
 #[must_use]
-pub fn event(change: &Change, origin: Option<&Origin>, values: EventValues) -> BusEvent {
+pub fn event(change: &Change, tenant: &Tenant, origin: Option<&Origin>, values: EventValues) -> BusEvent {
     if values == EventValues::Values && !change.changed_fields.is_empty() {
-        let event = assemble(change, Data { values: Some(old_and_new(change)), ..data(change, origin) });
+        let event = assemble(change, Data { values: Some(old_and_new(change)), ..data(change, tenant, origin) });
         if event.fits() {
             return event;
         }
-        return assemble(change, Data { values_omitted: Some("too_large"), ..data(change, origin) });
+        return assemble(change, Data { values_omitted: Some("too_large"), ..data(change, tenant, origin) });
     }
-    assemble(change, data(change, origin))
+    assemble(change, data(change, tenant, origin))
 }
 
-fn data<'a>(change: &'a Change, origin: Option<&Origin>) -> Data<'a> {
+fn data<'a>(change: &'a Change, tenant: &'a Tenant, origin: Option<&Origin>) -> Data<'a> {
     let record = &change.new;
     Data {
         org_id: record.org_id.as_str(),
+        tenant: tenant.as_str(),
         object: record.object.as_str(),
         record_id: record.record_id.as_str(),
         changed_fields: &change.changed_fields,

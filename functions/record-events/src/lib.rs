@@ -20,13 +20,15 @@ mod error_texts;
 pub mod org;
 mod stream_tables;
 
+use std::collections::HashMap;
+
 use aws_lambda_events::dynamodb::Event;
 use connecting::connect_links::{ConnectLink, EVENT_LINK_TTL, Ticket, expiry};
-use futures::{StreamExt as _, stream};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use runtime::Chain;
-use salesforce::{HostPolicy, LoginHost};
+use salesforce::{HostPolicy, LoginHost, OrgId};
 use store::origins::{Origin, may_have_origin};
-use store::{BusEvent, Connection};
+use store::{BusEvent, Connection, Org, Tenant};
 use tracing::{error, warn};
 
 use crate::batch::{Batch, BatchReport, StreamChange, resume_at};
@@ -40,8 +42,18 @@ pub use stream_tables::StreamTables;
 /// # Errors
 /// None; failures are in the report.
 pub async fn handle(deps: &Deps, event: Event) -> Result<BatchReport, Error> {
-    let batch = Batch::parse(event.records, &deps.stream_tables);
-    let published = publish(deps, &batch).await;
+    let mut batch = Batch::parse(event.records, &deps.stream_tables);
+    let published = match tenants(deps, &batch).await {
+        Ok(tenants) => {
+            batch.drop_records_without_tenant(&tenants);
+            publish(deps, &batch, &tenants).await
+        }
+        Err(source) => {
+            let (lost, total) = (batch.events.len(), batch.events.len());
+            warn!(retry = "transient", "{}", Chain(&Error::NotPublished { lost, total, source }));
+            vec![false; total]
+        }
+    };
     if let Some((sequence_number, error)) = &batch.unreadable {
         error!(retry = "never", "the stream stops at record {sequence_number}: {}", Chain(error));
     }
@@ -52,9 +64,17 @@ pub async fn handle(deps: &Deps, event: Event) -> Result<BatchReport, Error> {
     })
 }
 
+/// Reads the tenants of the orgs whose records changed. An org without a tenant is left out.
+async fn tenants(deps: &Deps, batch: &Batch) -> Result<HashMap<OrgId, Tenant>, store::Error> {
+    let orgs = stream::iter(batch.orgs_of_records()).map(|org| deps.orgs.load(org)).buffered(BUILT_AT_ONCE);
+    let orgs: Vec<Option<Org>> = orgs.try_collect().await?;
+    Ok(orgs.into_iter().flatten().filter_map(|org| Some((org.org_id, org.tenant?))).collect())
+}
+
 /// Publishes the events and returns which of them were published. After one that cannot be built or published, none follows.
-async fn publish(deps: &Deps, batch: &Batch) -> Vec<bool> {
-    let mut built = stream::iter(&batch.events).map(|(_, change)| build_event(deps, change)).buffered(BUILT_AT_ONCE);
+async fn publish(deps: &Deps, batch: &Batch, tenants: &HashMap<OrgId, Tenant>) -> Vec<bool> {
+    let mut built =
+        stream::iter(&batch.events).map(|(_, change)| build_event(deps, tenants, change)).buffered(BUILT_AT_ONCE);
     let mut events = Vec::with_capacity(batch.events.len());
     let mut failed = None;
     while let Some(event) = built.next().await {
@@ -77,11 +97,17 @@ async fn publish(deps: &Deps, batch: &Batch) -> Vec<bool> {
     published
 }
 
-async fn build_event(deps: &Deps, change: &StreamChange) -> Result<BusEvent, store::Error> {
+async fn build_event(
+    deps: &Deps,
+    tenants: &HashMap<OrgId, Tenant>,
+    change: &StreamChange,
+) -> Result<BusEvent, store::Error> {
     match change {
         StreamChange::Record(change) => {
+            let tenant = tenants.get(&change.new.org_id);
+            let tenant = tenant.ok_or(store::Error::NotFound { operation: "build the event", entity: "tenant" })?;
             let origin = origin(deps, change).await?;
-            Ok(change::event(change, origin.as_ref(), deps.values))
+            Ok(change::event(change, tenant, origin.as_ref(), deps.values))
         }
         StreamChange::Org(event) => Ok(BusEvent::clone(event)),
         StreamChange::Connection { connection, kind, change_id } => {

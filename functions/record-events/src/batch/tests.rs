@@ -136,7 +136,9 @@ fn invoke(records: &[EventRecord], faults: &mut impl Iterator<Item = Fault>, bus
         .events
         .iter()
         .map(|(_, change)| match change {
-            StreamChange::Record(change) => crate::change::event(change, None, crate::change::EventValues::Names),
+            StreamChange::Record(change) => {
+                crate::change::event(change, &"acme".parse().unwrap(), None, crate::change::EventValues::Names)
+            }
             other => panic!("{other:?} is not a record"),
         })
         .collect();

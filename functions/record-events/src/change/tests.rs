@@ -29,6 +29,10 @@ fn kind_of(old: Option<&MirrorRecord>, new: &MirrorRecord) -> Option<Kind> {
     change(old, new).map(|change| change.kind)
 }
 
+fn acme() -> Tenant {
+    "acme".parse().unwrap()
+}
+
 #[test]
 fn a_new_record_is_a_change_that_created_it() {
     let change = change(None, &record(json!({"Id": "x", "StageName": "Prospecting"}))).unwrap();
@@ -83,7 +87,7 @@ fn a_merged_record_is_published_as_merged_once() {
     );
     assert_eq!(kind_of(Some(&merged), &read_later), None);
     assert_eq!(kind_of(Some(&merged), &gone), None, "it is as gone as before");
-    let published = event(&change(Some(&live), &merged).unwrap(), None, EventValues::Names);
+    let published = event(&change(Some(&live), &merged).unwrap(), &acme(), None, EventValues::Names);
     assert_eq!(
         (published.kind.as_str(), &published.data["master_record_id"]),
         ("record.merged", &json!("0065e00000AbCdFAAV"))
@@ -94,7 +98,7 @@ fn a_merged_record_is_published_as_merged_once() {
 fn an_event_is_a_cloud_event_without_field_values() {
     let old = record(json!({"StageName": "Prospecting"}));
     let new = record(json!({"StageName": "Closed Won"}));
-    let event = event(&change(Some(&old), &new).unwrap(), None, EventValues::Names);
+    let event = event(&change(Some(&old), &new).unwrap(), &acme(), None, EventValues::Names);
 
     insta::assert_json_snapshot!(event, @r#"
     {
@@ -109,6 +113,7 @@ fn an_event_is_a_cloud_event_without_field_values() {
       "sequence": "2026-11-22T10:15:30.000Z/2026-11-22T10:16:00.000Z",
       "data": {
         "org_id": "00D5e000000KQ2eEAG",
+        "tenant": "acme",
         "object": "Opportunity",
         "record_id": "0065e00000AbCdEAAV",
         "changed_fields": [
@@ -126,7 +131,7 @@ fn an_event_is_a_cloud_event_without_field_values() {
 fn values_are_published_where_configured() {
     let old = record(json!({"Name": "Acme", "StageName": "Prospecting", "Amount": 5.0}));
     let new = record(json!({"Name": "Acme", "StageName": "Closed Won", "NextStep": "Call"}));
-    let published = event(&change(Some(&old), &new).unwrap(), None, EventValues::Values).data;
+    let published = event(&change(Some(&old), &new).unwrap(), &acme(), None, EventValues::Values).data;
 
     assert_eq!(published["changed_fields"], json!(["Amount", "NextStep", "StageName"]));
     let wanted = json!({
@@ -135,7 +140,7 @@ fn values_are_published_where_configured() {
         "StageName": {"old": "Prospecting", "new": "Closed Won"},
     });
     assert_eq!(published["values"], wanted);
-    let deleted = event(&change(Some(&old), &tombstone(None)).unwrap(), None, EventValues::Values).data;
+    let deleted = event(&change(Some(&old), &tombstone(None)).unwrap(), &acme(), None, EventValues::Values).data;
     assert_eq!((deleted.get("values"), deleted.get("values_omitted")), (None, None));
 }
 
@@ -150,11 +155,11 @@ fn a_write_of_ferrys_is_marked_with_its_unwritten_fields() {
     let write_id = "2f1c3a52-7b0e-5d5f-8f3a-61e204c7b9d3".parse().unwrap();
     let origin = Origin { write_id, user_id: rep.parse().unwrap(), from: at, to: at, fields: vec!["stagename".into()] };
 
-    let published = event(&change, Some(&origin), EventValues::Names).data;
+    let published = event(&change, &acme(), Some(&origin), EventValues::Names).data;
 
     assert_eq!((&published["origin"], &published["write_id"]), (&json!("ferry"), &json!(write_id)));
     assert_eq!(published["unwritten_fields"], json!(["Probability"]));
-    let anybodys = event(&change, None, EventValues::Names).data;
+    let anybodys = event(&change, &acme(), None, EventValues::Names).data;
     assert!(["origin", "write_id", "unwritten_fields"].iter().all(|name| anybodys.get(name).is_none()));
 }
 
@@ -171,7 +176,8 @@ fn no_write_makes_a_deletion_or_an_undelete() {
 #[test]
 fn values_too_large_for_an_event_are_omitted() {
     let text = |letter: &str| record(json!({"Terms__c": letter.repeat(131_072)}));
-    let published = |new: &MirrorRecord| event(&change(Some(&text("a")), new).unwrap(), None, EventValues::Values);
+    let published =
+        |new: &MirrorRecord| event(&change(Some(&text("a")), new).unwrap(), &acme(), None, EventValues::Values);
 
     let half = published(&record(json!({"Terms__c": null})));
     assert!(half.fits() && half.data["values"]["Terms__c"]["old"].is_string());

@@ -44,6 +44,15 @@ impl TestContext {
         Self { emulator, tables, queue_url }
     }
 
+    /// Makes the org active, for the tenant `acme`.
+    async fn activate(&self) {
+        let now = Clock::system().now();
+        let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
+        let (org_id, tenant) = (ORG.parse().unwrap(), "acme".parse().unwrap());
+        let activate = ActivationRequest { org_id, tenant, environment: Environment::Sandbox, webhook_secret, now };
+        self.deps().orgs.activate(&activate).await.unwrap();
+    }
+
     fn deps(&self) -> Deps {
         Deps {
             bus: EventBus::new(aws_sdk_eventbridge::Client::new(self.emulator.sdk_config()), "bus"),
@@ -122,6 +131,7 @@ fn stream(table: &str, rows: &[Value]) -> Event {
 #[tokio::test]
 async fn each_change_of_a_record_is_published() {
     let context = TestContext::new().await;
+    context.activate().await;
     let life = [row("Prospecting", false), row("Prospecting", false), row("Closed Won", false), row("", true)];
     let back = row("Closed Won", false);
 
@@ -140,6 +150,27 @@ async fn each_change_of_a_record_is_published() {
     ];
     assert_eq!(published, expected);
     assert!(events.iter().all(|event| event["detail"]["source"] == "ferry/00D5e000000KQ2eEAG"));
+    assert!(events.iter().all(|event| event["detail"]["data"]["tenant"] == "acme"), "{events:?}");
+}
+
+#[tokio::test]
+async fn a_record_of_an_org_without_a_tenant_makes_no_event() {
+    let context = TestContext::new().await;
+
+    let report = handle(&context.deps(), stream(RECORDS, &[row("Prospecting", false)])).await.unwrap();
+
+    assert_eq!((report.resume_at, report.published, report.silent), (None, 0, 1));
+    assert_eq!(context.received().await, [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn records_wait_while_their_orgs_cannot_be_read() {
+    let context = TestContext::new().await;
+    let deps = Deps { orgs: Orgs::new(context.dynamodb(), "no-such-table"), ..context.deps() };
+
+    let report = handle(&deps, stream(RECORDS, &[row("Prospecting", false)])).await.unwrap();
+
+    assert_eq!((report.resume_at.as_deref(), report.published), (Some("0"), 0));
 }
 
 /// A connection's row as the stream shows it.
@@ -164,10 +195,7 @@ async fn a_dead_connection_is_published_with_a_working_link() {
     let context = TestContext::new().await;
     let deps = context.deps();
     let now = deps.clock.now();
-    let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
-    let (org_id, tenant) = (ORG.parse().unwrap(), "acme".parse().unwrap());
-    let activate = ActivationRequest { org_id, tenant, environment: Environment::Sandbox, webhook_secret, now };
-    deps.orgs.activate(&activate).await.unwrap();
+    context.activate().await;
     let rows =
         [connection("active", None), connection("active", None), connection("reauth_required", Some("grant_ended"))];
 
@@ -185,12 +213,13 @@ async fn a_dead_connection_is_published_with_a_working_link() {
     assert!(links.peek::<Ticket>(&id, in_hours(25)).await.unwrap().is_none(), "a link on the bus lives for a day");
     let ticket = links.consume::<Ticket>(&id, in_hours(23)).await.unwrap().expect("a live link");
     assert_eq!(ticket.kind, ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() });
-    assert_eq!((ticket.org_id, ticket.environment), (Some(org_id), Environment::Sandbox));
+    assert_eq!((ticket.org_id, ticket.environment), (Some(ORG.parse().unwrap()), Environment::Sandbox));
 }
 
 #[tokio::test]
 async fn a_stream_is_retried_from_the_first_unpublished_change() {
     let context = TestContext::new().await;
+    context.activate().await;
     let deps = context.deps();
     drop(context);
     let rows = [row("Prospecting", false), row("Prospecting", false), row("Closed Won", false)];
@@ -208,6 +237,7 @@ fn at(second: u32) -> jiff::Timestamp {
 #[tokio::test]
 async fn a_change_by_a_write_of_ferrys_is_marked() {
     let context = TestContext::new().await;
+    context.activate().await;
     let deps = Deps { clock: Clock::manual(at(59)), ..context.deps() };
     let write_id = "2f1c3a52-7b0e-5d5f-8f3a-61e204c7b9d3".parse().unwrap();
     let fields = vec!["StageName".to_owned()];
@@ -234,6 +264,7 @@ async fn a_change_by_a_write_of_ferrys_is_marked() {
 #[tokio::test]
 async fn a_change_of_unknown_origin_waits() {
     let context = TestContext::new().await;
+    context.activate().await;
     let nowhere = Origins::new(context.dynamodb(), "no-such-table");
     let deps = Deps { clock: Clock::manual(at(59)), origins: nowhere, ..context.deps() };
     let rows = [row("", true), row("Prospecting", false), row("Closed Won", false)];
