@@ -1,0 +1,185 @@
+//! The functions with platform routes, and the events with which API Gateway calls them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use axum::Router;
+use local::template::Template;
+use local::workspace::Workspace;
+use runtime::caller::CallerRules;
+use runtime::{Env, Guard, http_event};
+use serde_json::{Value, json};
+use store::{ConnectionId, OrgState};
+
+/// An operation of the contract.
+#[derive(Clone)]
+pub(crate) struct Operation {
+    pub(crate) method: String,
+    /// The path, with its parameters in braces.
+    pub(crate) path: String,
+    /// The scope that the contract requires.
+    pub(crate) scope: String,
+    /// A valid body, if the operation has one.
+    pub(crate) body: Option<Value>,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+/// The functions behind their guards, with an active org of the tenant `acme`.
+pub(crate) struct Gateway {
+    context: harness::TestContext,
+    operations: Vec<Operation>,
+    /// The function of each route, by its logical id in the template.
+    functions: BTreeMap<String, String>,
+    routers: BTreeMap<&'static str, Router>,
+}
+
+impl Gateway {
+    pub(crate) async fn new() -> Self {
+        let context = harness::TestContext::connected().await;
+        let routers = routers(&context);
+        let operations = operations();
+        assert!(operations.len() > 20, "{} operations", operations.len());
+        Self { context, operations, functions: functions(), routers }
+    }
+
+    /// Returns every operation of the platform.
+    pub(crate) fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// Calls the function of the operation's route, for acme's org. Returns the status and the body.
+    pub(crate) async fn send(&self, operation: &Operation, authorizer: &Value, query: &str) -> (u64, Value) {
+        let function = &self.functions[&operation.to_string()];
+        let router =
+            self.routers.get(function.as_str()).unwrap_or_else(|| panic!("{operation} is served by {function}"));
+        let path = self.path(&operation.path);
+        let event = json!({
+            "version": "2.0", "routeKey": operation.to_string(), "rawPath": path, "rawQueryString": query,
+            "headers": { "content-type": "application/json", "host": "api.example.com", "idempotency-key": "key" },
+            "requestContext": {
+                "accountId": "123456789012", "apiId": "api", "domainName": "api.example.com", "domainPrefix": "api",
+                "authorizer": authorizer, "http": { "method": operation.method, "path": path }, "stage": "$default",
+            },
+            "body": operation.body.as_ref().map(Value::to_string), "isBase64Encoded": false,
+        });
+        let event = serde_json::value::to_raw_value(&event).unwrap();
+        let response = serde_json::to_value(http_event::respond(router, &event).await.unwrap()).unwrap();
+        let body = response["body"].as_str().and_then(|body| serde_json::from_str(body).ok());
+        (response["statusCode"].as_u64().unwrap(), body.unwrap_or_default())
+    }
+
+    /// Returns a path with ids for its parameters.
+    fn path(&self, template: &str) -> String {
+        let segments: Vec<&str> = template.split('/').collect();
+        let filled =
+            segments.iter().enumerate().map(|(n, segment)| match (*segment, n.checked_sub(1).map(|n| segments[n])) {
+                ("{org}", _) => self.context.org.to_string(),
+                ("{object}", _) => "Account".to_owned(),
+                ("{id}", Some("connections")) => "team".to_owned(),
+                ("{id}", Some("writes")) => "5f0c2a1e-7f53-4f0e-9a54-0f3f1d0a2b11".to_owned(),
+                ("{id}", _) => "006000000000001AAA".to_owned(),
+                (literal, _) => {
+                    assert!(!literal.contains('{'), "the test has no value for {literal} of {template}");
+                    literal.to_owned()
+                }
+            });
+        filled.collect::<Vec<_>>().join("/")
+    }
+
+    /// Checks that nothing was disconnected or written.
+    pub(crate) async fn assert_untouched(&self) {
+        let org = self.context.orgs.load(self.context.org).await.unwrap().unwrap();
+        assert_eq!(org.state, OrgState::Active);
+        let team = self.context.connections.load(self.context.org, &ConnectionId::team()).await.unwrap().unwrap();
+        assert_eq!(team.state, store::ConnectionState::Active);
+        assert_eq!(self.context.calls(), BTreeMap::new());
+    }
+}
+
+/// Returns the authorizer's context for a JWT.
+pub(crate) fn token(tenant: &str, scopes: &str) -> Value {
+    let claims = json!({ "iss": "https://login.example.com", "aud": "ferry", "tenant": tenant, "scope": scopes });
+    json!({ "jwt": { "claims": claims, "scopes": null } })
+}
+
+/// Returns the authorizer's context for a request that is signed with IAM.
+pub(crate) fn iam() -> Value {
+    json!({ "iam": { "accessKey": "AKIA", "accountId": "123456789012", "callerId": "id", "cognitoIdentity": null,
+        "principalOrgId": null, "userArn": "arn:aws:iam::123456789012:user/platform", "userId": "id" } })
+}
+
+fn operations() -> Vec<Operation> {
+    let openapi = Template::load(&Workspace::here().root().join("infra/openapi.yaml")).unwrap().to_json();
+    let openapi: Value = serde_json::from_str(&openapi).unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in openapi["paths"].as_object().unwrap().iter().filter(|(path, _)| path.starts_with("/v1")) {
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters") {
+            let (method, path) = (method.to_uppercase(), path.clone());
+            let scope = operation["security"][0]["jwt"][0].as_str().unwrap_or("none").to_owned();
+            let body = operation.get("requestBody").map(|_| body(&method, &path));
+            operations.push(Operation { method, path, scope, body });
+        }
+    }
+    operations
+}
+
+/// Returns a valid body of the tenant `acme`.
+fn body(method: &str, path: &str) -> Value {
+    match (method, path) {
+        ("POST", "/v1/connect-links") => json!({ "tenant": "acme", "kind": "team", "environment": "sandbox" }),
+        ("POST", "/v1/admin-links") => json!({ "tenant": "acme" }),
+        ("POST", "/v1/orgs/{org}/records/{object}") => {
+            json!({ "external_id_field": "Ferry_External_Id__c", "records": [{ "Ferry_External_Id__c": "A-1" }] })
+        }
+        ("POST", "/v1/orgs/{org}/notes") => json!({ "title": "Call", "text": "Hi", "links": ["001000000000001AAA"] }),
+        ("PATCH", "/v1/orgs/{org}/notes/{id}") => json!({ "title": "Call" }),
+        _ => panic!("the test has no body for {method} {path}"),
+    }
+}
+
+/// Returns the function of each route of the template: `GET /v1/orgs` is `RecordRead`'s.
+fn functions() -> BTreeMap<String, String> {
+    let template = Template::load(&Workspace::here().template()).unwrap();
+    let routes = template.resources("AWS::ApiGatewayV2::Route").map(|(_, route)| {
+        let target = route["Target"]["Fn::Sub"].as_str().unwrap();
+        let integration = target.trim_start_matches("integrations/${").trim_end_matches('}');
+        (route["RouteKey"].as_str().unwrap().to_owned(), integration.trim_end_matches("Integration").to_owned())
+    });
+    routes.collect()
+}
+
+fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
+    let env = |queue: &str| {
+        let tables = ["orgs", "connections", "cursors", "records", "pipelines", "budgets", "writes", "origins"];
+        let tables = tables.into_iter().chain(["authorizations"]);
+        let table = |noun: &'static str| (format!("{}_TABLE", noun.to_uppercase()), context.table(noun));
+        let mut variables: BTreeMap<String, String> = tables.map(table).collect();
+        let others = [
+            ("APPS_SECRET_ARN", "apps"),
+            ("TOKEN_BROKER_FUNCTION", "token-broker"),
+            ("ONBOARDING_FUNCTION", "onboarding"),
+            ("PUBLIC_URL", "https://ferry.example.com"),
+        ];
+        variables.extend(others.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        variables.insert("WRITE_QUEUE_URL".to_owned(), context.queue_url(queue));
+        Env::new(move |name| variables.get(name).cloned())
+    };
+    let aws = context.aws();
+    let read = record_read::Config::from_env(&env("RecordWriteQueue")).unwrap();
+    let write = record_write::Config::from_env(&env("RecordWriteQueue")).unwrap();
+    let note = note_write::Config::from_env(&env("NoteWriteQueue")).unwrap();
+    let callback = oauth_callback::Config::from_env(&env("RecordWriteQueue")).unwrap();
+    let routers = [
+        ("RecordRead", record_read::router(record_read::Deps::new(&aws, read).unwrap())),
+        ("RecordWrite", record_write::router(record_write::Deps::new(&aws, write).unwrap())),
+        ("NoteWrite", note_write::router(note_write::Deps::new(&aws, note).unwrap())),
+        ("OauthCallback", oauth_callback::router(oauth_callback::Deps::new(&aws, callback))),
+    ];
+    let guard = Guard::new(context.orgs.clone(), CallerRules::default());
+    routers.into_iter().map(|(name, router)| (name, guard.clone().protect(router).into_router())).collect()
+}
