@@ -1,7 +1,8 @@
 //! `POST /webhooks/salesforce/installs`: the package's install notice.
 //!
-//! Anyone can send one. It makes an unknown org `claimed`; for an org that has an owner it only records what was announced.
-//! Only a token response of that very org activates it. The notice names no tenant: the tenant that connects the org owns it.
+//! Anyone can send one, so it makes no event, and only a claim that expires: it makes an unknown org `claimed`, and of a known
+//! org it changes only what was announced. Only a token response of that very org activates it. The notice names no tenant: the
+//! tenant that connects the org owns it.
 
 use axum::Json;
 use axum::body::{Body, to_bytes};
@@ -12,21 +13,21 @@ use jiff::Timestamp;
 use runtime::http::JsonBody;
 use runtime::problem::refuse;
 use runtime::{Problem, ProblemCode};
-use salesforce::{OrgId, RecordId};
+use salesforce::OrgId;
 use serde::{Deserialize, Serialize};
-use store::{ClaimOutcome, Environment, InstallClaim, OrgState};
+use store::{Announcement, Environment, InstallClaim, Org, OrgState};
 
 use crate::Deps;
 
 /// The largest body; a notice has less than 1 KiB.
-const MAX_BYTES: usize = 16 * 1024;
+const MAX_BYTES: usize = 4 * 1024;
+/// The longest text, in characters. A package's version, an edition and an instance are shorter.
+const MAX_TEXT: usize = 80;
 
 /// The body of an install notice. Unknown members are ignored, because packages of any version send it.
 #[derive(Clone, Debug, Deserialize)]
 struct Install {
     organization_id: OrgId,
-    #[serde(default)]
-    installer_id: Option<RecordId>,
     #[serde(default)]
     package_version: Option<Text>,
     #[serde(default)]
@@ -36,8 +37,6 @@ struct Install {
     #[serde(default)]
     is_push: bool,
     #[serde(default)]
-    org_domain_url: Option<Text>,
-    #[serde(default)]
     is_sandbox: bool,
     #[serde(default)]
     instance_name: Option<Text>,
@@ -45,7 +44,7 @@ struct Install {
     organization_type: Option<Text>,
 }
 
-/// A short text without control characters.
+/// A short text of printable ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 struct Text(String);
@@ -54,8 +53,8 @@ impl TryFrom<String> for Text {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        let fits = text.chars().count() <= 255 && !text.chars().any(char::is_control);
-        if fits { Ok(Self(text)) } else { Err("the text is too long or has control characters") }
+        let fits = text.len() <= MAX_TEXT && text.chars().all(|character| (' '..='~').contains(&character));
+        if fits { Ok(Self(text)) } else { Err("the text is too long or has characters that are not printable ASCII") }
     }
 }
 
@@ -75,14 +74,10 @@ pub(crate) async fn claim(State(deps): State<Deps>, request: Request) -> Result<
     Ok((StatusCode::ACCEPTED, Json(Claimed { org_id, state: OrgState::Claimed })).into_response())
 }
 
-/// Logs the notice, and what it changed.
-fn log(claimed: &ClaimOutcome, kind: &'static str) {
-    let (org, known) = match claimed {
-        ClaimOutcome::New(org) => (org, false),
-        ClaimOutcome::Updated(org) | ClaimOutcome::Unchanged(org) => (org, true),
-    };
+/// Logs the notice, and the org that it is about.
+fn log(org: &Org, kind: &'static str) {
     let (id, state, owned) = (org.org_id, org.state, org.tenant.is_some());
-    tracing::info!(org.id = %id, org.state = ?state, org.known = known, org.owned = owned, install.kind = kind, "received an install notice of org {id}: {kind}");
+    tracing::info!(org.id = %id, org.state = ?state, org.owned = owned, install.kind = kind, "received an install notice of org {id}: {kind}");
     if state == OrgState::Uninstalled || state == OrgState::Disconnected {
         tracing::info!(org.id = %id, "org {id} has the package again; its admin has to connect it");
     }
@@ -112,12 +107,12 @@ impl Install {
         InstallClaim {
             org_id: self.organization_id,
             environment: if self.is_sandbox { Environment::Sandbox } else { Environment::Production },
-            my_domain_url: text(self.org_domain_url),
-            instance_name: text(self.instance_name),
-            organization_type: text(self.organization_type),
-            package_version: text(self.package_version),
-            installer_id: self.installer_id,
-            claimed_at: now,
+            announcement: Announcement {
+                package_version: text(self.package_version),
+                organization_type: text(self.organization_type),
+                instance_name: text(self.instance_name),
+                at: now,
+            },
         }
     }
 }
@@ -138,20 +133,21 @@ mod tests {
         let claim = install(json!({"organization_id": "00D5e000000KQ2e"})).unwrap().into_claim(Timestamp::UNIX_EPOCH);
         assert_eq!(claim.org_id.to_string(), "00D5e000000KQ2eEAG");
         assert_eq!(claim.environment, Environment::Production);
-        assert_eq!(claim.package_version, None);
+        assert_eq!(claim.announcement.package_version, None);
     }
 
     #[test]
     fn the_members_of_a_notice_are_parsed() {
         let claim = install(json!({
             "installer_id": "0055e000001mKpCAAU", "package_version": "2.1.0", "is_sandbox": true,
-            "org_domain_url": "https://acme--dev.sandbox.my.salesforce.com", "instance_name": "", "organization_type": null,
+            "org_domain_url": "https://evil.example", "instance_name": "", "organization_type": null,
             "something_newer": {"a": 1},
         }));
         let claim = claim.unwrap().into_claim(Timestamp::UNIX_EPOCH);
         assert_eq!(claim.environment, Environment::Sandbox);
-        assert_eq!(claim.package_version.as_deref(), Some("2.1.0"));
-        assert_eq!((claim.instance_name, claim.organization_type), (None, None));
+        let announced = claim.announcement;
+        assert_eq!(announced.package_version.as_deref(), Some("2.1.0"));
+        assert_eq!((announced.instance_name, announced.organization_type), (None, None));
     }
 
     #[test]
@@ -167,9 +163,10 @@ mod tests {
             json!({"organization_id": "0015e000000KQ2eEAG"}),
             json!({"organization_id": "00D5e000000KQ2eAAA"}),
             json!({"organization_id": null}),
-            json!({"installer_id": "nobody"}),
-            json!({"package_version": "1".repeat(256)}),
+            json!({"package_version": "1".repeat(MAX_TEXT + 1)}),
             json!({"instance_name": "NA1\n"}),
+            json!({"organization_type": "Enterprise\u{202e}Edition"}),
+            json!({"organization_type": "Édition"}),
             json!({"is_sandbox": "yes"}),
         ] {
             assert!(install(wrong.clone()).is_err(), "{wrong}");

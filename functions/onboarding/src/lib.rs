@@ -2,7 +2,7 @@
 //!
 //! | trigger | input | output | failures |
 //! |---|---|---|---|
-//! | `POST /webhooks/salesforce/installs` | the package's install notice | 202; an unknown org is `claimed` | 400, 413, 415, 503 |
+//! | `POST /webhooks/salesforce/installs` | the package's install notice | 202; an unknown org is `claimed` until the claim expires | 400, 413, 415, 503 |
 //! | `POST /webhooks/licenses/{org_id}/{secret}` | an outbound message of the vendor's License Management Org | `<Ack>true</Ack>`; an unknown org is `claimed`, an org whose package was removed is closed | 400, 403, 404, 405, 413, 415, 503, without an acknowledgement |
 //! | direct invoke | [`connecting::onboarding::Event`] | [`connecting::onboarding::Onboarded`]; the org is `active`, its backfill is queued, its outbound messages have the webhook address | the org belongs to another tenant; the table is unavailable |
 //!

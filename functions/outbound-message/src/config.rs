@@ -5,7 +5,7 @@ use salesforce::Clock;
 use soap_receiver::RequiredClient;
 use store::{ChangeHint, Orgs, Queue};
 
-use crate::OrgCache;
+use crate::{OrgCache, OrgLimits};
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Deps {
     pub orgs: Orgs,
     /// A cache of the orgs whose secret was verified less than a minute ago.
     pub org_cache: OrgCache,
+    /// The notifications that each org queued in its current minute.
+    pub limits: OrgLimits,
     /// The queue of hints.
     pub hints: Queue<ChangeHint>,
     /// The certificate that a sender must have.
@@ -54,6 +56,7 @@ impl Deps {
         Self {
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             org_cache: OrgCache::default(),
+            limits: OrgLimits::default(),
             hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),
             client: config.client,
             clock: aws.clock(),

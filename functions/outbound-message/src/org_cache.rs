@@ -180,4 +180,16 @@ mod tests {
         read(&cache, &org(5_000, OrgState::Active, &["s"]), "s", 90);
         assert_eq!(cache.entries().0.len(), 1, "expired entries are removed first");
     }
+
+    #[test]
+    fn wrong_addresses_do_not_evict_an_org() {
+        let cache = OrgCache::default();
+        assert!(read(&cache, &org(1, OrgState::Active, &["s"]), "s", 0));
+        for n in 2..3 * MAX_ORGS {
+            assert!(!read(&cache, &org(n, OrgState::Active, &["s"]), "wrong", 1));
+            assert_eq!(cache.verify_row(Some(id(10_000 + n)), None, "wrong", at(1)), None);
+        }
+        assert!(is_cached(&cache, 1, "s", 1));
+        assert_eq!(cache.entries().0.len(), 1);
+    }
 }

@@ -8,9 +8,10 @@ use runtime::Chain;
 use salesforce::OrgId;
 use secrecy::ExposeSecret as _;
 use soap_receiver::{Rejection, SoapMessage, acknowledgement, receiver};
-use store::DetectedCopy;
+use store::SeenCopy;
 use tracing::{error, info, warn};
 
+use crate::limits::NOTIFICATIONS_PER_MINUTE;
 use crate::{Deps, Error, hints};
 
 /// The time limit for queueing. The HTTP API ends a request after 30 seconds, Salesforce after 60.
@@ -52,11 +53,14 @@ async fn queue(deps: &Deps, org: OrgId, message: &SoapMessage) -> Result<(), Err
     let hints = match message.parse_for(org) {
         Ok(message) => hints::from_message(&message, org, now).map_err(Rejection::from)?,
         Err(Rejection::OtherOrg { named }) => {
-            quarantine(deps, DetectedCopy { org_id: named, copy_of: org, at: now }).await;
+            note_copy(deps, org, SeenCopy { org_id: named, seen_at: now }).await;
             return Err(Rejection::OtherOrg { named }.into());
         }
         Err(rejection) => return Err(rejection.into()),
     };
+    if !deps.limits.admits(org, hints.len(), now) {
+        return Err(Error::TooManyNotifications { org, limit: NOTIFICATIONS_PER_MINUTE });
+    }
     let deadline = now.saturating_add(QUEUE_TIMEOUT).unwrap_or(now);
     deps.hints.send_all(&hints, deadline).await?;
     let without_record = hints.iter().filter(|hint| hint.record.is_none()).count();
@@ -64,15 +68,15 @@ async fn queue(deps: &Deps, org: OrgId, message: &SoapMessage) -> Result<(), Err
     Ok(())
 }
 
-/// Quarantines an org that sends with another org's secret: a sandbox that copied the other org's settings. Its message is
-/// refused also when the quarantine cannot be stored.
-async fn quarantine(deps: &Deps, detected: DetectedCopy) {
-    let (copy, original) = (detected.org_id, detected.copy_of);
-    match deps.orgs.quarantine(&detected).await {
-        Ok(true) => {
-            warn!(org.id = %copy, org.copy_of = %original, "quarantined org {copy}: it is a copy of {original}")
+/// Notes on the item of the original that a copy of it uses its secret: most often a sandbox, which is created with the
+/// settings of production. The message is refused also when that cannot be stored. Nothing happens to the org that the
+/// message names, because the holder of the secret can name any.
+async fn note_copy(deps: &Deps, original: OrgId, copy: SeenCopy) {
+    let id = copy.org_id;
+    match deps.orgs.note_copy(original, &copy).await {
+        Ok(_) => warn!(org.id = %original, org.copy = %id, "a message names org {id} and has the secret of {original}"),
+        Err(error) => {
+            error!(org.id = %original, org.copy = %id, error = %Chain(&error), "could not note a copy of org {original}");
         }
-        Ok(false) => warn!(org.id = %copy, org.copy_of = %original, "org {copy} sent to the address of {original}"),
-        Err(error) => error!(org.id = %copy, error = %Chain(&error), "could not quarantine org {copy}"),
     }
 }

@@ -1,9 +1,13 @@
 //! Handles a schedule: queues one task for every active org, or for every polled org.
+//!
+//! The orgs are read page by page, and each page is queued before the next is read, so that the memory does not grow with
+//! the number of orgs. A function that is killed or fails in between is invoked again with the same event and begins
+//! anew: every org gets a task, and some get two, which is harmless, because a task goes on from the org's own cursors.
 
 use jiff::Timestamp;
 use runtime::Report;
 use serde::Serialize;
-use store::{RefreshKind, RefreshTask};
+use store::{ActiveOrg, RefreshKind, RefreshTask};
 
 use crate::error::Error;
 use crate::{Deps, ScheduleKind};
@@ -23,15 +27,20 @@ impl Report for Scheduled {
 
 pub(crate) async fn handle(deps: &Deps, schedule: ScheduleKind, deadline: Timestamp) -> Result<Scheduled, Error> {
     let requested_at = deps.clock.now();
-    let (orgs, kind) = match schedule {
-        ScheduleKind::Nightly => (deps.orgs.list_active().await, RefreshKind::Nightly),
-        ScheduleKind::Backfill => (deps.orgs.list_active().await, RefreshKind::Backfill),
-        ScheduleKind::Connections => (deps.orgs.list_active().await, RefreshKind::Connections),
-        ScheduleKind::Poll => (deps.orgs.list_polled().await, RefreshKind::Poll),
+    let kind = match schedule {
+        ScheduleKind::Nightly => RefreshKind::Nightly,
+        ScheduleKind::Backfill => RefreshKind::Backfill,
+        ScheduleKind::Connections => RefreshKind::Connections,
+        ScheduleKind::Poll => RefreshKind::Poll,
     };
-    let orgs = orgs?;
-    let task = |org: &store::Org| RefreshTask { org_id: org.org_id, kind, object: None, requested_at };
-    let tasks: Vec<RefreshTask> = orgs.iter().map(task).collect();
-    deps.tasks.send_all(&tasks, deadline).await?;
-    Ok(Scheduled { orgs: tasks.len() as u64 })
+    let is_due = |org: &ActiveOrg| kind != RefreshKind::Poll || org.is_polled();
+    let task = |org: ActiveOrg| RefreshTask { org_id: org.org_id, kind, object: None, requested_at };
+    let mut pages = deps.orgs.active();
+    let mut scheduled = Scheduled { orgs: 0 };
+    while let Some(page) = pages.next_page().await? {
+        let tasks: Vec<RefreshTask> = page.into_iter().filter(is_due).map(task).collect();
+        deps.tasks.send_all(&tasks, deadline).await?;
+        scheduled.orgs += tasks.len() as u64;
+    }
+    Ok(scheduled)
 }

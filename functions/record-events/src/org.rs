@@ -1,7 +1,7 @@
 //! The event of an org's change, if it has one.
 
 use serde::Serialize;
-use store::{BusEvent, License, Org, OrgState};
+use store::{BusEvent, License, Org, OrgState, SeenCopy};
 
 /// The kind of an org's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub enum Kind {
     State(OrgState),
     /// The package's license changed.
     LicenseChanged,
+    /// A message with the org's webhook secret named another org, which is not known as a copy yet.
+    CopyDetected,
 }
 
 impl Kind {
@@ -23,18 +25,27 @@ impl Kind {
             Self::State(OrgState::Disconnected) => "org.disconnected",
             Self::State(OrgState::Quarantined) => "org.quarantined",
             Self::LicenseChanged => "org.license_changed",
+            Self::CopyDetected => "org.copy_detected",
         }
     }
 }
 
 /// Compares an org before and after; `None` without an event, as for a new webhook secret or an install notice.
+///
+/// An org is `claimed` for its events once a message of the License Management Org has named it: anyone can announce an
+/// install, so a claim without a license makes no event.
 #[must_use]
 pub fn compare(old: Option<&Org>, new: &Org) -> Option<Kind> {
-    if old.map(|old| old.state) != Some(new.state) {
-        return Some(Kind::State(new.state));
+    let state = |org: &Org| Some(org.state).filter(|state| *state != OrgState::Claimed || org.license.is_some());
+    if let Some(published) = state(new).filter(|published| old.and_then(state) != Some(*published)) {
+        return Some(Kind::State(published));
     }
     let license = |org: &Org| org.license.as_ref().map(shown);
-    (old.and_then(license) != license(new)).then_some(Kind::LicenseChanged)
+    if old.and_then(license) != license(new) {
+        return Some(Kind::LicenseChanged);
+    }
+    let knows = |copy: &SeenCopy| old.is_some_and(|old| old.copies.iter().any(|known| known.org_id == copy.org_id));
+    new.copies.iter().any(|copy| !knows(copy)).then_some(Kind::CopyDetected)
 }
 
 /// The `data` of an event.
@@ -47,7 +58,13 @@ struct Data {
     package_version: Option<String>,
     license: Option<LicenseData>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    copy_of: Option<String>,
+    copies: Option<Vec<CopyData>>,
+}
+
+#[derive(Debug, Serialize)]
+struct CopyData {
+    org_id: String,
+    seen_at: String,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -73,7 +90,10 @@ fn shown(license: &License) -> LicenseData {
 /// `change_id` identifies the change, so that the same change published twice is the same event.
 #[must_use]
 pub fn event(org: &Org, kind: Kind, change_id: &str) -> BusEvent {
-    let copied = org.quarantine.as_ref().filter(|_| org.state == OrgState::Quarantined);
+    let copies = org
+        .copies
+        .iter()
+        .map(|copy| CopyData { org_id: copy.org_id.to_string(), seen_at: store::time::format(copy.seen_at) });
     let data = Data {
         org_id: org.org_id.to_string(),
         tenant: org.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()),
@@ -81,7 +101,7 @@ pub fn event(org: &Org, kind: Kind, change_id: &str) -> BusEvent {
         environment: org.environment,
         package_version: org.package_version.clone(),
         license: org.license.as_ref().map(shown),
-        copy_of: copied.map(|quarantine| quarantine.copy_of.to_string()),
+        copies: (kind == Kind::CopyDetected).then(|| copies.collect()),
     };
     let mut event = BusEvent::new(org.org_id, kind.name(), format!("orgs/{}", org.org_id), change_id);
     event.time = org.updated_at;
@@ -93,13 +113,17 @@ pub fn event(org: &Org, kind: Kind, change_id: &str) -> BusEvent {
 mod tests {
     use jiff::Timestamp;
     use serde_json::json;
-    use store::{Environment, LicenseState, LicenseStatus, Quarantine, SecretHash};
+    use store::{Environment, LicenseState, LicenseStatus, SecretHash};
 
     use super::*;
 
     fn org(state: OrgState) -> Org {
         let org = Org::claimed("00D5e000000KQ2eEAG".parse().unwrap(), Environment::Production, Timestamp::UNIX_EPOCH);
         Org { state, ..org }
+    }
+
+    fn licensed_in(state: OrgState) -> Org {
+        Org { state, ..licensed(LicenseStatus::Active) }
     }
 
     fn licensed(status: LicenseStatus) -> Org {
@@ -123,9 +147,48 @@ mod tests {
             (OrgState::Disconnected, "org.disconnected"),
             (OrgState::Quarantined, "org.quarantined"),
         ] {
-            assert_eq!(compare(None, &org(state)).unwrap().name(), name);
-            assert_eq!(compare(Some(&org(state)), &org(state)), None);
+            assert_eq!(compare(None, &licensed_in(state)).unwrap().name(), name);
+            assert_eq!(compare(Some(&licensed_in(state)), &licensed_in(state)), None);
         }
+    }
+
+    #[test]
+    fn an_anonymous_claim_makes_no_event() {
+        let claim = Org { expires_at: Some(Timestamp::MAX), ..org(OrgState::Claimed) };
+        assert_eq!(compare(None, &claim), None);
+        let announced = Org { updated_at: Timestamp::MAX, revision: 2, ..claim.clone() };
+        assert_eq!(compare(Some(&claim), &announced), None);
+        assert_eq!(compare(Some(&org(OrgState::Quarantined)), &claim), None, "a release by an earlier version");
+    }
+
+    #[test]
+    fn a_license_proves_the_claim() {
+        let claim = org(OrgState::Claimed);
+        let proven = licensed_in(OrgState::Claimed);
+        assert_eq!(compare(Some(&claim), &proven), Some(Kind::State(OrgState::Claimed)));
+        assert_eq!(compare(Some(&proven), &org(OrgState::Active)), Some(Kind::State(OrgState::Active)));
+        assert_eq!(compare(Some(&claim), &org(OrgState::Active)), Some(Kind::State(OrgState::Active)));
+    }
+
+    #[test]
+    fn each_new_copy_is_published_once() {
+        let copy = |id: &str, second| SeenCopy {
+            org_id: id.parse().unwrap(),
+            seen_at: Timestamp::from_second(second).unwrap(),
+        };
+        let with = |copies: &[SeenCopy]| Org { copies: copies.to_vec(), ..org(OrgState::Active) };
+        let (first, again, other) =
+            (copy("00D79000000exLEEAY", 1), copy("00D79000000exLEEAY", 90), copy("00D79000000exLF", 200));
+        let detected = Some(Kind::CopyDetected);
+        assert_eq!(compare(Some(&with(&[])), &with(std::slice::from_ref(&first))), detected);
+        assert_eq!(compare(Some(&with(std::slice::from_ref(&first))), &with(std::slice::from_ref(&again))), None);
+        assert_eq!(compare(Some(&with(&[again.clone()])), &with(&[other.clone(), again.clone()])), detected);
+        assert_eq!(compare(Some(&with(&[other, again])), &with(std::slice::from_ref(&first))), None, "one was evicted");
+        let published = event(&with(&[first]), Kind::CopyDetected, "e");
+        assert_eq!(published.kind, "org.copy_detected");
+        let copies = json!([{"org_id": "00D79000000exLEEAY", "seen_at": "1970-01-01T00:00:01.000Z"}]);
+        assert_eq!(published.data["copies"], copies);
+        assert_eq!(event(&org(OrgState::Active), Kind::State(OrgState::Active), "e").data.get("copies"), None);
     }
 
     #[test]
@@ -144,19 +207,5 @@ mod tests {
         assert_eq!(compare(Some(&org(OrgState::Active)), &rotated), None);
         let published = event(&rotated, Kind::State(OrgState::Active), "e");
         assert!(!serde_json::to_string(&published).unwrap().contains("a-hash"));
-    }
-
-    #[test]
-    fn a_quarantine_names_the_original() {
-        let copy_of = "00D79000000exLEEAY".parse().unwrap();
-        let quarantine = Some(Quarantine { copy_of, since: Timestamp::UNIX_EPOCH, released_at: None });
-        let copy = Org { quarantine, ..org(OrgState::Quarantined) };
-        let published = event(&copy, compare(None, &copy).unwrap(), "e");
-        assert_eq!(
-            (published.kind.as_str(), &published.data["copy_of"]),
-            ("org.quarantined", &json!("00D79000000exLEEAY"))
-        );
-        let released = Org { state: OrgState::Claimed, ..copy };
-        assert_eq!(event(&released, Kind::State(OrgState::Claimed), "e").data.get("copy_of"), None);
     }
 }

@@ -8,7 +8,7 @@ use salesforce::OrgId;
 use store::{Cursor, CursorName, Org, PlatformUser};
 
 use crate::changes::ChangesView;
-use crate::views::{BudgetView, HealthView, LicenseView, PipelinesHealth, SyncView, copy_of};
+use crate::views::{BudgetView, CopyView, HealthView, LicenseView, PipelinesHealth, SyncView};
 use crate::{Deps, Error, connections};
 
 /// Builds the health view from four reads of Ferry's own tables and the app registrations, without a call to Salesforce. Of the
@@ -24,7 +24,7 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
     Ok(HealthView {
         org_id,
         state: org.state,
-        copy_of: copy_of(&org),
+        copies: org.copies.into_iter().map(CopyView::from).collect(),
         license: org.license.map(LicenseView::from),
         connections,
         changes,

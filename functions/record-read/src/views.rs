@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use store::{
     Budget, Connection, ConnectionId, ConnectionKind, ConnectionState, Cursor, CursorName, Environment, Lane, License,
-    LicenseState, MirrorRecord, Org, OrgState, PlatformUser, Tenant,
+    LicenseState, MirrorRecord, Org, OrgState, PlatformUser, SeenCopy, Tenant,
 };
 
 use crate::changes::ChangesView;
@@ -26,8 +26,6 @@ pub(crate) struct OrgView {
     announced_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     license: Option<LicenseView>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    copy_of: Option<OrgId>,
     #[serde(serialize_with = "millis")]
     claimed_at: Timestamp,
     #[serde(serialize_with = "millis_option")]
@@ -51,9 +49,18 @@ impl From<License> for LicenseView {
     }
 }
 
-/// Returns the original of a quarantined copy.
-pub(crate) fn copy_of(org: &Org) -> Option<OrgId> {
-    org.quarantine.as_ref().filter(|_| org.state == OrgState::Quarantined).map(|quarantine| quarantine.copy_of)
+/// A copy of an org: another org that a message with this org's webhook secret named.
+#[derive(Debug, Serialize)]
+pub(crate) struct CopyView {
+    org_id: OrgId,
+    #[serde(serialize_with = "millis")]
+    seen_at: Timestamp,
+}
+
+impl From<SeenCopy> for CopyView {
+    fn from(SeenCopy { org_id, seen_at }: SeenCopy) -> Self {
+        Self { org_id, seen_at }
+    }
 }
 
 /// A connection.
@@ -137,8 +144,8 @@ pub(crate) struct PipelinesHealth {
 pub(crate) struct HealthView {
     pub(crate) org_id: OrgId,
     pub(crate) state: OrgState,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) copy_of: Option<OrgId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) copies: Vec<CopyView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) license: Option<LicenseView>,
     pub(crate) connections: Vec<ConnectionView>,
@@ -151,7 +158,6 @@ pub(crate) struct HealthView {
 impl From<Org> for OrgView {
     fn from(org: Org) -> Self {
         Self {
-            copy_of: copy_of(&org),
             announced_version: org.announced.and_then(|announced| announced.package_version),
             license: org.license.map(LicenseView::from),
             org_id: org.org_id,

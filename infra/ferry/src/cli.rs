@@ -38,7 +38,6 @@ enum Command {
     Disconnect(disconnect::DisconnectArgs),
     LmoAddress(webhooks::LmoAddressArgs),
     RotateWebhookSecret(webhooks::RotateArgs),
-    Release(webhooks::ReleaseArgs),
     #[command(subcommand)]
     OutboundMessage(outbound_message::Command),
 }
@@ -55,7 +54,6 @@ pub(crate) async fn run(cli: Cli) -> Result<String, Failure> {
         Command::Disconnect(args) => disconnect::disconnect(&stack().await, args).await,
         Command::LmoAddress(args) => webhooks::lmo_address(&stack().await, args).await,
         Command::RotateWebhookSecret(args) => webhooks::rotate(&stack().await, args).await,
-        Command::Release(args) => webhooks::release(&stack().await, args).await,
         Command::OutboundMessage(command) => outbound_message::run(&command),
     }
 }

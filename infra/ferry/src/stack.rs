@@ -36,10 +36,10 @@ impl Stack {
         Orgs::new(self.aws.dynamodb(), self.table("orgs"))
     }
 
-    /// Loads an org. An unknown org is a failure.
+    /// Loads an org. An unknown org, or a claim that has expired, is a failure.
     pub(crate) async fn load_org(&self, org: OrgId) -> Result<Org, Failure> {
         let loaded = self.orgs().load(org).await.map_err(|error| self.unavailable(&error))?;
-        loaded.ok_or_else(|| Failure::unknown_org(org))
+        loaded.filter(|org| !org.has_expired(self.clock().now())).ok_or_else(|| Failure::unknown_org(org))
     }
 
     pub(crate) fn connections(&self) -> Connections {

@@ -8,8 +8,8 @@ use clap::{ArgGroup, Subcommand};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use jiff::civil::Date;
 use serde_json::{Value, json};
+use store::Connection;
 use store::apps::{AppRegistration, newest, public};
-use store::{Connection, Org};
 
 use crate::failure::Failure;
 use crate::screen;
@@ -109,19 +109,23 @@ pub(crate) async fn run(stack: &Stack, command: Command) -> Result<String, Failu
 
 async fn status(stack: &Stack, as_json: bool) -> Result<String, Failure> {
     let apps = stack.apps().load().await.map_err(|error| stack.unavailable(&error))?;
-    let orgs = stack.orgs().list().await.map_err(|error| stack.unavailable(&error))?;
-    let connections = connections(stack, &orgs).await?;
+    let connections = connections(stack).await.map_err(|error| stack.unavailable(&error))?;
     let now = stack.clock().now();
     let usage = app_usage(&apps, &connections, now);
-    let outdated = outdated_connections(&apps, &orgs, &connections, now);
+    let outdated = outdated_connections(&apps, &connections, now);
     Ok(if as_json { format!("{:#}", json!({ "apps": usage, "left": outdated })) } else { report(&usage, &outdated) })
 }
 
-async fn connections(stack: &Stack, orgs: &[Org]) -> Result<Vec<Connection>, Failure> {
-    let table = stack.connections();
-    let lists = stream::iter(orgs.iter().map(|org| table.list(org.org_id))).buffered(CONCURRENCY);
-    let lists: Vec<_> = lists.try_collect().await.map_err(|error| stack.unavailable(&error))?;
-    Ok(lists.into_iter().flatten().collect())
+/// Returns the connections of the active orgs; those of the others are revoked.
+async fn connections(stack: &Stack) -> Result<Vec<Connection>, store::Error> {
+    let (orgs, table) = (stack.orgs(), stack.connections());
+    let (mut pages, mut connections) = (orgs.active(), Vec::new());
+    while let Some(page) = pages.next_page().await? {
+        let lists = stream::iter(page.iter().map(|org| table.list(org.org_id))).buffered(CONCURRENCY);
+        let lists: Vec<_> = lists.try_collect().await?;
+        connections.extend(lists.into_iter().flatten());
+    }
+    Ok(connections)
 }
 
 fn report(usage: &[AppUsage], outdated: &[OutdatedConnection]) -> String {

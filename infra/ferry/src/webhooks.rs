@@ -1,10 +1,10 @@
-//! `cargo ferry lmo-address`, `cargo ferry rotate-webhook-secret` and `cargo ferry release`.
+//! `cargo ferry lmo-address` and `cargo ferry rotate-webhook-secret`.
 
 use clap::Args;
 use connecting::onboarding::{ManualSetup, OutboundMessages};
 use salesforce::{OrgId, RecordId};
 use secrecy::ExposeSecret as _;
-use store::{OrgState, WebhookSecret};
+use store::WebhookSecret;
 
 use crate::failure::Failure;
 use crate::stack::Stack;
@@ -48,24 +48,6 @@ Exit codes:
   1  AWS could not be reached, or the onboarding function failed
   2  the org is not active, or has no outbound messages")]
 pub(crate) struct RotateArgs {
-    /// Org id, 15 or 18 characters.
-    #[arg(long)]
-    org: OrgId,
-}
-
-/// Release an org from quarantine.
-///
-/// An org is quarantined when it uses the webhook URL of another org, as a sandbox copy does.
-#[derive(Debug, Args)]
-#[command(after_long_help = "\
-Example:
-  cargo ferry release --org 00D79000000exLEEAY
-
-Exit codes:
-  0  released
-  1  AWS could not be reached
-  2  the org is unknown or not quarantined")]
-pub(crate) struct ReleaseArgs {
     /// Org id, 15 or 18 characters.
     #[arg(long)]
     org: OrgId,
@@ -130,22 +112,4 @@ fn reason(outbound_messages: Option<OutboundMessages>) -> &'static str {
         Some(OutboundMessages::Manual { reason: ManualSetup::NotConfirmed }) => "the org still shows another URL",
         _ => "Salesforce did not respond in time",
     }
-}
-
-/// Releases an org from quarantine.
-pub(crate) async fn release(stack: &Stack, args: ReleaseArgs) -> Result<String, Failure> {
-    let org = stack.load_org(args.org).await?;
-    let id = org.org_id;
-    if org.state != OrgState::Quarantined {
-        return Err(Failure::BadInput(format!("org {id} is not quarantined")));
-    }
-    stack.orgs().release(id, stack.clock().now()).await.map_err(|error| stack.unavailable(&error))?;
-    let copy = org.quarantine.map(|reason| {
-        format!(
-            "\nIt is a copy of org {}, and its outbound messages still use the URL of that org, where they are refused. It gets \
-             its own URL when it is connected.",
-            reason.copy_of
-        )
-    });
-    Ok(format!("Org {id} is released. An admin of the org can connect it now.{}", copy.unwrap_or_default()))
 }

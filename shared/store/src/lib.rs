@@ -66,9 +66,10 @@ pub use events::{BusEvent, EventBus};
 pub use hints::{ChangeHint, RecordRef, Source};
 pub use ids::{ConnectionId, DeliveryId, IdempotencyKey, InvalidText, PlatformUser, Tenant, TokenVersion, WriteId};
 pub use orgs::{
-    Activation, ActivationRequest, Announcement, ChangeDetection, ClaimOutcome, DetectedCopy, DetectionMethod,
+    Activation, ActivationRequest, ActiveOrg, ActiveOrgs, Announcement, ChangeDetection, DetectionMethod,
     DetectionReason, Edition, Environment, InstallClaim, License, LicenseManagement, LicenseNotice, LicenseState,
-    LicenseStatus, Org, OrgPage, OrgState, Orgs, PollingChoice, Quarantine, verify_webhook_secret,
+    LicenseStatus, MAX_COPIES, Org, OrgPage, OrgState, Orgs, PollingChoice, Quarantine, SeenCopy,
+    verify_webhook_secret,
 };
 pub use origins::{Origins, SavedVersion};
 pub use owner_policy::WriteRoute;

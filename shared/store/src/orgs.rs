@@ -6,21 +6,23 @@ use salesforce::OrgId;
 
 use crate::Error;
 use crate::ids::Tenant;
-use crate::table::{Conditional, Expression, Table, from_item, from_items, key, number, to_item};
+use crate::table::{Conditional, Expression, Table, from_item, key, number, to_item};
 use crate::webhook_secret::SecretHash;
 
+mod by_state;
 pub mod change_detection;
 pub mod license;
 pub mod license_management;
 mod org;
 pub mod rule;
 
+pub use by_state::{ActiveOrg, ActiveOrgs};
 pub use change_detection::{ChangeDetection, DetectionMethod, DetectionReason, Edition, PollingChoice};
 pub use license::{License, LicenseNotice, LicenseState, LicenseStatus};
 pub use license_management::LicenseManagement;
 pub use org::{
-    Activation, ActivationRequest, Announcement, ClaimOutcome, DetectedCopy, Environment, InstallClaim, Org, OrgState,
-    Quarantine, verify_webhook_secret,
+    Activation, ActivationRequest, Announcement, Environment, InstallClaim, MAX_COPIES, Org, OrgState, Quarantine,
+    SeenCopy, verify_webhook_secret,
 };
 
 /// The `orgs` table.
@@ -48,17 +50,10 @@ impl Orgs {
     ///
     /// # Errors
     /// Only those of the table.
-    pub async fn claim(&self, claim: &InstallClaim) -> Result<ClaimOutcome, Error> {
-        let org = rule::claimed(claim);
-        let when = Expression { text: "attribute_not_exists(#org_id)", values: Vec::new() };
-        if let Conditional::Done(()) = self.table.put("claim the org", to_item("claim the org", &org)?, when).await? {
-            return Ok(ClaimOutcome::New(org));
-        }
+    pub async fn claim(&self, claim: &InstallClaim) -> Result<Org, Error> {
         let step = |existing: Option<&Org>| Ok(rule::announce(existing, claim));
-        Ok(match self.change("record the announcement", claim.org_id, step).await? {
-            Changed::Stored(org) => ClaimOutcome::Updated(org),
-            Changed::Unchanged(org) => ClaimOutcome::Unchanged(org),
-        })
+        let at = claim.announcement.at;
+        self.change("record the announcement", claim.org_id, at, step).await.map(Changed::into_org)
     }
 
     /// Applies a notice of the License Management Org. The order and number of notices do not matter.
@@ -67,26 +62,21 @@ impl Orgs {
     /// Only those of the table.
     pub async fn apply_license(&self, notice: &LicenseNotice, now: Timestamp) -> Result<Org, Error> {
         let step = |existing: Option<&Org>| Ok(license::with_notice(existing, notice, now));
-        self.change("apply the license notice", notice.org_id, step).await.map(Changed::into_org)
+        self.change("apply the license notice", notice.org_id, now, step).await.map(Changed::into_org)
     }
 
-    /// Quarantines an org that used another org's webhook secret, unless it has an owner. Returns whether it was
-    /// quarantined.
+    /// Notes a copy on the item of the original, whose webhook secret it used. Returns whether that was stored.
     ///
     /// # Errors
-    /// Only those of the table.
-    pub async fn quarantine(&self, copy: &DetectedCopy) -> Result<bool, Error> {
-        let step = |existing: Option<&Org>| Ok(rule::quarantine(existing, copy));
-        let changed = self.change("quarantine the org", copy.org_id, step).await?;
+    /// [`Error::NotFound`] if the original is unknown.
+    pub async fn note_copy(&self, original: OrgId, copy: &SeenCopy) -> Result<bool, Error> {
+        let operation = "note the copy of the org";
+        let step = |existing: Option<&Org>| match existing {
+            Some(known) => Ok(rule::note_copy(known, copy)),
+            None => Err(Error::NotFound { operation, entity: "org" }),
+        };
+        let changed = self.change(operation, original, copy.seen_at, step).await?;
         Ok(matches!(changed, Changed::Stored(_)))
-    }
-
-    /// Releases the org from quarantine. It may then be connected.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub async fn release(&self, org: OrgId, now: Timestamp) -> Result<Org, Error> {
-        self.change_existing("release the org", org, |known| rule::release(known, now)).await
     }
 
     /// Makes the tenant the owner of the org, and the org active. The team connection is the proof, so the org need not
@@ -97,13 +87,13 @@ impl Orgs {
     pub async fn activate(&self, activate: &ActivationRequest) -> Result<Activation, Error> {
         let org = activate.org_id;
         let step = |existing: Option<&Org>| rule::activate(existing, activate).map_err(|refusal| refusal.error(org));
-        match self.change("activate the org", org, step).await? {
+        match self.change("activate the org", org, activate.now, step).await? {
             Changed::Stored(org) => Ok(Activation::Activated(org)),
             Changed::Unchanged(org) => Ok(Activation::AlreadyActive(org)),
         }
     }
 
-    /// Returns the org, or `None` if it is unknown.
+    /// Returns the org, or `None` if it is unknown. A claim may have expired ([`Org::has_expired`]).
     ///
     /// # Errors
     /// Only those of the table.
@@ -129,39 +119,13 @@ impl Orgs {
     /// Only those of the table.
     pub async fn page_of_tenant(&self, tenant: &Tenant, after: Option<OrgId>, limit: u16) -> Result<OrgPage, Error> {
         let operation = "list the tenant's orgs";
-        let start = after.map(|org| key([("tenant", tenant.as_str()), ("org_id", org.as_str())]));
-        let query = self.table.query_partition(("tenant", tenant.as_str())).index_name("by_tenant");
-        let query = query.limit(i32::from(limit.max(1))).set_exclusive_start_key(start);
-        let page = query.send().await.map_err(Error::aws(operation))?;
-        let orgs: Vec<Org> = from_items(operation, page.items.unwrap_or_default())?;
-        let next = page.last_evaluated_key.and_then(|_| orgs.last().map(|org| org.org_id));
+        let partition = ("tenant", tenant.as_str());
+        let start = after.map(|org| key([partition, ("org_id", org.as_str())]));
+        let limit = i32::from(limit.max(1));
+        let (orgs, rest): (Vec<Org>, _) =
+            self.table.query_index_page(operation, "by_tenant", partition, limit, start).await?;
+        let next = rest.and_then(|_| orgs.last().map(|org| org.org_id));
         Ok(OrgPage { orgs, next })
-    }
-
-    /// Returns every org, in no order. Reads the whole table.
-    ///
-    /// # Errors
-    /// Only those of the table.
-    pub async fn list(&self) -> Result<Vec<Org>, Error> {
-        self.table.scan_except("list the orgs", ("org_id", license_management::KEY)).await
-    }
-
-    /// Returns every active org, in no order. Reads the whole table.
-    ///
-    /// # Errors
-    /// Only those of the table.
-    pub async fn list_active(&self) -> Result<Vec<Org>, Error> {
-        let orgs = self.list().await?;
-        Ok(orgs.into_iter().filter(|org| org.state == OrgState::Active).collect())
-    }
-
-    /// Returns every active org that is polled, in no order. Reads the whole table.
-    ///
-    /// # Errors
-    /// Only those of the table.
-    pub async fn list_polled(&self) -> Result<Vec<Org>, Error> {
-        let orgs = self.list().await?;
-        Ok(orgs.into_iter().filter(Org::is_polled).collect())
     }
 
     /// Stores the edition that the org reported over its team connection.
@@ -170,7 +134,8 @@ impl Orgs {
     /// [`Error::NotFound`].
     pub async fn record_edition(&self, org: OrgId, edition: &Edition) -> Result<Org, Error> {
         let operation = "record the org's edition";
-        self.change_existing(operation, org, |known| change_detection::with_edition(known, edition.clone())).await
+        let step = |known: &Org| change_detection::with_edition(known, edition.clone());
+        self.change_existing(operation, org, edition.proven_at, step).await
     }
 
     /// Stores an operator's choice of polling; `None` leaves it to the edition.
@@ -179,7 +144,7 @@ impl Orgs {
     /// [`Error::NotFound`].
     pub async fn set_polling(&self, org: OrgId, on: Option<bool>, now: Timestamp) -> Result<Org, Error> {
         let operation = "set the polling of the org";
-        self.change_existing(operation, org, |known| change_detection::with_polling(known, on, now)).await
+        self.change_existing(operation, org, now, |known| change_detection::with_polling(known, on, now)).await
     }
 
     /// Sets the state of a known org.
@@ -188,7 +153,7 @@ impl Orgs {
     /// [`Error::NotFound`].
     pub async fn set_state(&self, org: OrgId, state: OrgState, now: Timestamp) -> Result<Org, Error> {
         let step = |known: &Org| (known.state != state).then(|| Org { state, updated_at: now, ..known.clone() });
-        self.change_existing("set the state of the org", org, step).await
+        self.change_existing("set the state of the org", org, now, step).await
     }
 
     /// Closes the org: nothing is scheduled, its webhook secrets are removed, and only the mirror is read. It stays the
@@ -197,7 +162,7 @@ impl Orgs {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn close(&self, org: OrgId, now: Timestamp) -> Result<Org, Error> {
-        self.change_existing("close the org", org, |known| rule::close(known, now)).await
+        self.change_existing("close the org", org, now, |known| rule::close(known, now)).await
     }
 
     /// Adds a webhook secret, and keeps one older secret: the one that the org uses (`in_use`, a hash) if known,
@@ -211,7 +176,8 @@ impl Orgs {
         secret: SecretHash,
         in_use: Option<&str>,
     ) -> Result<Org, Error> {
-        self.change_existing("rotate the webhook secret", org, |known| rule::rotate(known, &secret, in_use)).await
+        let step = |known: &Org| rule::rotate(known, &secret, in_use);
+        self.change_existing("rotate the webhook secret", org, secret.created_at, step).await
     }
 
     /// Changes an org that must exist.
@@ -219,33 +185,37 @@ impl Orgs {
         &self,
         operation: &'static str,
         org: OrgId,
+        now: Timestamp,
         step: impl Fn(&Org) -> Option<Org>,
     ) -> Result<Org, Error> {
         let step = |existing: Option<&Org>| existing.map(&step).ok_or(Error::NotFound { operation, entity: "org" });
-        self.change(operation, org, step).await.map(Changed::into_org)
+        self.change(operation, org, now, step).await.map(Changed::into_org)
     }
 
-    /// Reads the org, decides, and writes the decision unless another writer was first; then decides again.
+    /// Reads the org, decides, and writes the decision unless another writer was first; then decides again. A claim that
+    /// has expired counts as absent, and is replaced.
     async fn change(
         &self,
         operation: &'static str,
         org: OrgId,
+        now: Timestamp,
         step: impl Fn(Option<&Org>) -> Result<Option<Org>, Error>,
     ) -> Result<Changed, Error> {
-        let mut existing: Option<Org> = self.load(org).await?;
+        let mut stored: Option<Org> = self.load(org).await?;
         for _ in 0..CHANGE_ATTEMPTS {
-            let Some(mut next) = step(existing.as_ref())? else {
+            let seen = stored.as_ref().map_or(0, |org| org.revision);
+            let existing = stored.filter(|org| !org.has_expired(now));
+            let Some(next) = step(existing.as_ref())? else {
                 return existing.map(Changed::Unchanged).ok_or(Error::NotFound { operation, entity: "org" });
             };
-            let seen = existing.as_ref().map_or(0, |org| org.revision);
-            next.revision = seen.saturating_add(1);
+            let next = Org { revision: seen.saturating_add(1), ..rule::with_expiry(next) };
             let when = Expression {
                 text: "attribute_not_exists(#org_id) OR #revision = :seen",
                 values: vec![(":seen", number(seen))],
             };
             match self.table.put(operation, to_item(operation, &next)?, when).await? {
                 Conditional::Done(()) => return Ok(Changed::Stored(next)),
-                Conditional::Refused(item) => existing = item.map(|item| from_item(operation, item)).transpose()?,
+                Conditional::Refused(item) => stored = item.map(|item| from_item(operation, item)).transpose()?,
             }
         }
         Err(Error::Conflict { operation })

@@ -159,6 +159,21 @@ impl Table {
         collect(operation, self.query_partition(partition).index_name(index)).await
     }
 
+    /// Returns at most `limit` items that an index has for a value, in its order, and the key after which the next page
+    /// begins. An index lags behind its table by moments.
+    pub(crate) async fn query_index_page<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        index: &'static str,
+        partition: (&'static str, &str),
+        limit: i32,
+        after: Option<Item>,
+    ) -> Result<(Vec<T>, Option<Item>), Error> {
+        let query = self.query_partition(partition).index_name(index).limit(limit).set_exclusive_start_key(after);
+        let page = query.send().await.map_err(Error::aws(operation))?;
+        Ok((from_items(operation, page.items.unwrap_or_default())?, page.last_evaluated_key))
+    }
+
     /// Starts a query for a partition.
     pub(crate) fn query_partition(&self, (key, value): (&'static str, &str)) -> QueryFluentBuilder {
         self.client
@@ -167,18 +182,6 @@ impl Table {
             .key_condition_expression("#partition = :partition")
             .expression_attribute_names("#partition", key)
             .expression_attribute_values(":partition", text(value))
-    }
-
-    /// Returns every item of the table except the one with this key.
-    pub(crate) async fn scan_except<T: DeserializeOwned>(
-        &self,
-        operation: &'static str,
-        (key, value): (&'static str, &str),
-    ) -> Result<Vec<T>, Error> {
-        let scan = self.client.scan().table_name(&self.name).filter_expression("#key <> :value");
-        let scan = scan.expression_attribute_names("#key", key).expression_attribute_values(":value", text(value));
-        let items = scan.into_paginator().items().send().try_collect().await.map_err(Error::aws(operation))?;
-        from_items(operation, items)
     }
 
     /// Puts the item if `when` holds.

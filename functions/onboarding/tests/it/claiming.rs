@@ -1,5 +1,6 @@
 use axum::body::Body;
 use http::{Request, StatusCode};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use store::{ActivationRequest, Environment, Org, OrgState, WebhookSecret};
 
@@ -25,8 +26,13 @@ fn an_api_gateway_event_claims_the_org() {
         assert_eq!(body, json!({"org_id": "00D5e000000KQ2eEAG", "state": "claimed"}));
         let org = context.load("00D5e000000KQ2eEAG".parse().unwrap()).await.unwrap();
         assert_eq!((org.state, org.tenant), (OrgState::Claimed, None));
-        assert_eq!(org.package_version.as_deref(), Some("2.1.0"));
-        assert_eq!(org.my_domain_url.as_deref(), Some("https://acme.my.salesforce.com"));
+        assert_eq!(
+            (org.package_version, org.my_domain_url),
+            (None, None),
+            "only the announcement has what was announced"
+        );
+        assert_eq!(org.announced.unwrap().package_version.as_deref(), Some("2.1.0"));
+        assert!(org.expires_at.unwrap() > context.deps.clock.now());
     });
 }
 
@@ -42,6 +48,22 @@ fn the_same_claim_again_changes_nothing() {
 
         assert_eq!(status, StatusCode::ACCEPTED);
         assert_eq!(context.org().await, first);
+    });
+}
+
+#[test]
+fn an_announcement_never_changes_the_environment() {
+    run(async {
+        let context = TestContext::new().await;
+        context.send(install(&json!({"organization_id": context.org}))).await;
+        context.deps.clock.advance(SignedDuration::from_mins(1));
+
+        let url = "https://evil.example";
+        let sandbox = json!({"organization_id": context.org, "is_sandbox": true, "org_domain_url": url});
+        context.send(install(&sandbox)).await;
+
+        let org = context.org().await.unwrap();
+        assert_eq!((org.environment, org.my_domain_url), (Environment::Production, None));
     });
 }
 

@@ -6,9 +6,9 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, Response, StatusCode};
 use bench::Proxy;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use local::Emulator;
-use outbound_message::{Deps, OrgCache, router};
+use outbound_message::{Deps, OrgCache, OrgLimits, router};
 use salesforce::{Clock, OrgId};
 use secret_scan::SecretScan;
 use serde_json::Value;
@@ -45,6 +45,7 @@ async fn cloud() -> &'static Cloud {
 pub(crate) struct TestContext {
     pub(crate) org: OrgId,
     pub(crate) orgs: Orgs,
+    pub(crate) limits: OrgLimits,
     secret: WebhookSecret,
     sqs: aws_sdk_sqs::Client,
     queue_url: String,
@@ -84,21 +85,28 @@ impl TestContext {
         activate(&orgs, org, secret.hash(clock.now())).await;
         let proxy = Proxy::start(cloud.emulator.endpoint()).await.expect("a proxy");
         let through = sdk.to_builder().endpoint_url(proxy.url()).build();
+        let limits = OrgLimits::default();
         let deps = Deps {
             orgs: Orgs::new(aws_sdk_dynamodb::Client::new(&through), cloud.orgs_table.clone()),
             org_cache: OrgCache::default(),
+            limits: limits.clone(),
             hints: Queue::<ChangeHint>::new(aws_sdk_sqs::Client::new(&through), queue_url.clone(), clock.clone()),
             client,
             clock: clock.clone(),
         };
         let scan = secret_scan::start();
         scan.forbid(secret.reveal());
-        Self { org, orgs, secret, sqs, queue_url, proxy, clock, router: router(deps), _scan: scan }
+        Self { org, orgs, limits, secret, sqs, queue_url, proxy, clock, router: router(deps), _scan: scan }
     }
 
     /// Returns the function's requests since the last call, by AWS operation.
     pub(crate) fn requests(&self) -> Vec<(String, usize)> {
         self.proxy.take_counts().into_iter().collect()
+    }
+
+    /// Returns the time of the clock.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Advances the clock.

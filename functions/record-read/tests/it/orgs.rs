@@ -7,7 +7,9 @@ use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::budgets::Observation;
 use store::cursors::{Progress, ScanState};
-use store::{CursorName, Edition, Lane, OrgState, Pipeline, Position};
+use store::{
+    Announcement, CursorName, Edition, Environment, InstallClaim, Lane, OrgState, Pipeline, Position, SeenCopy,
+};
 
 use crate::harness::{REP, TestContext, run};
 
@@ -151,6 +153,38 @@ fn health_shows_connections_scans_pipelines_and_budget() {
         assert_eq!(health["pipelines"], json!({ "count": 1, "refreshed_at": "2026-11-22T10:00:00.000Z" }));
         assert_eq!((&health["budget"]["used"], &health["budget"]["max"]), (&json!(17), &json!(15_000)));
         assert_eq!(health["budget"]["calls"]["interactive"], 2);
+    });
+}
+
+#[test]
+fn health_shows_the_copies_of_an_org() {
+    run(async {
+        let context = TestContext::new().await;
+        assert_eq!(context.get("/health").await.1.get("copies"), None);
+        let copy = SeenCopy { org_id: "00D79000000exLEEAY".parse().unwrap(), seen_at: context.deps.clock.now() };
+        context.deps.orgs.note_copy(context.org, &copy).await.unwrap();
+
+        let (_, health) = context.get("/health").await;
+
+        let copies = json!([{ "org_id": "00D79000000exLEEAY", "seen_at": "2026-11-22T10:00:00.000Z" }]);
+        assert_eq!((&health["state"], &health["copies"]), (&json!("active"), &copies));
+    });
+}
+
+#[test]
+fn an_expired_claim_does_not_exist() {
+    run(async {
+        let context = TestContext::new().await;
+        let org_id = "00D79000000exLEEAY".parse().unwrap();
+        let at = context.deps.clock.now();
+        let announcement = Announcement { package_version: None, organization_type: None, instance_name: None, at };
+        let claim = InstallClaim { org_id, environment: Environment::Production, announcement };
+        context.deps.orgs.claim(&claim).await.unwrap();
+        assert_eq!(context.fetch(&format!("/v1/orgs/{org_id}")).await.1["state"], "claimed");
+
+        context.pass(SignedDuration::from_hours(30 * 24));
+
+        assert_eq!(context.fetch(&format!("/v1/orgs/{org_id}")).await.0, StatusCode::NOT_FOUND);
     });
 }
 

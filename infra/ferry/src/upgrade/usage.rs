@@ -1,12 +1,10 @@
 //! Usage of app registrations by connections.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 use store::apps::{AppRegistration, newest, public};
-use store::{Connection, ConnectionKind, ConnectionState, Org};
+use store::{Connection, ConnectionKind, ConnectionState};
 
 /// A connection that does not use the current app.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -36,23 +34,20 @@ pub(crate) struct AppUsage {
     pub(crate) days_left: Option<i64>,
 }
 
-/// Returns the connections that do not use the current app, by tenant and org, the team's first. Revoked connections and those
-/// of orgs without a tenant are left out.
+/// Returns the connections that do not use the current app, by tenant and org, the team's first. Revoked connections are left
+/// out.
 pub(crate) fn outdated_connections(
     apps: &[AppRegistration],
-    orgs: &[Org],
     connections: &[Connection],
     now: Timestamp,
 ) -> Vec<OutdatedConnection> {
     let current = newest(public(apps), now).map(|newest| newest.name.as_str());
-    let owned: BTreeMap<_, _> = orgs.iter().filter_map(|org| Some((org.org_id, org.tenant.as_ref()?))).collect();
     let mut outdated: Vec<_> = connections
         .iter()
         .filter(|connection| Some(connection.app.as_str()) != current)
         .filter_map(|connection| {
-            let tenant = owned.get(&connection.org_id)?;
             Some(OutdatedConnection {
-                tenant: tenant.to_string(),
+                tenant: connection.tenant.to_string(),
                 org_id: connection.org_id.to_string(),
                 connection: name(connection),
                 user_id: connection.user_id.to_string(),

@@ -2,8 +2,8 @@
 
 use salesforce::Clock;
 use serde_json::{Value, json};
+use store::Edition;
 use store::orgs::license_management::verify_sender;
-use store::{DetectedCopy, Edition, OrgState};
 
 use crate::stack::{ORG, Stack, run};
 
@@ -110,32 +110,15 @@ fn the_license_management_secret_is_stored_as_a_hash() {
 }
 
 #[test]
-fn only_a_quarantined_org_is_released() {
-    run(async {
-        let stack = Stack::create().await;
-        let copy = "00D79000000exLEEAY";
-        let seen =
-            DetectedCopy { org_id: copy.parse().unwrap(), copy_of: ORG.parse().unwrap(), at: Clock::system().now() };
-        assert!(stack.orgs().quarantine(&seen).await.unwrap());
-
-        let output = stack.ferry(&["release", "--org", copy]);
-
-        let shown = String::from_utf8(output.stdout).unwrap();
-        assert!(output.status.success() && shown.contains(ORG), "{shown}");
-        let released = stack.orgs().load(copy.parse().unwrap()).await.unwrap().unwrap();
-        assert_eq!(released.state, OrgState::Claimed);
-        for other in [copy, ORG, "00D5e000000KQ2fEAG"] {
-            assert_eq!(stack.ferry(&["release", "--org", other]).status.code(), Some(2), "{other}");
-        }
-    });
-}
-
-#[test]
 fn polling_is_set_by_the_operator() {
     run(async {
         let stack = Stack::create().await;
         let polling = |choice| stack.succeed(&["polling", "--org", &ORG[..15], choice]);
-        let polled = async || stack.orgs().list_polled().await.unwrap().len();
+        let polled = async || {
+            let orgs = stack.orgs();
+            let page = orgs.active().next_page().await.unwrap().unwrap();
+            page.iter().filter(|org| org.is_polled()).count()
+        };
 
         assert!(
             polling("on")

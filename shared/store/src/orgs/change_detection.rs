@@ -86,6 +86,11 @@ pub fn change_detection(edition: Option<&Edition>, choice: Option<PollingChoice>
     ChangeDetection { method: if polls { DetectionMethod::Polling } else { DetectionMethod::OutboundMessages }, reason }
 }
 
+/// Returns whether an org is polled now.
+pub(super) fn is_polled(state: OrgState, edition: Option<&Edition>, choice: Option<PollingChoice>) -> bool {
+    state == OrgState::Active && change_detection(edition, choice).method == DetectionMethod::Polling
+}
+
 impl Edition {
     /// Returns whether the edition has outbound messages; `None` if its name is unknown.
     #[must_use]
@@ -115,7 +120,7 @@ impl Org {
     /// Returns whether the org is polled now.
     #[must_use]
     pub fn is_polled(&self) -> bool {
-        self.state == OrgState::Active && self.change_detection().method == DetectionMethod::Polling
+        is_polled(self.state, self.edition.as_ref(), self.polling)
     }
 
     /// Returns whether polls are overdue, given the interval between polls and the start of the last complete one.

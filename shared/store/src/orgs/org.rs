@@ -1,7 +1,7 @@
 //! The types of an org.
 
 use jiff::Timestamp;
-use salesforce::{OrgId, RecordId};
+use salesforce::OrgId;
 use serde::{Deserialize, Serialize};
 
 use super::change_detection::{Edition, PollingChoice};
@@ -13,7 +13,7 @@ use crate::webhook_secret::{SecretHash, verify_among};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OrgState {
-    /// The package reported its installation. Nothing is verified.
+    /// The package announced its installation, or a license message reported it. No tenant is known.
     Claimed,
     /// An admin of this org has connected it.
     Active,
@@ -21,7 +21,8 @@ pub enum OrgState {
     Uninstalled,
     /// The tenant or the operator ended it. The tenant stays the owner; a new team connection makes it active again.
     Disconnected,
-    /// It used another org's webhook secret, so it may be a sandbox copied from that org.
+    /// Earlier versions held an org in this state that had sent messages with another org's webhook secret. No org
+    /// enters it any more; a team connection leaves it.
     Quarantined,
 }
 
@@ -45,33 +46,26 @@ pub struct Org {
     /// The owner; `None` until the org is active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Tenant>,
-    /// Production or sandbox, as reported by the package and later by the connection.
+    /// Production or sandbox: of an active org as its connection proved it, before that as the claim had it.
     pub environment: Environment,
-    /// The org's My Domain URL, as reported by the package. A hint, not a credential.
+    /// The org's My Domain URL. Announcements do not set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub my_domain_url: Option<String>,
-    /// The instance on which the org runs, as reported by the package.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub instance_name: Option<String>,
-    /// The edition, as reported by the package.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub organization_type: Option<String>,
-    /// The version of the installed package, as reported by the package.
+    /// The version of the installed package.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package_version: Option<String>,
-    /// The user who installed the package, as reported by the package.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub installer_id: Option<RecordId>,
-    /// The package's last announcement since the org has an owner. Anyone can send one, so it never replaces verified
-    /// values.
+    /// The package's last announcement. Anyone can send one, so it never replaces another value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub announced: Option<Announcement>,
     /// The license of the package in this org, from the License Management Org.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub license: Option<License>,
-    /// The reason of the current or last quarantine.
+    /// The reason of a quarantine by an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quarantine: Option<Quarantine>,
+    /// The orgs whose messages arrived with this org's webhook secret, the last seen first, at most [`MAX_COPIES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<SeenCopy>,
     /// The edition, as reported by the org itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edition: Option<Edition>,
@@ -90,12 +84,16 @@ pub struct Org {
     /// The time of the last change.
     #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
+    /// The time at which DynamoDB may delete the item, for claims that nothing authenticated. Stored in whole seconds
+    /// since 1970, as DynamoDB requires.
+    #[serde(default, with = "jiff::fmt::serde::timestamp::second::optional", skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
     /// The revision of the item. Every write is conditional on the revision that it read.
     pub revision: u64,
 }
 
 impl Org {
-    /// Returns a claimed org without any reported values.
+    /// Returns a claimed org without any reported values, which does not expire.
     #[must_use]
     pub fn claimed(org_id: OrgId, environment: Environment, at: Timestamp) -> Self {
         Self {
@@ -104,21 +102,27 @@ impl Org {
             tenant: None,
             environment,
             my_domain_url: None,
-            instance_name: None,
-            organization_type: None,
             package_version: None,
-            installer_id: None,
             announced: None,
             license: None,
             quarantine: None,
+            copies: Vec::new(),
             edition: None,
             polling: None,
             webhook_secrets: Vec::new(),
             claimed_at: at,
             activated_at: None,
             updated_at: at,
+            expires_at: None,
             revision: 1,
         }
+    }
+
+    /// Returns whether the org is a claim that has expired. DynamoDB deletes such an item within days; until then it
+    /// counts as absent.
+    #[must_use]
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now)
     }
 }
 
@@ -129,29 +133,19 @@ pub fn verify_webhook_secret(org: Option<&Org>, presented: &str) -> bool {
     verify_among(org.map_or(&[][..], |org| &org.webhook_secrets), presented)
 }
 
-/// The package's post-install callout. Anyone can send one: it creates an unknown org, and changes nothing of an org
-/// that has an owner.
+/// The package's post-install callout. Anyone can send one: it creates an unknown org, and of a known one it changes
+/// only what was announced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InstallClaim {
     /// The OrganizationId.
     pub org_id: OrgId,
-    /// Production or sandbox.
+    /// Production or sandbox, for an org that is unknown.
     pub environment: Environment,
-    /// The org's My Domain URL.
-    pub my_domain_url: Option<String>,
-    /// The instance on which the org runs.
-    pub instance_name: Option<String>,
-    /// The edition.
-    pub organization_type: Option<String>,
-    /// The package's version.
-    pub package_version: Option<String>,
-    /// The user who installed the package.
-    pub installer_id: Option<RecordId>,
-    /// The time of arrival.
-    pub claimed_at: Timestamp,
+    /// The announcement.
+    pub announcement: Announcement,
 }
 
-/// The package's last announcement about an org that has an owner: a hint.
+/// An announcement of the package about the org in which it is installed: a hint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
     /// The version of the installed package.
@@ -168,40 +162,33 @@ pub struct Announcement {
     pub at: Timestamp,
 }
 
-/// The reason of a quarantine.
+/// The reason of a quarantine by an earlier version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Quarantine {
-    /// The org whose webhook secret this org used. This org is a sandbox copy of it.
+    /// The org whose webhook secret this org used.
     pub copy_of: OrgId,
     /// The time at which the copy was detected.
     #[serde(with = "crate::time::millis")]
     pub since: Timestamp,
-    /// The time at which an operator released the org. The same copy is not quarantined again.
+    /// The time at which an operator released the org.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub released_at: Option<Timestamp>,
 }
 
-/// An org that used the webhook secret of another org.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DetectedCopy {
-    /// The org that the message names.
+/// An org that a message named although it arrived with another org's webhook secret: most often a sandbox, which is
+/// created with a copy of production's settings. Only the holder of the secret can have sent it; that the named org
+/// sent it is not proven.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenCopy {
+    /// The org that the message named.
     pub org_id: OrgId,
-    /// The org that the secret belongs to.
-    pub copy_of: OrgId,
-    /// The time of the message.
-    pub at: Timestamp,
+    /// The time of the last message that was noted.
+    #[serde(with = "crate::time::millis")]
+    pub seen_at: Timestamp,
 }
 
-/// The outcome of a claim.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClaimOutcome {
-    /// The org was unknown, and is claimed now.
-    New(Org),
-    /// The org was known. The announcement was recorded.
-    Updated(Org),
-    /// The org was known. Nothing changed.
-    Unchanged(Org),
-}
+/// The number of copies that an org's item names.
+pub const MAX_COPIES: usize = 10;
 
 /// A request to activate an org, after a consent for its team connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,5 +232,41 @@ mod tests {
         assert!(!verify_webhook_secret(Some(&with), ""));
         assert!(!verify_webhook_secret(Some(&without), secret.reveal()));
         assert!(!verify_webhook_secret(None, secret.reveal()));
+    }
+
+    #[test]
+    fn orgs_stored_by_version_0_1_0_are_read() {
+        let times =
+            serde_json::json!({"claimed_at": "2026-11-22T10:00:00.000Z", "updated_at": "2026-11-22T10:00:00.000Z"});
+        let read = |row: serde_json::Value| {
+            let mut row = row;
+            row.as_object_mut().unwrap().extend(times.as_object().unwrap().clone());
+            serde_json::from_value::<Org>(row).unwrap()
+        };
+        let claimed = read(serde_json::json!({
+            "org_id": "00D5e000000KQ2eEAG", "state": "claimed", "environment": "production", "revision": 2,
+            "my_domain_url": "https://acme.my.salesforce.com", "instance_name": "NA1",
+            "organization_type": "Enterprise Edition", "package_version": "1.0", "installer_id": "0055e000001mKpCAAU",
+            "announced": {"package_version": "1.1", "at": "2026-11-22T10:00:00.000Z"}, "webhook_secrets": [],
+        }));
+        assert_eq!((claimed.state, claimed.expires_at, claimed.copies.len()), (OrgState::Claimed, None, 0));
+        assert!(!claimed.has_expired(Timestamp::MAX));
+        let copy = read(serde_json::json!({
+            "org_id": "00D79000000exLEEAY", "state": "quarantined", "environment": "sandbox", "revision": 1,
+            "quarantine": {"copy_of": "00D5e000000KQ2eEAG", "since": "2026-11-22T10:00:00.000Z"},
+        }));
+        assert_eq!((copy.state, copy.quarantine.unwrap().copy_of), (OrgState::Quarantined, claimed.org_id));
+    }
+
+    #[test]
+    fn the_expiry_is_stored_as_dynamodb_requires() {
+        let org = Org::claimed("00D5e000000KQ2eEAG".parse().unwrap(), Environment::Production, Timestamp::UNIX_EPOCH);
+        let expires_at = Some(Timestamp::from_second(1_795_342_530).unwrap());
+        let expiring = Org { expires_at, ..org.clone() };
+        let stored: serde_dynamo::Item = serde_dynamo::to_item(&expiring).unwrap();
+        assert_eq!(stored.get("expires_at"), Some(&serde_dynamo::AttributeValue::N("1795342530".to_owned())));
+        assert_eq!(serde_dynamo::from_item::<_, Org>(stored).unwrap(), expiring);
+        let kept: serde_dynamo::Item = serde_dynamo::to_item(&org).unwrap();
+        assert!(!kept.contains_key("expires_at"));
     }
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
 
-use super::{ActivationRequest, Announcement, DetectedCopy, Environment, InstallClaim, Org, OrgState, Quarantine};
+use super::{ActivationRequest, InstallClaim, MAX_COPIES, Org, OrgState, SeenCopy};
 use crate::Error;
 use crate::webhook_secret::{MAX_LIVE, SecretHash};
 
@@ -25,61 +25,34 @@ impl Refusal {
     }
 }
 
-/// Returns the org that a claim creates.
-#[must_use]
-pub fn claimed(claim: &InstallClaim) -> Org {
-    Org {
-        my_domain_url: claim.my_domain_url.clone(),
-        instance_name: claim.instance_name.clone(),
-        organization_type: claim.organization_type.clone(),
-        package_version: claim.package_version.clone(),
-        installer_id: claim.installer_id,
-        ..Org::claimed(claim.org_id, claim.environment, claim.claimed_at)
-    }
-}
-
-/// Returns the org with the package's announcement, or `None` if nothing changes. An announcement proves nothing: for
-/// an org that has an owner, or is no longer just claimed, only the announcement itself is stored.
+/// Returns the org with the package's announcement, or `None` if nothing changes. An announcement proves nothing: of a
+/// known org, only the announcement itself and the expiry of a claim change.
 #[must_use]
 pub fn announce(known: Option<&Org>, claim: &InstallClaim) -> Option<Org> {
-    let Some(org) = known else { return Some(claimed(claim)) };
-    let last = org.announced.as_ref().map(|announced| announced.at);
-    if last.is_some_and(|last| claim.claimed_at.duration_since(last) < ANNOUNCEMENT_PAUSE) {
+    let at = claim.announcement.at;
+    let last = known.and_then(|org| org.announced.as_ref()).map(|announced| announced.at);
+    if last.is_some_and(|last| at.duration_since(last) < ANNOUNCEMENT_PAUSE) {
         return None;
     }
-    let announced = Announcement {
-        package_version: claim.package_version.clone(),
-        organization_type: claim.organization_type.clone(),
-        instance_name: claim.instance_name.clone(),
-        at: claim.claimed_at,
-    };
-    if org.state != OrgState::Claimed || org.tenant.is_some() {
-        return Some(Org { announced: Some(announced), updated_at: claim.claimed_at, ..org.clone() });
-    }
-    let reported = claimed(claim);
-    let same = (&org.package_version, &org.organization_type, &org.instance_name, &org.my_domain_url, org.environment)
-        == (
-            &reported.package_version,
-            &reported.organization_type,
-            &reported.instance_name,
-            &reported.my_domain_url,
-            reported.environment,
-        );
-    (!same).then(|| Org {
-        announced: Some(announced),
-        claimed_at: org.claimed_at,
-        license: org.license.clone(),
-        quarantine: org.quarantine.clone(),
-        edition: org.edition.clone(),
-        polling: org.polling,
-        revision: org.revision,
-        ..reported
-    })
+    let org = known.cloned().unwrap_or_else(|| Org::claimed(claim.org_id, claim.environment, at));
+    let expires_at = at.saturating_add(CLAIM_LIFETIME).ok();
+    Some(Org { announced: Some(claim.announcement.clone()), updated_at: at, expires_at, ..org })
 }
 
-/// The time for which further announcements are ignored after a change, so that a flood of them cannot block other
-/// writers of the org.
+/// The time for which further announcements are ignored after one was stored, so that a flood of them cannot block
+/// other writers of the org.
 const ANNOUNCEMENT_PAUSE: SignedDuration = SignedDuration::from_secs(10);
+/// The time for which a claim is kept after the last announcement. An admin who connects later needs no claim: the team
+/// connection creates the org.
+pub const CLAIM_LIFETIME: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Returns the org as it is stored: only a claim that nothing authenticated expires. A tenant is proven by a team
+/// connection, a license by the License Management Org. Applied to every change, so that no rule can forget it.
+#[must_use]
+pub fn with_expiry(org: Org) -> Org {
+    let is_proven = org.tenant.is_some() || org.license.is_some();
+    Org { expires_at: org.expires_at.filter(|_| !is_proven), ..org }
+}
 
 /// Returns the activated org, or `None` if it is already active for this tenant.
 ///
@@ -124,37 +97,22 @@ pub fn close(known: &Org, now: Timestamp) -> Option<Org> {
     changes.then(|| Org { state, webhook_secrets: Vec::new(), updated_at: now, ..known.clone() })
 }
 
-/// Returns the org in quarantine, or `None` if it is not quarantined. An org with an owner proved its identity by a
-/// consent, and an org claimed as production is not a copy, because every copy is a sandbox.
+/// Returns the org with a copy of it noted, or `None` if nothing changes. The holder of the secret can name any org, so
+/// nothing happens to the org that was named, the list is short, and one copy is noted in a minute. Another copy is
+/// noted later, because Salesforce sends a refused message again.
 #[must_use]
-pub fn quarantine(known: Option<&Org>, copy: &DetectedCopy) -> Option<Org> {
-    let reason = Quarantine { copy_of: copy.copy_of, since: copy.at, released_at: None };
-    let Some(org) = known else {
-        let org = Org::claimed(copy.org_id, Environment::Sandbox, copy.at);
-        return Some(Org { state: OrgState::Quarantined, quarantine: Some(reason), ..org });
-    };
-    let released = org.quarantine.as_ref().is_some_and(|before| before.copy_of == copy.copy_of);
-    let proven = org.tenant.is_some() || org.environment == Environment::Production;
-    if org.state == OrgState::Quarantined || released || proven {
+pub fn note_copy(known: &Org, copy: &SeenCopy) -> Option<Org> {
+    let last = known.copies.iter().map(|noted| noted.seen_at).max();
+    if last.is_some_and(|last| copy.seen_at.duration_since(last) < COPY_PAUSE) {
         return None;
     }
-    Some(Org { state: OrgState::Quarantined, quarantine: Some(reason), updated_at: copy.at, ..org.clone() })
+    let others = known.copies.iter().filter(|noted| noted.org_id != copy.org_id);
+    let copies = std::iter::once(copy).chain(others).take(MAX_COPIES).cloned().collect();
+    Some(Org { copies, updated_at: copy.seen_at, ..known.clone() })
 }
 
-/// Returns the org released from quarantine, or `None` if it is not quarantined. It is then claimed, or disconnected if
-/// it has an owner.
-#[must_use]
-pub fn release(known: &Org, now: Timestamp) -> Option<Org> {
-    let state = if known.tenant.is_some() { OrgState::Disconnected } else { OrgState::Claimed };
-    let quarantine = known.quarantine.clone().map(|reason| Quarantine { released_at: Some(now), ..reason });
-    (known.state == OrgState::Quarantined).then(|| Org {
-        state,
-        quarantine,
-        webhook_secrets: Vec::new(),
-        updated_at: now,
-        ..known.clone()
-    })
-}
+/// The time for which further copies are not noted.
+const COPY_PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Returns the org with a new secret before the one that is in use, or before the newest if that is unknown. `None` if
 /// it has the new secret already.

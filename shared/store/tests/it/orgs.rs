@@ -1,7 +1,8 @@
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use futures::future::join_all;
 use store::{
-    Activation, ActivationRequest, ClaimOutcome, DetectedCopy, Environment, Error, InstallClaim, OrgState, Orgs,
-    SecretHash, webhook_secret,
+    Activation, ActivationRequest, ActiveOrg, Announcement, Environment, Error, InstallClaim, LicenseNotice,
+    LicenseState, LicenseStatus, OrgState, Orgs, SecretHash, SeenCopy, webhook_secret,
 };
 
 use crate::harness::{at, org, other_org, run, tables};
@@ -12,16 +13,28 @@ async fn orgs() -> Orgs {
 }
 
 fn claim() -> InstallClaim {
-    InstallClaim {
-        org_id: org(),
-        environment: Environment::Production,
-        my_domain_url: Some("https://acme.my.salesforce.com".to_owned()),
-        instance_name: None,
+    claim_at(0, "1.0")
+}
+
+fn claim_at(second: i64, version: &str) -> InstallClaim {
+    let announcement = Announcement {
+        package_version: Some(version.to_owned()),
         organization_type: None,
-        package_version: Some("1.0".to_owned()),
-        installer_id: None,
-        claimed_at: at(0),
+        instance_name: None,
+        at: at(second),
+    };
+    InstallClaim { org_id: org(), environment: Environment::Production, announcement }
+}
+
+/// The seconds for which a claim is kept.
+const LIFETIME: i64 = 30 * 24 * 60 * 60;
+
+async fn active_orgs(orgs: &Orgs) -> Vec<salesforce::OrgId> {
+    let (mut pages, mut active) = (orgs.active(), Vec::new());
+    while let Some(page) = pages.next_page().await.unwrap() {
+        active.extend(page.into_iter().map(|org| org.org_id));
     }
+    active
 }
 
 fn activate(tenant: &str, secret: &str) -> ActivationRequest {
@@ -39,21 +52,58 @@ fn a_second_claim_is_only_recorded() {
     run(async {
         let orgs = orgs().await;
 
-        let ClaimOutcome::New(first) = orgs.claim(&claim()).await.unwrap() else { panic!("new") };
-        assert_eq!(orgs.claim(&claim()).await.unwrap(), ClaimOutcome::Unchanged(first.clone()));
-        let later =
-            |second| InstallClaim { package_version: Some("2.0".to_owned()), claimed_at: at(second), ..claim() };
-        let ClaimOutcome::Updated(upgraded) = orgs.claim(&later(9)).await.unwrap() else { panic!("noted") };
-        assert_eq!((upgraded.package_version.as_deref(), upgraded.claimed_at), (Some("2.0"), first.claimed_at));
+        let first = orgs.claim(&claim()).await.unwrap();
+        assert_eq!(orgs.claim(&claim()).await.unwrap(), first);
+        let upgraded = orgs.claim(&claim_at(10, "2.0")).await.unwrap();
+        assert_eq!(upgraded.announced.as_ref().unwrap().package_version.as_deref(), Some("2.0"));
+        assert_eq!((upgraded.package_version, upgraded.claimed_at), (None, first.claimed_at));
 
         orgs.activate(&activate("acme", "secret")).await.unwrap();
         let active = orgs.load(org()).await.unwrap().unwrap();
-        let evil = InstallClaim { package_version: Some("6.6.6".to_owned()), ..later(600) };
-        let ClaimOutcome::Updated(noted) = orgs.claim(&evil).await.unwrap() else { panic!("noted") };
+        let noted = orgs.claim(&claim_at(600, "6.6.6")).await.unwrap();
         assert_eq!(noted.announced.as_ref().unwrap().package_version.as_deref(), Some("6.6.6"));
         assert_eq!((noted.package_version, noted.environment), (active.package_version, active.environment));
-        assert_eq!((noted.state, noted.tenant), (active.state, active.tenant));
+        assert_eq!((noted.state, noted.tenant, noted.expires_at), (active.state, active.tenant, None));
         assert_eq!(orgs.load(other_org()).await.unwrap(), None);
+    });
+}
+
+#[test]
+fn an_expired_claim_counts_as_absent() {
+    run(async {
+        let orgs = orgs().await;
+        let old = orgs.claim(&claim()).await.unwrap();
+        assert_eq!(old.expires_at, Some(at(LIFETIME)));
+        assert_eq!(orgs.load(org()).await.unwrap(), Some(old));
+
+        let closed = orgs.close(org(), at(LIFETIME)).await;
+        assert!(matches!(closed, Err(Error::NotFound { .. })), "{closed:?}");
+        let again = orgs.claim(&claim_at(LIFETIME + 5, "1.0")).await.unwrap();
+        assert_eq!((again.claimed_at, again.expires_at), (at(LIFETIME + 5), Some(at(2 * LIFETIME + 5))));
+        assert_eq!(orgs.load(org()).await.unwrap(), Some(again));
+    });
+}
+
+#[test]
+fn an_activation_or_a_license_ends_the_expiry() {
+    run(async {
+        let orgs = orgs().await;
+        orgs.claim(&claim()).await.unwrap();
+        orgs.activate(&activate("acme", "secret")).await.unwrap();
+        assert_eq!(orgs.load(org()).await.unwrap().unwrap().expires_at, None);
+
+        orgs.claim(&InstallClaim { org_id: other_org(), ..claim() }).await.unwrap();
+        let license = LicenseState {
+            modified_at: at(1),
+            status: LicenseStatus::Active,
+            license_id: "a0a5e00000AbCdEAAV".parse().unwrap(),
+            package_version: None,
+            expires_on: None,
+            is_sandbox: false,
+        };
+        orgs.apply_license(&LicenseNotice { org_id: other_org(), license }, at(2)).await.unwrap();
+        let licensed = orgs.claim(&InstallClaim { org_id: other_org(), ..claim_at(60, "1.1") }).await.unwrap();
+        assert_eq!((licensed.state, licensed.expires_at), (OrgState::Claimed, None));
     });
 }
 
@@ -70,25 +120,26 @@ fn the_license_management_org_is_not_listed() {
 
         assert_eq!(orgs.load_license_management().await.unwrap(), Some(registered.clone()));
         assert_eq!(registered.webhook_secrets, [secret("b"), secret("a")]);
-        assert_eq!(orgs.list().await.unwrap().len(), 1);
+        assert_eq!(active_orgs(&orgs).await, [org()]);
         assert_eq!(orgs.load(other_org()).await.unwrap(), None);
     });
 }
 
 #[test]
-fn a_copy_is_quarantined_once() {
+fn a_sighting_never_changes_the_named_org() {
     run(async {
         let orgs = orgs().await;
         orgs.activate(&activate("acme", "secret")).await.unwrap();
-        let seen = DetectedCopy { org_id: other_org(), copy_of: org(), at: at(5) };
+        let seen = |second| SeenCopy { org_id: other_org(), seen_at: at(second) };
 
-        assert!(orgs.quarantine(&seen).await.unwrap());
-        assert!(!orgs.quarantine(&seen).await.unwrap());
-        assert!(!orgs.quarantine(&DetectedCopy { org_id: org(), copy_of: other_org(), at: at(5) }).await.unwrap());
+        assert!(orgs.note_copy(org(), &seen(5)).await.unwrap());
+        assert!(!orgs.note_copy(org(), &seen(6)).await.unwrap());
 
-        assert_eq!(orgs.release(other_org(), at(6)).await.unwrap().state, OrgState::Claimed);
-        assert!(!orgs.quarantine(&seen).await.unwrap());
-        assert_eq!(orgs.load(org()).await.unwrap().unwrap().state, OrgState::Active);
+        assert_eq!(orgs.load(other_org()).await.unwrap(), None);
+        let original = orgs.load(org()).await.unwrap().unwrap();
+        assert_eq!((original.state, original.copies), (OrgState::Active, vec![seen(5)]));
+        let unknown = orgs.note_copy(other_org(), &SeenCopy { org_id: org(), seen_at: at(7) }).await;
+        assert!(matches!(unknown, Err(Error::NotFound { .. })), "{unknown:?}");
     });
 }
 
@@ -144,19 +195,61 @@ fn concurrent_rotations_keep_two_live_secrets() {
 }
 
 #[test]
-fn list_active_returns_only_active_orgs() {
+fn claims_are_not_among_the_active_orgs() {
     run(async {
         let orgs = orgs().await;
         orgs.claim(&InstallClaim { org_id: other_org(), ..claim() }).await.unwrap();
         orgs.activate(&activate("acme", "secret")).await.unwrap();
 
-        let active = |orgs: Vec<store::Org>| orgs.into_iter().map(|org| org.org_id).collect::<Vec<_>>();
-        assert_eq!(active(orgs.list_active().await.unwrap()), [org()]);
-        assert_eq!(orgs.list().await.unwrap().len(), 2);
+        assert_eq!(active_orgs(&orgs).await, [org()]);
 
         orgs.set_state(org(), OrgState::Uninstalled, at(5)).await.unwrap();
-        assert_eq!(orgs.list_active().await.unwrap(), []);
+        assert_eq!(active_orgs(&orgs).await, []);
     });
+}
+
+#[test]
+fn the_active_orgs_are_read_in_pages() {
+    run(async {
+        let (client, tables) = tables().await;
+        let table = tables.name("orgs");
+        for first in (0..1_200).step_by(25) {
+            let puts = (first..first + 25).map(|n| put(&format!("00D5e{n:010}"))).collect();
+            client.batch_write_item().request_items(&table, puts).send().await.unwrap();
+        }
+        let orgs = Orgs::new(client, table);
+
+        let (mut pages, mut sizes, mut ids) = (orgs.active(), Vec::new(), Vec::new());
+        while let Some(page) = pages.next_page().await.unwrap() {
+            assert!(page.iter().all(ActiveOrg::is_polled));
+            sizes.push(page.len());
+            ids.extend(page.into_iter().map(|org| org.org_id));
+        }
+
+        assert_eq!(sizes, [1_000, 200]);
+        ids.dedup();
+        assert_eq!(ids.len(), 1_200);
+        assert!(ids.is_sorted());
+    });
+}
+
+/// Returns a request that stores an active org as version 0.1.0 did.
+fn put(org: &str) -> WriteRequest {
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let edition = [("organization_type", text("Team Edition")), ("proven_at", text("2026-11-22T10:00:00.000Z"))];
+    let edition = edition.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let org: salesforce::OrgId = org.parse().unwrap();
+    let put = PutRequest::builder()
+        .item("org_id", text(org.as_str()))
+        .item("state", text("active"))
+        .item("tenant", text("acme"))
+        .item("environment", text("production"))
+        .item("edition", AttributeValue::M(edition))
+        .item("webhook_secrets", AttributeValue::L(Vec::new()))
+        .item("claimed_at", text("2026-11-22T10:00:00.000Z"))
+        .item("updated_at", text("2026-11-22T10:00:00.000Z"))
+        .item("revision", AttributeValue::N("1".to_owned()));
+    WriteRequest::builder().put_request(put.build().unwrap()).build()
 }
 
 #[test]
@@ -169,7 +262,7 @@ fn a_closed_org_stays_its_tenants() {
         assert_eq!(orgs.close(org(), at(6)).await.unwrap(), closed);
 
         assert_eq!((closed.state, closed.webhook_secrets.len()), (OrgState::Disconnected, 0));
-        assert_eq!(orgs.list_active().await.unwrap(), []);
+        assert_eq!(active_orgs(&orgs).await, []);
         let refused = orgs.activate(&activate("evil", "theirs")).await;
         assert!(matches!(refused, Err(Error::OwnedByAnotherTenant { .. })), "{refused:?}");
         let Ok(Activation::Activated(again)) = orgs.activate(&activate("acme", "newer")).await else {

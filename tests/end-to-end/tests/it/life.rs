@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use store::{Orgs, WebhookSecret};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_org_is_followed_to_its_removal_and_its_copy_quarantined() {
+async fn an_org_is_followed_to_its_removal_and_its_copy_noted() {
     let org = Connected::start(stack::Options::default()).await.unwrap();
     let customer = org.stack.simulator();
     let path = format!("/v1/orgs/{}", customer.org_id());
@@ -27,8 +27,10 @@ async fn an_org_is_followed_to_its_removal_and_its_copy_quarantined() {
     sandbox.create_record(&admin, "Account", fields.as_object().unwrap()).unwrap();
     let sent = sandbox.deliver_outbound_messages().await;
     assert!(sent.iter().all(|message| message.state != DeliveryState::Delivered), "{sent:?}");
-    let copy = org.get(&format!("/v1/orgs/{}", sandbox.org_id())).await.unwrap();
-    assert_eq!((&copy["state"], &copy["copy_of"]), (&json!("quarantined"), &json!(customer.org_id())));
+    let health = org.get(&format!("{path}/health")).await.unwrap();
+    assert_eq!((&health["state"], &health["copies"][0]["org_id"]), (&json!("active"), &json!(sandbox.org_id())));
+    let orgs = Orgs::new(aws_sdk_dynamodb::Client::new(org.stack.sdk_config()), "ferry-orgs");
+    assert_eq!(orgs.load(sandbox.org_id().parse().unwrap()).await.unwrap(), None);
 
     // The function updates the URL in the org, with the permissions of its role.
     let lambda = aws_sdk_lambda::Client::new(org.stack.sdk_config());

@@ -30,7 +30,7 @@ fn an_old_body_at_another_orgs_address_is_refused() {
         let test = ForgeryTest::new().await;
         let body = message(test.other.org, 3);
 
-        test.refuses_at(&test.context.address(), body, OTHER_ORG, "an org that has an owner is no copy").await;
+        test.refuses_at(&test.context.address(), body, OTHER_ORG, "another org's secret").await;
 
         test.ends().await;
     });

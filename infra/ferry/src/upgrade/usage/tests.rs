@@ -12,14 +12,6 @@ fn apps(more_of_v2: Value) -> Vec<AppRegistration> {
     vec![serde_json::from_value(v1).unwrap(), serde_json::from_value(v2).unwrap()]
 }
 
-fn org() -> Org {
-    serde_json::from_value(json!({
-        "org_id": ORG, "state": "active", "tenant": "acme", "environment": "production", "revision": 1,
-        "claimed_at": "2026-11-01T00:00:00.000Z", "updated_at": "2026-11-01T00:00:00.000Z",
-    }))
-    .unwrap()
-}
-
 fn connection(rep: Option<&str>, app: &str, state: &str) -> Connection {
     let kind = rep.map_or(ConnectionKind::Team, |rep| ConnectionKind::Personal { platform_user: rep.parse().unwrap() });
     let mut row = json!({
@@ -44,7 +36,7 @@ fn connections() -> Vec<Connection> {
 
 #[test]
 fn connections_on_other_apps_are_outdated() {
-    let outdated = outdated_connections(&apps(json!({})), &[org()], &connections(), NOW.parse().unwrap());
+    let outdated = outdated_connections(&apps(json!({})), &connections(), NOW.parse().unwrap());
     let outdated: Vec<_> = outdated.iter().map(|one| (one.connection.as_str(), one.app.as_str(), one.state)).collect();
     assert_eq!(outdated, [("team", "v1", WORKING), ("rep-2", "v1", WORKING), ("rep-4", "v0", TO_RECONNECT)]);
 }
@@ -52,13 +44,8 @@ fn connections_on_other_apps_are_outdated() {
 #[test]
 fn after_a_rollback_moved_connections_are_outdated() {
     let rolled_back = apps(json!({"new_consents": false}));
-    let outdated = outdated_connections(&rolled_back, &[org()], &connections(), NOW.parse().unwrap());
+    let outdated = outdated_connections(&rolled_back, &connections(), NOW.parse().unwrap());
     assert_eq!(outdated.iter().map(|one| one.connection.as_str()).collect::<Vec<_>>(), ["rep-1", "rep-4"]);
-}
-
-#[test]
-fn connections_of_orgs_without_a_tenant_are_left_out() {
-    assert!(outdated_connections(&apps(json!({})), &[], &connections(), NOW.parse().unwrap()).is_empty());
 }
 
 #[test]

@@ -1,7 +1,11 @@
+use proptest::prelude::*;
+
 use super::*;
-use crate::orgs::Environment;
+use crate::orgs::{Announcement, Environment, License, LicenseState, LicenseStatus};
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+const ALL_STATES: [OrgState; 5] =
+    [OrgState::Claimed, OrgState::Active, OrgState::Uninstalled, OrgState::Disconnected, OrgState::Quarantined];
 
 fn secret(text: &str) -> SecretHash {
     SecretHash { sha256: text.to_owned(), created_at: NOW }
@@ -90,35 +94,78 @@ fn claim(version: &str, environment: Environment, second: i64) -> InstallClaim {
     InstallClaim {
         org_id: request("unused").org_id,
         environment,
-        my_domain_url: Some("https://evil.my.salesforce.com".to_owned()),
-        instance_name: Some("NA1".to_owned()),
-        organization_type: None,
-        package_version: Some(version.to_owned()),
-        installer_id: None,
-        claimed_at: Timestamp::from_second(second).unwrap(),
+        announcement: Announcement {
+            package_version: Some(version.to_owned()),
+            organization_type: None,
+            instance_name: Some("NA1".to_owned()),
+            at: at(second),
+        },
+    }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+const DAY: i64 = 24 * 60 * 60;
+
+#[test]
+fn an_announcement_changes_only_itself_and_the_expiry() {
+    for state in ALL_STATES {
+        for tenant in [None, Some("acme")] {
+            let before = known(state, tenant);
+            let after = announce(Some(&before), &claim("6.6", Environment::Sandbox, 60)).unwrap();
+            assert_eq!(after.announced.as_ref().unwrap().package_version.as_deref(), Some("6.6"));
+            let same = Org { announced: None, expires_at: None, updated_at: before.updated_at, ..after };
+            assert_eq!(same, before, "{state:?}");
+        }
     }
 }
 
 #[test]
-fn an_upgrade_updates_a_claimed_org() {
+fn a_flood_of_announcements_is_recorded_every_ten_seconds() {
+    let first = announce(None, &claim("1.0", Environment::Production, 0)).unwrap();
+    assert_eq!(announce(Some(&first), &claim("1.1", Environment::Production, 9)), None);
+    let next = announce(Some(&first), &claim("1.1", Environment::Production, 10)).unwrap();
+    assert_eq!((next.claimed_at, next.updated_at), (at(0), at(10)));
+}
+
+#[test]
+fn a_claim_without_a_tenant_expires() {
     let claimed = announce(None, &claim("1.0", Environment::Production, 0)).unwrap();
-    let upgraded = announce(Some(&claimed), &claim("1.1", Environment::Sandbox, 5)).unwrap();
-    assert_eq!((upgraded.package_version.as_deref(), upgraded.environment), (Some("1.1"), Environment::Sandbox));
-    assert_eq!((upgraded.claimed_at, upgraded.state), (NOW, OrgState::Claimed));
-    assert_eq!(announce(Some(&upgraded), &claim("1.2", Environment::Sandbox, 14)), None);
-    assert_eq!(announce(Some(&upgraded), &claim("1.1", Environment::Sandbox, 60)), None);
-    assert!(announce(Some(&upgraded), &claim("1.2", Environment::Sandbox, 15)).is_some());
+    assert_eq!((claimed.state, claimed.expires_at), (OrgState::Claimed, Some(at(30 * DAY))));
+    assert_eq!(with_expiry(claimed.clone()), claimed);
+    assert!(!claimed.has_expired(at(30 * DAY - 1)) && claimed.has_expired(at(30 * DAY)));
+    let again = announce(Some(&claimed), &claim("1.0", Environment::Production, DAY)).unwrap();
+    assert_eq!(again.expires_at, Some(at(31 * DAY)));
 }
 
 #[test]
-fn an_announcement_of_an_owned_org_is_only_recorded() {
-    for state in [OrgState::Active, OrgState::Uninstalled, OrgState::Disconnected, OrgState::Quarantined] {
-        let before = known(state, Some("acme"));
-        let after = announce(Some(&before), &claim("6.6", Environment::Sandbox, 60)).unwrap();
-        let announced = after.announced.clone().unwrap();
-        assert_eq!(announced.package_version.as_deref(), Some("6.6"));
-        assert_eq!(Org { announced: None, updated_at: before.updated_at, ..after }, before, "{state:?}");
-    }
+fn a_claim_of_an_earlier_version_expires_once_it_is_announced() {
+    let old = known(OrgState::Claimed, None);
+    assert_eq!((old.expires_at, old.has_expired(Timestamp::MAX)), (None, false));
+    let announced = announce(Some(&old), &claim("1.0", Environment::Production, 0)).unwrap();
+    assert_eq!(with_expiry(announced).expires_at, Some(at(30 * DAY)));
+}
+
+#[test]
+fn an_org_with_a_tenant_or_a_license_never_expires() {
+    let claimed = announce(None, &claim("1.0", Environment::Production, 0)).unwrap();
+    let active = activate(Some(&claimed), &request("acme")).unwrap().unwrap();
+    assert_eq!(with_expiry(active.clone()).expires_at, None);
+    let announced = announce(Some(&active), &claim("1.1", Environment::Production, 60)).unwrap();
+    assert_eq!(with_expiry(announced).expires_at, None);
+
+    let newest = LicenseState {
+        modified_at: NOW,
+        status: LicenseStatus::Active,
+        license_id: "a0a5e00000AbCdEAAV".parse().unwrap(),
+        package_version: None,
+        expires_on: None,
+        is_sandbox: false,
+    };
+    let licensed = Org { license: Some(License { newest, uninstalled_at: None }), ..claimed };
+    assert_eq!(with_expiry(licensed).expires_at, None);
 }
 
 #[test]
@@ -130,39 +177,43 @@ fn an_activation_adopts_the_announced_version() {
     assert_eq!((active.state, active.package_version.as_deref()), (OrgState::Active, Some("2.0")));
 }
 
-fn detected() -> DetectedCopy {
-    DetectedCopy { org_id: request("unused").org_id, copy_of: "00D79000000exLEEAY".parse().unwrap(), at: NOW }
+fn copy(number: usize, second: i64) -> SeenCopy {
+    SeenCopy { org_id: format!("00D79{number:010}").parse().unwrap(), seen_at: at(second) }
 }
 
 #[test]
-fn a_copy_without_an_owner_is_quarantined() {
-    let sandbox = Org { environment: Environment::Sandbox, ..known(OrgState::Claimed, None) };
-    for before in [None, Some(&sandbox)] {
-        let copy = quarantine(before, &detected()).unwrap();
-        assert_eq!((copy.state, copy.tenant.clone()), (OrgState::Quarantined, None));
-        assert_eq!(copy.quarantine.as_ref().unwrap().copy_of, detected().copy_of);
-        assert_eq!(quarantine(Some(&copy), &detected()), None);
+fn a_copy_is_noted_on_the_original_only_once_a_minute() {
+    let original = known(OrgState::Active, Some("acme"));
+    let noted = note_copy(&original, &copy(1, 0)).unwrap();
+    assert_eq!(noted.copies, [copy(1, 0)]);
+    assert_eq!(Org { copies: Vec::new(), updated_at: original.updated_at, ..noted.clone() }, original);
+    assert_eq!(note_copy(&noted, &copy(1, 59)), None);
+    assert_eq!(note_copy(&noted, &copy(2, 59)), None);
+    assert_eq!(note_copy(&noted, &copy(1, 60)).unwrap().copies, [copy(1, 60)]);
+    assert_eq!(note_copy(&noted, &copy(2, 60)).unwrap().copies, [copy(2, 60), copy(1, 0)]);
+}
+
+proptest! {
+    #[test]
+    fn copies_are_few_distinct_and_the_last_seen(seen in prop::collection::vec((0..40_usize, 0..200_i64), 1..120)) {
+        let (mut org, mut second) = (known(OrgState::Active, Some("acme")), 0);
+        let mut writes = Vec::new();
+        for (number, pause) in seen {
+            second += pause;
+            if let Some(next) = note_copy(&org, &copy(number, second)) {
+                org = next;
+                writes.push((number, second));
+            }
+        }
+        prop_assert!(writes.windows(2).all(|pair| pair[1].1 - pair[0].1 >= 60));
+        let mut expected: Vec<(usize, i64)> = Vec::new();
+        for (number, second) in writes.iter().rev() {
+            if expected.iter().all(|(known, _)| known != number) {
+                expected.push((*number, *second));
+            }
+        }
+        expected.truncate(MAX_COPIES);
+        let expected: Vec<_> = expected.into_iter().map(|(number, second)| copy(number, second)).collect();
+        prop_assert_eq!(org.copies, expected);
     }
-}
-
-#[test]
-fn owned_and_production_orgs_are_never_quarantined() {
-    for state in [OrgState::Active, OrgState::Disconnected, OrgState::Uninstalled, OrgState::Claimed] {
-        let owned = Org { environment: Environment::Sandbox, ..known(state, Some("acme")) };
-        assert_eq!(quarantine(Some(&owned), &detected()), None);
-    }
-    assert_eq!(quarantine(Some(&known(OrgState::Claimed, None)), &detected()), None);
-}
-
-#[test]
-fn a_released_copy_is_not_quarantined_again() {
-    let copy = quarantine(None, &detected()).unwrap();
-    assert_eq!(activate(Some(&copy), &request("acme")), Err(Refusal::Quarantined));
-    let released = release(&copy, NOW).unwrap();
-    assert_eq!(released.state, OrgState::Claimed);
-    assert_eq!((release(&released, NOW), quarantine(Some(&released), &detected())), (None, None));
-    let active = activate(Some(&released), &request("acme")).unwrap().unwrap();
-    assert_eq!((active.state, quarantine(Some(&active), &detected())), (OrgState::Active, None));
-    let owned = known(OrgState::Quarantined, Some("acme"));
-    assert_eq!(release(&owned, NOW).unwrap().state, OrgState::Disconnected);
 }
