@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed helper fails the test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use local::template::Template;
 use local::workspace::Workspace;
@@ -274,16 +274,90 @@ fn the_access_log_has_no_path() {
 }
 
 #[test]
+fn every_open_route_has_its_own_throttle() {
+    let json: Value = serde_json::from_str(&template().to_json()).unwrap();
+    let stage = &json["Resources"]["HttpApiStage"];
+    let (settings, default) = (&stage["Properties"]["RouteSettings"], &stage["Properties"]["DefaultRouteSettings"]);
+    let created_before: Vec<_> = stage["DependsOn"].as_array().unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+
+    let resources = json["Resources"].as_object().unwrap();
+    let routes = resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::ApiGatewayV2::Route");
+    let open = routes.filter(|(_, route)| route["Properties"]["AuthorizationType"].is_null());
+    let open: BTreeMap<_, _> =
+        open.map(|(id, route)| (route["Properties"]["RouteKey"].as_str().unwrap(), id.as_str())).collect();
+
+    let limited: BTreeSet<_> = settings.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(limited, open.keys().copied().collect());
+    for (key, id) in &open {
+        assert!(created_before.contains(id), "{id}");
+        for limit in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
+            let limit = &settings[key][limit];
+            assert!(limit.as_u64().is_some_and(|limit| limit > 0) || limit["Ref"].is_string(), "{key}: {limit}");
+        }
+        assert_eq!(settings[key]["DetailedMetricsEnabled"], true, "{key}");
+    }
+    let install = &settings["ANY /webhooks/salesforce/installs"]["ThrottlingRateLimit"];
+    assert!(install.as_u64().unwrap() <= 5, "anyone can make a claim with each request");
+    assert_eq!(default["ThrottlingRateLimit"]["Ref"], "PlatformRateLimit");
+}
+
+#[test]
+fn concurrency_is_reserved_on_request_only() {
+    let template = template();
+    let reserved = [("OutboundMessage", "WebhookConcurrency"), ("TokenBroker", "TokenBrokerConcurrency")];
+
+    for (name, function) in functions(&template) {
+        let setting = &function["ReservedConcurrentExecutions"]["Fn::If"];
+        let parameter = reserved.iter().find(|(function, _)| *function == name).map(|(_, parameter)| *parameter);
+        assert_eq!(setting[1]["Ref"].as_str(), parameter, "{name}");
+        if let Some(parameter) = parameter {
+            assert_eq!(template.parameter_default(parameter), Some(""));
+            assert_eq!(setting[2]["Ref"], "AWS::NoValue", "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_default_endpoint_is_disabled_only_beside_an_own_domain() {
+    let json: Value = serde_json::from_str(&template().to_json()).unwrap();
+    assert_eq!(json["Parameters"]["DefaultEndpoint"]["Default"], "on");
+    let disabled = &json["Resources"]["HttpApi"]["Properties"]["DisableExecuteApiEndpoint"]["Fn::If"];
+    assert_eq!(
+        (&disabled[0], &disabled[1], &disabled[2]),
+        (&"DisablesDefaultEndpoint".into(), &true.into(), &false.into())
+    );
+    let conditions = json["Conditions"]["DisablesDefaultEndpoint"]["Fn::And"].to_string();
+    assert!(conditions.contains("DefaultEndpoint") && conditions.contains("PublicUrl"), "{conditions}");
+}
+
+#[test]
+fn orgs_are_never_scanned() {
+    let template = template();
+    for (name, function) in functions(&template) {
+        let scans = statements(function).flat_map(actions).filter(|action| *action == "dynamodb:Scan").count();
+        assert_eq!(scans, 0, "{name}");
+    }
+    let (_, orgs) = template.resources("AWS::DynamoDB::Table").find(|(name, _)| *name == "OrgsTable").unwrap();
+    assert_eq!(orgs["TimeToLiveSpecification"]["AttributeName"], "expires_at");
+}
+
+#[test]
 fn tables_have_backups_and_are_kept_when_the_stack_is_deleted() {
     let json: Value = serde_json::from_str(&template().to_json()).unwrap();
     let resources = json["Resources"].as_object().unwrap();
+    assert_eq!(json["Parameters"]["DeletionProtection"]["Default"], "on");
 
-    let tables: Vec<_> = resources.iter().filter(|(_, resource)| resource["Type"] == "AWS::DynamoDB::Table").collect();
+    let of = |kind: &str| resources.iter().filter(move |(_, resource)| resource["Type"] == kind).collect::<Vec<_>>();
+    let (tables, secrets) = (of("AWS::DynamoDB::Table"), of("AWS::SecretsManager::Secret"));
 
     assert_eq!(tables.len(), 10);
-    for (name, table) in tables {
-        assert_eq!(table["DeletionPolicy"], "Retain", "{name}");
+    for (name, table) in &tables {
         let recovery = &table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
         assert_eq!(recovery, true, "{name}");
+        assert_eq!(table["Properties"]["DeletionProtectionEnabled"]["Fn::If"][0], "ProtectsTables", "{name}");
+    }
+    for (name, kept) in tables.into_iter().chain(secrets) {
+        assert_eq!(kept["DeletionPolicy"], "RetainExceptOnCreate", "{name}");
+        assert_eq!(kept["UpdateReplacePolicy"], "Retain", "{name}");
     }
 }
