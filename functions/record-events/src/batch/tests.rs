@@ -100,6 +100,20 @@ fn a_table_is_found_by_its_stream_not_by_attributes() {
 }
 
 #[test]
+fn a_claim_that_appears_and_expires_is_silent() {
+    let claim = json!({
+        "org_id": {"S": "00D5e000000KQ2eEAG"}, "state": {"S": "claimed"}, "environment": {"S": "production"},
+        "claimed_at": {"S": "2026-11-22T10:00:00.000Z"}, "updated_at": {"S": "2026-11-22T10:00:00.000Z"},
+        "expires_at": {"N": "1797934530"}, "revision": {"N": "1"},
+    });
+
+    let records = vec![change_of("orgs", 1, json!({}), claim.clone()), change_of("orgs", 2, claim, json!({}))];
+    let batch = Batch::parse(records, &tables());
+
+    assert_eq!((batch.events.len(), batch.silent, batch.unreadable.is_none()), (0, 2, true));
+}
+
+#[test]
 fn the_response_names_the_first_unpublished_record() {
     let report = BatchReport { resume_at: Some("7".to_owned()), ..BatchReport::default() };
     assert_eq!(serde_json::to_value(report).unwrap(), json!({"batchItemFailures": [{"itemIdentifier": "7"}]}));
