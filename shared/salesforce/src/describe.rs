@@ -68,6 +68,12 @@ pub struct FieldDescribe {
     /// The maximum number of characters; 0 for other types than text.
     #[serde(default)]
     pub length: u32,
+    /// The number of digits after the decimal point; 0 for other types than numbers.
+    #[serde(default)]
+    pub scale: u32,
+    /// `true` if values that differ in case are different values.
+    #[serde(default)]
+    pub case_sensitive: bool,
     /// `true` if null is allowed.
     pub nillable: bool,
     /// `true` if the user may set it in a new record.

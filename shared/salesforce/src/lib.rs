@@ -56,6 +56,7 @@ mod clock;
 mod collections;
 pub mod composite;
 pub mod datetime;
+mod decimal;
 mod describe;
 mod error;
 #[cfg(test)]
@@ -81,6 +82,7 @@ pub use client::Client;
 pub use clock::Clock;
 pub use collections::{MAX_RETRIEVE_IDS, MAX_UPSERT_RECORDS, SaveError, SaveOutcome};
 pub use composite::{CompositeRequest, CompositeResponse};
+pub use decimal::Decimal;
 pub use describe::{FieldDescribe, ObjectDescribe, ObjectSummary, PicklistEntry, RecordTypeInfo};
 pub use error::{BoxError, Classify, Error, Problem, Retry};
 pub use host::{HostPolicy, InstanceUrl, LoginHost};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::{FieldName, ObjectName, RecordId, datetime};
+use crate::{Decimal, FieldName, ObjectName, RecordId, datetime};
 
 /// A query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum Literal {
     DateTime(Timestamp),
     /// A whole number.
     Number(i64),
+    /// A decimal number.
+    Decimal(Decimal),
     /// True or false.
     Boolean(bool),
     /// Null.
@@ -152,6 +154,7 @@ impl fmt::Display for Literal {
             Self::Text(text) => f.write_str(&quote(text)),
             Self::DateTime(time) => f.write_str(&datetime::render(*time)),
             Self::Number(number) => write!(f, "{number}"),
+            Self::Decimal(number) => write!(f, "{number}"),
             Self::Boolean(true) => f.write_str("TRUE"),
             Self::Boolean(false) => f.write_str("FALSE"),
             Self::Null => f.write_str("NULL"),
