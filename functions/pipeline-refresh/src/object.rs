@@ -79,10 +79,10 @@ pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> Result
     let mut position = stored.position(&name);
     let scanning = Scanning { run, object, selection };
     loop {
-        let ValidPage { rows, changes, step } = scanning.read(&scan).await?;
+        let ValidPage { object: stored_as, rows, changes, step } = scanning.read(&scan).await?;
         report.pages += 1;
         report.rows += rows.len() as u64;
-        scanning.store(changes, &mut report).await?;
+        scanning.store(&stored_as, changes, &mut report).await?;
         let progress = Progress { seen: position, last_row: rows.last().copied(), state: scan.state_after(&step) };
         let moved = run.deps.cursors.advance(run.org(), &name, &progress, run.deps.clock.now()).await;
         position = moved?;
@@ -125,6 +125,8 @@ struct Scanning<'a> {
 
 /// A valid page.
 struct ValidPage {
+    /// The object as Salesforce spells it. Rows are stored under this name, however the object is configured.
+    object: ObjectName,
     rows: Vec<Position>,
     changes: Vec<Change>,
     step: Step,
@@ -138,11 +140,12 @@ impl Scanning<'_> {
         let rows = positions(&page.records).map_err(|fault| self.page_error(fault))?;
         let shape = PageShape { rows: &rows, total_size: page.total_size, done: page.done };
         let step = scan.after(&shape).map_err(|fault| self.page_error(fault))?;
+        let object = page.records.first().map_or_else(|| self.object.clone(), |record| record.object.clone());
         let changes = match &self.selection {
             Selection::Rows(_) => page.records.into_iter().map(|record| Change::from_row(record, read_at)).collect(),
             Selection::KeysThenRows { fields, .. } => self.retrieve(&page.records, fields, read_at).await?,
         };
-        Ok(ValidPage { rows, changes, step })
+        Ok(ValidPage { object, rows, changes, step })
     }
 
     /// Returns the changes behind rows of which only the keys were read: tombstones are complete, other rows are fetched.
@@ -164,9 +167,9 @@ impl Scanning<'_> {
         Ok(changes)
     }
 
-    async fn store(&self, changes: Vec<Change>, report: &mut ObjectReport) -> Result<(), Error> {
+    async fn store(&self, object: &ObjectName, changes: Vec<Change>, report: &mut ObjectReport) -> Result<(), Error> {
         let org = self.run.org();
-        for applied in self.run.deps.records.apply_all(org, self.object, changes).await {
+        for applied in self.run.deps.records.apply_all(org, object, changes).await {
             match applied {
                 Ok(ApplyOutcome::Applied) => report.applied += 1,
                 Ok(ApplyOutcome::Unchanged | ApplyOutcome::Stale) => report.unchanged += 1,

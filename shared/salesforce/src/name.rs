@@ -1,7 +1,9 @@
 //! API names of objects and fields, and the API version.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, text_traits};
 
 /// The API name of an object: `Account`, `Invoice__c`, `ns__Invoice__c`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// Names that differ only in case are equal, as in Salesforce. A parsed name of a common standard object has Salesforce's
+/// spelling; that of another object keeps the spelling that it was parsed from.
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ObjectName(Cow<'static, str>);
 
@@ -67,6 +72,84 @@ impl ApiVersion {
     pub const DEFAULT: Self = Self(66);
 }
 
+/// Standard objects in Salesforce's spelling. Rows of the mirror are stored under the object's name, so that one spelling has
+/// to be used for all of them.
+const STANDARD_OBJECTS: [&str; 40] = [
+    "Account",
+    "AccountContactRelation",
+    "Asset",
+    "Campaign",
+    "CampaignMember",
+    "Case",
+    "CaseComment",
+    "Contact",
+    "ContentDocument",
+    "ContentDocumentLink",
+    "ContentNote",
+    "ContentVersion",
+    "Contract",
+    "EmailMessage",
+    "Event",
+    "FeedItem",
+    "Group",
+    "Individual",
+    "Lead",
+    "Opportunity",
+    "OpportunityContactRole",
+    "OpportunityHistory",
+    "OpportunityLineItem",
+    "OpportunityStage",
+    "OpportunityTeamMember",
+    "Order",
+    "OrderItem",
+    "Organization",
+    "Pricebook2",
+    "PricebookEntry",
+    "Product2",
+    "Profile",
+    "Quote",
+    "QuoteLineItem",
+    "RecordType",
+    "Solution",
+    "Task",
+    "User",
+    "UserRole",
+    "WorkOrder",
+];
+
+impl ObjectName {
+    fn folded(&self) -> impl Iterator<Item = u8> + '_ {
+        self.0.bytes().map(|byte| byte.to_ascii_lowercase())
+    }
+}
+
+impl PartialEq for ObjectName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for ObjectName {}
+
+impl PartialOrd for ObjectName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ObjectName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded().cmp(other.folded())
+    }
+}
+
+impl Hash for ObjectName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.folded().for_each(|byte| state.write_u8(byte));
+        state.write_u8(0xff);
+    }
+}
+
 /// Returns whether a name consists of letters, digits and underscores, and begins with a letter.
 const fn is_name(name: &[u8]) -> bool {
     if name.is_empty() || name.len() > 255 || !name[0].is_ascii_alphabetic() {
@@ -100,7 +183,8 @@ impl FromStr for ObjectName {
 
     fn from_str(name: &str) -> Result<Self, Error> {
         if is_name(name.as_bytes()) {
-            Ok(Self(Cow::Owned(name.to_owned())))
+            let standard = STANDARD_OBJECTS.iter().find(|standard| standard.eq_ignore_ascii_case(name));
+            Ok(Self(standard.map_or_else(|| Cow::Owned(name.to_owned()), |standard| Cow::Borrowed(*standard))))
         } else {
             Err(Error::Invalid { what: "object name", reason: "is not an API name" })
         }
@@ -173,6 +257,32 @@ mod tests {
         }
         for name in ["", "1A", "_A", "A b", "A;B", "A.B", "Ä", "A'", "A\n", "../x"] {
             assert!(name.parse::<ObjectName>().is_err(), "{name}");
+        }
+    }
+
+    fn object(name: &str) -> ObjectName {
+        name.parse().unwrap()
+    }
+
+    #[test]
+    fn object_names_that_differ_in_case_are_equal() {
+        for (one, other) in [("Account", "account"), ("Invoice__c", "INVOICE__C"), ("ns__A__c", "NS__a__c")] {
+            assert_eq!(object(one), object(other));
+            let names = std::collections::HashSet::from([object(one)]);
+            assert!(names.contains(&object(other)));
+            assert_eq!(std::collections::BTreeSet::from([object(one), object(other)]).len(), 1);
+        }
+        assert_ne!(object("Account"), object("Accounts"));
+        assert_eq!(object("a").cmp(&object("B")), Ordering::Less);
+    }
+
+    #[test]
+    fn a_standard_object_has_one_spelling() {
+        assert_eq!(object("account").as_str(), "Account");
+        assert_eq!(serde_json::from_str::<ObjectName>(r#""OPPORTUNITY""#).unwrap().as_str(), "Opportunity");
+        assert_eq!(object("invoice__c").as_str(), "invoice__c");
+        for name in STANDARD_OBJECTS {
+            assert_eq!(object(&name.to_lowercase()).as_str(), name);
         }
     }
 
