@@ -133,6 +133,11 @@ impl Simulator {
         people::set_active(&mut self.shared.org(), username, active)
     }
 
+    /// Sets the Federation ID of a user, by which an identity provider knows the user.
+    pub fn set_federation_id(&self, username: &str, federation_id: &str) -> Result<(), Error> {
+        people::set_federation_id(&mut self.shared.org(), username, federation_id)
+    }
+
     /// Returns an access token of the user without the OAuth flow, for tests of the data API.
     pub fn access_token(&self, username: &str) -> Result<String, Error> {
         admin::access_token(&mut self.shared.org(), username)

@@ -114,19 +114,29 @@ pub(crate) fn add_user(org: &mut Org, new: &NewUser) -> Result<User, Error> {
 
 /// Activates or deactivates a user; deactivation ends the user's sessions.
 pub(crate) fn set_active(org: &mut Org, username: &str, active: bool) -> Result<(), Error> {
-    let unknown = || Error::Unknown { what: "user", name: username.to_owned() };
-    let id = org.user_named(username).ok_or_else(unknown)?;
-    let object = org.object("User")?;
-    let mut row = org.store.get("User", id).map(|row| (**row).clone()).ok_or_else(unknown)?;
-    if let Some(at) = object.position("IsActive") {
-        row.set(at, Value::Bool(active));
-    }
-    org.store.put(&object, id, row);
-    org.store.commit();
+    let id = set_user_field(org, username, "IsActive", Value::Bool(active))?;
     if !active {
         org.logins.expire_sessions(id);
     }
     Ok(())
+}
+
+/// Sets the Federation ID of a user.
+pub(crate) fn set_federation_id(org: &mut Org, username: &str, federation_id: &str) -> Result<(), Error> {
+    set_user_field(org, username, "FederationIdentifier", Value::text(federation_id)).map(drop)
+}
+
+fn set_user_field(org: &mut Org, username: &str, field: &str, value: Value) -> Result<RecordId, Error> {
+    let unknown = || Error::Unknown { what: "user", name: username.to_owned() };
+    let id = org.user_named(username).ok_or_else(unknown)?;
+    let object = org.object("User")?;
+    let mut row = org.store.get("User", id).map(|row| (**row).clone()).ok_or_else(unknown)?;
+    if let Some(at) = object.position(field) {
+        row.set(at, value);
+    }
+    org.store.put(&object, id, row);
+    org.store.commit();
+    Ok(id)
 }
 
 /// Freezes a user, who then cannot log in and whose sessions end, or unfreezes the user.
