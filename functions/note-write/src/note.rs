@@ -46,6 +46,11 @@ impl WriteOperation for NoteWrite {
         None
     }
 
+    /// A note cannot name its owner: the user who saves it owns it.
+    fn names_owner(&self) -> bool {
+        false
+    }
+
     async fn execute(&self, _: &Deps, client: &Client, _: &Route, write: &Write) -> Result<Value, Error> {
         match &self.operation {
             Operation::Create(request) => {

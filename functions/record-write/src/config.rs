@@ -1,7 +1,12 @@
 //! Configuration and dependencies.
 
 use runtime::{Aws, Env, EnvError};
+use salesforce::{Clock, ObjectName, OrgId};
 use store::Origins;
+use writes::Cache;
+
+use crate::WritableObjects;
+use crate::target::Target;
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,6 +15,9 @@ pub struct Config {
     pub ledger: writes::Config,
     /// `ORIGINS_TABLE`: the origins of changes that writes made.
     pub origins_table: String,
+    /// `WRITABLE_OBJECTS`: the objects whose records the platform may write, separated by commas, or `*`. Account, Contact,
+    /// Lead and Opportunity by default.
+    pub writable_objects: WritableObjects,
 }
 
 impl Config {
@@ -18,7 +26,11 @@ impl Config {
     /// # Errors
     /// A variable is missing or invalid.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
-        Ok(Self { ledger: writes::Config::from_env(env)?, origins_table: env.required("ORIGINS_TABLE")? })
+        Ok(Self {
+            ledger: writes::Config::from_env(env)?,
+            origins_table: env.required("ORIGINS_TABLE")?,
+            writable_objects: env.parsed_or("WRITABLE_OBJECTS", WritableObjects::default())?,
+        })
     }
 }
 
@@ -29,6 +41,22 @@ pub struct Deps {
     pub ledger: writes::Deps,
     /// The records that writes changed, so that `record-events` can mark their events as echoes.
     pub origins: Origins,
+    /// The objects whose records the platform may write.
+    pub writable_objects: WritableObjects,
+    /// The described objects.
+    pub targets: Targets,
+}
+
+/// The objects as the teams' connections see them, for a time.
+#[derive(Clone, Debug)]
+pub struct Targets(pub(crate) Cache<(OrgId, ObjectName), Target>);
+
+impl Targets {
+    /// Creates it without any object.
+    #[must_use]
+    pub fn new(clock: Clock) -> Self {
+        Self(Cache::new(clock))
+    }
 }
 
 impl AsRef<writes::Deps> for Deps {
@@ -46,6 +74,8 @@ impl Deps {
         Ok(Self {
             ledger: writes::Deps::new(aws, config.ledger)?,
             origins: Origins::new(aws.dynamodb(), config.origins_table),
+            writable_objects: config.writable_objects,
+            targets: Targets::new(aws.clock()),
         })
     }
 }

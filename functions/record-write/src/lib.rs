@@ -15,15 +15,18 @@ mod config;
 mod http;
 mod origins;
 mod ownership;
+mod target;
 mod upsert;
+mod writable;
 
 use aws_lambda_events::sqs::SqsEvent;
 use runtime::sqs::BatchReport;
 use writes::Error;
 
-pub use config::{Config, Deps};
+pub use config::{Config, Deps, Targets};
 pub use http::router;
 pub use upsert::Upsert;
+pub use writable::WritableObjects;
 
 /// Carries out queued upserts, one after the other. Those that have to wait longer are reported as failed.
 ///

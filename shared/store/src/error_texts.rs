@@ -31,6 +31,10 @@ fn error_texts_read_as_sentences() {
     texts += &error_texts!(RouteError {
         RouteError::RepMustConnect => RouteError::RepMustConnect,
         RouteError::RepMustReconnect => RouteError::RepMustReconnect,
+        RouteError::RepUnknown => RouteError::RepUnknown,
+        RouteError::RepAmbiguous => RouteError::RepAmbiguous,
+        RouteError::RepDisconnected => RouteError::RepDisconnected,
+        RouteError::RepInactive => RouteError::RepInactive,
         RouteError::TeamMustConnect => RouteError::TeamMustConnect,
         RouteError::TeamMustReconnect => RouteError::TeamMustReconnect,
     });

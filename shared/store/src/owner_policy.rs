@@ -1,8 +1,9 @@
 //! The owner policy: the connection that writes, and the owner of created records (invariant 17). A pure rule,
-//! [`route`].
+//! [`route`]; `docs/writes-and-notes.md` has it as a table.
 //!
 //! Records that a rep creates belong to the rep. Preferably the rep's own connection writes. Otherwise the team's
-//! connection writes and names the rep as the owner, if the rep's Salesforce user is known.
+//! connection writes and names the rep as the owner. A write for a rep who is not known in the org, whose connection was
+//! disconnected, or whose Salesforce user is inactive is refused.
 
 use std::str::FromStr;
 
@@ -10,6 +11,7 @@ use salesforce::{Classify, OrgId, RecordId, Retry};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::connections::reservation::NOT_CONNECTED_YET;
 use crate::connections::{Connection, ConnectionState, Connections};
 use crate::ids::{ConnectionId, PlatformUser};
 
@@ -21,7 +23,7 @@ pub enum OwnerPolicy {
     RepThenTeam,
     /// `rep-only`: by the rep's connection, or not at all. Writes without a rep use the team's connection.
     RepOnly,
-    /// `team-only`: always by the team's connection, with the rep as the owner if the rep's user is known.
+    /// `team-only`: always by the team's connection, with the rep as the owner.
     TeamOnly,
 }
 
@@ -51,7 +53,7 @@ pub enum OwnerChoice {
     Rep,
     /// The team's connection, with the rep named as the owner of created records.
     TeamWithOwner,
-    /// The team's connection. Its user owns created records.
+    /// The team's connection. Its user owns what is created.
     Team,
 }
 
@@ -63,7 +65,7 @@ pub enum OwnerReason {
     RepConnected,
     /// The rep has to reconnect.
     RepMustReconnect,
-    /// The rep never connected.
+    /// The rep never connected. (With [`OwnerChoice::Team`], a write of an earlier version for a rep who was not known.)
     RepNotConnected,
     /// The request names no rep.
     NoActingUser,
@@ -106,7 +108,19 @@ pub struct Route {
     pub owner_id: Option<RecordId>,
 }
 
-/// No connection may be used. A person has to connect first.
+impl Route {
+    /// Returns the route of an operation whose records cannot name an owner: if the team's connection makes it, the
+    /// team's user owns what is created.
+    #[must_use]
+    pub fn without_owner(mut self) -> Self {
+        if self.owner_id.take().is_some() {
+            self.write_route.owner_choice = OwnerChoice::Team;
+        }
+        self
+    }
+}
+
+/// No connection may be used. A person has to act first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RouteError {
     /// The policy needs the rep's connection, and the rep never connected.
@@ -115,6 +129,20 @@ pub enum RouteError {
     /// The policy needs the rep's connection, and the rep has to reconnect.
     #[error("the rep has to reconnect")]
     RepMustReconnect,
+    /// The rep never connected, and no Salesforce user has the platform's user id.
+    #[error(
+        "the rep never connected, and no Salesforce user has the platform's user id as Federation ID, username or e-mail"
+    )]
+    RepUnknown,
+    /// The rep never connected, and several active Salesforce users have the platform's user id.
+    #[error("the rep never connected, and the platform's user id is the e-mail of several active Salesforce users")]
+    RepAmbiguous,
+    /// The rep's connection was disconnected, so that nothing is written in the rep's name.
+    #[error("the rep's connection was disconnected, so that nothing is written in the rep's name")]
+    RepDisconnected,
+    /// The rep's Salesforce user is inactive and cannot own records.
+    #[error("the rep's Salesforce user is inactive")]
+    RepInactive,
     /// The write needs the team's connection, and the org has none.
     #[error("the org has no team connection")]
     TeamMustConnect,
@@ -128,8 +156,16 @@ impl RouteError {
     #[must_use]
     pub fn next(self) -> &'static str {
         match self {
-            Self::RepMustConnect | Self::RepMustReconnect => {
+            Self::RepMustConnect | Self::RepMustReconnect | Self::RepDisconnected => {
                 "Send the rep a personal connect link (POST /v1/connect-links), then send the request again."
+            }
+            Self::RepUnknown | Self::RepAmbiguous => {
+                "Send the rep a personal connect link (POST /v1/connect-links), or ask an administrator of the org to \
+                 set the Federation ID of the rep's user to the platform's user id; then send the request again."
+            }
+            Self::RepInactive => {
+                "Ask an administrator of the org to activate the user, or send the request without `as`, so that the \
+                 team owns the records."
             }
             Self::TeamMustConnect | Self::TeamMustReconnect => {
                 "Send the org's admin a team connect link (POST /v1/connect-links), then send the request again."
@@ -144,49 +180,174 @@ impl Classify for RouteError {
     }
 }
 
-/// The platform user of a request, and the user's connection.
-#[derive(Clone, Copy, Debug)]
-pub enum OnBehalfOf<'a> {
-    /// The request names no rep.
-    Platform,
-    /// The request names a rep, who has this connection, usable or not.
-    Rep(Option<&'a Connection>),
+/// The state of the rep whom a request names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RepState {
+    /// The rep never connected, and no Salesforce user was found.
+    Unknown,
+    /// The rep never connected, and several active Salesforce users were found.
+    Ambiguous,
+    /// The rep never connected, and exactly one active Salesforce user was found.
+    Found,
+    /// The rep's connection is active.
+    Active,
+    /// The response to a refresh of the rep's connection was lost. Its access token is valid until Salesforce refuses it.
+    Uncertain,
+    /// The grant of the rep's connection has ended, other than by disconnecting.
+    ReauthRequired,
+    /// A person or the platform disconnected the rep's connection.
+    Disconnected,
+    /// The rep's Salesforce user is inactive.
+    Inactive,
 }
 
-/// Chooses the connection of a write.
+/// The state of the org's team connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TeamState {
+    /// The connection was never made.
+    Missing,
+    /// The connection is active.
+    Active,
+    /// As [`RepState::Uncertain`].
+    Uncertain,
+    /// The grant has ended, or the connection was disconnected.
+    MustReconnect,
+}
+
+/// Chooses the connection and the owner of a write. `rep` is `None` for a request that names no rep.
 ///
 /// # Errors
-/// [`RouteError`]: a person has to connect first.
-pub fn route(policy: OwnerPolicy, acting: OnBehalfOf<'_>, team: Option<&Connection>) -> Result<Route, RouteError> {
-    let OnBehalfOf::Rep(rep) = acting else {
-        return by_team(team, None, OwnerReason::NoActingUser);
+/// [`RouteError`]: a person has to act first.
+pub fn route(
+    policy: OwnerPolicy,
+    rep: Option<RepState>,
+    team: TeamState,
+) -> Result<(OwnerChoice, OwnerReason), RouteError> {
+    let Some(rep) = rep else {
+        return require_usable(team).map(|()| (OwnerChoice::Team, OwnerReason::NoActingUser));
     };
     match (policy, rep) {
-        (OwnerPolicy::TeamOnly, rep) => by_team(team, rep, OwnerReason::PolicyTeamOnly),
-        (_, Some(rep)) if is_usable(rep) => Ok(as_rep(rep)),
-        (OwnerPolicy::RepThenTeam, Some(rep)) => by_team(team, Some(rep), OwnerReason::RepMustReconnect),
-        (OwnerPolicy::RepThenTeam, None) => by_team(team, None, OwnerReason::RepNotConnected),
-        (OwnerPolicy::RepOnly, Some(_)) => Err(RouteError::RepMustReconnect),
-        (OwnerPolicy::RepOnly, None) => Err(RouteError::RepMustConnect),
+        (_, RepState::Disconnected) => return Err(RouteError::RepDisconnected),
+        (OwnerPolicy::RepThenTeam | OwnerPolicy::RepOnly, RepState::Active | RepState::Uncertain) => {
+            return Ok((OwnerChoice::Rep, OwnerReason::RepConnected));
+        }
+        (OwnerPolicy::RepOnly, RepState::ReauthRequired) => return Err(RouteError::RepMustReconnect),
+        (OwnerPolicy::RepOnly, RepState::Inactive) => return Err(RouteError::RepInactive),
+        (OwnerPolicy::RepOnly, _) => return Err(RouteError::RepMustConnect),
+        (OwnerPolicy::RepThenTeam | OwnerPolicy::TeamOnly, _) => require_usable(team)?,
+    }
+    match rep {
+        RepState::Unknown => Err(RouteError::RepUnknown),
+        RepState::Ambiguous => Err(RouteError::RepAmbiguous),
+        RepState::Inactive => Err(RouteError::RepInactive),
+        _ if policy == OwnerPolicy::TeamOnly => Ok((OwnerChoice::TeamWithOwner, OwnerReason::PolicyTeamOnly)),
+        RepState::Found => Ok((OwnerChoice::TeamWithOwner, OwnerReason::RepNotConnected)),
+        _ => Ok((OwnerChoice::TeamWithOwner, OwnerReason::RepMustReconnect)),
     }
 }
 
-/// Loads the connections and chooses the one that writes.
-///
-/// # Errors
-/// Only those of the table. A missing connection is not one of them.
-pub async fn choose(
-    policy: OwnerPolicy,
-    connections: &Connections,
-    org: OrgId,
-    platform_user: Option<&PlatformUser>,
-) -> Result<Result<Route, RouteError>, Error> {
-    let team = connections.load(org, &ConnectionId::team()).await?;
-    let Some(user) = platform_user else {
-        return Ok(route(policy, OnBehalfOf::Platform, team.as_ref()));
-    };
-    let rep = connections.load(org, &ConnectionId::personal(user)).await?;
-    Ok(route(policy, OnBehalfOf::Rep(rep.as_ref()), team.as_ref()))
+fn require_usable(team: TeamState) -> Result<(), RouteError> {
+    match team {
+        TeamState::Active | TeamState::Uncertain => Ok(()),
+        TeamState::Missing => Err(RouteError::TeamMustConnect),
+        TeamState::MustReconnect => Err(RouteError::TeamMustReconnect),
+    }
+}
+
+/// The key of a look-up of a rep's Salesforce user, which the team's connection makes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum UserKey {
+    /// The user of the rep's connection, for whether the user is active.
+    Id(RecordId),
+    /// The rep, who never connected.
+    PlatformUser(PlatformUser),
+}
+
+/// The outcome of the look-up of a rep's Salesforce user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundUser {
+    /// Exactly one active user.
+    Active(RecordId),
+    /// Only inactive users.
+    Inactive,
+    /// Several active users.
+    Several,
+    /// No user that the team's connection can see.
+    NotFound,
+}
+
+/// The connections of a request: the team's, and that of the rep whom it names.
+#[derive(Clone, Debug)]
+pub struct Connected {
+    platform_user: Option<PlatformUser>,
+    rep: Option<Connection>,
+    team: Option<Connection>,
+}
+
+impl Connected {
+    /// Loads the connections.
+    ///
+    /// # Errors
+    /// Only those of the table. A missing connection is not one of them.
+    pub async fn load(
+        connections: &Connections,
+        org: OrgId,
+        platform_user: Option<&PlatformUser>,
+    ) -> Result<Self, Error> {
+        let team = connections.load(org, &ConnectionId::team()).await?;
+        let rep = match platform_user {
+            Some(user) => connections.load(org, &ConnectionId::personal(user)).await?,
+            None => None,
+        };
+        Ok(Self::new(platform_user.cloned(), rep, team))
+    }
+
+    /// A connection that was never completed counts as missing, and so does a rep's connection that was made for another
+    /// tenant than the team's: the org has changed hands.
+    fn new(platform_user: Option<PlatformUser>, rep: Option<Connection>, team: Option<Connection>) -> Self {
+        let team = team.filter(was_made);
+        let is_of_tenant = |rep: &Connection| team.as_ref().is_none_or(|team| team.tenant == rep.tenant);
+        let rep = rep.filter(|rep| was_made(rep) && is_of_tenant(rep));
+        Self { platform_user, rep, team }
+    }
+
+    /// Returns the look-up that the policy needs before [`Connected::route`]; `None` if it needs none, or the team's
+    /// connection cannot make it.
+    #[must_use]
+    pub fn needed_look_up(&self, policy: OwnerPolicy) -> Option<UserKey> {
+        let user = self.platform_user.as_ref()?;
+        self.team.as_ref().filter(|team| is_usable(team))?;
+        match &self.rep {
+            Some(rep) if rep.state == ConnectionState::Revoked => None,
+            Some(rep) if is_usable(rep) && policy != OwnerPolicy::TeamOnly => None,
+            Some(rep) => Some(UserKey::Id(rep.user_id)),
+            None if policy == OwnerPolicy::RepOnly => None,
+            None => Some(UserKey::PlatformUser(user.clone())),
+        }
+    }
+
+    /// Chooses the connection of a write. `found` is the outcome of the look-up, if one was needed.
+    ///
+    /// # Errors
+    /// [`RouteError`]: a person has to act first.
+    pub fn route(&self, policy: OwnerPolicy, found: Option<FoundUser>) -> Result<Route, RouteError> {
+        let rep_state = self.platform_user.as_ref().map(|_| rep_state(self.rep.as_ref(), found));
+        let (owner_choice, owner_reason) = route(policy, rep_state, team_state(self.team.as_ref()))?;
+        let (connection, owner_id) = match owner_choice {
+            OwnerChoice::Rep => (self.rep.as_ref().ok_or(RouteError::RepMustConnect)?, None),
+            OwnerChoice::Team => (self.team.as_ref().ok_or(RouteError::TeamMustConnect)?, None),
+            OwnerChoice::TeamWithOwner => {
+                let owner = match (&self.rep, found) {
+                    (Some(rep), _) => rep.user_id,
+                    (None, Some(FoundUser::Active(user))) => user,
+                    (None, _) => return Err(RouteError::RepUnknown),
+                };
+                (self.team.as_ref().ok_or(RouteError::TeamMustConnect)?, Some(owner))
+            }
+        };
+        let write_route = WriteRoute { connection_id: connection.connection_id.clone(), owner_choice, owner_reason };
+        Ok(Route { write_route, user_id: connection.user_id, owner_id })
+    }
 }
 
 /// Chooses the connection of a read (invariant 18): a rep reads only through the rep's own connection.
@@ -198,30 +359,36 @@ pub async fn choose_reader(
     org: OrgId,
     platform_user: Option<&PlatformUser>,
 ) -> Result<Result<ConnectionId, RouteError>, Error> {
-    let route = choose(OwnerPolicy::RepOnly, connections, org, platform_user).await?;
-    Ok(route.map(|route| route.write_route.connection_id))
+    let connected = Connected::load(connections, org, platform_user).await?;
+    Ok(connected.route(OwnerPolicy::RepOnly, None).map(|route| route.write_route.connection_id))
 }
 
-fn as_rep(rep: &Connection) -> Route {
-    Route {
-        write_route: write_route(&rep.connection_id, OwnerChoice::Rep, OwnerReason::RepConnected),
-        user_id: rep.user_id,
-        owner_id: None,
+fn rep_state(rep: Option<&Connection>, found: Option<FoundUser>) -> RepState {
+    match (rep.map(|rep| &rep.state), found) {
+        (Some(ConnectionState::Revoked), _) => RepState::Disconnected,
+        (_, Some(FoundUser::Inactive)) => RepState::Inactive,
+        (Some(ConnectionState::Active), _) => RepState::Active,
+        (Some(ConnectionState::Uncertain), _) => RepState::Uncertain,
+        (Some(ConnectionState::ReauthRequired { .. }), _) => RepState::ReauthRequired,
+        (None, Some(FoundUser::Active(_))) => RepState::Found,
+        (None, Some(FoundUser::Several)) => RepState::Ambiguous,
+        (None, Some(FoundUser::NotFound) | None) => RepState::Unknown,
     }
 }
 
-fn by_team(team: Option<&Connection>, rep: Option<&Connection>, reason: OwnerReason) -> Result<Route, RouteError> {
-    let team = team.ok_or(RouteError::TeamMustConnect)?;
-    if !is_usable(team) {
-        return Err(RouteError::TeamMustReconnect);
+fn team_state(team: Option<&Connection>) -> TeamState {
+    match team.map(|team| &team.state) {
+        None => TeamState::Missing,
+        Some(ConnectionState::Active) => TeamState::Active,
+        Some(ConnectionState::Uncertain) => TeamState::Uncertain,
+        Some(ConnectionState::ReauthRequired { .. } | ConnectionState::Revoked) => TeamState::MustReconnect,
     }
-    let owner_id = rep.map(|rep| rep.user_id);
-    let choice = if owner_id.is_some() { OwnerChoice::TeamWithOwner } else { OwnerChoice::Team };
-    Ok(Route { write_route: write_route(&team.connection_id, choice, reason), user_id: team.user_id, owner_id })
 }
 
-fn write_route(connection: &ConnectionId, owner_choice: OwnerChoice, owner_reason: OwnerReason) -> WriteRoute {
-    WriteRoute { connection_id: connection.clone(), owner_choice, owner_reason }
+/// Returns whether the connection was ever completed. The row of a first consent whose tokens are not stored yet is not a
+/// connection.
+fn was_made(connection: &Connection) -> bool {
+    !matches!(&connection.state, ConnectionState::ReauthRequired { reason } if reason == NOT_CONNECTED_YET)
 }
 
 /// Returns whether the connection is usable. An uncertain one is: its access token is valid until Salesforce refuses
@@ -231,146 +398,4 @@ fn is_usable(connection: &Connection) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::connections::ConnectionKind;
-
-    const REP_USER: &str = "005D0000001aaaa";
-    const TEAM_USER: &str = "005D0000001bbbb";
-
-    fn connection(kind: ConnectionKind, user: &str, state: ConnectionState) -> Connection {
-        let connection = serde_json::json!({
-            "org_id": "00D000000000001",
-            "connection_id": kind.connection_id(),
-            "tenant": "acme",
-            "user_id": user,
-            "app": "v2",
-            "login_url": "https://login.salesforce.com",
-            "instance_url": "https://acme.my.salesforce.com",
-            "state": "active",
-            "token_version": "0".repeat(32),
-            "created_at": "2026-11-22T10:00:00.000Z",
-            "connected_at": "2026-11-22T10:00:00.000Z",
-            "updated_at": "2026-11-22T10:00:00.000Z",
-            "kind": "team",
-        });
-        let connection: Connection = serde_json::from_value(connection).unwrap();
-        Connection { kind, state, ..connection }
-    }
-
-    fn rep(state: ConnectionState) -> Connection {
-        connection(ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() }, REP_USER, state)
-    }
-
-    fn team(state: ConnectionState) -> Connection {
-        connection(ConnectionKind::Team, TEAM_USER, state)
-    }
-
-    fn must_reconnect() -> ConnectionState {
-        ConnectionState::ReauthRequired { reason: "expired".to_owned() }
-    }
-
-    #[test]
-    fn a_connected_rep_writes_for_themselves() {
-        let (rep, team) = (rep(ConnectionState::Active), team(ConnectionState::Active));
-        let route = route(OwnerPolicy::RepThenTeam, OnBehalfOf::Rep(Some(&rep)), Some(&team)).unwrap();
-        assert_eq!(route.write_route, write_route(&rep.connection_id, OwnerChoice::Rep, OwnerReason::RepConnected));
-        assert_eq!(route.owner_id, None);
-    }
-
-    #[test]
-    fn the_team_writes_and_names_a_disconnected_rep() {
-        let (rep, team) = (rep(must_reconnect()), team(ConnectionState::Active));
-        let route = route(OwnerPolicy::RepThenTeam, OnBehalfOf::Rep(Some(&rep)), Some(&team)).unwrap();
-        assert_eq!(route.write_route.owner_choice, OwnerChoice::TeamWithOwner);
-        assert_eq!(route.write_route.owner_reason, OwnerReason::RepMustReconnect);
-        assert_eq!(route.owner_id, Some(REP_USER.parse().unwrap()));
-    }
-
-    #[test]
-    fn the_team_owns_records_of_an_unknown_rep() {
-        let team = team(ConnectionState::Active);
-        let route = route(OwnerPolicy::RepThenTeam, OnBehalfOf::Rep(None), Some(&team)).unwrap();
-        assert_eq!(
-            route.write_route,
-            write_route(&team.connection_id, OwnerChoice::Team, OwnerReason::RepNotConnected)
-        );
-    }
-
-    #[test]
-    fn rep_only_requires_the_rep_to_connect() {
-        let (rep, team) = (rep(must_reconnect()), team(ConnectionState::Active));
-        let refused = |acting| route(OwnerPolicy::RepOnly, acting, Some(&team)).unwrap_err();
-        assert_eq!(refused(OnBehalfOf::Rep(None)), RouteError::RepMustConnect);
-        assert_eq!(refused(OnBehalfOf::Rep(Some(&rep))), RouteError::RepMustReconnect);
-    }
-
-    #[test]
-    fn team_only_names_a_connected_rep_as_the_owner() {
-        let (rep, team) = (rep(ConnectionState::Active), team(ConnectionState::Active));
-        let route = route(OwnerPolicy::TeamOnly, OnBehalfOf::Rep(Some(&rep)), Some(&team)).unwrap();
-        assert_eq!(route.write_route.owner_choice, OwnerChoice::TeamWithOwner);
-        assert_eq!(route.write_route.owner_reason, OwnerReason::PolicyTeamOnly);
-    }
-
-    #[test]
-    fn the_remedy_is_to_invite_a_missing_rep() {
-        for reason in [OwnerReason::RepMustReconnect, OwnerReason::RepNotConnected] {
-            assert!(reason.next().unwrap().contains("POST /v1/connect-links"));
-        }
-        for reason in [OwnerReason::RepConnected, OwnerReason::NoActingUser, OwnerReason::PolicyTeamOnly] {
-            assert_eq!(reason.next(), None);
-        }
-    }
-
-    #[test]
-    fn an_uncertain_connection_still_writes() {
-        let rep = rep(ConnectionState::Uncertain);
-        assert!(route(OwnerPolicy::RepOnly, OnBehalfOf::Rep(Some(&rep)), None).is_ok());
-    }
-
-    #[test]
-    fn policies_are_parsed_by_name() {
-        assert_eq!("rep-then-team".parse(), Ok(OwnerPolicy::RepThenTeam));
-        assert_eq!("rep-only".parse(), Ok(OwnerPolicy::RepOnly));
-        assert_eq!("team-only".parse(), Ok(OwnerPolicy::TeamOnly));
-        assert_eq!("Rep-Only".parse::<OwnerPolicy>(), Err(UnknownPolicy));
-    }
-
-    fn any_state() -> impl Strategy<Value = ConnectionState> {
-        prop_oneof![
-            Just(ConnectionState::Active),
-            Just(ConnectionState::Uncertain),
-            Just(must_reconnect()),
-            Just(ConnectionState::Revoked),
-        ]
-    }
-
-    fn any_policy() -> impl Strategy<Value = OwnerPolicy> {
-        prop_oneof![Just(OwnerPolicy::RepThenTeam), Just(OwnerPolicy::RepOnly), Just(OwnerPolicy::TeamOnly)]
-    }
-
-    proptest! {
-        #[test]
-        fn a_route_uses_a_usable_connection(
-            policy in any_policy(),
-            acting in any::<bool>(),
-            rep_state in prop::option::of(any_state()),
-            team_state in prop::option::of(any_state()),
-        ) {
-            let (rep, team) = (rep_state.map(rep), team_state.map(team));
-            let acting = if acting { OnBehalfOf::Rep(rep.as_ref()) } else { OnBehalfOf::Platform };
-            if let Ok(Route { write_route, owner_id, .. }) = route(policy, acting, team.as_ref()) {
-                let by_team = write_route.connection_id.is_team();
-                let used = if by_team { team.as_ref() } else { rep.as_ref() };
-                prop_assert!(used.is_some_and(is_usable));
-                prop_assert_eq!(write_route.owner_choice == OwnerChoice::Rep, !by_team);
-                let names_owner = write_route.owner_choice == OwnerChoice::TeamWithOwner;
-                prop_assert_eq!(owner_id.is_some(), names_owner);
-                prop_assert!(!(policy == OwnerPolicy::RepOnly && names_owner));
-            }
-        }
-    }
-}
+mod tests;

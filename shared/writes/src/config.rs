@@ -5,6 +5,8 @@ use salesforce::{Client, Clock, OrgId};
 use store::owner_policy::OwnerPolicy;
 use store::{Budgets, Connections, Lane, Orgs, Queue, WriteTask, Writes};
 
+use crate::Users;
+
 /// The configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -59,6 +61,8 @@ pub struct Deps {
     pub salesforce: Salesforce,
     /// The rule that chooses the connection and the owner of a write.
     pub owner_policy: OwnerPolicy,
+    /// The reps' Salesforce users, as the team's connections found them.
+    pub users: Users,
     /// The clock.
     pub clock: Clock,
 }
@@ -83,6 +87,7 @@ impl Deps {
             queue: Queue::new(aws.sqs(), config.queue_url, aws.clock()),
             salesforce: Salesforce::from_config(aws, config.salesforce)?,
             owner_policy: config.owner_policy,
+            users: Users::new(aws.clock()),
             clock: aws.clock(),
         })
     }

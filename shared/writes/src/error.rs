@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use runtime::{Problem, ProblemCode};
-use salesforce::{Classify, Retry};
+use salesforce::{Classify, ObjectName, Retry};
 use store::OrgState;
 use store::owner_policy::RouteError;
 
-use crate::Defect;
+use crate::{Defect, Hidden};
 
 /// The number of defects of a request that its problem lists.
 const MAX_LISTED_DEFECTS: usize = 20;
@@ -35,7 +35,18 @@ pub enum Error {
     /// Another request with the same key, or a message of the queue, is carrying the write out.
     #[error("could not start the write: another attempt is in progress")]
     InProgress,
-    /// No connection may be used until a person has connected.
+    /// This installation does not write records of the object.
+    #[error("could not accept the write: records of {object} are not written")]
+    NotWritable {
+        /// The object.
+        object: ObjectName,
+        /// `true` if no configuration allows it.
+        never: bool,
+    },
+    /// Salesforce does not know the object or a field, or hides it from the connection's user. Nothing was written.
+    #[error("could not write the records: {0}")]
+    Hidden(Hidden),
+    /// No connection may be used until a person has acted.
     #[error("could not choose a connection")]
     NoRoute(#[source] RouteError),
     /// Salesforce rejected the operation or was unavailable. The operation is safe to repeat.
@@ -57,7 +68,7 @@ impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Invalid(_) | Self::UnknownOrg | Self::NotFound(_) | Self::StoredRequest(_) => Retry::Never,
-            Self::OrgNotActive(_) => Retry::NeedsHuman,
+            Self::OrgNotActive(_) | Self::NotWritable { .. } | Self::Hidden(_) => Retry::NeedsHuman,
             Self::InProgress => Retry::After(IN_PROGRESS_PAUSE),
             Self::OutcomeUnknown(_) => Retry::Unknown(LOOKUP_PAUSE),
             Self::NoRoute(error) => error.retry(),
@@ -93,18 +104,18 @@ impl Error {
         }
     }
 
-    /// Returns whether the connection may have caused the failure, so that the owner policy has to be applied again.
-    pub(crate) fn may_be_caused_by_connection(&self) -> bool {
+    /// Returns whether the session of the connection was refused and nothing was written, so that the owner policy has to be
+    /// applied again: the token broker may have marked the connection meanwhile.
+    pub(crate) fn is_dead_session(&self) -> bool {
+        use salesforce::Error;
         match self {
-            Self::Salesforce(error) | Self::OutcomeUnknown(error) => error.retry() == Retry::NeedsHuman,
-            Self::Invalid(_)
-            | Self::UnknownOrg
-            | Self::OrgNotActive(_)
-            | Self::NotFound(_)
-            | Self::InProgress
-            | Self::NoRoute(_)
-            | Self::Store(_)
-            | Self::StoredRequest(_) => false,
+            Self::Salesforce(error) | Self::OutcomeUnknown(error) => matches!(
+                error,
+                Error::SessionRefused { .. }
+                    | Error::GrantEnded { .. }
+                    | Error::NoSession { retry: Retry::NeedsHuman, .. }
+            ),
+            _ => false,
         }
     }
 }
@@ -120,6 +131,13 @@ impl From<&Error> for Problem {
             Error::OrgNotActive(state) => Self::org_not_active(*state),
             Error::NotFound(resource) => Self::not_found(resource),
             Error::InProgress => Self::new(ProblemCode::WriteInProgress).retry_after(error.retry()),
+            Error::NotWritable { object, never: false } => {
+                Self::new(ProblemCode::ObjectNotWritable).detail(format!("{object} is not in WritableObjects"))
+            }
+            Error::NotWritable { object, never: true } => Self::new(ProblemCode::ObjectNotWritable)
+                .detail(format!("{object} decides who may do what in the org, and is never written"))
+                .next("Ask an administrator of the org to make the change in Salesforce."),
+            Error::Hidden(hidden) => Self::from(hidden),
             Error::NoRoute(error) => Self::from(error),
             Error::Salesforce(error) | Error::OutcomeUnknown(error) => Self::from(error),
             Error::Store(error) => Self::from(error),
@@ -166,10 +184,15 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_session_may_be_caused_by_the_connection() {
-        assert!(Error::Salesforce(no_session(Retry::NeedsHuman)).may_be_caused_by_connection());
-        assert!(Error::OutcomeUnknown(no_session(Retry::NeedsHuman)).may_be_caused_by_connection());
-        assert!(!Error::NotFound("note").may_be_caused_by_connection());
+    fn a_refused_session_differs_from_a_missing_permission() {
+        let operation = "upsert records";
+        assert!(Error::Salesforce(no_session(Retry::NeedsHuman)).is_dead_session());
+        assert!(Error::OutcomeUnknown(no_session(Retry::NeedsHuman)).is_dead_session());
+        assert!(Error::Salesforce(salesforce::Error::SessionRefused { operation }).is_dead_session());
+        let code = "API_DISABLED_FOR_ORG".to_owned();
+        assert!(!Error::Salesforce(salesforce::Error::SessionNotPermitted { operation, code }).is_dead_session());
+        assert!(!Error::Salesforce(no_session(Retry::After(PAUSE))).is_dead_session());
+        assert!(!Error::NotFound("note").is_dead_session());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! One snapshot of the texts of every error of this crate. See `tests/error-texts`.
 
 use error_texts::error_texts;
+use salesforce::ObjectName;
 use store::OrgState;
 use store::owner_policy::RouteError;
 
-use crate::{Defect, Error};
+use crate::{Defect, Error, Hidden};
 
 #[test]
 fn error_texts_read_as_sentences() {
@@ -14,6 +15,8 @@ fn error_texts_read_as_sentences() {
         Error::OrgNotActive(_) => Error::OrgNotActive(OrgState::Claimed),
         Error::NotFound(_) => Error::NotFound("note"),
         Error::InProgress => Error::InProgress,
+        Error::NotWritable { .. } => Error::NotWritable { object: ObjectName::from_static("Case"), never: false },
+        Error::Hidden(_) => Error::Hidden(Hidden::Object(ObjectName::from_static("Case"))),
         Error::NoRoute(_) => Error::NoRoute(RouteError::RepMustConnect),
         Error::Salesforce(_) => Error::Salesforce(salesforce::Error::DailyLimit { operation: "create the note" }),
         Error::OutcomeUnknown(_) => Error::OutcomeUnknown(salesforce::Error::DailyLimit { operation: "create the note" }),

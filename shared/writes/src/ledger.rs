@@ -10,11 +10,11 @@ use salesforce::{Client, ObjectName, OrgId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::owner_policy::{Route, WriteRoute, choose};
+use store::owner_policy::{Connected, FoundUser, Route, UserKey, WriteRoute};
 use store::queues::MAX_DELAY;
 use store::{
-    BeginOutcome, IdempotencyKey, NewWrite, Org, OrgState, PlatformUser, Write, WriteId, WriteKind, WriteState,
-    WriteTask,
+    BeginOutcome, ConnectionId, IdempotencyKey, NewWrite, Org, OrgState, PlatformUser, Write, WriteId, WriteKind,
+    WriteState, WriteTask,
 };
 
 use crate::error::FailureEffect;
@@ -23,6 +23,11 @@ use crate::{Deps, Error};
 
 /// The time that one attempt may take, longer than the function may run. Afterwards another attempt may begin.
 const ATTEMPT_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
+
+/// The maximum number of tries of one attempt. The session of a connection can be refused twice although its grant is
+/// alive or has ended: this process and the token broker may both hold a session that Salesforce has ended. The third try
+/// finds a new session, or a connection whose state says that its grant has ended.
+const MAX_TRIES: usize = 3;
 
 /// An operation that writes to Salesforce.
 pub trait WriteOperation: Serialize + DeserializeOwned + Send + Sync {
@@ -34,6 +39,19 @@ pub trait WriteOperation: Serialize + DeserializeOwned + Send + Sync {
 
     /// Returns the object, if all records are of one object.
     fn object(&self) -> Option<&ObjectName>;
+
+    /// Checks whether this installation carries out such operations.
+    ///
+    /// # Errors
+    /// The installation does not. Nothing was stored.
+    fn require_allowed(&self, _: &Self::Deps) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Returns whether what the operation creates can name an owner.
+    fn names_owner(&self) -> bool {
+        true
+    }
 
     /// Makes one attempt through this connection. Returns the outcome for the ledger, whose members the response contains.
     fn execute(
@@ -77,6 +95,7 @@ pub async fn accept<O: WriteOperation>(
 ) -> Result<Write, Error> {
     let ledger = deps.as_ref();
     require_active(org)?;
+    request.operation.require_allowed(deps)?;
     let stored_request = serde_json::to_value(&request).map_err(Error::StoredRequest)?;
     let write = NewWrite {
         org_id: org.org_id,
@@ -199,26 +218,50 @@ struct Completed {
     outcome: Value,
 }
 
-/// Makes one attempt. If the session turns out to be dead, applies the owner policy again: by then the token broker has
-/// marked the connection.
+/// Makes one attempt. If a session turns out to be dead, nothing was written: the owner policy is applied again, because the
+/// token broker may have marked the connection by then.
 async fn attempt<O: WriteOperation>(
     deps: &O::Deps,
     write: &Write,
     request: &WriteRequest<O>,
 ) -> Result<Completed, Error> {
-    let first = find_route(deps.as_ref(), write.org_id, request).await?;
-    match write_through(deps, &first, write, request).await {
-        Err(error) if error.may_be_caused_by_connection() => {
-            let second = find_route(deps.as_ref(), write.org_id, request).await?;
-            if second == first { Err(error) } else { write_through(deps, &second, write, request).await }
+    let mut tries = 1;
+    loop {
+        match try_once(deps, write, request).await {
+            Err(error) if error.is_dead_session() && tries < MAX_TRIES => tries += 1,
+            outcome => return outcome,
         }
-        outcome => outcome,
     }
 }
 
+async fn try_once<O: WriteOperation>(
+    deps: &O::Deps,
+    write: &Write,
+    request: &WriteRequest<O>,
+) -> Result<Completed, Error> {
+    let route = find_route(deps.as_ref(), write.org_id, request).await?;
+    let route = if request.operation.names_owner() { route } else { route.without_owner() };
+    write_through(deps, &route, write, request).await
+}
+
+/// Applies the owner policy. The team's connection looks up the rep's Salesforce user where the policy needs it.
 async fn find_route<O>(deps: &Deps, org: OrgId, request: &WriteRequest<O>) -> Result<Route, Error> {
-    let user = request.platform_user.as_ref();
-    choose(deps.owner_policy, &deps.connections, org, user).await?.map_err(Error::NoRoute)
+    let connected = Connected::load(&deps.connections, org, request.platform_user.as_ref()).await?;
+    let found = match connected.needed_look_up(deps.owner_policy) {
+        Some(key) => Some(look_up(deps, org, key).await?),
+        None => None,
+    };
+    connected.route(deps.owner_policy, found).map_err(Error::NoRoute)
+}
+
+async fn look_up(deps: &Deps, org: OrgId, key: UserKey) -> Result<FoundUser, Error> {
+    if let Some(known) = deps.users.known(org, &key) {
+        return Ok(known);
+    }
+    let client = deps.salesforce.client(org, &ConnectionId::team());
+    let found = deps.users.find(&client, org, key).await;
+    deps.count_calls(org, &client).await;
+    Ok(found?)
 }
 
 async fn write_through<O: WriteOperation>(

@@ -5,16 +5,22 @@
 //! the ledger, so that a repeated request gets the same response. A write that cannot be carried out now waits in the
 //! function's queue.
 
+mod cache;
 mod config;
 mod defect;
 mod error;
 #[cfg(test)]
 mod error_texts;
+mod hidden;
 mod ledger;
 mod response;
+mod users;
 
+pub use cache::Cache;
 pub use config::{Config, Deps};
 pub use defect::{Defect, unknown_members};
 pub use error::Error;
+pub use hidden::Hidden;
 pub use ledger::{WriteOperation, WriteRequest, accept, handle, load, require_active};
 pub use response::{LedgerView, response};
+pub use users::Users;

@@ -1,6 +1,6 @@
 //! A fake token broker for the simulated org.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +10,7 @@ use runtime::token_broker::{
     AccessTokenRequest, Apps, ConnectionRef, ConnectionStatus, Refusal, RefusalCode, Request, Response, RetryHint,
     Token,
 };
-use salesforce::{BoxFuture, Clock, OrgId};
+use salesforce::{BoxFuture, Clock, HostPolicy, InstanceUrl, OrgId, Session};
 use store::{
     Connection, ConnectionId, ConnectionState, Connections, Error, LeaseClaim, LeaseOutcome, LeaseRequest, PublicApp,
 };
@@ -28,6 +28,8 @@ pub(crate) struct FakeBroker {
     pub(crate) usernames: [String; 2],
     pub(crate) dead: Arc<Mutex<HashSet<ConnectionId>>>,
     pub(crate) apps: Arc<Mutex<Vec<PublicApp>>>,
+    /// The access token that the broker holds of a connection. It is returned until a caller says that it was refused.
+    pub(crate) held: Arc<Mutex<HashMap<ConnectionId, String>>>,
 }
 
 impl FakeBroker {
@@ -35,6 +37,15 @@ impl FakeBroker {
         let (org, connection) = (wanted.org_id, wanted.connection_id);
         if org.as_str() != self.simulator.org_id() {
             return refused("the grant has ended");
+        }
+        let held = self.held.lock().unwrap().get(&connection).cloned();
+        if let Some(token) = held {
+            let instance_url = self.instance_url.clone();
+            let url = InstanceUrl::parse(&instance_url, HostPolicy::LoopbackToo).unwrap();
+            let session = Session { instance_url: url, access_token: token.into() };
+            if wanted.refused_fingerprint != Some(session.fingerprint()) {
+                return Response::Token(Token { access_token: session.access_token, instance_url });
+            }
         }
         if self.dead.lock().unwrap().contains(&connection) {
             let state = ConnectionState::ReauthRequired { reason: "revoked".to_owned() };

@@ -1,6 +1,6 @@
 //! The state of one test.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -54,6 +54,7 @@ pub struct TestContext {
     state: State,
     dead: Arc<Mutex<HashSet<ConnectionId>>>,
     broker: FakeBroker,
+    held: Arc<Mutex<HashMap<ConnectionId, String>>>,
     pub(crate) proxies: Option<Proxies>,
     scan: SecretScan,
 }
@@ -135,6 +136,7 @@ impl TestContext {
         let dynamodb = aws_sdk_dynamodb::Client::new(&sdk);
         let connections = Connections::new(dynamodb.clone(), state.tables.name("connections"));
         let dead = Arc::new(Mutex::new(HashSet::new()));
+        let held = Arc::default();
         let broker = FakeBroker {
             simulator: Arc::clone(&simulator),
             instance_url,
@@ -143,6 +145,7 @@ impl TestContext {
             usernames: [admin.username.clone(), rep.username.clone()],
             dead: Arc::clone(&dead),
             apps: Arc::default(),
+            held: Arc::clone(&held),
         };
         let policy = HostPolicy::LoopbackToo;
         let http = http(policy, clock.clone()).expect("TLS");
@@ -159,6 +162,7 @@ impl TestContext {
             sdk,
             state,
             dead,
+            held,
             proxies,
             scan,
         }
@@ -296,6 +300,16 @@ impl TestContext {
     /// Revokes a connection at Salesforce. The next request for its token finds out.
     pub fn kill(&self, connection: &ConnectionId) {
         self.dead.lock().unwrap().insert(connection.clone());
+    }
+
+    /// Revokes the rep's grant at Salesforce, which ends all sessions: the one that the function remembers, and another one that
+    /// the broker holds because a second function has refreshed the connection meanwhile.
+    pub fn revoke_reps_grant_after_a_refresh(&self) {
+        let connection = self.reps().connection_id();
+        let token = self.simulator.access_token(&self.rep.username).unwrap();
+        self.held.lock().unwrap().insert(connection.clone(), token);
+        self.kill(&connection);
+        self.simulator.revoke_grants(&self.rep.username).unwrap();
     }
 
     /// Returns the kind of the rep's connection.

@@ -19,6 +19,7 @@ impl TestContext {
             queue: Queue::new(self.sqs(), self.queue_url(queue), self.clock.clone()),
             salesforce: self.salesforce.clone(),
             owner_policy,
+            users: writes::Users::new(self.clock.clone()),
             clock: self.clock.clone(),
         }
     }

@@ -29,7 +29,7 @@ fn a_rep_s_note_is_linked_to_each_record_and_reads_back() {
 }
 
 #[test]
-fn the_team_writes_the_note_of_a_rep_whose_grant_ended() {
+fn the_teams_user_owns_the_note_of_a_rep_whose_grant_ended() {
     run(async {
         let context = TestContext::new().await;
         context.kill(&context.reps().connection_id());
@@ -37,7 +37,29 @@ fn the_team_writes_the_note_of_a_rep_whose_grant_ended() {
         let (status, written) = context.create_note(Some(REP), "k", "Hi").await;
 
         assert_eq!(status, StatusCode::CREATED);
-        assert_eq!((&written["connection"], &written["owner_choice"]), (&json!("team"), &json!("team_with_owner")));
+        assert_eq!((&written["connection"], &written["owner_choice"]), (&json!("team"), &json!("team")));
+        assert_eq!(written["owner_reason"], "rep_must_reconnect");
+        assert!(written["next"].as_str().unwrap().contains("POST /v1/connect-links"), "{written}");
+        let note = context.simulator.record("ContentDocument", written["note_id"].as_str().unwrap()).unwrap();
+        assert_eq!(note["OwnerId"], context.admin.id);
+    });
+}
+
+#[test]
+fn no_note_is_written_for_a_rep_who_is_unknown_or_disconnected() {
+    run(async {
+        let context = TestContext::new().await;
+        context.disconnect(&context.reps().connection_id()).await;
+
+        for rep in ["rep-9", REP] {
+            let (status, problem) = context.create_note(Some(rep), "k", "Hi").await;
+            assert_eq!(
+                (status, &problem["type"]),
+                (StatusCode::CONFLICT, &json!("urn:ferry:problem:connect_required")),
+                "{problem}"
+            );
+        }
+        assert_eq!(context.notes(), 0);
     });
 }
 

@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
-use record_write::{Deps, handle, router};
+use record_write::{Deps, Targets, handle, router};
 use serde_json::{Map, Value, json};
 use store::Origins;
 use store::owner_policy::OwnerPolicy;
@@ -48,7 +48,9 @@ impl TestContext {
     fn from(context: harness::TestContext, owner_policy: OwnerPolicy) -> Self {
         let ledger = context.writes(QUEUE, owner_policy);
         let origins = Origins::new(context.dynamodb(), context.table("origins"));
-        Self { context, deps: Deps { ledger, origins } }
+        let writable_objects = "Account,Contact,Lead,Opportunity,Invoice__c".parse().unwrap();
+        let targets = Targets::new(context.clock.clone());
+        Self { context, deps: Deps { ledger, origins, writable_objects, targets } }
     }
 
     /// Requests an upsert by the package's external id.

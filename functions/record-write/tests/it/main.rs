@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod acting;
 mod harness;
 mod origins;
 mod outages;

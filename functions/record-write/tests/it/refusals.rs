@@ -2,7 +2,8 @@
 
 use axum::body::Body;
 use http::{Request, StatusCode};
-use serde_json::json;
+use org_simulator::{Effect, Fault, ObjectPermissions};
+use serde_json::{Value, json};
 use store::OrgState;
 
 use crate::harness::{KEY, TestContext, run};
@@ -45,17 +46,89 @@ fn all_or_none_rolls_the_valid_records_back() {
 fn a_request_refused_as_a_whole_keeps_its_problem() {
     run(async {
         let context = TestContext::new().await;
-        let path = format!("/v1/orgs/{}/records/Account", context.org);
-        let body = json!({ "external_id_field": "Nowhere__c", "records": [{ "Nowhere__c": "1", "Name": "Acme" }] });
+        let refusal = Effect::Error { status: 400, code: "JSON_PARSER_ERROR".to_owned(), message: "no".to_owned() };
+        let path_prefix = "/services/data/v66.0/composite".to_owned();
+        context.simulator.fault(Fault { path_prefix, method: None, times: 1, effect: refusal });
+        let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
 
-        let first = context.post(&path, Some("k"), body.clone()).await;
+        let first = context.upsert("Account", None, "k", records.clone()).await;
         let calls = context.simulator.api_calls();
-        let second = context.post(&path, Some("k"), body).await;
+        let second = context.upsert("Account", None, "k", records).await;
 
         assert!(first.0.is_client_error(), "{first:?}");
-        assert!(first.1["salesforce"]["codes"].is_array(), "{first:?}");
+        assert_eq!(first.1["salesforce"]["codes"], json!(["JSON_PARSER_ERROR"]), "{first:?}");
         assert_eq!(first, second);
         assert_eq!(context.simulator.api_calls(), calls);
+    });
+}
+
+#[test]
+fn an_unknown_object_key_or_field_is_named() {
+    run(async {
+        let context = TestContext::new().await;
+        let post = async |object: &str, rep: &str, key: &str, body: Value| {
+            let path = format!("/v1/orgs/{}/records/{object}{rep}", context.org);
+            let (status, problem) = context.post(&path, Some(key), body).await;
+            let code = problem["type"].as_str().unwrap_or_default().replace("urn:ferry:problem:", "");
+            (status.as_u16(), code, problem["detail"].clone(), problem["next"].clone())
+        };
+        let with = |key: &str, record: Value| json!({ "external_id_field": key, "records": [record] });
+
+        for (rep, suffix) in [("", "team"), ("?as=rep-1", "rep")] {
+            let key = format!("k1-{suffix}");
+            let (status, code, detail, _) = post("Invoice__c", rep, &key, with(KEY, json!({ KEY: "I-1" }))).await;
+            assert_eq!((status, code.as_str()), (404, "object_not_visible"));
+            assert!(detail.as_str().unwrap().contains("the object Invoice__c"), "{detail}");
+
+            let key = format!("k2-{suffix}");
+            let body = with("Nowhere__c", json!({ "Nowhere__c": "1", "Name": "Acme" }));
+            let (status, code, detail, next) = post("Account", rep, &key, body).await;
+            assert_eq!((status, code.as_str()), (422, "field_not_visible"));
+            assert!(detail.as_str().unwrap().contains("the external-id field Nowhere__c of Account"), "{detail}");
+            assert!(next.as_str().unwrap().contains("permission set Ferry Integration"), "{next}");
+
+            let key = format!("k3-{suffix}");
+            let body = with("Industry", json!({ "Industry": "Energy", "Name": "Acme" }));
+            let (status, code, detail, _) = post("Account", rep, &key, body).await;
+            assert_eq!((status, code.as_str()), (400, "invalid_request"));
+            assert!(detail.as_str().unwrap().contains("Industry of Account is not an external id"), "{detail}");
+        }
+    });
+}
+
+/// The same key is used again once the admin has granted the field.
+#[test]
+fn a_hidden_key_is_refused_until_it_is_granted() {
+    run(async {
+        let context = TestContext::new().await;
+        let hidden = ObjectPermissions { hidden_fields: vec![KEY.to_owned()], ..ObjectPermissions::default() };
+        context.simulator.limit_profile("System Administrator", "Account", &hidden).unwrap();
+        let records = json!([{ KEY: "A-1", "Name": "Acme" }]);
+
+        let (status, problem) = context.upsert("Account", None, "k", records.clone()).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+        assert_eq!(problem["type"], "urn:ferry:problem:field_not_visible");
+
+        let granted = ObjectPermissions::default();
+        context.simulator.limit_profile("System Administrator", "Account", &granted).unwrap();
+        assert_eq!(context.upsert("Account", None, "k", records).await.0, StatusCode::OK);
+    });
+}
+
+#[test]
+fn an_object_that_is_not_open_for_writes_is_refused() {
+    run(async {
+        let context = TestContext::new().await;
+        for object in ["Case", "User", "PermissionSetAssignment", "accountshare"] {
+            let (status, problem) = context.upsert(object, None, "k", json!([{ KEY: "1" }])).await;
+            assert_eq!(status, StatusCode::FORBIDDEN, "{object}");
+            assert_eq!(problem["type"], "urn:ferry:problem:object_not_writable");
+            let names_the_parameter = problem["next"].as_str().unwrap().contains("WritableObjects");
+            assert_eq!(names_the_parameter, object == "Case", "{problem}");
+        }
+        assert_eq!(context.simulator.api_calls(), 0);
+        let (status, _) = context.upsert("account", None, "k", json!([{ KEY: "A-1", "Name": "Acme" }])).await;
+        assert_eq!(status, StatusCode::OK, "names ignore case, and the refused requests left no write of the key");
     });
 }
 

@@ -64,6 +64,9 @@ problem_codes! {
     /// An outbound message names another org than the one whose address it was sent to.
     OtherOrg = "other_org", FORBIDDEN, "The message comes from another org",
         "Connect the org that sent the message, so that it gets an address of its own.";
+    /// This installation does not write records of the object.
+    ObjectNotWritable = "object_not_writable", FORBIDDEN, "The object is not open for writes",
+        "Ask the operator of this installation to add the object to the template parameter WritableObjects.";
     /// The header `Ferry-Tenant` names another tenant than the caller's token.
     OtherTenant = "other_tenant", FORBIDDEN, "The token belongs to another tenant",
         "Leave the header Ferry-Tenant out, or send the request with a token that has the scope all-tenants.";
@@ -79,6 +82,9 @@ problem_codes! {
     /// The addressed resource does not exist, or is not visible to the caller.
     NotFound = "not_found", NOT_FOUND, "The resource does not exist",
         "Check the path and its ids, and send the request again.";
+    /// Salesforce does not know the object, or hides it from the connection's user.
+    ObjectNotVisible = "object_not_visible", NOT_FOUND, "The object does not exist or is hidden",
+        "Check the object's API name, and ask an administrator of the org to give the connection's user access to the object in a permission set or in the user's profile.";
     /// The route does not support the method.
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "The method is not allowed",
         "Send the request with one of the methods in Allow.";
@@ -97,6 +103,9 @@ problem_codes! {
     /// The grant of the connection has ended.
     ReconnectRequired = "reconnect_required", CONFLICT, "The connection has to be renewed",
         "Send the person a new connect link (POST /v1/connect-links), then send the request again.";
+    /// The Salesforce user of the rep is inactive, so that nothing is written in the rep's name.
+    UserInactive = "user_inactive", CONFLICT, "The rep's Salesforce user is inactive",
+        "Ask an administrator of the org to activate the user, or send the request without `as`, so that the team owns the records.";
     /// Another request with the same idempotency key is being carried out.
     WriteInProgress = "write_in_progress", CONFLICT, "The write is being carried out",
         "Send the request again after the pause in Retry-After, with the same Idempotency-Key.";
@@ -112,6 +121,9 @@ problem_codes! {
     /// The body has another media type than the route reads.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The media type is not supported",
         "Send the body with `Content-Type: application/json`.";
+    /// Salesforce does not know a field, or hides it from the connection's user.
+    FieldNotVisible = "field_not_visible", UNPROCESSABLE_ENTITY, "A field does not exist or is hidden",
+        "Check the fields' API names, and ask an administrator of the org to assign the permission set Ferry Integration (for Ferry_External_Id__c), or another one that grants the fields, to the connection's user.";
     /// The idempotency key was used for another request.
     IdempotencyKeyReused = "idempotency_key_reused", UNPROCESSABLE_ENTITY, "The idempotency key belongs to another request",
         "Send the request again with a new Idempotency-Key.";

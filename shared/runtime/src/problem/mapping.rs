@@ -100,8 +100,13 @@ impl From<&Refusal> for Problem {
 impl From<&RouteError> for Problem {
     fn from(no_route: &RouteError) -> Self {
         let code = match no_route {
-            RouteError::RepMustConnect | RouteError::TeamMustConnect => ProblemCode::ConnectRequired,
+            RouteError::RepMustConnect
+            | RouteError::RepUnknown
+            | RouteError::RepAmbiguous
+            | RouteError::RepDisconnected
+            | RouteError::TeamMustConnect => ProblemCode::ConnectRequired,
             RouteError::RepMustReconnect | RouteError::TeamMustReconnect => ProblemCode::ReconnectRequired,
+            RouteError::RepInactive => ProblemCode::UserInactive,
         };
         Self::new(code).detail(no_route.to_string()).next(no_route.next())
     }

@@ -140,7 +140,12 @@ impl TestContext {
 
 fn writing(context: &harness::TestContext) -> record_write::Deps {
     let ledger = context.writes("RecordWriteQueue", OwnerPolicy::RepThenTeam);
-    record_write::Deps { ledger, origins: Origins::new(context.dynamodb(), context.table("origins")) }
+    record_write::Deps {
+        ledger,
+        origins: Origins::new(context.dynamodb(), context.table("origins")),
+        writable_objects: record_write::WritableObjects::default(),
+        targets: record_write::Targets::new(context.clock.clone()),
+    }
 }
 
 fn mirroring(context: &harness::TestContext) -> record_upsert::Deps {
