@@ -2,7 +2,7 @@
 
 use runtime::invoke::LambdaFunction;
 use runtime::{AppList, Aws, Env, EnvError, Salesforce, SalesforceConfig};
-use salesforce::Clock;
+use salesforce::{Clock, ObjectName};
 use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Records};
 
 use crate::changes::PollInterval;
@@ -22,6 +22,8 @@ pub struct Config {
     pub pipelines_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
+    /// `MIRRORED_OBJECTS`: the mirrored objects, separated by commas. Account, Contact, Lead and Opportunity by default.
+    pub mirrored_objects: Vec<ObjectName>,
     /// `POLL_SCHEDULE`: the interval between polls of an org, as `rate(15 minutes)`.
     pub poll_interval: PollInterval,
     /// `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION`, `SALESFORCE_HOSTS`.
@@ -41,6 +43,7 @@ impl Config {
             records_table: env.required("RECORDS_TABLE")?,
             pipelines_table: env.required("PIPELINES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
+            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
             poll_interval: env.parsed_or("POLL_SCHEDULE", PollInterval::default())?,
             salesforce: SalesforceConfig::from_env(env)?,
         })
@@ -62,6 +65,8 @@ pub struct Deps {
     pub pipelines: Pipelines,
     /// The orgs' API calls.
     pub budgets: Budgets,
+    /// The mirrored objects.
+    pub mirrored_objects: Vec<ObjectName>,
     /// The interval between polls of an org.
     pub poll_interval: PollInterval,
     /// The registered apps, for the name of the newest.
@@ -86,6 +91,7 @@ impl Deps {
             records: Records::new(aws.dynamodb(), config.records_table),
             pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
+            mirrored_objects: config.mirrored_objects,
             poll_interval: config.poll_interval,
             apps: AppList::new(token_broker, aws.clock()),
             salesforce: Salesforce::from_config(aws, config.salesforce)?,

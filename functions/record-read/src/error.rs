@@ -1,7 +1,7 @@
 //! Errors of reads.
 
 use runtime::{Problem, ProblemCode};
-use salesforce::RecordId;
+use salesforce::{ObjectName, RecordId};
 use store::OrgState;
 use store::owner_policy::RouteError;
 
@@ -15,6 +15,15 @@ pub enum Error {
     /// The resource, for example a `record`, does not exist or is not visible to the connection's user.
     #[error("could not load the {0}: it does not exist or is not visible")]
     NotFound(&'static str),
+    /// Salesforce does not know the object, or hides it from the connection's user.
+    #[error("could not load the object {0}: it does not exist or is hidden from the connection's user")]
+    ObjectHidden(ObjectName),
+    /// The mirror has no record with this id.
+    #[error("could not load the record: the mirror has no record of {0} with this id")]
+    NotInMirror(ObjectName),
+    /// The object is not mirrored.
+    #[error("could not load the record: {0} is not mirrored")]
+    NotMirrored(ObjectName),
     /// The rep has no connection.
     #[error("could not load the rep's connection: the rep has to connect first")]
     RepNotConnected,
@@ -43,6 +52,17 @@ impl From<&Error> for Problem {
         match error {
             Error::Invalid(detail) => Self::invalid(*detail),
             Error::NotFound(resource) => Self::not_found(resource),
+            Error::ObjectHidden(object) => Self::new(ProblemCode::ObjectNotVisible)
+                .detail(format!("the object {object} does not exist or is hidden from the connection's user")),
+            Error::NotInMirror(object) => Self::new(ProblemCode::NotFound)
+                .detail(format!("the mirror has no record of {object} with this id"))
+                .next("Check the id. A new record is in the mirror after a few seconds; with `as` it is read from Salesforce."),
+            Error::NotMirrored(object) => Self::new(ProblemCode::NotFound)
+                .detail(format!("{object} is not mirrored"))
+                .next(
+                    "Read the record from Salesforce with `as`, or ask the operator of this installation to add the object \
+                     to the template parameter MirroredObjects.",
+                ),
             Error::RepNotConnected => Self::not_found("connection of this rep").next(RouteError::RepMustConnect.next()),
             Error::Deleted { merged_into } => {
                 let deleted = Self::new(ProblemCode::RecordDeleted);

@@ -1,6 +1,7 @@
 //! One snapshot of the texts of every error of this crate. See `tests/error-texts`.
 
 use error_texts::error_texts;
+use salesforce::ObjectName;
 use store::OrgState;
 use store::owner_policy::RouteError;
 
@@ -11,6 +12,9 @@ fn error_texts_read_as_sentences() {
     let texts = error_texts!(Error {
         Error::Invalid(_) => Error::Invalid("limit must be a number from 1 to 200"),
         Error::NotFound(_) => Error::NotFound("record"),
+        Error::ObjectHidden(_) => Error::ObjectHidden(ObjectName::from_static("Invoice__c")),
+        Error::NotInMirror(_) => Error::NotInMirror(ObjectName::from_static("Account")),
+        Error::NotMirrored(_) => Error::NotMirrored(ObjectName::from_static("Task")),
         Error::RepNotConnected => Error::RepNotConnected,
         Error::Deleted { .. } => Error::Deleted { merged_into: None },
         Error::OrgNotActive(_) => Error::OrgNotActive(OrgState::Claimed),

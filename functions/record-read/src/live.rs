@@ -77,7 +77,7 @@ impl<'a> LiveReader<'a> {
         let describe = self.client.describe(object).await;
         self.count_calls().await;
         match describe {
-            Err(error) if error.is_hidden() => Err(Error::NotFound("object")),
+            Err(error) if error.is_hidden() => Err(Error::ObjectHidden(object.clone())),
             describe => Ok(describe?),
         }
     }

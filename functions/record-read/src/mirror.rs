@@ -18,10 +18,16 @@ pub(crate) struct List<T> {
     pub(crate) next: Option<RecordId>,
 }
 
-/// Loads one record.
+/// Loads one record. The object is looked up in the request's spelling, then in that of the configuration.
 pub(crate) async fn load(deps: &Deps, org: OrgId, object: &ObjectName, id: RecordId) -> Result<MirrorRecord, Error> {
-    match deps.records.load(org, object, id).await? {
-        None => Err(Error::NotFound("record")),
+    let configured = deps.mirrored_objects.iter().find(|mirrored| *mirrored == object);
+    let mut row = deps.records.load(org, object, id).await?;
+    if let (None, Some(configured)) = (&row, configured.filter(|name| name.as_str() != object.as_str())) {
+        row = deps.records.load(org, configured, id).await?;
+    }
+    match row {
+        None if configured.is_none() => Err(Error::NotMirrored(object.clone())),
+        None => Err(Error::NotInMirror(object.clone())),
         Some(row) if row.deleted => Err(Error::Deleted { merged_into: row.master_record_id }),
         Some(row) => Ok(row),
     }

@@ -36,6 +36,7 @@ impl TestContext {
             records: Records::new(context.dynamodb(), context.table("records")),
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
+            mirrored_objects: ["Account", "Contact", "Opportunity", "Invoice__c"].map(ObjectName::from_static).to_vec(),
             poll_interval: PollInterval::default(),
             apps: context.apps(),
             salesforce: context.salesforce.clone(),

@@ -44,6 +44,36 @@ fn without_a_rep_a_record_comes_from_the_mirror() {
 }
 
 #[test]
+fn an_object_is_found_in_any_case() {
+    run(async {
+        let context = TestContext::new().await;
+        context.mirror("Account", "001000000000001", json!({ "Name": "Acme", "SystemModstamp": STAMP })).await;
+        context.mirror("Invoice__c", "a00000000000001", json!({ "Name": "I-1", "SystemModstamp": STAMP })).await;
+
+        for path in ["account/001000000000001", "ACCOUNT/001000000000001", "invoice__c/a00000000000001"] {
+            assert_eq!(context.get(&format!("/records/{path}")).await.0, StatusCode::OK, "{path}");
+        }
+    });
+}
+
+#[test]
+fn a_missing_record_and_a_missing_object_differ() {
+    run(async {
+        let context = TestContext::new().await;
+        let (status, record) = context.get("/records/Account/001000000000009").await;
+        let (_, not_mirrored) = context.get("/records/Task/00T000000000009").await;
+        let (_, object) = context.get_as(REP, "/records/Nowhere__c/a00000000000009").await;
+
+        assert_eq!((status, &record["type"]), (StatusCode::NOT_FOUND, &json!("urn:ferry:problem:not_found")));
+        assert_eq!(record["detail"], "the mirror has no record of Account with this id");
+        assert_eq!(not_mirrored["detail"], "Task is not mirrored");
+        assert!(not_mirrored["next"].as_str().unwrap().contains("MirroredObjects"), "{not_mirrored}");
+        assert_eq!(object["type"], "urn:ferry:problem:object_not_visible");
+        assert!(object["detail"].as_str().unwrap().contains("the object Nowhere__c"), "{object}");
+    });
+}
+
+#[test]
 fn a_deleted_record_is_gone_and_names_its_master_record() {
     run(async {
         let context = TestContext::new().await;
@@ -91,7 +121,7 @@ fn a_rep_who_is_not_connected_reads_nothing_through_the_team() {
         assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:connect_required")));
         context.disconnect(&context.reps().connection_id()).await;
         let (status, problem) = context.get_as(REP, &format!("/opportunities/{id}")).await;
-        assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:reconnect_required")));
+        assert_eq!((status, &problem["type"]), (StatusCode::CONFLICT, &json!("urn:ferry:problem:connect_required")));
         assert_eq!(context.simulator.api_calls(), 0);
     });
 }
