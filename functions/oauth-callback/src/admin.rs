@@ -193,9 +193,6 @@ fn reconnect_ticket(
     connection: Option<&Connection>,
     session: &Session,
 ) -> Result<Ticket, ConnectFailure> {
-    if matches!(org.state, OrgState::Quarantined) {
-        return Err(ConnectFailure::Quarantined);
-    }
     let is_team = connection.is_none_or(|connection| connection.kind == ConnectionKind::Team);
     if !is_team && org.state != OrgState::Active {
         return Err(ConnectFailure::ConnectionNotFound);

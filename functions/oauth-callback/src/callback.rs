@@ -120,6 +120,8 @@ async fn connect(
         org_id: connected.org_id,
         org_host: host_of(&connected.instance_url),
         user_id: connected.user_id,
+        platform_user: pending.ticket.platform_user().map(|user| user.as_str()),
+        limited_objects: &connected.limited_objects,
         username: connected.username.as_deref(),
         environment: environment_label(pending.ticket.environment),
         webhook_url: webhook_url.as_ref().map(|url| url.expose_secret()),
@@ -159,7 +161,7 @@ async fn activate(
         Ok(onboarded) if onboarded.state == OrgState::Active => {
             return Ok((onboarded.webhook_url, onboarded.outbound_messages));
         }
-        Ok(_) => ConnectFailure::Quarantined,
+        Ok(_) => ConnectFailure::NotActivated,
         Err(error) => activation_failure(&error),
     };
     if failure != ConnectFailure::NotActivated {
@@ -197,6 +199,7 @@ fn refusal_failure(code: RefusalCode) -> ConnectFailure {
         RefusalCode::WrongOrg => ConnectFailure::WrongOrg,
         RefusalCode::OrgOwnedByAnotherTenant => ConnectFailure::OwnedByOtherTenant,
         RefusalCode::MissingPermissions => ConnectFailure::MissingPermissions,
+        RefusalCode::AdministratorNeeded => ConnectFailure::AdministratorNeeded,
         RefusalCode::GrantRefused => ConnectFailure::CodeRefused,
         RefusalCode::AppRefused | RefusalCode::UnknownApp | RefusalCode::Untrusted => ConnectFailure::Misconfigured,
         RefusalCode::Busy

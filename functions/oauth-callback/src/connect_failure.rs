@@ -36,8 +36,8 @@ pub(crate) enum ConnectFailure {
     WrongOrg,
     /// Another tenant has connected this org.
     OwnedByOtherTenant,
-    /// The org is quarantined.
-    Quarantined,
+    /// The org has to be connected by one of its administrators first.
+    AdministratorNeeded,
     /// The user lacks permissions that the connection needs.
     MissingPermissions,
     /// Salesforce did not accept the authorization code.
@@ -125,7 +125,7 @@ impl ConnectFailure {
             Self::UnknownError => "unknown_salesforce_error",
             Self::WrongOrg => "wrong_org",
             Self::OwnedByOtherTenant => "org_owned_by_another_tenant",
-            Self::Quarantined => "org_quarantined",
+            Self::AdministratorNeeded => "administrator_needed",
             Self::MissingPermissions => "missing_permissions",
             Self::CodeRefused => "code_refused",
             Self::Unavailable => "unavailable",
@@ -151,7 +151,7 @@ impl ConnectFailure {
             | Self::SignedOut
             | Self::InvalidForm
             | Self::MissingPermissions
-            | Self::Quarantined => StatusCode::FORBIDDEN,
+            | Self::AdministratorNeeded => StatusCode::FORBIDDEN,
             Self::ConsentUsed | Self::NotInstalled | Self::WrongOrg | Self::OwnedByOtherTenant | Self::CodeRefused => {
                 StatusCode::CONFLICT
             }
@@ -179,7 +179,7 @@ impl ConnectFailure {
             | Self::UnknownError => self.consent_text(),
             Self::WrongOrg
             | Self::OwnedByOtherTenant
-            | Self::Quarantined
+            | Self::AdministratorNeeded
             | Self::MissingPermissions
             | Self::CodeRefused
             | Self::Unavailable
@@ -295,10 +295,13 @@ impl ConnectFailure {
                     "If the org now belongs to you, contact the people who sent you the link.",
                 ],
             },
-            Self::Quarantined => PageText {
-                title: "This org is on hold",
-                explanation: "The people who run Ferry must check this org before it can be connected.",
-                steps: &[CONTACT_WITH_REFERENCE],
+            Self::AdministratorNeeded => PageText {
+                title: "An administrator must connect this org once",
+                explanation: "Only an administrator of a Salesforce org can decide which customer it belongs to, and your user is not one. Ferry has revoked the access that you gave.",
+                steps: &[
+                    "Ask an administrator of the org to connect it with a new connect link. An administrator has the permission Customize Application or Modify All Data.",
+                    "After that, your user can take the place of the administrator with another connect link.",
+                ],
             },
             Self::MissingPermissions => PageText {
                 title: "Your user lacks permissions in Salesforce",
@@ -380,7 +383,7 @@ mod tests {
         ConnectFailure::UnknownError,
         ConnectFailure::WrongOrg,
         ConnectFailure::OwnedByOtherTenant,
-        ConnectFailure::Quarantined,
+        ConnectFailure::AdministratorNeeded,
         ConnectFailure::CodeRefused,
         ConnectFailure::Unavailable,
         ConnectFailure::NotActivated,

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, StatusCode};
-use salesforce::{LoginHost, OrgId};
+use salesforce::{LoginHost, ObjectName, OrgId};
 use sha2::{Digest as _, Sha256};
 use store::Environment;
 
@@ -51,6 +51,10 @@ pub(crate) struct ConnectedPage<'a> {
     pub(crate) org_host: &'a str,
     pub(crate) user_id: salesforce::RecordId,
     pub(crate) username: Option<&'a str>,
+    /// The platform user of a personal connection.
+    pub(crate) platform_user: Option<&'a str>,
+    /// The mirrored objects of which a team's user may not see every record.
+    pub(crate) limited_objects: &'a [ObjectName],
     pub(crate) environment: &'static str,
     /// The URL to enter by hand as the endpoint of the org's outbound messages.
     pub(crate) webhook_url: Option<&'a str>,

@@ -1,4 +1,5 @@
-//! Activates an org: its admin has connected, which proves that the org is the tenant's.
+//! Activates an org: an administrator has connected it, which proves that the org is the tenant's; or any user has connected
+//! an org that is the tenant's already. Only the connection that the token broker stored counts, not what the caller says.
 
 use std::time::Duration;
 
@@ -7,10 +8,15 @@ use runtime::{Chain, Outcome, Report};
 use salesforce::OrgId;
 use secrecy::SecretString;
 use serde::Serialize;
-use store::{Activation, ActivationRequest, OrgState, RefreshKind, RefreshTask, WebhookSecret};
+use store::connections::{binding_right, grants};
+use store::{
+    Activation, ActivationRequest, BindingRight, Connection, ConnectionKind, OrgState, RefreshKind, RefreshTask,
+    Tenant, WebhookSecret,
+};
 
+use crate::edition::{self, Organization};
 use crate::endpoints::{SecretChoice, Setup, set_up};
-use crate::{Deps, Error, edition};
+use crate::{Deps, Error};
 
 /// The response, with the counts for the summary log line.
 #[derive(Clone, Debug, Serialize)]
@@ -46,18 +52,31 @@ impl Report for Reply {
 pub(crate) async fn team_connected(deps: &Deps, connected: TeamConnected) -> Result<Reply, Error> {
     let org_id = connected.org_id;
     let now = deps.clock.now();
+    let connections = deps.connections.list(org_id).await?;
+    let Some(team) = stored_team(&connections, &connected.tenant) else {
+        return Err(Error::NotConnected { org: org_id });
+    };
     let secret = WebhookSecret::generate(&mut rand::rng());
+    let organization = edition::read(deps, org_id).await;
     let activate = ActivationRequest {
         org_id,
+        right: team
+            .rights
+            .as_ref()
+            .map_or(BindingRight::None, |rights| binding_right(rights, &connections, &connected.tenant)),
         tenant: connected.tenant,
-        environment: connected.environment,
+        environment: organization.as_ref().map_or(connected.environment, Organization::environment),
+        my_domain_url: Some(team.instance_url.clone()),
         webhook_secret: secret.hash(now),
         now,
     };
     let (org, choice) = match deps.orgs.activate(&activate).await {
         Ok(Activation::Activated(org)) => (org, SecretChoice::New(secret)),
-        Ok(Activation::AlreadyActive(org)) => (org, SecretChoice::Repair),
-        Err(store::Error::Quarantined { .. }) => return Ok(not_active(org_id, OrgState::Quarantined)),
+        Ok(Activation::AlreadyActive(_)) => {
+            let (environment, my_domain_url) = (activate.environment, activate.my_domain_url.as_deref());
+            let org = deps.orgs.record_proof(org_id, environment, my_domain_url, now).await?;
+            (org, SecretChoice::Repair)
+        }
         Err(source) => {
             tracing::warn!(org.id = %org_id, error = %Chain(&source), "could not activate org {org_id}");
             return Err(Error::Activate { source });
@@ -65,10 +84,17 @@ pub(crate) async fn team_connected(deps: &Deps, connected: TeamConnected) -> Res
     };
     let backfill_queued = queue_backfill(deps, org_id).await;
     tracing::info!(org.id = %org_id, "activated org {org_id}");
-    // An org's edition can change, so it is read at every team connection.
-    let org = edition::refresh(deps, org).await;
+    // An org's edition can change, so it is stored at every team connection.
+    let org = edition::store(deps, org, organization).await;
     let Setup { webhook_url, outbound_messages } = set_up(deps, org, choice).await?;
     Ok(Reply { onboarded: active(org_id, webhook_url, outbound_messages), backfill_queued })
+}
+
+/// Returns the tenant's usable team connection.
+fn stored_team<'a>(connections: &'a [Connection], tenant: &Tenant) -> Option<&'a Connection> {
+    connections.iter().find(|connection| {
+        connection.kind == ConnectionKind::Team && connection.tenant == *tenant && grants::may_be_live(connection)
+    })
 }
 
 /// Makes another webhook secret for an active org, beside the one in use.

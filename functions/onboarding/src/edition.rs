@@ -1,25 +1,45 @@
-//! Reads the org's edition through the team connection; the install notice's own claim is not used.
+//! Reads what the org is through the team connection: its edition, and whether it is a sandbox. The install notice's own claim
+//! is not used.
 
 use runtime::Chain;
-use salesforce::{Client, FieldName, ObjectName, Soql};
-use store::{ConnectionId, Edition, Org};
+use salesforce::{Client, FieldName, ObjectName, OrgId, Soql};
+use store::{ConnectionId, Edition, Environment, Org};
 
 use crate::Deps;
 
 const ORGANIZATION: ObjectName = ObjectName::from_static("Organization");
 const ORGANIZATION_TYPE: FieldName = FieldName::from_static("OrganizationType");
+const IS_SANDBOX: FieldName = FieldName::from_static("IsSandbox");
 
-/// Reads the org's edition and stores it. Without a result the stored edition stays.
-pub(crate) async fn refresh(deps: &Deps, org: Org) -> Org {
-    let org_id = org.org_id;
-    let client = deps.salesforce.client(org_id, &ConnectionId::team());
+/// The facts that the org reports about itself.
+pub(crate) struct Organization {
+    organization_type: String,
+    is_sandbox: bool,
+}
+
+impl Organization {
+    pub(crate) fn environment(&self) -> Environment {
+        if self.is_sandbox { Environment::Sandbox } else { Environment::Production }
+    }
+}
+
+/// Reads what the org is; `None` if it did not return it in time.
+pub(crate) async fn read(deps: &Deps, org: OrgId) -> Option<Organization> {
+    let client = deps.salesforce.client(org, &ConnectionId::team());
     // Half of the timeout: a person is waiting, and the outbound messages are set up after this.
-    let organization_type = match tokio::time::timeout(deps.setup_timeout / 2, organization_type(&client)).await {
-        Ok(Ok(Some(name))) => name,
-        Ok(Ok(None)) => return unchanged(org, "the org has none"),
-        Ok(Err(error)) => return unchanged(org, &Chain(&error).to_string()),
-        Err(_) => return unchanged(org, "the org did not respond in time"),
+    let reason = match tokio::time::timeout(deps.setup_timeout / 2, organization(&client)).await {
+        Ok(Ok(Some(organization))) => return Some(organization),
+        Ok(Ok(None)) => "the org did not return it".to_owned(),
+        Ok(Err(error)) => Chain(&error).to_string(),
+        Err(_) => "the org did not respond in time".to_owned(),
     };
+    tracing::warn!(org.id = %org, reason, "could not read the edition of org {org}");
+    None
+}
+
+/// Stores the org's edition. Without a result the stored edition stays.
+pub(crate) async fn store(deps: &Deps, org: Org, organization: Option<Organization>) -> Org {
+    let Some(Organization { organization_type, .. }) = organization else { return org };
     let before = org.edition.as_ref().filter(|edition| edition.organization_type == organization_type);
     let outbound_messages_unsupported = before.is_some_and(|edition| edition.outbound_messages_unsupported);
     let edition = Edition { organization_type, outbound_messages_unsupported, proven_at: deps.clock.now() };
@@ -38,10 +58,15 @@ pub(crate) async fn set_outbound_messages_unsupported(deps: &Deps, org: Org, uns
     }
 }
 
-async fn organization_type(client: &Client) -> Result<Option<String>, salesforce::Error> {
-    let page = client.query(&Soql::select(&[ORGANIZATION_TYPE]).from(&ORGANIZATION)).await?;
-    let value = page.records.first().and_then(|record| record.fields.get(ORGANIZATION_TYPE.as_str()));
-    Ok(value.and_then(|value| value.as_str()).filter(|name| name.len() <= MAX_NAME).map(str::to_owned))
+async fn organization(client: &Client) -> Result<Option<Organization>, salesforce::Error> {
+    let page = client.query(&Soql::select(&[ORGANIZATION_TYPE, IS_SANDBOX]).from(&ORGANIZATION)).await?;
+    let Some(record) = page.records.into_iter().next() else { return Ok(None) };
+    let name = record.fields.get(ORGANIZATION_TYPE.as_str()).and_then(|value| value.as_str());
+    let is_sandbox = record.fields.get(IS_SANDBOX.as_str()).and_then(|value| value.as_bool());
+    Ok(name
+        .filter(|name| name.len() <= MAX_NAME)
+        .zip(is_sandbox)
+        .map(|(name, is_sandbox)| Organization { organization_type: name.to_owned(), is_sandbox }))
 }
 
 /// The length of the picklist's values (Salesforce Field Reference Guide, Organization).

@@ -17,6 +17,12 @@ pub enum Error {
         /// The failure.
         source: store::Error,
     },
+    /// The tenant has no usable team connection in the org, so that nothing proves the org.
+    #[error("could not activate org {org}: its team connection is not stored")]
+    NotConnected {
+        /// The org.
+        org: OrgId,
+    },
     /// A message of the License Management Org did not authenticate, or could not be parsed.
     #[error(transparent)]
     Refused(#[from] Rejection),
@@ -40,6 +46,7 @@ impl Classify for Error {
             Self::Activate { source } => source.retry(),
             Self::State(error) => error.retry(),
             Self::Refused(refused) => refused.retry(),
+            Self::NotConnected { .. } => Retry::Never,
             Self::Unfinished { .. } => Retry::After(Duration::from_secs(30)),
         }
     }
@@ -50,7 +57,7 @@ impl From<&Error> for Problem {
         match error {
             Error::Refused(rejection) => rejection.into(),
             // 503 for every failure, so that Salesforce sends the message again.
-            Error::Activate { .. } | Error::State(_) | Error::Unfinished { .. } => {
+            Error::Activate { .. } | Error::NotConnected { .. } | Error::State(_) | Error::Unfinished { .. } => {
                 Self::new(ProblemCode::Unavailable).next("Send the message again.")
             }
         }

@@ -144,7 +144,9 @@ fn stream_change(record: EventRecord, tables: &StreamTables) -> Result<Option<St
         StreamTable::Orgs if new.contains_key(LICENSE_MANAGEMENT_ORG) => Ok(None),
         StreamTable::Orgs => {
             let Some(new) = image::<Org>(new)? else { return Ok(None) };
-            let kind = org::compare(image(old)?.as_ref(), &new);
+            let old = image::<Org>(old)?;
+            log_new_owner(old.as_ref(), &new);
+            let kind = org::compare(old.as_ref(), &new);
             Ok(kind.map(|kind| StreamChange::Org(Box::new(org::event(&new, kind, &change_id)))))
         }
     }
@@ -152,6 +154,15 @@ fn stream_change(record: EventRecord, tables: &StreamTables) -> Result<Option<St
 
 /// An attribute of the one item of the `orgs` table that is not an org: the vendor's License Management Org.
 const LICENSE_MANAGEMENT_ORG: &str = "license_management_org";
+
+/// Logs that an org passed from one tenant to another, by a consent or by an operator.
+fn log_new_owner(old: Option<&Org>, new: &Org) {
+    let (org, former) = (new.org_id, old.and_then(|old| old.tenant.as_ref()));
+    if let Some((former, owner)) = former.zip(new.tenant.as_ref()).filter(|(former, owner)| former != owner) {
+        tracing::warn!(org.id = %org, tenant.former = %former, tenant.new = %owner,
+            "org {org} passed from tenant {former} to tenant {owner}");
+    }
+}
 
 /// Parses an image of a row; `None` where the row did not exist.
 fn image<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<Option<T>, Error> {

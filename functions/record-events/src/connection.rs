@@ -2,9 +2,10 @@
 
 use connecting::connect_links::ConnectLink;
 use jiff::Timestamp;
+use salesforce::ObjectName;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use store::{BusEvent, Connection, ConnectionKind, ConnectionState};
+use store::{BusEvent, Connection, ConnectionKind, ConnectionState, UserRights};
 
 /// The kind of a connection's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +74,10 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     platform_user: Option<&'a str>,
     user_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<&'static str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    limited_objects: &'a [ObjectName],
     app: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
@@ -98,6 +103,8 @@ pub fn event(connection: &Connection, kind: Kind, link: Option<&ConnectLink>, ch
         ConnectionState::Active | ConnectionState::Uncertain | ConnectionState::Revoked => None,
     };
     let warning = connection.sunset_warning.filter(|_| kind == Kind::UpgradeRequired);
+    // The rights of a consent are news only when it was given.
+    let rights = connection.rights.as_ref().filter(|_| kind == Kind::Connected);
     let data = Data {
         org_id: connection.org_id.as_str(),
         tenant: connection.tenant.as_str(),
@@ -105,6 +112,8 @@ pub fn event(connection: &Connection, kind: Kind, link: Option<&ConnectLink>, ch
         kind: whose,
         platform_user,
         user_id: connection.user_id.as_str(),
+        access: rights.map(UserRights::access),
+        limited_objects: rights.map(|rights| rights.limited_objects.as_slice()).unwrap_or_default(),
         app: &connection.app,
         reason,
         sunset: warning.map(|warning| warning.sunset.to_string()),

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use store::{
     Budget, Connection, ConnectionId, ConnectionKind, ConnectionState, Cursor, CursorName, Environment, Lane, License,
-    LicenseState, MirrorRecord, Org, OrgState, PlatformUser, SeenCopy, Tenant,
+    LicenseState, MirrorRecord, Org, OrgState, PlatformUser, SeenCopy, Tenant, UserRights,
 };
 
 use crate::changes::ChangesView;
@@ -72,6 +72,10 @@ pub(crate) struct ConnectionView {
     platform_user: Option<PlatformUser>,
     user_id: RecordId,
     username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    limited_objects: Vec<ObjectName>,
     app: String,
     on_newest_app: Option<bool>,
     instance_url: String,
@@ -191,6 +195,8 @@ impl ConnectionView {
             platform_user,
             user_id: connection.user_id,
             username: connection.username,
+            access: connection.rights.as_ref().map(UserRights::access),
+            limited_objects: connection.rights.map(|rights| rights.limited_objects).unwrap_or_default(),
             on_newest_app: newest_app.map(|newest| newest == connection.app),
             last_used_at: connection.refreshed_at.unwrap_or_default().max(connection.connected_at),
             app: connection.app,
@@ -295,6 +301,21 @@ mod tests {
         assert_eq!(view["platform_user"], "rep-1");
         assert_eq!(view["state"], "reauth_required");
         assert_eq!(view["reason"], "expired");
+    }
+
+    #[test]
+    fn a_team_connection_shows_what_it_does_not_see() {
+        let view = |rights| {
+            let team = connection(ConnectionKind::Team, ConnectionState::Active);
+            serde_json::to_value(ConnectionView::new(Connection { rights, ..team }, None)).unwrap()
+        };
+        let unknown = view(None);
+        assert_eq!((unknown.get("access"), unknown.get("limited_objects")), (None, None));
+        let full = view(Some(UserRights::default()));
+        assert_eq!((&full["access"], full.get("limited_objects")), (&json!("full"), None));
+        let limited_objects = vec!["Account".parse().unwrap()];
+        let limited = view(Some(UserRights { administrator: true, limited_objects }));
+        assert_eq!((&limited["access"], &limited["limited_objects"]), (&json!("limited"), &json!(["Account"])));
     }
 
     #[test]

@@ -40,11 +40,12 @@ async fn upsert(
 
 async fn show(
     State(deps): State<Deps>,
-    PathOf((org, id)): PathOf<(OrgId, WriteId)>,
+    TenantOrg(org): TenantOrg,
+    PathOf((_, id)): PathOf<(OrgId, WriteId)>,
     caller: Caller,
     NoQuery {}: NoQuery,
 ) -> Response {
-    match writes::load(&deps.ledger, org, id, caller.sees_only()).await {
+    match writes::load(&deps.ledger, &org, id, caller.sees_only()).await {
         Ok(write) => Json(LedgerView::from(write)).into_response(),
         Err(error) => refuse(&error).into_response(),
     }

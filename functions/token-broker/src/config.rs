@@ -1,5 +1,6 @@
 //! Configuration and dependencies.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use runtime::token_broker::Operation;
@@ -29,9 +30,10 @@ pub struct Config {
     /// `TOKEN_SECRET_READERS`: the ARNs of the roles that may use tokens, separated by commas; and `TOKEN_SECRET_KMS_KEY`: the
     /// ARN of the key of the token secrets, by default that of AWS.
     pub protection: Protection,
-    /// `MIRRORED_OBJECTS`: the objects that the user of a team connection must have access to. Account, Contact, Lead and
-    /// Opportunity by default.
-    pub mirrored_objects: Vec<ObjectName>,
+    /// `MIRRORED_OBJECTS` and `WRITABLE_OBJECTS`: the objects that the user of a team connection must have access to.
+    pub objects: Objects,
+    /// `TEAM_ACCESS`: `full` (default) or `limited`.
+    pub team_access: TeamAccess,
     /// `SALESFORCE_API_VERSION`: the version that Ferry is written for by default.
     pub api_version: ApiVersion,
     /// `SALESFORCE_HOSTS`: `salesforce` (default), or `loopback` for the local stack.
@@ -54,7 +56,8 @@ impl Config {
                 readers: env.required("TOKEN_SECRET_READERS")?.split(',').map(|role| role.trim().to_owned()).collect(),
                 kms_key: env.optional("TOKEN_SECRET_KMS_KEY"),
             },
-            mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
+            objects: Objects::from_env(env)?,
+            team_access: env.parsed_or("TEAM_ACCESS", TeamAccess::Full)?,
             api_version: env.parsed_or("SALESFORCE_API_VERSION", ApiVersion::DEFAULT)?,
             hosts: runtime::host_policy(env)?,
         })
@@ -64,6 +67,53 @@ impl Config {
 fn operations(names: &str) -> Result<Vec<Operation>, EnvError> {
     let parsed = names.split(',').map(|name| name.trim().parse());
     parsed.collect::<Result<_, _>>().map_err(|reason| EnvError::Invalid { name: "OPERATIONS", reason })
+}
+
+/// The objects that the user of a team connection must have access to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objects {
+    /// `MIRRORED_OBJECTS`: read. Account, Contact, Lead and Opportunity by default.
+    pub mirrored: Vec<ObjectName>,
+    /// The mirrored objects among `WRITABLE_OBJECTS`: create and edit as well. With `*` it is not known which objects the
+    /// platform writes, so these are the mirrored ones among the default of `WRITABLE_OBJECTS`; Salesforce refuses a write of
+    /// another object that the user may not make.
+    pub written: Vec<ObjectName>,
+}
+
+/// The default of `MIRRORED_OBJECTS` and of `WRITABLE_OBJECTS`.
+const DEFAULT_OBJECTS: &str = "Account,Contact,Lead,Opportunity";
+
+impl Objects {
+    fn from_env(env: &Env) -> Result<Self, EnvError> {
+        let mirrored: Vec<ObjectName> = env.list_or("MIRRORED_OBJECTS", DEFAULT_OBJECTS)?;
+        let writable = env.optional("WRITABLE_OBJECTS").filter(|names| names.trim() != "*");
+        let writable = writable.unwrap_or_else(|| DEFAULT_OBJECTS.to_owned());
+        let is_written =
+            |object: &&ObjectName| writable.split(',').any(|name| name.trim().eq_ignore_ascii_case(object.as_str()));
+        let written = mirrored.iter().filter(is_written).cloned().collect();
+        Ok(Self { mirrored, written })
+    }
+}
+
+/// The records that the user of a team connection has to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TeamAccess {
+    /// Every record of the mirrored objects. A user who does not is refused.
+    Full,
+    /// Any. A user who does not see every record is connected with a warning.
+    Limited,
+}
+
+impl FromStr for TeamAccess {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "full" => Ok(Self::Full),
+            "limited" => Ok(Self::Limited),
+            _ => Err("it is neither full nor limited"),
+        }
+    }
 }
 
 /// The function's dependencies.
@@ -83,8 +133,10 @@ pub struct Deps {
     pub http: Http,
     /// The version of Salesforce's API.
     pub api_version: ApiVersion,
-    /// The objects that the user of a team connection must be able to read, create and edit.
-    pub mirrored_objects: Vec<ObjectName>,
+    /// The objects that the user of a team connection must have access to.
+    pub objects: Objects,
+    /// The records that the user of a team connection has to see.
+    pub team_access: TeamAccess,
     /// The clock.
     pub clock: Clock,
     /// The delays of the protocol.
@@ -108,7 +160,8 @@ impl Deps {
             apps: Apps::new(aws.secrets_manager(), config.apps_secret, aws.clock()),
             http: Http::new(config.hosts, aws.clock())?.with_timeouts(TIMEOUTS),
             api_version: config.api_version,
-            mirrored_objects: config.mirrored_objects,
+            objects: config.objects,
+            team_access: config.team_access,
             clock: aws.clock(),
             timer: Timer::real(),
             limits: Limits::default(),
@@ -132,6 +185,33 @@ mod tests {
     #[test]
     fn only_salesforce_hosts_are_accepted_by_default() {
         assert_eq!(Config::from_env(&Env::from_pairs(COMPLETE)).unwrap().hosts, HostPolicy::SalesforceOnly);
+    }
+
+    fn objects(writable: &'static str) -> Vec<String> {
+        let pairs = [("MIRRORED_OBJECTS", "account,User,Order_Line__c"), ("WRITABLE_OBJECTS", writable)];
+        let objects = Objects::from_env(&Env::from_pairs(pairs)).unwrap();
+        assert_eq!(objects.mirrored.len(), 3);
+        objects.written.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn only_mirrored_objects_among_the_writable_are_written() {
+        assert_eq!(objects("Account,order_line__C,Case"), ["account", "Order_Line__c"]);
+        for default in ["", "*", "Account,Contact,Lead,Opportunity"] {
+            assert_eq!(objects(default), ["account"], "{default}");
+        }
+    }
+
+    #[test]
+    fn the_team_has_to_see_everything_by_default() {
+        let access = |value: &'static str| {
+            let [orgs, connections, apps, tokens] = COMPLETE;
+            let env = Env::from_pairs([orgs, connections, apps, tokens, ("TEAM_ACCESS", value)]);
+            Config::from_env(&env).map(|config| config.team_access)
+        };
+        assert_eq!((access(""), access("full")), (Ok(TeamAccess::Full), Ok(TeamAccess::Full)));
+        assert_eq!(access("limited"), Ok(TeamAccess::Limited));
+        assert!(matches!(access("some"), Err(EnvError::Invalid { name: "TEAM_ACCESS", .. })));
     }
 
     #[test]

@@ -5,9 +5,11 @@ use runtime::Chain;
 use runtime::token_broker::{Connected, ExchangeCode, RefusalCode, Response};
 use salesforce::auth::{self, CodeExchange, Identity, TokenResponse};
 use salesforce::{Classify as _, Retry};
+use store::connections::binding_right;
+use store::orgs::rule;
 use store::{
-    Connection, ConnectionId, ConnectionKind, Consent, LeaseRequest, Org, OrgState, Reservation, TokenGrant,
-    TokenVersion, Tokens,
+    BindingRight, Connection, ConnectionId, ConnectionKind, Consent, LeaseRequest, Org, OrgState, Reservation,
+    TokenGrant, TokenVersion, Tokens,
 };
 use uuid::Uuid;
 
@@ -75,6 +77,7 @@ fn consent(exchange: &ExchangeCode, response: &TokenResponse) -> Consent {
         instance_url: response.instance_url.as_ref().map(ToString::to_string).unwrap_or_default(),
         granted_at: response.issued_at,
         username: None,
+        rights: None,
     }
 }
 
@@ -107,10 +110,23 @@ async fn connect(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens
         tracing::warn!(org.id = %identity.org_id, "refused to connect org {}: {code:?}", identity.org_id);
         return Ok(refused(code));
     }
-    let consent = match permissions::check(deps, exchange, tokens).await {
-        Ok(user) => &Consent { username: user.username, ..consent.clone() },
+    let consent = match permissions::check(deps, exchange, identity.user_id, tokens).await {
+        Ok(user) => &Consent { username: user.username, rights: user.rights, ..consent.clone() },
         Err(refusal) => return Ok(refusal),
     };
+    if let Some(rights) = &consent.rights {
+        let connections = deps.connections.list(identity.org_id).await?;
+        let right = binding_right(rights, &connections, &exchange.tenant);
+        if let Err(refusal) = rule::check_binding(org.as_ref(), &exchange.tenant, right) {
+            tracing::warn!(org.id = %identity.org_id, "refused to bind org {}: {refusal:?}", identity.org_id);
+            return Ok(refused(binding_refusal(refusal)));
+        }
+        // The team's own row is replaced below.
+        let is_former = |other: &&Connection| other.tenant != exchange.tenant && !other.connection_id.is_team();
+        if !grants::forget(deps, connections.iter().filter(is_former)).await? {
+            return Ok(refused_for_now(RefusalCode::Busy, deps.limits.busy_delay));
+        }
+    }
     let stored = match store_tokens(deps, consent, tokens).await {
         Ok(Some(stored)) => stored,
         Ok(None) => return Ok(refused_for_now(RefusalCode::Busy, deps.limits.busy_delay)),
@@ -134,6 +150,7 @@ async fn connect(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens
         user_id: identity.user_id,
         instance_url: tokens.instance_url.clone(),
         username: consent.username.clone(),
+        limited_objects: consent.rights.as_ref().map(|rights| rights.limited_objects.clone()).unwrap_or_default(),
         grants: stored.grants,
         displaced: stored.displaced,
     })))
@@ -144,16 +161,23 @@ fn check_org(exchange: &ExchangeCode, identity: Identity, org: Option<&Org>) -> 
     if exchange.expected_org_id.is_some_and(|expected| expected != identity.org_id) {
         return Err(RefusalCode::WrongOrg);
     }
-    let owner = org.and_then(|org| org.tenant.as_ref());
-    if owner.is_some_and(|owner| *owner != exchange.tenant) {
-        return Err(RefusalCode::OrgOwnedByAnotherTenant);
-    }
     match &exchange.kind {
-        ConnectionKind::Team => Ok(()),
+        // With the greatest right, only an org that another tenant uses is refused.
+        ConnectionKind::Team => rule::check_binding(org, &exchange.tenant, BindingRight::Left).map_err(binding_refusal),
         ConnectionKind::Personal { .. } => match org {
+            Some(org) if org.tenant.as_ref().is_some_and(|owner| *owner != exchange.tenant) => {
+                Err(RefusalCode::OrgOwnedByAnotherTenant)
+            }
             Some(org) if org.state == OrgState::Active => Ok(()),
             _ => Err(RefusalCode::WrongOrg),
         },
+    }
+}
+
+fn binding_refusal(refusal: rule::Refusal) -> RefusalCode {
+    match refusal {
+        rule::Refusal::OwnedByAnotherTenant => RefusalCode::OrgOwnedByAnotherTenant,
+        rule::Refusal::NotAnAdministrator => RefusalCode::AdministratorNeeded,
     }
 }
 

@@ -75,6 +75,25 @@ pub(crate) async fn revoke_displaced(deps: &Deps, org: OrgId, displaced: &[Conne
     Ok(())
 }
 
+/// Deletes the ended connections of former tenants of an org, with their tokens, so that the new tenant is shown nothing of
+/// them. Returns `false` if one was changed in between.
+pub(crate) async fn forget(deps: &Deps, former: impl Iterator<Item = &Connection>) -> Result<bool, Error> {
+    for connection in former {
+        let Connection { org_id, connection_id, tenant, .. } = connection;
+        if let Some((tokens, _)) = deps.vault.load(*org_id, connection_id).await? {
+            if let Some(host) = login_host(deps, connection, &tokens) {
+                try_revoke(deps, &host, &tokens.refresh_token).await;
+            }
+            deps.vault.delete(*org_id, connection_id).await?;
+        }
+        if !deps.connections.forget(connection).await? {
+            return Ok(false);
+        }
+        tracing::info!(org.id = %org_id, "deleted connection {connection_id} of the former tenant {tenant} of org {org_id}");
+    }
+    Ok(true)
+}
+
 /// Returns the login host at which the tokens' grant is revoked.
 pub(crate) fn login_host(deps: &Deps, connection: &Connection, tokens: &Tokens) -> Option<LoginHost> {
     let login_url = tokens.grant.as_ref().map_or(&connection.login_url, |origin| &origin.login_url);

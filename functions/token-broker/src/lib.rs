@@ -27,6 +27,7 @@ pub mod protocol;
 mod refresh;
 mod refusal;
 mod reply;
+mod rights;
 mod status;
 mod sunset;
 mod timer;
@@ -36,7 +37,7 @@ use std::time::Duration;
 use runtime::token_broker::{RefusalCode, Request};
 use salesforce::Retry;
 
-pub use config::{Config, Deps};
+pub use config::{Config, Deps, Objects, TeamAccess};
 pub use error::Error;
 pub use reply::Reply;
 pub use timer::Timer;

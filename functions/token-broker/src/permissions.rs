@@ -1,18 +1,21 @@
 //! Checks the permissions of a new grant's user before the grant replaces the connection's old one. A reconnection that would
 //! not work leaves the connection unchanged.
+//!
+//! Of an object that is only mirrored, the team's user needs to read every record; of one that the platform writes, also create
+//! and edit.
 
 use std::sync::Arc;
 
 use runtime::Chain;
 use runtime::token_broker::{ExchangeCode, RefusalCode};
 use salesforce::{
-    BoxFuture, Classify as _, Client, Error as Salesforce, Fingerprint, InstanceUrl, ObjectName, ObjectSummary, Retry,
+    BoxFuture, Classify as _, Client, Error as Salesforce, Fingerprint, InstanceUrl, ObjectSummary, RecordId, Retry,
     Session, Sessions, auth,
 };
-use store::{ConnectionKind, Tokens};
+use store::{ConnectionKind, Tokens, UserRights};
 
 use crate::refusal::refuse;
-use crate::{Deps, Reply};
+use crate::{Deps, Objects, Reply, TeamAccess, rights};
 
 const CONTENT_NOTE: &str = "ContentNote";
 /// The number of missing permissions that are named; the others are counted.
@@ -24,39 +27,69 @@ const NO_API: [&str; 3] = ["API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "AP
 pub(crate) struct User {
     /// The user name in the org; `None` if it could not be fetched.
     pub(crate) username: Option<String>,
+    /// The rights of a team's user; `None` for a personal connection.
+    pub(crate) rights: Option<UserRights>,
 }
 
-/// Fetches the user's object permissions and user name. The refusal names the missing permissions.
-pub(crate) async fn check(deps: &Deps, exchange: &ExchangeCode, tokens: &Tokens) -> Result<User, Reply> {
+/// Fetches the user's object permissions, rights and user name. The refusal names the missing permissions.
+pub(crate) async fn check(
+    deps: &Deps,
+    exchange: &ExchangeCode,
+    user_id: RecordId,
+    tokens: &Tokens,
+) -> Result<User, Reply> {
     let instance_url = InstanceUrl::parse(&tokens.instance_url, deps.http.policy());
     let instance_url = instance_url.map_err(|_| crate::refusal::refused(RefusalCode::Untrusted))?;
     let session = Session { instance_url, access_token: tokens.access_token.clone() };
     let client = Client::new(deps.http.clone(), Arc::new(FixedSession(session.clone())), deps.api_version);
-    let (objects, info) = tokio::join!(client.describe_global(), auth::fetch_userinfo(&deps.http, &session));
-    let missing = match (objects, &exchange.kind) {
-        (Ok(objects), ConnectionKind::Team) => missing_permissions(&objects, &deps.mirrored_objects),
-        (Ok(_), ConnectionKind::Personal { .. }) => Vec::new(),
-        (Err(error), _) if NO_API.iter().any(|code| error.has_code(code)) => vec!["use the API".to_owned()],
-        (Err(error), _) => return Err(check_failed(&error)),
+    let team = exchange.kind == ConnectionKind::Team;
+    let rights =
+        async { if team { rights::fetch(&client, user_id, &deps.objects.mirrored).await.map(Some) } else { Ok(None) } };
+    let userinfo = auth::fetch_userinfo(&deps.http, &session);
+    let (objects, rights, info) = tokio::join!(client.describe_global(), rights, userinfo);
+    let (objects, rights) = match objects.and_then(|objects| Ok((objects, rights?))) {
+        Ok(fetched) => fetched,
+        Err(error) if NO_API.iter().any(|code| error.has_code(code)) => return Err(missing("use the API")),
+        Err(error) => return Err(check_failed(&error)),
     };
-    if !missing.is_empty() {
-        return Err(refuse(RefusalCode::MissingPermissions, &summarize(&missing), Retry::NeedsHuman));
+    if let Some(rights) = &rights {
+        let mut lacking = missing_permissions(&objects, &deps.objects);
+        // What the user may not read at all is named already.
+        if deps.team_access == TeamAccess::Full && lacking.is_empty() {
+            lacking.extend(missing_rights(rights));
+        }
+        if !lacking.is_empty() {
+            return Err(missing(&summarize(&lacking)));
+        }
     }
-    Ok(User { username: info.ok().and_then(|info| info.preferred_username) })
+    Ok(User { username: info.ok().and_then(|info| info.preferred_username), rights })
+}
+
+fn missing(reason: &str) -> Reply {
+    refuse(RefusalCode::MissingPermissions, reason, Retry::NeedsHuman)
+}
+
+/// Returns what to grant to a user who does not see every record.
+fn missing_rights(rights: &UserRights) -> Option<String> {
+    let objects: Vec<String> = rights.limited_objects.iter().map(ToString::to_string).collect();
+    (!objects.is_empty()).then(|| {
+        let objects = summarize(&objects);
+        format!("View All Data, or View Setup and Configuration with View All Records on {objects}")
+    })
 }
 
 /// Returns the permissions that a team connection needs and its user does not have. An org in which notes are disabled has no
 /// ContentNote, so that one is not required.
-fn missing_permissions(objects: &[ObjectSummary], required: &[ObjectName]) -> Vec<String> {
+fn missing_permissions(objects: &[ObjectSummary], required: &Objects) -> Vec<String> {
     let mut missing = Vec::new();
-    for name in required {
-        let object = objects.iter().find(|object| object.name == *name);
+    for name in &required.mirrored {
+        let object = objects.iter().find(|object| object.name.as_str().eq_ignore_ascii_case(name.as_str()));
         let has = |permission: fn(&ObjectSummary) -> bool| object.is_some_and(permission);
-        let permissions = [
-            ("read", has(|object| object.queryable)),
-            ("create", has(|object| object.createable)),
-            ("edit", has(|object| object.updateable)),
-        ];
+        let mut permissions = vec![("read", has(|object| object.queryable))];
+        if required.written.contains(name) {
+            permissions.push(("create", has(|object| object.createable)));
+            permissions.push(("edit", has(|object| object.updateable)));
+        }
         missing.extend(permissions.iter().filter(|(_, has)| !has).map(|(verb, _)| format!("{verb} {name}")));
     }
     let note = objects.iter().find(|object| object.name.as_str() == CONTENT_NOTE);
@@ -98,6 +131,8 @@ impl Sessions for FixedSession {
 
 #[cfg(test)]
 mod tests {
+    use salesforce::ObjectName;
+
     use super::*;
 
     fn object(name: &str, permissions: [bool; 3]) -> ObjectSummary {
@@ -114,8 +149,12 @@ mod tests {
         }
     }
 
-    fn required() -> Vec<ObjectName> {
-        ["Account", "Lead"].map(|name| name.parse().unwrap()).to_vec()
+    fn names(names: &[&str]) -> Vec<ObjectName> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    fn required() -> Objects {
+        Objects { mirrored: names(&["Account", "Lead"]), written: names(&["Account", "Lead"]) }
     }
 
     #[test]
@@ -129,6 +168,26 @@ mod tests {
         let objects = [object("Account", [true, true, false]), object("ContentNote", [true, false, true])];
         let missing = missing_permissions(&objects, &required());
         assert_eq!(missing, ["edit Account", "read Lead", "create Lead", "edit Lead", "create ContentNote"]);
+    }
+
+    #[test]
+    fn what_is_only_mirrored_needs_read_only() {
+        let required = Objects { mirrored: names(&["Account", "User", "RecordType"]), written: names(&["Account"]) };
+        let objects = [
+            object("Account", [true; 3]),
+            object("User", [true, false, true]),
+            object("RecordType", [true, false, false]),
+        ];
+        assert_eq!(missing_permissions(&objects, &required), Vec::<String>::new());
+        assert_eq!(missing_permissions(&objects[..2], &required), ["read RecordType"]);
+    }
+
+    #[test]
+    fn a_user_who_does_not_see_everything_learns_what_to_grant() {
+        let rights = |limited: &[&str]| UserRights { administrator: false, limited_objects: names(limited) };
+        assert_eq!(missing_rights(&rights(&[])), None);
+        let missing = missing_rights(&rights(&["Account", "Lead"])).unwrap();
+        assert_eq!(missing, "View All Data, or View Setup and Configuration with View All Records on Account, Lead");
     }
 
     #[test]

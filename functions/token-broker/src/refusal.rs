@@ -63,6 +63,7 @@ fn reason(code: RefusalCode) -> &'static str {
         RefusalCode::OrgOwnedByAnotherTenant => "the org belongs to another tenant",
         RefusalCode::GrantRefused => "Salesforce refused the code or the grant",
         RefusalCode::MissingPermissions => "the user lacks permissions that the connection needs",
+        RefusalCode::AdministratorNeeded => "the user is not an administrator of the org",
         RefusalCode::AppRefused => "Salesforce refused the app",
         RefusalCode::UnknownApp => "the app registration does not exist or is stopped",
         RefusalCode::Untrusted => "the token response could not be verified",

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
 use crate::stack::Stack;
-use crate::{dead_letters, deliveries, disconnect, outbound_message, polling, replay, upgrade, webhooks};
+use crate::{dead_letters, deliveries, disconnect, outbound_message, polling, replay, transfer, upgrade, webhooks};
 
 /// Operate a deployed Ferry stack.
 ///
@@ -36,6 +36,7 @@ enum Command {
     #[command(subcommand)]
     Upgrade(upgrade::Command),
     Disconnect(disconnect::DisconnectArgs),
+    Transfer(transfer::TransferArgs),
     LmoAddress(webhooks::LmoAddressArgs),
     RotateWebhookSecret(webhooks::RotateArgs),
     #[command(subcommand)]
@@ -52,6 +53,7 @@ pub(crate) async fn run(cli: Cli) -> Result<String, Failure> {
         Command::Polling(args) => polling::set(&stack().await, args).await,
         Command::Upgrade(command) => upgrade::run(&stack().await, command).await,
         Command::Disconnect(args) => disconnect::disconnect(&stack().await, args).await,
+        Command::Transfer(args) => transfer::transfer(&stack().await, args).await,
         Command::LmoAddress(args) => webhooks::lmo_address(&stack().await, args).await,
         Command::RotateWebhookSecret(args) => webhooks::rotate(&stack().await, args).await,
         Command::OutboundMessage(command) => outbound_message::run(&command),

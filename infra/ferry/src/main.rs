@@ -13,6 +13,7 @@ mod replay;
 mod screen;
 mod since;
 mod stack;
+mod transfer;
 mod upgrade;
 mod webhooks;
 

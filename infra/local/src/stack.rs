@@ -209,19 +209,13 @@ fn load_crm_data(simulator: &Simulator, folder: Option<&Path>, progress: &Progre
     simulator.load_crm_data(folder).with_context(|| format!("could not load the CRM data in {}", folder.display()))
 }
 
-/// Returns the objects that the template mirrors by default, and those of the CRM data but users: the team's user has to be
-/// allowed to create and edit each mirrored object.
+/// Returns the objects that the template mirrors by default, and those of the CRM data.
 fn mirrored_objects(template: &Template, loaded: &LoadReport) -> Result<Vec<String>> {
     let default = template
         .parameter_default("MirroredObjects")
         .context("could not read the parameter MirroredObjects: infra/template.yaml has no default for it")?;
     let mut objects: Vec<_> = default.split(',').map(str::to_owned).collect();
-    let loaded = loaded
-        .loaded
-        .keys()
-        .filter(|object| *object != "User" && !objects.contains(object))
-        .cloned()
-        .collect::<Vec<_>>();
+    let loaded: Vec<_> = loaded.loaded.keys().filter(|object| !objects.contains(object)).cloned().collect();
     objects.extend(loaded);
     Ok(objects)
 }

@@ -26,7 +26,7 @@ mod tests {
         let org = "00D5e000000KQ2e".parse().unwrap();
         let cases = [
             (store::Error::NotFound { operation: "load the org", entity: "org" }, "Permanent"),
-            (store::Error::Quarantined { org }, "NeedsHuman"),
+            (store::Error::NotAnAdministrator { org }, "NeedsHuman"),
             (store::Error::Conflict { operation: "claim the lease" }, "Transient"),
             (store::Error::NotAllQueued { missing: 1, total: 2 }, "Transient"),
         ];

@@ -90,9 +90,9 @@ impl Problem {
                 .detail("the package was removed from the org")
                 .next("Ask an administrator of the org to install the package again, and to make the team connection."),
             OrgState::Disconnected => problem.detail("the org was disconnected"),
-            OrgState::Quarantined => problem
-                .detail("the org is quarantined, most often because it is a copy of another org")
-                .next(ProblemCode::OrgQuarantined.next()),
+            OrgState::Quarantined => {
+                problem.detail("the org is quarantined, most often because it is a copy of another org")
+            }
         }
     }
 

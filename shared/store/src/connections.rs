@@ -4,11 +4,12 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use salesforce::{OrgId, RecordId};
+use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::ids::{ConnectionId, PlatformUser, Tenant, TokenVersion};
+use crate::orgs::BindingRight;
 use crate::table::{Conditional, Expression, Item, Table, Update, from_item, key, number, text, to_item};
 use crate::time;
 
@@ -65,6 +66,37 @@ pub enum ConnectionState {
     Revoked,
 }
 
+/// The rights of a user in the org, as the org reported them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserRights {
+    /// `true` if the user is an administrator: has Customize Application or Modify All Data.
+    pub administrator: bool,
+    /// The mirrored objects of which the user may not see every record. Empty if the user sees everything.
+    #[serde(default)]
+    pub limited_objects: Vec<ObjectName>,
+}
+
+impl UserRights {
+    /// Returns `full` or `limited`, as the API and events name it.
+    #[must_use]
+    pub fn access(&self) -> &'static str {
+        if self.limited_objects.is_empty() { "full" } else { "limited" }
+    }
+}
+
+/// Returns the right of a consent by a user with these rights to make the tenant the owner of an org that has these
+/// connections.
+#[must_use]
+pub fn binding_right(rights: &UserRights, connections: &[Connection], tenant: &Tenant) -> BindingRight {
+    let in_use = |connection: &Connection| connection.tenant != *tenant && grants::may_be_live(connection);
+    if !rights.administrator {
+        return BindingRight::None;
+    }
+    // The mirror may hold records of the former owner's time, so the user must see everything.
+    let is_left = rights.limited_objects.is_empty() && !connections.iter().any(in_use);
+    if is_left { BindingRight::Left } else { BindingRight::Unowned }
+}
+
 /// A connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Connection {
@@ -88,6 +120,10 @@ pub struct Connection {
     pub login_url: String,
     /// The base URL of its API calls.
     pub instance_url: String,
+    /// The rights of a team connection's user at the last consent; `None` for a personal connection, and for a row of a
+    /// version that did not store them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights: Option<UserRights>,
     /// The state.
     #[serde(flatten)]
     pub state: ConnectionState,
@@ -185,7 +221,7 @@ impl Connections {
         now: Timestamp,
     ) -> Result<Connection, Error> {
         let operation = "activate the connection";
-        let mut update = update::connected(consent, tokens, now);
+        let mut update = update::connected(operation, consent, tokens, now)?;
         (update.when, update.values) = (lease::IS_HOLDER, holder(lease));
         match self.table.update(operation, row_key(consent.org_id, &consent.kind.connection_id()), update).await? {
             Conditional::Done(item) => from_item(operation, item),
@@ -214,6 +250,18 @@ impl Connections {
             Conditional::Done(_) => Ok(()),
             Conditional::Refused(_) => Err(Error::LeaseLost { operation }),
         }
+    }
+
+    /// Deletes the row of another tenant's connection, unless the connection was changed since it was read. Its tokens must be
+    /// gone from the vault. Returns whether it was deleted.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn forget(&self, connection: &Connection) -> Result<bool, Error> {
+        let when = Expression { text: reservation::IS_AS_SEEN, values: unchanged_since(connection) };
+        let key = row_key(connection.org_id, &connection.connection_id);
+        let deleted = self.table.delete("delete the connection", key, when).await?;
+        Ok(matches!(deleted, Conditional::Done(_)))
     }
 
     /// Marks the connection as displaced: Salesforce ended its grant because of a newer grant of the same user to the

@@ -90,9 +90,9 @@ pub enum Error {
         /// The org.
         org: OrgId,
     },
-    /// The org is quarantined until an operator releases it.
-    #[error("org {org} is quarantined")]
-    Quarantined {
+    /// Only an administrator of the org can bind it to a tenant.
+    #[error("the user is not an administrator of org {org}")]
+    NotAnAdministrator {
         /// The org.
         org: OrgId,
     },
@@ -139,7 +139,7 @@ impl Classify for Error {
             | Self::Unfinished { .. }
             | Self::NotPublished { .. } => Retry::Unknown(Duration::from_secs(1)),
             Self::Conflict { .. } | Self::LeaseLost { .. } => Retry::After(Duration::from_millis(200)),
-            Self::Quarantined { .. } | Self::OwnedByAnotherTenant { .. } => Retry::NeedsHuman,
+            Self::NotAnAdministrator { .. } | Self::OwnedByAnotherTenant { .. } => Retry::NeedsHuman,
             Self::Refused { .. }
             | Self::NotFound { .. }
             | Self::IdempotencyKeyReused

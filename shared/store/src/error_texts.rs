@@ -22,7 +22,7 @@ fn error_texts_read_as_sentences() {
         Error::LeaseLost { .. } => Error::LeaseLost { operation: OPERATION },
         Error::NotFound { .. } => Error::NotFound { operation: OPERATION, entity: "org" },
         Error::OwnedByAnotherTenant { .. } => Error::OwnedByAnotherTenant { org: org() },
-        Error::Quarantined { .. } => Error::Quarantined { org: org() },
+        Error::NotAnAdministrator { .. } => Error::NotAnAdministrator { org: org() },
         Error::IdempotencyKeyReused => Error::IdempotencyKeyReused,
         Error::Incomplete { .. } => Error::Incomplete { operation: OPERATION, field: "tenant" },
         Error::TooLarge { .. } => Error::TooLarge { operation: OPERATION, size_bytes: 500_000, limit: ITEM_LIMIT },

@@ -56,7 +56,7 @@ pub use authorizations::{Authorization, AuthorizationId, Authorizations, Purpose
 pub use budgets::{Budget, Budgets, Lane, Observation};
 pub use connections::{
     Connection, ConnectionKind, ConnectionState, Connections, Consent, Lease, LeaseClaim, LeaseOutcome, LeaseRequest,
-    LeaseSlot, PendingGrant, Reservation, SunsetWarning,
+    LeaseSlot, PendingGrant, Reservation, SunsetWarning, UserRights,
 };
 pub use cursors::{Cursor, CursorName, Cursors, Position};
 pub use dead_letters::{DeadLetter, DeadLetters};
@@ -66,7 +66,7 @@ pub use events::{BusEvent, EventBus};
 pub use hints::{ChangeHint, RecordRef, Source};
 pub use ids::{ConnectionId, DeliveryId, IdempotencyKey, InvalidText, PlatformUser, Tenant, TokenVersion, WriteId};
 pub use orgs::{
-    Activation, ActivationRequest, ActiveOrg, ActiveOrgs, Announcement, ChangeDetection, DetectionMethod,
+    Activation, ActivationRequest, ActiveOrg, ActiveOrgs, Announcement, BindingRight, ChangeDetection, DetectionMethod,
     DetectionReason, Edition, Environment, InstallClaim, License, LicenseManagement, LicenseNotice, LicenseState,
     LicenseStatus, MAX_COPIES, Org, OrgPage, OrgState, Orgs, PollingChoice, Quarantine, SeenCopy,
     verify_webhook_secret,

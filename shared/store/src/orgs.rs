@@ -21,8 +21,8 @@ pub use change_detection::{ChangeDetection, DetectionMethod, DetectionReason, Ed
 pub use license::{License, LicenseNotice, LicenseState, LicenseStatus};
 pub use license_management::LicenseManagement;
 pub use org::{
-    Activation, ActivationRequest, Announcement, Environment, InstallClaim, MAX_COPIES, Org, OrgState, Quarantine,
-    SeenCopy, verify_webhook_secret,
+    Activation, ActivationRequest, Announcement, BindingRight, Environment, InstallClaim, MAX_COPIES, Org, OrgState,
+    Quarantine, SeenCopy, verify_webhook_secret,
 };
 
 /// The `orgs` table.
@@ -80,10 +80,10 @@ impl Orgs {
     }
 
     /// Makes the tenant the owner of the org, and the org active. The team connection is the proof, so the org need not
-    /// have been claimed.
+    /// have been claimed, and may be quarantined.
     ///
     /// # Errors
-    /// [`Error::OwnedByAnotherTenant`]; [`Error::Quarantined`].
+    /// [`Error::OwnedByAnotherTenant`]; [`Error::NotAnAdministrator`].
     pub async fn activate(&self, activate: &ActivationRequest) -> Result<Activation, Error> {
         let org = activate.org_id;
         let step = |existing: Option<&Org>| rule::activate(existing, activate).map_err(|refusal| refusal.error(org));
@@ -136,6 +136,34 @@ impl Orgs {
         let operation = "record the org's edition";
         let step = |known: &Org| change_detection::with_edition(known, edition.clone());
         self.change_existing(operation, org, edition.proven_at, step).await
+    }
+
+    /// Stores what an active org reported about itself at a consent.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn record_proof(
+        &self,
+        org: OrgId,
+        environment: Environment,
+        my_domain_url: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Org, Error> {
+        let step = |known: &Org| rule::with_proof(known, environment, my_domain_url, now);
+        self.change_existing("record what the org reported", org, now, step).await
+    }
+
+    /// Makes another tenant the owner of an org that is not active. The call is idempotent.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Conflict`] if the org has no owner or is active.
+    pub async fn transfer(&self, org: OrgId, to: &Tenant, now: Timestamp) -> Result<Org, Error> {
+        let operation = "transfer the org";
+        let step = |existing: Option<&Org>| {
+            let known = existing.ok_or(Error::NotFound { operation, entity: "org" })?;
+            rule::transfer(known, to, now).map_err(|_| Error::Conflict { operation })
+        };
+        self.change(operation, org, now, step).await.map(Changed::into_org)
     }
 
     /// Stores an operator's choice of polling; `None` leaves it to the edition.

@@ -109,6 +109,7 @@ pub async fn accept<O: WriteOperation>(
     };
     match ledger.writes.begin(&write).await? {
         BeginOutcome::Started(write) => begin(deps, &write, &request, &stored_request).await,
+        BeginOutcome::Replay(write) if is_former_tenants(org, &write) => Err(store::Error::IdempotencyKeyReused.into()),
         BeginOutcome::Replay(write) => requeue(ledger, write).await,
         BeginOutcome::InProgress(_) => Err(Error::InProgress),
     }
@@ -141,11 +142,16 @@ pub async fn handle<O: WriteOperation>(deps: &O::Deps, event: SqsEvent) -> Resul
 /// Loads a write, for a caller that sees the writes of all users, or only those of one.
 ///
 /// # Errors
-/// [`Error::NotFound`] if it does not exist, or is another user's.
-pub async fn load(deps: &Deps, org: OrgId, write: WriteId, only: Option<&PlatformUser>) -> Result<Write, Error> {
-    let write = deps.writes.load(org, write).await?;
+/// [`Error::NotFound`] if it does not exist, is another user's, or was requested by a former tenant of the org.
+pub async fn load(deps: &Deps, org: &Org, write: WriteId, only: Option<&PlatformUser>) -> Result<Write, Error> {
+    let write = deps.writes.load(org.org_id, write).await?;
     let write = write.filter(|write| only.is_none_or(|user| write.platform_user.as_ref() == Some(user)));
-    write.ok_or(Error::NotFound("write"))
+    write.filter(|write| !is_former_tenants(org, write)).ok_or(Error::NotFound("write"))
+}
+
+/// Returns whether the write was requested before the org passed to its tenant. Such a write is neither made nor shown.
+fn is_former_tenants(org: &Org, write: &Write) -> bool {
+    org.bound_at.is_some_and(|bound_at| write.created_at < bound_at)
 }
 
 /// Checks that the org is active.
@@ -171,6 +177,8 @@ async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<(
     let stored_request = write.request.clone().unwrap_or_default();
     let request = WriteRequest::<O>::deserialize(&stored_request).map_err(Error::StoredRequest)?;
     let active = match ledger.orgs.load(write.org_id).await {
+        // For the tenant that requested the write, the org does not exist any more.
+        Ok(Some(org)) if is_former_tenants(&org, &write) => Err(Error::UnknownOrg),
         Ok(Some(org)) => require_active(&org),
         Ok(None) => Err(Error::UnknownOrg),
         Err(error) => Err(error.into()),

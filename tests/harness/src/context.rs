@@ -14,8 +14,8 @@ use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId, Timeouts};
 use secret_scan::SecretScan;
 use serde_json::Value;
 use store::{
-    ActivationRequest, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Environment, LeaseRequest,
-    Orgs, SecretHash,
+    ActivationRequest, BindingRight, ConnectionId, ConnectionKind, ConnectionState, Connections, Consent, Environment,
+    LeaseRequest, Orgs, SecretHash, UserRights,
 };
 use tokio::sync::OnceCell;
 
@@ -264,25 +264,34 @@ impl TestContext {
         let now = self.clock.now();
         let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
         let tenant = "acme".parse().unwrap();
-        let activate = ActivationRequest { org_id, tenant, environment: Environment::Production, webhook_secret, now };
+        let (right, environment, my_domain_url) = (BindingRight::Unowned, Environment::Production, None);
+        let activate = ActivationRequest { org_id, tenant, right, environment, my_domain_url, webhook_secret, now };
         self.orgs.activate(&activate).await.unwrap();
     }
 
     /// Stores a connection of the team or of the rep.
     pub async fn connect(&self, kind: ConnectionKind) {
+        let rights =
+            (kind == ConnectionKind::Team).then(|| UserRights { administrator: true, limited_objects: Vec::new() });
+        self.connect_as("acme", kind, rights).await;
+    }
+
+    /// Stores a tenant's connection of the team or of the rep, whose user has these rights.
+    pub async fn connect_as(&self, tenant: &str, kind: ConnectionKind, rights: Option<UserRights>) {
         self.dead.lock().unwrap().remove(&kind.connection_id());
         let user = if kind == ConnectionKind::Team { &self.admin } else { &self.rep };
         let now = self.clock.now();
         let consent = Consent {
             org_id: self.org,
             kind,
-            tenant: "acme".parse().unwrap(),
+            tenant: tenant.parse().unwrap(),
             user_id: user.id.parse().unwrap(),
             app: "v2".to_owned(),
             login_url: self.simulator.url().to_owned(),
             instance_url: self.simulator.url().to_owned(),
             granted_at: now,
             username: None,
+            rights,
         };
         let owner = "harness".to_owned();
         let request = LeaseRequest { owner, now, length: SignedDuration::from_secs(40), seen_fence: None };

@@ -63,4 +63,5 @@ pub use model::outbox::delivery::{Delivery, DeliveryState, OutboundMessage};
 pub use model::outbox::settings::{OutboundDisturbance, OutboundSettings};
 pub use model::packages::InstalledPackage;
 pub use model::people::{NewUser, User};
+pub use model::rights::PermissionSet;
 pub use model::rules::{AssignmentRule, DuplicateRule, ValidationRule};

@@ -25,6 +25,7 @@ pub(crate) mod record_types;
 pub(crate) mod records;
 pub(crate) mod recycle_bin;
 pub(crate) mod request_log;
+pub(crate) mod rights;
 pub(crate) mod rules;
 pub(crate) mod schema;
 pub(crate) mod schema_change;

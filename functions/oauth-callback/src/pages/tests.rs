@@ -78,6 +78,8 @@ fn the_webhook_url_is_shown_if_it_has_to_be_entered() {
         org_host: "acme.my.salesforce.com",
         user_id: "0055e000001mKpCAAU".parse().unwrap(),
         username: Some("admin@acme.example"),
+        platform_user: None,
+        limited_objects: &[],
         environment: "Production",
         webhook_url: Some("https://ferry.example.com/webhooks/salesforce/00D5e000000KQ2eEAG/secret"),
         configured: false,
@@ -110,6 +112,8 @@ fn displaced_connections_are_named() {
         org_host: "acme.my.salesforce.com",
         user_id: "0055e000001mKpCAAU".parse().unwrap(),
         username: Some("admin@acme.example"),
+        platform_user: None,
+        limited_objects: &[],
         environment: "Production",
         webhook_url: None,
         configured: false,
@@ -124,4 +128,41 @@ fn displaced_connections_are_named() {
     let last = ConnectedPage { displaced: &[], is_last: true, is_admin: false, ..page };
     let html = last.render().unwrap();
     assert!(html.contains("If this user connects again") && !html.contains("href=\"/connections\""), "{html}");
+}
+
+#[test]
+fn a_team_that_does_not_see_everything_is_warned() {
+    let limited: Vec<ObjectName> = ["Account", "Order_Line__c"].map(|name| name.parse().unwrap()).to_vec();
+    let html = connected(None, &limited).render().unwrap();
+    assert!(html.contains("may not see every record") && html.contains("<li>Account</li>"), "{html}");
+    assert!(html.contains("<li>Order_Line__c</li>") && html.contains("View All Data"), "{html}");
+    assert!(!connected(None, &[]).render().unwrap().contains("may not see every record"));
+}
+
+#[test]
+fn a_personal_page_names_both_users() {
+    let html = connected(Some("rep-<1>"), &[]).render().unwrap();
+    assert!(html.contains("works in Salesforce as <strong>admin@acme.example</strong>"), "{html}");
+    assert!(html.contains("<strong>rep-&#60;1&#62;</strong>"), "{html}");
+    assert!(!connected(None, &[]).render().unwrap().contains("works in Salesforce as"));
+}
+
+fn connected<'a>(platform_user: Option<&'a str>, limited_objects: &'a [ObjectName]) -> ConnectedPage<'a> {
+    ConnectedPage {
+        team: platform_user.is_none(),
+        tenant: "acme",
+        org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
+        org_host: "acme.my.salesforce.com",
+        user_id: "0055e000001mKpCAAU".parse().unwrap(),
+        username: Some("admin@acme.example"),
+        platform_user,
+        limited_objects,
+        environment: "Production",
+        webhook_url: None,
+        configured: true,
+        polled: false,
+        displaced: &[],
+        is_last: false,
+        is_admin: false,
+    }
 }

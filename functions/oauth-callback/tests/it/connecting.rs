@@ -21,6 +21,17 @@ async fn a_team_connects_its_org_and_gets_the_webhook_address() {
 }
 
 #[tokio::test]
+async fn a_team_with_limited_access_is_warned_on_the_page() {
+    let context = TestContext::new().await;
+    *context.broker.limited_objects.lock().unwrap() = vec!["Opportunity".parse().unwrap()];
+
+    let page = context.connect_team().await;
+
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.shows("may not see every record") && page.shows("<li>Opportunity</li>"), "{}", page.html);
+}
+
+#[tokio::test]
 async fn a_reconnected_team_keeps_its_webhook_address() {
     let context = TestContext::new().await;
     *context.onboarding.outcome.lock().unwrap() = ActivationOutcome::AlreadyActive;
@@ -45,6 +56,7 @@ async fn a_rep_connects_without_touching_the_org() {
     let page = context.follow_callback(&callback, &consent.cookie).await;
 
     assert_eq!(page.status, StatusCode::OK, "{}", page.html);
+    assert!(page.shows("For <strong>rep-1</strong>, Ferry now works in Salesforce as"), "{}", page.html);
     assert!(context.onboarding.requests.lock().unwrap().is_empty());
     let requests = context.broker.requests.lock().unwrap().clone();
     let [Request::ExchangeCode(exchange)] = requests.as_slice() else { panic!("{requests:?}") };

@@ -7,7 +7,7 @@ use runtime::Error;
 use runtime::invoke::Invoke;
 use runtime::token_broker::{Apps, Connected, ExchangeCode, Refusal, RefusalCode, Request, Response, RetryHint};
 use salesforce::auth::{self, App, CodeExchange};
-use salesforce::{BoxFuture, Clock, HostPolicy, Http, LoginHost};
+use salesforce::{BoxFuture, Clock, HostPolicy, Http, LoginHost, ObjectName};
 use serde_json::{Value, json};
 use store::PublicApp;
 
@@ -21,11 +21,13 @@ pub(crate) struct FakeBroker {
     pub(crate) refuse_with: Arc<Mutex<Option<RefusalCode>>>,
     /// The requests, except those for the apps.
     pub(crate) requests: Arc<Mutex<Vec<Request>>>,
+    /// The objects of which the user may not see every record.
+    pub(crate) limited_objects: Arc<Mutex<Vec<ObjectName>>>,
 }
 
 impl FakeBroker {
     pub(crate) fn new(app: App, apps: Vec<PublicApp>) -> Self {
-        Self { app, apps, refuse_with: Arc::default(), requests: Arc::default() }
+        Self { app, apps, refuse_with: Arc::default(), requests: Arc::default(), limited_objects: Arc::default() }
     }
 
     async fn respond(&self, request: Request) -> Response {
@@ -56,6 +58,7 @@ impl FakeBroker {
                 user_id: response.identity.user_id,
                 instance_url: response.instance_url.unwrap().to_string(),
                 username: None,
+                limited_objects: self.limited_objects.lock().unwrap().clone(),
                 grants: 1,
                 displaced: Vec::new(),
             }),
@@ -91,7 +94,6 @@ pub(crate) enum ActivationOutcome {
     FirstActivation,
     /// The org was active before.
     AlreadyActive,
-    Quarantined,
     /// The function fails with this error type.
     Fails(&'static str),
 }
@@ -113,7 +115,6 @@ impl FakeOnboarding {
         match *self.outcome.lock().unwrap() {
             ActivationOutcome::FirstActivation => Ok(json!({"org_id": org_id, "state": "active", "webhook_url": url})),
             ActivationOutcome::AlreadyActive => Ok(json!({"org_id": org_id, "state": "active"})),
-            ActivationOutcome::Quarantined => Ok(json!({"org_id": org_id, "state": "quarantined"})),
             ActivationOutcome::Fails(error_type) => {
                 Err(Error::Failed { function: self.name().to_owned(), error_type: error_type.to_owned() })
             }

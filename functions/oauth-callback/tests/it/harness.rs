@@ -13,7 +13,9 @@ use salesforce::auth::App;
 use salesforce::{Clock, HostPolicy, LoginHost, OrgId};
 use secret_scan::SecretScan;
 use serde_json::{Value, json};
-use store::{ActivationRequest, Authorizations, Connections, Environment, Orgs, PublicApp, WebhookSecret};
+use store::{
+    ActivationRequest, Authorizations, BindingRight, Connections, Environment, Orgs, PublicApp, WebhookSecret,
+};
 use tower::ServiceExt as _;
 
 use crate::fakes::{FakeBroker, FakeOnboarding};
@@ -111,7 +113,9 @@ impl TestContext {
         let activate = ActivationRequest {
             org_id: self.org_id(),
             tenant: tenant.parse().unwrap(),
+            right: BindingRight::Unowned,
             environment: Environment::Sandbox,
+            my_domain_url: None,
             webhook_secret: WebhookSecret::generate(&mut rand::rng()).hash(now),
             now,
         };

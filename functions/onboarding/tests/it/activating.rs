@@ -1,10 +1,13 @@
 use connecting::onboarding::{ManualSetup, OutboundMessages};
 use harness::run;
+use http::StatusCode;
+use onboarding::Error;
 use salesforce::{Classify as _, Retry};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
-use store::{OrgState, verify_webhook_secret};
+use store::{ConnectionId, Environment, OrgState, UserRights, verify_webhook_secret};
 
+use crate::claiming::install;
 use crate::harness::{PUBLIC_URL, TestContext};
 
 #[test]
@@ -55,10 +58,57 @@ fn another_tenant_does_not_get_the_org() {
         context.team_connected("acme").await.unwrap();
         let before = context.org().await;
 
-        let error = context.team_connected("other").await.unwrap_err();
+        let error = context.announce_team("other").await.unwrap_err();
+
+        assert!(matches!(error, Error::NotConnected { .. }), "{error:?}");
+        assert_eq!(context.org().await, before);
+    });
+}
+
+#[test]
+fn only_a_stored_team_connection_activates_an_org() {
+    run(async {
+        let context = TestContext::new().await;
+
+        assert!(matches!(context.announce_team("acme").await, Err(Error::NotConnected { .. })));
+        context.connect(context.reps()).await;
+        assert!(matches!(context.announce_team("acme").await, Err(Error::NotConnected { .. })));
+        context.team_connected("acme").await.unwrap();
+        context.disconnect(&ConnectionId::team()).await;
+        assert!(matches!(context.announce_team("acme").await, Err(Error::NotConnected { .. })));
+    });
+}
+
+#[test]
+fn a_user_who_is_no_admin_cannot_bind_an_org() {
+    run(async {
+        let context = TestContext::new().await;
+        let no_admin = || UserRights { administrator: false, limited_objects: Vec::new() };
+
+        let error = context.team_connected_with("acme", no_admin()).await.unwrap_err();
 
         assert_eq!(error.retry(), Retry::NeedsHuman);
-        assert_eq!(context.org().await, before);
+        assert_eq!(context.org().await, None);
+        context.team_connected("acme").await.unwrap();
+        context.team_connected_with("acme", no_admin()).await.expect("the org is the tenant's");
+    });
+}
+
+#[test]
+fn the_org_says_what_it_is_and_where() {
+    run(async {
+        let context = TestContext::new().await;
+        let body = json!({
+            "organization_id": context.org, "is_sandbox": true, "org_domain_url": "https://evil.my.salesforce.com",
+        });
+        let (status, _) = context.send(install(&body)).await;
+        assert_eq!((status, context.org().await.unwrap().environment), (StatusCode::ACCEPTED, Environment::Sandbox));
+
+        context.team_connected("acme").await.unwrap();
+
+        let org = context.org().await.unwrap();
+        assert_eq!(org.environment, Environment::Production);
+        assert_eq!(org.my_domain_url.as_deref(), Some(context.simulator.url()));
     });
 }
 
@@ -69,8 +119,6 @@ fn a_disconnected_org_is_reactivated_with_another_secret() {
         let first = context.team_connected("acme").await.unwrap().onboarded.webhook_url.unwrap();
         context.deps.orgs.close(context.org, context.deps.clock.now()).await.unwrap();
 
-        let error = context.team_connected("other").await.unwrap_err();
-        assert_eq!(error.retry(), Retry::NeedsHuman);
         let again = context.team_connected("acme").await.unwrap().onboarded.webhook_url.unwrap();
 
         let org = context.org().await.unwrap();
@@ -81,16 +129,47 @@ fn a_disconnected_org_is_reactivated_with_another_secret() {
 }
 
 #[test]
-fn a_quarantined_org_stays_quarantined() {
+fn an_uninstalled_org_can_be_bound_by_its_admin_again() {
     run(async {
-        let context = TestContext::new().await;
-        context.team_connected("acme").await.unwrap();
-        context.deps.orgs.set_state(context.org, OrgState::Quarantined, context.deps.clock.now()).await.unwrap();
+        for state in [OrgState::Uninstalled, OrgState::Disconnected] {
+            let context = TestContext::new().await;
+            context.team_connected("acme").await.unwrap();
+            let bound_at = context.org().await.unwrap().bound_at;
+            context.connect(context.reps()).await;
+            context.deps.orgs.set_state(context.org, state, context.deps.clock.now()).await.unwrap();
+            context.disconnect(&ConnectionId::team()).await;
 
-        let reply = context.team_connected("acme").await.unwrap();
+            let refused = context.team_connected("other").await.unwrap_err();
+            assert_eq!(refused.retry(), Retry::NeedsHuman, "a rep of the former tenant is still connected");
+            context.disconnect(&context.reps().connection_id()).await;
+            context.announce_team("other").await.unwrap();
 
-        assert_eq!((reply.onboarded.state, reply.onboarded.webhook_url.is_none()), (OrgState::Quarantined, true));
-        assert_eq!(context.org().await.unwrap().state, OrgState::Quarantined);
+            let org = context.org().await.unwrap();
+            assert_eq!(
+                (org.state, org.tenant.as_ref().map(|tenant| tenant.as_str())),
+                (OrgState::Active, Some("other"))
+            );
+            assert!(org.bound_at > bound_at, "{state:?}");
+        }
+    });
+}
+
+#[test]
+fn a_quarantined_org_is_connected_by_its_admin() {
+    run(async {
+        for owner in [None, Some("acme")] {
+            let context = TestContext::new().await;
+            match owner {
+                Some(owner) => drop(context.team_connected(owner).await.unwrap()),
+                None => drop(context.send(install(&json!({ "organization_id": context.org }))).await),
+            }
+            let (quarantined, now) = (OrgState::Quarantined, context.deps.clock.now());
+            context.deps.orgs.set_state(context.org, quarantined, now).await.unwrap();
+
+            context.team_connected("acme").await.unwrap();
+
+            assert_eq!(context.org().await.unwrap().state, OrgState::Active);
+        }
     });
 }
 

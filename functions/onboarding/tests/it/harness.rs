@@ -11,7 +11,7 @@ use org_simulator::OutboundMessage;
 use salesforce::OrgId;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
-use store::{ConnectionId, Environment, Org, Queue};
+use store::{ConnectionId, ConnectionKind, Environment, Org, Queue, UserRights};
 use tower::ServiceExt as _;
 
 /// The simulator sends to this machine only; nothing listens there.
@@ -50,6 +50,17 @@ impl TestContext {
 
     /// An admin of the org has connected it.
     pub(crate) async fn team_connected(&self, tenant: &str) -> Result<Reply, Error> {
+        self.team_connected_with(tenant, UserRights { administrator: true, limited_objects: Vec::new() }).await
+    }
+
+    /// A user of the org with these rights has connected it.
+    pub(crate) async fn team_connected_with(&self, tenant: &str, rights: UserRights) -> Result<Reply, Error> {
+        self.connect_as(tenant, ConnectionKind::Team, Some(rights)).await;
+        self.announce_team(tenant).await
+    }
+
+    /// Reports a team connection, as `oauth-callback` does after a consent.
+    pub(crate) async fn announce_team(&self, tenant: &str) -> Result<Reply, Error> {
         let connected = TeamConnected {
             org_id: self.org,
             tenant: tenant.parse().unwrap(),

@@ -13,7 +13,9 @@ use salesforce::{Clock, OrgId};
 use secret_scan::SecretScan;
 use serde_json::Value;
 use soap_receiver::RequiredClient;
-use store::{ActivationRequest, ChangeHint, Environment, Org, OrgState, Orgs, Queue, SecretHash, WebhookSecret};
+use store::{
+    ActivationRequest, BindingRight, ChangeHint, Environment, Org, OrgState, Orgs, Queue, SecretHash, WebhookSecret,
+};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 use tower::ServiceExt as _;
@@ -173,7 +175,8 @@ impl TestContext {
 async fn activate(orgs: &Orgs, org_id: OrgId, webhook_secret: SecretHash) {
     let tenant = "tenant-1".parse().expect("a tenant");
     let now = Clock::system().now();
-    let activate = ActivationRequest { org_id, tenant, environment: Environment::Production, webhook_secret, now };
+    let (right, environment, my_domain_url) = (BindingRight::Unowned, Environment::Production, None);
+    let activate = ActivationRequest { org_id, tenant, right, environment, my_domain_url, webhook_secret, now };
     orgs.activate(&activate).await.expect("an active org");
 }
 

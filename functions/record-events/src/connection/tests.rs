@@ -101,3 +101,17 @@ fn a_warning_says_when_the_app_is_stopped() {
     assert_eq!((event.data["app"].as_str(), event.data["sunset"].as_str()), (Some("v1"), Some("2027-03-01")));
     assert!(event.data.get("reason").is_none() && event.data.get("connect_url").is_none());
 }
+
+#[test]
+fn a_connected_event_names_what_the_team_does_not_see() {
+    let limited_objects = vec!["Account".parse().unwrap()];
+    let rights = Some(store::UserRights { administrator: true, limited_objects });
+    let limited = Connection { rights, ..connection(ConnectionState::Active) };
+    let connected = event(&limited, Kind::Connected, None, "1").data;
+    assert_eq!((&connected["access"], &connected["limited_objects"]), (&json!("limited"), &json!(["Account"])));
+    let later = event(&limited, Kind::Disconnected, None, "1").data;
+    assert_eq!((later.get("access"), later.get("limited_objects")), (None, None));
+    let full = Connection { rights: Some(store::UserRights::default()), ..limited };
+    let full = event(&full, Kind::Connected, None, "1").data;
+    assert_eq!((&full["access"], full.get("limited_objects")), (&json!("full"), None));
+}

@@ -13,8 +13,8 @@ use salesforce::Clock;
 use serde_json::{Value, json};
 use store::origins::Origin;
 use store::{
-    ActivationRequest, AuthorizationId, Authorizations, ConnectionId, ConnectionKind, Environment, EventBus,
-    MirrorRecord, Orgs, Origins, Purpose, SecretHash,
+    ActivationRequest, AuthorizationId, Authorizations, BindingRight, ConnectionId, ConnectionKind, Environment,
+    EventBus, MirrorRecord, Orgs, Origins, Purpose, SecretHash,
 };
 
 const ORG: &str = "00D5e000000KQ2eEAG";

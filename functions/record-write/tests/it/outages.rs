@@ -1,6 +1,7 @@
 //! Salesforce is unavailable, or its response is lost.
 
 use http::StatusCode;
+use jiff::SignedDuration;
 use org_simulator::{Effect, Fault};
 use serde_json::{Value, json};
 use store::ConnectionId;
@@ -101,6 +102,34 @@ fn an_accepted_write_waits_for_the_team_to_reconnect() {
 
         context.connect(store::ConnectionKind::Team).await;
         assert!(context.resume(&queued["write_id"]).await);
+    });
+}
+
+#[test]
+fn a_queued_write_of_a_former_tenant_is_neither_made_nor_shown() {
+    run(async {
+        let context = TestContext::new().await;
+        let before = context.count_in_org("Account");
+        context.simulator.fault(fault(Effect::Unavailable));
+        let (_, queued) = context.upsert("Account", None, "k", records()).await;
+        context.simulator.clear_faults();
+        context.orgs.close(context.org, context.clock.now()).await.unwrap();
+        for tenant in ["globex", "acme"] {
+            context.pass(SignedDuration::from_mins(2));
+            context.orgs.transfer(context.org, &tenant.parse().unwrap(), context.clock.now()).await.unwrap();
+        }
+        context.activate(context.org).await;
+
+        assert!(context.resume(&queued["write_id"]).await, "it is refused for good");
+
+        assert_eq!(context.count_in_org("Account"), before);
+        assert_eq!(context.ledger(&queued["write_id"]).await.0, StatusCode::NOT_FOUND);
+        let (status, problem) = context.upsert("Account", None, "k", records()).await;
+        assert_eq!(
+            (status, &problem["type"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!("urn:ferry:problem:idempotency_key_reused"))
+        );
+        assert_eq!(context.upsert("Account", None, "another", records()).await.0, StatusCode::OK);
     });
 }
 

@@ -188,7 +188,7 @@ fn a_write_to_an_inactive_org_is_refused_with_a_remedy() {
         for (state, remedy) in [
             (OrgState::Uninstalled, "install the package again"),
             (OrgState::Disconnected, "make the team connection"),
-            (OrgState::Quarantined, "operator"),
+            (OrgState::Quarantined, "make the team connection"),
         ] {
             context.orgs.set_state(context.org, state, context.clock.now()).await.unwrap();
 

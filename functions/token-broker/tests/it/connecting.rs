@@ -1,6 +1,7 @@
 use futures::future::join_all;
-use runtime::token_broker::RefusalCode;
-use store::{ConnectionKind, ConnectionState, PlatformUser};
+use runtime::token_broker::{ConnectionRef, RefusalCode, Request};
+use store::{ConnectionKind, ConnectionState, OrgState, PlatformUser};
+use token_broker::handle;
 
 use crate::harness::TestContext;
 
@@ -54,6 +55,40 @@ async fn another_tenant_does_not_get_the_connection() {
     assert_eq!(refusal.code, RefusalCode::OrgOwnedByAnotherTenant);
     assert_eq!(context.refresh_token().await, before);
     assert!(context.is_accepted(&context.token(None).await.unwrap()).await);
+}
+
+#[tokio::test]
+async fn an_uninstalled_org_can_be_bound_by_its_admin_again() {
+    for state in [OrgState::Uninstalled, OrgState::Disconnected] {
+        let context = TestContext::connected().await;
+        context.activate().await;
+        let rep = context.org.users()[1].username.clone();
+        let personal = ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() };
+        let consent = context.consent(&rep, personal.clone()).await;
+        context.exchange(consent).await.unwrap();
+        context.deps.orgs.set_state(context.org_id(), state, context.deps.clock.now()).await.unwrap();
+        let theirs = async |username: &str| {
+            let mut consent = context.consent(username, ConnectionKind::Team).await;
+            consent.tenant = "other".parse().unwrap();
+            context.exchange(consent).await
+        };
+
+        let refusal = theirs(context.admin()).await.unwrap_err();
+        assert_eq!(refusal.code, RefusalCode::OrgOwnedByAnotherTenant, "the team is still connected");
+        context.revoke().await.unwrap();
+        let refusal = theirs(context.admin()).await.unwrap_err();
+        assert_eq!(refusal.code, RefusalCode::OrgOwnedByAnotherTenant, "a rep is still connected");
+        let reference = ConnectionRef { org_id: context.org_id(), connection_id: personal.connection_id() };
+        handle(&context.deps, Request::Revoke(reference)).await.unwrap();
+        context.grant(&rep, &["ViewAllData"]);
+        let refusal = theirs(&rep).await.unwrap_err();
+        assert_eq!(refusal.code, RefusalCode::OrgOwnedByAnotherTenant, "a rep is no administrator");
+        theirs(context.admin()).await.unwrap();
+
+        let connections = context.deps.connections.list(context.org_id()).await.unwrap();
+        let shown: Vec<_> = connections.iter().map(|row| (row.connection_id.as_str(), row.tenant.as_str())).collect();
+        assert_eq!(shown, [("team", "other")], "nothing of the former tenant is left");
+    }
 }
 
 #[tokio::test]
@@ -123,9 +158,11 @@ async fn two_tenants_connecting_one_org_do_not_mix_their_tokens() {
 #[tokio::test]
 async fn concurrent_consents_leave_one_consistent_connection() {
     let context = TestContext::connected().await;
+    context.activate().await;
     let mut consents = Vec::new();
     for user in [0, 1, 2, 0] {
         let username = context.org.users()[user].username.clone();
+        context.grant(&username, &["ViewAllData"]);
         consents.push(context.consent(&username, ConnectionKind::Team).await);
     }
 

@@ -11,25 +11,26 @@ use aws_sdk_dynamodb::error::BoxError;
 use jiff::SignedDuration;
 use local::emulator::Tables;
 use local::{Emulator, unique_prefix};
-use org_simulator::{Options, Simulator};
+use org_simulator::{Options, PermissionSet, Simulator};
 use runtime::token_broker::{
     AccessTokenRequest, Connected, ConnectionRef, ExchangeCode, Operation, Refusal, RefusalCode, Request, Response,
     Token,
 };
 use salesforce::auth;
-use salesforce::{ApiVersion, Clock, Fingerprint, HostPolicy, Http, LoginHost, OrgId, Timeouts};
+use salesforce::{ApiVersion, Clock, Fingerprint, HostPolicy, Http, LoginHost, ObjectName, OrgId, Timeouts};
 use secrecy::ExposeSecret as _;
 use secret_scan::SecretScan;
 use store::{
-    ActivationRequest, Apps, Connection, ConnectionId, ConnectionKind, Connections, Environment, Orgs, Protection,
-    SecretHash, TokenVault,
+    ActivationRequest, Apps, BindingRight, Connection, ConnectionId, ConnectionKind, Connections, Environment, Orgs,
+    Protection, SecretHash, TokenVault,
 };
 use token_broker::protocol::Limits;
-use token_broker::{Deps, Timer, handle};
+use token_broker::{Deps, Objects, TeamAccess, Timer, handle};
 
 const REDIRECT_URI: &str = "http://localhost:8580/oauth/callback";
 /// The role that may use tokens.
 pub(crate) const READER: &str = "arn:aws:iam::000000000000:role/broker";
+const OBJECTS: [&str; 4] = ["Account", "Contact", "Lead", "Opportunity"];
 const V1_CLIENT_ID: &str = "3MVG9.ferry.simulator.v1";
 pub(crate) const V1_CLIENT_SECRET: &str = "simulator-secret-v1";
 
@@ -45,6 +46,11 @@ pub(crate) struct TestContext {
     pub(crate) emulator: Emulator,
     tables: Tables,
     _scan: SecretScan,
+}
+
+/// Parses the names of objects.
+pub(crate) fn names(names: &[&str]) -> Vec<ObjectName> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
 /// Counts the AWS requests of the brokers by operation.
@@ -113,7 +119,8 @@ impl TestContext {
             apps: Apps::new(secrets.clone(), apps.clone(), clock.clone()),
             http: Http::new(HostPolicy::LoopbackToo, clock.clone()).unwrap().with_timeouts(timeouts),
             api_version: ApiVersion::DEFAULT,
-            mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"].map(|name| name.parse().unwrap()).to_vec(),
+            objects: Objects { mirrored: names(&OBJECTS), written: names(&OBJECTS) },
+            team_access: TeamAccess::Full,
             clock,
             timer: Timer::real(),
             limits: limits(),
@@ -148,6 +155,12 @@ impl TestContext {
 
     pub(crate) fn admin(&self) -> &str {
         &self.admin
+    }
+
+    /// Grants a user system permissions such as `ViewAllData`.
+    pub(crate) fn grant(&self, username: &str, system: &[&str]) {
+        let system = system.iter().map(|name| (*name).to_owned()).collect();
+        self.org.assign_permission_set(username, &PermissionSet { system, view_all: Vec::new() }).unwrap();
     }
 
     /// Returns the code of a consent that `username` gave in the simulated org.
@@ -197,7 +210,9 @@ impl TestContext {
         let now = self.deps.clock.now();
         let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
         let (org_id, tenant, environment) = (self.org_id(), "acme".parse().unwrap(), Environment::Production);
-        self.deps.orgs.activate(&ActivationRequest { org_id, tenant, environment, webhook_secret, now }).await.unwrap();
+        let (right, my_domain_url) = (BindingRight::Unowned, None);
+        let activate = ActivationRequest { org_id, tenant, right, environment, my_domain_url, webhook_secret, now };
+        self.deps.orgs.activate(&activate).await.unwrap();
     }
 
     pub(crate) async fn exchange(&self, exchange: ExchangeCode) -> Result<Connected, Refusal> {

@@ -1,10 +1,11 @@
 //! The permissions that a user needs before a grant is stored.
 
-use org_simulator::{Effect, Fault, ObjectPermissions};
+use org_simulator::{Effect, Fault, ObjectPermissions, PermissionSet};
 use runtime::token_broker::RefusalCode;
-use store::ConnectionKind;
+use store::{ConnectionKind, UserRights};
+use token_broker::TeamAccess;
 
-use crate::harness::TestContext;
+use crate::harness::{TestContext, names};
 
 /// The profile of all users except the admin.
 const PROFILE: &str = "Standard User";
@@ -42,6 +43,123 @@ async fn missing_permissions_are_named_and_the_grant_is_revoked() {
     assert_eq!(refusal.code, RefusalCode::MissingPermissions);
     assert_eq!(refusal.reason, "edit Account, read Lead, create Lead, edit Lead");
     assert_eq!(revoked(&context), 1);
+    assert!(context.deps.connections.list(context.org_id()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_is_only_mirrored_needs_read_only() {
+    let mut context = TestContext::new().await;
+    let only_read = ["User", "RecordType", "Profile", "Lead"];
+    context.deps.objects.mirrored.extend(names(&["User", "RecordType", "Profile"]));
+    context.deps.objects.written = names(&["Account"]);
+    let no_writes = ObjectPermissions { no_create: true, no_edit: true, ..ObjectPermissions::default() };
+    for object in only_read {
+        context.org.limit_profile("System Administrator", object, &no_writes).unwrap();
+    }
+    let consent = context.consent(context.admin(), ConnectionKind::Team).await;
+
+    let connected = context.exchange(consent).await.unwrap();
+
+    assert_eq!(connected.limited_objects, []);
+}
+
+#[tokio::test]
+async fn a_user_who_is_no_admin_cannot_bind_an_org() {
+    let context = TestContext::new().await;
+    let rep = rep(&context);
+    context.grant(&rep, &["ViewAllData"]);
+
+    let consent = context.consent(&rep, ConnectionKind::Team).await;
+    let refusal = context.exchange(consent).await.unwrap_err();
+
+    assert_eq!(refusal.code, RefusalCode::AdministratorNeeded);
+    assert_eq!(revoked(&context), 1);
+    assert!(context.deps.connections.list(context.org_id()).await.unwrap().is_empty());
+    for admin_permission in ["CustomizeApplication", "ModifyAllData"] {
+        let context = TestContext::new().await;
+        context.grant(&rep, &["ViewAllData", admin_permission]);
+        let consent = context.consent(&rep, ConnectionKind::Team).await;
+        context.exchange(consent).await.unwrap_or_else(|refusal| panic!("{admin_permission}: {refusal:?}"));
+        assert!(context.connection().await.rights.unwrap().administrator);
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_no_admin_reconnects_the_tenants_own_org() {
+    let context = TestContext::connected().await;
+    context.activate().await;
+    context.grant(&rep(&context), &["ViewAllData"]);
+
+    let consent = context.consent(&rep(&context), ConnectionKind::Team).await;
+    context.exchange(consent).await.unwrap();
+
+    assert_eq!(context.connection().await.rights, Some(UserRights::default()));
+}
+
+#[tokio::test]
+async fn a_team_user_who_does_not_see_everything_is_refused() {
+    let context = TestContext::connected().await;
+    context.activate().await;
+    let before = context.refresh_token().await;
+
+    let consent = context.consent(&rep(&context), ConnectionKind::Team).await;
+    let refusal = context.exchange(consent).await.unwrap_err();
+
+    assert_eq!(refusal.code, RefusalCode::MissingPermissions);
+    let grant =
+        "View All Data, or View Setup and Configuration with View All Records on Account, Contact, Lead, Opportunity";
+    assert_eq!(refusal.reason, grant);
+    assert_eq!(context.refresh_token().await, before);
+}
+
+#[tokio::test]
+async fn view_all_records_on_each_object_is_enough() {
+    let mut context = TestContext::connected().await;
+    context.activate().await;
+    context.deps.objects.mirrored.extend(names(&["User", "RecordType"]));
+    let view_all = ["Account", "Contact", "Lead"].map(str::to_owned).to_vec();
+    let granted = PermissionSet { system: Vec::new(), view_all };
+    context.org.assign_permission_set(&rep(&context), &granted).unwrap();
+    let consent = context.consent(&rep(&context), ConnectionKind::Team).await;
+    assert!(context.exchange(consent).await.unwrap_err().reason.ends_with("View All Records on Opportunity"));
+
+    let granted = PermissionSet { system: Vec::new(), view_all: vec!["Opportunity".to_owned()] };
+    context.org.assign_permission_set(&rep(&context), &granted).unwrap();
+    let consent = context.consent(&rep(&context), ConnectionKind::Team).await;
+    assert_eq!(context.exchange(consent).await.unwrap().limited_objects, []);
+
+    // Without View Setup and Configuration, the permissions on objects cannot be read.
+    let hidden = ObjectPermissions { hidden: true, ..ObjectPermissions::default() };
+    context.org.limit_profile(PROFILE, "ObjectPermissions", &hidden).unwrap();
+    let consent = context.consent(&rep(&context), ConnectionKind::Team).await;
+    assert_eq!(context.exchange(consent).await.unwrap_err().code, RefusalCode::MissingPermissions);
+}
+
+#[tokio::test]
+async fn limited_access_is_stored_and_returned_where_it_is_allowed() {
+    let mut context = TestContext::connected().await;
+    context.activate().await;
+    context.deps.team_access = TeamAccess::Limited;
+    let granted = PermissionSet { system: Vec::new(), view_all: vec!["Account".to_owned()] };
+    context.org.assign_permission_set(&rep(&context), &granted).unwrap();
+
+    let consent = context.consent(&rep(&context), ConnectionKind::Team).await;
+    let connected = context.exchange(consent).await.unwrap();
+
+    assert_eq!(connected.limited_objects, names(&["Contact", "Lead", "Opportunity"]));
+    assert_eq!(context.connection().await.rights.unwrap().limited_objects, connected.limited_objects);
+}
+
+#[tokio::test]
+async fn unavailable_rights_leave_no_connection() {
+    let context = TestContext::new().await;
+    let consent = context.consent(context.admin(), ConnectionKind::Team).await;
+    let path_prefix = "/services/data/v66.0/query".to_owned();
+    context.org.fault(Fault { path_prefix, method: None, times: 20, effect: Effect::Unavailable });
+
+    let refusal = context.exchange(consent).await.unwrap_err();
+
+    assert_eq!(refusal.code, RefusalCode::Unavailable);
     assert!(context.deps.connections.list(context.org_id()).await.unwrap().is_empty());
 }
 

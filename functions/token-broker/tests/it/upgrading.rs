@@ -86,6 +86,7 @@ async fn tokens_stored_before_a_crash_refresh_with_their_own_app() {
         instance_url: v1.instance_url,
         granted_at: v1.granted_at.unwrap(),
         username: None,
+        rights: None,
     };
     let now = context.deps.clock.now();
     let length = jiff::SignedDuration::from_secs(40);

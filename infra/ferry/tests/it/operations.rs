@@ -1,4 +1,4 @@
-//! `ferry upgrade`, `disconnect`, `lmo-address`, `release` and `polling`.
+//! `ferry upgrade`, `disconnect`, `transfer`, `lmo-address`, `release` and `polling`.
 
 use salesforce::Clock;
 use serde_json::{Value, json};
@@ -139,5 +139,40 @@ fn polling_is_set_by_the_operator() {
         assert!(polling("off").contains("only the nightly refresh reads its changes"));
         let unknown = stack.fail(&["polling", "--org", "00D5e000000KQ2fEAG", "on"]);
         assert_eq!(unknown, (2, "ferry: org 00D5e000000KQ2fEAG is unknown; check --org and --stack\n".to_owned()));
+    });
+}
+
+#[test]
+fn an_org_is_transferred_once_its_connections_have_ended() {
+    run(async {
+        let stack = Stack::create().await;
+        let transfer = ["transfer", "--org", ORG, "--to", "globex", "--yes", "--json"];
+
+        // Without a token broker no connection can be revoked.
+        let refused = stack.ferry(&transfer);
+        assert_eq!(refused.status.code(), Some(3));
+        let said = String::from_utf8(refused.stdout).unwrap();
+        assert!(said.contains("was not transferred, because 2 connections are not fully revoked"), "{said}");
+        let org = stack.org().await;
+        assert_eq!((org.state, org.tenant.unwrap().as_str()), (OrgState::Disconnected, "acme"));
+
+        stack.forget_connections().await;
+        let moved: Value = serde_json::from_str(&stack.succeed(&transfer)).unwrap();
+        assert_eq!((&moved["from"], &moved["to"]), (&json!("acme"), &json!("globex")));
+        let org = stack.org().await;
+        assert_eq!((org.state, org.tenant.unwrap().as_str()), (OrgState::Disconnected, "globex"));
+        assert!(org.bound_at.is_some());
+        let again = stack.succeed(&["transfer", "--org", ORG, "--to", "globex"]);
+        assert!(again.contains("belongs to tenant `globex` already"), "{again}");
+    });
+}
+
+#[test]
+fn an_unknown_org_is_not_transferred() {
+    run(async {
+        let stack = Stack::create().await;
+        let (code, said) = stack.fail(&["transfer", "--org", "00D5e000000KQ2fEAG", "--to", "globex", "--yes"]);
+        assert_eq!(code, 2);
+        assert!(said.contains("is unknown"), "{said}");
     });
 }

@@ -11,7 +11,8 @@ use salesforce::Clock;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::{
-    ActivationRequest, ConnectionKind, Connections, Consent, Deliveries, Environment, LeaseRequest, Orgs, SecretHash,
+    ActivationRequest, BindingRight, ConnectionKind, Connections, Consent, Deliveries, Environment, LeaseRequest, Org,
+    Orgs, SecretHash,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -58,7 +59,8 @@ impl Stack {
         let (org_id, now) = (ORG.parse().unwrap(), Clock::system().now());
         let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
         let tenant = "acme".parse().unwrap();
-        let activate = ActivationRequest { org_id, tenant, environment: Environment::Production, webhook_secret, now };
+        let (right, environment, my_domain_url) = (BindingRight::Unowned, Environment::Production, None);
+        let activate = ActivationRequest { org_id, tenant, right, environment, my_domain_url, webhook_secret, now };
         Orgs::new(dynamodb.clone(), self.state.tables.name("orgs")).activate(&activate).await.unwrap();
         let rep = ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() };
         for (kind, app) in [(ConnectionKind::Team, "v1"), (rep, "v2")] {
@@ -72,6 +74,7 @@ impl Stack {
                 instance_url: "https://acme.my.salesforce.com".to_owned(),
                 granted_at: now,
                 username: None,
+                rights: None,
             };
             let connections = Connections::new(dynamodb.clone(), self.state.tables.name("connections"));
             let (owner, length) = ("test".to_owned(), SignedDuration::from_secs(40));
@@ -84,6 +87,19 @@ impl Stack {
 
     pub(crate) fn orgs(&self) -> Orgs {
         Orgs::new(self.dynamodb(), self.state.tables.name("orgs"))
+    }
+
+    /// Returns the stack's org.
+    pub(crate) async fn org(&self) -> Org {
+        self.orgs().load(ORG.parse().unwrap()).await.unwrap().unwrap()
+    }
+
+    /// Deletes the rows of the org's connections.
+    pub(crate) async fn forget_connections(&self) {
+        let connections = Connections::new(self.dynamodb(), self.state.tables.name("connections"));
+        for connection in connections.list(ORG.parse().unwrap()).await.unwrap() {
+            assert!(connections.forget(&connection).await.unwrap());
+        }
     }
 
     pub(crate) fn deliveries(&self) -> Deliveries {

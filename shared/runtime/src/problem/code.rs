@@ -97,9 +97,6 @@ problem_codes! {
     /// The org belongs to another tenant.
     OrgOwnedByAnotherTenant = "org_owned_by_another_tenant", CONFLICT, "The org belongs to another tenant",
         "Ask the operator of this installation to transfer the org.";
-    /// The org is quarantined, so that it cannot be connected.
-    OrgQuarantined = "org_quarantined", CONFLICT, "The org is quarantined",
-        "Ask the operator of this installation to examine the org and to release it.";
     /// The grant of the connection has ended.
     ReconnectRequired = "reconnect_required", CONFLICT, "The connection has to be renewed",
         "Send the person a new connect link (POST /v1/connect-links), then send the request again.";

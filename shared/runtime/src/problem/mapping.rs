@@ -53,7 +53,7 @@ impl From<&store::Error> for Problem {
             Error::OwnedByAnotherTenant { .. } => {
                 Self::new(ProblemCode::OrgOwnedByAnotherTenant).detail(error.to_string())
             }
-            Error::Quarantined { .. } => Self::new(ProblemCode::OrgQuarantined).detail(error.to_string()),
+            Error::NotAnAdministrator { .. } => Self::new(ProblemCode::SalesforceForbidden).detail(error.to_string()),
             Error::IdempotencyKeyReused => Self::new(ProblemCode::IdempotencyKeyReused),
             Error::TooLarge { .. } => Self::new(ProblemCode::PayloadTooLarge).next("Send fewer records at once."),
             Error::Refused { .. } | Error::Incomplete { .. } | Error::Corrupt { .. } => {
@@ -86,7 +86,9 @@ impl From<&Refusal> for Problem {
             RefusalCode::WrongOrg => Self::new(ProblemCode::WrongOrg),
             RefusalCode::OrgOwnedByAnotherTenant => Self::new(ProblemCode::OrgOwnedByAnotherTenant),
             RefusalCode::GrantRefused => Self::new(ProblemCode::GrantRefused),
-            RefusalCode::MissingPermissions => Self::new(ProblemCode::SalesforceForbidden),
+            RefusalCode::MissingPermissions | RefusalCode::AdministratorNeeded => {
+                Self::new(ProblemCode::SalesforceForbidden)
+            }
             RefusalCode::AppRefused | RefusalCode::UnknownApp => Self::new(ProblemCode::AppMisconfigured),
             RefusalCode::Untrusted => Self::new(ProblemCode::SalesforceUnusable),
             RefusalCode::Busy | RefusalCode::Unavailable => {

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use salesforce::{Fingerprint, OrgId, RecordId, Retry};
+use salesforce::{Fingerprint, ObjectName, OrgId, RecordId, Retry};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use store::{ConnectionId, ConnectionKind, ConnectionState, PublicApp, Tenant};
@@ -168,6 +168,9 @@ pub struct Connected {
     /// The user's username, if Salesforce returned it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
+    /// The mirrored objects of which a team's user may not see every record. Empty if the user sees everything.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limited_objects: Vec<ObjectName>,
     /// The number of this user's grants to this app, the new one included. Salesforce keeps five: a further consent ends the
     /// oldest.
     #[serde(default)]
@@ -237,6 +240,8 @@ pub enum RefusalCode {
     GrantRefused,
     /// The user lacks permissions that the connection needs. The reason lists them.
     MissingPermissions,
+    /// The org has to be bound to the tenant first, which only a consent of one of its administrators does.
+    AdministratorNeeded,
     /// Salesforce refused the app.
     AppRefused,
     /// The app registration does not exist.

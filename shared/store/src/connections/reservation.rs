@@ -4,7 +4,9 @@
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{OrgId, RecordId};
 
-use super::{Connection, ConnectionKind, ConnectionState, Lease, LeaseRequest, LeaseSlot, PendingGrant};
+use super::{
+    Connection, ConnectionKind, ConnectionState, Lease, LeaseRequest, LeaseSlot, PendingGrant, UserRights, grants,
+};
 use crate::ids::Tenant;
 
 /// The reason of a connection whose first tokens are not stored yet.
@@ -31,6 +33,8 @@ pub struct Consent {
     pub granted_at: Timestamp,
     /// The user's name in the org, if known.
     pub username: Option<String>,
+    /// The rights of a team's user; `None` for a personal connection.
+    pub rights: Option<UserRights>,
 }
 
 impl Consent {
@@ -57,7 +61,7 @@ const ABANDONED_AFTER: SignedDuration = SignedDuration::from_mins(15);
 pub(super) const IS_AS_SEEN: &str = "#lease_fence = :seen_fence AND #updated_at = :seen_updated_at";
 
 /// Returns the connection with the consent pending and the lease granted to the caller. `None` if it belongs to another
-/// tenant, unless that tenant ended it or never finished connecting it.
+/// tenant, unless its grant has ended or that tenant never finished connecting it.
 pub(super) fn reserve(before: Option<&Connection>, consent: &Consent, request: &LeaseRequest) -> Option<Connection> {
     let slot = before.map(|before| before.lease.clone()).unwrap_or_default();
     let lease = slot.granted(&request.owner, request.deadline());
@@ -69,14 +73,14 @@ pub(super) fn reserve(before: Option<&Connection>, consent: &Consent, request: &
     Some(Connection { lease, pending: Some(consent.grant()), ..known })
 }
 
-/// Returns whether another tenant may take the connection.
+/// Returns whether another tenant may take the connection: its grant is not live, and no consent is under way. The caller
+/// has checked that this tenant may connect the org.
 fn is_free(connection: &Connection, now: Timestamp) -> bool {
     match &connection.state {
-        ConnectionState::Revoked => true,
-        ConnectionState::ReauthRequired { reason } => {
-            reason == NOT_CONNECTED_YET && now.duration_since(connection.updated_at) >= ABANDONED_AFTER
+        ConnectionState::ReauthRequired { reason } if reason == NOT_CONNECTED_YET => {
+            now.duration_since(connection.updated_at) >= ABANDONED_AFTER
         }
-        ConnectionState::Active | ConnectionState::Uncertain => false,
+        _ => !grants::may_be_live(connection),
     }
 }
 
@@ -90,6 +94,7 @@ fn unconnected(consent: &Consent, now: Timestamp) -> Connection {
         tenant: consent.tenant,
         user_id: consent.user_id,
         username: consent.username,
+        rights: None,
         app: consent.app,
         login_url: consent.login_url,
         instance_url: consent.instance_url,

@@ -1,15 +1,22 @@
 //! DynamoDB updates of a connection.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::{ConnectionKind, ConnectionState, Consent, LeaseOutcome};
+use crate::Error;
 use crate::ids::TokenVersion;
-use crate::table::{Update, text};
+use crate::table::{Update, text, to_item};
 use crate::time;
 use crate::token_vault::TokenGrant;
 
 /// Returns the update for a consent whose tokens are in the vault.
-pub(super) fn connected(consent: &Consent, tokens: &TokenVersion, now: Timestamp) -> Update {
+pub(super) fn connected(
+    operation: &'static str,
+    consent: &Consent,
+    tokens: &TokenVersion,
+    now: Timestamp,
+) -> Result<Update, Error> {
     let now = || text(time::format(now));
     let mut set = vec![
         ("tenant", text(consent.tenant.as_str())),
@@ -30,19 +37,13 @@ pub(super) fn connected(consent: &Consent, tokens: &TokenVersion, now: Timestamp
             set.extend([("kind", text("personal")), ("platform_user", text(platform_user.as_str()))]);
         }
     }
-    Update {
-        set,
-        remove: vec![
-            "reason",
-            "pending",
-            "refreshed_at",
-            "lease_owner",
-            "lease_deadline",
-            "sunset_on",
-            "sunset_warned_days",
-        ],
-        ..Update::default()
+    let mut remove =
+        vec!["reason", "pending", "refreshed_at", "lease_owner", "lease_deadline", "sunset_on", "sunset_warned_days"];
+    match &consent.rights {
+        Some(rights) => set.push(("rights", AttributeValue::M(to_item(operation, rights)?))),
+        None => remove.push("rights"),
     }
+    Ok(Update { set, remove, ..Update::default() })
 }
 
 /// Returns the update for a new state.

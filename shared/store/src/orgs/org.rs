@@ -46,9 +46,13 @@ pub struct Org {
     /// The owner; `None` until the org is active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Tenant>,
-    /// Production or sandbox: of an active org as its connection proved it, before that as the claim had it.
+    /// The time at which the current owner became the owner; `None` for an org without an owner, and for a row of a
+    /// version that did not store it. Rows of other tables that another tenant made before are not served.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub bound_at: Option<Timestamp>,
+    /// Production or sandbox: as the claim had it until the org is active, then as the org itself reported it.
     pub environment: Environment,
-    /// The org's My Domain URL. Announcements do not set it.
+    /// The org's My Domain URL, from the token response of its team connection. Announcements do not set it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub my_domain_url: Option<String>,
     /// The version of the installed package.
@@ -100,6 +104,7 @@ impl Org {
             org_id,
             state: OrgState::Claimed,
             tenant: None,
+            bound_at: None,
             environment,
             my_domain_url: None,
             package_version: None,
@@ -197,12 +202,28 @@ pub struct ActivationRequest {
     pub org_id: OrgId,
     /// The tenant that it connected for.
     pub tenant: Tenant,
-    /// The login host that was used.
+    /// The right of the consent to give the org an owner.
+    pub right: BindingRight,
+    /// Production or sandbox, as the org reported it; if it did not, the login host that was used.
     pub environment: Environment,
+    /// The base URL of the org's API, from the token response.
+    pub my_domain_url: Option<String>,
     /// The hash of a new webhook secret, stored only if the org becomes active by this request.
     pub webhook_secret: SecretHash,
     /// The current time.
     pub now: Timestamp,
+}
+
+/// The right of a consent for a team connection to give an org an owner, from the least to the greatest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BindingRight {
+    /// None, because the user is not an administrator of the org. The org must belong to the tenant already.
+    None,
+    /// To an org without an owner.
+    Unowned,
+    /// Also to an org that another tenant has left: the user sees all that is mirrored, and that tenant has no live
+    /// connection.
+    Left,
 }
 
 /// The outcome of an activation.

@@ -3,8 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
 
-use super::{ActivationRequest, InstallClaim, MAX_COPIES, Org, OrgState, SeenCopy};
+use super::{ActivationRequest, BindingRight, InstallClaim, MAX_COPIES, Org, OrgState, Quarantine, SeenCopy};
 use crate::Error;
+use crate::ids::Tenant;
 use crate::webhook_secret::{MAX_LIVE, SecretHash};
 
 /// The reason why an org is not activated.
@@ -12,15 +13,15 @@ use crate::webhook_secret::{MAX_LIVE, SecretHash};
 pub enum Refusal {
     /// It belongs to another tenant.
     OwnedByAnotherTenant,
-    /// It is quarantined.
-    Quarantined,
+    /// It has to be bound to the tenant, and the user is not an administrator of the org.
+    NotAnAdministrator,
 }
 
 impl Refusal {
     pub(super) fn error(self, org: OrgId) -> Error {
         match self {
             Self::OwnedByAnotherTenant => Error::OwnedByAnotherTenant { org },
-            Self::Quarantined => Error::Quarantined { org },
+            Self::NotAnAdministrator => Error::NotAnAdministrator { org },
         }
     }
 }
@@ -54,33 +55,90 @@ pub fn with_expiry(org: Org) -> Org {
     Org { expires_at: org.expires_at.filter(|_| !is_proven), ..org }
 }
 
-/// Returns the activated org, or `None` if it is already active for this tenant.
+/// Checks that a consent for a team connection may make the tenant the owner of the org, or finds it to be the owner
+/// already.
+///
+/// # Errors
+/// A [`Refusal`].
+pub fn check_binding(known: Option<&Org>, tenant: &Tenant, right: BindingRight) -> Result<(), Refusal> {
+    let owner = known.and_then(|org| org.tenant.as_ref().map(|owner| (owner, org.state)));
+    let needed = match owner {
+        None => BindingRight::Unowned,
+        Some((owner, _)) if owner == tenant => BindingRight::None,
+        Some((_, OrgState::Uninstalled | OrgState::Disconnected)) => BindingRight::Left,
+        Some((_, OrgState::Claimed | OrgState::Active | OrgState::Quarantined)) => {
+            return Err(Refusal::OwnedByAnotherTenant);
+        }
+    };
+    match right {
+        sufficient if sufficient >= needed => Ok(()),
+        BindingRight::None if needed == BindingRight::Unowned => Err(Refusal::NotAnAdministrator),
+        // A user without the right learns only that the org has another owner.
+        _ => Err(Refusal::OwnedByAnotherTenant),
+    }
+}
+
+/// Returns the activated org, or `None` if it is already active for this tenant. A quarantine does not prevent it: the
+/// consent proves the org.
 ///
 /// # Errors
 /// A [`Refusal`].
 pub fn activate(known: Option<&Org>, request: &ActivationRequest) -> Result<Option<Org>, Refusal> {
+    check_binding(known, &request.tenant, request.right)?;
     let before = match known {
         None => Org::claimed(request.org_id, request.environment, request.now),
-        Some(org) if org.state == OrgState::Quarantined => return Err(Refusal::Quarantined),
-        Some(org) if org.tenant.as_ref().is_some_and(|owner| *owner != request.tenant) => {
-            return Err(Refusal::OwnedByAnotherTenant);
-        }
-        Some(org) if org.state == OrgState::Active => return Ok(None),
+        Some(org) if org.state == OrgState::Active && org.tenant.is_some() => return Ok(None),
         Some(org) => org.clone(),
     };
-    let reported = before.announced.clone();
+    let licensed = before.license.as_ref().and_then(|license| license.newest.package_version.clone());
+    let is_new_owner = before.tenant.as_ref() != Some(&request.tenant);
+    let released = |reason: Quarantine| Quarantine { released_at: reason.released_at.or(Some(request.now)), ..reason };
     Ok(Some(Org {
-        package_version: reported
-            .and_then(|reported| reported.package_version)
-            .or_else(|| before.package_version.clone()),
         state: OrgState::Active,
+        package_version: licensed.or_else(|| before.package_version.clone()),
         tenant: Some(request.tenant.clone()),
+        bound_at: if is_new_owner { Some(request.now) } else { before.bound_at },
         environment: request.environment,
+        my_domain_url: request.my_domain_url.clone(),
+        quarantine: before.quarantine.clone().map(released),
         webhook_secrets: vec![request.webhook_secret.clone()],
         activated_at: Some(request.now),
         updated_at: request.now,
         ..before
     }))
+}
+
+/// Returns the org with what it reported about itself at a later consent, or `None` if nothing changes.
+#[must_use]
+pub fn with_proof(known: &Org, environment: Environment, my_domain_url: Option<&str>, now: Timestamp) -> Option<Org> {
+    let my_domain_url = my_domain_url.map(str::to_owned).or_else(|| known.my_domain_url.clone());
+    let next = Org { environment, my_domain_url, ..known.clone() };
+    (next != *known).then(|| Org { updated_at: now, ..next })
+}
+
+/// Returns the closed org with another owner, or `None` if that tenant is the owner already.
+///
+/// # Errors
+/// The org has no owner, or is active: its connections have to end first.
+pub fn transfer(known: &Org, to: &Tenant, now: Timestamp) -> Result<Option<Org>, TransferRefusal> {
+    match (&known.tenant, known.state) {
+        (None, _) => Err(TransferRefusal::NoOwner),
+        (Some(owner), _) if owner == to => Ok(None),
+        (Some(_), OrgState::Active) => Err(TransferRefusal::Active),
+        (Some(_), OrgState::Claimed | OrgState::Uninstalled | OrgState::Disconnected | OrgState::Quarantined) => {
+            let (tenant, bound_at) = (Some(to.clone()), Some(now));
+            Ok(Some(Org { tenant, bound_at, webhook_secrets: Vec::new(), updated_at: now, ..known.clone() }))
+        }
+    }
+}
+
+/// The reason why an org is not transferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransferRefusal {
+    /// It has no owner.
+    NoOwner,
+    /// It is active.
+    Active,
 }
 
 /// Returns the closed org, or `None` if it is closed already. Only an active org becomes

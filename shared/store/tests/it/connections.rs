@@ -23,6 +23,7 @@ fn consent(kind: ConnectionKind) -> Consent {
         instance_url: "https://acme.my.salesforce.com".to_owned(),
         granted_at: at(0),
         username: None,
+        rights: None,
     }
 }
 

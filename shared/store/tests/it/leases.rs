@@ -72,6 +72,7 @@ async fn connect(connections: &Connections, rep: u64) -> (ConnectionId, Model) {
         instance_url: "https://acme.my.salesforce.com".to_owned(),
         granted_at: at(0),
         username: None,
+        rights: None,
     };
     let reserved = connections.reserve(&consent, &request("consent".to_owned(), 0, 30)).await.unwrap();
     let version = "a".repeat(36).parse().unwrap();

@@ -1,8 +1,8 @@
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use futures::future::join_all;
 use store::{
-    Activation, ActivationRequest, ActiveOrg, Announcement, Environment, Error, InstallClaim, LicenseNotice,
-    LicenseState, LicenseStatus, OrgState, Orgs, SecretHash, SeenCopy, webhook_secret,
+    Activation, ActivationRequest, ActiveOrg, Announcement, BindingRight, Environment, Error, InstallClaim,
+    LicenseNotice, LicenseState, LicenseStatus, OrgState, Orgs, SecretHash, SeenCopy, webhook_secret,
 };
 
 use crate::harness::{at, org, other_org, run, tables};
@@ -41,7 +41,9 @@ fn activate(tenant: &str, secret: &str) -> ActivationRequest {
     ActivationRequest {
         org_id: org(),
         tenant: tenant.parse().unwrap(),
+        right: BindingRight::Unowned,
         environment: Environment::Production,
+        my_domain_url: None,
         webhook_secret: SecretHash { sha256: secret.to_owned(), created_at: at(1) },
         now: at(1),
     }

@@ -1,6 +1,7 @@
 //! The functions that `oauth-callback` invokes, called in this process instead of in Lambda.
 
 use runtime::invoke::Invoke;
+use runtime::token_broker::Operation;
 use runtime::{Error, diagnostic};
 use salesforce::{BoxFuture, Classify};
 use serde::Serialize;
@@ -13,6 +14,25 @@ pub(crate) struct Broker {
     pub(crate) name: &'static str,
     pub(crate) deps: token_broker::Deps,
     pub(crate) secrets: Secrets,
+}
+
+impl Broker {
+    /// Returns the function that exchanges codes and revokes grants. As deployed, it serves no other operation.
+    pub(crate) fn connection_manager(deps: &token_broker::Deps, secrets: &Secrets) -> Self {
+        let operations = [Operation::ExchangeCode, Operation::Revoke, Operation::Apps];
+        Self::serving("connection-manager", &operations, deps, secrets)
+    }
+
+    /// Returns a function that serves these operations only.
+    pub(crate) fn serving(
+        name: &'static str,
+        operations: &[Operation],
+        deps: &token_broker::Deps,
+        secrets: &Secrets,
+    ) -> Self {
+        let deps = token_broker::Deps { operations: operations.to_vec(), ..deps.clone() };
+        Self { name, deps, secrets: secrets.clone() }
+    }
 }
 
 /// The real onboarding.

@@ -5,18 +5,19 @@ use http::StatusCode;
 use jiff::SignedDuration;
 use local::Emulator;
 use local::emulator::State;
-use org_simulator::{OrgOptions, Simulator};
+use org_simulator::{OrgOptions, PermissionSet, Simulator};
 use runtime::token_broker::Operation;
 use runtime::{AppList, Aws, ConnectionManager, Env, Salesforce, TokenBroker};
 use salesforce::{ApiVersion, Clock, HostPolicy, Http, OrgId};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use store::{Connection, ConnectionId, ConnectionKind, ConnectionState};
+use token_broker::TeamAccess;
 use tokio::sync::OnceCell;
 
 use crate::functions::{Broker, Onboarding};
 use crate::log::Secrets;
-use crate::visitor::{Visitor, send};
+use crate::visitor::{Page, Visitor, send};
 
 pub(crate) const PUBLIC_URL: &str = "http://localhost:8580";
 pub(crate) const CALLBACK: &str = "http://localhost:8580/oauth/callback";
@@ -31,6 +32,7 @@ pub(crate) struct TestContext {
     pub(crate) clock: Clock,
     pub(crate) broker: token_broker::Deps,
     pub(crate) callback: oauth_callback::Deps,
+    pub(crate) onboarding: onboarding::Deps,
     pub(crate) secrets: Secrets,
     public_url: String,
     /// The secret with the app registrations.
@@ -45,10 +47,16 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// Starts with a change of the context.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut TestContext)) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         // Browsers accept `Secure` cookies of `localhost` without TLS.
         let url = format!("http://localhost:{}", listener.local_addr().unwrap().port());
-        let context = TestContext::at(&url, Simulator::login_url).await;
+        let mut context = TestContext::at(&url, Simulator::login_url).await;
+        change(&mut context);
         let router = context.router();
         let mut server = tokio::task::JoinSet::new();
         server.spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -94,21 +102,38 @@ impl TestContext {
         let mut onboarding = onboarding::Deps::new(&aws, config).unwrap();
         let config = oauth_callback::Config::from_env(&env()).unwrap();
         let mut callback = oauth_callback::Deps::new(&aws, config);
-        // As deployed: each of the two functions serves only its own operations.
-        let serving = |name: &'static str, operations: &[Operation]| {
-            let deps = token_broker::Deps { operations: operations.to_vec(), ..broker.clone() };
-            Broker { name, deps, secrets: secrets.clone() }
-        };
-        let manager = serving("connection-manager", &[Operation::ExchangeCode, Operation::Revoke, Operation::Apps]);
+        let manager = Broker::connection_manager(&broker, &secrets);
         callback.apps = AppList::new(manager.clone(), clock.clone());
         callback.connection_manager = ConnectionManager::new(manager);
         let http = Http::new(HostPolicy::LoopbackToo, clock.clone()).unwrap();
-        let issuer = TokenBroker::new(serving("token-broker", &[Operation::AccessToken]), HostPolicy::LoopbackToo);
+        let issuer = Broker::serving("token-broker", &[Operation::AccessToken], &broker, &secrets);
+        let issuer = TokenBroker::new(issuer, HostPolicy::LoopbackToo);
         onboarding.salesforce = Salesforce::new(http, ApiVersion::DEFAULT, issuer);
         onboarding.connection_manager = callback.connection_manager.clone();
-        let called = Onboarding { deps: onboarding, secrets: secrets.clone() };
+        let called = Onboarding { deps: onboarding.clone(), secrets: secrets.clone() };
         callback.onboarding = connecting::onboarding::Onboarding::new(called);
-        Self { org, other_org, clock, broker, callback, secrets, public_url: public_url.to_owned(), apps }
+        Self { org, other_org, clock, broker, callback, onboarding, secrets, public_url: public_url.to_owned(), apps }
+    }
+
+    /// Connects also a team that does not see every record.
+    pub(crate) fn allow_limited_team(&mut self) {
+        self.broker.team_access = TeamAccess::Limited;
+        self.callback.connection_manager =
+            ConnectionManager::new(Broker::connection_manager(&self.broker, &self.secrets));
+    }
+
+    /// Grants a user of the org system permissions such as `ViewAllData`.
+    pub(crate) fn grant(&self, username: &str, system: &[&str]) {
+        let system = system.iter().map(|name| (*name).to_owned()).collect();
+        self.org.assign_permission_set(username, &PermissionSet { system, view_all: Vec::new() }).unwrap();
+    }
+
+    /// Consents for the team of the org for a tenant as a user, and returns the last page.
+    pub(crate) async fn try_team(&self, tenant: &str, username: &str) -> Page {
+        let mut visitor = Visitor::new(self);
+        let started = visitor.begin(&self.team_link(tenant).await).await;
+        let back = visitor.consent(&started, username).await;
+        visitor.get(&back).await
     }
 
     /// Advances the clocks of Ferry and of the org.

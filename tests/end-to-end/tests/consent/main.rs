@@ -5,6 +5,7 @@
 
 mod admin;
 mod attacks;
+mod binding;
 mod chromium;
 mod forged_responses;
 mod functions;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use store::ConnectionState;
 
 use crate::chromium::{Chromium, Key};
-use crate::harness::Served;
+use crate::harness::{Served, TestContext};
 use crate::page_checks::{check_page, tab_to};
 
 /// Logs in as a user on the simulated org's consent page, and presses the button of the decision.
@@ -263,6 +263,53 @@ fn missing_permissions_of_a_user_are_listed() {
         assert!(page.contains("Your user lacks permissions in Salesforce") && page.contains("Opportunity"), "{page}");
         check_page(&mut browser, "missing-permissions").await;
         assert!(context.team().await.is_none_or(|team| team.state != ConnectionState::Active));
+        context.secrets.assert_not_logged();
+    });
+}
+
+#[test]
+fn a_user_who_may_not_connect_the_team_learns_what_to_do() {
+    harness::run(async {
+        let Some(mut browser) = Chromium::start().await else { return };
+        let served = Served::start().await;
+        let context = &served.context;
+        let cases: [(&str, &[&str], &str); 2] = [
+            ("does-not-see-everything", &[], "View All Records on Account, Contact, Lead, Opportunity"),
+            ("administrator-needed", &["ViewAllData"], "An administrator must connect this org once"),
+        ];
+        for (name, granted, text) in cases {
+            context.grant(&context.rep(), granted);
+            browser.open(&served.url(&context.team_link("acme").await)).await;
+            browser.click("Continue to Salesforce").await;
+            decide(&mut browser, &context.rep(), "Allow").await;
+
+            let page = browser.text().await;
+
+            assert!(page.contains(text), "{name}: {page}");
+            check_page(&mut browser, name).await;
+        }
+        assert!(context.is_untouched(context.org_id()).await);
+        context.secrets.assert_not_logged();
+    });
+}
+
+#[test]
+fn a_team_with_limited_access_is_warned() {
+    harness::run(async {
+        let Some(mut browser) = Chromium::start().await else { return };
+        let served = Served::start_with(TestContext::allow_limited_team).await;
+        let context = &served.context;
+        context.grant(&context.rep(), &["CustomizeApplication"]);
+        browser.open(&served.url(&context.team_link("acme").await)).await;
+        browser.click("Continue to Salesforce").await;
+        decide(&mut browser, &context.rep(), "Allow").await;
+
+        let page = browser.text().await;
+
+        assert!(page.contains("may not see every record") && page.contains("Opportunity"), "{page}");
+        check_page(&mut browser, "connected-limited").await;
+        let shown = browser.evaluate("document.querySelector('#webhook').value").await;
+        context.secrets.note(shown.as_str().unwrap());
         context.secrets.assert_not_logged();
     });
 }

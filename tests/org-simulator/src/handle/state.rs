@@ -128,6 +128,7 @@ impl SavedOrg {
         for table in self.tables {
             table.restore(&mut org);
         }
+        org.add_missing_rights();
         org
     }
 }

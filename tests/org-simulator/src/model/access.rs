@@ -10,6 +10,7 @@ use crate::model::errors::ApiError;
 use crate::model::ids::RecordId;
 use crate::model::org::Org;
 use crate::model::profiles::ObjectLimits;
+use crate::model::rights;
 use crate::model::schema::{self, Field, Object};
 use crate::model::store::Row;
 use crate::model::value::Value;
@@ -94,13 +95,19 @@ impl Org {
         limits.is_none_or(|limits| !limits.hidden_record_types.contains(&record_type))
     }
 
-    /// Returns whether the actor may see the record: admins see all, others the records of public objects and their
-    /// own.
+    /// Returns whether the actor may see the record: admins see all, others the records of public objects, their own, and
+    /// those of objects of which they may view all records.
     pub(crate) fn may_see(&self, actor: &Actor, object: &Object, row: &Row) -> bool {
         if object.name == "ContentNote" {
             return self.may_see_note(actor, row);
         }
-        actor.is_admin || !self.private.contains(&object.name) || row.get(schema::OWNER).as_id() == Some(actor.user)
+        if object.name == "UserPermissionAccess" {
+            return rights::is_of(row, actor.user);
+        }
+        actor.is_admin
+            || !self.private.contains(&object.name)
+            || row.get(schema::OWNER).as_id() == Some(actor.user)
+            || self.views_all(actor, object)
     }
 
     /// Returns a record that the actor may see, deleted or not.

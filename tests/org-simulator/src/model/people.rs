@@ -108,6 +108,7 @@ pub(crate) fn add_user(org: &mut Org, new: &NewUser) -> Result<User, Error> {
         ("EmailEncodingKey", Value::text("UTF-8")),
     ];
     let id = org.insert_setup("User", &fields);
+    org.add_user_rights(id, profile);
     let row = org.store.get("User", id).and_then(|row| user(org, row));
     row.ok_or_else(|| Error::Unknown { what: "user", name: new.username.clone() })
 }
@@ -161,7 +162,12 @@ impl Org {
     pub(crate) fn profile_named(&mut self, name: &str) -> RecordId {
         match self.setup_record("Profile", "Name", name) {
             Some(row) => row.id().unwrap_or(self.id),
-            None => self.insert_setup("Profile", &[("Name", Value::text(name)), ("UserType", Value::text("Standard"))]),
+            None => {
+                let fields = [("Name", Value::text(name)), ("UserType", Value::text("Standard"))];
+                let profile = self.insert_setup("Profile", &fields);
+                self.add_profile_rights(profile, name);
+                profile
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-use org_simulator::ObjectPermissions;
+use org_simulator::{ObjectPermissions, PermissionSet};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -154,4 +154,61 @@ async fn restrictions_on_unknown_names_are_rejected() {
         let response = context.admin(Method::PATCH, &format!("profiles/{profile}"), Some(body.clone())).await;
         assert!((400..500).contains(&response.status), "{profile} {body}: {}", response.status);
     }
+}
+
+const RIGHTS: &str = "SELECT PermissionsCustomizeApplication, PermissionsModifyAllData, PermissionsViewAllData, \
+                      PermissionsViewSetup FROM UserPermissionAccess";
+
+async fn rows(context: &TestContext, soql: &str) -> Value {
+    context.query(soql).await.body["records"].clone()
+}
+
+/// Returns the objects of which the user may view all records by a permission set.
+fn view_all(context: &TestContext, username: &str) -> String {
+    let user = context.org.users().into_iter().find(|user| user.username == username).unwrap().id;
+    format!(
+        "SELECT SobjectType FROM ObjectPermissions WHERE PermissionsViewAllRecords = TRUE AND ParentId IN \
+         (SELECT PermissionSetId FROM PermissionSetAssignment WHERE AssigneeId = '{user}')"
+    )
+}
+
+#[tokio::test]
+async fn each_user_sees_the_own_system_permissions() {
+    let mut context = TestContext::new().await;
+    for (username, admin) in [(crate::support::ADMIN, true), (CASEY, false)] {
+        context.log_in(username);
+        let found = rows(&context, RIGHTS).await;
+        assert_eq!(found.as_array().unwrap().len(), 1, "{username}");
+        for (name, has) in
+            [("CustomizeApplication", admin), ("ModifyAllData", admin), ("ViewAllData", admin), ("ViewSetup", true)]
+        {
+            assert_eq!(found[0][format!("Permissions{name}")], has, "{username} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn view_all_records_shows_private_records() {
+    let mut context = TestContext::new().await;
+    context.org.set_private("Account", true).unwrap();
+    context.org.set_private("Lead", true).unwrap();
+    context.log_in(CASEY);
+    let count = async |context: &TestContext, object: &str| {
+        rows(context, &format!("SELECT Id FROM {object}")).await.as_array().unwrap().len()
+    };
+    let (accounts, leads) = (count(&context, "Account").await, count(&context, "Lead").await);
+
+    let granted = PermissionSet { system: Vec::new(), view_all: vec!["account".to_owned()] };
+    context.org.assign_permission_set(CASEY, &granted).unwrap();
+
+    assert!(count(&context, "Account").await > accounts);
+    assert_eq!(count(&context, "Lead").await, leads);
+    let found = rows(&context, &view_all(&context, CASEY)).await;
+    assert_eq!((found.as_array().unwrap().len(), &found[0]["SobjectType"]), (1, &json!("Account")));
+    assert_eq!(rows(&context, &view_all(&context, JORDAN)).await, json!([]));
+
+    let granted = PermissionSet { system: vec!["ViewAllData".to_owned()], view_all: Vec::new() };
+    context.org.assign_permission_set(CASEY, &granted).unwrap();
+    assert!(count(&context, "Lead").await > leads);
+    assert_eq!(rows(&context, RIGHTS).await[0]["PermissionsViewAllData"], true);
 }

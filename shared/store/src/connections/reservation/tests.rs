@@ -15,6 +15,7 @@ fn consent(tenant: &str) -> Consent {
         instance_url: "https://acme.my.salesforce.com".to_owned(),
         granted_at: at(0),
         username: None,
+        rights: None,
     }
 }
 
@@ -50,14 +51,15 @@ fn a_reservation_keeps_the_tenants_connection() {
 #[test]
 fn only_an_ended_connection_passes_to_another_tenant() {
     let theirs = reserve(None, &consent("acme"), &request("a", 0)).unwrap();
-    let reauth = ConnectionState::ReauthRequired { reason: "grant_ended".to_owned() };
-    for state in [ConnectionState::Active, ConnectionState::Uncertain, reauth] {
+    let reauth = |reason: &str| ConnectionState::ReauthRequired { reason: reason.to_owned() };
+    for state in [ConnectionState::Active, ConnectionState::Uncertain, reauth(grants::APP_SUNSET)] {
         assert_eq!(reserve(Some(&with_state(&theirs, state)), &consent("other"), &request("b", 600)), None);
     }
     assert_eq!(reserve(Some(&theirs), &consent("other"), &request("b", 14)), None);
 
     let revoked = with_state(&theirs, ConnectionState::Revoked);
-    for (over, minute) in [(&theirs, 15), (&revoked, 0)] {
+    let ended = with_state(&theirs, reauth("grant_ended"));
+    for (over, minute) in [(&theirs, 15), (&revoked, 0), (&ended, 0)] {
         let row = reserve(Some(over), &consent("other"), &request("b", minute)).unwrap();
         assert_eq!((row.tenant.as_str(), row.created_at), ("other", at(minute)));
         assert_eq!(row.lease.fence, over.lease.fence + 1, "an earlier holder loses the lease");

@@ -15,7 +15,9 @@ fn request(tenant: &str) -> ActivationRequest {
     ActivationRequest {
         org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
         tenant: tenant.parse().unwrap(),
+        right: BindingRight::Unowned,
         environment: Environment::Production,
+        my_domain_url: None,
         webhook_secret: secret("new"),
         now: NOW,
     }
@@ -49,12 +51,6 @@ fn another_tenants_org_is_refused_in_every_state() {
         let refused = activate(Some(&known(state, Some("acme"))), &request("evil"));
         assert_eq!(refused, Err(Refusal::OwnedByAnotherTenant));
     }
-}
-
-#[test]
-fn a_quarantined_org_stays_so() {
-    let refused = activate(Some(&known(OrgState::Quarantined, Some("acme"))), &request("acme"));
-    assert_eq!(refused, Err(Refusal::Quarantined));
 }
 
 #[test]
@@ -169,12 +165,12 @@ fn an_org_with_a_tenant_or_a_license_never_expires() {
 }
 
 #[test]
-fn an_activation_adopts_the_announced_version() {
+fn an_activation_adopts_no_announced_version() {
     let gone = known(OrgState::Uninstalled, Some("acme"));
     let announced = announce(Some(&gone), &claim("2.0", Environment::Production, 60)).unwrap();
     assert_eq!(announced.state, OrgState::Uninstalled);
     let active = activate(Some(&announced), &request("acme")).unwrap().unwrap();
-    assert_eq!((active.state, active.package_version.as_deref()), (OrgState::Active, Some("2.0")));
+    assert_eq!((active.state, active.package_version), (OrgState::Active, None));
 }
 
 fn copy(number: usize, second: i64) -> SeenCopy {
@@ -215,5 +211,89 @@ proptest! {
         expected.truncate(MAX_COPIES);
         let expected: Vec<_> = expected.into_iter().map(|(number, second)| copy(number, second)).collect();
         prop_assert_eq!(org.copies, expected);
+    }
+}
+
+const ALL_RIGHTS: [BindingRight; 3] = [BindingRight::None, BindingRight::Unowned, BindingRight::Left];
+fn with_right(tenant: &str, right: BindingRight) -> ActivationRequest {
+    ActivationRequest { right, ..request(tenant) }
+}
+
+#[test]
+fn a_user_who_is_no_admin_cannot_bind_an_org() {
+    let unowned = ALL_STATES.map(|state| Some(known(state, None)));
+    for before in unowned.iter().chain([&None]) {
+        for right in ALL_RIGHTS {
+            let bound = activate(before.as_ref(), &with_right("acme", right));
+            match right {
+                BindingRight::None => assert_eq!(bound, Err(Refusal::NotAnAdministrator), "{before:?}"),
+                _ => assert_eq!(bound.unwrap().unwrap().bound_at, Some(NOW), "{before:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn any_user_reconnects_the_tenants_own_org() {
+    for state in ALL_STATES {
+        for right in ALL_RIGHTS {
+            let before = known(state, Some("acme"));
+            let again = activate(Some(&before), &with_right("acme", right)).unwrap();
+            assert_eq!(again.is_none(), state == OrgState::Active);
+            let bound_at = again.map(|org| (org.state, org.bound_at));
+            assert!(bound_at.is_none_or(|(state, at)| state == OrgState::Active && at.is_none()), "{bound_at:?}");
+        }
+    }
+}
+
+#[test]
+fn an_org_that_its_tenant_left_can_be_bound_anew() {
+    let later = Timestamp::from_second(60).unwrap();
+    for state in ALL_STATES {
+        let before = Org { bound_at: Some(NOW), ..known(state, Some("acme")) };
+        for right in ALL_RIGHTS {
+            let request = ActivationRequest { now: later, ..with_right("other", right) };
+            let bound = activate(Some(&before), &request);
+            if right == BindingRight::Left && matches!(state, OrgState::Uninstalled | OrgState::Disconnected) {
+                let org = bound.unwrap().unwrap();
+                assert_eq!((org.tenant.unwrap().as_str(), org.bound_at), ("other", Some(later)));
+                assert_eq!(org.webhook_secrets, [secret("new")]);
+            } else {
+                assert_eq!(bound, Err(Refusal::OwnedByAnotherTenant), "{state:?} {right:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_activation_replaces_what_anyone_announced() {
+    // As version 0.1.0 stored what anyone announced.
+    let evil = Some("https://evil.my.salesforce.com".to_owned());
+    let claim = known(OrgState::Claimed, None);
+    let announced = Org { my_domain_url: evil, environment: Environment::Sandbox, ..claim };
+    let proven = Some("https://acme.my.salesforce.com".to_owned());
+    let request = ActivationRequest { my_domain_url: proven.clone(), ..request("acme") };
+    let active = activate(Some(&announced), &request).unwrap().unwrap();
+    assert_eq!((active.my_domain_url.clone(), active.environment), (proven.clone(), Environment::Production));
+    assert_eq!(with_proof(&active, Environment::Production, proven.as_deref(), NOW), None);
+    assert_eq!(with_proof(&active, Environment::Production, None, NOW), None);
+    let moved = with_proof(&active, Environment::Sandbox, Some("https://acme2.my.salesforce.com"), NOW).unwrap();
+    assert_eq!(moved.environment, Environment::Sandbox);
+    assert_eq!(moved.my_domain_url.as_deref(), Some("https://acme2.my.salesforce.com"));
+}
+
+#[test]
+fn only_a_closed_org_with_an_owner_is_transferred() {
+    let to = "other".parse().unwrap();
+    for state in ALL_STATES {
+        assert_eq!(transfer(&known(state, None), &to, NOW), Err(TransferRefusal::NoOwner));
+        let moved = transfer(&known(state, Some("acme")), &to, NOW);
+        if state == OrgState::Active {
+            assert_eq!(moved, Err(TransferRefusal::Active));
+            continue;
+        }
+        let moved = moved.unwrap().unwrap();
+        assert_eq!((moved.state, moved.tenant.as_ref(), moved.bound_at), (state, Some(&to), Some(NOW)));
+        assert_eq!((moved.webhook_secrets.len(), transfer(&moved, &to, NOW)), (0, Ok(None)));
     }
 }

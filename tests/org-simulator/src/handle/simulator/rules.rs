@@ -2,13 +2,18 @@
 
 use super::Simulator;
 use crate::model::{people, records, transaction};
-use crate::{AssignmentRule, DuplicateRule, Error, ObjectPermissions, ValidationRule};
+use crate::{AssignmentRule, DuplicateRule, Error, ObjectPermissions, PermissionSet, ValidationRule};
 
 impl Simulator {
     /// Sets the restrictions of a profile (`Standard User`, `System Administrator`) on an object; they replace the
     /// earlier ones.
     pub fn limit_profile(&self, profile: &str, object: &str, permissions: &ObjectPermissions) -> Result<(), Error> {
         self.shared.org().limit_profile(profile, object, permissions)
+    }
+
+    /// Creates a permission set and assigns it to the user.
+    pub fn assign_permission_set(&self, username: &str, granted: &PermissionSet) -> Result<(), Error> {
+        self.shared.org().assign(username, granted)
     }
 
     /// Sets a user's password and security token, with which the user can log in over the SOAP API.

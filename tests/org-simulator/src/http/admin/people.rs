@@ -14,10 +14,12 @@ use crate::identity::realm::Shared;
 use crate::messages::definitions;
 use crate::model::org::Org;
 use crate::model::people::{self, NewUser};
+use crate::model::rights::PermissionSet;
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
         .route("/users", get(users).post(add_user))
+        .route("/users/{username}/permission-sets", post(assign_permission_set))
         .route("/users/{username}/{action}", post(user_action))
         .route("/sessions", post(open_session))
         .route("/apps", post(add_app))
@@ -32,6 +34,15 @@ pub(crate) async fn users(State(shared): State<Shared>) -> Response {
 
 async fn add_user(State(shared): State<Shared>, Body(user): Body<NewUser>) -> Outcome {
     people::add_user(&mut shared.org(), &user).map(ok)
+}
+
+async fn assign_permission_set(
+    State(shared): State<Shared>,
+    Path(username): Path<String>,
+    Body(granted): Body<PermissionSet>,
+) -> Outcome {
+    shared.org().assign(&username, &granted)?;
+    Ok(done("permission set"))
 }
 
 /// The actions are `expire-sessions`, `revoke-grants`, `deactivate`, `activate`, `freeze`, `unfreeze`, and
