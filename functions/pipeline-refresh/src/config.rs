@@ -1,7 +1,7 @@
 //! Configuration and dependencies.
 
 use mirroring::{FieldCache, MirroredFields};
-use runtime::{Aws, Env, EnvError, Salesforce, SalesforceConfig};
+use runtime::{Aws, Days, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName};
 use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, RefreshTask};
 
@@ -22,6 +22,8 @@ pub struct Config {
     pub budgets_table: String,
     /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of refresh tasks.
     pub pipeline_refresh_queue_url: String,
+    /// `TOMBSTONE_RETENTION_DAYS`: the days for which a tombstone is stored; 90 by default.
+    pub tombstone_retention: Days,
     /// `MIRRORED_OBJECTS`: the objects to mirror, separated by commas. Account, Contact, Lead and Opportunity by default.
     pub mirrored_objects: Vec<ObjectName>,
     /// `MIRRORED_FIELDS`: the fields to mirror, by object: `Account:Name,Industry;Contact:Email`. An object that is not listed is
@@ -45,6 +47,7 @@ impl Config {
             pipelines_table: env.required("PIPELINES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
+            tombstone_retention: env.parsed_or("TOMBSTONE_RETENTION_DAYS", Days(90))?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
             mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
             salesforce: SalesforceConfig::from_env(env)?,
@@ -89,7 +92,8 @@ impl Deps {
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             connections: Connections::new(aws.dynamodb(), config.connections_table),
             cursors: Cursors::new(aws.dynamodb(), config.cursors_table),
-            records: Records::new(aws.dynamodb(), config.records_table),
+            records: Records::new(aws.dynamodb(), config.records_table)
+                .with_tombstone_retention(config.tombstone_retention.duration()),
             pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             tasks: Queue::new(aws.sqs(), config.pipeline_refresh_queue_url, aws.clock()),

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use runtime::Report;
 use serde::Serialize;
-use store::{ActiveOrg, RefreshKind, RefreshTask};
+use store::{ListedOrg, RefreshKind, RefreshTask};
 
 use crate::error::Error;
 use crate::{Deps, ScheduleKind};
@@ -33,8 +33,8 @@ pub(crate) async fn handle(deps: &Deps, schedule: ScheduleKind, deadline: Timest
         ScheduleKind::Connections => RefreshKind::Connections,
         ScheduleKind::Poll => RefreshKind::Poll,
     };
-    let is_due = |org: &ActiveOrg| kind != RefreshKind::Poll || org.is_polled();
-    let task = |org: ActiveOrg| RefreshTask { org_id: org.org_id, kind, object: None, requested_at };
+    let is_due = |org: &ListedOrg| kind != RefreshKind::Poll || org.is_polled();
+    let task = |org: ListedOrg| RefreshTask { org_id: org.org_id, kind, object: None, requested_at };
     let mut pages = deps.orgs.active();
     let mut scheduled = Scheduled { orgs: 0 };
     while let Some(page) = pages.next_page().await? {

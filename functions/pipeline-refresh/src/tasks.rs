@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use runtime::Chain;
 use runtime::sqs::{Batch, BatchReport};
 use salesforce::{Classify, Retry};
-use store::{ConnectionId, CursorName, RefreshKind, RefreshTask};
+use store::{ConnectionId, CursorName, OrgState, RefreshKind, RefreshTask};
 use tracing::{error, info, warn};
 
 use crate::error::Error;
@@ -26,6 +26,15 @@ pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) ->
     for message in messages {
         let mut report = OrgReport::default();
         let task = &message.body;
+        match is_closed(deps, task).await {
+            Ok(false) => {}
+            Ok(true) => continue,
+            Err(error) => {
+                log_failure(task, &error);
+                failed.push(message.id);
+                continue;
+            }
+        }
         // The rest of a task is about one object, its connections were handled before; a poll has none.
         let is_poll = task.kind == RefreshKind::Poll;
         let mut retry = task.object.is_none() && !is_poll && keep_connections(deps, task, deadline, &mut report).await;
@@ -36,6 +45,16 @@ pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) ->
         reports.push(report);
     }
     BatchReport { failed, counts: counts(&reports) }
+}
+
+/// Returns whether the org was closed since the task was queued. Then nothing is done: its data may be erased already.
+async fn is_closed(deps: &Deps, task: &RefreshTask) -> Result<bool, Error> {
+    let org = deps.orgs.load(task.org_id).await?;
+    let closed = org.is_some_and(|org| org.state != OrgState::Active);
+    if closed {
+        info!(org.id = %task.org_id, "did not refresh org {}: it is not active", task.org_id);
+    }
+    Ok(closed)
 }
 
 /// Keeps the org's connections alive. Returns whether the task has to be retried for it.

@@ -8,7 +8,7 @@ use runtime::{Outcome, Report};
 use salesforce::OrgId;
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
-use store::{BusEvent, Connection, Org, Tenant};
+use store::{BusEvent, Connection, MirrorRecord, Org, Tenant};
 
 use crate::change::Change;
 use crate::stream_tables::{StreamTable, StreamTables};
@@ -37,8 +37,8 @@ pub enum StreamChange {
 pub struct Batch {
     /// The events to publish, in the order of the stream, each with the sequence number of the record it comes from.
     pub events: Vec<(String, StreamChange)>,
-    /// The number of records without an event: read again without a difference, removed by an operator, or of an
-    /// org without a tenant.
+    /// The number of records without an event: read again without a difference, expired, erased, removed by an operator, or of
+    /// an org without a tenant.
     pub silent: u64,
     /// The first record that cannot be parsed. The records after it wait, to keep the order.
     pub unreadable: Option<(String, Error)>,
@@ -133,7 +133,8 @@ fn stream_change(record: EventRecord, tables: &StreamTables) -> Result<Option<St
     let (old, new, change_id) = (record.change.old_image, record.change.new_image, record.event_id);
     match table {
         StreamTable::Records => {
-            let Some(new) = image(new)? else { return Ok(None) };
+            // A row without a new image was removed: by its time to live, or by an erasure.
+            let Some(new) = image::<MirrorRecord>(new)?.filter(|new| !new.erased) else { return Ok(None) };
             Ok(Change::between(image(old)?, new, change_id).map(|change| StreamChange::Record(Box::new(change))))
         }
         StreamTable::Connections => {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | trigger | the streams of the `records`, the `connections` and the `orgs` table, in batches, in order per row |
 //! | input | rows before and after |
-//! | output | `record.changed`, `record.deleted`, `record.merged`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`; `org.claimed`, `org.active`, `org.uninstalled`, `org.disconnected`, `org.license_changed`, `org.copy_detected`: on the bus, as CloudEvents |
+//! | output | `record.changed`, `record.deleted`, `record.merged`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`; `org.claimed`, `org.active`, `org.uninstalled`, `org.disconnected`, `org.license_changed`, `org.copy_detected`, `org.erased`: on the bus, as CloudEvents |
 //! | failures | the sequence number of the first change that was not published is returned; Lambda retries from there |
 //!
 //! The events come from the tables' streams and not from the writers, so a write whose writer is killed right after it is

@@ -12,6 +12,8 @@ pub enum Kind {
     LicenseChanged,
     /// A message with the org's webhook secret named another org, which is not known as a copy yet.
     CopyDetected,
+    /// The org's data were erased.
+    Erased,
 }
 
 impl Kind {
@@ -26,6 +28,7 @@ impl Kind {
             Self::State(OrgState::Quarantined) => "org.quarantined",
             Self::LicenseChanged => "org.license_changed",
             Self::CopyDetected => "org.copy_detected",
+            Self::Erased => "org.erased",
         }
     }
 }
@@ -39,6 +42,9 @@ pub fn compare(old: Option<&Org>, new: &Org) -> Option<Kind> {
     let state = |org: &Org| Some(org.state).filter(|state| *state != OrgState::Claimed || org.license.is_some());
     if let Some(published) = state(new).filter(|published| old.and_then(state) != Some(*published)) {
         return Some(Kind::State(published));
+    }
+    if old.is_some_and(|old| old.erased_at.is_none()) && new.erased_at.is_some() {
+        return Some(Kind::Erased);
     }
     let license = |org: &Org| org.license.as_ref().map(shown);
     if old.and_then(license) != license(new) {
@@ -189,6 +195,14 @@ mod tests {
         let copies = json!([{"org_id": "00D79000000exLEEAY", "seen_at": "1970-01-01T00:00:01.000Z"}]);
         assert_eq!(published.data["copies"], copies);
         assert_eq!(event(&org(OrgState::Active), Kind::State(OrgState::Active), "e").data.get("copies"), None);
+    }
+
+    #[test]
+    fn an_erasure_is_published_once() {
+        let before = org(OrgState::Disconnected);
+        let after = Org { erased_at: Some(Timestamp::UNIX_EPOCH), ..before.clone() };
+        assert_eq!(compare(Some(&before), &after).map(Kind::name), Some("org.erased"));
+        assert_eq!(compare(Some(&after), &Org { revision: 2, ..after.clone() }), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Configuration and dependencies.
 
+use std::str::FromStr;
+
 use runtime::invoke::LambdaFunction;
 use runtime::{AppList, Aws, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName};
@@ -26,6 +28,8 @@ pub struct Config {
     pub mirrored_objects: Vec<ObjectName>,
     /// `POLL_SCHEDULE`: the interval between polls of an org, as `rate(15 minutes)`.
     pub poll_interval: PollInterval,
+    /// `SERVE_DISCONNECTED_ORGS`: `off` (default), or `on` to return the mirror of orgs that are not active.
+    pub serve_disconnected: ServeDisconnected,
     /// `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION`, `SALESFORCE_HOSTS`.
     pub salesforce: SalesforceConfig,
 }
@@ -45,8 +49,31 @@ impl Config {
             budgets_table: env.required("BUDGETS_TABLE")?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
             poll_interval: env.parsed_or("POLL_SCHEDULE", PollInterval::default())?,
+            serve_disconnected: env.parsed_or("SERVE_DISCONNECTED_ORGS", ServeDisconnected::default())?,
             salesforce: SalesforceConfig::from_env(env)?,
         })
+    }
+}
+
+/// The setting for the mirror of orgs that are not active.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ServeDisconnected {
+    /// It is refused.
+    #[default]
+    Off,
+    /// It is returned until it is erased.
+    On,
+}
+
+impl FromStr for ServeDisconnected {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "off" => Ok(Self::Off),
+            "on" => Ok(Self::On),
+            _ => Err("the value must be on or off"),
+        }
     }
 }
 
@@ -69,6 +96,8 @@ pub struct Deps {
     pub mirrored_objects: Vec<ObjectName>,
     /// The interval between polls of an org.
     pub poll_interval: PollInterval,
+    /// The setting for orgs that are not active.
+    pub serve_disconnected: ServeDisconnected,
     /// The registered apps, for the name of the newest.
     pub apps: AppList,
     /// Salesforce clients for each connection.
@@ -93,6 +122,7 @@ impl Deps {
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             mirrored_objects: config.mirrored_objects,
             poll_interval: config.poll_interval,
+            serve_disconnected: config.serve_disconnected,
             apps: AppList::new(token_broker, aws.clock()),
             salesforce: Salesforce::from_config(aws, config.salesforce)?,
             clock: aws.clock(),

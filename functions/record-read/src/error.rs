@@ -33,8 +33,8 @@ pub enum Error {
         /// The record that it was merged into.
         merged_into: Option<RecordId>,
     },
-    /// The org is not active, so Salesforce must not be called.
-    #[error("could not call Salesforce: the org is not active")]
+    /// The org is not active, so neither Salesforce nor the mirror is read.
+    #[error("could not read records: the org is not active")]
     OrgNotActive(OrgState),
     /// No connection may be used until a person has connected.
     #[error("could not choose a connection")]

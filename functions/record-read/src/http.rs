@@ -15,7 +15,7 @@ use store::{ConnectionId, Org, OrgState, PlatformUser, RecordRef};
 use crate::filter::{ListQuery, OPPORTUNITY, OpportunityFilter};
 use crate::live::LiveReader;
 use crate::views::{OrgView, RecordView, Source};
-use crate::{Deps, Error, connections, health, mirror};
+use crate::{Deps, Error, ServeDisconnected, connections, health, mirror};
 
 const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 const CONTACT: ObjectName = ObjectName::from_static("Contact");
@@ -155,6 +155,7 @@ async fn list_opportunities(
 
 async fn list_pipelines(State(deps): State<Deps>, TenantOrg(org): TenantOrg, NoQuery {}: NoQuery) -> Response {
     let view = async {
+        require_served(&deps, &org)?;
         let pipelines = deps.pipelines.list(org.org_id).await?;
         let refreshed_at = health::pipelines_refreshed_at(&deps, org.org_id).await?.map(store::time::format);
         Ok::<_, Error>(json!({ "pipelines": pipelines, "refreshed_at": refreshed_at }))
@@ -177,6 +178,14 @@ async fn describe_object(
     respond(describe.await)
 }
 
+/// Checks that the org's mirror may be read: it is active, or the deployment serves disconnected orgs.
+fn require_served(deps: &Deps, org: &Org) -> Result<(), Error> {
+    match (org.state, deps.serve_disconnected) {
+        (OrgState::Active, _) | (_, ServeDisconnected::On) => Ok(()),
+        (state, ServeDisconnected::Off) => Err(Error::OrgNotActive(state)),
+    }
+}
+
 /// Loads a record: live as the acting user, or from the mirror without one.
 async fn load_record(
     deps: &Deps,
@@ -187,7 +196,10 @@ async fn load_record(
     let RecordRef { object, record_id } = record;
     match user {
         Some(user) => Ok(LiveReader::open(deps, org, Some(&user)).await?.record(&object, record_id).await?.into()),
-        None => Ok(mirror::load(deps, org.org_id, &object, record_id).await?.into()),
+        None => {
+            require_served(deps, org)?;
+            Ok(mirror::load(deps, org.org_id, &object, record_id).await?.into())
+        }
     }
 }
 
@@ -204,6 +216,7 @@ async fn load_opportunities(
             (Source::Salesforce, list.rows.into_iter().map(RecordView::from).collect(), list.next)
         }
         None => {
+            require_served(deps, org)?;
             let list = mirror::list(deps, org.org_id, filter).await?;
             (Source::Mirror, list.rows.into_iter().map(RecordView::from).collect(), list.next)
         }

@@ -26,6 +26,6 @@ mod mirror;
 mod views;
 
 pub use changes::PollInterval;
-pub use config::{Config, Deps};
+pub use config::{Config, Deps, ServeDisconnected};
 pub use error::Error;
 pub use http::router;

@@ -79,6 +79,7 @@ mod tests {
             read_at: jiff::Timestamp::UNIX_EPOCH,
             deleted: stage == "deleted",
             master_record_id: None,
+            erased: false,
         }
     }
 

@@ -1,15 +1,17 @@
 //! Configuration and dependencies.
 
 use mirroring::{FieldCache, MirroredFields};
-use runtime::{Aws, Env, EnvError, Salesforce, SalesforceConfig};
+use runtime::{Aws, Days, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::Clock;
-use store::{Budgets, ChangeHint, Deliveries, Queue, Records};
+use store::{Budgets, ChangeHint, Deliveries, Orgs, Queue, Records};
 
 use crate::org_backoff::OrgBackoff;
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// `ORGS_TABLE`: read, because the hints of an org that is not active are dropped.
+    pub orgs_table: String,
     /// `RECORDS_TABLE`: the mirror.
     pub records_table: String,
     /// `DELIVERIES_TABLE`: the ledger of deliveries.
@@ -20,6 +22,10 @@ pub struct Config {
     pub record_upsert_queue_url: String,
     /// `DEAD_LETTERS_QUEUE_URL`: the queue of dead letters.
     pub dead_letters_queue_url: String,
+    /// `DELIVERY_RETENTION_DAYS`: the days for which a delivery is stored; 14 by default.
+    pub delivery_retention: Days,
+    /// `TOMBSTONE_RETENTION_DAYS`: the days for which a tombstone is stored; 90 by default.
+    pub tombstone_retention: Days,
     /// `MIRRORED_FIELDS`: the fields to mirror, by object: `Account:Name,Industry;Contact:Email`. An object that is not listed is
     /// mirrored with all of its fields.
     pub mirrored_fields: MirroredFields,
@@ -34,11 +40,14 @@ impl Config {
     /// A variable is missing or invalid.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
         Ok(Self {
+            orgs_table: env.required("ORGS_TABLE")?,
             records_table: env.required("RECORDS_TABLE")?,
             deliveries_table: env.required("DELIVERIES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             record_upsert_queue_url: env.required("RECORD_UPSERT_QUEUE_URL")?,
             dead_letters_queue_url: env.required("DEAD_LETTERS_QUEUE_URL")?,
+            delivery_retention: env.parsed_or("DELIVERY_RETENTION_DAYS", Days(14))?,
+            tombstone_retention: env.parsed_or("TOMBSTONE_RETENTION_DAYS", Days(90))?,
             mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
             salesforce: SalesforceConfig::from_env(env)?,
         })
@@ -49,6 +58,8 @@ impl Config {
 pub struct Deps {
     /// Salesforce clients for each connection.
     pub salesforce: Salesforce,
+    /// The `orgs` table.
+    pub orgs: Orgs,
     /// The mirror.
     pub records: Records,
     /// The ledger of deliveries.
@@ -75,8 +86,11 @@ impl Deps {
     pub fn new(aws: &Aws, config: Config) -> Result<Self, salesforce::Error> {
         Ok(Self {
             salesforce: Salesforce::from_config(aws, config.salesforce)?,
-            records: Records::new(aws.dynamodb(), config.records_table),
-            deliveries: Deliveries::new(aws.dynamodb(), config.deliveries_table),
+            orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
+            records: Records::new(aws.dynamodb(), config.records_table)
+                .with_tombstone_retention(config.tombstone_retention.duration()),
+            deliveries: Deliveries::new(aws.dynamodb(), config.deliveries_table)
+                .with_retention(config.delivery_retention.duration()),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             hints: Queue::new(aws.sqs(), config.record_upsert_queue_url, aws.clock()),
             dead_letters: Queue::new(aws.sqs(), config.dead_letters_queue_url, aws.clock()),

@@ -35,6 +35,8 @@ pub enum Disposition {
     },
     /// No retry can help. The messages move to the dead-letter queue.
     DeadLettered(String),
+    /// The org is not active. The messages are deleted, and nothing is recorded of them.
+    Dropped,
     /// The outcome could not be recorded, so the messages stay in the queue.
     Retained(&'static str),
 }
@@ -71,7 +73,7 @@ impl Disposition {
             Self::Blocked(reason) | Self::DeadLettered(reason) => {
                 Some(DeliveryOutcome::Failed { reason: reason.clone() })
             }
-            Self::Retained(_) => None,
+            Self::Dropped | Self::Retained(_) => None,
         }
     }
 }
@@ -92,6 +94,7 @@ pub fn counts<'a>(dispositions: impl Iterator<Item = &'a Disposition>) -> Vec<(&
                 "messages.deferred"
             }
             Disposition::DeadLettered(_) => "messages.dead_lettered",
+            Disposition::Dropped => "messages.dropped",
             Disposition::Retained(_) => "messages.retained",
         };
         *counts.entry(name).or_default() += 1;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mirroring::ObjectFields;
 use runtime::{Chain, record_api_calls};
 use salesforce::{Classify as _, ObjectName, OrgId, RecordId, Retry};
-use store::{Change, ChangeHint, ConnectionId, DeliveryOutcome, Lane};
+use store::{Change, ChangeHint, ConnectionId, DeliveryOutcome, Lane, OrgState};
 use tracing::warn;
 
 use crate::allowance::Allowance;
@@ -31,12 +31,29 @@ pub(crate) async fn refresh(
     work: OrgWork,
     deadlines: Deadlines,
 ) -> Vec<(usize, Disposition)> {
+    if let Some(disposition) = unless_active(deps, org).await {
+        let indexes = work.records.into_values().flat_map(BTreeMap::into_values).flatten().chain(work.without_record);
+        return indexes.map(|index| (index, disposition.clone())).collect();
+    }
     let deleted = Disposition::Settled(DeliveryOutcome::Deleted);
     let mut dispositions: Vec<_> = work.without_record.iter().map(|index| (*index, deleted.clone())).collect();
     if !work.records.is_empty() {
         dispositions.extend(refresh_records(deps, org, work, deadlines).await);
     }
     settle(deps, hints, org, dispositions, deadlines).await
+}
+
+/// Returns the disposition of all hints of an org that is not active, or whose state is unknown. Nothing is recorded of
+/// them: the data of such an org may be erased already. If it is connected again, its backfill reads the changes.
+async fn unless_active(deps: &Deps, org: OrgId) -> Option<Disposition> {
+    match deps.orgs.load(org).await {
+        Ok(Some(known)) if known.state == OrgState::Active => None,
+        Ok(_) => Some(Disposition::Dropped),
+        Err(error) => {
+            warn!(org.id = %org, "could not load the org: {}", Chain(&error));
+            Some(Disposition::Retained("org_unavailable"))
+        }
+    }
 }
 
 async fn refresh_records(deps: &Deps, org: OrgId, work: OrgWork, deadlines: Deadlines) -> Vec<(usize, Disposition)> {

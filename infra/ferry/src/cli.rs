@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
+use crate::org_data::{erase, export};
 use crate::stack::Stack;
 use crate::{dead_letters, deliveries, disconnect, outbound_message, polling, replay, transfer, upgrade, webhooks};
 
@@ -37,6 +38,8 @@ enum Command {
     Upgrade(upgrade::Command),
     Disconnect(disconnect::DisconnectArgs),
     Transfer(transfer::TransferArgs),
+    Erase(erase::EraseArgs),
+    Export(export::ExportArgs),
     LmoAddress(webhooks::LmoAddressArgs),
     RotateWebhookSecret(webhooks::RotateArgs),
     #[command(subcommand)]
@@ -54,6 +57,8 @@ pub(crate) async fn run(cli: Cli) -> Result<String, Failure> {
         Command::Upgrade(command) => upgrade::run(&stack().await, command).await,
         Command::Disconnect(args) => disconnect::disconnect(&stack().await, args).await,
         Command::Transfer(args) => transfer::transfer(&stack().await, args).await,
+        Command::Erase(args) => erase::erase(&stack().await, args).await,
+        Command::Export(args) => export::export(&stack().await, args).await,
         Command::LmoAddress(args) => webhooks::lmo_address(&stack().await, args).await,
         Command::RotateWebhookSecret(args) => webhooks::rotate(&stack().await, args).await,
         Command::OutboundMessage(command) => outbound_message::run(&command),

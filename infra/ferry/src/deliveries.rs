@@ -17,8 +17,9 @@ use ledger::Ledger;
 
 /// List deliveries with their outcomes, newest last.
 ///
-/// A delivery is one notification of a changed record. Times are in UTC. The ledger keeps deliveries for 14 days. A delivery
-/// appears once it is settled or deferred, so the newest may be missing.
+/// A delivery is one notification of a changed record. Times are in UTC. The ledger keeps deliveries for 14 days, or as
+/// the stack's parameter `DeliveryRetentionDays` says. A delivery appears once it is settled or deferred, so the newest may be
+/// missing.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

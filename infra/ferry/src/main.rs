@@ -5,6 +5,7 @@ mod dead_letters;
 mod deliveries;
 mod disconnect;
 mod failure;
+mod org_data;
 mod outbound_message;
 mod polling;
 mod prompt;

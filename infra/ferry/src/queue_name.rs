@@ -17,6 +17,8 @@ pub(crate) enum QueueName {
     RecordWrite,
     /// Writes of notes.
     NoteWrite,
+    /// Erasures of the data of orgs and persons.
+    DataErasure,
     /// Change Data Capture events that were not queued.
     ChangeEvent,
     /// Notices of stream batches whose events were not published.
@@ -52,6 +54,7 @@ impl fmt::Display for QueueName {
             Self::PipelineRefresh => "pipeline-refresh",
             Self::RecordWrite => "record-write",
             Self::NoteWrite => "note-write",
+            Self::DataErasure => "data-erasure",
             Self::ChangeEvent => "change-event",
             Self::RecordEvents => "record-events",
         })

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use jiff::{SignedDuration, Timestamp};
-use store::deliveries::RETENTION;
+use store::deliveries::MAX_RETENTION;
 
 use crate::failure::Failure;
 
@@ -40,7 +40,7 @@ fn age(text: &str) -> Option<SignedDuration> {
 }
 
 impl Since {
-    /// Returns the time, in whole seconds. It fails if the time is in the future or older than the ledger's retention.
+    /// Returns the time, in whole seconds. It fails if the time is in the future or older than any delivery can be.
     pub(crate) fn resolve(self, now: Timestamp) -> Result<Timestamp, Failure> {
         let at = match self {
             Self::Time(at) => at,
@@ -49,10 +49,10 @@ impl Since {
         if at > now {
             return Err(Failure::BadInput(format!("--since {at:.0} is in the future")));
         }
-        if now.duration_since(at) > RETENTION {
-            let days = RETENTION.as_hours() / 24;
+        if now.duration_since(at) > MAX_RETENTION {
+            let days = MAX_RETENTION.as_hours() / 24;
             return Err(Failure::BadInput(format!(
-                "the ledger keeps deliveries for {days} days only; pass --since {days}d or less"
+                "the ledger keeps deliveries for {days} days at most; pass --since {days}d or less"
             )));
         }
         Ok(Timestamp::from_second(at.as_second()).unwrap_or(at))
@@ -80,8 +80,8 @@ mod tests {
     }
 
     #[test]
-    fn a_time_before_the_retention_of_the_ledger_is_refused() {
-        for text in ["15d", "337h", "4294967295d", "2026-11-08T09:59:59Z"] {
+    fn a_time_before_the_longest_retention_is_refused() {
+        for text in ["3651d", "87601h", "4294967295d", "2016-11-24T09:59:59Z"] {
             assert!(since(text).unwrap_err().contains("the ledger keeps"), "{text}");
         }
         assert!(since("2026-11-22T10:00:01Z").unwrap_err().contains("future"));

@@ -7,7 +7,9 @@ use runtime::invoke::LambdaFunction;
 use runtime::{Aws, ConnectionManager};
 use salesforce::{Clock, OrgId};
 use store::dead_letters::max_receive_count;
-use store::{Apps, ChangeHint, Connections, DeadLetters, Deliveries, Org, Orgs, Queue};
+use store::{
+    Apps, ChangeHint, Connections, Cursors, DeadLetters, Deliveries, ErasureTask, Erasures, Org, OrgData, Orgs, Queue,
+};
 
 use crate::failure::Failure;
 use crate::queue_name::QueueName;
@@ -48,6 +50,24 @@ impl Stack {
 
     pub(crate) fn deliveries(&self) -> Deliveries {
         Deliveries::new(self.aws.dynamodb(), self.table("deliveries"))
+    }
+
+    pub(crate) fn cursors(&self) -> Cursors {
+        Cursors::new(self.aws.dynamodb(), self.table("cursors"))
+    }
+
+    pub(crate) fn erasures(&self) -> Erasures {
+        Erasures::new(self.aws.dynamodb(), self.table("erasures"))
+    }
+
+    /// The tables with rows of orgs.
+    pub(crate) fn org_data(&self) -> OrgData {
+        OrgData::new(&self.aws.dynamodb(), |table| self.table(table.name()))
+    }
+
+    /// The queue of `data-erasure`.
+    pub(crate) async fn erasure_tasks(&self) -> Result<Queue<ErasureTask>, store::Error> {
+        Queue::from_name(self.aws.sqs(), &format!("{}-data-erasure", self.name), self.aws.clock()).await
     }
 
     /// The queue of `record-upsert`.

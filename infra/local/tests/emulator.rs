@@ -22,6 +22,7 @@ async fn create_tables_creates_the_tables_of_the_template() {
         "connections",
         "cursors",
         "deliveries",
+        "erasures",
         "orgs",
         "origins",
         "pipelines",

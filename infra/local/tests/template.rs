@@ -194,7 +194,7 @@ fn visibility_timeouts_are_six_times_the_function_timeout() {
         assert_eq!(mapping["FunctionResponseTypes"][0], "ReportBatchItemFailures", "{name}");
         checked += 1;
     }
-    assert_eq!(checked, 4);
+    assert_eq!(checked, 5);
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn tables_have_backups_and_are_kept_when_the_stack_is_deleted() {
     let of = |kind: &str| resources.iter().filter(move |(_, resource)| resource["Type"] == kind).collect::<Vec<_>>();
     let (tables, secrets) = (of("AWS::DynamoDB::Table"), of("AWS::SecretsManager::Secret"));
 
-    assert_eq!(tables.len(), 10);
+    assert_eq!(tables.len(), 11);
     for (name, table) in &tables {
         let recovery = &table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
         assert_eq!(recovery, true, "{name}");
@@ -360,4 +360,33 @@ fn tables_have_backups_and_are_kept_when_the_stack_is_deleted() {
         assert_eq!(kept["DeletionPolicy"], "RetainExceptOnCreate", "{name}");
         assert_eq!(kept["UpdateReplacePolicy"], "Retain", "{name}");
     }
+}
+
+#[test]
+fn only_data_erasure_may_delete_rows_of_the_mirror() {
+    let template = template();
+    let deletes = |statement: &Value| {
+        let may_delete = ["dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:*"];
+        statement["Resource"].to_string().contains("RecordsTable")
+            && actions(statement).iter().any(|action| may_delete.contains(action))
+    };
+    for (name, function) in functions(&template) {
+        assert_eq!(statements(function).any(deletes), name == "DataErasure", "{name}");
+    }
+}
+
+#[test]
+fn rows_with_a_retention_expire() {
+    let template = template();
+    let expiring: Vec<&str> = template
+        .resources("AWS::DynamoDB::Table")
+        .filter(|(_, table)| table["TimeToLiveSpecification"]["AttributeName"] == "expires_at")
+        .map(|(name, _)| name)
+        .collect();
+    for table in
+        ["RecordsTable", "WritesTable", "DeliveriesTable", "OriginsTable", "BudgetsTable", "AuthorizationsTable"]
+    {
+        assert!(expiring.contains(&table), "{table}");
+    }
+    assert!(!expiring.contains(&"ErasuresTable"), "an erasure is evidence");
 }

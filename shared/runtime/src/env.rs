@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::SignedDuration;
+
 /// A source of configuration: the process's environment, or pairs in a test. An empty value counts as missing.
 pub struct Env {
     lookup: Box<Lookup>,
@@ -27,6 +29,27 @@ pub enum EnvError {
         /// The parser's reason.
         reason: String,
     },
+}
+
+/// A number of days, at most 100 years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Days(pub u16);
+
+impl Days {
+    /// Returns the days as a duration.
+    #[must_use]
+    pub fn duration(self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.0))
+    }
+}
+
+impl FromStr for Days {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let days = text.parse().ok().filter(|days| *days <= 36_500);
+        days.map(Self).ok_or("the value must be a whole number of days, at most 36500")
+    }
 }
 
 impl Env {

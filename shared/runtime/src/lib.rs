@@ -43,14 +43,14 @@ pub use aws::Aws;
 pub use caller::{Caller, CallerRules};
 pub use chain::Chain;
 pub use diagnostic::diagnostic;
-pub use env::{Env, EnvError};
+pub use env::{Days, Env, EnvError};
 pub use error::Error;
 pub use guard::{Guard, GuardedRouter, TenantOrg};
 pub use http_event::ClientCertificate;
 pub use problem::{Problem, ProblemCode};
 pub use report::{Outcome, Report};
 pub use salesforce_access::{Salesforce, SalesforceConfig, host_policy};
-pub use serve::{serve_both, serve_events, serve_events_until, serve_http};
+pub use serve::{serve_both, serve_both_until, serve_events, serve_events_until, serve_http};
 pub use start::start;
 pub use token_broker::{AppList, ConnectionManager, TokenBroker};
 

@@ -52,8 +52,7 @@ where
     Err: Classify + Error,
 {
     let response = async |event: LambdaEvent<Box<RawValue>>| {
-        let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
-        let deadline = Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX);
+        let deadline = deadline(&event);
         respond_event(&clock, &event.payload, |event| handle(event, deadline)).await
     };
     lambda_runtime::run(service_fn(response)).await
@@ -71,15 +70,36 @@ where
     Fut: Future<Output = Result<A, Err>>,
     Err: Classify + Error,
 {
+    serve_both_until(clock, router, |event, _deadline| handle(event)).await
+}
+
+/// Serves requests of the HTTP API, and events with the deadline at which Lambda ends the invocation.
+///
+/// # Errors
+/// Lambda's runtime fails.
+pub async fn serve_both_until<E, A, F, Fut, Err>(clock: Clock, router: GuardedRouter, handle: F) -> Result<(), BoxError>
+where
+    E: DeserializeOwned,
+    A: Serialize + Report,
+    F: Fn(E, Timestamp) -> Fut,
+    Fut: Future<Output = Result<A, Err>>,
+    Err: Classify + Error,
+{
     let router = router.into_router();
     let response = async |event: LambdaEvent<Box<RawValue>>| {
         if http_event::is_request(&event.payload) {
             respond_http(&clock, &router, event.payload).await
         } else {
-            respond_event(&clock, &event.payload, &handle).await
+            let deadline = deadline(&event);
+            respond_event(&clock, &event.payload, |event| handle(event, deadline)).await
         }
     };
     lambda_runtime::run(service_fn(response)).await
+}
+
+fn deadline<T>(event: &LambdaEvent<T>) -> Timestamp {
+    let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+    Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX)
 }
 
 async fn respond_http(clock: &Clock, router: &Router, event: Box<RawValue>) -> Result<Box<RawValue>, Diagnostic> {

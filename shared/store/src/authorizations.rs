@@ -2,12 +2,13 @@
 
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
+use salesforce::OrgId;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::ids::sha256_hex;
-use crate::table::{Conditional, Expression, Item, Table, from_item, key, number, text};
+use crate::table::{Conditional, Expression, Item, Place, Rows, Table, from_item, key, number, text};
 
 /// The purpose of an authorization.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +125,12 @@ impl Row {
 
 fn payload_of<T: DeserializeOwned>(operation: &'static str, item: Item) -> Result<T, Error> {
     from_item::<Row>(operation, item)?.read(operation)
+}
+
+/// Returns the links and consents of an org. Those that name no org, as the first link of a tenant, are not found.
+pub(crate) fn rows_of_org(org: OrgId) -> Rows {
+    let only = Expression { text: "contains(#payload, :org)", values: vec![(":org", text(org.as_str()))] };
+    Rows { keys: &["authorization_id"], place: Place::Anywhere { only } }
 }
 
 fn row_key(id: &AuthorizationId) -> Item {

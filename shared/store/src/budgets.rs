@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::Error;
-use crate::table::{Conditional, Item, Table, Update, key, number, text};
+use crate::table::{Conditional, Item, Place, Rows, Table, Update, key, number, text};
 use crate::time;
 
 pub mod lanes;
@@ -142,6 +142,11 @@ const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 fn day_of(now: Timestamp) -> String {
     now.to_zoned(TimeZone::UTC).date().to_string()
+}
+
+/// Returns the rows of an org.
+pub(crate) fn rows_of_org(org: OrgId) -> Rows {
+    Rows { keys: &["org_id", "day"], place: Place::of_org(org) }
 }
 
 fn row_key(org: OrgId, day: &str) -> Item {

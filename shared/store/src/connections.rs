@@ -288,6 +288,19 @@ impl Connections {
         Ok(matches!(update, Conditional::Done(_)))
     }
 
+    /// Deletes a connection that was ended on purpose. Returns `false` if it is in another state, as after a new consent.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn delete_revoked(&self, org: OrgId, connection: &ConnectionId) -> Result<bool, Error> {
+        let when = Expression {
+            text: "#state = :revoked AND attribute_not_exists(#pending)",
+            values: vec![(":revoked", text("revoked"))],
+        };
+        let deleted = self.table.delete("delete the connection", row_key(org, connection), when).await?;
+        Ok(matches!(deleted, Conditional::Done(_)))
+    }
+
     /// Claims the lease, unless another caller holds it or has held it since `seen_fence`. One conditional write.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::table::{Conditional, Item, Table, Update, from_item, key, text};
+use crate::table::{Conditional, Item, Place, Rows, Table, Update, from_item, key, text};
 use crate::time;
 
 pub mod rule;
@@ -194,6 +194,11 @@ impl Update {
         self.values.extend([(":modstamp", modstamp), (":id", id)]);
         self
     }
+}
+
+/// Returns the rows of an org.
+pub(crate) fn rows_of_org(org: OrgId) -> Rows {
+    Rows { keys: &["org_id", "cursor_name"], place: Place::of_org(org) }
 }
 
 fn row_key(org: OrgId, name: &CursorName) -> Item {

@@ -65,6 +65,11 @@ impl DeadLetters {
         Ok(Self { client, url })
     }
 
+    /// Creates a client for the dead-letter queue at this URL.
+    pub fn new(client: Client, url: impl Into<String>) -> Self {
+        Self { client, url: url.into() }
+    }
+
     /// Receives up to `limit` dead letters and hides them from other receivers for `hold`. Fewer than `limit` are all
     /// there are.
     ///

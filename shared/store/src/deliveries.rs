@@ -1,17 +1,17 @@
-//! The inbound ledger: every delivery with its outcome, kept for 14 days.
+//! The inbound ledger: every delivery with its outcome. Deliveries expire, 14 days after their arrival by default.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
 use futures::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
-use salesforce::OrgId;
+use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::hints::{RecordRef, Source};
 use crate::ids::DeliveryId;
-use crate::table::{Expression, Item, Table, from_item, key, number, put_request, text, to_item};
+use crate::table::{Expression, Item, Place, Rows, Table, from_item, key, number, put_request, text, to_item};
 use crate::time;
 
 /// The outcome of a delivery.
@@ -90,6 +90,7 @@ pub struct Delivery {
 #[derive(Clone, Debug)]
 pub struct Deliveries {
     table: Table,
+    retention: SignedDuration,
 }
 
 const RECORD: &str = "record the deliveries";
@@ -97,7 +98,13 @@ const RECORD: &str = "record the deliveries";
 impl Deliveries {
     /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { table: Table::new(client, table) }
+        Self { table: Table::new(client, table), retention: RETENTION }
+    }
+
+    /// Sets the time for which a delivery is stored, counted from its arrival.
+    #[must_use]
+    pub fn with_retention(self, retention: SignedDuration) -> Self {
+        Self { retention, ..self }
     }
 
     /// Stores the outcomes, each where [`DeliveryOutcome::replaces`] allows it. If a delivery is given several times,
@@ -117,8 +124,10 @@ impl Deliveries {
         }
         // BatchWriteItem has no conditions, so outcomes that may yield to a stored one are put one by one.
         let (conditional, unconditional): (Vec<_>, Vec<_>) = newest.into_values().partition(|one| one.outcome.yields());
-        self.replace(unconditional).await?;
-        let puts = conditional.into_iter().map(|one| self.put_if_unsettled(RECORD, one));
+        let operation = "record the deliveries";
+        let requests = unconditional.into_iter().map(|one| put_request(operation, self.item(operation, one)?));
+        self.table.write_all(operation, requests.collect::<Result<_, _>>()?).await?;
+        let puts = conditional.into_iter().map(|one| self.put_if_unsettled(operation, one));
         stream::iter(puts).buffer_unordered(PARALLEL_WRITES).try_collect().await
     }
 
@@ -135,7 +144,14 @@ impl Deliveries {
         let [put_off, deferred, failed] = UNSETTLED.map(text);
         let values = vec![(":put_off", put_off), (":deferred", deferred), (":failed", failed)];
         let unsettled = Expression { text: IS_UNSETTLED, values };
-        self.table.put(operation, delivery.to_item(operation)?, unsettled).await.map(drop)
+        self.table.put(operation, self.item(operation, delivery)?, unsettled).await.map(drop)
+    }
+
+    fn item(&self, operation: &'static str, delivery: &Delivery) -> Result<Item, Error> {
+        let mut item = to_item(operation, delivery)?;
+        let expires_at = delivery.received_at.saturating_add(self.retention).unwrap_or(delivery.received_at);
+        item.insert("expires_at".to_owned(), number(expires_at.as_second()));
+        Ok(item)
     }
 
     /// Returns the org's deliveries that arrived at `since` or later, oldest first, one page at a time. The latest
@@ -169,20 +185,27 @@ impl Deliveries {
     }
 }
 
-impl Delivery {
-    fn to_item(&self, operation: &'static str) -> Result<Item, Error> {
-        let mut item = to_item(operation, self)?;
-        let expires_at = self.received_at.saturating_add(RETENTION).unwrap_or(self.received_at);
-        item.insert("expires_at".to_owned(), number(expires_at.as_second()));
-        Ok(item)
-    }
+/// Returns the rows of an org.
+pub(crate) fn rows_of_org(org: OrgId) -> Rows {
+    Rows { keys: &KEYS, place: Place::of_org(org) }
 }
+
+/// Returns the rows of an org about a record.
+pub(crate) fn rows_of_record(org: OrgId, record: RecordId) -> Rows {
+    let values = vec![(":record", text(record.as_str()))];
+    let only = Some(Expression { text: "#record.#record_id = :record", values });
+    Rows { keys: &KEYS, place: Place::Partition { attribute: "org_id", value: org.to_string(), only } }
+}
+
+const KEYS: [&str; 2] = ["org_id", "delivery_id"];
 
 /// The stored names of the unsettled outcomes, that of version 0.1.0 included.
 const UNSETTLED: [&str; 3] = ["put_off", "deferred", "failed"];
 const IS_UNSETTLED: &str = "attribute_not_exists(#org_id) OR #outcome IN (:put_off, :deferred, :failed)";
 const PARALLEL_WRITES: usize = 32;
-/// The time for which a delivery is kept.
+/// The longest time for which a deployment can store deliveries: the maximum of the parameter `DeliveryRetentionDays`.
+pub const MAX_RETENTION: SignedDuration = SignedDuration::from_hours(3_650 * 24);
+/// The time for which a delivery is stored, unless the deployment sets another.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 #[cfg(test)]

@@ -139,6 +139,48 @@ impl fmt::Display for WriteId {
     }
 }
 
+/// The id of an erasure, derived from the org and the erased subject. It does not reveal a record's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ErasureId(Uuid);
+
+impl ErasureId {
+    /// Derives the id of the erasure of an org, or of one record of it.
+    #[must_use]
+    pub fn derive(org: OrgId, record: Option<RecordId>) -> Self {
+        let subject = record.map_or_else(|| "org".to_owned(), |record| sha256_hex(record.as_str().as_bytes()));
+        Self(Uuid::new_v5(&NAMESPACE, format!("erasure/{org}/{subject}").as_bytes()))
+    }
+}
+
+impl FromStr for ErasureId {
+    type Err = InvalidText;
+
+    fn from_str(text: &str) -> Result<Self, InvalidText> {
+        text.parse().map(Self).map_err(|_| InvalidText { kind: "an erasure id", rule: "a UUID" })
+    }
+}
+
+impl TryFrom<String> for ErasureId {
+    type Error = InvalidText;
+
+    fn try_from(text: String) -> Result<Self, InvalidText> {
+        text.parse()
+    }
+}
+
+impl From<ErasureId> for String {
+    fn from(id: ErasureId) -> Self {
+        id.to_string()
+    }
+}
+
+impl fmt::Display for ErasureId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// The namespace of Ferry's name-based UUIDs.
 pub(crate) const NAMESPACE: Uuid = Uuid::from_u128(0x9c1d_6a52_7b0e_4d5f_8f3a_61e2_04c7_b9d3);
 

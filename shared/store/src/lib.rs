@@ -32,6 +32,7 @@ pub mod connections;
 pub mod cursors;
 pub mod dead_letters;
 pub mod deliveries;
+pub mod erasures;
 mod error;
 #[cfg(test)]
 mod error_texts;
@@ -39,6 +40,7 @@ pub mod events;
 pub mod hints;
 pub mod ids;
 mod json_text;
+pub mod org_data;
 pub mod orgs;
 pub mod origins;
 pub mod owner_policy;
@@ -61,14 +63,18 @@ pub use connections::{
 pub use cursors::{Cursor, CursorName, Cursors, Position};
 pub use dead_letters::{DeadLetter, DeadLetters};
 pub use deliveries::{Deliveries, Delivery, DeliveryOutcome};
+pub use erasures::{Erasure, ErasureState, ErasureTask, Erasures};
 pub use error::{Error, ITEM_LIMIT};
 pub use events::{BusEvent, EventBus};
 pub use hints::{ChangeHint, RecordRef, Source};
-pub use ids::{ConnectionId, DeliveryId, IdempotencyKey, InvalidText, PlatformUser, Tenant, TokenVersion, WriteId};
+pub use ids::{
+    ConnectionId, DeliveryId, ErasureId, IdempotencyKey, InvalidText, PlatformUser, Tenant, TokenVersion, WriteId,
+};
+pub use org_data::{OrgData, OrgTable, RecordLedger};
 pub use orgs::{
-    Activation, ActivationRequest, ActiveOrg, ActiveOrgs, Announcement, BindingRight, ChangeDetection, DetectionMethod,
-    DetectionReason, Edition, Environment, InstallClaim, License, LicenseManagement, LicenseNotice, LicenseState,
-    LicenseStatus, MAX_COPIES, Org, OrgPage, OrgState, Orgs, PollingChoice, Quarantine, SeenCopy,
+    Activation, ActivationRequest, Announcement, BindingRight, ChangeDetection, DetectionMethod, DetectionReason,
+    Edition, Environment, InstallClaim, License, LicenseManagement, LicenseNotice, LicenseState, LicenseStatus,
+    ListedOrg, MAX_COPIES, Org, OrgPage, OrgState, Orgs, OrgsInState, PollingChoice, Quarantine, SeenCopy,
     verify_webhook_secret,
 };
 pub use origins::{Origins, SavedVersion};
@@ -76,6 +82,7 @@ pub use owner_policy::WriteRoute;
 pub use pipelines::{Pipeline, PipelineChanges, Pipelines, Stage};
 pub use queues::{Message, NewDeadLetter, Queue, RefreshKind, RefreshTask, WriteTask};
 pub use records::{ApplyOutcome, Change, MirrorRecord, RecordCount, RecordPage, Records, Tombstone};
+pub use table::PageKey;
 pub use token_vault::{Protection, TokenGrant, TokenVault, Tokens};
 pub use webhook_secret::{SecretHash, WebhookSecret};
 pub use writes::{BeginOutcome, NewWrite, Write, WriteKind, WriteState, Writes};

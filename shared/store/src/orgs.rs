@@ -16,7 +16,7 @@ pub mod license_management;
 mod org;
 pub mod rule;
 
-pub use by_state::{ActiveOrg, ActiveOrgs};
+pub use by_state::{ListedOrg, OrgsInState};
 pub use change_detection::{ChangeDetection, DetectionMethod, DetectionReason, Edition, PollingChoice};
 pub use license::{License, LicenseNotice, LicenseState, LicenseStatus};
 pub use license_management::LicenseManagement;
@@ -184,13 +184,29 @@ impl Orgs {
         self.change_existing("set the state of the org", org, now, step).await
     }
 
-    /// Closes the org: nothing is scheduled, its webhook secrets are removed, and only the mirror is read. It stays the
-    /// tenant's. An org that is not active keeps its state. The call is idempotent.
+    /// Closes the org: nothing is scheduled, its webhook secrets are removed, and its mirror is erased after a while. It
+    /// stays the tenant's. An org that is not active keeps its state. The call is idempotent.
     ///
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn close(&self, org: OrgId, now: Timestamp) -> Result<Org, Error> {
         self.change_existing("close the org", org, now, |known| rule::close(known, now)).await
+    }
+
+    /// Stores the time of closing of a closed org that lacks it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn stamp_closing(&self, org: OrgId, now: Timestamp) -> Result<Org, Error> {
+        self.change_existing("store the time of closing", org, now, |known| rule::stamp_closing(known, now)).await
+    }
+
+    /// Reduces the row of an org whose data were erased. An active org stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn mark_erased(&self, org: OrgId, now: Timestamp) -> Result<Org, Error> {
+        self.change_existing("mark the org as erased", org, now, |known| rule::erased(known, now)).await
     }
 
     /// Adds a webhook secret, and keeps one older secret: the one that the org uses (`in_use`, a hash) if known,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::ids::WriteId;
-use crate::table::{KeyRange, Table, number, put_request, text, to_item};
+use crate::table::{KeyRange, Place, Rows, Table, number, put_request, text, to_item};
 use crate::time;
 
 /// A change of a record by a write.
@@ -116,6 +116,18 @@ const TOLERANCE: SignedDuration = SignedDuration::from_secs(1);
 const LONGEST_CALL: SignedDuration = SignedDuration::from_secs(60);
 /// An upper bound for the time until a deferred change reaches the mirror.
 const RETENTION: SignedDuration = SignedDuration::from_hours(3 * 24);
+
+/// Returns the rows of an org.
+pub(crate) fn rows_of_org(org: OrgId) -> Rows {
+    Rows { keys: &KEYS, place: Place::with_prefix("begins_with(#record, :org)", org) }
+}
+
+/// Returns the rows of a record.
+pub(crate) fn rows_of_record(org: OrgId, record: RecordId) -> Rows {
+    Rows { keys: &KEYS, place: Place::Partition { attribute: "record", value: partition(org, record), only: None } }
+}
+
+const KEYS: [&str; 2] = ["record", "noted_at"];
 
 fn partition(org: OrgId, record: RecordId) -> String {
     format!("{org}#{record}")

@@ -6,7 +6,7 @@ use salesforce::{OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::table::{Item, Table, delete_request, key, put_request, text, to_item};
+use crate::table::{Item, Place, Rows, Table, delete_request, key, put_request, text, to_item};
 use crate::time;
 
 /// A stage of a pipeline.
@@ -119,6 +119,11 @@ fn plan<'a>(known: &[Pipeline], wanted: &'a [Pipeline]) -> Plan<'a> {
         store: wanted.iter().filter(|pipeline| !known.contains(pipeline)).collect(),
         remove: known.iter().map(|pipeline| pipeline.record_type_id).filter(|id| !is_wanted(*id)).collect(),
     }
+}
+
+/// Returns the rows of an org.
+pub(crate) fn rows_of_org(org: OrgId) -> Rows {
+    Rows { keys: &["org_id", "record_type_id"], place: Place::of_org(org) }
 }
 
 fn row_key(org: OrgId, record_type: RecordId) -> Item {

@@ -5,17 +5,22 @@ use std::collections::{BTreeSet, HashMap};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use futures::{StreamExt as _, stream};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use salesforce::{ObjectName, OrgId, Record, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Error;
 use crate::error::ITEM_LIMIT;
-use crate::table::{Conditional, Expression, Item, MAX_ITEM_BYTES, Table, from_item, item_bytes, key, text, to_item};
+use crate::table::{
+    Conditional, Expression, Item, MAX_ITEM_BYTES, Table, from_item, item_bytes, key, number, text, to_item,
+};
 use crate::time;
 
+mod erasing;
 pub mod rule;
+
+pub(crate) use erasing::rows_of_org;
 
 pub use rule::ApplyOutcome;
 use rule::Decision;
@@ -44,6 +49,9 @@ pub struct MirrorRecord {
     /// The record that this one was merged into, if a merge deleted it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_record_id: Option<RecordId>,
+    /// `true` if the record was erased on request. No version replaces such a row.
+    #[serde(default, skip_serializing_if = "erasing::is_false")]
+    pub erased: bool,
 }
 
 /// A version of a record, as read from Salesforce.
@@ -95,12 +103,26 @@ pub struct RecordCount {
 #[derive(Clone, Debug)]
 pub struct Records {
     table: Table,
+    tombstone_retention: SignedDuration,
 }
+
+/// The time for which a tombstone is stored, unless the deployment sets another.
+///
+/// A tombstone protects from a version that was read before the deletion and is stored after it, which takes minutes, and
+/// from a second event about the deletion while the record is in the recycle bin, for 15 days. It also lets a read say
+/// which record a merge kept.
+pub const TOMBSTONE_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 impl Records {
     /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { table: Table::new(client, table) }
+        Self { table: Table::new(client, table), tombstone_retention: TOMBSTONE_RETENTION }
+    }
+
+    /// Sets the time for which a tombstone is stored, counted from the read that found the deletion.
+    #[must_use]
+    pub fn with_tombstone_retention(self, tombstone_retention: SignedDuration) -> Self {
+        Self { tombstone_retention, ..self }
     }
 
     /// Applies one change.
@@ -178,13 +200,23 @@ impl Records {
                 Decision::Keep(apply) => return Ok(apply),
                 Decision::Replace(apply) => apply,
             };
-            let item = row.to_item()?;
+            let item = self.item(&row)?;
             match self.table.put(operation, item, decision_holds(known.as_ref(), &row)?).await? {
                 Conditional::Done(()) => return Ok(apply),
                 Conditional::Refused(item) => known = item.map(|item| from_item(operation, item)).transpose()?,
             }
         }
         Err(Error::Conflict { operation })
+    }
+
+    /// Returns the item of a row. A tombstone expires.
+    fn item(&self, row: &MirrorRecord) -> Result<Item, Error> {
+        let mut item = row.to_item()?;
+        if row.deleted {
+            let expires_at = row.read_at.saturating_add(self.tombstone_retention).unwrap_or(row.read_at);
+            item.insert("expires_at".to_owned(), number(expires_at.as_second()));
+        }
+        Ok(item)
     }
 
     /// Returns the row, which may be a tombstone, or `None` if the mirror has no such record.
@@ -298,6 +330,7 @@ impl Change {
                     read_at: time::to_millis(read_at),
                     deleted: false,
                     master_record_id: None,
+                    erased: false,
                 })
             }
             Self::Tombstone(tombstone) => Ok(MirrorRecord {
@@ -309,6 +342,7 @@ impl Change {
                 read_at: time::to_millis(tombstone.read_at),
                 deleted: true,
                 master_record_id: tombstone.master_record_id,
+                erased: false,
             }),
         }
     }

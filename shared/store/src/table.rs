@@ -21,6 +21,11 @@ use tokio::sync::Semaphore;
 
 use crate::{Error, batch};
 
+mod pages;
+
+pub use pages::PageKey;
+pub(crate) use pages::{Place, Rows};
+
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// A DynamoDB table.

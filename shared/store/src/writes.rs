@@ -3,14 +3,14 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
-use salesforce::{ObjectName, OrgId};
+use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Error;
 use crate::ids::{IdempotencyKey, PlatformUser, WriteId, sha256_hex};
 use crate::owner_policy::WriteRoute;
-use crate::table::{Conditional, Expression, Item, Table, Update, from_item, key, number, text, to_item};
+use crate::table::{Conditional, Expression, Item, Place, Rows, Table, Update, from_item, key, number, text, to_item};
 use crate::time;
 
 pub mod rule;
@@ -119,12 +119,23 @@ pub enum BeginOutcome {
 #[derive(Clone, Debug)]
 pub struct Writes {
     table: Table,
+    retention: SignedDuration,
 }
+
+/// The time for which a finished write is stored after its last change, unless the deployment sets another.
+pub const RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 impl Writes {
     /// Creates a client for the table of this name.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { table: Table::new(client, table) }
+        Self { table: Table::new(client, table), retention: RETENTION }
+    }
+
+    /// Sets the time for which a finished write is stored after its last change. A repeated request gets the first outcome
+    /// for as long. A write that is queued or in progress does not expire.
+    #[must_use]
+    pub fn with_retention(self, retention: SignedDuration) -> Self {
+        Self { retention, ..self }
     }
 
     /// Begins the write. Of concurrent callers with the same key, one owns it.
@@ -220,6 +231,7 @@ impl Writes {
                 ("state", text("finished")),
                 ("answer", text(bounded(operation, response)?)),
                 ("updated_at", text(time::format(now))),
+                ("expires_at", number(now.saturating_add(self.retention).unwrap_or(now).as_second())),
             ],
             remove: vec!["request"],
             ..if_current_attempt(write)
@@ -310,6 +322,22 @@ fn bounded(operation: &'static str, value: &Value) -> Result<String, Error> {
         Err(Error::TooLarge { operation, size_bytes: text.len(), limit: JSON_LIMIT })
     }
 }
+
+/// Returns the rows of an org.
+pub(crate) fn rows_of_org(org: OrgId) -> Rows {
+    Rows { keys: &KEYS, place: Place::of_org(org) }
+}
+
+/// Returns the rows of an org that name a record: in the stored request, or in the outcome.
+pub(crate) fn rows_of_record(org: OrgId, record: RecordId) -> Rows {
+    let only = "contains(#request, :record) OR contains(#answer, :record)";
+    // Both forms of an id begin with the same 15 characters.
+    let prefix = record.as_str().chars().take(15).collect::<String>();
+    let only = Some(Expression { text: only, values: vec![(":record", text(prefix))] });
+    Rows { keys: &KEYS, place: Place::Partition { attribute: "org_id", value: org.to_string(), only } }
+}
+
+const KEYS: [&str; 2] = ["org_id", "write_id"];
 
 fn row_key(org: OrgId, write: WriteId) -> Item {
     key([("org_id", org.as_str()), ("write_id", &write.to_string())])

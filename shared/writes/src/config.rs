@@ -1,6 +1,6 @@
 //! Configuration and dependencies of a function that writes to Salesforce.
 
-use runtime::{Aws, Env, EnvError, Salesforce, SalesforceConfig, record_api_calls};
+use runtime::{Aws, Days, Env, EnvError, Salesforce, SalesforceConfig, record_api_calls};
 use salesforce::{Client, Clock, OrgId};
 use store::owner_policy::OwnerPolicy;
 use store::{Budgets, Connections, Lane, Orgs, Queue, WriteTask, Writes};
@@ -20,6 +20,8 @@ pub struct Config {
     pub budgets_table: String,
     /// `WRITE_QUEUE_URL`: the function's own queue of deferred writes.
     pub queue_url: String,
+    /// `WRITE_RETENTION_DAYS`: the days for which a finished write is stored; 90 by default.
+    pub retention: Days,
     /// `OWNER_POLICY`: `rep-then-team` (default), `rep-only` or `team-only`.
     pub owner_policy: OwnerPolicy,
     /// `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION`, `SALESFORCE_HOSTS`.
@@ -38,6 +40,7 @@ impl Config {
             writes_table: env.required("WRITES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             queue_url: env.required("WRITE_QUEUE_URL")?,
+            retention: env.parsed_or("WRITE_RETENTION_DAYS", Days(90))?,
             owner_policy: env.parsed_or("OWNER_POLICY", OwnerPolicy::default())?,
             salesforce: SalesforceConfig::from_env(env)?,
         })
@@ -82,7 +85,7 @@ impl Deps {
         Ok(Self {
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             connections: Connections::new(aws.dynamodb(), config.connections_table),
-            writes: Writes::new(aws.dynamodb(), config.writes_table),
+            writes: Writes::new(aws.dynamodb(), config.writes_table).with_retention(config.retention.duration()),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             queue: Queue::new(aws.sqs(), config.queue_url, aws.clock()),
             salesforce: Salesforce::from_config(aws, config.salesforce)?,

@@ -168,11 +168,16 @@ pub fn require_active(org: &Org) -> Result<(), Error> {
 /// Makes another attempt at a queued write. Returns an error if the write has to wait longer.
 async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<(), Error> {
     let ledger = deps.as_ref();
-    let begin = ledger.writes.resume(task.org_id, task.write_id, ledger.clock.now(), ATTEMPT_TIMEOUT).await?;
-    let write = match begin {
-        BeginOutcome::Started(write) => write,
-        BeginOutcome::Replay(_) => return Ok(()),
-        BeginOutcome::InProgress(_) => return Err(Error::InProgress),
+    let write = match ledger.writes.resume(task.org_id, task.write_id, ledger.clock.now(), ATTEMPT_TIMEOUT).await {
+        Ok(BeginOutcome::Started(write)) => write,
+        Ok(BeginOutcome::Replay(_)) => return Ok(()),
+        Ok(BeginOutcome::InProgress(_)) => return Err(Error::InProgress),
+        // A queued write does not expire, so it was erased with the data of its org or of its record.
+        Err(store::Error::NotFound { .. }) => {
+            tracing::warn!(org.id = %task.org_id, write.id = %task.write_id, "did not make a queued write: it was erased");
+            return Ok(());
+        }
+        Err(error) => return Err(error.into()),
     };
     let stored_request = write.request.clone().unwrap_or_default();
     let request = WriteRequest::<O>::deserialize(&stored_request).map_err(Error::StoredRequest)?;

@@ -28,6 +28,22 @@ fn a_task_of_an_unavailable_org_is_retried_and_no_cursor_moves() {
 }
 
 #[test]
+fn a_task_of_a_closed_org_does_nothing() {
+    run(async {
+        let context = TestContext::new().await;
+        context.accounts(3);
+        context.activate(context.org).await;
+        context.orgs.close(context.org, context.deps.clock.now()).await.unwrap();
+
+        assert!(context.work_on(&[context.task(RefreshKind::Nightly)]).await.is_empty());
+
+        assert_eq!(context.count(&ACCOUNT).await.live, 0);
+        assert_eq!((context.simulator.api_calls(), context.queued().await), (0, Vec::new()));
+        assert!(context.deps.cursors.list(context.org).await.unwrap().is_empty());
+    });
+}
+
+#[test]
 fn a_truncated_page_is_refused() {
     run(async {
         let context = TestContext::new().await;

@@ -15,6 +15,7 @@ fn row(stage: &str) -> Value {
         read_at: "2026-11-22T10:16:00Z".parse().unwrap(),
         deleted: false,
         master_record_id: None,
+        erased: false,
     };
     let item: serde_dynamo::Item = serde_dynamo::to_item(row).unwrap();
     serde_json::to_value(item).unwrap()
@@ -85,6 +86,25 @@ fn a_record_of_an_unknown_table_stops_the_stream() {
 
     assert_eq!((batch.events.len(), batch.silent), (1, 0));
     assert!(matches!(batch.unreadable, Some((number, Error::UnknownTable { .. })) if number == "2"));
+}
+
+#[test]
+fn a_row_that_expired_or_was_erased_makes_no_event() {
+    let mut expired = change(1, row("Prospecting"), json!({}));
+    expired.user_identity =
+        serde_json::from_value(json!({ "type": "Service", "principalId": "dynamodb.amazonaws.com" })).unwrap();
+    let deleted = change(2, row("Prospecting"), json!({}));
+    let mut marker = row("Prospecting");
+    marker["deleted"] = json!({"BOOL": true});
+    marker["fields"] = json!({"S": "{}"});
+    let deletion = change(3, row("Prospecting"), marker.clone());
+    marker["erased"] = json!({"BOOL": true});
+    let erased = change(4, row("Prospecting"), marker);
+
+    let batch = Batch::parse(vec![expired, deleted, deletion, erased], &tables());
+
+    assert_eq!((batch.events.len(), batch.silent), (1, 3), "{batch:?}");
+    assert_eq!(batch.events[0].0, "3");
 }
 
 #[test]

@@ -109,6 +109,7 @@ fn row(stage: &str, deleted: bool) -> Value {
         read_at: "2026-11-22T10:16:00Z".parse().unwrap(),
         deleted,
         master_record_id: None,
+        erased: false,
     };
     let item: serde_dynamo::Item = serde_dynamo::to_item(record).unwrap();
     serde_json::to_value(item).unwrap()

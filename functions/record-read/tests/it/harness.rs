@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
-use record_read::{Deps, PollInterval, router};
+use record_read::{Deps, PollInterval, ServeDisconnected, router};
 use salesforce::{ObjectName, Record};
 use serde_json::{Value, json};
 use store::{Budgets, Change, Cursors, Pipelines, Records};
@@ -38,6 +38,7 @@ impl TestContext {
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
             mirrored_objects: ["Account", "Contact", "Opportunity", "Invoice__c"].map(ObjectName::from_static).to_vec(),
             poll_interval: PollInterval::default(),
+            serve_disconnected: ServeDisconnected::Off,
             apps: context.apps(),
             salesforce: context.salesforce.clone(),
             clock: context.clock.clone(),

@@ -1,6 +1,7 @@
 //! Records, from the mirror for the platform and from the org for a rep.
 
 use http::StatusCode;
+use record_read::ServeDisconnected;
 use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::records::Tombstone;
@@ -126,14 +127,45 @@ fn a_rep_who_is_not_connected_reads_nothing_through_the_team() {
     });
 }
 
+const OF_THE_MIRROR: [&str; 6] = [
+    "/accounts/001000000000001",
+    "/contacts/003000000000001",
+    "/opportunities/006000000000001",
+    "/records/Account/001000000000001",
+    "/opportunities",
+    "/pipelines",
+];
+
 #[test]
-fn an_org_that_is_not_active_is_read_from_the_mirror_only() {
+fn an_org_that_is_not_active_is_not_read() {
     run(async {
         let context = TestContext::new().await;
+        context.mirror("Account", "001000000000001", json!({ "Name": "Acme", "SystemModstamp": STAMP })).await;
+        for state in [OrgState::Uninstalled, OrgState::Disconnected, OrgState::Quarantined, OrgState::Claimed] {
+            context.deps.orgs.set_state(context.org, state, context.deps.clock.now()).await.unwrap();
+            for path in OF_THE_MIRROR {
+                let (status, problem) = context.get(path).await;
+                let refused = (StatusCode::CONFLICT, &json!("urn:ferry:problem:org_not_active"));
+                assert_eq!((status, &problem["type"]), refused, "{path} of a {state:?} org");
+            }
+            assert_eq!(context.get_as(REP, "/accounts/001000000000001").await.0, StatusCode::CONFLICT);
+            for path in ["", "/health", "/connections"] {
+                assert_eq!(context.get(path).await.0, StatusCode::OK, "{path} of a {state:?} org");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_deployment_may_serve_the_mirror_of_closed_orgs() {
+    run(async {
+        let mut context = TestContext::new().await;
+        context.deps.serve_disconnected = ServeDisconnected::On;
         context.mirror("Account", "001000000000001", json!({ "Name": "Acme", "SystemModstamp": STAMP })).await;
         context.deps.orgs.set_state(context.org, OrgState::Uninstalled, context.deps.clock.now()).await.unwrap();
 
         assert_eq!(context.get("/accounts/001000000000001").await.0, StatusCode::OK);
+        assert_eq!(context.get("/pipelines").await.0, StatusCode::OK);
         assert_eq!(context.get_as(REP, "/accounts/001000000000001").await.0, StatusCode::CONFLICT);
     });
 }

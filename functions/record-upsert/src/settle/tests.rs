@@ -49,7 +49,9 @@ proptest! {
             let expected = match disposition {
                 Disposition::Deferred { .. } => (1, 0),
                 Disposition::DeadLettered(_) => (0, 1),
-                Disposition::Settled(_) | Disposition::Blocked(_) | Disposition::Retained(_) => (0, 0),
+                Disposition::Settled(_) | Disposition::Blocked(_) | Disposition::Dropped | Disposition::Retained(_) => {
+                    (0, 0)
+                }
             };
             prop_assert_eq!((count(&deferred, index), count(&dead, index)), expected);
         }

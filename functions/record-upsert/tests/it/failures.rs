@@ -7,7 +7,7 @@ use record_upsert::handle;
 use serde_json::json;
 use store::{ChangeHint, DeliveryOutcome};
 
-use crate::harness::{DISCONNECTED, MINUTE, TestContext, batch, record_of, run};
+use crate::harness::{DISCONNECTED, MINUTE, TestContext, account, batch, record_of, run};
 
 pub(crate) fn fault(path: &str, times: u32, effect: Effect) -> Fault {
     Fault { path_prefix: format!("/services/data/v66.0/{path}"), method: None, times, effect }
@@ -95,6 +95,7 @@ fn an_org_that_must_reconnect_is_blocked_alone() {
     run(async {
         let context = TestContext::new().await;
         let good = context.hint(context.account("Acme"));
+        context.activate(DISCONNECTED.parse().unwrap()).await;
         let blocked = context.hint_of(DISCONNECTED.parse().unwrap(), record_of(&good));
 
         assert!(context.receive(&[blocked.clone(), good.clone()]).await.is_empty());
@@ -102,6 +103,24 @@ fn an_org_that_must_reconnect_is_blocked_alone() {
         assert_eq!(context.outcome(&good).await, Some(DeliveryOutcome::Applied));
         assert!(matches!(context.outcome(&blocked).await, Some(DeliveryOutcome::Failed { .. })));
         assert_eq!(context.queued().await, (0, 0));
+    });
+}
+
+#[test]
+fn the_hints_of_an_org_that_is_not_active_leave_nothing() {
+    run(async {
+        let context = TestContext::new().await;
+        let hint = context.hint(context.account("Acme"));
+        let of_unknown = context.hint_of(DISCONNECTED.parse().unwrap(), record_of(&hint));
+        context.orgs.close(context.org, context.clock.now()).await.unwrap();
+
+        assert!(context.receive(&[hint.clone(), of_unknown.clone()]).await.is_empty());
+
+        for hint in [&hint, &of_unknown] {
+            assert_eq!(context.outcome(hint).await, None);
+            assert_eq!(context.deps.records.load(hint.org_id, &account(), record_of(hint)).await.unwrap(), None);
+        }
+        assert_eq!((context.queued().await, context.simulator.api_calls()), ((0, 0), 0));
     });
 }
 

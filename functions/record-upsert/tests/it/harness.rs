@@ -49,6 +49,7 @@ impl TestContext {
         let queue = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
         let deps = Deps {
             salesforce: context.salesforce.clone(),
+            orgs: context.orgs.clone(),
             records: Records::new(context.dynamodb(), context.table("records")),
             deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),

@@ -54,6 +54,7 @@ impl Orgs {
             let simulator = Arc::new(context.simulator.add_org(OrgOptions::default()).await.unwrap());
             let admin = simulator.users().iter().find(|user| user.is_admin).unwrap().username.clone();
             let id: OrgId = simulator.org_id().parse().unwrap();
+            context.activate(id).await;
             ids.push(id);
             orgs.insert(id, (simulator, admin));
         }

@@ -4,7 +4,7 @@ use http::StatusCode;
 use jiff::SignedDuration;
 use org_simulator::{Effect, Fault};
 use serde_json::{Value, json};
-use store::ConnectionId;
+use store::{ConnectionId, OrgData, OrgTable};
 
 use crate::harness::{KEY, TestContext, run};
 
@@ -146,9 +146,19 @@ fn a_write_over_the_api_limit_is_queued() {
 }
 
 #[test]
-fn a_task_without_a_write_is_reported_as_failed() {
+fn an_erased_write_is_not_made() {
     run(async {
         let context = TestContext::new().await;
-        assert!(!context.resume(&json!("9c1d6a52-7b0e-5d5f-8f3a-61e204c7b9d3")).await);
+        let before = context.count_in_org("Account");
+        context.simulator.fault(fault(Effect::Unavailable));
+        let (_, queued) = context.upsert("Account", None, "k", records()).await;
+        context.simulator.clear_faults();
+        let data = OrgData::new(&context.dynamodb(), |table| context.table(table.name()));
+        data.delete_page(context.org, OrgTable::Writes, None).await.unwrap();
+
+        assert!(context.resume(&queued["write_id"]).await, "the task is done");
+
+        assert_eq!(context.count_in_org("Account"), before);
+        assert_eq!(context.ledger(&queued["write_id"]).await.0, StatusCode::NOT_FOUND);
     });
 }

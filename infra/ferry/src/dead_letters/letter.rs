@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::{ChangeHint, DeadLetter, RefreshTask, WriteTask};
+use store::{ChangeHint, DeadLetter, ErasureTask, RefreshTask, WriteTask};
 
 use crate::queue_name::QueueName;
 use crate::screen;
@@ -15,6 +15,7 @@ pub(crate) enum Content {
     Hint(ChangeHint),
     Refresh(RefreshTask),
     Write(WriteTask),
+    Erasure(ErasureTask),
     /// A Change Data Capture event as EventBridge delivered it.
     Event(Event),
     /// Lambda's notice of a failed stream batch or invocation.
@@ -90,6 +91,7 @@ impl Content {
             QueueName::RecordUpsert => serde_json::from_str(body).map(Self::Hint),
             QueueName::PipelineRefresh => serde_json::from_str(body).map(Self::Refresh),
             QueueName::RecordWrite | QueueName::NoteWrite => serde_json::from_str(body).map(Self::Write),
+            QueueName::DataErasure => serde_json::from_str(body).map(Self::Erasure),
             QueueName::ChangeEvent => serde_json::from_str(body).map(Self::Event),
             QueueName::RecordEvents => serde_json::from_str(body).map(Self::Notice),
         };
@@ -109,6 +111,7 @@ impl Content {
             Self::Hint(hint) => Some(hint.org_id),
             Self::Refresh(task) => Some(task.org_id),
             Self::Write(task) => Some(task.org_id),
+            Self::Erasure(task) => Some(task.org_id),
             Self::Event(event) => event.org(),
             Self::Notice(notice) => notice.payload()?.org(None),
             Self::Schedule(_) | Self::Unreadable => group?.parse().ok(),
@@ -135,6 +138,7 @@ impl Content {
                 task.object.as_ref().map_or(format!("{kind} refresh"), |object| format!("{kind} refresh of {object}"))
             }
             Self::Write(task) => format!("write {}", task.write_id),
+            Self::Erasure(task) => format!("erasure {}", task.erasure_id),
             Self::Notice(Notice { stream: Some(part), .. }) => {
                 let table = part.stream_arn.split('/').nth(1).unwrap_or(&part.stream_arn);
                 format!("{} of table {table}", screen::counted(part.batch_size as usize, "change", "changes"))

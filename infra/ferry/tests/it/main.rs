@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot run its command fails")]
 
 mod dead_letters;
+mod erasing;
 mod ledger;
 mod operations;
 mod outbound_message;

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use store::{
     ActivationRequest, BindingRight, ConnectionKind, Connections, Consent, Deliveries, Environment, LeaseRequest, Org,
-    Orgs, SecretHash,
+    Orgs, Records, SecretHash,
 };
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
@@ -100,6 +100,10 @@ impl Stack {
         for connection in connections.list(ORG.parse().unwrap()).await.unwrap() {
             assert!(connections.forget(&connection).await.unwrap());
         }
+    }
+
+    pub(crate) fn records(&self) -> Records {
+        Records::new(self.dynamodb(), self.state.tables.name("records"))
     }
 
     pub(crate) fn deliveries(&self) -> Deliveries {

@@ -94,6 +94,9 @@ problem_codes! {
     /// The org is not active, so that it is neither read nor written live.
     OrgNotActive = "org_not_active", CONFLICT, "The org is not active",
         "Ask an administrator of the org to make the team connection.";
+    /// The org is active, so that its data cannot be erased.
+    OrgActive = "org_active", CONFLICT, "The org is active",
+        "Disconnect the org (DELETE /v1/orgs/{org}), then send the request again.";
     /// The org belongs to another tenant.
     OrgOwnedByAnotherTenant = "org_owned_by_another_tenant", CONFLICT, "The org belongs to another tenant",
         "Ask the operator of this installation to transfer the org.";

@@ -129,7 +129,9 @@ fn apply(org: Org, license: &License) -> Org {
         |uninstalled: Timestamp| org.activated_at.is_none_or(|active| active.as_second() <= uninstalled.as_second());
     let ended = license.uninstalled_at.is_some_and(before);
     match ended {
-        true => Org { state: OrgState::Uninstalled, webhook_secrets: Vec::new(), ..org },
+        true => {
+            Org { state: OrgState::Uninstalled, closed_at: license.uninstalled_at, webhook_secrets: Vec::new(), ..org }
+        }
         false => org,
     }
 }

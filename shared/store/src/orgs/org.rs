@@ -26,6 +26,20 @@ pub enum OrgState {
     Quarantined,
 }
 
+impl OrgState {
+    /// Returns the name, as it is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Claimed => "claimed",
+            Self::Active => "active",
+            Self::Uninstalled => "uninstalled",
+            Self::Disconnected => "disconnected",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
 /// The login host of an org.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,6 +99,13 @@ pub struct Org {
     /// The time at which it last became active.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub activated_at: Option<Timestamp>,
+    /// The time at which it was closed: disconnected, or its package removed. `None` while it is active, and in rows of
+    /// earlier versions.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Timestamp>,
+    /// The time at which its data were erased, unless it was connected again since.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
     /// The time of the last change.
     #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
@@ -117,6 +138,8 @@ impl Org {
             webhook_secrets: Vec::new(),
             claimed_at: at,
             activated_at: None,
+            closed_at: None,
+            erased_at: None,
             updated_at: at,
             expires_at: None,
             revision: 1,

@@ -103,6 +103,8 @@ pub fn activate(known: Option<&Org>, request: &ActivationRequest) -> Result<Opti
         quarantine: before.quarantine.clone().map(released),
         webhook_secrets: vec![request.webhook_secret.clone()],
         activated_at: Some(request.now),
+        closed_at: None,
+        erased_at: None,
         updated_at: request.now,
         ..before
     }))
@@ -152,7 +154,33 @@ pub fn close(known: &Org, now: Timestamp) -> Option<Org> {
         }
     };
     let changes = state != known.state || !known.webhook_secrets.is_empty();
-    changes.then(|| Org { state, webhook_secrets: Vec::new(), updated_at: now, ..known.clone() })
+    let closed_at = if state == known.state { known.closed_at } else { Some(now) };
+    changes.then(|| Org { state, closed_at, webhook_secrets: Vec::new(), updated_at: now, ..known.clone() })
+}
+
+/// Returns the closed org with the time of its closing, which rows of earlier versions lack, or `None` if it is known or
+/// the org is active.
+#[must_use]
+pub fn stamp_closing(known: &Org, now: Timestamp) -> Option<Org> {
+    let lacks = known.state != OrgState::Active && known.closed_at.is_none();
+    lacks.then(|| Org { closed_at: Some(now), ..known.clone() })
+}
+
+/// Returns the org whose data were erased: without what its package and the org itself reported. `None` for an active org.
+/// The tenant stays, so that no other tenant can take the org over, and the license, which is the vendor's.
+#[must_use]
+pub fn erased(known: &Org, now: Timestamp) -> Option<Org> {
+    (known.state != OrgState::Active).then(|| Org {
+        my_domain_url: None,
+        package_version: None,
+        announced: None,
+        edition: None,
+        copies: Vec::new(),
+        webhook_secrets: Vec::new(),
+        erased_at: Some(now),
+        updated_at: now,
+        ..known.clone()
+    })
 }
 
 /// Returns the org with a copy of it noted, or `None` if nothing changes. The holder of the secret can name any org, so

@@ -17,6 +17,7 @@ mod messages;
 mod orgs;
 mod partial_batches;
 mod records;
+mod retention;
 mod secrets;
 mod upgrade;
 mod writes;

@@ -1,8 +1,8 @@
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use futures::future::join_all;
 use store::{
-    Activation, ActivationRequest, ActiveOrg, Announcement, BindingRight, Environment, Error, InstallClaim,
-    LicenseNotice, LicenseState, LicenseStatus, OrgState, Orgs, SecretHash, SeenCopy, webhook_secret,
+    Activation, ActivationRequest, Announcement, BindingRight, Environment, Error, InstallClaim, LicenseNotice,
+    LicenseState, LicenseStatus, ListedOrg, OrgState, Orgs, SecretHash, SeenCopy, webhook_secret,
 };
 
 use crate::harness::{at, org, other_org, run, tables};
@@ -223,7 +223,7 @@ fn the_active_orgs_are_read_in_pages() {
 
         let (mut pages, mut sizes, mut ids) = (orgs.active(), Vec::new(), Vec::new());
         while let Some(page) = pages.next_page().await.unwrap() {
-            assert!(page.iter().all(ActiveOrg::is_polled));
+            assert!(page.iter().all(ListedOrg::is_polled));
             sizes.push(page.len());
             ids.extend(page.into_iter().map(|org| org.org_id));
         }

@@ -5,6 +5,7 @@ use end_to_end::{Connected, Method, eventually};
 use local::{Subscription, stack};
 use org_simulator::User;
 use serde_json::{Value, json};
+use store::Erasures;
 
 const REP: &str = "rep-1";
 
@@ -72,6 +73,36 @@ async fn a_dead_connection_is_reported_and_the_kill_switch_ends_all() {
     let refused = org.post(&org.webhook_url, "text/xml", "<a/>".to_owned()).await.unwrap();
     assert_eq!(refused.status(), 404, "the org's webhook is closed");
     eventually("no secret is left", async || secrets_left(&org).await.map(|left| left.is_empty())).await.unwrap();
+    erase(&org).await.unwrap();
+}
+
+/// Erases a person and then all of the disconnected org, with the permissions of the function's role.
+async fn erase(org: &Connected) -> Result<()> {
+    let person = json!({ "record_id": "0035e00000ZkM3hAAF" });
+    let person = org.platform(Method::POST, &org.path("/erasures"), &person).await?;
+    finished(org, &person).await?;
+
+    let erasure = org.platform(Method::DELETE, &org.path("/data"), &json!(null)).await?;
+    // The function waits for invocations that began before the disconnect: here they have ended.
+    let erasures = Erasures::new(aws_sdk_dynamodb::Client::new(org.stack.sdk_config()), "ferry-erasures");
+    let (org_id, id) = (org.stack.simulator().org_id().parse()?, erasure["erasure_id"].as_str().unwrap().parse()?);
+    let mut stored = erasures.load(org_id, id).await?.unwrap();
+    stored.begins_at = stored.requested_at;
+    erasures.save(&mut stored, stored.requested_at).await?;
+    org.platform(Method::DELETE, &org.path("/data"), &json!(null)).await?;
+    let done = finished(org, &erasure).await?;
+    assert_eq!((&done["deleted"]["connections"], &done["deleted"]["writes"]), (&json!(2), &json!(3)), "{done}");
+    assert!(done["deleted"]["records"].as_u64().unwrap() > 0, "{done}");
+    let connections = org.get(&org.path("/connections")).await?;
+    assert_eq!(connections["connections"], json!([]));
+    Ok(())
+}
+
+/// Waits until the erasure is finished, and returns it.
+async fn finished(org: &Connected, erasure: &Value) -> Result<Value> {
+    let path = org.path(&format!("/erasures/{}", erasure["erasure_id"].as_str().unwrap()));
+    eventually("the erasure is finished", async || Ok(org.get(&path).await?["state"] == "finished")).await?;
+    org.get(&path).await
 }
 
 /// Returns the names of the org's token secrets.

@@ -152,6 +152,7 @@ fn mirroring(context: &harness::TestContext) -> record_upsert::Deps {
     let queue = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
     record_upsert::Deps {
         salesforce: context.salesforce.clone(),
+        orgs: context.orgs.clone(),
         records: Records::new(context.dynamodb(), context.table("records")),
         deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
         budgets: Budgets::new(context.dynamodb(), context.table("budgets")),

@@ -52,6 +52,7 @@ impl Both {
         };
         let upsert = record_upsert::Deps {
             salesforce: context.salesforce.clone(),
+            orgs: context.orgs.clone(),
             records,
             deliveries: Deliveries::new(context.dynamodb(), context.table("deliveries")),
             budgets,

@@ -53,7 +53,9 @@ fn messages_of_each_queue_are_parsed() {
     let task =
         json!({ "org_id": ORG, "kind": "backfill", "object": "Lead", "requested_at": "2026-11-21T10:00:00.000Z" });
     let write = json!({ "org_id": ORG, "write_id": "9c1d6a52-7b0e-4d5f-8f3a-61e204c7b9d3" });
+    let erasure = json!({ "org_id": ORG, "erasure_id": "9c1d6a52-7b0e-4d5f-8f3a-61e204c7b9d3" });
     for (queue, body, subject) in [
+        (QueueName::DataErasure, erasure, "erasure 9c1d6a52-7b0e-4d5f-8f3a-61e204c7b9d3"),
         (QueueName::RecordUpsert, hint(0), "Account 0015e00000ZkM3hAAF"),
         (QueueName::PipelineRefresh, task, "backfill refresh of Lead"),
         (QueueName::RecordWrite, write.clone(), "write 9c1d6a52-7b0e-4d5f-8f3a-61e204c7b9d3"),

@@ -297,3 +297,35 @@ fn only_a_closed_org_with_an_owner_is_transferred() {
         assert_eq!((moved.webhook_secrets.len(), transfer(&moved, &to, NOW)), (0, Ok(None)));
     }
 }
+
+#[test]
+fn a_closing_has_its_time_until_the_next_activation() {
+    let later = Timestamp::from_second(60).unwrap();
+    let closed = close(&known(OrgState::Active, Some("acme")), later).unwrap();
+    assert_eq!((closed.state, closed.closed_at), (OrgState::Disconnected, Some(later)));
+    assert_eq!(close(&closed, NOW), None);
+    assert_eq!(stamp_closing(&closed, NOW), None);
+    let by_an_earlier_version = Org { closed_at: None, ..closed.clone() };
+    assert_eq!(stamp_closing(&by_an_earlier_version, later), Some(closed.clone()));
+    assert_eq!(stamp_closing(&known(OrgState::Active, Some("acme")), later), None);
+
+    let erased = erased(&closed, later).unwrap();
+    let again = activate(Some(&erased), &request("acme")).unwrap().unwrap();
+    assert_eq!((again.closed_at, again.erased_at), (None, None));
+}
+
+#[test]
+fn an_erased_org_keeps_its_owner_and_nothing_that_it_reported() {
+    let reported = Org {
+        my_domain_url: Some("https://acme.my.salesforce.com".to_owned()),
+        package_version: Some("1.2".to_owned()),
+        ..known(OrgState::Disconnected, Some("acme"))
+    };
+    let erased_org = erased(&reported, NOW).unwrap();
+    assert_eq!((erased_org.tenant.as_ref(), erased_org.erased_at), (reported.tenant.as_ref(), Some(NOW)));
+    assert_eq!((erased_org.my_domain_url, erased_org.package_version), (None, None));
+    assert!(erased_org.webhook_secrets.is_empty());
+    assert_eq!(erased(&known(OrgState::Active, Some("acme")), NOW), None);
+    let request = request("globex");
+    assert_eq!(activate(Some(&erased(&reported, NOW).unwrap()), &request), Err(Refusal::OwnedByAnotherTenant));
+}

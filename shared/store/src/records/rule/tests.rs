@@ -22,6 +22,7 @@ fn live_with(modstamp: i64, read_at: i64, fields: Value) -> MirrorRecord {
         read_at: at(read_at),
         deleted: false,
         master_record_id: None,
+        erased: false,
     }
 }
 
