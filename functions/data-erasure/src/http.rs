@@ -62,6 +62,8 @@ async fn show(
 ) -> Response {
     let erasure = async {
         let erasure = deps.erasures.load(org.org_id, id).await?;
+        // A former tenant's is not shown.
+        let erasure = erasure.filter(|erasure| org.bound_at.is_none_or(|bound_at| erasure.requested_at >= bound_at));
         erasure.map(|erasure| ErasureView::from(&erasure)).ok_or(Error::NotFound("erasure"))
     };
     respond(erasure.await)

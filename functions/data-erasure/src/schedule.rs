@@ -1,5 +1,8 @@
 //! The nightly schedule: starts the erasure of every org that has been closed for longer than the retention.
 
+use std::pin::pin;
+
+use futures::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use runtime::{Chain, Outcome, Report};
 use salesforce::OrgId;
@@ -58,8 +61,8 @@ pub(crate) async fn handle(deps: &Deps) -> Result<Scheduled, Error> {
     let mut scheduled = Scheduled::default();
     let Some(retention) = deps.disconnected_retention else { return Ok(scheduled) };
     for state in CLOSED {
-        let mut pages = deps.orgs.in_state(state);
-        while let Some(page) = pages.next_page().await? {
+        let mut pages = pin!(deps.orgs.in_state(state));
+        while let Some(page) = pages.try_next().await? {
             for listed in page {
                 if let Err(error) = start_if_due(deps, listed.org_id, retention, &mut scheduled).await {
                     scheduled.failed += 1;

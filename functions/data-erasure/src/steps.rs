@@ -1,7 +1,7 @@
 //! The order of an erasure, and the decision whether it goes on. Pure.
 //!
 //! ```text
-//! waiting ──► records ──► the other tables ──► dead letters ──► connections ──► finished        an org
+//! waiting ──► cursors ──► the other tables ──► dead letters ──► connections ──► finished        an org
 //! waiting ──► the row ──► the ledgers ──► dead letters ──► finished                              a record
 //! ```
 //! A step is done page by page. After each page the checkpoint names the step and the key from which it goes on.
@@ -30,9 +30,10 @@ pub enum Step {
 }
 
 const OF_ORG: [Step; 10] = [
+    // First, so that an org that connects again in the middle is read from the beginning.
+    Step::Table(OrgTable::Cursors),
     Step::Table(OrgTable::Records),
     Step::Table(OrgTable::Pipelines),
-    Step::Table(OrgTable::Cursors),
     Step::Table(OrgTable::Deliveries),
     Step::Table(OrgTable::Writes),
     Step::Table(OrgTable::Origins),

@@ -99,7 +99,7 @@ async fn delete_page(deps: &Deps, erasure: &mut Erasure, place: &Checkpoint) -> 
         },
         Step::DeadLetters => ("dead_letters", whole(delete_letters(deps, org, record).await?)),
         Step::Connections => {
-            let (deleted, left) = delete_connections(deps, org).await?;
+            let (deleted, left) = delete_connections(deps, org, erasure.requested_at).await?;
             erasure.connections_left = left;
             ("connections", whole(deleted))
         }
@@ -114,7 +114,8 @@ fn whole(deleted: u64) -> DeletedPage {
 }
 
 async fn finish(deps: &Deps, mut erasure: Erasure) -> Result<(), Error> {
-    if !erasure.of_record {
+    // With connections left, the next nightly schedule starts the erasure again.
+    if !erasure.of_record && erasure.connections_left == 0 {
         deps.orgs.mark_erased(erasure.org_id, deps.clock.now()).await?;
     }
     erasure.state = ErasureState::Finished;
@@ -133,11 +134,14 @@ async fn erase_row(deps: &Deps, org: OrgId, record: Option<RecordId>) -> Result<
     Ok(u64::from(deps.records.erase(org, &object, id).await?))
 }
 
-/// Revokes what is left of the org's grants, and deletes the rows of the connections whose tokens are deleted. Returns the
-/// numbers of deleted and of remaining connections.
-async fn delete_connections(deps: &Deps, org: OrgId) -> Result<(u64, u64), Error> {
+/// Revokes what is left of the org's grants, and deletes the rows of the connections whose tokens are deleted. A consent
+/// that is newer than the request, or under way, is kept. Returns the numbers of deleted and of remaining connections.
+async fn delete_connections(deps: &Deps, org: OrgId, requested_at: Timestamp) -> Result<(u64, u64), Error> {
     let connections = deps.connections.list(org).await?;
-    let ends = connections.iter().map(|connection| delete_connection(deps, connection));
+    let is_new = |connection: &Connection| connection.pending.is_some() || connection.connected_at > requested_at;
+    let ends = connections.iter().map(|connection| async move {
+        if is_new(connection) { Ok(false) } else { delete_connection(deps, connection).await }
+    });
     let deleted: Vec<Result<bool, Error>> = stream::iter(ends).buffered(CONNECTIONS_AT_ONCE).collect().await;
     let deleted = deleted.into_iter().collect::<Result<Vec<_>, _>>()?;
     let count = |outcome| deleted.iter().filter(|deleted| **deleted == outcome).count() as u64;

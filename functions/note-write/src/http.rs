@@ -6,11 +6,11 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use http::HeaderMap;
 use runtime::TenantOrg;
-use runtime::http::{ActingUser, Idempotency, JsonBody, PathOf};
+use runtime::http::{ActingUser, Author, Idempotency, JsonBody, PathOf};
 use runtime::problem::refuse;
 use salesforce::{OrgId, RecordId};
 use serde_json::Value;
-use store::{IdempotencyKey, Org, PlatformUser};
+use store::{IdempotencyKey, Org};
 use uuid::Uuid;
 use writes::{Defect, Deps, Error, WriteRequest};
 
@@ -29,24 +29,23 @@ pub fn router(deps: Deps) -> Router {
 async fn create(
     State(deps): State<Deps>,
     TenantOrg(org): TenantOrg,
-    ActingUser(platform_user): ActingUser,
+    author: Author,
     Idempotency(key): Idempotency,
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
     let operation = NewNoteRequest::parse(body).map(Operation::Create);
-    carry_out(&deps, &org, Ok(key), platform_user, operation).await
+    carry_out(&deps, &org, Ok(key), author, operation).await
 }
 
 async fn change(
     State(deps): State<Deps>,
-    TenantOrg(org): TenantOrg,
-    PathOf((_, id)): PathOf<(OrgId, RecordId)>,
-    ActingUser(platform_user): ActingUser,
+    (TenantOrg(org), PathOf((_, id))): (TenantOrg, PathOf<(OrgId, RecordId)>),
+    author: Author,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
     let operation = NoteChange::parse(body).map(|change| Operation::Change(id, change));
-    carry_out(&deps, &org, key_or_new(&headers), platform_user, operation).await
+    carry_out(&deps, &org, key_or_new(&headers), author, operation).await
 }
 
 async fn show(
@@ -65,13 +64,15 @@ async fn carry_out(
     deps: &Deps,
     org: &Org,
     key: Result<IdempotencyKey, Defect>,
-    platform_user: Option<PlatformUser>,
+    author: Author,
     operation: Result<Operation, Vec<Defect>>,
 ) -> Response {
     let outcome = async {
         let key = key.map_err(|defect| Error::Invalid(vec![defect]))?;
         let operation = operation.map_err(Error::Invalid)?;
-        writes::accept(deps, org, key, WriteRequest { platform_user, operation: NoteWrite { operation } }).await
+        let Author { user: platform_user, is_caller: only_as_user } = author;
+        let operation = NoteWrite { operation };
+        writes::accept(deps, org, key, WriteRequest { platform_user, only_as_user, operation }).await
     };
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
 }

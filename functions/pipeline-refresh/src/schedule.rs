@@ -4,6 +4,9 @@
 //! the number of orgs. A function that is killed or fails in between is invoked again with the same event and begins
 //! anew: every org gets a task, and some get two, which is harmless, because a task goes on from the org's own cursors.
 
+use std::pin::pin;
+
+use futures::TryStreamExt as _;
 use jiff::Timestamp;
 use runtime::Report;
 use serde::Serialize;
@@ -35,9 +38,9 @@ pub(crate) async fn handle(deps: &Deps, schedule: ScheduleKind, deadline: Timest
     };
     let is_due = |org: &ListedOrg| kind != RefreshKind::Poll || org.is_polled();
     let task = |org: ListedOrg| RefreshTask { org_id: org.org_id, kind, object: None, requested_at };
-    let mut pages = deps.orgs.active();
+    let mut pages = pin!(deps.orgs.active());
     let mut scheduled = Scheduled { orgs: 0 };
-    while let Some(page) = pages.next_page().await? {
+    while let Some(page) = pages.try_next().await? {
         let tasks: Vec<RefreshTask> = page.into_iter().filter(is_due).map(task).collect();
         deps.tasks.send_all(&tasks, deadline).await?;
         scheduled.orgs += tasks.len() as u64;

@@ -24,8 +24,7 @@ impl Kind {
             Self::State(OrgState::Claimed) => "org.claimed",
             Self::State(OrgState::Active) => "org.active",
             Self::State(OrgState::Uninstalled) => "org.uninstalled",
-            Self::State(OrgState::Disconnected) => "org.disconnected",
-            Self::State(OrgState::Quarantined) => "org.quarantined",
+            Self::State(OrgState::Disconnected | OrgState::Quarantined) => "org.disconnected",
             Self::LicenseChanged => "org.license_changed",
             Self::CopyDetected => "org.copy_detected",
             Self::Erased => "org.erased",
@@ -39,7 +38,12 @@ impl Kind {
 /// install, so a claim without a license makes no event.
 #[must_use]
 pub fn compare(old: Option<&Org>, new: &Org) -> Option<Kind> {
-    let state = |org: &Org| Some(org.state).filter(|state| *state != OrgState::Claimed || org.license.is_some());
+    let state = |org: &Org| match org.state {
+        OrgState::Claimed if org.license.is_none() => None,
+        // Earlier versions held orgs in this state; no org enters it.
+        OrgState::Quarantined => None,
+        state => Some(state),
+    };
     if let Some(published) = state(new).filter(|published| old.and_then(state) != Some(*published)) {
         return Some(Kind::State(published));
     }
@@ -151,7 +155,6 @@ mod tests {
             (OrgState::Active, "org.active"),
             (OrgState::Uninstalled, "org.uninstalled"),
             (OrgState::Disconnected, "org.disconnected"),
-            (OrgState::Quarantined, "org.quarantined"),
         ] {
             assert_eq!(compare(None, &licensed_in(state)).unwrap().name(), name);
             assert_eq!(compare(Some(&licensed_in(state)), &licensed_in(state)), None);
@@ -188,7 +191,10 @@ mod tests {
         let detected = Some(Kind::CopyDetected);
         assert_eq!(compare(Some(&with(&[])), &with(std::slice::from_ref(&first))), detected);
         assert_eq!(compare(Some(&with(std::slice::from_ref(&first))), &with(std::slice::from_ref(&again))), None);
-        assert_eq!(compare(Some(&with(&[again.clone()])), &with(&[other.clone(), again.clone()])), detected);
+        assert_eq!(
+            compare(Some(&with(std::slice::from_ref(&again))), &with(&[other.clone(), again.clone()])),
+            detected
+        );
         assert_eq!(compare(Some(&with(&[other, again])), &with(std::slice::from_ref(&first))), None, "one was evicted");
         let published = event(&with(&[first]), Kind::CopyDetected, "e");
         assert_eq!(published.kind, "org.copy_detected");

@@ -178,11 +178,14 @@ async fn describe_object(
     respond(describe.await)
 }
 
-/// Checks that the org's mirror may be read: it is active, or the deployment serves disconnected orgs.
+/// Checks that the org's mirror may be read: it is active, or the deployment serves disconnected orgs and the org's tenant
+/// has connected it. An operator can make a tenant the owner that has not.
 fn require_served(deps: &Deps, org: &Org) -> Result<(), Error> {
+    let is_connected_once = org.bound_at.is_none_or(|bound| org.activated_at.is_some_and(|active| active >= bound));
     match (org.state, deps.serve_disconnected) {
-        (OrgState::Active, _) | (_, ServeDisconnected::On) => Ok(()),
-        (state, ServeDisconnected::Off) => Err(Error::OrgNotActive(state)),
+        (OrgState::Active, _) => Ok(()),
+        (_, ServeDisconnected::On) if is_connected_once => Ok(()),
+        (state, _) => Err(Error::OrgNotActive(state)),
     }
 }
 

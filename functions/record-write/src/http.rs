@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use runtime::http::{ActingUser, Idempotency, JsonBody, NoQuery, PathOf};
+use runtime::http::{Author, Idempotency, JsonBody, NoQuery, PathOf};
 use runtime::problem::refuse;
 use runtime::{Caller, TenantOrg};
 use salesforce::{ObjectName, OrgId};
@@ -25,15 +25,16 @@ pub fn router(deps: Deps) -> Router {
 
 async fn upsert(
     State(deps): State<Deps>,
-    TenantOrg(org): TenantOrg,
-    PathOf((_, object)): PathOf<(OrgId, ObjectName)>,
-    ActingUser(platform_user): ActingUser,
+    (TenantOrg(org), PathOf((_, object))): (TenantOrg, PathOf<(OrgId, ObjectName)>),
+    author: Author,
     Idempotency(key): Idempotency,
     JsonBody(body): JsonBody<Value>,
 ) -> Response {
     let outcome = async {
         let batch = Batch::parse(body).map_err(Error::Invalid)?;
-        writes::accept(&deps, &org, key, WriteRequest { platform_user, operation: Upsert { object, batch } }).await
+        let Author { user: platform_user, is_caller: only_as_user } = author;
+        let operation = Upsert { object, batch };
+        writes::accept(&deps, &org, key, WriteRequest { platform_user, only_as_user, operation }).await
     };
     outcome.await.map_or_else(|error| refuse(&error).into_response(), writes::response)
 }

@@ -86,11 +86,12 @@ const DEFAULT_OBJECTS: &str = "Account,Contact,Lead,Opportunity";
 impl Objects {
     fn from_env(env: &Env) -> Result<Self, EnvError> {
         let mirrored: Vec<ObjectName> = env.list_or("MIRRORED_OBJECTS", DEFAULT_OBJECTS)?;
-        let writable = env.optional("WRITABLE_OBJECTS").filter(|names| names.trim() != "*");
-        let writable = writable.unwrap_or_else(|| DEFAULT_OBJECTS.to_owned());
-        let is_written =
-            |object: &&ObjectName| writable.split(',').any(|name| name.trim().eq_ignore_ascii_case(object.as_str()));
-        let written = mirrored.iter().filter(is_written).cloned().collect();
+        let any = env.optional("WRITABLE_OBJECTS").is_some_and(|names| names.trim() == "*");
+        let writable: Vec<ObjectName> = match any {
+            true => DEFAULT_OBJECTS.split(',').map(ObjectName::from_static).collect(),
+            false => env.list_or("WRITABLE_OBJECTS", DEFAULT_OBJECTS)?,
+        };
+        let written = mirrored.iter().filter(|object| writable.contains(object)).cloned().collect();
         Ok(Self { mirrored, written })
     }
 }
@@ -196,17 +197,18 @@ mod tests {
 
     #[test]
     fn only_mirrored_objects_among_the_writable_are_written() {
-        assert_eq!(objects("Account,order_line__C,Case"), ["account", "Order_Line__c"]);
+        assert_eq!(objects("Account,order_line__C,Case"), ["Account", "Order_Line__c"]);
         for default in ["", "*", "Account,Contact,Lead,Opportunity"] {
-            assert_eq!(objects(default), ["account"], "{default}");
+            assert_eq!(objects(default), ["Account"], "{default}");
         }
     }
 
     #[test]
     fn the_team_has_to_see_everything_by_default() {
         let access = |value: &'static str| {
-            let [orgs, connections, apps, tokens] = COMPLETE;
-            let env = Env::from_pairs([orgs, connections, apps, tokens, ("TEAM_ACCESS", value)]);
+            let [operations, orgs, connections, apps, tokens, readers] = COMPLETE;
+            let env = [operations, orgs, connections, apps, tokens, readers, ("TEAM_ACCESS", value)];
+            let env = Env::from_pairs(env);
             Config::from_env(&env).map(|config| config.team_access)
         };
         assert_eq!((access(""), access("full")), (Ok(TeamAccess::Full), Ok(TeamAccess::Full)));

@@ -76,13 +76,15 @@ pub(crate) async fn revoke_displaced(deps: &Deps, org: OrgId, displaced: &[Conne
 }
 
 /// Deletes the ended connections of former tenants of an org, with their tokens, so that the new tenant is shown nothing of
-/// them. Returns `false` if one was changed in between.
+/// them. Returns `false` if one was changed in between, or its grant could not be revoked.
 pub(crate) async fn forget(deps: &Deps, former: impl Iterator<Item = &Connection>) -> Result<bool, Error> {
     for connection in former {
         let Connection { org_id, connection_id, tenant, .. } = connection;
         if let Some((tokens, _)) = deps.vault.load(*org_id, connection_id).await? {
-            if let Some(host) = login_host(deps, connection, &tokens) {
-                try_revoke(deps, &host, &tokens.refresh_token).await;
+            if let Some(host) = login_host(deps, connection, &tokens)
+                && !try_revoke(deps, &host, &tokens.refresh_token).await
+            {
+                return Ok(false);
             }
             deps.vault.delete(*org_id, connection_id).await?;
         }
@@ -100,9 +102,11 @@ pub(crate) fn login_host(deps: &Deps, connection: &Connection, tokens: &Tokens) 
     LoginHost::parse(login_url, deps.http.policy()).ok()
 }
 
-/// Revokes a grant that no connection uses. A failure is logged, not returned.
-pub(crate) async fn try_revoke(deps: &Deps, host: &LoginHost, token: &SecretString) {
-    if let Err(error) = auth::revoke(&deps.http, host, token).await {
-        tracing::warn!(error = %Chain(&error), "could not revoke an unused grant");
+/// Revokes a grant that no connection uses. Returns `false` if Salesforce did not confirm it, which is logged.
+pub(crate) async fn try_revoke(deps: &Deps, host: &LoginHost, token: &SecretString) -> bool {
+    let revoked = auth::revoke(&deps.http, host, token).await;
+    if let Err(error) = &revoked {
+        tracing::warn!(error = %Chain(error), "could not revoke an unused grant");
     }
+    revoked.is_ok()
 }

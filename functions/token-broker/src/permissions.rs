@@ -83,7 +83,7 @@ fn missing_rights(rights: &UserRights) -> Option<String> {
 fn missing_permissions(objects: &[ObjectSummary], required: &Objects) -> Vec<String> {
     let mut missing = Vec::new();
     for name in &required.mirrored {
-        let object = objects.iter().find(|object| object.name.as_str().eq_ignore_ascii_case(name.as_str()));
+        let object = objects.iter().find(|object| object.name == *name);
         let has = |permission: fn(&ObjectSummary) -> bool| object.is_some_and(permission);
         let mut permissions = vec![("read", has(|object| object.queryable))];
         if required.written.contains(name) {

@@ -76,8 +76,8 @@ pub(crate) async fn fetch(client: &Client, user: RecordId, mirrored: &[ObjectNam
 /// Returns whether Salesforce has the permission View All Records for the object.
 fn has_view_all(object: &ObjectName) -> bool {
     let name = object.as_str();
-    let is = |known: &&str| known.eq_ignore_ascii_case(name);
-    !WITHOUT_VIEW_ALL.iter().any(|known| is(&known)) && !DEPENDENT.iter().any(|ending| name.ends_with(ending))
+    !WITHOUT_VIEW_ALL.iter().any(|known| known.eq_ignore_ascii_case(name))
+        && !DEPENDENT.iter().any(|ending| name.ends_with(ending))
 }
 
 /// Returns the names of the objects of which the user may view all records.

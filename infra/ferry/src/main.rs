@@ -22,7 +22,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-
 use failure::Failure;
 
 #[tokio::main(flavor = "current_thread")]

@@ -2,6 +2,7 @@
 
 mod usage;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use clap::{ArgGroup, Subcommand};
@@ -119,8 +120,8 @@ async fn status(stack: &Stack, as_json: bool) -> Result<String, Failure> {
 /// Returns the connections of the active orgs; those of the others are revoked.
 async fn connections(stack: &Stack) -> Result<Vec<Connection>, store::Error> {
     let (orgs, table) = (stack.orgs(), stack.connections());
-    let (mut pages, mut connections) = (orgs.active(), Vec::new());
-    while let Some(page) = pages.next_page().await? {
+    let (mut pages, mut connections) = (pin!(orgs.active()), Vec::new());
+    while let Some(page) = pages.try_next().await? {
         let lists = stream::iter(page.iter().map(|org| table.list(org.org_id))).buffered(CONCURRENCY);
         let lists: Vec<_> = lists.try_collect().await?;
         connections.extend(lists.into_iter().flatten());

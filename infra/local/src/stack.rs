@@ -220,12 +220,13 @@ fn mirrored_objects(template: &Template, loaded: &LoadReport) -> Result<Vec<Stri
     Ok(objects)
 }
 
-fn parameters(url: &str, issuer: &str, login_url: &str, mirrored_objects: &str) -> [(&'static str, String); 7] {
+fn parameters(url: &str, issuer: &str, login_url: &str, mirrored_objects: &str) -> [(&'static str, String); 8] {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     [
         ("Architecture", architecture),
         ("PublicUrl", url),
         ("JwtIssuer", issuer),
+        ("JwtUserClaim", "user"),
         ("SalesforceHosts", "loopback"),
         ("LoginUrlProduction", login_url),
         ("LoginUrlSandbox", login_url),

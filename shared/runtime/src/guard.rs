@@ -99,7 +99,6 @@ impl Guard {
 
 impl GuardedRouter {
     /// Returns the router, with the guard before its routes.
-    #[must_use]
     pub fn into_router(self) -> Router {
         self.0
     }

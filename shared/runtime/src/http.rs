@@ -13,7 +13,7 @@ use crate::{Caller, Problem, ProblemCode};
 
 mod data_fault;
 
-pub use data_fault::describe_data;
+use data_fault::{describe_data, describe_query};
 
 /// The size limit of a JSON body.
 pub const MAX_JSON_BYTES: usize = 5 * 1024 * 1024;
@@ -79,7 +79,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryOf<T> {
             Err(rejection) => {
                 let text = rejection.body_text();
                 let fault = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
-                Err(Problem::invalid(data_fault::describe_query(fault)))
+                Err(Problem::invalid(describe_query(fault)))
             }
         }
     }
@@ -118,6 +118,25 @@ impl<S: Send + Sync> FromRequestParts<S> for ActingUser {
         }
         let QueryOf(Acting { user }) = QueryOf::from_request_parts(parts, state).await?;
         Caller::from_request_parts(parts, state).await?.acting_user(user).map(Self)
+    }
+}
+
+/// The author of a write.
+#[derive(Clone, Debug)]
+pub struct Author {
+    /// The acting user, `?as=`.
+    pub user: Option<PlatformUser>,
+    /// The acting user is the caller itself, so the write may have no rights but that user's.
+    pub is_caller: bool,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Author {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let ActingUser(user) = ActingUser::from_request_parts(parts, state).await?;
+        let is_caller = Caller::from_request_parts(parts, state).await?.user.is_some();
+        Ok(Self { user, is_caller })
     }
 }
 

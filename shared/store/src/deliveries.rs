@@ -124,10 +124,8 @@ impl Deliveries {
         }
         // BatchWriteItem has no conditions, so outcomes that may yield to a stored one are put one by one.
         let (conditional, unconditional): (Vec<_>, Vec<_>) = newest.into_values().partition(|one| one.outcome.yields());
-        let operation = "record the deliveries";
-        let requests = unconditional.into_iter().map(|one| put_request(operation, self.item(operation, one)?));
-        self.table.write_all(operation, requests.collect::<Result<_, _>>()?).await?;
-        let puts = conditional.into_iter().map(|one| self.put_if_unsettled(operation, one));
+        self.replace(unconditional).await?;
+        let puts = conditional.into_iter().map(|one| self.put_if_unsettled(RECORD, one));
         stream::iter(puts).buffer_unordered(PARALLEL_WRITES).try_collect().await
     }
 
@@ -136,7 +134,7 @@ impl Deliveries {
     /// # Errors
     /// Only those of the table.
     pub async fn replace(&self, deliveries: impl IntoIterator<Item = &Delivery>) -> Result<(), Error> {
-        let requests = deliveries.into_iter().map(|one| put_request(RECORD, one.to_item(RECORD)?));
+        let requests = deliveries.into_iter().map(|one| put_request(RECORD, self.item(RECORD, one)?));
         self.table.write_all(RECORD, requests.collect::<Result<_, _>>()?).await
     }
 

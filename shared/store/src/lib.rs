@@ -74,8 +74,7 @@ pub use org_data::{OrgData, OrgTable, RecordLedger};
 pub use orgs::{
     Activation, ActivationRequest, Announcement, BindingRight, ChangeDetection, DetectionMethod, DetectionReason,
     Edition, Environment, InstallClaim, License, LicenseManagement, LicenseNotice, LicenseState, LicenseStatus,
-    ListedOrg, MAX_COPIES, Org, OrgPage, OrgState, Orgs, OrgsInState, PollingChoice, Quarantine, SeenCopy,
-    verify_webhook_secret,
+    ListedOrg, MAX_COPIES, Org, OrgPage, OrgState, Orgs, PollingChoice, Quarantine, SeenCopy, verify_webhook_secret,
 };
 pub use origins::{Origins, SavedVersion};
 pub use owner_policy::WriteRoute;

@@ -16,7 +16,7 @@ pub mod license_management;
 mod org;
 pub mod rule;
 
-pub use by_state::{ListedOrg, OrgsInState};
+pub use by_state::ListedOrg;
 pub use change_detection::{ChangeDetection, DetectionMethod, DetectionReason, Edition, PollingChoice};
 pub use license::{License, LicenseNotice, LicenseState, LicenseStatus};
 pub use license_management::LicenseManagement;
@@ -119,11 +119,10 @@ impl Orgs {
     /// Only those of the table.
     pub async fn page_of_tenant(&self, tenant: &Tenant, after: Option<OrgId>, limit: u16) -> Result<OrgPage, Error> {
         let operation = "list the tenant's orgs";
-        let partition = ("tenant", tenant.as_str());
-        let start = after.map(|org| key([partition, ("org_id", org.as_str())]));
+        let partition = ("by_tenant", "tenant", tenant.as_str());
+        let start = after.map(|org| key([("tenant", tenant.as_str()), ("org_id", org.as_str())]));
         let limit = i32::from(limit.max(1));
-        let (orgs, rest): (Vec<Org>, _) =
-            self.table.query_index_page(operation, "by_tenant", partition, limit, start).await?;
+        let (orgs, rest): (Vec<Org>, _) = self.table.query_index_page(operation, partition, limit, start).await?;
         let next = rest.and_then(|_| orgs.last().map(|org| org.org_id));
         Ok(OrgPage { orgs, next })
     }

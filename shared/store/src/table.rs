@@ -169,12 +169,12 @@ impl Table {
     pub(crate) async fn query_index_page<T: DeserializeOwned>(
         &self,
         operation: &'static str,
-        index: &'static str,
-        partition: (&'static str, &str),
+        (index, attribute, value): (&'static str, &'static str, &str),
         limit: i32,
         after: Option<Item>,
     ) -> Result<(Vec<T>, Option<Item>), Error> {
-        let query = self.query_partition(partition).index_name(index).limit(limit).set_exclusive_start_key(after);
+        let query =
+            self.query_partition((attribute, value)).index_name(index).limit(limit).set_exclusive_start_key(after);
         let page = query.send().await.map_err(Error::aws(operation))?;
         Ok((from_items(operation, page.items.unwrap_or_default())?, page.last_evaluated_key))
     }

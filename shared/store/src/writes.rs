@@ -328,12 +328,14 @@ pub(crate) fn rows_of_org(org: OrgId) -> Rows {
     Rows { keys: &KEYS, place: Place::of_org(org) }
 }
 
-/// Returns the rows of an org that name a record: in the stored request, or in the outcome.
+/// Returns the finished writes of an org that name a record: in the stored request, or in the outcome. One that is not
+/// finished was accepted, and may be about other records too.
 pub(crate) fn rows_of_record(org: OrgId, record: RecordId) -> Rows {
-    let only = "contains(#request, :record) OR contains(#answer, :record)";
+    let only = "#state = :finished AND (contains(#request, :record) OR contains(#answer, :record))";
     // Both forms of an id begin with the same 15 characters.
     let prefix = record.as_str().chars().take(15).collect::<String>();
-    let only = Some(Expression { text: only, values: vec![(":record", text(prefix))] });
+    let values = vec![(":record", text(prefix)), (":finished", text("finished"))];
+    let only = Some(Expression { text: only, values });
     Rows { keys: &KEYS, place: Place::Partition { attribute: "org_id", value: org.to_string(), only } }
 }
 

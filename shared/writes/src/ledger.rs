@@ -10,7 +10,7 @@ use salesforce::{Client, ObjectName, OrgId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use store::owner_policy::{Connected, FoundUser, Route, UserKey, WriteRoute};
+use store::owner_policy::{Connected, FoundUser, OwnerPolicy, Route, UserKey, WriteRoute};
 use store::queues::MAX_DELAY;
 use store::{
     BeginOutcome, ConnectionId, IdempotencyKey, NewWrite, Org, OrgState, PlatformUser, Write, WriteId, WriteKind,
@@ -72,6 +72,9 @@ pub trait WriteOperation: Serialize + DeserializeOwned + Send + Sync {
 pub struct WriteRequest<O> {
     /// The acting user.
     pub platform_user: Option<PlatformUser>,
+    /// The acting user's own token requested the write, so only that user's connection may make it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_as_user: bool,
     /// The operation.
     #[serde(flatten)]
     pub operation: O,
@@ -259,12 +262,13 @@ async fn try_once<O: WriteOperation>(
 
 /// Applies the owner policy. The team's connection looks up the rep's Salesforce user where the policy needs it.
 async fn find_route<O>(deps: &Deps, org: OrgId, request: &WriteRequest<O>) -> Result<Route, Error> {
+    let policy = if request.only_as_user { OwnerPolicy::RepOnly } else { deps.owner_policy };
     let connected = Connected::load(&deps.connections, org, request.platform_user.as_ref()).await?;
-    let found = match connected.needed_look_up(deps.owner_policy) {
+    let found = match connected.needed_look_up(policy) {
         Some(key) => Some(look_up(deps, org, key).await?),
         None => None,
     };
-    connected.route(deps.owner_policy, found).map_err(Error::NoRoute)
+    connected.route(policy, found).map_err(Error::NoRoute)
 }
 
 async fn look_up(deps: &Deps, org: OrgId, key: UserKey) -> Result<FoundUser, Error> {

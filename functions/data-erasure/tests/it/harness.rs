@@ -163,18 +163,33 @@ impl TestContext {
 
     /// Stores a write whose outcome names a record.
     pub(crate) async fn write(&self, org: OrgId, key: &str, id: &str) -> Write {
+        let write = self.begin_write(org, key, json!({ "key": key })).await;
+        self.writes().finish(&write, None, &json!({ "records": [{ "id": id }] }), self.clock.now()).await.unwrap()
+    }
+
+    /// Stores a write that is not finished.
+    pub(crate) async fn begin_write(&self, org: OrgId, key: &str, request: Value) -> Write {
         let new = NewWrite {
             org_id: org,
             idempotency_key: key.parse().unwrap(),
             kind: WriteKind::Records,
             object: Some(CONTACTS),
             platform_user: None,
-            request: json!({ "key": key }),
+            request,
             now: self.clock.now(),
             claim_ttl: SignedDuration::from_secs(60),
         };
         let store::BeginOutcome::Started(write) = self.writes().begin(&new).await.unwrap() else { panic!("begun") };
-        self.writes().finish(&write, None, &json!({ "records": [{ "id": id }] }), self.clock.now()).await.unwrap()
+        write
+    }
+
+    /// Sets the time of the last consent of the team connection.
+    pub(crate) async fn consented_at(&self, at: Timestamp) {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let update = self.dynamodb().update_item().table_name(self.table("connections"));
+        let update = update.key("org_id", text(self.org.as_str())).key("connection_id", text("team"));
+        let update = update.update_expression("SET connected_at = :at");
+        update.expression_attribute_values(":at", text(&store::time::format(at))).send().await.unwrap();
     }
 
     /// Stores a delivery about a contact.

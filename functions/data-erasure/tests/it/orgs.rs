@@ -51,6 +51,23 @@ fn everything_of_an_org_is_erased_and_nothing_of_another() {
 }
 
 #[test]
+fn a_newer_consent_is_kept_and_the_org_is_not_erased_yet() {
+    run(async {
+        let context = TestContext::new().await;
+        let erasure = context.closed_and_requested().await;
+        context.consented_at(context.clock.now()).await;
+
+        assert!(context.work_on(&erasure).await.is_empty());
+
+        let done = context.progress(&erasure).await;
+        assert_eq!((&done["state"], &done["deleted"]["connections"]), (&json!("finished"), &json!(1)), "{done}");
+        assert!(done["left"].to_string().contains("connections"), "{done}");
+        assert_eq!(context.connections.list(context.org).await.unwrap().len(), 1);
+        assert_eq!(context.orgs.load(context.org).await.unwrap().unwrap().erased_at, None);
+    });
+}
+
+#[test]
 fn an_active_or_unknown_org_is_refused() {
     run(async {
         let context = TestContext::new().await;

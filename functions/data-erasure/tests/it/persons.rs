@@ -43,6 +43,20 @@ fn a_person_is_erased_from_the_mirror_and_the_ledgers() {
 }
 
 #[test]
+fn an_unfinished_write_about_a_person_is_kept() {
+    run(async {
+        let context = TestContext::new().await;
+        let request = json!({ "records": [{ "Id": CONTACT }, { "Id": OTHER_CONTACT }] });
+        let write = context.begin_write(context.org, "accepted", request).await;
+
+        let done = erase(&context, CONTACT).await;
+
+        assert_eq!(done["deleted"]["writes"], 0, "{done}");
+        assert!(context.writes().load(context.org, write.write_id).await.unwrap().is_some());
+    });
+}
+
+#[test]
 fn an_erased_person_does_not_come_back() {
     run(async {
         let context = TestContext::new().await;

@@ -53,8 +53,9 @@ pub(super) fn of_org(state: OrgState) -> Option<&'static str> {
         OrgState::Active => None,
         OrgState::Claimed => Some("The Ferry package is installed, but the team is not connected yet."),
         OrgState::Uninstalled => Some("The Ferry package was removed from this org. To continue, install it again."),
-        OrgState::Disconnected => Some("This org was disconnected. To continue, connect the team."),
-        OrgState::Quarantined => Some("This org is on hold until the people who run Ferry have checked it."),
+        OrgState::Disconnected | OrgState::Quarantined => {
+            Some("This org was disconnected. To continue, connect the team.")
+        }
     }
 }
 

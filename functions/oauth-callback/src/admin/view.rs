@@ -18,8 +18,6 @@ pub(super) struct OrgView {
     pub(super) host: String,
     pub(super) environment: &'static str,
     pub(super) notice: Option<&'static str>,
-    /// `true` if the team can connect.
-    pub(super) team_can_connect: bool,
     /// `true` if reps can connect.
     pub(super) reps_can_connect: bool,
     pub(super) install_url: Option<String>,
@@ -84,7 +82,6 @@ fn view(org: &Org, connections: Vec<Connection>, newest: &PublicApp, now: Timest
         host,
         environment: environment_label(org.environment),
         notice: status::of_org(org.state),
-        team_can_connect: org.state != OrgState::Quarantined,
         reps_can_connect: org.state == OrgState::Active,
         install_url: registered_install_url(newest, org.environment).map(str::to_owned),
         team,

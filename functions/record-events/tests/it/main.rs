@@ -49,7 +49,8 @@ impl TestContext {
         let now = Clock::system().now();
         let webhook_secret = SecretHash { sha256: "0".repeat(64), created_at: now };
         let (org_id, tenant) = (ORG.parse().unwrap(), "acme".parse().unwrap());
-        let activate = ActivationRequest { org_id, tenant, environment: Environment::Sandbox, webhook_secret, now };
+        let (right, environment, my_domain_url) = (BindingRight::Unowned, Environment::Sandbox, None);
+        let activate = ActivationRequest { org_id, tenant, right, environment, my_domain_url, webhook_secret, now };
         self.deps().orgs.activate(&activate).await.unwrap();
     }
 

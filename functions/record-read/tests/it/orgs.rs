@@ -7,9 +7,7 @@ use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::budgets::Observation;
 use store::cursors::{Progress, ScanState};
-use store::{
-    Announcement, CursorName, Edition, Environment, InstallClaim, Lane, OrgState, Pipeline, Position, SeenCopy,
-};
+use store::{CursorName, Edition, Lane, OrgState, Pipeline, Position, SeenCopy};
 
 use crate::harness::{REP, TestContext, run};
 
@@ -168,23 +166,6 @@ fn health_shows_the_copies_of_an_org() {
 
         let copies = json!([{ "org_id": "00D79000000exLEEAY", "seen_at": "2026-11-22T10:00:00.000Z" }]);
         assert_eq!((&health["state"], &health["copies"]), (&json!("active"), &copies));
-    });
-}
-
-#[test]
-fn an_expired_claim_does_not_exist() {
-    run(async {
-        let context = TestContext::new().await;
-        let org_id = "00D79000000exLEEAY".parse().unwrap();
-        let at = context.deps.clock.now();
-        let announcement = Announcement { package_version: None, organization_type: None, instance_name: None, at };
-        let claim = InstallClaim { org_id, environment: Environment::Production, announcement };
-        context.deps.orgs.claim(&claim).await.unwrap();
-        assert_eq!(context.fetch(&format!("/v1/orgs/{org_id}")).await.1["state"], "claimed");
-
-        context.pass(SignedDuration::from_hours(30 * 24));
-
-        assert_eq!(context.fetch(&format!("/v1/orgs/{org_id}")).await.0, StatusCode::NOT_FOUND);
     });
 }
 

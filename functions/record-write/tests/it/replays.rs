@@ -65,6 +65,23 @@ fn a_users_token_writes_only_as_that_user() {
 }
 
 #[test]
+fn a_users_token_never_writes_with_the_teams_rights() {
+    run(async {
+        let context = TestContext::new().await;
+        context.revoke_reps_grant_after_a_refresh();
+        let path = format!("/v1/orgs/{}/records/Account", context.org);
+        let body = json!({ "external_id_field": KEY, "records": [{ KEY: "A-1", "Name": "Acme" }] });
+        let request = Request::post(path).extension(harness::token("acme", Some(REP), "ferry/write"));
+        let request = request.header("content-type", "application/json").header("idempotency-key", "k");
+
+        let (status, problem) = context.send(request.body(Body::from(body.to_string())).unwrap()).await;
+
+        assert_eq!(status, StatusCode::CONFLICT, "{problem}");
+        assert_eq!(problem["type"], "urn:ferry:problem:reconnect_required");
+    });
+}
+
+#[test]
 fn the_same_key_with_another_request_is_refused() {
     run(async {
         let context = TestContext::new().await;

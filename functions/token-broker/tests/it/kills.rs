@@ -66,7 +66,7 @@ const REFRESH: [RefreshPoint; 10] = {
 };
 
 /// Every request of a consent that replaces a grant, by a new process, in order.
-const CONSENT: [KillPoint; 11] = [
+const CONSENT: [KillPoint; 12] = [
     point("read the app", "GetSecretValue", 0),
     point("request tokens", TOKEN_REQUEST, 0),
     point("read the org", "GetItem", 0),

@@ -14,7 +14,7 @@ use crate::prompt;
 use crate::screen;
 use crate::stack::Stack;
 
-/// Delete everything that Ferry stores of an org.
+/// Delete what Ferry stores of an org, and say what is left.
 ///
 /// The mirror, the pipelines, the ledgers, the connections, the connect links and the dead letters of the org are deleted. An
 /// active org is disconnected first. The deletion begins after 16 minutes, when no invocation that began earlier can store

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::screen;
 use crate::stack::Stack;
 
-/// Write everything that Ferry stores of an org to files.
+/// Write what Ferry stores of an org to files, without secrets.
 ///
 /// Each table becomes a file of JSON lines. `manifest.json` is written last and has the number of lines of each file. Secrets,
 /// tokens, connect links and hashes of webhook secrets are left out. The files can be read by you alone.

@@ -1,9 +1,12 @@
-//! `ferry upgrade`, `disconnect`, `transfer`, `lmo-address`, `release` and `polling`.
+//! `ferry upgrade`, `disconnect`, `transfer`, `lmo-address` and `polling`.
 
+use std::pin::pin;
+
+use futures::TryStreamExt as _;
 use salesforce::Clock;
 use serde_json::{Value, json};
-use store::Edition;
 use store::orgs::license_management::verify_sender;
+use store::{Edition, OrgState};
 
 use crate::stack::{ORG, Stack, run};
 
@@ -116,7 +119,7 @@ fn polling_is_set_by_the_operator() {
         let polling = |choice| stack.succeed(&["polling", "--org", &ORG[..15], choice]);
         let polled = async || {
             let orgs = stack.orgs();
-            let page = orgs.active().next_page().await.unwrap().unwrap();
+            let page = pin!(orgs.active()).try_next().await.unwrap().unwrap();
             page.iter().filter(|org| org.is_polled()).count()
         };
 

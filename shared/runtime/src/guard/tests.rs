@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use store::{Environment, OrgState};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 use super::*;
 use crate::http_event;
@@ -36,7 +37,7 @@ fn item(value: &Value) -> Value {
 }
 
 /// An `orgs` table on loopback with an org of each tenant, and one that no tenant has. Counts its reads.
-async fn orgs(reads: Arc<AtomicUsize>) -> Orgs {
+async fn orgs(reads: Arc<AtomicUsize>) -> (Orgs, JoinSet<()>) {
     let org = |id: &str, tenant: Option<&str>| {
         let claimed = Org::claimed(id.parse().unwrap(), Environment::Production, Timestamp::UNIX_EPOCH);
         let state = if tenant.is_some() { OrgState::Active } else { OrgState::Claimed };
@@ -52,26 +53,33 @@ async fn orgs(reads: Arc<AtomicUsize>) -> Orgs {
     });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, Router::new().route("/", answer)).await });
+    let mut server = JoinSet::new();
+    server.spawn(async { axum::serve(listener, Router::new().route("/", answer)).await.unwrap() });
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
         .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
         .endpoint_url(url);
-    Orgs::new(aws_sdk_dynamodb::Client::from_conf(config.build()), "orgs")
+    (Orgs::new(aws_sdk_dynamodb::Client::from_conf(config.build()), "orgs"), server)
 }
 
 /// A function with routes of every kind. A handler returns the org that it sees, twice: from the guard and from the path.
 struct Function {
     router: Router,
     reads: Arc<AtomicUsize>,
+    _table: JoinSet<()>,
 }
 
 impl Function {
     async fn new(rules: CallerRules) -> Self {
         let reads = Arc::default();
-        let guard = Guard::new(orgs(Arc::clone(&reads)).await, rules);
-        Self { router: guard.protect(routes()).into_router(), reads }
+        let (orgs, table) = orgs(Arc::clone(&reads)).await;
+        Self { reads, _table: table, ..Self::of(Guard::new(orgs, rules).protect(routes()).into_router()) }
+    }
+
+    /// Returns a function without a table.
+    fn of(router: Router) -> Self {
+        Self { router, reads: Arc::default(), _table: JoinSet::new() }
     }
 
     async fn send(&self, event: &Value) -> (u64, Value) {
@@ -236,14 +244,14 @@ async fn open_routes_need_no_caller() {
     for path in ["/connections", "/webhooks/salesforce/any/secret"] {
         assert_eq!(function.status("GET", path, json!(null)).await, 200);
     }
-    let open = Function { router: Guard::open_only().protect(routes()).into_router(), reads: Arc::default() };
+    let open = Function::of(Guard::open_only().protect(routes()).into_router());
     assert_eq!(open.status("GET", "/connections", json!(null)).await, 200);
     assert_eq!(open.status("GET", "/v1/orgs", token("acme", ALL_SCOPES)).await, 404);
 }
 
 #[tokio::test]
 async fn a_handler_without_the_guard_serves_nothing() {
-    let unguarded = Function { router: routes(), reads: Arc::default() };
+    let unguarded = Function::of(routes());
     for path in ["/v1/orgs", &format!("/v1/orgs/{ACME}")] {
         assert_eq!(unguarded.status("GET", path, token("acme", ALL_SCOPES)).await, 500);
     }

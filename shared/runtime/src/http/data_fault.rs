@@ -5,8 +5,7 @@ const MAX_NAME_CHARS: usize = 64;
 
 /// Describes the fault that a parser reports in `text`. `part` is a part of the data: `member` or `query parameter`. An unknown
 /// part is named, and the known ones are listed. A value is left out, because it may be a customer's data.
-#[must_use]
-pub fn describe_data(text: &str, part: &str) -> String {
+pub(super) fn describe_data(text: &str, part: &str) -> String {
     let text = without_position(text);
     if let Some(name) = quoted(text, "unknown field ") {
         let name: String = name.chars().filter(|character| !character.is_control()).take(MAX_NAME_CHARS).collect();

@@ -73,8 +73,8 @@ pub(super) fn reserve(before: Option<&Connection>, consent: &Consent, request: &
     Some(Connection { lease, pending: Some(consent.grant()), ..known })
 }
 
-/// Returns whether another tenant may take the connection: its grant is not live, and no consent is under way. The caller
-/// has checked that this tenant may connect the org.
+/// Returns whether another tenant may take the connection: its grant is not live, and its tenant's first consent was
+/// abandoned. The caller has checked that this tenant may connect the org.
 fn is_free(connection: &Connection, now: Timestamp) -> bool {
     match &connection.state {
         ConnectionState::ReauthRequired { reason } if reason == NOT_CONNECTED_YET => {

@@ -56,7 +56,8 @@ const OF_RECORD: &[Left] = &[
     },
     Left {
         what: "writes",
-        note: "Writes that name the person only by values such as an email address: Ferry searches for the record's id.",
+        note: "Writes that are not finished yet: repeat the request once they are. Writes that name the person only by \
+               values such as an email address: Ferry searches for the record's id.",
     },
 ];
 const OF_ANY: &[Left] = &[

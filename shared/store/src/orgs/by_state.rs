@@ -1,5 +1,9 @@
-//! The orgs in a state, page by page, from the index `by_state`. The index lags behind its table by moments.
+//! The orgs in a state, page by page, from the index `by_state`, which lags behind its table by moments.
+//!
+//! The partitions of the index are the states, so that no number of claims makes reading the active orgs slower. Both of its
+//! keys exist in items of every version.
 
+use futures::{Stream, stream};
 use salesforce::OrgId;
 use serde::Deserialize;
 
@@ -8,9 +12,6 @@ use super::{OrgState, Orgs};
 use crate::Error;
 use crate::table::Item;
 
-/// The index whose partitions are the states, so that no number of claims makes reading the active orgs slower. Both
-/// keys exist in items of every version.
-const INDEX: &str = "by_state";
 /// The orgs of a page: at most half a megabyte.
 const PAGE: i32 = 1_000;
 
@@ -35,50 +36,21 @@ impl ListedOrg {
     }
 }
 
-/// A reader of the orgs in a state, in the order of their ids. It holds one page.
-#[derive(Debug)]
-pub struct OrgsInState<'a> {
-    orgs: &'a Orgs,
-    state: OrgState,
-    position: Position,
-}
-
-#[derive(Debug)]
-enum Position {
-    Start,
-    After(Item),
-    End,
-}
-
 impl Orgs {
-    /// Returns a reader of the active orgs.
-    #[must_use]
-    pub fn active(&self) -> OrgsInState<'_> {
+    /// Returns the active orgs in the order of their ids, page by page. A page may be empty.
+    pub fn active(&self) -> impl Stream<Item = Result<Vec<ListedOrg>, Error>> {
         self.in_state(OrgState::Active)
     }
 
-    /// Returns a reader of the orgs in a state.
-    #[must_use]
-    pub fn in_state(&self, state: OrgState) -> OrgsInState<'_> {
-        OrgsInState { orgs: self, state, position: Position::Start }
-    }
-}
-
-impl OrgsInState<'_> {
-    /// Reads the next page, which may be empty; `None` after the last one.
-    ///
-    /// # Errors
-    /// Only those of the table. The same page can be read again.
-    pub async fn next_page(&mut self) -> Result<Option<Vec<ListedOrg>>, Error> {
-        let operation = "list the orgs in a state";
-        let after = match &self.position {
-            Position::Start => None,
-            Position::After(key) => Some(key.clone()),
-            Position::End => return Ok(None),
-        };
-        let (page, next) =
-            self.orgs.table.query_index_page(operation, INDEX, ("state", self.state.as_str()), PAGE, after).await?;
-        self.position = next.map_or(Position::End, Position::After);
-        Ok(Some(page))
+    /// Returns the orgs in a state in the order of their ids, page by page. A page may be empty.
+    pub fn in_state(&self, state: OrgState) -> impl Stream<Item = Result<Vec<ListedOrg>, Error>> {
+        // `Some(None)` is the start, `None` the end.
+        stream::try_unfold(Some(None::<Item>), move |position| async move {
+            let Some(after) = position else { return Ok(None) };
+            let partition = ("by_state", "state", state.as_str());
+            let page = self.table.query_index_page("list the orgs in a state", partition, PAGE, after);
+            let (orgs, next) = page.await?;
+            Ok(Some((orgs, next.map(Some))))
+        })
     }
 }

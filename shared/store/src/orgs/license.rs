@@ -100,7 +100,7 @@ pub fn with_notice(known: Option<&Org>, notice: &LicenseNotice, now: Timestamp) 
     let environment = if notice.license.is_sandbox { Environment::Sandbox } else { Environment::Production };
     let before = known.cloned().unwrap_or_else(|| Org::claimed(notice.org_id, environment, now));
     let license = merge(before.license.as_ref(), &notice.license);
-    let after = apply(Org { license: Some(license.clone()), ..before }, &license);
+    let after = apply(Org { license: Some(license.clone()), ..before }, &license, now);
     (known != Some(&after)).then_some(Org { updated_at: now, ..after })
 }
 
@@ -112,8 +112,9 @@ fn merge(before: Option<&License>, reported: &LicenseState) -> License {
     }
 }
 
-/// Applies the license to the org. An installation only claims the org: a license never activates one.
-fn apply(org: Org, license: &License) -> Org {
+/// Applies the license to the org. An installation only claims the org: a license never activates one. The retention of
+/// a closed org counts from the notice, because the uninstallation may be long past.
+fn apply(org: Org, license: &License, now: Timestamp) -> Org {
     if org.state == OrgState::Quarantined {
         return org;
     }
@@ -130,7 +131,8 @@ fn apply(org: Org, license: &License) -> Org {
     let ended = license.uninstalled_at.is_some_and(before);
     match ended {
         true => {
-            Org { state: OrgState::Uninstalled, closed_at: license.uninstalled_at, webhook_secrets: Vec::new(), ..org }
+            let closed_at = org.closed_at.or(Some(now));
+            Org { state: OrgState::Uninstalled, closed_at, webhook_secrets: Vec::new(), ..org }
         }
         false => org,
     }

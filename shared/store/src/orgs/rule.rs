@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use salesforce::OrgId;
 
-use super::{ActivationRequest, BindingRight, InstallClaim, MAX_COPIES, Org, OrgState, Quarantine, SeenCopy};
+use super::{
+    ActivationRequest, BindingRight, Environment, InstallClaim, MAX_COPIES, Org, OrgState, Quarantine, SeenCopy,
+};
 use crate::Error;
 use crate::ids::Tenant;
 use crate::webhook_secret::{MAX_LIVE, SecretHash};
@@ -115,7 +117,7 @@ pub fn activate(known: Option<&Org>, request: &ActivationRequest) -> Result<Opti
 pub fn with_proof(known: &Org, environment: Environment, my_domain_url: Option<&str>, now: Timestamp) -> Option<Org> {
     let my_domain_url = my_domain_url.map(str::to_owned).or_else(|| known.my_domain_url.clone());
     let next = Org { environment, my_domain_url, ..known.clone() };
-    (next != *known).then(|| Org { updated_at: now, ..next })
+    (next != *known).then_some(Org { updated_at: now, ..next })
 }
 
 /// Returns the closed org with another owner, or `None` if that tenant is the owner already.

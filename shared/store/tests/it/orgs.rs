@@ -1,4 +1,7 @@
+use std::pin::pin;
+
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use futures::TryStreamExt as _;
 use futures::future::join_all;
 use store::{
     Activation, ActivationRequest, Announcement, BindingRight, Environment, Error, InstallClaim, LicenseNotice,
@@ -30,8 +33,8 @@ fn claim_at(second: i64, version: &str) -> InstallClaim {
 const LIFETIME: i64 = 30 * 24 * 60 * 60;
 
 async fn active_orgs(orgs: &Orgs) -> Vec<salesforce::OrgId> {
-    let (mut pages, mut active) = (orgs.active(), Vec::new());
-    while let Some(page) = pages.next_page().await.unwrap() {
+    let (mut pages, mut active) = (pin!(orgs.active()), Vec::new());
+    while let Some(page) = pages.try_next().await.unwrap() {
         active.extend(page.into_iter().map(|org| org.org_id));
     }
     active
@@ -221,8 +224,8 @@ fn the_active_orgs_are_read_in_pages() {
         }
         let orgs = Orgs::new(client, table);
 
-        let (mut pages, mut sizes, mut ids) = (orgs.active(), Vec::new(), Vec::new());
-        while let Some(page) = pages.next_page().await.unwrap() {
+        let (mut pages, mut sizes, mut ids) = (pin!(orgs.active()), Vec::new(), Vec::new());
+        while let Some(page) = pages.try_next().await.unwrap() {
             assert!(page.iter().all(ListedOrg::is_polled));
             sizes.push(page.len());
             ids.extend(page.into_iter().map(|org| org.org_id));

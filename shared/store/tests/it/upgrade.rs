@@ -14,6 +14,7 @@ use salesforce::{Clock, ObjectName, OrgId, RecordId};
 use secrecy::ExposeSecret as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use store::apps::{newest, public};
 use store::orgs::license_management::verify_sender;
 use store::{
     Apps, AuthorizationId, Authorizations, BeginOutcome, Budgets, ChangeHint, Connection, ConnectionKind,
@@ -405,10 +406,12 @@ fn stored_tokens_and_app_registrations_are_read() {
         client.put_secret_value().secret_id(secret).secret_string(secrets["apps"].to_string()).send().await.unwrap();
         let apps = Apps::new(client, secret, Clock::manual(at(0)));
         let older = apps.find("v1").await.unwrap().unwrap();
-        assert_eq!((older.new_consents, older.days_left(at(0))), (false, Some(59)));
-        let newest = apps.newest().await.unwrap();
-        assert_eq!((newest.app.name.as_str(), newest.app.client_id.as_str()), ("v2", "client 2"));
-        assert_eq!(newest.app.client_secret.expose_secret(), "secret 2");
+        assert_eq!((older.app.new_consents, older.app.days_left(at(0))), (false, Some(59)));
+        let all = apps.load().await.unwrap();
+        let newest = newest(public(&all), at(0)).unwrap();
+        assert_eq!((newest.name.as_str(), newest.client_id.as_str()), ("v2", "client 2"));
         assert!(newest.install_url_production.is_some() && newest.install_url_sandbox.is_some());
+        let registration = apps.find("v2").await.unwrap().unwrap();
+        assert_eq!(registration.credentials().client_secret.expose_secret(), "secret 2");
     });
 }

@@ -62,7 +62,7 @@ fn an_uninstalled_org_can_be_bound_by_its_admin_again() {
             let disconnect = connecting::disconnect::Disconnect {
                 orgs: context.callback.orgs.clone(),
                 connections: context.callback.connections.clone(),
-                broker: context.callback.broker.clone(),
+                connection_manager: context.callback.connection_manager.clone(),
                 clock: context.clock.clone(),
             };
             disconnect.org(context.org_id()).await.unwrap().unwrap();

@@ -87,8 +87,9 @@ async fn erase(org: &Connected) -> Result<()> {
     let erasures = Erasures::new(aws_sdk_dynamodb::Client::new(org.stack.sdk_config()), "ferry-erasures");
     let (org_id, id) = (org.stack.simulator().org_id().parse()?, erasure["erasure_id"].as_str().unwrap().parse()?);
     let mut stored = erasures.load(org_id, id).await?.unwrap();
-    stored.begins_at = stored.requested_at;
-    erasures.save(&mut stored, stored.requested_at).await?;
+    let requested_at = stored.requested_at;
+    stored.begins_at = requested_at;
+    erasures.save(&mut stored, requested_at).await?;
     org.platform(Method::DELETE, &org.path("/data"), &json!(null)).await?;
     let done = finished(org, &erasure).await?;
     assert_eq!((&done["deleted"]["connections"], &done["deleted"]["writes"]), (&json!(2), &json!(3)), "{done}");

@@ -81,7 +81,7 @@ impl Gateway {
                 ("{org}", _) => self.context.org.to_string(),
                 ("{object}", _) => "Account".to_owned(),
                 ("{id}", Some("connections")) => "team".to_owned(),
-                ("{id}", Some("writes")) => "5f0c2a1e-7f53-4f0e-9a54-0f3f1d0a2b11".to_owned(),
+                ("{id}", Some("writes" | "erasures")) => "5f0c2a1e-7f53-4f0e-9a54-0f3f1d0a2b11".to_owned(),
                 ("{id}", _) => "006000000000001AAA".to_owned(),
                 (literal, _) => {
                     assert!(!literal.contains('{'), "the test has no value for {literal} of {template}");
@@ -136,6 +136,7 @@ fn body(method: &str, path: &str) -> Value {
         ("POST", "/v1/orgs/{org}/records/{object}") => {
             json!({ "external_id_field": "Ferry_External_Id__c", "records": [{ "Ferry_External_Id__c": "A-1" }] })
         }
+        ("POST", "/v1/orgs/{org}/erasures") => json!({ "record_id": "003000000000001AAA" }),
         ("POST", "/v1/orgs/{org}/notes") => json!({ "title": "Call", "text": "Hi", "links": ["001000000000001AAA"] }),
         ("PATCH", "/v1/orgs/{org}/notes/{id}") => json!({ "title": "Call" }),
         _ => panic!("the test has no body for {method} {path}"),
@@ -156,28 +157,31 @@ fn functions() -> BTreeMap<String, String> {
 fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
     let env = |queue: &str| {
         let tables = ["orgs", "connections", "cursors", "records", "pipelines", "budgets", "writes", "origins"];
-        let tables = tables.into_iter().chain(["authorizations"]);
+        let tables = tables.into_iter().chain(["authorizations", "deliveries", "erasures"]);
         let table = |noun: &'static str| (format!("{}_TABLE", noun.to_uppercase()), context.table(noun));
         let mut variables: BTreeMap<String, String> = tables.map(table).collect();
         let others = [
-            ("APPS_SECRET_ARN", "apps"),
             ("TOKEN_BROKER_FUNCTION", "token-broker"),
+            ("CONNECTION_MANAGER_FUNCTION", "connection-manager"),
             ("ONBOARDING_FUNCTION", "onboarding"),
             ("PUBLIC_URL", "https://ferry.example.com"),
         ];
         variables.extend(others.map(|(name, value)| (name.to_owned(), value.to_owned())));
         variables.insert("WRITE_QUEUE_URL".to_owned(), context.queue_url(queue));
+        variables.insert("DATA_ERASURE_QUEUE_URL".to_owned(), context.queue_url("DataErasureQueue"));
         Env::new(move |name| variables.get(name).cloned())
     };
     let aws = context.aws();
     let read = record_read::Config::from_env(&env("RecordWriteQueue")).unwrap();
     let write = record_write::Config::from_env(&env("RecordWriteQueue")).unwrap();
     let note = note_write::Config::from_env(&env("NoteWriteQueue")).unwrap();
+    let erasure = data_erasure::Config::from_env(&env("RecordWriteQueue")).unwrap();
     let callback = oauth_callback::Config::from_env(&env("RecordWriteQueue")).unwrap();
     let routers = [
         ("RecordRead", record_read::router(record_read::Deps::new(&aws, read).unwrap())),
         ("RecordWrite", record_write::router(record_write::Deps::new(&aws, write).unwrap())),
         ("NoteWrite", note_write::router(note_write::Deps::new(&aws, note).unwrap())),
+        ("DataErasure", data_erasure::router(data_erasure::Deps::new(&aws, erasure))),
         ("OauthCallback", oauth_callback::router(oauth_callback::Deps::new(&aws, callback))),
     ];
     let guard = Guard::new(context.orgs.clone(), CallerRules::default());

@@ -44,6 +44,40 @@ const ACTIONS: [(&str, &str); 22] = [
 const ENCRYPTING: [&str; 4] =
     ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecret", "sqs:SendMessage"];
 
+/// The types of the store that are clients of a resource. The tables of `OrgData` are those that hold an org's data.
+const CLIENTS: [&str; 17] = [
+    "Apps",
+    "Authorizations",
+    "Budgets",
+    "Connections",
+    "Cursors",
+    "DeadLetters",
+    "Deliveries",
+    "Erasures",
+    "EventBus",
+    "OrgData",
+    "Orgs",
+    "Origins",
+    "Pipelines",
+    "Queue",
+    "Records",
+    "TokenVault",
+    "Writes",
+];
+/// The variables of the tables of `OrgData`.
+const ORG_DATA: [&str; 8] = [
+    "AUTHORIZATIONS_TABLE",
+    "BUDGETS_TABLE",
+    "CURSORS_TABLE",
+    "DELIVERIES_TABLE",
+    "ORIGINS_TABLE",
+    "PIPELINES_TABLE",
+    "RECORDS_TABLE",
+    "WRITES_TABLE",
+];
+/// The actions with which `OrgData` finds rows: each table needs one of them, by the form of its key.
+const FINDING: [&str; 2] = ["dynamodb:Query", "dynamodb:Scan"];
+
 /// Actions by resource: a logical id, or another name that [`resource`] returns.
 type Permissions = BTreeSet<(String, String)>;
 
@@ -133,6 +167,14 @@ fn resource(value: &Value) -> String {
     }
 }
 
+/// Returns the names of the resources of a variable.
+fn resources(value: &Value) -> Vec<String> {
+    match value["Fn::Join"][1].as_array() {
+        Some(joined) => joined.iter().map(resource).collect(),
+        None => vec![resource(value)],
+    }
+}
+
 /// Returns the permissions that a function needs, with the way to the call of each.
 fn needed(code: &Code, template: &Value, id: &str, function: &Value) -> BTreeMap<(String, String), String> {
     let variables = function["Environment"]["Variables"].as_object().expect("variables");
@@ -142,13 +184,21 @@ fn needed(code: &Code, template: &Value, id: &str, function: &Value) -> BTreeMap
         Some(operations) => code.handlers(folder, operations.as_str().unwrap_or_default()),
         None => code.functions_of(folder),
     };
+    let allowed = allowed(function);
     let mut needed = BTreeMap::new();
     for ((action, owner), way) in code.calls_from(starts) {
-        let (owner, index) = owner.strip_suffix("/index").map_or((owner.as_str(), false), |owner| (owner, true));
-        for (_, value) in variables.iter().filter(|(variable, _)| is_of(owner, variable)) {
-            let resource = resource(value);
-            let resource = if index { format!("{resource}/index/{}", index_of(template, &resource)) } else { resource };
-            needed.insert((action.clone(), resource), way.clone());
+        let (owner, index) = owner.split_once('/').map_or((owner.as_str(), None), |(owner, rest)| (owner, Some(rest)));
+        let values = variables.iter().filter(|(variable, _)| is_of(owner, variable)).map(|(_, value)| value);
+        for resource in values.flat_map(resources) {
+            let resource = index.map_or(resource.clone(), |index| format!("{resource}/{index}"));
+            let may = |action: &str| allowed.contains(&(action.to_owned(), resource.clone()));
+            let is_found_otherwise = owner == "OrgData"
+                && FINDING.contains(&action.as_str())
+                && !may(&action)
+                && FINDING.into_iter().any(may);
+            if !is_found_otherwise {
+                needed.insert((action.clone(), resource), way.clone());
+            }
         }
     }
     for (variable, value) in variables.iter().filter(|(variable, _)| variable.ends_with("_FUNCTION")) {
@@ -170,13 +220,10 @@ fn is_of(owner: &str, variable: &str) -> bool {
         "Apps" => variable == "APPS_SECRET_ARN",
         "TokenVault" => variable == "TOKEN_SECRET_PREFIX",
         "EventBus" => variable == "EVENT_BUS_NAME",
+        "DeadLetters" => variable == "DEAD_LETTER_QUEUE_URLS",
+        "OrgData" => ORG_DATA.contains(&variable),
         table => variable.strip_suffix("_TABLE") == Some(&table.to_uppercase()),
     }
-}
-
-fn index_of(template: &Value, table: &str) -> String {
-    let index = &template["Resources"][table]["Properties"]["GlobalSecondaryIndexes"][0]["IndexName"];
-    index.as_str().unwrap_or_else(|| panic!("{table} has no index")).to_owned()
 }
 
 /// Returns the permissions with which Lambda reads a function's sources and sends what failed.
@@ -221,6 +268,8 @@ struct Function {
     calls: Vec<Call>,
     /// The calls of each arm of a match on the request, by the operation's name.
     arms: Vec<(String, Vec<Call>)>,
+    /// The index of the table that it reads.
+    index: Option<String>,
 }
 
 /// The functions of `functions/` and `shared/`, and the names that have a type.
@@ -278,20 +327,24 @@ impl Code {
         let mut seen = BTreeSet::new();
         while let Some((index, mut owner, way)) = pending.pop() {
             let function = &self.functions[index];
-            if function.folder == "store" && owner.is_empty() {
+            if function.folder == "store" && CLIENTS.contains(&function.owner.as_str()) {
                 owner.clone_from(&function.owner);
             }
-            let uses_index = |call: &Call| matches!(call, Call::Method(_, name) if name == "index_name");
-            if function.calls.iter().any(uses_index) && !owner.ends_with("/index") {
-                owner.push_str("/index");
+            if let Some(index) = &function.index
+                && !owner.contains('/')
+            {
+                owner.push_str(&format!("/index/{index}"));
             }
             if !seen.insert((index, owner.clone())) {
                 continue;
             }
-            let way = format!("{way} > {}::{}", function.owner, function.name);
+            let arrow = if way.is_empty() { "" } else { " > " };
+            let owner_of = if function.owner.is_empty() { &function.folder } else { &function.owner };
+            let way = format!("{way}{arrow}{owner_of}::{}", function.name);
             for call in &function.calls {
                 if let Call::Method(receiver, name) = call
                     && receiver == "client"
+                    && name != "clone"
                     && function.folder == "store"
                 {
                     let action = ACTIONS.iter().find(|(method, _)| method == name);
@@ -365,7 +418,15 @@ impl Code {
         for (name, constructed) in body.variables {
             self.types.entry(name).or_default().insert(constructed);
         }
-        self.functions.push(Function { folder, file, owner, name, calls: body.calls, arms: body.arms });
+        self.functions.push(Function {
+            folder,
+            file,
+            owner,
+            name,
+            calls: body.calls,
+            arms: body.arms,
+            index: body.index,
+        });
     }
 
     fn declare(&mut self, name: String, declared: &Type) {
@@ -425,6 +486,8 @@ struct Body {
     arms: Vec<(String, Vec<Call>)>,
     /// The variables that are set to a new value of a type.
     variables: Vec<(String, String)>,
+    /// The name of an index among the literals. It begins with `by_`.
+    index: Option<String>,
 }
 
 impl<'a> Visit<'a> for Body {
@@ -435,6 +498,10 @@ impl<'a> Visit<'a> for Body {
             self.variables.push((name.ident.to_string(), constructed));
         }
         visit::visit_local(self, local);
+    }
+
+    fn visit_lit_str(&mut self, literal: &'a syn::LitStr) {
+        self.index = Some(literal.value()).filter(|name| name.starts_with("by_")).or(self.index.take());
     }
 
     fn visit_expr_method_call(&mut self, call: &'a syn::ExprMethodCall) {

@@ -122,7 +122,7 @@ fn outcome(start: Option<&Org>, notices: &[LicenseNotice]) -> Option<Org> {
         let now = at(100 + i64::try_from(number).unwrap());
         org = with_notice(org.as_ref(), notice, now).or(org);
     }
-    org.map(|org| Org { claimed_at: at(0), updated_at: at(0), ..org })
+    org.map(|org| Org { claimed_at: at(0), updated_at: at(0), closed_at: org.closed_at.map(|_| at(0)), ..org })
 }
 
 proptest! {
@@ -135,6 +135,14 @@ proptest! {
         }),
     ) {
         prop_assert_eq!(outcome(start.as_ref(), &notices), outcome(start.as_ref(), &shuffled));
+    }
+
+    #[test]
+    fn a_retention_counts_from_the_notice(at_notice in 1_000_i64..100_000) {
+        let org = with_notice(Some(&active(5)), &notice(6, LicenseStatus::Uninstalled), at(at_notice)).unwrap();
+        prop_assert_eq!(org.closed_at, Some(at(at_notice)));
+        let again = with_notice(Some(&org), &notice(7, LicenseStatus::Uninstalled), at(at_notice + 1)).unwrap();
+        prop_assert_eq!(again.closed_at, Some(at(at_notice)));
     }
 
     #[test]
