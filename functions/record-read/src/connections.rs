@@ -8,14 +8,35 @@ use store::{ConnectionId, ConnectionState, PlatformUser};
 use crate::views::ConnectionView;
 use crate::{Deps, Error};
 
-/// Lists the org's connections, or only that of one user.
-pub(crate) async fn list(deps: &Deps, org: OrgId, only: Option<&PlatformUser>) -> Result<Vec<ConnectionView>, Error> {
+/// A page of connections, and the id after which the next one begins.
+type Page = (Vec<ConnectionView>, Option<ConnectionId>);
+
+/// Lists a page of the org's connections.
+pub(crate) async fn list(deps: &Deps, org: OrgId, after: Option<&ConnectionId>, limit: u16) -> Result<Page, Error> {
     let newest = newest_app(deps).await;
-    let connections = match only {
-        Some(user) => deps.connections.load(org, &ConnectionId::personal(user)).await?.into_iter().collect(),
-        None => deps.connections.list(org).await?,
-    };
+    let (connections, next) = deps.connections.page(org, after, limit).await?;
+    let views = connections.into_iter().map(|connection| ConnectionView::new(connection, newest.as_deref()));
+    Ok((views.collect(), next))
+}
+
+/// Lists all of the org's connections, or only that of one user.
+pub(crate) async fn list_all(
+    deps: &Deps,
+    org: OrgId,
+    only: Option<&PlatformUser>,
+) -> Result<Vec<ConnectionView>, Error> {
+    if let Some(user) = only {
+        return Ok(list_own(deps, org, user).await?.0);
+    }
+    let newest = newest_app(deps).await;
+    let connections = deps.connections.list(org).await?;
     Ok(connections.into_iter().map(|connection| ConnectionView::new(connection, newest.as_deref())).collect())
+}
+
+/// Lists the connection of one user, if there is one.
+pub(crate) async fn list_own(deps: &Deps, org: OrgId, user: &PlatformUser) -> Result<Page, Error> {
+    let connection = load(deps, org, &ConnectionId::personal(user)).await?;
+    Ok((connection.into_iter().collect(), None))
 }
 
 /// Returns one connection.

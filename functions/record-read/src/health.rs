@@ -15,7 +15,7 @@ use crate::{Deps, Error, connections};
 /// connections, `only` limits it to that of one user.
 pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -> Result<HealthView, Error> {
     let org_id = org.org_id;
-    let connections = connections::list(deps, org_id, only).await?;
+    let connections = connections::list_all(deps, org_id, only).await?;
     let cursors = deps.cursors.list(org_id).await?;
     let count = deps.pipelines.list(org_id).await?.len();
     let last_poll = covered_until(&cursors, &CursorName::poll());

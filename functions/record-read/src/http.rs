@@ -20,15 +20,16 @@ use crate::{Deps, Error, ServeDisconnected, connections, health, mirror};
 const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 const CONTACT: ObjectName = ObjectName::from_static("Contact");
 
-/// The default number of orgs in a page.
-const DEFAULT_ORGS: u16 = 50;
-/// The maximum number of orgs in a page.
-const MAX_ORGS: u16 = 100;
+/// The default number of items in a page.
+const DEFAULT_LIMIT: u16 = 50;
+/// The maximum number of items in a page.
+const MAX_LIMIT: u16 = 100;
 
 /// The query parameters of the list of orgs.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OrgsQuery {
+    state: Option<OrgState>,
     limit: Option<u16>,
     after: Option<OrgId>,
 }
@@ -37,8 +38,9 @@ struct OrgsQuery {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ConnectionsQuery {
-    #[serde(default)]
     platform_user: Option<PlatformUser>,
+    limit: Option<u16>,
+    after: Option<ConnectionId>,
 }
 
 /// Returns the function's router.
@@ -65,14 +67,11 @@ pub fn router(deps: Deps) -> Router {
 
 async fn list_orgs(State(deps): State<Deps>, caller: Caller, QueryOf(query): QueryOf<OrgsQuery>) -> Response {
     let page = async {
-        let limit = query.limit.unwrap_or(DEFAULT_ORGS);
-        if !(1..=MAX_ORGS).contains(&limit) {
-            return Err(Error::Invalid("limit must be a number from 1 to 100"));
-        }
+        let limit = limit(query.limit)?;
         let page = deps.orgs.page_of_tenant(&caller.tenant, query.after, limit).await?;
-        let active = page.orgs.into_iter().filter(|org| org.state == OrgState::Active);
-        let orgs: Vec<OrgView> = active.map(OrgView::from).collect();
-        Ok(json!({ "orgs": orgs, "next": page.next }))
+        let state = query.state.unwrap_or(OrgState::Active);
+        let orgs: Vec<OrgView> = page.orgs.into_iter().filter(|org| org.state == state).map(OrgView::from).collect();
+        Ok::<_, Error>(json!({ "orgs": orgs, "next": page.next }))
     };
     respond(page.await)
 }
@@ -99,14 +98,23 @@ async fn list_connections(
     if let (Some(_), Some(requested)) = (caller.sees_only(), &query.platform_user) {
         caller.acting_user(Some(requested.clone()))?;
     }
-    let views = async {
-        let views = match query.platform_user {
-            Some(user) => vec![connections::load_for_rep(&deps, org.org_id, &user).await?],
-            None => connections::list(&deps, org.org_id, caller.sees_only()).await?,
+    let page = async {
+        let limit = limit(query.limit)?;
+        let (views, next) = match (query.platform_user, caller.sees_only()) {
+            (Some(user), _) => (vec![connections::load_for_rep(&deps, org.org_id, &user).await?], None),
+            (None, Some(user)) => connections::list_own(&deps, org.org_id, user).await?,
+            (None, None) => connections::list(&deps, org.org_id, query.after.as_ref(), limit).await?,
         };
-        Ok::<_, Error>(json!({ "connections": views }))
+        Ok::<_, Error>(json!({ "connections": views, "next": next }))
     };
-    Ok(respond(views.await))
+    Ok(respond(page.await))
+}
+
+/// Returns the number of items of a page.
+fn limit(requested: Option<u16>) -> Result<u16, Error> {
+    let limit = requested.unwrap_or(DEFAULT_LIMIT);
+    let is_valid = (1..=MAX_LIMIT).contains(&limit);
+    is_valid.then_some(limit).ok_or(Error::Invalid("limit must be a number from 1 to 100"))
 }
 
 async fn show_connection(

@@ -16,6 +16,7 @@ use crate::time;
 pub mod grants;
 pub mod keep_alive;
 pub mod lease;
+mod page;
 pub mod reservation;
 mod sunset;
 mod update;

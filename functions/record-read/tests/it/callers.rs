@@ -109,3 +109,28 @@ fn a_users_token_sees_only_that_users_connection() {
         assert_eq!(users(&admin).len(), 2);
     });
 }
+
+#[test]
+fn the_connections_of_an_org_are_listed_in_pages() {
+    run(async {
+        let context = TestContext::new().await;
+        let (_, first) = context.get("/connections?limit=1").await;
+        assert_eq!(first["connections"][0]["platform_user"], REP, "{first}");
+        let next = first["next"].as_str().unwrap();
+        let (_, last) = context.get(&format!("/connections?limit=50&after={next}")).await;
+        assert_eq!((&last["connections"][0]["connection_id"], &last["next"]), (&json!("team"), &Value::Null), "{last}");
+        assert_eq!(last["connections"].as_array().unwrap().len(), 1);
+        assert_eq!(context.get("/connections?limit=101").await.0, StatusCode::BAD_REQUEST);
+    });
+}
+
+#[test]
+fn the_disconnected_orgs_of_a_tenant_are_listed_on_request() {
+    run(async {
+        let context = TestContext::new().await;
+        context.orgs.close(context.org, context.deps.clock.now()).await.unwrap();
+        let ids = async |query: &str| context.fetch(&format!("/v1/orgs{query}")).await.1["orgs"].clone();
+        assert_eq!(ids("").await, json!([]));
+        assert_eq!(ids("?state=disconnected").await[0]["org_id"], json!(context.org));
+    });
+}
