@@ -24,7 +24,7 @@ pub enum Step {
     Ledger(RecordLedger),
     /// The dead letters that name the org, or the record.
     DeadLetters,
-    /// What is left of the org's connections and tokens. It is late, because a connection without its row cannot be
+    /// The rest of the org's connections and tokens. It is late, because a connection without its row cannot be
     /// revoked any more.
     Connections,
 }

@@ -53,13 +53,13 @@ pub(crate) async fn check(
         Err(error) => return Err(check_failed(&error)),
     };
     if let Some(rights) = &rights {
-        let mut lacking = missing_permissions(&objects, &deps.objects);
+        let mut not_granted = missing_permissions(&objects, &deps.objects);
         // What the user may not read at all is named already.
-        if deps.team_access == TeamAccess::Full && lacking.is_empty() {
-            lacking.extend(missing_rights(rights));
+        if deps.team_access == TeamAccess::Full && not_granted.is_empty() {
+            not_granted.extend(missing_rights(rights));
         }
-        if !lacking.is_empty() {
-            return Err(missing(&summarize(&lacking)));
+        if !not_granted.is_empty() {
+            return Err(missing(&summarize(&not_granted)));
         }
     }
     Ok(User { username: info.ok().and_then(|info| info.preferred_username), rights })

@@ -1,4 +1,4 @@
-//! What a caller cannot obtain: operations of the other function, client secrets, and tokens past the broker.
+//! The limits of a caller: it obtains no operation of the other function, no client secret, and no token past the broker.
 
 use std::time::Duration;
 

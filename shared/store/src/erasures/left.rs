@@ -1,4 +1,4 @@
-//! What an erasure leaves, and why.
+//! The list of everything that an erasure leaves, and the reasons.
 
 use serde::Serialize;
 

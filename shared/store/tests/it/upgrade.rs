@@ -1,4 +1,4 @@
-//! What version 0.1.0 stored (`tests/fixtures/stored/0.1.0`) is read by the code of today: rows, messages and secrets.
+//! Rows, messages and secrets that version 0.1.0 stored (`tests/fixtures/stored/0.1.0`) are read by the code of today.
 //!
 //! A member that this code requires and that version did not write fails these tests.
 
