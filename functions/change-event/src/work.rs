@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use salesforce::change_event::ChangeEvent;
 use store::{
-    ChangeHint, Delivery, DeliveryId, DeliveryOutcome, InvalidText, RecordRef, RefreshKind, RefreshTask, Source,
+    ChangeHint, Deferrals, Delivery, DeliveryId, DeliveryOutcome, InvalidText, RecordRef, RefreshKind, RefreshTask,
+    Source,
 };
 
 /// The work that an event causes.
@@ -28,7 +29,14 @@ impl Work {
         for record_id in &event.records {
             let delivery_id = delivery_id(record_id.as_str())?;
             let record = Some(RecordRef { object: object.clone(), record_id: *record_id });
-            hints.push(ChangeHint { org_id: *org_id, delivery_id, source, record, received_at, deferrals: 0 });
+            hints.push(ChangeHint {
+                org_id: *org_id,
+                delivery_id,
+                source,
+                record,
+                received_at,
+                deferrals: Deferrals::default(),
+            });
         }
         let refresh = event.is_incomplete.then(|| -> Result<_, InvalidText> {
             let delivery_id = delivery_id(object.as_str())?;

@@ -21,7 +21,7 @@ pub fn from_message(
         source: Source::OutboundMessage,
         record,
         received_at,
-        deferrals: 0,
+        deferrals: store::Deferrals::default(),
     };
     let validated = message.validate()?;
     let changes = validated.changes.into_iter().map(|change| {

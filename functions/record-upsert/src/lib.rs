@@ -15,7 +15,6 @@
 mod allowance;
 mod config;
 pub mod deadlines;
-pub mod deferral;
 pub mod disposition;
 mod error;
 #[cfg(test)]

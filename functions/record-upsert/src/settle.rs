@@ -9,13 +9,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use runtime::Chain;
 use runtime::sqs::Unreadable;
-use salesforce::OrgId;
+use salesforce::{OrgId, Retry};
+use store::deferral::jitter;
 use store::{ChangeHint, Delivery, DeliveryId, NewDeadLetter, RecordRef};
 use tracing::{error, warn};
 
 use crate::Deps;
 use crate::deadlines::Deadlines;
-use crate::deferral;
 use crate::disposition::Disposition;
 
 /// The reason of a dead letter whose body is not a hint.
@@ -67,9 +67,9 @@ fn plan<'a>(
         let Some(hint) = hints.get(*index) else { continue };
         let key = (&hint.delivery_id, &hint.record);
         if let Disposition::Deferred { reason, pause } = disposition {
-            match deferral::defer(hint, *pause, now) {
+            match defer(hint, *pause, now) {
                 Some(deferred) => sends.deferred.entry(key).or_insert_with(|| (deferred, Vec::new())).1.push(*index),
-                None => *disposition = Disposition::DeadLettered(format!("deferred_for_a_day:{reason}")),
+                None => *disposition = Disposition::DeadLettered(format!("deferred_too_long:{reason}")),
             }
         }
         if let Disposition::DeadLettered(reason) = disposition {
@@ -78,6 +78,13 @@ fn plan<'a>(
         }
     }
     (dispositions, sends)
+}
+
+/// Returns the hint to re-queue and its delay, or `None` if it was deferred for too long.
+fn defer(hint: &ChangeHint, pause: Duration, now: Timestamp) -> Option<(ChangeHint, Duration)> {
+    let jitter = jitter(&(&hint.delivery_id, &hint.record, hint.deferrals.count));
+    let (deferrals, delay) = hint.deferrals.after(Retry::After(pause), now, jitter)?;
+    Some((ChangeHint { deferrals, ..hint.clone() }, delay))
 }
 
 fn dead_letter(hint: &ChangeHint, reason: &str, failed_at: Timestamp) -> NewDeadLetter {

@@ -49,7 +49,7 @@ mod tests {
             record: record
                 .map(|record| RecordRef { object: OBJECTS[object].parse().unwrap(), record_id: record_id(record) }),
             received_at: "2026-11-22T10:00:00Z".parse().unwrap(),
-            deferrals: 0,
+            deferrals: store::Deferrals::default(),
         }
     }
 

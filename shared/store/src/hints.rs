@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use salesforce::{ObjectName, OrgId, RecordId};
 use serde::{Deserialize, Serialize};
 
+use crate::deferral::Deferrals;
 use crate::ids::DeliveryId;
 use crate::queues::Message;
 
@@ -42,20 +43,15 @@ pub struct ChangeHint {
     /// The time at which the delivery arrived.
     #[serde(with = "crate::time::millis")]
     pub received_at: Timestamp,
-    /// The number of times the hint was re-queued because its org could not be reached.
-    #[serde(default, rename = "put_off", alias = "deferrals", skip_serializing_if = "is_zero")]
-    pub deferrals: u32,
+    /// The deferrals so far.
+    #[serde(flatten)]
+    pub deferrals: Deferrals,
 }
 
 impl Message for ChangeHint {
     fn org(&self) -> OrgId {
         self.org_id
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 #[cfg(test)]
@@ -72,30 +68,7 @@ mod tests {
             "received_at": "2026-11-22T10:00:00.000Z",
         });
         let hint: ChangeHint = serde_json::from_value(written.clone()).unwrap();
-        assert_eq!(hint.deferrals, 0);
+        assert_eq!(hint.deferrals, Deferrals::default());
         assert_eq!(serde_json::to_value(&hint).unwrap(), written);
-    }
-
-    #[test]
-    fn deferrals_are_read_by_both_names_and_written_as_put_off() {
-        for name in ["put_off", "deferrals"] {
-            let hint: ChangeHint = serde_json::from_value(json!({
-                "org_id": "00D5e000000KQ2eEAG", "delivery_id": "04l5e00000Gx7QzAAJ", "source": "outbound_message",
-                "received_at": "2026-11-22T10:00:00.000Z", name: 7,
-            }))
-            .unwrap();
-            assert_eq!(hint.deferrals, 7, "{name}");
-            assert_eq!(serde_json::to_value(&hint).unwrap()["put_off"], 7);
-        }
-    }
-
-    #[test]
-    fn a_malformed_record_is_an_error() {
-        let malformed = json!({
-            "org_id": "00D5e000000KQ2eEAG", "delivery_id": "04l5e00000Gx7QzAAJ", "source": "outbound_message",
-            "record": { "object": "no object", "record_id": "0065e00000AbCdEAAV" },
-            "received_at": "2026-11-22T10:00:00.000Z",
-        });
-        assert!(serde_json::from_value::<ChangeHint>(malformed).is_err());
     }
 }

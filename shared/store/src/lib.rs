@@ -31,6 +31,7 @@ pub mod budgets;
 pub mod connections;
 pub mod cursors;
 pub mod dead_letters;
+pub mod deferral;
 pub mod deliveries;
 pub mod erasures;
 mod error;
@@ -62,6 +63,7 @@ pub use connections::{
 };
 pub use cursors::{Cursor, CursorName, Cursors, Position};
 pub use dead_letters::{DeadLetter, DeadLetters};
+pub use deferral::Deferrals;
 pub use deliveries::{Deliveries, Delivery, DeliveryOutcome};
 pub use erasures::{Erasure, ErasureState, ErasureTask, Erasures};
 pub use error::{Error, ITEM_LIMIT};

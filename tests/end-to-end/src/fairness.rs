@@ -253,7 +253,7 @@ impl Changing {
             source: Source::OutboundMessage,
             record: Some(RecordRef { object: ACCOUNT, record_id }),
             received_at: now,
-            deferrals: 0,
+            deferrals: store::Deferrals::default(),
         })
     }
 }

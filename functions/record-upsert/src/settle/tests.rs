@@ -1,17 +1,17 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
-use store::{DeliveryOutcome, Source};
+use store::{Deferrals, DeliveryOutcome, Source};
 
 use super::*;
 
-fn hint((delivery, deferrals, hours_ago): (usize, u32, i64)) -> ChangeHint {
+fn hint((delivery, count, hours_ago): (usize, u32, i64)) -> ChangeHint {
     ChangeHint {
         org_id: "00D5e000000KQ2eEAG".parse().unwrap(),
         delivery_id: format!("04l5e00000{delivery:05}").parse().unwrap(),
         source: Source::OutboundMessage,
         record: None,
-        received_at: now() - SignedDuration::from_hours(hours_ago),
-        deferrals,
+        received_at: now(),
+        deferrals: Deferrals { count, since: Some(now() - SignedDuration::from_hours(hours_ago)) },
     }
 }
 
@@ -35,7 +35,7 @@ fn count(messages: &[Vec<usize>], index: usize) -> usize {
 proptest! {
     #[test]
     fn every_message_is_settled_or_sent_once(
-        batch in prop::collection::vec(((0..6_usize, 0..120_u32, 0..48_i64).prop_map(hint), dispositions()), 0..30)
+        batch in prop::collection::vec(((0..6_usize, 0..400_u32, 0..96_i64).prop_map(hint), dispositions()), 0..30)
     ) {
         let hints: Vec<&ChangeHint> = batch.iter().map(|(hint, _)| hint).collect();
         let given = batch.iter().map(|(_, disposition)| disposition.clone()).enumerate().collect();
@@ -59,13 +59,13 @@ proptest! {
 }
 
 #[test]
-fn a_hint_deferred_for_a_day_is_a_dead_letter_with_its_reason() {
-    let hint = hint((1, 96, 25));
+fn a_hint_deferred_too_long_is_a_dead_letter_with_its_reason() {
+    let hint = hint((1, 300, 73));
     let deferred = Disposition::Deferred { reason: "UNABLE_TO_LOCK_ROW".to_owned(), pause: Duration::ZERO };
 
     let (dispositions, sends) = plan(&[&hint], vec![(0, deferred)], now());
 
-    assert_eq!(dispositions, [(0, Disposition::DeadLettered("deferred_for_a_day:UNABLE_TO_LOCK_ROW".to_owned()))]);
+    assert_eq!(dispositions, [(0, Disposition::DeadLettered("deferred_too_long:UNABLE_TO_LOCK_ROW".to_owned()))]);
     let (letter, _) = sends.dead.into_values().next().unwrap();
     assert_eq!(serde_json::from_str::<ChangeHint>(&letter.body).unwrap(), hint);
     assert_eq!((letter.group.as_deref(), letter.failed_at), (Some("00D5e000000KQ2eEAG"), now()));

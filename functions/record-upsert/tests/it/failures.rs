@@ -1,16 +1,20 @@
 //! Deferred, dead-lettered and blocked hints, and that none of them delays the others.
 
 use aws_lambda_events::sqs::SqsEvent;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use org_simulator::{Effect, Fault};
 use record_upsert::handle;
 use serde_json::json;
-use store::{ChangeHint, DeliveryOutcome};
+use store::{ChangeHint, Deferrals, DeliveryOutcome};
 
 use crate::harness::{DISCONNECTED, MINUTE, TestContext, account, batch, record_of, run};
 
 pub(crate) fn fault(path: &str, times: u32, effect: Effect) -> Fault {
     Fault { path_prefix: format!("/services/data/v66.0/{path}"), method: None, times, effect }
+}
+
+pub(crate) fn deferred_once(hint: &ChangeHint, failed_at: Timestamp) -> ChangeHint {
+    ChangeHint { deferrals: Deferrals { count: 1, since: Some(failed_at) }, ..hint.clone() }
 }
 
 fn deferred(reason: &str) -> Option<DeliveryOutcome> {
@@ -24,6 +28,7 @@ fn a_deferred_hint_is_queued_before_its_message_is_deleted() {
         let hint = context.hint(context.account("Acme"));
         context.simulator.fault(fault("composite/sobjects", 100, Effect::Unavailable));
 
+        let failed_at = context.deps.clock.now();
         assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
         assert_eq!(context.outcome(&hint).await, deferred("salesforce_unavailable"));
         assert_eq!(context.mirrored(record_of(&hint)).await, None);
@@ -32,7 +37,7 @@ fn a_deferred_hint_is_queued_before_its_message_is_deleted() {
         context.simulator.clear_faults();
         context.pass(SignedDuration::from_secs(15));
         let again = context.take_hints(1).await;
-        assert_eq!(again, [ChangeHint { deferrals: 1, ..hint.clone() }]);
+        assert_eq!(again, [deferred_once(&hint, failed_at)]);
         assert!(context.receive(&again).await.is_empty());
         assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Applied));
         assert_eq!(context.queued().await, (0, 0));
@@ -161,16 +166,17 @@ fn a_permanent_refusal_is_dead_lettered_with_its_code() {
 }
 
 #[test]
-fn a_hint_deferred_for_a_day_is_dead_lettered() {
+fn a_hint_deferred_too_long_is_dead_lettered() {
     run(async {
         let context = TestContext::new().await;
-        let hint = ChangeHint { deferrals: 120, ..context.hint(context.account("Acme")) };
+        let deferrals = Deferrals { count: 300, since: Some(context.deps.clock.now()) };
+        let hint = ChangeHint { deferrals, ..context.hint(context.account("Acme")) };
         context.simulator.fault(fault("", 100, Effect::Unavailable));
-        context.pass(SignedDuration::from_hours(24));
+        context.pass(SignedDuration::from_hours(72));
 
         assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
 
-        let reason = "deferred_for_a_day:salesforce_unavailable".to_owned();
+        let reason = "deferred_too_long:salesforce_unavailable".to_owned();
         assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Failed { reason: reason.clone() }));
         assert_eq!(context.take_dead_letters(1).await, [(serde_json::to_string(&hint).unwrap(), reason)]);
         assert_eq!(context.queued().await, (0, 0));

@@ -94,7 +94,7 @@ impl TestContext {
             source: Source::OutboundMessage,
             record: Some(RecordRef { object: account(), record_id }),
             received_at: self.deps.clock.now(),
-            deferrals: 0,
+            deferrals: store::Deferrals::default(),
         }
     }
 

@@ -6,7 +6,7 @@ use salesforce::RecordId;
 use serde_json::json;
 use store::{ChangeHint, DeliveryOutcome};
 
-use crate::failures::fault;
+use crate::failures::{deferred_once, fault};
 use crate::harness::{MINUTE, TestContext, batch, run};
 
 #[test]
@@ -59,7 +59,7 @@ fn a_batch_killed_while_deferring_is_in_queue_and_ledger() {
         let (visible, delayed) = context.queued().await;
         let again = context.take_hints(visible + delayed).await;
         for hint in &deferred {
-            assert!(again.contains(&ChangeHint { deferrals: 1, ..hint.clone() }), "{hint:?} is lost");
+            assert!(again.contains(&deferred_once(hint, context.deps.clock.now())), "{hint:?} is lost");
             let reason = "UNABLE_TO_LOCK_ROW".to_owned();
             assert_eq!(context.outcome(hint).await, Some(DeliveryOutcome::Deferred { reason }));
         }

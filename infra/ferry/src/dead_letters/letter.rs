@@ -121,7 +121,9 @@ impl Content {
     /// Returns the body to send. The deferral count of a hint restarts at zero.
     pub(crate) fn into_redriven(self, body: String) -> String {
         match self {
-            Self::Hint(hint) => serde_json::to_string(&ChangeHint { deferrals: 0, ..hint }).unwrap_or(body),
+            Self::Hint(hint) => {
+                serde_json::to_string(&ChangeHint { deferrals: store::Deferrals::default(), ..hint }).unwrap_or(body)
+            }
             _ => body,
         }
     }

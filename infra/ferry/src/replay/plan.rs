@@ -37,7 +37,8 @@ impl Plan {
         *self.deliveries.entry(reference.object.clone()).or_default() += 1;
         let record_id = reference.record_id;
         if self.newest.get(&record_id).is_none_or(|known| known.received_at <= received_at) {
-            let hint = ChangeHint { org_id, delivery_id, source, record, received_at, deferrals: 0 };
+            let hint =
+                ChangeHint { org_id, delivery_id, source, record, received_at, deferrals: store::Deferrals::default() };
             self.newest.insert(record_id, hint);
         }
     }
@@ -115,7 +116,7 @@ mod tests {
         for order in [[older.clone(), newer.clone()], [newer, older]] {
             let hints = plan(order).hints();
             assert_eq!(hints.len(), 1);
-            assert_eq!((hints[0].delivery_id.as_str(), hints[0].deferrals), ("delivery-2", 0));
+            assert_eq!((hints[0].delivery_id.as_str(), hints[0].deferrals.count), ("delivery-2", 0));
             assert_eq!(hints[0].received_at.as_second(), 1_795_342_550);
         }
     }

@@ -95,7 +95,10 @@ fn redrive_sends_the_selected_letters_only() {
             "{said}"
         );
         let back: Vec<ChangeHint> = stack.drain("RecordUpsertQueue").await;
-        assert_eq!(back.iter().map(|hint| (hint.org_id.as_str(), hint.deferrals)).collect::<Vec<_>>(), [(ORG, 0)]);
+        assert_eq!(
+            back.iter().map(|hint| (hint.org_id.as_str(), hint.deferrals.count)).collect::<Vec<_>>(),
+            [(ORG, 0)]
+        );
         let left: Vec<ChangeHint> = stack.drain(DEAD).await;
         assert_eq!(left.iter().map(|hint| hint.org_id.as_str()).collect::<Vec<_>>(), [OTHER]);
     });

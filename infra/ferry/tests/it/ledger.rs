@@ -117,7 +117,7 @@ fn a_replay_queues_each_record_once_as_its_newest_delivery() {
             assert!(said.contains("2 records were queued.") && said.contains("1 delivery is skipped"), "{said}");
             let mut hints: Vec<ChangeHint> = stack.drain("RecordUpsertQueue").await;
             hints.sort_by_key(|hint| hint.record.as_ref().map(|record| record.record_id));
-            let newest = |hint: &ChangeHint| (hint.delivery_id.to_string(), hint.source, hint.deferrals);
+            let newest = |hint: &ChangeHint| (hint.delivery_id.to_string(), hint.source, hint.deferrals.count);
             let wanted = ["04l5e0000000003", "04l5e0000000005"].map(|id| (id.to_owned(), Source::OutboundMessage, 0));
             assert_eq!(hints.iter().map(newest).collect::<Vec<_>>(), wanted);
             let ledger = stack.deliveries().load(hints[0].org_id, &hints[0].delivery_id).await.unwrap();

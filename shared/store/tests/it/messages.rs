@@ -15,7 +15,7 @@ fn hint(n: usize) -> ChangeHint {
         source: Source::OutboundMessage,
         record: Some(RecordRef { object: "Account".parse().unwrap(), record_id: account(n) }),
         received_at: at(0),
-        deferrals: 0,
+        deferrals: store::Deferrals::default(),
     }
 }
 

@@ -50,7 +50,7 @@ async fn send_message_batch(State(queue): State<ScriptedQueue>, request: Bytes) 
     let (mut treatments, mut response) = (BTreeSet::new(), json!({ "Successful": [], "Failed": [] }));
     for entry in entries {
         let hint: ChangeHint = serde_json::from_str(entry["MessageBody"].as_str().unwrap()).unwrap();
-        let number = hint.deferrals as usize;
+        let number = hint.deferrals.count as usize;
         let mut seen = queue.seen.lock().unwrap();
         let before = seen.0.iter().filter(|sent| **sent == number).count();
         seen.0.push(number);
@@ -104,7 +104,7 @@ fn numbered(number: usize) -> ChangeHint {
         source: Source::OutboundMessage,
         record: None,
         received_at: at(0),
-        deferrals: u32::try_from(number).unwrap(),
+        deferrals: store::Deferrals { count: u32::try_from(number).unwrap(), since: None },
     }
 }
 

@@ -358,7 +358,7 @@ fn messages<T: DeserializeOwned>(queue: &str) -> Vec<T> {
 fn queued_messages_are_read() {
     let hints: Vec<ChangeHint> = messages("hints");
     let records = hints.iter().filter(|hint| hint.record.is_some()).count();
-    assert_eq!((hints.len(), records, hints.iter().map(|hint| hint.deferrals).max()), (3, 2, Some(3)));
+    assert_eq!((hints.len(), records, hints.iter().map(|hint| hint.deferrals.count).max()), (3, 2, Some(3)));
 
     let tasks: Vec<RefreshTask> = messages("refresh_tasks");
     let kinds: BTreeSet<_> = tasks.iter().map(|task| (format!("{:?}", task.kind), task.object.is_some())).collect();

@@ -18,7 +18,7 @@ async fn event_of(context: &TestContext, record_id: RecordId, n: usize) -> Value
         source: Source::OutboundMessage,
         record: Some(RecordRef { object: OPPORTUNITY, record_id }),
         received_at: context.clock.now(),
-        deferrals: 0,
+        deferrals: store::Deferrals::default(),
     };
     context.queue(&[hint]).await;
     let mut events = context.settle(&OPPORTUNITY, record_id).await;

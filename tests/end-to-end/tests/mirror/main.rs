@@ -89,7 +89,7 @@ impl Both {
             source: Source::OutboundMessage,
             record: Some(RecordRef { object: object.clone(), record_id: *record_id }),
             received_at: now,
-            deferrals: 0,
+            deferrals: store::Deferrals::default(),
         };
         let of_object =
             |(object, rows): (&ObjectName, &Rows)| rows.keys().map(|id| hint(object, id)).collect::<Vec<_>>();
