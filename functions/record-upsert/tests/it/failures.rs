@@ -28,8 +28,8 @@ fn a_deferred_hint_is_queued_before_its_message_is_deleted() {
         let hint = context.hint(context.account("Acme"));
         context.simulator.fault(fault("composite/sobjects", 100, Effect::Unavailable));
 
-        let failed_at = context.deps.clock.now();
         assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
+        let failed_at = context.deps.clock.now();
         assert_eq!(context.outcome(&hint).await, deferred("salesforce_unavailable"));
         assert_eq!(context.mirrored(record_of(&hint)).await, None);
         assert_eq!(context.queued().await, (0, 1));
