@@ -1,8 +1,9 @@
 //! A batch of records to write: parses and validates the request before Salesforce is called.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
-use salesforce::{FieldName, MAX_UPSERT_RECORDS};
+use salesforce::external_id::order_key;
+use salesforce::{FieldName, MAX_UPSERT_RECORDS, ObjectName};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use writes::{Defect, unknown_members};
@@ -70,6 +71,14 @@ impl Batch {
         }
         let records = records.into_iter().map(|record| with_normalized_key(&external_id_field, record)).collect();
         Ok(Self { external_id_field, all_or_none: body.all_or_none, records })
+    }
+
+    /// Returns a key for each record, for the order of writes: two requests that name the same record by the same field have
+    /// the same key. Object, field and text ignore case, and numbers their spelling ([`salesforce::external_id::order_key`]).
+    pub fn order_keys(&self, object: &ObjectName) -> BTreeSet<String> {
+        let field = self.external_id_field.as_str().to_lowercase();
+        let values = self.records.iter().filter_map(|record| find_field(record, &field)).filter_map(order_key);
+        values.map(|value| format!("{}/{field}/{value}", object.as_str().to_lowercase())).collect()
     }
 }
 

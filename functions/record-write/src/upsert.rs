@@ -4,7 +4,7 @@
 
 use jiff::SignedDuration;
 use runtime::Chain;
-use salesforce::{Client, ObjectDescribe, ObjectName, OrgId, RecordId, SaveOutcome};
+use salesforce::{Client, ExternalIdType, ObjectDescribe, ObjectName, OrgId, RecordId, SaveOutcome};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use store::origins::Origin;
@@ -16,7 +16,7 @@ use crate::Deps;
 use crate::batch::Batch;
 use crate::origins::{self, Call};
 use crate::ownership::{self, Existing};
-use crate::target::{self, KeyType, Target};
+use crate::target::{self, Target};
 use crate::writable::Permission;
 
 /// The maximum stored length of one of Salesforce's messages.
@@ -123,7 +123,7 @@ impl Upsert {
         }
     }
 
-    async fn existing(&self, client: &Client, key_type: &KeyType) -> Result<Existing, salesforce::Error> {
+    async fn existing(&self, client: &Client, key_type: &ExternalIdType) -> Result<Existing, salesforce::Error> {
         let mut existing = Existing::default();
         for query in ownership::queries(&self.object, key_type, &self.batch) {
             let found = client.query(&query).await?.records;

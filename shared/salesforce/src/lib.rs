@@ -61,6 +61,7 @@ mod describe;
 mod error;
 #[cfg(test)]
 mod error_texts;
+pub mod external_id;
 mod host;
 mod id;
 mod key_cache;
@@ -85,6 +86,7 @@ pub use composite::{CompositeRequest, CompositeResponse};
 pub use decimal::Decimal;
 pub use describe::{FieldDescribe, ObjectDescribe, ObjectSummary, PicklistEntry, RecordTypeInfo};
 pub use error::{BoxError, Classify, Error, Problem, Retry};
+pub use external_id::ExternalIdType;
 pub use host::{HostPolicy, InstanceUrl, LoginHost};
 pub use id::{OrgId, RecordId};
 pub use meter::{ApiUsage, MeterReading};

@@ -125,6 +125,15 @@ fn an_unknown_member_is_refused() {
     assert_eq!(Batch::parse(body).unwrap_err()[0].to_string(), detail);
 }
 
+#[test]
+fn the_same_record_has_the_same_order_key_in_every_request() {
+    let keys = |object: &str, records: Value| parse(records).unwrap().order_keys(&object.parse().unwrap());
+    let one = keys("Account", json!([{KEY: "A-1"}, {KEY: 7}]));
+    assert_eq!(one, keys("account", json!([{KEY.to_lowercase(): "7.0"}, {KEY: " a-1"}])));
+    assert!(one.is_disjoint(&keys("Contact", json!([{KEY: "A-1"}]))));
+    assert_eq!(one.len(), 2);
+}
+
 proptest! {
     #[test]
     fn a_batch_is_valid_exactly_if_its_external_ids_differ(ids in prop::collection::vec("[a-c]{1,2}", 1..12)) {
