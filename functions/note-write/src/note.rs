@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{Client, NewNote, NoteHtml, NoteUpdate, ObjectName, RecordId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use store::owner_policy::Route;
 use store::{Write, WriteKind};
-use writes::{Deps, Error, WriteOperation};
+use writes::{Attempted, Deps, Error, WriteOperation};
 
 use crate::creation::{self, Step};
 use crate::matching::is_same;
@@ -51,15 +51,15 @@ impl WriteOperation for NoteWrite {
         false
     }
 
-    async fn execute(&self, _: &Deps, client: &Client, _: &Route, write: &Write) -> Result<Value, Error> {
+    async fn execute(&self, _: &Deps, client: &Client, _: &Route, write: &Write) -> Result<Attempted, Error> {
         match &self.operation {
             Operation::Create(request) => {
                 let note_id = create(client, write, &new_note(request)).await?;
-                Ok(json!({ "note_id": note_id, "links": request.links }))
+                Ok(Attempted::Completed(json!({ "note_id": note_id, "links": request.links })))
             }
             Operation::Change(id, change) => {
                 client.update_note(id, &note_update(change)).await?;
-                Ok(json!({ "note_id": id }))
+                Ok(Attempted::Completed(json!({ "note_id": id })))
             }
         }
     }

@@ -8,13 +8,16 @@
 //! | failures | an RFC 9457 problem; a queued write is retried until Salesforce responds, or becomes a dead letter |
 //!
 //! Four steps: [`batch`] parses and validates, `store::owner_policy` and `ownership` decide which connection writes and who
-//! owns, `upsert` calls Salesforce and records what it changed, and the ledger (`writes`) stores the outcome.
+//! owns, `upsert` and `attempt` call Salesforce and record what they changed (`rows` decides which records are sent again),
+//! and the ledger (`writes`) stores the outcome.
 
+mod attempt;
 pub mod batch;
 mod config;
 mod http;
 mod origins;
 mod ownership;
+mod rows;
 mod target;
 mod upsert;
 mod writable;

@@ -214,6 +214,22 @@ impl Writes {
         self.update(operation, write, update).await
     }
 
+    /// Stores the outcome so far, of a write that another attempt continues.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if another attempt took over; [`Error::TooLarge`].
+    pub async fn save_outcome(&self, write: &Write, outcome: &Value, now: Timestamp) -> Result<Write, Error> {
+        let operation = "store the outcome of the write so far";
+        let update = Update {
+            set: vec![
+                ("answer", text(bounded(operation, outcome)?)),
+                ("updated_at", text(time::format(now))),
+            ],
+            ..if_current_attempt(write)
+        };
+        self.update(operation, write, update).await
+    }
+
     /// Stores the response, for every later caller.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use jiff::SignedDuration;
 use runtime::sqs::{Batch, BatchReport};
 use runtime::{Chain, Problem};
-use salesforce::{Client, ObjectName, OrgId};
+use salesforce::{Client, ObjectName, OrgId, Retry};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -60,11 +60,25 @@ pub trait WriteOperation: Serialize + DeserializeOwned + Send + Sync {
         client: &Client,
         route: &Route,
         write: &Write,
-    ) -> impl Future<Output = Result<Value, Error>> + Send;
+    ) -> impl Future<Output = Result<Attempted, Error>> + Send;
 
     /// Returns whether an earlier attempt may have created something that the next attempt has to look for. `false` for an
     /// operation that is safe to repeat.
     fn needs_lookup(&self, write: &Write) -> bool;
+}
+
+/// What an attempt of a write did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Attempted {
+    /// Everything is decided. The outcome for the ledger.
+    Completed(Value),
+    /// Some records are to be tried again.
+    Partial {
+        /// The outcome, as it stands if no later attempt decides those records.
+        outcome: Value,
+        /// The retry that they allow.
+        retry: salesforce::Retry,
+    },
 }
 
 /// A write request, as the ledger and the queue store it.
@@ -196,7 +210,14 @@ async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<(
         Err(error) => Err(error),
     };
     match outcome {
-        Ok(completed) => finish(ledger, &write, completed).await.map(drop),
+        Ok(Made { attempted: Attempted::Partial { outcome, .. }, .. }) => {
+            let write = ledger.writes.save_outcome(&write, &outcome, ledger.clock.now()).await?;
+            ledger.writes.queue(&write, &stored_request, ledger.clock.now()).await?;
+            Err(Error::InProgress)
+        }
+        Ok(Made { attempted: Attempted::Completed(outcome), write_route }) => {
+            finish(ledger, &write, Completed { write_route, outcome }).await.map(drop)
+        }
         Err(error) if error.effect(true) == FailureEffect::Refuse => refuse(ledger, &write, &error).await.map(drop),
         Err(error) => {
             // An accepted write is never dropped: it waits for Salesforce, or for the person who has to act.
@@ -214,7 +235,18 @@ async fn begin<O: WriteOperation>(
 ) -> Result<Write, Error> {
     let ledger = deps.as_ref();
     let error = match attempt(deps, write, request).await {
-        Ok(completed) => return finish(ledger, write, completed).await,
+        Ok(Made { attempted: Attempted::Completed(outcome), write_route }) => {
+            return finish(ledger, write, Completed { write_route, outcome }).await;
+        }
+        Ok(Made { attempted: Attempted::Partial { outcome, retry }, .. }) => {
+            let write = ledger.writes.save_outcome(write, &outcome, ledger.clock.now()).await?;
+            let pause = match retry {
+                Retry::After(pause) | Retry::Unknown(pause) => pause,
+                Retry::Never | Retry::NeedsHuman => Duration::ZERO,
+            };
+            let deferral = Deferral { pause, cause: Error::InProgress };
+            return defer(ledger, &write, stored_request, deferral).await;
+        }
         Err(error) => error,
     };
     match error.effect(request.operation.needs_lookup(write)) {
@@ -226,6 +258,12 @@ async fn begin<O: WriteOperation>(
         }
         FailureEffect::Leave => Err(error),
     }
+}
+
+/// What an attempt did, and the connection that it used.
+struct Made {
+    write_route: WriteRoute,
+    attempted: Attempted,
 }
 
 /// The outcome of a write, and the connection that it was made through.
@@ -240,7 +278,7 @@ async fn attempt<O: WriteOperation>(
     deps: &O::Deps,
     write: &Write,
     request: &WriteRequest<O>,
-) -> Result<Completed, Error> {
+) -> Result<Made, Error> {
     let mut tries = 1;
     loop {
         match try_once(deps, write, request).await {
@@ -254,7 +292,7 @@ async fn try_once<O: WriteOperation>(
     deps: &O::Deps,
     write: &Write,
     request: &WriteRequest<O>,
-) -> Result<Completed, Error> {
+) -> Result<Made, Error> {
     let route = find_route(deps.as_ref(), write.org_id, request).await?;
     let route = if request.operation.names_owner() { route } else { route.without_owner() };
     write_through(deps, &route, write, request).await
@@ -286,12 +324,12 @@ async fn write_through<O: WriteOperation>(
     route: &Route,
     write: &Write,
     request: &WriteRequest<O>,
-) -> Result<Completed, Error> {
+) -> Result<Made, Error> {
     let ledger = deps.as_ref();
     let client = ledger.salesforce.client(write.org_id, &route.write_route.connection_id);
     let outcome = request.operation.execute(deps, &client, route, write).await;
     ledger.count_calls(write.org_id, &client).await;
-    Ok(Completed { write_route: route.write_route.clone(), outcome: outcome? })
+    Ok(Made { write_route: route.write_route.clone(), attempted: outcome? })
 }
 
 async fn finish(deps: &Deps, write: &Write, completed: Completed) -> Result<Write, Error> {

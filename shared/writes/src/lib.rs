@@ -21,6 +21,6 @@ pub use config::{Config, Deps};
 pub use defect::{Defect, unknown_members};
 pub use error::Error;
 pub use hidden::Hidden;
-pub use ledger::{WriteOperation, WriteRequest, accept, handle, load, require_active};
+pub use ledger::{Attempted, WriteOperation, WriteRequest, accept, handle, load, require_active};
 pub use response::{LedgerView, response};
 pub use users::Users;

@@ -9,4 +9,5 @@ mod outages;
 mod owners;
 mod refusals;
 mod replays;
+mod rows;
 mod upgrade;

@@ -54,7 +54,7 @@ fn a_write_whose_response_is_lost_creates_one_record() {
         assert!(context.resume(&queued["write_id"]).await);
         assert_eq!(context.count_in_org("Account"), before + 1);
         let (_, ledger) = context.ledger(&queued["write_id"]).await;
-        assert_eq!(ledger["records"][0]["created"], false);
+        assert_eq!(ledger["records"][0]["created"], Value::Null, "a lost response may have reported it as created");
     });
 }
 
