@@ -8,7 +8,7 @@
 //! | failures | an RFC 9457 problem; a queued write is retried until Salesforce responds, or becomes a dead letter |
 //!
 //! Notes have no external id, so Salesforce does not prevent a second copy. [`creation`] does: an attempt that follows another
-//! one searches for the earlier note (by link, title, time and text, see [`matching`]) before it creates one.
+//! one searches for the earlier note by its mark ([`matching`]), and creates one only when no earlier request can take effect.
 
 pub mod creation;
 mod http;

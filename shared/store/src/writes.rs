@@ -95,12 +95,24 @@ pub struct Write {
     /// The time after which the current attempt may be taken over.
     #[serde(with = "crate::time::millis")]
     pub deadline: Timestamp,
+    /// The last time at which an attempt began to send a request that may take effect even later than its response, and must not
+    /// be repeated blindly; the Unix epoch if no such request may take effect. `None` if version 0.1.0 stored the write.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub sent_at: Option<Timestamp>,
     /// The time of the request.
     #[serde(with = "crate::time::millis")]
     pub created_at: Timestamp,
     /// The time of the last change.
     #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
+}
+
+impl Write {
+    /// Returns whether a request of an earlier attempt may have taken effect, or may still do so.
+    #[must_use]
+    pub fn may_be_sent(&self) -> bool {
+        self.sent_at != Some(Timestamp::UNIX_EPOCH)
+    }
 }
 
 /// The outcome of beginning a write.
@@ -214,6 +226,18 @@ impl Writes {
         self.update(operation, write, update).await
     }
 
+    /// Stores that this attempt is about to send a request that must not be repeated blindly, or with `None` that no request of
+    /// the write may take effect any more.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if another attempt took over.
+    pub async fn mark_sent(&self, write: &Write, sent_at: Option<Timestamp>) -> Result<Write, Error> {
+        let operation = "store the time of the request";
+        let sent_at = time::format(sent_at.unwrap_or(Timestamp::UNIX_EPOCH));
+        let update = Update { set: vec![("sent_at", text(sent_at))], ..if_current_attempt(write) };
+        self.update(operation, write, update).await
+    }
+
     /// Stores the outcome so far, of a write that another attempt continues.
     ///
     /// # Errors
@@ -300,6 +324,7 @@ impl NewWrite {
             request_digest: self.digest(),
             attempt: 1,
             deadline: deadline(self.now, self.claim_ttl),
+            sent_at: Some(Timestamp::UNIX_EPOCH),
             created_at: time::to_millis(self.now),
             updated_at: time::to_millis(self.now),
         }

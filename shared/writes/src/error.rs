@@ -56,6 +56,12 @@ pub enum Error {
     /// outcome up later.
     #[error("could not confirm the outcome of the write")]
     OutcomeUnknown(#[source] salesforce::Error),
+    /// An earlier attempt may still take effect, so nothing was sent. The queue looks again after the pause.
+    #[error("could not send the write again: an earlier request may still take effect")]
+    MayTakeEffect {
+        /// The time until the next look.
+        pause: Duration,
+    },
     /// Ferry's own state could not be read or written.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -71,6 +77,7 @@ impl Classify for Error {
             Self::OrgNotActive(_) | Self::NotWritable { .. } | Self::Hidden(_) => Retry::NeedsHuman,
             Self::InProgress => Retry::After(IN_PROGRESS_PAUSE),
             Self::OutcomeUnknown(_) => Retry::Unknown(LOOKUP_PAUSE),
+            Self::MayTakeEffect { pause } => Retry::Unknown(*pause),
             Self::NoRoute(error) => error.retry(),
             Self::Salesforce(error) => error.retry(),
             Self::Store(error) => error.retry(),
@@ -140,6 +147,7 @@ impl From<&Error> for Problem {
             Error::Hidden(hidden) => Self::from(hidden),
             Error::NoRoute(error) => Self::from(error),
             Error::Salesforce(error) | Error::OutcomeUnknown(error) => Self::from(error),
+            Error::MayTakeEffect { .. } => Self::new(ProblemCode::SalesforceUnavailable).retry_after(error.retry()),
             Error::Store(error) => Self::from(error),
             Error::StoredRequest(_) => Self::new(ProblemCode::InternalError),
         }

@@ -350,7 +350,9 @@ async fn defer(deps: &Deps, write: &Write, stored_request: &Value, deferral: Def
     tracing::warn!(org.id = %write.org_id, kind = ?write.kind, error = %Chain(&cause), "a write was deferred");
     match deps.writes.queue(write, stored_request, deps.clock.now()).await {
         Ok(write) => send(deps, write, pause).await,
-        Err(store::Error::TooLarge { .. }) if !matches!(cause, Error::OutcomeUnknown(_)) => {
+        Err(store::Error::TooLarge { .. })
+            if !matches!(cause, Error::OutcomeUnknown(_) | Error::MayTakeEffect { .. }) =>
+        {
             deps.writes.abandon(write).await?;
             Err(cause)
         }
