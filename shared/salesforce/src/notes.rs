@@ -29,6 +29,7 @@ pub const MAX_TITLE_CHARS: usize = 255;
 /// The maximum length of the HTML, in bytes. Salesforce's limit is higher, but such a note could not be read.
 pub const MAX_HTML_BYTES: usize = 1024 * 1024;
 
+const NOTE: ObjectName = ObjectName::from_static("ContentNote");
 const LINK: ObjectName = ObjectName::from_static("ContentDocumentLink");
 const LINK_NOTE: FieldName = FieldName::from_static("ContentDocumentId");
 const LINK_RECORD: FieldName = FieldName::from_static("LinkedEntityId");
@@ -128,7 +129,8 @@ impl Client {
         let path = self.note_path(id);
         let request = Request::get("fetch the note", path.clone()).with_query("fields", "Title,LastModifiedDate");
         let response = match self.send(&request).await {
-            Err(error) if error.is_missing() => return Ok(None),
+            Err(error) if error.is_deleted() => return Ok(None),
+            Err(error) if error.is_not_found() && !self.record_exists(&NOTE, id).await? => return Ok(None),
             response => response?,
         };
         let invalid = || response.invalid("not a note");

@@ -58,8 +58,8 @@ pub use apps::{AppRegistration, Apps, PublicApp};
 pub use authorizations::{Authorization, AuthorizationId, Authorizations, Purpose};
 pub use budgets::{Budget, Budgets, Lane, Observation};
 pub use connections::{
-    Connection, ConnectionKind, ConnectionState, Connections, Consent, Lease, LeaseClaim, LeaseOutcome, LeaseRequest,
-    LeaseSlot, PendingGrant, Reservation, SunsetWarning, UserRights,
+    ConditionState, Connection, ConnectionKind, ConnectionState, Connections, Consent, Lease, LeaseClaim, LeaseOutcome,
+    LeaseRequest, LeaseSlot, PendingGrant, Reservation, SunsetWarning, UserRights,
 };
 pub use cursors::{Cursor, CursorName, Cursors, Position};
 pub use dead_letters::{DeadLetter, DeadLetters};

@@ -167,8 +167,11 @@ fn an_operation_is_named_as_in_its_request() {
 
 #[test]
 fn tokens_are_serialized_and_never_in_debug_output() {
-    let token =
-        Response::Token(Token { access_token: "hush".into(), instance_url: "https://x.my.salesforce.com".to_owned() });
+    let token = Response::Token(Token {
+        access_token: "hush".into(),
+        instance_url: "https://x.my.salesforce.com".to_owned(),
+        report_acceptance: false,
+    });
     let wire = serde_json::to_value(&token).unwrap();
     assert_eq!(wire["access_token"], "hush");
     assert!(!format!("{token:?}").contains("hush"));
