@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{Client, NewNote, NoteHtml, NoteUpdate, ObjectName, RecordId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use store::owner_policy::Route;
-use store::{Write, WriteKind};
-use writes::{Deps, Error, WriteOperation};
+use store::{RecordKey, Write, WriteKind};
+use writes::{Attempted, Deps, Error, WriteOperation};
 
 use crate::creation::{self, Step};
 use crate::matching::is_same;
@@ -14,6 +14,9 @@ use crate::request::{Content, NewNoteRequest, NoteChange};
 
 /// The maximum by which Salesforce's clock may be behind ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(2);
+
+/// The object of enhanced notes.
+const NOTE: ObjectName = ObjectName::from_static("ContentNote");
 
 /// The request, as the ledger stores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,17 +54,26 @@ impl WriteOperation for NoteWrite {
         false
     }
 
-    async fn execute(&self, _: &Deps, client: &Client, _: &Route, write: &Write) -> Result<Value, Error> {
-        match &self.operation {
+    /// A change is made to one note. A new note is no record that another write can name.
+    fn records(&self) -> Vec<RecordKey> {
+        match self.operation {
+            Operation::Create(_) => Vec::new(),
+            Operation::Change(id, _) => vec![RecordKey::of_id(&NOTE, id)],
+        }
+    }
+
+    async fn execute(&self, _: &Deps, client: &Client, _: &Route, write: &Write) -> Result<Attempted, Error> {
+        let outcome = match &self.operation {
             Operation::Create(request) => {
                 let note_id = create(client, write, &new_note(request)).await?;
-                Ok(json!({ "note_id": note_id, "links": request.links }))
+                json!({ "note_id": note_id, "links": request.links })
             }
             Operation::Change(id, change) => {
                 client.update_note(id, &note_update(change)).await?;
-                Ok(json!({ "note_id": id }))
+                json!({ "note_id": id })
             }
-        }
+        };
+        Ok(Attempted::Completed(outcome))
     }
 
     fn needs_lookup(&self, write: &Write) -> bool {

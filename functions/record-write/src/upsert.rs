@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use store::origins::Origin;
 use store::owner_policy::{Route, RouteError};
-use store::{Write, WriteKind};
-use writes::{Error, Hidden, WriteOperation};
+use store::{RecordKey, Write, WriteKind};
+use writes::{Attempted, Error, Hidden, WriteOperation};
 
 use crate::Deps;
-use crate::batch::Batch;
+use crate::batch::{Batch, find_field};
 use crate::origins::{self, Call};
 use crate::ownership::{self, Existing};
 use crate::target::{self, KeyType, Target};
@@ -55,7 +55,13 @@ impl WriteOperation for Upsert {
         Err(Error::NotWritable { object: self.object.clone(), never })
     }
 
-    async fn execute(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Value, Error> {
+    fn records(&self) -> Vec<RecordKey> {
+        let Batch { external_id_field: field, records, .. } = &self.batch;
+        let values = records.iter().filter_map(|record| find_field(record, field.as_str()));
+        values.map(|value| RecordKey::new(&self.object, field, value)).collect()
+    }
+
+    async fn execute(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Attempted, Error> {
         let records = self.records(deps, client, route, write.org_id).await?;
         let from = deps.ledger.clock.now();
         let Batch { external_id_field, all_or_none, .. } = &self.batch;
@@ -73,7 +79,7 @@ impl WriteOperation for Upsert {
         record_origins(deps, write.org_id, &origins::from_outcomes(call, &records, &outcomes)).await;
         let failed = outcomes.iter().filter(|outcome| !outcome.success).count();
         tracing::info!(org.id = %write.org_id, records = outcomes.len(), failed, "wrote {} records", outcomes.len());
-        Ok(stored_outcome(outcomes))
+        Ok(Attempted::Completed(stored_outcome(outcomes)))
     }
 
     fn needs_lookup(&self, _: &Write) -> bool {
