@@ -6,7 +6,7 @@ use salesforce::{Client, NewNote, NoteHtml, NoteUpdate, ObjectName, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::owner_policy::Route;
-use store::{Write, WriteId, WriteKind};
+use store::{RecordKey, Write, WriteId, WriteKind};
 use writes::{Attempted, Deps, Error, WriteOperation};
 
 use crate::creation::{self, Step};
@@ -15,6 +15,9 @@ use crate::request::{Content, NewNoteRequest, NoteChange};
 
 /// The maximum by which Salesforce's clock may be behind ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(2);
+
+/// The object of enhanced notes.
+const NOTE: ObjectName = ObjectName::from_static("ContentNote");
 
 /// The request, as the ledger stores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,6 +53,14 @@ impl WriteOperation for NoteWrite {
     /// A note cannot name its owner: the user who saves it owns it.
     fn names_owner(&self) -> bool {
         false
+    }
+
+    /// A change is made to one note. A new note is no record that another write can name.
+    fn records(&self) -> Vec<RecordKey> {
+        match self.operation {
+            Operation::Create(_) => Vec::new(),
+            Operation::Change(id, _) => vec![RecordKey::of_id(&NOTE, id)],
+        }
     }
 
     async fn execute(&self, deps: &Deps, client: &Client, _: &Route, write: &Write) -> Result<Attempted, Error> {

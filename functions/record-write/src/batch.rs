@@ -1,9 +1,9 @@
 //! A batch of records to write: parses and validates the request before Salesforce is called.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use salesforce::external_id::order_key;
-use salesforce::{ExternalIdType, FieldName, MAX_UPSERT_RECORDS, ObjectName};
+use salesforce::{ExternalIdType, FieldName, MAX_UPSERT_RECORDS};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use writes::{Defect, unknown_members};
@@ -76,7 +76,7 @@ impl Batch {
     /// Returns whether two records may have the same external id to Salesforce.
     pub(crate) fn may_have_duplicates(&self) -> bool {
         let mut seen = HashSet::new();
-        !self.values().filter_map(|(_, value)| order_key(value)).all(|key| seen.insert(key))
+        !self.external_ids().filter_map(|(_, value)| order_key(value)).all(|key| seen.insert(key))
     }
 
     /// Checks that no two records have the same external id, as a field of this type compares them.
@@ -86,7 +86,7 @@ impl Batch {
     pub(crate) fn require_distinct(&self, key_type: &ExternalIdType) -> Result<(), Vec<Defect>> {
         let mut first = HashMap::new();
         let mut defects = Vec::new();
-        for (index, value) in self.values() {
+        for (index, value) in self.external_ids() {
             let Some(canonical) = key_type.canonical(value) else { continue };
             if let Some(earlier) = first.insert(canonical, index) {
                 let detail = "the external id is the same to Salesforce as that of another record of this request";
@@ -98,17 +98,9 @@ impl Batch {
     }
 
     /// Returns the external ids with the positions of their records.
-    fn values(&self) -> impl Iterator<Item = (usize, &Value)> {
+    pub(crate) fn external_ids(&self) -> impl Iterator<Item = (usize, &Value)> {
         let field = self.external_id_field.as_str();
         self.records.iter().enumerate().filter_map(move |(index, record)| Some((index, find_field(record, field)?)))
-    }
-
-    /// Returns a key for each record, for the order of writes: two requests that name the same record by the same field have
-    /// the same key. Object, field and text ignore case, and numbers their spelling ([`salesforce::external_id::order_key`]).
-    pub fn order_keys(&self, object: &ObjectName) -> BTreeSet<String> {
-        let field = self.external_id_field.as_str().to_lowercase();
-        let values = self.values().filter_map(|(_, value)| order_key(value));
-        values.map(|value| format!("{}/{field}/{value}", object.as_str().to_lowercase())).collect()
     }
 }
 

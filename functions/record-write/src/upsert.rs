@@ -5,7 +5,7 @@ use salesforce::{Client, ExternalIdType, ObjectDescribe, ObjectName, OrgId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use store::owner_policy::Route;
-use store::{Write, WriteKind};
+use store::{RecordKey, Write, WriteKind};
 use writes::{Attempted, Error, Hidden, WriteOperation};
 
 use crate::Deps;
@@ -47,9 +47,14 @@ impl WriteOperation for Upsert {
         Err(Error::NotWritable { object: self.object.clone(), never })
     }
 
+    fn records(&self) -> Vec<RecordKey> {
+        let field = &self.batch.external_id_field;
+        self.batch.external_ids().map(|(_, value)| RecordKey::new(&self.object, field, value)).collect()
+    }
+
     async fn execute(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Attempted, Error> {
         self.require_distinct(deps, client, write.org_id).await?;
-        let records = self.records(deps, client, route, write.org_id).await?;
+        let records = self.owned_records(deps, client, route, write.org_id).await?;
         Attempt { upsert: self, deps, client, route, write, records: &records }.run().await
     }
 
@@ -60,7 +65,7 @@ impl WriteOperation for Upsert {
 
 impl Upsert {
     /// Returns the records to send. New ones get the owner that the route names, if it names one.
-    async fn records(
+    async fn owned_records(
         &self,
         deps: &Deps,
         client: &Client,

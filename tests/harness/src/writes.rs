@@ -4,7 +4,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;
-use store::{Budgets, Queue, Writes};
+use store::{Budgets, Queue, WriteOrder, Writes};
 
 use crate::TestContext;
 
@@ -15,6 +15,7 @@ impl TestContext {
             orgs: self.orgs.clone(),
             connections: self.connections.clone(),
             writes: Writes::new(self.dynamodb(), self.table("writes")),
+            order: WriteOrder::new(self.dynamodb(), self.table("write_order")),
             budgets: Budgets::new(self.dynamodb(), self.table("budgets")),
             queue: Queue::new(self.sqs(), self.queue_url(queue), self.clock.clone()),
             salesforce: self.salesforce.clone(),

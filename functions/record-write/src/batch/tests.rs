@@ -126,15 +126,6 @@ fn an_unknown_member_is_refused() {
 }
 
 #[test]
-fn the_same_record_has_the_same_order_key_in_every_request() {
-    let keys = |object: &str, records: Value| parse(records).unwrap().order_keys(&object.parse().unwrap());
-    let one = keys("Account", json!([{KEY: "A-1"}, {KEY: 7}]));
-    assert_eq!(one, keys("account", json!([{KEY.to_lowercase(): "7.0"}, {KEY: " a-1"}])));
-    assert!(one.is_disjoint(&keys("Contact", json!([{KEY: "A-1"}]))));
-    assert_eq!(one.len(), 2);
-}
-
-#[test]
 fn external_ids_that_are_the_same_to_salesforce_name_both_records() {
     let text = ExternalIdType::Text { case_sensitive: false };
     let records = |ids: Value| parse(ids.as_array().unwrap().iter().map(|id| json!({KEY: id})).collect()).unwrap();
