@@ -49,7 +49,8 @@ fn a_failed_search_for_a_note_is_repeated_later() {
         context.simulator.fault(fault("query", 100, Effect::Unavailable));
         let (status, queued) = context.create_note(None, "k", "Hi").await;
         assert_eq!((status, context.notes()), (StatusCode::ACCEPTED, 1));
-        assert!(!context.resume(&queued["write_id"]).await, "the search still fails");
+        assert!(context.resume(&queued["write_id"]).await);
+        assert_eq!(context.ledger(&queued["write_id"]).await.state, WriteState::Queued, "the search still fails");
 
         context.simulator.clear_faults();
         assert!(context.resume(&queued["write_id"]).await);
@@ -69,8 +70,9 @@ fn a_note_that_never_arrived_is_created_by_the_next_attempt() {
         assert_eq!((status, context.notes(), context.queued().await), (StatusCode::ACCEPTED, 0, 1));
 
         context.pass(SignedDuration::from_mins(11));
-        assert!(!context.resume(&queued["write_id"]).await, "the request may still take effect");
-        assert_eq!(context.notes(), 0);
+        assert!(context.resume(&queued["write_id"]).await);
+        let write = context.ledger(&queued["write_id"]).await;
+        assert_eq!((write.state, context.notes()), (WriteState::Queued, 0), "the request may still take effect");
         context.pass(SignedDuration::from_mins(1));
         assert!(context.resume(&queued["write_id"]).await);
 
@@ -89,7 +91,8 @@ fn a_note_that_is_committed_minutes_later_is_made_once() {
 
         for minutes in [1, 2, 5] {
             context.pass(SignedDuration::from_mins(minutes));
-            assert!(!context.resume(&queued["write_id"]).await);
+            assert!(context.resume(&queued["write_id"]).await);
+            assert_eq!(context.ledger(&queued["write_id"]).await.state, WriteState::Queued);
         }
         assert_eq!(context.notes(), 0);
         context.pass(SignedDuration::from_mins(2));
