@@ -71,7 +71,7 @@ impl WriteOperation for NoteWrite {
                 Ok(Attempted::Completed(json!({ "note_id": note_id, "links": request.links })))
             }
             Operation::Change(id, change) => {
-                client.update_note(id, &note_update(change)).await?;
+                change_note(client, id, change).await?;
                 Ok(Attempted::Completed(json!({ "note_id": id })))
             }
         }
@@ -79,6 +79,17 @@ impl WriteOperation for NoteWrite {
 
     fn needs_lookup(&self, write: &Write) -> bool {
         write.may_be_sent()
+    }
+}
+
+/// Changes a note. That it does not exist is final only if a second request confirms it.
+async fn change_note(client: &Client, id: &RecordId, change: &NoteChange) -> Result<(), Error> {
+    match client.update_note(id, &note_update(change)).await {
+        Err(error) if error.is_deleted() || error.is_not_found() => match client.fetch_note(id).await? {
+            Some(_) => Err(error.into()),
+            None => Err(Error::NotFound("note")),
+        },
+        changed => Ok(changed?),
     }
 }
 

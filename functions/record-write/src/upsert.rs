@@ -99,10 +99,7 @@ impl Upsert {
 
     /// Describes the object. An error says if it is hidden.
     async fn describe(&self, client: &Client) -> Result<ObjectDescribe, Error> {
-        match client.describe(&self.object).await {
-            Err(error) if error.is_hidden() => Err(Error::Hidden(Hidden::Object(self.object.clone()))),
-            described => Ok(described?),
-        }
+        client.find_object(&self.object).await?.ok_or_else(|| Error::Hidden(Hidden::Object(self.object.clone())))
     }
 
     /// Checks that no two records have the same external id to Salesforce, which would refuse both. [`Batch::parse`] has found
