@@ -53,6 +53,9 @@ pub(crate) fn from_salesforce_error(error: &Error) -> Reply {
     let code = match error {
         // Of a code: it is another consent's, or its verifier is.
         Error::Blocked { condition: Condition::RequestRefused, .. } => RefusalCode::GrantRefused,
+        Error::Blocked { condition: Condition::UnknownError, code, .. } if code == "invalid_grant" => {
+            RefusalCode::GrantRefused
+        }
         Error::Blocked { condition, retry, .. } => return blocked(*condition, *retry),
         Error::GrantEnded { .. } | Error::Rejected { .. } => RefusalCode::GrantRefused,
         Error::AppRefused { .. } | Error::Invalid { .. } => RefusalCode::AppRefused,
