@@ -94,7 +94,7 @@ impl TestContext {
 
     /// Delivers the message of a queued write to the function. Returns `false` if SQS has to deliver it again.
     pub(crate) async fn resume(&self, write_id: &Value) -> bool {
-        handle(&self.deps, self.write_event(write_id)).await.unwrap().failed.is_empty()
+        handle(&self.deps, self.write_event(write_id).await).await.unwrap().failed.is_empty()
     }
 
     /// Returns the number of tasks in the queue.
