@@ -138,7 +138,8 @@ impl OrgData {
     }
 
     fn table(&self, table: OrgTable) -> &Table {
-        let [records, pipelines, cursors, deliveries, writes, write_order, origins, budgets, authorizations] = &self.tables;
+        let [records, pipelines, cursors, deliveries, writes, write_order, origins, budgets, authorizations] =
+            &self.tables;
         match table {
             OrgTable::Records => records,
             OrgTable::Pipelines => pipelines,

@@ -259,11 +259,7 @@ fn deadline(now: Timestamp, claim_ttl: SignedDuration) -> Timestamp {
 fn if_current_attempt(write: &Write) -> Update {
     Update {
         when: "#attempt = :attempt AND NOT #state IN (:finished, :failed)",
-        values: vec![
-            (":attempt", number(write.attempt)),
-            (":finished", text("finished")),
-            (":failed", text("failed")),
-        ],
+        values: vec![(":attempt", number(write.attempt)), (":finished", text("finished")), (":failed", text("failed"))],
         ..Update::default()
     }
 }

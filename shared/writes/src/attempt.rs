@@ -33,11 +33,7 @@ pub(crate) async fn attempt<O: WriteOperation>(
     }
 }
 
-async fn try_once<O: WriteOperation>(
-    deps: &O::Deps,
-    write: &Write,
-    request: &WriteRequest<O>,
-) -> Result<Made, Error> {
+async fn try_once<O: WriteOperation>(deps: &O::Deps, write: &Write, request: &WriteRequest<O>) -> Result<Made, Error> {
     let route = find_route(deps.as_ref(), write.org_id, request).await?;
     let route = if request.operation.names_owner() { route } else { route.without_owner() };
     write_through(deps, &route, write, request).await

@@ -178,7 +178,11 @@ impl Attempt<'_> {
 /// Returns the outcome of a failed write, as the ledger stores it.
 fn failed(error: &Error, retryable: bool) -> Value {
     let problem = Problem::from(error);
-    if retryable { json!({ "problem": problem.next(SEND_AGAIN), "retryable": true }) } else { json!({ "problem": problem }) }
+    if retryable {
+        json!({ "problem": problem.next(SEND_AGAIN), "retryable": true })
+    } else {
+        json!({ "problem": problem })
+    }
 }
 
 fn obstacle(error: &Error, write: &Write) -> Obstacle {

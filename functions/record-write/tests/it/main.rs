@@ -4,6 +4,7 @@
 
 mod acting;
 mod harness;
+mod order;
 mod origins;
 mod outages;
 mod owners;

@@ -145,8 +145,8 @@ mod tests {
 
     #[test]
     fn a_digest_of_an_earlier_version_is_the_requests() {
-        let stored = Write { request_digest: digest::in_order(&request("a")), ..write(WriteState::Finished) };
-        let repeated = request("a");
+        let repeated = NewWrite { request: json!({ "b": 1, "a": 2 }), ..request("a") };
+        let stored = Write { request_digest: digest::in_order(&repeated), ..write(WriteState::Finished) };
         let digests = [repeated.first_attempt().request_digest, digest::in_order(&repeated)];
         assert_ne!(digests[0], digests[1]);
         assert_eq!(begin(&stored, &digests, at(99)), Action::Replay);

@@ -3,8 +3,8 @@ use jiff::SignedDuration;
 use serde_json::json;
 use store::owner_policy::{OwnerChoice, OwnerReason};
 use store::{
-    BeginOutcome, ConnectionId, Deferrals, Error, NewWrite, Obstacle, QueuedState, WaitingFor, Write, WriteKind, WriteRoute,
-    WriteState, WriteTask, Writes,
+    BeginOutcome, ConnectionId, Deferrals, Error, NewWrite, Obstacle, QueuedState, WaitingFor, Write, WriteKind,
+    WriteRoute, WriteState, WriteTask, Writes,
 };
 
 use crate::harness::{at, org, run, tables};
@@ -132,8 +132,7 @@ fn a_queued_write_keeps_its_request_until_it_is_finished() {
         let replay = writes.resume(&superseded, at(2), CLAIM_TTL).await.unwrap();
         assert!(matches!(replay, BeginOutcome::Replay(_)), "{replay:?}");
 
-        let BeginOutcome::Started(owners) = writes.resume(&task(&write), at(3), CLAIM_TTL).await.unwrap()
-        else {
+        let BeginOutcome::Started(owners) = writes.resume(&task(&write), at(3), CLAIM_TTL).await.unwrap() else {
             panic!()
         };
         let twice = writes.resume(&task(&write), at(4), CLAIM_TTL).await.unwrap();

@@ -43,8 +43,9 @@ fn other_records_have_other_keys() {
 #[test]
 fn the_stored_order_of_places_is_their_order() {
     let write = |name: &str| WriteId::derive(org(), &name.parse().unwrap());
-    let places: BTreeSet<Place> =
-        [(5, "a"), (5, "b"), (1, "c"), (90_000, "d")].map(|(at_, name)| Place { at: at(at_), write: write(name) }).into();
+    let places: BTreeSet<Place> = [(5, "a"), (5, "b"), (1, "c"), (90_000, "d")]
+        .map(|(at_, name)| Place { at: at(at_), write: write(name) })
+        .into();
     let texts: Vec<String> = places.iter().map(ToString::to_string).collect();
     assert!(texts.is_sorted(), "{texts:?}");
     assert_eq!(texts.iter().filter_map(|text| Place::parse(text)).collect::<BTreeSet<_>>(), places);
@@ -96,9 +97,19 @@ enum Progress {
     /// Salesforce has answered.
     Finish,
     /// The task is sent before the write is stored as queued.
-    Send(Vec<WriteId>),
-    Queue(Vec<WriteId>),
+    Send,
+    Queue,
     Leave,
+}
+
+/// An attempt under way.
+#[derive(Clone, Debug)]
+struct Attempt {
+    /// The write as the attempt began it.
+    write: Write,
+    progress: Progress,
+    /// The task that it works on, which is delivered again if the attempt does not end.
+    task: Option<u32>,
 }
 
 /// A model of the ledger, the rows of the order, the queue and Salesforce. The decisions are those of production.
@@ -108,15 +119,15 @@ struct Model {
     records: Vec<BTreeSet<usize>>,
     ledger: BTreeMap<usize, Write>,
     rows: BTreeMap<usize, BTreeSet<Place>>,
-    /// The attempts under way, with the write as each of them began it.
-    attempts: BTreeMap<usize, (Write, Progress)>,
+    attempts: BTreeMap<usize, Attempt>,
     /// The tasks in the queue, by their number of deferrals.
     tasks: BTreeMap<usize, Vec<u32>>,
     failing: BTreeSet<usize>,
-    /// The effects on each record, in their order.
-    effects: BTreeMap<usize, Vec<usize>>,
-    /// For each write: those that were accepted before it was requested, and had not ended.
-    accepted_before: BTreeMap<usize, BTreeSet<usize>>,
+    /// The effects on each record, in their order: the write and its attempt.
+    effects: BTreeMap<usize, Vec<(usize, u64)>>,
+    /// For each write: the first attempt since it was last requested, and the writes that were accepted before and had not
+    /// ended.
+    accepted_before: BTreeMap<usize, (u64, BTreeSet<usize>)>,
 }
 
 impl Model {
@@ -145,7 +156,7 @@ impl Model {
         match step {
             Step::Pass(seconds) => self.now += seconds,
             Step::Fail(n) => drop(self.failing.insert(n)),
-            Step::Kill(n) => drop(self.attempts.remove(&n)),
+            Step::Kill(n) => self.kill(n),
             Step::Request(n) => self.request(n),
             Step::Deliver(n) => self.deliver(n),
             Step::GoOn(n) => self.go_on(n),
@@ -167,9 +178,23 @@ impl Model {
             let waiting = |(m, write): (&usize, &Write)| {
                 (*m != n && write.accepted_at().is_some() && !write.state.is_final()).then_some(*m)
             };
-            self.accepted_before.insert(n, self.ledger.iter().filter_map(waiting).collect());
+            let before = self.ledger.iter().filter_map(waiting).collect();
+            self.accepted_before.insert(n, (self.ledger[&n].attempt, before));
         }
-        self.attempts.insert(n, (self.ledger[&n].clone(), Progress::Join));
+        self.start(n, None);
+    }
+
+    fn start(&mut self, n: usize, task: Option<u32>) {
+        self.kill(n);
+        let mut write = self.ledger[&n].clone();
+        write.deferrals.count = write.deferrals.count.max(task.unwrap_or_default());
+        self.attempts.insert(n, Attempt { write, progress: Progress::Join, task });
+    }
+
+    fn kill(&mut self, n: usize) {
+        if let Some(task) = self.attempts.remove(&n).and_then(|attempt| attempt.task) {
+            self.tasks.entry(n).or_default().insert(0, task);
+        }
     }
 
     fn take_over(&mut self, n: usize) {
@@ -190,11 +215,7 @@ impl Model {
         match rule::resume(known, task, at(self.now)) {
             rule::Action::TakeOver => {
                 self.take_over(n);
-                let mut write = self.ledger[&n].clone();
-                write.deferrals.count = write.deferrals.count.max(task);
-                self.attempts.insert(n, (write, Progress::Join));
-                // A killed function's task is delivered again.
-                self.tasks.entry(n).or_default().insert(0, task);
+                self.start(n, Some(task));
             }
             rule::Action::Wait => self.tasks.entry(n).or_default().insert(0, task),
             rule::Action::Replay | rule::Action::Refuse => {}
@@ -212,20 +233,20 @@ impl Model {
     }
 
     fn go_on(&mut self, n: usize) {
-        let Some((write, progress)) = self.attempts.remove(&n) else { return };
+        let Some(Attempt { write, progress, task }) = self.attempts.get(&n).cloned() else { return };
         // No function runs longer than its attempt owns the write.
         if at(self.now) >= write.deadline {
-            return;
+            return self.kill(n);
         }
         let next = match progress {
             Progress::Join => {
                 let waits_for = self.take_turn(n, &write);
-                Some(if waits_for.is_empty() { Progress::Call } else { Progress::Send(waits_for) })
+                Some(if waits_for.is_empty() { Progress::Call } else { Progress::Send })
             }
-            Progress::Call if self.failing.remove(&n) => Some(Progress::Send(Vec::new())),
+            Progress::Call if self.failing.remove(&n) => Some(Progress::Send),
             Progress::Call => {
                 for record in self.records[n].clone() {
-                    self.effects.entry(record).or_default().push(n);
+                    self.effects.entry(record).or_default().push((n, write.attempt));
                 }
                 Some(Progress::Finish)
             }
@@ -233,11 +254,11 @@ impl Model {
                 let stored = self.store(n, write.attempt, |write| write.state = WriteState::Finished);
                 stored.then_some(Progress::Leave)
             }
-            Progress::Send(waits_for) => {
+            Progress::Send => {
                 self.tasks.entry(n).or_default().insert(0, write.deferrals.count + 1);
-                Some(Progress::Queue(waits_for))
+                Some(Progress::Queue)
             }
-            Progress::Queue(_) => {
+            Progress::Queue => {
                 let (now, count) = (at(self.now), write.deferrals.count + 1);
                 self.store(n, write.attempt, |write| {
                     write.state = WriteState::Queued;
@@ -254,8 +275,9 @@ impl Model {
                 None
             }
         };
-        if let Some(progress) = next {
-            self.attempts.insert(n, (write, progress));
+        match next {
+            Some(progress) => drop(self.attempts.insert(n, Attempt { write, progress, task })),
+            None => drop(self.attempts.remove(&n)),
         }
     }
 
@@ -283,12 +305,15 @@ impl Model {
     /// before the first one of the later.
     fn check_order(&self) -> Result<(), TestCaseError> {
         for (record, effects) in &self.effects {
-            for (later, before) in &self.accepted_before {
+            for (later, (since, before)) in &self.accepted_before {
                 for earlier in before.iter().filter(|earlier| self.records[**earlier].contains(record)) {
-                    let first_of_later = effects.iter().position(|n| n == later);
-                    let last_of_earlier = effects.iter().rposition(|n| n == earlier);
+                    let first_of_later = effects.iter().position(|(n, attempt)| n == later && attempt >= since);
+                    let last_of_earlier = effects.iter().rposition(|(n, _)| n == earlier);
                     if let Some(first) = first_of_later {
-                        prop_assert!(last_of_earlier.is_some_and(|last| last < first), "{later} overtook {earlier}: {effects:?}");
+                        prop_assert!(
+                            last_of_earlier.is_some_and(|last| last < first),
+                            "{later} overtook {earlier}: {effects:?}"
+                        );
                     }
                 }
             }
