@@ -30,6 +30,7 @@ fn requested() -> Write {
         request_digest: String::new(),
         attempt: 1,
         deadline: now(),
+        sent_at: None,
         created_at: now(),
         updated_at: now(),
         queued_at: None,
