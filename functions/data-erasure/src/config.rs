@@ -17,8 +17,8 @@ pub struct Config {
     pub connections_table: String,
     /// `ERASURES_TABLE`: the erasures and their progress.
     pub erasures_table: String,
-    /// `RECORDS_TABLE`, `PIPELINES_TABLE`, `CURSORS_TABLE`, `DELIVERIES_TABLE`, `WRITES_TABLE`, `ORIGINS_TABLE`,
-    /// `BUDGETS_TABLE`, `AUTHORIZATIONS_TABLE`: the tables to erase.
+    /// `RECORDS_TABLE`, `PIPELINES_TABLE`, `CURSORS_TABLE`, `DELIVERIES_TABLE`, `WRITES_TABLE`,
+    /// `WRITE_ORDER_TABLE`, `ORIGINS_TABLE`, `BUDGETS_TABLE`, `AUTHORIZATIONS_TABLE`: the tables to erase.
     pub tables: BTreeMap<OrgTable, String>,
     /// `DATA_ERASURE_QUEUE_URL`: the function's own queue.
     pub data_erasure_queue_url: String,
@@ -42,6 +42,7 @@ impl Config {
             (OrgTable::Cursors, env.required("CURSORS_TABLE")?),
             (OrgTable::Deliveries, env.required("DELIVERIES_TABLE")?),
             (OrgTable::Writes, env.required("WRITES_TABLE")?),
+            (OrgTable::WriteOrder, env.required("WRITE_ORDER_TABLE")?),
             (OrgTable::Origins, env.required("ORIGINS_TABLE")?),
             (OrgTable::Budgets, env.required("BUDGETS_TABLE")?),
             (OrgTable::Authorizations, env.required("AUTHORIZATIONS_TABLE")?),
@@ -111,7 +112,7 @@ impl Deps {
 mod tests {
     use super::*;
 
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 14] = [
         "ORGS_TABLE",
         "CONNECTIONS_TABLE",
         "ERASURES_TABLE",
@@ -120,6 +121,7 @@ mod tests {
         "CURSORS_TABLE",
         "DELIVERIES_TABLE",
         "WRITES_TABLE",
+        "WRITE_ORDER_TABLE",
         "ORIGINS_TABLE",
         "BUDGETS_TABLE",
         "AUTHORIZATIONS_TABLE",

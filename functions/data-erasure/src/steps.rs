@@ -29,13 +29,14 @@ pub enum Step {
     Connections,
 }
 
-const OF_ORG: [Step; 10] = [
+const OF_ORG: [Step; 11] = [
     // First, so that an org that connects again in the middle is read from the beginning.
     Step::Table(OrgTable::Cursors),
     Step::Table(OrgTable::Records),
     Step::Table(OrgTable::Pipelines),
     Step::Table(OrgTable::Deliveries),
     Step::Table(OrgTable::Writes),
+    Step::Table(OrgTable::WriteOrder),
     Step::Table(OrgTable::Origins),
     Step::Table(OrgTable::Budgets),
     Step::Table(OrgTable::Authorizations),

@@ -1,39 +1,73 @@
 //! A pure state machine that creates a note exactly once, although notes have no external id (invariant 16 of `ARCHITECTURE.md`).
 //! The caller carries out each [`Step`] and passes the result to the step's `after_` function.
 //!
-//! The rule: an attempt creates a note only without an earlier attempt, or after it has searched for the earlier attempt's
-//! note and found none. After a lost response the attempt searches once; a note that is not visible *yet* may still be
-//! committed, so a later attempt searches again before it creates.
+//! A request whose response was lost may take effect later: Salesforce lets a call run for up to 10 minutes. The rule: an
+//! attempt creates a note only without an earlier attempt, or if a search found none that began when no earlier request could
+//! take effect any more ([`settled_at`]). Until then the write is deferred, and each attempt only searches. So the ledger stores
+//! the time of a creation before the request is sent, and takes it back if Salesforce says that the request had no effect.
 
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use salesforce::{Classify, RecordId, Retry};
+
+/// The time within which an attempt sends its request, after the time that the ledger stores for it. An attempt's claim of
+/// the write lasts as long.
+const SEND_LIMIT: SignedDuration = SignedDuration::from_mins(1);
+/// The time for which Salesforce carries out a call (Salesforce Developer Limits, API timeouts).
+const CALL_LIMIT: SignedDuration = SignedDuration::from_mins(10);
+/// An allowance for a request that waits before Salesforce takes it up.
+const MARGIN: SignedDuration = SignedDuration::from_mins(1);
+/// The longest pause between two searches for a note that may still be created.
+const MAX_SEARCH_PAUSE: Duration = Duration::from_mins(2);
 
 /// The next step. `E` is the error type of the calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step<E> {
     /// Search for the note of an earlier attempt; then [`after_looking_for_earlier`].
     LookForEarlier,
-    /// Create the note; then [`after_creating`].
+    /// Store the time as that of the last creation, and create the note; then [`after_creating`].
     Create,
     /// The response to the creation was lost. Search for the note; then [`after_looking_for_lost`].
     LookForLost(E),
     /// The note exists.
     Done(RecordId),
-    /// Defer the write to another attempt: it is unknown whether the note exists, or Salesforce was not reached.
+    /// Defer the write for this time: there is no note, but an earlier attempt's request may still create it.
+    Wait(Duration),
+    /// Store that no request may take effect, and defer the write to another attempt.
+    NotSent(E),
+    /// Defer the write to another attempt: it is unknown whether the note exists, or the search failed.
     Defer(E),
     /// Salesforce rejected the note. It does not exist.
     Refuse(E),
 }
 
-/// Returns the first step of an attempt. `earlier` is true if another attempt was started and never finished.
+/// Returns the time from which no request can take effect that an attempt sent after it stored `sent_at`.
+#[must_use]
+pub fn settled_at(sent_at: Timestamp) -> Timestamp {
+    sent_at.saturating_add(SEND_LIMIT + CALL_LIMIT + MARGIN).unwrap_or(Timestamp::MAX)
+}
+
+/// Returns the first step of an attempt. `earlier` is true if a request of an earlier attempt may have taken effect, or may still
+/// do so.
 pub fn begin<E>(earlier: bool) -> Step<E> {
     if earlier { Step::LookForEarlier } else { Step::Create }
 }
 
-/// Returns the step after the search for an earlier attempt's note.
-pub fn after_looking_for_earlier<E>(found: Result<Option<RecordId>, E>) -> Step<E> {
+/// Returns the step after the search for an earlier attempt's note. `searched_at` is the time before the search, and
+/// `settled_at` the time from which no earlier request can take effect.
+pub fn after_looking_for_earlier<E>(
+    found: Result<Option<RecordId>, E>,
+    searched_at: Timestamp,
+    settled_at: Timestamp,
+) -> Step<E> {
     match found {
         Ok(Some(id)) => Step::Done(id),
-        Ok(None) => Step::Create,
+        Ok(None) if searched_at >= settled_at => Step::Create,
+        Ok(None) => {
+            let left = Duration::try_from(settled_at.duration_since(searched_at)).unwrap_or_default();
+            Step::Wait(left.min(MAX_SEARCH_PAUSE))
+        }
         Err(error) => Step::Defer(error),
     }
 }
@@ -44,7 +78,7 @@ pub fn after_creating<E: Classify>(created: Result<RecordId, E>) -> Step<E> {
         Ok(id) => Step::Done(id),
         Err(error) => match error.retry() {
             Retry::Unknown(_) => Step::LookForLost(error),
-            Retry::After(_) => Step::Defer(error),
+            Retry::After(_) => Step::NotSent(error),
             Retry::Never | Retry::NeedsHuman => Step::Refuse(error),
         },
     }

@@ -5,10 +5,10 @@
 //! | trigger | HTTP API: `POST /v1/orgs/{org}/notes`, `GET` and `PATCH /v1/orgs/{org}/notes/{id}`; SQS for writes that had to wait |
 //! | input | a title, a text or HTML, the records to link; an `Idempotency-Key`, optionally the acting user (`?as=`) |
 //! | output | the note's id; 202 where Salesforce is unavailable: the write continues from the queue |
-//! | failures | an RFC 9457 problem; a queued write is retried until Salesforce responds, or becomes a dead letter |
+//! | failures | an RFC 9457 problem; a queued write is tried again until it is finished or failed, which an event tells |
 //!
 //! Notes have no external id, so Salesforce does not prevent a second copy. [`creation`] does: an attempt that follows another
-//! one searches for the earlier note (by link, title, time and text, see [`matching`]) before it creates one.
+//! one searches for the earlier note by its mark ([`matching`]), and creates one only when no earlier request can take effect.
 
 pub mod creation;
 mod http;
@@ -25,7 +25,7 @@ pub use http::router;
 pub use note::{NoteWrite, Operation};
 pub use writes::{Config, Deps};
 
-/// Carries out queued writes of notes, one after the other. Those that have to wait longer are reported as failed.
+/// Carries out queued writes of notes, one after the other. Those that have to wait longer are queued again.
 ///
 /// # Errors
 /// None: failures are reported in the response.

@@ -1,19 +1,23 @@
 //! The write of a note: carries out the steps of [`crate::creation`].
 
 use jiff::{SignedDuration, Timestamp};
+use salesforce::notes::FoundNote;
 use salesforce::{Client, NewNote, NoteHtml, NoteUpdate, ObjectName, RecordId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use store::owner_policy::Route;
-use store::{Write, WriteKind};
-use writes::{Deps, Error, WriteOperation};
+use store::{RecordKey, Write, WriteId, WriteKind};
+use writes::{Attempted, Deps, Error, WriteOperation};
 
 use crate::creation::{self, Step};
-use crate::matching::is_same;
+use crate::matching::{self, Candidate, is_same};
 use crate::request::{Content, NewNoteRequest, NoteChange};
 
 /// The maximum by which Salesforce's clock may be behind ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(2);
+
+/// The object of enhanced notes.
+const NOTE: ObjectName = ObjectName::from_static("ContentNote");
 
 /// The request, as the ledger stores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -51,58 +55,122 @@ impl WriteOperation for NoteWrite {
         false
     }
 
-    async fn execute(&self, _: &Deps, client: &Client, _: &Route, write: &Write) -> Result<Value, Error> {
+    /// A change is made to one note. A new note is no record that another write can name.
+    fn records(&self) -> Vec<RecordKey> {
+        match self.operation {
+            Operation::Create(_) => Vec::new(),
+            Operation::Change(id, _) => vec![RecordKey::of_id(&NOTE, id)],
+        }
+    }
+
+    async fn execute(&self, deps: &Deps, client: &Client, _: &Route, write: &Write) -> Result<Attempted, Error> {
         match &self.operation {
             Operation::Create(request) => {
-                let note_id = create(client, write, &new_note(request)).await?;
-                Ok(json!({ "note_id": note_id, "links": request.links }))
+                let note = new_note(request, write.write_id);
+                let note_id = Creation { deps, client, write, note: &note }.run().await?;
+                Ok(Attempted::Completed(json!({ "note_id": note_id, "links": request.links })))
             }
             Operation::Change(id, change) => {
-                client.update_note(id, &note_update(change)).await?;
-                Ok(json!({ "note_id": id }))
+                change_note(client, id, change).await?;
+                Ok(Attempted::Completed(json!({ "note_id": id })))
             }
         }
     }
 
     fn needs_lookup(&self, write: &Write) -> bool {
-        has_earlier(write)
+        write.may_be_sent()
     }
 }
 
-/// Carries out the steps of the state machine until it ends.
-async fn create(client: &Client, write: &Write, note: &NewNote) -> Result<RecordId, Error> {
-    let since = write.created_at - CLOCK_SKEW;
-    let mut step = creation::begin(has_earlier(write));
-    loop {
-        step = match step {
-            Step::LookForEarlier => creation::after_looking_for_earlier(search(client, note, since).await),
-            Step::Create => creation::after_creating(client.create_note(note).await),
-            Step::LookForLost(lost) => creation::after_looking_for_lost(lost, search(client, note, since).await),
-            Step::Done(id) => return Ok(id),
-            Step::Defer(error) => return Err(Error::OutcomeUnknown(error)),
-            Step::Refuse(error) => return Err(Error::Salesforce(error)),
-        };
+/// Changes a note. That it does not exist is final only if a second request confirms it.
+async fn change_note(client: &Client, id: &RecordId, change: &NoteChange) -> Result<(), Error> {
+    match client.update_note(id, &note_update(change)).await {
+        Err(error) if error.is_deleted() || error.is_not_found() => match client.fetch_note(id).await? {
+            Some(_) => Err(error.into()),
+            None => Err(Error::NotFound("note")),
+        },
+        changed => Ok(changed?),
     }
 }
 
-/// Returns whether an earlier attempt may have created a note.
-fn has_earlier(write: &Write) -> bool {
-    write.attempt > 1
+/// One attempt to create a note.
+struct Creation<'a> {
+    deps: &'a Deps,
+    client: &'a Client,
+    write: &'a Write,
+    note: &'a NewNote,
 }
 
-/// Searches for the note that an earlier attempt, not older than `since`, may have created.
-async fn search(client: &Client, note: &NewNote, since: Timestamp) -> Result<Option<RecordId>, salesforce::Error> {
-    let Some(record) = note.links.first() else { return Ok(None) };
-    for found in client.find_notes(record, &note.title, since).await? {
-        if client.fetch_note(&found.id).await?.is_some_and(|found| is_same(&found, note)) {
-            return Ok(Some(found.id));
+impl Creation<'_> {
+    /// Carries out the steps of the state machine until it ends.
+    async fn run(&self) -> Result<RecordId, Error> {
+        let mut step = creation::begin(self.write.may_be_sent());
+        loop {
+            step = match step {
+                Step::LookForEarlier => {
+                    let searched_at = self.deps.clock.now();
+                    let settled_at = creation::settled_at(self.sent_at().await?);
+                    creation::after_looking_for_earlier(self.search().await, searched_at, settled_at)
+                }
+                Step::Create => {
+                    self.mark_sent(Some(self.deps.clock.now())).await?;
+                    creation::after_creating(self.client.create_note(self.note).await)
+                }
+                Step::LookForLost(lost) => creation::after_looking_for_lost(lost, self.search().await),
+                Step::Done(id) => return Ok(id),
+                Step::Wait(pause) => return Err(Error::MayTakeEffect { pause }),
+                Step::NotSent(error) => {
+                    self.mark_sent(None).await?;
+                    return Err(Error::Salesforce(error));
+                }
+                Step::Defer(error) => return Err(Error::OutcomeUnknown(error)),
+                Step::Refuse(error) => return Err(Error::Salesforce(error)),
+            };
         }
     }
-    Ok(None)
+
+    /// Returns the last time at which an attempt began to create the note. A write that version 0.1.0 stored does not have it:
+    /// then it is now.
+    async fn sent_at(&self) -> Result<Timestamp, Error> {
+        let now = self.deps.clock.now();
+        if self.write.sent_at.is_none() {
+            self.mark_sent(Some(now)).await?;
+        }
+        Ok(self.write.sent_at.unwrap_or(now))
+    }
+
+    async fn mark_sent(&self, sent_at: Option<Timestamp>) -> Result<(), Error> {
+        Ok(self.deps.writes.mark_sent(self.write, sent_at).await.map(drop)?)
+    }
+
+    /// Searches for the note that an earlier request may have created.
+    async fn search(&self) -> Result<Option<RecordId>, salesforce::Error> {
+        let Some(record) = self.note.links.first() else { return Ok(None) };
+        let since = self.write.created_at - CLOCK_SKEW;
+        let found = self.client.find_notes(record, since).await?;
+        let own = matching::mark(self.write.write_id);
+        if let Some(note) = found.iter().find(|note| matching::by_mark(&note.marks, &own) == Candidate::Own) {
+            return Ok(Some(note.id));
+        }
+        let is_candidate = |note: &&FoundNote| {
+            matching::by_mark(&note.marks, &own) == Candidate::Unmarked && note.title == self.note.title
+        };
+        for note in found.iter().filter(is_candidate) {
+            if self.client.fetch_note(&note.id).await?.is_some_and(|found| is_same(&found, self.note)) {
+                return Ok(Some(note.id));
+            }
+        }
+        Ok(None)
+    }
 }
 
-fn new_note(request: &NewNoteRequest) -> NewNote {
-    NewNote { title: request.title.clone(), html: html(&request.content), links: request.links.clone() }
+fn new_note(request: &NewNoteRequest, write: WriteId) -> NewNote {
+    NewNote {
+        title: request.title.clone(),
+        html: html(&request.content),
+        links: request.links.clone(),
+        mark: Some(matching::mark(write)),
+    }
 }
 
 fn note_update(change: &NoteChange) -> NoteUpdate {

@@ -188,7 +188,9 @@ fn activation_failure(error: &runtime::Error) -> ConnectFailure {
 fn exchange_failure(error: &runtime::Error) -> ConnectFailure {
     tracing::warn!(error = %Chain(error), "could not exchange the authorization code");
     match error {
-        runtime::Error::Refused(refusal) => refusal_failure(refusal.code),
+        runtime::Error::Refused(refusal) => {
+            refusal.condition.map_or_else(|| refusal_failure(refusal.code), ConnectFailure::of_condition)
+        }
         _ => ConnectFailure::Unavailable,
     }
 }

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use runtime::Chain;
+use salesforce::Condition;
 
 /// A failure of connecting, or of the connections page. Each has its own page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,10 @@ pub(crate) enum ConnectFailure {
     NotApproved,
     /// Salesforce could not complete the approval.
     ApprovalFailed,
+    /// The user's profile does not allow a login now, or from Ferry's addresses.
+    LoginRestricted,
+    /// Salesforce has locked, suspended or closed the org.
+    OrgInactive,
     /// Salesforce requires the user to sign in first.
     SignInNeeded,
     /// Salesforce does not accept the app's configuration.
@@ -90,9 +95,10 @@ impl ConnectFailure {
     /// Maps the `error` and `error_description` of a callback.
     pub(crate) fn of_callback(error: &str, description: &str) -> Self {
         match error {
-            "OAUTH_EC_APP_NOT_FOUND" => Self::NotInstalled,
+            "OAUTH_EC_APP_NOT_FOUND" | "OAUTH_AUTHORIZATION_BLOCKED" => Self::NotInstalled,
             "OAUTH_APP_BLOCKED" => Self::Blocked,
-            "OAUTH_APP_ACCESS_DENIED" => Self::NotApproved,
+            "OAUTH_APP_ACCESS_DENIED" | "invalid_app_access" => Self::NotApproved,
+            "inactive_org" => Self::OrgInactive,
             "OAUTH_APPROVAL_ERROR_GENERIC" => Self::ApprovalFailed,
             "access_denied" | "access-denied" if description.contains("not installed") => Self::NotInstalled,
             "access_denied" | "access-denied" if description.contains("not admin approved") => Self::NotApproved,
@@ -104,6 +110,21 @@ impl ConnectFailure {
             | "invalid_scope"
             | "invalid_request" => Self::Misconfigured,
             _ => Self::UnknownError,
+        }
+    }
+
+    /// Maps the condition for which Salesforce issued no tokens for an authorization code.
+    pub(crate) fn of_condition(condition: Condition) -> Self {
+        match condition {
+            Condition::LoginRestricted => Self::LoginRestricted,
+            Condition::AppBlocked => Self::Blocked,
+            Condition::UserNotApproved => Self::NotApproved,
+            Condition::AppNotInstalled => Self::NotInstalled,
+            Condition::OrgInactive => Self::OrgInactive,
+            Condition::AppRefused => Self::Misconfigured,
+            Condition::RequestRefused => Self::CodeRefused,
+            Condition::UnknownError => Self::UnknownError,
+            Condition::SessionRefused | Condition::Unavailable => Self::Unavailable,
         }
     }
 
@@ -120,6 +141,8 @@ impl ConnectFailure {
             Self::Blocked => "app_blocked",
             Self::NotApproved => "user_not_approved",
             Self::ApprovalFailed => "approval_failed",
+            Self::LoginRestricted => "login_restricted",
+            Self::OrgInactive => "org_inactive",
             Self::SignInNeeded => "sign_in_needed",
             Self::Misconfigured => "app_misconfigured",
             Self::UnknownError => "unknown_salesforce_error",
@@ -147,6 +170,8 @@ impl ConnectFailure {
             | Self::Blocked
             | Self::NotApproved
             | Self::ApprovalFailed
+            | Self::LoginRestricted
+            | Self::OrgInactive
             | Self::SignInNeeded
             | Self::SignedOut
             | Self::InvalidForm
@@ -174,6 +199,8 @@ impl ConnectFailure {
             | Self::Blocked
             | Self::NotApproved
             | Self::ApprovalFailed
+            | Self::LoginRestricted
+            | Self::OrgInactive
             | Self::SignInNeeded
             | Self::Misconfigured
             | Self::UnknownError => self.consent_text(),
@@ -258,6 +285,19 @@ impl ConnectFailure {
                     "Check that you signed in as the right user.",
                     THEN_NEW_LINK,
                 ],
+            },
+            Self::LoginRestricted => PageText {
+                title: "Salesforce does not let you connect now",
+                explanation: "Your profile allows logins only at certain hours or from certain addresses. Nothing was connected.",
+                steps: &[
+                    "Request a new connect link at an hour at which you may log in, and open it.",
+                    "If it happens again, ask an administrator to check Login Hours and Login IP Ranges in your profile.",
+                ],
+            },
+            Self::OrgInactive => PageText {
+                title: "This Salesforce org is not active",
+                explanation: "Salesforce reports that the org is locked, suspended or closed. Nothing was connected.",
+                steps: &["Ask Salesforce to activate the org.", THEN_NEW_LINK],
             },
             Self::SignInNeeded => PageText {
                 title: "Please sign in to Salesforce first",
@@ -366,7 +406,9 @@ impl ConnectFailure {
 mod tests {
     use super::*;
 
-    const ALL: [ConnectFailure; 24] = [
+    const ALL: [ConnectFailure; 26] = [
+        ConnectFailure::LoginRestricted,
+        ConnectFailure::OrgInactive,
         ConnectFailure::MissingPermissions,
         ConnectFailure::LinkUsed,
         ConnectFailure::ConsentUsed,
@@ -404,6 +446,13 @@ mod tests {
                 "External client app is not installed in this org",
                 ConnectFailure::NotInstalled,
             ),
+            (
+                "OAUTH_AUTHORIZATION_BLOCKED",
+                "Cross-org OAuth flows are not supported for this external client app",
+                ConnectFailure::NotInstalled,
+            ),
+            ("invalid_app_access", "", ConnectFailure::NotApproved),
+            ("inactive_org", "", ConnectFailure::OrgInactive),
             ("OAUTH_APP_BLOCKED", "", ConnectFailure::Blocked),
             ("OAUTH_APP_ACCESS_DENIED", "user is not admin approved to access this app", ConnectFailure::NotApproved),
             ("OAUTH_APPROVAL_ERROR_GENERIC", "", ConnectFailure::ApprovalFailed),

@@ -4,15 +4,16 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws_lambda_events::dynamodb::EventRecord;
 use aws_lambda_events::streams::{DynamoDbBatchItemFailure, DynamoDbEventResponse};
+use jiff::Timestamp;
 use runtime::{Outcome, Report};
 use salesforce::OrgId;
 use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
-use store::{BusEvent, Connection, MirrorRecord, Org, Tenant};
+use store::{BusEvent, Connection, MirrorRecord, Org, Tenant, Write};
 
 use crate::change::Change;
 use crate::stream_tables::{StreamTable, StreamTables};
-use crate::{Error, connection, org};
+use crate::{Error, connection, org, write};
 
 /// A change of a row that is published.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,13 @@ pub enum StreamChange {
     Record(Box<Change>),
     /// A change of an org.
     Org(Box<BusEvent>),
+    /// The end of a write that was answered 202.
+    Write {
+        /// The write as it ended.
+        write: Box<Write>,
+        /// The id of the change.
+        change_id: String,
+    },
     /// A change of a connection, whose event may need a connect link.
     Connection {
         /// The connection as it is now.
@@ -30,6 +38,15 @@ pub enum StreamChange {
         /// The id of the change.
         change_id: String,
     },
+}
+
+/// The tenant of an org.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The tenant.
+    pub tenant: Tenant,
+    /// The time at which the org passed to it.
+    pub since: Option<Timestamp>,
 }
 
 /// The events of the stream records up to the first unreadable one.
@@ -63,21 +80,26 @@ impl Batch {
         batch
     }
 
-    /// Returns the orgs whose records changed, each once.
+    /// Returns the orgs whose records changed or whose writes ended, each once.
     #[must_use]
     pub fn orgs_of_records(&self) -> BTreeSet<OrgId> {
         let orgs = self.events.iter().filter_map(|(_, change)| match change {
             StreamChange::Record(change) => Some(change.new.org_id),
+            StreamChange::Write { write, .. } => Some(write.org_id),
             StreamChange::Org(_) | StreamChange::Connection { .. } => None,
         });
         orgs.collect()
     }
 
-    /// Drops the changes of records whose org has no tenant, because no tenant may receive their events.
-    pub fn drop_records_without_tenant(&mut self, tenants: &HashMap<OrgId, Tenant>) {
+    /// Drops the changes of records whose org has no tenant, because no tenant may receive their events, and the ends of
+    /// writes that a former tenant of the org requested.
+    pub fn drop_records_without_tenant(&mut self, tenants: &HashMap<OrgId, Owner>) {
         let all = self.events.len();
         self.events.retain(|(_, change)| match change {
             StreamChange::Record(change) => tenants.contains_key(&change.new.org_id),
+            StreamChange::Write { write, .. } => tenants
+                .get(&write.org_id)
+                .is_some_and(|owner| owner.since.is_none_or(|since| write.created_at >= since)),
             StreamChange::Org(_) | StreamChange::Connection { .. } => true,
         });
         self.silent += (all - self.events.len()) as u64;
@@ -141,6 +163,11 @@ fn stream_change(record: EventRecord, tables: &StreamTables) -> Result<Option<St
             let Some(new) = image::<Connection>(new)? else { return Ok(None) };
             let kind = connection::compare(image(old)?.as_ref(), &new);
             Ok(kind.map(|kind| StreamChange::Connection { connection: Box::new(new), kind, change_id }))
+        }
+        StreamTable::Writes => {
+            let Some(new) = image::<Write>(new)? else { return Ok(None) };
+            let has_ended = write::has_ended(image(old)?.as_ref(), &new);
+            Ok(has_ended.then(|| StreamChange::Write { write: Box::new(new), change_id }))
         }
         StreamTable::Orgs if new.contains_key(LICENSE_MANAGEMENT_ORG) => Ok(None),
         StreamTable::Orgs => {

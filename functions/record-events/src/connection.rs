@@ -2,10 +2,10 @@
 
 use connecting::connect_links::ConnectLink;
 use jiff::Timestamp;
-use salesforce::ObjectName;
+use salesforce::{Condition, MendedBy, ObjectName};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use store::{BusEvent, Connection, ConnectionKind, ConnectionState, UserRights};
+use store::{BusEvent, ConditionState, Connection, ConnectionKind, ConnectionState, UserRights};
 
 /// The kind of a connection's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub enum Kind {
     ReauthRequired,
     /// The connection was disconnected on purpose.
     Disconnected,
+    /// The grant has not ended, and a person has to mend something before the connection can be used.
+    Blocked,
+    /// What blocked it is over.
+    Unblocked,
     /// The app will be stopped; the user has to move to the newest one before.
     UpgradeRequired,
 }
@@ -28,6 +32,8 @@ impl Kind {
             Self::Connected => "connection.connected",
             Self::ReauthRequired => "connection.reauth_required",
             Self::Disconnected => "connection.disconnected",
+            Self::Blocked => "connection.blocked",
+            Self::Unblocked => "connection.unblocked",
             Self::UpgradeRequired => "connection.upgrade_required",
         }
     }
@@ -50,6 +56,13 @@ pub fn compare(old: Option<&Connection>, new: &Connection) -> Option<Kind> {
         ConnectionState::Active | ConnectionState::Uncertain => {
             if old.is_none_or(|old| old.connected_at != new.connected_at || !is_live(&old.state)) {
                 return Some(Kind::Connected);
+            }
+            let told =
+                |connection: &Connection| connection.condition.filter(|state| state.told).map(|state| state.condition);
+            match (old.and_then(told), told(new)) {
+                (before, Some(now)) if before != Some(now) => return Some(Kind::Blocked),
+                (Some(_), None) => return Some(Kind::Unblocked),
+                _ => {}
             }
             let warned = |connection: &Connection| connection.sunset_warning;
             (new.sunset_warning.is_some() && old.and_then(warned) != warned(new)).then_some(Kind::UpgradeRequired)
@@ -82,11 +95,35 @@ struct Data<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<ConditionData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     sunset: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connect_url: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connect_url_expires_at: Option<String>,
+}
+
+/// Why a connection is blocked, who mends it, and how.
+#[derive(Debug, Serialize)]
+struct ConditionData {
+    code: Condition,
+    since: String,
+    mended_by: MendedBy,
+    explanation: &'static str,
+    advice: &'static str,
+}
+
+impl From<ConditionState> for ConditionData {
+    fn from(ConditionState { condition, since, .. }: ConditionState) -> Self {
+        Self {
+            code: condition,
+            since: store::time::format(since),
+            mended_by: condition.mended_by(),
+            explanation: condition.explanation(),
+            advice: condition.advice(),
+        }
+    }
 }
 
 /// Builds the event of a change. It has no tokens; its link can be used once, by a user who can sign in to that very org.
@@ -116,6 +153,7 @@ pub fn event(connection: &Connection, kind: Kind, link: Option<&ConnectLink>, ch
         limited_objects: rights.map(|rights| rights.limited_objects.as_slice()).unwrap_or_default(),
         app: &connection.app,
         reason,
+        condition: connection.condition.filter(|_| kind == Kind::Blocked).map(ConditionData::from),
         sunset: warning.map(|warning| warning.sunset.to_string()),
         connect_url: link.map(|link| link.url.expose_secret()),
         connect_url_expires_at: link.map(|link| store::time::format(link.expires_at)),
@@ -130,7 +168,9 @@ pub fn event(connection: &Connection, kind: Kind, link: Option<&ConnectLink>, ch
 fn time(connection: &Connection, kind: Kind) -> Timestamp {
     match kind {
         Kind::Connected => connection.connected_at,
-        Kind::ReauthRequired | Kind::Disconnected | Kind::UpgradeRequired => connection.updated_at,
+        Kind::ReauthRequired | Kind::Disconnected | Kind::Blocked | Kind::Unblocked | Kind::UpgradeRequired => {
+            connection.updated_at
+        }
     }
 }
 

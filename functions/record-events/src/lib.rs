@@ -2,9 +2,9 @@
 //!
 //! | | |
 //! |---|---|
-//! | trigger | the streams of the `records`, the `connections` and the `orgs` table, in batches, in order per row |
+//! | trigger | the streams of the tables `records`, `connections`, `orgs` and `writes`, in batches, in order per row |
 //! | input | rows before and after |
-//! | output | `record.changed`, `record.deleted`, `record.merged`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`; `org.claimed`, `org.active`, `org.uninstalled`, `org.disconnected`, `org.license_changed`, `org.copy_detected`, `org.erased`: on the bus, as CloudEvents |
+//! | output | `record.changed`, `record.deleted`, `record.merged`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`; `org.claimed`, `org.active`, `org.uninstalled`, `org.disconnected`, `org.license_changed`, `org.copy_detected`, `org.erased`; `write.succeeded`, `write.failed` of writes that were answered 202: on the bus, as CloudEvents |
 //! | failures | the sequence number of the first change that was not published is returned; Lambda retries from there |
 //!
 //! The events come from the tables' streams and not from the writers, so a write whose writer is killed right after it is
@@ -19,6 +19,7 @@ mod error;
 mod error_texts;
 pub mod org;
 mod stream_tables;
+pub mod write;
 
 use std::collections::HashMap;
 
@@ -31,7 +32,7 @@ use store::origins::{Origin, may_have_origin};
 use store::{BusEvent, Connection, Org, Tenant};
 use tracing::{error, warn};
 
-use crate::batch::{Batch, BatchReport, StreamChange, resume_at};
+use crate::batch::{Batch, BatchReport, Owner, StreamChange, resume_at};
 use crate::change::Change;
 pub use config::{Config, Deps};
 pub use error::Error;
@@ -64,15 +65,16 @@ pub async fn handle(deps: &Deps, event: Event) -> Result<BatchReport, Error> {
     })
 }
 
-/// Reads the tenants of the orgs whose records changed. An org without a tenant is left out.
-async fn tenants(deps: &Deps, batch: &Batch) -> Result<HashMap<OrgId, Tenant>, store::Error> {
+/// Reads the tenants of the orgs whose records changed or whose writes ended. An org without a tenant is left out.
+async fn tenants(deps: &Deps, batch: &Batch) -> Result<HashMap<OrgId, Owner>, store::Error> {
     let orgs = stream::iter(batch.orgs_of_records()).map(|org| deps.orgs.load(org)).buffered(BUILT_AT_ONCE);
     let orgs: Vec<Option<Org>> = orgs.try_collect().await?;
-    Ok(orgs.into_iter().flatten().filter_map(|org| Some((org.org_id, org.tenant?))).collect())
+    let owner = |org: Org| Some((org.org_id, Owner { tenant: org.tenant?, since: org.bound_at }));
+    Ok(orgs.into_iter().flatten().filter_map(owner).collect())
 }
 
 /// Publishes the events and returns which of them were published. After one that cannot be built or published, none follows.
-async fn publish(deps: &Deps, batch: &Batch, tenants: &HashMap<OrgId, Tenant>) -> Vec<bool> {
+async fn publish(deps: &Deps, batch: &Batch, tenants: &HashMap<OrgId, Owner>) -> Vec<bool> {
     let mut built =
         stream::iter(&batch.events).map(|(_, change)| build_event(deps, tenants, change)).buffered(BUILT_AT_ONCE);
     let mut events = Vec::with_capacity(batch.events.len());
@@ -99,22 +101,27 @@ async fn publish(deps: &Deps, batch: &Batch, tenants: &HashMap<OrgId, Tenant>) -
 
 async fn build_event(
     deps: &Deps,
-    tenants: &HashMap<OrgId, Tenant>,
+    tenants: &HashMap<OrgId, Owner>,
     change: &StreamChange,
 ) -> Result<BusEvent, store::Error> {
     match change {
         StreamChange::Record(change) => {
-            let tenant = tenants.get(&change.new.org_id);
-            let tenant = tenant.ok_or(store::Error::NotFound { operation: "build the event", entity: "tenant" })?;
+            let tenant = tenant(tenants, change.new.org_id)?;
             let origin = origin(deps, change).await?;
             Ok(change::event(change, tenant, origin.as_ref(), deps.values))
         }
+        StreamChange::Write { write, change_id } => Ok(write::event(write, tenant(tenants, write.org_id)?, change_id)),
         StreamChange::Org(event) => Ok(BusEvent::clone(event)),
         StreamChange::Connection { connection, kind, change_id } => {
             let link = if kind.has_link() { link(deps, connection).await? } else { None };
             Ok(connection::event(connection, *kind, link.as_ref(), change_id))
         }
     }
+}
+
+fn tenant(tenants: &HashMap<OrgId, Owner>, org: OrgId) -> Result<&Tenant, store::Error> {
+    let owner = tenants.get(&org).ok_or(store::Error::NotFound { operation: "build the event", entity: "tenant" })?;
+    Ok(&owner.tenant)
 }
 
 /// Finds the write of Ferry's that made the change. While the table cannot be read the event waits: an echo without its mark

@@ -9,6 +9,8 @@ pub struct StreamTables {
     pub connections: String,
     /// The `orgs` table.
     pub orgs: String,
+    /// The ledger of writes.
+    pub writes: String,
 }
 
 /// A streamed table.
@@ -17,6 +19,7 @@ pub(crate) enum StreamTable {
     Records,
     Connections,
     Orgs,
+    Writes,
 }
 
 impl StreamTables {
@@ -31,6 +34,7 @@ impl StreamTables {
             (&self.records, StreamTable::Records),
             (&self.connections, StreamTable::Connections),
             (&self.orgs, StreamTable::Orgs),
+            (&self.writes, StreamTable::Writes),
         ];
         tables.into_iter().find(|(table, _)| *table == name).map(|(_, table)| table)
     }
@@ -43,7 +47,12 @@ mod tests {
     #[test]
     fn a_table_is_found_by_its_whole_name() {
         let name = |noun: &str| format!("ferry-{noun}");
-        let tables = StreamTables { records: name("records"), connections: name("connections"), orgs: name("orgs") };
+        let tables = StreamTables {
+            records: name("records"),
+            connections: name("connections"),
+            orgs: name("orgs"),
+            writes: name("writes"),
+        };
         let find = |table: &str| {
             tables.find(&format!(
                 "arn:aws:dynamodb:eu-central-1:123456789012:table/{table}/stream/2026-11-22T10:00:00.000"
@@ -52,6 +61,7 @@ mod tests {
         assert_eq!(find("ferry-records"), Some(StreamTable::Records));
         assert_eq!(find("ferry-connections"), Some(StreamTable::Connections));
         assert_eq!(find("ferry-orgs"), Some(StreamTable::Orgs));
+        assert_eq!(find("ferry-writes"), Some(StreamTable::Writes));
         assert_eq!(find("ferry-orgs-2"), None);
         assert_eq!(tables.find("arn:aws:dynamodb:eu-central-1:123456789012:table/ferry-orgs"), None);
         assert_eq!(tables.find(""), None);

@@ -74,12 +74,9 @@ impl<'a> LiveReader<'a> {
 
     /// Fetches the fields of an object that the user may see.
     pub(crate) async fn describe(&self, object: &ObjectName) -> Result<ObjectDescribe, Error> {
-        let describe = self.client.describe(object).await;
+        let describe = self.client.find_object(object).await;
         self.count_calls().await;
-        match describe {
-            Err(error) if error.is_hidden() => Err(Error::ObjectHidden(object.clone())),
-            describe => Ok(describe?),
-        }
+        describe?.ok_or_else(|| Error::ObjectHidden(object.clone()))
     }
 
     /// Adds the calls to the org's budget. A failure is only logged.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use salesforce::{ObjectName, OrgId, Record, RecordId};
+use salesforce::{Condition, MendedBy, ObjectName, OrgId, Record, RecordId};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use store::{
-    Budget, Connection, ConnectionId, ConnectionKind, ConnectionState, Cursor, CursorName, Environment, Lane, License,
-    LicenseState, MirrorRecord, Org, OrgState, PlatformUser, SeenCopy, Tenant, UserRights,
+    Budget, ConditionState, Connection, ConnectionId, ConnectionKind, ConnectionState, Cursor, CursorName, Environment,
+    Lane, License, LicenseState, MirrorRecord, Org, OrgState, PlatformUser, SeenCopy, Tenant, UserRights,
 };
 
 use crate::changes::ChangesView;
@@ -81,6 +81,8 @@ pub(crate) struct ConnectionView {
     instance_url: String,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<ConditionView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(serialize_with = "millis")]
     connected_at: Timestamp,
@@ -88,6 +90,29 @@ pub(crate) struct ConnectionView {
     refreshed_at: Option<Timestamp>,
     #[serde(serialize_with = "millis")]
     last_used_at: Timestamp,
+}
+
+/// Why a connection cannot be used, who mends it, and how.
+#[derive(Debug, Serialize)]
+pub(crate) struct ConditionView {
+    code: Condition,
+    #[serde(serialize_with = "millis")]
+    since: Timestamp,
+    mended_by: MendedBy,
+    explanation: &'static str,
+    advice: &'static str,
+}
+
+impl From<ConditionState> for ConditionView {
+    fn from(ConditionState { condition, since, .. }: ConditionState) -> Self {
+        Self {
+            code: condition,
+            since,
+            mended_by: condition.mended_by(),
+            explanation: condition.explanation(),
+            advice: condition.advice(),
+        }
+    }
 }
 
 /// The source of a record.
@@ -179,15 +204,14 @@ impl From<Org> for OrgView {
 impl ConnectionView {
     /// Builds the view. `newest_app` is the name of the app that new consents use, if it is known.
     pub(crate) fn new(connection: Connection, newest_app: Option<&str>) -> Self {
+        let state = connection.shown_state();
         let (kind, platform_user) = match connection.kind {
             ConnectionKind::Team => ("team", None),
             ConnectionKind::Personal { platform_user } => ("personal", Some(platform_user)),
         };
-        let (state, reason) = match connection.state {
-            ConnectionState::Active => ("active", None),
-            ConnectionState::Uncertain => ("uncertain", None),
-            ConnectionState::ReauthRequired { reason } => ("reauth_required", Some(reason)),
-            ConnectionState::Revoked => ("revoked", None),
+        let reason = match connection.state {
+            ConnectionState::ReauthRequired { reason } => Some(reason),
+            ConnectionState::Active | ConnectionState::Uncertain | ConnectionState::Revoked => None,
         };
         Self {
             connection_id: connection.connection_id,
@@ -202,6 +226,7 @@ impl ConnectionView {
             app: connection.app,
             instance_url: connection.instance_url,
             state,
+            condition: connection.condition.map(ConditionView::from),
             reason,
             connected_at: connection.connected_at,
             refreshed_at: connection.refreshed_at,
@@ -290,6 +315,22 @@ mod tests {
         });
         let connection: Connection = serde_json::from_value(connection).unwrap();
         Connection { kind, state, ..connection }
+    }
+
+    #[test]
+    fn a_blocked_connection_is_not_shown_as_active() {
+        let condition = |condition, told| {
+            let since = "2026-11-22T10:00:00Z".parse().unwrap();
+            let condition = Some(store::ConditionState { condition, since, told });
+            let connection = Connection { condition, ..connection(ConnectionKind::Team, ConnectionState::Active) };
+            serde_json::to_value(ConnectionView::new(connection, None)).unwrap()
+        };
+        let blocked = condition(Condition::AppBlocked, true);
+        assert_eq!((&blocked["state"], &blocked["condition"]["code"]), (&json!("blocked"), &json!("app_blocked")));
+        assert_eq!(blocked["condition"]["mended_by"], "org_administrator");
+        assert!(blocked["condition"]["advice"].as_str().unwrap().contains("unblock"));
+        let waits = condition(Condition::LoginRestricted, false);
+        assert_eq!((&waits["state"], &waits["condition"]["code"]), (&json!("active"), &json!("login_restricted")));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! A batch of records to write: parses and validates the request before Salesforce is called.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use salesforce::{FieldName, MAX_UPSERT_RECORDS};
+use salesforce::external_id::order_key;
+use salesforce::{ExternalIdType, FieldName, MAX_UPSERT_RECORDS};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use writes::{Defect, unknown_members};
@@ -70,6 +71,36 @@ impl Batch {
         }
         let records = records.into_iter().map(|record| with_normalized_key(&external_id_field, record)).collect();
         Ok(Self { external_id_field, all_or_none: body.all_or_none, records })
+    }
+
+    /// Returns whether two records may have the same external id to Salesforce.
+    pub(crate) fn may_have_duplicates(&self) -> bool {
+        let mut seen = HashSet::new();
+        !self.external_ids().filter_map(|(_, value)| order_key(value)).all(|key| seen.insert(key))
+    }
+
+    /// Checks that no two records have the same external id, as a field of this type compares them.
+    ///
+    /// # Errors
+    /// Two defects for each record that repeats an earlier one: its own, and the earlier one's.
+    pub(crate) fn require_distinct(&self, key_type: &ExternalIdType) -> Result<(), Vec<Defect>> {
+        let mut first = HashMap::new();
+        let mut defects = Vec::new();
+        for (index, value) in self.external_ids() {
+            let Some(canonical) = key_type.canonical(value) else { continue };
+            if let Some(earlier) = first.insert(canonical, index) {
+                let detail = "the external id is the same to Salesforce as that of another record of this request";
+                let defect = |index| on_field(Some(index), self.external_id_field.as_str(), detail);
+                defects.extend([defect(earlier), defect(index)]);
+            }
+        }
+        if defects.is_empty() { Ok(()) } else { Err(defects) }
+    }
+
+    /// Returns the external ids with the positions of their records.
+    pub(crate) fn external_ids(&self) -> impl Iterator<Item = (usize, &Value)> {
+        let field = self.external_id_field.as_str();
+        self.records.iter().enumerate().filter_map(move |(index, record)| Some((index, find_field(record, field)?)))
     }
 }
 

@@ -4,17 +4,20 @@
 //! |---|---|
 //! | trigger | HTTP API: `POST /v1/orgs/{org}/records/{object}`, `GET /v1/orgs/{org}/writes/{id}`; SQS for writes that had to wait |
 //! | input | 1 to 200 records with their external ids, an `Idempotency-Key`, optionally the acting user (`?as=`) |
-//! | output | each record's outcome; 202 where Salesforce is unavailable: the write continues from the queue |
-//! | failures | an RFC 9457 problem; a queued write is retried until Salesforce responds, or becomes a dead letter |
+//! | output | each record's outcome; 202 where Salesforce is unavailable or an earlier write of a record is unfinished: the write continues from the queue |
+//! | failures | an RFC 9457 problem; a queued write is tried again until it is finished or failed, which an event tells |
 //!
 //! Four steps: [`batch`] parses and validates, `store::owner_policy` and `ownership` decide which connection writes and who
-//! owns, `upsert` calls Salesforce and records what it changed, and the ledger (`writes`) stores the outcome.
+//! owns, `upsert` and `attempt` call Salesforce and record what they changed (`rows` decides which records are sent again),
+//! and the ledger (`writes`) stores the outcome.
 
+mod attempt;
 pub mod batch;
 mod config;
 mod http;
 mod origins;
 mod ownership;
+mod rows;
 mod target;
 mod upsert;
 mod writable;
@@ -28,7 +31,7 @@ pub use http::router;
 pub use upsert::Upsert;
 pub use writable::WritableObjects;
 
-/// Carries out queued upserts, one after the other. Those that have to wait longer are reported as failed.
+/// Carries out queued upserts, one after the other. Those that have to wait longer are queued again.
 ///
 /// # Errors
 /// None: failures are reported in the response.

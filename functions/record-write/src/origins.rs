@@ -66,7 +66,7 @@ mod tests {
         ];
         let records = records.map(|record| record.as_object().unwrap().clone());
         let id: RecordId = "0065e00000AbCdEAAV".parse().unwrap();
-        let refusal = SaveError { code: "X".to_owned(), message: "no".to_owned(), fields: Vec::new() };
+        let refusal = SaveError { code: "X".to_owned(), message: "no".to_owned(), ..SaveError::default() };
         let outcomes = [
             SaveOutcome { id: Some(id), success: true, created: false, errors: Vec::new() },
             SaveOutcome { id: None, success: false, created: false, errors: vec![refusal] },

@@ -5,11 +5,10 @@
 //! them off for every write.
 
 use salesforce::soql::{self, Condition, Literal};
-use salesforce::{FieldName, ObjectName, Record, RecordId, Soql};
+use salesforce::{ExternalIdType, FieldName, ObjectName, Record, RecordId, Soql};
 use serde_json::{Map, Value};
 
 use crate::batch::{Batch, find_field};
-use crate::target::KeyType;
 
 /// The maximum number of bytes of values in one query, so that the encoded query fits into a URL (16,384 bytes).
 const MAX_QUERY_BYTES: usize = 3_000;
@@ -19,13 +18,13 @@ const MAX_QUERY_BYTES: usize = 3_000;
 pub(crate) struct Existing {
     values: Vec<Value>,
     /// `true` if Salesforce returned a record that matches no record of the request: then its comparison is another than
-    /// [`KeyType::is_same`], and no record may be taken for new.
+    /// [`ExternalIdType::is_same`], and no record may be taken for new.
     unclear: bool,
 }
 
 impl Existing {
     /// Adds the rows of a query of [`queries`].
-    pub(crate) fn extend(&mut self, key: &FieldName, key_type: &KeyType, batch: &Batch, found: &[Record]) {
+    pub(crate) fn extend(&mut self, key: &FieldName, key_type: &ExternalIdType, batch: &Batch, found: &[Record]) {
         for row in found {
             let value = find_field(&row.fields, key.as_str()).cloned().unwrap_or_default();
             let is_requested = |record: &Map<String, Value>| {
@@ -42,7 +41,7 @@ impl Existing {
     }
 
     /// Returns whether the record may exist.
-    fn may_contain(&self, key: &FieldName, key_type: &KeyType, record: &Map<String, Value>) -> bool {
+    fn may_contain(&self, key: &FieldName, key_type: &ExternalIdType, record: &Map<String, Value>) -> bool {
         let Some(value) = find_field(record, key.as_str()) else { return true };
         self.unclear
             || key_type.literals(value).is_empty()
@@ -51,7 +50,7 @@ impl Existing {
 }
 
 /// Returns the queries that find those existing records whose owner the request does not name.
-pub(crate) fn queries(object: &ObjectName, key_type: &KeyType, batch: &Batch) -> Vec<Soql> {
+pub(crate) fn queries(object: &ObjectName, key_type: &ExternalIdType, batch: &Batch) -> Vec<Soql> {
     let key = &batch.external_id_field;
     let unowned = batch.records.iter().filter(|record| !names_owner(record));
     let values: Vec<Literal> = unowned
@@ -65,7 +64,7 @@ pub(crate) fn queries(object: &ObjectName, key_type: &KeyType, batch: &Batch) ->
 pub(crate) fn with_owner(
     batch: &Batch,
     owner: RecordId,
-    key_type: &KeyType,
+    key_type: &ExternalIdType,
     existing: &Existing,
 ) -> Vec<Map<String, Value>> {
     let mut records = batch.records.clone();

@@ -1,30 +1,22 @@
-//! The upsert of a batch: sets the owner, calls Salesforce, and stores the outcome of each record.
-//!
-//! A record is upserted by its external id, so a write whose response was lost can be sent again.
+//! The upsert of a batch: checks the external ids, sets the owner, and sends the records ([`crate::attempt`]).
 
 use jiff::SignedDuration;
-use runtime::Chain;
-use salesforce::{Client, ObjectDescribe, ObjectName, OrgId, RecordId, SaveOutcome};
+use salesforce::{Client, ExternalIdType, ObjectDescribe, ObjectName, OrgId};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
-use store::origins::Origin;
-use store::owner_policy::{Route, RouteError};
-use store::{Write, WriteKind};
-use writes::{Error, Hidden, WriteOperation};
+use serde_json::{Map, Value};
+use store::owner_policy::Route;
+use store::{RecordKey, Write, WriteKind};
+use writes::{Attempted, Error, Hidden, WriteOperation};
 
 use crate::Deps;
+use crate::attempt::Attempt;
 use crate::batch::Batch;
-use crate::origins::{self, Call};
 use crate::ownership::{self, Existing};
-use crate::target::{self, KeyType, Target};
+use crate::target::{self, Target};
 use crate::writable::Permission;
 
-/// The maximum stored length of one of Salesforce's messages.
-const MAX_MESSAGE_CHARS: usize = 400;
 /// The time for which a described object is remembered.
 const TARGET_TTL: SignedDuration = SignedDuration::from_mins(5);
-/// Salesforce's codes for an owner who is inactive.
-const INACTIVE_OWNER: [&str; 2] = ["INACTIVE_OWNER_OR_USER", "OPERATION_WITH_INACTIVE_USER"];
 
 /// The request, as the ledger stores it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,25 +47,15 @@ impl WriteOperation for Upsert {
         Err(Error::NotWritable { object: self.object.clone(), never })
     }
 
-    async fn execute(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Value, Error> {
-        let records = self.records(deps, client, route, write.org_id).await?;
-        let from = deps.ledger.clock.now();
-        let Batch { external_id_field, all_or_none, .. } = &self.batch;
-        let outcomes = match client.upsert(&self.object, external_id_field, &records, *all_or_none).await {
-            Ok(outcomes) => outcomes,
-            Err(error) => return Err(self.explain(client, error).await),
-        };
-        if let Some(owner) = self.inactive_owner(route, &records, &outcomes) {
-            deps.ledger.users.forget(write.org_id, owner);
-            if !outcomes.iter().any(|outcome| outcome.success) {
-                return Err(Error::NoRoute(RouteError::RepInactive));
-            }
-        }
-        let call = Call { write_id: write.write_id, user_id: route.user_id, from, to: deps.ledger.clock.now() };
-        record_origins(deps, write.org_id, &origins::from_outcomes(call, &records, &outcomes)).await;
-        let failed = outcomes.iter().filter(|outcome| !outcome.success).count();
-        tracing::info!(org.id = %write.org_id, records = outcomes.len(), failed, "wrote {} records", outcomes.len());
-        Ok(stored_outcome(outcomes))
+    fn records(&self) -> Vec<RecordKey> {
+        let field = &self.batch.external_id_field;
+        self.batch.external_ids().map(|(_, value)| RecordKey::new(&self.object, field, value)).collect()
+    }
+
+    async fn execute(&self, deps: &Deps, client: &Client, route: &Route, write: &Write) -> Result<Attempted, Error> {
+        self.require_distinct(deps, client, write.org_id).await?;
+        let records = self.owned_records(deps, client, route, write.org_id).await?;
+        Attempt { upsert: self, deps, client, route, write, records: &records }.run().await
     }
 
     fn needs_lookup(&self, _: &Write) -> bool {
@@ -83,7 +65,7 @@ impl WriteOperation for Upsert {
 
 impl Upsert {
     /// Returns the records to send. New ones get the owner that the route names, if it names one.
-    async fn records(
+    async fn owned_records(
         &self,
         deps: &Deps,
         client: &Client,
@@ -117,13 +99,22 @@ impl Upsert {
 
     /// Describes the object. An error says if it is hidden.
     async fn describe(&self, client: &Client) -> Result<ObjectDescribe, Error> {
-        match client.describe(&self.object).await {
-            Err(error) if error.is_hidden() => Err(Error::Hidden(Hidden::Object(self.object.clone()))),
-            described => Ok(described?),
-        }
+        client.find_object(&self.object).await?.ok_or_else(|| Error::Hidden(Hidden::Object(self.object.clone())))
     }
 
-    async fn existing(&self, client: &Client, key_type: &KeyType) -> Result<Existing, salesforce::Error> {
+    /// Checks that no two records have the same external id to Salesforce, which would refuse both. [`Batch::parse`] has found
+    /// those of the same spelling; here the describe says whether case and the spelling of numbers count.
+    async fn require_distinct(&self, deps: &Deps, client: &Client, org: OrgId) -> Result<(), Error> {
+        if self.batch.may_have_duplicates() {
+            let target = self.target(deps, client, org).await?;
+            if let Some(key_type) = target.key(&self.batch.external_id_field) {
+                self.batch.require_distinct(key_type).map_err(Error::Invalid)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn existing(&self, client: &Client, key_type: &ExternalIdType) -> Result<Existing, salesforce::Error> {
         let mut existing = Existing::default();
         for query in ownership::queries(&self.object, key_type, &self.batch) {
             let found = client.query(&query).await?.records;
@@ -134,7 +125,7 @@ impl Upsert {
 
     /// Finds the reason for which Salesforce refused the whole request with a code that has several: the object, the key or a
     /// field may be unknown or hidden. Costs one more call, of a request that wrote nothing.
-    async fn explain(&self, client: &Client, error: salesforce::Error) -> Error {
+    pub(crate) async fn explain(&self, client: &Client, error: salesforce::Error) -> Error {
         if !["NOT_FOUND", "INVALID_TYPE", "INVALID_FIELD"].iter().any(|code| error.has_code(code)) {
             return error.into();
         }
@@ -146,84 +137,5 @@ impl Upsert {
             Err(hidden @ Error::Hidden(_)) => hidden,
             Err(_) => error.into(),
         }
-    }
-
-    /// Returns the owner that the route names, if Salesforce refused a record because that user is inactive.
-    fn inactive_owner(&self, route: &Route, sent: &[Map<String, Value>], outcomes: &[SaveOutcome]) -> Option<RecordId> {
-        let got_owner = self.batch.records.iter().zip(sent).map(|(record, sent)| sent.len() > record.len());
-        let mut refused = got_owner.zip(outcomes).filter(|(got_owner, _)| *got_owner).map(|(_, outcome)| outcome);
-        let is_inactive =
-            |outcome: &SaveOutcome| outcome.errors.iter().any(|error| INACTIVE_OWNER.contains(&error.code.as_str()));
-        route.owner_id.filter(|_| refused.any(is_inactive))
-    }
-}
-
-/// Stores which records a write changed. A failure is only logged: the events of the change then do not name the write.
-async fn record_origins(deps: &Deps, org: OrgId, changed: &[(RecordId, Origin)]) {
-    if let Err(error) = deps.origins.record(org, changed).await {
-        let records = changed.len();
-        tracing::warn!(org.id = %org, records, error = %Chain(&error), "could not record the origin of a change");
-    }
-}
-
-/// Returns the part of Salesforce's response that the ledger stores.
-fn stored_outcome(outcomes: Vec<SaveOutcome>) -> Value {
-    let shortened: Vec<SaveOutcome> = outcomes.into_iter().map(shorten).collect();
-    json!({ "records": shortened })
-}
-
-fn shorten(mut outcome: SaveOutcome) -> SaveOutcome {
-    for error in &mut outcome.errors {
-        if let Some((end, _)) = error.message.char_indices().nth(MAX_MESSAGE_CHARS) {
-            error.message.truncate(end);
-        }
-    }
-    outcome
-}
-
-#[cfg(test)]
-mod tests {
-    use salesforce::SaveError;
-
-    use super::*;
-
-    fn outcome(message: &str) -> SaveOutcome {
-        let error = SaveError {
-            code: "REQUIRED_FIELD_MISSING".to_owned(),
-            message: message.to_owned(),
-            fields: vec!["LastName".to_owned()],
-        };
-        SaveOutcome { id: None, success: false, created: false, errors: vec![error] }
-    }
-
-    #[test]
-    fn a_records_error_keeps_its_code_message_and_fields() {
-        insta::assert_json_snapshot!(stored_outcome(vec![outcome("Required fields are missing: [LastName]")]), @r#"
-        {
-          "records": [
-            {
-              "id": null,
-              "success": false,
-              "created": false,
-              "errors": [
-                {
-                  "code": "REQUIRED_FIELD_MISSING",
-                  "message": "Required fields are missing: [LastName]",
-                  "fields": [
-                    "LastName"
-                  ]
-                }
-              ]
-            }
-          ]
-        }
-        "#);
-    }
-
-    #[test]
-    fn a_long_message_is_cut_at_a_character() {
-        let stored = stored_outcome(vec![outcome(&"é".repeat(900))]);
-        let message = stored["records"][0]["errors"][0]["message"].as_str().unwrap();
-        assert_eq!(message.chars().count(), MAX_MESSAGE_CHARS);
     }
 }

@@ -1,6 +1,8 @@
-//! Refreshes connections that were idle for long, before Salesforce ends their refresh token, and checks their app's sunset.
+//! Refreshes connections that were idle for long, before Salesforce ends their refresh token, tries those that could not be
+//! refreshed, and checks their app's sunset.
 
-use runtime::token_broker::{ConnectionRef, Refusal, RefusalCode, Response};
+use runtime::token_broker::{ConnectionRef, Refusal, RefusalCode, Response, RetryHint};
+use salesforce::Condition;
 use store::connections::keep_alive;
 use store::{Connection, ConnectionState};
 
@@ -21,12 +23,17 @@ pub(crate) async fn keep_alive(deps: &Deps, reference: &ConnectionRef) -> Result
     if sunset::check_sunset(deps, &connection).await? {
         return status::load_status(deps, reference).await;
     }
-    if !keep_alive::is_due(&connection, deps.clock.now()) {
-        return Ok(status::from_connection(connection));
-    }
-    let reply = refresh::fetch_token(deps, connection, TokenRequest::RecentlyUsed).await?;
+    let request = match connection.condition {
+        // A refresh would not show whether the org accepts sessions again.
+        Some(state) if state.condition != Condition::SessionRefused => TokenRequest::Recovered,
+        _ if keep_alive::is_due(&connection, deps.clock.now()) => TokenRequest::RecentlyUsed,
+        _ => return Ok(status::from_connection(connection)),
+    };
+    let reply = refresh::fetch_token(deps, connection, request).await?;
     match &reply.answer {
-        Response::Token(_)
+        // A person was told: the status says it, and there is nothing to try again before the next hour.
+        Response::Refused(Refusal { condition: Some(_), retry: RetryHint::NeedsHuman, .. })
+        | Response::Token(_)
         | Response::Refused(Refusal { code: RefusalCode::ReauthRequired | RefusalCode::Revoked, .. }) => {
             let refreshed = reply.is_refreshed();
             status::load_status(deps, reference).await.map(|reply| reply.refreshed(refreshed))

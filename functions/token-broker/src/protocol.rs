@@ -3,9 +3,11 @@
 //! Refresh token rotation is on: Salesforce accepts a refresh token once, and a second use revokes the grant.
 //! So one broker at a time calls the token endpoint (the lease), new tokens are stored before anyone uses them, and a
 //! response that was lost makes the connection `uncertain`, not revoked.
+//! A refresh that fails for a reason which is not the grant's leaves a condition, which the next refresh that works removes.
 //! The machine reads no clock, no table and no network: the module `refresh` executes its steps.
 
 use jiff::{SignedDuration, Timestamp};
+use salesforce::Condition;
 use std::time::Duration;
 
 /// The durations and counts of the protocol. A lease outlasts one token call and the storing of its response, so that no
@@ -68,6 +70,8 @@ pub struct Row {
     pub status: ConnectionStatus,
     /// The time at which the lease expires; `None` once its holder released it.
     pub lease_expires_at: Option<Timestamp>,
+    /// The condition of which a person was told.
+    pub told: Option<Condition>,
 }
 
 /// The row, and the tokens that were read from the vault after it.
@@ -79,6 +83,8 @@ pub struct Snapshot {
     pub is_unusable: bool,
     /// `true` if the vault still returns tokens that were replaced. Using their refresh token would revoke the grant.
     pub is_stale: bool,
+    /// `true` if Salesforce refused the stored access token so soon after it was issued that another one would be refused too.
+    pub is_refused_at_once: bool,
 }
 
 /// A reason why a refresh returned no tokens.
@@ -92,8 +98,8 @@ pub enum RefreshFailure {
     AlreadyProcessing,
     /// A terminal `invalid_grant`: Salesforce no longer accepts this refresh token.
     InvalidGrant,
-    /// Salesforce refused the app, for example after its client secret changed. The grant may be valid.
-    InvalidClient,
+    /// Salesforce issues no tokens for a reason that leaves the grant as it was.
+    Blocked(Condition),
     /// The app's sunset date has passed; no request was sent.
     AppSunset,
 }
@@ -157,6 +163,13 @@ pub enum Settlement {
     Active,
     /// The stored refresh token may be used up.
     Uncertain,
+    /// The connection cannot be used, and its grant has not ended as far as is known.
+    Failed {
+        /// `true` if the stored refresh token may be used up.
+        is_uncertain: bool,
+        /// The reason.
+        condition: Condition,
+    },
     /// A user has to connect again.
     ReauthRequired(ReauthReason),
 }
@@ -192,8 +205,8 @@ pub enum Refusal {
     Busy(Duration),
     /// Salesforce or the vault is unavailable.
     Unavailable(Duration),
-    /// Salesforce refuses the app's credentials; the operator has to act.
-    AppRefused,
+    /// The connection is in a condition.
+    Blocked(Condition),
 }
 
 /// The state machine of one caller.
@@ -296,6 +309,9 @@ impl Protocol {
         if is_leased(snapshot.row, now) {
             return self.wait(now, limits);
         }
+        if Self::is_session_refused(&snapshot) && snapshot.row.told == Some(Condition::SessionRefused) {
+            return Step::Done(Outcome::Refuse(Refusal::Blocked(Condition::SessionRefused)));
+        }
         // The holder of an expired lease never released it: it may have used the refresh token.
         let lease_expired = snapshot.row.lease_expires_at.is_some();
         self.maybe_rotated = snapshot.row.status == ConnectionStatus::Uncertain || lease_expired;
@@ -311,6 +327,9 @@ impl Protocol {
             let reason = if self.maybe_rotated { ReauthReason::ResponseLost } else { ReauthReason::GrantEnded };
             return self.settle(Settlement::ReauthRequired(reason), Outcome::Refuse(Refusal::ReauthRequired));
         }
+        if Self::is_session_refused(&snapshot) && !self.maybe_rotated {
+            return self.fail(Condition::SessionRefused, Refusal::Blocked(Condition::SessionRefused));
+        }
         let lease_is_too_short = after(now, limits.call) > until;
         if lease_is_too_short || (self.is_already_processing && now >= self.wait_until) {
             return self.abandon(Refusal::Busy(limits.retry_delay));
@@ -318,17 +337,23 @@ impl Protocol {
         Step::Refresh
     }
 
+    /// Returns whether a refresh would be in vain: the org refuses the sessions of a grant that works. Tokens of an uncertain
+    /// connection may be old, so they are refreshed.
+    fn is_session_refused(snapshot: &Snapshot) -> bool {
+        snapshot.is_refused_at_once && snapshot.row.status == ConnectionStatus::Active
+    }
+
     fn refresh_failed(&mut self, failure: RefreshFailure, limits: &Limits) -> Step {
         match failure {
-            RefreshFailure::NotProcessed(delay) => self.abandon(Refusal::Unavailable(delay)),
-            RefreshFailure::InvalidClient => self.abandon(Refusal::AppRefused),
+            RefreshFailure::NotProcessed(delay) => self.fail(Condition::Unavailable, Refusal::Unavailable(delay)),
+            RefreshFailure::Blocked(condition) => self.fail(condition, Refusal::Blocked(condition)),
             RefreshFailure::AppSunset => {
                 let settlement = Settlement::ReauthRequired(ReauthReason::AppSunset);
                 self.settle(settlement, Outcome::Refuse(Refusal::ReauthRequired))
             }
             RefreshFailure::OutcomeUnknown(delay) => {
                 self.maybe_rotated = true;
-                self.abandon(Refusal::Unavailable(delay))
+                self.fail(Condition::Unavailable, Refusal::Unavailable(delay))
             }
             RefreshFailure::AlreadyProcessing => {
                 self.maybe_rotated = true;
@@ -361,7 +386,13 @@ impl Protocol {
         }
     }
 
-    /// Releases the lease without new tokens.
+    /// Releases the lease without new tokens, and records why there are none.
+    fn fail(&mut self, condition: Condition, refusal: Refusal) -> Step {
+        let is_uncertain = self.maybe_rotated;
+        self.settle(Settlement::Failed { is_uncertain, condition }, Outcome::Refuse(refusal))
+    }
+
+    /// Releases the lease without new tokens, for a reason of Ferry's own.
     fn abandon(&mut self, refusal: Refusal) -> Step {
         let settlement = if self.maybe_rotated { Settlement::Uncertain } else { Settlement::Unchanged };
         self.settle(settlement, Outcome::Refuse(refusal))

@@ -4,9 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use runtime::Chain;
 use runtime::token_broker::{AccessTokenRequest, RefusalCode, Response, Token};
 use salesforce::auth::{self, TokenResponse};
-use salesforce::{Classify, Error as Salesforce, Fingerprint, OrgId, Retry};
+use salesforce::{Classify, Condition, Error as Salesforce, Fingerprint, OrgId, Retry};
 use store::connections::keep_alive;
-use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, TokenGrant, TokenVersion, Tokens};
+use store::{
+    ConditionState, Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, TokenGrant, TokenVersion, Tokens,
+};
 use uuid::Uuid;
 
 use crate::app::load_app_login;
@@ -19,18 +21,33 @@ use crate::{Deps, Error, Reply, protection};
 
 /// Returns an access token that Salesforce has not refused. Refreshes the connection if the stored token was refused.
 pub(crate) async fn access_token(deps: &Deps, wanted: &AccessTokenRequest) -> Result<Reply, Error> {
-    let AccessTokenRequest { org_id, connection_id, refused_fingerprint } = wanted.clone();
-    let request = refused_fingerprint.map_or(TokenRequest::Stored, TokenRequest::NotRefused);
-    match deps.connections.load(org_id, &connection_id).await? {
-        Some(connection) => fetch_token(deps, connection, request).await,
-        None => Ok(refused(RefusalCode::UnknownConnection)),
+    let wanted = wanted.clone();
+    let Some(connection) = deps.connections.load(wanted.org_id, &wanted.connection_id).await? else {
+        return Ok(refused(RefusalCode::UnknownConnection));
+    };
+    let condition = connection.condition;
+    let request = match (wanted.refused_fingerprint, wanted.unreachable_fingerprint) {
+        (Some(refused), _) => TokenRequest::NotRefused { refused, at_once: wanted.refused_at_once },
+        (None, Some(unreachable)) => TokenRequest::Reachable { unreachable },
+        (None, None) => TokenRequest::Stored,
+    };
+    let reply = fetch_token(deps, connection, request).await?;
+    if let (Some(accepted), Response::Token(token)) = (wanted.accepted_fingerprint, &reply.answer)
+        && condition.is_some_and(|state| state.condition == Condition::SessionRefused)
+        && Fingerprint::from_token(&token.access_token) == accepted
+    {
+        let now = deps.clock.now();
+        let cleared =
+            deps.connections.clear_condition(wanted.org_id, &wanted.connection_id, Condition::SessionRefused, now);
+        cleared.await?;
     }
+    Ok(reply)
 }
 
 /// Returns an access token of a connection whose row was loaded.
 pub(crate) async fn fetch_token(deps: &Deps, connection: Connection, request: TokenRequest) -> Result<Reply, Error> {
     let loaded = Loaded { connection, tokens: None };
-    let run = RefreshRun { deps, request, loaded, lease: None, new_tokens: None, is_refreshed: false };
+    let run = RefreshRun { deps, request, loaded, lease: None, new_tokens: None, is_refreshed: false, found: None };
     run.execute().await
 }
 
@@ -38,8 +55,12 @@ pub(crate) async fn fetch_token(deps: &Deps, connection: Connection, request: To
 pub(crate) enum TokenRequest {
     /// The stored tokens.
     Stored,
-    /// Tokens other than the one that Salesforce refused.
-    NotRefused(Fingerprint),
+    /// Tokens other than the one that Salesforce refused; `at_once` if the caller had just got it in place of another refused one.
+    NotRefused { refused: Fingerprint, at_once: bool },
+    /// The stored tokens, or newer ones if these name the instance that was unreachable and are not new.
+    Reachable { unreachable: Fingerprint },
+    /// Tokens that prove that the condition of the connection is over.
+    Recovered,
     /// Tokens whose refresh token was used recently enough to stay valid.
     RecentlyUsed,
 }
@@ -59,6 +80,8 @@ struct RefreshRun<'a> {
     new_tokens: Option<Tokens>,
     /// True once new tokens are stored.
     is_refreshed: bool,
+    /// The condition that this run found.
+    found: Option<ConditionState>,
 }
 
 impl RefreshRun<'_> {
@@ -103,8 +126,13 @@ impl RefreshRun<'_> {
         Ok(match &self.loaded.tokens {
             None => Event::RowLoaded(Row { status: ConnectionStatus::ReauthRequired, ..row }),
             Some((tokens, _)) => {
-                let is_unusable = self.request.excludes(&self.loaded.connection, tokens, self.deps.clock.now());
-                Event::TokensLoaded(Snapshot { row, is_unusable, is_stale: is_stale(&self.loaded) })
+                let (connection, now) = (&self.loaded.connection, self.deps.clock.now());
+                Event::TokensLoaded(Snapshot {
+                    row,
+                    is_unusable: self.request.excludes(connection, tokens, now),
+                    is_stale: is_stale(&self.loaded),
+                    is_refused_at_once: self.request.is_refused_at_once(connection, tokens, now),
+                })
             }
         })
     }
@@ -130,10 +158,10 @@ impl RefreshRun<'_> {
 
     async fn refresh(&mut self) -> Result<Event, Error> {
         let Loaded { connection, tokens } = &self.loaded;
-        let Some((tokens, _)) = tokens else { return Ok(Event::RefreshFailed(RefreshFailure::InvalidClient)) };
+        let Some((tokens, _)) = tokens else { return Ok(Event::RefreshFailed(APP_REFUSED)) };
         let origin = origin(connection, tokens);
         let Some(login) = load_app_login(self.deps, &origin.app, &origin.login_url).await? else {
-            return Ok(Event::RefreshFailed(RefreshFailure::InvalidClient));
+            return Ok(Event::RefreshFailed(APP_REFUSED));
         };
         if login.is_stopped {
             return Ok(Event::RefreshFailed(RefreshFailure::AppSunset));
@@ -176,15 +204,15 @@ impl RefreshRun<'_> {
     /// Writes the settlement. If the write fails, the lease expires and the next broker settles.
     async fn settle(&mut self, settlement: Settlement) -> Event {
         let Some(lease) = self.lease.take() else { return Event::Settled };
-        let Connection { org_id, connection_id, .. } = &self.loaded.connection;
         let settlement = self.store_settlement(settlement);
+        let Connection { org_id, connection_id, .. } = &self.loaded.connection;
         if let Err(error) = self.deps.connections.release_lease(*org_id, connection_id, &lease, &settlement).await {
             tracing::warn!(org.id = %org_id, error = %Chain(&error), "could not record the refresh of org {org_id}");
         }
         Event::Settled
     }
 
-    fn store_settlement(&self, settlement: Settlement) -> store::LeaseOutcome {
+    fn store_settlement(&mut self, settlement: Settlement) -> store::LeaseOutcome {
         let now = self.deps.clock.now();
         let state = |state| store::LeaseOutcome::StateChanged { state, now };
         match (settlement, &self.loaded.tokens) {
@@ -192,10 +220,22 @@ impl RefreshRun<'_> {
                 instance_url: tokens.instance_url.clone(),
                 token_version: version.clone(),
                 grant: tokens.grant.clone(),
+                // New tokens do not prove that the org accepts them.
+                condition: self.loaded.connection.condition.filter(is_session_refused),
                 now,
             },
             (Settlement::Active, None) | (Settlement::Unchanged, _) => store::LeaseOutcome::Unchanged,
             (Settlement::Uncertain, _) => state(ConnectionState::Uncertain),
+            (Settlement::Failed { is_uncertain, condition }, _) => {
+                let Connection { condition: before, state, .. } = &self.loaded.connection;
+                let condition = ConditionState::found(*before, condition, now);
+                self.found = Some(condition);
+                let is_known = *before == Some(condition) && (!is_uncertain || *state == ConnectionState::Uncertain);
+                match is_known {
+                    true => store::LeaseOutcome::Unchanged,
+                    false => store::LeaseOutcome::Failed { is_uncertain, condition, now },
+                }
+            }
             (Settlement::ReauthRequired(reason), _) => {
                 state(ConnectionState::ReauthRequired { reason: reason_code(reason).to_owned() })
             }
@@ -203,22 +243,36 @@ impl RefreshRun<'_> {
     }
 
     fn into_reply(self, outcome: Outcome) -> Reply {
+        let condition = self.loaded.connection.condition;
         match (outcome, self.loaded.tokens) {
             (Outcome::Serve, Some((tokens, _))) => {
                 let Tokens { access_token, instance_url, .. } = tokens;
-                Reply::new(Response::Token(Token { access_token, instance_url })).refreshed(self.is_refreshed)
+                let report_acceptance = condition.as_ref().is_some_and(is_session_refused);
+                let token = Token { access_token, instance_url, report_acceptance };
+                Reply::new(Response::Token(token)).refreshed(self.is_refreshed)
             }
             (Outcome::Serve, None) => refused(RefusalCode::ReauthRequired),
-            (Outcome::Refuse(refusal), _) => from_refresh(refusal),
+            (Outcome::Refuse(refusal), _) => from_refresh(refusal, self.found.or(condition)),
         }
     }
 }
+
+fn is_session_refused(state: &ConditionState) -> bool {
+    state.condition == Condition::SessionRefused
+}
+
+const APP_REFUSED: RefreshFailure = RefreshFailure::Blocked(Condition::AppRefused);
+
+/// The age below which a refused session did not end by itself: the shortest session of an org lasts 15 minutes.
+const FRESH: SignedDuration = SignedDuration::from_mins(5);
+/// The time between two refreshes that try whether an org accepts sessions again, and whether an org has moved.
+const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(30);
 
 impl TokenRequest {
     fn need(&self) -> TokenNeed {
         match self {
             Self::Stored => TokenNeed::Stored,
-            Self::NotRefused(_) | Self::RecentlyUsed => TokenNeed::Newer,
+            Self::NotRefused { .. } | Self::Reachable { .. } | Self::Recovered | Self::RecentlyUsed => TokenNeed::Newer,
         }
     }
 
@@ -226,11 +280,31 @@ impl TokenRequest {
     fn excludes(&self, connection: &Connection, tokens: &Tokens, now: Timestamp) -> bool {
         match self {
             Self::Stored => false,
-            Self::NotRefused(refused) => Fingerprint::from_token(&tokens.access_token) == *refused,
+            Self::NotRefused { refused, .. } => Fingerprint::from_token(&tokens.access_token) == *refused,
+            Self::Reachable { unreachable } => {
+                let is_same = Fingerprint::from_token(&tokens.access_token) == *unreachable;
+                is_same && now.duration_since(tokens.issued_at) >= PROBE_EVERY
+            }
+            Self::Recovered => connection.condition.is_some_and(|state| !is_session_refused(&state)),
             Self::RecentlyUsed => {
                 keep_alive::is_due(connection, now) && keep_alive::is_due_since(connection, tokens.issued_at, now)
             }
         }
+    }
+}
+
+impl TokenRequest {
+    /// Returns whether the org refused the stored tokens although they are new. While the connection is in that condition already,
+    /// they count as new for longer, so that a refresh only tries from time to time whether it is over.
+    fn is_refused_at_once(&self, connection: &Connection, tokens: &Tokens, now: Timestamp) -> bool {
+        let Self::NotRefused { refused, at_once } = self else { return false };
+        let counts_as_new = match connection.condition.as_ref().is_some_and(is_session_refused) {
+            true => PROBE_EVERY,
+            false if *at_once => FRESH,
+            false => return false,
+        };
+        Fingerprint::from_token(&tokens.access_token) == *refused
+            && now.duration_since(tokens.issued_at) < counts_as_new
     }
 }
 
@@ -241,7 +315,8 @@ fn row(connection: &Connection) -> Row {
         ConnectionState::Uncertain => ConnectionStatus::Uncertain,
         ConnectionState::Active => ConnectionStatus::Active,
     };
-    Row { status, lease_expires_at: connection.lease.deadline }
+    let told = connection.condition.filter(|state| state.told).map(|state| state.condition);
+    Row { status, lease_expires_at: connection.lease.deadline, told }
 }
 
 /// Returns whether the vault still returns tokens that were replaced. Reads of Secrets Manager are eventually consistent.
@@ -294,7 +369,8 @@ fn refresh_failure(error: &Salesforce) -> RefreshFailure {
     match error {
         Salesforce::GrantEnded { .. } => RefreshFailure::InvalidGrant,
         Salesforce::RefreshInProgress => RefreshFailure::AlreadyProcessing,
-        Salesforce::AppRefused { .. } | Salesforce::Invalid { .. } => RefreshFailure::InvalidClient,
+        Salesforce::AppRefused { .. } | Salesforce::Invalid { .. } => APP_REFUSED,
+        Salesforce::Blocked { condition, .. } => RefreshFailure::Blocked(*condition),
         Salesforce::Untrusted { .. } | Salesforce::InvalidResponse { .. } | Salesforce::TooLarge { .. } => {
             RefreshFailure::OutcomeUnknown(DEFAULT_DELAY)
         }

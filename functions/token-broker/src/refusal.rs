@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use runtime::token_broker::{Refusal, RefusalCode, Response};
-use salesforce::{Classify, Error, Retry};
+use salesforce::{Classify, Condition, Error, Retry};
+use store::ConditionState;
 
 use crate::Reply;
 use crate::protocol;
@@ -20,16 +21,28 @@ pub(crate) fn refused_for_now(code: RefusalCode, delay: Duration) -> Reply {
 
 /// Returns a refusal with a reason of the caller's choice.
 pub(crate) fn refuse(code: RefusalCode, reason: &str, retry: Retry) -> Reply {
-    let refusal = Refusal { code, reason: reason.to_owned(), retry: retry.into() };
+    let refusal = Refusal { code, reason: reason.to_owned(), retry: retry.into(), condition: None };
     Reply::new(Response::Refused(refusal))
 }
 
-/// Returns the refusal for a refresh without new tokens.
-pub(crate) fn from_refresh(refusal: protocol::Refusal) -> Reply {
+/// Returns the refusal for a connection in a condition. Its code is one that callers of an earlier version know.
+pub(crate) fn blocked(condition: Condition, retry: Retry) -> Reply {
+    let code = if condition == Condition::AppRefused { RefusalCode::AppRefused } else { RefusalCode::Unavailable };
+    let reason = condition.explanation().to_owned();
+    Reply::new(Response::Refused(Refusal { code, reason, retry: retry.into(), condition: Some(condition) }))
+}
+
+/// Returns the refusal for a refresh without new tokens. `state` is the condition of the connection by now.
+pub(crate) fn from_refresh(refusal: protocol::Refusal, state: Option<ConditionState>) -> Reply {
     match refusal {
+        protocol::Refusal::Unavailable(_) if state.is_some_and(|state| state.told) => {
+            blocked(Condition::Unavailable, Retry::NeedsHuman)
+        }
+        protocol::Refusal::Blocked(condition) => {
+            blocked(condition, state.map_or_else(|| condition.retry(), ConditionState::retry))
+        }
         protocol::Refusal::ReauthRequired => refused(RefusalCode::ReauthRequired),
         protocol::Refusal::Revoked => refused(RefusalCode::Revoked),
-        protocol::Refusal::AppRefused => refused(RefusalCode::AppRefused),
         protocol::Refusal::Busy(delay) => refused_for_now(RefusalCode::Busy, delay),
         protocol::Refusal::Unavailable(delay) => refused_for_now(RefusalCode::Unavailable, delay),
     }
@@ -38,6 +51,12 @@ pub(crate) fn from_refresh(refusal: protocol::Refusal) -> Reply {
 /// Returns the refusal for a code exchange or a revocation that failed at Salesforce.
 pub(crate) fn from_salesforce_error(error: &Error) -> Reply {
     let code = match error {
+        // Of a code: it is another consent's, or its verifier is.
+        Error::Blocked { condition: Condition::RequestRefused, .. } => RefusalCode::GrantRefused,
+        Error::Blocked { condition: Condition::UnknownError, code, .. } if code == "invalid_grant" => {
+            RefusalCode::GrantRefused
+        }
+        Error::Blocked { condition, retry, .. } => return blocked(*condition, *retry),
         Error::GrantEnded { .. } | Error::Rejected { .. } => RefusalCode::GrantRefused,
         Error::AppRefused { .. } | Error::Invalid { .. } => RefusalCode::AppRefused,
         Error::Untrusted { .. } | Error::InvalidResponse { .. } | Error::TooLarge { .. } => RefusalCode::Untrusted,

@@ -37,6 +37,7 @@ impl Reply {
 impl Report for Reply {
     fn outcome(&self) -> Outcome {
         match &self.answer {
+            Response::Refused(refusal) if refusal.condition.is_some() => Outcome::Refused,
             Response::Refused(refusal) => match refusal.code {
                 RefusalCode::Busy | RefusalCode::Unavailable => Outcome::Failed,
                 _ => Outcome::Refused,
@@ -50,6 +51,18 @@ impl Report for Reply {
     }
 
     fn counts(&self) -> Vec<(&'static str, u64)> {
-        vec![("tokens.refreshed", u64::from(self.refreshed))]
+        let refusal = match &self.answer {
+            Response::Refused(refusal) => Some(refusal),
+            _ => None,
+        };
+        let is_app =
+            refusal.is_some_and(|refusal| matches!(refusal.code, RefusalCode::AppRefused | RefusalCode::UnknownApp));
+        let is_blocked = refusal.is_some_and(|refusal| refusal.condition.is_some());
+        vec![
+            ("tokens.refreshed", u64::from(self.refreshed)),
+            // A client secret that was changed at Salesforce stops every org of the app: an alarm watches this count.
+            ("apps.refused", u64::from(is_app)),
+            ("connections.blocked", u64::from(is_blocked)),
+        ]
     }
 }

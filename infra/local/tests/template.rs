@@ -386,9 +386,15 @@ fn rows_with_a_retention_expire() {
         .filter(|(_, table)| table["TimeToLiveSpecification"]["AttributeName"] == "expires_at")
         .map(|(name, _)| name)
         .collect();
-    for table in
-        ["RecordsTable", "WritesTable", "DeliveriesTable", "OriginsTable", "BudgetsTable", "AuthorizationsTable"]
-    {
+    for table in [
+        "RecordsTable",
+        "WritesTable",
+        "WriteOrderTable",
+        "DeliveriesTable",
+        "OriginsTable",
+        "BudgetsTable",
+        "AuthorizationsTable",
+    ] {
         assert!(expiring.contains(&table), "{table}");
     }
     assert!(!expiring.contains(&"ErasuresTable"), "an erasure is evidence");

@@ -56,17 +56,45 @@ pub enum Error {
     Refused(Refusal),
 }
 
+/// A call that failed decides nothing about the work of the caller: a permission may be missing for the minutes of a deployment,
+/// and functions of two versions may not understand each other.
 impl Classify for Error {
     fn retry(&self) -> Retry {
-        let pause = Duration::from_secs(1);
         match self {
-            Self::NotCalled { .. } => Retry::After(pause),
-            Self::NoResponse { .. } => Retry::Unknown(pause),
-            Self::Failed { error_type, .. } if error_type == "Permanent" => Retry::Never,
+            Self::NotCalled { .. } => Retry::After(PAUSE),
+            Self::NotAllowed { .. } => Retry::After(DEPLOYMENT_PAUSE),
+            Self::NoResponse { .. } => Retry::Unknown(PAUSE),
             Self::Failed { error_type, .. } if error_type == "NeedsHuman" => Retry::NeedsHuman,
-            Self::Failed { .. } => Retry::Unknown(pause),
-            Self::NotAllowed { .. } | Self::InvalidResponse { .. } => Retry::Never,
+            Self::Failed { error_type, .. } if error_type == "Permanent" => Retry::Unknown(DEPLOYMENT_PAUSE),
+            Self::Failed { .. } => Retry::Unknown(PAUSE),
+            Self::InvalidResponse { .. } => Retry::Unknown(DEPLOYMENT_PAUSE),
             Self::Refused(refusal) => refusal.retry.into(),
+        }
+    }
+}
+
+const PAUSE: Duration = Duration::from_secs(1);
+/// The pause after a fault of the deployment.
+const DEPLOYMENT_PAUSE: Duration = Duration::from_mins(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_failure_of_a_call_is_final() {
+        let function = || "token-broker".to_owned();
+        let failed = |error_type: &str| Error::Failed { function: function(), error_type: error_type.to_owned() };
+        for error in [
+            Error::NotCalled { function: function(), source: "throttled".into() },
+            Error::NoResponse { function: function(), source: "timeout".into() },
+            Error::NotAllowed { function: function(), code: "AccessDeniedException".to_owned(), source: "no".into() },
+            Error::InvalidResponse { function: function() },
+            failed("Permanent"),
+            failed("NeedsHuman"),
+            failed("Runtime.ExitError"),
+        ] {
+            assert_ne!(error.retry(), Retry::Never, "{error}");
         }
     }
 }

@@ -15,7 +15,7 @@ fn error_texts_read_as_sentences() {
         Error::NotAllowed { .. } => Error::NotAllowed { function: function(), code: "AccessDeniedException".to_owned(), source: "denied".into() },
         Error::Failed { .. } => Error::Failed { function: function(), error_type: "Transient".to_owned() },
         Error::InvalidResponse { .. } => Error::InvalidResponse { function: function() },
-        Error::Refused(_) => Error::Refused(Refusal { code: RefusalCode::ReauthRequired, reason: "the grant has ended".to_owned(), retry: RetryHint::NeedsHuman }),
+        Error::Refused(_) => Error::Refused(Refusal { code: RefusalCode::ReauthRequired, reason: "the grant has ended".to_owned(), retry: RetryHint::NeedsHuman, condition: None }),
     });
     texts += &error_texts!(EnvError {
         EnvError::Missing { .. } => EnvError::Missing { name: "ORGS_TABLE" },

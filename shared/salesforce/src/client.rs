@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::meter::Meter;
 use crate::transport::{Request, Response, Target};
-use crate::{ApiUsage, ApiVersion, Error, Http, MeterReading, Session, Sessions};
+use crate::{ApiUsage, ApiVersion, Error, Http, MeterReading, Session, Sessions, Unusable};
 
 /// A client of Salesforce's APIs, for one connection.
 ///
@@ -50,17 +50,36 @@ impl Client {
         format!("/services/data/v{}/{resource}", self.inner.version)
     }
 
-    /// Sends a request. If Salesforce refuses the session, requests another one and sends it again, once:
-    /// a refused request has not taken effect.
+    /// Sends a request. If Salesforce refuses the session, or its host cannot be reached, gets another session and sends the
+    /// request again, at most [`MAX_REPLACEMENTS`] times: such a request has not taken effect.
+    ///
+    /// Two replacements, because the first may be a session that another process got long ago.
     pub(crate) async fn send(&self, request: &Request) -> Result<Response, Error> {
         let sessions = &self.inner.sessions;
-        let session = sessions.session(None).await?;
-        match self.send_as(&session, request).await {
-            Err(Error::SessionRefused { .. }) => {
-                let other = sessions.session(Some(session.fingerprint())).await?;
-                self.send_as(&other, request).await
+        let mut session = sessions.session(None).await?;
+        let mut replacements = 0;
+        loop {
+            let error = match self.send_as(&session, request).await {
+                Ok(response) => {
+                    sessions.accepted(&session).await;
+                    return Ok(response);
+                }
+                Err(error) => error,
+            };
+            let unusable = match &error {
+                Error::SessionRefused { .. } if replacements == 0 => Unusable::Refused(session.fingerprint()),
+                Error::SessionRefused { .. } => Unusable::RefusedAtOnce(session.fingerprint()),
+                error if error.may_have_moved() => Unusable::Unreachable(session.fingerprint()),
+                _ => return Err(error),
+            };
+            if replacements == MAX_REPLACEMENTS {
+                return Err(error);
             }
-            result => result,
+            let replacement = sessions.replacement(unusable).await?;
+            if error.may_have_moved() && replacement.instance_url == session.instance_url {
+                return Err(error);
+            }
+            (session, replacements) = (replacement, replacements + 1);
         }
     }
 
@@ -73,6 +92,9 @@ impl Client {
         self.inner.http.call(&target, request).await
     }
 }
+
+/// The number of sessions that a call tries in place of its first.
+const MAX_REPLACEMENTS: u32 = 2;
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use http::Method;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use crate::error::code_retry;
+use crate::error::{code_retry, is_rollback};
 use crate::transport::Request;
 use crate::{Classify, Client, Error, FieldName, JsonObject, ObjectName, Record, RecordId, Retry};
 
@@ -33,7 +33,7 @@ pub struct SaveOutcome {
 }
 
 /// A reason for which a record was not written.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SaveError {
     /// Salesforce's code, such as `FIELD_CUSTOM_VALIDATION_EXCEPTION`.
     #[serde(alias = "statusCode", alias = "errorCode")]
@@ -44,6 +44,33 @@ pub struct SaveError {
     /// API names of the fields concerned.
     #[serde(default)]
     pub fields: Vec<String>,
+    /// The existing records that a duplicate rule found, or that have the same value in a unique field, where Salesforce names
+    /// them and the user sees them.
+    #[serde(
+        default,
+        alias = "duplicateResult",
+        alias = "duplicateResut",
+        deserialize_with = "existing_ids",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub existing_ids: Vec<RecordId>,
+}
+
+impl SaveError {
+    /// Returns whether the error only means that another part of the same request failed.
+    #[must_use]
+    pub fn is_rollback(&self) -> bool {
+        is_rollback(&self.code)
+    }
+
+    /// Adds the record that the message of a duplicate value names: `... duplicates value on record with id: 001...`.
+    fn with_duplicate(mut self) -> Self {
+        if self.code == "DUPLICATE_VALUE" && self.existing_ids.is_empty() {
+            let id = self.message.rsplit_once("id: ").map(|(_, id)| id.trim_end_matches(['.', ' ']));
+            self.existing_ids.extend(id.and_then(|id| id.parse::<RecordId>().ok()));
+        }
+        self
+    }
 }
 
 impl fmt::Debug for SaveError {
@@ -53,8 +80,41 @@ impl fmt::Debug for SaveError {
 }
 
 impl Classify for SaveError {
+    /// A trigger that failed on a row lock names the lock only in its message.
     fn retry(&self) -> Retry {
-        code_retry(&self.code)
+        match code_retry(&self.code) {
+            Retry::Never if self.message.contains(ROW_LOCK) => code_retry(ROW_LOCK),
+            retry => retry,
+        }
+    }
+}
+
+/// The code of a refusal because another transaction holds a lock.
+pub(crate) const ROW_LOCK: &str = "UNABLE_TO_LOCK_ROW";
+
+/// Reads a list of ids, or the ids of all matched records in a `DuplicateResult`. Its form in a collection is not documented,
+/// so anything else is no id.
+fn existing_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<RecordId>, D::Error> {
+    let mut ids = Vec::new();
+    collect_ids(&Value::deserialize(deserializer)?, false, &mut ids);
+    Ok(ids)
+}
+
+fn collect_ids(value: &Value, is_record: bool, ids: &mut Vec<RecordId>) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| match item {
+            Value::String(id) => ids.extend(id.parse::<RecordId>()),
+            item => collect_ids(item, false, ids),
+        }),
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(id) if is_record && name.eq_ignore_ascii_case("id") => ids.extend(id.parse::<RecordId>()),
+                    member => collect_ids(member, name == "record", ids),
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -122,7 +182,8 @@ impl Client {
 
     /// Upserts up to 200 records of one object by an external id, which each of them must have.
     ///
-    /// Idempotent. The outcomes are in the order of `records`.
+    /// Idempotent, but not retried after an unknown outcome: a caller that sends it again has to know that `created` may then
+    /// be false for a record that the first request created. The outcomes are in the order of `records`.
     ///
     /// # Errors
     ///
@@ -140,9 +201,12 @@ impl Client {
         }
         let body = upsert_body(object, external_id, records, all_or_none)?;
         let path = self.path(&format!("composite/sobjects/{object}/{external_id}"));
-        let request = Request::send("upsert records", Method::PATCH, path, &body)?;
+        let request = Request::send("upsert records", Method::PATCH, path, &body)?.unless_applied();
         let response = self.send(&request).await?;
-        let outcomes: Vec<SaveOutcome> = response.json()?;
+        let mut outcomes: Vec<SaveOutcome> = response.json()?;
+        for outcome in &mut outcomes {
+            outcome.errors = std::mem::take(&mut outcome.errors).into_iter().map(SaveError::with_duplicate).collect();
+        }
         if outcomes.len() == records.len() { Ok(outcomes) } else { Err(response.invalid("not one outcome per record")) }
     }
 }
@@ -182,6 +246,30 @@ mod tests {
         let records = vec![record(json!({"Ferry_External_Id__c": "A-1"})); 201];
         assert!(upsert_body(&OBJECT, &KEY, &records, false).is_err());
         assert!(upsert_body(&OBJECT, &KEY, &records[..200], false).is_ok());
+    }
+
+    #[test]
+    fn the_records_that_a_duplicate_rule_found_are_named() {
+        let json = json!({"statusCode": "DUPLICATES_DETECTED", "message": "Use one of these records?", "fields": [],
+            "duplicateResult": {"allowSave": true, "duplicateRule": "Standard_Account_Duplicate_Rule", "matchResults": [
+                {"matchRule": "M", "matchRecords": [
+                    {"matchConfidence": 90.0, "record": {"attributes": {"type": "Account"}, "Id": "001D000000IRFmaIAH"}},
+                    {"matchConfidence": 80.0, "record": {"attributes": {"type": "Account"}, "Id": "not an id"}},
+                ]},
+            ]}});
+        let error: SaveError = serde_json::from_value(json).unwrap();
+        assert_eq!(error.existing_ids, ["001D000000IRFmaIAH".parse().unwrap()]);
+        let stored: SaveError = serde_json::from_value(serde_json::to_value(&error).unwrap()).unwrap();
+        assert_eq!(stored, error);
+        let odd: SaveError = serde_json::from_value(json!({"code": "X", "duplicateResult": "?"})).unwrap();
+        assert_eq!(odd.existing_ids, []);
+    }
+
+    #[test]
+    fn the_record_with_a_duplicate_value_is_named() {
+        let message = "duplicate value found: Code__c duplicates value on record with id: 001D000000IRFma";
+        let error = SaveError { code: "DUPLICATE_VALUE".to_owned(), message: message.to_owned(), ..SaveError::default() };
+        assert_eq!(error.with_duplicate().existing_ids, ["001D000000IRFmaIAH".parse().unwrap()]);
     }
 
     #[test]

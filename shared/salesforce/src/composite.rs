@@ -6,6 +6,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::collections::ROW_LOCK;
 use crate::error::{checked_problem, is_rollback};
 use crate::transport::Request;
 use crate::{Client, Error, JsonObject};
@@ -98,10 +99,14 @@ impl CompositeResponse {
         if (200..300).contains(&self.status) {
             return None;
         }
-        let mut problems: Vec<_> = PartProblem::all(&self.body)
-            .iter()
-            .map(|problem| checked_problem(&problem.error_code, &problem.fields))
-            .collect();
+        let mut problems = Vec::new();
+        for problem in PartProblem::all(&self.body) {
+            problems.push(checked_problem(&problem.error_code, &problem.fields));
+            // A trigger that failed on a row lock names the lock only in its message.
+            if problem.error_code != ROW_LOCK && problem.message.contains(ROW_LOCK) {
+                problems.push(checked_problem(ROW_LOCK, &[]));
+            }
+        }
         if problems.is_empty() {
             problems.push(checked_problem(&format!("HTTP_{}", self.status), &[]));
         }
@@ -114,6 +119,8 @@ impl CompositeResponse {
 #[serde(rename_all = "camelCase")]
 struct PartProblem {
     error_code: String,
+    #[serde(default)]
+    message: String,
     #[serde(default)]
     fields: Vec<String>,
 }
@@ -149,6 +156,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{Classify, Retry};
 
     fn request(names: &[&str]) -> CompositeRequest {
         let part = |name: &&str| Subrequest {
@@ -176,6 +184,19 @@ mod tests {
             {"method": "GET", "url": "/services/data/v66.0/sobjects/Account", "referenceId": "a"}
         ]});
         assert_eq!(json, expected);
+    }
+
+    #[test]
+    fn a_row_lock_in_a_triggers_message_allows_a_retry() {
+        let message = "LinkTrigger: execution of AfterInsert caused by: first error: UNABLE_TO_LOCK_ROW, unable to obtain";
+        let part = |message: &str| CompositeResponse {
+            reference_id: "a".to_owned(),
+            status: 400,
+            body: json!([{"errorCode": "CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "message": message}]),
+        };
+        let retry = |message: &str| part(message).failure("run a test").unwrap().retry();
+        assert!(matches!(retry(message), Retry::After(_)));
+        assert_eq!(retry("LinkTrigger: no"), Retry::Never);
     }
 
     #[test]

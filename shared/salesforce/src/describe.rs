@@ -167,10 +167,28 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] with `NOT_FOUND` if the user has no access to the object.
+    /// [`Error::Rejected`] with `NOT_FOUND` if the user has no access to the object, and sometimes in passing:
+    /// [`Client::find_object`] tells the two apart.
     pub async fn describe(&self, object: &ObjectName) -> Result<ObjectDescribe, Error> {
         let path = self.path(&format!("sobjects/{object}/describe"));
         self.send(&Request::get("describe the object", path)).await?.json()
+    }
+
+    /// Returns the fields and record types of an object; `None` if it does not exist or the user has no access to it, which the
+    /// list of the objects confirms with a second request.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call; the error of the first request if the object is in the list.
+    pub async fn find_object(&self, object: &ObjectName) -> Result<Option<ObjectDescribe>, Error> {
+        let error = match self.describe(object).await {
+            Ok(describe) => return Ok(Some(describe)),
+            Err(error) if error.is_hidden() => error,
+            Err(error) => return Err(error),
+        };
+        let listed = self.describe_global().await?;
+        let is_listed = listed.iter().any(|listed| listed.name.as_str().eq_ignore_ascii_case(object.as_str()));
+        if is_listed { Err(error) } else { Ok(None) }
     }
 
     /// Returns all objects that the connected user can access.

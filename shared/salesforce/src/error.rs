@@ -1,10 +1,18 @@
 //! Errors of calls to Salesforce, and the retry that each of them allows.
 
+mod codes;
+mod condition;
+#[cfg(test)]
+mod page;
 mod response;
+mod token_endpoint;
 
 use std::time::Duration;
 
-pub(crate) use response::{checked_problem, oauth_failure, rest_failure};
+pub(crate) use codes::{code_retry, is_rollback};
+pub use condition::{Condition, MendedBy};
+pub(crate) use response::{checked_problem, rest_failure};
+pub(crate) use token_endpoint::oauth_failure;
 
 /// An error of an underlying library. It goes into the log only.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
@@ -98,11 +106,8 @@ pub enum Error {
         /// The operation that failed.
         operation: &'static str,
     },
-    /// Salesforce refused the access token, and the one that replaced it.
-    ///
-    /// # Troubleshooting
-    ///
-    /// The grant was revoked or the org has moved: the owner of the connection has to connect again.
+    /// Salesforce refused the access token, and those that replaced it. The supplier of the sessions knows whether the grant has
+    /// ended; the refusal alone does not say so.
     #[error("could not {operation}: Salesforce refused the session")]
     SessionRefused {
         /// The operation that failed.
@@ -145,6 +150,20 @@ pub enum Error {
         code: String,
         /// The reason, from a fixed list.
         reason: &'static str,
+    },
+    /// The connection cannot be used, although its grant has not ended.
+    ///
+    /// # Troubleshooting
+    ///
+    /// `condition` says who mends it and how; see docs/answers.md.
+    #[error("could not use the connection: {} ({code})", lower_first(condition.explanation()))]
+    Blocked {
+        /// The condition.
+        condition: Condition,
+        /// Salesforce's error code, or the code of the condition.
+        code: String,
+        /// The retry that the condition allows by now.
+        retry: Retry,
     },
     /// Another refresh with the same refresh token is in progress. Its result can be used.
     #[error("could not refresh the token: another refresh is in progress")]
@@ -203,15 +222,38 @@ impl Error {
         self.problems().iter().any(|problem| problem.code == code)
     }
 
-    /// Returns whether the object does not exist or the user has no access to it. Salesforce does not distinguish the two.
+    /// Returns whether the object may not exist, or the user may have no access to it. Salesforce does not distinguish the two, and
+    /// has answered so in passing of objects that are there: [`Client::find_object`](crate::Client::find_object) confirms it.
     pub fn is_hidden(&self) -> bool {
         self.has_code("NOT_FOUND") || self.has_code("INVALID_TYPE")
     }
 
-    /// Returns whether a record does not exist, is deleted, or is not visible to the user. Salesforce does not distinguish them.
-    pub(crate) fn is_missing(&self) -> bool {
-        matches!(self, Self::Rejected { status: 404, .. })
-            && (self.has_code("NOT_FOUND") || self.has_code("ENTITY_IS_DELETED"))
+    /// Returns whether Salesforce found nothing at the address, without a word about what is missing. It says so of records, objects
+    /// and API versions that do not exist or are hidden, and has said so in passing of some that are there.
+    ///
+    /// [`Client::record_exists`](crate::Client::record_exists) and [`Client::find_object`](crate::Client::find_object) confirm it.
+    pub fn is_not_found(&self) -> bool {
+        let names_nothing = |problem: &Problem| problem.code == "NOT_FOUND" && problem.fields.is_empty();
+        matches!(self, Self::Rejected { status: 404, problems, .. } if problems.iter().any(names_nothing))
+    }
+
+    /// Returns whether the same request would only get the same answer: it needs another session, or another request confirms it.
+    pub(crate) fn needs_another_request(&self) -> bool {
+        matches!(self, Self::SessionRefused { .. }) || self.is_not_found()
+    }
+
+    /// Returns whether the host of the session may no longer be the org's: it accepted no connection, or named another host.
+    pub(crate) fn may_have_moved(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Unavailable { status, code: None, .. } => response::is_redirect(*status) || *status == 420,
+            _ => false,
+        }
+    }
+
+    /// Returns whether Salesforce said of this very record that it is deleted.
+    pub fn is_deleted(&self) -> bool {
+        self.has_code("ENTITY_IS_DELETED")
     }
 
     /// Returns Salesforce's reasons; empty unless it rejected the request.
@@ -229,47 +271,40 @@ impl Classify for Error {
             Self::Unreachable { .. } | Self::RefreshInProgress => Retry::After(Duration::from_secs(1)),
             Self::NoResponse { .. } => Retry::Unknown(Duration::from_secs(1)),
             Self::InvalidResponse { .. } => Retry::Unknown(Duration::from_secs(5)),
-            Self::TooManyCalls { .. } => Retry::After(Duration::from_secs(5)),
+            Self::TooManyCalls { .. } | Self::SessionRefused { .. } => Retry::After(Duration::from_secs(5)),
             Self::DailyLimit { .. } => Retry::After(Duration::from_mins(15)),
-            Self::Unavailable { retry, .. } | Self::NoSession { retry, .. } => *retry,
-            Self::Rejected { problems, .. } => problems_retry(problems),
-            Self::SessionRefused { .. } | Self::SessionNotPermitted { .. } | Self::GrantEnded { .. } => {
-                Retry::NeedsHuman
-            }
-            Self::Invalid { .. } | Self::AppRefused { .. } | Self::Untrusted { .. } | Self::TooLarge { .. } => {
-                Retry::Never
-            }
+            Self::Unavailable { retry, .. } | Self::NoSession { retry, .. } | Self::Blocked { retry, .. } => *retry,
+            Self::Rejected { .. } if self.is_not_found() => Retry::After(NOT_FOUND_PAUSE),
+            Self::Rejected { status, problems, .. } => problems_retry(*status, problems),
+            Self::SessionNotPermitted { .. } | Self::GrantEnded { .. } | Self::AppRefused { .. } => Retry::NeedsHuman,
+            Self::Invalid { .. } | Self::Untrusted { .. } | Self::TooLarge { .. } => Retry::Never,
         }
     }
 }
 
-/// Ignores the codes of parts that were only rolled back, and prefers a code that allows a retry.
-fn problems_retry(problems: &[Problem]) -> Retry {
+/// The pause before something is asked for again that was not found.
+const NOT_FOUND_PAUSE: Duration = Duration::from_secs(30);
+
+/// Ignores the codes of parts that were only rolled back, and prefers a code that allows a retry. A status of 500 or more decides
+/// nothing, whatever the code.
+fn problems_retry(status: u16, problems: &[Problem]) -> Retry {
     let mut retries =
         problems.iter().filter(|problem| !is_rollback(&problem.code)).map(|problem| code_retry(&problem.code));
     let first = retries.next().unwrap_or(Retry::Never);
-    retries.fold(first, |found, next| if found == Retry::Never { next } else { found })
-}
-
-/// Returns whether a code only means that another part of the same request failed.
-pub(crate) fn is_rollback(code: &str) -> bool {
-    matches!(code, "PROCESSING_HALTED" | "ALL_OR_NONE_OPERATION_ROLLED_BACK")
-}
-
-/// Returns the retry that an error code allows (REST API guide, "Status Codes and Error Responses").
-pub(crate) fn code_retry(code: &str) -> Retry {
-    match code {
-        "UNABLE_TO_LOCK_ROW" => Retry::After(Duration::from_millis(500)),
-        "LIMIT_EXCEEDED" | "TOO_MANY_APEX_REQUESTS" | "QUERY_TIMEOUT" => Retry::After(Duration::from_secs(5)),
-        "TXN_SECURITY_METERING_ERROR" | "TXN_SECURITY_RUNTIME_ERROR" => Retry::After(Duration::from_secs(5)),
-        "SERVER_UNAVAILABLE" => Retry::After(Duration::from_secs(2)),
-        "INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE" => Retry::After(Duration::from_mins(10)),
-        "ENTITY_IS_LOCKED" => Retry::After(Duration::from_hours(1)),
-        "REQUEST_RUNNING_TOO_LONG" | "UNKNOWN_EXCEPTION" => Retry::Unknown(Duration::from_secs(5)),
-        "API_CURRENTLY_DISABLED" | "API_DISABLED_FOR_ORG" => Retry::NeedsHuman,
-        code if code.starts_with("TXN_SECURITY_") => Retry::NeedsHuman,
-        _ => Retry::Never,
+    match retries.fold(first, |found, next| if found == Retry::Never { next } else { found }) {
+        Retry::Never | Retry::NeedsHuman if status >= 500 => Retry::Unknown(Duration::from_secs(5)),
+        retry => retry,
     }
+}
+
+/// Returns the sentence as a clause: with a small first letter, unless it begins with a name, and without the full stop.
+fn lower_first(sentence: &str) -> String {
+    let clause = sentence.trim_end_matches('.');
+    if clause.starts_with("Salesforce") {
+        return clause.to_owned();
+    }
+    let mut letters = clause.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
 fn codes(problems: &[Problem]) -> String {
@@ -314,6 +349,15 @@ mod tests {
     }
 
     #[test]
+    fn a_server_error_decides_nothing_whatever_its_code() {
+        for code in ["APEX_ERROR", "REQUIRED_FIELD_MISSING", "STORAGE_LIMIT_EXCEEDED", "SOMETHING_NEW"] {
+            let problems = vec![Problem { code: code.to_owned(), fields: vec![] }];
+            let part = Error::Rejected { operation: "run a test", status: 500, problems };
+            assert!(matches!(part.retry(), Retry::Unknown(_)), "{code}");
+        }
+    }
+
+    #[test]
     fn display_does_not_repeat_the_source() {
         let error = Error::Unreachable { operation: "query records", source: "dns failure".into() };
         assert_eq!(error.to_string(), "could not query records: Salesforce is unreachable");
@@ -351,6 +395,10 @@ mod tests {
             (
                 Error::GrantEnded { code: code(), reason: "inactive user" },
                 "the OAuth grant has ended: CODE (inactive user)",
+            ),
+            (
+                Error::Blocked { condition: Condition::AppBlocked, code: code(), retry: Retry::NeedsHuman },
+                "could not use the connection: an administrator of the org has blocked the Ferry app (CODE)",
             ),
             (Error::RefreshInProgress, "could not refresh the token: another refresh is in progress"),
             (Error::AppRefused { code: code() }, "Salesforce refused the app registration: CODE"),

@@ -4,7 +4,7 @@ use error_texts::error_texts;
 
 use crate::change_event::ParseError as ChangeEventError;
 use crate::soap::outbound_message::ParseError;
-use crate::{Error, Problem, Retry};
+use crate::{Condition, Error, Problem, Retry};
 
 const OPERATION: &str = "create the record";
 
@@ -22,6 +22,7 @@ fn error_texts_read_as_sentences() {
         Error::SessionNotPermitted { .. } => Error::SessionNotPermitted { operation: OPERATION, code: "API_DISABLED_FOR_ORG".to_owned() },
         Error::Rejected { .. } => Error::Rejected { operation: OPERATION, status: 400, problems: vec![Problem { code: "REQUIRED_FIELD_MISSING".to_owned(), fields: Vec::new() }] },
         Error::GrantEnded { .. } => Error::GrantEnded { code: "invalid_grant".to_owned(), reason: "revoked" },
+        Error::Blocked { .. } => Error::Blocked { condition: Condition::SessionRefused, code: "session_refused".to_owned(), retry: Retry::NeedsHuman },
         Error::RefreshInProgress => Error::RefreshInProgress,
         Error::AppRefused { .. } => Error::AppRefused { code: "invalid_client_id".to_owned() },
         Error::NoSession { .. } => Error::NoSession { reason: "the grant has ended".to_owned(), retry: Retry::NeedsHuman },

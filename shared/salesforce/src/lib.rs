@@ -61,6 +61,7 @@ mod describe;
 mod error;
 #[cfg(test)]
 mod error_texts;
+pub mod external_id;
 mod host;
 mod id;
 mod key_cache;
@@ -84,7 +85,8 @@ pub use collections::{MAX_RETRIEVE_IDS, MAX_UPSERT_RECORDS, SaveError, SaveOutco
 pub use composite::{CompositeRequest, CompositeResponse};
 pub use decimal::Decimal;
 pub use describe::{FieldDescribe, ObjectDescribe, ObjectSummary, PicklistEntry, RecordTypeInfo};
-pub use error::{BoxError, Classify, Error, Problem, Retry};
+pub use error::{BoxError, Classify, Condition, Error, MendedBy, Problem, Retry};
+pub use external_id::ExternalIdType;
 pub use host::{HostPolicy, InstanceUrl, LoginHost};
 pub use id::{OrgId, RecordId};
 pub use meter::{ApiUsage, MeterReading};
@@ -92,7 +94,7 @@ pub use name::{ApiVersion, FieldName, ObjectName};
 pub use notes::{NewNote, Note, NoteHtml, NoteUpdate};
 pub use query::{NextPage, Page};
 pub use record::{JsonObject, Record};
-pub use session::{BoxFuture, Fingerprint, Session, Sessions};
+pub use session::{BoxFuture, Fingerprint, Session, Sessions, Unusable};
 pub use soql::Soql;
 pub use transport::{Http, Timeouts};
 pub use ui_api::{MASTER_RECORD_TYPE, Picklist, PicklistValue, StageAttributes};

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::transport::{Request, Response};
-use crate::{Client, Error, Record, Soql};
+use crate::{Client, Error, FieldName, ObjectName, Record, RecordId, Soql, soql};
 
 /// A page of rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +71,17 @@ impl Client {
     pub async fn query_more(&self, next: &NextPage) -> Result<Page, Error> {
         let request = Request::get("fetch the next page of the query", next.0.clone());
         self.page(&request).await
+    }
+
+    /// Returns whether a record exists and is visible to the user. A query proves both, where a 404 proves neither.
+    ///
+    /// # Errors
+    ///
+    /// Those of any call.
+    pub async fn record_exists(&self, object: &ObjectName, id: &RecordId) -> Result<bool, Error> {
+        let is_this = soql::eq(&FieldName::ID, id.as_str());
+        let found = self.query(&Soql::select(&[FieldName::ID]).from(object).where_(is_this)).await?;
+        Ok(!found.records.is_empty())
     }
 
     /// Returns the number of rows that a [`Soql::count`] matches.

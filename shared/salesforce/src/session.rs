@@ -58,8 +58,45 @@ pub trait Sessions: Send + Sync + 'static {
     /// Returns a session.
     ///
     /// `refused` identifies a session that Salesforce has just refused: the returned one must be a different one.
-    /// A client passes it at most once per call.
     fn session(&self, refused: Option<Fingerprint>) -> BoxFuture<'_, Result<Session, Error>>;
+
+    /// Returns a session in place of one that a client could not use. A client asks at most twice per call.
+    ///
+    /// By default a refused session is replaced with [`Sessions::session`], and one whose host did not respond is asked for again.
+    fn replacement(&self, unusable: Unusable) -> BoxFuture<'_, Result<Session, Error>> {
+        match unusable {
+            Unusable::Refused(fingerprint) | Unusable::RefusedAtOnce(fingerprint) => self.session(Some(fingerprint)),
+            Unusable::Unreachable(_) => self.session(None),
+        }
+    }
+
+    /// Reports that Salesforce accepted a session. By default nothing follows from it.
+    fn accepted<'a>(&'a self, _session: &'a Session) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// A session that a client could not use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// Salesforce refused it.
+    Refused(Fingerprint),
+    /// Salesforce refused it, and the client had just got it in place of another refused one.
+    RefusedAtOnce(Fingerprint),
+    /// Its host did not accept a connection, or named another host: the org may have moved.
+    Unreachable(Fingerprint),
+}
+
+impl Unusable {
+    /// Returns the fingerprint of the session.
+    #[must_use]
+    pub fn fingerprint(&self) -> &Fingerprint {
+        match self {
+            Self::Refused(fingerprint) | Self::RefusedAtOnce(fingerprint) | Self::Unreachable(fingerprint) => {
+                fingerprint
+            }
+        }
+    }
 }
 
 #[cfg(test)]

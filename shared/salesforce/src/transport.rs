@@ -100,6 +100,7 @@ impl Http {
         loop {
             let error = match self.attempt(target, request).await {
                 Ok(response) => return Ok(response),
+                Err(error) if error.needs_another_request() => return Err(error),
                 Err(error) => error,
             };
             let spent = self.clock.now().duration_since(began);

@@ -13,6 +13,7 @@ use crate::orgs::BindingRight;
 use crate::table::{Conditional, Expression, Item, Table, Update, from_item, key, number, text, to_item};
 use crate::time;
 
+pub mod condition;
 pub mod grants;
 pub mod keep_alive;
 pub mod lease;
@@ -21,6 +22,7 @@ pub mod reservation;
 mod sunset;
 mod update;
 
+pub use condition::ConditionState;
 pub use grants::PendingGrant;
 pub use lease::{Lease, LeaseClaim, LeaseOutcome, LeaseRequest, LeaseSlot};
 pub use reservation::{Consent, Reservation};
@@ -128,6 +130,9 @@ pub struct Connection {
     /// The state.
     #[serde(flatten)]
     pub state: ConnectionState,
+    /// Why it cannot be used, if its grant has not ended; `None` for a connection that works as far as is known.
+    #[serde(flatten)]
+    pub condition: Option<ConditionState>,
     /// The lease on refreshing the tokens.
     #[serde(flatten)]
     pub lease: LeaseSlot,
@@ -155,6 +160,26 @@ pub struct Connection {
     /// The time of the last change, except changes of the lease.
     #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
+}
+
+impl Connection {
+    /// Returns the state as it is shown: `blocked` for a connection that waits for a person who was told, else the stored state.
+    #[must_use]
+    pub fn shown_state(&self) -> &'static str {
+        match &self.state {
+            ConnectionState::Active | ConnectionState::Uncertain if self.is_blocked() => "blocked",
+            ConnectionState::Active => "active",
+            ConnectionState::Uncertain => "uncertain",
+            ConnectionState::ReauthRequired { .. } => "reauth_required",
+            ConnectionState::Revoked => "revoked",
+        }
+    }
+
+    /// Returns whether its condition waits for a person who was told.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.condition.is_some_and(|condition| condition.told)
+    }
 }
 
 /// The `connections` table.

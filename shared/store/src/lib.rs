@@ -4,7 +4,7 @@
 //! EventBridge carry messages between the functions. The types are concrete and use the AWS SDK: there are no
 //! repository traits and no in-memory stand-ins. Every write is idempotent by its key or guarded by a condition. The
 //! decisions behind the conditions are pure functions with property tests: [`records::rule`], [`cursors::rule`],
-//! [`orgs::rule`], [`orgs::change_detection`], [`connections::reservation`], [`origins::is_made_by`], [`writes::rule`],
+//! [`orgs::rule`], [`orgs::change_detection`], [`connections::reservation`], [`origins::is_made_by`], [`writes::rule`], [`writes::order`],
 //! [`budgets::lanes`].
 //!
 //! ```no_run
@@ -58,8 +58,8 @@ pub use apps::{AppRegistration, Apps, PublicApp};
 pub use authorizations::{Authorization, AuthorizationId, Authorizations, Purpose};
 pub use budgets::{Budget, Budgets, Lane, Observation};
 pub use connections::{
-    Connection, ConnectionKind, ConnectionState, Connections, Consent, Lease, LeaseClaim, LeaseOutcome, LeaseRequest,
-    LeaseSlot, PendingGrant, Reservation, SunsetWarning, UserRights,
+    ConditionState, Connection, ConnectionKind, ConnectionState, Connections, Consent, Lease, LeaseClaim, LeaseOutcome,
+    LeaseRequest, LeaseSlot, PendingGrant, Reservation, SunsetWarning, UserRights,
 };
 pub use cursors::{Cursor, CursorName, Cursors, Position};
 pub use dead_letters::{DeadLetter, DeadLetters};
@@ -86,4 +86,5 @@ pub use records::{ApplyOutcome, Change, MirrorRecord, RecordCount, RecordPage, R
 pub use table::PageKey;
 pub use token_vault::{Protection, TokenGrant, TokenVault, Tokens};
 pub use webhook_secret::{SecretHash, WebhookSecret};
-pub use writes::{BeginOutcome, NewWrite, Write, WriteKind, WriteState, Writes};
+pub use writes::order::{Place, RecordKey, WriteOrder};
+pub use writes::{BeginOutcome, NewWrite, Obstacle, QueuedState, WaitingFor, Write, WriteKind, WriteState, Writes};

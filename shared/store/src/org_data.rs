@@ -25,6 +25,8 @@ pub enum OrgTable {
     Deliveries,
     /// The ledger of writes.
     Writes,
+    /// The order of the writes of each record.
+    WriteOrder,
     /// The versions that Ferry's writes made.
     Origins,
     /// The API calls.
@@ -35,12 +37,13 @@ pub enum OrgTable {
 
 impl OrgTable {
     /// Every table, the largest first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Records,
         Self::Pipelines,
         Self::Cursors,
         Self::Deliveries,
         Self::Writes,
+        Self::WriteOrder,
         Self::Origins,
         Self::Budgets,
         Self::Authorizations,
@@ -55,6 +58,7 @@ impl OrgTable {
             Self::Cursors => "cursors",
             Self::Deliveries => "deliveries",
             Self::Writes => "writes",
+            Self::WriteOrder => "write_order",
             Self::Origins => "origins",
             Self::Budgets => "budgets",
             Self::Authorizations => "authorizations",
@@ -68,6 +72,7 @@ impl OrgTable {
             Self::Cursors => cursors::rows_of_org(org),
             Self::Deliveries => deliveries::rows_of_org(org),
             Self::Writes => writes::rows_of_org(org),
+            Self::WriteOrder => writes::order::rows_of_org(org),
             Self::Origins => origins::rows_of_org(org),
             Self::Budgets => budgets::rows_of_org(org),
             Self::Authorizations => authorizations::rows_of_org(org),
@@ -133,13 +138,15 @@ impl OrgData {
     }
 
     fn table(&self, table: OrgTable) -> &Table {
-        let [records, pipelines, cursors, deliveries, writes, origins, budgets, authorizations] = &self.tables;
+        let [records, pipelines, cursors, deliveries, writes, write_order, origins, budgets, authorizations] =
+            &self.tables;
         match table {
             OrgTable::Records => records,
             OrgTable::Pipelines => pipelines,
             OrgTable::Cursors => cursors,
             OrgTable::Deliveries => deliveries,
             OrgTable::Writes => writes,
+            OrgTable::WriteOrder => write_order,
             OrgTable::Origins => origins,
             OrgTable::Budgets => budgets,
             OrgTable::Authorizations => authorizations,

@@ -97,6 +97,10 @@ pub struct WriteTask {
     pub org_id: OrgId,
     /// The write.
     pub write_id: WriteId,
+    /// The number of the write's deferrals when the task was sent. A task with a smaller number than the write's is
+    /// superseded: the task of the later deferral was sent before the write was stored with it.
+    #[serde(default)]
+    pub deferrals: u32,
 }
 
 impl Message for RefreshTask {

@@ -68,6 +68,10 @@ pub(crate) struct Update {
     pub(crate) set_once: Vec<(&'static str, AttributeValue)>,
     /// Numbers to add.
     pub(crate) add: Vec<(&'static str, u64)>,
+    /// Texts to add to a set of texts. The set exists as long as it has members.
+    pub(crate) join: Option<(&'static str, Vec<String>)>,
+    /// Texts to remove from a set of texts.
+    pub(crate) leave: Option<(&'static str, Vec<String>)>,
     /// Attributes to remove.
     pub(crate) remove: Vec<&'static str>,
     /// The condition; empty for none.
@@ -94,8 +98,18 @@ impl Update {
             add.push(format!("#{name} :set_{name}"));
             value(name, number(by));
         }
+        if let Some((name, members)) = self.join {
+            add.push(format!("#{name} :set_{name}"));
+            value(name, AttributeValue::Ss(members));
+        }
+        let mut delete = Vec::new();
+        if let Some((name, members)) = self.leave {
+            delete.push(format!("#{name} :set_{name}"));
+            value(name, AttributeValue::Ss(members));
+        }
         let remove = self.remove.iter().map(|name| format!("#{name}")).collect();
-        let clauses = [("SET", set), ("ADD", add), ("REMOVE", remove)].map(|(verb, parts)| clause(verb, &parts));
+        let clauses = [("SET", set), ("ADD", add), ("REMOVE", remove), ("DELETE", delete)];
+        let clauses = clauses.map(|(verb, parts)| clause(verb, &parts));
         (clauses.concat(), values)
     }
 }
@@ -392,15 +406,18 @@ mod tests {
             set_once: vec![("created_at", text("now"))],
             add: vec![("lease_fence", 1)],
             remove: vec!["reason"],
+            join: Some(("waiting", vec!["a".to_owned()])),
+            leave: Some(("gone", vec!["b".to_owned()])),
             when: "#tenant = :tenant",
             values: vec![(":tenant", text("acme"))],
         };
         let (changes, values) = update.render();
         let expected = "SET #state = :set_state, #tenant = :set_tenant, \
                         #created_at = if_not_exists(#created_at, :set_created_at) \
-                        ADD #lease_fence :set_lease_fence REMOVE #reason ";
+                        ADD #lease_fence :set_lease_fence, #waiting :set_waiting REMOVE #reason \
+                        DELETE #gone :set_gone ";
         assert_eq!(changes, expected);
-        assert_eq!(values.len(), 5);
+        assert_eq!(values.len(), 7);
     }
 
     #[test]

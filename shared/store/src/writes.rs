@@ -3,117 +3,21 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
-use salesforce::{ObjectName, OrgId, RecordId};
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use salesforce::{OrgId, RecordId};
+use serde_json::Value;
 
-use crate::Error;
-use crate::ids::{IdempotencyKey, PlatformUser, WriteId, sha256_hex};
+use crate::ids::WriteId;
 use crate::owner_policy::WriteRoute;
 use crate::table::{Conditional, Expression, Item, Place, Rows, Table, Update, from_item, key, number, text, to_item};
-use crate::time;
+use crate::{Deferrals, Error, WriteTask, time};
 
+mod digest;
+mod entry;
+pub mod order;
 pub mod rule;
 
+pub use entry::{BeginOutcome, NewWrite, Obstacle, QueuedState, WaitingFor, Write, WriteKind, WriteState};
 use rule::Action;
-
-/// The kind of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WriteKind {
-    /// Records, by external id.
-    Records,
-    /// A new note.
-    Note,
-    /// The new text of a note.
-    NoteUpdate,
-}
-
-/// The state of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WriteState {
-    /// A caller works on it, until the deadline.
-    InProgress,
-    /// It waits in a queue.
-    Queued,
-    /// It has a response.
-    Finished,
-}
-
-/// A write that the platform requested.
-#[derive(Clone, Debug, PartialEq)]
-pub struct NewWrite {
-    /// The org.
-    pub org_id: OrgId,
-    /// The platform's idempotency key.
-    pub idempotency_key: IdempotencyKey,
-    /// The kind.
-    pub kind: WriteKind,
-    /// The object of the records.
-    pub object: Option<ObjectName>,
-    /// The platform user on whose behalf it is made.
-    pub platform_user: Option<PlatformUser>,
-    /// The whole request. Its digest distinguishes a retry from another request under the same key.
-    pub request: Value,
-    /// The current time.
-    pub now: Timestamp,
-    /// The time after which another caller may take the write over.
-    pub claim_ttl: SignedDuration,
-}
-
-/// A write in the ledger.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Write {
-    /// The org.
-    pub org_id: OrgId,
-    /// The id.
-    pub write_id: WriteId,
-    /// The kind.
-    pub kind: WriteKind,
-    /// The object of the records.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub object: Option<ObjectName>,
-    /// The platform user on whose behalf it is made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub platform_user: Option<PlatformUser>,
-    /// The state.
-    pub state: WriteState,
-    /// The route, once it is chosen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub route: Option<WriteRoute>,
-    /// The request, while it waits in a queue.
-    #[serde(default, with = "crate::json_text::option", skip_serializing_if = "Option::is_none")]
-    pub request: Option<Value>,
-    /// The response to the platform, once it is finished: every record's outcome.
-    #[serde(default, rename = "answer", with = "crate::json_text::option", skip_serializing_if = "Option::is_none")]
-    pub response: Option<Value>,
-    /// The digest of the request.
-    pub request_digest: String,
-    /// The number of the current attempt. Only the current attempt may finish the write.
-    pub attempt: u64,
-    /// The time after which the current attempt may be taken over.
-    #[serde(with = "crate::time::millis")]
-    pub deadline: Timestamp,
-    /// The time of the request.
-    #[serde(with = "crate::time::millis")]
-    pub created_at: Timestamp,
-    /// The time of the last change.
-    #[serde(with = "crate::time::millis")]
-    pub updated_at: Timestamp,
-}
-
-/// The outcome of beginning a write.
-#[derive(Clone, Debug, PartialEq)]
-pub enum BeginOutcome {
-    /// The caller owns the write. If `attempt` is above 1, an earlier attempt may have done part of it.
-    Started(Write),
-    /// The write is finished or queued. A queued one must be queued again: the caller that stored it may have failed
-    /// before it was queued.
-    Replay(Write),
-    /// Another caller owns the write.
-    InProgress(Write),
-}
 
 /// The `writes` table.
 #[derive(Clone, Debug)]
@@ -132,7 +36,7 @@ impl Writes {
     }
 
     /// Sets the time for which a finished write is stored after its last change. A repeated request gets the first outcome
-    /// for as long. A write that is queued or in progress does not expire.
+    /// for as long. An accepted write does not expire before it has ended.
     #[must_use]
     pub fn with_retention(self, retention: SignedDuration) -> Self {
         Self { retention, ..self }
@@ -146,12 +50,15 @@ impl Writes {
         let operation = "begin the write";
         let first = write.first_attempt();
         let when = Expression { text: "attribute_not_exists(#write_id)", values: Vec::new() };
-        let stored: Write = match self.table.put(operation, to_item(operation, &first)?, when).await? {
+        let mut item = to_item(operation, &first)?;
+        item.insert(EXPIRES_AT.to_owned(), self.expires_at(write.now));
+        let stored: Write = match self.table.put(operation, item, when).await? {
             Conditional::Done(()) => return Ok(BeginOutcome::Started(first)),
             Conditional::Refused(Some(item)) => from_item(operation, item)?,
             Conditional::Refused(None) => return Err(Error::Conflict { operation }),
         };
-        match rule::begin(&stored, &first.request_digest, write.now) {
+        let digests = [first.request_digest, digest::in_order(write)];
+        match rule::begin(&stored, &digests, write.now) {
             Action::Refuse => Err(Error::IdempotencyKeyReused),
             Action::Replay => Ok(BeginOutcome::Replay(stored)),
             Action::Wait => Ok(BeginOutcome::InProgress(stored)),
@@ -159,20 +66,19 @@ impl Writes {
         }
     }
 
-    /// Begins a queued write, as [`Writes::begin`] does, for the worker of the queue.
+    /// Begins the queued write of a task, as [`Writes::begin`] does. [`BeginOutcome::Replay`] says that the task is done.
     ///
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn resume(
         &self,
-        org: OrgId,
-        write: WriteId,
+        task: &WriteTask,
         now: Timestamp,
         claim_ttl: SignedDuration,
     ) -> Result<BeginOutcome, Error> {
-        let stored =
-            self.load(org, write).await?.ok_or(Error::NotFound { operation: "resume the write", entity: "write" })?;
-        match rule::resume(&stored, now) {
+        let missing = Error::NotFound { operation: "resume the write", entity: "write" };
+        let stored = self.load(task.org_id, task.write_id).await?.ok_or(missing)?;
+        match rule::resume(&stored, task.deferrals, now) {
             Action::Replay | Action::Refuse => Ok(BeginOutcome::Replay(stored)),
             Action::Wait => Ok(BeginOutcome::InProgress(stored)),
             Action::TakeOver => self.take_over(stored, now, claim_ttl).await,
@@ -181,7 +87,7 @@ impl Writes {
 
     async fn take_over(&self, stored: Write, now: Timestamp, claim_ttl: SignedDuration) -> Result<BeginOutcome, Error> {
         let operation = "take over the write";
-        let update = Update {
+        let mut update = Update {
             set: vec![
                 ("state", text("in_progress")),
                 ("deadline", text(time::format(deadline(now, claim_ttl)))),
@@ -190,6 +96,10 @@ impl Writes {
             add: vec![("attempt", 1)],
             ..if_current_attempt(&stored)
         };
+        match stored.accepted_at() {
+            Some(accepted_at) => update.set.push(("queued_at", text(time::format(accepted_at)))),
+            None => update.set.push(("ordered_at", text(time::format(now)))),
+        }
         match self.table.update(operation, row_key(stored.org_id, stored.write_id), update).await? {
             Conditional::Done(item) => from_item(operation, item).map(BeginOutcome::Started),
             Conditional::Refused(Some(item)) => from_item(operation, item).map(BeginOutcome::InProgress),
@@ -197,24 +107,44 @@ impl Writes {
         }
     }
 
-    /// Stores the request, for the worker of the queue.
+    /// Queues the write, which accepts it. The task is sent before, so that a queued write always has one.
     ///
     /// # Errors
     /// [`Error::Conflict`] if another attempt took over; [`Error::TooLarge`].
-    pub async fn queue(&self, write: &Write, request: &Value, now: Timestamp) -> Result<Write, Error> {
+    pub async fn queue(&self, write: &Write, queued: &QueuedState<'_>, now: Timestamp) -> Result<Write, Error> {
         let operation = "queue the write";
-        let update = Update {
+        let mut update = Update {
             set: vec![
                 ("state", text("queued")),
-                ("request", text(bounded(operation, request)?)),
+                ("request", text(bounded(operation, queued.request)?)),
+                ("deferrals", AttributeValue::M(to_item(operation, queued.deferrals)?)),
+                ("obstacle", AttributeValue::M(to_item(operation, queued.obstacle)?)),
+                ("next_attempt_at", text(time::format(queued.next_attempt_at))),
                 ("updated_at", text(time::format(now))),
             ],
+            set_once: vec![("queued_at", text(time::format(now)))],
+            remove: vec![EXPIRES_AT],
             ..if_current_attempt(write)
         };
+        if let Some(outcome) = queued.outcome {
+            update.set.push(("answer", text(bounded(operation, outcome)?)));
+        }
         self.update(operation, write, update).await
     }
 
-    /// Stores the response, for every later caller.
+    /// Stores that this attempt is about to send a request that must not be repeated blindly, or with `None` that no request of
+    /// the write may take effect any more.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if another attempt took over.
+    pub async fn mark_sent(&self, write: &Write, sent_at: Option<Timestamp>) -> Result<Write, Error> {
+        let operation = "store the time of the request";
+        let sent_at = time::format(sent_at.unwrap_or(Timestamp::UNIX_EPOCH));
+        let update = Update { set: vec![("sent_at", text(sent_at))], ..if_current_attempt(write) };
+        self.update(operation, write, update).await
+    }
+
+    /// Stores the outcome of each record, for every later caller.
     ///
     /// # Errors
     /// [`Error::Conflict`] if another attempt took over; [`Error::TooLarge`].
@@ -226,20 +156,45 @@ impl Writes {
         now: Timestamp,
     ) -> Result<Write, Error> {
         let operation = "finish the write";
-        let mut update = Update {
-            set: vec![
-                ("state", text("finished")),
-                ("answer", text(bounded(operation, response)?)),
-                ("updated_at", text(time::format(now))),
-                ("expires_at", number(now.saturating_add(self.retention).unwrap_or(now).as_second())),
-            ],
-            remove: vec!["request"],
-            ..if_current_attempt(write)
-        };
+        let mut update = self.end(operation, write, "finished", response, now)?;
         if let Some(route) = route {
             update.set.push(("route", AttributeValue::M(to_item(operation, route)?)));
         }
         self.update(operation, write, update).await
+    }
+
+    /// Stores the problem for which the write was refused or given up, for every later caller.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if another attempt took over.
+    pub async fn fail(&self, write: &Write, response: &Value, now: Timestamp) -> Result<Write, Error> {
+        let operation = "fail the write";
+        let update = self.end(operation, write, "failed", response, now)?;
+        self.update(operation, write, update).await
+    }
+
+    fn end(
+        &self,
+        operation: &'static str,
+        write: &Write,
+        state: &'static str,
+        response: &Value,
+        now: Timestamp,
+    ) -> Result<Update, Error> {
+        Ok(Update {
+            set: vec![
+                ("state", text(state)),
+                ("answer", text(bounded(operation, response)?)),
+                ("updated_at", text(time::format(now))),
+                (EXPIRES_AT, self.expires_at(now)),
+            ],
+            remove: vec!["request", "next_attempt_at"],
+            ..if_current_attempt(write)
+        })
+    }
+
+    fn expires_at(&self, now: Timestamp) -> AttributeValue {
+        number(now.saturating_add(self.retention).unwrap_or(now).as_second())
     }
 
     async fn update(&self, operation: &'static str, write: &Write, update: Update) -> Result<Write, Error> {
@@ -281,19 +236,18 @@ impl NewWrite {
             route: None,
             request: None,
             response: None,
-            request_digest: self.digest(),
+            request_digest: digest::canonical(self),
             attempt: 1,
             deadline: deadline(self.now, self.claim_ttl),
+            sent_at: Some(Timestamp::UNIX_EPOCH),
             created_at: time::to_millis(self.now),
             updated_at: time::to_millis(self.now),
+            queued_at: None,
+            ordered_at: None,
+            deferrals: Deferrals::default(),
+            obstacle: None,
+            next_attempt_at: None,
         }
-    }
-
-    /// Returns the digest of everything that identifies the request.
-    fn digest(&self) -> String {
-        let object = self.object.as_ref().map(ObjectName::as_str);
-        let user = self.platform_user.as_ref().map(PlatformUser::as_str);
-        sha256_hex(json!([self.kind, object, user, self.request]).to_string().as_bytes())
     }
 }
 
@@ -304,15 +258,24 @@ fn deadline(now: Timestamp, claim_ttl: SignedDuration) -> Timestamp {
 /// Returns an update under the condition that this attempt is the current one and unfinished.
 fn if_current_attempt(write: &Write) -> Update {
     Update {
-        when: "#attempt = :attempt AND #state <> :finished",
-        values: vec![(":attempt", number(write.attempt)), (":finished", text("finished"))],
+        when: "#attempt = :attempt AND NOT #state IN (:finished, :failed)",
+        values: vec![(":attempt", number(write.attempt)), (":finished", text("finished")), (":failed", text("failed"))],
         ..Update::default()
     }
 }
 
+/// The attribute of the time to live.
+const EXPIRES_AT: &str = "expires_at";
+
 /// The size limit of a request or response. The rest of an item's 400 KB is left to its other attributes.
 const MAX_JSON_BYTES: usize = 350 * 1024;
 const JSON_LIMIT: &str = "JSON limit of 350 KB";
+
+/// Returns whether a request fits into the ledger, so that the write can be queued.
+#[must_use]
+pub fn is_queueable(request: &Value) -> bool {
+    bounded("queue the write", request).is_ok()
+}
 
 fn bounded(operation: &'static str, value: &Value) -> Result<String, Error> {
     let text = value.to_string();
@@ -331,10 +294,10 @@ pub(crate) fn rows_of_org(org: OrgId) -> Rows {
 /// Returns the finished writes of an org that name a record: in the stored request, or in the outcome. One that is not
 /// finished was accepted, and may be about other records too.
 pub(crate) fn rows_of_record(org: OrgId, record: RecordId) -> Rows {
-    let only = "#state = :finished AND (contains(#request, :record) OR contains(#answer, :record))";
+    let only = "#state IN (:finished, :failed) AND (contains(#request, :record) OR contains(#answer, :record))";
     // Both forms of an id begin with the same 15 characters.
     let prefix = record.as_str().chars().take(15).collect::<String>();
-    let values = vec![(":record", text(prefix)), (":finished", text("finished"))];
+    let values = vec![(":record", text(prefix)), (":finished", text("finished")), (":failed", text("failed"))];
     let only = Some(Expression { text: only, values });
     Rows { keys: &KEYS, place: Place::Partition { attribute: "org_id", value: org.to_string(), only } }
 }

@@ -3,7 +3,7 @@
 use runtime::{Aws, Days, Env, EnvError, Salesforce, SalesforceConfig, record_api_calls};
 use salesforce::{Client, Clock, OrgId};
 use store::owner_policy::OwnerPolicy;
-use store::{Budgets, Connections, Lane, Orgs, Queue, WriteTask, Writes};
+use store::{Budgets, Connections, Lane, Orgs, Queue, WriteOrder, WriteTask, Writes};
 
 use crate::Users;
 
@@ -16,6 +16,8 @@ pub struct Config {
     pub connections_table: String,
     /// `WRITES_TABLE`: the ledger of writes.
     pub writes_table: String,
+    /// `WRITE_ORDER_TABLE`: the order of the writes of each record.
+    pub write_order_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
     /// `WRITE_QUEUE_URL`: the function's own queue of deferred writes.
@@ -38,6 +40,7 @@ impl Config {
             orgs_table: env.required("ORGS_TABLE")?,
             connections_table: env.required("CONNECTIONS_TABLE")?,
             writes_table: env.required("WRITES_TABLE")?,
+            write_order_table: env.required("WRITE_ORDER_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             queue_url: env.required("WRITE_QUEUE_URL")?,
             retention: env.parsed_or("WRITE_RETENTION_DAYS", Days(90))?,
@@ -56,6 +59,8 @@ pub struct Deps {
     pub connections: Connections,
     /// The ledger of writes.
     pub writes: Writes,
+    /// The order of the writes of each record.
+    pub order: WriteOrder,
     /// The orgs' API calls.
     pub budgets: Budgets,
     /// The queue of deferred writes.
@@ -86,6 +91,7 @@ impl Deps {
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             connections: Connections::new(aws.dynamodb(), config.connections_table),
             writes: Writes::new(aws.dynamodb(), config.writes_table).with_retention(config.retention.duration()),
+            order: WriteOrder::new(aws.dynamodb(), config.write_order_table),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
             queue: Queue::new(aws.sqs(), config.queue_url, aws.clock()),
             salesforce: Salesforce::from_config(aws, config.salesforce)?,
@@ -110,6 +116,7 @@ mod tests {
             ("ORGS_TABLE", "orgs"),
             ("CONNECTIONS_TABLE", "connections"),
             ("WRITES_TABLE", "writes"),
+            ("WRITE_ORDER_TABLE", "write_order"),
             ("BUDGETS_TABLE", "budgets"),
             ("WRITE_QUEUE_URL", "http://localhost/queue"),
             ("TOKEN_BROKER_FUNCTION", "token-broker"),

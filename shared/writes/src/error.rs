@@ -56,6 +56,12 @@ pub enum Error {
     /// outcome up later.
     #[error("could not confirm the outcome of the write")]
     OutcomeUnknown(#[source] salesforce::Error),
+    /// An earlier attempt may still take effect, so nothing was sent. The queue looks again after the pause.
+    #[error("could not send the write again: an earlier request may still take effect")]
+    MayTakeEffect {
+        /// The time until the next look.
+        pause: Duration,
+    },
     /// Ferry's own state could not be read or written.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -71,6 +77,7 @@ impl Classify for Error {
             Self::OrgNotActive(_) | Self::NotWritable { .. } | Self::Hidden(_) => Retry::NeedsHuman,
             Self::InProgress => Retry::After(IN_PROGRESS_PAUSE),
             Self::OutcomeUnknown(_) => Retry::Unknown(LOOKUP_PAUSE),
+            Self::MayTakeEffect { pause } => Retry::Unknown(*pause),
             Self::NoRoute(error) => error.retry(),
             Self::Salesforce(error) => error.retry(),
             Self::Store(error) => error.retry(),
@@ -78,29 +85,13 @@ impl Classify for Error {
     }
 }
 
-/// The effect of a failed attempt on the write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FailureEffect {
-    /// The write is queued, with a delay.
-    Defer(Duration),
-    /// The write had no effect and is deleted. Once a person has acted, the same key may be used again.
-    Abandon,
-    /// The refusal is the outcome of the write, for every later request with the same key.
-    Refuse,
-    /// Nothing is recorded. Another attempt may begin after the deadline of this one.
-    Leave,
-}
-
 impl Error {
-    /// Returns the effect of this failure on the write. `needs_lookup` says that an earlier attempt may have created
-    /// something: then the write must not be deleted, because the next attempt has to look for it.
-    pub(crate) fn effect(&self, needs_lookup: bool) -> FailureEffect {
-        match (self, self.retry()) {
-            (Self::Store(_), _) => FailureEffect::Leave,
-            (_, Retry::After(pause) | Retry::Unknown(pause)) => FailureEffect::Defer(pause),
-            (_, Retry::NeedsHuman) if needs_lookup => FailureEffect::Leave,
-            (_, Retry::NeedsHuman) => FailureEffect::Abandon,
-            (_, Retry::Never) => FailureEffect::Refuse,
+    /// Returns what the failure allows for a write that was accepted. One for an org that was disconnected, or whose package
+    /// was removed, has failed: a new consent is a new beginning.
+    pub(crate) fn retry_of_accepted(&self) -> Retry {
+        match self {
+            Self::OrgNotActive(OrgState::Disconnected | OrgState::Uninstalled) => Retry::Never,
+            _ => self.retry(),
         }
     }
 
@@ -140,6 +131,7 @@ impl From<&Error> for Problem {
             Error::Hidden(hidden) => Self::from(hidden),
             Error::NoRoute(error) => Self::from(error),
             Error::Salesforce(error) | Error::OutcomeUnknown(error) => Self::from(error),
+            Error::MayTakeEffect { .. } => Self::new(ProblemCode::SalesforceUnavailable).retry_after(error.retry()),
             Error::Store(error) => Self::from(error),
             Error::StoredRequest(_) => Self::new(ProblemCode::InternalError),
         }
@@ -154,33 +146,6 @@ mod tests {
 
     fn no_session(retry: Retry) -> salesforce::Error {
         salesforce::Error::NoSession { reason: "test".to_owned(), retry }
-    }
-
-    #[test]
-    fn a_transient_failure_defers_the_write() {
-        assert_eq!(Error::Salesforce(no_session(Retry::After(PAUSE))).effect(false), FailureEffect::Defer(PAUSE));
-        assert_eq!(Error::Salesforce(no_session(Retry::Unknown(PAUSE))).effect(false), FailureEffect::Defer(PAUSE));
-    }
-
-    #[test]
-    fn an_unknown_outcome_is_deferred_and_looked_up() {
-        assert_eq!(
-            Error::OutcomeUnknown(no_session(Retry::NeedsHuman)).effect(false),
-            FailureEffect::Defer(LOOKUP_PAUSE)
-        );
-    }
-
-    #[test]
-    fn a_write_that_needs_a_person_is_abandoned_if_it_had_no_effect() {
-        assert_eq!(Error::Salesforce(no_session(Retry::NeedsHuman)).effect(false), FailureEffect::Abandon);
-        assert_eq!(Error::NoRoute(RouteError::RepMustConnect).effect(false), FailureEffect::Abandon);
-        assert_eq!(Error::Salesforce(no_session(Retry::NeedsHuman)).effect(true), FailureEffect::Leave);
-        assert_eq!(Error::NoRoute(RouteError::TeamMustConnect).effect(true), FailureEffect::Leave);
-    }
-
-    #[test]
-    fn a_permanent_failure_is_the_outcome() {
-        assert_eq!(Error::Salesforce(no_session(Retry::Never)).effect(false), FailureEffect::Refuse);
     }
 
     #[test]

@@ -4,87 +4,23 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
 use jiff::SignedDuration;
+use runtime::Chain;
 use runtime::sqs::{Batch, BatchReport};
-use runtime::{Chain, Problem};
-use salesforce::{Client, ObjectName, OrgId};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use salesforce::{Classify, Retry};
+use serde::Deserialize;
 use serde_json::Value;
-use store::owner_policy::{Connected, FoundUser, OwnerPolicy, Route, UserKey, WriteRoute};
-use store::queues::MAX_DELAY;
 use store::{
-    BeginOutcome, ConnectionId, IdempotencyKey, NewWrite, Org, OrgState, PlatformUser, Write, WriteId, WriteKind,
-    WriteState, WriteTask,
+    BeginOutcome, IdempotencyKey, NewWrite, Org, OrgState, PlatformUser, Write, WriteId, WriteState, WriteTask,
 };
 
-use crate::error::FailureEffect;
-use crate::response::refused;
-use crate::{Deps, Error};
+use crate::attempt::attempt;
+use crate::settle::Attempt;
+use crate::{Deps, Error, WriteOperation, WriteRequest, turn};
 
 /// The time that one attempt may take, longer than the function may run. Afterwards another attempt may begin.
 const ATTEMPT_TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
-
-/// The maximum number of tries of one attempt. The session of a connection can be refused twice although its grant is
-/// alive or has ended: this process and the token broker may both hold a session that Salesforce has ended. The third try
-/// finds a new session, or a connection whose state says that its grant has ended.
-const MAX_TRIES: usize = 3;
-
-/// An operation that writes to Salesforce.
-pub trait WriteOperation: Serialize + DeserializeOwned + Send + Sync {
-    /// The dependencies of the function.
-    type Deps: AsRef<Deps> + Sync;
-
-    /// Returns the kind of write.
-    fn kind(&self) -> WriteKind;
-
-    /// Returns the object, if all records are of one object.
-    fn object(&self) -> Option<&ObjectName>;
-
-    /// Checks whether this installation carries out such operations.
-    ///
-    /// # Errors
-    /// The installation does not. Nothing was stored.
-    fn require_allowed(&self, _: &Self::Deps) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// Returns whether what the operation creates can name an owner.
-    fn names_owner(&self) -> bool {
-        true
-    }
-
-    /// Makes one attempt through this connection. Returns the outcome for the ledger, whose members the response contains.
-    fn execute(
-        &self,
-        deps: &Self::Deps,
-        client: &Client,
-        route: &Route,
-        write: &Write,
-    ) -> impl Future<Output = Result<Value, Error>> + Send;
-
-    /// Returns whether an earlier attempt may have created something that the next attempt has to look for. `false` for an
-    /// operation that is safe to repeat.
-    fn needs_lookup(&self, write: &Write) -> bool;
-}
-
-/// A write request, as the ledger and the queue store it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WriteRequest<O> {
-    /// The acting user.
-    pub platform_user: Option<PlatformUser>,
-    /// The acting user's own token requested the write, so only that user's connection may make it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub only_as_user: bool,
-    /// The operation.
-    #[serde(flatten)]
-    pub operation: O,
-}
-
-/// A deferral: the pause, and the failure that caused it.
-struct Deferral {
-    pause: Duration,
-    cause: Error,
-}
+/// The delay of a task that found another attempt in progress, or could not record its result.
+const POSTPONED: Duration = Duration::from_secs(60);
 
 /// Carries out a write request, or defers it. Returns the write as the ledger holds it.
 ///
@@ -111,15 +47,15 @@ pub async fn accept<O: WriteOperation>(
         claim_ttl: ATTEMPT_TIMEOUT,
     };
     match ledger.writes.begin(&write).await? {
-        BeginOutcome::Started(write) => begin(deps, &write, &request, &stored_request).await,
+        BeginOutcome::Started(write) => carry_out(deps, &write, &request, &stored_request, Ok(())).await,
         BeginOutcome::Replay(write) if is_former_tenants(org, &write) => Err(store::Error::IdempotencyKeyReused.into()),
         BeginOutcome::Replay(write) => requeue(ledger, write).await,
         BeginOutcome::InProgress(_) => Err(Error::InProgress),
     }
 }
 
-/// Carries out queued writes, one after the other. Reports those that have to wait longer as failed, so that SQS delivers
-/// them again and in the end moves them to the dead-letter queue.
+/// Carries out queued writes, one after the other. A task that could not be done is sent again with a delay, so that only a
+/// task that cannot be read or sent, or whose function is killed, is delivered again and in the end becomes a dead letter.
 ///
 /// # Errors
 /// None: failures are in the report.
@@ -129,11 +65,19 @@ pub async fn handle<O: WriteOperation>(deps: &O::Deps, event: SqsEvent) -> Resul
     let mut report = BatchReport { failed, counts: Vec::new() };
     let mut done = 0;
     for message in batch.messages {
+        let task = message.body;
         // Boxed, because the futures of the AWS SDK are nested too deep for the compiler to lay out at once.
-        match Box::pin(resume::<O>(deps, &message.body)).await {
+        let result = match Box::pin(resume::<O>(deps, &task)).await {
+            Err(error) if error.retry() != Retry::Never => {
+                tracing::warn!(org.id = %task.org_id, error = %Chain(&error), "an attempt at a queued write was postponed");
+                deps.as_ref().queue.send(&task, POSTPONED).await.map_err(Error::Store)
+            }
+            result => result,
+        };
+        match result {
             Ok(()) => done += 1,
             Err(error) => {
-                tracing::warn!(org.id = %message.body.org_id, error = %Chain(&error), "a queued write failed");
+                tracing::warn!(org.id = %task.org_id, error = %Chain(&error), "a queued write failed");
                 report.failed.push(message.id);
             }
         }
@@ -168,20 +112,23 @@ pub fn require_active(org: &Org) -> Result<(), Error> {
     }
 }
 
-/// Makes another attempt at a queued write. Returns an error if the write has to wait longer.
+/// Makes another attempt at a queued write. Returns an error if its result could not be recorded, or another attempt is in
+/// progress.
 async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<(), Error> {
     let ledger = deps.as_ref();
-    let write = match ledger.writes.resume(task.org_id, task.write_id, ledger.clock.now(), ATTEMPT_TIMEOUT).await {
+    let mut write = match ledger.writes.resume(task, ledger.clock.now(), ATTEMPT_TIMEOUT).await {
         Ok(BeginOutcome::Started(write)) => write,
         Ok(BeginOutcome::Replay(_)) => return Ok(()),
         Ok(BeginOutcome::InProgress(_)) => return Err(Error::InProgress),
-        // A queued write does not expire, so it was erased with the data of its org or of its record.
+        // An accepted write does not expire, so it was erased with the data of its org or of its record.
         Err(store::Error::NotFound { .. }) => {
             tracing::warn!(org.id = %task.org_id, write.id = %task.write_id, "did not make a queued write: it was erased");
             return Ok(());
         }
         Err(error) => return Err(error.into()),
     };
+    // The number of a task that was sent before the write could be stored with it counts.
+    write.deferrals.count = write.deferrals.count.max(task.deferrals);
     let stored_request = write.request.clone().unwrap_or_default();
     let request = WriteRequest::<O>::deserialize(&stored_request).map_err(Error::StoredRequest)?;
     let active = match ledger.orgs.load(write.org_id).await {
@@ -191,146 +138,38 @@ async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<(
         Ok(None) => Err(Error::UnknownOrg),
         Err(error) => Err(error.into()),
     };
-    let outcome = match active {
-        Ok(()) => attempt(deps, &write, &request).await,
-        Err(error) => Err(error),
-    };
-    match outcome {
-        Ok(completed) => finish(ledger, &write, completed).await.map(drop),
-        Err(error) if error.effect(true) == FailureEffect::Refuse => refuse(ledger, &write, &error).await.map(drop),
-        Err(error) => {
-            // An accepted write is never dropped: it waits for Salesforce, or for the person who has to act.
-            ledger.writes.queue(&write, &stored_request, ledger.clock.now()).await?;
-            Err(error)
-        }
-    }
+    carry_out(deps, &write, &request, &stored_request, active).await.map(drop)
 }
 
-async fn begin<O: WriteOperation>(
+/// Makes an attempt if it is the write's turn and the org is active, and records its result.
+async fn carry_out<O: WriteOperation>(
     deps: &O::Deps,
     write: &Write,
     request: &WriteRequest<O>,
     stored_request: &Value,
+    active: Result<(), Error>,
 ) -> Result<Write, Error> {
     let ledger = deps.as_ref();
-    let error = match attempt(deps, write, request).await {
-        Ok(completed) => return finish(ledger, write, completed).await,
-        Err(error) => error,
-    };
-    match error.effect(request.operation.needs_lookup(write)) {
-        FailureEffect::Defer(pause) => defer(ledger, write, stored_request, Deferral { pause, cause: error }).await,
-        FailureEffect::Refuse => refuse(ledger, write, &error).await,
-        FailureEffect::Abandon => {
-            ledger.writes.abandon(write).await?;
-            Err(error)
-        }
-        FailureEffect::Leave => Err(error),
+    let mut records = request.operation.records();
+    records.sort_unstable();
+    records.dedup();
+    let needs_lookup = request.operation.needs_lookup(write);
+    let this = Attempt { write, stored_request, records: &records, needs_lookup };
+    if let Err(error) = active {
+        return this.settle(ledger, Err(error)).await;
     }
-}
-
-/// The outcome of a write, and the connection that it was made through.
-struct Completed {
-    write_route: WriteRoute,
-    outcome: Value,
-}
-
-/// Makes one attempt. If a session turns out to be dead, nothing was written: the owner policy is applied again, because the
-/// token broker may have marked the connection by then.
-async fn attempt<O: WriteOperation>(
-    deps: &O::Deps,
-    write: &Write,
-    request: &WriteRequest<O>,
-) -> Result<Completed, Error> {
-    let mut tries = 1;
-    loop {
-        match try_once(deps, write, request).await {
-            Err(error) if error.is_dead_session() && tries < MAX_TRIES => tries += 1,
-            outcome => return outcome,
-        }
+    let earlier = turn::take(ledger, write, &records).await?;
+    if !earlier.is_empty() {
+        return this.wait(ledger, earlier).await;
     }
+    let result = attempt(deps, write, request).await;
+    this.settle(ledger, result).await
 }
 
-async fn try_once<O: WriteOperation>(
-    deps: &O::Deps,
-    write: &Write,
-    request: &WriteRequest<O>,
-) -> Result<Completed, Error> {
-    let route = find_route(deps.as_ref(), write.org_id, request).await?;
-    let route = if request.operation.names_owner() { route } else { route.without_owner() };
-    write_through(deps, &route, write, request).await
-}
-
-/// Applies the owner policy. The team's connection looks up the rep's Salesforce user where the policy needs it.
-async fn find_route<O>(deps: &Deps, org: OrgId, request: &WriteRequest<O>) -> Result<Route, Error> {
-    let policy = if request.only_as_user { OwnerPolicy::RepOnly } else { deps.owner_policy };
-    let connected = Connected::load(&deps.connections, org, request.platform_user.as_ref()).await?;
-    let found = match connected.needed_look_up(policy) {
-        Some(key) => Some(look_up(deps, org, key).await?),
-        None => None,
-    };
-    connected.route(policy, found).map_err(Error::NoRoute)
-}
-
-async fn look_up(deps: &Deps, org: OrgId, key: UserKey) -> Result<FoundUser, Error> {
-    if let Some(known) = deps.users.known(org, &key) {
-        return Ok(known);
-    }
-    let client = deps.salesforce.client(org, &ConnectionId::team());
-    let found = deps.users.find(&client, org, key).await;
-    deps.count_calls(org, &client).await;
-    Ok(found?)
-}
-
-async fn write_through<O: WriteOperation>(
-    deps: &O::Deps,
-    route: &Route,
-    write: &Write,
-    request: &WriteRequest<O>,
-) -> Result<Completed, Error> {
-    let ledger = deps.as_ref();
-    let client = ledger.salesforce.client(write.org_id, &route.write_route.connection_id);
-    let outcome = request.operation.execute(deps, &client, route, write).await;
-    ledger.count_calls(write.org_id, &client).await;
-    Ok(Completed { write_route: route.write_route.clone(), outcome: outcome? })
-}
-
-async fn finish(deps: &Deps, write: &Write, completed: Completed) -> Result<Write, Error> {
-    let (org, connection) = (write.org_id, &completed.write_route.connection_id);
-    tracing::info!(org.id = %org, %connection, kind = ?write.kind, write.id = %write.write_id, "a write was carried out");
-    Ok(deps.writes.finish(write, Some(&completed.write_route), &completed.outcome, deps.clock.now()).await?)
-}
-
-async fn refuse(deps: &Deps, write: &Write, error: &Error) -> Result<Write, Error> {
-    tracing::warn!(org.id = %write.org_id, kind = ?write.kind, error = %Chain(error), "a write was refused");
-    let outcome = refused(&Problem::from(error));
-    Ok(deps.writes.finish(write, None, &outcome, deps.clock.now()).await?)
-}
-
-/// Queues the write. A write that is too large for the queue is returned as failed, unless its outcome is unknown.
-async fn defer(deps: &Deps, write: &Write, stored_request: &Value, deferral: Deferral) -> Result<Write, Error> {
-    let Deferral { pause, cause } = deferral;
-    tracing::warn!(org.id = %write.org_id, kind = ?write.kind, error = %Chain(&cause), "a write was deferred");
-    match deps.writes.queue(write, stored_request, deps.clock.now()).await {
-        Ok(write) => send(deps, write, pause).await,
-        Err(store::Error::TooLarge { .. }) if !matches!(cause, Error::OutcomeUnknown(_)) => {
-            deps.writes.abandon(write).await?;
-            Err(cause)
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Sends the task of a queued write once more, because the first attempt may have been killed before it sent the task. A
-/// duplicate does no harm.
+/// Sends the task of a queued write once more, for the case that it is a dead letter. A duplicate does no harm.
 async fn requeue(deps: &Deps, write: Write) -> Result<Write, Error> {
-    match write.state {
-        WriteState::Queued => send(deps, write, Duration::ZERO).await,
-        WriteState::Finished | WriteState::InProgress => Ok(write),
+    if write.state == WriteState::Queued {
+        turn::send(deps, &write, write.deferrals.count, Duration::ZERO).await?;
     }
-}
-
-async fn send(deps: &Deps, write: Write, pause: Duration) -> Result<Write, Error> {
-    let task = WriteTask { org_id: write.org_id, write_id: write.write_id };
-    deps.queue.send(&task, pause.min(MAX_DELAY)).await?;
     Ok(write)
 }

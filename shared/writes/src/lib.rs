@@ -3,8 +3,9 @@
 //!
 //! A write is stored in the ledger before Salesforce is called, and its outcome afterwards. The response is always built from
 //! the ledger, so that a repeated request gets the same response. A write that cannot be carried out now waits in the
-//! function's queue.
+//! function's queue, and one that follows an unfinished write of the same record waits for its turn.
 
+mod attempt;
 mod cache;
 mod config;
 mod defect;
@@ -13,7 +14,10 @@ mod error;
 mod error_texts;
 mod hidden;
 mod ledger;
+mod operation;
 mod response;
+mod settle;
+mod turn;
 mod users;
 
 pub use cache::Cache;
@@ -21,6 +25,7 @@ pub use config::{Config, Deps};
 pub use defect::{Defect, unknown_members};
 pub use error::Error;
 pub use hidden::Hidden;
-pub use ledger::{WriteOperation, WriteRequest, accept, handle, load, require_active};
+pub use ledger::{accept, handle, load, require_active};
+pub use operation::{Attempted, WriteOperation, WriteRequest};
 pub use response::{LedgerView, response};
 pub use users::Users;

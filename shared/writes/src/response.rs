@@ -3,22 +3,17 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use runtime::{Problem, problem};
+use runtime::problem;
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::owner_policy::{OwnerChoice, OwnerReason};
-use store::{ConnectionId, Write, WriteId, WriteKind, WriteState};
-
-/// Returns the outcome of a refused write, as the ledger stores it.
-pub(crate) fn refused(problem: &Problem) -> Value {
-    json!({ "problem": problem })
-}
+use store::{ConnectionId, Obstacle, Write, WriteId, WriteKind, WriteState};
 
 /// Returns the response to a write request: the same for the first request and for each repetition.
 pub fn response(write: Write) -> Response {
     match (write.state, stored_problem(&write)) {
-        (WriteState::Finished, Some((status, problem))) => problem::response(status, &problem),
-        (WriteState::Finished, None) => {
+        (WriteState::Finished | WriteState::Failed, Some((status, problem))) => problem::response(status, &problem),
+        (WriteState::Finished | WriteState::Failed, None) => {
             let created = matches!(write.kind, WriteKind::Note);
             let status = if created { StatusCode::CREATED } else { StatusCode::OK };
             (status, Json(FinishedWrite::from(write))).into_response()
@@ -79,6 +74,14 @@ pub struct LedgerView {
     attempt: u64,
     created_at: String,
     updated_at: String,
+    /// The time at which it was answered 202.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queued_at: Option<String>,
+    /// The time of the next attempt, while it is queued.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_attempt_at: Option<String>,
+    #[serde(flatten)]
+    obstacle: Option<Obstacle>,
     #[serde(flatten)]
     outcome: Option<Value>,
 }
@@ -86,10 +89,12 @@ pub struct LedgerView {
 impl From<Write> for LedgerView {
     fn from(write: Write) -> Self {
         let (owner_choice, owner_reason) = owner(&write);
+        let waits = !write.state.is_final();
+        let queued_at = write.accepted_at().map(store::time::format);
         Self {
             write_id: write.write_id,
             kind: write.kind,
-            state: write.state,
+            state: write.shown_state(),
             platform_user: write.platform_user,
             object: write.object,
             connection: write.route.map(|route| route.connection_id),
@@ -98,6 +103,9 @@ impl From<Write> for LedgerView {
             attempt: write.attempt,
             created_at: store::time::format(write.created_at),
             updated_at: store::time::format(write.updated_at),
+            queued_at,
+            next_attempt_at: write.next_attempt_at.filter(|_| waits).map(store::time::format),
+            obstacle: write.obstacle.filter(|_| waits),
             outcome: write.response,
         }
     }

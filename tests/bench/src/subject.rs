@@ -18,7 +18,7 @@ pub struct Subject {
 }
 
 /// Every variable that a function of Ferry requires, with addresses that nothing listens on.
-const ENVIRONMENT: [(&str, &str); 28] = [
+const ENVIRONMENT: [(&str, &str); 29] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
     ("ORGS_TABLE", "bench-orgs"),
@@ -29,6 +29,7 @@ const ENVIRONMENT: [(&str, &str); 28] = [
     ("PIPELINES_TABLE", "bench-pipelines"),
     ("DELIVERIES_TABLE", "bench-deliveries"),
     ("WRITES_TABLE", "bench-writes"),
+    ("WRITE_ORDER_TABLE", "bench-write-order"),
     ("BUDGETS_TABLE", "bench-budgets"),
     ("ORIGINS_TABLE", "bench-origins"),
     ("RECORD_UPSERT_QUEUE_URL", "http://127.0.0.1:9/bench/record-upsert"),

@@ -44,7 +44,11 @@ impl FakeBroker {
             let url = InstanceUrl::parse(&instance_url, HostPolicy::LoopbackToo).unwrap();
             let session = Session { instance_url: url, access_token: token.into() };
             if wanted.refused_fingerprint != Some(session.fingerprint()) {
-                return Response::Token(Token { access_token: session.access_token, instance_url });
+                return Response::Token(Token {
+                    access_token: session.access_token,
+                    instance_url,
+                    report_acceptance: false,
+                });
             }
         }
         if self.dead.lock().unwrap().contains(&connection) {
@@ -54,7 +58,7 @@ impl FakeBroker {
         }
         let username = &self.usernames[usize::from(!connection.is_team())];
         let access_token = self.simulator.access_token(username).unwrap().into();
-        Response::Token(Token { access_token, instance_url: self.instance_url.clone() })
+        Response::Token(Token { access_token, instance_url: self.instance_url.clone(), report_acceptance: false })
     }
 
     async fn revoke(&self, wanted: ConnectionRef) -> Response {
@@ -108,7 +112,7 @@ pub async fn set_connection_state(
 
 fn refused(reason: &str) -> Response {
     let code = RefusalCode::ReauthRequired;
-    Response::Refused(Refusal { code, reason: reason.to_owned(), retry: RetryHint::NeedsHuman })
+    Response::Refused(Refusal { code, reason: reason.to_owned(), retry: RetryHint::NeedsHuman, condition: None })
 }
 
 impl Invoke for FakeBroker {

@@ -11,6 +11,7 @@ pub(crate) mod errors;
 pub(crate) mod faults;
 pub(crate) mod ids;
 pub(crate) mod kind;
+pub(crate) mod late;
 pub(crate) mod limits;
 pub(crate) mod logins;
 pub(crate) mod org;

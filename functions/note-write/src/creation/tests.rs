@@ -1,32 +1,59 @@
-use std::time::Duration;
-
 use proptest::prelude::*;
 
 use super::*;
+use crate::matching::{Candidate, by_mark};
 
-/// The effect of the network, of Salesforce and of the process on one attempt.
+const MINUTE: i64 = 60;
+/// The longest time between a request and its effect, in seconds.
+const LATEST_EFFECT: i64 = 10 * MINUTE;
+
+/// What the network, Salesforce and the process do with one attempt.
 #[derive(Clone, Copy, Debug)]
-enum Incident {
-    /// Every call succeeds.
-    None,
-    /// The creation takes effect, and its response is lost.
-    ResponseLost,
-    /// The creation takes effect, its response is lost, and the search after it fails.
-    ResponseAndSearchLost,
-    /// The request is lost: it takes no effect and gets no response.
-    RequestLost,
+struct Incident {
+    /// The seconds since the previous attempt.
+    waited: i64,
+    /// What becomes of a request that creates the note.
+    request: Request,
+    /// The search gets no response.
+    search_lost: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Request {
+    /// It takes effect and gets its response.
+    Answered,
+    /// It takes effect after so many seconds, and its response is lost.
+    Lost(i64),
+    /// It is lost: it takes no effect and gets no response.
+    Dropped,
     /// Salesforce cannot be reached.
     Unreachable,
-    /// The function is killed after the creation took effect.
-    KilledAfter,
-    /// The function is killed before it sends the creation.
+    /// It takes effect after so many seconds, and the function is killed before the response.
+    Killed(i64),
+    /// The function is killed before it sends the request.
     KilledBefore,
 }
 
-/// A model of the org's notes and of the write's ledger entry.
+/// A note in the org, from a time on.
+#[derive(Clone, Debug)]
+struct OrgNote {
+    id: RecordId,
+    mark: Option<String>,
+    from: i64,
+}
+
+/// The org's notes. All have the same title, text and links.
 #[derive(Default)]
-struct Model {
-    notes: Vec<RecordId>,
+struct Org {
+    notes: Vec<OrgNote>,
+    keeps_marks: bool,
+}
+
+/// A write as the ledger has it.
+struct Write {
+    mark: String,
+    /// The time of the last creation, unless no request may take effect.
+    sent_at: Option<i64>,
     started: bool,
     finished: Option<RecordId>,
 }
@@ -43,85 +70,140 @@ impl Classify for Failure {
 const NOT_SENT: Failure = Failure(Retry::After(Duration::from_secs(1)));
 const NO_RESPONSE: Failure = Failure(Retry::Unknown(Duration::from_secs(1)));
 
-impl Model {
-    fn attempt(&mut self, incident: Incident) {
-        let mut step = begin(std::mem::replace(&mut self.started, true));
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(seconds).unwrap()
+}
+
+impl Write {
+    fn new(number: usize) -> Self {
+        Self { mark: format!("Ferry write {number}"), sent_at: None, started: false, finished: None }
+    }
+
+    /// Makes one attempt, as `note-write` does.
+    fn attempt(&mut self, org: &mut Org, now: i64, incident: Incident) {
+        self.started = true;
+        let mut step = begin(self.sent_at.is_some());
         loop {
             step = match step {
-                Step::LookForEarlier => after_looking_for_earlier(self.search(incident)),
-                Step::Create => match self.create(incident) {
-                    Some(created) => after_creating(created),
-                    None => return,
-                },
-                Step::LookForLost(lost) => after_looking_for_lost(lost, self.search(incident)),
+                Step::LookForEarlier => {
+                    let found = org.search(&self.mark, now, incident);
+                    after_looking_for_earlier(found, at(now), settled_at(at(self.sent_at.unwrap())))
+                }
+                Step::Create => {
+                    self.sent_at = Some(now);
+                    match org.create(&self.mark, now, incident.request) {
+                        Some(created) => after_creating(created),
+                        None => return,
+                    }
+                }
+                Step::LookForLost(lost) => after_looking_for_lost(lost, org.search(&self.mark, now, incident)),
                 Step::Done(id) => return self.finished = Some(id),
-                Step::Defer(_) | Step::Refuse(_) => return,
+                Step::NotSent(_) => return self.sent_at = None,
+                Step::Wait(_) | Step::Defer(_) | Step::Refuse(_) => return,
             };
         }
     }
+}
 
-    fn search(&self, incident: Incident) -> Result<Option<RecordId>, Failure> {
-        match incident {
-            Incident::Unreachable | Incident::ResponseAndSearchLost => Err(NOT_SENT),
-            _ => Ok(self.notes.first().copied()),
+impl Org {
+    /// Searches as `note-write` does: by the mark, and among notes without one by what they say.
+    fn search(&self, mark: &str, now: i64, incident: Incident) -> Result<Option<RecordId>, Failure> {
+        if incident.search_lost {
+            return Err(NOT_SENT);
         }
+        let visible = || self.notes.iter().filter(|note| note.from <= now);
+        let with = |candidate| {
+            let marks = |note: &&OrgNote| by_mark(note.mark.as_slice(), mark) == candidate;
+            visible().find(marks).map(|note| note.id)
+        };
+        Ok(with(Candidate::Own).or(with(Candidate::Unmarked)))
     }
 
     /// Creates a note; `None` if the function is killed.
-    fn create(&mut self, incident: Incident) -> Option<Result<RecordId, Failure>> {
-        match incident {
-            Incident::KilledBefore => return None,
-            Incident::Unreachable => return Some(Err(NOT_SENT)),
-            Incident::RequestLost => return Some(Err(NO_RESPONSE)),
-            Incident::None | Incident::ResponseLost | Incident::ResponseAndSearchLost | Incident::KilledAfter => {}
-        }
-        let id = note(self.notes.len());
-        self.notes.push(id);
-        match incident {
-            Incident::KilledAfter => None,
-            Incident::None => Some(Ok(id)),
-            _ => Some(Err(NO_RESPONSE)),
-        }
+    fn create(&mut self, mark: &str, now: i64, request: Request) -> Option<Result<RecordId, Failure>> {
+        let (delay, response) = match request {
+            Request::KilledBefore => return None,
+            Request::Unreachable => return Some(Err(NOT_SENT)),
+            Request::Dropped => return Some(Err(NO_RESPONSE)),
+            Request::Answered => (0, Some(true)),
+            Request::Lost(delay) => (delay, Some(false)),
+            Request::Killed(delay) => (delay, None),
+        };
+        let id = format!("069000000000{:03}", self.notes.len()).parse().unwrap();
+        let mark = self.keeps_marks.then(|| mark.to_owned());
+        self.notes.push(OrgNote { id, mark, from: now + delay });
+        response.map(|answered| if answered { Ok(id) } else { Err(NO_RESPONSE) })
     }
 }
 
-fn note(number: usize) -> RecordId {
-    format!("069000000000{number:03}").parse().unwrap()
-}
-
-fn any_incident() -> impl Strategy<Value = Incident> {
+fn any_request() -> impl Strategy<Value = Request> {
     prop_oneof![
-        Just(Incident::None),
-        Just(Incident::ResponseLost),
-        Just(Incident::ResponseAndSearchLost),
-        Just(Incident::RequestLost),
-        Just(Incident::Unreachable),
-        Just(Incident::KilledAfter),
-        Just(Incident::KilledBefore),
+        Just(Request::Answered),
+        (0..=LATEST_EFFECT).prop_map(Request::Lost),
+        Just(Request::Dropped),
+        Just(Request::Unreachable),
+        (0..=LATEST_EFFECT).prop_map(Request::Killed),
+        Just(Request::KilledBefore),
     ]
 }
 
+fn any_incident() -> impl Strategy<Value = Incident> {
+    // An attempt begins after the claim of the one before, or after a deferral.
+    let waited = prop_oneof![Just(MINUTE), MINUTE..20 * MINUTE];
+    (waited, any_request(), any::<bool>())
+        .prop_map(|(waited, request, search_lost)| Incident { waited, request, search_lost })
+}
+
+const QUIET: Incident = Incident { waited: 15 * MINUTE, request: Request::Answered, search_lost: false };
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
     #[test]
-    fn no_sequence_of_failures_makes_a_second_note(incidents in prop::collection::vec(any_incident(), 1..12)) {
-        let mut model = Model::default();
-        for incident in incidents {
-            if model.finished.is_none() {
-                model.attempt(incident);
+    fn each_write_makes_exactly_one_note_however_late_it_commits(
+        incidents in prop::collection::vec((0usize..2, any_incident()), 0..16),
+    ) {
+        let mut org = Org { keeps_marks: true, ..Org::default() };
+        let mut writes = [Write::new(0), Write::new(1)];
+        let mut now = 0;
+        let quiet = [(0, QUIET), (1, QUIET), (0, QUIET), (1, QUIET)];
+        for (index, incident) in incidents.into_iter().chain(quiet) {
+            now += incident.waited;
+            if writes[index].finished.is_none() {
+                writes[index].attempt(&mut org, now, incident);
             }
-            prop_assert!(model.notes.len() <= 1, "{} notes", model.notes.len());
         }
+        let ids = writes.map(|write| write.finished);
+        prop_assert!(ids.iter().all(Option::is_some) && ids[0] != ids[1], "{ids:?}");
+        prop_assert_eq!(org.notes.len(), 2, "{:?}", org.notes);
     }
 
     #[test]
-    fn the_first_attempt_without_a_failure_finds_the_one_note(incidents in prop::collection::vec(any_incident(), 0..8)) {
-        let mut model = Model::default();
-        for incident in incidents {
-            model.attempt(incident);
+    fn without_marks_no_write_makes_a_second_note(incidents in prop::collection::vec(any_incident(), 0..16)) {
+        let mut org = Org::default();
+        let mut write = Write::new(0);
+        let mut now = 0;
+        for incident in incidents.into_iter().chain([QUIET, QUIET]) {
+            now += incident.waited;
+            if write.finished.is_none() {
+                write.attempt(&mut org, now, incident);
+            }
         }
-        model.attempt(Incident::None);
-        prop_assert!(model.finished.is_some());
-        prop_assert_eq!(model.finished, model.notes.first().copied());
+        prop_assert_eq!(org.notes.len(), 1);
+        prop_assert_eq!(write.finished, Some(org.notes[0].id));
+    }
+
+    #[test]
+    fn nothing_is_created_while_an_earlier_request_may_take_effect(sent_at in 0i64..100, searched_at in 0i64..2_000) {
+        let step = after_looking_for_earlier::<Failure>(Ok(None), at(searched_at), settled_at(at(sent_at)));
+        match step {
+            Step::Create => prop_assert!(searched_at >= sent_at + 12 * MINUTE),
+            Step::Wait(pause) => {
+                let left = u64::try_from(sent_at + 12 * MINUTE - searched_at).unwrap();
+                prop_assert_eq!(pause, Duration::from_secs(left).min(MAX_SEARCH_PAUSE));
+            }
+            step => prop_assert!(false, "{step:?}"),
+        }
     }
 }
 
@@ -133,14 +215,19 @@ fn a_first_attempt_creates_without_a_search() {
 #[test]
 fn a_later_attempt_searches_before_it_creates() {
     assert_eq!(begin::<Failure>(true), Step::LookForEarlier);
-    assert_eq!(after_looking_for_earlier::<Failure>(Ok(None)), Step::Create);
-    assert_eq!(after_looking_for_earlier(Err(NOT_SENT)), Step::Defer(NOT_SENT));
+    assert_eq!(after_looking_for_earlier::<Failure>(Ok(None), at(720), settled_at(at(0))), Step::Create);
+    assert_eq!(after_looking_for_earlier(Err(NOT_SENT), at(720), settled_at(at(0))), Step::Defer(NOT_SENT));
 }
 
 #[test]
 fn an_attempt_with_a_lost_response_searches_and_does_not_resend() {
     assert_eq!(after_creating(Err(NO_RESPONSE)), Step::LookForLost(NO_RESPONSE));
     assert_eq!(after_looking_for_lost(NO_RESPONSE, Ok(None)), Step::Defer(NO_RESPONSE));
+}
+
+#[test]
+fn a_request_without_effect_is_taken_back() {
+    assert_eq!(after_creating(Err(NOT_SENT)), Step::NotSent(NOT_SENT));
 }
 
 #[test]

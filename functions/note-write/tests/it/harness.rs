@@ -4,10 +4,12 @@ use std::ops::Deref;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
+use jiff::SignedDuration;
 use note_write::{Deps, handle, router};
+use salesforce::notes::FoundNote;
 use serde_json::{Value, json};
-use store::Write;
 use store::owner_policy::OwnerPolicy;
+use store::{ConnectionId, Write};
 
 pub(crate) use harness::{REP, run};
 
@@ -94,13 +96,22 @@ impl TestContext {
 
     /// Delivers the message of a queued write to the function. Returns `false` if SQS has to deliver it again.
     pub(crate) async fn resume(&self, write_id: &Value) -> bool {
-        handle(&self.deps, self.write_event(write_id)).await.unwrap().failed.is_empty()
+        handle(&self.deps, self.write_event(write_id).await).await.unwrap().failed.is_empty()
     }
 
     /// Returns the number of tasks in the queue.
     pub(crate) async fn queued(&self) -> usize {
         let (visible, delayed) = self.waiting(QUEUE).await;
         visible + delayed
+    }
+
+    /// Returns the only note in the org.
+    pub(crate) async fn only_note(&self) -> FoundNote {
+        let team = self.deps.salesforce.client(self.org, &ConnectionId::team());
+        let since = self.clock.now() - SignedDuration::from_hours(1);
+        let mut found = team.find_notes(&self.account.parse().unwrap(), since).await.unwrap();
+        assert_eq!((found.len(), self.notes()), (1, 1));
+        found.remove(0)
     }
 
     /// Returns the number of notes in the org.

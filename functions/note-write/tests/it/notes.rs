@@ -1,6 +1,7 @@
 //! Notes are created, read and changed.
 
 use http::StatusCode;
+use org_simulator::{Effect, Fault};
 use serde_json::{Value, json};
 use store::WriteState;
 use store::owner_policy::OwnerPolicy;
@@ -92,6 +93,39 @@ fn a_change_leaves_the_other_members_as_they_are() {
         let ledger = context.ledger(&changed["write_id"]).await;
         assert_eq!(ledger.state, WriteState::Finished);
         assert!(ledger.route.unwrap().connection_id.is_team());
+    });
+}
+
+#[test]
+fn a_change_of_a_deleted_note_is_refused_and_not_repeated() {
+    run(async {
+        let context = TestContext::new().await;
+        let (_, written) = context.create_note(None, "k", "Old").await;
+        context.delete("ContentNote", written["note_id"].as_str().unwrap());
+
+        let (status, problem) = context.change(&written["note_id"], None, json!({ "text": "New" })).await;
+
+        assert_eq!((status, &problem["type"]), (StatusCode::NOT_FOUND, &json!("urn:ferry:problem:not_found")));
+    });
+}
+
+/// Salesforce says once that the note does not exist.
+#[test]
+fn a_passing_not_found_does_not_refuse_a_change() {
+    run(async {
+        let context = TestContext::new().await;
+        let (_, written) = context.create_note(None, "k", "Old").await;
+        let effect = Effect::Error { status: 404, code: "NOT_FOUND".to_owned(), message: "not found".to_owned() };
+        let path_prefix = "/services/data/v66.0/sobjects/ContentNote".to_owned();
+        let method = Some("PATCH".to_owned());
+        context.simulator.fault(Fault { path_prefix, method, times: 2, effect });
+
+        let (status, queued) = context.change(&written["note_id"], Some("c"), json!({ "text": "New" })).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{queued}");
+        context.simulator.clear_faults();
+        assert!(context.resume(&queued["write_id"]).await);
+
+        assert_eq!(context.read(None, &written["note_id"]).await.1["html"], "New");
     });
 }
 

@@ -1,6 +1,6 @@
 //! The state of a connection and of an org, as text for the page. Pure.
 
-use store::{ConnectionState, OrgState};
+use store::{Connection, ConnectionState, OrgState};
 
 /// A connection's state, for display.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,11 +11,30 @@ pub(super) struct Status {
     pub(super) class: &'static str,
     /// The meaning of the state, and what to do.
     pub(super) explanation: Option<&'static str>,
+    /// What an administrator or the operator can do about it.
+    pub(super) advice: Option<&'static str>,
 }
 
-/// Describes a connection's state.
-pub(super) fn of_connection(state: &ConnectionState) -> Status {
-    let status = |label, class, explanation| Status { label, class, explanation };
+/// Describes a connection's state, and the condition that it is in.
+pub(super) fn of_connection(connection: &Connection) -> Status {
+    let is_live = matches!(connection.state, ConnectionState::Active | ConnectionState::Uncertain);
+    match connection.condition.filter(|_| is_live) {
+        Some(state) if state.told => {
+            let (explanation, advice) = (state.condition.explanation(), state.condition.advice());
+            Status { label: "Blocked", class: "bad", explanation: Some(explanation), advice: Some(advice) }
+        }
+        Some(state) if connection.state == ConnectionState::Active => Status {
+            label: "Waiting",
+            class: "wait",
+            explanation: Some(state.condition.explanation()),
+            advice: Some("Ferry tries again by itself."),
+        },
+        _ => of_state(&connection.state),
+    }
+}
+
+fn of_state(state: &ConnectionState) -> Status {
+    let status = |label, class, explanation| Status { label, class, explanation, advice: None };
     match state {
         ConnectionState::Active => status("Connected", "good", None),
         ConnectionState::Uncertain => status(
@@ -64,7 +83,7 @@ mod tests {
     use super::*;
 
     fn reauth(reason: &str) -> Status {
-        of_connection(&ConnectionState::ReauthRequired { reason: reason.to_owned() })
+        of_state(&ConnectionState::ReauthRequired { reason: reason.to_owned() })
     }
 
     #[test]
@@ -79,10 +98,10 @@ mod tests {
 
     #[test]
     fn only_an_active_connection_is_good() {
-        let active = of_connection(&ConnectionState::Active);
+        let active = of_state(&ConnectionState::Active);
         assert_eq!((active.class, active.explanation), ("good", None));
-        assert_eq!(of_connection(&ConnectionState::Uncertain).class, "wait");
+        assert_eq!(of_state(&ConnectionState::Uncertain).class, "wait");
         assert_eq!(reauth("grant_ended").class, "bad");
-        assert_eq!(of_connection(&ConnectionState::Revoked).class, "bad");
+        assert_eq!(of_state(&ConnectionState::Revoked).class, "bad");
     }
 }

@@ -99,7 +99,7 @@ fn connection_view(connection: &Connection, newest_app: &str, now: Timestamp) ->
         name: name_of(connection),
         username: connection.username.clone(),
         user: connection.user_id.to_string(),
-        status: status::of_connection(&connection.state),
+        status: status::of_connection(connection),
         needs_to_move: is_in_use && connection.app != newest_app,
         app: connection.app.clone(),
         last_used: ago(connection.refreshed_at.unwrap_or(connection.connected_at), now),

@@ -68,7 +68,12 @@ impl FakeBroker {
 }
 
 fn refused(code: RefusalCode) -> Response {
-    Response::Refused(Refusal { code, reason: "refused by the fake".to_owned(), retry: RetryHint::NeedsHuman })
+    Response::Refused(Refusal {
+        code,
+        reason: "refused by the fake".to_owned(),
+        retry: RetryHint::NeedsHuman,
+        condition: None,
+    })
 }
 
 impl Invoke for FakeBroker {

@@ -22,7 +22,13 @@ fn row(stage: &str) -> Value {
 }
 
 fn tables() -> StreamTables {
-    StreamTables { records: "records".to_owned(), connections: "connections".to_owned(), orgs: "orgs".to_owned() }
+    let name = str::to_owned;
+    StreamTables {
+        records: name("records"),
+        connections: name("connections"),
+        orgs: name("orgs"),
+        writes: name("writes"),
+    }
 }
 
 fn change(number: usize, old: Value, new: Value) -> EventRecord {
@@ -53,7 +59,7 @@ fn a_batch_makes_the_events_of_its_changes_in_order() {
     let id = |change: &StreamChange| match change {
         StreamChange::Record(change) => change.change_id.clone(),
         StreamChange::Org(event) => event.id.clone(),
-        StreamChange::Connection { change_id, .. } => change_id.clone(),
+        StreamChange::Connection { change_id, .. } | StreamChange::Write { change_id, .. } => change_id.clone(),
     };
     let events: Vec<_> = batch.events.iter().map(|(number, change)| (number.clone(), id(change))).collect();
     assert_eq!(events, [("1", "event-1"), ("3", "event-3")].map(|(number, id)| (number.to_owned(), id.to_owned())));

@@ -20,6 +20,7 @@ use store::{
 const ORG: &str = "00D5e000000KQ2eEAG";
 const RECORDS: &str = "records";
 const CONNECTIONS: &str = "connections";
+const WRITES: &str = "writes";
 
 /// An event bus, and the platform's queue on it.
 struct TestContext {
@@ -64,6 +65,7 @@ impl TestContext {
                 records: RECORDS.to_owned(),
                 connections: CONNECTIONS.to_owned(),
                 orgs: "orgs".to_owned(),
+                writes: WRITES.to_owned(),
             },
             links: ConnectLinks::new(self.authorizations(), "https://ferry.example.com"),
             clock: Clock::system(),
@@ -276,4 +278,38 @@ async fn a_change_of_unknown_origin_waits() {
     assert_eq!((report.resume_at.as_deref(), report.published), (Some("2"), 2), "no write of Ferry's makes a deletion");
     let days_later = Deps { clock: Clock::manual("2026-12-22T00:00:00Z".parse().unwrap()), ..deps };
     assert_eq!(handle(&days_later, stream(RECORDS, &rows)).await.unwrap().resume_at, None, "no origin is that old");
+}
+
+#[tokio::test]
+async fn the_end_of_a_queued_write_is_published() {
+    let context = TestContext::new().await;
+    context.activate().await;
+    let write = |state: &str, created_at: &str, answer: Value| {
+        json!({
+            "org_id": { "S": ORG }, "write_id": { "S": "f423aba7-be8a-50bd-b8cc-e92831fc51f8" },
+            "kind": { "S": "records" }, "state": { "S": state }, "attempt": { "N": "2" },
+            "request_digest": { "S": "d" }, "deadline": { "S": created_at }, "created_at": { "S": created_at },
+            "updated_at": { "S": created_at }, "queued_at": { "S": created_at }, "answer": { "S": answer.to_string() },
+            "deferrals": { "M": { "put_off": { "N": "3" }, "deferred_since": { "S": created_at } } },
+            "obstacle": { "M": { "waiting_for": { "S": "earlier_write" }, "waits_for": { "L": [] } } },
+        })
+    };
+    let now = Clock::system().now() + jiff::SignedDuration::from_mins(1);
+    let outcome = json!({ "records": [{ "id": REP, "success": true, "created": false, "errors": [] }] });
+    let rows = [("queued", outcome.clone()), ("finished", outcome)]
+        .map(|(state, answer)| write(state, &now.to_string(), answer));
+
+    let report = handle(&context.deps(), stream(WRITES, &rows)).await.unwrap();
+
+    assert_eq!((report.resume_at, report.published, report.silent), (None, 1, 1));
+    let [event] = &context.received().await[..] else { panic!("one event") };
+    let detail = &event["detail"];
+    assert_eq!((&event["detail-type"], &detail["data"]["tenant"]), (&json!("write.succeeded"), &json!("acme")));
+    assert_eq!(detail["subject"], "writes/f423aba7-be8a-50bd-b8cc-e92831fc51f8");
+    assert_eq!(detail["data"]["records"], json!([{ "index": 0, "id": REP, "success": true, "created": false }]));
+
+    // Requested before the org passed to its tenant: a former tenant's.
+    let rows = ["queued", "finished"].map(|state| write(state, "2020-01-01T00:00:00.000Z", json!({})));
+    let report = handle(&context.deps(), stream(WRITES, &rows)).await.unwrap();
+    assert_eq!((report.resume_at, report.published, report.silent), (None, 0, 2));
 }

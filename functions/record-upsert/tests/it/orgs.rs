@@ -32,7 +32,7 @@ impl Invoke for Sessions {
             };
             let (simulator, admin) = &self.0[&request.org_id];
             let access_token = simulator.access_token(admin).unwrap().into();
-            let token = Token { access_token, instance_url: simulator.url().to_owned() };
+            let token = Token { access_token, instance_url: simulator.url().to_owned(), report_acceptance: false };
             Ok(serde_json::to_vec(&Response::Token(token)).unwrap())
         })
     }

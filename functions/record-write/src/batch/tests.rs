@@ -125,6 +125,22 @@ fn an_unknown_member_is_refused() {
     assert_eq!(Batch::parse(body).unwrap_err()[0].to_string(), detail);
 }
 
+#[test]
+fn external_ids_that_are_the_same_to_salesforce_name_both_records() {
+    let text = ExternalIdType::Text { case_sensitive: false };
+    let records = |ids: Value| parse(ids.as_array().unwrap().iter().map(|id| json!({KEY: id})).collect()).unwrap();
+    let batch = records(json!(["b", "A-1", "a-1"]));
+    let places = |defects: Vec<Defect>| defects.iter().map(|defect| defect.record.unwrap()).collect::<Vec<_>>();
+    assert!(batch.may_have_duplicates());
+    assert_eq!(places(batch.require_distinct(&text).unwrap_err()), [1, 2]);
+    assert!(batch.require_distinct(&ExternalIdType::Text { case_sensitive: true }).is_ok());
+    let numbers = records(json!([7, "7.0", "seven"]));
+    assert!(numbers.may_have_duplicates());
+    assert_eq!(places(numbers.require_distinct(&ExternalIdType::Number { scale: 0 }).unwrap_err()), [0, 1]);
+    assert!(numbers.require_distinct(&text).is_ok());
+    assert!(!records(json!(["a", "b", 7])).may_have_duplicates());
+}
+
 proptest! {
     #[test]
     fn a_batch_is_valid_exactly_if_its_external_ids_differ(ids in prop::collection::vec("[a-c]{1,2}", 1..12)) {

@@ -5,14 +5,14 @@ use super::*;
 
 const KEY: FieldName = FieldName::from_static("Ferry_External_Id__c");
 const REP: &str = "005D0000001aaaaIAA";
-const TEXT: KeyType = KeyType::Text { case_sensitive: false };
-const NUMBER: KeyType = KeyType::Number { scale: 0 };
+const TEXT: ExternalIdType = ExternalIdType::Text { case_sensitive: false };
+const NUMBER: ExternalIdType = ExternalIdType::Number { scale: 0 };
 
 fn batch(records: Value) -> Batch {
     Batch::parse(json!({"external_id_field": KEY, "records": records})).unwrap()
 }
 
-fn existing(key_type: &KeyType, batch: &Batch, values: &[Value]) -> Existing {
+fn existing(key_type: &ExternalIdType, batch: &Batch, values: &[Value]) -> Existing {
     let mut existing = Existing::default();
     let found: Vec<Record> = values.iter().map(row).collect();
     existing.extend(&KEY, key_type, batch, &found);
@@ -25,7 +25,7 @@ fn row(value: &Value) -> Record {
 }
 
 /// Returns the owner that each record gets, if Salesforce returned these values for existing records.
-fn owners(key_type: &KeyType, batch: &Batch, values: &[Value]) -> Vec<Option<String>> {
+fn owners(key_type: &ExternalIdType, batch: &Batch, values: &[Value]) -> Vec<Option<String>> {
     let records = with_owner(batch, REP.parse().unwrap(), key_type, &existing(key_type, batch, values));
     records.iter().map(|record| Some(record.get("OwnerId")?.as_str()?.to_owned())).collect()
 }
@@ -47,14 +47,14 @@ fn a_number_that_exists_keeps_its_owner() {
 #[test]
 fn a_record_named_by_its_id_exists() {
     let batch = batch(json!([{"Ferry_External_Id__c": "001D000000IRFma"}]));
-    assert_eq!(owners(&KeyType::Id, &batch, &[]), [None]);
-    assert!(queries(&ObjectName::from_static("Account"), &KeyType::Id, &batch).is_empty());
+    assert_eq!(owners(&ExternalIdType::Id, &batch, &[]), [None]);
+    assert!(queries(&ObjectName::from_static("Account"), &ExternalIdType::Id, &batch).is_empty());
 }
 
 #[test]
 fn a_case_sensitive_text_in_another_case_is_new() {
     let batch = batch(json!([{"Ferry_External_Id__c": "a-1"}, {"Ferry_External_Id__c": "A-1"}]));
-    let case_sensitive = KeyType::Text { case_sensitive: true };
+    let case_sensitive = ExternalIdType::Text { case_sensitive: true };
     assert_eq!(owners(&case_sensitive, &batch, &[json!("A-1")]), [Some(REP.to_owned()), None]);
 }
 

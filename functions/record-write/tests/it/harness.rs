@@ -86,9 +86,20 @@ impl TestContext {
         self.context.send(router(self.deps.clone()), request).await
     }
 
-    /// Delivers the message of a queued write to the function. Returns `false` if SQS has to deliver it again.
+    /// Delivers the task of a queued write to the function, as it was sent last. Returns `false` if SQS has to deliver it
+    /// again.
     pub(crate) async fn resume(&self, write_id: &Value) -> bool {
-        handle(&self.deps, self.write_event(write_id)).await.unwrap().failed.is_empty()
+        handle(&self.deps, self.write_event(write_id).await).await.unwrap().failed.is_empty()
+    }
+
+    /// Delivers the task that was sent for this deferral of a write.
+    pub(crate) async fn deliver(&self, write_id: &Value, deferrals: u32) -> bool {
+        handle(&self.deps, self.write_task_event(write_id, deferrals)).await.unwrap().failed.is_empty()
+    }
+
+    /// Returns the state of a write, as the platform sees it.
+    pub(crate) async fn state(&self, write_id: &Value) -> Value {
+        self.ledger(write_id).await.1["state"].clone()
     }
 
     /// Returns the number of tasks in the queue.

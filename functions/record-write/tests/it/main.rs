@@ -4,9 +4,11 @@
 
 mod acting;
 mod harness;
+mod order;
 mod origins;
 mod outages;
 mod owners;
 mod refusals;
 mod replays;
+mod rows;
 mod upgrade;

@@ -26,12 +26,18 @@ fn a_write_during_maintenance_waits_in_the_queue() {
         let (status, queued) = context.upsert("Account", None, "k", records()).await;
         assert_eq!((status, &queued["state"]), (StatusCode::ACCEPTED, &json!("queued")));
         assert_eq!(context.queued().await, 1);
-        assert!(!context.resume(&queued["write_id"]).await, "the maintenance has not ended");
+        let (_, waiting) = context.ledger(&queued["write_id"]).await;
+        assert_eq!((&waiting["state"], &waiting["waiting_for"]), (&json!("queued"), &json!("salesforce")), "{waiting}");
+        assert_eq!(waiting["reason"], "salesforce_unavailable");
+        assert!(waiting["next_attempt_at"].as_str() > waiting["queued_at"].as_str(), "{waiting}");
+        assert!(context.resume(&queued["write_id"]).await);
+        assert_eq!(context.state(&queued["write_id"]).await, "queued", "the maintenance has not ended");
+        assert_eq!(context.queued().await, 2, "it was queued again");
 
         context.simulator.clear_faults();
         assert!(context.resume(&queued["write_id"]).await);
         let (_, ledger) = context.ledger(&queued["write_id"]).await;
-        assert_eq!(ledger["state"], "finished");
+        assert_eq!((&ledger["state"], &ledger["waiting_for"]), (&json!("finished"), &Value::Null));
         assert_eq!(ledger["records"][0]["success"], true);
         let (status, response) = context.upsert("Account", None, "k", records()).await;
         assert_eq!((status, &response["records"]), (StatusCode::OK, &ledger["records"]));
@@ -54,7 +60,7 @@ fn a_write_whose_response_is_lost_creates_one_record() {
         assert!(context.resume(&queued["write_id"]).await);
         assert_eq!(context.count_in_org("Account"), before + 1);
         let (_, ledger) = context.ledger(&queued["write_id"]).await;
-        assert_eq!(ledger["records"][0]["created"], false);
+        assert_eq!(ledger["records"][0]["created"], Value::Null, "a lost response may have reported it as created");
     });
 }
 
@@ -96,12 +102,19 @@ fn an_accepted_write_waits_for_the_team_to_reconnect() {
         context.simulator.clear_faults();
         context.disconnect(&ConnectionId::team()).await;
 
-        assert!(!context.resume(&queued["write_id"]).await);
+        // Longer than any failure that passes by itself is tried again.
+        for _ in 0..4 {
+            context.pass(SignedDuration::from_hours(30));
+            assert!(context.resume(&queued["write_id"]).await);
+        }
         let (_, ledger) = context.ledger(&queued["write_id"]).await;
-        assert_eq!(ledger["state"], "queued");
+        assert_eq!((&ledger["state"], &ledger["waiting_for"]), (&json!("queued"), &json!("person")), "{ledger}");
+        assert_eq!(ledger["reason"], "reconnect_required");
+        assert!(ledger["next"].as_str().is_some_and(|next| !next.is_empty()), "{ledger}");
 
         context.connect(store::ConnectionKind::Team).await;
         assert!(context.resume(&queued["write_id"]).await);
+        assert_eq!(context.state(&queued["write_id"]).await, "finished");
     });
 }
 
@@ -160,5 +173,144 @@ fn an_erased_write_is_not_made() {
 
         assert_eq!(context.count_in_org("Account"), before);
         assert_eq!(context.ledger(&queued["write_id"]).await.0, StatusCode::NOT_FOUND);
+    });
+}
+
+/// Delivers the tasks of a write, each when it is due, until the write has ended.
+async fn run_until_it_ends(context: &TestContext, write_id: &Value) -> Value {
+    for _ in 0..1_000 {
+        let (_, write) = context.ledger(write_id).await;
+        if write["state"] != "queued" {
+            return write;
+        }
+        context.pass(SignedDuration::from_mins(15));
+        assert!(context.resume(write_id).await);
+    }
+    panic!("the write has not ended");
+}
+
+#[test]
+fn an_accepted_write_fails_after_three_days_of_outage() {
+    run(async {
+        let context = TestContext::new().await;
+        context.simulator.fault(Fault { times: u32::MAX, ..fault(Effect::Unavailable) });
+        let (status, queued) = context.upsert("Account", None, "k", records()).await;
+        assert_eq!(status, StatusCode::ACCEPTED);
+        let accepted_at = context.clock.now();
+
+        let failed = run_until_it_ends(&context, &queued["write_id"]).await;
+
+        let took = context.clock.now().duration_since(accepted_at);
+        assert!(took >= SignedDuration::from_hours(72) && took < SignedDuration::from_hours(74), "{took:?}");
+        assert_eq!((&failed["state"], &failed["retryable"]), (&json!("failed"), &json!(true)), "{failed}");
+        assert_eq!(failed["problem"]["type"], "urn:ferry:problem:salesforce_unavailable");
+        context.simulator.clear_faults();
+        let (status, problem) = context.upsert("Account", None, "k", records()).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(problem["next"], "Send the same records again with a new Idempotency-Key.");
+    });
+}
+
+#[test]
+fn an_accepted_write_for_a_disconnected_org_fails() {
+    run(async {
+        let context = TestContext::new().await;
+        context.simulator.fault(fault(Effect::Unavailable));
+        let (_, queued) = context.upsert("Account", None, "k", records()).await;
+        context.simulator.clear_faults();
+        context.orgs.close(context.org, context.clock.now()).await.unwrap();
+
+        assert!(context.resume(&queued["write_id"]).await);
+
+        let (_, failed) = context.ledger(&queued["write_id"]).await;
+        assert_eq!((&failed["state"], &failed["retryable"]), (&json!("failed"), &Value::Null), "{failed}");
+        assert_eq!(failed["problem"]["type"], "urn:ferry:problem:org_not_active");
+    });
+}
+
+#[test]
+fn a_superseded_task_makes_no_attempt() {
+    run(async {
+        let context = TestContext::new().await;
+        context.simulator.fault(fault(Effect::Unavailable));
+        let (_, queued) = context.upsert("Account", None, "k", records()).await;
+        assert!(context.deliver(&queued["write_id"], 1).await);
+        let (tasks, calls) = (context.queued().await, context.simulator.api_calls());
+
+        assert!(context.deliver(&queued["write_id"], 1).await, "SQS delivered it twice");
+
+        assert_eq!((context.queued().await, context.simulator.api_calls()), (tasks, calls));
+    });
+}
+
+#[test]
+fn a_redriven_dead_letter_finishes_its_write() {
+    run(async {
+        let context = TestContext::new().await;
+        context.simulator.fault(fault(Effect::Unavailable));
+        let (_, queued) = context.upsert("Account", None, "k", records()).await;
+        context.simulator.clear_faults();
+        // The task was a dead letter for a week, after its function was killed ten times.
+        context.pass(SignedDuration::from_hours(7 * 24));
+
+        assert!(context.deliver(&queued["write_id"], 1).await);
+
+        assert_eq!(context.state(&queued["write_id"]).await, "finished");
+    });
+}
+
+#[test]
+fn a_task_during_another_attempt_is_sent_again() {
+    run(async {
+        let context = TestContext::killable().await;
+        context.simulator.fault(fault(Effect::Unavailable));
+        let (_, queued) = context.upsert("Account", None, "k", records()).await;
+        context.simulator.clear_faults();
+        // The first two requests load the write and take it over.
+        assert!(!context.killed_at(2, context.deliver(&queued["write_id"], 1)).await);
+        let tasks = context.queued().await;
+
+        assert!(context.deliver(&queued["write_id"], 1).await, "SQS need not deliver it again");
+
+        assert_eq!(
+            (context.state(&queued["write_id"]).await, context.queued().await),
+            (json!("in_progress"), tasks + 1)
+        );
+        context.pass_a_minute();
+        assert!(context.deliver(&queued["write_id"], 1).await);
+        assert_eq!(context.state(&queued["write_id"]).await, "finished");
+    });
+}
+
+#[test]
+fn a_queued_write_killed_at_every_point_is_made_once() {
+    run(async {
+        let context = TestContext::killable().await;
+        let before = context.count_in_org("Account");
+        context.simulator.fault(fault(Effect::Unavailable));
+        let (_, queued) = context.upsert("Account", None, "k", records()).await;
+        let write_id = &queued["write_id"];
+
+        // Killed while it is deferred once more: SQS delivers the task again.
+        let mut kills = 0;
+        while !context.killed_at(kills, context.deliver(write_id, 1)).await {
+            context.pass_a_minute();
+            kills += 1;
+        }
+        // It loads the write, takes it over, loads the org, joins, loads the connections, counts calls, sends, and stores.
+        assert!(kills >= 8, "killed {kills} times");
+        let write = context.ledger(write_id).await.1;
+        assert_eq!(write["state"], "queued", "{write}");
+
+        // Killed while it is made.
+        context.simulator.clear_faults();
+        let mut kills = 0;
+        while !context.killed_at(kills, context.resume(write_id)).await {
+            context.pass_a_minute();
+            kills += 1;
+        }
+        assert!(kills >= 8, "killed {kills} times");
+        assert_eq!(context.state(write_id).await, "finished");
+        assert_eq!(context.count_in_org("Account"), before + 1);
     });
 }

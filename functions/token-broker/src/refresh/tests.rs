@@ -78,7 +78,10 @@ fn only_a_terminal_invalid_grant_ends_the_grant() {
     assert_eq!(refresh_failure(&ended), RefreshFailure::InvalidGrant);
     assert_eq!(refresh_failure(&Salesforce::RefreshInProgress), RefreshFailure::AlreadyProcessing);
     let app = Salesforce::AppRefused { code: "invalid_client".to_owned() };
-    assert_eq!(refresh_failure(&app), RefreshFailure::InvalidClient);
+    assert_eq!(refresh_failure(&app), APP_REFUSED);
+    let retry = Retry::NeedsHuman;
+    let blocked = Salesforce::Blocked { condition: Condition::AppBlocked, code: "OAUTH_APP_BLOCKED".to_owned(), retry };
+    assert_eq!(refresh_failure(&blocked), RefreshFailure::Blocked(Condition::AppBlocked));
     for unknown in [
         Salesforce::NoResponse { operation: "refresh", source: "reset".into() },
         Salesforce::InvalidResponse { operation: "refresh", what: "is HTML" },

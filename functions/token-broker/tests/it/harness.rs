@@ -230,10 +230,13 @@ impl TestContext {
 
     pub(crate) async fn token_of(&self, connection: &ConnectionId, refused: Option<&Token>) -> Result<Token, Refusal> {
         let wanted = AccessTokenRequest {
-            org_id: self.org_id(),
-            connection_id: connection.clone(),
             refused_fingerprint: refused.map(|token| Fingerprint::from_token(&token.access_token)),
+            ..AccessTokenRequest::new(self.org_id(), connection.clone())
         };
+        self.ask(wanted).await
+    }
+
+    pub(crate) async fn ask(&self, wanted: AccessTokenRequest) -> Result<Token, Refusal> {
         match handle(&self.deps, Request::AccessToken(wanted)).await.unwrap().answer {
             Response::Token(token) => Ok(token),
             Response::Refused(refusal) => Err(refusal),

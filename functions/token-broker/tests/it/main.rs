@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a failed setup panics")]
 
+mod conditions;
 mod connecting;
 mod crowd;
 mod disconnecting;

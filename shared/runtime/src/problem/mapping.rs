@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use salesforce::{Classify, Retry};
+use salesforce::{Classify, Condition, MendedBy, Retry};
 use store::owner_policy::RouteError;
 
 use super::{Problem, ProblemCode, SalesforceReasons};
@@ -18,9 +18,11 @@ impl From<&salesforce::Error> for Problem {
             | Error::NoResponse { .. }
             | Error::Unavailable { .. }
             | Error::TooManyCalls { .. }
+            | Error::SessionRefused { .. }
             | Error::RefreshInProgress => Self::new(ProblemCode::SalesforceUnavailable).retry_after(error.retry()),
             Error::DailyLimit { .. } => Self::new(ProblemCode::ApiLimit).retry_after(error.retry()),
-            Error::SessionRefused { .. } | Error::GrantEnded { .. } => Self::new(ProblemCode::ReconnectRequired),
+            Error::GrantEnded { .. } => Self::new(ProblemCode::ReconnectRequired),
+            Error::Blocked { condition, retry, .. } => return blocked(*condition, *retry),
             Error::SessionNotPermitted { code, .. } => {
                 with_reasons(Self::new(ProblemCode::SalesforceForbidden), [code.as_str()], [])
             }
@@ -72,7 +74,7 @@ impl From<&crate::Error> for Problem {
                 Retry::NeedsHuman => Self::new(ProblemCode::ReconnectRequired),
                 retry @ (Retry::After(_) | Retry::Unknown(_)) => unavailable(retry),
             },
-            Error::NotAllowed { .. } | Error::InvalidResponse { .. } => Self::new(ProblemCode::InternalError),
+            Error::NotAllowed { .. } | Error::InvalidResponse { .. } => unavailable(error.retry()),
             Error::Refused(refusal) => Self::from(refusal),
         }
     }
@@ -80,6 +82,9 @@ impl From<&crate::Error> for Problem {
 
 impl From<&Refusal> for Problem {
     fn from(refusal: &Refusal) -> Self {
+        if let Some(condition) = refusal.condition {
+            return blocked(condition, refusal.retry.into());
+        }
         let problem = match refusal.code {
             RefusalCode::ReauthRequired | RefusalCode::Revoked => Self::new(ProblemCode::ReconnectRequired),
             RefusalCode::UnknownConnection => Self::new(ProblemCode::ConnectRequired),
@@ -112,6 +117,19 @@ impl From<&RouteError> for Problem {
         };
         Self::new(code).detail(no_route.to_string()).next(no_route.next())
     }
+}
+
+/// Returns the problem of a connection in a condition. It says who mends it and how, once a person has to act.
+fn blocked(condition: Condition, retry: Retry) -> Problem {
+    let problem = match retry {
+        Retry::NeedsHuman | Retry::Never => Problem::new(ProblemCode::ConnectionBlocked).next(condition.advice()),
+        Retry::After(_) | Retry::Unknown(_) => Problem::new(ProblemCode::SalesforceUnavailable).retry_after(retry),
+    };
+    let who = match condition.mended_by() {
+        MendedBy::OrgAdministrator => "An administrator of the Salesforce org can mend it.",
+        MendedBy::Operator => "The operator of this installation can mend it.",
+    };
+    problem.detail(format!("{} {who}", condition.explanation()))
 }
 
 fn no_session(retry: Retry) -> Problem {
@@ -191,6 +209,19 @@ mod tests {
         let error = salesforce::Error::NoSession { reason: "reauth".to_owned(), retry: Retry::NeedsHuman };
         let problem = Problem::from(&error);
         assert_eq!(problem.code, ProblemCode::ReconnectRequired);
+    }
+
+    #[test]
+    fn a_blocked_connection_says_who_mends_it_and_how() {
+        let blocked = |retry| {
+            let code = "session_refused".to_owned();
+            Problem::from(&salesforce::Error::Blocked { condition: Condition::SessionRefused, code, retry })
+        };
+        let told = blocked(Retry::NeedsHuman);
+        assert_eq!(told.code, ProblemCode::ConnectionBlocked);
+        assert!(told.next.contains("Session Settings"), "{}", told.next);
+        assert!(told.detail.unwrap().ends_with("An administrator of the Salesforce org can mend it."));
+        assert_eq!(blocked(Retry::After(std::time::Duration::from_secs(60))).code, ProblemCode::SalesforceUnavailable);
     }
 
     #[test]

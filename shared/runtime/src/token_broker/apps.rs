@@ -62,7 +62,12 @@ impl AppList {
         let apps = self.load().await?;
         store::apps::newest(apps.iter(), self.clock.now()).cloned().ok_or_else(|| {
             let reason = "no app takes new consents; check the apps secret".to_owned();
-            Error::Refused(Refusal { code: RefusalCode::UnknownApp, reason, retry: Retry::NeedsHuman.into() })
+            Error::Refused(Refusal {
+                code: RefusalCode::UnknownApp,
+                reason,
+                retry: Retry::NeedsHuman.into(),
+                condition: None,
+            })
         })
     }
 

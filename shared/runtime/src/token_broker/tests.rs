@@ -1,6 +1,6 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use salesforce::{BoxFuture, Retry};
+use salesforce::{BoxFuture, Classify as _, Retry, Unusable};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -89,6 +89,89 @@ async fn a_refused_session_is_replaced_once_for_all_callers() {
 }
 
 #[tokio::test]
+async fn a_replacement_says_why_the_session_was_unusable() {
+    let (broker, calls) = broker(|number, request| {
+        let stated = |name: &str| !request[name].is_null();
+        let (refused, unreachable) = (stated("refused_fingerprint"), stated("unreachable_fingerprint"));
+        let expected = [(false, false, false), (true, false, false), (true, true, false), (false, false, true)];
+        assert_eq!((refused, stated("refused_at_once"), unreachable), expected[number], "{request}");
+        token(number)
+    });
+    let sessions = broker.sessions(org(), &ConnectionId::team());
+    for unusable in [Unusable::Refused, Unusable::RefusedAtOnce, Unusable::Unreachable] {
+        let session = sessions.session(None).await.unwrap();
+        let replacement = sessions.replacement(unusable(session.fingerprint())).await.unwrap();
+        assert_ne!(replacement.fingerprint(), session.fingerprint());
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 4);
+}
+
+#[tokio::test]
+async fn an_accepted_session_is_reported_once_where_the_broker_asks() {
+    for report_acceptance in [false, true] {
+        let (broker, calls) = broker(move |number, request| {
+            assert_eq!(request["accepted_fingerprint"].is_string(), number == 1, "{request}");
+            let mut token = token(0);
+            token["report_acceptance"] = report_acceptance.into();
+            token
+        });
+        let sessions = broker.sessions(org(), &ConnectionId::team());
+        let session = sessions.session(None).await.unwrap();
+        for _ in 0..3 {
+            sessions.accepted(&session).await;
+        }
+        assert_eq!(calls.load(Ordering::SeqCst), 1 + usize::from(report_acceptance));
+    }
+}
+
+#[tokio::test]
+async fn an_unusable_answer_of_the_broker_defers_the_work() {
+    let answers = [
+        json!({"answer": "token", "access_token": "t", "instance_url": "https://example.com"}),
+        json!({"answer": "apps", "apps": []}),
+        json!({"answer": "of a later version"}),
+        json!({"answer": "refused", "code": "of_a_later_version", "reason": "x", "retry": {"kind": "never"}}),
+        json!("text"),
+    ];
+    for answer in answers {
+        let (broker, _) = broker(move |_, _| answer.clone());
+        let error = broker.sessions(org(), &ConnectionId::team()).session(None).await.unwrap_err();
+        assert!(matches!(error.retry(), Retry::After(_) | Retry::Unknown(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_lambda_refuses_defers_the_work() {
+    struct Refused;
+    impl Invoke for Refused {
+        fn name(&self) -> &str {
+            "token-broker"
+        }
+
+        fn invoke(&self, _: Vec<u8>) -> BoxFuture<'_, Result<Vec<u8>, Error>> {
+            let (function, code) = ("token-broker".to_owned(), "AccessDeniedException".to_owned());
+            Box::pin(async { Err(Error::NotAllowed { function, code, source: "no".into() }) })
+        }
+    }
+    let broker = TokenBroker::new(Refused, HostPolicy::SalesforceOnly);
+    let error = broker.sessions(org(), &ConnectionId::team()).session(None).await.unwrap_err();
+    assert!(matches!(error.retry(), Retry::After(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_blocked_connection_keeps_its_condition() {
+    let (broker, _) = broker(|_, _| {
+        let mut refused = refusal("unavailable", &json!({"kind": "needs_human"}));
+        refused["condition"] = json!("session_refused");
+        refused
+    });
+    let error = broker.sessions(org(), &ConnectionId::team()).session(None).await.unwrap_err();
+    let blocked = matches!(error, salesforce::Error::Blocked { condition: salesforce::Condition::SessionRefused, .. });
+    assert!(blocked, "{error}");
+    assert_eq!(error.retry(), Retry::NeedsHuman);
+}
+
+#[tokio::test]
 async fn callers_that_waited_share_a_failure_and_later_ones_retry() {
     let (broker, calls) = broker(|_, _| refusal("unavailable", &json!({"kind": "after", "pause_ms": 500})));
     let sessions = broker.sessions(org(), &ConnectionId::team());
@@ -103,7 +186,6 @@ async fn callers_that_waited_share_a_failure_and_later_ones_retry() {
 
 #[tokio::test]
 async fn a_refusal_keeps_its_retry_hint() {
-    use salesforce::Classify as _;
     let (broker, _) = broker(|_, _| refusal("reauth_required", &json!({"kind": "needs_human"})));
 
     let error = broker.sessions(org(), &ConnectionId::team()).session(None).await.unwrap_err();
@@ -167,8 +249,11 @@ fn an_operation_is_named_as_in_its_request() {
 
 #[test]
 fn tokens_are_serialized_and_never_in_debug_output() {
-    let token =
-        Response::Token(Token { access_token: "hush".into(), instance_url: "https://x.my.salesforce.com".to_owned() });
+    let token = Response::Token(Token {
+        access_token: "hush".into(),
+        instance_url: "https://x.my.salesforce.com".to_owned(),
+        report_acceptance: false,
+    });
     let wire = serde_json::to_value(&token).unwrap();
     assert_eq!(wire["access_token"], "hush");
     assert!(!format!("{token:?}").contains("hush"));

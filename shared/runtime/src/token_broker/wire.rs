@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use salesforce::{Fingerprint, ObjectName, OrgId, RecordId, Retry};
+use salesforce::{Condition, Fingerprint, ObjectName, OrgId, RecordId, Retry};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use store::{ConnectionId, ConnectionKind, ConnectionState, PublicApp, Tenant};
@@ -125,6 +125,30 @@ pub struct AccessTokenRequest {
     /// The fingerprint of a token that Salesforce refused. The response holds another token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_fingerprint: Option<Fingerprint>,
+    /// `true` if the caller had just got the refused token in place of another refused one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused_at_once: bool,
+    /// The fingerprint of a token whose instance accepted no connection, or named another host: the org may have moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreachable_fingerprint: Option<Fingerprint>,
+    /// The fingerprint of a token that Salesforce accepted, where [`Token::report_acceptance`] asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_fingerprint: Option<Fingerprint>,
+}
+
+impl AccessTokenRequest {
+    /// Creates the request for the stored token.
+    #[must_use]
+    pub fn new(org_id: OrgId, connection_id: ConnectionId) -> Self {
+        Self {
+            org_id,
+            connection_id,
+            refused_fingerprint: None,
+            refused_at_once: false,
+            unreachable_fingerprint: None,
+            accepted_fingerprint: None,
+        }
+    }
 }
 
 /// A reference to a connection.
@@ -188,6 +212,9 @@ pub struct Token {
     pub access_token: SecretString,
     /// The instance that accepts it.
     pub instance_url: String,
+    /// `true` while earlier tokens of the connection were refused: the caller reports the first call that Salesforce accepts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub report_acceptance: bool,
 }
 
 /// The status of a connection.
@@ -220,6 +247,9 @@ pub struct Refusal {
     pub reason: String,
     /// The rule for repeating the request.
     pub retry: RetryHint,
+    /// The condition of the connection, if that is the reason. The code is then one that earlier versions know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
 }
 
 /// The stable code of a refusal.

@@ -1,4 +1,7 @@
-//! Mapping of unsuccessful responses to an [`Error`]. Codes and field names are carried over, messages are not.
+//! Mapping of unsuccessful responses of the REST API to an [`Error`]. Codes and field names are carried over, messages are not.
+//!
+//! Only an error object of Salesforce decides about a request. A page, or an empty body, comes from the edge before the API or
+//! from a proxy: it says nothing about what was asked for, whatever its status.
 
 use std::time::Duration;
 
@@ -25,25 +28,8 @@ enum RestProblems {
     One(RestProblem),
 }
 
-/// The error object of the token endpoint.
-#[derive(Deserialize)]
-struct OauthProblem {
-    error: String,
-    #[serde(default)]
-    error_description: String,
-}
-
-/// Descriptions of `invalid_grant` that are final, by their beginning (Salesforce Help, OAuth authorization flow errors).
-const GRANT_ENDS: [&str; 8] = [
-    "expired access/refresh token",
-    "expired authorization code",
-    "invalid authorization code",
-    "authentication failure",
-    "ip restricted",
-    "user hasn't approved this consumer",
-    "inactive user",
-    "inactive_user",
-];
+/// The message of a `NOT_FOUND` that names an external id field. Other messages of `NOT_FOUND` name nothing.
+const UNKNOWN_EXTERNAL_ID: &str = "Provided external ID field does not exist or is not accessible:";
 
 /// Messages of a 401 that a new access token cannot resolve. A client that refreshes on them never stops.
 const NOT_PERMITTED_TEXTS: [&str; 2] =
@@ -59,8 +45,8 @@ pub(crate) fn rest_failure(operation: &'static str, response: &Response) -> Erro
     let has = |code: &str| problems.iter().any(|problem| problem.error_code == code);
     let says = |text: &str| problems.iter().any(|problem| problem.message.contains(text));
     match response.status {
-        // The org has moved. A refresh returns its new address, while following the redirect would lose the body of a write.
-        301 | 302 | 303 | 307 | 308 => Error::SessionRefused { operation },
+        // Several records match an external id; the body is a list of their paths.
+        300 => Error::Rejected { operation, status: 300, problems: carried_over(&problems, 300) },
         401 | 403 if NOT_PERMITTED_TEXTS.iter().any(|text| says(text)) => {
             Error::SessionNotPermitted { operation, code: first_code(&problems, response.status) }
         }
@@ -68,66 +54,32 @@ pub(crate) fn rest_failure(operation: &'static str, response: &Response) -> Erro
         403 if response.body.trim_ascii() == b"Bad_OAuth_Token" => Error::SessionRefused { operation },
         _ if has("REQUEST_LIMIT_EXCEEDED") && says("Concurrent") => Error::TooManyCalls { operation },
         _ if has("REQUEST_LIMIT_EXCEEDED") => Error::DailyLimit { operation },
-        429 | 502 | 503 | 504 => unavailable(operation, response, &problems),
-        500.. if problems.is_empty() => unavailable(operation, response, &problems),
+        413 | 414 | 431 if problems.is_empty() => Error::TooLarge { operation, what: "the request" },
+        429 | 500.. => {
+            unavailable(operation, response, problems.first().map(|problem| checked_code(&problem.error_code)))
+        }
+        _ if problems.is_empty() => unavailable(operation, response, None),
         status => Error::Rejected { operation, status, problems: carried_over(&problems, status) },
     }
 }
 
-/// Maps an unsuccessful response of the OAuth endpoints.
-pub(crate) fn oauth_failure(operation: &'static str, response: &Response) -> Error {
-    let Some(OauthProblem { error: code, error_description: text }) = oauth_problem(&response.body) else {
-        return match response.status {
-            301 | 302 | 303 | 307 | 308 => Error::InvalidResponse { operation, what: "a redirect" },
-            _ => unavailable(operation, response, &[]),
-        };
-    };
-    let text = text.to_ascii_lowercase();
-    match code.as_str() {
-        "invalid_grant" if text.contains("already being processed") => Error::RefreshInProgress,
-        "invalid_grant" => match GRANT_ENDS.iter().find(|end| text.starts_with(**end)) {
-            Some(reason) => Error::GrantEnded { code, reason },
-            None => temporary(operation, response, code, Duration::from_secs(30)),
-        },
-        "inactive_user" | "inactive_org" | "invalid_app_access" => {
-            Error::GrantEnded { code, reason: "an admin must act" }
-        }
-        "invalid_client_id"
-        | "invalid_client"
-        | "invalid_client_credentials"
-        | "redirect_uri_mismatch"
-        | "unsupported_grant_type"
-        | "unauthorized_client"
-        | "invalid_scope"
-        | "invalid_request" => Error::AppRefused { code },
-        _ => temporary(operation, response, code, Duration::from_mins(1)),
-    }
+/// Returns whether the resource is said to be elsewhere. A redirect is not followed, because the body of a write would be lost.
+pub(super) fn is_redirect(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
-/// Maps an error of the token endpoint that may be temporary. It never ends a grant.
-fn temporary(operation: &'static str, response: &Response, code: String, pause: Duration) -> Error {
-    let retry = if response.status >= 500 { Retry::Unknown(pause) } else { Retry::After(pause) };
-    Error::Unavailable { operation, status: response.status, code: Some(checked_code(&code)), retry }
-}
-
-/// Parses the error object, from JSON or from a form: the revoke endpoint returns both.
-fn oauth_problem(body: &[u8]) -> Option<OauthProblem> {
-    let problem = serde_json::from_slice(body).ok().or_else(|| {
-        let pairs: Vec<_> = url::form_urlencoded::parse(body).collect();
-        let find = |key| pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.to_string());
-        Some(OauthProblem { error: find("error")?, error_description: find("error_description").unwrap_or_default() })
-    })?;
-    Some(OauthProblem { error: checked_code(&problem.error), ..problem })
-}
-
-fn unavailable(operation: &'static str, response: &Response, problems: &[RestProblem]) -> Error {
-    let code = problems.first().map(|problem| checked_code(&problem.error_code));
+/// Returns the error of a response that does not decide about the request: of a status of 500 or more, of a limit, and of a page
+/// that is not Salesforce's error object. A code decides only whether the request may have taken effect.
+pub(super) fn unavailable(operation: &'static str, response: &Response, code: Option<String>) -> Error {
     let retry_after = response.retry_after();
-    let pause = retry_after.unwrap_or(Duration::from_secs(2));
     let retry = match (code.as_deref().map(code_retry), response.status) {
         (Some(by_code @ (Retry::After(_) | Retry::Unknown(_))), _) if retry_after.is_none() => by_code,
-        (_, 429 | 503) => Retry::After(pause),
-        _ => Retry::Unknown(pause),
+        (_, 429 | 503) => Retry::After(retry_after.unwrap_or(Duration::from_secs(2))),
+        // The edge knows no instance for this host, or names another host: no instance has seen the request.
+        (None, 420) => Retry::After(retry_after.unwrap_or(Duration::from_secs(30))),
+        (None, status) if is_redirect(status) => Retry::After(Duration::from_secs(30)),
+        (None, 400..500) => Retry::Unknown(retry_after.unwrap_or(Duration::from_secs(30))),
+        _ => Retry::Unknown(retry_after.unwrap_or(Duration::from_secs(2))),
     };
     Error::Unavailable { operation, status: response.status, code, retry }
 }
@@ -140,7 +92,9 @@ fn first_code(problems: &[RestProblem], status: u16) -> String {
 fn carried_over(problems: &[RestProblem], status: u16) -> Vec<Problem> {
     let mut carried: Vec<Problem> = Vec::new();
     for problem in problems {
-        carried.push(checked_problem(&problem.error_code, &problem.fields));
+        let mut checked = checked_problem(&problem.error_code, &problem.fields);
+        checked.fields.extend(external_id_field(problem));
+        carried.push(checked);
         if problem.error_code != "UNABLE_TO_LOCK_ROW" && problem.message.contains("UNABLE_TO_LOCK_ROW") {
             carried.push(checked_problem("UNABLE_TO_LOCK_ROW", &[]));
         }
@@ -151,6 +105,13 @@ fn carried_over(problems: &[RestProblem], status: u16) -> Vec<Problem> {
     carried
 }
 
+/// Returns the external id field that a `NOT_FOUND` names in its message only.
+fn external_id_field(problem: &RestProblem) -> Option<String> {
+    let field = problem.message.strip_prefix(UNKNOWN_EXTERNAL_ID)?.trim();
+    let is_name = field.len() <= 80 && field.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    (problem.error_code == "NOT_FOUND" && is_name).then(|| field.to_owned())
+}
+
 /// Creates a problem from the code and the field names, and drops fields that are not field names.
 pub(crate) fn checked_problem(code: &str, fields: &[String]) -> Problem {
     let fields = fields.iter().filter(|field| field.parse::<crate::FieldName>().is_ok());
@@ -158,7 +119,7 @@ pub(crate) fn checked_problem(code: &str, fields: &[String]) -> Problem {
 }
 
 /// Returns the code unchanged, or a placeholder if it does not have the form of a code: it could hold customer data.
-fn checked_code(code: &str) -> String {
+pub(super) fn checked_code(code: &str) -> String {
     let is_code = !code.is_empty()
         && code.len() <= 100
         && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte));

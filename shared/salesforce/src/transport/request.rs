@@ -121,6 +121,11 @@ impl Request {
         Self { safety: RetrySafety::Idempotent, ..self }
     }
 
+    /// Leaves the retry after an unknown outcome to the caller.
+    pub(crate) fn unless_applied(self) -> Self {
+        Self { safety: RetrySafety::IfNotApplied, ..self }
+    }
+
     /// Returns path and query, encoded.
     pub(crate) fn target(&self) -> String {
         if self.query.is_empty() {

@@ -1,6 +1,7 @@
 //! Enhanced notes.
 
 use jiff::SignedDuration;
+use org_simulator::ObjectPermissions;
 use salesforce::{NewNote, NoteHtml, NoteUpdate, RecordId};
 use serde_json::json;
 
@@ -18,6 +19,7 @@ fn note(title: &str, links: &[RecordId]) -> NewNote {
         title: title.to_owned(),
         html: NoteHtml::from_text("Called <Ann> & Bob\nNext: 100 % \"yes\""),
         links: links.to_vec(),
+        mark: Some(format!("Ferry write {title}")),
     }
 }
 
@@ -72,18 +74,46 @@ async fn a_missing_note_is_none() {
 }
 
 #[tokio::test]
-async fn a_note_is_found_by_record_title_and_time() {
+async fn a_note_is_found_by_record_and_time_with_its_mark() {
     let org = Org::start().await;
     let client = org.client(REP);
     let [account, deal] = records(&org);
     let call = client.create_note(&note("Call", &[account, deal])).await.unwrap();
-    client.create_note(&note("Other", &[account])).await.unwrap();
+    let unmarked = NewNote { mark: None, ..note("Other", &[account]) };
+    let other = client.create_note(&unmarked).await.unwrap();
     let since = org.0.clock().now() - SignedDuration::from_mins(5);
-    for record in [account, deal] {
-        let found = client.find_notes(&record, "Call", since).await.unwrap();
-        assert_eq!(found.iter().map(|note| note.id).collect::<Vec<_>>(), [call]);
-    }
-    assert_eq!(client.find_notes(&deal, "Other", since).await.unwrap(), []);
+    let found = async |record: RecordId| {
+        let found = client.find_notes(&record, since).await.unwrap();
+        found.into_iter().map(|note| (note.id, note.title, note.marks)).collect::<Vec<_>>()
+    };
+    let marked = (call, "Call".to_owned(), vec!["Ferry write Call".to_owned()]);
+    assert_eq!(found(account).await, [marked.clone(), (other, "Other".to_owned(), vec![])]);
+    assert_eq!(found(deal).await, [marked]);
     let later = since + SignedDuration::from_hours(1);
-    assert_eq!(client.find_notes(&account, "Call", later).await.unwrap(), []);
+    assert_eq!(client.find_notes(&account, later).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_mark_outlives_a_change_of_title_and_content() {
+    let org = Org::start().await;
+    let client = org.client(REP);
+    let [account, _] = records(&org);
+    let id = client.create_note(&note("Call", &[account])).await.unwrap();
+    let update = NoteUpdate { title: Some("Renamed".to_owned()), html: Some(NoteHtml::from_text("New")) };
+    client.update_note(&id, &update).await.unwrap();
+    let since = org.0.clock().now() - SignedDuration::from_mins(5);
+    assert_eq!(client.find_notes(&account, since).await.unwrap()[0].marks, ["Ferry write Call"]);
+}
+
+#[tokio::test]
+async fn a_note_whose_mark_is_refused_is_created_without_it() {
+    let org = Org::start().await;
+    let [account, _] = records(&org);
+    let hidden = ObjectPermissions { hidden_fields: vec!["Description".to_owned()], ..ObjectPermissions::default() };
+    org.0.limit_profile("Standard User", "ContentVersion", &hidden).unwrap();
+    let id = org.client(REP).create_note(&note("Call", &[account])).await.unwrap();
+    assert_eq!(org.count("ContentNote"), 1);
+    let since = org.0.clock().now() - SignedDuration::from_mins(5);
+    let found = org.client(ADMIN).find_notes(&account, since).await.unwrap();
+    assert_eq!((found[0].id, found[0].marks.len()), (id, 0));
 }

@@ -1,12 +1,13 @@
 //! The client against refusals, faults and lost responses.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use salesforce::composite::{CompositeRequest, Subrequest};
 use salesforce::{
-    ApiUsage, ApiVersion, Classify, Client, Error, Fingerprint, HostPolicy, JsonObject, LoginHost, ObjectName,
-    RecordId, Retry, Soql, Timeouts,
+    ApiUsage, ApiVersion, BoxFuture, Classify, Client, Error, Fingerprint, HostPolicy, Http, InstanceUrl, JsonObject,
+    LoginHost, ObjectName, RecordId, Retry, Session, Sessions, Soql, Timeouts,
 };
 
 use crate::replay::{Replay, Reply, Tokens, http, json};
@@ -43,12 +44,22 @@ async fn a_refused_session_is_replaced_and_the_call_is_retried() {
 }
 
 #[tokio::test]
-async fn a_session_refused_twice_needs_a_human() {
-    let server = Replay::start(vec![json(401, REFUSED), json(401, REFUSED)]);
+async fn two_stale_sessions_are_replaced_one_after_the_other() {
+    let server = Replay::start(vec![json(401, REFUSED), json(401, REFUSED), json(200, COUNT)]);
+    let tokens = Arc::new(Tokens::new(server.url()));
+    let client = Client::new(http(), tokens.clone(), ApiVersion::DEFAULT);
+    assert_eq!(client.count(&count()).await.unwrap(), 3);
+    let refused = |token: &str| Some(Fingerprint::from_token(&token.into()));
+    assert_eq!(tokens.requests(), [None, refused("token-1"), refused("token-2")]);
+}
+
+#[tokio::test]
+async fn sessions_that_are_refused_say_nothing_about_the_grant() {
+    let server = Replay::start(vec![json(401, REFUSED), json(401, REFUSED), json(401, REFUSED)]);
     let error = server.client().count(&count()).await.unwrap_err();
     assert!(matches!(error, Error::SessionRefused { .. }));
-    assert_eq!(error.retry(), Retry::NeedsHuman);
-    assert_eq!(server.requests().len(), 2);
+    assert!(matches!(error.retry(), Retry::After(_)));
+    assert_eq!(server.requests().len(), 3);
 }
 
 #[tokio::test]
@@ -61,12 +72,49 @@ async fn a_session_without_api_access_is_not_replaced() {
     assert_eq!(server.requests().len(), 1);
 }
 
+/// Sessions of an org that moves: the first session is for the old host, the others are for the new one.
+struct Moving {
+    hosts: [String; 2],
+    asked: AtomicUsize,
+}
+
+impl Sessions for Moving {
+    fn session(&self, _: Option<Fingerprint>) -> BoxFuture<'_, Result<Session, Error>> {
+        let number = self.asked.fetch_add(1, Ordering::SeqCst);
+        let instance_url = InstanceUrl::parse(&self.hosts[number.min(1)], HostPolicy::LoopbackToo).unwrap();
+        Box::pin(async move { Ok(Session { instance_url, access_token: format!("token-{number}").into() }) })
+    }
+}
+
+fn moved() -> Reply {
+    Reply::Send(302, vec![("location", "http://127.0.0.1:1/elsewhere".to_owned())], String::new())
+}
+
+fn unreachable() -> String {
+    format!("http://{}", std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap())
+}
+
+fn fast() -> Http {
+    http().with_timeouts(Timeouts { attempt: Duration::from_secs(1), total: Duration::ZERO })
+}
+
 #[tokio::test]
-async fn a_redirect_is_not_followed_but_renews_the_session() {
-    let moved = Reply::Send(302, vec![("location", "http://127.0.0.1:1/elsewhere".to_owned())], String::new());
-    let server = Replay::start(vec![moved, json(200, CREATED)]);
-    create(&server.client()).await.unwrap();
-    assert_eq!(bearer_tokens(&server), ["Bearer token-1", "Bearer token-2"]);
+async fn a_call_follows_an_org_that_has_moved() {
+    let old = Replay::start(vec![moved()]);
+    for host in [old.url().to_owned(), unreachable()] {
+        let new = Replay::once(200, CREATED);
+        let sessions = Moving { hosts: [host, new.url().to_owned()], asked: AtomicUsize::new(0) };
+        create(&Client::new(fast(), Arc::new(sessions), ApiVersion::DEFAULT)).await.unwrap();
+        assert_eq!(bearer_tokens(&new), ["Bearer token-1"]);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_of_an_org_that_has_not_moved_passes() {
+    let server = Replay::start(vec![moved(), json(200, CREATED)]);
+    let error = create(&server.client()).await.unwrap_err();
+    assert!(matches!(error.retry(), Retry::After(_)), "{error}");
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
@@ -126,13 +174,37 @@ async fn every_attempt_of_a_call_is_counted() {
     assert_eq!((client.read_meter().unwrap().calls, client.api_calls()), (3, 3));
 }
 
+const NOT_FOUND: &str = r#"[{"errorCode":"NOT_FOUND","message":"The requested resource does not exist"}]"#;
+const EMPTY: &str = r#"{"totalSize":0,"done":true,"records":[]}"#;
+const NOTE: &str = r#"{"totalSize":1,"done":true,"records":[{"attributes":{"type":"ContentNote","url":"/x"},"Id":"069dM00003kRs59QAC"}]}"#;
+
 #[tokio::test]
-async fn a_missing_note_is_none() {
-    for code in ["NOT_FOUND", "ENTITY_IS_DELETED"] {
-        let server = Replay::once(404, format!(r#"[{{"errorCode":"{code}","message":"gone"}}]"#));
-        let id: RecordId = "069dM00003kRs59QAC".parse().unwrap();
-        assert_eq!(server.client().fetch_note(&id).await.unwrap(), None);
+async fn a_note_is_missing_only_if_a_query_does_not_find_it() {
+    let id: RecordId = "069dM00003kRs59QAC".parse().unwrap();
+    let deleted = r#"[{"errorCode":"ENTITY_IS_DELETED","message":"entity is deleted"}]"#;
+    for replies in [vec![json(404, deleted)], vec![json(404, NOT_FOUND), json(200, EMPTY)]] {
+        assert_eq!(Replay::start(replies).client().fetch_note(&id).await.unwrap(), None);
     }
+    for replies in [vec![json(404, NOT_FOUND), json(200, NOTE)], vec![json(404, "<html>"), json(404, "<html>")]] {
+        let error = Replay::start(replies).client().fetch_note(&id).await.unwrap_err();
+        assert!(matches!(error.retry(), Retry::After(_) | Retry::Unknown(_)), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_object_is_hidden_only_if_the_list_does_not_have_it() {
+    let list = |name: &str| {
+        let object = format!(
+            r#"{{"name":"{name}","label":"x","keyPrefix":null,"custom":false,"queryable":true,"createable":true,"updateable":true,"replicateable":true}}"#
+        );
+        json(200, &format!(r#"{{"sobjects":[{object}]}}"#))
+    };
+    let hidden = Replay::start(vec![json(404, NOT_FOUND), list("Contact")]);
+    assert_eq!(hidden.client().find_object(&ACCOUNT).await.unwrap(), None);
+    let listed = Replay::start(vec![json(404, NOT_FOUND), list("account")]);
+    let error = listed.client().find_object(&ACCOUNT).await.unwrap_err();
+    assert!(matches!(error.retry(), Retry::After(_)), "{error}");
+    assert_eq!(listed.requests().len(), 2);
 }
 
 #[tokio::test]

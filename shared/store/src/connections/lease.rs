@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::ConnectionState;
+use super::{ConditionState, ConnectionState};
 use crate::ids::TokenVersion;
 use crate::token_vault::TokenGrant;
 
@@ -51,6 +51,17 @@ pub enum LeaseOutcome {
         token_version: TokenVersion,
         /// The grant of the tokens, if known: after a failure, the row may still name the grant before.
         grant: Option<TokenGrant>,
+        /// The condition that a refresh does not end; `None` for a connection that works.
+        condition: Option<ConditionState>,
+        /// The time of the outcome.
+        now: Timestamp,
+    },
+    /// There are no new tokens, and the grant has not ended as far as is known.
+    Failed {
+        /// `true` if a response with new tokens may have been lost.
+        is_uncertain: bool,
+        /// The reason.
+        condition: ConditionState,
         /// The time of the outcome.
         now: Timestamp,
     },

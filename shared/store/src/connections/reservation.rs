@@ -99,6 +99,7 @@ fn unconnected(consent: &Consent, now: Timestamp) -> Connection {
         login_url: consent.login_url,
         instance_url: consent.instance_url,
         state: ConnectionState::ReauthRequired { reason: NOT_CONNECTED_YET.to_owned() },
+        condition: None,
         lease: LeaseSlot::default(),
         sunset_warning: None,
         token_version: None,

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
-use super::{ConnectionKind, ConnectionState, Consent, LeaseOutcome};
+use super::{ConditionState, ConnectionKind, ConnectionState, Consent, LeaseOutcome, condition};
 use crate::Error;
 use crate::ids::TokenVersion;
 use crate::table::{Update, text, to_item};
@@ -39,6 +39,7 @@ pub(super) fn connected(
     }
     let mut remove =
         vec!["reason", "pending", "refreshed_at", "lease_owner", "lease_deadline", "sunset_on", "sunset_warned_days"];
+    remove.extend(condition::ATTRIBUTES);
     match &consent.rights {
         Some(rights) => set.push(("rights", AttributeValue::M(to_item(operation, rights)?))),
         None => remove.push("rights"),
@@ -60,7 +61,22 @@ pub(super) fn state_change(state: &ConnectionState, now: Timestamp) -> Update {
         Some(reason) => update.set.push(("reason", text(reason))),
         None => update.remove.push("reason"),
     }
+    if matches!(state, ConnectionState::ReauthRequired { .. } | ConnectionState::Revoked) {
+        update.remove.extend(condition::ATTRIBUTES);
+    }
     update
+}
+
+/// Adds a condition to an update, or its removal.
+fn put_condition(update: &mut Update, condition: Option<ConditionState>) {
+    match condition {
+        Some(ConditionState { condition, since, told }) => update.set.extend([
+            ("condition", text(condition.code())),
+            ("condition_since", text(time::format(since))),
+            ("condition_told", AttributeValue::Bool(told)),
+        ]),
+        None => update.remove.extend(condition::ATTRIBUTES),
+    }
 }
 
 /// Returns the update for the outcome of a lease.
@@ -68,8 +84,17 @@ pub(super) fn settlement(settlement: &LeaseOutcome) -> Update {
     match settlement {
         LeaseOutcome::Unchanged => Update::default(),
         LeaseOutcome::StateChanged { state, now } => state_change(state, *now),
-        LeaseOutcome::Refreshed { instance_url, token_version, grant, now } => {
+        LeaseOutcome::Failed { is_uncertain, condition, now } => {
+            let mut update = match is_uncertain {
+                true => state_change(&ConnectionState::Uncertain, *now),
+                false => Update { set: vec![("updated_at", text(time::format(*now)))], ..Update::default() },
+            };
+            put_condition(&mut update, Some(*condition));
+            update
+        }
+        LeaseOutcome::Refreshed { instance_url, token_version, grant, condition, now } => {
             let mut update = state_change(&ConnectionState::Active, *now);
+            put_condition(&mut update, *condition);
             update.set.extend([
                 ("instance_url", text(instance_url)),
                 ("token_version", text(token_version.as_str())),

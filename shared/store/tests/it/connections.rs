@@ -73,6 +73,7 @@ fn refreshed(version: char, seconds: i64) -> LeaseOutcome {
         instance_url: "https://acme2.my.salesforce.com".to_owned(),
         token_version: self::version(version),
         grant: None,
+        condition: None,
         now: at(seconds),
     }
 }

@@ -20,4 +20,5 @@ mod records;
 mod retention;
 mod secrets;
 mod upgrade;
+mod write_order;
 mod writes;

@@ -2,8 +2,8 @@ use jiff::SignedDuration;
 use salesforce::{ObjectName, Record};
 use serde_json::{Map, Value, json};
 use store::{
-    BeginOutcome, Change, Deliveries, Delivery, DeliveryOutcome, NewWrite, OrgData, OrgTable, Records, Source,
-    Tombstone, WriteKind, Writes,
+    BeginOutcome, Change, Deferrals, Deliveries, Delivery, DeliveryOutcome, NewWrite, Obstacle, OrgData, OrgTable,
+    QueuedState, Records, Source, Tombstone, WaitingFor, WriteKind, WriteTask, Writes,
 };
 
 use crate::harness::{account, at, org, other_org, run, tables};
@@ -20,7 +20,7 @@ async fn rows(data: &OrgData, table: OrgTable) -> Vec<Map<String, Value>> {
 }
 
 #[test]
-fn a_write_expires_only_once_it_is_finished() {
+fn an_accepted_write_expires_once_it_has_ended() {
     run(async {
         let (client, tables) = tables().await;
         let data = OrgData::new(&client, |table| tables.name(table.name()));
@@ -36,11 +36,21 @@ fn a_write_expires_only_once_it_is_finished() {
             claim_ttl: SignedDuration::from_secs(30),
         };
         let BeginOutcome::Started(write) = writes.begin(&new).await.unwrap() else { panic!("not started") };
+        let expires_at = at(10 * DAY).as_second();
+        assert_eq!(rows(&data, OrgTable::Writes).await[0]["expires_at"], json!(expires_at), "it is not accepted yet");
+        let obstacle =
+            Obstacle { waiting_for: WaitingFor::Salesforce, reason: None, next: None, waits_for: Vec::new() };
+        let queued = QueuedState {
+            request: &json!({}),
+            deferrals: Deferrals { count: 1, since: None },
+            obstacle: &obstacle,
+            next_attempt_at: at(15),
+            outcome: None,
+        };
+        let write = writes.queue(&write, &queued, at(1)).await.unwrap();
         assert!(!rows(&data, OrgTable::Writes).await[0].contains_key("expires_at"));
-        let write = writes.queue(&write, &json!({}), at(1)).await.unwrap();
-        assert!(!rows(&data, OrgTable::Writes).await[0].contains_key("expires_at"));
-        let BeginOutcome::Started(write) =
-            writes.resume(org(), write.write_id, at(DAY), SignedDuration::from_secs(30)).await.unwrap()
+        let task = WriteTask { org_id: org(), write_id: write.write_id, deferrals: 1 };
+        let BeginOutcome::Started(write) = writes.resume(&task, at(DAY), SignedDuration::from_secs(30)).await.unwrap()
         else {
             panic!("not taken over")
         };

@@ -307,7 +307,9 @@ fn stored_writes_are_read_and_continued() {
             ConnectionKind::Personal { platform_user: "rep-1".parse().unwrap() }.connection_id()
         );
         assert_eq!(done.platform_user.unwrap().as_str(), "rep-1");
-        assert_eq!(load("refused").await.response.unwrap()["problem"]["code"], "salesforce_rejected");
+        let refused = load("refused").await;
+        assert_eq!(refused.shown_state(), WriteState::Failed);
+        assert_eq!(refused.response.unwrap()["problem"]["code"], "salesforce_rejected");
 
         // The stored digest is still that of the request, so that the key returns the first outcome.
         let claim_ttl = SignedDuration::from_secs(60);
@@ -325,8 +327,11 @@ fn stored_writes_are_read_and_continued() {
         assert!(matches!(&repeated, BeginOutcome::Replay(write) if write.write_id == write_id("done")), "{repeated:?}");
 
         for key in ["queued", "queued-note", "queued-change"] {
-            let resumed = writes.resume(acme(), write_id(key), at(900), claim_ttl).await.unwrap();
+            let task = WriteTask { org_id: acme(), write_id: write_id(key), deferrals: 0 };
+            let accepted_at = load(key).await.updated_at;
+            let resumed = writes.resume(&task, at(900), claim_ttl).await.unwrap();
             let BeginOutcome::Started(write) = resumed else { panic!("{key}: {resumed:?}") };
+            assert_eq!(write.queued_at, Some(accepted_at), "{key}");
             assert!(write.request.is_some_and(|request| request.is_object()), "{key}");
         }
     });
@@ -376,6 +381,7 @@ fn queued_messages_are_read() {
     let writes: Vec<WriteTask> = messages("write_tasks");
     let written: BTreeSet<_> = writes.iter().map(|task| task.write_id).collect();
     let keys = ["queued", "queued-note", "queued-change"].map(|key| key.parse().unwrap());
+    assert!(writes.iter().all(|task| task.deferrals == 0));
     assert_eq!(written, keys.map(|key| WriteId::derive(acme(), &key)).into());
     assert!(hints.iter().map(|hint| hint.org_id).chain(tasks.iter().map(|task| task.org_id)).all(|org| org == acme()));
 }

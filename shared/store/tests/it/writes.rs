@@ -2,7 +2,10 @@ use futures::future::join_all;
 use jiff::SignedDuration;
 use serde_json::json;
 use store::owner_policy::{OwnerChoice, OwnerReason};
-use store::{BeginOutcome, ConnectionId, Error, NewWrite, Write, WriteKind, WriteRoute, WriteState, Writes};
+use store::{
+    BeginOutcome, ConnectionId, Deferrals, Error, NewWrite, Obstacle, QueuedState, WaitingFor, Write, WriteKind,
+    WriteRoute, WriteState, WriteTask, Writes,
+};
 
 use crate::harness::{at, org, run, tables};
 
@@ -24,6 +27,20 @@ fn request(seconds: i64) -> NewWrite {
         now: at(seconds),
         claim_ttl: CLAIM_TTL,
     }
+}
+
+fn task(write: &Write) -> WriteTask {
+    WriteTask { org_id: write.org_id, write_id: write.write_id, deferrals: 1 }
+}
+
+/// Queues the write as after one failed attempt.
+async fn queue(writes: &Writes, write: &Write, request: &serde_json::Value, seconds: i64) -> Result<Write, Error> {
+    let obstacle =
+        Obstacle { waiting_for: WaitingFor::Salesforce, reason: None, next: None, waits_for: vec![write.write_id] };
+    let deferrals = Deferrals { count: 1, since: Some(at(seconds)) };
+    let queued =
+        QueuedState { request, deferrals, obstacle: &obstacle, next_attempt_at: at(seconds + 15), outcome: None };
+    writes.queue(write, &queued, at(seconds)).await
 }
 
 async fn begin(writes: &Writes, seconds: i64) -> Write {
@@ -105,20 +122,25 @@ fn a_queued_write_keeps_its_request_until_it_is_finished() {
     run(async {
         let writes = writes().await;
         let write = begin(&writes, 0).await;
-        writes.queue(&write, &request(0).request, at(1)).await.unwrap();
+        queue(&writes, &write, &request(0).request, 1).await.unwrap();
         let BeginOutcome::Replay(queued) = writes.begin(&request(2)).await.unwrap() else { panic!("no replay") };
         assert_eq!((queued.state, queued.request), (WriteState::Queued, Some(request(0).request)));
+        assert_eq!((queued.queued_at, queued.next_attempt_at), (Some(at(1)), Some(at(16))));
+        assert_eq!(queued.deferrals, Deferrals { count: 1, since: Some(at(1)) });
+        assert_eq!(queued.obstacle.unwrap().waits_for, [write.write_id]);
+        let superseded = WriteTask { deferrals: 0, ..task(&write) };
+        let replay = writes.resume(&superseded, at(2), CLAIM_TTL).await.unwrap();
+        assert!(matches!(replay, BeginOutcome::Replay(_)), "{replay:?}");
 
-        let BeginOutcome::Started(owners) = writes.resume(org(), write.write_id, at(3), CLAIM_TTL).await.unwrap()
-        else {
+        let BeginOutcome::Started(owners) = writes.resume(&task(&write), at(3), CLAIM_TTL).await.unwrap() else {
             panic!()
         };
-        let twice = writes.resume(org(), write.write_id, at(4), CLAIM_TTL).await.unwrap();
+        let twice = writes.resume(&task(&write), at(4), CLAIM_TTL).await.unwrap();
         assert!(matches!(twice, BeginOutcome::InProgress(_)), "{twice:?}");
         let finished = writes.finish(&owners, None, &json!({"done": true}), at(5)).await.unwrap();
 
         assert_eq!((finished.state, &finished.request), (WriteState::Finished, &None));
-        let again = writes.resume(org(), write.write_id, at(6), CLAIM_TTL).await.unwrap();
+        let again = writes.resume(&task(&write), at(6), CLAIM_TTL).await.unwrap();
         assert_eq!(again, BeginOutcome::Replay(finished));
     });
 }
@@ -143,10 +165,10 @@ fn an_oversized_request_is_refused_before_it_is_sent() {
     run(async {
         let writes = writes().await;
         let write = begin(&writes, 0).await;
-        let refused = writes.queue(&write, &json!("x".repeat(400 * 1024)), at(1)).await;
+        let refused = queue(&writes, &write, &json!("x".repeat(400 * 1024)), 1).await;
         assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
-        let unknown =
-            writes.resume(org(), store::WriteId::derive(org(), &"other".parse().unwrap()), at(1), CLAIM_TTL).await;
+        let other = store::WriteId::derive(org(), &"other".parse().unwrap());
+        let unknown = writes.resume(&WriteTask { write_id: other, ..task(&write) }, at(1), CLAIM_TTL).await;
         assert!(matches!(unknown, Err(Error::NotFound { .. })), "{unknown:?}");
     });
 }

@@ -260,10 +260,10 @@ fn a_link_for_one_org_does_not_connect_another() {
     });
 }
 
-/// Returns whether the code was refused. Salesforce returns `invalid_request` for a wrong code verifier and `invalid_grant` for a code
-/// of another app.
+/// Returns whether the code was refused, and Ferry's own setup is not blamed for it. Salesforce returns `invalid_request` for a wrong
+/// code verifier and `invalid_grant` for a code of another app.
 fn is_refused(page: &Page) -> bool {
-    page.has_code("code_refused") || page.has_code("app_misconfigured")
+    page.has_code("code_refused")
 }
 
 fn callback(code: &str, state: &str) -> String {

@@ -184,6 +184,7 @@ fn publishing(context: &harness::TestContext) -> record_events::Deps {
             records: context.table("records"),
             connections: context.table("connections"),
             orgs: context.table("orgs"),
+            writes: context.table("writes"),
         },
         values: EventValues::Names,
         links: ConnectLinks::new(authorizations, "https://ferry.example.com"),

@@ -157,7 +157,7 @@ fn functions() -> BTreeMap<String, String> {
 fn routers(context: &harness::TestContext) -> BTreeMap<&'static str, Router> {
     let env = |queue: &str| {
         let tables = ["orgs", "connections", "cursors", "records", "pipelines", "budgets", "writes", "origins"];
-        let tables = tables.into_iter().chain(["authorizations", "deliveries", "erasures"]);
+        let tables = tables.into_iter().chain(["authorizations", "deliveries", "erasures", "write_order"]);
         let table = |noun: &'static str| (format!("{}_TABLE", noun.to_uppercase()), context.table(noun));
         let mut variables: BTreeMap<String, String> = tables.map(table).collect();
         let others = [

@@ -62,10 +62,11 @@ const CLIENTS: [&str; 17] = [
     "Queue",
     "Records",
     "TokenVault",
+    "WriteOrder",
     "Writes",
 ];
 /// The variables of the tables of `OrgData`.
-const ORG_DATA: [&str; 8] = [
+const ORG_DATA: [&str; 9] = [
     "AUTHORIZATIONS_TABLE",
     "BUDGETS_TABLE",
     "CURSORS_TABLE",
@@ -74,6 +75,7 @@ const ORG_DATA: [&str; 8] = [
     "PIPELINES_TABLE",
     "RECORDS_TABLE",
     "WRITES_TABLE",
+    "WRITE_ORDER_TABLE",
 ];
 /// The actions with which `OrgData` finds rows: each table needs one of them, by the form of its key.
 const FINDING: [&str; 2] = ["dynamodb:Query", "dynamodb:Scan"];

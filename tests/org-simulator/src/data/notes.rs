@@ -67,6 +67,34 @@ impl Org {
         self.write_version(actor, object, id)
     }
 
+    /// Changes the description of a version, the one field of it that the simulator lets a client change (Object Reference,
+    /// ContentVersion: `Description` has the property Update). That it can be changed for a note's version is unverified.
+    pub(crate) fn describe_version(
+        &mut self,
+        actor: &Actor,
+        object: &Arc<Object>,
+        id: RecordId,
+        body: &Map<String, Json>,
+    ) -> Result<(), ApiError> {
+        let unknown = || ApiError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").status(404).no_fields();
+        let row = self.store.get(&object.name, id).map(Arc::clone).ok_or_else(unknown)?;
+        may_change(actor, &row)?;
+        let mut changed = (*row).clone();
+        for (name, json) in body {
+            let field = object.position(name).map(|at| (at, &object.fields[at]));
+            let field = field.filter(|(_, field)| self.may_read_field(actor, object, field));
+            let (at, field) = field.ok_or_else(|| ApiError::no_column(name, &object.name))?;
+            if field.name != "Description" || !self.may_edit_field(actor, object, field) {
+                return Err(ApiError::not_writeable(vec![field.name.clone()]));
+            }
+            changed.set(at, Value::read(field, json)?);
+        }
+        let mut row = changed;
+        self.stamp_changed(&mut row, actor.user);
+        self.store.put(object, id, row);
+        Ok(())
+    }
+
     /// Writes a version with the note's content, and updates note and document.
     fn write_version(&mut self, actor: &Actor, note: &Arc<Object>, id: RecordId) -> Result<(), ApiError> {
         let (version, document) = (self.object("ContentVersion")?, self.object("ContentDocument")?);

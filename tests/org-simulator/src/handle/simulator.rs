@@ -22,6 +22,7 @@ use crate::data::crm_data::load::LoadReport;
 use crate::handle::simulator::options::Options;
 use crate::handle::state::file;
 use crate::http::admin;
+use crate::http::server::late;
 use crate::identity::realm::{OrgOptions, Realm, Shared};
 use crate::messages::callout::ClientCertificate;
 use crate::messages::definitions;
@@ -316,9 +317,10 @@ impl Simulator {
         self.shared.org().clock.clone()
     }
 
-    /// Moves the org's clock forward.
+    /// Moves the org's clock forward. Requests of [`crate::Effect::CommitLate`] that are due take effect.
     pub fn advance_clock(&self, by: SignedDuration) {
         self.clock().advance(by);
+        late::apply_due(&mut self.shared.org());
     }
 
     /// Stops serving and waits until the port is free.

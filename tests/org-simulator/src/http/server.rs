@@ -2,6 +2,7 @@
 
 mod encoding;
 mod faulty;
+pub(crate) mod late;
 pub(crate) mod login_host;
 mod moved;
 pub(crate) mod response;
@@ -96,6 +97,7 @@ async fn data(
             Err(error) => return into_http(error.into(), ""),
         };
         let now = org.clock.now();
+        late::apply_due(&mut org);
         work::process_due_jobs(&mut org);
         let unrecorded = packages::process_due_requests(&mut org);
         let response = if !org.limits.take(now) {

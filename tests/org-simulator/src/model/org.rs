@@ -13,6 +13,7 @@ use crate::model::errors::ApiError;
 use crate::model::faults::Faults;
 use crate::model::ids::{IdSource, RecordId};
 use crate::model::kind::{Features, OrgKind};
+use crate::model::late::LateRequest;
 use crate::model::limits::ApiLimits;
 use crate::model::logins::Logins;
 use crate::model::logins::apps::Apps;
@@ -53,6 +54,8 @@ pub(crate) struct Org {
     pub(crate) limits: ApiLimits,
     pub(crate) cursors: Cursors,
     pub(crate) faults: Faults,
+    /// Requests that take effect later, oldest first.
+    pub(crate) late: Vec<LateRequest>,
     pub(crate) package: Option<InstalledPackage>,
     pub(crate) install_requests: InstallRequests,
     pub(crate) bulk: Bulk,
@@ -115,6 +118,7 @@ impl Org {
             limits: ApiLimits::of(kind),
             cursors: Cursors::default(),
             faults: Faults::default(),
+            late: Vec::new(),
             package: None,
             install_requests: InstallRequests::default(),
             bulk: Bulk::default(),

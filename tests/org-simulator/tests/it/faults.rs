@@ -41,6 +41,37 @@ async fn presets_return_salesforces_errors() {
 }
 
 #[tokio::test]
+async fn a_late_commit_takes_effect_when_the_clock_has_advanced() {
+    let context = TestContext::new().await;
+    let before = context.org.record_counts()["Account"];
+    let late = Fault { method: Some("POST".to_owned()), ..fault(Effect::CommitLate { delay_s: 60 }) };
+    context.org.fault(late);
+    let url = format!("{}/services/data/v66.0/sobjects/Account", context.org.url());
+    let request = context.http.post(url).bearer_auth(context.token()).json(&json!({"Name": "Late"}));
+    assert!(request.send().await.is_err(), "no response");
+
+    context.org.advance_clock(SignedDuration::from_secs(59));
+    assert_eq!(context.org.record_counts()["Account"], before);
+    context.org.advance_clock(SignedDuration::from_secs(1));
+    assert_eq!(context.org.record_counts()["Account"], before + 1);
+    context.org.advance_clock(SignedDuration::from_secs(60));
+    assert_eq!(context.org.record_counts()["Account"], before + 1, "once");
+}
+
+#[tokio::test]
+async fn an_error_may_follow_the_commit() {
+    let context = TestContext::new().await;
+    let before = context.org.record_counts()["Account"];
+    let effect = Effect::ErrorAfter { status: 500, code: "UNKNOWN_EXCEPTION".to_owned(), message: "x".to_owned() };
+    context.org.fault(fault(effect));
+
+    let response = context.post("sobjects/Account", json!({"Name": "x"})).await;
+
+    assert_eq!((response.status, response.code()), (500, "UNKNOWN_EXCEPTION"));
+    assert_eq!(context.org.record_counts()["Account"], before + 1);
+}
+
+#[tokio::test]
 async fn a_scripted_response_replaces_the_work() {
     let context = TestContext::new().await;
     let before = context.org.record_counts();

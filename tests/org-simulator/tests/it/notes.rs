@@ -35,6 +35,19 @@ async fn a_note_is_written_and_read_as_bytes() {
 }
 
 #[tokio::test]
+async fn only_the_description_of_a_version_can_be_changed() {
+    let context = TestContext::new().await;
+    let id = created(&context, "<p>1</p>").await;
+    let read = context.get(&format!("sobjects/ContentNote/{id}")).await;
+    let version = format!("sobjects/ContentVersion/{}", read.body["LatestPublishedVersionId"].as_str().unwrap());
+
+    assert_eq!(context.patch(&version, json!({"Description": "mine"})).await.status, 204);
+    assert_eq!(context.get(&version).await.body["Description"], "mine");
+    let refused = context.patch(&version, json!({"Title": "x"})).await;
+    assert_eq!((refused.status, refused.code()), (400, "INVALID_FIELD_FOR_INSERT_UPDATE"));
+}
+
+#[tokio::test]
 async fn a_change_adds_a_version() {
     let context = TestContext::new().await;
     let id = created(&context, "<p>1</p>").await;

@@ -101,3 +101,15 @@ fn times_are_shown_in_the_largest_unit_that_fits() {
     }
     assert_eq!(ago(now + jiff::SignedDuration::from_mins(5), now), "just now");
 }
+
+#[test]
+fn a_blocked_connection_says_what_to_do() {
+    let blocked = |told: bool| {
+        let more = json!({"condition": "session_refused", "condition_since": NOW, "condition_told": told});
+        shown(vec![connection("team", &more)]).team.unwrap()
+    };
+    let told = blocked(true);
+    assert_eq!((told.status.label, told.is_ok()), ("Blocked", false));
+    assert!(told.status.advice.unwrap().contains("Session Settings"));
+    assert_eq!(blocked(false).status.label, "Waiting");
+}

@@ -1,15 +1,15 @@
 use super::*;
 
 fn row(status: ConnectionStatus) -> Row {
-    Row { status, lease_expires_at: None }
+    Row { status, lease_expires_at: None, told: None }
 }
 
 fn leased_until(until: Timestamp) -> Row {
-    Row { status: ConnectionStatus::Active, lease_expires_at: Some(until) }
+    Row { status: ConnectionStatus::Active, lease_expires_at: Some(until), told: None }
 }
 
 fn snapshot(status: ConnectionStatus, is_unusable: bool) -> Snapshot {
-    Snapshot { row: row(status), is_unusable, is_stale: false }
+    Snapshot { row: row(status), is_unusable, is_stale: false, is_refused_at_once: false }
 }
 
 /// Loads the row and then the vault, and returns the next step.
@@ -65,14 +65,16 @@ fn new_tokens_are_stored_before_they_are_served() {
 fn a_lost_response_leaves_the_connection_uncertain() {
     let mut protocol = refreshing(ConnectionStatus::Active);
     let lost = Event::RefreshFailed(RefreshFailure::OutcomeUnknown(Duration::from_secs(1)));
-    assert_eq!(protocol.step(lost, T0, &limits()), Step::Settle(Settlement::Uncertain));
+    let settlement = Settlement::Failed { is_uncertain: true, condition: Condition::Unavailable };
+    assert_eq!(protocol.step(lost, T0, &limits()), Step::Settle(settlement));
 }
 
 #[test]
-fn a_request_that_was_not_processed_changes_nothing() {
+fn a_request_that_was_not_processed_leaves_the_grant() {
     let mut protocol = refreshing(ConnectionStatus::Active);
     let not_processed = Event::RefreshFailed(RefreshFailure::NotProcessed(Duration::from_secs(3)));
-    assert_eq!(protocol.step(not_processed, T0, &limits()), Step::Settle(Settlement::Unchanged));
+    let settlement = Settlement::Failed { is_uncertain: false, condition: Condition::Unavailable };
+    assert_eq!(protocol.step(not_processed, T0, &limits()), Step::Settle(settlement));
     let refusal = Refusal::Unavailable(Duration::from_secs(3));
     assert_eq!(protocol.step(Event::Settled, T0, &limits()), Step::Done(Outcome::Refuse(refusal)));
 }
@@ -105,12 +107,13 @@ fn an_uncertain_connection_retries_and_names_the_lost_response() {
 #[test]
 fn an_expired_lease_makes_the_connection_uncertain() {
     let mut protocol = newer();
-    let abandoned = Snapshot { row: leased_until(T0), is_unusable: true, is_stale: false };
+    let abandoned = Snapshot { row: leased_until(T0), is_unusable: true, is_stale: false, is_refused_at_once: false };
     assert_eq!(load(&mut protocol, abandoned, later(1)), Step::ClaimLease);
     assert_eq!(protocol.step(Event::LeaseGranted(later(41)), later(1), &limits()), Step::LoadRow);
     assert_eq!(load(&mut protocol, snapshot(ConnectionStatus::Active, true), later(1)), Step::Refresh);
     let not_processed = Event::RefreshFailed(RefreshFailure::NotProcessed(Duration::ZERO));
-    assert_eq!(protocol.step(not_processed, later(1), &limits()), Step::Settle(Settlement::Uncertain));
+    let settlement = Settlement::Failed { is_uncertain: true, condition: Condition::Unavailable };
+    assert_eq!(protocol.step(not_processed, later(1), &limits()), Step::Settle(settlement));
 }
 
 #[test]
@@ -147,7 +150,8 @@ fn waiters_read_only_the_row_and_adopt_the_stored_tokens() {
 #[test]
 fn a_caller_of_stored_tokens_does_not_wait() {
     let mut protocol = Protocol::new(TokenNeed::Stored, T0, &limits());
-    let held = Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false };
+    let held =
+        Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false, is_refused_at_once: false };
     assert_eq!(load(&mut protocol, held, T0), Step::Done(Outcome::Serve));
 }
 
@@ -163,14 +167,15 @@ fn stale_tokens_are_never_sent_again() {
 
 #[test]
 fn waiting_for_the_lease_ends_at_the_maximum_wait() {
-    let held = Snapshot { row: leased_until(later(40)), is_unusable: true, is_stale: false };
+    let held = Snapshot { row: leased_until(later(40)), is_unusable: true, is_stale: false, is_refused_at_once: false };
     let step = load(&mut newer(), held, later(8));
     assert_eq!(step, Step::Done(Outcome::Refuse(Refusal::Busy(limits().retry_delay))));
 }
 
 #[test]
 fn tokens_of_a_crashed_holder_are_adopted_after_the_wait() {
-    let stored = Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false };
+    let stored =
+        Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false, is_refused_at_once: false };
     assert_eq!(load(&mut newer(), stored, later(8)), Step::Done(Outcome::Serve));
 }
 
@@ -188,10 +193,44 @@ fn tokens_that_cannot_be_stored_are_never_served() {
 }
 
 #[test]
-fn invalid_client_does_not_end_the_grant() {
-    let mut protocol = refreshing(ConnectionStatus::Active);
-    let step = protocol.step(Event::RefreshFailed(RefreshFailure::InvalidClient), T0, &limits());
-    assert_eq!(step, Step::Settle(Settlement::Unchanged));
+fn a_condition_does_not_end_the_grant() {
+    for condition in Condition::ALL {
+        let mut protocol = refreshing(ConnectionStatus::Active);
+        let step = protocol.step(Event::RefreshFailed(RefreshFailure::Blocked(condition)), T0, &limits());
+        assert_eq!(step, Step::Settle(Settlement::Failed { is_uncertain: false, condition }));
+        let refusal = Refusal::Blocked(condition);
+        assert_eq!(protocol.step(Event::Settled, T0, &limits()), Step::Done(Outcome::Refuse(refusal)));
+    }
+}
+
+fn refused_at_once(status: ConnectionStatus, told: Option<Condition>) -> Snapshot {
+    Snapshot { row: Row { told, ..row(status) }, is_refused_at_once: true, ..snapshot(status, true) }
+}
+
+#[test]
+fn a_session_that_is_refused_at_once_is_not_refreshed() {
+    let snapshot = refused_at_once(ConnectionStatus::Active, None);
+    let mut protocol = newer();
+    assert_eq!(load(&mut protocol, snapshot, T0), Step::ClaimLease);
+    assert_eq!(protocol.step(Event::LeaseGranted(later(40)), T0, &limits()), Step::LoadRow);
+    let settlement = Settlement::Failed { is_uncertain: false, condition: Condition::SessionRefused };
+    assert_eq!(load(&mut protocol, snapshot, T0), Step::Settle(settlement));
+}
+
+#[test]
+fn a_refused_session_of_which_a_person_was_told_costs_no_write() {
+    let told = refused_at_once(ConnectionStatus::Active, Some(Condition::SessionRefused));
+    let refusal = Refusal::Blocked(Condition::SessionRefused);
+    assert_eq!(load(&mut newer(), told, T0), Step::Done(Outcome::Refuse(refusal)));
+}
+
+#[test]
+fn a_refused_session_of_an_uncertain_connection_is_refreshed() {
+    let snapshot = refused_at_once(ConnectionStatus::Uncertain, None);
+    let mut protocol = newer();
+    assert_eq!(load(&mut protocol, snapshot, T0), Step::ClaimLease);
+    assert_eq!(protocol.step(Event::LeaseGranted(later(40)), T0, &limits()), Step::LoadRow);
+    assert_eq!(load(&mut protocol, snapshot, T0), Step::Refresh);
 }
 
 #[test]

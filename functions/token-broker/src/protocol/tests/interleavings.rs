@@ -18,6 +18,10 @@ struct Broker {
     loaded_token: u32,
     loaded_fence: u32,
     loaded_row: Row,
+    /// The token that Salesforce refused to the caller.
+    refused: u32,
+    /// True if the caller had just got that token.
+    is_refused_at_once: bool,
     /// The number of vault reads of this caller.
     vault_reads: u32,
     new_token: Option<u32>,
@@ -32,6 +36,7 @@ enum Fault {
     LoseResponse,
     LoseRequest,
     NotProcessed,
+    Blocked,
     StoreFails,
 }
 
@@ -53,6 +58,9 @@ struct Model {
     refreshes: u32,
     vault: u32,
     status: ConnectionStatus,
+    condition: Option<Condition>,
+    /// True if the org refuses every session.
+    refuses_sessions: bool,
     lease: Option<(u32, Timestamp)>,
     fence: u32,
     response_was_lost: bool,
@@ -68,7 +76,9 @@ impl Model {
             next: Step::LoadRow,
             loaded_token: 0,
             loaded_fence: 0,
-            loaded_row: Row { status: ConnectionStatus::Active, lease_expires_at: None },
+            loaded_row: Row { status: ConnectionStatus::Active, lease_expires_at: None, told: None },
+            refused: 0,
+            is_refused_at_once: false,
             vault_reads: 0,
             new_token: None,
             fence: 0,
@@ -82,6 +92,8 @@ impl Model {
             refreshes: 0,
             vault: 0,
             status: ConnectionStatus::Active,
+            condition: None,
+            refuses_sessions: false,
             lease: None,
             fence: 0,
             response_was_lost: false,
@@ -162,7 +174,8 @@ impl Model {
     }
 
     fn load_row(&mut self, index: usize) -> Event {
-        let row = Row { status: self.status, lease_expires_at: self.lease.map(|(_, until)| until) };
+        let lease_expires_at = self.lease.map(|(_, until)| until);
+        let row = Row { status: self.status, lease_expires_at, told: self.condition };
         self.brokers[index].loaded_row = row;
         self.brokers[index].loaded_fence = self.fence;
         Event::RowLoaded(row)
@@ -173,8 +186,9 @@ impl Model {
         self.brokers[index].vault_reads += 1;
         Event::TokensLoaded(Snapshot {
             row: self.brokers[index].loaded_row,
-            is_unusable: self.vault == 0,
+            is_unusable: self.vault == self.brokers[index].refused,
             is_stale: false,
+            is_refused_at_once: self.brokers[index].is_refused_at_once && self.vault == self.brokers[index].refused,
         })
     }
 
@@ -227,7 +241,20 @@ impl Model {
             self.lease = None;
             match settlement {
                 Settlement::Unchanged => {}
-                Settlement::Active => self.status = ConnectionStatus::Active,
+                Settlement::Active => {
+                    self.status = ConnectionStatus::Active;
+                    self.condition = self.condition.filter(|condition| *condition == Condition::SessionRefused);
+                }
+                Settlement::Failed { is_uncertain, condition } => {
+                    assert!(
+                        condition != Condition::SessionRefused || self.refuses_sessions,
+                        "the org accepts sessions"
+                    );
+                    self.condition = Some(condition);
+                    if is_uncertain {
+                        self.status = ConnectionStatus::Uncertain;
+                    }
+                }
                 Settlement::Uncertain => self.status = ConnectionStatus::Uncertain,
                 Settlement::ReauthRequired(reason) => {
                     assert!(self.response_was_lost, "reauthorization was required though no response was lost");
@@ -245,9 +272,9 @@ impl Model {
     /// Records the outcome, and starts the caller again.
     fn done(&mut self, index: usize, outcome: Outcome) {
         if outcome == Outcome::Serve {
-            let loaded_token = self.brokers[index].loaded_token;
+            let Broker { loaded_token, refused, .. } = self.brokers[index];
             assert!(
-                loaded_token != 0 && loaded_token <= self.vault,
+                loaded_token != refused && loaded_token <= self.vault,
                 "served token {loaded_token}, stored {}",
                 self.vault
             );
@@ -255,6 +282,12 @@ impl Model {
         // Independent of the wait: one read without the lease, one under it or before the claim, and one to adopt.
         let vault_reads = self.brokers[index].vault_reads;
         assert!(self.faults > 0 || vault_reads <= 3, "{vault_reads} vault reads for one caller");
+        if outcome == Outcome::Serve && self.refuses_sessions {
+            let broker = &mut self.brokers[index];
+            (broker.refused, broker.is_refused_at_once) = (broker.loaded_token, true);
+            self.restart(index);
+            return;
+        }
         self.outcomes[index] = Some(outcome);
         self.restart(index);
     }
@@ -283,6 +316,9 @@ impl Model {
             }
             (Fault::NotProcessed, Some(Call { response: None, .. }), _) => {
                 self.fail_call(index, RefreshFailure::NotProcessed(Duration::ZERO));
+            }
+            (Fault::Blocked, Some(Call { response: None, .. }), _) => {
+                self.fail_call(index, RefreshFailure::Blocked(Condition::LoginRestricted));
             }
             (Fault::StoreFails, _, Step::StoreTokens) => self.handle(index, Event::StoreFailed),
             _ => return,
@@ -328,7 +364,9 @@ impl Model {
     }
 
     fn is_finished(&self, index: usize) -> bool {
+        let blocked = Outcome::Refuse(Refusal::Blocked(Condition::SessionRefused));
         matches!(self.outcomes[index], Some(Outcome::Serve | Outcome::Refuse(Refusal::ReauthRequired)))
+            || self.outcomes[index] == Some(blocked)
     }
 }
 
@@ -338,6 +376,7 @@ fn any_fault() -> impl Strategy<Value = Fault> {
         Just(Fault::LoseResponse),
         Just(Fault::LoseRequest),
         Just(Fault::NotProcessed),
+        Just(Fault::Blocked),
         Just(Fault::StoreFails),
     ]
 }
@@ -387,5 +426,31 @@ proptest! {
         model.run_to_completion();
 
         prop_assert_eq!((model.refreshes, model.vault, model.status), (1, 1, ConnectionStatus::Active));
+        prop_assert_eq!(model.condition, None);
+    }
+
+    // A refresh that failed and one that worked, in any order: what is shown is what the last one found.
+    #[test]
+    fn a_refresh_that_works_ends_the_condition((brokers, actions) in any_schedule()) {
+        let mut model = Model::new(brokers);
+        for action in actions.into_iter().filter(|action| !matches!(action, Action::Fault(_, fault) if !matches!(fault, Fault::Blocked | Fault::NotProcessed))) {
+            model.apply(action);
+        }
+        model.run_to_completion();
+
+        prop_assert_eq!((model.status, model.condition, model.refreshes), (ConnectionStatus::Active, None, 1));
+    }
+
+    #[test]
+    fn an_org_that_refuses_new_sessions_costs_one_refresh((brokers, actions) in any_schedule()) {
+        let mut model = Model::new(brokers);
+        model.refuses_sessions = true;
+        for action in actions.into_iter().filter(|action| !matches!(action, Action::Fault(..))) {
+            model.apply(action);
+        }
+        model.run_to_completion();
+
+        prop_assert_eq!((model.refreshes, model.condition), (1, Some(Condition::SessionRefused)));
+        prop_assert_eq!(model.status, ConnectionStatus::Active);
     }
 }

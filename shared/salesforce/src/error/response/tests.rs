@@ -2,7 +2,8 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use super::*;
-use crate::Classify;
+use crate::error::oauth_failure;
+use crate::{Classify, Condition};
 
 fn response(status: u16, body: &str) -> Response {
     Response { operation: "run a test", status, headers: HeaderMap::new(), body: body.into() }
@@ -36,12 +37,14 @@ fn a_401_for_missing_api_access_is_not_a_refused_session() {
         assert!(matches!(rest(401, &body), Error::SessionNotPermitted { .. }));
     }
     let body = r#"[{"errorCode":"INVALID_AUTH_HEADER","message":"INVALID_HEADER_TYPE"}]"#;
-    assert!(matches!(rest(401, body), Error::Rejected { .. }));
+    assert_eq!(rest(401, body).retry(), Retry::NeedsHuman);
 }
 
 #[test]
-fn a_redirect_counts_as_a_refused_session() {
-    assert!(matches!(rest(302, "<html>moved</html>"), Error::SessionRefused { .. }));
+fn a_redirect_passes_and_asks_for_the_host_anew() {
+    let error = rest(302, "<html>moved</html>");
+    assert!(error.may_have_moved(), "{error:?}");
+    assert!(matches!(error.retry(), Retry::After(_)));
 }
 
 #[test]
@@ -122,9 +125,14 @@ fn retry_after_sets_the_pause() {
 }
 
 #[test]
-fn an_empty_response_gets_a_code_from_its_status() {
-    assert!(rest(404, "").has_code("HTTP_404"));
-    assert!(rest(400, "[]").has_code("HTTP_400"));
+fn an_unknown_external_id_field_is_final_and_named() {
+    let body = |field: &str| {
+        let message = format!("Provided external ID field does not exist or is not accessible: {field}");
+        serde_json::json!([{"errorCode": "NOT_FOUND", "message": message}]).to_string()
+    };
+    let error = rest(404, &body("23foo"));
+    assert_eq!((error.problems()[0].fields.as_slice(), error.retry()), (&["23foo".to_owned()][..], Retry::Never));
+    assert!(rest(404, &body("rose@edge.com says no")).problems()[0].fields.is_empty());
 }
 
 #[test]
@@ -146,13 +154,22 @@ fn a_concurrent_refresh_is_recognized() {
 }
 
 #[test]
-fn final_grant_errors_need_a_human() {
-    for end in GRANT_ENDS {
-        let error = oauth(400, "invalid_grant", end);
-        assert!(matches!(error, Error::GrantEnded { .. }), "{end}");
+fn an_ended_grant_needs_a_human() {
+    for (code, text) in [("invalid_grant", "expired access/refresh token"), ("inactive_user", "")] {
+        let error = oauth(400, code, text);
+        assert!(matches!(error, Error::GrantEnded { .. }), "{code}");
         assert_eq!(error.retry(), Retry::NeedsHuman);
     }
-    assert!(matches!(oauth(400, "inactive_user", ""), Error::GrantEnded { .. }));
+}
+
+#[test]
+fn a_blocked_app_needs_a_human_and_login_hours_pass() {
+    let blocked = oauth(400, "OAUTH_APP_BLOCKED", "this app is blocked by admin");
+    assert!(matches!(blocked, Error::Blocked { condition: Condition::AppBlocked, .. }), "{blocked:?}");
+    assert_eq!(blocked.retry(), Retry::NeedsHuman);
+    let hours = oauth(400, "invalid_grant", "ip restricted or invalid login hours");
+    assert!(matches!(hours, Error::Blocked { condition: Condition::LoginRestricted, .. }), "{hours:?}");
+    assert!(matches!(hours.retry(), Retry::After(_)));
 }
 
 #[test]
@@ -186,11 +203,11 @@ fn an_unknown_error_does_not_end_the_grant() {
 }
 
 #[test]
-fn a_wrong_app_is_not_retried() {
+fn a_wrong_app_needs_the_operator() {
     for code in ["invalid_client_id", "invalid_client", "redirect_uri_mismatch"] {
         let error = oauth(400, code, "any text");
         assert!(matches!(error, Error::AppRefused { .. }));
-        assert_eq!(error.retry(), Retry::Never);
+        assert_eq!(error.retry(), Retry::NeedsHuman);
     }
 }
 

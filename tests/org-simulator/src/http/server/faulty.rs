@@ -12,6 +12,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value as Json, json};
 
 use crate::Effect;
+use crate::http::server::late;
 use crate::http::server::response::data_error;
 use crate::identity::realm::Shared;
 use crate::model::errors::ApiError;
@@ -54,6 +55,14 @@ async fn apply_to_body(shared: &Shared, effect: Effect, mut request: Request, ne
         Effect::ResetAfter => {
             next.run(request).await;
             close_connection(connection)
+        }
+        Effect::CommitLate { delay_s } => {
+            late::receive(shared, request, delay_s).await;
+            close_connection(connection)
+        }
+        Effect::ErrorAfter { status, code, message } => {
+            next.run(request).await;
+            replacement(shared, &Effect::Error { status, code, message }, &path)
         }
         Effect::Delay { delay_ms } => {
             let response = next.run(request).await;

@@ -28,6 +28,21 @@ pub enum Effect {
     ResetBefore,
     /// Executes the request, then closes the connection without a response.
     ResetAfter,
+    /// Closes the connection without a response, and executes the request later, as an org does that has received it: a call may
+    /// run for up to 10 minutes (Salesforce Developer Limits, API timeouts).
+    CommitLate {
+        /// Seconds of the org's clock until the request takes effect.
+        delay_s: u32,
+    },
+    /// Executes the request, then returns one error in the data API's format instead of its response.
+    ErrorAfter {
+        /// HTTP status.
+        status: u16,
+        /// `errorCode`.
+        code: String,
+        /// `message`.
+        message: String,
+    },
     /// Executes the request, then waits before sending the response.
     Delay {
         /// Milliseconds of real time.

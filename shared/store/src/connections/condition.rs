@@ -1,0 +1,138 @@
+//! The condition of a connection that cannot be used although its grant has not ended. Pure, except for clearing it.
+
+use jiff::{SignedDuration, Timestamp};
+use salesforce::{Condition, OrgId, Retry};
+use serde::{Deserialize, Serialize};
+
+use super::{Connections, row_key};
+use crate::Error;
+use crate::ids::ConnectionId;
+use crate::table::{Conditional, Update, text};
+use crate::time;
+
+/// A condition, since when it lasts, and whether a person was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ConditionState {
+    /// The condition that was found last.
+    #[serde(rename = "condition")]
+    pub condition: Condition,
+    /// The time since which the connection has been in a condition, this one or others.
+    #[serde(rename = "condition_since", with = "crate::time::millis")]
+    pub since: Timestamp,
+    /// `true` once it has lasted long enough to tell a person. The event is published when this becomes `true`.
+    #[serde(default, rename = "condition_told")]
+    pub told: bool,
+}
+
+impl ConditionState {
+    /// Returns the state after `condition` was found.
+    ///
+    /// Several conditions in turn are one trouble: the time counts from the first, so that answers that change do not hide it.
+    #[must_use]
+    pub fn found(before: Option<Self>, condition: Condition, now: Timestamp) -> Self {
+        let since = before.map_or_else(|| time::to_millis(now), |before| before.since);
+        let lasted = now.duration_since(since);
+        let is_over = |after| SignedDuration::try_from(after).is_ok_and(|after| lasted >= after);
+        let is_same = before.is_some_and(|before| before.told && before.condition == condition);
+        Self { condition, since, told: is_same || is_over(condition.told_after()) }
+    }
+
+    /// Returns the state at a later time, in which nothing new was found.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        Self::found(Some(self), self.condition, now)
+    }
+
+    /// Returns the retry that the condition allows: once a person is told, the work waits for that person.
+    #[must_use]
+    pub fn retry(self) -> Retry {
+        if self.told { Retry::NeedsHuman } else { self.condition.retry() }
+    }
+}
+
+/// The connection is in this condition, and no other process is about to write an outcome.
+const IS_IN_CONDITION: &str = "#condition = :condition AND attribute_not_exists(#lease_deadline)";
+
+impl Connections {
+    /// Removes a condition that is over. Returns `false` if the connection is in another condition or none, or a refresh is under
+    /// way.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn clear_condition(
+        &self,
+        org: OrgId,
+        connection: &ConnectionId,
+        condition: Condition,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let update = Update {
+            set: vec![("updated_at", text(time::format(now)))],
+            remove: ATTRIBUTES.to_vec(),
+            when: IS_IN_CONDITION,
+            values: vec![(":condition", text(condition.code()))],
+            ..Update::default()
+        };
+        let cleared =
+            self.table.update("clear the condition of the connection", row_key(org, connection), update).await?;
+        Ok(matches!(cleared, Conditional::Done(_)))
+    }
+}
+
+/// The attributes of [`ConditionState`].
+pub(super) const ATTRIBUTES: [&str; 3] = ["condition", "condition_since", "condition_told"];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn start() -> Timestamp {
+        "2026-11-22T10:00:00Z".parse().unwrap()
+    }
+
+    fn hours(hours: i64) -> Timestamp {
+        start() + SignedDuration::from_hours(hours)
+    }
+
+    #[test]
+    fn what_only_a_person_mends_is_told_at_once() {
+        let blocked = ConditionState::found(None, Condition::AppBlocked, start());
+        assert_eq!((blocked.told, blocked.retry()), (true, Retry::NeedsHuman));
+    }
+
+    #[test]
+    fn what_may_pass_is_told_after_a_day() {
+        let hidden = ConditionState::found(None, Condition::LoginRestricted, start());
+        assert!(!hidden.told && matches!(hidden.retry(), Retry::After(_)));
+        assert!(!ConditionState::found(Some(hidden), Condition::LoginRestricted, hours(23)).told);
+        let told = ConditionState::found(Some(hidden), Condition::LoginRestricted, hours(24));
+        assert_eq!((told.told, told.retry()), (true, Retry::NeedsHuman));
+    }
+
+    #[test]
+    fn answers_that_change_are_one_trouble() {
+        let unknown = ConditionState::found(None, Condition::UnknownError, start());
+        let unavailable = ConditionState::found(Some(unknown), Condition::Unavailable, hours(12));
+        let unknown = ConditionState::found(Some(unavailable), Condition::UnknownError, hours(24));
+        assert_eq!((unknown.since, unknown.told), (start(), true));
+    }
+
+    proptest! {
+        /// Nothing lasts for longer than a day without a person being told.
+        #[test]
+        fn a_condition_of_a_day_is_told(found in prop::collection::vec((0..Condition::ALL.len(), 0..600_i64), 1..40)) {
+            let mut now = start();
+            let mut state = None;
+            for (index, minutes) in found {
+                now += SignedDuration::from_mins(minutes);
+                let before = state;
+                let next = ConditionState::found(before, Condition::ALL[index], now);
+                prop_assert!(next.told || now.duration_since(next.since) < SignedDuration::from_hours(24));
+                prop_assert_eq!(next.at(now), next);
+                state = Some(next);
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The order of the writes of a record: the table `write_order`, and the rule whose turn it is.
+//!
+//! A write takes its place in the row of each record that it changes before it calls Salesforce, and leaves once it is
+//! finished. It goes ahead if no earlier write is unfinished; otherwise it waits. Whether an earlier one is unfinished is
+//! asked of the ledger, so a write that was killed before it left holds nobody up.
+//!
+//! Places are ordered by the time of the request and then by the id of the write: the same order in every row, so that no
+//! two writes wait for each other.
+
+use std::cmp::Reverse;
+use std::fmt;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::{SignedDuration, Timestamp};
+use salesforce::external_id::order_key;
+use salesforce::{ExternalIdType, FieldName, ObjectName, OrgId, RecordId};
+use serde_json::Value;
+
+use super::{Write, WriteState};
+use crate::ids::{WriteId, sha256_hex};
+use crate::table::{Conditional, Item, Place as Rowset, Rows, Table, Update, key, number};
+use crate::{Error, time};
+
+/// A record as the order of writes knows it: a hash of its object, its key field and the value of that field, without the
+/// value itself.
+///
+/// Values that are the same to Salesforce have the same key ([`order_key`]). The type of the field is not known, so some values
+/// that differ in a text field, such as `007` and `7`, have the same key too; such writes only wait for each other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordKey(String);
+
+impl RecordKey {
+    /// Returns the key of a record of `object` that `field` identifies.
+    #[must_use]
+    pub fn new(object: &ObjectName, field: &FieldName, value: &Value) -> Self {
+        let (object, field) = (object.as_str().to_lowercase(), field.as_str().to_lowercase());
+        let id = if field == "id" { ExternalIdType::Id.canonical(value) } else { None };
+        let value = id.or_else(|| order_key(value)).unwrap_or_default();
+        Self(sha256_hex(format!("{object}\n{field}\n{value}").as_bytes()))
+    }
+
+    /// Returns the key of the record with this id.
+    #[must_use]
+    pub fn of_id(object: &ObjectName, id: RecordId) -> Self {
+        Self::new(object, &FieldName::from_static("Id"), &Value::from(id.as_str()))
+    }
+}
+
+/// The place of a write among those of its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The time of the request.
+    pub at: Timestamp,
+    /// The write.
+    pub write: WriteId,
+}
+
+impl Place {
+    /// Returns the place of a write: the time at which it was requested or, if its first attempt ended before it was
+    /// accepted, requested again.
+    #[must_use]
+    pub fn of(write: &Write) -> Self {
+        Self { at: time::to_millis(write.ordered_at.unwrap_or(write.created_at)), write: write.write_id }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (at, write) = text.split_once('#')?;
+        Some(Self { at: at.parse().ok()?, write: write.parse().ok()? })
+    }
+}
+
+impl fmt::Display for Place {
+    /// Writes the stored form, whose order as text is that of the places.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", time::format(self.at), self.write)
+    }
+}
+
+/// Returns the places before `mine`, the latest first.
+#[must_use]
+pub fn before(mine: Place, members: &[Place]) -> Vec<Place> {
+    let mut before: Vec<Place> = members.iter().copied().filter(|place| *place < mine).collect();
+    before.sort_unstable_by_key(|place| Reverse(*place));
+    before
+}
+
+/// Returns whether later writes wait for the write at this place, given the write as the ledger holds it.
+///
+/// They do not if it has ended, was erased or abandoned, or has another place by now. A first attempt that was killed before
+/// it was answered was never accepted: nobody waits for it after its deadline, and if it is requested again it takes a new
+/// place.
+#[must_use]
+pub fn is_unfinished(place: Place, write: Option<&Write>, now: Timestamp) -> bool {
+    let Some(write) = write.filter(|write| Place::of(write) == place) else { return false };
+    match write.state {
+        WriteState::Finished | WriteState::Failed => false,
+        WriteState::Queued => true,
+        WriteState::InProgress => write.accepted_at().is_some() || now < write.deadline,
+    }
+}
+
+/// The `write_order` table.
+#[derive(Clone, Debug)]
+pub struct WriteOrder {
+    table: Table,
+}
+
+/// The time for which a row is stored after its last change. An unfinished write takes its place again in each attempt, at
+/// least every 15 minutes.
+const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The number of rows that are changed at the same time.
+const PARALLEL_UPDATES: usize = 32;
+
+impl WriteOrder {
+    /// Creates a client for the table of this name.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { table: Table::new(client, table) }
+    }
+
+    /// Takes the write's place in the row of each record: one update a record. Returns the places in each row. Taking a
+    /// place again does no harm.
+    ///
+    /// # Errors
+    /// Only those of the table. Some places may be taken.
+    pub async fn join(
+        &self,
+        org: OrgId,
+        records: &[RecordKey],
+        place: Place,
+        now: Timestamp,
+    ) -> Result<Vec<Vec<Place>>, Error> {
+        let operation = "take a place in the order of writes";
+        self.update_all(operation, org, records, now, |update| Update {
+            join: Some((MEMBERS, vec![place.to_string()])),
+            ..update
+        })
+        .await
+    }
+
+    /// Removes places from the row of each record: one update a record. Returns the places that remain in each row.
+    ///
+    /// # Errors
+    /// Only those of the table. Some places may be left.
+    pub async fn leave(
+        &self,
+        org: OrgId,
+        records: &[RecordKey],
+        places: &[Place],
+        now: Timestamp,
+    ) -> Result<Vec<Vec<Place>>, Error> {
+        let operation = "leave the order of writes";
+        let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+        self.update_all(operation, org, records, now, |update| Update {
+            leave: Some((MEMBERS, places.clone())),
+            ..update
+        })
+        .await
+    }
+
+    async fn update_all(
+        &self,
+        operation: &'static str,
+        org: OrgId,
+        records: &[RecordKey],
+        now: Timestamp,
+        change: impl Fn(Update) -> Update,
+    ) -> Result<Vec<Vec<Place>>, Error> {
+        let expires_at = number(now.saturating_add(RETENTION).unwrap_or(now).as_second());
+        let update = |record: &RecordKey| {
+            let update = change(Update { set: vec![("expires_at", expires_at.clone())], ..Update::default() });
+            let row = key([("org_id", org.as_str()), ("record", &record.0)]);
+            async move {
+                match self.table.update(operation, row, update).await? {
+                    Conditional::Done(item) => Ok(places(&item)),
+                    Conditional::Refused(_) => Err(Error::Conflict { operation }),
+                }
+            }
+        };
+        let updates: Vec<_> = records.iter().map(update).collect();
+        stream::iter(updates).buffered(PARALLEL_UPDATES).try_collect().await
+    }
+}
+
+/// The attribute with the places.
+const MEMBERS: &str = "waiting";
+
+/// Returns the places of a row. A text that is no place holds nobody up.
+fn places(item: &Item) -> Vec<Place> {
+    let Some(AttributeValue::Ss(members)) = item.get(MEMBERS) else { return Vec::new() };
+    members.iter().filter_map(|text| Place::parse(text)).collect()
+}
+
+/// Returns the rows of an org.
+pub(crate) fn rows_of_org(org: OrgId) -> Rows {
+    Rows { keys: &["org_id", "record"], place: Rowset::of_org(org) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+//! The end of an attempt: the write is finished, failed, queued or left as it is.
+//!
+//! A queued write's task is sent before the write is stored as queued, so an accepted write has a task at every moment: one
+//! whose number of deferrals is at least the write's. Tasks with a smaller number are superseded.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use runtime::{Chain, Problem};
+use salesforce::{Classify, Retry};
+use serde_json::{Value, json};
+use store::deferral::jitter;
+use store::writes::is_queueable;
+use store::{Deferrals, Obstacle, QueuedState, RecordKey, WaitingFor, Write, WriteId};
+
+use crate::attempt::Made;
+use crate::{Attempted, Deps, Error, turn};
+
+/// The remedy of a write that was given up although its failure passes by itself.
+const SEND_AGAIN: &str = "Send the same records again with a new Idempotency-Key.";
+
+/// The effect of a failed attempt on the write.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// The write is queued, with these deferrals and this delay.
+    Defer(Deferrals, Duration),
+    /// The write had no effect and is deleted. Once a person has acted, the same key may be used again.
+    Abandon,
+    /// The problem is the outcome of the write, for every later request with the same key. `retryable` says that the failure
+    /// would pass by itself, and was tried again for as long as a write is.
+    Fail {
+        /// See above.
+        retryable: bool,
+    },
+    /// Nothing is recorded. Another attempt may begin after the deadline of this one.
+    Leave,
+}
+
+/// Decides the effect of a failed attempt. Pure. `needs_lookup` says that an earlier attempt may have created something: then
+/// the write must not be deleted, because the next attempt has to look for it.
+///
+/// Until a write is accepted, its caller hears of the failure. An accepted one waits for Salesforce, or for the person who has
+/// to act, until it ends as finished or failed.
+pub(crate) fn verdict(write: &Write, error: &Error, needs_lookup: bool, now: Timestamp) -> Verdict {
+    let accepted = write.accepted_at().is_some();
+    let retry = if accepted { error.retry_of_accepted() } else { error.retry() };
+    match (error, retry) {
+        (Error::Store(_) | Error::InProgress, _) => Verdict::Leave,
+        (_, Retry::Never) => Verdict::Fail { retryable: false },
+        (_, Retry::NeedsHuman) if !accepted && needs_lookup => Verdict::Leave,
+        (_, Retry::NeedsHuman) if !accepted => Verdict::Abandon,
+        _ => match deferred(write, retry, now) {
+            Some((deferrals, delay)) => Verdict::Defer(deferrals, delay),
+            None => Verdict::Fail { retryable: true },
+        },
+    }
+}
+
+fn deferred(write: &Write, retry: Retry, now: Timestamp) -> Option<(Deferrals, Duration)> {
+    write.deferrals.after(retry, now, jitter(&(write.write_id, write.deferrals.count)))
+}
+
+/// An attempt at a write.
+pub(crate) struct Attempt<'a> {
+    pub(crate) write: &'a Write,
+    pub(crate) stored_request: &'a Value,
+    pub(crate) records: &'a [RecordKey],
+    pub(crate) needs_lookup: bool,
+}
+
+impl Attempt<'_> {
+    /// Records the result. Returns the write as finished, failed or queued.
+    ///
+    /// # Errors
+    /// The failure, if nothing was recorded, or the write was abandoned.
+    pub(crate) async fn settle(&self, deps: &Deps, result: Result<Made, Error>) -> Result<Write, Error> {
+        match result {
+            Ok(Made { write_route, attempted: Attempted::Completed(outcome) }) => {
+                let connection = &write_route.connection_id;
+                tracing::info!(org.id = %self.write.org_id, %connection, kind = ?self.write.kind,
+                    write.id = %self.write.write_id, "a write was carried out");
+                let finished = deps.writes.finish(self.write, Some(&write_route), &outcome, deps.clock.now()).await?;
+                self.end(deps, finished).await
+            }
+            Ok(Made { write_route, attempted: Attempted::Partial { outcome, retry } }) => {
+                match deferred(self.write, retry, deps.clock.now()).filter(|_| is_queueable(self.stored_request)) {
+                    Some((deferrals, delay)) => {
+                        let obstacle = Obstacle { waiting_for: waiting_for(retry), ..salesforce_obstacle() };
+                        self.queue(deps, deferrals, delay, &obstacle, Some(&outcome)).await
+                    }
+                    None => {
+                        let now = deps.clock.now();
+                        let finished = deps.writes.finish(self.write, Some(&write_route), &outcome, now).await?;
+                        self.end(deps, finished).await
+                    }
+                }
+            }
+            Err(error) => self.settle_failure(deps, error).await,
+        }
+    }
+
+    async fn settle_failure(&self, deps: &Deps, error: Error) -> Result<Write, Error> {
+        match verdict(self.write, &error, self.needs_lookup, deps.clock.now()) {
+            Verdict::Defer(deferrals, delay) if is_queueable(self.stored_request) => {
+                tracing::warn!(org.id = %self.write.org_id, kind = ?self.write.kind, error = %Chain(&error),
+                    "a write was deferred");
+                self.queue(deps, deferrals, delay, &obstacle(&error, self.write), None).await
+            }
+            // A write that is too large for the queue is returned as failed, unless its outcome is unknown.
+            Verdict::Defer(..) if matches!(error, Error::OutcomeUnknown(_) | Error::MayTakeEffect { .. }) => Err(error),
+            Verdict::Defer(..) | Verdict::Abandon => {
+                deps.writes.abandon(self.write).await?;
+                turn::give_up(deps, self.write, self.records).await;
+                Err(error)
+            }
+            Verdict::Fail { retryable } => {
+                tracing::warn!(org.id = %self.write.org_id, kind = ?self.write.kind, error = %Chain(&error),
+                    "a write failed");
+                let now = deps.clock.now();
+                let ended = match &self.write.response {
+                    // Some records are decided: the outcome so far has the others as failed.
+                    Some(so_far) => deps.writes.finish(self.write, None, so_far, now).await?,
+                    None => deps.writes.fail(self.write, &failed(&error, retryable), now).await?,
+                };
+                self.end(deps, ended).await
+            }
+            Verdict::Leave => Err(error),
+        }
+    }
+
+    /// Queues the write behind earlier ones of its records.
+    ///
+    /// # Errors
+    /// [`Error::InProgress`] if it is too large for the queue: it was abandoned.
+    pub(crate) async fn wait(&self, deps: &Deps, waits_for: BTreeSet<WriteId>) -> Result<Write, Error> {
+        // An earlier write ends, so there is no limit to waiting for it.
+        let deferred = deferred(self.write, Retry::NeedsHuman, deps.clock.now());
+        let Some((deferrals, delay)) = deferred.filter(|_| is_queueable(self.stored_request)) else {
+            deps.writes.abandon(self.write).await?;
+            turn::give_up(deps, self.write, self.records).await;
+            return Err(Error::InProgress);
+        };
+        tracing::info!(org.id = %self.write.org_id, kind = ?self.write.kind, write.id = %self.write.write_id,
+            earlier = waits_for.len(), "a write waits for earlier ones of its records");
+        let waits_for = waits_for.into_iter().collect();
+        let obstacle = Obstacle { waiting_for: WaitingFor::EarlierWrite, reason: None, next: None, waits_for };
+        self.queue(deps, deferrals, delay, &obstacle, None).await
+    }
+
+    async fn queue(
+        &self,
+        deps: &Deps,
+        deferrals: Deferrals,
+        delay: Duration,
+        obstacle: &Obstacle,
+        outcome: Option<&Value>,
+    ) -> Result<Write, Error> {
+        turn::send(deps, self.write, deferrals.count, delay).await?;
+        let now = deps.clock.now();
+        let next_attempt_at = SignedDuration::try_from(delay).ok().and_then(|delay| now.checked_add(delay).ok());
+        let queued = QueuedState {
+            request: self.stored_request,
+            deferrals,
+            obstacle,
+            next_attempt_at: next_attempt_at.unwrap_or(now),
+            outcome,
+        };
+        Ok(deps.writes.queue(self.write, &queued, now).await?)
+    }
+
+    async fn end(&self, deps: &Deps, ended: Write) -> Result<Write, Error> {
+        turn::give_up(deps, self.write, self.records).await;
+        Ok(ended)
+    }
+}
+
+/// Returns the outcome of a failed write, as the ledger stores it.
+fn failed(error: &Error, retryable: bool) -> Value {
+    let problem = Problem::from(error);
+    if retryable {
+        json!({ "problem": problem.next(SEND_AGAIN), "retryable": true })
+    } else {
+        json!({ "problem": problem })
+    }
+}
+
+fn obstacle(error: &Error, write: &Write) -> Obstacle {
+    let problem = Problem::from(error);
+    let retry = if write.accepted_at().is_some() { error.retry_of_accepted() } else { error.retry() };
+    Obstacle {
+        waiting_for: waiting_for(retry),
+        reason: Some(problem.code.as_str().to_owned()),
+        next: Some(problem.next.to_owned()),
+        waits_for: Vec::new(),
+    }
+}
+
+fn salesforce_obstacle() -> Obstacle {
+    Obstacle { waiting_for: WaitingFor::Salesforce, reason: None, next: None, waits_for: Vec::new() }
+}
+
+fn waiting_for(retry: Retry) -> WaitingFor {
+    match retry {
+        Retry::NeedsHuman => WaitingFor::Person,
+        Retry::Never | Retry::After(_) | Retry::Unknown(_) => WaitingFor::Salesforce,
+    }
+}
+
+#[cfg(test)]
+mod tests;

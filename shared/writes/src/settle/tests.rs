@@ -1,0 +1,146 @@
+use proptest::prelude::*;
+use store::deferral::OUTAGE;
+use store::owner_policy::RouteError;
+use store::{OrgState, WriteKind, WriteState};
+
+use super::*;
+
+const PAUSE: Duration = Duration::from_secs(3);
+
+fn now() -> Timestamp {
+    "2026-11-22T10:00:00Z".parse().unwrap()
+}
+
+fn no_session(retry: Retry) -> Error {
+    Error::Salesforce(salesforce::Error::NoSession { reason: "test".to_owned(), retry })
+}
+
+fn requested() -> Write {
+    let org = "00D5e000000KQ2eEAG".parse().unwrap();
+    Write {
+        org_id: org,
+        write_id: WriteId::derive(org, &"k".parse().unwrap()),
+        kind: WriteKind::Records,
+        object: None,
+        platform_user: None,
+        state: WriteState::InProgress,
+        route: None,
+        request: None,
+        response: None,
+        request_digest: String::new(),
+        attempt: 1,
+        deadline: now(),
+        sent_at: None,
+        created_at: now(),
+        updated_at: now(),
+        queued_at: None,
+        ordered_at: None,
+        deferrals: Deferrals::default(),
+        obstacle: None,
+        next_attempt_at: None,
+    }
+}
+
+fn accepted() -> Write {
+    Write { queued_at: Some(now()), attempt: 2, ..requested() }
+}
+
+fn of_request(error: &Error, needs_lookup: bool) -> Verdict {
+    verdict(&requested(), error, needs_lookup, now())
+}
+
+#[test]
+fn a_transient_failure_defers_the_write() {
+    for retry in [Retry::After(PAUSE), Retry::Unknown(PAUSE)] {
+        for write in [requested(), accepted()] {
+            let verdict = verdict(&write, &no_session(retry), false, now());
+            let Verdict::Defer(deferrals, delay) = verdict else { panic!("{verdict:?}") };
+            assert_eq!((deferrals.count, deferrals.since), (1, Some(now())));
+            assert!(delay >= PAUSE);
+        }
+    }
+}
+
+#[test]
+fn an_unknown_outcome_is_deferred_and_looked_up() {
+    let Error::Salesforce(cause) = no_session(Retry::NeedsHuman) else { panic!() };
+    assert!(matches!(of_request(&Error::OutcomeUnknown(cause), false), Verdict::Defer(..)));
+}
+
+#[test]
+fn a_write_that_needs_a_person_is_abandoned_until_it_is_accepted() {
+    for error in [no_session(Retry::NeedsHuman), Error::NoRoute(RouteError::RepMustConnect)] {
+        assert_eq!(of_request(&error, false), Verdict::Abandon);
+        assert_eq!(of_request(&error, true), Verdict::Leave);
+        let verdict = verdict(&accepted(), &error, false, now() + OUTAGE * 10);
+        assert!(matches!(verdict, Verdict::Defer(..)), "{verdict:?}");
+    }
+}
+
+#[test]
+fn a_permanent_failure_is_the_outcome() {
+    assert_eq!(of_request(&no_session(Retry::Never), false), Verdict::Fail { retryable: false });
+    assert_eq!(verdict(&accepted(), &no_session(Retry::Never), true, now()), Verdict::Fail { retryable: false });
+}
+
+#[test]
+fn an_accepted_write_for_a_closed_org_fails() {
+    for state in [OrgState::Disconnected, OrgState::Uninstalled] {
+        let verdict = verdict(&accepted(), &Error::OrgNotActive(state), false, now());
+        assert_eq!(verdict, Verdict::Fail { retryable: false }, "{state:?}");
+    }
+    let waits = verdict(&accepted(), &Error::OrgNotActive(OrgState::Quarantined), false, now());
+    assert!(matches!(waits, Verdict::Defer(..)), "{waits:?}");
+}
+
+#[test]
+fn an_unavailable_store_decides_nothing() {
+    let error = || Error::Store(store::Error::Conflict { operation: "finish the write" });
+    assert_eq!(of_request(&error(), false), Verdict::Leave);
+    assert_eq!(verdict(&accepted(), &error(), false, now()), Verdict::Leave);
+}
+
+#[test]
+fn a_write_that_was_given_up_says_how_to_send_it_again() {
+    let outcome = failed(&no_session(Retry::After(PAUSE)), true);
+    assert_eq!((&outcome["retryable"], &outcome["problem"]["next"]), (&json!(true), &json!(SEND_AGAIN)));
+    assert_eq!(failed(&no_session(Retry::Never), false).get("retryable"), None);
+}
+
+fn failure() -> impl Strategy<Value = Retry> {
+    prop_oneof![
+        4 => (0..2_000_u64).prop_map(|seconds| Retry::After(Duration::from_secs(seconds))),
+        2 => (0..60_u64).prop_map(|seconds| Retry::Unknown(Duration::from_secs(seconds))),
+        1 => Just(Retry::NeedsHuman),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn an_accepted_write_is_tried_again_within_15_minutes_or_has_failed(failures in prop::collection::vec(failure(), 1..1_000)) {
+        let (mut write, mut now) = (accepted(), now());
+        let mut since_person = now;
+        for retry in failures {
+            match verdict(&write, &no_session(retry), false, now) {
+                Verdict::Defer(deferrals, delay) => {
+                    prop_assert!(delay <= Duration::from_secs(900), "{delay:?}");
+                    prop_assert!(deferrals.count > write.deferrals.count);
+                    let is_person = retry == Retry::NeedsHuman;
+                    prop_assert_eq!(waiting_for(retry) == WaitingFor::Person, is_person);
+                    write.deferrals = deferrals;
+                    now += SignedDuration::try_from(delay).unwrap();
+                    if is_person {
+                        since_person = now;
+                    }
+                }
+                verdict => {
+                    prop_assert_eq!(verdict, Verdict::Fail { retryable: true });
+                    prop_assert!(now.duration_since(since_person) >= OUTAGE);
+                    return Ok(());
+                }
+            }
+            let outage = now.duration_since(since_person);
+            prop_assert!(outage <= OUTAGE + SignedDuration::from_hours(1) || write.deferrals.count < 100, "{outage:?}");
+        }
+    }
+}
