@@ -123,6 +123,7 @@ impl ConnectFailure {
             Condition::OrgInactive => Self::OrgInactive,
             Condition::AppRefused => Self::Misconfigured,
             Condition::RequestRefused => Self::CodeRefused,
+            Condition::ApiDisabled => Self::MissingPermissions,
             Condition::UnknownError => Self::UnknownError,
             Condition::SessionRefused | Condition::Unavailable => Self::Unavailable,
         }

@@ -72,6 +72,7 @@ impl Error {
 fn code_without_problem(error: &salesforce::Error) -> &'static str {
     match (error, error.retry()) {
         (salesforce::Error::DailyLimit { .. }, _) => "daily_limit",
+        (salesforce::Error::Blocked { condition, .. }, _) => condition.code(),
         (_, Retry::Never) => "salesforce_refused",
         (_, Retry::NeedsHuman) => "reconnect_required",
         (_, Retry::After(_) | Retry::Unknown(_)) => "salesforce_unavailable",

@@ -2,12 +2,12 @@
 //! refreshed, and checks their app's sunset.
 
 use runtime::token_broker::{ConnectionRef, Refusal, RefusalCode, Response, RetryHint};
-use salesforce::Condition;
 use store::connections::keep_alive;
 use store::{Connection, ConnectionState};
 
-use crate::refresh::{self, TokenRequest};
+use crate::refresh;
 use crate::refusal::refused;
+use crate::token_request::TokenRequest;
 use crate::{Deps, Error, Reply, status, sunset};
 
 /// Refreshes the connection if it is due, and returns its status. A connection that is not due, or that a user has to connect
@@ -25,7 +25,7 @@ pub(crate) async fn keep_alive(deps: &Deps, reference: &ConnectionRef) -> Result
     }
     let request = match connection.condition {
         // A refresh would not show whether the org accepts sessions again.
-        Some(state) if state.condition != Condition::SessionRefused => TokenRequest::Recovered,
+        Some(state) if !state.condition.is_of_sessions() => TokenRequest::Recovered,
         _ if keep_alive::is_due(&connection, deps.clock.now()) => TokenRequest::RecentlyUsed,
         _ => return Ok(status::from_connection(connection)),
     };

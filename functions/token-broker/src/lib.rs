@@ -31,6 +31,7 @@ mod rights;
 mod status;
 mod sunset;
 mod timer;
+mod token_request;
 
 use std::time::Duration;
 

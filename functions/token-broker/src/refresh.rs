@@ -1,11 +1,10 @@
 //! Executes the steps of [`crate::protocol`]. All decisions are made there.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use runtime::Chain;
 use runtime::token_broker::{AccessTokenRequest, RefusalCode, Response, Token};
 use salesforce::auth::{self, TokenResponse};
 use salesforce::{Classify, Condition, Error as Salesforce, Fingerprint, OrgId, Retry};
-use store::connections::keep_alive;
 use store::{
     ConditionState, Connection, ConnectionState, Lease, LeaseClaim, LeaseRequest, TokenGrant, TokenVersion, Tokens,
 };
@@ -14,32 +13,26 @@ use uuid::Uuid;
 use crate::app::load_app_login;
 use crate::protocol::{
     ConnectionStatus, Event, Outcome, Protocol, ReauthReason, RefreshFailure, Row, Settlement, Snapshot, Step,
-    TokenNeed,
 };
 use crate::refusal::{from_refresh, refused};
+use crate::token_request::TokenRequest;
 use crate::{Deps, Error, Reply, protection};
 
 /// Returns an access token that Salesforce has not refused. Refreshes the connection if the stored token was refused.
 pub(crate) async fn access_token(deps: &Deps, wanted: &AccessTokenRequest) -> Result<Reply, Error> {
-    let wanted = wanted.clone();
     let Some(connection) = deps.connections.load(wanted.org_id, &wanted.connection_id).await? else {
         return Ok(refused(RefusalCode::UnknownConnection));
     };
     let condition = connection.condition;
-    let request = match (wanted.refused_fingerprint, wanted.unreachable_fingerprint) {
-        (Some(refused), _) => TokenRequest::NotRefused { refused, at_once: wanted.refused_at_once },
-        (None, Some(unreachable)) => TokenRequest::Reachable { unreachable },
-        (None, None) => TokenRequest::Stored,
-    };
-    let reply = fetch_token(deps, connection, request).await?;
-    if let (Some(accepted), Response::Token(token)) = (wanted.accepted_fingerprint, &reply.answer)
-        && condition.is_some_and(|state| state.condition == Condition::SessionRefused)
-        && Fingerprint::from_token(&token.access_token) == accepted
+    let reply = fetch_token(deps, connection, TokenRequest::from(wanted)).await?;
+    if let (Some(accepted), Response::Token(token)) = (&wanted.accepted_fingerprint, &reply.answer)
+        && let Some(state) = condition.filter(is_of_sessions)
+        && Fingerprint::from_token(&token.access_token) == *accepted
     {
         let now = deps.clock.now();
         let cleared =
-            deps.connections.clear_condition(wanted.org_id, &wanted.connection_id, Condition::SessionRefused, now);
-        cleared.await?;
+            deps.connections.clear_condition(wanted.org_id, &wanted.connection_id, state.condition, now).await;
+        cleared?;
     }
     Ok(reply)
 }
@@ -49,20 +42,6 @@ pub(crate) async fn fetch_token(deps: &Deps, connection: Connection, request: To
     let loaded = Loaded { connection, tokens: None };
     let run = RefreshRun { deps, request, loaded, lease: None, new_tokens: None, is_refreshed: false, found: None };
     run.execute().await
-}
-
-/// The tokens that a caller accepts.
-pub(crate) enum TokenRequest {
-    /// The stored tokens.
-    Stored,
-    /// Tokens other than the one that Salesforce refused; `at_once` if the caller had just got it in place of another refused one.
-    NotRefused { refused: Fingerprint, at_once: bool },
-    /// The stored tokens, or newer ones if these name the instance that was unreachable and are not new.
-    Reachable { unreachable: Fingerprint },
-    /// Tokens that prove that the condition of the connection is over.
-    Recovered,
-    /// Tokens whose refresh token was used recently enough to stay valid.
-    RecentlyUsed,
 }
 
 /// The row and the tokens that were loaded last. The tokens are older than the row, or `None`, until the vault is read again.
@@ -131,7 +110,7 @@ impl RefreshRun<'_> {
                     row,
                     is_unusable: self.request.excludes(connection, tokens, now),
                     is_stale: is_stale(&self.loaded),
-                    is_refused_at_once: self.request.is_refused_at_once(connection, tokens, now),
+                    refused_for: self.request.refused_for(connection, tokens, now),
                 })
             }
         })
@@ -221,7 +200,7 @@ impl RefreshRun<'_> {
                 token_version: version.clone(),
                 grant: tokens.grant.clone(),
                 // New tokens do not prove that the org accepts them.
-                condition: self.loaded.connection.condition.filter(is_session_refused),
+                condition: self.loaded.connection.condition.filter(is_of_sessions),
                 now,
             },
             (Settlement::Active, None) | (Settlement::Unchanged, _) => store::LeaseOutcome::Unchanged,
@@ -247,7 +226,7 @@ impl RefreshRun<'_> {
         match (outcome, self.loaded.tokens) {
             (Outcome::Serve, Some((tokens, _))) => {
                 let Tokens { access_token, instance_url, .. } = tokens;
-                let report_acceptance = condition.as_ref().is_some_and(is_session_refused);
+                let report_acceptance = condition.as_ref().is_some_and(is_of_sessions);
                 let token = Token { access_token, instance_url, report_acceptance };
                 Reply::new(Response::Token(token)).refreshed(self.is_refreshed)
             }
@@ -257,56 +236,11 @@ impl RefreshRun<'_> {
     }
 }
 
-fn is_session_refused(state: &ConditionState) -> bool {
-    state.condition == Condition::SessionRefused
+fn is_of_sessions(state: &ConditionState) -> bool {
+    state.condition.is_of_sessions()
 }
 
 const APP_REFUSED: RefreshFailure = RefreshFailure::Blocked(Condition::AppRefused);
-
-/// The age below which a refused session did not end by itself: the shortest session of an org lasts 15 minutes.
-const FRESH: SignedDuration = SignedDuration::from_mins(5);
-/// The time between two refreshes that try whether an org accepts sessions again, and whether an org has moved.
-const PROBE_EVERY: SignedDuration = SignedDuration::from_mins(30);
-
-impl TokenRequest {
-    fn need(&self) -> TokenNeed {
-        match self {
-            Self::Stored => TokenNeed::Stored,
-            Self::NotRefused { .. } | Self::Reachable { .. } | Self::Recovered | Self::RecentlyUsed => TokenNeed::Newer,
-        }
-    }
-
-    /// Returns whether the caller cannot use the stored tokens.
-    fn excludes(&self, connection: &Connection, tokens: &Tokens, now: Timestamp) -> bool {
-        match self {
-            Self::Stored => false,
-            Self::NotRefused { refused, .. } => Fingerprint::from_token(&tokens.access_token) == *refused,
-            Self::Reachable { unreachable } => {
-                let is_same = Fingerprint::from_token(&tokens.access_token) == *unreachable;
-                is_same && now.duration_since(tokens.issued_at) >= PROBE_EVERY
-            }
-            Self::Recovered => connection.condition.is_some_and(|state| !is_session_refused(&state)),
-            Self::RecentlyUsed => {
-                keep_alive::is_due(connection, now) && keep_alive::is_due_since(connection, tokens.issued_at, now)
-            }
-        }
-    }
-}
-
-impl TokenRequest {
-    /// Returns whether the org refused the stored tokens although they are new. While the connection is in that condition already,
-    /// they count as new for longer, so that a refresh only tries from time to time whether it is over.
-    fn is_refused_at_once(&self, connection: &Connection, tokens: &Tokens, now: Timestamp) -> bool {
-        let Self::NotRefused { refused, at_once } = self else { return false };
-        let counts_as_new = match connection.condition.as_ref().is_some_and(is_session_refused) {
-            true => PROBE_EVERY,
-            false if *at_once => FRESH,
-            false => return false,
-        };
-        Fingerprint::from_token(&tokens.access_token) == *refused
-            && now.duration_since(tokens.issued_at) < counts_as_new
-    }
-}
 
 fn row(connection: &Connection) -> Row {
     let status = match &connection.state {

@@ -70,13 +70,15 @@ impl Client {
                 Error::SessionRefused { .. } if replacements == 0 => Unusable::Refused(session.fingerprint()),
                 Error::SessionRefused { .. } => Unusable::RefusedAtOnce(session.fingerprint()),
                 error if error.may_have_moved() => Unusable::Unreachable(session.fingerprint()),
+                error if error.is_api_disabled() => Unusable::NotPermitted(session.fingerprint()),
                 _ => return Err(error),
             };
             if replacements == MAX_REPLACEMENTS {
                 return Err(error);
             }
             let replacement = sessions.replacement(unusable).await?;
-            if error.may_have_moved() && replacement.instance_url == session.instance_url {
+            let is_same_host = error.may_have_moved() && replacement.instance_url == session.instance_url;
+            if is_same_host || error.is_api_disabled() {
                 return Err(error);
             }
             (session, replacements) = (replacement, replacements + 1);

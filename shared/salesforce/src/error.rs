@@ -251,6 +251,12 @@ impl Error {
         }
     }
 
+    /// Returns whether the session works, and its user may not call the API.
+    pub(crate) fn is_api_disabled(&self) -> bool {
+        matches!(self, Self::SessionNotPermitted { .. })
+            || ["API_CURRENTLY_DISABLED", "API_DISABLED_FOR_ORG"].iter().any(|code| self.has_code(code))
+    }
+
     /// Returns whether Salesforce said of this very record that it is deleted.
     pub fn is_deleted(&self) -> bool {
         self.has_code("ENTITY_IS_DELETED")

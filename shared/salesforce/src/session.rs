@@ -66,7 +66,7 @@ pub trait Sessions: Send + Sync + 'static {
     fn replacement(&self, unusable: Unusable) -> BoxFuture<'_, Result<Session, Error>> {
         match unusable {
             Unusable::Refused(fingerprint) | Unusable::RefusedAtOnce(fingerprint) => self.session(Some(fingerprint)),
-            Unusable::Unreachable(_) => self.session(None),
+            Unusable::Unreachable(_) | Unusable::NotPermitted(_) => self.session(None),
         }
     }
 
@@ -85,6 +85,8 @@ pub enum Unusable {
     RefusedAtOnce(Fingerprint),
     /// Its host did not accept a connection, or named another host: the org may have moved.
     Unreachable(Fingerprint),
+    /// Its user may not call the API. There is no replacement: the client returns the supplier's error, or that of the call.
+    NotPermitted(Fingerprint),
 }
 
 impl Unusable {
@@ -92,9 +94,10 @@ impl Unusable {
     #[must_use]
     pub fn fingerprint(&self) -> &Fingerprint {
         match self {
-            Self::Refused(fingerprint) | Self::RefusedAtOnce(fingerprint) | Self::Unreachable(fingerprint) => {
-                fingerprint
-            }
+            Self::Refused(fingerprint)
+            | Self::RefusedAtOnce(fingerprint)
+            | Self::Unreachable(fingerprint)
+            | Self::NotPermitted(fingerprint) => fingerprint,
         }
     }
 }

@@ -162,26 +162,6 @@ pub struct Connection {
     pub updated_at: Timestamp,
 }
 
-impl Connection {
-    /// Returns the state as it is shown: `blocked` for a connection that waits for a person who was told, else the stored state.
-    #[must_use]
-    pub fn shown_state(&self) -> &'static str {
-        match &self.state {
-            ConnectionState::Active | ConnectionState::Uncertain if self.is_blocked() => "blocked",
-            ConnectionState::Active => "active",
-            ConnectionState::Uncertain => "uncertain",
-            ConnectionState::ReauthRequired { .. } => "reauth_required",
-            ConnectionState::Revoked => "revoked",
-        }
-    }
-
-    /// Returns whether its condition waits for a person who was told.
-    #[must_use]
-    pub fn is_blocked(&self) -> bool {
-        self.condition.is_some_and(|condition| condition.told)
-    }
-}
-
 /// The `connections` table.
 #[derive(Clone, Debug)]
 pub struct Connections {

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 
 /// Examples of every path through the machine.

@@ -14,5 +14,6 @@ mod kills;
 mod least_privilege;
 mod permissions;
 mod refreshing;
+mod sessions;
 mod sunset;
 mod upgrading;

@@ -82,6 +82,7 @@ impl ConnectionSessions {
                     AccessTokenRequest { refused_fingerprint: Some(fingerprint), refused_at_once: true, ..request };
             }
             Some(Unusable::Unreachable(fingerprint)) => request.unreachable_fingerprint = Some(fingerprint),
+            Some(Unusable::NotPermitted(fingerprint)) => request.not_permitted_fingerprint = Some(fingerprint),
         }
         match call(&self.function, &Request::AccessToken(request)).await {
             Ok(Response::Token(token)) => {

@@ -131,6 +131,9 @@ pub struct AccessTokenRequest {
     /// The fingerprint of a token whose instance accepted no connection, or named another host: the org may have moved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unreachable_fingerprint: Option<Fingerprint>,
+    /// The fingerprint of a token whose user may not call the API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_permitted_fingerprint: Option<Fingerprint>,
     /// The fingerprint of a token that Salesforce accepted, where [`Token::report_acceptance`] asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_fingerprint: Option<Fingerprint>,
@@ -146,6 +149,7 @@ impl AccessTokenRequest {
             refused_fingerprint: None,
             refused_at_once: false,
             unreachable_fingerprint: None,
+            not_permitted_fingerprint: None,
             accepted_fingerprint: None,
         }
     }

@@ -29,6 +29,8 @@ pub enum Condition {
     RequestRefused,
     /// The org refuses sessions that were just issued.
     SessionRefused,
+    /// The user may not call the API.
+    ApiDisabled,
     /// The token endpoint returned an error that is in no table.
     UnknownError,
     /// The token endpoint did not return a usable response.
@@ -58,7 +60,7 @@ impl MendedBy {
 
 impl Condition {
     /// Every condition.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::LoginRestricted,
         Self::AppBlocked,
         Self::UserNotApproved,
@@ -67,6 +69,7 @@ impl Condition {
         Self::AppRefused,
         Self::RequestRefused,
         Self::SessionRefused,
+        Self::ApiDisabled,
         Self::UnknownError,
         Self::Unavailable,
     ];
@@ -83,6 +86,7 @@ impl Condition {
             Self::AppRefused => "app_refused",
             Self::RequestRefused => "request_refused",
             Self::SessionRefused => "session_refused",
+            Self::ApiDisabled => "api_disabled",
             Self::UnknownError => "unknown_error",
             Self::Unavailable => "unavailable",
         }
@@ -97,7 +101,8 @@ impl Condition {
             | Self::UserNotApproved
             | Self::AppNotInstalled
             | Self::OrgInactive
-            | Self::SessionRefused => MendedBy::OrgAdministrator,
+            | Self::SessionRefused
+            | Self::ApiDisabled => MendedBy::OrgAdministrator,
             Self::AppRefused | Self::RequestRefused | Self::UnknownError | Self::Unavailable => MendedBy::Operator,
         }
     }
@@ -113,11 +118,18 @@ impl Condition {
             | Self::AppNotInstalled
             | Self::OrgInactive
             | Self::AppRefused
-            | Self::RequestRefused => Duration::ZERO,
+            | Self::RequestRefused
+            | Self::ApiDisabled => Duration::ZERO,
             // A page of a proxy with the status 401 looks the same once.
             Self::SessionRefused => Duration::from_mins(5),
             Self::LoginRestricted | Self::UnknownError | Self::Unavailable => Duration::from_hours(24),
         }
+    }
+
+    /// Returns whether the org refuses what is done with a session. New tokens do not end it: a call that is accepted does.
+    #[must_use]
+    pub fn is_of_sessions(self) -> bool {
+        matches!(self, Self::SessionRefused | Self::ApiDisabled)
     }
 
     /// Returns what the condition is, as a sentence.
@@ -134,6 +146,7 @@ impl Condition {
             Self::AppRefused => "Salesforce does not accept the client id or the client secret of the Ferry app.",
             Self::RequestRefused => "Salesforce does not accept Ferry's requests for tokens.",
             Self::SessionRefused => "The org refuses sessions that Salesforce has just issued.",
+            Self::ApiDisabled => "The user may not call the API of the org.",
             Self::UnknownError => "Salesforce refuses to issue tokens with an error that Ferry does not know.",
             Self::Unavailable => "Salesforce does not issue tokens: its login service is unavailable.",
         }
@@ -160,6 +173,9 @@ impl Condition {
             }
             Self::SessionRefused => {
                 "In Setup, open Session Settings, and clear \"Lock sessions to the IP address from which they originated\". If it is clear, look up the user in Login History and Session Management."
+            }
+            Self::ApiDisabled => {
+                "Give the user the permission API Enabled, in a profile or a permission set, and check that the org's edition has the API."
             }
             Self::UnknownError => "Look up the error code in the log of token-broker, and in Salesforce Help.",
             Self::Unavailable => {

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce::{Condition, OrgId, Retry};
 use serde::{Deserialize, Serialize};
 
-use super::{Connections, row_key};
+use super::{Connection, ConnectionState, Connections, row_key};
 use crate::Error;
 use crate::ids::ConnectionId;
 use crate::table::{Conditional, Update, text};
@@ -47,6 +47,26 @@ impl ConditionState {
     #[must_use]
     pub fn retry(self) -> Retry {
         if self.told { Retry::NeedsHuman } else { self.condition.retry() }
+    }
+}
+
+impl Connection {
+    /// Returns the state as it is shown: `blocked` for a connection that waits for a person who was told, else the stored state.
+    #[must_use]
+    pub fn shown_state(&self) -> &'static str {
+        match &self.state {
+            ConnectionState::Active | ConnectionState::Uncertain if self.is_blocked() => "blocked",
+            ConnectionState::Active => "active",
+            ConnectionState::Uncertain => "uncertain",
+            ConnectionState::ReauthRequired { .. } => "reauth_required",
+            ConnectionState::Revoked => "revoked",
+        }
+    }
+
+    /// Returns whether its condition waits for a person who was told.
+    #[must_use]
+    pub fn is_blocked(&self) -> bool {
+        self.condition.is_some_and(|condition| condition.told)
     }
 }
 

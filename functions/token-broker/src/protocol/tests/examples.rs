@@ -9,7 +9,7 @@ fn leased_until(until: Timestamp) -> Row {
 }
 
 fn snapshot(status: ConnectionStatus, is_unusable: bool) -> Snapshot {
-    Snapshot { row: row(status), is_unusable, is_stale: false, is_refused_at_once: false }
+    Snapshot { row: row(status), is_unusable, is_stale: false, refused_for: None }
 }
 
 /// Loads the row and then the vault, and returns the next step.
@@ -107,7 +107,7 @@ fn an_uncertain_connection_retries_and_names_the_lost_response() {
 #[test]
 fn an_expired_lease_makes_the_connection_uncertain() {
     let mut protocol = newer();
-    let abandoned = Snapshot { row: leased_until(T0), is_unusable: true, is_stale: false, is_refused_at_once: false };
+    let abandoned = Snapshot { row: leased_until(T0), is_unusable: true, is_stale: false, refused_for: None };
     assert_eq!(load(&mut protocol, abandoned, later(1)), Step::ClaimLease);
     assert_eq!(protocol.step(Event::LeaseGranted(later(41)), later(1), &limits()), Step::LoadRow);
     assert_eq!(load(&mut protocol, snapshot(ConnectionStatus::Active, true), later(1)), Step::Refresh);
@@ -150,8 +150,7 @@ fn waiters_read_only_the_row_and_adopt_the_stored_tokens() {
 #[test]
 fn a_caller_of_stored_tokens_does_not_wait() {
     let mut protocol = Protocol::new(TokenNeed::Stored, T0, &limits());
-    let held =
-        Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false, is_refused_at_once: false };
+    let held = Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false, refused_for: None };
     assert_eq!(load(&mut protocol, held, T0), Step::Done(Outcome::Serve));
 }
 
@@ -167,15 +166,14 @@ fn stale_tokens_are_never_sent_again() {
 
 #[test]
 fn waiting_for_the_lease_ends_at_the_maximum_wait() {
-    let held = Snapshot { row: leased_until(later(40)), is_unusable: true, is_stale: false, is_refused_at_once: false };
+    let held = Snapshot { row: leased_until(later(40)), is_unusable: true, is_stale: false, refused_for: None };
     let step = load(&mut newer(), held, later(8));
     assert_eq!(step, Step::Done(Outcome::Refuse(Refusal::Busy(limits().retry_delay))));
 }
 
 #[test]
 fn tokens_of_a_crashed_holder_are_adopted_after_the_wait() {
-    let stored =
-        Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false, is_refused_at_once: false };
+    let stored = Snapshot { row: leased_until(later(40)), is_unusable: false, is_stale: false, refused_for: None };
     assert_eq!(load(&mut newer(), stored, later(8)), Step::Done(Outcome::Serve));
 }
 
@@ -204,7 +202,11 @@ fn a_condition_does_not_end_the_grant() {
 }
 
 fn refused_at_once(status: ConnectionStatus, told: Option<Condition>) -> Snapshot {
-    Snapshot { row: Row { told, ..row(status) }, is_refused_at_once: true, ..snapshot(status, true) }
+    Snapshot {
+        row: Row { told, ..row(status) },
+        refused_for: Some(Condition::SessionRefused),
+        ..snapshot(status, true)
+    }
 }
 
 #[test]

@@ -188,7 +188,8 @@ impl Model {
             row: self.brokers[index].loaded_row,
             is_unusable: self.vault == self.brokers[index].refused,
             is_stale: false,
-            is_refused_at_once: self.brokers[index].is_refused_at_once && self.vault == self.brokers[index].refused,
+            refused_for: (self.brokers[index].is_refused_at_once && self.vault == self.brokers[index].refused)
+                .then_some(Condition::SessionRefused),
         })
     }
 
