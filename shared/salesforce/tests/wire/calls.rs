@@ -139,7 +139,7 @@ async fn a_missing_note_is_none() {
 async fn an_unreachable_host_is_not_a_lost_response() {
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let tokens = Arc::new(Tokens::new(&format!("http://{unused}")));
-    let timeouts = Timeouts { attempt: Duration::from_secs(1), total: Duration::ZERO };
+    let timeouts = Timeouts { attempt: Duration::from_secs(1), total: Duration::ZERO, ..Timeouts::default() };
     let client = Client::new(http().with_timeouts(timeouts), tokens, ApiVersion::DEFAULT);
     let error = create(&client).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }));
