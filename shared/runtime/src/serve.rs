@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::response::IntoResponse as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use salesforce::deadline::{Deadline, OutOfTime};
 use salesforce::{Classify, Clock, Retry};
@@ -108,6 +108,8 @@ fn deadline<T>(event: &LambdaEvent<T>) -> Timestamp {
     Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX)
 }
 
+/// The time for a request, also in a function that has longer for its other events. The HTTP API waits for 30 seconds.
+const REQUEST_TIMEOUT: SignedDuration = SignedDuration::from_secs(29);
 /// The time that remains to close an invocation whose handler did not finish, and to respond for it.
 const RESERVE: Duration = Duration::from_millis(500);
 
@@ -134,6 +136,7 @@ async fn respond_http(
     ends_at: Timestamp,
 ) -> Result<Box<RawValue>, Diagnostic> {
     let invocation = Invocation::begin(clock);
+    let ends_at = clock.now().saturating_add(REQUEST_TIMEOUT).map_or(ends_at, |limit| limit.min(ends_at));
     let response = in_time(clock, ends_at, http_event::respond(router, &event)).await;
     let timed_out = response.is_err();
     let response = match response {

@@ -14,8 +14,8 @@ tokio::task_local! {
     static CURRENT: Deadline;
 }
 
-/// The length of an invocation from which on reserves are kept in full: the shortest timeout of a deployed function. A shorter
-/// invocation, as in a test, divides its time in the same proportions.
+/// The length of an invocation from which on limits and reserves are kept in full: the shortest timeout of a deployed function. A
+/// shorter invocation, as in a test, divides its time in the same proportions.
 const FULL_LENGTH: Duration = Duration::from_secs(20);
 
 /// The end of an invocation.
@@ -37,10 +37,10 @@ impl Deadline {
         CURRENT.scope(self, future).await
     }
 
-    /// Returns the time that is left for a call after which `reserve` has to remain.
+    /// Returns the time that is left for a call after which `reserve` has to remain, and at most half of the invocation.
     #[must_use]
     pub fn time_left(&self, now: Timestamp, reserve: Duration) -> Duration {
-        between(now, self.ends_at).saturating_sub(self.in_proportion(reserve))
+        between(now, self.ends_at).saturating_sub(self.in_proportion(reserve).min(self.length / 2))
     }
 
     fn in_proportion(&self, time: Duration) -> Duration {
@@ -81,7 +81,7 @@ impl TimeLimit {
         if left < deadline.in_proportion(self.shortest) || left.is_zero() {
             return Err(OutOfTime);
         }
-        Ok(left.min(self.longest))
+        Ok(left.min(deadline.in_proportion(self.longest)))
     }
 }
 
@@ -120,6 +120,8 @@ mod tests {
     fn a_short_invocation_reserves_in_proportion() {
         let deadline = Deadline::new(at(0), at(2_000));
         assert_eq!(deadline.time_left(at(0), Duration::from_secs(5)), Duration::from_millis(1_500));
+        assert_eq!(deadline.time_left(at(0), Duration::from_secs(30)), Duration::from_secs(1));
+        assert_eq!(LIMIT.within(&deadline, at(0)), Ok(Duration::from_millis(800)));
     }
 
     #[tokio::test]
@@ -138,7 +140,7 @@ mod tests {
             let deadline = Deadline::new(at(0), at(length));
             let limit = TimeLimit { longest: Duration::from_millis(longest), reserve: Duration::from_millis(reserve), ..LIMIT };
             if let Ok(time) = limit.within(&deadline, at(spent)) {
-                let reserve = deadline.in_proportion(limit.reserve);
+                let reserve = deadline.in_proportion(limit.reserve).min(deadline.length / 2);
                 prop_assert!(!time.is_zero() && time <= limit.longest);
                 prop_assert!(Duration::from_millis(u64::try_from(spent).unwrap()) + time + reserve <= deadline.length);
             }

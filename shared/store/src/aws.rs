@@ -29,8 +29,8 @@ pub fn classify<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &S
     }
 }
 
-/// Returns whether the call was not made because the invocation ends.
-fn is_out_of_time(error: &(dyn std::error::Error + 'static)) -> bool {
+/// Returns whether the call was not made because the invocation ends. Another attempt would not be made either.
+pub fn is_out_of_time(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<OutOfTime>())
 }
 
