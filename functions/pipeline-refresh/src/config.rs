@@ -1,9 +1,16 @@
 //! Configuration and dependencies.
 
+use std::time::Duration;
+
 use mirroring::{FieldCache, MirroredFields};
 use runtime::{Aws, Days, Env, EnvError, Salesforce, SalesforceConfig};
-use salesforce::{Clock, ObjectName};
+use salesforce::{Clock, ObjectName, Timeouts};
 use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, RefreshTask};
+
+/// Salesforce works on a query for up to 120 seconds (SOQL and SOSL Reference, "SOQL and SOSL Limits"), and sends the page after
+/// that. An attempt that fails early is repeated; one that took minutes is left to the next invocation.
+pub(crate) const TIMEOUTS: Timeouts =
+    Timeouts { attempt: Duration::from_secs(130), total: Duration::from_secs(60), reserve: Duration::from_secs(20) };
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +95,7 @@ impl Deps {
     /// This machine has no TLS.
     pub fn new(aws: &Aws, config: Config) -> Result<Self, salesforce::Error> {
         Ok(Self {
-            salesforce: Salesforce::from_config(aws, config.salesforce)?,
+            salesforce: Salesforce::from_config(aws, config.salesforce)?.with_timeouts(TIMEOUTS),
             orgs: Orgs::new(aws.dynamodb(), config.orgs_table),
             connections: Connections::new(aws.dynamodb(), config.connections_table),
             cursors: Cursors::new(aws.dynamodb(), config.cursors_table),

@@ -8,9 +8,9 @@ use store::{Lane, RefreshKind, RefreshTask};
 
 use crate::Deps;
 
-/// The time reserved for storing a checkpoint and queueing the rest: as long as the slowest page may take. A short
-/// invocation reserves a quarter of its time.
-const RESERVE: SignedDuration = SignedDuration::from_secs(30);
+/// The time reserved at the end: as long as the slowest page may take ([`crate::config::TIMEOUTS`]), with the storing of its
+/// checkpoint and the queueing of the rest. A short invocation reserves a quarter of its time.
+const RESERVE: SignedDuration = SignedDuration::from_secs(150);
 
 /// The reason that a run stops before its work is finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -82,6 +82,7 @@ impl<'a> Run<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TIMEOUTS;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -93,9 +94,16 @@ mod tests {
 
     #[test]
     fn a_run_stops_in_time_to_store_its_checkpoint() {
-        assert_eq!(stop_at(at(0), at(900)), at(870));
-        assert_eq!(stop(at(869), at(870), Lane::Incremental, used(1)), None);
-        assert_eq!(stop(at(870), at(870), Lane::Incremental, used(1)), Some(Stop::OutOfTime));
+        assert_eq!(stop_at(at(0), at(900)), at(750));
+        assert_eq!(stop(at(749), at(750), Lane::Incremental, used(1)), None);
+        assert_eq!(stop(at(750), at(750), Lane::Incremental, used(1)), Some(Stop::OutOfTime));
+    }
+
+    #[test]
+    fn the_slowest_page_fits_into_the_reserve() {
+        let slowest = TIMEOUTS.attempt + TIMEOUTS.reserve;
+        assert!(SignedDuration::try_from(slowest).unwrap() <= RESERVE);
+        assert!(TIMEOUTS.attempt > std::time::Duration::from_secs(120), "Salesforce works on a query for as long");
     }
 
     #[test]

@@ -11,8 +11,10 @@ use store::{Apps, Connections, Orgs, Protection, TokenVault};
 use crate::Timer;
 use crate::protocol::Limits;
 
-/// One token call and the storing of its response must fit into [`Limits::call`].
-const TIMEOUTS: Timeouts = Timeouts { attempt: Duration::from_secs(10), total: Duration::from_secs(4) };
+/// One token call and the storing of its response must fit into [`Limits::call`]. After a token call, nine seconds remain in
+/// which new tokens are stored: two and a half attempts of the SDK, or three if the vault refuses at once.
+const TIMEOUTS: Timeouts =
+    Timeouts { attempt: Duration::from_secs(10), total: Duration::from_secs(4), reserve: Duration::from_secs(9) };
 
 /// The function's configuration, from environment variables.
 #[derive(Clone, Debug)]

@@ -200,6 +200,24 @@ fn visibility_timeouts_are_six_times_the_function_timeout() {
 }
 
 #[test]
+fn callers_outlast_the_functions_that_they_call() {
+    let template = template();
+    let functions = functions(&template);
+    let timeout = |function: &Value| function["Timeout"].as_u64().unwrap_or(29);
+    let called: Vec<_> = ["TokenBroker", "ConnectionManager"].iter().map(|id| timeout(functions[id])).collect();
+    let mut callers = 0;
+    for (id, function) in &functions {
+        // Limits of calls are divided in a shorter invocation (`salesforce::deadline`).
+        assert!(timeout(function) >= 20, "{id}");
+        if statements(function).any(|statement| actions(statement).contains(&"lambda:InvokeFunction")) {
+            callers += 1;
+            assert!(called.iter().all(|called| timeout(function) > called + 3), "{id} has no time left to respond");
+        }
+    }
+    assert!(callers > 7);
+}
+
+#[test]
 fn queues_have_dead_letter_queues_and_those_have_alarms() {
     let template = template();
     let watched: Vec<_> = template

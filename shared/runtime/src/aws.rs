@@ -1,9 +1,13 @@
-//! AWS clients, created on first use.
+//! AWS clients, created on first use, each with the time limits of its calls.
+
+mod time_limits;
 
 use std::sync::OnceLock;
 
 use aws_config::SdkConfig;
 use salesforce::Clock;
+
+use time_limits::{AwsLimits, LimitCalls};
 
 /// The AWS configuration of this process and its clients. The SDK reads endpoint, region and credentials from the environment.
 pub struct Aws {
@@ -14,6 +18,21 @@ pub struct Aws {
     sqs: OnceLock<aws_sdk_sqs::Client>,
     lambda: OnceLock<aws_sdk_lambda::Client>,
     eventbridge: OnceLock<aws_sdk_eventbridge::Client>,
+}
+
+/// Defines the method that returns the client of a service. No client is made elsewhere, so that none lacks the limits.
+macro_rules! client {
+    ($(#[$doc:meta])* $name:ident, $sdk:ident, $limits:expr) => {
+        $(#[$doc])*
+        #[must_use]
+        pub fn $name(&self) -> $sdk::Client {
+            let client = || {
+                let limits = LimitCalls::new($limits, self.clock.clone());
+                $sdk::Client::from_conf($sdk::config::Builder::from(&self.config).interceptor(limits).build())
+            };
+            self.$name.get_or_init(client).clone()
+        }
+    };
 }
 
 impl Aws {
@@ -31,45 +50,34 @@ impl Aws {
         }
     }
 
-    /// Returns the AWS configuration.
-    #[must_use]
-    pub fn config(&self) -> &SdkConfig {
-        &self.config
-    }
-
     /// Returns the process's clock.
     #[must_use]
     pub fn clock(&self) -> Clock {
         self.clock.clone()
     }
 
-    /// Returns the client for DynamoDB.
-    #[must_use]
-    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(&self.config)).clone()
+    client! {
+        /// Returns the client for DynamoDB.
+        dynamodb, aws_sdk_dynamodb, AwsLimits::STATE
     }
 
-    /// Returns the client for Secrets Manager.
-    #[must_use]
-    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        self.secrets_manager.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.config)).clone()
+    client! {
+        /// Returns the client for Secrets Manager.
+        secrets_manager, aws_sdk_secretsmanager, AwsLimits::STATE
     }
 
-    /// Returns the client for SQS.
-    #[must_use]
-    pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        self.sqs.get_or_init(|| aws_sdk_sqs::Client::new(&self.config)).clone()
+    client! {
+        /// Returns the client for SQS.
+        sqs, aws_sdk_sqs, AwsLimits::STATE
     }
 
-    /// Returns the client for Lambda.
-    #[must_use]
-    pub fn lambda(&self) -> aws_sdk_lambda::Client {
-        self.lambda.get_or_init(|| aws_sdk_lambda::Client::new(&self.config)).clone()
+    client! {
+        /// Returns the client for Lambda.
+        lambda, aws_sdk_lambda, AwsLimits::INVOKE
     }
 
-    /// Returns the client for EventBridge.
-    #[must_use]
-    pub fn eventbridge(&self) -> aws_sdk_eventbridge::Client {
-        self.eventbridge.get_or_init(|| aws_sdk_eventbridge::Client::new(&self.config)).clone()
+    client! {
+        /// Returns the client for EventBridge.
+        eventbridge, aws_sdk_eventbridge, AwsLimits::STATE
     }
 }

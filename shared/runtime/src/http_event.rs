@@ -79,7 +79,11 @@ fn client_certificate(request: &lambda_http::Request) -> Option<ClientCertificat
     Some(ClientCertificate { pem: certificate.client_cert_pem.clone()? })
 }
 
-async fn event_response(response: Response) -> Result<ApiGatewayV2httpResponse, Error> {
+/// Returns a response as API Gateway takes it.
+///
+/// # Errors
+/// The response is too large.
+pub(crate) async fn event_response(response: Response) -> Result<ApiGatewayV2httpResponse, Error> {
     let (mut parts, body) = response.into_parts();
     let bytes = to_bytes(body, MAX_RESPONSE_BYTES).await.map_err(|_| Error::ResponseTooLarge)?;
     let mut event_response = ApiGatewayV2httpResponse::default();

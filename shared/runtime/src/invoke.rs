@@ -10,7 +10,7 @@ use aws_sdk_lambda::primitives::Blob;
 use salesforce::{Backoff, BoxError, BoxFuture};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use store::aws::{Failure, classify};
+use store::aws::{Failure, classify, is_out_of_time};
 
 use crate::Error;
 
@@ -67,7 +67,9 @@ impl LambdaFunction {
                 Err(error) => error,
             };
             match classify(&error) {
-                Failure::NotApplied if retry < MAX_RETRIES => tokio::time::sleep(BACKOFF.pause(retry)).await,
+                Failure::NotApplied if retry < MAX_RETRIES && !is_out_of_time(&error) => {
+                    tokio::time::sleep(BACKOFF.pause(retry)).await;
+                }
                 failure => return Err(self.error(failure, error.into())),
             }
             retry += 1;

@@ -1,6 +1,6 @@
 //! Salesforce clients for connections.
 
-use salesforce::{ApiVersion, Client, HostPolicy, Http, OrgId};
+use salesforce::{ApiVersion, Client, HostPolicy, Http, OrgId, Timeouts};
 use store::ConnectionId;
 
 use crate::invoke::LambdaFunction;
@@ -54,6 +54,12 @@ impl Salesforce {
         let SalesforceConfig { token_broker, api_version, hosts } = config;
         let http = Http::new(hosts, aws.clock())?;
         Ok(Self::new(http, api_version, TokenBroker::new(LambdaFunction::new(aws.lambda(), token_broker), hosts)))
+    }
+
+    /// Replaces the time limits of the calls to Salesforce.
+    #[must_use]
+    pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
+        Self { http: self.http.with_timeouts(timeouts), ..self }
     }
 
     /// Returns a client for the connection. All clients of a connection share one session.

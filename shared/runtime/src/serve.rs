@@ -2,17 +2,20 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::time::Duration;
 
 use axum::Router;
-use jiff::Timestamp;
+use axum::response::IntoResponse as _;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use salesforce::deadline::{Deadline, OutOfTime};
 use salesforce::{Classify, Clock, Retry};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use crate::report::Invocation;
-use crate::{BoxError, Chain, GuardedRouter, Outcome, Report, diagnostic, http_event};
+use crate::{BoxError, Chain, GuardedRouter, Outcome, Problem, ProblemCode, Report, diagnostic, http_event};
 
 /// Serves requests of the HTTP API.
 ///
@@ -20,7 +23,10 @@ use crate::{BoxError, Chain, GuardedRouter, Outcome, Report, diagnostic, http_ev
 /// Lambda's runtime fails.
 pub async fn serve_http(clock: Clock, router: GuardedRouter) -> Result<(), BoxError> {
     let router = router.into_router();
-    let response = |event: LambdaEvent<Box<RawValue>>| respond_http(&clock, &router, event.payload);
+    let response = async |event: LambdaEvent<Box<RawValue>>| {
+        let deadline = deadline(&event);
+        respond_http(&clock, &router, event.payload, deadline).await
+    };
     lambda_runtime::run(service_fn(response)).await
 }
 
@@ -53,7 +59,7 @@ where
 {
     let response = async |event: LambdaEvent<Box<RawValue>>| {
         let deadline = deadline(&event);
-        respond_event(&clock, &event.payload, |event| handle(event, deadline)).await
+        respond_event(&clock, &event.payload, deadline, |event| handle(event, deadline)).await
     };
     lambda_runtime::run(service_fn(response)).await
 }
@@ -87,11 +93,11 @@ where
 {
     let router = router.into_router();
     let response = async |event: LambdaEvent<Box<RawValue>>| {
+        let deadline = deadline(&event);
         if http_event::is_request(&event.payload) {
-            respond_http(&clock, &router, event.payload).await
+            respond_http(&clock, &router, event.payload, deadline).await
         } else {
-            let deadline = deadline(&event);
-            respond_event(&clock, &event.payload, |event| handle(event, deadline)).await
+            respond_event(&clock, &event.payload, deadline, |event| handle(event, deadline)).await
         }
     };
     lambda_runtime::run(service_fn(response)).await
@@ -102,22 +108,61 @@ fn deadline<T>(event: &LambdaEvent<T>) -> Timestamp {
     Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX)
 }
 
-async fn respond_http(clock: &Clock, router: &Router, event: Box<RawValue>) -> Result<Box<RawValue>, Diagnostic> {
+/// The time for a request, also in a function that has longer for its other events. The HTTP API waits for 30 seconds.
+const REQUEST_TIMEOUT: SignedDuration = SignedDuration::from_secs(29);
+/// The time that remains to close an invocation whose handler did not finish, and to respond for it.
+const RESERVE: Duration = Duration::from_millis(500);
+
+/// The count of the closing line of an invocation whose handler did not finish.
+const TIMED_OUT: &str = "timed_out";
+
+/// Runs a handler until shortly before Lambda ends the invocation at `ends_at`; no call of the handler outlasts it either.
+///
+/// The handler is dropped where it waits, as if the process were killed there. The difference is that the caller gets a response.
+async fn in_time<F: Future>(clock: &Clock, ends_at: Timestamp, handler: F) -> Result<F::Output, OutOfTime> {
+    let now = clock.now();
+    let deadline = Deadline::new(now, ends_at);
+    let left = deadline.time_left(now, RESERVE);
+    tokio::time::timeout(left, deadline.scope(handler)).await.map_err(|_| {
+        tracing::error!("the handler did not finish within {left:?}");
+        OutOfTime
+    })
+}
+
+async fn respond_http(
+    clock: &Clock,
+    router: &Router,
+    event: Box<RawValue>,
+    ends_at: Timestamp,
+) -> Result<Box<RawValue>, Diagnostic> {
     let invocation = Invocation::begin(clock);
-    let response = http_event::respond(router, &event).await;
+    let ends_at = clock.now().saturating_add(REQUEST_TIMEOUT).map_or(ends_at, |limit| limit.min(ends_at));
+    let response = in_time(clock, ends_at, http_event::respond(router, &event)).await;
+    let timed_out = response.is_err();
+    let response = match response {
+        Ok(response) => response,
+        Err(OutOfTime) => http_event::event_response(unavailable().into_response()).await,
+    };
     let outcome = match &response {
         Ok(response) if response.status_code < 400 => Outcome::Ok,
         Ok(response) if response.status_code < 500 => Outcome::Refused,
         Ok(_) | Err(_) => Outcome::Failed,
     };
     let status = response.as_ref().ok().and_then(|response| u64::try_from(response.status_code).ok());
-    invocation.close(outcome, status.map(|status| ("http.status", status)).into_iter().collect());
+    let counts = status.map(|status| ("http.status", status)).into_iter();
+    invocation.close(outcome, counts.chain(timed_out.then_some((TIMED_OUT, 1))).collect());
     to_raw(&response.map_err(|error| permanent(error.to_string()))?)
+}
+
+/// Returns the response for a request whose handler did not finish.
+fn unavailable() -> Problem {
+    Problem::new(ProblemCode::Unavailable).retry_after(Retry::Unknown(Duration::from_secs(5)))
 }
 
 async fn respond_event<E, A, Fut, Err>(
     clock: &Clock,
     event: &RawValue,
+    ends_at: Timestamp,
     handle: impl FnOnce(E) -> Fut,
 ) -> Result<Box<RawValue>, Diagnostic>
 where
@@ -131,12 +176,16 @@ where
         invocation.close(Outcome::Failed, Vec::new());
         return Err(permanent("the event is not one that this function handles".to_owned()));
     };
-    match handle(event).await {
-        Ok(report) => {
+    match in_time(clock, ends_at, handle(event)).await {
+        Err(out_of_time) => {
+            invocation.close(Outcome::Failed, vec![(TIMED_OUT, 1)]);
+            Err(Diagnostic { error_type: "Transient".to_owned(), error_message: out_of_time.to_string() })
+        }
+        Ok(Ok(report)) => {
             invocation.close(report.outcome(), report.counts());
             to_raw(&report)
         }
-        Err(error) => {
+        Ok(Err(error)) => {
             log_failure(&error);
             invocation.close(Outcome::Failed, Vec::new());
             Err(diagnostic(&error))

@@ -56,6 +56,7 @@ mod clock;
 mod collections;
 pub mod composite;
 pub mod datetime;
+pub mod deadline;
 mod decimal;
 mod describe;
 mod error;

@@ -10,6 +10,7 @@ use tracing::warn;
 
 pub(crate) use request::{Body, ErrorFormat, Request, Response};
 
+use crate::deadline::TimeLimit;
 use crate::error::{oauth_failure, rest_failure};
 use crate::key_cache::KeyCache;
 use crate::meter::Meter;
@@ -18,19 +19,38 @@ use crate::{Classify, Clock, Error, HostPolicy};
 /// The size limit of a response; 2,000 wide records are much smaller.
 const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
 
-/// The time limits of a call.
+/// The time limits of a call. In an invocation of a function, its end limits each attempt too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
     /// The limit of one attempt, from connecting to the last byte of the response.
     pub attempt: Duration,
     /// The time after which no further attempt begins.
     pub total: Duration,
+    /// The time of an invocation that remains after the last attempt, for the caller to act on its failure.
+    pub reserve: Duration,
 }
 
 impl Default for Timeouts {
-    /// 25 seconds for an attempt, within the 30 seconds of an HTTP API; no further attempt after 20 seconds.
+    /// 25 seconds for an attempt, within the 30 seconds of an HTTP API; no further attempt after 20 seconds; 5 seconds to store
+    /// or queue what was not done, and to respond.
     fn default() -> Self {
-        Self { attempt: Duration::from_secs(25), total: Duration::from_secs(20) }
+        Self { attempt: Duration::from_secs(25), total: Duration::from_secs(20), reserve: Duration::from_secs(5) }
+    }
+}
+
+impl Timeouts {
+    /// An attempt with less time is likely to end without a response, and would leave its outcome unknown.
+    const SHORTEST_ATTEMPT: Duration = Duration::from_secs(2);
+
+    fn attempt_limit(&self) -> TimeLimit {
+        TimeLimit { longest: self.attempt, shortest: Self::SHORTEST_ATTEMPT, reserve: self.reserve }
+    }
+
+    /// Returns the time in which another attempt of a call may begin that has taken `spent`.
+    fn left_for_retry(&self, spent: Duration, clock: &Clock) -> Duration {
+        let attempt = TimeLimit { longest: Duration::MAX, ..self.attempt_limit() };
+        let invocation = attempt.now(clock).unwrap_or_default().saturating_sub(Self::SHORTEST_ATTEMPT);
+        self.total.saturating_sub(spent).min(invocation)
     }
 }
 
@@ -105,7 +125,7 @@ impl Http {
             };
             let spent = self.clock.now().duration_since(began);
             let spent = Duration::try_from(spent).unwrap_or_default();
-            let left = self.timeouts.total.saturating_sub(spent);
+            let left = self.timeouts.left_for_retry(spent, &self.clock);
             let Some(pause) = retry::pause(error.retry(), request.safety, attempt, left, rand::random()) else {
                 return Err(error);
             };
@@ -116,11 +136,14 @@ impl Http {
     }
 
     async fn attempt(&self, target: &Target<'_>, request: &Request) -> Result<Response, Error> {
+        let limit = self.timeouts.attempt_limit().now(&self.clock);
+        let limit =
+            limit.map_err(|source| Error::Unreachable { operation: request.operation, source: source.into() })?;
         // Counted before it is sent: a caller's timeout drops this future.
         if let Some(meter) = target.meter {
             meter.count();
         }
-        let response = self.exchange(target, request).await?;
+        let response = self.exchange(target, request, limit).await?;
         if let Some(meter) = target.meter {
             meter.observe(&response.headers);
         }
@@ -134,10 +157,10 @@ impl Http {
     }
 
     /// Sends one request and reads the whole response, of any status.
-    async fn exchange(&self, target: &Target<'_>, request: &Request) -> Result<Response, Error> {
+    async fn exchange(&self, target: &Target<'_>, request: &Request, limit: Duration) -> Result<Response, Error> {
         let operation = request.operation;
         let failed = |error: reqwest::Error| network_failure(operation, error);
-        let mut response = self.build(target, request).send().await.map_err(failed)?;
+        let mut response = self.build(target, request).timeout(limit).send().await.map_err(failed)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(failed)? {
             if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
@@ -155,7 +178,7 @@ impl Http {
 
     fn build(&self, target: &Target<'_>, request: &Request) -> reqwest::RequestBuilder {
         let url = format!("{}{}", target.base, request.target());
-        let mut builder = self.pool.request(request.method.clone(), url).timeout(self.timeouts.attempt);
+        let mut builder = self.pool.request(request.method.clone(), url);
         for (name, value) in &request.headers {
             builder = builder.header(*name, *value);
         }

@@ -3,6 +3,7 @@
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use salesforce::BoxError;
+use salesforce::deadline::OutOfTime;
 
 use crate::Error;
 
@@ -18,13 +19,19 @@ pub enum Failure {
 }
 
 /// Classifies an SDK error. The SDK has made its own retries by then.
-pub fn classify<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Failure {
+pub fn classify<E: ProvideErrorMetadata + std::error::Error + 'static>(error: &SdkError<E, HttpResponse>) -> Failure {
     match error {
         SdkError::ServiceError(response) => classify_response(response.err().code(), response.raw().status().as_u16()),
         SdkError::DispatchFailure(failure) if !failure.is_timeout() && !failure.is_io() => Failure::NotApplied,
+        SdkError::ConstructionFailure(_) if is_out_of_time(error) => Failure::NotApplied,
         SdkError::ConstructionFailure(_) => Failure::Refused("ConstructionFailure".to_owned()),
         _ => Failure::Unknown,
     }
+}
+
+/// Returns whether the call was not made because the invocation ends. Another attempt would not be made either.
+pub fn is_out_of_time(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<OutOfTime>())
 }
 
 fn classify_response(code: Option<&str>, status: u16) -> Failure {

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use process::Process;
 use server::{Invocation, Server};
 
-/// The time after which an invocation is stopped by killing the process, as Lambda does.
+/// The time after which an invocation is stopped by killing the process, as Lambda does, if the caller names none.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A running function binary with its own Runtime API on loopback.
@@ -51,7 +51,7 @@ pub enum Outcome {
     Error(Value),
     /// The process ended first, with this exit status or signal.
     Exited(String),
-    /// The function did not respond within a minute, and the process was killed.
+    /// The function did not respond within its timeout, and the process was killed.
     TimedOut,
 }
 
@@ -84,17 +84,26 @@ impl RuntimeApi {
     ///
     /// The harness itself fails. A failure of the function is an [`Outcome`].
     pub async fn invoke(&self, event: &Value) -> Result<InvocationResult> {
+        self.invoke_within(event, TIMEOUT).await
+    }
+
+    /// Sends one event as [`invoke`](Self::invoke) does, to a function with this timeout.
+    ///
+    /// # Errors
+    ///
+    /// As [`invoke`](Self::invoke).
+    pub async fn invoke_within(&self, event: &Value, timeout: Duration) -> Result<InvocationResult> {
         let (sender, outcome) = oneshot::channel();
         let sent = now();
         self.events
-            .send(Invocation { event: serde_json::to_vec(event)?, outcome: sender })
+            .send(Invocation { event: serde_json::to_vec(event)?, timeout, outcome: sender })
             .ok()
             .context("the Runtime API has stopped")?;
         let outcome = tokio::select! {
             biased;
             outcome = outcome => outcome.context("the Runtime API has stopped")?,
             how = self.process.exited() => Outcome::Exited(how),
-            () = tokio::time::sleep(TIMEOUT) => {
+            () = tokio::time::sleep(timeout) => {
                 self.kill().await;
                 Outcome::TimedOut
             }

@@ -1,6 +1,6 @@
 //! A deployed function as a separate process, which a scenario invokes and kills itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -25,38 +25,49 @@ pub async fn stop_poller(stack: &Stack, function: &str) -> Result<()> {
 }
 
 /// A function's binary, and the environment variables that it is deployed with.
+#[derive(Clone)]
 pub struct Binary {
     path: PathBuf,
     environment: Vec<(String, String)>,
 }
 
 impl Binary {
-    /// Returns the binary of a function of the stack, by the name of its folder.
+    /// Returns the binary of a function of the stack, by the last part of its name.
     ///
     /// # Errors
     /// The function does not exist, or is not deployed.
     pub async fn of(stack: &Stack, function: &str) -> Result<Self> {
+        Self::of_all(stack, &[function]).await?.remove(function).context("no function was asked for")
+    }
+
+    /// Returns the binaries of functions of the stack, by the last part of the functions' names.
+    ///
+    /// # Errors
+    /// As [`Binary::of`].
+    pub async fn of_all(stack: &Stack, functions: &[&str]) -> Result<BTreeMap<String, Self>> {
         let binaries = functions::build(&Workspace::here(), &Progress::Silent).await?;
-        let path = binaries.get(function).with_context(|| format!("the workspace has no {function}"))?.clone();
-        let lambda = Lambda::new(stack.sdk_config());
-        let configuration = lambda.get_function_configuration().function_name(deployed(function)).send().await?;
-        let variables = configuration.environment.and_then(|environment| environment.variables);
-        let mut environment: HashMap<String, String> = variables.unwrap_or_default();
-        let emulator = [
-            ("AWS_ENDPOINT_URL", stack.emulator().endpoint()),
-            ("AWS_REGION", local::emulator::REGION),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("AWS_EC2_METADATA_DISABLED", "true"),
-        ];
-        environment.extend(emulator.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        Ok(Self { path, environment: environment.into_iter().collect() })
+        let mut found = BTreeMap::new();
+        for function in functions {
+            // One binary is deployed as two functions.
+            let binary = if *function == "connection-manager" { "token-broker" } else { function };
+            let path = binaries.get(binary).with_context(|| format!("the workspace has no {binary}"))?.clone();
+            found.insert((*function).to_owned(), Self { path, environment: environment(stack, function).await? });
+        }
+        Ok(found)
     }
 
     /// Returns the same function with another binary, such as an optimized build for measurements.
     #[must_use]
     pub fn built_as(self, path: PathBuf) -> Self {
         Self { path, ..self }
+    }
+
+    /// Returns the same function with another environment variable, or another value of one.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.environment.retain(|(other, _)| other != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// Starts the process.
@@ -68,6 +79,23 @@ impl Binary {
             self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         RuntimeApi::start(&self.path, &environment)
     }
+}
+
+/// Returns the environment variables of a deployed function, and those with which it reaches the emulator from outside.
+async fn environment(stack: &Stack, function: &str) -> Result<Vec<(String, String)>> {
+    let lambda = Lambda::new(stack.sdk_config());
+    let configuration = lambda.get_function_configuration().function_name(deployed(function)).send().await?;
+    let variables = configuration.environment.and_then(|environment| environment.variables);
+    let mut environment: HashMap<String, String> = variables.unwrap_or_default();
+    let emulator = [
+        ("AWS_ENDPOINT_URL", stack.emulator().endpoint()),
+        ("AWS_REGION", local::emulator::REGION),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    environment.extend(emulator.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    Ok(environment.into_iter().collect())
 }
 
 fn deployed(function: &str) -> String {

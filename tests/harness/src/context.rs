@@ -103,7 +103,8 @@ impl TestContext {
 
     async fn connected_over(network: Network) -> Self {
         let start: Timestamp = START.parse().unwrap();
-        let timeouts = Timeouts { attempt: Duration::from_secs(5), total: Duration::from_millis(100) };
+        let timeouts =
+            Timeouts { attempt: Duration::from_secs(5), total: Duration::from_millis(100), ..Timeouts::default() };
         let http = |policy, _| Ok(Http::new(policy, Clock::system())?.with_timeouts(timeouts));
         let context = Self::with(Clock::manual(start), org_simulator::Clock::manual(start), network, http).await;
         context.activate(context.org).await;

@@ -61,7 +61,11 @@ impl Orgs {
         assert_eq!(orgs.len(), count, "two orgs have the same id");
         let sessions = Sessions(Arc::new(orgs));
         let policy = HostPolicy::LoopbackToo;
-        let timeouts = Timeouts { attempt: std::time::Duration::from_secs(60), total: std::time::Duration::ZERO };
+        let timeouts = Timeouts {
+            attempt: std::time::Duration::from_secs(60),
+            total: std::time::Duration::ZERO,
+            ..Timeouts::default()
+        };
         let http = Http::new(policy, Clock::system()).unwrap().with_timeouts(timeouts);
         let broker = TokenBroker::new(sessions.clone(), policy);
         context.deps.salesforce = runtime::Salesforce::new(http, ApiVersion::DEFAULT, broker);

@@ -16,7 +16,7 @@ const ATTEMPT: Duration = Duration::from_secs(2);
 /// Creates a connected context whose broker uses short timeouts.
 async fn connected() -> TestContext {
     let mut context = TestContext::connected().await;
-    let timeouts = Timeouts { attempt: ATTEMPT, total: Duration::from_millis(500) };
+    let timeouts = Timeouts { attempt: ATTEMPT, total: Duration::from_millis(500), ..Timeouts::default() };
     context.deps.http = Http::new(HostPolicy::LoopbackToo, Clock::system()).unwrap().with_timeouts(timeouts);
     context
 }

@@ -109,7 +109,8 @@ impl TestContext {
         let apps = format!("{prefix}-apps");
         secrets.create_secret().name(&apps).secret_string(registrations(&org)).send().await.unwrap();
         let clock = Clock::system();
-        let timeouts = Timeouts { attempt: Duration::from_secs(10), total: Duration::from_secs(1) };
+        let timeouts =
+            Timeouts { attempt: Duration::from_secs(10), total: Duration::from_secs(1), ..Timeouts::default() };
         let deps = Deps {
             operations: Operation::ALL.to_vec(),
             orgs: Orgs::new(dynamodb.clone(), tables.name("orgs")),

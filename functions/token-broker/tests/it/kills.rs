@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use bench::{Proxy, RuntimeApi, Side};
+use bench::{Outcome, Proxy, RuntimeApi, Side};
 use jiff::SignedDuration;
 use runtime::token_broker::{ExchangeCode, RefusalCode, Request, Token};
 use salesforce::{Clock, Fingerprint};
@@ -17,6 +17,8 @@ use crate::harness::TestContext;
 
 const TOKEN_REQUEST: &str = "POST /services/oauth2/token";
 const REVOCATION: &str = "POST /services/oauth2/revoke";
+/// The timeout of the deployed function.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// A request at which the broker is killed.
 struct KillPoint {
@@ -231,4 +233,32 @@ async fn the_kill_points_cover_every_request() {
 
     consenting.invoke(&consent).await.unwrap();
     assert_eq!(requests(&test), counted(CONSENT.iter().map(|kill| kill.request)));
+}
+
+/// AWS accepts each of these requests once without an answer, with and without effect. The broker makes it again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_aws_request_that_is_silent_once_costs_no_tokens() {
+    let test = KillTest::new().await;
+    let old = test.connect().await;
+    let broker = test.start_broker();
+    let mut refused = old;
+    for (request, side) in
+        [("PutSecretValue", Side::Before), ("PutSecretValue", Side::After), ("UpdateItem", Side::After)]
+    {
+        let point = format!("{request} ({side:?})");
+        let issued = test.context.token_responses();
+        let hold = test.aws.hold(request, 0, side);
+
+        let result = broker.invoke_within(&test.token_request(&refused), FUNCTION_TIMEOUT).await.unwrap();
+
+        hold.reached().await.expect(&point);
+        let Outcome::Response(response) = result.outcome else { panic!("{point}: {result:?} {:?}", broker.logs()) };
+        assert_eq!(response["answer"], "token", "{point}: {:?}", broker.logs());
+        assert_eq!(test.context.token_responses(), issued + 1, "{point}: one refresh");
+        let new = test.context.token(None).await.expect(&point);
+        assert_ne!(new.access_token.expose_secret(), refused.access_token.expose_secret(), "{point}");
+        assert!(test.context.is_accepted(&new).await, "{point}: an invalid token was stored");
+        refused = new;
+    }
+    test.context.token(Some(&refused)).await.expect("the stored refresh token is the newest");
 }

@@ -53,6 +53,19 @@ fn clock() -> Clock {
     Clock::manual(Timestamp::UNIX_EPOCH)
 }
 
+/// The end of a second-long invocation.
+fn ends_at() -> Timestamp {
+    Timestamp::UNIX_EPOCH + SignedDuration::from_secs(1)
+}
+
+fn get_request(path: &str) -> Value {
+    json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "", "headers": {},
+        "requestContext": {"http": {"method": "GET", "path": path}, "stage": "$default"},
+        "isBase64Encoded": false,
+    })
+}
+
 fn raw(event: &Value) -> Box<RawValue> {
     to_raw_value(event).unwrap()
 }
@@ -66,7 +79,7 @@ async fn an_invocation_ends_with_one_closing_line() {
         clock.advance(SignedDuration::from_millis(120));
         Ok::<_, store::Error>(Done { applied })
     };
-    let response = respond_event(&clock, &raw(&json!(3)), handle).await.unwrap();
+    let response = respond_event(&clock, &raw(&json!(3)), ends_at(), handle).await.unwrap();
 
     assert_eq!(response.get(), r#"{"applied":3}"#);
     let lines = log.lines();
@@ -82,7 +95,7 @@ async fn a_failure_is_logged_once_with_its_chain() {
     let handle = async |_: u64| {
         Err::<Done, _>(store::Error::Unavailable { operation: "apply the change", source: "throttled".into() })
     };
-    let failed = respond_event(&clock(), &raw(&json!(3)), handle).await.unwrap_err();
+    let failed = respond_event(&clock(), &raw(&json!(3)), ends_at(), handle).await.unwrap_err();
 
     assert_eq!(failed.error_type, "Transient");
     let lines = log.lines();
@@ -97,7 +110,7 @@ async fn an_event_of_another_kind_fails_and_is_not_quoted() {
     let (log, _guard) = Log::start();
 
     let handle = async |applied: u64| Ok::<_, store::Error>(Done { applied });
-    let failed = respond_event(&clock(), &raw(&json!({"secret": "hush"})), handle).await.unwrap_err();
+    let failed = respond_event(&clock(), &raw(&json!({"secret": "hush"})), ends_at(), handle).await.unwrap_err();
 
     assert_eq!(failed.error_type, "Permanent");
     assert!(!format!("{failed:?}{:?}", log.lines()).contains("hush"));
@@ -111,13 +124,7 @@ async fn a_request_is_closed_with_its_status() {
         .route("/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }));
     for (path, outcome, status) in [("/fine", "ok", 200), ("/absent", "refused", 404), ("/broken", "failed", 500)] {
         let (log, _guard) = Log::start();
-        let event = json!({
-            "version": "2.0", "routeKey": "$default", "rawPath": path, "rawQueryString": "", "headers": {},
-            "requestContext": {"http": {"method": "GET", "path": path}, "stage": "$default"},
-            "isBase64Encoded": false,
-        });
-
-        let response = respond_http(&clock(), &router, raw(&event)).await.unwrap();
+        let response = respond_http(&clock(), &router, raw(&get_request(path)), ends_at()).await.unwrap();
 
         let response: Value = serde_json::from_str(response.get()).unwrap();
         assert_eq!(response["statusCode"], status);
@@ -126,4 +133,33 @@ async fn a_request_is_closed_with_its_status() {
         assert_eq!(line["outcome"], outcome);
         assert_eq!(line["counts"], format!(r#"{{"http.status":{status}}}"#));
     }
+}
+
+#[tokio::test]
+async fn a_handler_that_hangs_ends_as_a_failure_to_retry() {
+    let (log, _guard) = Log::start();
+    let started = tokio::time::Instant::now();
+
+    let handle = async |_: u64| std::future::pending::<Result<Done, store::Error>>().await;
+    let failed = respond_event(&clock(), &raw(&json!(3)), ends_at(), handle).await.unwrap_err();
+
+    assert!(started.elapsed() < std::time::Duration::from_secs(1), "after Lambda's kill");
+    assert_eq!(failed.error_type, "Transient");
+    let closing = log.lines().pop().unwrap();
+    assert_eq!((&closing["outcome"], &closing["counts"]), (&json!("failed"), &json!(r#"{"timed_out":1}"#)));
+}
+
+#[tokio::test]
+async fn a_request_that_hangs_is_answered_with_503() {
+    let (log, _guard) = Log::start();
+    let started = tokio::time::Instant::now();
+    let router = Router::new().route("/hangs", get(std::future::pending::<()>));
+
+    let response = respond_http(&clock(), &router, raw(&get_request("/hangs")), ends_at()).await.unwrap();
+
+    assert!(started.elapsed() < std::time::Duration::from_secs(1), "after Lambda's kill");
+    let response: Value = serde_json::from_str(response.get()).unwrap();
+    assert_eq!((&response["statusCode"], &response["headers"]["retry-after"]), (&json!(503), &json!("5")));
+    let closing = log.lines().pop().unwrap();
+    assert_eq!(closing["counts"], r#"{"http.status":503,"timed_out":1}"#);
 }

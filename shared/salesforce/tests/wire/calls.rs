@@ -211,7 +211,7 @@ async fn an_object_is_hidden_only_if_the_list_does_not_have_it() {
 async fn an_unreachable_host_is_not_a_lost_response() {
     let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let tokens = Arc::new(Tokens::new(&format!("http://{unused}")));
-    let timeouts = Timeouts { attempt: Duration::from_secs(1), total: Duration::ZERO };
+    let timeouts = Timeouts { attempt: Duration::from_secs(1), total: Duration::ZERO, ..Timeouts::default() };
     let client = Client::new(http().with_timeouts(timeouts), tokens, ApiVersion::DEFAULT);
     let error = create(&client).await.unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests: a failure fails the test")]
 
 mod calls;
+mod deadlines;
 mod id_tokens;
 mod oauth;
 mod recorded;

@@ -98,7 +98,7 @@ pub(crate) fn json(status: u16, body: impl Into<String>) -> Reply {
 }
 
 pub(crate) fn http() -> Http {
-    let timeouts = Timeouts { attempt: Duration::from_secs(5), total: Duration::from_secs(10) };
+    let timeouts = Timeouts { attempt: Duration::from_secs(5), total: Duration::from_secs(10), ..Timeouts::default() };
     Http::new(HostPolicy::LoopbackToo, Clock::system()).unwrap().with_timeouts(timeouts)
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Outcome, TIMEOUT, now};
+use super::{Outcome, now};
 
 /// Lambda's limit on a response.
 const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
@@ -22,6 +22,8 @@ const MAX_RESPONSE_BYTES: usize = 6 * 1024 * 1024;
 /// One event on its way to the function.
 pub(super) struct Invocation {
     pub(super) event: Vec<u8>,
+    /// From the time at which the function asks for it.
+    pub(super) timeout: Duration,
     pub(super) outcome: oneshot::Sender<Outcome>,
 }
 
@@ -96,10 +98,11 @@ async fn next(State(server): State<Arc<Server>>) -> Response {
     let Some(invocation) = server.events.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
+    let deadline = deadline_ms(invocation.timeout).to_string();
     let id = server.hand_out(invocation.outcome);
     let headers = [
         ("lambda-runtime-aws-request-id", id),
-        ("lambda-runtime-deadline-ms", deadline_ms().to_string()),
+        ("lambda-runtime-deadline-ms", deadline),
         ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:000000000000:function:bench".to_owned()),
         ("lambda-runtime-trace-id", "Root=1-00000000-000000000000000000000000;Sampled=0".to_owned()),
     ];
@@ -125,6 +128,6 @@ fn json(body: &[u8]) -> Value {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the protocol sends the deadline in real time")]
-fn deadline_ms() -> u128 {
-    (SystemTime::now() + TIMEOUT).duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
+fn deadline_ms(timeout: Duration) -> u128 {
+    (SystemTime::now() + timeout).duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
 }

@@ -60,6 +60,22 @@ fn one_file_names_reqwest() {
 }
 
 #[test]
+fn one_file_makes_aws_clients() {
+    let makes_one = |source: Source<'_>| {
+        let is_of_aws = source.file.text.contains("aws_sdk_");
+        if is_of_aws { source.places_of(&["Client::new", "Client::from_conf"]) } else { Vec::new() }
+    };
+    let made: Vec<_> =
+        production(&["functions/", "shared/", "infra/ferry/"]).filter_map(|source| makes_one(source).pop()).collect();
+    let in_runtime = |place: &String| place.starts_with("shared/runtime/src/aws.rs");
+    assert!(
+        made.len() == 1 && made.iter().all(in_runtime),
+        "take the client from runtime::Aws, so that its calls have time limits:\n{}\n",
+        made.join("\n")
+    );
+}
+
+#[test]
 fn no_test_is_ignored() {
     check("repair the test or delete it", all_attributes(), |found| found.places_if(ignores_a_test));
 }
