@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::closing_line::ClosingLine;
 use crate::report::Invocation;
 use crate::{BoxError, Chain, GuardedRouter, Outcome, Report, diagnostic, http_event};
 
@@ -20,7 +21,7 @@ use crate::{BoxError, Chain, GuardedRouter, Outcome, Report, diagnostic, http_ev
 /// Lambda's runtime fails.
 pub async fn serve_http(clock: Clock, router: GuardedRouter) -> Result<(), BoxError> {
     let router = router.into_router();
-    let response = |event: LambdaEvent<Box<RawValue>>| respond_http(&clock, &router, event.payload);
+    let response = async |event: LambdaEvent<Box<RawValue>>| closed(respond_http(&clock, &router, event.payload).await);
     lambda_runtime::run(service_fn(response)).await
 }
 
@@ -53,7 +54,7 @@ where
 {
     let response = async |event: LambdaEvent<Box<RawValue>>| {
         let deadline = deadline(&event);
-        respond_event(&clock, &event.payload, |event| handle(event, deadline)).await
+        closed(respond_event(&clock, &event.payload, |event| handle(event, deadline)).await)
     };
     lambda_runtime::run(service_fn(response)).await
 }
@@ -87,12 +88,12 @@ where
 {
     let router = router.into_router();
     let response = async |event: LambdaEvent<Box<RawValue>>| {
-        if http_event::is_request(&event.payload) {
+        closed(if http_event::is_request(&event.payload) {
             respond_http(&clock, &router, event.payload).await
         } else {
             let deadline = deadline(&event);
             respond_event(&clock, &event.payload, |event| handle(event, deadline)).await
-        }
+        })
     };
     lambda_runtime::run(service_fn(response)).await
 }
@@ -102,24 +103,36 @@ fn deadline<T>(event: &LambdaEvent<T>) -> Timestamp {
     Timestamp::from_millisecond(deadline).unwrap_or(Timestamp::MAX)
 }
 
-async fn respond_http(clock: &Clock, router: &Router, event: Box<RawValue>) -> Result<Box<RawValue>, Diagnostic> {
+/// The response of an invocation, and its closing line.
+type Ended = (Result<Box<RawValue>, Diagnostic>, ClosingLine);
+
+/// Writes the closing line, after every other line of the invocation.
+fn closed((response, line): Ended) -> Result<Box<RawValue>, Diagnostic> {
+    line.write();
+    response
+}
+
+async fn respond_http(clock: &Clock, router: &Router, event: Box<RawValue>) -> Ended {
     let invocation = Invocation::begin(clock);
     let response = http_event::respond(router, &event).await;
-    let outcome = match &response {
-        Ok(response) if response.status_code < 400 => Outcome::Ok,
-        Ok(response) if response.status_code < 500 => Outcome::Refused,
-        Ok(_) | Err(_) => Outcome::Failed,
-    };
     let status = response.as_ref().ok().and_then(|response| u64::try_from(response.status_code).ok());
-    invocation.close(outcome, status.map(|status| ("http.status", status)).into_iter().collect());
-    to_raw(&response.map_err(|error| permanent(error.to_string()))?)
+    let outcome = match status {
+        Some(..400) => Outcome::Ok,
+        Some(400..500) => Outcome::Refused,
+        // A server error is a successful invocation for Lambda, so that its metric `Errors` does not count it.
+        Some(500..) | None => Outcome::Failed,
+    };
+    let throttled = status.filter(|status| *status == 429).map(|_| ("http.429", 1));
+    let line = ClosingLine { http_status: status, ..invocation.end(outcome, throttled.into_iter().collect()) };
+    let response = response.map_err(|error| permanent(error.to_string())).and_then(|response| to_raw(&response));
+    (response, line)
 }
 
 async fn respond_event<E, A, Fut, Err>(
     clock: &Clock,
     event: &RawValue,
     handle: impl FnOnce(E) -> Fut,
-) -> Result<Box<RawValue>, Diagnostic>
+) -> Ended
 where
     E: DeserializeOwned,
     A: Serialize + Report,
@@ -128,18 +141,14 @@ where
 {
     let invocation = Invocation::begin(clock);
     let Ok(event) = E::deserialize(event) else {
-        invocation.close(Outcome::Failed, Vec::new());
-        return Err(permanent("the event is not one that this function handles".to_owned()));
+        let error = permanent("the event is not one that this function handles".to_owned());
+        return (Err(error), invocation.end(Outcome::Failed, Vec::new()));
     };
     match handle(event).await {
-        Ok(report) => {
-            invocation.close(report.outcome(), report.counts());
-            to_raw(&report)
-        }
+        Ok(report) => (to_raw(&report), invocation.end(report.outcome(), report.counts())),
         Err(error) => {
             log_failure(&error);
-            invocation.close(Outcome::Failed, Vec::new());
-            Err(diagnostic(&error))
+            (Err(diagnostic(&error)), invocation.end(Outcome::Failed, Vec::new()))
         }
     }
 }
