@@ -128,11 +128,7 @@ async fn respond_http(clock: &Clock, router: &Router, event: Box<RawValue>) -> E
     (response, line)
 }
 
-async fn respond_event<E, A, Fut, Err>(
-    clock: &Clock,
-    event: &RawValue,
-    handle: impl FnOnce(E) -> Fut,
-) -> Ended
+async fn respond_event<E, A, Fut, Err>(clock: &Clock, event: &RawValue, handle: impl FnOnce(E) -> Fut) -> Ended
 where
     E: DeserializeOwned,
     A: Serialize + Report,
