@@ -51,18 +51,12 @@ pub enum Input {
     Stream(Event),
 }
 
-impl From<Event> for Input {
-    fn from(event: Event) -> Self {
-        Self::Stream(event)
-    }
-}
-
 /// Publishes the events of a batch and returns the place from which to retry, if any.
 ///
 /// # Errors
 /// The first record of the batch cannot be parsed. Other failures are in the report.
-pub async fn handle(deps: &Deps, input: impl Into<Input>) -> Result<BatchReport, Error> {
-    let mut batch = match input.into() {
+pub async fn handle(deps: &Deps, input: Input) -> Result<BatchReport, Error> {
+    let mut batch = match input {
         Input::Replay { mirror_rows } => Batch::replay(mirror_rows),
         Input::Stream(event) => Batch::parse(event.records, &deps.stream_tables).isolate()?,
     };

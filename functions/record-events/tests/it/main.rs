@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
-use aws_lambda_events::dynamodb::Event;
 use aws_sdk_eventbridge::types::Target;
 use connecting::connect_links::{ConnectLinks, Ticket};
 use local::emulator::Tables;
@@ -117,7 +116,7 @@ fn row(stage: &str, deleted: bool) -> Value {
 }
 
 /// A batch of a table's stream in which each row follows the one before it.
-fn stream(table: &str, rows: &[Value]) -> Event {
+fn stream(table: &str, rows: &[Value]) -> Input {
     let record = |(n, new): (usize, &Value)| {
         let old = n.checked_sub(1).and_then(|before| rows.get(before)).cloned().unwrap_or(json!({}));
         json!({
