@@ -20,11 +20,21 @@ use crate::{Deps, ScheduleKind};
 pub struct Scheduled {
     /// The number of queued tasks, one for each org.
     pub orgs: u64,
+    /// The kind of the schedule.
+    #[serde(skip)]
+    pub kind: ScheduleKind,
 }
 
 impl Report for Scheduled {
     fn counts(&self) -> Vec<(&'static str, u64)> {
-        vec![("orgs.scheduled", self.orgs)]
+        // An alarm for each schedule sees that it was not counted for too long.
+        let run = match self.kind {
+            ScheduleKind::Nightly => "schedule.nightly",
+            ScheduleKind::Backfill => "schedule.backfill",
+            ScheduleKind::Connections => "schedule.connections",
+            ScheduleKind::Poll => "schedule.poll",
+        };
+        vec![("orgs.scheduled", self.orgs), (run, 1)]
     }
 }
 
@@ -39,11 +49,28 @@ pub(crate) async fn handle(deps: &Deps, schedule: ScheduleKind, deadline: Timest
     let is_due = |org: &ListedOrg| kind != RefreshKind::Poll || org.is_polled();
     let task = |org: ListedOrg| RefreshTask { org_id: org.org_id, kind, object: None, requested_at };
     let mut pages = pin!(deps.orgs.active());
-    let mut scheduled = Scheduled { orgs: 0 };
+    let mut scheduled = Scheduled { orgs: 0, kind: schedule };
     while let Some(page) = pages.try_next().await? {
         let tasks: Vec<RefreshTask> = page.into_iter().filter(is_due).map(task).collect();
         deps.tasks.send_all(&tasks, deadline).await?;
         scheduled.orgs += tasks.len() as u64;
     }
     Ok(scheduled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_schedule_is_counted_under_its_kind() {
+        for (kind, name) in [
+            (ScheduleKind::Nightly, "schedule.nightly"),
+            (ScheduleKind::Backfill, "schedule.backfill"),
+            (ScheduleKind::Connections, "schedule.connections"),
+            (ScheduleKind::Poll, "schedule.poll"),
+        ] {
+            assert_eq!(Scheduled { orgs: 0, kind }.counts(), [("orgs.scheduled", 0), (name, 1)]);
+        }
+    }
 }

@@ -80,6 +80,41 @@ impl Batch {
         batch
     }
 
+    /// Returns the batch unless its very first record cannot be parsed.
+    ///
+    /// # Errors
+    /// The record's error. The function then fails, so that Lambda halves the batch until the record is alone. If the place
+    /// of the record were returned instead, the records after it would share its retries and its end.
+    pub fn isolate(self) -> Result<Self, Error> {
+        match self.unreadable {
+            Some((_, error)) if self.events.is_empty() && self.silent == 0 => Err(error),
+            unreadable => Ok(Self { unreadable, ..self }),
+        }
+    }
+
+    /// Makes a batch of rows of the mirror. In place of a sequence number, each has its place among the rows.
+    #[must_use]
+    pub fn replay(rows: Vec<MirrorRecord>) -> Self {
+        let mut batch = Self::default();
+        for (place, row) in rows.into_iter().enumerate() {
+            match Change::replay(row) {
+                Some(change) => batch.events.push((place.to_string(), StreamChange::Record(Box::new(change)))),
+                None => batch.silent += 1,
+            }
+        }
+        batch
+    }
+
+    /// Returns the number of connections whose users have to connect again, among the published changes.
+    #[must_use]
+    pub fn reauth_required(&self, published: &[bool]) -> u64 {
+        let changes = self.events.iter().zip(published).filter(|(_, published)| **published);
+        let is_dead = |change: &StreamChange| {
+            matches!(change, StreamChange::Connection { kind: connection::Kind::ReauthRequired, .. })
+        };
+        changes.filter(|((_, change), _)| is_dead(change)).count() as u64
+    }
+
     /// Returns the orgs whose records changed or whose writes ended, each once.
     #[must_use]
     pub fn orgs_of_records(&self) -> BTreeSet<OrgId> {
@@ -91,7 +126,7 @@ impl Batch {
         orgs.collect()
     }
 
-    /// Drops the changes of records whose org has no tenant, because no tenant may receive their events, and the ends of
+    /// Drops the changes of records whose org is not among these, because no tenant may receive their events, and the ends of
     /// writes that a former tenant of the org requested.
     pub fn drop_records_without_tenant(&mut self, tenants: &HashMap<OrgId, Owner>) {
         let all = self.events.len();
@@ -125,6 +160,8 @@ pub struct BatchReport {
     pub published: u64,
     /// The number of records without an event.
     pub silent: u64,
+    /// The number of published events of connections whose users have to connect again.
+    pub reauth_required: u64,
 }
 
 impl Serialize for BatchReport {
@@ -145,7 +182,11 @@ impl Report for BatchReport {
     }
 
     fn counts(&self) -> Vec<(&'static str, u64)> {
-        vec![("events.published", self.published), ("records.silent", self.silent)]
+        vec![
+            ("events.published", self.published),
+            ("records.silent", self.silent),
+            ("connections.reauth_required", self.reauth_required),
+        ]
     }
 }
 

@@ -70,6 +70,8 @@ pub struct Change {
     pub changed_fields: Vec<String>,
     /// The id of the change: the same change published twice is the same event.
     pub change_id: String,
+    /// `true` for the state of a record that is published again from the mirror, without a change.
+    pub replayed: bool,
 }
 
 impl Change {
@@ -87,7 +89,17 @@ impl Change {
             }
         };
         let silent = kind == Kind::Changed && old.is_some() && changed_fields.is_empty();
-        (!silent).then_some(Self { old, new, kind, changed_fields, change_id })
+        (!silent).then_some(Self { old, new, kind, changed_fields, change_id, replayed: false })
+    }
+
+    /// Returns the state of a record as a change; `None` for an erased record.
+    ///
+    /// All fields count as changed. The same version of a record is always the same event.
+    #[must_use]
+    pub fn replay(new: MirrorRecord) -> Option<Self> {
+        let change_id = format!("mirror/{}/{}/{}", new.object, new.record_id, sequence(&new));
+        let change = Some(new).filter(|new| !new.erased).and_then(|new| Self::between(None, new, change_id))?;
+        Some(Self { replayed: true, ..change })
     }
 
     /// The user who saved the new version, and the time; `None` where a write of Ferry's cannot have made it, or the mirror
@@ -99,7 +111,7 @@ impl Change {
     }
 
     fn created(&self) -> bool {
-        self.old.is_none() && self.kind == Kind::Changed
+        self.old.is_none() && self.kind == Kind::Changed && !self.replayed
     }
 }
 
@@ -132,6 +144,8 @@ struct Data<'a> {
     system_modstamp: String,
     created: bool,
     deleted: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    replayed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     master_record_id: Option<&'a str>,
 }
@@ -172,6 +186,7 @@ fn data<'a>(change: &'a Change, tenant: &'a Tenant, origin: Option<&Origin>) -> 
         system_modstamp: store::time::format(record.system_modstamp),
         created: change.created(),
         deleted: record.deleted,
+        replayed: change.replayed,
         master_record_id: record.master_record_id.as_ref().map(|id| id.as_str()),
     }
 }

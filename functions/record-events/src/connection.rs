@@ -161,6 +161,7 @@ pub fn event(connection: &Connection, kind: Kind, link: Option<&ConnectLink>, ch
     let subject = format!("connections/{}", connection.connection_id);
     let mut event = BusEvent::new(connection.org_id, kind.name(), subject, change_id);
     event.time = time(connection, kind);
+    event.sequence = Some(store::time::format(connection.updated_at));
     event.data = serde_json::to_value(data).unwrap_or_default();
     event
 }

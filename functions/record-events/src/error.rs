@@ -11,16 +11,16 @@ pub enum Error {
     /// A stream record is not a row of its table.
     ///
     /// # Troubleshooting
-    /// The stream stops at this record until its retries are used up; Lambda then sends its position to the failure
-    /// destination and goes on. Read the stream at that position (DynamoDB keeps it for 24 hours): another version of Ferry
-    /// wrote the row.
+    /// Another version of Ferry wrote the row. Lambda halves the batch until the record is alone, stores it in the bucket of
+    /// failed events once its retries are used up, and goes on. Deploy a version that reads the row, then run
+    /// `cargo ferry replay-events`.
     #[error("could not parse a stream record")]
     Unreadable(#[source] serde_dynamo::Error),
     /// A stream record comes from a table that the function does not know.
     ///
     /// # Troubleshooting
     /// An event source mapping of the function reads the stream of a table that is not in `RECORDS_TABLE`,
-    /// `CONNECTIONS_TABLE`, `ORGS_TABLE` or `WRITES_TABLE`. The stream stops at this record as it does for one that cannot be parsed.
+    /// `CONNECTIONS_TABLE`, `ORGS_TABLE` or `WRITES_TABLE`. Its records end in the bucket of failed events, as one that cannot be parsed.
     #[error("could not parse a stream record: its table is unknown ({event_source_arn})")]
     UnknownTable {
         /// The ARN of the stream.

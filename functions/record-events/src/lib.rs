@@ -2,10 +2,10 @@
 //!
 //! | | |
 //! |---|---|
-//! | trigger | the streams of the tables `records`, `connections`, `orgs` and `writes`, in batches, in order per row |
-//! | input | rows before and after |
+//! | trigger | the streams of the tables `records`, `connections`, `orgs` and `writes`, in batches, in order per row; `cargo ferry replay-events` |
+//! | input | rows before and after; rows of the mirror whose state is published again |
 //! | output | `record.changed`, `record.deleted`, `record.merged`, `record.restored`; `connection.connected`, `connection.reauth_required` and `connection.upgrade_required` with a ready link, `connection.disconnected`; `org.claimed`, `org.active`, `org.uninstalled`, `org.disconnected`, `org.license_changed`, `org.copy_detected`, `org.erased`; `write.succeeded`, `write.failed` of writes that were answered 202: on the bus, as CloudEvents |
-//! | failures | the sequence number of the first change that was not published is returned; Lambda retries from there |
+//! | failures | the sequence number of the first change that was not published is returned; Lambda retries from there, and finally stores the batch in the bucket of failed events |
 //!
 //! The events come from the tables' streams and not from the writers, so a write whose writer is killed right after it is
 //! published all the same (invariant 12 of `ARCHITECTURE.md`).
@@ -28,8 +28,9 @@ use connecting::connect_links::{ConnectLink, EVENT_LINK_TTL, Ticket, expiry};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use runtime::Chain;
 use salesforce::{HostPolicy, LoginHost, OrgId};
+use serde::Deserialize;
 use store::origins::{Origin, may_have_origin};
-use store::{BusEvent, Connection, Org, Tenant};
+use store::{BusEvent, Connection, MirrorRecord, Org, Tenant};
 use tracing::{error, warn};
 
 use crate::batch::{Batch, BatchReport, Owner, StreamChange, resume_at};
@@ -38,12 +39,28 @@ pub use config::{Config, Deps};
 pub use error::Error;
 pub use stream_tables::StreamTables;
 
-/// Publishes the events of a batch and returns the place from which Lambda has to retry, if any.
+/// The input of the function.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Input {
+    /// Rows of the mirror whose state is published again.
+    Replay {
+        /// The rows, at most as many as fit into an invocation.
+        mirror_rows: Vec<MirrorRecord>,
+    },
+    /// A batch of a stream, from Lambda or replayed from the bucket of failed events.
+    Stream(Event),
+}
+
+/// Publishes the events of a batch and returns the place from which to retry, if any.
 ///
 /// # Errors
-/// None; failures are in the report.
-pub async fn handle(deps: &Deps, event: Event) -> Result<BatchReport, Error> {
-    let mut batch = Batch::parse(event.records, &deps.stream_tables);
+/// The first record of the batch cannot be parsed. Other failures are in the report.
+pub async fn handle(deps: &Deps, input: Input) -> Result<BatchReport, Error> {
+    let mut batch = match input {
+        Input::Replay { mirror_rows } => Batch::replay(mirror_rows),
+        Input::Stream(event) => Batch::parse(event.records, &deps.stream_tables).isolate()?,
+    };
     let published = match tenants(deps, &batch).await {
         Ok(tenants) => {
             batch.drop_records_without_tenant(&tenants);
@@ -62,15 +79,18 @@ pub async fn handle(deps: &Deps, event: Event) -> Result<BatchReport, Error> {
         resume_at: resume_at(&batch, &published).map(str::to_owned),
         published: published.iter().filter(|published| **published).count() as u64,
         silent: batch.silent,
+        reauth_required: batch.reauth_required(&published),
     })
 }
 
-/// Reads the tenants of the orgs whose records changed or whose writes ended. An org without a tenant is left out.
+/// Reads the tenants of the orgs whose records changed or whose writes ended. An org without a tenant is left out, and so is
+/// one whose data were erased, because a failed batch may be replayed after that.
 async fn tenants(deps: &Deps, batch: &Batch) -> Result<HashMap<OrgId, Owner>, store::Error> {
     let orgs = stream::iter(batch.orgs_of_records()).map(|org| deps.orgs.load(org)).buffered(BUILT_AT_ONCE);
     let orgs: Vec<Option<Org>> = orgs.try_collect().await?;
+    let kept = orgs.into_iter().flatten().filter(|org| org.erased_at.is_none());
     let owner = |org: Org| Some((org.org_id, Owner { tenant: org.tenant?, since: org.bound_at }));
-    Ok(orgs.into_iter().flatten().filter_map(owner).collect())
+    Ok(kept.filter_map(owner).collect())
 }
 
 /// Publishes the events and returns which of them were published. After one that cannot be built or published, none follows.
@@ -152,4 +172,44 @@ async fn link(deps: &Deps, connection: &Connection) -> Result<Option<ConnectLink
         expires_at: expiry(deps.clock.now(), EVENT_LINK_TTL),
     };
     deps.links.create(ticket).await.map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Parses an event as the loop of `main` does.
+    fn parse(event: &serde_json::Value) -> Option<Input> {
+        serde_json::from_str(&event.to_string()).ok()
+    }
+
+    #[test]
+    fn a_batch_of_a_stream_and_rows_of_the_mirror_are_accepted() {
+        let row = json!({
+            "org_id": "00D5e000000KQ2eEAG", "object": "Account", "record_id": "0015e00000ZkM3hAAF", "fields": "{}",
+            "system_modstamp": "2026-11-22T10:15:30.000Z", "read_at": "2026-11-22T10:16:00.000Z", "deleted": false,
+        });
+        let Some(Input::Replay { mirror_rows }) = parse(&json!({ "mirror_rows": [row] })) else { panic!("no rows") };
+        assert_eq!(mirror_rows.len(), 1);
+
+        // As in "Using AWS Lambda with Amazon DynamoDB" of the AWS Lambda Developer Guide.
+        let record = json!({
+            "eventID": "c4ca4238a0b923820dcc509a6f75849b", "eventName": "INSERT", "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb", "awsRegion": "us-east-2",
+            "dynamodb": {
+                "ApproximateCreationDateTime": 1_479_499_740.0, "Keys": { "Id": { "N": "101" } },
+                "NewImage": { "Id": { "N": "101" }, "deleted": { "BOOL": false }, "names": { "L": [{ "S": "a" }] } },
+                "SequenceNumber": "4421584500000000017450439091", "SizeBytes": 26,
+                "StreamViewType": "NEW_AND_OLD_IMAGES",
+            },
+            "eventSourceARN": "arn:aws:dynamodb:us-east-2:123456789012:table/t/stream/2024-06-10T19:26:16.525",
+        });
+        let Some(Input::Stream(event)) = parse(&json!({ "Records": [record] })) else { panic!("no batch") };
+        assert_eq!(event.records[0].change.sequence_number.as_deref(), Some("4421584500000000017450439091"));
+        assert_eq!(event.records[0].change.new_image.len(), 3);
+
+        assert!(parse(&json!({ "kind": "nightly" })).is_none());
+    }
 }

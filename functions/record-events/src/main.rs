@@ -7,5 +7,5 @@ use runtime::{BoxError, Env};
 async fn main() -> Result<(), BoxError> {
     let aws = runtime::start("record-events").await?;
     let deps = Deps::new(&aws, Config::from_env(&Env::process())?);
-    runtime::serve_events(aws.clock(), |event| Box::pin(handle(&deps, event))).await
+    runtime::serve_events(aws.clock(), |input| Box::pin(handle(&deps, input))).await
 }

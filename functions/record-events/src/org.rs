@@ -115,6 +115,7 @@ pub fn event(org: &Org, kind: Kind, change_id: &str) -> BusEvent {
     };
     let mut event = BusEvent::new(org.org_id, kind.name(), format!("orgs/{}", org.org_id), change_id);
     event.time = org.updated_at;
+    event.sequence = Some(store::time::format(org.updated_at));
     event.data = serde_json::to_value(data).unwrap_or_default();
     event
 }

@@ -5,7 +5,9 @@ use clap::{Parser, Subcommand};
 use crate::failure::Failure;
 use crate::org_data::{erase, export};
 use crate::stack::Stack;
-use crate::{dead_letters, deliveries, disconnect, outbound_message, polling, replay, transfer, upgrade, webhooks};
+use crate::{
+    dead_letters, deliveries, disconnect, outbound_message, polling, replay, replay_events, transfer, upgrade, webhooks,
+};
 
 /// Operate a deployed Ferry stack.
 ///
@@ -31,6 +33,7 @@ pub(crate) struct Cli {
 enum Command {
     Deliveries(deliveries::ListArgs),
     Replay(replay::ReplayArgs),
+    ReplayEvents(replay_events::ReplayEventsArgs),
     #[command(subcommand)]
     DeadLetters(dead_letters::Command),
     Polling(polling::PollingArgs),
@@ -52,6 +55,7 @@ pub(crate) async fn run(cli: Cli) -> Result<String, Failure> {
     match cli.command {
         Command::Deliveries(args) => deliveries::list(&stack().await, args).await,
         Command::Replay(args) => replay::replay(&stack().await, args).await,
+        Command::ReplayEvents(args) => replay_events::replay_events(&stack().await, args).await,
         Command::DeadLetters(command) => dead_letters::run(&stack().await, command).await,
         Command::Polling(args) => polling::set(&stack().await, args).await,
         Command::Upgrade(command) => upgrade::run(&stack().await, command).await,

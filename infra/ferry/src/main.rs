@@ -11,6 +11,7 @@ mod polling;
 mod prompt;
 mod queue_name;
 mod replay;
+mod replay_events;
 mod screen;
 mod since;
 mod stack;

@@ -21,7 +21,7 @@ pub(crate) enum QueueName {
     DataErasure,
     /// Change Data Capture events that were not queued.
     ChangeEvent,
-    /// Notices of stream batches whose events were not published.
+    /// Notices of unpublished events that version 0.1.0 stored; now see `cargo ferry replay-events`.
     RecordEvents,
 }
 
@@ -37,7 +37,10 @@ impl QueueName {
             Self::ChangeEvent => {
                 "they are events of a bus, and the nightly refresh reads the same changes: list them, then drop them"
             }
-            _ => "they are notices of unpublished changes: list them, inform the platform, then drop them",
+            _ => {
+                "they are notices of unpublished changes, without the changes: publish the state of the records with \
+                 `cargo ferry replay-events --from-mirror`, then drop them"
+            }
         }
     }
 

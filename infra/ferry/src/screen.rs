@@ -47,6 +47,12 @@ pub(crate) fn spinner(doing: &str, what: &str) -> ProgressBar {
     styled(ProgressBar::new_spinner(), &format!("{{spinner}} {doing}: {{human_pos}} {what}"))
 }
 
+/// Returns a progress bar, for a known number of items.
+pub(crate) fn bar(doing: &str, items: usize) -> ProgressBar {
+    let template = format!("{doing} {{wide_bar}} {{human_pos}} of {{human_len}}");
+    styled(ProgressBar::new(items as u64), &template)
+}
+
 /// Runs `act` on the items, `size` at a time, with a progress bar.
 ///
 /// The first chunk that fails ends the run with [`Failure::Unfinished`], which says how many items were done before it.
@@ -56,8 +62,7 @@ pub(crate) async fn run_in_chunks<T>(
     size: usize,
     act: impl AsyncFn(&[T]) -> Result<(), store::Error>,
 ) -> Result<(), Failure> {
-    let template = format!("{doing} {{wide_bar}} {{human_pos}} of {{human_len}}");
-    let bar = styled(ProgressBar::new(items.len() as u64), &template);
+    let bar = bar(doing, items.len());
     let mut done = 0;
     for chunk in items.chunks(size) {
         if let Err(error) = act(chunk).await {

@@ -1,6 +1,6 @@
 //! A deployed stack: its tables, queues and functions by the names that the template gives them.
 
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, SdkConfig};
 use connecting::disconnect::Disconnect;
 use connecting::onboarding::Onboarding;
 use runtime::invoke::LambdaFunction;
@@ -13,17 +13,19 @@ use store::{
 
 use crate::failure::Failure;
 use crate::queue_name::QueueName;
+use crate::replay_events::FailedEvents;
 
 /// Access to one stack, with the AWS region, credentials and endpoint of the environment.
 pub(crate) struct Stack {
     name: String,
+    sdk: SdkConfig,
     aws: Aws,
 }
 
 impl Stack {
     pub(crate) async fn open(name: &str) -> Self {
-        let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
-        Self { name: name.to_owned(), aws: Aws::new(config, Clock::system()) }
+        let sdk = aws_config::load_defaults(BehaviorVersion::latest()).await;
+        Self { name: name.to_owned(), aws: Aws::new(sdk.clone(), Clock::system()), sdk }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -105,6 +107,23 @@ impl Stack {
         Onboarding::new(LambdaFunction::new(self.aws.lambda(), format!("{}-onboarding", self.name)))
     }
 
+    /// The function that publishes events.
+    pub(crate) fn record_events(&self) -> LambdaFunction {
+        LambdaFunction::new(self.aws.lambda(), format!("{}-record-events", self.name))
+    }
+
+    /// The bucket of failed batches. CloudFormation chose its name, so it is asked for.
+    pub(crate) async fn failed_events(&self) -> Result<FailedEvents, Failure> {
+        let cloudformation = aws_sdk_cloudformation::Client::new(&self.sdk);
+        let found = cloudformation.describe_stack_resource().stack_name(&self.name).logical_resource_id("FailedEvents");
+        let found = found.send().await.map_err(|error| {
+            unavailable(&format!("could not find the bucket FailedEvents of the stack {}", self.name), &error)
+        })?;
+        let bucket = found.stack_resource_detail.and_then(|resource| resource.physical_resource_id);
+        let bucket = bucket.ok_or_else(|| Failure::Unavailable(format!("the stack {} has no bucket", self.name)))?;
+        Ok(FailedEvents::new(aws_sdk_s3::Client::new(&self.sdk), bucket))
+    }
+
     fn table(&self, noun: &str) -> String {
         format!("{}-{noun}", self.name)
     }
@@ -119,4 +138,12 @@ impl Stack {
             self.name
         ))
     }
+}
+
+/// Converts a failed call to AWS that does not go through the store.
+pub(crate) fn unavailable(operation: &str, error: &dyn std::error::Error) -> Failure {
+    let reason = runtime::Chain(error).to_string();
+    // The credential chain reports a line for every provider that it tried.
+    let reason = reason.lines().next().unwrap_or_default();
+    Failure::Unavailable(format!("{operation}: {reason}; check --stack, the AWS region and the AWS credentials"))
 }

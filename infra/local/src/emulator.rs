@@ -71,7 +71,8 @@ impl Emulator {
         Ok(Tables { prefix: prefix.to_owned() })
     }
 
-    /// Creates the template's resources that store data: tables, queues, event buses and the secret of app registrations.
+    /// Creates the template's resources that store data: tables, queues, event buses, the bucket of failed
+    /// events and the secret of app registrations.
     ///
     /// # Errors
     /// If the template cannot be read or the emulator rejects it.
@@ -81,6 +82,7 @@ impl Emulator {
             "AWS::SQS::Queue",
             "AWS::Events::EventBus",
             "AWS::KMS::Key",
+            "AWS::S3::Bucket",
             "AWS::SecretsManager::Secret",
         ];
         let deployment = self.create_resources(prefix, &types).await?;
@@ -116,7 +118,8 @@ pub struct State {
 }
 
 impl State {
-    /// Returns the physical id of the resource with this logical id: a queue's URL, a bus's name or a secret's id.
+    /// Returns the physical id of the resource with this logical id: a queue's URL, the name of a bus or a bucket, or a
+    /// secret's id.
     ///
     /// # Errors
     /// If the resource was not created.

@@ -27,6 +27,15 @@ pub fn allow_batch_actions(mut template: Template) -> Template {
     template
 }
 
+/// Removes the alarms on expressions of several metrics, which the emulator rejects. It evaluates no alarm.
+#[must_use]
+pub fn remove_alarms_on_expressions(mut template: Template) -> Template {
+    template.retain(|resource| {
+        resource["Type"] != "AWS::CloudWatch::Alarm" || resource["Properties"].get("Metrics").is_none()
+    });
+    template
+}
+
 /// Sets the time to live of the deployed tables, which the emulator's CloudFormation ignores.
 ///
 /// # Errors
@@ -48,6 +57,18 @@ pub async fn set_time_to_live(sdk: &SdkConfig, stack: &str, template: &Template)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_alarms_on_expressions_are_removed() {
+        let alarm =
+            |name: &str, rest: &str| format!("  {name}: {{Type: 'AWS::CloudWatch::Alarm', Properties: {rest}}}\n");
+        let text = ["Resources:\n", &alarm("A", "{Metrics: []}"), &alarm("B", "{MetricName: x}"), "  C: {Type: T}\n"];
+
+        let adapted = remove_alarms_on_expressions(Template::parse(&text.concat()).unwrap());
+
+        assert_eq!(adapted.resources("AWS::CloudWatch::Alarm").map(|(name, _)| name).collect::<Vec<_>>(), ["B"]);
+        assert_eq!(adapted.resources("T").count(), 1);
+    }
 
     #[test]
     fn permission_to_send_includes_batches() {

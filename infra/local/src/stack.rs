@@ -195,7 +195,7 @@ async fn upload_code(workspace: &Workspace, sdk: &SdkConfig, binaries: &BTreeMap
             .with_context(|| format!("could not upload the function {name}"))?;
     }
     let located = template.with_code(|name| format!("s3://{CODE_BUCKET}/{name}"));
-    Ok(gaps::allow_batch_actions(located))
+    Ok(gaps::remove_alarms_on_expressions(gaps::allow_batch_actions(located)))
 }
 
 async fn package(workspace: &Workspace, name: &str, binary: &Path) -> Result<PathBuf> {

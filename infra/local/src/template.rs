@@ -77,6 +77,13 @@ impl Template {
         }
     }
 
+    /// Keeps only the resources for which `keep` returns true.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Value) -> bool) {
+        if let Some(Value::Object(resources)) = self.0.get_mut("Resources") {
+            resources.retain(|_, resource| keep(resource));
+        }
+    }
+
     /// Returns the template as JSON text.
     #[must_use]
     pub fn to_json(&self) -> String {

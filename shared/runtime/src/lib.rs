@@ -20,6 +20,7 @@ mod api_calls;
 mod aws;
 pub mod caller;
 mod chain;
+mod closing_line;
 mod diagnostic;
 mod env;
 mod error;

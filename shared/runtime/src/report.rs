@@ -1,10 +1,9 @@
-//! The closing log line: exactly one for each invocation, and the only one that alarms and dashboards read.
-
-use std::sync::OnceLock;
+//! The result of an invocation, from which its closing log line is made.
 
 use jiff::Timestamp;
 use salesforce::Clock;
-use serde_json::{Map, Value};
+
+use crate::closing_line::ClosingLine;
 
 /// The outcome of an invocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,9 +42,6 @@ pub trait Report {
     fn counts(&self) -> Vec<(&'static str, u64)>;
 }
 
-/// The function's name; set once, by [`crate::start`].
-pub(crate) static FUNCTION: OnceLock<&'static str> = OnceLock::new();
-
 /// A running invocation, with its start time.
 pub(crate) struct Invocation {
     clock: Clock,
@@ -57,13 +53,9 @@ impl Invocation {
         Self { clock: clock.clone(), started: clock.now() }
     }
 
-    /// Writes the closing log line.
-    pub(crate) fn close(&self, outcome: Outcome, counts: Vec<(&'static str, u64)>) {
-        let duration_ms = self.clock.now().duration_since(self.started).as_millis();
-        let duration_ms = u64::try_from(duration_ms).unwrap_or_default();
-        let counts: Map<String, Value> = counts.into_iter().map(|(name, n)| (name.to_owned(), n.into())).collect();
-        let (outcome, counts) = (outcome.as_str(), Value::Object(counts));
-        let function = FUNCTION.get().copied().unwrap_or_default();
-        tracing::info!(r#fn = function, outcome, duration_ms, %counts, "invocation ended: {outcome}");
+    pub(crate) fn end(&self, outcome: Outcome, counts: Vec<(&'static str, u64)>) -> ClosingLine {
+        let ended_at = self.clock.now();
+        let duration_ms = u64::try_from(ended_at.duration_since(self.started).as_millis()).unwrap_or_default();
+        ClosingLine { outcome, duration_ms, counts, ended_at, http_status: None }
     }
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+use crate::closing_line::ClosingLine;
 use crate::report::Invocation;
 use crate::{BoxError, Chain, GuardedRouter, Outcome, Problem, ProblemCode, Report, diagnostic, http_event};
 
@@ -25,7 +26,7 @@ pub async fn serve_http(clock: Clock, router: GuardedRouter) -> Result<(), BoxEr
     let router = router.into_router();
     let response = async |event: LambdaEvent<Box<RawValue>>| {
         let deadline = deadline(&event);
-        respond_http(&clock, &router, event.payload, deadline).await
+        closed(respond_http(&clock, &router, event.payload, deadline).await)
     };
     lambda_runtime::run(service_fn(response)).await
 }
@@ -59,7 +60,7 @@ where
 {
     let response = async |event: LambdaEvent<Box<RawValue>>| {
         let deadline = deadline(&event);
-        respond_event(&clock, &event.payload, deadline, |event| handle(event, deadline)).await
+        closed(respond_event(&clock, &event.payload, deadline, |event| handle(event, deadline)).await)
     };
     lambda_runtime::run(service_fn(response)).await
 }
@@ -94,11 +95,11 @@ where
     let router = router.into_router();
     let response = async |event: LambdaEvent<Box<RawValue>>| {
         let deadline = deadline(&event);
-        if http_event::is_request(&event.payload) {
+        closed(if http_event::is_request(&event.payload) {
             respond_http(&clock, &router, event.payload, deadline).await
         } else {
             respond_event(&clock, &event.payload, deadline, |event| handle(event, deadline)).await
-        }
+        })
     };
     lambda_runtime::run(service_fn(response)).await
 }
@@ -129,12 +130,16 @@ async fn in_time<F: Future>(clock: &Clock, ends_at: Timestamp, handler: F) -> Re
     })
 }
 
-async fn respond_http(
-    clock: &Clock,
-    router: &Router,
-    event: Box<RawValue>,
-    ends_at: Timestamp,
-) -> Result<Box<RawValue>, Diagnostic> {
+/// The response of an invocation, and its closing line.
+type Ended = (Result<Box<RawValue>, Diagnostic>, ClosingLine);
+
+/// Writes the closing line, after every other line of the invocation.
+fn closed((response, line): Ended) -> Result<Box<RawValue>, Diagnostic> {
+    line.write();
+    response
+}
+
+async fn respond_http(clock: &Clock, router: &Router, event: Box<RawValue>, ends_at: Timestamp) -> Ended {
     let invocation = Invocation::begin(clock);
     let ends_at = clock.now().saturating_add(REQUEST_TIMEOUT).map_or(ends_at, |limit| limit.min(ends_at));
     let response = in_time(clock, ends_at, http_event::respond(router, &event)).await;
@@ -143,15 +148,18 @@ async fn respond_http(
         Ok(response) => response,
         Err(OutOfTime) => http_event::event_response(unavailable().into_response()).await,
     };
-    let outcome = match &response {
-        Ok(response) if response.status_code < 400 => Outcome::Ok,
-        Ok(response) if response.status_code < 500 => Outcome::Refused,
-        Ok(_) | Err(_) => Outcome::Failed,
-    };
     let status = response.as_ref().ok().and_then(|response| u64::try_from(response.status_code).ok());
-    let counts = status.map(|status| ("http.status", status)).into_iter();
-    invocation.close(outcome, counts.chain(timed_out.then_some((TIMED_OUT, 1))).collect());
-    to_raw(&response.map_err(|error| permanent(error.to_string()))?)
+    let outcome = match status {
+        Some(..400) => Outcome::Ok,
+        Some(400..500) => Outcome::Refused,
+        // A server error is a successful invocation for Lambda, so that its metric `Errors` does not count it.
+        Some(500..) | None => Outcome::Failed,
+    };
+    let throttled = status.filter(|status| *status == 429).map(|_| ("http.429", 1));
+    let counts = throttled.into_iter().chain(timed_out.then_some((TIMED_OUT, 1))).collect();
+    let line = ClosingLine { http_status: status, ..invocation.end(outcome, counts) };
+    let response = response.map_err(|error| permanent(error.to_string())).and_then(|response| to_raw(&response));
+    (response, line)
 }
 
 /// Returns the response for a request whose handler did not finish.
@@ -164,7 +172,7 @@ async fn respond_event<E, A, Fut, Err>(
     event: &RawValue,
     ends_at: Timestamp,
     handle: impl FnOnce(E) -> Fut,
-) -> Result<Box<RawValue>, Diagnostic>
+) -> Ended
 where
     E: DeserializeOwned,
     A: Serialize + Report,
@@ -173,22 +181,18 @@ where
 {
     let invocation = Invocation::begin(clock);
     let Ok(event) = E::deserialize(event) else {
-        invocation.close(Outcome::Failed, Vec::new());
-        return Err(permanent("the event is not one that this function handles".to_owned()));
+        let error = permanent("the event is not one that this function handles".to_owned());
+        return (Err(error), invocation.end(Outcome::Failed, Vec::new()));
     };
     match in_time(clock, ends_at, handle(event)).await {
         Err(out_of_time) => {
-            invocation.close(Outcome::Failed, vec![(TIMED_OUT, 1)]);
-            Err(Diagnostic { error_type: "Transient".to_owned(), error_message: out_of_time.to_string() })
+            let error = Diagnostic { error_type: "Transient".to_owned(), error_message: out_of_time.to_string() };
+            (Err(error), invocation.end(Outcome::Failed, vec![(TIMED_OUT, 1)]))
         }
-        Ok(Ok(report)) => {
-            invocation.close(report.outcome(), report.counts());
-            to_raw(&report)
-        }
+        Ok(Ok(report)) => (to_raw(&report), invocation.end(report.outcome(), report.counts())),
         Ok(Err(error)) => {
             log_failure(&error);
-            invocation.close(Outcome::Failed, Vec::new());
-            Err(diagnostic(&error))
+            (Err(diagnostic(&error)), invocation.end(Outcome::Failed, Vec::new()))
         }
     }
 }

@@ -231,3 +231,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_unreadable_record_is_isolated_by_failing_its_batch() {
+    let unreadable = || change(2, json!({}), json!({ "org_id": { "S": "not an org" } }));
+
+    let first = Batch::parse(vec![unreadable(), change(3, json!({}), row("Prospecting"))], &tables());
+    assert!(matches!(first.isolate(), Err(Error::Unreadable(_))));
+
+    for before in [row("Prospecting"), json!({})] {
+        let later = Batch::parse(vec![change(1, json!({}), before), unreadable()], &tables()).isolate().unwrap();
+        assert_eq!(resume_at(&later, &vec![true; later.events.len()]), Some("2"), "the next batch begins with it");
+    }
+    assert!(Batch::parse(Vec::new(), &tables()).isolate().is_ok());
+}
+
+#[test]
+fn connections_that_ended_are_counted_once_published() {
+    let ended = |kind| {
+        let row = json!({
+            "org_id": "00D5e000000KQ2eEAG", "connection_id": "team", "kind": "team", "tenant": "acme",
+            "user_id": "0055e000001mKpCAAU", "app": "v1", "login_url": "https://login.salesforce.com",
+            "instance_url": "https://acme.my.salesforce.com", "state": "active", "token_version": "2".repeat(32),
+            "created_at": "2026-11-01T00:00:00.000Z", "connected_at": "2026-11-01T00:00:00.000Z",
+            "updated_at": "2026-11-22T10:00:00.000Z",
+        });
+        let connection = Box::new(serde_json::from_value(row).unwrap());
+        ("1".to_owned(), StreamChange::Connection { connection, kind, change_id: "event-1".to_owned() })
+    };
+    let kinds = [connection::Kind::ReauthRequired, connection::Kind::Disconnected, connection::Kind::ReauthRequired];
+    let batch = Batch { events: kinds.map(ended).into(), ..Batch::default() };
+
+    assert_eq!(batch.reauth_required(&[true, true, true]), 2);
+    assert_eq!(batch.reauth_required(&[true, true, false]), 1, "a change that is retried is counted later");
+}

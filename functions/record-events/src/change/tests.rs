@@ -202,3 +202,23 @@ fn a_later_version_has_the_greater_sequence() {
     ];
     assert!(versions.is_sorted() && versions.iter().all(|text| text.len() == versions[0].len()), "{versions:?}");
 }
+
+#[test]
+fn a_replayed_record_is_marked_and_was_not_created() {
+    let row = record(json!({"StageName": "Closed Won", "Amount": 5}));
+    let first = Change::replay(row.clone()).unwrap();
+    let event = event(&first, &acme(), None, EventValues::Names);
+
+    assert_eq!(
+        (event.kind.as_str(), &event.data["changed_fields"]),
+        ("record.changed", &json!(["Amount", "StageName"]))
+    );
+    assert_eq!((&event.data["created"], &event.data["replayed"]), (&json!(false), &json!(true)));
+    assert_eq!(Change::replay(row.clone()).unwrap().change_id, first.change_id, "a version is always the same event");
+    let later = MirrorRecord { read_at: jiff::Timestamp::MAX, ..row.clone() };
+    assert_ne!(Change::replay(later).unwrap().change_id, first.change_id);
+
+    let tombstone = MirrorRecord { deleted: true, ..row.clone() };
+    assert_eq!(Change::replay(tombstone).unwrap().kind, Kind::Deleted);
+    assert_eq!(Change::replay(MirrorRecord { erased: true, ..row }), None);
+}

@@ -118,6 +118,7 @@ fn an_event_has_its_link() {
       "time": "2026-11-22T10:00:00.000Z",
       "datacontenttype": "application/json",
       "partitionkey": "00D5e000000KQ2eEAG/connections/team",
+      "sequence": "2026-11-22T10:00:00.000Z",
       "data": {
         "org_id": "00D5e000000KQ2eEAG",
         "tenant": "acme",

@@ -2,14 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
-use aws_lambda_events::dynamodb::Event;
 use aws_sdk_eventbridge::types::Target;
 use connecting::connect_links::{ConnectLinks, Ticket};
 use local::emulator::Tables;
 use local::{Emulator, unique_prefix};
 use record_events::change::EventValues;
-use record_events::{Deps, StreamTables, handle};
-use salesforce::Clock;
+use record_events::{Deps, Input, StreamTables, handle};
+use salesforce::{Clock, OrgId};
 use serde_json::{Value, json};
 use store::origins::Origin;
 use store::{
@@ -119,7 +118,7 @@ fn row(stage: &str, deleted: bool) -> Value {
 }
 
 /// A batch of a table's stream in which each row follows the one before it.
-fn stream(table: &str, rows: &[Value]) -> Event {
+fn stream(table: &str, rows: &[Value]) -> Input {
     let record = |(n, new): (usize, &Value)| {
         let old = n.checked_sub(1).and_then(|before| rows.get(before)).cloned().unwrap_or(json!({}));
         json!({
@@ -312,4 +311,44 @@ async fn the_end_of_a_queued_write_is_published() {
     let rows = ["queued", "finished"].map(|state| write(state, "2020-01-01T00:00:00.000Z", json!({})));
     let report = handle(&context.deps(), stream(WRITES, &rows)).await.unwrap();
     assert_eq!((report.resume_at, report.published, report.silent), (None, 0, 2));
+}
+
+fn rows_of_the_mirror(rows: &[Value]) -> Input {
+    let rows = rows.iter().map(|row| {
+        serde_dynamo::from_item(serde_json::from_value::<serde_dynamo::Item>(row.clone()).unwrap()).unwrap()
+    });
+    Input::Replay { mirror_rows: rows.collect() }
+}
+
+#[tokio::test]
+async fn the_state_of_a_record_is_published_from_the_mirror() {
+    let context = TestContext::new().await;
+    context.activate().await;
+    let rows = [row("Closed Won", false), row("", true)];
+
+    let report = handle(&context.deps(), rows_of_the_mirror(&rows)).await.unwrap();
+
+    assert_eq!((report.resume_at, report.published), (None, 2));
+    let events = context.received().await;
+    let kinds: Vec<_> = events.iter().map(|event| &event["detail-type"]).collect();
+    assert!(kinds.contains(&&json!("record.changed")) && kinds.contains(&&json!("record.deleted")), "{kinds:?}");
+    assert!(events.iter().all(|event| event["detail"]["data"]["replayed"] == true), "{events:?}");
+    let again = handle(&context.deps(), rows_of_the_mirror(&rows[..1])).await.unwrap();
+    assert_eq!(again.published, 1);
+    let [same] = &context.received().await[..] else { panic!("one event") };
+    assert!(events.iter().any(|event| event["detail"]["id"] == same["detail"]["id"]), "consumers know it by its id");
+}
+
+#[tokio::test]
+async fn a_batch_that_is_replayed_after_an_erasure_publishes_nothing() {
+    let context = TestContext::new().await;
+    context.activate().await;
+    let deps = context.deps();
+    let org: OrgId = ORG.parse().unwrap();
+    deps.orgs.close(org, Clock::system().now()).await.unwrap();
+    deps.orgs.mark_erased(org, Clock::system().now()).await.unwrap();
+
+    let report = handle(&deps, stream(RECORDS, &[row("Prospecting", false)])).await.unwrap();
+
+    assert_eq!((report.resume_at, report.published, report.silent), (None, 0, 1));
 }

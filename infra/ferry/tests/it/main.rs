@@ -7,4 +7,5 @@ mod erasing;
 mod ledger;
 mod operations;
 mod outbound_message;
+mod replay_events;
 mod stack;

@@ -110,6 +110,14 @@ impl Stack {
         Deliveries::new(self.dynamodb(), self.state.tables.name("deliveries"))
     }
 
+    /// Stores an object in the bucket of failed batches.
+    pub(crate) async fn store_failed_batch(&self, key: &str, object: &str) {
+        let config = aws_sdk_s3::config::Builder::from(self.emulator.sdk_config()).force_path_style(true);
+        let bucket = self.state.physical("FailedEvents").unwrap();
+        let put = aws_sdk_s3::Client::from_conf(config.build()).put_object().bucket(bucket).key(key);
+        put.body(object.as_bytes().to_vec().into()).send().await.unwrap();
+    }
+
     /// Returns a client for the queues.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(self.emulator.sdk_config())

@@ -40,9 +40,14 @@ const ACTIONS: [(&str, &str); 22] = [
     ("update_item", "dynamodb:UpdateItem"),
     ("update_secret", "secretsmanager:UpdateSecret"),
 ];
-/// The actions of `SecretsManager` and SQS that encrypt, so that they need a data key.
-const ENCRYPTING: [&str; 4] =
-    ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecret", "sqs:SendMessage"];
+/// The actions of S3, `SecretsManager` and SQS that encrypt, so that they need a data key.
+const ENCRYPTING: [&str; 5] = [
+    "s3:PutObject",
+    "secretsmanager:CreateSecret",
+    "secretsmanager:PutSecretValue",
+    "secretsmanager:UpdateSecret",
+    "sqs:SendMessage",
+];
 
 /// The types of the store that are clients of a resource. The tables of `OrgData` are those that hold an org's data.
 const CLIENTS: [&str; 18] = [
@@ -249,7 +254,14 @@ fn of_triggers(template: &Value, id: &str, function: &Value) -> BTreeMap<(String
         actions.iter().for_each(|action| add(action, source.clone()));
         failures.push(&mapping["DestinationConfig"]["OnFailure"]["Destination"]);
     }
-    failures.into_iter().filter(|queue| !queue.is_null()).for_each(|queue| add("sqs:SendMessage", resource(queue)));
+    for destination in failures.into_iter().filter(|destination| !destination.is_null()).map(resource) {
+        if template["Resources"][&destination]["Type"] == "AWS::S3::Bucket" {
+            add("s3:PutObject", format!("{destination}/*"));
+            add("s3:ListBucket", destination);
+        } else {
+            add("sqs:SendMessage", destination);
+        }
+    }
     found
 }
 
