@@ -59,6 +59,14 @@ impl Binary {
         Self { path, ..self }
     }
 
+    /// Returns the same function with another value of an environment variable.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Starts the process.
     ///
     /// # Errors

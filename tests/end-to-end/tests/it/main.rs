@@ -10,3 +10,4 @@ mod kills;
 mod least_privilege;
 mod life;
 mod polls;
+mod write_chaos;
