@@ -91,7 +91,7 @@ pub async fn run(plan: Plan, progress: &Progress) -> Result<Report> {
     let script = Script::write(plan, &org.note_targets);
     let calm = AtomicBool::new(false);
     let stopped = AtomicBool::new(false);
-    let fronts = Fronts::start(&connected, &binaries, plan.seed, &calm)?;
+    let fronts = Fronts::start(&connected, &binaries, plan, &calm)?;
     let (pollers, queues) = pollers(&connected.stack, &binaries, plan, &stopped)?;
 
     let started = Instant::now();

@@ -26,6 +26,9 @@ struct Options {
     /// Number of records that the writes are about; by default one for ten writes
     #[arg(long)]
     records: Option<u32>,
+    /// Largest number of requests whose function is killed; by default one for twenty writes
+    #[arg(long)]
+    kills: Option<u32>,
     /// Seed of the random numbers
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -53,6 +56,7 @@ async fn run(options: &Options) -> Result<bool> {
         notes: options.notes as usize,
         reps: usize::from(options.reps),
         records: options.records.unwrap_or(options.writes / 10).max(1) as usize,
+        kills: options.kills.unwrap_or(options.writes / 20) as usize,
         seed: options.seed,
         patience: Duration::from_secs(options.patience),
     };

@@ -12,8 +12,9 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use tokio::sync::{Mutex as AsyncMutex, Semaphore};
 
+use super::KILLS;
+use super::plan::{Plan, Request};
 use super::platform::Sent;
-use super::{KILLS, plan::Request};
 use crate::{Binary, Connected, TENANT};
 
 /// The number of processes of each function.
@@ -29,6 +30,7 @@ pub(super) struct Fronts<'a> {
     calm: &'a AtomicBool,
     random: Mutex<StdRng>,
     killed: AtomicUsize,
+    most_kills: usize,
 }
 
 /// The answer to a request. `None` if the function was killed or ended first.
@@ -38,7 +40,7 @@ impl<'a> Fronts<'a> {
     pub(super) fn start(
         connected: &Connected,
         binaries: &'a [Binary],
-        seed: u64,
+        plan: Plan,
         calm: &'a AtomicBool,
     ) -> Result<Self> {
         let [records, notes] = binaries else { bail!("there are two functions") };
@@ -47,8 +49,9 @@ impl<'a> Fronts<'a> {
             records: Pool::start(records)?,
             notes: Pool::start(notes)?,
             calm,
-            random: Mutex::new(StdRng::seed_from_u64(seed)),
+            random: Mutex::new(StdRng::seed_from_u64(plan.seed)),
             killed: AtomicUsize::new(0),
+            most_kills: plan.kills,
         })
     }
 
@@ -80,7 +83,7 @@ impl<'a> Fronts<'a> {
     }
 
     fn roll_kill(&self) -> Option<Duration> {
-        if self.calm.load(Ordering::Acquire) {
+        if self.calm.load(Ordering::Acquire) || self.killed() >= self.most_kills {
             return None;
         }
         let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);

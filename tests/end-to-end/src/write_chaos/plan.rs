@@ -25,6 +25,8 @@ pub struct Plan {
     pub reps: usize,
     /// The number of records that the writes are about.
     pub records: usize,
+    /// The largest number of requests whose function is killed. The same request is in progress for a minute afterwards.
+    pub kills: usize,
     /// The seed of the random numbers. The same seed makes the same requests, kills and faults, at other times.
     pub seed: u64,
     /// The time within which the queued writes have to end after the last request.
@@ -120,7 +122,8 @@ fn records(of: usize, random: &mut StdRng) -> Content {
 mod tests {
     use super::*;
 
-    const PLAN: Plan = Plan { writes: 60, notes: 15, reps: 4, records: 8, seed: 7, patience: Duration::from_secs(1) };
+    const PLAN: Plan =
+        Plan { writes: 60, notes: 15, reps: 4, records: 8, kills: 1, seed: 7, patience: Duration::from_secs(1) };
 
     #[test]
     fn the_script_has_every_request_once() {
