@@ -1,15 +1,18 @@
 //! Disconnects a connection: first in the table, so that no caller gets a token any more, then at Salesforce, then in the
-//! vault.
+//! vault. [`protocol`] decides every step.
+
+mod protocol;
 
 use runtime::Chain;
 use runtime::token_broker::{ConnectionRef, RefusalCode, Response};
 use salesforce::auth;
-use store::{Connection, ConnectionState, Lease, LeaseClaim, LeaseOutcome, LeaseRequest};
+use store::{Connection, Lease, LeaseClaim, LeaseOutcome, LeaseRequest, TokenVersion, Tokens};
 use uuid::Uuid;
 
 use crate::grants::login_host;
 use crate::refusal::{from_salesforce_error, refused, refused_for_now};
 use crate::{Deps, Error, Reply};
+use protocol::{Disconnection, Event, Outcome, Step};
 
 /// Disconnects the connection. Idempotent: a repetition completes what an earlier attempt could not.
 pub(crate) async fn revoke(deps: &Deps, reference: &ConnectionRef) -> Result<Reply, Error> {
@@ -17,57 +20,123 @@ pub(crate) async fn revoke(deps: &Deps, reference: &ConnectionRef) -> Result<Rep
     let Some(connection) = loaded? else {
         return Ok(refused(RefusalCode::UnknownConnection));
     };
-    if connection.state != ConnectionState::Revoked {
-        let Some(lease) = claim_lease(deps, reference).await? else {
-            return Ok(refused_for_now(RefusalCode::Busy, deps.limits.retry_delay));
-        };
-        mark_revoked(deps, reference, &lease).await?;
-    }
-    revoke_at_salesforce(deps, reference, &connection).await
+    Run { deps, reference, connection, lease: None, tokens: None, failure: None }.execute().await
 }
 
-/// Claims the lease, so that no refresh is running. `None` if another broker held it for the whole
-/// [`max_wait`](crate::protocol::Limits::max_wait).
-async fn claim_lease(deps: &Deps, reference: &ConnectionRef) -> Result<Option<Lease>, Error> {
-    let started_at = deps.clock.now();
-    while deps.clock.now().duration_since(started_at) < deps.limits.max_wait {
+/// A running disconnection, and what its steps found.
+struct Run<'a> {
+    deps: &'a Deps,
+    reference: &'a ConnectionRef,
+    connection: Connection,
+    lease: Option<Lease>,
+    tokens: Option<(Tokens, TokenVersion)>,
+    /// The refusal for a revocation that Salesforce did not confirm.
+    failure: Option<Reply>,
+}
+
+impl Run<'_> {
+    async fn execute(mut self) -> Result<Reply, Error> {
+        let limits = &self.deps.limits;
+        let (mut disconnection, mut step) = Disconnection::begin(self.deps.clock.now(), limits);
+        loop {
+            let event = match step {
+                Step::ClaimLease => self.claim_lease().await?,
+                Step::MarkRevoked => self.mark_revoked().await?,
+                Step::LoadTokens => self.load_tokens().await?,
+                Step::RevokeGrant => self.revoke_grant().await,
+                Step::DeleteTokens => self.delete_tokens().await?,
+                Step::Release => self.release().await,
+                Step::Wait(delay) => {
+                    self.deps.timer.wait(delay).await;
+                    Event::Waited
+                }
+                Step::Done(outcome) => return Ok(self.into_reply(outcome)),
+            };
+            step = disconnection.step(event, self.deps.clock.now(), limits);
+        }
+    }
+
+    async fn claim_lease(&mut self) -> Result<Event, Error> {
         let request = LeaseRequest {
             owner: Uuid::new_v4().to_string(),
-            now: deps.clock.now(),
-            length: deps.limits.lease,
+            now: self.deps.clock.now(),
+            length: self.deps.limits.lease,
             seen_fence: None,
         };
-        let claim = deps.connections.claim_lease(reference.org_id, &reference.connection_id, &request).await;
-        match claim? {
-            LeaseClaim::Granted(lease) => return Ok(Some(lease)),
-            LeaseClaim::Held(_) => deps.timer.wait(deps.limits.retry_delay).await,
+        let ConnectionRef { org_id, connection_id } = self.reference;
+        Ok(match self.deps.connections.claim_lease(*org_id, connection_id, &request).await? {
+            LeaseClaim::Granted(lease) => {
+                self.lease = Some(lease);
+                Event::LeaseGranted
+            }
+            LeaseClaim::Held(_) => Event::LeaseDenied,
+        })
+    }
+
+    async fn mark_revoked(&mut self) -> Result<Event, Error> {
+        let ConnectionRef { org_id, connection_id } = self.reference;
+        let Some(lease) = &self.lease else { return Ok(Event::LeaseLost) };
+        let now = self.deps.clock.now();
+        match self.deps.connections.mark_revoked(*org_id, connection_id, lease, now).await {
+            Ok(connection) => {
+                self.connection = connection;
+                Ok(Event::MarkedRevoked)
+            }
+            Err(store::Error::LeaseLost { .. }) => Ok(Event::LeaseLost),
+            Err(error) => Err(error.into()),
         }
     }
-    Ok(None)
-}
 
-async fn mark_revoked(deps: &Deps, reference: &ConnectionRef, lease: &Lease) -> Result<(), Error> {
-    let settlement = LeaseOutcome::StateChanged { state: ConnectionState::Revoked, now: deps.clock.now() };
-    let settled = deps.connections.release_lease(reference.org_id, &reference.connection_id, lease, &settlement).await;
-    settled?;
-    Ok(())
-}
+    async fn load_tokens(&mut self) -> Result<Event, Error> {
+        let ConnectionRef { org_id, connection_id } = self.reference;
+        self.tokens = self.deps.vault.load(*org_id, connection_id).await?;
+        Ok(if self.tokens.is_some() { Event::TokensLoaded } else { Event::NoTokens })
+    }
 
-/// Revokes the grant and deletes its tokens. The tokens stay until Salesforce has revoked the grant, so that a repetition can
-/// still revoke it.
-async fn revoke_at_salesforce(deps: &Deps, reference: &ConnectionRef, connection: &Connection) -> Result<Reply, Error> {
-    let tokens = deps.vault.load(reference.org_id, &reference.connection_id).await;
-    if let Some((tokens, _)) = tokens? {
-        let Some(host) = login_host(deps, connection, &tokens) else {
-            return Ok(refused(RefusalCode::UnknownApp));
+    async fn revoke_grant(&mut self) -> Event {
+        let Some((tokens, _)) = &self.tokens else { return Event::GrantRevoked };
+        let Some(host) = login_host(self.deps, &self.connection, tokens) else {
+            self.failure = Some(refused(RefusalCode::UnknownApp));
+            return Event::RevocationFailed;
         };
-        if let Err(error) = auth::revoke(&deps.http, &host, &tokens.refresh_token).await {
-            let org = reference.org_id;
-            tracing::warn!(org.id = %org, error = %Chain(&error), "could not revoke a grant of org {org} at Salesforce; Ferry no longer uses it");
-            return Ok(from_salesforce_error(&error));
+        match auth::revoke(&self.deps.http, &host, &tokens.refresh_token).await {
+            Ok(()) => Event::GrantRevoked,
+            Err(error) => {
+                let org = self.reference.org_id;
+                tracing::warn!(org.id = %org, error = %Chain(&error), "could not revoke a grant of org {org} at Salesforce; Ferry no longer uses it");
+                self.failure = Some(from_salesforce_error(&error));
+                Event::RevocationFailed
+            }
         }
-        let deleted = deps.vault.delete(reference.org_id, &reference.connection_id).await;
-        deleted?;
     }
-    Ok(Reply::new(Response::Revoked(reference.clone())))
+
+    async fn delete_tokens(&self) -> Result<Event, Error> {
+        let ConnectionRef { org_id, connection_id } = self.reference;
+        if let Some((_, version)) = &self.tokens
+            && !self.deps.vault.delete_version(*org_id, connection_id, version).await?
+        {
+            tracing::error!(org.id = %org_id, "did not delete the tokens of connection {connection_id} of org {org_id}: others were stored without the lease");
+        }
+        Ok(Event::TokensDeleted)
+    }
+
+    /// Releases the lease. If that fails, the lease expires.
+    async fn release(&self) -> Event {
+        let ConnectionRef { org_id, connection_id } = self.reference;
+        if let Some(lease) = &self.lease {
+            let released = self.deps.connections.release_lease(*org_id, connection_id, lease, &LeaseOutcome::Unchanged);
+            if let Err(error) = released.await {
+                tracing::warn!(org.id = %org_id, error = %Chain(&error), "could not release the lease of a disconnected connection; it will expire");
+            }
+        }
+        Event::Released
+    }
+
+    fn into_reply(self, outcome: Outcome) -> Reply {
+        match (outcome, self.failure) {
+            (Outcome::NotRevoked, Some(refusal)) => refusal,
+            (Outcome::Busy, _) => refused_for_now(RefusalCode::Busy, self.deps.limits.retry_delay),
+            _ => Reply::new(Response::Revoked(self.reference.clone())),
+        }
+    }
 }

@@ -8,7 +8,7 @@ use salesforce::{Classify as _, Retry};
 use store::connections::binding_right;
 use store::orgs::rule;
 use store::{
-    BindingRight, Connection, ConnectionId, ConnectionKind, Consent, LeaseRequest, Org, OrgState, Reservation,
+    BindingRight, Connection, ConnectionId, ConnectionKind, Consent, Lease, LeaseRequest, Org, OrgState, Reservation,
     TokenGrant, TokenVersion, Tokens,
 };
 use uuid::Uuid;
@@ -16,9 +16,6 @@ use uuid::Uuid;
 use crate::app::{AppLogin, load_app_login};
 use crate::refusal::{from_salesforce_error, refused, refused_for_now};
 use crate::{Deps, Error, Reply, grants, permissions, protection};
-
-/// The number of attempts to store the new tokens while other brokers store theirs, or AWS is unavailable.
-const STORE_ATTEMPTS: u32 = 5;
 
 /// The number of attempts to mark the connection as active while AWS does not respond.
 const CONNECT_ATTEMPTS: u32 = 2;
@@ -127,7 +124,7 @@ async fn connect(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens
             return Ok(refused_for_now(RefusalCode::Busy, deps.limits.busy_delay));
         }
     }
-    let stored = match store_tokens(deps, consent, tokens).await {
+    let stored = match store_and_activate(deps, consent, tokens).await {
         Ok(Some(stored)) => stored,
         Ok(None) => return Ok(refused_for_now(RefusalCode::Busy, deps.limits.busy_delay)),
         Err(Error::State(store::Error::OwnedByAnotherTenant { .. })) => {
@@ -135,13 +132,8 @@ async fn connect(deps: &Deps, exchange: &ExchangeCode, consent: &Consent, tokens
         }
         Err(error) => return Err(error),
     };
-    match activate(deps, consent, &stored).await {
-        Ok(()) => {}
-        Err(store::Error::LeaseLost { .. }) => return Ok(refused_for_now(RefusalCode::Busy, deps.limits.busy_delay)),
-        Err(source) => return Err(source.into()),
-    }
-    if let Some((before, replaced)) = stored.reserved.before.as_ref().zip(stored.replaced.as_ref()) {
-        revoke_replaced(deps, before, replaced, tokens).await;
+    for (before, replaced) in &stored.replaced {
+        revoke_replaced(deps, before, replaced).await;
     }
     grants::revoke_displaced(deps, consent.org_id, &stored.displaced).await?;
     Ok(Reply::new(Response::Connected(Connected {
@@ -181,46 +173,101 @@ fn binding_refusal(refusal: rule::Refusal) -> RefusalCode {
     }
 }
 
-/// The new tokens in the vault, and the connection that is reserved for them.
+/// What the consent's attempts found and did.
+#[derive(Default)]
 struct StoredGrant {
-    reserved: Reservation,
-    version: TokenVersion,
-    replaced: Option<Tokens>,
+    /// The new tokens were stored.
+    is_stored: bool,
+    /// The tokens of other grants that the new ones replaced, each with the connection as it was before.
+    replaced: Vec<(Connection, Tokens)>,
+    /// The number of the user's grants to the app.
     grants: usize,
+    /// The connections whose grants the new one displaced.
     displaced: Vec<ConnectionId>,
 }
 
-/// Reserves the connection, and stores the new tokens as the successor of the version that was in the vault before. `None` if
-/// other brokers stored theirs in between at every attempt.
-async fn store_tokens(deps: &Deps, consent: &Consent, tokens: &Tokens) -> Result<Option<StoredGrant>, Error> {
-    let connection_id = consent.kind.connection_id();
-    let mut displaced = Vec::new();
-    for _ in 0..STORE_ATTEMPTS {
-        let current = deps.vault.load(consent.org_id, &connection_id).await;
-        let current = current?;
-        let reserved = deps.connections.reserve(consent, &lease_request(deps)).await;
-        let reserved = reserved?;
-        let weight = grants::record_displaced(deps, consent, Some(&connection_id)).await?;
-        displaced.extend(weight.displaced);
-        let replaces = current.as_ref().map(|(_, version)| version);
-        match deps.vault.store(consent.org_id, &connection_id, tokens, replaces).await {
-            Ok(version) => {
-                protection::protect(deps, consent.org_id, &connection_id, tokens).await;
-                let replaced = current.map(|(replaced, _)| replaced);
-                return Ok(Some(StoredGrant { reserved, version, replaced, grants: weight.live, displaced }));
-            }
+/// Reserves the connection, stores the new tokens as the successor of the version that is in the vault, and marks the connection
+/// as active. `None` if a later consent replaced the tokens, a disconnection ended them, or the connection was held, or AWS did
+/// not respond, for the whole [`max_wait`](crate::protocol::Limits::max_wait): so long a disconnection may take, and Secrets
+/// Manager may keep the name of a deleted secret.
+///
+/// A consent whose lease was taken before it activated the connection begins anew, because its tokens may be in the vault.
+async fn store_and_activate(deps: &Deps, consent: &Consent, tokens: &Tokens) -> Result<Option<StoredGrant>, Error> {
+    let started_at = deps.clock.now();
+    let mut stored = StoredGrant::default();
+    loop {
+        match try_to_activate(deps, consent, tokens, &mut stored).await {
+            Ok(true) => return Ok(Some(stored)),
+            Ok(false) => return Ok(None),
             Err(error) if matches!(error.retry(), Retry::After(_) | Retry::Unknown(_)) => {
+                if deps.clock.now().duration_since(started_at) >= deps.limits.max_wait {
+                    return Ok(None);
+                }
                 tracing::warn!(error = %Chain(&error), "could not store the tokens of a consent; trying again");
-                withdraw(deps, consent, &reserved).await;
                 deps.timer.wait(deps.limits.retry_delay).await;
             }
-            Err(source) => {
-                withdraw(deps, consent, &reserved).await;
-                return Err(source.into());
-            }
+            Err(error) => return Err(error),
         }
     }
-    Ok(None)
+}
+
+/// Makes one attempt. Returns `false` if the tokens were stored by an earlier attempt and have been replaced or deleted since:
+/// their grant is revoked.
+async fn try_to_activate(
+    deps: &Deps,
+    consent: &Consent,
+    tokens: &Tokens,
+    stored: &mut StoredGrant,
+) -> Result<bool, Error> {
+    let reserved = deps.connections.reserve(consent, &lease_request(deps)).await?;
+    match store_tokens(deps, consent, tokens, reserved.before.as_ref(), stored).await {
+        Ok(Some(version)) => {
+            activate(deps, consent, &version, &reserved.lease).await?;
+            Ok(true)
+        }
+        Ok(None) => {
+            withdraw(deps, consent, &reserved).await;
+            Ok(false)
+        }
+        Err(error) => {
+            withdraw(deps, consent, &reserved).await;
+            Err(error)
+        }
+    }
+}
+
+/// Stores the tokens under the lease. The vault is read under it too: before, a disconnection could still delete what was read.
+/// `None` if they were stored before and are not in the vault any more.
+async fn store_tokens(
+    deps: &Deps,
+    consent: &Consent,
+    tokens: &Tokens,
+    before: Option<&Connection>,
+    stored: &mut StoredGrant,
+) -> Result<Option<TokenVersion>, Error> {
+    let connection_id = consent.kind.connection_id();
+    let current = deps.vault.load(consent.org_id, &connection_id).await?;
+    if stored.is_stored && !current.as_ref().is_some_and(|(current, _)| is_same_grant(current, tokens)) {
+        return Ok(None);
+    }
+    let weight = grants::record_displaced(deps, consent, Some(&connection_id)).await?;
+    stored.displaced.extend(weight.displaced);
+    stored.grants = weight.live;
+    let replaces = current.as_ref().map(|(_, version)| version);
+    let version = deps.vault.store(consent.org_id, &connection_id, tokens, replaces).await?;
+    stored.is_stored = true;
+    protection::protect(deps, consent.org_id, &connection_id, tokens).await;
+    if let (Some(before), Some((replaced, _))) = (before, current)
+        && !is_same_grant(&replaced, tokens)
+    {
+        stored.replaced.push((before.clone(), replaced));
+    }
+    Ok(Some(version))
+}
+
+fn is_same_grant(one: &Tokens, other: &Tokens) -> bool {
+    use secrecy::ExposeSecret as _;
+    one.refresh_token.expose_secret() == other.refresh_token.expose_secret()
 }
 
 fn lease_request(deps: &Deps) -> LeaseRequest {
@@ -236,24 +283,19 @@ async fn withdraw(deps: &Deps, consent: &Consent, reserved: &Reservation) {
 }
 
 /// Marks the connection as active and releases the lease. A lost response of AWS is retried once.
-async fn activate(deps: &Deps, consent: &Consent, stored: &StoredGrant) -> Result<(), store::Error> {
+async fn activate(deps: &Deps, consent: &Consent, version: &TokenVersion, lease: &Lease) -> Result<(), store::Error> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let (lease, now) = (&stored.reserved.lease, deps.clock.now());
-        match deps.connections.connect(consent, &stored.version, lease, now).await {
+        match deps.connections.connect(consent, version, lease, deps.clock.now()).await {
             Err(store::Error::NoResponse { .. }) if attempts < CONNECT_ATTEMPTS => {}
             connected => return connected.map(drop),
         }
     }
 }
 
-/// Revokes the grant that the new one replaces, at the login host that issued it. The new one is already stored.
-async fn revoke_replaced(deps: &Deps, before: &Connection, replaced: &Tokens, tokens: &Tokens) {
-    use secrecy::ExposeSecret as _;
-    if replaced.refresh_token.expose_secret() == tokens.refresh_token.expose_secret() {
-        return;
-    }
+/// Revokes a grant that the new one replaces, at the login host that issued it. The new one is already stored.
+async fn revoke_replaced(deps: &Deps, before: &Connection, replaced: &Tokens) {
     if let Some(host) = grants::login_host(deps, before, replaced) {
         grants::try_revoke(deps, &host, &replaced.refresh_token).await;
     }

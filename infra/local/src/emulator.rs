@@ -1,4 +1,4 @@
-//! The AWS emulator ministack: installed once in a pinned version, and ended with the program that started it.
+//! The AWS emulators, ministack and moto: each installed once in a pinned version, and ended with the program that started it.
 
 mod install;
 mod process;
@@ -12,7 +12,7 @@ use aws_sdk_cloudformation::config::Credentials;
 
 pub use install::install;
 use process::Process;
-pub use process::{Options, REGION};
+pub use process::{Options, Program, REGION};
 
 use crate::deploy::{self, Deployment};
 use crate::template::Template;
@@ -39,7 +39,7 @@ impl Emulator {
     /// # Errors
     /// As [`Emulator::start`]. Fails also if the port in the options is in use.
     pub async fn start_with(options: Options) -> Result<Self> {
-        let python = install(&Workspace::here()).await?;
+        let python = install(&Workspace::here(), options.program).await?;
         let process = Process::start(&python, options).await?;
         let sdk = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::from_static(REGION))

@@ -169,6 +169,7 @@ async fn start_simulator(options: &Options) -> Result<Simulator> {
 
 async fn start_emulator(options: &Options) -> Result<Emulator> {
     Emulator::start_with(emulator::Options {
+        program: emulator::Program::Ministack,
         port: Some(options.emulator_port).filter(|port| *port != 0),
         log: options.log.clone(),
         enforce_policies: true,

@@ -192,16 +192,23 @@ impl Connections {
 
     /// Reserves the connection for a consent before its tokens are stored, so that two consents cannot store tokens at
     /// once. A new connection is stored as `reauth_required`; an existing one keeps its state. The caller takes the
-    /// lease from any holder, whatever `seen_fence` says, because a new consent replaces the result of a refresh.
+    /// lease from a refresh and from another consent, whatever `seen_fence` says, because a new consent replaces their
+    /// results.
     ///
     /// # Errors
-    /// [`Error::OwnedByAnotherTenant`]; [`Error::Conflict`] after several concurrent changes.
+    /// [`Error::OwnedByAnotherTenant`]; [`Error::Conflict`] after several concurrent changes, and while the connection is
+    /// being disconnected.
     pub async fn reserve(&self, consent: &Consent, request: &LeaseRequest) -> Result<Reservation, Error> {
         let operation = "reserve the connection";
         for _ in 0..RESERVE_ATTEMPTS {
             let before = self.load(consent.org_id, &consent.kind.connection_id()).await?;
-            let next = reservation::reserve(before.as_ref(), consent, request);
-            let next = next.ok_or(Error::OwnedByAnotherTenant { org: consent.org_id })?;
+            let next = match reservation::reserve(before.as_ref(), consent, request) {
+                Ok(next) => next,
+                Err(reservation::Refusal::OwnedByAnotherTenant) => {
+                    return Err(Error::OwnedByAnotherTenant { org: consent.org_id });
+                }
+                Err(reservation::Refusal::BeingDisconnected) => return Err(Error::Conflict { operation }),
+            };
             let when = match &before {
                 None => Expression { text: "attribute_not_exists(#org_id)", values: Vec::new() },
                 Some(seen) => Expression { text: reservation::IS_AS_SEEN, values: unchanged_since(seen) },
@@ -292,6 +299,28 @@ impl Connections {
         let key = row_key(connection.org_id, &connection.connection_id);
         let update = self.table.update("mark the connection as displaced", key, update).await?;
         Ok(matches!(update, Conditional::Done(_)))
+    }
+
+    /// Marks the connection as revoked, and keeps the lease: until it is released or expires, no consent can reserve the
+    /// connection. A consent that was pending has failed.
+    ///
+    /// # Errors
+    /// [`Error::LeaseLost`]: a consent has reserved the connection since. Nothing was stored.
+    pub async fn mark_revoked(
+        &self,
+        org: OrgId,
+        connection: &ConnectionId,
+        lease: &Lease,
+        now: Timestamp,
+    ) -> Result<Connection, Error> {
+        let operation = "mark the connection as revoked";
+        let mut update = update::state_change(&ConnectionState::Revoked, now);
+        update.remove.push("pending");
+        (update.when, update.values) = (lease::IS_HOLDER, holder(lease));
+        match self.table.update(operation, row_key(org, connection), update).await? {
+            Conditional::Done(item) => from_item(operation, item),
+            Conditional::Refused(_) => Err(Error::LeaseLost { operation }),
+        }
     }
 
     /// Deletes a connection that was ended on purpose. Returns `false` if it is in another state, as after a new consent.

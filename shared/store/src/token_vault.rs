@@ -170,11 +170,10 @@ impl TokenVault {
         self.put(&self.name(org, connection), &tokens.render()?, replaces).await
     }
 
-    /// Stores the tokens of a consent as [`TokenVault::replace`] does, and creates the secret if there is none. With `None`, the
-    /// tokens replace any others.
+    /// Stores the tokens of a consent as [`TokenVault::replace`] does. With `None`, there must be no secret yet.
     ///
     /// # Errors
-    /// As [`TokenVault::replace`].
+    /// As [`TokenVault::replace`]; [`Error::Conflict`] also if another caller created the secret.
     pub async fn store(
         &self,
         org: OrgId,
@@ -187,21 +186,18 @@ impl TokenVault {
         if let Some(version) = replaces {
             return self.put(&name, &secret, version).await;
         }
-        if let Some(version) = self.create(&name, &secret).await? {
-            return Ok(version);
-        }
-        let (_, version) = self.load(org, connection).await?.ok_or(Error::Conflict { operation: STORE })?;
-        self.put(&name, &secret, &version).await
+        self.create(&name, &secret).await
     }
 
-    /// Creates the secret. Returns `None` if it exists already.
-    async fn create(&self, name: &str, secret: &SecretString) -> Result<Option<TokenVersion>, Error> {
-        let request = self.client.create_secret().name(name).client_request_token(successor(name, "nothing"));
+    /// Creates the secret. Its first version has a new name, so that a version of a deleted secret is never taken for one of the
+    /// secret that was created after it.
+    async fn create(&self, name: &str, secret: &SecretString) -> Result<TokenVersion, Error> {
+        let request = self.client.create_secret().name(name).client_request_token(Uuid::new_v4().to_string());
         let request = request.set_kms_key_id(self.protection.kms_key.clone());
         match request.secret_string(secret.expose_secret()).send().await {
-            Ok(response) => version_of(STORE, response.version_id).map(Some),
+            Ok(response) => version_of(STORE, response.version_id),
             Err(error) => match error.as_service_error() {
-                Some(CreateSecretError::ResourceExistsException(_)) => Ok(None),
+                Some(CreateSecretError::ResourceExistsException(_)) => Err(Error::Conflict { operation: STORE }),
                 // A deleted name becomes available again only after some seconds.
                 Some(CreateSecretError::InvalidRequestException(_)) => {
                     Err(Error::Unavailable { operation: STORE, source: Box::new(error) })
@@ -256,6 +252,26 @@ impl TokenVault {
         let version = version_of(operation, response.version_id)?;
         let secret: SecretString = response.secret_string.unwrap_or_default().into();
         Ok(Some((Tokens::parse(operation, &secret)?, version)))
+    }
+
+    /// Deletes the secret permanently if this is its current version, or it is missing. Returns `false` if it has another one.
+    ///
+    /// Secrets Manager deletes without a condition, so the caller holds the lease of the connection, which keeps others from
+    /// storing tokens between the read and the deletion.
+    ///
+    /// # Errors
+    /// Only those of Secrets Manager.
+    pub async fn delete_version(
+        &self,
+        org: OrgId,
+        connection: &ConnectionId,
+        version: &TokenVersion,
+    ) -> Result<bool, Error> {
+        match self.load(org, connection).await? {
+            Some((_, current)) if current != *version => Ok(false),
+            Some(_) => self.delete(org, connection).await.map(|()| true),
+            None => Ok(true),
+        }
     }
 
     /// Deletes the secret permanently. A missing secret is not an error.

@@ -38,10 +38,14 @@ pub struct Hold {
     reached: oneshot::Receiver<()>,
 }
 
+/// Changes the body of a request, given its name.
+type Edit = Box<dyn Fn(&str, Bytes) -> Bytes + Send + Sync>;
+
 struct Shared {
     target: String,
     client: reqwest::Client,
     state: Arc<Mutex<Counts>>,
+    edit: Option<Edit>,
 }
 
 #[derive(Default)]
@@ -65,7 +69,19 @@ impl Proxy {
     /// # Errors
     /// Loopback has no free port.
     pub async fn start(target: &str) -> Result<Self> {
-        Self::start_with(target, Arc::default()).await
+        Self::start_with(target, Arc::default(), None).await
+    }
+
+    /// Starts a proxy that changes the bodies of the requests: `edit` gets the name that [`Proxy::take_counts`] counts by, and the
+    /// body, and returns the body to forward.
+    ///
+    /// # Errors
+    /// Loopback has no free port.
+    pub async fn start_editing(
+        target: &str,
+        edit: impl Fn(&str, Bytes) -> Bytes + Send + Sync + 'static,
+    ) -> Result<Self> {
+        Self::start_with(target, Arc::default(), Some(Box::new(edit))).await
     }
 
     /// Starts a proxy for another service of the same function. Both count together, and a hold applies to both.
@@ -73,14 +89,14 @@ impl Proxy {
     /// # Errors
     /// Loopback has no free port.
     pub async fn start_beside(&self, target: &str) -> Result<Self> {
-        Self::start_with(target, Arc::clone(&self.shared.state)).await
+        Self::start_with(target, Arc::clone(&self.shared.state), None).await
     }
 
-    async fn start_with(target: &str, state: Arc<Mutex<Counts>>) -> Result<Self> {
+    async fn start_with(target: &str, state: Arc<Mutex<Counts>>, edit: Option<Edit>) -> Result<Self> {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.context("loopback has no free port")?;
         let url = format!("http://{}", listener.local_addr()?);
         let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
-        let shared = Arc::new(Shared { target: target.to_owned(), client, state });
+        let shared = Arc::new(Shared { target: target.to_owned(), client, state, edit });
         let routes = Router::new().fallback(pass).layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
         let routes = routes.with_state(Arc::clone(&shared));
         let mut tasks = JoinSet::new();
@@ -171,9 +187,14 @@ impl Shared {
 
 async fn pass(State(shared): State<Arc<Shared>>, request: Request<Body>) -> Response {
     let (head, body) = request.into_parts();
-    let trap = shared.count(&name(&head.method, head.uri.path(), &head.headers));
+    let name = name(&head.method, head.uri.path(), &head.headers);
+    let trap = shared.count(&name);
     let Ok(body) = axum::body::to_bytes(body, MAX_BODY_BYTES).await else {
         return StatusCode::BAD_REQUEST.into_response();
+    };
+    let body = match &shared.edit {
+        Some(edit) => edit(&name, body),
+        None => body,
     };
     if let Some(trap) = trap {
         if trap.side == Side::After {

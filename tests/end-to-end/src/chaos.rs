@@ -17,9 +17,10 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::odd_answers::{odd_answers, refused_session};
 use crate::poller::{Poller, PollerOptions};
 use crate::queue::Messages;
-use crate::{Binary, Connected, stop_poller};
+use crate::{Binary, Connected, delays, stop_poller};
 use edits::{Edits, OBJECTS};
 
 /// The parameters of a run.
@@ -32,8 +33,11 @@ pub struct Plan {
     /// The number of workers that read the queue.
     pub workers: usize,
     /// Lets Salesforce also refuse calls because the daily API limit is reached. The messages of such calls are deferred for a
-    /// quarter of an hour of real time.
+    /// quarter of an hour, which the rig shortens.
     pub daily_limit: bool,
+    /// Lets Salesforce also give answers that say nothing about the request: pages of the edge, empty bodies, a resource that is
+    /// missing once, unknown codes, refused sessions. Half-way the org moves to another instance.
+    pub odd_answers: bool,
 }
 
 /// The counts of a run, and the differences at its end.
@@ -90,10 +94,11 @@ pub async fn run(plan: Plan, progress: &Progress) -> Result<Report> {
         org.stack.output("RecordUpsertQueueUrl")?,
         HIDDEN,
     );
-    let function = Binary::of(&org.stack, "record-upsert").await?;
+    let delays = delays::shorten(org.stack.emulator().endpoint()).await?;
+    let function = Binary::of(&org.stack, "record-upsert").await?.with(delays::ENDPOINT, delays.url());
     let ended = AtomicBool::new(false);
     let options = |number| PollerOptions { batches: 10..=120, kills: 0.2, seed: plan.seed + number };
-    let pollers = (0..plan.workers as u64).map(|number| Poller::new(&function, &queue, options(number), &ended));
+    let pollers = (0..plan.workers as u64).map(|number| Poller::new(&function, queue.clone(), options(number), &ended));
     let pollers: Vec<Poller<'_>> = pollers.collect();
     let working = futures::future::try_join_all(pollers.iter().map(Poller::run));
     let playing = async {
@@ -127,6 +132,9 @@ async fn play(plan: Plan, org: &Connected, queue: &Messages, progress: &Progress
         progress.show(&format!("{sent} of {} notifications", plan.messages));
         if sent * 10 / plan.messages > tenths {
             tenths = sent * 10 / plan.messages;
+            if plan.odd_answers && tenths == 5 {
+                simulator.move_instance().await?;
+            }
             progress.stage(&format!("{sent} of {} notifications", plan.messages));
         }
         for _ in 0..ROUND {
@@ -166,7 +174,8 @@ fn add_faults(simulator: &Simulator, plan: Plan) {
     let refused = [Effect::UnableToLockRow, Effect::ConcurrentLimitExceeded, Effect::QueryTimeout];
     let broken = [Effect::Truncate { keep_bytes: None }, Effect::MalformedJson, Effect::Delay { delay_ms: 1500 }];
     let effects = unavailable.into_iter().chain(refused).chain(broken);
-    for (number, effect) in (0..).zip(effects) {
+    let odd = if plan.odd_answers { odd_answers() } else { Vec::new() };
+    for (number, effect) in (0..).zip(effects.chain(odd)) {
         simulator.fault(FaultRule {
             path: Some("/services/data/*/**".to_owned()),
             probability: Some(0.015),
@@ -177,7 +186,8 @@ fn add_faults(simulator: &Simulator, plan: Plan) {
     // A call that takes longer than the timeout, and the limit of the whole org, are slow: a few of them are enough.
     let hanging = Effect::Delay { delay_ms: 70_000 };
     let limit = plan.daily_limit.then_some(Effect::RequestLimitExceeded);
-    for effect in [hanging].into_iter().chain(limit) {
+    let refused = plan.odd_answers.then(refused_session);
+    for effect in [hanging].into_iter().chain(limit).chain(refused) {
         let (skip, times) = (15, Some(2));
         let path = Some("/services/data/*/composite/sobjects/*".to_owned());
         simulator.fault(FaultRule { path, skip, times, ..FaultRule::new(effect) });
@@ -241,7 +251,7 @@ async fn refresh(org: &Connected, edits: &Edits<'_>) -> Result<()> {
 }
 
 /// Returns every event once, since the bus may deliver one twice. Ends when no event arrives for a while.
-async fn drain(subscription: &Subscription) -> Result<Vec<serde_json::Value>> {
+pub(crate) async fn drain(subscription: &Subscription) -> Result<Vec<serde_json::Value>> {
     let mut seen = BTreeSet::new();
     let mut events = Vec::new();
     let mut silent = 0;

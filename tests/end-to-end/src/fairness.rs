@@ -84,8 +84,8 @@ pub async fn measure(plan: &Plan, progress: &Progress) -> Result<Report> {
     let setup = Setup::prepare(&connected, plan).await?;
     let ended = AtomicBool::new(false);
     let options = |number| PollerOptions { batches: plan.batch..=plan.batch, kills: 0.0, seed: number };
-    let pollers =
-        (0..plan.workers as u64).map(|number| Poller::new(&setup.function, &setup.queue, options(number), &ended));
+    let pollers = (0..plan.workers as u64)
+        .map(|number| Poller::new(&setup.function, setup.queue.clone(), options(number), &ended));
     let pollers: Vec<Poller<'_>> = pollers.collect();
     let working = async { try_join_all(pollers.iter().map(Poller::run)).await.map(drop) };
     let measuring = async {

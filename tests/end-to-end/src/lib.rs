@@ -3,10 +3,13 @@
 //! The scenarios are in `tests/it`, the rules about the repository that no lint checks in `tests/tidy`.
 
 pub mod chaos;
+mod delays;
 pub mod fairness;
+mod odd_answers;
 mod poller;
 mod process;
 mod queue;
+pub mod write_chaos;
 
 use std::path::PathBuf;
 use std::time::Duration;

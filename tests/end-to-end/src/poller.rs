@@ -42,7 +42,7 @@ pub(crate) struct Tally {
 /// A reader of the queue with its own worker.
 pub(crate) struct Poller<'a> {
     function: &'a Binary,
-    queue: &'a Messages,
+    queue: Messages,
     options: PollerOptions,
     random: Mutex<StdRng>,
     ended: &'a AtomicBool,
@@ -50,12 +50,7 @@ pub(crate) struct Poller<'a> {
 }
 
 impl<'a> Poller<'a> {
-    pub(crate) fn new(
-        function: &'a Binary,
-        queue: &'a Messages,
-        options: PollerOptions,
-        ended: &'a AtomicBool,
-    ) -> Self {
+    pub(crate) fn new(function: &'a Binary, queue: Messages, options: PollerOptions, ended: &'a AtomicBool) -> Self {
         let (random, tally) = (Mutex::new(StdRng::seed_from_u64(options.seed)), Mutex::new(Tally::default()));
         Self { function, queue, options, random, ended, tally }
     }

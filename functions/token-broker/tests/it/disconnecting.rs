@@ -1,6 +1,6 @@
 use org_simulator::{Effect, Fault};
 use runtime::token_broker::{RefusalCode, Request, Response};
-use store::ConnectionState;
+use store::{ConnectionKind, ConnectionState};
 use token_broker::handle;
 
 use crate::harness::TestContext;
@@ -58,4 +58,25 @@ async fn a_connection_that_does_not_exist_is_unknown() {
     let context = TestContext::new().await;
     assert_eq!(context.refused(None).await, RefusalCode::UnknownConnection);
     assert_eq!(context.revoke().await.unwrap_err().code, RefusalCode::UnknownConnection);
+}
+
+/// Disconnects while Salesforce is slow to revoke, and consents meanwhile.
+#[tokio::test]
+async fn a_consent_during_a_disconnection_keeps_its_tokens() {
+    let context = TestContext::connected().await;
+    let consent = context.consent(context.admin(), ConnectionKind::Team).await;
+    let path_prefix = "/services/oauth2/revoke".to_owned();
+    let effect = Effect::DelayBefore { delay_ms: 2_000 };
+    context.org.fault(Fault { path_prefix, method: None, times: 1, effect });
+
+    let (disconnected, connected) = tokio::join!(context.revoke(), async {
+        context.eventually_revoked().await;
+        context.exchange(consent).await
+    });
+
+    assert_eq!(disconnected, Ok(()));
+    connected.expect("the consent connects after the disconnection");
+    assert_eq!(context.connection().await.state, ConnectionState::Active);
+    let token = context.token(None).await.expect("the tokens of the consent");
+    assert!(context.is_accepted(&token).await);
 }

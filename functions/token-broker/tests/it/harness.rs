@@ -265,6 +265,13 @@ impl TestContext {
         self.deps.connections.load(self.org_id(), &ConnectionId::team()).await.unwrap().expect("a connection")
     }
 
+    /// Waits until a disconnection in progress has marked the connection.
+    pub(crate) async fn eventually_revoked(&self) {
+        while self.connection().await.state != store::ConnectionState::Revoked {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// The refresh token in the vault.
     pub(crate) async fn refresh_token(&self) -> String {
         let (tokens, _) = self.deps.vault.load(self.org_id(), &ConnectionId::team()).await.unwrap().expect("tokens");

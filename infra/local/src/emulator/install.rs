@@ -1,4 +1,4 @@
-//! Installs the emulator into a Python virtual environment, once for each workspace. Safe to run concurrently and to interrupt.
+//! Installs an emulator into a Python virtual environment, once for each workspace. Safe to run concurrently and to interrupt.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -9,41 +9,57 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
 
+use super::Program;
 use crate::workspace::Workspace;
 
-/// The folder's name, with the version of `requirements.txt`.
-const NAME: &str = "ministack-1.5.33";
 const PYTHON: &str = "python3";
-const REQUIREMENTS: &str = include_str!("requirements.txt");
 /// Exits with 0 on a supported Python version.
 const SUPPORTED_PYTHON: &str = "import sys; sys.exit(sys.version_info < (3, 11))";
+
+/// The packages of an emulator.
+#[derive(Clone, Copy)]
+struct Packages {
+    /// The folder's name, with the version in `requirements`.
+    name: &'static str,
+    requirements: &'static str,
+}
+
+impl Packages {
+    fn of(program: Program) -> Self {
+        match program {
+            Program::Ministack => Self { name: "ministack-1.5.33", requirements: include_str!("requirements.txt") },
+            Program::Moto => Self { name: "moto-5.2.5", requirements: include_str!("requirements-moto.txt") },
+        }
+    }
+}
 
 /// Creates the virtual environment if it does not exist, and returns the path of its Python.
 ///
 /// # Errors
 /// If Python is missing or older than 3.11, or a package cannot be downloaded. The message is one line that says what to do.
-pub async fn install(workspace: &Workspace) -> Result<PathBuf> {
+pub async fn install(workspace: &Workspace, program: Program) -> Result<PathBuf> {
+    let Packages { name, requirements } = Packages::of(program);
     let cache = workspace.cache();
-    let home = cache.join(NAME);
+    let home = cache.join(name);
     let python = home.join("bin/python");
-    if is_complete(&home) {
+    if is_complete(&home, requirements) {
         return Ok(python);
     }
     fs::create_dir_all(&cache).with_context(|| format!("could not create {}", cache.display()))?;
-    let _lock = lock(&cache.join(format!("{NAME}.lock"))).await?;
-    if !is_complete(&home) {
-        remove_leftovers(&cache)?;
+    let _lock = lock(&cache.join(format!("{name}.lock"))).await?;
+    if !is_complete(&home, requirements) {
         // Renamed when complete, so that an interrupted installation is not used.
-        let partial = cache.join(format!("{NAME}.partial"));
-        build(PYTHON, &partial).await?;
+        let partial = cache.join(format!("{name}.partial"));
+        remove_leftovers(&[&home, &partial])?;
+        build(PYTHON, &partial, requirements).await?;
         fs::rename(&partial, &home).context("could not rename the new virtual environment")?;
     }
     Ok(python)
 }
 
-/// Returns true if the environment was built from the current `requirements.txt`.
-fn is_complete(home: &Path) -> bool {
-    fs::read_to_string(marker(home)).is_ok_and(|built_from| built_from == REQUIREMENTS)
+/// Returns true if the environment was built from these requirements.
+fn is_complete(home: &Path, requirements: &str) -> bool {
+    fs::read_to_string(marker(home)).is_ok_and(|built_from| built_from == requirements)
 }
 
 /// Returns the path of the file that is written last, with the requirements that the environment was built from.
@@ -65,9 +81,9 @@ async fn lock(path: &Path) -> Result<File> {
     }
 }
 
-fn remove_leftovers(cache: &Path) -> Result<()> {
-    for stale in [cache.join(NAME), cache.join(format!("{NAME}.partial"))] {
-        match fs::remove_dir_all(&stale) {
+fn remove_leftovers(leftovers: &[&Path]) -> Result<()> {
+    for stale in leftovers {
+        match fs::remove_dir_all(stale) {
             Err(error) if error.kind() != ErrorKind::NotFound => {
                 return Err(error).with_context(|| format!("could not remove {}", stale.display()));
             }
@@ -77,7 +93,7 @@ fn remove_leftovers(cache: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn build(python: &str, home: &Path) -> Result<()> {
+async fn build(python: &str, home: &Path, wanted: &str) -> Result<()> {
     tracing::info!("installing the AWS emulator into {}", home.display());
     let version = Command::new(python).args(["-c", SUPPORTED_PYTHON]).status().await;
     if !version.map_err(python_error)?.success() {
@@ -85,7 +101,7 @@ async fn build(python: &str, home: &Path) -> Result<()> {
     }
     run(Command::new(python).args(["-m", "venv"]).arg(home), "create the virtual environment").await?;
     let requirements = marker(home).with_extension("wanted");
-    fs::write(&requirements, REQUIREMENTS)?;
+    fs::write(&requirements, wanted)?;
     let mut pip = Command::new(home.join("bin/python"));
     pip.args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "--requirement"]);
     run(pip.arg(&requirements), "install the AWS emulator with pip").await?;
@@ -124,7 +140,7 @@ mod tests {
     async fn the_error_for_a_missing_python_says_what_to_install() {
         let folder = tempfile::tempdir().unwrap();
 
-        let error = build("no-such-python", &folder.path().join("home")).await.unwrap_err();
+        let error = build("no-such-python", &folder.path().join("home"), "").await.unwrap_err();
 
         let expected = "could not install the AWS emulator: python3 is not on the PATH; install Python 3.11 or newer";
         assert_eq!(error.to_string(), expected);
@@ -134,7 +150,7 @@ mod tests {
     async fn the_error_for_an_old_python_says_what_to_install() {
         let folder = tempfile::tempdir().unwrap();
 
-        let error = build("false", &folder.path().join("home")).await.unwrap_err();
+        let error = build("false", &folder.path().join("home"), "").await.unwrap_err();
 
         let expected = "could not install the AWS emulator: python3 is too old; install Python 3.11 or newer";
         assert_eq!(error.to_string(), expected);
@@ -151,12 +167,12 @@ mod tests {
     fn an_interrupted_installation_is_not_complete() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("bin")).unwrap();
-        assert!(!is_complete(folder.path()));
+        assert!(!is_complete(folder.path(), "the set"));
 
         fs::write(marker(folder.path()), "an older set").unwrap();
-        assert!(!is_complete(folder.path()));
+        assert!(!is_complete(folder.path(), "the set"));
 
-        fs::write(marker(folder.path()), REQUIREMENTS).unwrap();
-        assert!(is_complete(folder.path()));
+        fs::write(marker(folder.path()), "the set").unwrap();
+        assert!(is_complete(folder.path(), "the set"));
     }
 }

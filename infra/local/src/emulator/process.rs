@@ -12,14 +12,16 @@ use tokio::time::Instant;
 
 use crate::gateway::listen_error;
 
-/// The Python program: the supervisor, the additions to the emulator's SQS, API Gateway and IAM, and the emulator itself.
-const PROGRAM: &str = concat!(
+/// The Python program that runs ministack: the supervisor, the additions to its SQS, API Gateway and IAM, and ministack itself.
+const MINISTACK: &str = concat!(
     include_str!("supervise.py"),
     include_str!("sqs.py"),
     include_str!("jwt.py"),
     include_str!("iam.py"),
     include_str!("run.py")
 );
+/// The Python program that runs moto.
+const MOTO: &str = concat!(include_str!("supervise.py"), include_str!("moto.py"));
 /// The time limit for the emulator to become healthy.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(60);
 /// Attempts to start on a free port, in case another program takes the port first.
@@ -28,9 +30,21 @@ const MAX_STARTS: usize = 5;
 /// The region of the emulated account.
 pub const REGION: &str = "us-east-1";
 
+/// An emulator of AWS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Program {
+    /// ministack: the local stack and the tests.
+    #[default]
+    Ministack,
+    /// moto: a second opinion on what the store expects of DynamoDB, Secrets Manager, SQS and EventBridge. It runs no functions.
+    Moto,
+}
+
 /// The options for starting an emulator.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
+    /// The emulator.
+    pub program: Program,
     /// The port to listen on. `None` selects a free port.
     pub port: Option<u16>,
     /// The path of the log. `None` puts it among the emulator's temporary files, which are deleted with it.
@@ -71,10 +85,11 @@ impl Process {
             let temporary = tempfile::Builder::new().prefix("ferry-emulator-").tempdir()?.keep();
             let log = options.log.clone().unwrap_or_else(|| temporary.join("emulator.log"));
             let marker = format!("ferry-{}", uuid::Uuid::new_v4().simple());
-            let child = spawn(python, &log, &environment(port, &temporary, &marker, options.enforce_policies))?;
+            let environment = environment(port, &temporary, &marker, options.enforce_policies);
+            let child = spawn(python, options.program, &log, &environment)?;
             let endpoint = format!("http://127.0.0.1:{port}");
             let mut process = Self { child, endpoint, temporary };
-            match process.wait_until_healthy(&marker).await? {
+            match process.wait_until_healthy(options.program, &marker).await? {
                 Start::Healthy => return Ok(process),
                 Start::Exited => reason = last_line(&log),
             }
@@ -86,9 +101,14 @@ impl Process {
         &self.endpoint
     }
 
-    /// Waits for a health response that contains the marker, which tells this emulator from another one on the same port.
-    async fn wait_until_healthy(&mut self, marker: &str) -> Result<Start> {
-        let health = format!("{}/_ministack/health", self.endpoint);
+    /// Waits for a health response. That of ministack contains the marker, which tells this emulator from another one on the same
+    /// port.
+    async fn wait_until_healthy(&mut self, program: Program, marker: &str) -> Result<Start> {
+        let (path, marker) = match program {
+            Program::Ministack => ("/_ministack/health", marker),
+            Program::Moto => ("/moto-api/", "Moto"),
+        };
+        let health = format!("{}{path}", self.endpoint);
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
         let deadline = Instant::now() + HEALTH_TIMEOUT;
         while Instant::now() < deadline {
@@ -144,14 +164,14 @@ fn environment(port: u16, temporary: &Path, marker: &str, enforce_policies: bool
     ]
 }
 
-fn spawn(python: &Path, log: &Path, environment: &[(&str, String)]) -> Result<Child> {
+fn spawn(python: &Path, program: Program, log: &Path, environment: &[(&str, String)]) -> Result<Child> {
     let log_file = File::create(log).with_context(|| format!("could not write {}", log.display()))?;
     let mut command = Command::new(python);
     // Other variables, such as PYTHONPATH or AWS_PROFILE, could change how the emulator runs.
     let inherited =
         std::env::vars().filter(|(name, _)| matches!(name.as_str(), "PATH" | "HOME" | "LANG" | "RUST_BACKTRACE"));
     command
-        .args(["-c", PROGRAM])
+        .args(["-c", if program == Program::Moto { MOTO } else { MINISTACK }])
         .env_clear()
         .envs(inherited)
         .envs(environment.iter().map(|(name, value)| (name, value)))

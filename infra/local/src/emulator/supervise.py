@@ -1,7 +1,7 @@
-"""Runs ministack in this process until standard input closes.
+"""Runs an emulator in this process until standard input closes.
 
 The parent process holds the other end of standard input. When the parent ends for any reason, the
-read below returns, and this process group (ministack and every function that it started) is killed.
+read below returns, and this process group (the emulator and every function that it started) is killed.
 """
 
 import os

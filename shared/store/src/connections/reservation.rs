@@ -60,17 +60,41 @@ const ABANDONED_AFTER: SignedDuration = SignedDuration::from_mins(15);
 /// The row is unchanged since it was read.
 pub(super) const IS_AS_SEEN: &str = "#lease_fence = :seen_fence AND #updated_at = :seen_updated_at";
 
-/// Returns the connection with the consent pending and the lease granted to the caller. `None` if it belongs to another
-/// tenant, unless its grant has ended or that tenant never finished connecting it.
-pub(super) fn reserve(before: Option<&Connection>, consent: &Consent, request: &LeaseRequest) -> Option<Connection> {
+/// A reason why a consent cannot reserve its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The connection belongs to another tenant, and its grant has not ended.
+    OwnedByAnotherTenant,
+    /// The connection is being disconnected, until its lease is released or expires.
+    BeingDisconnected,
+}
+
+/// Returns the connection with the consent pending and the lease granted to the caller. Another tenant's connection passes to
+/// the caller if its grant has ended, or that tenant never finished connecting it.
+///
+/// The caller takes the lease from a refresh and from another consent, but not from a disconnection, which would delete the
+/// caller's new tokens.
+pub(super) fn reserve(
+    before: Option<&Connection>,
+    consent: &Consent,
+    request: &LeaseRequest,
+) -> Result<Connection, Refusal> {
     let slot = before.map(|before| before.lease.clone()).unwrap_or_default();
     let lease = slot.granted(&request.owner, request.deadline());
     let known = match before {
+        Some(before) if is_being_disconnected(before, request.now) => return Err(Refusal::BeingDisconnected),
         Some(before) if before.tenant == consent.tenant => before.clone(),
-        Some(before) if !is_free(before, request.now) => return None,
+        Some(before) if !is_free(before, request.now) => return Err(Refusal::OwnedByAnotherTenant),
         _ => unconnected(consent, request.now),
     };
-    Some(Connection { lease, pending: Some(consent.grant()), ..known })
+    Ok(Connection { lease, pending: Some(consent.grant()), ..known })
+}
+
+/// Returns whether the holder of the lease is a disconnection: the holder of a revoked connection's lease is either that or a
+/// consent, and a consent is pending.
+fn is_being_disconnected(connection: &Connection, now: Timestamp) -> bool {
+    let is_leased = connection.lease.lease().is_some_and(|lease| now < lease.deadline);
+    is_leased && connection.state == ConnectionState::Revoked && connection.pending.is_none()
 }
 
 /// Returns whether another tenant may take the connection: its grant is not live, and its tenant's first consent was

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::interceptors::BeforeSerializationInterceptorContextRef;
 use aws_sdk_dynamodb::config::{ConfigBag, Intercept};
 use jiff::Timestamp;
-use local::emulator::{State, Tables};
+use local::emulator::{Options, Program, State, Tables};
 use local::{Emulator, unique_prefix};
 use salesforce::{OrgId, RecordId};
 use tokio::runtime::Runtime;
@@ -17,13 +17,44 @@ use tokio::sync::OnceCell;
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 static EMULATOR: OnceCell<Emulator> = OnceCell::const_new();
 
-/// Runs a test to its end.
-pub(crate) fn run<F: Future>(test: F) -> F::Output {
-    RUNTIME.block_on(test)
+/// The variable that chooses the emulator: `ministack` (the default) or `moto`.
+const EMULATOR_VARIABLE: &str = "STORE_TEST_EMULATOR";
+
+/// The tests that a gap of moto makes fail, each with the gap. They are skipped with moto.
+const GAPS_OF_MOTO: [(&str, &str); 4] = [
+    ("messages::events_reach_a_queue_behind_the_bus", NO_PHYSICAL_ID),
+    ("secrets::apps_are_read_again_after_five_minutes", NO_PHYSICAL_ID),
+    ("upgrade::stored_tokens_and_app_registrations_are_read", NO_PHYSICAL_ID),
+    ("records::an_oversized_row_is_refused_before_it_is_sent", "counts a row just below 400 KB as larger"),
+];
+const NO_PHYSICAL_ID: &str = "lists no event bus and no secret among the resources of a stack";
+
+/// Runs a test to its end, unless the emulator has a gap there.
+pub(crate) fn run(test: impl Future<Output = ()>) {
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    let gap = GAPS_OF_MOTO.iter().find(|(skipped, _)| program() == Program::Moto && name == *skipped);
+    match gap {
+        Some((name, gap)) => eprintln!("skipped {name}: moto {gap}"),
+        None => block_on(test),
+    }
+}
+
+/// Runs a part of a test to its end.
+pub(crate) fn block_on<F: Future>(part: F) -> F::Output {
+    RUNTIME.block_on(part)
+}
+
+fn program() -> Program {
+    match std::env::var(EMULATOR_VARIABLE).as_deref() {
+        Err(_) | Ok("ministack") => Program::Ministack,
+        Ok("moto") => Program::Moto,
+        Ok(other) => panic!("{EMULATOR_VARIABLE} is {other}, not ministack or moto"),
+    }
 }
 
 pub(crate) async fn emulator() -> &'static Emulator {
-    EMULATOR.get_or_init(|| async { Emulator::start().await.expect("the emulator") }).await
+    let options = Options { program: program(), ..Options::default() };
+    EMULATOR.get_or_init(|| async { Emulator::start_with(options).await.expect("the emulator") }).await
 }
 
 /// Creates tables, and a client for them.

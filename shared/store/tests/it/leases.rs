@@ -8,7 +8,7 @@ use store::{
     LeaseRequest, LeaseSlot,
 };
 
-use crate::harness::{at, org, run, tables};
+use crate::harness::{at, block_on, org, tables};
 
 /// The lease attributes of a connection, as the conditional writes must leave them.
 #[derive(Clone, Debug, Default)]
@@ -118,12 +118,12 @@ async fn compare(connections: &Connections, rep: u64, actions: &[Action]) {
 
 #[test]
 fn a_lease_has_one_holder_until_its_deadline() {
-    let (client, tables) = run(tables());
+    let (client, tables) = block_on(tables());
     let connections = Connections::new(client, tables.name("connections"));
     let config = ProptestConfig { cases: 24, max_shrink_iters: 64, ..ProptestConfig::default() };
     let strategy = (any::<u64>(), prop::collection::vec(action(), 1..30));
     let compared = TestRunner::new(config).run(&strategy, |(rep, actions)| {
-        run(compare(&connections, rep, &actions));
+        block_on(compare(&connections, rep, &actions));
         Ok(())
     });
     compared.unwrap();

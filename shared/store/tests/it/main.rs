@@ -1,8 +1,9 @@
 //! Tests of the store against the emulator, with concurrent writers.
 //!
-//! Not covered: throttling does not happen in the emulator, and its Secrets Manager accepts a version twice with
-//! different content where AWS rejects the second one. The conflict of [`store::TokenVault`] is therefore tested only
-//! up to the name of the version.
+//! `STORE_TEST_EMULATOR=moto` runs them on a second emulator (docs/local-stack.md).
+//!
+//! Not covered: throttling does not happen in the emulators. ministack's Secrets Manager accepts a version twice with
+//! different content where AWS and moto reject the second one.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -20,5 +21,6 @@ mod records;
 mod retention;
 mod secrets;
 mod upgrade;
+mod upgrade_from_november;
 mod write_order;
 mod writes;

@@ -53,14 +53,33 @@ fn storing_the_same_tokens_again_keeps_the_version() {
 }
 
 #[test]
-fn a_new_consent_replaces_any_tokens() {
+fn a_secret_is_created_once() {
     run(async {
         let (vault, team) = (vault().await, ConnectionId::team());
-        for name in ["1", "2", "3"] {
-            vault.store(org(), &team, &tokens(name), None).await.unwrap();
-        }
+        vault.store(org(), &team, &tokens("1"), None).await.unwrap();
+        let second = vault.store(org(), &team, &tokens("2"), None).await;
+        assert!(matches!(second, Err(Error::Conflict { .. })), "{second:?}");
         let (current, _) = vault.load(org(), &team).await.unwrap().unwrap();
-        assert_eq!(current.access_token.expose_secret(), "access 3");
+        assert_eq!(current.access_token.expose_secret(), "access 1");
+    });
+}
+
+#[test]
+fn only_the_named_version_is_deleted() {
+    run(async {
+        let (vault, team) = (vault().await, ConnectionId::team());
+        let first = vault.store(org(), &team, &tokens("1"), None).await.unwrap();
+        let second = vault.store(org(), &team, &tokens("2"), Some(&first)).await.unwrap();
+
+        assert!(!vault.delete_version(org(), &team, &first).await.unwrap());
+        assert!(vault.load(org(), &team).await.unwrap().is_some());
+        assert!(vault.delete_version(org(), &team, &second).await.unwrap());
+        assert!(vault.load(org(), &team).await.unwrap().is_none());
+        assert!(vault.delete_version(org(), &team, &second).await.unwrap(), "a repetition");
+
+        let again = vault.store(org(), &team, &tokens("3"), None).await.unwrap();
+        assert_ne!(again, first, "a version of a new secret has a name of its own");
+        assert!(!vault.delete_version(org(), &team, &first).await.unwrap());
     });
 }
 

@@ -32,17 +32,27 @@ const WEBHOOK_SECRETS: [&str; 3] = [
     "h6l3l0iIjaXZa7vOBBtRCcb_wMTzBWHAFwOEpZItnqE",
 ];
 
-/// Returns a file of the fixture.
+/// Returns a file of the fixture of version 0.1.0.
 fn stored(name: &str) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/stored/0.1.0");
+    stored_in("0.1.0", name)
+}
+
+/// Returns a file of a folder of fixtures.
+pub(crate) fn stored_in(folder: &str, name: &str) -> Value {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/stored").join(folder);
     serde_json::from_str(&fs::read_to_string(folder.join(name).with_extension("json")).unwrap()).unwrap()
 }
 
-/// Puts the stored rows into a new table. Returns a client, the table's name, and the number of rows.
+/// Puts the rows of version 0.1.0 into a new table. Returns a client, the table's name, and the number of rows.
 async fn stored_table(name: &str) -> (Client, String, usize) {
+    table_of("0.1.0", name).await
+}
+
+/// Puts the rows of a folder into a new table. Returns a client, the table's name, and the number of rows.
+pub(crate) async fn table_of(folder: &str, name: &str) -> (Client, String, usize) {
     let (client, tables) = tables().await;
     let table = tables.name(name);
-    let rows = stored(name);
+    let rows = stored_in(folder, name);
     let rows = rows.as_array().unwrap();
     assert!(!rows.is_empty());
     for row in rows {
@@ -69,8 +79,8 @@ fn attribute(typed: &Value) -> AttributeValue {
     }
 }
 
-/// Returns the base time of the fixture, 2100-01-01, plus `seconds`.
-fn at(seconds: i64) -> Timestamp {
+/// Returns the base time of the fixtures, 2100-01-01, plus `seconds`.
+pub(crate) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(4_102_444_800 + seconds).unwrap()
 }
 

@@ -22,9 +22,12 @@ struct Options {
     /// Number of workers that read the queue
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=20))]
     workers: u16,
-    /// Let Salesforce also refuse calls because the daily API limit is reached: adds a quarter of an hour
+    /// Let Salesforce also refuse calls because the daily API limit is reached
     #[arg(long)]
     daily_limit: bool,
+    /// Let Salesforce also give odd answers: pages of the edge, empty bodies, unknown codes, refused sessions
+    #[arg(long)]
+    odd_answers: bool,
 }
 
 #[tokio::main]
@@ -46,6 +49,7 @@ async fn run(options: &Options) -> Result<bool> {
         seed: options.seed,
         workers: usize::from(options.workers),
         daily_limit: options.daily_limit,
+        odd_answers: options.odd_answers,
     };
     let report = chaos::run(plan, &Progress::to_stderr()).await?;
     writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;

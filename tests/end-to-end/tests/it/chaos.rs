@@ -5,7 +5,7 @@ use local::Progress;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_change_is_lost_doubled_or_made_up() {
-    let plan = Plan { messages: 5_000, seed: 5, workers: 2, daily_limit: false };
+    let plan = Plan { messages: 5_000, seed: 5, workers: 2, daily_limit: false, odd_answers: false };
 
     let report = run(plan, &Progress::Silent).await.unwrap();
 

@@ -11,3 +11,4 @@ mod least_privilege;
 mod life;
 mod polls;
 mod replays;
+mod write_chaos;

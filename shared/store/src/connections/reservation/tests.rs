@@ -27,6 +27,27 @@ fn with_state(connection: &Connection, state: ConnectionState) -> Connection {
     Connection { state, ..connection.clone() }
 }
 
+fn not_theirs() -> Result<Connection, Refusal> {
+    Err(Refusal::OwnedByAnotherTenant)
+}
+
+#[test]
+fn a_consent_waits_for_a_disconnection() {
+    let connected = with_state(&reserve(None, &consent("acme"), &request("a", 0)).unwrap(), ConnectionState::Active);
+    let lease = connected.lease.granted("disconnect", at(2));
+    let ending = Connection { lease, pending: None, ..with_state(&connected, ConnectionState::Revoked) };
+
+    assert_eq!(reserve(Some(&ending), &consent("acme"), &request("b", 1)), Err(Refusal::BeingDisconnected));
+    assert_eq!(reserve(Some(&ending), &consent("other"), &request("b", 1)), Err(Refusal::BeingDisconnected));
+
+    let released =
+        Connection { lease: LeaseSlot { owner: None, deadline: None, ..ending.lease.clone() }, ..ending.clone() };
+    assert!(reserve(Some(&released), &consent("acme"), &request("b", 1)).is_ok());
+    assert!(reserve(Some(&ending), &consent("acme"), &request("b", 2)).is_ok(), "the lease has expired");
+    let pending = Connection { pending: Some(consent("acme").grant()), ..ending };
+    assert!(reserve(Some(&pending), &consent("acme"), &request("b", 1)).is_ok(), "another consent holds the lease");
+}
+
 #[test]
 fn a_new_connection_requires_reauth_until_its_tokens_are_stored() {
     let row = reserve(None, &consent("acme"), &request("a", 0)).unwrap();
@@ -53,9 +74,9 @@ fn only_an_ended_connection_passes_to_another_tenant() {
     let theirs = reserve(None, &consent("acme"), &request("a", 0)).unwrap();
     let reauth = |reason: &str| ConnectionState::ReauthRequired { reason: reason.to_owned() };
     for state in [ConnectionState::Active, ConnectionState::Uncertain, reauth(grants::APP_SUNSET)] {
-        assert_eq!(reserve(Some(&with_state(&theirs, state)), &consent("other"), &request("b", 600)), None);
+        assert_eq!(reserve(Some(&with_state(&theirs, state)), &consent("other"), &request("b", 600)), not_theirs());
     }
-    assert_eq!(reserve(Some(&theirs), &consent("other"), &request("b", 14)), None);
+    assert_eq!(reserve(Some(&theirs), &consent("other"), &request("b", 14)), not_theirs());
 
     let revoked = with_state(&theirs, ConnectionState::Revoked);
     let ended = with_state(&theirs, reauth("grant_ended"));

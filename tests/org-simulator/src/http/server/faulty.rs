@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use futures::stream;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value as Json, json};
+use tokio::task::JoinHandle;
 
 use crate::Effect;
 use crate::http::server::late;
@@ -69,9 +70,13 @@ async fn apply_to_body(shared: &Shared, effect: Effect, mut request: Request, ne
             tokio::time::sleep(Duration::from_millis(delay_ms)).await;
             response
         }
+        // Salesforce does not notice that its client has left: the request is executed in any case.
         Effect::DelayBefore { delay_ms } => {
-            tokio::time::sleep(Duration::from_millis(delay_ms)).await;
-            next.run(request).await
+            let late = detached(async move {
+                tokio::time::sleep(Duration::from_millis(delay_ms)).await;
+                next.run(request).await
+            });
+            late.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
         }
         Effect::Truncate { keep_bytes } => match whole(next.run(request).await).await {
             (_, body) if body.is_empty() => close_connection(connection),
@@ -95,6 +100,12 @@ async fn apply_to_body(shared: &Shared, effect: Effect, mut request: Request, ne
         }
         effect => replacement(shared, &effect, &path),
     }
+}
+
+/// Runs a request to its end, also if the connection that it came from is closed.
+#[expect(clippy::disallowed_methods, reason = "the simulator is a server of its own, which nothing freezes")]
+fn detached(request: impl Future<Output = Response> + Send + 'static) -> JoinHandle<Response> {
+    tokio::spawn(request)
 }
 
 /// Closes the connection instead of responding; the status is only for the log.

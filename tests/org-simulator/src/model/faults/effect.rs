@@ -48,7 +48,7 @@ pub enum Effect {
         /// Milliseconds of real time.
         delay_ms: u64,
     },
-    /// Waits, then executes the request and sends the response.
+    /// Waits, then executes the request, also if the client has left by then, and sends the response.
     DelayBefore {
         /// Milliseconds of real time.
         delay_ms: u64,

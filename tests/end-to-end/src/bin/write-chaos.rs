@@ -1,0 +1,66 @@
+//! Runs the write chaos test over the deployed stack, and prints the writes that were lost, doubled, overtaken or not told.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Parser;
+use end_to_end::write_chaos::{self, Plan};
+use local::Progress;
+
+/// Lets reps write thousands of records and notes while functions are killed and Salesforce fails some of their calls. Then
+/// compares what the platform was told with the org.
+#[derive(Parser)]
+#[command(name = "write-chaos")]
+struct Options {
+    /// Number of writes of records
+    #[arg(long, default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    writes: u32,
+    /// Number of new notes
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    notes: u32,
+    /// Number of reps who write at the same time
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=200))]
+    reps: u16,
+    /// Number of records that the writes are about; by default one for ten writes
+    #[arg(long)]
+    records: Option<u32>,
+    /// Largest number of requests whose function is killed; by default one for twenty writes
+    #[arg(long)]
+    kills: Option<u32>,
+    /// Seed of the random numbers
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Seconds within which the queued writes have to end after the last request
+    #[arg(long, default_value_t = 1_200)]
+    patience: u64,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Options::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            // A closed standard error cannot be reported.
+            let _ = writeln!(std::io::stderr(), "write-chaos: {failure:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<bool> {
+    let plan = Plan {
+        writes: options.writes as usize,
+        notes: options.notes as usize,
+        reps: usize::from(options.reps),
+        records: options.records.unwrap_or(options.writes / 10).max(1) as usize,
+        kills: options.kills.unwrap_or(options.writes / 20) as usize,
+        seed: options.seed,
+        patience: Duration::from_secs(options.patience),
+    };
+    let report = write_chaos::run(plan, &Progress::to_stderr()).await?;
+    writeln!(std::io::stdout(), "{}", serde_json::to_string_pretty(&report)?)?;
+    Ok(report.wrong.is_empty())
+}
