@@ -159,7 +159,8 @@ mod tests {
 
     #[test]
     fn a_failure_that_needs_a_person_blocks_the_record() {
-        let error = Error::Salesforce(salesforce::Error::SessionRefused { operation: "retrieve" });
+        let ended = salesforce::Error::GrantEnded { code: "invalid_grant".to_owned(), reason: "expired" };
+        let error = Error::Salesforce(ended);
         let disposition = Disposition::from_failure(&error);
 
         assert_eq!(disposition, Disposition::Blocked("reconnect_required".to_owned()));
