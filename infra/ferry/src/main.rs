@@ -29,8 +29,7 @@ use failure::Failure;
 async fn main() -> ExitCode {
     let report = cli::run(cli::Cli::parse()).await;
     let written = match &report {
-        Ok(text) => writeln!(io::stdout(), "{text}"),
-        Err(Failure::Unfinished(text)) => writeln!(io::stdout(), "{text}"),
+        Ok(text) | Err(Failure::Unfinished(text)) => writeln!(io::stdout(), "{text}"),
         Err(failure) => writeln!(io::stderr(), "ferry: {failure}"),
     };
     match (report, written) {
