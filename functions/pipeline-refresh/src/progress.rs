@@ -104,7 +104,7 @@ mod tests {
     }
 
     fn task(kind: RefreshKind, requested_at: Timestamp) -> RefreshTask {
-        RefreshTask { org_id: org(), kind, object: None, requested_at }
+        RefreshTask::new(org(), kind, requested_at)
     }
 
     fn cursor(covered_until: Option<Timestamp>, running: Option<Scan>) -> Option<Cursor> {

@@ -7,9 +7,13 @@ mod cache;
 mod configured;
 #[cfg(test)]
 mod error_texts;
+mod extent;
+mod retrieve;
 
 pub use cache::FieldCache;
 pub use configured::{InvalidFieldList, MirroredFields};
+pub use extent::{Excess, Extent, MAX_ROWS};
+pub use retrieve::{Halvings, Retrieved};
 
 use salesforce::{FieldName, ObjectDescribe};
 

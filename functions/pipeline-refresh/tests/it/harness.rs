@@ -77,7 +77,7 @@ impl TestContext {
 
     /// Returns a task that is requested now.
     pub(crate) fn task(&self, kind: RefreshKind) -> RefreshTask {
-        RefreshTask { org_id: self.org, kind, object: None, requested_at: self.deps.clock.now() }
+        RefreshTask::new(self.org, kind, self.deps.clock.now())
     }
 
     /// Invokes the function with tasks and 15 minutes. Returns the indexes of the tasks to retry.

@@ -68,7 +68,7 @@ impl Both {
     async fn refresh(&self, kind: RefreshKind) {
         self.context.pass(SignedDuration::from_mins(1));
         let now = self.context.clock.now();
-        let task = RefreshTask { org_id: self.context.org, kind, object: None, requested_at: now };
+        let task = RefreshTask::new(self.context.org, kind, now);
         let event = pipeline_refresh::Event::Tasks(batch(&[task]));
         let deadline = now + SignedDuration::from_mins(15);
         let pipeline_refresh::Reply::Tasks(response) =
