@@ -68,10 +68,7 @@ impl Error {
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
-            Self::Salesforce(error) | Self::FieldsChanged(error) => {
-                let codes = error.problems().iter().map(|problem| problem.code.as_str());
-                codes.chain(std::iter::once(code_without_problem(error))).next().unwrap_or_default()
-            }
+            Self::Salesforce(error) | Self::FieldsChanged(error) => mirroring::reason(error),
             Self::OverBudget => "over_budget",
             Self::TooSlow => "org_too_slow",
             Self::OutOfTime => "out_of_time",
@@ -81,16 +78,6 @@ impl Error {
             Self::Changing => "record_changing",
         }
         .to_owned()
-    }
-}
-
-/// Returns the code of a failure for which Salesforce sent none.
-fn code_without_problem(error: &salesforce::Error) -> &'static str {
-    match (error, error.retry()) {
-        (salesforce::Error::DailyLimit { .. }, _) => "daily_limit",
-        (_, Retry::Never) => "salesforce_refused",
-        (_, Retry::NeedsHuman) => "reconnect_required",
-        (_, Retry::After(_) | Retry::Unknown(_)) => "salesforce_unavailable",
     }
 }
 

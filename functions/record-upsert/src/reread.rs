@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mirroring::{ObjectFields, Retrieved};
-use salesforce::{Client, FieldName, MAX_RETRIEVE_IDS, ObjectDescribe, ObjectName, OrgId, RecordId, Soql, soql};
 use runtime::Chain;
+use salesforce::{Client, FieldName, MAX_RETRIEVE_IDS, ObjectDescribe, ObjectName, OrgId, RecordId, Soql, soql};
 use store::Change;
 use tracing::warn;
 

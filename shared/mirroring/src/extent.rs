@@ -66,7 +66,7 @@ impl Extent {
     /// Returns half the extent, for an object of which `fields` fields are read; `None` if nothing is left to halve.
     #[must_use]
     pub fn halved(self, excess: Excess, fields: usize) -> Option<Self> {
-        let fewer_rows = || (self.rows > 1).then(|| Self { rows: self.rows / 2, successes: 0, ..self });
+        let fewer_rows = || (self.rows > 1).then_some(Self { rows: self.rows / 2, successes: 0, ..self });
         let more_parts = || {
             let most = u32::try_from(fields).unwrap_or(u32::MAX).max(1);
             (self.parts < most).then(|| Self { parts: (self.parts * 2).min(most), successes: 0, ..self })

@@ -33,8 +33,7 @@ impl FieldCache {
     /// smaller request is worth sending now.
     pub fn halve(
         &self,
-        org: OrgId,
-        object: &ObjectName,
+        (org, object): (OrgId, &ObjectName),
         fields: usize,
         error: &Error,
         halvings: &mut Halvings,
@@ -71,7 +70,7 @@ impl FieldCache {
                     retrieved.extend(records);
                     rest = later;
                 }
-                Err(error) if self.halve(org, object, fields.len(), &error, &mut halvings) => {}
+                Err(error) if self.halve((org, object), fields.len(), &error, &mut halvings) => {}
                 Err(error) if now.len() == 1 && is_about_the_record(&error) => {
                     retrieved.push(Retrieved::Unreadable(error));
                     rest = later;

@@ -167,8 +167,9 @@ mod tests {
 
     #[test]
     fn work_that_failed_together_returns_at_different_times() {
-        let delay =
-            |n: u32| Deferrals { count: 5, ..Deferrals::default() }.after(PASSES, start(), jitter(&n)).unwrap().1.as_secs();
+        let delay = |n: u32| {
+            Deferrals { count: 5, ..Deferrals::default() }.after(PASSES, start(), jitter(&n)).unwrap().1.as_secs()
+        };
         let distinct: std::collections::BTreeSet<_> = (0..200).map(delay).collect();
         assert!(distinct.len() > 100, "{distinct:?}");
     }

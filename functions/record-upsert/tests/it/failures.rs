@@ -163,7 +163,9 @@ fn a_passing_page_of_the_edge_decides_nothing() {
         };
         let not_found = Effect::Error { status: 404, code: "NOT_FOUND".to_owned(), message: "Not here.".to_owned() };
         let answers = [page(404), page(403), page(420), not_found];
-        for (effect, path) in answers.into_iter().flat_map(|effect| ["sobjects/", "composite/"].map(|path| (effect.clone(), path))) {
+        for (effect, path) in
+            answers.into_iter().flat_map(|effect| ["sobjects/", "composite/"].map(|path| (effect.clone(), path)))
+        {
             let id = context.account("Acme");
             context.deps.fields.invalidate(context.org, &account());
             context.simulator.fault(fault(path, 1, effect.clone()));

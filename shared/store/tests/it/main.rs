@@ -1,6 +1,6 @@
 //! Tests of the store against the emulator, with concurrent writers.
 //!
-//! Not covered: throttling does not happen in the emulator, and its Secrets Manager accepts a version twice with
+//! Not covered: the emulator never throttles (`throttles` has a scripted server), and its Secrets Manager accepts a version twice with
 //! different content where AWS rejects the second one. The conflict of [`store::TokenVault`] is therefore tested only
 //! up to the name of the version.
 
@@ -19,5 +19,6 @@ mod partial_batches;
 mod records;
 mod retention;
 mod secrets;
+mod throttles;
 mod upgrade;
 mod writes;
