@@ -41,7 +41,7 @@ impl Work {
         let refresh = event.is_incomplete.then(|| -> Result<_, InvalidText> {
             let delivery_id = delivery_id(object.as_str())?;
             let kind = RefreshKind::Incremental;
-            let task = RefreshTask { org_id: *org_id, kind, object: Some(object.clone()), requested_at: received_at };
+            let task = RefreshTask::new(*org_id, kind, received_at).for_object(object.clone());
             let outcome = DeliveryOutcome::ObjectRefresh;
             let settled_at = received_at;
             Ok((

@@ -117,7 +117,7 @@ fn active(org_id: OrgId, webhook_url: Option<SecretString>, outbound_messages: O
 /// Queues the backfill. A failure is only logged, because the secret was made already: the nightly refresh starts the backfill
 /// too.
 async fn queue_backfill(deps: &Deps, org_id: OrgId) -> bool {
-    let task = RefreshTask { org_id, kind: RefreshKind::Backfill, object: None, requested_at: deps.clock.now() };
+    let task = RefreshTask::new(org_id, RefreshKind::Backfill, deps.clock.now());
     let queued = deps.refreshes.send(&task, Duration::ZERO).await;
     if let Err(error) = &queued {
         tracing::error!(org.id = %org_id, error = %Chain(error), "could not queue the backfill of org {org_id}");

@@ -24,8 +24,8 @@ pub struct Config {
     pub orgs_table: String,
     /// `CONNECTIONS_TABLE`.
     pub connections_table: String,
-    /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of refresh tasks, for the first copy of an org.
-    pub pipeline_refresh_queue: String,
+    /// `BACKFILL_QUEUE_URL`: the queue of first copies.
+    pub backfill_queue: String,
     /// `CONNECTION_MANAGER_FUNCTION`: revokes the grants of an org whose package was removed.
     pub connection_manager: String,
     /// `TOKEN_BROKER_FUNCTION`, `SALESFORCE_API_VERSION`, `SALESFORCE_HOSTS`.
@@ -43,7 +43,7 @@ impl Config {
             client: RequiredClient::from_env(env),
             orgs_table: env.required("ORGS_TABLE")?,
             connections_table: env.required("CONNECTIONS_TABLE")?,
-            pipeline_refresh_queue: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
+            backfill_queue: env.required("BACKFILL_QUEUE_URL")?,
             connection_manager: env.required("CONNECTION_MANAGER_FUNCTION")?,
             salesforce: SalesforceConfig::from_env(env)?,
         })
@@ -84,7 +84,7 @@ impl Deps {
             connections: Connections::new(aws.dynamodb(), config.connections_table),
             salesforce: Salesforce::from_config(aws, config.salesforce)?,
             connection_manager: ConnectionManager::new(LambdaFunction::new(aws.lambda(), config.connection_manager)),
-            refreshes: Queue::new(aws.sqs(), config.pipeline_refresh_queue, aws.clock()),
+            refreshes: Queue::new(aws.sqs(), config.backfill_queue, aws.clock()),
             webhook_url: config.webhook_url,
             client: config.client,
             setup_timeout: SETUP_TIMEOUT,
@@ -112,7 +112,7 @@ mod tests {
             ("WEBHOOK_URL", "https://ferry.example.com/"),
             ("ORGS_TABLE", "orgs"),
             ("CONNECTIONS_TABLE", "connections"),
-            ("PIPELINE_REFRESH_QUEUE_URL", "https://sqs.example.com/refresh"),
+            ("BACKFILL_QUEUE_URL", "https://sqs.example.com/backfill"),
             ("TOKEN_BROKER_FUNCTION", "token-broker"),
             ("CONNECTION_MANAGER_FUNCTION", "connection-manager"),
         ]);

@@ -5,7 +5,9 @@ use std::time::Duration;
 use mirroring::{FieldCache, MirroredFields};
 use runtime::{Aws, Days, Env, EnvError, Salesforce, SalesforceConfig};
 use salesforce::{Clock, ObjectName, Timeouts};
-use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records, RefreshTask};
+use store::{Budgets, Connections, Cursors, Orgs, Pipelines, Queue, Records};
+
+use crate::queues::Queues;
 
 /// Salesforce works on a query for up to 120 seconds (SOQL and SOSL Reference, "SOQL and SOSL Limits"), and sends the page after
 /// that. An attempt that fails early is repeated; one that took minutes is left to the next invocation.
@@ -27,8 +29,16 @@ pub struct Config {
     pub pipelines_table: String,
     /// `BUDGETS_TABLE`: the orgs' API calls.
     pub budgets_table: String,
-    /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of refresh tasks.
+    /// `PIPELINE_REFRESH_QUEUE_URL`: the queue of nightly tasks.
     pub pipeline_refresh_queue_url: String,
+    /// `BACKFILL_QUEUE_URL`: the queue of first copies.
+    pub backfill_queue_url: String,
+    /// `FREQUENT_REFRESH_QUEUE_URL`: the queue of polls and of the hourly upkeep of connections.
+    pub frequent_refresh_queue_url: String,
+    /// `DEAD_LETTERS_QUEUE_URL`: the queue of dead letters.
+    pub dead_letters_queue_url: String,
+    /// `REFRESH_WINDOW_MINUTES`: the minutes within which the tasks of a night begin; 120 by default.
+    pub refresh_window: Duration,
     /// `TOMBSTONE_RETENTION_DAYS`: the days for which a tombstone is stored; 90 by default.
     pub tombstone_retention: Days,
     /// `MIRRORED_OBJECTS`: the objects to mirror, separated by commas. Account, Contact, Lead and Opportunity by default.
@@ -54,6 +64,10 @@ impl Config {
             pipelines_table: env.required("PIPELINES_TABLE")?,
             budgets_table: env.required("BUDGETS_TABLE")?,
             pipeline_refresh_queue_url: env.required("PIPELINE_REFRESH_QUEUE_URL")?,
+            backfill_queue_url: env.required("BACKFILL_QUEUE_URL")?,
+            frequent_refresh_queue_url: env.required("FREQUENT_REFRESH_QUEUE_URL")?,
+            dead_letters_queue_url: env.required("DEAD_LETTERS_QUEUE_URL")?,
+            refresh_window: Duration::from_mins(env.parsed_or("REFRESH_WINDOW_MINUTES", 120)?),
             tombstone_retention: env.parsed_or("TOMBSTONE_RETENTION_DAYS", Days(90))?,
             mirrored_objects: env.list_or("MIRRORED_OBJECTS", "Account,Contact,Lead,Opportunity")?,
             mirrored_fields: env.parsed_or("MIRRORED_FIELDS", MirroredFields::default())?,
@@ -78,8 +92,10 @@ pub struct Deps {
     pub pipelines: Pipelines,
     /// The orgs' API calls.
     pub budgets: Budgets,
-    /// The queue of refresh tasks.
-    pub tasks: Queue<RefreshTask>,
+    /// The queues of refresh tasks.
+    pub queues: Queues,
+    /// The time within which the tasks of a night begin.
+    pub refresh_window: Duration,
     /// The objects to mirror.
     pub mirrored_objects: Vec<ObjectName>,
     /// The fields of each object, cached by this execution environment.
@@ -103,7 +119,13 @@ impl Deps {
                 .with_tombstone_retention(config.tombstone_retention.duration()),
             pipelines: Pipelines::new(aws.dynamodb(), config.pipelines_table),
             budgets: Budgets::new(aws.dynamodb(), config.budgets_table),
-            tasks: Queue::new(aws.sqs(), config.pipeline_refresh_queue_url, aws.clock()),
+            queues: Queues {
+                refreshes: Queue::new(aws.sqs(), config.pipeline_refresh_queue_url, aws.clock()),
+                backfills: Queue::new(aws.sqs(), config.backfill_queue_url, aws.clock()),
+                frequent: Queue::new(aws.sqs(), config.frequent_refresh_queue_url, aws.clock()),
+                dead_letters: Queue::new(aws.sqs(), config.dead_letters_queue_url, aws.clock()),
+            },
+            refresh_window: config.refresh_window,
             mirrored_objects: config.mirrored_objects,
             fields: FieldCache::new(config.mirrored_fields),
             clock: aws.clock(),

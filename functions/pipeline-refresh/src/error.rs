@@ -35,7 +35,7 @@ pub enum Error {
     ///
     /// # Troubleshooting
     /// Such a page comes from a proxy, from an org under maintenance, or from a row that changed in that moment. The same
-    /// page is requested again; if it stays so, the task becomes a dead letter.
+    /// page is requested again with a growing delay; if it stays so, the task becomes a dead letter.
     #[error("could not read the {object} records of org {org}: the page is not valid")]
     Page {
         /// The org.
@@ -45,6 +45,18 @@ pub enum Error {
         /// The fault of the page.
         source: PageFault,
     },
+}
+
+impl Error {
+    /// Returns a stable code for the cursors and dead letters.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::State(_) => "state_unavailable".to_owned(),
+            Self::Pipelines { source, .. } | Self::Rows { source, .. } => mirroring::reason(source).to_owned(),
+            Self::Page { .. } => "invalid_page".to_owned(),
+        }
+    }
 }
 
 impl Classify for Error {

@@ -2,10 +2,10 @@
 //!
 //! | | |
 //! |---|---|
-//! | trigger | the schedules (nightly, hourly, polls); the `pipeline-refresh` queue, one task for each org |
+//! | trigger | the schedules (nightly, hourly, polls); the queues `pipeline-refresh`, `backfill` and `frequent-refresh`, one task for each org |
 //! | input | from a schedule its kind; from the queue the org, and an object where the task is about one only |
 //! | output | for a schedule one task for each active or polled org; for a task the org's pipelines, and rows of the mirror, tombstones among them |
-//! | failures | a task is retried while a retry can help; each object goes on from its own checkpoint |
+//! | failures | a failed task is queued again with a growing delay while a retry can help, and becomes a dead letter when it makes no progress for long; each object goes on from its own checkpoint, and its cursor says why it is not up to date |
 //!
 //! The cursor moves past a page only after the rows of the complete page are stored (invariant 13 of `ARCHITECTURE.md`).
 //! Work that does not fit into one invocation leaves a checkpoint in the cursors and is queued again, object by object
@@ -15,10 +15,12 @@ mod config;
 mod error;
 #[cfg(test)]
 mod error_texts;
+pub mod next;
 mod object;
 mod org;
 pub mod pipelines;
 pub mod progress;
+mod queues;
 mod run;
 pub mod scan;
 mod schedule;
@@ -35,6 +37,7 @@ use serde::{Deserialize, Serialize};
 pub use config::{Config, Deps};
 pub use error::Error;
 pub use object::{ObjectReport, Outcome};
+pub use queues::Queues;
 pub use run::Stop;
 pub use schedule::Scheduled;
 

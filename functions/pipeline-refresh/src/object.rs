@@ -2,10 +2,12 @@
 
 use futures::future::try_join;
 use jiff::Timestamp;
+use mirroring::{Excess, Halvings, Retrieved};
+use runtime::Chain;
 use salesforce::{FieldName, ObjectName, Record, Soql};
 use serde::Serialize;
 use store::cursors::Progress;
-use store::{ApplyOutcome, Change, CursorName, Position, Tombstone};
+use store::{ApplyOutcome, Change, CursorName, Lane, Position, Tombstone};
 use tracing::warn;
 
 use crate::error::Error;
@@ -31,6 +33,10 @@ pub struct ObjectReport {
     pub unchanged: u64,
     /// Rows that are too large for the mirror.
     pub unstorable: u64,
+    /// Requests that were too much for Salesforce, and were halved.
+    pub halved: u64,
+    /// `true` if the object was scanned for its first copy.
+    pub is_copy: bool,
 }
 
 /// The end of an object's scan.
@@ -47,51 +53,113 @@ pub enum Outcome {
     Stopped(Stop),
     /// The object cannot be scanned.
     Skipped(Skip),
+    /// A page could not be read or stored.
+    Failed,
 }
 
 impl ObjectReport {
     fn new(object: &ObjectName) -> Self {
         let object = object.clone();
-        Self { object, outcome: Outcome::Complete, pages: 0, rows: 0, applied: 0, unchanged: 0, unstorable: 0 }
+        Self {
+            object,
+            outcome: Outcome::Failed,
+            pages: 0,
+            rows: 0,
+            applied: 0,
+            unchanged: 0,
+            unstorable: 0,
+            halved: 0,
+            is_copy: false,
+        }
     }
 
-    fn ended(self, outcome: Outcome) -> Self {
-        Self { outcome, ..self }
+    /// Returns the lane of the scan's calls.
+    fn lane(&self) -> Lane {
+        if self.is_copy { Lane::Backfill } else { Lane::Incremental }
     }
 }
 
-/// Brings the object's rows in the mirror up to date, as far as time and budget allow.
-pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> Result<ObjectReport, Error> {
+/// Brings the object's rows in the mirror up to date, as far as time and budget allow. The report says what was done before
+/// a failure too.
+pub(crate) async fn refresh_object(run: &Run<'_>, object: &ObjectName) -> (ObjectReport, Option<Error>) {
     let mut report = ObjectReport::new(object);
-    let stored = load_cursors(run, object).await?;
-    let (name, mut scan) = match plan(run.task, object, &stored, run.deps.clock.now()) {
-        Plan::Scan(name, scan) => (name, scan),
-        Plan::Done => return Ok(report.ended(Outcome::AlreadyDone)),
-        Plan::Busy => return Ok(report.ended(Outcome::Busy)),
+    let failure = match scan_object(run, object, &mut report).await {
+        Ok(outcome) => {
+            report.outcome = outcome;
+            None
+        }
+        Err(error) => Some(error),
     };
-    if let Some(stop) = run.stop() {
-        return Ok(report.ended(Outcome::Stopped(stop)));
+    run.record_calls(report.lane()).await;
+    (report, failure)
+}
+
+/// Scans until the object is covered up to the time of the task: a scan that an earlier task began covers less.
+async fn scan_object(run: &Run<'_>, object: &ObjectName, report: &mut ObjectReport) -> Result<Outcome, Error> {
+    loop {
+        let stored = load_cursors(run, object).await?;
+        let (name, scan) = match plan(run.task, object, &stored, run.deps.clock.now()) {
+            Plan::Scan(name, scan) => (name, scan),
+            Plan::Done => return Ok(if report.pages > 0 { Outcome::Complete } else { Outcome::AlreadyDone }),
+            Plan::Busy => return Ok(Outcome::Busy),
+        };
+        report.is_copy = name == CursorName::backfill(object);
+        let ended = scan_once(run, object, (&name, scan, stored.position(&name)), report).await;
+        let failure = match &ended {
+            Ok(Outcome::Skipped(skip)) => Some(skip.reason().to_owned()),
+            Ok(Outcome::Stopped(Stop::OverBudget)) => Some("over_budget".to_owned()),
+            Ok(_) if report.unstorable > 0 => Some("rows_too_large".to_owned()),
+            Ok(_) => None,
+            Err(error) => Some(error.reason()),
+        };
+        if let Some(reason) = failure {
+            run.record_failure(&name, &reason).await;
+        }
+        match ended {
+            Ok(Outcome::Complete) if scan.started_at < run.task.requested_at => {}
+            ended => return ended,
+        }
+    }
+}
+
+/// Stores that the object is not refreshed for a reason that stops the org's other objects as well.
+pub(crate) async fn record_failure(run: &Run<'_>, object: &ObjectName, reason: &str) {
+    match load_cursors(run, object).await {
+        Ok(stored) if stored.is_copied() => run.record_failure(&CursorName::incremental(object), reason).await,
+        Ok(_) => run.record_failure(&CursorName::backfill(object), reason).await,
+        Err(error) => warn!(org.id = %run.org(), sf.object = %object, "{}", Chain(&error)),
+    }
+}
+
+/// Runs a scan from its position.
+async fn scan_once(
+    run: &Run<'_>,
+    object: &ObjectName,
+    (name, mut scan, mut position): (&CursorName, Scan, Option<Position>),
+    report: &mut ObjectReport,
+) -> Result<Outcome, Error> {
+    if let Some(stop) = run.stop(report.lane()) {
+        return Ok(Outcome::Stopped(stop));
     }
     let selection = match select(run, object).await? {
         Ok(selection) => selection,
-        Err(skip) => return Ok(report.ended(Outcome::Skipped(skip))),
+        Err(skip) => return Ok(Outcome::Skipped(skip)),
     };
-    let mut position = stored.position(&name);
     let scanning = Scanning { run, object, selection };
     loop {
-        let ValidPage { object: stored_as, rows, changes, step } = scanning.read(&scan).await?;
+        let ValidPage { object: stored_as, rows, changes, step } = scanning.read(&scan, report).await?;
         report.pages += 1;
         report.rows += rows.len() as u64;
-        scanning.store(&stored_as, changes, &mut report).await?;
+        scanning.store(&stored_as, changes, report).await?;
         let progress = Progress { seen: position, last_row: rows.last().copied(), state: scan.state_after(&step) };
-        let moved = run.deps.cursors.advance(run.org(), &name, &progress, run.deps.clock.now()).await;
+        let moved = run.deps.cursors.advance(run.org(), name, &progress, run.deps.clock.now()).await;
         position = moved?;
         scan = match step {
-            Step::Complete => return Ok(report),
+            Step::Complete => return Ok(Outcome::Complete),
             Step::Next(next) => next,
         };
-        if let Some(stop) = run.stop() {
-            return Ok(report.ended(Outcome::Stopped(stop)));
+        if let Some(stop) = run.stop(report.lane()) {
+            return Ok(Outcome::Stopped(stop));
         }
     }
 }
@@ -133,15 +201,35 @@ struct ValidPage {
 }
 
 impl Scanning<'_> {
-    async fn read(&self, scan: &Scan) -> Result<ValidPage, Error> {
-        let read_at = self.run.deps.clock.now();
-        let query = scan.next_rows(Soql::select(self.selection.queried()).from(self.object));
+    /// Reads the next page. What is too much for Salesforce is halved, and read again within the time of the run.
+    async fn read(&self, scan: &Scan, report: &mut ObjectReport) -> Result<ValidPage, Error> {
+        let (fields, mut halvings) = (&self.run.deps.fields, Halvings::default());
+        loop {
+            let error = match self.read_page(scan).await {
+                Err(Error::Rows { source, .. }) => source,
+                read => return read,
+            };
+            let count = self.selection.fields().len();
+            let is_halved = fields.halve((self.run.org(), self.object), count, &error, &mut halvings);
+            report.halved += u64::from(is_halved);
+            if !is_halved || self.run.stop(report.lane()).is_some() {
+                return Err(self.rows_error(error));
+            }
+        }
+    }
+
+    async fn read_page(&self, scan: &Scan) -> Result<ValidPage, Error> {
+        let (cache, org) = (&self.run.deps.fields, self.run.org());
+        let (read_at, extent) = (self.run.deps.clock.now(), cache.extent(org, self.object));
+        let selection = if extent.parts() > 1 { self.selection.by_keys() } else { self.selection.clone() };
+        let query = scan.next_rows(Soql::select(selection.queried()).from(self.object), extent.rows());
         let page = self.run.client.query_all(&query).await.map_err(|error| self.rows_error(error))?;
+        cache.set_extent(org, self.object, extent.after_success());
         let rows = positions(&page.records).map_err(|fault| self.page_error(fault))?;
-        let shape = PageShape { rows: &rows, total_size: page.total_size, done: page.done };
+        let shape = PageShape { rows: &rows, total_size: page.total_size, done: page.done, limit: extent.rows() };
         let step = scan.after(&shape).map_err(|fault| self.page_error(fault))?;
         let object = page.records.first().map_or_else(|| self.object.clone(), |record| record.object.clone());
-        let changes = match &self.selection {
+        let changes = match &selection {
             Selection::Rows(_) => page.records.into_iter().map(|record| Change::from_row(record, read_at)).collect(),
             Selection::KeysThenRows { fields, .. } => self.retrieve(&page.records, fields, read_at).await?,
         };
@@ -157,19 +245,23 @@ impl Scanning<'_> {
                 None => ids.push(row.id),
             }
         }
-        if !ids.is_empty() {
-            let read_at = self.run.deps.clock.now();
-            let retrieved = self.run.client.retrieve(self.object, &ids, fields).await;
-            let records = retrieved.map_err(|error| self.rows_error(error))?;
-            // A record that is missing by now has a later change, which the scan has not reached yet.
-            changes.extend(records.into_iter().flatten().map(|record| Change::Upsert { record, read_at }));
+        let (cache, read_at) = (&self.run.deps.fields, self.run.deps.clock.now());
+        let retrieved = cache.retrieve(&self.run.client, (self.run.org(), self.object), &ids, fields).await;
+        for retrieved in retrieved.map_err(|error| self.rows_error(error))? {
+            match retrieved {
+                Retrieved::Record(record) => changes.push(Change::Upsert { record, read_at }),
+                // It has a later change, which the scan has not reached yet.
+                Retrieved::Missing | Retrieved::Changing => {}
+                Retrieved::Unreadable(error) => return Err(self.rows_error(error)),
+            }
         }
         Ok(changes)
     }
 
     async fn store(&self, object: &ObjectName, changes: Vec<Change>, report: &mut ObjectReport) -> Result<(), Error> {
         let org = self.run.org();
-        for applied in self.run.deps.records.apply_all(org, object, changes).await {
+        let patience = self.run.time_left();
+        for applied in self.run.deps.records.apply_all_within(org, object, changes, patience).await {
             match applied {
                 Ok(ApplyOutcome::Applied) => report.applied += 1,
                 Ok(ApplyOutcome::Unchanged | ApplyOutcome::Stale) => report.unchanged += 1,
@@ -186,7 +278,7 @@ impl Scanning<'_> {
 
     /// Drops the cached fields of the object, which may be the cause: the next attempt describes it again.
     fn rows_error(&self, source: salesforce::Error) -> Error {
-        if !source.problems().is_empty() {
+        if !source.problems().is_empty() && Excess::of(&source).is_none() {
             self.run.deps.fields.invalidate(self.run.org(), self.object);
         }
         Error::Rows { org: self.run.org(), object: self.object.clone(), source }

@@ -30,6 +30,12 @@ pub struct Stored {
 }
 
 impl Stored {
+    /// Returns whether the first copy is complete.
+    #[must_use]
+    pub fn is_copied(&self) -> bool {
+        covered(self.backfill.as_ref()).is_some()
+    }
+
     /// Returns the position of the cursor of this name.
     #[must_use]
     pub fn position(&self, name: &CursorName) -> Option<Position> {
@@ -104,7 +110,7 @@ mod tests {
     }
 
     fn task(kind: RefreshKind, requested_at: Timestamp) -> RefreshTask {
-        RefreshTask { org_id: org(), kind, object: None, requested_at }
+        RefreshTask::new(org(), kind, requested_at)
     }
 
     fn cursor(covered_until: Option<Timestamp>, running: Option<Scan>) -> Option<Cursor> {
@@ -114,6 +120,8 @@ mod tests {
             position: None,
             checkpoint: running.map(|scan| scan.checkpoint()),
             covered_until,
+            failure: None,
+            failing_since: None,
             updated_at: at(0),
         })
     }

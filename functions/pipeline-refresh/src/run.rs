@@ -1,10 +1,13 @@
 //! The run of one task: its client, its time, and the org's API budget.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
-use runtime::record_api_calls;
+use runtime::{Chain, record_api_calls};
 use salesforce::{ApiUsage, Client, OrgId};
 use serde::Serialize;
-use store::{Lane, RefreshKind, RefreshTask};
+use store::{CursorName, Lane, RefreshTask};
+use tracing::warn;
 
 use crate::Deps;
 
@@ -57,24 +60,28 @@ impl<'a> Run<'a> {
 
     /// Returns the reason for which the run has to stop now. A run without a call goes on whatever the time, so that each
     /// invocation makes progress.
-    pub(crate) fn stop(&self) -> Option<Stop> {
+    pub(crate) fn stop(&self, lane: Lane) -> Option<Stop> {
         if self.client.api_calls() == 0 {
             return None;
         }
-        stop(self.deps.clock.now(), self.stop_at, self.lane(), self.client.api_usage())
+        stop(self.deps.clock.now(), self.stop_at, lane, self.client.api_usage())
     }
 
-    /// Adds the run's calls to the org's budget.
-    pub(crate) async fn record_calls(&self) {
-        record_api_calls(&self.deps.budgets, self.org(), self.lane(), &self.client, &self.deps.clock).await;
+    /// Returns the time until the run has to stop.
+    pub(crate) fn time_left(&self) -> Duration {
+        Duration::try_from(self.stop_at.duration_since(self.deps.clock.now())).unwrap_or_default()
     }
 
-    fn lane(&self) -> Lane {
-        match self.task.kind {
-            RefreshKind::Nightly | RefreshKind::Incremental | RefreshKind::Poll | RefreshKind::Connections => {
-                Lane::Incremental
-            }
-            RefreshKind::Backfill => Lane::Backfill,
+    /// Adds the calls since the last time to the org's budget.
+    pub(crate) async fn record_calls(&self, lane: Lane) {
+        record_api_calls(&self.deps.budgets, self.org(), lane, &self.client, &self.deps.clock).await;
+    }
+
+    /// Stores why a scan or refresh fails, for the health of the org. If that fails too, the next attempt stores it.
+    pub(crate) async fn record_failure(&self, name: &CursorName, reason: &str) {
+        let recorded = self.deps.cursors.record_failure(self.org(), name, reason, self.deps.clock.now()).await;
+        if let Err(error) = recorded {
+            warn!(org.id = %self.org(), "{}", Chain(&error));
         }
     }
 }

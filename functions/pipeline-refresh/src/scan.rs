@@ -19,9 +19,6 @@ use store::cursors::ScanState;
 /// transaction open.
 pub const OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 
-/// The limit of a query, and the most rows that Salesforce returns in one page.
-pub const PAGE_ROWS: u32 = 2_000;
-
 /// The point up to which all rows are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanPoint {
@@ -49,6 +46,8 @@ pub struct PageShape<'a> {
     pub total_size: u64,
     /// Salesforce's mark of the last page of the query.
     pub done: bool,
+    /// The limit of the query.
+    pub limit: u32,
 }
 
 /// The step after a page whose rows are stored.
@@ -110,9 +109,9 @@ impl Scan {
         }
     }
 
-    /// Narrows `query` to the next rows, in the scan's order.
+    /// Narrows `query` to the next rows, at most `limit`, in the scan's order.
     #[must_use]
-    pub fn next_rows(&self, query: Soql) -> Soql {
+    pub fn next_rows(&self, query: Soql, limit: u32) -> Soql {
         let query = match self.position {
             None => query,
             Some(ScanPoint { system_modstamp, last_id: None }) => {
@@ -123,7 +122,7 @@ impl Scan {
                 .where_(soql::ge(&FieldName::SYSTEM_MODSTAMP, system_modstamp))
                 .where_(soql::gt(&FieldName::SYSTEM_MODSTAMP, system_modstamp).or(soql::gt(&FieldName::ID, id))),
         };
-        query.order_by(&FieldName::SYSTEM_MODSTAMP).order_by(&FieldName::ID).limit(PAGE_ROWS)
+        query.order_by(&FieldName::SYSTEM_MODSTAMP).order_by(&FieldName::ID).limit(limit)
     }
 
     /// Validates `page` and returns the step to take once its rows are stored.
@@ -131,7 +130,7 @@ impl Scan {
     /// # Errors
     /// The page is not valid and must not move the cursor.
     pub fn after(&self, page: &PageShape<'_>) -> Result<Step, PageFault> {
-        let complete = page.done && page.total_size < u64::from(PAGE_ROWS);
+        let complete = page.done && page.total_size < u64::from(page.limit);
         if page.done && (page.rows.len() as u64) < page.total_size {
             return Err(PageFault::Short);
         }

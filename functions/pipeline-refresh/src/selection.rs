@@ -40,6 +40,18 @@ pub enum Selection {
     },
 }
 
+impl Skip {
+    /// Returns the reason as a stable code.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Invisible => "object_not_visible",
+            Self::NotQueryable => "object_not_queryable",
+            Self::WithoutSystemModstamp => "object_without_system_modstamp",
+        }
+    }
+}
+
 impl Selection {
     /// Chooses how an object is read.
     ///
@@ -55,12 +67,25 @@ impl Selection {
         }
         // A comma and a space take six bytes once they are encoded.
         let encoded: usize = fields.iter().map(|field| field.as_str().len() + 6).sum();
-        if encoded <= MAX_FIELDS_BYTES {
-            return Ok(Self::Rows(fields));
-        }
+        let rows = Self::Rows(fields);
+        Ok(if encoded <= MAX_FIELDS_BYTES { rows } else { rows.by_keys() })
+    }
+
+    /// Returns the selection of the same fields by key.
+    #[must_use]
+    pub fn by_keys(&self) -> Self {
+        let fields = self.fields().to_vec();
         let mut keys = vec![FieldName::ID, FieldName::SYSTEM_MODSTAMP];
         keys.extend(DELETION_FIELDS.into_iter().filter(|field| fields.contains(field)));
-        Ok(Self::KeysThenRows { keys, fields })
+        Self::KeysThenRows { keys, fields }
+    }
+
+    /// Returns the fields of a row.
+    #[must_use]
+    pub fn fields(&self) -> &[FieldName] {
+        match self {
+            Self::Rows(fields) | Self::KeysThenRows { fields, .. } => fields,
+        }
     }
 
     /// Returns the fields that a query selects.

@@ -1,50 +1,81 @@
-//! Handles tasks from the queue, and queues what remains of them.
+//! Handles tasks from the queues, and queues what follows them.
 
 use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsEvent;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use runtime::Chain;
-use runtime::sqs::{Batch, BatchReport};
+use runtime::sqs::{Batch, BatchReport, Unreadable};
 use salesforce::{Classify, Retry};
-use store::{ConnectionId, CursorName, OrgState, RefreshKind, RefreshTask};
+use store::queues::MAX_DELAY;
+use store::{ConnectionId, CursorName, NewDeadLetter, OrgState, RefreshKind, RefreshTask};
 use tracing::{error, info, warn};
 
 use crate::error::Error;
+use crate::next::{Failure, Happened, Next, Unfinished, next};
 use crate::object::Outcome;
 use crate::org::{OrgReport, refresh_org};
-use crate::run::{Run, Stop};
+use crate::run::Run;
+use crate::selection::Skip;
 use crate::{Deps, upkeep};
 
-/// The delay of a task whose org is over its API budget: the longest that SQS has.
-const BUDGET_PAUSE: Duration = Duration::from_secs(15 * 60);
+/// The reason of a dead letter whose body is not a task.
+const UNREADABLE: &str = "unreadable";
+
+/// The time reserved for returning the response.
+const MARGIN: SignedDuration = SignedDuration::from_secs(2);
+
+/// The counts of an invocation.
+#[derive(Debug, Default)]
+struct Counts {
+    reports: Vec<OrgReport>,
+    waiting: u64,
+    deferred: u64,
+    dead_lettered: u64,
+}
 
 pub(crate) async fn handle(deps: &Deps, event: SqsEvent, deadline: Timestamp) -> BatchReport {
     let Batch { messages, unreadable } = Batch::<RefreshTask>::parse(event);
-    let mut failed: Vec<String> = unreadable.into_iter().map(|message| message.id).collect();
-    let mut reports = Vec::new();
-    for message in messages {
-        let mut report = OrgReport::default();
-        let task = &message.body;
-        match is_closed(deps, task).await {
-            Ok(false) => {}
-            Ok(true) => continue,
-            Err(error) => {
-                log_failure(task, &error);
-                failed.push(message.id);
-                continue;
-            }
-        }
-        // The rest of a task is about one object, its connections were handled before; a poll has none.
-        let is_poll = task.kind == RefreshKind::Poll;
-        let mut retry = task.object.is_none() && !is_poll && keep_connections(deps, task, deadline, &mut report).await;
-        if task.kind != RefreshKind::Connections {
-            retry |= refresh(deps, task, deadline, &mut report).await;
-        }
-        failed.extend(retry.then_some(message.id));
-        reports.push(report);
+    let (mut failed, mut counts) = (Vec::new(), Counts::default());
+    for message in unreadable {
+        failed.extend(dead_letter_unreadable(deps, message, deadline).await);
     }
-    BatchReport { failed, counts: counts(&reports) }
+    for message in messages {
+        if let Err(error) = handle_task(deps, &message.body, deadline, &mut counts).await {
+            // Its message stays in the queue: what follows it is not queued.
+            log_failure(&message.body, &error);
+            failed.push(message.id);
+        }
+    }
+    BatchReport { failed, counts: counts.list() }
+}
+
+/// Works on one task and queues what follows it. Killed in between, the task is delivered again: it goes on from the
+/// cursors, and what is queued twice finds its work done.
+async fn handle_task(deps: &Deps, task: &RefreshTask, deadline: Timestamp, counts: &mut Counts) -> Result<(), Error> {
+    if let Some(delay) = wait(task, deps.clock.now()) {
+        counts.waiting += 1;
+        return Ok(deps.queues.send(task, false, delay).await?);
+    }
+    let mut report = OrgReport::default();
+    match is_closed(deps, task).await {
+        Ok(true) => return Ok(()),
+        Ok(false) => work_on(deps, task, deadline, &mut report).await,
+        Err(error) => report.org_failure = Some(error),
+    }
+    let now = deps.clock.now();
+    let next = next(task, happened(&report), now);
+    counts.deferred += next.deferred;
+    counts.dead_lettered += next.dead.len() as u64;
+    queue(deps, &next, &report, now, deadline).await?;
+    counts.reports.push(report);
+    Ok(())
+}
+
+/// Returns the delay of a task that is not begun yet.
+fn wait(task: &RefreshTask, now: Timestamp) -> Option<Duration> {
+    let left = task.not_before?.duration_since(now);
+    Duration::try_from(left).ok().filter(|left| !left.is_zero()).map(|left| left.min(MAX_DELAY))
 }
 
 /// Returns whether the org was closed since the task was queued. Then nothing is done: its data may be erased already.
@@ -57,67 +88,85 @@ async fn is_closed(deps: &Deps, task: &RefreshTask) -> Result<bool, Error> {
     Ok(closed)
 }
 
-/// Keeps the org's connections alive. Returns whether the task has to be retried for it.
-async fn keep_connections(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut OrgReport) -> bool {
-    match upkeep::keep_connections(deps, task, deadline).await {
-        Ok(upkeep) => {
-            report.upkeep = upkeep;
-            false
-        }
-        Err(error) => {
-            log_failure(task, &error);
-            is_retried(&error)
+async fn work_on(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut OrgReport) {
+    let (began_at, is_poll) = (deps.clock.now(), task.kind == RefreshKind::Poll);
+    // The rest of a task is about one object, its connections were handled before; a poll has none.
+    if task.object.is_none() && !is_poll {
+        match upkeep::keep_connections(deps, task, deadline).await {
+            Ok(upkeep) => report.upkeep = upkeep,
+            Err(error) => report.org_failure = Some(error),
         }
     }
-}
-
-/// Refreshes pipelines and records. Returns whether the task has to be retried as a whole.
-async fn refresh(deps: &Deps, task: &RefreshTask, deadline: Timestamp, report: &mut OrgReport) -> bool {
-    let (began_at, is_poll) = (deps.clock.now(), task.kind == RefreshKind::Poll);
-    let client = deps.salesforce.client(task.org_id, &ConnectionId::team());
-    let run = Run::new(deps, task, client, deadline);
-    refresh_org(&run, &deps.mirrored_objects, report).await;
-    // A retried task goes on from the checkpoints, so its rest is not queued beside it.
-    if is_poll || report.failures.iter().all(|error| !is_retried(error)) {
-        let queued = queue_rest(deps, task, report).await;
-        report.failures.extend(queued.err());
+    if task.kind != RefreshKind::Connections {
+        let client = deps.salesforce.client(task.org_id, &ConnectionId::team());
+        let run = Run::new(deps, task, client, deadline);
+        refresh_org(&run, &deps.mirrored_objects, report).await;
     }
     if is_poll && report.is_complete() {
         let recorded = deps.cursors.finish(task.org_id, &CursorName::poll(), began_at).await;
-        report.failures.extend(recorded.err().map(Error::from));
+        report.org_failure = recorded.err().map(Error::from);
     }
     log(task, report);
-    // The next poll repeats a failed one, so that an org that fails for hours does not fill the queue.
-    !is_poll && report.failures.iter().any(is_retried)
 }
 
-/// Returns whether a retry can help before the next night: not where a person has to act.
-fn is_retried(error: &Error) -> bool {
-    match error.retry() {
-        Retry::NeedsHuman => false,
-        Retry::Never | Retry::After(_) | Retry::Unknown(_) => true,
+fn happened(report: &OrgReport) -> Happened {
+    let failure = |error: &Error| Failure { retry: error.retry(), reason: error.reason() };
+    let stopped = report.objects.iter().filter_map(|object| match object.outcome {
+        Outcome::Stopped(stop) => Some((object.object.clone(), Unfinished::Stopped(stop))),
+        Outcome::Skipped(Skip::Invisible) => Some((object.object.clone(), Unfinished::Hidden)),
+        _ => None,
+    });
+    let failed = report.failures.iter().map(|(object, error)| {
+        let progress = report.objects.iter().any(|done| done.object == *object && done.pages > 0);
+        (object.clone(), Unfinished::Failed { failure: failure(error), progress })
+    });
+    Happened {
+        org: report.org_failure.as_ref().map(failure),
+        progress: report.objects.iter().any(|object| object.pages > 0),
+        objects: stopped.chain(failed).collect(),
     }
 }
 
-/// Queues the objects that remain, each as a task.
-async fn queue_rest(deps: &Deps, task: &RefreshTask, report: &OrgReport) -> Result<(), Error> {
-    for (object, stop) in &report.remaining {
-        // The next poll goes on with what the API budget does not allow now.
-        if task.kind == RefreshKind::Poll && *stop == Stop::OverBudget {
-            continue;
-        }
-        let rest = task.for_object(object.clone());
-        let delay = match stop {
-            Stop::OutOfTime => Duration::ZERO,
-            Stop::OverBudget => BUDGET_PAUSE,
-        };
-        deps.tasks.send(&rest, delay).await?;
+/// Queues what follows a task.
+async fn queue(
+    deps: &Deps,
+    next: &Next,
+    report: &OrgReport,
+    failed_at: Timestamp,
+    deadline: Timestamp,
+) -> Result<(), Error> {
+    for (task, delay) in &next.tasks {
+        let is_copy = |object| report.objects.iter().any(|done| Some(&done.object) == object && done.is_copy);
+        deps.queues.send(task, is_copy(task.object.as_ref()), *delay).await?;
+    }
+    for (task, reason) in &next.dead {
+        error!(org.id = %task.org_id, reason, "dead-lettered a refresh");
+        let body = serde_json::to_string(task).unwrap_or_default();
+        let group = Some(task.org_id.to_string());
+        let letter = NewDeadLetter { group, body, reason: reason.clone(), failed_at };
+        deps.queues.send_dead_letter(letter, sends_until(deadline)).await?;
     }
     Ok(())
 }
 
+/// Moves a message that is not a task to the dead-letter queue. Returns its id if it could not be moved.
+async fn dead_letter_unreadable(deps: &Deps, message: Unreadable, deadline: Timestamp) -> Option<String> {
+    // SQS accepts no message without a body.
+    if message.body.is_empty() {
+        return Some(message.id);
+    }
+    let Unreadable { id, group, body } = message;
+    let letter = NewDeadLetter { group, body, reason: UNREADABLE.to_owned(), failed_at: deps.clock.now() };
+    let moved = deps.queues.send_dead_letter(letter, sends_until(deadline)).await;
+    moved.inspect_err(|error| warn!("could not send a dead letter: {}", Chain(error))).err().map(|_| id)
+}
+
+fn sends_until(deadline: Timestamp) -> Timestamp {
+    deadline.saturating_sub(MARGIN).unwrap_or(deadline)
+}
+
 fn log(task: &RefreshTask, report: &OrgReport) {
-    report.failures.iter().for_each(|error| log_failure(task, error));
+    report.errors().for_each(|error| log_failure(task, error));
     let objects = serde_json::to_string(&report.objects).unwrap_or_default();
     let pipelines = report.pipelines.map(|changes| changes.stored + changes.unchanged);
     info!(org.id = %task.org_id, pipelines, %objects, "refreshed org {}", task.org_id);
@@ -131,20 +180,45 @@ fn log_failure(task: &RefreshTask, error: &Error) {
     }
 }
 
-fn counts(reports: &[OrgReport]) -> Vec<(&'static str, u64)> {
-    let objects = || reports.iter().flat_map(|report| &report.objects);
-    let ended = |matches: fn(&Outcome) -> bool| objects().filter(|object| matches(&object.outcome)).count() as u64;
-    vec![
-        ("tasks", reports.len() as u64),
-        ("connections.called", reports.iter().map(|report| report.upkeep.called).sum()),
-        ("connections.failed", reports.iter().map(|report| report.upkeep.failed).sum()),
-        ("objects.complete", ended(|outcome| matches!(outcome, Outcome::Complete | Outcome::AlreadyDone))),
-        ("objects.stopped", ended(|outcome| matches!(outcome, Outcome::Stopped(_)))),
-        ("objects.skipped", ended(|outcome| matches!(outcome, Outcome::Skipped(_)))),
-        ("sync.pages", objects().map(|object| object.pages).sum()),
-        ("records.read", objects().map(|object| object.rows).sum()),
-        ("records.applied", objects().map(|object| object.applied).sum()),
-        ("records.unstorable", objects().map(|object| object.unstorable).sum()),
-        ("failures", reports.iter().map(|report| report.failures.len() as u64).sum()),
-    ]
+impl Counts {
+    fn list(&self) -> Vec<(&'static str, u64)> {
+        let objects = || self.reports.iter().flat_map(|report| &report.objects);
+        let ended = |matches: fn(&Outcome) -> bool| objects().filter(|object| matches(&object.outcome)).count() as u64;
+        vec![
+            ("tasks", self.reports.len() as u64),
+            ("tasks.waiting", self.waiting),
+            ("tasks.deferred", self.deferred),
+            ("tasks.dead_lettered", self.dead_lettered),
+            ("connections.called", self.reports.iter().map(|report| report.upkeep.called).sum()),
+            ("connections.failed", self.reports.iter().map(|report| report.upkeep.failed).sum()),
+            ("objects.complete", ended(|outcome| matches!(outcome, Outcome::Complete | Outcome::AlreadyDone))),
+            ("objects.stopped", ended(|outcome| matches!(outcome, Outcome::Stopped(_)))),
+            ("objects.skipped", ended(|outcome| matches!(outcome, Outcome::Skipped(_)))),
+            ("objects.failed", ended(|outcome| matches!(outcome, Outcome::Failed))),
+            ("pipelines.stale", self.reports.iter().map(|report| report.stale_pipelines).sum()),
+            ("sync.pages", objects().map(|object| object.pages).sum()),
+            ("sync.halved", objects().map(|object| object.halved).sum()),
+            ("records.read", objects().map(|object| object.rows).sum()),
+            ("records.applied", objects().map(|object| object.applied).sum()),
+            ("records.unstorable", objects().map(|object| object.unstorable).sum()),
+            ("failures", self.reports.iter().map(|report| report.errors().count() as u64).sum()),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_waits_for_its_time_in_steps_that_sqs_allows() {
+        let now: Timestamp = "2026-11-22T02:15:00Z".parse().unwrap();
+        let task = RefreshTask::new("00D5e000000KQ2eEAG".parse().unwrap(), RefreshKind::Nightly, now);
+        let waits = |minutes| {
+            let not_before = Some(now + SignedDuration::from_mins(minutes));
+            wait(&RefreshTask { not_before, ..task.clone() }, now)
+        };
+        assert_eq!(wait(&task, now), None);
+        assert_eq!([-1, 0, 4, 90].map(waits), [None, None, Some(Duration::from_mins(4)), Some(MAX_DELAY)]);
+    }
 }

@@ -122,6 +122,9 @@ fn start(aws: &str) -> RuntimeApi {
     environment.extend([
         ("AWS_ENDPOINT_URL", aws),
         ("PIPELINE_REFRESH_QUEUE_URL", queue.as_str()),
+        ("BACKFILL_QUEUE_URL", queue.as_str()),
+        ("FREQUENT_REFRESH_QUEUE_URL", queue.as_str()),
+        ("DEAD_LETTERS_QUEUE_URL", queue.as_str()),
         ("TOKEN_BROKER_FUNCTION", "token-broker"),
         ("LOG_LEVEL", "warn"),
     ]);

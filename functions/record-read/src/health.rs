@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use salesforce::OrgId;
-use store::{Cursor, CursorName, Org, PlatformUser};
+use store::{Cursor, CursorName, Org, Pipeline, PlatformUser};
 
 use crate::changes::ChangesView;
 use crate::views::{BudgetView, CopyView, HealthView, LicenseView, PipelinesHealth, SyncView};
@@ -17,7 +17,8 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
     let org_id = org.org_id;
     let connections = connections::list_all(deps, org_id, only).await?;
     let cursors = deps.cursors.list(org_id).await?;
-    let count = deps.pipelines.list(org_id).await?.len();
+    let pipelines = deps.pipelines.list(org_id).await?;
+    let pipelines = pipelines_health(&pipelines, cursor(&cursors, &CursorName::pipelines()));
     let last_poll = covered_until(&cursors, &CursorName::poll());
     let changes = ChangesView::new(&org, last_poll, deps.poll_interval, deps.clock.now());
     let budget = deps.budgets.load(org_id, deps.clock.now()).await?;
@@ -28,7 +29,7 @@ pub(crate) async fn health(deps: &Deps, org: Org, only: Option<&PlatformUser>) -
         license: org.license.map(LicenseView::from),
         connections,
         changes,
-        pipelines: PipelinesHealth { count, refreshed_at: covered_until(&cursors, &CursorName::pipelines()) },
+        pipelines,
         sync: cursors.into_iter().filter(is_scan).map(SyncView::from).collect(),
         budget: budget.map(BudgetView::from),
     })
@@ -39,8 +40,22 @@ pub(crate) async fn pipelines_refreshed_at(deps: &Deps, org: OrgId) -> Result<Op
     Ok(covered_until(&deps.cursors.list(org).await?, &CursorName::pipelines()))
 }
 
+fn pipelines_health(pipelines: &[Pipeline], refresh: Option<&Cursor>) -> PipelinesHealth {
+    PipelinesHealth {
+        count: pipelines.len(),
+        refreshed_at: refresh.and_then(|cursor| cursor.covered_until),
+        stale: pipelines.iter().filter(|pipeline| pipeline.stale_reason.is_some()).count(),
+        failure: refresh.and_then(|cursor| cursor.failure.clone()),
+        failing_since: refresh.and_then(|cursor| cursor.failing_since),
+    }
+}
+
 fn covered_until(cursors: &[Cursor], name: &CursorName) -> Option<Timestamp> {
-    cursors.iter().find(|cursor| cursor.cursor_name == *name)?.covered_until
+    cursor(cursors, name)?.covered_until
+}
+
+fn cursor<'a>(cursors: &'a [Cursor], name: &CursorName) -> Option<&'a Cursor> {
+    cursors.iter().find(|cursor| cursor.cursor_name == *name)
 }
 
 fn is_scan(cursor: &Cursor) -> bool {

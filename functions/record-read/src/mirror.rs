@@ -80,6 +80,7 @@ mod tests {
             deleted: stage == "deleted",
             master_record_id: None,
             erased: false,
+            outdated_since: None,
         }
     }
 

@@ -136,6 +136,9 @@ pub(crate) struct RecordView {
     system_modstamp: Option<Timestamp>,
     #[serde(serialize_with = "millis_option", skip_serializing_if = "Option::is_none")]
     read_at: Option<Timestamp>,
+    /// The time since which the record has a newer version that is too large for the mirror.
+    #[serde(serialize_with = "millis_option", skip_serializing_if = "Option::is_none")]
+    outdated_since: Option<Timestamp>,
 }
 
 /// The position of one of the org's scans.
@@ -147,6 +150,11 @@ pub(crate) struct SyncView {
     #[serde(serialize_with = "millis_option")]
     finished_at: Option<Timestamp>,
     running: bool,
+    /// The reason for which the object is not up to date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<String>,
+    #[serde(serialize_with = "millis_option", skip_serializing_if = "Option::is_none")]
+    failing_since: Option<Timestamp>,
 }
 
 /// The org's API calls today.
@@ -166,6 +174,13 @@ pub(crate) struct PipelinesHealth {
     pub(crate) count: usize,
     #[serde(serialize_with = "millis_option")]
     pub(crate) refreshed_at: Option<Timestamp>,
+    /// The number of pipelines that are kept as they were read before.
+    pub(crate) stale: usize,
+    /// The reason for which the pipelines are not up to date.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) failure: Option<String>,
+    #[serde(serialize_with = "millis_option", skip_serializing_if = "Option::is_none")]
+    pub(crate) failing_since: Option<Timestamp>,
 }
 
 /// The health of an org.
@@ -243,6 +258,7 @@ impl From<MirrorRecord> for RecordView {
             fields: row.fields,
             system_modstamp: Some(row.system_modstamp),
             read_at: Some(row.read_at),
+            outdated_since: row.outdated_since,
         }
     }
 }
@@ -256,6 +272,7 @@ impl From<Record> for RecordView {
             source: Source::Salesforce,
             fields: record.fields,
             read_at: None,
+            outdated_since: None,
         }
     }
 }
@@ -267,6 +284,8 @@ impl From<Cursor> for SyncView {
             synced_to: cursor.position.map(|position| position.system_modstamp),
             finished_at: cursor.covered_until,
             running: cursor.checkpoint.is_some(),
+            failure: cursor.failure,
+            failing_since: cursor.failing_since,
         }
     }
 }

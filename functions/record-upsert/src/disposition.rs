@@ -1,7 +1,6 @@
 //! The result of reading a record, and how its messages are disposed of.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use salesforce::{Classify, Record, Retry};
 use store::{ApplyOutcome, Change, DeliveryOutcome, Tombstone};
@@ -13,10 +12,13 @@ use crate::Error;
 pub enum Found {
     /// The record or its deletion, to be applied to the mirror.
     Known(Change),
-    /// Neither the record nor its deletion is visible to the connection.
+    /// Neither the record nor its deletion is visible to the connection: `retrieve` returned null, and `queryAll` did not
+    /// find it.
     NotVisible,
     /// `retrieve` missed the record and `queryAll` found it live: read it again.
     Changing,
+    /// Salesforce cannot return the record, not even alone and in parts.
+    Unreadable,
 }
 
 /// The handling of a record's messages: deleted, re-queued or dead-lettered. Each reason is a stable code.
@@ -24,21 +26,36 @@ pub enum Found {
 pub enum Disposition {
     /// The record was processed. The messages are deleted.
     Settled(DeliveryOutcome),
-    /// A person has to act first. The messages are deleted; the nightly refresh picks the change up.
-    Blocked(String),
-    /// Re-queued with a delay, as new messages.
+    /// Re-queued with a delay, as new messages: for days while the failure may pass, without limit while a person has to
+    /// act.
     Deferred {
         /// The reason.
         reason: String,
-        /// The shortest delay.
-        pause: Duration,
+        /// The retry that the failure allows; not [`Retry::Never`].
+        retry: Retry,
     },
-    /// No retry can help. The messages move to the dead-letter queue.
+    /// Salesforce refused the read. Re-queued a few times, because one odd answer decides little; then it is final.
+    Doubted {
+        /// The reason.
+        reason: String,
+        /// The end, once the refusal is confirmed.
+        end: End,
+    },
+    /// No retry can help this very record. The messages move to the dead-letter queue.
     DeadLettered(String),
     /// The org is not active. The messages are deleted, and nothing is recorded of them.
     Dropped,
     /// The outcome could not be recorded, so the messages stay in the queue.
     Retained(&'static str),
+}
+
+/// The end of a confirmed refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// A dead letter.
+    DeadLettered,
+    /// The connection may not see the object.
+    NotVisible,
 }
 
 impl Disposition {
@@ -47,9 +64,21 @@ impl Disposition {
     pub fn from_failure(error: &Error) -> Self {
         let reason = error.reason();
         match error.retry() {
-            Retry::Never => Self::DeadLettered(reason),
-            Retry::NeedsHuman => Self::Blocked(reason),
-            Retry::After(pause) | Retry::Unknown(pause) => Self::Deferred { reason, pause },
+            _ if error.is_hidden() => Self::Doubted { reason, end: End::NotVisible },
+            Retry::Never if error.is_about_the_record() => Self::DeadLettered(reason),
+            Retry::Never => Self::Doubted { reason, end: End::DeadLettered },
+            retry => Self::Deferred { reason, retry },
+        }
+    }
+
+    /// Returns the disposition of a refusal that is confirmed, or of a failure that lasts too long.
+    #[must_use]
+    pub fn given_up(self) -> Self {
+        match self {
+            Self::Deferred { reason, .. } => Self::DeadLettered(format!("deferred_too_long:{reason}")),
+            Self::Doubted { reason, end: End::DeadLettered } => Self::DeadLettered(reason),
+            Self::Doubted { end: End::NotVisible, .. } => Self::Settled(DeliveryOutcome::NotVisible),
+            other => other,
         }
     }
 
@@ -69,10 +98,10 @@ impl Disposition {
     pub fn outcome(&self) -> Option<DeliveryOutcome> {
         match self {
             Self::Settled(outcome) => Some(outcome.clone()),
-            Self::Deferred { reason, .. } => Some(DeliveryOutcome::Deferred { reason: reason.clone() }),
-            Self::Blocked(reason) | Self::DeadLettered(reason) => {
-                Some(DeliveryOutcome::Failed { reason: reason.clone() })
+            Self::Deferred { reason, .. } | Self::Doubted { reason, .. } => {
+                Some(DeliveryOutcome::Deferred { reason: reason.clone() })
             }
+            Self::DeadLettered(reason) => Some(DeliveryOutcome::Failed { reason: reason.clone() }),
             Self::Dropped | Self::Retained(_) => None,
         }
     }
@@ -88,11 +117,12 @@ pub fn counts<'a>(dispositions: impl Iterator<Item = &'a Disposition>) -> Vec<(&
             Disposition::Settled(DeliveryOutcome::Stale) => "messages.stale",
             Disposition::Settled(DeliveryOutcome::NotVisible) => "messages.not_visible",
             Disposition::Settled(DeliveryOutcome::Deleted) => "messages.deleted",
-            Disposition::Settled(DeliveryOutcome::Failed { .. } | DeliveryOutcome::ObjectRefresh)
-            | Disposition::Blocked(_) => "messages.blocked",
-            Disposition::Settled(DeliveryOutcome::Deferred { .. }) | Disposition::Deferred { .. } => {
-                "messages.deferred"
-            }
+            Disposition::Deferred { retry: Retry::NeedsHuman, .. } => "messages.blocked",
+            Disposition::Doubted { .. } => "messages.doubted",
+            Disposition::Settled(
+                DeliveryOutcome::Failed { .. } | DeliveryOutcome::ObjectRefresh | DeliveryOutcome::Deferred { .. },
+            )
+            | Disposition::Deferred { .. } => "messages.deferred",
             Disposition::DeadLettered(_) => "messages.dead_lettered",
             Disposition::Dropped => "messages.dropped",
             Disposition::Retained(_) => "messages.retained",
@@ -111,9 +141,17 @@ pub fn missing(row: Option<&Record>, read_at: jiff::Timestamp) -> Found {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use salesforce::Problem;
     use serde_json::{Value, json};
 
     use super::*;
+
+    fn rejected(status: u16, code: &str) -> Error {
+        let problems = vec![Problem { code: code.to_owned(), fields: Vec::new() }];
+        Error::Salesforce(salesforce::Error::Rejected { operation: "retrieve", status, problems })
+    }
 
     fn row(fields: Value) -> Record {
         let Value::Object(fields) = fields else { panic!("not a JSON object") };
@@ -158,13 +196,14 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_needs_a_person_blocks_the_record() {
+    fn a_failure_that_needs_a_person_defers_the_record() {
         let ended = salesforce::Error::GrantEnded { code: "invalid_grant".to_owned(), reason: "expired" };
         let error = Error::Salesforce(ended);
         let disposition = Disposition::from_failure(&error);
 
-        assert_eq!(disposition, Disposition::Blocked("reconnect_required".to_owned()));
-        assert!(matches!(disposition.outcome(), Some(DeliveryOutcome::Failed { .. })));
+        let reason = "reconnect_required".to_owned();
+        assert_eq!(disposition, Disposition::Deferred { reason: reason.clone(), retry: Retry::NeedsHuman });
+        assert_eq!(disposition.outcome(), Some(DeliveryOutcome::Deferred { reason }));
     }
 
     #[test]
@@ -173,7 +212,7 @@ mod tests {
         let pause = Duration::from_mins(15);
         assert_eq!(
             Disposition::from_failure(&error),
-            Disposition::Deferred { reason: "daily_limit".to_owned(), pause }
+            Disposition::Deferred { reason: "daily_limit".to_owned(), retry: Retry::After(pause) }
         );
         assert!(
             matches!(Disposition::from_failure(&Error::OverBudget), Disposition::Deferred { reason, .. } if reason == "over_budget")
@@ -181,9 +220,20 @@ mod tests {
     }
 
     #[test]
-    fn a_permanent_failure_is_dead_lettered() {
-        let error = Error::Salesforce(salesforce::Error::TooLarge { operation: "retrieve", what: "response" });
-        assert_eq!(Disposition::from_failure(&error), Disposition::DeadLettered("salesforce_refused".to_owned()));
+    fn a_refusal_is_doubted_until_it_is_confirmed() {
+        let refused = Disposition::from_failure(&rejected(400, "SOMETHING_NEW"));
+        let reason = "SOMETHING_NEW".to_owned();
+        assert_eq!(refused, Disposition::Doubted { reason: reason.clone(), end: End::DeadLettered });
+        assert_eq!(refused.given_up(), Disposition::DeadLettered(reason));
+        let hidden = Disposition::from_failure(&rejected(404, "NOT_FOUND"));
+        assert!(matches!(hidden.outcome(), Some(DeliveryOutcome::Deferred { .. })));
+        assert_eq!(hidden.given_up(), Disposition::Settled(DeliveryOutcome::NotVisible));
+    }
+
+    #[test]
+    fn what_no_retry_can_help_a_record_is_dead_lettered() {
+        let dead = Disposition::DeadLettered("record_unreadable".to_owned());
+        assert_eq!(Disposition::from_failure(&Error::Unreadable), dead);
         let too_large =
             store::Error::TooLarge { operation: "store the record", size_bytes: 500_000, limit: store::ITEM_LIMIT };
         assert_eq!(

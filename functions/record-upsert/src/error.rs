@@ -26,6 +26,9 @@ pub enum Error {
     /// The record could not be written to the mirror.
     #[error("could not write a record to the mirror")]
     Mirror(#[source] store::Error),
+    /// Salesforce cannot return the record, not even alone and in parts.
+    #[error("could not read a record: it is too large, or too complicated, to be returned")]
+    Unreadable,
     /// The record was deleted or restored while it was read.
     #[error("could not read a record: it was deleted or restored meanwhile")]
     Changing,
@@ -38,8 +41,20 @@ impl Error {
         match self {
             Self::Salesforce(error) => error.problems().is_empty(),
             Self::OverBudget | Self::TooSlow | Self::OutOfTime => true,
-            Self::Mirror(_) | Self::FieldsChanged(_) | Self::Changing => false,
+            Self::Mirror(_) | Self::FieldsChanged(_) | Self::Unreadable | Self::Changing => false,
         }
+    }
+
+    /// Returns whether it is about one record, and every other one may succeed.
+    #[must_use]
+    pub fn is_about_the_record(&self) -> bool {
+        matches!(self, Self::Mirror(_) | Self::Unreadable | Self::Changing)
+    }
+
+    /// Returns whether Salesforce said that the object does not exist, or that the connection may not see it.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        matches!(self, Self::Salesforce(error) if error.is_hidden())
     }
 
     /// Returns whether the org is unavailable or slow, so that it should not be called for a moment.
@@ -53,29 +68,16 @@ impl Error {
     #[must_use]
     pub fn reason(&self) -> String {
         match self {
-            Self::Salesforce(error) | Self::FieldsChanged(error) => {
-                let codes = error.problems().iter().map(|problem| problem.code.as_str());
-                codes.chain(std::iter::once(code_without_problem(error))).next().unwrap_or_default()
-            }
+            Self::Salesforce(error) | Self::FieldsChanged(error) => mirroring::reason(error),
             Self::OverBudget => "over_budget",
             Self::TooSlow => "org_too_slow",
             Self::OutOfTime => "out_of_time",
             Self::Mirror(store::Error::TooLarge { .. }) => "too_large",
             Self::Mirror(_) => "mirror_unavailable",
+            Self::Unreadable => "record_unreadable",
             Self::Changing => "record_changing",
         }
         .to_owned()
-    }
-}
-
-/// Returns the code of a failure for which Salesforce sent none.
-fn code_without_problem(error: &salesforce::Error) -> &'static str {
-    match (error, error.retry()) {
-        (salesforce::Error::DailyLimit { .. }, _) => "daily_limit",
-        (salesforce::Error::Blocked { condition, .. }, _) => condition.code(),
-        (_, Retry::Never) => "salesforce_refused",
-        (_, Retry::NeedsHuman) => "reconnect_required",
-        (_, Retry::After(_) | Retry::Unknown(_)) => "salesforce_unavailable",
     }
 }
 
@@ -83,11 +85,12 @@ impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
             Self::Salesforce(error) => error.retry(),
+            Self::Unreadable => Retry::Never,
             Self::OverBudget | Self::TooSlow | Self::OutOfTime | Self::FieldsChanged(_) | Self::Changing => {
                 Retry::After(Duration::from_secs(1))
             }
-            // Deferred, not dead-lettered: a wrong permission or table name is usually corrected within the day for which hints
-            // are deferred.
+            // Deferred, not dead-lettered: a wrong permission or table name is usually corrected within the days for
+            // which hints are deferred.
             Self::Mirror(store::Error::Refused { .. }) => Retry::After(Duration::from_mins(1)),
             Self::Mirror(error) => error.retry(),
         }

@@ -13,6 +13,7 @@ fn error_texts_read_as_sentences() {
         Error::TooSlow => Error::TooSlow,
         Error::OutOfTime => Error::OutOfTime,
         Error::Mirror(_) => Error::Mirror(store::Error::NotFound { operation: "load the org", entity: "org" }),
+        Error::Unreadable => Error::Unreadable,
         Error::Changing => Error::Changing,
     });
     insta::assert_snapshot!(texts);

@@ -59,7 +59,7 @@ async fn unless_active(deps: &Deps, org: OrgId) -> Option<Disposition> {
 async fn refresh_records(deps: &Deps, org: OrgId, work: OrgWork, deadlines: Deadlines) -> Vec<(usize, Disposition)> {
     let now = deps.clock.now();
     let paused = deps.org_backoff.paused(org, now);
-    let mut all_fail_with = paused.map(|reason| Disposition::Deferred { reason, pause: Duration::ZERO });
+    let mut all_fail_with = paused.map(|reason| Disposition::Deferred { reason, retry: Retry::After(Duration::ZERO) });
     if all_fail_with.is_none() && now >= deadlines.calls_until {
         all_fail_with = Some(Disposition::from_failure(&Error::OutOfTime));
     }
@@ -133,20 +133,16 @@ async fn read_all(
     ids: &[RecordId],
     found: &mut AllFound,
 ) -> Result<(), Error> {
-    let Some(fields) = fields_of(reader, object).await? else {
-        found.extend(ids.iter().map(|id| (*id, Found::NotVisible)));
-        return Ok(());
-    };
+    let fields = fields_of(reader, object).await?;
     let mut requested: BTreeSet<RecordId> = ids.iter().copied().collect();
     let mut to_read = ids.to_vec();
     for _ in 0..=MERGES_FOLLOWED {
         let read_before = found.len();
         match reader.reread(object, &fields, &to_read, found).await {
             Ok(()) => {}
-            Err(Error::Salesforce(error)) if error.is_hidden() => {
+            Err(error) if error.is_hidden() => {
                 reader.deps.fields.invalidate(reader.org, object);
-                let read: BTreeSet<RecordId> = found.iter().map(|(id, _)| *id).collect();
-                found.extend(requested.difference(&read).map(|id| (*id, Found::NotVisible)));
+                return Err(error);
             }
             Err(Error::Salesforce(error)) if error.has_code("INVALID_FIELD") => {
                 reader.deps.fields.invalidate(reader.org, object);
@@ -163,24 +159,20 @@ async fn read_all(
     Ok(())
 }
 
-/// Returns the object's fields, or `None` when the connection may not see the object.
-async fn fields_of(reader: &Reader<'_>, object: &ObjectName) -> Result<Option<Arc<ObjectFields>>, Error> {
+async fn fields_of(reader: &Reader<'_>, object: &ObjectName) -> Result<Arc<ObjectFields>, Error> {
     let Reader { deps, org, .. } = reader;
     if let Some(fields) = deps.fields.get(*org, object, deps.clock.now()) {
-        return Ok(Some(fields));
+        return Ok(fields);
     }
-    match reader.describe(object).await {
-        Ok(describe) => Ok(Some(deps.fields.insert(*org, object, &describe, deps.clock.now()))),
-        Err(Error::Salesforce(error)) if error.is_hidden() => Ok(None),
-        Err(error) => Err(error),
-    }
+    let describe = reader.describe(object).await?;
+    Ok(deps.fields.insert(*org, object, &describe, deps.clock.now()))
 }
 
 /// Returns the record into which this one was merged.
 fn master(found: &Found) -> Option<RecordId> {
     match found {
         Found::Known(Change::Tombstone(tombstone)) => tombstone.master_record_id,
-        Found::Known(Change::Upsert { .. }) | Found::NotVisible | Found::Changing => None,
+        Found::Known(Change::Upsert { .. }) | Found::NotVisible | Found::Changing | Found::Unreadable => None,
     }
 }
 
@@ -199,6 +191,9 @@ async fn apply(reader: &Reader<'_>, object: &ObjectName, found: AllFound, dispos
             }
             Found::Changing => {
                 dispositions.insert(id, Disposition::from_failure(&Error::Changing));
+            }
+            Found::Unreadable => {
+                dispositions.insert(id, Disposition::from_failure(&Error::Unreadable));
             }
         }
     }

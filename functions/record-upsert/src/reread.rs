@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use mirroring::ObjectFields;
+use mirroring::{ObjectFields, Retrieved};
+use runtime::Chain;
 use salesforce::{Client, FieldName, MAX_RETRIEVE_IDS, ObjectDescribe, ObjectName, OrgId, RecordId, Soql, soql};
 use store::Change;
+use tracing::warn;
 
 use crate::allowance::Allowance;
 use crate::disposition::{self, Found};
@@ -40,11 +42,17 @@ impl Reader<'_> {
         let mut missing = Vec::new();
         for ids in ids.chunks(MAX_RETRIEVE_IDS) {
             let read_at = self.deps.clock.now();
-            let records = self.call(self.client.retrieve(object, ids, &fields.selected)).await?;
-            for (id, record) in ids.iter().zip(records) {
-                match record {
-                    Some(record) => found.push((*id, Found::Known(Change::Upsert { record, read_at }))),
-                    None => missing.push(*id),
+            let cache = &self.deps.fields;
+            let retrieved = cache.retrieve(&self.client, (self.org, object), ids, &fields.selected);
+            for (id, retrieved) in ids.iter().zip(self.call(retrieved).await?) {
+                match retrieved {
+                    Retrieved::Record(record) => found.push((*id, Found::Known(Change::Upsert { record, read_at }))),
+                    Retrieved::Missing => missing.push(*id),
+                    Retrieved::Changing => found.push((*id, Found::Changing)),
+                    Retrieved::Unreadable(error) => {
+                        warn!(org.id = %self.org, sf.object = %object, record.id = %id, "{}", Chain(&error));
+                        found.push((*id, Found::Unreadable));
+                    }
                 }
             }
         }
@@ -59,13 +67,17 @@ impl Reader<'_> {
         ids: &[RecordId],
         found: &mut AllFound,
     ) -> Result<(), Error> {
-        if fields.deletion_fields.is_empty() {
+        if !fields.queryable {
             found.extend(ids.iter().map(|id| (*id, Found::NotVisible)));
             return Ok(());
         }
+        let selected = match fields.deletion_fields.as_slice() {
+            [] => &[FieldName::ID],
+            deletion_fields => deletion_fields,
+        };
         for ids in ids.chunks(MAX_QUERY_IDS) {
             let read_at = self.deps.clock.now();
-            let query = Soql::select(&fields.deletion_fields).from(object).where_(soql::in_(&FieldName::ID, ids));
+            let query = Soql::select(selected).from(object).where_(soql::in_(&FieldName::ID, ids));
             let mut page = self.call(self.client.query_all(&query)).await?;
             let mut rows = HashMap::new();
             loop {

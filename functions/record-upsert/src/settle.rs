@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use runtime::Chain;
 use runtime::sqs::Unreadable;
-use salesforce::{OrgId, Retry};
+use salesforce::OrgId;
 use store::deferral::jitter;
 use store::{ChangeHint, Delivery, DeliveryId, NewDeadLetter, RecordRef};
 use tracing::{error, warn};
@@ -56,7 +56,7 @@ pub(crate) async fn settle(
     dispositions.into_iter().map(|(index, disposition)| (index, final_disposition(index, disposition))).collect()
 }
 
-/// Decides which hints are re-queued, and which were deferred for too long. Pure.
+/// Decides which hints are re-queued, and which were deferred for too long or are refused for good. Pure.
 fn plan<'a>(
     hints: &[&'a ChangeHint],
     mut dispositions: Vec<(usize, Disposition)>,
@@ -66,10 +66,10 @@ fn plan<'a>(
     for (index, disposition) in &mut dispositions {
         let Some(hint) = hints.get(*index) else { continue };
         let key = (&hint.delivery_id, &hint.record);
-        if let Disposition::Deferred { reason, pause } = disposition {
-            match defer(hint, *pause, now) {
+        if matches!(disposition, Disposition::Deferred { .. } | Disposition::Doubted { .. }) {
+            match defer(hint, disposition, now) {
                 Some(deferred) => sends.deferred.entry(key).or_insert_with(|| (deferred, Vec::new())).1.push(*index),
-                None => *disposition = Disposition::DeadLettered(format!("deferred_too_long:{reason}")),
+                None => *disposition = disposition.clone().given_up(),
             }
         }
         if let Disposition::DeadLettered(reason) = disposition {
@@ -80,10 +80,14 @@ fn plan<'a>(
     (dispositions, sends)
 }
 
-/// Returns the hint to re-queue and its delay, or `None` if it was deferred for too long.
-fn defer(hint: &ChangeHint, pause: Duration, now: Timestamp) -> Option<(ChangeHint, Duration)> {
+/// Returns the hint to re-queue and its delay, or `None` if it is not re-queued.
+fn defer(hint: &ChangeHint, disposition: &Disposition, now: Timestamp) -> Option<(ChangeHint, Duration)> {
     let jitter = jitter(&(&hint.delivery_id, &hint.record, hint.deferrals.count));
-    let (deferrals, delay) = hint.deferrals.after(Retry::After(pause), now, jitter)?;
+    let (deferrals, delay) = match disposition {
+        Disposition::Deferred { retry, .. } => hint.deferrals.after(*retry, now, jitter),
+        Disposition::Doubted { .. } => hint.deferrals.after_refusal(jitter),
+        _ => None,
+    }?;
     Some((ChangeHint { deferrals, ..hint.clone() }, delay))
 }
 

@@ -221,7 +221,7 @@ fn mirrored_objects(template: &Template, loaded: &LoadReport) -> Result<Vec<Stri
     Ok(objects)
 }
 
-fn parameters(url: &str, issuer: &str, login_url: &str, mirrored_objects: &str) -> [(&'static str, String); 8] {
+fn parameters(url: &str, issuer: &str, login_url: &str, mirrored_objects: &str) -> [(&'static str, String); 9] {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     [
         ("Architecture", architecture),
@@ -232,6 +232,8 @@ fn parameters(url: &str, issuer: &str, login_url: &str, mirrored_objects: &str) 
         ("LoginUrlProduction", login_url),
         ("LoginUrlSandbox", login_url),
         ("MirroredObjects", mirrored_objects),
+        // The refresh of the demo and the tests begins at once.
+        ("RefreshWindowMinutes", "0"),
     ]
     .map(|(name, value)| (name, value.to_owned()))
 }

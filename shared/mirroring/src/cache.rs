@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use salesforce::{FieldName, ObjectDescribe, ObjectName, OrgId};
 use tracing::warn;
 
-use super::{MirroredFields, ObjectFields};
+use super::{Extent, MirroredFields, ObjectFields};
 
 /// The age at which an entry expires. A removed field is noticed at once (`INVALID_FIELD`), a new field when the entry expires.
 pub(super) const MAX_AGE: SignedDuration = SignedDuration::from_mins(15);
@@ -17,6 +17,8 @@ pub(super) const MAX_AGE: SignedDuration = SignedDuration::from_mins(15);
 pub struct FieldCache {
     configured: MirroredFields,
     entries: Mutex<HashMap<(OrgId, ObjectName), Entry>>,
+    /// The extents that are smaller than the largest.
+    extents: Mutex<HashMap<(OrgId, ObjectName), Extent>>,
 }
 
 #[derive(Debug)]
@@ -30,7 +32,7 @@ impl FieldCache {
     /// Creates an empty cache.
     #[must_use]
     pub fn new(configured: MirroredFields) -> Self {
-        Self { configured, entries: Mutex::default() }
+        Self { configured, ..Self::default() }
     }
 
     /// Returns the fields of the object, if there is an entry that is valid and younger than 15 minutes.
@@ -61,6 +63,24 @@ impl FieldCache {
             warn!(org.id = %org, sf.object = %object, fields = names, "the connection cannot read some of the configured fields");
         }
         fields
+    }
+
+    /// Returns how much one request reads of the object.
+    #[must_use]
+    pub fn extent(&self, org: OrgId, object: &ObjectName) -> Extent {
+        let extents = self.extents.lock().unwrap_or_else(PoisonError::into_inner);
+        extents.get(&(org, object.clone())).copied().unwrap_or_default()
+    }
+
+    /// Remembers how much one request may read of the object, for the life of the execution environment.
+    pub fn set_extent(&self, org: OrgId, object: &ObjectName, extent: Extent) {
+        let mut extents = self.extents.lock().unwrap_or_else(PoisonError::into_inner);
+        let (full, key) = (Extent::default(), (org, object.clone()));
+        if (extent.rows(), extent.parts()) == (full.rows(), full.parts()) {
+            extents.remove(&key);
+        } else {
+            extents.insert(key, extent);
+        }
     }
 
     /// Invalidates the entry of an object whose fields have changed.

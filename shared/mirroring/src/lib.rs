@@ -7,11 +7,15 @@ mod cache;
 mod configured;
 #[cfg(test)]
 mod error_texts;
+mod extent;
+mod retrieve;
 
 pub use cache::FieldCache;
 pub use configured::{InvalidFieldList, MirroredFields};
+pub use extent::{Excess, Extent, MAX_ROWS};
+pub use retrieve::{Halvings, Retrieved};
 
-use salesforce::{FieldName, ObjectDescribe};
+use salesforce::{Classify as _, FieldName, ObjectDescribe, Retry};
 
 const IS_DELETED: FieldName = FieldName::from_static("IsDeleted");
 const MASTER_RECORD_ID: FieldName = FieldName::from_static("MasterRecordId");
@@ -53,6 +57,21 @@ impl ObjectFields {
         }
         let selected = readable.into_iter().filter(is_selected).collect();
         Self { queryable: describe.summary.queryable, selected, deletion_fields, unreadable }
+    }
+}
+
+/// Returns a stable code for the failure of a read: Salesforce's own error code where there is one.
+#[must_use]
+pub fn reason(error: &salesforce::Error) -> &str {
+    match error.problems().first() {
+        Some(problem) => &problem.code,
+        None => match (error, error.retry()) {
+            (salesforce::Error::DailyLimit { .. }, _) => "daily_limit",
+            (salesforce::Error::Blocked { condition, .. }, _) => condition.code(),
+            (_, Retry::Never) => "salesforce_refused",
+            (_, Retry::NeedsHuman) => "reconnect_required",
+            (_, Retry::After(_) | Retry::Unknown(_)) => "salesforce_unavailable",
+        },
     }
 }
 

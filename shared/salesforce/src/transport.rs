@@ -16,8 +16,9 @@ use crate::key_cache::KeyCache;
 use crate::meter::Meter;
 use crate::{Classify, Clock, Error, HostPolicy};
 
-/// The size limit of a response; 2,000 wide records are much smaller.
-const MAX_RESPONSE_BYTES: usize = 64 * 1024 * 1024;
+/// The size limit of a response. Parsed, it takes several times as much of a function's 512 MB; a reader of larger answers asks
+/// for less at once.
+const MAX_RESPONSE_BYTES: usize = 16 * 1024 * 1024;
 
 /// The time limits of a call. In an invocation of a function, its end limits each attempt too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -77,6 +77,12 @@ pub struct Cursor {
     /// The time at which the last complete scan began. It read everything committed before.
     #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
     pub covered_until: Option<Timestamp>,
+    /// The reason for which the scan fails, as a stable code; `None` when it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// The time since which the scan fails.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<Timestamp>,
     /// The time of the last change.
     #[serde(with = "crate::time::millis")]
     pub updated_at: Timestamp,
@@ -159,6 +165,26 @@ impl Cursors {
         Ok(position)
     }
 
+    /// Stores that a scan or refresh fails, and why. The next progress removes it.
+    ///
+    /// # Errors
+    /// Only those of the table.
+    pub async fn record_failure(
+        &self,
+        org: OrgId,
+        name: &CursorName,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let at = || text(time::format(now));
+        let update = Update {
+            set: vec![("failure", text(reason))],
+            set_once: vec![("failing_since", at()), ("updated_at", at())],
+            ..Update::default()
+        };
+        self.table.update("record the failure of the scan", row_key(org, name), update).await.map(drop)
+    }
+
     /// Stores that a scan, poll or refresh which began at `covered_until` is complete, and removes its checkpoint.
     ///
     /// # Errors
@@ -169,16 +195,21 @@ impl Cursors {
     }
 }
 
+/// The attributes of a failure.
+const FAILURE: [&str; 2] = ["failure", "failing_since"];
+
 impl ScanState {
     fn update(&self, now: Timestamp) -> Update {
         let updated_at = ("updated_at", text(time::format(now)));
         match self {
-            Self::Running(checkpoint) => {
-                Update { set: vec![("checkpoint", text(checkpoint)), updated_at], ..Update::default() }
-            }
+            Self::Running(checkpoint) => Update {
+                set: vec![("checkpoint", text(checkpoint)), updated_at],
+                remove: FAILURE.to_vec(),
+                ..Update::default()
+            },
             Self::Complete(covered_until) => Update {
                 set: vec![("covered_until", text(time::format(*covered_until))), updated_at],
-                remove: vec!["checkpoint"],
+                remove: [&["checkpoint"], FAILURE.as_slice()].concat(),
                 ..Update::default()
             },
         }

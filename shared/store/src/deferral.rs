@@ -4,6 +4,9 @@
 //! A failure that passes by itself is tried again for [`OUTAGE`], longer than a weekend, with a delay that grows to
 //! what SQS allows. While a person has to act there is no such limit: the person was told, by the state of the
 //! connection and its event, and the work is done once they have acted.
+//!
+//! A refusal that no retry seems to help is confirmed first: one odd answer, of a proxy or of an org under maintenance,
+//! ends no work ([`Deferrals::after_refusal`]).
 
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::time::Duration;
@@ -19,6 +22,12 @@ pub const OUTAGE: SignedDuration = SignedDuration::from_hours(3 * 24);
 /// The smallest number of deferrals before work has failed: 24 hours of the longest delay. So work that waited elsewhere,
 /// for example in a dead-letter queue, has not failed for its age alone.
 pub const MIN_DEFERRALS: u32 = 96;
+
+/// The number of times that refused work is tried again before the refusal is final.
+pub const CONFIRMATIONS: u32 = 3;
+
+/// The delays before a refusal is confirmed: 20 minutes together, longer than most odd answers last.
+const CONFIRMING: Backoff = Backoff::new(Duration::from_secs(60), 4, MAX_DELAY);
 
 /// The delays before jitter: each twice as long as the one before, up to what SQS allows.
 const BACKOFF: Backoff = Backoff::new(Duration::from_secs(15), 2, MAX_DELAY);
@@ -38,6 +47,9 @@ pub struct Deferrals {
         skip_serializing_if = "Option::is_none"
     )]
     pub since: Option<Timestamp>,
+    /// The number of refusals that no retry seemed to help.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refusals: u32,
 }
 
 impl Deferrals {
@@ -57,7 +69,18 @@ impl Deferrals {
             return None;
         }
         let delay = BACKOFF.shortened_pause(self.count, jitter).max(pause).min(MAX_DELAY);
-        Some((Self { count: self.count.saturating_add(1), since }, delay))
+        Some((Self { count: self.count.saturating_add(1), since, ..self }, delay))
+    }
+
+    /// Returns the deferrals after a refusal that no retry seems to help, and the delay until it is asked again; `None`
+    /// if the refusal was confirmed [`CONFIRMATIONS`] times. Meant for work that is asked again without harm.
+    #[must_use]
+    pub fn after_refusal(self, jitter: f64) -> Option<(Self, Duration)> {
+        if self.refusals >= CONFIRMATIONS {
+            return None;
+        }
+        let delay = CONFIRMING.shortened_pause(self.refusals, jitter);
+        Some((Self { count: self.count.saturating_add(1), refusals: self.refusals + 1, ..self }, delay))
     }
 }
 
@@ -98,8 +121,21 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_is_final_once_it_is_confirmed() {
+        let (mut deferrals, mut waited) = (Deferrals::default(), Duration::ZERO);
+        for _ in 0..CONFIRMATIONS {
+            // An outage in between neither confirms nor forgives a refusal.
+            let (failed, _) = deferrals.after(PASSES, start(), 0.0).unwrap();
+            let (next, delay) = failed.after_refusal(0.0).unwrap();
+            (deferrals, waited) = (next, waited + delay);
+        }
+        assert_eq!(deferrals.after_refusal(0.0), None);
+        assert!(waited >= Duration::from_mins(10) && waited <= Duration::from_mins(21), "{waited:?}");
+    }
+
+    #[test]
     fn an_outage_counts_from_its_first_failure() {
-        let waiting = Deferrals { count: MIN_DEFERRALS, since: None };
+        let waiting = Deferrals { count: MIN_DEFERRALS, ..Deferrals::default() };
         let (deferred, _) = waiting.after(PASSES, start(), 0.0).unwrap();
         assert_eq!(deferred.since, Some(start()));
         let at_the_end = start() + OUTAGE;
@@ -109,7 +145,7 @@ mod tests {
 
     #[test]
     fn the_time_in_which_a_person_had_to_act_does_not_count() {
-        let deferred = Deferrals { count: MIN_DEFERRALS, since: Some(start()) };
+        let deferred = Deferrals { count: MIN_DEFERRALS, since: Some(start()), refusals: 0 };
         let (waiting, _) = deferred.after(Retry::NeedsHuman, start() + OUTAGE * 10, 0.0).unwrap();
         assert_eq!(waiting.since, None);
         let (deferred, _) = waiting.after(PASSES, start() + OUTAGE * 11, 0.0).unwrap();
@@ -120,9 +156,9 @@ mod tests {
     fn deferrals_are_read_by_both_names_and_written_as_put_off() {
         for name in ["put_off", "deferrals"] {
             let deferrals: Deferrals = serde_json::from_value(json!({ name: 7 })).unwrap();
-            assert_eq!(deferrals, Deferrals { count: 7, since: None }, "{name}");
+            assert_eq!(deferrals, Deferrals { count: 7, ..Deferrals::default() }, "{name}");
         }
-        let deferrals = Deferrals { count: 7, since: Some(start()) };
+        let deferrals = Deferrals { count: 7, since: Some(start()), refusals: 0 };
         let stored = json!({ "put_off": 7, "deferred_since": "2026-11-22T10:00:00.000Z" });
         assert_eq!(serde_json::to_value(deferrals).unwrap(), stored);
         assert_eq!(serde_json::from_value::<Deferrals>(stored).unwrap(), deferrals);
@@ -131,8 +167,9 @@ mod tests {
 
     #[test]
     fn work_that_failed_together_returns_at_different_times() {
-        let delay =
-            |n: u32| Deferrals { count: 5, since: None }.after(PASSES, start(), jitter(&n)).unwrap().1.as_secs();
+        let delay = |n: u32| {
+            Deferrals { count: 5, ..Deferrals::default() }.after(PASSES, start(), jitter(&n)).unwrap().1.as_secs()
+        };
         let distinct: std::collections::BTreeSet<_> = (0..200).map(delay).collect();
         assert!(distinct.len() > 100, "{distinct:?}");
     }
@@ -141,7 +178,7 @@ mod tests {
         #[test]
         fn a_delay_is_between_half_and_all_of_its_step(count in 0..MIN_DEFERRALS, jitter in 0.0..1.0f64) {
             let whole = Duration::from_secs(15).saturating_mul(1 << count.min(16)).min(MAX_DELAY);
-            let (_, delay) = Deferrals { count, since: None }.after(PASSES, start(), jitter).unwrap();
+            let (_, delay) = Deferrals { count, ..Deferrals::default() }.after(PASSES, start(), jitter).unwrap();
             prop_assert!(delay <= whole && delay >= whole / 2, "{delay:?} of {whole:?}");
         }
 
@@ -159,7 +196,7 @@ mod tests {
 
         #[test]
         fn work_never_fails_while_a_person_has_to_act(days in 0..1_000_i64, count: u32) {
-            let deferrals = Deferrals { count, since: None };
+            let deferrals = Deferrals { count, ..Deferrals::default() };
             prop_assert!(deferrals.after(Retry::NeedsHuman, start() + SignedDuration::from_hours(24 * days), 0.5).is_some());
         }
     }

@@ -26,6 +26,14 @@ pub struct Stage {
     pub is_won: bool,
     /// The forecast category.
     pub forecast_category: String,
+    /// `false` for a stage that cannot be chosen any more; opportunities may still have it.
+    #[serde(default = "is_active")]
+    pub is_active: bool,
+}
+
+/// The rows of version 0.1.0 have active stages only.
+fn is_active() -> bool {
+    true
 }
 
 /// A pipeline.
@@ -43,6 +51,12 @@ pub struct Pipeline {
     pub is_default: bool,
     /// The stages in order.
     pub stages: Vec<Stage>,
+    /// The reason for which the pipeline could not be read again, as a stable code; `None` if it is up to date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_reason: Option<String>,
+    /// The time since which it could not be read for this reason.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub stale_since: Option<Timestamp>,
 }
 
 /// The changes made by replacing an org's pipelines.
@@ -142,7 +156,21 @@ mod tests {
             is_active: true,
             is_default: false,
             stages: Vec::new(),
+            stale_reason: None,
+            stale_since: None,
         }
+    }
+
+    #[test]
+    fn a_pipeline_of_version_0_1_0_is_read() {
+        let stage = serde_json::json!({
+            "api_name": "Won", "label": "Won", "sort_order": 1, "probability": 100.0, "is_closed": true, "is_won": true,
+            "forecast_category": "Closed",
+        });
+        assert!(serde_json::from_value::<Stage>(stage).unwrap().is_active);
+        let mut stored = serde_json::to_value(pipeline("012000000000001", "Same")).unwrap();
+        assert!(stored.as_object_mut().unwrap().remove("stale_reason").is_none());
+        assert_eq!(serde_json::from_value::<Pipeline>(stored).unwrap(), pipeline("012000000000001", "Same"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use salesforce::{Clock, ObjectName, OrgId};
 use serde::{Deserialize, Serialize};
 
+use crate::deferral::Deferrals;
 use crate::ids::WriteId;
 use crate::{Error, batch, time};
 use outgoing::{Outgoing, Sender};
@@ -48,14 +49,30 @@ pub struct RefreshTask {
     pub object: Option<ObjectName>,
     /// The time of the request.
     pub requested_at: Timestamp,
+    /// The time before which the task is not begun; `None` for at once.
+    pub not_before: Option<Timestamp>,
+    /// The deferrals since the task last made progress.
+    pub deferrals: Deferrals,
 }
 
 impl RefreshTask {
+    /// Creates a task for all objects of an org that is begun at once.
+    #[must_use]
+    pub fn new(org_id: OrgId, kind: RefreshKind, requested_at: Timestamp) -> Self {
+        Self { org_id, kind, object: None, requested_at, not_before: None, deferrals: Deferrals::default() }
+    }
+
     /// Returns the task that continues this one for one object. The rest of a poll is an incremental refresh.
     #[must_use]
     pub fn for_object(&self, object: ObjectName) -> Self {
         let kind = if self.kind == RefreshKind::Poll { RefreshKind::Incremental } else { self.kind };
         Self { kind, object: Some(object), ..self.clone() }
+    }
+
+    /// Returns the task with other deferrals.
+    #[must_use]
+    pub fn with_deferrals(&self, deferrals: Deferrals) -> Self {
+        Self { deferrals, ..self.clone() }
     }
 }
 
@@ -70,23 +87,29 @@ struct RefreshMessage {
     object: Option<ObjectName>,
     #[serde(with = "crate::time::millis")]
     requested_at: Timestamp,
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    not_before: Option<Timestamp>,
+    #[serde(flatten)]
+    deferrals: Deferrals,
 }
 
 impl From<RefreshMessage> for RefreshTask {
-    fn from(RefreshMessage { org_id, kind, object, requested_at }: RefreshMessage) -> Self {
+    fn from(message: RefreshMessage) -> Self {
+        let RefreshMessage { org_id, kind, object, requested_at, not_before, deferrals } = message;
         let kind = match (kind, &object) {
             (RefreshKind::Incremental, None) => RefreshKind::Poll,
             (RefreshKind::Poll, Some(_)) => RefreshKind::Incremental,
             _ => kind,
         };
-        Self { org_id, kind, object, requested_at }
+        Self { org_id, kind, object, requested_at, not_before, deferrals }
     }
 }
 
 impl From<RefreshTask> for RefreshMessage {
-    fn from(RefreshTask { org_id, kind, object, requested_at }: RefreshTask) -> Self {
+    fn from(task: RefreshTask) -> Self {
+        let RefreshTask { org_id, kind, object, requested_at, not_before, deferrals } = task;
         let kind = if kind == RefreshKind::Poll { RefreshKind::Incremental } else { kind };
-        Self { org_id, kind, object, requested_at }
+        Self { org_id, kind, object, requested_at, not_before, deferrals }
     }
 }
 
@@ -284,6 +307,15 @@ mod tests {
             assert_eq!((task.kind, task.object.is_some()), (expected, object.is_some()), "{kind}");
             assert_eq!(serde_json::to_value(&task).unwrap(), message, "an earlier version understands the same JSON");
         }
+    }
+
+    #[test]
+    fn a_deferred_task_reads_back_as_it_was_written() {
+        let at = "2026-11-22T10:00:00Z".parse().unwrap();
+        let deferrals = Deferrals { count: 2, since: Some(at), refusals: 1 };
+        let task = RefreshTask { not_before: Some(at), ..parse(&message("nightly", Some("Account"))) };
+        let task = task.with_deferrals(deferrals);
+        assert_eq!(parse(&serde_json::to_value(&task).unwrap()), task);
     }
 
     #[test]

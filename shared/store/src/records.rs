@@ -1,27 +1,31 @@
 //! The mirror: Ferry's copy of the org's records. Events are published from the table's stream.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use futures::stream::FuturesUnordered;
 use futures::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use salesforce::{ObjectName, OrgId, Record, RecordId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::Error;
 use crate::error::ITEM_LIMIT;
 use crate::table::{
     Conditional, Expression, Item, MAX_ITEM_BYTES, Table, from_item, item_bytes, key, number, text, to_item,
 };
 use crate::time;
+use crate::{Error, batch};
 
 mod erasing;
+mod pace;
 pub mod rule;
 
 pub(crate) use erasing::rows_of_org;
 
+use pace::Pace;
 pub use rule::ApplyOutcome;
 use rule::Decision;
 
@@ -52,6 +56,9 @@ pub struct MirrorRecord {
     /// `true` if the record was erased on request. No version replaces such a row.
     #[serde(default, skip_serializing_if = "erasing::is_false")]
     pub erased: bool,
+    /// The `SystemModstamp` of a newer version that is too large for the mirror. `None` if this version is the newest.
+    #[serde(default, with = "crate::time::millis_option", skip_serializing_if = "Option::is_none")]
+    pub outdated_since: Option<Timestamp>,
 }
 
 /// A version of a record, as read from Salesforce.
@@ -139,24 +146,68 @@ impl Records {
     /// Costs one read for every 100 records, and one write for each version newer than those before it, whether its
     /// fields differ or not.
     ///
-    /// A result is [`Error::TooLarge`] for a row that exceeds the item limit.
+    /// A result is [`Error::TooLarge`] for a row that exceeds the item limit. A write that is throttled is tried again for
+    /// at most [`PATIENCE`].
     pub async fn apply_all(
         &self,
         org: OrgId,
         object: &ObjectName,
         changes: Vec<Change>,
     ) -> Vec<Result<ApplyOutcome, Error>> {
+        self.apply_all_within(org, object, changes, PATIENCE).await
+    }
+
+    /// Does the same as [`Self::apply_all`], and tries a write that is throttled again until its pauses take `patience`.
+    /// Throttles lower the number of writes at the same time, as [`pace`] says.
+    pub async fn apply_all_within(
+        &self,
+        org: OrgId,
+        object: &ObjectName,
+        changes: Vec<Change>,
+        patience: Duration,
+    ) -> Vec<Result<ApplyOutcome, Error>> {
         let rows: Vec<_> = changes.into_iter().map(|change| change.into_row(org, object)).collect();
         let ids: BTreeSet<RecordId> = rows.iter().flatten().map(|row| row.record_id).collect();
         let known = &self.load_known(org, object, &ids).await;
-        stream::iter(rows)
-            .map(|row| async move {
-                let row = row?;
-                self.store(known.get(&row.record_id).cloned(), row).await
-            })
-            .buffered(PARALLEL_WRITES)
-            .collect()
-            .await
+        let attempt = |mut write: Pending, round: u32| async move {
+            tokio::time::sleep(write.pause()).await;
+            let stored = self.store(known.get(&write.row.record_id).cloned(), write.row.clone()).await;
+            write.attempts += 1;
+            (write, round, stored)
+        };
+        let mut results: Vec<Option<Result<ApplyOutcome, Error>>> = Vec::with_capacity(rows.len());
+        let mut pending = VecDeque::new();
+        for (index, row) in rows.into_iter().enumerate() {
+            match row {
+                Ok(row) => {
+                    pending.push_back(Pending { index, row, attempts: 0, paused: Duration::ZERO });
+                    results.push(None);
+                }
+                Err(error) => results.push(Some(Err(error))),
+            }
+        }
+        let (mut pace, mut running) = (Pace::default(), FuturesUnordered::new());
+        loop {
+            while running.len() < pace.parallel() {
+                let Some(write) = pending.pop_front() else { break };
+                running.push(attempt(write, pace.round()));
+            }
+            let Some((mut write, round, stored)) = running.next().await else { break };
+            match stored {
+                Err(Error::Unavailable { .. }) if write.paused < patience => {
+                    pace = pace.after_throttle(round);
+                    write.paused += write.pause();
+                    pending.push_back(write);
+                }
+                stored => {
+                    pace = pace.after_success();
+                    if let Some(result) = results.get_mut(write.index) {
+                        *result = Some(stored);
+                    }
+                }
+            }
+        }
+        results.into_iter().map(|result| result.unwrap_or(Err(Error::Conflict { operation: APPLY }))).collect()
     }
 
     /// Returns the stored rows. Rows that cannot be read are left out: the read only saves writes, and the conditions
@@ -193,20 +244,39 @@ impl Records {
     }
 
     /// Decides against the known row, and writes if no newer row was stored in between; otherwise decides again.
-    async fn store(&self, mut known: Option<MirrorRecord>, row: MirrorRecord) -> Result<ApplyOutcome, Error> {
+    async fn store(&self, mut known: Option<MirrorRecord>, mut row: MirrorRecord) -> Result<ApplyOutcome, Error> {
         let operation = "apply the change";
         for _ in 0..STORE_ATTEMPTS {
             let apply = match rule::decide(known.as_ref(), &row) {
                 Decision::Keep(apply) => return Ok(apply),
                 Decision::Replace(apply) => apply,
             };
-            let item = self.item(&row)?;
+            row.outdated_since = rule::outdated_since(known.as_ref(), &row);
+            let item = match self.item(&row) {
+                Err(error @ Error::TooLarge { .. }) => {
+                    self.mark_outdated(known, row.system_modstamp).await?;
+                    return Err(error);
+                }
+                item => item?,
+            };
             match self.table.put(operation, item, decision_holds(known.as_ref(), &row)?).await? {
                 Conditional::Done(()) => return Ok(apply),
                 Conditional::Refused(item) => known = item.map(|item| from_item(operation, item)).transpose()?,
             }
         }
         Err(Error::Conflict { operation })
+    }
+
+    /// Marks the known row as older than a version that is too large. A row that another writer has replaced meanwhile is
+    /// newer, and stays as it is.
+    async fn mark_outdated(&self, known: Option<MirrorRecord>, newer: Timestamp) -> Result<(), Error> {
+        let Some(known) = known.filter(|known| !known.erased && known.system_modstamp < newer) else { return Ok(()) };
+        let seen = vec![
+            (":modstamp", text(time::format(known.system_modstamp))),
+            (":read_at", text(time::format(known.read_at))),
+        ];
+        let item = self.item(&MirrorRecord { outdated_since: Some(newer), ..known })?;
+        self.table.put("mark the record as outdated", item, Expression { text: IS_SEEN, values: seen }).await.map(drop)
     }
 
     /// Returns the item of a row. A tombstone expires.
@@ -280,10 +350,27 @@ impl Records {
 /// The keys of one BatchGetItem call.
 const BATCH_KEYS: usize = 100;
 const PARALLEL_READS: usize = 4;
-const PARALLEL_WRITES: usize = 32;
+/// The time for which a throttled write is tried again, unless the caller has more: a hint is deferred after it.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+const APPLY: &str = "apply the change";
 /// Each refusal returns the row stored in between. One more attempt settles it, unless many rows differ within one
 /// millisecond.
 const STORE_ATTEMPTS: usize = 12;
+
+/// A row to be written.
+struct Pending {
+    index: usize,
+    row: MirrorRecord,
+    attempts: u32,
+    paused: Duration,
+}
+
+impl Pending {
+    /// Returns the pause before the next attempt; none before the first.
+    fn pause(&self) -> Duration {
+        self.attempts.checked_sub(1).map_or(Duration::ZERO, |retry| batch::BACKOFF.pause(retry))
+    }
+}
 
 impl Tombstone {
     /// Returns the tombstone of a row of `queryAll`, or `None` if the row is not deleted or has no `SystemModstamp`.
@@ -331,6 +418,7 @@ impl Change {
                     deleted: false,
                     master_record_id: None,
                     erased: false,
+                    outdated_since: None,
                 })
             }
             Self::Tombstone(tombstone) => Ok(MirrorRecord {
@@ -343,6 +431,7 @@ impl Change {
                 deleted: true,
                 master_record_id: tombstone.master_record_id,
                 erased: false,
+                outdated_since: None,
             }),
         }
     }
@@ -380,6 +469,7 @@ fn decision_holds(known: Option<&MirrorRecord>, row: &MirrorRecord) -> Result<Ex
     Ok(Expression { text, values })
 }
 
+const IS_SEEN: &str = "#system_modstamp = :modstamp AND #read_at = :read_at";
 const IS_OLDER: &str = "attribute_not_exists(#record_id) OR #system_modstamp < :modstamp \
      OR (#system_modstamp = :modstamp AND #read_at < :read_at)";
 const IS_TIED: &str = "#system_modstamp = :modstamp AND #read_at = :read_at AND #fields = :fields \

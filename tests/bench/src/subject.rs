@@ -18,7 +18,7 @@ pub struct Subject {
 }
 
 /// Every variable that a function of Ferry requires, with addresses that nothing listens on.
-const ENVIRONMENT: [(&str, &str); 29] = [
+const ENVIRONMENT: [(&str, &str); 31] = [
     ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
     ("LOG_LEVEL", "info"),
     ("ORGS_TABLE", "bench-orgs"),
@@ -35,6 +35,8 @@ const ENVIRONMENT: [(&str, &str); 29] = [
     ("RECORD_UPSERT_QUEUE_URL", "http://127.0.0.1:9/bench/record-upsert"),
     ("DEAD_LETTERS_QUEUE_URL", "http://127.0.0.1:9/bench/dead-letters"),
     ("PIPELINE_REFRESH_QUEUE_URL", "http://127.0.0.1:9/bench/pipeline-refresh"),
+    ("BACKFILL_QUEUE_URL", "http://127.0.0.1:9/bench/backfill"),
+    ("FREQUENT_REFRESH_QUEUE_URL", "http://127.0.0.1:9/bench/frequent-refresh"),
     ("WRITE_QUEUE_URL", "http://127.0.0.1:9/bench/write"),
     ("EVENT_BUS_NAME", "bench"),
     ("APPS_SECRET_ARN", "arn:aws:secretsmanager:us-east-1:000000000000:secret:bench"),

@@ -249,6 +249,8 @@ impl TestContext {
             is_active: true,
             is_default: true,
             stages: Vec::new(),
+            stale_reason: None,
+            stale_since: None,
         };
         let pipelines = Pipelines::new(self.dynamodb(), self.table("pipelines"));
         pipelines.replace(org, &[pipeline], now).await.unwrap();

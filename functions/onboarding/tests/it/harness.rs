@@ -33,7 +33,7 @@ impl Deref for TestContext {
 impl TestContext {
     pub(crate) async fn new() -> Self {
         let context = harness::TestContext::new().await;
-        let queue = context.queue_url("PipelineRefreshQueue");
+        let queue = context.queue_url("BackfillQueue");
         let deps = Deps {
             orgs: context.orgs.clone(),
             connections: context.connections.clone(),
@@ -115,7 +115,7 @@ impl TestContext {
 
     /// The bodies of the refresh tasks that are queued now.
     pub(crate) async fn queued(&self) -> Vec<Value> {
-        let url = self.queue_url("PipelineRefreshQueue");
+        let url = self.queue_url("BackfillQueue");
         let receive = self.sqs().receive_message().queue_url(url).max_number_of_messages(10).send();
         let messages = receive.await.unwrap().messages.unwrap_or_default();
         messages.iter().map(|message| serde_json::from_str(message.body().unwrap()).unwrap()).collect()

@@ -18,7 +18,7 @@ fn row(second: i64, n: usize) -> Position {
 }
 
 fn page(rows: &[Position], total_size: u64, done: bool) -> PageShape<'_> {
-    PageShape { rows, total_size, done }
+    PageShape { rows, total_size, done, limit: 2_000 }
 }
 
 fn scan_at(second: i64, last: Option<usize>) -> Scan {
@@ -27,7 +27,7 @@ fn scan_at(second: i64, last: Option<usize>) -> Scan {
 
 fn soql_of(scan: &Scan) -> String {
     let object = ObjectName::from_static("Opportunity");
-    scan.next_rows(Soql::select(&[FieldName::ID]).from(&object)).to_string()
+    scan.next_rows(Soql::select(&[FieldName::ID]).from(&object), 2_000).to_string()
 }
 
 #[test]
@@ -196,7 +196,8 @@ impl Worker {
                 Memory::Read(scan, rows, total)
             }
             Memory::Read(scan, rows, total) => {
-                let shape = PageShape { rows: &rows, total_size: total as u64, done: rows.len() == total };
+                let shape =
+                    PageShape { rows: &rows, total_size: total as u64, done: rows.len() == total, limit: 2_000 };
                 let step = scan.after(&shape).unwrap();
                 for row in rows {
                     let mirrored = self.mirror.entry(row.record_id).or_insert(row.system_modstamp);

@@ -1,25 +1,30 @@
 //! Retried and delayed tasks, and that neither stops the others.
 
+use jiff::SignedDuration;
 use org_simulator::{Effect, Fault};
+use pipeline_refresh::{Reply, handle};
 use salesforce::ObjectName;
-use store::{CursorName, RefreshKind, RefreshTask};
+use serde_json::json;
+use store::{CursorName, Deferrals, RefreshKind, RefreshTask};
 
-use crate::harness::{ACCOUNT, DISCONNECTED, TestContext, run};
+use crate::harness::{ACCOUNT, DISCONNECTED, TestContext, event, run};
 
-fn fault(path: &str, times: u32, effect: Effect) -> Fault {
+pub(crate) fn fault(path: &str, times: u32, effect: Effect) -> Fault {
     Fault { path_prefix: format!("/services/data/v66.0/{path}"), method: None, times, effect }
 }
 
 #[test]
-fn a_task_of_an_unavailable_org_is_retried_and_no_cursor_moves() {
+fn a_task_of_an_unavailable_org_is_deferred_and_no_cursor_moves() {
     run(async {
         let context = TestContext::new().await;
         let task = context.task(RefreshKind::Backfill);
         context.simulator.fault(fault("queryAll", 100, Effect::Unavailable));
 
-        assert_eq!(context.work_on(std::slice::from_ref(&task)).await, [0]);
-        assert_eq!(context.deps.cursors.load(context.org, &CursorName::backfill(&ACCOUNT)).await.unwrap(), None);
-        assert_eq!(context.queued().await, []);
+        assert!(context.work_on(std::slice::from_ref(&task)).await.is_empty());
+        let cursor = context.cursor(&CursorName::backfill(&ACCOUNT)).await;
+        assert_eq!((cursor.position, cursor.covered_until), (None, None));
+        assert_eq!(cursor.failure.as_deref(), Some("salesforce_unavailable"));
+        assert_eq!(context.delayed().await, context.deps.mirrored_objects.len(), "each object goes on by itself");
 
         context.simulator.clear_faults();
         assert!(context.work_on(&[task]).await.is_empty());
@@ -52,11 +57,14 @@ fn a_truncated_page_is_refused() {
         context.simulator.fault(fault("queryAll", 1, cut));
         let task = context.task(RefreshKind::Backfill);
 
-        assert_eq!(context.work_on(std::slice::from_ref(&task)).await, [0]);
-        assert_eq!(context.deps.cursors.load(context.org, &CursorName::backfill(&ACCOUNT)).await.unwrap(), None);
+        assert!(context.work_on(std::slice::from_ref(&task)).await.is_empty());
+        let cursor = context.cursor(&CursorName::backfill(&ACCOUNT)).await;
+        assert_eq!((cursor.covered_until, cursor.failure.as_deref()), (None, Some("invalid_page")));
+        assert_eq!(context.delayed().await, 1);
 
         assert!(context.work_on(&[task]).await.is_empty());
         context.assert_mirrored(&[]).await;
+        assert_eq!(context.cursor(&CursorName::backfill(&ACCOUNT)).await.failure, None);
     });
 }
 
@@ -70,6 +78,109 @@ fn an_org_that_must_reconnect_does_not_stop_the_others() {
         assert!(context.work_on(&[blocked, ours]).await.is_empty());
 
         context.assert_mirrored(&[]).await;
+    });
+}
+
+#[test]
+fn a_refresh_that_fails_for_good_is_a_dead_letter_and_told() {
+    run(async {
+        let mut context = TestContext::new().await;
+        context.deps.mirrored_objects = vec![ACCOUNT];
+        let refused = Effect::Error { status: 400, code: "SOMETHING_NEW".to_owned(), message: "No.".to_owned() };
+        context.simulator.fault(fault("queryAll", 100, refused));
+        let deferrals = Deferrals { refusals: store::deferral::CONFIRMATIONS, ..Deferrals::default() };
+        let task = context.task(RefreshKind::Nightly).for_object(ACCOUNT).with_deferrals(deferrals);
+
+        assert!(context.work_on(std::slice::from_ref(&task)).await.is_empty());
+
+        assert_eq!(context.dead_letters().await, [serde_json::to_string(&task).unwrap()]);
+        let cursor = context.cursor(&CursorName::backfill(&ACCOUNT)).await;
+        assert!(cursor.failure.as_deref() == Some("SOMETHING_NEW") && cursor.failing_since.is_some(), "{cursor:?}");
+        context.simulator.clear_faults();
+        assert!(context.work_on(&[context.task(RefreshKind::Nightly)]).await.is_empty(), "the next night begins anew");
+        context.assert_mirrored(&[]).await;
+    });
+}
+
+#[test]
+fn a_message_that_is_no_task_is_a_dead_letter() {
+    run(async {
+        let context = TestContext::new().await;
+        let event = json!({ "Records": [{ "messageId": "unreadable", "body": "not a task" }] });
+        let deadline = context.deps.clock.now() + SignedDuration::from_mins(15);
+
+        let reply = handle(&context.deps, serde_json::from_value(event).unwrap(), deadline).await.unwrap();
+
+        assert!(matches!(reply, Reply::Tasks(report) if report.failed.is_empty()));
+        assert_eq!(context.dead_letters().await, ["not a task"]);
+    });
+}
+
+#[test]
+fn a_failing_refresh_killed_at_every_point_goes_on() {
+    run(async {
+        let mut context = TestContext::killable().await;
+        context.deps.mirrored_objects = vec![ACCOUNT];
+        let task = context.task(RefreshKind::Nightly).for_object(ACCOUNT);
+        context.simulator.fault(fault("queryAll", 10_000, Effect::UnableToLockRow));
+
+        let mut kills = 0;
+        loop {
+            let deadline = context.deps.clock.now() + SignedDuration::from_mins(15);
+            let work = handle(&context.deps, event(std::slice::from_ref(&task)), deadline);
+            if context.killed_at(kills, work).await {
+                break;
+            }
+            kills += 1;
+        }
+
+        assert!(kills > 3, "killed {kills} times");
+        // A task that was not acknowledged may be queued again twice.
+        assert!((1..=2).contains(&context.delayed().await), "{}", context.delayed().await);
+        context.simulator.clear_faults();
+        let deferrals = Deferrals { count: 1, since: Some(context.deps.clock.now()), refusals: 0 };
+        let again = task.with_deferrals(deferrals);
+        assert!(context.work_on(&[again.clone(), again]).await.is_empty());
+        context.assert_mirrored(&[]).await;
+    });
+}
+
+#[test]
+fn an_object_that_needs_a_person_is_told_and_not_queued_again() {
+    run(async {
+        let context = TestContext::new().await;
+        let org = DISCONNECTED.parse().unwrap();
+        context.activate(org).await;
+        let task = RefreshTask::new(org, RefreshKind::Nightly, context.deps.clock.now());
+
+        assert!(context.work_on(&[task]).await.is_empty());
+
+        assert_eq!((context.delayed().await, context.dead_letters().await.len()), (0, 0));
+        let cursors = context.deps.cursors.list(org).await.unwrap();
+        assert_eq!(cursors.len(), 1 + context.deps.mirrored_objects.len());
+        assert!(cursors.iter().all(|cursor| cursor.failure.as_deref() == Some("reconnect_required")), "{cursors:?}");
+    });
+}
+
+#[test]
+fn a_request_that_is_too_much_is_halved() {
+    run(async {
+        let rows = |code: &str| Effect::Error { status: 400, code: code.to_owned(), message: "Too much.".to_owned() };
+        for (effect, times, parts) in
+            [(rows("QUERY_TIMEOUT"), 3, 1), (rows("OPERATION_TOO_LARGE"), 11, 2), (rows("QUERY_TOO_COMPLICATED"), 2, 4)]
+        {
+            let mut context = TestContext::new().await;
+            context.deps.mirrored_objects = vec![ACCOUNT];
+            let accounts = context.accounts(3);
+            context.delete("Account", &accounts[2]);
+            context.simulator.fault(fault("queryAll", times, effect));
+
+            assert!(context.work_on(&[context.task(RefreshKind::Backfill)]).await.is_empty());
+
+            context.assert_mirrored(&accounts).await;
+            assert_eq!(context.deps.fields.extent(context.org, &ACCOUNT).parts(), parts);
+            assert_eq!(context.delayed().await, 0);
+        }
     });
 }
 

@@ -1,19 +1,23 @@
 //! The function's test context: a simulated org with seed data and an empty mirror.
 
 use std::ops::Deref;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use mirroring::FieldCache;
-use pipeline_refresh::{Deps, Event, Reply, handle};
+use pipeline_refresh::{Deps, Event, Queues, Reply, handle};
 use salesforce::ObjectName;
 use serde_json::{Value, json};
 use store::records::RecordCount;
-use store::{Budgets, Cursors, Pipelines, Queue, Records, RefreshKind, RefreshTask};
+use store::{Budgets, Cursor, CursorName, Cursors, Pipelines, Queue, Records, RefreshKind, RefreshTask};
 
 pub(crate) use harness::{DISCONNECTED, run};
 
 pub(crate) const ACCOUNT: ObjectName = ObjectName::from_static("Account");
 const QUEUE: &str = "PipelineRefreshQueue";
+const BACKFILLS: &str = "BackfillQueue";
+const FREQUENT: &str = "FrequentRefreshQueue";
+const DEAD_LETTERS: &str = "PipelineRefreshDeadLetters";
 
 /// The test context of this function.
 pub(crate) struct TestContext {
@@ -41,6 +45,7 @@ impl TestContext {
     }
 
     fn from(context: harness::TestContext) -> Self {
+        let queue = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
         let deps = Deps {
             salesforce: context.salesforce.clone(),
             orgs: context.orgs.clone(),
@@ -49,7 +54,13 @@ impl TestContext {
             records: Records::new(context.dynamodb(), context.table("records")),
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
             budgets: Budgets::new(context.dynamodb(), context.table("budgets")),
-            tasks: Queue::new(context.sqs(), context.queue_url(QUEUE), context.clock.clone()),
+            queues: Queues {
+                refreshes: queue(QUEUE),
+                backfills: queue(BACKFILLS),
+                frequent: queue(FREQUENT),
+                dead_letters: queue(DEAD_LETTERS),
+            },
+            refresh_window: Duration::ZERO,
             mirrored_objects: ["Account", "Contact", "Lead", "Opportunity"]
                 .map(|name| name.parse().expect("a name"))
                 .into(),
@@ -77,7 +88,7 @@ impl TestContext {
 
     /// Returns a task that is requested now.
     pub(crate) fn task(&self, kind: RefreshKind) -> RefreshTask {
-        RefreshTask { org_id: self.org, kind, object: None, requested_at: self.deps.clock.now() }
+        RefreshTask::new(self.org, kind, self.deps.clock.now())
     }
 
     /// Invokes the function with tasks and 15 minutes. Returns the indexes of the tasks to retry.
@@ -92,26 +103,53 @@ impl TestContext {
         report.failed.iter().map(|id| id.parse().expect("an index")).collect()
     }
 
-    /// Takes the tasks that wait in the queue.
+    /// Takes the tasks that wait in the queues.
     pub(crate) async fn queued(&self) -> Vec<RefreshTask> {
-        let (mut tasks, sqs, queue_url) = (Vec::new(), self.sqs(), self.queue_url(QUEUE));
+        let mut tasks = Vec::new();
+        for queue in [QUEUE, BACKFILLS, FREQUENT] {
+            tasks.extend(self.take(queue).await.iter().map(|body| serde_json::from_str(body).expect("a task")));
+        }
+        tasks
+    }
+
+    /// Takes the first copies that wait in their own queue.
+    pub(crate) async fn take_backfills(&self) -> Vec<RefreshTask> {
+        self.take(BACKFILLS).await.iter().map(|body| serde_json::from_str(body).expect("a task")).collect()
+    }
+
+    /// Takes the bodies of the dead letters.
+    pub(crate) async fn dead_letters(&self) -> Vec<String> {
+        self.take(DEAD_LETTERS).await
+    }
+
+    async fn take(&self, queue: &str) -> Vec<String> {
+        let (mut bodies, sqs, queue_url) = (Vec::new(), self.sqs(), self.queue_url(queue));
         loop {
             let receive = sqs.receive_message().queue_url(&queue_url).max_number_of_messages(10);
             let messages = receive.wait_time_seconds(0).send().await.expect("the queue").messages.unwrap_or_default();
             if messages.is_empty() {
-                return tasks;
+                return bodies;
             }
             for message in messages {
-                tasks.push(serde_json::from_str(message.body().expect("a body")).expect("a task"));
+                bodies.push(message.body().expect("a body").to_owned());
                 let delete = sqs.delete_message().queue_url(&queue_url);
                 delete.receipt_handle(message.receipt_handle().expect("a handle")).send().await.expect("deleted");
             }
         }
     }
 
-    /// Returns the number of delayed tasks in the queue.
+    /// Returns a cursor of the org.
+    pub(crate) async fn cursor(&self, name: &CursorName) -> Cursor {
+        self.deps.cursors.load(self.org, name).await.expect("the cursors").expect("a cursor")
+    }
+
+    /// Returns the number of delayed tasks in the queues.
     pub(crate) async fn delayed(&self) -> usize {
-        self.waiting(QUEUE).await.1
+        let mut delayed = 0;
+        for queue in [QUEUE, BACKFILLS, FREQUENT] {
+            delayed += self.waiting(queue).await.1;
+        }
+        delayed
     }
 
     /// Returns the numbers of mirrored records of an object.

@@ -1,8 +1,23 @@
 //! Pipelines.
 
-use store::{CursorName, RefreshKind};
+use org_simulator::{Effect, ObjectPermissions};
+use salesforce::MASTER_RECORD_TYPE;
+use store::{CursorName, Pipeline, RefreshKind};
 
+use crate::failures::fault;
 use crate::harness::{TestContext, run};
+
+impl TestContext {
+    /// Refreshes the org as a night does. Returns its pipelines.
+    async fn night(&self) -> Vec<Pipeline> {
+        assert!(self.work_on(&[self.task(RefreshKind::Nightly)]).await.is_empty());
+        self.deps.pipelines.list(self.org).await.expect("the pipelines")
+    }
+
+    fn limit(&self, limits: &ObjectPermissions) {
+        self.simulator.limit_profile("System Administrator", "Opportunity", limits).expect("a profile");
+    }
+}
 
 #[test]
 fn pipelines_are_record_types_with_their_stages_in_order() {
@@ -34,5 +49,59 @@ fn unchanged_pipelines_are_not_written_again() {
         context.work_on(&[context.task(RefreshKind::Nightly)]).await;
 
         assert_eq!(context.deps.pipelines.list(context.org).await.unwrap(), before);
+    });
+}
+
+#[test]
+fn hidden_stages_and_record_types_erase_no_pipeline() {
+    run(async {
+        let context = TestContext::new().await;
+        let before = context.night().await;
+        let refreshed = context.cursor(&CursorName::pipelines()).await.covered_until;
+        let named = before.iter().find(|pipeline| pipeline.record_type_id != MASTER_RECORD_TYPE).unwrap();
+        let stages = ObjectPermissions { hidden_fields: vec!["StageName".to_owned()], ..ObjectPermissions::default() };
+        let types = ObjectPermissions {
+            hidden_record_types: vec![named.developer_name.clone()],
+            ..ObjectPermissions::default()
+        };
+        let object = ObjectPermissions { hidden: true, ..ObjectPermissions::default() };
+
+        for limits in [stages, types, object] {
+            context.limit(&limits);
+            for _ in 0..3 {
+                let kept = context.night().await;
+                let same = |one: &Pipeline, other: &Pipeline| one.stages == other.stages;
+                assert_eq!(kept.len(), before.len());
+                assert!(kept.iter().zip(&before).all(|(kept, before)| same(kept, before)), "{kept:#?}");
+            }
+            let cursor = context.cursor(&CursorName::pipelines()).await;
+            assert!(cursor.failure.is_some(), "{limits:?}");
+            assert_eq!(cursor.covered_until, refreshed, "{limits:?}");
+        }
+        context.limit(&ObjectPermissions::default());
+        assert_eq!(context.night().await, before);
+        assert_eq!(context.cursor(&CursorName::pipelines()).await.failure, None);
+    });
+}
+
+#[test]
+fn an_odd_page_for_the_picklists_erases_no_pipeline() {
+    run(async {
+        let context = TestContext::new().await;
+        let before = context.night().await;
+        let page =
+            Effect::Answer { status: 404, content_type: "text/html".to_owned(), body: "<html></html>".to_owned() };
+        context.simulator.fault(fault("ui-api", 100, page));
+
+        let kept = context.night().await;
+
+        assert_eq!(kept.len(), before.len());
+        assert!(
+            kept.iter().all(|pipeline| pipeline.stale_reason.is_some() && !pipeline.stages.is_empty()),
+            "{kept:#?}"
+        );
+        assert_eq!(context.delayed().await, 1, "the task is tried again");
+        context.simulator.clear_faults();
+        assert_eq!(context.night().await, before);
     });
 }

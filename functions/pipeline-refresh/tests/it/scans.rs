@@ -4,7 +4,8 @@ use jiff::SignedDuration;
 use org_simulator::ObjectPermissions;
 use pipeline_refresh::handle;
 use serde_json::json;
-use store::{CursorName, RefreshKind};
+use store::cursors::{Progress, ScanState};
+use store::{CursorName, Lane, RefreshKind};
 
 use crate::harness::{ACCOUNT, TestContext, event, run};
 
@@ -23,6 +24,8 @@ fn a_backfill_copies_every_mirrored_object() {
         assert!(context.count(&ACCOUNT).await.live > 0);
         let budget = context.deps.budgets.load(context.org, context.deps.clock.now()).await.unwrap().unwrap();
         assert_eq!(budget.calls.values().sum::<u64>(), context.calls().values().sum::<usize>() as u64);
+        let objects = 2 * context.deps.mirrored_objects.len() as u64;
+        assert_eq!(budget.calls.get(&Lane::Backfill), Some(&objects), "a describe and a page for each object");
     });
 }
 
@@ -111,7 +114,7 @@ fn an_invocation_without_time_stores_a_page_and_queues_the_rest() {
         while !tasks.is_empty() {
             let soon = context.deps.clock.now() + SignedDuration::from_millis(1);
             assert!(context.work_until(&tasks, soon).await.is_empty());
-            tasks = context.queued().await;
+            tasks = context.take_backfills().await;
             invocations += 1;
         }
 
@@ -145,5 +148,46 @@ fn a_refresh_killed_at_every_point_loses_no_row() {
 
         assert!(kills > 3, "killed {kills} times");
         context.assert_mirrored(&accounts).await;
+    });
+}
+
+#[test]
+fn a_copy_that_the_night_begins_is_one_of_the_backfills() {
+    run(async {
+        let mut context = TestContext::new().await;
+        context.deps.mirrored_objects = vec![ACCOUNT];
+        context.accounts(2_100);
+        let task = context.task(RefreshKind::Nightly);
+        let soon = context.deps.clock.now() + SignedDuration::from_millis(1);
+
+        assert!(context.work_until(&[task], soon).await.is_empty());
+
+        let rest = context.take_backfills().await;
+        assert_eq!(
+            rest.iter().map(|task| (task.kind, &task.object)).collect::<Vec<_>>(),
+            [(RefreshKind::Nightly, &Some(ACCOUNT))]
+        );
+        let budget = context.deps.budgets.load(context.org, context.deps.clock.now()).await.unwrap().unwrap();
+        assert!(budget.calls.contains_key(&Lane::Backfill), "{budget:?}");
+    });
+}
+
+#[test]
+fn a_night_that_resumes_an_older_scan_covers_the_day_too() {
+    run(async {
+        let context = TestContext::new().await;
+        context.work_on(&[context.task(RefreshKind::Backfill)]).await;
+        let (cursors, name) = (&context.deps.cursors, CursorName::incremental(&ACCOUNT));
+        let yesterday = context.deps.clock.now() - SignedDuration::from_hours(23);
+        let interrupted = pipeline_refresh::scan::Scan::fresh(Some(yesterday), yesterday);
+        let running = Progress { seen: None, last_row: None, state: ScanState::Running(interrupted.checkpoint()) };
+        cursors.advance(context.org, &name, &running, context.deps.clock.now()).await.unwrap();
+        let accounts = context.accounts(3);
+        let task = context.task(RefreshKind::Nightly);
+
+        assert!(context.work_on(std::slice::from_ref(&task)).await.is_empty());
+
+        context.assert_mirrored(&accounts).await;
+        assert!(context.cursor(&name).await.covered_until >= Some(task.requested_at));
     });
 }

@@ -16,6 +16,7 @@ fn row(stage: &str) -> Value {
         deleted: false,
         master_record_id: None,
         erased: false,
+        outdated_since: None,
     };
     let item: serde_dynamo::Item = serde_dynamo::to_item(row).unwrap();
     serde_json::to_value(item).unwrap()

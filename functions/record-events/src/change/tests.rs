@@ -14,6 +14,7 @@ fn record(fields: Value) -> MirrorRecord {
         deleted: false,
         master_record_id: None,
         erased: false,
+        outdated_since: None,
     }
 }
 

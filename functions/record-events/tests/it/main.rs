@@ -112,6 +112,7 @@ fn row(stage: &str, deleted: bool) -> Value {
         deleted,
         master_record_id: None,
         erased: false,
+        outdated_since: None,
     };
     let item: serde_dynamo::Item = serde_dynamo::to_item(record).unwrap();
     serde_json::to_value(item).unwrap()

@@ -148,7 +148,7 @@ fn health_shows_connections_scans_pipelines_and_budget() {
         assert_eq!(health["sync"][0]["scan"], "incremental/Account");
         assert_eq!(health["sync"][0]["synced_to"], "2026-11-22T10:00:00.000Z");
         assert_eq!(health["sync"].as_array().unwrap().len(), 1, "{health}");
-        assert_eq!(health["pipelines"], json!({ "count": 1, "refreshed_at": "2026-11-22T10:00:00.000Z" }));
+        assert_eq!(health["pipelines"], json!({ "count": 1, "refreshed_at": "2026-11-22T10:00:00.000Z", "stale": 0 }));
         assert_eq!((&health["budget"]["used"], &health["budget"]["max"]), (&json!(17), &json!(15_000)));
         assert_eq!(health["budget"]["calls"]["interactive"], 2);
     });

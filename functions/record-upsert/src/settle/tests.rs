@@ -1,8 +1,10 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
+use salesforce::Retry;
 use store::{Deferrals, DeliveryOutcome, Source};
 
 use super::*;
+use crate::disposition::End;
 
 fn hint((delivery, count, hours_ago): (usize, u32, i64)) -> ChangeHint {
     ChangeHint {
@@ -11,7 +13,7 @@ fn hint((delivery, count, hours_ago): (usize, u32, i64)) -> ChangeHint {
         source: Source::OutboundMessage,
         record: None,
         received_at: now(),
-        deferrals: Deferrals { count, since: Some(now() - SignedDuration::from_hours(hours_ago)) },
+        deferrals: Deferrals { count, since: Some(now() - SignedDuration::from_hours(hours_ago)), refusals: 0 },
     }
 }
 
@@ -22,10 +24,15 @@ fn now() -> Timestamp {
 fn dispositions() -> impl Strategy<Value = Disposition> {
     prop_oneof![
         Just(Disposition::Settled(DeliveryOutcome::Applied)),
-        Just(Disposition::Blocked("reconnect_required".to_owned())),
-        Just(Disposition::Deferred { reason: "salesforce_unavailable".to_owned(), pause: Duration::from_secs(1) }),
+        Just(deferred("reconnect_required", Retry::NeedsHuman)),
+        Just(deferred("salesforce_unavailable", Retry::After(Duration::from_secs(1)))),
+        Just(Disposition::Doubted { reason: "NOT_FOUND".to_owned(), end: End::NotVisible }),
         Just(Disposition::DeadLettered("too_large".to_owned())),
     ]
+}
+
+fn deferred(reason: &str, retry: Retry) -> Disposition {
+    Disposition::Deferred { reason: reason.to_owned(), retry }
 }
 
 fn count(messages: &[Vec<usize>], index: usize) -> usize {
@@ -47,11 +54,9 @@ proptest! {
         prop_assert_eq!(planned.len(), batch.len());
         for (index, disposition) in planned {
             let expected = match disposition {
-                Disposition::Deferred { .. } => (1, 0),
+                Disposition::Deferred { .. } | Disposition::Doubted { .. } => (1, 0),
                 Disposition::DeadLettered(_) => (0, 1),
-                Disposition::Settled(_) | Disposition::Blocked(_) | Disposition::Dropped | Disposition::Retained(_) => {
-                    (0, 0)
-                }
+                Disposition::Settled(_) | Disposition::Dropped | Disposition::Retained(_) => (0, 0),
             };
             prop_assert_eq!((count(&deferred, index), count(&dead, index)), expected);
         }
@@ -61,7 +66,7 @@ proptest! {
 #[test]
 fn a_hint_deferred_too_long_is_a_dead_letter_with_its_reason() {
     let hint = hint((1, 300, 73));
-    let deferred = Disposition::Deferred { reason: "UNABLE_TO_LOCK_ROW".to_owned(), pause: Duration::ZERO };
+    let deferred = deferred("UNABLE_TO_LOCK_ROW", Retry::After(Duration::ZERO));
 
     let (dispositions, sends) = plan(&[&hint], vec![(0, deferred)], now());
 
@@ -72,9 +77,39 @@ fn a_hint_deferred_too_long_is_a_dead_letter_with_its_reason() {
 }
 
 #[test]
+fn a_hint_waits_for_a_person_without_limit() {
+    let hint = hint((1, 100_000, 24 * 365));
+
+    let (dispositions, sends) = plan(&[&hint], vec![(0, deferred("reconnect_required", Retry::NeedsHuman))], now());
+
+    assert_eq!(dispositions, [(0, deferred("reconnect_required", Retry::NeedsHuman))]);
+    let ((sent, _), _) = sends.deferred.into_values().next().unwrap();
+    assert_eq!(sent.deferrals.since, None);
+}
+
+#[test]
+fn a_refusal_is_asked_three_more_times() {
+    for (end, expected) in [
+        (End::DeadLettered, Disposition::DeadLettered("SOMETHING_NEW".to_owned())),
+        (End::NotVisible, Disposition::Settled(DeliveryOutcome::NotVisible)),
+    ] {
+        let doubted = Disposition::Doubted { reason: "SOMETHING_NEW".to_owned(), end };
+        let mut hint = ChangeHint { deferrals: Deferrals::default(), ..hint((1, 0, 0)) };
+        for _ in 0..store::deferral::CONFIRMATIONS {
+            let (dispositions, sends) = plan(&[&hint], vec![(0, doubted.clone())], now());
+            assert_eq!(dispositions, [(0, doubted.clone())]);
+            let ((sent, _), _) = sends.deferred.into_values().next().unwrap();
+            hint = sent;
+        }
+        let (dispositions, _) = plan(&[&hint], vec![(0, doubted)], now());
+        assert_eq!(dispositions, [(0, expected)]);
+    }
+}
+
+#[test]
 fn duplicates_of_a_hint_are_re_queued_once() {
     let hint = hint((1, 0, 0));
-    let deferred = || Disposition::Deferred { reason: "over_budget".to_owned(), pause: Duration::ZERO };
+    let deferred = || deferred("over_budget", Retry::After(Duration::ZERO));
 
     let (_, sends) = plan(&[&hint, &hint], vec![(0, deferred()), (1, deferred())], now());
 

@@ -14,7 +14,7 @@ pub(crate) fn fault(path: &str, times: u32, effect: Effect) -> Fault {
 }
 
 pub(crate) fn deferred_once(hint: &ChangeHint, failed_at: Timestamp) -> ChangeHint {
-    ChangeHint { deferrals: Deferrals { count: 1, since: Some(failed_at) }, ..hint.clone() }
+    ChangeHint { deferrals: Deferrals { count: 1, since: Some(failed_at), refusals: 0 }, ..hint.clone() }
 }
 
 fn deferred(reason: &str) -> Option<DeliveryOutcome> {
@@ -96,7 +96,7 @@ fn hints_of_an_org_at_its_daily_limit_are_deferred() {
 }
 
 #[test]
-fn an_org_that_must_reconnect_is_blocked_alone() {
+fn a_hint_waits_until_the_org_is_connected_again() {
     run(async {
         let context = TestContext::new().await;
         let good = context.hint(context.account("Acme"));
@@ -106,8 +106,12 @@ fn an_org_that_must_reconnect_is_blocked_alone() {
         assert!(context.receive(&[blocked.clone(), good.clone()]).await.is_empty());
 
         assert_eq!(context.outcome(&good).await, Some(DeliveryOutcome::Applied));
-        assert!(matches!(context.outcome(&blocked).await, Some(DeliveryOutcome::Failed { .. })));
-        assert_eq!(context.queued().await, (0, 0));
+        assert_eq!(context.outcome(&blocked).await, deferred("reconnect_required"));
+        assert_eq!(context.queued().await, (0, 1));
+        context.pass(SignedDuration::from_secs(15));
+        let again = context.take_hints(1).await;
+        let deferrals = Deferrals { count: 1, ..Deferrals::default() };
+        assert_eq!(again, [ChangeHint { deferrals, ..blocked }]);
     });
 }
 
@@ -149,10 +153,41 @@ fn an_unparseable_message_is_dead_lettered_alone() {
 }
 
 #[test]
-fn a_permanent_refusal_is_dead_lettered_with_its_code() {
+fn a_passing_page_of_the_edge_decides_nothing() {
     run(async {
         let context = TestContext::new().await;
-        let hint = context.hint(context.account("Acme"));
+        let page = |status| Effect::Answer {
+            status,
+            content_type: "text/html".to_owned(),
+            body: "<html>The page you requested is not available</html>".to_owned(),
+        };
+        let not_found = Effect::Error { status: 404, code: "NOT_FOUND".to_owned(), message: "Not here.".to_owned() };
+        let answers = [page(404), page(403), page(420), not_found];
+        for (effect, path) in
+            answers.into_iter().flat_map(|effect| ["sobjects/", "composite/"].map(|path| (effect.clone(), path)))
+        {
+            let id = context.account("Acme");
+            context.deps.fields.invalidate(context.org, &account());
+            context.simulator.fault(fault(path, 1, effect.clone()));
+            let hint = context.hint(id);
+
+            assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
+
+            let outcome = context.outcome(&hint).await;
+            assert!(matches!(outcome, Some(DeliveryOutcome::Deferred { .. })), "{effect:?} at {path}: {outcome:?}");
+            context.simulator.clear_faults();
+            context.receive(std::slice::from_ref(&hint)).await;
+            assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::Applied), "{effect:?} at {path}");
+        }
+        assert_eq!(context.queued().await, (0, 8), "each hint was queued again");
+    });
+}
+
+#[test]
+fn a_confirmed_refusal_is_dead_lettered_with_its_code() {
+    run(async {
+        let context = TestContext::new().await;
+        let hint = context.refused_often(context.hint(context.account("Acme")));
         let effect = Effect::Error { status: 400, code: "SOMETHING_NEW".to_owned(), message: "No.".to_owned() };
         context.simulator.fault(fault("composite/sobjects", 1, effect));
 
@@ -169,7 +204,7 @@ fn a_permanent_refusal_is_dead_lettered_with_its_code() {
 fn a_hint_deferred_too_long_is_dead_lettered() {
     run(async {
         let context = TestContext::new().await;
-        let deferrals = Deferrals { count: 300, since: Some(context.deps.clock.now()) };
+        let deferrals = Deferrals { count: 300, since: Some(context.deps.clock.now()), refusals: 0 };
         let hint = ChangeHint { deferrals, ..context.hint(context.account("Acme")) };
         context.simulator.fault(fault("", 100, Effect::Unavailable));
         context.pass(SignedDuration::from_hours(72));

@@ -98,6 +98,12 @@ impl TestContext {
         }
     }
 
+    /// Returns the hint as it is when one more refusal is final.
+    pub(crate) fn refused_often(&self, hint: ChangeHint) -> ChangeHint {
+        let refusals = store::deferral::CONFIRMATIONS;
+        ChangeHint { deferrals: store::Deferrals { refusals, count: refusals, since: None }, ..hint }
+    }
+
     /// Invokes the function with a batch, a second later. Returns the indexes of the messages that stay in the queue.
     pub(crate) async fn receive(&self, hints: &[ChangeHint]) -> Vec<usize> {
         self.receive_within(MINUTE, hints).await

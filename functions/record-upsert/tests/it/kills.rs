@@ -48,6 +48,7 @@ fn a_batch_killed_while_deferring_is_in_queue_and_ledger() {
         let refused = Effect::Error { status: 400, code: "SOMETHING_NEW".to_owned(), message: "No.".to_owned() };
         context.simulator.fault(fault("composite/sobjects/Account", 10_000, Effect::UnableToLockRow));
         context.simulator.fault(fault("composite/sobjects/Contact", 10_000, refused));
+        let refused_hint = context.refused_often(refused_hint);
         let hints: Vec<_> = deferred.iter().cloned().chain([refused_hint.clone()]).collect();
 
         let mut kills = 0;

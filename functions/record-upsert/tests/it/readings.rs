@@ -148,6 +148,9 @@ fn an_invisible_object_is_recorded_as_not_visible() {
         hint.record.as_mut().unwrap().object = "Hidden__c".parse().unwrap();
 
         assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
+        assert!(matches!(context.outcome(&hint).await, Some(DeliveryOutcome::Deferred { .. })), "once is not enough");
+        let hint = context.refused_often(hint);
+        assert!(context.receive(std::slice::from_ref(&hint)).await.is_empty());
 
         assert_eq!(context.outcome(&hint).await, Some(DeliveryOutcome::NotVisible));
     });

@@ -118,11 +118,14 @@ impl Content {
         }
     }
 
-    /// Returns the body to send. The deferral count of a hint restarts at zero.
+    /// Returns the body to send. The deferrals of a hint or a refresh restart at zero.
     pub(crate) fn into_redriven(self, body: String) -> String {
         match self {
             Self::Hint(hint) => {
                 serde_json::to_string(&ChangeHint { deferrals: store::Deferrals::default(), ..hint }).unwrap_or(body)
+            }
+            Self::Refresh(task) => {
+                serde_json::to_string(&task.with_deferrals(store::Deferrals::default())).unwrap_or(body)
             }
             _ => body,
         }

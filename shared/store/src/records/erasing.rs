@@ -34,6 +34,7 @@ impl Records {
             deleted: true,
             master_record_id: None,
             erased: true,
+            outdated_since: None,
         };
         let known = self.load(org, object, id).await?;
         let always = "attribute_not_exists(#record_id) OR attribute_exists(#record_id)";

@@ -13,6 +13,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use salesforce::RecordId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -60,11 +61,16 @@ pub(super) fn is_tied(one: &MirrorRecord, other: &MirrorRecord) -> bool {
     version(one) == version(other)
 }
 
+/// Returns the mark of a given row that replaces the known one: a version that was too large stays newer than both.
+pub(super) fn outdated_since(known: Option<&MirrorRecord>, given: &MirrorRecord) -> Option<Timestamp> {
+    known.and_then(|known| known.outdated_since).filter(|newer| *newer > given.system_modstamp)
+}
+
 fn compare(one: &MirrorRecord, other: &MirrorRecord) -> Ordering {
     version(one).cmp(&version(other)).then_with(|| content(one).cmp(&content(other)))
 }
 
-fn version(row: &MirrorRecord) -> (jiff::Timestamp, jiff::Timestamp) {
+fn version(row: &MirrorRecord) -> (Timestamp, Timestamp) {
     (row.system_modstamp, row.read_at)
 }
 

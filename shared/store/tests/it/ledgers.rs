@@ -119,6 +119,7 @@ fn pipeline(n: usize, name: &str) -> Pipeline {
         is_closed: true,
         is_won: true,
         forecast_category: "Closed".to_owned(),
+        is_active: true,
     };
     Pipeline {
         record_type_id: format!("0125e0000{n:06}").parse().unwrap(),
@@ -127,6 +128,8 @@ fn pipeline(n: usize, name: &str) -> Pipeline {
         is_active: true,
         is_default: n == 0,
         stages: vec![stage],
+        stale_reason: None,
+        stale_since: None,
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! `STORE_TEST_EMULATOR=moto` runs them on a second emulator (docs/local-stack.md).
 //!
-//! Not covered: throttling does not happen in the emulators. ministack's Secrets Manager accepts a version twice with
-//! different content where AWS and moto reject the second one.
+//! Not covered: the emulators never throttle (`throttles` has a scripted server). ministack's Secrets Manager accepts a
+//! version twice with different content where AWS and moto reject the second one.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
@@ -20,6 +20,7 @@ mod partial_batches;
 mod records;
 mod retention;
 mod secrets;
+mod throttles;
 mod upgrade;
 mod upgrade_from_november;
 mod write_order;

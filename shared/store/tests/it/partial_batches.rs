@@ -104,7 +104,7 @@ fn numbered(number: usize) -> ChangeHint {
         source: Source::OutboundMessage,
         record: None,
         received_at: at(0),
-        deferrals: store::Deferrals { count: u32::try_from(number).unwrap(), since: None },
+        deferrals: store::Deferrals { count: u32::try_from(number).unwrap(), ..store::Deferrals::default() },
     }
 }
 

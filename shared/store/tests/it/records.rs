@@ -144,6 +144,27 @@ fn an_oversized_row_is_refused_before_it_is_sent() {
 }
 
 #[test]
+fn a_version_that_is_too_large_marks_the_row_as_outdated() {
+    run(async {
+        let records = records().await;
+        let outdated = async || records.load(org(), &ACCOUNT, account(1)).await.unwrap().unwrap().outdated_since;
+        apply(&records, upsert(1, 10, 20, "a")).await;
+
+        for _ in 0..2 {
+            let too_large = vec![upsert(1, 30, 31, &"x".repeat(409_600))];
+            let results = records.apply_all(org(), &ACCOUNT, too_large).await;
+            assert!(matches!(results[0], Err(Error::TooLarge { .. })), "{results:?}");
+            let row = records.load(org(), &ACCOUNT, account(1)).await.unwrap().unwrap();
+            assert_eq!((name(&row), row.system_modstamp, row.outdated_since), (Some("a"), at(10), Some(at(30))));
+        }
+        apply(&records, upsert(1, 20, 32, "late")).await;
+        assert_eq!(outdated().await, Some(at(30)), "an older version does not clear the mark");
+        apply(&records, upsert(1, 40, 41, "smaller")).await;
+        assert_eq!(outdated().await, None);
+    });
+}
+
+#[test]
 fn a_batch_has_one_result_a_change() {
     run(async {
         let records = records().await;

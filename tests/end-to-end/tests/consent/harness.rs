@@ -318,7 +318,7 @@ async fn register(aws: &Aws, state: &State, org: &Simulator) {
 
 /// Returns the environment variables of the functions, as the template sets them.
 fn environment(state: &State, prefix: &str, public_url: &str, login: &str) -> Env {
-    let queues = ["PipelineRefreshQueue", "RecordUpsertQueue", "RecordWriteQueue"];
+    let queues = ["BackfillQueue", "RecordUpsertQueue", "RecordWriteQueue"];
     let queues = queues.map(|queue| (variable_of(queue), state.physical(queue).unwrap().to_owned()));
     let apps = state.physical("AppsSecret").unwrap().to_owned();
     let tables = state.tables.clone();
@@ -339,7 +339,7 @@ fn environment(state: &State, prefix: &str, public_url: &str, login: &str) -> En
     })
 }
 
-/// Returns the environment variable of a queue: `PIPELINE_REFRESH_QUEUE_URL` for `PipelineRefreshQueue`.
+/// Returns the environment variable of a queue: `BACKFILL_QUEUE_URL` for `BackfillQueue`.
 fn variable_of(queue: &str) -> String {
     let words = queue.chars().map(|c| if c.is_uppercase() { format!("_{c}") } else { c.to_uppercase().to_string() });
     format!("{}_URL", words.collect::<String>().trim_start_matches('_'))

@@ -37,6 +37,7 @@ impl Both {
         let records = Records::new(context.dynamodb(), context.table("records"));
         let budgets = Budgets::new(context.dynamodb(), context.table("budgets"));
         let hints = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
+        let tasks = |name| Queue::new(context.sqs(), context.queue_url(name), context.clock.clone());
         let refresh = pipeline_refresh::Deps {
             salesforce: context.salesforce.clone(),
             orgs: context.orgs.clone(),
@@ -45,7 +46,13 @@ impl Both {
             records: records.clone(),
             pipelines: Pipelines::new(context.dynamodb(), context.table("pipelines")),
             budgets: budgets.clone(),
-            tasks: Queue::new(context.sqs(), context.queue_url("PipelineRefreshQueue"), context.clock.clone()),
+            queues: pipeline_refresh::Queues {
+                refreshes: tasks("PipelineRefreshQueue"),
+                backfills: tasks("BackfillQueue"),
+                frequent: tasks("FrequentRefreshQueue"),
+                dead_letters: tasks("PipelineRefreshDeadLetters"),
+            },
+            refresh_window: std::time::Duration::ZERO,
             mirrored_objects: OBJECTS.to_vec(),
             fields: cache(),
             clock: context.clock.clone(),
@@ -68,7 +75,7 @@ impl Both {
     async fn refresh(&self, kind: RefreshKind) {
         self.context.pass(SignedDuration::from_mins(1));
         let now = self.context.clock.now();
-        let task = RefreshTask { org_id: self.context.org, kind, object: None, requested_at: now };
+        let task = RefreshTask::new(self.context.org, kind, now);
         let event = pipeline_refresh::Event::Tasks(batch(&[task]));
         let deadline = now + SignedDuration::from_mins(15);
         let pipeline_refresh::Reply::Tasks(response) =

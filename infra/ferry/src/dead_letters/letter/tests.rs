@@ -114,6 +114,16 @@ fn a_redriven_hint_restarts_its_deferral_count() {
     assert_eq!(redriven, fresh);
 }
 
+#[test]
+fn a_redriven_refresh_restarts_its_deferrals() {
+    let task =
+        json!({ "org_id": ORG, "kind": "nightly", "object": "Account", "requested_at": "2026-11-21T10:00:00.000Z" });
+    let mut tired = task.clone();
+    tired.as_object_mut().unwrap().extend(json!({ "put_off": 9, "refusals": 3 }).as_object().unwrap().clone());
+    let dead = content(QueueName::PipelineRefresh, &tired);
+    assert_eq!(serde_json::from_str::<Value>(&dead.into_redriven(String::new())).unwrap(), task);
+}
+
 fn summary(queue: QueueName, body: &Value, attributes: &[(&str, &str)], receives: Option<u32>) -> Summary {
     let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let letter = DeadLetter {

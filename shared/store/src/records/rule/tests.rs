@@ -1,4 +1,3 @@
-use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -23,6 +22,7 @@ fn live_with(modstamp: i64, read_at: i64, fields: Value) -> MirrorRecord {
         deleted: false,
         master_record_id: None,
         erased: false,
+        outdated_since: None,
     }
 }
 
@@ -180,4 +180,12 @@ fn changed_fields_exclude_bookkeeping() {
     ]
     .map(|fields| fields.as_object().unwrap().clone());
     assert_eq!(changed_fields(&old, &new), ["Name", "Stage"]);
+}
+
+#[test]
+fn a_row_is_outdated_until_a_newer_version_fits() {
+    let known = MirrorRecord { outdated_since: Some(at(30)), ..live(10, 11, "a") };
+    assert_eq!(outdated_since(Some(&known), &live(20, 21, "b")), Some(at(30)));
+    assert_eq!(outdated_since(Some(&known), &live(30, 31, "c")), None);
+    assert_eq!(outdated_since(None, &live(20, 21, "b")), None);
 }

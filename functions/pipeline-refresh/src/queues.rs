@@ -1,0 +1,48 @@
+//! The queues of refresh tasks, so that long work does not delay short work.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use store::{NewDeadLetter, Queue, RefreshKind, RefreshTask};
+
+/// The queues of tasks, and that of their dead letters.
+#[derive(Clone, Debug)]
+pub struct Queues {
+    /// Refreshes of one night, and of objects whose change events were incomplete.
+    pub refreshes: Queue<RefreshTask>,
+    /// First copies.
+    pub backfills: Queue<RefreshTask>,
+    /// Short and frequent work: polls, and the hourly upkeep of connections.
+    pub frequent: Queue<RefreshTask>,
+    /// The dead letters of all three queues.
+    pub dead_letters: Queue<RefreshTask>,
+}
+
+impl Queues {
+    /// Returns the queue of a task.
+    pub(crate) fn of(&self, kind: RefreshKind) -> &Queue<RefreshTask> {
+        match kind {
+            RefreshKind::Nightly | RefreshKind::Incremental => &self.refreshes,
+            RefreshKind::Backfill => &self.backfills,
+            RefreshKind::Poll | RefreshKind::Connections => &self.frequent,
+        }
+    }
+
+    /// Queues a task. One that continues a first copy goes to the queue of first copies, whatever its kind.
+    pub(crate) async fn send(&self, task: &RefreshTask, is_copy: bool, delay: Duration) -> Result<(), store::Error> {
+        let queue = if is_copy { &self.backfills } else { self.of(task.kind) };
+        queue.send(task, delay).await
+    }
+
+    /// Queues the dead letter of a task or an unreadable message.
+    pub(crate) async fn send_dead_letter(
+        &self,
+        letter: NewDeadLetter,
+        deadline: Timestamp,
+    ) -> Result<(), store::Error> {
+        match self.dead_letters.send_dead_letters(&[letter], deadline).await?.len() {
+            0 => Ok(()),
+            missing => Err(store::Error::NotAllQueued { missing, total: 1 }),
+        }
+    }
+}
