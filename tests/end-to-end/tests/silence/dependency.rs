@@ -1,14 +1,11 @@
 //! What functions depend on: as the template permits it, and silent.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::net::TcpListener;
 
 use local::template::Template;
 use local::workspace::Workspace;
 use serde_json::Value;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 
 /// A service that functions call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,37 +88,24 @@ fn collect_actions(policies: &Value, actions: &mut Vec<String>) {
     }
 }
 
-/// A service that accepts connections and never answers.
+/// A service that accepts connections and never answers: the kernel accepts them, and nobody reads from them.
 pub(crate) struct Silent {
-    pub(crate) url: String,
-    accepted: Arc<AtomicUsize>,
-    accepting: JoinHandle<()>,
+    listener: TcpListener,
 }
 
 impl Silent {
-    pub(crate) async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let accepted = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&accepted);
-        let accepting = tokio::task::spawn(async move {
-            let mut open = Vec::new();
-            while let Ok((connection, _)) = listener.accept().await {
-                count.fetch_add(1, Ordering::Relaxed);
-                open.push(connection);
-            }
-        });
-        Self { url, accepted, accepting }
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Self { listener }
     }
 
-    /// Returns whether anyone tried to call it.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.listener.local_addr().unwrap())
+    }
+
+    /// Returns whether anyone has connected since the last call.
     pub(crate) fn was_called(&self) -> bool {
-        self.accepted.load(Ordering::Relaxed) > 0
-    }
-}
-
-impl Drop for Silent {
-    fn drop(&mut self) {
-        self.accepting.abort();
+        self.listener.accept().is_ok()
     }
 }

@@ -81,10 +81,10 @@ async fn enter(org: &Connected, events: &Events, stage: Stage) {
 
 /// Runs a case. Returns what is wrong with its outcome.
 async fn fault_of(org: &Connected, binary: &Binary, events: &Events, case: &Case) -> Option<String> {
-    let silent = Silent::start().await;
+    let silent = Silent::start();
     let mut binary = binary.clone();
     if let Some(variable) = case.silent.endpoint_variable() {
-        binary = binary.with(variable, &silent.url);
+        binary = binary.with(variable, &silent.url());
     }
     if let Some(variable) = case.down.and_then(Dependency::endpoint_variable) {
         binary = binary.with(variable, "http://127.0.0.1:9");
