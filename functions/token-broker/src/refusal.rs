@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use runtime::token_broker::{Refusal, RefusalCode, Response};
+use salesforce::auth::OF_ANOTHER_CONSENT;
 use salesforce::{Classify, Condition, Error, Retry};
 use store::ConditionState;
 
@@ -59,6 +60,8 @@ pub(crate) fn from_salesforce_error(error: &Error) -> Reply {
         Error::Blocked { condition, retry, .. } => return blocked(*condition, *retry),
         Error::GrantEnded { .. } | Error::Rejected { .. } => RefusalCode::GrantRefused,
         Error::AppRefused { .. } | Error::Invalid { .. } => RefusalCode::AppRefused,
+        // Salesforce signed it: the code is another consent's.
+        Error::Untrusted { what, .. } if *what == OF_ANOTHER_CONSENT => RefusalCode::GrantRefused,
         Error::Untrusted { .. } | Error::InvalidResponse { .. } | Error::TooLarge { .. } => RefusalCode::Untrusted,
         Error::RefreshInProgress
         | Error::Unreachable { .. }

@@ -15,6 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 pub use consent::{Consent, consent};
+pub use id_token::OF_ANOTHER_CONSENT;
 pub use token::{Identity, TokenResponse};
 
 use crate::transport::{Request, Response, Target};

@@ -7,7 +7,7 @@ use runtime::Error;
 use runtime::invoke::Invoke;
 use runtime::token_broker::{Apps, Connected, ExchangeCode, Refusal, RefusalCode, Request, Response, RetryHint};
 use salesforce::auth::{self, App, CodeExchange};
-use salesforce::{BoxFuture, Clock, HostPolicy, Http, LoginHost, ObjectName};
+use salesforce::{BoxFuture, Clock, Condition, HostPolicy, Http, LoginHost, ObjectName};
 use serde_json::{Value, json};
 use store::PublicApp;
 
@@ -19,6 +19,8 @@ pub(crate) struct FakeBroker {
     pub(crate) apps: Vec<PublicApp>,
     /// The code with which every request is refused.
     pub(crate) refuse_with: Arc<Mutex<Option<RefusalCode>>>,
+    /// The condition that a refusal names.
+    pub(crate) condition: Arc<Mutex<Option<Condition>>>,
     /// The requests, except those for the apps.
     pub(crate) requests: Arc<Mutex<Vec<Request>>>,
     /// The objects of which the user may not see every record.
@@ -27,14 +29,15 @@ pub(crate) struct FakeBroker {
 
 impl FakeBroker {
     pub(crate) fn new(app: App, apps: Vec<PublicApp>) -> Self {
-        Self { app, apps, refuse_with: Arc::default(), requests: Arc::default(), limited_objects: Arc::default() }
+        let (refuse_with, condition) = (Arc::default(), Arc::default());
+        Self { app, apps, refuse_with, condition, requests: Arc::default(), limited_objects: Arc::default() }
     }
 
     async fn respond(&self, request: Request) -> Response {
         let refuse_with = *self.refuse_with.lock().unwrap();
         match (refuse_with, request) {
             (_, Request::Apps) => Response::Apps(Apps { apps: self.apps.clone() }),
-            (Some(code), _) => refused(code),
+            (Some(code), _) => refused(code, *self.condition.lock().unwrap()),
             (None, Request::ExchangeCode(exchange)) => self.exchange(exchange).await,
             (None, Request::Revoke(connection)) => Response::Revoked(connection),
             (None, other) => panic!("{other:?}"),
@@ -62,18 +65,14 @@ impl FakeBroker {
                 grants: 1,
                 displaced: Vec::new(),
             }),
-            Err(_) => refused(RefusalCode::GrantRefused),
+            Err(_) => refused(RefusalCode::GrantRefused, None),
         }
     }
 }
 
-fn refused(code: RefusalCode) -> Response {
-    Response::Refused(Refusal {
-        code,
-        reason: "refused by the fake".to_owned(),
-        retry: RetryHint::NeedsHuman,
-        condition: None,
-    })
+fn refused(code: RefusalCode, condition: Option<Condition>) -> Response {
+    let (reason, retry) = ("refused by the fake".to_owned(), RetryHint::NeedsHuman);
+    Response::Refused(Refusal { code, reason, retry, condition })
 }
 
 impl Invoke for FakeBroker {

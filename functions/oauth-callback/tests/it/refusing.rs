@@ -2,6 +2,7 @@ use axum::body::Body;
 use http::StatusCode;
 use jiff::SignedDuration;
 use runtime::token_broker::{RefusalCode, Request};
+use salesforce::Condition;
 
 use crate::fakes::ActivationOutcome;
 use crate::harness::TestContext;
@@ -116,6 +117,31 @@ async fn each_refusal_of_the_broker_has_its_page() {
         assert!(page.shows(&format!("<code>{code}</code>")), "{refusal:?}");
     }
     assert!(context.onboarding.requests.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn each_condition_of_a_consent_has_its_page() {
+    let context = TestContext::new().await;
+    let cases = [
+        (Condition::AppBlocked, StatusCode::FORBIDDEN, "app_blocked"),
+        (Condition::UserNotApproved, StatusCode::FORBIDDEN, "user_not_approved"),
+        (Condition::AppNotInstalled, StatusCode::CONFLICT, "app_not_installed"),
+        (Condition::LoginRestricted, StatusCode::FORBIDDEN, "login_restricted"),
+        (Condition::OrgInactive, StatusCode::FORBIDDEN, "org_inactive"),
+        (Condition::AppRefused, StatusCode::BAD_GATEWAY, "app_misconfigured"),
+        (Condition::RequestRefused, StatusCode::CONFLICT, "code_refused"),
+        (Condition::UnknownError, StatusCode::BAD_GATEWAY, "unknown_salesforce_error"),
+        (Condition::Unavailable, StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+    ];
+    for (condition, status, code) in cases {
+        *context.broker.refuse_with.lock().unwrap() = Some(RefusalCode::Unavailable);
+        *context.broker.condition.lock().unwrap() = Some(condition);
+
+        let page = context.connect_team().await;
+
+        assert_eq!(page.status, status, "{condition}");
+        assert!(page.shows(&format!("<code>{code}</code>")), "{condition}");
+    }
 }
 
 #[tokio::test]

@@ -100,6 +100,9 @@ fn issuer(token: &str) -> Option<String> {
     serde_json::from_slice(&payload).ok().map(|issuer: Issuer| issuer.iss)
 }
 
+/// The failed check of a response that Salesforce signed for another consent: its code was swapped.
+pub const OF_ANOTHER_CONSENT: &str = "an id_token of another consent";
+
 impl Expected<'_> {
     fn check(&self, claims: &Claims) -> Result<(), &'static str> {
         let audience = match &claims.aud {
@@ -114,7 +117,7 @@ impl Expected<'_> {
         }
         let nonce = self.nonce.expose_secret().as_bytes();
         if !bool::from(claims.nonce.as_bytes().ct_eq(nonce)) {
-            return Err("an id_token of another consent");
+            return Err(OF_ANOTHER_CONSENT);
         }
         if !claims.at_hash.as_ref().is_none_or(|hash| self.is_hash_of_token(hash)) {
             return Err("an id_token of another access token");
