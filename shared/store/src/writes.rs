@@ -156,7 +156,7 @@ impl Writes {
         now: Timestamp,
     ) -> Result<Write, Error> {
         let operation = "finish the write";
-        let mut update = self.end(operation, write, "finished", response, now)?;
+        let mut update = self.end(write, "finished", bounded(operation, response)?, now);
         if let Some(route) = route {
             update.set.push(("route", AttributeValue::M(to_item(operation, route)?)));
         }
@@ -169,28 +169,21 @@ impl Writes {
     /// [`Error::Conflict`] if another attempt took over.
     pub async fn fail(&self, write: &Write, response: &Value, now: Timestamp) -> Result<Write, Error> {
         let operation = "fail the write";
-        let update = self.end(operation, write, "failed", response, now)?;
+        let update = self.end(write, "failed", bounded(operation, response)?, now);
         self.update(operation, write, update).await
     }
 
-    fn end(
-        &self,
-        operation: &'static str,
-        write: &Write,
-        state: &'static str,
-        response: &Value,
-        now: Timestamp,
-    ) -> Result<Update, Error> {
-        Ok(Update {
+    fn end(&self, write: &Write, state: &'static str, response: String, now: Timestamp) -> Update {
+        Update {
             set: vec![
                 ("state", text(state)),
-                ("answer", text(bounded(operation, response)?)),
+                ("answer", text(response)),
                 ("updated_at", text(time::format(now))),
                 (EXPIRES_AT, self.expires_at(now)),
             ],
             remove: vec!["request", "next_attempt_at"],
             ..if_current_attempt(write)
-        })
+        }
     }
 
     fn expires_at(&self, now: Timestamp) -> AttributeValue {

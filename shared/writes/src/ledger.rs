@@ -63,26 +63,33 @@ pub async fn handle<O: WriteOperation>(deps: &O::Deps, event: SqsEvent) -> Resul
     let batch = Batch::<WriteTask>::parse(event);
     let failed = batch.unreadable.into_iter().map(|message| message.id).collect();
     let mut report = BatchReport { failed, counts: Vec::new() };
-    let mut done = 0;
+    let (mut done, mut write_failed, mut queued) = (0, 0, 0);
     for message in batch.messages {
         let task = message.body;
         // Boxed, because the futures of the AWS SDK are nested too deep for the compiler to lay out at once.
         let result = match Box::pin(resume::<O>(deps, &task)).await {
             Err(error) if error.retry() != Retry::Never => {
                 tracing::warn!(org.id = %task.org_id, error = %Chain(&error), "an attempt at a queued write was postponed");
-                deps.as_ref().queue.send(&task, POSTPONED).await.map_err(Error::Store)
+                deps.as_ref().queue.send(&task, POSTPONED).await.map(|()| None).map_err(Error::Store)
             }
             result => result,
         };
         match result {
-            Ok(()) => done += 1,
+            Ok(write) => {
+                done += 1;
+                match write.map(|write| write.state) {
+                    Some(WriteState::Failed) => write_failed += 1,
+                    Some(WriteState::Queued) => queued += 1,
+                    Some(WriteState::Finished | WriteState::InProgress) | None => {}
+                }
+            }
             Err(error) => {
                 tracing::warn!(org.id = %task.org_id, error = %Chain(&error), "a queued write failed");
                 report.failed.push(message.id);
             }
         }
     }
-    report.counts.push(("writes.done", done));
+    report.counts.extend([("writes.done", done), ("writes.failed", write_failed), ("writes.queued", queued)]);
     Ok(report)
 }
 
@@ -112,25 +119,31 @@ pub fn require_active(org: &Org) -> Result<(), Error> {
     }
 }
 
-/// Makes another attempt at a queued write. Returns an error if its result could not be recorded, or another attempt is in
-/// progress.
-async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<(), Error> {
+/// Makes another attempt at a queued write, and returns the write; `None` if the task is done without one. Returns an error if
+/// the result could not be recorded, or another attempt is in progress.
+async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<Option<Write>, Error> {
     let ledger = deps.as_ref();
     let mut write = match ledger.writes.resume(task, ledger.clock.now(), ATTEMPT_TIMEOUT).await {
         Ok(BeginOutcome::Started(write)) => write,
-        Ok(BeginOutcome::Replay(_)) => return Ok(()),
+        Ok(BeginOutcome::Replay(_)) => return Ok(None),
         Ok(BeginOutcome::InProgress(_)) => return Err(Error::InProgress),
         // An accepted write does not expire, so it was erased with the data of its org or of its record.
         Err(store::Error::NotFound { .. }) => {
             tracing::warn!(org.id = %task.org_id, write.id = %task.write_id, "did not make a queued write: it was erased");
-            return Ok(());
+            return Ok(None);
         }
         Err(error) => return Err(error.into()),
     };
     // The number of a task that was sent before the write could be stored with it counts.
     write.deferrals.count = write.deferrals.count.max(task.deferrals);
     let stored_request = write.request.clone().unwrap_or_default();
-    let request = WriteRequest::<O>::deserialize(&stored_request).map_err(Error::StoredRequest)?;
+    let request = match WriteRequest::<O>::deserialize(&stored_request) {
+        Ok(request) => request,
+        Err(error) => {
+            let this = Attempt { write: &write, stored_request: &stored_request, records: &[], needs_lookup: true };
+            return this.settle(ledger, Err(Error::StoredRequest(error))).await.map(Some);
+        }
+    };
     let active = match ledger.orgs.load(write.org_id).await {
         // For the tenant that requested the write, the org does not exist any more.
         Ok(Some(org)) if is_former_tenants(&org, &write) => Err(Error::UnknownOrg),
@@ -138,7 +151,7 @@ async fn resume<O: WriteOperation>(deps: &O::Deps, task: &WriteTask) -> Result<(
         Ok(None) => Err(Error::UnknownOrg),
         Err(error) => Err(error.into()),
     };
-    carry_out(deps, &write, &request, &stored_request, active).await.map(drop)
+    carry_out(deps, &write, &request, &stored_request, active).await.map(Some)
 }
 
 /// Makes an attempt if it is the write's turn and the org is active, and records its result.

@@ -85,9 +85,9 @@ impl Attempt<'_> {
             }
             Ok(Made { write_route, attempted: Attempted::Partial { outcome, retry } }) => {
                 match deferred(self.write, retry, deps.clock.now()).filter(|_| is_queueable(self.stored_request)) {
-                    Some((deferrals, delay)) => {
+                    Some(deferred) => {
                         let obstacle = Obstacle { waiting_for: waiting_for(retry), ..salesforce_obstacle() };
-                        self.queue(deps, deferrals, delay, &obstacle, Some(&outcome)).await
+                        self.queue(deps, deferred, &obstacle, Some(&outcome)).await
                     }
                     None => {
                         let now = deps.clock.now();
@@ -105,7 +105,7 @@ impl Attempt<'_> {
             Verdict::Defer(deferrals, delay) if is_queueable(self.stored_request) => {
                 tracing::warn!(org.id = %self.write.org_id, kind = ?self.write.kind, error = %Chain(&error),
                     "a write was deferred");
-                self.queue(deps, deferrals, delay, &obstacle(&error, self.write), None).await
+                self.queue(deps, (deferrals, delay), &obstacle(&error, self.write), None).await
             }
             // A write that is too large for the queue is returned as failed, unless its outcome is unknown.
             Verdict::Defer(..) if matches!(error, Error::OutcomeUnknown(_) | Error::MayTakeEffect { .. }) => Err(error),
@@ -136,7 +136,7 @@ impl Attempt<'_> {
     pub(crate) async fn wait(&self, deps: &Deps, waits_for: BTreeSet<WriteId>) -> Result<Write, Error> {
         // An earlier write ends, so there is no limit to waiting for it.
         let deferred = deferred(self.write, Retry::NeedsHuman, deps.clock.now());
-        let Some((deferrals, delay)) = deferred.filter(|_| is_queueable(self.stored_request)) else {
+        let Some(deferred) = deferred.filter(|_| is_queueable(self.stored_request)) else {
             deps.writes.abandon(self.write).await?;
             turn::give_up(deps, self.write, self.records).await;
             return Err(Error::InProgress);
@@ -145,14 +145,13 @@ impl Attempt<'_> {
             earlier = waits_for.len(), "a write waits for earlier ones of its records");
         let waits_for = waits_for.into_iter().collect();
         let obstacle = Obstacle { waiting_for: WaitingFor::EarlierWrite, reason: None, next: None, waits_for };
-        self.queue(deps, deferrals, delay, &obstacle, None).await
+        self.queue(deps, deferred, &obstacle, None).await
     }
 
     async fn queue(
         &self,
         deps: &Deps,
-        deferrals: Deferrals,
-        delay: Duration,
+        (deferrals, delay): (Deferrals, Duration),
         obstacle: &Obstacle,
         outcome: Option<&Value>,
     ) -> Result<Write, Error> {

@@ -1,5 +1,6 @@
 //! The turn of a write among those of its records. The rule is [`store::writes::order`].
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -78,9 +79,10 @@ struct Known(BTreeMap<WriteId, Option<Write>>);
 
 impl Known {
     async fn load(&mut self, deps: &Deps, org: OrgId, id: WriteId) -> Result<Option<&Write>, Error> {
-        if !self.0.contains_key(&id) {
-            self.0.insert(id, deps.writes.load(org, id).await?);
-        }
-        Ok(self.0.get(&id).and_then(Option::as_ref))
+        let known = match self.0.entry(id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(deps.writes.load(org, id).await?),
+        };
+        Ok(known.as_ref())
     }
 }

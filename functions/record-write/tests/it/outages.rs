@@ -1,5 +1,6 @@
 //! Salesforce is unavailable, or its response is lost.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use http::StatusCode;
 use jiff::SignedDuration;
 use org_simulator::{Effect, Fault};
@@ -312,5 +313,25 @@ fn a_queued_write_killed_at_every_point_is_made_once() {
         assert!(kills >= 8, "killed {kills} times");
         assert_eq!(context.state(write_id).await, "finished");
         assert_eq!(context.count_in_org("Account"), before + 1);
+    });
+}
+
+#[test]
+fn a_queued_write_whose_request_cannot_be_read_fails() {
+    run(async {
+        let context = TestContext::new().await;
+        context.simulator.fault(fault(Effect::Unavailable));
+        let (_, queued) = context.upsert("Account", None, "k", records()).await;
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let update = context.dynamodb().update_item().table_name(context.table("writes"));
+        let update = update.key("org_id", text(context.org.as_str()));
+        let update = update.key("write_id", text(queued["write_id"].as_str().unwrap()));
+        let update = update.update_expression("SET request = :request");
+        update.expression_attribute_values(":request", text("{}")).send().await.unwrap();
+
+        assert!(context.resume(&queued["write_id"]).await);
+
+        let (_, failed) = context.ledger(&queued["write_id"]).await;
+        assert_eq!(failed["problem"]["type"], "urn:ferry:problem:internal_error", "{failed}");
     });
 }

@@ -167,7 +167,10 @@ impl Model {
 
     fn request(&mut self, n: usize) {
         let request = self.new_write(n);
-        let action = self.ledger.get(&n).map(|known| rule::begin(known, &[known.request_digest.clone()], request.now));
+        let action = self
+            .ledger
+            .get(&n)
+            .map(|known| rule::begin(known, std::slice::from_ref(&known.request_digest), request.now));
         match action {
             None => drop(self.ledger.insert(n, request.first_attempt())),
             Some(rule::Action::TakeOver) => self.take_over(n),
