@@ -16,7 +16,8 @@ use store::erasures::LONGEST_INVOCATION;
 use store::{
     Authorization, AuthorizationId, Authorizations, Budgets, Change, Connections, CursorName, Cursors, DeadLetters,
     Deliveries, Delivery, DeliveryOutcome, ErasureTask, Erasures, Lane, NewWrite, Observation, OrgData, OrgTable,
-    Origins, Pipeline, Pipelines, Purpose, Queue, RecordRef, Records, Source, Write, WriteKind, Writes,
+    Origins, Pipeline, Pipelines, Place, Purpose, Queue, RecordKey, RecordRef, Records, Source, Write, WriteKind,
+    WriteOrder, Writes,
 };
 
 pub(crate) use harness::run;
@@ -161,9 +162,12 @@ impl TestContext {
         self.deps.records.apply(org, &object, change).await.unwrap();
     }
 
-    /// Stores a write whose outcome names a record.
+    /// Stores a write whose outcome names a record, with its place in the order of writes.
     pub(crate) async fn write(&self, org: OrgId, key: &str, id: &str) -> Write {
         let write = self.begin_write(org, key, json!({ "key": key })).await;
+        let order = WriteOrder::new(self.dynamodb(), self.table("write_order"));
+        let record = RecordKey::new(&CONTACTS, &"Ferry_External_Id__c".parse().unwrap(), &json!("C-1"));
+        order.join(org, &[record], Place::of(&write), self.clock.now()).await.unwrap();
         self.writes().finish(&write, None, &json!({ "records": [{ "id": id }] }), self.clock.now()).await.unwrap()
     }
 

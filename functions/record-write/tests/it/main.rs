@@ -8,6 +8,7 @@ mod order;
 mod origins;
 mod outages;
 mod owners;
+mod partial;
 mod refusals;
 mod replays;
 mod rows;

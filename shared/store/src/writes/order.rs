@@ -132,11 +132,8 @@ impl WriteOrder {
         now: Timestamp,
     ) -> Result<Vec<Vec<Place>>, Error> {
         let operation = "take a place in the order of writes";
-        self.update_all(operation, org, records, now, |update| Update {
-            join: Some((MEMBERS, vec![place.to_string()])),
-            ..update
-        })
-        .await
+        let join = || Update { join: Some((MEMBERS, vec![place.to_string()])), ..touch(now) };
+        self.update_all(operation, org, records, join).await
     }
 
     /// Removes places from the row of each record: one update a record. Returns the places that remain in each row.
@@ -152,11 +149,8 @@ impl WriteOrder {
     ) -> Result<Vec<Vec<Place>>, Error> {
         let operation = "leave the order of writes";
         let places: Vec<String> = places.iter().map(ToString::to_string).collect();
-        self.update_all(operation, org, records, now, |update| Update {
-            leave: Some((MEMBERS, places.clone())),
-            ..update
-        })
-        .await
+        let leave = || Update { leave: Some((MEMBERS, places.clone())), ..touch(now) };
+        self.update_all(operation, org, records, leave).await
     }
 
     async fn update_all(
@@ -164,23 +158,30 @@ impl WriteOrder {
         operation: &'static str,
         org: OrgId,
         records: &[RecordKey],
-        now: Timestamp,
-        change: impl Fn(Update) -> Update,
+        update: impl Fn() -> Update,
     ) -> Result<Vec<Vec<Place>>, Error> {
-        let expires_at = number(now.saturating_add(RETENTION).unwrap_or(now).as_second());
-        let update = |record: &RecordKey| {
-            let update = change(Update { set: vec![("expires_at", expires_at.clone())], ..Update::default() });
-            let row = key([("org_id", org.as_str()), ("record", &record.0)]);
-            async move {
-                match self.table.update(operation, row, update).await? {
-                    Conditional::Done(item) => Ok(places(&item)),
-                    Conditional::Refused(_) => Err(Error::Conflict { operation }),
-                }
-            }
-        };
-        let updates: Vec<_> = records.iter().map(update).collect();
+        let updates: Vec<_> = records.iter().map(|record| self.update(operation, org, record, update())).collect();
         stream::iter(updates).buffered(PARALLEL_UPDATES).try_collect().await
     }
+
+    async fn update(
+        &self,
+        operation: &'static str,
+        org: OrgId,
+        record: &RecordKey,
+        update: Update,
+    ) -> Result<Vec<Place>, Error> {
+        match self.table.update(operation, key([("org_id", org.as_str()), ("record", &record.0)]), update).await? {
+            Conditional::Done(item) => Ok(places(&item)),
+            Conditional::Refused(_) => Err(Error::Conflict { operation }),
+        }
+    }
+}
+
+/// Returns an update that moves the time to live.
+fn touch(now: Timestamp) -> Update {
+    let expires_at = now.saturating_add(RETENTION).unwrap_or(now).as_second();
+    Update { set: vec![("expires_at", number(expires_at))], ..Update::default() }
 }
 
 /// The attribute with the places.

@@ -8,8 +8,10 @@ use connecting::connect_links::ConnectLinks;
 use http::{Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use mirroring::FieldCache;
+use org_simulator::{Effect, Fault};
 use record_events::change::EventValues;
 use salesforce::{ObjectName, RecordId};
+use serde::Serialize;
 use serde_json::{Value, json};
 use store::owner_policy::OwnerPolicy;
 use store::{
@@ -91,7 +93,36 @@ impl TestContext {
         if before.as_ref() == Some(&after) {
             return Vec::new();
         }
-        let change = self.stream(before.as_ref(), &after);
+        self.publish("records", before.as_ref(), &after).await
+    }
+
+    /// Requests a write of an Opportunity while Salesforce is unavailable, and makes it afterwards. Returns the events of the
+    /// changes of its entry in the ledger.
+    pub(crate) async fn write_after_an_outage(&self, key: &str, record: Value) -> Vec<Value> {
+        let path_prefix = "/services/data/v66.0/composite".to_owned();
+        self.simulator.fault(Fault { path_prefix, method: None, times: 100, effect: Effect::Unavailable });
+        let body = json!({ "external_id_field": KEY, "records": [record] });
+        let path = format!("/v1/orgs/{}/records/Opportunity", self.org);
+        let request = Request::post(path).header("content-type", "application/json").header("idempotency-key", key);
+        let request = request.body(Body::from(body.to_string())).unwrap();
+        let (status, response) = self.context.send(record_write::router(self.writing.clone()), request).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{response}");
+        self.simulator.clear_faults();
+        let (ledger, id) = (&self.writing.ledger.writes, response["write_id"].as_str().unwrap().parse().unwrap());
+        let queued = ledger.load(self.org, id).await.unwrap().unwrap();
+
+        let event = self.write_event(&response["write_id"]).await;
+        assert!(record_write::handle(&self.writing, event).await.unwrap().failed.is_empty());
+        let ended = ledger.load(self.org, id).await.unwrap().unwrap();
+
+        let mut events = self.publish("writes", None, &queued).await;
+        events.extend(self.publish("writes", Some(&queued), &ended).await);
+        events
+    }
+
+    /// Publishes a change of a row. Returns the events that the platform receives.
+    async fn publish<T: Serialize>(&self, table: &str, before: Option<&T>, after: &T) -> Vec<Value> {
+        let change = self.stream(table, before, after);
         let report = record_events::handle(&self.publishing, serde_json::from_value(change).unwrap()).await.unwrap();
         assert_eq!(report.resume_at, None);
         let published = usize::try_from(report.published).unwrap();
@@ -119,14 +150,14 @@ impl TestContext {
     }
 
     /// Returns the event of the table's stream for a change of a row.
-    fn stream(&self, before: Option<&MirrorRecord>, after: &MirrorRecord) -> Value {
-        let image = |row: Option<&MirrorRecord>| {
+    fn stream<T: Serialize>(&self, table: &str, before: Option<&T>, after: &T) -> Value {
+        let image = |row: Option<&T>| {
             let item: serde_dynamo::Item = row.map(|row| serde_dynamo::to_item(row).unwrap()).unwrap_or_default();
             serde_json::to_value(item).unwrap()
         };
         let mut changes = self.changes.lock().unwrap();
         *changes += 1;
-        let table = self.context.table("records");
+        let table = self.context.table(table);
         json!({ "Records": [{
             "eventSourceARN": format!("arn:aws:dynamodb:us-east-1:000000000000:table/{table}/stream/2026-11-22T10:00:00.000"),
             "awsRegion": "us-east-1", "eventID": format!("change-{changes}"), "eventName": "MODIFY",

@@ -7,3 +7,4 @@
 mod echoes;
 mod harness;
 mod one_meaning;
+mod write_ends;

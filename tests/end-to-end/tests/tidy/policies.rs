@@ -45,7 +45,7 @@ const ENCRYPTING: [&str; 4] =
     ["secretsmanager:CreateSecret", "secretsmanager:PutSecretValue", "secretsmanager:UpdateSecret", "sqs:SendMessage"];
 
 /// The types of the store that are clients of a resource. The tables of `OrgData` are those that hold an org's data.
-const CLIENTS: [&str; 17] = [
+const CLIENTS: [&str; 18] = [
     "Apps",
     "Authorizations",
     "Budgets",
@@ -224,7 +224,7 @@ fn is_of(owner: &str, variable: &str) -> bool {
         "EventBus" => variable == "EVENT_BUS_NAME",
         "DeadLetters" => variable == "DEAD_LETTER_QUEUE_URLS",
         "OrgData" => ORG_DATA.contains(&variable),
-        table => variable.strip_suffix("_TABLE") == Some(&table.to_uppercase()),
+        table => variable.strip_suffix("_TABLE").is_some_and(|noun| noun.replace('_', "") == table.to_uppercase()),
     }
 }
 

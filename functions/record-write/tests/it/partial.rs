@@ -1,6 +1,4 @@
-//! Writes of which some records are to be tried again.
-
-#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+//! Writes of which some records are to be tried again, in the ledger.
 
 use std::sync::Mutex;
 use std::time::Duration;
