@@ -21,7 +21,8 @@ struct RecordEnd {
     index: usize,
     id: Option<Value>,
     success: bool,
-    created: bool,
+    /// `None` if it is not known.
+    created: Option<bool>,
     /// Salesforce's codes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Value>,
@@ -92,7 +93,7 @@ fn record_end((index, outcome): (usize, &Value)) -> RecordEnd {
         index,
         id: outcome.get("id").filter(|id| !id.is_null()).cloned(),
         success: is_true("success"),
-        created: is_true("created"),
+        created: outcome.get("created").and_then(Value::as_bool),
         errors: errors.filter_map(|error| error.get("code").cloned()).collect(),
         retryable: outcome.get("retryable").cloned(),
     }
@@ -122,6 +123,7 @@ mod tests {
             request_digest: String::new(),
             attempt: 2,
             deadline: now,
+            sent_at: None,
             created_at: now,
             updated_at: now,
             queued_at,
@@ -153,6 +155,7 @@ mod tests {
         let error = json!({ "code": "REQUIRED_FIELD_MISSING", "message": "secret name", "fields": ["LastName"] });
         let records = json!([
             { "id": "0015e00000ZkM3hAAF", "success": true, "created": true, "errors": [] },
+            { "id": "0015e00000ZkM3hAAF", "success": true, "created": null, "errors": [] },
             { "id": null, "success": false, "created": false, "errors": [error] },
         ]);
 
@@ -162,7 +165,8 @@ mod tests {
         assert_eq!(partly.data["state"], "finished");
         let expected = json!([
             { "index": 0, "id": "0015e00000ZkM3hAAF", "success": true, "created": true },
-            { "index": 1, "id": null, "success": false, "created": false, "errors": ["REQUIRED_FIELD_MISSING"] },
+            { "index": 1, "id": "0015e00000ZkM3hAAF", "success": true, "created": null },
+            { "index": 2, "id": null, "success": false, "created": false, "errors": ["REQUIRED_FIELD_MISSING"] },
         ]);
         assert_eq!(partly.data["records"], expected);
         assert!(!partly.data.to_string().contains("secret"), "{}", partly.data);

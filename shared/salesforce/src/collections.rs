@@ -109,7 +109,9 @@ fn collect_ids(value: &Value, is_record: bool, ids: &mut Vec<RecordId>) {
         Value::Object(members) => {
             for (name, member) in members {
                 match member {
-                    Value::String(id) if is_record && name.eq_ignore_ascii_case("id") => ids.extend(id.parse::<RecordId>()),
+                    Value::String(id) if is_record && name.eq_ignore_ascii_case("id") => {
+                        ids.extend(id.parse::<RecordId>())
+                    }
                     member => collect_ids(member, name == "record", ids),
                 }
             }
@@ -251,12 +253,12 @@ mod tests {
     #[test]
     fn the_records_that_a_duplicate_rule_found_are_named() {
         let json = json!({"statusCode": "DUPLICATES_DETECTED", "message": "Use one of these records?", "fields": [],
-            "duplicateResult": {"allowSave": true, "duplicateRule": "Standard_Account_Duplicate_Rule", "matchResults": [
-                {"matchRule": "M", "matchRecords": [
-                    {"matchConfidence": 90.0, "record": {"attributes": {"type": "Account"}, "Id": "001D000000IRFmaIAH"}},
-                    {"matchConfidence": 80.0, "record": {"attributes": {"type": "Account"}, "Id": "not an id"}},
-                ]},
-            ]}});
+        "duplicateResult": {"allowSave": true, "duplicateRule": "Standard_Account_Duplicate_Rule", "matchResults": [
+            {"matchRule": "M", "matchRecords": [
+                {"matchConfidence": 90.0, "record": {"attributes": {"type": "Account"}, "Id": "001D000000IRFmaIAH"}},
+                {"matchConfidence": 80.0, "record": {"attributes": {"type": "Account"}, "Id": "not an id"}},
+            ]},
+        ]}});
         let error: SaveError = serde_json::from_value(json).unwrap();
         assert_eq!(error.existing_ids, ["001D000000IRFmaIAH".parse().unwrap()]);
         let stored: SaveError = serde_json::from_value(serde_json::to_value(&error).unwrap()).unwrap();
@@ -268,7 +270,8 @@ mod tests {
     #[test]
     fn the_record_with_a_duplicate_value_is_named() {
         let message = "duplicate value found: Code__c duplicates value on record with id: 001D000000IRFma";
-        let error = SaveError { code: "DUPLICATE_VALUE".to_owned(), message: message.to_owned(), ..SaveError::default() };
+        let error =
+            SaveError { code: "DUPLICATE_VALUE".to_owned(), message: message.to_owned(), ..SaveError::default() };
         assert_eq!(error.with_duplicate().existing_ids, ["001D000000IRFmaIAH".parse().unwrap()]);
     }
 

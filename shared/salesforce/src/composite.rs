@@ -188,7 +188,8 @@ mod tests {
 
     #[test]
     fn a_row_lock_in_a_triggers_message_allows_a_retry() {
-        let message = "LinkTrigger: execution of AfterInsert caused by: first error: UNABLE_TO_LOCK_ROW, unable to obtain";
+        let message =
+            "LinkTrigger: execution of AfterInsert caused by: first error: UNABLE_TO_LOCK_ROW, unable to obtain";
         let part = |message: &str| CompositeResponse {
             reference_id: "a".to_owned(),
             status: 400,

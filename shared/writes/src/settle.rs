@@ -20,6 +20,10 @@ use crate::{Attempted, Deps, Error, turn};
 /// The remedy of a write that was given up although its failure passes by itself.
 const SEND_AGAIN: &str = "Send the same records again with a new Idempotency-Key.";
 
+/// The remedy of a write that was given up while it was unknown whether it took effect, and that is not safe to repeat.
+const LOOK_FIRST: &str =
+    "Look in Salesforce whether it was written. If it was not, send it again with a new Idempotency-Key.";
+
 /// The effect of a failed attempt on the write.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Verdict {
@@ -28,7 +32,7 @@ pub(crate) enum Verdict {
     /// The write had no effect and is deleted. Once a person has acted, the same key may be used again.
     Abandon,
     /// The problem is the outcome of the write, for every later request with the same key. `retryable` says that the failure
-    /// would pass by itself, and was tried again for as long as a write is.
+    /// would pass by itself, was tried again for as long as a write is, and that the same request is safe to repeat.
     Fail {
         /// See above.
         retryable: bool,
@@ -52,9 +56,14 @@ pub(crate) fn verdict(write: &Write, error: &Error, needs_lookup: bool, now: Tim
         (_, Retry::NeedsHuman) if !accepted => Verdict::Abandon,
         _ => match deferred(write, retry, now) {
             Some((deferrals, delay)) => Verdict::Defer(deferrals, delay),
-            None => Verdict::Fail { retryable: true },
+            None => Verdict::Fail { retryable: !needs_lookup && !may_take_effect(error) },
         },
     }
+}
+
+/// Returns whether a request of the attempt may have taken effect, or may still do so.
+fn may_take_effect(error: &Error) -> bool {
+    matches!(error, Error::OutcomeUnknown(_) | Error::MayTakeEffect { .. })
 }
 
 fn deferred(write: &Write, retry: Retry, now: Timestamp) -> Option<(Deferrals, Duration)> {
@@ -108,7 +117,7 @@ impl Attempt<'_> {
                 self.queue(deps, (deferrals, delay), &obstacle(&error, self.write), None).await
             }
             // A write that is too large for the queue is returned as failed, unless its outcome is unknown.
-            Verdict::Defer(..) if matches!(error, Error::OutcomeUnknown(_) | Error::MayTakeEffect { .. }) => Err(error),
+            Verdict::Defer(..) if may_take_effect(&error) => Err(error),
             Verdict::Defer(..) | Verdict::Abandon => {
                 deps.writes.abandon(self.write).await?;
                 turn::give_up(deps, self.write, self.records).await;
@@ -177,10 +186,10 @@ impl Attempt<'_> {
 /// Returns the outcome of a failed write, as the ledger stores it.
 fn failed(error: &Error, retryable: bool) -> Value {
     let problem = Problem::from(error);
-    if retryable {
-        json!({ "problem": problem.next(SEND_AGAIN), "retryable": true })
-    } else {
-        json!({ "problem": problem })
+    match error.retry_of_accepted() {
+        _ if retryable => json!({ "problem": problem.next(SEND_AGAIN), "retryable": true }),
+        Retry::After(_) | Retry::Unknown(_) => json!({ "problem": problem.next(LOOK_FIRST) }),
+        Retry::Never | Retry::NeedsHuman => json!({ "problem": problem }),
     }
 }
 

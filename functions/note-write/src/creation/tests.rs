@@ -150,8 +150,11 @@ fn any_request() -> impl Strategy<Value = Request> {
 fn any_incident() -> impl Strategy<Value = Incident> {
     // An attempt begins after the claim of the one before, or after a deferral.
     let waited = prop_oneof![Just(MINUTE), MINUTE..20 * MINUTE];
-    (waited, any_request(), any::<bool>())
-        .prop_map(|(waited, request, search_lost)| Incident { waited, request, search_lost })
+    (waited, any_request(), any::<bool>()).prop_map(|(waited, request, search_lost)| Incident {
+        waited,
+        request,
+        search_lost,
+    })
 }
 
 const QUIET: Incident = Incident { waited: 15 * MINUTE, request: Request::Answered, search_lost: false };

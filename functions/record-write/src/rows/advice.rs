@@ -10,7 +10,8 @@ const LATER: &str = "Send the record again later, unchanged, with a new Idempote
 
 /// Returns the advice about a record that was not written, in plain English.
 pub(super) fn next(row: &RowOutcome) -> String {
-    let code = row.errors.iter().find(|error| !error.is_rollback()).or(row.errors.first()).map(|error| error.code.as_str());
+    let code =
+        row.errors.iter().find(|error| !error.is_rollback()).or(row.errors.first()).map(|error| error.code.as_str());
     match code.map(change) {
         _ if row.retryable && code != Some("ENTITY_IS_LOCKED") => LATER.to_owned(),
         Some(change) => format!("{change} {NEW_KEY}"),
@@ -22,7 +23,9 @@ pub(super) fn next(row: &RowOutcome) -> String {
 fn change(code: &str) -> &'static str {
     match code {
         "REQUIRED_FIELD_MISSING" => "Set the fields that `fields` names.",
-        "FIELD_CUSTOM_VALIDATION_EXCEPTION" => "A validation rule of the org refused the record. Change what `message` says.",
+        "FIELD_CUSTOM_VALIDATION_EXCEPTION" => {
+            "A validation rule of the org refused the record. Change what `message` says."
+        }
         "STRING_TOO_LONG" => "Shorten the value of the field that `fields` names.",
         "FIELD_INTEGRITY_EXCEPTION"
         | "INVALID_EMAIL_ADDRESS"
@@ -55,8 +58,12 @@ fn change(code: &str) -> &'static str {
             "An Apex trigger or a flow of the org refused the record. Change what `message` says, or show the message to an administrator of the org."
         }
         "INACTIVE_OWNER_OR_USER" | "OPERATION_WITH_INACTIVE_USER" => "Name an active user as the owner.",
-        "ENTITY_IS_DELETED" => "The record is in the recycle bin. Have it restored in Salesforce, or use another external id.",
-        "ENTITY_IS_LOCKED" => "An approval process has locked the record. Wait until it is approved, rejected or unlocked.",
+        "ENTITY_IS_DELETED" => {
+            "The record is in the recycle bin. Have it restored in Salesforce, or use another external id."
+        }
+        "ENTITY_IS_LOCKED" => {
+            "An approval process has locked the record. Wait until it is approved, rejected or unlocked."
+        }
         "STORAGE_LIMIT_EXCEEDED" => "The org's storage is full. Have an administrator of the org free or buy storage.",
         "ALL_OR_NONE_OPERATION_ROLLED_BACK" | "PROCESSING_HALTED" => {
             "Nothing of the request was written, because another of its records was refused. Correct that record."
@@ -82,10 +89,7 @@ mod tests {
     #[test]
     fn a_record_to_correct_needs_a_new_key() {
         let text = next(&row("REQUIRED_FIELD_MISSING", false));
-        assert_eq!(
-            text,
-            "Set the fields that `fields` names. Then send the record again with a new Idempotency-Key."
-        );
+        assert_eq!(text, "Set the fields that `fields` names. Then send the record again with a new Idempotency-Key.");
         assert!(next(&row("SOMETHING_NEW", false)).starts_with("Change what `code` and `message` say."));
     }
 

@@ -10,39 +10,48 @@ use serde_json::{Map, Value};
 /// Lookups whose targets are not locked by a write of the record.
 const NO_PARENTS: [&str; 2] = ["owner", "recordtype"];
 
+/// A parent that a record names. Accounts are before the others, which are in the order of the lookups' names.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Parent {
+    is_other_than_account: bool,
+    /// The name of the lookup, in lower case and without its suffix.
+    lookup: String,
+    /// The record id, or the external id in its one form.
+    key: String,
+}
+
 /// Returns the positions of the records, sorted by their parents; those without one are first. Records of the same parents
 /// stay in the order of the request.
 pub(crate) fn by_parent(records: &[Map<String, Value>]) -> Vec<usize> {
-    let mut keyed: Vec<(Vec<(bool, String, String)>, usize)> =
-        records.iter().enumerate().map(|(index, record)| (parents(record), index)).collect();
+    let mut keyed: Vec<_> = records.iter().map(parents).zip(0..).collect();
     keyed.sort();
     keyed.into_iter().map(|(_, index)| index).collect()
 }
 
-/// Returns the parents that a record names: its account first, then the others by the name of the lookup.
-fn parents(record: &Map<String, Value>) -> Vec<(bool, String, String)> {
+/// Returns the parents that a record names, in their order.
+fn parents(record: &Map<String, Value>) -> Vec<Parent> {
     let mut parents: Vec<_> = record.iter().filter_map(|(name, value)| parent(name, value)).collect();
     parents.sort();
     parents
 }
 
 /// Returns the parent that a field names: a relationship with an external id, or a lookup field with a record id.
-fn parent(name: &str, value: &Value) -> Option<(bool, String, String)> {
+fn parent(name: &str, value: &Value) -> Option<Parent> {
     let name = name.to_ascii_lowercase();
     let (lookup, key) = match value {
         Value::Object(reference) => {
-            let key = reference.iter().find(|(name, _)| *name != "attributes").and_then(|(_, value)| order_key(value))?;
+            let key =
+                reference.iter().find(|(name, _)| *name != "attributes").and_then(|(_, value)| order_key(value))?;
             (name.strip_suffix("__r").unwrap_or(&name), key)
         }
         Value::String(id) if name.ends_with("id") || name.ends_with("__c") => {
             let id: RecordId = id.trim().parse().ok()?;
-            let lookup = name.strip_suffix("__c").or(name.strip_suffix("id"))?;
-            (lookup, id.to_string())
+            (name.strip_suffix("__c").or(name.strip_suffix("id"))?, id.to_string())
         }
         _ => return None,
     };
-    let is_other = lookup != "account";
-    (!lookup.is_empty() && !NO_PARENTS.contains(&lookup)).then(|| (is_other, lookup.to_owned(), key))
+    let names_parent = !lookup.is_empty() && !NO_PARENTS.contains(&lookup);
+    names_parent.then(|| Parent { is_other_than_account: lookup != "account", lookup: lookup.to_owned(), key })
 }
 
 #[cfg(test)]

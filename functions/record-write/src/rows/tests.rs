@@ -76,7 +76,10 @@ fn a_stored_outcome_is_resumed_for_as_many_records() {
 
 #[test]
 fn an_outcome_keeps_code_message_fields_and_remedy() {
-    let refusal = SaveError { fields: vec!["LastName".to_owned()], ..error("REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]") };
+    let refusal = SaveError {
+        fields: vec!["LastName".to_owned()],
+        ..error("REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]")
+    };
     let rows = judged(vec![SaveOutcome { errors: vec![refusal], ..refused("") }], false);
     insta::assert_json_snapshot!(stored(&rows), @r#"
     {

@@ -107,6 +107,19 @@ fn a_write_that_was_given_up_says_how_to_send_it_again() {
     assert_eq!(failed(&no_session(Retry::Never), false).get("retryable"), None);
 }
 
+#[test]
+fn a_write_that_may_have_taken_effect_is_not_to_be_repeated_blindly() {
+    let given_up = Write { deferrals: Deferrals { count: 1_000, since: Some(now()) }, ..accepted() };
+    let later = now() + OUTAGE * 2;
+    let unavailable = no_session(Retry::After(PAUSE));
+    let Error::Salesforce(cause) = no_session(Retry::Unknown(PAUSE)) else { panic!() };
+    let unknown = Error::OutcomeUnknown(cause);
+    assert_eq!(verdict(&given_up, &unavailable, false, later), Verdict::Fail { retryable: true });
+    assert_eq!(verdict(&given_up, &unavailable, true, later), Verdict::Fail { retryable: false });
+    assert_eq!(verdict(&given_up, &unknown, false, later), Verdict::Fail { retryable: false });
+    assert_eq!(failed(&unknown, false)["problem"]["next"], LOOK_FIRST);
+}
+
 fn failure() -> impl Strategy<Value = Retry> {
     prop_oneof![
         4 => (0..2_000_u64).prop_map(|seconds| Retry::After(Duration::from_secs(seconds))),

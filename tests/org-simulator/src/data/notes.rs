@@ -76,7 +76,8 @@ impl Org {
         id: RecordId,
         body: &Map<String, Json>,
     ) -> Result<(), ApiError> {
-        let unknown = || ApiError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").status(404).no_fields();
+        let unknown =
+            || ApiError::new("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id").status(404).no_fields();
         let row = self.store.get(&object.name, id).map(Arc::clone).ok_or_else(unknown)?;
         may_change(actor, &row)?;
         let mut changed = (*row).clone();
