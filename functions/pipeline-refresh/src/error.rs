@@ -62,6 +62,8 @@ impl Error {
 impl Classify for Error {
     fn retry(&self) -> Retry {
         match self {
+            // A wrong permission or table name is usually corrected within the time for which a task is deferred.
+            Self::State(store::Error::Refused { .. }) => Retry::After(Duration::from_mins(1)),
             Self::State(error) => error.retry(),
             Self::Pipelines { source, .. } | Self::Rows { source, .. } => source.retry(),
             Self::Page { .. } => Retry::After(Duration::from_secs(1)),

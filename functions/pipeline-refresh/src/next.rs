@@ -19,6 +19,9 @@ const BUDGET_PAUSE: Duration = Duration::from_secs(15 * 60);
 /// The age at which a nightly task is not queued again: the next night begins anew.
 const NIGHT: SignedDuration = SignedDuration::from_hours(24);
 
+/// The age at which the upkeep of connections is not queued again: the next hour repeats it.
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
 /// What happened to a task.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Happened {
@@ -70,10 +73,12 @@ pub struct Next {
 #[must_use]
 pub fn next(task: &RefreshTask, happened: Happened, now: Timestamp) -> Next {
     let mut next = Next::default();
-    // The next poll repeats what fails or is not allowed now, so that polls do not pile up.
+    let age = now.duration_since(task.requested_at);
+    let is_over = task.kind == RefreshKind::Nightly && age >= NIGHT;
+    // The next poll, or the next hour, repeats what fails or is not allowed now, so that they do not pile up.
     let is_poll = task.kind == RefreshKind::Poll;
-    let is_over = task.kind == RefreshKind::Nightly && now.duration_since(task.requested_at) >= NIGHT;
-    if let Some(failure) = happened.org.filter(|_| !is_poll) {
+    let is_repeated = is_poll || task.kind == RefreshKind::Connections && age >= HOUR;
+    if let Some(failure) = happened.org.filter(|_| !is_repeated) {
         let before = next.tasks.len();
         next.fail(&after(task, happened.progress), &failure, is_over, now);
         if next.tasks.len() > before {
@@ -225,6 +230,14 @@ mod tests {
         happened.objects.push((ACCOUNT, Unfinished::Stopped(Stop::OverBudget)));
         happened.org = Some(failure(PASSES));
         assert_eq!(next(&task(RefreshKind::Poll), happened, start()), Next::default());
+    }
+
+    #[test]
+    fn an_upkeep_that_fails_is_left_to_the_next_hour() {
+        let failed = || Happened { org: Some(failure(PASSES)), ..Happened::default() };
+        let upkeep = task(RefreshKind::Connections);
+        assert_eq!(next(&upkeep, failed(), start()).tasks.len(), 1);
+        assert_eq!(next(&upkeep, failed(), start() + HOUR), Next::default());
     }
 
     #[test]

@@ -44,7 +44,12 @@ impl Reader<'_> {
             let read_at = self.deps.clock.now();
             let cache = &self.deps.fields;
             let retrieved = cache.retrieve(&self.client, (self.org, object), ids, &fields.selected);
-            for (id, retrieved) in ids.iter().zip(self.call(retrieved).await?) {
+            let retrieved = self.call(retrieved).await.inspect_err(|error| {
+                if matches!(error, Error::TooSlow) {
+                    cache.halve_rows(self.org, object);
+                }
+            })?;
+            for (id, retrieved) in ids.iter().zip(retrieved) {
                 match retrieved {
                     Retrieved::Record(record) => found.push((*id, Found::Known(Change::Upsert { record, read_at }))),
                     Retrieved::Missing => missing.push(*id),

@@ -48,6 +48,13 @@ impl FieldCache {
         halvings.without_response <= HALVINGS_WITHOUT_RESPONSE
     }
 
+    /// Halves the rows of the object's requests after a request that was given up before its response.
+    pub fn halve_rows(&self, org: OrgId, object: &ObjectName) {
+        if let Some(half) = self.extent(org, object).halved(Excess::RowsPerhaps, 1) {
+            self.set_extent(org, object, half);
+        }
+    }
+
     /// Retrieves records. Returns one result for each of the `ids`, in their order.
     ///
     /// # Errors

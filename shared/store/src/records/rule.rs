@@ -7,7 +7,7 @@
 //! be newer than the stored time of reading, and would replace the row. The outcome is [`ApplyOutcome::Unchanged`], and no
 //! event is published.
 //!
-//! `records.rs` repeats the order as a condition of the write (`decision_holds`), because another writer may be first. A
+//! `applying.rs` repeats the order as a condition of the write (`decision_holds`), because another writer may be first. A
 //! change of the order belongs into both; `concurrent_writers_end_at_the_same_rows` fails otherwise.
 
 use std::cmp::Ordering;
