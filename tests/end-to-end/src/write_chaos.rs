@@ -196,9 +196,10 @@ fn pollers<'a>(
     let (mut pollers, mut dead) = (Vec::new(), Vec::new());
     for (at, ((function, output), binary)) in FUNCTIONS.into_iter().zip(binaries).enumerate() {
         let url = stack.output(output)?;
+        let kills = if function == "note-write" && !plan.notes_in_doubt { 0.0 } else { KILLS };
         for number in 0..WORKERS {
             let seed = plan.seed * 100 + at as u64 * 10 + number;
-            let options = PollerOptions { batches: 1..=10, kills: KILLS, seed };
+            let options = PollerOptions { batches: 1..=10, kills, seed };
             let queue = Messages::of(sqs.clone(), url, HIDDEN);
             pollers.push(Poller::new(binary, queue, options, stopped));
         }
